@@ -1,0 +1,128 @@
+"""The engine: one call a tick, from the sources' values to what happened.
+
+It owns the window, the stats and the alerts of one epoch, and is told the time. It sends nothing to anyone.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from tickboard.alerts import AlertEvent, Alerts, Rule
+from tickboard.frames import Selection, timestamp
+from tickboard.series import Registry
+from tickboard.stats import PERCENTILES, WindowStats
+from tickboard.types import Stats
+from tickboard.window import Floats, Slice, Window
+
+
+@dataclass(frozen=True)
+class Happened:
+    """What one tick brought.
+
+    Attributes:
+        seq: its sequence number.
+        time: POSIX seconds.
+        row: float64 [series].
+        events: the alerts that began or ended.
+    """
+
+    seq: int
+    time: float
+    row: Floats
+    events: list[AlertEvent]
+
+
+class Engine:
+    """Everything that one epoch of a board knows.
+
+    Args:
+        registry: where the sources write.
+        rules: the board's, read at every tick.
+        window_size: ticks in the window.
+        epoch: names this run; no other run has the same.
+        new_id: gives each alert its id.
+    """
+
+    def __init__(
+        self, registry: Registry, rules: list[Rule], window_size: int, epoch: str, new_id: Callable[[], str]
+    ) -> None:
+        self.registry = registry
+        self.rules = rules
+        self.epoch = epoch
+        self.window = Window(window_size)
+        self.stats = WindowStats(self.window)
+        self.alerts = Alerts(rules, new_id, timestamp)
+        self._last_time = 0.0
+
+    @property
+    def seq(self) -> int:
+        """The newest tick's sequence number; 0 before the first."""
+        return self.window.seq
+
+    def tick(self, now: float, elapsed_s: float) -> Happened:
+        """Make a tick.
+
+        Args:
+            now: its time, POSIX seconds. One that isn't later than the last tick's, as after a step of the clock, is
+                put a millisecond after it: times in a window only grow.
+            elapsed_s: seconds since the last tick by a clock that doesn't step; for the counters' rates.
+        """
+        now = self._last_time = max(now, self._last_time + 0.001)
+        row = self.registry.collect(elapsed_s)
+        # A series may appear from another thread at any time: the binding decides what the rules see, and the window
+        # has room for all of that.
+        revision, binding = self.registry.revision, self.registry.binding()
+        self.window.reserve(len(self.registry))
+        seq = self.window.append(now, row)
+        self.stats.update()
+        return Happened(seq, now, row, self.alerts.evaluate(now, self.stats, binding, revision))
+
+    def check(self, now: float) -> list[AlertEvent]:
+        """Do the alerts' time-driven work and return what is to be told."""
+        return self.alerts.check(now)
+
+    def select(self, patterns: tuple[str, ...] = ()) -> Selection:
+        """Return the series that `patterns` ask for, bound to the registry as it is now."""
+        selection = Selection(self.registry, patterns)
+        self.window.reserve(selection.width)
+        return selection
+
+    def missed(self, epoch: str | None, seq: int) -> Slice | None:
+        """Return the ticks after a position, or None when the window cannot tell."""
+        return self.window.since(seq) if epoch == self.epoch else None
+
+    def all_stats(self) -> dict[str, Stats]:
+        """Return the stats of every series by its key, as ``/api/stats`` has them."""
+        selection = self.select()
+        columns, series = selection.columns, selection.series
+        count = self.stats.read("count", columns)
+        values = [self.stats.read(stat, columns).tolist() for stat in ("avg", "max", "min", "last")]
+        quantiles = self.stats.percentiles(list(PERCENTILES.values()), columns).tolist()
+        found: dict[str, Stats] = {}
+        for index, one in enumerate(series):
+            key = self.registry.keys[one.metric.name] + one.key[len(one.metric.name) :]
+            if not count[index]:
+                found[key] = Stats(0.0, 0.0, 0.0, 0)
+                continue
+            avg, high, low, last = (each[index] for each in values)
+            found[key] = Stats(avg, high, low, int(count[index]), last, *(each[index] for each in quantiles))
+        return found
+
+    def inherit(self, previous: "Engine") -> None:
+        """Begin with the ticks of another engine, for the series that both have; before the first tick.
+
+        So a board that was changed while it ran doesn't start with an empty page.
+        """
+        ours = {series.key: series.column for series in self.registry.series}
+        pairs = [(ours[one.key], one.column) for one in previous.registry.series if one.key in ours]
+        history = previous.window.last(self.window.capacity)
+        if not pairs or not len(history):
+            return
+        to, source = (np.array(side, np.intp) for side in zip(*pairs, strict=True))
+        for index in range(len(history)):
+            row = np.full(len(self.registry), np.nan)
+            row[to] = history.rows[index][source]
+            self.window.append(float(history.times[index]), row)
+            self.stats.update()
+        self._last_time = float(history.times[-1])

@@ -1,0 +1,99 @@
+"""Panels: which cards, charts and rows the page shows, as data.
+
+A board that declares none gets a card and a chart for every metric. Nothing here knows how the page draws them.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from tickboard.errors import InputError
+from tickboard.series import QUANTILES, Handle, Registry
+from tickboard.types import Card, Chart, MetricInfo, Panel, Row
+
+MetricRef = Handle | str
+"""A metric as a dashboard file names it: by its handle, or by its name."""
+
+
+def card(registry: Registry, metric: MetricRef, title: str = "") -> Card:
+    """Return a card for a metric, titled like it where no title is given."""
+    info = lookup(registry, metric)
+    return Card(info.name, title or info.title)
+
+
+def chart(
+    registry: Registry,
+    metrics: Sequence[MetricRef],
+    title: str = "",
+    *,
+    min: float | None = None,
+    max: float | None = None,
+    stacked: bool = False,
+) -> Chart:
+    """Return a chart of one or more metrics of one unit.
+
+    Args:
+        registry: where the metrics are declared.
+        metrics: by handle or by name.
+        title: what people read; the first metric's with its unit when empty.
+        min: the lower end of the axis; the metrics' own when not given.
+        max: the upper end.
+        stacked: whether the lines are piled on each other.
+
+    Raises:
+        InputError: there is no metric, it is unknown, or the units differ.
+    """
+    infos = [lookup(registry, metric) for metric in metrics]
+    if not infos:
+        raise InputError("a chart needs at least one metric: board.chart(cpu)")
+    units = {info.unit for info in infos}
+    if len(units) > 1:
+        names = ", ".join(f"{info.name} in {info.unit or 'no unit'}" for info in infos)
+        raise InputError(f"a chart has one axis, and these have several units: {names}; make a chart for each")
+    lead = infos[0]
+    return Chart(
+        [info.name for info in infos],
+        title or (f"{lead.title} ({lead.unit})" if lead.unit and lead.unit not in lead.title else lead.title),
+        lead.unit,
+        lead.min if min is None else min,
+        lead.max if max is None else max,
+        stacked,
+    )
+
+
+def row(panels: Iterable[Panel], title: str = "") -> Row:
+    """Return panels side by side."""
+    return Row(list(panels), title)
+
+
+def default_panels(registry: Registry) -> list[Panel]:
+    """Return a row of cards and a row of charts, one of each for every metric."""
+    infos = list(_lead_metrics(registry))
+    if not infos:
+        return []
+    return [
+        row(card(registry, info.name) for info in infos),
+        row(chart(registry, [info.name, *_quantiles_of(registry, info)]) for info in infos),
+    ]
+
+
+def lookup(registry: Registry, metric: MetricRef) -> MetricInfo:
+    """Return what is known of a metric.
+
+    Raises:
+        InputError: no metric has this name, or the handle is another board's.
+    """
+    name = metric.metric.name if isinstance(metric, Handle) else metric
+    if (info := registry.metrics.get(name)) is None:
+        known = ", ".join(registry.metrics) or "none"
+        raise InputError(f"{name!r} is not a metric of this board; it has {known}")
+    return info
+
+
+def _lead_metrics(registry: Registry) -> Iterable[MetricInfo]:
+    parts = {name for info in registry.metrics.values() for name in _quantiles_of(registry, info)}
+    return (info for info in registry.metrics.values() if info.name not in parts)
+
+
+def _quantiles_of(registry: Registry, info: MetricInfo) -> list[str]:
+    if info.kind != "histogram":
+        return []
+    return [name for quantile in QUANTILES if (name := f"{info.name}.{quantile}") in registry.metrics]

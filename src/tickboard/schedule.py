@@ -1,0 +1,398 @@
+"""Schedules: cron and intervals, as the next instant after a time and the instants that were missed.
+
+`parse` takes what a person writes, ``"* * * * * *"`` or ``"250ms"``, and gives a `Schedule`; `duration` does so for a
+length of time. Times are POSIX seconds and always arguments: nothing here asks for the time, waits or runs anything.
+
+**Intervals** fall on whole multiples of themselves since the epoch, counted in integer milliseconds.
+
+**Cron** has six fields, seconds first, or the usual five (then at second 0). It goes by the wall clock: the local one,
+or that of a timezone given. When the wall clock is moved, as for daylight saving time:
+
+* a schedule with ``*`` in its hours, minutes or seconds is one of those that repeat. It fires whenever the wall clock
+  shows a time that it names: twice in an hour that comes twice, never in an hour that is left out. So
+  ``* * * * * *`` goes on every second.
+* any other has times of its own in a day, and fires once for each: at the first of two equal times, and at the end of
+  the skipped hour where the clock leaves the time out. So ``30 2 * * *`` fires once on every day of the year.
+
+The same distinction is made by Vixie's cron, which is also the model for days: where both the day of the month and
+the day of the week are given, either is enough; where one begins with ``*``, both must be right.
+"""
+
+import re
+import time
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+from datetime import date, datetime, tzinfo
+from decimal import Decimal
+from math import floor
+from typing import Protocol
+
+from tickboard.errors import InputError
+
+MIN_INTERVAL_MS = 10
+"""The shortest interval: below it, an asyncio loop spends its time on waking up."""
+
+MAX_DURATION_MS = 36_500 * 86_400_000
+"""The longest duration, 36500 days: up to it, milliseconds are exact in a float."""
+
+MAX_MISSED = 1000
+"""The missed instants of a cron schedule are counted up to here."""
+
+_DAY_S = 86_400
+_EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+_MONTH_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+_UNITS_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+_DURATION = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?) ?(ms|s|m|h|d)")
+_PART = re.compile(r"(?:(\*)|([0-9]{1,4}|[A-Za-z]{1,9})(?:-([0-9]{1,4}|[A-Za-z]{1,9}))?)(?:/([0-9]{1,4}))?")
+_MACROS = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
+
+
+class Schedule(Protocol):
+    """When something is due."""
+
+    def next(self, after: float) -> float:
+        """Return the next instant strictly after a POSIX time, as a POSIX time."""
+        ...
+
+    def missed(self, due: float, now: float) -> int:
+        """Return how many instants lie after `due` and not after `now`; for cron, `MAX_MISSED` at most."""
+        ...
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Every so many milliseconds, at whole multiples since the epoch."""
+
+    interval_ms: int
+
+    def next(self, after: float) -> float:
+        """Return the next instant strictly after a POSIX time, as a POSIX time."""
+        return self._instant(self._index(after) + 1)
+
+    def missed(self, due: float, now: float) -> int:
+        """Return how many instants lie after `due` and not after `now`."""
+        return max(0, self._index(now) - self._index(due))
+
+    def _instant(self, index: int) -> float:
+        # A quotient of two ints is the float nearest to the true one: each instant has exactly one float.
+        return index * self.interval_ms / 1000
+
+    def _index(self, at: float) -> int:
+        """Return the index of the last instant not after `at`."""
+        index = floor(at * 1000 / self.interval_ms)
+        # `at * 1000` is rounded, so the index may be one off to either side; the instants themselves decide.
+        while self._instant(index) > at:
+            index -= 1
+        while self._instant(index + 1) <= at:
+            index += 1
+        return index
+
+
+@dataclass(frozen=True)
+class Cron:
+    """Whenever the wall clock shows one of these times on one of these days.
+
+    Attributes:
+        seconds, minutes, hours: sorted; none is empty.
+        days: of the month, 1 to 31.
+        months: 1 to 12.
+        weekdays: 0 is Sunday.
+        either_day: the day of the month or that of the week is enough.
+        repeats: what happens when the wall clock is moved; see the module.
+        timezone: whose wall clock; the local one when None.
+    """
+
+    seconds: tuple[int, ...]
+    minutes: tuple[int, ...]
+    hours: tuple[int, ...]
+    days: frozenset[int]
+    months: frozenset[int]
+    weekdays: frozenset[int]
+    either_day: bool
+    repeats: bool
+    timezone: tzinfo | None = None
+
+    def next(self, after: float) -> float:
+        """Return the next instant strictly after a POSIX time, as a POSIX time."""
+        start = floor(after) + 1
+        return float(self._next_showing(start) if self.repeats else self._next_reaching(start))
+
+    def missed(self, due: float, now: float) -> int:
+        """Return how many instants lie after `due` and not after `now`, `MAX_MISSED` at most."""
+        count = 0
+        while count < MAX_MISSED and (due := self.next(due)) <= now:
+            count += 1
+        return count
+
+    # A wall time is counted in seconds, as if the clock on the wall were one in UTC: wall = instant + offset.
+
+    def _next_showing(self, start: int) -> int:
+        """Return the first instant from `start` on at which the wall clock shows a time of this schedule."""
+        while True:
+            offset = self._offset(start)
+            due = self._next_wall(start + offset) - offset
+            moved = self._moved(start, due)
+            if moved is None:
+                return due
+            start = moved
+
+    def _next_reaching(self, start: int) -> int:
+        """Return the first instant from `start` on at which the wall clock reaches or passes a new time of this one."""
+        wall = self._next_wall(self._furthest(start - 1) + 1)
+        while True:
+            due = max(start, wall - self._offset(start))
+            moved = self._moved(start, due)
+            if moved is None:
+                return due
+            start = moved
+
+    def _furthest(self, instant: int) -> int:
+        """Return the latest wall time shown up to this instant: more than its own after the clock went back."""
+        yesterday = instant - _DAY_S
+        moved = self._moved(yesterday, instant)
+        own = instant + self._offset(instant)
+        return own if moved is None else max(own, moved - 1 + self._offset(yesterday))
+
+    def _moved(self, start: int, end: int) -> int | None:
+        """Return the first instant up to `end` with another offset than `start`, or None.
+
+        No timezone moves its clock there and back within a week (the shortest, Morocco's for Ramadan, is a month).
+        """
+        offset = self._offset(start)
+        while start < end:
+            probe = min(start + 7 * _DAY_S, end)
+            if self._offset(probe) != offset:
+                return self._bisect(start, probe, offset)
+            start = probe
+        return None
+
+    def _bisect(self, same: int, other: int, offset: int) -> int:
+        while other - same > 1:
+            middle = (same + other) // 2
+            if self._offset(middle) == offset:
+                same = middle
+            else:
+                other = middle
+        return other
+
+    def _offset(self, instant: int) -> int:
+        """Return the seconds that the wall clock is ahead of UTC."""
+        if self.timezone is None:
+            return time.localtime(instant).tm_gmtoff
+        offset = datetime.fromtimestamp(instant, self.timezone).utcoffset()
+        assert offset is not None  # an aware datetime has one
+        return offset.days * _DAY_S + offset.seconds
+
+    def _next_wall(self, wall: int) -> int:
+        """Return the first wall time of this schedule, from `wall` on."""
+        day, second = divmod(wall, _DAY_S)
+        if self._has_day(today := date.fromordinal(day + _EPOCH_ORDINAL)):
+            due = self._next_second(second)
+            if due is not None:
+                return day * _DAY_S + due
+        first = self._next_second(0)
+        assert first is not None  # no field is empty
+        return (self._next_day(today).toordinal() - _EPOCH_ORDINAL) * _DAY_S + first
+
+    def _next_second(self, second: int) -> int | None:
+        """Return the first second of the day that is one of this schedule's times, from `second` on."""
+        minute, second = divmod(second, 60)
+        hour, minute = divmod(minute, 60)
+        at_hour, at_minute = bisect_left(self.hours, hour), bisect_left(self.minutes, minute)
+        if at_hour < len(self.hours) and self.hours[at_hour] == hour:
+            if at_minute < len(self.minutes) and self.minutes[at_minute] == minute:
+                at_second = bisect_left(self.seconds, second)
+                if at_second < len(self.seconds):
+                    return hour * 3600 + minute * 60 + self.seconds[at_second]
+            at_minute = bisect_right(self.minutes, minute)
+            if at_minute < len(self.minutes):
+                return hour * 3600 + self.minutes[at_minute] * 60 + self.seconds[0]
+            at_hour += 1
+        if at_hour < len(self.hours):
+            return self.hours[at_hour] * 3600 + self.minutes[0] * 60 + self.seconds[0]
+        return None
+
+    def _has_day(self, day: date) -> bool:
+        if day.month not in self.months:
+            return False
+        of_month, of_week = day.day in self.days, day.isoweekday() % 7 in self.weekdays
+        return of_month or of_week if self.either_day else of_month and of_week
+
+    def _next_day(self, day: date) -> date:
+        """Return the first day of this schedule after `day`; `parse` has seen to it that there is one."""
+        while True:
+            if day.month in self.months:
+                day = date.fromordinal(day.toordinal() + 1)
+            else:
+                day = date(day.year + day.month // 12, day.month % 12 + 1, 1)
+            if self._has_day(day):
+                return day
+
+
+def parse(text: str, timezone: tzinfo | None = None) -> Schedule:
+    """Return the schedule that a person wrote.
+
+    Args:
+        text: six cron fields (second, minute, hour, day of the month, month, day of the week), five (without the
+            second), a name such as ``@hourly``, or an interval such as ``250ms``, ``1s``, ``5m``, ``2h``.
+        timezone: whose wall clock a cron schedule goes by; the local one when None.
+
+    Raises:
+        InputError: it is none of these, or never due.
+    """
+    if not isinstance(text, str):
+        raise InputError(f'schedule {text!r} is not a text: write "1s" or "* * * * * *"')
+    stripped = text.strip()
+    if stripped.startswith("@"):
+        if stripped.lower() not in _MACROS:
+            raise InputError(f"schedule {_quoted(text)}: no such name: use one of {', '.join(_MACROS)}")
+        stripped = _MACROS[stripped.lower()]
+    fields = stripped.split()
+    if len(fields) in (5, 6):
+        return _cron(text, fields, timezone)
+    # A text of one or two words is most likely an interval; the error should be about that.
+    if len(fields) in (1, 2) and "*" not in stripped:
+        return Interval(_interval_ms(text))
+    raise InputError(
+        f"schedule {_quoted(text)} has {len(fields)} field{'s' * (len(fields) != 1)}: write six, as in "
+        '"* * * * * *" (second minute hour day month weekday), five (without the second), or an interval, as in "1s"'
+    )
+
+
+def duration(text: str) -> float:
+    """Return the seconds of a length of time: ``"10s"``, ``"5m"``, ``"250ms"``, ``"2h"``, ``"1d"``.
+
+    Raises:
+        InputError: it is not a number and a unit, or longer than 36500 days.
+    """
+    return float(_milliseconds(text, "duration") / 1000)
+
+
+def _interval_ms(text: str) -> int:
+    interval_ms = _milliseconds(text, "schedule")
+    if interval_ms < MIN_INTERVAL_MS:
+        raise InputError(f"schedule {_quoted(text)}: the shortest interval is {MIN_INTERVAL_MS}ms: write that or more")
+    if interval_ms % 1:
+        raise InputError(f"schedule {_quoted(text)}: an interval is a whole number of milliseconds: write one in ms")
+    return int(interval_ms)
+
+
+def _milliseconds(text: str, what: str) -> Decimal:
+    if not isinstance(text, str):
+        raise InputError(f'{what} {text!r} is not a text: write a number and its unit, as in "10s"')
+    found = _DURATION.fullmatch(text.strip())
+    if found is None:
+        wanted = "a number and its unit (ms, s, m, h or d), as in 250ms or 10s"
+        more = ', or cron, as in "* * * * * *"' if what == "schedule" else ""
+        raise InputError(f"{what} {_quoted(text)}: write {wanted}{more}")
+    length_ms = Decimal(found[1]) * _UNITS_MS[found[2]]
+    if length_ms > MAX_DURATION_MS:
+        raise InputError(f"{what} {_quoted(text)}: the longest is {MAX_DURATION_MS // _UNITS_MS['d']}d: write less")
+    return length_ms
+
+
+@dataclass(frozen=True)
+class _Field:
+    """One field of a cron text: what it is called, its range, and the names that stand for numbers, from `low` on."""
+
+    name: str
+    low: int
+    high: int
+    names: tuple[str, ...] = ()
+
+
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+_FIELDS = (
+    _Field("second", 0, 59),
+    _Field("minute", 0, 59),
+    _Field("hour", 0, 23),
+    _Field("day of the month", 1, 31),
+    _Field("month", 1, 12, _MONTHS),
+    _Field("day of the week", 0, 7, _WEEKDAYS),
+)
+
+
+def _cron(text: str, fields: list[str], timezone: tzinfo | None) -> Cron:
+    if len(fields) == 5:
+        fields = ["0", *fields]
+    seconds, minutes, hours, days, months, weekdays = (
+        _values(text, field, written) for field, written in zip(_FIELDS, fields, strict=True)
+    )
+    starred = [written.startswith("*") for written in fields]
+    either_day = not starred[3] and not starred[5]
+    if not either_day and min(days) > max(_MONTH_DAYS[month - 1] for month in months):
+        raise InputError(
+            f"schedule {_quoted(text)} is never due: no month {_quoted(fields[4])} has a day of the month "
+            f"{_quoted(fields[3])}: change either"
+        )
+    return Cron(
+        tuple(sorted(seconds)),
+        tuple(sorted(minutes)),
+        tuple(sorted(hours)),
+        frozenset(days),
+        frozenset(months),
+        frozenset(day % 7 for day in weekdays),
+        either_day,
+        any(starred[:3]),
+        timezone,
+    )
+
+
+def _values(text: str, field: _Field, written: str) -> set[int]:
+    """Return the numbers that one field names.
+
+    Raises:
+        InputError: which names the text, the field and the mend.
+    """
+    values: set[int] = set()
+    for part in written.split(","):
+        found = _PART.fullmatch(part)
+        if found is None:
+            raise _bad(text, field, part, "is no such value: write a number, *, a range 1-5, a step */5, or a list 1,3")
+        star, first, last, step = found.groups()
+        if step is not None and first is not None and last is None:
+            raise _bad(text, field, part, f"has a step but no range: write {first}-{field.high}/{step} or */{step}")
+        low = field.low if star else _number(text, field, first)
+        high = field.high if star else _number(text, field, last) if last else low
+        # Sunday also ends a week: fri-sun.
+        high = 7 if field.names is _WEEKDAYS and last and high == 0 < low else high
+        if high < low:
+            raise _bad(text, field, part, f"goes backwards: write {first}-{field.high},{field.low}-{last}")
+        values.update(range(low, high + 1, _step(text, field, part, step)))
+    return values
+
+
+def _number(text: str, field: _Field, written: str) -> int:
+    if written.lower() in field.names:
+        return field.low + field.names.index(written.lower())
+    if written.isdigit() and field.low <= int(written) <= field.high:
+        return int(written)
+    names = f", or a name from {field.names[0]} to {field.names[-1]}" if field.names else ""
+    raise _bad(text, field, written, f"is out of range: write {field.low} to {field.high}{names}")
+
+
+def _step(text: str, field: _Field, part: str, step: str | None) -> int:
+    largest = field.high - field.low + 1
+    if step is None:
+        return 1
+    if not 1 <= int(step) <= largest:
+        raise _bad(text, field, part, f"has a step of {int(step)}: write 1 to {largest}")
+    return int(step)
+
+
+def _bad(text: str, field: _Field, written: str, wrong: str) -> InputError:
+    return InputError(f"schedule {_quoted(text)}: {field.name} {_quoted(written)} {wrong}")
+
+
+def _quoted(text: str) -> str:
+    """Return it as a literal on one line, and cut where it is long."""
+    return repr(text if len(text) <= 60 else f"{text[:57]}...")

@@ -1,0 +1,421 @@
+"""The registry: which metrics there are, which labels lead to which column, and the values of the tick to come.
+
+Sources and samplers write through handles (`Gauge`, `Counter`, `Histogram`), from any thread; once a tick,
+`Registry.collect` takes one row out. Nothing here knows the time, the window or who reads the row.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from random import Random
+from threading import Lock
+from typing import ClassVar, TypeVar
+
+import numpy as np
+
+from tickboard.errors import InputError, LimitError
+from tickboard.expr import STATS, Binding, Bound, Floats, Labels, Operand, Reading
+from tickboard.types import MetricInfo, MetricKind
+
+MAX_SERIES = 200_000
+"""Series in one registry; one more is refused with `LimitError`."""
+
+MAX_OBSERVATIONS = 10_000
+"""Observations kept for one histogram series and tick; beyond them, a fair sample of all (reservoir sampling)."""
+
+SPEC_KEYS = {
+    "cpu_usage": "cpu",
+    "memory_usage": "memory",
+    "requests_per_sec": "requests",
+    "avg_latency": "latency",
+}
+"""The keys that the four metrics of the specification have in ``/api/stats``."""
+
+QUANTILES = {"p50": 50, "p95": 95, "p99": 99}
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:/-]*")
+_LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
+
+
+@dataclass(frozen=True)
+class Series:
+    """One metric with one set of labels, and its column in every row."""
+
+    metric: MetricInfo
+    labels: Labels
+    column: int
+
+    @property
+    def key(self) -> str:
+        """The name with its labels, ``disk_usage{device="sda"}``: unique in a registry."""
+        if not self.labels:
+            return self.metric.name
+        pairs = ",".join(f'{name}="{value}"' for name, value in self.labels)
+        return f"{self.metric.name}{{{pairs}}}"
+
+
+class Handle(Operand):
+    """What a dashboard file holds of a metric: it writes its values and stands in its conditions.
+
+    A metric with labels is written through `labels`, and stands in conditions for all its series.
+    """
+
+    kind: ClassVar[MetricKind]
+
+    def __init__(self, registry: "Registry", metric: MetricInfo, labels: Labels | None) -> None:
+        self._registry = registry
+        self.metric = metric
+        self._labels = labels
+        self._column = -1 if labels is None else self._attach(labels)
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} {self.metric.name}>"
+
+    def labels(self: "H", **labels: object) -> "H":
+        """Return the handle of the series with these labels, made when first asked for.
+
+        Raises:
+            InputError: the names are not those that the metric was declared with.
+            LimitError: the registry has no room for another series.
+        """
+        if set(labels) != set(self.metric.labels) or not labels:
+            wanted = ", ".join(self.metric.labels) or "none"
+            raise InputError(f"metric {self.metric.name!r} has the labels {wanted}, not {', '.join(labels) or 'none'}")
+        key = tuple((name, str(labels[name])) for name in self.metric.labels)
+        return self._registry.child(self, key)
+
+    def _attach(self, labels: Labels) -> int:
+        return self._registry.add_series(self.metric, labels)
+
+    def _require_column(self) -> int:
+        if self._column < 0:
+            raise InputError(
+                f"metric {self.metric.name!r} has labels: write "
+                f".labels({', '.join(f'{name}=…' for name in self.metric.labels)}) before the value"
+            )
+        return self._column
+
+    def bind(self, columns: Binding) -> Bound:
+        """Stand for the value at this tick, of all series."""
+        return Reading(self.metric.name).bind(columns)
+
+    def text(self) -> str:
+        """Return the metric's name."""
+        return self.metric.name
+
+    def metric_name(self) -> str:
+        """Return the metric's name."""
+        return self.metric.name
+
+    def __getattr__(self, name: str) -> Operand:
+        if name in STATS:
+            return self._stat(name)
+        raise AttributeError(f"{self.kind} {self.metric.name!r} has no {name!r}; its stats are {', '.join(STATS)}")
+
+    def _stat(self, name: str) -> Operand:
+        return Reading(self.metric.name, name)
+
+
+H = TypeVar("H", bound=Handle)
+
+
+class Gauge(Handle):
+    """A value that goes up and down; between two ticks the last one set counts, and it holds until the next."""
+
+    kind = "gauge"
+
+    def set(self, value: float | None) -> None:
+        """Set the value; NaN, infinity and None mean that there is none."""
+        column = self._require_column()
+        registry = self._registry
+        with registry.lock:
+            registry.values[column] = np.nan if value is None else value
+
+    def inc(self, amount: float = 1) -> None:
+        """Add to the value; one that was never set starts at 0."""
+        column = self._require_column()
+        registry = self._registry
+        with registry.lock:
+            value = registry.values[column]
+            registry.values[column] = amount if np.isnan(value) else value + amount
+
+    def dec(self, amount: float = 1) -> None:
+        """Take from the value."""
+        self.inc(-amount)
+
+
+class Counter(Handle):
+    """Something that is counted; each tick has its rate per second."""
+
+    kind = "counter"
+
+    @property
+    def rate(self) -> Operand:
+        """The rate per second at this tick, for conditions."""
+        return Reading(self.metric.name)
+
+    def inc(self, amount: float = 1) -> None:
+        """Count `amount` more.
+
+        Raises:
+            InputError: the amount is negative or not finite.
+        """
+        if not 0 <= amount < np.inf:
+            raise InputError(f"counter {self.metric.name!r} cannot grow by {amount!r}: give a finite amount >= 0")
+        column = self._require_column()
+        registry = self._registry
+        with registry.lock:
+            registry.counts[column] += amount
+
+
+class Histogram(Handle):
+    """A distribution: each tick has the average of what was observed since the last one, and its p50, p95, p99.
+
+    The percentiles are metrics of their own, named ``NAME.p50`` and so on; in conditions, ``handle.p95`` is that of
+    the newest tick.
+    """
+
+    kind = "histogram"
+
+    def __init__(self, registry: "Registry", metric: MetricInfo, labels: Labels | None) -> None:
+        self._observations: list[float] = []
+        self._count = 0
+        self._sum = 0.0
+        super().__init__(registry, metric, labels)
+
+    def _attach(self, labels: Labels) -> int:
+        registry = self._registry
+        column = registry.add_series(self.metric, labels)
+        self._quantile_columns = [
+            registry.add_series(registry.metrics[f"{self.metric.name}.{quantile}"], labels) for quantile in QUANTILES
+        ]
+        registry.histograms.append(self)
+        return column
+
+    def _stat(self, name: str) -> Operand:
+        return Reading(f"{self.metric.name}.{name}") if name in QUANTILES else Reading(self.metric.name, name)
+
+    def observe(self, value: float) -> None:
+        """Add one observation; NaN and infinity are not counted."""
+        self._require_column()
+        if not -np.inf < value < np.inf:
+            return
+        with self._registry.lock:
+            self._count += 1
+            self._sum += value
+            if len(self._observations) < MAX_OBSERVATIONS:
+                self._observations.append(value)
+                return
+            # Algorithm R (Vitter 1985): each of the values so far is kept with the same chance.
+            place = self._registry.random.randrange(self._count)
+            if place < MAX_OBSERVATIONS:
+                self._observations[place] = value
+
+    def collect(self, row: Floats) -> None:
+        """Write this tick's values into `row` and start anew; the caller holds the registry's lock."""
+        if not self._count:
+            return
+        row[self._column] = self._sum / self._count
+        row[self._quantile_columns] = np.percentile(self._observations, list(QUANTILES.values()))
+        self._observations.clear()
+        self._count, self._sum = 0, 0.0
+
+
+class Registry:
+    """All metrics and series of one board, and the values of the tick to come.
+
+    Attributes:
+        metrics: by name, in the order declared.
+        keys: by metric name, the key in ``/api/stats``.
+        series: in the order of their columns.
+        values: float64 [series], what the gauges hold; NaN where there is nothing.
+        counts: float64 [series], what was counted since the last tick.
+        revision: changes with every metric or series, so that others know when to bind anew.
+    """
+
+    def __init__(self, max_series: int = MAX_SERIES) -> None:
+        self.metrics: dict[str, MetricInfo] = {}
+        self.keys: dict[str, str] = {}
+        self.series: list[Series] = []
+        self.values: Floats = np.empty(0)
+        self.counts: Floats = np.empty(0)
+        self.histograms: list[Histogram] = []
+        self.revision = 0
+        self.lock = Lock()
+        self.random = Random(0)
+        self._max_series = max_series
+        self._counter_columns: list[int] = []
+        self._handles: dict[str, Handle] = {}
+        self._children: dict[tuple[str, Labels], Handle] = {}
+        self._binding: tuple[int, Binding] = (-1, {})
+
+    def __len__(self) -> int:
+        return len(self.series)
+
+    def gauge(
+        self,
+        name: str,
+        title: str = "",
+        *,
+        unit: str = "",
+        labels: Iterable[str] = (),
+        key: str | None = None,
+        min: float | None = None,
+        max: float | None = None,
+    ) -> Gauge:
+        """Declare a metric that goes up and down.
+
+        Args:
+            name: what it is called on the wire.
+            title: what people read; the name when empty.
+            unit: of its values, as shown.
+            labels: the names of the labels that tell its series apart.
+            key: its key in ``/api/stats``; the name when not given.
+            min: the lower end of its chart's axis, where it is known.
+            max: the upper end.
+
+        Raises:
+            InputError: the name is malformed, or declared already as something else.
+        """
+        return self._declare(Gauge, name, title, unit, labels, key, min, max)
+
+    def counter(
+        self,
+        name: str,
+        title: str = "",
+        *,
+        unit: str = "/s",
+        labels: Iterable[str] = (),
+        key: str | None = None,
+        min: float | None = 0,
+        max: float | None = None,
+    ) -> Counter:
+        """Declare a metric that is counted and shown as a rate per second; arguments and errors as for `gauge`."""
+        return self._declare(Counter, name, title, unit, labels, key, min, max)
+
+    def histogram(
+        self,
+        name: str,
+        title: str = "",
+        *,
+        unit: str = "",
+        labels: Iterable[str] = (),
+        key: str | None = None,
+        min: float | None = None,
+        max: float | None = None,
+    ) -> Histogram:
+        """Declare a metric that is observed many times a tick; arguments and errors as for `gauge`."""
+        return self._declare(Histogram, name, title, unit, labels, key, min, max)
+
+    def _declare(
+        self,
+        handle_class: type[H],
+        name: str,
+        title: str,
+        unit: str,
+        labels: Iterable[str],
+        key: str | None,
+        low: float | None,
+        high: float | None,
+    ) -> H:
+        if isinstance(labels, str):
+            raise InputError(f"metric {name!r}: labels={labels!r} is one text; write labels=({labels!r},)")
+        metric = MetricInfo(name, title or name, unit, handle_class.kind, list(labels), low, high)
+        self._check(metric)
+        if (known := self._handles.get(name)) is not None:
+            if known.metric == metric and isinstance(known, handle_class):
+                return known
+            raise InputError(f"metric {name!r} is declared already, as a {known.kind}: give each metric its own name")
+        wanted_key = key or SPEC_KEYS.get(name, name)
+        if wanted_key in self.keys.values():
+            raise InputError(f"metric {name!r}: the key {wanted_key!r} is taken: give it another key=")
+        self.metrics[name] = metric
+        self.keys[name] = wanted_key
+        if handle_class is Histogram:
+            self._declare_quantiles(metric)
+        self._handles[name] = handle = handle_class(self, metric, None if metric.labels else ())
+        self.revision += 1
+        return handle
+
+    def _declare_quantiles(self, metric: MetricInfo) -> None:
+        for quantile in QUANTILES:
+            name = f"{metric.name}.{quantile}"
+            if name in self.metrics:
+                raise InputError(f"metric {name!r} is declared already: {metric.name!r} needs it for its {quantile}")
+            self.metrics[name] = MetricInfo(
+                name, f"{metric.title} {quantile}", metric.unit, "histogram", metric.labels, metric.min, metric.max
+            )
+            self.keys[name] = f"{self.keys[metric.name]}.{quantile}"
+
+    def _check(self, metric: MetricInfo) -> None:
+        if not _NAME.fullmatch(metric.name):
+            raise InputError(
+                f"metric name {metric.name!r}: start with a letter or _, go on with letters, digits and _ . : / -"
+            )
+        for label in metric.labels:
+            if not _LABEL.fullmatch(label):
+                raise InputError(f"metric {metric.name!r}: label name {label!r}: use letters, digits, _ and .")
+
+    def child(self, handle: H, labels: Labels) -> H:
+        """Return the handle of one series of a labelled metric, made when first asked for."""
+        with self.lock:
+            known = self._children.get((handle.metric.name, labels))
+            if known is None:
+                known = type(handle)(self, handle.metric, labels)
+                self._children[handle.metric.name, labels] = known
+        assert isinstance(known, type(handle))
+        return known
+
+    def add_series(self, metric: MetricInfo, labels: Labels) -> int:
+        """Give a series its column and return it.
+
+        Raises:
+            LimitError: there is no room for another series.
+        """
+        column = len(self.series)
+        if column >= self._max_series:
+            raise LimitError(f"metric {metric.name!r}: the board has its {self._max_series} series; use fewer labels")
+        if column == len(self.values):
+            more = np.full(max(16, column // 2), np.nan)
+            self.values = np.concatenate([self.values, more])
+            self.counts = np.concatenate([self.counts, np.zeros(len(more))])
+        self.series.append(Series(metric, labels, column))
+        if metric.kind == "counter":
+            self._counter_columns.append(column)
+        self.revision += 1
+        return column
+
+    def collect(self, elapsed_s: float) -> Floats:
+        """End the tick: return its row, float64 [series], and start counting anew.
+
+        Args:
+            elapsed_s: seconds since the last tick, for rates; where it isn't positive, counters have no value.
+        """
+        with self.lock:
+            row = self.values[: len(self.series)].copy()
+            columns = self._counter_columns
+            if columns:
+                row[columns] = self.counts[columns] / elapsed_s if elapsed_s > 0 else np.nan
+                self.counts[columns] = 0
+            for histogram in self.histograms:
+                histogram.collect(row)
+        row[np.isinf(row)] = np.nan
+        return row
+
+    def binding(self) -> Binding:
+        """Return each metric's labels and columns, made anew only when the registry has changed."""
+        if self._binding[0] != self.revision:
+            found: dict[str, list[Series]] = {}
+            for series in self.series:
+                found.setdefault(series.metric.name, []).append(series)
+            binding: Mapping[str, tuple[tuple[Labels, ...], np.ndarray]] = {
+                name: (tuple(one.labels for one in each), np.array([one.column for one in each], np.intp))
+                for name, each in found.items()
+            }
+            self._binding = (self.revision, binding)
+        return self._binding[1]
+
+    def in_order(self) -> list[Series]:
+        """Return the series in the order in which their metrics were declared, as they go on the wire."""
+        rank = {name: index for index, name in enumerate(self.metrics)}
+        return sorted(self.series, key=lambda series: (rank[series.metric.name], series.column))

@@ -1,0 +1,67 @@
+"""The three numbers that the environment sets, and their bounds. Where they come from is an argument."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tickboard.errors import InputError
+
+BOUNDS = {
+    "METRIC_INTERVAL_MS": (10, 3_600_000, "milliseconds between two ticks"),
+    "WINDOW_SIZE": (1, 1_000_000, "ticks in the window"),
+    "ALERT_CHECK_SEC": (1, 86_400, "seconds between two checks of what time does to alerts"),
+}
+"""Each environment variable's lowest and highest value, and what it means."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How often, how much, and how often alerts are looked after.
+
+    Attributes:
+        interval_ms: milliseconds between two ticks.
+        window_size: ticks in the window.
+        alert_check_s: seconds between two runs of the alerts' time-driven work.
+    """
+
+    interval_ms: int = 1000
+    window_size: int = 60
+    alert_check_s: int = 10
+
+
+def read_settings(
+    environ: Mapping[str, str],
+    *,
+    interval_ms: int | None = None,
+    window_size: int | None = None,
+    default: Settings = Settings(),  # noqa: B008  # it is frozen
+) -> Settings:
+    """Return the settings: an argument goes before the environment, and that before the default.
+
+    Raises:
+        InputError: a value is not a whole number within its bounds.
+    """
+    return Settings(
+        _pick(environ, "METRIC_INTERVAL_MS", interval_ms, default.interval_ms, "--interval"),
+        _pick(environ, "WINDOW_SIZE", window_size, default.window_size, "--window"),
+        _pick(environ, "ALERT_CHECK_SEC", None, default.alert_check_s, ""),
+    )
+
+
+def _pick(environ: Mapping[str, str], variable: str, argument: int | None, default: int, flag: str) -> int:
+    if argument is not None:
+        return _bounded(flag, str(argument), variable)
+    # As in a shell, set but empty means not set.
+    if text := environ.get(variable, "").strip():
+        return _bounded(variable, text, variable)
+    return _bounded(variable, str(default), variable)
+
+
+def _bounded(source: str, text: str, variable: str) -> int:
+    low, high, meaning = BOUNDS[variable]
+    try:
+        number = int(text)
+    except ValueError:
+        number = low - 1
+    if not low <= number <= high:
+        raise InputError(f"{source}={text[:40]}: give a whole number from {low} to {high} ({meaning})")
+    return number

@@ -1,0 +1,264 @@
+"""All stats of all series over the window at once: avg, min, max, count, last and percentiles.
+
+Exact and without drift: nothing is ever subtracted. The ticks are cut into blocks of about the root of the window's
+length; a window is then the end of its oldest block, some whole blocks, and the beginning of the newest one:
+
+    blocks      |  tail block  |   whole   |   whole   |  current
+    window            [========|===========|===========|=====]
+    aggregates       suffix        middle, kept          head
+
+Each is an aggregate (sum, count, min, max) that is kept or rebuilt once a block, so that a tick costs a few operations
+on one row whatever the window's length. What nobody asks for isn't computed. A series without a value at a tick (NaN)
+has one tick less in its stats.
+"""
+
+from dataclasses import dataclass
+from math import ceil, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tickboard.expr import Columns
+from tickboard.window import Floats, Window, widened
+
+PERCENTILES = {"p50": 50.0, "p95": 95.0, "p99": 99.0}
+
+
+@dataclass
+class Aggregate:
+    """Sum, count, min and max of some ticks: each float64 [..., series]."""
+
+    sum: Floats
+    count: Floats
+    min: Floats
+    max: Floats
+
+    @classmethod
+    def empty(cls, *shape: int) -> "Aggregate":
+        """Return the aggregate of no ticks."""
+        return cls(np.zeros(shape), np.zeros(shape), np.full(shape, np.inf), np.full(shape, -np.inf))
+
+    def widen(self, width: int) -> "Aggregate":
+        """Return it with room for more series."""
+        return Aggregate(
+            widened(self.sum, width, 0.0),
+            widened(self.count, width, 0.0),
+            widened(self.min, width, np.inf),
+            widened(self.max, width, -np.inf),
+        )
+
+    def load(self, row: Floats) -> None:
+        """Become the aggregate of one tick."""
+        missing = np.isnan(row)
+        if missing.any():
+            np.copyto(self.sum, np.where(missing, 0.0, row))
+            np.copyto(self.min, np.where(missing, np.inf, row))
+            np.copyto(self.max, np.where(missing, -np.inf, row))
+            np.subtract(1.0, missing, out=self.count)
+        else:
+            self.sum[:] = self.min[:] = self.max[:] = row
+            self.count.fill(1.0)
+
+    def add(self, row: Floats) -> None:
+        """Add one tick."""
+        missing = np.isnan(row)
+        if missing.any():
+            np.add(self.sum, row, out=self.sum, where=~missing)
+            np.fmin(self.min, row, out=self.min)
+            np.fmax(self.max, row, out=self.max)
+            self.count += ~missing
+        else:
+            self.sum += row
+            np.minimum(self.min, row, out=self.min)
+            np.maximum(self.max, row, out=self.max)
+            self.count += 1.0
+
+    def merge(self, other: "Aggregate") -> None:
+        """Add the ticks of another aggregate."""
+        self.sum += other.sum
+        self.count += other.count
+        np.minimum(self.min, other.min, out=self.min)
+        np.maximum(self.max, other.max, out=self.max)
+
+    def at(self, place: int) -> "Aggregate":
+        """Return a view of one of many."""
+        return Aggregate(self.sum[place], self.count[place], self.min[place], self.max[place])
+
+    def copy_from(self, other: "Aggregate") -> None:
+        """Become a copy of another aggregate."""
+        np.copyto(self.sum, other.sum)
+        np.copyto(self.count, other.count)
+        np.copyto(self.min, other.min)
+        np.copyto(self.max, other.max)
+
+    def reduce_from(self, many: "Aggregate", places: NDArray[np.intp]) -> None:
+        """Become all of `many` at `places` together."""
+        self.sum.fill(0.0)
+        self.count.fill(0.0)
+        self.min.fill(np.inf)
+        self.max.fill(-np.inf)
+        for place in places:
+            self.merge(many.at(int(place)))
+
+
+class WindowStats:
+    """The stats of a window.
+
+    Call `update` once after each `Window.append`; then read. What is read is valid until the next `update`.
+
+    Args:
+        window: the ring that it follows from its first tick on.
+    """
+
+    def __init__(self, window: Window) -> None:
+        self._window = window
+        self._block = max(1, ceil(sqrt(window.capacity)))
+        # One more than fit in a window: the oldest and the newest may both be partial.
+        self._slots = window.capacity // self._block + 2
+        self._head = Aggregate.empty(0)
+        self._blocks = Aggregate.empty(self._slots, 0)
+        self._middle = Aggregate.empty(0)
+        self._middle_range = (0, 0)
+        self._suffix = Aggregate.empty(self._block, 0)
+        self._suffix_block = -1
+        self._total = Aggregate.empty(0)
+        self._total_seq = 0
+        self._last: Floats = np.empty(0)
+        self._width = 0
+
+    def update(self) -> None:
+        """Take in the window's newest tick."""
+        self._grow()
+        index = self._window.seq - 1
+        block, place = divmod(index, self._block)
+        row = self._window.row(self._window.seq)
+        if place == 0:
+            self._head.load(row)
+        else:
+            self._head.add(row)
+        if place == self._block - 1:
+            self._blocks.at(block % self._slots).copy_from(self._head)
+        np.copyto(self._last, row, where=~np.isnan(row))
+
+    @property
+    def avg(self) -> Floats:
+        """Mean, float64 [width]; NaN where there is no value."""
+        total = self._combined()
+        with np.errstate(invalid="ignore"):
+            avg: Floats = total.sum / total.count
+        return avg
+
+    @property
+    def min(self) -> Floats:
+        """Lowest value, float64 [width]; infinity where there is none."""
+        return self._combined().min
+
+    @property
+    def max(self) -> Floats:
+        """Highest value, float64 [width]; minus infinity where there is none."""
+        return self._combined().max
+
+    @property
+    def count(self) -> Floats:
+        """Ticks with a value, float64 [width]."""
+        return self._combined().count
+
+    @property
+    def last(self) -> Floats:
+        """Newest value inside the window, float64 [width]; NaN where there is none."""
+        return np.where(self._combined().count > 0, self._last, np.nan)
+
+    def percentile(self, percent: float, columns: Columns) -> Floats:
+        """Return a percentile of some series, float64 [columns], by linear interpolation as numpy's default.
+
+        It is the one stat that is computed from the ring itself, and so when it is asked for.
+        """
+        found: Floats = self.percentiles([percent], columns)[0]
+        return found
+
+    def percentiles(self, percents: list[float], columns: Columns) -> Floats:
+        """Return percentiles of some series, float64 [percents, columns]; NaN where there is no value."""
+        ordered = np.sort(self._window.all().rows[:, columns], axis=0)
+        result = np.full((len(percents), len(columns)), np.nan)
+        if not len(ordered):
+            return result
+        count = np.count_nonzero(~np.isnan(ordered), axis=0)
+        some = np.flatnonzero(count)
+        for place, percent in enumerate(percents):
+            rank = (count[some] - 1) * (percent / 100.0)
+            below = np.floor(rank).astype(np.intp)
+            above = np.ceil(rank).astype(np.intp)
+            low, high = ordered[below, some], ordered[above, some]
+            result[place, some] = low + (high - low) * (rank - below)
+        return result
+
+    def read(self, stat: str, columns: Columns) -> Floats:
+        """Return ``value`` (the newest row) or a stat of some series, float64 [columns]; NaN where there is none."""
+        if stat == "value":
+            return self._window.row(self._window.seq)[columns]
+        if stat in PERCENTILES:
+            return self.percentile(PERCENTILES[stat], columns)
+        values: Floats = getattr(self, stat)[columns]
+        return np.where(np.isinf(values), np.nan, values)
+
+    def _grow(self) -> None:
+        width = self._window.width
+        if width == self._width:
+            return
+        self._width = width
+        self._head = self._head.widen(width)
+        self._blocks = self._blocks.widen(width)
+        self._middle = self._middle.widen(width)
+        self._suffix = self._suffix.widen(width)
+        self._total = self._total.widen(width)
+        self._last = widened(self._last, width, np.nan)
+
+    def _combined(self) -> Aggregate:
+        """Return the aggregate of the whole window, put together once a tick at most."""
+        self._grow()
+        seq = self._window.seq
+        if self._total_seq == seq:
+            return self._total
+        self._total_seq = seq
+        if seq == 0:
+            return self._total
+        newest = (seq - 1) // self._block
+        tail, place = divmod(self._window.oldest - 1, self._block)
+        self._total.copy_from(self._head)
+        if tail == newest:
+            return self._total
+        self._total.merge(self._tail(tail, place))
+        if newest - tail > 1:
+            self._update_middle(tail + 1, newest)
+            self._total.merge(self._middle)
+        return self._total
+
+    def _update_middle(self, first: int, end: int) -> None:
+        """Make the middle aggregate cover the blocks from `first` up to `end`, not included."""
+        if self._middle_range == (first, end):
+            return
+        if self._middle_range == (first, end - 1):
+            self._middle.merge(self._blocks.at((end - 1) % self._slots))
+        else:
+            self._middle.reduce_from(self._blocks, np.arange(first, end) % self._slots)
+        self._middle_range = (first, end)
+
+    def _tail(self, block: int, place: int) -> Aggregate:
+        """Return the aggregate of a finished block from `place` on."""
+        if place == 0:
+            return self._blocks.at(block % self._slots)
+        if self._suffix_block != block:
+            self._suffix_block = block
+            self._build_suffixes(block, place)
+        return self._suffix.at(place)
+
+    def _build_suffixes(self, block: int, first: int) -> None:
+        # Seen from the block's end, each suffix is the one after it and one tick more. It comes a tick later than a
+        # new middle, so that no tick has to pay for both.
+        end = self._block - 1
+        base = block * self._block + 1
+        self._suffix.at(end).load(self._window.row(base + end))
+        for place in range(end - 1, first - 1, -1):
+            here = self._suffix.at(place)
+            here.copy_from(self._suffix.at(place + 1))
+            here.add(self._window.row(base + place))

@@ -1,0 +1,227 @@
+"""The wire types: every message and document that leaves or enters the server.
+
+They are the one definition of the wire. JSON Schema, the OpenAPI document and the page's TypeScript types are
+all made from these classes; nothing here knows how they are sent. Field names are those on the wire.
+Times are RFC 3339 strings in UTC with milliseconds.
+"""
+
+from typing import Literal
+
+import msgspec
+
+Severity = Literal["info", "warning", "critical"]
+"""How bad it is; only ``critical`` counts in the page's badge."""
+
+MetricKind = Literal["gauge", "counter", "histogram"]
+
+
+class Metric(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One sample as the wire has it: the value of one series at one tick."""
+
+    name: str
+    value: float
+    unit: str
+    timestamp: str
+    labels: dict[str, str] = {}
+
+
+class Alert(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One episode of a rule being true, announced when it fires and again when it is resolved."""
+
+    id: str
+    message: str
+    severity: Severity
+    timestamp: str
+    metric: str = ""
+    labels: dict[str, str] = {}
+    value: float | None = None
+    resolved: str | None = None
+
+
+class Stats(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The stats of one series over the window; all zero and count 0 when it has no value there."""
+
+    avg: float
+    max: float
+    min: float
+    count: int
+    last: float | None = None
+    p50: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+
+
+class Tick(msgspec.Struct, frozen=True):
+    """Where one tick lies in an ``initial`` message: its next ``count`` metrics belong to it."""
+
+    seq: int
+    timestamp: str
+    count: int
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Something that the owner of the board has to mend, shown on the page as in the terminal."""
+
+    source: str
+    message: str
+    timestamp: str
+    file: str | None = None
+    line: int | None = None
+    detail: str | None = None
+
+
+class MetricInfo(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is measured, as the page needs it to draw."""
+
+    name: str
+    title: str
+    unit: str
+    kind: MetricKind
+    labels: list[str] = []
+    min: float | None = None
+    max: float | None = None
+
+
+class RuleInfo(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A rule, as the page needs it to draw its threshold."""
+
+    condition: str
+    message: str
+    severity: Severity
+    metric: str = ""
+    threshold: float | None = None
+
+
+class Card(msgspec.Struct, frozen=True, tag="card", omit_defaults=True):
+    """The window's average of a metric with its newest value, min, max and count; one for each of its series."""
+
+    metric: str
+    title: str
+
+
+class Chart(msgspec.Struct, frozen=True, tag="chart", omit_defaults=True):
+    """The window of one or more metrics of one unit, a line for each of their series."""
+
+    metrics: list[str]
+    title: str
+    unit: str = ""
+    min: float | None = None
+    max: float | None = None
+    stacked: bool = False
+
+
+class Row(msgspec.Struct, frozen=True, tag="row", omit_defaults=True):
+    """Panels side by side, under a title where it has one."""
+
+    panels: list["Panel"]
+    title: str = ""
+
+
+Panel = Card | Chart | Row
+
+
+class Board(msgspec.Struct, frozen=True, omit_defaults=True):
+    """All that the page needs to know before the first tick: ``GET /api/board``."""
+
+    title: str
+    epoch: str
+    interval_ms: int
+    window_size: int
+    version: str
+    metrics: list[MetricInfo]
+    panels: list[Panel]
+    rules: list[RuleInfo] = []
+    problems: list[Problem] = []
+
+
+# --- server to client, over the WebSocket ---
+
+
+class Initial(msgspec.Struct, frozen=True, tag="initial", omit_defaults=True):
+    """The first message: the window, or only what the viewer has missed when ``resumed``."""
+
+    data: list[Metric]
+    epoch: str
+    seq: int
+    ticks: list[Tick]
+    resumed: bool = False
+    skipped: int = 0
+
+
+class Metrics(msgspec.Struct, frozen=True, tag="metrics"):
+    """One tick; a series without a value at this tick is left out."""
+
+    data: list[Metric]
+    seq: int
+    timestamp: str
+
+
+class Subscribed(msgspec.Struct, frozen=True, tag="subscribed"):
+    """The answer to ``subscribe``."""
+
+    metrics: list[str]
+
+
+class Pong(msgspec.Struct, frozen=True, tag="pong"):
+    """The answer to ``ping``."""
+
+    timestamp: str
+
+
+class BoardChanged(msgspec.Struct, frozen=True, tag="board"):
+    """The board is another one from here on; an ``initial`` of a new epoch follows."""
+
+    board: Board
+
+
+class Problems(msgspec.Struct, frozen=True, tag="problems"):
+    """The whole list of problems, sent when it changes; empty when all are mended."""
+
+    problems: list[Problem]
+
+
+ServerMessage = Initial | Metrics | Subscribed | Pong | BoardChanged | Problems
+
+# --- client to server, over the WebSocket ---
+
+
+class Subscribe(msgspec.Struct, frozen=True, tag="subscribe", omit_defaults=True):
+    """Only these metrics from now on, by name or by glob; none or an empty list: everything."""
+
+    metrics: list[str] | None = None
+
+
+class Ping(msgspec.Struct, frozen=True, tag="ping"):
+    """Are you there?"""
+
+
+ClientMessage = Subscribe | Ping
+
+# --- server-sent events ---
+
+
+class Heartbeat(msgspec.Struct, frozen=True, tag="heartbeat"):
+    """An unnamed event every 30 seconds, so that proxies and clients know that the stream lives."""
+
+    timestamp: str
+
+
+# --- REST ---
+
+
+class Health(msgspec.Struct, frozen=True):
+    """``GET /api/health``: whether ticks are made, and where they are."""
+
+    status: Literal["ok"]
+    epoch: str
+    seq: int
+    viewers: int
+    subscribers: int
+    ticks_skipped: int
+    frames_skipped: int
+
+
+class ErrorBody(msgspec.Struct, frozen=True):
+    """The body of every error answer."""
+
+    error: str

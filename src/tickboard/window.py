@@ -1,0 +1,116 @@
+"""The window: the last N ticks, for every series, as one float64 ring of ticks x series.
+
+A tick's position is its sequence number, counted from 1. The ring grows in width as series appear and never in
+length. It takes rows and gives rows; it knows neither metrics nor the clock.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tickboard.errors import InputError
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Consecutive ticks out of the window, oldest first.
+
+    Attributes:
+        first: the sequence number of the first of them.
+        times: float64 [ticks], POSIX seconds.
+        rows: float64 [ticks, series]; NaN where a series has no value.
+    """
+
+    first: int
+    times: Floats
+    rows: Floats
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+
+class Window:
+    """The ring.
+
+    Args:
+        capacity: how many ticks it holds, at least 1.
+
+    Attributes:
+        capacity: how many ticks it holds.
+        seq: the newest tick's sequence number; 0 before the first.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        if capacity < 1:
+            raise InputError(f"a window of {capacity} ticks holds nothing: use 1 or more")
+        self.capacity = capacity
+        self.seq = 0
+        self._ring: Floats = np.full((capacity, 0), np.nan)
+        self._times: Floats = np.full(capacity, np.nan)
+
+    def __len__(self) -> int:
+        return min(self.seq, self.capacity)
+
+    @property
+    def width(self) -> int:
+        """How many series fit before it has to grow."""
+        return int(self._ring.shape[1])
+
+    @property
+    def oldest(self) -> int:
+        """The oldest tick's sequence number; `seq` + 1 when the window is empty."""
+        return self.seq - len(self) + 1
+
+    def reserve(self, width: int) -> None:
+        """Make room for at least `width` series; those that are new have no value in the ticks so far."""
+        if width > self.width:
+            # Half as many again, so that series which come one by one don't copy the ring each time.
+            self._ring = widened(self._ring, max(width, self.width * 3 // 2), np.nan)
+
+    def append(self, time: float, row: Floats) -> int:
+        """Add a tick, in place of the oldest when the window is full, and return its sequence number.
+
+        Args:
+            time: POSIX seconds.
+            row: float64 [series], at least as many as in the tick before.
+        """
+        self.reserve(len(row))
+        place = self.seq % self.capacity
+        self._ring[place, : len(row)] = row
+        self._ring[place, len(row) :] = np.nan
+        self._times[place] = time
+        self.seq += 1
+        return self.seq
+
+    def row(self, seq: int) -> Floats:
+        """Return a view of one tick of the window, float64 [width]."""
+        view: Floats = self._ring[(seq - 1) % self.capacity]
+        return view
+
+    def since(self, seq: int) -> Slice | None:
+        """Return all ticks after `seq`, or None when some of them have left the window or `seq` is yet to come."""
+        if not self.oldest - 1 <= seq <= self.seq:
+            return None
+        return self._slice(seq + 1)
+
+    def all(self) -> Slice:
+        """Return every tick of the window."""
+        return self._slice(self.oldest)
+
+    def last(self, ticks: int) -> Slice:
+        """Return the newest ticks, as many as there are."""
+        return self._slice(max(self.oldest, self.seq - ticks + 1))
+
+    def _slice(self, first: int) -> Slice:
+        places = np.arange(first - 1, self.seq) % self.capacity
+        return Slice(first, self._times[places], self._ring[places])
+
+
+def widened(array: NDArray[np.float64], width: int, fill: float) -> NDArray[np.float64]:
+    """Return a copy of a [..., series] array with room for `width` series."""
+    wider = np.full((*array.shape[:-1], width), fill)
+    wider[..., : array.shape[-1]] = array
+    return wider

@@ -1,0 +1,121 @@
+"""One call a tick: the row is taken, the window moves on, the rules speak."""
+
+import math
+from itertools import count
+
+import pytest
+
+from tickboard.alerts import Rule, make_rule
+from tickboard.engine import Engine
+from tickboard.series import Registry
+from tickboard.types import Stats
+
+
+def make_engine(registry: Registry, rules: list[Rule] | None = None, window_size: int = 5, epoch: str = "e") -> Engine:
+    ids = (f"id{number}" for number in count(1))
+    return Engine(registry, rules if rules is not None else [], window_size, epoch, lambda: next(ids))
+
+
+def test_a_tick_takes_the_values_and_says_what_happened() -> None:
+    registry = Registry()
+    cpu, errors = registry.gauge("cpu"), registry.counter("errors")
+    engine = make_engine(registry, [make_rule(cpu.avg > 50, "{value:g}", "info", 0, None, 0, [])])
+    cpu.set(40)
+    errors.inc(4)
+    first = engine.tick(100.0, 2.0)
+    assert (first.seq, first.time, first.row.tolist(), first.events) == (1, 100.0, [40.0, 2.0], [])
+    cpu.set(80)
+    second = engine.tick(101.0, 1.0)
+    assert [event.alert.message for event in second.events] == ["60"]
+    assert engine.seq == 2
+
+
+def test_time_in_a_window_only_grows() -> None:
+    engine = make_engine(Registry())
+    times = [engine.tick(now, 1.0).time for now in (100.0, 99.0, 50.0, 101.0)]
+    assert times == pytest.approx([100.0, 100.001, 100.002, 101.0])
+    assert times == sorted(set(times))
+
+
+def test_stats_are_by_key_and_zero_where_there_is_nothing() -> None:
+    registry = Registry()
+    cpu = registry.gauge("cpu_usage")
+    registry.gauge("empty")
+    core = registry.gauge("core", labels=["n"], key="cores")
+    engine = make_engine(registry)
+    assert engine.all_stats() == {"cpu": Stats(0, 0, 0, 0), "empty": Stats(0, 0, 0, 0)}
+    for value in (1, 2, 6):
+        cpu.set(value)
+        core.labels(n=0).set(-value)
+        engine.tick(value, 1.0)
+    found = engine.all_stats()
+    assert found["cpu"] == Stats(3.0, 6.0, 1.0, 3, 6.0, 2.0, pytest.approx(5.6), pytest.approx(5.92))
+    assert found["empty"] == Stats(0, 0, 0, 0)
+    assert found['cores{n="0"}'].min == -6
+
+
+def test_a_series_that_appears_between_two_ticks_can_be_asked_for_at_once() -> None:
+    registry = Registry()
+    core = registry.gauge("core", labels=["n"])
+    core.labels(n=0).set(1)
+    engine = make_engine(registry)
+    engine.tick(1, 1.0)
+    for number in range(1, 40):
+        core.labels(n=number)
+    selection = engine.select()
+    assert engine.window.all().rows[:, selection.columns].shape == (1, 40)
+    assert engine.all_stats()['core{n="39"}'].count == 0
+
+
+def test_what_was_missed_is_known_only_within_the_epoch() -> None:
+    registry = Registry()
+    engine = make_engine(registry, window_size=3)
+    for now in range(5):
+        engine.tick(now, 1.0)
+    missed = engine.missed("e", 3)
+    assert missed is not None
+    assert (missed.first, len(missed)) == (4, 2)
+    assert engine.missed("e", 1) is None
+    assert engine.missed("other", 3) is None
+
+
+def test_a_changed_board_begins_with_the_history_of_the_series_that_it_keeps() -> None:
+    before, after = Registry(), Registry()
+    old = make_engine(before)
+    cpu, gone = before.gauge("cpu"), before.gauge("gone")
+    for value in (1, 2):
+        cpu.set(value)
+        gone.set(9)
+        old.tick(value, 1.0)
+    after.gauge("new")
+    after.gauge("cpu")
+    new = make_engine(after, epoch="f")
+    new.inherit(old)
+    assert new.all_stats()["cpu"].avg == 1.5
+    assert new.all_stats()["new"].count == 0
+    assert new.tick(1.5, 1.0).time > 2
+    assert new.seq == 3
+
+
+def test_nothing_in_common_is_nothing_to_inherit() -> None:
+    before, after = Registry(), Registry()
+    before.gauge("a")
+    after.gauge("b")
+    old, new = make_engine(before), make_engine(after)
+    old.tick(1, 1.0)
+    new.inherit(old)
+    assert new.seq == 0
+    again = make_engine(before)
+    again.inherit(make_engine(before))
+    assert again.seq == 0
+
+
+def test_time_driven_work_is_the_alerts() -> None:
+    registry = Registry()
+    cpu = registry.gauge("cpu")
+    engine = make_engine(registry, [make_rule(cpu > 1, "m", "info", 0, None, 0, [])])
+    cpu.set(2)
+    assert len(engine.tick(0, 1.0).events) == 1
+    cpu.set(math.nan)
+    assert engine.check(200) == []
+    assert len(engine.check(301)) == 1

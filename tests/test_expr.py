@@ -1,0 +1,163 @@
+"""Conditions are written as one would say them, evaluated for all series at once, and unknown where a value is missing."""
+
+import math
+
+import numpy as np
+import pytest
+
+from tickboard.errors import InputError
+from tickboard.expr import Columns, Condition, Floats, Operand, condition, operand
+from tickboard.series import Registry
+
+
+class Row:
+    """A row of values, and stats that are ten times as large."""
+
+    def __init__(self, *values: float) -> None:
+        self._values = np.array(values)
+
+    def read(self, stat: str, columns: Columns) -> Floats:
+        return self._values[columns] if stat == "value" else self._values[columns] * 10
+
+
+@pytest.fixture
+def registry() -> Registry:
+    return Registry()
+
+
+def evaluate(registry: Registry, expression: Operand, *values: float) -> list[float | None]:
+    found = expression.bind(registry.binding()).evaluate(Row(*values))
+    return [None if math.isnan(value) else value for value in found.tolist()]
+
+
+@pytest.mark.parametrize(
+    ("value", "above", "at_least"), [(89.0, 0, 0), (90.0, 0, 1), (91.0, 1, 1), (math.nan, None, None)]
+)
+def test_a_value_is_compared_strictly_or_not(
+    registry: Registry, value: float, above: float | None, at_least: float | None
+) -> None:
+    cpu = registry.gauge("cpu")
+    assert evaluate(registry, cpu > 90, value) == [above]
+    assert evaluate(registry, cpu >= 90, value) == [at_least]
+    assert evaluate(registry, cpu <= 90, value) == [None if above is None else 1 - above]
+    assert evaluate(registry, cpu < 90, value) == [None if at_least is None else 1 - at_least]
+
+
+def test_stats_of_the_window_stand_in_conditions(registry: Registry) -> None:
+    latency = registry.gauge("latency")
+    assert evaluate(registry, latency.p95 > 80, 9.0) == [1]
+    assert evaluate(registry, latency > 80, 9.0) == [0]
+
+
+def test_arithmetic_works_from_both_sides(registry: Registry) -> None:
+    a, b = registry.gauge("a"), registry.gauge("b")
+    assert evaluate(registry, (a + b) * 2 - 1, 3.0, 4.0) == [13]
+    assert evaluate(registry, 100 - a, 3.0, 4.0) == [97]
+    assert evaluate(registry, 2 * a + (1 + b), 3.0, 4.0) == [11]
+    assert evaluate(registry, 12 / b, 3.0, 4.0) == [3]
+
+
+def test_a_rate_of_nothing_is_unknown_not_infinite(registry: Registry) -> None:
+    errors, requests = registry.counter("errors"), registry.counter("requests")
+    ratio = errors.rate / requests.rate > 0.05
+    assert evaluate(registry, ratio, 1.0, 10.0) == [1]
+    assert evaluate(registry, ratio, 0.0, 0.0) == [None]
+    assert evaluate(registry, ratio, 1.0, 0.0) == [None]
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "both", "either"),
+    [
+        (1, 1, 1, 1),
+        (1, 0, 0, 1),
+        (0, 0, 0, 0),
+        (1, None, None, 1),
+        (0, None, 0, None),
+        (None, None, None, None),
+    ],
+)
+def test_and_and_or_follow_kleene(
+    registry: Registry, left: float | None, right: float | None, both: float | None, either: float | None
+) -> None:
+    a, b = registry.gauge("a"), registry.gauge("b")
+    values = [math.nan if value is None else value for value in (left, right)]
+    for one, other in ((a, b), (b, a)):
+        assert evaluate(registry, (one > 0.5) & (other > 0.5), *values) == [both]
+        assert evaluate(registry, (one > 0.5) | (other > 0.5), *values) == [either]
+
+
+def test_not_turns_round_what_is_known(registry: Registry) -> None:
+    a = registry.gauge("a")
+    assert evaluate(registry, ~(a > 1), 0.0) == [1]
+    assert evaluate(registry, ~(a > 1), 2.0) == [0]
+    assert evaluate(registry, ~(a > 1), math.nan) == [None]
+
+
+def test_series_of_two_metrics_meet_by_their_labels(registry: Registry) -> None:
+    used, size = registry.gauge("used", labels=["disk"]), registry.gauge("size", labels=["disk"])
+    for disk in ("a", "b"):
+        used.labels(disk=disk)
+    for disk in ("b", "c", "a"):
+        size.labels(disk=disk)
+    bound = (used / size > 0.5).bind(registry.binding())
+    assert bound.labels == ((("disk", "a"),), (("disk", "b"),))
+    # used a, used b, size b, size c, size a
+    assert bound.evaluate(Row(9.0, 1.0, 10.0, 10.0, 10.0)).tolist() == [1, 0]
+
+
+def test_a_metric_without_labels_goes_with_every_series(registry: Registry) -> None:
+    core, limit = registry.gauge("core", labels=["core"]), registry.gauge("limit")
+    core.labels(core=0)
+    core.labels(core=1)
+    assert evaluate(registry, core > limit, 60.0, 50.0, 70.0) == [0, 1]
+    assert evaluate(registry, limit < core, 60.0, 50.0, 70.0) == [0, 1]
+
+
+def test_a_metric_that_has_no_series_yet_says_nothing(registry: Registry) -> None:
+    core = registry.gauge("core", labels=["core"])
+    assert evaluate(registry, core > 1) == []
+
+
+def test_a_condition_reads_as_it_was_written(registry: Registry) -> None:
+    cpu, load = registry.gauge("cpu"), registry.gauge("load")
+    assert (cpu > 90).text() == "cpu > 90"
+    assert ((cpu > 80) & ~(load.last >= 4)).text() == "(cpu > 80) & (~(load.last >= 4))"
+    assert ((cpu + 1) * 2 < load - 1).text() == "((cpu + 1) * 2) < (load - 1)"
+    assert ((cpu > 80) & (load > 4)).subject().text() == "cpu"
+    assert (~(load > 4)).first().text() == "load > 4"
+
+
+def test_a_condition_is_about_its_first_metric(registry: Registry) -> None:
+    cpu, load = registry.gauge("cpu"), registry.gauge("load")
+    assert ((100 - cpu.avg > 90) & (load > 1)).metric_name() == "cpu"
+    assert operand(3).metric_name() == ""
+
+
+def test_python_s_own_and_is_refused_with_the_mend(registry: Registry) -> None:
+    cpu = registry.gauge("cpu")
+    with pytest.raises(InputError, match="combine conditions with &"):
+        bool(cpu > 1 and cpu < 2)
+    with pytest.raises(InputError, match="1 < x < 2"):
+        assert 1 < cpu < 2
+
+
+@pytest.mark.parametrize("wrong", ["90", None, math.nan, math.inf, True, [1]])
+def test_only_numbers_and_metrics_can_be_compared(registry: Registry, wrong: object) -> None:
+    with pytest.raises(InputError, match="cannot stand in a condition"):
+        operand(wrong)
+
+
+def test_what_is_no_condition_is_refused(registry: Registry) -> None:
+    cpu = registry.gauge("cpu")
+    with pytest.raises(InputError, match="cpu is not a condition"):
+        condition(cpu)
+    with pytest.raises(InputError, match="False is not a condition"):
+        condition(False)
+    assert isinstance(condition(cpu > 1), Condition)
+
+
+def test_operands_have_no_meaning_of_their_own() -> None:
+    bare, empty = Operand(), Condition()
+    for call in (lambda: bare.bind({}), bare.text, bare.metric_name, empty.subject, empty.first):
+        with pytest.raises(NotImplementedError):
+            call()
