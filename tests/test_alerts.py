@@ -61,7 +61,7 @@ def told(events: list[AlertEvent]) -> list[tuple[str, str]]:
 def run(bench: Bench, values: Sequence[float | None]) -> list[list[str]]:
     """Set `cpu` to each value in turn, a second apart, and return what is told at each tick."""
     cpu = bench.registry.gauge("cpu")
-    found = []
+    found: list[list[str]] = []
     for second, value in enumerate(values):
         cpu.set(value)
         found.append([event.kind for event in bench.tick(second)])
@@ -264,9 +264,7 @@ class Naive:
     keep_s=st.integers(0, 4),
     hysteresis=st.booleans(),
     rows=st.lists(
-        st.tuples(
-            st.lists(st.sampled_from([0.0, 5.0, 10.0, math.nan]), min_size=3, max_size=3), st.integers(-2, 3)
-        ),
+        st.tuples(st.lists(st.sampled_from([0.0, 5.0, 10.0, math.nan]), min_size=3, max_size=3), st.integers(-2, 3)),
         max_size=60,
     ),
 )

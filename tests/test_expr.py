@@ -1,4 +1,4 @@
-"""Conditions are written as one would say them, evaluated for all series at once, and unknown where a value is missing."""
+"""Conditions are written as one would say them, and are unknown where a value is missing."""
 
 import math
 

@@ -59,9 +59,7 @@ def test_a_tick_decodes_to_its_values_and_leaves_out_what_is_missing(row: list[f
 def test_a_metric_on_the_wire_has_just_the_specifications_fields(registry: Registry) -> None:
     frame = json.loads(metrics_frame(Selection(registry, ("cpu_usage",)), 1, 0.0, np.array([41.5, 1.0, 2.0])))
     assert frame["type"] == "metrics"
-    assert frame["data"] == [
-        {"name": "cpu_usage", "value": 41.5, "unit": "%", "timestamp": "1970-01-01T00:00:00.000Z"}
-    ]
+    assert frame["data"] == [{"name": "cpu_usage", "value": 41.5, "unit": "%", "timestamp": "1970-01-01T00:00:00.000Z"}]
 
 
 @pytest.mark.parametrize("value", [1.0, math.nan])
@@ -123,7 +121,9 @@ def test_an_initial_says_that_it_resumes_and_what_was_skipped(registry: Registry
     assert b"resumed" not in initial_frame(Selection(registry), "e", 1, window.all())
 
 
-@pytest.mark.parametrize(("count", "wanted"), [(0, []), (1, [6.0]), (3, [3.0, 4.0, 6.0]), (99, [1.0, 2.0, 3.0, 4.0, 6.0])])
+@pytest.mark.parametrize(
+    ("count", "wanted"), [(0, []), (1, [6.0]), (3, [3.0, 4.0, 6.0]), (99, [1.0, 2.0, 3.0, 4.0, 6.0])]
+)
 def test_recent_metrics_are_the_newest_oldest_first(registry: Registry, count: int, wanted: list[float]) -> None:
     window = window_of(registry, [1.0, 2.0, 3.0], [4.0, math.nan, 6.0])
     found = msgspec.json.decode(recent_metrics(Selection(registry), window.all(), count), type=list[Metric])
@@ -141,6 +141,4 @@ def test_alert_events_are_server_sent_events_encoded_once() -> None:
 
 def test_the_stream_opens_with_when_to_come_back_and_beats() -> None:
     assert stream_start("e", 5) == b"retry: 2000\nid: e-5\n\n"
-    assert heartbeat("e", 5, 0.0) == (
-        b'id: e-5\ndata: {"type":"heartbeat","timestamp":"1970-01-01T00:00:00.000Z"}\n\n'
-    )
+    assert heartbeat("e", 5, 0.0) == (b'id: e-5\ndata: {"type":"heartbeat","timestamp":"1970-01-01T00:00:00.000Z"}\n\n')

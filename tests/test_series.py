@@ -63,7 +63,12 @@ def test_a_counter_only_grows(registry: Registry, wrong: float) -> None:
 
 def test_counting_from_many_threads_loses_nothing(registry: Registry) -> None:
     errors = registry.counter("errors")
-    threads = [threading.Thread(target=lambda: [errors.inc() for _ in range(5_000)]) for _ in range(8)]
+
+    def count() -> None:
+        for _ in range(5_000):
+            errors.inc()
+
+    threads = [threading.Thread(target=count) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

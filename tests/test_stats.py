@@ -1,4 +1,4 @@
-"""The stats in blocks say at every tick just what the specification's way says: filter by name, then sum, min, max, len."""
+"""The stats in blocks say just what the specification's way says: filter by name, then sum, min, max, len."""
 
 import math
 from itertools import pairwise
@@ -64,9 +64,7 @@ def test_series_that_appear_on_the_way_are_counted_from_then_on(capacity: int, w
         assert_same(stats, history, capacity, width)
 
 
-@given(
-    history=st.lists(st.lists(values, min_size=2, max_size=2), min_size=1, max_size=30), percent=st.floats(0, 100)
-)
+@given(history=st.lists(st.lists(values, min_size=2, max_size=2), min_size=1, max_size=30), percent=st.floats(0, 100))
 def test_percentiles_are_numpys_over_what_is_there(history: list[list[float]], percent: float) -> None:
     window = Window(12)
     stats = WindowStats(window)

@@ -304,8 +304,7 @@ class Alerts:
             alert = Alert(
                 self._new_id(),
                 rule.message.format(
-                    **{"value": value, "metric": rule.metric_name(), "threshold": rule.threshold()}
-                    | labels
+                    **{"value": value, "metric": rule.metric_name(), "threshold": rule.threshold()} | labels
                 ),
                 rule.severity,
                 self._format_time(now),

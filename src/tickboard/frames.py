@@ -76,7 +76,6 @@ class Selection:
         parts[1::2] = values
         return b"".join(parts), len(values)
 
-
     def each(self, row: Floats, time_text: bytes) -> list[bytes]:
         """Return the Metrics of one tick one by one, without the series that have no value."""
         values = row[self.columns].tolist()

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from random import Random
 from threading import Lock
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Self, TypeVar
 
 import numpy as np
 
@@ -71,7 +71,7 @@ class Handle(Operand):
     def __repr__(self) -> str:
         return f"<{self.kind} {self.metric.name}>"
 
-    def labels(self: "H", **labels: object) -> "H":
+    def labels(self, **labels: object) -> Self:
         """Return the handle of the series with these labels, made when first asked for.
 
         Raises:
@@ -306,6 +306,17 @@ class Registry:
     ) -> Histogram:
         """Declare a metric that is observed many times a tick; arguments and errors as for `gauge`."""
         return self._declare(Histogram, name, title, unit, labels, key, min, max)
+
+    def handle(self, name: str) -> Handle:
+        """Return the handle of a metric that was declared, as by a source, to write conditions with.
+
+        Raises:
+            InputError: no metric has this name.
+        """
+        found = self._handles.get(name)
+        if found is None:
+            raise InputError(f"{name!r} is not a metric of this board; it has {', '.join(self._handles) or 'none'}")
+        return found
 
     def _declare(
         self,

@@ -33,7 +33,7 @@ def read_settings(
     *,
     interval_ms: int | None = None,
     window_size: int | None = None,
-    default: Settings = Settings(),  # noqa: B008  # it is frozen
+    default: Settings = Settings(),
 ) -> Settings:
     """Return the settings: an argument goes before the environment, and that before the default.
 

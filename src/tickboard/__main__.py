@@ -1,0 +1,5 @@
+"""``python -m tickboard``."""
+
+from tickboard.cli import main
+
+main()

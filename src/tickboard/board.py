@@ -1,0 +1,338 @@
+"""The board: what a dashboard file declares.
+
+It is the top of the library: an ASGI application that runs by itself under ``tickboard run``, or mounted in any other.
+"""
+
+import os
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import TypeVar
+from uuid import uuid4
+
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
+from starlette.types import Receive, Scope, Send
+
+import tickboard
+from tickboard import panels, schedule, types
+from tickboard.alerts import Rule, make_rule
+from tickboard.engine import Engine
+from tickboard.errors import InputError
+from tickboard.expr import Condition, condition
+from tickboard.hub import Hub
+from tickboard.panels import MetricRef
+from tickboard.runner import Runner, Sampler
+from tickboard.series import Counter, Gauge, Handle, Histogram, Registry
+from tickboard.server.app import create_app
+from tickboard.settings import Settings, read_settings
+
+F = TypeVar("F", bound=Callable[[], object])
+P = TypeVar("P", types.Card, types.Chart, types.Row)
+
+
+class Board:
+    """A live dashboard: metrics, samplers, rules and panels.
+
+    Declare them, then run the file with ``tickboard run FILE``, or mount the board in an ASGI application. Mounted, it
+    begins to sample at the first request; to begin with the application, put ``board.lifespan`` into its lifespan.
+
+    Args:
+        title: the page's heading.
+        interval_ms: milliseconds between two ticks; ``METRIC_INTERVAL_MS`` and ``--interval`` go before it.
+        window_size: ticks in the window; ``WINDOW_SIZE`` and ``--window`` go before it.
+        routes: Starlette routes of your own, served beside the board's and before them.
+
+    Attributes:
+        registry: the board's metrics and series, for sources that write to them.
+        routes: as given; more may be added until the board is first served.
+    """
+
+    def __init__(
+        self,
+        title: str = "Live Dashboard",
+        *,
+        interval_ms: int | None = None,
+        window_size: int | None = None,
+        routes: Iterable[BaseRoute] = (),
+    ) -> None:
+        self.title = title
+        self.registry = Registry()
+        self.routes = list(routes)
+        self._samplers: list[Sampler] = []
+        self._rules: list[Rule] = []
+        self._panels: list[types.Panel] = []
+        given = {"interval_ms": interval_ms, "window_size": window_size}
+        self._defaults = replace(Settings(), **{name: value for name, value in given.items() if value is not None})
+        self._live: _Live | None = None
+
+    # --- metrics ---
+
+    def gauge(
+        self,
+        name: str,
+        title: str = "",
+        *,
+        unit: str = "",
+        labels: Iterable[str] = (),
+        key: str | None = None,
+        min: float | None = None,
+        max: float | None = None,
+    ) -> Gauge:
+        """Declare a metric that goes up and down, as `tickboard.series.Registry.gauge` says."""
+        return self.registry.gauge(name, title, unit=unit, labels=labels, key=key, min=min, max=max)
+
+    def counter(
+        self,
+        name: str,
+        title: str = "",
+        *,
+        unit: str = "/s",
+        labels: Iterable[str] = (),
+        key: str | None = None,
+        min: float | None = 0,
+        max: float | None = None,
+    ) -> Counter:
+        """Declare a metric that is counted and shown as a rate per second."""
+        return self.registry.counter(name, title, unit=unit, labels=labels, key=key, min=min, max=max)
+
+    def histogram(
+        self,
+        name: str,
+        title: str = "",
+        *,
+        unit: str = "",
+        labels: Iterable[str] = (),
+        key: str | None = None,
+        min: float | None = None,
+        max: float | None = None,
+    ) -> Histogram:
+        """Declare a metric that is observed many times a tick and shown as average, p50, p95 and p99."""
+        return self.registry.histogram(name, title, unit=unit, labels=labels, key=key, min=min, max=max)
+
+    def metric(self, name: str) -> Handle:
+        """Return the handle of a metric that a source has declared, for conditions: ``board.metric("load") > 4``.
+
+        Raises:
+            InputError: no metric has this name.
+        """
+        return self.registry.handle(name)
+
+    # --- samplers ---
+
+    def every(self, when: str | None = None) -> Callable[[F], F]:
+        """Run the decorated function, plain or async, at each instant of a schedule.
+
+        Args:
+            when: a cron text of six fields (seconds first) or five, an interval as ``"250ms"``, ``"1s"`` or ``"5m"``,
+                or None for every tick.
+
+        Raises:
+            InputError: the text is neither.
+        """
+        if callable(when):
+            raise InputError('@board.every takes a schedule: write @board.every("1s") or @board.every()')
+        parsed = schedule.parse(when) if when is not None else None
+
+        def register(function: F) -> F:
+            name = getattr(function, "__qualname__", repr(function))
+            self._samplers.append(Sampler(name, function, parsed))
+            return function
+
+        return register
+
+    # --- rules ---
+
+    def alert(
+        self,
+        when: Condition,
+        message: str,
+        *,
+        severity: types.Severity = "warning",
+        for_: str = "0s",
+        clear: Condition | None = None,
+        keep: str = "0s",
+    ) -> None:
+        """Tell everyone when a condition becomes true, and again when it ends.
+
+        Args:
+            when: as in ``cpu > 90``; for a metric with labels it is watched for each of its series.
+            message: what to say; it may use ``{value}``, as ``{value:.1f}``, ``{metric}``, ``{threshold}`` and labels.
+            severity: info, warning or critical.
+            for_: how long the condition must last before it fires.
+            clear: what ends it, where that is not just the condition's being false.
+            keep: how long it goes on firing after it is cleared.
+
+        Raises:
+            InputError: something about it is wrong; the rule is not added.
+        """
+        watched = condition(when)
+        ends = condition(clear) if clear is not None else None
+        names = {label for info in self.registry.metrics.values() for label in info.labels}
+        self._rules.append(
+            make_rule(watched, message, severity, schedule.duration(for_), ends, schedule.duration(keep), names)
+        )
+
+    # --- panels ---
+
+    def card(self, metric: MetricRef, title: str = "") -> types.Card:
+        """Show a card with the metric's average, newest value, min, max and count; inside `row`, only there."""
+        return self._add(panels.card(self.registry, metric, title))
+
+    def chart(
+        self,
+        *metrics: MetricRef,
+        title: str = "",
+        min: float | None = None,
+        max: float | None = None,
+        stacked: bool = False,
+    ) -> types.Chart:
+        """Show a chart of one or more metrics of one unit; inside `row`, only there."""
+        return self._add(panels.chart(self.registry, metrics, title, min=min, max=max, stacked=stacked))
+
+    def row(self, *children: types.Panel, title: str = "") -> types.Row:
+        """Put panels side by side, as ``board.row(board.card(cpu), board.chart(cpu), title="CPU")``."""
+        for child in children:
+            # Made by this board a moment ago, it stands at the end already: the row takes it in. By identity, since
+            # two panels may be alike.
+            self._panels = [panel for panel in self._panels if panel is not child]
+        return self._add(panels.row(children, title))
+
+    def _add(self, panel: P) -> P:
+        self._panels.append(panel)
+        return panel
+
+    # --- life ---
+
+    def describe(self) -> types.Board:
+        """Return the board as the page wants it."""
+        live = self._require_live()
+        return types.Board(
+            self.title,
+            live.engine.epoch,
+            live.settings.interval_ms,
+            live.settings.window_size,
+            tickboard.__version__,
+            list(self.registry.metrics.values()),
+            self._panels or panels.default_panels(self.registry),
+            [rule.describe() for rule in self._rules],
+            list(live.hub.problems.values()),
+        )
+
+    def prepare(self, settings: Settings | None = None, replaces: "Board | None" = None) -> None:
+        """Make the engine, so that the board can be served; the first request does it when nobody has.
+
+        Args:
+            settings: the environment's when None.
+            replaces: a board that is being served: its viewers and its history come to this one.
+
+        Raises:
+            InputError: the environment holds a bad value.
+        """
+        if settings is None:
+            settings = read_settings(os.environ, default=self._defaults)
+        engine = Engine(self.registry, self._rules, settings.window_size, secrets.token_hex(6), _alert_id)
+        if replaces is None:
+            hub = Hub(engine, self.describe)
+        else:
+            hub = replaces.hub
+            engine.inherit(hub.engine)
+        self._live = _Live(self, engine, hub, settings)
+        if replaces is not None:
+            # What was wrong with the old board's samplers is no longer of interest.
+            hub.problems.clear()
+            hub.switch(engine, self.describe)
+
+    @property
+    def defaults(self) -> Settings:
+        """The settings that the board itself asks for."""
+        return self._defaults
+
+    @property
+    def hub(self) -> Hub:
+        """Who is connected; made by `prepare`."""
+        return self._require_live().hub
+
+    @property
+    def settings(self) -> Settings:
+        """The settings it runs with; made by `prepare`."""
+        return self._require_live().settings
+
+    async def start(self) -> None:
+        """Begin to sample and to make ticks, if it hasn't begun."""
+        live = self._require_live()
+        if live.runner is None:
+            live.runner = live.make_runner(self._samplers)
+            live.runner.start()
+
+    async def stop(self) -> None:
+        """End the samplers and ticks; viewers stay connected."""
+        live = self._require_live()
+        if live.runner is not None:
+            runner, live.runner = live.runner, None
+            live.ticks_skipped += runner.ticks_skipped
+            await runner.stop()
+
+    @asynccontextmanager
+    async def lifespan(self, app: object = None) -> AsyncIterator[None]:
+        """Sample for as long as the context is open: for the lifespan of an application that mounts the board."""
+        await self.start()
+        try:
+            yield
+        finally:
+            self._require_live().hub.close(1001)
+            await self.stop()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI connection."""
+        live = self._require_live()
+        if scope["type"] == "lifespan":
+            await self._serve_lifespan(receive, send)
+            return
+        if live.runner is None:
+            await self.start()
+        await live.app(scope, receive, send)
+
+    async def _serve_lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        await self.start()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        self._require_live().hub.close(1001)
+        await self.stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    def _require_live(self) -> "_Live":
+        if self._live is None:
+            self.prepare()
+        assert self._live is not None
+        return self._live
+
+
+class _Live:
+    """What a board is made of while it is served."""
+
+    def __init__(self, board: Board, engine: Engine, hub: Hub, settings: Settings) -> None:
+        self.engine = engine
+        self.hub = hub
+        self.settings = settings
+        self.runner: Runner | None = None
+        self.ticks_skipped = 0
+        self.app: Starlette = create_app(hub, self._ticks_skipped, board.routes)
+
+    def make_runner(self, samplers: list[Sampler]) -> Runner:
+        return Runner(
+            self.engine,
+            self.hub,
+            samplers,
+            interval_ms=self.settings.interval_ms,
+            alert_check_s=self.settings.alert_check_s,
+        )
+
+    def _ticks_skipped(self) -> int:
+        return self.ticks_skipped + (self.runner.ticks_skipped if self.runner is not None else 0)
+
+
+def _alert_id() -> str:
+    return str(uuid4())

@@ -1,0 +1,282 @@
+"""The command line: puts a board, its settings and a server together.
+
+What a person got wrong is told in one line on standard error, with exit status 2.
+"""
+
+import asyncio
+import contextlib
+import errno
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import uvicorn
+from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
+from starlette.types import ASGIApp
+
+import tickboard
+from tickboard import schedule
+from tickboard.board import Board
+from tickboard.dashboard_file import load_board
+from tickboard.errors import InputError, TickboardError
+from tickboard.host_board import host_board
+from tickboard.hub import Hub
+from tickboard.reload import Reloader
+from tickboard.server.guard import Guard
+from tickboard.server.websocket import MAX_MESSAGE_BYTES
+from tickboard.settings import Settings, read_settings
+
+GOODBYE_S = 0.5
+"""How long connections have to end by themselves after Ctrl-C."""
+
+app = App(
+    name="tickboard",
+    help="A live dashboard in Python. Alone, it shows what this machine is doing right now.",
+    version=tickboard.__version__,
+)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Options:
+    """The flags that every serving command takes."""
+
+    host: str = "127.0.0.1"
+    "The address to listen on; 0.0.0.0 lets other machines watch."
+
+    port: int = 3000
+    "The port; 0 picks a free one."
+
+    interval: str | None = None
+    "Time between two ticks: milliseconds, or as 250ms, 1s (METRIC_INTERVAL_MS, 1000)."
+
+    window: int | None = None
+    "Ticks in the window (WINDOW_SIZE, 60)."
+
+    allow_host: Annotated[tuple[str, ...], Parameter(negative=())] = ()
+    "A further name that a server on loopback answers to, as that of a proxy in front of it; may be repeated."
+
+    def settings(self, default: Settings) -> Settings:
+        """Return the settings of a board that asks for `default`.
+
+        Raises:
+            InputError: a flag or an environment variable holds a bad value.
+        """
+        interval_ms = None if self.interval is None else parse_interval(self.interval)
+        return read_settings(os.environ, interval_ms=interval_ms, window_size=self.window, default=default)
+
+
+DEFAULT_OPTIONS = Options()
+
+COMMANDS = ("run", "dev", "check")
+"""Those that take a dashboard file."""
+
+
+@app.default
+def host(*, options: Options = DEFAULT_OPTIONS) -> None:
+    """Show this machine: CPU, memory, disks, network."""
+    board, measured = host_board()
+    board.prepare(options.settings(board.defaults))
+    serve(measured, board, lambda: board.hub, options)
+
+
+@app.command
+def run(file: Path, /, *, options: Options = DEFAULT_OPTIONS) -> None:
+    """Serve a dashboard file.
+
+    Args:
+        file: A Python file that makes a Board.
+        options: Where and how often.
+    """
+    board = load_board(file)
+    board.prepare(options.settings(board.defaults))
+    serve(board, board, lambda: board.hub, options)
+
+
+@app.command
+def dev(file: Path, /, *, options: Options = DEFAULT_OPTIONS) -> None:
+    """Serve a dashboard file and reload it when it changes; viewers stay connected.
+
+    Args:
+        file: A Python file that makes a Board.
+        options: Where and how often.
+    """
+    reloader = Reloader(file, options.settings, say)
+    serve(reloader, reloader.board, lambda: reloader.hub, options)
+
+
+@app.command
+def check(file: Path, /) -> None:
+    """Load a dashboard file, say what is in it or what is wrong with it, and end.
+
+    Args:
+        file: A Python file that makes a Board.
+    """
+    board = load_board(file)
+    board.prepare(read_settings(os.environ, default=board.defaults))
+    described = board.describe()
+    print(f"{file}: {board.title!r}, {len(described.metrics)} metrics, {len(described.rules)} alert rules: good")
+
+
+def main() -> None:
+    """Run the command line and exit: 0 when it ended as it should, 2 when a person got something wrong."""
+    try:
+        app(exit_on_error=False, print_error=False)
+    except UnusedCliTokensError as error:
+        fail(f"{_too_much(error)} See tickboard --help.")
+    except CycloptsError as error:
+        fail(f"{' '.join(str(error).split())} See tickboard --help.")
+    except TickboardError as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        # Ctrl-C before it serves, as while a dashboard file is being loaded; the status is a shell's for SIGINT.
+        raise SystemExit(130) from None
+
+
+def _too_much(error: UnusedCliTokensError) -> str:
+    """Say what to write in place of the words that no command takes."""
+    words = error.unused_tokens or [""]
+    if error.command_chain:
+        return f"{words[0]!r} is too much: {error.command_chain[-1]} takes one FILE."
+    if words[0] in COMMANDS:
+        return f"Flags go after the command: tickboard {words[0]} FILE [flags]."
+    return f"There is no command {words[0]!r}: the commands are {', '.join(COMMANDS)}."
+
+
+def fail(message: str) -> None:
+    """Say what is wrong in one line, and exit with status 2."""
+    print(f"tickboard: {message}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def say(message: str) -> None:
+    """Print a line now, even into a pipe."""
+    print(message, flush=True)
+
+
+def parse_interval(text: str) -> int:
+    """Return the milliseconds that ``--interval`` asks for.
+
+    Raises:
+        InputError: it is neither a number of milliseconds nor a duration.
+    """
+    if text.isascii() and text.isdigit():
+        return int(text)
+    try:
+        return round(schedule.duration(text) * 1000)
+    except InputError as error:
+        raise InputError(f"--interval={text}: give milliseconds, as 500, or a duration, as 250ms or 2s") from error
+
+
+def serve(served: ASGIApp, board: Board, hub: Callable[[], Hub], options: Options) -> None:
+    """Serve an application until Ctrl-C.
+
+    Args:
+        served: the application: the board, or what is around it.
+        board: what it shows at first.
+        hub: returns whose viewers must be told when the server ends.
+        options: where to listen.
+
+    Raises:
+        InputError: the address can't be listened on.
+    """
+    with listen(options.host, options.port) as listening:
+        config = uvicorn.Config(
+            Guard(served, options.host, options.allow_host),
+            lifespan="on",
+            ws="websockets-sansio",
+            ws_max_size=MAX_MESSAGE_BYTES,
+            ws_per_message_deflate=False,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=1,
+        )
+        say(greeting(board, address(options.host, listening.getsockname()[1])))
+        Server(config, hub).run(sockets=[listening])
+
+
+def greeting(board: Board, url: str) -> str:
+    """Return what is said at the start: the address, the metrics and the interval."""
+    names = list(board.registry.metrics)
+    shown = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+    settings = board.settings
+    return (
+        f"{board.title} is live at {url}\n"
+        f"  {len(names)} metrics, a tick every {settings.interval_ms} ms, {settings.window_size} ticks in the window\n"
+        f"  {shown or 'no metrics yet'}\n"
+        "  Ctrl-C ends it."
+    )
+
+
+def address(host: str, port: int) -> str:
+    """Return the URL to open; for a server on all interfaces, the one on this machine."""
+    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    return f"http://{name}:{port}"
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens.
+
+    Raises:
+        InputError: the port is taken or out of range, or the address is not one of this machine's.
+    """
+    if not 0 <= port <= 65_535:
+        raise InputError(f"--port={port}: give a number from 0 to 65535; 0 picks a free one")
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, where = found[0]
+        listening = socket.socket(family, kind, protocol)
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(where)
+        except BaseException:
+            listening.close()
+            raise
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise InputError(f"port {port} is taken: end what uses it, or choose another with --port") from error
+        if error.errno == errno.EACCES:
+            raise InputError(f"port {port} needs more rights: choose one above 1023 with --port") from error
+        raise InputError(f"cannot listen on {host}: {error.strerror or error}; see --host") from error
+    return listening
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, which says goodbye to the viewers first, and ends with status 0 on Ctrl-C."""
+
+    def __init__(self, config: uvicorn.Config, hub: Callable[[], Hub]) -> None:
+        super().__init__(config)
+        self._hub = hub
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close WebSockets with 1001 and end the alert streams, then let uvicorn end the rest."""
+        hub = self._hub()
+        hub.close(1001)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GOODBYE_S):
+                while hub.viewers or hub.subscribers:
+                    await asyncio.sleep(0.01)
+        await super().shutdown(sockets)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """End on the signals that ask for it; uvicorn's own version raises them again afterwards."""
+        asked = [signal.SIGINT, signal.SIGTERM]
+        before = {number: signal.signal(number, partial(_leave, self)) for number in asked}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _leave(server: Server, number: int, frame: FrameType | None) -> None:
+    server.handle_exit(number, frame)

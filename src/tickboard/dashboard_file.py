@@ -1,0 +1,91 @@
+"""Loading a dashboard file: from its path to its board, or to one error that names the file and the line."""
+
+import importlib
+import importlib.util
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+from tickboard.board import Board
+from tickboard.errors import BoardError, TickboardError
+
+MODULE_NAME = "__dashboard__"
+
+
+def load_board(path: Path) -> Board:
+    """Run a dashboard file and return its board: the one named ``board``, or the only one that it makes.
+
+    Raises:
+        BoardError: the file is missing, raises, or has no board.
+    """
+    if not path.is_file():
+        what = "is a folder, not a dashboard file" if path.is_dir() else "there is no such file"
+        raise BoardError(f"{what}; give the path of a Python file that makes a Board", str(path))
+    module = _run(path)
+    boards = {id(value): value for value in vars(module).values() if isinstance(value, Board)}
+    named = getattr(module, "board", None)
+    if isinstance(named, Board):
+        return named
+    if len(boards) == 1:
+        return next(iter(boards.values()))
+    if boards:
+        raise BoardError(f"it makes {len(boards)} boards; name the one to show `board`", str(path))
+    raise BoardError(
+        'it makes no board; begin with: from tickboard import Board; board = Board("My dashboard")', str(path)
+    )
+
+
+def _run(path: Path) -> ModuleType:
+    folder = str(path.resolve().parent)
+    _forget_modules_of(folder)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    spec = importlib.util.spec_from_file_location(MODULE_NAME, path)
+    if spec is None or spec.loader is None:
+        raise BoardError("it is not a Python file; its name must end in .py", str(path))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[MODULE_NAME] = module
+    try:
+        with _no_compiled_code():
+            exec(compile(path.read_bytes(), str(path), "exec"), vars(module))  # noqa: S102  # running it is the point
+    except SyntaxError as error:
+        raise BoardError(f"{type(error).__name__}: {error.msg}", error.filename or str(path), error.lineno) from error
+    except (Exception, SystemExit) as error:
+        raise BoardError(_described(error), str(path), _line_in(path, error)) from error
+    return module
+
+
+@contextmanager
+def _no_compiled_code() -> Iterator[None]:
+    """Let imports read the text: a .pyc of the same second, and what was found missing before, would hide a change."""
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
+
+
+def _described(error: BaseException) -> str:
+    if isinstance(error, SystemExit):
+        return "it calls exit(); a dashboard file only declares"
+    if isinstance(error, TickboardError):
+        return str(error)
+    return f"{type(error).__name__}: {error}".splitlines()[0]
+
+
+def _line_in(path: Path, error: BaseException) -> int | None:
+    """Return the line of the file itself, not of the library, where an error comes from."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    return lines[-1] if lines else None
+
+
+def _forget_modules_of(folder: str) -> None:
+    """Let modules beside the dashboard file be imported anew: they may have changed."""
+    for name, module in list(sys.modules.items()):
+        origin = getattr(module, "__file__", None)
+        if origin and str(Path(origin).parent) == folder and name != "__main__":
+            del sys.modules[name]

@@ -1,0 +1,255 @@
+"""The runner: asyncio's part in the life of a tick.
+
+It runs the samplers on their schedules, makes each tick on time, and hands what happened to the hub.
+
+Ticks stay on the wall clock: each is made at a multiple of the interval and carries that time, however late the loop
+was. One that could not be made in its own interval is skipped and counted, never made up for. A tick waits for the
+samplers that are due at the same instant, for at most half its interval, so that it has their values.
+"""
+
+import asyncio
+import inspect
+import logging
+import threading
+import time
+import traceback
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from queue import SimpleQueue
+
+from tickboard.engine import Engine
+from tickboard.frames import timestamp
+from tickboard.hub import Hub
+from tickboard.schedule import Schedule, parse
+from tickboard.types import Problem
+
+log = logging.getLogger("tickboard")
+
+LONGEST_SLEEP_S = 1.0
+"""The clock is looked at again at least so often: it may be set, and a laptop may sleep."""
+
+Sample = Callable[[], object]
+
+
+@dataclass(frozen=True, eq=False)
+class Sampler:
+    """A function that sets values, and when it runs: at each instant of its schedule, or at every tick when None.
+
+    A plain function runs in a thread of its own, so that one that blocks delays nobody; an async one in the loop.
+    """
+
+    name: str
+    function: Sample
+    schedule: Schedule | None
+
+
+class Runner:
+    """Makes the ticks of one engine, until it is stopped.
+
+    Args:
+        engine: what makes them.
+        hub: who gets them.
+        samplers: what runs before them.
+        interval_ms: milliseconds between two.
+        alert_check_s: seconds between two runs of the alerts' time-driven work.
+
+    Attributes:
+        ticks_skipped: ticks that could not be made in time.
+    """
+
+    def __init__(
+        self, engine: Engine, hub: Hub, samplers: list[Sampler], *, interval_ms: int, alert_check_s: int
+    ) -> None:
+        self.ticks_skipped = 0
+        self._engine = engine
+        self._hub = hub
+        self._interval_s = interval_ms / 1000
+        self._tick_schedule = parse(f"{interval_ms}ms")
+        self._check_schedule = parse(f"{alert_check_s}s")
+        self._running = [_Running(sampler, self._tick_schedule, hub, self._progressed) for sampler in samplers]
+        self._progress = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin; the caller is in a running loop."""
+        jobs = [self._make_ticks(), self._check_alerts(), *(running.run() for running in self._running)]
+        self._tasks = [asyncio.create_task(job) for job in jobs]
+
+    async def stop(self) -> None:
+        """End, without waiting for a sampler that blocks."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for running in self._running:
+            running.close()
+
+    async def _make_ticks(self) -> None:
+        last_due = time.time()
+        last_made = time.monotonic()
+        while True:
+            due = await sleep_until_next(self._tick_schedule, last_due)
+            await self._wait_for_samplers(last_due, due)
+            made = time.monotonic()
+            self._hub.publish(self._engine.tick(due, made - last_made))
+            # Instants that went by while this tick was made are gone.
+            now = time.time()
+            self.ticks_skipped += (skipped := self._tick_schedule.missed(due, now))
+            last_due, last_made = (now if skipped else due), made
+
+    async def _wait_for_samplers(self, last_due: float, due: float) -> None:
+        """Wait for the samplers that were due since the last tick; not for those that have been running for longer."""
+        try:
+            async with asyncio.timeout(self._interval_s / 2):
+                while any(last_due < running.due <= due for running in self._running):
+                    self._progress.clear()
+                    await self._progress.wait()
+        except TimeoutError:
+            pass
+
+    def _progressed(self) -> None:
+        self._progress.set()
+
+    async def _check_alerts(self) -> None:
+        last = time.time()
+        while True:
+            last = await sleep_until_next(self._check_schedule, last)
+            self._hub.announce(self._engine.check(last))
+
+
+async def sleep_until_next(schedule: Schedule, last: float) -> float:
+    """Sleep until the schedule's next instant after `last`, and return it.
+
+    A clock that is set back while it sleeps does not leave it asleep, one that is set forward makes it late once.
+    """
+    due = schedule.next(last)
+    while (left := due - (now := time.time())) > 0:
+        if left > (soonest := schedule.next(now)) - now:
+            due = soonest
+            continue
+        await asyncio.sleep(min(left, LONGEST_SLEEP_S))
+    return due
+
+
+class _Running:
+    """One sampler at work.
+
+    Attributes:
+        due: the instant that it is running for, or waits for.
+    """
+
+    def __init__(self, sampler: Sampler, ticks: Schedule, hub: Hub, progressed: Callable[[], None]) -> None:
+        self.due = 0.0
+        self._sampler = sampler
+        self._schedule = sampler.schedule or ticks
+        self._hub = hub
+        self._progressed = progressed
+        self._source = f"sampler {sampler.name}"
+        self._reported: str | None = None
+        self._thread: _Thread | None = None
+        self._call: Callable[[], Awaitable[object]]
+        if inspect.iscoroutinefunction(sampler.function):
+            self._call = sampler.function
+        else:
+            self._thread = _Thread(sampler.function)
+            self._call = self._thread.call
+
+    async def run(self) -> None:
+        last = time.time()
+        self.due = self._schedule.next(last)
+        while True:
+            self.due = await sleep_until_next(self._schedule, last)
+            try:
+                await self._call()
+            except Exception as error:  # noqa: BLE001  # a sampler is anybody's code
+                self._failed(error)
+            else:
+                self._worked()
+            # One that took longer than to its next instant skips those it missed.
+            now = time.time()
+            last = now if self._schedule.missed(self.due, now) else self.due
+            self.due = self._schedule.next(last)
+            self._progressed()
+
+    def close(self) -> None:
+        if self._thread is not None:
+            self._thread.close()
+
+    def _failed(self, error: Exception) -> None:
+        # The same failure every second is one report, not one a second.
+        description = f"{type(error).__name__}: {error}"
+        if description == self._reported:
+            return
+        self._reported = description
+        log.error("%s: %s; it goes on at its next instant", self._source, description, exc_info=error)
+        place = _last_own_place(error)
+        self._hub.report(
+            Problem(
+                self._source,
+                description,
+                timestamp(time.time()),
+                place[0] if place else None,
+                place[1] if place else None,
+                "".join(traceback.format_exception(error)),
+            )
+        )
+
+    def _worked(self) -> None:
+        if self._reported is not None:
+            self._reported = None
+            self._hub.mended(self._source)
+
+
+def _last_own_place(error: Exception) -> tuple[str, int] | None:
+    """Return the file and line where an error was raised, the innermost that is the user's own."""
+    here = __file__.rpartition("runner")[0]
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if not frame.filename.startswith((here, "<")) and "site-packages" not in frame.filename:
+            return frame.filename, frame.lineno or 0
+    return None
+
+
+class _Thread:
+    """A thread that runs one plain function when asked to, one run at a time.
+
+    It is a daemon: a function that never returns must not keep the program from ending. And it stays the same thread
+    from run to run, since psutil's percentages are since the last call *in this thread*.
+    """
+
+    def __init__(self, function: Sample) -> None:
+        self._function = function
+        self._orders: SimpleQueue[tuple[asyncio.AbstractEventLoop, asyncio.Future[object]] | None] = SimpleQueue()
+        threading.Thread(target=self._work, name=f"sampler {function!r}", daemon=True).start()
+
+    async def call(self) -> object:
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[object] = loop.create_future()
+        self._orders.put((loop, done))
+        return await done
+
+    def close(self) -> None:
+        self._orders.put(None)
+
+    def _work(self) -> None:
+        while (order := self._orders.get()) is not None:
+            loop, done = order
+            result: object = None
+            error: BaseException | None = None
+            try:
+                result = self._function()
+            except BaseException as raised:  # noqa: BLE001  # the loop's side raises it
+                error = raised
+            try:
+                loop.call_soon_threadsafe(_settle, done, result, error)
+            except RuntimeError:
+                return  # the loop is closed: nobody waits any more
+
+
+def _settle(done: asyncio.Future[object], result: object, error: BaseException | None) -> None:
+    if done.cancelled():
+        return
+    if error is None:
+        done.set_result(result)
+    elif isinstance(error, Exception):
+        done.set_exception(error)
+    else:
+        done.set_exception(RuntimeError(f"{type(error).__name__}: {error}"))

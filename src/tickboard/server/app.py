@@ -1,0 +1,53 @@
+"""All routes of a board, put together."""
+
+from collections.abc import Callable, Iterable
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, WebSocketRoute
+
+from tickboard.errors import TickboardError
+from tickboard.frames import encode
+from tickboard.hub import Hub
+from tickboard.server.page import page_routes
+from tickboard.server.rest import rest_routes
+from tickboard.server.sse import alert_stream
+from tickboard.server.websocket import refuse, ticks_endpoint
+from tickboard.types import ErrorBody
+
+
+def create_app(hub: Hub, ticks_skipped: Callable[[], int], routes: Iterable[BaseRoute] = ()) -> Starlette:
+    """Return the ASGI application of one hub.
+
+    Args:
+        hub: whom the viewers join.
+        ticks_skipped: tells how many ticks could not be made in time.
+        routes: a board's own routes; they go before the built-in ones.
+    """
+    return Starlette(
+        routes=[
+            *routes,
+            WebSocketRoute("/ws/metrics", ticks_endpoint(hub)),
+            alert_stream(hub),
+            *rest_routes(hub, ticks_skipped),
+            *page_routes(),
+            WebSocketRoute("/{path:path}", refuse),
+        ],
+        exception_handlers={TickboardError: _told, HTTPException: _told},
+    )
+
+
+def error_response(status: int, message: str) -> Response:
+    """Return an error as JSON."""
+    return Response(encode(ErrorBody(message)), status, media_type="application/json")
+
+
+async def _told(request: Request, error: Exception) -> Response:
+    if isinstance(error, TickboardError):
+        return error_response(error.status, str(error))
+    assert isinstance(error, HTTPException)
+    response = error_response(error.status_code, f"{error.detail}: {request.method} {request.url.path}")
+    response.headers.update(error.headers or {})
+    return response

@@ -1,0 +1,66 @@
+"""The guard: keeps other web pages in the same browser from reading a dashboard.
+
+A page of any site may open a WebSocket to localhost, and by DNS rebinding even read documents from it. So a server that
+listens on loopback answers only to loopback names (and those that were allowed), and a WebSocket whose Origin is
+another site is refused.
+"""
+
+from collections.abc import Iterable
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocket
+
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a server on this host can be reached from this machine alone."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class Guard:
+    """ASGI middleware.
+
+    Args:
+        app: what it guards.
+        host: where the server listens.
+        allowed: further names that it answers to, as those of a proxy in front of it.
+    """
+
+    def __init__(self, app: ASGIApp, host: str, allowed: Iterable[str] = ()) -> None:
+        self._app = app
+        self._names = LOOPBACK_NAMES | {host} | {name.lower() for name in allowed} if is_loopback(host) else None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a connection on, or refuse it with 421 (wrong name) or 403 (another site's page)."""
+        if scope["type"] in {"http", "websocket"} and (refusal := self._refusal(scope)) is not None:
+            if scope["type"] == "websocket":
+                await WebSocket(scope, receive, send).send_denial_response(refusal)
+            else:
+                await refusal(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> PlainTextResponse | None:
+        headers = Headers(scope=scope)
+        host = headers.get("host", "")
+        if self._names is not None and (name := _name_of(f"//{host}")) not in self._names:
+            return PlainTextResponse(f"this server does not answer to {name!r}: start it with --allow-host NAME\n", 421)
+        origin = headers.get("origin")
+        if scope["type"] == "websocket" and origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+            return PlainTextResponse(f"a page of {origin} may not watch {host}: let the proxy pass Host on\n", 403)
+        return None
+
+
+def _name_of(url: str) -> str:
+    try:
+        return (urlsplit(url).hostname or "").lower()
+    except ValueError:
+        return ""

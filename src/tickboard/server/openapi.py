@@ -1,0 +1,79 @@
+"""The OpenAPI 3.1 document of the REST part, made from the wire types."""
+
+from typing import Any
+
+import msgspec
+
+import tickboard
+from tickboard.types import Board, ErrorBody, Health, Metric, Stats
+
+
+def document(root_path: str = "") -> dict[str, Any]:
+    """Return the document.
+
+    Args:
+        root_path: where the board is mounted, for the server's URL.
+    """
+    types = (Board, ErrorBody, Health, Metric, Stats)
+    schemas, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+    ref = dict(zip(types, schemas, strict=True))
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Tickboard",
+            "version": tickboard.__version__,
+            "description": "What a live dashboard shows, as documents. The live part is WS /ws/metrics and "
+            "SSE /events/alerts, described in docs/protocol.md.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": root_path or "/"}],
+        "paths": {
+            "/api/stats": _get(
+                "stats",
+                "The stats of every series over the window, by key",
+                {"type": "object", "additionalProperties": ref[Stats]},
+            ),
+            "/api/metrics/recent": _get(
+                "recentMetrics",
+                "The newest Metrics of the window, oldest first",
+                {"type": "array", "items": ref[Metric]},
+                parameters=[
+                    {
+                        "name": "count",
+                        "in": "query",
+                        "description": "how many; all there are when that is fewer",
+                        "schema": {"type": "integer", "minimum": 0, "default": 60},
+                    }
+                ],
+                errors={"422": ref[ErrorBody]},
+            ),
+            "/api/board": _get("board", "The board's title, metrics, panels, rules and problems", ref[Board]),
+            "/api/health": _get("health", "Whether ticks are made, and who watches", ref[Health]),
+        },
+        "components": {"schemas": components},
+    }
+
+
+def _get(
+    operation: str,
+    summary: str,
+    schema: Any,
+    parameters: list[dict[str, Any]] | None = None,
+    errors: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    responses = {"200": _response("as asked", schema)}
+    responses |= {
+        status: _response("what is wrong and how to mend it", body) for status, body in (errors or {}).items()
+    }
+    return {
+        "get": {
+            "operationId": operation,
+            "summary": summary,
+            "parameters": parameters or [],
+            "responses": responses,
+        }
+    }
+
+
+def _response(description: str, schema: Any) -> dict[str, Any]:
+    return {"description": description, "content": {"application/json": {"schema": schema}}}

@@ -1,0 +1,240 @@
+"""Ticks come on time with their samplers' values, and one bad sampler never touches the others."""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from tickboard.alerts import AlertEvent
+from tickboard.engine import Engine, Happened
+from tickboard.hub import Hub
+from tickboard.runner import Runner, Sampler, sleep_until_next
+from tickboard.schedule import parse
+from tickboard.series import Registry
+from tickboard.types import Board
+
+
+class Bench:
+    """A runner whose ticks are collected."""
+
+    def __init__(self, interval_ms: int = 20) -> None:
+        self.registry = Registry()
+        self.engine = Engine(self.registry, [], 100, "e", lambda: "id")
+        self.hub = Hub(self.engine, lambda: Board("B", "e", 1, 1, "0", [], []))
+        self.interval_ms = interval_ms
+        self.samplers: list[Sampler] = []
+        self.ticks: list[Happened] = []
+        self._more = asyncio.Condition()
+        publish = self.hub.publish
+
+        def collect(happened: Happened) -> None:
+            publish(happened)
+            self.ticks.append(happened)
+
+        self.hub.publish = collect  # type: ignore[method-assign]
+
+    def sampler(self, function: Callable[[], object], when: str | None = None) -> None:
+        self.samplers.append(Sampler(function.__name__, function, parse(when) if when else None))
+
+    async def run(self, until: Callable[[], bool]) -> Runner:
+        runner = Runner(self.engine, self.hub, self.samplers, interval_ms=self.interval_ms, alert_check_s=1)
+        runner.start()
+        try:
+            async with asyncio.timeout(10):
+                while not until():
+                    await asyncio.sleep(0.001)
+        finally:
+            await runner.stop()
+        return runner
+
+
+def drive(test: Callable[[], Awaitable[None]]) -> None:
+    async def main() -> None:
+        await test()
+
+    asyncio.run(main())
+
+
+def test_ticks_are_at_multiples_of_the_interval_and_none_comes_twice() -> None:
+    async def scenario() -> None:
+        bench = Bench(20)
+        await bench.run(lambda: len(bench.ticks) >= 5)
+        times = [round(tick.time * 1000) for tick in bench.ticks]
+        assert all(moment % 20 == 0 for moment in times)
+        assert times == sorted(set(times))
+        assert [tick.seq for tick in bench.ticks] == list(range(1, len(times) + 1))
+
+    drive(scenario)
+
+
+@pytest.mark.parametrize("kind", ["plain", "async"])
+def test_a_tick_has_the_values_of_the_samplers_that_were_due_with_it(kind: str) -> None:
+    async def scenario() -> None:
+        bench = Bench(50)
+        value = bench.registry.gauge("value")
+        calls: list[int] = []
+
+        def plain() -> None:
+            calls.append(1)
+            value.set(len(calls))
+
+        async def coroutine() -> None:
+            await asyncio.sleep(0.005)
+            plain()
+
+        bench.sampler(plain if kind == "plain" else coroutine)
+        await bench.run(lambda: len(bench.ticks) >= 4)
+        assert [tick.row[0] for tick in bench.ticks[:4]] == [1, 2, 3, 4]
+
+    drive(scenario)
+
+
+def test_a_sampler_that_blocks_delays_neither_ticks_nor_other_samplers_nor_the_end() -> None:
+    async def scenario() -> None:
+        bench = Bench(20)
+        value = bench.registry.gauge("value")
+        forever = threading.Event()
+        seen: list[int] = []
+
+        def blocks() -> None:
+            forever.wait(30)
+
+        def works() -> None:
+            seen.append(1)
+            value.set(len(seen))
+
+        bench.sampler(blocks)
+        bench.sampler(works)
+        await bench.run(lambda: len(bench.ticks) >= 6)
+        assert len(seen) >= 5
+        assert bench.ticks[-1].row[0] >= 5
+        forever.set()
+
+    drive(scenario)
+
+
+def test_a_sampler_that_raises_is_reported_once_and_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        bench = Bench(10)
+        calls: list[int] = []
+
+        def fails() -> None:
+            calls.append(1)
+            if len(calls) <= 4:
+                raise ZeroDivisionError("by zero")
+
+        bench.sampler(fails)
+        await bench.run(lambda: bool(bench.hub.problems))
+        [problem] = bench.hub.problems.values()
+        assert (problem.source, problem.message) == ("sampler fails", "ZeroDivisionError: by zero")
+        assert problem.file == __file__
+        assert problem.line is not None
+        assert "Traceback" in (problem.detail or "")
+        await bench.run(lambda: not bench.hub.problems)
+        assert len(calls) >= 5
+
+    with caplog.at_level(logging.ERROR, "tickboard"):
+        drive(scenario)
+    # Once for each of the two runners.
+    assert [record.exc_info is not None for record in caplog.records] == [True, True]
+
+
+def test_even_a_sampler_that_calls_exit_goes_on() -> None:
+    async def scenario() -> None:
+        bench = Bench(10)
+
+        def leaves() -> None:
+            raise SystemExit(3)
+
+        bench.sampler(leaves)
+        await bench.run(lambda: bool(bench.hub.problems) and len(bench.ticks) > 3)
+        assert bench.hub.problems["sampler leaves"].message == "RuntimeError: SystemExit: 3"
+
+    drive(scenario)
+
+
+def test_a_sampler_has_its_own_schedule() -> None:
+    async def scenario() -> None:
+        bench = Bench(100)
+        calls: list[int] = []
+
+        def often() -> None:
+            calls.append(1)
+
+        bench.sampler(often, "10ms")
+        await bench.run(lambda: len(bench.ticks) >= 3)
+        assert len(calls) >= 10
+
+    drive(scenario)
+
+
+def test_a_plain_sampler_stays_in_one_thread() -> None:
+    async def scenario() -> None:
+        bench = Bench(10)
+        threads: set[int] = set()
+
+        def notes() -> None:
+            threads.add(threading.get_ident())
+
+        bench.sampler(notes)
+        await bench.run(lambda: len(bench.ticks) >= 4)
+        assert len(threads) == 1
+        assert threading.get_ident() not in threads
+
+    drive(scenario)
+
+
+def test_a_loop_that_was_held_up_skips_ticks_and_counts_them() -> None:
+    async def scenario() -> None:
+        bench = Bench(10)
+        held: list[int] = []
+
+        async def holds() -> None:
+            if len(bench.ticks) == 2 and not held:
+                held.append(1)
+                time.sleep(0.1)  # noqa: ASYNC251  # holding the loop up is what is tested
+
+        bench.sampler(holds)
+        runner = await bench.run(lambda: len(bench.ticks) >= 6)
+        assert runner.ticks_skipped >= 7
+        times = [tick.time for tick in bench.ticks]
+        assert times == sorted(set(times))
+
+    drive(scenario)
+
+
+def test_alerts_are_looked_after_as_time_goes_by() -> None:
+    async def scenario() -> None:
+        bench = Bench(100)
+        checked: list[float] = []
+
+        def check(now: float) -> list[AlertEvent]:
+            checked.append(now)
+            return []
+
+        bench.engine.check = check  # type: ignore[method-assign]
+        await bench.run(lambda: bool(checked))
+        assert checked[0] == round(checked[0])
+
+    drive(scenario)
+
+
+def test_a_clock_that_is_set_back_does_not_leave_the_schedule_asleep(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        began = time.monotonic()
+        offset = 0.0
+
+        def clock() -> float:
+            return 1_000_000.0 + offset + (time.monotonic() - began)
+
+        monkeypatch.setattr(time, "time", clock)
+        sleeping = asyncio.create_task(sleep_until_next(parse("200ms"), clock() + 0.0))
+        await asyncio.sleep(0.01)
+        offset = -3600.0
+        due = await asyncio.wait_for(sleeping, 5)
+        assert due < 1_000_000.0 - 3000
+
+    drive(scenario)
