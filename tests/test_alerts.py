@@ -191,6 +191,35 @@ def test_a_subject_with_other_labels_is_still_told() -> None:
     assert told(bench.tick(0)) == [("firing", "0: 5")]
 
 
+def test_an_alert_of_a_rule_over_several_series_tells_each_series_value() -> None:
+    bench = Bench()
+    some, every = bench.registry.gauge("some", labels=["n"]), bench.registry.gauge("every", labels=["n"])
+    for n in (0, 1, 2):
+        every.labels(n=n).set(n)
+    for n in (2, 1):
+        some.labels(n=n).set(10 + n)
+    bench.rule((every > 0) & (some > 0), "{n}: {value:g}", labels=["n"])
+    assert told(bench.tick(0)) == [("firing", "1: 1"), ("firing", "2: 2")]
+
+
+def test_a_new_series_leaves_the_others_where_they_are() -> None:
+    bench = Bench()
+    core = bench.registry.gauge("core", labels=["n"])
+    bench.rule(core > 90, "{n}", for_s=2, labels=["n"])
+    core.labels(n=0).set(95)
+    assert bench.tick(0) == []
+    core.labels(n=1).set(1)
+    assert bench.tick(1) == []
+    assert told(bench.tick(2)) == [("firing", "0")]
+
+
+def test_nothing_is_stale_where_nothing_fires() -> None:
+    bench = Bench()
+    bench.rule(bench.registry.gauge("cpu") > 90)
+    run(bench, [50])
+    assert bench.alerts.check(STALE_S * 2) == []
+
+
 def test_rules_may_be_added_on_the_way() -> None:
     bench = Bench()
     cpu = bench.registry.gauge("cpu")

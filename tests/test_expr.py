@@ -125,6 +125,7 @@ def test_a_condition_reads_as_it_was_written(registry: Registry) -> None:
     assert ((cpu + 1) * 2 < load - 1).text() == "((cpu + 1) * 2) < (load - 1)"
     assert ((cpu > 80) & (load > 4)).subject().text() == "cpu"
     assert (~(load > 4)).first().text() == "load > 4"
+    assert (~(load > 4)).subject().text() == "load"
 
 
 def test_a_condition_is_about_its_first_metric(registry: Registry) -> None:

@@ -90,6 +90,13 @@ def test_a_histogram_gives_average_and_percentiles_of_each_tick(registry: Regist
     assert registry.metrics["latency.p95"].title == "Latency p95"
 
 
+def test_in_conditions_a_histogram_s_percentiles_are_the_newest_tick_s(registry: Registry) -> None:
+    latency = registry.histogram("latency")
+    assert (latency.p95 > 80).text() == "latency.p95 > 80"
+    assert (latency.p95 > 80).metric_name() == "latency.p95"
+    assert (latency.avg > 80).metric_name() == "latency"
+
+
 def test_a_busy_histogram_keeps_a_fair_sample_and_the_exact_average(registry: Registry) -> None:
     latency = registry.histogram("latency")
     many = MAX_OBSERVATIONS * 5
@@ -186,3 +193,10 @@ def test_an_unknown_stat_is_an_error_that_lists_them(registry: Registry) -> None
     with pytest.raises(AttributeError, match="its stats are last, avg"):
         _ = cpu.p96
     assert repr(cpu) == "<gauge cpu>"
+
+
+def test_a_metric_is_found_again_by_its_name(registry: Registry) -> None:
+    cpu = registry.gauge("cpu")
+    assert registry.handle("cpu") is cpu
+    with pytest.raises(InputError, match="'load' is not a metric of this board; it has cpu"):
+        registry.handle("load")

@@ -52,6 +52,18 @@ def test_all_stats_agree_with_the_naive_reading_whenever_they_are_read(
             assert_same(stats, history[: index + 1], capacity, 3)
 
 
+@pytest.mark.parametrize("capacity", [1, 2, 9, 59, 60, 61])
+def test_a_long_run_agrees_at_every_tick(capacity: int) -> None:
+    window = Window(capacity)
+    stats = WindowStats(window)
+    history: list[list[float]] = []
+    for index in range(4 * capacity + 20):
+        history.append([float((index * 7919) % 101), math.nan if index % 3 else float(index)])
+        window.append(float(index), np.array(history[-1]))
+        stats.update()
+        assert_same(stats, history, capacity, 2)
+
+
 @given(capacity=st.integers(1, 9), widths=st.lists(st.integers(1, 6), min_size=1, max_size=30))
 def test_series_that_appear_on_the_way_are_counted_from_then_on(capacity: int, widths: list[int]) -> None:
     window = Window(capacity)

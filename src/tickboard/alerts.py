@@ -208,13 +208,10 @@ class _Watch:
             if self.state[index]
         }
 
-    def value_for(self, values: Values, index: int) -> float:
-        subject = self.subject.evaluate(values)
-        if self.subject.labels == self.labels:
-            return float(subject[index])
-        if self.labels[index] in self.subject.labels:
-            return float(subject[self.subject.labels.index(self.labels[index])])
-        return float(subject[0]) if len(subject) == 1 else float("nan")
+    def subject_values(self, values: Values) -> list[float]:
+        """Return what ``{value}`` shows for each series of the rule; NaN where its subject has none with its labels."""
+        found: list[float] = _aligned(self.labels, self.subject, values).tolist()
+        return found
 
 
 class Alerts:
@@ -274,7 +271,7 @@ class Alerts:
         if watch.clear is None:
             cleared = said == 0.0
         else:
-            cleared = _aligned(watch, watch.clear.evaluate(values)) == 1.0
+            cleared = _aligned(watch.labels, watch.clear, values) == 1.0
             known |= cleared
         watch.seen[known] = now
 
@@ -296,11 +293,12 @@ class Alerts:
         return events
 
     def _fire(self, watch: _Watch, indices: NDArray[np.intp], now: float, values: Values) -> list[AlertEvent]:
+        if not len(indices):
+            return []
         events = []
+        rule, subject = watch.rule, watch.subject_values(values)
         for index in indices.tolist():
-            labels = dict(watch.labels[index])
-            value = watch.value_for(values, index)
-            rule = watch.rule
+            labels, value = dict(watch.labels[index]), subject[index]
             alert = Alert(
                 self._new_id(),
                 rule.message.format(
@@ -326,12 +324,12 @@ class Alerts:
         return events
 
 
-def _aligned(watch: _Watch, cleared: Floats) -> Floats:
-    """Return what ``clear=`` says for each series of the rule; nothing for a series that it doesn't speak of."""
-    assert watch.clear is not None
-    if watch.clear.labels == watch.labels:
-        return cleared
-    if watch.clear.labels == ((),):
-        return np.broadcast_to(cleared, len(watch.labels))
-    said = dict(zip(watch.clear.labels, cleared.tolist(), strict=True))
-    return np.array([said.get(labels, np.nan) for labels in watch.labels])
+def _aligned(labels: tuple[Labels, ...], bound: Bound, values: Values) -> Floats:
+    """Return what an expression gives for each of `labels`; NaN for those that it doesn't speak of."""
+    found = bound.evaluate(values)
+    if bound.labels == labels:
+        return found
+    if bound.labels == ((),):
+        return np.broadcast_to(found, len(labels))
+    by_labels = dict(zip(bound.labels, found.tolist(), strict=True))
+    return np.array([by_labels.get(one, np.nan) for one in labels])

@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from types import FrameType
 from typing import Annotated
 
 import uvicorn
-from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
+from cyclopts import App, CycloptsError, Parameter, Token, UnusedCliTokensError
 from starlette.types import ASGIApp
 
 import tickboard
@@ -36,11 +36,19 @@ from tickboard.settings import Settings, read_settings
 GOODBYE_S = 0.5
 """How long connections have to end by themselves after Ctrl-C."""
 
+BACKLOG = 2_048
+"""Connections that may wait to be accepted."""
+
 app = App(
     name="tickboard",
     help="A live dashboard in Python. Alone, it shows what this machine is doing right now.",
     version=tickboard.__version__,
 )
+
+
+def _whole_number(wanted: object, tokens: Sequence[Token]) -> int:
+    """Read a whole number; cyclopts itself would round 1.5."""
+    return int(tokens[0].value)
 
 
 @Parameter(name="*")
@@ -51,13 +59,13 @@ class Options:
     host: str = "127.0.0.1"
     "The address to listen on; 0.0.0.0 lets other machines watch."
 
-    port: int = 3000
+    port: Annotated[int, Parameter(converter=_whole_number)] = 3000
     "The port; 0 picks a free one."
 
     interval: str | None = None
     "Time between two ticks: milliseconds, or as 250ms, 1s (METRIC_INTERVAL_MS, 1000)."
 
-    window: int | None = None
+    window: Annotated[int | None, Parameter(converter=_whole_number)] = None
     "Ticks in the window (WINDOW_SIZE, 60)."
 
     allow_host: Annotated[tuple[str, ...], Parameter(negative=())] = ()
@@ -237,6 +245,8 @@ def listen(host: str, port: int) -> socket.socket:
         try:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listening.bind(where)
+            # From here on who connects is kept waiting rather than refused: the address is told before the loop runs.
+            listening.listen(BACKLOG)
         except BaseException:
             listening.close()
             raise

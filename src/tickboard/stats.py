@@ -220,8 +220,6 @@ class WindowStats:
         if self._total_seq == seq:
             return self._total
         self._total_seq = seq
-        if seq == 0:
-            return self._total
         newest = (seq - 1) // self._block
         tail, place = divmod(self._window.oldest - 1, self._block)
         self._total.copy_from(self._head)

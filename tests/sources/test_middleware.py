@@ -1,0 +1,271 @@
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Thread
+from time import monotonic, sleep
+
+import httpx
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
+from websockets.sync.client import connect
+
+from tickboard.errors import InputError
+from tickboard.series import Registry
+from tickboard.sources.middleware import Application, Message, Receive, Scope, Send, TickboardMiddleware
+
+
+@dataclass
+class Clock:
+    """Seconds that pass when the test says so."""
+
+    now: float = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class HasOne:
+    """Stands for a board."""
+
+    registry: Registry
+
+
+@dataclass
+class Sent:
+    """What an application has sent."""
+
+    messages: list[Message] = field(default_factory=list)
+
+    async def __call__(self, message: Message) -> None:
+        self.messages.append(message)
+
+
+async def nothing_received() -> Message:
+    return {"type": "http.disconnect"}
+
+
+def values(registry: Registry) -> dict[str, float]:
+    """End the tick, one second after the last, and return its values."""
+    row = registry.collect(1)
+    return {series.key: float(row[series.column]) for series in registry.series}
+
+
+def serve(app: Application, scope_type: str = "http") -> Sent:
+    sent = Sent()
+    asyncio.run(_call(app, {"type": scope_type}, sent))
+    return sent
+
+
+async def _call(app: Application, scope: Scope, send: Send) -> None:
+    await app(scope, nothing_received, send)
+
+
+def answers(status: int, after_s: float, clock: Clock, then_s: float = 0) -> Application:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        clock.now += after_s
+        await send({"type": "http.response.start", "status": status, "headers": []})
+        clock.now += then_s
+        await send({"type": "http.response.body", "body": b""})
+
+    return app
+
+
+# --- without a server ---
+
+
+def test_it_declares_its_metrics_and_shares_them() -> None:
+    registry, clock = Registry(), Clock()
+    app = answers(200, 0, clock)
+    first, second = TickboardMiddleware(app, registry), TickboardMiddleware(app, HasOne(registry))
+    metrics = registry.metrics
+    assert (metrics["requests_per_sec"].title, metrics["requests_per_sec"].unit) == ("Requests/sec", "req/s")
+    assert (metrics["avg_latency"].title, metrics["avg_latency"].unit) == ("Latency", "ms")
+    assert (metrics["errors_per_sec"].title, metrics["errors_per_sec"].unit) == ("Errors/sec", "req/s")
+    serve(first)
+    serve(second)
+    assert values(registry)["requests_per_sec"] == 2
+
+
+def test_a_metric_declared_as_something_else_is_refused() -> None:
+    registry = Registry()
+    registry.gauge("requests_per_sec", "Requests/sec", unit="req/s")
+    with pytest.raises(InputError, match="requests_per_sec"):
+        TickboardMiddleware(answers(200, 0, Clock()), registry)
+
+
+def test_latency_ends_when_the_response_starts() -> None:
+    registry, clock = Registry(), Clock()
+    serve(TickboardMiddleware(answers(200, 0.25, clock, then_s=3600), registry, clock))
+    found = values(registry)
+    assert found["avg_latency"] == pytest.approx(250)
+    assert found["avg_latency.p95"] == pytest.approx(250)
+    assert (found["requests_per_sec"], found["errors_per_sec"]) == (1, 0)
+
+
+@pytest.mark.parametrize(("status", "errors"), [(200, 0), (404, 0), (499, 0), (500, 1), (503, 1)])
+def test_a_status_of_500_and_above_is_an_error(status: int, errors: int) -> None:
+    registry, clock = Registry(), Clock()
+    sent = serve(TickboardMiddleware(answers(status, 0, clock), registry, clock))
+    assert values(registry)["errors_per_sec"] == errors
+    assert [message["type"] for message in sent.messages] == ["http.response.start", "http.response.body"]
+
+
+@pytest.mark.parametrize("status", [None, 200, 500])
+def test_an_exception_is_one_error_and_goes_on_unchanged(status: int | None) -> None:
+    registry, clock = Registry(), Clock()
+    thrown = RuntimeError("broken")
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        clock.now += 0.5
+        if status is not None:
+            await send({"type": "http.response.start", "status": status, "headers": []})
+        clock.now += 0.5
+        raise thrown
+
+    with pytest.raises(RuntimeError) as caught:
+        serve(TickboardMiddleware(app, registry, clock))
+    assert caught.value is thrown
+    found = values(registry)
+    assert (found["requests_per_sec"], found["errors_per_sec"]) == (1, 1)
+    assert found["avg_latency"] == pytest.approx(1000 if status is None else 500)
+
+
+def test_a_request_that_is_cancelled_is_no_error() -> None:
+    registry, clock = Registry(), Clock()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        serve(TickboardMiddleware(app, registry, clock))
+    found = values(registry)
+    assert (found["requests_per_sec"], found["errors_per_sec"]) == (1, 0)
+
+
+@pytest.mark.parametrize("scope_type", ["websocket", "lifespan"])
+def test_other_scopes_get_the_very_same_callables(scope_type: str) -> None:
+    registry = Registry()
+    seen: list[object] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.extend([scope["type"], receive, send])
+
+    sent = serve(TickboardMiddleware(app, registry), scope_type)
+    assert seen == [scope_type, nothing_received, sent]
+    assert values(registry)["requests_per_sec"] == 0
+
+
+# --- Starlette on uvicorn, over real sockets ---
+
+
+async def hello(request: Request) -> Response:
+    return PlainTextResponse("hello")
+
+
+async def broken(request: Request) -> Response:
+    raise RuntimeError("broken on purpose")
+
+
+async def slow_stream(request: Request) -> Response:
+    async def parts() -> AsyncIterator[bytes]:
+        for part in (b"one ", b"two ", b"three"):
+            yield part
+            await asyncio.sleep(0.1)
+
+    return StreamingResponse(parts(), media_type="text/event-stream")
+
+
+async def echo(websocket: WebSocket) -> None:
+    await websocket.accept()
+    await websocket.send_text(await websocket.receive_text())
+    await websocket.close()
+
+
+@contextmanager
+def serving(app: Starlette) -> Iterator[str]:
+    """Serve an application on a free port, and give host and port."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = uvicorn.Server(uvicorn.Config(app, log_level="critical"))
+        thread = Thread(target=server.run, args=([listener],))
+        thread.start()
+        try:
+            _until(lambda: server.started)
+            yield "{}:{}".format(*listener.getsockname())
+        finally:
+            server.should_exit = True
+            thread.join(10)
+    assert not thread.is_alive()
+
+
+def _until(true: Callable[[], bool]) -> None:
+    end = monotonic() + 10
+    while not true():
+        assert monotonic() < end
+        sleep(0.005)
+
+
+@pytest.fixture
+def registry() -> Registry:
+    return Registry()
+
+
+@pytest.fixture
+def host(registry: Registry) -> Iterator[str]:
+    routes = [
+        Route("/hello", hello),
+        Route("/broken", broken),
+        Route("/stream", slow_stream),
+        WebSocketRoute("/echo", echo),
+    ]
+    with serving(Starlette(routes=routes, middleware=[Middleware(TickboardMiddleware, registry=registry)])) as where:
+        yield where
+
+
+def test_real_requests_are_counted_and_timed(registry: Registry, host: str) -> None:
+    with httpx.Client(base_url=f"http://{host}") as client:
+        assert [client.get("/hello").text for _ in range(20)] == ["hello"] * 20
+        assert client.get("/missing").status_code == 404
+    found = values(registry)
+    assert (found["requests_per_sec"], found["errors_per_sec"]) == (21, 0)
+    assert 0 < found["avg_latency"] < 1000
+
+
+def test_a_real_exception_is_answered_with_500_and_counted(registry: Registry, host: str) -> None:
+    assert httpx.get(f"http://{host}/broken").status_code == 500
+    found = values(registry)
+    assert (found["requests_per_sec"], found["errors_per_sec"]) == (1, 1)
+
+
+def test_a_real_stream_arrives_whole_and_has_the_latency_of_its_beginning(registry: Registry, host: str) -> None:
+    started = monotonic()
+    assert httpx.get(f"http://{host}/stream").text == "one two three"
+    lasted_ms = (monotonic() - started) * 1000
+    assert lasted_ms >= 300
+    assert 0 < values(registry)["avg_latency"] < lasted_ms - 200
+
+
+def test_a_real_websocket_passes_through(registry: Registry, host: str) -> None:
+    with connect(f"ws://{host}/echo") as websocket:
+        websocket.send("as it was")
+        assert websocket.recv() == "as it was"
+    assert values(registry)["requests_per_sec"] == 0
+
+
+def test_requests_at_the_same_time_are_all_counted(registry: Registry, host: str) -> None:
+    async def ask_all() -> list[int]:
+        async with httpx.AsyncClient(base_url=f"http://{host}") as client:
+            found = await asyncio.gather(*(client.get(path) for path in ["/hello", "/broken"] * 25))
+        return [response.status_code for response in found]
+
+    assert asyncio.run(ask_all()) == [200, 500] * 25
+    found = values(registry)
+    assert (found["requests_per_sec"], found["errors_per_sec"]) == (50, 25)

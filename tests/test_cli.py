@@ -1,0 +1,404 @@
+"""The command line as a person meets it: real processes, real sockets, real signals."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+import tickboard
+
+EXAMPLE = Path(__file__).parents[1] / "examples" / "dashboard.py"
+
+BOARD = 'from tickboard import Board\nboard = Board("Mine")\ncpu = board.gauge("cpu_usage", unit="%")\n'
+
+BLOCKS = (
+    BOARD
+    + """import time
+
+@board.every()
+def block():
+    time.sleep(60)
+"""
+)
+
+ENVIRONMENT = {
+    **{name: value for name, value in os.environ.items() if not name.startswith(("METRIC_", "WINDOW_", "ALERT_"))},
+    "NO_COLOR": "1",
+    "COLUMNS": "200",
+}
+
+
+class Running:
+    """A `tickboard` that serves.
+
+    Attributes:
+        process: the process.
+        greeting: what it said at the start.
+        url: the address that it said.
+    """
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.greeting = ""
+        assert process.stdout is not None
+        for line in process.stdout:
+            self.greeting += line
+            if "Ctrl-C" in line:
+                break
+        found = re.search(r"http://\S+", self.greeting)
+        assert found is not None, self.greeting + self._errors()
+        self.url = found.group()
+
+    def get(self, path: str) -> httpx.Response:
+        return httpx.get(self.url + path, trust_env=False)
+
+    def end(self, number: signal.Signals) -> tuple[float, str]:
+        """Send a signal; return the seconds until the end and what was said on standard error."""
+        began = time.monotonic()
+        self.process.send_signal(number)
+        self.process.wait(10)
+        return time.monotonic() - began, self._errors()
+
+    def _errors(self) -> str:
+        assert self.process.stderr is not None
+        return self.process.stderr.read()
+
+
+def command(arguments: Sequence[str | Path]) -> list[str]:
+    return [sys.executable, "-m", "tickboard", *map(str, arguments)]
+
+
+@contextmanager
+def serving(*arguments: str | Path, **environ: str) -> Iterator[Running]:
+    process = subprocess.Popen(
+        command([*arguments, "--port", "0"]),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=ENVIRONMENT | environ,
+    )
+    try:
+        with process:
+            try:
+                yield Running(process)
+            finally:
+                process.kill()
+    finally:
+        process.wait(10)
+
+
+def once(*arguments: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run a command that ends by itself."""
+    return subprocess.run(
+        command(arguments), capture_output=True, text=True, timeout=20, env=ENVIRONMENT | environ, check=False
+    )
+
+
+def refusal(*arguments: str | Path, **environ: str) -> str:
+    """Run a command that a person got wrong, and return the one line that it says."""
+    ended = once(*arguments, **environ)
+    assert ended.returncode == 2, ended.stderr
+    assert ended.stdout == ""
+    assert ended.stderr.startswith("tickboard: ")
+    assert ended.stderr.count("\n") == 1
+    return ended.stderr.rstrip()
+
+
+@pytest.fixture
+def dashboard(tmp_path: Path) -> Path:
+    path = tmp_path / "dashboard.py"
+    path.write_text(BOARD)
+    return path
+
+
+# --- commands ---
+
+
+def test_alone_it_shows_this_machine() -> None:
+    with serving() as running:
+        board = running.get("/api/board").json()
+        assert {"cpu_usage", "memory_usage"} <= {metric["name"] for metric in board["metrics"]}
+        assert socket.gethostname() in board["title"]
+        assert "cpu_usage" in running.greeting
+
+
+@pytest.mark.parametrize("name", ["run", "dev"])
+def test_a_file_is_served(name: str, dashboard: Path) -> None:
+    with serving(name, dashboard) as running:
+        assert running.get("/api/board").json()["title"] == "Mine"
+
+
+def test_the_example_ticks() -> None:
+    with (
+        serving("run", EXAMPLE, "--interval", "50") as running,
+        connect(running.url.replace("http", "ws") + "/ws/metrics") as viewer,
+    ):
+        assert json.loads(viewer.recv(5))["type"] == "initial"
+        tick = json.loads(viewer.recv(5))
+        assert tick["type"] == "metrics"
+
+
+def test_check_says_what_is_in_a_file() -> None:
+    ended = once("check", EXAMPLE)
+    assert ended.returncode == 0
+    assert ended.stdout == f"{EXAMPLE}: 'Live Dashboard', 4 metrics, 3 alert rules: good\n"
+    assert ended.stderr == ""
+
+
+def test_check_says_what_is_wrong_with_a_file(dashboard: Path) -> None:
+    dashboard.write_text(BOARD + "1 / 0\n")
+    assert refusal("check", dashboard) == f"tickboard: {dashboard}:4: ZeroDivisionError: division by zero"
+
+
+def test_check_reads_the_environment(dashboard: Path) -> None:
+    assert "WINDOW_SIZE=none" in refusal("check", dashboard, WINDOW_SIZE="none")
+
+
+def test_version() -> None:
+    ended = once("--version")
+    assert (ended.returncode, ended.stdout) == (0, f"{tickboard.__version__}\n")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["run", "--help"], ["dev", "--help"], ["check", "--help"]])
+def test_help(arguments: list[str]) -> None:
+    ended = once(*arguments)
+    assert ended.returncode == 0
+    assert "Usage: tickboard" in ended.stdout
+    assert ended.stderr == ""
+
+
+def test_help_names_every_command_and_flag() -> None:
+    said = once("--help").stdout
+    for word in ("run", "dev", "check", "--host", "--port", "--interval", "--window", "--allow-host", "--version"):
+        assert word in said
+
+
+# --- flags ---
+
+
+def test_the_greeting_tells_the_address_the_metrics_and_the_interval(dashboard: Path) -> None:
+    with serving("run", dashboard, "--interval", "250ms", "--window", "7") as running:
+        assert "Mine" in running.greeting
+        assert re.search(r"http://127\.0\.0\.1:\d+\n", running.greeting)
+        assert "1 metric" in running.greeting
+        assert "cpu_usage" in running.greeting
+        assert "every 250 ms" in running.greeting
+        assert "7 ticks" in running.greeting
+
+
+def test_many_metrics_are_counted_rather_than_listed(dashboard: Path) -> None:
+    dashboard.write_text(BOARD + "for n in range(40):\n    board.gauge(f'metric_{n}')\n")
+    with serving("run", dashboard) as running:
+        assert "41 metrics" in running.greeting
+        assert "and 29 more" in running.greeting
+
+
+@pytest.mark.parametrize(("interval", "milliseconds"), [("200", 200), ("250ms", 250), ("2s", 2000)])
+def test_the_interval_is_a_number_or_a_duration(interval: str, milliseconds: int, dashboard: Path) -> None:
+    with serving("run", dashboard, "--interval", interval, METRIC_INTERVAL_MS="777") as running:
+        assert running.get("/api/board").json()["interval_ms"] == milliseconds
+
+
+def test_the_environment_sets_the_interval_and_the_window(dashboard: Path) -> None:
+    with serving("run", dashboard, METRIC_INTERVAL_MS="300", WINDOW_SIZE="5") as running:
+        board = running.get("/api/board").json()
+        assert (board["interval_ms"], board["window_size"]) == (300, 5)
+
+
+def test_the_board_sets_its_own_interval_and_the_environment_goes_before_it(dashboard: Path) -> None:
+    dashboard.write_text('from tickboard import Board\nboard = Board("Own", interval_ms=400, window_size=9)\n')
+    with serving("run", dashboard, METRIC_INTERVAL_MS="300") as running:
+        board = running.get("/api/board").json()
+        assert (board["interval_ms"], board["window_size"]) == (300, 9)
+
+
+def test_the_window_holds_as_many_ticks_as_asked(dashboard: Path) -> None:
+    dashboard.write_text(BOARD + "cpu.set(1)\n")
+    with serving("run", dashboard, "--interval", "20", "--window", "3") as running:
+        deadline = time.monotonic() + 5
+        while running.get("/api/health").json()["seq"] < 5:
+            assert time.monotonic() < deadline
+        assert len(running.get("/api/metrics/recent").json()) == 3
+
+
+def test_all_interfaces_are_greeted_by_an_address_that_can_be_opened(dashboard: Path) -> None:
+    with serving("run", dashboard, "--host", "0.0.0.0") as running:
+        assert running.url.startswith("http://127.0.0.1:")
+        assert running.get("/api/health").status_code == 200
+
+
+def test_a_name_is_answered_to_when_it_is_allowed(dashboard: Path) -> None:
+    with serving("run", dashboard, "--allow-host", "a.example", "--allow-host", "b.example") as running:
+        for name, status in {"a.example": 200, "b.example": 200, "c.example": 421}.items():
+            asked = httpx.get(running.url + "/api/health", headers={"host": name}, trust_env=False)
+            assert asked.status_code == status
+
+
+# --- the end ---
+
+
+@contextmanager
+def watched(running: Running) -> Iterator[tuple[list[int | None], list[str]]]:
+    """Watch by WebSocket and by SSE; give the close code of the one and how the other ended, once they have."""
+    codes: list[int | None] = []
+    endings: list[str] = []
+    reading = threading.Event()
+
+    def read_alerts() -> None:
+        try:
+            with httpx.stream("GET", running.url + "/events/alerts", timeout=20, trust_env=False) as stream:
+                for _ in stream.iter_lines():
+                    reading.set()
+            endings.append("ended")
+        except httpx.HTTPError as error:
+            endings.append(repr(error))
+
+    def read_ticks() -> None:
+        try:
+            while True:
+                viewer.recv()
+        except ConnectionClosed as error:
+            codes.append(error.rcvd.code if error.rcvd is not None else None)
+
+    with connect(running.url.replace("http", "ws") + "/ws/metrics") as viewer:
+        assert json.loads(viewer.recv(5))["type"] == "initial"
+        threads = [threading.Thread(target=read, daemon=True) for read in (read_alerts, read_ticks)]
+        for thread in threads:
+            thread.start()
+        assert reading.wait(5)
+        yield codes, endings
+        for thread in threads:
+            thread.join(5)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("text", [BOARD, BLOCKS], ids=["idle", "blocked"])
+@pytest.mark.parametrize("name", ["run", "dev"])
+def test_a_signal_ends_it_cleanly_within_a_second(
+    name: str, text: str, number: signal.Signals, dashboard: Path
+) -> None:
+    dashboard.write_text(text)
+    with serving(name, dashboard, "--interval", "100") as running:
+        with watched(running) as (codes, endings):
+            time.sleep(0.3)  # the sampler begins to block
+            took, errors = running.end(number)
+        assert running.process.returncode == 0
+        assert took < 1
+        assert errors == ""
+        assert codes == [1001]
+        assert endings == ["ended"]
+
+
+def test_a_viewer_that_does_not_read_delays_the_end_by_little(dashboard: Path) -> None:
+    with serving("run", dashboard) as running:
+        host, _, port = running.url.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port))) as silent:
+            silent.sendall(
+                b"GET /ws/metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+            )
+            assert silent.recv(12) == b"HTTP/1.1 101"
+            took, errors = running.end(signal.SIGTERM)
+        assert running.process.returncode == 0
+        assert took < 3
+        assert "Traceback" not in errors
+
+
+def test_ctrl_c_while_a_file_loads_says_nothing(dashboard: Path) -> None:
+    dashboard.write_text("print('loading', flush=True)\nimport time\ntime.sleep(60)\n")
+    with subprocess.Popen(
+        command(["run", dashboard]), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "loading\n"
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=5)
+    assert process.returncode == 130
+    assert errors == ""
+
+
+# --- what a person got wrong ---
+
+
+def test_a_port_that_is_taken(dashboard: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        for arguments in ([], ["run", dashboard], ["dev", dashboard]):
+            assert f"port {port} is taken" in refusal(*arguments, "--port", port)
+
+
+@pytest.mark.parametrize("name", ["run", "dev", "check"])
+def test_a_file_that_is_not_there(name: str, tmp_path: Path) -> None:
+    missing = tmp_path / "missing.py"
+    assert f"{missing}: there is no such file" in refusal(name, missing)
+    assert f"{tmp_path}: is a folder" in refusal(name, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["run", "check"])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("x = 1\n", "it makes no board"),
+        ("from tickboard import Board\na = Board('A')\nb = Board('B')\n", "it makes 2 boards"),
+        (BOARD + "cpu = (\n", ":4: SyntaxError: '(' was never closed"),
+        (BOARD + "\nraise ValueError('no disk')\n", ":5: ValueError: no disk"),
+        (BOARD + "exit()\n", ":4: it calls exit()"),
+        (BOARD + "board.gauge('a b')\n", ":4: metric name 'a b'"),
+    ],
+)
+def test_a_file_that_is_no_dashboard(name: str, text: str, said: str, dashboard: Path) -> None:
+    dashboard.write_text(text)
+    assert f"{dashboard}{said}" in refusal(name, dashboard).replace(f"{dashboard}: {said}", f"{dashboard}{said}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--port", "many"], "--port"),
+        (["--port", "65536"], "--port=65536"),
+        (["--port", "-1"], "--port"),
+        (["--port"], "--port"),
+        (["--host", "256.1.1.1"], "--host"),
+        (["--interval", "soon"], "--interval=soon"),
+        (["--interval", "5"], "--interval=5"),
+        (["--interval", "-5"], "--interval=-5"),
+        (["--interval", "2h"], "--interval"),
+        (["--window", "0"], "--window=0"),
+        (["--window", "1.5"], "--window"),
+        (["--colour", "red"], "--colour"),
+        (["serve"], "'serve'"),
+        (["dashboard.py"], "'dashboard.py'"),
+        (["run"], "FILE"),
+        (["run", "a.py", "b.py"], "'b.py'"),
+        (["--port", "0", "run", "a.py"], "after the command"),
+    ],
+)
+def test_flags_and_commands_that_cannot_be(arguments: list[str], said: str) -> None:
+    assert said in refusal(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("METRIC_INTERVAL_MS", "fast"),
+        ("METRIC_INTERVAL_MS", "0"),
+        ("WINDOW_SIZE", "-1"),
+        ("WINDOW_SIZE", "1e3"),
+        ("ALERT_CHECK_SEC", "0.5"),
+    ],
+)
+def test_an_environment_that_cannot_be(variable: str, value: str) -> None:
+    assert f"{variable}={value}: give a whole number" in refusal(**{variable: value})

@@ -1,0 +1,56 @@
+"""Every flag, environment variable, endpoint and public name is documented."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from starlette.routing import Mount, Route, WebSocketRoute
+
+import tickboard
+from tickboard import Board
+from tickboard.cli import Options
+from tickboard.server.app import create_app
+from tickboard.settings import BOUNDS, Settings
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+PROTOCOL = (ROOT / "docs" / "protocol.md").read_text()
+REFERENCE = (ROOT / "docs" / "dashboard-file.md").read_text()
+
+
+@pytest.mark.parametrize("field", dataclasses.fields(Options), ids=lambda field: field.name)
+def test_every_flag_is_in_the_readme(field: "dataclasses.Field[object]") -> None:
+    assert f"`--{field.name.replace('_', '-')}`" in README
+
+
+@pytest.mark.parametrize("variable", list(BOUNDS))
+def test_every_environment_variable_is_in_the_readme_with_its_default(variable: str) -> None:
+    defaults = dict(zip(BOUNDS, dataclasses.astuple(Settings()), strict=True))
+    [line] = [line for line in README.splitlines() if f"`{variable}`" in line]
+    assert f"| {defaults[variable]} |" in line
+
+
+def test_every_endpoint_is_in_the_protocol() -> None:
+    board = Board()
+    board.prepare(Settings())
+    paths = []
+    for route in create_app(board.hub, lambda: 0).routes:
+        assert isinstance(route, Route | WebSocketRoute | Mount)
+        if route.path not in {"/", "/assets", "/{path:path}"}:
+            paths.append(route.path)
+    assert len(paths) >= 7
+    assert [path for path in paths if f"{path}`" not in PROTOCOL and f"{path}?" not in PROTOCOL] == []
+
+
+@pytest.mark.parametrize("name", tickboard.__all__)
+def test_every_public_name_is_in_the_reference(name: str) -> None:
+    assert f"`{name}" in REFERENCE
+
+
+@pytest.mark.parametrize("name", [name for name in vars(Board) if not name.startswith("_")])
+def test_every_method_of_a_board_is_in_the_reference(name: str) -> None:
+    assert f"board.{name}" in REFERENCE or f"`{name}" in REFERENCE
+
+
+def test_the_readme_shows_the_example_as_it_is() -> None:
+    assert (ROOT / "examples" / "dashboard.py").read_text() in README

@@ -1,0 +1,145 @@
+"""The TypeScript types: what msgspec writes is what the page's compiler takes, and nothing else."""
+
+import inspect
+import subprocess
+from pathlib import Path
+
+import msgspec
+import pytest
+
+import page
+import typescript
+from tickboard import types
+
+CLIENT = page.CLIENT
+T = "2026-01-31T12:00:00.000Z"
+
+METRIC = types.Metric("cpu_usage", 41.5, "%", T, {"host": "a"})
+ALERT = types.Alert("1", "CPU", "critical", T, "cpu_usage", {"host": "a"}, 99.0, T)
+STATS = types.Stats(1.0, 2.0, 0.5, 3, 1.0, 1.0, 2.0, 2.0)
+CARD = types.Card("cpu_usage", "CPU")
+CHART = types.Chart(["cpu_usage"], "CPU", "%", 0.0, 100.0, stacked=True)
+PROBLEM = types.Problem("sampler", "boom", T, "board.py", 3, "Traceback")
+INFO = types.MetricInfo("cpu_usage", "CPU", "%", "gauge", ["host"], 0.0, 100.0)
+RULE = types.RuleInfo("cpu_usage > 90", "CPU", "critical", "cpu_usage", 90.0)
+BOARD = types.Board("Live", "e", 1000, 60, "0.1.0", [INFO], [CARD, types.Row([CHART], "Row")], [RULE], [PROBLEM])
+
+FULL: list[msgspec.Struct] = [
+    METRIC,
+    ALERT,
+    STATS,
+    CARD,
+    CHART,
+    PROBLEM,
+    INFO,
+    RULE,
+    BOARD,
+    types.Tick(1, T, 1),
+    types.Row([CARD, types.Row([CHART])], "Row"),
+    types.Initial([METRIC], "e", 1, [types.Tick(1, T, 1)], resumed=True, skipped=2),
+    types.Metrics([METRIC], 1, T),
+    types.Subscribed(["cpu_usage"]),
+    types.Pong(T),
+    types.BoardChanged(BOARD),
+    types.Problems([PROBLEM]),
+    types.Subscribe(["cpu_usage"]),
+    types.Ping(),
+    types.Heartbeat(T),
+    types.Health("ok", "e", 1, 2, 3, 4, 5),
+    types.ErrorBody("count: give a whole number"),
+]
+"""Every Struct, with every field that can be left out on the wire."""
+
+
+def bare(value: msgspec.Struct) -> msgspec.Struct:
+    """Return the value with only what must be there; the rest takes its default."""
+    required = {field.name: getattr(value, field.name) for field in msgspec.structs.fields(value) if field.required}
+    return type(value)(**required)
+
+
+def constant(index: int, kind: str, value: object) -> str:
+    return f"export const x{index}: wire.{kind} = {msgspec.json.encode(value).decode()};"
+
+
+def tsc(folder: Path, lines: list[str]) -> subprocess.CompletedProcess[str]:
+    """Compile the lines, as a module that has the wire types as `wire`."""
+    (folder / "types.gen.ts").write_text(typescript.generate(), encoding="utf-8")
+    (folder / "package.json").write_text('{"type": "module"}', encoding="utf-8")
+    source = "\n".join(['import type * as wire from "./types.gen";', *lines, ""])
+    (folder / "examples.ts").write_text(source, encoding="utf-8")
+    flags = ["--strict", "--noEmit", "--pretty", "false", "--module", "esnext", "--moduleResolution", "bundler"]
+    return subprocess.run(
+        [str(CLIENT / "node_modules" / ".bin" / "tsc"), *flags, "--types", "", "examples.ts"],
+        cwd=folder,
+        env=page.find_node().environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_there_is_an_example_of_every_struct() -> None:
+    structs = {value for _, value in inspect.getmembers(types, inspect.isclass) if issubclass(value, msgspec.Struct)}
+    assert {type(value) for value in FULL} == structs
+
+
+def test_the_compiler_takes_what_msgspec_writes(tmp_path: Path) -> None:
+    values = [*FULL, *(bare(value) for value in FULL)]
+    lines = [constant(index, type(value).__name__, value) for index, value in enumerate(values)]
+    lines.append(f"export const messages: wire.ServerMessage[] = {encoded_members(types.ServerMessage)};")
+    lines.append(f"export const answers: wire.ClientMessage[] = {encoded_members(types.ClientMessage)};")
+    result = tsc(tmp_path, lines)
+    assert result.stdout == ""
+    assert result.returncode == 0
+
+
+def encoded_members(union: object) -> str:
+    members = msgspec.inspect.multi_type_info([union])[0]
+    assert isinstance(members, msgspec.inspect.UnionType)
+    classes = {member.cls for member in members.types if isinstance(member, msgspec.inspect.StructType)}
+    return msgspec.json.encode([value for value in FULL if type(value) in classes]).decode()
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        pytest.param("Metric", {"name": "a", "value": 1, "unit": "%"}, id="a field is missing"),
+        pytest.param("Metric", {"name": "a", "value": "1", "unit": "%", "timestamp": T}, id="a string for a number"),
+        pytest.param("Alert", {"id": "1", "message": "", "severity": "fatal", "timestamp": T}, id="no such severity"),
+        pytest.param("Alert", {"id": "1", "message": "", "severity": "info", "timestamp": T, "value": None}, id="null"),
+        pytest.param("ServerMessage", {"type": "ping"}, id="a client's message from the server"),
+        pytest.param("Panel", {"type": "gauge", "metric": "a", "title": "A"}, id="no such tag"),
+        pytest.param("Pong", {"type": "pong", "timestamp": T, "more": 1}, id="a field too many"),
+    ],
+)
+def test_the_compiler_refuses_what_msgspec_never_writes(tmp_path: Path, kind: str, value: object) -> None:
+    result = tsc(tmp_path, [constant(0, kind, value)])
+    assert "examples.ts(2," in result.stdout
+    assert result.returncode != 0
+
+
+def test_none_that_is_written_is_null(tmp_path: Path) -> None:
+    module = tmp_path / "wire.py"
+    module.write_text(
+        "import msgspec\n\n\nclass Point(msgspec.Struct):\n"
+        "    value: float | None\n    texts: list[str | None]\n    unit: str | None = None\n",
+        encoding="utf-8",
+    )
+    assert typescript.generate(module).endswith(
+        "export interface Point {\n  value: number | null;\n  texts: (string | null)[];\n  unit: string | null;\n}\n"
+    )
+
+
+def test_a_type_without_a_counterpart_is_named(tmp_path: Path) -> None:
+    module = tmp_path / "wire.py"
+    module.write_text("import msgspec\n\n\nclass Point(msgspec.Struct):\n    value: complex\n", encoding="utf-8")
+    with pytest.raises(TypeError, match="complex"):
+        typescript.generate(module)
+
+
+def test_the_pages_types_are_fresh() -> None:
+    assert typescript.is_current(page.TYPES, typescript.generate()), "run: make page"
+
+
+def test_the_docstrings_go_along() -> None:
+    assert "/** The answer to `ping`. */\nexport interface Pong {" in typescript.generate()
