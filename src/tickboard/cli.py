@@ -29,6 +29,7 @@ from tickboard.errors import InputError, TickboardError
 from tickboard.host_board import host_board
 from tickboard.hub import Hub
 from tickboard.reload import Reloader
+from tickboard.server.connection import Connection
 from tickboard.server.guard import Guard
 from tickboard.server.websocket import MAX_MESSAGE_BYTES
 from tickboard.settings import Settings, read_settings
@@ -48,7 +49,11 @@ app = App(
 
 def _whole_number(wanted: object, tokens: Sequence[Token]) -> int:
     """Read a whole number; cyclopts itself would round 1.5."""
-    return int(tokens[0].value)
+    text = tokens[0].value
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"give a whole number, not {text!r}.") from None
 
 
 @Parameter(name="*")
@@ -199,7 +204,7 @@ def serve(served: ASGIApp, board: Board, hub: Callable[[], Hub], options: Option
         config = uvicorn.Config(
             Guard(served, options.host, options.allow_host),
             lifespan="on",
-            ws="websockets-sansio",
+            ws=Connection,
             ws_max_size=MAX_MESSAGE_BYTES,
             ws_per_message_deflate=False,
             log_level="warning",
