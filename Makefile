@@ -1,0 +1,120 @@
+# Everything that a person or CI runs. It needs make and Python 3.11 or newer; the rest it installs by itself, under .venv
+# and client/node_modules, at the versions locked in requirements/ and client/package-lock.json.
+
+PYTHON ?= python3
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes
+NPM := $(BIN)/python tools/page.py npm
+
+# Debian splits venv off python3, and has no browser until it is asked for one.
+define APT
+	if ! command -v apt-get >/dev/null; then echo "make: install $(1), then make again" >&2; exit 1; fi; \
+	sudo=; if [ "$$(id -u)" != 0 ]; then \
+		command -v sudo >/dev/null || { echo "make: $(1) is missing: as root, apt-get install $(1), then make again" >&2; exit 1; }; sudo=sudo; \
+	fi; \
+	echo "Installing $(1)"; \
+	{ $$sudo apt-get -qq update && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes $(1) >/dev/null; } \
+		|| { echo "make: apt-get could not install $(1): install it, then make again" >&2; exit 1; }
+endef
+
+.DEFAULT_GOAL := help
+.PHONY: run test check bench format lock build clean help setup page chromium check-lock
+.DELETE_ON_ERROR:
+
+help: ## what there is to make
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1	\2/p' Makefile | while IFS='	' read -r name what; do printf '  make %-8s %s\n' "$$name" "$$what"; done
+
+run: $(VENV)/.run page ## start the dashboard on port 3000; ARGS="run examples/dashboard.py" for another board
+	@$(BIN)/tickboard $(ARGS)
+
+test: setup page chromium ## all tests: the page's, then Python's; ARGS="-k websocket" for some
+	@$(NPM) test
+	@$(BIN)/pytest $(ARGS)
+
+check: setup ## format, lint, types and imports; quick
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python tools/page.py types
+	@$(NPM) run check
+
+bench: setup page ## the benchmarks, written to docs/benchmarks.md
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+format: setup ## format all source, and mend what the linters can
+	@$(BIN)/ruff check --fix --exit-zero --quiet .
+	@$(BIN)/ruff format .
+	@$(NPM) run format
+
+build: setup ## the wheel and the source distribution, in dist/
+	@$(BIN)/python -m build --no-isolation
+
+page: $(VENV)/.run
+	@$(BIN)/python tools/page.py build
+
+setup: $(VENV)/.dev
+
+# Compile every requirement file in the directory $(1), with the further flags $(2). Versions that are there are kept.
+define COMPILE
+	export UV_CUSTOM_COMPILE_COMMAND="make lock"; \
+	compile="$(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes $(2)"; \
+	compile="$$compile --no-emit-index-url --no-emit-find-links --no-annotate"; \
+	$$compile pyproject.toml --group dev --output-file $(1)/dev.txt; \
+	$$compile pyproject.toml --constraints $(1)/dev.txt --output-file $(1)/runtime.txt; \
+	for name in build node uv; do \
+		$$compile requirements/$$name.in --constraints $(1)/dev.txt --output-file $(1)/$$name.txt; \
+	done
+endef
+
+lock: $(VENV)/.uv ## take the newest versions of all Python requirements into requirements/*.txt
+	@set -e; $(call COMPILE,requirements,--upgrade)
+
+check-lock: $(VENV)/.uv
+	@set -e; lock=$$(mktemp -d); trap 'rm -rf "$$lock"' EXIT; cp requirements/*.txt "$$lock"; \
+	$(call COMPILE,$$lock); \
+	for file in requirements/*.txt; do \
+		cmp -s "$$file" "$$lock/$${file##*/}" || { echo "$$file is not what it is made from: make lock" >&2; exit 1; }; \
+	done
+
+clean: ## remove all that was installed or made
+	rm -rf $(VENV) client/node_modules client/src/types.gen.ts src/tickboard/server/static dist build
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage test-results
+	find src tests tools benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+# --- stamps: each is newer than what it was made from ---
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "make: Tickboard needs Python 3.11 or newer: make PYTHON=python3.12" >&2; exit 1; }
+	@echo "Making $(VENV)"
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { $(call APT,python3-venv); }
+	@rm -rf $(VENV); $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+
+$(VENV)/.uv: requirements/uv.txt | $(BIN)/python
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/uv.txt
+	@touch $@
+
+$(VENV)/.requirements: requirements/runtime.txt requirements/build.txt requirements/node.txt $(VENV)/.uv
+	@echo "Installing the requirements"
+	@$(INSTALL) --requirements requirements/runtime.txt --requirements requirements/build.txt
+	@$(BIN)/python tools/page.py node 2>/dev/null \
+		|| { echo "Installing Node.js"; $(INSTALL) --requirements requirements/node.txt; }
+	@touch $@
+
+# An editable install: hatch_build.py builds the page.
+$(VENV)/.run: $(VENV)/.requirements pyproject.toml hatch_build.py
+	@echo "Installing tickboard"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.run
+	@echo "Installing the tools for development"
+	@$(INSTALL) --requirements requirements/dev.txt
+	@touch $@
+
+chromium:
+	@command -v chromium >/dev/null || { $(call APT,chromium); }
