@@ -1,0 +1,185 @@
+/**
+ * One chart on a canvas: uPlot with what all our charts share. It takes columns and colours and draws them; it
+ * must not know stores, signals or the document around it. The cursors of all plots on a page move together.
+ */
+import uPlot from "uplot";
+import { formatTicks, isBinary } from "../format";
+import type { Severity } from "../types.gen";
+import { type AxisLimits, nextRange, type Range } from "./axis";
+import { extent, isolated, stack, withNulls } from "./columns";
+import { type Colors, dashOf } from "./palette";
+
+export interface PlotOptions {
+  /** How many lines; another number needs another plot. */
+  lines: number;
+  limits: AxisLimits;
+  stacked: boolean;
+  thresholds: readonly { value: number; severity: Severity }[];
+  colors(): Colors;
+  /** The tick under the cursor, null when the cursor is elsewhere. */
+  onCursor(tick: number | null): void;
+}
+
+const SYNC = "tickboard";
+const AXIS_FONT = "11px system-ui, sans-serif";
+/** A filled area under more lines than this is mud. */
+const FILLED_LINES = 3;
+/** A rule's threshold is drawn when the values come this near to it; else it would press them flat. */
+const THRESHOLD_NEAR = 0.5;
+
+const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const MINUTES = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+
+function translucent(color: string, alpha: number): string {
+  return `color-mix(in srgb, ${color} ${alpha * 100}%, transparent)`;
+}
+
+export class Plot {
+  private readonly chart: uPlot;
+  private range: Range | null = null;
+  private span: [number, number] = [0, 1];
+
+  constructor(
+    private readonly element: HTMLElement,
+    private readonly options: PlotOptions,
+  ) {
+    const empty = Array.from({ length: options.lines + 1 }, () => []) as unknown as uPlot.AlignedData;
+    this.chart = new uPlot(this.uplotOptions(), empty, element);
+  }
+
+  /** @param spanMs how much time the axis shows, its newest end at the newest tick. */
+  draw(times: Float64Array, columns: readonly Float64Array[], spanMs: number): void {
+    const { limits, stacked, thresholds } = this.options;
+    const lines = stacked ? stack(columns) : columns.map(withNulls);
+    const [low, high] = extent(lines);
+    const near = thresholds.map(({ value }) => value).filter((value) => high >= value * THRESHOLD_NEAR);
+    this.range = nextRange(this.range, low, Math.max(high, ...near), limits, isBinary(limits.unit));
+    const newest = times.at(-1) ?? 0;
+    this.span = [newest - spanMs, newest];
+    this.chart.setData([Array.from(times), ...lines] as uPlot.AlignedData);
+  }
+
+  resize(): void {
+    const { clientWidth: width, clientHeight: height } = this.element;
+    const { chart } = this;
+    if (width > 0 && height > 0 && (width !== chart.width || height !== chart.height)) {
+      chart.setSize({ width, height });
+    }
+  }
+
+  /** Colours have changed. */
+  repaint(): void {
+    this.chart.redraw(false, true);
+  }
+
+  /** Put the cursor on a tick, or away with null; the other plots follow. */
+  moveCursor(tick: number | null): void {
+    const time = tick === null ? undefined : this.chart.data[0][tick];
+    const left = time === undefined ? -10 : this.chart.valToPos(time, "x");
+    this.chart.setCursor({ left, top: time === undefined ? -10 : 0 }, true);
+  }
+
+  destroy(): void {
+    this.chart.destroy();
+  }
+
+  private uplotOptions(): uPlot.Options {
+    const { colors, lines, limits, onCursor } = this.options;
+    const long = () => this.span[1] - this.span[0] > 20 * 60_000;
+    const axis = {
+      stroke: () => colors().text,
+      font: AXIS_FONT,
+      ticks: { show: false },
+      grid: { stroke: () => colors().grid, width: 1 },
+      border: { show: false },
+    };
+    return {
+      width: Math.max(1, this.element.clientWidth),
+      height: Math.max(1, this.element.clientHeight),
+      ms: 1,
+      padding: [10, 8, 0, 0],
+      legend: { show: false },
+      cursor: {
+        y: false,
+        sync: { key: SYNC, setSeries: false },
+        drag: { x: false, y: false, setScale: false },
+        points: { size: 7, width: 2 },
+      },
+      scales: {
+        x: { time: true, range: () => this.span },
+        y: { range: () => [this.range?.min ?? 0, this.range?.max ?? 1] },
+      },
+      axes: [
+        {
+          ...axis,
+          space: 84,
+          size: 26,
+          gap: 6,
+          grid: { show: false },
+          values: (_, splits) => splits.map((time) => (long() ? MINUTES : CLOCK).format(time)),
+        },
+        {
+          ...axis,
+          space: 36,
+          size: 52,
+          gap: 8,
+          values: (_, splits) => formatTicks(splits, limits.unit),
+          ...(isBinary(limits.unit) ? { incrs: BINARY_STEPS } : {}),
+        },
+      ],
+      series: [{}, ...Array.from({ length: lines }, (_, line) => this.seriesOptions(line))],
+      bands: this.options.stacked
+        ? Array.from({ length: lines - 1 }, (_, i) => ({ series: [i + 2, i + 1] as [number, number] }))
+        : [],
+      hooks: {
+        setCursor: [
+          (chart) =>
+            onCursor(
+              chart.cursor.left !== undefined && chart.cursor.left >= 0 ? (chart.cursor.idx ?? null) : null,
+            ),
+        ],
+        draw: [(chart) => this.drawThresholds(chart)],
+      },
+    };
+  }
+
+  private seriesOptions(line: number): uPlot.Series {
+    const { colors, lines, stacked } = this.options;
+    const filled = stacked || lines <= FILLED_LINES;
+    const alpha = stacked ? 0.28 : 0.13 / lines;
+    return {
+      stroke: () => colors().line(line),
+      width: 1.75,
+      dash: dashOf(line),
+      ...(filled ? { fill: () => translucent(colors().line(line), alpha) } : {}),
+      points: {
+        show: true,
+        size: 4,
+        stroke: () => colors().line(line),
+        fill: () => colors().line(line),
+        filter: (chart, series) => isolated(chart.data[series] as (number | null)[]),
+      },
+    };
+  }
+
+  private drawThresholds(chart: uPlot): void {
+    const { ctx, bbox } = chart;
+    const { min, max } = this.range ?? { min: 0, max: 0 };
+    for (const { value, severity } of this.options.thresholds) {
+      if (value <= min || value > max) continue;
+      const y = Math.round(chart.valToPos(value, "y", true)) + 0.5;
+      ctx.save();
+      ctx.strokeStyle = this.options.colors().severity[severity];
+      ctx.globalAlpha = 0.75;
+      ctx.lineWidth = devicePixelRatio;
+      ctx.setLineDash([4 * devicePixelRatio, 4 * devicePixelRatio]);
+      ctx.beginPath();
+      ctx.moveTo(bbox.left, y);
+      ctx.lineTo(bbox.left + bbox.width, y);
+      ctx.stroke();
+      ctx.restore();
+    }
+  }
+}
+
+const BINARY_STEPS = Array.from({ length: 60 }, (_, power) => 2 ** power);

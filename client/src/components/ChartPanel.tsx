@@ -1,0 +1,221 @@
+/**
+ * A chart with its title, its legend and its table. Off screen it costs nothing: the plot is made when it first
+ * comes into view, and follows the ticks only while it is there.
+ */
+import { createEffect, createMemo, createSignal, For, on, onCleanup, onMount, Show } from "solid-js";
+import { colorVariable, readColors } from "../chart/palette";
+import { Plot } from "../chart/plot";
+import { useStores } from "../context";
+import { formatLabels, formatText, formatTime } from "../format";
+import { computeStats } from "../stats";
+import type { Chart } from "../types.gen";
+import { DataTable, type TableLine } from "./DataTable";
+import { Icon } from "./Icon";
+
+const DESCRIBE_EVERY_MS = 10_000;
+const VIEW_MARGIN = "200px";
+
+/** The lines of a chart: every series of every metric in it. */
+function useLines(chart: Chart): () => TableLine[] {
+  const { board, stats } = useStores();
+  return createMemo(() =>
+    chart.metrics.flatMap((name) => {
+      const info = board.metric(name);
+      const title = info?.title ?? name;
+      return stats.seriesOf(name).map(({ key, labels, unit }) => {
+        const shown = formatLabels(labels);
+        const label = chart.metrics.length > 1 ? [title, shown].filter(Boolean).join(" · ") : shown || title;
+        return { key, label, unit: info?.unit ?? unit };
+      });
+    }),
+  );
+}
+
+/** Whether an element is in view, or about to be. */
+function useInView(element: () => HTMLElement): () => boolean {
+  const [inView, setInView] = createSignal(false);
+  onMount(() => {
+    const observer = new IntersectionObserver(
+      (entries) => setInView(entries.at(-1)?.isIntersecting ?? false),
+      {
+        rootMargin: VIEW_MARGIN,
+      },
+    );
+    observer.observe(element());
+    onCleanup(() => observer.disconnect());
+  });
+  return inView;
+}
+
+function Legend(props: { lines: readonly TableLine[]; cursor: number | null; live: boolean }) {
+  const { stats } = useStores();
+  const shownValue = (line: TableLine): string => {
+    const column = stats.window.ordered(line.key);
+    const value = props.cursor === null ? computeStats(column).last : column[props.cursor];
+    return formatText(value ?? Number.NaN, line.unit);
+  };
+  const values = createMemo<string[]>((before) => {
+    if (!props.live) return before;
+    stats.drawn();
+    return props.lines.map(shownValue);
+  }, []);
+  const time = () =>
+    props.cursor === null ? "" : `at ${formatTime(stats.window.orderedTimes()[props.cursor])}`;
+
+  return (
+    <ul class="legend" classList={{ single: props.lines.length === 1, many: props.lines.length > 6 }}>
+      <For each={props.lines}>
+        {(line, i) => (
+          <li>
+            <span class="swatch" style={{ background: `var(${colorVariable(i())})` }} />
+            <span class="line-label">{line.label}</span>
+            <span class="line-value">{values()[i()]}</span>
+            <span class="line-time">{time()}</span>
+          </li>
+        )}
+      </For>
+    </ul>
+  );
+}
+
+export function ChartPanel(props: { chart: Chart }) {
+  const { board, connection, stats, theme } = useStores();
+  let section!: HTMLElement;
+  let area!: HTMLDivElement;
+  let canvas!: HTMLDivElement;
+  let plot: Plot | null = null;
+  const inView = useInView(() => section);
+  const lines = useLines(props.chart);
+  const [cursor, setCursor] = createSignal<number | null>(null);
+  const [asTable, setAsTable] = createSignal(false);
+  const [description, setDescription] = createSignal("");
+  let described = 0;
+
+  const unit = () =>
+    props.chart.unit || board.metric(props.chart.metrics[0])?.unit || (lines()[0]?.unit ?? "");
+  const titleHasUnit = () => props.chart.title.includes(`(${unit()})`);
+  const drawing = () => inView() && !asTable() && lines().length > 0;
+
+  function describe(): void {
+    described = connection.time();
+    const parts = lines().map(({ key, label, unit }) => {
+      const { last, min, max, avg } = computeStats(stats.window.ordered(key));
+      const [l, lo, hi, a] = [last, min, max, avg].map((value) => formatText(value, unit));
+      return `${label}: latest ${l}, min ${lo}, max ${hi}, average ${a}`;
+    });
+    setDescription(`${props.chart.title}, line chart. ${parts.join(". ")}`);
+  }
+
+  function makePlot(): Plot {
+    const names = props.chart.metrics;
+    const only = names.length === 1 ? board.metric(names[0]) : undefined;
+    let colors = readColors(section);
+    let colorsOf = theme.shown();
+    return new Plot(canvas, {
+      lines: lines().length,
+      stacked: props.chart.stacked ?? false,
+      limits: { min: props.chart.min ?? only?.min, max: props.chart.max ?? only?.max, unit: unit() },
+      thresholds: board
+        .thresholdsOf(names)
+        .map(({ threshold, severity }) => ({ value: threshold as number, severity })),
+      colors: () => {
+        if (colorsOf !== theme.shown()) colors = readColors(section);
+        colorsOf = theme.shown();
+        return colors;
+      },
+      onCursor: setCursor,
+    });
+  }
+
+  function dropPlot(): void {
+    plot?.destroy();
+    plot = null;
+    setCursor(null);
+  }
+
+  function draw(): void {
+    plot ??= makePlot();
+    const { window } = stats;
+    const columns = lines().map(({ key }) => window.ordered(key));
+    plot.draw(window.orderedTimes(), columns, (window.capacity - 1) * window.intervalMs);
+    if (connection.time() - described > DESCRIBE_EVERY_MS) describe();
+  }
+
+  const lineKeys = createMemo(() =>
+    lines()
+      .map(({ key }) => key)
+      .join("\n"),
+  );
+  createEffect(on([lineKeys, asTable], dropPlot, { defer: true }));
+  createEffect(() => {
+    if (!drawing()) return;
+    lineKeys();
+    stats.drawn();
+    draw();
+  });
+  createEffect(on(theme.shown, () => plot?.repaint(), { defer: true }));
+  onMount(() => {
+    const observer = new ResizeObserver(() => plot?.resize());
+    observer.observe(area);
+    onCleanup(() => observer.disconnect());
+  });
+  onCleanup(dropPlot);
+
+  function onKeyDown(event: KeyboardEvent): void {
+    const newest = stats.window.ticks - 1;
+    const from = cursor() ?? newest + 1;
+    const target = {
+      ArrowLeft: Math.max(0, from - 1),
+      ArrowRight: Math.min(newest, from + 1),
+      Home: 0,
+      End: newest,
+      Escape: null,
+    }[event.key];
+    if (target === undefined) return;
+    event.preventDefault();
+    plot?.moveCursor(target);
+  }
+
+  return (
+    <section class="chart" ref={section} data-metric={props.chart.metrics.join(" ")}>
+      <div class="chart-head">
+        <h3>
+          {props.chart.title}
+          <Show when={unit() && !titleHasUnit()}>
+            <span class="unit"> {unit()}</span>
+          </Show>
+        </h3>
+        <Legend lines={lines()} cursor={cursor()} live={inView()} />
+        <button
+          type="button"
+          class="icon-button"
+          aria-label={`Show as ${asTable() ? "chart" : "table"}: ${props.chart.title}`}
+          title={`Show as ${asTable() ? "chart" : "table"}`}
+          onClick={() => setAsTable((shown) => !shown)}
+        >
+          <Icon name={asTable() ? "chart" : "table"} />
+        </button>
+      </div>
+      <div class="chart-area" ref={area}>
+        <Show when={asTable()}>
+          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard */}
+          <section class="table-scroll" tabIndex={0} aria-label={`${props.chart.title}, table`}>
+            <DataTable title={props.chart.title} lines={lines()} />
+          </section>
+        </Show>
+        <div
+          class="canvas"
+          ref={canvas}
+          hidden={asTable()}
+          role="img"
+          // biome-ignore lint/a11y/noNoninteractiveTabindex: the arrow keys move the cursor
+          tabIndex={0}
+          aria-label={description() || props.chart.title}
+          onFocus={describe}
+          onBlur={() => plot?.moveCursor(null)}
+          onKeyDown={onKeyDown}
+        />
+      </div>
+    </section>
+  );
+}

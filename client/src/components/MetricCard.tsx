@@ -1,0 +1,85 @@
+/** A metric in one glance: the window's average large, the newest value beside it, and the range it moved in. */
+import { createMemo, For, Show } from "solid-js";
+import { useStores } from "../context";
+import { formatLabels, formatText, formatValue } from "../format";
+import { seriesKey } from "../protocol";
+import type { Card, Severity } from "../types.gen";
+import type { Series } from "../window";
+
+const WORST_FIRST: Severity[] = ["critical", "warning", "info"];
+
+/** The worst severity among the alerts that are firing on a series, or on its metric as a whole. */
+function useSeverity(series: Series): () => Severity | undefined {
+  const { alerts } = useStores();
+  return createMemo(() => {
+    const here = alerts.firing().filter(({ alert }) => {
+      const key = seriesKey(alert.metric ?? "", alert.labels);
+      return key === series.key || key === series.name;
+    });
+    return WORST_FIRST.find((severity) => here.some(({ alert }) => alert.severity === severity));
+  });
+}
+
+function SeriesCard(props: { title: string; unit: string; series: Series }) {
+  const { stats } = useStores();
+  const numbers = stats.statsOf(props.series.key);
+  const average = () => formatValue(numbers().avg, props.unit);
+  const severity = useSeverity(props.series);
+  const labels = formatLabels(props.series.labels);
+  const range = () => {
+    const { min, max, last } = numbers();
+    return max > min ? ((last - min) / (max - min)) * 100 : 50;
+  };
+
+  return (
+    <article
+      class="metric-card"
+      classList={{ empty: numbers().count === 0 }}
+      data-metric={props.series.key}
+      data-severity={severity()}
+    >
+      <h3 title={labels ? `${props.title} · ${labels}` : props.title}>
+        {props.title}
+        <Show when={labels}>
+          <span class="labels"> · {labels}</span>
+        </Show>
+      </h3>
+      <div class="current">
+        <span class="average">
+          <span class="value">{average().number}</span> <span class="unit">{average().unit}</span>
+        </span>
+        <span class="now">now {formatText(numbers().last, props.unit)}</span>
+      </div>
+      <div class="meter" aria-hidden="true">
+        <span style={{ left: `${range()}%` }} />
+      </div>
+      <div class="range">
+        <span>Min: {formatText(numbers().min, props.unit)}</span>
+        <span>Max: {formatText(numbers().max, props.unit)}</span>
+      </div>
+      <div class="samples">({numbers().count} samples)</div>
+    </article>
+  );
+}
+
+/** One card for each series of the metric; one without a value for a metric that has none yet. */
+export function MetricCard(props: { card: Card }) {
+  const { board, stats } = useStores();
+  const info = () => board.metric(props.card.metric);
+  const waiting: Series = { key: props.card.metric, name: props.card.metric, unit: "", labels: {} };
+  const series = createMemo(() => {
+    const found = stats.seriesOf(props.card.metric);
+    return found.length > 0 ? found : [waiting];
+  });
+  return (
+    <For each={series()}>
+      {(one) => (
+        <SeriesCard
+          title={props.card.title || info()?.title || props.card.metric}
+          unit={info()?.unit ?? one.unit}
+          series={one}
+        />
+      )}
+    </For>
+  );
+}

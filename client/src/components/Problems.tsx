@@ -1,0 +1,47 @@
+/** What the owner of the board has to mend, as the terminal shows it: on top, until there is nothing left. */
+import { For, Show } from "solid-js";
+import { useStores } from "../context";
+import { formatWhen } from "../format";
+import type { Problem } from "../types.gen";
+
+function place({ file, line }: Problem): string {
+  if (!file) return "";
+  return line ? `${file}:${line}` : file;
+}
+
+function ProblemItem(props: { problem: Problem }) {
+  const { connection } = useStores();
+  const when = () => formatWhen(Date.parse(props.problem.timestamp), connection.time());
+  return (
+    <li class="problem">
+      <p>
+        <strong>{props.problem.source}</strong> <span class="problem-message">{props.problem.message}</span>
+      </p>
+      <p class="problem-place">
+        <Show when={place(props.problem)}>
+          <code>{place(props.problem)}</code>
+        </Show>
+        <span>{when()}</span>
+      </p>
+      <Show when={props.problem.detail}>
+        <details>
+          <summary>Details</summary>
+          <pre>{props.problem.detail}</pre>
+        </details>
+      </Show>
+    </li>
+  );
+}
+
+export function Problems() {
+  const { board } = useStores();
+  return (
+    <Show when={board.problems().length > 0}>
+      <section class="problems" role="alert" aria-label="Problems of this board">
+        <ul>
+          <For each={board.problems()}>{(problem) => <ProblemItem problem={problem} />}</For>
+        </ul>
+      </section>
+    </Show>
+  );
+}

@@ -1,0 +1,158 @@
+/**
+ * The WebSocket of the metrics: opens it, notices when it dies (also without a word), comes back by itself and
+ * says where it was. It takes the sockets and the clock as arguments and gives parsed messages; it must not
+ * know what is done with them.
+ *
+ *   connecting ──open──▶ open ──nothing heard──▶ probing ──no answer──┐
+ *       │                 ▲ └──────────close───────────┐              │
+ *       │                 └─────any message────────────┼── probing    │
+ *       └──close, too slow──▶ waiting ◀────────────────┴──────────────┘
+ *              ▲                 │ back-off over, or wake()
+ *              └──── connecting ◀┘
+ */
+import type { Clock } from "./clock";
+import { parseServerMessage } from "./protocol";
+import { Retry } from "./retry";
+import type { ClientMessage, ServerMessage } from "./types.gen";
+
+/** The part of a WebSocket that is used here. */
+export interface Socket {
+  onopen: ((event: never) => void) | null;
+  onmessage: ((event: { data: unknown }) => void) | null;
+  onclose: ((event: never) => void) | null;
+  send(text: string): void;
+  close(): void;
+}
+
+export interface LinkStatus {
+  connected: boolean;
+  /** Whether there has been a connection, or a try that failed. */
+  tried: boolean;
+  /** When the next try is due, milliseconds since 1970; null while connected or trying. */
+  retryAt: number | null;
+}
+
+export interface ConnectionOptions {
+  /** The address, without a position. */
+  url: string;
+  clock: Clock;
+  open(url: string): Socket;
+  onMessage(message: ServerMessage): void;
+  onStatus(status: LinkStatus): void;
+}
+
+const OPEN_WITHIN_MS = 10_000;
+const ANSWER_WITHIN_MS = 5_000;
+const QUIET_AT_LEAST_MS = 10_000;
+const QUIET_AT_MOST_MS = 60_000;
+const QUIET_INTERVALS = 3;
+
+export class MetricsConnection {
+  /** The board's tick, from which "too quiet" follows. */
+  intervalMs = 1000;
+  private socket: Socket | null = null;
+  private connected = false;
+  private tried = false;
+  private heard = 0;
+  private epoch = "";
+  private seq = 0;
+  private cancelWatch: () => void = () => {};
+  private readonly retry: Retry;
+
+  constructor(private readonly options: ConnectionOptions) {
+    this.retry = new Retry(options.clock, () => this.connect());
+  }
+
+  start(): void {
+    if (this.socket === null) this.connect();
+  }
+
+  stop(): void {
+    this.retry.stop();
+    this.abandon();
+  }
+
+  /** The network is back, or someone looks: try at once, or make sure that an open socket is not a dead one. */
+  wake(): void {
+    this.retry.now();
+    if (this.connected && this.options.clock.now() - this.heard > this.quietMs()) this.probe();
+  }
+
+  private connect(): void {
+    const socket = this.options.open(this.address());
+    this.socket = socket;
+    socket.onopen = () => this.opened(socket);
+    socket.onmessage = (event) => this.received(socket, event.data);
+    socket.onclose = () => this.closed(socket);
+    this.watch(OPEN_WITHIN_MS, () => this.closed(socket));
+    this.report();
+  }
+
+  private address(): string {
+    if (this.epoch === "") return this.options.url;
+    return `${this.options.url}?since=${encodeURIComponent(`${this.epoch}:${this.seq}`)}`;
+  }
+
+  private opened(socket: Socket): void {
+    if (socket !== this.socket) return;
+    this.connected = true;
+    this.tried = true;
+    this.listen();
+    this.report();
+  }
+
+  private received(socket: Socket, data: unknown): void {
+    if (socket !== this.socket) return;
+    this.retry.succeeded();
+    this.listen();
+    const message = parseServerMessage(data);
+    if (message === null) return;
+    if (message.type === "initial") this.epoch = message.epoch;
+    if (message.type === "initial" || message.type === "metrics") this.seq = message.seq;
+    this.options.onMessage(message);
+  }
+
+  /** Only the socket in use may end the connection: an old one's late close says nothing about the new one. */
+  private closed(socket: Socket): void {
+    if (socket !== this.socket) return;
+    this.abandon();
+    this.tried = true;
+    this.retry.later();
+    this.report();
+  }
+
+  private abandon(): void {
+    const socket = this.socket;
+    this.socket = null;
+    this.connected = false;
+    this.cancelWatch();
+    socket?.close();
+  }
+
+  private listen(): void {
+    this.heard = this.options.clock.now();
+    this.watch(this.quietMs(), () => this.probe());
+  }
+
+  private probe(): void {
+    const socket = this.socket;
+    if (socket === null) return;
+    this.watch(ANSWER_WITHIN_MS, () => this.closed(socket));
+    const ping: ClientMessage = { type: "ping" };
+    socket.send(JSON.stringify(ping));
+  }
+
+  private quietMs(): number {
+    return Math.min(QUIET_AT_MOST_MS, Math.max(QUIET_INTERVALS * this.intervalMs, QUIET_AT_LEAST_MS));
+  }
+
+  private watch(milliseconds: number, callback: () => void): void {
+    this.cancelWatch();
+    this.cancelWatch = this.options.clock.after(milliseconds, callback);
+  }
+
+  private report(): void {
+    const { connected, tried } = this;
+    this.options.onStatus({ connected, tried, retryAt: this.retry.at });
+  }
+}

@@ -1,0 +1,26 @@
+/**
+ * The stores of one page, handed down to its components. Made in main.tsx; a component takes from here what it
+ * shows and must not make a store itself.
+ */
+import { createContext, useContext } from "solid-js";
+import type { AlertStore } from "./stores/alerts";
+import type { BoardStore } from "./stores/board";
+import type { ConnectionStore } from "./stores/connection";
+import type { StatsStore } from "./stores/stats";
+import type { ThemeStore } from "./stores/theme";
+
+export interface Stores {
+  board: BoardStore;
+  stats: StatsStore;
+  alerts: AlertStore;
+  connection: ConnectionStore;
+  theme: ThemeStore;
+}
+
+export const StoresContext = createContext<Stores>();
+
+export function useStores(): Stores {
+  const stores = useContext(StoresContext);
+  if (stores === undefined) throw new Error("A component is outside of StoresContext");
+  return stores;
+}

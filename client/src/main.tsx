@@ -1,0 +1,92 @@
+/**
+ * The page's entry: makes the stores, connects them to a feed and renders the app. The only module besides the
+ * worker that touches the browser's globals; everything below takes what it needs as arguments.
+ */
+import { batch, createEffect, onCleanup } from "solid-js";
+import { render } from "solid-js/web";
+import { systemClock } from "./clock";
+import { App } from "./components/App";
+import { type Stores, StoresContext } from "./context";
+import { browserNetwork, DirectFeed, type FeedEvent, type Listener } from "./feed";
+import { SharedFeed, type WorkerLink } from "./port";
+import type { WorkerMessage } from "./share";
+import workerUrl from "./shared.worker.ts?worker&url";
+import { readStoredList, writeStored } from "./storage";
+import { createAlertStore } from "./stores/alerts";
+import { createBoardStore } from "./stores/board";
+import { createConnectionStore } from "./stores/connection";
+import { createStatsStore } from "./stores/stats";
+import { createThemeStore } from "./stores/theme";
+
+const base = new URL(".", document.baseURI).href;
+const visible = () => document.visibilityState === "visible";
+/** Boards under other paths of the same origin have alerts of their own. */
+const dismissedKey = `tickboard:dismissed:${new URL(base).pathname}`;
+
+function createStores(): Stores {
+  const board = createBoardStore();
+  const intervalMs = () => board.board()?.interval_ms ?? 1000;
+  const connection = createConnectionStore(systemClock.now, intervalMs);
+  return {
+    board,
+    connection,
+    stats: createStatsStore((callback) => requestAnimationFrame(callback), connection.paused),
+    alerts: createAlertStore({
+      load: () => readStoredList(dismissedKey),
+      save: (ids) => writeStored(dismissedKey, JSON.stringify(ids)),
+    }),
+    theme: createThemeStore(document.documentElement, matchMedia("(prefers-color-scheme: dark)")),
+  };
+}
+
+/** The name carries the build (in the worker's file name) and the mount: no other may answer for this board. */
+function connectWorker(receive: (message: WorkerMessage) => void, failed: () => void): WorkerLink {
+  const name = `tickboard ${base} ${workerUrl}`;
+  const worker = new SharedWorker(workerUrl, { type: "module", name });
+  worker.onerror = failed;
+  worker.port.onmessage = (event: MessageEvent<WorkerMessage>) => receive(event.data);
+  return { post: (message) => worker.port.postMessage(message), close: () => worker.port.close() };
+}
+
+function createFeed(listener: Listener): SharedFeed {
+  const spare = (spareListener: Listener) => new DirectFeed(base, browserNetwork, systemClock, spareListener);
+  return new SharedFeed({ base, clock: systemClock, visible, connect: connectWorker, spare }, listener);
+}
+
+/** Add a listener for as long as the page's root lives. */
+function listen(target: EventTarget, type: string, listener: (event: Event) => void): void {
+  target.addEventListener(type, listener);
+  onCleanup(() => target.removeEventListener(type, listener));
+}
+
+/** Connect while the page lives, let go when it goes away, and be there again when it comes back from the cache. */
+function connect(stores: Stores): void {
+  const { alerts, board, connection, stats } = stores;
+  const feed = createFeed((event: FeedEvent) =>
+    batch(() => {
+      for (const store of [board, connection, stats, alerts]) store.apply(event);
+    }),
+  );
+  feed.start();
+  onCleanup(() => feed.stop());
+  listen(window, "pagehide", () => feed.stop());
+  listen(window, "pageshow", (event) => (event as PageTransitionEvent).persisted && feed.start());
+  listen(window, "online", () => feed.wake());
+  listen(document, "visibilitychange", () => feed.visibilityChanged());
+  listen(window, "storage", (event) => (event as StorageEvent).key === dismissedKey && alerts.reload());
+  const timer = setInterval(() => visible() && connection.elapse(), 1000);
+  onCleanup(() => clearInterval(timer));
+}
+
+function Root() {
+  const stores = createStores();
+  createEffect(() => connect(stores));
+  return (
+    <StoresContext.Provider value={stores}>
+      <App />
+    </StoresContext.Provider>
+  );
+}
+
+const root = document.getElementById("root");
+if (root !== null) render(Root, root);

@@ -1,0 +1,88 @@
+/**
+ * The window and everything computed from it. Ticks are taken at once; what is drawn follows once per animation
+ * frame, so a burst of ticks costs one drawing, a page that nobody sees costs none, and a paused one keeps
+ * collecting. It must not know what a card or a chart is.
+ */
+import { createMemo, createSignal } from "solid-js";
+import type { FeedEvent } from "../feed";
+import { computeStats, type SeriesStats } from "../stats";
+import type { Board } from "../types.gen";
+import { type Series, Window } from "../window";
+
+const FIRST_CAPACITY = 60;
+const FIRST_INTERVAL_MS = 1000;
+
+/** @param nextFrame calls back once before the next drawing: requestAnimationFrame. */
+export function createStatsStore(nextFrame: (callback: () => void) => void, paused: () => boolean) {
+  const window = new Window(FIRST_CAPACITY, FIRST_INTERVAL_MS);
+  const [drawn, setDrawn] = createSignal(0);
+  const [loaded, setLoaded] = createSignal(false);
+  let waiting = false;
+
+  /** Have everything that depends on the window follow it at the next frame. */
+  function draw(): void {
+    if (waiting) return;
+    waiting = true;
+    nextFrame(() => {
+      waiting = false;
+      if (paused()) return;
+      if (window.epoch !== "") setLoaded(true);
+      setDrawn((count) => count + 1);
+    });
+  }
+
+  function showBoard(board: Board): void {
+    window.resize(board.window_size, board.interval_ms);
+    draw();
+  }
+
+  function apply(event: FeedEvent): void {
+    if (event.type === "board") showBoard(event.board);
+    if (event.type === "ticks") {
+      if (event.message.type === "initial") window.initial(event.message);
+      else window.metrics(event.message);
+      draw();
+    }
+    if (event.type === "snapshot") {
+      if (event.window !== null) window.restore(event.window);
+      if (event.board !== null) window.resize(event.board.window_size, event.board.interval_ms);
+      draw();
+    }
+  }
+
+  const seriesVersion = createMemo(() => {
+    drawn();
+    return window.seriesVersion;
+  });
+
+  const seriesByMetric = createMemo(() => {
+    seriesVersion();
+    return groupByName(window.series);
+  });
+
+  return {
+    apply,
+    draw,
+    window,
+    /** Changes when what is drawn should: at most once a frame, never while paused. */
+    drawn,
+    /** Whether there has been a window yet. */
+    loaded,
+    /** The series of one metric, in the order they appeared. */
+    seriesOf: (metric: string): Series[] => seriesByMetric().get(metric) ?? [],
+    /** The stats of one series, computed again for each drawing. */
+    statsOf: (key: string): (() => SeriesStats) =>
+      createMemo(() => {
+        drawn();
+        return computeStats(window.ordered(key));
+      }),
+  };
+}
+
+function groupByName(all: Series[]): Map<string, Series[]> {
+  const groups = new Map<string, Series[]>();
+  for (const series of all) groups.set(series.name, [...(groups.get(series.name) ?? []), series]);
+  return groups;
+}
+
+export type StatsStore = ReturnType<typeof createStatsStore>;

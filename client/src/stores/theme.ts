@@ -1,0 +1,30 @@
+/**
+ * Light, dark or as the system has it. It sets `data-theme` on the root element, from which the style sheet takes
+ * every colour, and says when colours have changed, for a canvas does not notice. It must not know a colour.
+ */
+import { createEffect, createMemo, createSignal, onCleanup } from "solid-js";
+import { readStored, writeStored } from "../storage";
+
+export const THEMES = ["system", "light", "dark"] as const;
+export type Theme = (typeof THEMES)[number];
+
+const KEY = "tickboard:theme";
+
+export function createThemeStore(root: HTMLElement, systemDark: MediaQueryList) {
+  const stored = readStored(KEY);
+  const [theme, setTheme] = createSignal<Theme>(THEMES.find((name) => name === stored) ?? "system");
+  const [dark, setDark] = createSignal(systemDark.matches);
+  const changed = (event: MediaQueryListEvent) => setDark(event.matches);
+  systemDark.addEventListener("change", changed);
+  onCleanup(() => systemDark.removeEventListener("change", changed));
+
+  const shown = createMemo(() => (theme() === "system" ? (dark() ? "dark" : "light") : theme()));
+  createEffect(() => {
+    root.dataset.theme = shown();
+    writeStored(KEY, theme() === "system" ? null : theme());
+  });
+
+  return { theme, setTheme, shown };
+}
+
+export type ThemeStore = ReturnType<typeof createThemeStore>;
