@@ -15,6 +15,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.serving import Server, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
@@ -41,63 +42,15 @@ ENVIRONMENT = {
 }
 
 
-class Running:
-    """A `tickboard` that serves.
-
-    Attributes:
-        process: the process.
-        greeting: what it said at the start.
-        url: the address that it said.
-    """
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.process = process
-        self.greeting = ""
-        assert process.stdout is not None
-        for line in process.stdout:
-            self.greeting += line
-            if "Ctrl-C" in line:
-                break
-        found = re.search(r"http://\S+", self.greeting)
-        assert found is not None, self.greeting + self._errors()
-        self.url = found.group()
-
-    def get(self, path: str) -> httpx.Response:
-        return httpx.get(self.url + path, trust_env=False)
-
-    def end(self, number: signal.Signals) -> tuple[float, str]:
-        """Send a signal; return the seconds until the end and what was said on standard error."""
-        began = time.monotonic()
-        self.process.send_signal(number)
-        self.process.wait(10)
-        return time.monotonic() - began, self._errors()
-
-    def _errors(self) -> str:
-        assert self.process.stderr is not None
-        return self.process.stderr.read()
-
-
 def command(arguments: Sequence[str | Path]) -> list[str]:
     return [sys.executable, "-m", "tickboard", *map(str, arguments)]
 
 
-@contextmanager
-def serving(*arguments: str | Path, **environ: str) -> Iterator[Running]:
-    process = subprocess.Popen(
-        command([*arguments, "--port", "0"]),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=ENVIRONMENT | environ,
-    )
-    try:
-        with process:
-            try:
-                yield Running(process)
-            finally:
-                process.kill()
-    finally:
-        process.wait(10)
+def end(running: Server, number: signal.Signals) -> tuple[int, float, str]:
+    """Send a signal; return the exit status, the seconds until the end, and what was said after the greeting."""
+    began = time.monotonic()
+    status = running.stop(number)
+    return status, time.monotonic() - began, running.output().partition("Ctrl-C ends it.\n")[2]
 
 
 def once(*arguments: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -128,23 +81,23 @@ def dashboard(tmp_path: Path) -> Path:
 
 
 def test_alone_it_shows_this_machine() -> None:
-    with serving() as running:
-        board = running.get("/api/board").json()
+    with serve() as running:
+        board = running.json("/api/board")
         assert {"cpu_usage", "memory_usage"} <= {metric["name"] for metric in board["metrics"]}
         assert socket.gethostname() in board["title"]
-        assert "cpu_usage" in running.greeting
+        assert "cpu_usage" in running.output()
 
 
 @pytest.mark.parametrize("name", ["run", "dev"])
 def test_a_file_is_served(name: str, dashboard: Path) -> None:
-    with serving(name, dashboard) as running:
-        assert running.get("/api/board").json()["title"] == "Mine"
+    with serve(name, str(dashboard)) as running:
+        assert running.json("/api/board")["title"] == "Mine"
 
 
 def test_the_example_ticks() -> None:
     with (
-        serving("run", EXAMPLE, "--interval", "50") as running,
-        connect(running.url.replace("http", "ws") + "/ws/metrics") as viewer,
+        serve("run", str(EXAMPLE), "--interval", "50") as running,
+        connect(running.ws_url) as viewer,
     ):
         assert json.loads(viewer.recv(5))["type"] == "initial"
         tick = json.loads(viewer.recv(5))
@@ -190,60 +143,60 @@ def test_help_names_every_command_and_flag() -> None:
 
 
 def test_the_greeting_tells_the_address_the_metrics_and_the_interval(dashboard: Path) -> None:
-    with serving("run", dashboard, "--interval", "250ms", "--window", "7") as running:
-        assert "Mine" in running.greeting
-        assert re.search(r"http://127\.0\.0\.1:\d+\n", running.greeting)
-        assert "1 metric" in running.greeting
-        assert "cpu_usage" in running.greeting
-        assert "every 250 ms" in running.greeting
-        assert "7 ticks" in running.greeting
+    with serve("run", str(dashboard), "--interval", "250ms", "--window", "7") as running:
+        assert "Mine" in running.output()
+        assert re.search(r"http://127\.0\.0\.1:\d+\n", running.output())
+        assert "1 metric," in running.output()
+        assert "cpu_usage" in running.output()
+        assert "every 250 ms" in running.output()
+        assert "7 ticks" in running.output()
 
 
 def test_many_metrics_are_counted_rather_than_listed(dashboard: Path) -> None:
     dashboard.write_text(BOARD + "for n in range(40):\n    board.gauge(f'metric_{n}')\n")
-    with serving("run", dashboard) as running:
-        assert "41 metrics" in running.greeting
-        assert "and 29 more" in running.greeting
+    with serve("run", str(dashboard)) as running:
+        assert "41 metrics" in running.output()
+        assert "and 29 more" in running.output()
 
 
 @pytest.mark.parametrize(("interval", "milliseconds"), [("200", 200), ("250ms", 250), ("2s", 2000)])
 def test_the_interval_is_a_number_or_a_duration(interval: str, milliseconds: int, dashboard: Path) -> None:
-    with serving("run", dashboard, "--interval", interval, METRIC_INTERVAL_MS="777") as running:
-        assert running.get("/api/board").json()["interval_ms"] == milliseconds
+    with serve("run", str(dashboard), "--interval", interval, env={"METRIC_INTERVAL_MS": "777"}) as running:
+        assert running.json("/api/board")["interval_ms"] == milliseconds
 
 
 def test_the_environment_sets_the_interval_and_the_window(dashboard: Path) -> None:
-    with serving("run", dashboard, METRIC_INTERVAL_MS="300", WINDOW_SIZE="5") as running:
-        board = running.get("/api/board").json()
+    with serve("run", str(dashboard), env={"METRIC_INTERVAL_MS": "300", "WINDOW_SIZE": "5"}) as running:
+        board = running.json("/api/board")
         assert (board["interval_ms"], board["window_size"]) == (300, 5)
 
 
 def test_the_board_sets_its_own_interval_and_the_environment_goes_before_it(dashboard: Path) -> None:
     dashboard.write_text('from tickboard import Board\nboard = Board("Own", interval_ms=400, window_size=9)\n')
-    with serving("run", dashboard, METRIC_INTERVAL_MS="300") as running:
-        board = running.get("/api/board").json()
+    with serve("run", str(dashboard), env={"METRIC_INTERVAL_MS": "300"}) as running:
+        board = running.json("/api/board")
         assert (board["interval_ms"], board["window_size"]) == (300, 9)
 
 
 def test_the_window_holds_as_many_ticks_as_asked(dashboard: Path) -> None:
     dashboard.write_text(BOARD + "cpu.set(1)\n")
-    with serving("run", dashboard, "--interval", "20", "--window", "3") as running:
+    with serve("run", str(dashboard), "--interval", "20", "--window", "3") as running:
         deadline = time.monotonic() + 5
-        while running.get("/api/health").json()["seq"] < 5:
+        while running.json("/api/health")["seq"] < 5:
             assert time.monotonic() < deadline
-        assert len(running.get("/api/metrics/recent").json()) == 3
+        assert len(running.json("/api/metrics/recent")) == 3
 
 
 def test_all_interfaces_are_greeted_by_an_address_that_can_be_opened(dashboard: Path) -> None:
-    with serving("run", dashboard, "--host", "0.0.0.0") as running:
-        assert running.url.startswith("http://127.0.0.1:")
-        assert running.get("/api/health").status_code == 200
+    with serve("run", str(dashboard), "--host", "0.0.0.0") as running:
+        assert "http://127.0.0.1:" in running.output()
+        assert running.json("/api/health")["status"] == "ok"
 
 
 def test_a_name_is_answered_to_when_it_is_allowed(dashboard: Path) -> None:
-    with serving("run", dashboard, "--allow-host", "a.example", "--allow-host", "b.example") as running:
+    with serve("run", str(dashboard), "--allow-host", "a.example", "--allow-host", "b.example") as running:
         for name, status in {"a.example": 200, "b.example": 200, "c.example": 421}.items():
-            asked = httpx.get(running.url + "/api/health", headers={"host": name}, trust_env=False)
+            asked = httpx.get(running.url + "api/health", headers={"host": name}, trust_env=False)
             assert asked.status_code == status
 
 
@@ -251,7 +204,7 @@ def test_a_name_is_answered_to_when_it_is_allowed(dashboard: Path) -> None:
 
 
 @contextmanager
-def watched(running: Running) -> Iterator[tuple[list[int | None], list[str]]]:
+def watched(running: Server) -> Iterator[tuple[list[int | None], list[str]]]:
     """Watch by WebSocket and by SSE; give the close code of the one and how the other ended, once they have."""
     codes: list[int | None] = []
     endings: list[str] = []
@@ -259,7 +212,7 @@ def watched(running: Running) -> Iterator[tuple[list[int | None], list[str]]]:
 
     def read_alerts() -> None:
         try:
-            with httpx.stream("GET", running.url + "/events/alerts", timeout=20, trust_env=False) as stream:
+            with httpx.stream("GET", running.url + "events/alerts", timeout=20, trust_env=False) as stream:
                 for _ in stream.iter_lines():
                     reading.set()
             endings.append("ended")
@@ -273,7 +226,7 @@ def watched(running: Running) -> Iterator[tuple[list[int | None], list[str]]]:
         except ConnectionClosed as error:
             codes.append(error.rcvd.code if error.rcvd is not None else None)
 
-    with connect(running.url.replace("http", "ws") + "/ws/metrics") as viewer:
+    with connect(running.ws_url) as viewer:
         assert json.loads(viewer.recv(5))["type"] == "initial"
         threads = [threading.Thread(target=read, daemon=True) for read in (read_alerts, read_ticks)]
         for thread in threads:
@@ -291,30 +244,29 @@ def test_a_signal_ends_it_cleanly_within_a_second(
     name: str, text: str, number: signal.Signals, dashboard: Path
 ) -> None:
     dashboard.write_text(text)
-    with serving(name, dashboard, "--interval", "100") as running:
+    with serve(name, str(dashboard), "--interval", "100") as running:
         with watched(running) as (codes, endings):
             time.sleep(0.3)  # the sampler begins to block
-            took, errors = running.end(number)
-        assert running.process.returncode == 0
+            status, took, said = end(running, number)
+        assert status == 0
         assert took < 1
-        assert errors == ""
+        assert said == ""
         assert codes == [1001]
         assert endings == ["ended"]
 
 
 def test_a_viewer_that_does_not_read_delays_the_end_by_little(dashboard: Path) -> None:
-    with serving("run", dashboard) as running:
-        host, _, port = running.url.removeprefix("http://").partition(":")
-        with socket.create_connection((host, int(port))) as silent:
+    with serve("run", str(dashboard)) as running:
+        with socket.create_connection(("127.0.0.1", running.port)) as silent:
             silent.sendall(
                 b"GET /ws/metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                 b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
             )
             assert silent.recv(12) == b"HTTP/1.1 101"
-            took, errors = running.end(signal.SIGTERM)
-        assert running.process.returncode == 0
+            status, took, said = end(running, signal.SIGTERM)
+        assert status == 0
         assert took < 3
-        assert "Traceback" not in errors
+        assert "Traceback" not in said
 
 
 def test_ctrl_c_while_a_file_loads_says_nothing(dashboard: Path) -> None:
@@ -336,7 +288,8 @@ def test_ctrl_c_while_a_file_loads_says_nothing(dashboard: Path) -> None:
 def test_a_port_that_is_taken(dashboard: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        for arguments in ([], ["run", dashboard], ["dev", dashboard]):
+        commands: list[list[str | Path]] = [[], ["run", dashboard], ["dev", dashboard]]
+        for arguments in commands:
             assert f"port {port} is taken" in refusal(*arguments, "--port", port)
 
 

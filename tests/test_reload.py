@@ -1,21 +1,18 @@
 """`tickboard dev`: a file is changed, broken, mended and deleted while someone watches, and they stay connected."""
 
+import asyncio
 import json
-import os
-import re
-import signal
-import subprocess
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
+from tests.serving import Server, serve
 from websockets.sync.client import ClientConnection, connect
+
+from tickboard.reload import Reloader
 
 BOARD = """from tickboard import Board
 
@@ -32,52 +29,6 @@ BROKEN = BOARD + "\n1 / 0\n"
 BROKEN_LINE = BROKEN.count("\n")
 
 Message = dict[str, Any]
-
-
-class Developing:
-    """A `tickboard dev` and its file."""
-
-    def __init__(self, process: subprocess.Popen[str], path: Path) -> None:
-        self.process = process
-        self.path = path
-        self.said = ""
-        self.errors = ""
-        assert process.stdout is not None
-        for line in process.stdout:
-            self.said += line
-            if "Ctrl-C" in line:
-                break
-        found = re.search(r"http://\S+", self.said)
-        assert found is not None, self.said
-        self.url = found.group()
-        self._readers = [threading.Thread(target=read, daemon=True) for read in (self._read_said, self._read_errors)]
-        for reader in self._readers:
-            reader.start()
-
-    def board(self) -> Message:
-        described: Message = httpx.get(self.url + "/api/board", trust_env=False).json()
-        return described
-
-    def save(self, text: str) -> None:
-        self.path.write_text(text)
-
-    def end(self) -> tuple[str, str]:
-        """End it; return all that it said on standard output and standard error."""
-        self.process.send_signal(signal.SIGINT)
-        assert self.process.wait(5) == 0
-        for reader in self._readers:
-            reader.join(5)
-        return self.said, self.errors
-
-    def _read_said(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.said += line
-
-    def _read_errors(self) -> None:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.errors += line
 
 
 class Viewer:
@@ -102,26 +53,19 @@ class Viewer:
         return listed
 
 
-@contextmanager
-def developing(path: Path) -> Iterator[Developing]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("METRIC_", "WINDOW_"))}
-    with subprocess.Popen(
-        [sys.executable, "-m", "tickboard", "dev", str(path), "--port", "0", "--interval", "50"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment,
-    ) as process:
-        try:
-            yield Developing(process, path)
-        finally:
-            process.kill()
-            process.wait(10)
+def developing(path: Path) -> AbstractContextManager[Server]:
+    return serve("dev", str(path), "--interval", "50")
+
+
+def ended(developed: Server) -> str:
+    """End it; return all that it said."""
+    assert developed.stop() == 0
+    return developed.output()
 
 
 @contextmanager
-def watching(developed: Developing) -> Iterator[Viewer]:
-    with connect(developed.url.replace("http", "ws") + "/ws/metrics") as connection:
+def watching(developed: Server) -> Iterator[Viewer]:
+    with connect(developed.ws_url) as connection:
         viewer = Viewer(connection)
         assert viewer.next()["type"] == "initial"
         # It ticks, and watches its folder.
@@ -141,8 +85,8 @@ def path(tmp_path: Path) -> Path:
 
 def test_a_viewer_stays_through_a_change_and_the_series_keep_their_history(path: Path) -> None:
     with developing(path) as developed, watching(developed) as viewer:
-        epoch = developed.board()["epoch"]
-        developed.save(
+        epoch = developed.json("/api/board")["epoch"]
+        path.write_text(
             BOARD.replace("First", "Second").replace("cpu.set(1)", "cpu.set(2)")
             + 'memory = board.gauge("memory_usage")\nmemory.set(50)\n'
         )
@@ -163,14 +107,14 @@ def test_a_viewer_stays_through_a_change_and_the_series_keep_their_history(path:
         tick = viewer.until(lambda message: message["type"] == "metrics" and len(message["data"]) == 2)
         assert [metric["name"] for metric in tick["data"]] == ["cpu_usage", "memory_usage"]
         viewer.until(lambda message: message["type"] == "metrics" and message["data"][0]["value"] == 2)
-        said, errors = developed.end()
+        said = ended(developed)
         assert said.count("reloaded, 2 metrics") == 1
-        assert errors == ""
+        assert said.rstrip().endswith("reloaded, 2 metrics")
 
 
 def test_times_and_positions_go_on_growing_through_a_change(path: Path) -> None:
     with developing(path) as developed, watching(developed) as viewer:
-        developed.save(BOARD.replace("First", "Second"))
+        path.write_text(BOARD.replace("First", "Second"))
         initial = viewer.until("initial")
         times = [tick["timestamp"] for tick in initial["ticks"]]
         assert times == sorted(set(times))
@@ -182,7 +126,7 @@ def test_times_and_positions_go_on_growing_through_a_change(path: Path) -> None:
 def test_one_change_after_another_is_shown(path: Path) -> None:
     with developing(path) as developed, watching(developed) as viewer:
         for title in ("Second", "Third", "Fourth"):
-            developed.save(BOARD.replace("First", title))
+            path.write_text(BOARD.replace("First", title))
             assert viewer.until("board")["board"]["title"] == title
 
 
@@ -191,7 +135,7 @@ def test_a_change_of_a_module_beside_the_file_is_shown(path: Path) -> None:
     titles.write_text('TITLE = "One"\n')
     path.write_text("from titles import TITLE\n" + BOARD.replace('"First"', "TITLE"))
     with developing(path) as developed, watching(developed) as viewer:
-        assert developed.board()["title"] == "One"
+        assert developed.json("/api/board")["title"] == "One"
         titles.write_text('TITLE = "Two"\n')
         assert viewer.until("board")["board"]["title"] == "Two"
 
@@ -201,7 +145,7 @@ def test_a_subscription_outlives_a_change(path: Path) -> None:
     with developing(path) as developed, watching(developed) as viewer:
         viewer._connection.send('{"type":"subscribe","metrics":["memory_usage"]}')
         viewer.until("subscribed")
-        developed.save(path.read_text().replace("First", "Second"))
+        path.write_text(path.read_text().replace("First", "Second"))
         initial = viewer.until("initial")
         assert {metric["name"] for metric in initial["data"]} == {"memory_usage"}
 
@@ -211,51 +155,51 @@ def test_a_subscription_outlives_a_change(path: Path) -> None:
 
 def test_a_broken_file_is_told_and_the_last_good_board_goes_on(path: Path) -> None:
     with developing(path) as developed, watching(developed) as viewer:
-        epoch = developed.board()["epoch"]
-        developed.save(BROKEN)
+        epoch = developed.json("/api/board")["epoch"]
+        path.write_text(BROKEN)
         (problem,) = viewer.problems()
         assert (problem["file"], problem["line"]) == (str(path), BROKEN_LINE)
         assert "ZeroDivisionError" in problem["message"]
-        board = developed.board()
+        board = developed.json("/api/board")
         assert (board["title"], board["epoch"]) == ("First", epoch)
         assert board["problems"] == [problem]
         seqs = [viewer.until("metrics")["seq"] for _ in range(3)]
         assert seqs == [seqs[0], seqs[0] + 1, seqs[0] + 2]
-        said, errors = developed.end()
+        said = ended(developed)
         assert said.count(f"{path}:{BROKEN_LINE}: ZeroDivisionError") == 1
-        assert "Traceback" not in said + errors
+        assert "Traceback" not in said
 
 
 def test_mending_the_file_takes_the_problem_back(path: Path) -> None:
     with developing(path) as developed, watching(developed) as viewer:
-        developed.save(BROKEN)
+        path.write_text(BROKEN)
         assert viewer.problems()
-        developed.save(BOARD.replace("First", "Mended"))
+        path.write_text(BOARD.replace("First", "Mended"))
         board = viewer.until("board")["board"]
         assert board["title"] == "Mended"
         assert "problems" not in board
-        assert "problems" not in developed.board()
+        assert "problems" not in developed.json("/api/board")
 
 
 def test_going_back_to_the_same_text_takes_the_problem_back(path: Path) -> None:
     with developing(path) as developed, watching(developed) as viewer:
-        developed.save(BOARD + "cpu = (\n")
+        path.write_text(BOARD + "cpu = (\n")
         assert "SyntaxError" in viewer.problems()[0]["message"]
-        developed.save(BOARD)
+        path.write_text(BOARD)
         assert "problems" not in viewer.until("board")["board"]
 
 
 def test_a_file_that_is_broken_at_the_start_is_served_with_its_problem_and_mended(path: Path) -> None:
     path.write_text(BROKEN)
     with developing(path) as developed:
-        assert f"{path}:{BROKEN_LINE}: ZeroDivisionError" in developed.said
-        (problem,) = developed.board()["problems"]
+        assert f"{path}:{BROKEN_LINE}: ZeroDivisionError" in developed.output()
+        (problem,) = developed.json("/api/board")["problems"]
         assert (problem["file"], problem["line"]) == (str(path), BROKEN_LINE)
-        with connect(developed.url.replace("http", "ws") + "/ws/metrics") as connection:
+        with connect(developed.ws_url) as connection:
             viewer = Viewer(connection)
             assert viewer.next()["type"] == "initial"
             viewer.until("metrics")
-            developed.save(BOARD)
+            path.write_text(BOARD)
             assert viewer.until("board")["board"]["title"] == "First"
             assert viewer.until("initial")["type"] == "initial"
             viewer.until(lambda message: message["type"] == "metrics" and bool(message["data"]))
@@ -263,7 +207,7 @@ def test_a_file_that_is_broken_at_the_start_is_served_with_its_problem_and_mende
 
 def test_settings_that_cannot_be_are_a_problem_of_the_file(path: Path) -> None:
     with developing(path) as developed, watching(developed) as viewer:
-        developed.save(BOARD.replace('"First"', '"First", window_size=0'))
+        path.write_text(BOARD.replace('"First"', '"First", window_size=0'))
         (problem,) = viewer.problems()
         assert "WINDOW_SIZE=0" in problem["message"]
         viewer.until("metrics")
@@ -271,14 +215,27 @@ def test_settings_that_cannot_be_are_a_problem_of_the_file(path: Path) -> None:
 
 def test_a_file_that_never_ends_neither_stops_the_ticks_nor_the_end(path: Path) -> None:
     with developing(path) as developed, watching(developed) as viewer:
-        developed.save(BOARD + f"open({str(path.with_name('begun'))!r}, 'w').close()\nimport time\ntime.sleep(60)\n")
+        path.write_text(BOARD + f"open({str(path.with_name('begun'))!r}, 'w').close()\nimport time\ntime.sleep(60)\n")
         deadline = time.monotonic() + 5
         while not path.with_name("begun").exists():
             assert time.monotonic() < deadline
             viewer.until("metrics")
         began = time.monotonic()
-        developed.end()
+        assert developed.stop() == 0
         assert time.monotonic() - began < 1
+
+
+def test_a_folder_that_cannot_be_watched_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def no_watch(*folders: Path, **options: object) -> AsyncIterator[object]:
+        raise OSError("the limit is reached")
+        yield
+
+    monkeypatch.setattr("tickboard.reload.awatch", no_watch)
+    said: list[str] = []
+    reloader = Reloader(path, lambda settings: settings, said.append)
+    asyncio.run(reloader._watch())
+    assert said == [f"{path.parent} can't be watched for changes: the limit is reached"]
+    assert reloader.hub.problems["reload"].message == said[0]
 
 
 # --- the ways in which editors save ---
@@ -290,7 +247,7 @@ def test_a_file_that_is_deleted_and_written_again_is_shown(path: Path) -> None:
         (problem,) = viewer.problems()
         assert "no such file" in problem["message"]
         viewer.until("metrics")
-        developed.save(BOARD.replace("First", "Back"))
+        path.write_text(BOARD.replace("First", "Back"))
         board = viewer.until("board")["board"]
         assert board["title"] == "Back"
         assert "problems" not in board
@@ -309,7 +266,7 @@ def test_a_file_that_another_is_moved_over_is_shown(path: Path) -> None:
 def test_a_file_that_is_deleted_and_written_at_once_is_one_change(path: Path) -> None:
     with developing(path) as developed, watching(developed) as viewer:
         path.unlink()
-        developed.save(BOARD.replace("First", "Second"))
+        path.write_text(BOARD.replace("First", "Second"))
         assert viewer.until(lambda message: message["type"] in {"board", "problems"})["type"] == "board"
 
 
@@ -334,7 +291,7 @@ def fails():
     line = path.read_text().count("\n")
     with developing(path) as developed:
         deadline = time.monotonic() + 10
-        while not (problems := developed.board().get("problems")):
+        while not (problems := developed.json("/api/board").get("problems")):
             assert time.monotonic() < deadline
         (problem,) = problems
         assert problem["source"] == "sampler fails"
@@ -346,20 +303,20 @@ def fails():
                 viewer.until(lambda message: message["type"] == "metrics" and bool(message["data"]))
             switch.touch()
             assert viewer.problems() == []
-            assert "problems" not in developed.board()
+            assert "problems" not in developed.json("/api/board")
             switch.unlink()
             assert viewer.problems()[0]["source"] == "sampler fails"
-        _, errors = developed.end()
-        assert errors.count("Traceback") == 2
-        assert errors.count("sampler fails: ValueError: no disk") == 2
+        said = ended(developed)
+        assert said.count("Traceback") == 2
+        assert said.count("sampler fails: ValueError: no disk") == 2
 
 
 def test_a_sampler_that_was_mended_in_the_file_is_no_longer_a_problem(path: Path) -> None:
     failing = BOARD.replace("cpu.set(1)", "cpu.set(1 / 0)")
     with developing(path) as developed, watching(developed) as viewer:
-        developed.save(failing)
+        path.write_text(failing)
         assert viewer.problems()[0]["source"] == "sampler sample"
-        developed.save(BOARD)
+        path.write_text(BOARD)
         assert "problems" not in viewer.until("board")["board"]
         viewer.until(lambda message: message["type"] == "metrics" and bool(message["data"]))
-        assert "problems" not in developed.board()
+        assert "problems" not in developed.json("/api/board")

@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Sequence, Sized
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -135,7 +135,9 @@ def check(file: Path, /) -> None:
     board = load_board(file)
     board.prepare(read_settings(os.environ, default=board.defaults))
     described = board.describe()
-    print(f"{file}: {board.title!r}, {len(described.metrics)} metrics, {len(described.rules)} alert rules: good")
+    print(
+        f"{file}: {board.title!r}, {count(described.metrics, 'metric')}, {count(described.rules, 'alert rule')}: good"
+    )
 
 
 def main() -> None:
@@ -220,13 +222,18 @@ def greeting(board: Board, url: str) -> str:
     """Return what is said at the start: the address, the metrics and the interval."""
     names = list(board.registry.metrics)
     shown = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
-    settings = board.settings
+    every = f"a tick every {board.settings.interval_ms} ms, {board.settings.window_size} ticks in the window"
     return (
         f"{board.title} is live at {url}\n"
-        f"  {len(names)} metrics, a tick every {settings.interval_ms} ms, {settings.window_size} ticks in the window\n"
+        f"  {count(names, 'metric')}, {every}\n"
         f"  {shown or 'no metrics yet'}\n"
         "  Ctrl-C ends it."
     )
+
+
+def count(things: Sized, name: str) -> str:
+    """Return how many there are, in words that fit one too."""
+    return f"{len(things)} {name}{'' if len(things) == 1 else 's'}"
 
 
 def address(host: str, port: int) -> str:
@@ -250,6 +257,8 @@ def listen(host: str, port: int) -> socket.socket:
         try:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listening.bind(where)
+            # Whoever reads the address may connect at once.
+            listening.listen()
             # From here on who connects is kept waiting rather than refused: the address is told before the loop runs.
             listening.listen(BACKLOG)
         except BaseException:

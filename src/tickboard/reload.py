@@ -79,9 +79,17 @@ class Reloader:
         changes = awatch(
             folder, watch_filter=PythonFilter(), debounce=DEBOUNCE_MS, stop_event=self._stopping, recursive=False
         )
-        async with contextlib.aclosing(changes):
-            async for _ in changes:
-                await self.reload()
+        try:
+            async with contextlib.aclosing(changes):
+                async for _ in changes:
+                    await self.reload()
+        except OSError as error:
+            # As where the system lets no more folders be watched; the board goes on, and its owner has to know.
+            self._tell(f"{folder} can't be watched for changes: {error}")
+
+    def _tell(self, message: str) -> None:
+        self.hub.report(Problem("reload", message, timestamp(time.time())))
+        self._say(message)
 
     async def reload(self) -> None:
         """Load the file again and show its board, or what is wrong with it."""
