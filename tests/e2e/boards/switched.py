@@ -1,0 +1,19 @@
+"""One gauge whose value a file says."""
+
+import os
+from pathlib import Path
+
+from tickboard import Board
+
+board = Board("Switched")
+value = board.gauge("value", "Value", unit="%")
+
+
+@board.every()
+def read() -> None:
+    """Take the value out of the file that VALUES names."""
+    value.set(float(Path(os.environ["VALUES"]).read_text() or 0))
+
+
+board.alert(value > 90, "Value critical: {value:.1f}%", severity="critical")
+board.alert(value > 80, "Value high: {value:.1f}%", severity="warning")

@@ -1,0 +1,331 @@
+"""The page in a real browser: what a person sees, and what they never should."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+from tests.e2e.conftest import Watched
+from tests.e2e.proxy import Proxy
+from tests.serving import Server, serve
+
+ROOT = Path(__file__).parents[2]
+DASHBOARD = str(ROOT / "examples" / "dashboard.py")
+BOARDS = ROOT / "tests" / "e2e" / "boards"
+
+
+@pytest.fixture(scope="module")
+def spec() -> Iterator[Server]:
+    """The specification's dashboard, four times as fast."""
+    with serve("run", DASHBOARD, "--interval", "250") as server:
+        yield server
+
+
+@pytest.fixture
+def switched(tmp_path: Path) -> Iterator[tuple[Server, Path]]:
+    """A board whose values a file says: the alerts fire when the test wants them to."""
+    values = tmp_path / "values"
+    values.write_text("10")
+    with serve("run", str(BOARDS / "switched.py"), "--interval", "100", env={"VALUES": str(values)}) as server:
+        yield server, values
+
+
+def drawn_pixels(page: Page, chart: str) -> str:
+    """Return what a chart's canvas shows, as a text; empty when nothing is drawn."""
+    drawn: str = page.evaluate(
+        """(chart) => {
+            const canvas = document.querySelector(`.chart[data-metric="${chart}"] canvas`);
+            if (!canvas) return "";
+            const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+            return pixels.some((value) => value !== 0) ? canvas.toDataURL() : "";
+        }""",
+        chart,
+    )
+    return drawn
+
+
+def test_values_appear_within_two_seconds(page: Page, spec: Server) -> None:
+    page.goto(spec.url)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Live Dashboard", timeout=2_000)
+    expect(page.locator(".status.connected")).to_contain_text("Live", timeout=2_000)
+    for metric in ("cpu_usage", "memory_usage", "requests_per_sec", "avg_latency"):
+        expect(page.locator(f'.metric-card[data-metric="{metric}"] .value')).to_have_text(
+            re.compile(r"\d"), timeout=2_000
+        )
+
+
+def test_the_page_shows_all_that_the_specification_s_client_shows(page: Page, spec: Server) -> None:
+    page.goto(spec.url)
+    expect(page.locator(".status .time")).to_contain_text(re.compile(r"Updated: \d"))
+    cards = page.locator(".metric-card")
+    expect(cards).to_have_count(4)
+    first = cards.first
+    expect(first).to_contain_text("CPU Usage")
+    expect(first.locator(".unit").first).to_have_text("%")
+    expect(first.locator(".range")).to_contain_text(re.compile(r"Min: *[\d.,]+.*Max: *[\d.,]+", re.DOTALL))
+    expect(first.locator(".samples")).to_contain_text(re.compile(r"\(\d+ samples?\)"))
+    for title in ("CPU Usage (%)", "Memory (%)", "Requests/sec", "Latency (ms)"):
+        expect(page.locator(".chart").filter(has_text=title).first).to_be_attached()
+    expect(page.locator(".alert-feed .alert-header")).to_contain_text("Alerts (")
+
+
+def test_the_average_and_count_are_the_server_s(page: Page, spec: Server) -> None:
+    page.goto(spec.url)
+    card = page.locator('.metric-card[data-metric="cpu_usage"]')
+    expect(card.locator(".samples")).to_contain_text("(60 samples)", timeout=20_000)
+
+
+def test_a_chart_draws_pixels_that_change(page: Page, spec: Server) -> None:
+    page.goto(spec.url)
+    page.wait_for_function(
+        """() => {
+            const canvas = document.querySelector('.chart[data-metric="cpu_usage"] canvas');
+            const pixels = canvas?.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+            return pixels?.some((value) => value !== 0);
+        }"""
+    )
+    before = drawn_pixels(page, "cpu_usage")
+    assert before
+    page.wait_for_function(
+        """(before) => document.querySelector('.chart[data-metric="cpu_usage"] canvas').toDataURL() !== before""",
+        arg=before,
+    )
+
+
+def test_hovering_shows_the_value_and_its_time(page: Page, spec: Server) -> None:
+    page.goto(spec.url)
+    expect(page.locator('.metric-card[data-metric="cpu_usage"] .samples')).to_contain_text(
+        re.compile(r"\(\d\d samples")
+    )
+    page.locator('.chart[data-metric="cpu_usage"] .chart-area').hover(position={"x": 300, "y": 60})
+    expect(page.locator('.chart[data-metric="cpu_usage"]')).to_contain_text(
+        re.compile(r"\d.*%.*\d\d:\d\d:\d\d|\d\d:\d\d:\d\d.*\d.*%", re.DOTALL)
+    )
+
+
+def test_pausing_holds_the_picture_and_going_on_jumps_to_now(page: Page, spec: Server) -> None:
+    page.goto(spec.url)
+    value = page.locator('.metric-card[data-metric="cpu_usage"] .value')
+    expect(value).to_have_text(re.compile(r"\d"))
+    page.get_by_role("button", name=re.compile("pause", re.IGNORECASE)).click()
+    held = value.inner_text()
+    seq = spec.json("/api/health")["seq"]
+    spec.wait_for(lambda: spec.json("/api/health")["seq"] > seq + 4)
+    assert value.inner_text() == held
+    page.get_by_role("button", name=re.compile("resume", re.IGNORECASE)).click()
+    expect(value).not_to_have_text(held)
+
+
+def test_no_error_is_logged_and_no_other_host_is_asked(watched: Watched, spec: Server) -> None:
+    watched.page.goto(spec.url)
+    expect(watched.page.locator(".status.connected")).to_be_visible()
+    expect(watched.page.locator('.metric-card[data-metric="avg_latency"] .value')).to_have_text(re.compile(r"\d"))
+    assert watched.errors == []
+    assert watched.hosts == {f"127.0.0.1:{spec.port}"}
+
+
+def test_alerts_come_are_dismissed_and_cleared(page: Page, switched: tuple[Server, Path]) -> None:
+    server, values = switched
+    page.goto(server.url)
+    expect(page.locator(".status.connected")).to_be_visible()
+    expect(page.locator(".no-alerts")).to_have_text("No active alerts")
+    expect(page.locator(".critical-badge")).to_have_count(0)
+    values.write_text("95")
+    critical = page.locator(".alert.alert-critical")
+    expect(critical.locator(".severity")).to_have_text("CRITICAL")
+    expect(critical.locator(".message")).to_have_text("Value critical: 95.0%")
+    expect(page.locator(".critical-badge")).to_contain_text("1 Critical")
+    expect(page.locator(".alert-header")).to_contain_text("Alerts (2)")
+    expect(page).to_have_title(re.compile("1"))
+    page.get_by_role("button", name="Dismiss: Value high: 95.0%").click()
+    expect(page.locator(".alert-header")).to_contain_text("Alerts (1)")
+    values.write_text("10")
+    expect(page.locator(".critical-badge")).to_have_count(0)
+    expect(page.locator(".alert")).to_contain_text("resolved")
+    page.get_by_role("button", name="Clear All").click()
+    expect(page.locator(".no-alerts")).to_have_text("No active alerts")
+    # What was dismissed stays dismissed, though the server still has it.
+    page.reload()
+    expect(page.locator(".status.connected")).to_be_visible()
+    expect(page.locator(".no-alerts")).to_have_text("No active alerts")
+
+
+def test_a_page_opened_during_an_incident_shows_it(page: Page, switched: tuple[Server, Path]) -> None:
+    server, values = switched
+    values.write_text("95")
+    server.wait_for(lambda: server.json("/api/stats")["value"].get("last") == 95)
+    page.goto(server.url)
+    expect(page.locator(".critical-badge")).to_contain_text("1 Critical")
+
+
+def samples_of(page: Page) -> int:
+    found = re.search(r"\((\d+) samples?\)", page.locator('.metric-card[data-metric="count"] .samples').inner_text())
+    assert found
+    return int(found[1])
+
+
+def test_a_lost_connection_is_resumed_without_a_gap(page: Page) -> None:
+    """The value rises by one each tick: max less min, plus one, is the number of samples, or there is a gap."""
+    with (
+        serve("run", str(BOARDS / "counting.py"), "--interval", "50", "--window", "400") as server,
+        Proxy(server.port) as proxy,
+    ):
+        page.goto(f"http://127.0.0.1:{proxy.port}/")
+        expect(page.locator(".status.connected")).to_be_visible()
+        proxy.cut()
+        expect(page.locator(".status.disconnected")).to_contain_text("Disconnected")
+        proxy.mend()
+        expect(page.locator(".status.connected")).to_be_visible(timeout=15_000)
+        page.get_by_role("button", name=re.compile("pause", re.IGNORECASE)).click()
+        low, high = (
+            float(text.replace(",", ""))
+            for text in re.findall(r"[\d.,]+", page.locator('.metric-card[data-metric="count"] .range').inner_text())
+        )
+        assert samples_of(page) == high - low + 1
+        # And what it has is the server's window, not a new one.
+        assert low == 1
+
+
+def test_a_restarted_server_is_found_again_without_a_reload(page: Page) -> None:
+    with serve("run", str(BOARDS / "counting.py"), "--interval", "50") as first:
+        port = first.port
+        page.goto(first.url)
+        expect(page.locator(".status.connected")).to_be_visible()
+        page.evaluate("window.notReloaded = true")
+    expect(page.locator(".status.disconnected")).to_contain_text("Disconnected")
+    with serve("run", str(BOARDS / "counting.py"), "--interval", "50", port=port) as second:
+        expect(page.locator(".status.connected")).to_be_visible(timeout=15_000)
+        second.wait_for(lambda: second.json("/api/health")["seq"] > 20)
+        expect(page.locator('.metric-card[data-metric="count"] .samples')).to_contain_text(
+            re.compile(r"\(\d\d samples")
+        )
+        page.get_by_role("button", name=re.compile("pause", re.IGNORECASE)).click()
+        low, high = (
+            float(text.replace(",", ""))
+            for text in re.findall(r"[\d.,]+", page.locator('.metric-card[data-metric="count"] .range').inner_text())
+        )
+        assert samples_of(page) == high - low + 1
+        assert page.evaluate("window.notReloaded") is True
+
+
+def test_a_tenth_tab_is_as_live_as_the_first(context: BrowserContext, spec: Server) -> None:
+    pages = [context.new_page() for _ in range(10)]
+    for page in pages:
+        page.goto(spec.url)
+    for page in pages:
+        page.bring_to_front()
+        expect(page.locator(".status.connected")).to_be_visible()
+        expect(page.locator('.metric-card[data-metric="cpu_usage"] .value')).to_have_text(re.compile(r"\d"))
+    # One WebSocket and one alert stream for them all.
+    health = spec.json("/api/health")
+    assert (health["viewers"], health["subscribers"]) == (1, 1)
+
+
+def test_what_is_off_screen_draws_nothing(page: Page) -> None:
+    with serve("run", str(BOARDS / "many.py")) as server:
+        page.goto(server.url)
+        expect(page.locator(".metric-card")).to_have_count(200)
+        expect(page.locator(".chart")).to_have_count(200)
+        page.locator(".chart").first.scroll_into_view_if_needed()
+        expect(page.locator(".chart canvas").first).to_be_visible()
+        assert page.locator(".chart canvas").count() < 60
+        last = page.locator(".chart").last
+        last.scroll_into_view_if_needed()
+        expect(last.locator("canvas")).to_be_visible()
+
+
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (1280, 900), (1920, 1080)])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_fits_every_screen_in_both_themes(page: Page, spec: Server, width: int, height: int, scheme: str) -> None:
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    page.set_viewport_size({"width": width, "height": height})
+    page.goto(spec.url)
+    expect(page.locator('.metric-card[data-metric="cpu_usage"] .value')).to_have_text(re.compile(r"\d"))
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    shades = [int(shade) for shade in re.findall(r"\d+", background)[:3]]
+    assert (sum(shades) < 3 * 90) == (scheme == "dark")
+
+
+def test_the_theme_can_be_switched_and_stays(page: Page, spec: Server) -> None:
+    page.emulate_media(color_scheme="light")
+    page.goto(spec.url)
+
+    def is_dark() -> bool:
+        shades = re.findall(r"\d+", page.evaluate("getComputedStyle(document.body).backgroundColor"))
+        return sum(int(shade) for shade in shades[:3]) < 270
+
+    assert not is_dark()
+    page.get_by_role("button", name="Theme: dark").click()
+    assert is_dark()
+    page.reload()
+    expect(page.locator(".status.connected")).to_be_visible()
+    assert is_dark()
+
+
+def test_nothing_shifts_while_values_change(page: Page, spec: Server) -> None:
+    page.goto(spec.url)
+    expect(page.locator('.metric-card[data-metric="cpu_usage"] .samples')).to_contain_text(
+        "(60 samples)", timeout=20_000
+    )
+    page.evaluate(
+        """() => {
+            window.shifts = 0;
+            new PerformanceObserver((list) => {
+                for (const entry of list.getEntries()) window.shifts += entry.value;
+            }).observe({ type: "layout-shift" });
+        }"""
+    )
+    seq = spec.json("/api/health")["seq"]
+    spec.wait_for(lambda: spec.json("/api/health")["seq"] > seq + 8)
+    # The feed may grow as alerts come; cards and charts must stay where they are.
+    assert page.evaluate("window.shifts") < 0.02
+
+
+def test_a_board_under_development_changes_on_the_open_page(page: Page, tmp_path: Path) -> None:
+    file = tmp_path / "board.py"
+    source = (
+        'from tickboard import Board\nboard = Board("{title}", interval_ms=100)\n'
+        'gauge = board.gauge("{metric}", "{metric}")\ngauge.set(5)\n'
+    )
+    file.write_text(source.format(title="Before", metric="one"))
+    with serve("dev", str(file)) as server:
+        page.goto(server.url)
+        expect(page.get_by_role("heading", level=1)).to_have_text("Before")
+        page.evaluate("window.notReloaded = true")
+        file.write_text("import nonsense_that_is_not_there\n")
+        expect(page.get_by_text("nonsense_that_is_not_there").first).to_be_visible()
+        expect(page.get_by_text("board.py:1").first).to_be_visible()
+        expect(page.locator(".status.connected")).to_be_visible()
+        file.write_text(source.format(title="After", metric="two"))
+        expect(page.get_by_role("heading", level=1)).to_have_text("After")
+        expect(page.locator('.metric-card[data-metric="two"] .value')).to_have_text(re.compile("5"))
+        expect(page.get_by_text("nonsense_that_is_not_there")).to_have_count(0)
+        assert page.evaluate("window.notReloaded") is True
+
+
+def test_the_host_board_shows_this_machine(watched: Watched) -> None:
+    with serve() as server:
+        page = watched.page
+        page.goto(server.url)
+        expect(page.get_by_role("heading", level=1)).to_contain_text("Live Dashboard")
+        for metric in ("cpu_usage", "memory_usage"):
+            expect(page.locator(f'.metric-card[data-metric="{metric}"] .value')).to_have_text(re.compile(r"\d"))
+        assert watched.errors == []
+
+
+def test_it_can_be_used_by_keyboard_and_is_named_for_a_screen_reader(page: Page, spec: Server) -> None:
+    page.goto(spec.url)
+    expect(page.locator(".status.connected")).to_be_visible()
+    unnamed = page.evaluate(
+        """() => [...document.querySelectorAll("button, a, [tabindex]")]
+            .filter((it) => !(it.getAttribute("aria-label") || it.innerText.trim() || it.title))
+            .map((it) => it.outerHTML.slice(0, 80))"""
+    )
+    assert unnamed == []
+    expect(page.locator('.chart[data-metric="cpu_usage"] [role="img"]')).to_have_attribute(
+        "aria-label", re.compile("CPU Usage")
+    )
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement !== document.body")
