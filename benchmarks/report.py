@@ -1,0 +1,116 @@
+"""What the benchmarks have in common: timing a function, a table with a sentence above it, and the machine."""
+
+import gc
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass
+class Table:
+    """A table of the report, under its title and the sentence that says what it means."""
+
+    title: str
+    meaning: str
+    header: list[str]
+    rows: list[list[str]] = field(default_factory=list)
+
+    def add(self, *cells: str) -> None:
+        """Add a row."""
+        self.rows.append(list(cells))
+
+    def markdown(self) -> str:
+        """Return it as Markdown; every column but the first is set to the right."""
+        lines = [
+            f"## {self.title}",
+            "",
+            self.meaning,
+            "",
+            "| " + " | ".join(self.header) + " |",
+            "| --- |" + " ---: |" * (len(self.header) - 1),
+            *("| " + " | ".join(row) + " |" for row in self.rows),
+        ]
+        return "\n".join(lines) + "\n"
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long the calls of one function took, in seconds: each figure is the median over the rounds."""
+
+    avg: float
+    p50: float
+    worst: float
+
+
+def timed(function: Callable[[], object], *, calls: int, rounds: int = 5) -> Timing:
+    """Call `function` `rounds` times `calls` times, each call timed, with garbage collection on as it is in use."""
+    results = []
+    for _ in range(rounds):
+        gc.collect()
+        results.append(_round(function, calls))
+    return median_of(results)
+
+
+def timed_in_turn(functions: dict[str, Callable[[], object]], *, calls: int, rounds: int = 7) -> dict[str, Timing]:
+    """Time several functions in turn within each round, so that what slows the machine slows all of them."""
+    results: dict[str, list[Timing]] = {name: [] for name in functions}
+    for _ in range(rounds):
+        for name, function in functions.items():
+            results[name].append(_round(function, calls))
+    return {name: median_of(each) for name, each in results.items()}
+
+
+def median_of(timings: list[Timing]) -> Timing:
+    """Return the median of each figure."""
+    return Timing(
+        statistics.median(one.avg for one in timings),
+        statistics.median(one.p50 for one in timings),
+        statistics.median(one.worst for one in timings),
+    )
+
+
+def _round(function: Callable[[], object], calls: int) -> Timing:
+    clock = time.perf_counter
+    times = []
+    for _ in range(calls):
+        began = clock()
+        function()
+        times.append(clock() - began)
+    return Timing(statistics.fmean(times), statistics.median(times), max(times))
+
+
+def duration(seconds: float) -> str:
+    """Return a duration in the unit that suits it."""
+    if seconds >= 1:
+        return f"{seconds:.2f} s"
+    if seconds >= 1e-3:
+        return f"{seconds * 1e3:.2f} ms"
+    return f"{seconds * 1e6:.1f} µs"
+
+
+def machine() -> str:
+    """Return what the figures were measured on, in one line."""
+    return f"{_processor()}, {os.cpu_count()} cores, {_memory_gb():.0f} GB, {platform.system()}, Python {_python()}"
+
+
+def _python() -> str:
+    return f"{platform.python_version()} ({platform.python_implementation()})"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _memory_gb() -> float:
+    import psutil
+
+    return float(psutil.virtual_memory().total) / 1e9
