@@ -1,0 +1,187 @@
+"""Whatever one client sends or fails to read, the server lives and the other viewers see every tick."""
+
+import contextlib
+import json
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from tests.serving import Server, serve
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+
+BOARDS = Path(__file__).parents[1] / "boards"
+KEY = "dGhlIHNhbXBsZSBub25jZQ=="
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with serve("run", str(BOARDS / "wide.py"), "--interval", "50", "--window", "20") as running:
+        yield running
+
+
+@pytest.fixture
+def witness(server: Server) -> Iterator[None]:
+    """Watch as another viewer, who must have seen every tick when the test is over."""
+    seen: list[tuple[str, int]] = []
+    over = threading.Event()
+
+    def watch(viewer: ClientConnection) -> None:
+        while not over.is_set():
+            message = json.loads(viewer.recv(10))
+            seen.append((message["type"], message["seq"]))
+
+    with connect(server.ws_url, max_size=None) as viewer:
+        watching = threading.Thread(target=watch, args=(viewer,))
+        watching.start()
+        try:
+            yield
+            newest = server.json("/api/health")["seq"]
+            server.wait_for(lambda: seen and seen[-1][1] >= newest + 3)
+        finally:
+            over.set()
+            watching.join(15)
+    (kind, first), *ticks = seen
+    assert kind == "initial"
+    assert ticks == [("metrics", seq) for seq in range(first + 1, first + 1 + len(ticks))]
+
+
+def raw_viewer(server: Server) -> socket.socket:
+    """Return a viewer that has done its handshake and reads nothing."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.connect(("127.0.0.1", server.port))
+    request = (
+        f"GET /ws/metrics HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    client.sendall(request.encode())
+    return client
+
+
+MESSAGES: dict[str, str | bytes] = {
+    "no JSON": "hello {",
+    "null": "null",
+    "a number": "1e999",
+    "a list": "[1,2]",
+    "nothing": "",
+    "binary junk": bytes(range(256)),
+    "no bytes": b"",
+    "deep nesting": "[" * 10_000,
+    "deep objects": '{"a":' * 10_000,
+    "lone surrogate": '{"type":"subscribe","metrics":["\\ud800"]}',
+    "unknown type": '{"type":"delete everything"}',
+    "type that is no text": '{"type":5}',
+    "metrics that are no list": '{"type":"subscribe","metrics":"cpu"}',
+    "metrics that are no texts": '{"type":"subscribe","metrics":[1]}',
+    "too many metrics": json.dumps({"type": "subscribe", "metrics": ["m"] * 9_000}),
+    "a costly glob": json.dumps({"type": "subscribe", "metrics": ["*a" * 200]}),
+}
+
+
+@pytest.mark.parametrize("message", MESSAGES.values(), ids=MESSAGES)
+def test_a_message_that_means_nothing_is_ignored(server: Server, witness: None, message: str | bytes) -> None:
+    with connect(server.ws_url, max_size=None) as viewer:
+        viewer.send(message)
+        viewer.send('{"type":"ping"}')
+        while json.loads(viewer.recv(10))["type"] != "pong":
+            pass
+
+
+def drain(viewer: ClientConnection) -> None:
+    while True:
+        viewer.recv(10)
+
+
+def test_too_large_a_message_ends_its_connection_with_1009(server: Server, witness: None) -> None:
+    with connect(server.ws_url, max_size=None) as viewer:
+        viewer.send("x" * 66_000)
+        with pytest.raises(ConnectionClosed) as closed:
+            drain(viewer)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1009
+
+
+def test_a_huge_message_ends_its_connection_alone(server: Server, witness: None) -> None:
+    with connect(server.ws_url, max_size=None) as viewer:
+        # What it is still sending when the server hangs up may keep the close frame from it.
+        with contextlib.suppress(ConnectionClosed):
+            viewer.send("x" * 2 * 1024 * 1024)
+        with pytest.raises(ConnectionClosed):
+            drain(viewer)
+
+
+def test_viewers_that_never_read_neither_slow_the_others_nor_grow_the_server(server: Server, witness: None) -> None:
+    process = psutil.Process(server.process.pid)
+    stalled = [raw_viewer(server) for _ in range(10)]
+    try:
+        server.wait_for(lambda: server.json("/api/health")["viewers"] >= 11)
+        server.wait_for(lambda: server.json("/api/health")["frames_skipped"] > 100)
+        before = process.memory_info().rss
+        seq = server.json("/api/health")["seq"]
+        server.wait_for(lambda: server.json("/api/health")["seq"] > seq + 60)
+        # Sixty ticks of 50 kB for ten viewers are 30 MB: none of it may be kept.
+        assert process.memory_info().rss - before < 8 * 1024 * 1024
+    finally:
+        for client in stalled:
+            client.close()
+    server.wait_for(lambda: server.json("/api/health")["viewers"] <= 1)
+
+
+def test_viewers_that_vanish_are_forgotten(server: Server, witness: None) -> None:
+    for _ in range(30):
+        client = raw_viewer(server)
+        client.recv(64)
+        # A reset instead of a goodbye, as from a machine that was switched off and on.
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+    server.wait_for(lambda: server.json("/api/health")["viewers"] == 1)
+
+
+def test_garbage_instead_of_a_handshake_harms_nobody(server: Server, witness: None) -> None:
+    for junk in (
+        b"\x00" * 500,
+        b"GET /ws/metrics HTTP/1.1\r\nUpgrade: websocket\r\n\r\n",
+        b"\r\n\r\n",
+        b"GET " + b"a" * 70_000,
+    ):
+        with socket.create_connection(("127.0.0.1", server.port)) as client:
+            client.sendall(junk)
+    # And one that never finishes what it began to say.
+    with socket.create_connection(("127.0.0.1", server.port)) as client:
+        client.sendall(b"GET /ws/metrics HTTP/1.1\r\nHost:")
+        assert server.json("/api/health")["status"] == "ok"
+
+
+def test_thousands_of_pings_without_reading_are_held_back(server: Server, witness: None) -> None:
+    client = raw_viewer(server)
+    client.settimeout(1)
+    ping = json.dumps({"type": "ping"}).encode()
+    frame = bytes([0x81, 0x80 | len(ping)]) + b"\x00" * 4 + ping
+    process = psutil.Process(server.process.pid)
+    before = process.memory_info().rss
+    try:
+        for _ in range(200):
+            client.sendall(frame * 500)
+    except OSError:
+        pass  # held back, as it should be
+    finally:
+        client.close()
+    assert process.memory_info().rss - before < 16 * 1024 * 1024
+
+
+def test_a_slow_viewer_is_told_what_it_skipped_and_goes_on(server: Server) -> None:
+    client = raw_viewer(server)
+    skipped = server.json("/api/health")["frames_skipped"]
+    server.wait_for(lambda: server.json("/api/health")["frames_skipped"] > skipped + 10)
+    client.settimeout(10)
+    received = b""
+    # It reads again: after what was on its way comes an initial that says how much was skipped.
+    while b'"skipped":' not in received[-400_000:]:
+        received += client.recv(262_144)
+        assert len(received) < 100_000_000
+    client.close()

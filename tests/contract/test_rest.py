@@ -1,0 +1,127 @@
+"""The REST documents and the page, against the real server."""
+
+import statistics
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from openapi_spec_validator import validate
+from tests.serving import Server, serve
+
+BOARDS = Path(__file__).parents[1] / "boards"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with serve("run", str(BOARDS / "rising.py"), "--interval", "50", "--window", "30") as running:
+        running.wait_for(lambda: running.json("/api/health")["seq"] > 32)
+        yield running
+
+
+def get(server: Server, path: str, **headers: str) -> httpx.Response:
+    return httpx.get(f"http://127.0.0.1:{server.port}{path}", headers=headers)
+
+
+def test_an_empty_window_has_stats_of_zero_under_the_specification_s_keys() -> None:
+    with serve("run", str(BOARDS / "empty.py")) as empty:
+        zero = {"avg": 0.0, "max": 0.0, "min": 0.0, "count": 0}
+        assert empty.json("/api/stats") == dict.fromkeys(("cpu", "memory", "requests", "latency"), zero)
+
+
+def test_stats_are_those_of_the_window(server: Server) -> None:
+    stats = server.json("/api/stats")
+    assert list(stats) == ["first.a", "two", "odd"]
+    first = stats["first.a"]
+    assert (first["count"], first["max"] - first["min"]) == (30, 29)
+    assert first["avg"] == statistics.mean([first["min"], first["max"]])
+    assert first["last"] == first["max"]
+    assert first["p50"] == first["avg"]
+    assert stats["odd"]["count"] == 15
+    assert set(first) == {"avg", "max", "min", "count", "last", "p50", "p95", "p99"}
+
+
+@pytest.mark.parametrize(
+    ("query", "count"), [("", 60), ("?count=0", 0), ("?count=7", 7), ("?count=99999999999999999999999", 75)]
+)
+def test_recent_metrics_are_the_newest_oldest_first(server: Server, query: str, count: int) -> None:
+    found = server.json(f"/api/metrics/recent{query}")
+    assert len(found) == count
+    firsts = [metric["value"] for metric in found if metric["name"] == "first.a"]
+    assert firsts == sorted(firsts)
+    times = [metric["timestamp"] for metric in found]
+    assert times == sorted(times)
+
+
+@pytest.mark.parametrize("count", ["abc", "-1", "1.5", "", "1e3", "%00", "%D9%A1"])
+def test_a_count_that_is_none_gets_422_and_is_named(server: Server, count: str) -> None:
+    answer = get(server, f"/api/metrics/recent?count={count}")
+    assert answer.status_code == 422
+    assert answer.json()["error"].startswith("count=")
+    assert "whole number of 0 or more" in answer.json()["error"]
+
+
+def test_the_board_describes_itself(server: Server) -> None:
+    board = server.json("/api/board")
+    assert (board["title"], board["interval_ms"], board["window_size"]) == ("Rising", 50, 30)
+    assert [metric["name"] for metric in board["metrics"]] == ["first.a", "second", "odd"]
+    assert [panel["type"] for panel in board["panels"]] == ["row", "row"]
+    assert board["epoch"] == server.json("/api/health")["epoch"]
+
+
+def resolved(schema: Any, document: dict[str, Any]) -> Any:
+    """Return a schema with the document's components beside it, as JSON Schema wants it."""
+    return {**schema, "components": document["components"]}
+
+
+def test_the_openapi_document_is_valid_and_the_answers_are_as_it_says(server: Server) -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    document = server.json("/api/openapi.json")
+    validate(document)
+    assert len(document["paths"]) >= 4
+    for path, operations in document["paths"].items():
+        schema = operations["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+        jsonschema.validate(server.json(path), resolved(schema, document))
+    refused = document["paths"]["/api/metrics/recent"]["get"]["responses"]["422"]["content"]["application/json"]
+    jsonschema.validate(get(server, "/api/metrics/recent?count=x").json(), resolved(refused["schema"], document))
+
+
+def test_the_page_is_html_that_asks_no_other_host(server: Server) -> None:
+    answer = get(server, "/")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "default-src 'self'" in answer.headers["content-security-policy"]
+    assert "http://" not in answer.text
+    assert "https://" not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/api/nothing", "/assets/../app.py", "/assets/%2e%2e/app.py"])
+def test_what_is_not_there_is_404_as_json(server: Server, path: str) -> None:
+    answer = get(server, path)
+    assert answer.status_code == 404
+    assert path.rpartition("/")[2] in answer.json()["error"] or "Not Found" in answer.json()["error"]
+
+
+def test_a_wrong_method_is_405(server: Server) -> None:
+    answer = httpx.post(f"{server.url}api/stats")
+    assert answer.status_code == 405
+    assert answer.headers["allow"]
+    assert "error" in answer.json()
+
+
+def test_a_foreign_name_is_refused_and_nothing_is_shared_with_other_sites(server: Server) -> None:
+    refused = get(server, "/api/stats", Host="evil.example")
+    assert refused.status_code == 421
+    assert "--allow-host" in refused.text
+    allowed = get(server, "/api/stats", Origin="https://evil.example")
+    assert not [name for name in allowed.headers if name.startswith("access-control")]
+    for name in ("localhost", "127.0.0.1", "[::1]"):
+        assert get(server, "/api/health", Host=f"{name}:{server.port}").status_code == 200
+    assert get(server, "/api/health", Host="[").status_code == 421
+
+
+def test_an_allowed_name_is_answered() -> None:
+    with serve("run", str(BOARDS / "empty.py"), "--allow-host", "Dash.example") as server:
+        assert get(server, "/api/health", Host="dash.example").status_code == 200
+        assert get(server, "/api/health", Host="other.example").status_code == 421

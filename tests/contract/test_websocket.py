@@ -1,0 +1,151 @@
+"""WS /ws/metrics, row by row, against the real server over real sockets."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.serving import Server, serve
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin
+
+BOARDS = Path(__file__).parents[1] / "boards"
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with serve("run", str(BOARDS / "rising.py"), "--interval", "50", "--window", "40") as running:
+        running.wait_for(lambda: running.json("/api/health")["seq"] > 3)
+        yield running
+
+
+def receive(viewer: ClientConnection) -> dict[str, Any]:
+    message: dict[str, Any] = json.loads(viewer.recv(10))
+    return message
+
+
+def receive_type(viewer: ClientConnection, kind: str) -> dict[str, Any]:
+    """Return the next message of a type; ticks come in between."""
+    while (message := receive(viewer))["type"] != kind:
+        pass
+    return message
+
+
+def seqs(message: dict[str, Any]) -> list[int]:
+    return [tick["seq"] for tick in message["ticks"]] if message["type"] == "initial" else [message["seq"]]
+
+
+def test_the_first_message_is_the_window_oldest_first(server: Server) -> None:
+    server.wait_for(lambda: server.json("/api/health")["seq"] > 45)
+    with connect(server.ws_url) as viewer:
+        message = receive(viewer)
+    assert message["type"] == "initial"
+    assert len(message["ticks"]) == 40
+    assert seqs(message) == list(range(message["seq"] - 39, message["seq"] + 1))
+    assert sum(tick["count"] for tick in message["ticks"]) == len(message["data"])
+    firsts = [metric["value"] for metric in message["data"] if metric["name"] == "first.a"]
+    assert firsts == sorted(firsts)
+    assert set(message["data"][0]) == {"name", "value", "unit", "timestamp"}
+    assert all(TIME.fullmatch(metric["timestamp"]) for metric in message["data"])
+
+
+def test_each_tick_comes_in_the_order_declared_and_leaves_out_what_has_no_value(server: Server) -> None:
+    with connect(server.ws_url) as viewer:
+        receive(viewer)
+        ticks = [receive(viewer) for _ in range(4)]
+    names = [[metric["name"] for metric in tick["data"]] for tick in ticks]
+    assert sorted(map(tuple, names)) == [("first.a", "second")] * 2 + [("first.a", "second", "odd")] * 2
+    assert [tick["seq"] for tick in ticks] == list(range(ticks[0]["seq"], ticks[0]["seq"] + 4))
+    for tick in ticks:
+        assert tick["type"] == "metrics"
+        assert {metric["timestamp"] for metric in tick["data"]} == {tick["timestamp"]}
+        assert tick["data"][0]["value"] == -tick["data"][1]["value"]
+
+
+def test_joining_has_neither_hole_nor_double(server: Server) -> None:
+    for _ in range(15):
+        with connect(server.ws_url) as viewer:
+            got = [seq for message in (receive(viewer), receive(viewer), receive(viewer)) for seq in seqs(message)]
+        assert got == list(range(got[0], got[0] + len(got)))
+
+
+def test_ping_gets_pong(server: Server) -> None:
+    with connect(server.ws_url) as viewer:
+        viewer.send('{"type":"ping"}')
+        assert TIME.fullmatch(receive_type(viewer, "pong")["timestamp"])
+
+
+@pytest.mark.parametrize(
+    ("metrics", "names"),
+    [
+        (["second"], {"second"}),
+        (["first.*"], {"first.a"}),
+        (["second", "not there yet"], {"second"}),
+        (["not there yet"], set()),
+        ([], {"first.a", "second", "odd"}),
+    ],
+)
+def test_a_subscription_really_filters(server: Server, metrics: list[str], names: set[str]) -> None:
+    with connect(server.ws_url) as viewer:
+        viewer.send(json.dumps({"type": "subscribe", "metrics": ["odd"]}))
+        receive_type(viewer, "subscribed")
+        viewer.send(json.dumps({"type": "subscribe", "metrics": metrics}))
+        assert receive_type(viewer, "subscribed") == {"type": "subscribed", "metrics": metrics}
+        found = {metric["name"] for _ in range(4) for metric in receive_type(viewer, "metrics")["data"]}
+    # A tick that was queued before the answer may still have been the old subscription's.
+    assert found - {"odd"} == names - {"odd"}
+
+
+def test_a_subscription_without_a_list_is_for_everything(server: Server) -> None:
+    with connect(server.ws_url) as viewer:
+        viewer.send('{"type":"subscribe","metrics":["odd"]}')
+        receive_type(viewer, "subscribed")
+        viewer.send('{"type":"subscribe"}')
+        assert receive_type(viewer, "subscribed")["metrics"] == []
+        receive_type(viewer, "metrics")
+        assert len(receive_type(viewer, "metrics")["data"]) >= 2
+
+
+def test_who_comes_back_gets_exactly_what_was_missed(server: Server) -> None:
+    with connect(server.ws_url) as viewer:
+        first = receive(viewer)
+        seen = receive(viewer)["seq"]
+    server.wait_for(lambda: server.json("/api/health")["seq"] > seen + 4)
+    with connect(f"{server.ws_url}?since={first['epoch']}:{seen}") as viewer:
+        back = receive(viewer)
+        going_on = receive(viewer)
+    assert back["resumed"] is True
+    assert back["epoch"] == first["epoch"]
+    assert seqs(back)[0] == seen + 1
+    assert [*seqs(back), *seqs(going_on)] == list(range(seen + 1, going_on["seq"] + 1))
+
+
+@pytest.mark.parametrize(
+    "since", ["other:5", "{epoch}:1", "{epoch}:999999", "{epoch}", "{epoch}:-1", ":", "", "{epoch}:1e3", "x" * 5000]
+)
+def test_who_cannot_be_resumed_gets_the_whole_window_and_is_told(server: Server, since: str) -> None:
+    server.wait_for(lambda: server.json("/api/health")["seq"] > 45)
+    epoch = server.json("/api/health")["epoch"]
+    with connect(f"{server.ws_url}?since={since.format(epoch=epoch)}") as viewer:
+        message = receive(viewer)
+    assert "resumed" not in message
+    assert len(message["ticks"]) == 40
+
+
+@pytest.mark.parametrize("path", ["/ws/other", "/ws", "/", "/api/stats"])
+def test_another_path_refuses_the_handshake_with_404(server: Server, path: str) -> None:
+    with pytest.raises(InvalidStatus) as refused, connect(f"ws://127.0.0.1:{server.port}{path}"):
+        pass
+    assert refused.value.response.status_code == 404
+
+
+def test_a_page_of_another_site_is_refused_and_our_own_is_not(server: Server) -> None:
+    with pytest.raises(InvalidStatus) as refused, connect(server.ws_url, origin=Origin("https://evil.example")):
+        pass
+    assert refused.value.response.status_code == 403
+    with connect(server.ws_url, origin=Origin(f"http://127.0.0.1:{server.port}")) as viewer:
+        assert receive(viewer)["type"] == "initial"
