@@ -144,7 +144,7 @@ class _Running:
         self._hub = hub
         self._progressed = progressed
         self._source = f"sampler {sampler.name}"
-        self._reported: str | None = None
+        self._reported: tuple[type[Exception], tuple[str, int] | None] | None = None
         self._thread: _Thread | None = None
         self._call: Callable[[], Awaitable[object]]
         if inspect.iscoroutinefunction(sampler.function):
@@ -175,13 +175,13 @@ class _Running:
             self._thread.close()
 
     def _failed(self, error: Exception) -> None:
-        # The same failure every second is one report, not one a second.
+        # The same failure every second is one report, not one a second; its text may hold a value that changes.
         description = f"{type(error).__name__}: {error}"
-        if description == self._reported:
-            return
-        self._reported = description
-        log.error("%s: %s; it goes on at its next instant", self._source, description, exc_info=error)
         place = _last_own_place(error)
+        if (type(error), place) == self._reported:
+            return
+        self._reported = (type(error), place)
+        log.error("%s: %s; it goes on at its next instant", self._source, description, exc_info=error)
         self._hub.report(
             Problem(
                 self._source,

@@ -1,0 +1,113 @@
+/** Numbers as a person reads them, axes that hold still, and messages that may be anything. */
+import { describe, expect, it } from "vitest";
+import { nextRange, roundUp } from "../src/chart/axis";
+import { extent, isolated, stack, withNulls } from "../src/chart/columns";
+import { formatDuration, formatText, formatTicks } from "../src/format";
+import { parseAlert, parseServerMessage, seriesKey, ticksOf } from "../src/protocol";
+import { alert, initial, tick } from "./world";
+
+describe("values", () => {
+  it.each([
+    [41.52, "%", "41.5 %"],
+    [0, "%", "0.0 %"],
+    [Number.NaN, "ms", "–"],
+    [1536, "B", "1.5 KiB"],
+    [5 * 1024 ** 3, "B/s", "5.0 GiB/s"],
+    [1_234_567, "req/s", "1.2 M req/s"],
+    [12_345, "", "12,345.0"],
+    [0.0042, "", "0.0042"],
+    [0.25, "s", "250.0 ms"],
+  ])("%f %s reads %s", (value, unit, text) => {
+    expect(formatText(value, unit)).toBe(text);
+  });
+
+  it("has axes in one unit", () => {
+    expect(formatTicks([0, 50, 100], "%")).toEqual(["0", "50%", "100%"]);
+    expect(formatTicks([0, 0.5, 1], "")).toEqual(["0", "0.5", "1.0"]);
+  });
+
+  it.each([
+    [12_000, "12 s"],
+    [180_000, "3 min"],
+    [7_500_000, "2 h 5 min"],
+    [4 * 86_400_000, "4 d"],
+  ])("%i ms is %s", (milliseconds, text) => {
+    expect(formatDuration(milliseconds)).toBe(text);
+  });
+});
+
+describe("an axis", () => {
+  it("of percent is from 0 to 100", () => {
+    expect(nextRange(null, 20, 60, { unit: "%" })).toEqual({ min: 0, max: 100 });
+  });
+
+  it("grows at once, and shrinks only when half of it is empty", () => {
+    const first = nextRange(null, 0, 90, { unit: "ms" });
+    expect(first.max).toBeGreaterThanOrEqual(90);
+    expect(nextRange(first, 0, 70, { unit: "ms" })).toEqual(first);
+    expect(nextRange(first, 0, 500, { unit: "ms" }).max).toBeGreaterThanOrEqual(500);
+    expect(nextRange(first, 0, 10, { unit: "ms" }).max).toBeLessThan(first.max);
+  });
+
+  it("keeps the ends that are declared, and is never empty", () => {
+    expect(nextRange(null, 3, 4, { unit: "", min: -1, max: 8 })).toEqual({ min: -1, max: 8 });
+    const empty = nextRange(null, Number.NaN, Number.NaN, { unit: "" });
+    expect(empty.max).toBeGreaterThan(empty.min);
+  });
+
+  it("is round", () => {
+    expect([7, 11, 130, 4100].map((value) => roundUp(value))).toEqual([8, 15, 150, 5000]);
+    expect(roundUp(1500, true)).toBe(2048);
+  });
+});
+
+describe("columns", () => {
+  it("have null for a gap", () => {
+    expect(withNulls(Float64Array.of(1, Number.NaN, 3))).toEqual([1, null, 3]);
+  });
+
+  it("are stacked, with a gap only where all have one", () => {
+    const gap = Number.NaN;
+    const stacked = stack([Float64Array.of(1, gap, gap), Float64Array.of(2, 5, gap)]);
+    expect(stacked.map((line) => [...line])).toEqual([
+      [1, 0, null],
+      [3, 5, null],
+    ]);
+  });
+
+  it("know their extent and their lonely points", () => {
+    expect(extent([[null, 3, -1], [7]])).toEqual([-1, 7]);
+    expect(extent([])).toEqual([Number.NaN, Number.NaN]);
+    expect(isolated([1, null, 2, null, 3, 4])).toEqual([0, 2]);
+  });
+});
+
+describe("the wire", () => {
+  it.each(["", "{", "null", "5", "[]", "{}", '{"type":5}', '{"type":"constructor"}', '{"type":"initial"}'])(
+    "takes %s for nothing",
+    (text) => {
+      expect(parseServerMessage(text)).toBeNull();
+      expect(parseAlert(text)).toBeNull();
+    },
+  );
+
+  it("tells an alert from a heartbeat", () => {
+    expect(parseAlert(JSON.stringify(alert("a")))?.id).toBe("a");
+    expect(parseAlert('{"type":"heartbeat","timestamp":"T"}')).toBeNull();
+  });
+
+  it("divides an initial into its ticks", () => {
+    const rows = ticksOf(initial("e", [tick(1, { a: 1 }), tick(2, {}), tick(3, { a: 3, b: 4 })]));
+    expect(rows.map(({ seq, data }) => [seq, data.length])).toEqual([
+      [1, 1],
+      [2, 0],
+      [3, 2],
+    ]);
+  });
+
+  it("has one key for one set of labels", () => {
+    expect(seriesKey("cpu")).toBe("cpu");
+    expect(seriesKey("cpu", {})).toBe("cpu");
+    expect(seriesKey("cpu", { a: "1" })).not.toBe(seriesKey("cpu", { a: "2" }));
+  });
+});

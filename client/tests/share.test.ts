@@ -1,0 +1,106 @@
+/** One feed for all tabs: a new tab is live at once, a hidden one gets no ticks, the last one ends the feed. */
+import { beforeEach, describe, expect, it } from "vitest";
+import type { Feed, Listener } from "../src/feed";
+import { type Port, ShareHub, type WorkerMessage } from "../src/share";
+import { alert, initial, TestClock, tick } from "./world";
+
+class TestPort implements Port {
+  got: WorkerMessage[] = [];
+
+  post(message: WorkerMessage): void {
+    this.got.push(message);
+  }
+
+  types(): string[] {
+    return this.got.map(({ type }) => type);
+  }
+}
+
+class TestFeed implements Feed {
+  running = false;
+  woken = 0;
+
+  constructor(readonly tell: Listener) {}
+
+  start(): void {
+    this.running = true;
+  }
+
+  stop(): void {
+    this.running = false;
+  }
+
+  wake(): void {
+    this.woken++;
+  }
+}
+
+describe("the share hub", () => {
+  let clock: TestClock;
+  let feeds: TestFeed[];
+  let hub: ShareHub;
+  const ticks = (message: Parameters<Listener>[0] & { type: "ticks" }) => feeds[0].tell(message);
+  const join = (visible = true): TestPort => {
+    const port = new TestPort();
+    hub.receive(port, { type: "hello", base: "http://here/", visible });
+    return port;
+  };
+
+  beforeEach(() => {
+    clock = new TestClock();
+    feeds = [];
+    hub = new ShareHub(clock, (_, listener) => {
+      feeds.push(new TestFeed(listener));
+      return feeds[feeds.length - 1];
+    });
+  });
+
+  it("has one feed however many tabs there are", () => {
+    for (let i = 0; i < 10; i++) join();
+    expect(feeds).toHaveLength(1);
+    expect(hub.size).toBe(10);
+  });
+
+  it("gives a new tab everything there is at once", () => {
+    join();
+    ticks({ type: "ticks", message: initial("e", [tick(1, { cpu: 1 }), tick(2, { cpu: 2 })]), received: 0 });
+    feeds[0].tell({ type: "alert", alert: alert("a"), epoch: "e" });
+    const late = join();
+    expect(late.types()).toEqual(["snapshot"]);
+    const [snapshot] = late.got;
+    if (snapshot.type !== "snapshot") throw new Error("no snapshot");
+    expect(Array.from(snapshot.window?.columns[0] ?? [])).toEqual([1, 2]);
+    expect(snapshot.alerts.map((told) => told.alert.id)).toEqual(["a"]);
+  });
+
+  it("gives a hidden tab alerts but no ticks, and a snapshot when it is looked at again", () => {
+    const port = join();
+    hub.receive(port, { type: "visible", visible: false });
+    port.got = [];
+    ticks({ type: "ticks", message: tick(1, { cpu: 1 }), received: 0 });
+    feeds[0].tell({ type: "alert", alert: alert("a"), epoch: "e" });
+    expect(port.types()).toEqual(["alert"]);
+    hub.receive(port, { type: "visible", visible: true });
+    expect(port.types()).toEqual(["alert", "snapshot"]);
+  });
+
+  it("ends the feed with the last tab and begins another with the next", () => {
+    const [one, other] = [join(), join()];
+    hub.receive(one, { type: "bye" });
+    expect(feeds[0].running).toBe(true);
+    hub.receive(other, { type: "bye" });
+    expect(feeds[0].running).toBe(false);
+    join();
+    expect(feeds).toHaveLength(2);
+  });
+
+  it("forgets a tab that is not heard of, and not one that is", () => {
+    const [, lively] = [join(), join()];
+    for (let i = 0; i < 10; i++) {
+      clock.pass(20_000);
+      hub.receive(lively, { type: "alive", visible: true });
+    }
+    expect(hub.size).toBe(1);
+    expect(lively.types()).toContain("here");
+  });
+});
