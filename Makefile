@@ -20,8 +20,11 @@ define APT
 		|| { echo "make: apt-get could not install $(1): install it, then make again" >&2; exit 1; }
 endef
 
+# The modules that do no I/O.
+CORE := errors types settings schedule expr series panels window stats alerts frames engine hub
+
 .DEFAULT_GOAL := help
-.PHONY: run test check bench format lock build clean help setup page chromium check-lock
+.PHONY: run test check coverage pictures bench format lock build clean help setup page chromium check-lock
 .DELETE_ON_ERROR:
 
 help: ## what there is to make
@@ -41,6 +44,13 @@ check: setup ## format, lint, types and imports; quick
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python tools/page.py types
 	@$(NPM) run check
+
+coverage: setup ## that the core's own tests cover it, branch by branch
+	@$(BIN)/coverage run -m pytest -q $(filter-out tests/test_types.py,$(CORE:%=tests/test_%.py))
+	@$(BIN)/coverage report --fail-under=100 --include="$$(echo $(CORE:%=src/tickboard/%.py) | tr " " ,)"
+
+pictures: setup page chromium ## the README's pictures, from the running product
+	@$(BIN)/python tools/screenshot.py
 
 bench: setup page ## the benchmarks, written to docs/benchmarks.md
 	@$(BIN)/python -m benchmarks $(ARGS)
