@@ -155,10 +155,3 @@ def test_what_is_no_condition_is_refused(registry: Registry) -> None:
     with pytest.raises(InputError, match="False is not a condition"):
         condition(False)
     assert isinstance(condition(cpu > 1), Condition)
-
-
-def test_operands_have_no_meaning_of_their_own() -> None:
-    bare, empty = Operand(), Condition()
-    for call in (lambda: bare.bind({}), bare.text, bare.metric_name, empty.subject, empty.first):
-        with pytest.raises(NotImplementedError):
-            call()

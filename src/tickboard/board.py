@@ -24,7 +24,7 @@ from tickboard.expr import Condition, condition
 from tickboard.hub import Hub
 from tickboard.panels import MetricRef
 from tickboard.runner import Runner, Sampler
-from tickboard.series import Counter, Gauge, Handle, Histogram, Registry
+from tickboard.series import Handle, Registry
 from tickboard.server.app import create_app
 from tickboard.settings import Settings, read_settings
 
@@ -46,6 +46,9 @@ class Board:
 
     Attributes:
         registry: the board's metrics and series, for sources that write to them.
+        gauge: declares a metric that goes up and down: `Registry.gauge`.
+        counter: declares a metric that is counted and shown as a rate per second: `Registry.counter`.
+        histogram: declares a metric that is observed many times a tick: `Registry.histogram`.
         routes: as given; more may be added until the board is first served.
     """
 
@@ -59,6 +62,10 @@ class Board:
     ) -> None:
         self.title = title
         self.registry = Registry()
+        # Declaring is the registry's work, with nothing to add.
+        self.gauge = self.registry.gauge
+        self.counter = self.registry.counter
+        self.histogram = self.registry.histogram
         self.routes = list(routes)
         self._samplers: list[Sampler] = []
         self._rules: list[Rule] = []
@@ -68,48 +75,6 @@ class Board:
         self._live: _Live | None = None
 
     # --- metrics ---
-
-    def gauge(
-        self,
-        name: str,
-        title: str = "",
-        *,
-        unit: str = "",
-        labels: Iterable[str] = (),
-        key: str | None = None,
-        min: float | None = None,
-        max: float | None = None,
-    ) -> Gauge:
-        """Declare a metric that goes up and down, as `tickboard.series.Registry.gauge` says."""
-        return self.registry.gauge(name, title, unit=unit, labels=labels, key=key, min=min, max=max)
-
-    def counter(
-        self,
-        name: str,
-        title: str = "",
-        *,
-        unit: str = "/s",
-        labels: Iterable[str] = (),
-        key: str | None = None,
-        min: float | None = 0,
-        max: float | None = None,
-    ) -> Counter:
-        """Declare a metric that is counted and shown as a rate per second."""
-        return self.registry.counter(name, title, unit=unit, labels=labels, key=key, min=min, max=max)
-
-    def histogram(
-        self,
-        name: str,
-        title: str = "",
-        *,
-        unit: str = "",
-        labels: Iterable[str] = (),
-        key: str | None = None,
-        min: float | None = None,
-        max: float | None = None,
-    ) -> Histogram:
-        """Declare a metric that is observed many times a tick and shown as average, p50, p95 and p99."""
-        return self.registry.histogram(name, title, unit=unit, labels=labels, key=key, min=min, max=max)
 
     def metric(self, name: str) -> Handle:
         """Return the handle of a metric that a source has declared, for conditions: ``board.metric("load") > 4``.

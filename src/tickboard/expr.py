@@ -5,6 +5,7 @@ evaluated: for all series of its metrics at once, in numpy. It knows neither the
 arguments. A value that is missing (NaN) makes a condition neither true nor false; `Bound.evaluate` returns which.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -44,25 +45,22 @@ class Bound:
     evaluate: Callable[[Values], Floats]
 
 
-class Operand:
-    """Anything that may stand in an expression; the operators are defined here once.
-
-    A subclass gives `bind` and `text`.
-    """
+class Operand(ABC):
+    """Anything that may stand in an expression; the operators are defined here once."""
 
     # Equality stays identity: handles are kept in dictionaries, and `cpu == 41.5` is hardly ever what one means.
 
+    @abstractmethod
     def bind(self, columns: Binding) -> Bound:
         """Tie the expression to the columns that there are now."""
-        raise NotImplementedError
 
+    @abstractmethod
     def text(self) -> str:
         """Return the expression as one would write it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def metric_name(self) -> str:
         """Return the name of the first metric in the expression; empty where there is none."""
-        raise NotImplementedError
 
     def __gt__(self, other: "Operand | float") -> "Condition":
         return Comparison(">", self, operand(other))
@@ -119,13 +117,13 @@ class Condition(Operand):
     def __invert__(self) -> "Condition":
         return Negation(self)
 
+    @abstractmethod
     def subject(self) -> "Operand":
         """Return the expression that an alert's ``{value}`` shows: the left side of the first comparison."""
-        raise NotImplementedError
 
+    @abstractmethod
     def first(self) -> "Comparison":
         """Return the first comparison, whose threshold the chart draws."""
-        raise NotImplementedError
 
     def metric_name(self) -> str:
         """Return the name of the metric that is compared first."""
