@@ -145,6 +145,14 @@ export class Window {
     };
   }
 
+  /** The same ticks, which from now on do not change with this window. */
+  copy(): Window {
+    const copy = new Window(this.capacity, this.intervalMs);
+    copy.restore(this.snapshot());
+    copy.seriesVersion = this.seriesVersion;
+    return copy;
+  }
+
   /** Become the window of a snapshot; its newest ticks when it has more than the capacity. */
   restore(snapshot: WindowSnapshot): void {
     const { capacity, times, seqs } = snapshot;

@@ -1,7 +1,8 @@
 /** A clock that a test steps, sockets that it speaks through, and short ways to make messages. */
+import type { Events, MessageLike } from "../src/alertstream";
 import type { Clock } from "../src/clock";
 import type { Socket } from "../src/connection";
-import type { Alert, Initial, Metric, Metrics } from "../src/types.gen";
+import type { Alert, Board, Initial, Metric, Metrics } from "../src/types.gen";
 
 export class TestClock implements Clock {
   time = 1_000_000;
@@ -67,6 +68,37 @@ export class TestSocket implements Socket {
   }
 }
 
+export class TestEvents implements Events {
+  onopen: ((event: never) => void) | null = null;
+  onmessage: ((event: MessageLike) => void) | null = null;
+  onerror: ((event: never) => void) | null = null;
+  closed = false;
+  private onresolved: ((event: MessageLike) => void) | null = null;
+
+  constructor(readonly url: string) {}
+
+  addEventListener(_type: "resolved", listener: (event: MessageLike) => void): void {
+    this.onresolved = listener;
+  }
+
+  close(): void {
+    this.closed = true;
+  }
+
+  open(): void {
+    this.onopen?.(undefined as never);
+  }
+
+  say(data: unknown, lastEventId: string, name: "message" | "resolved" = "message"): void {
+    const listener = name === "message" ? this.onmessage : this.onresolved;
+    listener?.({ data: JSON.stringify(data), lastEventId });
+  }
+
+  fail(): void {
+    this.onerror?.(undefined as never);
+  }
+}
+
 export const at = (seq: number): string => new Date(seq * 1000).toISOString();
 
 export const metric = (
@@ -104,4 +136,14 @@ export const alert = (id: string, more: Partial<Alert> = {}): Alert => ({
   severity: "warning",
   timestamp: at(1),
   ...more,
+});
+
+export const board = (epoch: string): Board => ({
+  title: "Live Dashboard",
+  epoch,
+  interval_ms: 1000,
+  window_size: 60,
+  version: "0",
+  metrics: [],
+  panels: [],
 });

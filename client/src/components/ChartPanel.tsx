@@ -59,8 +59,12 @@ function Legend(props: { lines: readonly TableLine[]; cursor: number | null; liv
     stats.drawn();
     return props.lines.map(shownValue);
   }, []);
-  const time = () =>
-    props.cursor === null ? "" : `at ${formatTime(stats.window.orderedTimes()[props.cursor])}`;
+  const time = createMemo<string>((before) => {
+    if (!props.live) return before;
+    // Under a cursor that rests the ticks move on, and the time with them.
+    stats.drawn();
+    return props.cursor === null ? "" : `at ${formatTime(stats.window.orderedTimes()[props.cursor])}`;
+  }, "");
 
   return (
     <ul class="legend" classList={{ single: props.lines.length === 1, many: props.lines.length > 6 }}>

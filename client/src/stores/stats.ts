@@ -3,7 +3,7 @@
  * frame, so a burst of ticks costs one drawing, a page that nobody sees costs none, and a paused one keeps
  * collecting. It must not know what a card or a chart is.
  */
-import { createMemo, createSignal } from "solid-js";
+import { createMemo, createSignal, untrack } from "solid-js";
 import type { FeedEvent } from "../feed";
 import { computeStats, type SeriesStats } from "../stats";
 import type { Board } from "../types.gen";
@@ -18,6 +18,10 @@ export function createStatsStore(nextFrame: (callback: () => void) => void, paus
   const [drawn, setDrawn] = createSignal(0);
   const [loaded, setLoaded] = createSignal(false);
   let waiting = false;
+
+  /** What the views read: under a paused picture the ticks go on, and the cursor must find what is drawn. */
+  const held = createMemo(() => (paused() ? window.copy() : null));
+  const shown = () => held() ?? window;
 
   /** Have everything that depends on the window follow it at the next frame. */
   function draw(): void {
@@ -52,18 +56,22 @@ export function createStatsStore(nextFrame: (callback: () => void) => void, paus
 
   const seriesVersion = createMemo(() => {
     drawn();
-    return window.seriesVersion;
+    return shown().seriesVersion;
   });
 
   const seriesByMetric = createMemo(() => {
     seriesVersion();
-    return groupByName(window.series);
+    // A pause begins and ends with the same series: no card has to be made anew.
+    return groupByName(untrack(shown).series);
   });
 
   return {
     apply,
     draw,
-    window,
+    /** The window that is drawn: while paused, as it was when the pause began. */
+    get window(): Window {
+      return shown();
+    },
     /** Changes when what is drawn should: at most once a frame, never while paused. */
     drawn,
     /** Whether there has been a window yet. */
@@ -74,7 +82,7 @@ export function createStatsStore(nextFrame: (callback: () => void) => void, paus
     statsOf: (key: string): (() => SeriesStats) =>
       createMemo(() => {
         drawn();
-        return computeStats(window.ordered(key));
+        return computeStats(shown().ordered(key));
       }),
   };
 }

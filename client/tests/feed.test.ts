@@ -1,0 +1,93 @@
+/** The feed of a page: every address under the page's own, and the board of the epoch that the ticks are of. */
+import { beforeEach, describe, expect, it } from "vitest";
+import { DirectFeed, type FeedEvent, type Network } from "../src/feed";
+import type { Board } from "../src/types.gen";
+import { board, initial, TestClock, TestEvents, TestSocket, tick } from "./world";
+
+describe("a feed", () => {
+  let clock: TestClock;
+  let served: Board | null;
+  let asked: string[];
+  let sockets: TestSocket[];
+  let events: TestEvents[];
+  let heard: FeedEvent[];
+  let feed: DirectFeed;
+  const of = (type: FeedEvent["type"]) => heard.filter((event) => event.type === type);
+  /** Let the promises of a fetch come to their end. */
+  const settle = () => new Promise((resolve) => setTimeout(resolve));
+
+  const network: Network = {
+    socket: (url) => {
+      sockets.push(new TestSocket(url));
+      return sockets[sockets.length - 1];
+    },
+    events: (url) => {
+      events.push(new TestEvents(url));
+      return events[events.length - 1];
+    },
+    json: async (url) => {
+      asked.push(url);
+      if (served === null) throw new Error("no server");
+      return served;
+    },
+  };
+
+  beforeEach(() => {
+    clock = new TestClock();
+    served = board("e");
+    asked = [];
+    sockets = [];
+    events = [];
+    heard = [];
+    feed = new DirectFeed("https://here/live/", network, clock, (event) => heard.push(event));
+  });
+
+  it("asks only under the path where the board is mounted", () => {
+    feed.start();
+    expect(asked).toEqual(["https://here/live/api/board"]);
+    expect(sockets[0].url).toBe("wss://here/live/ws/metrics");
+    expect(events[0].url).toBe("https://here/live/events/alerts?last_event_id=0");
+  });
+
+  it("asks for the board again until there is one", async () => {
+    served = null;
+    feed.start();
+    await settle();
+    served = board("e");
+    clock.pass(300);
+    await settle();
+    expect(asked).toHaveLength(2);
+    expect(of("board")).toHaveLength(1);
+  });
+
+  it("asks for the board again when the ticks are of another epoch, and says that the old one is over", async () => {
+    feed.start();
+    await settle();
+    sockets[0].open();
+    sockets[0].say(initial("e", [tick(1, {})]));
+    expect(asked).toHaveLength(1);
+    served = board("f");
+    sockets[0].say(initial("f", []));
+    await settle();
+    expect(of("over")).toEqual([{ type: "over", epoch: "e" }]);
+    expect(of("board").at(-1)).toEqual({ type: "board", board: served });
+  });
+
+  it("does not ask for a board that it was just told", async () => {
+    feed.start();
+    await settle();
+    sockets[0].open();
+    sockets[0].say(initial("e", []));
+    sockets[0].say({ type: "board", board: board("f") });
+    sockets[0].say(initial("f", []));
+    expect(asked).toHaveLength(1);
+  });
+
+  it("says nothing of a board that comes after it was stopped", async () => {
+    feed.start();
+    feed.stop();
+    await settle();
+    expect(of("board")).toEqual([]);
+    expect(sockets[0].closed && events[0].closed).toBe(true);
+  });
+});
