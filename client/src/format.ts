@@ -82,12 +82,26 @@ export function formatText(value: number, unit: string): string {
   return shown === "" || number === NO_VALUE ? number : `${number} ${shown}`;
 }
 
+/** Beside a value in the unit `shown`: the unit is said again only where it is another. */
+export function formatBeside(value: number, unit: string, shown: string): string {
+  return formatValue(value, unit).unit === shown ? formatValue(value, unit).number : formatText(value, unit);
+}
+
+/** As many decimals as it takes to say a step exactly: 2.5 rounded to 3 puts the labels off their lines. */
+function decimalsOf(step: number): number {
+  const exact = [0, 1, 2, 3].find((digits) => {
+    const scaled = step * 10 ** digits;
+    return Math.round(scaled) > 0 && Math.abs(scaled - Math.round(scaled)) < 1e-6 * scaled;
+  });
+  return exact ?? Math.min(3, Math.max(0, Math.ceil(-Math.log10(step))) + 1);
+}
+
 /** The labels of an axis: all in the unit of the largest, with as many decimals as their distance needs. */
 export function formatTicks(values: readonly number[], unit: string): string[] {
   const largest = Math.max(...values.map(Math.abs));
   const scale = scaleFor(largest, unit);
   const step = values.length > 1 ? Math.abs(values[1] - values[0]) / scale.by : 1;
-  const format = FIXED[step >= 1 || step === 0 ? 0 : Math.min(3, Math.ceil(-Math.log10(step) - 1e-9))];
+  const format = FIXED[step > 0 ? decimalsOf(step) : 0];
   const suffix = scale.unit === unit ? (unit === "%" ? "%" : "") : shortened(scale.unit, unit);
   return values.map((value) => (value === 0 ? "0" : format.format(value / scale.by) + suffix));
 }
@@ -95,7 +109,7 @@ export function formatTicks(values: readonly number[], unit: string): string[] {
 /** On an axis the unit itself is in the chart's title: `k` for `k req/s`, `Mi` for `MiB/s`. */
 function shortened(scaled: string, unit: string): string {
   if (unit === "s" || unit === "ms") return ` ${scaled}`;
-  return /^[kMGTP]i?/.exec(scaled)?.[0] ?? "";
+  return /^[kKMGTP]i?/.exec(scaled)?.[0] ?? "";
 }
 
 /** Whether the axis of this unit steps by powers of two. */

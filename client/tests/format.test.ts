@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { nextRange, roundUp } from "../src/chart/axis";
 import { extent, isolated, stack, withNulls } from "../src/chart/columns";
-import { formatDuration, formatText, formatTicks } from "../src/format";
+import { formatBeside, formatDuration, formatText, formatTicks } from "../src/format";
 import { parseAlert, parseServerMessage, seriesKey, ticksOf } from "../src/protocol";
 import { alert, initial, tick } from "./world";
 
@@ -24,6 +24,20 @@ describe("values", () => {
   it("has axes in one unit", () => {
     expect(formatTicks([0, 50, 100], "%")).toEqual(["0", "50%", "100%"]);
     expect(formatTicks([0, 0.5, 1], "")).toEqual(["0", "0.5", "1.0"]);
+    expect(formatTicks([0, 2000, 4000], "")).toEqual(["0", "2,000", "4,000"]);
+  });
+
+  it("have labels that say where the line is", () => {
+    expect(formatTicks([-5, -2.5, 0, 2.5, 5], "ms")).toEqual(["-5.0", "-2.5", "0", "2.5", "5.0"]);
+    expect(formatTicks([0, 0.25, 0.5], "")).toEqual(["0", "0.25", "0.50"]);
+    expect(formatTicks([0.1, 0.2, 0.1 + 0.2], "")).toEqual(["0.1", "0.2", "0.3"]);
+    expect(formatTicks([0, 512, 1024, 1536], "B")).toEqual(["0", "0.5Ki", "1.0Ki", "1.5Ki"]);
+  });
+
+  it("say the unit beside another value only where it is another unit", () => {
+    expect(formatBeside(41.5, "%", "%")).toBe("41.5");
+    expect(formatBeside(900, "B", "KiB")).toBe("900.0 B");
+    expect(formatBeside(Number.NaN, "ms", "ms")).toBe("–");
   });
 
   it.each([

@@ -24,6 +24,9 @@ const SYNC = "tickboard";
 const AXIS_FONT = "11px system-ui, sans-serif";
 /** A filled area under more lines than this is mud. */
 const FILLED_LINES = 3;
+/** What half of a time's label needs, and what there is beside the plot: one that would be cut off is left out. */
+const HALF_LABEL = 26;
+const RIGHT = 8;
 /** A rule's threshold is drawn when the values come this near to it; else it would press them flat. */
 const THRESHOLD_NEAR = 0.5;
 
@@ -97,7 +100,7 @@ export class Plot {
       width: Math.max(1, this.element.clientWidth),
       height: Math.max(1, this.element.clientHeight),
       ms: 1,
-      padding: [10, 8, 0, 0],
+      padding: [10, RIGHT, 0, 0],
       legend: { show: false },
       cursor: {
         y: false,
@@ -116,7 +119,8 @@ export class Plot {
           size: 26,
           gap: 6,
           grid: { show: false },
-          values: (_, splits) => splits.map((time) => (long() ? MINUTES : CLOCK).format(time)),
+          values: (chart, splits) =>
+            splits.map((time) => (this.fits(chart, time) ? (long() ? MINUTES : CLOCK).format(time) : "")),
         },
         {
           ...axis,
@@ -141,6 +145,12 @@ export class Plot {
         draw: [(chart) => this.drawThresholds(chart)],
       },
     };
+  }
+
+  private fits(chart: uPlot, time: number): boolean {
+    const [oldest, newest] = this.span;
+    const width = chart.bbox.width / devicePixelRatio;
+    return !(((newest - time) / (newest - oldest)) * width < HALF_LABEL - RIGHT);
   }
 
   private seriesOptions(line: number): uPlot.Series {

@@ -9,9 +9,11 @@ function AlertItem(props: { entry: FeedAlert }) {
   const alert = () => props.entry.alert;
   const began = () => Date.parse(alert().timestamp);
   const outcome = () => {
+    // Always a line of text: the feed must not move when an alert ends.
+    if (props.entry.state === "firing") return "firing";
     if (props.entry.state === "lost") return "ended with a restart";
     const ended = Date.parse(alert().resolved ?? "");
-    return Number.isFinite(ended) ? `resolved after ${formatDuration(ended - began())}` : "";
+    return Number.isFinite(ended) ? `resolved after ${formatDuration(ended - began())}` : "resolved";
   };
 
   return (
@@ -29,9 +31,7 @@ function AlertItem(props: { entry: FeedAlert }) {
           </time>
         </span>
         <span class="message">{alert().message}</span>
-        <Show when={outcome()}>
-          <span class="outcome">{outcome()}</span>
-        </Show>
+        <span class="outcome">{outcome()}</span>
       </div>
       <button
         type="button"

@@ -1,5 +1,5 @@
 /** The newest ticks of a chart as a table: what a canvas cannot say to a screen reader, and numbers to copy. */
-import { createMemo, For } from "solid-js";
+import { createMemo, For, Index } from "solid-js";
 import { useStores } from "../context";
 import { formatText, formatTime } from "../format";
 
@@ -32,14 +32,17 @@ export function DataTable(props: { title: string; lines: readonly TableLine[] })
         </tr>
       </thead>
       <tbody>
-        <For each={rows()}>
+        {/* By place, not by row: a tick changes texts, and what someone marks to copy stays marked. */}
+        <Index each={rows()}>
           {(row) => (
             <tr>
-              <th scope="row">{formatTime(row.time)}</th>
-              <For each={row.values}>{(value, i) => <td>{formatText(value, props.lines[i()].unit)}</td>}</For>
+              <th scope="row">{formatTime(row().time)}</th>
+              <Index each={row().values}>
+                {(value, line) => <td>{formatText(value(), props.lines[line]?.unit ?? "")}</td>}
+              </Index>
             </tr>
           )}
-        </For>
+        </Index>
       </tbody>
     </table>
   );

@@ -23,7 +23,7 @@ function ConnectionStatus() {
       return connection.behind() > 0 ? `behind by ${formatDuration(connection.behind() * 1000)}` : "";
     }
     if (!connection.tried()) return "";
-    return connection.retryIn() === null ? "Reconnecting…" : `reconnecting in ${connection.retryIn()} s`;
+    return connection.retryIn() === null ? "Reconnecting…" : `Reconnecting in ${connection.retryIn()} s`;
   };
   /** While paused it is the time of what is seen, not of what is collected. */
   const updated = createMemo<number>(

@@ -1,7 +1,7 @@
 /** A metric in one glance: the window's average large, the newest value beside it, and the range it moved in. */
 import { createMemo, For, Show } from "solid-js";
 import { useStores } from "../context";
-import { formatLabels, formatText, formatValue } from "../format";
+import { formatBeside, formatLabels, formatValue } from "../format";
 import { seriesKey } from "../protocol";
 import type { Card, Severity } from "../types.gen";
 import type { Series } from "../window";
@@ -24,6 +24,7 @@ function SeriesCard(props: { title: string; unit: string; series: Series }) {
   const { stats } = useStores();
   const numbers = stats.statsOf(props.series.key);
   const average = () => formatValue(numbers().avg, props.unit);
+  const beside = (value: number) => formatBeside(value, props.unit, average().unit);
   const severity = useSeverity(props.series);
   const labels = formatLabels(props.series.labels);
   const range = () => {
@@ -48,14 +49,14 @@ function SeriesCard(props: { title: string; unit: string; series: Series }) {
         <span class="average">
           <span class="value">{average().number}</span> <span class="unit">{average().unit}</span>
         </span>
-        <span class="now">now {formatText(numbers().last, props.unit)}</span>
+        <span class="now">now {beside(numbers().last)}</span>
       </div>
       <div class="meter" aria-hidden="true">
-        <span style={{ left: `${range()}%` }} />
+        <span style={{ transform: `translateX(${range()}%)` }} />
       </div>
       <div class="range">
-        <span>Min: {formatText(numbers().min, props.unit)}</span>
-        <span>Max: {formatText(numbers().max, props.unit)}</span>
+        <span>Min: {beside(numbers().min)}</span>
+        <span>Max: {beside(numbers().max)}</span>
       </div>
       <div class="samples">({numbers().count} samples)</div>
     </article>
