@@ -333,3 +333,17 @@ def test_it_can_be_used_by_keyboard_and_is_named_for_a_screen_reader(page: Page,
     )
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement !== document.body")
+
+
+def test_the_arrow_keys_move_the_cursor_of_every_chart(page: Page, spec: Server) -> None:
+    page.goto(spec.url)
+    expect(page.locator('.metric-card[data-metric="cpu_usage"] .samples')).to_contain_text(
+        re.compile(r"\(\d\d samples")
+    )
+    page.locator('.chart[data-metric="cpu_usage"] [role="img"]').focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowLeft")
+    for metric in ("cpu_usage", "memory_usage"):
+        expect(page.locator(f'.chart[data-metric="{metric}"] .line-time')).to_have_text(
+            re.compile(r"at \d\d:\d\d:\d\d")
+        )

@@ -37,6 +37,11 @@ function translucent(color: string, alpha: number): string {
   return `color-mix(in srgb, ${color} ${alpha * 100}%, transparent)`;
 }
 
+/** uPlot tells the other plots only when asked to by a third argument, which its types leave out. */
+type Publishing = uPlot & {
+  setCursor(at: { left: number; top: number }, fire: boolean, publish: boolean): void;
+};
+
 export class Plot {
   private readonly chart: uPlot;
   private range: Range | null = null;
@@ -79,7 +84,7 @@ export class Plot {
   moveCursor(tick: number | null): void {
     const time = tick === null ? undefined : this.chart.data[0][tick];
     const left = time === undefined ? -10 : this.chart.valToPos(time, "x");
-    this.chart.setCursor({ left, top: time === undefined ? -10 : 0 }, true);
+    (this.chart as Publishing).setCursor({ left, top: time === undefined ? -10 : 0 }, true, true);
   }
 
   destroy(): void {
