@@ -97,22 +97,25 @@ def drain(viewer: ClientConnection) -> None:
         viewer.recv(10)
 
 
-def test_too_large_a_message_ends_its_connection_with_1009(server: Server, witness: None) -> None:
+@pytest.mark.parametrize("size", [66_000, 2 * 1024 * 1024])
+def test_too_large_a_message_ends_its_connection_with_1009(server: Server, witness: None, size: int) -> None:
     with connect(server.ws_url, max_size=None) as viewer:
-        viewer.send("x" * 66_000)
+        # The server hangs up while a huge message is still being sent; the reason must reach the client nevertheless.
+        with contextlib.suppress(ConnectionClosed):
+            viewer.send("x" * size)
         with pytest.raises(ConnectionClosed) as closed:
             drain(viewer)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1009
 
 
-def test_a_huge_message_ends_its_connection_alone(server: Server, witness: None) -> None:
+def test_text_that_is_none_ends_its_connection_with_1007(server: Server, witness: None) -> None:
     with connect(server.ws_url, max_size=None) as viewer:
-        # What it is still sending when the server hangs up may keep the close frame from it.
-        with contextlib.suppress(ConnectionClosed):
-            viewer.send("x" * 2 * 1024 * 1024)
-        with pytest.raises(ConnectionClosed):
+        viewer.send(b"\xff\xfe", text=True)
+        with pytest.raises(ConnectionClosed) as closed:
             drain(viewer)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1007
 
 
 def test_viewers_that_never_read_neither_slow_the_others_nor_grow_the_server(server: Server, witness: None) -> None:

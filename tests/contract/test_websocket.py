@@ -143,8 +143,9 @@ def test_another_path_refuses_the_handshake_with_404(server: Server, path: str) 
     assert refused.value.response.status_code == 404
 
 
-def test_a_page_of_another_site_is_refused_and_our_own_is_not(server: Server) -> None:
-    with pytest.raises(InvalidStatus) as refused, connect(server.ws_url, origin=Origin("https://evil.example")):
+@pytest.mark.parametrize("origin", ["https://evil.example", "http://["])
+def test_a_page_of_another_site_is_refused_and_our_own_is_not(server: Server, origin: str) -> None:
+    with pytest.raises(InvalidStatus) as refused, connect(server.ws_url, origin=Origin(origin)):
         pass
     assert refused.value.response.status_code == 403
     with connect(server.ws_url, origin=Origin(f"http://127.0.0.1:{server.port}")) as viewer:

@@ -1,18 +1,118 @@
-"""The WebSocket connection under ``tickboard run``: uvicorn's sans-I/O one, mended where it needs to be."""
+"""The WebSocket connection under ``tickboard run``: uvicorn's sans-I/O one, mended where it needs to be.
+
+What is mended is how a connection ends and what one client can cost: a close code that arrives, no buffer that a client
+can grow, no connection that is never given up, and nothing in the log about what is the client's fault.
+"""
+
+from asyncio import AbstractEventLoop, TimerHandle
+from typing import Any
 
 from uvicorn._types import ASGISendEvent
+from uvicorn.config import Config
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.server import ServerState
+from websockets.frames import Frame
+
+LINGER_S = 2.0
+"""How long a connection that ends has for what is still to be sent; then it is cut."""
 
 
 class Connection(WebSocketsSansIOProtocol):
-    """uvicorn's connection, which knows that a refused handshake is complete.
+    """uvicorn's connection, with the ends of its life put right. Each method says what uvicorn 0.54 does instead."""
 
-    uvicorn 0.54 answers a refusal with a status as it should, and then logs an error because the handshake was
-    never completed: one line for every scanner that tries a path.
-    """
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._failed = False
+        self._cut: TimerHandle | None = None
 
     async def send(self, message: ASGISendEvent) -> None:
-        """Take one ASGI message."""
+        """Take one ASGI message.
+
+        uvicorn answers a refusal with a status as it should, and then logs an error because the handshake was never
+        completed: one line for every scanner that tries a path.
+        """
         await super().send(message)
         if self.initial_response is not None and self.close_sent:
             self.handshake_complete = True
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes from the client; those after a violation of the protocol are thrown away."""
+        if not self._failed:
+            super().data_received(data)
+
+    def handle_parser_exception(self) -> None:
+        """End a connection whose client broke the protocol, so that it learns why.
+
+        uvicorn closes the socket at once. Where the client is still sending, as in the middle of too large a message,
+        that resets the connection, and the close frame is lost. So this end is closed for writing alone, what
+        still comes is thrown away, and the client has a moment to hang up.
+        """
+        self._failed = True
+        self.stop_keepalive()
+        closing = self.conn.close_sent
+        if closing is None:  # the handshake itself cannot be read
+            self.transport.close()
+            return
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": closing.code, "reason": closing.reason})
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self.transport.write_eof()
+        self.transport.resume_reading()
+        # uvicorn closes the socket when the application returns, unless this timer runs.
+        self.close_timer = self.loop.call_later(LINGER_S, self.transport.abort)
+
+    def send_receive_event_to_app(self) -> None:
+        """Hand a whole message to the application, or end the connection with 1007 when its text is none.
+
+        uvicorn logs a traceback for it.
+        """
+        if self.curr_msg_data_type == "text":
+            try:
+                b"".join(self.frames).decode()
+            except UnicodeDecodeError:
+                self.conn.fail(1007)
+                self.handle_parser_exception()
+                return
+        super().send_receive_event_to_app()
+
+    def handle_cont(self, event: Frame) -> None:
+        """Take a further fragment. uvicorn keeps empty ones too, without end: they count for nothing in a size."""
+        if event.data or event.fin:
+            super().handle_cont(event)
+
+    def handle_ping(self) -> None:
+        """Answer a ping frame, unless the client reads nothing: uvicorn would keep an answer for each."""
+        pong = self.conn.data_to_send()
+        if self.writable.is_set():
+            self.transport.write(b"".join(pong))
+
+    def keepalive_timeout(self) -> None:
+        """Give up a client that doesn't answer; uvicorn waits for ever for it to take what is still to be sent."""
+        super().keepalive_timeout()
+        self._cut_later()
+
+    def handle_close(self, event: Frame) -> None:
+        """Take a close frame, and wait no longer than a moment for a client that doesn't read the answer."""
+        super().handle_close(event)
+        self._cut_later()
+
+    def eof_received(self) -> None:
+        """Take the end of what the client sends, and wait no longer than a moment for it to take the rest."""
+        self._cut_later()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        if self._cut is not None:
+            self._cut.cancel()
+            self._cut = None
+        super().connection_lost(exc)
+
+    def _cut_later(self) -> None:
+        if self._cut is None and not self.disconnected:
+            self._cut = self.loop.call_later(LINGER_S, self.transport.abort)

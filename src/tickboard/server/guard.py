@@ -54,9 +54,16 @@ class Guard:
         if self._names is not None and (name := _name_of(f"//{host}")) not in self._names:
             return PlainTextResponse(f"this server does not answer to {name!r}: start it with --allow-host NAME\n", 421)
         origin = headers.get("origin")
-        if scope["type"] == "websocket" and origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        if scope["type"] == "websocket" and origin is not None and _place_of(origin) != host.lower():
             return PlainTextResponse(f"a page of {origin} may not watch {host}: let the proxy pass Host on\n", 403)
         return None
+
+
+def _place_of(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
 
 
 def _name_of(url: str) -> str:
