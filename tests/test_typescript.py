@@ -38,6 +38,8 @@ FULL: list[msgspec.Struct] = [
     types.Row([CARD, types.Row([CHART])], "Row"),
     types.Initial([METRIC], "e", 1, [types.Tick(1, T, 1)], resumed=True, skipped=2),
     types.Metrics([METRIC], 1, T),
+    types.SeriesInfo("cpu_usage", "%", {"host": "a"}),
+    types.SeriesList(1, "e", [types.SeriesInfo("cpu_usage", "%", {"host": "a"})]),
     types.Subscribed(["cpu_usage"]),
     types.Pong(T),
     types.BoardChanged(BOARD),

@@ -1,27 +1,41 @@
-"""Frames: messages as they go on the wire, JSON and server-sent events.
+"""Frames: messages as they go on the wire, in JSON, in the binary subprotocol and as server-sent events.
 
 A tick is encoded once for all who asked for the same series. Everything about a series that stays the same from tick
 to tick is encoded when the series appears; a tick then costs one replacement of the time, one encoding of a list of
-numbers, and one join. It takes rows and gives bytes, and knows neither viewers nor sockets.
+numbers, and one join; in binary, one copy of the values. It takes rows and gives bytes, and knows neither viewers nor
+sockets. The layouts of the binary messages are in docs/protocol.md.
 """
 
-from collections.abc import Sequence
+import struct
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from fnmatch import translate
-from functools import lru_cache
-from re import Pattern, compile
+from functools import cached_property
+from typing import Protocol
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from tickboard.alerts import AlertEvent
+from tickboard.selectors import Selectors
 from tickboard.series import Registry, Series
-from tickboard.types import Heartbeat, Tick
+from tickboard.types import Heartbeat, SeriesInfo, SeriesList, Tick
 from tickboard.window import Floats, Slice
 
 RETRY_MS = 2_000
 """How long an alert client waits before it comes back."""
+
+_WINDOW, _TICK = 1, 2
+"""Kinds of binary messages."""
+
+_RESUMED = 1
+
+# Little-endian: kind, flags, 0, layout, seq; then the time, or how many ticks and how many were skipped.
+_TICK_HEADER = struct.Struct("<BBHIQd")
+_WINDOW_HEADER = struct.Struct("<BBHIQII")
+
+_TEXT, _BINARY, _CLOSE, _PING, _PONG = 0x1, 0x2, 0x8, 0x9, 0xA
+"""WebSocket opcodes (RFC 6455, section 5.2)."""
 
 # Marks in a template. JSON escapes control characters, so neither can be in a name, a unit or a label.
 _VALUE, _TIME = b"\x00", b"\x01"
@@ -34,12 +48,75 @@ def timestamp(time: float) -> str:
     return datetime.fromtimestamp(time, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
+class Frame:
+    """One WebSocket message or several, encoded once for all who get them.
+
+    Args:
+        parts: the opcode and content of each message; `text` and `binary` make one of a single message.
+
+    Attributes:
+        parts: as given.
+        size: bytes of content.
+    """
+
+    def __init__(self, parts: Iterable[tuple[int, bytes]]) -> None:
+        self.parts = tuple(parts)
+        self.size = sum(len(data) for _, data in self.parts)
+
+    @classmethod
+    def text(cls, data: bytes) -> "Frame":
+        """Return a frame of one text message, given as UTF-8."""
+        return cls([(_TEXT, data)])
+
+    @classmethod
+    def binary(cls, data: bytes) -> "Frame":
+        """Return a frame of one binary message."""
+        return cls([(_BINARY, data)])
+
+    def after(self, other: "Frame") -> "Frame":
+        """Return a frame of the other's messages and then this one's."""
+        return Frame(other.parts + self.parts)
+
+    @cached_property
+    def messages(self) -> tuple[str | bytes, ...]:
+        """The messages: str for text, bytes for binary."""
+        return tuple(data.decode() if opcode == _TEXT else data for opcode, data in self.parts)
+
+    @cached_property
+    def wire(self) -> bytes:
+        """The messages as a server writes them to a connection: unmasked and not fragmented."""
+        return b"".join(_header(opcode, len(data)) + data for opcode, data in self.parts)
+
+
+def _header(opcode: int, size: int) -> bytes:
+    """Return the header of a WebSocket frame that is a whole message (RFC 6455, section 5.2)."""
+    if size < 126:
+        return bytes((0x80 | opcode, size))
+    if size < 65_536:
+        return struct.pack("!BBH", 0x80 | opcode, 126, size)
+    return struct.pack("!BBQ", 0x80 | opcode, 127, size)
+
+
+PING = Frame([(_PING, b"")])
+"""A ping without content."""
+
+
+def pong(content: bytes) -> Frame:
+    """Return the answer to a ping."""
+    return Frame([(_PONG, content)])
+
+
+def close(code: int) -> Frame:
+    """Return a close frame."""
+    return Frame([(_CLOSE, struct.pack("!H", code))])
+
+
 class Selection:
     """The series that a subscription asks for, and how their metrics are written; bound to one registry revision.
 
     Args:
         registry: whose series they are.
-        patterns: names or globs; empty: every series.
+        patterns: selectors; empty: every series.
 
     Attributes:
         series: those selected, in the order declared.
@@ -49,7 +126,8 @@ class Selection:
 
     def __init__(self, registry: Registry, patterns: tuple[str, ...] = ()) -> None:
         self.revision = registry.revision
-        chosen = [one for one in registry.in_order() if not patterns or matches(patterns, one.metric.name)]
+        match = Selectors(patterns).match
+        chosen = [one for one in registry.in_order() if match(one.metric.name, dict(one.labels))]
         self.series: list[Series] = chosen
         self.columns: NDArray[np.intp] = np.array([one.column for one in chosen], np.intp)
         self.width = int(self.columns.max()) + 1 if len(chosen) else 0
@@ -115,6 +193,96 @@ def initial_frame(
     )
 
 
+def series_list(selection: Selection, layout: int, epoch: str) -> bytes:
+    """Return a ``series`` message: what the values of the binary messages with this layout are of."""
+    series = [SeriesInfo(one.metric.name, one.metric.unit, dict(one.labels)) for one in selection.series]
+    return encode(SeriesList(layout, epoch, series))
+
+
+def binary_tick(selection: Selection, layout: int, seq: int, time: float, row: Floats) -> bytes:
+    """Return a tick of the binary subprotocol."""
+    return _TICK_HEADER.pack(_TICK, 0, 0, layout, seq, _milliseconds(time)) + _float32(row[selection.columns])
+
+
+def binary_window(
+    selection: Selection, layout: int, window: Slice, *, resumed: bool = False, skipped: int = 0
+) -> bytes:
+    """Return a window of the binary subprotocol."""
+    flags = _RESUMED if resumed else 0
+    header = _WINDOW_HEADER.pack(_WINDOW, flags, 0, layout, window.first, len(window), min(skipped, 2**32 - 1))
+    times = np.floor(window.times * 1000 + 1e-3).astype("<f8").tobytes()
+    return header + times + _float32(window.rows[:, selection.columns])
+
+
+def _milliseconds(time: float) -> float:
+    """Return POSIX seconds in whole milliseconds, cut off as `timestamp` does."""
+    return float(np.floor(time * 1000 + 1e-3))
+
+
+def _float32(values: Floats) -> bytes:
+    with np.errstate(over="ignore"):  # infinite is what the protocol says of a value that is too large
+        return values.astype("<f4").tobytes()
+
+
+class Encoding(Protocol):
+    """How ticks are written for the viewers of one subscription. A layout numbers a selection that was bound anew."""
+
+    def describe(self, selection: Selection, layout: int, epoch: str) -> Frame | None:
+        """Return what must come before the first tick with this layout."""
+        ...
+
+    def tick(self, selection: Selection, layout: int, seq: int, time: float, row: Floats) -> Frame:
+        """Return one tick."""
+        ...
+
+    def initial(
+        self, selection: Selection, layout: int, epoch: str, seq: int, window: Slice, *, resumed: bool, skipped: int
+    ) -> Frame:
+        """Return what a viewer begins with, or goes on with after it has missed something."""
+        ...
+
+
+class Json:
+    """The encoding for everyone: ``initial`` and ``metrics``."""
+
+    def describe(self, selection: Selection, layout: int, epoch: str) -> Frame | None:
+        """Return nothing: each Metric says what it is."""
+        return None
+
+    def tick(self, selection: Selection, layout: int, seq: int, time: float, row: Floats) -> Frame:
+        """Return a ``metrics`` message."""
+        return Frame.text(metrics_frame(selection, seq, time, row))
+
+    def initial(
+        self, selection: Selection, layout: int, epoch: str, seq: int, window: Slice, *, resumed: bool, skipped: int
+    ) -> Frame:
+        """Return an ``initial`` message."""
+        return Frame.text(initial_frame(selection, epoch, seq, window, resumed=resumed, skipped=skipped))
+
+
+class Binary:
+    """The encoding of the subprotocol ``tickboard.v1``."""
+
+    def describe(self, selection: Selection, layout: int, epoch: str) -> Frame | None:
+        """Return a ``series`` message."""
+        return Frame.text(series_list(selection, layout, epoch))
+
+    def tick(self, selection: Selection, layout: int, seq: int, time: float, row: Floats) -> Frame:
+        """Return a binary tick."""
+        return Frame.binary(binary_tick(selection, layout, seq, time, row))
+
+    def initial(
+        self, selection: Selection, layout: int, epoch: str, seq: int, window: Slice, *, resumed: bool, skipped: int
+    ) -> Frame:
+        """Return a ``series`` message and a binary window."""
+        frame = Frame.binary(binary_window(selection, layout, window, resumed=resumed, skipped=skipped))
+        return frame.after(Frame.text(series_list(selection, layout, epoch)))
+
+
+JSON: Encoding = Json()
+BINARY: Encoding = Binary()
+
+
 def recent_metrics(selection: Selection, window: Slice, count: int) -> bytes:
     """Return the newest `count` Metrics of `window` as a JSON list, oldest first."""
     newest: list[bytes] = []
@@ -143,16 +311,6 @@ def stream_start(epoch: str, number: int) -> bytes:
 def heartbeat(epoch: str, number: int, time: float) -> bytes:
     """Return a heartbeat as a server-sent event."""
     return b"id: %b-%d\ndata: %b\n\n" % (epoch.encode(), number, encode(Heartbeat(timestamp(time))))
-
-
-def matches(patterns: Sequence[str], name: str) -> bool:
-    """Return whether `name` is, or matches, one of `patterns` (globs as in a shell, case counts)."""
-    return any(pattern == name or _glob(pattern).match(name) for pattern in patterns)
-
-
-@lru_cache(maxsize=1_024)
-def _glob(pattern: str) -> Pattern[str]:
-    return compile(translate(pattern))
 
 
 def _metric_template(series: Series) -> bytes:

@@ -50,8 +50,12 @@ class Series:
         """The name with its labels, ``disk_usage{device="sda"}``: unique in a registry."""
         if not self.labels:
             return self.metric.name
-        pairs = ",".join(f'{name}="{value}"' for name, value in self.labels)
+        pairs = ",".join(f'{name}="{_escaped(value)}"' for name, value in self.labels)
         return f"{self.metric.name}{{{pairs}}}"
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
 
 
 class Handle(Operand):

@@ -156,6 +156,22 @@ class Metrics(msgspec.Struct, frozen=True, tag="metrics"):
     timestamp: str
 
 
+class SeriesInfo(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One series of a ``series`` message."""
+
+    name: str
+    unit: str
+    labels: dict[str, str] = {}
+
+
+class SeriesList(msgspec.Struct, frozen=True, tag="series"):
+    """To a client of the binary subprotocol: which series the values of the next binary messages are of, in order."""
+
+    layout: int
+    epoch: str
+    series: list[SeriesInfo]
+
+
 class Subscribed(msgspec.Struct, frozen=True, tag="subscribed"):
     """The answer to ``subscribe``."""
 
@@ -180,13 +196,13 @@ class Problems(msgspec.Struct, frozen=True, tag="problems"):
     problems: list[Problem]
 
 
-ServerMessage = Initial | Metrics | Subscribed | Pong | BoardChanged | Problems
+ServerMessage = Initial | Metrics | SeriesList | Subscribed | Pong | BoardChanged | Problems
 
 # --- client to server, over the WebSocket ---
 
 
 class Subscribe(msgspec.Struct, frozen=True, tag="subscribe", omit_defaults=True):
-    """Only these metrics from now on, by name or by glob; none or an empty list: everything."""
+    """Only these metrics from now on, by name, glob or label; none or an empty list: everything."""
 
     metrics: list[str] | None = None
 
