@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from tests.outlets import Inbox
 
 from tickboard import Board, InputError
 from tickboard.settings import Settings
@@ -106,9 +107,10 @@ def test_a_lifespan_samples_and_says_goodbye() -> None:
 
         async with board.lifespan():
             await asyncio.wait_for(ticked.wait(), 5)
-            viewer = board.hub.join(lambda: None)
+            viewer = Inbox()
+            board.hub.join(viewer)
             await board.start()
-        assert viewer.closing == 1001
+        assert viewer.closed == 1001
         seq = board.hub.engine.seq
         await board.stop()
         await asyncio.sleep(0.05)
@@ -122,12 +124,13 @@ def test_a_board_takes_over_viewers_and_history() -> None:
     old.gauge("a").set(1)
     new.gauge("a")
     old.prepare(Settings())
-    viewer = old.hub.join(lambda: None)
-    old.hub.publish(old.hub.engine.tick(1.0, 1.0))
+    viewer = Inbox()
+    old.hub.join(viewer)
+    for _ in old.hub.publish(old.hub.engine.tick(1.0, 1.0)):
+        pass
     viewer.take()
     new.prepare(Settings(), replaces=old)
     assert new.hub is old.hub
     assert new.hub.engine.seq == 1
-    frame = viewer.take()
-    assert frame is not None
-    assert b'"title":"new"' in frame
+    board, _ = viewer.take()
+    assert board["board"]["title"] == "new"

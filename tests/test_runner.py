@@ -4,9 +4,10 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
+from tests.outlets import Writes
 
 from tickboard.alerts import AlertEvent
 from tickboard.engine import Engine, Happened
@@ -23,15 +24,15 @@ class Bench:
     def __init__(self, interval_ms: int = 20) -> None:
         self.registry = Registry()
         self.engine = Engine(self.registry, [], 100, "e", lambda: "id")
-        self.hub = Hub(self.engine, lambda: Board("B", "e", 1, 1, "0", [], []))
+        self.hub = Hub(self.engine, lambda: Board("B", "e", 1, 1, "0", [], []), Writes())
         self.interval_ms = interval_ms
         self.samplers: list[Sampler] = []
         self.ticks: list[Happened] = []
         self._more = asyncio.Condition()
         publish = self.hub.publish
 
-        def collect(happened: Happened) -> None:
-            publish(happened)
+        def collect(happened: Happened) -> Iterator[None]:
+            yield from publish(happened)
             self.ticks.append(happened)
 
         self.hub.publish = collect  # type: ignore[method-assign]

@@ -47,7 +47,7 @@ FULL: list[msgspec.Struct] = [
     types.Subscribe(["cpu_usage"]),
     types.Ping(),
     types.Heartbeat(T),
-    types.Health("ok", "e", 1, 2, 3, 4, 5),
+    types.Health("ok", "e", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 0.5),
     types.ErrorBody("count: give a whole number"),
 ]
 """Every Struct, with every field that can be left out on the wire."""

@@ -26,6 +26,7 @@ from tickboard.panels import MetricRef
 from tickboard.runner import Runner, Sampler
 from tickboard.series import Handle, Registry
 from tickboard.server.app import create_app
+from tickboard.server.descriptors import write_all
 from tickboard.settings import Settings, read_settings
 
 F = TypeVar("F", bound=Callable[[], object])
@@ -199,7 +200,7 @@ class Board:
             settings = read_settings(os.environ, default=self._defaults)
         engine = Engine(self.registry, self._rules, settings.window_size, secrets.token_hex(6), _alert_id)
         if replaces is None:
-            hub = Hub(engine, self.describe)
+            hub = Hub(engine, self.describe, write_all)
         else:
             hub = replaces.hub
             engine.inherit(hub.engine)

@@ -30,8 +30,8 @@ from tickboard.host_board import host_board
 from tickboard.hub import Hub
 from tickboard.reload import Reloader
 from tickboard.server.connection import Connection
+from tickboard.server.dialogue import MAX_MESSAGE_BYTES
 from tickboard.server.guard import Guard
-from tickboard.server.websocket import MAX_MESSAGE_BYTES
 from tickboard.settings import Settings, read_settings
 
 GOODBYE_S = 0.5

@@ -1,134 +1,252 @@
 """The hub: who is connected, what each asked for, and the fan-out of frames to them.
 
-It knows no asyncio and no sockets: a viewer is an outbox with a `wake` that the connection gives, and the connection
-takes frames out when it can send. A tick is encoded once for each distinct subscription.
+It knows no asyncio and no sockets. A viewer has an outlet, the last step to its connection: it takes a frame and says
+whether it can take another. A tick is encoded once for each distinct subscription; where a connection has a descriptor
+and nothing waits in front of it, the bytes are written to many of them in one call, with nothing done for each viewer.
 
-What happens when a viewer is slow: its outbox holds at most `OUTBOX_TICKS` ticks. When they are that many, they are
-thrown away and counted, and as soon as the viewer takes again it gets one ``initial`` message with what it has missed.
-So a slow viewer skips to the newest state, and neither delays another nor grows the server.
+What happens when a viewer is slow: frames wait in its outbox, up to `OUTBOX_BYTES`. When there are more, the ticks
+are thrown away and counted, and as soon as its connection takes frames again it gets one ``initial`` message with what
+it has missed. So a slow viewer skips to the newest state, and neither delays another nor grows the server. One whose
+connection has taken nothing for `STALLED_S` is closed.
+
+                    ┌──────── outlet took it whole ────────┐
+                    ▼                                      │
+     join ──▶ idle: written to at once ──▶ busy: frames wait ──▶ over its bound: ticks skipped
+                                             │    ▲                          │
+                                             │    └──── an `initial` ◀───────┘
+                                             └── nothing taken for 20 s ──▶ closed with 1013
 """
 
-from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
 
 from tickboard.alerts import AlertEvent
+from tickboard.connections import Outlet, Position, Subscriber, WriteAll
 from tickboard.engine import Engine, Happened
-from tickboard.frames import Selection, encode, initial_frame, metrics_frame
+from tickboard.frames import JSON, Encoding, Frame, Selection, encode
+from tickboard.outbox import Outbox
+from tickboard.traffic import Traffic
 from tickboard.types import Board, BoardChanged, Problem, Problems
 
-OUTBOX_TICKS = 8
-"""Ticks that wait for a viewer before they are thrown away for the newest state."""
+STALLED_S = 20.0
+"""A connection that has taken nothing for so long is closed."""
 
-OUTBOX_ANSWERS = 32
-"""Answers that wait for a viewer before no more of its messages are read."""
+SLICE = 500
+"""Viewers that get a tick before others may run: a request beside 10,000 viewers is not to wait for all of them."""
 
-Patterns = tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Position:
-    """The last tick that a viewer has seen."""
-
-    epoch: str
-    seq: int
+TRY_AGAIN_LATER = 1013
+"""A close code (the IANA registry of WebSocket close codes)."""
 
 
 class Viewer:
     """One connection that watches ticks. Made by `Hub.join`; call `Hub.leave` when it ends.
 
     Attributes:
-        closing: the close code, once the connection is to end.
+        outlet: the last step to its connection.
+        group: the viewers of the same subscription; None once it is being closed.
+        slot: its place among them.
     """
 
-    def __init__(self, hub: "Hub", wake: Callable[[], None]) -> None:
-        self.closing: int | None = None
+    __slots__ = (
+        "_board_due",
+        "_hub",
+        "_idle",
+        "_initial_due",
+        "_outbox",
+        "_problems_due",
+        "_seen",
+        "_skipped",
+        "_stalled_since",
+        "_unsent",
+        "group",
+        "outlet",
+        "slot",
+    )
+
+    def __init__(self, hub: "Hub", outlet: Outlet, seen: Position | None) -> None:
+        self.outlet = outlet
+        self.group: _Group | None = None
+        self.slot = 0
         self._hub = hub
-        self._wake = wake
-        self._answers: deque[bytes] = deque()
-        self._ticks: deque[tuple[int, bytes]] = deque()
-        self._seen: Position | None = None
+        self._idle = True
+        self._outbox = Outbox()
+        self._seen = seen
         self._skipped = 0
-        self._fresh = False
+        self._board_due = self._problems_due = False
+        self._initial_due = True
+        self._stalled_since = 0.0
+        self._unsent = 0
 
     @property
-    def answers_full(self) -> bool:
-        """Whether the connection had better not read on before some answers are sent."""
-        return len(self._answers) >= OUTBOX_ANSWERS
+    def idle(self) -> bool:
+        """Whether its connection takes a frame at once."""
+        return self._idle
 
-    def answer(self, frame: bytes) -> None:
-        """Queue a message for this viewer alone; it goes before the ticks that wait."""
-        self._answers.append(frame)
-        self._wake()
+    @property
+    def full(self) -> bool:
+        """Whether the connection had better not read on before some of what waits for it is sent."""
+        return self._outbox.full
 
-    def offer(self, seq: int, frame: bytes) -> None:
-        """Queue a tick, or count it as skipped."""
-        if self._fresh:
-            # The `initial` that is due brings this tick too. Only to one who fell behind is it a skipped message.
+    def answer(self, frame: Frame) -> None:
+        """Send this viewer a message of its own, after what waits for it already."""
+        if self._idle:
+            self._send(frame, self._hub.given(self))
+        else:
+            self._outbox.put(frame)
+
+    def offer(self, seq: int, frame: Frame) -> None:
+        """Send a tick, keep it until the connection takes it, or count it as skipped."""
+        if self._idle:
+            self._send(frame, seq)
+        elif self._initial_due:
+            # The `initial` brings this tick too. Only to one who fell behind is it a skipped message.
             if self._skipped:
                 self._skip(1)
-            return
-        if len(self._ticks) >= OUTBOX_TICKS:
-            self._skip(len(self._ticks) + 1)
-            self.refresh()
-            return
-        self._ticks.append((seq, frame))
-        self._wake()
+        elif self._outbox.has_room(frame):
+            self._outbox.put(frame, seq)
+        else:
+            self._skip(1 + self._outbox.drop_ticks())
+            self._initial_due = True
 
-    def refresh(self, seen: Position | None = None) -> None:
-        """Let the next message be an ``initial`` with all after `seen`, or after what was taken last."""
-        self._ticks.clear()
-        self._fresh = True
-        self._seen = seen or self._seen
-        self._wake()
+    def interrupted(self, seq: int, frame: Frame, written: int) -> None:
+        """Take note that a tick written to the descriptor was not taken whole."""
+        self._seen = self._hub.at(seq)
+        if not self.outlet.rest(frame.wire, written):
+            self._become_busy()
 
-    def take(self) -> bytes | None:
-        """Return the next message to send, or None when there is none."""
-        if self._answers and (self._seen is not None or not self._fresh):
-            return self._answers.popleft()
-        if self._fresh:
-            self._fresh = False
-            frame = self._hub.initial_for(self, self._seen, self._skipped)
-            self._seen = self._hub.position
-            self._skipped = 0
-            return frame
-        if self._ticks:
-            seq, frame = self._ticks.popleft()
-            self._seen = Position(self._hub.engine.epoch, seq)
-            return frame
-        return None
+    def idle_again(self) -> None:
+        """Send what waits; the outlet calls it when it can take a frame again."""
+        if self._idle or self.group is None:
+            return
+        self._idle = True
+        self._hub.waiting.discard(self)
+        self.pump()
+
+    def pump(self) -> None:
+        """Send what is due and what waits, as far as the outlet takes it."""
+        while self._idle and self.group is not None and (due := self._next()) is not None:
+            seq, frame = due
+            self._send(frame, seq)
+        if self._idle and self.group is not None:
+            self._hub.set_descriptor(self, self.outlet.descriptor)
+
+    def renew(self, *, board: bool = False, problems: bool = False) -> None:
+        """Let it have the board and its whole window, or the problems, as they are when its connection takes them."""
+        if board:
+            self._outbox.drop_ticks()
+            self._seen, self._skipped = None, 0
+            self._board_due = self._initial_due = True
+        self._problems_due |= problems
+        if self._idle:
+            self.pump()
+
+    def stalled(self, now: float) -> bool:
+        """Return whether the connection has taken nothing for too long; asked now and then while it is busy."""
+        unsent = self.outlet.unsent()
+        if not self._stalled_since or unsent < self._unsent:
+            self._stalled_since = now
+        self._unsent = unsent
+        return now - self._stalled_since >= STALLED_S
 
     def close(self, code: int) -> None:
-        """Ask the connection to end with a close code."""
-        self.closing = code
-        self._wake()
+        """End the connection with a close code."""
+        if self.group is not None:
+            self._hub.retire(self)
+            self._idle = False
+            self._outbox.clear()
+            self.outlet.close(code)
+
+    def _next(self) -> tuple[int, Frame] | None:
+        """Return what is to be sent next, with the newest tick that the viewer then has; None when there is nothing."""
+        hub = self._hub
+        if (oldest := self._outbox.take()) is not None:
+            seq, frame = oldest
+            return seq or (self._seen.seq if self._seen else 0), frame
+        if self._initial_due:
+            frame = hub.initial_for(self, self._seen, self._skipped)
+            if self._board_due:
+                frame = frame.after(hub.board_frame)
+            self._initial_due = self._board_due = False
+            self._skipped = 0
+            return hub.engine.seq, frame
+        if self._problems_due:
+            self._problems_due = False
+            return hub.given(self), hub.problems_frame
+        return None
+
+    def _send(self, frame: Frame, seq: int) -> None:
+        self._hub.traffic.sent(1, frame.size)
+        self._seen = self._hub.at(seq)
+        if not self.outlet.send(frame):
+            self._become_busy()
+
+    def _become_busy(self) -> None:
+        self._idle = False
+        if self.group is None:
+            return  # it ended just now
+        self._stalled_since = 0.0
+        self._hub.set_descriptor(self, -1)
+        self._hub.waiting.add(self)
 
     def _skip(self, ticks: int) -> None:
         self._skipped += ticks
-        self._hub.frames_skipped += ticks
+        self._hub.traffic.frames_skipped += ticks
 
 
-@dataclass(eq=False)
-class Subscriber:
-    """One connection that reads the alert stream: where it is in the log, and how to wake it.
+class _Group:
+    """The viewers of one distinct subscription, and what was encoded for them at this tick.
 
-    It needs no queue: the log is one for all, and each reads on from its own number.
+    Viewers keep their slots for as long as a tick is given to them: one that leaves is a None, one that joins comes
+    after `end`, so that nobody gets the tick twice and nobody misses it.
+
+        slot          0    1    2    3    4
+        viewers     | a  | -  | c  | d  | e  |    b has left; e joined while the tick was given
+        descriptors | 7  | -1 | -1 | 9  | 10 |    c is busy
+                                 ▲         ▲
+                              cursor      end
     """
 
-    wake: Callable[[], None]
-    epoch: str
-    number: int
-    closing: bool = False
+    def __init__(self, encoding: Encoding, selectors: tuple[str, ...], selection: Selection, layout: int) -> None:
+        self.encoding = encoding
+        self.selectors = selectors
+        self.selection = selection
+        self.layout = layout
+        self.described = layout
+        self.viewers: list[Viewer | None] = []
+        self.descriptors: list[int] = []
+        self.size = 0
+        self.cursor = self.end = 0
+        self.frame: Frame | None = None
+        self.initials: dict[tuple[int, bool, int], Frame] = {}
 
+    def add(self, viewer: Viewer) -> None:
+        viewer.group, viewer.slot = self, len(self.viewers)
+        self.viewers.append(viewer)
+        self.descriptors.append(-1)
+        self.size += 1
 
-@dataclass(eq=False)
-class _Group:
-    """The viewers of one distinct subscription, and what was encoded for them at this tick."""
+    def remove(self, viewer: Viewer) -> None:
+        self.viewers[viewer.slot] = None
+        self.descriptors[viewer.slot] = -1
+        self.size -= 1
 
-    patterns: Patterns
-    selection: Selection
-    viewers: set[Viewer] = field(default_factory=set)
-    initials: dict[tuple[int, bool, int], bytes] = field(default_factory=dict)
+    def begin(self) -> None:
+        """Get ready for the next tick."""
+        if self.size < len(self.viewers):
+            kept = [
+                (one, descriptor)
+                for one, descriptor in zip(self.viewers, self.descriptors, strict=True)
+                if one is not None
+            ]
+            self.viewers, self.descriptors = [one for one, _ in kept], [descriptor for _, descriptor in kept]
+            for slot, (one, _) in enumerate(kept):
+                one.slot = slot
+        self.cursor, self.end = 0, len(self.viewers)
+        self.frame = None
+        self.initials.clear()
+
+    def awaits(self, viewer: Viewer) -> bool:
+        """Return whether the tick that is being given has not come to this viewer yet."""
+        return self.cursor <= viewer.slot < self.end
 
 
 class Hub:
@@ -137,62 +255,107 @@ class Hub:
     Args:
         engine: whose ticks they see; `switch` changes it.
         describe: gives the Board as the page wants it.
+        write_all: writes the same bytes to many descriptors.
 
     Attributes:
-        frames_skipped: tick messages that were not sent to slow viewers.
+        traffic: what was sent, skipped and closed.
         problems: what the board's owner has to mend, by its source.
+        waiting: the viewers whose connections take nothing at the moment.
+        board_frame: the ``board`` message of the last switch.
+        problems_frame: the ``problems`` message of the last change.
     """
 
-    def __init__(self, engine: Engine, describe: Callable[[], Board]) -> None:
+    def __init__(self, engine: Engine, describe: Callable[[], Board], write_all: WriteAll) -> None:
         self.engine = engine
         self.describe = describe
-        self.frames_skipped = 0
+        self.traffic = Traffic()
         self.problems: dict[str, Problem] = {}
         self.subscribers: set[Subscriber] = set()
-        self._groups: dict[Patterns, _Group] = {}
-        self._group_of: dict[Viewer, _Group] = {}
+        self.waiting: set[Viewer] = set()
+        self.board_frame = self.problems_frame = Frame(())
+        self._write_all = write_all
+        self._viewers: set[Viewer] = set()
+        self._groups: dict[tuple[Encoding, tuple[str, ...]], _Group] = {}
+        self._layouts = 0
+        self._position = Position("", 0)
+        self._given: Happened | None = None
 
     @property
     def viewers(self) -> int:
         """How many viewers are connected."""
-        return len(self._group_of)
+        return len(self._viewers)
 
     @property
-    def position(self) -> Position:
-        """The newest tick's position."""
-        return Position(self.engine.epoch, self.engine.seq)
+    def subscriptions(self) -> int:
+        """How many distinct subscriptions they have."""
+        return len(self._groups)
 
     # --- viewers ---
 
-    def join(self, wake: Callable[[], None], since: Position | None = None) -> Viewer:
-        """Attach a viewer; its first message is an ``initial`` with all after `since`, or the whole window."""
-        viewer = Viewer(self, wake)
-        self._put(viewer, ())
-        viewer.refresh(since)
+    def join(
+        self,
+        outlet: Outlet,
+        since: Position | None = None,
+        selectors: Iterable[str] = (),
+        encoding: Encoding = JSON,
+    ) -> Viewer:
+        """Attach a viewer, and send it an ``initial`` with all after `since`, or with the whole window."""
+        viewer = Viewer(self, outlet, since)
+        self._viewers.add(viewer)
+        self._put(viewer, encoding, selectors)
+        viewer.pump()
         return viewer
 
     def leave(self, viewer: Viewer) -> None:
         """Forget a viewer; one that has left already is none."""
-        group = self._group_of.pop(viewer, None)
-        if group is not None:
-            self._remove(viewer, group)
+        self._viewers.discard(viewer)
+        self.retire(viewer)
 
-    def subscribe(self, viewer: Viewer, patterns: Iterable[str]) -> None:
-        """Send a viewer only the metrics with these names or globs from now on; none: everything."""
-        self._remove(viewer, self._group_of[viewer])
-        self._put(viewer, tuple(dict.fromkeys(patterns)))
+    def retire(self, viewer: Viewer) -> None:
+        """Send a viewer nothing more, while its connection is being closed."""
+        self.waiting.discard(viewer)
+        if viewer.group is not None:
+            self._take_out(viewer, viewer.group)
+            viewer.group = None
 
-    def publish(self, happened: Happened) -> None:
-        """Give a tick to every viewer, and its alert events to every subscriber."""
-        for group in self._groups.values():
-            group.initials.clear()
-            self._bind(group)
-            # Read from the window, which has room for series that have appeared since the row was taken.
-            row = self.engine.window.row(happened.seq)
-            frame = metrics_frame(group.selection, happened.seq, happened.time, row)
-            for viewer in group.viewers:
-                viewer.offer(happened.seq, frame)
+    def subscribe(self, viewer: Viewer, selectors: Iterable[str]) -> Frame | None:
+        """Send a viewer only what these selectors match from now on; none: everything.
+
+        Returns:
+            What it must be sent before the first tick of its new subscription.
+        """
+        group = viewer.group
+        if group is None:
+            return None
+        if group.awaits(viewer) and self._given is not None:
+            viewer.offer(self._given.seq, self._frame_of(group, self._given))
+        descriptor = group.descriptors[viewer.slot]
+        self._take_out(viewer, group)
+        group = self._put(viewer, group.encoding, selectors)
+        group.descriptors[viewer.slot] = descriptor
+        self._bind(group)
+        return group.encoding.describe(group.selection, group.layout, self.engine.epoch)
+
+    def set_descriptor(self, viewer: Viewer, descriptor: int) -> None:
+        """Let ticks be written to a viewer's descriptor from now on, or to none: -1."""
+        assert viewer.group is not None
+        viewer.group.descriptors[viewer.slot] = descriptor
+
+    # --- ticks ---
+
+    def publish(self, happened: Happened) -> Iterator[None]:
+        """Give a tick to every viewer, and its alert events to every subscriber.
+
+        The caller runs it to its end and lets others run at each step; between two steps at most `SLICE` viewers are
+        written to. One that is broken off is brought to its end by the next.
+        """
+        for _ in self._give():
+            pass
         self.announce(happened.events)
+        for group in self._groups.values():
+            group.begin()
+        self._given = happened
+        yield from self._give()
 
     def announce(self, events: list[AlertEvent]) -> None:
         """Wake the subscribers when there is something to read."""
@@ -200,38 +363,65 @@ class Hub:
             for subscriber in self.subscribers:
                 subscriber.wake()
 
-    def initial_for(self, viewer: Viewer, seen: Position | None, skipped: int) -> bytes:
+    def check(self, now: float) -> None:
+        """Close the viewers whose connections have taken nothing for `STALLED_S`.
+
+        Args:
+            now: seconds by a clock that doesn't step.
+        """
+        for viewer in [viewer for viewer in self.waiting if viewer.stalled(now)]:
+            self.traffic.viewers_stalled += 1
+            viewer.close(TRY_AGAIN_LATER)
+
+    def initial_for(self, viewer: Viewer, seen: Position | None, skipped: int) -> Frame:
         """Return the ``initial`` message for a viewer, encoded once for all who need the same."""
-        group = self._group_of[viewer]
+        group = viewer.group
+        assert group is not None
+        if group.awaits(viewer):
+            # It brings the tick that is being given, which must not come to this viewer twice.
+            group.remove(viewer)
+            group.add(viewer)
         self._bind(group)
         missed = self.engine.missed(seen.epoch, seen.seq) if seen is not None else None
         window = missed if missed is not None else self.engine.window.all()
         key = (window.first, missed is not None, skipped)
         frame = group.initials.get(key)
         if frame is None:
-            frame = initial_frame(
+            frame = group.initials[key] = group.encoding.initial(
                 group.selection,
+                group.layout,
                 self.engine.epoch,
                 self.engine.seq,
                 window,
                 resumed=missed is not None,
                 skipped=skipped,
             )
-            group.initials[key] = frame
         return frame
+
+    def given(self, viewer: Viewer) -> int:
+        """Return the newest tick that has been given to an idle viewer."""
+        pending = viewer.group is not None and viewer.group.awaits(viewer)
+        return self.engine.seq - 1 if pending else self.engine.seq
+
+    def at(self, seq: int) -> Position:
+        """Return a position in this epoch, the same object for all who are there."""
+        if self._position.seq != seq or self._position.epoch != self.engine.epoch:
+            self._position = Position(self.engine.epoch, seq)
+        return self._position
 
     # --- the board ---
 
     def switch(self, engine: Engine, describe: Callable[[], Board]) -> None:
         """Show another board from here on: every viewer gets its description and its window."""
         self.engine, self.describe = engine, describe
-        frame = encode(BoardChanged(describe()))
+        self.board_frame = Frame.text(encode(BoardChanged(describe())))
+        self._given = None
         for group in self._groups.values():
-            group.selection = engine.select(group.patterns)
-            group.initials.clear()
-        for viewer in self._group_of:
-            viewer.answer(frame)
-            viewer.refresh()
+            group.begin()
+            group.end = 0
+            self._rebind(group)
+        for viewer in list(self._viewers):
+            viewer.renew(board=True)
         for subscriber in self.subscribers:
             subscriber.wake()
 
@@ -247,29 +437,82 @@ class Hub:
 
     def close(self, code: int) -> None:
         """Ask every connection to end; viewers with this close code."""
-        for viewer in self._group_of:
+        for viewer in list(self._viewers):
             viewer.close(code)
         for subscriber in self.subscribers:
             subscriber.closing = True
             subscriber.wake()
 
     def _send_problems(self) -> None:
-        frame = encode(Problems(list(self.problems.values())))
-        for viewer in self._group_of:
-            viewer.answer(frame)
+        self.problems_frame = Frame.text(encode(Problems(list(self.problems.values()))))
+        for viewer in list(self._viewers):
+            viewer.renew(problems=True)
 
-    def _put(self, viewer: Viewer, patterns: Patterns) -> None:
-        group = self._groups.get(patterns)
+    def _give(self) -> Iterator[None]:
+        """Give the tick to all who have not got it yet."""
+        budget = SLICE
+        for group in list(self._groups.values()):
+            while group.cursor < group.end and self._given is not None:
+                budget -= self._give_slice(group, self._given, budget)
+                if budget <= 0:
+                    yield
+                    budget = SLICE
+
+    def _give_slice(self, group: _Group, happened: Happened, most: int) -> int:
+        """Give the tick to the next viewers of a group, and return how many they were."""
+        frame = self._frame_of(group, happened)
+        start, stop = group.cursor, min(group.end, group.cursor + most)
+        group.cursor = stop
+        descriptors = group.descriptors[start:stop]
+        others = descriptors.count(-1)
+        written = len(descriptors) - others
+        if written:
+            self.traffic.sent(written, frame.size)
+            for index, size in self._write_all(descriptors, frame.wire):
+                viewer = group.viewers[start + index]
+                assert viewer is not None
+                viewer.interrupted(happened.seq, frame, size)
+        if others:
+            for index, descriptor in enumerate(descriptors):
+                viewer = group.viewers[start + index]
+                if descriptor < 0 and viewer is not None:
+                    viewer.offer(happened.seq, frame)
+        return stop - start
+
+    def _frame_of(self, group: _Group, happened: Happened) -> Frame:
+        """Return the tick as a group's viewers get it."""
+        if group.frame is None:
+            self._bind(group)
+            # Read from the window, which has room for series that have appeared since the row was taken.
+            row = self.engine.window.row(happened.seq)
+            frame = group.encoding.tick(group.selection, group.layout, happened.seq, happened.time, row)
+            if group.described != group.layout:
+                group.described = group.layout
+                description = group.encoding.describe(group.selection, group.layout, self.engine.epoch)
+                frame = frame if description is None else frame.after(description)
+            group.frame = frame
+        return group.frame
+
+    def _put(self, viewer: Viewer, encoding: Encoding, selectors: Iterable[str]) -> _Group:
+        wanted = tuple(sorted(set(selectors)))
+        group = self._groups.get((encoding, wanted))
         if group is None:
-            group = self._groups[patterns] = _Group(patterns, self.engine.select(patterns))
-        group.viewers.add(viewer)
-        self._group_of[viewer] = group
+            self._layouts += 1
+            group = _Group(encoding, wanted, self.engine.select(wanted), self._layouts)
+            self._groups[encoding, wanted] = group
+        group.add(viewer)
+        return group
 
-    def _remove(self, viewer: Viewer, group: _Group) -> None:
-        group.viewers.discard(viewer)
-        if not group.viewers:
-            del self._groups[group.patterns]
+    def _take_out(self, viewer: Viewer, group: _Group) -> None:
+        group.remove(viewer)
+        if not group.size:
+            del self._groups[group.encoding, group.selectors]
 
     def _bind(self, group: _Group) -> None:
         if group.selection.revision != self.engine.registry.revision:
-            group.selection = self.engine.select(group.patterns)
+            self._rebind(group)
+
+    def _rebind(self, group: _Group) -> None:
+        self._layouts += 1
+        group.selection, group.layout = self.engine.select(group.selectors), self._layouts
+        group.initials.clear()

@@ -90,7 +90,11 @@ class Runner:
             due = await sleep_until_next(self._tick_schedule, last_due)
             await self._wait_for_samplers(last_due, due)
             made = time.monotonic()
-            self._hub.publish(self._engine.tick(due, made - last_made))
+            for _ in self._hub.publish(self._engine.tick(due, made - last_made)):
+                await asyncio.sleep(0)
+            delivered = time.monotonic()
+            self._hub.traffic.delivered(delivered - made)
+            self._hub.check(delivered)
             # Instants that went by while this tick was made are gone.
             now = time.time()
             self.ticks_skipped += (skipped := self._tick_schedule.missed(due, now))

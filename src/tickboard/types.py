@@ -226,15 +226,25 @@ class Heartbeat(msgspec.Struct, frozen=True, tag="heartbeat"):
 
 
 class Health(msgspec.Struct, frozen=True):
-    """``GET /api/health``: whether ticks are made, and where they are."""
+    """``GET /api/health``: whether ticks are made, where they are, and how they reach those who watch.
+
+    All counts are since the start. ``delivery_ms`` is how long the last tick took to be written to everyone.
+    """
 
     status: Literal["ok"]
     epoch: str
     seq: int
-    viewers: int
-    subscribers: int
     ticks_skipped: int
+    viewers: int
+    subscriptions: int
+    subscribers: int
+    frames_sent: int
+    bytes_sent: int
     frames_skipped: int
+    viewers_stalled: int
+    viewers_silent: int
+    connections_refused: int
+    delivery_ms: float
 
 
 class ErrorBody(msgspec.Struct, frozen=True):

@@ -14,7 +14,7 @@ from tickboard.hub import Hub
 from tickboard.server.page import page_routes
 from tickboard.server.rest import rest_routes
 from tickboard.server.sse import alert_stream
-from tickboard.server.websocket import refuse, ticks_endpoint
+from tickboard.server.websocket import Ticks, refuse
 from tickboard.types import ErrorBody
 
 
@@ -29,7 +29,7 @@ def create_app(hub: Hub, ticks_skipped: Callable[[], int], routes: Iterable[Base
     return Starlette(
         routes=[
             *routes,
-            WebSocketRoute("/ws/metrics", ticks_endpoint(hub)),
+            WebSocketRoute("/ws/metrics", Ticks(hub)),
             alert_stream(hub),
             *rest_routes(hub, ticks_skipped),
             *page_routes(),

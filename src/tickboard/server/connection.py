@@ -1,10 +1,20 @@
-"""The WebSocket connection under ``tickboard run``: uvicorn's sans-I/O one, mended where it needs to be.
+"""The WebSocket connection under ``tickboard run``: uvicorn's sans-I/O one, which can be taken over.
 
-What is mended is how a connection ends and what one client can cost: a close code that arrives, no buffer that a client
-can grow, no connection that is never given up, and nothing in the log about what is the client's fault.
+It does the handshake with the ASGI application, and offers the application to take the transport over: the scope's
+extension `DIRECT` has
+
+- ``take()``: returns the transport, from which this connection then gets and to which it sends nothing more; None when
+  the client has said something already, which only this connection knows.
+- ``connections``: uvicorn's set of the connections that it ends when it ends; what takes over belongs in it.
+- ``on_end``: functions to call when the connection has ended; others may add theirs.
+- ``handed_over``: whether it was taken.
+
+Of what isn't taken over, it mends how a connection ends and what one client can cost: a close code that arrives, no
+buffer that a client can grow, no connection that is never given up, and nothing in the log that is the client's fault.
 """
 
-from asyncio import AbstractEventLoop, TimerHandle
+import sys
+from asyncio import AbstractEventLoop, TimerHandle, Transport
 from typing import Any
 
 from uvicorn._types import ASGISendEvent
@@ -12,6 +22,10 @@ from uvicorn.config import Config
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 from websockets.frames import Frame
+from websockets.http11 import Request
+
+DIRECT = "tickboard.direct"
+"""The extension's name."""
 
 LINGER_S = 2.0
 """How long a connection that ends has for what is still to be sent; then it is cut."""
@@ -30,6 +44,28 @@ class Connection(WebSocketsSansIOProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._failed = False
         self._cut: TimerHandle | None = None
+        self._offer: dict[str, Any] = {}
+
+    def handle_connect(self, event: Request) -> None:
+        """Take a handshake, and offer the transport to the application."""
+        super().handle_connect(event)
+        # A descriptor can be written to only where nothing is between it and the wire.
+        if not self.close_sent and self.scheme == "ws" and sys.platform != "win32":
+            self._offer = {"take": self._take, "connections": self.connections, "on_end": [], "handed_over": False}
+            extensions: dict[str, Any] | None = self.scope["extensions"]
+            assert extensions is not None
+            extensions[DIRECT] = self._offer
+
+    def _take(self) -> Transport | None:
+        transport = self.transport
+        if not self.handshake_complete or not self.queue.empty() or self.conn.reader.buffer or transport.is_closing():
+            return None
+        self.stop_keepalive()
+        self.connections.discard(self)
+        self._offer["handed_over"] = True
+        # uvicorn closes this connection's transport when the application returns.
+        self.transport = _Taken()
+        return transport
 
     async def send(self, message: ASGISendEvent) -> None:
         """Take one ASGI message.
@@ -116,3 +152,10 @@ class Connection(WebSocketsSansIOProtocol):
     def _cut_later(self) -> None:
         if self._cut is None and not self.disconnected:
             self._cut = self.loop.call_later(LINGER_S, self.transport.abort)
+
+
+class _Taken(Transport):
+    """In place of a transport that was taken over."""
+
+    def close(self) -> None:
+        """Do nothing."""

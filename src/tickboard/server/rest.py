@@ -33,17 +33,24 @@ def rest_routes(hub: Hub, ticks_skipped: Callable[[], int]) -> list[Route]:
         return _json(encode(hub.describe()))
 
     async def health(request: Request) -> Response:
-        engine = hub.engine
+        engine, traffic = hub.engine, hub.traffic
         return _json(
             encode(
                 Health(
                     "ok",
                     engine.epoch,
                     engine.seq,
-                    hub.viewers,
-                    len(hub.subscribers),
                     ticks_skipped(),
-                    hub.frames_skipped,
+                    hub.viewers,
+                    hub.subscriptions,
+                    len(hub.subscribers),
+                    traffic.frames,
+                    traffic.bytes,
+                    traffic.frames_skipped,
+                    traffic.viewers_stalled,
+                    traffic.viewers_silent,
+                    traffic.connections_refused,
+                    round(traffic.last_delivery_s * 1000, 3),
                 )
             )
         )

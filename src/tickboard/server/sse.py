@@ -11,8 +11,9 @@ from starlette.datastructures import Headers, QueryParams
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from tickboard.connections import Subscriber
 from tickboard.frames import alert_event, heartbeat, stream_start
-from tickboard.hub import Hub, Subscriber
+from tickboard.hub import Hub
 
 HEARTBEAT_S = 30.0
 """Seconds between two heartbeats."""

@@ -1,0 +1,352 @@
+"""A viewer's connection under ``tickboard run``, after its handshake: frames go straight to its socket.
+
+It takes the place of uvicorn's connection on the same transport. It holds nothing but what a viewer needs, so that ten
+thousand of them are small, and has no task: what the client says is handled as it comes in, and what it is sent is
+written by the hub. The reading of WebSocket frames (RFC 6455) is that of websockets' sans-I/O core.
+"""
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import Callable, Generator, MutableSet
+
+from starlette.types import Scope
+from websockets.exceptions import PayloadTooBig, ProtocolError
+from websockets.frames import DATA_OPCODES, Close, Opcode
+from websockets.frames import Frame as Received
+
+from tickboard.frames import PING, Frame, close, pong
+from tickboard.hub import Hub, Viewer
+from tickboard.server.dialogue import MAX_MESSAGE_BYTES, answer, join
+
+LINGER_S = 2.0
+"""How long a connection that ends has for what is still to be sent; then it is cut."""
+
+PING_EVERY_S = 20.0
+"""A client that has said nothing for so long is asked whether it is there."""
+
+ANSWER_WITHIN_S = 20.0
+"""One that then says nothing for so long is given up."""
+
+BEAT_S = 0.5
+
+PINGS_A_BEAT = 250
+"""Ten thousand viewers who came together aren't all asked together."""
+
+MAX_FRAGMENTS = 1_024
+"""Of one message: empty ones cost memory too."""
+
+SEND_BUFFER_BYTES = 131_072
+"""What the system may hold for one viewer; left alone, Linux goes up to 4 MB, which is hours of stale ticks."""
+
+NORMAL, PROTOCOL_ERROR, NOT_TEXT, TOO_BIG, SILENT, RESTART = 1000, 1002, 1007, 1009, 1011, 1012
+"""Close codes (RFC 6455, section 7.4.1, and the IANA registry)."""
+
+
+class Direct(asyncio.Protocol):
+    """The connection: the protocol of its transport, and the outlet of its viewer.
+
+    Args:
+        transport: it has done its handshake and has no other protocol from now on.
+        hub: whom the viewer joins.
+        pulse: who asks whether the client is there.
+        connections: uvicorn's set of those that it has to end.
+        on_end: called when the connection has ended.
+
+    Attributes:
+        descriptor: the socket's.
+        heard: when the client was last heard.
+        asked: when it was asked since; 0: it wasn't.
+    """
+
+    __slots__ = (
+        "_buffer",
+        "_closing",
+        "_connections",
+        "_cut",
+        "_failed",
+        "_fragments",
+        "_held",
+        "_hub",
+        "_on_end",
+        "_pulse",
+        "_transport",
+        "_viewer",
+        "asked",
+        "descriptor",
+        "heard",
+    )
+
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        hub: Hub,
+        pulse: "Pulse",
+        connections: MutableSet[asyncio.Protocol],
+        on_end: list[Callable[[], None]],
+    ) -> None:
+        connected: socket.socket = transport.get_extra_info("socket")
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        self.descriptor = connected.fileno()
+        self.heard, self.asked = time.monotonic(), 0.0
+        self._transport = transport
+        self._hub = hub
+        self._pulse = pulse
+        self._connections = connections
+        self._on_end = on_end
+        self._viewer: Viewer | None = None
+        self._buffer = b""
+        self._fragments: list[Received] | None = None
+        self._held = self._closing = self._failed = False
+        self._cut: asyncio.TimerHandle | None = None
+
+    def begin(self, scope: Scope) -> None:
+        """Take the transport over, and let the viewer join as its handshake asks for."""
+        self._transport.set_protocol(self)
+        self._connections.add(self)
+        # A write that isn't taken whole is known at once, and the viewer gets no tick until the rest is sent.
+        self._transport.set_write_buffer_limits(0)
+        self._viewer = join(self._hub, self, scope)
+        self._pulse.add(self)
+
+    # --- the outlet ---
+
+    def send(self, frame: Frame) -> bool:
+        """Send a frame; return whether the system took it whole."""
+        if self._transport.get_write_buffer_size():
+            return self.rest(frame.wire, 0)
+        try:
+            written = os.write(self.descriptor, frame.wire)
+        except BlockingIOError:
+            written = 0
+        except OSError:
+            written = -1
+        return self.rest(frame.wire, written)
+
+    def rest(self, wire: bytes, written: int) -> bool:
+        """Send what is left of a frame; return whether the system took it."""
+        if written == len(wire):
+            return True
+        if written < 0:
+            self._transport.abort()
+            return False
+        self._transport.write(memoryview(wire)[written:])
+        return not self._transport.get_write_buffer_size()
+
+    def unsent(self) -> int:
+        """Return how many bytes wait in the transport."""
+        return self._transport.get_write_buffer_size()
+
+    def close(self, code: int) -> None:
+        """End the connection: say so, and wait for the client's goodbye, but not for long."""
+        if not self._closing:
+            self._closing = True
+            self._transport.write(close(code).wire)
+            self._cut_later()
+
+    # --- the transport's protocol ---
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes from the client; those after a violation of the protocol are thrown away."""
+        if self._failed:
+            return
+        self.heard, self.asked = time.monotonic(), 0.0
+        try:
+            frames, self._buffer = frames_in(self._buffer + data, MAX_MESSAGE_BYTES)
+        except PayloadTooBig:
+            self._fail(TOO_BIG)
+        except ProtocolError:
+            self._fail(PROTOCOL_ERROR)
+        else:
+            for frame in frames:
+                self._received(frame)
+
+    def resume_writing(self) -> None:
+        """Let what waits for the viewer follow, now that the transport is empty."""
+        if self._viewer is None or self._closing:
+            return
+        self._viewer.idle_again()
+        if self._held and not self._viewer.full:
+            self._held = False
+            self._transport.resume_reading()
+
+    def eof_received(self) -> None:
+        """Take the end of what the client sends; the transport closes when it has sent the rest, or soon anyway."""
+        self._cut_later()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        if self._cut is not None:
+            self._cut.cancel()
+        if self._viewer is not None:
+            self._hub.leave(self._viewer)
+            self._viewer = None
+        self._pulse.discard(self)
+        self._connections.discard(self)
+        for ended in self._on_end:
+            ended()
+
+    def shutdown(self) -> None:
+        """End at once, as uvicorn asks for; whoever could be told has been told."""
+        if self._closing:
+            self._transport.abort()
+        elif self._viewer is not None:
+            self._viewer.close(RESTART)
+
+    # --- liveness ---
+
+    def ask(self, now: float) -> None:
+        """Ping the client, unless it takes nothing: whether it is stalled is for the hub to see."""
+        if self._viewer is not None and self._viewer.idle:
+            self.asked = now
+            self._viewer.answer(PING)
+
+    def give_up(self) -> None:
+        """End the connection of a client that doesn't answer."""
+        if self._viewer is not None and not self._closing:
+            self._hub.traffic.viewers_silent += 1
+            self._viewer.close(SILENT)
+
+    # --- what the client sends ---
+
+    def _received(self, frame: Received) -> None:
+        if self._failed:
+            return
+        if frame.opcode is Opcode.CLOSE:
+            self._goodbye(bytes(frame.data))
+        elif self._closing or self._viewer is None:
+            return
+        elif frame.opcode is Opcode.PING:
+            self._viewer.answer(pong(bytes(frame.data)))
+            self._hold_back(self._viewer)
+        elif frame.opcode in DATA_OPCODES:
+            self._take(frame, self._viewer)
+
+    def _take(self, frame: Received, viewer: Viewer) -> None:
+        """Take a message or a fragment of one."""
+        if (frame.opcode is Opcode.CONT) == (self._fragments is None):
+            self._fail(PROTOCOL_ERROR)
+            return
+        fragments = [*(self._fragments or ()), frame]
+        if sum(len(one.data) for one in fragments) > MAX_MESSAGE_BYTES or len(fragments) > MAX_FRAGMENTS:
+            self._fail(TOO_BIG)
+            return
+        self._fragments = None if frame.fin else fragments
+        if not frame.fin:
+            return
+        data = b"".join(one.data for one in fragments)
+        try:
+            message = data.decode() if fragments[0].opcode is Opcode.TEXT else data
+        except UnicodeDecodeError:
+            self._fail(NOT_TEXT)
+            return
+        answer(message, self._hub, viewer, time.time())
+        self._hold_back(viewer)
+
+    def _hold_back(self, viewer: Viewer) -> None:
+        """Read no more of a client that takes no answers: its own system then makes it wait."""
+        if viewer.full and not self._held:
+            self._held = True
+            self._transport.pause_reading()
+
+    def _goodbye(self, content: bytes) -> None:
+        """Take the client's close frame: the answer to ours, or the one to answer."""
+        try:
+            code = Close.parse(content).code if content else NORMAL
+        except (ProtocolError, UnicodeDecodeError):
+            self._fail(PROTOCOL_ERROR)
+            return
+        if not self._closing:
+            self._closing = True
+            self._retire()
+            self._transport.write(close(code).wire)
+        self._transport.close()
+        self._cut_later()
+
+    def _fail(self, code: int) -> None:
+        """End the connection of a client that broke the protocol, so that it learns why.
+
+        Closing the socket while the client still sends, as in the middle of too large a message, would reset the
+        connection, and the close frame would be lost. So this end is closed for writing alone, what still comes is
+        thrown away, and the client has a moment to hang up.
+        """
+        self._failed = True
+        self._buffer, self._fragments = b"", None
+        if not self._closing:
+            self._closing = True
+            self._retire()
+            self._transport.write(close(code).wire)
+        self._transport.write_eof()
+        if self._held:
+            self._transport.resume_reading()
+        self._cut_later()
+
+    def _retire(self) -> None:
+        if self._viewer is not None:
+            self._hub.retire(self._viewer)
+
+    def _cut_later(self) -> None:
+        if self._cut is None:
+            self._cut = asyncio.get_running_loop().call_later(LINGER_S, self._transport.abort)
+
+
+def frames_in(data: bytes, max_size: int) -> tuple[list[Received], bytes]:
+    """Return the whole WebSocket frames at the beginning of what a client sent, and what is left.
+
+    Raises:
+        PayloadTooBig: a frame has more content than `max_size` bytes.
+        ProtocolError: it is no frame of a client.
+    """
+    position = start = 0
+
+    def read_exact(size: int) -> Generator[None, None, bytes]:
+        nonlocal position
+        if len(data) - position < size:
+            yield
+        position += size
+        return data[position - size : position]
+
+    frames: list[Received] = []
+    while start < len(data):
+        try:
+            next(Received.parse(read_exact, mask=True, max_size=max_size))
+        except StopIteration as whole:
+            frames.append(whole.value)
+            start = position
+        else:
+            break
+    return frames, data[start:]
+
+
+class Pulse:
+    """Asks clients that have said nothing for a while whether they are there, and gives up those that don't answer."""
+
+    def __init__(self) -> None:
+        self._connections: set[Direct] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, connection: Direct) -> None:
+        """Look after a connection."""
+        self._connections.add(connection)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(BEAT_S, self._beat)
+
+    def discard(self, connection: Direct) -> None:
+        """Forget a connection that has ended."""
+        self._connections.discard(connection)
+
+    def _beat(self) -> None:
+        self.beat(time.monotonic())
+        self._timer = asyncio.get_running_loop().call_later(BEAT_S, self._beat) if self._connections else None
+
+    def beat(self, now: float) -> None:
+        """Ask, and give up, as is due at `now`, seconds of the monotonic clock."""
+        pings = PINGS_A_BEAT
+        for connection in list(self._connections):
+            if connection.asked:
+                if now - connection.asked > ANSWER_WITHIN_S:
+                    connection.give_up()
+            elif now - connection.heard > PING_EVERY_S and pings:
+                pings -= 1
+                connection.ask(now)

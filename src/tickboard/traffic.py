@@ -1,0 +1,49 @@
+"""Traffic: what the hub has sent, skipped and closed, and how long a tick took to reach everyone.
+
+Plain counters since the start, which a source turns into rates and `/metrics` gives as they are. It knows neither
+viewers nor the clock.
+"""
+
+from bisect import bisect_left
+from dataclasses import dataclass, field
+
+DELIVERY_BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+"""Upper bounds of the buckets that delivery times are counted in."""
+
+
+@dataclass
+class Traffic:
+    """Counters, from 0.
+
+    Attributes:
+        frames: sent to viewers, ticks and all else.
+        bytes: of their content.
+        frames_skipped: ticks that were not sent to slow viewers.
+        viewers_stalled: viewers closed because their connection took nothing.
+        viewers_silent: viewers closed because they answered no ping.
+        connections_refused: connections refused because there were too many.
+        deliveries: ticks counted by the time from the tick to the last write: in each bucket, and above them all.
+        delivery_s: the sum of those times.
+        last_delivery_s: the newest of them.
+    """
+
+    frames: int = 0
+    bytes: int = 0
+    frames_skipped: int = 0
+    viewers_stalled: int = 0
+    viewers_silent: int = 0
+    connections_refused: int = 0
+    deliveries: list[int] = field(default_factory=lambda: [0] * (len(DELIVERY_BOUNDS_S) + 1))
+    delivery_s: float = 0.0
+    last_delivery_s: float = 0.0
+
+    def sent(self, frames: int, size: int) -> None:
+        """Count frames of one size in bytes."""
+        self.frames += frames
+        self.bytes += frames * size
+
+    def delivered(self, seconds: float) -> None:
+        """Count a tick that has been written to everyone, so many seconds after it was made."""
+        self.deliveries[bisect_left(DELIVERY_BOUNDS_S, seconds)] += 1
+        self.delivery_s += seconds
+        self.last_delivery_s = seconds

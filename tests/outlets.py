@@ -1,0 +1,126 @@
+"""Connections as a test wants them: how much they take is what the test says."""
+
+import json
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+from tickboard.frames import Frame
+from tickboard.hub import Viewer
+
+OPCODE_TEXT = 1
+
+
+class Inbox:
+    """An outlet that takes what there is room for, as a socket does, and keeps every byte.
+
+    Args:
+        writes: where it is known by its descriptor; without one, frames come through `send` alone.
+        room: bytes that it takes before it must be read.
+    """
+
+    def __init__(self, writes: "Writes | None" = None, room: int = 1 << 40) -> None:
+        self.viewer: Viewer | None = None
+        self.closed: int | None = None
+        self.room = room
+        self.raw = bytearray()
+        self.failed = False
+        self._left = b""
+        self.descriptor = -1 if writes is None else writes.add(self)
+
+    def send(self, frame: Frame) -> bool:
+        assert not self._left, "a frame was sent to an outlet that had not said that it takes one"
+        return self.rest(frame.wire, self.write(frame.wire))
+
+    def rest(self, wire: bytes, written: int) -> bool:
+        if written < 0:
+            return False
+        self._left = wire[written:]
+        return not self._left
+
+    def unsent(self) -> int:
+        return len(self._left)
+
+    def close(self, code: int) -> None:
+        self.closed = code
+
+    def write(self, wire: bytes) -> int:
+        if self.failed:
+            return -1
+        taken = min(self.room, len(wire))
+        self.raw += wire[:taken]
+        self.room -= taken
+        return taken
+
+    def read(self, size: int = 1 << 40) -> None:
+        """Make room, and take what waits."""
+        self.room += size
+        if self._left:
+            self._left = self._left[self.write(self._left) :]
+            if not self._left and self.viewer is not None:
+                self.viewer.idle_again()
+
+    def messages(self) -> list[Any]:
+        """Return the messages that have come whole: JSON of a text, bytes of a binary one."""
+        return self._whole()[0]
+
+    def take(self) -> list[Any]:
+        """Return the messages that have come since the last call."""
+        found, end = self._whole()
+        del self.raw[:end]
+        return found
+
+    def _whole(self) -> tuple[list[Any], int]:
+        found: list[Any] = []
+        at = 0
+        while at + 2 <= len(self.raw):
+            opcode, size, head = self.raw[at] & 15, self.raw[at + 1], 2
+            if size == 126:
+                (size,), head = struct.unpack_from("!H", self.raw, at + 2), 4
+            elif size == 127:
+                (size,), head = struct.unpack_from("!Q", self.raw, at + 2), 10
+            data = bytes(self.raw[at + head : at + head + size])
+            if len(data) < size:
+                break
+            found.append(json.loads(data) if opcode == OPCODE_TEXT else data)
+            at += head + size
+        return found, at
+
+
+class Writes:
+    """`write_all` for inboxes."""
+
+    def __init__(self) -> None:
+        self._inboxes: list[Inbox] = []
+        self.calls: list[int] = []
+
+    def add(self, inbox: Inbox) -> int:
+        self._inboxes.append(inbox)
+        return len(self._inboxes) - 1
+
+    def __call__(self, descriptors: Sequence[int], wire: bytes) -> list[tuple[int, int]]:
+        self.calls.append(len(descriptors))
+        short = []
+        for index, descriptor in enumerate(descriptors):
+            if descriptor < 0:
+                continue
+            inbox = self._inboxes[descriptor]
+            assert not inbox.unsent(), "a tick was written past what waits in front of it"
+            written = inbox.write(wire)
+            if written != len(wire):
+                short.append((index, written))
+        return short
+
+
+def seqs(messages: list[Any]) -> list[int]:
+    """Return every tick that a list of messages brings."""
+    found: list[int] = []
+    for message in messages:
+        if isinstance(message, bytes):
+            seq, ticks = struct.unpack_from("<QI", message, 8)
+            found += [seq] if message[0] == 2 else range(seq, seq + ticks)
+        elif message["type"] == "initial":
+            found += [tick["seq"] for tick in message["ticks"]]
+        elif message["type"] == "metrics":
+            found.append(message["seq"])
+    return found
