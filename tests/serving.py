@@ -1,9 +1,11 @@
 """A real Tickboard as a subprocess, for tests: started on a free port, asked, and stopped."""
 
+import asyncio
 import contextlib
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -12,6 +14,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
+import uvicorn
+from starlette.types import ASGIApp
+from websockets.typing import Subprotocol
+
+SUBPROTOCOL = Subprotocol("tickboard.v1")
 
 START_S = 20.0
 """The longest that a server may take to say where it is."""
@@ -55,10 +62,7 @@ class Server:
 
     def wait_for(self, condition: Callable[[], object]) -> None:
         """Ask again and again until something is true."""
-        end = time.monotonic() + WAIT_S
-        while not condition():
-            assert time.monotonic() < end, f"it did not come true within {WAIT_S} s; the server said: {self.output()}"
-            time.sleep(0.02)
+        wait_for(condition, self.output)
 
     def stop(self, number: int = signal.SIGINT) -> int:
         """End it as Ctrl-C does, and return its exit status."""
@@ -80,6 +84,51 @@ class Server:
                 if "Ctrl-C" in line:
                     self._greeted.set()
         self._greeted.set()
+
+
+def wait_for(condition: Callable[[], object], output: Callable[[], str] = str) -> None:
+    """Ask again and again until something is true."""
+    end = time.monotonic() + WAIT_S
+    while not condition():
+        assert time.monotonic() < end, f"it did not come true within {WAIT_S} s; the server said: {output()}"
+        time.sleep(0.02)
+
+
+def raw_viewer(port: int, path: str = "/ws/metrics") -> socket.socket:
+    """Return a viewer that has sent its handshake and reads nothing."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.connect(("127.0.0.1", port))
+    request = (
+        f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    client.sendall(request.encode())
+    return client
+
+
+@contextlib.contextmanager
+def serve_app(app: ASGIApp, ws: Any = "websockets-sansio") -> Iterator[int]:
+    """Run an application under uvicorn in a thread, on a free port; with stock WebSockets where not told otherwise."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", ws=ws))
+    started = threading.Event()
+
+    async def main() -> None:
+        task = asyncio.create_task(server.serve())
+        while not server.started and not task.done():
+            await asyncio.sleep(0.01)
+        started.set()
+        await task
+
+    thread = threading.Thread(target=lambda: asyncio.run(main()))
+    thread.start()
+    try:
+        assert started.wait(10)
+        yield server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        assert not thread.is_alive()
 
 
 @contextlib.contextmanager

@@ -1,42 +1,22 @@
 """A board mounted in somebody else's application."""
 
 import asyncio
+import contextlib
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from fastapi import FastAPI
-from websockets.sync.client import connect
+from hypercorn.asyncio import serve as hypercorn_serve
+from hypercorn.config import Config as HypercornConfig
+from tests.serving import SUBPROTOCOL, raw_viewer, serve_app, wait_for
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
 
 from tickboard import Board, TickboardMiddleware
-
-
-@contextmanager
-def serving(app: FastAPI) -> Iterator[int]:
-    """Run an application on a free port, in a thread, with stock uvicorn."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", ws="websockets-sansio"))
-    started = threading.Event()
-
-    async def main() -> None:
-        task = asyncio.create_task(server.serve())
-        while not server.started and not task.done():
-            await asyncio.sleep(0.01)
-        started.set()
-        await task
-
-    thread = threading.Thread(target=lambda: asyncio.run(main()))
-    thread.start()
-    try:
-        assert started.wait(10)
-        yield server.servers[0].sockets[0].getsockname()[1]
-    finally:
-        server.should_exit = True
-        thread.join(10)
-        assert not thread.is_alive()
 
 
 @pytest.mark.parametrize("with_lifespan", [True, False])
@@ -50,7 +30,7 @@ def test_everything_works_below_its_path(with_lifespan: bool) -> None:
     def hello() -> str:
         return "hello"
 
-    with serving(app) as port:
+    with serve_app(app) as port:
         base = f"http://127.0.0.1:{port}"
         assert httpx.get(f"{base}/hello").json() == "hello"
         assert httpx.get(f"{base}/live/").headers["content-type"].startswith("text/html")
@@ -70,3 +50,92 @@ def test_everything_works_below_its_path(with_lifespan: bool) -> None:
             assert httpx.get(f"{base}/live/nothing").status_code == 404
             with httpx.stream("GET", f"{base}/live/events/alerts") as stream:
                 assert "retry: 2000" in next(stream.iter_text())
+
+
+async def under_hypercorn(app: Any, meanwhile: Callable[[int], Awaitable[None]]) -> None:
+    """Run an application under another server than uvicorn, on a free port, and something beside it."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    config = HypercornConfig()
+    config.bind = [f"127.0.0.1:{port}"]
+    config.errorlog = None
+    over = asyncio.Event()
+
+    async def ended() -> None:
+        await over.wait()
+
+    serving = asyncio.create_task(hypercorn_serve(app, config, shutdown_trigger=ended))
+    try:
+        await meanwhile(port)
+    finally:
+        over.set()
+        await serving
+
+
+def test_the_same_hub_works_under_another_server() -> None:
+    board = Board("Elsewhere", interval_ms=30)
+    board.gauge("a").set(1)
+
+    def watch(port: int) -> None:
+        wait_for(lambda: answers(port))
+        url = f"ws://127.0.0.1:{port}/ws/metrics?metrics=a"
+        with connect(url) as text, connect(url, subprotocols=[SUBPROTOCOL]) as binary:
+            first = json.loads(text.recv(10))
+            assert first["type"] == "initial"
+            ticks = [json.loads(text.recv(10))["seq"] for _ in range(3)]
+            assert ticks == list(range(first["seq"] + 1, first["seq"] + 4))
+            assert json.loads(binary.recv(10))["type"] == "series"
+            kinds = [binary.recv(10)[0] for _ in range(3)]
+            assert kinds == [1, 2, 2]
+            text.send('{"type":"ping"}')
+            while json.loads(text.recv(10))["type"] != "pong":
+                pass
+        wait_for(lambda: board.hub.viewers == 0)
+
+    def answers(port: int) -> bool:
+        with contextlib.suppress(httpx.TransportError):
+            return httpx.get(f"http://127.0.0.1:{port}/api/health").is_success
+        return False
+
+    async def beside(port: int) -> None:
+        await asyncio.to_thread(watch, port)
+
+    asyncio.run(under_hypercorn(board, beside))
+
+
+def test_a_viewer_that_never_reads_is_closed_and_nobody_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tickboard.hub.STALLED_S", 0.5)
+    board = Board("Mounted", interval_ms=20)
+    for number in range(2_000):
+        board.gauge(f"wide_{number}").set(number)
+    app = FastAPI(lifespan=board.lifespan)
+    app.mount("/live", board)
+    with serve_app(app) as port, connect(f"ws://127.0.0.1:{port}/live/ws/metrics", max_size=None) as viewer:
+        stalled = raw_viewer(port, "/live/ws/metrics")
+        seen: list[int] = []
+        while board.hub.traffic.viewers_stalled == 0:
+            message = json.loads(viewer.recv(10))
+            seen.append(message["seq"])
+        assert seen == list(range(seen[0], seen[0] + len(seen)))
+        assert board.hub.traffic.frames_skipped > 0
+        wait_for(lambda: board.hub.viewers == 1)
+        stalled.close()
+
+
+def drain(viewer: ClientConnection) -> None:
+    while True:
+        viewer.recv(10)
+
+
+def test_a_mounted_board_that_ends_says_goodbye() -> None:
+    board = Board("Mounted", interval_ms=20)
+    board.gauge("a").set(1)
+    app = FastAPI(lifespan=board.lifespan)
+    app.mount("/live", board)
+    with serve_app(app) as port, connect(f"ws://127.0.0.1:{port}/live/ws/metrics") as viewer:
+        viewer.recv(10)
+        board.hub.close(1001)
+        with pytest.raises(ConnectionClosed) as closed:
+            drain(viewer)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1001

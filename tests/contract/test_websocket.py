@@ -1,13 +1,16 @@
 """WS /ws/metrics, row by row, against the real server over real sockets."""
 
 import json
+import math
 import re
+import struct
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.serving import Server, serve
+from tests.serving import SUBPROTOCOL, Server, serve
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
@@ -84,6 +87,7 @@ def test_ping_gets_pong(server: Server) -> None:
     [
         (["second"], {"second"}),
         (["first.*"], {"first.a"}),
+        (['{host="b"}'], set()),
         (["second", "not there yet"], {"second"}),
         (["not there yet"], set()),
         ([], {"first.a", "second", "odd"}),
@@ -150,3 +154,76 @@ def test_a_page_of_another_site_is_refused_and_our_own_is_not(server: Server, or
     assert refused.value.response.status_code == 403
     with connect(server.ws_url, origin=Origin(f"http://127.0.0.1:{server.port}")) as viewer:
         assert receive(viewer)["type"] == "initial"
+
+
+def test_the_address_may_hold_a_subscription(server: Server) -> None:
+    with connect(f"{server.ws_url}?metrics=second&metrics=odd*") as viewer:
+        message = receive(viewer)
+    assert {metric["name"] for metric in message["data"]} == {"second", "odd"}
+
+
+def test_the_binary_subprotocol_says_what_the_json_says(server: Server) -> None:
+    with connect(server.ws_url) as text, connect(server.ws_url, subprotocols=[SUBPROTOCOL]) as binary:
+        assert binary.subprotocol == SUBPROTOCOL
+        assert text.subprotocol is None
+        series = receive(binary)
+        names = [one["name"] for one in series["series"]]
+        assert (series["type"], names) == ("series", ["first.a", "second", "odd"])
+        window, first = binary.recv(10), receive(text)
+        assert isinstance(window, bytes)
+        kind, flags, _, layout, oldest, ticks, skipped = struct.unpack_from("<BBHIQII", window)
+        assert (kind, flags, layout, skipped) == (1, 0, series["layout"], 0)
+        assert series["epoch"] == first["epoch"]
+        assert len(window) == 24 + 8 * ticks + 4 * ticks * len(names)
+        seen = {oldest + ticks - 1}
+        told: dict[int, dict[str, Any]] = {}
+        for _ in range(6):
+            tick = binary.recv(10)
+            assert isinstance(tick, bytes)
+            kind, _, _, layout, seq, time, *values = struct.unpack(f"<BBHIQd{len(names)}f", tick)
+            assert (kind, layout) == (2, series["layout"])
+            assert seq == max(seen) + 1
+            seen.add(seq)
+            while seq not in told:
+                message = receive(text)
+                told[message["seq"]] = message
+            message = told[seq]
+            assert datetime.fromisoformat(message["timestamp"]).timestamp() * 1000 == pytest.approx(time)
+            given = dict(zip(names, values, strict=True))
+            assert {name: value for name, value in given.items() if not math.isnan(value)} == {
+                metric["name"]: metric["value"] for metric in message["data"]
+            }
+
+
+def test_a_binary_viewer_is_told_the_series_again_when_it_asks_for_others(server: Server) -> None:
+    with connect(f"{server.ws_url}?metrics=odd", subprotocols=[SUBPROTOCOL]) as viewer:
+        first = receive(viewer)
+        assert [one["name"] for one in first["series"]] == ["odd"]
+        viewer.send('{"type":"subscribe","metrics":["second","odd"]}')
+        layout, length = first["layout"], 1
+        for _ in range(12):
+            message = viewer.recv(10)
+            if isinstance(message, str):
+                told = json.loads(message)
+                if told["type"] == "series":
+                    layout, length = told["layout"], len(told["series"])
+            elif message[0] == 2:
+                assert int.from_bytes(message[4:8], "little") == layout
+                assert len(message) == 24 + 4 * length
+    assert length == 2
+
+
+def test_a_binary_viewer_is_resumed(server: Server) -> None:
+    with connect(server.ws_url, subprotocols=[SUBPROTOCOL]) as viewer:
+        epoch = receive(viewer)["epoch"]
+        window = viewer.recv(10)
+        assert isinstance(window, bytes)
+        oldest, ticks = struct.unpack_from("<QI", window, 8)
+    seen = oldest + ticks - 1
+    server.wait_for(lambda: server.json("/api/health")["seq"] > seen + 2)
+    with connect(f"{server.ws_url}?since={epoch}:{seen}", subprotocols=[SUBPROTOCOL]) as viewer:
+        viewer.recv(10)
+        back = viewer.recv(10)
+    assert isinstance(back, bytes)
+    assert back[1] == 1
+    assert int.from_bytes(back[8:16], "little") == seen + 1

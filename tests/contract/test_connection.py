@@ -1,0 +1,223 @@
+"""A viewer's connection under ``tickboard run``: the WebSocket protocol, and who does not keep to it."""
+
+import asyncio
+import contextlib
+import json
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, Self
+
+import pytest
+from starlette.types import Receive, Scope, Send
+from tests.serving import raw_viewer, serve_app, wait_for
+from websockets.client import ClientProtocol
+from websockets.frames import Frame, Opcode
+from websockets.protocol import State
+from websockets.uri import parse_uri
+
+from tickboard import Board
+from tickboard.server.connection import Connection
+
+PING = b'{"type":"ping"}'
+
+
+@pytest.fixture
+def board() -> Board:
+    board = Board("Direct", interval_ms=50)
+    board.gauge("a").set(1)
+    return board
+
+
+@pytest.fixture
+def port(board: Board) -> Iterator[int]:
+    with serve_app(board, Connection) as port:
+        yield port
+
+
+class Client:
+    """A client that says whatever a test wants said."""
+
+    def __init__(self, port: int, meanwhile: Callable[[socket.socket], None] = lambda _: None) -> None:
+        self.socket = raw_viewer(port)
+        self.socket.settimeout(10)
+        meanwhile(self.socket)
+        self._protocol = ClientProtocol(parse_uri("ws://x/"), state=State.OPEN, max_size=None)
+        self._events: list[Frame] = []
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += self.socket.recv(1)
+        assert head.startswith(b"HTTP/1.1 101 ")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.socket.close()
+
+    def send(self, opcode: int, data: bytes = b"", *, fin: bool = True, mask: bool = True) -> None:
+        self.socket.sendall(frame(opcode, data, fin=fin, mask=mask))
+
+    def receive(self, *opcodes: int) -> Frame:
+        """Return the next frame of one of these kinds; EOFError when the connection ends before."""
+        while True:
+            for event in self._events:
+                if event.opcode in opcodes:
+                    self._events = self._events[self._events.index(event) + 1 :]
+                    return event
+            self._events.clear()
+            data = self.socket.recv(65_536)
+            if not data:
+                raise EOFError
+            self._protocol.receive_data(data)
+            self._events += [event for event in self._protocol.events_received() if isinstance(event, Frame)]
+
+    def message(self, kind: str) -> Any:
+        while (message := json.loads(bytes(self.receive(Opcode.TEXT).data)))["type"] != kind:
+            pass
+        return message
+
+    def close_code(self) -> int:
+        data = bytes(self.receive(Opcode.CLOSE).data)
+        return int.from_bytes(data[:2], "big")
+
+
+def frame(opcode: int, data: bytes = b"", *, fin: bool = True, mask: bool = True) -> bytes:
+    size = bytes([len(data) | 0x80 * mask]) if len(data) < 126 else struct.pack("!BH", 126 | 0x80 * mask, len(data))
+    return bytes([opcode | 0x80 * fin]) + size + bytes(4 * mask) + data
+
+
+def test_a_message_may_come_in_fragments_with_pings_between_and_byte_by_byte(port: int) -> None:
+    with Client(port) as client:
+        parts = (
+            frame(Opcode.TEXT, PING[:5], fin=False)
+            + frame(Opcode.PING, b"between")
+            + frame(Opcode.CONT, PING[5:8], fin=False)
+            + frame(Opcode.CONT, b"", fin=False)
+            + frame(Opcode.CONT, PING[8:])
+        )
+        for byte in parts:
+            client.socket.sendall(bytes([byte]))
+        assert bytes(client.receive(Opcode.PONG).data) == b"between"
+        assert client.message("pong")
+        client.send(Opcode.BINARY, PING)
+        assert client.message("pong")
+        client.send(Opcode.PONG, b"unasked")
+        client.send(Opcode.TEXT, PING)
+        assert client.message("pong")
+
+
+def test_what_is_said_before_the_handshake_is_answered_is_heard(board: Board) -> None:
+    said = threading.Event()
+
+    async def hesitating(scope: Scope, receive: Receive, send: Send) -> None:
+        while scope["type"] == "websocket" and not said.is_set():
+            await asyncio.sleep(0.02)
+        await board(scope, receive, send)
+
+    def say(client: socket.socket) -> None:
+        wait_for(lambda: board.hub.engine.seq > 0)  # the handshake has come to the application
+        client.sendall(frame(Opcode.TEXT, PING))
+        said.set()
+
+    with serve_app(hesitating, Connection) as port, Client(port, say) as client:
+        assert client.message("initial")
+        assert client.message("pong")
+        assert client.message("metrics")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        (frame(Opcode.TEXT, b"x", mask=False), 1002),
+        (frame(Opcode.CONT, b"x"), 1002),
+        (frame(3, b"x"), 1002),
+        (frame(Opcode.TEXT, b"x", fin=False) + frame(Opcode.TEXT, b"x"), 1002),
+        (frame(Opcode.PING, b"x", fin=False), 1002),
+        (frame(Opcode.CLOSE, b"x"), 1002),
+        (frame(Opcode.CLOSE, b"\x00\x01"), 1002),
+        (frame(Opcode.TEXT, b"\xff"), 1007),
+        (frame(Opcode.TEXT, b"", fin=False) + frame(Opcode.CONT, b"", fin=False) * 2_000, 1009),
+        (frame(Opcode.TEXT, b"x" * 60_000, fin=False) + frame(Opcode.CONT, b"x" * 6_000), 1009),
+    ],
+    ids=[
+        "unmasked",
+        "continuation of nothing",
+        "reserved opcode",
+        "text within text",
+        "ping in fragments",
+        "close with half a code",
+        "close with a wrong code",
+        "no text",
+        "endless fragments",
+        "large in fragments",
+    ],
+)
+def test_who_breaks_the_protocol_is_told_why(port: int, board: Board, wrong: bytes, code: int) -> None:
+    with Client(port) as client:
+        client.message("initial")
+        with contextlib.suppress(OSError):
+            client.socket.sendall(wrong + frame(Opcode.TEXT, PING) * 100)
+        assert client.close_code() == code
+        assert client.socket.recv(100) == b""
+        assert board.hub.viewers == 1
+    wait_for(lambda: board.hub.viewers == 0)
+
+
+@pytest.mark.parametrize(("said", "heard"), [(b"\x03\xe8bye", 1000), (b"\x0f\xa0", 4000), (b"", 1000)])
+def test_a_goodbye_is_answered(port: int, board: Board, said: bytes, heard: int) -> None:
+    with Client(port) as client:
+        client.message("initial")
+        client.send(Opcode.CLOSE, said)
+        assert client.close_code() == heard
+        assert client.socket.recv(100) == b""
+    wait_for(lambda: board.hub.viewers == 0)
+
+
+def test_who_closes_only_its_own_side_is_let_go(port: int, board: Board) -> None:
+    with Client(port) as client:
+        client.message("initial")
+        client.socket.shutdown(socket.SHUT_WR)
+        wait_for(lambda: board.hub.viewers == 0)
+
+
+def test_who_answers_no_ping_is_given_up_with_1011(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PING_EVERY_S", "ANSWER_WITHIN_S", "BEAT_S"):
+        monkeypatch.setattr(f"tickboard.server.direct.{name}", 0.2)
+    with serve_app(board, Connection) as port, Client(port) as silent, Client(port) as alive:
+        for _ in range(3):
+            alive.receive(Opcode.PING)
+            alive.send(Opcode.PONG)
+        assert silent.close_code() == 1011
+        assert board.hub.traffic.viewers_silent == 1
+        alive.send(Opcode.TEXT, PING)
+        assert alive.message("pong")
+        wait_for(lambda: board.hub.viewers == 1)
+
+
+def test_who_takes_nothing_is_closed_with_1013_and_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tickboard.hub.STALLED_S", 0.5)
+    board = Board("Wide", interval_ms=20)
+    for number in range(2_000):
+        board.gauge(f"wide_{number}").set(number)
+    with serve_app(board, Connection) as port:
+        stalled = raw_viewer(port)
+        wait_for(lambda: board.hub.traffic.viewers_stalled == 1)
+        assert board.hub.traffic.frames_skipped > 0
+        wait_for(lambda: board.hub.viewers == 0)
+        stalled.close()
+
+
+def test_who_sends_pings_and_takes_no_answers_is_held_back(port: int, board: Board) -> None:
+    client = raw_viewer(port)
+    client.settimeout(2)
+
+    def flood() -> None:
+        for _ in range(2_000):
+            client.sendall(frame(Opcode.PING, b"x" * 100) * 200)
+
+    with pytest.raises(OSError, match="timed out"):
+        flood()
+    client.close()
+    wait_for(lambda: board.hub.viewers == 0)
