@@ -1,6 +1,6 @@
 /**
  * The WebSocket of the metrics: opens it, notices when it dies (also without a word), comes back by itself and
- * says where it was. It takes the sockets and the clock as arguments and gives parsed messages; it must not
+ * says where it was. It takes the sockets and the clock as arguments and gives decoded messages; it must not
  * know what is done with them.
  *
  *   connecting ──open──▶ open ──nothing heard──▶ probing ──no answer──┐
@@ -11,11 +11,11 @@
  *              └──── connecting ◀┘
  */
 import type { Clock } from "./clock";
-import { parseServerMessage } from "./protocol";
+import { Decoder, type Message, newestSeq, type Ticks } from "./decoder";
 import { Retry } from "./retry";
-import type { ClientMessage, ServerMessage } from "./types.gen";
+import type { ClientMessage } from "./types.gen";
 
-/** The part of a WebSocket that is used here. */
+/** The part of a WebSocket that is used here; binary messages come as ArrayBuffers. */
 export interface Socket {
   onopen: ((event: never) => void) | null;
   onmessage: ((event: { data: unknown }) => void) | null;
@@ -37,7 +37,7 @@ export interface ConnectionOptions {
   url: string;
   clock: Clock;
   open(url: string): Socket;
-  onMessage(message: ServerMessage): void;
+  onMessage(message: Message): void;
   onStatus(status: LinkStatus): void;
 }
 
@@ -51,6 +51,7 @@ export class MetricsConnection {
   /** The board's tick, from which "too quiet" follows. */
   intervalMs = 1000;
   private socket: Socket | null = null;
+  private decoder = new Decoder();
   private connected = false;
   private tried = false;
   private heard = 0;
@@ -81,6 +82,7 @@ export class MetricsConnection {
   private connect(): void {
     const socket = this.options.open(this.address());
     this.socket = socket;
+    this.decoder = new Decoder();
     socket.onopen = () => this.opened(socket);
     socket.onmessage = (event) => this.received(socket, event.data);
     socket.onclose = () => this.closed(socket);
@@ -105,11 +107,15 @@ export class MetricsConnection {
     if (socket !== this.socket) return;
     this.retry.succeeded();
     this.listen();
-    const message = parseServerMessage(data);
+    const message = this.decoder.receive(data);
     if (message === null) return;
-    if (message.type === "initial") this.epoch = message.epoch;
-    if (message.type === "initial" || message.type === "metrics") this.seq = message.seq;
+    if (message.type === "ticks") this.moveTo(message);
     this.options.onMessage(message);
+  }
+
+  private moveTo(ticks: Ticks): void {
+    this.epoch = ticks.epoch;
+    this.seq = newestSeq(ticks);
   }
 
   /** Only the socket in use may end the connection: an old one's late close says nothing about the new one. */

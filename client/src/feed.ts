@@ -6,8 +6,9 @@
 import { AlertStream, type Events } from "./alertstream";
 import type { Clock } from "./clock";
 import { type LinkStatus, MetricsConnection, type Socket } from "./connection";
+import { type Message, SUBPROTOCOL, type Ticks } from "./decoder";
 import { Retry } from "./retry";
-import type { Alert, Board, Initial, Metrics, Problem, ServerMessage } from "./types.gen";
+import type { Alert, Board, Problem } from "./types.gen";
 import type { WindowSnapshot } from "./window";
 
 /** An alert with the epoch it was told in: when that epoch is over, nobody will say that it is resolved. */
@@ -33,8 +34,8 @@ export type FeedEvent =
   | { type: "status"; status: LinkStatus }
   | { type: "board"; board: Board }
   | { type: "problems"; problems: Problem[] }
-  /** `received` is when it came in, by this browser's clock, in milliseconds since 1970. */
-  | { type: "ticks"; message: Initial | Metrics; received: number }
+  /** `received` is when they came in, by this browser's clock, in milliseconds since 1970. */
+  | (Ticks & { received: number })
   | ({ type: "alert" } & ToldAlert)
   | { type: "over"; epoch: string }
   | Snapshot;
@@ -50,6 +51,7 @@ export interface Feed {
 
 /** The browser, as far as a feed needs it. */
 export interface Network {
+  /** A WebSocket that speaks the binary subprotocol. */
   socket(url: string): Socket;
   events(url: string): Events;
   /** GET a JSON document; rejects when there is none. */
@@ -135,15 +137,15 @@ export class DirectFeed implements Feed {
     this.listener({ type: "board", board });
   }
 
-  private received(message: ServerMessage): void {
+  private received(message: Message): void {
     if (message.type === "board") this.showBoard(message.board);
     else if (message.type === "problems") this.listener(message);
-    else if (message.type === "metrics" || message.type === "initial") this.ticks(message);
+    else this.ticks(message);
   }
 
-  private ticks(message: Initial | Metrics): void {
-    if (message.type === "initial") this.enterEpoch(message.epoch);
-    this.listener({ type: "ticks", message, received: this.clock.now() });
+  private ticks(ticks: Ticks): void {
+    if (ticks.series !== null) this.enterEpoch(ticks.epoch);
+    this.listener({ ...ticks, received: this.clock.now() });
   }
 
   /** Of another epoch than the board that is shown: a restarted server may have another board. */
@@ -156,7 +158,11 @@ export class DirectFeed implements Feed {
 
 /** The browser's own network; the same in a page and in a worker. */
 export const browserNetwork: Network = {
-  socket: (url) => new WebSocket(url) as Socket,
+  socket(url) {
+    const socket = new WebSocket(url, SUBPROTOCOL);
+    socket.binaryType = "arraybuffer";
+    return socket as Socket;
+  },
   events: (url) => new EventSource(url) as Events,
   async json(url) {
     const answer = await fetch(url, { headers: { Accept: "application/json" }, cache: "no-store" });

@@ -1,15 +1,19 @@
 /**
- * The wire as the page understands it: text in, a typed message or nothing out. Pure; it must not know where
- * the text came from. What it does not know is nothing, never an error: new fields and message types may come.
+ * The text on the wire as the page understands it: text in, a typed message or nothing out. Pure; it must not
+ * know where the text came from. What it does not know is nothing, never an error: new fields and message types
+ * may come. The binary messages are read by decoder.ts.
  */
-import type { Alert, Initial, Metric, Metrics, ServerMessage } from "./types.gen";
+import type { Alert, BoardChanged, Problems, SeriesList } from "./types.gen";
 
-/** One tick with its samples, whichever message brought it. `time` is in milliseconds since 1970. */
-export interface TickRow {
-  seq: number;
-  time: number;
-  data: readonly Metric[];
+export interface Series {
+  key: string;
+  name: string;
+  unit: string;
+  labels: Readonly<Record<string, string>>;
 }
+
+/** The text messages that the page has a use for. */
+export type TextMessage = SeriesList | BoardChanged | Problems;
 
 function parseObject(text: unknown): Record<string, unknown> | null {
   if (typeof text !== "string") return null;
@@ -24,24 +28,24 @@ function parseObject(text: unknown): Record<string, unknown> | null {
 }
 
 const isString = (value: unknown): value is string => typeof value === "string";
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null;
+const isSeries = (value: unknown): boolean => isObject(value) && isString(value.name) && isString(value.unit);
 
 /** Whether a message of this type has the fields that the page relies on. */
-const COMPLETE: Record<ServerMessage["type"], (message: Record<string, unknown>) => boolean> = {
-  initial: (m) =>
-    Array.isArray(m.data) && Array.isArray(m.ticks) && isString(m.epoch) && Number.isFinite(m.seq),
-  metrics: (m) => Array.isArray(m.data) && Number.isFinite(m.seq) && isString(m.timestamp),
-  subscribed: (m) => Array.isArray(m.metrics),
-  pong: () => true,
-  board: (m) => typeof m.board === "object" && m.board !== null,
+const COMPLETE: Record<TextMessage["type"], (message: Record<string, unknown>) => boolean> = {
+  series: (m) =>
+    Number.isFinite(m.layout) && isString(m.epoch) && Array.isArray(m.series) && m.series.every(isSeries),
+  board: (m) => isObject(m.board),
   problems: (m) => Array.isArray(m.problems),
 };
 
 /** The message in a WebSocket frame, or null when it is none that the page knows. */
-export function parseServerMessage(text: unknown): ServerMessage | null {
+export function parseServerMessage(text: unknown): TextMessage | null {
   const message = parseObject(text);
   if (message === null || !isString(message.type) || !Object.hasOwn(COMPLETE, message.type)) return null;
-  const type = message.type as ServerMessage["type"];
-  return COMPLETE[type](message) ? (message as unknown as ServerMessage) : null;
+  const type = message.type as TextMessage["type"];
+  return COMPLETE[type](message) ? (message as unknown as TextMessage) : null;
 }
 
 /** The alert in an event's data, or null for a heartbeat and everything else that is no alert. */
@@ -52,20 +56,6 @@ export function parseAlert(text: unknown): Alert | null {
   return complete && isString(event.severity) ? (event as unknown as Alert) : null;
 }
 
-/** The ticks of an `initial`, oldest first; a message whose counts do not add up gives what it can. */
-export function ticksOf(initial: Initial): TickRow[] {
-  let start = 0;
-  return initial.ticks.map((tick) => {
-    const data = initial.data.slice(start, start + tick.count);
-    start += tick.count;
-    return { seq: tick.seq, time: Date.parse(tick.timestamp), data };
-  });
-}
-
-export function tickOf(message: Metrics): TickRow {
-  return { seq: message.seq, time: Date.parse(message.timestamp), data: message.data };
-}
-
 /** `disk_used{mount="/"}`: how a series is called wherever one string has to name it. */
 export function seriesKey(name: string, labels?: Readonly<Record<string, string>>): string {
   if (labels === undefined) return name;
@@ -73,6 +63,16 @@ export function seriesKey(name: string, labels?: Readonly<Record<string, string>
     .sort()
     .map((label) => `${label}=${JSON.stringify(labels[label])}`);
   return parts.length === 0 ? name : `${name}{${parts.join(",")}}`;
+}
+
+/** What a `series` message says, in its order. */
+export function seriesOf(message: SeriesList): Series[] {
+  return message.series.map(({ name, unit, labels = {} }) => ({
+    key: seriesKey(name, labels),
+    name,
+    unit,
+    labels,
+  }));
 }
 
 /** The epoch in an event id `E:N`; an id without one, such as `0`, has the epoch "". */

@@ -7,8 +7,9 @@
  */
 import type { Clock } from "./clock";
 import type { LinkStatus } from "./connection";
+import type { Ticks } from "./decoder";
 import type { Feed, FeedEvent, Listener, Snapshot, ToldAlert } from "./feed";
-import type { Board, Initial, Metrics, Problem } from "./types.gen";
+import type { Board, Problem } from "./types.gen";
 import { Window } from "./window";
 
 /** What a tab says to the worker. */
@@ -62,7 +63,7 @@ export class Latest {
         this.problems = event.problems;
         break;
       case "ticks":
-        this.takeTicks(event.message, event.received);
+        this.takeTicks(event, event.received);
         break;
       case "alert":
         this.takeAlert({ alert: event.alert, epoch: event.epoch });
@@ -80,11 +81,10 @@ export class Latest {
     return { type: "snapshot", status, board, problems, window, alerts, over: [...this.over], skewMs };
   }
 
-  private takeTicks(message: Initial | Metrics, received: number): void {
-    if (message.type === "initial") this.window.initial(message);
-    else this.window.metrics(message);
+  private takeTicks(ticks: Ticks, received: number): void {
+    this.window.take(ticks);
     const skew = received - this.window.newestTime;
-    if (message.type === "initial" && !message.resumed) this.skewMs = Number.POSITIVE_INFINITY;
+    if (ticks.afresh) this.skewMs = Number.POSITIVE_INFINITY;
     if (skew < this.skewMs) this.skewMs = skew;
   }
 

@@ -5,18 +5,11 @@
  *   times         | t4  | t5  | t2  | t3  |     head = 2: the oldest, and the next to be written
  *   cpu_usage     | 41  | NaN | 38  | 40  |     NaN: no value at that tick
  *
- * It takes messages in the order they came and gives columns, oldest first. It must not know where messages
- * come from nor who draws them; the worker and the page each have one.
+ * It takes ticks in the order they came and gives columns, oldest first. It must not know where ticks come from
+ * nor who draws them; the worker and the page each have one.
  */
-import { seriesKey, type TickRow, tickOf, ticksOf } from "./protocol";
-import type { Initial, Metric, Metrics } from "./types.gen";
-
-export interface Series {
-  key: string;
-  name: string;
-  unit: string;
-  labels: Readonly<Record<string, string>>;
-}
+import type { Ticks } from "./decoder";
+import type { Series } from "./protocol";
 
 /** A window as it is posted from the worker to a tab: columns oldest first. */
 export interface WindowSnapshot {
@@ -27,9 +20,12 @@ export interface WindowSnapshot {
   seqs: Float64Array;
   series: Series[];
   columns: Float64Array[];
+  /** What the values of the next ticks are of, as long as those do not say it. */
+  layout: readonly Series[];
 }
 
-interface Column extends Series {
+interface Column {
+  series: Series;
   values: Float64Array;
   /** How many ticks had been written in all when this one last had a value. */
   seen: number;
@@ -48,6 +44,9 @@ export class Window {
   private times: Float64Array;
   private seqs: Float64Array;
   private readonly columns = new Map<string, Column>();
+  private layout: readonly Series[] = [];
+  /** The columns in the order of the layout, so that no value is looked up; null for a series without one. */
+  private targets: (Column | null)[] = [];
 
   constructor(
     public capacity: number,
@@ -72,31 +71,18 @@ export class Window {
   }
 
   get series(): Series[] {
-    return [...this.columns.values()];
+    return Array.from(this.columns.values(), ({ series }) => series);
   }
 
-  /** Take an `initial`: what was missed when it is resumed, else the whole window in place of this one. */
-  initial(message: Initial): void {
-    if (!message.resumed || message.epoch !== this.epoch) {
-      this.clear();
-      this.epoch = message.epoch;
-      if (message.ticks.length > this.capacity) this.resize(message.ticks.length);
-    }
-    for (const row of ticksOf(message)) this.push(row);
-  }
-
-  metrics(message: Metrics): void {
-    this.push(tickOf(message));
-  }
-
-  /** Add a tick. One that is not newer than the newest is a double and left out; missed ones become a hole. */
-  push(row: TickRow): void {
-    if (this.length > 0) {
-      if (row.seq <= this.newestSeq) return;
-      this.leaveHole(row);
-    }
-    this.advance(row.seq, row.time);
-    for (const metric of row.data) this.set(metric);
+  /** Take what came next or was missed; what begins afresh, or is of another epoch, in place of what was here. */
+  take(ticks: Ticks): void {
+    const { epoch, afresh, series, first, times, values } = ticks;
+    if (afresh || epoch !== this.epoch) this.begin(epoch, times.length);
+    if (series !== null) this.follow(series);
+    const width = this.layout.length;
+    times.forEach((time, tick) => {
+      this.push(first + tick, time, values.subarray(tick * width, (tick + 1) * width));
+    });
     this.forgetVanished();
   }
 
@@ -112,6 +98,7 @@ export class Window {
     this.length = 0;
     this.head = 0;
     this.columns.clear();
+    this.targets.fill(null);
     this.seriesVersion++;
   }
 
@@ -133,7 +120,7 @@ export class Window {
   }
 
   snapshot(): WindowSnapshot {
-    const series = this.series.map(({ key, name, unit, labels }) => ({ key, name, unit, labels }));
+    const { series } = this;
     return {
       epoch: this.epoch,
       capacity: this.capacity,
@@ -142,6 +129,7 @@ export class Window {
       seqs: this.ordered(this.seqs),
       series,
       columns: series.map(({ key }) => this.ordered(key)),
+      layout: this.layout,
     };
   }
 
@@ -173,8 +161,31 @@ export class Window {
     this.head = this.length % capacity;
     snapshot.series.forEach((series, i) => {
       const values = resized(snapshot.columns[i], Number.NaN);
-      this.columns.set(series.key, { ...series, values, seen: this.written });
+      this.columns.set(series.key, { series, values, seen: this.written });
     });
+    this.follow(snapshot.layout);
+  }
+
+  private begin(epoch: string, ticks: number): void {
+    this.clear();
+    this.epoch = epoch;
+    if (ticks > this.capacity) this.resize(ticks);
+  }
+
+  /** Know the columns that the values of the next ticks go to. */
+  private follow(layout: readonly Series[]): void {
+    this.layout = layout;
+    this.targets = layout.map(({ key }) => this.columns.get(key) ?? null);
+  }
+
+  /** Add a tick. One that is not newer than the newest is a double and left out; missed ones become a hole. */
+  private push(seq: number, time: number, row: Float32Array): void {
+    if (this.length > 0) {
+      if (seq <= this.newestSeq) return;
+      this.leaveHole(seq, time);
+    }
+    this.advance(seq, time);
+    this.write(row);
   }
 
   private slot(index: number): number {
@@ -190,38 +201,46 @@ export class Window {
     this.written++;
   }
 
-  private set(metric: Metric): void {
-    const key = seriesKey(metric.name, metric.labels);
-    const column = this.columns.get(key) ?? this.addColumn(key, metric);
-    column.values[this.slot(this.length - 1)] = metric.value ?? Number.NaN;
-    column.seen = this.written;
+  /** A value beyond what the wire holds leaves a gap like none at all, but its series is there. */
+  private write(row: Float32Array): void {
+    const slot = this.slot(this.length - 1);
+    for (let place = 0; place < row.length; place++) {
+      const value = row[place];
+      if (Number.isNaN(value)) continue;
+      const column = this.targets[place] ?? this.addColumn(place);
+      column.values[slot] = Number.isFinite(value) ? value : Number.NaN;
+      column.seen = this.written;
+    }
   }
 
-  private addColumn(key: string, metric: Metric): Column {
-    const { name, unit, labels = {} } = metric;
+  private addColumn(place: number): Column {
+    const series = this.layout[place];
     const values = new Float64Array(this.capacity).fill(Number.NaN);
-    const column = { key, name, unit, labels, values, seen: this.written };
-    this.columns.set(key, column);
+    const column = { series, values, seen: this.written };
+    this.columns.set(series.key, column);
+    this.targets[place] = column;
     this.seriesVersion++;
     return column;
   }
 
   /** Rows without values between the newest tick and the next, spread over the time between them. */
-  private leaveHole(next: TickRow): void {
+  private leaveHole(nextSeq: number, nextTime: number): void {
     const time = this.newestTime;
     const seq = this.newestSeq;
-    const late = next.time - time > HOLE_INTERVALS * this.intervalMs;
-    const missed = Math.min(Math.max(next.seq - seq - 1, late ? 1 : 0), this.capacity - 1);
-    const step = (next.time - time) / (missed + 1);
-    for (let i = 1; i <= missed; i++) this.advance(Math.min(seq + i, next.seq - 1), time + i * step);
+    const late = nextTime - time > HOLE_INTERVALS * this.intervalMs;
+    const missed = Math.min(Math.max(nextSeq - seq - 1, late ? 1 : 0), this.capacity - 1);
+    const step = (nextTime - time) / (missed + 1);
+    for (let i = 1; i <= missed; i++) this.advance(Math.min(seq + i, nextSeq - 1), time + i * step);
   }
 
   /** A series without one value left in the window is no series any more: a container that was stopped. */
   private forgetVanished(): void {
-    for (const [key, column] of this.columns) {
-      if (this.written - column.seen < this.capacity) continue;
-      this.columns.delete(key);
-      this.seriesVersion++;
+    const before = this.columns.size;
+    for (const [key, { seen }] of this.columns) {
+      if (this.written - seen >= this.capacity) this.columns.delete(key);
     }
+    if (this.columns.size === before) return;
+    this.follow(this.layout);
+    this.seriesVersion++;
   }
 }

@@ -1,14 +1,14 @@
 /** The connection comes back by itself, says where it was, and notices a socket that died without a word. */
 import { beforeEach, describe, expect, it } from "vitest";
 import { type LinkStatus, MetricsConnection } from "../src/connection";
-import type { ServerMessage } from "../src/types.gen";
-import { initial, TestClock, TestSocket, tick } from "./world";
+import type { Message } from "../src/decoder";
+import { series, seriesList, TestClock, TestSocket, tick, tickBytes, windowOf } from "./world";
 
 describe("the connection", () => {
   let clock: TestClock;
   let sockets: TestSocket[];
   let statuses: LinkStatus[];
-  let messages: ServerMessage[];
+  let messages: Message[];
   let connection: MetricsConnection;
   const newest = () => sockets[sockets.length - 1];
   const status = () => statuses[statuses.length - 1];
@@ -39,13 +39,42 @@ describe("the connection", () => {
 
   it("comes back with the position of the last tick that it saw", () => {
     newest().open();
-    newest().say(initial("e", [tick(1, {})]));
-    newest().say(tick(2, {}));
+    newest().sayWindow(windowOf("e", [tick(1, {})]));
+    newest().say(tickBytes(tick(2, {})));
     newest().end();
     expect(status().connected).toBe(false);
     clock.pass(300);
     expect(sockets).toHaveLength(2);
     expect(newest().url).toBe("ws://here/ws/metrics?since=e%3A2");
+  });
+
+  it("comes back to a board without a tick from its beginning", () => {
+    newest().open();
+    newest().sayWindow(windowOf("e", []));
+    newest().end();
+    clock.pass(300);
+    expect(newest().url).toBe("ws://here/ws/metrics?since=e%3A0");
+  });
+
+  it("comes back from where a resumed window ended, though it was empty", () => {
+    newest().open();
+    newest().sayWindow({ ...windowOf("e", [], true), first: 8 });
+    newest().end();
+    clock.pass(300);
+    expect(newest().url).toBe("ws://here/ws/metrics?since=e%3A7");
+  });
+
+  it("does not read a new socket's messages by the layout of the old one", () => {
+    newest().open();
+    newest().sayWindow(windowOf("e", [tick(1, { cpu: 1 })]));
+    newest().end();
+    clock.pass(300);
+    newest().open();
+    newest().say(tickBytes(tick(2, { cpu: 2 })));
+    expect(messages).toHaveLength(1);
+    newest().say(seriesList([series("cpu")]));
+    newest().say(tickBytes(tick(2, { cpu: 2 })));
+    expect(messages).toHaveLength(2);
   });
 
   it("waits longer after each failure, up to ten seconds, and starts anew when it worked", () => {
@@ -57,7 +86,7 @@ describe("the connection", () => {
     }
     expect(waits).toEqual([250, 500, 1000, 2000, 4000, 8000, 10_000, 10_000, 10_000]);
     newest().open();
-    newest().say(initial("e", []));
+    newest().sayWindow(windowOf("e", []));
     newest().end();
     expect((status().retryAt ?? 0) - clock.now()).toBe(250);
   });
@@ -70,7 +99,7 @@ describe("the connection", () => {
     newest().open();
     const late = statuses.length;
     old.end();
-    old.say(tick(99, {}));
+    old.sayWindow(windowOf("e", [tick(99, {})]));
     expect(statuses).toHaveLength(late);
     expect(messages).toEqual([]);
     expect(sockets).toHaveLength(2);
@@ -78,7 +107,7 @@ describe("the connection", () => {
 
   it("asks a silent server whether it is there, and leaves one that does not answer", () => {
     newest().open();
-    newest().say(initial("e", []));
+    newest().sayWindow(windowOf("e", []));
     clock.pass(10_001);
     expect(newest().sent).toEqual(['{"type":"ping"}']);
     const silent = newest();
@@ -89,7 +118,7 @@ describe("the connection", () => {
 
   it("stays with a server that answers", () => {
     newest().open();
-    newest().say(initial("e", []));
+    newest().sayWindow(windowOf("e", []));
     clock.pass(10_001);
     newest().say({ type: "pong", timestamp: "T" });
     clock.pass(5_001);
@@ -120,7 +149,7 @@ describe("the connection", () => {
 
   it("ignores what is no message", () => {
     newest().open();
-    for (const nonsense of [null, 5, [], {}, { type: "later" }, { type: "metrics" }]) newest().say(nonsense);
+    for (const nonsense of [null, 5, [], {}, { type: "later" }, { type: "series" }]) newest().say(nonsense);
     newest().onmessage?.({ data: "{" });
     newest().onmessage?.({ data: new ArrayBuffer(4) });
     expect(messages).toEqual([]);

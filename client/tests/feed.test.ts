@@ -1,8 +1,8 @@
 /** The feed of a page: every address under the page's own, and the board of the epoch that the ticks are of. */
-import { beforeEach, describe, expect, it } from "vitest";
-import { DirectFeed, type FeedEvent, type Network } from "../src/feed";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { browserNetwork, DirectFeed, type FeedEvent, type Network } from "../src/feed";
 import type { Board } from "../src/types.gen";
-import { board, initial, TestClock, TestEvents, TestSocket, tick } from "./world";
+import { board, TestClock, TestEvents, TestSocket, tick, tickBytes, windowOf } from "./world";
 
 describe("a feed", () => {
   let clock: TestClock;
@@ -64,10 +64,10 @@ describe("a feed", () => {
     feed.start();
     await settle();
     sockets[0].open();
-    sockets[0].say(initial("e", [tick(1, {})]));
+    sockets[0].sayWindow(windowOf("e", [tick(1, {})]));
     expect(asked).toHaveLength(1);
     served = board("f");
-    sockets[0].say(initial("f", []));
+    sockets[0].sayWindow(windowOf("f", []));
     await settle();
     expect(of("over")).toEqual([{ type: "over", epoch: "e" }]);
     expect(of("board").at(-1)).toEqual({ type: "board", board: served });
@@ -77,10 +77,34 @@ describe("a feed", () => {
     feed.start();
     await settle();
     sockets[0].open();
-    sockets[0].say(initial("e", []));
+    sockets[0].sayWindow(windowOf("e", []));
     sockets[0].say({ type: "board", board: board("f") });
-    sockets[0].say(initial("f", []));
+    sockets[0].sayWindow(windowOf("f", []));
     expect(asked).toHaveLength(1);
+  });
+
+  it("does not ask again with every tick when the board that it got is of another epoch", async () => {
+    feed.start();
+    await settle();
+    sockets[0].open();
+    sockets[0].sayWindow(windowOf("f", [tick(1, {})]));
+    await settle();
+    for (const seq of [2, 3, 4]) sockets[0].say(tickBytes(tick(seq, {})));
+    await settle();
+    expect(asked).toHaveLength(2);
+  });
+
+  it("says when ticks came in, and what they are of only where that is new", () => {
+    feed.start();
+    sockets[0].open();
+    sockets[0].sayWindow(windowOf("e", [tick(1, { cpu: 1 })]));
+    clock.pass(1000);
+    sockets[0].say(tickBytes(tick(2, { cpu: 2 })));
+    const received = clock.now();
+    expect(of("ticks")).toEqual([
+      { ...windowOf("e", [tick(1, { cpu: 1 })]), received: received - 1000 },
+      { ...tick(2, { cpu: 2 }), series: null, received },
+    ]);
   });
 
   it("says nothing of a board that comes after it was stopped", async () => {
@@ -89,5 +113,29 @@ describe("a feed", () => {
     await settle();
     expect(of("board")).toEqual([]);
     expect(sockets[0].closed && events[0].closed).toBe(true);
+  });
+});
+
+describe("the browser's network", () => {
+  afterEach(() => {
+    vi.unstubAllGlobals();
+  });
+
+  it("speaks the binary subprotocol", () => {
+    class Opened {
+      binaryType = "blob";
+
+      constructor(
+        readonly url: string,
+        readonly protocol: string,
+      ) {}
+    }
+    vi.stubGlobal("WebSocket", Opened);
+    const socket = browserNetwork.socket("ws://here/ws/metrics");
+    expect(socket).toEqual({
+      url: "ws://here/ws/metrics",
+      protocol: "tickboard.v1",
+      binaryType: "arraybuffer",
+    });
   });
 });

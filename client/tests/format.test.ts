@@ -3,8 +3,8 @@ import { describe, expect, it } from "vitest";
 import { nextRange, roundUp } from "../src/chart/axis";
 import { extent, isolated, stack, withNulls } from "../src/chart/columns";
 import { formatBeside, formatDuration, formatText, formatTicks } from "../src/format";
-import { parseAlert, parseServerMessage, seriesKey, ticksOf } from "../src/protocol";
-import { alert, initial, tick } from "./world";
+import { parseAlert, parseServerMessage, seriesKey } from "../src/protocol";
+import { alert } from "./world";
 
 describe("values", () => {
   it.each([
@@ -97,26 +97,25 @@ describe("columns", () => {
 });
 
 describe("the wire", () => {
-  it.each(["", "{", "null", "5", "[]", "{}", '{"type":5}', '{"type":"constructor"}', '{"type":"initial"}'])(
-    "takes %s for nothing",
-    (text) => {
-      expect(parseServerMessage(text)).toBeNull();
-      expect(parseAlert(text)).toBeNull();
-    },
-  );
+  it.each([
+    "",
+    "{",
+    "null",
+    "5",
+    "[]",
+    "{}",
+    '{"type":5}',
+    '{"type":"constructor"}',
+    '{"type":"series"}',
+    '{"type":"pong"}',
+  ])("takes %s for nothing", (text) => {
+    expect(parseServerMessage(text)).toBeNull();
+    expect(parseAlert(text)).toBeNull();
+  });
 
   it("tells an alert from a heartbeat", () => {
     expect(parseAlert(JSON.stringify(alert("a")))?.id).toBe("a");
     expect(parseAlert('{"type":"heartbeat","timestamp":"T"}')).toBeNull();
-  });
-
-  it("divides an initial into its ticks", () => {
-    const rows = ticksOf(initial("e", [tick(1, { a: 1 }), tick(2, {}), tick(3, { a: 3, b: 4 })]));
-    expect(rows.map(({ seq, data }) => [seq, data.length])).toEqual([
-      [1, 1],
-      [2, 0],
-      [3, 2],
-    ]);
   });
 
   it("has one key for one set of labels", () => {

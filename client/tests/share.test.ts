@@ -1,14 +1,16 @@
 /** One feed for all tabs: a new tab is live at once, a hidden one gets no ticks, the last one ends the feed. */
 import { beforeEach, describe, expect, it } from "vitest";
+import type { Ticks } from "../src/decoder";
 import type { Feed, Listener } from "../src/feed";
 import { type Port, ShareHub, type WorkerMessage } from "../src/share";
-import { alert, initial, TestClock, tick } from "./world";
+import { Window } from "../src/window";
+import { alert, TestClock, tick, windowOf } from "./world";
 
 class TestPort implements Port {
   got: WorkerMessage[] = [];
 
   post(message: WorkerMessage): void {
-    this.got.push(message);
+    this.got.push(structuredClone(message));
   }
 
   types(): string[] {
@@ -39,7 +41,7 @@ describe("the share hub", () => {
   let clock: TestClock;
   let feeds: TestFeed[];
   let hub: ShareHub;
-  const ticks = (message: Parameters<Listener>[0] & { type: "ticks" }) => feeds[0].tell(message);
+  const tell = (ticks: Ticks) => feeds[0].tell({ ...ticks, received: 0 });
   const join = (visible = true): TestPort => {
     const port = new TestPort();
     hub.receive(port, { type: "hello", base: "http://here/", visible });
@@ -63,7 +65,7 @@ describe("the share hub", () => {
 
   it("gives a new tab everything there is at once", () => {
     join();
-    ticks({ type: "ticks", message: initial("e", [tick(1, { cpu: 1 }), tick(2, { cpu: 2 })]), received: 0 });
+    tell(windowOf("e", [tick(1, { cpu: 1 }), tick(2, { cpu: 2 })]));
     feeds[0].tell({ type: "alert", alert: alert("a"), epoch: "e" });
     const late = join();
     expect(late.types()).toEqual(["snapshot"]);
@@ -77,11 +79,28 @@ describe("the share hub", () => {
     const port = join();
     hub.receive(port, { type: "visible", visible: false });
     port.got = [];
-    ticks({ type: "ticks", message: tick(1, { cpu: 1 }), received: 0 });
+    tell(tick(1, { cpu: 1 }));
     feeds[0].tell({ type: "alert", alert: alert("a"), epoch: "e" });
     expect(port.types()).toEqual(["alert"]);
     hub.receive(port, { type: "visible", visible: true });
     expect(port.types()).toEqual(["alert", "snapshot"]);
+  });
+
+  it("gives a tab that comes back what the ticks after are of, though they do not say it", () => {
+    const port = join();
+    tell(windowOf("e", [tick(1, { cpu: 1 })]));
+    hub.receive(port, { type: "visible", visible: false });
+    tell(tick(2, { load: 7, cpu: 2 }));
+    port.got = [];
+    hub.receive(port, { type: "visible", visible: true });
+    tell({ ...tick(3, { load: 8, cpu: 3 }), series: null });
+    const [snapshot, next] = port.got;
+    if (snapshot.type !== "snapshot" || next.type !== "ticks") throw new Error("no snapshot and tick");
+    const window = new Window(60, 1000);
+    if (snapshot.window !== null) window.restore(snapshot.window);
+    window.take(next);
+    expect(Array.from(window.ordered("cpu"))).toEqual([1, 2, 3]);
+    expect(Array.from(window.ordered("load"))).toEqual([Number.NaN, 7, 8]);
   });
 
   it("ends the feed with the last tab and begins another with the next", () => {

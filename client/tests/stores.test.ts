@@ -1,16 +1,13 @@
 /** What is drawn is one moment of the window, and the page knows by itself when that moment lies too far back. */
 import { createRoot, createSignal } from "solid-js";
 import { beforeEach, describe, expect, it } from "vitest";
+import type { Ticks } from "../src/decoder";
 import type { FeedEvent } from "../src/feed";
 import { type ConnectionStore, createConnectionStore } from "../src/stores/connection";
 import { createStatsStore, type StatsStore } from "../src/stores/stats";
-import { initial, tick } from "./world";
+import { tick, windowOf } from "./world";
 
-const ticks = (message: ReturnType<typeof initial> | ReturnType<typeof tick>, received = 0): FeedEvent => ({
-  type: "ticks",
-  message,
-  received,
-});
+const arrival = (ticks: Ticks, received = 0): FeedEvent => ({ ...ticks, received });
 
 describe("the stats store", () => {
   const [paused, setPaused] = createSignal(false);
@@ -25,13 +22,13 @@ describe("the stats store", () => {
     setPaused(false);
     frames = [];
     store = createRoot(() => createStatsStore((callback) => frames.push(callback), paused));
-    store.apply(ticks(initial("e", [tick(1, { cpu: 1 }), tick(2, { cpu: 2 })])));
+    store.apply(arrival(windowOf("e", [tick(1, { cpu: 1 }), tick(2, { cpu: 2 })])));
     frame();
   });
 
   it("draws once for a burst of ticks, and not before the frame", () => {
     const before = store.drawn();
-    for (const seq of [3, 4, 5]) store.apply(ticks(tick(seq, { cpu: seq })));
+    for (const seq of [3, 4, 5]) store.apply(arrival(tick(seq, { cpu: seq })));
     expect(frames).toHaveLength(1);
     expect(store.drawn()).toBe(before);
     frame();
@@ -40,7 +37,7 @@ describe("the stats store", () => {
 
   it("says under the cursor what the paused picture shows, whatever comes after", () => {
     setPaused(true);
-    store.apply(ticks(tick(3, { cpu: 3 })));
+    store.apply(arrival(tick(3, { cpu: 3 })));
     frame();
     expect(values()).toEqual([1, 2]);
     expect(createRoot(() => store.statsOf("cpu")())).toMatchObject({ count: 2, last: 2 });
@@ -48,7 +45,7 @@ describe("the stats store", () => {
 
   it("jumps to now when the pause is over, with all that came meanwhile", () => {
     setPaused(true);
-    store.apply(ticks(tick(3, { cpu: 3, load: 7 })));
+    store.apply(arrival(tick(3, { cpu: 3, load: 7 })));
     setPaused(false);
     store.draw();
     frame();
@@ -87,25 +84,25 @@ describe("the connection store", () => {
   });
 
   it("is behind when the newest tick is late, and not before it is too late", () => {
-    store.apply(ticks(tick(100, {}), now));
+    store.apply(arrival(tick(100, {}), now));
     pass(3_000);
     expect(store.behind()).toBe(0);
     pass(2_000);
     expect(store.behind()).toBe(5);
-    store.apply(ticks(tick(105, {}), now));
+    store.apply(arrival(tick(105, {}), now));
     expect(store.behind()).toBe(0);
   });
 
   it("is not behind because the two clocks differ", () => {
     const server = now / 1000 - 3600;
-    store.apply(ticks(tick(server, {}), now));
+    store.apply(arrival(tick(server, {}), now));
     pass(1_000);
-    store.apply(ticks(tick(server + 1, {}), now));
+    store.apply(arrival(tick(server + 1, {}), now));
     expect(store.behind()).toBe(0);
   });
 
   it("is disconnected rather than behind when there is no connection", () => {
-    store.apply(ticks(tick(100, {}), now));
+    store.apply(arrival(tick(100, {}), now));
     store.apply(link(false));
     pass(60_000);
     expect(store.behind()).toBe(0);

@@ -2,15 +2,15 @@
 import { describe, expect, it } from "vitest";
 import { computeStats } from "../src/stats";
 import { Window } from "../src/window";
-import { initial, metric, tick } from "./world";
+import { series, tick, ticks, windowOf } from "./world";
 
 const values = (window: Window, key = "cpu") => Array.from(window.ordered(key));
 
 describe("the window", () => {
   it("holds the newest ticks, oldest first", () => {
     const window = new Window(3, 1000);
-    window.initial(initial("e", []));
-    for (let seq = 1; seq <= 5; seq++) window.metrics(tick(seq, { cpu: seq }));
+    window.take(windowOf("e", []));
+    for (let seq = 1; seq <= 5; seq++) window.take(tick(seq, { cpu: seq }));
     expect(values(window)).toEqual([3, 4, 5]);
     expect(Array.from(window.orderedTimes())).toEqual([3000, 4000, 5000]);
     expect(window.newestSeq).toBe(5);
@@ -18,66 +18,135 @@ describe("the window", () => {
 
   it("leaves a gap for ticks that it missed", () => {
     const window = new Window(10, 1000);
-    window.initial(initial("e", [tick(1, { cpu: 1 })]));
-    window.metrics(tick(4, { cpu: 4 }));
+    window.take(windowOf("e", [tick(1, { cpu: 1 })]));
+    window.take(tick(4, { cpu: 4 }));
     expect(values(window)).toEqual([1, Number.NaN, Number.NaN, 4]);
     expect(Array.from(window.orderedTimes())).toEqual([1000, 2000, 3000, 4000]);
   });
 
   it("leaves a gap where a series has no value, and none has it before it appeared", () => {
     const window = new Window(10, 1000);
-    window.initial(initial("e", [tick(1, { cpu: 1 }), tick(2, {}), tick(3, { cpu: 3, load: 7 })]));
+    window.take(windowOf("e", [tick(1, { cpu: 1 }), tick(2, {}), tick(3, { cpu: 3, load: 7 })]));
     expect(values(window)).toEqual([1, Number.NaN, 3]);
     expect(values(window, "load")).toEqual([Number.NaN, Number.NaN, 7]);
   });
 
   it("takes what was missed when it is resumed, and no tick twice", () => {
     const window = new Window(10, 1000);
-    window.initial(initial("e", [tick(1, { cpu: 1 }), tick(2, { cpu: 2 })]));
-    window.initial(initial("e", [tick(2, { cpu: 99 }), tick(3, { cpu: 3 })], true));
+    window.take(windowOf("e", [tick(1, { cpu: 1 }), tick(2, { cpu: 2 })]));
+    window.take(windowOf("e", [tick(2, { cpu: 99 }), tick(3, { cpu: 3 })], true));
     expect(values(window)).toEqual([1, 2, 3]);
   });
 
   it("forgets what it had when it is not resumed, or when the epoch is another", () => {
     const window = new Window(10, 1000);
-    window.initial(initial("e", [tick(8, { cpu: 8 })]));
-    window.initial(initial("f", [tick(1, { cpu: 1 })], true));
+    window.take(windowOf("e", [tick(8, { cpu: 8 })]));
+    window.take(windowOf("f", [tick(1, { cpu: 1 })], true));
     expect(values(window)).toEqual([1]);
-    window.initial(initial("f", [tick(5, { load: 5 })]));
+    window.take(windowOf("f", [tick(5, { load: 5 })]));
     expect(window.series.map(({ key }) => key)).toEqual(["load"]);
   });
 
   it("tells series of one metric apart by their labels", () => {
     const window = new Window(3, 1000);
-    window.initial(initial("e", []));
-    const data = [metric("core", 1, 1, { core: "0" }), metric("core", 2, 1, { core: "1" })];
-    window.metrics({ ...tick(1, {}), data });
+    window.take(windowOf("e", []));
+    window.take(ticks([series("core", { core: "0" }), series("core", { core: "1" })], 1, [[1, 2]]));
     expect(window.series.map(({ labels }) => labels.core)).toEqual(["0", "1"]);
     expect(new Set(window.series.map(({ key }) => key)).size).toBe(2);
   });
 
+  it("goes on with the layout that it knows while the ticks say none", () => {
+    const window = new Window(10, 1000);
+    window.take(windowOf("e", [tick(1, { cpu: 1, load: 7 })]));
+    window.take({ ...tick(2, { cpu: 2, load: 8 }), series: null });
+    window.take({ ...windowOf("e", [tick(5, { cpu: 5, load: 9 })]), series: null });
+    window.take({ ...tick(6, { cpu: 6, load: 10 }), series: null });
+    expect(values(window)).toEqual([5, 6]);
+    expect(values(window, "load")).toEqual([9, 10]);
+  });
+
+  it("puts each value under its series when the layout changes, whatever the order", () => {
+    const window = new Window(10, 1000);
+    window.take(windowOf("e", [tick(1, { cpu: 1, load: 7 })]));
+    const before = window.series[0];
+    window.take(tick(2, { disk: 4, load: 8, cpu: 2 }));
+    window.take({ ...tick(3, { disk: 5, load: 9, cpu: 3 }), series: null });
+    window.take(tick(4, { cpu: 4 }));
+    expect(values(window)).toEqual([1, 2, 3, 4]);
+    expect(values(window, "load")).toEqual([7, 8, 9, Number.NaN]);
+    expect(values(window, "disk")).toEqual([Number.NaN, 4, 5, Number.NaN]);
+    expect(window.series.map(({ key }) => key)).toEqual(["cpu", "load", "disk"]);
+    expect(window.series[0]).toBe(before);
+  });
+
+  it("does not know a series before its first value, and then from there on", () => {
+    const window = new Window(10, 1000);
+    const none = Number.NaN;
+    window.take(
+      ticks(
+        [series("cpu"), series("late")],
+        1,
+        [
+          [1, none],
+          [2, none],
+        ],
+        { afresh: true },
+      ),
+    );
+    expect(window.series.map(({ key }) => key)).toEqual(["cpu"]);
+    const before = window.seriesVersion;
+    window.take({ ...tick(3, { cpu: 3, late: 9 }), series: null });
+    expect(window.seriesVersion).toBeGreaterThan(before);
+    expect(values(window, "late")).toEqual([none, none, 9]);
+  });
+
+  it("has a gap for a value that is too large, of a series that it knows", () => {
+    const window = new Window(10, 1000);
+    window.take(windowOf("e", [tick(1, { cpu: Number.POSITIVE_INFINITY }), tick(2, { cpu: 2 })]));
+    window.take(tick(3, { cpu: Number.NEGATIVE_INFINITY, load: 1e39 }));
+    expect(values(window)).toEqual([Number.NaN, 2, Number.NaN]);
+    expect(values(window, "load")).toEqual([Number.NaN, Number.NaN, Number.NaN]);
+    expect(window.series.map(({ key }) => key)).toEqual(["cpu", "load"]);
+  });
+
+  it("grows for a window that is larger than it", () => {
+    const window = new Window(2, 1000);
+    window.take(windowOf("e", [tick(1, { cpu: 1 }), tick(2, { cpu: 2 }), tick(3, { cpu: 3 })]));
+    expect(values(window)).toEqual([1, 2, 3]);
+  });
+
   it("forgets a series that has no value left", () => {
     const window = new Window(3, 1000);
-    window.initial(initial("e", [tick(1, { cpu: 1, gone: 1 })]));
-    for (let seq = 2; seq <= 6; seq++) window.metrics(tick(seq, { cpu: seq }));
+    window.take(windowOf("e", [tick(1, { cpu: 1, gone: 1 })]));
+    for (let seq = 2; seq <= 6; seq++) window.take(tick(seq, { cpu: seq }));
     expect(window.series.map(({ key }) => key)).toEqual(["cpu"]);
+  });
+
+  it("takes a series back that it had forgotten, without its old values", () => {
+    const window = new Window(3, 1000);
+    const gone = Number.NaN;
+    window.take(windowOf("e", [tick(1, { cpu: 1, back: 7 })]));
+    for (let seq = 2; seq <= 6; seq++) window.take({ ...tick(seq, { cpu: seq, back: gone }), series: null });
+    expect(window.series).toHaveLength(1);
+    window.take({ ...tick(7, { cpu: 7, back: 9 }), series: null });
+    expect(values(window, "back")).toEqual([gone, gone, 9]);
   });
 
   it.each([2, 4, 8])("keeps the newest ticks when it is made to hold %i", (capacity) => {
     const window = new Window(4, 1000);
-    window.initial(initial("e", []));
-    for (let seq = 1; seq <= 6; seq++) window.metrics(tick(seq, { cpu: seq }));
+    window.take(windowOf("e", []));
+    for (let seq = 1; seq <= 6; seq++) window.take(tick(seq, { cpu: seq }));
     window.resize(capacity);
-    window.metrics(tick(7, { cpu: 7 }));
+    window.take({ ...tick(7, { cpu: 7 }), series: null });
     expect(values(window)).toEqual([3, 4, 5, 6, 7].slice(-Math.min(capacity, 5)));
   });
 
   it("is the same after a snapshot was taken and restored", () => {
     const window = new Window(4, 1000);
-    window.initial(initial("e", [tick(1, { cpu: 1 }), tick(2, { cpu: 2 })]));
+    window.take(windowOf("e", [tick(1, { cpu: 1 }), tick(2, { cpu: 2 })]));
     const copy = new Window(1, 1);
     copy.restore(window.snapshot());
-    for (const each of [window, copy]) each.metrics(tick(3, { cpu: 3 }));
+    for (const each of [window, copy]) each.take({ ...tick(3, { cpu: 3 }), series: null });
     expect(values(copy)).toEqual(values(window));
     expect(copy.snapshot()).toEqual(window.snapshot());
   });

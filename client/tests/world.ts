@@ -2,7 +2,9 @@
 import type { Events, MessageLike } from "../src/alertstream";
 import type { Clock } from "../src/clock";
 import type { Socket } from "../src/connection";
-import type { Alert, Board, Initial, Metric, Metrics } from "../src/types.gen";
+import type { Ticks } from "../src/decoder";
+import { type Series, seriesKey } from "../src/protocol";
+import type { Alert, Board, SeriesList } from "../src/types.gen";
 
 export class TestClock implements Clock {
   time = 1_000_000;
@@ -59,8 +61,15 @@ export class TestSocket implements Socket {
     this.onopen?.(undefined as never);
   }
 
+  /** Say a message: bytes as they are, anything else as JSON. */
   say(message: unknown): void {
-    this.onmessage?.({ data: JSON.stringify(message) });
+    this.onmessage?.({ data: message instanceof ArrayBuffer ? message : JSON.stringify(message) });
+  }
+
+  /** Say what the ticks are of, and then them as a window. */
+  sayWindow(ticks: Ticks): void {
+    this.say(seriesList(ticks.series ?? [], ticks.epoch));
+    this.say(windowBytes(ticks));
   }
 
   end(): void {
@@ -101,34 +110,86 @@ export class TestEvents implements Events {
 
 export const at = (seq: number): string => new Date(seq * 1000).toISOString();
 
-export const metric = (
-  name: string,
-  value: number,
-  seq: number,
-  labels?: Record<string, string>,
-): Metric => ({
+export const series = (name: string, labels: Record<string, string> = {}): Series => ({
+  key: seriesKey(name, labels),
   name,
-  value,
   unit: "%",
-  timestamp: at(seq),
-  ...(labels ? { labels } : {}),
+  labels,
 });
 
-export const tick = (seq: number, values: Record<string, number>): Metrics => ({
-  type: "metrics",
-  seq,
-  timestamp: at(seq),
-  data: Object.entries(values).map(([name, value]) => metric(name, value, seq)),
+/** Ticks of the epoch `e`, one second after another: the values of each, in the order of the series. */
+export const ticks = (
+  of: readonly Series[],
+  first: number,
+  rows: readonly number[][],
+  more: Partial<Ticks> = {},
+): Ticks => ({
+  type: "ticks",
+  epoch: "e",
+  afresh: false,
+  series: of,
+  first,
+  times: Float64Array.from(rows, (_, i) => (first + i) * 1000),
+  values: Float32Array.from(rows.flat()),
+  ...more,
 });
 
-export const initial = (epoch: string, ticks: Metrics[], resumed = false): Initial => ({
-  type: "initial",
+export const tick = (seq: number, values: Record<string, number>): Ticks =>
+  ticks(
+    Object.keys(values).map((name) => series(name)),
+    seq,
+    [Object.values(values)],
+  );
+
+/** A window of ticks that follow one another, each made by `tick`: of every series that one of them has. */
+export const windowOf = (epoch: string, parts: readonly Ticks[], resumed = false): Ticks => {
+  const all = new Map(parts.flatMap((part) => (part.series ?? []).map((one) => [one.key, one])));
+  const valueAt = (part: Ticks, key: string): number =>
+    part.values[part.series?.findIndex((one) => one.key === key) ?? -1] ?? Number.NaN;
+  const rows = parts.map((part) => Array.from(all.keys(), (key) => valueAt(part, key)));
+  return ticks([...all.values()], parts[0]?.first ?? 1, rows, { epoch, afresh: !resumed });
+};
+
+export const seriesList = (all: readonly Series[], epoch = "e", layout = 1): SeriesList => ({
+  type: "series",
+  layout,
   epoch,
-  seq: ticks.at(-1)?.seq ?? 0,
-  data: ticks.flatMap(({ data }) => data),
-  ticks: ticks.map(({ seq, timestamp, data }) => ({ seq, timestamp, count: data.length })),
-  ...(resumed ? { resumed } : {}),
+  series: all.map(({ name, unit, labels }) =>
+    Object.keys(labels).length > 0 ? { name, unit, labels } : { name, unit },
+  ),
 });
+
+/** The bytes of a window, as docs/protocol.md lays them out. */
+export function windowBytes(ticks: Ticks, layout = 1, skipped = 0): ArrayBuffer {
+  const { first, times, values } = ticks;
+  const bytes = new DataView(new ArrayBuffer(24 + 8 * times.length + 4 * values.length));
+  bytes.setUint8(0, 1);
+  bytes.setUint8(1, ticks.afresh ? 0 : 1);
+  bytes.setUint32(4, layout, true);
+  bytes.setBigUint64(8, BigInt(first), true);
+  bytes.setUint32(16, times.length, true);
+  bytes.setUint32(20, skipped, true);
+  times.forEach((time, i) => {
+    bytes.setFloat64(24 + 8 * i, time, true);
+  });
+  values.forEach((value, i) => {
+    bytes.setFloat32(24 + 8 * times.length + 4 * i, value, true);
+  });
+  return bytes.buffer;
+}
+
+/** The bytes of a tick. */
+export function tickBytes(ticks: Ticks, layout = 1): ArrayBuffer {
+  const bytes = new DataView(new ArrayBuffer(24 + 4 * ticks.values.length));
+  bytes.setUint8(0, 2);
+  bytes.setUint32(4, layout, true);
+  bytes.setBigUint64(8, BigInt(ticks.first), true);
+  bytes.setFloat64(16, ticks.times[0], true);
+  ticks.values.forEach((value, i) => {
+    bytes.setFloat32(24 + 4 * i, value, true);
+  });
+  return bytes.buffer;
+}
 
 export const alert = (id: string, more: Partial<Alert> = {}): Alert => ({
   id,

@@ -1,5 +1,6 @@
 """The page in a real browser: what a person sees, and what they never should."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -123,6 +124,40 @@ def test_no_error_is_logged_and_no_other_host_is_asked(watched: Watched, spec: S
     expect(watched.page.locator('.metric-card[data-metric="avg_latency"] .value')).to_have_text(re.compile(r"\d"))
     assert watched.errors == []
     assert watched.hosts == {f"127.0.0.1:{spec.port}"}
+
+
+def test_ticks_come_in_binary_and_nothing_else_does(page: Page, spec: Server) -> None:
+    # Without the shared worker the page has a socket of its own, which can be listened to.
+    page.add_init_script("delete window.SharedWorker")
+    frames: list[str | bytes] = []
+
+    def received(frame: str | bytes) -> None:
+        frames.append(frame)
+
+    page.on("websocket", lambda socket: socket.on("framereceived", received))
+    with page.expect_websocket() as opened:
+        page.goto(spec.url)
+    for _ in range(4):
+        opened.value.wait_for_event("framereceived")
+    texts = [frame for frame in frames if isinstance(frame, str)]
+    kinds = [frame[0] for frame in frames if isinstance(frame, bytes)]
+    assert {json.loads(text)["type"] for text in texts} == {"series"}
+    assert kinds[0] == 1
+    assert set(kinds[1:]) == {2}
+    expect(page.locator('.metric-card[data-metric="cpu_usage"] .value')).to_have_text(re.compile(r"\d"))
+
+
+def test_series_that_appear_on_an_open_page_have_their_own_values(page: Page) -> None:
+    with serve("run", str(BOARDS / "growing.py")) as server:
+        page.goto(server.url)
+        expect(page.locator(".status.connected")).to_be_visible()
+        expect(page.locator(".metric-card")).to_have_count(8, timeout=15_000)
+        for metric, base in (("first", 0), ("second", 100)):
+            for number in range(1, 5):
+                card = page.locator(f""".metric-card[data-metric='{metric}{{number="{number}"}}']""")
+                value = f"{base + number}.0"
+                expect(card.locator(".value")).to_have_text(value)
+                expect(card.locator(".range")).to_have_text(f"Min: {value}Max: {value}")
 
 
 def test_alerts_come_are_dismissed_and_cleared(page: Page, switched: tuple[Server, Path]) -> None:

@@ -2,9 +2,8 @@
 import { createMemo, For, Show } from "solid-js";
 import { useStores } from "../context";
 import { formatBeside, formatLabels, formatValue } from "../format";
-import { seriesKey } from "../protocol";
+import { type Series, seriesKey } from "../protocol";
 import type { Card, Severity } from "../types.gen";
-import type { Series } from "../window";
 
 const WORST_FIRST: Severity[] = ["critical", "warning", "info"];
 

@@ -43,11 +43,7 @@ export function createConnectionStore(now: () => number, intervalMs: () => numbe
   function apply(event: FeedEvent): void {
     setTime(now());
     if (event.type === "status") setLink(event.status);
-    if (event.type === "ticks") {
-      const { message, received } = event;
-      if (message.type === "metrics") sawTick(Date.parse(message.timestamp), received, false);
-      else sawTick(Date.parse(message.ticks.at(-1)?.timestamp ?? ""), received, !message.resumed);
-    }
+    if (event.type === "ticks") sawTick(event.times.at(-1) ?? Number.NaN, event.received, event.afresh);
     if (event.type === "snapshot") {
       setLink(event.status);
       setSkewMs(event.skewMs);

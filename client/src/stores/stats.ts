@@ -5,9 +5,10 @@
  */
 import { createMemo, createSignal, untrack } from "solid-js";
 import type { FeedEvent } from "../feed";
+import type { Series } from "../protocol";
 import { computeStats, type SeriesStats } from "../stats";
 import type { Board } from "../types.gen";
-import { type Series, Window } from "../window";
+import { Window } from "../window";
 
 const FIRST_CAPACITY = 60;
 const FIRST_INTERVAL_MS = 1000;
@@ -43,8 +44,7 @@ export function createStatsStore(nextFrame: (callback: () => void) => void, paus
   function apply(event: FeedEvent): void {
     if (event.type === "board") showBoard(event.board);
     if (event.type === "ticks") {
-      if (event.message.type === "initial") window.initial(event.message);
-      else window.metrics(event.message);
+      window.take(event);
       draw();
     }
     if (event.type === "snapshot") {

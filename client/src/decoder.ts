@@ -1,0 +1,88 @@
+/**
+ * What one socket says in the subprotocol `tickboard.v1` (docs/protocol.md): each of its messages in, what the
+ * page has to know out. Times and values stay where they came, in the message's own buffer: no object is made of
+ * a tick or a sample. A message that it does not know, or whose length does not fit, is nothing, never an error.
+ * It must not know what a socket is.
+ */
+import { parseServerMessage, type Series, seriesOf } from "./protocol";
+import type { BoardChanged, Problems, SeriesList } from "./types.gen";
+
+export const SUBPROTOCOL = "tickboard.v1";
+
+/** Ticks that follow one another. Posted to a tab they cost one copy of the buffer behind `times` and `values`. */
+export interface Ticks {
+  type: "ticks";
+  epoch: string;
+  /** Whether they come in place of all ticks before. */
+  afresh: boolean;
+  /** What the values are of, in this order; null where that is as with the ticks before. */
+  series: readonly Series[] | null;
+  /** The number of the first tick, or of the next one to come where there is none. */
+  first: number;
+  /** Milliseconds since 1970, oldest first. */
+  times: Float64Array<ArrayBuffer>;
+  /** float32 [ticks, series], tick by tick; not finite where a series has no value. */
+  values: Float32Array<ArrayBuffer>;
+}
+
+export type Message = Ticks | BoardChanged | Problems;
+
+const WINDOW = 1;
+const TICK = 2;
+const RESUMED = 1;
+const HEADER_BYTES = 24;
+
+/** The number of the newest tick, 0 before the first. */
+export function newestSeq(ticks: Ticks): number {
+  return ticks.first + ticks.times.length - 1;
+}
+
+export class Decoder {
+  private layout: SeriesList | null = null;
+  /** What the layout is of, until ticks have brought it to those who listen. */
+  private news: readonly Series[] | null = null;
+
+  /** Take a message as the socket gives it: text, or binary as an ArrayBuffer. */
+  receive(data: unknown): Message | null {
+    if (data instanceof ArrayBuffer) return this.ticks(data);
+    const message = parseServerMessage(data);
+    if (message?.type !== "series") return message;
+    this.layout = message;
+    this.news = seriesOf(message);
+    return null;
+  }
+
+  private ticks(data: ArrayBuffer): Ticks | null {
+    if (this.layout === null || data.byteLength < HEADER_BYTES) return null;
+    const { epoch, layout, series } = this.layout;
+    const header = new DataView(data);
+    if (header.getUint32(4, true) !== layout) return null;
+    const rows = rowsOf(data, header, series.length);
+    if (rows === null) return null;
+    const afresh = header.getUint8(0) === WINDOW && (header.getUint8(1) & RESUMED) === 0;
+    const first = Number(header.getBigUint64(8, true));
+    const news = this.news;
+    this.news = null;
+    return { type: "ticks", epoch, afresh, series: news, first, ...rows };
+  }
+}
+
+/**
+ * The times and values of a message, null when it has not just these. Typed arrays have the machine's byte order,
+ * and that of every machine with a browser is the protocol's.
+ *
+ *   byte    0                 16      24               24 + 8·t
+ *   window | kind … seq      | t, …  | t times        | t × n values |
+ *   tick   | kind … seq      | time  | n values |
+ */
+function rowsOf(data: ArrayBuffer, header: DataView, width: number): Pick<Ticks, "times" | "values"> | null {
+  const kind = header.getUint8(0);
+  if (kind !== WINDOW && kind !== TICK) return null;
+  const [timesAt, count] = kind === TICK ? [16, 1] : [HEADER_BYTES, header.getUint32(16, true)];
+  const valuesAt = timesAt + 8 * count;
+  if (data.byteLength !== valuesAt + 4 * count * width) return null;
+  return {
+    times: new Float64Array(data, timesAt, count),
+    values: new Float32Array(data, valuesAt, count * width),
+  };
+}
