@@ -28,6 +28,8 @@ from tickboard.series import Handle, Registry
 from tickboard.server.app import create_app
 from tickboard.server.descriptors import write_all
 from tickboard.settings import Settings, read_settings
+from tickboard.sources import itself
+from tickboard.sources.itself import Itself
 
 F = TypeVar("F", bound=Callable[[], object])
 P = TypeVar("P", types.Card, types.Chart, types.Row)
@@ -71,6 +73,7 @@ class Board:
         self._samplers: list[Sampler] = []
         self._rules: list[Rule] = []
         self._panels: list[types.Panel] = []
+        self._own: list[types.Row] = []
         given = {"interval_ms": interval_ms, "window_size": window_size}
         self._defaults = replace(Settings(), **{name: value for name, value in given.items() if value is not None})
         self._live: _Live | None = None
@@ -107,6 +110,15 @@ class Board:
             return function
 
         return register
+
+    def watch_itself(self) -> None:
+        """Show in a section of its own who watches this board, what is sent to them, and how long a tick takes."""
+        if self._own:
+            return
+        source = Itself(self.registry, lambda: self.hub)
+        self._samplers.append(Sampler("watch_itself", source.sample, None))
+        charts = [panels.chart(self.registry, names, title) for title, names in itself.CHARTS]
+        self._own = [panels.row(charts, "Tickboard itself")]
 
     # --- rules ---
 
@@ -181,10 +193,14 @@ class Board:
             live.settings.window_size,
             tickboard.__version__,
             list(self.registry.metrics.values()),
-            self._panels or panels.default_panels(self.registry),
+            self._all_panels(),
             [rule.describe() for rule in self._rules],
             list(live.hub.problems.values()),
         )
+
+    def _all_panels(self) -> list[types.Panel]:
+        own = {name for _, names in itself.CHARTS for name in names} if self._own else ()
+        return [*(self._panels or panels.default_panels(self.registry, own)), *self._own]
 
     def prepare(self, settings: Settings | None = None, replaces: "Board | None" = None) -> None:
         """Make the engine, so that the board can be served; the first request does it when nobody has.

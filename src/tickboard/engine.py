@@ -13,7 +13,7 @@ from tickboard.frames import Selection, timestamp
 from tickboard.series import Registry
 from tickboard.stats import PERCENTILES, WindowStats
 from tickboard.types import Stats
-from tickboard.window import Floats, Slice, Window
+from tickboard.window import Floats, Window
 
 
 @dataclass(frozen=True)
@@ -88,9 +88,9 @@ class Engine:
         self.window.reserve(selection.width)
         return selection
 
-    def missed(self, epoch: str | None, seq: int) -> Slice | None:
-        """Return the ticks after a position, or None when the window cannot tell."""
-        return self.window.since(seq) if epoch == self.epoch else None
+    def has_missed(self, epoch: str, seq: int) -> bool:
+        """Return whether the window has every tick after a position, so that a viewer can go on from there."""
+        return epoch == self.epoch and self.window.oldest - 1 <= seq <= self.seq
 
     def all_stats(self) -> dict[str, Stats]:
         """Return the stats of every series by its key, as ``/api/stats`` has them."""

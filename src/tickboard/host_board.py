@@ -1,4 +1,4 @@
-"""The board that ``tickboard`` alone shows: this machine, and the requests that Tickboard itself answers."""
+"""The board that ``tickboard`` alone shows: this machine, and what Tickboard itself does."""
 
 import socket
 
@@ -14,6 +14,7 @@ def host_board() -> tuple[Board, TickboardMiddleware]:
     measured = TickboardMiddleware(board, board.registry)
     board.every()(host.sample)
     _arrange(board)
+    board.watch_itself()
     _watch(board)
     return board, measured
 

@@ -216,7 +216,7 @@ class _Group:
         self.size = 0
         self.cursor = self.end = 0
         self.frame: Frame | None = None
-        self.initials: dict[tuple[int, bool, int], Frame] = {}
+        self.initials: dict[tuple[int | None, int], Frame] = {}
 
     def add(self, viewer: Viewer) -> None:
         viewer.group, viewer.slot = self, len(self.viewers)
@@ -382,18 +382,18 @@ class Hub:
             group.remove(viewer)
             group.add(viewer)
         self._bind(group)
-        missed = self.engine.missed(seen.epoch, seen.seq) if seen is not None else None
-        window = missed if missed is not None else self.engine.window.all()
-        key = (window.first, missed is not None, skipped)
-        frame = group.initials.get(key)
+        since = seen.seq if seen is not None and self.engine.has_missed(seen.epoch, seen.seq) else None
+        frame = group.initials.get((since, skipped))
         if frame is None:
-            frame = group.initials[key] = group.encoding.initial(
+            window = self.engine.window.all() if since is None else self.engine.window.since(since)
+            assert window is not None
+            frame = group.initials[since, skipped] = group.encoding.initial(
                 group.selection,
                 group.layout,
                 self.engine.epoch,
                 self.engine.seq,
                 window,
-                resumed=missed is not None,
+                resumed=since is not None,
                 skipped=skipped,
             )
         return frame

@@ -3,7 +3,7 @@
 A board that declares none gets a card and a chart for every metric. Nothing here knows how the page draws them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from tickboard.errors import InputError
 from tickboard.series import QUANTILES, Handle, Registry
@@ -64,9 +64,9 @@ def row(panels: Iterable[Panel], title: str = "") -> Row:
     return Row(list(panels), title)
 
 
-def default_panels(registry: Registry) -> list[Panel]:
-    """Return a row of cards and a row of charts, one of each for every metric."""
-    infos = list(_lead_metrics(registry))
+def default_panels(registry: Registry, without: Collection[str] = ()) -> list[Panel]:
+    """Return a row of cards and a row of charts, one of each for every metric but those in `without`."""
+    infos = [info for info in _lead_metrics(registry) if info.name not in without]
     if not infos:
         return []
     return [
