@@ -1,5 +1,6 @@
 """The command line as a person meets it: real processes, real sockets, real signals."""
 
+import dataclasses
 import json
 import os
 import re
@@ -20,6 +21,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 import tickboard
+from tickboard.cli import Options
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "dashboard.py"
 
@@ -135,7 +137,8 @@ def test_help(arguments: list[str]) -> None:
 
 def test_help_names_every_command_and_flag() -> None:
     said = once("--help").stdout
-    for word in ("run", "dev", "check", "--host", "--port", "--interval", "--window", "--allow-host", "--version"):
+    flags = [f"--{field.name.replace('_', '-')}" for field in dataclasses.fields(Options)]
+    for word in ("run", "dev", "check", "--version", *flags):
         assert word in said
 
 
@@ -324,6 +327,9 @@ def test_a_file_that_is_no_dashboard(name: str, text: str, said: str, dashboard:
         (["--port", "65536"], "--port=65536"),
         (["--port", "-1"], "--port"),
         (["--port"], "--port"),
+        (["--max-connections", "-1"], "--max-connections=-1"),
+        (["--max-per-address", "-1"], "--max-per-address=-1"),
+        (["--max-per-address", "few"], "--max-per-address"),
         (["--host", "256.1.1.1"], "--host"),
         (["--interval", "soon"], "--interval=soon"),
         (["--interval", "5"], "--interval=5"),

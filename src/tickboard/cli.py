@@ -6,6 +6,7 @@ What a person got wrong is told in one line on standard error, with exit status 
 import asyncio
 import contextlib
 import errno
+import gc
 import os
 import signal
 import socket
@@ -32,7 +33,9 @@ from tickboard.reload import Reloader
 from tickboard.server.connection import Connection
 from tickboard.server.dialogue import MAX_MESSAGE_BYTES
 from tickboard.server.guard import Guard
+from tickboard.server.limits import Limits, raise_open_files
 from tickboard.settings import Settings, read_settings
+from tickboard.traffic import Traffic
 
 GOODBYE_S = 0.5
 """How long connections have to end by themselves after Ctrl-C."""
@@ -73,6 +76,12 @@ class Options:
     window: Annotated[int | None, Parameter(converter=_whole_number)] = None
     "Ticks in the window (WINDOW_SIZE, 60)."
 
+    max_connections: Annotated[int | None, Parameter(converter=_whole_number)] = None
+    "WebSockets and alert streams that may be open; 0: any number. As many as there may be open files, if not given."
+
+    max_per_address: Annotated[int, Parameter(converter=_whole_number)] = 1000
+    "Of them from one address; 0: any number."
+
     allow_host: Annotated[tuple[str, ...], Parameter(negative=())] = ()
     "A further name that a server on loopback answers to, as that of a proxy in front of it; may be repeated."
 
@@ -84,6 +93,19 @@ class Options:
         """
         interval_ms = None if self.interval is None else parse_interval(self.interval)
         return read_settings(os.environ, interval_ms=interval_ms, window_size=self.window, default=default)
+
+    def limited(self, served: ASGIApp, traffic: Callable[[], Traffic]) -> ASGIApp:
+        """Return an application with the limits on its connections.
+
+        Raises:
+            InputError: a limit is below 0.
+        """
+        for flag, limit in (("--max-connections", self.max_connections), ("--max-per-address", self.max_per_address)):
+            if limit is not None and limit < 0:
+                raise InputError(f"{flag}={limit}: give how many there may be; 0: any number")
+        possible = raise_open_files()
+        most = possible if self.max_connections is None else self.max_connections
+        return Limits(served, most, self.max_per_address, traffic)
 
 
 DEFAULT_OPTIONS = Options()
@@ -200,11 +222,12 @@ def serve(served: ASGIApp, board: Board, hub: Callable[[], Hub], options: Option
         options: where to listen.
 
     Raises:
-        InputError: the address can't be listened on.
+        InputError: the address can't be listened on, or a limit is below 0.
     """
+    limited = options.limited(served, lambda: hub().traffic)
     with listen(options.host, options.port) as listening:
         config = uvicorn.Config(
-            Guard(served, options.host, options.allow_host),
+            Guard(limited, options.host, options.allow_host),
             lifespan="on",
             ws=Connection,
             ws_max_size=MAX_MESSAGE_BYTES,
@@ -214,6 +237,9 @@ def serve(served: ASGIApp, board: Board, hub: Callable[[], Hub], options: Option
             server_header=False,
             timeout_graceful_shutdown=1,
         )
+        # What the start has made stays: the collector need not look through it again while viewers wait.
+        gc.collect()
+        gc.freeze()
         say(greeting(board, address(options.host, listening.getsockname()[1])))
         Server(config, hub).run(sockets=[listening])
 

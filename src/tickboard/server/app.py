@@ -12,6 +12,7 @@ from tickboard.errors import TickboardError
 from tickboard.frames import encode
 from tickboard.hub import Hub
 from tickboard.server.page import page_routes
+from tickboard.server.prometheus import prometheus_route
 from tickboard.server.rest import rest_routes
 from tickboard.server.sse import alert_stream
 from tickboard.server.websocket import Ticks, refuse
@@ -32,6 +33,7 @@ def create_app(hub: Hub, ticks_skipped: Callable[[], int], routes: Iterable[Base
             WebSocketRoute("/ws/metrics", Ticks(hub)),
             alert_stream(hub),
             *rest_routes(hub, ticks_skipped),
+            prometheus_route(hub, ticks_skipped),
             *page_routes(),
             WebSocketRoute("/{path:path}", refuse),
         ],

@@ -8,6 +8,7 @@ extension `DIRECT` has
 - ``connections``: uvicorn's set of the connections that it ends when it ends; what takes over belongs in it.
 - ``on_end``: functions to call when the connection has ended; others may add theirs.
 - ``handed_over``: whether it was taken.
+- ``ended``: whether it was taken and has ended.
 
 Of what isn't taken over, it mends how a connection ends and what one client can cost: a close code that arrives, no
 buffer that a client can grow, no connection that is never given up, and nothing in the log that is the client's fault.
@@ -51,7 +52,8 @@ class Connection(WebSocketsSansIOProtocol):
         super().handle_connect(event)
         # A descriptor can be written to only where nothing is between it and the wire.
         if not self.close_sent and self.scheme == "ws" and sys.platform != "win32":
-            self._offer = {"take": self._take, "connections": self.connections, "on_end": [], "handed_over": False}
+            self._offer = {"take": self._take, "connections": self.connections, "on_end": []}
+            self._offer |= {"handed_over": False, "ended": False}
             extensions: dict[str, Any] | None = self.scope["extensions"]
             assert extensions is not None
             extensions[DIRECT] = self._offer
@@ -63,6 +65,8 @@ class Connection(WebSocketsSansIOProtocol):
         self.stop_keepalive()
         self.connections.discard(self)
         self._offer["handed_over"] = True
+        # The offer lives as long as the viewer does, and this connection is ten times as large as that.
+        del self._offer["take"]
         # uvicorn closes this connection's transport when the application returns.
         self.transport = _Taken()
         return transport

@@ -9,7 +9,8 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import Callable, Generator, MutableSet
+from collections.abc import Generator
+from typing import Any
 
 from starlette.types import Scope
 from websockets.exceptions import PayloadTooBig, ProtocolError
@@ -51,8 +52,7 @@ class Direct(asyncio.Protocol):
         transport: it has done its handshake and has no other protocol from now on.
         hub: whom the viewer joins.
         pulse: who asks whether the client is there.
-        connections: uvicorn's set of those that it has to end.
-        on_end: called when the connection has ended.
+        offer: the extension by which it was taken over; see `tickboard.server.connection`.
 
     Attributes:
         descriptor: the socket's.
@@ -63,13 +63,12 @@ class Direct(asyncio.Protocol):
     __slots__ = (
         "_buffer",
         "_closing",
-        "_connections",
         "_cut",
         "_failed",
         "_fragments",
         "_held",
         "_hub",
-        "_on_end",
+        "_offer",
         "_pulse",
         "_transport",
         "_viewer",
@@ -83,8 +82,7 @@ class Direct(asyncio.Protocol):
         transport: asyncio.Transport,
         hub: Hub,
         pulse: "Pulse",
-        connections: MutableSet[asyncio.Protocol],
-        on_end: list[Callable[[], None]],
+        offer: dict[str, Any],
     ) -> None:
         connected: socket.socket = transport.get_extra_info("socket")
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
@@ -93,8 +91,7 @@ class Direct(asyncio.Protocol):
         self._transport = transport
         self._hub = hub
         self._pulse = pulse
-        self._connections = connections
-        self._on_end = on_end
+        self._offer = offer
         self._viewer: Viewer | None = None
         self._buffer = b""
         self._fragments: list[Received] | None = None
@@ -104,7 +101,7 @@ class Direct(asyncio.Protocol):
     def begin(self, scope: Scope) -> None:
         """Take the transport over, and let the viewer join as its handshake asks for."""
         self._transport.set_protocol(self)
-        self._connections.add(self)
+        self._offer["connections"].add(self)
         # A write that isn't taken whole is known at once, and the viewer gets no tick until the rest is sent.
         self._transport.set_write_buffer_limits(0)
         self._viewer = join(self._hub, self, scope)
@@ -183,9 +180,10 @@ class Direct(asyncio.Protocol):
             self._hub.leave(self._viewer)
             self._viewer = None
         self._pulse.discard(self)
-        self._connections.discard(self)
-        for ended in self._on_end:
-            ended()
+        self._offer["connections"].discard(self)
+        self._offer["ended"] = True
+        for tell in self._offer["on_end"]:
+            tell()
 
     def shutdown(self) -> None:
         """End at once, as uvicorn asks for; whoever could be told has been told."""

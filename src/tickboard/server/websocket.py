@@ -32,7 +32,7 @@ class Ticks:
         await send({"type": "websocket.accept", "subprotocol": subprotocol(scope), "headers": []})
         offer = scope.get("extensions", {}).get(DIRECT)
         if offer is not None and (transport := offer["take"]()) is not None:
-            Direct(transport, self._hub, self._pulse, offer["connections"], offer["on_end"]).begin(scope)
+            Direct(transport, self._hub, self._pulse, offer).begin(scope)
             return
         reading = asyncio.current_task()
         assert reading is not None

@@ -1,0 +1,159 @@
+"""One connection too many is refused and told when to come back; who leaves makes room."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from starlette.types import Receive, Scope, Send
+from tests.serving import Server, serve
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+
+from tickboard.server.connection import DIRECT
+from tickboard.server.limits import Limits, address_of, lasts, raise_open_files
+from tickboard.traffic import Traffic
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with serve("--max-connections", "4", "--max-per-address", "3", "--interval", "100") as running:
+        yield running
+
+
+def watch(server: Server, address: str = "") -> ClientConnection:
+    headers = {"X-Forwarded-For": address} if address else None
+    return connect(server.ws_url, additional_headers=headers)
+
+
+def refusal(server: Server, address: str = "") -> tuple[int, str, str]:
+    with pytest.raises(InvalidStatus) as refused:
+        watch(server, address)
+    response = refused.value.response
+    return response.status_code, response.headers["Retry-After"], response.body.decode()
+
+
+def open_connections(server: Server) -> int:
+    health = server.json("/api/health")
+    return int(health["viewers"] + health["subscribers"])
+
+
+def test_one_too_many_from_an_address_is_refused_and_one_that_leaves_makes_room(server: Server) -> None:
+    with contextlib.ExitStack() as stack:
+        first = stack.enter_context(watch(server))
+        stack.enter_context(watch(server))
+        stack.enter_context(httpx.stream("GET", f"{server.url}events/alerts"))
+        server.wait_for(lambda: open_connections(server) == 3)
+        status, after, why = refusal(server)
+        assert (status, after) == (503, "5")
+        assert "127.0.0.1" in why
+        assert "--max-per-address" in why
+        stream = httpx.get(f"{server.url}events/alerts")
+        assert (stream.status_code, stream.headers["retry-after"]) == (503, "5")
+        assert server.json("/api/health")["connections_refused"] == 2
+        first.close()
+        server.wait_for(lambda: open_connections(server) == 2)
+        with watch(server) as viewer:
+            viewer.recv(10)
+    server.wait_for(lambda: open_connections(server) == 0)
+
+
+def test_one_too_many_in_all_is_refused_and_documents_are_not(server: Server) -> None:
+    with contextlib.ExitStack() as stack:
+        for last in range(4):
+            # A proxy on this machine says for whom it asks.
+            stack.enter_context(watch(server, f"192.0.2.{last}"))
+        server.wait_for(lambda: open_connections(server) == 4)
+        status, _, why = refusal(server, "192.0.2.99")
+        assert status == 503
+        assert "--max-connections" in why
+        assert httpx.get(server.url).status_code == 200
+    server.wait_for(lambda: open_connections(server) == 0)
+
+
+def test_a_refused_handshake_takes_no_place(server: Server) -> None:
+    for _ in range(6):
+        with pytest.raises(InvalidStatus):
+            connect(f"ws://127.0.0.1:{server.port}/nothing/here")
+    with watch(server) as viewer:
+        viewer.recv(10)
+
+
+class Application:
+    """An application that ends as a test says."""
+
+    def __init__(self, direct: dict[str, Any] | None = None) -> None:
+        self.calls = 0
+        self.end = asyncio.Event()
+        self.scope: Scope = {"type": "websocket", "path": "/ws/metrics", "client": ("192.0.2.1", 1), "extensions": {}}
+        if direct is not None:
+            self.scope["extensions"][DIRECT] = direct
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.calls += 1
+        await self.end.wait()
+
+    async def connect(self, limits: Limits) -> None:
+        await limits(self.scope, asyncio.Event().wait, self._send)  # type: ignore[arg-type]
+
+    @staticmethod
+    async def _send(message: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_connection_that_was_taken_over_counts_until_it_ends(ended: bool) -> None:
+    async def scenario() -> None:
+        offer: dict[str, Any] = {"on_end": [], "handed_over": True, "ended": ended}
+        app = Application(offer)
+        limits = Limits(app, 1, 0, Traffic)
+        app.end.set()
+        await app.connect(limits)
+        assert limits._total == (0 if ended else 1)
+        for tell in offer["on_end"]:
+            tell()
+        assert limits._total == 0
+        assert not limits._open
+
+    asyncio.run(scenario())
+
+
+def test_a_connection_that_is_cancelled_takes_no_place() -> None:
+    async def scenario() -> None:
+        app = Application()
+        limits = Limits(app, 1, 1, Traffic)
+        running = asyncio.create_task(app.connect(limits))
+        await asyncio.sleep(0)
+        assert limits._total == 1
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        assert limits._total == 0
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("client", "address"),
+    [
+        (("192.0.2.7", 5), "192.0.2.7"),
+        (("::ffff:192.0.2.7", 5), "192.0.2.7"),
+        (("2001:db8:1:2:3:4:5:6", 5), "2001:db8:1:2::/64"),
+        (("a socket", 0), "a socket"),
+        (None, "an unknown address"),
+    ],
+)
+def test_an_address_is_who_it_is_from(client: tuple[str, int] | None, address: str) -> None:
+    assert address_of({"type": "http", "client": client}) == address
+
+
+def test_only_what_stays_open_counts() -> None:
+    assert lasts({"type": "websocket", "path": "/x"})
+    assert lasts({"type": "http", "path": "/live/events/alerts"})
+    assert not lasts({"type": "http", "path": "/api/stats"})
+    assert not lasts({"type": "lifespan"})
+
+
+def test_as_many_files_may_be_open_as_the_system_allows() -> None:
+    assert raise_open_files() == raise_open_files() >= 0
