@@ -8,6 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes
 NPM := $(BIN)/python tools/page.py npm
+PEERS := benchmarks/fanout/peers
 
 # Debian splits venv off python3, and has no browser until it is asked for one.
 define APT
@@ -52,7 +53,7 @@ coverage: setup ## that the core's own tests cover it, branch by branch
 pictures: setup page chromium ## the README's pictures, from the running product
 	@$(BIN)/python tools/screenshot.py
 
-bench: setup page ## the benchmarks, written to docs/benchmarks.md
+bench: setup page $(PEERS)/node_modules/.stamp ## the benchmarks, written to docs/benchmarks.md; ARGS=fanout for some
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 format: setup ## format all source, and mend what the linters can
@@ -91,7 +92,7 @@ check-lock: $(VENV)/.uv
 	done
 
 clean: ## remove all that was installed or made
-	rm -rf $(VENV) client/node_modules client/src/types.gen.ts src/tickboard/server/static dist build
+	rm -rf $(VENV) client/node_modules $(PEERS)/node_modules client/src/types.gen.ts src/tickboard/server/static dist build
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage test-results
 	find src tests tools benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
@@ -125,6 +126,12 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
 	@echo "Installing the tools for development"
 	@$(INSTALL) --requirements requirements/dev.txt
 	@touch $@
+
+# Where Bun can't be had, the fan-out is measured without it.
+$(PEERS)/node_modules/.stamp: $(PEERS)/package-lock.json $(VENV)/.run
+	@echo "Installing the servers that the fan-out is measured beside"
+	@$(NPM) ci --prefix ../$(PEERS) --silent || echo "make: Bun could not be installed" >&2
+	@mkdir -p $(@D) && touch $@
 
 chromium:
 	@command -v chromium >/dev/null || { $(call APT,chromium); }

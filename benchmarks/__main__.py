@@ -1,34 +1,40 @@
-"""Run all benchmarks, print their tables, and write them to docs/benchmarks.md; it takes about two minutes."""
+"""Run the benchmarks, print their tables, and write them to docs/benchmarks.md; all of them take about ten minutes.
 
-from datetime import UTC, datetime
+Usage: python -m benchmarks [NAME…]; with names, only the tables of those are written anew.
+"""
+
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import frame_cost, page_weight, parts, process_cost, start_up, tick_cost
-from benchmarks.report import machine
+from benchmarks import fanout, frame_cost, page_weight, parts, process_cost, start_up, tick_cost
+from benchmarks.report import Report, Table
 
 REPORT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
 # The quiet ones first: what waits for a second to pass is disturbed by a machine that is hot from the others.
-BENCHMARKS = (process_cost, start_up, parts, tick_cost, frame_cost, page_weight)
+BENCHMARKS: dict[str, Callable[[], list[Table]]] = {
+    "process": process_cost.tables,
+    "start": start_up.tables,
+    "parts": parts.tables,
+    "tick": tick_cost.tables,
+    "frame": frame_cost.tables,
+    "page": page_weight.tables,
+    "fanout": fanout.tables,
+}
 
 
-def main() -> None:
+def main(names: list[str]) -> None:
     """Measure and write the report."""
-    head = (
-        "# Benchmarks\n\n"
-        "Written by `make bench` (`python -m benchmarks`), which measures them anew. Figures are\n"
-        "medians over several rounds; ratios are against a peer in the same run. A limit stands beside its figure\n"
-        "where there is one.\n\n"
-        f"Measured on {datetime.now(UTC):%Y-%m-%d} on {machine()}.\n"
-    )
-    print(head, flush=True)
-    sections = [head]
-    for benchmark in BENCHMARKS:
-        for table in benchmark.tables():
-            sections.append(table.markdown())
-            print(sections[-1], flush=True)
-    REPORT.write_text("\n".join(sections), encoding="utf-8")
+    if unknown := set(names) - BENCHMARKS.keys():
+        sys.exit(f"{', '.join(sorted(unknown))}: there are {', '.join(BENCHMARKS)}")
+    report = Report(REPORT)
+    for name in names or BENCHMARKS:
+        for table in BENCHMARKS[name]():
+            print(table.markdown(), flush=True)
+            report.put(table)
+            report.write()
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

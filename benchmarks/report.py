@@ -7,6 +7,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 
@@ -35,6 +36,39 @@ class Table:
             *("| " + " | ".join(row) + " |" for row in self.rows),
         ]
         return "\n".join(lines) + "\n"
+
+
+class Report:
+    """The document with all tables; those that are put take the place of the ones with their title.
+
+    Args:
+        path: where it is, or will be.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        sections = text.split("\n## ")[1:]
+        self._sections = {section.partition("\n")[0]: f"## {section.rstrip()}\n" for section in sections}
+
+    def put(self, table: Table) -> None:
+        """Add a table, or replace it."""
+        text = table.markdown()
+        head, _, rest = text.partition("\n")
+        measured = f"Measured on {datetime.now(UTC):%Y-%m-%d} on {machine()}."
+        self._sections[table.title] = f"{head}\n{rest}\n{measured}\n"
+
+    def write(self) -> None:
+        """Write the document."""
+        self._path.write_text("\n".join([HEAD, *self._sections.values()]), encoding="utf-8")
+
+
+HEAD = """# Benchmarks
+
+Written by `make bench` (`python -m benchmarks`), which measures them anew; `make bench ARGS=fanout` only those of the
+fan-out. Figures are medians over several rounds; ratios are against a peer in the same run. A limit stands beside its
+figure where there is one.
+"""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,50 @@
+"""Tickboard's board for the fan-out: the specification's four metrics, and ticks on demand at /bench/go?rounds=N.
+
+FANOUT_PLAIN=1 writes to each socket by itself, as where there is no io_uring. FANOUT_SERIES=N gives it N metrics.
+"""
+
+import asyncio
+import os
+import random
+import time
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from tickboard import Board
+from tickboard.server import descriptors
+
+if os.environ.get("FANOUT_PLAIN"):
+    descriptors.FEW = 1 << 30
+
+
+async def go(request: Request) -> JSONResponse:
+    hub = board.hub
+    for _ in range(int(request.query_params["rounds"])):
+        simulate()
+        for _ in hub.publish(hub.engine.tick(time.time(), 1.0)):
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    return JSONResponse({"status": "ok"})
+
+
+board = Board("Fan-out", routes=[Route("/bench/go", go)])
+series = int(os.environ.get("FANOUT_SERIES", "0"))
+names = [f"metric_{number}" for number in range(series)] or [
+    "cpu_usage",
+    "memory_usage",
+    "requests_per_sec",
+    "avg_latency",
+]
+gauges = [board.gauge(name, unit="%") for name in names]
+
+
+@board.every()
+async def sample() -> None:
+    simulate()
+
+
+def simulate() -> None:
+    for gauge in gauges:
+        gauge.set(round(random.uniform(0, 100), 1))
