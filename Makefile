@@ -22,7 +22,7 @@ define APT
 endef
 
 # The modules that do no I/O.
-CORE := errors types settings selectors traffic schedule expr series panels window stats alerts frames engine connections outbox hub
+CORE := errors types settings selectors traffic schedule expr series panels window stats alerts frames engine connections outbox group hub
 
 .DEFAULT_GOAL := help
 .PHONY: run test check coverage pictures bench format lock build clean help setup page chromium check-lock
@@ -47,7 +47,7 @@ check: setup ## format, lint, types and imports; quick
 	@$(NPM) run check
 
 coverage: setup ## that the core's own tests cover it, branch by branch
-	@$(BIN)/coverage run -m pytest -q $(filter-out tests/test_types.py tests/test_connections.py,$(CORE:%=tests/test_%.py))
+	@$(BIN)/coverage run -m pytest -q $(filter-out tests/test_types.py tests/test_connections.py tests/test_group.py,$(CORE:%=tests/test_%.py))
 	@$(BIN)/coverage report --fail-under=100 --include="$$(echo $(CORE:%=src/tickboard/%.py) | tr " " ,)"
 
 pictures: setup page chromium ## the README's pictures, from the running product

@@ -501,6 +501,22 @@ def test_problems_are_shown_until_they_are_mended(bench: Bench) -> None:
     assert [message["problems"] for message in slow.messages() if message["type"] == "problems"] == [[]]
 
 
+def test_many_viewers_are_told_of_a_problem_in_slices_after_the_next_tick(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_module, "SLICE", 2)
+    viewers = [bench.join(direct=direct) for direct in (True, False, True, True, False)]
+    bench.hub.report(Problem("a", "wrong", "T"))
+    left(viewers[4])
+    assert [message["type"] for message in viewers[0].take()] == ["initial"]
+    bench.tick()
+    for viewer in viewers[:4]:
+        assert [message["type"] for message in viewer.take()][-2:] == ["metrics", "problems"]
+    assert "problems" not in [message["type"] for message in viewers[4].take()]
+    bench.tick()
+    assert [message["type"] for message in viewers[0].take()] == ["metrics"]
+
+
 def test_subscribers_are_woken_by_alerts_alone(bench: Bench) -> None:
     woken: list[int] = []
     subscriber = Subscriber(lambda: woken.append(1), "e", 0)

@@ -22,7 +22,8 @@ from collections.abc import Callable, Iterable, Iterator
 from tickboard.alerts import AlertEvent
 from tickboard.connections import Outlet, Position, Subscriber, WriteAll
 from tickboard.engine import Engine, Happened
-from tickboard.frames import JSON, Encoding, Frame, Selection, encode
+from tickboard.frames import JSON, Encoding, Frame, encode
+from tickboard.group import Group
 from tickboard.outbox import Outbox
 from tickboard.traffic import Traffic
 from tickboard.types import Board, BoardChanged, Problem, Problems
@@ -64,7 +65,7 @@ class Viewer:
 
     def __init__(self, hub: "Hub", outlet: Outlet, seen: Position | None) -> None:
         self.outlet = outlet
-        self.group: _Group | None = None
+        self.group: Group[Viewer] | None = None
         self.slot = 0
         self._hub = hub
         self._idle = True
@@ -192,63 +193,6 @@ class Viewer:
         self._hub.traffic.frames_skipped += ticks
 
 
-class _Group:
-    """The viewers of one distinct subscription, and what was encoded for them at this tick.
-
-    Viewers keep their slots for as long as a tick is given to them: one that leaves is a None, one that joins comes
-    after `end`, so that nobody gets the tick twice and nobody misses it.
-
-        slot          0    1    2    3    4
-        viewers     | a  | -  | c  | d  | e  |    b has left; e joined while the tick was given
-        descriptors | 7  | -1 | -1 | 9  | 10 |    c is busy
-                                 ▲         ▲
-                              cursor      end
-    """
-
-    def __init__(self, encoding: Encoding, selectors: tuple[str, ...], selection: Selection, layout: int) -> None:
-        self.encoding = encoding
-        self.selectors = selectors
-        self.selection = selection
-        self.layout = layout
-        self.described = layout
-        self.viewers: list[Viewer | None] = []
-        self.descriptors: list[int] = []
-        self.size = 0
-        self.cursor = self.end = 0
-        self.frame: Frame | None = None
-        self.initials: dict[tuple[int | None, int], Frame] = {}
-
-    def add(self, viewer: Viewer) -> None:
-        viewer.group, viewer.slot = self, len(self.viewers)
-        self.viewers.append(viewer)
-        self.descriptors.append(-1)
-        self.size += 1
-
-    def remove(self, viewer: Viewer) -> None:
-        self.viewers[viewer.slot] = None
-        self.descriptors[viewer.slot] = -1
-        self.size -= 1
-
-    def begin(self) -> None:
-        """Get ready for the next tick."""
-        if self.size < len(self.viewers):
-            kept = [
-                (one, descriptor)
-                for one, descriptor in zip(self.viewers, self.descriptors, strict=True)
-                if one is not None
-            ]
-            self.viewers, self.descriptors = [one for one, _ in kept], [descriptor for _, descriptor in kept]
-            for slot, (one, _) in enumerate(kept):
-                one.slot = slot
-        self.cursor, self.end = 0, len(self.viewers)
-        self.frame = None
-        self.initials.clear()
-
-    def awaits(self, viewer: Viewer) -> bool:
-        """Return whether the tick that is being given has not come to this viewer yet."""
-        return self.cursor <= viewer.slot < self.end
-
-
 class Hub:
     """All who are connected to one board.
 
@@ -275,10 +219,11 @@ class Hub:
         self.board_frame = self.problems_frame = Frame(())
         self._write_all = write_all
         self._viewers: set[Viewer] = set()
-        self._groups: dict[tuple[Encoding, tuple[str, ...]], _Group] = {}
+        self._groups: dict[tuple[Encoding, tuple[str, ...]], Group[Viewer]] = {}
         self._layouts = 0
         self._position = Position("", 0)
         self._given: Happened | None = None
+        self._untold: list[Viewer] = []
 
     @property
     def viewers(self) -> int:
@@ -356,6 +301,7 @@ class Hub:
             group.begin()
         self._given = happened
         yield from self._give()
+        yield from self._tell()
 
     def announce(self, events: list[AlertEvent]) -> None:
         """Wake the subscribers when there is something to read."""
@@ -426,7 +372,10 @@ class Hub:
             subscriber.wake()
 
     def report(self, problem: Problem) -> None:
-        """Show a problem to every viewer, in place of an earlier one of the same source."""
+        """Show a problem to every viewer, in place of an earlier one of the same source.
+
+        Where there are more than `SLICE` viewers, they are told after the next tick.
+        """
         self.problems[problem.source] = problem
         self._send_problems()
 
@@ -445,8 +394,18 @@ class Hub:
 
     def _send_problems(self) -> None:
         self.problems_frame = Frame.text(encode(Problems(list(self.problems.values()))))
-        for viewer in list(self._viewers):
-            viewer.renew(problems=True)
+        self._untold = list(self._viewers)
+        if len(self._untold) <= SLICE:
+            for _ in self._tell():
+                pass
+
+    def _tell(self) -> Iterator[None]:
+        """Tell the viewers of the problems, those that there are by now."""
+        while self._untold:
+            for viewer in self._untold[-SLICE:]:
+                viewer.renew(problems=True)
+            del self._untold[-SLICE:]
+            yield
 
     def _give(self) -> Iterator[None]:
         """Give the tick to all who have not got it yet."""
@@ -458,7 +417,7 @@ class Hub:
                     yield
                     budget = SLICE
 
-    def _give_slice(self, group: _Group, happened: Happened, most: int) -> int:
+    def _give_slice(self, group: Group[Viewer], happened: Happened, most: int) -> int:
         """Give the tick to the next viewers of a group, and return how many they were."""
         frame = self._frame_of(group, happened)
         start, stop = group.cursor, min(group.end, group.cursor + most)
@@ -479,7 +438,7 @@ class Hub:
                     viewer.offer(happened.seq, frame)
         return stop - start
 
-    def _frame_of(self, group: _Group, happened: Happened) -> Frame:
+    def _frame_of(self, group: Group[Viewer], happened: Happened) -> Frame:
         """Return the tick as a group's viewers get it."""
         if group.frame is None:
             self._bind(group)
@@ -493,26 +452,27 @@ class Hub:
             group.frame = frame
         return group.frame
 
-    def _put(self, viewer: Viewer, encoding: Encoding, selectors: Iterable[str]) -> _Group:
+    def _put(self, viewer: Viewer, encoding: Encoding, selectors: Iterable[str]) -> Group[Viewer]:
         wanted = tuple(sorted(set(selectors)))
         group = self._groups.get((encoding, wanted))
         if group is None:
             self._layouts += 1
-            group = _Group(encoding, wanted, self.engine.select(wanted), self._layouts)
+            group = Group[Viewer](encoding, wanted, self.engine.select(wanted), self._layouts)
             self._groups[encoding, wanted] = group
         group.add(viewer)
+        viewer.group = group
         return group
 
-    def _take_out(self, viewer: Viewer, group: _Group) -> None:
+    def _take_out(self, viewer: Viewer, group: Group[Viewer]) -> None:
         group.remove(viewer)
         if not group.size:
             del self._groups[group.encoding, group.selectors]
 
-    def _bind(self, group: _Group) -> None:
+    def _bind(self, group: Group[Viewer]) -> None:
         if group.selection.revision != self.engine.registry.revision:
             self._rebind(group)
 
-    def _rebind(self, group: _Group) -> None:
+    def _rebind(self, group: Group[Viewer]) -> None:
         self._layouts += 1
         group.selection, group.layout = self.engine.select(group.selectors), self._layouts
         group.initials.clear()
