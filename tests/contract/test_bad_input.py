@@ -105,6 +105,23 @@ def test_text_that_is_none_ends_its_connection_with_1007(server: Server, witness
     assert closed.value.rcvd.code == 1007
 
 
+@pytest.mark.parametrize(
+    ("target", "header", "status"),
+    [("/ws/metrics?metrics=" + "x" * 8_300, "", b"414"), ("/ws/metrics", f"X-Long: {'x' * 8_300}\r\n", b"431")],
+    ids=["address", "header"],
+)
+def test_too_long_a_handshake_is_answered(
+    server: Server, witness: None, target: str, header: str, status: bytes
+) -> None:
+    request = (
+        f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{header}\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", server.port), 10) as client:
+        client.sendall(request.encode())
+        assert client.recv(12) == b"HTTP/1.1 " + status
+
+
 def test_viewers_that_never_read_neither_slow_the_others_nor_grow_the_server(server: Server, witness: None) -> None:
     process = psutil.Process(server.process.pid)
     stalled = [raw_viewer(server.port) for _ in range(10)]

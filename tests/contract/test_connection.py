@@ -109,15 +109,18 @@ def test_a_message_may_come_in_fragments_with_pings_between_and_byte_by_byte(por
 
 
 def test_what_is_said_before_the_handshake_is_answered_is_heard(board: Board) -> None:
-    said = threading.Event()
+    asked, said = threading.Event(), threading.Event()
 
     async def hesitating(scope: Scope, receive: Receive, send: Send) -> None:
-        while scope["type"] == "websocket" and not said.is_set():
-            await asyncio.sleep(0.02)
+        if scope["type"] == "websocket":
+            asked.set()
+            while not said.is_set():
+                await asyncio.sleep(0.02)
+            await asyncio.sleep(0.1)  # what was said is there by now
         await board(scope, receive, send)
 
     def say(client: socket.socket) -> None:
-        wait_for(lambda: board.hub.engine.seq > 0)  # the handshake has come to the application
+        assert asked.wait(10)
         client.sendall(frame(Opcode.TEXT, PING))
         said.set()
 

@@ -82,9 +82,16 @@ class Connection(WebSocketsSansIOProtocol):
             self.handshake_complete = True
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes from the client; those after a violation of the protocol are thrown away."""
+        """Take bytes from the client; those after a violation of the protocol are thrown away.
+
+        uvicorn leaves a handshake without an answer that is too long for websockets, which has one: 414 or 431.
+        """
         if not self._failed:
             super().data_received(data)
+        if self.conn.handshake_exc is not None and not self.handshake_initiated and not self._failed:
+            self._failed = True
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.transport.close()
 
     def handle_parser_exception(self) -> None:
         """End a connection whose client broke the protocol, so that it learns why.

@@ -6,6 +6,7 @@ written by the hub. The reading of WebSocket frames (RFC 6455) is that of websoc
 """
 
 import asyncio
+import contextlib
 import os
 import socket
 import time
@@ -85,7 +86,8 @@ class Direct(asyncio.Protocol):
         offer: dict[str, Any],
     ) -> None:
         connected: socket.socket = transport.get_extra_info("socket")
-        connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        with contextlib.suppress(OSError):  # a socket that has died is found out by the first write
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         self.descriptor = connected.fileno()
         self.heard, self.asked = time.monotonic(), 0.0
         self._transport = transport

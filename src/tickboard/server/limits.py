@@ -58,9 +58,9 @@ class Limits:
         try:
             await self._app(scope, receive, send)
         finally:
-            direct = scope.get("extensions", {}).get(DIRECT)
-            if direct is not None and direct["handed_over"] and not direct["ended"]:
-                direct["on_end"].append(partial(self._leave, address))
+            offer = (scope.get("extensions") or {}).get(DIRECT) or {}
+            if offer.get("handed_over") and not offer.get("ended"):
+                offer["on_end"].append(partial(self._leave, address))
             else:
                 self._leave(address)
 
