@@ -3,7 +3,22 @@
 __version__ = "0.1.0"
 
 from tickboard.board import Board
+from tickboard.client import RefusedError, Ticks, connect
 from tickboard.errors import BoardError, InputError, LimitError, TickboardError
+from tickboard.receiver import ProtocolError, Series, Tick
 from tickboard.sources.middleware import TickboardMiddleware
 
-__all__ = ["Board", "BoardError", "InputError", "LimitError", "TickboardError", "TickboardMiddleware"]
+__all__ = [
+    "Board",
+    "BoardError",
+    "InputError",
+    "LimitError",
+    "ProtocolError",
+    "RefusedError",
+    "Series",
+    "Tick",
+    "TickboardError",
+    "TickboardMiddleware",
+    "Ticks",
+    "connect",
+]
