@@ -4,7 +4,7 @@ Usage: python -m benchmarks [NAME…]; with names, only the tables of those are 
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from benchmarks import fanout, frame_cost, page_weight, parts, process_cost, start_up, tick_cost
@@ -13,7 +13,7 @@ from benchmarks.report import Report, Table
 REPORT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
 # The quiet ones first: what waits for a second to pass is disturbed by a machine that is hot from the others.
-BENCHMARKS: dict[str, Callable[[], list[Table]]] = {
+BENCHMARKS: dict[str, Callable[[], Iterable[Table]]] = {
     "process": process_cost.tables,
     "start": start_up.tables,
     "parts": parts.tables,

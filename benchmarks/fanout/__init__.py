@@ -7,7 +7,7 @@ two cores; `make bench` installs the peers.
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from benchmarks.fanout import binary, stalled, storm, subscriptions, ten_thousand, throughput
 from benchmarks.report import Table
@@ -22,9 +22,10 @@ SCENARIOS: dict[str, Callable[[], list[Table]]] = {
 }
 
 
-def tables() -> list[Table]:
-    """Return the tables of all scenarios, or none where they can't be run."""
+def tables() -> Iterator[Table]:
+    """Give the tables of all scenarios, or none where they can't be run."""
     if sys.platform != "linux" or len(os.sched_getaffinity(0)) < 2:
         print("The fan-out is measured on Linux with two cores: left out.", flush=True)
-        return []
-    return [table for scenario in SCENARIOS.values() for table in scenario()]
+        return
+    for scenario in SCENARIOS.values():
+        yield from scenario()

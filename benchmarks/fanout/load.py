@@ -18,7 +18,6 @@ HANDSHAKE = (
     "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{more}\r\n"
 )
-PONG = bytes([0x8A, 0x80, 0, 0, 0, 0])
 BATCH = 100
 CHUNK = 65_536
 TEXT, BINARY, PING = 1, 2, 9
@@ -32,7 +31,7 @@ class Seen:
     last: int
     ticks: int
     stamp: float
-    pings: int
+    pongs: bytes
     initial: bool
     resumed: bool
     epoch: str
@@ -188,8 +187,8 @@ class Load:
             if len(self._known) > 2_000:
                 self._known.clear()
             self._known[data] = seen
-        if seen.pings:
-            self._sockets[descriptor].send(PONG * seen.pings)
+        if seen.pongs:
+            self._sockets[descriptor].send(seen.pongs)
         if seen.epoch:
             self.epoch = seen.epoch
         before = self.last[descriptor]
@@ -234,10 +233,11 @@ def messages(data: bytes) -> Iterable[tuple[int, int, int]]:
 
 def look(data: bytes) -> Seen:
     """Return what whole messages say: the ticks from the first to the last, and the newest one's time."""
-    seen = Seen(-1, -1, 0, 0.0, 0, initial=False, resumed=False, epoch="")
+    seen = Seen(-1, -1, 0, 0.0, b"", initial=False, resumed=False, epoch="")
     for opcode, start, end in messages(data):
         if opcode == PING:
-            seen.pings += 1
+            # Masked with zeros, as it was sent.
+            seen.pongs += bytes([0x8A, 0x80 | (end - start), 0, 0, 0, 0]) + data[start:end]
         elif opcode == BINARY:
             _look_binary(data, start, seen)
         elif opcode == TEXT:

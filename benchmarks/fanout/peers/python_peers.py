@@ -4,6 +4,7 @@ Usage: python python_peers.py starlette|websockets INTERVAL_MS; ticks also come 
 """
 
 import asyncio
+import contextlib
 import json
 import random
 import sys
@@ -70,7 +71,8 @@ async def starlette(interval_ms: int) -> None:
     async def send() -> None:
         frame = ticks.frame()
         for viewer in list(viewers):
-            await viewer.send_text(frame)
+            with contextlib.suppress(WebSocketDisconnect):
+                await viewer.send_text(frame)
 
     async def go(request: Request) -> JSONResponse:
         for _ in range(int(request.query_params.get("rounds", 0))):
