@@ -2,12 +2,19 @@
 
 import pytest
 
-from tickboard.errors import BoardError, InputError, LimitError, TickboardError
+from tickboard.errors import BoardError, InputError, LimitError, PayloadError, TickboardError
 
 
 @pytest.mark.parametrize(
     ("error", "status"),
-    [(TickboardError("m"), 500), (InputError("m"), 422), (BoardError("m", "f"), 422), (LimitError("m"), 429)],
+    [
+        (TickboardError("m"), 500),
+        (InputError("m"), 422),
+        (BoardError("m", "f"), 422),
+        (LimitError("m"), 429),
+        (PayloadError("m"), 400),
+        (PayloadError("m", 413), 413),
+    ],
 )
 def test_each_has_the_status_of_whose_fault_it_is(error: TickboardError, status: int) -> None:
     assert error.status == status

@@ -104,7 +104,7 @@ def test_a_selection_is_by_name_or_glob(registry: Registry, patterns: tuple[str,
 
 def window_of(registry: Registry, *rows: list[float]) -> Window:
     window = Window(10)
-    window.reserve(len(registry))
+    window.reserve(registry.width)
     for index, row in enumerate(rows):
         window.append(float(index), np.array(row))
     return window

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from itertools import count
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -549,3 +550,100 @@ def test_what_was_sent_is_counted(bench: Bench) -> None:
     assert bench.hub.traffic.frames - sent == 6
     assert bench.hub.traffic.bytes > 6 * 50
     assert len(viewers) == bench.hub.viewers
+
+
+# --- series and metrics that come from outside ---
+
+
+def sent_late(bench: Bench, name: str, value: float, time: float) -> None:
+    source = bench.engine.intake.source("test")
+    source.set([source.gauge(name, name)], [value], [time])
+
+
+@either_way
+def test_what_came_late_is_told_with_the_next_tick_to_those_who_asked_for_it(direct: bool) -> None:
+    bench = Bench()
+    bench.tick(4)
+    sent_late(bench, "g", 1, 4.0)
+    bench.tick()
+    viewer = bench.join(direct=direct, selectors=["g"])
+    other = bench.join(direct=direct, selectors=["value"])
+    viewer.take(), other.take()
+    sent_late(bench, "g", 7, 2.5)
+    bench.tick()
+    tick, amended = viewer.take()
+    assert (tick["type"], tick["seq"], tick["data"][0]["value"]) == ("metrics", 6, 1)
+    assert (amended["type"], amended["seq"]) == ("amended", 4)
+    assert [(one["name"], one["value"], one["timestamp"]) for one in amended["data"]] == [
+        ("g", 7, "1970-01-01T00:00:03.000Z")
+    ]
+    assert [message["type"] for message in other.take()] == ["metrics"]
+    bench.tick()
+    assert [message["type"] for message in viewer.take()] == ["metrics"]
+
+
+def test_in_binary_an_amended_tick_has_the_layout_of_a_tick() -> None:
+    bench = Bench()
+    bench.tick(4)
+    viewer = bench.join(encoding=BINARY)
+    viewer.take()
+    sent_late(bench, "g", 7, 2.5)
+    bench.tick()
+    _, series, tick, *amended = viewer.take()
+    assert [one["name"] for one in series["series"]] == ["value", "other", "g"]
+    assert [message[0] for message in (tick, *amended)] == [2, 3]
+    assert len({len(message) for message in (tick, *amended)}) == 1
+    values = np.frombuffer(amended[0], "<f4", offset=24)
+    assert int.from_bytes(amended[0][8:16], "little") == 4
+    assert np.isnan(values[:2]).all()
+    assert values[2] == 7
+
+
+def test_when_a_metric_comes_or_goes_the_page_gets_the_board_once() -> None:
+    bench = Bench()
+    page, plain, later = bench.join(encoding=BINARY), bench.join(), bench.join(encoding=BINARY, selectors=["v*"])
+    bench.tick()
+    for inbox in (page, plain, later):
+        inbox.take()
+    sent_late(bench, "g", 7, 0.5)
+    bench.tick()
+    board, series, tick = page.take()
+    assert (board["type"], board["board"]["epoch"], series["type"], tick[0]) == ("board", "e", "series", 2)
+    assert [message["type"] for message in plain.take()] == ["metrics"]
+    assert later.take()[0]["type"] == "board"
+    bench.tick()
+    assert [message[0] for message in page.take()] == [2]
+
+
+def test_a_slow_page_gets_the_board_with_its_new_window() -> None:
+    bench = Bench()
+    bench.tick()
+    page = bench.join(encoding=BINARY)
+    page.take()
+    page.room = NOTHING
+    sent_late(bench, "g", 7, 0.5)
+    bench.tick()
+    assert page.viewer is not None
+    while not bench.hub.traffic.frames_skipped:
+        bench.tick(20)
+    page.read()
+    boards = [message for message in page.messages() if isinstance(message, dict) and message["type"] == "board"]
+    assert boards
+    assert page.messages()[-1][0] == 1
+
+
+def test_a_series_that_appears_in_the_middle_of_a_tick_with_late_values_disturbs_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(hub_module, "SLICE", 1)
+    bench = Bench()
+    bench.tick(4)
+    viewers = [bench.join(selectors=[selector]) for selector in ("value", "*", "other")]
+    sent_late(bench, "value", 7, 2.5)
+    step = bench.begin_tick()
+    next(step)
+    for index in range(100):
+        bench.engine.intake.source("test").gauge(index, f"new{index}")
+    for _ in step:
+        pass
+    assert [seqs(viewer.messages()) for viewer in viewers] == [[1, 2, 3, 4, 5]] * 3

@@ -5,7 +5,7 @@ import pytest
 from tickboard import panels
 from tickboard.errors import InputError
 from tickboard.series import Registry
-from tickboard.types import Card, Chart, Row
+from tickboard.types import Card, Chart, Row, Table
 
 
 @pytest.fixture
@@ -51,3 +51,45 @@ def test_what_cannot_be_drawn_is_refused(registry: Registry) -> None:
         panels.card(registry, "mem")
     with pytest.raises(InputError, match="it has none"):
         panels.card(Registry(), "mem")
+
+
+def test_a_table_has_a_column_for_each_metric(registry: Registry) -> None:
+    cpu = registry.gauge("process_cpu", "CPU", labels=["process"])
+    registry.gauge("process_memory", "Memory", labels=["process"])
+    assert panels.table(registry, [cpu, "process_memory"], "process", "Top") == Table(
+        ["process_cpu", "process_memory"], "process", "Top", 10
+    )
+    assert panels.table(registry, [cpu], "process").title == "CPU"
+
+
+@pytest.mark.parametrize(
+    ("metrics", "label", "limit", "wrong"),
+    [
+        ([], "process", 10, "at least one metric"),
+        (["cpu"], "process", 10, "no label 'process'; it has none"),
+        (["gone"], "process", 10, "not a metric"),
+        (["core"], "core", 0, "limit=0"),
+    ],
+)
+def test_a_table_that_cannot_be_is_an_error(
+    registry: Registry, metrics: list[str], label: str, limit: int, wrong: str
+) -> None:
+    registry.gauge("core", labels=["core"])
+    with pytest.raises(InputError, match=wrong):
+        panels.table(registry, metrics, label, limit=limit)
+
+
+def test_metrics_that_came_undeclared_are_in_rows_by_their_first_word() -> None:
+    registry = Registry()
+    for name in ("http_requests", "up", "http_errors", "queue_depth"):
+        registry.gauge(name)
+    rows = panels.discovered_panels(registry, registry.metrics)
+    shown = {row.title: [panel.title for panel in row.panels] for row in rows if isinstance(row, Row)}
+    assert shown == {
+        "http": ["http_requests", "http_errors"] * 2,
+        "other": ["up", "queue_depth"] * 2,
+    }
+    [only] = panels.discovered_panels(registry, ["up"])
+    assert isinstance(only, Row)
+    assert only.title == "metrics"
+    assert panels.discovered_panels(registry, []) == []

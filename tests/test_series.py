@@ -200,3 +200,46 @@ def test_a_metric_is_found_again_by_its_name(registry: Registry) -> None:
     assert registry.handle("cpu") is cpu
     with pytest.raises(InputError, match="'load' is not a metric of this board; it has cpu"):
         registry.handle("load")
+
+
+def test_a_series_that_is_removed_leaves_its_column_to_another(registry: Registry) -> None:
+    core = registry.gauge("core", labels=["core"])
+    took = registry.histogram("took", labels=["route"])
+    gone = core.labels(core=0)
+    gone.set(1)
+    took.labels(route="/").observe(1)
+    core.labels(core=1).set(2)
+    registry.remove(gone, took.labels(route="/"))
+    registry.remove(gone)
+    assert collected(registry) == {'core{core="1"}': 2}
+    with pytest.raises(InputError, match="was removed"):
+        gone.set(3)
+    left = registry.take_left()
+    assert sorted(left) == [0, 1, 2, 3, 4]
+    assert registry.take_left() == []
+    width = registry.width
+    core.labels(core=2).set(5)
+    assert registry.width == width + 1
+    registry.recycle(left)
+    core.labels(core=0).set(4)
+    assert registry.width == width + 1
+    assert collected(registry) == {'core{core="1"}': 2, 'core{core="2"}': 5, 'core{core="0"}': 4}
+
+
+def test_a_counter_that_is_removed_is_no_longer_counted(registry: Registry) -> None:
+    hits = registry.counter("hits", labels=["route"])
+    child = hits.labels(route="/")
+    child.inc(5)
+    registry.remove(child)
+    registry.recycle(registry.take_left())
+    registry.gauge("other").set(1)
+    assert collected(registry) == {"other": 1}
+
+
+def test_a_histogram_that_has_no_room_takes_none() -> None:
+    registry = Registry(max_series=3)
+    took = registry.histogram("took", labels=["route"])
+    with pytest.raises(LimitError, match="3 series"):
+        took.labels(route="/")
+    assert registry.series == registry.histograms == []
+    registry.gauge("a")

@@ -81,3 +81,22 @@ def test_reserving_makes_room_and_keeps_what_is_there() -> None:
     before = window.width
     window.reserve(2)
     assert window.width == before
+
+
+def test_ticks_can_be_amended() -> None:
+    window = filled(4, 6)
+    window.amend(4, 5, np.array([0, 2]), np.array([9.0, 8.0]))
+    assert window.all().rows[:, 0].tolist() == [2.0, 9.0, 9.0, 5.0]
+    assert window.row(4)[2] == window.row(5)[2] == 8.0
+    assert np.isnan(window.row(6)[2])
+
+
+def test_the_values_of_a_series_can_be_cleared() -> None:
+    window = filled(3, 3)
+    window.clear(np.array([0, 1_000]))
+    assert np.isnan(window.all().rows[:, 0]).all()
+
+
+def test_times_are_oldest_first() -> None:
+    window = filled(3, 5)
+    assert window.times().tolist() == window.all().times.tolist()

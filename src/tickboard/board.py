@@ -22,9 +22,10 @@ from tickboard.engine import Engine
 from tickboard.errors import InputError
 from tickboard.expr import Condition, condition
 from tickboard.hub import Hub
+from tickboard.intake import MAX_SERIES_PER_SOURCE, Intake
 from tickboard.panels import MetricRef
 from tickboard.runner import Runner, Sampler
-from tickboard.series import Handle, Registry
+from tickboard.series import MAX_SERIES, Handle, Registry
 from tickboard.server.app import create_app
 from tickboard.server.descriptors import write_all
 from tickboard.settings import Settings, read_settings
@@ -32,7 +33,7 @@ from tickboard.sources import itself
 from tickboard.sources.itself import Itself
 
 F = TypeVar("F", bound=Callable[[], object])
-P = TypeVar("P", types.Card, types.Chart, types.Row)
+P = TypeVar("P", types.Card, types.Chart, types.Table, types.Row)
 
 
 class Board:
@@ -46,9 +47,13 @@ class Board:
         interval_ms: milliseconds between two ticks; ``METRIC_INTERVAL_MS`` and ``--interval`` go before it.
         window_size: ticks in the window; ``WINDOW_SIZE`` and ``--window`` go before it.
         routes: Starlette routes of your own, served beside the board's and before them.
+        max_series: series that it may have, of metrics declared or not; one more is refused.
+        max_series_per_source: series that one sender of undeclared metrics may have.
+        forget: a series that nothing has come for in so long leaves, as ``"5m"``.
 
     Attributes:
         registry: the board's metrics and series, for sources that write to them.
+        intake: where samples come from outside, for metrics that need not be declared.
         gauge: declares a metric that goes up and down: `Registry.gauge`.
         counter: declares a metric that is counted and shown as a rate per second: `Registry.counter`.
         histogram: declares a metric that is observed many times a tick: `Registry.histogram`.
@@ -62,9 +67,15 @@ class Board:
         interval_ms: int | None = None,
         window_size: int | None = None,
         routes: Iterable[BaseRoute] = (),
+        max_series: int = MAX_SERIES,
+        max_series_per_source: int = MAX_SERIES_PER_SOURCE,
+        forget: str = "5m",
     ) -> None:
         self.title = title
-        self.registry = Registry()
+        self.registry = Registry(max_series)
+        self.intake = Intake(
+            self.registry, max_series_per_source=max_series_per_source, forget_s=schedule.duration(forget)
+        )
         # Declaring is the registry's work, with nothing to add.
         self.gauge = self.registry.gauge
         self.counter = self.registry.counter
@@ -169,6 +180,13 @@ class Board:
         """Show a chart of one or more metrics of one unit; inside `row`, only there."""
         return self._add(panels.chart(self.registry, metrics, title, min=min, max=max, stacked=stacked))
 
+    def table(self, *metrics: MetricRef, label: str, title: str = "", limit: int = 10) -> types.Table:
+        """Show the newest values of metrics with labels: a row for each value of `label`, the highest first.
+
+        Inside `row`, only there.
+        """
+        return self._add(panels.table(self.registry, metrics, label, title, limit))
+
     def row(self, *children: types.Panel, title: str = "") -> types.Row:
         """Put panels side by side, as ``board.row(board.card(cpu), board.chart(cpu), title="CPU")``."""
         for child in children:
@@ -199,8 +217,10 @@ class Board:
         )
 
     def _all_panels(self) -> list[types.Panel]:
-        own = {name for _, names in itself.CHARTS for name in names} if self._own else ()
-        return [*(self._panels or panels.default_panels(self.registry, own)), *self._own]
+        own = {name for _, names in itself.CHARTS for name in names} if self._own else set()
+        discovered = list(self.intake.discovered)
+        declared = self._panels or panels.default_panels(self.registry, own.union(discovered))
+        return [*declared, *panels.discovered_panels(self.registry, discovered), *self._own]
 
     def prepare(self, settings: Settings | None = None, replaces: "Board | None" = None) -> None:
         """Make the engine, so that the board can be served; the first request does it when nobody has.
@@ -214,7 +234,7 @@ class Board:
         """
         if settings is None:
             settings = read_settings(os.environ, default=self._defaults)
-        engine = Engine(self.registry, self._rules, settings.window_size, secrets.token_hex(6), _alert_id)
+        engine = Engine(self.registry, self._rules, settings.window_size, secrets.token_hex(6), _alert_id, self.intake)
         if replaces is None:
             hub = Hub(engine, self.describe, write_all)
         else:

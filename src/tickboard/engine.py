@@ -4,12 +4,13 @@ It owns the window, the stats and the alerts of one epoch, and is told the time.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from tickboard.alerts import AlertEvent, Alerts, Rule
 from tickboard.frames import Selection, timestamp
+from tickboard.intake import Amendment, Intake
 from tickboard.series import Registry
 from tickboard.stats import PERCENTILES, WindowStats
 from tickboard.types import Stats
@@ -25,12 +26,14 @@ class Happened:
         time: POSIX seconds.
         row: float64 [series].
         events: the alerts that began or ended.
+        amended: ticks before it that have other values than when they were told.
     """
 
     seq: int
     time: float
     row: Floats
     events: list[AlertEvent]
+    amended: list[Amendment] = field(default_factory=list)
 
 
 class Engine:
@@ -42,17 +45,26 @@ class Engine:
         window_size: ticks in the window.
         epoch: names this run; no other run has the same.
         new_id: gives each alert its id.
+        intake: where samples come from outside, and late ones amend the window.
     """
 
     def __init__(
-        self, registry: Registry, rules: list[Rule], window_size: int, epoch: str, new_id: Callable[[], str]
+        self,
+        registry: Registry,
+        rules: list[Rule],
+        window_size: int,
+        epoch: str,
+        new_id: Callable[[], str],
+        intake: Intake | None = None,
     ) -> None:
         self.registry = registry
+        self.intake = intake or Intake(registry)
         self.rules = rules
         self.epoch = epoch
         self.window = Window(window_size)
         self.stats = WindowStats(self.window)
         self.alerts = Alerts(rules, new_id, timestamp)
+        self.intake.attach(self.window)
         self._last_time = 0.0
 
     @property
@@ -69,18 +81,37 @@ class Engine:
             elapsed_s: seconds since the last tick by a clock that doesn't step; for the counters' rates.
         """
         now = self._last_time = max(now, self._last_time + 0.001)
+        self._clear_left()
+        amended = self._take_amended()
         row = self.registry.collect(elapsed_s)
         # A series may appear from another thread at any time: the binding decides what the rules see, and the window
         # has room for all of that.
         revision, binding = self.registry.revision, self.registry.binding()
-        self.window.reserve(len(self.registry))
+        self.window.reserve(self.registry.width)
         seq = self.window.append(now, row)
         self.stats.update()
-        return Happened(seq, now, row, self.alerts.evaluate(now, self.stats, binding, revision))
+        self.intake.ticked(now)
+        return Happened(seq, now, row, self.alerts.evaluate(now, self.stats, binding, revision), amended)
 
     def check(self, now: float) -> list[AlertEvent]:
-        """Do the alerts' time-driven work and return what is to be told."""
+        """Do the work that time alone brings, on series and alerts, and return what is to be told."""
+        self.intake.forget()
         return self.alerts.check(now)
+
+    def _clear_left(self) -> None:
+        """Forget the values of series that have left, so that their columns are free for others."""
+        if left := self.registry.take_left():
+            columns = np.array(left, np.intp)
+            self.window.clear(columns)
+            self.stats.amend(columns, self.window.oldest)
+            self.registry.recycle(left)
+
+    def _take_amended(self) -> list[Amendment]:
+        amended = self.intake.take_amended()
+        if amended:
+            columns = np.unique(np.concatenate([each.columns for each in amended]))
+            self.stats.amend(columns, min(each.first for each in amended))
+        return amended
 
     def select(self, patterns: tuple[str, ...] = ()) -> Selection:
         """Return the series that `patterns` ask for, bound to the registry as it is now."""
@@ -121,7 +152,7 @@ class Engine:
             return
         to, source = (np.array(side, np.intp) for side in zip(*pairs, strict=True))
         for index in range(len(history)):
-            row = np.full(len(self.registry), np.nan)
+            row = np.full(self.registry.width, np.nan)
             row[to] = history.rows[index][source]
             self.window.append(float(history.times[index]), row)
             self.stats.update()

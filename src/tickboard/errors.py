@@ -42,3 +42,16 @@ class LimitError(TickboardError):
     """A bound that protects the server is reached; what was there goes on."""
 
     status = 429
+
+
+class PayloadError(TickboardError, ValueError):
+    """The body of a request cannot be used.
+
+    Args:
+        message: what is wrong and how to mend it, in one line.
+        status: 400 malformed, 413 too large, 415 of another type.
+    """
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status

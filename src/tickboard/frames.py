@@ -25,7 +25,7 @@ from tickboard.window import Floats, Slice
 RETRY_MS = 2_000
 """How long an alert client waits before it comes back."""
 
-_WINDOW, _TICK = 1, 2
+_WINDOW, _TICK, _AMENDED = 1, 2, 3
 """Kinds of binary messages."""
 
 _RESUMED = 1
@@ -171,6 +171,13 @@ def metrics_frame(selection: Selection, seq: int, time: float, row: Floats) -> b
     return b'{"type":"metrics","data":[%b],"seq":%d,"timestamp":"%b"}' % (data, seq, time_text)
 
 
+def amended_frame(selection: Selection, seq: int, time: float, row: Floats) -> bytes:
+    """Return an ``amended`` message: the values of a tick that have come late; NaN in `row`: as it was."""
+    time_text = timestamp(time).encode()
+    data = b",".join(selection.each(row, time_text))
+    return b'{"type":"amended","data":[%b],"seq":%d,"timestamp":"%b"}' % (data, seq, time_text)
+
+
 def initial_frame(
     selection: Selection, epoch: str, seq: int, window: Slice, *, resumed: bool = False, skipped: int = 0
 ) -> bytes:
@@ -199,9 +206,12 @@ def series_list(selection: Selection, layout: int, epoch: str) -> bytes:
     return encode(SeriesList(layout, epoch, series))
 
 
-def binary_tick(selection: Selection, layout: int, seq: int, time: float, row: Floats) -> bytes:
-    """Return a tick of the binary subprotocol."""
-    return _TICK_HEADER.pack(_TICK, 0, 0, layout, seq, _milliseconds(time)) + _float32(row[selection.columns])
+def binary_tick(
+    selection: Selection, layout: int, seq: int, time: float, row: Floats, *, amended: bool = False
+) -> bytes:
+    """Return a tick of the binary subprotocol, or the values of it that have come late."""
+    kind = _AMENDED if amended else _TICK
+    return _TICK_HEADER.pack(kind, 0, 0, layout, seq, _milliseconds(time)) + _float32(row[selection.columns])
 
 
 def binary_window(
@@ -227,12 +237,19 @@ def _float32(values: Floats) -> bytes:
 class Encoding(Protocol):
     """How ticks are written for the viewers of one subscription. A layout numbers a selection that was bound anew."""
 
+    tells_board: bool
+    """Whether viewers are told when metrics come or go."""
+
     def describe(self, selection: Selection, layout: int, epoch: str) -> Frame | None:
         """Return what must come before the first tick with this layout."""
         ...
 
     def tick(self, selection: Selection, layout: int, seq: int, time: float, row: Floats) -> Frame:
         """Return one tick."""
+        ...
+
+    def amended(self, selection: Selection, layout: int, seq: int, time: float, row: Floats) -> Frame:
+        """Return the values of an earlier tick that have come late; NaN in `row`: as it was."""
         ...
 
     def initial(
@@ -245,6 +262,8 @@ class Encoding(Protocol):
 class Json:
     """The encoding for everyone: ``initial`` and ``metrics``."""
 
+    tells_board = False
+
     def describe(self, selection: Selection, layout: int, epoch: str) -> Frame | None:
         """Return nothing: each Metric says what it is."""
         return None
@@ -252,6 +271,10 @@ class Json:
     def tick(self, selection: Selection, layout: int, seq: int, time: float, row: Floats) -> Frame:
         """Return a ``metrics`` message."""
         return Frame.text(metrics_frame(selection, seq, time, row))
+
+    def amended(self, selection: Selection, layout: int, seq: int, time: float, row: Floats) -> Frame:
+        """Return an ``amended`` message."""
+        return Frame.text(amended_frame(selection, seq, time, row))
 
     def initial(
         self, selection: Selection, layout: int, epoch: str, seq: int, window: Slice, *, resumed: bool, skipped: int
@@ -263,6 +286,8 @@ class Json:
 class Binary:
     """The encoding of the subprotocol ``tickboard.v1``."""
 
+    tells_board = True
+
     def describe(self, selection: Selection, layout: int, epoch: str) -> Frame | None:
         """Return a ``series`` message."""
         return Frame.text(series_list(selection, layout, epoch))
@@ -270,6 +295,10 @@ class Binary:
     def tick(self, selection: Selection, layout: int, seq: int, time: float, row: Floats) -> Frame:
         """Return a binary tick."""
         return Frame.binary(binary_tick(selection, layout, seq, time, row))
+
+    def amended(self, selection: Selection, layout: int, seq: int, time: float, row: Floats) -> Frame:
+        """Return a binary message of the kind "amended"."""
+        return Frame.binary(binary_tick(selection, layout, seq, time, row, amended=True))
 
     def initial(
         self, selection: Selection, layout: int, epoch: str, seq: int, window: Slice, *, resumed: bool, skipped: int

@@ -38,18 +38,22 @@ class Group(Generic[V]):
 
     Attributes:
         described: the layout that the viewers were last told.
+        board: the number of the board's description that they were last told.
         size: how many viewers there are.
         cursor: the slot that gets the tick next.
         frame: the tick that is being given, once it is encoded.
         initials: the ``initial`` messages of this tick, by the position they go on from and the ticks skipped.
     """
 
-    def __init__(self, encoding: Encoding, selectors: tuple[str, ...], selection: Selection, layout: int) -> None:
+    def __init__(
+        self, encoding: Encoding, selectors: tuple[str, ...], selection: Selection, layout: int, board: int = 0
+    ) -> None:
         self.encoding = encoding
         self.selectors = selectors
         self.selection = selection
         self.layout = layout
         self.described = layout
+        self.board = board
         self.viewers: list[V | None] = []
         self.descriptors: list[int] = []
         self.size = 0

@@ -19,6 +19,8 @@ connection has taken nothing for `STALLED_S` is closed.
 
 from collections.abc import Callable, Iterable, Iterator
 
+import numpy as np
+
 from tickboard.alerts import AlertEvent
 from tickboard.connections import Outlet, Position, Subscriber, WriteAll
 from tickboard.engine import Engine, Happened
@@ -27,6 +29,7 @@ from tickboard.group import Group
 from tickboard.outbox import Outbox
 from tickboard.traffic import Traffic
 from tickboard.types import Board, BoardChanged, Problem, Problems
+from tickboard.window import Floats, Window, widened
 
 STALLED_S = 20.0
 """A connection that has taken nothing for so long is closed."""
@@ -107,6 +110,8 @@ class Viewer:
         else:
             self._skip(1 + self._outbox.drop_ticks())
             self._initial_due = True
+            # One of the ticks thrown away may have told of metrics that have come or gone.
+            self._board_due |= self._hub.tells_board(self)
 
     def interrupted(self, seq: int, frame: Frame, written: int) -> None:
         """Take note that a tick written to the descriptor was not taken whole."""
@@ -223,7 +228,10 @@ class Hub:
         self._layouts = 0
         self._position = Position("", 0)
         self._given: Happened | None = None
+        self._amended: list[tuple[int, float, Floats]] = []
         self._untold: list[Viewer] = []
+        self._boards = 0
+        self._metrics_revision = engine.registry.metrics_revision
 
     @property
     def viewers(self) -> int:
@@ -299,7 +307,9 @@ class Hub:
         self.announce(happened.events)
         for group in self._groups.values():
             group.begin()
+        self._look_at_board()
         self._given = happened
+        self._amended = amended_rows(happened, self.engine.window)
         yield from self._give()
         yield from self._tell()
 
@@ -344,6 +354,10 @@ class Hub:
             )
         return frame
 
+    def tells_board(self, viewer: Viewer) -> bool:
+        """Return whether a viewer is told when metrics come or go, and some have."""
+        return viewer.group is not None and viewer.group.encoding.tells_board and bool(self.board_frame.parts)
+
     def given(self, viewer: Viewer) -> int:
         """Return the newest tick that has been given to an idle viewer."""
         pending = viewer.group is not None and viewer.group.awaits(viewer)
@@ -360,11 +374,12 @@ class Hub:
     def switch(self, engine: Engine, describe: Callable[[], Board]) -> None:
         """Show another board from here on: every viewer gets its description and its window."""
         self.engine, self.describe = engine, describe
-        self.board_frame = Frame.text(encode(BoardChanged(describe())))
+        self._describe_board()
         self._given = None
         for group in self._groups.values():
             group.begin()
             group.end = 0
+            group.board = self._boards
             self._rebind(group)
         for viewer in list(self._viewers):
             viewer.renew(board=True)
@@ -445,19 +460,37 @@ class Hub:
             # Read from the window, which has room for series that have appeared since the row was taken.
             row = self.engine.window.row(happened.seq)
             frame = group.encoding.tick(group.selection, group.layout, happened.seq, happened.time, row)
+            for seq, time, changed in self._amended:
+                # Wide enough for series that have appeared since it was made.
+                amended = widened(changed, max(len(changed), group.selection.width), np.nan)
+                if not np.isnan(amended[group.selection.columns]).all():
+                    frame = group.encoding.amended(group.selection, group.layout, seq, time, amended).after(frame)
             if group.described != group.layout:
                 group.described = group.layout
                 description = group.encoding.describe(group.selection, group.layout, self.engine.epoch)
                 frame = frame if description is None else frame.after(description)
+            if group.board != self._boards:
+                group.board = self._boards
+                frame = frame.after(self.board_frame) if group.encoding.tells_board else frame
             group.frame = frame
         return group.frame
+
+    def _look_at_board(self) -> None:
+        """See whether metrics have come or gone."""
+        if self._metrics_revision != self.engine.registry.metrics_revision:
+            self._describe_board()
+
+    def _describe_board(self) -> None:
+        self._metrics_revision = self.engine.registry.metrics_revision
+        self.board_frame = Frame.text(encode(BoardChanged(self.describe())))
+        self._boards += 1
 
     def _put(self, viewer: Viewer, encoding: Encoding, selectors: Iterable[str]) -> Group[Viewer]:
         wanted = tuple(sorted(set(selectors)))
         group = self._groups.get((encoding, wanted))
         if group is None:
             self._layouts += 1
-            group = Group[Viewer](encoding, wanted, self.engine.select(wanted), self._layouts)
+            group = Group[Viewer](encoding, wanted, self.engine.select(wanted), self._layouts, self._boards)
             self._groups[encoding, wanted] = group
         group.add(viewer)
         viewer.group = group
@@ -476,3 +509,16 @@ class Hub:
         self._layouts += 1
         group.selection, group.layout = self.engine.select(group.selectors), self._layouts
         group.initials.clear()
+
+
+def amended_rows(happened: Happened, window: Window) -> list[tuple[int, float, Floats]]:
+    """Return what was changed in the ticks before this one, as seq, time and row; NaN in a row: as it was."""
+    if not happened.amended:
+        return []
+    rows: dict[int, Floats] = {}
+    times = window.times()
+    for each in happened.amended:
+        for seq in range(max(each.first, window.oldest), min(each.last, happened.seq - 1) + 1):
+            row = rows.setdefault(seq, np.full(window.width, np.nan))
+            row[each.columns] = window.row(seq)[each.columns]
+    return [(seq, float(times[seq - window.oldest]), rows[seq]) for seq in sorted(rows)]

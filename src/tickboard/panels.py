@@ -6,8 +6,9 @@ A board that declares none gets a card and a chart for every metric. Nothing her
 from collections.abc import Collection, Iterable, Sequence
 
 from tickboard.errors import InputError
+from tickboard.naming import group_of
 from tickboard.series import QUANTILES, Handle, Registry
-from tickboard.types import Card, Chart, MetricInfo, Panel, Row
+from tickboard.types import Card, Chart, MetricInfo, Panel, Row, Table
 
 MetricRef = Handle | str
 """A metric as a dashboard file names it: by its handle, or by its name."""
@@ -59,13 +60,40 @@ def chart(
     )
 
 
+def table(registry: Registry, metrics: Sequence[MetricRef], label: str, title: str = "", limit: int = 10) -> Table:
+    """Return a table of the newest values of some metrics.
+
+    Args:
+        registry: where the metrics are declared.
+        metrics: by handle or by name: a column each; the highest of the first one come first.
+        label: the label whose values have a row each.
+        title: what people read; the first metric's when empty.
+        limit: rows that are shown.
+
+    Raises:
+        InputError: there is no metric, it is unknown or has no such label, or the limit is below 1.
+    """
+    infos = [lookup(registry, metric) for metric in metrics]
+    if not infos:
+        raise InputError("a table needs at least one metric: board.table(cpu, label='process')")
+    for info in infos:
+        if label not in info.labels:
+            raise InputError(
+                f"metric {info.name!r} has no label {label!r}; it has {', '.join(info.labels) or 'none'}: "
+                "name one that all of the table's metrics have"
+            )
+    if limit < 1:
+        raise InputError(f"limit={limit}: a table shows 1 row or more")
+    return Table([info.name for info in infos], label, title or infos[0].title, limit)
+
+
 def row(panels: Iterable[Panel], title: str = "") -> Row:
     """Return panels side by side."""
     return Row(list(panels), title)
 
 
 def default_panels(registry: Registry, without: Collection[str] = ()) -> list[Panel]:
-    """Return a row of cards and a row of charts, one of each for every metric but those in `without`."""
+    """Return a row of cards and a row of charts, one of each for every declared metric but those in `without`."""
     infos = [info for info in _lead_metrics(registry) if info.name not in without]
     if not infos:
         return []
@@ -73,6 +101,23 @@ def default_panels(registry: Registry, without: Collection[str] = ()) -> list[Pa
         row(card(registry, info.name) for info in infos),
         row(chart(registry, [info.name, *_quantiles_of(registry, info)]) for info in infos),
     ]
+
+
+def discovered_panels(registry: Registry, names: Iterable[str]) -> list[Panel]:
+    """Return a row for each group of metrics that came undeclared, with a card and a chart for each metric."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(group_of(name), []).append(name)
+    others = [name for group in list(groups) if not group or len(groups[group]) == 1 for name in groups.pop(group)]
+    if others:
+        groups["other" if groups else "metrics"] = others
+    return [row(_both(registry, each), title) for title, each in groups.items()]
+
+
+def _both(registry: Registry, names: Sequence[str]) -> Iterable[Panel]:
+    infos = [lookup(registry, name) for name in names]
+    yield from (card(registry, info.name) for info in infos)
+    yield from (chart(registry, [info.name, *_quantiles_of(registry, info)]) for info in infos)
 
 
 def lookup(registry: Registry, metric: MetricRef) -> MetricInfo:

@@ -12,7 +12,9 @@ from threading import Lock
 from typing import ClassVar, Self, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
+from tickboard.distribution import Distribution, merged
 from tickboard.errors import InputError, LimitError
 from tickboard.expr import STATS, Binding, Bound, Floats, Labels, Operand, Reading
 from tickboard.types import MetricInfo, MetricKind
@@ -88,10 +90,21 @@ class Handle(Operand):
         key = tuple((name, str(labels[name])) for name in self.metric.labels)
         return self._registry.child(self, key)
 
+    @property
+    def columns(self) -> list[int]:
+        """The columns of its series: one, a histogram has more, and a metric with labels has none of its own."""
+        return [self._column] if self._column >= 0 else []
+
+    def leave(self) -> None:
+        """Have no columns any more; the registry calls it."""
+        self._column = -1
+
     def _attach(self, labels: Labels) -> int:
         return self._registry.add_series(self.metric, labels)
 
     def _require_column(self) -> int:
+        if self._column < 0 and self._labels is not None:
+            raise InputError(f"this series of {self.metric.name!r} was removed: ask for its labels again")
         if self._column < 0:
             raise InputError(
                 f"metric {self.metric.name!r} has labels: write "
@@ -185,16 +198,30 @@ class Histogram(Handle):
         self._observations: list[float] = []
         self._count = 0
         self._sum = 0.0
+        self._distributions: list[Distribution] = []
+        self._quantile_columns: list[int] = []
         super().__init__(registry, metric, labels)
 
     def _attach(self, labels: Labels) -> int:
         registry = self._registry
+        registry.require_room(self.metric, 1 + len(QUANTILES))
         column = registry.add_series(self.metric, labels)
         self._quantile_columns = [
             registry.add_series(registry.metrics[f"{self.metric.name}.{quantile}"], labels) for quantile in QUANTILES
         ]
         registry.histograms.append(self)
         return column
+
+    @property
+    def columns(self) -> list[int]:
+        """Those of the average, p50, p95 and p99."""
+        return [*super().columns, *self._quantile_columns]
+
+    def leave(self) -> None:
+        """Have no columns any more; the registry calls it."""
+        super().leave()
+        self._quantile_columns = []
+        self._registry.histograms.remove(self)
 
     def _stat(self, name: str) -> Operand:
         return Reading(f"{self.metric.name}.{name}") if name in QUANTILES else Reading(self.metric.name, name)
@@ -215,26 +242,50 @@ class Histogram(Handle):
             if place < MAX_OBSERVATIONS:
                 self._observations[place] = value
 
+    def merge(self, distribution: Distribution) -> None:
+        """Add what somebody else has observed; it holds until the next, as it is told now and then."""
+        self._require_column()
+        with self._registry.lock:
+            self._distributions.append(distribution)
+
     def collect(self, row: Floats) -> None:
         """Write this tick's values into `row` and start anew; the caller holds the registry's lock."""
-        if not self._count:
-            return
-        row[self._column] = self._sum / self._count
-        row[self._quantile_columns] = np.percentile(self._observations, list(QUANTILES.values()))
+        if self._distributions:
+            if self._observations:
+                self._distributions.append(Distribution.of(self._observations))
+            self._hold(merged(self._distributions))
+            row[self.columns] = self._registry.values[self.columns]
+            self._distributions.clear()
+        elif self._count:
+            row[self._column] = self._sum / self._count
+            row[self._quantile_columns] = np.percentile(self._observations, list(QUANTILES.values()))
         self._observations.clear()
         self._count, self._sum = 0, 0.0
+
+    def _hold(self, distribution: Distribution) -> None:
+        self._registry.values[self.columns] = summary(distribution)
+
+
+def summary(distribution: Distribution) -> list[float]:
+    """Return what a histogram shows of a distribution, in the order of its columns."""
+    return [distribution.mean, *distribution.percentiles(list(QUANTILES.values())).tolist()]
 
 
 class Registry:
     """All metrics and series of one board, and the values of the tick to come.
 
+    A series that is removed gives its column back: first `take_left`, so that whoever has kept its values can forget
+    them, then `recycle`; from then on another series may have it.
+
     Attributes:
         metrics: by name, in the order declared.
         keys: by metric name, the key in ``/api/stats``.
-        series: in the order of their columns.
-        values: float64 [series], what the gauges hold; NaN where there is nothing.
-        counts: float64 [series], what was counted since the last tick.
+        series: those that there are.
+        values: float64 [width], what the gauges hold; NaN where there is nothing.
+        counts: float64 [width], what was counted since the last tick.
+        width: how many columns a row has.
         revision: changes with every metric or series, so that others know when to bind anew.
+        metrics_revision: changes with every metric.
     """
 
     def __init__(self, max_series: int = MAX_SERIES) -> None:
@@ -244,17 +295,20 @@ class Registry:
         self.values: Floats = np.empty(0)
         self.counts: Floats = np.empty(0)
         self.histograms: list[Histogram] = []
+        self.width = 0
         self.revision = 0
+        self.metrics_revision = 0
+        self.max_series = max_series
         self.lock = Lock()
         self.random = Random(0)
-        self._max_series = max_series
-        self._counter_columns: list[int] = []
+        self._counted: dict[int, None] = {}
+        self._counter_columns: NDArray[np.intp] = np.empty(0, np.intp)
+        self._left: list[int] = []
+        self._free: list[int] = []
         self._handles: dict[str, Handle] = {}
         self._children: dict[tuple[str, Labels], Handle] = {}
         self._binding: tuple[int, Binding] = (-1, {})
-
-    def __len__(self) -> int:
-        return len(self.series)
+        self._ordered: tuple[int, list[Series]] = (-1, [])
 
     def gauge(
         self,
@@ -350,6 +404,7 @@ class Registry:
             self._declare_quantiles(metric)
         self._handles[name] = handle = handle_class(self, metric, None if metric.labels else ())
         self.revision += 1
+        self.metrics_revision += 1
         return handle
 
     def _declare_quantiles(self, metric: MetricInfo) -> None:
@@ -372,14 +427,107 @@ class Registry:
                 raise InputError(f"metric {metric.name!r}: label name {label!r}: use letters, digits, _ and .")
 
     def child(self, handle: H, labels: Labels) -> H:
-        """Return the handle of one series of a labelled metric, made when first asked for."""
+        """Return the handle of one series of a labelled metric, made when first asked for.
+
+        Raises:
+            LimitError: there is no room for another series.
+        """
         with self.lock:
-            known = self._children.get((handle.metric.name, labels))
-            if known is None:
-                known = type(handle)(self, handle.metric, labels)
-                self._children[handle.metric.name, labels] = known
+            return self.open(handle, labels)
+
+    def open(self, handle: H, labels: Labels) -> H:
+        """Return the handle of one series as `child` does; the caller holds the lock."""
+        known = self._children.get((handle.metric.name, labels))
+        if known is None:
+            known = type(handle)(self, handle.metric, labels)
+            self._children[handle.metric.name, labels] = known
         assert isinstance(known, type(handle))
         return known
+
+    def discover(self, handle_class: type[H], metric: MetricInfo) -> H:
+        """Declare a metric that has come from outside, with no series yet; the caller holds the lock.
+
+        Raises:
+            InputError: the name is malformed or taken.
+        """
+        self._check(metric)
+        if metric.name in self.metrics or metric.name in self.keys.values():
+            raise InputError(f"metric {metric.name!r} is declared already: send it under another name")
+        if handle_class is Histogram and (
+            taken := next((q for q in QUANTILES if f"{metric.name}.{q}" in self.metrics), "")
+        ):
+            raise InputError(f"metric {metric.name!r}: {metric.name}.{taken} is taken: send it under another name")
+        self.metrics[metric.name] = metric
+        self.keys[metric.name] = metric.name
+        if handle_class is Histogram:
+            self._declare_quantiles(metric)
+        handle = handle_class(self, metric, None)
+        self._handles[metric.name] = handle
+        self.revision += 1
+        self.metrics_revision += 1
+        return handle
+
+    def withdraw(self, name: str) -> None:
+        """Forget a discovered metric whose series have left; the caller holds the lock."""
+        for each in (name, *(f"{name}.{quantile}" for quantile in QUANTILES)):
+            if each == name or (each in self.metrics and each not in self._handles):
+                del self.metrics[each], self.keys[each]
+        del self._handles[name]
+        self.revision += 1
+        self.metrics_revision += 1
+
+    def child_of(self, handle: H, labels: Labels) -> H | None:
+        """Return the handle of one series if there is one; the caller holds the lock."""
+        known = self._children.get((handle.metric.name, labels))
+        assert known is None or isinstance(known, type(handle))
+        return known
+
+    def find(self, name: str) -> Handle | None:
+        """Return the handle of a metric; None when there is none of this name."""
+        return self._handles.get(name)
+
+    def remove(self, *children: Handle) -> None:
+        """Remove series, by their handles as `Handle.labels` gives them; one that was removed already is none."""
+        with self.lock:
+            self.drop(children)
+
+    def drop(self, children: Iterable[Handle]) -> None:
+        """Remove series as `remove` does; the caller holds the lock."""
+        columns: set[int] = set()
+        for child in children:
+            columns.update(child.columns)
+            child.leave()
+        if not columns:
+            return
+        self._children = {key: child for key, child in self._children.items() if child.columns}
+        self.series = [series for series in self.series if series.column not in columns]
+        for column in columns:
+            self.hold(column)
+        left = list(columns)
+        self.values[left] = np.nan
+        self.counts[left] = 0
+        self._left += left
+        self.revision += 1
+
+    def take_left(self) -> list[int]:
+        """Return the columns of the series that were removed since the last call; give them to `recycle` afterwards."""
+        with self.lock:
+            left, self._left = self._left, []
+        return left
+
+    def recycle(self, columns: Iterable[int]) -> None:
+        """Let new series have these columns; nothing of the old ones may be kept anywhere."""
+        with self.lock:
+            self._free += columns
+
+    def require_room(self, metric: MetricInfo, series: int = 1) -> None:
+        """See that so many more series of a metric may be added.
+
+        Raises:
+            LimitError: there is no room for them.
+        """
+        if len(self.series) + series > self.max_series:
+            raise LimitError(f"metric {metric.name!r}: the board has its {self.max_series} series; use fewer labels")
 
     def add_series(self, metric: MetricInfo, labels: Labels) -> int:
         """Give a series its column and return it.
@@ -387,29 +535,43 @@ class Registry:
         Raises:
             LimitError: there is no room for another series.
         """
-        column = len(self.series)
-        if column >= self._max_series:
-            raise LimitError(f"metric {metric.name!r}: the board has its {self._max_series} series; use fewer labels")
+        self.require_room(metric)
+        if self._free:
+            column = self._free.pop()
+            # A gauge may have been written through a handle that it was removed from a moment ago.
+            self.values[column], self.counts[column] = np.nan, 0.0
+        else:
+            column = self.width
+            self.width += 1
         if column == len(self.values):
             more = np.full(max(16, column // 2), np.nan)
             self.values = np.concatenate([self.values, more])
             self.counts = np.concatenate([self.counts, np.zeros(len(more))])
         self.series.append(Series(metric, labels, column))
         if metric.kind == "counter":
-            self._counter_columns.append(column)
+            self._counted[column] = None
+            self._counter_columns = np.empty(0, np.intp)
         self.revision += 1
         return column
 
+    def hold(self, column: int) -> None:
+        """Let a counter's column show what is in `values`: a rate that somebody else has computed."""
+        if column in self._counted:
+            del self._counted[column]
+            self._counter_columns = np.empty(0, np.intp)
+
     def collect(self, elapsed_s: float) -> Floats:
-        """End the tick: return its row, float64 [series], and start counting anew.
+        """End the tick: return its row, float64 [width], and start counting anew.
 
         Args:
             elapsed_s: seconds since the last tick, for rates; where it isn't positive, counters have no value.
         """
         with self.lock:
-            row = self.values[: len(self.series)].copy()
-            columns = self._counter_columns
-            if columns:
+            row = self.values[: self.width].copy()
+            if self._counted:
+                if not len(self._counter_columns):
+                    self._counter_columns = np.fromiter(self._counted, np.intp, len(self._counted))
+                columns = self._counter_columns
                 row[columns] = self.counts[columns] / elapsed_s if elapsed_s > 0 else np.nan
                 self.counts[columns] = 0
             for histogram in self.histograms:
@@ -432,5 +594,11 @@ class Registry:
 
     def in_order(self) -> list[Series]:
         """Return the series in the order in which their metrics were declared, as they go on the wire."""
-        rank = {name: index for index, name in enumerate(self.metrics)}
-        return sorted(self.series, key=lambda series: (rank[series.metric.name], series.column))
+        if self._ordered[0] != self.revision:
+            revision, series = self.revision, list(self.series)
+            rank = {name: index for index, name in enumerate(self.metrics)}
+            # A series may appear from another thread, with a metric that wasn't there a moment ago.
+            last = len(rank)
+            series.sort(key=lambda one: (rank.get(one.metric.name, last), one.column))
+            self._ordered = (revision, series)
+        return self._ordered[1]

@@ -73,6 +73,14 @@ class Aggregate:
             np.maximum(self.max, row, out=self.max)
             self.count += 1.0
 
+    def replace(self, columns: Columns, rows: Floats) -> None:
+        """Become, for some series, the aggregate of the ticks in `rows`, float64 [ticks, columns]."""
+        missing = np.isnan(rows)
+        self.sum[columns] = np.where(missing, 0.0, rows).sum(axis=0)
+        self.count[columns] = len(rows) - missing.sum(axis=0)
+        self.min[columns] = np.where(missing, np.inf, rows).min(axis=0)
+        self.max[columns] = np.where(missing, -np.inf, rows).max(axis=0)
+
     def merge(self, other: "Aggregate") -> None:
         """Add the ticks of another aggregate."""
         self.sum += other.sum
@@ -139,6 +147,34 @@ class WindowStats:
         if place == self._block - 1:
             self._blocks.at(block % self._slots).copy_from(self._head)
         np.copyto(self._last, row, where=~np.isnan(row))
+
+    def amend(self, columns: Columns, first: int) -> None:
+        """Take in that some series have other values than before in the ticks from `first` on.
+
+        Only the blocks that have such ticks are added up again, and of them only these series.
+        """
+        self._grow()
+        window = self._window
+        if not window.seq or not len(columns):
+            return
+        newest = (window.seq - 1) // self._block
+        # The block that the window begins in is no longer whole; its end is added up from its ticks when it is needed.
+        for block in range(max(first - 1, window.oldest - 1) // self._block, newest + 1):
+            begin = max(block * self._block + 1, window.oldest)
+            end = min((block + 1) * self._block, window.seq)
+            rows = np.array([window.row(seq)[columns] for seq in range(begin, end + 1)])
+            if block == newest:
+                self._head.replace(columns, rows)
+            if end == (block + 1) * self._block:
+                self._blocks.at(block % self._slots).replace(columns, rows)
+        rows = np.array([window.row(seq)[columns] for seq in range(max(first, window.oldest), window.seq + 1)])
+        known = ~np.isnan(rows)
+        newest_known = len(rows) - 1 - np.argmax(known[::-1], axis=0)
+        some = known.any(axis=0)
+        self._last[columns[some]] = rows[newest_known, np.arange(len(columns))][some]
+        self._middle_range = (-1, -1)
+        self._suffix_block = -1
+        self._total_seq = -1
 
     @property
     def avg(self) -> Floats:

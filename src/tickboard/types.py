@@ -110,6 +110,15 @@ class Chart(msgspec.Struct, frozen=True, tag="chart", omit_defaults=True):
     stacked: bool = False
 
 
+class Table(msgspec.Struct, frozen=True, tag="table", omit_defaults=True):
+    """The newest values of one or more metrics: a row for each value of a label, highest of the first metric first."""
+
+    metrics: list[str]
+    label: str
+    title: str
+    limit: int = 10
+
+
 class Row(msgspec.Struct, frozen=True, tag="row", omit_defaults=True):
     """Panels side by side, under a title where it has one."""
 
@@ -117,7 +126,7 @@ class Row(msgspec.Struct, frozen=True, tag="row", omit_defaults=True):
     title: str = ""
 
 
-Panel = Card | Chart | Row
+Panel = Card | Chart | Table | Row
 
 
 class Board(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -156,6 +165,14 @@ class Metrics(msgspec.Struct, frozen=True, tag="metrics"):
     timestamp: str
 
 
+class Amended(msgspec.Struct, frozen=True, tag="amended"):
+    """Values of a tick that came after it was sent; all its other values stay as they are."""
+
+    data: list[Metric]
+    seq: int
+    timestamp: str
+
+
 class SeriesInfo(msgspec.Struct, frozen=True, omit_defaults=True):
     """One series of a ``series`` message."""
 
@@ -185,7 +202,10 @@ class Pong(msgspec.Struct, frozen=True, tag="pong"):
 
 
 class BoardChanged(msgspec.Struct, frozen=True, tag="board"):
-    """The board is another one from here on; an ``initial`` of a new epoch follows."""
+    """The board is another one from here on.
+
+    With another epoch, an ``initial`` of it follows; with the same one, metrics have come or gone, and all goes on.
+    """
 
     board: Board
 
@@ -196,7 +216,7 @@ class Problems(msgspec.Struct, frozen=True, tag="problems"):
     problems: list[Problem]
 
 
-ServerMessage = Initial | Metrics | SeriesList | Subscribed | Pong | BoardChanged | Problems
+ServerMessage = Initial | Metrics | Amended | SeriesList | Subscribed | Pong | BoardChanged | Problems
 
 # --- client to server, over the WebSocket ---
 

@@ -85,6 +85,20 @@ class Window:
         self.seq += 1
         return self.seq
 
+    def amend(self, first: int, last: int, columns: NDArray[np.intp], values: Floats) -> None:
+        """Put values, float64 [columns], in place of those that the ticks from `first` to `last` have."""
+        places = np.arange(first - 1, last) % self.capacity
+        self.reserve(int(columns.max()) + 1)
+        self._ring[places[:, None], columns] = values
+
+    def clear(self, columns: NDArray[np.intp]) -> None:
+        """Take the values of some series out of all ticks."""
+        self._ring[:, columns[columns < self.width]] = np.nan
+
+    def times(self) -> Floats:
+        """Return the times of all ticks, oldest first, float64 [ticks]."""
+        return self._times[np.arange(self.oldest - 1, self.seq) % self.capacity]
+
     def row(self, seq: int) -> Floats:
         """Return a view of one tick of the window, float64 [width]."""
         view: Floats = self._ring[(seq - 1) % self.capacity]

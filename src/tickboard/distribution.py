@@ -1,0 +1,127 @@
+"""Distributions: counts in buckets, as Prometheus and OpenTelemetry send them, and what they say together.
+
+Within a bucket the values are taken to lie evenly, as Prometheus' ``histogram_quantile`` does. Buckets of several
+senders need not have the same bounds: their shares are added up value by value.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Distribution:
+    """How many values lie where.
+
+    Attributes:
+        low: float64 [buckets], the lower end of each.
+        high: float64 [buckets], the upper end; the same as the lower one where all values are equal.
+        counts: float64 [buckets], how many values.
+        sum: of all values; NaN where the sender doesn't know it.
+    """
+
+    low: Floats
+    high: Floats
+    counts: Floats
+    sum: float
+
+    @classmethod
+    def explicit(
+        cls,
+        bounds: ArrayLike,
+        counts: ArrayLike,
+        sum: float,
+        lowest: float | None = None,
+        highest: float | None = None,
+    ) -> "Distribution":
+        """Return a distribution over buckets that lie side by side.
+
+        Args:
+            bounds: [n], the upper ends, rising, without the infinite one.
+            counts: [n + 1], the last above all bounds.
+            sum: of all values.
+            lowest: the smallest value; where it isn't known, 0 or the first bound, whichever is lower.
+            highest: the largest one; where it isn't known, the last bound.
+        """
+        inner = np.asarray(bounds, np.float64)
+        first = inner[0] if len(inner) else 0.0
+        last = inner[-1] if len(inner) else 0.0
+        bottom = min(0.0, float(first)) if lowest is None else min(lowest, float(first) if len(inner) else lowest)
+        top = float(last) if highest is None else max(highest, float(last) if len(inner) else highest)
+        return cls(
+            np.concatenate([[bottom], inner]),
+            np.concatenate([inner, [top]]),
+            np.asarray(counts, np.float64),
+            sum,
+        )
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Distribution":
+        """Return the distribution of single values."""
+        points = np.asarray(values, np.float64)
+        return cls(points, points, np.ones(len(points)), float(points.sum()))
+
+    @property
+    def count(self) -> float:
+        """How many values there are."""
+        return float(self.counts.sum())
+
+    @property
+    def mean(self) -> float:
+        """Their mean: of the sum where it is known, else of the buckets' middles; NaN of none."""
+        if not (count := self.count):
+            return np.nan
+        total = float((self.counts * (self.low + self.high) / 2).sum()) if np.isnan(self.sum) else self.sum
+        return total / count
+
+    def percentiles(self, percents: Sequence[float]) -> Floats:
+        """Return percentiles, float64 [percents]; NaN of none."""
+        some = self.counts > 0
+        low, high, counts = self.low[some], self.high[some], self.counts[some]
+        if not len(counts):
+            return np.full(len(percents), np.nan)
+        edges = np.unique(np.concatenate([low, high]))
+        width = high - low
+        flat = width == 0
+        # What lies below each edge, and what lies at or below it; only values that are all equal tell them apart.
+        share = (edges[:, None] - low) / np.where(flat, 1.0, width)
+        inside = np.clip(share, 0.0, 1.0)
+        below = np.where(flat, edges[:, None] > low, inside) @ counts
+        up_to = np.where(flat, edges[:, None] >= low, inside) @ counts
+        ranks = np.asarray(percents, np.float64) / 100.0 * counts.sum()
+        found: Floats = np.interp(ranks, np.column_stack([below, up_to]).ravel(), np.repeat(edges, 2))
+        return found
+
+
+def merged(distributions: Sequence[Distribution]) -> Distribution:
+    """Return all values of some distributions, at least one, together."""
+    first, *others = distributions
+    if all(np.array_equal(one.low, first.low) and np.array_equal(one.high, first.high) for one in others):
+        low, high, counts = first.low, first.high, np.sum([one.counts for one in distributions], axis=0)
+    else:
+        low, high, counts = (
+            np.concatenate([getattr(one, part) for one in distributions]) for part in ("low", "high", "counts")
+        )
+    return Distribution(low, high, counts, sum(one.sum for one in distributions))
+
+
+def difference(now: Distribution, before: Distribution) -> Distribution:
+    """Return the values that `now` has more than `before`, both counted since the same beginning.
+
+    Where there are fewer, the counting has begun anew: all of `now`. Where the buckets have changed, as those of an
+    exponential histogram do when it becomes coarser, what was in a bucket is taken from the one that its middle is in.
+    """
+    if now.count < before.count:
+        return now
+    if np.array_equal(now.low, before.low) and np.array_equal(now.high, before.high):
+        counts = now.counts - before.counts
+        if (counts < 0).any():
+            return now
+    else:
+        places = np.searchsorted(now.high, (before.low + before.high) / 2).clip(max=len(now.high) - 1)
+        counts = np.maximum(now.counts - np.bincount(places, before.counts, len(now.counts)), 0.0)
+    return Distribution(now.low, now.high, counts, now.sum - before.sum)

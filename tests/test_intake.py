@@ -1,0 +1,531 @@
+"""The intake against a naive reading of its rules, and what becomes of series that nobody declared."""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tickboard import intake as intake_module
+from tickboard.distribution import Distribution
+from tickboard.engine import Engine
+from tickboard.intake import REFUSED, Intake, Source
+from tickboard.series import Registry
+
+WINDOW = 6
+NAMES = ("a", "b", "c")
+
+
+class Bench:
+    """A board's core whose clock the test steps."""
+
+    def __init__(self, window: int = WINDOW, max_series: int = 1_000, **limits: float) -> None:
+        self.registry = Registry(max_series)
+        self.intake = Intake(self.registry, **limits)  # type: ignore[arg-type]
+        self.engine = Engine(self.registry, [], window, "epoch", lambda: "id", self.intake)
+        self.time = 1_000.0
+
+    def tick(self, seconds: float = 1.0) -> dict[str, float | None]:
+        self.time += seconds
+        self.engine.tick(self.time, seconds)
+        return self.row()
+
+    def row(self, back: int = 0) -> dict[str, float | None]:
+        row = self.engine.window.row(self.engine.seq - back)
+        return {
+            series.key: None if math.isnan(row[series.column]) else float(row[series.column])
+            for series in self.registry.series
+        }
+
+    def history(self, key: str) -> list[float | None]:
+        return [self.row(back)[key] for back in range(len(self.engine.window) - 1, -1, -1)]
+
+    def send(self, source: Source, name: str, *samples: tuple[float, float]) -> None:
+        column = source.gauge(name, name)
+        source.set([column] * len(samples), [value for value, _ in samples], [time for _, time in samples])
+
+
+@dataclass
+class Naive:
+    """What the rules say, one sample at a time."""
+
+    ticks: list[float] = field(default_factory=list)
+    values: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in NAMES})
+    held: dict[str, float] = field(default_factory=dict)
+    newest: dict[str, float] = field(default_factory=dict)
+    too_old: int = 0
+
+    def tick(self, time: float) -> None:
+        self.ticks.append(time)
+        for name in NAMES:
+            self.values[name].append(self.held.get(name, math.nan))
+
+    def batch(self, samples: list[tuple[str, float, float]]) -> None:
+        """Take samples; which of them are newer than all that a series had before is told first."""
+        if self.ticks:
+            samples = [(name, value, min(time, self.ticks[-1] + 60)) for name, value, time in samples]
+        samples = sorted(samples, key=lambda sample: sample[2])
+        before = dict(self.newest)
+        newer = [sample for sample in samples if sample[2] >= before.get(sample[0], -math.inf)]
+        for name, value, time in newer:
+            self._newest(name, value, time)
+        for name, value, time in samples:
+            if (name, value, time) not in newer:
+                self._older(name, value, time, before[name])
+
+    def _own(self, time: float) -> int | None:
+        """Return the index of the first tick that is not before a time; None outside the window."""
+        oldest = max(0, len(self.ticks) - WINDOW)
+        spacing = self.ticks[oldest + 1] - self.ticks[oldest] if len(self.ticks) - oldest > 1 else 0
+        if time <= self.ticks[oldest] - spacing:
+            return None
+        return next((index for index in range(oldest, len(self.ticks)) if self.ticks[index] >= time), len(self.ticks))
+
+    def _newest(self, name: str, value: float, time: float) -> None:
+        own = self._own(time) if self.ticks else 0
+        if own is None:
+            self.too_old += 1
+            return
+        self.held[name], self.newest[name] = value, time
+        for index in range(own, len(self.ticks)):
+            self.values[name][index] = value
+
+    def _older(self, name: str, value: float, time: float, newest: float) -> None:
+        own = self._own(time) if self.ticks else 0
+        if own is None or own == len(self.ticks) or own == self._own(newest):
+            self.too_old += 1
+        else:
+            self.values[name][own] = value
+
+
+SAMPLE = st.tuples(st.sampled_from(NAMES), st.floats(-100, 100), st.floats(-9, 2))
+BATCHES = st.lists(st.lists(SAMPLE, max_size=6, unique_by=lambda sample: (sample[0], sample[2])), max_size=40)
+
+
+@settings(max_examples=300)
+@given(BATCHES)
+def test_samples_of_any_age_go_where_the_rules_say(batches: list[list[tuple[str, float, float]]]) -> None:
+    bench, naive = Bench(), Naive()
+    source = bench.intake.source("test")
+    for name in NAMES:
+        source.gauge(name, name)
+    for batch in batches:
+        at = [(name, value, bench.time + age) for name, value, age in batch]
+        source.set([source.known[name] for name, _, _ in at], [value for _, value, _ in at], [t for _, _, t in at])
+        naive.batch(at)
+        bench.tick()
+        naive.tick(bench.time)
+        for name in NAMES:
+            expected = naive.values[name][-WINDOW:]
+            assert bench.history(name) == [None if math.isnan(value) else value for value in expected]
+            column = np.array([source.known[name]])
+            known = [value for value in expected if not math.isnan(value)]
+            read = {
+                stat: float(bench.engine.stats.read(stat, column)[0]) for stat in ("avg", "min", "max", "count", "last")
+            }
+            assert read["count"] == len(known)
+            if known:
+                assert read["avg"] == pytest.approx(sum(known) / len(known))
+                assert (read["min"], read["max"], read["last"]) == (min(known), max(known), known[-1])
+    assert source.samples == sum(map(len, batches))
+    assert source.too_old == naive.too_old
+
+
+# --- totals, counters, histograms ---
+
+
+def total(bench: Bench, source: Source, *samples: tuple[float, float]) -> None:
+    column = source.total("n", "n_total")
+    source.set_totals([column] * len(samples), [value for value, _ in samples], [time for _, time in samples])
+
+
+def test_a_total_shows_its_rise_per_second_until_the_next() -> None:
+    bench = Bench()
+    source = bench.intake.source("test")
+    total(bench, source, (100, 1000.0))
+    assert bench.tick() == {"n_total": None}
+    total(bench, source, (130, 1002.0))
+    assert bench.tick() == {"n_total": 15}
+    assert bench.tick() == {"n_total": 15}
+
+
+def test_a_total_that_falls_has_begun_anew() -> None:
+    bench = Bench()
+    source = bench.intake.source("test")
+    total(bench, source, (100, 1000.0), (8, 1002.0))
+    assert bench.tick(3) == {"n_total": 4}
+
+
+def test_several_totals_of_a_series_in_a_batch_follow_one_another_in_any_order() -> None:
+    bench = Bench()
+    source = bench.intake.source("test")
+    bench.tick(2)
+    bench.tick()
+    total(bench, source, (16, 1003.0), (10, 1001.0), (12, 1002.0))
+    assert source.late == 2
+    bench.tick()
+    assert bench.history("n_total") == [2, 4, 4]
+
+
+def test_a_total_that_is_told_twice_counts_once() -> None:
+    bench = Bench()
+    source = bench.intake.source("test")
+    for _ in range(2):
+        total(bench, source, (10, 1000.0), (20, 1001.0))
+    total(bench, source, (math.nan, 1001.5), (26, 1002.0))
+    assert bench.tick(2) == {"n_total": 6}
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=2, max_size=30))
+def test_rates_times_their_spans_are_what_was_counted(rises: list[float]) -> None:
+    bench = Bench()
+    source = bench.intake.source("test")
+    value = counted = 0.0
+    total(bench, source, (0.0, bench.time))
+    for rise in rises:
+        value += rise
+        total(bench, source, (value, bench.time + 1))
+        counted += bench.tick()["n_total"] or 0.0
+    assert counted == pytest.approx(sum(rises))
+
+
+def test_a_counter_shows_what_was_added_per_second() -> None:
+    bench = Bench()
+    source = bench.intake.source("test")
+    column = source.counter("c", "jobs")
+    bench.tick()
+    source.add([column, column, column], [3, 5, -1])
+    assert bench.tick(2) == {"jobs": 4}
+    assert bench.tick() == {"jobs": 0}
+
+
+def quantiles(row: dict[str, float | None], name: str = "t") -> list[float | None]:
+    return [row[name], row[f"{name}.p50"], row[f"{name}.p95"], row[f"{name}.p99"]]
+
+
+def test_a_histogram_shows_all_that_came_between_two_ticks_and_holds() -> None:
+    bench = Bench()
+    source = bench.intake.source("test")
+    column = source.histogram("t", "t")
+    bench.tick()
+    source.merge(column, Distribution.explicit([10, 20], [2, 0, 0], 10))
+    source.merge(column, Distribution.explicit([10, 20], [0, 2, 0], 30), bench.time + 0.5)
+    source.merge(column, Distribution.explicit([10, 20], [0, 0, 0], 0))
+    assert quantiles(bench.tick()) == pytest.approx([10, 10, 19, 19.8])
+    assert quantiles(bench.tick()) == pytest.approx([10, 10, 19, 19.8])
+
+
+def test_a_late_distribution_goes_to_its_own_tick() -> None:
+    bench = Bench()
+    source = bench.intake.source("test")
+    column = source.histogram("t", "t")
+    for _ in range(3):
+        bench.tick()
+    source.merge(column, Distribution.of([4]), 1001.5)
+    source.merge(column, Distribution.of([4]), 1.0)
+    bench.tick()
+    assert bench.history("t.p50") == [None, 4, 4, 4]
+    assert (source.late, source.too_old) == (1, 1)
+
+
+def test_observations_count_for_one_tick() -> None:
+    bench = Bench()
+    source = bench.intake.source("test")
+    column = source.histogram("t", "t")
+    source.observe(column, [1, 2, 3])
+    assert quantiles(bench.tick())[:2] == [2, 2]
+    assert quantiles(bench.tick()) == [None] * 4
+    source.observe(column, [1])
+    source.merge(column, Distribution.of([3]))
+    assert quantiles(bench.tick())[0] == 2
+
+
+def test_of_distributions_since_a_beginning_what_is_new_counts() -> None:
+    bench = Bench()
+    source = bench.intake.source("test")
+    column = source.histogram("t", "t")
+    source.merge_totals(column, Distribution.explicit([10, 20], [5, 0, 0], 25), 1000.0)
+    assert quantiles(bench.tick()) == [None] * 4
+    source.merge_totals(column, Distribution.explicit([10, 20], [5, 2, 0], 55), 1001.5)
+    source.merge_totals(column, Distribution.explicit([10, 20], [5, 9, 0], 55), 1001.5)
+    assert quantiles(bench.tick())[:2] == [15, 15]
+
+
+def test_what_has_ended_has_no_value_until_it_comes_again() -> None:
+    bench = Bench()
+    source = bench.intake.source("test")
+    gauge, histogram = source.gauge("g", "g"), source.histogram("t", "t")
+    source.set([gauge], [1])
+    source.merge(histogram, Distribution.of([1]))
+    total(bench, source, (1, 1000.0), (2, 1001.0))
+    assert None not in bench.tick().values()
+    source.clear([gauge, histogram, source.known["n"], REFUSED])
+    assert set(bench.tick().values()) == {None}
+    source.set([gauge], [3])
+    total(bench, source, (9, bench.time))
+    assert bench.tick() == {"g": 3, "t": None, "t.p50": None, "t.p95": None, "t.p99": None, "n_total": None}
+
+
+def test_values_of_now_are_newer_than_the_newest_tick() -> None:
+    bench = Bench()
+    source = bench.intake.source("test")
+    column = source.gauge("g", "g")
+    bench.tick()
+    bench.tick()
+    source.set([column], [1])
+    source.set([column], [9], [bench.time - 0.5])
+    bench.tick()
+    assert bench.history("g") == [None, 9, 1]
+
+
+# --- series that nobody declared ---
+
+
+def test_a_metric_gets_a_title_and_a_unit() -> None:
+    bench = Bench()
+    source = bench.intake.source("test")
+    source.gauge(1, "process_resident_memory_bytes")
+    source.total(2, "http_requests_total", [("code", "200"), ("app", "shop")], unit="{request}")
+    source.gauge(3, "x y", title="Given", unit="furlongs")
+    infos = bench.registry.metrics
+    memory, requests, given_info = infos["process_resident_memory_bytes"], infos["http_requests_total"], infos["x_y"]
+    assert (memory.title, memory.unit, memory.kind) == ("Process resident memory", "B", "gauge")
+    assert (requests.title, requests.unit, requests.kind) == ("HTTP requests", "request/s", "counter")
+    assert (given_info.title, given_info.unit) == ("Given", "furlongs")
+    assert [series.key for series in bench.registry.series][1] == 'http_requests_total{app="shop",code="200"}'
+    assert list(bench.intake.discovered) == list(infos)
+
+
+def test_series_with_the_same_name_and_labels_are_one() -> None:
+    bench = Bench()
+    one, other = bench.intake.source("one"), bench.intake.source("other")
+    column = one.gauge("k", "g", [("a", "1"), ("b", "2")])
+    assert other.gauge("x", "g", [("b", "2"), ("a", "1")]) == column
+    assert (one.series, other.series) == (1, 0)
+    assert bench.intake.source("one") is one
+
+
+def test_a_declared_metric_can_be_written_from_outside() -> None:
+    bench = Bench()
+    bench.registry.gauge("queue", "Queue", unit="jobs")
+    bench.registry.gauge("disk", labels=("mount",))
+    bench.registry.counter("sent")
+    bench.registry.histogram("took")
+    source = bench.intake.source("test")
+    source.set([source.gauge(1, "queue"), source.gauge(2, "disk", [("mount", "/")])], [3, 4])
+    source.merge(source.histogram(4, "took"), Distribution.of([2.0]))
+    sent = source.total(3, "sent")
+    source.set_totals([sent, sent], [1, 5], [1000.0, 1001.0])
+    row = bench.tick()
+    assert (row["queue"], row['disk{mount="/"}'], row["sent"], row["took"]) == (3, 4, 4, 2)
+    assert bench.registry.metrics["queue"].title == "Queue"
+    assert not list(bench.intake.discovered)
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "reason"),
+    [
+        ("queue", [("a", "1")], "declared with the labels none, not a"),
+        ("disk", [], "declared with the labels mount, not none"),
+        ("took", [], "is a histogram here, not a gauge"),
+        ("", [], "name"),
+        ("---", [], "name"),
+        ("n" * 257, [], "257 characters"),
+        ("g", [(f"l{i}", "v") for i in range(65)], "65 labels"),
+        ("g", [("l", "v" * 1_025)], "too long"),
+        ("took.p50", [], "declared already"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_the_reason(name: str, labels: list[tuple[str, str]], reason: str) -> None:
+    bench = Bench()
+    bench.registry.gauge("queue")
+    bench.registry.gauge("disk", labels=("mount",))
+    bench.registry.histogram("took")
+    source = bench.intake.source("test")
+    column = source.gauge("key", name, labels)
+    assert column == REFUSED == source.known["key"]
+    assert source.take_refusal() is None
+    source.set([column, column], [1, 2], [1000.0, 1001.0])
+    refusal = source.take_refusal()
+    assert refusal is not None
+    assert refusal.samples == 2 == source.refused
+    assert reason in refusal.reason
+    assert source.take_refusal() is None
+    assert source.samples == 0
+
+
+def test_a_histogram_whose_percentiles_are_taken_is_refused() -> None:
+    bench = Bench()
+    source = bench.intake.source("test")
+    source.gauge(1, "t.p95")
+    column = source.histogram(2, "t")
+    source.merge(column, Distribution.of([1.0]))
+    source.merge_totals(column, Distribution.of([1.0]), 1000.0)
+    source.observe(column, [1.0, 2.0])
+    refusal = source.take_refusal()
+    assert refusal is not None
+    assert (refusal.samples, "t.p95 is taken" in refusal.reason) == (4, True)
+
+
+def test_a_discovered_name_that_is_a_key_of_another_is_refused() -> None:
+    bench = Bench()
+    bench.registry.gauge("cpu_usage")
+    assert bench.intake.source("test").gauge(1, "cpu") == REFUSED
+
+
+def test_names_are_made_fit() -> None:
+    bench = Bench()
+    source = bench.intake.source("test")
+    source.gauge(1, "9 lives", [("a-b", "x"), ("9", "y")])
+    assert [series.key for series in bench.registry.series] == ['_9_lives{_9="y",a_b="x"}']
+
+
+# --- limits ---
+
+
+@pytest.mark.parametrize("limits", [{"max_series": 2}, {"max_series_per_source": 2}])
+def test_beyond_the_limit_new_series_are_refused_and_the_others_go_on(limits: dict[str, int]) -> None:
+    bench = Bench(**limits)
+    source = bench.intake.source("test")
+    columns = [source.gauge(name, name) for name in ("a", "b", "c", "d")]
+    source.set(columns, [1, 2, 3, 4])
+    assert bench.tick() == {"a": 1, "b": 2}
+    refusal = source.take_refusal()
+    assert refusal is not None
+    assert refusal.samples == 2
+    assert "2 series" in refusal.reason
+    assert list(bench.registry.metrics) == ["a", "b"]
+
+
+def test_a_metric_that_has_series_stays_when_another_is_refused() -> None:
+    bench = Bench(max_series=1)
+    source = bench.intake.source("test")
+    source.set([source.gauge(1, "g", [("a", "1")])], [1])
+    assert source.gauge(2, "g", [("a", "2")]) == REFUSED
+    assert bench.tick() == {'g{a="1"}': 1}
+
+
+def test_refused_keys_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake_module, "MAX_REFUSED_KEYS", 2)
+    bench = Bench(max_series=0)
+    source = bench.intake.source("test")
+    for name in ("a", "b", "c"):
+        source.gauge(name, name)
+    assert list(source.known) == ["a", "b"]
+
+
+def test_sources_beyond_the_limit_share_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake_module, "MAX_SOURCES", 1)
+    bench = Bench()
+    first = bench.intake.source("a")
+    assert bench.intake.source("b") is bench.intake.source("c") is not first
+
+
+# --- leaving ---
+
+
+def test_a_series_that_nothing_comes_for_leaves_and_its_column_is_used_again() -> None:
+    bench = Bench(forget_s=2.0)
+    source = bench.intake.source("test")
+    source.set([source.gauge("old", "old"), source.gauge("kept", "kept")], [1, 2])
+    source.merge(source.histogram("t", "t"), Distribution.of([5.0]))
+    for _ in range(3):
+        bench.tick()
+        source.set([source.known["kept"]], [3])
+    revision = bench.registry.metrics_revision
+    bench.tick()
+    bench.engine.check(bench.time)
+    assert list(bench.registry.metrics) == ["kept"] == list(bench.intake.discovered)
+    assert bench.registry.metrics_revision > revision
+    assert list(source.known) == ["kept"]
+    assert source.series == 1
+    assert bench.tick() == {"kept": 3}
+    width = bench.registry.width
+    new = source.gauge("new", "new")
+    assert bench.registry.width == width
+    assert bench.history("new") == [None] * 5
+    assert bench.engine.stats.read("count", np.array([new]))[0] == 0
+    source.set([new], [7])
+    assert bench.tick() == {"kept": 3, "new": 7}
+
+
+def test_a_metric_stays_while_one_of_its_series_does() -> None:
+    bench = Bench(forget_s=2.0)
+    source = bench.intake.source("test")
+    first, second = (source.counter(place, "hits", [("place", place)]) for place in "ab")
+    source.add([first, second], [1, 1])
+    for _ in range(4):
+        bench.tick()
+        source.add([second], [1])
+    bench.engine.check(bench.time)
+    assert bench.tick() == {'hits{place="b"}': 1}
+    assert list(bench.registry.metrics) == ["hits"]
+
+
+def test_declared_metrics_stay_and_their_series_from_outside_leave() -> None:
+    bench = Bench(forget_s=1.0)
+    bench.registry.gauge("alone")
+    bench.registry.gauge("disk", labels=("mount",))
+    source = bench.intake.source("test")
+    source.set([source.gauge(1, "alone"), source.gauge(2, "disk", [("mount", "/")])], [1, 2])
+    for _ in range(3):
+        bench.tick()
+    bench.engine.check(bench.time)
+    assert bench.tick() == {"alone": 1}
+    assert list(bench.registry.metrics) == ["alone", "disk"]
+
+
+def test_when_there_is_room_again_what_was_refused_is_looked_at_anew() -> None:
+    bench = Bench(max_series=1, forget_s=1.0)
+    source = bench.intake.source("test")
+    source.gauge("a", "a")
+    assert source.gauge("b", "b") == REFUSED
+    for _ in range(3):
+        bench.tick()
+    bench.engine.check(bench.time)
+    bench.tick()
+    assert "b" not in source.known
+    assert source.gauge("b", "b") >= 0
+
+
+def test_a_series_may_leave_before_the_first_tick() -> None:
+    bench = Bench()
+    core = bench.registry.gauge("core", labels=["core"])
+    core.labels(core=0).set(1)
+    bench.registry.remove(core.labels(core=0))
+    core.labels(core=1).set(2)
+    assert bench.tick() == {'core{core="1"}': 2}
+
+
+def test_while_something_comes_nothing_leaves() -> None:
+    bench = Bench(forget_s=2.0)
+    source = bench.intake.source("test")
+    source.set([source.gauge("g", "g")], [1])
+    bench.engine.check(bench.time)
+    assert bench.tick() == {"g": 1}
+    bench.engine.check(bench.time)
+    assert bench.tick() == {"g": 1}
+
+
+def test_what_was_amended_is_told_once() -> None:
+    bench = Bench()
+    source = bench.intake.source("test")
+    bench.tick()
+    bench.tick()
+    bench.send(source, "g", (5, 1001.0))
+    happened = bench.engine.tick(1003.0, 1.0)
+    assert [(each.first, each.last, each.columns.tolist()) for each in happened.amended] == [(1, 2, [0])]
+    assert bench.engine.tick(1004.0, 1.0).amended == []
+
+
+def test_nothing_is_nothing() -> None:
+    bench = Bench()
+    source = bench.intake.source("test")
+    source.set([], [], [])
+    source.set_totals([], [], [])
+    source.add([], [])
+    source.clear([])
+    bench.engine.check(bench.time)
+    assert bench.tick() == {}
