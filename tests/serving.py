@@ -132,10 +132,13 @@ def serve_app(app: ASGIApp, ws: Any = "websockets-sansio") -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def serve(*arguments: str, env: dict[str, str] | None = None, port: int = 0) -> Iterator[Server]:
+def serve(
+    *arguments: str, env: dict[str, str] | None = None, port: int = 0, stdin: int | None = None
+) -> Iterator[Server]:
     """Run ``tickboard`` with these arguments for as long as the context is open."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tickboard", *arguments, "--port", str(port)],
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -361,3 +361,20 @@ def test_flags_and_commands_that_cannot_be(arguments: list[str], said: str) -> N
 )
 def test_an_environment_that_cannot_be(variable: str, value: str) -> None:
     assert f"{variable}={value}: give a whole number" in refusal(**{variable: value})
+
+
+def test_pipe_shows_what_a_command_prints() -> None:
+    with serve("pipe", "--title", "Piped", "--interval", "50ms", stdin=subprocess.PIPE) as server:
+        assert server.process.stdin is not None
+        server.process.stdin.write('load 1.5\ntemp{room="attic"} 31 °C\nwhat is this\n')
+        server.process.stdin.flush()
+        server.wait_for(lambda: "load" in server.json("/api/stats"))
+        stats, board = server.json("/api/stats"), server.json("/api/board")
+        assert stats["load"]["last"] == 1.5
+        assert stats['temp{room="attic"}']["last"] == 31
+        assert board["title"] == "Piped"
+        assert [panel["title"] for panel in board["panels"][0]["panels"]] == ["Load", "Temp", "Load", "Temp (°C)"]
+        assert "line 3, 'what is this'" in board["problems"][0]["message"]
+        server.process.stdin.close()
+        server.wait_for(lambda: "The input has ended" in server.output())
+    assert refusal("pipe", "--format", "xml").startswith("tickboard: ")

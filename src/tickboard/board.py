@@ -3,12 +3,14 @@
 It is the top of the library: an ASGI application that runs by itself under ``tickboard run``, or mounted in any other.
 """
 
+import logging
 import os
 import secrets
+import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import TypeVar
+from typing import Protocol, TypeVar
 from uuid import uuid4
 
 from starlette.applications import Starlette
@@ -21,6 +23,7 @@ from tickboard.alerts import Rule, make_rule
 from tickboard.engine import Engine
 from tickboard.errors import InputError
 from tickboard.expr import Condition, condition
+from tickboard.frames import timestamp
 from tickboard.hub import Hub
 from tickboard.intake import MAX_SERIES_PER_SOURCE, Intake
 from tickboard.panels import MetricRef
@@ -31,6 +34,21 @@ from tickboard.server.descriptors import write_all
 from tickboard.settings import Settings, read_settings
 from tickboard.sources import itself
 from tickboard.sources.itself import Itself
+
+log = logging.getLogger("tickboard")
+
+
+class Listener(Protocol):
+    """A source that waits for others to send."""
+
+    async def start(self) -> None:
+        """Begin to listen."""
+        ...
+
+    async def close(self) -> None:
+        """End it."""
+        ...
+
 
 F = TypeVar("F", bound=Callable[[], object])
 P = TypeVar("P", types.Card, types.Chart, types.Table, types.Row)
@@ -82,6 +100,7 @@ class Board:
         self.histogram = self.registry.histogram
         self.routes = list(routes)
         self._samplers: list[Sampler] = []
+        self._listeners: list[Listener] = []
         self._rules: list[Rule] = []
         self._panels: list[types.Panel] = []
         self._own: list[types.Row] = []
@@ -130,6 +149,21 @@ class Board:
         self._samplers.append(Sampler("watch_itself", source.sample, None))
         charts = [panels.chart(self.registry, names, title) for title, names in itself.CHARTS]
         self._own = [panels.row(charts, "Tickboard itself")]
+
+    # --- sources ---
+
+    def listen(self, listener: Listener) -> None:
+        """Let a source of your own listen for as long as ticks are made; it writes to `intake` or to handles."""
+        self._listeners.append(listener)
+
+    def tell(self, source: str, message: str | None) -> None:
+        """Show on the page and in the log that a source has a problem; None: it has none any more."""
+        hub = self.hub
+        if message is None:
+            hub.mended(source)
+        elif source not in hub.problems or hub.problems[source].message != message:
+            log.warning("%s: %s", source, message)
+            hub.report(types.Problem(source, message, timestamp(time.time())))
 
     # --- rules ---
 
@@ -267,6 +301,8 @@ class Board:
         if live.runner is None:
             live.runner = live.make_runner(self._samplers)
             live.runner.start()
+            for listener in self._listeners:
+                await listener.start()
 
     async def stop(self) -> None:
         """End the samplers and ticks; viewers stay connected."""
@@ -275,6 +311,8 @@ class Board:
             runner, live.runner = live.runner, None
             live.ticks_skipped += runner.ticks_skipped
             await runner.stop()
+            for listener in self._listeners:
+                await listener.close()
 
     @asynccontextmanager
     async def lifespan(self, app: object = None) -> AsyncIterator[None]:

@@ -35,6 +35,8 @@ from tickboard.server.dialogue import MAX_MESSAGE_BYTES
 from tickboard.server.guard import Guard
 from tickboard.server.limits import Limits, raise_open_files
 from tickboard.settings import Settings, read_settings
+from tickboard.sources.pipe import Format, Pipe
+from tickboard.sources.stdin import Stdin
 from tickboard.traffic import Traffic
 
 GOODBYE_S = 0.5
@@ -145,6 +147,32 @@ def dev(file: Path, /, *, options: Options = DEFAULT_OPTIONS) -> None:
     """
     reloader = Reloader(file, options.settings, say)
     serve(reloader, reloader.board, lambda: reloader.hub, options)
+
+
+@app.command
+def pipe(
+    *,
+    title: str = "Live Dashboard",
+    form: Annotated[Format, Parameter(name="--format")] = "auto",
+    options: Options = DEFAULT_OPTIONS,
+) -> None:
+    """Show the numbers that a command prints: some-command | tickboard pipe.
+
+    Args:
+        title: The page's heading.
+        form: What the lines are: a name, a value and a unit; JSON; or CSV. Told from the lines by itself.
+        options: Where and how often.
+    """
+    board = Board(title)
+    lines = Pipe(board.intake.source("pipe"), partial(board.tell, "pipe"), form)
+
+    def end() -> None:
+        lines.end()
+        say("The input has ended; the board stays until Ctrl-C.")
+
+    board.listen(Stdin(sys.stdin.fileno(), lines.receive, end))
+    board.prepare(options.settings(board.defaults))
+    serve(board, board, lambda: board.hub, options)
 
 
 @app.command
