@@ -34,7 +34,7 @@ def test_every_endpoint_is_in_the_protocol() -> None:
     board = Board()
     board.prepare(Settings())
     paths = []
-    for route in create_app(board.hub, lambda: 0).routes:
+    for route in create_app(board.hub, board.intake, lambda: 0).routes:
         assert isinstance(route, Route | WebSocketRoute | Mount)
         if route.path not in {"/", "/assets", "/{path:path}"}:
             paths.append(route.path)

@@ -243,3 +243,12 @@ def test_a_histogram_that_has_no_room_takes_none() -> None:
         took.labels(route="/")
     assert registry.series == registry.histograms == []
     registry.gauge("a")
+
+
+def test_a_metric_that_has_no_room_is_not_declared() -> None:
+    registry = Registry(max_series=1)
+    for _ in range(2):
+        with pytest.raises(LimitError, match="1 series"):
+            registry.histogram("took")
+    assert not registry.metrics
+    registry.gauge("a")

@@ -402,7 +402,12 @@ class Registry:
         self.keys[name] = wanted_key
         if handle_class is Histogram:
             self._declare_quantiles(metric)
-        self._handles[name] = handle = handle_class(self, metric, None if metric.labels else ())
+        try:
+            handle = handle_class(self, metric, None if metric.labels else ())
+        except LimitError:
+            self._forget_metric(name)
+            raise
+        self._handles[name] = handle
         self.revision += 1
         self.metrics_revision += 1
         return handle
@@ -469,12 +474,15 @@ class Registry:
 
     def withdraw(self, name: str) -> None:
         """Forget a discovered metric whose series have left; the caller holds the lock."""
-        for each in (name, *(f"{name}.{quantile}" for quantile in QUANTILES)):
-            if each == name or (each in self.metrics and each not in self._handles):
-                del self.metrics[each], self.keys[each]
+        self._forget_metric(name)
         del self._handles[name]
         self.revision += 1
         self.metrics_revision += 1
+
+    def _forget_metric(self, name: str) -> None:
+        percentiles = [f"{name}.{quantile}" for quantile in QUANTILES] if self.metrics[name].kind == "histogram" else []
+        for each in (name, *percentiles):
+            del self.metrics[each], self.keys[each]
 
     def child_of(self, handle: H, labels: Labels) -> H | None:
         """Return the handle of one series if there is one; the caller holds the lock."""

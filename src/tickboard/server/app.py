@@ -11,19 +11,24 @@ from starlette.routing import BaseRoute, WebSocketRoute
 from tickboard.errors import TickboardError
 from tickboard.frames import encode
 from tickboard.hub import Hub
+from tickboard.intake import Intake
 from tickboard.server.page import page_routes
 from tickboard.server.prometheus import prometheus_route
+from tickboard.server.prometheus_write import remote_write_route
 from tickboard.server.rest import rest_routes
 from tickboard.server.sse import alert_stream
 from tickboard.server.websocket import Ticks, refuse
 from tickboard.types import ErrorBody
 
 
-def create_app(hub: Hub, ticks_skipped: Callable[[], int], routes: Iterable[BaseRoute] = ()) -> Starlette:
+def create_app(
+    hub: Hub, intake: Intake, ticks_skipped: Callable[[], int], routes: Iterable[BaseRoute] = ()
+) -> Starlette:
     """Return the ASGI application of one hub.
 
     Args:
         hub: whom the viewers join.
+        intake: where those write who send metrics.
         ticks_skipped: tells how many ticks could not be made in time.
         routes: a board's own routes; they go before the built-in ones.
     """
@@ -34,6 +39,7 @@ def create_app(hub: Hub, ticks_skipped: Callable[[], int], routes: Iterable[Base
             alert_stream(hub),
             *rest_routes(hub, ticks_skipped),
             prometheus_route(hub, ticks_skipped),
+            remote_write_route(intake),
             *page_routes(),
             WebSocketRoute("/{path:path}", refuse),
         ],

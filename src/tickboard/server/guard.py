@@ -1,8 +1,8 @@
 """The guard: keeps other web pages in the same browser from reading a dashboard.
 
-A page of any site may open a WebSocket to localhost, and by DNS rebinding even read documents from it. So a server that
-listens on loopback answers only to loopback names (and those that were allowed), and a WebSocket whose Origin is
-another site is refused.
+A page of any site may open a WebSocket to localhost or post to it, and by DNS rebinding even read documents from it. So
+a server that listens on loopback answers only to loopback names (and those that were allowed), and a WebSocket or a
+request that writes is refused when its Origin is another site. Programs send no Origin.
 """
 
 from collections.abc import Iterable
@@ -13,6 +13,9 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
+
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Methods that change nothing."""
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -54,8 +57,10 @@ class Guard:
         if self._names is not None and (name := _name_of(f"//{host}")) not in self._names:
             return PlainTextResponse(f"this server does not answer to {name!r}: start it with --allow-host NAME\n", 421)
         origin = headers.get("origin")
-        if scope["type"] == "websocket" and origin is not None and _place_of(origin) != host.lower():
-            return PlainTextResponse(f"a page of {origin} may not watch {host}: let the proxy pass Host on\n", 403)
+        writes = scope["type"] == "websocket" or scope["method"] not in READING
+        if writes and origin is not None and _place_of(origin) != host.lower():
+            does = "watch" if scope["type"] == "websocket" else "write to"
+            return PlainTextResponse(f"a page of {origin} may not {does} {host}: let the proxy pass Host on\n", 403)
         return None
 
 

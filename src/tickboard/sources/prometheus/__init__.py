@@ -1,0 +1,1 @@
+"""What Prometheus speaks: its remote write."""
