@@ -6,6 +6,7 @@ import { createContext, useContext } from "solid-js";
 import type { AlertStore } from "./stores/alerts";
 import type { BoardStore } from "./stores/board";
 import type { ConnectionStore } from "./stores/connection";
+import type { RowsStore } from "./stores/rows";
 import type { StatsStore } from "./stores/stats";
 import type { ThemeStore } from "./stores/theme";
 
@@ -14,6 +15,7 @@ export interface Stores {
   stats: StatsStore;
   alerts: AlertStore;
   connection: ConnectionStore;
+  rows: RowsStore;
   theme: ThemeStore;
 }
 

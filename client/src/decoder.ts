@@ -25,10 +25,22 @@ export interface Ticks {
   values: Float32Array<ArrayBuffer>;
 }
 
-export type Message = Ticks | BoardChanged | Problems;
+/** Values of a tick that came after it: its other values stay. It is no tick, and moves no position. */
+export interface Amendment {
+  type: "amended";
+  epoch: string;
+  /** As with ticks; an amendment does not use the news up, for who does not know its tick may leave it unread. */
+  series: readonly Series[] | null;
+  seq: number;
+  /** float32 [series]; not finite where the tick's value stays as it is. */
+  values: Float32Array<ArrayBuffer>;
+}
+
+export type Message = Ticks | Amendment | BoardChanged | Problems;
 
 const WINDOW = 1;
 const TICK = 2;
+const AMENDED = 3;
 const RESUMED = 1;
 const HEADER_BYTES = 24;
 
@@ -44,7 +56,7 @@ export class Decoder {
 
   /** Take a message as the socket gives it: text, or binary as an ArrayBuffer. */
   receive(data: unknown): Message | null {
-    if (data instanceof ArrayBuffer) return this.ticks(data);
+    if (data instanceof ArrayBuffer) return this.binary(data);
     const message = parseServerMessage(data);
     if (message?.type !== "series") return message;
     this.layout = message;
@@ -52,16 +64,18 @@ export class Decoder {
     return null;
   }
 
-  private ticks(data: ArrayBuffer): Ticks | null {
+  private binary(data: ArrayBuffer): Ticks | Amendment | null {
     if (this.layout === null || data.byteLength < HEADER_BYTES) return null;
     const { epoch, layout, series } = this.layout;
     const header = new DataView(data);
     if (header.getUint32(4, true) !== layout) return null;
     const rows = rowsOf(data, header, series.length);
     if (rows === null) return null;
-    const afresh = header.getUint8(0) === WINDOW && (header.getUint8(1) & RESUMED) === 0;
+    const kind = header.getUint8(0);
     const first = Number(header.getBigUint64(8, true));
     const news = this.news;
+    if (kind === AMENDED) return { type: "amended", epoch, series: news, seq: first, values: rows.values };
+    const afresh = kind === WINDOW && (header.getUint8(1) & RESUMED) === 0;
     this.news = null;
     return { type: "ticks", epoch, afresh, series: news, first, ...rows };
   }
@@ -73,12 +87,12 @@ export class Decoder {
  *
  *   byte    0                 16      24               24 + 8·t
  *   window | kind … seq      | t, …  | t times        | t × n values |
- *   tick   | kind … seq      | time  | n values |
+ *   tick   | kind … seq      | time  | n values |     an amendment likewise
  */
 function rowsOf(data: ArrayBuffer, header: DataView, width: number): Pick<Ticks, "times" | "values"> | null {
   const kind = header.getUint8(0);
-  if (kind !== WINDOW && kind !== TICK) return null;
-  const [timesAt, count] = kind === TICK ? [16, 1] : [HEADER_BYTES, header.getUint32(16, true)];
+  if (kind !== WINDOW && kind !== TICK && kind !== AMENDED) return null;
+  const [timesAt, count] = kind === WINDOW ? [HEADER_BYTES, header.getUint32(16, true)] : [16, 1];
   const valuesAt = timesAt + 8 * count;
   if (data.byteLength !== valuesAt + 4 * count * width) return null;
   return {

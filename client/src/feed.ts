@@ -6,7 +6,8 @@
 import { AlertStream, type Events } from "./alertstream";
 import type { Clock } from "./clock";
 import { type LinkStatus, MetricsConnection, type Socket } from "./connection";
-import { type Message, SUBPROTOCOL, type Ticks } from "./decoder";
+import { type Amendment, type Message, SUBPROTOCOL, type Ticks } from "./decoder";
+import type { Series } from "./protocol";
 import { Retry } from "./retry";
 import type { Alert, Board, Problem } from "./types.gen";
 import type { WindowSnapshot } from "./window";
@@ -36,6 +37,7 @@ export type FeedEvent =
   | { type: "problems"; problems: Problem[] }
   /** `received` is when they came in, by this browser's clock, in milliseconds since 1970. */
   | (Ticks & { received: number })
+  | Amendment
   | ({ type: "alert" } & ToldAlert)
   | { type: "over"; epoch: string }
   | Snapshot;
@@ -65,8 +67,18 @@ export class DirectFeed implements Feed {
   private readonly boardUrl: string;
   private running = false;
   private fetching = false;
+  /** How many boards have come, by whatever way. */
+  private boards = 0;
   private boardEpoch: string | null = null;
+  private known: ReadonlySet<string> = new Set();
   private epoch = "";
+  private connections = 0;
+  private connected = false;
+  /** What the newest `series` message lists, and whether the board was asked for because of it. */
+  private listed: readonly Series[] = [];
+  private asked = false;
+  /** Asks for the board when it lacks a metric: soon, but not with every message of series. */
+  private readonly lacking: Retry;
 
   /** @param base the address of the page, without its file name: `https://host/live/`. */
   constructor(
@@ -79,12 +91,13 @@ export class DirectFeed implements Feed {
     socketUrl.protocol = socketUrl.protocol.replace("http", "ws");
     this.boardUrl = new URL("api/board", base).href;
     this.retry = new Retry(clock, () => void this.fetchBoard());
+    this.lacking = new Retry(clock, () => void this.fetchLacking());
     this.metrics = new MetricsConnection({
       url: socketUrl.href,
       clock,
       open: (url) => network.socket(url),
       onMessage: (message) => this.received(message),
-      onStatus: (status) => listener({ type: "status", status }),
+      onStatus: (status) => this.statusChanged(status),
     });
     this.alerts = new AlertStream({
       url: new URL("events/alerts", base).href,
@@ -105,6 +118,7 @@ export class DirectFeed implements Feed {
   stop(): void {
     this.running = false;
     this.retry.stop();
+    this.lacking.stop();
     this.metrics.stop();
     this.alerts.stop();
   }
@@ -119,32 +133,70 @@ export class DirectFeed implements Feed {
   private async fetchBoard(): Promise<void> {
     if (this.fetching) return;
     this.fetching = true;
+    const { boards } = this;
     try {
       const board = (await this.network.json(this.boardUrl)) as Board;
       if (!this.running) return;
       this.retry.succeeded();
-      this.showBoard(board);
+      // One that came over the socket meanwhile is not older than the answer.
+      if (this.boards === boards) this.showBoard(board);
     } catch {
       if (this.running) this.retry.later();
     } finally {
       this.fetching = false;
     }
+    if (this.running) this.lookForLacking();
+  }
+
+  private async fetchLacking(): Promise<void> {
+    // An answer that is under way may be from before the series: what it lacks is seen when it has come.
+    if (this.fetching) return;
+    this.asked = true;
+    await this.fetchBoard();
   }
 
   private showBoard(board: Board): void {
+    this.boards++;
     this.boardEpoch = board.epoch;
+    this.known = new Set(board.metrics.map(({ name }) => name));
     this.metrics.intervalMs = board.interval_ms;
     this.listener({ type: "board", board });
+    if (!this.lacks()) this.lacking.succeeded();
+  }
+
+  private lacks(): boolean {
+    return this.boardEpoch !== null && this.listed.some(({ name }) => !this.known.has(name));
+  }
+
+  /** A metric that came after the board was asked for: nobody else tells of it. */
+  private lookForLacking(): void {
+    if (!this.asked && this.lacks()) this.lacking.later();
+    else this.lacking.stop();
+  }
+
+  /** Back on the same run of the server, what has gone meanwhile is in no message. */
+  private statusChanged(status: LinkStatus): void {
+    const back = status.connected && !this.connected && this.connections++ > 0;
+    this.connected = status.connected;
+    this.listener({ type: "status", status });
+    if (back) void this.fetchBoard();
   }
 
   private received(message: Message): void {
-    if (message.type === "board") this.showBoard(message.board);
-    else if (message.type === "problems") this.listener(message);
-    else this.ticks(message);
+    if (message.type === "board") {
+      this.showBoard(message.board);
+      this.lookForLacking();
+    } else if (message.type === "ticks") this.ticks(message);
+    else this.listener(message);
   }
 
   private ticks(ticks: Ticks): void {
-    if (ticks.series !== null) this.enterEpoch(ticks.epoch);
+    if (ticks.series !== null) {
+      this.listed = ticks.series;
+      this.asked = false;
+      this.enterEpoch(ticks.epoch);
+      if (!this.fetching) this.lookForLacking();
+    }
     this.listener({ ...ticks, received: this.clock.now() });
   }
 

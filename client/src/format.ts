@@ -20,11 +20,25 @@ const BINARY = ["Ki", "Mi", "Gi", "Ti", "Pi"];
 const DECIMAL = ["k", "M", "G", "T", "P"];
 /** Counts stay whole numbers of things for as long as they can be read at a glance. */
 const LONG_NUMBER = 100_000;
+const DAY_S = 86_400;
 
 const grouped = (digits: number): Intl.NumberFormat =>
   new Intl.NumberFormat("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 const FIXED = [0, 1, 2, 3].map(grouped);
 const SIGNIFICANT = new Intl.NumberFormat("en", { maximumSignificantDigits: 2 });
+
+/** Times, smallest first, in seconds: a value below a step's own range is shown in the step before. */
+const TIMES: Step[] = [
+  { from: 0, by: 1e-9, unit: "ns" },
+  { from: 1e-6, by: 1e-6, unit: "µs" },
+  { from: 1e-3, by: 1e-3, unit: "ms" },
+  { from: 1, by: 1, unit: "s" },
+  { from: 120, by: 60, unit: "min" },
+  { from: 7_200, by: 3_600, unit: "h" },
+  { from: 2 * DAY_S, by: DAY_S, unit: "d" },
+];
+/** A unit is kept up to here, though the next begins at 1,000 of it: 1,250 ms is a time that people know. */
+const KEPT_TIMES = 10_000;
 
 function prefixed(base: number, prefixes: string[], unit: string, first = base): Step[] {
   return prefixes.map((prefix, i) => ({
@@ -34,46 +48,80 @@ function prefixed(base: number, prefixes: string[], unit: string, first = base):
   }));
 }
 
+/** Bytes, bits and Hertz, alone and per second, whatever prefix they came with. */
+function scaled(unit: string): Step[] | null {
+  const found = /^([kKMGTP]i?)?(B|[Bb]ytes?|b|bits?|bps|Hz)(\/s)?$/.exec(unit);
+  if (found === null) return null;
+  const [, prefix = "", word, rate = ""] = found;
+  const bytes = /^b(?:ytes?)?$/i.test(word) && word !== "b";
+  // Bytes are in powers of two, but where they came in thousands.
+  const binary = bytes && (prefix === "" || prefix.endsWith("i"));
+  const base = binary ? 1024 : 1000;
+  const shown = (bytes ? "B" : word) + rate;
+  const power = prefix === "" ? 0 : DECIMAL.indexOf(prefix[0].toLowerCase() === "k" ? "k" : prefix[0]) + 1;
+  const own = base ** power;
+  const steps = [{ from: 0, by: 1, unit: shown }, ...prefixed(base, binary ? BINARY : DECIMAL, shown)];
+  return steps.map((step) => ({ ...step, from: step.from / own, by: step.by / own }));
+}
+
+function times(unit: string): Step[] | null {
+  const own = TIMES.find((step) => step.unit === (unit === "us" || unit === "μs" ? "µs" : unit));
+  if (own === undefined) return null;
+  return TIMES.map(({ from, by, unit: shown }) => {
+    const next = by > own.by && by <= 1 && from < KEPT_TIMES * own.by;
+    return { from: next ? KEPT_TIMES : from / own.by, by: by / own.by, unit: shown };
+  });
+}
+
+const makeSteps = (unit: string): Step[] => {
+  const special = scaled(unit) ?? times(unit);
+  if (special !== null) return special;
+  if (unit === "%") return [];
+  const spaced = unit === "" || unit.startsWith("/") ? unit : ` ${unit}`;
+  return prefixed(1000, DECIMAL, spaced, LONG_NUMBER);
+};
+
+const known = new Map<string, Step[]>();
+
 /** The steps of a unit, smallest first; a value below the first keeps the unit it came in. */
 function stepsOf(unit: string): Step[] {
-  const bytes = /^(?:B|[Bb]ytes?)(\/s)?$/.exec(unit);
-  if (bytes) return prefixed(1024, BINARY, `B${bytes[1] ?? ""}`);
-  if (/^(?:b|bits?|bps|Hz)(?:\/s)?$/.test(unit)) return prefixed(1000, DECIMAL, unit);
-  if (unit === "s") {
-    return [
-      { from: 0, by: 0.001, unit: "ms" },
-      { from: 1, by: 1, unit: "s" },
-      { from: 7_200, by: 3_600, unit: "h" },
-      { from: 172_800, by: 86_400, unit: "d" },
-    ];
-  }
-  if (unit === "ms") return [{ from: LONG_NUMBER, by: 1000, unit: "s" }];
-  if (unit === "%") return [];
-  return prefixed(1000, DECIMAL, unit === "" ? "" : ` ${unit}`, LONG_NUMBER).map((step) => ({
-    ...step,
-    unit: step.unit.trim(),
-  }));
+  const steps = known.get(unit) ?? makeSteps(unit);
+  known.set(unit, steps);
+  return steps;
 }
 
 function scaleFor(value: number, unit: string): { by: number; unit: string } {
   const size = Math.abs(value);
-  let chosen = { by: 1, unit: /^bytes?(\/s)?$/i.test(unit) ? unit.replace(/^bytes?/i, "B") : unit };
-  if (unit === "s" && size === 0) return chosen;
-  for (const step of stepsOf(unit)) if (size >= step.from) chosen = step;
+  const steps = stepsOf(unit);
+  // A zero has no size, and a value of the unit itself is divided by one.
+  let chosen: { by: number; unit: string } = steps.find(({ by }) => by === 1) ?? { by: 1, unit };
+  if (size === 0) return chosen;
+  for (const step of steps) if (size >= step.from) chosen = step;
   return chosen;
 }
 
-function digits(value: number): string {
+/** Things that are counted: there is no tenth of a process. What has no unit is mostly a count. */
+const isCounted = (unit: string): boolean =>
+  /^([a-z]{3,})?$/i.test(unit) && stepsOf(unit)[0].from === LONG_NUMBER;
+
+function digits(value: number, whole: boolean): string {
   const size = Math.abs(value);
   if (size > 0 && size < 0.05) return SIGNIFICANT.format(value);
-  return FIXED[1].format(value);
+  return FIXED[size >= 999.95 || (whole && Number.isInteger(value)) ? 0 : 1].format(value);
+}
+
+function daysAndHours(seconds: number): string {
+  const hours = Math.floor(Math.abs(seconds) / 3_600);
+  return `${seconds < 0 ? "-" : ""}${FIXED[0].format(Math.floor(hours / 24))} d ${hours % 24} h`;
 }
 
 /** A value with one decimal in a unit that keeps it short; "–" where there is none. */
 export function formatValue(value: number, unit: string): Formatted {
   if (!Number.isFinite(value)) return { number: NO_VALUE, unit };
   const scale = scaleFor(value, unit);
-  return { number: digits(value / scale.by), unit: scale.unit };
+  const shown = value / scale.by;
+  if (scale.unit === "d" && scale.by !== 1) return { number: daysAndHours(shown * DAY_S), unit: "" };
+  return { number: digits(shown, isCounted(unit)), unit: scale.unit };
 }
 
 /** The same as one text: `41.5 %`, `1.2 GiB`. */
@@ -107,14 +155,30 @@ export function formatTicks(values: readonly number[], unit: string): string[] {
 }
 
 /** On an axis the unit itself is in the chart's title: `k` for `k req/s`, `Mi` for `MiB/s`. */
-function shortened(scaled: string, unit: string): string {
-  if (unit === "s" || unit === "ms") return ` ${scaled}`;
-  return /^[kKMGTP]i?/.exec(scaled)?.[0] ?? "";
+function shortened(shown: string, unit: string): string {
+  const hasPrefix = (scaled(unit)?.[0].by ?? 1) !== 1;
+  if (times(unit) !== null || hasPrefix) return ` ${shown}`;
+  return /^[kKMGTP]i?/.exec(shown)?.[0] ?? "";
 }
 
 /** Whether the axis of this unit steps by powers of two. */
 export function isBinary(unit: string): boolean {
-  return stepsOf(unit)[0]?.by === 1024;
+  const steps = scaled(unit);
+  return steps !== null && Math.round(steps[1].by / steps[0].by) === 1024;
+}
+
+const BINARY_STEPS = Array.from({ length: 80 }, (_, power) => 2 ** (power - 20));
+/** Of the clock, which is not decimal. */
+const CLOCK_STEPS = [
+  ...Array.from({ length: 10 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** (power - 9))).flat(),
+  ...[10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 21_600, 43_200],
+  ...Array.from({ length: 4 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power * DAY_S)).flat(),
+];
+
+/** The distances that the labels of an axis may have; null for the usual ones. */
+export function axisSteps(unit: string): number[] | null {
+  if (isBinary(unit)) return BINARY_STEPS;
+  return unit === "s" ? CLOCK_STEPS : null;
 }
 
 const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });

@@ -15,13 +15,16 @@ import { readStoredList, writeStored } from "./storage";
 import { createAlertStore } from "./stores/alerts";
 import { createBoardStore } from "./stores/board";
 import { createConnectionStore } from "./stores/connection";
+import { createRowsStore } from "./stores/rows";
 import { createStatsStore } from "./stores/stats";
 import { createThemeStore } from "./stores/theme";
 
 const base = new URL(".", document.baseURI).href;
 const visible = () => document.visibilityState === "visible";
-/** Boards under other paths of the same origin have alerts of their own. */
-const dismissedKey = `tickboard:dismissed:${new URL(base).pathname}`;
+/** Boards under other paths of the same origin have alerts and rows of their own. */
+const mount = new URL(base).pathname;
+const dismissedKey = `tickboard:dismissed:${mount}`;
+const collapsedKey = `tickboard:collapsed:${mount}`;
 
 function createStores(): Stores {
   const board = createBoardStore();
@@ -34,6 +37,10 @@ function createStores(): Stores {
     alerts: createAlertStore({
       load: () => readStoredList(dismissedKey),
       save: (ids) => writeStored(dismissedKey, JSON.stringify(ids)),
+    }),
+    rows: createRowsStore({
+      load: () => readStoredList(collapsedKey),
+      save: (titles) => writeStored(collapsedKey, JSON.stringify(titles)),
     }),
     theme: createThemeStore(document.documentElement, matchMedia("(prefers-color-scheme: dark)")),
   };

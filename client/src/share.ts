@@ -65,6 +65,9 @@ export class Latest {
       case "ticks":
         this.takeTicks(event, event.received);
         break;
+      case "amended":
+        this.window.amend(event);
+        break;
       case "alert":
         this.takeAlert({ alert: event.alert, epoch: event.epoch });
         break;
@@ -146,7 +149,8 @@ export class ShareHub {
 
   private publish(event: FeedEvent): void {
     this.latest.take(event);
-    for (const [port, tab] of this.tabs) if (tab.visible || event.type !== "ticks") port.post(event);
+    const forAll = event.type !== "ticks" && event.type !== "amended";
+    for (const [port, tab] of this.tabs) if (tab.visible || forAll) port.post(event);
   }
 
   private forget(port: Port): void {

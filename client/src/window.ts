@@ -8,7 +8,7 @@
  * It takes ticks in the order they came and gives columns, oldest first. It must not know where ticks come from
  * nor who draws them; the worker and the page each have one.
  */
-import type { Ticks } from "./decoder";
+import type { Amendment, Ticks } from "./decoder";
 import type { Series } from "./protocol";
 
 /** A window as it is posted from the worker to a tab: columns oldest first. */
@@ -86,6 +86,23 @@ export class Window {
     this.forgetVanished();
   }
 
+  /** Put values that came late into their tick; nothing when that is not in the window, as in a hole. */
+  amend({ epoch, series, seq, values }: Amendment): void {
+    if (epoch !== this.epoch) return;
+    if (series !== null) this.follow(series);
+    let index = this.length - 1;
+    while (index >= 0 && this.seqs[this.slot(index)] !== seq) index--;
+    if (index < 0) return;
+    const slot = this.slot(index);
+    const seen = this.written - (this.length - 1 - index);
+    values.forEach((value, place) => {
+      if (!Number.isFinite(value)) return;
+      const column = this.targets[place] ?? this.addColumn(place, seen);
+      column.values[slot] = value;
+      column.seen = Math.max(column.seen, seen);
+    });
+  }
+
   /** Change the size or the interval and keep the newest ticks. */
   resize(capacity: number, intervalMs = this.intervalMs): void {
     this.intervalMs = intervalMs;
@@ -119,6 +136,28 @@ export class Window {
     return out;
   }
 
+  has(key: string): boolean {
+    return this.columns.has(key);
+  }
+
+  /** The value of a series at the newest tick, NaN where it has none there. */
+  newest(key: string): number {
+    return this.columns.get(key)?.values[this.slot(this.length - 1)] ?? Number.NaN;
+  }
+
+  /** The average of a series over the window, NaN when it has no value. */
+  average(key: string): number {
+    let sum = 0;
+    let count = 0;
+    // The order does not matter, and slots that were never written are NaN.
+    for (const value of this.columns.get(key)?.values ?? []) {
+      if (Number.isNaN(value)) continue;
+      sum += value;
+      count++;
+    }
+    return count === 0 ? Number.NaN : sum / count;
+  }
+
   snapshot(): WindowSnapshot {
     const { series } = this;
     return {
@@ -144,6 +183,7 @@ export class Window {
   /** Become the window of a snapshot; its newest ticks when it has more than the capacity. */
   restore(snapshot: WindowSnapshot): void {
     const { capacity, times, seqs } = snapshot;
+    const known = new Map(Array.from(this.columns, ([key, { series }]) => [key, series]));
     this.clear();
     this.epoch = snapshot.epoch;
     this.capacity = capacity;
@@ -159,8 +199,11 @@ export class Window {
     this.length = times.length - from;
     this.written = this.length;
     this.head = this.length % capacity;
-    snapshot.series.forEach((series, i) => {
+    snapshot.series.forEach((posted, i) => {
       const values = resized(snapshot.columns[i], Number.NaN);
+      // A snapshot that was posted has copies; what is drawn of a series that was here already is not made anew.
+      const before = known.get(posted.key);
+      const series = before?.unit === posted.unit ? before : posted;
       this.columns.set(series.key, { series, values, seen: this.written });
     });
     this.follow(snapshot.layout);
@@ -213,24 +256,24 @@ export class Window {
     }
   }
 
-  private addColumn(place: number): Column {
+  private addColumn(place: number, seen = this.written): Column {
     const series = this.layout[place];
     const values = new Float64Array(this.capacity).fill(Number.NaN);
-    const column = { series, values, seen: this.written };
+    const column = { series, values, seen };
     this.columns.set(series.key, column);
     this.targets[place] = column;
     this.seriesVersion++;
     return column;
   }
 
-  /** Rows without values between the newest tick and the next, spread over the time between them. */
+  /** Rows without values or numbers between the newest tick and the next, spread over the time between them. */
   private leaveHole(nextSeq: number, nextTime: number): void {
     const time = this.newestTime;
     const seq = this.newestSeq;
     const late = nextTime - time > HOLE_INTERVALS * this.intervalMs;
     const missed = Math.min(Math.max(nextSeq - seq - 1, late ? 1 : 0), this.capacity - 1);
     const step = (nextTime - time) / (missed + 1);
-    for (let i = 1; i <= missed; i++) this.advance(Math.min(seq + i, nextSeq - 1), time + i * step);
+    for (let i = 1; i <= missed; i++) this.advance(Number.NaN, time + i * step);
   }
 
   /** A series without one value left in the window is no series any more: a container that was stopped. */

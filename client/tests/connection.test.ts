@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { type LinkStatus, MetricsConnection } from "../src/connection";
 import type { Message } from "../src/decoder";
-import { series, seriesList, TestClock, TestSocket, tick, tickBytes, windowOf } from "./world";
+import { amendedBytes, series, seriesList, TestClock, TestSocket, tick, tickBytes, windowOf } from "./world";
 
 describe("the connection", () => {
   let clock: TestClock;
@@ -45,6 +45,16 @@ describe("the connection", () => {
     expect(status().connected).toBe(false);
     clock.pass(300);
     expect(sockets).toHaveLength(2);
+    expect(newest().url).toBe("ws://here/ws/metrics?since=e%3A2");
+  });
+
+  it("passes an amendment on, and does not take it for a position", () => {
+    newest().open();
+    newest().sayWindow(windowOf("e", [tick(1, { cpu: 1 }), tick(2, { cpu: 2 })]));
+    newest().say(amendedBytes(tick(1, { cpu: 5 })));
+    expect(messages.at(-1)).toMatchObject({ type: "amended", seq: 1 });
+    newest().end();
+    clock.pass(300);
     expect(newest().url).toBe("ws://here/ws/metrics?since=e%3A2");
   });
 

@@ -17,6 +17,12 @@ const TICK = bytes(
   "00002841 0000c0bf", // 10.5 and -1.5
 );
 
+const AMENDED = bytes(
+  "03 00 0000 07000000 0201000001000000", // an amendment of that tick
+  "00 00 00 00 00 40 8f 40", // 1000 ms
+  "0000c07f 00002040", // as it was, and 2.5
+);
+
 const WINDOW = bytes(
   "01 00 0000 07000000 0900000000000000", // a window of layout 7, from 9 on
   "02000000 00000000", // two ticks, none skipped
@@ -59,6 +65,31 @@ describe("a decoder", () => {
       times: Float64Array.of(1000, 2000),
       values: Float32Array.of(1, 2, 3, Number.NaN),
     });
+  });
+
+  it("reads an amendment to the byte, as a message of its own", () => {
+    receive(TICK);
+    expect(decoder.receive(AMENDED)).toEqual({
+      type: "amended",
+      epoch: "e",
+      series: null,
+      seq: 4_294_967_554,
+      values: Float32Array.of(Number.NaN, 2.5),
+    });
+  });
+
+  it("says what an amendment is of, and then says it of the ticks after it too", () => {
+    expect(decoder.receive(AMENDED)).toMatchObject({ series: CPU_AND_DISK });
+    expect(decoder.receive(AMENDED)).toMatchObject({ series: CPU_AND_DISK });
+    expect(receive(TICK)?.series).toEqual(CPU_AND_DISK);
+    expect(decoder.receive(AMENDED)).toMatchObject({ series: null });
+  });
+
+  it("takes an amendment of another length or layout for nothing", () => {
+    for (const length of [0, 16, 24, AMENDED.byteLength - 1])
+      expect(decoder.receive(AMENDED.slice(0, length))).toBeNull();
+    decoder.receive(JSON.stringify(seriesList(CPU_AND_DISK, "e", 8)));
+    expect(decoder.receive(AMENDED)).toBeNull();
   });
 
   it("leaves the values where they came, in one buffer that is posted once", () => {
@@ -129,7 +160,7 @@ describe("a decoder", () => {
     expect(receive(WINDOW)).toBeNull();
   });
 
-  it.each([0, 3, 255])("takes kind %i for nothing", (kind) => {
+  it.each([0, 4, 255])("takes kind %i for nothing", (kind) => {
     const data = TICK.slice(0);
     new DataView(data).setUint8(0, kind);
     expect(receive(data)).toBeNull();

@@ -2,7 +2,18 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { browserNetwork, DirectFeed, type FeedEvent, type Network } from "../src/feed";
 import type { Board } from "../src/types.gen";
-import { board, TestClock, TestEvents, TestSocket, tick, tickBytes, windowOf } from "./world";
+import {
+  amendedBytes,
+  amendment,
+  board,
+  metric,
+  TestClock,
+  TestEvents,
+  TestSocket,
+  tick,
+  tickBytes,
+  windowOf,
+} from "./world";
 
 describe("a feed", () => {
   let clock: TestClock;
@@ -105,6 +116,102 @@ describe("a feed", () => {
       { ...windowOf("e", [tick(1, { cpu: 1 })]), received: received - 1000 },
       { ...tick(2, { cpu: 2 }), series: null, received },
     ]);
+  });
+
+  describe("of a board whose metrics come and go", () => {
+    const grown = (epoch = "e") => board(epoch, { metrics: [metric("cpu"), metric("load")] });
+    const open = async () => {
+      served = board("e", { metrics: [metric("cpu")] });
+      feed.start();
+      await settle();
+      sockets[0].open();
+      sockets[0].sayWindow(windowOf("e", [tick(1, { cpu: 1 })]));
+    };
+    const later = async (milliseconds = 1_000) => {
+      clock.pass(milliseconds);
+      await settle();
+    };
+
+    it("asks for the board, once, when the series name a metric that it lacks", async () => {
+      await open();
+      served = grown();
+      sockets[0].sayWindow(windowOf("e", [tick(2, { cpu: 2, load: 2 })], true));
+      await later();
+      sockets[0].say(tickBytes(tick(3, { cpu: 3, load: 3 })));
+      await later(60_000);
+      expect(asked).toHaveLength(2);
+      expect(of("board").at(-1)).toEqual({ type: "board", board: served });
+    });
+
+    it("asks once for a message of series, and less and less often, though the metric is never there", async () => {
+      await open();
+      for (let seq = 2; seq < 62; seq++) {
+        sockets[0].sayWindow(windowOf("e", [tick(seq, { cpu: seq, ghost: seq })], true));
+        await later();
+      }
+      const often = asked.length;
+      expect(often).toBeGreaterThan(4);
+      expect(often).toBeLessThan(14);
+      await later(600_000);
+      expect(asked.length - often).toBeLessThan(2);
+    });
+
+    it("does not ask when the board is told before its turn", async () => {
+      await open();
+      sockets[0].sayWindow(windowOf("e", [tick(2, { cpu: 2, load: 2 })], true));
+      sockets[0].say({ type: "board", board: grown() });
+      await later();
+      expect(asked).toHaveLength(1);
+    });
+
+    it("asks again when the answer under way is from before the series, one at a time", async () => {
+      const answers: ((board: Board) => void)[] = [];
+      const slow: Network = {
+        ...network,
+        json: (url) => {
+          asked.push(url);
+          return new Promise((resolve) => answers.push(resolve));
+        },
+      };
+      feed = new DirectFeed("https://here/live/", slow, clock, (event) => heard.push(event));
+      feed.start();
+      sockets[0].open();
+      sockets[0].sayWindow(windowOf("e", [tick(1, { cpu: 1, load: 1 })]));
+      await later(60_000);
+      expect(answers).toHaveLength(1);
+      answers[0](board("e", { metrics: [metric("cpu")] }));
+      await settle();
+      await later();
+      expect(answers).toHaveLength(2);
+      answers[1](grown());
+      await settle();
+      await later(60_000);
+      expect(answers).toHaveLength(2);
+    });
+
+    it("does not show an answer in place of a board that was told meanwhile", async () => {
+      feed.start();
+      sockets[0].open();
+      sockets[0].say({ type: "board", board: grown() });
+      await settle();
+      expect(of("board")).toEqual([{ type: "board", board: grown() }]);
+    });
+
+    it("asks for the board when it is back: what has gone meanwhile is told by nobody", async () => {
+      await open();
+      sockets[0].end();
+      clock.pass(300);
+      sockets[1].open();
+      await settle();
+      expect(asked).toHaveLength(2);
+    });
+
+    it("passes an amendment on as it is", async () => {
+      await open();
+      sockets[0].say(amendedBytes(tick(1, { cpu: 5 })));
+      expect(of("amended")).toEqual([{ ...amendment(1, { cpu: 5 }), series: null }]);
+      expect(of("ticks")).toHaveLength(1);
+    });
   });
 
   it("says nothing of a board that comes after it was stopped", async () => {

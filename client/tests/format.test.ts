@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { nextRange, roundUp } from "../src/chart/axis";
 import { extent, isolated, stack, withNulls } from "../src/chart/columns";
-import { formatBeside, formatDuration, formatText, formatTicks } from "../src/format";
+import { axisSteps, formatBeside, formatDuration, formatText, formatTicks } from "../src/format";
 import { parseAlert, parseServerMessage, seriesKey } from "../src/protocol";
 import { alert } from "./world";
 
@@ -10,14 +10,78 @@ describe("values", () => {
   it.each([
     [41.52, "%", "41.5 %"],
     [0, "%", "0.0 %"],
+    [100, "%", "100.0 %"],
     [Number.NaN, "ms", "–"],
+    [23.45, "°C", "23.5 °C"],
+    [-3, "°C", "-3.0 °C"],
+    [0.0042, "", "0.0042"],
+    [1.5, "", "1.5"],
+    [3, "", "3"],
+    [12_345, "", "12,345"],
+    [1_234_567, "", "1.2 M"],
+  ])("%f %s reads %s", (value, unit, text) => {
+    expect(formatText(value, unit)).toBe(text);
+  });
+
+  it.each([
+    [0, "B", "0.0 B"],
+    [900, "B", "900.0 B"],
     [1536, "B", "1.5 KiB"],
     [5 * 1024 ** 3, "B/s", "5.0 GiB/s"],
-    [1_234_567, "req/s", "1.2 M req/s"],
-    [12_345, "", "12,345.0"],
-    [0.0042, "", "0.0042"],
+    [1536, "bytes", "1.5 KiB"],
+    [2048, "MiB", "2.0 GiB"],
+    [0.5, "MiB", "512.0 KiB"],
+    [1500, "MB", "1.5 GB"],
+    [1500, "kB/s", "1.5 MB/s"],
+    [25_000_000, "bit/s", "25.0 Mbit/s"],
+    [2_400, "MHz", "2.4 GHz"],
+    [800, "MHz", "800.0 MHz"],
+    [50, "Hz", "50.0 Hz"],
+    [3_200_000_000, "Hz", "3.2 GHz"],
+  ])("of bytes, bits and Hertz: %f %s reads %s", (value, unit, text) => {
+    expect(formatText(value, unit)).toBe(text);
+  });
+
+  it.each([
+    [0, "s", "0.0 s"],
+    [42e-9, "s", "42.0 ns"],
+    [250e-6, "s", "250.0 µs"],
     [0.25, "s", "250.0 ms"],
-  ])("%f %s reads %s", (value, unit, text) => {
+    [1, "s", "1.0 s"],
+    [90, "s", "90.0 s"],
+    [300, "s", "5.0 min"],
+    [3 * 3_600, "s", "3.0 h"],
+    [3 * 86_400 + 4 * 3_600 + 1_800, "s", "3 d 4 h"],
+    [-3 * 86_400, "s", "-3 d 0 h"],
+    [1_500 * 86_400, "s", "1,500 d 0 h"],
+    [0.25, "ms", "250.0 µs"],
+    [12.5, "ms", "12.5 ms"],
+    [1_250, "ms", "1,250 ms"],
+    [12_500, "ms", "12.5 s"],
+    [600_000, "ms", "10.0 min"],
+    [0, "ms", "0.0 ms"],
+    [12.5, "µs", "12.5 µs"],
+    [125_000, "us", "125.0 ms"],
+    [800, "ns", "800.0 ns"],
+    [2_500_000, "ns", "2.5 ms"],
+    [12, "h", "12.0 h"],
+    [5, "min", "5.0 min"],
+    [1.5, "d", "36.0 h"],
+    [12.5, "d", "12.5 d"],
+  ])("of time: %f %s reads %s", (value, unit, text) => {
+    expect(formatText(value, unit)).toBe(text);
+  });
+
+  it.each([
+    [412, "processes", "412 processes"],
+    [411.75, "processes", "411.8 processes"],
+    [99_999, "requests", "99,999 requests"],
+    [2_500_000, "connections", "2.5 M connections"],
+    [12, "/s", "12.0 /s"],
+    [1_234_567, "/s", "1.2 M/s"],
+    [37.25, "req/s", "37.3 req/s"],
+    [1_234_567, "req/s", "1.2 M req/s"],
+  ])("of things and rates: %f %s reads %s", (value, unit, text) => {
     expect(formatText(value, unit)).toBe(text);
   });
 
@@ -34,10 +98,21 @@ describe("values", () => {
     expect(formatTicks([0, 512, 1024, 1536], "B")).toEqual(["0", "0.5Ki", "1.0Ki", "1.5Ki"]);
   });
 
+  it("have axes of time that step as a clock does, and others in their own unit", () => {
+    expect(axisSteps("s")).toEqual(expect.arrayContaining([0.5, 10, 30, 300, 86_400]));
+    expect(axisSteps("B/s")).toEqual(expect.arrayContaining([512, 1024]));
+    expect(axisSteps("req/s")).toBeNull();
+    expect(formatTicks([0, 300, 600], "s")).toEqual(["0", "5 min", "10 min"]);
+    expect(formatTicks([0, 86_400, 2 * 86_400], "s")).toEqual(["0", "1 d", "2 d"]);
+    expect(formatTicks([0, 1000, 2000], "ms")).toEqual(["0", "1,000", "2,000"]);
+    expect(formatTicks([0, 1000, 2000], "MHz")).toEqual(["0", "1 GHz", "2 GHz"]);
+  });
+
   it("say the unit beside another value only where it is another unit", () => {
     expect(formatBeside(41.5, "%", "%")).toBe("41.5");
     expect(formatBeside(900, "B", "KiB")).toBe("900.0 B");
     expect(formatBeside(Number.NaN, "ms", "ms")).toBe("–");
+    expect(formatBeside(7_200, "s", "")).toBe("2.0 h");
   });
 
   it.each([

@@ -4,7 +4,7 @@ import type { Ticks } from "../src/decoder";
 import type { Feed, Listener } from "../src/feed";
 import { type Port, ShareHub, type WorkerMessage } from "../src/share";
 import { Window } from "../src/window";
-import { alert, TestClock, tick, windowOf } from "./world";
+import { alert, amendment, board, metric, TestClock, tick, windowOf } from "./world";
 
 class TestPort implements Port {
   got: WorkerMessage[] = [];
@@ -101,6 +101,30 @@ describe("the share hub", () => {
     window.take(next);
     expect(Array.from(window.ordered("cpu"))).toEqual([1, 2, 3]);
     expect(Array.from(window.ordered("load"))).toEqual([Number.NaN, 7, 8]);
+  });
+
+  it("amends what a later tab gets, and tells only those who look", () => {
+    const [seen, hidden] = [join(), join(false)];
+    tell(windowOf("e", [tick(1, { cpu: 1 }), tick(2, { cpu: 2 })]));
+    seen.got = [];
+    hidden.got = [];
+    feeds[0].tell(amendment(1, { cpu: 7 }));
+    expect([seen.types(), hidden.types()]).toEqual([["amended"], []]);
+    const [snapshot] = join().got;
+    if (snapshot.type !== "snapshot") throw new Error("no snapshot");
+    expect(Array.from(snapshot.window?.columns[0] ?? [])).toEqual([7, 2]);
+  });
+
+  it("gives a later tab the newest board of an epoch", () => {
+    const hidden = join(false);
+    feeds[0].tell({ type: "board", board: board("e") });
+    const grown = board("e", {
+      metrics: [metric("cpu")],
+      panels: [{ type: "card", metric: "cpu", title: "" }],
+    });
+    feeds[0].tell({ type: "board", board: grown });
+    expect(hidden.got.at(-1)).toEqual({ type: "board", board: grown });
+    expect(join().got[0]).toMatchObject({ type: "snapshot", board: grown });
   });
 
   it("ends the feed with the last tab and begins another with the next", () => {

@@ -2,10 +2,28 @@
 import { createRoot, createSignal } from "solid-js";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Ticks } from "../src/decoder";
-import type { FeedEvent } from "../src/feed";
+import type { FeedEvent, Snapshot } from "../src/feed";
+import type { Group } from "../src/layout";
+import { createBoardStore } from "../src/stores/board";
 import { type ConnectionStore, createConnectionStore } from "../src/stores/connection";
+import { createRowsStore } from "../src/stores/rows";
 import { createStatsStore, type StatsStore } from "../src/stores/stats";
-import { tick, windowOf } from "./world";
+import type { Card, Chart, Panel } from "../src/types.gen";
+import { amendment, board, metric, tick, windowOf } from "./world";
+
+const panelsIn = (groups: readonly Group[]): Panel[] =>
+  groups.flatMap((group) => (group.type === "row" ? panelsIn(group.groups) : [...group.panels]));
+
+const snapshot: Snapshot = {
+  type: "snapshot",
+  status: { connected: true, tried: true, retryAt: null },
+  board: null,
+  problems: [],
+  window: null,
+  alerts: [],
+  over: [],
+  skewMs: 0,
+};
 
 const arrival = (ticks: Ticks, received = 0): FeedEvent => ({ ...ticks, received });
 
@@ -53,10 +71,107 @@ describe("the stats store", () => {
     expect(store.seriesOf("load")).toHaveLength(1);
   });
 
+  it("draws once more for an amendment, and not in a paused picture", () => {
+    const before = store.drawn();
+    store.apply(amendment(1, { cpu: 7 }));
+    frame();
+    expect([store.drawn(), ...values()]).toEqual([before + 1, 7, 2]);
+    setPaused(true);
+    store.apply(amendment(1, { cpu: 8 }));
+    frame();
+    expect(values()).toEqual([7, 2]);
+    setPaused(false);
+    expect(values()).toEqual([8, 2]);
+  });
+
+  it("computes stats at first, and then only while they are looked at", () => {
+    const [seen, setSeen] = createSignal(false);
+    createRoot(() => {
+      const stats = store.statsOf("cpu", seen);
+      expect(stats().last).toBe(2);
+      store.apply(arrival(tick(3, { cpu: 3 })));
+      frame();
+      expect(stats().last).toBe(2);
+      setSeen(true);
+      expect(stats().last).toBe(3);
+      store.apply(arrival(tick(4, { cpu: 4 })));
+      frame();
+      expect(stats().last).toBe(4);
+    });
+  });
+
+  it("keeps the list of a metric's series while others come", () => {
+    const before = store.seriesOf("cpu");
+    store.apply(arrival(tick(3, { cpu: 3, load: 7 })));
+    frame();
+    expect(store.seriesOf("cpu")).toBe(before);
+    expect(store.seriesOf("load")).toHaveLength(1);
+  });
+
   it("does not make the cards anew when it is paused", () => {
     const before = store.seriesOf("cpu")[0];
     setPaused(true);
     expect(store.seriesOf("cpu")[0]).toBe(before);
+  });
+});
+
+describe("the board store", () => {
+  const card = (metric: string): Card => ({ type: "card", metric, title: metric });
+  const chart = (metric: string): Chart => ({ type: "chart", metrics: [metric], title: metric });
+  const declared = (names: string[], epoch = "e") =>
+    structuredClone(
+      board(epoch, {
+        metrics: names.map((name) => metric(name)),
+        panels: [
+          { type: "row", panels: names.map(card) },
+          { type: "row", panels: names.map(chart) },
+        ],
+        problems: [{ source: "here", message: "broken", timestamp: "T" }],
+      }),
+    );
+
+  it("keeps every panel, metric and problem that is as before when others come and go", () => {
+    const store = createRoot(createBoardStore);
+    const leaves = () => panelsIn(store.groups());
+    store.apply({ type: "board", board: declared(["a", "b"]) });
+    const [before, info, problem] = [leaves(), store.metric("a"), store.problems()[0]];
+    store.apply({ type: "board", board: declared(["a", "b", "c"]) });
+    expect(leaves().map((panel) => before.indexOf(panel))).toEqual([0, 1, -1, 2, 3, -1]);
+    expect([store.metric("a"), store.problems()[0]]).toEqual([info, problem]);
+    expect(store.metric("a")).toBe(info);
+    expect(store.problems()[0]).toBe(problem);
+    store.apply({ type: "board", board: declared(["b"]) });
+    expect(leaves().map((panel) => before.indexOf(panel))).toEqual([1, 3]);
+    expect(store.metric("a")).toBeUndefined();
+  });
+
+  it("takes the newest board of a snapshot, also of the same epoch", () => {
+    const store = createRoot(createBoardStore);
+    store.apply({ type: "board", board: declared(["a"]) });
+    const [before] = panelsIn(store.groups());
+    const grown = declared(["a", "b"]);
+    store.apply({ ...snapshot, board: grown, problems: [] });
+    expect(store.metric("b")?.title).toBe("B");
+    expect(panelsIn(store.groups())).toHaveLength(4);
+    expect(panelsIn(store.groups())[0]).toBe(before);
+  });
+});
+
+describe("the rows store", () => {
+  it("remembers which rows are closed", () => {
+    let saved: string[] = ["nginx"];
+    const memory = {
+      load: () => saved,
+      save: (titles: string[]) => {
+        saved = titles;
+      },
+    };
+    const rows = createRoot(() => createRowsStore(memory));
+    expect([rows.collapsed("nginx"), rows.collapsed("postgres")]).toEqual([true, false]);
+    rows.toggle("postgres");
+    rows.toggle("nginx");
+    expect([rows.collapsed("nginx"), rows.collapsed("postgres")]).toEqual([false, true]);
+    expect(createRoot(() => createRowsStore(memory)).collapsed("postgres")).toBe(true);
   });
 });
 
@@ -91,6 +206,14 @@ describe("the connection store", () => {
     expect(store.behind()).toBe(5);
     store.apply(arrival(tick(105, {}), now));
     expect(store.behind()).toBe(0);
+  });
+
+  it("is as late as before after an amendment", () => {
+    store.apply(arrival(tick(100, {}), now));
+    pass(5_000);
+    store.apply(amendment(100, { cpu: 1 }));
+    expect(store.behind()).toBe(5);
+    expect(store.newest()).toBe(100_000);
   });
 
   it("is not behind because the two clocks differ", () => {

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { computeStats } from "../src/stats";
 import { Window } from "../src/window";
-import { series, tick, ticks, windowOf } from "./world";
+import { amendment, series, tick, ticks, windowOf } from "./world";
 
 const values = (window: Window, key = "cpu") => Array.from(window.ordered(key));
 
@@ -107,6 +107,87 @@ describe("the window", () => {
     expect(values(window)).toEqual([Number.NaN, 2, Number.NaN]);
     expect(values(window, "load")).toEqual([Number.NaN, Number.NaN, Number.NaN]);
     expect(window.series.map(({ key }) => key)).toEqual(["cpu", "load"]);
+  });
+
+  it("puts amended values into their tick, and leaves the others", () => {
+    const window = new Window(10, 1000);
+    window.take(
+      windowOf(
+        "e",
+        [1, 2, 3].map((seq) => tick(seq, { cpu: seq, load: 10 * seq })),
+      ),
+    );
+    window.amend(amendment(2, { cpu: 7, load: Number.NaN }));
+    window.amend({ ...amendment(3, { cpu: Number.POSITIVE_INFINITY, load: 9 }), series: null });
+    expect(values(window)).toEqual([1, 7, 3]);
+    expect(values(window, "load")).toEqual([10, 20, 9]);
+    expect([window.ticks, window.newestSeq]).toEqual([3, 3]);
+  });
+
+  it("amends nothing of a tick that it does not have: gone, to come, missed, of another epoch", () => {
+    const window = new Window(4, 1000);
+    window.take(windowOf("e", [tick(1, { cpu: 1 }), tick(2, { cpu: 2 })]));
+    window.take(tick(3, { cpu: 3 }));
+    window.take(tick(5, { cpu: 5 }));
+    window.take(tick(6, { cpu: 6 }));
+    for (const seq of [1, 2, 4, 7]) window.amend(amendment(seq, { cpu: 99 }));
+    window.amend({ ...amendment(5, { cpu: 99 }), epoch: "f" });
+    expect(values(window)).toEqual([3, Number.NaN, 5, 6]);
+    window.amend(amendment(3, { cpu: 4 }));
+    expect(values(window)[0]).toBe(4);
+  });
+
+  it("amends the tick before a hole in time, not the hole", () => {
+    const window = new Window(10, 1000);
+    window.take(windowOf("e", [tick(1, { cpu: 1 })]));
+    window.take({ ...tick(2, { cpu: 2 }), times: Float64Array.of(60_000) });
+    window.amend(amendment(1, { cpu: 7 }));
+    expect(values(window)).toEqual([7, Number.NaN, 2]);
+  });
+
+  it("begins a series with an amended value, and forgets it when that tick is gone", () => {
+    const window = new Window(3, 1000);
+    window.take(
+      windowOf(
+        "e",
+        [1, 2, 3].map((seq) => tick(seq, { cpu: seq })),
+      ),
+    );
+    const before = window.seriesVersion;
+    window.amend(amendment(2, { cpu: Number.NaN, late: 5 }));
+    expect(values(window, "late")).toEqual([Number.NaN, 5, Number.NaN]);
+    expect(window.seriesVersion).toBeGreaterThan(before);
+    window.take(tick(4, { cpu: 4 }));
+    expect(window.has("late")).toBe(true);
+    window.take(tick(5, { cpu: 5 }));
+    expect(window.has("late")).toBe(false);
+  });
+
+  it("puts the ticks after an amendment of a new layout under their series", () => {
+    const window = new Window(10, 1000);
+    window.take(windowOf("e", [tick(1, { cpu: 1 })]));
+    window.amend(amendment(1, { load: 8, cpu: Number.NaN }));
+    window.take({ ...tick(2, { load: 9, cpu: 2 }), series: null });
+    expect(values(window)).toEqual([1, 2]);
+    expect(values(window, "load")).toEqual([8, 9]);
+  });
+
+  it("knows the newest value and the average of a series", () => {
+    const window = new Window(3, 1000);
+    expect([window.newest("cpu"), window.average("cpu")]).toEqual([Number.NaN, Number.NaN]);
+    window.take(windowOf("e", [tick(1, { cpu: 9, load: 4 }), tick(2, { cpu: 1 })]));
+    window.take(tick(3, { cpu: 2 }));
+    window.take(tick(4, { cpu: 3 }));
+    expect([window.newest("cpu"), window.average("cpu")]).toEqual([3, 2]);
+    expect([window.newest("load"), window.average("load")]).toEqual([Number.NaN, Number.NaN]);
+  });
+
+  it("keeps the series that it knows when it is restored from a copy of them", () => {
+    const window = new Window(3, 1000);
+    window.take(windowOf("e", [tick(1, { cpu: 1 })]));
+    const [before] = window.series;
+    window.restore(structuredClone(window.snapshot()));
+    expect(window.series[0]).toBe(before);
   });
 
   it("grows for a window that is larger than it", () => {

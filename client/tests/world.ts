@@ -2,9 +2,9 @@
 import type { Events, MessageLike } from "../src/alertstream";
 import type { Clock } from "../src/clock";
 import type { Socket } from "../src/connection";
-import type { Ticks } from "../src/decoder";
+import type { Amendment, Ticks } from "../src/decoder";
 import { type Series, seriesKey } from "../src/protocol";
-import type { Alert, Board, SeriesList } from "../src/types.gen";
+import type { Alert, Board, MetricInfo, SeriesList } from "../src/types.gen";
 
 export class TestClock implements Clock {
   time = 1_000_000;
@@ -191,6 +191,21 @@ export function tickBytes(ticks: Ticks, layout = 1): ArrayBuffer {
   return bytes.buffer;
 }
 
+/** The bytes of an amendment of a tick: it is laid out as one. */
+export function amendedBytes(ticks: Ticks, layout = 1): ArrayBuffer {
+  const bytes = tickBytes(ticks, layout);
+  new DataView(bytes).setUint8(0, 3);
+  return bytes;
+}
+
+export const amendment = (seq: number, values: Record<string, number>): Amendment => ({
+  type: "amended",
+  epoch: "e",
+  series: Object.keys(values).map((name) => series(name)),
+  seq,
+  values: Float32Array.from(Object.values(values)),
+});
+
 export const alert = (id: string, more: Partial<Alert> = {}): Alert => ({
   id,
   message: `alert ${id}`,
@@ -199,7 +214,15 @@ export const alert = (id: string, more: Partial<Alert> = {}): Alert => ({
   ...more,
 });
 
-export const board = (epoch: string): Board => ({
+export const metric = (name: string, more: Partial<MetricInfo> = {}): MetricInfo => ({
+  name,
+  title: name.toUpperCase(),
+  unit: "%",
+  kind: "gauge",
+  ...more,
+});
+
+export const board = (epoch: string, more: Partial<Board> = {}): Board => ({
   title: "Live Dashboard",
   epoch,
   interval_ms: 1000,
@@ -207,4 +230,5 @@ export const board = (epoch: string): Board => ({
   version: "0",
   metrics: [],
   panels: [],
+  ...more,
 });

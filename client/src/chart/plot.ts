@@ -3,18 +3,21 @@
  * must not know stores, signals or the document around it. The cursors of all plots on a page move together.
  */
 import uPlot from "uplot";
-import { formatTicks, isBinary } from "../format";
+import { axisSteps, formatTicks, isBinary } from "../format";
 import type { Severity } from "../types.gen";
 import { type AxisLimits, nextRange, type Range } from "./axis";
 import { extent, isolated, stack, withNulls } from "./columns";
 import { type Colors, dashOf } from "./palette";
 
-export interface PlotOptions {
-  /** How many lines; another number needs another plot. */
+/** What a plot cannot change: another needs another plot. */
+export interface PlotSettings {
   lines: number;
   limits: AxisLimits;
   stacked: boolean;
   thresholds: readonly { value: number; severity: Severity }[];
+}
+
+export interface PlotOptions extends PlotSettings {
   colors(): Colors;
   /** The tick under the cursor, null when the cursor is elsewhere. */
   onCursor(tick: number | null): void;
@@ -93,6 +96,7 @@ export class Plot {
 
   private uplotOptions(): uPlot.Options {
     const { colors, lines, limits, onCursor } = this.options;
+    const steps = axisSteps(limits.unit);
     const long = () => this.span[1] - this.span[0] > 20 * 60_000;
     const axis = {
       stroke: () => colors().text,
@@ -133,7 +137,7 @@ export class Plot {
           size: 52,
           gap: 8,
           values: (_, splits) => formatTicks(splits, limits.unit),
-          ...(isBinary(limits.unit) ? { incrs: BINARY_STEPS } : {}),
+          ...(steps === null ? {} : { incrs: steps }),
         },
       ],
       series: [{}, ...Array.from({ length: lines }, (_, line) => this.seriesOptions(line))],
@@ -196,5 +200,3 @@ export class Plot {
     }
   }
 }
-
-const BINARY_STEPS = Array.from({ length: 60 }, (_, power) => 2 ** power);

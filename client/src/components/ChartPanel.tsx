@@ -4,50 +4,50 @@
  */
 import { createEffect, createMemo, createSignal, For, on, onCleanup, onMount, Show } from "solid-js";
 import { colorVariable, readColors } from "../chart/palette";
-import { Plot } from "../chart/plot";
+import { Plot, type PlotSettings } from "../chart/plot";
 import { useStores } from "../context";
 import { formatLabels, formatText, formatTime } from "../format";
+import { kept, keptByContent } from "../kept";
+import type { Series } from "../protocol";
 import { computeStats } from "../stats";
 import type { Chart } from "../types.gen";
 import { DataTable, type TableLine } from "./DataTable";
+import { sayHighest, useHighest } from "./highest";
 import { Icon } from "./Icon";
+import { useInView } from "./inView";
 
 const DESCRIBE_EVERY_MS = 10_000;
-const VIEW_MARGIN = "200px";
+/** More cannot be told apart, and each costs its drawing. */
+const MAX_LINES = 40;
 
-/** The lines of a chart: every series of every metric in it. */
-function useLines(chart: Chart): () => TableLine[] {
+interface Lines {
+  drawn: () => readonly TableLine[];
+  /** How many series there are in all. */
+  all: () => number;
+}
+
+/** The lines of a chart: every series of every metric in it, the highest of them where there are very many. */
+function useLines(chart: Chart, live: () => boolean): Lines {
   const { board, stats } = useStores();
-  return createMemo(() =>
-    chart.metrics.flatMap((name) => {
-      const info = board.metric(name);
-      const title = info?.title ?? name;
-      return stats.seriesOf(name).map(({ key, labels, unit }) => {
-        const shown = formatLabels(labels);
-        const label = chart.metrics.length > 1 ? [title, shown].filter(Boolean).join(" · ") : shown || title;
-        return { key, label, unit: info?.unit ?? unit };
-      });
-    }),
+  const several = chart.metrics.length > 1;
+  const all = createMemo<readonly Series[]>(
+    (before) =>
+      several ? kept(before, chart.metrics.flatMap(stats.seriesOf)) : stats.seriesOf(chart.metrics[0]),
+    [],
   );
+  const chosen = useHighest(all, MAX_LINES, live);
+  const lineOf = ({ key, name, labels, unit }: Series): TableLine => {
+    const info = board.metric(name);
+    const title = info?.title ?? name;
+    const shown = formatLabels(labels);
+    const label = several ? [title, shown].filter(Boolean).join(" · ") : shown || title;
+    return { key, label, unit: info?.unit ?? unit };
+  };
+  const drawn = createMemo<readonly TableLine[]>((before) => keptByContent(before, chosen().map(lineOf)), []);
+  return { drawn, all: () => all().length };
 }
 
-/** Whether an element is in view, or about to be. */
-function useInView(element: () => HTMLElement): () => boolean {
-  const [inView, setInView] = createSignal(false);
-  onMount(() => {
-    const observer = new IntersectionObserver(
-      (entries) => setInView(entries.at(-1)?.isIntersecting ?? false),
-      {
-        rootMargin: VIEW_MARGIN,
-      },
-    );
-    observer.observe(element());
-    onCleanup(() => observer.disconnect());
-  });
-  return inView;
-}
-
-function Legend(props: { lines: readonly TableLine[]; cursor: number | null; live: boolean }) {
+function Legend(props: { lines: readonly TableLine[]; note: string; cursor: number | null; live: boolean }) {
   const { stats } = useStores();
   const shownValue = (line: TableLine): string => {
     const column = stats.window.ordered(line.key);
@@ -68,6 +68,9 @@ function Legend(props: { lines: readonly TableLine[]; cursor: number | null; liv
 
   return (
     <ul class="legend" classList={{ single: props.lines.length === 1, many: props.lines.length > 6 }}>
+      <Show when={props.note}>
+        <li class="legend-note">{props.note}</li>
+      </Show>
       <For each={props.lines}>
         {(line, i) => (
           <li>
@@ -89,7 +92,7 @@ export function ChartPanel(props: { chart: Chart }) {
   let canvas!: HTMLDivElement;
   let plot: Plot | null = null;
   const inView = useInView(() => section);
-  const lines = useLines(props.chart);
+  const { drawn: lines, all } = useLines(props.chart, inView);
   const [cursor, setCursor] = createSignal<number | null>(null);
   const [asTable, setAsTable] = createSignal(false);
   const [description, setDescription] = createSignal("");
@@ -98,6 +101,7 @@ export function ChartPanel(props: { chart: Chart }) {
   const unit = () =>
     props.chart.unit || board.metric(props.chart.metrics[0])?.unit || (lines()[0]?.unit ?? "");
   const titleHasUnit = () => props.chart.title.includes(`(${unit()})`);
+  const note = () => (all() > lines().length && lines().length > 0 ? sayHighest(lines().length, all()) : "");
   const drawing = () => inView() && !asTable() && lines().length > 0;
 
   function describe(): void {
@@ -107,21 +111,29 @@ export function ChartPanel(props: { chart: Chart }) {
       const [l, lo, hi, a] = [last, min, max, avg].map((value) => formatText(value, unit));
       return `${label}: latest ${l}, min ${lo}, max ${hi}, average ${a}`;
     });
-    setDescription(`${props.chart.title}, line chart. ${parts.join(". ")}`);
+    setDescription([`${props.chart.title}, line chart`, note(), ...parts].filter(Boolean).join(". "));
   }
 
-  function makePlot(): Plot {
+  /** All that a plot is made for: with another, it has to be another one. */
+  const settings = createMemo((before?: PlotSettings): PlotSettings => {
     const names = props.chart.metrics;
     const only = names.length === 1 ? board.metric(names[0]) : undefined;
-    let colors = readColors(section);
-    let colorsOf = theme.shown();
-    return new Plot(canvas, {
+    const next = {
       lines: lines().length,
       stacked: props.chart.stacked ?? false,
       limits: { min: props.chart.min ?? only?.min, max: props.chart.max ?? only?.max, unit: unit() },
       thresholds: board
         .thresholdsOf(names)
         .map(({ threshold, severity }) => ({ value: threshold as number, severity })),
+    };
+    return before !== undefined && JSON.stringify(before) === JSON.stringify(next) ? before : next;
+  });
+
+  function makePlot(): Plot {
+    let colors = readColors(section);
+    let colorsOf = theme.shown();
+    return new Plot(canvas, {
+      ...settings(),
       colors: () => {
         if (colorsOf !== theme.shown()) colors = readColors(section);
         colorsOf = theme.shown();
@@ -145,15 +157,10 @@ export function ChartPanel(props: { chart: Chart }) {
     if (connection.time() - described > DESCRIBE_EVERY_MS) describe();
   }
 
-  const lineKeys = createMemo(() =>
-    lines()
-      .map(({ key }) => key)
-      .join("\n"),
-  );
-  createEffect(on([lineKeys, asTable], dropPlot, { defer: true }));
+  createEffect(on([settings, asTable], dropPlot, { defer: true }));
   createEffect(() => {
     if (!drawing()) return;
-    lineKeys();
+    settings();
     stats.drawn();
     draw();
   });
@@ -189,7 +196,7 @@ export function ChartPanel(props: { chart: Chart }) {
             <span class="unit"> {unit()}</span>
           </Show>
         </h3>
-        <Legend lines={lines()} cursor={cursor()} live={inView()} />
+        <Legend lines={lines()} note={note()} cursor={cursor()} live={inView()} />
         <button
           type="button"
           class="icon-button"
@@ -204,7 +211,7 @@ export function ChartPanel(props: { chart: Chart }) {
         <Show when={asTable()}>
           {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard */}
           <section class="table-scroll" tabIndex={0} aria-label={`${props.chart.title}, table`}>
-            <DataTable title={props.chart.title} lines={lines()} />
+            <DataTable title={props.chart.title} note={note()} lines={lines()} />
           </section>
         </Show>
         <div

@@ -11,7 +11,7 @@ export interface TableLine {
 
 const ROWS = 30;
 
-export function DataTable(props: { title: string; lines: readonly TableLine[] }) {
+export function DataTable(props: { title: string; note: string; lines: readonly TableLine[] }) {
   const { stats } = useStores();
   const rows = createMemo(() => {
     stats.drawn();
@@ -24,7 +24,9 @@ export function DataTable(props: { title: string; lines: readonly TableLine[] })
   });
   return (
     <table class="data-table">
-      <caption class="visually-hidden">{props.title}, newest first</caption>
+      <caption class="visually-hidden">
+        {props.title}, newest first{props.note && `, ${props.note}`}
+      </caption>
       <thead>
         <tr>
           <th scope="col">Time</th>

@@ -4,6 +4,7 @@ const PATHS = {
   play: "M8 5l11 7-11 7z",
   table: "M4 5h16v14H4zM4 10h16M4 14.5h16M10 10v9",
   chart: "M4 18l5-7 4 4 7-9",
+  chevron: "M8 10l4 4 4-4",
   close: "M6 6l12 12M18 6L6 18",
   system: "M4 5h16v11H4zM9 20h6M12 16v4",
   light:

@@ -1,9 +1,13 @@
 /** A metric in one glance: the window's average large, the newest value beside it, and the range it moved in. */
-import { createMemo, For, Show } from "solid-js";
+import { createMemo, createSignal, For, Show } from "solid-js";
 import { useStores } from "../context";
 import { formatBeside, formatLabels, formatValue } from "../format";
 import { type Series, seriesKey } from "../protocol";
 import type { Card, Severity } from "../types.gen";
+import { sayHighest, useHighest } from "./highest";
+import { useInView } from "./inView";
+
+const MAX_CARDS = 12;
 
 const WORST_FIRST: Severity[] = ["critical", "warning", "info"];
 
@@ -21,7 +25,12 @@ function useSeverity(series: Series): () => Severity | undefined {
 
 function SeriesCard(props: { title: string; unit: string; series: Series }) {
   const { stats } = useStores();
-  const numbers = stats.statsOf(props.series.key);
+  let article!: HTMLElement;
+  // Hundreds of cards are no rarity; what is out of sight keeps the numbers that it had.
+  const numbers = stats.statsOf(
+    props.series.key,
+    useInView(() => article),
+  );
   const average = () => formatValue(numbers().avg, props.unit);
   const beside = (value: number) => formatBeside(value, props.unit, average().unit);
   const severity = useSeverity(props.series);
@@ -34,6 +43,7 @@ function SeriesCard(props: { title: string; unit: string; series: Series }) {
   return (
     <article
       class="metric-card"
+      ref={article}
       classList={{ empty: numbers().count === 0 }}
       data-metric={props.series.key}
       data-severity={severity()}
@@ -62,24 +72,45 @@ function SeriesCard(props: { title: string; unit: string; series: Series }) {
   );
 }
 
-/** One card for each series of the metric; one without a value for a metric that has none yet. */
+/** Below the cards of a metric that has more series than that. */
+function MoreCards(props: { shown: number; all: number; onInView: (inView: () => boolean) => void }) {
+  let element!: HTMLParagraphElement;
+  props.onInView(useInView(() => element));
+  return (
+    <p class="more-cards" ref={element}>
+      {sayHighest(props.shown, props.all)}
+    </p>
+  );
+}
+
+/** One card for each series of the metric, as far as they can be read; one without a value for a metric that has none yet. */
 export function MetricCard(props: { card: Card }) {
   const { board, stats } = useStores();
   const info = () => board.metric(props.card.metric);
   const waiting: Series = { key: props.card.metric, name: props.card.metric, unit: "", labels: {} };
-  const series = createMemo(() => {
-    const found = stats.seriesOf(props.card.metric);
-    return found.length > 0 ? found : [waiting];
-  });
+  const all = () => stats.seriesOf(props.card.metric);
+  const [inView, setInView] = createSignal<() => boolean>(() => false);
+  // The first choice is made unseen: the cards' places have to be there.
+  const chosen = useHighest(all, MAX_CARDS, (chosenAny) => !chosenAny || inView()());
+  const series = createMemo(() => (chosen().length > 0 ? chosen() : [waiting]));
   return (
-    <For each={series()}>
-      {(one) => (
-        <SeriesCard
-          title={props.card.title || info()?.title || props.card.metric}
-          unit={info()?.unit ?? one.unit}
-          series={one}
+    <>
+      <For each={series()}>
+        {(one) => (
+          <SeriesCard
+            title={props.card.title || info()?.title || props.card.metric}
+            unit={info()?.unit ?? one.unit}
+            series={one}
+          />
+        )}
+      </For>
+      <Show when={all().length > chosen().length}>
+        <MoreCards
+          shown={chosen().length}
+          all={all().length}
+          onInView={(inView) => setInView(() => inView)}
         />
-      )}
-    </For>
+      </Show>
+    </>
   );
 }

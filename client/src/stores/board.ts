@@ -1,27 +1,36 @@
 /**
- * What the board declares, and what its owner has to mend. Replaced whole when the server has another one. It
- * must not know values.
+ * What the board declares, and what its owner has to mend. When another one comes, all that is declared as before
+ * stays the same object, so that only what has changed is drawn anew. It must not know values.
  */
 import { createMemo, createSignal } from "solid-js";
 import type { FeedEvent } from "../feed";
+import { keptByContent } from "../kept";
+import { arrange, type Group } from "../layout";
 import type { Board, MetricInfo, Problem, RuleInfo } from "../types.gen";
 
 export function createBoardStore() {
   const [board, setBoard] = createSignal<Board | null>(null);
   const [problems, setProblems] = createSignal<readonly Problem[]>([]);
 
-  const metrics = createMemo(() => new Map((board()?.metrics ?? []).map((info) => [info.name, info])));
+  const infos = createMemo<readonly MetricInfo[]>(
+    (before) => keptByContent(before, board()?.metrics ?? []),
+    [],
+  );
+  const rules = createMemo<readonly RuleInfo[]>((before) => keptByContent(before, board()?.rules ?? []), []);
+  const groups = createMemo<readonly Group[]>((before) => arrange(board()?.panels ?? [], before), []);
+  const metrics = createMemo(() => new Map(infos().map((info) => [info.name, info])));
+
+  const showProblems = (after: readonly Problem[]) => setProblems((before) => keptByContent(before, after));
 
   function apply(event: FeedEvent): void {
     if (event.type === "board") {
       setBoard(event.board);
-      setProblems(event.board.problems ?? []);
+      showProblems(event.board.problems ?? []);
     }
-    if (event.type === "problems") setProblems(event.problems);
+    if (event.type === "problems") showProblems(event.problems);
     if (event.type === "snapshot" && event.board !== null) {
-      // The same board again would only build the same page again.
-      if (event.board.epoch !== board()?.epoch) setBoard(event.board);
-      setProblems(event.problems);
+      setBoard(event.board);
+      showProblems(event.problems);
     }
   }
 
@@ -29,12 +38,14 @@ export function createBoardStore() {
     apply,
     /** Null until the server has answered once. */
     board,
+    /** The panels as they lie on the page; a group that goes on keeps its id, a panel that is as before its object. */
+    groups,
     problems,
     title: () => board()?.title ?? "Live Dashboard",
     metric: (name: string): MetricInfo | undefined => metrics().get(name),
     /** The rules with a threshold that can be drawn on a chart of these metrics. */
     thresholdsOf: (names: readonly string[]): RuleInfo[] =>
-      (board()?.rules ?? []).filter(
+      rules().filter(
         ({ metric, threshold }) => typeof threshold === "number" && names.includes(metric ?? ""),
       ),
   };

@@ -5,6 +5,7 @@
  */
 import { createMemo, createSignal, untrack } from "solid-js";
 import type { FeedEvent } from "../feed";
+import { kept } from "../kept";
 import type { Series } from "../protocol";
 import { computeStats, type SeriesStats } from "../stats";
 import type { Board } from "../types.gen";
@@ -47,6 +48,10 @@ export function createStatsStore(nextFrame: (callback: () => void) => void, paus
       window.take(event);
       draw();
     }
+    if (event.type === "amended") {
+      window.amend(event);
+      draw();
+    }
     if (event.type === "snapshot") {
       if (event.window !== null) window.restore(event.window);
       if (event.board !== null) window.resize(event.board.window_size, event.board.interval_ms);
@@ -59,11 +64,11 @@ export function createStatsStore(nextFrame: (callback: () => void) => void, paus
     return shown().seriesVersion;
   });
 
-  const seriesByMetric = createMemo(() => {
+  const seriesByMetric = createMemo<Groups>((before) => {
     seriesVersion();
     // A pause begins and ends with the same series: no card has to be made anew.
-    return groupByName(untrack(shown).series);
-  });
+    return groupByName(untrack(shown).series, before);
+  }, new Map());
 
   return {
     apply,
@@ -76,21 +81,30 @@ export function createStatsStore(nextFrame: (callback: () => void) => void, paus
     drawn,
     /** Whether there has been a window yet. */
     loaded,
-    /** The series of one metric, in the order they appeared. */
-    seriesOf: (metric: string): Series[] => seriesByMetric().get(metric) ?? [],
-    /** The stats of one series, computed again for each drawing. */
-    statsOf: (key: string): (() => SeriesStats) =>
-      createMemo(() => {
+    /** The series of one metric, in the order they appeared; the same array for as long as they are the same. */
+    seriesOf: (metric: string): readonly Series[] => seriesByMetric().get(metric) ?? NONE,
+    /** The stats of one series, computed again for each drawing that happens while it is live. */
+    statsOf: (key: string, live: () => boolean = () => true): (() => SeriesStats) =>
+      createMemo((before?: SeriesStats): SeriesStats => {
+        if (before !== undefined && !live()) return before;
         drawn();
         return computeStats(shown().ordered(key));
       }),
   };
 }
 
-function groupByName(all: Series[]): Map<string, Series[]> {
+type Groups = ReadonlyMap<string, readonly Series[]>;
+
+const NONE: readonly Series[] = [];
+
+function groupByName(all: readonly Series[], before: Groups): Groups {
   const groups = new Map<string, Series[]>();
-  for (const series of all) groups.set(series.name, [...(groups.get(series.name) ?? []), series]);
-  return groups;
+  for (const series of all) {
+    const group = groups.get(series.name);
+    if (group === undefined) groups.set(series.name, [series]);
+    else group.push(series);
+  }
+  return new Map(Array.from(groups, ([name, group]) => [name, kept(before.get(name), group)]));
 }
 
 export type StatsStore = ReturnType<typeof createStatsStore>;

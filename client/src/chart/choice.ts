@@ -1,0 +1,39 @@
+/**
+ * Which of very many lines are drawn: the highest. Pure. One that was drawn keeps its place, and with it its
+ * colour; one that is new takes a place that became free.
+ */
+
+/** What is not finite is lower than all that is. */
+const rank = (score: number): number => (Number.isFinite(score) ? score : Number.NEGATIVE_INFINITY);
+
+/**
+ * The `limit` items with the highest scores, the highest first but for those that keep their place.
+ *
+ * @param before the choice that was made last; of equals those in it come first.
+ */
+export function highest<T>(
+  items: readonly T[],
+  score: (item: T) => number,
+  limit: number,
+  before: readonly T[] = [],
+): T[] {
+  if (items.length <= limit) return [...items];
+  const scores = Float64Array.from(items, (item) => rank(score(item)));
+  const least = scores.slice().sort()[scores.length - limit];
+  const above = [...items.keys()]
+    .filter((i) => scores[i] > least)
+    .sort((one, other) => scores[other] - scores[one])
+    .map((i) => items[i]);
+  const equal = items.filter((_, i) => scores[i] === least);
+  const was = new Set(before);
+  const first = [...equal.filter((item) => was.has(item)), ...equal.filter((item) => !was.has(item))];
+  return inPlace([...above, ...first.slice(0, limit - above.length)], before);
+}
+
+function inPlace<T>(chosen: readonly T[], before: readonly T[]): T[] {
+  const wanted = new Set(chosen);
+  const placed = new Set(before);
+  const fresh = chosen.filter((item) => !placed.has(item));
+  const places = before.map((item) => (wanted.has(item) ? item : fresh.shift()));
+  return [...places.filter((item) => item !== undefined), ...fresh];
+}

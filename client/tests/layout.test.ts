@@ -1,0 +1,79 @@
+/** Panels lie where they lay: a group goes on with its id, a panel with its object, while others come and go. */
+import { describe, expect, it } from "vitest";
+import { arrange, type Group } from "../src/layout";
+import type { Card, Chart, Panel, Table } from "../src/types.gen";
+
+const card = (metric: string): Card => ({ type: "card", metric, title: metric });
+const chart = (metric: string): Chart => ({ type: "chart", metrics: [metric], title: metric });
+const table = (metric: string): Table => ({ type: "table", metrics: [metric], label: "pid", title: metric });
+const row = (title: string, ...panels: Panel[]): Panel => ({ type: "row", title, panels });
+
+const ids = (groups: readonly Group[]) => groups.map(({ id }) => id);
+const panelsOf = (group: Group): readonly Panel[] => (group.type === "row" ? [] : group.panels);
+
+/** The same board, as it comes anew over the wire. */
+const again = (panels: Panel[], before: readonly Group[]) => arrange(structuredClone(panels), before);
+
+describe("panels", () => {
+  it("lie in runs: cards, then charts with tables, and rows by themselves", () => {
+    const groups = arrange([card("a"), card("b"), chart("a"), table("b"), row("r", card("c")), card("d")]);
+    expect(groups.map(({ type }) => type)).toEqual(["cards", "charts", "row", "cards"]);
+    expect(groups.slice(0, 2).map((group) => panelsOf(group).length)).toEqual([2, 2]);
+    expect(new Set(ids(groups)).size).toBe(4);
+  });
+
+  it("are the same when the same board comes again", () => {
+    const panels = [card("a"), chart("a"), row("r", card("c"), card("c"))];
+    const before = arrange(panels);
+    const after = again(panels, before);
+    expect(after).toEqual(before);
+    expect(panelsOf(after[0])[0]).toBe(panelsOf(before[0])[0]);
+  });
+
+  it("stay in their group when others come before, between and after them", () => {
+    const before = arrange([card("b"), chart("b")]);
+    const after = again([card("a"), card("b"), card("c"), chart("a"), chart("b")], before);
+    expect(ids(after)).toEqual(ids(before));
+    expect(panelsOf(after[0])[1]).toBe(panelsOf(before[0])[0]);
+    expect(panelsOf(after[1])[1]).toBe(panelsOf(before[1])[0]);
+  });
+
+  it("stay when others go", () => {
+    const before = arrange([card("a"), card("b"), chart("a"), row("r", card("x"))]);
+    const after = again([card("b"), row("r", card("x"))], before);
+    expect(ids(after)).toEqual([before[0].id, before[2].id]);
+    expect(panelsOf(after[0])).toEqual([card("b")]);
+  });
+
+  it("stay in a row that is known by its title, wherever it is put and whatever else it gets", () => {
+    const before = arrange([row("r", card("x"), chart("x")), row("s", card("y"))]);
+    const after = again([row("new", card("n")), row("s", card("z")), row("r", card("w"), card("x"))], before);
+    expect(ids(after).slice(1)).toEqual([before[1].id, before[0].id]);
+    expect(ids(before)).not.toContain(after[0].id);
+    const [r, was] = [after[2], before[0]];
+    if (r.type !== "row" || was.type !== "row") throw new Error("no rows");
+    expect(ids(r.groups)).toEqual([was.groups[0].id]);
+    expect(panelsOf(r.groups[0])[1]).toBe(panelsOf(was.groups[0])[0]);
+  });
+
+  it("stay in a row without a title that still has one of them", () => {
+    const before = arrange([row("", card("a")), row("", chart("a"))]);
+    const after = again([row("", card("a"), card("b")), row("", chart("a"), chart("b"))], before);
+    expect(ids(after)).toEqual(ids(before));
+    expect(ids(again([row("", card("n"))], before))[0]).toBeGreaterThan(2);
+  });
+
+  it("that say something else are others", () => {
+    const before = arrange([chart("a")]);
+    const after = again([{ ...chart("a"), stacked: true }], before);
+    expect(panelsOf(after[0])[0]).toEqual({ ...chart("a"), stacked: true });
+    expect(after[0].id).not.toBe(before[0].id);
+  });
+
+  it("that are there twice are two", () => {
+    const before = arrange([card("a"), card("a")]);
+    const after = again([card("a"), card("a"), card("a")], before);
+    expect(new Set(panelsOf(after[0])).size).toBe(3);
+    expect(panelsOf(after[0]).slice(0, 2)).toEqual(panelsOf(before[0]));
+  });
+});

@@ -1,0 +1,181 @@
+"""Boards of very many series: what is shown of them, how it is found, and that it holds still."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+from tests.serving import Server, serve
+
+BOARD = str(Path(__file__).parent / "boards" / "many_series.py")
+SERIES = 1_000
+
+
+class Workers:
+    """A board of a thousand workers, of which as many work as a test says."""
+
+    def __init__(self, server: Server, file: Path) -> None:
+        self.server = server
+        self.url = server.url
+        self._file = file
+
+    def work(self, number: int) -> None:
+        """Have so many of them work from the next tick on."""
+        # In one step: the board reads it at any time.
+        fresh = self._file.with_suffix(".new")
+        fresh.write_text(str(number))
+        fresh.replace(self._file)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
+    file = tmp_path_factory.mktemp("many") / "working"
+    file.write_text(str(SERIES))
+    environment = {"WORKING": str(file), "NUMBER": str(SERIES)}
+    with serve("run", BOARD, "--interval", "250", env=environment) as server:
+        yield Workers(server, file)
+
+
+@pytest.fixture
+def workers(served: Workers) -> Workers:
+    """The board, with everyone at work."""
+    served.work(SERIES)
+    return served
+
+
+def names(page: Page) -> Locator:
+    return page.locator(".live-table tbody th")
+
+
+def heading(page: Page, title: str) -> Locator:
+    return page.get_by_role("columnheader", name=title)
+
+
+def test_a_table_shows_the_highest_of_the_first_metric_and_says_how_many_there_are(
+    page: Page, workers: Workers
+) -> None:
+    page.goto(workers.url)
+    expect(names(page)).to_have_text(["w999", "w998", "w997", "w996", "w995"])
+    first = page.locator(".live-table tbody tr").first.locator(".cell")
+    expect(first).to_have_text([re.compile(r"999(\.\d)? %"), "1.0 KiB"])
+    expect(page.locator(".table-count")).to_have_text("5 of 1,000")
+    expect(heading(page, "Busy")).to_have_attribute("aria-sort", "descending")
+    expect(page.get_by_role("table", name="Busiest workers, newest values")).to_be_visible()
+
+
+def test_a_table_s_values_follow_the_ticks(page: Page, workers: Workers) -> None:
+    page.goto(workers.url)
+    value = page.locator(".live-table tbody tr").first.locator(".cell").first
+    expect(value).to_have_text("999.0 %")
+    expect(value).to_have_text("999.1 %")
+
+
+def test_a_table_is_sorted_by_a_heading_with_the_mouse_and_the_keyboard(page: Page, workers: Workers) -> None:
+    page.goto(workers.url)
+    expect(names(page).first).to_have_text("w999")
+    heading(page, "Memory used").get_by_role("button").click()
+    expect(names(page)).to_have_text(["w0", "w1", "w2", "w3", "w4"])
+    expect(heading(page, "Memory used")).to_have_attribute("aria-sort", "descending")
+    expect(page.locator("[aria-sort]")).to_have_count(1)
+    page.keyboard.press("Enter")
+    expect(names(page)).to_have_text(["w999", "w998", "w997", "w996", "w995"])
+    expect(heading(page, "Memory used")).to_have_attribute("aria-sort", "ascending")
+    heading(page, "worker").get_by_role("button").focus()
+    page.keyboard.press("Space")
+    expect(names(page)).to_have_text(["w0", "w1", "w2", "w3", "w4"])
+    expect(heading(page, "worker")).to_have_attribute("aria-sort", "ascending")
+
+
+def test_a_table_keeps_its_place_while_rows_come_and_go(page: Page, workers: Workers) -> None:
+    page.goto(workers.url)
+    expect(names(page)).to_have_count(5)
+    panel = page.locator(".table-panel")
+    column = page.locator(".live-table thead th").nth(1)
+    before = (panel.bounding_box(), column.bounding_box())
+    workers.work(2)
+    expect(names(page)).to_have_text(["w1", "w0"])
+    expect(page.locator(".table-count")).to_have_count(0)
+    assert (panel.bounding_box(), column.bounding_box()) == before
+    workers.work(0)
+    expect(page.get_by_text("No current values")).to_be_visible()
+    assert (panel.bounding_box(), column.bounding_box()) == before
+    workers.work(SERIES)
+    expect(names(page).first).to_have_text("w999")
+    assert (panel.bounding_box(), column.bounding_box()) == before
+
+
+def test_a_chart_draws_the_highest_lines_and_says_so(page: Page, workers: Workers) -> None:
+    page.goto(workers.url)
+    chart = page.locator('.chart[data-metric="busy"]')
+    expect(chart.locator("canvas")).to_be_visible()
+    expect(chart.locator(".legend-note")).to_have_text("40 of 1,000 series, the highest")
+    expect(chart.locator(".line-label")).to_have_count(40)
+    expect(chart.locator(".line-label").first).to_have_text("worker=w999")
+    expect(chart.locator(".line-value").first).to_have_text(re.compile(r"999\.\d %"))
+    chart.get_by_role("button", name=re.compile("Show as table")).click()
+    expect(chart.locator("thead th")).to_have_count(41)
+    expect(chart.locator("caption")).to_contain_text("40 of 1,000 series, the highest")
+
+
+def test_cards_are_of_the_highest_series_and_say_so(page: Page, workers: Workers) -> None:
+    page.goto(workers.url)
+    expect(page.locator(".metric-card")).to_have_count(12)
+    expect(page.locator('.metric-card[data-metric="busy{worker=\\"w999\\"}"] .value')).to_have_text(re.compile("999"))
+    expect(page.locator(".more-cards")).to_have_text("12 of 1,000 series, the highest")
+
+
+def test_a_row_is_closed_and_opened_and_stays_as_it_was_left(page: Page, workers: Workers) -> None:
+    page.goto(workers.url)
+    toggle = page.get_by_role("button", name="Workers", exact=True)
+    expect(toggle).to_have_attribute("aria-expanded", "true")
+    expect(page.locator(".chart canvas")).to_be_visible()
+    toggle.focus()
+    page.keyboard.press("Enter")
+    expect(toggle).to_have_attribute("aria-expanded", "false")
+    expect(page.locator(".chart, .table-panel")).to_have_count(0)
+    page.reload()
+    expect(page.locator(".metric-card")).to_have_count(12)
+    expect(toggle).to_have_attribute("aria-expanded", "false")
+    expect(page.locator(".chart, .table-panel")).to_have_count(0)
+    toggle.click()
+    expect(page.locator(".chart canvas")).to_be_visible()
+    expect(names(page)).to_have_count(5)
+
+
+def test_a_table_that_is_too_wide_for_a_phone_scrolls_in_its_panel(page: Page, workers: Workers) -> None:
+    page.set_viewport_size({"width": 300, "height": 844})
+    page.goto(workers.url)
+    page.locator(".table-panel").scroll_into_view_if_needed()
+    expect(names(page)).to_have_count(5)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 300
+    scrolled = page.locator(".table-panel .table-scroll")
+    assert scrolled.evaluate("(it) => it.scrollWidth > it.clientWidth")
+    scrolled.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("() => document.querySelector('.table-panel .table-scroll').scrollLeft > 0")
+    # The name stays in view.
+    left = names(page).first.evaluate("(it) => it.getBoundingClientRect().left")
+    assert left >= scrolled.evaluate("(it) => it.getBoundingClientRect().left") - 1
+
+
+def test_what_is_off_screen_is_not_changed_by_ticks(page: Page, workers: Workers) -> None:
+    page.goto(workers.url)
+    expect(names(page)).to_have_count(5)
+    page.evaluate("document.querySelector('.panels').style.paddingTop = '5000px'")
+    expect(page.locator(".table-panel")).not_to_be_in_viewport()
+    seq = workers.server.json("/api/health")["seq"]
+    page.evaluate(
+        """() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => {
+            window.changes = 0;
+            new MutationObserver((found) => { window.changes += found.length; }).observe(
+                document.querySelector(".row:nth-of-type(2)"),
+                { attributes: true, characterData: true, childList: true, subtree: true },
+            );
+            resolve();
+        })))"""
+    )
+    workers.server.wait_for(lambda: workers.server.json("/api/health")["seq"] > seq + 8)
+    assert page.evaluate("window.changes") == 0
+    page.evaluate("document.querySelector('.panels').style.paddingTop = '0'")
+    page.wait_for_function("() => window.changes > 0")
