@@ -1,10 +1,71 @@
 """The board that ``tickboard`` alone shows: this machine, and what Tickboard itself does."""
 
 import socket
+from typing import Final
 
 from tickboard.board import Board
 from tickboard.sources.host import Host
 from tickboard.sources.middleware import TickboardMiddleware
+from tickboard.types import Panel
+
+CARDS: Final = (
+    "cpu_usage",
+    "memory_usage",
+    "container_cpu_usage",
+    "container_memory_usage",
+    "swap_usage",
+    "disk_usage",
+    "requests_per_sec",
+    "avg_latency",
+    "uptime",
+)
+"""The numbers that say how the machine is."""
+
+SECTIONS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
+    "CPU": {
+        "CPU by mode (%)": ("cpu_mode",),
+        "CPU cores (%)": ("cpu_core",),
+        "Container CPU (%)": ("container_cpu_usage", "container_cpu_throttled"),
+        "Load": ("load",),
+        "Switches and interrupts (/s)": ("context_switches_rate", "interrupts_rate"),
+        "Temperature (°C)": ("temperature",),
+    },
+    "Memory": {
+        "Memory by kind": ("memory_kind",),
+        "Memory and swap (%)": ("memory_usage", "container_memory_usage", "swap_usage"),
+        "Swap traffic": ("swap_in_rate", "swap_out_rate"),
+    },
+    "Disks": {
+        "Disk traffic": ("disk_device_read_rate", "disk_device_write_rate"),
+        "Disk operations (ops/s)": ("disk_reads_rate", "disk_writes_rate"),
+        "Disk busy (%)": ("disk_busy",),
+        "Disk space (%)": ("disk_space_usage",),
+    },
+    "Network": {
+        "Network traffic": ("net_interface_received_rate", "net_interface_sent_rate"),
+        "Errors and drops (packets/s)": (
+            "net_received_errors_rate",
+            "net_sent_errors_rate",
+            "net_received_drops_rate",
+            "net_sent_drops_rate",
+        ),
+    },
+    "Pressure": {
+        "Some wait (%)": ("pressure_some",),
+        "All wait (%)": ("pressure_full",),
+    },
+    "Processes": {
+        "Top processes": ("process_cpu", "process_memory", "process_count"),
+    },
+    "Requests": {
+        "Requests answered here (req/s)": ("requests_per_sec", "errors_per_sec"),
+        "Latency of those requests (ms)": ("avg_latency", "avg_latency.p50", "avg_latency.p95", "avg_latency.p99"),
+    },
+}
+"""The rows of the page: under each title the panels, by their titles, and what each shows."""
+
+STACKED: Final = {"cpu_mode", "memory_kind"}
+"""Parts of a whole."""
 
 
 def host_board() -> tuple[Board, TickboardMiddleware]:
@@ -20,25 +81,23 @@ def host_board() -> tuple[Board, TickboardMiddleware]:
 
 
 def _arrange(board: Board) -> None:
-    """Lay the page out: the four numbers that say how the machine is, then a chart for each thing that it does.
+    """Lay the page out: the cards, then a row for each part of the machine.
 
     What this machine lacks, the host has not declared, and is left out here too.
     """
     has = board.registry.metrics.keys()
-    cards = ["cpu_usage", "memory_usage", "swap_usage", "disk_usage", "requests_per_sec", "avg_latency"]
-    board.row(*(board.card(name) for name in cards if name in has))
-    charts = [
-        ("CPU (%)", ["cpu_usage"]),
-        ("CPU cores (%)", ["cpu_core"]),
-        ("Memory (%)", ["memory_usage", "swap_usage"]),
-        ("Load", ["load"]),
-        ("Disk traffic", ["disk_read_rate", "disk_write_rate"]),
-        ("Network traffic", ["net_received_rate", "net_sent_rate"]),
-        ("Requests answered here (req/s)", ["requests_per_sec", "errors_per_sec"]),
-        ("Latency of those requests (ms)", ["avg_latency", "avg_latency.p50", "avg_latency.p95", "avg_latency.p99"]),
-    ]
-    shown = [(title, [name for name in names if name in has]) for title, names in charts]
-    board.row(*(board.chart(*names, title=title) for title, names in shown if names))
+    board.row(*(board.card(name) for name in CARDS if name in has))
+    for section, charts in SECTIONS.items():
+        shown = {title: [name for name in names if name in has] for title, names in charts.items()}
+        panels = [_panel(board, title, names) for title, names in shown.items() if names]
+        if panels:
+            board.row(*panels, title=section)
+
+
+def _panel(board: Board, title: str, names: list[str]) -> Panel:
+    if names[0].startswith("process_"):
+        return board.table(*names, label="process", title=title, limit=15)
+    return board.chart(*names, title=title, stacked=names[0] in STACKED)
 
 
 def _watch(board: Board) -> None:
@@ -51,6 +110,18 @@ def _watch(board: Board) -> None:
         )
     if "memory_usage" in has:
         board.alert(board.metric("memory_usage") > 85, "Memory usage high: {value:.1f}%", for_="10s")
-    if "disk_usage" in has:
-        board.alert(board.metric("disk_usage") > 90, "Disk almost full: {value:.1f}%", severity="critical", for_="10s")
+    if "container_memory_usage" in has:
+        board.alert(
+            board.metric("container_memory_usage") > 90,
+            "Container memory almost at its limit: {value:.1f}%",
+            severity="critical",
+            for_="10s",
+        )
+    if "disk_space_usage" in has:
+        board.alert(
+            board.metric("disk_space_usage") > 90,
+            "Disk almost full: {mount} {value:.1f}%",
+            severity="critical",
+            for_="10s",
+        )
     board.alert(board.metric("avg_latency").p95 > 1_000, "Tickboard answers slowly: p95 {value:.0f}ms", for_="5s")

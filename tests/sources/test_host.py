@@ -1,23 +1,25 @@
 import os
+import re
 import sys
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isnan, nan
+from math import isnan
 from pathlib import Path
 from types import SimpleNamespace
-from typing import NamedTuple
 
+import msgspec
 import psutil
 import pytest
 
 from tickboard.errors import InputError
 from tickboard.series import Registry
-from tickboard.sources.host import Host, HostError
+from tickboard.sources.host import METRICS, Host, HostError, network
+from tickboard.sources.host.readings import SLOW_S
+from tickboard.sources.host.source import RETIRE_S
+
+ROOT = Path(__file__).parents[2]
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-
-MEGABYTE = 1_000_000
 
 
 @dataclass
@@ -30,72 +32,15 @@ class Clock:
         return self.now
 
 
-class Swap(NamedTuple):
-    total: int
-    percent: float
-
-
-class Disk(NamedTuple):
-    read_bytes: int
-    write_bytes: int
-
-
-class Network(NamedTuple):
-    bytes_recv: int
-    bytes_sent: int
-
-
-class Times(NamedTuple):
-    """CPU times as Linux has them, where the time of guests is within user and nice."""
-
-    user: float
-    nice: float
-    system: float
-    idle: float
-    iowait: float
-    guest: float
-    guest_nice: float
-
-
-class BsdTimes(NamedTuple):
-    user: float
-    system: float
-    idle: float
-
-
 def values(registry: Registry) -> dict[str, float]:
     row = registry.collect(1)
     return {series.key: float(row[series.column]) for series in registry.series}
 
 
-class Devices:
-    """Stands for psutil's counters and for the devices behind them."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, found: Mapping[str, tuple[int, int]], real: set[str]) -> None:
-        self.found = dict(found)
-        monkeypatch.setattr(psutil, "net_io_counters", self._network)
-        monkeypatch.setattr(psutil, "disk_io_counters", self._disks)
-        monkeypatch.setattr(
-            "tickboard.sources.host._with_device", lambda names, folder: [name for name in names if name in real]
-        )
-
-    def _network(self, pernic: bool, nowrap: bool) -> dict[str, Network]:
-        assert pernic
-        assert not nowrap
-        return {name: Network(*both) for name, both in self.found.items()}
-
-    def _disks(self, perdisk: bool, nowrap: bool) -> dict[str, Disk]:
-        assert perdisk
-        assert not nowrap
-        return {name: Disk(*both) for name, both in self.found.items()}
-
-
-class Cores:
-    """Stands for psutil's CPU times."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, *cores: Times | BsdTimes) -> None:
-        self.cores = list(cores)
-        monkeypatch.setattr(psutil, "cpu_times", lambda percpu: list(self.cores))
+def busy_for(seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        sum(range(1000))
 
 
 # --- the real host ---
@@ -104,42 +49,52 @@ class Cores:
 def test_the_real_host_has_plausible_values() -> None:
     registry, clock = Registry(), Clock()
     host = Host(registry, clock)
-    _busy_for(0.3)
+    busy_for(0.3)
     clock.now += 0.3
     host.sample()
     found = values(registry)
     assert 0 < found["cpu_usage"] <= 100
     cores = [value for key, value in found.items() if key.startswith("cpu_core")]
     assert len(cores) == psutil.cpu_count()
-    assert all(isnan(value) or 0 <= value <= 100 for value in cores)
+    for series in registry.series:
+        value, info = found[series.key], series.metric
+        assert isnan(value) or info.unit == "°C" or 0 <= value <= (info.max or float("inf")), series.key
     assert 0 < found["memory_usage"] < 100
     assert 0 < found["disk_usage"] <= 100
-    for name in ("disk_read_rate", "disk_write_rate", "net_received_rate", "net_sent_rate"):
-        assert name not in found or found[name] >= 0
 
 
 @on_linux
-def test_memory_and_load_agree_with_proc() -> None:
+def test_memory_load_and_uptime_agree_with_proc() -> None:
     registry = Registry()
     Host(registry)
     found = values(registry)
-    meminfo = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
-    total, available = (int(meminfo[name].split()[0]) for name in ("MemTotal", "MemAvailable"))
+    info = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+    total, available = (int(info[name].split()[0]) for name in ("MemTotal", "MemAvailable"))
     assert found["memory_usage"] == pytest.approx(100 * (total - available) / total, abs=2)
     load = [float(value) for value in Path("/proc/loadavg").read_text().split()[:3]]
     assert [found[f'load{{span="{span}"}}'] for span in ("1m", "5m", "15m")] == pytest.approx(load, abs=0.5)
+    assert found["uptime"] == pytest.approx(float(Path("/proc/uptime").read_text().split()[0]), abs=30)
+
+
+def test_elsewhere_than_on_linux_the_uptime_is_told_from_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(psutil, "boot_time", lambda: time.time() - 3600)
+    registry = Registry()
+    Host(registry)
+    assert values(registry)["uptime"] == pytest.approx(3600, abs=30)
 
 
 @on_linux
 def test_cpu_usage_agrees_with_proc() -> None:
     registry = Registry()
     host, (busy_before, all_before) = Host(registry), _proc_stat()
-    _busy_for(0.5)
+    busy_for(0.5)
     host.sample()
     busy, everything = _proc_stat()
-    assert values(registry)["cpu_usage"] == pytest.approx(
-        100 * (busy - busy_before) / (everything - all_before), abs=15
-    )
+    found = values(registry)
+    assert found["cpu_usage"] == pytest.approx(100 * (busy - busy_before) / (everything - all_before), abs=15)
+    modes = {key: value for key, value in found.items() if key.startswith("cpu_mode")}
+    assert sum(modes.values()) == pytest.approx(found["cpu_usage"] + modes.get('cpu_mode{mode="iowait"}', 0))
 
 
 def _proc_stat() -> tuple[int, int]:
@@ -148,58 +103,6 @@ def _proc_stat() -> tuple[int, int]:
     )
     busy = user + nice + system + irq + softirq + steal
     return busy, busy + idle + iowait
-
-
-@on_linux
-def test_disk_and_network_rates_agree_with_proc(tmp_path: Path) -> None:
-    registry, clock = Registry(), Clock()
-    before_first = _proc_totals()
-    host = Host(registry, clock)
-    after_first = _proc_totals()
-    with (tmp_path / "some bytes").open("wb") as file:
-        file.write(b"x" * 4 * MEGABYTE)
-        file.flush()
-        os.fsync(file.fileno())
-    clock.now += 1
-    before_second = _proc_totals()
-    host.sample()
-    after_second = _proc_totals()
-    found = values(registry)
-    for name in before_first:
-        assert before_second[name] - after_first[name] <= found[name] <= after_second[name] - before_first[name]
-
-
-def _proc_totals() -> dict[str, int]:
-    """Return the bytes so far of all devices, by the metric that they belong to; without any, nothing."""
-    totals: dict[str, int] = {}
-    for line in Path("/proc/diskstats").read_text().splitlines():
-        _, _, name, _, _, sectors_read, _, _, _, sectors_written, *_ = line.split()
-        if Path("/sys/block", name, "device").exists():
-            totals["disk_read_rate"] = totals.get("disk_read_rate", 0) + 512 * int(sectors_read)
-            totals["disk_write_rate"] = totals.get("disk_write_rate", 0) + 512 * int(sectors_written)
-    for line in Path("/proc/net/dev").read_text().splitlines()[2:]:
-        name, _, numbers = line.partition(":")
-        if Path("/sys/class/net", name.strip(), "device").exists():
-            received, sent = (int(numbers.split()[column]) for column in (0, 8))
-            totals["net_received_rate"] = totals.get("net_received_rate", 0) + received
-            totals["net_sent_rate"] = totals.get("net_sent_rate", 0) + sent
-    return totals
-
-
-def test_a_sample_costs_less_than_a_hundredth_of_a_core_at_one_a_second() -> None:
-    clock = Clock()
-    host = Host(Registry(), clock)
-    started = time.process_time()
-    for _ in range(20):
-        clock.now += 1
-        host.sample()
-    assert (time.process_time() - started) / 20 < 0.010
-
-
-def _busy_for(seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        sum(range(1000))
 
 
 # --- what is declared ---
@@ -215,6 +118,22 @@ def test_metrics_have_titles_units_and_ranges() -> None:
     assert next(iter(registry.metrics)) == "cpu_usage"
 
 
+@on_linux
+def test_on_linux_it_has_all_that_any_machine_has() -> None:
+    registry = Registry()
+    Host(registry)
+    wanted = {
+        "cpu_mode",
+        "context_switches_rate",
+        "memory_kind",
+        "load",
+        "uptime",
+        "disk_space_usage",
+        "process_memory",
+    }
+    assert wanted <= registry.metrics.keys()
+
+
 def test_a_metric_declared_as_something_else_is_refused() -> None:
     registry = Registry()
     registry.counter("memory_usage")
@@ -222,28 +141,38 @@ def test_a_metric_declared_as_something_else_is_refused() -> None:
         Host(registry)
 
 
-def test_the_first_sample_has_no_rate_and_never_a_made_up_zero(monkeypatch: pytest.MonkeyPatch) -> None:
-    Devices(monkeypatch, {"eth0": (10, 10)}, real={"eth0"})
+@pytest.mark.parametrize("name", METRICS)
+def test_every_metric_is_documented_with_its_unit_and_label(name: str) -> None:
+    lines = [line for line in (ROOT / "docs" / "host.md").read_text().splitlines() if line.startswith(f"| `{name}` |")]
+    assert len(lines) == 1
+    _, _, unit, label, *_ = (cell.strip() for cell in lines[0].split("|"))
+    assert unit == METRICS[name].unit
+    assert re.sub(r"[`:].*", "", label.lstrip("`")) == METRICS[name].label
+
+
+def test_the_first_sample_has_no_rate_and_never_a_made_up_zero() -> None:
     registry, clock = Registry(), Clock()
     host = Host(registry, clock)
     clock.now += 0.05
     host.sample()
     found = values(registry)
-    for name in ("cpu_usage", 'cpu_core{core="0"}', "disk_read_rate", "net_sent_rate"):
+    for name in ("cpu_usage", 'cpu_core{core="0"}', "context_switches_rate"):
         assert isnan(found[name])
     assert found["memory_usage"] > 0
 
 
 def test_swap_comes_and_goes(monkeypatch: pytest.MonkeyPatch) -> None:
-    swap = Swap(0, 0)
+    swap = SimpleNamespace(total=0, used=0, percent=0.0, sin=0, sout=0)
     monkeypatch.setattr(psutil, "swap_memory", lambda: swap)
-    registry = Registry()
-    host = Host(registry)
+    registry, clock = Registry(), Clock()
+    host = Host(registry, clock)
     assert "swap_usage" not in registry.metrics
-    swap = Swap(1000, 12.5)
+    swap.total, swap.used, swap.percent = 1000, 125, 12.5
+    clock.now += SLOW_S
     host.sample()
     assert values(registry)["swap_usage"] == 12.5
-    swap = Swap(0, 0)
+    swap.total = 0
+    clock.now += 1
     host.sample()
     assert isnan(values(registry)["swap_usage"])
 
@@ -256,148 +185,99 @@ def test_what_the_platform_lacks_is_left_out(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(sys, "platform", "win32")
     registry = Registry()
     Host(registry).sample()
-    assert "disk_read_rate" not in registry.metrics
-    assert "load" not in registry.metrics
+    assert not {"disk_read_rate", "load", "pressure_some"} & registry.metrics.keys()
     assert "memory_usage" in registry.metrics
 
 
-# --- rates ---
-
-
-def test_rates_are_deltas_over_the_time_that_really_passed(monkeypatch: pytest.MonkeyPatch) -> None:
-    devices = Devices(monkeypatch, {"eth0": (0, 0), "sda": (5, 5)}, real={"eth0", "sda"})
-    registry, clock = Registry(), Clock()
-    host = Host(registry, clock)
-    clock.now += 2.5
-    devices.found = {"eth0": (5 * MEGABYTE, 0), "sda": (5, 5 + MEGABYTE)}
-    host.sample()
-    found = values(registry)
-    assert found["net_received_rate"] == found["disk_read_rate"] == 2 * MEGABYTE
-    assert found["net_sent_rate"] == found["disk_write_rate"] == 0.4 * MEGABYTE
-
-
-def test_samples_close_together_keep_the_rate_and_lose_no_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    devices = Devices(monkeypatch, {"eth0": (0, 0)}, real={"eth0"})
-    registry, clock = Registry(), Clock()
-    host = Host(registry, clock)
-    for received, now, rate in [(1000, 101, 1000), (1500, 101.05, 1000), (2000, 101.5, 2000)]:
-        clock.now, devices.found = now, {"eth0": (received, 0)}
-        host.sample()
-        assert values(registry)["net_received_rate"] == rate
-
-
-def test_a_counter_that_begins_anew_or_a_device_that_comes_or_goes_is_no_rate(monkeypatch: pytest.MonkeyPatch) -> None:
-    devices = Devices(monkeypatch, {"eth0": (9000, 9000), "eth1": (7000, 0)}, real={"eth0", "eth1", "usb0"})
-    registry, clock = Registry(), Clock()
-    host = Host(registry, clock)
-    for found, received, sent in [
-        ({"eth0": (100, 100), "eth1": (8000, 10)}, 1000, 10),
-        ({"eth0": (200, 100), "usb0": (10**12, 10**12)}, 100, 0),
-        ({"eth0": (200, 150), "usb0": (10**12 + 5, 10**12)}, 5, 50),
-        ({"eth9": (5, 5)}, None, None),
-    ]:
-        clock.now += 1
-        devices.found = found
-        host.sample()
-        rates = values(registry)
-        if received is None:
-            assert isnan(rates["net_received_rate"])
-        else:
-            assert (rates["net_received_rate"], rates["net_sent_rate"]) == (received, sent)
-
-
-@pytest.mark.parametrize(
-    ("interfaces", "real", "counted"),
-    [
-        # Through a device: the bridge and the VPN would count the same bytes again.
-        (["lo", "eth0", "docker0", "wg0"], {"eth0"}, 1),
-        # In a container there is none: all but the loopback.
-        (["lo", "eth0", "eth1"], set[str](), 2),
-        (["lo0", "en0", "loop_to_office"], set[str](), 2),
-        (["Loopback Pseudo-Interface 1", "Ethernet"], set[str](), 1),
-    ],
-)
-def test_bytes_are_counted_once_and_never_on_the_loopback(
-    monkeypatch: pytest.MonkeyPatch, interfaces: list[str], real: set[str], counted: int
-) -> None:
-    devices = Devices(monkeypatch, dict.fromkeys(interfaces, (0, 0)), real)
-    registry, clock = Registry(), Clock()
-    host = Host(registry, clock)
-    clock.now += 1
-    devices.found = dict.fromkeys(interfaces, (1000, 0))
-    host.sample()
-    assert values(registry)["net_received_rate"] == counted * 1000
-
-
-def test_a_host_with_the_loopback_alone_has_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    Devices(monkeypatch, {"lo": (10, 10)}, real=set())
+@on_linux
+def test_pressure_container_and_processes_are_read_below_the_root(tmp_path: Path) -> None:
+    for name, text in {
+        "proc/pressure/cpu": "some avg10=0 avg60=0 avg300=0 total=0\n",
+        "proc/7/stat": "7 (alone) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 1 4096 2 0 0 0\n",
+        "sys/fs/cgroup/cgroup.controllers": "memory\n",
+        "sys/fs/cgroup/memory.max": "1000000\n",
+        "sys/fs/cgroup/memory.current": "250000\n",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
     registry = Registry()
-    Host(registry)
-    assert "net_received_rate" not in registry.metrics
-    assert "disk_read_rate" not in registry.metrics
-
-
-def test_elsewhere_than_on_linux_all_devices_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "platform", "darwin")
-    monkeypatch.setattr(psutil, "disk_io_counters", lambda perdisk, nowrap: {"disk0": Disk(1, 1)})
-    registry = Registry()
-    Host(registry)
-    assert "disk_read_rate" in registry.metrics
-
-
-# --- CPU ---
-
-
-def test_waiting_for_a_disk_is_idle_and_a_guest_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    cpu = Cores(monkeypatch, Times(10, 1, 5, 100, 20, 4, 1), Times(0, 0, 0, 0, 0, 0, 0))
-    registry, clock = Registry(), Clock()
-    host = Host(registry, clock)
-    clock.now += 1
-    cpu.cores = [Times(10.5, 1, 5, 100.25, 20.25, 4.5, 1), Times(0, 0, 0.25, 0.75, 0, 0, 0)]
-    host.sample()
+    Host(registry, root=tmp_path)
     found = values(registry)
-    assert found['cpu_core{core="0"}'] == pytest.approx(50)
-    assert found['cpu_core{core="1"}'] == pytest.approx(25)
-    assert found["cpu_usage"] == pytest.approx(37.5)
+    assert found["container_memory_usage"] == 25
+    assert found["processes"] == 1
+    assert found['process_count{process="alone"}'] == 1
+    assert 'pressure_some{resource="cpu"}' in found
 
 
-def test_a_platform_without_iowait_and_guests_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    cpu = Cores(monkeypatch, BsdTimes(10, 10, 80))
-    registry, clock = Registry(), Clock()
-    host = Host(registry, clock)
-    clock.now += 1
-    cpu.cores = [BsdTimes(10.5, 10.25, 80.25)]
-    host.sample()
-    assert values(registry)["cpu_usage"] == pytest.approx(75)
+@on_linux
+def test_hostile_names_reach_the_wire_harmless(tmp_path: Path) -> None:
+    for number, name in enumerate([b"\xff\xfe", b'"},{"', b"a\x00\x1b]\n", b"x" * 4000], 1):
+        (tmp_path / f"proc/{number}").mkdir(parents=True)
+        fields = b"S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 1 4096 %d 0 0 0\n" % number
+        (tmp_path / f"proc/{number}/stat").write_bytes(b"%d (%s) %s" % (number, name, fields))
+    registry = Registry()
+    Host(registry, root=tmp_path)
+    labels = [dict(series.labels) for series in registry.series if series.metric.name == "process_memory"]
+    assert sorted(label["process"] for label in labels) == [
+        "'},{'",
+        "a\ufffd\ufffd]\ufffd",
+        "x" * 63 + "…",
+        "\ufffd\ufffd",
+    ]
+    assert msgspec.json.decode(msgspec.json.encode(labels)) == labels
 
 
-def test_times_that_go_back_are_neither_negative_nor_above_a_hundred(monkeypatch: pytest.MonkeyPatch) -> None:
-    cpu = Cores(monkeypatch, BsdTimes(10, 10, 80))
-    registry, clock = Registry(), Clock()
-    host = Host(registry, clock)
-    for core, usage in [(BsdTimes(11, 10, 70), 100), (BsdTimes(5, 10, 71), 0), (BsdTimes(5, 10, 71), nan)]:
-        clock.now += 1
-        cpu.cores = [core]
-        host.sample()
-        assert values(registry)["cpu_usage"] == pytest.approx(usage, nan_ok=True)
+# --- what comes and goes ---
 
 
-def test_when_cores_come_or_go_there_is_no_value_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    cpu = Cores(monkeypatch, BsdTimes(1, 1, 1), BsdTimes(1, 1, 1))
-    registry, clock = Registry(), Clock()
-    host = Host(registry, clock)
-    for cores, usage in [
-        ([BsdTimes(2, 1, 1), BsdTimes(1, 1, 2)], [50, 100, 0]),
-        ([BsdTimes(3, 1, 1)], [nan, nan, nan]),
-        ([BsdTimes(3, 1, 2)], [0, 0, nan]),
-    ]:
-        clock.now += 1
-        cpu.cores = list(cores)
-        host.sample()
-        found = values(registry)
-        assert [found["cpu_usage"], found['cpu_core{core="0"}'], found['cpu_core{core="1"}']] == pytest.approx(
-            usage, nan_ok=True
+def test_a_series_without_a_value_leaves_the_registry_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    counters = {
+        name: SimpleNamespace(
+            bytes_recv=1, bytes_sent=1, packets_recv=0, packets_sent=0, errin=0, errout=0, dropin=0, dropout=0
         )
+        for name in ("eth0", "usb0")
+    }
+    monkeypatch.setattr(psutil, "net_io_counters", lambda pernic, nowrap: dict(counters))
+    monkeypatch.setattr(network, "with_device", lambda names, folder: list(names))
+    registry, clock = Registry(), Clock()
+    host = Host(registry, clock)
+
+    def rate() -> float | None:
+        clock.now += 1
+        host.sample()
+        return values(registry).get('net_interface_sent_rate{interface="usb0"}')
+
+    assert rate() == 0
+    usb0 = counters.pop("usb0")
+    unplugged = rate()
+    assert unplugged is not None
+    assert isnan(unplugged)
+    clock.now += RETIRE_S
+    assert rate() is None
+    assert not [series for series in registry.series if ("interface", "usb0") in series.labels]
+    assert values(registry)['net_interface_sent_rate{interface="eth0"}'] == 0
+    counters["usb0"] = usb0
+    rate()
+    assert rate() == 0
+
+
+def test_one_that_is_back_in_time_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    sensors = {"cpu": [SimpleNamespace(label="core", current=50.0)]}
+    monkeypatch.setattr(psutil, "sensors_temperatures", lambda: dict(sensors), raising=False)
+    registry, clock = Registry(), Clock()
+    host = Host(registry, clock)
+    key = 'temperature{sensor="cpu core"}'
+    [column] = [series.column for series in registry.series if series.key == key]
+    hot = sensors.pop("cpu")
+    clock.now += SLOW_S
+    host.sample()
+    assert isnan(values(registry)[key])
+    sensors["cpu"] = hot
+    for _ in range(4):
+        clock.now += SLOW_S
+        host.sample()
+    assert values(registry)[key] == 50
+    assert [series.column for series in registry.series if series.key == key] == [column]
 
 
 # --- readers that fail ---
@@ -413,7 +293,7 @@ def test_a_broken_reader_stops_no_other_and_its_old_value_goes(monkeypatch: pyte
 
     monkeypatch.setattr(psutil, "virtual_memory", broken)
     monkeypatch.setattr(psutil, "cpu_times", broken)
-    _busy_for(0.12)
+    busy_for(0.12)
     clock.now += 1
     with pytest.raises(HostError) as caught:
         host.sample()
@@ -439,15 +319,26 @@ def test_a_broken_reader_stops_no_other_and_its_old_value_goes(monkeypatch: pyte
 def test_a_reader_that_is_broken_at_first_is_reported_and_declared_when_it_works(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def broken() -> None:
+    def broken(path: str) -> None:
         raise OSError("busy")
 
-    monkeypatch.setattr(psutil, "virtual_memory", broken)
+    monkeypatch.setattr(psutil, "disk_usage", broken)
     registry = Registry()
     host = Host(registry)
-    with pytest.raises(HostError, match=r"memory \(OSError: busy\)"):
+    with pytest.raises(HostError, match=r"disk usage \(OSError: busy\)"):
         host.sample()
-    assert "memory_usage" not in registry.metrics
+    assert "disk_usage" not in registry.metrics
     monkeypatch.undo()
     host.sample()
-    assert values(registry)["memory_usage"] > 0
+    assert values(registry)["disk_usage"] > 0
+
+
+def test_a_registry_without_room_is_reported_and_the_rest_goes_on() -> None:
+    cores = os.cpu_count() or 1
+    registry, clock = Registry(max_series=1 + cores), Clock()
+    host = Host(registry, clock)
+    busy_for(0.12)
+    clock.now += 1
+    with pytest.raises(HostError, match="use fewer labels"):
+        host.sample()
+    assert values(registry)["cpu_usage"] >= 0

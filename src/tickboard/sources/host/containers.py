@@ -1,0 +1,121 @@
+"""The container that Tickboard runs in: how much it uses of what it may use.
+
+What psutil tells is of the whole machine, also inside a container. What the container may use, and uses, is in its
+control group: the files of version 2 are in Linux's Documentation/admin-guide/cgroup-v2.rst, those of version 1 in
+Documentation/admin-guide/cgroup-v1. A container sees its own group as the root of the tree, and the root of a machine
+has no limits: so a limit there is a container's, and never that of, say, a systemd unit on a plain machine.
+"""
+
+from math import inf
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from tickboard.sources.host.devices import Counters, Rates
+from tickboard.sources.host.readings import SLOW_S, Declared, Readings
+
+METRICS: Final = {
+    "container_cpu_usage": Declared("Container CPU", "%"),
+    "container_cpu_throttled": Declared("Container CPU Throttled", "%", max=100),
+    "container_memory_usage": Declared("Container Memory", "%", max=100),
+    "container_memory_used": Declared("Container Memory Used", "B"),
+    "container_memory_limit": Declared("Container Memory Limit", "B"),
+}
+
+
+class Container:
+    """The container's CPU time in percent of its quota, and its memory in percent of its limit.
+
+    What has no limit is left out; so is all of it where there is no container. Memory that is used is without the page
+    cache that the kernel would give up first (``inactive_file``), as ``docker stats`` counts it.
+
+    Args:
+        root: the root of the file system that ``sys/fs/cgroup`` is looked for in.
+        machine_bytes: the memory of the machine: a limit above it is none. The machine's own when None.
+    """
+
+    def __init__(self, root: Path, machine_bytes: int | None = None) -> None:
+        self._tree = root / "sys" / "fs" / "cgroup"
+        self._machine_bytes = psutil.virtual_memory().total if machine_bytes is None else machine_bytes
+        self._rates = Rates(self._cpu_counters)
+        self._due = -inf
+        # Which version it is does not change while a container runs.
+        self._version_2 = (self._tree / "cgroup.controllers").exists()
+        self._cpu = self._folder("cpu,cpuacct", "cpu")
+        self._cpu_time = self._folder("cpu,cpuacct", "cpuacct")
+        self._memory = self._folder("memory")
+        self._counts_cpu = self._version_2 or (self._cpu_time / "cpuacct.usage").exists()
+
+    def __call__(self, now: float) -> Readings:
+        if now < self._due:
+            return {}
+        readings = {**self._read_cpu(now), **self._read_memory()}
+        if not readings:
+            # A limit may be set while a container runs.
+            self._due = now + SLOW_S
+        return readings
+
+    def _folder(self, *names: str) -> Path:
+        if self._version_2:
+            return self._tree
+        return next((self._tree / name for name in names if (self._tree / name).exists()), self._tree / names[-1])
+
+    def _read_cpu(self, now: float) -> Readings:
+        cores = self._cores() if self._counts_cpu else inf
+        if cores == inf:
+            return {}
+        used_s, periods, throttled = self._rates(now)[""]
+        # There are periods only while something runs.
+        share = 100 * throttled / periods if periods > 0 else 0 * periods
+        return {
+            ("container_cpu_usage", ""): 100 * used_s / cores,
+            ("container_cpu_throttled", ""): min(share, 100),
+        }
+
+    def _cores(self) -> float:
+        """Return the CPU time that the container may use, in seconds a second."""
+        if self._version_2:
+            quota, _, period = _text(self._cpu / "cpu.max").partition(" ")
+        else:
+            quota, period = _text(self._cpu / "cpu.cfs_quota_us"), _text(self._cpu / "cpu.cfs_period_us")
+        if quota in {"", "max", "-1"}:
+            return inf
+        return int(quota) / int(period)
+
+    def _cpu_counters(self) -> Counters:
+        stat = _table(self._cpu / "cpu.stat")
+        if self._version_2:
+            used_s = stat["usage_usec"] / 1e6
+        else:
+            used_s = int(_text(self._cpu_time / "cpuacct.usage")) / 1e9
+        return {"": (used_s, stat.get("nr_periods", 0), stat.get("nr_throttled", 0))}
+
+    def _read_memory(self) -> Readings:
+        limit_name, used_name, cache_name = (
+            ("memory.max", "memory.current", "inactive_file")
+            if self._version_2
+            else ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+        )
+        limit = _text(self._memory / limit_name)
+        if limit in {"", "max"} or not 0 < int(limit) <= self._machine_bytes:
+            return {}
+        used = int(_text(self._memory / used_name)) - _table(self._memory / "memory.stat").get(cache_name, 0)
+        return {
+            ("container_memory_usage", ""): 100 * max(0, used) / int(limit),
+            ("container_memory_used", ""): max(0, used),
+            ("container_memory_limit", ""): int(limit),
+        }
+
+
+def _text(path: Path) -> str:
+    """Return what a file says, nothing where there is none."""
+    try:
+        return path.read_text().strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+
+
+def _table(path: Path) -> dict[str, int]:
+    """Return the numbers of a file with a name and a number in each line."""
+    return {name: int(number) for name, _, number in (line.partition(" ") for line in _text(path).splitlines())}

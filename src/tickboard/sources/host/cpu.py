@@ -1,0 +1,115 @@
+"""The processor: how busy it is, with what, how fast and how hot it runs, and how often it is interrupted."""
+
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from math import nan
+from typing import Final
+
+import psutil
+
+from tickboard.sources.host.devices import Counters, Rates
+from tickboard.sources.host.readings import MIN_ELAPSED_S, Declared, Readings, safe_label
+
+METRICS: Final = {
+    "cpu_usage": Declared("CPU Usage", "%", max=100),
+    "cpu_core": Declared("CPU Cores", "%", "core", max=100),
+    "cpu_mode": Declared("CPU by Mode", "%", "mode", max=100),
+    "cpu_frequency": Declared("CPU Frequency", "MHz"),
+    "temperature": Declared("Temperature", "°C", "sensor"),
+    "context_switches_rate": Declared("Context Switches", "/s"),
+    "interrupts_rate": Declared("Interrupts", "/s"),
+}
+
+MAX_SENSORS = 16
+
+_IDLE = ("idle", "iowait")
+"""Waiting for a disk is idle, as in top."""
+
+_MODES = ("user", "system", "iowait", "steal", "nice", "softirq", "irq")
+
+_WITHIN_OTHERS = ("guest", "guest_nice", "interrupt", "dpc")
+"""Linux counts a guest's time within user and nice (proc(5), /proc/stat), Windows interrupts within the kernel's."""
+
+
+class Cpu:
+    """How busy the cores were, each and together, and by mode, since the reading before."""
+
+    def __init__(self) -> None:
+        self._at = nan
+        self._times: list[Mapping[str, float]] = []
+        self._readings: Readings = {}
+
+    def __call__(self, now: float) -> Readings:
+        if now - self._at < MIN_ELAPSED_S:
+            return self._readings
+        # A core's fields differ by platform.
+        times: list[Mapping[str, float]] = [core._asdict() for core in psutil.cpu_times(percpu=True)]
+        # With a core more or less, nobody can say which is which.
+        before = self._times if len(times) == len(self._times) else times
+        spent = [_spent(*core) for core in zip(times, before, strict=True)]
+        together = {mode: sum(core[mode] for core in spent) for mode in spent[0]}
+        all_s = sum(together.values())
+        self._readings = {
+            ("cpu_usage", ""): _usage(together),
+            **{("cpu_core", str(number)): _usage(core) for number, core in enumerate(spent)},
+            **{("cpu_mode", mode): _share(together[mode], all_s) for mode in _modes(times)},
+        }
+        self._at, self._times = now, times
+        return self._readings
+
+
+def _spent(times: Mapping[str, float], before: Mapping[str, float]) -> dict[str, float]:
+    """Return the seconds that a core has spent in each mode; a time that goes back is none."""
+    return {mode: max(0.0, time - before[mode]) for mode, time in times.items() if mode not in _WITHIN_OTHERS}
+
+
+def _modes(times: Sequence[Mapping[str, float]]) -> list[str]:
+    """Return the modes to show, the most telling first.
+
+    One that the machine has never been in since it was started, such as steal on one that is not virtual, is left out.
+    """
+    known = (*_MODES, *(mode for mode in times[0] if mode not in {*_MODES, *_WITHIN_OTHERS, "idle"}))
+    return [mode for mode in known if any(core.get(mode) for core in times)]
+
+
+def _usage(spent: Mapping[str, float]) -> float:
+    all_s = sum(spent.values())
+    return _share(all_s - sum(spent.get(mode, 0.0) for mode in _IDLE), all_s)
+
+
+def _share(part: float, whole: float) -> float:
+    return 100 * part / whole if whole > 0 else nan
+
+
+def read_frequency(now: float) -> Readings:
+    """Read the mean of the cores' frequencies; few virtual machines are told any."""
+    frequency = psutil.cpu_freq() if hasattr(psutil, "cpu_freq") else None
+    return {("cpu_frequency", ""): frequency.current} if frequency is not None and frequency.current > 0 else {}
+
+
+def read_temperatures(now: float) -> Readings:
+    """Read the sensors that psutil finds, on Linux and FreeBSD; chip and sensor are the label."""
+    if not hasattr(psutil, "sensors_temperatures"):
+        return {}
+    found = {
+        safe_label(f"{chip} {sensor.label or number}"): sensor.current
+        for chip, sensors in psutil.sensors_temperatures().items()
+        for number, sensor in enumerate(sensors, 1)
+    }
+    return {("temperature", label): celsius for label, celsius in islice(found.items(), MAX_SENSORS)}
+
+
+class Switches:
+    """How often the cores went from one task to another, and were interrupted."""
+
+    def __init__(self) -> None:
+        self._rates = Rates(_read_switches)
+
+    def __call__(self, now: float) -> Readings:
+        switches, interrupts = self._rates(now)[""]
+        return {("context_switches_rate", ""): switches, ("interrupts_rate", ""): interrupts}
+
+
+def _read_switches() -> Counters:
+    stats = psutil.cpu_stats()
+    return {"": (stats.ctx_switches, stats.interrupts)}

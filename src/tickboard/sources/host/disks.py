@@ -1,0 +1,68 @@
+"""Disks: what they read and write, how busy they are, and how full the file systems on them."""
+
+import os
+from pathlib import Path
+from typing import Any, Final
+
+import psutil
+
+from tickboard.sources.host.devices import Counters, Rates, total, with_device
+from tickboard.sources.host.readings import MAX_DEVICES, Declared, Readings, safe_label
+
+METRICS: Final = {
+    "disk_usage": Declared("Disk Usage", "%", max=100),
+    "disk_read_rate": Declared("Disk Read", "B/s"),
+    "disk_write_rate": Declared("Disk Write", "B/s"),
+    "disk_device_read_rate": Declared("Device Read", "B/s", "device"),
+    "disk_device_write_rate": Declared("Device Write", "B/s", "device"),
+    "disk_reads_rate": Declared("Disk Reads", "ops/s", "device"),
+    "disk_writes_rate": Declared("Disk Writes", "ops/s", "device"),
+    "disk_busy": Declared("Disk Busy", "%", "device", max=100),
+}
+
+_BY_DEVICE: Final = ("disk_device_read_rate", "disk_device_write_rate", "disk_reads_rate", "disk_writes_rate")
+
+ROOT: Final = str(Path(os.sep).resolve())
+"""On Windows, the root of the drive that Tickboard was started on."""
+
+
+def read_usage(now: float) -> Readings:
+    """Read how full the root is."""
+    return {("disk_usage", ""): psutil.disk_usage(ROOT).percent}
+
+
+class Disks:
+    """What the disks read and write, together and each, and how busy each is where the platform tells.
+
+    Disks are those with a device behind them: partitions and volumes are parts of one.
+    """
+
+    def __init__(self) -> None:
+        self._rates = Rates(_counters)
+
+    def __call__(self, now: float) -> Readings:
+        rates = self._rates(now)
+        if not rates:
+            return {}
+        readings: Readings = {("disk_read_rate", ""): total(rates, 0), ("disk_write_rate", ""): total(rates, 1)}
+        for device in sorted(rates)[:MAX_DEVICES]:
+            label = safe_label(device)
+            read_write, busy_ms = rates[device][:4], rates[device][4:]
+            readings |= {(metric, label): rate for metric, rate in zip(_BY_DEVICE, read_write, strict=True)}
+            if busy_ms:
+                # Milliseconds a second, in percent. In steps of a clock tick, it comes out a little above 100 at times.
+                readings["disk_busy", label] = min(busy_ms[0] / 10, 100)
+        return readings
+
+
+def _counters() -> Counters:
+    # nowrap=False: psutil would keep and mend every counter it has seen; Rates needs neither.
+    disks = psutil.disk_io_counters(perdisk=True, nowrap=False)
+    return {name: _counted(disks[name]) for name in with_device(disks, "/sys/block")}
+
+
+def _counted(disk: Any) -> tuple[float, ...]:
+    """Return bytes and operations in and out, and the milliseconds that it was busy where they are told."""
+    counted = disk.read_bytes, disk.write_bytes, disk.read_count, disk.write_count
+    # Linux and FreeBSD have it.
+    return (*counted, disk.busy_time) if hasattr(disk, "busy_time") else counted

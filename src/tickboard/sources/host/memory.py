@@ -1,0 +1,79 @@
+"""Memory and swap: how much is in use, by what, and what moves between them."""
+
+import sys
+from math import inf
+from typing import Final
+
+import psutil
+
+from tickboard.sources.host.devices import Counters, Rates
+from tickboard.sources.host.readings import SLOW_S, Declared, Readings
+
+METRICS: Final = {
+    "memory_usage": Declared("Memory", "%", max=100),
+    "memory_kind": Declared("Memory by Kind", "B", "kind"),
+    "memory_available": Declared("Memory Available", "B"),
+    "swap_usage": Declared("Swap", "%", max=100),
+    "swap_used": Declared("Swap Used", "B"),
+    "swap_in_rate": Declared("Swapped In", "B/s"),
+    "swap_out_rate": Declared("Swapped Out", "B/s"),
+}
+
+
+def read_memory(now: float) -> Readings:
+    """Read the memory's usage, and what it holds: kinds that do not overlap and are the whole of it together."""
+    memory = psutil.virtual_memory()
+    return {
+        ("memory_usage", ""): memory.percent,
+        **{("memory_kind", kind): float(size) for kind, size in _kinds(memory).items()},
+        ("memory_available", ""): memory.available,
+    }
+
+
+def _kinds(memory: object) -> dict[str, int]:
+    """Divide the memory by what the platform tells of it.
+
+    psutil's ``used`` is no part of the whole on Linux: it is all that is not available, and overlaps the others.
+    """
+    sizes: dict[str, int] = memory._asdict()  # type: ignore[attr-defined]  # its fields differ by platform
+    whole = sizes["total"]
+    if "cached" in sizes and "buffers" in sizes:
+        # Shared memory lies in the cache, and cannot be given back as the rest of it can.
+        shared = min(sizes.get("shared", 0), sizes["cached"])
+        kinds = {"shared": shared, "cached": sizes["cached"] - shared, "buffers": sizes["buffers"]}
+    elif "wired" in sizes:
+        # macOS: what is left is mostly compressed, and the programs' own as these are.
+        kinds = {"wired": sizes["wired"], "inactive": sizes["inactive"]}
+    else:
+        kinds = {}
+    used = whole - sum(kinds.values()) - sizes["free"]
+    return {"used": max(0, used), **kinds, "free": sizes["free"]}
+
+
+class Swap:
+    """How full the swap is, and what goes in and out of it; without a swap, nothing.
+
+    Windows does not tell what is moved.
+    """
+
+    def __init__(self) -> None:
+        self._rates = Rates(self._counters)
+        self._moved = (0, 0)
+        self._due = -inf
+
+    def __call__(self, now: float) -> Readings:
+        if now < self._due:
+            return {}
+        swap = psutil.swap_memory()
+        if not swap.total:
+            # Hardly anybody adds one later.
+            self._due = now + SLOW_S
+            return {}
+        readings: Readings = {("swap_usage", ""): swap.percent, ("swap_used", ""): swap.used}
+        if sys.platform != "win32":
+            self._moved = swap.sin, swap.sout
+            readings["swap_in_rate", ""], readings["swap_out_rate", ""] = self._rates(now)[""]
+        return readings
+
+    def _counters(self) -> Counters:
+        return {"": self._moved}

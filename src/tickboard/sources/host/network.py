@@ -1,0 +1,75 @@
+"""The network: bytes and packets in and out, together and by interface, and what was lost."""
+
+from operator import attrgetter
+from typing import Final
+
+import psutil
+
+from tickboard.sources.host.devices import Counters, Rates, total, with_device
+from tickboard.sources.host.readings import MAX_DEVICES, Declared, Readings, safe_label
+
+METRICS: Final = {
+    "net_received_rate": Declared("Network Received", "B/s"),
+    "net_sent_rate": Declared("Network Sent", "B/s"),
+    "net_interface_received_rate": Declared("Interface Received", "B/s", "interface"),
+    "net_interface_sent_rate": Declared("Interface Sent", "B/s", "interface"),
+    "net_received_packets_rate": Declared("Packets Received", "packets/s", "interface"),
+    "net_sent_packets_rate": Declared("Packets Sent", "packets/s", "interface"),
+    "net_received_errors_rate": Declared("Received with Errors", "packets/s", "interface"),
+    "net_sent_errors_rate": Declared("Sent with Errors", "packets/s", "interface"),
+    "net_received_drops_rate": Declared("Dropped, Received", "packets/s", "interface"),
+    "net_sent_drops_rate": Declared("Dropped, Sent", "packets/s", "interface"),
+}
+
+_BY_INTERFACE: Final = tuple(name for name, metric in METRICS.items() if metric.label)
+
+_FIELDS: Final = attrgetter(
+    "bytes_recv", "bytes_sent", "packets_recv", "packets_sent", "errin", "errout", "dropin", "dropout"
+)
+"""psutil's, in the order of `_BY_INTERFACE`."""
+
+_CONTAINERS = "veth"
+"""Docker's and others' name for their end of a container's wire: there may be hundreds, and they come and go."""
+
+
+class Network:
+    """What passes through the interfaces.
+
+    The totals are over those with a device behind them, so that what passes through a bridge or a VPN is not counted
+    twice; where none has one (in a container), over all but the loopback. By interface there are also the bridges and
+    VPNs, once something has passed through them.
+    """
+
+    def __init__(self) -> None:
+        self._rates = Rates(self._counters)
+        self._counted: list[str] = []
+
+    def __call__(self, now: float) -> Readings:
+        rates = self._rates(now)
+        if not rates:
+            return {}
+        counted = {name: rates[name] for name in self._counted}
+        readings: Readings = {("net_received_rate", ""): total(counted, 0), ("net_sent_rate", ""): total(counted, 1)}
+        for name in list(rates)[:MAX_DEVICES]:
+            label = safe_label(name)
+            readings |= {(metric, label): rate for metric, rate in zip(_BY_INTERFACE, rates[name], strict=True)}
+        return readings
+
+    def _counters(self) -> Counters:
+        """Return the counters of all that is shown, those that are counted in the totals first."""
+        found = psutil.net_io_counters(pernic=True, nowrap=False)
+        outside = [name for name in found if not _is_loopback(name)]
+        self._counted = with_device(outside, "/sys/class/net") or outside
+        others = [
+            name
+            for name in outside
+            if name not in self._counted
+            and not name.startswith(_CONTAINERS)
+            and found[name].bytes_recv + found[name].bytes_sent
+        ]
+        return {name: _FIELDS(found[name]) for name in self._counted + others}
+
+
+def _is_loopback(interface: str) -> bool:
+    """Tell Linux's ``lo``, BSD's and macOS's ``lo0``, and Windows' ``Loopback Pseudo-Interface 1``."""
+    return interface.rstrip("0123456789") == "lo" or interface.startswith("Loopback")

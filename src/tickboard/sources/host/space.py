@@ -1,0 +1,205 @@
+"""How full the file systems are, read in threads of their own: one that hangs keeps nobody waiting."""
+
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from math import inf
+from pathlib import Path
+from threading import Event, Thread
+from typing import Final
+
+import psutil
+
+from tickboard.sources.host.disks import ROOT
+from tickboard.sources.host.readings import EARLY_S, MAX_DEVICES, SLOW_S, Declared, Readings, safe_label
+
+METRICS: Final = {
+    "disk_space_usage": Declared("Disk Space", "%", "mount", max=100),
+    "disk_space_used": Declared("Disk Space Used", "B", "mount"),
+    "disk_space_size": Declared("Disk Space in All", "B", "mount"),
+}
+
+FIRST_WAIT_S = 1.0
+"""At the start the page is laid out by what there is: it is worth a moment."""
+
+WAIT_S = 0.02
+
+_OVER_THE_NETWORK: Final = frozenset(
+    {
+        "9p",
+        "afpfs",
+        "afs",
+        "ceph",
+        "cifs",
+        "davfs",
+        "glusterfs",
+        "lustre",
+        "ncpfs",
+        "nfs",
+        "nfs3",
+        "nfs4",
+        "smb3",
+        "smbfs",
+        "webdav",
+    }
+)
+"""One whose server is gone hangs for minutes, and how full it is is that server's affair."""
+
+_NO_STORAGE: Final = frozenset(
+    {
+        "autofs",
+        "cd9660",
+        "cramfs",
+        "devfs",
+        "erofs",
+        "iso9660",
+        "nullfs",
+        "overlay",
+        "romfs",
+        "squashfs",
+        "tmpfs",
+        "udf",
+    }
+)
+"""Always full, always empty, or another file system seen twice."""
+
+
+@dataclass(frozen=True)
+class Usage:
+    """How full a file system is; `percent` is of what users may fill."""
+
+    percent: float
+    used_bytes: int
+    size_bytes: int
+
+
+Mounts = Callable[[], Iterable[tuple[str, str]]]
+
+
+class Space:
+    """How full each file system is, looked at every ten seconds.
+
+    A file system that does not answer by the next look has no value, and is left alone until it does; all others go on.
+
+    Args:
+        mounts: returns where file systems are mounted, and the device of each; of one device, the first counts.
+        usage: returns how full the one mounted there is; what raises OSError is left out.
+    """
+
+    def __init__(self, mounts: Mounts | None = None, usage: Callable[[str], Usage] | None = None) -> None:
+        self._mounts = mounts or storage_mounts
+        self._usage = usage or read_usage
+        self._due = -inf
+        self._look: _Look | None = None
+        self._before: dict[str, Usage] = {}
+        self._hanging: dict[str, _Look] = {}
+
+    def __call__(self, now: float) -> Readings:
+        if now >= self._due - EARLY_S:
+            self._due = now + SLOW_S
+            self._begin()
+        assert self._look is not None
+        if (error := self._look.error) is not None:
+            self._due = -inf
+            raise error
+        found = self._look.found if self._look.done.is_set() else {**self._before, **self._look.found}
+        readings: Readings = {}
+        for mount, usage in found.copy().items():
+            label = safe_label(mount)
+            readings["disk_space_usage", label] = usage.percent
+            readings["disk_space_used", label] = usage.used_bytes
+            readings["disk_space_size", label] = usage.size_bytes
+        return readings
+
+    def _begin(self) -> None:
+        look, wait_s = self._look, FIRST_WAIT_S
+        if look is not None:
+            if not look.done.is_set() and not look.at:
+                return  # it does not even know what is mounted yet, and another would know no sooner
+            wait_s = WAIT_S
+            self._before = look.found.copy()
+            if not look.done.is_set():
+                self._hanging[look.at] = look
+        self._hanging = {mount: each for mount, each in self._hanging.items() if not each.done.is_set()}
+        self._look = _Look(self._mounts, self._usage, frozenset(self._hanging))
+        self._look.done.wait(wait_s)
+
+
+class _Look:
+    """One look at all file systems but some, in a thread of its own.
+
+    Attributes:
+        at: the mount that it is looking at.
+        found: what it has found so far.
+        error: what kept it from finding anything.
+        done: it has ended.
+    """
+
+    def __init__(self, mounts: Mounts, usage: Callable[[str], Usage], without: frozenset[str]) -> None:
+        self.at = ""
+        self.found: dict[str, Usage] = {}
+        self.error: Exception | None = None
+        self.done = Event()
+        self._mounts, self._usage, self._without = mounts, usage, without
+        self._seen: set[str] = set()
+        # A daemon: one that hangs must not keep the program from ending.
+        Thread(target=self._run, name="disk space", daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            for mount, device in self._mounts():
+                if device not in self._seen and mount not in self._without and len(self.found) < MAX_DEVICES:
+                    self.at = mount
+                    self._read(mount, device)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the sampler's thread raises it
+            self.error = error
+        finally:
+            self.done.set()
+
+    def _read(self, mount: str, device: str) -> None:
+        try:
+            self.found[mount] = self._usage(mount)
+        except OSError:
+            return  # not ours to look at, or gone since
+        self._seen.add(device)
+
+
+def read_usage(mount: str) -> Usage:
+    """Return how full a file system is.
+
+    Raises:
+        OSError: it cannot be told, or is not a folder: a container has files of its machine mounted, as /etc/hosts.
+    """
+    if not Path(mount).is_dir():
+        raise NotADirectoryError(mount)
+    usage = psutil.disk_usage(mount)
+    if sys.platform == "darwin":
+        # psutil tells what this volume uses; the room is shared by all volumes of the disk.
+        used = usage.total - usage.free
+        return Usage(100 * used / usage.total if usage.total else 0.0, used, usage.total)
+    return Usage(usage.percent, usage.used, usage.total)
+
+
+def storage_mounts() -> list[tuple[str, str]]:
+    """Return where storage of this machine is mounted, the root first, and the device of each.
+
+    What is mounted in several places (a bind mount, a Btrfs subvolume) comes with the shortest path first.
+    """
+    parts = psutil.disk_partitions(all=False)
+    # In a container the root is no device's.
+    root_device = next((part.device for part in parts if part.mountpoint == ROOT), ROOT)
+    others = [
+        (part.mountpoint, part.device)
+        for part in sorted(parts, key=lambda part: (len(part.mountpoint), part.mountpoint))
+        if part.mountpoint != ROOT and _is_storage(part.fstype, part.opts, part.mountpoint)
+    ]
+    return [(ROOT, root_device), *others]
+
+
+def _is_storage(kind: str, options: str, mount: str) -> bool:
+    kind = kind.lower()
+    if not kind or kind in _OVER_THE_NETWORK | _NO_STORAGE or kind.startswith("fuse."):
+        return False
+    if not {"remote", "cdrom"}.isdisjoint(options.split(",")):  # Windows' words
+        return False
+    return not mount.startswith("/System/Volumes/")  # macOS: the parts that its one disk is made of
