@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from benchmarks import fanout, frame_cost, page_weight, parts, process_cost, start_up, tick_cost
+from benchmarks import fanout, frame_cost, middleware_cost, page_weight, parts, process_cost, start_up, tick_cost
 from benchmarks.report import Report, Table
 
 REPORT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
@@ -17,6 +17,7 @@ BENCHMARKS: dict[str, Callable[[], Iterable[Table]]] = {
     "process": process_cost.tables,
     "start": start_up.tables,
     "parts": parts.tables,
+    "middleware": middleware_cost.tables,
     "tick": tick_cost.tables,
     "frame": frame_cost.tables,
     "page": page_weight.tables,

@@ -1,6 +1,6 @@
-"""The sources: what watching the host costs, and what the middleware adds to a request."""
+"""The sources: what watching the host costs."""
 
-from benchmarks import host_cost, middleware_cost
+from benchmarks import host_cost
 from benchmarks.report import Table
 
 
@@ -20,25 +20,9 @@ def host_table() -> Table:
     return result
 
 
-def middleware_table() -> Table:
-    """Return what the middleware adds."""
-    figures = middleware_cost.measure()
-    result = Table(
-        "The middleware",
-        "What `TickboardMiddleware` adds to a request of an ASGI application that does nothing, in the same run. "
-        "Beyond 10,000 requests a tick, latencies are sampled, which costs a random number each.",
-        ["what", "per request"],
-    )
-    result.add("bare application", f"{figures['bare_ns'] / 1e3:.2f} µs")
-    result.add("with the middleware", f"{figures['measured_ns'] / 1e3:.2f} µs")
-    result.add("added", f"{figures['added_ns'] / 1e3:.2f} µs")
-    result.add("added, beyond 10,000 a tick", f"{figures['added_ns_beyond_10000_a_tick'] / 1e3:.2f} µs")
-    return result
-
-
 def tables() -> list[Table]:
     """Return all tables of this benchmark."""
-    return [host_table(), middleware_table()]
+    return [host_table()]
 
 
 if __name__ == "__main__":

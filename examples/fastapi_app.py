@@ -12,6 +12,12 @@ app.add_middleware(TickboardMiddleware, registry=board)
 app.mount("/live", board)
 
 
+@app.get("/items/{item_id}")
+async def item(item_id: int) -> dict[str, int]:
+    """Show an item."""
+    return {"item": item_id}
+
+
 @app.post("/orders")
 async def order() -> dict[str, str]:
     """Take an order, and count it."""

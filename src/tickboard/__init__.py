@@ -2,13 +2,15 @@
 
 __version__ = "0.1.0"
 
+from tickboard.background import Background, serve_in_background
 from tickboard.board import Board
 from tickboard.client import RefusedError, Ticks, connect
 from tickboard.errors import BoardError, InputError, LimitError, TickboardError
 from tickboard.receiver import ProtocolError, Series, Tick
-from tickboard.sources.middleware import TickboardMiddleware
+from tickboard.sources.middleware import TickboardMiddleware, TickboardWSGIMiddleware, django_routes
 
 __all__ = [
+    "Background",
     "Board",
     "BoardError",
     "InputError",
@@ -19,6 +21,9 @@ __all__ = [
     "Tick",
     "TickboardError",
     "TickboardMiddleware",
+    "TickboardWSGIMiddleware",
     "Ticks",
     "connect",
+    "django_routes",
+    "serve_in_background",
 ]

@@ -7,6 +7,7 @@ Sources and samplers write through handles (`Gauge`, `Counter`, `Histogram`), fr
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import inf
 from random import Random
 from threading import Lock
 from typing import ClassVar, Self, TypeVar
@@ -229,18 +230,22 @@ class Histogram(Handle):
     def observe(self, value: float) -> None:
         """Add one observation; NaN and infinity are not counted."""
         self._require_column()
-        if not -np.inf < value < np.inf:
-            return
         with self._registry.lock:
-            self._count += 1
-            self._sum += value
-            if len(self._observations) < MAX_OBSERVATIONS:
-                self._observations.append(value)
-                return
-            # Algorithm R (Vitter 1985): each of the values so far is kept with the same chance.
-            place = self._registry.random.randrange(self._count)
-            if place < MAX_OBSERVATIONS:
-                self._observations[place] = value
+            self.add(value)
+
+    def add(self, value: float) -> None:
+        """Add one observation as `observe` does; the caller holds the lock."""
+        if not -inf < value < inf:
+            return
+        self._count += 1
+        self._sum += value
+        if self._count <= MAX_OBSERVATIONS:
+            self._observations.append(value)
+            return
+        # Algorithm R (Vitter 1985): each of the values so far is kept with the same chance.
+        place = self._registry.random.randrange(self._count)
+        if place < MAX_OBSERVATIONS:
+            self._observations[place] = value
 
     def merge(self, distribution: Distribution) -> None:
         """Add what somebody else has observed; it holds until the next, as it is told now and then."""

@@ -1,10 +1,12 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from threading import Thread
 from time import monotonic, sleep
+from typing import Any
 
 import httpx
 import pytest
@@ -20,6 +22,7 @@ from websockets.sync.client import connect
 from tickboard.errors import InputError
 from tickboard.series import Registry
 from tickboard.sources.middleware import Application, Message, Receive, Scope, Send, TickboardMiddleware
+from tickboard.sources.requests import MAX_ROUTES, Requests
 
 
 @dataclass
@@ -59,9 +62,16 @@ def values(registry: Registry) -> dict[str, float]:
     return {series.key: float(row[series.column]) for series in registry.series}
 
 
-def serve(app: Application, scope_type: str = "http") -> Sent:
+def counted(registry: Registry) -> dict[str, float]:
+    """End the tick, and return what was answered by route and status: ``GET /items 2xx``."""
+    row = registry.collect(1)
+    answered = [series for series in registry.series if series.metric.name == "http_requests" and row[series.column]]
+    return {" ".join(dict(series.labels).values()): float(row[series.column]) for series in answered}
+
+
+def serve(app: Application, scope_type: str = "http", **more: Any) -> Sent:
     sent = Sent()
-    asyncio.run(_call(app, {"type": scope_type}, sent))
+    asyncio.run(_call(app, {"type": scope_type, "method": "GET", **more}, sent))
     return sent
 
 
@@ -164,6 +174,161 @@ def test_other_scopes_get_the_very_same_callables(scope_type: str) -> None:
     assert values(registry)["requests_per_sec"] == 0
 
 
+# --- by route and status ---
+
+
+@pytest.mark.parametrize(
+    ("status", "status_class"), [(200, "2xx"), (204, "2xx"), (302, "3xx"), (404, "4xx"), (503, "5xx"), (999, "other")]
+)
+def test_answers_are_counted_by_route_and_class_of_status(status: int, status_class: str) -> None:
+    registry, clock = Registry(), Clock()
+    app = TickboardMiddleware(answers(status, 0.25, clock), registry, clock)
+    serve(app, **{"tickboard.route": "/items/{id}"})
+    serve(app, **{"tickboard.route": "/items/{id}"})
+    found = values(registry)
+    assert found[f'http_requests{{route="GET /items/{{id}}",status="{status_class}"}}'] == 2
+    assert found['http_latency{route="GET /items/{id}"}'] == pytest.approx(250)
+    assert found['http_latency.p99{route="GET /items/{id}"}'] == pytest.approx(250)
+
+
+def test_an_exception_before_any_answer_is_an_answer_with_500() -> None:
+    registry = Registry()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        serve(TickboardMiddleware(app, registry), path_template="/items/{id:int}")
+    assert counted(registry) == {"GET /items/{id} 5xx": 1}
+
+
+def test_a_request_that_is_given_up_has_no_status() -> None:
+    registry = Registry()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        serve(TickboardMiddleware(app, registry))
+    found = values(registry)
+    assert (found["requests_per_sec"], found["requests_in_flight"]) == (1, 0)
+    assert not any(key.startswith("http_requests{") for key in found)
+
+
+def test_no_path_and_no_word_of_a_client_becomes_a_route() -> None:
+    registry = Registry()
+    app = TickboardMiddleware(answers(200, 0, Clock()), registry)
+    for number in range(500):
+        serve(app, path=f"/{number}")
+        serve(app, method=f"WORD{number}", **{"tickboard.route": "/items"})
+    assert counted(registry) == {"other 2xx": 1_000}
+
+
+def test_a_method_that_a_route_does_not_take_is_no_route() -> None:
+    registry = Registry()
+    serve(TickboardMiddleware(answers(405, 0, Clock()), registry), **{"tickboard.route": "/items"})
+    assert counted(registry) == {"other 4xx": 1}
+
+
+def test_a_route_that_is_no_text_is_none() -> None:
+    registry = Registry()
+    told: dict[str, Any] = {"tickboard.route": 17}
+    serve(TickboardMiddleware(answers(200, 0, Clock()), registry), **told)
+    assert counted(registry) == {"other 2xx": 1}
+
+
+def test_routes_beyond_the_limit_are_others_and_those_before_go_on() -> None:
+    registry = Registry()
+    requests = Requests(registry)
+    for number in range(MAX_ROUTES + 50):
+        requests.answer(f"/{number}", "GET", 200, 1.0)
+    requests.answer("/0", "GET", 200, 1.0)
+    requests.answer("/0", "GET", 500, 1.0)
+    found = counted(registry)
+    assert found["GET /0 2xx"] == 2
+    assert found["GET /0 5xx"] == 1
+    assert found["other 2xx"] == 50
+    assert len(found) == MAX_ROUTES + 2
+
+
+def test_a_registry_that_is_full_harms_no_request() -> None:
+    room = Registry()
+    Requests(room)
+    registry = Registry(max_series=len(room.series))
+    sent = serve(TickboardMiddleware(answers(500, 0, Clock()), registry))
+    found = values(registry)
+    assert (found["requests_per_sec"], found["errors_per_sec"], found["requests_in_flight"]) == (1, 1, 0)
+    assert len(sent.messages) == 2
+
+
+# --- in flight ---
+
+
+def test_none_are_in_flight_at_first() -> None:
+    registry = Registry()
+    TickboardMiddleware(answers(200, 0, Clock()), registry)
+    assert values(registry)["requests_in_flight"] == 0
+
+
+def test_requests_are_in_flight_until_they_are_over() -> None:
+    registry = Registry()
+    seen: list[float] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/outer":
+            # Within the other, of another middleware on the same registry.
+            await second({"type": "http", "path": "/inner"}, receive, send)
+        seen.append(values(registry)["requests_in_flight"])
+        raise RuntimeError
+
+    first, second = TickboardMiddleware(app, registry), TickboardMiddleware(app, registry)
+    with pytest.raises(RuntimeError):
+        serve(first, path="/inner")
+    with pytest.raises(RuntimeError):
+        serve(first, path="/outer")
+    assert seen == [1, 2]
+    assert values(registry)["requests_in_flight"] == 0
+
+
+def test_a_coroutine_that_is_closed_is_not_in_flight() -> None:
+    registry = Registry()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await asyncio.Future()
+
+    with closing(asyncio.new_event_loop()) as loop:
+        call = TickboardMiddleware(app, registry)({"type": "http"}, nothing_received, Sent())
+        task = loop.create_task(call)
+        loop.call_soon(loop.stop)
+        loop.run_forever()
+        assert values(registry)["requests_in_flight"] == 1
+        task.cancel()
+        loop.call_soon(loop.stop)
+        loop.run_forever()
+    assert values(registry)["requests_in_flight"] == 0
+
+
+def test_threads_lose_nothing() -> None:
+    registry = Registry()
+    requests = Requests(registry)
+
+    def many(thread: int) -> None:
+        for number in range(500):
+            requests.begin()
+            requests.answer(f"/{number % 7}", "GET", 200 + 300 * (number % 2), 1.0)
+            if number % 5:
+                requests.end()
+            else:
+                requests.abandon()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(many, range(8)))
+    requests.begin()
+    found = values(registry)
+    assert (found["requests_per_sec"], found["errors_per_sec"], found["requests_in_flight"]) == (4_001, 2_000, 1)
+    assert sum(value for key, value in found.items() if key.startswith("http_requests{")) == 4_000
+
+
 # --- Starlette on uvicorn, over real sockets ---
 
 
@@ -182,6 +347,15 @@ async def slow_stream(request: Request) -> Response:
             await asyncio.sleep(0.1)
 
     return StreamingResponse(parts(), media_type="text/event-stream")
+
+
+async def endless(request: Request) -> Response:
+    async def parts() -> AsyncIterator[bytes]:
+        while True:
+            yield b"more"
+            await asyncio.sleep(0.01)
+
+    return StreamingResponse(parts())
 
 
 async def echo(websocket: WebSocket) -> None:
@@ -224,6 +398,7 @@ def host(registry: Registry) -> Iterator[str]:
         Route("/hello", hello),
         Route("/broken", broken),
         Route("/stream", slow_stream),
+        Route("/endless", endless),
         WebSocketRoute("/echo", echo),
     ]
     with serving(Starlette(routes=routes, middleware=[Middleware(TickboardMiddleware, registry=registry)])) as where:
@@ -260,6 +435,13 @@ def test_a_real_websocket_passes_through(registry: Registry, host: str) -> None:
     assert values(registry)["requests_per_sec"] == 0
 
 
+def test_a_real_client_that_leaves_is_not_in_flight(registry: Registry, host: str) -> None:
+    with httpx.stream("GET", f"http://{host}/endless") as response:
+        next(response.iter_raw())
+        assert values(registry)["requests_in_flight"] == 1
+    _until(lambda: values(registry)["requests_in_flight"] == 0)
+
+
 def test_requests_at_the_same_time_are_all_counted(registry: Registry, host: str) -> None:
     async def ask_all() -> list[int]:
         async with httpx.AsyncClient(base_url=f"http://{host}") as client:
@@ -268,4 +450,6 @@ def test_requests_at_the_same_time_are_all_counted(registry: Registry, host: str
 
     assert asyncio.run(ask_all()) == [200, 500] * 25
     found = values(registry)
-    assert (found["requests_per_sec"], found["errors_per_sec"]) == (50, 25)
+    assert (found["requests_per_sec"], found["errors_per_sec"], found["requests_in_flight"]) == (50, 25, 0)
+    assert found['http_requests{route="GET /hello",status="2xx"}'] == 25
+    assert found['http_requests{route="GET /broken",status="5xx"}'] == 25
