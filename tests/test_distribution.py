@@ -86,3 +86,16 @@ def test_the_difference_of_buckets_that_became_coarser() -> None:
     before = Distribution.explicit([1, 2, 4, 8], [0, 3, 2, 1, 0], 20)
     now = Distribution.explicit([2, 8], [4, 5, 0], 40)
     assert difference(now, before).counts.tolist() == [1, 2, 0]
+
+
+def test_exponential_buckets_grow_by_their_factor() -> None:
+    found = Distribution.exponential(1, [(0, 2), (2, 2)], [(1, 4)], 1, 0.5, 0)
+    assert found.low.tolist() == pytest.approx([-2, -0.5, 1, 2])
+    assert found.high.tolist() == pytest.approx([-math.sqrt(2), 0.5, math.sqrt(2), 2 * math.sqrt(2)])
+    assert found.counts.tolist() == [4, 1, 2, 2]
+
+
+def test_exponential_buckets_beyond_every_number_end_at_the_largest() -> None:
+    found = Distribution.exponential(-4, [(1_000, math.nan), (0, 1)], [], 0, 0, math.nan)
+    assert np.isfinite(found.high).all()
+    assert found.count == 1

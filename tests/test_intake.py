@@ -79,7 +79,7 @@ class Naive:
         """Return the index of the first tick that is not before a time; None outside the window."""
         oldest = max(0, len(self.ticks) - WINDOW)
         spacing = self.ticks[oldest + 1] - self.ticks[oldest] if len(self.ticks) - oldest > 1 else 0
-        if time <= self.ticks[oldest] - spacing:
+        if time <= self.ticks[oldest] - spacing and time != self.ticks[oldest]:
             return None
         return next((index for index in range(oldest, len(self.ticks)) if self.ticks[index] >= time), len(self.ticks))
 
@@ -156,6 +156,15 @@ def test_a_total_that_falls_has_begun_anew() -> None:
     source = bench.intake.source("test")
     total(bench, source, (100, 1000.0), (8, 1002.0))
     assert bench.tick(3) == {"n_total": 4}
+
+
+def test_a_total_that_began_after_the_one_before_has_begun_anew_however_large_it_is() -> None:
+    bench = Bench()
+    source = bench.intake.source("test")
+    column = source.total("n", "n_total")
+    source.set_totals([column, REFUSED], [10, 1], [1000.0, 1000.0], [900.0, 0.0])
+    source.set_totals([column], [12], [1001.0], [1000.5])
+    assert bench.tick() == {"n_total": 12}
 
 
 def test_several_totals_of_a_series_in_a_batch_follow_one_another_in_any_order() -> None:
@@ -416,6 +425,15 @@ def test_refused_keys_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(source.known) == ["a", "b"]
 
 
+def test_the_names_of_a_series_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake_module, "MAX_ALIASES", 0)
+    bench = Bench()
+    source = bench.intake.source("test")
+    columns = {source.gauge(spelling, "a") for spelling in range(20)}
+    assert len(columns) == 1
+    assert len(source.known) == 4
+
+
 def test_sources_beyond_the_limit_share_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intake_module, "MAX_SOURCES", 1)
     bench = Bench()
@@ -518,6 +536,15 @@ def test_what_was_amended_is_told_once() -> None:
     happened = bench.engine.tick(1003.0, 1.0)
     assert [(each.first, each.last, each.columns.tolist()) for each in happened.amended] == [(1, 2, [0])]
     assert bench.engine.tick(1004.0, 1.0).amended == []
+
+
+def test_a_sample_of_the_very_time_of_the_only_tick_is_its_own() -> None:
+    bench = Bench()
+    source = bench.intake.source("test")
+    bench.tick()
+    bench.send(source, "g", (5, bench.time))
+    bench.tick()
+    assert bench.history("g") == [5, 5]
 
 
 def test_nothing_is_nothing() -> None:

@@ -6,6 +6,7 @@ from tickboard.background import Background, serve_in_background
 from tickboard.board import Board
 from tickboard.client import RefusedError, Ticks, connect
 from tickboard.errors import BoardError, InputError, LimitError, TickboardError
+from tickboard.push import Push, push
 from tickboard.receiver import ProtocolError, Series, Tick
 from tickboard.sources.middleware import TickboardMiddleware, TickboardWSGIMiddleware, django_routes
 
@@ -16,6 +17,7 @@ __all__ = [
     "InputError",
     "LimitError",
     "ProtocolError",
+    "Push",
     "RefusedError",
     "Series",
     "Tick",
@@ -25,5 +27,6 @@ __all__ = [
     "Ticks",
     "connect",
     "django_routes",
+    "push",
     "serve_in_background",
 ]

@@ -60,6 +60,38 @@ class Distribution:
         )
 
     @classmethod
+    def exponential(
+        cls,
+        scale: int,
+        positive: Sequence[tuple[int, float]],
+        negative: Sequence[tuple[int, float]],
+        zero_count: float,
+        zero_threshold: float,
+        sum: float,
+    ) -> "Distribution":
+        """Return a distribution over buckets whose ends grow by the factor 2^(2^-scale).
+
+        Args:
+            scale: as OpenTelemetry's data model has it; Prometheus calls it the schema.
+            positive: index and count of each bucket; the one with index 0 begins at 1.
+            negative: the same for the values below zero.
+            zero_count: how many values are about zero.
+            zero_threshold: how far from zero those may be.
+            sum: of all values.
+        """
+        limit = np.finfo(np.float64).max
+        with np.errstate(over="ignore"):
+            exponent = np.exp2(-float(scale))
+            up = np.array([index for index, _ in positive], np.float64)
+            down = np.array([index for index, _ in negative], np.float64)
+            low = np.concatenate([-np.exp2((down + 1) * exponent), [-zero_threshold], np.exp2(up * exponent)])
+            high = np.concatenate([-np.exp2(down * exponent), [zero_threshold], np.exp2((up + 1) * exponent)])
+        counts = np.array(
+            [*(count for _, count in negative), zero_count, *(count for _, count in positive)], np.float64
+        )
+        return cls(low.clip(-limit, limit), high.clip(-limit, limit), np.maximum(np.nan_to_num(counts), 0.0), sum)
+
+    @classmethod
     def of(cls, values: Sequence[float]) -> "Distribution":
         """Return the distribution of single values."""
         points = np.asarray(values, np.float64)

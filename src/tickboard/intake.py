@@ -7,7 +7,8 @@ series, and from then on writes whole batches: columns, values and times. No obj
     gauge                the newest value                              it holds
     total                its rise per second since the sample before   it holds
     counter              what was added, per second                    0
-    histogram            the merged distribution of all that came      it holds
+    distribution         all that came, merged                         it holds
+    observation          all that came                                 nothing
 
 A sample that is older than the newest tick goes to its own tick, the first that is not before it, while that is in the
 window; and if it is the series' newest, to all ticks after that too, for it would have held there. One that is older
@@ -45,6 +46,9 @@ HANDLES: Mapping[Kind, type[Handle]] = MappingProxyType(
 
 MAX_SERIES_PER_SOURCE = 50_000
 """Series of one source; one more is refused."""
+
+MAX_ALIASES = 100_000
+"""Names that a source may have for its series beyond four for each: labels in any order are the same series."""
 
 MAX_REFUSED_KEYS = 10_000
 """Series that are known to be refused, for each source, so that they need not be looked at again."""
@@ -168,17 +172,23 @@ class Source:
             self.late += late
             self.too_old += too_old
 
-    def set_totals(self, columns: ArrayLike, values: ArrayLike, times: ArrayLike) -> None:
+    def set_totals(
+        self, columns: ArrayLike, values: ArrayLike, times: ArrayLike, starts: ArrayLike | None = None
+    ) -> None:
         """Take counts since a beginning; a count that is lower than the one before has begun anew.
 
         Args:
             columns: [samples], of totals.
             values: [samples].
             times: [samples], POSIX seconds.
+            starts: [samples], when each count began, where that is known: one that began after the sample before has
+                begun anew, too.
         """
+        taken = np.asarray(columns, np.intp) >= 0
+        begun = np.full(len(taken), -np.inf) if starts is None else np.asarray(starts, np.float64)
         where, (what, when) = self._taken(columns, values, times)
         assert when is not None
-        late, too_old = self._intake.set_at(*self._intake.rates(where, what, when))
+        late, too_old = self._intake.set_at(*self._intake.rates(where, what, when, begun[taken]))
         self.late += late
         self.too_old += too_old
 
@@ -191,8 +201,7 @@ class Source:
         """Take single values of a histogram that were seen since the last tick."""
         histogram = self._histogram(column, len(values))
         if histogram is not None:
-            for value in values:
-                histogram.observe(value)
+            histogram.observe_all(values)
 
     def merge(self, column: int, distribution: Distribution, time: float | None = None) -> None:
         """Take values of a histogram, seen until `time` (POSIX seconds; now when None)."""
@@ -391,6 +400,8 @@ class Intake:
             return source.refuse(key, str(error))
         column = handle.columns[0]
         self._fit()
+        if len(source.known) >= 4 * source.series + MAX_ALIASES:
+            return column
         source.known[key] = column
         if isinstance(handle, Histogram):
             self._histograms[column] = handle
@@ -512,18 +523,18 @@ class Intake:
         self._hold(columns, values, times)
         return amended, too_old
 
-    def rates(self, columns: Columns, values: Floats, times: Floats) -> tuple[Columns, Floats, Floats]:
+    def rates(self, columns: Columns, values: Floats, times: Floats, starts: Floats) -> tuple[Columns, Floats, Floats]:
         """Return the rates per second that totals make with those before them, as columns, rates and times."""
         known = ~np.isnan(values)
         if not known.all():
-            columns, values, times = columns[known], values[known], times[known]
+            columns, values, times, starts = columns[known], values[known], times[known], starts[known]
         if not len(columns):
             return columns, values, times
         self._seen[columns] = self.now
         several = len(columns) > 1 and _has_duplicates(columns, len(self._seen))
         if several:
             order = np.lexsort((times, columns))
-            columns, values, times = columns[order], values[order], times[order]
+            columns, values, times, starts = columns[order], values[order], times[order], starts[order]
         before, since = self._total[columns], self._total_time[columns]
         newer = ~(times <= since)
         if several:
@@ -531,7 +542,7 @@ class Intake:
             before[same + 1], since[same + 1] = values[same], times[same]
         elapsed = times - since
         rise = values - before
-        rise = np.where(rise < 0, values, rise)
+        rise = np.where((rise < 0) | (starts > since), values, rise)
         self._total[columns[newer]], self._total_time[columns[newer]] = values[newer], times[newer]
         told = newer & (elapsed > 0)
         with np.errstate(over="ignore"):
@@ -583,7 +594,7 @@ class Intake:
         history = window.times()
         places = np.searchsorted(history, times)
         spacing = history[1] - history[0] if len(history) > 1 else 0.0
-        inside = (places > 0) | (times > history[0] - spacing)
+        inside = (places > 0) | (times > history[0] - spacing) | (times == history[0])
         # An older one is the value of its tick alone, unless that tick has a newer one already.
         free = places != np.searchsorted(history, self._sampled[columns])
         first = window.oldest

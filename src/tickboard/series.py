@@ -247,6 +247,13 @@ class Histogram(Handle):
         if place < MAX_OBSERVATIONS:
             self._observations[place] = value
 
+    def observe_all(self, values: Iterable[float]) -> None:
+        """Add many observations."""
+        self._require_column()
+        with self._registry.lock:
+            for value in values:
+                self.add(value)
+
     def merge(self, distribution: Distribution) -> None:
         """Add what somebody else has observed; it holds until the next, as it is told now and then."""
         self._require_column()
@@ -296,6 +303,7 @@ class Registry:
     def __init__(self, max_series: int = MAX_SERIES) -> None:
         self.metrics: dict[str, MetricInfo] = {}
         self.keys: dict[str, str] = {}
+        self._taken_keys: set[str] = set()
         self.series: list[Series] = []
         self.values: Floats = np.empty(0)
         self.counts: Floats = np.empty(0)
@@ -401,10 +409,9 @@ class Registry:
                 return known
             raise InputError(f"metric {name!r} is declared already, as a {known.kind}: give each metric its own name")
         wanted_key = key or SPEC_KEYS.get(name, name)
-        if wanted_key in self.keys.values():
+        if wanted_key in self._taken_keys:
             raise InputError(f"metric {name!r}: the key {wanted_key!r} is taken: give it another key=")
-        self.metrics[name] = metric
-        self.keys[name] = wanted_key
+        self._add_metric(metric, wanted_key)
         if handle_class is Histogram:
             self._declare_quantiles(metric)
         try:
@@ -422,10 +429,9 @@ class Registry:
             name = f"{metric.name}.{quantile}"
             if name in self.metrics:
                 raise InputError(f"metric {name!r} is declared already: {metric.name!r} needs it for its {quantile}")
-            self.metrics[name] = MetricInfo(
-                name, f"{metric.title} {quantile}", metric.unit, "histogram", metric.labels, metric.min, metric.max
-            )
-            self.keys[name] = f"{self.keys[metric.name]}.{quantile}"
+            title = f"{metric.title} {quantile}"
+            info = MetricInfo(name, title, metric.unit, "histogram", metric.labels, metric.min, metric.max)
+            self._add_metric(info, f"{self.keys[metric.name]}.{quantile}")
 
     def _check(self, metric: MetricInfo) -> None:
         if not _NAME.fullmatch(metric.name):
@@ -461,14 +467,13 @@ class Registry:
             InputError: the name is malformed or taken.
         """
         self._check(metric)
-        if metric.name in self.metrics or metric.name in self.keys.values():
+        if metric.name in self.metrics or metric.name in self._taken_keys:
             raise InputError(f"metric {metric.name!r} is declared already: send it under another name")
         if handle_class is Histogram and (
             taken := next((q for q in QUANTILES if f"{metric.name}.{q}" in self.metrics), "")
         ):
             raise InputError(f"metric {metric.name!r}: {metric.name}.{taken} is taken: send it under another name")
-        self.metrics[metric.name] = metric
-        self.keys[metric.name] = metric.name
+        self._add_metric(metric, metric.name)
         if handle_class is Histogram:
             self._declare_quantiles(metric)
         handle = handle_class(self, metric, None)
@@ -484,10 +489,16 @@ class Registry:
         self.revision += 1
         self.metrics_revision += 1
 
+    def _add_metric(self, metric: MetricInfo, key: str) -> None:
+        self.metrics[metric.name] = metric
+        self.keys[metric.name] = key
+        self._taken_keys.add(key)
+
     def _forget_metric(self, name: str) -> None:
         percentiles = [f"{name}.{quantile}" for quantile in QUANTILES] if self.metrics[name].kind == "histogram" else []
         for each in (name, *percentiles):
-            del self.metrics[each], self.keys[each]
+            self._taken_keys.discard(self.keys.pop(each))
+            del self.metrics[each]
 
     def child_of(self, handle: H, labels: Labels) -> H | None:
         """Return the handle of one series if there is one; the caller holds the lock."""

@@ -267,6 +267,36 @@ class Health(msgspec.Struct, frozen=True):
     delivery_ms: float
 
 
+class PushedMetric(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One sample as it is pushed: ``POST /api/metrics``.
+
+    The value of a counter is how much more there is, that of a histogram is an observation. The timestamp, of a gauge
+    alone, is RFC 3339 with an offset, or POSIX seconds or milliseconds.
+    """
+
+    name: str
+    value: float | None
+    unit: str = ""
+    timestamp: str | float | None = None
+    labels: dict[str, str] = {}
+    kind: MetricKind = "gauge"
+    title: str = ""
+
+
+class PushAccepted(msgspec.Struct, frozen=True):
+    """All of a body was taken."""
+
+    accepted: int
+
+
+class PushRefused(msgspec.Struct, frozen=True):
+    """Some of a body's samples are of series that the board refuses; the others were taken."""
+
+    error: str
+    accepted: int
+    refused: int
+
+
 class ErrorBody(msgspec.Struct, frozen=True):
     """The body of every error answer."""
 

@@ -12,9 +12,11 @@ from tickboard.errors import TickboardError
 from tickboard.frames import encode
 from tickboard.hub import Hub
 from tickboard.intake import Intake
+from tickboard.server.opentelemetry import opentelemetry_route
 from tickboard.server.page import page_routes
 from tickboard.server.prometheus import prometheus_route
 from tickboard.server.prometheus_write import remote_write_route
+from tickboard.server.push import push_routes
 from tickboard.server.rest import rest_routes
 from tickboard.server.sse import alert_stream
 from tickboard.server.websocket import Ticks, refuse
@@ -40,6 +42,8 @@ def create_app(
             *rest_routes(hub, ticks_skipped),
             prometheus_route(hub, ticks_skipped),
             remote_write_route(intake),
+            opentelemetry_route(intake),
+            *push_routes(intake),
             *page_routes(),
             WebSocketRoute("/{path:path}", refuse),
         ],

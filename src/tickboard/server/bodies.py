@@ -15,21 +15,19 @@ _GZIP, _EITHER = 16 + zlib.MAX_WBITS, 32 + zlib.MAX_WBITS
 _CODINGS = {"gzip": _GZIP, "x-gzip": _GZIP, "deflate": _EITHER}
 
 
-async def read_body(request: Request, limit: int, *, undone_elsewhere: tuple[str, ...] = ()) -> bytes:
+async def read_body(request: Request, limit: int) -> bytes:
     """Return the body of a request, undone of gzip or deflate.
 
     Args:
         request: whose body.
         limit: bytes that it may have, as sent and as undone.
-        undone_elsewhere: further codings, which the caller undoes.
 
     Raises:
         PayloadError: it is too large (413), its coding is unknown (415), or it isn't what its coding says (400).
     """
     coding = request.headers.get("content-encoding", "identity").strip().lower() or "identity"
-    if coding not in {"identity", *_CODINGS, *undone_elsewhere}:
-        known = ", ".join(undone_elsewhere or ("gzip", "deflate"))
-        raise PayloadError(f"Content-Encoding {coding!r}: send {known} or none", 415)
+    if coding not in {"identity", *_CODINGS}:
+        raise PayloadError(f"Content-Encoding {coding!r}: send gzip, deflate or none", 415)
     parts: list[bytes] = []
     size = 0
     unfold = zlib.decompressobj(_CODINGS[coding]) if coding in _CODINGS else None

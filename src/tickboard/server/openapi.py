@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 import tickboard
-from tickboard.types import Board, ErrorBody, Health, Metric, Stats
+from tickboard.types import Board, ErrorBody, Health, Metric, PushAccepted, PushedMetric, PushRefused, Stats
 
 
 def document(root_path: str = "") -> dict[str, Any]:
@@ -14,7 +14,7 @@ def document(root_path: str = "") -> dict[str, Any]:
     Args:
         root_path: where the board is mounted, for the server's URL.
     """
-    types = (Board, ErrorBody, Health, Metric, Stats)
+    types = (Board, ErrorBody, Health, Metric, PushAccepted, PushedMetric, PushRefused, Stats)
     schemas, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     ref = dict(zip(types, schemas, strict=True))
     return {
@@ -49,6 +49,53 @@ def document(root_path: str = "") -> dict[str, Any]:
             ),
             "/api/board": _get("board", "The board's title, metrics, panels, rules and problems", ref[Board]),
             "/api/health": _get("health", "Whether ticks are made, and who watches", ref[Health]),
+            "/api/metrics": _post(
+                "pushMetrics",
+                "Takes metrics that a program pushes",
+                {
+                    "application/json": {
+                        "schema": {"anyOf": [ref[PushedMetric], {"type": "array", "items": ref[PushedMetric]}]}
+                    },
+                    "application/x-ndjson": {"schema": {"type": "string"}},
+                },
+                {
+                    "200": _response("all were taken", ref[PushAccepted]),
+                    "400": _response("the body is malformed; nothing was taken", ref[ErrorBody]),
+                    "413": _response("the body is too large", ref[ErrorBody]),
+                    "415": _response("the body has another type or coding", ref[ErrorBody]),
+                    "422": _response(
+                        "a value cannot be used, and nothing was taken; or series were refused, and the others taken",
+                        {"anyOf": [ref[PushRefused], ref[ErrorBody]]},
+                    ),
+                },
+            ),
+            "/v1/metrics": _post(
+                "exportMetrics",
+                "Takes OpenTelemetry's metrics: OTLP over HTTP, an ExportMetricsServiceRequest",
+                {"application/x-protobuf": _BYTES, "application/json": {"schema": {"type": "object"}}},
+                {
+                    "200": {
+                        "description": "taken; a partial success says what was refused",
+                        "content": {
+                            "application/x-protobuf": _BYTES,
+                            "application/json": {"schema": {"type": "object"}},
+                        },
+                    },
+                    **_failures(
+                        {"application/x-protobuf": _BYTES, "application/json": {"schema": ref[ErrorBody]}},
+                        ("400", "413", "415"),
+                    ),
+                },
+            ),
+            "/api/v1/write": _post(
+                "remoteWrite",
+                "Takes what Prometheus writes: a WriteRequest of version 1 or a Request of version 2, in Snappy",
+                {"application/x-protobuf": _BYTES},
+                {
+                    "204": {"description": "taken"},
+                    **_failures({"application/json": {"schema": ref[ErrorBody]}}, ("400", "413", "415")),
+                },
+            ),
         },
         "components": {"schemas": components},
     }
@@ -73,6 +120,18 @@ def _get(
             "responses": responses,
         }
     }
+
+
+_BYTES: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
+
+
+def _post(operation: str, summary: str, content: dict[str, Any], responses: dict[str, Any]) -> dict[str, Any]:
+    body = {"required": True, "content": content}
+    return {"post": {"operationId": operation, "summary": summary, "requestBody": body, "responses": responses}}
+
+
+def _failures(content: dict[str, Any], statuses: tuple[str, ...]) -> dict[str, Any]:
+    return {status: {"description": "what is wrong and how to mend it", "content": content} for status in statuses}
 
 
 def _response(description: str, schema: Any) -> dict[str, Any]:

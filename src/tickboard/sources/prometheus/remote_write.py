@@ -546,7 +546,9 @@ def _native(data: bytes, at: int, end: int) -> _Native:
     if schema == _CUSTOM_BOUNDS:
         distribution = _custom(counts[16], positive, numbers[3])
     elif -4 <= schema <= 8:
-        distribution = _exponential(schema, positive, negative, numbers[6] + numbers[7], numbers[5], numbers[3])
+        # A bucket's index is that of its upper end here.
+        up, down = ([(index - 1, count) for index, count in side] for side in (positive, negative))
+        distribution = Distribution.exponential(schema, up, down, numbers[6] + numbers[7], numbers[5], numbers[3])
     else:
         raise PayloadError(f"a native histogram has the schema {schema}: send -4 to 8, or {_CUSTOM_BOUNDS}")
     return _Native(distribution, time, is_gauge=hint == 3)
@@ -590,24 +592,3 @@ def _custom(bounds: list[float], positive: list[tuple[int, float]], total: float
     if sorted(bounds) != bounds:
         raise PayloadError("a native histogram's bounds do not rise")
     return Distribution.explicit(bounds, np.maximum(counts, 0.0), total)
-
-
-def _exponential(
-    schema: int,
-    positive: list[tuple[int, float]],
-    negative: list[tuple[int, float]],
-    zero_count: float,
-    zero_threshold: float,
-    total: float,
-) -> Distribution:
-    """Return the distribution of buckets that grow by the factor 2^(2^-schema)."""
-    with np.errstate(over="ignore"):
-        exponent = 2.0**-schema
-        up = np.array([index for index, _ in positive], np.float64)
-        down = np.array([index for index, _ in negative], np.float64)
-        limits = np.finfo(np.float64).max
-        low = np.concatenate([-np.exp2(down * exponent), [-zero_threshold], np.exp2((up - 1) * exponent)])
-        high = np.concatenate([-np.exp2((down - 1) * exponent), [zero_threshold], np.exp2(up * exponent)])
-    counts = np.array([*(count for _, count in negative), zero_count, *(count for _, count in positive)])
-    known = np.maximum(np.nan_to_num(counts), 0.0)
-    return Distribution(low.clip(-limits, limits), high.clip(-limits, limits), known, total)

@@ -1,0 +1,45 @@
+"""The OpenAPI document against the server, asked as schemathesis makes it up."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import response_schema_conformance, status_code_conformance
+from tests.serving import serve
+
+CHECKS = (not_a_server_error, status_code_conformance, response_schema_conformance)
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    file = tmp_path_factory.mktemp("boards") / "board.py"
+    file.write_text("from tickboard import Board\nboard = Board(interval_ms=200, max_series=300)\n")
+    with serve("run", str(file)) as running:
+        yield running.url.rstrip("/")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/api/stats"),
+        ("GET", "/api/metrics/recent"),
+        ("GET", "/api/board"),
+        ("GET", "/api/health"),
+        ("POST", "/api/metrics"),
+        ("POST", "/v1/metrics"),
+    ],
+)
+def test_the_server_answers_as_the_document_says(url: str, method: str, path: str) -> None:
+    schema = schemathesis.openapi.from_dict(httpx.get(f"{url}/api/openapi.json").json())
+    assert method.lower() in schema.raw_schema["paths"][path]
+
+    @given(schema[path][method].as_strategy())
+    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    def answers(case: Any) -> None:
+        case.call_and_validate(base_url=url, checks=CHECKS)
+
+    answers()

@@ -1,0 +1,174 @@
+"""OTLP over HTTP with the real SDK as the sender, and what the answers to others are."""
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
+from opentelemetry.exporter.otlp.proto.http import Compression
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.metrics import CallbackOptions, Observation
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+    ExportMetricsServiceResponse,
+)
+from opentelemetry.sdk.metrics import Counter, Histogram, MeterProvider, UpDownCounter
+from opentelemetry.sdk.metrics.export import AggregationTemporality, PeriodicExportingMetricReader
+from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation, View
+from opentelemetry.sdk.resources import Resource
+from tests.serving import Server, serve
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "opentelemetry_app.py"
+PROTOBUF = {"Content-Type": "application/x-protobuf"}
+BOARD = """
+from tickboard import Board
+board = Board("Exported to", interval_ms=100)
+board.gauge("declared", labels=["zone"])
+"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    file = tmp_path_factory.mktemp("boards") / "board.py"
+    file.write_text(BOARD)
+    with serve("run", str(file)) as running:
+        yield running
+
+
+def post(server: Server, body: bytes, **headers: str) -> httpx.Response:
+    return httpx.post(f"{server.url}v1/metrics", content=body, headers=PROTOBUF | headers)
+
+
+def gauge(name: str = "g") -> bytes:
+    request = ExportMetricsServiceRequest()
+    metric = request.resource_metrics.add().scope_metrics.add().metrics.add(name=name)
+    metric.gauge.data_points.add(as_double=4.5)
+    return request.SerializeToString()
+
+
+@pytest.mark.parametrize("temporality", [AggregationTemporality.CUMULATIVE, AggregationTemporality.DELTA])
+@pytest.mark.parametrize("compression", [Compression.NoCompression, Compression.Gzip])
+def test_what_the_sdk_exports_is_on_the_board(
+    server: Server, temporality: AggregationTemporality, compression: Compression
+) -> None:
+    preferred: dict[type, AggregationTemporality] = dict.fromkeys((Counter, Histogram, UpDownCounter), temporality)
+    exporter = OTLPMetricExporter(f"{server.url}v1/metrics", compression=compression, preferred_temporality=preferred)
+    reader = PeriodicExportingMetricReader(exporter, export_interval_millis=60_000)
+    service = f"shop-{temporality.name}-{compression.name}".lower()
+    provider = MeterProvider(
+        [reader],
+        Resource.create({"service.name": service, "service.instance.id": "1"}),
+        views=[View(instrument_name="size", aggregation=ExponentialBucketHistogramAggregation())],
+    )
+    try:
+        meter = provider.get_meter("shop")
+        orders = meter.create_counter("orders", unit="{order}")
+        carts = meter.create_up_down_counter("carts")
+        took, size = meter.create_histogram("took", unit="s"), meter.create_histogram("size", unit="By")
+        meter.create_observable_gauge("heat", [lambda _: [Observation(21.5, {"room": "attic"})]], unit="Cel")
+        meter.create_observable_counter("pages", [pages()])
+        for _ in range(2):
+            orders.add(30, {"kind": "book"})
+            carts.add(2)
+            carts.add(-1)
+            for value in (0.2, 0.3, 4.0):
+                took.record(value)
+                size.record(value * 1_000)
+            assert provider.force_flush()
+        labels = f'instance="1",service="{service}"'
+        heat = f'heat{{instance="1",room="attic",service="{service}"}}'
+        wanted = {f"{name}{{{labels}}}" for name in ("carts", "took.p95", "size", "size.p50", "pages")}
+        wanted |= {heat, f'orders{{instance="1",kind="book",service="{service}"}}'}
+        server.wait_for(lambda: wanted <= {key for key, stats in server.json("/api/stats").items() if stats["count"]})
+        stats = server.json("/api/stats")
+        assert stats[heat]["last"] == 21.5
+        assert stats[f"carts{{{labels}}}"]["last"] == 2
+        assert 0.2 <= stats[f"took{{{labels}}}"]["last"] <= 4
+        assert 200 <= stats[f"size.p50{{{labels}}}"]["last"] <= 400
+        assert stats[f'orders{{instance="1",kind="book",service="{service}"}}']["last"] > 0
+    finally:
+        provider.shutdown()
+    infos = {info["name"]: info for info in server.json("/api/board")["metrics"]}
+    assert (infos["heat"]["unit"], infos["orders"]["unit"], infos["took"]["unit"]) == ("°C", "order/s", "s")
+
+
+def pages() -> "Pages":
+    return Pages()
+
+
+class Pages:
+    """A count that grows each time that it is looked at."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def __call__(self, options: CallbackOptions) -> list[Observation]:
+        self._count += 10
+        return [Observation(self._count)]
+
+
+def test_an_answer_is_in_the_encoding_of_the_request(server: Server) -> None:
+    answer = post(server, gauge())
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/x-protobuf")
+    assert ExportMetricsServiceResponse.FromString(answer.content) == ExportMetricsServiceResponse()
+    answer = post(server, b"{}", **{"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()) == (200, {})
+
+
+def test_series_that_are_refused_are_told_and_the_others_taken(server: Server) -> None:
+    body = gauge("declared") + gauge("other")
+    told = ExportMetricsServiceResponse.FromString(post(server, body).content).partial_success
+    assert told.rejected_data_points == 1
+    assert "declared with the labels zone, not none" in told.error_message
+    server.wait_for(lambda: server.json("/api/stats").get("other", {}).get("last") == 4.5)
+    metric = {"name": "declared", "gauge": {"dataPoints": [{"asInt": "3"}]}}
+    document = {"resourceMetrics": [{"scopeMetrics": [{"metrics": [metric]}]}]}
+    answer = post(server, json.dumps(document).encode(), **{"Content-Type": "application/json; charset=utf-8"})
+    assert answer.json()["partialSuccess"]["rejectedDataPoints"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status", "wrong"),
+    [
+        (b"\xff", {}, 400, "no ExportMetricsServiceRequest"),
+        (gauge(), {"Content-Type": "text/plain"}, 415, "send application/x-protobuf or application/json"),
+        (b"{", {"Content-Type": "application/json"}, 400, "in JSON"),
+        (gauge(), {"Content-Encoding": "gzip"}, 400, "not gzip"),
+        (gzip.compress(gauge())[:-4], {"Content-Encoding": "gzip"}, 400, "ends in the middle"),
+        (gauge(), {"Content-Encoding": "br"}, 415, "send gzip, deflate or none"),
+        (gzip.compress(b"\0" * (17 << 20)), {"Content-Encoding": "gzip"}, 413, "more than 16777216"),
+        (b"\0" * (17 << 20), {}, 413, "more than 16777216"),
+    ],
+)
+def test_what_cannot_be_taken_is_refused_with_the_reason(
+    server: Server, body: bytes, headers: dict[str, str], status: int, wrong: str
+) -> None:
+    answer = post(server, body, **headers)
+    assert answer.status_code == status
+    if "Content-Type" in headers:
+        assert wrong in answer.json()["message"]
+    else:
+        assert wrong in Status.FromString(answer.content).message
+
+
+def test_an_sdk_is_told_of_the_board_by_its_environment_alone(server: Server) -> None:
+    environ = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": server.url,
+        "OTEL_METRIC_EXPORT_INTERVAL": "100",
+        "OTEL_SERVICE_NAME": "example",
+    }
+    process = subprocess.Popen([sys.executable, str(EXAMPLE)], env=os.environ | environ)
+    try:
+        server.wait_for(lambda: "checkout.duration.p95{" in str(server.json("/api/stats")))
+        server.wait_for(
+            lambda: any(key.startswith("orders{") and 'service="example"' in key for key in server.json("/api/stats"))
+        )
+    finally:
+        process.kill()
+        process.wait()
