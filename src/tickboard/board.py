@@ -32,8 +32,9 @@ from tickboard.series import MAX_SERIES, Handle, Registry
 from tickboard.server.app import create_app
 from tickboard.server.descriptors import write_all
 from tickboard.settings import Settings, read_settings
-from tickboard.sources import itself
+from tickboard.sources import datagrams, itself
 from tickboard.sources.itself import Itself
+from tickboard.sources.statsd import StatsD
 
 log = logging.getLogger("tickboard")
 
@@ -151,6 +152,30 @@ class Board:
         self._own = [panels.row(charts, "Tickboard itself")]
 
     # --- sources ---
+
+    def statsd(
+        self,
+        port: int = 8125,
+        host: str = "127.0.0.1",
+        path: str | os.PathLike[str] | None = None,
+        *,
+        relative: bool = True,
+    ) -> None:
+        """Take what programs send by StatsD or DogStatsD over UDP, or over a Unix datagram socket.
+
+        Args:
+            port: where to listen.
+            host: on which address.
+            path: of a Unix socket, in place of UDP.
+            relative: whether a gauge of ``+3`` or ``-3`` is a change, as in StatsD; in DogStatsD it is a value.
+
+        Raises:
+            InputError: at the start, when the port or the path is taken.
+        """
+        source = self.intake.source(f"statsd {path or f'{host}:{port}'}")
+        listener = datagrams.Listener(StatsD(source, relative=relative), host=host, port=port, path=path)
+        self.listen(listener)
+        self._samplers.append(Sampler("statsd", listener.sample, None))
 
     def listen(self, listener: Listener) -> None:
         """Let a source of your own listen for as long as ticks are made; it writes to `intake` or to handles."""

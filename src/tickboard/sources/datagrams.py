@@ -1,0 +1,204 @@
+"""Datagrams: listens on a UDP port or on a Unix socket, and hands on what comes.
+
+Many packets are taken in one turn of the loop and handed on together; then everything else has its turn, so that ticks
+stay on time whatever comes in. What comes faster than it is taken waits in the kernel's buffer, and is lost when that
+is full, as datagrams are.
+"""
+
+import asyncio
+import contextlib
+import errno
+import logging
+import os
+import socket
+import stat
+from typing import Protocol
+
+from tickboard.errors import InputError
+
+TURN_BYTES = 65_536
+"""What one turn of the loop takes, and one packet more: about 3 ms of work for StatsD."""
+
+TURN_PACKETS = 1_000
+"""As many packets at most, however small they are."""
+
+BUFFER_BYTES = 8 * 2**20
+"""The kernel's buffer that is asked for; it gives as much as ``net.core.rmem_max`` allows."""
+
+MAX_PACKET_BYTES = 2**18
+"""A packet that is longer is cut; UDP has at most 65,507 bytes."""
+
+log = logging.getLogger("tickboard")
+
+
+class Receiver(Protocol):
+    """What is done with the packets."""
+
+    def receive(self, data: bytes) -> None:
+        """Take packets, with a line break between two."""
+
+    def flush(self) -> None:
+        """End a tick."""
+
+    def take_complaint(self) -> str:
+        """Return what could not be read since the last call; empty: nothing."""
+
+
+class Listener:
+    """Listens for one receiver: `start`, then `sample` at every tick, then `close`.
+
+    Args:
+        receiver: who gets the packets.
+        host: where to listen for UDP: an address or a name.
+        port: of UDP; 0: any that is free.
+        path: of a Unix socket, to listen there and not for UDP.
+
+    Attributes:
+        address: where it listens, ``127.0.0.1:8125`` or the path; empty while it doesn't.
+        port: the port that it has.
+    """
+
+    def __init__(
+        self,
+        receiver: Receiver,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 8125,
+        path: str | os.PathLike[str] | None = None,
+    ) -> None:
+        self.address = ""
+        self.port = port
+        self._receiver = receiver
+        self._host = host
+        self._path = None if path is None else os.fspath(path)
+        self._socket: socket.socket | None = None
+        self._file: tuple[int, int] | None = None
+        self._buffer = memoryview(bytearray(TURN_BYTES + MAX_PACKET_BYTES + 1))
+        self._complained = False
+
+    async def start(self) -> None:
+        """Begin to listen, in the running loop.
+
+        Raises:
+            InputError: it cannot listen there.
+        """
+        loop = asyncio.get_running_loop()
+        listening = await self._open_udp(loop) if self._path is None else self._open_unix(self._path)
+        listening.setblocking(False)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
+        self._socket = listening
+        loop.add_reader(listening.fileno(), self._drain, listening)
+
+    async def sample(self) -> None:
+        """End a tick, and say in the log what could not be read, the first time that something could not."""
+        self._receiver.flush()
+        complaint = self._receiver.take_complaint()
+        if complaint and not self._complained:
+            self._complained = True
+            log.warning("%s: %s; further ones are only counted", self.address, complaint)
+
+    async def close(self) -> None:
+        """Take what has come, end listening, and remove the socket's file. Doing it again does nothing."""
+        listening, self._socket = self._socket, None
+        if listening is None:
+            return
+        asyncio.get_running_loop().remove_reader(listening.fileno())
+        self._drain(listening)
+        listening.close()
+        self.address = ""
+        self._remove_file()
+
+    def _drain(self, listening: socket.socket) -> None:
+        """Take the packets that are there, up to a turn's worth."""
+        buffer, receive, end = self._buffer, listening.recv_into, 0
+        try:
+            for _ in range(TURN_PACKETS):
+                end += receive(buffer[end:-1])
+                buffer[end] = 0x0A
+                end += 1
+                if end >= TURN_BYTES:
+                    break
+        except OSError:
+            pass  # there is no more, or the kernel tells of a packet that was none
+        if end:
+            self._receiver.receive(bytes(buffer[: end - 1]))
+
+    # --- opening ---
+
+    async def _open_udp(self, loop: asyncio.AbstractEventLoop) -> socket.socket:
+        where = f"{self._host}:{self.port}"
+        if not 0 <= self.port <= 65_535:
+            raise InputError(f"cannot listen on UDP {where}: give a port from 1 to 65535")
+        try:
+            found = await loop.getaddrinfo(self._host, self.port, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE)
+        except (OSError, UnicodeError) as error:
+            raise InputError(f"cannot listen on UDP {where}: {error}; give an address of this machine") from error
+        family, kind, protocol, _, address = found[0]
+        listening = socket.socket(family, kind, protocol)
+        try:
+            listening.bind(address)
+        except OSError as error:
+            listening.close()
+            raise InputError(f"cannot listen on UDP {where}: {_reason(error)}") from error
+        host, self.port = listening.getsockname()[:2]
+        self.address = f"[{host}]:{self.port}" if family == socket.AF_INET6 else f"{host}:{self.port}"
+        return listening
+
+    def _open_unix(self, path: str) -> socket.socket:
+        if not path or "\0" in path:
+            raise InputError(f"cannot listen on {path!r}: give a path that can be made")
+        _remove_stale(path)
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            listening.bind(path)
+            made = os.stat(path)  # noqa: PTH116
+        except OSError as error:
+            listening.close()
+            raise InputError(
+                f"cannot listen on {path}: {getattr(error, 'strerror', None) or error}; give a path that can be made"
+            ) from error
+        self._file = made.st_dev, made.st_ino
+        self.address = path
+        return listening
+
+    def _remove_file(self) -> None:
+        """Remove the socket's file, where it is still this one's."""
+        if self._path is None:
+            return
+        with contextlib.suppress(OSError):
+            found = os.stat(self._path)  # noqa: PTH116
+            if (found.st_dev, found.st_ino) == self._file:
+                os.unlink(self._path)  # noqa: PTH108
+
+
+def _reason(error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return "another program listens there; end it, or give another port"
+    if error.errno == errno.EACCES:
+        return "that port is for root alone; give one from 1024 on"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return "this machine does not have that address; give one that it has, or 0.0.0.0 for all"
+    return f"{error.strerror}; give another address"
+
+
+def _remove_stale(path: str) -> None:
+    """Remove the file of a socket that nobody listens on any more.
+
+    Raises:
+        InputError: somebody listens, or it is another kind of file.
+    """
+    try:
+        mode = os.lstat(path).st_mode
+    except OSError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise InputError(f"cannot listen on {path}: it is there already and no socket; give another path")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            os.unlink(path)  # noqa: PTH108
+            return
+        except OSError as error:
+            raise InputError(f"cannot listen on {path}: {error.strerror}; give another path") from error
+    raise InputError(f"cannot listen on {path}: another program listens there; end it, or give another path")
