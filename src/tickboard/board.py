@@ -21,7 +21,7 @@ import tickboard
 from tickboard import panels, schedule, types
 from tickboard.alerts import Rule, make_rule
 from tickboard.engine import Engine
-from tickboard.errors import InputError
+from tickboard.errors import InputError, TickboardError
 from tickboard.expr import Condition, condition
 from tickboard.frames import timestamp
 from tickboard.hub import Hub
@@ -169,8 +169,7 @@ class Board:
             path: of a Unix socket, in place of UDP.
             relative: whether a gauge of ``+3`` or ``-3`` is a change, as in StatsD; in DogStatsD it is a value.
 
-        Raises:
-            InputError: at the start, when the port or the path is taken.
+        When it cannot listen there, the page and the log say why, and the rest of the board goes on.
         """
         source = self.intake.source(f"statsd {path or f'{host}:{port}'}")
         listener = datagrams.Listener(StatsD(source, relative=relative), host=host, port=port, path=path)
@@ -327,7 +326,11 @@ class Board:
             live.runner = live.make_runner(self._samplers)
             live.runner.start()
             for listener in self._listeners:
-                await listener.start()
+                try:
+                    await listener.start()
+                except TickboardError as error:
+                    # One that cannot listen is told of; all the rest of the board goes on.
+                    self.tell("listener", str(error))
 
     async def stop(self) -> None:
         """End the samplers and ticks; viewers stay connected."""

@@ -117,9 +117,20 @@ COMMANDS = ("run", "dev", "check")
 
 
 @app.default
-def host(*, options: Options = DEFAULT_OPTIONS) -> None:
-    """Show this machine: CPU, memory, disks, network."""
+def host(
+    *,
+    statsd: Annotated[int | None, Parameter(converter=_whole_number)] = None,
+    options: Options = DEFAULT_OPTIONS,
+) -> None:
+    """Show this machine: CPU, memory, disks, network, processes; and what is sent to it.
+
+    Args:
+        statsd: Listen to StatsD on this UDP port too, as 8125.
+        options: Where and how often.
+    """
     board, measured = host_board()
+    if statsd is not None:
+        board.statsd(statsd, options.host)
     board.prepare(options.settings(board.defaults))
     serve(measured, board, lambda: board.hub, options)
 
