@@ -89,10 +89,16 @@ def test_the_difference_of_buckets_that_became_coarser() -> None:
 
 
 def test_exponential_buckets_grow_by_their_factor() -> None:
-    found = Distribution.exponential(1, [(0, 2), (2, 2)], [(1, 4)], 1, 0.5, 0)
-    assert found.low.tolist() == pytest.approx([-2, -0.5, 1, 2])
-    assert found.high.tolist() == pytest.approx([-math.sqrt(2), 0.5, math.sqrt(2), 2 * math.sqrt(2)])
-    assert found.counts.tolist() == [4, 1, 2, 2]
+    found = Distribution.exponential(1, [(0, 2), (2, 2)], [(1, 4), (3, 5)], 1, 0.5, 0)
+    assert found.low.tolist() == pytest.approx([-4, -2, -0.5, 1, 2])
+    assert found.high.tolist() == pytest.approx([-2 * math.sqrt(2), -math.sqrt(2), 0.5, math.sqrt(2), 2 * math.sqrt(2)])
+    assert found.counts.tolist() == [5, 4, 1, 2, 2]
+
+
+def test_buckets_of_the_same_arrays_are_the_same() -> None:
+    before = Distribution.explicit([1, 2], [1, 2, 3], 10)
+    now = Distribution(before.low, before.high, before.counts + 1, 12)
+    assert difference(now, before).counts.tolist() == [1, 1, 1]
 
 
 def test_exponential_buckets_beyond_every_number_end_at_the_largest() -> None:

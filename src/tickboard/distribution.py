@@ -82,6 +82,8 @@ class Distribution:
         limit = np.finfo(np.float64).max
         with np.errstate(over="ignore"):
             exponent = np.exp2(-float(scale))
+            # From the lowest to the highest, as all buckets are.
+            negative = sorted(negative, reverse=True)
             up = np.array([index for index, _ in positive], np.float64)
             down = np.array([index for index, _ in negative], np.float64)
             low = np.concatenate([-np.exp2((down + 1) * exponent), [-zero_threshold], np.exp2(up * exponent)])
@@ -117,10 +119,12 @@ class Distribution:
         if not len(counts):
             return np.full(len(percents), np.nan)
         edges = np.unique(np.concatenate([low, high]))
-        width = high - low
+        with np.errstate(over="ignore"):
+            width = high - low
         flat = width == 0
         # What lies below each edge, and what lies at or below it; only values that are all equal tell them apart.
-        share = (edges[:, None] - low) / np.where(flat, 1.0, width)
+        with np.errstate(over="ignore"):
+            share = (edges[:, None] - low) / np.where(flat, 1.0, width)
         inside = np.clip(share, 0.0, 1.0)
         below = np.where(flat, edges[:, None] > low, inside) @ counts
         up_to = np.where(flat, edges[:, None] >= low, inside) @ counts
@@ -132,7 +136,7 @@ class Distribution:
 def merged(distributions: Sequence[Distribution]) -> Distribution:
     """Return all values of some distributions, at least one, together."""
     first, *others = distributions
-    if all(np.array_equal(one.low, first.low) and np.array_equal(one.high, first.high) for one in others):
+    if all(_same(one, first) for one in others):
         low, high, counts = first.low, first.high, np.sum([one.counts for one in distributions], axis=0)
     else:
         low, high, counts = (
@@ -149,7 +153,7 @@ def difference(now: Distribution, before: Distribution) -> Distribution:
     """
     if now.count < before.count:
         return now
-    if np.array_equal(now.low, before.low) and np.array_equal(now.high, before.high):
+    if _same(now, before):
         counts = now.counts - before.counts
         if (counts < 0).any():
             return now
@@ -157,3 +161,10 @@ def difference(now: Distribution, before: Distribution) -> Distribution:
         places = np.searchsorted(now.high, (before.low + before.high) / 2).clip(max=len(now.high) - 1)
         counts = np.maximum(now.counts - np.bincount(places, before.counts, len(now.counts)), 0.0)
     return Distribution(now.low, now.high, counts, now.sum - before.sum)
+
+
+def _same(one: Distribution, other: Distribution) -> bool:
+    """Return whether two distributions have the same buckets."""
+    if one.low is other.low and one.high is other.high:
+        return True
+    return np.array_equal(one.low, other.low) and np.array_equal(one.high, other.high)

@@ -541,7 +541,8 @@ class Intake:
             same = np.flatnonzero(columns[1:] == columns[:-1])
             before[same + 1], since[same + 1] = values[same], times[same]
         elapsed = times - since
-        rise = values - before
+        with np.errstate(invalid="ignore"):
+            rise = values - before
         rise = np.where((rise < 0) | (starts > since), values, rise)
         self._total[columns[newer]], self._total_time[columns[newer]] = values[newer], times[newer]
         told = newer & (elapsed > 0)

@@ -50,6 +50,8 @@ def test_what_prometheus_scrapes_is_on_the_board(server: Server) -> None:
     assert infos["prometheus_http_requests_total"]["kind"] == "counter"
     assert infos["go_memstats_heap_alloc_bytes"]["unit"] == "B"
     assert infos["prometheus_http_request_duration_seconds"]["kind"] == "histogram"
+    assert infos["prometheus_http_request_duration_seconds_count"]["unit"] == "/s"
+    assert "prometheus_http_request_duration_seconds_sum" not in infos
     heap = next(
         stats for key, stats in server.json("/api/stats").items() if key.startswith("go_memstats_heap_alloc_bytes")
     )
@@ -81,7 +83,7 @@ def test_version_2_is_answered_with_what_was_written(server: Server) -> None:
         (b"x", {"Content-Encoding": "gzip"}, 415, "send snappy"),
         (b"", {}, 400, "number without an end"),
         (b"\x05junk", {}, 400, "Snappy"),
-        (packed(b"\x0a\xff"), {}, 400, "ends in the middle"),
+        (packed(b"\x0a\x05abc"), {}, 400, "ends in the middle"),
         (b"\xff\xff\xff\xff\x0f", {}, 413, "unfolds to 4294967295"),
         (b"x" * (33 << 20), {}, 413, "more than 33554432"),
     ],

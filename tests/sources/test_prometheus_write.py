@@ -1,6 +1,7 @@
 """Remote write against the real protobuf library's reading of the same bytes."""
 
 import contextlib
+import itertools
 import math
 import struct
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from tickboard.engine import Engine
 from tickboard.errors import PayloadError
 from tickboard.intake import Intake
 from tickboard.series import Registry
+from tickboard.sources.prometheus import histograms, messages
 from tickboard.sources.prometheus import remote_write as module
 from tickboard.sources.prometheus.remote_write import Batch, RemoteWrite
 
@@ -55,10 +57,13 @@ SERIES = st.tuples(NAMES, LABELS, SAMPLES).map(lambda one: ({"__name__": one[0],
 
 
 def newest(request: Any) -> dict[tuple[tuple[str, str], ...], float]:
-    """Read a WriteRequest as the library does: the newest value of each series, the last of equals."""
+    """Read a WriteRequest as the library does: the newest value of each series, the last of equals.
+
+    A label without a value is none.
+    """
     found: dict[tuple[tuple[str, str], ...], tuple[int, float]] = {}
     for series in request.timeseries:
-        key = tuple(sorted((label.name, label.value) for label in series.labels))
+        key = tuple(sorted((label.name, label.value) for label in series.labels if label.value))
         for sample in series.samples:
             if key not in found or sample.timestamp >= found[key][0]:
                 found[key] = sample.timestamp, sample.value
@@ -160,6 +165,87 @@ def test_a_stale_marker_takes_the_value_away() -> None:
     assert bench.tick() == {'up{job="a"}': 3}
 
 
+@pytest.mark.parametrize("name", ["up", "n_total"])
+def test_what_has_ended_in_the_request_that_brings_its_last_value_has_none(name: str) -> None:
+    bench = Bench()
+    for values in ([1.0], [2.0, STALE]):
+        bench.write(
+            write_request(
+                *(({"__name__": name}, [(value, bench.time + 0.1 + place / 10)]) for place, value in enumerate(values))
+            )
+        )
+        found = bench.tick()
+    assert found == {}
+
+
+@pytest.mark.parametrize("name", ["up", "n_total"])
+def test_what_has_come_back_in_the_request_that_ends_it_has_a_value(name: str) -> None:
+    bench = Bench()
+    for values in ([1.0], [STALE, 2.0, 3.0], [4.0]):
+        bench.write(
+            write_request(
+                *(({"__name__": name}, [(value, bench.time + 0.1 + place / 10)]) for place, value in enumerate(values))
+            )
+        )
+        found = bench.tick()
+    assert name in found
+
+
+def test_an_infinite_total_is_none() -> None:
+    bench = Bench()
+    for value in (1.0, math.inf, math.inf, -math.inf, 5.0):
+        bench.write(write_request(({"__name__": "n_total"}, [(value, bench.time + 0.1)])))
+        assert bench.tick() == {}
+
+
+def test_how_many_there_are_is_not_in_the_unit_of_what_they_are() -> None:
+    bench = Bench()
+    bench.write(
+        write_request(
+            ({"__name__": "took_seconds_count"}, [(1.0, NOW)]), ({"__name__": "took_seconds_sum"}, [(1.0, NOW)])
+        )
+    )
+    units = {name: info.unit for name, info in bench.registry.metrics.items()}
+    assert units == {"took_seconds_count": "/s", "took_seconds_sum": "s/s"}
+
+
+def test_a_series_without_a_name_is_refused_and_the_others_are_taken() -> None:
+    bench = Bench()
+    for _ in range(2):
+        batch = bench.write(
+            write_request(({"job": "a"}, [(1.0, NOW)]), ({}, [(1.0, NOW)]), ({"__name__": "up"}, [(2.0, NOW)]))
+        )
+        assert (batch.samples, batch.refused_samples) == (3, 2)
+        assert "has no __name__" in batch.reason
+    assert bench.tick() == {"up": 2}
+
+
+def test_refusals_are_told_to_the_request_that_they_are_of() -> None:
+    bench = Bench()
+    bad, good = Batch(), Batch()
+    first = bench.sender.receive(write_request(({"job": "a"}, [(1.0, NOW)])).SerializeToString(), bad)
+    next(first)
+    list(bench.sender.receive(write_request(({"__name__": "up"}, [(1.0, NOW)])).SerializeToString(), good))
+    list(first)
+    assert (bad.refused_samples, good.refused_samples) == (1, 0)
+
+
+def test_the_ways_to_write_a_series_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_SPELLINGS", 3)
+    bench = Bench()
+    labels = [
+        V1["TimeSeries"](labels=[V1["Label"](name=name, value=value)]).SerializeToString()
+        for name, value in (("__name__", "up"), ("a", "1"), ("b", "2"), ("c", "3"))
+    ]
+    sample = V1["TimeSeries"](samples=[V1["Sample"](value=7.0, timestamp=int(NOW * 1000))]).SerializeToString()
+    refused = 0
+    for order in itertools.permutations(labels):
+        series = b"".join(order) + sample
+        refused += bench.write(b"\x0a" + bytes([len(series)]) + series).refused_samples
+    assert len(bench.registry.series) == 1
+    assert refused == 24 - 7
+
+
 # --- histograms ---
 
 
@@ -191,11 +277,95 @@ def test_a_bucket_that_is_none_is_a_series_like_others() -> None:
 
 
 def test_buckets_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_BUCKET_SERIES", 10)
+    monkeypatch.setattr(histograms, "MAX_PARTS", 10)
     bench = Bench()
-    for place in range(30):
-        bench.write(write_request(*buckets({"1": 0, "+Inf": 0}, NOW + 0.1, route=str(place))))
-    assert len(bench.sender._buckets) <= 10
+    batch = bench.write(
+        write_request(*(one for place in range(8) for one in buckets({"1": 0, "+Inf": 0}, NOW, a=str(place))))
+    )
+    assert len(bench.sender._classic.parts) == 10
+    assert (batch.samples, batch.refused_samples) == (16, 6)
+    assert batch.reason == "metric 'took_seconds': there are 10 buckets already: send fewer"
+
+
+def test_the_buckets_of_one_histogram_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(histograms, "MAX_BUCKETS", 4)
+    batch = Bench().write(write_request(*buckets({str(bound): 0 for bound in range(6)}, NOW)))
+    assert batch.refused_samples == 2
+    assert "'took_seconds' has more than 4 buckets" in batch.reason
+
+
+def test_histograms_that_left_the_board_are_forgotten() -> None:
+    bench = Bench()
+    for place in range(2_100):
+        if place % 100 == 0:
+            bench.time += 301
+            bench.tick()
+            bench.engine.check(bench.time)
+            bench.tick()
+        bench.write(write_request(*buckets({"+Inf": 0}, bench.time, a=str(place))))
+    assert len(bench.sender._classic.parts) <= 1_100
+
+
+def sums(value: float, time: float, name: str = "took_seconds_sum", **labels: str) -> Any:
+    return ({"__name__": name, **labels}, [(value, time)])
+
+
+@pytest.mark.parametrize("comes_first", [False, True])
+def test_the_sum_of_a_histogram_tells_its_average(comes_first: bool) -> None:
+    bench = Bench()
+    for second, (count, total) in enumerate([(0, 0.0), (4, 1.0), (8, 3.0)]):
+        parts = [*buckets({"1": count, "+Inf": count}, NOW + second + 0.1), sums(total, NOW + second + 0.1)]
+        for part in reversed(parts) if comes_first else parts:
+            bench.write(write_request(part))
+        found = bench.tick()
+    assert found["took_seconds"] == pytest.approx(0.5)
+    assert "took_seconds_sum" not in found
+
+
+def test_the_parts_of_a_histogram_may_be_behind_one_another() -> None:
+    # Two queues, one of which is always a sample behind the other.
+    bench = Bench()
+    for second in range(4):
+        bench.write(write_request(*buckets({"1": 2 * second}, NOW + second + 1.1)))
+        bench.write(write_request(*buckets({"+Inf": 2 * second}, NOW + second + 0.1)))
+        found = bench.tick()
+    assert found["took_seconds.p50"] == 0.5
+
+
+def test_a_histogram_whose_series_end_has_no_value_any_more() -> None:
+    bench = Bench()
+    for second, count in enumerate((5.0, 9.0)):
+        bench.write(write_request(*buckets({"1": count, "+Inf": count}, NOW + second + 0.1)))
+        found = bench.tick()
+    assert "took_seconds" in found
+    bench.write(write_request(*buckets({"1": STALE, "+Inf": STALE}, NOW + 2.1)))
+    assert bench.tick() == {}
+    assert not bench.sender._classic.parts
+    bench.write(write_request(*buckets({"1": 50.0, "+Inf": 90.0}, NOW + 3.1)))
+    assert bench.tick() == {}
+    bench.write(write_request(*buckets({"1": 50.0, "+Inf": 92.0}, NOW + 4.1)))
+    assert bench.tick()["took_seconds.p50"] == 1.0
+
+
+def test_a_bucket_that_comes_later_begins_the_histogram_anew() -> None:
+    bench = Bench()
+    for second in range(2):
+        bench.write(write_request(*buckets({"+Inf": 100, "9": 100}, NOW + second + 0.1)))
+        bench.tick()
+    bench.write(write_request(*buckets({"1": 50, "9": 100, "+Inf": 100}, NOW + 2.1)))
+    assert bench.tick() == {}
+    bench.write(write_request(*buckets({"1": 54, "9": 104, "+Inf": 104}, NOW + 3.1)))
+    assert bench.tick()["took_seconds.p95"] <= 1.0
+
+
+def test_a_classic_histogram_that_is_native_too_is_taken_once() -> None:
+    bench = Bench()
+    for second, count in enumerate((0, 4, 8)):
+        bench.write(native(NOW + second + 0.1, schema=0, sum=1.25 * count, positive_deltas=[count, 0]))
+        classic = {"50": 0.0, "100": float(count), "+Inf": float(count)}
+        bench.write(write_request(*buckets(classic, NOW + second + 0.2, name="took_bucket")))
+        found = bench.tick()
+    assert found["took.p50"] == 1.0
 
 
 def native(time: float, **members: Any) -> Any:
@@ -234,23 +404,32 @@ def test_native_histograms_of_floats_with_bounds_of_their_own_and_negative_value
 @pytest.mark.parametrize(
     ("members", "wrong"),
     [
-        ({"schema": 20, "positive_deltas": [1, 1]}, "schema 20"),
-        ({"schema": 0, "positive_deltas": [1]}, "2 buckets and counts for 1"),
-        ({"schema": -53, "positive_deltas": [1, 1], "custom_values": [2.0, 1.0]}, "do not rise"),
-        ({"schema": -53, "positive_deltas": [1, 1]}, "a bucket 1, and 0 bounds"),
+        ({"schema": 20, "positive_deltas": [1, 1]}, "schema of 20"),
+        ({"schema": 0, "positive_deltas": [1]}, "more than its 1 buckets"),
+        ({"schema": 0, "positive_deltas": [1, 1, 1]}, "spans of 2 buckets, and 3 buckets"),
+        ({"schema": 0, "positive_deltas": [1, -2]}, "fewer than 0"),
+        ({"schema": 0, "positive_counts": [1.0, math.inf]}, "endlessly many"),
+        ({"schema": 0, "positive_deltas": [0] * 1_001}, "1001 buckets"),
+        ({"schema": -53, "positive_deltas": [1, 1], "custom_values": [2.0, 1.0]}, "rising"),
+        ({"schema": -53, "positive_deltas": [1, 1]}, "bucket 1 of 1"),
     ],
 )
-def test_a_native_histogram_that_cannot_be_is_an_error(members: dict[str, Any], wrong: str) -> None:
-    with pytest.raises(PayloadError, match=wrong):
-        Bench().write(native(NOW, **members))
+def test_a_native_histogram_that_cannot_be_does_not_harm_the_others(members: dict[str, Any], wrong: str) -> None:
+    bench = Bench()
+    request = native(NOW, **members)
+    request.MergeFrom(write_request(({"__name__": "up"}, [(1.0, NOW)])))
+    batch = bench.write(request)
+    assert bench.tick() == {"up": 1}
+    assert (batch.samples, batch.histograms, batch.refused_histograms, bench.source.malformed) == (1, 1, 1, 1)
+    assert batch.reason.startswith("native histogram 'took': ")
+    assert wrong in batch.reason
 
 
-@pytest.mark.parametrize(("offset", "length", "wrong"), [(0, 20_000, "20002 buckets"), (1 << 29, 1, "beyond")])
-def test_spans_are_bounded(offset: int, length: int, wrong: str) -> None:
-    request = native(NOW, positive_deltas=[1, 1, 1])
-    request.timeseries[0].histograms[0].positive_spans.add(offset=offset, length=length)
-    with pytest.raises(PayloadError, match=wrong):
-        Bench().write(request)
+@pytest.mark.parametrize("offset", [1 << 29, -(1 << 29)])
+def test_a_bucket_that_is_too_far_away_is_none(offset: int) -> None:
+    request = native(NOW + 0.1, positive_deltas=[1, 0, 0], sum=3.0)
+    request.timeseries[0].histograms[0].positive_spans.add(offset=offset, length=1)
+    assert "a bucket beyond every number" in Bench().write(request).reason
 
 
 # --- version 2 ---
@@ -307,6 +486,53 @@ def test_version_2_has_native_histograms_too() -> None:
     assert bench.tick()["took"] == 1.5
 
 
+def test_version_2_says_what_the_parts_of_a_histogram_are() -> None:
+    bench = Bench()
+    for value in (0.0, 4.0):
+        names = ("took_seconds_sum", "took_seconds_count", "rest_seconds_count", "rest_seconds")
+        parts = [
+            *buckets({"1": value, "+Inf": value}, bench.time + 0.1),
+            *(sums(value, bench.time + 0.1, name) for name in names),
+        ]
+        bench.write(
+            request_v2(*((labels, samples, 5 if "rest" in labels["__name__"] else 3, "") for labels, samples in parts)),
+            v2=True,
+        )
+        found = bench.tick()
+    assert {name for name, info in bench.registry.metrics.items() if info.kind == "counter"} == {
+        "took_seconds_count",
+        "rest_seconds_count",
+    }
+    assert (found["took_seconds"], found["took_seconds_count"], found["rest_seconds"]) == pytest.approx((1, 4, 4))
+
+
+@pytest.mark.parametrize("count", [100, 200, 20_000])
+def test_version_2_reads_references_of_any_size(count: int) -> None:
+    bench = Bench()
+    request = V2["Request"](symbols=["", *(f"text{place}" for place in range(count)), "__name__", "up", "down"])
+    for value, name in ((1.0, count + 2), (0.0, count + 3)):
+        one = request.timeseries.add(labels_refs=[count + 1, name, 1, count])
+        one.samples.add(value=value, timestamp=int(NOW * 1000) + 1)
+    for _ in range(2):
+        bench.write(request, v2=True)
+    label = f'{{text0="text{count - 1}"}}'
+    assert bench.tick() == {f"up{label}": 1, f"down{label}": 0}
+
+
+def test_version_2_of_too_much_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(messages, "MAX_FIELDS", 10)
+    with pytest.raises(PayloadError, match="more than 10 symbols and series"):
+        Bench().write(b"\x22\x00" * 10, v2=True)
+
+
+def test_references_that_are_no_numbers_are_an_error() -> None:
+    sample = b"\x12\x07\x10" + b"\x80" * 5 + b"\x01"
+    for references in (b"\x80", b"\x80\x80\x80\x80\x80\x01\x01", b"\x01\x80"):
+        series = b"\x0a" + bytes([len(references)]) + references + sample
+        with pytest.raises(PayloadError):
+            Bench().write(b"\x22\x00\x22\x01a\x2a" + bytes([len(series)]) + series, v2=True)
+
+
 @pytest.mark.parametrize(("references", "wrong"), [([1, 9], "beyond the 2"), ([0], "in pairs")])
 def test_version_2_with_wrong_references_is_an_error(references: list[int], wrong: str) -> None:
     request = V2["Request"](symbols=["", "a"])
@@ -316,6 +542,113 @@ def test_version_2_with_wrong_references_is_an_error(references: list[int], wron
 
 
 # --- slices, limits, junk ---
+
+
+@pytest.mark.parametrize("v2", [False, True])
+def test_what_is_known_is_not_read_field_by_field(v2: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench()
+    names = ("up", "jobs_total", "took_seconds_sum")
+    for second in range(3):
+        parts = [
+            *buckets({"1": second, "+Inf": second}, NOW + second + 0.1),
+            *(sums(second, NOW + second + 0.1, name) for name in names),
+        ]
+        request = request_v2(*((*part, 0, "") for part in parts)) if v2 else write_request(*parts)
+        bench.write(request, v2=v2)
+        found = bench.tick()
+        monkeypatch.setattr(RemoteWrite, "_take", None)
+    assert found == {
+        "up": 2,
+        "jobs_total": pytest.approx(1),
+        **dict.fromkeys(("took_seconds",), 1),
+        "took_seconds.p50": 0.5,
+        "took_seconds.p95": 0.95,
+        "took_seconds.p99": 0.99,
+    }
+
+
+@pytest.mark.parametrize("v2", [False, True])
+@pytest.mark.parametrize("name", ["up", "took_seconds_bucket"])
+def test_a_sample_whose_time_is_before_its_value_is_one(name: str, v2: bool) -> None:
+    bench = Bench()
+    for second in range(3):
+        labels = {"__name__": name} | ({"le": "+Inf"} if name != "up" else {})
+        parts = [(labels, [(float(second), NOW + second + 0.1)])]
+        data = (request_v2((*parts[0], 0, "")) if v2 else write_request(*parts)).SerializeToString()
+        value = struct.pack("<d", second)
+        # 12 10 09 <value> 10 <time>, turned round.
+        start = data.find(b"\x12\x10\x09" + value)
+        if start >= 0:
+            data = data[: start + 2] + data[start + 11 : start + 18] + data[start + 2 : start + 11] + data[start + 18 :]
+        assert bench.write(data, v2=v2).samples == 1
+        found = bench.tick()
+    assert start >= 0
+    assert found["up" if name == "up" else "took_seconds"] == (2 if name == "up" else 0)
+
+
+@pytest.mark.parametrize("v2", [False, True])
+def test_what_is_beyond_the_limit_is_refused(v2: bool) -> None:
+    bench = Bench()
+    bench.intake = Intake(bench.registry, max_series_per_source=1)
+    bench.sender = RemoteWrite(bench.intake.source("remote write"))
+    for _ in range(2):
+        parts = [sums(1.0, NOW, "up"), *buckets({"1": 1, "+Inf": 1}, NOW), sums(1.0, NOW, "down"), sums(1.0, NOW)]
+        request = request_v2(*((*part, 0, "") for part in parts)) if v2 else write_request(*parts)
+        batch = bench.write(request, v2=v2)
+        assert (batch.samples, batch.refused_samples) == (5, 4)
+        assert "has its 1 series" in batch.reason
+    if not v2:
+        batch = bench.write(native(NOW, schema=0, positive_deltas=[1, 1]))
+        assert (batch.histograms, batch.refused_histograms) == (1, 1)
+        assert "has its 1 series" in batch.reason
+
+
+def test_a_native_histogram_without_a_name_is_refused() -> None:
+    request = native(NOW, schema=0, positive_deltas=[1, 1])
+    del request.timeseries[0].labels[:]
+    batch = Bench().write(request)
+    assert batch.refused_histograms == 1
+    assert "has no __name__" in batch.reason
+
+
+def test_a_series_that_is_too_long_is_an_error() -> None:
+    request = write_request(({"__name__": "up"}, [(1.0, NOW)] * 10_000))
+    with pytest.raises(PayloadError, match="send 131072 at most"):
+        Bench().write(request)
+
+
+LABEL_FIELDS = st.sampled_from("abc").map(
+    lambda name: V1["TimeSeries"](labels=[V1["Label"](name=name, value="x")]).SerializeToString()
+)
+UNKNOWN_FIELDS = st.sampled_from(
+    [b"\x7a\x03abc", b"\x78\x96\x01", b"\x79" + bytes(8), b"\x7d" + bytes(4), b"\x1a\x02\x7a\x00"]
+)
+# A number is the value of a sample.
+CHUNKS = st.lists(st.one_of(VALUES, LABEL_FIELDS, UNKNOWN_FIELDS), max_size=5)
+
+
+@given(st.lists(CHUNKS, max_size=4), st.integers(0, 5))
+def test_fields_in_any_order_are_what_the_library_reads(all_chunks: list[list[Any]], place: int) -> None:
+    name = V1["TimeSeries"](labels=[V1["Label"](name="__name__", value="up")]).SerializeToString()
+    milliseconds = itertools.count(int(NOW * 1000) + 1)
+    data = b""
+    for chunks in all_chunks:
+        series = b""
+        for chunk in [*chunks[:place], name, *chunks[place:]]:
+            is_sample = isinstance(chunk, float)
+            sample = V1["Sample"](value=chunk, timestamp=next(milliseconds)) if is_sample else None
+            series += V1["TimeSeries"](samples=[sample]).SerializeToString() if is_sample else chunk
+        data += b"\x0a" + bytes([len(series) & 127 | 128, len(series) >> 7]) + series
+    bench = Bench()
+    for _ in range(2):
+        bench.write(data)
+    bench.tick()
+    held = {
+        tuple(sorted([("__name__", one.metric.name), *one.labels])): bench.registry.values[one.column]
+        for one in bench.registry.series
+    }
+    wanted = {tuple(dict(key).items()): value for key, value in newest(V1["WriteRequest"].FromString(data)).items()}
+    assert held == wanted
 
 
 def test_others_may_run_while_a_large_request_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:

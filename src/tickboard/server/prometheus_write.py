@@ -37,13 +37,13 @@ def remote_write_route(intake: Intake) -> Route:
             source.malformed += 1
             raise
         headers = {
-            "X-Prometheus-Remote-Write-Samples-Written": str(written.samples),
-            "X-Prometheus-Remote-Write-Histograms-Written": str(written.histograms),
+            "X-Prometheus-Remote-Write-Samples-Written": str(written.samples - written.refused_samples),
+            "X-Prometheus-Remote-Write-Histograms-Written": str(written.histograms - written.refused_histograms),
             "X-Prometheus-Remote-Write-Exemplars-Written": "0",
         }
-        if (refusal := source.take_refusal()) is not None:
+        if refused := written.refused_samples + written.refused_histograms:
             # Not 429: to send the same again would not help.
-            message = f"{refusal.samples} samples were refused, the others were taken: {refusal.reason}"
+            message = f"{refused} samples were refused, the others were taken: {written.reason}"
             return Response(encode(ErrorBody(message)), 400, headers, media_type="application/json")
         return Response(status_code=204, headers=headers)
 

@@ -1,0 +1,243 @@
+"""Prometheus' messages, as far as they are read: a sample, a label, a series, and the request of version 2.
+
+Reading field by field costs some microseconds a field; what is read of many series at once is read by numpy.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tickboard.errors import PayloadError
+from tickboard.sources.prometheus.histograms import NativeHistogram, read_native
+from tickboard.sources.prometheus.protobuf import BYTES, FIXED64, VARINT, fields, float64, signed, text, varints
+
+SLICE_FIELDS = 20_000
+"""Texts and series of version 2 that are found before others may run."""
+
+MAX_FIELDS = 1_000_000
+"""Of both, in one request."""
+
+MAX_SERIES_BYTES = 2**17
+"""Of one series, with all its samples: it is read in one go."""
+
+SAMPLE, ZERO = 18, 9
+"""Bytes of a sample with a time between 1971 and 2109, and of one whose value is 0."""
+
+ZERO_SIZE = 7
+"""The second byte of the latter; of the former, that byte is the highest of a value below 1e-260."""
+
+LEAST, LEAST_V2 = 24, 13
+"""Bytes of the shortest series that has a name and a sample."""
+
+# The first bytes of both, little-endian.
+_SAMPLE_HEAD, _ZERO_HEAD, _HEAD = np.uint64(0x09_10_12), np.uint64(0x10_07_12), np.uint64(0xFF_FF_FF)
+
+# Of the six bytes of a time: the marks that another follows, and every other one's digits.
+_MARKS, _FIVE_MARKS = np.uint64(0x80_80_80_80_80_80), np.uint64(0x00_80_80_80_80_80)
+_EVEN, _ODD, _PAIR = np.uint64(0x00_7F_00_7F_00_7F), np.uint64(0x7F_00_7F_00_7F_00), np.uint64(0x3F_FF)
+
+UNKNOWN = 0
+"""The type of a metric whose type isn't known, in both versions."""
+
+Extent = tuple[int, int]
+Columns = NDArray[np.intp]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class About:
+    """What is to be known of a series that is seen for the first time."""
+
+    name: str
+    labels: list[tuple[str, str]]
+    kind: int
+    unit: str
+
+
+@dataclass(frozen=True)
+class SeriesV2:
+    """A series of version 2 that was read field by field."""
+
+    key: bytes
+    about: Callable[[], About]
+    samples: list[tuple[float, float]]
+    histograms: list[NativeHistogram]
+
+
+class RequestV2:
+    """A request of version 2: its texts, and where its series are.
+
+    Args:
+        data: the message.
+
+    Attributes:
+        data: as given.
+        series: where each begins and ends, once they are found.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.series: list[Extent] = []
+        self._symbols: list[bytes] = []
+        self._hashes = np.empty(0, np.int64)
+
+    def find(self) -> Iterator[None]:
+        """Find the texts and the series; others may run at each step.
+
+        Raises:
+            PayloadError: this is no message, or too much is in it.
+        """
+        data, end, at = self.data, len(self.data), 0
+        hashes: list[int] = []
+        for count in range(MAX_FIELDS):
+            if at >= end:
+                break
+            tag = data[at]
+            size = data[at + 1] if at + 3 < end else 0x80
+            begin = at + 2
+            if size >= 0x80 or begin + size > end or tag not in {0x22, 0x2A}:
+                number, wire, begin, stop = next(fields(data, at))
+                tag = number << 3 | wire
+            else:
+                stop = begin + size
+            if tag == 0x22:
+                symbol = data[begin:stop]
+                self._symbols.append(symbol)
+                hashes.append(hash(symbol))
+            elif tag == 0x2A:
+                self.series.append((begin, stop))
+            at = stop
+            if count % SLICE_FIELDS == SLICE_FIELDS - 1:
+                yield
+        else:
+            raise PayloadError(f"the request has more than {MAX_FIELDS} symbols and series: send fewer", 413)
+        # The first byte tells the key from one of version 1.
+        self._hashes = np.array(hashes, np.int64) | 0x80
+        yield
+
+    def keys(self, references: Sequence[bytes]) -> list[bytes]:
+        """Return what series are known by: the hashes of their texts, 63 bits each.
+
+        Python's hashes are keyed: that two texts of a million are alike is a chance of 1 in 10^7.
+
+        Args:
+            references: of each series, as they stand there.
+
+        Raises:
+            PayloadError: they are malformed.
+        """
+        packed = np.frombuffer(b"".join(references), np.uint8)
+        is_last = packed < 0x80
+        bounds = np.concatenate([[0], np.cumsum([len(one) for one in references], dtype=np.intp)])
+        last = np.flatnonzero(is_last)
+        first = np.concatenate([[0], last + 1])[: len(last)]
+        sizes = last - first + 1
+        if not is_last[bounds[1:] - 1].all() or sizes.max(initial=0) > 4:
+            raise PayloadError("a series has label references that are no numbers")
+        found = (packed[first] & 0x7F).astype(np.intp)
+        for place in range(1, int(sizes.max(initial=0))):
+            longer = sizes > place
+            found[longer] |= (packed[first[longer] + place] & 0x7F).astype(np.intp) << 7 * place
+        counts = np.concatenate([[0], np.cumsum(is_last)])[bounds]
+        if (counts % 2).any():
+            raise PayloadError("a series has an odd number of label references: they come in pairs, name and value")
+        hashed = self._hashed(found)
+        return [hashed[begin:end] for begin, end in pairwise((8 * counts).tolist())]
+
+    def read(self, extent: Extent) -> SeriesV2:
+        """Read a series field by field."""
+        check_size(*extent)
+        data = self.data
+        references: list[int] = []
+        samples: list[tuple[float, float]] = []
+        histograms: list[NativeHistogram] = []
+        metadata: list[Extent] = []
+        for number, wire, begin, stop in fields(data, *extent):
+            if number == 1:
+                references += varints(data, begin, stop) if wire == BYTES else [begin]
+            elif wire != BYTES:
+                continue
+            elif number == 2:
+                samples.append(read_sample(data, begin, stop))
+            elif number == 3:
+                histograms.append(read_native(data, begin, stop))
+            elif number == 5:
+                metadata.append((begin, stop))
+        if len(references) % 2:
+            raise PayloadError(f"a series has {len(references)} label references: they come in pairs, name and value")
+        if max(references, default=0) >= 2**32:
+            raise PayloadError("a series has label references that are no numbers")
+        key = self._hashed(np.array(references, np.intp))
+        return SeriesV2(key, lambda: self._about(references, metadata), samples, histograms)
+
+    def _hashed(self, references: Columns) -> bytes:
+        if references.max(initial=-1) >= len(self._hashes):
+            raise PayloadError(f"a series refers to a symbol beyond the {len(self._hashes)} of the request")
+        return self._hashes[references].tobytes()
+
+    def _about(self, references: list[int], metadata: list[Extent]) -> About:
+        kind, unit = UNKNOWN, 0
+        for extent in metadata:
+            for number, wire, value, _ in fields(self.data, *extent):
+                if wire == VARINT:
+                    kind, unit = (value, unit) if number == 1 else (kind, value) if number == 4 else (kind, unit)
+        words = [self._text(reference) for reference in references]
+        name, labels = named(list(zip(words[::2], words[1::2], strict=True)))
+        return About(name, labels, kind, self._text(unit) if 0 < unit < len(self._symbols) else "")
+
+    def _text(self, reference: int) -> str:
+        symbol = self._symbols[reference]
+        return text(symbol, 0, len(symbol))
+
+
+def samples_at_ends(data: bytes, stops: Columns) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """Return the values, the times in seconds, and whether there is a sample that ends at each of `stops`."""
+    words = np.ndarray(max(0, len(data) - 7), "<u8", data, strides=(1,))
+    good = stops >= SAMPLE
+    stops = np.maximum(stops, SAMPLE)
+    if len(data) < SAMPLE:
+        return np.zeros(len(stops)), np.zeros(len(stops)), good
+    whole = (words[stops - SAMPLE] & _HEAD) == _SAMPLE_HEAD
+    zero = (words[stops - ZERO] & _HEAD) == _ZERO_HEAD
+    values = np.where(whole, words[stops - 15].view(np.float64), 0.0)
+    # The byte before the time's six is its tag; six digits of seven bits make three of fourteen, and they the number.
+    ending = words[stops - 8] >> np.uint64(8)
+    digits = ending >> np.uint64(8)
+    good &= (whole | zero) & (ending & np.uint64(0xFF) == np.uint64(0x10)) & (digits & _MARKS == _FIVE_MARKS)
+    pairs = (digits & _EVEN) | ((digits & _ODD) >> np.uint64(1))
+    low, middle, high = (pairs >> np.uint64(16 * place) & _PAIR for place in range(3))
+    return values, (low | middle << np.uint64(14) | high << np.uint64(28)) / 1000.0, good
+
+
+def check_size(at: int, end: int) -> None:
+    if end - at > MAX_SERIES_BYTES:
+        raise PayloadError(f"a series has {end - at} bytes at byte {at}: send {MAX_SERIES_BYTES} at most", 413)
+
+
+def read_label(data: bytes, at: int, end: int) -> tuple[str, str]:
+    name = value = ""
+    for number, wire, begin, stop in fields(data, at, end):
+        if number == 1 and wire == BYTES:
+            name = text(data, begin, stop)
+        elif number == 2 and wire == BYTES:
+            value = text(data, begin, stop)
+    return name, value
+
+
+def read_sample(data: bytes, at: int, end: int) -> tuple[float, float]:
+    """Return the value and the time in seconds of a Sample."""
+    value = time = 0.0
+    for number, wire, begin, _ in fields(data, at, end):
+        if number == 1 and wire == FIXED64:
+            value = float64(data, begin)
+        elif number == 2 and wire == VARINT:
+            time = signed(begin) / 1000.0
+    return value, time
+
+
+def named(labels: list[tuple[str, str]]) -> tuple[str, list[tuple[str, str]]]:
+    """Return the name of a metric, and its labels; one without a value is none."""
+    return dict(labels).get("__name__", ""), [pair for pair in labels if pair[0] != "__name__" and pair[1]]
