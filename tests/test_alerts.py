@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tickboard.alerts import LOG_AGE_S, LOG_EVENTS, STALE_S, AlertEvent, AlertLog, Alerts, Rule, make_rule
+from tickboard.alertlog import AlertEvent, AlertLog
+from tickboard.alerts import STALE_S, Alerts, Rule, make_rule
 from tickboard.errors import InputError
 from tickboard.expr import Columns, Condition, Floats
 from tickboard.series import Registry
@@ -35,7 +36,7 @@ class Bench:
         self.registry = Registry()
         self.rules: list[Rule] = []
         ids = (f"id{number}" for number in count(1))
-        self.alerts = Alerts(self.rules, lambda: next(ids), lambda time: f"T{time:g}")
+        self.alerts = Alerts(self.rules, AlertLog("log"), lambda: next(ids), lambda time: f"T{time:g}")
 
     def rule(
         self,
@@ -318,34 +319,6 @@ def test_every_series_moves_as_the_table_says(
         assert set(told(bench.tick(now))) == wanted
     firing = [event.alert.message for event in bench.alerts.log.firing()]
     assert sorted(firing) == [str(n) for n, model in enumerate(models) if model.state in {"firing", "keeping"}]
-
-
-# --- the log ---
-
-
-def alert(number: int) -> Alert:
-    return Alert(f"id{number}", "m", "info", "T")
-
-
-def test_the_log_gives_each_event_after_a_number_once() -> None:
-    log = AlertLog()
-    for number in range(1, 6):
-        log.append("firing", alert(number), float(number))
-    assert [event.number for event in log.since(2)] == [3, 4, 5]
-    assert log.since(5) == []
-    assert log.since(99) == []
-    log.append("resolved", alert(2), 6.0)
-    assert [event.alert.id for event in log.firing()] == ["id1", "id3", "id4", "id5"]
-
-
-def test_the_log_is_bounded_by_count_and_age() -> None:
-    log = AlertLog()
-    for number in range(LOG_EVENTS + 5):
-        log.append("firing", alert(number), float(number))
-    assert len(log.since(0)) == LOG_EVENTS
-    log.expire(LOG_AGE_S + 10.5)
-    assert log.since(0)[0].time == 11.0
-    assert len(log.firing()) == LOG_EVENTS + 5
 
 
 def test_ten_thousand_series_may_breach_in_one_tick() -> None:

@@ -15,7 +15,7 @@ from websockets.frames import Frame as Received
 from websockets.protocol import State
 from websockets.uri import parse_uri
 
-from tickboard.alerts import AlertEvent
+from tickboard.alertlog import AlertEvent
 from tickboard.frames import (
     BINARY,
     JSON,
@@ -148,7 +148,9 @@ def test_alert_events_are_server_sent_events_encoded_once() -> None:
 
 
 def test_the_stream_opens_with_when_to_come_back_and_beats() -> None:
-    assert stream_start("e", 5) == b"retry: 2000\nid: e-5\n\n"
+    assert stream_start("e", 5, whole=True) == (
+        b'retry: 2000\nid: e-5\nevent: position\ndata: {"type":"position","epoch":"e","number":5,"whole":true}\n\n'
+    )
     assert heartbeat("e", 5, 0.0) == (b'id: e-5\ndata: {"type":"heartbeat","timestamp":"1970-01-01T00:00:00.000Z"}\n\n')
 
 

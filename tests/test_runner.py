@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 import pytest
 from tests.outlets import Writes
 
-from tickboard.alerts import AlertEvent
+from tickboard.alertlog import AlertEvent
 from tickboard.engine import Engine, Happened
 from tickboard.hub import Hub
 from tickboard.runner import Runner, Sampler, sleep_until_next

@@ -15,7 +15,26 @@ CLIENT = page.CLIENT
 T = "2026-01-31T12:00:00.000Z"
 
 METRIC = types.Metric("cpu_usage", 41.5, "%", T, {"host": "a"})
-ALERT = types.Alert("1", "CPU", "critical", T, "cpu_usage", {"host": "a"}, 99.0, T)
+ACKNOWLEDGEMENT = types.Acknowledgement(T, "ann", "on it")
+SILENCE = types.Silence("cpu_usage", T, "upgrade", T, {"host": "a"}, "ann")
+ALERT = types.Alert(
+    "1",
+    "CPU",
+    "critical",
+    T,
+    "cpu_usage",
+    {"host": "a"},
+    99.0,
+    T,
+    "cpu_usage",
+    T,
+    T,
+    99.5,
+    90.0,
+    "no data",
+    ACKNOWLEDGEMENT,
+    SILENCE,
+)
 STATS = types.Stats(1.0, 2.0, 0.5, 3, 1.0, 1.0, 2.0, 2.0)
 CARD = types.Card("cpu_usage", "CPU")
 CHART = types.Chart(["cpu_usage"], "CPU", "%", 0.0, 100.0, stacked=True)
@@ -26,6 +45,8 @@ BOARD = types.Board("Live", "e", 1000, 60, "0.1.0", [INFO], [CARD, types.Row([CH
 
 FULL: list[msgspec.Struct] = [
     METRIC,
+    ACKNOWLEDGEMENT,
+    SILENCE,
     ALERT,
     STATS,
     CARD,
@@ -49,10 +70,14 @@ FULL: list[msgspec.Struct] = [
     types.Subscribe(["cpu_usage"]),
     types.Ping(),
     types.Heartbeat(T),
+    types.AlertPosition("e", 3, whole=True),
     types.Health("ok", "e", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 0.5),
     types.PushedMetric("queue", 3.0, "jobs", T, {"host": "a"}, "counter", "Queue"),
     types.PushAccepted(3),
     types.PushRefused("too many series", 3, 2),
+    types.AlertPage([ALERT], 3, 17),
+    types.AcknowledgeAlert("on it", "ann"),
+    types.SilenceAlert("1h", "upgrade", "ann"),
     types.ErrorBody("count: give a whole number"),
 ]
 """Every Struct, with every field that can be left out on the wire."""

@@ -19,25 +19,19 @@ announcements alone. Time is an argument.
 """
 
 import string
-from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
-from typing import Literal, get_args
+from typing import get_args
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from tickboard.alertlog import AlertEvent, AlertLog
 from tickboard.errors import InputError
 from tickboard.expr import Binding, Bound, Condition, Constant, Floats, Labels, Values
 from tickboard.types import Alert, RuleInfo, Severity
-
-LOG_EVENTS = 1_000
-"""Alert events kept for those who come back; the oldest goes when it is full."""
-
-LOG_AGE_S = 24 * 3600.0
-"""How long an alert event is kept."""
 
 STALE_S = 300.0
 """A firing alert whose condition has had no value for so long is resolved."""
@@ -119,64 +113,6 @@ def make_rule(
     return Rule(condition, message, checked, for_s, clear, keep_s)
 
 
-@dataclass(eq=False)
-class AlertEvent:
-    """An alert that begins or ends, numbered in the order of its epoch.
-
-    Attributes:
-        number: 1, 2, 3, … within the epoch.
-        kind: ``firing`` or ``resolved``.
-        alert: the alert as the wire has it.
-        time: POSIX seconds.
-        frames: what encoders keep here, so that an event is encoded once.
-    """
-
-    number: int
-    kind: Literal["firing", "resolved"]
-    alert: Alert
-    time: float
-    frames: dict[str, bytes] = field(default_factory=dict)
-
-
-class AlertLog:
-    """The alert events of one epoch, for those who come back: at most `LOG_EVENTS`, no older than `LOG_AGE_S`."""
-
-    def __init__(self) -> None:
-        self.number = 0
-        self._events: deque[AlertEvent] = deque(maxlen=LOG_EVENTS)
-        self._firing: dict[str, AlertEvent] = {}
-
-    def append(self, kind: Literal["firing", "resolved"], alert: Alert, time: float) -> AlertEvent:
-        """Number an event and keep it."""
-        self.number += 1
-        event = AlertEvent(self.number, kind, alert, time)
-        self._events.append(event)
-        if kind == "firing":
-            self._firing[alert.id] = event
-        else:
-            self._firing.pop(alert.id, None)
-        return event
-
-    def since(self, number: int) -> list[AlertEvent]:
-        """Return the events after `number` that are kept, oldest first."""
-        # From the newest backwards: who asks has mostly seen all but a few.
-        found: list[AlertEvent] = []
-        for event in reversed(self._events):
-            if event.number <= number:
-                break
-            found.append(event)
-        return found[::-1]
-
-    def firing(self) -> list[AlertEvent]:
-        """Return the events of the alerts that fire now, oldest first."""
-        return list(self._firing.values())
-
-    def expire(self, now: float) -> None:
-        """Forget the events that are too old."""
-        while self._events and self._events[0].time < now - LOG_AGE_S:
-            self._events.popleft()
-
-
 class _Watch:
     """One rule, bound, with the state of each of its series."""
 
@@ -219,12 +155,15 @@ class Alerts:
 
     Args:
         rules: the list that the board adds to; it is read at every tick.
+        log: where what is to be told goes.
         new_id: gives each episode an id that no other has.
         format_time: turns POSIX seconds into the wire's timestamps.
     """
 
-    def __init__(self, rules: list[Rule], new_id: Callable[[], str], format_time: Callable[[float], str]) -> None:
-        self.log = AlertLog()
+    def __init__(
+        self, rules: list[Rule], log: AlertLog, new_id: Callable[[], str], format_time: Callable[[float], str]
+    ) -> None:
+        self.log = log
         self._rules = rules
         self._new_id = new_id
         self._format_time = format_time

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tickboard.alerts import AlertEvent, Alerts, Rule
+from tickboard.alertlog import AlertEvent, AlertLog
+from tickboard.alerts import Alerts, Rule
 from tickboard.frames import Selection, timestamp
 from tickboard.intake import Amendment, Intake
 from tickboard.series import Registry
@@ -46,6 +47,7 @@ class Engine:
         epoch: names this run; no other run has the same.
         new_id: gives each alert its id.
         intake: where samples come from outside, and late ones amend the window.
+        log: of alert events; one of this epoch when None.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Engine:
         epoch: str,
         new_id: Callable[[], str],
         intake: Intake | None = None,
+        log: AlertLog | None = None,
     ) -> None:
         self.registry = registry
         self.intake = intake or Intake(registry)
@@ -63,7 +66,7 @@ class Engine:
         self.epoch = epoch
         self.window = Window(window_size)
         self.stats = WindowStats(self.window)
-        self.alerts = Alerts(rules, new_id, timestamp)
+        self.alerts = Alerts(rules, log or AlertLog(epoch), new_id, timestamp)
         self.intake.attach(self.window)
         self._last_time = 0.0
 

@@ -16,10 +16,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from tickboard.alerts import AlertEvent
+from tickboard.alertlog import AlertEvent
 from tickboard.selectors import Selectors
 from tickboard.series import Registry, Series
-from tickboard.types import Heartbeat, SeriesInfo, SeriesList, Tick
+from tickboard.types import AlertPosition, Heartbeat, SeriesInfo, SeriesList, Tick
 from tickboard.window import Floats, Slice
 
 RETRY_MS = 2_000
@@ -326,15 +326,22 @@ def alert_event(epoch: str, event: AlertEvent) -> bytes:
     """Return an alert event as a server-sent event, encoded once however many read it."""
     frame = event.frames.get("sse")
     if frame is None:
-        name = b"" if event.kind == "firing" else b"event: resolved\n"
+        name = b"" if event.kind == "firing" else b"event: %b\n" % event.kind.encode()
         frame = b"id: %b-%d\n%bdata: %b\n\n" % (epoch.encode(), event.number, name, encode(event.alert))
         event.frames["sse"] = frame
     return frame
 
 
-def stream_start(epoch: str, number: int) -> bytes:
-    """Return what opens an alert stream: how long to wait before coming back, and the position it starts from."""
-    return b"retry: %d\nid: %b-%d\n\n" % (RETRY_MS, epoch.encode(), number)
+def stream_start(epoch: str, number: int, *, whole: bool) -> bytes:
+    """Return what opens an alert stream: how long to wait before coming back, and the position that it starts from.
+
+    Args:
+        epoch: of the log.
+        number: of the newest event that the client has then.
+        whole: whether it was told of all that fires now, and what else it knows is over.
+    """
+    position = encode(AlertPosition(epoch, number, whole))
+    return b"retry: %d\nid: %b-%d\nevent: position\ndata: %b\n\n" % (RETRY_MS, epoch.encode(), number, position)
 
 
 def heartbeat(epoch: str, number: int, time: float) -> bytes:

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-from tickboard.alerts import AlertEvent
+from tickboard.alertlog import AlertEvent
 from tickboard.connections import Outlet, Position, Subscriber, WriteAll
 from tickboard.engine import Engine, Happened
 from tickboard.frames import JSON, Encoding, Frame, encode

@@ -25,8 +25,31 @@ class Metric(msgspec.Struct, frozen=True, omit_defaults=True):
     labels: dict[str, str] = {}
 
 
+class Acknowledgement(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Somebody has seen an alert and looks after it: it is not told again until it ends."""
+
+    timestamp: str
+    by: str = ""
+    note: str = ""
+
+
+class Silence(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A rule tells nobody of one of its series until a time; the page still shows it."""
+
+    rule: str
+    until: str
+    reason: str
+    timestamp: str
+    labels: dict[str, str] = {}
+    by: str = ""
+
+
 class Alert(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One episode of a rule being true, announced when it fires and again when it is resolved."""
+    """One episode of a rule being true, announced when it fires and again when it is resolved.
+
+    ``value`` is what it fired with, ``peak`` the worst since; ``started`` is when the rule became true, ``seen`` when
+    it last was, ``timestamp`` when it fired. ``ended`` says what ended it where that was not the value.
+    """
 
     id: str
     message: str
@@ -36,6 +59,14 @@ class Alert(msgspec.Struct, frozen=True, omit_defaults=True):
     labels: dict[str, str] = {}
     value: float | None = None
     resolved: str | None = None
+    rule: str = ""
+    started: str = ""
+    seen: str = ""
+    peak: float | None = None
+    threshold: float | None = None
+    ended: str = ""
+    acknowledged: Acknowledgement | None = None
+    silenced: Silence | None = None
 
 
 class Stats(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -242,6 +273,17 @@ class Heartbeat(msgspec.Struct, frozen=True, tag="heartbeat"):
     timestamp: str
 
 
+class AlertPosition(msgspec.Struct, frozen=True, tag="position"):
+    """The event named ``position`` at the start of an alert stream: which log it reads, and from where on.
+
+    When ``whole``, all alerts that fire now were told before it, and any other that the client knows is over.
+    """
+
+    epoch: str
+    number: int
+    whole: bool
+
+
 # --- REST ---
 
 
@@ -295,6 +337,29 @@ class PushRefused(msgspec.Struct, frozen=True):
     error: str
     accepted: int
     refused: int
+
+
+class AlertPage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """``GET /api/alerts``: alerts, newest first; ``next`` is the ``before`` of the page after this one."""
+
+    alerts: list[Alert]
+    total: int
+    next: int | None = None
+
+
+class AcknowledgeAlert(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """``POST /api/alerts/{id}/ack``."""
+
+    note: str = ""
+    by: str = ""
+
+
+class SilenceAlert(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """``POST /api/alerts/{id}/silence``: for how long, as ``1h``; ``0s`` ends a silence."""
+
+    duration: str
+    reason: str
+    by: str = ""
 
 
 class ErrorBody(msgspec.Struct, frozen=True):

@@ -60,7 +60,7 @@ def events(server: Server, count: int, last_event_id: str | None = None, query: 
 
 
 def with_data(blocks: list[Event]) -> list[Event]:
-    return [block for block in blocks if "data" in block.fields]
+    return [block for block in blocks if "data" in block.fields and block.fields.get("event") != "position"]
 
 
 def test_the_stream_says_when_to_come_back_and_every_event_has_an_id(server: Server) -> None:
@@ -93,6 +93,14 @@ def test_who_comes_back_gets_every_event_after_its_last_once(server: Server, way
     back = events(server, 4, position) if way == "header" else events(server, 4, query=f"?last_event_id={position}")
     numbers = [block.number for block in with_data(back)]
     assert numbers == list(range(seen.number + 1, seen.number + 1 + len(numbers)))
+
+
+def test_the_stream_says_which_log_it_reads_and_whether_that_is_all_that_fires(server: Server) -> None:
+    [start] = [block for block in events(server, 3) if block.fields.get("event") == "position"]
+    epoch, _, number = start.fields["id"].rpartition("-")
+    assert start.alert == {"type": "position", "epoch": epoch, "number": int(number), "whole": True}
+    [again, *_] = events(server, 1, start.fields["id"])
+    assert again.alert["whole"] is False
 
 
 @pytest.mark.parametrize("position", ["other-5", "nonsense", "-", "e-1e3", "x" * 3000])

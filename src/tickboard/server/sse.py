@@ -11,6 +11,7 @@ from starlette.datastructures import Headers, QueryParams
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from tickboard.alertlog import AlertLog
 from tickboard.connections import Subscriber
 from tickboard.frames import alert_event, heartbeat, stream_start
 from tickboard.hub import Hub
@@ -76,22 +77,22 @@ class AlertStream:
 
     def _begin(self, asked: str, awake: asyncio.Event) -> tuple[Subscriber, bytes]:
         """Return a subscriber at its position, and the stream's beginning."""
-        engine = self._hub.engine
-        number = _resumed_number(asked, engine.epoch)
-        subscriber = Subscriber(awake.set, engine.epoch, engine.alerts.log.number if number is None else number)
-        firing = engine.alerts.log.firing() if number is None else []
-        chunk = b"".join(alert_event(engine.epoch, event) for event in firing)
+        log = self._hub.engine.alerts.log
+        number = _resumed_number(asked, log)
+        subscriber = Subscriber(awake.set, log.epoch, log.told if number is None else number)
+        firing = log.firing() if number is None else []
+        chunk = b"".join(alert_event(log.epoch, event) for event in firing)
         # Those events have older ids; a client that comes back must go on from here, so the position comes after them.
-        return subscriber, chunk + stream_start(engine.epoch, subscriber.number)
+        return subscriber, chunk + stream_start(log.epoch, subscriber.number, whole=number is None)
 
     def _news(self, subscriber: Subscriber) -> bytes:
         """Return what is new in the log for a subscriber, and move it on."""
-        engine = self._hub.engine
-        if subscriber.epoch != engine.epoch:
-            subscriber.epoch, subscriber.number = engine.epoch, 0
-        events = engine.alerts.log.since(subscriber.number)
-        subscriber.number = engine.alerts.log.number
-        return b"".join(alert_event(engine.epoch, event) for event in events)
+        log = self._hub.engine.alerts.log
+        if subscriber.epoch != log.epoch:
+            subscriber.epoch, subscriber.number = log.epoch, 0
+        events = log.since(subscriber.number)
+        subscriber.number = log.told
+        return b"".join(alert_event(log.epoch, event) for event in events)
 
 
 def alert_stream(hub: Hub) -> Route:
@@ -99,13 +100,14 @@ def alert_stream(hub: Hub) -> Route:
     return Route("/events/alerts", AlertStream(hub), methods=["GET"])
 
 
-def _resumed_number(asked: str, epoch: str) -> int | None:
-    """Return the event number to go on after, or None when the client has no position in this epoch."""
+def _resumed_number(asked: str, log: AlertLog) -> int | None:
+    """Return the event number to go on after, or None when the client has no position from which it could."""
     if asked == "0":
         return 0
     named, dash, number = asked.rpartition("-")
-    known = dash and named == epoch and number.isascii() and number.isdigit() and len(number) < 20
-    return int(number) if known else None
+    if not (dash and named == log.epoch and number.isascii() and number.isdigit() and len(number) < 20):
+        return None
+    return int(number) if log.has_missed(int(number)) else None
 
 
 async def _until_gone(receive: Receive) -> None:

@@ -1,0 +1,135 @@
+"""The log of alert events: what fired, what of it is over, what people did about it, in the order it happened.
+
+It is one for all who read it: a reader is a number in it. An event has its number as soon as it happens, but is told
+only once it is kept for good: `tell` says up to where. So nobody is told of what a crash could take back, and a
+number that was told never means something else. It takes alerts and gives events; it knows neither rules nor files.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from tickboard.types import Alert
+
+LOG_EVENTS = 20_000
+"""Alert events kept for those who come back; the oldest goes when it is full."""
+
+LOG_AGE_S = 24 * 3600.0
+"""How long an alert event is kept."""
+
+EventKind = Literal["firing", "resolved", "changed"]
+"""``changed``: acknowledged or silenced, or no longer so."""
+
+
+@dataclass(eq=False)
+class AlertEvent:
+    """An alert that begins, ends or is changed, numbered in the order of its epoch.
+
+    Attributes:
+        number: 1, 2, 3, … within the log's epoch.
+        kind: what happened.
+        alert: the alert as the wire has it, after that.
+        time: POSIX seconds.
+        frames: what encoders keep here, so that an event is encoded once.
+    """
+
+    number: int
+    kind: EventKind
+    alert: Alert
+    time: float
+    frames: dict[str, bytes] = field(default_factory=dict)
+
+
+class AlertLog:
+    """The alert events of one epoch: at most `LOG_EVENTS`, no older than `LOG_AGE_S`.
+
+    Args:
+        epoch: names this log; it outlives a run where it is kept in a file.
+        events: those before this run, oldest first; they were told.
+        number: the newest event's number, where that has left the log.
+        kept: whether events must be kept by somebody before they are told; otherwise they are told at once.
+
+    Attributes:
+        epoch: as given.
+        number: the newest event's number; 0 before the first.
+        told: the newest event's that may be told.
+        kept: as given.
+    """
+
+    def __init__(self, epoch: str, events: Iterable[AlertEvent] = (), number: int = 0, *, kept: bool = False) -> None:
+        self.epoch = epoch
+        self.kept = kept
+        self._events: deque[AlertEvent] = deque(maxlen=LOG_EVENTS)
+        self._firing: dict[str, AlertEvent] = {}
+        for event in events:
+            self._add(event)
+            number = max(number, event.number)
+        self.number = self.told = number
+
+    def append(self, kind: EventKind, alert: Alert, time: float) -> AlertEvent:
+        """Number an event and keep it.
+
+        Args:
+            kind: what happened.
+            alert: as it is after that.
+            time: POSIX seconds.
+        """
+        self.number += 1
+        event = AlertEvent(self.number, kind, alert, time)
+        self._add(event)
+        if not self.kept:
+            self.told = self.number
+        return event
+
+    def tell(self, number: int) -> None:
+        """Let everyone be told of the events up to this number."""
+        self.told = max(self.told, min(number, self.number))
+
+    def has_missed(self, number: int) -> bool:
+        """Return whether the log has every event after a number, so that a reader can go on from there."""
+        oldest = self._events[0].number if self._events else self.number + 1
+        return oldest - 1 <= number <= self.number
+
+    def since(self, number: int) -> list[AlertEvent]:
+        """Return the events after `number` that may be told, oldest first."""
+        # From the newest backwards: who asks has mostly seen all but a few.
+        found: list[AlertEvent] = []
+        for event in reversed(self._events):
+            if event.number <= number:
+                break
+            if event.number <= self.told:
+                found.append(event)
+        return found[::-1]
+
+    def firing(self) -> list[AlertEvent]:
+        """Return the alerts that fire now and may be told, in the order they began, each as it is by now.
+
+        Each is an event with the number of its beginning.
+        """
+        return [event for event in self._firing.values() if event.number <= self.told]
+
+    def find(self, id: str) -> Alert | None:  # the wire's name
+        """Return an alert as it is by now, by its id; None when the log has none."""
+        if (event := self._firing.get(id)) is not None:
+            return event.alert
+        return next((event.alert for event in reversed(self._events) if event.alert.id == id), None)
+
+    def expire(self, now: float) -> None:
+        """Forget the events that are too old; what fires stays known.
+
+        Args:
+            now: POSIX seconds.
+        """
+        while self._events and self._events[0].time < now - LOG_AGE_S:
+            self._events.popleft()
+
+    def _add(self, event: AlertEvent) -> None:
+        self._events.append(event)
+        before = self._firing.get(event.alert.id)
+        if event.kind == "firing":
+            self._firing[event.alert.id] = event
+        elif event.kind == "resolved":
+            self._firing.pop(event.alert.id, None)
+        elif before is not None:
+            self._firing[event.alert.id] = AlertEvent(before.number, "firing", event.alert, before.time)
