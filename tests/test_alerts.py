@@ -5,15 +5,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tickboard.alertlog import AlertEvent, AlertLog
-from tickboard.alerts import STALE_S, Alerts, Rule, make_rule
+from tickboard.alerts import STALE_S, Alerts
+from tickboard.aligned import Columns, Floats
 from tickboard.errors import InputError
-from tickboard.expr import Columns, Condition, Floats
+from tickboard.expr import Condition
+from tickboard.rules import NoData, Rule, check_rule, unused_name
 from tickboard.series import Registry
 from tickboard.types import Alert
 
@@ -24,9 +27,9 @@ class Row:
     def __init__(self, values: Floats) -> None:
         self._values = values
 
-    def read(self, stat: str, columns: Columns) -> Floats:
-        assert stat == "value"
-        return self._values[columns]
+    def read(self, stat: str, columns: Columns, span_s: float | None = None) -> Floats:
+        assert (stat, span_s) == ("value", None)
+        return np.where(columns < 0, np.nan, self._values[columns])
 
 
 class Bench:
@@ -35,6 +38,7 @@ class Bench:
     def __init__(self) -> None:
         self.registry = Registry()
         self.rules: list[Rule] = []
+        self._now: float | None = None
         ids = (f"id{number}" for number in count(1))
         self.alerts = Alerts(self.rules, AlertLog("log"), lambda: next(ids), lambda time: f"T{time:g}")
 
@@ -46,13 +50,27 @@ class Bench:
         for_s: float = 0,
         clear: Condition | None = None,
         keep_s: float = 0,
-        labels: Sequence[str] = (),
+        no_data: NoData = "keep",
+        name: str = "",
     ) -> None:
-        self.rules.append(make_rule(condition, message, severity, for_s, clear, keep_s, labels))
+        taken = {rule.name for rule in self.rules}
+        rule = Rule(
+            name or unused_name(condition.metric_name(), taken),
+            condition,
+            message,
+            severity,  # type: ignore[arg-type]  # some are none
+            for_s,
+            clear,
+            keep_s,
+            no_data,
+        )
+        check_rule(rule, self.registry.metrics)
+        self.rules.append(rule)
 
     def tick(self, now: float) -> list[AlertEvent]:
+        passed_s, self._now = (now - self._now if self._now is not None else 1.0), now
         row = self.registry.collect(1.0)
-        return self.alerts.evaluate(now, Row(row), self.registry.binding(), self.registry.revision)
+        return self.alerts.evaluate(now, passed_s, Row(row), self.registry.binding(), self.registry.revision)
 
 
 def told(events: list[AlertEvent]) -> list[tuple[str, str]]:
@@ -87,10 +105,24 @@ def test_the_alert_carries_what_the_wire_needs() -> None:
     bench.rule(cpu > 90, "CPU usage critical: {value:.1f}%", "critical")
     cpu.set(97.25)
     [fired] = bench.tick(7)
-    assert fired.alert == Alert("id1", "CPU usage critical: 97.2%", "critical", "T7", "cpu", {}, 97.25)
+    expected = Alert(
+        "id1",
+        "CPU usage critical: 97.2%",
+        "critical",
+        "T7",
+        "cpu",
+        {},
+        97.25,
+        rule="cpu",
+        started="T7",
+        threshold=90.0,
+    )
+    assert fired.alert == expected
+    cpu.set(99)
+    assert bench.tick(8) == []
     cpu.set(1)
     [ended] = bench.tick(9)
-    assert ended.alert == Alert("id1", "CPU usage critical: 97.2%", "critical", "T7", "cpu", {}, 97.25, "T9")
+    assert ended.alert == msgspec.structs.replace(expected, resolved="T9", seen="T8", peak=99.0)
     assert ended.number == fired.number + 1
 
 
@@ -130,14 +162,13 @@ def test_a_firing_alert_without_a_value_for_long_is_resolved() -> None:
     cpu.set(None)
     bench.tick(1)
     assert bench.alerts.check(STALE_S) == []
-    assert [event.kind for event in bench.alerts.check(STALE_S + 1)] == ["resolved"]
     assert bench.alerts.check(STALE_S + 2) == []
 
 
 def test_each_series_of_a_rule_has_its_own_episode() -> None:
     bench = Bench()
     core = bench.registry.gauge("core", labels=["core"])
-    bench.rule(core > 90, "core {core}: {value:g} > {threshold:g}", labels=["core"])
+    bench.rule(core > 90, "core {core}: {value:g} > {threshold:g}")
     core.labels(core=0).set(95)
     core.labels(core=1).set(50)
     assert told(bench.tick(0)) == [("firing", "core 0: 95 > 90")]
@@ -151,7 +182,7 @@ def test_each_series_of_a_rule_has_its_own_episode() -> None:
 def test_a_rule_over_two_metrics_tells_the_left_side_s_value() -> None:
     bench = Bench()
     used, size = bench.registry.gauge("used", labels=["d"]), bench.registry.gauge("size", labels=["d"])
-    bench.rule(used / size > 0.5, "{d}: {value:.0%} {metric}", labels=["d"])
+    bench.rule(used / size > 0.5, "{d}: {value:.0%} {metric}")
     for name, part in (("a", 9), ("b", 1)):
         used.labels(d=name).set(part)
         size.labels(d=name).set(10)
@@ -175,7 +206,7 @@ def test_a_condition_on_one_metric_may_be_cleared_by_another() -> None:
 def test_a_clear_that_knows_only_some_series_ends_only_those() -> None:
     bench = Bench()
     core, ok = bench.registry.gauge("core", labels=["n"]), bench.registry.gauge("ok", labels=["n"])
-    bench.rule(core > 90, "{n}", clear=ok > 0, labels=["n"])
+    bench.rule(core > 90, "{n}", clear=ok > 0)
     for n in (0, 1):
         core.labels(n=n).set(95)
     ok.labels(n=1).set(1)
@@ -186,7 +217,7 @@ def test_a_clear_that_knows_only_some_series_ends_only_those() -> None:
 def test_a_subject_with_other_labels_is_still_told() -> None:
     bench = Bench()
     total, core = bench.registry.gauge("total"), bench.registry.gauge("core", labels=["n"])
-    bench.rule((total > 1) & (core > 1), "{n}: {value:g}", labels=["n"])
+    bench.rule((total > 1) & (core > 1), "{n}: {value:g}")
     total.set(5)
     core.labels(n=0).set(7)
     assert told(bench.tick(0)) == [("firing", "0: 5")]
@@ -199,14 +230,14 @@ def test_an_alert_of_a_rule_over_several_series_tells_each_series_value() -> Non
         every.labels(n=n).set(n)
     for n in (2, 1):
         some.labels(n=n).set(10 + n)
-    bench.rule((every > 0) & (some > 0), "{n}: {value:g}", labels=["n"])
+    bench.rule((every > 0) & (some > 0), "{n}: {value:g}")
     assert told(bench.tick(0)) == [("firing", "1: 1"), ("firing", "2: 2")]
 
 
 def test_a_new_series_leaves_the_others_where_they_are() -> None:
     bench = Bench()
     core = bench.registry.gauge("core", labels=["n"])
-    bench.rule(core > 90, "{n}", for_s=2, labels=["n"])
+    bench.rule(core > 90, "{n}", for_s=2)
     core.labels(n=0).set(95)
     assert bench.tick(0) == []
     core.labels(n=1).set(1)
@@ -303,7 +334,7 @@ def test_every_series_moves_as_the_table_says(
 ) -> None:
     bench = Bench()
     core = bench.registry.gauge("core", labels=["n"])
-    bench.rule(core > 7, "{n}", for_s=for_s, keep_s=keep_s, clear=core < 3 if hysteresis else None, labels=["n"])
+    bench.rule(core > 7, "{n}", for_s=for_s, keep_s=keep_s, clear=core < 3 if hysteresis else None)
     handles = [core.labels(n=number) for number in range(3)]
     models = [Naive(for_s, keep_s) for _ in range(3)]
     now = 100.0
@@ -327,6 +358,6 @@ def test_ten_thousand_series_may_breach_in_one_tick() -> None:
     for number in range(10_000):
         core.labels(n=number)
     bench.registry.values[:10_000] = np.where(np.arange(10_000) % 2, 99.0, 1.0)
-    bench.rule(core > 90, "{n}", labels=["n"])
+    bench.rule(core > 90, "{n}")
     assert len(bench.tick(0)) == 5_000
     assert bench.tick(1) == []

@@ -5,8 +5,8 @@ from itertools import count
 
 import pytest
 
-from tickboard.alerts import Rule, make_rule
 from tickboard.engine import Engine
+from tickboard.rules import Rule
 from tickboard.series import Registry
 from tickboard.types import Stats
 
@@ -19,7 +19,7 @@ def make_engine(registry: Registry, rules: list[Rule] | None = None, window_size
 def test_a_tick_takes_the_values_and_says_what_happened() -> None:
     registry = Registry()
     cpu, errors = registry.gauge("cpu"), registry.counter("errors")
-    engine = make_engine(registry, [make_rule(cpu.avg > 50, "{value:g}", "info", 0, None, 0, [])])
+    engine = make_engine(registry, [Rule("cpu", cpu.avg > 50, "{value:g}", "info")])
     cpu.set(40)
     errors.inc(4)
     first = engine.tick(100.0, 2.0)
@@ -112,9 +112,20 @@ def test_nothing_in_common_is_nothing_to_inherit() -> None:
 def test_time_driven_work_is_the_alerts() -> None:
     registry = Registry()
     cpu = registry.gauge("cpu")
-    engine = make_engine(registry, [make_rule(cpu > 1, "m", "info", 0, None, 0, [])])
+    engine = make_engine(registry, [Rule("cpu", cpu > 1, "m", "info")])
     cpu.set(2)
     assert len(engine.tick(0, 1.0).events) == 1
     cpu.set(math.nan)
+    engine.tick(200, 200.0)
     assert engine.check(200) == []
+    engine.tick(301, 101.0)
     assert len(engine.check(301)) == 1
+
+
+def test_a_clock_that_is_set_ends_no_wait() -> None:
+    registry = Registry()
+    cpu = registry.gauge("cpu")
+    engine = make_engine(registry, [Rule("cpu", cpu > 1, "m", "info", for_s=10)])
+    cpu.set(2)
+    told = [len(engine.tick(now, 1.0).events) for now in (100, 101, 9_000, 9_001, 50, 51, 52, 53, 54, 55, 56)]
+    assert told == [0] * 10 + [1]

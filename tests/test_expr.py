@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 
+from tickboard.aligned import Columns, Floats
 from tickboard.errors import InputError
-from tickboard.expr import Columns, Condition, Floats, Operand, condition, operand
+from tickboard.expr import Condition, Operand, condition, operand
 from tickboard.series import Registry
 
 
@@ -16,8 +17,9 @@ class Row:
     def __init__(self, *values: float) -> None:
         self._values = np.array(values)
 
-    def read(self, stat: str, columns: Columns) -> Floats:
-        return self._values[columns] if stat == "value" else self._values[columns] * 10
+    def read(self, stat: str, columns: Columns, span_s: float | None = None) -> Floats:
+        known = np.array([np.nan if column < 0 else self._values[column] for column in columns])
+        return known if stat == "value" else known * 10 + (span_s or 0)
 
 
 @pytest.fixture
@@ -26,7 +28,8 @@ def registry() -> Registry:
 
 
 def evaluate(registry: Registry, expression: Operand, *values: float) -> list[float | None]:
-    found = expression.bind(registry.binding()).evaluate(Row(*values))
+    tree = operand(expression)
+    found = tree.evaluate(Row(*values), iter(tree.align(registry.binding()).leaves))
     return [None if math.isnan(value) else value for value in found.tolist()]
 
 
@@ -99,10 +102,9 @@ def test_series_of_two_metrics_meet_by_their_labels(registry: Registry) -> None:
         used.labels(disk=disk)
     for disk in ("b", "c", "a"):
         size.labels(disk=disk)
-    bound = (used / size > 0.5).bind(registry.binding())
-    assert bound.labels == ((("disk", "a"),), (("disk", "b"),))
+    assert (used / size > 0.5).align(registry.binding()).labels == ((("disk", "a"),), (("disk", "b"),))
     # used a, used b, size b, size c, size a
-    assert bound.evaluate(Row(9.0, 1.0, 10.0, 10.0, 10.0)).tolist() == [1, 0]
+    assert evaluate(registry, used / size > 0.5, 9.0, 1.0, 10.0, 10.0, 10.0) == [1, 0]
 
 
 def test_a_metric_without_labels_goes_with_every_series(registry: Registry) -> None:
@@ -124,7 +126,9 @@ def test_a_condition_reads_as_it_was_written(registry: Registry) -> None:
     assert ((cpu > 80) & ~(load.last >= 4)).text() == "(cpu > 80) & (~(load.last >= 4))"
     assert ((cpu + 1) * 2 < load - 1).text() == "((cpu + 1) * 2) < (load - 1)"
     assert ((cpu > 80) & (load > 4)).subject().text() == "cpu"
-    assert (~(load > 4)).first().text() == "load > 4"
+    first = (~(load > 4)).first()
+    assert first is not None
+    assert first.text() == "load > 4"
     assert (~(load > 4)).subject().text() == "load"
 
 

@@ -12,12 +12,12 @@ from tests.outlets import Inbox, Writes, seqs
 
 from tickboard import hub as hub_module
 from tickboard import outbox as outbox_module
-from tickboard.alerts import make_rule
 from tickboard.connections import Position, Subscriber
 from tickboard.engine import Engine
 from tickboard.frames import BINARY, JSON, Encoding, Frame
 from tickboard.hub import SLICE, STALLED_S, Hub, Viewer
 from tickboard.outbox import OUTBOX_BYTES
+from tickboard.rules import Rule
 from tickboard.series import Gauge, Registry
 from tickboard.types import Board, Problem
 
@@ -33,7 +33,7 @@ class Bench:
         self.value: Gauge = self.registry.gauge("value")
         self.other: Gauge = self.registry.gauge("other")
         ids = (f"id{number}" for number in count(1))
-        rules = [make_rule(self.value > 1000, "m", "info", 0, None, 0, [])]
+        rules = [Rule("value", self.value > 1000, "m", "info")]
         self.engine = Engine(self.registry, rules, window_size, epoch, lambda: next(ids))
         self.writes = Writes()
         self.hub = Hub(self.engine, self.describe, self.writes)

@@ -83,7 +83,7 @@ def test_percentiles_are_numpys_over_what_is_there(history: list[list[float]], p
     for index, row in enumerate(history):
         window.append(float(index), np.array(row))
         stats.update()
-    found = stats.percentile(percent, np.array([0, 1]))
+    found = stats.percentiles([percent], np.array([0, 1]))[0]
     for column in range(2):
         expected = naive(history, 12, column)
         if expected:

@@ -5,6 +5,7 @@ __version__ = "0.1.0"
 from tickboard.background import Background, serve_in_background
 from tickboard.board import Board
 from tickboard.client import RefusedError, Ticks, connect
+from tickboard.conditions import absent, anomaly, metric
 from tickboard.errors import BoardError, InputError, LimitError, TickboardError
 from tickboard.push import Push, push
 from tickboard.receiver import ProtocolError, Series, Tick
@@ -25,8 +26,11 @@ __all__ = [
     "TickboardMiddleware",
     "TickboardWSGIMiddleware",
     "Ticks",
+    "absent",
+    "anomaly",
     "connect",
     "django_routes",
+    "metric",
     "push",
     "serve_in_background",
 ]

@@ -7,6 +7,7 @@ import logging
 import os
 import secrets
 import time
+import traceback
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -19,14 +20,15 @@ from starlette.types import Receive, Scope, Send
 
 import tickboard
 from tickboard import panels, schedule, types
-from tickboard.alerts import Rule, make_rule
+from tickboard.alertlog import AlertLog
 from tickboard.engine import Engine
-from tickboard.errors import InputError, TickboardError
+from tickboard.errors import BoardError, InputError, TickboardError
 from tickboard.expr import Condition, condition
 from tickboard.frames import timestamp
 from tickboard.hub import Hub
 from tickboard.intake import MAX_SERIES_PER_SOURCE, Intake
 from tickboard.panels import MetricRef
+from tickboard.rules import NoData, Rule, check_rule, unused_name
 from tickboard.runner import Runner, Sampler
 from tickboard.series import MAX_SERIES, Handle, Registry
 from tickboard.server.app import create_app
@@ -200,6 +202,8 @@ class Board:
         for_: str = "0s",
         clear: Condition | None = None,
         keep: str = "0s",
+        no_data: NoData = "keep",
+        name: str = "",
     ) -> None:
         """Tell everyone when a condition becomes true, and again when it ends.
 
@@ -210,16 +214,34 @@ class Board:
             for_: how long the condition must last before it fires.
             clear: what ends it, where that is not just the condition's being false.
             keep: how long it goes on firing after it is cleared.
+            no_data: what a missing value means: ``"keep"`` leaves all as it is, ``"alert"`` takes it for a breach,
+                ``"resolve"`` for the end of one.
+            name: by which it is overridden and silenced, and found again after a restart; that of its first metric
+                when not given.
 
         Raises:
             InputError: something about it is wrong; the rule is not added.
         """
         watched = condition(when)
         ends = condition(clear) if clear is not None else None
-        names = {label for info in self.registry.metrics.values() for label in info.labels}
-        self._rules.append(
-            make_rule(watched, message, severity, schedule.duration(for_), ends, schedule.duration(keep), names)
+        taken = {rule.name for rule in self._rules}
+        if name in taken:
+            raise InputError(f"an alert is named {name!r} already: give each its own name=")
+        caller, _ = traceback.extract_stack(limit=2)
+        rule = Rule(
+            name or unused_name(watched.metric_name(), taken),
+            watched,
+            message,
+            severity,
+            schedule.duration(for_),
+            ends,
+            schedule.duration(keep),
+            no_data,
+            caller.filename,
+            caller.lineno,
         )
+        check_rule(rule, self.registry.metrics)
+        self._rules.append(rule)
 
     # --- panels ---
 
@@ -288,11 +310,14 @@ class Board:
             replaces: a board that is being served: its viewers and its history come to this one.
 
         Raises:
-            InputError: the environment holds a bad value.
+            InputError: the environment holds a bad value, or a rule asks for more than the window has.
         """
         if settings is None:
             settings = read_settings(os.environ, default=self._defaults)
-        engine = Engine(self.registry, self._rules, settings.window_size, secrets.token_hex(6), _alert_id, self.intake)
+        self._check_rules(settings)
+        epoch = secrets.token_hex(6)
+        log = AlertLog(epoch) if replaces is None else replaces.hub.engine.alerts.log
+        engine = Engine(self.registry, self._rules, settings.window_size, epoch, _alert_id, self.intake, log)
         if replaces is None:
             hub = Hub(engine, self.describe, write_all)
         else:
@@ -303,6 +328,15 @@ class Board:
             # What was wrong with the old board's samplers is no longer of interest.
             hub.problems.clear()
             hub.switch(engine, self.describe)
+
+    def _check_rules(self, settings: Settings) -> None:
+        """See that every rule can be watched in the window that there is."""
+        window_s = settings.window_size * settings.interval_ms / 1000
+        for rule in self._rules:
+            try:
+                check_rule(rule, self.registry.metrics, window_s)
+            except InputError as error:
+                raise BoardError(str(error), rule.file, rule.line) from error
 
     @property
     def defaults(self) -> Settings:

@@ -9,13 +9,18 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tickboard.alertlog import AlertEvent, AlertLog
-from tickboard.alerts import Alerts, Rule
+from tickboard.alerts import Alerts
 from tickboard.frames import Selection, timestamp
 from tickboard.intake import Amendment, Intake
+from tickboard.rules import Rule
 from tickboard.series import Registry
-from tickboard.stats import PERCENTILES, WindowStats
+from tickboard.spans import PERCENTILES
+from tickboard.stats import WindowStats
 from tickboard.types import Stats
 from tickboard.window import Floats, Window
+
+SET_S = 0.5
+"""A clock that went by so much more or less than time did was set, or the machine slept: that moves no episode."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,11 @@ class Engine:
                 put a millisecond after it: times in a window only grow.
             elapsed_s: seconds since the last tick by a clock that doesn't step; for the counters' rates.
         """
-        now = self._last_time = max(now, self._last_time + 0.001)
+        now = max(now, self._last_time + 0.001)
+        passed_s = now - self._last_time
+        if abs(passed_s - elapsed_s) > SET_S:
+            passed_s = elapsed_s
+        self._last_time = now
         self._clear_left()
         amended = self._take_amended()
         row = self.registry.collect(elapsed_s)
@@ -94,7 +103,7 @@ class Engine:
         seq = self.window.append(now, row)
         self.stats.update()
         self.intake.ticked(now)
-        return Happened(seq, now, row, self.alerts.evaluate(now, self.stats, binding, revision), amended)
+        return Happened(seq, now, row, self.alerts.evaluate(now, passed_s, self.stats, binding, revision), amended)
 
     def check(self, now: float) -> list[AlertEvent]:
         """Do the work that time alone brings, on series and alerts, and return what is to be told."""
@@ -146,8 +155,9 @@ class Engine:
     def inherit(self, previous: "Engine") -> None:
         """Begin with the ticks of another engine, for the series that both have; before the first tick.
 
-        So a board that was changed while it ran doesn't start with an empty page.
+        So a board that was changed while it ran doesn't start with an empty page. Its alerts go on, too.
         """
+        self.alerts.inherit(previous.alerts)
         ours = {series.key: series.column for series in self.registry.series}
         pairs = [(ours[one.key], one.column) for one in previous.registry.series if one.key in ours]
         history = previous.window.last(self.window.capacity)

@@ -55,3 +55,16 @@ class PayloadError(TickboardError, ValueError):
     def __init__(self, message: str, status: int = 400) -> None:
         super().__init__(message)
         self.status = status
+
+
+class AlertError(TickboardError):
+    """What was asked of an alert cannot be done.
+
+    Args:
+        message: what is wrong and how to mend it, in one line.
+        status: 404 there is no such alert, 409 it is over.
+    """
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status

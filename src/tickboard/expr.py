@@ -1,48 +1,49 @@
 """Conditions: what a dashboard file writes as ``cpu > 90`` or ``errors.rate / requests.rate > 0.05``.
 
-An expression is a small tree over metrics named by text, and is bound to the columns of a registry before it is
-evaluated: for all series of its metrics at once, in numpy. It knows neither the registry nor the window; both come as
-arguments. A value that is missing (NaN) makes a condition neither true nor false; `Bound.evaluate` returns which.
+An expression is a small tree over metrics named by text. It is aligned to the columns of a registry once, and then
+evaluated at every tick, for all series of its metrics at once. Which numbers stand at the tree's leaves is told when
+it is evaluated, not kept in it: so many rules of the same shape, as ``a > 1`` and ``b > 2``, are one evaluation of
+longer leaves.
+
+    (used / size) > 0.9          labels  disk=a  disk=b          shape  >(/(value, value), number)
+                                 used         0       1
+                                 size         4       2          columns of the registry; -1: none
+                                 0.9        0.9     0.9
+
+It knows neither the registry nor the window; both come as arguments. A value that is missing (NaN) makes a condition
+neither true nor false.
 """
 
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tickboard import schedule
+from tickboard.aligned import Aligned, Binding, Columns, Floats, Labels, Leaf, paired
 from tickboard.errors import InputError
 
-Labels = tuple[tuple[str, str], ...]
-Floats = NDArray[np.float64]
-Columns = NDArray[np.intp]
-Binding = Mapping[str, tuple[tuple[Labels, ...], Columns]]
-"""For each metric, its series' labels and their columns, in the same order."""
+STATS = ("last", "avg", "min", "max", "count", "p50", "p95", "p99", "stddev", "change", "rate")
 
-STATS = ("last", "avg", "min", "max", "count", "p50", "p95", "p99")
+_PLAIN_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 
 
 class Values(Protocol):
     """Where an expression reads: the newest row and the stats of the window."""
 
-    def read(self, stat: str, columns: Columns) -> Floats:
-        """Return ``value`` (this tick's row) or one of `STATS` for these columns, float64 [columns]."""
+    def read(self, stat: str, columns: Columns, span_s: float | None = None) -> Floats:
+        """Return a reading of some columns, float64 [columns]; NaN where there is none.
+
+        Args:
+            stat: ``value`` (this tick's row), ``anomaly`` or one of `STATS`.
+            columns: [columns]; -1: no series, and so no value.
+            span_s: over the newest seconds alone; the whole window when None.
+        """
         ...
-
-
-@dataclass(frozen=True)
-class Bound:
-    """An expression tied to columns: what it gives for each set of labels.
-
-    Attributes:
-        labels: one set of labels for each value that `evaluate` gives.
-        evaluate: float64 [labels]; for a condition 1 is true, 0 is false and NaN is unknown.
-    """
-
-    labels: tuple[Labels, ...]
-    evaluate: Callable[[Values], Floats]
 
 
 class Operand(ABC):
@@ -51,61 +52,123 @@ class Operand(ABC):
     # Equality stays identity: handles are kept in dictionaries, and `cpu == 41.5` is hardly ever what one means.
 
     @abstractmethod
-    def bind(self, columns: Binding) -> Bound:
+    def expression(self) -> "Expression":
+        """Return what it stands for."""
+
+    def __gt__(self, other: "Operand | float") -> "Condition":
+        return Comparison(">", operand(self), operand(other))
+
+    def __ge__(self, other: "Operand | float") -> "Condition":
+        return Comparison(">=", operand(self), operand(other))
+
+    def __lt__(self, other: "Operand | float") -> "Condition":
+        return Comparison("<", operand(self), operand(other))
+
+    def __le__(self, other: "Operand | float") -> "Condition":
+        return Comparison("<=", operand(self), operand(other))
+
+    def __add__(self, other: "Operand | float") -> "Expression":
+        return Arithmetic("+", operand(self), operand(other))
+
+    def __radd__(self, other: float) -> "Expression":
+        return Arithmetic("+", operand(other), operand(self))
+
+    def __sub__(self, other: "Operand | float") -> "Expression":
+        return Arithmetic("-", operand(self), operand(other))
+
+    def __rsub__(self, other: float) -> "Expression":
+        return Arithmetic("-", operand(other), operand(self))
+
+    def __mul__(self, other: "Operand | float") -> "Expression":
+        return Arithmetic("*", operand(self), operand(other))
+
+    def __rmul__(self, other: float) -> "Expression":
+        return Arithmetic("*", operand(other), operand(self))
+
+    def __truediv__(self, other: "Operand | float") -> "Expression":
+        return Arithmetic("/", operand(self), operand(other))
+
+    def __rtruediv__(self, other: float) -> "Expression":
+        return Arithmetic("/", operand(other), operand(self))
+
+    def __bool__(self) -> bool:
+        raise InputError(
+            f"{operand(self).text()}: its value is known only at each tick; combine conditions with & | ~ in "
+            "parentheses, not with and, or, not, if or a chain like 1 < x < 2"
+        )
+
+
+class Measured(Operand):
+    """What has stats: a metric. Each is over the window, or over a span of it: ``cpu.avg``, ``cpu.avg("10s")``."""
+
+    last: "Reading"
+    avg: "Reading"
+    min: "Reading"
+    max: "Reading"
+    count: "Reading"
+    p50: "Reading"
+    p95: "Reading"
+    p99: "Reading"
+    stddev: "Reading"
+    """The standard deviation of the population."""
+    change: "Reading"
+    """The newest value less the oldest."""
+    rate: "Reading"
+    """The change per second."""
+
+    def __getattr__(self, name: str) -> "Reading":
+        if name in STATS:
+            return self.reading(name)
+        raise AttributeError(f"{self!r} has no {name!r}; its stats are {', '.join(STATS)}")
+
+    @abstractmethod
+    def reading(self, stat: str) -> "Reading":
+        """Return one of its stats."""
+
+
+class Expression(Operand):
+    """A node of a tree."""
+
+    def expression(self) -> "Expression":
+        """Return itself."""
+        return self
+
+    @abstractmethod
+    def parts(self) -> "tuple[Expression, ...]":
+        """Return the expressions that it is made of."""
+
+    @abstractmethod
+    def align(self, binding: Binding) -> Aligned:
         """Tie the expression to the columns that there are now."""
+
+    @abstractmethod
+    def shape(self) -> Hashable:
+        """Return what two expressions have in common that differ in metrics and numbers alone."""
+
+    @abstractmethod
+    def evaluate(self, values: Values, leaves: Iterator[Leaf]) -> Floats:
+        """Return its values; for a condition 1 is true, 0 is false and NaN is unknown.
+
+        Args:
+            values: the newest row and the stats.
+            leaves: of a tree of this shape, from the left; as many are taken as it has.
+        """
 
     @abstractmethod
     def text(self) -> str:
         """Return the expression as one would write it."""
 
-    @abstractmethod
+    def readings(self) -> "Iterable[Reading]":
+        """Return what it reads of metrics, from the left."""
+        for part in self.parts():
+            yield from part.readings()
+
     def metric_name(self) -> str:
         """Return the name of the first metric in the expression; empty where there is none."""
-
-    def __gt__(self, other: "Operand | float") -> "Condition":
-        return Comparison(">", self, operand(other))
-
-    def __ge__(self, other: "Operand | float") -> "Condition":
-        return Comparison(">=", self, operand(other))
-
-    def __lt__(self, other: "Operand | float") -> "Condition":
-        return Comparison("<", self, operand(other))
-
-    def __le__(self, other: "Operand | float") -> "Condition":
-        return Comparison("<=", self, operand(other))
-
-    def __add__(self, other: "Operand | float") -> "Operand":
-        return Arithmetic("+", self, operand(other))
-
-    def __radd__(self, other: float) -> "Operand":
-        return Arithmetic("+", operand(other), self)
-
-    def __sub__(self, other: "Operand | float") -> "Operand":
-        return Arithmetic("-", self, operand(other))
-
-    def __rsub__(self, other: float) -> "Operand":
-        return Arithmetic("-", operand(other), self)
-
-    def __mul__(self, other: "Operand | float") -> "Operand":
-        return Arithmetic("*", self, operand(other))
-
-    def __rmul__(self, other: float) -> "Operand":
-        return Arithmetic("*", operand(other), self)
-
-    def __truediv__(self, other: "Operand | float") -> "Operand":
-        return Arithmetic("/", self, operand(other))
-
-    def __rtruediv__(self, other: float) -> "Operand":
-        return Arithmetic("/", operand(other), self)
-
-    def __bool__(self) -> bool:
-        raise InputError(
-            f"{self.text()}: its value is known only at each tick; combine conditions with & | ~ in parentheses, "
-            "not with and, or, not, if or a chain like 1 < x < 2"
-        )
+        return next((reading.metric for reading in self.readings()), "")
 
 
-class Condition(Operand):
+class Condition(Expression):
     """An expression that is true or false."""
 
     def __and__(self, other: "Condition") -> "Condition":
@@ -118,58 +181,151 @@ class Condition(Operand):
         return Negation(self)
 
     @abstractmethod
-    def subject(self) -> "Operand":
-        """Return the expression that an alert's ``{value}`` shows: the left side of the first comparison."""
+    def subject(self) -> Expression:
+        """Return the expression that an alert's ``{value}`` shows: the left side of the first comparison.
+
+        It stands leftmost, so that it can be evaluated with the leaves of the whole condition.
+        """
 
     @abstractmethod
-    def first(self) -> "Comparison":
-        """Return the first comparison, whose threshold the chart draws."""
+    def first(self) -> "Comparison | None":
+        """Return the first comparison, whose threshold the chart draws; None where nothing is compared."""
 
-    def metric_name(self) -> str:
-        """Return the name of the metric that is compared first."""
-        return self.subject().metric_name()
+    @abstractmethod
+    def rises(self) -> bool:
+        """Return whether a higher value of the subject is worse."""
+
+    @abstractmethod
+    def with_threshold(self, number: float) -> "Condition":
+        """Return the condition with another number in its first comparison.
+
+        Raises:
+            InputError: it compares with no number.
+        """
 
 
 @dataclass(frozen=True, eq=False)
-class Constant(Operand):
+class Constant(Expression):
     """A number."""
 
     number: float
 
-    def bind(self, columns: Binding) -> Bound:
-        """Give the number for every set of labels."""
-        value = np.array([self.number])
-        return Bound(((),), lambda values: value)
+    def parts(self) -> tuple[Expression, ...]:
+        return ()
+
+    def align(self, binding: Binding) -> Aligned:
+        return Aligned(((),), (np.array([self.number]),))
+
+    def shape(self) -> Hashable:
+        return "number"
+
+    def evaluate(self, values: Values, leaves: Iterator[Leaf]) -> Floats:
+        return next(leaves).astype(np.float64, copy=False)
 
     def text(self) -> str:
-        """Return the number."""
-        return f"{self.number:g}"
-
-    def metric_name(self) -> str:
-        """Return nothing: a number is no metric's."""
-        return ""
+        return f"{self.number!r}".removesuffix(".0")
 
 
-@dataclass(frozen=True, eq=False)
-class Reading(Operand):
-    """The value of a metric at this tick, or one of its stats over the window."""
+@dataclass(frozen=True, eq=False, repr=False)
+class Reading(Measured, Expression):
+    """The value of a metric at this tick, or one of its stats over the window or a span of it.
+
+    Attributes:
+        metric: its name.
+        stat: ``value``, ``anomaly`` or one of `STATS`.
+        span: as ``10s``; the whole window when empty.
+        labels: of the series that are meant, as far as given.
+        spanned: the stat that is meant when a span is given to the value.
+    """
 
     metric: str
     stat: str = "value"
+    span: str = ""
+    labels: Labels = ()
+    spanned: str = ""
 
-    def bind(self, columns: Binding) -> Bound:
-        """Take the metric's columns; none when it has no series yet."""
-        labels, indices = columns.get(self.metric, ((), np.empty(0, np.intp)))
-        stat = self.stat
-        return Bound(labels, lambda values: values.read(stat, indices))
+    def __repr__(self) -> str:
+        return self.text()
+
+    def __call__(self, span: str) -> "Reading":
+        """Return the stat over the newest ticks alone, as in ``cpu.avg("10s")``.
+
+        Raises:
+            InputError: it is no stat, or the span is none.
+        """
+        stat = self.spanned or self.stat
+        if stat == "value" or self.span:
+            raise InputError(f'{self.text()} is of one tick: say which stat of it, as {self.text()}.max("10s")')
+        if schedule.duration(span) <= 0:
+            raise InputError(f'{self.text()}("{span}"): give a span above 0, as "10s"')
+        return Reading(self.metric, stat, span.strip(), self.labels)
+
+    def reading(self, stat: str) -> "Reading":
+        """Return a stat of the value.
+
+        Raises:
+            InputError: it is a stat itself.
+        """
+        if self.stat != "value":
+            raise InputError(f"{self.text()} is a stat already: it has no {stat}")
+        return Reading(self.metric, stat, "", self.labels)
+
+    @property
+    def span_s(self) -> float | None:
+        """The span in seconds; None: the whole window."""
+        return schedule.duration(self.span) if self.span else None
+
+    def readings(self) -> "Iterable[Reading]":
+        return (self,)
+
+    def parts(self) -> tuple[Expression, ...]:
+        return ()
+
+    def align(self, binding: Binding) -> Aligned:
+        labels, columns = binding.get(self.metric, ((), np.empty(0, np.intp)))
+        if self.labels and labels != (self.labels,):
+            wanted = set(self.labels)
+            places = [place for place, each in enumerate(labels) if wanted <= set(each)]
+            labels, columns = tuple(labels[place] for place in places), columns[places]
+        return Aligned(labels, (columns,))
+
+    def shape(self) -> Hashable:
+        return (self.stat, self.span_s)
+
+    def evaluate(self, values: Values, leaves: Iterator[Leaf]) -> Floats:
+        columns: Columns = next(leaves).astype(np.intp, copy=False)
+        return values.read(self.stat, columns, self.span_s)
 
     def text(self) -> str:
-        """Return ``name`` or ``name.stat``."""
-        return self.metric if self.stat == "value" else f"{self.metric}.{self.stat}"
+        name = self.metric
+        if self.labels or not _PLAIN_NAME.fullmatch(name):
+            pairs = "".join(f", {label}={quoted(value)}" for label, value in self.labels)
+            name = f"metric({quoted(name)}{pairs})"
+        if self.stat == "anomaly":
+            return f"anomaly({name}{f', {quoted(self.span)}' if self.span else ''})"
+        stat = "" if self.stat == "value" else f".{self.stat}"
+        return f"{name}{stat}{f'({quoted(self.span)})' if self.span else ''}"
 
-    def metric_name(self) -> str:
-        """Return the metric's name."""
-        return self.metric
+
+@dataclass(frozen=True, eq=False)
+class Pair(Expression):
+    """Two expressions with an operator between them, paired by their labels."""
+
+    operator: str
+    left: Expression
+    right: Expression
+
+    def parts(self) -> tuple[Expression, ...]:
+        return (self.left, self.right)
+
+    def align(self, binding: Binding) -> Aligned:
+        return paired(self.left.align(binding), self.right.align(binding))
+
+    def shape(self) -> Hashable:
+        return (self.operator, self.left.shape(), self.right.shape())
+
+    def text(self) -> str:
+        return f"{_inner(self.left)} {self.operator} {_inner(self.right)}"
 
 
 _ARITHMETIC: dict[str, Callable[[Floats, Floats], Floats]] = {
@@ -187,96 +343,73 @@ _COMPARISON: dict[str, Callable[[Floats, Floats], NDArray[np.bool_]]] = {
 
 
 @dataclass(frozen=True, eq=False)
-class Arithmetic(Operand):
+class Arithmetic(Pair):
     """Two expressions added, subtracted, multiplied or divided; a division by zero gives no value."""
 
-    operator: str
-    left: Operand
-    right: Operand
-
-    def bind(self, columns: Binding) -> Bound:
-        """Pair the two sides by their labels."""
-        compute = _ARITHMETIC[self.operator]
-
-        def apply(left: Floats, right: Floats) -> Floats:
-            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-                result = compute(left, right)
-            return np.where(np.isinf(result), np.nan, result)
-
-        return _pair(self.left.bind(columns), self.right.bind(columns), apply)
-
-    def text(self) -> str:
-        """Return both sides with the operator between them."""
-        return f"{_inner(self.left)} {self.operator} {_inner(self.right)}"
-
-    def metric_name(self) -> str:
-        """Return the first metric's name, from the left."""
-        return self.left.metric_name() or self.right.metric_name()
+    def evaluate(self, values: Values, leaves: Iterator[Leaf]) -> Floats:
+        left = self.left.evaluate(values, leaves)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            result = _ARITHMETIC[self.operator](left, self.right.evaluate(values, leaves))
+        return np.where(np.isinf(result), np.nan, result)
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison(Condition):
+class Comparison(Pair, Condition):
     """Two expressions compared."""
 
-    operator: str
-    left: Operand
-    right: Operand
+    def evaluate(self, values: Values, leaves: Iterator[Leaf]) -> Floats:
+        left = self.left.evaluate(values, leaves)
+        right = self.right.evaluate(values, leaves)
+        said = _COMPARISON[self.operator](left, right).astype(np.float64)
+        said[np.isnan(left) | np.isnan(right)] = np.nan
+        return said
 
-    def bind(self, columns: Binding) -> Bound:
-        """Pair the two sides by their labels."""
-        compare = _COMPARISON[self.operator]
-
-        def apply(left: Floats, right: Floats) -> Floats:
-            known = ~(np.isnan(left) | np.isnan(right))
-            return np.where(known, compare(left, right), np.nan)
-
-        return _pair(self.left.bind(columns), self.right.bind(columns), apply)
-
-    def text(self) -> str:
-        """Return both sides with the operator between them."""
-        return f"{_inner(self.left)} {self.operator} {_inner(self.right)}"
-
-    def subject(self) -> Operand:
-        """Return the left side."""
+    def subject(self) -> Expression:
         return self.left
 
-    def first(self) -> "Comparison":
-        """Return itself."""
+    def first(self) -> "Comparison | None":
         return self
+
+    def rises(self) -> bool:
+        return self.operator.startswith(">")
+
+    def with_threshold(self, number: float) -> Condition:
+        if not isinstance(self.right, Constant):
+            raise InputError(f"{self.text()} compares with no number that a threshold could replace: write it anew")
+        right = operand(number)
+        return Comparison(self.operator, self.left, right)
 
 
 @dataclass(frozen=True, eq=False)
-class Junction(Condition):
+class Junction(Pair, Condition):
     """Two conditions joined by and or or, by Kleene's rules: false and unknown is false, true or unknown is true."""
 
-    operator: str
     left: Condition
     right: Condition
 
-    def bind(self, columns: Binding) -> Bound:
-        """Pair the two sides by their labels."""
+    def evaluate(self, values: Values, leaves: Iterator[Leaf]) -> Floats:
+        left = self.left.evaluate(values, leaves)
+        right = self.right.evaluate(values, leaves)
         # With 0 and 1, `and` is the lower and `or` the higher one; fmin and fmax prefer a number to a NaN, which is
         # Kleene's rule only when that number decides.
-        pick, decides = (np.fmin, 0.0) if self.operator == "&" else (np.fmax, 1.0)
-
-        def apply(left: Floats, right: Floats) -> Floats:
-            picked: Floats = pick(left, right)
-            unknown = np.isnan(left) | np.isnan(right)
-            return np.where(unknown & (picked != decides), np.nan, picked)
-
-        return _pair(self.left.bind(columns), self.right.bind(columns), apply)
+        picked, decides = (np.fmin(left, right), 0.0) if self.operator == "&" else (np.fmax(left, right), 1.0)
+        unknown = np.isnan(left) | np.isnan(right)
+        return np.where(unknown & (picked != decides), np.nan, picked)
 
     def text(self) -> str:
-        """Return both sides in parentheses with the operator between them."""
         return f"({self.left.text()}) {self.operator} ({self.right.text()})"
 
-    def subject(self) -> Operand:
-        """Return the left side's subject."""
+    def subject(self) -> Expression:
         return self.left.subject()
 
-    def first(self) -> Comparison:
-        """Return the left side's first comparison."""
+    def first(self) -> Comparison | None:
         return self.left.first()
+
+    def rises(self) -> bool:
+        return self.left.rises()
+
+    def with_threshold(self, number: float) -> Condition:
+        return Junction(self.operator, self.left.with_threshold(number), self.right)
 
 
 @dataclass(frozen=True, eq=False)
@@ -285,32 +418,77 @@ class Negation(Condition):
 
     inner: Condition
 
-    def bind(self, columns: Binding) -> Bound:
-        """Turn the inner condition round."""
-        bound = self.inner.bind(columns)
-        return Bound(bound.labels, lambda values: 1.0 - bound.evaluate(values))
+    def parts(self) -> tuple[Expression, ...]:
+        return (self.inner,)
+
+    def align(self, binding: Binding) -> Aligned:
+        return self.inner.align(binding)
+
+    def shape(self) -> Hashable:
+        return ("~", self.inner.shape())
+
+    def evaluate(self, values: Values, leaves: Iterator[Leaf]) -> Floats:
+        return 1.0 - self.inner.evaluate(values, leaves)
 
     def text(self) -> str:
-        """Return the inner condition with a tilde."""
         return f"~({self.inner.text()})"
 
-    def subject(self) -> Operand:
-        """Return the inner condition's subject."""
+    def subject(self) -> Expression:
         return self.inner.subject()
 
-    def first(self) -> Comparison:
-        """Return the inner condition's first comparison."""
+    def first(self) -> Comparison | None:
         return self.inner.first()
 
+    def rises(self) -> bool:
+        return not self.inner.rises()
 
-def operand(value: object) -> Operand:
+    def with_threshold(self, number: float) -> Condition:
+        return Negation(self.inner.with_threshold(number))
+
+
+@dataclass(frozen=True, eq=False)
+class Absence(Condition):
+    """An expression has no value: a series that says nothing, or a metric that has no series at all."""
+
+    inner: Expression
+
+    def parts(self) -> tuple[Expression, ...]:
+        return (self.inner,)
+
+    def align(self, binding: Binding) -> Aligned:
+        aligned = self.inner.align(binding)
+        return aligned if aligned.labels else aligned.lacking()
+
+    def shape(self) -> Hashable:
+        return ("absent", self.inner.shape())
+
+    def evaluate(self, values: Values, leaves: Iterator[Leaf]) -> Floats:
+        return np.isnan(self.inner.evaluate(values, leaves)).astype(np.float64)
+
+    def text(self) -> str:
+        return f"absent({self.inner.text()})"
+
+    def subject(self) -> Expression:
+        return self.inner
+
+    def first(self) -> Comparison | None:
+        return None
+
+    def rises(self) -> bool:
+        return True
+
+    def with_threshold(self, number: float) -> Condition:
+        raise InputError(f"{self.text()} compares with no number that a threshold could replace: write it anew")
+
+
+def operand(value: object) -> Expression:
     """Return `value` as an expression.
 
     Raises:
         InputError: it is neither an expression nor a finite number.
     """
     if isinstance(value, Operand):
-        return value
+        return value.expression()
     if isinstance(value, int | float) and not isinstance(value, bool) and np.isfinite(value):
         return Constant(float(value))
     raise InputError(f"{value!r} cannot stand in a condition: use a metric, one of its stats or a finite number")
@@ -324,23 +502,13 @@ def condition(value: object) -> Condition:
     """
     if isinstance(value, Condition):
         return value
-    shown = value.text() if isinstance(value, Operand) else repr(value)
+    shown = operand(value).text() if isinstance(value, Operand) else repr(value)
     raise InputError(f"{shown} is not a condition: compare a metric with something, as in cpu > 90")
 
 
-def _inner(side: Operand) -> str:
+def _inner(side: Expression) -> str:
     return f"({side.text()})" if isinstance(side, Arithmetic | Condition) else side.text()
 
 
-def _pair(left: Bound, right: Bound, apply: Callable[[Floats, Floats], Floats]) -> Bound:
-    """Join two sides on equal labels; a side with no labels goes with every series of the other."""
-    if left.labels == right.labels or right.labels == ((),):
-        return Bound(left.labels, lambda values: apply(left.evaluate(values), right.evaluate(values)))
-    if left.labels == ((),):
-        return Bound(right.labels, lambda values: apply(left.evaluate(values), right.evaluate(values)))
-    position = {labels: index for index, labels in enumerate(right.labels)}
-    both = [(index, position[labels]) for index, labels in enumerate(left.labels) if labels in position]
-    from_left = np.array([index for index, _ in both], np.intp)
-    from_right = np.array([index for _, index in both], np.intp)
-    labels = tuple(left.labels[index] for index in from_left)
-    return Bound(labels, lambda values: apply(left.evaluate(values)[from_left], right.evaluate(values)[from_right]))
+def quoted(text: str) -> str:
+    return '"' + text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n") + '"'

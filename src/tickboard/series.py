@@ -15,9 +15,10 @@ from typing import ClassVar, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from tickboard.aligned import Binding, Floats, Labels
 from tickboard.distribution import Distribution, merged
 from tickboard.errors import InputError, LimitError
-from tickboard.expr import STATS, Binding, Bound, Floats, Labels, Operand, Reading
+from tickboard.expr import Measured, Reading
 from tickboard.types import MetricInfo, MetricKind
 
 MAX_SERIES = 200_000
@@ -61,7 +62,7 @@ def _escaped(value: str) -> str:
     return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
 
 
-class Handle(Operand):
+class Handle(Measured):
     """What a dashboard file holds of a metric: it writes its values and stands in its conditions.
 
     A metric with labels is written through `labels`, and stands in conditions for all its series.
@@ -113,25 +114,16 @@ class Handle(Operand):
             )
         return self._column
 
-    def bind(self, columns: Binding) -> Bound:
-        """Stand for the value at this tick, of all series."""
-        return Reading(self.metric.name).bind(columns)
+    def expression(self) -> Reading:
+        """Stand for the value at this tick: of all series, or of the one that it is the handle of."""
+        return self._read("value")
 
-    def text(self) -> str:
-        """Return the metric's name."""
-        return self.metric.name
+    def reading(self, stat: str) -> Reading:
+        """Stand for one of the stats."""
+        return self._read(stat)
 
-    def metric_name(self) -> str:
-        """Return the metric's name."""
-        return self.metric.name
-
-    def __getattr__(self, name: str) -> Operand:
-        if name in STATS:
-            return self._stat(name)
-        raise AttributeError(f"{self.kind} {self.metric.name!r} has no {name!r}; its stats are {', '.join(STATS)}")
-
-    def _stat(self, name: str) -> Operand:
-        return Reading(self.metric.name, name)
+    def _read(self, stat: str, **more: str) -> Reading:
+        return Reading(self.metric.name, stat, labels=self._labels or (), **more)
 
 
 H = TypeVar("H", bound=Handle)
@@ -167,10 +159,9 @@ class Counter(Handle):
 
     kind = "counter"
 
-    @property
-    def rate(self) -> Operand:
-        """The rate per second at this tick, for conditions."""
-        return Reading(self.metric.name)
+    def reading(self, stat: str) -> Reading:
+        """Stand for one of the stats; the rate at this tick is the value itself, and over a span its average."""
+        return self._read("value", spanned="avg") if stat == "rate" else self._read(stat)
 
     def inc(self, amount: float = 1) -> None:
         """Count `amount` more.
@@ -224,8 +215,11 @@ class Histogram(Handle):
         self._quantile_columns = []
         self._registry.histograms.remove(self)
 
-    def _stat(self, name: str) -> Operand:
-        return Reading(f"{self.metric.name}.{name}") if name in QUANTILES else Reading(self.metric.name, name)
+    def reading(self, stat: str) -> Reading:
+        """Stand for one of the stats; a percentile is that of the newest tick, and has stats of its own."""
+        if stat not in QUANTILES:
+            return self._read(stat)
+        return Reading(f"{self.metric.name}.{stat}", labels=self._labels or ())
 
     def observe(self, value: float) -> None:
         """Add one observation; NaN and infinity are not counted."""

@@ -18,10 +18,12 @@ from math import ceil, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from tickboard.expr import Columns
+from tickboard.aligned import Columns
+from tickboard.spans import SPAN_STATS, percentiles
 from tickboard.window import Floats, Window, widened
 
-PERCENTILES = {"p50": 50.0, "p95": 95.0, "p99": 99.0}
+KEPT = ("avg", "min", "max", "count", "last")
+"""The stats of the whole window that cost nothing to ask for."""
 
 
 @dataclass
@@ -204,38 +206,34 @@ class WindowStats:
         """Newest value inside the window, float64 [width]; NaN where there is none."""
         return np.where(self._combined().count > 0, self._last, np.nan)
 
-    def percentile(self, percent: float, columns: Columns) -> Floats:
-        """Return a percentile of some series, float64 [columns], by linear interpolation as numpy's default.
-
-        It is the one stat that is computed from the ring itself, and so when it is asked for.
-        """
-        found: Floats = self.percentiles([percent], columns)[0]
-        return found
-
     def percentiles(self, percents: list[float], columns: Columns) -> Floats:
         """Return percentiles of some series, float64 [percents, columns]; NaN where there is no value."""
-        ordered = np.sort(self._window.all().rows[:, columns], axis=0)
-        result = np.full((len(percents), len(columns)), np.nan)
-        if not len(ordered):
-            return result
-        count = np.count_nonzero(~np.isnan(ordered), axis=0)
-        some = np.flatnonzero(count)
-        for place, percent in enumerate(percents):
-            rank = (count[some] - 1) * (percent / 100.0)
-            below = np.floor(rank).astype(np.intp)
-            above = np.ceil(rank).astype(np.intp)
-            low, high = ordered[below, some], ordered[above, some]
-            result[place, some] = low + (high - low) * (rank - below)
-        return result
+        return percentiles(self._window.spanned(columns).rows, percents)
 
-    def read(self, stat: str, columns: Columns) -> Floats:
-        """Return ``value`` (the newest row) or a stat of some series, float64 [columns]; NaN where there is none."""
+    def read(self, stat: str, columns: Columns, span_s: float | None = None) -> Floats:
+        """Return a reading of some series, float64 [columns]; NaN where there is none.
+
+        Those in `KEPT` are kept for the whole window; every other, and each over a span, is computed from the ring.
+
+        Args:
+            stat: ``value`` (the newest row) or one of `SPAN_STATS`.
+            columns: [columns]; -1: no series.
+            span_s: over the ticks of the newest seconds alone; the whole window when None.
+        """
+        lacking = columns < 0
         if stat == "value":
-            return self._window.row(self._window.seq)[columns]
-        if stat in PERCENTILES:
-            return self.percentile(PERCENTILES[stat], columns)
-        values: Floats = getattr(self, stat)[columns]
-        return np.where(np.isinf(values), np.nan, values)
+            found = self._window.row(self._window.seq)[columns]
+        elif span_s is None and stat in KEPT:
+            kept: Floats = getattr(self, stat)[columns]
+            found = np.where(np.isinf(kept), np.nan, kept)
+        else:
+            # One series may stand at many places, as beside each of another metric's.
+            series, places = np.unique(columns, return_inverse=True)
+            ticks = self._window.spanned(series, span_s)
+            found = SPAN_STATS[stat](ticks.rows, ticks.times)[places]
+        if lacking.any():
+            found[lacking] = np.nan
+        return found
 
     def _grow(self) -> None:
         width = self._window.width

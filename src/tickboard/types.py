@@ -121,6 +121,7 @@ class RuleInfo(msgspec.Struct, frozen=True, omit_defaults=True):
     severity: Severity
     metric: str = ""
     threshold: float | None = None
+    name: str = ""
 
 
 class Card(msgspec.Struct, frozen=True, tag="card", omit_defaults=True):

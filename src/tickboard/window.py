@@ -118,6 +118,19 @@ class Window:
         """Return the newest ticks, as many as there are."""
         return self._slice(max(self.oldest, self.seq - ticks + 1))
 
+    def spanned(self, columns: NDArray[np.intp], span_s: float | None = None) -> Slice:
+        """Return some series over the newest ticks: those less than `span_s` older than the newest; None: all.
+
+        So a span of ten intervals has ten ticks.
+        """
+        first = self.oldest
+        if span_s is not None and self.seq:
+            times = self.times()
+            # Times are multiples of the interval in floats, and so is the span: half a millisecond is no tick.
+            first += int(np.searchsorted(times, times[-1] - span_s + 0.0005))
+        places = np.arange(first - 1, self.seq) % self.capacity
+        return Slice(first, self._times[places], self._ring[places[:, None], columns])
+
     def _slice(self, first: int) -> Slice:
         places = np.arange(first - 1, self.seq) % self.capacity
         return Slice(first, self._times[places], self._ring[places])
