@@ -231,19 +231,6 @@ def test_the_missed_of_cron_are_counted_up_to_a_bound() -> None:
     assert parse("@daily", UTC_ZONE).missed(0, 10 * 86400) == 10
 
 
-def test_every_second_costs_next_to_nothing() -> None:
-    every_second = parse("* * * * * *")
-    best = min(_seconds_for_next(every_second) for _ in range(5))
-    assert best < 20e-6
-
-
-def _seconds_for_next(schedule: Schedule, calls: int = 1000) -> float:
-    started = time.perf_counter()
-    for _ in range(calls):
-        schedule.next(1_764_000_000.5)
-    return (time.perf_counter() - started) / calls
-
-
 # --- the wall clock moves ---
 
 
