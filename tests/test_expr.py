@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tickboard.aligned import Columns, Floats
+from tickboard.conditions import absent
 from tickboard.errors import InputError
 from tickboard.expr import Condition, Operand, condition, operand
 from tickboard.series import Registry
@@ -159,3 +160,90 @@ def test_what_is_no_condition_is_refused(registry: Registry) -> None:
     with pytest.raises(InputError, match="False is not a condition"):
         condition(False)
     assert isinstance(condition(cpu > 1), Condition)
+
+
+def test_a_stat_may_be_over_a_span(registry: Registry) -> None:
+    cpu = registry.gauge("cpu")
+    assert evaluate(registry, cpu.avg("10s"), 4.0) == [50]
+    assert (cpu.avg("10s") > 80).text() == 'cpu.avg("10s") > 80'
+    assert [reading.span_s for reading in (~(cpu.max("2m") > cpu.min)).readings()] == [120, None]
+
+
+def test_a_counter_s_rate_over_a_span_is_its_average(registry: Registry) -> None:
+    requests = registry.counter("requests")
+    assert requests.rate.text() == "requests"
+    assert requests.rate("30s").text() == 'requests.avg("30s")'
+    assert registry.gauge("level").rate("30s").text() == 'level.rate("30s")'
+
+
+def test_a_percentile_of_a_histogram_is_of_the_tick_and_has_stats(registry: Registry) -> None:
+    latency = registry.histogram("latency")
+    assert latency.p95.text() == "latency.p95"
+    assert latency.p95.max("30s").text() == 'latency.p95.max("30s")'
+    assert latency.avg("30s").text() == 'latency.avg("30s")'
+    with pytest.raises(
+        InputError, match=r'latency.p95 is of one tick: say which stat of it, as latency.p95.max\("10s"\)'
+    ):
+        latency.p95("30s")
+
+
+def test_what_is_no_stat_or_no_span_is_refused(registry: Registry) -> None:
+    cpu = registry.gauge("cpu")
+    with pytest.raises(InputError, match=r"cpu.avg is a stat already: it has no max"):
+        cpu.avg.max  # noqa: B018
+    with pytest.raises(InputError, match="is of one tick"):
+        cpu.avg("10s")("5s")
+    with pytest.raises(InputError, match="give a span above 0"):
+        cpu.avg("0s")
+    with pytest.raises(InputError, match="duration 'soon'"):
+        cpu.avg("soon")
+    for thing, shown in ((cpu, "<gauge cpu>"), (cpu.avg, "cpu.avg")):
+        with pytest.raises(AttributeError, match=f"{shown} has no 'mean'; its stats are last, avg"):
+            thing.mean  # noqa: B018
+
+
+def test_a_handle_of_one_series_stands_for_that_series_alone(registry: Registry) -> None:
+    core = registry.gauge("core", labels=["n"])
+    first, second = core.labels(n=0), core.labels(n=1)
+    assert evaluate(registry, second > 50, 60.0, 70.0) == [1]
+    assert (first.avg > 50).text() == 'metric("core", n="0").avg > 50'
+    alone = registry.gauge("alone", labels=["n"]).labels(n=0)
+    assert evaluate(registry, alone > 50, 60.0, 70.0, 80.0) == [1]
+
+
+def test_absence_is_of_each_series_and_once_of_a_metric_without_any(registry: Registry) -> None:
+    core, other = registry.gauge("core", labels=["n"]), registry.gauge("other")
+    assert evaluate(registry, absent(core), 1.0) == [1]
+    core.labels(n=0)
+    core.labels(n=1)
+    assert evaluate(registry, absent(core), 1.0, 5.0, math.nan) == [0, 1]
+    assert evaluate(registry, absent(core) & (other > 0), 1.0, math.nan, 5.0) == [1, 0]
+    gone = absent(core)
+    assert (gone.text(), gone.first(), gone.rises(), gone.subject().text()) == ("absent(core)", None, True, "core")
+
+
+def test_rules_of_one_shape_differ_in_metrics_and_numbers_alone(registry: Registry) -> None:
+    a, b = registry.gauge("a"), registry.gauge("b")
+    alike = [a > 1, b > 2, a > 3.5]
+    assert len({one.shape() for one in alike}) == 1
+    other = [a >= 1, a.avg > 1, a.avg("10s") > 1, ~(a > 1), absent(a), (a > 1) & (b > 1), (a > 1) | (b > 1), a + 1 > 1]
+    assert len({one.shape() for one in [*alike, *other]}) == 1 + len(other)
+
+
+@pytest.mark.parametrize(
+    ("expression", "worse_is_higher"),
+    [("a > 1", True), ("a <= 1", False), ("~(a < 1)", True), ("(a < 1) & (b > 1)", False)],
+)
+def test_it_knows_which_way_is_worse(registry: Registry, expression: str, worse_is_higher: bool) -> None:
+    made = eval(expression, {"a": registry.gauge("a"), "b": registry.gauge("b")})
+    assert made.rises() is worse_is_higher
+
+
+def test_a_threshold_is_replaced_in_the_first_comparison(registry: Registry) -> None:
+    a, b = registry.gauge("a"), registry.gauge("b")
+    assert (~(a > 1) & (b > 2)).with_threshold(9).text() == "(~(a > 9)) & (b > 2)"
+    for without in (a > b, absent(a)):
+        with pytest.raises(InputError, match="compares with no number"):
+            without.with_threshold(9)
+    with pytest.raises(InputError, match="cannot stand in a condition"):
+        (a > 1).with_threshold(math.inf)

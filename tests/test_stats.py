@@ -134,3 +134,39 @@ def test_reading_changes_nothing() -> None:
         seen.append(stats.avg.copy())
     assert stats.avg[0] == unread.avg[0]
     assert any(one[0] != other[0] for one, other in pairwise(seen))
+
+
+def history(*rows: list[float], capacity: int = 60) -> tuple[Window, WindowStats]:
+    window = Window(capacity)
+    stats = WindowStats(window)
+    for index, row in enumerate(rows):
+        window.append(index * 0.1, np.array(row))
+        stats.update()
+    return window, stats
+
+
+def test_what_is_no_series_has_no_value() -> None:
+    _, stats = history([1.0, 2.0], [3.0, 4.0])
+    columns = np.array([1, -1, 0])
+    for stat, expected in (("value", [4, 3]), ("avg", [3, 2]), ("stddev", [1, 1])):
+        first, lacking, second = stats.read(stat, columns).tolist()
+        assert [first, second] == pytest.approx(expected)
+        assert math.isnan(lacking)
+    assert np.isnan(history()[1].read("value", np.array([-1]))).all()
+    assert np.isnan(history([])[1].read("p95", np.array([-1, -1]))).all()
+
+
+def test_a_series_may_be_read_at_many_places_at_once() -> None:
+    _, stats = history([1.0, 2.0], [3.0, 8.0])
+    assert stats.read("p50", np.array([1, 0, 1, 1])).tolist() == [5, 2, 5, 5]
+
+
+def test_a_span_has_as_many_ticks_as_intervals() -> None:
+    _, stats = history(*([float(value)] for value in range(20)))
+    column = np.array([0])
+    assert stats.read("count", column, 0.5)[0] == 5
+    assert stats.read("min", column, 0.5)[0] == 15
+    assert stats.read("avg", column, 1.0)[0] == 14.5
+    assert stats.read("count", column, 99)[0] == 20
+    assert stats.read("change", column)[0] == 19
+    assert stats.read("rate", column, 0.5)[0] == pytest.approx(10)

@@ -71,11 +71,11 @@ class Alerts:
             binding: the registry's labels and columns.
             revision: changes when `binding` does.
         """
-        self._clock += passed_s
         events: list[AlertEvent] = []
         if (revision, len(self._rules)) != self._revision:
             self._revision = (revision, len(self._rules))
             events += self._bind(now, binding)
+        self._clock += passed_s
         if self._elsewhere:
             events += self._move_elsewhere(now, passed_s)
         return events + self._step(now, values)

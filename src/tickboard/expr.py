@@ -133,9 +133,9 @@ class Expression(Operand):
         """Return itself."""
         return self
 
-    @abstractmethod
     def parts(self) -> "tuple[Expression, ...]":
         """Return the expressions that it is made of."""
+        return ()
 
     @abstractmethod
     def align(self, binding: Binding) -> Aligned:
@@ -210,9 +210,6 @@ class Constant(Expression):
 
     number: float
 
-    def parts(self) -> tuple[Expression, ...]:
-        return ()
-
     def align(self, binding: Binding) -> Aligned:
         return Aligned(((),), (np.array([self.number]),))
 
@@ -277,9 +274,6 @@ class Reading(Measured, Expression):
 
     def readings(self) -> "Iterable[Reading]":
         return (self,)
-
-    def parts(self) -> tuple[Expression, ...]:
-        return ()
 
     def align(self, binding: Binding) -> Aligned:
         labels, columns = binding.get(self.metric, ((), np.empty(0, np.intp)))

@@ -221,6 +221,8 @@ class WindowStats:
             span_s: over the ticks of the newest seconds alone; the whole window when None.
         """
         lacking = columns < 0
+        if lacking.all():
+            return np.full(len(columns), np.nan)
         if stat == "value":
             found = self._window.row(self._window.seq)[columns]
         elif span_s is None and stat in KEPT:

@@ -1,0 +1,73 @@
+"""The scenarios in tests/scenarios: what a rule tells of values, through the whole engine."""
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tickboard import schedule
+from tickboard.conditions import absent, anomaly
+from tickboard.engine import Engine
+from tickboard.rules import Rule, check_rule
+from tickboard.series import Registry
+
+SCENARIOS = Path(__file__).parent / "scenarios" / "alerts.txt"
+METRICS = ("cpu", "load")
+
+
+@dataclass
+class Scenario:
+    """A rule, values of metrics, and what is told."""
+
+    title: str
+    given: dict[str, str] = field(default_factory=dict)
+
+    def row(self, name: str) -> list[str]:
+        return self.given.get(name, "").split()
+
+
+def read() -> list[Scenario]:
+    found: list[Scenario] = []
+    for block in SCENARIOS.read_text().split("\n\n"):
+        lines = [line for line in block.splitlines() if line and not line.startswith("#")]
+        if lines:
+            given = (line.split(maxsplit=1) for line in lines[1:])
+            found.append(Scenario(lines[0], dict(given)))
+    return found
+
+
+def play(scenario: Scenario) -> list[str]:
+    """Return what is told at each tick, as the scenario writes it."""
+    registry = Registry()
+    metrics = {name: registry.gauge(name) for name in METRICS}
+    names = {**metrics, "absent": absent, "anomaly": anomaly}
+    given = scenario.given
+    rule = Rule(
+        "rule",
+        eval(given["when"], names),
+        "m",
+        "info",
+        schedule.duration(given.get("for", "0s")),
+        eval(given["clear"], names) if "clear" in given else None,
+        schedule.duration(given.get("keep", "0s")),
+        given.get("no_data", "keep"),  # type: ignore[arg-type]  # it is checked below
+    )
+    check_rule(rule, registry.metrics)
+    ids = iter(range(1_000))
+    engine = Engine(registry, [rule], 60, "e", lambda: str(next(ids)))
+    told = []
+    for tick in range(len(scenario.row("told"))):
+        for name, metric in metrics.items():
+            if row := scenario.row(name):
+                metric.set(math.nan if row[tick] == "-" else float(row[tick]))
+        events = engine.tick(1_000.0 + tick, 1.0).events
+        told.append("".join({"firing": "F", "resolved": "R"}[event.kind] for event in events) or ".")
+    return told
+
+
+@pytest.mark.parametrize("scenario", read(), ids=lambda scenario: scenario.title)
+def test_what_a_rule_tells(scenario: Scenario) -> None:
+    assert {"when", "told"} <= scenario.given.keys() <= {"when", "told", "for", "keep", "clear", "no_data", *METRICS}
+    assert all(len(scenario.row(name)) in {0, len(scenario.row("told"))} for name in METRICS)
+    assert play(scenario) == scenario.row("told")
