@@ -72,6 +72,17 @@ def test_it_goes_on_after_the_events_of_an_earlier_run() -> None:
     assert AlertLog("e", number=5).append("firing", alert(1), 0.0).number == 6
 
 
+def test_what_fired_before_it_began_is_known_though_its_beginning_has_left_the_log() -> None:
+    old = [AlertEvent(1, "firing", alert(1, "on it"), 1.0), AlertEvent(4, "firing", alert(4), 4.0)]
+    events = [AlertEvent(4, "firing", alert(4), 4.0), AlertEvent(5, "changed", alert(1, "on it"), 5.0)]
+    log = AlertLog("e", events, firing=old)
+    assert [(event.number, event.alert) for event in log.firing()] == [(1, alert(1, "on it")), (4, alert(4))]
+    assert [log.has_missed(number) for number in (2, 3)] == [False, True]
+    assert numbers(log.since(0)) == [4, 5]
+    log.append("resolved", alert(1), 6.0)
+    assert numbers(log.firing()) == [4]
+
+
 def test_an_alert_that_is_changed_is_as_it_is_by_now_under_the_number_of_its_beginning() -> None:
     log = AlertLog("e")
     log.append("firing", alert(1), 0.0)

@@ -49,6 +49,8 @@ class AlertLog:
         events: those before this run, oldest first; they were told.
         number: the newest event's number, where that has left the log.
         kept: whether events must be kept by somebody before they are told; otherwise they are told at once.
+        firing: the alerts that fired at the end of an earlier run, in the order they began; a beginning may have left
+            the log long ago.
 
     Attributes:
         epoch: as given.
@@ -57,11 +59,19 @@ class AlertLog:
         kept: as given.
     """
 
-    def __init__(self, epoch: str, events: Iterable[AlertEvent] = (), number: int = 0, *, kept: bool = False) -> None:
+    def __init__(
+        self,
+        epoch: str,
+        events: Iterable[AlertEvent] = (),
+        number: int = 0,
+        *,
+        kept: bool = False,
+        firing: Iterable[AlertEvent] = (),
+    ) -> None:
         self.epoch = epoch
         self.kept = kept
         self._events: deque[AlertEvent] = deque(maxlen=LOG_EVENTS)
-        self._firing: dict[str, AlertEvent] = {}
+        self._firing: dict[str, AlertEvent] = {event.alert.id: event for event in firing}
         for event in events:
             self._add(event)
             number = max(number, event.number)
