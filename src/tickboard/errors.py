@@ -68,3 +68,9 @@ class AlertError(TickboardError):
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
         self.status = status
+
+
+class JournalError(TickboardError):
+    """The file that keeps the log of alerts cannot be used; what is in memory goes on."""
+
+    status = 503

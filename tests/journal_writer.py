@@ -1,0 +1,67 @@
+"""A program whose children write a journal until they are killed, for tests; each number is said when it is kept.
+
+It has imported everything before it forks, so that a hundred children take no longer to start than one.
+"""
+
+import asyncio
+import itertools
+import os
+import sys
+from pathlib import Path
+
+from tickboard.alertlog import AlertEvent, EventKind
+from tickboard.episodes import Episode
+from tickboard.journal import Journal
+from tickboard.types import Alert, Silence
+
+SAID = 8
+"""Bytes of a number that is said."""
+
+
+def alert(number: int) -> Alert:
+    """Return an alert of some length, so that a transaction is more than a page."""
+    return Alert(f"id{number}", "a message " * (number % 50), "warning", "2026-01-31T12:00:00.000Z", rule="r")
+
+
+def what(number: int) -> tuple[EventKind, Alert]:
+    """Return what an event is of: each odd one begins an alert; the even one after the next ends it."""
+    return ("firing", alert(number)) if number % 2 else ("resolved", alert(number - 3))
+
+
+async def write(path: Path) -> None:
+    """Go on with what the journal holds, for ever.
+
+    Each transaction has one to four events, and an episode, a silence and a position that name the newest of them.
+    """
+    journal = Journal(path)
+    number = journal.load(0.0).number
+    for turn in itertools.count():
+        events = []
+        for _ in range(1 + turn % 4):
+            number += 1
+            events.append(AlertEvent(number, *what(number), 0.0))
+        episode = Episode("r", (("number", "same"),), 1, float(number), 0.0, 0.0, 0.0, 0.0, None)
+        other = Episode("r", (("number", str(number)),), 2, float(number), 0.0, 0.0, 0.0, 0.0, alert(number))
+        await journal.commit(events, [episode, other], [(0.0, Silence("r", "", str(number), ""))])
+        await journal.mark("n", number)
+        say(number)
+
+
+def say(number: int) -> None:
+    """Write one number, whole or not at all."""
+    os.write(sys.stdout.fileno(), number.to_bytes(SAID, "big"))
+
+
+def main() -> None:
+    """Fork a writer for each path in the input; it says its process id first, and 0 is said when it was killed."""
+    for line in sys.stdin:
+        child = os.fork()
+        if not child:
+            say(os.getpid())
+            asyncio.run(write(Path(line.rstrip("\n"))))
+        os.waitpid(child, 0)
+        say(0)
+
+
+if __name__ == "__main__":
+    main()
