@@ -7,7 +7,17 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from benchmarks import fanout, frame_cost, middleware_cost, page_weight, parts, process_cost, start_up, tick_cost
+from benchmarks import (
+    fanout,
+    frame_cost,
+    middleware_cost,
+    page_weight,
+    parts,
+    process_cost,
+    rule_cost,
+    start_up,
+    tick_cost,
+)
 from benchmarks.report import Report, Table
 
 REPORT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
@@ -19,6 +29,7 @@ BENCHMARKS: dict[str, Callable[[], Iterable[Table]]] = {
     "parts": parts.tables,
     "middleware": middleware_cost.tables,
     "tick": tick_cost.tables,
+    "rules": rule_cost.tables,
     "frame": frame_cost.tables,
     "page": page_weight.tables,
     "fanout": fanout.tables,

@@ -8,6 +8,7 @@ most. Time is an argument.
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import lru_cache
 
 import msgspec
 import numpy as np
@@ -48,7 +49,8 @@ class Alerts:
         self.log = log
         self._rules = rules
         self._new_id = new_id
-        self._format_time = format_time
+        # Ten thousand alerts that begin at a tick have the same times.
+        self._format_time = lru_cache(64)(format_time)
         self._clock = 0.0
         self._revision = (-1, 0)
         self._watches: list[Watch] = []

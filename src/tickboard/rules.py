@@ -53,12 +53,12 @@ class Rule:
         """Return what the page needs to know."""
         return RuleInfo(self.condition.text(), self.message, self.severity, self.metric_name, self.threshold, self.name)
 
-    @property
+    @cached_property
     def metric_name(self) -> str:
         """The name of the metric that the condition is about."""
         return self.condition.subject().metric_name() or self.condition.metric_name()
 
-    @property
+    @cached_property
     def threshold(self) -> float | None:
         """The number that the condition compares with, where it is one."""
         first = self.condition.first()
