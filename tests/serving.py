@@ -142,7 +142,8 @@ def serve(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env=os.environ | (env or {}),
+        # In memory alone, unless a test says otherwise: many boards run at a time, and each is as if it were the first.
+        env=os.environ | {"TICKBOARD_STATE": "none"} | (env or {}),
     )
     server = Server(process)
     try:

@@ -15,6 +15,7 @@ from tickboard.hub import Hub
 from tickboard.runner import Runner, Sampler, sleep_until_next
 from tickboard.schedule import parse
 from tickboard.series import Registry
+from tickboard.teller import Teller
 from tickboard.types import Board
 
 
@@ -41,7 +42,9 @@ class Bench:
         self.samplers.append(Sampler(function.__name__, function, parse(when) if when else None))
 
     async def run(self, until: Callable[[], bool]) -> Runner:
-        runner = Runner(self.engine, self.hub, self.samplers, interval_ms=self.interval_ms, alert_check_s=1)
+        runner = Runner(
+            self.engine, self.hub, Teller(self.hub), self.samplers, interval_ms=self.interval_ms, alert_check_s=1
+        )
         runner.start()
         try:
             async with asyncio.timeout(10):

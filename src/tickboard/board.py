@@ -11,6 +11,7 @@ import traceback
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Protocol, TypeVar
 from uuid import uuid4
 
@@ -27,6 +28,7 @@ from tickboard.expr import Condition, condition
 from tickboard.frames import timestamp
 from tickboard.hub import Hub
 from tickboard.intake import MAX_SERIES_PER_SOURCE, Intake
+from tickboard.journal import Journal
 from tickboard.panels import MetricRef
 from tickboard.rules import NoData, Rule, check_rule, unused_name
 from tickboard.runner import Runner, Sampler
@@ -37,6 +39,7 @@ from tickboard.settings import Settings, read_settings
 from tickboard.sources import datagrams, itself
 from tickboard.sources.itself import Itself
 from tickboard.sources.statsd import StatsD
+from tickboard.teller import Teller
 
 log = logging.getLogger("tickboard")
 
@@ -71,6 +74,8 @@ class Board:
         max_series: series that it may have, of metrics declared or not; one more is refused.
         max_series_per_source: series that one sender of undeclared metrics may have.
         forget: a series that nothing has come for in so long leaves, as ``"5m"``.
+        state: the file that keeps the log of alerts, so that it outlives a restart; ``--state`` goes before it. When
+            None, ``tickboard run`` has a place for it, and a board that is mounted keeps it in memory.
 
     Attributes:
         registry: the board's metrics and series, for sources that write to them.
@@ -79,6 +84,7 @@ class Board:
         counter: declares a metric that is counted and shown as a rate per second: `Registry.counter`.
         histogram: declares a metric that is observed many times a tick: `Registry.histogram`.
         routes: as given; more may be added until the board is first served.
+        state: as given.
     """
 
     def __init__(
@@ -91,6 +97,7 @@ class Board:
         max_series: int = MAX_SERIES,
         max_series_per_source: int = MAX_SERIES_PER_SOURCE,
         forget: str = "5m",
+        state: str | os.PathLike[str] | None = None,
     ) -> None:
         self.title = title
         self.registry = Registry(max_series)
@@ -102,6 +109,7 @@ class Board:
         self.counter = self.registry.counter
         self.histogram = self.registry.histogram
         self.routes = list(routes)
+        self.state = None if state is None else Path(state)
         self._samplers: list[Sampler] = []
         self._listeners: list[Listener] = []
         self._rules: list[Rule] = []
@@ -302,32 +310,59 @@ class Board:
         declared = self._panels or panels.default_panels(self.registry, own.union(discovered))
         return [*declared, *panels.discovered_panels(self.registry, discovered), *self._own]
 
-    def prepare(self, settings: Settings | None = None, replaces: "Board | None" = None) -> None:
+    def prepare(
+        self, settings: Settings | None = None, replaces: "Board | None" = None, journal: Journal | None = None
+    ) -> None:
         """Make the engine, so that the board can be served; the first request does it when nobody has.
 
         Args:
             settings: the environment's when None.
-            replaces: a board that is being served: its viewers and its history come to this one.
+            replaces: a board that is being served: its viewers, its history and its alerts come to this one.
+            journal: what keeps the log of alerts; that of `state` when None.
 
         Raises:
             InputError: the environment holds a bad value, or a rule asks for more than the window has.
+            JournalError: the file of `state` cannot be used.
         """
         if settings is None:
             settings = read_settings(os.environ, default=self._defaults)
         self._check_rules(settings)
-        epoch = secrets.token_hex(6)
-        log = AlertLog(epoch) if replaces is None else replaces.hub.engine.alerts.log
-        engine = Engine(self.registry, self._rules, settings.window_size, epoch, _alert_id, self.intake, log)
         if replaces is None:
-            hub = Hub(engine, self.describe, write_all)
+            self._live = self._fresh(settings, journal)
         else:
-            hub = replaces.hub
-            engine.inherit(hub.engine)
-        self._live = _Live(self, engine, hub, settings)
-        if replaces is not None:
-            # What was wrong with the old board's samplers is no longer of interest.
-            hub.problems.clear()
-            hub.switch(engine, self.describe)
+            self._live = self._in_place_of(replaces, settings)
+
+    def _fresh(self, settings: Settings, journal: Journal | None) -> "_Live":
+        epoch = secrets.token_hex(6)
+        if journal is None and self.state is not None:
+            journal = Journal(self.state)
+        if journal is None:
+            engine = self._engine(settings, epoch, AlertLog(epoch))
+        else:
+            kept = journal.load(time.time())
+            alert_log = AlertLog(kept.epoch, kept.events, kept.number, kept=True, firing=kept.firing)
+            engine = self._engine(settings, epoch, alert_log)
+            engine.alerts.restore(kept.episodes, kept.silences)
+            if journal.damaged is not None:
+                log.warning(
+                    "%s was damaged, and is now %s: the log of alerts begins anew", journal.path, journal.damaged
+                )
+        hub = Hub(engine, self.describe, write_all)
+        return _Live(self, engine, hub, Teller(hub, journal), settings)
+
+    def _in_place_of(self, before: "Board", settings: Settings) -> "_Live":
+        live = before._require_live()  # noqa: SLF001  # another board of this class
+        hub = live.hub
+        engine = self._engine(settings, secrets.token_hex(6), hub.engine.alerts.log)
+        engine.inherit(hub.engine)
+        # What was wrong with the old board's samplers is no longer of interest.
+        hub.problems.clear()
+        self._live = _Live(self, engine, hub, live.teller, settings)
+        hub.switch(engine, self.describe)
+        return self._live
+
+    def _engine(self, settings: Settings, epoch: str, log: AlertLog) -> Engine:
+        return Engine(self.registry, self._rules, settings.window_size, epoch, _alert_id, self.intake, log)
 
     def _check_rules(self, settings: Settings) -> None:
         """See that every rule can be watched in the window that there is."""
@@ -366,6 +401,11 @@ class Board:
                     # One that cannot listen is told of; all the rest of the board goes on.
                     self.tell("listener", str(error))
 
+    async def close(self) -> None:
+        """End all: the samplers and ticks, and then what keeps the log of alerts."""
+        await self.stop()
+        await self._require_live().teller.close()
+
     async def stop(self) -> None:
         """End the samplers and ticks; viewers stay connected."""
         live = self._require_live()
@@ -384,7 +424,7 @@ class Board:
             yield
         finally:
             self._require_live().hub.close(1001)
-            await self.stop()
+            await self.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
@@ -402,7 +442,7 @@ class Board:
         await send({"type": "lifespan.startup.complete"})
         await receive()
         self._require_live().hub.close(1001)
-        await self.stop()
+        await self.close()
         await send({"type": "lifespan.shutdown.complete"})
 
     def _require_live(self) -> "_Live":
@@ -415,9 +455,10 @@ class Board:
 class _Live:
     """What a board is made of while it is served."""
 
-    def __init__(self, board: Board, engine: Engine, hub: Hub, settings: Settings) -> None:
+    def __init__(self, board: Board, engine: Engine, hub: Hub, teller: Teller, settings: Settings) -> None:
         self.engine = engine
         self.hub = hub
+        self.teller = teller
         self.settings = settings
         self.runner: Runner | None = None
         self.ticks_skipped = 0
@@ -427,6 +468,7 @@ class _Live:
         return Runner(
             self.engine,
             self.hub,
+            self.teller,
             samplers,
             interval_ms=self.settings.interval_ms,
             alert_check_s=self.settings.alert_check_s,

@@ -26,9 +26,10 @@ import tickboard
 from tickboard import schedule
 from tickboard.board import Board
 from tickboard.dashboard_file import load_board
-from tickboard.errors import InputError, TickboardError
+from tickboard.errors import InputError, JournalError, TickboardError
 from tickboard.host_board import host_board
 from tickboard.hub import Hub
+from tickboard.journal import Journal, default_path
 from tickboard.reload import Reloader
 from tickboard.server.connection import Connection
 from tickboard.server.dialogue import MAX_MESSAGE_BYTES
@@ -84,6 +85,9 @@ class Options:
     max_per_address: Annotated[int, Parameter(converter=_whole_number)] = 1000
     "Of them from one address; 0: any number."
 
+    state: str | None = None
+    "The file that keeps the log of alerts across restarts; none: memory alone (TICKBOARD_STATE, or one for each)."
+
     allow_host: Annotated[tuple[str, ...], Parameter(negative=())] = ()
     "A further name that a server on loopback answers to, as that of a proxy in front of it; may be repeated."
 
@@ -95,6 +99,28 @@ class Options:
         """
         interval_ms = None if self.interval is None else parse_interval(self.interval)
         return read_settings(os.environ, interval_ms=interval_ms, window_size=self.window, default=default)
+
+    def open_journal(self, board: Board, file: Path | None) -> Journal | None:
+        """Return what keeps a board's log of alerts; None: nothing does.
+
+        Args:
+            board: it may name a file itself.
+            file: the dashboard file; None: the host board.
+
+        Raises:
+            JournalError: the file that somebody named cannot be used. That of a board for which nobody did is passed
+                over, and told of.
+        """
+        named = self.state if self.state is not None else os.environ.get("TICKBOARD_STATE", "").strip()
+        if named == "none":
+            return None
+        if named or board.state is not None:
+            return Journal(Path(named) if named else board.state or Path())
+        try:
+            return Journal(default_path(file, os.environ))
+        except JournalError as error:
+            say(f"{error}. Until then the log of alerts does not outlive this run.")
+            return None
 
     def limited(self, served: ASGIApp, traffic: Callable[[], Traffic]) -> ASGIApp:
         """Return an application with the limits on its connections.
@@ -131,7 +157,7 @@ def host(
     board, measured = host_board()
     if statsd is not None:
         board.statsd(statsd, options.host)
-    board.prepare(options.settings(board.defaults))
+    board.prepare(options.settings(board.defaults), journal=options.open_journal(board, None))
     serve(measured, board, lambda: board.hub, options)
 
 
@@ -144,7 +170,7 @@ def run(file: Path, /, *, options: Options = DEFAULT_OPTIONS) -> None:
         options: Where and how often.
     """
     board = load_board(file)
-    board.prepare(options.settings(board.defaults))
+    board.prepare(options.settings(board.defaults), journal=options.open_journal(board, file))
     serve(board, board, lambda: board.hub, options)
 
 
@@ -156,7 +182,7 @@ def dev(file: Path, /, *, options: Options = DEFAULT_OPTIONS) -> None:
         file: A Python file that makes a Board.
         options: Where and how often.
     """
-    reloader = Reloader(file, options.settings, say)
+    reloader = Reloader(file, options.settings, say, lambda board: options.open_journal(board, file))
     serve(reloader, reloader.board, lambda: reloader.hub, options)
 
 

@@ -297,14 +297,13 @@ class Hub:
     # --- ticks ---
 
     def publish(self, happened: Happened) -> Iterator[None]:
-        """Give a tick to every viewer, and its alert events to every subscriber.
+        """Give a tick to every viewer.
 
         The caller runs it to its end and lets others run at each step; between two steps at most `SLICE` viewers are
         written to. One that is broken off is brought to its end by the next.
         """
         for _ in self._give():
             pass
-        self.announce(happened.events)
         for group in self._groups.values():
             group.begin()
         self._look_at_board()

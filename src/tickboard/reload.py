@@ -19,6 +19,7 @@ from tickboard.dashboard_file import load_board
 from tickboard.errors import BoardError, InputError
 from tickboard.frames import timestamp
 from tickboard.hub import Hub
+from tickboard.journal import Journal
 from tickboard.settings import Settings
 from tickboard.types import Problem
 
@@ -33,9 +34,16 @@ class Reloader:
         path: the dashboard file; the Python files beside it are watched too.
         settings: returns a board's settings from those that it asks for.
         say: prints a line for the person at the terminal.
+        journal: opens what keeps the log of alerts of the first board, and of those after it; None: nothing does.
     """
 
-    def __init__(self, path: Path, settings: Callable[[Settings], Settings], say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        settings: Callable[[Settings], Settings],
+        say: Callable[[str], None],
+        journal: Callable[[Board], Journal | None] = lambda _: None,
+    ) -> None:
         self._path = path
         self._settings = settings
         self._say = say
@@ -49,7 +57,7 @@ class Reloader:
             self.board = Board(path.name)
             self._problem = _problem(error)
             say(f"{error}\nWaiting for it to be mended.")
-        self.board.prepare(settings(self.board.defaults))
+        self.board.prepare(settings(self.board.defaults), journal=journal(self.board))
         if self._problem is not None:
             self.board.hub.report(self._problem)
 
@@ -71,7 +79,7 @@ class Reloader:
         self._stopping.set()
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
-        await self.board.stop()
+        await self.board.close()
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _watch(self) -> None:

@@ -21,6 +21,7 @@ from tickboard.engine import Engine
 from tickboard.frames import timestamp
 from tickboard.hub import Hub
 from tickboard.schedule import Schedule, parse
+from tickboard.teller import Teller
 from tickboard.types import Problem
 
 log = logging.getLogger("tickboard")
@@ -49,6 +50,7 @@ class Runner:
     Args:
         engine: what makes them.
         hub: who gets them.
+        teller: who tells of alerts.
         samplers: what runs before them.
         interval_ms: milliseconds between two.
         alert_check_s: seconds between two runs of the alerts' time-driven work.
@@ -58,11 +60,19 @@ class Runner:
     """
 
     def __init__(
-        self, engine: Engine, hub: Hub, samplers: list[Sampler], *, interval_ms: int, alert_check_s: int
+        self,
+        engine: Engine,
+        hub: Hub,
+        teller: Teller,
+        samplers: list[Sampler],
+        *,
+        interval_ms: int,
+        alert_check_s: int,
     ) -> None:
         self.ticks_skipped = 0
         self._engine = engine
         self._hub = hub
+        self._teller = teller
         self._interval_s = interval_ms / 1000
         self._tick_schedule = parse(f"{interval_ms}ms")
         self._check_schedule = parse(f"{alert_check_s}s")
@@ -90,7 +100,9 @@ class Runner:
             due = await sleep_until_next(self._tick_schedule, last_due)
             await self._wait_for_samplers(last_due, due)
             made = time.monotonic()
-            for _ in self._hub.publish(self._engine.tick(due, made - last_made)):
+            happened = self._engine.tick(due, made - last_made)
+            self._teller.tell(happened.events)
+            for _ in self._hub.publish(happened):
                 await asyncio.sleep(0)
             delivered = time.monotonic()
             self._hub.traffic.delivered(delivered - made)
@@ -117,7 +129,8 @@ class Runner:
         last = time.time()
         while True:
             last = await sleep_until_next(self._check_schedule, last)
-            self._hub.announce(self._engine.check(last))
+            self._teller.tell(self._engine.check(last))
+            self._teller.keep_episodes()
 
 
 async def sleep_until_next(schedule: Schedule, last: float) -> float:

@@ -1,0 +1,192 @@
+"""kill -9 at any moment: after each restart the log goes on, and a client that comes back sees each event once."""
+
+import http.client
+import json
+import random
+import socket
+import sqlite3
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from tests.serving import Server, serve
+
+BOARD = Path(__file__).parents[1] / "boards" / "flapping.py"
+KILLS = 100
+BOARDS_AT_A_TIME = 2
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An event as a client got it."""
+
+    epoch: str
+    number: int
+    kind: str
+    id: str
+    series: str
+
+
+class Client:
+    """An EventSource: it comes back with the last id that it had, again and again, until it is closed."""
+
+    def __init__(self, port: int) -> None:
+        self.seen: list[Seen] = []
+        self.whole = 0
+        self.last_event_id = ""
+        self._port = port
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._closed.set()
+        self._thread.join(10)
+        assert not self._thread.is_alive()
+
+    def _read(self) -> None:
+        while not self._closed.is_set():
+            connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=1.0)
+            headers = {"Last-Event-ID": self.last_event_id} if self.last_event_id else {}
+            try:
+                connection.request("GET", "/events/alerts", headers=headers)
+                self._take(connection.getresponse())
+            except (OSError, http.client.HTTPException):
+                time.sleep(0.02)
+            finally:
+                connection.close()
+
+    def _take(self, answer: http.client.HTTPResponse) -> None:
+        fields: dict[str, str] = {}
+        while (line := answer.readline()) and not self._closed.is_set():
+            # A line that was cut off in the middle is none.
+            if line == b"\n":
+                self._dispatch(fields)
+                fields = {}
+            elif line.endswith(b"\n"):
+                name, _, value = line.decode().rstrip("\n").partition(": ")
+                fields[name] = value
+
+    def _dispatch(self, fields: dict[str, str]) -> None:
+        self.last_event_id = fields.get("id", self.last_event_id)
+        data = json.loads(fields["data"])
+        if fields.get("event") == "position":
+            self.whole += data["whole"]
+        elif "id" in data:
+            epoch, _, number = fields["id"].rpartition("-")
+            kind = fields.get("event", "firing")
+            self.seen.append(Seen(epoch, int(number), kind, data["id"], data["labels"]["tank"]))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_hundred_kills_lose_no_event_and_double_none(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(BOARDS_AT_A_TIME) as pool:
+        for done in [
+            pool.submit(kill_again_and_again, tmp_path / f"alerts{number}.sqlite", KILLS // BOARDS_AT_A_TIME, number)
+            for number in range(BOARDS_AT_A_TIME)
+        ]:
+            done.result()
+
+
+def kill_again_and_again(state: Path, kills: int, seed: int) -> None:
+    port = free_port()
+    moments = random.Random(seed)
+    client = Client(port)
+    try:
+        for _ in range(kills):
+            with serve(*arguments(state), port=port) as server:
+                time.sleep(moments.uniform(0.0, 0.5))
+                server.process.kill()
+                server.process.wait(10)
+        with serve(*arguments(state), port=port) as server:
+            before = len(client.seen)
+            server.wait_for(lambda: len(client.seen) > before + 5)
+            assert server.stop() == 0
+    finally:
+        client.close()
+    assert client.whole == 1
+    assert_each_event_once(client.seen)
+    assert len(client.seen) > kills
+    assert_sound(state, client.seen)
+
+
+def assert_each_event_once(seen: list[Seen]) -> None:
+    assert len({event.epoch for event in seen}) == 1
+    assert [event.number for event in seen] == list(range(seen[0].number, seen[0].number + len(seen)))
+    firing: dict[str, str] = {}
+    begun: set[str] = set()
+    for event in seen:
+        if event.kind == "firing":
+            assert event.id not in begun
+            assert event.series not in firing
+            begun.add(event.id)
+            firing[event.series] = event.id
+        else:
+            assert firing.pop(event.series) == event.id
+
+
+def assert_sound(state: Path, seen: list[Seen]) -> None:
+    """See that the file has every event that anyone was told of, and that its tables agree."""
+    with sqlite3.connect(state) as file:
+        assert file.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        kept = dict(file.execute("SELECT number, kind FROM events").fetchall())
+        firing = {id_ for (id_,) in file.execute("SELECT id FROM firing")}
+        [(newest,)] = file.execute("SELECT number FROM log").fetchall()
+        fired = {json.loads(alert)["id"] for (alert,) in file.execute("SELECT alert FROM events WHERE kind = 'firing'")}
+        ended = {
+            json.loads(alert)["id"] for (alert,) in file.execute("SELECT alert FROM events WHERE kind = 'resolved'")
+        }
+    file.close()
+    assert sorted(kept) == list(range(1, newest + 1))
+    assert all(kept[event.number] == event.kind for event in seen)
+    assert firing == fired - ended
+
+
+def test_an_alert_outlives_a_restart_with_its_id_and_is_told_once(tmp_path: Path) -> None:
+    board = tmp_path / "board.py"
+    board.write_text(
+        "from tickboard import Board\nboard = Board(interval_ms=50)\ncpu = board.gauge('cpu')\ncpu.set(99)\n"
+        "board.alert(cpu > 90, 'hot', severity='critical')\n"
+    )
+    state = str(tmp_path / "alerts.sqlite")
+    with serve("run", str(board), "--state", state) as server:
+        server.wait_for(lambda: "hot" in told(server))
+        first = told(server)
+        assert server.stop() == 0
+    with serve("run", str(board), env={"TICKBOARD_STATE": state}) as server:
+        server.wait_for(lambda: server.json("/api/health")["seq"] > 5)
+        assert told(server) == first
+        board.write_text(board.read_text().replace("set(99)", "set(1)"))
+    with serve("run", str(board), "--state", state) as server:
+        server.wait_for(lambda: "resolved" in told(server))
+        assert told(server).count("hot") == 2
+
+
+def told(server: Server) -> str:
+    """Return all that the log has."""
+    lines = []
+    with httpx.stream("GET", f"{server.url}events/alerts?last_event_id=0", timeout=5) as answer:
+        try:
+            for line in answer.iter_lines():
+                lines.append(line)
+                if len(lines) > 3 and not line and answer.num_bytes_downloaded:
+                    raise TimeoutError
+        except (TimeoutError, httpx.ReadTimeout):
+            pass
+    return "\n".join(lines)
+
+
+def arguments(state: Path) -> tuple[str, ...]:
+    return ("run", str(BOARD), "--interval", "20", "--state", str(state))
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
