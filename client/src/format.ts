@@ -206,6 +206,12 @@ export function formatDuration(milliseconds: number): string {
   return `${Math.round(hours / 24)} d`;
 }
 
+/** What tells one line of a chart from the others: `user` for `mode=user`; a bare number wouldn't say of what. */
+export function formatLine(labels: Readonly<Record<string, string>>): string {
+  const values = Object.values(labels);
+  return values.length === 1 && /[^\d.:-]/.test(values[0]) ? values[0] : formatLabels(labels);
+}
+
 /** `core=3, host=a` */
 export function formatLabels(labels: Readonly<Record<string, string>>): string {
   return Object.entries(labels)

@@ -2,7 +2,15 @@
 import { describe, expect, it } from "vitest";
 import { nextRange, roundUp } from "../src/chart/axis";
 import { extent, isolated, stack, withNulls } from "../src/chart/columns";
-import { axisSteps, formatBeside, formatDuration, formatText, formatTicks } from "../src/format";
+import {
+  axisSteps,
+  formatBeside,
+  formatDuration,
+  formatLabels,
+  formatLine,
+  formatText,
+  formatTicks,
+} from "../src/format";
 import { parseAlert, parseServerMessage, seriesKey } from "../src/protocol";
 import { alert } from "./world";
 
@@ -122,6 +130,19 @@ describe("values", () => {
     [4 * 86_400_000, "4 d"],
   ])("%i ms is %s", (milliseconds, text) => {
     expect(formatDuration(milliseconds)).toBe(text);
+  });
+});
+
+describe("labels", () => {
+  it("are told as they are, and in a chart as short as they are clear", () => {
+    expect(formatLabels({ core: "3", host: "a" })).toBe("core=3, host=a");
+    expect(formatLine({ core: "3", host: "a" })).toBe("core=3, host=a");
+    expect(formatLine({ mode: "user" })).toBe("user");
+    expect(formatLine({ span: "15m" })).toBe("15m");
+    expect(formatLine({ core: "3" })).toBe("core=3");
+    expect(formatLine({ address: "10.0.0.1:80" })).toBe("address=10.0.0.1:80");
+    expect(formatLine({ mode: "" })).toBe("mode=");
+    expect(formatLine({})).toBe("");
   });
 });
 

@@ -283,6 +283,68 @@ def test_it_fits_every_screen_in_both_themes(page: Page, spec: Server, width: in
     assert (sum(shades) < 3 * 90) == (scheme == "dark")
 
 
+def rows_of(page: Page, selector: str) -> list[list[tuple[float, float]]]:
+    """Return the left and right ends of what a selector finds, row by row, as shares of the panels' width."""
+    boxes: list[dict[str, float]] = page.evaluate(
+        """(selector) => {
+            const { left, width } = document.querySelector(".panels").getBoundingClientRect();
+            return [...document.querySelectorAll(selector)].map((it) => {
+                const box = it.getBoundingClientRect();
+                return { top: box.top, left: (box.left - left) / width, right: (box.right - left) / width };
+            });
+        }""",
+        selector,
+    )
+    rows: dict[float, list[tuple[float, float]]] = {}
+    for box in boxes:
+        rows.setdefault(box["top"], []).append((box["left"], box["right"]))
+    return list(rows.values())
+
+
+@pytest.mark.parametrize("count", [1, 2, 4, 5, 6, 7, 8])
+def test_panels_fill_their_rows(page: Page, count: int) -> None:
+    with serve("run", str(BOARDS / "some.py"), env={"METRICS": str(count)}) as server:
+        page.goto(server.url)
+        for width in (390, 1000, 1280, 1920):
+            page.set_viewport_size({"width": width, "height": 900})
+            expect(page.locator(".metric-card")).to_have_count(count)
+            charts = rows_of(page, '.chart[data-metric^="metric"]')
+            assert sum(map(len, charts)) == count
+            assert [(row[0][0], row[-1][1]) for row in charts] == [pytest.approx((0, 1), abs=0.01)] * len(charts)
+            # Cards are all as wide as each other: the last row may be short of one, not of all but one.
+            assert all(len(row) >= len(rows[0]) - 1 for rows in [rows_of(page, ".metric-card")] for row in rows)
+
+
+def test_a_legend_of_four_lines_shows_them_all_on_every_screen(page: Page) -> None:
+    with serve("run", str(BOARDS / "some.py"), env={"METRICS": "1"}) as server:
+        page.goto(server.url)
+        legend = page.locator('.chart[data-metric="parts"] .legend').first
+        expect(legend.locator(".line-value")).to_have_text(["1.0 packets/s"] * 4)
+        for width in (390, 1280):
+            page.set_viewport_size({"width": width, "height": 900})
+            shown = legend.evaluate("(it) => [it.scrollHeight <= it.clientHeight, it.scrollWidth <= it.clientWidth]")
+            assert shown == [True, True]
+        expect(legend.locator(".line-label").first).to_have_text("received with errors")
+
+
+def test_the_header_of_a_phone_keeps_the_buttons_beside_the_title_and_the_badge_beside_the_state(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    with serve("run", str(BOARDS / "some.py"), env={"METRICS": "1"}) as server:
+        page.goto(server.url)
+        expect(page.locator(".critical-badge")).to_be_visible()
+        expect(page.locator(".status .time")).to_be_visible()
+        middle = {
+            name: page.locator(name).evaluate(
+                "(it) => { const { top, bottom } = it.getBoundingClientRect(); return (top + bottom) / 2; }"
+            )
+            for name in ("h1", ".actions", ".pill", ".critical-badge", ".status .time")
+        }
+        assert middle["h1"] == pytest.approx(middle[".actions"], abs=5)
+        assert middle[".pill"] > middle[".actions"] + 20
+        assert middle[".pill"] == pytest.approx(middle[".critical-badge"], abs=5)
+        assert middle[".pill"] == pytest.approx(middle[".status .time"], abs=5)
+
+
 def test_the_theme_can_be_switched_and_stays(page: Page, spec: Server) -> None:
     page.emulate_media(color_scheme="light")
     page.goto(spec.url)

@@ -6,7 +6,7 @@ import { createEffect, createMemo, createSignal, For, on, onCleanup, onMount, Sh
 import { colorVariable, readColors } from "../chart/palette";
 import { Plot, type PlotSettings } from "../chart/plot";
 import { useStores } from "../context";
-import { formatLabels, formatText, formatTime } from "../format";
+import { formatLine, formatText, formatTime } from "../format";
 import { kept, keptByContent } from "../kept";
 import type { Series } from "../protocol";
 import { computeStats } from "../stats";
@@ -39,7 +39,7 @@ function useLines(chart: Chart, live: () => boolean): Lines {
   const lineOf = ({ key, name, labels, unit }: Series): TableLine => {
     const info = board.metric(name);
     const title = info?.title ?? name;
-    const shown = formatLabels(labels);
+    const shown = formatLine(labels);
     const label = several ? [title, shown].filter(Boolean).join(" · ") : shown || title;
     return { key, label, unit: info?.unit ?? unit };
   };
@@ -192,9 +192,7 @@ export function ChartPanel(props: { chart: Chart }) {
       <div class="chart-head">
         <h3>
           {props.chart.title}
-          <Show when={unit() && !titleHasUnit()}>
-            <span class="unit"> {unit()}</span>
-          </Show>
+          <Show when={unit() && !titleHasUnit()}>{` (${unit()})`}</Show>
         </h3>
         <Legend lines={lines()} note={note()} cursor={cursor()} live={inView()} />
         <button

@@ -148,6 +148,8 @@ export function TablePanel(props: { table: Table }) {
     [],
   );
   const limit = props.table.limit ?? LIMIT;
+  const { label } = props.table;
+  const labelTitle = label.charAt(0).toUpperCase() + label.slice(1);
   const widths = () => columns().map(({ title, unit }) => Math.max(8 + unit.length, title.length + 2) + 2);
 
   /** Numbers begin with the highest, names with the first. */
@@ -173,7 +175,7 @@ export function TablePanel(props: { table: Table }) {
       </div>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard */}
       <section class="table-scroll" tabIndex={0} aria-label={props.table.title}>
-        <table class="live-table" style={{ "min-width": `calc(9rem + ${sum(widths())}ch)` }}>
+        <table class="live-table" style={{ "min-width": `calc(var(--name) + ${sum(widths())}ch)` }}>
           <caption class="visually-hidden">{props.table.title}, newest values</caption>
           <colgroup>
             <col />
@@ -181,7 +183,7 @@ export function TablePanel(props: { table: Table }) {
           </colgroup>
           <thead>
             <tr>
-              <Heading title={props.table.label} sorting={sorting()} by="name" onSort={sortBy} />
+              <Heading title={labelTitle} sorting={sorting()} by="name" onSort={sortBy} />
               <Index each={columns()}>
                 {(column, place) => (
                   <Heading title={column().title} sorting={sorting()} by={place} onSort={sortBy} />
