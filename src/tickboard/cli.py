@@ -35,7 +35,7 @@ from tickboard.server.connection import Connection
 from tickboard.server.dialogue import MAX_MESSAGE_BYTES
 from tickboard.server.guard import Guard
 from tickboard.server.limits import Limits, raise_open_files
-from tickboard.settings import Settings, read_settings
+from tickboard.settings import BOUNDS, Settings, read_settings
 from tickboard.sources.pipe import Format, Pipe
 from tickboard.sources.stdin import Stdin
 from tickboard.traffic import Traffic
@@ -138,8 +138,8 @@ class Options:
 
 DEFAULT_OPTIONS = Options()
 
-COMMANDS = ("run", "dev", "check")
-"""Those that take a dashboard file."""
+TAKE_A_FILE = ("run", "dev", "check")
+"""The commands for a dashboard file."""
 
 
 @app.default
@@ -156,6 +156,8 @@ def host(
     """
     board, measured = host_board()
     if statsd is not None:
+        if not 1 <= statsd <= 65_535:
+            raise InputError(f"--statsd={statsd}: give a UDP port from 1 to 65535, as 8125")
         board.statsd(statsd, options.host)
     board.prepare(options.settings(board.defaults), journal=options.open_journal(board, None))
     serve(measured, board, lambda: board.hub, options)
@@ -245,11 +247,13 @@ def main() -> None:
 def _too_much(error: UnusedCliTokensError) -> str:
     """Say what to write in place of the words that no command takes."""
     words = error.unused_tokens or [""]
+    commands = (*TAKE_A_FILE, "pipe")
     if error.command_chain:
-        return f"{words[0]!r} is too much: {error.command_chain[-1]} takes one FILE."
-    if words[0] in COMMANDS:
-        return f"Flags go after the command: tickboard {words[0]} FILE [flags]."
-    return f"There is no command {words[0]!r}: the commands are {', '.join(COMMANDS)}."
+        command = error.command_chain[-1]
+        return f"{words[0]!r} is too much: {command} takes {'one' if command in TAKE_A_FILE else 'no'} FILE."
+    if words[0] in commands:
+        return f"Flags go after the command: tickboard {words[0]}{' FILE' * (words[0] in TAKE_A_FILE)} [flags]."
+    return f"There is no command {words[0]!r}: the commands are {', '.join(commands)}."
 
 
 def fail(message: str) -> None:
@@ -267,14 +271,18 @@ def parse_interval(text: str) -> int:
     """Return the milliseconds that ``--interval`` asks for.
 
     Raises:
-        InputError: it is neither a number of milliseconds nor a duration.
+        InputError: it is neither a number of milliseconds nor a duration, or out of bounds.
     """
-    if text.isascii() and text.isdigit():
-        return int(text)
+    low, high, _ = BOUNDS["METRIC_INTERVAL_MS"]
     try:
-        return round(schedule.duration(text) * 1000)
-    except InputError as error:
-        raise InputError(f"--interval={text}: give milliseconds, as 500, or a duration, as 250ms or 2s") from error
+        interval_ms = int(text) if text.isascii() and text.isdigit() else round(schedule.duration(text) * 1000)
+    except (InputError, ValueError, OverflowError):
+        interval_ms = 0
+    if not low <= interval_ms <= high:
+        raise InputError(
+            f"--interval={text[:40]}: give milliseconds, as 500, or a duration, as 250ms or 2s: {low} ms to {high} ms"
+        )
+    return interval_ms
 
 
 def serve(served: ASGIApp, board: Board, hub: Callable[[], Hub], options: Options) -> None:
@@ -360,7 +368,7 @@ def listen(host: str, port: int) -> socket.socket:
             raise InputError(f"port {port} is taken: end what uses it, or choose another with --port") from error
         if error.errno == errno.EACCES:
             raise InputError(f"port {port} needs more rights: choose one above 1023 with --port") from error
-        raise InputError(f"cannot listen on {host}: {error.strerror or error}; see --host") from error
+        raise InputError(f"--host={host}: cannot listen there: {error.strerror or error}") from error
     return listening
 
 
