@@ -164,6 +164,19 @@ def test_garbage_instead_of_a_handshake_harms_nobody(server: Server, witness: No
         assert server.json("/api/health")["status"] == "ok"
 
 
+def test_one_who_vanishes_in_the_middle_of_a_body_is_not_worth_a_word() -> None:
+    with serve("run", str(BOARDS / "empty.py")) as server:
+        for path in ("/api/metrics", "/v1/metrics", "/api/v1/write"):
+            head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nContent-Length: 99\r\n\r\n"
+            with socket.create_connection(("127.0.0.1", server.port)) as client:
+                client.sendall(head.encode() + b"{")
+                # It waits for the rest by now, and then sees that there is none.
+                assert server.json("/api/health")["status"] == "ok"
+        assert server.json("/api/health")["status"] == "ok"
+        server.stop()
+        assert server.output().endswith("Ctrl-C ends it.\n")
+
+
 def test_thousands_of_pings_without_reading_are_held_back(server: Server, witness: None) -> None:
     client = raw_viewer(server.port)
     client.settimeout(1)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, WebSocketRoute
 
@@ -47,7 +47,7 @@ def create_app(
             *page_routes(),
             WebSocketRoute("/{path:path}", refuse),
         ],
-        exception_handlers={TickboardError: _told, HTTPException: _told},
+        exception_handlers={TickboardError: _told, HTTPException: _told, ClientDisconnect: _gone},
     )
 
 
@@ -63,3 +63,8 @@ async def _told(request: Request, error: Exception) -> Response:
     response = error_response(error.status_code, f"{error.detail}: {request.method} {request.url.path}")
     response.headers.update(error.headers or {})
     return response
+
+
+async def _gone(request: Request, error: Exception) -> Response:
+    """Answer nobody: the client has left in the middle of what it sent, which is no fault of the server's."""
+    return Response(status_code=400)
