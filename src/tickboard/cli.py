@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import errno
 import gc
+import logging
 import os
 import signal
 import socket
@@ -41,7 +42,10 @@ from tickboard.sources.stdin import Stdin
 from tickboard.traffic import Traffic
 
 GOODBYE_S = 0.5
-"""How long connections have to end by themselves after Ctrl-C."""
+"""How long viewers have to end by themselves after Ctrl-C."""
+
+LAST_ANSWERS_S = 0.2
+"""How long, after that, requests have to be answered."""
 
 BACKLOG = 2_048
 """Connections that may wait to be accepted."""
@@ -380,14 +384,24 @@ class Server(uvicorn.Server):
         self._hub = hub
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Close WebSockets with 1001 and end the alert streams, then let uvicorn end the rest."""
+        """Close WebSockets with 1001 and end the alert streams, let uvicorn end the rest, and cut off what stays."""
         hub = self._hub()
         hub.close(1001)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(GOODBYE_S):
                 while hub.viewers or hub.subscribers:
                     await asyncio.sleep(0.01)
+        asyncio.get_running_loop().call_later(LAST_ANSWERS_S, self._cut)
         await super().shutdown(sockets)
+
+    def _cut(self) -> None:
+        # uvicorn tells of every request that ends so, with a traceback: at the end that is nobody's fault.
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+        for connection in list(self.server_state.connections):
+            if (transport := getattr(connection, "transport", None)) is not None:
+                transport.abort()
+        for task in list(self.server_state.tasks):
+            task.cancel()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
