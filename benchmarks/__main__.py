@@ -1,4 +1,4 @@
-"""Run the benchmarks, print their tables, and write them to docs/benchmarks.md; all of them take about ten minutes.
+"""Run the benchmarks, print their tables, and write them to docs/benchmarks.md; all of them take about twenty minutes.
 
 Usage: python -m benchmarks [NAME…]; with names, only the tables of those are written anew.
 """
