@@ -416,6 +416,28 @@ def test_the_host_board_shows_this_machine(watched: Watched) -> None:
         assert watched.errors == []
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_host_board_fits_every_screen_to_its_end(watched: Watched, width: int) -> None:
+    with serve("--interval", "200") as server:
+        page = watched.page
+        page.set_viewport_size({"width": width, "height": 844})
+        page.goto(server.url)
+        expect(page.locator('.metric-card[data-metric="cpu_usage"] .value')).to_have_text(re.compile(r"\d"))
+        # All charts are drawn when they come into view, and none is wider than the page.
+        for chart in page.locator(".chart").all():
+            chart.scroll_into_view_if_needed()
+            expect(chart.locator("canvas")).to_be_visible()
+        outside = page.evaluate(
+            """() => [...document.querySelectorAll(".panels :is(article, section, h3, li, button, canvas)")]
+                .filter((it) => !it.closest(".table-scroll"))
+                .filter((it) => it.getBoundingClientRect().right > document.documentElement.clientWidth)
+                .map((it) => it.outerHTML.slice(0, 80))"""
+        )
+        assert outside == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert watched.errors == []
+
+
 def test_it_can_be_used_by_keyboard_and_is_named_for_a_screen_reader(page: Page, spec: Server) -> None:
     page.goto(spec.url)
     expect(page.locator(".status.connected")).to_be_visible()
