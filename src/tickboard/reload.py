@@ -111,7 +111,8 @@ class Reloader:
         before, self.board = self.board, board
         await before.stop()
         await board.start()
-        self._say(f"{self._path}: reloaded, {len(board.registry.metrics)} metrics")
+        metrics = len(board.registry.metrics)
+        self._say(f"{self._path}: reloaded, {metrics} metric{'' if metrics == 1 else 's'}")
 
 
 async def _loaded(path: Path) -> Board:

@@ -29,6 +29,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         ("GET", "/api/metrics/recent"),
         ("GET", "/api/board"),
         ("GET", "/api/health"),
+        ("GET", "/metrics"),
         ("POST", "/api/metrics"),
         ("POST", "/v1/metrics"),
     ],

@@ -1,5 +1,6 @@
 """The REST documents and the page, against the real server."""
 
+import re
 import statistics
 from collections.abc import Iterator
 from pathlib import Path
@@ -83,10 +84,20 @@ def test_the_openapi_document_is_valid_and_the_answers_are_as_it_says(server: Se
     for path, operations in document["paths"].items():
         if "get" not in operations:
             continue
-        schema = operations["get"]["responses"]["200"]["content"]["application/json"]["schema"]
-        jsonschema.validate(server.json(path), resolved(schema, document))
+        content = operations["get"]["responses"]["200"]["content"]
+        assert get(server, path).headers["content-type"].partition(";")[0] in content
+        if "application/json" in content:
+            schema = content["application/json"]["schema"]
+            jsonschema.validate(server.json(path), resolved(schema, document))
     refused = document["paths"]["/api/metrics/recent"]["get"]["responses"]["422"]["content"]["application/json"]
     jsonschema.validate(get(server, "/api/metrics/recent?count=x").json(), resolved(refused["schema"], document))
+
+
+def test_every_document_is_in_the_openapi_document(server: Server) -> None:
+    protocol = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text()
+    told = set(re.findall(r"^\| `(?:GET|POST) (/[^`?]+)", protocol, re.MULTILINE))
+    assert "/api/stats" in told
+    assert set(server.json("/api/openapi.json")["paths"]) == told
 
 
 def test_the_page_is_html_that_asks_no_other_host(server: Server) -> None:

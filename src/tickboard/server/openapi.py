@@ -49,6 +49,16 @@ def document(root_path: str = "") -> dict[str, Any]:
             ),
             "/api/board": _get("board", "The board's title, metrics, panels, rules and problems", ref[Board]),
             "/api/health": _get("health", "Whether ticks are made, and who watches", ref[Health]),
+            "/metrics": {
+                "get": {
+                    "operationId": "ownMetrics",
+                    "summary": "Tickboard's own metrics, in the Prometheus text format",
+                    "parameters": [],
+                    "responses": {
+                        "200": {"description": "as asked", "content": {"text/plain": {"schema": {"type": "string"}}}}
+                    },
+                }
+            },
             "/api/metrics": _post(
                 "pushMetrics",
                 "Takes metrics that a program pushes",
