@@ -41,7 +41,7 @@ from tickboard.sources.pipe import Format, Pipe
 from tickboard.sources.stdin import Stdin
 from tickboard.traffic import Traffic
 
-GOODBYE_S = 0.5
+GOODBYE_S = 0.35
 """How long viewers have to end by themselves after Ctrl-C."""
 
 LAST_ANSWERS_S = 0.2
