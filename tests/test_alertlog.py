@@ -97,6 +97,26 @@ def test_an_alert_that_is_changed_is_as_it_is_by_now_under_the_number_of_its_beg
     assert log.find("other") is None
 
 
+def test_each_alert_is_listed_once_as_it_was_last_told_in_the_order_they_began() -> None:
+    log = AlertLog("e", [], 3, kept=True, firing=[AlertEvent(2, "firing", alert(1), 0.0)])
+    assert log.alerts() == [(2, alert(1))]
+    log.append("firing", alert(2), 0.0)
+    log.append("firing", alert(3), 1.0)
+    log.append("changed", alert(2, "on it"), 2.0)
+    assert log.alerts() == [(2, alert(1))]
+    log.tell(5)
+    assert log.alerts()[0] == (2, alert(1))
+    assert [number for number, _ in log.alerts()] == [2, 4, 5]
+    log.tell(6)
+    assert log.alerts() == [(2, alert(1)), (4, alert(2, "on it")), (5, alert(3))]
+    log.append("resolved", alert(2, "over"), 3.0)
+    log.tell(7)
+    assert log.alerts() == [(2, alert(1)), (4, alert(2, "over")), (5, alert(3))]
+    # Of what is over, the oldest event that is left counts; what fires has the number of its beginning.
+    log.expire(LOG_AGE_S + 2.5)
+    assert log.alerts() == [(2, alert(1)), (5, alert(3)), (7, alert(2, "over"))]
+
+
 @given(
     st.lists(st.tuples(st.sampled_from(["append", "tell", "read"]), st.integers(0, 3)), max_size=60),
     st.integers(0, 5),

@@ -586,6 +586,7 @@ def test_another_board_goes_on_with_the_episodes_of_the_one_it_replaces() -> Non
     after.inherit(before)
     assert bench.tick(1) == []
     assert sorted(alert.id for alert in after.active()) == ["id1", "id2"]
+    assert [alert.id for alert in after.active({"id2", "id9"})] == ["id2"]
 
 
 # --- the naive reading: one series at a time, in plain words ---

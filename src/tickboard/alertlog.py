@@ -76,6 +76,7 @@ class AlertLog:
             self._add(event)
             number = max(number, event.number)
         self.number = self.told = number
+        self._listed: list[tuple[int, Alert]] | None = None
 
     def append(self, kind: EventKind, alert: Alert, time: float) -> AlertEvent:
         """Number an event and keep it.
@@ -89,12 +90,13 @@ class AlertLog:
         event = AlertEvent(self.number, kind, alert, time)
         self._add(event)
         if not self.kept:
-            self.told = self.number
+            self.tell(self.number)
         return event
 
     def tell(self, number: int) -> None:
         """Let everyone be told of the events up to this number."""
         self.told = max(self.told, min(number, self.number))
+        self._listed = None
 
     def has_missed(self, number: int) -> bool:
         """Return whether the log has every event after a number, so that a reader can go on from there."""
@@ -119,6 +121,23 @@ class AlertLog:
         """
         return [event for event in self._firing.values() if event.number <= self.told]
 
+    def alerts(self) -> list[tuple[int, Alert]]:
+        """Return every alert that may be told, once and as it was last told, in the order they began.
+
+        Each has the number of its beginning; of one that is over and whose beginning has left the log, that of the
+        oldest event that is there.
+        """
+        # Made once for all who ask between two events.
+        if self._listed is None:
+            found = {event.alert.id: (event.number, event.alert) for event in self.firing()}
+            for event in self._events:
+                if event.number > self.told:
+                    break
+                before = found.get(event.alert.id)
+                found[event.alert.id] = (event.number if before is None else before[0], event.alert)
+            self._listed = sorted(found.values(), key=lambda each: each[0])
+        return self._listed
+
     def find(self, id: str) -> Alert | None:  # the wire's name
         """Return an alert as it is by now, by its id; None when the log has none."""
         if (event := self._firing.get(id)) is not None:
@@ -131,6 +150,7 @@ class AlertLog:
         Args:
             now: POSIX seconds.
         """
+        self._listed = None
         while self._events and self._events[0].time < now - LOG_AGE_S:
             self._events.popleft()
 

@@ -6,7 +6,7 @@ resolved, and so is one that has left the board; where missing data is a breach 
 most. Time is an argument.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import replace
 from functools import lru_cache
 
@@ -260,10 +260,15 @@ class Alerts:
 
     # --- what people do ---
 
-    def active(self) -> list[Alert]:
-        """Return the alerts that fire now, each with its peak and when it was last seen, in no order."""
-        found = [self._as_is(place) for place in self._table.alerts]
-        return found + [episode.alert for episode in self._elsewhere.values() if episode.alert is not None]
+    def active(self, ids: Container[str] | None = None) -> list[Alert]:
+        """Return the alerts that fire now, each with its peak and when it was last seen, in no order.
+
+        Args:
+            ids: of those that are wanted; all when None.
+        """
+        found = [self._as_is(place) for place, alert in self._table.alerts.items() if ids is None or alert.id in ids]
+        elsewhere = [episode.alert for episode in self._elsewhere.values() if episode.alert is not None]
+        return found + [alert for alert in elsewhere if ids is None or alert.id in ids]
 
     def silences(self) -> list[tuple[float, Silence]]:
         """Return the silences in force, each with when it ends, POSIX seconds."""
