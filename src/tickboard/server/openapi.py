@@ -1,11 +1,43 @@
 """The OpenAPI 3.1 document of the REST part, made from the wire types."""
 
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
 import tickboard
-from tickboard.types import Board, ErrorBody, Health, Metric, PushAccepted, PushedMetric, PushRefused, Stats
+from tickboard.server.alerts import MAX_PAGE_ALERTS, PAGE_ALERTS
+from tickboard.types import (
+    AcknowledgeAlert,
+    Alert,
+    AlertPage,
+    Board,
+    ErrorBody,
+    Health,
+    Metric,
+    PushAccepted,
+    PushedMetric,
+    PushRefused,
+    Severity,
+    Silence,
+    SilenceAlert,
+    Stats,
+)
+
+_TYPES = (
+    AcknowledgeAlert,
+    Alert,
+    AlertPage,
+    Board,
+    ErrorBody,
+    Health,
+    Metric,
+    PushAccepted,
+    PushedMetric,
+    PushRefused,
+    Silence,
+    SilenceAlert,
+    Stats,
+)
 
 
 def document(root_path: str = "") -> dict[str, Any]:
@@ -14,9 +46,8 @@ def document(root_path: str = "") -> dict[str, Any]:
     Args:
         root_path: where the board is mounted, for the server's URL.
     """
-    types = (Board, ErrorBody, Health, Metric, PushAccepted, PushedMetric, PushRefused, Stats)
-    schemas, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
-    ref = dict(zip(types, schemas, strict=True))
+    schemas, components = msgspec.json.schema_components(_TYPES, ref_template="#/components/schemas/{name}")
+    ref = dict(zip(_TYPES, schemas, strict=True))
     return {
         "openapi": "3.1.0",
         "info": {
@@ -48,6 +79,37 @@ def document(root_path: str = "") -> dict[str, Any]:
                 errors={"422": ref[ErrorBody]},
             ),
             "/api/board": _get("board", "The board's title, metrics, panels, rules and problems", ref[Board]),
+            "/api/alerts": _get(
+                "alerts",
+                "What fires and what fired in the last 24 hours, newest first by when it began",
+                ref[AlertPage],
+                parameters=[
+                    _query("state", "which of them", {"enum": ["all", "active", "resolved"], "default": "all"}),
+                    _query("severity", "any of these", {"type": "array", "items": {"enum": list(get_args(Severity))}}),
+                    _query("rule", "of any of these", {"type": "array", "items": {"type": "string"}}),
+                    _query("metric", "of any of these", {"type": "array", "items": {"type": "string"}}),
+                    _query(
+                        "limit",
+                        "how many",
+                        {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_ALERTS, "default": PAGE_ALERTS},
+                    ),
+                    _query(
+                        "before",
+                        "the `next` of the page before this",
+                        {"type": "integer", "minimum": 1, "maximum": 10**15},
+                    ),
+                ],
+                errors={"422": ref[ErrorBody]},
+            ),
+            "/api/alerts/{id}/ack": _alert_post(
+                "acknowledgeAlert", "Says that somebody looks after an alert", ref, ref[AcknowledgeAlert], ("409",)
+            ),
+            "/api/alerts/{id}/silence": _alert_post(
+                "silenceAlert", "Tells nobody of an alert's rule and series for a while", ref, ref[SilenceAlert]
+            ),
+            "/api/silences": _get(
+                "silences", "The silences in force, the first to end first", {"type": "array", "items": ref[Silence]}
+            ),
             "/api/health": _get("health", "Whether ticks are made, and who watches", ref[Health]),
             "/metrics": {
                 "get": {
@@ -132,12 +194,29 @@ def _get(
     }
 
 
+def _query(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "query", "description": description, "schema": schema}
+
+
 _BYTES: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 
 
 def _post(operation: str, summary: str, content: dict[str, Any], responses: dict[str, Any]) -> dict[str, Any]:
     body = {"required": True, "content": content}
     return {"post": {"operationId": operation, "summary": summary, "requestBody": body, "responses": responses}}
+
+
+def _alert_post(
+    operation: str, summary: str, ref: dict[Any, Any], body: Any, also: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Return what is done to one alert; an empty body is an empty object."""
+    content = {"application/json": {"schema": body}}
+    failures = _failures({"application/json": {"schema": ref[ErrorBody]}}, ("400", "404", "413", "415", "422", *also))
+    kept = {"503": _response("it was done, but could not be kept", ref[ErrorBody])}
+    responses = {"200": _response("done: the alert as it is now", ref[Alert]), **failures, **kept}
+    found = _post(operation, summary, content, responses)
+    found["post"]["parameters"] = [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}]
+    return found
 
 
 def _failures(content: dict[str, Any], statuses: tuple[str, ...]) -> dict[str, Any]:

@@ -1,0 +1,175 @@
+"""``/api/alerts`` and ``/api/silences``: what fires and what fired, and what people do about it."""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar, get_args
+
+import msgspec
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from tickboard.alertlog import AlertEvent
+from tickboard.alerts import Alerts
+from tickboard.errors import InputError, PayloadError
+from tickboard.frames import encode
+from tickboard.hub import Hub
+from tickboard.schedule import duration
+from tickboard.server.bodies import read_body
+from tickboard.types import AcknowledgeAlert, Alert, AlertPage, Severity, SilenceAlert
+
+PAGE_ALERTS, MAX_PAGE_ALERTS = 50, 1_000
+"""How many alerts a page has without ``limit``, and at most."""
+
+MAX_BODY_BYTES = 64 * 2**10
+"""Of what somebody says of an alert."""
+
+MAX_TEXT = 1_000
+"""Characters of a note, a reason or a name: all who watch are told of it, and it is kept."""
+
+MAX_SILENCE_S = 366 * 86_400.0
+"""The longest that a silence lasts: one that nobody remembers hides what it was not meant for."""
+
+STATES = ("all", "active", "resolved")
+
+Change = Callable[[Alerts, float], AlertEvent]
+"""Does to the alerts, at a time, what somebody asks for."""
+
+Act = Callable[[Change], Awaitable[Alert]]
+"""Makes a change, keeps the event and tells everyone; returns the alert as it is after that."""
+
+Asked = TypeVar("Asked", AcknowledgeAlert, SilenceAlert)
+
+
+def alert_routes(hub: Hub, act: Act) -> list[Route]:
+    """Return the routes that read alerts and change them.
+
+    Args:
+        hub: whose alerts.
+        act: makes what changes; it may raise what `Alerts` raises.
+    """
+
+    async def alerts(request: Request) -> Response:
+        return _json(encode(page(hub.engine.alerts, request)))
+
+    async def silences(request: Request) -> Response:
+        now = time.time()
+        found = sorted(hub.engine.alerts.silences(), key=lambda each: each[0])
+        return _json(encode([silence for until, silence in found if until > now]))
+
+    async def acknowledge(request: Request) -> Response:
+        id, asked = request.path_params["id"], await _read(request, AcknowledgeAlert, '{"note": "on it"}')
+        return _json(encode(await act(lambda alerts, now: alerts.acknowledge(id, now, asked.note, asked.by))))
+
+    async def silence(request: Request) -> Response:
+        id, asked = request.path_params["id"], await _read(request, SilenceAlert, '{"duration": "1h", "reason": "…"}')
+        length_s = silence_length(asked)
+        return _json(encode(await act(lambda alerts, now: alerts.silence(id, now, length_s, asked.reason, asked.by))))
+
+    compressed = [Middleware(GZipMiddleware, minimum_size=1_000)]
+    return [
+        Route("/api/alerts", alerts, methods=["GET"], middleware=compressed),
+        Route("/api/alerts/{id}/ack", acknowledge, methods=["POST"]),
+        Route("/api/alerts/{id}/silence", silence, methods=["POST"]),
+        Route("/api/silences", silences, methods=["GET"], middleware=compressed),
+    ]
+
+
+def at_once(hub: Hub) -> Act:
+    """Return what makes a change where nothing has to be kept."""
+
+    async def act(change: Change) -> Alert:
+        event = change(hub.engine.alerts, time.time())
+        hub.announce([event])
+        return event.alert
+
+    return act
+
+
+def page(alerts: Alerts, request: Request) -> AlertPage:
+    """Return the page of alerts that a request asks for, newest first by the number of their beginning.
+
+    Raises:
+        InputError: a parameter can't be used.
+    """
+    asked = request.query_params
+    state = _one_of(asked.get("state", "all"), "state", STATES)
+    wanted = {name: frozenset(asked.getlist(name)) for name in ("severity", "rule", "metric") if name in asked}
+    for severity in asked.getlist("severity"):
+        _one_of(severity, "severity", get_args(Severity))
+    limit = _number(asked.get("limit"), "limit", PAGE_ALERTS, MAX_PAGE_ALERTS)
+    before = _number(asked.get("before"), "before", 10**15, 10**15)
+    found = [
+        (number, alert)
+        for number, alert in reversed(alerts.log.alerts())
+        if (state == "all" or (alert.resolved is None) == (state == "active"))
+        and all(getattr(alert, name) in values for name, values in wanted.items())
+    ]
+    rest = [(number, alert) for number, alert in found if number < before]
+    shown = rest[:limit]
+    as_is = {alert.id: alert for alert in alerts.active({alert.id for _, alert in shown})}
+    return AlertPage(
+        [alert if alert.resolved is not None else as_is.get(alert.id, alert) for _, alert in shown],
+        len(found),
+        shown[-1][0] if len(rest) > limit else None,
+    )
+
+
+def silence_length(asked: SilenceAlert) -> float:
+    """Return the seconds that a silence is to last; 0 ends one.
+
+    Raises:
+        InputError: it is no length of time or too long, or there is no reason for it.
+    """
+    length_s = duration(asked.duration)
+    if length_s > MAX_SILENCE_S:
+        raise InputError(
+            f"duration {asked.duration[:40]!r}: the longest silence is 366d: silence for less, or mend the rule"
+        )
+    if length_s and not asked.reason.strip():
+        raise InputError("reason: say why, for those who wonder later why they were not told")
+    return length_s
+
+
+async def _read(request: Request, kind: type[Asked], example: str) -> Asked:
+    """Return the body of a request; an empty one is an empty object.
+
+    Raises:
+        PayloadError: it is no JSON, or too large.
+        InputError: a field is missing, unknown, of another type or too long.
+    """
+    body = await read_body(request, MAX_BODY_BYTES) or b"{}"
+    # Any page may make a browser post a form to us or plain text; not JSON.
+    content_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if content_type != "application/json":
+        raise PayloadError(f"Content-Type {content_type[:80]!r}: send application/json, as in {example}", 415)
+    try:
+        asked = msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError as error:
+        raise InputError(f"{error}: send JSON as in {example}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise PayloadError(f"the body is not JSON: {error}: send it as in {example}") from error
+    for name, text in msgspec.structs.asdict(asked).items():
+        if len(text) > MAX_TEXT:
+            raise InputError(f"{name} has {len(text)} characters: {MAX_TEXT} are the most")
+    return asked
+
+
+def _one_of(text: str, name: str, known: tuple[str, ...]) -> str:
+    if text not in known:
+        raise InputError(f"{name}={text[:40]}: give one of {', '.join(known)}")
+    return text
+
+
+def _number(text: str | None, name: str, default: int, most: int) -> int:
+    if text is None:
+        return default
+    if text.isascii() and text.isdigit() and len(text) < 20 and 1 <= int(text) <= most:
+        return int(text)
+    raise InputError(f"{name}={text[:40]}: give a whole number from 1 to {most}")
+
+
+def _json(body: bytes) -> Response:
+    return Response(body, media_type="application/json", headers={"cache-control": "no-store"})
