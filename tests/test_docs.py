@@ -11,6 +11,7 @@ from tickboard import Board
 from tickboard.cli import Options
 from tickboard.server.app import create_app
 from tickboard.settings import BOUNDS, Settings
+from tickboard.teller import Teller
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -34,7 +35,7 @@ def test_every_endpoint_is_in_the_protocol() -> None:
     board = Board()
     board.prepare(Settings())
     paths = []
-    for route in create_app(board.hub, board.intake, lambda: 0).routes:
+    for route in create_app(board.hub, board.intake, Teller(board.hub).act, lambda: 0).routes:
         assert isinstance(route, Route | WebSocketRoute | Mount)
         if route.path not in {"/", "/assets", "/{path:path}"}:
             paths.append(route.path)

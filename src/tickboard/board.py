@@ -462,7 +462,7 @@ class _Live:
         self.settings = settings
         self.runner: Runner | None = None
         self.ticks_skipped = 0
-        self.app: Starlette = create_app(hub, board.intake, self._ticks_skipped, board.routes)
+        self.app: Starlette = create_app(hub, board.intake, teller.act, self._ticks_skipped, board.routes)
 
     def make_runner(self, samplers: list[Sampler]) -> Runner:
         return Runner(

@@ -77,17 +77,6 @@ def alert_routes(hub: Hub, act: Act) -> list[Route]:
     ]
 
 
-def at_once(hub: Hub) -> Act:
-    """Return what makes a change where nothing has to be kept."""
-
-    async def act(change: Change) -> Alert:
-        event = change(hub.engine.alerts, time.time())
-        hub.announce([event])
-        return event.alert
-
-    return act
-
-
 def page(alerts: Alerts, request: Request) -> AlertPage:
     """Return the page of alerts that a request asks for, newest first by the number of their beginning.
 

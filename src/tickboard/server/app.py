@@ -12,7 +12,7 @@ from tickboard.errors import TickboardError
 from tickboard.frames import encode
 from tickboard.hub import Hub
 from tickboard.intake import Intake
-from tickboard.server.alerts import Act, alert_routes, at_once
+from tickboard.server.alerts import Act, alert_routes
 from tickboard.server.opentelemetry import opentelemetry_route
 from tickboard.server.page import page_routes
 from tickboard.server.prometheus import prometheus_route
@@ -25,20 +25,16 @@ from tickboard.types import ErrorBody
 
 
 def create_app(
-    hub: Hub,
-    intake: Intake,
-    ticks_skipped: Callable[[], int],
-    routes: Iterable[BaseRoute] = (),
-    act: Act | None = None,
+    hub: Hub, intake: Intake, act: Act, ticks_skipped: Callable[[], int], routes: Iterable[BaseRoute] = ()
 ) -> Starlette:
     """Return the ASGI application of one hub.
 
     Args:
         hub: whom the viewers join.
         intake: where those write who send metrics.
+        act: does what people do to alerts.
         ticks_skipped: tells how many ticks could not be made in time.
         routes: a board's own routes; they go before the built-in ones.
-        act: makes what people do to alerts, keeps it and tells everyone; None: nothing is kept.
     """
     return Starlette(
         routes=[
@@ -46,7 +42,7 @@ def create_app(
             WebSocketRoute("/ws/metrics", Ticks(hub)),
             alert_stream(hub),
             *rest_routes(hub, ticks_skipped),
-            *alert_routes(hub, act or at_once(hub)),
+            *alert_routes(hub, act),
             prometheus_route(hub, ticks_skipped),
             remote_write_route(intake),
             opentelemetry_route(intake),
