@@ -362,11 +362,13 @@ class Writers:
             command, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=Path(__file__).parents[1]
         )
 
-    def write_and_die(self, path: Path, seconds: float) -> int:
-        """Have one write for some time after it has said its first number, and return the last that it has said."""
+    def write_and_die(self, path: Path, seconds: float, least: int = 1) -> int:
+        """Have one write for some time after it has said a number of at least so much; return the last it has said."""
         assert self.process.stdin is not None
         self.process.stdin.write(f"{path}\n".encode())
-        pid, last = self.said(), self.said()
+        pid, last = self.said(), 0
+        while last < least:
+            last = self.said()
         time.sleep(seconds)
         os.kill(pid, signal.SIGKILL)
         while number := self.said():
@@ -411,7 +413,7 @@ async def test_a_hundred_kills_lose_nothing_that_was_kept(path: Path, writers: W
 async def test_a_write_that_the_power_cut_short_is_taken_back_whole(
     path: Path, tmp_path: Path, writers: Writers
 ) -> None:
-    writers.write_and_die(path, 0.05)
+    writers.write_and_die(path, 0, least=100)
     waiting = path.with_name(f"{path.name}-wal")
     size = waiting.stat().st_size
     chance = random.Random(2)
