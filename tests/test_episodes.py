@@ -71,16 +71,20 @@ def test_only_what_may_move_is_looked_at() -> None:
 
 
 @pytest.mark.parametrize(("no_data", "meaning"), [("keep", None), ("alert", 1), ("resolve", 0)])
-def test_a_missing_value_means_what_the_rule_says_once_the_series_has_had_one(
-    no_data: NoData, meaning: float | None
-) -> None:
-    episodes = table(no_data=no_data)
+def test_a_missing_value_means_what_the_rule_says(no_data: NoData, meaning: float | None) -> None:
+    found = table(no_data=no_data).understood(np.array([math.nan]))[0]
+    assert (None if math.isnan(found) else found) == meaning
+
+
+def test_the_episode_of_a_series_that_has_just_come_is_not_ended_before_its_first_value() -> None:
+    episodes = table(no_data="resolve")
     episodes.take(0, firing(ALERT, 1.0), 0.0, fresh=True)
     nothing, something = np.array([math.nan]), np.array([1.0])
     assert math.isnan(episodes.understood(nothing)[0])
+    assert episodes.fresh() == {("r", (("n", "0"),))}
     assert episodes.understood(something)[0] == 1
-    found = episodes.understood(nothing)[0]
-    assert (None if math.isnan(found) else found) == meaning
+    assert episodes.fresh() == set()
+    assert episodes.understood(nothing)[0] == 0
 
 
 def test_an_episode_goes_on_in_another_table() -> None:

@@ -96,7 +96,7 @@ async def test_what_cannot_be_kept_is_told_all_the_same_and_the_page_says_so(
     world = World(tmp_path / "alerts.sqlite")
     assert world.journal is not None
     full = JournalError("the disk is full")
-    commit = world.journal.commit
+    commit, epoch = world.journal.commit, world.alerts.log.epoch
 
     async def fails(*arguments: object, **more: object) -> None:
         raise full
@@ -110,6 +110,9 @@ async def test_what_cannot_be_kept_is_told_all_the_same_and_the_page_says_so(
     await told(world, "firing", "resolved")
     assert world.hub.problems == {}
     await world.teller.close()
+    # A crash meanwhile would have given the number to another event: nobody goes on from the old name's.
+    assert world.alerts.log.epoch != epoch
+    assert Journal(tmp_path / "alerts.sqlite").load(2_000.0).epoch == world.alerts.log.epoch
 
 
 async def test_what_cannot_be_done_changes_nothing(tmp_path: Path) -> None:

@@ -188,14 +188,15 @@ class Alerts:
     def _bind(self, now: float, binding: Binding) -> list[AlertEvent]:
         """Watch the series that there are now; each goes on where it was."""
         before = {episode.key: episode for episode in self.episodes()}
-        fresh = self._elsewhere.keys()
+        known = set(self._elsewhere)
+        fresh = known | self._table.fresh()
         self._watches = watches(self._rules, binding)
         self._table = Table(self._watches, self._rules)
         if before:
             for place, key in enumerate(self._table.keys):
                 if (episode := before.pop(key, None)) is not None:
                     self._table.take(place, episode, self._clock, fresh=key in fresh)
-        self._elsewhere, known = before, set(fresh)
+        self._elsewhere = before
         rules = {rule.name: rule for rule in self._rules}
         events = []
         for key, episode in list(before.items()):

@@ -126,10 +126,10 @@ class Table:
     def understood(self, said: Floats) -> Floats:
         """Return what conditions say, with the meaning of missing values in their place.
 
-        Where a series goes on from an earlier run, it means nothing until the series has had a value in this one.
+        Where it would end the episode of a series that has just come, it means nothing until there has been a value.
         """
         missing = np.isnan(said)
-        self._fresh &= missing
+        self._fresh &= missing & (self.state != INACTIVE)
         return np.where(missing & ~self._fresh, self._meaning, said) if self._no_data_means else said
 
     def moving(self, said: Floats) -> Columns:
@@ -210,6 +210,10 @@ class Table:
                 self.alerts.get(place),
             )
 
+    def fresh(self) -> set[Key]:
+        """Return the series that came anew, with an episode, and have had no value since."""
+        return {self.keys[place] for place in np.flatnonzero(self._fresh).tolist()}
+
     def take(self, place: int, episode: Episode, clock: float, *, fresh: bool) -> None:
         """Let a series be where an episode says.
 
@@ -217,7 +221,7 @@ class Table:
             place: of the series.
             episode: of its key.
             clock: as for `move`.
-            fresh: whether the series comes anew: what it lacks means nothing until it has had a value.
+            fresh: whether the series comes anew, and may take its time to have a value.
         """
         self.state[place] = episode.state
         self._since[place] = clock - episode.lasted_s
@@ -225,7 +229,7 @@ class Table:
         self.started[place] = episode.started
         self._breached[place] = episode.breached
         self.peak[place] = episode.peak
-        self._fresh[place] = fresh
+        self._fresh[place] = fresh and self._meaning[place] == _MEANING["resolve"]
         if episode.alert is not None:
             self.alerts[place] = episode.alert
 

@@ -8,6 +8,7 @@ worse than one that is told twice. Without a journal events are told at once.
 """
 
 import asyncio
+import secrets
 import time
 from collections.abc import Callable
 
@@ -42,6 +43,7 @@ class Teller:
         self._task: asyncio.Task[None] | None = None
         self._expired = time.monotonic()
         self._had_episodes = False
+        self._renamed: str | None = None
 
     def tell(self, events: list[AlertEvent]) -> None:
         """Let everyone be told of events, the newest of the log; the caller is in the running loop."""
@@ -106,12 +108,17 @@ class Teller:
         episodes = alerts.episodes()
         self._had_episodes = bool(episodes)
         try:
-            await self._journal.commit(events, episodes, alerts.silences())
+            await self._journal.commit(events, episodes, alerts.silences(), epoch=self._renamed)
+            self._renamed = None
             if (now := time.monotonic()) - self._expired >= EXPIRE_S:
                 self._expired = now
                 await self._journal.expire(time.time())
         except JournalError as error:
             self._failed(error)
+            if events and self._renamed is None:
+                # Were the program to end now, their numbers would be given to others: who was told of them must not
+                # go on from there.
+                self._renamed = alerts.log.epoch = secrets.token_hex(8)
         else:
             self._hub.mended(SOURCE)
 

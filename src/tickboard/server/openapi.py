@@ -212,8 +212,7 @@ def _alert_post(
     """Return what is done to one alert; an empty body is an empty object."""
     content = {"application/json": {"schema": body}}
     failures = _failures({"application/json": {"schema": ref[ErrorBody]}}, ("400", "404", "413", "415", "422", *also))
-    kept = {"503": _response("it was done, but could not be kept", ref[ErrorBody])}
-    responses = {"200": _response("done: the alert as it is now", ref[Alert]), **failures, **kept}
+    responses = {"200": _response("done: the alert as it is now", ref[Alert]), **failures}
     found = _post(operation, summary, content, responses)
     found["post"]["parameters"] = [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}]
     return found
