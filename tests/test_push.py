@@ -81,7 +81,10 @@ def answering(port: int = 0) -> Iterator[Server]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", port), Handler) as listening:
+    class Listening(ThreadingHTTPServer):
+        request_queue_size = 128  # many children connect at once
+
+    with Listening(("127.0.0.1", port), Handler) as listening:
         server.port = listening.server_address[1]
         thread = threading.Thread(target=listening.serve_forever, args=(0.01,))
         thread.start()
@@ -561,9 +564,9 @@ def test_whatever_is_recorded_is_a_number_or_counted(steps: list[tuple[str, str,
 # --- the program around it ---
 
 
-def run(script: str, url: str) -> "subprocess.CompletedProcess[str]":
+def run(script: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", script, url],
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", script, *arguments],
         capture_output=True,
         text=True,
         timeout=40,
@@ -637,6 +640,34 @@ end.set()
         run(script, server.url)
     children = [one for samples in server.got for one in samples if one["name"] == "children"]
     assert sum(one["value"] for one in children) == 20
+
+
+def test_a_fork_waits_for_what_is_being_imported() -> None:
+    script = """
+import importlib.abc, os, sys, threading, time, types
+package = types.ModuleType("tickboard")
+package.__path__ = [sys.argv[2]]
+sys.modules["tickboard"] = package
+from tickboard.push import push
+importing = threading.Event()
+class Slow(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == sys.argv[3] and not importing.is_set():
+            importing.set()
+            time.sleep(0.2)
+sys.meta_path.insert(0, Slow())
+numbers = push(sys.argv[1], interval_s=0.01)
+numbers.counter("done").inc()
+importing.wait()
+if os.fork() == 0:
+    numbers.counter("children").inc()
+    os._exit(0 if numbers.flush(5) else 1)
+assert os.wait()[1] == 0
+assert numbers.flush(5)
+"""
+    with answering() as server:
+        for module in ("http.client", "encodings.idna"):
+            run(script, server.url, str(Path(recorder.__file__).parent), module)
 
 
 def test_importing_it_reaches_for_little() -> None:

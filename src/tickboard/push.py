@@ -308,7 +308,10 @@ class _Target:
             _RetryError: it did not get there.
             _RefusedError: it did, and will not be taken.
         """
-        from http.client import HTTPException
+        with _loading:
+            # The second one is what a socket takes a host's name apart with.
+            import encodings.idna  # noqa: F401
+            from http.client import HTTPException
 
         used = self._connection is not None
         try:
@@ -377,19 +380,25 @@ def _retry_after(text: str) -> float:
 
 _pushes: "weakref.WeakSet[Push]" = weakref.WeakSet()
 
+_loading = threading.Lock()
+"""Held while modules are loaded: a child of a fork in the middle of it would wait for them for ever."""
+
 
 def _before_fork() -> None:
     _held.pushes = list(_pushes)
     for one in _held.pushes:
         one.hold()
+    _loading.acquire()
 
 
 def _after_fork_in_parent() -> None:
+    _loading.release()
     for one in _held.pushes:
         one.let_go()
 
 
 def _after_fork_in_child() -> None:
+    _loading.release()
     for one in _held.pushes:
         one.forked()
 
