@@ -74,6 +74,9 @@ class Server:
             self.process.kill()
             status = self.process.wait()
         self._reading.join(5)
+        if self.process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self.process.stdin.close()
         return status
 
     def _read(self) -> None:

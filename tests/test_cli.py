@@ -405,7 +405,8 @@ def test_pipe_shows_what_a_command_prints() -> None:
         assert server.process.stdin is not None
         server.process.stdin.write('load 1.5\ntemp{room="attic"} 31 °C\nwhat is this\n')
         server.process.stdin.flush()
-        server.wait_for(lambda: "load" in server.json("/api/stats"))
+        # A series is there before the tick that has its value.
+        server.wait_for(lambda: "last" in server.json("/api/stats").get("load", {}))
         stats, board = server.json("/api/stats"), server.json("/api/board")
         assert stats["load"]["last"] == 1.5
         assert stats['temp{room="attic"}']["last"] == 31
