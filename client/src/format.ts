@@ -115,13 +115,18 @@ function daysAndHours(seconds: number): string {
   return `${seconds < 0 ? "-" : ""}${FIXED[0].format(Math.floor(hours / 24))} d ${hours % 24} h`;
 }
 
-/** A value with one decimal in a unit that keeps it short; "–" where there is none. */
-export function formatValue(value: number, unit: string): Formatted {
+/** A value in a unit that keeps it short, with one decimal but for whole numbers of things; "–" where there is none. */
+export const formatValue = (value: number, unit: string): Formatted => format(value, unit, isCounted(unit));
+
+/** An average: there may well be a tenth of a process in it, and no decimal comes and goes from tick to tick. */
+export const formatAverage = (value: number, unit: string): Formatted => format(value, unit, false);
+
+function format(value: number, unit: string, whole: boolean): Formatted {
   if (!Number.isFinite(value)) return { number: NO_VALUE, unit };
   const scale = scaleFor(value, unit);
   const shown = value / scale.by;
   if (scale.unit === "d" && scale.by !== 1) return { number: daysAndHours(shown * DAY_S), unit: "" };
-  return { number: digits(shown, isCounted(unit)), unit: scale.unit };
+  return { number: digits(shown, whole), unit: scale.unit };
 }
 
 /** The same as one text: `41.5 %`, `1.2 GiB`. */

@@ -4,6 +4,7 @@ import { nextRange, roundUp } from "../src/chart/axis";
 import { extent, isolated, stack, withNulls } from "../src/chart/columns";
 import {
   axisSteps,
+  formatAverage,
   formatBeside,
   formatDuration,
   formatLabels,
@@ -29,6 +30,17 @@ describe("values", () => {
     [1_234_567, "", "1.2 M"],
   ])("%f %s reads %s", (value, unit, text) => {
     expect(formatText(value, unit)).toBe(text);
+  });
+
+  it.each([
+    [3, "", "3.0"],
+    [0, "processes", "0.0"],
+    [2.25, "jobs", "2.3"],
+    [1_234, "", "1,234"],
+    [41.52, "%", "41.5"],
+    [Number.NaN, "", "–"],
+  ])("an average of %f %s reads %s", (value, unit, text) => {
+    expect(formatAverage(value, unit).number).toBe(text);
   });
 
   it.each([

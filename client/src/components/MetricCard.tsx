@@ -1,7 +1,7 @@
 /** A metric in one glance: the window's average large, the newest value beside it, and the range it moved in. */
 import { createMemo, createSignal, For, Show } from "solid-js";
 import { useStores } from "../context";
-import { formatBeside, formatLabels, formatValue } from "../format";
+import { formatAverage, formatBeside, formatLabels } from "../format";
 import { type Series, seriesKey } from "../protocol";
 import type { Card, Severity } from "../types.gen";
 import { sayHighest, useHighest } from "./highest";
@@ -31,7 +31,7 @@ function SeriesCard(props: { title: string; unit: string; series: Series }) {
     props.series.key,
     useInView(() => article),
   );
-  const average = () => formatValue(numbers().avg, props.unit);
+  const average = () => formatAverage(numbers().avg, props.unit);
   const beside = (value: number) => formatBeside(value, props.unit, average().unit);
   const severity = useSeverity(props.series);
   const labels = formatLabels(props.series.labels);
