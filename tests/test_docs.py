@@ -1,6 +1,7 @@
 """Every flag, environment variable, endpoint and public name is documented."""
 
 import dataclasses
+import inspect
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 
 import tickboard
 from tickboard import Board
-from tickboard.cli import Options
+from tickboard.cli import Options, host, pipe
 from tickboard.server.app import create_app
 from tickboard.settings import BOUNDS, Settings
 from tickboard.teller import Teller
@@ -22,6 +23,13 @@ REFERENCE = (ROOT / "docs" / "dashboard-file.md").read_text()
 @pytest.mark.parametrize("field", dataclasses.fields(Options), ids=lambda field: field.name)
 def test_every_flag_is_in_the_readme(field: "dataclasses.Field[object]") -> None:
     assert f"`--{field.name.replace('_', '-')}`" in README
+
+
+@pytest.mark.parametrize(
+    "flag", [name for command in (host, pipe) for name in inspect.signature(command).parameters if name != "options"]
+)
+def test_every_flag_of_a_command_of_its_own_is_in_the_readme(flag: str) -> None:
+    assert f"--{ {'form': 'format'}.get(flag, flag) }" in README
 
 
 @pytest.mark.parametrize("variable", list(BOUNDS))

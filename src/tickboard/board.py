@@ -8,7 +8,7 @@ import os
 import secrets
 import time
 import traceback
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -38,6 +38,7 @@ from tickboard.server.descriptors import write_all
 from tickboard.settings import Settings, read_settings
 from tickboard.sources import datagrams, itself
 from tickboard.sources.itself import Itself
+from tickboard.sources.prometheus.scrape import Scrape
 from tickboard.sources.statsd import StatsD
 from tickboard.teller import Teller
 
@@ -162,6 +163,38 @@ class Board:
         self._own = [panels.row(charts, "Tickboard itself")]
 
     # --- sources ---
+
+    def scrape(
+        self,
+        url: str,
+        *,
+        every: str = "1s",
+        job: str = "",
+        timeout: str = "5s",
+        headers: Mapping[str, str] | None = None,
+        verify: bool = True,
+    ) -> None:
+        """Ask a target for its metrics, as Prometheus does, in its text format or OpenMetrics.
+
+        Its series get the label ``instance``, its host and port, and ``job`` where one is given; ``scrape_up`` and
+        ``scrape_duration`` say how the last scrape went. When one fails, the page says so, and the target's series have
+        no values until it answers again.
+
+        Args:
+            url: as ``"http://localhost:9100/metrics"``; a name and password in it are sent, and never shown.
+            every: a schedule, as `every` takes it.
+            job: what several targets have in common.
+            timeout: how long an answer may take.
+            headers: sent with each request, as ``{"Authorization": "Bearer …"}``; never shown.
+            verify: whether the certificate of an https target must be valid.
+
+        Raises:
+            InputError: an argument cannot be used.
+        """
+        due = schedule.parse(every)
+        target = Scrape(self.intake, url, self.tell, job=job, timeout=timeout, headers=headers, verify=verify)
+        self.listen(target)
+        self._samplers.append(Sampler(target.name, target.sample, due, awaited=False))
 
     def statsd(
         self,

@@ -149,16 +149,20 @@ TAKE_A_FILE = ("run", "dev", "check")
 @app.default
 def host(
     *,
+    scrape: Annotated[tuple[str, ...], Parameter(negative=())] = (),
     statsd: Annotated[int | None, Parameter(converter=_whole_number)] = None,
     options: Options = DEFAULT_OPTIONS,
 ) -> None:
     """Show this machine: CPU, memory, disks, network, processes; and what is sent to it.
 
     Args:
+        scrape: The URL of metrics in Prometheus' format to show too, as http://localhost:9100/metrics; may be repeated.
         statsd: Listen to StatsD on this UDP port too, as 8125.
         options: Where and how often.
     """
     board, measured = host_board()
+    for url in scrape:
+        board.scrape(url)
     if statsd is not None:
         if not 1 <= statsd <= 65_535:
             raise InputError(f"--statsd={statsd}: give a UDP port from 1 to 65535, as 8125")

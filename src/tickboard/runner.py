@@ -37,11 +37,16 @@ class Sampler:
     """A function that sets values, and when it runs: at each instant of its schedule, or at every tick when None.
 
     A plain function runs in a thread of its own, so that one that blocks delays nobody; an async one in the loop.
+
+    Attributes:
+        awaited: whether a tick that is due with it waits for it, for a while. One that asks others over the network
+            takes as long as they do, and is not waited for.
     """
 
     name: str
     function: Sample
     schedule: Schedule | None
+    awaited: bool = True
 
 
 class Runner:
@@ -77,6 +82,7 @@ class Runner:
         self._tick_schedule = parse(f"{interval_ms}ms")
         self._check_schedule = parse(f"{alert_check_s}s")
         self._running = [_Running(sampler, self._tick_schedule, hub, self._progressed) for sampler in samplers]
+        self._awaited = [one for one, sampler in zip(self._running, samplers, strict=True) if sampler.awaited]
         self._progress = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -116,7 +122,7 @@ class Runner:
         """Wait for the samplers that were due since the last tick; not for those that have been running for longer."""
         try:
             async with asyncio.timeout(self._interval_s / 2):
-                while any(last_due < running.due <= due for running in self._running):
+                while any(last_due < running.due <= due for running in self._awaited):
                     self._progress.clear()
                     await self._progress.wait()
         except TimeoutError:

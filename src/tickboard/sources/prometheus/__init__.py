@@ -1,1 +1,1 @@
-"""What Prometheus speaks: its remote write."""
+"""What Prometheus speaks: the text that it scrapes, and its remote write."""

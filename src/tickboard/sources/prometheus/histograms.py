@@ -5,6 +5,7 @@ one request; `ClassicHistograms` puts them together. A native one is a message, 
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -44,7 +45,7 @@ Floats = NDArray[np.float64]
 Labels = tuple[tuple[str, str], ...]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Classic:
     """One classic histogram: a metric with one set of labels, ``le`` aside.
 
@@ -193,6 +194,17 @@ class ClassicHistograms:
                 self._complete(histogram, row, time)
         for histogram in ended:
             self._drop(histogram)
+
+    def columns(self, parts: Iterable[Part]) -> list[int]:
+        """Return the columns of the histograms in a text that had these parts and no others.
+
+        One that had more parts before is forgotten until the next text: its sender has begun anew, with other buckets.
+        """
+        counted = Counter(histogram for histogram, _ in parts)
+        for histogram, count in counted.items():
+            if count < len(histogram.bounds):
+                self._drop(histogram)
+        return [self._column(histogram) for histogram in counted]
 
     def _complete(self, histogram: _Classic, row: dict[int, float], time: float) -> None:
         source = self._source

@@ -1,0 +1,345 @@
+"""What targets say, against the reading of prometheus_client's own parsers."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram, Info, Summary, generate_latest
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+from prometheus_client.parser import text_string_to_metric_families
+
+from tickboard.engine import Engine
+from tickboard.intake import Intake
+from tickboard.series import Registry
+from tickboard.sources.prometheus import exposition as module
+from tickboard.sources.prometheus.exposition import Exposition
+
+NOW = 1_000.0
+
+
+class Bench:
+    def __init__(self, *labels: tuple[str, str], max_series: int = 1_000) -> None:
+        self.registry = Registry(max_series)
+        self.intake = Intake(self.registry)
+        self.engine = Engine(self.registry, [], 60, "e", lambda: "id", self.intake)
+        self.source = self.intake.source("scrape")
+        self.exposition = Exposition(self.source, labels)
+        self.time = NOW
+
+    def says(self, text: str | bytes, *, openmetrics: bool = False) -> int:
+        data = text.encode() if isinstance(text, str) else text
+        return sum(1 for _ in self.exposition.receive(data, self.time, openmetrics=openmetrics))
+
+    def tick(self) -> dict[str, float]:
+        self.time += 1
+        row = self.engine.tick(self.time - 0.5, 1.0).row
+        return {one.key: float(row[one.column]) for one in self.registry.series if not math.isnan(row[one.column])}
+
+    def twice(self, text: str, **more: bool) -> dict[str, float]:
+        """Say it the slow way, and then by what is known."""
+        self.says(text, **more)
+        self.tick()
+        self.says(text, **more)
+        return self.tick()
+
+
+def test_a_text_is_the_values_of_its_series() -> None:
+    bench = Bench()
+    text = """# HELP heat How hot it is.
+# TYPE heat gauge
+heat{room="attic",floor="3"} 31.5
+heat{room="cellar", floor="0",}  4
+# TYPE up untyped
+up 1
+no_type 3e2 \r
+"""
+    expected = {'heat{floor="3",room="attic"}': 31.5, 'heat{floor="0",room="cellar"}': 4, "up": 1, "no_type": 300}
+    assert bench.twice(text) == expected
+    assert bench.exposition.problem == ""
+    assert bench.exposition.samples == 4
+
+
+def test_labels_are_unescaped_and_may_hold_anything() -> None:
+    bench = Bench()
+    bench.says('g{path="C:\\\\a\\"b\\n{}# =,",é="ü"} 1\n')
+    [series] = bench.registry.series
+    assert dict(series.labels) == {"path": 'C:\\a"b\n{}# =,', "_": "ü"}
+
+
+def test_names_may_stand_in_the_braces() -> None:
+    assert Bench().twice('# TYPE "my.metric" gauge\n{"my.metric",a="b"} 1\n{"other"} 2\n') == {
+        'my.metric{a="b"}': 1,
+        "other": 2,
+    }
+
+
+def test_counters_are_rates() -> None:
+    bench = Bench()
+    for value in (10, 30):
+        bench.says(f"# TYPE a_total counter\na_total {value}\nb_total {value}\n# TYPE c counter\nc {value}\n")
+        found = bench.tick()
+    assert found == {"a_total": 20, "b_total": 20, "c": 20}
+    assert bench.registry.metrics["a_total"].kind == "counter"
+
+
+def test_in_openmetrics_families_have_units_and_samples_suffixes() -> None:
+    bench = Bench()
+    for value in (10, 30):
+        bench.says(
+            "# TYPE bytes_sent counter\n# UNIT bytes_sent bytes\n"
+            f'bytes_sent_total {value} # {{trace_id="abc"}} 3 1.5\nbytes_sent_created 1.5\n'
+            '# TYPE build info\nbuild_info{version="1"} 1\n'
+            '# TYPE state stateset\nstate{state="on"} 1\nstate{state="off"} 0\n# EOF\n',
+            openmetrics=True,
+        )
+        found = bench.tick()
+    assert found == {"bytes_sent_total": 20, 'state{state="on"}': 1, 'state{state="off"}': 0}
+    assert bench.registry.metrics["bytes_sent_total"].unit == "B/s"
+    assert bench.exposition.problem == ""
+
+
+@pytest.mark.parametrize(("stamp", "openmetrics"), [("999700", False), ("999.7", True)])
+def test_a_timestamp_is_when_the_sample_was_taken(stamp: str, openmetrics: bool) -> None:
+    bench = Bench()
+    bench.tick()
+    bench.tick()
+    bench.says(f"g 5 {stamp}\n# EOF\n", openmetrics=openmetrics)
+    bench.tick()
+    column = bench.source.known[b"g"]
+    assert [bench.engine.window.row(seq)[column] for seq in (1, 2)] == [5, 5]
+
+
+def test_histograms_are_distributions() -> None:
+    bench = Bench()
+    for counts in ((0, 0, 0), (2, 4, 4)):
+        bench.says(
+            "# TYPE took_seconds histogram\n"
+            + "".join(
+                f'took_seconds_bucket{{le="{le}"}} {n}\n' for le, n in zip(("1", "2", "+Inf"), counts, strict=True)
+            )
+            + f"took_seconds_sum {counts[2] * 1.25}\ntook_seconds_count {counts[2]}\n"
+        )
+        found = bench.tick()
+    assert found == {
+        "took_seconds": 1.25,
+        "took_seconds.p50": 1.0,
+        "took_seconds.p95": pytest.approx(1.9),
+        "took_seconds.p99": pytest.approx(1.98),
+        "took_seconds_count": 4,
+    }
+    assert bench.registry.metrics["took_seconds"].unit == "s"
+
+
+def histogram(*buckets: tuple[str, int]) -> str:
+    lines = [f'took_bucket{{le="{le}"}} {count}' for le, count in buckets]
+    return "\n".join(["# TYPE took histogram", *lines, f"took_sum {buckets[-1][1]}", ""])
+
+
+def test_a_histogram_that_begins_anew_with_other_buckets_goes_on() -> None:
+    bench = Bench()
+    for count in (0, 4):
+        bench.says(histogram(("1", count), ("+Inf", count)))
+        found = bench.tick()
+    assert found["took"] == 1
+    for count in (0, 0, 6):
+        bench.says(histogram(("2", count), ("+Inf", count)))
+        found = bench.tick()
+    assert found["took.p50"] == 1
+
+
+def test_the_column_of_one_that_has_left_is_not_cleared_when_it_is_anothers() -> None:
+    bench = Bench()
+    bench.says("a 1\n")
+    bench.tick()
+    bench.time += 1_000
+    bench.tick()
+    bench.intake.forget()
+    bench.tick()
+    other = bench.intake.source("other")
+    column = other.gauge("b", "b")
+    assert column in bench.exposition._before
+    other.set([column], [2.0])
+    bench.tick()
+    bench.says("")
+    assert bench.tick() == {"b": 2}
+
+
+def test_summaries_are_quantiles_and_totals() -> None:
+    bench = Bench()
+    for count in (0, 4):
+        bench.says(f'# TYPE s summary\ns{{quantile="0.5"}} 1.5\ns_sum {count * 2}\ns_count {count}\n')
+        found = bench.tick()
+    assert found == {'s{quantile="0.5"}': 1.5, "s_sum": 8, "s_count": 4}
+
+
+def test_labels_of_the_scrape_go_before_those_of_the_target() -> None:
+    bench = Bench(("instance", "a:80"), ("job", "j"))
+    assert bench.twice('up{instance="own",x="1"} 1\n') == {
+        'up{exported_instance="own",instance="a:80",job="j",x="1"}': 1
+    }
+
+
+def test_what_is_no_longer_said_has_no_value() -> None:
+    bench = Bench()
+    bench.says("a 1\nb 2\n")
+    assert bench.tick() == {"a": 1, "b": 2}
+    bench.says("b 3\n")
+    assert bench.tick() == {"b": 3}
+    bench.exposition.clear()
+    assert bench.tick() == {}
+    bench.says("a 4\n")
+    assert bench.tick() == {"a": 4}
+
+
+def test_a_histogram_that_is_no_longer_said_has_no_values() -> None:
+    bench = Bench()
+    for count in (0, 4):
+        bench.says(histogram(("1", count), ("+Inf", count)))
+        found = bench.tick()
+    assert found["took"] == 1
+    bench.says("a 1\n")
+    assert bench.tick() == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("<html>", "write a name"),
+        ("g", "write a name"),
+        ("g{a=b} 1", "write a name|labels"),
+        ('g{a="b" c="d"} 1', "labels"),
+        ('g{"a"} 1 2 3', "write a name"),
+        ('{a="b"} 1', "it has no name"),
+        ('g{"x","y"} 1', "has no value"),
+        ("g one", "is not a number"),
+        ("g 1 soon", "is not a number"),
+        ("g 1 inf", "is no time"),
+        ("g\xff 1", "not UTF-8"),
+    ],
+)
+def test_a_line_that_cannot_be_read_is_told_and_the_others_taken(line: str, why: str) -> None:
+    bench = Bench()
+    bench.says(b"a 1\n" + line.encode("latin-1") + b"\nb 2\n" + line.encode("latin-1"))
+    assert bench.tick() == {"a": 1, "b": 2}
+    assert bench.exposition.problem.startswith("line 2, ")
+    assert any(part in bench.exposition.problem for part in why.split("|"))
+    assert bench.source.malformed == 2
+    bench.says("a 1\n")
+    assert bench.exposition.problem == ""
+
+
+def test_a_known_series_with_a_value_that_is_none_has_none() -> None:
+    bench = Bench()
+    bench.says("a 1\nb 2\n")
+    bench.says("a one\nb 3\n")
+    assert bench.tick() == {"b": 3}
+    assert bench.source.malformed == 1
+
+
+def test_an_openmetrics_text_without_an_end_is_not_whole() -> None:
+    bench = Bench()
+    bench.says("# TYPE a gauge\na 1\n", openmetrics=True)
+    assert "not whole" in bench.exposition.problem
+    assert bench.tick() == {"a": 1}
+
+
+def test_others_may_run_while_a_large_text_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SLICE", 100)
+    bench = Bench()
+    text = "".join(f"g{index} 1\n" for index in range(500))
+    assert bench.says(text) >= 100
+    assert bench.says(text) == 6
+    assert len(bench.tick()) == 500
+
+
+def test_what_is_known_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_KNOWN", 5)
+    bench = Bench()
+    for index in range(50):
+        bench.says(f"# TYPE i{index} info\n# UNIT i{index} bytes\ni{index}_info 1\n")
+    assert len(bench.exposition._said) <= 6
+    assert len(bench.exposition._skipped) <= 6
+
+
+# --- against the real library ---
+
+LABEL_VALUES = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=6)
+VALUES = st.floats(-1e9, 1e9)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["one", "two:x", "three_total"]),
+            st.dictionaries(st.sampled_from(["a", "b_c"]), LABEL_VALUES, max_size=2),
+            VALUES,
+        ),
+        max_size=12,
+    )
+)
+def test_gauges_are_what_the_library_writes_and_reads(samples: list[tuple[str, dict[str, str], float]]) -> None:
+    lines = []
+    for name, labels, value in samples:
+        pairs = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels.items())
+        lines.append(f"{name}{{{pairs}}} {value!r}\n" if labels else f"{name} {value!r}\n")
+    text = "".join(f"# TYPE {name} gauge\n" for name in ("one", "two:x", "three_total")) + "".join(lines)
+    bench = Bench()
+    found = bench.twice(text)
+    expected: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            expected[sample.name, tuple(sorted(sample.labels.items()))] = sample.value
+    keys = {(one.metric.name, one.labels): one.key for one in bench.registry.series}
+    assert {identity: found[keys[identity]] for identity in expected} == expected
+    assert len(found) == len(expected)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
+
+
+@pytest.mark.parametrize("openmetrics", [False, True])
+def test_every_type_of_the_library_is_read(openmetrics: bool) -> None:
+    registry = CollectorRegistry()
+    counter = Counter("jobs", "h", ["kind"], registry=registry)
+    Gauge("heat", "h", registry=registry).set(21.5)
+    histogram = Histogram("took_seconds", "h", registry=registry)
+    summary = Summary("size_bytes", "h", registry=registry)
+    Info("build", "h", registry=registry).info({"version": "1"})
+    Enum("state", "h", states=["on", "off"], registry=registry).state("on")
+    bench = Bench()
+    found: dict[str, float] = {}
+    for _ in range(2):
+        counter.labels('a\n"b\\').inc(5)
+        histogram.observe(0.3)
+        summary.observe(100)
+        text = (generate_openmetrics if openmetrics else generate_latest)(registry)
+        bench.says(text, openmetrics=openmetrics)
+        found = bench.tick()
+    assert bench.exposition.problem == ""
+    assert found['jobs_total{kind="a\\n\\"b\\\\"}'] == 5
+    assert [found["heat"], found["took_seconds"], found["size_bytes_count"]] == pytest.approx([21.5, 0.3, 1])
+    assert found['state{state="on"}'] == 1
+
+
+@given(st.one_of(st.text(max_size=200).map(str.encode), st.binary(max_size=200)), st.booleans())
+def test_any_text_is_taken(text: bytes, openmetrics: bool) -> None:
+    bench = Bench()
+    for _ in range(2):
+        bench.says(text, openmetrics=openmetrics)
+        bench.tick()
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["a", "{", "}", '"', "=", ",", "1", " ", "\n", "# ", "TYPE ", "histogram", "_bucket", "le", "\\"]
+        )
+    )
+)
+def test_anything_that_looks_like_a_text_is_taken(parts: list[str]) -> None:
+    bench = Bench()
+    for _ in range(2):
+        bench.says("".join(parts))
+        bench.tick()
