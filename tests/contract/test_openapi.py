@@ -15,6 +15,12 @@ from tests.serving import serve
 CHECKS = (not_a_server_error, status_code_conformance, response_schema_conformance)
 
 
+@schemathesis.serializer("application/x-protobuf")
+def protobuf(_: Any, value: Any) -> bytes:
+    """Send what schemathesis has made up as it is."""
+    return value if isinstance(value, bytes) else str(value).encode()
+
+
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     file = tmp_path_factory.mktemp("boards") / "board.py"
@@ -42,6 +48,8 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         ("POST", "/api/alerts/{id}/silence"),
         ("POST", "/api/metrics"),
         ("POST", "/v1/metrics"),
+        ("POST", "/api/v1/write"),
+        ("GET", "/metrics"),
     ],
 )
 def test_the_server_answers_as_the_document_says(url: str, method: str, path: str) -> None:

@@ -43,7 +43,7 @@ def create_app(
             alert_stream(hub),
             *rest_routes(hub, ticks_skipped),
             *alert_routes(hub, act),
-            prometheus_route(hub, ticks_skipped),
+            prometheus_route(hub, intake, ticks_skipped),
             remote_write_route(intake),
             opentelemetry_route(intake),
             *push_routes(intake),

@@ -113,11 +113,16 @@ def document(root_path: str = "") -> dict[str, Any]:
             "/api/health": _get("health", "Whether ticks are made, and who watches", ref[Health]),
             "/metrics": {
                 "get": {
-                    "operationId": "ownMetrics",
-                    "summary": "Tickboard's own metrics, in the Prometheus text format",
-                    "parameters": [],
+                    "operationId": "metrics",
+                    "summary": "Tickboard's own metrics for Prometheus, in the format that Accept prefers",
                     "responses": {
-                        "200": {"description": "as asked", "content": {"text/plain": {"schema": {"type": "string"}}}}
+                        "200": {
+                            "description": "as asked",
+                            "content": {
+                                "text/plain": {"schema": {"type": "string"}},
+                                "application/openmetrics-text": {"schema": {"type": "string"}},
+                            },
+                        }
                     },
                 }
             },

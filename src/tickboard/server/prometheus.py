@@ -1,9 +1,10 @@
-"""Tickboard's own metrics in the Prometheus text format, version 0.0.4: ``GET /metrics``.
+"""Tickboard's own metrics for whoever scrapes them, ``GET /metrics``: in the Prometheus text format, or in OpenMetrics.
 
-It reads the hub's counters as they are, since the start; what scrapes it makes rates of them.
+It reads the counters of the hub and of the sources as they are, since the start; what scrapes it makes rates of them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 
 from starlette.requests import Request
@@ -11,58 +12,181 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tickboard.hub import Hub
+from tickboard.intake import Intake
 from tickboard.traffic import DELIVERY_BOUNDS_S, Traffic
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
+OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+Labels = tuple[tuple[str, str], ...]
+Sample = tuple[Labels, float]
 
 
-def prometheus_route(hub: Hub, ticks_skipped: Callable[[], int]) -> Route:
+@dataclass(frozen=True)
+class Family:
+    """A metric with all its samples.
+
+    Attributes:
+        name: without the ``_total`` of a counter.
+        kind: gauge, counter or histogram.
+        meaning: in one sentence.
+        samples: labels and value of each; of a histogram the bounds, in ``le``, with how many were up to each.
+        sum: of a histogram's values.
+    """
+
+    name: str
+    kind: str
+    meaning: str
+    samples: Sequence[Sample]
+    sum: float = 0.0
+
+
+def prometheus_route(hub: Hub, intake: Intake, ticks_skipped: Callable[[], int]) -> Route:
     """Return the route."""
 
     async def metrics(request: Request) -> Response:
+        openmetrics = wants_openmetrics(request.headers.getlist("accept"))
         return Response(
-            exposition(hub, ticks_skipped()), media_type=CONTENT_TYPE, headers={"cache-control": "no-store"}
+            exposition(families(hub, intake, ticks_skipped()), openmetrics=openmetrics),
+            media_type=OPENMETRICS if openmetrics else TEXT,
+            headers={"cache-control": "no-store", "vary": "Accept"},
         )
 
     return Route("/metrics", metrics, methods=["GET"])
 
 
-def exposition(hub: Hub, ticks_skipped: int) -> str:
-    """Return the document."""
+def wants_openmetrics(accept: Iterable[str]) -> bool:
+    """Return whether Accept headers prefer OpenMetrics to the text format; where they say nothing, they don't.
+
+    Of the two the one of the higher ``q`` is wanted, and OpenMetrics where they are equal: who names it knows it.
+    """
+    open_quality = text_quality = 0.0
+    for media_range in ",".join(accept).split(","):
+        kind, *parameters = (part.strip().lower() for part in media_range.split(";"))
+        quality = _quality(parameters)
+        if kind == "application/openmetrics-text" and _version(parameters) in {"", "1.0.0", "0.0.1"}:
+            open_quality = max(open_quality, quality)
+        elif kind == "text/plain":
+            text_quality = max(text_quality, quality)
+    return open_quality > 0 and open_quality >= text_quality
+
+
+def exposition(told: Iterable[Family], *, openmetrics: bool = False) -> str:
+    """Return the document, in the text format (0.0.4) or in OpenMetrics (1.0)."""
+    lines = [line for family in told for line in _lines(family, openmetrics=openmetrics)]
+    return "\n".join([*lines, "# EOF"] if openmetrics else lines) + "\n"
+
+
+def families(hub: Hub, intake: Intake, ticks_skipped: int) -> list[Family]:
+    """Return what there is to tell."""
     traffic = hub.traffic
-    lines = [
-        *_single("viewers", "gauge", "WebSockets that watch.", hub.viewers),
-        *_single("subscriptions", "gauge", "Distinct subscriptions that they have.", hub.subscriptions),
-        *_single("subscribers", "gauge", "Readers of the alert stream.", len(hub.subscribers)),
-        *_single("ticks_total", "counter", "Ticks of this epoch.", hub.engine.seq),
-        *_single("ticks_skipped_total", "counter", "Ticks that could not be made in time.", ticks_skipped),
-        *_single("frames_sent_total", "counter", "Messages sent to viewers.", traffic.frames),
-        *_single("sent_bytes_total", "counter", "Bytes of those messages.", traffic.bytes),
-        *_single("frames_skipped_total", "counter", "Ticks not sent to slow viewers.", traffic.frames_skipped),
-        *_single("connections_refused_total", "counter", "Connections refused with 503.", traffic.connections_refused),
-        *_family("viewers_dropped_total", "counter", "Viewers closed: they took nothing, or answered no ping."),
-        f'tickboard_viewers_dropped_total{{reason="stalled"}} {traffic.viewers_stalled}',
-        f'tickboard_viewers_dropped_total{{reason="silent"}} {traffic.viewers_silent}',
-        *_deliveries(traffic),
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _family(name: str, kind: str, meaning: str) -> list[str]:
-    return [f"# HELP tickboard_{name} {meaning}", f"# TYPE tickboard_{name} {kind}"]
-
-
-def _single(name: str, kind: str, meaning: str, value: int) -> list[str]:
-    return [*_family(name, kind, meaning), f"tickboard_{name} {value}"]
-
-
-def _deliveries(traffic: Traffic) -> list[str]:
-    name = "delivery_seconds"
-    bounds = [*(str(bound) for bound in DELIVERY_BOUNDS_S), "+Inf"]
-    counts = list(accumulate(traffic.deliveries))
     return [
-        *_family(name, "histogram", "From a tick to the last write of it."),
-        *(f'tickboard_{name}_bucket{{le="{bound}"}} {count}' for bound, count in zip(bounds, counts, strict=True)),
-        f"tickboard_{name}_sum {traffic.delivery_s}",
-        f"tickboard_{name}_count {counts[-1]}",
+        _gauge("viewers", "WebSockets that watch.", hub.viewers),
+        _gauge("subscriptions", "Distinct subscriptions that they have.", hub.subscriptions),
+        _gauge("subscribers", "Readers of the alert stream.", len(hub.subscribers)),
+        _counter("ticks", "Ticks of this epoch.", hub.engine.seq),
+        _counter("ticks_skipped", "Ticks that could not be made in time.", ticks_skipped),
+        _counter("frames_sent", "Messages sent to viewers.", traffic.frames),
+        _counter("sent_bytes", "Bytes of those messages.", traffic.bytes),
+        _counter("frames_skipped", "Ticks not sent to slow viewers.", traffic.frames_skipped),
+        _counter("connections_refused", "Connections refused with 503.", traffic.connections_refused),
+        Family(
+            "viewers_dropped",
+            "counter",
+            "Viewers closed: they took nothing, or answered no ping.",
+            [
+                ((("reason", "stalled"),), traffic.viewers_stalled),
+                ((("reason", "silent"),), traffic.viewers_silent),
+            ],
+        ),
+        _deliveries(traffic),
+        *_sources(intake),
     ]
+
+
+def _gauge(name: str, meaning: str, value: float) -> Family:
+    return Family(name, "gauge", meaning, [((), value)])
+
+
+def _counter(name: str, meaning: str, value: float) -> Family:
+    return Family(name, "counter", meaning, [((), value)])
+
+
+def _deliveries(traffic: Traffic) -> Family:
+    bounds = [*(str(bound) for bound in DELIVERY_BOUNDS_S), "+Inf"]
+    counts = accumulate(traffic.deliveries)
+    samples: list[Sample] = [((("le", bound),), count) for bound, count in zip(bounds, counts, strict=True)]
+    return Family(
+        "delivery_seconds", "histogram", "From a tick to the last write of it.", samples, sum=traffic.delivery_s
+    )
+
+
+_SOURCE_COUNTERS = (
+    ("samples", "Samples that were taken.", "samples"),
+    ("samples_late", "Of them, those that went to an earlier tick.", "late"),
+    ("samples_too_old", "Samples older than the window, or than what their tick has.", "too_old"),
+    ("samples_refused", "Samples of series that were refused.", "refused"),
+    ("samples_malformed", "Lines, samples or requests that could not be read.", "malformed"),
+)
+
+
+def _sources(intake: Intake) -> list[Family]:
+    """Return what each source has sent; families without a sample are left out."""
+    sources = [((("source", name),), source) for name, source in intake.sources.items()]
+    if not sources:
+        return []
+    return [
+        Family("source_series", "gauge", "Series of each source.", [(labels, one.series) for labels, one in sources]),
+        *(
+            Family(name, "counter", meaning, [(labels, getattr(one, counted)) for labels, one in sources])
+            for name, meaning, counted in _SOURCE_COUNTERS
+        ),
+    ]
+
+
+# --- how it is written ---
+
+
+def _lines(family: Family, *, openmetrics: bool) -> list[str]:
+    name = f"tickboard_{family.name}"
+    sampled = f"{name}_total" if family.kind == "counter" else name
+    # The text format knows a counter by the name of its samples, OpenMetrics by that of the family.
+    head = name if openmetrics else sampled
+    lines = [f"# HELP {head} {family.meaning}", f"# TYPE {head} {family.kind}"]
+    if openmetrics and (unit := head.rpartition("_")[2]) in {"seconds", "bytes"}:
+        lines.append(f"# UNIT {head} {unit}")
+    if family.kind != "histogram":
+        return [*lines, *(f"{sampled}{_braces(labels)} {value}" for labels, value in family.samples)]
+    lines += [f"{name}_bucket{_braces(labels)} {value}" for labels, value in family.samples]
+    return [*lines, f"{name}_sum {family.sum}", f"{name}_count {family.samples[-1][1]}"]
+
+
+def _braces(labels: Labels) -> str:
+    pairs = ",".join(f'{name}="{_escaped(value)}"' for name, value in labels)
+    return f"{{{pairs}}}" if pairs else ""
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+
+
+# --- what the Accept header says ---
+
+
+def _parameter(parameters: list[str], wanted: str) -> str:
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == wanted:
+            return value.strip().strip('"')
+    return ""
+
+
+def _version(parameters: list[str]) -> str:
+    return _parameter(parameters, "version")
+
+
+def _quality(parameters: list[str]) -> float:
+    try:
+        return float(_parameter(parameters, "q") or 1)
+    except ValueError:
+        return 0.0
