@@ -1,0 +1,190 @@
+"""Numbers from where they are, each by the program that really sends it, as far as the value that a person reads."""
+
+import contextlib
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import httpx
+import prometheus_client
+import pytest
+import statsd  # type: ignore[import-untyped]
+from datadog.dogstatsd.base import DogStatsd
+from fastapi import FastAPI
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.metrics import Observation
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import Resource
+from playwright.sync_api import Locator, Page, expect
+from tests.contract.test_statsd import free_udp_port
+from tests.prometheus import prometheus
+from tests.serving import Server, serve, serve_app
+
+from tickboard import Board, TickboardMiddleware, push
+
+BOARD = """
+from tickboard import Board
+board = Board("Sources", interval_ms=100)
+board.statsd(port={port})
+board.statsd(path={path!r}, relative=False)
+board.scrape({target!r}, every="100ms")
+"""
+
+
+@dataclass
+class Sources:
+    """A board that others send to.
+
+    Attributes:
+        server: that serves it.
+        port: where it listens for StatsD.
+        path: where it listens for DogStatsD.
+        target: host and port of what it scrapes.
+    """
+
+    server: Server
+    port: int
+    path: str
+    target: str
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sources]:
+    folder = tmp_path_factory.mktemp("sources")
+    registry = prometheus_client.CollectorRegistry()
+    prometheus_client.Gauge("oven_temperature_celsius", "How hot it is.", registry=registry).set(181.5)
+    target, thread = prometheus_client.start_http_server(0, "127.0.0.1", registry)
+    port, path, place = free_udp_port(), str(folder / "dog.sock"), f"127.0.0.1:{target.server_port}"
+    file = folder / "board.py"
+    file.write_text(BOARD.format(port=port, path=path, target=f"http://{place}/metrics"))
+    try:
+        with serve("run", str(file)) as server:
+            yield Sources(server, port, path, place)
+    finally:
+        target.shutdown()
+        target.server_close()
+        thread.join(5)
+
+
+def value_of(page: Page, key: str) -> Locator:
+    """Return the value on the card of a series."""
+    return page.locator(f".metric-card[data-metric='{key}'] .value")
+
+
+def unit_of(page: Page, key: str) -> Locator:
+    return page.locator(f".metric-card[data-metric='{key}'] .unit")
+
+
+def until_shown(server: Server, key: str, send: Callable[[], object]) -> None:
+    """Send again and again until the board has the series: datagrams may be lost."""
+
+    def has_come() -> bool:
+        send()
+        return bool(server.json("/api/stats").get(key, {}).get("count"))
+
+    server.wait_for(has_come)
+
+
+def test_a_gauge_of_the_opentelemetry_sdk(page: Page, sources: Sources) -> None:
+    page.goto(sources.server.url)
+    exporter = OTLPMetricExporter(f"{sources.server.url}v1/metrics")
+    reader = PeriodicExportingMetricReader(exporter, export_interval_millis=60_000)
+    provider = MeterProvider([reader], Resource.create({"service.name": "kitchen", "service.instance.id": "1"}))
+    try:
+        meter = provider.get_meter("kitchen")
+        meter.create_observable_gauge("fridge.temperature", [lambda _: [Observation(4.5)]], unit="Cel")
+        assert provider.force_flush()
+    finally:
+        provider.shutdown()
+    key = 'fridge.temperature{instance="1",service="kitchen"}'
+    expect(value_of(page, key)).to_have_text("4.5")
+    expect(unit_of(page, key)).to_have_text("°C")
+
+
+def test_what_prometheus_writes(page: Page, sources: Sources) -> None:
+    page.goto(sources.server.url)
+    with prometheus(f"{sources.server.url}api/v1/write") as port:
+        key = f'up{{instance="127.0.0.1:{port}",job="itself"}}'
+        expect(value_of(page, key)).to_have_text("1.0", timeout=20_000)
+
+
+def test_what_a_scrape_reads(page: Page, sources: Sources) -> None:
+    page.goto(sources.server.url)
+    expect(value_of(page, f'oven_temperature_celsius{{instance="{sources.target}"}}')).to_have_text("181.5")
+
+
+def test_a_gauge_of_statsd(page: Page, sources: Sources) -> None:
+    page.goto(sources.server.url)
+    with contextlib.closing(statsd.StatsClient("127.0.0.1", sources.port)) as client:
+        until_shown(sources.server, "plates.clean", lambda: client.gauge("plates.clean", 12.5))
+    expect(value_of(page, "plates.clean")).to_have_text("12.5")
+
+
+def test_a_gauge_of_dogstatsd_with_a_tag(page: Page, sources: Sources) -> None:
+    page.goto(sources.server.url)
+    client = DogStatsd(socket_path=sources.path, disable_telemetry=True, disable_buffering=True)
+    try:
+        key = 'pans{size="large"}'
+        until_shown(sources.server, key, lambda: client.gauge("pans", -2.5, tags=["size:large"]))
+    finally:
+        client.close_socket()
+    expect(value_of(page, key)).to_have_text("-2.5")
+
+
+def test_a_push_of_the_client_and_one_by_http(page: Page, sources: Sources) -> None:
+    page.goto(sources.server.url)
+    with push(sources.server.url) as numbers:
+        numbers.gauge("orders_open", "Open orders", labels=("table",)).labels(table="4").set(2.5)
+    expect(value_of(page, 'orders_open{table="4"}')).to_have_text("2.5")
+    lines = b'{"name": "guests", "value": 31}\n{"name": "water_level", "value": 70.5, "unit": "%"}\n'
+    answer = httpx.post(
+        f"{sources.server.url}api/metrics", content=lines, headers={"Content-Type": "application/x-ndjson"}
+    )
+    assert answer.json() == {"accepted": 2}
+    expect(value_of(page, "guests")).to_have_text("31.0")
+    expect(value_of(page, "water_level")).to_have_text("70.5")
+    expect(unit_of(page, "water_level")).to_have_text("%")
+
+
+def test_what_a_command_prints(page: Page) -> None:
+    with serve("pipe", "--interval", "100", stdin=subprocess.PIPE) as server:
+        page.goto(server.url)
+        assert server.process.stdin is not None
+        server.process.stdin.write("dough 1.5 kg\n")
+        server.process.stdin.flush()
+        expect(value_of(page, "dough")).to_have_text("1.5")
+        expect(unit_of(page, "dough")).to_have_text("kg")
+
+
+def test_what_is_asked_of_an_application(page: Page) -> None:
+    board = Board("Kitchen", interval_ms=100)
+    app = FastAPI(lifespan=board.lifespan)
+    app.add_middleware(TickboardMiddleware, registry=board)
+
+    @app.get("/dishes/{dish}")
+    def dish(dish: str) -> dict[str, str]:
+        return {"dish": dish}
+
+    app.mount("/live", board)
+    with serve_app(app) as port:
+        page.goto(f"http://127.0.0.1:{port}/live/")
+        for name in ("soup", "rice"):
+            assert httpx.get(f"http://127.0.0.1:{port}/dishes/{name}").json() == {"dish": name}
+        key = 'http_requests{route="GET /dishes/{dish}",status="2xx"}'
+        expect(value_of(page, key)).to_have_text(re.compile("[1-9]"))
+        latency = 'http_latency{route="GET /dishes/{dish}"}'
+        expect(value_of(page, latency)).to_have_text(re.compile("[1-9]"))
+        # uvicorn ends when its last stream has.
+        page.close()
+
+
+def test_this_machine(page: Page) -> None:
+    with serve("--interval", "250") as server:
+        page.goto(server.url)
+        for metric in ("cpu_usage", "memory_usage", "uptime"):
+            expect(value_of(page, metric)).to_have_text(re.compile(r"\d"))
+        # What is out of sight is not drawn.
+        page.locator(".live-table").first.scroll_into_view_if_needed()
+        expect(page.locator(".live-table tbody th").first).to_have_text(re.compile(r"\w"))
