@@ -53,7 +53,7 @@ coverage: setup ## that the core's own tests cover it, branch by branch
 pictures: setup page chromium ## the README's pictures, from the running product
 	@$(BIN)/python tools/screenshot.py
 
-bench: setup page $(PEERS)/node_modules/.stamp ## the benchmarks, written to docs/benchmarks.md; ARGS=fanout for some
+bench: setup page $(PEERS)/node_modules/.stamp $(VENV)/peers/.stamp ## the benchmarks, written to docs/benchmarks.md; ARGS=fanout for some
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 format: setup ## format all source, and mend what the linters can
@@ -76,7 +76,7 @@ define COMPILE
 	compile="$$compile --no-emit-index-url --no-emit-find-links --no-annotate"; \
 	$$compile pyproject.toml --group dev --output-file $(1)/dev.txt; \
 	$$compile pyproject.toml --constraints $(1)/dev.txt --output-file $(1)/runtime.txt; \
-	for name in build node uv; do \
+	for name in build node uv peers; do \
 		$$compile requirements/$$name.in --constraints $(1)/dev.txt --output-file $(1)/$$name.txt; \
 	done
 endef
@@ -132,6 +132,12 @@ $(PEERS)/node_modules/.stamp: $(PEERS)/package-lock.json $(VENV)/.run
 	@echo "Installing the servers that the fan-out is measured beside"
 	@$(NPM) ci --prefix ../$(PEERS) --silent || echo "make: Bun could not be installed" >&2
 	@mkdir -p $(@D) && touch $@
+
+$(VENV)/peers/.stamp: requirements/peers.txt $(VENV)/.uv
+	@echo "Installing what the host board is measured beside"
+	@$(BIN)/uv venv --quiet --python $(BIN)/python --clear $(VENV)/peers
+	@$(BIN)/uv pip install --quiet --python $(VENV)/peers/bin/python --require-hashes --requirements requirements/peers.txt
+	@touch $@
 
 chromium:
 	@command -v chromium >/dev/null || { $(call APT,chromium); }

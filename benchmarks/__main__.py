@@ -10,6 +10,8 @@ from pathlib import Path
 from benchmarks import (
     fanout,
     frame_cost,
+    host_peers,
+    ingest,
     middleware_cost,
     page_weight,
     parts,
@@ -25,6 +27,7 @@ REPORT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 # The quiet ones first: what waits for a second to pass is disturbed by a machine that is hot from the others.
 BENCHMARKS: dict[str, Callable[[], Iterable[Table]]] = {
     "process": process_cost.tables,
+    "host": host_peers.tables,
     "start": start_up.tables,
     "parts": parts.tables,
     "middleware": middleware_cost.tables,
@@ -32,6 +35,7 @@ BENCHMARKS: dict[str, Callable[[], Iterable[Table]]] = {
     "rules": rule_cost.tables,
     "frame": frame_cost.tables,
     "page": page_weight.tables,
+    "ingest": ingest.tables,
     "fanout": fanout.tables,
 }
 
