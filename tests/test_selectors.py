@@ -66,6 +66,31 @@ def test_a_glob_that_is_no_pattern_matches_itself() -> None:
     assert not Selectors(["["]).match("a", {})
 
 
+@pytest.mark.parametrize(
+    ("selectors", "asked"),
+    [
+        ([], True),
+        (["cpu"], True),
+        (["c*"], True),
+        (['cpu{core="0"}', "c*"], True),
+        (['cpu{core="0"}'], None),
+        (['*{core="0"}', "disk"], None),
+        (["disk", "d*", 'mem{core="0"}'], False),
+        ([""], False),
+    ],
+)
+def test_a_metric_is_asked_for_as_a_whole_or_by_its_labels_or_not(selectors: list[str], asked: bool | None) -> None:
+    assert Selectors(selectors).metric("cpu") is asked
+
+
+@given(st.lists(st.sampled_from(["cpu", "c*", "disk", 'cpu{core="0"}', '*{host="a"}', "cpu{", 'd*{core="*"}'])))
+def test_what_is_said_of_a_metric_is_so_for_each_of_its_series(texts: list[str]) -> None:
+    selectors = Selectors(texts)
+    for name in ("cpu", "disk"):
+        for labels in ({}, {"core": "0"}, {"host": "a"}, {"host": "b", "core": "1"}):
+            assert selectors.metric(name) in {None, selectors.match(name, labels)}
+
+
 @given(value=st.text())
 def test_any_label_value_can_be_asked_for(value: str) -> None:
     selector = f"disk{{device={json.dumps(value, ensure_ascii=False)}}}"

@@ -126,8 +126,7 @@ class Selection:
 
     def __init__(self, registry: Registry, patterns: tuple[str, ...] = ()) -> None:
         self.revision = registry.revision
-        match = Selectors(patterns).match
-        chosen = [one for one in registry.in_order() if match(one.metric.name, dict(one.labels))]
+        chosen = _chosen(registry, Selectors(patterns)) if patterns else registry.in_order()
         self.series: list[Series] = chosen
         self.columns: NDArray[np.intp] = np.array([one.column for one in chosen], np.intp)
         self.width = int(self.columns.max()) + 1 if len(chosen) else 0
@@ -347,6 +346,19 @@ def stream_start(epoch: str, number: int, *, whole: bool) -> bytes:
 def heartbeat(epoch: str, number: int, time: float) -> bytes:
     """Return a heartbeat as a server-sent event."""
     return b"id: %b-%d\ndata: %b\n\n" % (epoch.encode(), number, encode(Heartbeat(timestamp(time))))
+
+
+def _chosen(registry: Registry, selectors: Selectors) -> list[Series]:
+    """Return the series that are asked for, in order."""
+    # Most boards of many series have them of few metrics.
+    asked = {name: selectors.metric(name) for name in list(registry.metrics)}
+    chosen: list[Series] = []
+    for series in registry.in_order():
+        name = series.metric.name
+        verdict = asked.get(name)
+        if verdict or (verdict is None and selectors.match(name, dict(series.labels))):
+            chosen.append(series)
+    return chosen
 
 
 def _metric_template(series: Series) -> bytes:

@@ -43,6 +43,13 @@ class Selectors:
             else:
                 self._names.add(name)
 
+    def metric(self, name: str) -> bool | None:
+        """Return whether all series of metric `name` are asked for; None: that is for their labels to say."""
+        if self._all or name in self._names:
+            return True
+        wanted = [labels for pattern, labels in self._others if _matches(pattern, name)]
+        return (() in wanted or None) if wanted else False
+
     def match(self, name: str, labels: Mapping[str, str]) -> bool:
         """Return whether the series of metric `name` with these labels is asked for."""
         return (

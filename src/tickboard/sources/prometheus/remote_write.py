@@ -53,7 +53,7 @@ from tickboard.sources.prometheus.protobuf import BYTES, VARINT, fields, text
 SLICE = 2_000
 """Series that are read before others may run."""
 
-SLOW_SLICE = 100
+SLOW_SLICE = 10
 """Of them, those that must be read field by field, as when they are seen for the first time."""
 
 MAX_FAMILIES = 20_000
