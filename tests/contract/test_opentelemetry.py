@@ -1,11 +1,14 @@
 """OTLP over HTTP with the real SDK as the sender, and what the answers to others are."""
 
+import asyncio
 import gzip
 import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import httpx
@@ -22,7 +25,13 @@ from opentelemetry.sdk.metrics import Counter, Histogram, MeterProvider, UpDownC
 from opentelemetry.sdk.metrics.export import AggregationTemporality, PeriodicExportingMetricReader
 from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation, View
 from opentelemetry.sdk.resources import Resource
+from starlette.applications import Starlette
 from tests.serving import Server, serve
+
+from tickboard.intake import Intake
+from tickboard.series import Registry
+from tickboard.server.opentelemetry import opentelemetry_route
+from tickboard.sources.opentelemetry import read_json
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "opentelemetry_app.py"
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
@@ -172,3 +181,25 @@ def test_an_sdk_is_told_of_the_board_by_its_environment_alone(server: Server) ->
     finally:
         process.kill()
         process.wait()
+
+
+async def test_a_large_json_body_does_not_stop_the_board() -> None:
+    points = [{"asDouble": 1.0, "attributes": [{"key": "n", "value": {"stringValue": str(n)}}]} for n in range(20_000)]
+    metrics = [{"name": "many", "gauge": {"dataPoints": points}}]
+    body = json.dumps({"resourceMetrics": [{"scopeMetrics": [{"metrics": metrics}]}]}).encode()
+    began = time.perf_counter()
+    read_json(body)
+    at_once = time.perf_counter() - began
+    intake = Intake(Registry())
+    app = Starlette(routes=[opentelemetry_route(intake)])
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://board") as client:
+        headers = {"Content-Type": "application/json"}
+        sending = asyncio.create_task(client.post("/v1/metrics", content=body, headers=headers))
+        turns = []
+        while not sending.done():
+            turns.append(time.perf_counter())
+            await asyncio.sleep(0)
+    assert (await sending).json() == {}
+    [source] = intake.sources.values()
+    assert source.samples == len(points)
+    assert max(later - earlier for earlier, later in pairwise(turns)) < at_once / 2

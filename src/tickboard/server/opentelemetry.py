@@ -16,6 +16,9 @@ from tickboard.sources.opentelemetry import OpenTelemetry, read_json, read_proto
 MAX_BODY_BYTES = 16 * 2**20
 """Of a request, as sent and as undone of its compression."""
 
+QUICK_BYTES = 2**16
+"""Of a JSON body that is read at once: Python code reads it, which takes seconds for the largest."""
+
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 
 
@@ -31,7 +34,10 @@ def opentelemetry_route(intake: Intake) -> Route:
             if kind not in {PROTOBUF, JSON}:
                 raise PayloadError(f"Content-Type {kind!r}: send {PROTOBUF} or {JSON}", 415)
             body = await read_body(request, MAX_BODY_BYTES)
-            found = read_protobuf(body) if kind == PROTOBUF else read_json(body)
+            if kind == JSON and len(body) > QUICK_BYTES:
+                found = await asyncio.to_thread(read_json, body)
+            else:
+                found = read_protobuf(body) if kind == PROTOBUF else read_json(body)
             for _ in sender.receive(found, time.time()):
                 await asyncio.sleep(0)
         except PayloadError as error:
