@@ -305,6 +305,38 @@ def test_a_timeout_is_longer_than_nothing() -> None:
         Scrape(bench.intake, "http://a/", bench.tell, timeout="0s")
 
 
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (b"", "cannot be asked"),
+        (b"what is this\r\n\r\n", "cannot be asked"),
+        (b"HTTP/1.1 301 Moved\r\nContent-Length: 0\r\n\r\n", "answers 301 Moved"),
+        (b"HTTP/1.1 302 Found\r\nLocation: \xff[\r\nContent-Length: 0\r\n\r\n", "the address that it leads to"),
+        (b"HTTP/1.1 204\r\n\r\n", "answers 204"),
+        (OK + b"Content-Length: 10\r\n\r\nup 1\n", "cannot be asked"),
+        (OK + b"Content-Encoding: gzip\r\nContent-Length: 5\r\n\r\nup 1\n", "cannot be asked"),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", "cannot be asked"),
+        (OK + b"Content-Type: \xff\xfe\r\nContent-Length: 4\r\n\r\n\xff\xfe\x00\n", "has no metrics"),
+    ],
+)
+async def test_an_answer_that_is_none_is_told(said: bytes, why: str) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(said)
+        writer.close()
+
+    bench = Bench()
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        host, port = server.sockets[0].getsockname()
+        async with bench.scraping(f"http://{host}:{port}/") as scrape:
+            await scrape.sample()
+    assert why in str(bench.told)
+    assert bench.values()["scrape_up"] == 0
+
+
 @pytest.mark.parametrize("url", ["localhost:9100", "ftp://a/b", "http://", "", "http://[", "http://a:b/"])
 def test_what_is_no_url_is_an_error(url: str) -> None:
     with pytest.raises(InputError, match="give a URL"):

@@ -192,7 +192,7 @@ def _own_source(intake: Intake, name: str) -> Source:
 
 def _answered(answer: "httpx.Response") -> str:
     said = f"it answers {answer.status_code} {answer.reason_phrase}".rstrip()
-    if answer.is_redirect:
+    if answer.has_redirect_location:
         return f"{said}: give the address that it leads to, {_shown(answer.headers['Location'])}"
     return said
 
