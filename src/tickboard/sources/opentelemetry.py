@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 SLICE = 2_000
 """Data points that are read before others may run."""
 
-SLOW = 20
+SLOW = 100
 """Data points that one costs as much as, of a series that is seen for the first time, and of a histogram."""
 
 MAX_KINDS = 50_000

@@ -24,7 +24,7 @@ from tickboard.sources.prometheus.histograms import ClassicHistograms, Part
 SLICE = 2_000
 """Lines that are read before others may run."""
 
-SLOW = 20
+SLOW = 100
 """Lines that one costs as much as, which is read by its grammar."""
 
 MAX_KNOWN = 200_000
