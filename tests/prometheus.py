@@ -21,21 +21,22 @@ scrape_configs:
     static_configs: [{{targets: ["127.0.0.1:{port}"]}}]
 remote_write:
   - url: {url}
+    write_relabel_configs: [{{source_labels: [__name__], regex: "{only}", action: keep}}]
     metadata_config: {{send_interval: 1s}}
     queue_config: {{batch_send_deadline: 100ms}}
 """
 
 
 @contextlib.contextmanager
-def prometheus(writes_to: str) -> Iterator[int]:
-    """Run Prometheus, which scrapes itself and writes to a URL, and return its port."""
+def prometheus(writes_to: str, only: str = ".+") -> Iterator[int]:
+    """Run Prometheus, which scrapes itself and writes the metrics of these names to a URL, and return its port."""
     program = debian.unpacked("prometheus") / "usr" / "bin" / "prometheus"
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
         configuration = Path(folder) / "prometheus.yml"
-        configuration.write_text(CONFIGURATION.format(port=port, url=writes_to))
+        configuration.write_text(CONFIGURATION.format(port=port, url=writes_to, only=only))
         log = Path(folder) / "log"
         with log.open("wb") as output:
             process = subprocess.Popen(

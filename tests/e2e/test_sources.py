@@ -5,6 +5,7 @@ import re
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import prometheus_client
@@ -17,12 +18,18 @@ from opentelemetry.metrics import Observation
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 from tests.contract.test_statsd import free_udp_port
+from tests.e2e.conftest import Watched
 from tests.prometheus import prometheus
 from tests.serving import Server, serve, serve_app
 
 from tickboard import Board, TickboardMiddleware, push
+
+EMPTY = Path(__file__).parents[1] / "boards" / "empty.py"
+
+WAIT_MS = 20_000
+"""The longest that a value may take to be on the page of a busy machine."""
 
 BOARD = """
 from tickboard import Board
@@ -68,13 +75,19 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sources]:
         thread.join(5)
 
 
-def value_of(page: Page, key: str) -> Locator:
-    """Return the value on the card of a series."""
-    return page.locator(f".metric-card[data-metric='{key}'] .value")
+@pytest.fixture
+def page(watched: Watched) -> Page:
+    """A page that is all in sight: what is out of sight keeps the numbers that it had."""
+    watched.page.set_viewport_size({"width": 1280, "height": 6_000})
+    return watched.page
 
 
-def unit_of(page: Page, key: str) -> Locator:
-    return page.locator(f".metric-card[data-metric='{key}'] .unit")
+def expect_value(page: Page, key: str, value: str | re.Pattern[str], unit: str | None = None) -> None:
+    """See that a person reads this value on the card of a series, and its unit."""
+    card = page.locator(f".metric-card[data-metric='{key}']")
+    expect(card.locator(".value")).to_have_text(value, timeout=WAIT_MS)
+    if unit is not None:
+        expect(card.locator(".unit")).to_have_text(unit)
 
 
 def until_shown(server: Server, key: str, send: Callable[[], object]) -> None:
@@ -99,27 +112,26 @@ def test_a_gauge_of_the_opentelemetry_sdk(page: Page, sources: Sources) -> None:
     finally:
         provider.shutdown()
     key = 'fridge.temperature{instance="1",service="kitchen"}'
-    expect(value_of(page, key)).to_have_text("4.5")
-    expect(unit_of(page, key)).to_have_text("°C")
+    expect_value(page, key, "4.5", "°C")
 
 
-def test_what_prometheus_writes(page: Page, sources: Sources) -> None:
-    page.goto(sources.server.url)
-    with prometheus(f"{sources.server.url}api/v1/write") as port:
+def test_what_prometheus_writes(page: Page) -> None:
+    with serve("run", str(EMPTY)) as server, prometheus(f"{server.url}api/v1/write", only="up") as port:
+        page.goto(server.url)
         key = f'up{{instance="127.0.0.1:{port}",job="itself"}}'
-        expect(value_of(page, key)).to_have_text("1.0", timeout=20_000)
+        expect_value(page, key, "1.0")
 
 
 def test_what_a_scrape_reads(page: Page, sources: Sources) -> None:
     page.goto(sources.server.url)
-    expect(value_of(page, f'oven_temperature_celsius{{instance="{sources.target}"}}')).to_have_text("181.5")
+    expect_value(page, f'oven_temperature_celsius{{instance="{sources.target}"}}', "181.5")
 
 
 def test_a_gauge_of_statsd(page: Page, sources: Sources) -> None:
     page.goto(sources.server.url)
     with contextlib.closing(statsd.StatsClient("127.0.0.1", sources.port)) as client:
         until_shown(sources.server, "plates.clean", lambda: client.gauge("plates.clean", 12.5))
-    expect(value_of(page, "plates.clean")).to_have_text("12.5")
+    expect_value(page, "plates.clean", "12.5")
 
 
 def test_a_gauge_of_dogstatsd_with_a_tag(page: Page, sources: Sources) -> None:
@@ -130,22 +142,21 @@ def test_a_gauge_of_dogstatsd_with_a_tag(page: Page, sources: Sources) -> None:
         until_shown(sources.server, key, lambda: client.gauge("pans", -2.5, tags=["size:large"]))
     finally:
         client.close_socket()
-    expect(value_of(page, key)).to_have_text("-2.5")
+    expect_value(page, key, "-2.5")
 
 
 def test_a_push_of_the_client_and_one_by_http(page: Page, sources: Sources) -> None:
     page.goto(sources.server.url)
     with push(sources.server.url) as numbers:
         numbers.gauge("orders_open", "Open orders", labels=("table",)).labels(table="4").set(2.5)
-    expect(value_of(page, 'orders_open{table="4"}')).to_have_text("2.5")
+    expect_value(page, 'orders_open{table="4"}', "2.5")
     lines = b'{"name": "guests", "value": 31}\n{"name": "water_level", "value": 70.5, "unit": "%"}\n'
     answer = httpx.post(
         f"{sources.server.url}api/metrics", content=lines, headers={"Content-Type": "application/x-ndjson"}
     )
     assert answer.json() == {"accepted": 2}
-    expect(value_of(page, "guests")).to_have_text("31.0")
-    expect(value_of(page, "water_level")).to_have_text("70.5")
-    expect(unit_of(page, "water_level")).to_have_text("%")
+    expect_value(page, "guests", "31.0")
+    expect_value(page, "water_level", "70.5", "%")
 
 
 def test_what_a_command_prints(page: Page) -> None:
@@ -154,8 +165,7 @@ def test_what_a_command_prints(page: Page) -> None:
         assert server.process.stdin is not None
         server.process.stdin.write("dough 1.5 kg\n")
         server.process.stdin.flush()
-        expect(value_of(page, "dough")).to_have_text("1.5")
-        expect(unit_of(page, "dough")).to_have_text("kg")
+        expect_value(page, "dough", "1.5", "kg")
 
 
 def test_what_is_asked_of_an_application(page: Page) -> None:
@@ -173,9 +183,9 @@ def test_what_is_asked_of_an_application(page: Page) -> None:
         for name in ("soup", "rice"):
             assert httpx.get(f"http://127.0.0.1:{port}/dishes/{name}").json() == {"dish": name}
         key = 'http_requests{route="GET /dishes/{dish}",status="2xx"}'
-        expect(value_of(page, key)).to_have_text(re.compile("[1-9]"))
+        expect_value(page, key, re.compile("[1-9]"))
         latency = 'http_latency{route="GET /dishes/{dish}"}'
-        expect(value_of(page, latency)).to_have_text(re.compile("[1-9]"))
+        expect_value(page, latency, re.compile("[1-9]"))
         # uvicorn ends when its last stream has.
         page.close()
 
@@ -184,7 +194,5 @@ def test_this_machine(page: Page) -> None:
     with serve("--interval", "250") as server:
         page.goto(server.url)
         for metric in ("cpu_usage", "memory_usage", "uptime"):
-            expect(value_of(page, metric)).to_have_text(re.compile(r"\d"))
-        # What is out of sight is not drawn.
-        page.locator(".live-table").first.scroll_into_view_if_needed()
-        expect(page.locator(".live-table tbody th").first).to_have_text(re.compile(r"\w"))
+            expect_value(page, metric, re.compile(r"\d"))
+        expect(page.locator(".live-table tbody th").first).to_have_text(re.compile(r"\w"), timeout=WAIT_MS)
