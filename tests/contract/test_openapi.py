@@ -49,7 +49,6 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         ("POST", "/api/metrics"),
         ("POST", "/v1/metrics"),
         ("POST", "/api/v1/write"),
-        ("GET", "/metrics"),
     ],
 )
 def test_the_server_answers_as_the_document_says(url: str, method: str, path: str) -> None:
