@@ -22,6 +22,7 @@ def test_each_event_after_a_number_comes_once() -> None:
     for number in range(1, 6):
         log.append("firing", alert(number), float(number))
     assert numbers(log.since(2)) == [3, 4, 5]
+    assert numbers(log.since(1, 2)) == [2, 3]
     assert log.since(5) == []
     assert log.since(99) == []
     log.append("resolved", alert(2), 6.0)

@@ -5,9 +5,11 @@ only once it is kept for good: `tell` says up to where. So nobody is told of wha
 number that was told never means something else. It takes alerts and gives events; it knows neither rules nor files.
 """
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Literal
 
 from tickboard.types import Alert
@@ -103,16 +105,11 @@ class AlertLog:
         oldest = self._events[0].number if self._events else self.number + 1
         return oldest - 1 <= number <= self.number
 
-    def since(self, number: int) -> list[AlertEvent]:
-        """Return the events after `number` that may be told, oldest first."""
-        # From the newest backwards: who asks has mostly seen all but a few.
-        found: list[AlertEvent] = []
-        for event in reversed(self._events):
-            if event.number <= number:
-                break
-            if event.number <= self.told:
-                found.append(event)
-        return found[::-1]
+    def since(self, number: int, most: int = LOG_EVENTS) -> list[AlertEvent]:
+        """Return the events after `number` that may be told, oldest first, and of them the first `most`."""
+        first = bisect_right(self._events, number, key=_number)
+        events = islice(self._events, first, first + most)
+        return [event for event in events if event.number <= self.told]
 
     def firing(self) -> list[AlertEvent]:
         """Return the alerts that fire now and may be told, in the order they began, each as it is by now.
@@ -163,3 +160,7 @@ class AlertLog:
             self._firing.pop(event.alert.id, None)
         elif before is not None:
             self._firing[event.alert.id] = AlertEvent(before.number, "firing", event.alert, before.time)
+
+
+def _number(event: AlertEvent) -> int:
+    return event.number
