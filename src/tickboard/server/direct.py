@@ -6,9 +6,6 @@ written by the hub. The reading of WebSocket frames (RFC 6455) is that of websoc
 """
 
 import asyncio
-import contextlib
-import os
-import socket
 import time
 from collections.abc import Generator
 from typing import Any
@@ -21,9 +18,7 @@ from websockets.frames import Frame as Received
 from tickboard.frames import PING, Frame, close, pong
 from tickboard.hub import Hub, Viewer
 from tickboard.server.dialogue import MAX_MESSAGE_BYTES, answer, join
-
-LINGER_S = 2.0
-"""How long a connection that ends has for what is still to be sent; then it is cut."""
+from tickboard.server.outlet import SocketOutlet
 
 PING_EVERY_S = 20.0
 """A client that has said nothing for so long is asked whether it is there."""
@@ -39,14 +34,11 @@ PINGS_A_BEAT = 250
 MAX_FRAGMENTS = 1_024
 """Of one message: empty ones cost memory too."""
 
-SEND_BUFFER_BYTES = 131_072
-"""What the system may hold for one viewer; left alone, Linux goes up to 4 MB, which is hours of stale ticks."""
-
 NORMAL, PROTOCOL_ERROR, NOT_TEXT, TOO_BIG, SILENT, RESTART = 1000, 1002, 1007, 1009, 1011, 1012
 """Close codes (RFC 6455, section 7.4.1, and the IANA registry)."""
 
 
-class Direct(asyncio.Protocol):
+class Direct(SocketOutlet):
     """The connection: the protocol of its transport, and the outlet of its viewer.
 
     Args:
@@ -56,7 +48,6 @@ class Direct(asyncio.Protocol):
         offer: the extension by which it was taken over; see `tickboard.server.connection`.
 
     Attributes:
-        descriptor: the socket's.
         heard: when the client was last heard.
         asked: when it was asked since; 0: it wasn't.
     """
@@ -64,17 +55,13 @@ class Direct(asyncio.Protocol):
     __slots__ = (
         "_buffer",
         "_closing",
-        "_cut",
         "_failed",
         "_fragments",
         "_held",
         "_hub",
-        "_offer",
         "_pulse",
-        "_transport",
         "_viewer",
         "asked",
-        "descriptor",
         "heard",
     )
 
@@ -85,27 +72,18 @@ class Direct(asyncio.Protocol):
         pulse: "Pulse",
         offer: dict[str, Any],
     ) -> None:
-        connected: socket.socket = transport.get_extra_info("socket")
-        with contextlib.suppress(OSError):  # a socket that has died is found out by the first write
-            connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-        self.descriptor = connected.fileno()
+        super().__init__(transport, offer)
         self.heard, self.asked = time.monotonic(), 0.0
-        self._transport = transport
         self._hub = hub
         self._pulse = pulse
-        self._offer = offer
         self._viewer: Viewer | None = None
         self._buffer = b""
         self._fragments: list[Received] | None = None
         self._held = self._closing = self._failed = False
-        self._cut: asyncio.TimerHandle | None = None
 
     def begin(self, scope: Scope) -> None:
         """Take the transport over, and let the viewer join as its handshake asks for."""
-        self._transport.set_protocol(self)
-        self._offer["connections"].add(self)
-        # A write that isn't taken whole is known at once, and the viewer gets no tick until the rest is sent.
-        self._transport.set_write_buffer_limits(0)
+        self.take_over()
         self._viewer = join(self._hub, self, scope)
         self._pulse.add(self)
 
@@ -113,29 +91,7 @@ class Direct(asyncio.Protocol):
 
     def send(self, frame: Frame) -> bool:
         """Send a frame; return whether the system took it whole."""
-        if self._transport.get_write_buffer_size():
-            return self.rest(frame.wire, 0)
-        try:
-            written = os.write(self.descriptor, frame.wire)
-        except BlockingIOError:
-            written = 0
-        except OSError:
-            written = -1
-        return self.rest(frame.wire, written)
-
-    def rest(self, wire: bytes, written: int) -> bool:
-        """Send what is left of a frame; return whether the system took it."""
-        if written == len(wire):
-            return True
-        if written < 0:
-            self._transport.abort()
-            return False
-        self._transport.write(memoryview(wire)[written:])
-        return not self._transport.get_write_buffer_size()
-
-    def unsent(self) -> int:
-        """Return how many bytes wait in the transport."""
-        return self._transport.get_write_buffer_size()
+        return self.write(frame.wire)
 
     def close(self, code: int) -> None:
         """End the connection: say so, and wait for the client's goodbye, but not for long."""
@@ -170,22 +126,13 @@ class Direct(asyncio.Protocol):
             self._held = False
             self._transport.resume_reading()
 
-    def eof_received(self) -> None:
-        """Take the end of what the client sends; the transport closes when it has sent the rest, or soon anyway."""
-        self._cut_later()
-
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
-        if self._cut is not None:
-            self._cut.cancel()
         if self._viewer is not None:
             self._hub.leave(self._viewer)
             self._viewer = None
         self._pulse.discard(self)
-        self._offer["connections"].discard(self)
-        self._offer["ended"] = True
-        for tell in self._offer["on_end"]:
-            tell()
+        super().connection_lost(exc)
 
     def shutdown(self) -> None:
         """End at once, as uvicorn asks for; whoever could be told has been told."""
@@ -285,10 +232,6 @@ class Direct(asyncio.Protocol):
     def _retire(self) -> None:
         if self._viewer is not None:
             self._hub.retire(self._viewer)
-
-    def _cut_later(self) -> None:
-        if self._cut is None:
-            self._cut = asyncio.get_running_loop().call_later(LINGER_S, self._transport.abort)
 
 
 def frames_in(data: bytes, max_size: int) -> tuple[list[Received], bytes]:
