@@ -7,30 +7,25 @@ from typing import Any
 
 from tickboard.frames import Frame
 from tickboard.hub import Viewer
+from tickboard.readers import Reader
 
 OPCODE_TEXT = 1
 
 
-class Inbox:
-    """An outlet that takes what there is room for, as a socket does, and keeps every byte.
+class Socket:
+    """A connection that takes what there is room for, and keeps every byte.
 
     Args:
-        writes: where it is known by its descriptor; without one, frames come through `send` alone.
+        writes: where it is known by its descriptor; without one it is written to by itself alone.
         room: bytes that it takes before it must be read.
     """
 
     def __init__(self, writes: "Writes | None" = None, room: int = 1 << 40) -> None:
-        self.viewer: Viewer | None = None
-        self.closed: int | None = None
         self.room = room
         self.raw = bytearray()
         self.failed = False
         self._left = b""
         self.descriptor = -1 if writes is None else writes.add(self)
-
-    def send(self, frame: Frame) -> bool:
-        assert not self._left, "a frame was sent to an outlet that had not said that it takes one"
-        return self.rest(frame.wire, self.write(frame.wire))
 
     def rest(self, wire: bytes, written: int) -> bool:
         if written < 0:
@@ -41,10 +36,7 @@ class Inbox:
     def unsent(self) -> int:
         return len(self._left)
 
-    def close(self, code: int) -> None:
-        self.closed = code
-
-    def write(self, wire: bytes) -> int:
+    def accept(self, wire: bytes) -> int:
         if self.failed:
             return -1
         taken = min(self.room, len(wire))
@@ -56,9 +48,64 @@ class Inbox:
         """Make room, and take what waits."""
         self.room += size
         if self._left:
-            self._left = self._left[self.write(self._left) :]
-            if not self._left and self.viewer is not None:
-                self.viewer.idle_again()
+            self._left = self._left[self.accept(self._left) :]
+            if not self._left:
+                self.emptied()
+
+    def emptied(self) -> None:
+        raise NotImplementedError
+
+
+class StreamInbox(Socket):
+    """A stream of alerts."""
+
+    def __init__(self, writes: "Writes | None" = None, room: int = 1 << 40) -> None:
+        super().__init__(writes, room)
+        self.reader: Reader | None = None
+        self.ended = self.was_cut = False
+        self.largest = 0
+
+    def write(self, wire: bytes) -> bool:
+        assert not self._left, "a chunk was sent to a stream that had not said that it takes one"
+        self.largest = max(self.largest, len(wire))
+        return self.rest(wire, self.accept(wire))
+
+    def end(self) -> None:
+        self.ended = True
+
+    def cut(self) -> None:
+        self.was_cut = True
+
+    def emptied(self) -> None:
+        if self.reader is not None:
+            self.reader.idle_again()
+
+    def take(self) -> list[dict[str, str]]:
+        """Return the fields of the events that have come whole since the last call."""
+        *whole, rest = bytes(self.raw).split(b"\n\n")
+        self.raw[:] = rest
+        lines = [event.decode().splitlines() for event in whole]
+        return [dict(line.split(": ", 1) for line in event) for event in lines]
+
+
+class Inbox(Socket):
+    """A viewer's outlet."""
+
+    def __init__(self, writes: "Writes | None" = None, room: int = 1 << 40) -> None:
+        super().__init__(writes, room)
+        self.viewer: Viewer | None = None
+        self.closed: int | None = None
+
+    def send(self, frame: Frame) -> bool:
+        assert not self._left, "a frame was sent to an outlet that had not said that it takes one"
+        return self.rest(frame.wire, self.accept(frame.wire))
+
+    def close(self, code: int) -> None:
+        self.closed = code
+
+    def emptied(self) -> None:
+        if self.viewer is not None:
+            self.viewer.idle_again()
 
     def messages(self) -> list[Any]:
         """Return the messages that have come whole: JSON of a text, bytes of a binary one."""
@@ -91,10 +138,10 @@ class Writes:
     """`write_all` for inboxes."""
 
     def __init__(self) -> None:
-        self._inboxes: list[Inbox] = []
+        self._inboxes: list[Socket] = []
         self.calls: list[int] = []
 
-    def add(self, inbox: Inbox) -> int:
+    def add(self, inbox: Socket) -> int:
         self._inboxes.append(inbox)
         return len(self._inboxes) - 1
 
@@ -105,8 +152,8 @@ class Writes:
             if descriptor < 0:
                 continue
             inbox = self._inboxes[descriptor]
-            assert not inbox.unsent(), "a tick was written past what waits in front of it"
-            written = inbox.write(wire)
+            assert not inbox.unsent(), "something was written past what waits in front of it"
+            written = inbox.accept(wire)
             if written != len(wire):
                 short.append((index, written))
         return short

@@ -11,12 +11,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 from websockets.typing import Subprotocol
+
+from tickboard import Board
+from tickboard.alertlog import AlertLog
+from tickboard.types import Alert
 
 SUBPROTOCOL = Subprotocol("tickboard.v1")
 
@@ -110,10 +114,105 @@ def raw_viewer(port: int, path: str = "/ws/metrics") -> socket.socket:
     return client
 
 
+class Served:
+    """A board that is served in this process, and whose alerts a test makes."""
+
+    def __init__(self, board: Board) -> None:
+        self.board = board
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.number = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.loop = asyncio.get_running_loop()
+        await self.board(scope, receive, send)
+
+    @property
+    def log(self) -> AlertLog:
+        return self.board.hub.engine.alerts.log
+
+    @property
+    def readers(self) -> int:
+        return len(self.board.hub.readers)
+
+    def fire(self, times: int = 1, message: str = "m") -> None:
+        """Let alerts fire, and return when the readers are being told."""
+        done = threading.Event()
+
+        def fire() -> None:
+            events = []
+            for _ in range(times):
+                self.number += 1
+                events.append(self.log.append("firing", Alert(f"id{self.number}", message, "info", "T"), time.time()))
+            self.board.hub.announce(events)
+            done.set()
+
+        self.run(fire)
+        assert done.wait(10)
+
+    def run(self, function: Callable[[], object]) -> None:
+        assert self.loop is not None
+        self.loop.call_soon_threadsafe(function)
+
+
+def event_number(event: dict[str, str]) -> int:
+    """Return the number of an alert event."""
+    return int(event["id"].rpartition("-")[2])
+
+
+class RawStream:
+    """A reader of the alert stream that says what a test wants said, and reads when it wants.
+
+    Attributes:
+        socket: its connection.
+        head: of the response.
+    """
+
+    def __init__(self, port: int, request: str = "", path: str = "/events/alerts") -> None:
+        self.socket = socket.socket()
+        self.socket.settimeout(10)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self.socket.connect(("127.0.0.1", port))
+        self.socket.sendall((request or f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").encode())
+        self._rest = b""
+        self.head = self.next_head()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.socket.close()
+
+    def next_head(self) -> str:
+        """Return the head of the next response, in small letters."""
+        return self._until(b"\r\n\r\n").decode().lower()
+
+    def event(self) -> dict[str, str]:
+        """Return the fields of the next event; EOFError when the stream has ended."""
+        return dict(line.split(": ", 1) for line in self._until(b"\n\n").decode().splitlines())
+
+    def ends(self) -> bool:
+        """Return whether nothing more comes but the end."""
+        with contextlib.suppress(EOFError):
+            while True:
+                self._rest = self._receive()
+        return True
+
+    def _until(self, end: bytes) -> bytes:
+        while end not in self._rest:
+            self._rest += self._receive()
+        found, _, self._rest = self._rest.partition(end)
+        return found
+
+    def _receive(self) -> bytes:
+        if not (data := self.socket.recv(65_536)):
+            raise EOFError
+        return data
+
+
 @contextlib.contextmanager
-def serve_app(app: ASGIApp, ws: Any = "websockets-sansio") -> Iterator[int]:
-    """Run an application under uvicorn in a thread, on a free port; with stock WebSockets where not told otherwise."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", ws=ws))
+def serve_app(app: ASGIApp, ws: Any = "websockets-sansio", http: Any = "auto") -> Iterator[int]:
+    """Run an application under uvicorn in a thread, on a free port; with stock connections where not told otherwise."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", ws=ws, http=http))
     started = threading.Event()
 
     async def main() -> None:

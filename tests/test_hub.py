@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.outlets import Inbox, Writes, seqs
+from tests.outlets import Inbox, StreamInbox, Writes, seqs
 
 from tickboard import hub as hub_module
 from tickboard import outbox as outbox_module
 from tickboard.connections import Position, Subscriber
 from tickboard.engine import Engine
 from tickboard.frames import BINARY, JSON, Encoding, Frame
-from tickboard.hub import SLICE, STALLED_S, Hub, Viewer
+from tickboard.hub import STALLED_S, Hub, Viewer
 from tickboard.outbox import OUTBOX_BYTES
+from tickboard.readers import SLICE
 from tickboard.rules import Rule
 from tickboard.series import Gauge, Registry
 from tickboard.types import Board, Problem
@@ -384,8 +385,8 @@ def test_a_connection_may_end_while_it_is_sent_to(bench: Bench) -> None:
 
 def test_a_connection_that_takes_the_rest_at_once_is_not_busy(bench: Bench) -> None:
     class Hesitating(Inbox):
-        def write(self, wire: bytes) -> int:
-            return super().write(wire[:10] if len(wire) > 10 else wire)
+        def accept(self, wire: bytes) -> int:
+            return super().accept(wire[:10] if len(wire) > 10 else wire)
 
         def rest(self, wire: bytes, written: int) -> bool:
             self.raw += wire[written:]
@@ -525,20 +526,49 @@ def test_subscribers_are_woken_by_alerts_alone(bench: Bench) -> None:
     bench.tick()
     assert woken == []
     bench.value.set(2000)
-    for _ in bench.hub.publish(bench.engine.tick(99.0, 1.0)):
-        pass
+    bench.hub.announce(bench.engine.tick(99.0, 1.0).events)
+    bench.hub.announce([])
     assert woken == [1]
     bench.hub.switch(bench.engine, bench.describe)
     assert woken == [1, 1]
+
+
+def test_readers_are_given_alerts_when_they_happen_and_when_the_board_is_another(bench: Bench) -> None:
+    news: list[int] = []
+    stream = StreamInbox(bench.writes)
+    reader = bench.hub.readers.join(stream, "", 0.0)
+    bench.hub.readers.on_news = lambda: news.append(1)
+    bench.tick()
+    assert news == []
+    bench.value.set(2000)
+    bench.hub.announce(bench.engine.tick(99.0, 1.0).events)
+    bench.hub.switch(bench.engine, bench.describe)
+    assert news == [1, 1]
+    for _ in bench.hub.readers.give():
+        pass
+    assert len(stream.take()) == 2
+    bench.hub.readers.leave(reader)
+
+
+def test_a_reader_whose_connection_takes_nothing_is_cut_and_counted(bench: Bench) -> None:
+    stream = StreamInbox(bench.writes, NOTHING)
+    bench.hub.readers.join(stream, "", 0.0)
+    bench.hub.check(0.0)
+    bench.hub.check(STALLED_S)
+    assert stream.was_cut
+    assert bench.hub.traffic.subscribers_stalled == 1
 
 
 def test_closing_asks_every_connection_to_end(bench: Bench) -> None:
     viewer, busy = bench.join(), bench.join(room=1)
     subscriber = Subscriber(lambda: None, "e", 0)
     bench.hub.subscribers.add(subscriber)
+    stream = StreamInbox()
+    bench.hub.readers.join(stream, "", 0.0)
     bench.hub.close(1001)
     assert viewer.closed == busy.closed == 1001
     assert subscriber.closing
+    assert stream.ended
     bench.tick()
     assert seqs(viewer.messages()) == []
 

@@ -7,16 +7,19 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
-from tests.outlets import Writes
+from tests.outlets import StreamInbox, Writes
 
-from tickboard.alertlog import AlertEvent
+from tickboard import readers
+from tickboard import runner as runner_module
+from tickboard.alertlog import AlertEvent, AlertLog
 from tickboard.engine import Engine, Happened
+from tickboard.frames import encode
 from tickboard.hub import Hub
 from tickboard.runner import Runner, Sampler, sleep_until_next
 from tickboard.schedule import parse
 from tickboard.series import Registry
 from tickboard.teller import Teller
-from tickboard.types import Board
+from tickboard.types import Alert, AlertPosition, Board
 
 
 class Bench:
@@ -240,5 +243,32 @@ def test_a_clock_that_is_set_back_does_not_leave_the_schedule_asleep(monkeypatch
         offset = -3600.0
         due = await asyncio.wait_for(sleeping, 5)
         assert due < 1_000_000.0 - 3000
+
+    drive(scenario)
+
+
+def test_readers_are_given_alerts_and_heartbeats_beside_the_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readers, "HEARTBEAT_S", 0.05)
+    monkeypatch.setattr(runner_module, "BEAT_S", 0.01)
+
+    async def scenario() -> None:
+        bench = Bench(interval_ms=3_600_000)
+        stream = StreamInbox()
+        bench.hub.readers.join(stream, "", time.monotonic())
+        log = bench.engine.alerts.log
+        # Before the runner begins, as when a board takes the place of another, and after.
+        log.append("firing", Alert("id1", "m", "info", "T"), 0.0)
+        later = asyncio.get_running_loop().call_later(0.03, tell, bench, log)
+        await bench.run(lambda: stream.raw.count(b"heartbeat") == 2 and b"id2" in stream.raw)
+        assert not bench.ticks
+        assert not later.cancelled()
+        events = [event["data"] for event in stream.take()]
+        assert [event for event in events if "heartbeat" not in event] == [
+            encode(AlertPosition("e", 0, whole=True)).decode(),
+            *(encode(Alert(f"id{number}", "m", "info", "T")).decode() for number in (1, 2)),
+        ]
+
+    def tell(bench: Bench, log: AlertLog) -> None:
+        bench.hub.announce([log.append("firing", Alert("id2", "m", "info", "T"), 0.0)])
 
     drive(scenario)

@@ -71,7 +71,7 @@ FULL: list[msgspec.Struct] = [
     types.Ping(),
     types.Heartbeat(T),
     types.AlertPosition("e", 3, whole=True),
-    types.Health("ok", "e", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 0.5),
+    types.Health("ok", "e", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0.5),
     types.PushedMetric("queue", 3.0, "jobs", T, {"host": "a"}, "counter", "Queue"),
     types.PushAccepted(3),
     types.PushRefused("too many series", 3, 2),

@@ -21,6 +21,7 @@ from tickboard.hub import Hub
 from tickboard.server.connection import Connection
 from tickboard.server.dialogue import MAX_MESSAGE_BYTES
 from tickboard.server.guard import Guard
+from tickboard.server.http import HttpConnection
 from tickboard.server.limits import Limits
 from tickboard.settings import Settings
 
@@ -106,6 +107,7 @@ def serve_in_background(board: Served, host: str = "127.0.0.1", port: int = 3000
     config = uvicorn.Config(
         Guard(limited, host),
         lifespan="on",
+        http=HttpConnection,
         ws=Connection,
         ws_max_size=MAX_MESSAGE_BYTES,
         ws_per_message_deflate=False,
@@ -186,6 +188,6 @@ class _Server(uvicorn.Server):
         self._hub.close(1001)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(GOODBYE_S):
-                while self._hub.viewers or self._hub.subscribers:
+                while self._hub.viewers or self._hub.readers:
                     await asyncio.sleep(0.01)
         await super().shutdown(sockets)

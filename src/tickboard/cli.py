@@ -35,6 +35,7 @@ from tickboard.reload import Reloader
 from tickboard.server.connection import Connection
 from tickboard.server.dialogue import MAX_MESSAGE_BYTES
 from tickboard.server.guard import Guard
+from tickboard.server.http import HttpConnection
 from tickboard.server.limits import Limits, raise_open_files
 from tickboard.settings import BOUNDS, Settings, read_settings
 from tickboard.sources.pipe import Format, Pipe
@@ -310,6 +311,7 @@ def serve(served: ASGIApp, board: Board, hub: Callable[[], Hub], options: Option
         config = uvicorn.Config(
             Guard(limited, options.host, options.allow_host),
             lifespan="on",
+            http=HttpConnection,
             ws=Connection,
             ws_max_size=MAX_MESSAGE_BYTES,
             ws_per_message_deflate=False,
@@ -393,7 +395,7 @@ class Server(uvicorn.Server):
         hub.close(1001)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(GOODBYE_S):
-                while hub.viewers or hub.subscribers:
+                while hub.viewers or hub.readers:
                     await asyncio.sleep(0.01)
         asyncio.get_running_loop().call_later(LAST_ANSWERS_S, self._cut)
         await super().shutdown(sockets)

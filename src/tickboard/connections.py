@@ -1,4 +1,4 @@
-"""Connections, as far as the hub knows them: the last step to a viewer, a reader of the alert stream, a position.
+"""Connections, as far as the hub knows them: the last step to a viewer or a reader of alerts, a position.
 
 How they are made of sockets and tasks is the server's.
 """
@@ -48,9 +48,61 @@ class Outlet(Protocol):
         ...
 
 
+class Stream(Protocol):
+    """The last step to one reader of the alert stream: its connection.
+
+    Attributes:
+        descriptor: what `WriteAll` may write to while the stream is idle; -1: nothing.
+    """
+
+    descriptor: int
+
+    def write(self, wire: bytes) -> bool:
+        """Take a chunk. False: it takes no other until it calls `Reader.idle_again`."""
+        ...
+
+    def rest(self, wire: bytes, written: int) -> bool:
+        """Take what is left of a chunk after so many bytes of it were written to the descriptor; -1: that failed."""
+        ...
+
+    def unsent(self) -> int:
+        """Return how many bytes wait in it: what falls shows that somebody reads."""
+        ...
+
+    def end(self) -> None:
+        """End the stream after what waits in it, but soon."""
+        ...
+
+    def cut(self) -> None:
+        """End the connection at once."""
+        ...
+
+
+class Patience:
+    """How long a connection that is busy has taken nothing."""
+
+    __slots__ = ("_since", "_unsent")
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+        self._unsent = 0
+
+    def tried(self, now: float, unsent: int) -> float:
+        """Return the seconds since the connection last took something, as far as whoever asks again and again can see.
+
+        Args:
+            now: seconds by a clock that doesn't step.
+            unsent: the bytes that wait in it.
+        """
+        if self._since is None or unsent < self._unsent:
+            self._since = now
+        self._unsent = unsent
+        return now - self._since
+
+
 @dataclass(eq=False)
 class Subscriber:
-    """One connection that reads the alert stream: where it is in the log, and how to wake it.
+    """One part of this program that reads the alert log: where it is in it, and how to wake it.
 
     It needs no queue: the log is one for all, and each reads on from its own number.
     """

@@ -22,20 +22,18 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 
 from tickboard.alertlog import AlertEvent
-from tickboard.connections import Outlet, Position, Subscriber, WriteAll
+from tickboard.connections import Outlet, Patience, Position, Subscriber, WriteAll
 from tickboard.engine import Engine, Happened
 from tickboard.frames import JSON, Encoding, Frame, encode
 from tickboard.group import Group
 from tickboard.outbox import Outbox
+from tickboard.readers import SLICE, Readers
 from tickboard.traffic import Traffic
 from tickboard.types import Board, BoardChanged, Problem, Problems
 from tickboard.window import Floats, Window, widened
 
 STALLED_S = 20.0
 """A connection that has taken nothing for so long is closed."""
-
-SLICE = 500
-"""Viewers that get a tick before others may run: a request beside 10,000 viewers is not to wait for all of them."""
 
 TRY_AGAIN_LATER = 1013
 """A close code (the IANA registry of WebSocket close codes)."""
@@ -56,11 +54,10 @@ class Viewer:
         "_idle",
         "_initial_due",
         "_outbox",
+        "_patience",
         "_problems_due",
         "_seen",
         "_skipped",
-        "_stalled_since",
-        "_unsent",
         "group",
         "outlet",
         "slot",
@@ -77,8 +74,7 @@ class Viewer:
         self._skipped = 0
         self._board_due = self._problems_due = False
         self._initial_due = True
-        self._stalled_since = 0.0
-        self._unsent = 0
+        self._patience: Patience | None = None
 
     @property
     def idle(self) -> bool:
@@ -147,11 +143,7 @@ class Viewer:
 
     def stalled(self, now: float) -> bool:
         """Return whether the connection has taken nothing for too long; asked now and then while it is busy."""
-        unsent = self.outlet.unsent()
-        if not self._stalled_since or unsent < self._unsent:
-            self._stalled_since = now
-        self._unsent = unsent
-        return now - self._stalled_since >= STALLED_S
+        return self._patience is not None and self._patience.tried(now, self.outlet.unsent()) >= STALLED_S
 
     def close(self, code: int) -> None:
         """End the connection with a close code."""
@@ -189,7 +181,7 @@ class Viewer:
         self._idle = False
         if self.group is None:
             return  # it ended just now
-        self._stalled_since = 0.0
+        self._patience = Patience()
         self._hub.set_descriptor(self, -1)
         self._hub.waiting.add(self)
 
@@ -209,6 +201,8 @@ class Hub:
     Attributes:
         traffic: what was sent, skipped and closed.
         problems: what the board's owner has to mend, by its source.
+        readers: of the alert stream.
+        subscribers: the parts of this program that read the alert log.
         waiting: the viewers whose connections take nothing at the moment.
         board_frame: the ``board`` message of the last switch.
         problems_frame: the ``problems`` message of the last change.
@@ -219,6 +213,7 @@ class Hub:
         self.describe = describe
         self.traffic = Traffic()
         self.problems: dict[str, Problem] = {}
+        self.readers = Readers(lambda: self.engine.alerts.log, write_all)
         self.subscribers: set[Subscriber] = set()
         self.waiting: set[Viewer] = set()
         self.board_frame = self.problems_frame = Frame(())
@@ -313,13 +308,12 @@ class Hub:
         yield from self._tell()
 
     def announce(self, events: list[AlertEvent]) -> None:
-        """Wake the subscribers when there is something to read."""
+        """Wake who reads alerts when there is something to read."""
         if events:
-            for subscriber in self.subscribers:
-                subscriber.wake()
+            self._wake()
 
     def check(self, now: float) -> None:
-        """Close the viewers whose connections have taken nothing for `STALLED_S`.
+        """Close the viewers, and cut the readers, whose connections have taken nothing for `STALLED_S`.
 
         Args:
             now: seconds by a clock that doesn't step.
@@ -327,6 +321,7 @@ class Hub:
         for viewer in [viewer for viewer in self.waiting if viewer.stalled(now)]:
             self.traffic.viewers_stalled += 1
             viewer.close(TRY_AGAIN_LATER)
+        self.traffic.subscribers_stalled += self.readers.cut_stalled(now, STALLED_S)
 
     def initial_for(self, viewer: Viewer, seen: Position | None, skipped: int) -> Frame:
         """Return the ``initial`` message for a viewer, encoded once for all who need the same."""
@@ -382,8 +377,7 @@ class Hub:
             self._rebind(group)
         for viewer in list(self._viewers):
             viewer.renew(board=True)
-        for subscriber in self.subscribers:
-            subscriber.wake()
+        self._wake()
 
     def report(self, problem: Problem) -> None:
         """Show a problem to every viewer, in place of an earlier one of the same source.
@@ -402,8 +396,14 @@ class Hub:
         """Ask every connection to end; viewers with this close code."""
         for viewer in list(self._viewers):
             viewer.close(code)
+        self.readers.close()
         for subscriber in self.subscribers:
             subscriber.closing = True
+        self._wake()
+
+    def _wake(self) -> None:
+        self.readers.on_news()
+        for subscriber in list(self.subscribers):
             subscriber.wake()
 
     def _send_problems(self) -> None:

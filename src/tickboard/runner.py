@@ -1,6 +1,7 @@
 """The runner: asyncio's part in the life of a tick.
 
-It runs the samplers on their schedules, makes each tick on time, and hands what happened to the hub.
+It runs the samplers on their schedules, makes each tick on time, and hands what happened to the hub. It also has the
+hub give the readers of alerts what is new to them.
 
 Ticks stay on the wall clock: each is made at a multiple of the interval and carries that time, however late the loop
 was. One that could not be made in its own interval is skipped and counted, never made up for. A tick waits for the
@@ -8,6 +9,7 @@ samplers that are due at the same instant, for at most half its interval, so tha
 """
 
 import asyncio
+import contextlib
 import inspect
 import logging
 import threading
@@ -28,6 +30,9 @@ log = logging.getLogger("tickboard")
 
 LONGEST_SLEEP_S = 1.0
 """The clock is looked at again at least so often: it may be set, and a laptop may sleep."""
+
+BEAT_S = 1.0
+"""Seconds between two looks for which readers of alerts a heartbeat is due."""
 
 Sample = Callable[[], object]
 
@@ -84,11 +89,20 @@ class Runner:
         self._running = [_Running(sampler, self._tick_schedule, hub, self._progressed) for sampler in samplers]
         self._awaited = [one for one, sampler in zip(self._running, samplers, strict=True) if sampler.awaited]
         self._progress = asyncio.Event()
+        self._news = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Begin; the caller is in a running loop."""
-        jobs = [self._make_ticks(), self._check_alerts(), *(running.run() for running in self._running)]
+        self._hub.readers.on_news = self._news.set
+        # Whom another board's runner had not given all of it yet.
+        self._news.set()
+        jobs = [
+            self._make_ticks(),
+            self._check_alerts(),
+            self._give_alerts(),
+            *(running.run() for running in self._running),
+        ]
         self._tasks = [asyncio.create_task(job) for job in jobs]
 
     async def stop(self) -> None:
@@ -137,6 +151,20 @@ class Runner:
             last = await sleep_until_next(self._check_schedule, last)
             self._teller.tell(self._engine.check(last))
             self._teller.keep_episodes()
+
+    async def _give_alerts(self) -> None:
+        """Give the readers of alerts what is new, as soon as it is, and their heartbeats."""
+        readers = self._hub.readers
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(BEAT_S):
+                    await self._news.wait()
+            if self._news.is_set():
+                self._news.clear()
+                for _ in readers.give():
+                    await asyncio.sleep(0)
+            for _ in readers.beat(time.monotonic(), time.time()):
+                await asyncio.sleep(0)
 
 
 async def sleep_until_next(schedule: Schedule, last: float) -> float:

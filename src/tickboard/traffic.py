@@ -21,6 +21,7 @@ class Traffic:
         frames_skipped: ticks that were not sent to slow viewers.
         viewers_stalled: viewers closed because their connection took nothing.
         viewers_silent: viewers closed because they answered no ping.
+        subscribers_stalled: readers of the alert stream cut because their connection took nothing.
         connections_refused: connections refused because there were too many.
         deliveries: ticks counted by the time from the tick to the last write: in each bucket, and above them all.
         delivery_s: the sum of those times.
@@ -32,6 +33,7 @@ class Traffic:
     frames_skipped: int = 0
     viewers_stalled: int = 0
     viewers_silent: int = 0
+    subscribers_stalled: int = 0
     connections_refused: int = 0
     deliveries: list[int] = field(default_factory=lambda: [0] * (len(DELIVERY_BOUNDS_S) + 1))
     delivery_s: float = 0.0

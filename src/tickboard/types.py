@@ -306,6 +306,7 @@ class Health(msgspec.Struct, frozen=True):
     frames_skipped: int
     viewers_stalled: int
     viewers_silent: int
+    subscribers_stalled: int
     connections_refused: int
     delivery_ms: float
 

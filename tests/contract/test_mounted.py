@@ -12,7 +12,11 @@ import pytest
 from fastapi import FastAPI
 from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config as HypercornConfig
-from tests.serving import SUBPROTOCOL, raw_viewer, serve_app, wait_for
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from tests.serving import SUBPROTOCOL, RawStream, Served, raw_viewer, serve_app, wait_for
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
@@ -75,9 +79,11 @@ async def under_hypercorn(app: Any, meanwhile: Callable[[int], Awaitable[None]])
 def test_the_same_hub_works_under_another_server() -> None:
     board = Board("Elsewhere", interval_ms=30)
     board.gauge("a").set(1)
+    served = Served(board)
 
     def watch(port: int) -> None:
         wait_for(lambda: answers(port))
+        read_alerts(port, served)
         url = f"ws://127.0.0.1:{port}/ws/metrics?metrics=a"
         with connect(url) as text, connect(url, subprotocols=[SUBPROTOCOL]) as binary:
             first = json.loads(text.recv(10))
@@ -100,7 +106,64 @@ def test_the_same_hub_works_under_another_server() -> None:
     async def beside(port: int) -> None:
         await asyncio.to_thread(watch, port)
 
-    asyncio.run(under_hypercorn(board, beside))
+    asyncio.run(under_hypercorn(served, beside))
+
+
+def read_alerts(port: int, served: Served, path: str = "/events/alerts") -> None:
+    """Read the alert stream, and come back to it."""
+    url = f"http://127.0.0.1:{port}{path}"
+    for first in (1, 3):
+        with httpx.stream("GET", f"{url}?last_event_id={served.log.epoch}-{first - 1}", timeout=10) as stream:
+            lines = stream.iter_lines()
+            assert next(line for line in lines if line.startswith("event:")) == "event: position"
+            served.fire()
+            served.fire()
+            ids = [next(line for line in lines if line.startswith("id: ")) for _ in range(2)]
+            assert ids == [f"id: {served.log.epoch}-{number}" for number in (first, first + 1)]
+        wait_for(lambda: served.readers == 0)
+
+
+def test_alerts_come_through_what_other_middleware_sends() -> None:
+    served = Served(Board("Mounted", interval_ms=30))
+
+    class Passing(BaseHTTPMiddleware):
+        async def dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
+            return await call_next(request)
+
+    app = FastAPI()
+    app.add_middleware(GZipMiddleware)
+    app.add_middleware(Passing)
+    app.mount("/live", served)
+    with serve_app(app) as port:
+        read_alerts(port, served, "/live/events/alerts")
+
+
+def test_a_reader_that_never_reads_is_cut_and_nobody_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tickboard.hub.STALLED_S", 1.0)
+    served = Served(Board("Mounted", interval_ms=20))
+    with serve_app(served) as port, httpx.stream("GET", f"http://127.0.0.1:{port}/events/alerts", timeout=10) as stream:
+        lines = stream.iter_lines()
+        assert next(line for line in lines if line.startswith("id: ")).endswith("-0")
+        with RawStream(port):
+            told = 0
+            while served.number < 15_000:
+                # As fast as somebody reads who does; by itself the system holds some megabytes for who doesn't.
+                served.fire(100, "x" * 500)
+                while told < served.number:
+                    told += 1
+                    assert next(line for line in lines if line.startswith("id: ")).endswith(f"-{told}")
+            wait_for(lambda: served.board.hub.traffic.subscribers_stalled == 1)
+        wait_for(lambda: served.readers == 1)
+
+
+def test_the_streams_of_a_mounted_board_that_ends_are_whole() -> None:
+    served = Served(Board("Mounted", interval_ms=20))
+    with serve_app(served) as port, httpx.stream("GET", f"http://127.0.0.1:{port}/events/alerts", timeout=10) as stream:
+        lines = stream.iter_lines()
+        assert next(lines) == "retry: 2000"
+        served.fire()
+        served.run(lambda: served.board.hub.close(1001))
+        assert any("id1" in line for line in list(lines))
 
 
 def test_a_viewer_that_never_reads_is_closed_and_nobody_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:

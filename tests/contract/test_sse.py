@@ -1,6 +1,5 @@
-"""SSE /events/alerts against the real server: alerts, resolutions, ids, heartbeats and coming back."""
+"""SSE /events/alerts against the real server: alerts, resolutions, ids and coming back."""
 
-import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,10 +8,6 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.serving import Server, serve
-
-from tickboard import Board
-from tickboard.server import sse
-from tickboard.settings import Settings
 
 BOARDS = Path(__file__).parents[1] / "boards"
 
@@ -113,40 +108,3 @@ def test_a_position_of_another_epoch_gets_what_is_firing_now(server: Server, pos
 def test_one_who_has_left_is_forgotten(server: Server) -> None:
     events(server, 1)
     server.wait_for(lambda: server.json("/api/health")["subscribers"] == 0)
-
-
-def test_a_heartbeat_comes_as_an_unnamed_event(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sse, "HEARTBEAT_S", 0.05)
-
-    async def scenario() -> list[bytes]:
-        board = Board()
-        board.prepare(Settings())
-        chunks: list[bytes] = []
-        done = asyncio.Event()
-
-        async def send(message: dict[str, object]) -> None:
-            body = message.get("body")
-            if isinstance(body, bytes) and body:
-                chunks.append(body)
-            if len(chunks) == 3:
-                done.set()
-
-        async def receive() -> dict[str, object]:
-            await done.wait()
-            return {"type": "http.disconnect"}
-
-        scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": b""}
-        await asyncio.wait_for(sse.AlertStream(board.hub)(scope, receive, send), 10)  # type: ignore[arg-type]
-        assert board.hub.subscribers == set()
-        return chunks
-
-    start, *beats = asyncio.run(scenario())
-    assert b"retry:" in start
-    for beat in beats:
-        lines = beat.decode().splitlines()
-        assert [line.partition(":")[0] for line in lines if line] == ["id", "data"]
-        assert json.loads(lines[1].partition(": ")[2])["type"] == "heartbeat"
-
-
-def test_the_heartbeat_is_every_thirty_seconds() -> None:
-    assert sse.HEARTBEAT_S == 30

@@ -1,7 +1,7 @@
 """The WebSocket connection under ``tickboard run``: uvicorn's sans-I/O one, which can be taken over.
 
-It does the handshake with the ASGI application, and offers the application to take the transport over: the scope's
-extension `DIRECT` has
+It does the handshake with the ASGI application, and offers the application to take the transport over, as
+`tickboard.server.http` does for other requests: the scope's extension `DIRECT` has
 
 - ``take()``: returns the transport, from which this connection then gets and to which it sends nothing more; None when
   the client has said something already, which only this connection knows.
@@ -68,7 +68,7 @@ class Connection(WebSocketsSansIOProtocol):
         # The offer lives as long as the viewer does, and this connection is ten times as large as that.
         del self._offer["take"]
         # uvicorn closes this connection's transport when the application returns.
-        self.transport = _Taken()
+        self.transport = Taken()
         return transport
 
     async def send(self, message: ASGISendEvent) -> None:
@@ -165,7 +165,7 @@ class Connection(WebSocketsSansIOProtocol):
             self._cut = self.loop.call_later(LINGER_S, self.transport.abort)
 
 
-class _Taken(Transport):
+class Taken(Transport):
     """In place of a transport that was taken over."""
 
     def close(self) -> None:

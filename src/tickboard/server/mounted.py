@@ -1,7 +1,7 @@
-"""A viewer's connection where a board is mounted in somebody's application: frames go through the ASGI ``send``.
+"""Connections where a board is mounted in somebody's application: frames and events go through the ASGI ``send``.
 
 Most sends end without waiting for anything, so each is run by hand up to its first wait, and only one that has to wait
-becomes a task. The hub sees an outlet like any other.
+becomes a task. The hub sees outlets and streams like any others.
 """
 
 import asyncio
@@ -15,33 +15,26 @@ from starlette.types import Send
 
 from tickboard.frames import Frame
 from tickboard.hub import Viewer
+from tickboard.readers import Reader
 
 
 class Mounted:
-    """The outlet.
+    """The last step of a viewer or a reader.
 
     Args:
-        send: ASGI's, of an accepted WebSocket.
-        reading: the task that receives from it; it is cancelled when the connection is closed while a send waits.
+        send: ASGI's.
+        reading: the task that receives; it is cancelled when the connection is ended by this side.
 
     Attributes:
         descriptor: -1; ASGI has none.
-        viewer: to be told when a send has ended; set by the endpoint.
-        cut: whether the reading was ended by `close`.
     """
 
     descriptor = -1
 
     def __init__(self, send: Send, reading: "asyncio.Task[Any]") -> None:
-        self.viewer: Viewer | None = None
-        self.cut = False
         self._send = send
         self._reading = reading
         self._sending: asyncio.Task[None] | None = None
-
-    def send(self, frame: Frame) -> bool:
-        """Send a frame; return whether it is sent."""
-        return self._run(self._send_all(frame))
 
     def rest(self, wire: bytes, written: int) -> bool:
         """Never asked for: there is no descriptor to write to."""
@@ -51,21 +44,17 @@ class Mounted:
         """Return 0: ASGI doesn't tell."""
         return 0
 
-    def close(self, code: int) -> None:
-        """Close the WebSocket; where a send waits already, no other can be sent, and the connection is left."""
-        if self._sending is None:
-            self._run(self._send_close(code))
-        else:
-            self.abandon()
-            self.cut = True
-            self._reading.cancel()
-
     def abandon(self) -> None:
         """Give up a send that waits: the connection has ended."""
         if self._sending is not None:
             self._sending.cancel()
 
+    def sent(self) -> None:
+        """Go on: a send that had to wait has ended."""
+        raise NotImplementedError
+
     def _run(self, sending: Coroutine[Any, Any, None]) -> bool:
+        """Send; return whether it is sent."""
         try:
             awaited = sending.send(None)
         except StopIteration:
@@ -79,8 +68,39 @@ class Mounted:
         with contextlib.suppress(Exception):
             await _go_on(sending, awaited)
             self._sending = None
-            if self.viewer is not None:
-                self.viewer.idle_again()
+            self.sent()
+
+
+class MountedViewer(Mounted):
+    """A viewer's outlet.
+
+    Attributes:
+        viewer: to be told when a send has ended; set by the endpoint.
+        cut: whether the reading was ended by `close`.
+    """
+
+    def __init__(self, send: Send, reading: "asyncio.Task[Any]") -> None:
+        super().__init__(send, reading)
+        self.viewer: Viewer | None = None
+        self.cut = False
+
+    def send(self, frame: Frame) -> bool:
+        """Send a frame; return whether it is sent."""
+        return self._run(self._send_all(frame))
+
+    def sent(self) -> None:
+        """Let the viewer have what waits for it."""
+        if self.viewer is not None:
+            self.viewer.idle_again()
+
+    def close(self, code: int) -> None:
+        """Close the WebSocket; where a send waits already, no other can be sent, and the connection is left."""
+        if self._sending is None:
+            self._run(self._send_close(code))
+        else:
+            self.abandon()
+            self.cut = True
+            self._reading.cancel()
 
     async def _send_all(self, frame: Frame) -> None:
         for message in frame.messages:
@@ -89,6 +109,43 @@ class Mounted:
 
     async def _send_close(self, code: int) -> None:
         await self._send({"type": "websocket.close", "code": code})
+
+
+class MountedStream(Mounted):
+    """A stream of alerts.
+
+    Attributes:
+        reader: to be told when a send has ended; set by the endpoint.
+        ended: whether the reading was ended by this side.
+    """
+
+    def __init__(self, send: Send, reading: "asyncio.Task[Any]") -> None:
+        super().__init__(send, reading)
+        self.reader: Reader | None = None
+        self.ended = False
+
+    def write(self, wire: bytes) -> bool:
+        """Send a chunk; return whether it is sent."""
+        return self._run(self._send_body(wire, more=True))
+
+    def sent(self) -> None:
+        """Let the reader read on."""
+        if self.reader is not None:
+            self.reader.idle_again()
+
+    def end(self) -> None:
+        """End the response; where a send waits already, the connection is left."""
+        if self._sending is None:
+            self._run(self._send_body(b"", more=False))
+        self.cut()
+
+    def cut(self) -> None:
+        """Leave the connection."""
+        self.ended = True
+        self._reading.cancel()
+
+    async def _send_body(self, body: bytes, *, more: bool) -> None:
+        await self._send({"type": "http.response.body", "body": body, "more_body": more})
 
 
 @types.coroutine

@@ -83,7 +83,7 @@ def families(hub: Hub, intake: Intake, ticks_skipped: int) -> list[Family]:
     return [
         _gauge("viewers", "WebSockets that watch.", hub.viewers),
         _gauge("subscriptions", "Distinct subscriptions that they have.", hub.subscriptions),
-        _gauge("subscribers", "Readers of the alert stream.", len(hub.subscribers)),
+        _gauge("subscribers", "Readers of the alert stream.", len(hub.readers)),
         _counter("ticks", "Ticks of this epoch.", hub.engine.seq),
         _counter("ticks_skipped", "Ticks that could not be made in time.", ticks_skipped),
         _counter("frames_sent", "Messages sent to viewers.", traffic.frames),
@@ -98,6 +98,9 @@ def families(hub: Hub, intake: Intake, ticks_skipped: int) -> list[Family]:
                 ((("reason", "stalled"),), traffic.viewers_stalled),
                 ((("reason", "silent"),), traffic.viewers_silent),
             ],
+        ),
+        _counter(
+            "subscribers_dropped", "Readers of the alert stream cut: they took nothing.", traffic.subscribers_stalled
         ),
         _deliveries(traffic),
         *_sources(intake),

@@ -1,23 +1,23 @@
 """The alert stream: server-sent events (the WHATWG HTML standard's format), resumed by Last-Event-ID.
 
-Each stream reads on in the one log of alert events from its own position, so that it has no queue that could fill.
+Where the server offers its connection, as `tickboard.server.http` does, the events go straight to it, and the
+application is done. Under any other ASGI server they go through ``send``. What is sent is decided by the hub's readers
+either way.
 """
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from typing import Any
 
 from starlette.datastructures import Headers, QueryParams
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from tickboard.alertlog import AlertLog
-from tickboard.connections import Subscriber
-from tickboard.frames import alert_event, heartbeat, stream_start
 from tickboard.hub import Hub
-
-HEARTBEAT_S = 30.0
-"""Seconds between two heartbeats."""
+from tickboard.readers import Reader, Readers
+from tickboard.server.connection import DIRECT
+from tickboard.server.mounted import MountedStream
+from tickboard.server.outlet import SocketOutlet
 
 HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -27,89 +27,90 @@ HEADERS = [
 
 
 class AlertStream:
-    """The ASGI endpoint. It watches for the client's going away while it waits for something to send."""
+    """The ASGI endpoint."""
 
     def __init__(self, hub: Hub) -> None:
-        self._hub = hub
+        self._readers = hub.readers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one stream until either side ends it."""
-        asked = Headers(scope=scope).get("last-event-id") or QueryParams(scope["query_string"]).get("last_event_id", "")
-        await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
+        """Serve one stream."""
+        start = {"type": "http.response.start", "status": 200, "headers": HEADERS}
         if scope["method"] == "HEAD":
+            await send(start)
             await send({"type": "http.response.body", "body": b""})
             return
-        streaming = asyncio.create_task(self._stream(asked or "", send))
-        leaving = asyncio.create_task(_until_gone(receive))
+        asked = Headers(scope=scope).get("last-event-id") or QueryParams(scope["query_string"]).get("last_event_id", "")
+        offer = (scope.get("extensions") or {}).get(DIRECT)
+        if offer is not None:
+            offer["last"]()
+        await send(start)
+        if offer is not None and (transport := offer["take"]()) is not None:
+            DirectStream(transport, offer, self._readers).begin(asked or "")
+        else:
+            await self._through(send, receive, asked or "")
+
+    async def _through(self, send: Send, receive: Receive, asked: str) -> None:
+        """Serve a stream through ASGI's ``send``, until either side ends it."""
+        reading = asyncio.current_task()
+        assert reading is not None
+        stream = MountedStream(send, reading)
+        reader = stream.reader = self._readers.join(stream, asked, time.monotonic())
         try:
-            await asyncio.wait((streaming, leaving), return_when=asyncio.FIRST_COMPLETED)
+            while (await receive())["type"] != "http.disconnect":
+                pass
+        except asyncio.CancelledError:
+            if not stream.ended:
+                raise
+            reading.uncancel()
         finally:
-            for task in (streaming, leaving):
-                task.cancel()
-            await asyncio.gather(streaming, leaving, return_exceptions=True)
+            self._readers.leave(reader)
+            stream.abandon()
 
-    async def _stream(self, asked: str, send: Send) -> None:
-        async for chunk in self._chunks(asked):
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
 
-    async def _chunks(self, asked: str) -> AsyncIterator[bytes]:
-        hub = self._hub
-        awake = asyncio.Event()
-        subscriber, chunk = self._begin(asked, awake)
-        hub.subscribers.add(subscriber)
-        try:
-            yield chunk
-            beat = time.monotonic() + HEARTBEAT_S
-            while not subscriber.closing:
-                if chunk := self._news(subscriber):
-                    yield chunk
-                    continue
-                try:
-                    async with asyncio.timeout_at(asyncio.get_running_loop().time() + beat - time.monotonic()):
-                        await awake.wait()
-                    awake.clear()
-                except TimeoutError:
-                    beat += HEARTBEAT_S
-                    yield heartbeat(subscriber.epoch, subscriber.number, time.time())
-        finally:
-            hub.subscribers.discard(subscriber)
+class DirectStream(SocketOutlet):
+    """A reader's connection under ``tickboard run``, after the head of its response."""
 
-    def _begin(self, asked: str, awake: asyncio.Event) -> tuple[Subscriber, bytes]:
-        """Return a subscriber at its position, and the stream's beginning."""
-        log = self._hub.engine.alerts.log
-        number = _resumed_number(asked, log)
-        subscriber = Subscriber(awake.set, log.epoch, log.told if number is None else number)
-        firing = log.firing() if number is None else []
-        chunk = b"".join(alert_event(log.epoch, event) for event in firing)
-        # Those events have older ids; a client that comes back must go on from here, so the position comes after them.
-        return subscriber, chunk + stream_start(log.epoch, subscriber.number, whole=number is None)
+    __slots__ = ("_reader", "_readers")
 
-    def _news(self, subscriber: Subscriber) -> bytes:
-        """Return what is new in the log for a subscriber, and move it on."""
-        log = self._hub.engine.alerts.log
-        if subscriber.epoch != log.epoch:
-            subscriber.epoch, subscriber.number = log.epoch, 0
-        events = log.since(subscriber.number)
-        subscriber.number = log.told
-        return b"".join(alert_event(log.epoch, event) for event in events)
+    def __init__(self, transport: asyncio.Transport, offer: dict[str, Any], readers: Readers) -> None:
+        super().__init__(transport, offer)
+        self._readers = readers
+        self._reader: Reader | None = None
+
+    def begin(self, last_event_id: str) -> None:
+        """Take the transport over, and let the reader join where it was."""
+        self.take_over()
+        self._reader = self._readers.join(self, last_event_id, time.monotonic())
+
+    def end(self) -> None:
+        """End the stream after what waits in it, but soon."""
+        self._transport.close()
+        self._cut_later()
+
+    def cut(self) -> None:
+        """End the connection at once."""
+        self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Throw away what the client says: the response that it gets is the connection's last."""
+
+    def resume_writing(self) -> None:
+        """Let the reader read on, now that the transport is empty."""
+        if self._reader is not None:
+            self._reader.idle_again()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        if self._reader is not None:
+            self._readers.leave(self._reader)
+            self._reader = None
+        super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """End at once, as uvicorn asks for; whoever could be told has been told."""
+        self._transport.abort()
 
 
 def alert_stream(hub: Hub) -> Route:
     """Return the route of the alert stream."""
     return Route("/events/alerts", AlertStream(hub), methods=["GET"])
-
-
-def _resumed_number(asked: str, log: AlertLog) -> int | None:
-    """Return the event number to go on after, or None when the client has no position from which it could."""
-    if asked == "0":
-        return 0
-    named, dash, number = asked.rpartition("-")
-    if not (dash and named == log.epoch and number.isascii() and number.isdigit() and len(number) < 20):
-        return None
-    return int(number) if log.has_missed(int(number)) else None
-
-
-async def _until_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass

@@ -16,7 +16,7 @@ from tickboard.hub import Hub, Viewer
 from tickboard.server.connection import DIRECT
 from tickboard.server.dialogue import answer, join, subprotocol
 from tickboard.server.direct import Direct, Pulse
-from tickboard.server.mounted import Mounted
+from tickboard.server.mounted import MountedViewer
 
 
 class Ticks:
@@ -36,7 +36,7 @@ class Ticks:
             return
         reading = asyncio.current_task()
         assert reading is not None
-        outlet = Mounted(send, reading)
+        outlet = MountedViewer(send, reading)
         viewer = outlet.viewer = join(self._hub, outlet, scope)
         try:
             await self._read(receive, viewer)

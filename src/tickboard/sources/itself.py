@@ -49,12 +49,12 @@ class Itself:
         hub = self._hub()
         traffic = hub.traffic
         self._viewers.set(hub.viewers)
-        self._subscribers.set(len(hub.subscribers))
+        self._subscribers.set(len(hub.readers))
         now = {
             "frames": traffic.frames,
             "bytes": traffic.bytes,
             "skipped": traffic.frames_skipped,
-            "dropped": traffic.viewers_stalled + traffic.viewers_silent,
+            "dropped": traffic.viewers_stalled + traffic.viewers_silent + traffic.subscribers_stalled,
             "refused": traffic.connections_refused,
         }
         for name, counter in self._counters.items():
