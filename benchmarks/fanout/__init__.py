@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 
-from benchmarks.fanout import binary, stalled, storm, subscriptions, ten_thousand, throughput
+from benchmarks.fanout import alerts, binary, stalled, storm, subscriptions, ten_thousand, throughput
 from benchmarks.report import Table
 
 SCENARIOS: dict[str, Callable[[], list[Table]]] = {
@@ -19,6 +19,7 @@ SCENARIOS: dict[str, Callable[[], list[Table]]] = {
     "binary": binary.tables,
     "stalled": stalled.tables,
     "storm": storm.tables,
+    "alerts": alerts.tables,
 }
 
 

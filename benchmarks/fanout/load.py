@@ -50,6 +50,10 @@ class Load:
         ended: connections that the server closed.
     """
 
+    path = "/ws/metrics"
+    handshake = HANDSHAKE
+    accepted = b"HTTP/1.1 101"
+
     def __init__(self, port: int) -> None:
         self.port = port
         self.messages = self.bytes = self.missed = self.initials = self.resumed = self.ended = 0
@@ -66,10 +70,11 @@ class Load:
     def __len__(self) -> int:
         return len(self._sockets)
 
-    def connect(self, count: int, path: Callable[[int], str] = lambda _: "/ws/metrics", more: str = "") -> None:
+    def connect(self, count: int, path: Callable[[int], str] | None = None, more: str = "") -> None:
         """Add viewers; `path` gives each its own."""
+        paths = [path(number) if path else self.path for number in range(count)]
         for start in range(0, count, BATCH):
-            for viewer in [self._open(path(number), more) for number in range(start, min(start + BATCH, count))]:
+            for viewer in [self._open(each, more) for each in paths[start : start + BATCH]]:
                 self._begin(viewer, -1)
             self.receive(0)
 
@@ -134,9 +139,17 @@ class Load:
         wall, cpu = self._began
         return (time.process_time() - cpu) / (time.perf_counter() - wall)
 
+    def whole(self, data: bytes) -> int:
+        """Return how many bytes of `data` are whole messages."""
+        return whole_messages(data)
+
+    def look(self, data: bytes) -> Seen:
+        """Return what whole messages say."""
+        return look(data)
+
     def _open(self, path: str, more: str) -> socket.socket:
         viewer = socket.create_connection(("127.0.0.1", self.port))
-        viewer.sendall(HANDSHAKE.format(path=path, port=self.port, more=more).encode())
+        viewer.sendall(self.handshake.format(path=path, port=self.port, more=more).encode())
         return viewer
 
     def _begin(self, viewer: socket.socket, last: int) -> None:
@@ -146,7 +159,7 @@ class Load:
                 raise ConnectionError(f"the server closed during the handshake: {head!r}")
             head += chunk
         head, _, rest = head.partition(b"\r\n\r\n")
-        if not head.startswith(b"HTTP/1.1 101"):
+        if not head.startswith(self.accepted):
             raise ConnectionError(head.decode())
         viewer.setblocking(False)
         descriptor = viewer.fileno()
@@ -177,13 +190,13 @@ class Load:
             data = self._left.pop(descriptor) + data
         seen = self._known.get(data)
         if seen is None:
-            whole = whole_messages(data)
+            whole = self.whole(data)
             if whole < len(data):
                 self._left[descriptor] = data[whole:]
                 data = data[:whole]
                 if not data:
                     return
-            seen = look(data)
+            seen = self.look(data)
             if len(self._known) > 2_000:
                 self._known.clear()
             self._known[data] = seen

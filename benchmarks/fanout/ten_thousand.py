@@ -40,9 +40,9 @@ class Figures:
     client_share: float
 
 
-def measure(server: Server, viewers: int = VIEWERS, seconds: float = SECONDS) -> Figures:
-    """Watch a server with many viewers for some time."""
-    load = Load(server.port)
+def measure(server: Server, viewers: int = VIEWERS, seconds: float = SECONDS, kind: type[Load] = Load) -> Figures:
+    """Watch a server with many viewers of some kind for some time."""
+    load = kind(server.port)
     load.connect(50)
     load.receive(1.5)
     before = server.memory()

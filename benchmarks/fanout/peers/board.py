@@ -1,6 +1,7 @@
 """Tickboard's board for the fan-out: the specification's four metrics, and ticks on demand at /bench/go?rounds=N.
 
 FANOUT_PLAIN=1 writes to each socket by itself, as where there is no io_uring. FANOUT_SERIES=N gives it N metrics.
+FANOUT_ALERTS=1 lets an alert begin at every other tick, and end at the one after.
 """
 
 import asyncio
@@ -38,6 +39,9 @@ names = [f"metric_{number}" for number in range(series)] or [
     "avg_latency",
 ]
 gauges = [board.gauge(name, unit="%") for name in names]
+if os.environ.get("FANOUT_ALERTS"):
+    beginning = board.gauge("beginning")
+    board.alert(beginning > 0, "It has begun: {value:.1f}%", severity="critical")
 
 
 @board.every()
@@ -48,3 +52,5 @@ async def sample() -> None:
 def simulate() -> None:
     for gauge in gauges:
         gauge.set(round(random.uniform(0, 100), 1))
+    if os.environ.get("FANOUT_ALERTS"):
+        beginning.set(board.hub.engine.seq % 2)

@@ -1,23 +1,27 @@
 """Python's usual ways to tell many viewers: a loop of awaited sends in Starlette, and websockets' broadcast.
 
-Usage: python python_peers.py starlette|websockets INTERVAL_MS; ticks also come at /bench/go?rounds=N.
+And to tell many readers of events: Starlette's StreamingResponse, with a queue for each.
+
+Usage: python python_peers.py starlette|websockets|streaming INTERVAL_MS; ticks also come at /bench/go?rounds=N.
 """
 
 import asyncio
 import contextlib
+import itertools
 import json
 import random
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from datetime import UTC, datetime
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from websockets.asyncio.server import ServerConnection, broadcast, serve
@@ -81,13 +85,59 @@ async def starlette(interval_ms: int) -> None:
         return JSONResponse({"status": "ok"})
 
     routes = [WebSocketRoute("/ws/metrics", watch), Route("/bench/go", go), Route("/api/health", go)]
-    config = uvicorn.Config(Starlette(routes=routes), port=0, log_level="warning", ws_per_message_deflate=False)
+    await serving(Starlette(routes=routes), every(interval_ms, send))
+
+
+async def streaming(interval_ms: int) -> None:
+    readers = set[asyncio.Queue[str]]()
+    numbers = itertools.count(1)
+    newest = 0
+
+    async def events() -> AsyncIterator[str]:
+        queue = asyncio.Queue[str]()
+        readers.add(queue)
+        try:
+            yield f"id: e-{newest}\nevent: position\ndata: {{}}\n\n"
+            while True:
+                yield await queue.get()
+        finally:
+            readers.discard(queue)
+
+    def send() -> None:
+        nonlocal newest
+        newest = next(numbers)
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+        alert = {
+            "id": f"{newest:032x}",
+            "message": "It has begun: 1.0%",
+            "severity": "critical",
+            "timestamp": now,
+            "metric": "beginning",
+            "value": 1.0,
+        }
+        event = f"id: e-{newest}\ndata: {json.dumps(alert, separators=(',', ':'))}\n\n"
+        for queue in readers:
+            queue.put_nowait(event)
+
+    async def read(_: Request) -> StreamingResponse:
+        return StreamingResponse(events(), media_type="text/event-stream")
+
+    async def health(_: Request) -> JSONResponse:
+        return JSONResponse({"status": "ok"})
+
+    routes = [Route("/events/alerts", read), Route("/api/health", health)]
+    await serving(Starlette(routes=routes), every(interval_ms, send))
+
+
+async def serving(app: Starlette, ticks: Coroutine[Any, Any, None]) -> None:
+    """Serve an application, and make ticks beside it."""
+    config = uvicorn.Config(app, port=0, log_level="warning", ws_per_message_deflate=False)
     server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve())
+    running = asyncio.create_task(server.serve())
     while not server.started:
         await asyncio.sleep(0.01)
     print(f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]} Ctrl-C", flush=True)
-    await asyncio.gather(serving, every(interval_ms, send))
+    await asyncio.gather(running, ticks)
 
 
 async def websockets(interval_ms: int) -> None:
@@ -114,6 +164,6 @@ async def websockets(interval_ms: int) -> None:
 
 
 if __name__ == "__main__":
-    main = {"starlette": starlette, "websockets": websockets}[sys.argv[1]]
+    main = {"starlette": starlette, "websockets": websockets, "streaming": streaming}[sys.argv[1]]
     with asyncio.Runner(loop_factory=uvicorn.Config("").get_loop_factory()) as runner:
         runner.run(main(int(sys.argv[2])))
