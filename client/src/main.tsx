@@ -2,6 +2,8 @@
  * The page's entry: makes the stores, connects them to a feed and renders the app. The only module besides the
  * worker that touches the browser's globals; everything below takes what it needs as arguments.
  */
+
+import workerUrl from "virtual:worker-url";
 import { batch, createEffect, onCleanup } from "solid-js";
 import { render } from "solid-js/web";
 import { systemClock } from "./clock";
@@ -10,7 +12,6 @@ import { type Stores, StoresContext } from "./context";
 import { browserNetwork, DirectFeed, type FeedEvent, type Listener } from "./feed";
 import { SharedFeed, type WorkerLink } from "./port";
 import type { WorkerMessage } from "./share";
-import workerUrl from "./shared.worker.ts?worker&url";
 import { readStoredList, writeStored } from "./storage";
 import { createAlertStore } from "./stores/alerts";
 import { createBoardStore } from "./stores/board";

@@ -1,0 +1,5 @@
+/** Made by vite.config.ts. */
+declare module "virtual:worker-url" {
+  const url: string;
+  export default url;
+}
