@@ -3,10 +3,12 @@
  * shows and must not make a store itself.
  */
 import { createContext, useContext } from "solid-js";
+import type { AlertActions } from "./actions";
 import type { AlertStore } from "./stores/alerts";
 import type { BoardStore } from "./stores/board";
 import type { ConnectionStore } from "./stores/connection";
 import type { RowsStore } from "./stores/rows";
+import type { SparkStore } from "./stores/sparks";
 import type { StatsStore } from "./stores/stats";
 import type { ThemeStore } from "./stores/theme";
 
@@ -14,6 +16,8 @@ export interface Stores {
   board: BoardStore;
   stats: StatsStore;
   alerts: AlertStore;
+  actions: AlertActions;
+  sparks: SparkStore;
   connection: ConnectionStore;
   rows: RowsStore;
   theme: ThemeStore;

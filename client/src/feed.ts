@@ -7,16 +7,11 @@ import { AlertStream, type Events } from "./alertstream";
 import type { Clock } from "./clock";
 import { type LinkStatus, MetricsConnection, type Socket } from "./connection";
 import { type Amendment, type Message, SUBPROTOCOL, type Ticks } from "./decoder";
+import type { Episode } from "./episodes";
 import type { Series } from "./protocol";
 import { Retry } from "./retry";
 import type { Alert, Board, Problem } from "./types.gen";
 import type { WindowSnapshot } from "./window";
-
-/** An alert with the epoch it was told in: when that epoch is over, nobody will say that it is resolved. */
-export interface ToldAlert {
-  alert: Alert;
-  epoch: string;
-}
 
 /** Everything that a tab needs to be live at once. */
 export interface Snapshot {
@@ -25,10 +20,19 @@ export interface Snapshot {
   board: Board | null;
   problems: Problem[];
   window: WindowSnapshot | null;
-  alerts: ToldAlert[];
-  /** The epochs that are over, as far as alerts of them are in `alerts`. */
-  over: string[];
+  /** Null until the alert stream has said what fires. */
+  episodes: Episode[] | null;
   skewMs: number;
+}
+
+/** Alerts that fire, end or are changed, as they came close together. */
+export interface AlertsTold {
+  type: "alerts";
+  alerts: readonly Alert[];
+  /** Whether they are all that fire: any other that was told before is over. */
+  whole: boolean;
+  /** Whether another tab of this browser draws attention to them, or is looked at. */
+  quiet?: boolean;
 }
 
 export type FeedEvent =
@@ -38,8 +42,7 @@ export type FeedEvent =
   /** `received` is when they came in, by this browser's clock, in milliseconds since 1970. */
   | (Ticks & { received: number })
   | Amendment
-  | ({ type: "alert" } & ToldAlert)
-  | { type: "over"; epoch: string }
+  | AlertsTold
   | Snapshot;
 
 export type Listener = (event: FeedEvent) => void;
@@ -71,7 +74,6 @@ export class DirectFeed implements Feed {
   private boards = 0;
   private boardEpoch: string | null = null;
   private known: ReadonlySet<string> = new Set();
-  private epoch = "";
   private connections = 0;
   private connected = false;
   /** What the newest `series` message lists, and whether the board was asked for because of it. */
@@ -103,7 +105,7 @@ export class DirectFeed implements Feed {
       url: new URL("events/alerts", base).href,
       clock,
       open: (url) => network.events(url),
-      onAlert: (alert, epoch) => listener({ type: "alert", alert, epoch }),
+      onAlerts: (alerts, whole) => listener({ type: "alerts", alerts, whole }),
     });
   }
 
@@ -202,8 +204,6 @@ export class DirectFeed implements Feed {
 
   /** Of another epoch than the board that is shown: a restarted server may have another board. */
   private enterEpoch(epoch: string): void {
-    if (this.epoch !== "" && epoch !== this.epoch) this.listener({ type: "over", epoch: this.epoch });
-    this.epoch = epoch;
     if (this.boardEpoch !== null && this.boardEpoch !== epoch) void this.fetchBoard();
   }
 }

@@ -217,6 +217,9 @@ export function formatLine(labels: Readonly<Record<string, string>>): string {
   return values.length === 1 && /[^\d.:-]/.test(values[0]) ? values[0] : formatLabels(labels);
 }
 
+/** `10,000` */
+export const formatCount = (count: number): string => FIXED[0].format(count);
+
 /** `core=3, host=a` */
 export function formatLabels(labels: Readonly<Record<string, string>>): string {
   return Object.entries(labels)

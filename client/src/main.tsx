@@ -6,6 +6,7 @@
 import workerUrl from "virtual:worker-url";
 import { batch, createEffect, onCleanup } from "solid-js";
 import { render } from "solid-js/web";
+import { AlertActions } from "./actions";
 import { systemClock } from "./clock";
 import { App } from "./components/App";
 import { type Stores, StoresContext } from "./context";
@@ -13,10 +14,11 @@ import { browserNetwork, DirectFeed, type FeedEvent, type Listener } from "./fee
 import { SharedFeed, type WorkerLink } from "./port";
 import type { WorkerMessage } from "./share";
 import { readStoredList, writeStored } from "./storage";
-import { createAlertStore } from "./stores/alerts";
+import { createAlertStore, type Memory } from "./stores/alerts";
 import { createBoardStore } from "./stores/board";
 import { createConnectionStore } from "./stores/connection";
 import { createRowsStore } from "./stores/rows";
+import { createSparkStore } from "./stores/sparks";
 import { createStatsStore } from "./stores/stats";
 import { createThemeStore } from "./stores/theme";
 
@@ -25,24 +27,31 @@ const visible = () => document.visibilityState === "visible";
 /** Boards under other paths of the same origin have alerts and rows of their own. */
 const mount = new URL(base).pathname;
 const dismissedKey = `tickboard:dismissed:${mount}`;
+const hiddenKey = `tickboard:hidden:${mount}`;
 const collapsedKey = `tickboard:collapsed:${mount}`;
+
+const listUnder = (key: string): Memory => ({
+  load: () => readStoredList(key),
+  save: (texts) => writeStored(key, JSON.stringify(texts)),
+});
 
 function createStores(): Stores {
   const board = createBoardStore();
   const intervalMs = () => board.board()?.interval_ms ?? 1000;
   const connection = createConnectionStore(systemClock.now, intervalMs);
+  const stats = createStatsStore((callback) => requestAnimationFrame(callback), connection.paused);
+  const alerts = createAlertStore({
+    dismissed: listUnder(dismissedKey),
+    hidden: listUnder(hiddenKey),
+  });
   return {
     board,
     connection,
-    stats: createStatsStore((callback) => requestAnimationFrame(callback), connection.paused),
-    alerts: createAlertStore({
-      load: () => readStoredList(dismissedKey),
-      save: (ids) => writeStored(dismissedKey, JSON.stringify(ids)),
-    }),
-    rows: createRowsStore({
-      load: () => readStoredList(collapsedKey),
-      save: (titles) => writeStored(collapsedKey, JSON.stringify(titles)),
-    }),
+    stats,
+    alerts,
+    actions: new AlertActions(base),
+    sparks: createSparkStore(stats.live),
+    rows: createRowsStore(listUnder(collapsedKey)),
     theme: createThemeStore(document.documentElement, matchMedia("(prefers-color-scheme: dark)")),
   };
 }
@@ -69,10 +78,10 @@ function listen(target: EventTarget, type: string, listener: (event: Event) => v
 
 /** Connect while the page lives, let go when it goes away, and be there again when it comes back from the cache. */
 function connect(stores: Stores): void {
-  const { alerts, board, connection, stats } = stores;
+  const { alerts, board, connection, sparks, stats } = stores;
   const feed = createFeed((event: FeedEvent) =>
     batch(() => {
-      for (const store of [board, connection, stats, alerts]) store.apply(event);
+      for (const store of [board, connection, stats, sparks, alerts]) store.apply(event);
     }),
   );
   feed.start();
@@ -81,7 +90,10 @@ function connect(stores: Stores): void {
   listen(window, "pageshow", (event) => (event as PageTransitionEvent).persisted && feed.start());
   listen(window, "online", () => feed.wake());
   listen(document, "visibilitychange", () => feed.visibilityChanged());
-  listen(window, "storage", (event) => (event as StorageEvent).key === dismissedKey && alerts.reload());
+  listen(window, "storage", (event) => {
+    const { key } = event as StorageEvent;
+    if (key === dismissedKey) alerts.reload();
+  });
   const timer = setInterval(() => visible() && connection.elapse(), 1000);
   onCleanup(() => clearInterval(timer));
 }

@@ -3,7 +3,7 @@
  * know where the text came from. What it does not know is nothing, never an error: new fields and message types
  * may come. The binary messages are read by decoder.ts.
  */
-import type { Alert, BoardChanged, Problems, SeriesList } from "./types.gen";
+import type { Alert, AlertPosition, BoardChanged, Problems, SeriesList } from "./types.gen";
 
 export interface Series {
   key: string;
@@ -56,6 +56,14 @@ export function parseAlert(text: unknown): Alert | null {
   return complete && isString(event.severity) ? (event as unknown as Alert) : null;
 }
 
+/** What an event named `position` says, or null when it says nothing. */
+export function parsePosition(text: unknown): AlertPosition | null {
+  const event = parseObject(text);
+  return event?.type === "position" && typeof event.whole === "boolean"
+    ? (event as unknown as AlertPosition)
+    : null;
+}
+
 /** `disk_used{mount="/"}`: how a series is called wherever one string has to name it. */
 export function seriesKey(name: string, labels?: Readonly<Record<string, string>>): string {
   if (labels === undefined) return name;
@@ -73,9 +81,4 @@ export function seriesOf(message: SeriesList): Series[] {
     unit,
     labels,
   }));
-}
-
-/** The epoch in an event id `E:N`; an id without one, such as `0`, has the epoch "". */
-export function epochOf(position: string): string {
-  return position.slice(0, Math.max(0, position.lastIndexOf(":")));
 }

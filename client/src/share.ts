@@ -8,7 +8,8 @@
 import type { Clock } from "./clock";
 import type { LinkStatus } from "./connection";
 import type { Ticks } from "./decoder";
-import type { Feed, FeedEvent, Listener, Snapshot, ToldAlert } from "./feed";
+import { Episodes } from "./episodes";
+import type { Feed, FeedEvent, Listener, Snapshot } from "./feed";
 import type { Board, Problem } from "./types.gen";
 import { Window } from "./window";
 
@@ -31,12 +32,15 @@ export interface Port {
 interface Tab {
   visible: boolean;
   heard: number;
+  /** When it was last looked at; 0 for never. */
+  seen: number;
 }
 
 /** A tab says that it is there every 20 s; a throttled one may need a minute. */
 const FORGET_AFTER_MS = 150_000;
 const LOOK_EVERY_MS = 30_000;
-const KEPT_ALERTS = 200;
+/** Alerts that are over: a tab shows fifty, and its viewer may have put others away. */
+const KEPT_OVER = 200;
 const FIRST_CAPACITY = 60;
 
 /** What is known now, kept from the events of a feed. */
@@ -45,8 +49,8 @@ export class Latest {
   private board: Board | null = null;
   private problems: Problem[] = [];
   private readonly window = new Window(FIRST_CAPACITY, 1000);
-  private readonly alerts = new Map<string, ToldAlert>();
-  private readonly over = new Set<string>();
+  private readonly episodes = new Episodes(KEPT_OVER);
+  private told = false;
   private skewMs = Number.POSITIVE_INFINITY;
 
   take(event: FeedEvent): void {
@@ -68,11 +72,9 @@ export class Latest {
       case "amended":
         this.window.amend(event);
         break;
-      case "alert":
-        this.takeAlert({ alert: event.alert, epoch: event.epoch });
-        break;
-      case "over":
-        this.endEpoch(event.epoch);
+      case "alerts":
+        this.episodes.take(event.alerts, event.whole);
+        this.told = true;
         break;
     }
   }
@@ -80,8 +82,8 @@ export class Latest {
   snapshot(): Snapshot {
     const { status, board, problems, skewMs } = this;
     const window = this.window.epoch === "" ? null : this.window.snapshot();
-    const alerts = [...this.alerts.values()];
-    return { type: "snapshot", status, board, problems, window, alerts, over: [...this.over], skewMs };
+    const episodes = this.told ? this.episodes.all : null;
+    return { type: "snapshot", status, board, problems, window, episodes, skewMs };
   }
 
   private takeTicks(ticks: Ticks, received: number): void {
@@ -89,21 +91,6 @@ export class Latest {
     const skew = received - this.window.newestTime;
     if (ticks.afresh) this.skewMs = Number.POSITIVE_INFINITY;
     if (skew < this.skewMs) this.skewMs = skew;
-  }
-
-  private endEpoch(epoch: string): void {
-    const told = new Set([...this.alerts.values()].map((alert) => alert.epoch));
-    for (const old of this.over) if (!told.has(old)) this.over.delete(old);
-    this.over.add(epoch);
-  }
-
-  private takeAlert(told: ToldAlert): void {
-    this.alerts.delete(told.alert.id);
-    this.alerts.set(told.alert.id, told);
-    for (const id of this.alerts.keys()) {
-      if (this.alerts.size <= KEPT_ALERTS) break;
-      this.alerts.delete(id);
-    }
   }
 }
 
@@ -132,7 +119,9 @@ export class ShareHub {
     if (message.type === "hello") this.base = message.base;
     const known = this.tabs.get(port);
     const seenAgain = message.visible && known?.visible !== true;
-    this.tabs.set(port, { visible: message.visible, heard: this.clock.now() });
+    const now = this.clock.now();
+    const seen = message.visible || known?.visible ? now : (known?.seen ?? 0);
+    this.tabs.set(port, { visible: message.visible, heard: now, seen });
     this.run();
     if (message.type === "alive") port.post({ type: "here" });
     if (message.type === "hello" || known === undefined || seenAgain) port.post(this.latest.snapshot());
@@ -149,8 +138,23 @@ export class ShareHub {
 
   private publish(event: FeedEvent): void {
     this.latest.take(event);
+    if (event.type === "alerts") {
+      const loud = this.loudest();
+      for (const port of this.tabs.keys()) port.post({ ...event, quiet: port !== loud });
+      return;
+    }
     const forAll = event.type !== "ticks" && event.type !== "amended";
     for (const [port, tab] of this.tabs) if (tab.visible || forAll) port.post(event);
+  }
+
+  /** The one tab that may draw attention: none while one is looked at, else the last that was, for it may make a sound. */
+  private loudest(): Port | null {
+    let [loud, seen] = [null as Port | null, -1];
+    for (const [port, tab] of this.tabs) {
+      if (tab.visible) return null;
+      if (tab.seen > seen) [loud, seen] = [port, tab.seen];
+    }
+    return loud;
   }
 
   private forget(port: Port): void {

@@ -145,6 +145,25 @@ export class Window {
     return this.columns.get(key)?.values[this.slot(this.length - 1)] ?? Number.NaN;
   }
 
+  /**
+   * The ticks of a series after one time and up to another, both in milliseconds, oldest first: NaN where it has no
+   * value.
+   */
+  between(key: string, after: number, until: number): { times: number[]; values: number[] } {
+    const ring = this.columns.get(key)?.values;
+    const slots: number[] = [];
+    for (let index = this.length - 1; index >= 0; index--) {
+      const slot = this.slot(index);
+      if (this.times[slot] <= after) break;
+      if (this.times[slot] <= until) slots.push(slot);
+    }
+    slots.reverse();
+    return {
+      times: slots.map((slot) => this.times[slot]),
+      values: slots.map((slot) => ring?.[slot] ?? Number.NaN),
+    };
+  }
+
   /** The average of a series over the window, NaN when it has no value. */
   average(key: string): number {
     let sum = 0;

@@ -1,4 +1,4 @@
-/** The alert stream asks for what it has missed, for a new EventSource has forgotten it. */
+/** The alert stream asks for what it has missed, for a new EventSource has forgotten it, and tells a burst in one. */
 import { beforeEach, describe, expect, it } from "vitest";
 import { AlertStream } from "../src/alertstream";
 import type { Alert } from "../src/types.gen";
@@ -7,9 +7,10 @@ import { alert, TestClock, TestEvents } from "./world";
 describe("the alert stream", () => {
   let clock: TestClock;
   let sources: TestEvents[];
-  let told: [id: string, epoch: string, resolved: boolean][];
+  let told: [ids: string[], whole: boolean][];
   let stream: AlertStream;
   const newest = () => sources[sources.length - 1];
+  const said = (one: Alert) => one.id + (one.resolved ? " resolved" : "") + (one.acknowledged ? " seen" : "");
 
   beforeEach(() => {
     clock = new TestClock();
@@ -22,32 +23,81 @@ describe("the alert stream", () => {
         sources.push(new TestEvents(url));
         return newest();
       },
-      onAlert: (one: Alert, epoch) => told.push([one.id, epoch, one.resolved !== undefined]),
+      onAlerts: (alerts, whole) => told.push([alerts.map(said), whole]),
     });
     stream.start();
   });
 
-  it("begins with all that the server still has", () => {
-    expect(newest().url).toBe("http://here/events/alerts?last_event_id=0");
+  it("begins with what fires, and says that it is all", () => {
+    expect(newest().url).toBe("http://here/events/alerts");
+    newest().say(alert("a"), "e-3");
+    newest().say(alert("b"), "e-5");
+    clock.pass(1_000);
+    expect(told).toEqual([]);
+    newest().place(7, true);
+    expect(told).toEqual([[["a", "b"], true]]);
   });
 
-  it("tells what fires and what is resolved, and in which epoch", () => {
-    newest().say(alert("a"), "e:1");
-    newest().say(alert("a", { resolved: "T" }), "e:2", "resolved");
-    expect(told).toEqual([
-      ["a", "e", false],
-      ["a", "e", true],
-    ]);
+  it("says that nothing fires where nothing does", () => {
+    newest().place(0, true);
+    expect(told).toEqual([[[], true]]);
+  });
+
+  it("tells what fires, is changed and is resolved, in the order it happened", () => {
+    newest().place(0, true);
+    newest().say(alert("a"), "e-1");
+    newest().say(alert("a", { acknowledged: { timestamp: "T" } }), "e-2", "changed");
+    newest().say(alert("a", { resolved: "T" }), "e-3", "resolved");
+    clock.pass(40);
+    expect(told[1]).toEqual([["a", "a seen", "a resolved"], false]);
+  });
+
+  it("tells ten thousand that fire in one tick in one", () => {
+    newest().place(0, true);
+    for (let i = 1; i <= 10_000; i++) newest().say(alert(`a${i}`), `e-${i}`);
+    clock.pass(40);
+    expect(told).toHaveLength(2);
+    expect(told[1][0]).toHaveLength(10_000);
+  });
+
+  it("waits while more comes, but not for ever", () => {
+    newest().place(0, true);
+    for (let i = 1; i <= 40; i++) {
+      newest().say(alert(`a${i}`), `e-${i}`);
+      clock.pass(10);
+    }
+    expect(told).toHaveLength(2);
+    expect(told[1][0]).toHaveLength(26);
+    clock.pass(30);
+    expect(told[2][0]).toHaveLength(14);
   });
 
   it("comes back with the id of the last event, be it a heartbeat", () => {
-    newest().say(alert("a"), "e:1");
-    newest().say({ type: "heartbeat", timestamp: "T" }, "e:2");
+    newest().place(0, true);
+    newest().say(alert("a"), "e-1");
+    newest().say({ type: "heartbeat", timestamp: "T" }, "e-2");
     newest().fail();
     expect(newest().closed).toBe(true);
+    // What was gathered is told though the stream is gone: it does not come again.
+    expect(told[1]).toEqual([["a"], false]);
     clock.pass(300);
-    expect(newest().url).toBe("http://here/events/alerts?last_event_id=e%3A2");
-    expect(told).toHaveLength(1);
+    expect(newest().url).toBe("http://here/events/alerts?last_event_id=e-2");
+    newest().place(2, false);
+    expect(told).toHaveLength(2);
+  });
+
+  it("asks for all again when the stream ended before it had told all that fires", () => {
+    newest().say(alert("a"), "e-3");
+    newest().fail();
+    clock.pass(300);
+    expect(newest().url).toBe("http://here/events/alerts");
+    expect(told).toEqual([]);
+  });
+
+  it("takes nothing for a position that does not say whether it is whole", () => {
+    newest().say({ type: "position", epoch: "e", number: 1 }, "e-1", "position");
+    newest().say("nonsense", "e-1", "position");
+    expect(told).toEqual([]);
   });
 
   it("leaves a stream that has missed its heartbeats", () => {
@@ -61,7 +111,8 @@ describe("the alert stream", () => {
   it("does not listen to a source that it has left", () => {
     newest().fail();
     clock.pass(300);
-    sources[0].say(alert("late"), "e:9");
+    sources[0].place(1, true);
+    sources[0].say(alert("late"), "e-9");
     sources[0].fail();
     expect(told).toEqual([]);
     expect(newest().closed).toBe(false);

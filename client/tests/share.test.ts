@@ -66,13 +66,13 @@ describe("the share hub", () => {
   it("gives a new tab everything there is at once", () => {
     join();
     tell(windowOf("e", [tick(1, { cpu: 1 }), tick(2, { cpu: 2 })]));
-    feeds[0].tell({ type: "alert", alert: alert("a"), epoch: "e" });
+    feeds[0].tell({ type: "alerts", alerts: [alert("a")], whole: true });
     const late = join();
     expect(late.types()).toEqual(["snapshot"]);
     const [snapshot] = late.got;
     if (snapshot.type !== "snapshot") throw new Error("no snapshot");
     expect(Array.from(snapshot.window?.columns[0] ?? [])).toEqual([1, 2]);
-    expect(snapshot.alerts.map((told) => told.alert.id)).toEqual(["a"]);
+    expect(snapshot.episodes?.map((episode) => episode.alert.id)).toEqual(["a"]);
   });
 
   it("gives a hidden tab alerts but no ticks, and a snapshot when it is looked at again", () => {
@@ -80,10 +80,32 @@ describe("the share hub", () => {
     hub.receive(port, { type: "visible", visible: false });
     port.got = [];
     tell(tick(1, { cpu: 1 }));
-    feeds[0].tell({ type: "alert", alert: alert("a"), epoch: "e" });
-    expect(port.types()).toEqual(["alert"]);
+    feeds[0].tell({ type: "alerts", alerts: [alert("a")], whole: true });
+    expect(port.types()).toEqual(["alerts"]);
     hub.receive(port, { type: "visible", visible: true });
-    expect(port.types()).toEqual(["alert", "snapshot"]);
+    expect(port.types()).toEqual(["alerts", "snapshot"]);
+  });
+
+  it("does not say what fires before it knows it", () => {
+    const [snapshot] = join().got;
+    expect(snapshot).toMatchObject({ type: "snapshot", episodes: null });
+  });
+
+  it("has the tab that was seen last draw attention, and none while one is looked at", () => {
+    const [first, second, third] = [join(), join(), join(false)];
+    const quiet = () => {
+      feeds[0].tell({ type: "alerts", alerts: [alert("a")], whole: false });
+      return [first, second, third].map((port) => {
+        const last = port.got.at(-1);
+        return last?.type === "alerts" && last.quiet;
+      });
+    };
+    expect(quiet()).toEqual([true, true, true]);
+    clock.pass(1_000);
+    hub.receive(second, { type: "visible", visible: false });
+    clock.pass(1_000);
+    hub.receive(first, { type: "visible", visible: false });
+    expect(quiet()).toEqual([false, true, true]);
   });
 
   it("gives a tab that comes back what the ticks after are of, though they do not say it", () => {

@@ -20,8 +20,7 @@ const snapshot: Snapshot = {
   board: null,
   problems: [],
   window: null,
-  alerts: [],
-  over: [],
+  episodes: null,
   skewMs: 0,
 };
 

@@ -1,5 +1,5 @@
 /** A clock that a test steps, sockets that it speaks through, and short ways to make messages. */
-import type { Events, MessageLike } from "../src/alertstream";
+import type { EventName, Events, MessageLike } from "../src/alertstream";
 import type { Clock } from "../src/clock";
 import type { Socket } from "../src/connection";
 import type { Amendment, Ticks } from "../src/decoder";
@@ -82,12 +82,12 @@ export class TestEvents implements Events {
   onmessage: ((event: MessageLike) => void) | null = null;
   onerror: ((event: never) => void) | null = null;
   closed = false;
-  private onresolved: ((event: MessageLike) => void) | null = null;
+  private readonly named = new Map<EventName, (event: MessageLike) => void>();
 
   constructor(readonly url: string) {}
 
-  addEventListener(_type: "resolved", listener: (event: MessageLike) => void): void {
-    this.onresolved = listener;
+  addEventListener(type: EventName, listener: (event: MessageLike) => void): void {
+    this.named.set(type, listener);
   }
 
   close(): void {
@@ -98,9 +98,14 @@ export class TestEvents implements Events {
     this.onopen?.(undefined as never);
   }
 
-  say(data: unknown, lastEventId: string, name: "message" | "resolved" = "message"): void {
-    const listener = name === "message" ? this.onmessage : this.onresolved;
+  say(data: unknown, lastEventId: string, name: EventName | "message" = "message"): void {
+    const listener = name === "message" ? this.onmessage : this.named.get(name);
     listener?.({ data: JSON.stringify(data), lastEventId });
+  }
+
+  /** Say where the stream is, in the epoch `e`. */
+  place(number: number, whole: boolean): void {
+    this.say({ type: "position", epoch: "e", number, whole }, `e-${number}`, "position");
   }
 
   fail(): void {

@@ -6,6 +6,9 @@ const PATHS = {
   chart: "M4 18l5-7 4 4 7-9",
   chevron: "M8 10l4 4 4-4",
   close: "M6 6l12 12M18 6L6 18",
+  check: "M5 12.5l4.5 4.5L19 7.5",
+  bell: "M6 16V11a6 6 0 0112 0v5l1.5 2h-15zM10 21h4",
+  silent: "M6 16V11a6 6 0 019-5.2M18 11v5l1.5 2h-13M10 21h4M4 4l16 16",
   system: "M4 5h16v11H4zM9 20h6M12 16v4",
   light:
     "M12 8a4 4 0 100 8 4 4 0 000-8zM12 2v2M12 20v2M2 12h2M20 12h2M5 5l1.5 1.5M17.5 17.5L19 19M5 19l1.5-1.5M17.5 6.5L19 5",

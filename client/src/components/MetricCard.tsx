@@ -2,24 +2,20 @@
 import { createMemo, createSignal, For, Show } from "solid-js";
 import { useStores } from "../context";
 import { formatAverage, formatBeside, formatLabels } from "../format";
-import { type Series, seriesKey } from "../protocol";
+import type { Series } from "../protocol";
+import { SEVERITIES } from "../stores/alerts";
 import type { Card, Severity } from "../types.gen";
 import { sayHighest, useHighest } from "./highest";
 import { useInView } from "./inView";
 
 const MAX_CARDS = 12;
 
-const WORST_FIRST: Severity[] = ["critical", "warning", "info"];
-
 /** The worst severity among the alerts that are firing on a series, or on its metric as a whole. */
-function useSeverity(series: Series): () => Severity | undefined {
+function useSeverity({ key, name }: Series): () => Severity | undefined {
   const { alerts } = useStores();
   return createMemo(() => {
-    const here = alerts.firing().filter(({ alert }) => {
-      const key = seriesKey(alert.metric ?? "", alert.labels);
-      return key === series.key || key === series.name;
-    });
-    return WORST_FIRST.find((severity) => here.some(({ alert }) => alert.severity === severity));
+    const here = [alerts.severityOf(key), alerts.severityOf(name)];
+    return SEVERITIES.find((severity) => here.includes(severity));
   });
 }
 

@@ -2,16 +2,15 @@
 import { createMemo, untrack } from "solid-js";
 import { highest } from "../chart/choice";
 import { useStores } from "../context";
+import { formatCount } from "../format";
 import type { Series } from "../protocol";
 
 /** Lines that change places more often than this cannot be followed. */
 const CHOOSE_EVERY_MS = 10_000;
 
-const COUNT = new Intl.NumberFormat("en");
-
 /** `12 of 4,300 series, the highest` */
 export const sayHighest = (shown: number, all: number): string =>
-  `${COUNT.format(shown)} of ${COUNT.format(all)} series, the highest`;
+  `${formatCount(shown)} of ${formatCount(all)} series, the highest`;
 
 /**
  * At most `limit` of the series, those with the highest average over the window; the same array until it changes.

@@ -6,7 +6,7 @@ import { createMemo, createSignal } from "solid-js";
 import type { FeedEvent } from "../feed";
 import { keptByContent } from "../kept";
 import { arrange, type Group } from "../layout";
-import type { Board, MetricInfo, Problem, RuleInfo } from "../types.gen";
+import type { Alert, Board, MetricInfo, Problem, RuleInfo } from "../types.gen";
 
 export function createBoardStore() {
   const [board, setBoard] = createSignal<Board | null>(null);
@@ -19,6 +19,14 @@ export function createBoardStore() {
   const rules = createMemo<readonly RuleInfo[]>((before) => keptByContent(before, board()?.rules ?? []), []);
   const groups = createMemo<readonly Group[]>((before) => arrange(board()?.panels ?? [], before), []);
   const metrics = createMemo(() => new Map(infos().map((info) => [info.name, info])));
+
+  /** Whether an alert's value and threshold are on its metric's own scale. */
+  function isPlain({ metric = "", severity, threshold }: Alert): boolean {
+    const rule = rules().find(
+      (one) => one.metric === metric && one.severity === severity && one.threshold === threshold,
+    );
+    return rule === undefined || comparesPlainly(rule);
+  }
 
   const showProblems = (after: readonly Problem[]) => setProblems((before) => keptByContent(before, after));
 
@@ -46,9 +54,22 @@ export function createBoardStore() {
     /** The rules with a threshold that can be drawn on a chart of these metrics. */
     thresholdsOf: (names: readonly string[]): RuleInfo[] =>
       rules().filter(
-        ({ metric, threshold }) => typeof threshold === "number" && names.includes(metric ?? ""),
+        (rule) =>
+          typeof rule.threshold === "number" && comparesPlainly(rule) && names.includes(rule.metric ?? ""),
       ),
+    isPlain,
+    /** The unit of an alert's value: its metric's, where that is what its rule compares. */
+    unitOf: (alert: Alert): string => (isPlain(alert) ? (metrics().get(alert.metric ?? "")?.unit ?? "") : ""),
   };
+}
+
+/** What is on another scale than the metric itself. */
+const OTHER_SCALE = /[-+*/]|\b(rate|change|stddev|count|anomaly|absent)\b/;
+
+/** Whether a rule compares a metric, or a stat on the metric's own scale: not a ratio of two, nor a count. */
+function comparesPlainly({ condition, metric = "" }: RuleInfo): boolean {
+  const [left] = condition.replace(metric, "").split(/[<>]/, 1);
+  return !OTHER_SCALE.test(left);
 }
 
 export type BoardStore = ReturnType<typeof createBoardStore>;

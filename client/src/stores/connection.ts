@@ -56,6 +56,8 @@ export function createConnectionStore(now: () => number, intervalMs: () => numbe
     /** The clock's hand has moved; called about once a second while the page is seen. */
     elapse: () => void setTime(now()),
     time,
+    /** The time by the server's clock, as far as it is known, in milliseconds since 1970. */
+    serverTime: () => time() - (Number.isFinite(skewMs()) ? skewMs() : 0),
     connected,
     /** Whether there has been a connection yet, or a failure to make one. */
     tried: () => link().tried,

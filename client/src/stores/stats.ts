@@ -77,6 +77,8 @@ export function createStatsStore(nextFrame: (callback: () => void) => void, paus
     get window(): Window {
       return shown();
     },
+    /** The window as it is now, also while the picture is held. */
+    live: window,
     /** Changes when what is drawn should: at most once a frame, never while paused. */
     drawn,
     /** Whether there has been a window yet. */

@@ -1,0 +1,50 @@
+/** What a viewer asks for goes to the server as the protocol has it, and a no comes back in words. */
+import { describe, expect, it } from "vitest";
+import { AlertActions, Refused } from "../src/actions";
+import { alert } from "./world";
+
+describe("the actions on an alert", () => {
+  const asked: [url: string, body: unknown][] = [];
+  const actions = (answer: () => Response) =>
+    new AlertActions("https://here/live/", async (url, { body }) => {
+      asked.push([url, JSON.parse(String(body))]);
+      return answer();
+    });
+  const words = async (answer: () => Response) => {
+    const error = await actions(answer)
+      .acknowledge("a")
+      .catch((error: unknown) => error);
+    expect(error).toBeInstanceOf(Refused);
+    return (error as Refused).message;
+  };
+
+  it("are asked for under the path of the board, and answered by the alert", async () => {
+    const yes = actions(() => Response.json(alert("a")));
+    expect(await yes.acknowledge("a/b")).toEqual(alert("a"));
+    await yes.silence("a", "15m", "planned");
+    expect(asked).toEqual([
+      ["https://here/live/api/alerts/a%2Fb/ack", {}],
+      ["https://here/live/api/alerts/a/silence", { duration: "15m", reason: "planned" }],
+    ]);
+  });
+
+  it("are refused in the server's words", async () => {
+    const no = () => Response.json({ error: "alert a is over" }, { status: 409 });
+    expect(await words(no)).toBe("Alert a is over");
+  });
+
+  it("are refused in words where the server has none", async () => {
+    const said = "The server could not do that: it answered 502.";
+    for (const body of ["<html>", "null", '{"error":""}', "[]"]) {
+      expect(await words(() => new Response(body, { status: 502 }))).toBe(said);
+    }
+    expect(await words(() => new Response("{}"))).toBe("The server could not do that: it answered 200.");
+  });
+
+  it("say so when there is no server", async () => {
+    const away = () => {
+      throw new TypeError("Failed to fetch");
+    };
+    expect(await words(away)).toBe("The server can't be reached. Try again when the page is live.");
+  });
+});
