@@ -8,6 +8,7 @@ import type { Severity } from "../types.gen";
 import { type AxisLimits, nextRange, type Range } from "./axis";
 import { extent, isolated, stack, withNulls } from "./columns";
 import { type Colors, dashOf } from "./palette";
+import type { Shade } from "./shade";
 
 /** What a plot cannot change: another needs another plot. */
 export interface PlotSettings {
@@ -32,6 +33,8 @@ const HALF_LABEL = 26;
 const RIGHT = 8;
 /** A rule's threshold is drawn when the values come this near to it; else it would press them flat. */
 const THRESHOLD_NEAR = 0.5;
+const SHADE_ALPHA = 0.1;
+const SHADE_EDGE_ALPHA = 0.45;
 
 const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const MINUTES = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
@@ -49,6 +52,7 @@ export class Plot {
   private readonly chart: uPlot;
   private range: Range | null = null;
   private span: [number, number] = [0, 1];
+  private shades: readonly Shade[] = [];
 
   constructor(
     private readonly element: HTMLElement,
@@ -58,8 +62,17 @@ export class Plot {
     this.chart = new uPlot(this.uplotOptions(), empty, element);
   }
 
-  /** @param spanMs how much time the axis shows, its newest end at the newest tick. */
-  draw(times: Float64Array, columns: readonly Float64Array[], spanMs: number): void {
+  /**
+   * @param spanMs how much time the axis shows, its newest end at the newest tick.
+   * @param shades when alerts fired.
+   */
+  draw(
+    times: Float64Array,
+    columns: readonly Float64Array[],
+    spanMs: number,
+    shades: readonly Shade[] = [],
+  ): void {
+    this.shades = shades;
     const { limits, stacked, thresholds } = this.options;
     const lines = stacked ? stack(columns) : columns.map(withNulls);
     const [low, high] = extent(lines);
@@ -151,6 +164,7 @@ export class Plot {
               chart.cursor.left !== undefined && chart.cursor.left >= 0 ? (chart.cursor.idx ?? null) : null,
             ),
         ],
+        drawClear: [(chart) => this.drawShades(chart)],
         draw: [(chart) => this.drawThresholds(chart)],
       },
     };
@@ -179,6 +193,24 @@ export class Plot {
         filter: (chart, series) => isolated(chart.data[series] as (number | null)[]),
       },
     };
+  }
+
+  /** Under the lines: quiet over the time that it fired, and a thin line where it began. */
+  private drawShades(chart: uPlot): void {
+    const { ctx, bbox } = chart;
+    const [oldest, newest] = this.span;
+    ctx.save();
+    for (const { from, to, severity } of this.shades) {
+      if (to < oldest || from > newest) continue;
+      const left = Math.round(chart.valToPos(Math.max(from, oldest), "x", true));
+      const right = Math.round(chart.valToPos(Math.min(to, newest), "x", true));
+      ctx.fillStyle = this.options.colors().severity[severity];
+      ctx.globalAlpha = SHADE_ALPHA;
+      ctx.fillRect(left, bbox.top, Math.max(devicePixelRatio, right - left), bbox.height);
+      ctx.globalAlpha = SHADE_EDGE_ALPHA;
+      if (from >= oldest) ctx.fillRect(left, bbox.top, devicePixelRatio, bbox.height);
+    }
+    ctx.restore();
   }
 
   private drawThresholds(chart: uPlot): void {

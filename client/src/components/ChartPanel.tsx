@@ -5,6 +5,7 @@
 import { createEffect, createMemo, createSignal, For, on, onCleanup, onMount, Show } from "solid-js";
 import { colorVariable, readColors } from "../chart/palette";
 import { Plot, type PlotSettings } from "../chart/plot";
+import { shadesOf } from "../chart/shade";
 import { useStores } from "../context";
 import { formatLine, formatText, formatTime } from "../format";
 import { kept, keptByContent } from "../kept";
@@ -86,7 +87,7 @@ function Legend(props: { lines: readonly TableLine[]; note: string; cursor: numb
 }
 
 export function ChartPanel(props: { chart: Chart }) {
-  const { board, connection, stats, theme } = useStores();
+  const { alerts, board, connection, stats, theme } = useStores();
   let section!: HTMLElement;
   let area!: HTMLDivElement;
   let canvas!: HTMLDivElement;
@@ -129,6 +130,11 @@ export function ChartPanel(props: { chart: Chart }) {
     return before !== undefined && JSON.stringify(before) === JSON.stringify(next) ? before : next;
   });
 
+  const shades = createMemo(() => {
+    if (!drawing()) return [];
+    return shadesOf(props.chart.metrics.flatMap(alerts.episodesOf), new Set(lines().map(({ key }) => key)));
+  });
+
   function makePlot(): Plot {
     let colors = readColors(section);
     let colorsOf = theme.shown();
@@ -153,7 +159,7 @@ export function ChartPanel(props: { chart: Chart }) {
     plot ??= makePlot();
     const { window } = stats;
     const columns = lines().map(({ key }) => window.ordered(key));
-    plot.draw(window.orderedTimes(), columns, (window.capacity - 1) * window.intervalMs);
+    plot.draw(window.orderedTimes(), columns, (window.capacity - 1) * window.intervalMs, shades());
     if (connection.time() - described > DESCRIBE_EVERY_MS) describe();
   }
 
