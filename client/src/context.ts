@@ -5,6 +5,7 @@
 import { createContext, useContext } from "solid-js";
 import type { AlertActions } from "./actions";
 import type { AlertStore } from "./stores/alerts";
+import type { BellStore } from "./stores/bell";
 import type { BoardStore } from "./stores/board";
 import type { ConnectionStore } from "./stores/connection";
 import type { RowsStore } from "./stores/rows";
@@ -17,6 +18,7 @@ export interface Stores {
   stats: StatsStore;
   alerts: AlertStore;
   actions: AlertActions;
+  bell: BellStore;
   sparks: SparkStore;
   connection: ConnectionStore;
   rows: RowsStore;

@@ -11,10 +11,13 @@ import { systemClock } from "./clock";
 import { App } from "./components/App";
 import { type Stores, StoresContext } from "./context";
 import { browserNetwork, DirectFeed, type FeedEvent, type Listener } from "./feed";
+import { askToNotify, notificationPermission, showNotification } from "./notification";
 import { SharedFeed, type WorkerLink } from "./port";
 import type { WorkerMessage } from "./share";
-import { readStoredList, writeStored } from "./storage";
+import { Sound } from "./sound";
+import { readStored, readStoredList, writeStored } from "./storage";
 import { createAlertStore, type Memory } from "./stores/alerts";
+import { type BellStore, createBellStore } from "./stores/bell";
 import { createBoardStore } from "./stores/board";
 import { createConnectionStore } from "./stores/connection";
 import { createRowsStore } from "./stores/rows";
@@ -29,6 +32,7 @@ const mount = new URL(base).pathname;
 const dismissedKey = `tickboard:dismissed:${mount}`;
 const hiddenKey = `tickboard:hidden:${mount}`;
 const collapsedKey = `tickboard:collapsed:${mount}`;
+const BELL_KEY = "tickboard:bell";
 
 const listUnder = (key: string): Memory => ({
   load: () => readStoredList(key),
@@ -40,20 +44,39 @@ function createStores(): Stores {
   const intervalMs = () => board.board()?.interval_ms ?? 1000;
   const connection = createConnectionStore(systemClock.now, intervalMs);
   const stats = createStatsStore((callback) => requestAnimationFrame(callback), connection.paused);
+  const bell = createBell(board.title, (id) => alerts.isFiring(id));
   const alerts = createAlertStore({
     dismissed: listUnder(dismissedKey),
     hidden: listUnder(hiddenKey),
+    onFiring: (fresh, quiet) => quiet || visible() || bell.take(fresh),
   });
   return {
     board,
     connection,
     stats,
     alerts,
+    bell,
     actions: new AlertActions(base),
     sparks: createSparkStore(stats.live),
     rows: createRowsStore(listUnder(collapsedKey)),
     theme: createThemeStore(document.documentElement, matchMedia("(prefers-color-scheme: dark)")),
   };
+}
+
+function createBell(title: () => string, isFiring: (id: string) => boolean): BellStore {
+  const sound = new Sound();
+  return createBellStore({
+    clock: systemClock,
+    load: () => readStored(BELL_KEY) === "on",
+    save: (on) => writeStored(BELL_KEY, on ? "on" : null),
+    permission: notificationPermission,
+    ask: askToNotify,
+    notify: (announcement) => showNotification(announcement, mount),
+    prepare: () => sound.prepare(),
+    ring: (tone) => sound.ring(tone),
+    board: title,
+    isFiring,
+  });
 }
 
 /** The name carries the build (in the worker's file name) and the mount: no other may answer for this board. */
@@ -78,7 +101,7 @@ function listen(target: EventTarget, type: string, listener: (event: Event) => v
 
 /** Connect while the page lives, let go when it goes away, and be there again when it comes back from the cache. */
 function connect(stores: Stores): void {
-  const { alerts, board, connection, sparks, stats } = stores;
+  const { alerts, bell, board, connection, sparks, stats } = stores;
   const feed = createFeed((event: FeedEvent) =>
     batch(() => {
       for (const store of [board, connection, stats, sparks, alerts]) store.apply(event);
@@ -93,7 +116,9 @@ function connect(stores: Stores): void {
   listen(window, "storage", (event) => {
     const { key } = event as StorageEvent;
     if (key === dismissedKey) alerts.reload();
+    if (key === BELL_KEY) bell.reload();
   });
+  for (const touch of ["pointerdown", "keydown"]) listen(window, touch, () => bell.touched());
   const timer = setInterval(() => visible() && connection.elapse(), 1000);
   onCleanup(() => clearInterval(timer));
 }

@@ -1,6 +1,6 @@
 /**
- * The top of the page: what this is, whether it is live, how many critical alerts there are, and the two things
- * a viewer can set: pause and theme.
+ * The top of the page: what this is, whether it is live, how many critical alerts there are, and the things a
+ * viewer can set: the bell, pause and theme.
  */
 import { createMemo, For, Show } from "solid-js";
 import { useStores } from "../context";
@@ -90,6 +90,30 @@ function ThemeSwitch() {
   );
 }
 
+function BellButton() {
+  const { bell } = useStores();
+  const name = () =>
+    bell.on() ? "Do not notify of alerts" : "Notify of alerts while nobody looks at this page";
+  return (
+    <span class="bell">
+      <button
+        type="button"
+        class="button"
+        aria-label="Notify of alerts"
+        aria-pressed={bell.on()}
+        aria-describedby="bell-note"
+        title={name()}
+        onClick={() => void bell.toggle()}
+      >
+        <Icon name={bell.on() ? "bell" : "silent"} />
+      </button>
+      <span class="bell-note" id="bell-note" role="status">
+        {bell.note()}
+      </span>
+    </span>
+  );
+}
+
 export function Header() {
   const { alerts, board } = useStores();
   return (
@@ -102,6 +126,7 @@ export function Header() {
         </a>
       </Show>
       <div class="actions">
+        <BellButton />
         <PauseButton />
         <ThemeSwitch />
       </div>
