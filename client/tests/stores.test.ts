@@ -9,7 +9,7 @@ import { type ConnectionStore, createConnectionStore } from "../src/stores/conne
 import { createRowsStore } from "../src/stores/rows";
 import { createStatsStore, type StatsStore } from "../src/stores/stats";
 import type { Card, Chart, Panel } from "../src/types.gen";
-import { amendment, board, metric, tick, windowOf } from "./world";
+import { alert, amendment, board, metric, tick, windowOf } from "./world";
 
 const panelsIn = (groups: readonly Group[]): Panel[] =>
   groups.flatMap((group) => (group.type === "row" ? panelsIn(group.groups) : [...group.panels]));
@@ -154,6 +154,30 @@ describe("the board store", () => {
     expect(panelsIn(store.groups())).toHaveLength(4);
     expect(panelsIn(store.groups())[0]).toBe(before);
   });
+
+  it.each([
+    ["cpu > 90", true],
+    ["90 < cpu", true],
+    ['cpu.p95("30s") > 80', true],
+    ['metric("cpu", kind="error rate") > -5', true],
+    ["(cpu > 90) & (load.rate > 1)", true],
+    ["cpu / load > 0.5", false],
+    ["cpu.rate > 5", false],
+    ["anomaly(cpu) > 5", false],
+  ])("draws the threshold and knows the unit of %s: %s", (condition, plain) => {
+    const store = createRoot(createBoardStore);
+    const rule = {
+      name: "r",
+      condition,
+      message: "",
+      severity: "info" as const,
+      metric: "cpu",
+      threshold: 5,
+    };
+    store.apply({ type: "board", board: board("e", { metrics: [metric("cpu")], rules: [rule] }) });
+    expect(store.thresholdsOf(["cpu", "load"])).toHaveLength(plain ? 1 : 0);
+    expect(store.unitOf(alert("a", { metric: "cpu", rule: "r" }))).toBe(plain ? "%" : "");
+  });
 });
 
 describe("the rows store", () => {
@@ -205,6 +229,13 @@ describe("the connection store", () => {
     expect(store.behind()).toBe(5);
     store.apply(arrival(tick(105, {}), now));
     expect(store.behind()).toBe(0);
+  });
+
+  it("knows the server's time by the ticks, and its own where there are none yet", () => {
+    expect(store.serverTime()).toBe(100_000);
+    store.apply(arrival(tick(40, {}), now));
+    pass(2_500);
+    expect(store.serverTime()).toBe(42_500);
   });
 
   it("is as late as before after an amendment", () => {

@@ -16,6 +16,18 @@ describe("the window", () => {
     expect(window.newestSeq).toBe(5);
   });
 
+  it("gives the ticks of a series between two times, without the first of them", () => {
+    const window = new Window(4, 1000);
+    window.take(windowOf("e", [tick(1, { cpu: 1 })]));
+    for (const seq of [2, 3, 4, 6]) window.take(tick(seq, { cpu: seq }));
+    expect(window.between("cpu", 3000, 6000)).toEqual({
+      times: [4000, 5000, 6000],
+      values: [4, Number.NaN, 6],
+    });
+    expect(window.between("cpu", 0, 4000)).toEqual({ times: [3000, 4000], values: [3, 4] });
+    expect(window.between("load", 5000, 9000)).toEqual({ times: [6000], values: [Number.NaN] });
+  });
+
   it("leaves a gap for ticks that it missed", () => {
     const window = new Window(10, 1000);
     window.take(windowOf("e", [tick(1, { cpu: 1 })]));

@@ -21,10 +21,8 @@ export function createBoardStore() {
   const metrics = createMemo(() => new Map(infos().map((info) => [info.name, info])));
 
   /** Whether an alert's value and threshold are on its metric's own scale. */
-  function isPlain({ metric = "", severity, threshold }: Alert): boolean {
-    const rule = rules().find(
-      (one) => one.metric === metric && one.severity === severity && one.threshold === threshold,
-    );
+  function isPlain(alert: Alert): boolean {
+    const rule = rules().find(({ name }) => name === alert.rule);
     return rule === undefined || comparesPlainly(rule);
   }
 
@@ -64,12 +62,15 @@ export function createBoardStore() {
 }
 
 /** What is on another scale than the metric itself. */
-const OTHER_SCALE = /[-+*/]|\b(rate|change|stddev|count|anomaly|absent)\b/;
+const OTHER_SCALE = / [-+*/] |\b(rate|change|stddev|count|anomaly|absent)\b/;
 
 /** Whether a rule compares a metric, or a stat on the metric's own scale: not a ratio of two, nor a count. */
 function comparesPlainly({ condition, metric = "" }: RuleInfo): boolean {
-  const [left] = condition.replace(metric, "").split(/[<>]/, 1);
-  return !OTHER_SCALE.test(left);
+  const [first] = condition
+    .replace(metric, "")
+    .replaceAll(/"[^"]*"/g, "")
+    .split(/ [&|] /);
+  return !OTHER_SCALE.test(first);
 }
 
 export type BoardStore = ReturnType<typeof createBoardStore>;

@@ -1,0 +1,418 @@
+"""The alerts on the page, in a real browser: what fires, what is over, and what a viewer does about it."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from tests.e2e.conftest import Watched
+from tests.serving import Server, serve
+
+BOARDS = Path(__file__).parent / "boards"
+
+SHIFTS = """() => {
+    window.shifts = [];
+    new PerformanceObserver((list) => {
+        for (const entry of list.getEntries()) {
+            window.shifts.push(...entry.sources.map(({ node }) => node?.className || node?.nodeName));
+        }
+    }).observe({ type: "layout-shift" });
+}"""
+
+HIDE = """(hidden) => {
+    const state = hidden ? "hidden" : "visible";
+    Object.defineProperty(document, "visibilityState", { get: () => state, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+RECORD_NOTIFICATIONS = """
+    window.notified = [];
+    const Real = window.Notification;
+    window.Notification = class extends Real {
+        constructor(title, options) {
+            super(title, options);
+            window.notified.push([title, options.body]);
+        }
+    };
+"""
+
+CONTRAST = """(element) => {
+    const shade = (text) => {
+        const drawing = new OffscreenCanvas(1, 1).getContext("2d");
+        drawing.fillStyle = text;
+        drawing.fillRect(0, 0, 1, 1);
+        const linear = (it) => (it <= 0.04045 ? it / 12.92 : ((it + 0.055) / 1.055) ** 2.4);
+        const [red, green, blue, alpha] = [...drawing.getImageData(0, 0, 1, 1).data].map((it) => linear(it / 255));
+        return { alpha, light: 0.2126 * red + 0.7152 * green + 0.0722 * blue };
+    };
+    let ground = element;
+    while (shade(getComputedStyle(ground).backgroundColor).alpha === 0) ground = ground.parentElement;
+    const one = shade(getComputedStyle(element).color).light;
+    const other = shade(getComputedStyle(ground).backgroundColor).light;
+    return (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
+}"""
+
+
+@pytest.fixture
+def values(tmp_path: Path) -> Path:
+    """The file that says the values: the alerts fire when the test wants them to."""
+    file = tmp_path / "values"
+    file.write_text("10")
+    return file
+
+
+@pytest.fixture
+def switched(values: Path) -> Iterator[Server]:
+    with serve("run", str(BOARDS / "switched.py"), "--interval", "100", env={"VALUES": str(values)}) as server:
+        yield server
+
+
+@pytest.fixture
+def alerted(watched: Watched, switched: Server, values: Path) -> Page:
+    """A page on which a critical alert and a warning fire."""
+    page = watched.page
+    page.goto(switched.url)
+    expect(page.locator(".status.connected")).to_be_visible()
+    expect(page.locator('.metric-card[data-metric="value"] .samples')).to_contain_text(re.compile(r"\(\d\d samples"))
+    values.write_text("95")
+    expect(page.locator('.alert[data-state="firing"]')).to_have_count(2)
+    return page
+
+
+def critical(page: Page) -> Locator:
+    return page.locator(".alert.alert-critical")
+
+
+def boxes(page: Page) -> Any:
+    """Return where each alert is, and how large."""
+    return page.evaluate(
+        """() => [...document.querySelectorAll(".alert")].map((it) => {
+            const { x, y, width, height } = it.getBoundingClientRect();
+            return [x, y, width, height];
+        })"""
+    )
+
+
+def look(of: Locator, what: str) -> str:
+    found: str = of.evaluate("(it, what) => getComputedStyle(it)[what]", what)
+    return found
+
+
+def test_firing_and_resolved_are_told_apart_by_more_than_a_word(alerted: Page, values: Path) -> None:
+    alert = critical(alerted)
+    expect(alert.locator(".lasted")).to_have_text(re.compile(r"^firing for \d+ s$"))
+    firing = [look(alert, "backgroundColor"), look(alert.locator(".severity"), "backgroundColor")]
+    values.write_text("10")
+    expect(alert.locator(".lasted")).to_have_text(re.compile(r"^resolved after \d+ s$"))
+    expect(alert.locator(".severity")).to_have_text("CRITICAL")
+    over = [look(alert, "backgroundColor"), look(alert.locator(".severity"), "backgroundColor")]
+    assert all(before != after for before, after in zip(firing, over, strict=True))
+
+
+def test_how_long_it_has_lasted_ticks(alerted: Page) -> None:
+    lasted = critical(alerted).locator(".lasted")
+    before = lasted.inner_text()
+    expect(lasted).not_to_have_text(before)
+    expect(lasted).to_have_text(re.compile(r"^firing for [1-9]\d* s$"))
+    # It is no news to a screen reader.
+    expect(lasted).to_have_attribute("aria-live", "off")
+
+
+def test_the_values_around_the_moment_stay_when_the_window_has_moved_on(watched: Watched, values: Path) -> None:
+    board = str(BOARDS / "switched.py")
+    with serve("run", board, "--interval", "50", "--window", "20", env={"VALUES": str(values)}) as server:
+        page = watched.page
+        page.goto(server.url)
+        expect(page.locator('.metric-card[data-metric="value"] .samples')).to_contain_text("(20 samples)")
+        values.write_text("95")
+        spark = critical(page).locator(".spark")
+        expect(spark.locator(".spark-before")).to_have_attribute("d", re.compile(r"^M.*L"))
+        values.write_text("10")
+        expect(spark.locator(".spark-after")).to_have_attribute("d", re.compile(r"^(?:[^L]*L){20}"))
+        drawn = spark.inner_html()
+        seq = server.json("/api/health")["seq"]
+        server.wait_for(lambda: server.json("/api/health")["seq"] > seq + 40)
+        expect(spark.locator(".spark-moment")).to_be_visible()
+        # It went on to its end, and what it had is still there.
+        before = re.search(r'spark-before" d="([^"]+)', drawn)
+        assert before
+        assert before[1] in spark.inner_html()
+        assert watched.errors == []
+
+
+def is_shaded(page: Page, x: float) -> bool:
+    """Return whether a chart is tinted at a place from its left (0) to its right (1), above all lines."""
+    tinted: bool = page.evaluate(
+        """(x) => {
+            const canvas = document.querySelector('.chart[data-metric="value"] canvas');
+            const over = document.querySelector('.chart[data-metric="value"] .u-over');
+            const scale = canvas.width / canvas.clientWidth;
+            const left = (parseFloat(over.style.left) + x * parseFloat(over.style.width)) * scale;
+            const top = (parseFloat(over.style.top) + 4) * scale;
+            return canvas.getContext("2d").getImageData(Math.round(left), Math.round(top), 1, 1).data[3] > 0;
+        }""",
+        x,
+    )
+    return tinted
+
+
+def eventually(page: Page, condition: Callable[[], bool]) -> None:
+    for _ in range(100):
+        if condition():
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError("it did not come true")
+
+
+def test_the_episode_is_shaded_on_the_chart(watched: Watched, switched: Server, values: Path) -> None:
+    page = watched.page
+    page.goto(switched.url)
+    expect(page.locator('.metric-card[data-metric="value"] .samples')).to_contain_text("(60 samples)", timeout=20_000)
+    assert not is_shaded(page, 0.99)
+    values.write_text("85")
+    eventually(page, lambda: is_shaded(page, 0.99))
+    assert not is_shaded(page, 0.01)
+    values.write_text("10")
+    eventually(page, lambda: not is_shaded(page, 0.99))
+    # It moves with the window, and out of it.
+    eventually(page, lambda: any(is_shaded(page, x / 100) for x in range(1, 60)))
+
+
+def test_severities_are_hidden_and_counted_and_that_is_remembered(alerted: Page) -> None:
+    toggles = alerted.locator(".severity-toggle")
+    expect(toggles).to_have_text(["critical 1", "warning 1", "info 0"])
+    expect(alerted.locator('.severity-toggle[aria-pressed="true"]')).to_have_count(3)
+    alerted.get_by_role("button", name="warning 1").focus()
+    alerted.keyboard.press("Space")
+    expect(alerted.locator(".alert")).to_have_count(1)
+    expect(alerted.locator(".alert-header")).to_contain_text("Alerts (2)")
+    alerted.reload()
+    expect(critical(alerted)).to_have_count(1)
+    expect(alerted.locator(".alert-warning")).to_have_count(0)
+    alerted.get_by_role("button", name="critical 1").click()
+    expect(alerted.locator(".no-alerts")).to_have_text("No alerts of these severities")
+    alerted.get_by_role("button", name="warning 1").click()
+    expect(alerted.locator(".alert.alert-warning")).to_have_count(1)
+
+
+def test_the_tab_says_how_many_are_critical(alerted: Page, values: Path) -> None:
+    icon = alerted.locator("link[rel=icon]")
+    expect(alerted).to_have_title("(1) Switched")
+    expect(icon).to_have_attribute("href", re.compile(r"^data:image/svg\+xml,.*%3E1%3C%2Ftext"))
+    values.write_text("10")
+    expect(alerted).to_have_title("Switched")
+    expect(icon).to_have_attribute("href", re.compile(r"icon-.*\.svg$"))
+
+
+def test_the_tab_s_icon_can_be_drawn(alerted: Page) -> None:
+    width = alerted.evaluate(
+        """() => new Promise((resolve, reject) => {
+            const image = new Image();
+            image.onload = () => resolve(image.naturalWidth);
+            image.onerror = reject;
+            image.src = document.querySelector("link[rel=icon]").href;
+        })"""
+    )
+    assert width == 32
+
+
+def test_an_alert_keeps_its_place_and_size_when_it_ends(watched: Watched, alerted: Page, values: Path) -> None:
+    expect(critical(alerted).locator(".lasted")).to_have_text(re.compile(r"firing for [1-9]"))
+    alerted.evaluate(SHIFTS)
+    before = boxes(alerted)
+    values.write_text("10")
+    expect(alerted.locator(".alert.resolved")).to_have_count(2)
+    assert boxes(alerted) == before
+    assert alerted.evaluate("window.shifts.filter((it) => !/legend|line-/.test(it))") == []
+    assert watched.errors == []
+
+
+def test_an_alert_of_a_run_that_ended_does_not_fire_for_ever(page: Page, values: Path) -> None:
+    board = str(BOARDS / "switched.py")
+    values.write_text("95")
+    with serve("run", board, "--interval", "100", env={"VALUES": str(values)}) as first:
+        page.goto(first.url)
+        expect(page.locator(".critical-badge")).to_contain_text("1 Critical")
+    values.write_text("10")
+    with serve("run", board, "--interval", "100", env={"VALUES": str(values)}, port=first.port):
+        expect(page.locator(".status.connected")).to_be_visible(timeout=15_000)
+        expect(page.locator(".critical-badge")).to_have_count(0, timeout=15_000)
+        expect(critical(page)).to_have_attribute("data-state", re.compile("lost|resolved"))
+
+
+def test_a_second_tab_knows_all_that_the_first_does(context: BrowserContext, alerted: Page, values: Path) -> None:
+    values.write_text("10")
+    expect(alerted.locator(".alert.resolved")).to_have_count(2)
+    values.write_text("95")
+    expect(alerted.locator(".alert")).to_have_count(4)
+    second = context.new_page()
+    second.goto(alerted.url)
+    expect(second.locator(".alert")).to_have_count(4)
+    expect(second.locator('.alert[data-state="firing"]')).to_have_count(2)
+    values.write_text("10")
+    expect(second.locator(".alert.resolved")).to_have_count(4)
+
+
+@pytest.fixture
+def incident(tmp_path: Path) -> Iterator[tuple[Server, Path]]:
+    """Ten thousand series, of which none is in breach."""
+    file = tmp_path / "values"
+    file.write_text("50 50")
+    with serve("run", str(BOARDS / "incident.py"), env={"VALUES": str(file)}) as server:
+        yield server, file
+
+
+def test_ten_thousand_that_fire_in_one_tick_are_one_entry(watched: Watched, incident: tuple[Server, Path]) -> None:
+    page, (server, file) = watched.page, incident
+    page.goto(server.url)
+    expect(page.locator(".no-alerts")).to_have_text("No active alerts")
+    file.write_text("99 95")
+    expect(page.locator(".alert-header")).to_contain_text("Alerts (10,003)", timeout=30_000)
+    expect(page.locator(".alert")).to_have_count(4)
+    expect(page).to_have_title("(10001) Incident")
+    toggle = page.get_by_role("button", name="disk_full: 10,000 series, worst 99.5 %", exact=True)
+    expect(toggle).to_have_attribute("aria-expanded", "false")
+    toggle.focus()
+    page.keyboard.press("Enter")
+    members = page.locator(".alert-group .alert")
+    expect(members).to_have_count(50)
+    expect(members.first.locator(".message")).to_have_text("/disk9999 is full: 99.5%")
+    expect(page.locator(".alert-group .alerts-more")).to_have_text("50 of 10,000 series, the worst")
+    page.keyboard.press("Enter")
+    expect(members).to_have_count(0)
+    # The page still does what it is asked.
+    page.get_by_role("button", name="Theme: dark").click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    page.evaluate(SHIFTS)
+    before = boxes(page)
+    file.write_text("50 50")
+    group = page.locator(".alert-group")
+    expect(group.locator(".lasted")).to_have_text(re.compile("^resolved after"), timeout=30_000)
+    expect(page.locator(".alert.resolved")).to_have_count(4)
+    assert boxes(page) == before
+    page.get_by_role("button", name="Clear All").click()
+    expect(page.locator(".no-alerts")).to_have_text("No active alerts")
+    page.reload()
+    expect(page.locator(".status.connected")).to_be_visible()
+    expect(page.locator(".no-alerts")).to_have_text("No active alerts")
+    assert watched.errors == []
+
+
+@pytest.fixture
+def allowed(browser: Browser) -> Iterator[BrowserContext]:
+    """A browser whose viewer allows notifications."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, permissions=["notifications"])
+    context.set_default_timeout(10_000)
+    context.add_init_script(RECORD_NOTIFICATIONS)
+    yield context
+    context.close()
+
+
+def test_the_bell_calls_for_alerts_that_nobody_sees(allowed: BrowserContext, switched: Server, values: Path) -> None:
+    page = allowed.new_page()
+    page.goto(switched.url)
+    expect(page.locator(".status.connected")).to_be_visible()
+    bell = page.get_by_role("button", name="Notify of alerts")
+    expect(bell).to_have_attribute("aria-pressed", "false")
+    bell.click()
+    expect(bell).to_have_attribute("aria-pressed", "true")
+    # What is seen needs no call.
+    values.write_text("95")
+    expect(page.locator(".alert")).to_have_count(2)
+    values.write_text("10")
+    expect(page.locator(".alert.resolved")).to_have_count(2)
+    page.evaluate(HIDE, True)
+    values.write_text("95")
+    expect(page.locator(".alert")).to_have_count(4)
+    page.wait_for_function("() => window.notified.length > 0")
+    assert page.evaluate("window.notified") == [
+        ["Switched: 1 critical, 1 warning", "Value critical: 95.0%\nValue high: 95.0%"]
+    ]
+    page.reload()
+    expect(bell).to_have_attribute("aria-pressed", "true")
+
+
+def test_the_bell_is_off_until_it_is_asked_for(allowed: BrowserContext, switched: Server, values: Path) -> None:
+    page = allowed.new_page()
+    page.goto(switched.url)
+    expect(page.locator(".status.connected")).to_be_visible()
+    page.evaluate(HIDE, True)
+    values.write_text("95")
+    expect(page.locator(".alert")).to_have_count(2)
+    page.wait_for_timeout(1_500)
+    assert page.evaluate("window.notified") == []
+
+
+def test_one_tab_calls_for_all(allowed: BrowserContext, switched: Server, values: Path) -> None:
+    pages = [allowed.new_page() for _ in range(3)]
+    for page in pages:
+        page.goto(switched.url)
+        expect(page.locator(".status.connected")).to_be_visible()
+    pages[0].get_by_role("button", name="Notify of alerts").click()
+    for page in pages:
+        expect(page.get_by_role("button", name="Notify of alerts")).to_have_attribute("aria-pressed", "true")
+        page.evaluate(HIDE, True)
+    values.write_text("95")
+    for page in pages:
+        expect(page.locator(".alert")).to_have_count(2)
+
+    def calls() -> int:
+        return sum(page.evaluate("window.notified.length") for page in pages)
+
+    eventually(pages[0], lambda: calls() > 0)
+    pages[0].wait_for_timeout(1_000)
+    assert calls() == 1
+
+
+def test_a_browser_without_permission_says_that_it_makes_a_sound_only(page: Page, switched: Server) -> None:
+    page.add_init_script("Notification.requestPermission = async () => 'denied'")
+    page.goto(switched.url)
+    page.get_by_role("button", name="Notify of alerts").click()
+    expect(page.locator(".bell-note")).to_have_text("The browser blocks notifications: sound only")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_alerts_can_be_read_on_every_screen(alerted: Page, values: Path, width: int, scheme: str) -> None:
+    alerted.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    alerted.set_viewport_size({"width": width, "height": 844})
+    critical(alerted).get_by_role("button", name=re.compile("^Silence")).click()
+    assert alerted.evaluate("document.documentElement.scrollWidth") <= width
+    parts = [".severity", ".message", ".outcome", ".time", ".outcome-note", ".silence .durations span"]
+    for state in ("firing", "resolved"):
+        expect(alerted.locator(f'.alert[data-state="{state}"]')).to_have_count(2)
+        for part in parts:
+            for found in alerted.locator(f".alert {part}").all():
+                assert found.evaluate(CONTRAST) >= 4.5, (state, part)
+        values.write_text("10")
+    for toggle in alerted.locator(".severity-toggle").all():
+        assert toggle.evaluate(CONTRAST) >= 4.5
+
+
+def test_an_alert_is_silenced_by_keyboard_alone_or_not(watched: Watched, alerted: Page) -> None:
+    silence = alerted.get_by_role("button", name="Silence: Value critical: 95.0%")
+    silence.focus()
+    alerted.keyboard.press("Enter")
+    reason = critical(alerted).get_by_label("Reason")
+    expect(reason).to_be_focused()
+    alerted.keyboard.type("will be mended")
+    # The alert goes on changing, and what is typed stays.
+    expect(critical(alerted).locator(".lasted")).to_have_text(re.compile("firing for [1-9]"))
+    expect(reason).to_have_value("will be mended")
+    alerted.keyboard.press("Escape")
+    expect(critical(alerted).locator("form")).to_have_count(0)
+    expect(silence).to_be_focused()
+    assert watched.errors == []
+
+
+def test_everything_in_the_feed_has_a_name(alerted: Page) -> None:
+    critical(alerted).get_by_role("button", name=re.compile("^Silence")).click()
+    unnamed = alerted.evaluate(
+        """() => [...document.querySelectorAll(".alert-feed button, .alert-feed input, header button")]
+            .filter((it) => !(it.getAttribute("aria-label") || it.innerText.trim() || it.labels?.[0]?.innerText))
+            .map((it) => it.outerHTML)"""
+    )
+    assert unnamed == []
+    expect(alerted.get_by_role("log", name=re.compile(r"Alerts \(2\)"))).to_be_visible()
