@@ -200,6 +200,11 @@ export function formatWhen(time: number, now: number): string {
   return sameDay || !Number.isFinite(time) ? formatTime(time) : `${DAY.format(time)}, ${formatTime(time)}`;
 }
 
+/** A time to come, to the minute, and the day before it when that is not today: `13:05`. */
+export function formatUntil(time: number, now: number): string {
+  return formatWhen(time, now).replace(/:\d\d$/, "");
+}
+
 /** `12 s`, `3 min`, `2 h 5 min`, `4 d`. */
 export function formatDuration(milliseconds: number): string {
   const seconds = Math.max(0, Math.round(milliseconds / 1000));

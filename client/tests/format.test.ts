@@ -11,6 +11,7 @@ import {
   formatLine,
   formatText,
   formatTicks,
+  formatUntil,
 } from "../src/format";
 import { parseAlert, parseServerMessage, seriesKey } from "../src/protocol";
 import { alert } from "./world";
@@ -230,5 +231,14 @@ describe("the wire", () => {
     expect(seriesKey("cpu")).toBe("cpu");
     expect(seriesKey("cpu", {})).toBe("cpu");
     expect(seriesKey("cpu", { a: "1" })).not.toBe(seriesKey("cpu", { a: "2" }));
+  });
+});
+
+describe("a time to come", () => {
+  const noon = new Date(2026, 0, 31, 12, 0, 30).getTime();
+
+  it("is said to the minute, with the day where that is another", () => {
+    expect(formatUntil(noon + 3_600_000, noon)).toBe("13:00");
+    expect(formatUntil(noon + 86_400_000, noon)).toBe("Feb 1, 12:00");
   });
 });

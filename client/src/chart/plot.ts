@@ -200,7 +200,7 @@ export class Plot {
     const { ctx, bbox } = chart;
     const [oldest, newest] = this.span;
     ctx.save();
-    for (const { from, to, severity } of this.shades) {
+    for (const { from, to, severity, begins } of this.shades) {
       if (to < oldest || from > newest) continue;
       const left = Math.round(chart.valToPos(Math.max(from, oldest), "x", true));
       const right = Math.round(chart.valToPos(Math.min(to, newest), "x", true));
@@ -208,7 +208,7 @@ export class Plot {
       ctx.globalAlpha = SHADE_ALPHA;
       ctx.fillRect(left, bbox.top, Math.max(devicePixelRatio, right - left), bbox.height);
       ctx.globalAlpha = SHADE_EDGE_ALPHA;
-      if (from >= oldest) ctx.fillRect(left, bbox.top, devicePixelRatio, bbox.height);
+      if (begins && from >= oldest) ctx.fillRect(left, bbox.top, devicePixelRatio, bbox.height);
     }
     ctx.restore();
   }

@@ -1,10 +1,11 @@
 /**
  * The times that are shaded on a chart: those in which an alert fired on one of its lines. Pure. Where several fired
- * at once they are one shade, or ten thousand of them would be a solid block.
+ * at once they are one shade, of the worst severity: two colours on top of each other are mud.
  *
- *   disk a   ▒▒▒▒▒▒▒
- *   disk b       ▒▒▒▒▒▒        ▒▒▒
- *   shaded   ▒▒▒▒▒▒▒▒▒▒        ▒▒▒
+ *   warning    ▒▒▒▒▒▒▒▒▒        ▒▒▒
+ *   warning        ▒▒▒▒▒▒▒▒
+ *   critical        ▓▓▓
+ *   shaded     ▒▒▒▒▒▓▓▓▒▒▒▒     ▒▒▒
  */
 import type { Episode } from "../episodes";
 import { seriesKey } from "../protocol";
@@ -15,10 +16,11 @@ export interface Shade {
   from: number;
   to: number;
   severity: Severity;
+  /** Whether it begins there, and does not just come out from under a worse one. */
+  begins: boolean;
 }
 
-/** In this order, so that the worst is drawn last. */
-const WORST_LAST: readonly Severity[] = ["info", "warning", "critical"];
+const WORST_FIRST: readonly Severity[] = ["critical", "warning", "info"];
 
 function endOf({ alert, fired, state }: Episode): number {
   if (state === "firing") return Number.POSITIVE_INFINITY;
@@ -30,12 +32,14 @@ export function shadesOf(episodes: readonly Episode[], drawn: ReadonlySet<string
   const here = episodes.filter(
     ({ alert }) => alert.labels === undefined || drawn.has(seriesKey(alert.metric ?? "", alert.labels)),
   );
-  return WORST_LAST.flatMap((severity) => {
+  const found: Shade[] = [];
+  for (const severity of WORST_FIRST) {
     const shades = here
       .filter(({ alert }) => alert.severity === severity)
-      .map((episode) => ({ from: episode.began, to: endOf(episode), severity }));
-    return united(shades);
-  });
+      .map((episode) => ({ from: episode.began, to: endOf(episode), severity, begins: true }));
+    found.push(...found.reduce(without, united(shades)));
+  }
+  return found;
 }
 
 function united(shades: Shade[]): Shade[] {
@@ -46,4 +50,14 @@ function united(shades: Shade[]): Shade[] {
     else found.push({ ...shade });
   }
   return found;
+}
+
+/** What is left of some shades beside another one. */
+function without(shades: Shade[], { from, to }: Shade): Shade[] {
+  return shades.flatMap((shade) =>
+    [
+      { ...shade, to: Math.min(shade.to, from) },
+      { ...shade, from: Math.max(shade.from, to), begins: shade.begins && shade.from >= to },
+    ].filter((part) => part.from < part.to),
+  );
 }

@@ -46,13 +46,13 @@ export function AlertGroup(props: { entry: Entry }) {
           <Icon name="chevron" />
           <span class="message">{summary()}</span>
         </button>
-        <Outcome entry={props.entry} />
       </div>
       <div class="alert-side">
         <div class="alert-actions">
           <DismissButton entry={props.entry} name={summary()} />
         </div>
       </div>
+      <Outcome entry={props.entry} />
       <div class="alert-below" id={id} hidden={!open()}>
         <ul>
           <For each={[...opened().keys()]}>

@@ -6,7 +6,7 @@ import { createEffect, createMemo, createSignal, on, Show } from "solid-js";
 import { Refused } from "../actions";
 import { useStores } from "../context";
 import type { Entry } from "../entries";
-import { formatDuration, formatText, formatWhen } from "../format";
+import { formatDuration, formatText, formatUntil, formatWhen } from "../format";
 import type { Alert } from "../types.gen";
 import { Icon } from "./Icon";
 import { SilenceForm } from "./SilenceForm";
@@ -62,7 +62,7 @@ export function Outcome(props: { entry: Entry }) {
     const until = silencedUntil();
     const { acknowledged, ended, silenced } = alert();
     if (until !== null) {
-      return [`silenced until ${formatWhen(until, connection.time())}`, silenced?.reason]
+      return [`silenced until ${formatUntil(until, connection.time())}`, silenced?.reason]
         .filter(Boolean)
         .join(": ");
     }
@@ -160,7 +160,6 @@ export function AlertItem(props: { entry: Entry }) {
       <div class="alert-content">
         <AlertTop alert={alert()} fired={props.entry.fired} />
         <span class="message">{alert().message}</span>
-        <Outcome entry={props.entry} />
       </div>
       <div class="alert-side">
         <div class="alert-actions">
@@ -195,6 +194,7 @@ export function AlertItem(props: { entry: Entry }) {
           <SparkLine alert={alert()} />
         </Show>
       </div>
+      <Outcome entry={props.entry} />
       <div class="alert-below">
         <Show when={silencing()}>
           <SilenceForm

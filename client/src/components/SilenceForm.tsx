@@ -1,7 +1,7 @@
 /** For how long nobody is told of an alert, and why: both are seen by everyone else. */
 import { createSignal, createUniqueId, For, onMount, Show } from "solid-js";
 import { useStores } from "../context";
-import { formatWhen } from "../format";
+import { formatUntil } from "../format";
 import type { Silence } from "../types.gen";
 
 const DURATIONS = ["15m", "1h", "8h"];
@@ -83,7 +83,7 @@ export function SilenceForm(props: SilenceFormProps) {
       >
         {(silenced) => (
           <p class="silenced-why">
-            Silenced until {formatWhen(Date.parse(silenced().until), connection.time())}
+            Silenced until {formatUntil(Date.parse(silenced().until), connection.time())}
             <Show when={silenced().by}> by {silenced().by}</Show>: {silenced().reason}
           </p>
         )}

@@ -5,7 +5,7 @@ import { type SparkLines, sparkLines } from "../spark";
 import type { Alert } from "../types.gen";
 
 const WIDTH = 92;
-const HEIGHT = 32;
+const HEIGHT = 24;
 
 export function SparkLine(props: { alert: Alert }) {
   const { board, sparks } = useStores();
