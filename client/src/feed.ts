@@ -10,7 +10,7 @@ import { type Amendment, type Message, SUBPROTOCOL, type Ticks } from "./decoder
 import type { Episode } from "./episodes";
 import type { Series } from "./protocol";
 import { Retry } from "./retry";
-import type { Alert, Board, Problem } from "./types.gen";
+import type { Alert, AlertPage, Board, Problem } from "./types.gen";
 import type { WindowSnapshot } from "./window";
 
 /** Everything that a tab needs to be live at once. */
@@ -63,11 +63,15 @@ export interface Network {
   json(url: string): Promise<unknown>;
 }
 
+/** Alerts that are over, as many as the page shows. */
+const OVER_SHOWN = 50;
+
 export class DirectFeed implements Feed {
   private readonly metrics: MetricsConnection;
   private readonly alerts: AlertStream;
   private readonly retry: Retry;
   private readonly boardUrl: string;
+  private readonly overUrl: string;
   private running = false;
   private fetching = false;
   /** How many boards have come, by whatever way. */
@@ -92,6 +96,7 @@ export class DirectFeed implements Feed {
     const socketUrl = new URL("ws/metrics", base);
     socketUrl.protocol = socketUrl.protocol.replace("http", "ws");
     this.boardUrl = new URL("api/board", base).href;
+    this.overUrl = new URL(`api/alerts?state=resolved&limit=${OVER_SHOWN}`, base).href;
     this.retry = new Retry(clock, () => void this.fetchBoard());
     this.lacking = new Retry(clock, () => void this.fetchLacking());
     this.metrics = new MetricsConnection({
@@ -105,7 +110,10 @@ export class DirectFeed implements Feed {
       url: new URL("events/alerts", base).href,
       clock,
       open: (url) => network.events(url),
-      onAlerts: (alerts, whole) => listener({ type: "alerts", alerts, whole }),
+      onAlerts: (alerts, whole) => {
+        listener({ type: "alerts", alerts, whole });
+        if (whole) void this.fetchOver();
+      },
     });
   }
 
@@ -148,6 +156,16 @@ export class DirectFeed implements Feed {
       this.fetching = false;
     }
     if (this.running) this.lookForLacking();
+  }
+
+  /** What ended before the stream began is not in it; also of what was thought to fire until now. */
+  private async fetchOver(): Promise<void> {
+    try {
+      const { alerts } = (await this.network.json(this.overUrl)) as AlertPage;
+      if (this.running && Array.isArray(alerts)) this.listener({ type: "alerts", alerts, whole: false });
+    } catch {
+      // They are history: what fires is known.
+    }
   }
 
   private async fetchLacking(): Promise<void> {

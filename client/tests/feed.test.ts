@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { browserNetwork, DirectFeed, type FeedEvent, type Network } from "../src/feed";
 import type { Board } from "../src/types.gen";
 import {
+  alert,
   amendedBytes,
   amendment,
   board,
@@ -19,6 +20,7 @@ describe("a feed", () => {
   let clock: TestClock;
   let served: Board | null;
   let asked: string[];
+  let answers: Map<string, unknown>;
   let sockets: TestSocket[];
   let events: TestEvents[];
   let heard: FeedEvent[];
@@ -38,15 +40,18 @@ describe("a feed", () => {
     },
     json: async (url) => {
       asked.push(url);
+      if (answers.has(url)) return answers.get(url);
       if (served === null) throw new Error("no server");
       return served;
     },
   };
+  const overUrl = "https://here/live/api/alerts?state=resolved&limit=50";
 
   beforeEach(() => {
     clock = new TestClock();
     served = board("e");
     asked = [];
+    answers = new Map();
     sockets = [];
     events = [];
     heard = [];
@@ -58,6 +63,39 @@ describe("a feed", () => {
     expect(asked).toEqual(["https://here/live/api/board"]);
     expect(sockets[0].url).toBe("wss://here/live/ws/metrics");
     expect(events[0].url).toBe("https://here/live/events/alerts");
+  });
+
+  it("asks for the alerts that are over when it has heard of all that fire, and only then", async () => {
+    feed.start();
+    await settle();
+    answers.set(overUrl, { alerts: [alert("old", { resolved: "T" })], total: 1 });
+    events[0].say(alert("a"), "e-3");
+    events[0].place(4, true);
+    await settle();
+    expect(asked.at(-1)).toBe(overUrl);
+    expect(of("alerts")).toEqual([
+      { type: "alerts", alerts: [alert("a")], whole: true },
+      { type: "alerts", alerts: [alert("old", { resolved: "T" })], whole: false },
+    ]);
+    asked = [];
+    events[0].fail();
+    clock.pass(300);
+    events[1].place(4, false);
+    await settle();
+    expect(asked).toEqual([]);
+  });
+
+  it("knows what fires also where the server does not tell what is over", async () => {
+    feed.start();
+    events[0].place(0, true);
+    await settle();
+    feed.stop();
+    answers.set(overUrl, { alerts: [alert("late")], total: 1 });
+    feed.start();
+    events[1].place(0, true);
+    feed.stop();
+    await settle();
+    expect(of("alerts").map((event) => event.type === "alerts" && event.alerts)).toEqual([[], []]);
   });
 
   it("asks for the board again until there is one", async () => {
