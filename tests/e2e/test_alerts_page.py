@@ -416,3 +416,75 @@ def test_everything_in_the_feed_has_a_name(alerted: Page) -> None:
     )
     assert unnamed == []
     expect(alerted.get_by_role("log", name=re.compile(r"Alerts \(2\)"))).to_be_visible()
+
+
+def test_a_page_that_is_opened_later_shows_what_is_over(alerted: Page, values: Path) -> None:
+    values.write_text("10")
+    expect(alerted.locator(".alert.resolved")).to_have_count(2)
+    alerted.reload()
+    expect(alerted.locator(".alert.resolved")).to_have_count(2)
+    expect(critical(alerted).locator(".lasted")).to_have_text(re.compile(r"^resolved after \d+ s$"))
+
+
+@pytest.fixture
+def other(context: BrowserContext, alerted: Page) -> Page:
+    """A second tab, which knows of both alerts."""
+    page = context.new_page()
+    page.goto(alerted.url)
+    expect(page.locator('.alert[data-state="firing"]')).to_have_count(2)
+    return page
+
+
+def test_an_alert_is_acknowledged_for_all(watched: Watched, alerted: Page, other: Page, values: Path) -> None:
+    alerted.evaluate(SHIFTS)
+    before = boxes(alerted)
+    button = alerted.get_by_role("button", name="Acknowledge: Value critical: 95.0%")
+    button.click()
+    for page in (alerted, other):
+        expect(critical(page).locator(".outcome-note")).to_have_text("acknowledged")
+    expect(button).to_have_attribute("aria-pressed", "true")
+    expect(button).to_be_focused()
+    # It still fires, and is the only one that somebody has seen.
+    expect(critical(alerted)).to_have_attribute("data-state", "firing")
+    expect(alerted.locator(".outcome-note")).to_have_count(1)
+    expect(alerted.locator(".critical-badge")).to_contain_text("1 Critical")
+    assert boxes(alerted) == before
+    assert alerted.evaluate("window.shifts.filter((it) => !/legend|line-/.test(it))") == []
+    values.write_text("10")
+    expect(critical(alerted).locator(".lasted")).to_have_text(re.compile("^resolved after"))
+    assert watched.errors == []
+
+
+def test_an_alert_is_silenced_for_a_time_and_a_reason(watched: Watched, alerted: Page, other: Page) -> None:
+    silence = alerted.get_by_role("button", name="Silence: Value critical: 95.0%")
+    silence.click()
+    form = critical(alerted).locator("form")
+    form.get_by_role("button", name="Silence").click()
+    # Without a reason it is not sent.
+    expect(form.get_by_label("Reason")).to_be_focused()
+    form.get_by_text("15 min").click()
+    form.get_by_label("Reason").fill("a planned load test")
+    alerted.keyboard.press("Enter")
+    expect(form).to_have_count(0)
+    expect(silence).to_be_focused()
+    for page in (alerted, other):
+        note = critical(page).locator(".outcome-note")
+        expect(note).to_have_text(re.compile(r"^silenced until \d\d:\d\d: a planned load test$"))
+    other.get_by_role("button", name="Silence: Value critical: 95.0%").click()
+    expect(critical(other).locator(".silenced-why")).to_contain_text("a planned load test")
+    other.get_by_role("button", name="End silence").click()
+    for page in (alerted, other):
+        expect(critical(page).locator(".outcome-note")).to_have_count(0)
+    assert watched.errors == []
+
+
+def test_what_the_server_cannot_do_is_said_in_words(context: BrowserContext, alerted: Page) -> None:
+    context.set_offline(True)
+    alerted.get_by_role("button", name="Acknowledge: Value critical: 95.0%").click()
+    expect(critical(alerted).get_by_role("alert")).to_have_text(
+        "The server can't be reached. Try again when the page is live."
+    )
+    context.set_offline(False)
+    alerted.get_by_role("button", name="Acknowledge: Value critical: 95.0%").click()
+    expect(critical(alerted).get_by_role("alert")).to_have_count(0)
+    expect(critical(alerted).locator(".outcome-note")).to_have_text("acknowledged")
