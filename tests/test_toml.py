@@ -129,6 +129,18 @@ def test_a_deeply_nested_value_is_refused(bracket: str) -> None:
     assert "nested too deeply" in error_of(b"a = " + bracket.encode() * 100_000).message
 
 
+def test_a_number_of_too_many_digits_is_refused() -> None:
+    assert "digits" in error_of(b"a = " + b"1" * 10_000).message
+
+
+@given(st.binary(max_size=60) | st.text("ab1 =#[]{}'\"\\\n.,-", max_size=60).map(str.encode))
+def test_any_bytes_are_a_document_or_one_error(data: bytes) -> None:
+    try:
+        read_toml(data, "tickboard.toml")
+    except BoardError:
+        error_of(data)
+
+
 # --- any document ---
 
 names = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=6) | st.sampled_from(["a", "b-1", ""])

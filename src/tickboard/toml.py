@@ -82,7 +82,8 @@ def read_toml(data: bytes, file: str) -> Toml:
         raise BoardError("it is not UTF-8: save it in that encoding", file, line) from error
     try:
         values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
+        # tomllib's own errors are ValueErrors; for a number of too many digits it lets int's through.
         raise _syntax_error(text, file, error) from error
     except RecursionError as error:
         raise BoardError("its values are nested too deeply: a rule is a table of plain values", file) from error
@@ -100,7 +101,7 @@ def _quoted(name: str) -> str:
     return f'"{"".join(one if one.isprintable() else ascii(one)[1:-1] for one in escaped)}"'
 
 
-def _syntax_error(text: str, file: str, error: tomllib.TOMLDecodeError) -> BoardError:
+def _syntax_error(text: str, file: str, error: ValueError) -> BoardError:
     said = str(error)
     place = _PLACE.search(said)
     line = None
