@@ -42,7 +42,10 @@ _DAY_S = 86_400
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 _MONTH_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _UNITS_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-_DURATION = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?) ?(ms|s|m|h|d)")
+DURATION = r"([0-9]{1,15}(?:\.[0-9]{1,15})?) ?(ms|s|m|h|d)"
+"""How a length of time is written."""
+
+_DURATION = re.compile(DURATION)
 _PART = re.compile(r"(?:(\*)|([0-9]{1,4}|[A-Za-z]{1,9})(?:-([0-9]{1,4}|[A-Za-z]{1,9}))?)(?:/([0-9]{1,4}))?")
 _MACROS = {
     "@yearly": "0 0 1 1 *",
