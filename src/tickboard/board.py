@@ -22,6 +22,7 @@ from starlette.types import Receive, Scope, Send
 import tickboard
 from tickboard import panels, schedule, types
 from tickboard.alertlog import AlertLog
+from tickboard.config import Config
 from tickboard.engine import Engine
 from tickboard.errors import BoardError, InputError, TickboardError
 from tickboard.expr import Condition, condition
@@ -29,6 +30,7 @@ from tickboard.frames import timestamp
 from tickboard.hub import Hub
 from tickboard.intake import MAX_SERIES_PER_SOURCE, Intake
 from tickboard.journal import Journal
+from tickboard.overrides import overridden
 from tickboard.panels import MetricRef
 from tickboard.rules import NoData, Rule, check_rule, unused_name
 from tickboard.runner import Runner, Sampler
@@ -283,6 +285,17 @@ class Board:
         )
         check_rule(rule, self.registry.metrics)
         self._rules.append(rule)
+
+    def apply(self, config: Config) -> None:
+        """Override rules, and add some, as a ``tickboard.toml`` says; before the board is served.
+
+        Args:
+            config: what the file says: ``tickboard.dashboard_file.read_config(path)``.
+
+        Raises:
+            BoardError: something in it cannot be; the board stays as it was.
+        """
+        self._rules[:] = overridden(self._rules, config, self.registry)
 
     # --- panels ---
 

@@ -9,20 +9,20 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from tickboard import schedule
 from tickboard.errors import InputError
+from tickboard.rules import NoData
 from tickboard.toml import KeyPath, Toml, read_toml, shown_path
 from tickboard.types import Severity
 
 NAME = "tickboard.toml"
 """What the file is called beside a dashboard file."""
 
-NoData = Literal["keep", "alert", "resolve"]
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Duration = Annotated[str, Meta(pattern=rf"^{schedule.DURATION}$(?!\n)")]
 Text = Annotated[str, Meta(min_length=1)]

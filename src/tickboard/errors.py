@@ -22,7 +22,7 @@ class InputError(TickboardError, ValueError):
 
 
 class BoardError(InputError):
-    """A dashboard file cannot be used.
+    """A dashboard file, or what configures it, cannot be used.
 
     Args:
         message: what is wrong and how to mend it, in one line.
