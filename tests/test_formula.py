@@ -130,6 +130,7 @@ EXAMPLE = "this is no condition: write one as cpu_usage > 90"
         (" \n", 1, "it is empty"),
         ("cpuu > 90", 1, 'cpuu is no metric of this board: write cpu, or metric("cpuu") for one that is still to come'),
         ("1 > cpuu", 5, "cpuu is no metric"),
+        ("queue > 1", 1, 'queue is no metric of this board: write metric("queue-depth"), or'),
         ("nothing.like.it.avg > 1", 1, "nothing.like.it is no metric of this board: write the name of one, or metric("),
         ("if > 1", 1, "if is no metric of this board"),
         ("metric > 1", 1, "metric is no metric of this board"),

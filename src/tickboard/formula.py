@@ -354,8 +354,10 @@ class _Formula:
         if len(words) > 1 and words[-1] in STATS:
             words = words[:-1]
         name = ".".join(words)
-        close = get_close_matches(name, self._registry.metrics, 3, 0.6)
-        mend = f"write {' or '.join(close)}" if close else "write the name of one"
+        metrics = self._registry.metrics
+        close = get_close_matches(name, metrics, 3, 0.6) or [known for known in metrics if name in known][:3]
+        meant = " or ".join(Reading(known).text() for known in close)
+        mend = f"write {meant}" if close else "write the name of one"
         return self.error(
             self._place(node),
             f'{_shortened(name)} is no metric of this board: {mend}, or metric("{_shortened(name)}") for one that is '
