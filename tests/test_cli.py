@@ -122,6 +122,86 @@ def test_check_reads_the_environment(dashboard: Path) -> None:
     assert "WINDOW_SIZE=none" in refusal("check", dashboard, WINDOW_SIZE="none")
 
 
+RULES = '[rules.cpu_usage]\nwhen = "cpu_usage > 95"\nmessage = "high"\n'
+
+
+def rules_of(running: Server) -> list[str]:
+    return [rule["condition"] for rule in running.json("/api/board")["rules"]]
+
+
+@pytest.mark.parametrize("name", ["run", "dev"])
+def test_a_configuration_beside_a_file_is_picked_up(name: str, dashboard: Path) -> None:
+    dashboard.with_name("tickboard.toml").write_text(RULES)
+    with serve(name, str(dashboard)) as running:
+        assert rules_of(running) == ["cpu_usage > 95"]
+
+
+def test_the_host_board_is_configured_by_the_file_that_is_given(tmp_path: Path) -> None:
+    config = tmp_path / "host.toml"
+    config.write_text("[rules.cpu_usage]\nthreshold = 50\n[rules.memory_usage]\nenabled = false\n")
+    with serve("--config", str(config)) as running:
+        assert "cpu_usage > 50" in rules_of(running)
+        assert not [rule for rule in rules_of(running) if rule.startswith("memory_usage")]
+
+
+def test_a_pipe_is_configured_by_the_file_that_is_given(tmp_path: Path) -> None:
+    config = tmp_path / "pipe.toml"
+    config.write_text("[rules.load]\nwhen = 'metric(\"load\") > 4'\nmessage = 'high'\n")
+    with serve("pipe", "--config", str(config), stdin=subprocess.DEVNULL) as running:
+        assert rules_of(running) == ["load > 4"]
+
+
+def test_check_says_what_configures_a_file(dashboard: Path, tmp_path: Path) -> None:
+    config = tmp_path / "tickboard.toml"
+    config.write_text(RULES)
+    assert once("check", dashboard).stdout == f"{dashboard} with {config}: 'Mine', 1 metric, 1 alert rule: good\n"
+    other = tmp_path / "other.toml"
+    other.write_text("")
+    said = once("check", dashboard, "--config", other).stdout
+    assert said == f"{dashboard} with {other}: 'Mine', 1 metric, 0 alert rules: good\n"
+
+
+def test_the_schema_is_printed_as_it_is_served(dashboard: Path) -> None:
+    ended = once("schema")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    with serve("run", str(dashboard)) as running:
+        assert running.json("/api/config-schema.json") == json.loads(ended.stdout)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[rules.cpu_usage]\nthreshold = 9\n", ":1: rules.cpu_usage: no rule of this board has this name"),
+        (RULES + "\nsevirity = 'info'\n", ":5: rules.cpu_usage.sevirity: there is no such key: write severity"),
+        (RULES.replace("95", "95 %"), ":2: rules.cpu_usage.when: condition 'cpu_usage > 95 %', column 16: % cannot"),
+        (RULES.replace("cpu_usage >", "cpu >"), ":2: rules.cpu_usage.when: condition 'cpu > 95', column 1: cpu is no"),
+        (RULES.replace("cpu_usage >", 'cpu_usage.avg(\\"2h\\") >'), ':2: cpu_usage.avg("2h"): the window is 60 s long'),
+        ("[rules.cpu_usage\n", ":1: it is not TOML"),
+        ("#" * 2_000_000, ": it has more than 1024 KiB"),
+    ],
+)
+def test_a_configuration_that_cannot_be_is_told_in_one_line(text: str, said: str, dashboard: Path) -> None:
+    config = dashboard.with_name("tickboard.toml")
+    config.write_text(text)
+    assert refusal("check", dashboard).startswith(f"tickboard: {config}{said}")
+
+
+@pytest.mark.parametrize("arguments", [[], ["run"], ["check"], ["pipe"]])
+def test_an_error_in_a_configuration_that_is_given_is_told_in_one_line(arguments: list[str], dashboard: Path) -> None:
+    config = dashboard.with_name("given.toml")
+    config.write_text("\n[rules.nothing]\n")
+    files = [] if arguments in ([], ["pipe"]) else [dashboard]
+    said = refusal(*arguments, *files, "--config", config)
+    assert said.startswith(f"tickboard: {config}:2: rules.nothing: no rule of this board has this name")
+
+
+@pytest.mark.parametrize("arguments", [[], ["run"], ["dev"], ["check"], ["pipe"]])
+def test_a_configuration_that_is_not_there_is_told_in_one_line(arguments: list[str], dashboard: Path) -> None:
+    missing = dashboard.with_name("nowhere.toml")
+    files = [] if arguments in ([], ["pipe"]) else [dashboard]
+    assert f"{missing}: there is no such file" in refusal(*arguments, *files, "--config", missing)
+
+
 def test_version() -> None:
     ended = once("--version")
     assert (ended.returncode, ended.stdout) == (0, f"{tickboard.__version__}\n")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tickboard.dashboard_file import load_board
+from tickboard.dashboard_file import load_board, read_config
 from tickboard.errors import BoardError
 
 Write = Callable[..., Path]
@@ -91,6 +91,58 @@ def test_dataclasses_in_the_file_work(write: Write) -> None:
 def test_the_example_is_a_board() -> None:
     board = load_board(Path(__file__).parents[1] / "examples" / "dashboard.py")
     assert list(board.registry.metrics) == ["cpu_usage", "memory_usage", "requests_per_sec", "avg_latency"]
+
+
+# --- what configures it ---
+
+RULE = 'cpu = board.gauge("cpu_usage")\nboard.alert(cpu > 90, "high")\n'
+
+
+def condition_of(path: Path, config: Path | None = None) -> str:
+    [rule] = load_board(path, config)._rules
+    return rule.condition.text()
+
+
+def test_a_configuration_beside_the_file_is_applied(write: Write) -> None:
+    path = write(START + RULE)
+    assert condition_of(path) == "cpu_usage > 90"
+    write("[rules.cpu_usage]\nthreshold = 95\n", "tickboard.toml")
+    assert condition_of(path) == "cpu_usage > 95"
+
+
+def test_a_configuration_that_is_given_takes_the_place_of_the_one_beside_the_file(write: Write) -> None:
+    path = write(START + RULE)
+    write("[rules.cpu_usage]\nthreshold = 95\n", "tickboard.toml")
+    assert condition_of(path, write("[rules.cpu_usage]\nthreshold = 70\n", "night.toml")) == "cpu_usage > 70"
+
+
+def test_an_error_in_a_configuration_names_that_file_and_the_line(write: Write) -> None:
+    path = write(START + RULE)
+    config = write("[rules.cpu_usage]\n\nwhen = 'cpu > 90'\n", "tickboard.toml")
+    error = error_of(path)
+    assert (error.file, error.line) == (str(config), 3)
+    assert "cpu is no metric of this board: write cpu_usage" in error.message
+
+
+def test_a_configuration_that_is_not_there_is_named(write: Write, tmp_path: Path) -> None:
+    path = write(START + RULE)
+    with pytest.raises(BoardError, match=r"nowhere\.toml: there is no such file"):
+        load_board(path, tmp_path / "nowhere.toml")
+    (tmp_path / "tickboard.toml").symlink_to(tmp_path / "nowhere.toml")
+    assert "there is no such file" in error_of(path).message
+
+
+def test_a_configuration_that_cannot_be_read_is_named(write: Write, tmp_path: Path) -> None:
+    path = write(START + RULE)
+    (tmp_path / "tickboard.toml").mkdir()
+    assert "it can't be read (Is a directory)" in error_of(path).message
+
+
+def test_a_configuration_is_read_no_further_than_it_may_be_long(tmp_path: Path) -> None:
+    endless = tmp_path / "tickboard.toml"
+    endless.symlink_to("/dev/zero")
+    with pytest.raises(BoardError, match="it has more than 1024 KiB"):
+        read_config(endless)
 
 
 # --- modules beside the file ---

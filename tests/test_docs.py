@@ -10,6 +10,9 @@ from starlette.routing import Mount, Route, WebSocketRoute
 import tickboard
 from tickboard import Board
 from tickboard.cli import Options, host, pipe
+from tickboard.config import config_schema, parse_config
+from tickboard.dashboard_file import load_board
+from tickboard.expr import STATS
 from tickboard.server.app import create_app
 from tickboard.settings import BOUNDS, Settings
 from tickboard.teller import Teller
@@ -17,6 +20,7 @@ from tickboard.teller import Teller
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 PROTOCOL = (ROOT / "docs" / "protocol.md").read_text()
+CONFIG = (ROOT / "docs" / "config.md").read_text()
 REFERENCE = (ROOT / "docs" / "dashboard-file.md").read_text()
 
 
@@ -59,6 +63,23 @@ def test_every_public_name_is_in_the_reference(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in vars(Board) if not name.startswith("_")])
 def test_every_method_of_a_board_is_in_the_reference(name: str) -> None:
     assert f"board.{name}" in REFERENCE or f"`{name}" in REFERENCE
+
+
+def test_every_key_of_the_configuration_and_every_stat_is_documented() -> None:
+    for definition in ("RuleTable", "NotifierTable"):
+        keys = list(config_schema()["$defs"][definition]["properties"])
+        assert [key for key in keys if f"\n| `{key}` |" not in CONFIG] == []
+    assert [stat for stat in STATS if f"`{stat}`" not in CONFIG] == []
+
+
+def test_the_example_of_a_configuration_is_good() -> None:
+    example = CONFIG.split("```toml\n")[1].split("```")[0]
+    config = parse_config(example.encode(), "docs/config.md")
+    board = load_board(ROOT / "examples" / "dashboard.py")
+    board.apply(config)
+    board.prepare(Settings())
+    assert set(config.notifiers) == {"ops"}
+    assert [rule.name for rule in board.describe().rules] == ["cpu_usage", "avg_latency", "busy", "queue.depth"]
 
 
 def test_the_readme_shows_the_example_as_it_is() -> None:

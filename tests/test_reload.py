@@ -150,6 +150,54 @@ def test_a_subscription_outlives_a_change(path: Path) -> None:
         assert {metric["name"] for metric in initial["data"]} == {"memory_usage"}
 
 
+def threshold(board: Message) -> float:
+    [rule] = board["rules"]
+    found: float = rule["threshold"]
+    return found
+
+
+def test_a_change_of_what_configures_it_is_shown(path: Path) -> None:
+    path.write_text(BOARD + 'board.alert(cpu > 90, "high")\n')
+    config = path.with_name("tickboard.toml")
+    with developing(path) as developed, watching(developed) as viewer:
+        assert threshold(developed.json("/api/board")) == 90
+        for number in (80, 70):
+            config.write_text(f"[rules.cpu_usage]\nthreshold = {number}\n")
+            assert threshold(viewer.until("board")["board"]) == number
+        config.unlink()
+        assert threshold(viewer.until("board")["board"]) == 90
+
+
+def test_what_is_wrong_in_what_configures_it_is_told_with_its_line_and_mended(path: Path) -> None:
+    path.write_text(BOARD + 'board.alert(cpu > 90, "high")\n')
+    config = path.with_name("tickboard.toml")
+    with developing(path) as developed, watching(developed) as viewer:
+        config.write_text("[rules.cpu_usage]\nthresold = 80\n")
+        (problem,) = viewer.problems()
+        assert (problem["file"], problem["line"]) == (str(config), 2)
+        assert problem["message"] == "rules.cpu_usage.thresold: there is no such key: write threshold"
+        assert threshold(developed.json("/api/board")) == 90
+        config.write_text("[rules.cpu_usage]\nthreshold = 80\n")
+        board = viewer.until("board")["board"]
+        assert threshold(board) == 80
+        assert "problems" not in board
+
+
+def test_what_configures_it_may_be_in_another_folder_and_wrong_at_the_start(path: Path, tmp_path: Path) -> None:
+    path.write_text(BOARD + 'board.alert(cpu > 90, "high")\n')
+    config = tmp_path / "settings" / "night.toml"
+    config.parent.mkdir()
+    config.write_text("[rules.cpu_usage]\nthreshold = nan\n")
+    with serve("dev", str(path), "--interval", "50", "--config", str(config)) as developed:
+        assert f"{config}:2: rules.cpu_usage.threshold: nan cannot be" in developed.output()
+        with connect(developed.ws_url) as connection:
+            viewer = Viewer(connection)
+            assert viewer.next()["type"] == "initial"
+            viewer.until("metrics")
+            config.write_text("[rules.cpu_usage]\nthreshold = 50\n")
+            assert threshold(viewer.until("board")["board"]) == 50
+
+
 # --- a broken file ---
 
 

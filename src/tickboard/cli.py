@@ -19,6 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Annotated
 
+import msgspec
 import uvicorn
 from cyclopts import App, CycloptsError, Parameter, Token, UnusedCliTokensError
 from starlette.types import ASGIApp
@@ -26,7 +27,8 @@ from starlette.types import ASGIApp
 import tickboard
 from tickboard import schedule
 from tickboard.board import Board
-from tickboard.dashboard_file import load_board
+from tickboard.config import config_schema
+from tickboard.dashboard_file import find_config, load_board, read_config
 from tickboard.errors import InputError, JournalError, TickboardError
 from tickboard.host_board import host_board
 from tickboard.hub import Hub
@@ -96,6 +98,9 @@ class Options:
     allow_host: Annotated[tuple[str, ...], Parameter(negative=())] = ()
     "A further name that a server on loopback answers to, as that of a proxy in front of it; may be repeated."
 
+    config: Path | None = None
+    "A tickboard.toml: rules and notifiers; the one beside a dashboard file, if not given."
+
     def settings(self, default: Settings) -> Settings:
         """Return the settings of a board that asks for `default`.
 
@@ -104,6 +109,15 @@ class Options:
         """
         interval_ms = None if self.interval is None else parse_interval(self.interval)
         return read_settings(os.environ, interval_ms=interval_ms, window_size=self.window, default=default)
+
+    def configure(self, board: Board) -> None:
+        """Let the file that was given, if one was, configure a board that no dashboard file makes.
+
+        Raises:
+            BoardError: it can't be read, or something in it cannot be.
+        """
+        if self.config is not None:
+            board.apply(read_config(self.config))
 
     def open_journal(self, board: Board, file: Path | None) -> Journal | None:
         """Return what keeps a board's log of alerts; None: nothing does.
@@ -168,6 +182,7 @@ def host(
         if not 1 <= statsd <= 65_535:
             raise InputError(f"--statsd={statsd}: give a UDP port from 1 to 65535, as 8125")
         board.statsd(statsd, options.host)
+    options.configure(board)
     board.prepare(options.settings(board.defaults), journal=options.open_journal(board, None))
     serve(measured, board, lambda: board.hub, options)
 
@@ -180,7 +195,7 @@ def run(file: Path, /, *, options: Options = DEFAULT_OPTIONS) -> None:
         file: A Python file that makes a Board.
         options: Where and how often.
     """
-    board = load_board(file)
+    board = load_board(file, options.config)
     board.prepare(options.settings(board.defaults), journal=options.open_journal(board, file))
     serve(board, board, lambda: board.hub, options)
 
@@ -193,7 +208,7 @@ def dev(file: Path, /, *, options: Options = DEFAULT_OPTIONS) -> None:
         file: A Python file that makes a Board.
         options: Where and how often.
     """
-    reloader = Reloader(file, options.settings, say, lambda board: options.open_journal(board, file))
+    reloader = Reloader(file, options.settings, say, lambda board: options.open_journal(board, file), options.config)
     serve(reloader, reloader.board, lambda: reloader.hub, options)
 
 
@@ -219,23 +234,33 @@ def pipe(
         say("The input has ended; the board stays until Ctrl-C.")
 
     board.listen(Stdin(sys.stdin.fileno(), lines.receive, end))
+    options.configure(board)
     board.prepare(options.settings(board.defaults))
     serve(board, board, lambda: board.hub, options)
 
 
 @app.command
-def check(file: Path, /) -> None:
+def check(file: Path, /, *, config: Path | None = None) -> None:
     """Load a dashboard file, say what is in it or what is wrong with it, and end.
 
     Args:
         file: A Python file that makes a Board.
+        config: A tickboard.toml, in place of the one beside the file.
     """
-    board = load_board(file)
+    board = load_board(file, config)
     board.prepare(read_settings(os.environ, default=board.defaults))
     described = board.describe()
+    configured_by = find_config(file, config)
+    files = f"{file}" if configured_by is None else f"{file} with {configured_by}"
     print(
-        f"{file}: {board.title!r}, {count(described.metrics, 'metric')}, {count(described.rules, 'alert rule')}: good"
+        f"{files}: {board.title!r}, {count(described.metrics, 'metric')}, {count(described.rules, 'alert rule')}: good"
     )
+
+
+@app.command
+def schema() -> None:
+    """Print the JSON Schema of tickboard.toml, for editors, and end."""
+    print(msgspec.json.format(msgspec.json.encode(config_schema()), indent=2).decode())
 
 
 def main() -> None:

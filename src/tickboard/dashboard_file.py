@@ -1,4 +1,7 @@
-"""Loading a dashboard file: from its path to its board, or to one error that names the file and the line."""
+"""Loading a dashboard file: from its path to its board, or to one error that names the file and the line.
+
+What the ``tickboard.toml`` beside it says of the board is applied to it.
+"""
 
 import importlib
 import importlib.util
@@ -10,17 +13,56 @@ from pathlib import Path
 from types import ModuleType
 
 from tickboard.board import Board
+from tickboard.config import NAME, Config, parse_config
 from tickboard.errors import BoardError, TickboardError
+from tickboard.toml import MAX_BYTES
 
 MODULE_NAME = "__dashboard__"
 
 
-def load_board(path: Path) -> Board:
-    """Run a dashboard file and return its board: the one named ``board``, or the only one that it makes.
+def load_board(path: Path, config: Path | None = None) -> Board:
+    """Run a dashboard file and return its board, configured.
+
+    Args:
+        path: the dashboard file.
+        config: what configures it, in place of the ``tickboard.toml`` beside it.
 
     Raises:
-        BoardError: the file is missing, raises, or has no board.
+        BoardError: the file is missing, raises, or has no board; or the other is missing, or something in it cannot be.
     """
+    board = _board_of(path)
+    configured_by = find_config(path, config)
+    if configured_by is not None:
+        board.apply(read_config(configured_by))
+    return board
+
+
+def find_config(path: Path, config: Path | None = None) -> Path | None:
+    """Return the file that configures a dashboard file's board: the one given, or the one beside it, if it is there."""
+    beside = path.with_name(NAME)
+    return config or (beside if beside.exists() or beside.is_symlink() else None)
+
+
+def read_config(path: Path) -> Config:
+    """Return what a ``tickboard.toml`` says.
+
+    Raises:
+        BoardError: it can't be read, or something in it cannot be.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        if isinstance(error, FileNotFoundError):
+            raise BoardError("there is no such file; give the path of a tickboard.toml", str(path)) from error
+        raise BoardError(
+            f"it can't be read ({error.strerror}); give the path of a tickboard.toml", str(path)
+        ) from error
+    return parse_config(data, str(path))
+
+
+def _board_of(path: Path) -> Board:
+    """Run a dashboard file and return its board: the one named ``board``, or the only one that it makes."""
     if not path.is_file():
         what = "is a folder, not a dashboard file" if path.is_dir() else "there is no such file"
         raise BoardError(f"{what}; give the path of a Python file that makes a Board", str(path))

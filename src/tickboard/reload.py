@@ -1,7 +1,8 @@
 """``tickboard dev``: serves a dashboard file and puts a new board in place of the old one whenever the file changes.
 
-Viewers stay connected: the hub outlives the boards. A file that can't be loaded is reported on the page and in the
-terminal, and the last good board goes on.
+So it does when what configures the board changes, the ``tickboard.toml`` beside it or the one that was given. Viewers
+stay connected: the hub outlives the boards. A file that can't be loaded is reported on the page and in the terminal,
+and the last good board goes on.
 """
 
 import asyncio
@@ -12,9 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from starlette.types import Receive, Scope, Send
-from watchfiles import PythonFilter, awatch
+from watchfiles import Change, PythonFilter, awatch
 
 from tickboard.board import Board
+from tickboard.config import NAME
 from tickboard.dashboard_file import load_board
 from tickboard.errors import BoardError, InputError
 from tickboard.frames import timestamp
@@ -35,6 +37,7 @@ class Reloader:
         settings: returns a board's settings from those that it asks for.
         say: prints a line for the person at the terminal.
         journal: opens what keeps the log of alerts of the first board, and of those after it; None: nothing does.
+        config: what configures the board, in place of the ``tickboard.toml`` beside the file.
     """
 
     def __init__(
@@ -43,16 +46,18 @@ class Reloader:
         settings: Callable[[Settings], Settings],
         say: Callable[[str], None],
         journal: Callable[[Board], Journal | None] = lambda _: None,
+        config: Path | None = None,
     ) -> None:
         self._path = path
+        self._config = config
         self._settings = settings
         self._say = say
         self._stopping = asyncio.Event()
         self._problem: Problem | None = None
         try:
-            self.board = load_board(path)
+            self.board = load_board(path, config)
         except BoardError as error:
-            if not path.is_file():
+            if not path.is_file() or (config is not None and not config.is_file()):
                 raise
             self.board = Board(path.name)
             self._problem = _problem(error)
@@ -83,9 +88,15 @@ class Reloader:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _watch(self) -> None:
+        config = self._config or self._path.with_name(NAME)
+        config = config.parent.resolve() / config.name
         folder = self._path.resolve().parent
         changes = awatch(
-            folder, watch_filter=PythonFilter(), debounce=DEBOUNCE_MS, stop_event=self._stopping, recursive=False
+            *{folder, config.parent},
+            watch_filter=_Watched(config),
+            debounce=DEBOUNCE_MS,
+            stop_event=self._stopping,
+            recursive=False,
         )
         try:
             async with contextlib.aclosing(changes):
@@ -102,7 +113,7 @@ class Reloader:
     async def reload(self) -> None:
         """Load the file again and show its board, or what is wrong with it."""
         try:
-            board = await _loaded(self._path)
+            board = await _loaded(self._path, self._config)
             board.prepare(self._settings(board.defaults), replaces=self.board)
         except (BoardError, InputError) as error:
             self.hub.report(_problem(error))
@@ -115,7 +126,18 @@ class Reloader:
         self._say(f"{self._path}: reloaded, {metrics} metric{'' if metrics == 1 else 's'}")
 
 
-async def _loaded(path: Path) -> Board:
+class _Watched(PythonFilter):
+    """Says what matters of what changes: Python files, and the file that configures the board."""
+
+    def __init__(self, config: Path) -> None:
+        super().__init__()
+        self._config = str(config)
+
+    def __call__(self, change: Change, path: str) -> bool:
+        return path == self._config or super().__call__(change, path)
+
+
+async def _loaded(path: Path, config: Path | None) -> Board:
     """Load a board in a thread, so that ticks go on.
 
     Not in asyncio's own threads: the program would wait at its end for a file that never does.
@@ -135,7 +157,7 @@ async def _loaded(path: Path) -> Board:
         board: Board | None = None
         error: Exception | None = None
         try:
-            board = load_board(path)
+            board = load_board(path, config)
         except Exception as raised:  # noqa: BLE001  # the loop's side raises it
             error = raised
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more

@@ -126,6 +126,7 @@ def document(root_path: str = "") -> dict[str, Any]:
                     },
                 }
             },
+            "/api/config-schema.json": _get("configSchema", "The JSON Schema of tickboard.toml", {"type": "object"}),
             "/api/metrics": _post(
                 "pushMetrics",
                 "Takes metrics that a program pushes",

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from tickboard.config import config_schema
 from tickboard.errors import InputError
 from tickboard.frames import encode, recent_metrics
 from tickboard.hub import Hub
@@ -59,12 +60,16 @@ def rest_routes(hub: Hub, ticks_skipped: Callable[[], int]) -> list[Route]:
     async def openapi(request: Request) -> Response:
         return _json(encode(document(request.scope.get("root_path", ""))))
 
+    async def schema(request: Request) -> Response:
+        return _json(encode(config_schema()))
+
     endpoints = {
         "/api/stats": stats,
         "/api/metrics/recent": recent,
         "/api/board": board,
         "/api/health": health,
         "/api/openapi.json": openapi,
+        "/api/config-schema.json": schema,
     }
     compressed = [Middleware(GZipMiddleware, minimum_size=1_000)]
     return [Route(path, endpoint, methods=["GET"], middleware=compressed) for path, endpoint in endpoints.items()]
