@@ -180,6 +180,7 @@ EXAMPLE = "this is no condition: write one as cpu_usage > 90"
         ("cpu >", 6, EXAMPLE),
         ("cpu > 90 +  ", 11, EXAMPLE),
         ("> 90", 1, EXAMPLE),
+        ("... > 90", 1, EXAMPLE),
         ("  cpu cpu", 7, EXAMPLE),
         ("(cpu > 1", 1, "'(' was never closed"),
         ("cpu > 1)", 8, "unmatched ')'"),

@@ -243,7 +243,9 @@ class _Formula:
                 self._place(node), "a text cannot stand here: write a name without quotes, or metric(…) around it"
             )
         number = node.value
-        assert isinstance(number, int | float)  # no other constant is let through
+        if not isinstance(number, int | float):
+            # Three dots are a constant, too.
+            raise self.error(self._place(node), f"this is no condition: write one as {_EXAMPLE}")
         return self._finite(node, lambda: float(number))
 
     def _finite(self, node: ast.expr, compute: Callable[[], float]) -> float:
