@@ -281,7 +281,7 @@ def main() -> None:
 def _too_much(error: UnusedCliTokensError) -> str:
     """Say what to write in place of the words that no command takes."""
     words = error.unused_tokens or [""]
-    commands = (*TAKE_A_FILE, "pipe")
+    commands = (*TAKE_A_FILE, "pipe", "schema")
     if error.command_chain:
         command = error.command_chain[-1]
         return f"{words[0]!r} is too much: {command} takes {'one' if command in TAKE_A_FILE else 'no'} FILE."
