@@ -22,7 +22,7 @@ define APT
 endef
 
 # The modules that do no I/O.
-CORE := errors types settings selectors traffic toml config overrides formula naming distribution schedule aligned expr conditions series panels window spans stats intake alertlog rules watch episodes alerts frames engine connections outbox group readers hub
+CORE := errors types settings selectors traffic toml config overrides formula naming distribution schedule aligned expr conditions series panels window spans stats intake alertlog rules watch episodes alerts destination digest notices frames engine connections outbox group readers hub
 
 .DEFAULT_GOAL := help
 .PHONY: run test check coverage pictures bench format lock build clean help setup page chromium check-lock
