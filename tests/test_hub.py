@@ -12,6 +12,7 @@ from tests.outlets import Inbox, StreamInbox, Writes, seqs
 
 from tickboard import hub as hub_module
 from tickboard import outbox as outbox_module
+from tickboard.alertlog import AlertEvent
 from tickboard.connections import Position, Subscriber
 from tickboard.engine import Engine
 from tickboard.frames import BINARY, JSON, Encoding, Frame
@@ -20,7 +21,7 @@ from tickboard.outbox import OUTBOX_BYTES
 from tickboard.readers import SLICE
 from tickboard.rules import Rule
 from tickboard.series import Gauge, Registry
-from tickboard.types import Board, Problem
+from tickboard.types import Alert, Board, Problem
 
 NOTHING = 0
 """Room in a connection that takes nothing."""
@@ -557,6 +558,19 @@ def test_a_reader_whose_connection_takes_nothing_is_cut_and_counted(bench: Bench
     bench.hub.check(STALLED_S)
     assert stream.was_cut
     assert bench.hub.traffic.subscribers_stalled == 1
+
+
+def test_who_listens_is_woken_when_there_is_something_to_read_until_it_no_longer_does(bench: Bench) -> None:
+    woken: list[int] = []
+    leave = bench.hub.listen(lambda: woken.append(1))
+    bench.hub.announce([])
+    assert woken == []
+    alert = Alert("1", "m", "info", "T")
+    bench.hub.announce([AlertEvent(1, "firing", alert, 0.0)])
+    assert woken == [1]
+    leave()
+    bench.hub.announce([AlertEvent(2, "resolved", alert, 0.0)])
+    assert woken == [1]
 
 
 def test_closing_asks_every_connection_to_end(bench: Bench) -> None:

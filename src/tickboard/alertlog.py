@@ -59,6 +59,7 @@ class AlertLog:
         number: the newest event's number; 0 before the first.
         told: the newest event's that may be told.
         kept: as given.
+        positions: how far each notifier has told what is in it, by its name.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class AlertLog:
     ) -> None:
         self.epoch = epoch
         self.kept = kept
+        self.positions: dict[str, int] = {}
         self._events: deque[AlertEvent] = deque(maxlen=LOG_EVENTS)
         self._firing: dict[str, AlertEvent] = {event.alert.id: event for event in firing}
         for event in events:

@@ -23,6 +23,7 @@ import tickboard
 from tickboard import panels, schedule, types
 from tickboard.alertlog import AlertLog
 from tickboard.config import Config
+from tickboard.destination import SEVERITIES, make_destination
 from tickboard.engine import Engine
 from tickboard.errors import BoardError, InputError, TickboardError
 from tickboard.expr import Condition, condition
@@ -30,6 +31,7 @@ from tickboard.frames import timestamp
 from tickboard.hub import Hub
 from tickboard.intake import MAX_SERIES_PER_SOURCE, Intake
 from tickboard.journal import Journal
+from tickboard.notify import Notifiers, Service, configured
 from tickboard.overrides import overridden
 from tickboard.panels import MetricRef
 from tickboard.rules import NoData, Rule, check_rule, unused_name
@@ -116,6 +118,7 @@ class Board:
         self._samplers: list[Sampler] = []
         self._listeners: list[Listener] = []
         self._rules: list[Rule] = []
+        self._services: dict[str, Service] = {}
         self._panels: list[types.Panel] = []
         self._own: list[types.Row] = []
         given = {"interval_ms": interval_ms, "window_size": window_size}
@@ -287,7 +290,7 @@ class Board:
         self._rules.append(rule)
 
     def apply(self, config: Config) -> None:
-        """Override rules, and add some, as a ``tickboard.toml`` says; before the board is served.
+        """Override rules and notifiers, and add some, as a ``tickboard.toml`` says; before the board is served.
 
         Args:
             config: what the file says: ``tickboard.dashboard_file.read_config(path)``.
@@ -295,7 +298,54 @@ class Board:
         Raises:
             BoardError: something in it cannot be; the board stays as it was.
         """
-        self._rules[:] = overridden(self._rules, config, self.registry)
+        rules = overridden(self._rules, config, self.registry)
+        self._services = configured(self._services, config, os.environ)
+        self._rules[:] = rules
+
+    def notify(
+        self,
+        name: str,
+        url: str,
+        *,
+        severities: Iterable[types.Severity] = SEVERITIES,
+        wait: str = "5s",
+        limit: int = 10,
+        remind: str | None = None,
+        resolved: bool = True,
+    ) -> None:
+        """Tell alerts outside the page too, through Apprise: chat, e-mail, telephones, webhooks.
+
+        Args:
+            name: what it is called on the page and in the log.
+            url: as Apprise has it; ``$NAME`` and ``${NAME}`` are read from the environment; it is shown nowhere.
+            severities: the alerts that are told there.
+            wait: how long the first alert waits for others, to be one message with them.
+            limit: messages a minute; what is over is put together in the next.
+            remind: after how long an alert that still fires and that nobody has acknowledged is told again, as ``4h``.
+            resolved: whether the end of an alert is told.
+
+        Raises:
+            InputError: something about it is wrong; the notifier is not added.
+        """
+        if name in self._services:
+            raise InputError(f"notifier {name!r} is declared already: give another name")
+        self._services[name] = Service(
+            make_destination(
+                name,
+                url,
+                os.environ,
+                severities=severities,
+                wait=wait,
+                limit=limit,
+                remind=remind,
+                resolved=resolved,
+            )
+        )
+
+    @property
+    def notifiers(self) -> list[Service]:
+        """Where alerts are told outside the page."""
+        return list(self._services.values())
 
     # --- panels ---
 
@@ -387,6 +437,7 @@ class Board:
         else:
             kept = journal.load(time.time())
             alert_log = AlertLog(kept.epoch, kept.events, kept.number, kept=True, firing=kept.firing)
+            alert_log.positions |= kept.positions
             engine = self._engine(settings, epoch, alert_log)
             engine.alerts.restore(kept.episodes, kept.silences)
             if journal.damaged is not None:
@@ -446,6 +497,7 @@ class Board:
                 except TickboardError as error:
                     # One that cannot listen is told of; all the rest of the board goes on.
                     self.tell("listener", str(error))
+            live.start_notifiers(self)
 
     async def close(self) -> None:
         """End all: the samplers and ticks, and then what keeps the log of alerts."""
@@ -461,6 +513,7 @@ class Board:
             await runner.stop()
             for listener in self._listeners:
                 await listener.close()
+            await live.stop_notifiers()
 
     @asynccontextmanager
     async def lifespan(self, app: object = None) -> AsyncIterator[None]:
@@ -508,6 +561,7 @@ class _Live:
         self.settings = settings
         self.runner: Runner | None = None
         self.ticks_skipped = 0
+        self._notifiers: Notifiers | None = None
         self.app: Starlette = create_app(hub, board.intake, teller.act, self._ticks_skipped, board.routes)
 
     def make_runner(self, samplers: list[Sampler]) -> Runner:
@@ -519,6 +573,14 @@ class _Live:
             interval_ms=self.settings.interval_ms,
             alert_check_s=self.settings.alert_check_s,
         )
+
+    def start_notifiers(self, board: Board) -> None:
+        self._notifiers = Notifiers(board.notifiers, board.title, self.hub.traffic.notified, board.tell)
+        self._notifiers.start(self.engine.alerts.log, self.hub.listen, self.teller.journal)
+
+    async def stop_notifiers(self) -> None:
+        if self._notifiers is not None:
+            await self._notifiers.stop()
 
     def _ticks_skipped(self) -> int:
         return self.ticks_skipped + (self.runner.ticks_skipped if self.runner is not None else 0)

@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Generator, Sequence, Sized
 from dataclasses import dataclass
 from functools import partial
@@ -29,10 +30,12 @@ from tickboard import schedule
 from tickboard.board import Board
 from tickboard.config import config_schema
 from tickboard.dashboard_file import find_config, load_board, read_config
+from tickboard.digest import trial
 from tickboard.errors import InputError, JournalError, TickboardError
 from tickboard.host_board import host_board
 from tickboard.hub import Hub
 from tickboard.journal import Journal, default_path
+from tickboard.notify import Notifier, Service
 from tickboard.reload import Reloader
 from tickboard.server.connection import Connection
 from tickboard.server.dialogue import MAX_MESSAGE_BYTES
@@ -42,7 +45,7 @@ from tickboard.server.limits import Limits, raise_open_files
 from tickboard.settings import BOUNDS, Settings, read_settings
 from tickboard.sources.pipe import Format, Pipe
 from tickboard.sources.stdin import Stdin
-from tickboard.traffic import Traffic
+from tickboard.traffic import Notified, Traffic
 
 GOODBYE_S = 0.35
 """How long viewers have to end by themselves after Ctrl-C."""
@@ -157,7 +160,7 @@ class Options:
 
 DEFAULT_OPTIONS = Options()
 
-TAKE_A_FILE = ("run", "dev", "check")
+TAKE_A_FILE = ("run", "dev", "check", "notify")
 """The commands for a dashboard file."""
 
 
@@ -263,6 +266,32 @@ def schema() -> None:
     print(msgspec.json.format(msgspec.json.encode(config_schema()), indent=2).decode())
 
 
+@app.command
+def notify(
+    file: Path | None = None,
+    /,
+    *,
+    test: Annotated[bool, Parameter(negative=())] = False,
+    config: Path | None = None,
+) -> None:
+    """Send a test message to every notifier of a board, and say whether it was delivered; exit with 1 if one wasn't.
+
+    Args:
+        file: A Python file that makes a Board; without one, the board of this machine.
+        test: Do it.
+        config: A tickboard.toml, in place of the one beside the file.
+    """
+    if not test:
+        raise InputError("notify sends a test message to every notifier of the board: say so with --test")
+    board = host_board()[0] if file is None else load_board(file, config)
+    if file is None and config is not None:
+        board.apply(read_config(config))
+    if not board.notifiers:
+        raise InputError(f"{file or 'the board of this machine'} has no notifiers: declare one with board.notify")
+    if not asyncio.run(send_tests(board)):
+        raise SystemExit(1)
+
+
 def main() -> None:
     """Run the command line and exit: 0 when it ended as it should, 2 when a person got something wrong."""
     try:
@@ -350,6 +379,21 @@ def serve(served: ASGIApp, board: Board, hub: Callable[[], Hub], options: Option
         gc.freeze()
         say(greeting(board, address(options.host, listening.getsockname()[1])))
         Server(config, hub).run(sockets=[listening])
+
+
+async def send_tests(board: Board) -> bool:
+    """Send a test message to every notifier, say what became of each as soon as it is known, and return whether all
+    were delivered.
+    """
+
+    async def send(service: Service) -> bool:
+        began = time.monotonic()
+        reason = await Notifier(service, board.title, Notified(), board.tell).attempt(partial(trial, board.title))
+        name = f"{service.destination.name} ({service.kind})"
+        say(f"{name}: not delivered: {reason}" if reason else f"{name}: delivered in {time.monotonic() - began:.1f} s")
+        return not reason
+
+    return all(await asyncio.gather(*map(send, board.notifiers)))
 
 
 def greeting(board: Board, url: str) -> str:

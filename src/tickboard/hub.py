@@ -307,6 +307,12 @@ class Hub:
         yield from self._give()
         yield from self._tell()
 
+    def listen(self, wake: Callable[[], None]) -> Callable[[], None]:
+        """Have a function called whenever there is something to read in the log of alerts; returns what ends that."""
+        subscriber = Subscriber(wake, "", 0)
+        self.subscribers.add(subscriber)
+        return lambda: self.subscribers.discard(subscriber)
+
     def announce(self, events: list[AlertEvent]) -> None:
         """Wake who reads alerts when there is something to read."""
         if events:

@@ -33,11 +33,14 @@ class Teller:
     Args:
         hub: whose readers are told.
         journal: where events are kept; None: nowhere.
+
+    Attributes:
+        journal: as given.
     """
 
     def __init__(self, hub: Hub, journal: Journal | None = None) -> None:
         self._hub = hub
-        self._journal = journal
+        self.journal = journal
         self._events: list[AlertEvent] = []
         self._due = False
         self._task: asyncio.Task[None] | None = None
@@ -49,7 +52,7 @@ class Teller:
         """Let everyone be told of events, the newest of the log; the caller is in the running loop."""
         if not events:
             return
-        if self._journal is None:
+        if self.journal is None:
             self._hub.announce(events)
             return
         self._events += events
@@ -58,7 +61,7 @@ class Teller:
     def keep_episodes(self) -> None:
         """Keep where each episode stands, for a restart; to be called now and then."""
         alerts = self._hub.engine.alerts
-        if self._journal is not None and (self._had_episodes or any(True for _ in alerts.episodes())):
+        if self.journal is not None and (self._had_episodes or any(True for _ in alerts.episodes())):
             self._begin()
 
     async def act(self, change: Callable[[Alerts, float], AlertEvent]) -> Alert:
@@ -78,13 +81,13 @@ class Teller:
 
     async def close(self) -> None:
         """Keep how everything stands at the end, and let go of the journal."""
-        if self._journal is None:
+        if self.journal is None:
             return
         self._begin()
         assert self._task is not None
         await asyncio.wait([self._task])
         try:
-            await self._journal.close()
+            await self.journal.close()
         except JournalError as error:
             self._failed(error)
 
@@ -103,16 +106,16 @@ class Teller:
                 self._hub.announce(events)
 
     async def _write(self, events: list[AlertEvent]) -> None:
-        assert self._journal is not None
+        assert self.journal is not None
         alerts = self._hub.engine.alerts
         episodes = alerts.episodes()
         self._had_episodes = bool(episodes)
         try:
-            await self._journal.commit(events, episodes, alerts.silences(), epoch=self._renamed)
+            await self.journal.commit(events, episodes, alerts.silences(), epoch=self._renamed)
             self._renamed = None
             if (now := time.monotonic()) - self._expired >= EXPIRE_S:
                 self._expired = now
-                await self._journal.expire(time.time())
+                await self.journal.expire(time.time())
         except JournalError as error:
             self._failed(error)
             if events and self._renamed is None:

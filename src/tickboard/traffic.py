@@ -12,6 +12,21 @@ DELIVERY_BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.
 
 
 @dataclass
+class Notified:
+    """What became of the messages to one destination of alerts, from 0.
+
+    Attributes:
+        sent: messages that were delivered.
+        failed: attempts that were not.
+        dropped: alerts that were given up before they could be told.
+    """
+
+    sent: int = 0
+    failed: int = 0
+    dropped: int = 0
+
+
+@dataclass
 class Traffic:
     """Counters, from 0.
 
@@ -26,6 +41,7 @@ class Traffic:
         deliveries: ticks counted by the time from the tick to the last write: in each bucket, and above them all.
         delivery_s: the sum of those times.
         last_delivery_s: the newest of them.
+        notified: messages about alerts, by the notifier's name.
     """
 
     frames: int = 0
@@ -38,6 +54,7 @@ class Traffic:
     deliveries: list[int] = field(default_factory=lambda: [0] * (len(DELIVERY_BOUNDS_S) + 1))
     delivery_s: float = 0.0
     last_delivery_s: float = 0.0
+    notified: dict[str, Notified] = field(default_factory=dict)
 
     def sent(self, frames: int, size: int) -> None:
         """Count frames of one size in bytes."""

@@ -288,6 +288,14 @@ class AlertPosition(msgspec.Struct, frozen=True, tag="position"):
 # --- REST ---
 
 
+class NotifierHealth(msgspec.Struct, frozen=True):
+    """What became of a notifier's messages: delivered, attempts that failed, alerts that were given up."""
+
+    sent: int
+    failed: int
+    dropped: int
+
+
 class Health(msgspec.Struct, frozen=True):
     """``GET /api/health``: whether ticks are made, where they are, and how they reach those who watch.
 
@@ -309,6 +317,7 @@ class Health(msgspec.Struct, frozen=True):
     subscribers_stalled: int
     connections_refused: int
     delivery_ms: float
+    notifiers: dict[str, NotifierHealth] = {}
 
 
 class PushedMetric(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -16,7 +16,7 @@ from tickboard import Board
 from tickboard.server.prometheus import OPENMETRICS, TEXT, exposition, families, wants_openmetrics
 from tickboard.settings import Settings
 from tickboard.sources.prometheus.scrape import ACCEPT
-from tickboard.traffic import DELIVERY_BOUNDS_S
+from tickboard.traffic import DELIVERY_BOUNDS_S, Notified
 
 PARSERS: dict[bool, Callable[[str], Iterable[Metric]]] = {False: parse_text, True: parse_openmetrics}
 
@@ -61,6 +61,7 @@ def busy_board() -> Board:
     for seconds in (0.0005, 0.002, 7.0):
         hub.traffic.delivered(seconds)
     hub.traffic.viewers_silent = 3
+    hub.traffic.notified["ops"] = Notified(5, 2, 1)
     return board
 
 
@@ -77,6 +78,9 @@ def test_the_counters_are_what_happened(openmetrics: bool) -> None:
     assert samples["tickboard_ticks_skipped_total"] == 4
     assert samples["tickboard_viewers_dropped_total,reason=silent"] == 3
     assert samples["tickboard_viewers_dropped_total,reason=stalled"] == 0
+    assert samples["tickboard_notifications_total,notifier=ops,result=sent"] == 5
+    assert samples["tickboard_notifications_total,notifier=ops,result=failed"] == 2
+    assert samples["tickboard_notifications_dropped_total,notifier=ops"] == 1
     buckets = [samples[f"tickboard_delivery_seconds_bucket,le={bound}"] for bound in DELIVERY_BOUNDS_S]
     assert buckets == [1, *[2] * (len(buckets) - 1)]
     assert samples["tickboard_delivery_seconds_bucket,le=+Inf"] == samples["tickboard_delivery_seconds_count"] == 3

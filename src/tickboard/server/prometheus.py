@@ -102,6 +102,7 @@ def families(hub: Hub, intake: Intake, ticks_skipped: int) -> list[Family]:
         _counter(
             "subscribers_dropped", "Readers of the alert stream cut: they took nothing.", traffic.subscribers_stalled
         ),
+        *_notifications(traffic),
         _deliveries(traffic),
         *_sources(intake),
     ]
@@ -113,6 +114,22 @@ def _gauge(name: str, meaning: str, value: float) -> Family:
 
 def _counter(name: str, meaning: str, value: float) -> Family:
     return Family(name, "counter", meaning, [((), value)])
+
+
+def _notifications(traffic: Traffic) -> list[Family]:
+    """Return what became of the messages about alerts; nothing where nobody is told."""
+    if not traffic.notified:
+        return []
+    results: list[Sample] = []
+    dropped: list[Sample] = []
+    for name, each in traffic.notified.items():
+        notifier = ("notifier", name)
+        results += [((notifier, ("result", "sent")), each.sent), ((notifier, ("result", "failed")), each.failed)]
+        dropped.append(((notifier,), each.dropped))
+    return [
+        Family("notifications", "counter", "Messages about alerts: delivered, and attempts that failed.", results),
+        Family("notifications_dropped", "counter", "Alerts that were given up before they could be told.", dropped),
+    ]
 
 
 def _deliveries(traffic: Traffic) -> Family:

@@ -13,7 +13,7 @@ from tickboard.errors import InputError
 from tickboard.frames import encode, recent_metrics
 from tickboard.hub import Hub
 from tickboard.server.openapi import document
-from tickboard.types import Health
+from tickboard.types import Health, NotifierHealth
 
 RECENT_METRICS = 60
 """How many Metrics ``/api/metrics/recent`` gives without ``count``."""
@@ -53,6 +53,10 @@ def rest_routes(hub: Hub, ticks_skipped: Callable[[], int]) -> list[Route]:
                     traffic.subscribers_stalled,
                     traffic.connections_refused,
                     round(traffic.last_delivery_s * 1000, 3),
+                    {
+                        name: NotifierHealth(each.sent, each.failed, each.dropped)
+                        for name, each in traffic.notified.items()
+                    },
                 )
             )
         )
