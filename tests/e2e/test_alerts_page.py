@@ -242,6 +242,23 @@ def test_an_alert_of_a_run_that_ended_does_not_fire_for_ever(page: Page, values:
         expect(critical(page)).to_have_attribute("data-state", re.compile("lost|resolved"))
 
 
+def test_an_alert_goes_on_through_a_restart(page: Page, values: Path) -> None:
+    board, state = str(BOARDS / "switched.py"), str(values.with_name("state.sqlite"))
+    env = {"VALUES": str(values), "TICKBOARD_STATE": state}
+    values.write_text("95")
+    with serve("run", board, "--interval", "100", env=env) as first:
+        page.goto(first.url)
+        expect(page.locator('.alert[data-state="firing"]')).to_have_count(2)
+        id = critical(page).get_attribute("data-alert")
+    expect(page.locator(".status.disconnected")).to_be_visible()
+    with serve("run", board, "--interval", "100", env=env, port=first.port):
+        expect(page.locator(".status.connected")).to_be_visible(timeout=15_000)
+        values.write_text("10")
+        expect(page.locator('.alert[data-state="resolved"]')).to_have_count(2)
+        expect(page.locator(".alert")).to_have_count(2)
+        expect(critical(page)).to_have_attribute("data-alert", id or "none")
+
+
 def test_a_second_tab_knows_all_that_the_first_does(context: BrowserContext, alerted: Page, values: Path) -> None:
     values.write_text("10")
     expect(alerted.locator(".alert.resolved")).to_have_count(2)
