@@ -27,13 +27,21 @@ HIDE = """(hidden) => {
     document.dispatchEvent(new Event("visibilitychange"));
 }"""
 
-RECORD_NOTIFICATIONS = """
+RECORD_CALLS = """
     window.notified = [];
     const Real = window.Notification;
     window.Notification = class extends Real {
         constructor(title, options) {
             super(title, options);
             window.notified.push([title, options.body]);
+        }
+    };
+    window.tones = [];
+    const Tone = window.OscillatorNode;
+    window.OscillatorNode = class extends Tone {
+        constructor(context, options) {
+            super(context, options);
+            window.tones.push([context.state, options.frequency]);
         }
     };
 """
@@ -322,7 +330,7 @@ def allowed(browser: Browser) -> Iterator[BrowserContext]:
     """A browser whose viewer allows notifications."""
     context = browser.new_context(viewport={"width": 1280, "height": 900}, permissions=["notifications"])
     context.set_default_timeout(10_000)
-    context.add_init_script(RECORD_NOTIFICATIONS)
+    context.add_init_script(RECORD_CALLS)
     yield context
     context.close()
 
@@ -347,6 +355,7 @@ def test_the_bell_calls_for_alerts_that_nobody_sees(allowed: BrowserContext, swi
     assert page.evaluate("window.notified") == [
         ["Switched: 1 critical, 1 warning", "Value critical: 95.0%\nValue high: 95.0%"]
     ]
+    assert page.evaluate("window.tones") == [["running", 880], ["running", 659], ["running", 880]]
     page.reload()
     expect(bell).to_have_attribute("aria-pressed", "true")
 
@@ -359,7 +368,7 @@ def test_the_bell_is_off_until_it_is_asked_for(allowed: BrowserContext, switched
     values.write_text("95")
     expect(page.locator(".alert")).to_have_count(2)
     page.wait_for_timeout(1_500)
-    assert page.evaluate("window.notified") == []
+    assert page.evaluate("[window.notified, window.tones]") == [[], []]
 
 
 def test_one_tab_calls_for_all(allowed: BrowserContext, switched: Server, values: Path) -> None:
