@@ -9,10 +9,10 @@ from itertools import count
 import numpy as np
 
 from benchmarks.report import Table, duration
-from tickboard.conditions import anomaly
+from tickboard.alerting.rules import Rule
 from tickboard.engine import Engine
-from tickboard.expr import Condition
-from tickboard.rules import Rule
+from tickboard.expressions.conditions import anomaly
+from tickboard.expressions.expr import Condition
 from tickboard.series import Gauge, Registry
 
 RULES = 1_000

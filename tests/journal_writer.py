@@ -9,9 +9,9 @@ import os
 import sys
 from pathlib import Path
 
-from tickboard.alertlog import AlertEvent, EventKind
-from tickboard.episodes import Episode
-from tickboard.journal import Journal
+from tickboard.alerting.episodes import Episode
+from tickboard.alerting.log import AlertEvent, EventKind
+from tickboard.journal.journal import Journal
 from tickboard.types import Alert, Silence
 
 SAID = 8

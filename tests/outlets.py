@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from tickboard.frames import Frame
-from tickboard.hub import Viewer
-from tickboard.readers import Reader
+from tickboard.hub.hub import Viewer
+from tickboard.hub.readers import Reader
 
 OPCODE_TEXT = 1
 

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from websockets.typing import Subprotocol
 
 from tickboard import Board
-from tickboard.alertlog import AlertLog
+from tickboard.alerting.log import AlertLog
 from tickboard.types import Alert
 
 SUBPROTOCOL = Subprotocol("tickboard.v1")

@@ -10,9 +10,9 @@ from starlette.routing import Mount, Route, WebSocketRoute
 import tickboard
 from tickboard import Board
 from tickboard.cli import Options, host, pipe
-from tickboard.config import config_schema, parse_config
+from tickboard.configuration.config import config_schema, parse_config
 from tickboard.dashboard_file import load_board
-from tickboard.expr import STATS
+from tickboard.expressions.expr import STATS
 from tickboard.server.app import create_app
 from tickboard.settings import BOUNDS, Settings
 from tickboard.teller import Teller

@@ -5,8 +5,8 @@ from itertools import count
 
 import pytest
 
+from tickboard.alerting.rules import Rule
 from tickboard.engine import Engine
-from tickboard.rules import Rule
 from tickboard.series import Registry
 from tickboard.types import Stats
 

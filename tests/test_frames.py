@@ -15,7 +15,7 @@ from websockets.frames import Frame as Received
 from websockets.protocol import State
 from websockets.uri import parse_uri
 
-from tickboard.alertlog import AlertEvent
+from tickboard.alerting.log import AlertEvent
 from tickboard.frames import (
     BINARY,
     JSON,

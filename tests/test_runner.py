@@ -9,12 +9,12 @@ from collections.abc import Awaitable, Callable, Iterator
 import pytest
 from tests.outlets import StreamInbox, Writes
 
-from tickboard import readers
 from tickboard import runner as runner_module
-from tickboard.alertlog import AlertEvent, AlertLog
+from tickboard.alerting.log import AlertEvent, AlertLog
 from tickboard.engine import Engine, Happened
 from tickboard.frames import encode
-from tickboard.hub import Hub
+from tickboard.hub import readers
+from tickboard.hub.hub import Hub
 from tickboard.runner import Runner, Sampler, sleep_until_next
 from tickboard.schedule import parse
 from tickboard.series import Registry

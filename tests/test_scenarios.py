@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tickboard import schedule
-from tickboard.conditions import absent, anomaly
+from tickboard.alerting.rules import Rule, check_rule
 from tickboard.engine import Engine
-from tickboard.rules import Rule, check_rule
+from tickboard.expressions.conditions import absent, anomaly
 from tickboard.series import Registry
 
 SCENARIOS = Path(__file__).parent / "scenarios" / "alerts.txt"

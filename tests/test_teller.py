@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from tickboard import Board
-from tickboard.alerts import Alerts
-from tickboard.connections import Subscriber
+from tickboard.alerting.alerts import Alerts
 from tickboard.errors import AlertError, JournalError
-from tickboard.journal import Journal
+from tickboard.hub.connections import Subscriber
+from tickboard.journal.journal import Journal
 from tickboard.settings import Settings
 from tickboard.teller import SOURCE, Teller
 

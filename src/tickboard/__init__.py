@@ -5,8 +5,8 @@ __version__ = "0.1.0"
 from tickboard.background import Background, serve_in_background
 from tickboard.board import Board
 from tickboard.client import RefusedError, Ticks, connect
-from tickboard.conditions import absent, anomaly, metric
 from tickboard.errors import BoardError, InputError, LimitError, TickboardError
+from tickboard.expressions.conditions import absent, anomaly, metric
 from tickboard.push import Push, push
 from tickboard.receiver import ProtocolError, Series, Tick
 from tickboard.sources.middleware import TickboardMiddleware, TickboardWSGIMiddleware, django_routes

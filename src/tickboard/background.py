@@ -17,7 +17,7 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from tickboard.errors import InputError, TickboardError
-from tickboard.hub import Hub
+from tickboard.hub.hub import Hub
 from tickboard.server.connection import Connection
 from tickboard.server.dialogue import MAX_MESSAGE_BYTES
 from tickboard.server.guard import Guard

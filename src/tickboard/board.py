@@ -21,20 +21,20 @@ from starlette.types import Receive, Scope, Send
 
 import tickboard
 from tickboard import panels, schedule, types
-from tickboard.alertlog import AlertLog
-from tickboard.config import Config
-from tickboard.destination import SEVERITIES, make_destination
+from tickboard.alerting.log import AlertLog
+from tickboard.alerting.rules import NoData, Rule, check_rule, unused_name
+from tickboard.configuration.config import Config
+from tickboard.configuration.overrides import overridden
 from tickboard.engine import Engine
 from tickboard.errors import BoardError, InputError, TickboardError
-from tickboard.expr import Condition, condition
+from tickboard.expressions.expr import Condition, condition
 from tickboard.frames import timestamp
-from tickboard.hub import Hub
+from tickboard.hub.hub import Hub
 from tickboard.intake import MAX_SERIES_PER_SOURCE, Intake
-from tickboard.journal import Journal
-from tickboard.notify import Notifiers, Service, configured
-from tickboard.overrides import overridden
+from tickboard.journal.journal import Journal
+from tickboard.notify.destination import SEVERITIES, make_destination
+from tickboard.notify.notifier import Notifiers, Service, configured
 from tickboard.panels import MetricRef
-from tickboard.rules import NoData, Rule, check_rule, unused_name
 from tickboard.runner import Runner, Sampler
 from tickboard.series import MAX_SERIES, Handle, Registry
 from tickboard.server.app import create_app

@@ -28,14 +28,14 @@ from starlette.types import ASGIApp
 import tickboard
 from tickboard import schedule
 from tickboard.board import Board
-from tickboard.config import config_schema
+from tickboard.configuration.config import config_schema
 from tickboard.dashboard_file import find_config, load_board, read_config
-from tickboard.digest import trial
 from tickboard.errors import InputError, JournalError, TickboardError
 from tickboard.host_board import host_board
-from tickboard.hub import Hub
-from tickboard.journal import Journal, default_path
-from tickboard.notify import Notifier, Service
+from tickboard.hub.hub import Hub
+from tickboard.journal.journal import Journal, default_path
+from tickboard.notify.digest import trial
+from tickboard.notify.notifier import Notifier, Service
 from tickboard.reload import Reloader
 from tickboard.server.connection import Connection
 from tickboard.server.dialogue import MAX_MESSAGE_BYTES

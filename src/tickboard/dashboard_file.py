@@ -13,9 +13,9 @@ from pathlib import Path
 from types import ModuleType
 
 from tickboard.board import Board
-from tickboard.config import NAME, Config, parse_config
+from tickboard.configuration.config import NAME, Config, parse_config
+from tickboard.configuration.toml import MAX_BYTES
 from tickboard.errors import BoardError, TickboardError
-from tickboard.toml import MAX_BYTES
 
 MODULE_NAME = "__dashboard__"
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tickboard.alertlog import AlertEvent, AlertLog
-from tickboard.alerts import Alerts
+from tickboard.alerting.alerts import Alerts
+from tickboard.alerting.log import AlertEvent, AlertLog
+from tickboard.alerting.rules import Rule
 from tickboard.frames import Selection, timestamp
 from tickboard.intake import Amendment, Intake
-from tickboard.rules import Rule
 from tickboard.series import Registry
 from tickboard.spans import PERCENTILES
 from tickboard.stats import WindowStats

@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from tickboard.alertlog import AlertEvent
+from tickboard.alerting.log import AlertEvent
 from tickboard.selectors import Selectors
 from tickboard.series import Registry, Series
 from tickboard.types import AlertPosition, Heartbeat, SeriesInfo, SeriesList, Tick

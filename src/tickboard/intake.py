@@ -27,9 +27,9 @@ from typing import Literal, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tickboard.aligned import Labels
 from tickboard.distribution import Distribution, difference
 from tickboard.errors import InputError, LimitError
+from tickboard.expressions.aligned import Labels
 from tickboard.naming import rate_unit, title_of, unit_of
 from tickboard.series import Counter, Gauge, Handle, Histogram, Registry, summary
 from tickboard.types import MetricInfo

@@ -16,12 +16,12 @@ from starlette.types import Receive, Scope, Send
 from watchfiles import Change, PythonFilter, awatch
 
 from tickboard.board import Board
-from tickboard.config import NAME
+from tickboard.configuration.config import NAME
 from tickboard.dashboard_file import load_board
 from tickboard.errors import BoardError, InputError
 from tickboard.frames import timestamp
-from tickboard.hub import Hub
-from tickboard.journal import Journal
+from tickboard.hub.hub import Hub
+from tickboard.journal.journal import Journal
 from tickboard.settings import Settings
 from tickboard.types import Problem
 

@@ -21,7 +21,7 @@ from queue import SimpleQueue
 
 from tickboard.engine import Engine
 from tickboard.frames import timestamp
-from tickboard.hub import Hub
+from tickboard.hub.hub import Hub
 from tickboard.schedule import Schedule, parse
 from tickboard.teller import Teller
 from tickboard.types import Problem

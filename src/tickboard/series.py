@@ -15,10 +15,10 @@ from typing import ClassVar, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tickboard.aligned import Binding, Floats, Labels
 from tickboard.distribution import Distribution, merged
 from tickboard.errors import InputError, LimitError
-from tickboard.expr import Measured, Reading
+from tickboard.expressions.aligned import Binding, Floats, Labels
+from tickboard.expressions.expr import Measured, Reading
 from tickboard.types import MetricInfo, MetricKind
 
 MAX_SERIES = 200_000

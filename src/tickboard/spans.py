@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from tickboard.aligned import Floats
+from tickboard.expressions.aligned import Floats
 
 PERCENTILES = {"p50": 50.0, "p95": 95.0, "p99": 99.0}
 

@@ -18,7 +18,7 @@ from math import ceil, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from tickboard.aligned import Columns
+from tickboard.expressions.aligned import Columns
 from tickboard.spans import SPAN_STATS, percentiles
 from tickboard.window import Floats, Window, widened
 

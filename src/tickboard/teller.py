@@ -12,12 +12,12 @@ import secrets
 import time
 from collections.abc import Callable
 
-from tickboard.alertlog import AlertEvent
-from tickboard.alerts import Alerts
+from tickboard.alerting.alerts import Alerts
+from tickboard.alerting.log import AlertEvent
 from tickboard.errors import JournalError
 from tickboard.frames import timestamp
-from tickboard.hub import Hub
-from tickboard.journal import Journal
+from tickboard.hub.hub import Hub
+from tickboard.journal.journal import Journal
 from tickboard.types import Alert, Problem
 
 EXPIRE_S = 3600.0

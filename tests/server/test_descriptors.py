@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tickboard.connections import WriteAll
+from tickboard.hub.connections import WriteAll
 from tickboard.server import descriptors
 from tickboard.server.descriptors import FEW, write_all, write_each
 from tickboard.server.uring import Ring

@@ -11,11 +11,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tickboard.alertlog import AlertEvent
-from tickboard.alerts import Alerts
+from tickboard.alerting.alerts import Alerts
+from tickboard.alerting.log import AlertEvent
 from tickboard.errors import InputError, PayloadError
 from tickboard.frames import encode
-from tickboard.hub import Hub
+from tickboard.hub.hub import Hub
 from tickboard.schedule import duration
 from tickboard.server.bodies import read_body
 from tickboard.types import AcknowledgeAlert, Alert, AlertPage, Severity, SilenceAlert

@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute, WebSocketRoute
 
 from tickboard.errors import TickboardError
 from tickboard.frames import encode
-from tickboard.hub import Hub
+from tickboard.hub.hub import Hub
 from tickboard.intake import Intake
 from tickboard.server.alerts import Act, alert_routes
 from tickboard.server.opentelemetry import opentelemetry_route

@@ -4,9 +4,9 @@ import msgspec
 from starlette.datastructures import QueryParams
 from starlette.types import Scope
 
-from tickboard.connections import Outlet, Position
 from tickboard.frames import BINARY, JSON, Encoding, Frame, encode, timestamp
-from tickboard.hub import Hub, Viewer
+from tickboard.hub.connections import Outlet, Position
+from tickboard.hub.hub import Hub, Viewer
 from tickboard.selectors import too_many
 from tickboard.types import ClientMessage, Ping, Pong, Subscribe, Subscribed
 

@@ -16,7 +16,7 @@ from websockets.frames import DATA_OPCODES, Close, Opcode
 from websockets.frames import Frame as Received
 
 from tickboard.frames import PING, Frame, close, pong
-from tickboard.hub import Hub, Viewer
+from tickboard.hub.hub import Hub, Viewer
 from tickboard.server.dialogue import MAX_MESSAGE_BYTES, answer, join
 from tickboard.server.outlet import SocketOutlet
 

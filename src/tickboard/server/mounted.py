@@ -14,8 +14,8 @@ from typing import Any
 from starlette.types import Send
 
 from tickboard.frames import Frame
-from tickboard.hub import Viewer
-from tickboard.readers import Reader
+from tickboard.hub.hub import Viewer
+from tickboard.hub.readers import Reader
 
 
 class Mounted:

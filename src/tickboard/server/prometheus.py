@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tickboard.hub import Hub
+from tickboard.hub.hub import Hub
 from tickboard.intake import Intake
 from tickboard.traffic import DELIVERY_BOUNDS_S, Traffic
 

@@ -8,10 +8,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tickboard.config import config_schema
+from tickboard.configuration.config import config_schema
 from tickboard.errors import InputError
 from tickboard.frames import encode, recent_metrics
-from tickboard.hub import Hub
+from tickboard.hub.hub import Hub
 from tickboard.server.openapi import document
 from tickboard.types import Health, NotifierHealth
 

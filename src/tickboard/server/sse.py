@@ -13,8 +13,8 @@ from starlette.datastructures import Headers, QueryParams
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from tickboard.hub import Hub
-from tickboard.readers import Reader, Readers
+from tickboard.hub.hub import Hub
+from tickboard.hub.readers import Reader, Readers
 from tickboard.server.connection import DIRECT
 from tickboard.server.mounted import MountedStream
 from tickboard.server.outlet import SocketOutlet

@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from tickboard.hub import Hub, Viewer
+from tickboard.hub.hub import Hub, Viewer
 from tickboard.server.connection import DIRECT
 from tickboard.server.dialogue import answer, join, subprotocol
 from tickboard.server.direct import Direct, Pulse

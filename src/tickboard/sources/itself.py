@@ -5,7 +5,7 @@ It reads the hub's counters, which are since the start, and writes to the regist
 
 from collections.abc import Callable
 
-from tickboard.hub import Hub
+from tickboard.hub.hub import Hub
 from tickboard.series import Registry
 
 CHARTS = (

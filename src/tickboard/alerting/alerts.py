@@ -1,0 +1,343 @@
+"""Alerts: what the rules of a board tell of its series, from tick to tick and across restarts.
+
+It evaluates the rules, moves the series through the table of `episodes`, and writes what begins and ends into the log,
+with what people do about it: they acknowledge, and they silence. A series that has had no value for `STALE_S` is
+resolved, and so is one that has left the board; where missing data is a breach it goes on firing, for `LOG_AGE_S` at
+most. Time is an argument.
+"""
+
+from collections.abc import Callable, Container, Iterable
+from dataclasses import replace
+from functools import lru_cache
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from tickboard.alerting.episodes import FIRING, Episode, Key, Table, firing
+from tickboard.alerting.log import LOG_AGE_S, AlertEvent, AlertLog
+from tickboard.alerting.rules import Rule
+from tickboard.alerting.watch import Watch, watches
+from tickboard.errors import AlertError
+from tickboard.expressions.aligned import Binding, Columns, Floats
+from tickboard.expressions.expr import Values
+from tickboard.types import Acknowledgement, Alert, Silence
+
+STALE_S = 300.0
+"""A firing alert whose condition has had no value for so long is resolved."""
+
+NO_DATA, RULE_REMOVED = "no data", "rule removed"
+"""What ends an episode other than its values."""
+
+
+class Alerts:
+    """All rules of a board and the episodes that they are in.
+
+    Args:
+        rules: the list that the board adds to; it is read at every tick.
+        log: where what is to be told goes.
+        new_id: gives each episode an id that no other has.
+        format_time: turns POSIX seconds into the wire's timestamps.
+
+    Attributes:
+        log: as given.
+    """
+
+    def __init__(
+        self, rules: list[Rule], log: AlertLog, new_id: Callable[[], str], format_time: Callable[[float], str]
+    ) -> None:
+        self.log = log
+        self._rules = rules
+        self._new_id = new_id
+        # Ten thousand alerts that begin at a tick have the same times.
+        self._format_time = lru_cache(64)(format_time)
+        self._clock = 0.0
+        self._revision = (-1, 0)
+        self._watches: list[Watch] = []
+        self._table = Table([], [])
+        # Episodes of series that the board has not, or not yet.
+        self._elsewhere: dict[Key, Episode] = {}
+        self._silences: dict[Key, tuple[float, Silence]] = {}
+
+    # --- ticks ---
+
+    def evaluate(
+        self, now: float, passed_s: float, values: Values, binding: Binding, revision: int
+    ) -> list[AlertEvent]:
+        """Move every series of every rule on by one tick and return what is to be told: ends first, then beginnings.
+
+        Args:
+            now: POSIX seconds.
+            passed_s: seconds since the last tick, whatever the clock was set to meanwhile.
+            values: the newest row and the stats.
+            binding: the registry's labels and columns.
+            revision: changes when `binding` does.
+        """
+        events: list[AlertEvent] = []
+        if (revision, len(self._rules)) != self._revision:
+            self._revision = (revision, len(self._rules))
+            events += self._bind(now, binding)
+        self._clock += passed_s
+        if self._elsewhere:
+            events += self._move_elsewhere(now, passed_s)
+        return events + self._step(now, values)
+
+    def check(self, now: float) -> list[AlertEvent]:
+        """Do the work that time alone brings: end what has had no value for `STALE_S`, silences, old events.
+
+        Args:
+            now: POSIX seconds.
+        """
+        events = self._resolve(self._table.stale(self._clock - STALE_S), now, NO_DATA)
+        for key, (until, _) in list(self._silences.items()):
+            if until <= now:
+                del self._silences[key]
+                events += self._change(key, now, silenced=None)
+        self.log.expire(now)
+        return events
+
+    def _step(self, now: float, values: Values) -> list[AlertEvent]:
+        table = self._table
+        raw = np.empty(len(table.keys))
+        for watch in self._watches:
+            raw[watch.place] = watch.say(values)
+        said = table.understood(raw)
+        moving = table.moving(said)
+        if not len(moving):
+            return []
+        cleared = self._cleared(said, np.isnan(raw), values)
+        fires, ends = table.move(moving, said[moving], cleared[moving], self._clock, now)
+        self._measure(values)
+        return self._resolve(ends, now) + self._fire(fires, now, values)
+
+    def _cleared(self, said: Floats, missing: NDArray[np.bool_], values: Values) -> Floats:
+        """Return whether each series is cleared: 1, 0 or NaN; float64 [series]."""
+        cleared: Floats = 1.0 - said
+        for watch in self._watches:
+            if watch.clears and len(self._table.active(watch)):
+                place, found = watch.place, watch.say_cleared(values)
+                # Where neither says anything it is what missing data means that counts.
+                unknown = np.where(missing[place], cleared[place], 0.0)
+                cleared[place] = np.where(np.isnan(found), unknown, found)
+        return cleared
+
+    def _measure(self, values: Values) -> None:
+        """Keep the worst value of each episode."""
+        table = self._table
+        for watch in self._watches:
+            active = table.active(watch)
+            if len(active):
+                at = active + watch.place.start
+                turned = table.direction[at] * watch.subject_values(values, active)
+                table.peak[at] = table.direction[at] * np.fmax(table.direction[at] * table.peak[at], turned)
+
+    # --- what begins and ends ---
+
+    def _fire(self, places: Columns, now: float, values: Values) -> list[AlertEvent]:
+        table = self._table
+        found = np.full(len(table.keys), np.nan) if len(places) else np.empty(0)
+        for watch in self._watches:
+            mine = places[(places >= watch.place.start) & (places < watch.place.stop)]
+            if len(mine):
+                found[mine] = watch.subject_values(values, mine - watch.place.start)
+        events = []
+        for place in places.tolist():
+            key, value = table.keys[place], float(found[place])
+            alert = self._new_alert(table.rules[place], key, value, float(table.started[place]), now)
+            table.fire(place, alert)
+            events.append(self.log.append("firing", alert, now))
+        return events
+
+    def _new_alert(self, rule: Rule, key: Key, value: float, started: float, now: float) -> Alert:
+        labels = dict(key[1])
+        said, nothing = rule.say(value, labels), value != value  # noqa: PLR0124  # NaN alone differs from itself
+        return Alert(
+            self._new_id(),
+            f"{said} ({NO_DATA})" if nothing and rule.no_data == "alert" else said,
+            rule.severity,
+            self._format_time(now),
+            rule.metric_name,
+            labels,
+            None if nothing else value,
+            rule=rule.name,
+            started=self._format_time(started),
+            threshold=rule.threshold,
+            silenced=self._silences[key][1] if key in self._silences else None,
+        )
+
+    def _resolve(self, places: Columns, now: float, ended: str = "") -> list[AlertEvent]:
+        events = []
+        for place in places.tolist():
+            alert = self._as_is(place)
+            self._table.resolve(place)
+            events.append(self._over(alert, now, ended))
+        return events
+
+    def _as_is(self, place: int) -> Alert:
+        """Return the alert of a series with its peak, and when its breach was last seen."""
+        table, peak = self._table, float(self._table.peak[place])
+        seen = self._format_time(table.last_breach(place))
+        return msgspec.structs.replace(table.alerts[place], seen=seen, peak=None if np.isnan(peak) else peak)
+
+    def _over(self, alert: Alert, now: float, ended: str) -> AlertEvent:
+        resolved = msgspec.structs.replace(alert, resolved=self._format_time(now), ended=ended)
+        return self.log.append("resolved", resolved, now)
+
+    # --- series that come and go ---
+
+    def _bind(self, now: float, binding: Binding) -> list[AlertEvent]:
+        """Watch the series that there are now; each goes on where it was."""
+        before = {episode.key: episode for episode in self.episodes()}
+        known = set(self._elsewhere)
+        fresh = known | self._table.fresh()
+        self._watches = watches(self._rules, binding)
+        self._table = Table(self._watches, self._rules)
+        if before:
+            for place, key in enumerate(self._table.keys):
+                if (episode := before.pop(key, None)) is not None:
+                    self._table.take(place, episode, self._clock, fresh=key in fresh)
+        self._elsewhere = before
+        rules = {rule.name: rule for rule in self._rules}
+        events = []
+        for key, episode in list(before.items()):
+            rule = rules.get(episode.rule)
+            if rule is None:
+                events += self._end_elsewhere(key, now, RULE_REMOVED)
+            elif rule.no_data == "resolve" and key not in known:
+                events += self._end_elsewhere(key, now, NO_DATA)
+        return events
+
+    def _move_elsewhere(self, now: float, passed_s: float) -> list[AlertEvent]:
+        """Move the episodes of series that are not there."""
+        rules = {rule.name: rule for rule in self._rules}
+        events: list[AlertEvent] = []
+        for key, before in list(self._elsewhere.items()):
+            rule = rules[before.rule]
+            episode = replace(before, lasted_s=before.lasted_s + passed_s, unseen_s=before.unseen_s + passed_s)
+            self._elsewhere[key] = episode
+            missed = rule.no_data == "alert"
+            if episode.unseen_s > (LOG_AGE_S if missed else STALE_S):
+                events += self._end_elsewhere(key, now, NO_DATA)
+            elif missed and episode.alert is None and episode.lasted_s >= rule.for_s:
+                alert = self._new_alert(rule, key, np.nan, episode.started, now)
+                self._elsewhere[key] = replace(episode, state=FIRING, lasted_s=0.0, alert=alert)
+                events.append(self.log.append("firing", alert, now))
+        return events
+
+    def _end_elsewhere(self, key: Key, now: float, ended: str) -> list[AlertEvent]:
+        alert = self._elsewhere.pop(key).alert
+        return [] if alert is None else [self._over(alert, now, ended)]
+
+    # --- what outlives a run ---
+
+    def episodes(self) -> list[Episode]:
+        """Return every episode: what has to be kept across a restart."""
+        return [*self._table.episodes(self._clock), *self._elsewhere.values()]
+
+    def restore(self, episodes: Iterable[Episode], silences: Iterable[tuple[float, Silence]] = ()) -> None:
+        """Go on with the episodes of an earlier run, before the first tick.
+
+        What fires is what the log says; the episodes add how it stood. Those of rules that are gone are resolved at
+        the first tick.
+
+        Args:
+            episodes: as `episodes` gave them, not necessarily at the very end.
+            silences: each with when it ends, POSIX seconds.
+        """
+        begun = {event.alert.id: event for event in self.log.firing()}
+        for episode in episodes:
+            if episode.alert is None:
+                self._elsewhere[episode.key] = episode
+            elif (event := begun.pop(episode.alert.id, None)) is not None:
+                self._elsewhere[episode.key] = replace(episode, alert=event.alert)
+        for event in begun.values():
+            episode = firing(event.alert, event.time)
+            self._elsewhere[episode.key] = episode
+        self._silences |= {(each.rule, tuple(each.labels.items())): (until, each) for until, each in silences}
+
+    def inherit(self, previous: "Alerts") -> None:
+        """Go on with the episodes of a board that this one replaces; both have the same log."""
+        self.restore(previous.episodes(), previous.silences())
+
+    # --- what people do ---
+
+    def active(self, ids: Container[str] | None = None) -> list[Alert]:
+        """Return the alerts that fire now, each with its peak and when it was last seen, in no order.
+
+        Args:
+            ids: of those that are wanted; all when None.
+        """
+        found = [self._as_is(place) for place, alert in self._table.alerts.items() if ids is None or alert.id in ids]
+        elsewhere = [episode.alert for episode in self._elsewhere.values() if episode.alert is not None]
+        return found + [alert for alert in elsewhere if ids is None or alert.id in ids]
+
+    def silences(self) -> list[tuple[float, Silence]]:
+        """Return the silences in force, each with when it ends, POSIX seconds."""
+        return list(self._silences.values())
+
+    def acknowledge(self, id: str, now: float, note: str = "", by: str = "") -> AlertEvent:  # the wire's
+        """Take note that somebody looks after an alert.
+
+        Args:
+            id: the alert's.
+            now: POSIX seconds.
+            note: what they say.
+            by: who.
+
+        Raises:
+            AlertError: there is no such alert, or it is over.
+        """
+        alert = self._find(id)
+        if alert.resolved is not None:
+            raise AlertError(f"alert {id[:80]!r} is over since {alert.resolved}: it needs no acknowledgement", 409)
+        seen = Acknowledgement(self._format_time(now), by, note)
+        [event] = self._change(_key_of(alert), now, acknowledged=seen)
+        return event
+
+    def silence(self, id: str, now: float, duration_s: float, reason: str, by: str = "") -> AlertEvent:
+        """Tell nobody of an alert's rule and series for a while; the page still shows it.
+
+        Args:
+            id: an alert of that rule and series, firing or over.
+            now: POSIX seconds.
+            duration_s: for how long; 0 ends a silence.
+            reason: why.
+            by: who.
+
+        Raises:
+            AlertError: there is no such alert.
+        """
+        alert = self._find(id)
+        key, said = _key_of(alert), None
+        self._silences.pop(key, None)
+        if duration_s > 0:
+            until = now + duration_s
+            said = Silence(key[0], self._format_time(until), reason, self._format_time(now), alert.labels, by)
+            self._silences[key] = (until, said)
+        if events := self._change(key, now, silenced=said):
+            return events[0]
+        return self.log.append("changed", msgspec.structs.replace(alert, silenced=said), now)
+
+    def _find(self, id: str) -> Alert:  # the wire's name
+        alert = self.log.find(id)
+        if alert is None:
+            raise AlertError(f"there is no alert {id[:80]!r}: see GET /api/alerts?state=all", 404)
+        return alert
+
+    def _change(self, key: Key, now: float, **changes: Acknowledgement | Silence | None) -> list[AlertEvent]:
+        """Change the alert of a series that fires, if one does."""
+        table = self._table
+        for place in table.alerts:
+            if table.keys[place] == key:
+                table.alerts[place] = msgspec.structs.replace(table.alerts[place], **changes)
+                return [self.log.append("changed", self._as_is(place), now)]
+        episode = self._elsewhere.get(key)
+        if episode is None or episode.alert is None:
+            return []
+        alert = msgspec.structs.replace(episode.alert, **changes)
+        self._elsewhere[key] = replace(episode, alert=alert)
+        return [self.log.append("changed", alert, now)]
+
+
+def _key_of(alert: Alert) -> Key:
+    return alert.rule, tuple(alert.labels.items())

@@ -1,0 +1,248 @@
+"""Episodes: the one table of inactive, pending, firing and keeping. Nothing else knows the states.
+
+A rule watches every series of its condition. What the condition says of a series at a tick moves that series through
+the table; only two moves are told to anyone: into firing (an episode begins) and out of it (it is resolved).
+
+    state      the condition says                        then
+    inactive   breach, for_ is 0                         firing, announced
+    inactive   breach                                    pending
+    pending    breach for as long as for_                firing, announced
+    pending    no breach                                 inactive
+    firing     cleared, keep is 0                        inactive, resolved
+    firing     cleared                                   keeping
+    keeping    not cleared                               firing, the same episode
+    keeping    cleared for as long as keep               inactive, resolved
+    any        nothing (a value is missing)              as it was; or, by no_data, as breach or as cleared
+
+Cleared is what ``clear=`` says, or simply no breach. All series of all rules move at once, in numpy. Time is an
+argument: a clock that counts what has gone by, so that one that is set moves no episode.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tickboard.alerting.rules import Rule
+from tickboard.alerting.watch import Watch
+from tickboard.expressions.aligned import Columns, Floats, Labels
+from tickboard.types import Alert
+
+INACTIVE, PENDING, FIRING, KEEPING = range(4)
+"""Where a series is in an episode."""
+
+TOLERANCE_S = 1e-6
+"""Sums of what has gone by are that exact."""
+
+_MEANING = {"keep": np.nan, "alert": 1.0, "resolve": 0.0}
+"""What a missing value says in the condition's place."""
+
+Key = tuple[str, Labels]
+"""A rule's name and a series' labels."""
+
+
+@dataclass(frozen=True)
+class Episode:
+    """Where one series of one rule is, for who keeps it across a restart.
+
+    Attributes:
+        rule: its name.
+        labels: of the series.
+        state: `PENDING`, `FIRING` or `KEEPING`.
+        lasted_s: seconds since it came into that state; time in which nobody looked is left out.
+        unseen_s: seconds since the condition last had a value.
+        started: when the breach began, POSIX seconds.
+        breached: when it was last seen, POSIX seconds.
+        peak: the worst value; NaN: none.
+        alert: what was announced; None while pending.
+    """
+
+    rule: str
+    labels: Labels
+    state: int
+    lasted_s: float
+    unseen_s: float
+    started: float
+    breached: float
+    peak: float
+    alert: Alert | None = None
+
+    @property
+    def key(self) -> Key:
+        """What it is the episode of."""
+        return self.rule, self.labels
+
+
+def firing(alert: Alert, time: float) -> Episode:
+    """Return the episode of an alert of which only its beginning is known.
+
+    Args:
+        alert: as it was announced.
+        time: when, POSIX seconds.
+    """
+    peak = np.nan if alert.value is None else alert.value
+    return Episode(alert.rule, tuple(alert.labels.items()), FIRING, 0.0, 0.0, time, time, peak, alert)
+
+
+class Table:
+    """The states of all series of some watches; every array is [series].
+
+    Attributes:
+        keys: the rule's name and the labels of each series.
+        rules: the rule of each series.
+        rank: intp, the place of that rule among all.
+        direction: float64, 1 where a higher value is worse, -1 where a lower one is.
+        peak: float64, the worst value of the episode.
+        started: float64, when the breach began, POSIX seconds.
+        alerts: what was announced, by the place of its series.
+    """
+
+    def __init__(self, watches: Sequence[Watch], rules: Sequence[Rule]) -> None:
+        self.rules = [rule for watch in watches for rule in _each(watch)]
+        self.keys: list[Key] = list(
+            zip(
+                (rule.name for rule in self.rules),
+                (labels for watch in watches for labels in watch.labels),
+                strict=True,
+            )
+        )
+        count = len(self.keys)
+        ranks = {rule.name: rank for rank, rule in enumerate(rules)}
+        self.rank: Columns = np.fromiter((ranks[rule.name] for rule in self.rules), np.intp, count)
+        of_rank = [(rule.for_s, rule.keep_s, _MEANING[rule.no_data], _direction(rule)) for rule in rules]
+        settings = np.array(of_rank, np.float64).reshape(-1, 4)[self.rank]
+        self._for, self._keep, self._meaning, self.direction = settings.T
+        self._no_data_means = not np.isnan(self._meaning).all()
+        self.state: NDArray[np.int8] = np.zeros(count, np.int8)
+        self._since: Floats = np.zeros(count)
+        self._seen: Floats = np.zeros(count)
+        self._breached: Floats = np.zeros(count)
+        self.started: Floats = np.zeros(count)
+        self.peak: Floats = np.full(count, np.nan)
+        self._fresh: NDArray[np.bool_] = np.zeros(count, np.bool_)
+        self.alerts: dict[int, Alert] = {}
+
+    def understood(self, said: Floats) -> Floats:
+        """Return what conditions say, with the meaning of missing values in their place.
+
+        Where it would end the episode of a series that has just come, it means nothing until there has been a value.
+        """
+        missing = np.isnan(said)
+        self._fresh &= missing & (self.state != INACTIVE)
+        return np.where(missing & ~self._fresh, self._meaning, said) if self._no_data_means else said
+
+    def moving(self, said: Floats) -> Columns:
+        """Return the series that are in an episode, or would begin one."""
+        return np.flatnonzero((said == 1.0) | (self.state != INACTIVE))
+
+    def move(self, moving: Columns, said: Floats, cleared: Floats, clock: float, now: float) -> tuple[Columns, Columns]:
+        """Move series on by one tick, and return those that begin to fire and those that are resolved.
+
+        They are announced by who calls it, with `fire` and `resolve`.
+
+        Args:
+            moving: the series that may move.
+            said: of them, 1 is a breach, 0 is none, NaN is unknown.
+            cleared: of them, likewise.
+            clock: seconds that have gone by since the table's beginning.
+            now: POSIX seconds.
+        """
+        breach, clear = said == 1.0, cleared == 1.0
+        known = ~np.isnan(said) | clear
+        self._seen[moving[known]] = clock
+        self._breached[moving[breach]] = now
+
+        before = self.state[moving]
+        state = before.copy()
+        begins = (before == INACTIVE) & breach
+        self._since[moving[begins]] = clock
+        self.started[moving[begins]] = now
+        self.peak[moving[begins]] = np.nan
+        state[begins] = PENDING
+        state[(before == PENDING) & (said == 0.0)] = INACTIVE
+        lasted = clock - self._since[moving] + TOLERANCE_S
+        fires = (state == PENDING) & breach & (lasted >= self._for[moving])
+        keeps = (before == FIRING) & clear
+        self._since[moving[keeps]] = clock
+        lasted[keeps] = TOLERANCE_S
+        state[keeps] = KEEPING
+        state[(before == KEEPING) & ~clear & known] = FIRING
+        ends = (state == KEEPING) & clear & (lasted >= self._keep[moving])
+        self.state[moving] = state
+        return self._ordered(moving[fires]), self._ordered(moving[ends])
+
+    def fire(self, place: int, alert: Alert) -> None:
+        """Let a series fire."""
+        self.state[place] = FIRING
+        self.alerts[place] = alert
+
+    def resolve(self, place: int) -> None:
+        """End the episode of a series that fires."""
+        self.state[place] = INACTIVE
+        del self.alerts[place]
+
+    def stale(self, before: float) -> Columns:
+        """Return the series that fire and have had no value since a time of the clock."""
+        return self._ordered(np.flatnonzero((self.state >= FIRING) & (self._seen < before)))
+
+    def active(self, watch: Watch) -> Columns:
+        """Return the series of a watch that are in an episode, counted from its first."""
+        return np.flatnonzero(self.state[watch.place])
+
+    def last_breach(self, place: int) -> float:
+        """Return when the breach of a series was last seen, POSIX seconds."""
+        return float(self._breached[place])
+
+    def episodes(self, clock: float) -> Iterator[Episode]:
+        """Give all episodes."""
+        for place in np.flatnonzero(self.state).tolist():
+            name, labels = self.keys[place]
+            yield Episode(
+                name,
+                labels,
+                int(self.state[place]),
+                clock - float(self._since[place]),
+                clock - float(self._seen[place]),
+                float(self.started[place]),
+                float(self._breached[place]),
+                float(self.peak[place]),
+                self.alerts.get(place),
+            )
+
+    def fresh(self) -> set[Key]:
+        """Return the series that came anew, with an episode, and have had no value since."""
+        return {self.keys[place] for place in np.flatnonzero(self._fresh).tolist()}
+
+    def take(self, place: int, episode: Episode, clock: float, *, fresh: bool) -> None:
+        """Let a series be where an episode says.
+
+        Args:
+            place: of the series.
+            episode: of its key.
+            clock: as for `move`.
+            fresh: whether the series comes anew, and may take its time to have a value.
+        """
+        self.state[place] = episode.state
+        self._since[place] = clock - episode.lasted_s
+        self._seen[place] = clock - episode.unseen_s
+        self.started[place] = episode.started
+        self._breached[place] = episode.breached
+        self.peak[place] = episode.peak
+        self._fresh[place] = fresh and self._meaning[place] == _MEANING["resolve"]
+        if episode.alert is not None:
+            self.alerts[place] = episode.alert
+
+    def _ordered(self, places: Columns) -> Columns:
+        """Return places in the order of the rules."""
+        return places[np.argsort(self.rank[places], kind="stable")]
+
+
+def _each(watch: Watch) -> Iterator[Rule]:
+    for rule, count in zip(watch.rules, watch.counts, strict=True):
+        for _ in range(count):
+            yield rule
+
+
+def _direction(rule: Rule) -> float:
+    return 1.0 if rule.condition.rises() else -1.0

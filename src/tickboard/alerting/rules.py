@@ -1,0 +1,168 @@
+"""Rules: what is watched, for how long, how bad it is and what to say. They know no states; `alerts` moves those."""
+
+import math
+import string
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, get_args
+
+from tickboard.errors import InputError
+from tickboard.expressions.expr import Condition, Constant
+from tickboard.types import MetricInfo, RuleInfo, Severity
+
+NoData = Literal["keep", "alert", "resolve"]
+"""What a missing value means to an episode: nothing, a breach, or its end."""
+
+Part = tuple[str, str | None, str]
+"""Of a message: a text, the name that follows it, and the format of that."""
+
+NOTHING = "?"
+"""What stands for a number that there is none of."""
+
+
+@dataclass(frozen=True, eq=False)
+class Rule:
+    """A condition, how long it must last, how bad it is, and what to say.
+
+    Attributes:
+        name: what it is called; no other rule of its board is.
+        condition: what is watched.
+        message: a format text; it may use ``{value}``, ``{metric}``, ``{threshold}`` and the labels' names.
+        severity: info, warning or critical.
+        for_s: seconds that a breach lasts before it fires.
+        clear: what ends it; the condition being false when None.
+        keep_s: seconds that it goes on firing after it is cleared.
+        no_data: what a missing value means.
+        file: where it was declared.
+        line: in that file.
+    """
+
+    name: str
+    condition: Condition
+    message: str
+    severity: Severity
+    for_s: float = 0.0
+    clear: Condition | None = None
+    keep_s: float = 0.0
+    no_data: NoData = "keep"
+    file: str = ""
+    line: int | None = None
+
+    def describe(self) -> RuleInfo:
+        """Return what the page needs to know."""
+        return RuleInfo(self.condition.text(), self.message, self.severity, self.metric_name, self.threshold, self.name)
+
+    @cached_property
+    def metric_name(self) -> str:
+        """The name of the metric that the condition is about."""
+        return self.condition.subject().metric_name() or self.condition.metric_name()
+
+    @cached_property
+    def threshold(self) -> float | None:
+        """The number that the condition compares with, where it is one."""
+        first = self.condition.first()
+        return first.right.number if first is not None and isinstance(first.right, Constant) else None
+
+    def say(self, value: float, labels: Mapping[str, str]) -> str:
+        """Return the message for one series.
+
+        Args:
+            value: of the condition's subject; NaN: there is none.
+            labels: of the series; one that the message names and the series has not is empty.
+        """
+        words: dict[str, object] = {
+            "value": value if not math.isnan(value) else _Nothing(),
+            "metric": self.metric_name,
+            "threshold": self.threshold if self.threshold is not None else _Nothing(),
+        }
+        return _worded(self._parts, words | dict(labels))
+
+    @cached_property
+    def _parts(self) -> list[Part]:
+        return _parsed(self.message)
+
+
+def check_rule(rule: Rule, metrics: Mapping[str, MetricInfo], longest_s: float | None = None) -> None:
+    """See that a rule can be watched and told.
+
+    Args:
+        rule: the rule.
+        metrics: those of the board, by name. One that is not there may still come, with any labels.
+        longest_s: the window's length in seconds; None: not known yet.
+
+    Raises:
+        InputError: the severity or what missing data means is unknown, the message uses a name or format that it can't
+            have, or a span is longer than the window.
+    """
+    _check_choice("severity", rule.severity, get_args(Severity))
+    _check_choice("no_data", rule.no_data, get_args(NoData))
+    _check_message(rule, metrics)
+    if longest_s is None:
+        return
+    for condition in (rule.condition, rule.clear):
+        for reading in condition.readings() if condition is not None else ():
+            if reading.span_s is not None and reading.span_s > longest_s:
+                raise InputError(
+                    f"{reading.text()}: the window is {longest_s:g} s long: give a shorter span, or start with a "
+                    "larger --window"
+                )
+
+
+def unused_name(wanted: str, taken: Collection[str]) -> str:
+    """Return a name for a rule that no other has: as wanted, or with a number behind it."""
+    name, number = wanted or "rule", 1
+    while name in taken:
+        number += 1
+        name = f"{wanted or 'rule'}_{number}"
+    return name
+
+
+def _check_choice(what: str, given: str, choices: Collection[str]) -> None:
+    if given not in choices:
+        raise InputError(f"{what} {given!r} is none of {', '.join(choices)}")
+
+
+def _check_message(rule: Rule, metrics: Mapping[str, MetricInfo]) -> None:
+    message = rule.message
+    if not isinstance(message, str):
+        raise InputError(f'alert message {message!r} is no text: write one, as "CPU: {{value:.1f}}%"')
+    read = {reading.metric for reading in rule.condition.readings()}
+    labels = {label for name in read & metrics.keys() for label in metrics[name].labels}
+    words: dict[str, object] = {"value": 1.0, "metric": "m", "threshold": 1.0} | dict.fromkeys(labels, "label")
+    try:
+        parts = _parsed(message)
+        for _, name, _ in parts:
+            # A metric that is still to come may have any label.
+            if name is None or name in words or (name and read - metrics.keys()):
+                continue
+            raise InputError(
+                f"alert message {message!r}: {{{name}}} is unknown; it may use "
+                f"{', '.join(f'{{{known}}}' for known in words)}"
+            )
+        _worded(parts, words)
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"alert message {message!r}: {error}; write the value as {{value:.1f}}") from error
+
+
+def _parsed(message: str) -> list[Part]:
+    """Return the parts of a format text.
+
+    A name is looked up whole: it may have dots, as ``{host.name}``, and reaches into nothing.
+    """
+    return [(literal, name, form or "") for literal, name, form, _ in string.Formatter().parse(message)]
+
+
+def _worded(parts: list[Part], words: Mapping[str, object]) -> str:
+    return "".join(
+        literal if name is None else literal + format(words.get(name, ""), form) for literal, name, form in parts
+    )
+
+
+class _Nothing:
+    """A number that there is none of, in any format."""
+
+    def __format__(self, form: str) -> str:
+        return NOTHING

@@ -1,0 +1,1 @@
+"""``tickboard.toml``: rules, thresholds and notifiers that are set without touching Python."""

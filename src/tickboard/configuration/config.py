@@ -1,0 +1,272 @@
+"""What ``tickboard.toml`` may say: rules, thresholds and notifiers that are set without touching Python.
+
+`parse_config` takes a file's bytes and gives a `Config`, or one error that names the file, the line, the key and the
+mend. `config_schema` is the same form as a JSON Schema, made from the same types, for editors. It knows no board:
+whether a rule exists and what a condition's text means is seen when the config is applied to one.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from tickboard import schedule
+from tickboard.alerting.rules import NoData
+from tickboard.configuration.toml import KeyPath, Toml, read_toml, shown_path
+from tickboard.errors import InputError
+from tickboard.types import Severity
+
+NAME = "tickboard.toml"
+"""What the file is called beside a dashboard file."""
+
+Name = Annotated[str, Meta(min_length=1, max_length=200)]
+Duration = Annotated[str, Meta(pattern=rf"^{schedule.DURATION}$(?!\n)")]
+Text = Annotated[str, Meta(min_length=1)]
+
+
+class RuleTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, rename={"for_": "for"}):
+    """A rule: what is given replaces what the dashboard file says; one that isn't there needs when and message."""
+
+    when: (
+        Annotated[
+            Text,
+            Meta(
+                description="What must be true: a condition as a text.",
+                examples=["cpu_usage > 90", 'latency.p95("30s") > 80', "(cpu_usage > 80) & (load > 4)"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    message: (
+        Annotated[
+            Text,
+            Meta(
+                description="What to say: a text with {value}, {metric}, {threshold} and the labels' names.",
+                examples=["{host}: CPU {value:.1f}%"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    severity: Annotated[Severity, Meta(description="How bad it is: info, warning or critical.")] | UnsetType = UNSET
+    for_: (
+        Annotated[
+            Duration,
+            Meta(
+                description='How long it must last before it fires: a number and its unit, as "10s".',
+                examples=["10s", "5m"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    clear: (
+        Annotated[
+            Text,
+            Meta(description="What ends it, if not just the opposite: a condition as a text.", examples=["cpu < 80"]),
+        ]
+        | UnsetType
+    ) = UNSET
+    keep: (
+        Annotated[
+            Duration,
+            Meta(
+                description='How long it goes on firing once it is cleared: a number and its unit, as "30s".',
+                examples=["30s"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    no_data: (
+        Annotated[
+            NoData,
+            Meta(description="What becomes of it when its series have no value any more: keep, alert or resolve."),
+        ]
+        | UnsetType
+    ) = UNSET
+    threshold: (
+        Annotated[
+            float,
+            Meta(description="A finite number in place of the one in its first comparison.", examples=[90, 0.5]),
+        ]
+        | UnsetType
+    ) = UNSET
+    enabled: Annotated[bool, Meta(description="true, or false: there is no such rule.")] = True
+
+
+class NotifierTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Where alerts are told besides the page."""
+
+    url: Annotated[
+        Text,
+        Meta(
+            description="Where to, as a text: an Apprise URL; $NAME and ${NAME} in it come from the environment.",
+            examples=["$OPS_URL", "slack://${SLACK_TOKEN}/#ops"],
+        ),
+    ]
+    severities: (
+        Annotated[
+            list[Severity],
+            Meta(
+                description="Which alerts it tells: a list of info, warning and critical; all of them without it.",
+                examples=[["critical"]],
+                min_length=1,
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    wait: (
+        Annotated[
+            Duration,
+            Meta(
+                description='How long alerts are gathered into one message: a number and its unit, as "5s".',
+                examples=["5s"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    limit: (
+        Annotated[int, Meta(description="The most messages a minute: a whole number from 1 on.", ge=1, examples=[10])]
+        | UnsetType
+    ) = UNSET
+    remind: (
+        Annotated[
+            Duration,
+            Meta(
+                description='After how long it tells again of what still fires: a number and its unit, as "4h".',
+                examples=["4h"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    resolved: Annotated[bool, Meta(description="Whether it tells of the end too: true or false.")] | UnsetType = UNSET
+
+
+class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A tickboard.toml: rules and notifiers, set without touching Python."""
+
+    rules: Annotated[dict[Name, RuleTable], Meta(description="Rules by name: tables [rules.NAME].")] = {}
+    notifiers: Annotated[
+        dict[Name, NotifierTable], Meta(description="Notifiers by name: tables [notifiers.NAME].")
+    ] = {}
+
+
+T = TypeVar("T", RuleTable, NotifierTable)
+
+
+@dataclass(frozen=True)
+class Config:
+    """A file that was read and has the right form.
+
+    Attributes:
+        toml: the file, for its name and lines.
+        rules: by name, in the order of the file.
+        notifiers: by name, in the order of the file.
+    """
+
+    toml: Toml
+    rules: Mapping[str, RuleTable]
+    notifiers: Mapping[str, NotifierTable]
+
+
+def parse_config(data: bytes, file: str) -> Config:
+    """Return what a file says.
+
+    Args:
+        data: the file's bytes.
+        file: its name, for errors.
+
+    Raises:
+        BoardError: it is not TOML, or a key or a value in it is none of those that there are.
+    """
+    toml = read_toml(data, file)
+    _check_keys(toml, (), toml.values, Document)
+    return Config(toml, _tables(toml, "rules", RuleTable), _tables(toml, "notifiers", NotifierTable))
+
+
+def config_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of the file."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": NAME,
+        **msgspec.json.schema(Document),
+    }
+
+
+def _tables(toml: Toml, section: str, kind: type[T]) -> dict[str, T]:
+    values = toml.values.get(section, {})
+    if not isinstance(values, dict):
+        raise toml.error((section,), f"it is no table: write [{section}.NAME] and the keys below it")
+    return {name: _table(toml, (section, name), value, kind) for name, value in values.items()}
+
+
+def _table(toml: Toml, path: KeyPath, values: object, kind: type[T]) -> T:
+    """Return one table of the file, checked."""
+    try:
+        msgspec.convert(path[-1], Name)
+    except msgspec.ValidationError as error:
+        raise toml.error(path, "a name has from 1 to 200 characters: choose another") from error
+    if not isinstance(values, dict):
+        raise toml.error(path, f"it is no table: write [{shown_path(path)}] and the keys below it")
+    _check_keys(toml, path, values, kind)
+    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    for key, value in values.items():
+        try:
+            msgspec.convert(value, fields[key].type)
+        except msgspec.ValidationError as error:
+            raise toml.error((*path, key), _refused(kind, key, value)) from error
+        if key in _DURATIONS:
+            _check_duration(toml, (*path, key), value)
+    for key, field in fields.items():
+        if field.required and key not in values:
+            raise toml.error(path, f"it has no {key}. {_description(kind, key)}")
+    if not math.isfinite(values.get("threshold", 0)):
+        raise toml.error((*path, "threshold"), _refused(kind, "threshold", values["threshold"]))
+    return msgspec.convert(values, kind)
+
+
+_DURATIONS = {"for", "keep", "wait", "remind"}
+
+
+def _check_duration(toml: Toml, path: KeyPath, text: str) -> None:
+    try:
+        schedule.duration(text)
+    except InputError as error:
+        raise toml.error(path, str(error)) from error
+
+
+def _check_keys(toml: Toml, path: KeyPath, values: dict[str, Any], kind: type[msgspec.Struct]) -> None:
+    """Refuse a key that there isn't, and name the one that was meant.
+
+    Raises:
+        BoardError: with the line of the key.
+    """
+    known = [field.encode_name for field in msgspec.structs.fields(kind)]
+    for key, value in values.items():
+        if key in known:
+            continue
+        if path and isinstance(value, dict):
+            quoted = f'[{path[0]}."{path[1]}.{key}"]'
+            mend = f"write a name with a dot in quotes, {quoted}; or use one of {', '.join(known)}"
+        elif close := get_close_matches(key.lower(), known, 1, 0.5):
+            mend = f"write {close[0]}"
+        else:
+            mend = f"use one of {', '.join(known)}"
+        raise toml.error((*path, key), f"there is no such key: {mend}")
+
+
+def _refused(kind: type[msgspec.Struct], key: str, value: object) -> str:
+    # An address may hold a password, and errors are read by everyone who sees the page.
+    shown = "" if key == "url" else f"{_shortened(repr(value))} "
+    return f"{shown}cannot be. {_description(kind, key)}"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def _description(kind: type[msgspec.Struct], key: str) -> str:
+    text: str = msgspec.json.schema(kind)["$defs"][kind.__name__]["properties"][key]["description"]
+    return text

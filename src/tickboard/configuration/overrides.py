@@ -1,0 +1,119 @@
+"""Overrides: the rules of a board as its configuration wants them, with others beside them.
+
+It takes the rules that a dashboard file declares and gives those to be watched; none of the given ones is changed. What
+cannot be is one error with the line of the key in the configuration.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from difflib import get_close_matches
+from typing import TypeVar
+
+from msgspec import UNSET
+
+from tickboard import schedule
+from tickboard.alerting.rules import Rule, check_rule
+from tickboard.configuration.config import Config, RuleTable
+from tickboard.configuration.toml import KeyPath, shown_path
+from tickboard.errors import InputError
+from tickboard.expressions.expr import Condition
+from tickboard.expressions.formula import parse_condition
+from tickboard.series import Registry
+
+T = TypeVar("T")
+
+
+def overridden(rules: Iterable[Rule], config: Config, registry: Registry) -> list[Rule]:
+    """Return the rules of a board, in their order, as a configuration overrides them; then those that it adds.
+
+    Args:
+        rules: those that are declared.
+        config: what is given of a rule that is declared takes the place of what it has.
+        registry: the board's metrics, which conditions name.
+
+    Raises:
+        BoardError: a condition, a message or a threshold cannot be, or a new rule lacks a condition or a message.
+    """
+    found = {rule.name: rule for rule in rules}
+    for name, table in config.rules.items():
+        made = _Override(config, name, table, registry).apply(found)
+        if table.enabled:
+            found[name] = made
+        else:
+            found.pop(name, None)
+    return list(found.values())
+
+
+class _Override:
+    """One table ``[rules.NAME]`` on its way to a rule."""
+
+    def __init__(self, config: Config, name: str, table: RuleTable, registry: Registry) -> None:
+        self._toml = config.toml
+        self._name = name
+        self._table = table
+        self._registry = registry
+
+    def apply(self, rules: dict[str, Rule]) -> Rule:
+        """Return the rule of this name as the table wants it."""
+        declared = rules.get(self._name)
+        changed = self._changed(self._new(rules) if declared is None else declared)
+        self._at(self._told(), lambda: check_rule(changed, self._registry.metrics))
+        return changed
+
+    def _new(self, rules: Iterable[str]) -> Rule:
+        when, message = self._table.when, self._table.message
+        if when is UNSET or message is UNSET:
+            lacking = " and ".join(key for key, value in (("when", when), ("message", message)) if value is UNSET)
+            close = get_close_matches(self._name, rules, 1, 0.5)
+            meant = f"; or write {shown_path(('rules', close[0]))}, which there is" if close else ""
+            raise self._toml.error(
+                self._path(), f"no rule of this board has this name, and a new one needs {lacking}: add that{meant}"
+            )
+        return Rule(self._name, self._condition("when", when), message, "warning")
+
+    def _changed(self, rule: Rule) -> Rule:
+        table = self._table
+        if table.when is not UNSET:
+            rule = replace(rule, condition=self._condition("when", table.when))
+        if table.threshold is not UNSET:
+            number, watched = table.threshold, rule.condition
+            rule = replace(rule, condition=self._at("threshold", lambda: watched.with_threshold(number)))
+        if table.clear is not UNSET:
+            rule = replace(rule, clear=self._condition("clear", table.clear))
+        given = {
+            "message": table.message,
+            "severity": table.severity,
+            "for_s": _seconds(table.for_),
+            "keep_s": _seconds(table.keep),
+            "no_data": table.no_data,
+        }
+        rule = replace(rule, **{key: value for key, value in given.items() if value is not UNSET})  # type: ignore[arg-type]
+        for key in ("when", "clear"):
+            if getattr(table, key) is not UNSET:
+                # What is wrong with the rule later on, as a span that the window is too short for, is wrong there.
+                return replace(rule, file=self._toml.file, line=self._toml.line(self._path(key)))
+        return rule
+
+    def _condition(self, key: str, text: str) -> Condition:
+        return self._at(key, lambda: parse_condition(text, self._registry))
+
+    def _told(self) -> str:
+        """Return the key that is to blame for a message that doesn't go with its condition."""
+        for key in ("message", "when"):
+            if getattr(self._table, key) is not UNSET:
+                return key
+        return ""
+
+    def _path(self, key: str = "") -> KeyPath:
+        return ("rules", self._name, key) if key else ("rules", self._name)
+
+    def _at(self, key: str, make: Callable[[], T]) -> T:
+        """Return what is made, or say in which line what cannot be stands."""
+        try:
+            return make()
+        except InputError as error:
+            raise self._toml.error(self._path(key), str(error)) from error
+
+
+def _seconds(duration: object) -> object:
+    return schedule.duration(duration) if isinstance(duration, str) else duration

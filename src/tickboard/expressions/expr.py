@@ -1,0 +1,508 @@
+"""Conditions: what a dashboard file writes as ``cpu > 90`` or ``errors.rate / requests.rate > 0.05``.
+
+An expression is a small tree over metrics named by text. It is aligned to the columns of a registry once, and then
+evaluated at every tick, for all series of its metrics at once. Which numbers stand at the tree's leaves is told when
+it is evaluated, not kept in it: so many rules of the same shape, as ``a > 1`` and ``b > 2``, are one evaluation of
+longer leaves.
+
+    (used / size) > 0.9          labels  disk=a  disk=b          shape  >(/(value, value), number)
+                                 used         0       1
+                                 size         4       2          columns of the registry; -1: none
+                                 0.9        0.9     0.9
+
+It knows neither the registry nor the window; both come as arguments. A value that is missing (NaN) makes a condition
+neither true nor false.
+"""
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tickboard import schedule
+from tickboard.errors import InputError
+from tickboard.expressions.aligned import Aligned, Binding, Columns, Floats, Labels, Leaf, paired
+
+STATS = ("last", "avg", "min", "max", "count", "p50", "p95", "p99", "stddev", "change", "rate")
+
+_PLAIN_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
+
+
+class Values(Protocol):
+    """Where an expression reads: the newest row and the stats of the window."""
+
+    def read(self, stat: str, columns: Columns, span_s: float | None = None) -> Floats:
+        """Return a reading of some columns, float64 [columns]; NaN where there is none.
+
+        Args:
+            stat: ``value`` (this tick's row), ``anomaly`` or one of `STATS`.
+            columns: [columns]; -1: no series, and so no value.
+            span_s: over the newest seconds alone; the whole window when None.
+        """
+        ...
+
+
+class Operand(ABC):
+    """Anything that may stand in an expression; the operators are defined here once."""
+
+    # Equality stays identity: handles are kept in dictionaries, and `cpu == 41.5` is hardly ever what one means.
+
+    @abstractmethod
+    def expression(self) -> "Expression":
+        """Return what it stands for."""
+
+    def __gt__(self, other: "Operand | float") -> "Condition":
+        return Comparison(">", operand(self), operand(other))
+
+    def __ge__(self, other: "Operand | float") -> "Condition":
+        return Comparison(">=", operand(self), operand(other))
+
+    def __lt__(self, other: "Operand | float") -> "Condition":
+        return Comparison("<", operand(self), operand(other))
+
+    def __le__(self, other: "Operand | float") -> "Condition":
+        return Comparison("<=", operand(self), operand(other))
+
+    def __add__(self, other: "Operand | float") -> "Expression":
+        return Arithmetic("+", operand(self), operand(other))
+
+    def __radd__(self, other: float) -> "Expression":
+        return Arithmetic("+", operand(other), operand(self))
+
+    def __sub__(self, other: "Operand | float") -> "Expression":
+        return Arithmetic("-", operand(self), operand(other))
+
+    def __rsub__(self, other: float) -> "Expression":
+        return Arithmetic("-", operand(other), operand(self))
+
+    def __mul__(self, other: "Operand | float") -> "Expression":
+        return Arithmetic("*", operand(self), operand(other))
+
+    def __rmul__(self, other: float) -> "Expression":
+        return Arithmetic("*", operand(other), operand(self))
+
+    def __truediv__(self, other: "Operand | float") -> "Expression":
+        return Arithmetic("/", operand(self), operand(other))
+
+    def __rtruediv__(self, other: float) -> "Expression":
+        return Arithmetic("/", operand(other), operand(self))
+
+    def __bool__(self) -> bool:
+        raise InputError(
+            f"{operand(self).text()}: its value is known only at each tick; combine conditions with & | ~ in "
+            "parentheses, not with and, or, not, if or a chain like 1 < x < 2"
+        )
+
+
+class Measured(Operand):
+    """What has stats: a metric. Each is over the window, or over a span of it: ``cpu.avg``, ``cpu.avg("10s")``."""
+
+    last: "Reading"
+    avg: "Reading"
+    min: "Reading"
+    max: "Reading"
+    count: "Reading"
+    p50: "Reading"
+    p95: "Reading"
+    p99: "Reading"
+    stddev: "Reading"
+    """The standard deviation of the population."""
+    change: "Reading"
+    """The newest value less the oldest."""
+    rate: "Reading"
+    """The change per second."""
+
+    def __getattr__(self, name: str) -> "Reading":
+        if name in STATS:
+            return self.reading(name)
+        raise AttributeError(f"{self!r} has no {name!r}; its stats are {', '.join(STATS)}")
+
+    @abstractmethod
+    def reading(self, stat: str) -> "Reading":
+        """Return one of its stats."""
+
+
+class Expression(Operand):
+    """A node of a tree."""
+
+    def expression(self) -> "Expression":
+        """Return itself."""
+        return self
+
+    def parts(self) -> "tuple[Expression, ...]":
+        """Return the expressions that it is made of."""
+        return ()
+
+    @abstractmethod
+    def align(self, binding: Binding) -> Aligned:
+        """Tie the expression to the columns that there are now."""
+
+    @abstractmethod
+    def shape(self) -> Hashable:
+        """Return what two expressions have in common that differ in metrics and numbers alone."""
+
+    @abstractmethod
+    def evaluate(self, values: Values, leaves: Iterator[Leaf]) -> Floats:
+        """Return its values; for a condition 1 is true, 0 is false and NaN is unknown.
+
+        Args:
+            values: the newest row and the stats.
+            leaves: of a tree of this shape, from the left; as many are taken as it has.
+        """
+
+    @abstractmethod
+    def text(self) -> str:
+        """Return the expression as one would write it."""
+
+    def readings(self) -> "Iterable[Reading]":
+        """Return what it reads of metrics, from the left."""
+        for part in self.parts():
+            yield from part.readings()
+
+    def metric_name(self) -> str:
+        """Return the name of the first metric in the expression; empty where there is none."""
+        return next((reading.metric for reading in self.readings()), "")
+
+
+class Condition(Expression):
+    """An expression that is true or false."""
+
+    def __and__(self, other: "Condition") -> "Condition":
+        return Junction("&", self, condition(other))
+
+    def __or__(self, other: "Condition") -> "Condition":
+        return Junction("|", self, condition(other))
+
+    def __invert__(self) -> "Condition":
+        return Negation(self)
+
+    @abstractmethod
+    def subject(self) -> Expression:
+        """Return the expression that an alert's ``{value}`` shows: the left side of the first comparison.
+
+        It stands leftmost, so that it can be evaluated with the leaves of the whole condition.
+        """
+
+    @abstractmethod
+    def first(self) -> "Comparison | None":
+        """Return the first comparison, whose threshold the chart draws; None where nothing is compared."""
+
+    @abstractmethod
+    def rises(self) -> bool:
+        """Return whether a higher value of the subject is worse."""
+
+    @abstractmethod
+    def with_threshold(self, number: float) -> "Condition":
+        """Return the condition with another number in its first comparison.
+
+        Raises:
+            InputError: it compares with no number.
+        """
+
+
+@dataclass(frozen=True, eq=False)
+class Constant(Expression):
+    """A number."""
+
+    number: float
+
+    def align(self, binding: Binding) -> Aligned:
+        return Aligned(((),), (np.array([self.number]),))
+
+    def shape(self) -> Hashable:
+        return "number"
+
+    def evaluate(self, values: Values, leaves: Iterator[Leaf]) -> Floats:
+        return next(leaves).astype(np.float64, copy=False)
+
+    def text(self) -> str:
+        return f"{self.number!r}".removesuffix(".0")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Reading(Measured, Expression):
+    """The value of a metric at this tick, or one of its stats over the window or a span of it.
+
+    Attributes:
+        metric: its name.
+        stat: ``value``, ``anomaly`` or one of `STATS`.
+        span: as ``10s``; the whole window when empty.
+        labels: of the series that are meant, as far as given.
+        spanned: the stat that is meant when a span is given to the value.
+    """
+
+    metric: str
+    stat: str = "value"
+    span: str = ""
+    labels: Labels = ()
+    spanned: str = ""
+
+    def __repr__(self) -> str:
+        return self.text()
+
+    def __call__(self, span: str) -> "Reading":
+        """Return the stat over the newest ticks alone, as in ``cpu.avg("10s")``.
+
+        Raises:
+            InputError: it is no stat, or the span is none.
+        """
+        stat = self.spanned or self.stat
+        if stat == "value" or self.span:
+            raise InputError(f'{self.text()} is of one tick: say which stat of it, as {self.text()}.max("10s")')
+        if schedule.duration(span) <= 0:
+            raise InputError(f'{self.text()}("{span}"): give a span above 0, as "10s"')
+        return Reading(self.metric, stat, span.strip(), self.labels)
+
+    def reading(self, stat: str) -> "Reading":
+        """Return a stat of the value.
+
+        Raises:
+            InputError: it is a stat itself.
+        """
+        if self.stat != "value":
+            raise InputError(f"{self.text()} is a stat already: it has no {stat}")
+        return Reading(self.metric, stat, "", self.labels)
+
+    @property
+    def span_s(self) -> float | None:
+        """The span in seconds; None: the whole window."""
+        return schedule.duration(self.span) if self.span else None
+
+    def readings(self) -> "Iterable[Reading]":
+        return (self,)
+
+    def align(self, binding: Binding) -> Aligned:
+        labels, columns = binding.get(self.metric, ((), np.empty(0, np.intp)))
+        if self.labels and labels != (self.labels,):
+            wanted = set(self.labels)
+            places = [place for place, each in enumerate(labels) if wanted <= set(each)]
+            labels, columns = tuple(labels[place] for place in places), columns[places]
+        return Aligned(labels, (columns,))
+
+    def shape(self) -> Hashable:
+        return (self.stat, self.span_s)
+
+    def evaluate(self, values: Values, leaves: Iterator[Leaf]) -> Floats:
+        columns: Columns = next(leaves).astype(np.intp, copy=False)
+        return values.read(self.stat, columns, self.span_s)
+
+    def text(self) -> str:
+        name = self.metric
+        if self.labels or not _PLAIN_NAME.fullmatch(name):
+            pairs = "".join(f", {label}={quoted(value)}" for label, value in self.labels)
+            name = f"metric({quoted(name)}{pairs})"
+        if self.stat == "anomaly":
+            return f"anomaly({name}{f', {quoted(self.span)}' if self.span else ''})"
+        stat = "" if self.stat == "value" else f".{self.stat}"
+        return f"{name}{stat}{f'({quoted(self.span)})' if self.span else ''}"
+
+
+@dataclass(frozen=True, eq=False)
+class Pair(Expression):
+    """Two expressions with an operator between them, paired by their labels."""
+
+    operator: str
+    left: Expression
+    right: Expression
+
+    def parts(self) -> tuple[Expression, ...]:
+        return (self.left, self.right)
+
+    def align(self, binding: Binding) -> Aligned:
+        return paired(self.left.align(binding), self.right.align(binding))
+
+    def shape(self) -> Hashable:
+        return (self.operator, self.left.shape(), self.right.shape())
+
+    def text(self) -> str:
+        return f"{_inner(self.left)} {self.operator} {_inner(self.right)}"
+
+
+_ARITHMETIC: dict[str, Callable[[Floats, Floats], Floats]] = {
+    "+": np.add,
+    "-": np.subtract,
+    "*": np.multiply,
+    "/": np.divide,
+}
+_COMPARISON: dict[str, Callable[[Floats, Floats], NDArray[np.bool_]]] = {
+    ">": np.greater,
+    ">=": np.greater_equal,
+    "<": np.less,
+    "<=": np.less_equal,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Arithmetic(Pair):
+    """Two expressions added, subtracted, multiplied or divided; a division by zero gives no value."""
+
+    def evaluate(self, values: Values, leaves: Iterator[Leaf]) -> Floats:
+        left = self.left.evaluate(values, leaves)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            result = _ARITHMETIC[self.operator](left, self.right.evaluate(values, leaves))
+        return np.where(np.isinf(result), np.nan, result)
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison(Pair, Condition):
+    """Two expressions compared."""
+
+    def evaluate(self, values: Values, leaves: Iterator[Leaf]) -> Floats:
+        left = self.left.evaluate(values, leaves)
+        right = self.right.evaluate(values, leaves)
+        said = _COMPARISON[self.operator](left, right).astype(np.float64)
+        said[np.isnan(left) | np.isnan(right)] = np.nan
+        return said
+
+    def subject(self) -> Expression:
+        return self.left
+
+    def first(self) -> "Comparison | None":
+        return self
+
+    def rises(self) -> bool:
+        return self.operator.startswith(">")
+
+    def with_threshold(self, number: float) -> Condition:
+        if not isinstance(self.right, Constant):
+            raise InputError(f"{self.text()} compares with no number that a threshold could replace: write it anew")
+        right = operand(number)
+        return Comparison(self.operator, self.left, right)
+
+
+@dataclass(frozen=True, eq=False)
+class Junction(Pair, Condition):
+    """Two conditions joined by and or or, by Kleene's rules: false and unknown is false, true or unknown is true."""
+
+    left: Condition
+    right: Condition
+
+    def evaluate(self, values: Values, leaves: Iterator[Leaf]) -> Floats:
+        left = self.left.evaluate(values, leaves)
+        right = self.right.evaluate(values, leaves)
+        # With 0 and 1, `and` is the lower and `or` the higher one; fmin and fmax prefer a number to a NaN, which is
+        # Kleene's rule only when that number decides.
+        picked, decides = (np.fmin(left, right), 0.0) if self.operator == "&" else (np.fmax(left, right), 1.0)
+        unknown = np.isnan(left) | np.isnan(right)
+        return np.where(unknown & (picked != decides), np.nan, picked)
+
+    def text(self) -> str:
+        return f"({self.left.text()}) {self.operator} ({self.right.text()})"
+
+    def subject(self) -> Expression:
+        return self.left.subject()
+
+    def first(self) -> Comparison | None:
+        return self.left.first()
+
+    def rises(self) -> bool:
+        return self.left.rises()
+
+    def with_threshold(self, number: float) -> Condition:
+        return Junction(self.operator, self.left.with_threshold(number), self.right)
+
+
+@dataclass(frozen=True, eq=False)
+class Negation(Condition):
+    """A condition turned round; unknown stays unknown."""
+
+    inner: Condition
+
+    def parts(self) -> tuple[Expression, ...]:
+        return (self.inner,)
+
+    def align(self, binding: Binding) -> Aligned:
+        return self.inner.align(binding)
+
+    def shape(self) -> Hashable:
+        return ("~", self.inner.shape())
+
+    def evaluate(self, values: Values, leaves: Iterator[Leaf]) -> Floats:
+        return 1.0 - self.inner.evaluate(values, leaves)
+
+    def text(self) -> str:
+        return f"~({self.inner.text()})"
+
+    def subject(self) -> Expression:
+        return self.inner.subject()
+
+    def first(self) -> Comparison | None:
+        return self.inner.first()
+
+    def rises(self) -> bool:
+        return not self.inner.rises()
+
+    def with_threshold(self, number: float) -> Condition:
+        return Negation(self.inner.with_threshold(number))
+
+
+@dataclass(frozen=True, eq=False)
+class Absence(Condition):
+    """An expression has no value: a series that says nothing, or a metric that has no series at all."""
+
+    inner: Expression
+
+    def parts(self) -> tuple[Expression, ...]:
+        return (self.inner,)
+
+    def align(self, binding: Binding) -> Aligned:
+        aligned = self.inner.align(binding)
+        return aligned if aligned.labels else aligned.lacking()
+
+    def shape(self) -> Hashable:
+        return ("absent", self.inner.shape())
+
+    def evaluate(self, values: Values, leaves: Iterator[Leaf]) -> Floats:
+        return np.isnan(self.inner.evaluate(values, leaves)).astype(np.float64)
+
+    def text(self) -> str:
+        return f"absent({self.inner.text()})"
+
+    def subject(self) -> Expression:
+        return self.inner
+
+    def first(self) -> Comparison | None:
+        return None
+
+    def rises(self) -> bool:
+        return True
+
+    def with_threshold(self, number: float) -> Condition:
+        raise InputError(f"{self.text()} compares with no number that a threshold could replace: write it anew")
+
+
+def operand(value: object) -> Expression:
+    """Return `value` as an expression.
+
+    Raises:
+        InputError: it is neither an expression nor a finite number.
+    """
+    if isinstance(value, Operand):
+        return value.expression()
+    if isinstance(value, int | float) and not isinstance(value, bool) and np.isfinite(value):
+        return Constant(float(value))
+    raise InputError(f"{value!r} cannot stand in a condition: use a metric, one of its stats or a finite number")
+
+
+def condition(value: object) -> Condition:
+    """Return `value` as a condition.
+
+    Raises:
+        InputError: it is something else.
+    """
+    if isinstance(value, Condition):
+        return value
+    shown = operand(value).text() if isinstance(value, Operand) else repr(value)
+    raise InputError(f"{shown} is not a condition: compare a metric with something, as in cpu > 90")
+
+
+def _inner(side: Expression) -> str:
+    return f"({side.text()})" if isinstance(side, Arithmetic | Condition) else side.text()
+
+
+def quoted(text: str) -> str:
+    return '"' + text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n") + '"'

@@ -1,0 +1,400 @@
+"""The readers of the alert stream: where each is in the log, and the fan-out of what is new to all of them.
+
+There is one log of alert events, and a reader is a number in it. So nothing waits for a slow reader: it reads on from
+its number when its connection takes something again. What follows a number is encoded once for all who are there, in
+chunks of bounded size; where a connection has a descriptor and nothing waits in front of it, a chunk is written to many
+of them in one call. Like the hub, it knows no asyncio and no sockets.
+
+                  ┌───────── a chunk was taken whole ─────────┐
+                  ▼                                           │
+     join ──▶ idle: given at once what is new ──▶ busy: given nothing, and nothing is kept for it
+                  ▲                                │     │
+                  └── takes again, and reads on ───┘     ├── nothing taken for 20 s ──▶ cut
+                                                         └── its number has left the log ──▶ ended
+
+Who is cut or ended comes back with its number, and is then told of what it has missed, or of all that fires.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+
+from tickboard.alerting.log import AlertEvent, AlertLog
+from tickboard.frames import alert_event, heartbeat, stream_start
+from tickboard.hub.connections import Patience, Stream, WriteAll
+
+SLICE = 500
+"""Readers that are written to before others may run."""
+
+CHUNK_BYTES = 65_536
+"""A chunk ends with the event that reaches this size. The system holds twice as much for one connection, so that a
+reader that is a little late takes it at once."""
+
+CHUNK_EVENTS = 512
+"""A chunk has no more events than this."""
+
+CHUNKS = 64
+"""So many are kept for others at the same number. More numbers there are only where many come back after a break."""
+
+HEARTBEAT_S = 30.0
+"""Seconds between two heartbeats to one reader."""
+
+NOWHERE = -1
+"""The number of a reader that has none in this log: it is to be told of all that fires."""
+
+NEVER = float("inf")
+
+
+class Reader:
+    """One connection that reads the alert stream. Made by `Readers.join`; call `Readers.leave` when it ends.
+
+    Attributes:
+        stream: the last step to its connection.
+        idle: whether its connection takes a chunk at once.
+        slot: its place among the readers; -1 once it is being closed.
+        opening: whether it is still to be told from where it goes on.
+        beat_due: whether a heartbeat is to follow.
+        base: the number to go on from when it has been told of all that fired then.
+        told: the number of the newest of these alerts that it was told of.
+        patience: while it is busy, how long it has taken nothing.
+    """
+
+    __slots__ = ("_readers", "base", "beat_due", "idle", "opening", "patience", "slot", "stream", "told")
+
+    def __init__(self, readers: "Readers", stream: Stream, slot: int, base: int, *, opening: bool) -> None:
+        self.stream = stream
+        self.idle = True
+        self.slot = slot
+        self.opening = opening
+        self.beat_due = False
+        self.base = base
+        self.told = 0
+        self.patience: Patience | None = None
+        self._readers = readers
+
+    def idle_again(self) -> None:
+        """Read on; the stream calls it when it can take a chunk again."""
+        if not self.idle and self.slot >= 0:
+            self._readers.idle_again(self)
+
+
+class Readers:
+    """All who read the alert stream of one board.
+
+    Args:
+        log: returns the log that they read. When it is one of another epoch, all streams end.
+        write_all: writes the same bytes to many descriptors.
+
+    Attributes:
+        on_news: called when there may be something to give. Whoever sets it has `give` run then, and `beat` about
+            every second.
+    """
+
+    def __init__(self, log: Callable[[], AlertLog], write_all: WriteAll) -> None:
+        self.on_news: Callable[[], None] = _nobody_gives
+        self._log = log
+        self._write_all = write_all
+        self._chunks = Chunks(log())
+        self._members: set[Reader] = set()
+        self._busy: set[Reader] = set()
+        # By slot. A slot is never moved, only taken again, so that who comes and goes disturbs nothing.
+        self._slots: list[Reader | None] = []
+        self._numbers: list[int] = []
+        self._descriptors: list[int] = []
+        self._beats: list[float] = []
+        self._free: list[int] = []
+        self._beat_time = 0.0
+
+    def __len__(self) -> int:
+        """How many are connected."""
+        return len(self._members)
+
+    def join(self, stream: Stream, last_event_id: str, now: float) -> Reader:
+        """Attach a reader, and give it what it has missed, or all that fires.
+
+        Args:
+            stream: its connection.
+            last_event_id: the id of the last event that it had; "0" for all that the log has.
+            now: seconds by a clock that doesn't step.
+        """
+        log = self._current()
+        number = resumed_number(last_event_id, log)
+        if not self._free:
+            self._free.append(len(self._slots))
+            self._slots.append(None)
+            self._numbers.append(NOWHERE)
+            self._descriptors.append(-1)
+            self._beats.append(NEVER)
+        slot = self._free.pop()
+        reader = self._slots[slot] = Reader(self, stream, slot, log.told, opening=number is not None)
+        self._numbers[slot] = NOWHERE if number is None else number
+        self._beats[slot] = now + HEARTBEAT_S
+        self._members.add(reader)
+        self._read_on(reader)
+        return reader
+
+    def leave(self, reader: Reader) -> None:
+        """Forget a reader; one that has left already is none."""
+        self._members.discard(reader)
+        self._retire(reader)
+
+    def close(self) -> None:
+        """End every stream, after what it was given already."""
+        for reader in list(self._members):
+            self._end(reader)
+
+    def cut_stalled(self, now: float, after_s: float) -> int:
+        """Cut those whose connections have taken nothing for so long, and return how many they were.
+
+        Args:
+            now: seconds by a clock that doesn't step.
+            after_s: seconds; it is asked several times meanwhile.
+        """
+        stalled = [
+            reader
+            for reader in self._busy
+            if reader.patience is not None and reader.patience.tried(now, reader.stream.unsent()) >= after_s
+        ]
+        for reader in stalled:
+            self._retire(reader)
+            reader.stream.cut()
+        return len(stalled)
+
+    def give(self) -> Iterator[None]:
+        """Give every reader what it may be told by now.
+
+        The caller runs it to its end and lets others run at each step; between two steps at most `SLICE` readers are
+        written to. What happens meanwhile may have to wait for the next time.
+        """
+        more = True
+        while more:
+            more = False
+            for start in range(0, len(self._slots), SLICE):
+                more |= self._give_slice(start, start + SLICE)
+                yield
+
+    def beat(self, now: float, time: float) -> Iterator[None]:
+        """Give those a heartbeat whose last was `HEARTBEAT_S` ago; in slices, as `give`.
+
+        Args:
+            now: seconds by a clock that doesn't step.
+            time: POSIX seconds.
+        """
+        self._beat_time = time
+        for start in range(0, len(self._slots), SLICE):
+            if min(self._beats[start : start + SLICE]) <= now:
+                self._beat_slice(start, start + SLICE, now)
+                yield
+
+    def idle_again(self, reader: Reader) -> None:
+        """Let a reader that was busy read on."""
+        reader.idle, reader.patience = True, None
+        self._busy.discard(reader)
+        self._current()
+        self._read_on(reader)
+
+    def _read_on(self, reader: Reader) -> None:
+        """Give a reader what is new to it, as far as its connection takes it."""
+        while reader.idle and reader.slot >= 0 and (chunk := self._next(reader)) is not None:
+            if not reader.stream.write(chunk):
+                self._become_busy(reader)
+        if reader.idle and reader.slot >= 0:
+            self._descriptors[reader.slot] = reader.stream.descriptor
+
+    def _next(self, reader: Reader) -> bytes | None:
+        """Return what a reader is to be given next, and move it on; None when there is nothing."""
+        log, slot = self._chunks.log, reader.slot
+        number = self._numbers[slot]
+        if number == NOWHERE:
+            chunk, told = self._chunks.of_all_that_fires(reader.base, reader.told)
+            if told is None:
+                self._numbers[slot] = reader.base
+            else:
+                reader.told = told
+            return chunk
+        if is_lost(number, log):
+            self._end(reader)
+            return None
+        if reader.opening:
+            reader.opening = False
+            return stream_start(log.epoch, number, whole=False)
+        if number != log.told:
+            chunk, self._numbers[slot] = self._chunks.after(number)
+            return chunk
+        if reader.beat_due:
+            reader.beat_due = False
+            return heartbeat(log.epoch, number, self._beat_time)
+        return None
+
+    def _become_busy(self, reader: Reader) -> None:
+        reader.idle = False
+        if reader.slot >= 0:
+            reader.patience = Patience()
+            self._descriptors[reader.slot] = -1
+            self._busy.add(reader)
+
+    def _retire(self, reader: Reader) -> None:
+        """Give a reader nothing more, while its connection is being closed."""
+        self._busy.discard(reader)
+        if reader.slot >= 0:
+            slot, reader.slot = reader.slot, -1
+            self._slots[slot], self._numbers[slot] = None, NOWHERE
+            self._descriptors[slot], self._beats[slot] = -1, NEVER
+            self._free.append(slot)
+
+    def _end(self, reader: Reader) -> None:
+        self._retire(reader)
+        reader.stream.end()
+
+    def _current(self) -> AlertLog:
+        """Return the log; when it is of another epoch than before, no reader is anywhere in it."""
+        log = self._log()
+        if self._chunks.follow(log):
+            self.close()
+        return log
+
+    # --- many at once ---
+
+    def _give_slice(self, start: int, stop: int) -> bool:
+        """Give the readers in these slots what is new; return whether there is more for some of them."""
+        log = self._current()
+        descriptors, numbers = self._descriptors[start:stop], self._numbers[start:stop]
+        behind = {
+            number
+            for number, descriptor in zip(numbers, descriptors, strict=True)
+            if descriptor >= 0 and number != log.told and not is_lost(number, log)
+        }
+        more = False
+        for number in behind:
+            chunk, after = self._chunks.after(number)
+            more |= after < log.told
+            chosen = [
+                descriptor if where == number else -1 for where, descriptor in zip(numbers, descriptors, strict=True)
+            ]
+            self._numbers[start:stop] = [
+                after if descriptor >= 0 else where
+                for where, descriptor in zip(self._numbers[start:stop], chosen, strict=True)
+            ]
+            self._write(start, chosen, chunk)
+        # Who has no descriptor reads on by itself, and who is lost learns of it.
+        for index, (number, descriptor) in enumerate(zip(numbers, descriptors, strict=True)):
+            if descriptor < 0 or (number != log.told and number not in behind):
+                reader = self._slots[start + index]
+                if reader is not None and reader.idle:
+                    self._read_on(reader)
+        return more
+
+    def _beat_slice(self, start: int, stop: int, now: float) -> None:
+        """Give a heartbeat to those of the readers in these slots whose time it is."""
+        log = self._current()
+        due = [slot for slot, when in enumerate(self._beats[start:stop], start) if when <= now]
+        chosen = [-1] * SLICE
+        for slot in due:
+            self._beats[slot] += HEARTBEAT_S * (1 + (now - self._beats[slot]) // HEARTBEAT_S)
+            reader = self._slots[slot]
+            assert reader is not None
+            if self._descriptors[slot] >= 0 and self._numbers[slot] == log.told:
+                chosen[slot - start] = self._descriptors[slot]
+            else:
+                reader.beat_due = True
+                if reader.idle:
+                    self._read_on(reader)
+        self._write(start, chosen, heartbeat(log.epoch, log.told, self._beat_time))
+
+    def _write(self, start: int, descriptors: list[int], wire: bytes) -> None:
+        """Write to the descriptors of the readers from a slot on."""
+        for index, written in self._write_all(descriptors, wire):
+            reader = self._slots[start + index]
+            assert reader is not None
+            if not reader.stream.rest(wire, written):
+                self._become_busy(reader)
+
+
+class Chunks:
+    """What follows a number in a log, encoded once for all who ask while nothing new may be told.
+
+    Args:
+        log: the log at first; `follow` tells of another, and is to be called before each use.
+
+    Attributes:
+        log: the log.
+    """
+
+    def __init__(self, log: AlertLog) -> None:
+        self.log = log
+        self._told = log.told
+        self._kept: dict[tuple[int, int], tuple[bytes, int | None]] = {}
+        self._firing: list[AlertEvent] | None = None
+
+    def follow(self, log: AlertLog) -> bool:
+        """Look whether the log has changed; return whether it is one of another epoch."""
+        other = log.epoch != self.log.epoch
+        if log is not self.log or log.told != self._told:
+            self.log, self._told = log, log.told
+            self._kept.clear()
+            self._firing = None
+        return other
+
+    def after(self, number: int) -> tuple[bytes, int]:
+        """Return the events after a number, as far as a chunk goes, and the number that it brings a reader to."""
+        chunk, last = self._keep((NOWHERE, number), lambda: self._read(self.log.since(number, CHUNK_EVENTS)))
+        return chunk, self.log.told if last is None else last
+
+    def of_all_that_fires(self, base: int, told: int) -> tuple[bytes, int | None]:
+        """Return the alerts that fire, those that began at `base` or before and after `told`, and then the position.
+
+        Returns:
+            A chunk, and the `told` to go on from; None when that was all.
+        """
+        return self._keep((base, told), lambda: self._read_firing(base, told))
+
+    def _read_firing(self, base: int, told: int) -> tuple[bytes, int | None]:
+        if self._firing is None:
+            self._firing = self.log.firing()
+        first = bisect_right(self._firing, told, key=_number)
+        events = self._firing[first : min(first + CHUNK_EVENTS, bisect_right(self._firing, base, key=_number))]
+        chunk, last = self._read(events)
+        # These events are older than the position, so it comes after them: a client must come back from there.
+        return (chunk, last) if last is not None else (chunk + stream_start(self.log.epoch, base, whole=True), None)
+
+    def _read(self, events: list[AlertEvent]) -> tuple[bytes, int | None]:
+        """Return the beginning of a list of events, and the last's number; None when there can't be more of them."""
+        parts: list[bytes] = []
+        size = 0
+        for event in events:
+            parts.append(alert_event(self.log.epoch, event))
+            size += len(parts[-1])
+            if size >= CHUNK_BYTES:
+                return b"".join(parts), event.number
+        return b"".join(parts), events[-1].number if len(events) == CHUNK_EVENTS else None
+
+    def _keep(self, key: tuple[int, int], read: Callable[[], tuple[bytes, int | None]]) -> tuple[bytes, int | None]:
+        found = self._kept.get(key)
+        if found is None:
+            if len(self._kept) == CHUNKS:
+                self._kept.clear()
+            found = self._kept[key] = read()
+        return found
+
+
+def resumed_number(last_event_id: str, log: AlertLog) -> int | None:
+    """Return the number to go on after, or None when an id names none from which a reader could."""
+    if last_event_id == "0":
+        oldest = log.since(0, 1)
+        return oldest[0].number - 1 if oldest else log.told
+    epoch, dash, number = last_event_id.rpartition("-")
+    if not (dash and epoch == log.epoch and number.isascii() and number.isdigit() and len(number) < 20):
+        return None
+    return None if is_lost(int(number), log) else int(number)
+
+
+def is_lost(number: int, log: AlertLog) -> bool:
+    """Return whether a reader can't go on from a number: it is ahead of the log, or what follows has left the log."""
+    return number > log.told or (number < log.told and not log.has_missed(number))
+
+
+def _number(event: AlertEvent) -> int:
+    return event.number
+
+
+def _nobody_gives() -> None:
+    pass

@@ -1,0 +1,334 @@
+"""Notifiers: tell alerts outside the page, through Apprise: chat, e-mail, telephones, webhooks.
+
+A notifier is a task that reads on in the log of alerts from its own position, which is kept: so an alert is told at
+least once, whatever ends in between, rather twice than never. Each message is sent in a thread of its own with a limit
+on its time: a service that hangs delays neither a tick nor another notifier.
+
+What Apprise would log is not let out, since it may hold parts of the URL; of a failure only the status of the answer is
+told. Apprise is imported when the first notifier is made: a board without any pays nothing for it.
+"""
+
+import asyncio
+import contextlib
+import logging
+import re
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from typing import Protocol
+
+import msgspec
+
+from tickboard.alerting.log import AlertLog
+from tickboard.configuration.config import Config
+from tickboard.errors import InputError, TickboardError
+from tickboard.notify.destination import Destination, make_destination
+from tickboard.notify.digest import Message, digest
+from tickboard.notify.notices import Notices
+from tickboard.traffic import Notified
+
+SEND_S = 30.0
+"""How long one attempt to send may take; then it counts as failed, and its thread is left to itself."""
+
+MAX_HANGING = 3
+"""Threads of one notifier that may be left to themselves; with so many it tries no more until one ends."""
+
+AGAIN_S = 60.0
+"""After how long a notifier begins anew that has failed by a defect."""
+
+LOUD = frozenset({"apprise", "urllib3", "requests", "requests_oauthlib", "oauthlib"})
+"""The loggers of what sends, with all below them: they would tell addresses with tokens in them."""
+
+logger = logging.getLogger("tickboard")
+
+_STATUS = re.compile(r"error=([1-5][0-9]{2})\b")
+
+
+Subscribe = Callable[[Callable[[], None]], Callable[[], None]]
+"""Has a function called, in the loop, whenever there is news in the log; returns what ends that."""
+
+
+class Journal(Protocol):
+    """What keeps positions over a restart."""
+
+    async def mark(self, notifier: str, number: int) -> None:
+        """Keep how far a notifier has told."""
+        ...
+
+
+class Service:
+    """One service of Apprise's, bound to one destination.
+
+    Args:
+        destination: where to.
+
+    Attributes:
+        destination: as given.
+        kind: the service's name, as ``Slack``.
+
+    Raises:
+        InputError: Apprise cannot use the URL; the message holds nothing of it.
+    """
+
+    def __init__(self, destination: Destination) -> None:
+        from apprise import Apprise, AppriseAsset
+
+        url = destination.url
+        # Apprise loads all its services here, and some use what Python is about to drop.
+        with _quiet(), warnings.catch_warnings(action="ignore"):
+            asset = AppriseAsset(storage_mode="memory", pgp_autogen=False, pem_autogen=False, app_id="Tickboard")
+            plugin = Apprise.instantiate(url.reveal(), asset=asset)
+        if plugin is None:
+            scheme = f" with {url.scheme}://" if url.scheme else ""
+            raise InputError(
+                f"notifier {destination.name!r}: its URL{scheme} is none that Apprise can use: "
+                "write it as in slack://token/token/token or mailtos://user:password@host"
+            )
+        self.destination = destination
+        self.kind = str(plugin.service_name)
+        self._plugin = plugin
+        # A text that is too long would be refused, again and again; the URL may ask for more messages instead.
+        self._overflow = None if "overflow=" in url.reveal() else "truncate"
+
+    def send(self, message: Message) -> str:
+        """Send a message, and wait for the answer.
+
+        Returns:
+            Why it was not delivered; empty when it was.
+        """
+        with _quiet() as heard:
+            delivered = self._plugin.notify(
+                message.body,
+                message.title,
+                notify_type=message.kind,
+                body_format="text",
+                overflow=self._overflow,
+            )
+        if delivered:
+            return ""
+        return f"the answer had status {heard[-1]}" if heard else "it could not be reached, or did not take the message"
+
+
+def configured(services: Mapping[str, Service], config: Config, environ: Mapping[str, str]) -> dict[str, Service]:
+    """Return the services of a board by name, with those of a configuration in place of others of the same name.
+
+    Args:
+        services: those that are declared.
+        config: what it says of notifiers.
+        environ: where their secrets are.
+
+    Raises:
+        BoardError: one cannot be; with its line in the configuration.
+    """
+    found = dict(services)
+    for name, table in config.notifiers.items():
+        given = {key: value for key, value in msgspec.structs.asdict(table).items() if value is not msgspec.UNSET}
+        try:
+            found[name] = Service(make_destination(name, environ=environ, **given))
+        except InputError as error:
+            raise config.toml.error(("notifiers", name), str(error)) from error
+    return found
+
+
+class Notifier:
+    """Tells one destination what happens, for as long as its `run` runs.
+
+    Args:
+        service: what sends, and where to.
+        board: the board's title, which each message begins with.
+        counts: where messages are counted.
+        tell: shows on the page and in the log that something is wrong with a source; None: no more.
+        send_s: how long an attempt to send may take.
+        again_s: after how long it begins anew when it has failed by a defect.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        board: str,
+        counts: Notified,
+        tell: Callable[[str, str | None], None],
+        send_s: float = SEND_S,
+        again_s: float = AGAIN_S,
+    ) -> None:
+        self._service = service
+        self._board = board
+        self._counts = counts
+        self._tell = partial(tell, f"notifier {service.destination.name}")
+        self._send_s = send_s
+        self._again_s = again_s
+        self._busy = 0
+
+    async def run(
+        self,
+        log: AlertLog,
+        subscribe: Subscribe,
+        journal: Journal | None = None,
+    ) -> None:
+        """Tell what the log holds from this notifier's position on, until it is cancelled.
+
+        The position is in the log, and is brought up to date there. Where there is none, the notifier is new, and
+        begins with what fires now.
+
+        Args:
+            log: of the board's alerts.
+            subscribe: wakes it.
+            journal: keeps the position over a restart.
+        """
+        while True:
+            try:
+                await self._follow(log, subscribe, journal)
+            except Exception as error:  # a defect; who is to be told of alerts must not be told no more for it
+                logger.exception("notifier %s", self._service.destination.name)
+                self._tell(f"{type(error).__name__}: {error}; it begins anew in {self._again_s:g} s")
+            await asyncio.sleep(self._again_s)
+
+    async def attempt(self, compose: Callable[[], Message]) -> str:
+        """Compose a message and send it, in a thread: of very many alerts that takes a while too.
+
+        Returns:
+            Why it was not delivered; empty when it was.
+        """
+        if self._busy >= MAX_HANGING:
+            return f"{self._busy} attempts still hang"
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[str] = loop.create_future()
+
+        def settle(reason: str) -> None:
+            self._busy -= 1
+            if not done.done():
+                done.set_result(reason)
+
+        def work() -> None:
+            try:
+                reason = self._service.send(compose())
+            except Exception as error:  # noqa: BLE001  # a plugin may raise anything, and its text may hold the URL
+                reason = f"it could not be sent: {type(error).__name__}"
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(settle, reason)
+
+        self._busy += 1
+        # A daemon: what hangs must not keep the program from ending.
+        threading.Thread(target=work, name=f"notifier {self._service.destination.name}", daemon=True).start()
+        try:
+            async with asyncio.timeout(self._send_s):
+                return await done
+        except TimeoutError:
+            return f"no answer within {self._send_s:g} s"
+
+    async def _follow(self, log: AlertLog, subscribe: Subscribe, journal: Journal | None) -> None:
+        name = self._service.destination.name
+        notices = Notices(self._service.destination, log)
+        notices.begin(log.positions.get(name), time.monotonic())
+        awake = asyncio.Event()
+        leave = subscribe(awake.set)
+        try:
+            while True:
+                awake.clear()
+                while notices.read(time.monotonic()):
+                    await asyncio.sleep(0)
+                self._counts.dropped += notices.take_dropped()
+                if log.positions.get(name) != notices.position:
+                    log.positions[name] = notices.position
+                    await _mark(journal, name, notices.position)
+                due = notices.due()
+                if due is not None and due <= time.monotonic():
+                    await self._send(notices)
+                else:
+                    await _wait(awake, due)
+        finally:
+            leave()
+
+    async def _send(self, notices: Notices) -> None:
+        taken = notices.take(time.monotonic())
+        reason = await self.attempt(partial(digest, self._board, taken, time.time(), lost=notices.lost))
+        if reason:
+            notices.failed(time.monotonic())
+            self._counts.failed += 1
+            self._tell(f"{self._service.kind} takes no message: {reason}; it is tried again until it does")
+        else:
+            notices.delivered(time.monotonic())
+            self._counts.sent += 1
+            self._tell(None)
+
+
+class Notifiers:
+    """All notifiers of a board: `start`, then `stop`.
+
+    Args:
+        services: what sends, and where to.
+        board: the board's title.
+        notified: where messages are counted, by the notifier's name.
+        tell: shows on the page and in the log that something is wrong with a source; None: no more.
+    """
+
+    def __init__(
+        self,
+        services: Iterable[Service],
+        board: str,
+        notified: dict[str, Notified],
+        tell: Callable[[str, str | None], None],
+    ) -> None:
+        self._notifiers = [
+            Notifier(service, board, notified.setdefault(service.destination.name, Notified()), tell)
+            for service in services
+        ]
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self, log: AlertLog, subscribe: Subscribe, journal: Journal | None = None) -> None:
+        """Begin to tell; the caller is in a running loop. The arguments are those of `Notifier.run`."""
+        self._tasks = [asyncio.create_task(each.run(log, subscribe, journal)) for each in self._notifiers]
+
+    async def stop(self) -> None:
+        """End, without waiting for a service that hangs."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+async def _mark(journal: Journal | None, name: str, position: int) -> None:
+    if journal is not None:
+        # A journal that cannot write tells so itself; the next position has another chance.
+        with contextlib.suppress(TickboardError):
+            await journal.mark(name, position)
+
+
+async def _wait(awake: asyncio.Event, due: float | None) -> None:
+    """Wait until there is news, or until a time by the monotonic clock."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(None if due is None else max(due - time.monotonic(), 0.0)):
+            await awake.wait()
+
+
+class _Ear(logging.Filter):
+    """Keeps what a thread that sends would log to itself, but for the status of an answer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard = threading.local()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        statuses: list[str] | None = getattr(self.heard, "statuses", None)
+        if statuses is None:
+            return True
+        statuses += _STATUS.findall(record.getMessage())
+        return False
+
+
+_EAR = _Ear()
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[list[str]]:
+    """Let nothing that this thread sends with be logged; gives the status codes that would have been."""
+    for name, known in list(logging.root.manager.loggerDict.items()):
+        if name.partition(".")[0] in LOUD and isinstance(known, logging.Logger):
+            known.addFilter(_EAR)
+    statuses: list[str] = []
+    _EAR.heard.statuses = statuses
+    try:
+        yield statuses
+    finally:
+        _EAR.heard.statuses = None

@@ -1,0 +1,772 @@
+"""An episode is announced once when it begins and once when it ends, whatever the values do in between."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tickboard.alerting.alerts import NO_DATA, RULE_REMOVED, STALE_S, Alerts
+from tickboard.alerting.episodes import Episode
+from tickboard.alerting.log import LOG_AGE_S, AlertEvent, AlertLog
+from tickboard.alerting.rules import NoData, Rule, check_rule, unused_name
+from tickboard.errors import AlertError, InputError
+from tickboard.expressions.aligned import Columns, Floats
+from tickboard.expressions.conditions import absent, metric
+from tickboard.expressions.expr import Condition
+from tickboard.series import Registry
+from tickboard.types import Alert
+
+
+class Row:
+    """This tick's values, and nothing else."""
+
+    def __init__(self, values: Floats) -> None:
+        self._values = values
+
+    def read(self, stat: str, columns: Columns, span_s: float | None = None) -> Floats:
+        assert (stat, span_s) == ("value", None)
+        return np.array([np.nan if column < 0 else self._values[column] for column in columns])
+
+
+class Bench:
+    """One board's rules with a clock that a test steps."""
+
+    def __init__(self) -> None:
+        self.registry = Registry()
+        self.rules: list[Rule] = []
+        self._ids = (f"id{number}" for number in count(1))
+        self._now: float | None = None
+        self.alerts = self.start(AlertLog("log"))
+
+    def start(self, log: AlertLog) -> Alerts:
+        """Begin a run."""
+        self.alerts = Alerts(self.rules, log, lambda: next(self._ids), lambda time: f"T{time:g}")
+        return self.alerts
+
+    def restart(self, episodes: Sequence[Episode] | None = None) -> None:
+        """End this run and go on in another with what is kept: the log, and the episodes as they were."""
+        before = self.alerts
+        self.start(AlertLog("log", before.log.since(0)))
+        self.alerts.restore(before.episodes() if episodes is None else episodes, before.silences())
+
+    def rule(
+        self,
+        condition: Condition,
+        message: str = "{value:g}",
+        severity: str = "warning",
+        for_s: float = 0,
+        clear: Condition | None = None,
+        keep_s: float = 0,
+        no_data: NoData = "keep",
+        name: str = "",
+    ) -> None:
+        taken = {rule.name for rule in self.rules}
+        rule = Rule(
+            name or unused_name(condition.metric_name(), taken),
+            condition,
+            message,
+            severity,  # type: ignore[arg-type]  # some are none
+            for_s,
+            clear,
+            keep_s,
+            no_data,
+        )
+        check_rule(rule, self.registry.metrics)
+        self.rules.append(rule)
+
+    def tick(self, now: float, passed_s: float | None = None) -> list[AlertEvent]:
+        """Make a tick; as much time has gone by as the clock says where nothing else is said."""
+        if passed_s is None:
+            passed_s = now - self._now if self._now is not None else 1.0
+        self._now = now
+        row = self.registry.collect(1.0)
+        return self.alerts.evaluate(now, passed_s, Row(row), self.registry.binding(), self.registry.revision)
+
+
+def told(events: list[AlertEvent]) -> list[tuple[str, str]]:
+    return [(event.kind, event.alert.message) for event in events]
+
+
+def run(bench: Bench, values: Sequence[float | None]) -> list[list[str]]:
+    """Set `cpu` to each value in turn, a second apart, and return what is told at each tick."""
+    cpu = bench.registry.gauge("cpu")
+    found: list[list[str]] = []
+    for second, value in enumerate(values):
+        cpu.set(value)
+        found.append([event.kind for event in bench.tick(second)])
+    return found
+
+
+def test_ten_ticks_of_breach_are_one_alert() -> None:
+    bench = Bench()
+    bench.rule(bench.registry.gauge("cpu") > 90)
+    assert run(bench, [50, 95, 99, 91, 96, 50, 50]) == [[], ["firing"], [], [], [], ["resolved"], []]
+
+
+def test_at_the_threshold_nothing_is_breached() -> None:
+    bench = Bench()
+    bench.rule(bench.registry.gauge("cpu") > 90)
+    assert run(bench, [90, 90.0001, 90]) == [[], ["firing"], ["resolved"]]
+
+
+def test_the_alert_carries_what_the_wire_needs() -> None:
+    bench = Bench()
+    cpu = bench.registry.gauge("cpu")
+    bench.rule(cpu > 90, "CPU usage critical: {value:.1f}%", "critical")
+    cpu.set(97.25)
+    [fired] = bench.tick(7)
+    expected = Alert(
+        "id1",
+        "CPU usage critical: 97.2%",
+        "critical",
+        "T7",
+        "cpu",
+        {},
+        97.25,
+        rule="cpu",
+        started="T7",
+        threshold=90.0,
+    )
+    assert fired.alert == expected
+    cpu.set(99)
+    assert bench.tick(8) == []
+    cpu.set(1)
+    [ended] = bench.tick(9)
+    assert ended.alert == msgspec.structs.replace(expected, resolved="T9", seen="T8", peak=99.0)
+    assert ended.number == fired.number + 1
+
+
+def test_for_waits_until_the_breach_has_lasted() -> None:
+    bench = Bench()
+    bench.rule(bench.registry.gauge("cpu") > 90, for_s=2)
+    values = [95, 95, 50, 95, 95, 95, 95, 50]
+    assert run(bench, values) == [[], [], [], [], [], ["firing"], [], ["resolved"]]
+
+
+def test_clear_keeps_it_firing_in_between() -> None:
+    bench = Bench()
+    cpu = bench.registry.gauge("cpu")
+    bench.rule(cpu > 90, clear=cpu < 80)
+    assert run(bench, [95, 85, 95, 79, 85]) == [["firing"], [], [], ["resolved"], []]
+
+
+def test_keep_bridges_a_short_recovery() -> None:
+    bench = Bench()
+    bench.rule(bench.registry.gauge("cpu") > 90, keep_s=2)
+    values = [95, 50, 95, 50, 50, 50, 50]
+    assert run(bench, values) == [["firing"], [], [], [], [], ["resolved"], []]
+
+
+def test_a_missing_value_changes_nothing() -> None:
+    bench = Bench()
+    bench.rule(bench.registry.gauge("cpu") > 90, for_s=2)
+    assert run(bench, [95, None, None, None, 95, None, 50]) == [[], [], [], [], ["firing"], [], ["resolved"]]
+
+
+def test_a_firing_alert_without_a_value_for_long_is_resolved() -> None:
+    bench = Bench()
+    cpu = bench.registry.gauge("cpu")
+    bench.rule(cpu > 90)
+    cpu.set(95)
+    bench.tick(0)
+    cpu.set(None)
+    bench.tick(STALE_S)
+    assert bench.alerts.check(STALE_S) == []
+    bench.tick(STALE_S + 1)
+    [ended] = bench.alerts.check(STALE_S + 1)
+    assert (ended.kind, ended.alert.ended) == ("resolved", NO_DATA)
+    assert bench.alerts.check(STALE_S + 2) == []
+
+
+def test_each_series_of_a_rule_has_its_own_episode() -> None:
+    bench = Bench()
+    core = bench.registry.gauge("core", labels=["core"])
+    bench.rule(core > 90, "core {core}: {value:g} > {threshold:g}")
+    core.labels(core=0).set(95)
+    core.labels(core=1).set(50)
+    assert told(bench.tick(0)) == [("firing", "core 0: 95 > 90")]
+    core.labels(core=1).set(99)
+    assert told(bench.tick(1)) == [("firing", "core 1: 99 > 90")]
+    core.labels(core=2).set(1)
+    core.labels(core=0).set(1)
+    assert told(bench.tick(2)) == [("resolved", "core 0: 95 > 90")]
+
+
+def test_a_rule_over_two_metrics_tells_the_left_side_s_value() -> None:
+    bench = Bench()
+    used, size = bench.registry.gauge("used", labels=["d"]), bench.registry.gauge("size", labels=["d"])
+    bench.rule(used / size > 0.5, "{d}: {value:.0%} {metric}")
+    for name, part in (("a", 9), ("b", 1)):
+        used.labels(d=name).set(part)
+        size.labels(d=name).set(10)
+    assert told(bench.tick(0)) == [("firing", "a: 90% used")]
+
+
+def test_a_condition_on_one_metric_may_be_cleared_by_another() -> None:
+    bench = Bench()
+    core, calm = bench.registry.gauge("core", labels=["core"]), bench.registry.gauge("calm")
+    bench.rule(core > 90, clear=calm > 0)
+    first = core.labels(core=0)
+    calm.set(0)
+    first.set(95)
+    assert len(bench.tick(0)) == 1
+    first.set(0)
+    assert bench.tick(1) == []
+    calm.set(1)
+    assert [event.kind for event in bench.tick(2)] == ["resolved"]
+
+
+def test_a_clear_that_knows_only_some_series_ends_only_those() -> None:
+    bench = Bench()
+    core, ok = bench.registry.gauge("core", labels=["n"]), bench.registry.gauge("ok", labels=["n"])
+    bench.rule(core > 90, "{n}", clear=ok > 0)
+    for n in (0, 1):
+        core.labels(n=n).set(95)
+    ok.labels(n=1).set(1)
+    assert told(bench.tick(0)) == [("firing", "0"), ("firing", "1")]
+    assert told(bench.tick(1)) == [("resolved", "1")]
+
+
+def test_a_subject_with_other_labels_is_still_told() -> None:
+    bench = Bench()
+    total, core = bench.registry.gauge("total"), bench.registry.gauge("core", labels=["n"])
+    bench.rule((total > 1) & (core > 1), "{n}: {value:g}")
+    total.set(5)
+    core.labels(n=0).set(7)
+    assert told(bench.tick(0)) == [("firing", "0: 5")]
+
+
+def test_an_alert_of_a_rule_over_several_series_tells_each_series_value() -> None:
+    bench = Bench()
+    some, every = bench.registry.gauge("some", labels=["n"]), bench.registry.gauge("every", labels=["n"])
+    for n in (0, 1, 2):
+        every.labels(n=n).set(n)
+    for n in (2, 1):
+        some.labels(n=n).set(10 + n)
+    bench.rule((every > 0) & (some > 0), "{n}: {value:g}")
+    assert told(bench.tick(0)) == [("firing", "1: 1"), ("firing", "2: 2")]
+
+
+def test_a_new_series_leaves_the_others_where_they_are() -> None:
+    bench = Bench()
+    core = bench.registry.gauge("core", labels=["n"])
+    bench.rule(core > 90, "{n}", for_s=2)
+    core.labels(n=0).set(95)
+    assert bench.tick(0) == []
+    core.labels(n=1).set(1)
+    assert bench.tick(1) == []
+    assert told(bench.tick(2)) == [("firing", "0")]
+
+
+def test_nothing_is_stale_where_nothing_fires() -> None:
+    bench = Bench()
+    bench.rule(bench.registry.gauge("cpu") > 90)
+    run(bench, [50])
+    assert bench.alerts.check(STALE_S * 2) == []
+
+
+def test_rules_may_be_added_on_the_way() -> None:
+    bench = Bench()
+    cpu = bench.registry.gauge("cpu")
+    bench.rule(cpu > 90, "first")
+    cpu.set(95)
+    assert told(bench.tick(0)) == [("firing", "first")]
+    bench.rule(cpu > 80, "second")
+    assert told(bench.tick(1)) == [("firing", "second")]
+
+
+@pytest.mark.parametrize(
+    ("message", "severity", "mend"),
+    [
+        ("x", "fatal", "severity 'fatal' is none of info, warning, critical"),
+        ("{host}: x", "info", "{host} is unknown; it may use {value}"),
+        ("{value:.1q}", "info", "write the value as"),
+        ("{value", "info", "write the value as"),
+    ],
+)
+def test_a_rule_that_could_not_be_told_is_refused(message: str, severity: str, mend: str) -> None:
+    bench = Bench()
+    with pytest.raises(InputError) as refused:
+        bench.rule(bench.registry.gauge("cpu") > 90, message, severity)
+    assert mend in str(refused.value)
+    assert bench.rules == []
+
+
+def test_a_rule_describes_itself_for_the_chart() -> None:
+    bench = Bench()
+    cpu = bench.registry.gauge("cpu")
+    bench.rule((cpu.avg > 90) & (cpu > 1))
+    bench.rule(cpu * 2 > cpu)
+    plain, odd = (rule.describe() for rule in bench.rules)
+    assert (plain.condition, plain.metric, plain.threshold) == ("(cpu.avg > 90) & (cpu > 1)", "cpu", 90)
+    assert (odd.metric, odd.threshold) == ("cpu", None)
+
+
+def test_ten_thousand_series_may_breach_in_one_tick() -> None:
+    bench = Bench()
+    core = bench.registry.gauge("core", labels=["n"])
+    for number in range(10_000):
+        core.labels(n=number)
+    bench.registry.values[:10_000] = np.where(np.arange(10_000) % 2, 99.0, 1.0)
+    bench.rule(core > 90, "{n}")
+    assert len(bench.tick(0)) == 5_000
+    assert bench.tick(1) == []
+
+
+# --- missing values, and series that come and go ---
+
+
+def test_no_data_may_be_a_breach_or_an_end() -> None:
+    bench = Bench()
+    cpu = bench.registry.gauge("cpu")
+    bench.rule(cpu > 90, "alert: {value:.1f}", for_s=2, no_data="alert")
+    bench.rule(cpu > 90, "resolve: {value:.1f}", no_data="resolve")
+    cpu.set(95)
+    assert told(bench.tick(0)) == [("firing", "resolve: 95.0")]
+    cpu.set(None)
+    assert told(bench.tick(1)) == [("resolved", "resolve: 95.0")]
+    assert told(bench.tick(2)) == [("firing", "alert: ? (no data)")]
+    cpu.set(1)
+    assert told(bench.tick(3)) == [("resolved", "alert: ? (no data)")]
+
+
+def test_no_data_decides_where_the_clear_knows_nothing_either() -> None:
+    bench = Bench()
+    cpu = bench.registry.gauge("cpu")
+    for no_data in ("keep", "alert", "resolve"):
+        bench.rule(cpu > 90, no_data, clear=cpu < 80, no_data=no_data)
+    cpu.set(95)
+    assert len(bench.tick(0)) == 3
+    cpu.set(None)
+    assert told(bench.tick(1)) == [("resolved", "resolve")]
+    cpu.set(85)
+    assert bench.tick(2) == []
+
+
+def test_a_clear_that_knows_nothing_ends_nothing() -> None:
+    bench = Bench()
+    cpu, calm = bench.registry.gauge("cpu"), bench.registry.gauge("calm")
+    bench.rule(cpu > 90, "m", clear=calm > 0)
+    cpu.set(95)
+    assert len(bench.tick(0)) == 1
+    cpu.set(1)
+    assert bench.tick(1) == []
+
+
+@pytest.mark.parametrize(("no_data", "lasts_s"), [("keep", STALE_S), ("alert", LOG_AGE_S), ("resolve", 0)])
+def test_the_episode_of_a_series_that_leaves_ends_all_the_same(no_data: NoData, lasts_s: float) -> None:
+    bench = Bench()
+    core = bench.registry.gauge("core", labels=["n"])
+    bench.rule(core > 90, "{n}", no_data=no_data)
+    gone = core.labels(n=0)
+    gone.set(95)
+    bench.tick(0)
+    bench.registry.remove(gone)
+    if lasts_s:
+        assert bench.tick(lasts_s) == []
+        assert len(bench.alerts.active()) == 1
+    [ended] = bench.tick(lasts_s + 1)
+    assert (ended.kind, ended.alert.ended) == ("resolved", NO_DATA)
+    assert bench.alerts.active() == []
+
+
+def test_a_series_that_comes_back_goes_on_with_its_episode() -> None:
+    bench = Bench()
+    core = bench.registry.gauge("core", labels=["n"])
+    bench.rule(core > 90, "{n}")
+    core.labels(n=0).set(95)
+    bench.tick(0)
+    bench.registry.remove(core.labels(n=0))
+    assert bench.tick(1) == []
+    core.labels(n=0).set(96)
+    assert bench.tick(2) == []
+    core.labels(n=0).set(1)
+    assert [event.kind for event in bench.tick(3)] == ["resolved"]
+
+
+def test_a_series_that_leaves_while_what_it_lacks_is_pending_fires_all_the_same() -> None:
+    bench = Bench()
+    core = bench.registry.gauge("core", labels=["n"])
+    bench.rule(core > 90, "{n}", for_s=5, no_data="alert")
+    core.labels(n=0).set(None)
+    assert bench.tick(0) == []
+    bench.registry.remove(core.labels(n=0))
+    assert bench.tick(4) == []
+    assert told(bench.tick(5)) == [("firing", "0 (no data)")]
+    assert bench.tick(6) == []
+    core.labels(n=0).set(1)
+    assert [event.kind for event in bench.tick(7)] == ["resolved"]
+
+
+def test_what_is_only_pending_leaves_without_a_word() -> None:
+    bench = Bench()
+    core = bench.registry.gauge("core", labels=["n"])
+    bench.rule(core > 90, "{n}", for_s=5)
+    core.labels(n=0).set(95)
+    bench.tick(0)
+    bench.registry.remove(core.labels(n=0))
+    assert bench.tick(1) == []
+    assert bench.tick(STALE_S + 2) == []
+    assert bench.alerts.episodes() == []
+
+
+def test_absence_fires_for_a_metric_that_nobody_sends() -> None:
+    bench = Bench()
+    bench.rule(absent(metric("queue.depth")), "nothing in {metric}", for_s=2)
+    assert [len(bench.tick(now)) for now in (0, 1, 2)] == [0, 0, 1]
+    bench.registry.gauge("queue.depth").set(1)
+    assert [event.kind for event in bench.tick(3)] == ["resolved"]
+
+
+def test_the_worst_value_of_a_low_one_is_the_lowest() -> None:
+    bench = Bench()
+    cpu = bench.registry.gauge("cpu")
+    bench.rule(cpu < 10, keep_s=5)
+    for now, value in enumerate((5, 3, 7, 50, 2, None)):
+        cpu.set(value)
+        bench.tick(now)
+    [alert] = bench.alerts.active()
+    assert (alert.value, alert.peak, alert.started, alert.seen) == (5, 2, "T0", "T4")
+
+
+# --- what people do ---
+
+
+def firing_bench() -> Bench:
+    bench = Bench()
+    core = bench.registry.gauge("core", labels=["n"])
+    bench.rule(core > 90, "{n}")
+    for n in (0, 1):
+        core.labels(n=n).set(95)
+    bench.tick(0)
+    return bench
+
+
+def test_an_alert_is_acknowledged_until_it_ends() -> None:
+    bench = firing_bench()
+    event = bench.alerts.acknowledge("id1", 5, "on it", "ann")
+    assert event.kind == "changed"
+    for alert in (event.alert, next(one for one in bench.alerts.active() if one.id == "id1")):
+        assert alert.acknowledged is not None
+        assert (alert.acknowledged.note, alert.acknowledged.by, alert.acknowledged.timestamp) == ("on it", "ann", "T5")
+    bench.registry.values[0] = 1
+    [ended] = bench.tick(6)
+    assert ended.alert.acknowledged is not None
+    with pytest.raises(AlertError, match="is over since T6") as refused:
+        bench.alerts.acknowledge("id1", 7)
+    assert refused.value.status == 409
+
+
+def test_a_silence_is_of_the_rule_and_the_series_until_its_time() -> None:
+    bench = firing_bench()
+    event = bench.alerts.silence("id2", 10, 60, "upgrade", "ann")
+    assert event.alert.silenced is not None
+    assert (event.alert.silenced.until, event.alert.silenced.labels) == ("T70", {"n": "1"})
+    bench.registry.values[:2] = 1
+    bench.tick(11)
+    bench.registry.values[:2] = 95
+    first, second = bench.tick(12)
+    assert (first.alert.silenced, second.alert.silenced) == (None, event.alert.silenced)
+    assert bench.alerts.check(69) == []
+    [over] = bench.alerts.check(70)
+    assert (over.kind, over.alert.id, over.alert.silenced) == ("changed", second.alert.id, None)
+    assert bench.alerts.silences() == []
+
+
+def test_a_silence_may_be_of_what_is_over_and_ended_at_once() -> None:
+    bench = firing_bench()
+    bench.registry.values[:2] = 1
+    bench.tick(1)
+    assert bench.alerts.silence("id1", 2, 60, "flapping").alert.silenced is not None
+    assert [until for until, _ in bench.alerts.silences()] == [62]
+    assert bench.alerts.check(30) == []
+    assert bench.alerts.silence("id1", 3, 0, "").alert.silenced is None
+    assert bench.alerts.silences() == []
+
+
+def test_what_is_done_to_a_series_that_has_left_holds_too() -> None:
+    bench = firing_bench()
+    bench.registry.remove(bench.registry.handle("core").labels(n=0))
+    bench.tick(1)
+    assert bench.alerts.acknowledge("id1", 2).alert.acknowledged is not None
+    assert sorted(alert.id for alert in bench.alerts.active() if alert.acknowledged) == ["id1"]
+
+
+@pytest.mark.parametrize("act", ["acknowledge", "silence"])
+def test_what_is_no_alert_is_told(act: str) -> None:
+    alerts = firing_bench().alerts
+    with pytest.raises(AlertError, match="there is no alert 'id9'") as refused:
+        _ = alerts.acknowledge("id9", 1) if act == "acknowledge" else alerts.silence("id9", 1, 5, "")
+    assert refused.value.status == 404
+
+
+# --- restarts ---
+
+
+def test_a_restart_neither_loses_an_episode_nor_tells_it_twice() -> None:
+    bench = firing_bench()
+    bench.alerts.silence("id2", 1, 600, "upgrade")
+    bench.restart()
+    assert bench.tick(100) == []
+    assert sorted(alert.id for alert in bench.alerts.active()) == ["id1", "id2"]
+    assert len(bench.alerts.silences()) == 1
+    bench.registry.values[:2] = 1
+    assert [event.alert.id for event in bench.tick(101)] == ["id1", "id2"]
+    assert bench.alerts.log.number == 5
+
+
+def test_the_log_alone_says_what_fires() -> None:
+    bench = firing_bench()
+    before = bench.alerts.episodes()
+    bench.registry.values[:1] = 1
+    bench.tick(1)
+    bench.restart(before)
+    assert bench.tick(2) == []
+    assert [alert.id for alert in bench.alerts.active()] == ["id2"]
+    bench.restart([])
+    assert bench.tick(3) == []
+    assert [alert.id for alert in bench.alerts.active()] == ["id2"]
+
+
+def test_pending_and_keeping_go_on_where_they_were() -> None:
+    bench = Bench()
+    cpu, load = bench.registry.gauge("cpu"), bench.registry.gauge("load")
+    bench.rule(cpu > 90, "cpu", for_s=10)
+    bench.rule(load > 4, "load", keep_s=10)
+    cpu.set(95)
+    load.set(5)
+    bench.tick(0)
+    load.set(1)
+    bench.tick(1)
+    bench.tick(7)
+    bench.restart()
+    assert bench.tick(1_000, 0.0) == []
+    assert told(bench.tick(1_003)) == [("firing", "cpu")]
+    assert told(bench.tick(1_004)) == [("resolved", "load")]
+
+
+@pytest.mark.parametrize("no_data", ["alert", "resolve"])
+def test_after_a_restart_a_series_may_take_its_time(no_data: NoData) -> None:
+    bench = Bench()
+    core = bench.registry.gauge("core", labels=["n"])
+    bench.rule(core > 90, "{n}", no_data=no_data)
+    core.labels(n=0).set(95)
+    bench.tick(0)
+    bench.registry.remove(core.labels(n=0))
+    bench.restart()
+    assert bench.tick(1) == []
+    core.labels(n=0)
+    assert bench.tick(2) == []
+    core.labels(n=0).set(95)
+    assert bench.tick(3) == []
+    core.labels(n=0).set(None)
+    assert [event.kind for event in bench.tick(4)] == (["resolved"] if no_data == "resolve" else [])
+
+
+def test_a_rule_that_is_gone_ends_what_it_told() -> None:
+    bench = firing_bench()
+    bench.rules.clear()
+    bench.restart()
+    ended = bench.tick(5)
+    assert [(event.kind, event.alert.ended) for event in ended] == [("resolved", RULE_REMOVED)] * 2
+    assert bench.alerts.episodes() == []
+
+
+def test_another_board_goes_on_with_the_episodes_of_the_one_it_replaces() -> None:
+    bench = firing_bench()
+    before = bench.alerts
+    after = bench.start(before.log)
+    after.inherit(before)
+    assert bench.tick(1) == []
+    assert sorted(alert.id for alert in after.active()) == ["id1", "id2"]
+    assert [alert.id for alert in after.active({"id2", "id9"})] == ["id2"]
+
+
+# --- the naive reading: one series at a time, in plain words ---
+
+
+@dataclass
+class Naive:
+    """The table of `tickboard.alerting.episodes`, for one series, without numpy."""
+
+    for_s: float
+    keep_s: float
+    no_data: NoData
+    state: str = "inactive"
+    here: bool = True
+    fresh: bool = False
+    lasted_s: float = 0.0
+    unseen_s: float = 0.0
+
+    def tick(self, passed_s: float, breach: bool | None, cleared: bool | None) -> list[str]:
+        """Move a series that is there; None: its value is missing."""
+        self.here = True
+        # Only an episode that goes on, and would end, is given time.
+        self.fresh &= self.state != "inactive" and self.no_data == "resolve"
+        self.lasted_s += passed_s
+        self.unseen_s += passed_s
+        if breach is None and not self.fresh and self.no_data != "keep":
+            breach = self.no_data == "alert"
+            cleared = not breach
+        elif breach is not None:
+            self.fresh = False
+        if breach is not None:
+            self.unseen_s = 0.0
+        return self._step(breach, cleared)
+
+    def _step(self, breach: bool | None, cleared: bool | None) -> list[str]:
+        told: list[str] = []
+        if self.state == "inactive" and breach:
+            self.state, self.lasted_s = "pending", 0.0
+        elif self.state == "pending" and breach is False:
+            self.state = "inactive"
+        elif self.state == "firing" and cleared:
+            self.state, self.lasted_s = "keeping", 0.0
+        elif self.state == "keeping" and cleared is False:
+            self.state = "firing"
+        if self.state == "pending" and breach and self.lasted_s >= self.for_s:
+            self.state = "firing"
+            told.append("firing")
+        elif self.state == "keeping" and cleared and self.lasted_s >= self.keep_s:
+            self.state = "inactive"
+            told.append("resolved")
+        return told
+
+    def tick_elsewhere(self, passed_s: float) -> list[str]:
+        """Let time go by for a series that is not there."""
+        if self.here and self.no_data == "resolve":
+            self.here = False
+            return self.end()
+        self.here, self.fresh = False, True
+        self.lasted_s += passed_s
+        self.unseen_s += passed_s
+        if self.unseen_s > (LOG_AGE_S if self.no_data == "alert" else STALE_S):
+            return self.end()
+        if self.no_data == "alert" and self.state == "pending" and self.lasted_s >= self.for_s:
+            self.state, self.lasted_s = "firing", 0.0
+            return ["firing"]
+        return []
+
+    def check(self) -> list[str]:
+        return self.end() if self.here and self.on and self.unseen_s > STALE_S else []
+
+    def end(self) -> list[str]:
+        told = ["resolved"] if self.on else []
+        self.state = "inactive"
+        return told
+
+    @property
+    def on(self) -> bool:
+        return self.state in {"firing", "keeping"}
+
+
+GONE = None
+VALUES = st.sampled_from([0.0, 5.0, 10.0, math.nan, GONE])
+TICK = st.tuples(
+    st.just("tick"), st.lists(VALUES, min_size=3, max_size=3), st.sampled_from([0, 1, 2, 400]), st.integers(-9, 9)
+)
+STEPS = st.one_of(TICK, TICK, TICK, st.sampled_from([("restart", None, 0, 0), ("check", None, 0, 0)]))
+
+
+@given(
+    for_s=st.integers(0, 4),
+    keep_s=st.integers(0, 4),
+    hysteresis=st.booleans(),
+    no_data=st.sampled_from(["keep", "alert", "resolve"]),
+    steps=st.lists(STEPS, max_size=60),
+)
+@settings(max_examples=400)
+def test_every_series_moves_as_the_table_says(
+    for_s: int, keep_s: int, hysteresis: bool, no_data: NoData, steps: list[tuple[str, Any, int, int]]
+) -> None:
+    """Through gaps, series that leave and come back, restarts, and clocks that are set by any amount."""
+    bench = Bench()
+    core = bench.registry.gauge("core", labels=["n"])
+    bench.rule(core > 7, "{n}", for_s=for_s, keep_s=keep_s, clear=core < 3 if hysteresis else None, no_data=no_data)
+    models = [Naive(for_s, keep_s, no_data) for _ in range(3)]
+    now = 100.0
+    for step, values, passed_s, set_by in steps:
+        wanted: set[tuple[str, str]] = set()
+        found: list[AlertEvent] = []
+        if step == "restart":
+            bench.restart()
+            for model in models:
+                model.here, model.fresh = False, True
+        elif step == "check":
+            wanted = {(kind, str(number)) for number, model in enumerate(models) for kind in model.check()}
+            found = bench.alerts.check(now)
+        else:
+            now += passed_s + set_by
+            for number, (value, model) in enumerate(zip(values, models, strict=True)):
+                if value is GONE:
+                    bench.registry.remove(core.labels(n=number))
+                else:
+                    core.labels(n=number).set(value)
+                wanted |= {(kind, str(number)) for kind in naive_tick(model, value, passed_s, hysteresis)}
+            found = bench.tick(now, passed_s)
+        assert {(kind, message.split()[0]) for kind, message in told(found)} == wanted
+        assert len(found) == len(wanted)
+    firing = sorted(event.alert.labels["n"] for event in bench.alerts.log.firing())
+    assert firing == [str(number) for number, model in enumerate(models) if model.on]
+    assert_told_once(bench.alerts.log)
+
+
+def naive_tick(model: Naive, value: float | None, passed_s: float, hysteresis: bool) -> list[str]:
+    if value is GONE:
+        return model.tick_elsewhere(passed_s)
+    known = not math.isnan(value)
+    breach = value > 7 if known else None
+    cleared = (value < 3 if hysteresis else value <= 7) if known else None
+    return model.tick(passed_s, breach, cleared)
+
+
+def assert_told_once(log: AlertLog) -> None:
+    """See that every episode fires once and then ends at most once, and that a series has one at a time."""
+    current: dict[str, str] = {}
+    ids: set[str] = set()
+    for event in log.since(0):
+        series, id_ = event.alert.labels["n"], event.alert.id
+        if event.kind == "firing":
+            assert id_ not in ids
+            assert series not in current
+            ids.add(id_)
+            current[series] = id_
+        else:
+            assert current.pop(series) == id_
+
+
+@given(
+    values=st.lists(st.tuples(VALUES, st.sampled_from(["", "kept", "killed"])), max_size=60),
+    no_data=st.sampled_from(["keep", "alert", "resolve"]),
+)
+def test_after_any_crash_every_episode_is_told_once_and_ends(
+    values: list[tuple[float | None, str]], no_data: NoData
+) -> None:
+    """What is kept of the episodes may be older than the log, or nothing at all."""
+    bench = Bench()
+    core = bench.registry.gauge("core", labels=["n"])
+    bench.rule(core > 7, "{n}", for_s=1, keep_s=1, no_data=no_data)
+    kept: list[Episode] = []
+    for now, (value, crash) in enumerate(values):
+        if value is GONE:
+            bench.registry.remove(core.labels(n=0))
+        else:
+            core.labels(n=0).set(value)
+        bench.tick(float(now))
+        if crash == "kept":
+            kept = bench.alerts.episodes()
+        elif crash:
+            bench.restart(kept)
+    core.labels(n=0).set(0)
+    for now in range(3):
+        bench.tick(float(len(values) + now))
+    assert bench.alerts.log.firing() == []
+    assert bench.alerts.episodes() == []
+    assert_told_once(bench.alerts.log)

@@ -1,0 +1,90 @@
+"""A rule that could not be watched or told is refused where it is written."""
+
+from typing import Any
+
+import pytest
+
+from tickboard.alerting.rules import Rule, check_rule, unused_name
+from tickboard.errors import InputError
+from tickboard.expressions.conditions import absent, metric
+from tickboard.series import Registry
+
+
+@pytest.fixture
+def registry() -> Registry:
+    registry = Registry()
+    registry.gauge("cpu")
+    registry.gauge("disk", labels=["mount"])
+    return registry
+
+
+def rule(registry: Registry, message: Any = "m", **more: Any) -> Rule:
+    made = Rule("r", more.pop("condition", registry.handle("cpu") > 90), message, more.pop("severity", "info"), **more)
+    check_rule(made, registry.metrics, 60.0)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("given", "mend"),
+    [
+        ({"severity": "fatal"}, "severity 'fatal' is none of info, warning, critical"),
+        ({"no_data": "ok"}, "no_data 'ok' is none of keep, alert, resolve"),
+        ({"message": "{host}: x"}, "{host} is unknown; it may use {value}, {metric}, {threshold}"),
+        ({"message": "{mount}"}, "{mount} is unknown"),
+        ({"message": "{}"}, "{} is unknown"),
+        ({"message": "{value.real}"}, "{value.real} is unknown"),
+        ({"message": "{value:.1q}"}, "write the value as"),
+        ({"message": "{value"}, "write the value as"),
+        ({"message": 5}, "is no text"),
+    ],
+)
+def test_what_is_wrong_is_told_with_the_mend(registry: Registry, given: dict[str, Any], mend: str) -> None:
+    with pytest.raises(InputError) as refused:
+        rule(registry, **given)
+    assert mend in str(refused.value)
+
+
+def test_a_message_may_use_the_labels_of_its_metrics_alone(registry: Registry) -> None:
+    disk = registry.handle("disk")
+    assert rule(registry, "{mount}: {value:.0f}", condition=disk > 1).say(5.4, {"mount": "/"}) == "/: 5"
+    with pytest.raises(InputError, match=r"\{host\} is unknown; it may use .*\{mount\}"):
+        rule(registry, "{host}", condition=disk > 1)
+    with pytest.raises(InputError, match="write the value as"):
+        rule(registry, "{mount:.1f}", condition=disk > 1)
+
+
+def test_a_metric_that_is_still_to_come_may_have_any_label(registry: Registry) -> None:
+    made = rule(registry, "{host.name} {{{value:.1f}}} of {metric}", condition=metric("queue.depth") > 5)
+    assert made.say(7, {"host.name": "a"}) == "a {7.0} of queue.depth"
+    assert made.say(7, {}) == " {7.0} of queue.depth"
+
+
+def test_a_number_that_there_is_none_of_is_a_question_mark(registry: Registry) -> None:
+    made = rule(registry, "{value:.1f}% of {threshold:.0f}", condition=absent(registry.handle("cpu")))
+    assert made.say(float("nan"), {}) == "?% of ?"
+    assert made.threshold is None
+
+
+def test_a_span_is_within_the_window(registry: Registry) -> None:
+    cpu = registry.handle("cpu")
+    rule(registry, condition=cpu.avg("60s") > 1)
+    for condition, clear in ((cpu.avg("61s") > 1, None), (cpu > 1, cpu.max("2m") < 1)):
+        with pytest.raises(InputError, match=r"the window is 60 s long: give a shorter span"):
+            rule(registry, condition=condition, clear=clear)
+        check_rule(Rule("r", condition, "m", "info", clear=clear), registry.metrics)
+
+
+def test_it_describes_itself_for_the_page(registry: Registry) -> None:
+    cpu = registry.handle("cpu")
+    info = rule(registry, condition=(cpu.avg > 90) & (cpu > 1)).describe()
+    assert (info.name, info.condition, info.metric, info.threshold) == ("r", "(cpu.avg > 90) & (cpu > 1)", "cpu", 90)
+    odd = rule(registry, condition=100 - cpu > cpu).describe()
+    assert (odd.metric, odd.threshold) == ("cpu", None)
+    assert rule(registry, condition=metric("cpu") * 0 + 5 > 1).metric_name == "cpu"
+
+
+def test_names_are_unused() -> None:
+    assert unused_name("cpu", {"disk"}) == "cpu"
+    assert unused_name("cpu", {"cpu", "cpu_2"}) == "cpu_3"
+    assert unused_name("", ()) == "rule"
+    assert unused_name("", {"rule"}) == "rule_2"

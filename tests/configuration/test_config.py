@@ -1,0 +1,273 @@
+"""`tickboard.toml` becomes a `Config`, or one error that says where and how to mend it; the schema says the same."""
+
+import json
+from typing import Any
+
+import jsonschema_rs
+import msgspec
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tickboard.configuration.config import Config, Document, NotifierTable, RuleTable, config_schema, parse_config
+from tickboard.errors import BoardError
+
+SCHEMA = jsonschema_rs.Draft202012Validator(config_schema())
+
+
+def parsed(text: str) -> Config:
+    return parse_config(text.encode(), "tickboard.toml")
+
+
+def error_of(text: str) -> BoardError:
+    with pytest.raises(BoardError) as caught:
+        parsed(text)
+    assert "\n" not in str(caught.value)
+    return caught.value
+
+
+# --- what it says ---
+
+
+def test_rules_and_notifiers_are_read_by_name() -> None:
+    config = parsed(
+        """
+        [rules.cpu_usage]
+        threshold = 95
+        for = "30s"
+
+        [rules."queue.depth"]
+        when = 'queue.depth > 100'
+        message = "Queue: {value:.0f}"
+        severity = "critical"
+        clear = "queue.depth < 50"
+        keep = "1m"
+        no_data = "alert"
+        enabled = false
+
+        [notifiers.ops]
+        url = "$OPS_URL"
+        severities = ["critical"]
+        wait = "5s"
+        limit = 10
+        remind = "4h"
+        resolved = false
+        """
+    )
+    assert config.rules == {
+        "cpu_usage": RuleTable(threshold=95.0, for_="30s"),
+        "queue.depth": RuleTable(
+            when="queue.depth > 100",
+            message="Queue: {value:.0f}",
+            severity="critical",
+            clear="queue.depth < 50",
+            keep="1m",
+            no_data="alert",
+            enabled=False,
+        ),
+    }
+    assert config.notifiers == {
+        "ops": NotifierTable(url="$OPS_URL", severities=["critical"], wait="5s", limit=10, remind="4h", resolved=False)
+    }
+
+
+def test_an_empty_file_says_nothing() -> None:
+    config = parsed("# nothing yet\n")
+    assert (config.rules, config.notifiers) == ({}, {})
+
+
+# --- what it cannot say ---
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[rules.cpu]\n\nwen = 'cpu > 1'\n", "tickboard.toml:3: rules.cpu.wen: there is no such key: write when"),
+        ("[rules.cpu]\nfor_ = '1s'\n", "tickboard.toml:2: rules.cpu.for_: there is no such key: write for"),
+        ("[rules.cpu]\nMessage = 'x'\n", "tickboard.toml:2: rules.cpu.Message: there is no such key: write message"),
+        ("\n[rule.cpu]\n", "tickboard.toml:2: rule: there is no such key: write rules"),
+        ("xyz = 1\n", "tickboard.toml:1: xyz: there is no such key: use one of rules, notifiers"),
+        (
+            "[notifiers.ops]\nurl = 'x'\nsecurities = []\n",
+            "tickboard.toml:3: notifiers.ops.securities: there is no such key: write severities",
+        ),
+        (
+            "[rules.latency.p95]\nthreshold = 1\n",
+            (
+                "tickboard.toml:1: rules.latency.p95: there is no such key: write a name with a dot in quotes, "
+                '[rules."latency.p95"]; or use one of when, message, severity, for, clear, keep, no_data, threshold, '
+                "enabled"
+            ),
+        ),
+    ],
+)
+def test_an_unknown_key_is_refused_with_the_one_that_was_meant(text: str, said: str) -> None:
+    assert str(error_of(text)) == said
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        ("rules = 1", 1, "rules: it is no table: write [rules.NAME]"),
+        ("[[rules]]", 1, "rules: it is no table: write [rules.NAME]"),
+        ("[rules]\ncpu = 1", 2, "rules.cpu: it is no table: write [rules.cpu]"),
+        ("[rules.'']", 1, 'rules."": a name has from 1 to 200 characters'),
+        (f"[rules.{'x' * 201}]", 1, "a name has from 1 to 200 characters"),
+        ("[rules.cpu]\nwhen = 1", 2, "rules.cpu.when: 1 cannot be. What must be true"),
+        ("[rules.cpu]\nwhen = ''", 2, "rules.cpu.when: '' cannot be. What must be true"),
+        ("[rules.cpu]\nseverity = 'bad'", 2, "'bad' cannot be. How bad it is: info, warning or critical."),
+        (
+            "[rules.cpu]\nfor = 10",
+            2,
+            '10 cannot be. How long it must last before it fires: a number and its unit, as "10s".',
+        ),
+        ("[rules.cpu]\nkeep = 'soon'", 2, "'soon' cannot be. How long it goes on"),
+        ("[rules.cpu]\nkeep = '1s\\n'", 2, "cannot be. How long it goes on"),
+        ('[rules.cpu]\nkeep = "1s\\n"', 2, "cannot be. How long it goes on"),
+        ("[rules.cpu]\nfor = '99999d'", 2, "rules.cpu.for: duration '99999d': the longest is 36500d: write less"),
+        ("[rules.cpu]\nno_data = 'ok'", 2, "'ok' cannot be. What becomes of it"),
+        ("[rules.cpu]\nthreshold = '90'", 2, "'90' cannot be. A finite number"),
+        ("[rules.cpu]\nthreshold = true", 2, "True cannot be. A finite number"),
+        ("[rules.cpu]\nthreshold = nan", 2, "nan cannot be. A finite number"),
+        ("[rules.cpu]\nthreshold = -inf", 2, "-inf cannot be. A finite number"),
+        (f"[rules.cpu]\nthreshold = {'9' * 400}", 2, "cannot be. A finite number"),
+        ("[rules.cpu]\nenabled = 'no'", 2, "'no' cannot be. true, or false"),
+        ("[rules.cpu]\nmessage = 1979-05-27", 2, "cannot be. What to say"),
+        ("[notifiers.ops]\nlimit = 1", 1, "notifiers.ops: it has no url. Where to"),
+        ("[notifiers.ops]\nurl = 'x'\nlimit = 0", 3, "0 cannot be. The most messages a minute"),
+        ("[notifiers.ops]\nurl = 'x'\nseverities = []", 3, "[] cannot be. Which alerts"),
+        ("[notifiers.ops]\nurl = 'x'\nseverities = ['bad']", 3, "['bad'] cannot be. Which alerts"),
+        ("[notifiers.ops]\nurl = 'x'\nwait = '5'", 3, "'5' cannot be. How long alerts are gathered"),
+        ("[rules.cpu]\nwhen = ", 2, "it is not TOML"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_with_what_can(text: str, line: int, said: str) -> None:
+    error = error_of(text)
+    assert said in error.message
+    assert (error.file, error.line) == ("tickboard.toml", line)
+
+
+def test_a_long_value_is_shown_in_part() -> None:
+    assert len(error_of(f"[rules.cpu]\nseverity = '{'x' * 1000}'").message) < 200
+
+
+@pytest.mark.parametrize("text", ["url = ['secret']", "url = {secret = 'secret'}", "url = 'secret'\nlimit = 0"])
+def test_an_error_never_shows_an_address(text: str) -> None:
+    assert "secret" not in str(error_of(f"[notifiers.ops]\n{text}"))
+
+
+# --- the schema ---
+
+
+def test_every_key_has_a_description_and_examples_that_are_taken() -> None:
+    definitions = config_schema()["$defs"]
+    assert set(definitions) == {"Document", "RuleTable", "NotifierTable"}
+    for name, section, least in (("RuleTable", "rules", {}), ("NotifierTable", "notifiers", {"url": "x"})):
+        for key, described in definitions[name]["properties"].items():
+            assert described["description"].endswith(".")
+            for value in described.get("examples", []):
+                document = {section: {"name": least | {key: value}}}
+                assert accepted(document)
+                assert SCHEMA.is_valid(document)
+
+
+def test_the_schema_is_one_of_its_draft() -> None:
+    schema = config_schema()
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    jsonschema_rs.meta.validate(schema)
+    json.dumps(schema)
+
+
+def written(value: object) -> str:
+    """Return a value in TOML; of a document, each key on its own."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{written(key)} = {written(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(written, value)) + "]"
+    if isinstance(value, str):
+        return '"' + "".join(one if one.isalnum() else f"\\U{ord(one):08x}" for one in value) + '"'
+    return json.dumps(value)
+
+
+def accepted(document: dict[str, Any]) -> bool:
+    text = "".join(f"{written(key)} = {written(value)}\n" for key, value in document.items())
+    try:
+        config = parsed(text)
+    except BoardError:
+        return False
+    # What was read is all that was written.
+    read = Document(dict(config.rules), dict(config.notifiers))
+    given = {
+        section: {
+            name: {key: value for key, value in table.items() if (key, value) != ("enabled", True)}
+            for name, table in tables.items()
+        }
+        for section, tables in document.items()
+        if tables
+    }
+    assert msgspec.to_builtins(read) == given
+    return True
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=4)
+severities = st.sampled_from(["info", "warning", "critical"])
+durations = st.sampled_from(["10s", "250ms", "1.5 h", "5m", "36500d"])
+RULE = {
+    "when": texts.filter(bool),
+    "message": texts.filter(bool),
+    "severity": severities,
+    "for": durations,
+    "clear": texts.filter(bool),
+    "keep": durations,
+    "no_data": st.sampled_from(["keep", "alert", "resolve"]),
+    "threshold": st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**9), 10**9),
+    "enabled": st.booleans(),
+}
+NOTIFIER = {
+    "severities": st.lists(severities, min_size=1),
+    "wait": durations,
+    "limit": st.integers(1, 1000),
+    "remind": durations,
+    "resolved": st.booleans(),
+}
+names = texts.filter(bool)
+rules = st.dictionaries(names, st.fixed_dictionaries({}, optional=RULE), max_size=3)
+notifiers = st.dictionaries(names, st.fixed_dictionaries({"url": texts.filter(bool)}, optional=NOTIFIER), max_size=3)
+documents = st.fixed_dictionaries({}, optional={"rules": rules, "notifiers": notifiers})
+anything = st.recursive(
+    st.booleans() | st.integers(-10, 10**6) | st.sampled_from(["", "critical", "10s", "10 s\n", "1", "x"]) | texts,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(texts, inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@given(documents)
+def test_what_is_right_is_right_for_both(document: dict[str, Any]) -> None:
+    assert SCHEMA.is_valid(document)
+    assert accepted(document)
+
+
+@st.composite
+def spoiled(draw: st.DrawFn) -> dict[str, Any]:
+    """A document in which one thing may be wrong: a value, a key, a table or a section is something else."""
+    document: dict[str, Any] = draw(documents)
+    section = draw(st.sampled_from(["rules", "notifiers", "other"]))
+    depth = draw(st.integers(0, 2))
+    if depth == 0 or section == "other":
+        return document | {section: draw(anything)}
+    tables: dict[str, Any] = document.get(section, {})
+    name = draw(names)
+    if depth == 1:
+        return document | {section: tables | {name: draw(anything)}}
+    keys = draw(st.sampled_from([*RULE, *NOTIFIER, "url", "when_"]) | texts)
+    table: dict[str, Any] = {"url": "x"} if section == "notifiers" else {}
+    return document | {section: tables | {name: table | {keys: draw(anything)}}}
+
+
+@given(spoiled())
+@example({"rules": {"": {}}})
+@example({"rules": {"x" * 201: {}}})
+@example({"rules": {"a": {"for": "1s\n"}}})
+@example({"notifiers": {"a": {"limit": 1}}})
+def test_what_is_wrong_is_wrong_for_both(document: dict[str, Any]) -> None:
+    assert accepted(document) == SCHEMA.is_valid(document)

@@ -1,0 +1,249 @@
+"""Conditions are written as one would say them, and are unknown where a value is missing."""
+
+import math
+
+import numpy as np
+import pytest
+
+from tickboard.errors import InputError
+from tickboard.expressions.aligned import Columns, Floats
+from tickboard.expressions.conditions import absent
+from tickboard.expressions.expr import Condition, Operand, condition, operand
+from tickboard.series import Registry
+
+
+class Row:
+    """A row of values, and stats that are ten times as large."""
+
+    def __init__(self, *values: float) -> None:
+        self._values = np.array(values)
+
+    def read(self, stat: str, columns: Columns, span_s: float | None = None) -> Floats:
+        known = np.array([np.nan if column < 0 else self._values[column] for column in columns])
+        return known if stat == "value" else known * 10 + (span_s or 0)
+
+
+@pytest.fixture
+def registry() -> Registry:
+    return Registry()
+
+
+def evaluate(registry: Registry, expression: Operand, *values: float) -> list[float | None]:
+    tree = operand(expression)
+    found = tree.evaluate(Row(*values), iter(tree.align(registry.binding()).leaves))
+    return [None if math.isnan(value) else value for value in found.tolist()]
+
+
+@pytest.mark.parametrize(
+    ("value", "above", "at_least"), [(89.0, 0, 0), (90.0, 0, 1), (91.0, 1, 1), (math.nan, None, None)]
+)
+def test_a_value_is_compared_strictly_or_not(
+    registry: Registry, value: float, above: float | None, at_least: float | None
+) -> None:
+    cpu = registry.gauge("cpu")
+    assert evaluate(registry, cpu > 90, value) == [above]
+    assert evaluate(registry, cpu >= 90, value) == [at_least]
+    assert evaluate(registry, cpu <= 90, value) == [None if above is None else 1 - above]
+    assert evaluate(registry, cpu < 90, value) == [None if at_least is None else 1 - at_least]
+
+
+def test_stats_of_the_window_stand_in_conditions(registry: Registry) -> None:
+    latency = registry.gauge("latency")
+    assert evaluate(registry, latency.p95 > 80, 9.0) == [1]
+    assert evaluate(registry, latency > 80, 9.0) == [0]
+
+
+def test_arithmetic_works_from_both_sides(registry: Registry) -> None:
+    a, b = registry.gauge("a"), registry.gauge("b")
+    assert evaluate(registry, (a + b) * 2 - 1, 3.0, 4.0) == [13]
+    assert evaluate(registry, 100 - a, 3.0, 4.0) == [97]
+    assert evaluate(registry, 2 * a + (1 + b), 3.0, 4.0) == [11]
+    assert evaluate(registry, 12 / b, 3.0, 4.0) == [3]
+
+
+def test_a_rate_of_nothing_is_unknown_not_infinite(registry: Registry) -> None:
+    errors, requests = registry.counter("errors"), registry.counter("requests")
+    ratio = errors.rate / requests.rate > 0.05
+    assert evaluate(registry, ratio, 1.0, 10.0) == [1]
+    assert evaluate(registry, ratio, 0.0, 0.0) == [None]
+    assert evaluate(registry, ratio, 1.0, 0.0) == [None]
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "both", "either"),
+    [
+        (1, 1, 1, 1),
+        (1, 0, 0, 1),
+        (0, 0, 0, 0),
+        (1, None, None, 1),
+        (0, None, 0, None),
+        (None, None, None, None),
+    ],
+)
+def test_and_and_or_follow_kleene(
+    registry: Registry, left: float | None, right: float | None, both: float | None, either: float | None
+) -> None:
+    a, b = registry.gauge("a"), registry.gauge("b")
+    values = [math.nan if value is None else value for value in (left, right)]
+    for one, other in ((a, b), (b, a)):
+        assert evaluate(registry, (one > 0.5) & (other > 0.5), *values) == [both]
+        assert evaluate(registry, (one > 0.5) | (other > 0.5), *values) == [either]
+
+
+def test_not_turns_round_what_is_known(registry: Registry) -> None:
+    a = registry.gauge("a")
+    assert evaluate(registry, ~(a > 1), 0.0) == [1]
+    assert evaluate(registry, ~(a > 1), 2.0) == [0]
+    assert evaluate(registry, ~(a > 1), math.nan) == [None]
+
+
+def test_series_of_two_metrics_meet_by_their_labels(registry: Registry) -> None:
+    used, size = registry.gauge("used", labels=["disk"]), registry.gauge("size", labels=["disk"])
+    for disk in ("a", "b"):
+        used.labels(disk=disk)
+    for disk in ("b", "c", "a"):
+        size.labels(disk=disk)
+    assert (used / size > 0.5).align(registry.binding()).labels == ((("disk", "a"),), (("disk", "b"),))
+    # used a, used b, size b, size c, size a
+    assert evaluate(registry, used / size > 0.5, 9.0, 1.0, 10.0, 10.0, 10.0) == [1, 0]
+
+
+def test_a_metric_without_labels_goes_with_every_series(registry: Registry) -> None:
+    core, limit = registry.gauge("core", labels=["core"]), registry.gauge("limit")
+    core.labels(core=0)
+    core.labels(core=1)
+    assert evaluate(registry, core > limit, 60.0, 50.0, 70.0) == [0, 1]
+    assert evaluate(registry, limit < core, 60.0, 50.0, 70.0) == [0, 1]
+
+
+def test_a_metric_that_has_no_series_yet_says_nothing(registry: Registry) -> None:
+    core = registry.gauge("core", labels=["core"])
+    assert evaluate(registry, core > 1) == []
+
+
+def test_a_condition_reads_as_it_was_written(registry: Registry) -> None:
+    cpu, load = registry.gauge("cpu"), registry.gauge("load")
+    assert (cpu > 90).text() == "cpu > 90"
+    assert ((cpu > 80) & ~(load.last >= 4)).text() == "(cpu > 80) & (~(load.last >= 4))"
+    assert ((cpu + 1) * 2 < load - 1).text() == "((cpu + 1) * 2) < (load - 1)"
+    assert ((cpu > 80) & (load > 4)).subject().text() == "cpu"
+    first = (~(load > 4)).first()
+    assert first is not None
+    assert first.text() == "load > 4"
+    assert (~(load > 4)).subject().text() == "load"
+
+
+def test_a_condition_is_about_its_first_metric(registry: Registry) -> None:
+    cpu, load = registry.gauge("cpu"), registry.gauge("load")
+    assert ((100 - cpu.avg > 90) & (load > 1)).metric_name() == "cpu"
+    assert operand(3).metric_name() == ""
+
+
+def test_python_s_own_and_is_refused_with_the_mend(registry: Registry) -> None:
+    cpu = registry.gauge("cpu")
+    with pytest.raises(InputError, match="combine conditions with &"):
+        bool(cpu > 1 and cpu < 2)
+    with pytest.raises(InputError, match="1 < x < 2"):
+        assert 1 < cpu < 2
+
+
+@pytest.mark.parametrize("wrong", ["90", None, math.nan, math.inf, True, [1]])
+def test_only_numbers_and_metrics_can_be_compared(registry: Registry, wrong: object) -> None:
+    with pytest.raises(InputError, match="cannot stand in a condition"):
+        operand(wrong)
+
+
+def test_what_is_no_condition_is_refused(registry: Registry) -> None:
+    cpu = registry.gauge("cpu")
+    with pytest.raises(InputError, match="cpu is not a condition"):
+        condition(cpu)
+    with pytest.raises(InputError, match="False is not a condition"):
+        condition(False)
+    assert isinstance(condition(cpu > 1), Condition)
+
+
+def test_a_stat_may_be_over_a_span(registry: Registry) -> None:
+    cpu = registry.gauge("cpu")
+    assert evaluate(registry, cpu.avg("10s"), 4.0) == [50]
+    assert (cpu.avg("10s") > 80).text() == 'cpu.avg("10s") > 80'
+    assert [reading.span_s for reading in (~(cpu.max("2m") > cpu.min)).readings()] == [120, None]
+
+
+def test_a_counter_s_rate_over_a_span_is_its_average(registry: Registry) -> None:
+    requests = registry.counter("requests")
+    assert requests.rate.text() == "requests"
+    assert requests.rate("30s").text() == 'requests.avg("30s")'
+    assert registry.gauge("level").rate("30s").text() == 'level.rate("30s")'
+
+
+def test_a_percentile_of_a_histogram_is_of_the_tick_and_has_stats(registry: Registry) -> None:
+    latency = registry.histogram("latency")
+    assert latency.p95.text() == "latency.p95"
+    assert latency.p95.max("30s").text() == 'latency.p95.max("30s")'
+    assert latency.avg("30s").text() == 'latency.avg("30s")'
+    with pytest.raises(
+        InputError, match=r'latency.p95 is of one tick: say which stat of it, as latency.p95.max\("10s"\)'
+    ):
+        latency.p95("30s")
+
+
+def test_what_is_no_stat_or_no_span_is_refused(registry: Registry) -> None:
+    cpu = registry.gauge("cpu")
+    with pytest.raises(InputError, match=r"cpu.avg is a stat already: it has no max"):
+        cpu.avg.max  # noqa: B018
+    with pytest.raises(InputError, match="is of one tick"):
+        cpu.avg("10s")("5s")
+    with pytest.raises(InputError, match="give a span above 0"):
+        cpu.avg("0s")
+    with pytest.raises(InputError, match="duration 'soon'"):
+        cpu.avg("soon")
+    for thing, shown in ((cpu, "<gauge cpu>"), (cpu.avg, "cpu.avg")):
+        with pytest.raises(AttributeError, match=f"{shown} has no 'mean'; its stats are last, avg"):
+            thing.mean  # noqa: B018
+
+
+def test_a_handle_of_one_series_stands_for_that_series_alone(registry: Registry) -> None:
+    core = registry.gauge("core", labels=["n"])
+    first, second = core.labels(n=0), core.labels(n=1)
+    assert evaluate(registry, second > 50, 60.0, 70.0) == [1]
+    assert (first.avg > 50).text() == 'metric("core", n="0").avg > 50'
+    alone = registry.gauge("alone", labels=["n"]).labels(n=0)
+    assert evaluate(registry, alone > 50, 60.0, 70.0, 80.0) == [1]
+
+
+def test_absence_is_of_each_series_and_once_of_a_metric_without_any(registry: Registry) -> None:
+    core, other = registry.gauge("core", labels=["n"]), registry.gauge("other")
+    assert evaluate(registry, absent(core), 1.0) == [1]
+    core.labels(n=0)
+    core.labels(n=1)
+    assert evaluate(registry, absent(core), 1.0, 5.0, math.nan) == [0, 1]
+    assert evaluate(registry, absent(core) & (other > 0), 1.0, math.nan, 5.0) == [1, 0]
+    gone = absent(core)
+    assert (gone.text(), gone.first(), gone.rises(), gone.subject().text()) == ("absent(core)", None, True, "core")
+
+
+def test_rules_of_one_shape_differ_in_metrics_and_numbers_alone(registry: Registry) -> None:
+    a, b = registry.gauge("a"), registry.gauge("b")
+    alike = [a > 1, b > 2, a > 3.5]
+    assert len({one.shape() for one in alike}) == 1
+    other = [a >= 1, a.avg > 1, a.avg("10s") > 1, ~(a > 1), absent(a), (a > 1) & (b > 1), (a > 1) | (b > 1), a + 1 > 1]
+    assert len({one.shape() for one in [*alike, *other]}) == 1 + len(other)
+
+
+@pytest.mark.parametrize(
+    ("expression", "worse_is_higher"),
+    [("a > 1", True), ("a <= 1", False), ("~(a < 1)", True), ("(a < 1) & (b > 1)", False)],
+)
+def test_it_knows_which_way_is_worse(registry: Registry, expression: str, worse_is_higher: bool) -> None:
+    made = eval(expression, {"a": registry.gauge("a"), "b": registry.gauge("b")})
+    assert made.rises() is worse_is_higher
+
+
+def test_a_threshold_is_replaced_in_the_first_comparison(registry: Registry) -> None:
+    a, b = registry.gauge("a"), registry.gauge("b")
+    assert (~(a > 1) & (b > 2)).with_threshold(9).text() == "(~(a > 9)) & (b > 2)"
+    for without in (a > b, absent(a)):
+        with pytest.raises(InputError, match="compares with no number"):
+            without.with_threshold(9)
+    with pytest.raises(InputError, match="cannot stand in a condition"):
+        (a > 1).with_threshold(math.inf)

@@ -1,0 +1,41 @@
+"""An outbox is bounded; ticks may go, answers stay."""
+
+from tickboard.frames import Frame
+from tickboard.hub.outbox import OUTBOX_BYTES, Outbox
+
+
+def frame(size: int) -> Frame:
+    return Frame.text(b"x" * size)
+
+
+def test_frames_come_out_in_the_order_that_they_went_in() -> None:
+    outbox, tick, answer = Outbox(), frame(10), frame(5)
+    outbox.put(tick, 7)
+    outbox.put(answer)
+    assert outbox.size == 15
+    assert [outbox.take(), outbox.take(), outbox.take()] == [(7, tick), (0, answer), None]
+    assert outbox.size == 0
+
+
+def test_one_frame_always_has_room_and_a_second_one_within_the_bound() -> None:
+    outbox = Outbox()
+    assert outbox.has_room(frame(OUTBOX_BYTES * 2))
+    outbox.put(frame(OUTBOX_BYTES - 10), 1)
+    assert outbox.has_room(frame(10))
+    assert not outbox.has_room(frame(11))
+    assert not outbox.full
+    outbox.put(frame(11))
+    assert outbox.full
+
+
+def test_ticks_are_thrown_away_and_answers_stay() -> None:
+    outbox, answer = Outbox(), frame(3)
+    assert outbox.drop_ticks() == 0
+    outbox.put(frame(10), 1)
+    outbox.put(answer)
+    outbox.put(frame(10), 2)
+    assert outbox.drop_ticks() == 2
+    assert (outbox.size, outbox.take()) == (3, (0, answer))
+    outbox.put(answer)
+    outbox.clear()
+    assert (outbox.size, outbox.take()) == (0, None)

@@ -1,0 +1,621 @@
+"""Every reader of the alert stream gets each event once, whatever it takes and whenever it comes."""
+
+import json
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.outlets import StreamInbox, Writes
+
+from tickboard.alerting import log as alertlog_module
+from tickboard.alerting.log import AlertLog
+from tickboard.hub import readers as readers_module
+from tickboard.hub.readers import CHUNK_BYTES, HEARTBEAT_S, SLICE, Readers
+from tickboard.types import Alert
+
+NOTHING = 0
+"""Room in a connection that takes nothing."""
+
+JOINED = 1_000.0
+"""When readers join, by a clock that doesn't step."""
+
+Fields = dict[str, str]
+
+
+class Bench:
+    """Readers of a log that a test writes."""
+
+    def __init__(self, epoch: str = "e", *, kept: bool = False) -> None:
+        self.log = AlertLog(epoch, kept=kept)
+        self.writes = Writes()
+        self.news = 0
+        self.readers = Readers(lambda: self.log, self.writes)
+        self._ids = count(1)
+
+    def fire(self, times: int = 1, message: str = "m") -> None:
+        for _ in range(times):
+            self.log.append("firing", Alert(f"id{next(self._ids)}", message, "info", "T"), 0.0)
+
+    def resolve(self, number: int = 0) -> None:
+        firing = self.log.firing()
+        if firing:
+            self.log.append("resolved", firing[number % len(firing)].alert, 0.0)
+
+    def join(self, last_event_id: str = "", *, direct: bool = True, room: int = 1 << 40) -> StreamInbox:
+        inbox = StreamInbox(self.writes if direct else None, room)
+        inbox.reader = self.readers.join(inbox, last_event_id, JOINED)
+        return inbox
+
+    def give(self) -> int:
+        return sum(1 for _ in self.readers.give())
+
+    def beat(self, after_s: float) -> None:
+        for _ in self.readers.beat(JOINED + after_s, 5.0):
+            pass
+
+    def leave(self, inbox: StreamInbox) -> None:
+        assert inbox.reader is not None
+        self.readers.leave(inbox.reader)
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+either_way = pytest.mark.parametrize("direct", [True, False], ids=["direct", "through send"])
+
+
+def ids(events: list[Fields]) -> list[str]:
+    return [event["id"] for event in events]
+
+
+def kinds(events: list[Fields]) -> list[str]:
+    """Return what each event is, with the number that it has."""
+    found = []
+    for event in events:
+        data = json.loads(event["data"])
+        kind = event.get("event") or ("heartbeat" if data.get("type") == "heartbeat" else "firing")
+        found.append(f"{kind} {event['id'].rpartition('-')[2]}")
+    return found
+
+
+def position(event: Fields) -> tuple[str, int, bool]:
+    data = json.loads(event["data"])
+    return data["epoch"], data["number"], data["whole"]
+
+
+# --- joining ---
+
+
+def test_who_comes_without_a_position_is_told_of_all_that_fires(bench: Bench) -> None:
+    bench.fire(3)
+    bench.resolve(1)
+    events = bench.join().take()
+    assert kinds(events) == ["firing 1", "firing 3", "position 4"]
+    assert position(events[-1]) == ("e", 4, True)
+    assert events[-1]["retry"] == "2000"
+
+
+def test_who_comes_back_gets_what_is_after_its_last_event(bench: Bench) -> None:
+    bench.fire(3)
+    events = bench.join("e-1").take()
+    assert kinds(events) == ["position 1", "firing 2", "firing 3"]
+    assert position(events[0]) == ("e", 1, False)
+    assert kinds(bench.join("e-3").take()) == ["position 3"]
+
+
+def test_who_asks_for_all_gets_all_that_the_log_has(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert kinds(bench.join("0").take()) == ["position 0"]
+    monkeypatch.setattr(alertlog_module, "LOG_EVENTS", 3)
+    bench = Bench()
+    bench.fire(5)
+    assert kinds(bench.join("0").take()) == ["position 2", "firing 3", "firing 4", "firing 5"]
+
+
+@pytest.mark.parametrize("wrong", ["", "other-1", "e-", "e-x", "e--1", "e-1e0", "e-٣", "1", "e-9", "e-" + "1" * 30])
+def test_a_position_that_is_none_of_this_log_is_no_position(bench: Bench, wrong: str) -> None:
+    bench.fire(2)
+    assert kinds(bench.join(wrong).take()) == ["firing 1", "firing 2", "position 2"]
+
+
+def test_a_position_that_has_left_the_log_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alertlog_module, "LOG_EVENTS", 2)
+    bench = Bench()
+    bench.fire(5)
+    assert kinds(bench.join("e-2").take())[-1] == "position 5"
+    assert kinds(bench.join("e-3").take())[0] == "position 3"
+
+
+def test_a_position_that_was_never_told_is_none() -> None:
+    bench = Bench(kept=True)
+    bench.fire(3)
+    bench.log.tell(1)
+    assert kinds(bench.join("e-2").take()) == ["firing 1", "position 1"]
+    assert kinds(bench.join("e-1").take()) == ["position 1"]
+
+
+# --- news ---
+
+
+@either_way
+def test_what_is_new_comes_to_everyone_once(bench: Bench, direct: bool) -> None:
+    inboxes = [bench.join(direct=direct) for _ in range(3)]
+    bench.fire()
+    bench.give()
+    bench.resolve()
+    bench.fire()
+    bench.give()
+    bench.give()
+    for inbox in inboxes:
+        assert kinds(inbox.take()) == ["position 0", "firing 1", "resolved 2", "firing 3"]
+
+
+def test_a_chunk_is_written_to_hundreds_in_one_call_with_others_between(bench: Bench) -> None:
+    inboxes = [bench.join() for _ in range(2 * SLICE + 1)]
+    bench.fire(3)
+    assert bench.give() == 3
+    assert bench.writes.calls == [SLICE, SLICE, 1]
+    assert all(kinds(inbox.take())[1:] == ["firing 1", "firing 2", "firing 3"] for inbox in inboxes)
+
+
+def test_what_must_be_kept_first_is_given_when_it_may_be_told() -> None:
+    bench = Bench(kept=True)
+    inbox = bench.join()
+    bench.fire(2)
+    bench.give()
+    assert kinds(inbox.take()) == ["position 0"]
+    bench.log.tell(1)
+    bench.give()
+    assert kinds(inbox.take()) == ["firing 1"]
+
+
+def test_who_joins_or_leaves_while_news_are_given_neither_misses_nor_doubles(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readers_module, "SLICE", 1)
+    first, leaving, last = bench.join(), bench.join(), bench.join()
+    bench.fire()
+    giving = bench.readers.give()
+    next(giving)
+    bench.leave(leaving)
+    joined = bench.join()
+    bench.fire()
+    for _ in giving:
+        pass
+    bench.give()
+    assert kinds(first.take()) == kinds(last.take()) == ["position 0", "firing 1", "firing 2"]
+    assert kinds(leaving.take()) == ["position 0"]
+    assert kinds(joined.take()) == ["firing 1", "position 1", "firing 2"]
+    assert len(bench.readers) == 3
+
+
+def test_the_place_of_one_who_left_is_taken_again(bench: Bench) -> None:
+    for _ in range(3):
+        inbox = bench.join()
+        bench.leave(inbox)
+        bench.leave(inbox)
+    bench.join()
+    bench.fire()
+    bench.give()
+    assert (len(bench.readers), bench.writes.calls) == (1, [1])
+
+
+def test_nobody_needs_to_be_woken_when_nobody_gives(bench: Bench) -> None:
+    bench.readers.on_news()
+    assert bench.give() == 0
+
+
+# --- who is slow ---
+
+
+@either_way
+def test_for_a_slow_reader_nothing_is_kept_and_it_reads_on_where_it_was(bench: Bench, direct: bool) -> None:
+    slow, other = bench.join(direct=direct), bench.join()
+    slow.room = 10
+    for _ in range(20):
+        bench.fire()
+        bench.give()
+    assert 0 < slow.unsent() < 100
+    slow.read()
+    slow.read()
+    assert (
+        kinds(slow.take()) == kinds(other.take()) == ["position 0", *(f"firing {number + 1}" for number in range(20))]
+    )
+
+
+def test_one_that_takes_the_rest_at_once_is_not_busy(bench: Bench) -> None:
+    class Hesitating(StreamInbox):
+        def accept(self, wire: bytes) -> int:
+            return super().accept(wire[:10])
+
+        def rest(self, wire: bytes, written: int) -> bool:
+            self.raw += wire[written:]
+            return True
+
+    inbox = Hesitating(bench.writes)
+    bench.readers.join(inbox, "", JOINED)
+    for _ in range(2):
+        bench.fire()
+        bench.give()
+    assert kinds(inbox.take()) == ["position 0", "firing 1", "firing 2"]
+
+
+@either_way
+def test_a_connection_that_fails_is_given_nothing_more(bench: Bench, direct: bool) -> None:
+    failing, other = bench.join(direct=direct), bench.join(direct=direct)
+    failing.failed = True
+    bench.fire()
+    bench.give()
+    failing.failed = False
+    bench.fire()
+    bench.give()
+    assert kinds(failing.take()) == ["position 0"]
+    assert len(other.take()) == 3
+
+
+def test_a_connection_may_end_while_it_is_written_to(bench: Bench) -> None:
+    class Ending(StreamInbox):
+        def write(self, wire: bytes) -> bool:
+            if self.reader is not None:
+                bench.leave(self)
+            return super().write(wire) and self.reader is None
+
+    taking = Ending()
+    taking.reader = bench.readers.join(taking, "", JOINED)
+    bench.fire()
+    bench.give()
+    taking.reader.idle_again()
+    assert (len(bench.readers), bench.readers.cut_stalled(0.0, 0.0)) == (0, 0)
+
+
+def test_one_whose_connection_takes_nothing_is_cut_after_a_while(bench: Bench) -> None:
+    stalled, slow, idle = bench.join(), bench.join(), bench.join()
+    stalled.room = slow.room = NOTHING
+    bench.fire(5)
+    bench.give()
+    for second in range(20):
+        assert bench.readers.cut_stalled(float(second), 20.0) == 0
+        slow.read(1)
+    assert bench.readers.cut_stalled(20.0, 20.0) == 1
+    assert (stalled.was_cut, slow.was_cut, idle.was_cut) == (True, False, False)
+    stalled.read()
+    bench.fire()
+    bench.give()
+    assert not any("6" in kind for kind in kinds(stalled.take()))
+    slow.read()
+    assert kinds(slow.take())[-1] == kinds(idle.take())[-1] == "firing 6"
+
+
+def test_a_reader_whose_events_have_left_the_log_is_ended_and_comes_back_to_all_that_fires(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(alertlog_module, "LOG_EVENTS", 3)
+    bench = Bench()
+    slow, other = bench.join(), bench.join()
+    slow.room = 10
+    bench.fire()
+    bench.give()
+    bench.resolve()
+    bench.give()
+    bench.fire(3)
+    bench.give()
+    slow.read()
+    assert (slow.ended, other.ended) == (True, False)
+    seen = slow.take()
+    assert kinds(seen) == ["position 0", "firing 1"]
+    assert kinds(bench.join(seen[-1]["id"]).take()) == ["firing 3", "firing 4", "firing 5", "position 5"]
+
+
+@either_way
+def test_too_many_events_at_once_end_the_streams(monkeypatch: pytest.MonkeyPatch, direct: bool) -> None:
+    monkeypatch.setattr(alertlog_module, "LOG_EVENTS", 3)
+    bench = Bench()
+    inbox = bench.join(direct=direct)
+    bench.fire(10)
+    bench.give()
+    assert inbox.ended
+    assert kinds(bench.join("e-0").take()) == [*(f"firing {number + 1}" for number in range(10)), "position 10"]
+
+
+# --- how much at once ---
+
+
+@either_way
+def test_ten_thousand_events_at_once_come_in_chunks_that_everyone_shares(bench: Bench, direct: bool) -> None:
+    written: list[bytes] = []
+
+    class Sharing(StreamInbox):
+        def write(self, wire: bytes) -> bool:
+            written.append(wire)
+            return super().write(wire)
+
+    sharing = [Sharing(bench.writes if direct else None) for _ in range(3)]
+    for inbox in sharing:
+        bench.readers.join(inbox, "", JOINED)
+    bench.fire(10_000)
+    written.clear()
+    bench.give()
+    bench.readers.join(Sharing(), "0", JOINED)
+    bench.readers.join(Sharing(), "0", JOINED)
+    for inbox in sharing:
+        assert kinds(inbox.take())[1:] == [f"firing {number + 1}" for number in range(10_000)]
+    assert max(len(wire) for wire in written) < CHUNK_BYTES + 100
+    chunks = [id(wire) for wire in written if len(wire) > 1_000]
+    assert len(chunks) >= 2 * 10_000 * 60 / CHUNK_BYTES
+    assert len(set(chunks)) == len(chunks) / (5 if not direct else 2)
+
+
+def test_all_that_fires_comes_in_chunks_too_and_what_changes_meanwhile_follows(bench: Bench) -> None:
+    bench.fire(3_000)
+    slow = bench.join(room=1_000)
+    bench.resolve(0)
+    bench.resolve(2_500)
+    bench.fire()
+    bench.give()
+    for _ in range(100):
+        slow.read(10_000)
+    slow.read()
+    told = kinds(slow.take())
+    start = told.index("position 3000")
+    assert told[start + 1 :] == ["resolved 3001", "resolved 3002", "firing 3003"]
+    # What was resolved before it came to be told of may be left out.
+    assert told[:start] == [f"firing {number}" for number in range(1, 3001) if number != 2502]
+    assert slow.largest < CHUNK_BYTES + 200
+
+
+def test_chunks_of_many_positions_are_not_all_kept(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readers_module, "CHUNKS", 2)
+    bench.fire(10)
+    for number in range(10):
+        assert len(bench.join(f"e-{number}").take()) == 1 + 10 - number
+
+
+# --- heartbeats ---
+
+
+@either_way
+def test_a_heartbeat_comes_every_thirty_seconds_at_the_readers_position(bench: Bench, direct: bool) -> None:
+    bench.fire(4)
+    inbox = bench.join(direct=direct)
+    inbox.take()
+    told = []
+    for second in range(100):
+        bench.beat(float(second))
+        told += [(second, kind) for kind in kinds(inbox.take())]
+    assert HEARTBEAT_S == 30
+    assert told == [(30, "heartbeat 4"), (60, "heartbeat 4"), (90, "heartbeat 4")]
+
+
+def test_heartbeats_are_written_together_and_in_slices(bench: Bench) -> None:
+    inboxes = [bench.join() for _ in range(SLICE + 2)]
+    assert sum(1 for _ in bench.readers.beat(JOINED + 31, 5.0)) == 2
+    assert bench.writes.calls == [SLICE, SLICE]
+    assert sum(1 for _ in bench.readers.beat(JOINED + 32, 5.0)) == 0
+    assert [len(inbox.take()) for inbox in inboxes] == [2] * len(inboxes)
+    assert json.loads(bench.join().take()[0]["data"])["type"] == "position"
+
+
+def test_after_a_long_pause_there_is_one_heartbeat_and_the_next_is_in_time(bench: Bench) -> None:
+    inbox = bench.join()
+    inbox.take()
+    for second in (100, 119, 121):
+        bench.beat(float(second))
+    assert len(inbox.take()) == 2
+
+
+@either_way
+def test_news_go_before_a_heartbeat(bench: Bench, direct: bool) -> None:
+    inbox = bench.join(direct=direct)
+    bench.fire()
+    bench.beat(31.0)
+    assert kinds(inbox.take()) == ["position 0", "firing 1", "heartbeat 1"]
+
+
+@either_way
+def test_a_slow_reader_gets_its_heartbeat_after_what_it_had_to_read(bench: Bench, direct: bool) -> None:
+    inbox = bench.join(direct=direct)
+    inbox.room = 10
+    bench.fire()
+    bench.give()
+    bench.fire()
+    bench.beat(31.0)
+    bench.beat(61.0)
+    inbox.read()
+    assert kinds(inbox.take()) == ["position 0", "firing 1", "firing 2", "heartbeat 2"]
+
+
+@either_way
+def test_a_heartbeat_that_is_not_taken_whole_goes_on_later(bench: Bench, direct: bool) -> None:
+    inbox = bench.join(direct=direct)
+    inbox.room = 5
+    bench.beat(31.0)
+    bench.fire()
+    bench.give()
+    inbox.read()
+    assert kinds(inbox.take()) == ["position 0", "heartbeat 0", "firing 1"]
+
+
+def test_who_has_left_gets_no_heartbeat(bench: Bench) -> None:
+    inbox = bench.join()
+    bench.leave(inbox)
+    bench.beat(31.0)
+    assert kinds(inbox.take()) == ["position 0"]
+
+
+# --- the log ---
+
+
+@either_way
+def test_a_log_of_another_epoch_ends_the_streams_and_who_comes_back_is_told_of_all(bench: Bench, direct: bool) -> None:
+    idle, busy = bench.join(direct=direct), bench.join(direct=direct, room=5)
+    bench.fire()
+    bench.give()
+    bench.log = AlertLog("other")
+    bench.fire(2)
+    bench.give()
+    busy.read()
+    assert idle.ended
+    assert busy.ended
+    seen = idle.take()
+    assert kinds(seen) == ["position 0", "firing 1"]
+    back = bench.join(seen[-1]["id"]).take()
+    assert ids(back) == ["other-1", "other-2", "other-2"]
+    assert position(back[-1]) == ("other", 2, True)
+
+
+def test_another_log_of_the_same_epoch_is_read_on(bench: Bench) -> None:
+    inbox = bench.join()
+    bench.fire(2)
+    bench.give()
+    bench.log = AlertLog("e", bench.log.since(0))
+    bench.fire()
+    bench.give()
+    assert kinds(inbox.take()) == ["position 0", "firing 1", "firing 2", "firing 3"]
+
+
+def test_a_log_that_has_lost_events_ends_the_streams(bench: Bench) -> None:
+    inbox = bench.join()
+    bench.fire(3)
+    bench.give()
+    bench.log = AlertLog("e", bench.log.since(0)[:1])
+    bench.give()
+    assert inbox.ended
+
+
+def test_closing_ends_every_stream_after_what_it_was_given(bench: Bench) -> None:
+    idle, busy = bench.join(), bench.join(room=5)
+    bench.readers.close()
+    assert idle.ended
+    assert busy.ended
+    bench.fire()
+    bench.give()
+    busy.read()
+    assert kinds(idle.take()) == kinds(busy.take()) == ["position 0"]
+    assert len(bench.readers) == 2
+    bench.leave(idle)
+    bench.leave(busy)
+    assert len(bench.readers) == 0
+
+
+# --- everything at once ---
+
+
+class Client:
+    """One who reads, comes back when its stream has ended, and checks all that it is told."""
+
+    def __init__(self, bench: Bench, room: int, *, direct: bool) -> None:
+        self.last_event_id = ""
+        self.firing: set[str] = set()
+        self._bench = bench
+        self._direct = direct
+        self._new: list[Fields] = []
+        self._connect(room)
+
+    def _connect(self, room: int) -> None:
+        self._opened = False
+        self._new.clear()
+        self.inbox = self._bench.join(self.last_event_id, direct=self._direct, room=room)
+
+    def look(self) -> None:
+        """Take in what has come, and come back where the stream has ended."""
+        for event in self.inbox.take():
+            self._told(event)
+        if self.inbox.ended and not self.inbox.unsent():
+            self._connect(self.inbox.room)
+
+    def come_back(self, room: int) -> None:
+        """Be cut off in the middle of whatever was on its way."""
+        self.look()
+        self._bench.leave(self.inbox)
+        self._connect(room)
+
+    def _told(self, event: Fields) -> None:
+        epoch, _, number = event["id"].rpartition("-")
+        before_epoch, _, before = self.last_event_id.rpartition("-")
+        data = json.loads(event["data"])
+        if event.get("event") == "position":
+            assert (data["epoch"], data["number"]) == (epoch, int(number))
+            assert not self._opened
+            self._opened = True
+            if data["whole"]:
+                began = [int(new["id"].rpartition("-")[2]) for new in self._new]
+                assert began == sorted(set(began))
+                assert not began or began[-1] <= int(number)
+                self.firing = {one["id"] for one in map(json.loads, (new["data"] for new in self._new))}
+            else:
+                assert self.last_event_id == event["id"]
+        elif not self._opened:
+            assert "event" not in event
+            self._new.append(event)
+        elif data.get("type") == "heartbeat":
+            assert self.last_event_id == event["id"]
+        else:
+            assert (epoch, int(number)) == (before_epoch, int(before) + 1)
+            if event.get("event") == "resolved":
+                self.firing.discard(data["id"])
+            else:
+                self.firing.add(data["id"])
+        self.last_event_id = event["id"]
+
+
+WRITING = ["fire", "fire", "fire", "burst", "resolve", "resolve", "tell", "epoch"]
+READING = ["read", "read", "read all", "come back", "join", "leave"]
+GIVING = ["step", "step", "step", "beat"]
+ACTIONS = st.tuples(st.sampled_from([*WRITING, *READING, *GIVING]), st.integers(0, 3_000))
+
+
+@given(st.lists(ACTIONS, max_size=120), st.booleans())
+def test_no_reader_ever_misses_or_doubles_an_event(actions: list[tuple[str, int]], kept: bool) -> None:
+    with pytest.MonkeyPatch.context() as small:
+        # Small enough that everything happens between two slices and two chunks, and that events leave the log.
+        small.setattr(readers_module, "SLICE", 1)
+        small.setattr(readers_module, "CHUNK_BYTES", 200)
+        small.setattr(readers_module, "CHUNK_EVENTS", 3)
+        small.setattr(readers_module, "CHUNKS", 2)
+        small.setattr(alertlog_module, "LOG_EVENTS", 12)
+        bench = Bench(kept=kept)
+        clients = [Client(bench, 1 << 40, direct=True)]
+        giving: Iterator[None] = iter(())
+        beating: Iterator[None] = iter(())
+        seconds = 0.0
+        for action, number in actions:
+            client = clients[number % len(clients)]
+            if action in {"fire", "burst"}:
+                bench.fire(1 if action == "fire" else 1 + number % 20)
+            elif action == "resolve":
+                bench.resolve(number)
+            elif action == "tell":
+                bench.log.tell(bench.log.number - number % 2)
+            elif action == "step":
+                if next(giving, "over") == "over":
+                    giving = bench.readers.give()
+            elif action == "beat":
+                if next(beating, "over") == "over":
+                    seconds += 20
+                    beating = bench.readers.beat(JOINED + seconds, 0.0)
+            elif action == "read":
+                client.inbox.read(number)
+                client.look()
+            elif action == "read all":
+                client.inbox.read()
+                client.look()
+            elif action == "come back":
+                client.come_back(number)
+            elif action == "join":
+                clients.append(Client(bench, number, direct=number % 3 > 0))
+            elif action == "leave" and len(clients) > 1:
+                clients.remove(client)
+                bench.leave(client.inbox)
+            elif action == "epoch" and number % 4 == 0:
+                bench.log = AlertLog(f"e{number}", kept=kept)
+        bench.log.tell(bench.log.number)
+        bench.give()
+        for client in clients:
+            for _ in range(3):
+                client.inbox.read()
+                client.look()
+            assert client.firing == {event.alert.id for event in bench.log.firing()}
+            assert client.last_event_id == f"{bench.log.epoch}-{bench.log.told}"

@@ -1,0 +1,799 @@
+"""The journal gives back what was kept, whatever became of the process that wrote it."""
+
+import asyncio
+import math
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.journal_writer import SAID, alert, what
+
+from tickboard.alerting.episodes import Episode
+from tickboard.alerting.log import LOG_AGE_S, LOG_EVENTS, AlertEvent, AlertLog, EventKind
+from tickboard.errors import JournalError
+from tickboard.journal import file as journal_file
+from tickboard.journal.file import APPLICATION_ID, VERSION, Kept
+from tickboard.journal.journal import Journal, default_path
+from tickboard.types import Acknowledgement, Alert, Silence
+
+NOW = 1_800_000_000.0
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "board.sqlite"
+
+
+def event(number: int, kind: EventKind = "firing", time: float = NOW) -> AlertEvent:
+    return AlertEvent(number, kind, alert(number), time)
+
+
+def events(first: int, last: int, time: float = NOW) -> list[AlertEvent]:
+    return [event(number, time=time) for number in range(first, last + 1)]
+
+
+def episode(rule: str, host: str, lasted_s: float = 0.0) -> Episode:
+    return Episode(rule, (("host", host),), 2, lasted_s, 0.0, NOW, NOW, 1.5, alert(1))
+
+
+def numbers(kept: Kept) -> list[int]:
+    return numbers_of(kept.events)
+
+
+def numbers_of(found: list[AlertEvent]) -> list[int]:
+    return [event.number for event in found]
+
+
+async def reopened(journal: Journal, now: float = NOW) -> Kept:
+    """Return what the journal holds for whoever opens it next."""
+    await journal.close()
+    again = Journal(journal.path)
+    kept = again.load(now)
+    await again.close()
+    return kept
+
+
+# --- what is kept ---
+
+
+async def test_a_new_journal_is_empty_and_has_an_epoch_of_its_own(path: Path) -> None:
+    journal = Journal(path)
+    kept = journal.load(NOW)
+    assert kept == Kept(kept.epoch, 0, [], [], [], [], {})
+    assert kept.epoch
+    assert "-" not in kept.epoch
+    assert journal.damaged is None
+    assert (await reopened(journal)).epoch == kept.epoch
+    other = Journal(path.with_name("other.sqlite"))
+    assert other.load(NOW).epoch != kept.epoch
+    await other.close()
+
+
+async def test_what_was_committed_comes_back_as_it_was(path: Path) -> None:
+    journal = Journal(path)
+    journal.load(NOW)
+    full = Alert(
+        "id",
+        "naïve ✓ 'quoted'",
+        "critical",
+        "2026-01-31T12:00:00.000Z",
+        "disk",
+        {"mount": "/ü", "host": "a"},
+        1 / 3,
+        None,
+        "disk_full",
+        "2026-01-31T11:59:00.000Z",
+        "2026-01-31T12:00:01.000Z",
+        1e300,
+        90.0,
+        "",
+        Acknowledgement("2026-01-31T12:00:02.000Z", "me", "on it"),
+        Silence("disk_full", "2026-01-31T13:00:00.000Z", "moving", "2026-01-31T12:00:00.000Z", {"host": "a"}, "me"),
+    )
+    told = [
+        AlertEvent(1, "firing", full, NOW + 0.123),
+        AlertEvent(2, "changed", full, NOW + 1),
+        AlertEvent(3, "resolved", alert(3), NOW + 2),
+    ]
+    episodes = [
+        Episode("disk_full", (("mount", "/ü"), ("host", "a")), 2, 0.1, 0.2, NOW - 60, NOW - 1 / 3, 1e300, full),
+        Episode("load", (), 1, 3.5, 0.0, NOW - 3.5, NOW, float("-inf"), None),
+    ]
+    assert full.silenced is not None
+    await journal.commit(told, episodes, [(NOW + 3600.5, full.silenced)])
+    await journal.mark("mail", 2)
+    await journal.mark("ntfy", 1)
+    await journal.mark("mail", 3)
+    kept = await reopened(journal)
+    assert [(one.number, one.kind, one.alert, one.time) for one in kept.events] == [
+        (one.number, one.kind, one.alert, one.time) for one in told
+    ]
+    assert (kept.number, kept.episodes, kept.silences) == (3, episodes, [(NOW + 3600.5, full.silenced)])
+    assert kept.positions == {"mail": 3, "ntfy": 1}
+
+
+async def test_what_is_not_given_stays_and_what_is_given_is_all_there_is(path: Path) -> None:
+    journal = Journal(path)
+    journal.load(NOW)
+    silence = (NOW, Silence("r", "u", "reason", "t"))
+    await journal.commit([], [episode("a", "x"), episode("a", "y"), episode("b", "x")], [silence])
+    await journal.commit(events(1, 1))
+    await journal.commit([], [episode("b", "x"), episode("a", "y", 5.0), episode("c", "z")])
+    kept = await reopened(journal)
+    assert kept.silences == [silence]
+    assert sorted(kept.episodes, key=lambda one: one.rule) == [
+        episode("a", "y", 5.0),
+        episode("b", "x"),
+        episode("c", "z"),
+    ]
+    journal = Journal(path)
+    # Before it has been loaded, too.
+    await journal.commit([], [episode("d", "x")], [])
+    kept = await reopened(journal)
+    assert (kept.episodes, kept.silences, numbers(kept)) == ([episode("d", "x")], [], [1])
+
+
+async def test_numbers_that_json_has_not_come_back_too(path: Path) -> None:
+    journal = Journal(path)
+    await journal.commit([], [Episode("r", (), 1, math.inf, math.nan, -math.inf, math.nan, math.nan, None)])
+    [found] = (await reopened(journal)).episodes
+    assert (found.lasted_s, found.started) == (math.inf, -math.inf)
+    assert all(map(math.isnan, (found.unseen_s, found.breached, found.peak)))
+
+
+async def test_what_fires_is_known_after_its_beginning_has_left_the_log(path: Path) -> None:
+    journal = Journal(path)
+    first = AlertLog("e", kept=True)
+    begun = [first.append("firing", alert(number), NOW + number) for number in range(1, 5)]
+    await journal.commit(begun)
+    noted = msgspec.structs.replace(alert(1), acknowledged=Acknowledgement("T", "me"))
+    await journal.commit([first.append("changed", noted, NOW + 5), first.append("resolved", alert(2), NOW + 6)])
+    # What is given again moves nothing.
+    await journal.commit(begun)
+    later = NOW + LOG_AGE_S + 3.5
+    kept = await reopened(journal, later)
+    assert numbers(kept) == [4, 5, 6]
+    assert [(one.number, one.kind, one.alert, one.time) for one in kept.firing] == [
+        (1, "firing", noted, NOW + 1),
+        (3, "firing", alert(3), NOW + 3),
+        (4, "firing", alert(4), NOW + 4),
+    ]
+    log = AlertLog(kept.epoch, kept.events, kept.number, firing=kept.firing)
+    assert [(one.number, one.alert) for one in log.firing()] == [(1, noted), (3, alert(3)), (4, alert(4))]
+    assert not log.has_missed(2)
+    assert numbers_of(log.since(0)) == [4, 5, 6]
+
+
+async def test_an_event_that_is_given_again_is_kept_once(path: Path) -> None:
+    journal = Journal(path)
+    await journal.commit(events(1, 3))
+    await journal.commit(events(2, 4))
+    assert numbers(await reopened(journal)) == [1, 2, 3, 4]
+
+
+async def test_a_log_goes_on_from_it(path: Path) -> None:
+    journal = Journal(path)
+    kept = journal.load(NOW)
+    log = AlertLog(kept.epoch, kept.events, kept.number, kept=True)
+    await journal.commit([log.append("firing", alert(1), NOW), log.append("firing", alert(2), NOW)])
+    kept = await reopened(journal)
+    log = AlertLog(kept.epoch, kept.events, kept.number, kept=True, firing=kept.firing)
+    assert log.told == 2
+    assert [one.alert for one in log.firing()] == [alert(1), alert(2)]
+    assert log.append("resolved", alert(1), NOW).number == 3
+
+
+async def test_commits_that_come_while_one_is_written_keep_their_order(path: Path) -> None:
+    journal = Journal(path)
+    kept = journal.load(NOW)
+    orders = [journal.commit([event(number)], [episode("r", str(number))]) for number in range(1, 200)]
+    await asyncio.gather(*orders, *(journal.mark("n", number) for number in range(50)))
+    kept = await reopened(journal)
+    assert numbers(kept) == list(range(1, 200))
+    assert kept.episodes == [episode("r", "199")]
+    assert kept.positions == {"n": 49}
+
+
+async def test_who_stops_waiting_takes_nothing_back(path: Path) -> None:
+    journal = Journal(path)
+    waiting = asyncio.create_task(journal.commit(events(1, 1)))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await journal.commit(events(2, 2))
+    assert numbers(await reopened(journal)) == [1, 2]
+
+
+async def test_a_closed_journal_keeps_nothing_more_and_says_so(path: Path) -> None:
+    journal = Journal(path)
+    await asyncio.gather(journal.commit(events(1, 5)), journal.close())
+    await journal.close()
+    for late in (journal.commit(events(6, 6)), journal.mark("n", 1), journal.expire(NOW)):
+        with pytest.raises(JournalError, match=r"board\.sqlite is closed"):
+            await late
+    assert numbers(await reopened(journal)) == [1, 2, 3, 4, 5]
+
+
+def test_a_loop_that_ends_while_it_writes_leaves_the_journal_usable(path: Path) -> None:
+    journal = Journal(path)
+
+    async def order() -> None:
+        asyncio.get_running_loop().call_soon(waiting.append, asyncio.create_task(journal.commit(events(1, 5000))))
+        await asyncio.sleep(0.001)
+
+    waiting: list[asyncio.Task[None]] = []
+    asyncio.run(order())
+    assert len(asyncio.run(reopened(journal)).events) == 5000
+
+
+# --- bounds ---
+
+
+async def test_the_file_is_bounded_by_count(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_file, "LOG_EVENTS", 10)
+    journal = Journal(path)
+    for first in range(1, 30, 4):
+        await journal.commit(events(first, first + 3))
+    assert rows(journal) == list(range(23, 33))
+    await journal.commit(events(33, 60))
+    kept = await reopened(journal)
+    assert (numbers(kept), kept.number) == (list(range(51, 61)), 60)
+
+
+async def test_the_file_is_bounded_by_age(path: Path) -> None:
+    journal = Journal(path)
+    await journal.commit([event(1, time=NOW), event(2, time=NOW + 10), event(3, time=NOW + 20)])
+    await journal.commit([event(4, time=NOW + LOG_AGE_S + 5)])
+    assert rows(journal) == [2, 3, 4]
+    await journal.expire(NOW + LOG_AGE_S + 15)
+    assert rows(journal) == [3, 4]
+    kept = await reopened(journal, NOW + LOG_AGE_S + 25)
+    assert numbers(kept) == [4]
+    journal = Journal(path)
+    kept = journal.load(NOW + 3 * LOG_AGE_S)
+    assert (kept.events, kept.number, rows(journal)) == ([], 4, [])
+    await journal.commit([event(5, time=NOW + 3 * LOG_AGE_S)])
+    assert numbers(await reopened(journal, NOW + 3 * LOG_AGE_S)) == [5]
+
+
+async def test_a_clock_that_was_set_leaves_no_hole(path: Path) -> None:
+    journal = Journal(path)
+    late = NOW + 2 * LOG_AGE_S
+    await journal.commit([event(1, time=NOW), event(2, time=late), event(3, time=NOW), event(4, time=late)])
+    assert rows(journal) == [2, 3, 4]
+    await journal.close()
+
+
+async def test_the_file_does_not_grow_for_ever(path: Path) -> None:
+    journal = Journal(path)
+    size: list[int] = []
+    for first in range(1, 8 * LOG_EVENTS, LOG_EVENTS // 2):
+        kind: EventKind = "resolved" if len(size) % 2 else "firing"
+        changed = [AlertEvent(first + place, kind, alert(place), NOW) for place in range(LOG_EVENTS // 2)]
+        await journal.commit(changed, [episode("r", str(place), first) for place in range(1000)])
+        size.append(sum(file.stat().st_size for file in path.parent.iterdir()))
+    await journal.close()
+    assert size[-1] <= 1.2 * size[3]
+
+
+def rows(journal: Journal) -> list[int]:
+    """Return the numbers of the events in the file."""
+    return [number for (number,) in journal._file._all("SELECT number FROM events ORDER BY number")]
+
+
+# --- speed ---
+
+
+async def test_ten_thousand_events_and_episodes_are_kept_at_once_and_hold_nobody_up(path: Path) -> None:
+    journal = Journal(path)
+    journal.load(NOW)
+    many = events(1, 10_000)
+    episodes = [episode("r", f"host-{number}") for number in range(10_000)]
+    turns = 0
+
+    async def watch() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0.001)
+            turns += 1
+
+    watching = asyncio.create_task(watch())
+    # Of this process alone: others may have the machine meanwhile.
+    begun = time.process_time()
+    await journal.commit(many, episodes)
+    # Measured: 0.15 s.
+    assert time.process_time() - begun < 1.5
+    # Written by the loop's own thread it would be one.
+    assert turns > 10
+    watching.cancel()
+    begun = time.process_time()
+    await journal.commit([], list(episodes))
+    # Measured: 0.015 s, as none of them has changed.
+    assert time.process_time() - begun < 0.5
+    kept = await reopened(journal)
+    assert (len(kept.events), len(kept.firing), len(kept.episodes)) == (10_000, 10_000, 10_000)
+
+
+# --- one process at a time ---
+
+
+async def test_a_second_process_is_refused_until_the_first_ends(path: Path) -> None:
+    journal = Journal(path)
+    journal.load(NOW)
+    await journal.commit(events(1, 1))
+    assert "is used by another tickboard: end that one, or give this one another file with --state" in opened(path)
+    # Nor does the same process get it twice, and trying costs the first nothing.
+    with pytest.raises(JournalError, match="is used by another tickboard"):
+        Journal(path)
+    assert "is used by another tickboard" in opened(path)
+    await journal.commit(events(2, 2))
+    await journal.close()
+    assert opened(path) == "2"
+
+
+def opened(path: Path, user: int | None = None) -> str:
+    """Open a journal in another process and return the newest number in it, or the error."""
+    program = (
+        "import sys\nfrom pathlib import Path\nfrom tickboard.journal.journal import Journal\n"
+        "print(Journal(Path(sys.argv[1])).load(0).number)"
+    )
+    command = [sys.executable, "-c", program, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, user=user)
+    return (done.stdout or done.stderr.strip().splitlines()[-1]).strip()
+
+
+# --- kill -9 ---
+
+
+class Writers:
+    """Processes that write a journal, one at a time."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-m", "tests.journal_writer"]
+        self.process = subprocess.Popen(
+            command, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]
+        )
+
+    def write_and_die(self, path: Path, seconds: float, least: int = 1) -> int:
+        """Have one write for some time after it has said a number of at least so much; return the last it has said."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{path}\n".encode())
+        pid, last = self.said(), 0
+        while last < least:
+            last = self.said()
+        time.sleep(seconds)
+        os.kill(pid, signal.SIGKILL)
+        while number := self.said():
+            last = number
+        return last
+
+    def said(self) -> int:
+        assert self.process.stdout is not None
+        said = self.process.stdout.read(SAID)
+        assert len(said or b"") == SAID
+        return int.from_bytes(said, "big")
+
+
+@pytest.fixture
+def writers() -> Iterator[Writers]:
+    made = Writers()
+    with made.process:
+        yield made
+        made.process.kill()
+
+
+@pytest.mark.slow
+async def test_a_hundred_kills_lose_nothing_that_was_kept(path: Path, writers: Writers) -> None:
+    chance = random.Random(1)
+    epochs = set()
+    newest = 0
+    for _ in range(100):
+        last = writers.write_and_die(path, chance.uniform(0, 0.03))
+        assert last > newest
+        journal = Journal(path)
+        kept = journal.load(0.0)
+        assert journal.damaged is None
+        await journal.close()
+        epochs.add(kept.epoch)
+        check_whole(kept)
+        # What it said was kept is; there may be one transaction more, that it had no time to speak of.
+        assert last <= kept.number <= last + 4
+        newest = kept.number
+    assert len(epochs) == 1
+
+
+async def test_a_write_that_the_power_cut_short_is_taken_back_whole(
+    path: Path, tmp_path: Path, writers: Writers
+) -> None:
+    writers.write_and_die(path, 0, least=100)
+    waiting = path.with_name(f"{path.name}-wal")
+    size = waiting.stat().st_size
+    chance = random.Random(2)
+    found = []
+    for turn in range(60):
+        copy = tmp_path / f"{turn}" / path.name
+        shutil.copytree(path.parent, copy.parent)
+        written = copy.with_name(waiting.name)
+        cut = chance.randrange(size)
+        # Some of it never came to the disk, or something else is there.
+        written.write_bytes(waiting.read_bytes()[:cut] + chance.choice([b"", bytes(5000), os.urandom(5000)]))
+        journal = Journal(copy)
+        kept = journal.load(0.0)
+        assert journal.damaged is None
+        await journal.close()
+        check_whole(kept)
+        found.append(kept.number)
+    assert len(set(found)) > 5
+
+
+def check_whole(kept: Kept) -> None:
+    """Assert that the numbers have no hole, and that all of a transaction is there or nothing."""
+    assert numbers(kept) == list(range(max(1, kept.number + 1 - LOG_EVENTS), kept.number + 1))
+    assert all((one.kind, one.alert) == what(one.number) for one in kept.events)
+    if kept.number:
+        assert [one.lasted_s for one in kept.episodes] == [kept.number, kept.number]
+        assert [silence.reason for _, silence in kept.silences] == [str(kept.number)]
+        # Each odd one begins, and is over three later.
+        begun = range(max(1, kept.number - 2), kept.number + 1)
+        assert numbers_of(kept.firing) == [number for number in begun if number % 2]
+        assert kept.positions.get("n", 0) >= kept.number - 4
+
+
+async def test_it_is_written_through_to_the_disk(path: Path) -> None:
+    journal = Journal(path)
+    assert journal._file._all("PRAGMA synchronous") == [(2,)]
+    assert journal._file._all("PRAGMA journal_mode") == [(b"wal",)]
+    await journal.close()
+
+
+# --- a full disk ---
+
+FULL = """
+import asyncio, resource, sys
+from tests.test_journal import episode, event, events
+from tickboard.errors import JournalError
+from tickboard.journal.journal import Journal, Path
+
+async def main():
+    journal = Journal(Path(sys.argv[1]))
+    journal.load(0)
+    await journal.commit(events(1, 10), [episode("r", "before")])
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
+    number = 10
+    told = []
+    while len(told) < 5:
+        number += 10
+        try:
+            await journal.commit(events(number - 9, number), [episode("r", str(number))])
+        except JournalError as error:
+            told.append((number, str(error)))
+    print(*told, sep="\\n")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    await journal.commit([event(number + 1)])
+    print(number + 1)
+    await journal.close()
+
+asyncio.run(main())
+"""
+
+
+def test_a_file_that_may_not_grow_is_told_of_and_what_waited_is_kept_later(path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
+    *told, newest = done.stdout.splitlines() or [done.stderr]
+    assert len(told) == 5, done.stderr
+    assert all(f"{path} does not keep the log of alerts: " in line for line in told)
+    assert all("see whether its disk is full or failing" in line for line in told)
+    journal = Journal(path)
+    kept = journal.load(NOW)
+    asyncio.run(journal.close())
+    assert numbers(kept) == list(range(1, int(newest) + 1))
+    assert kept.episodes == [episode("r", str(int(newest) - 1))]
+
+
+async def test_a_full_disk_is_told_of_and_nothing_is_kept_by_halves(path: Path) -> None:
+    journal = Journal(path)
+    journal.load(NOW)
+    await journal.commit(events(1, 10), [episode("r", "before")])
+    [(pages,)] = journal._file._all("PRAGMA page_count")
+    journal._file._do(f"PRAGMA max_page_count = {pages + 2}")
+    orders = (journal.commit(events(11, 500), [episode("r", "after")]), journal.mark("n", 7), journal.expire(NOW))
+    for error in await asyncio.gather(*orders, return_exceptions=True):
+        assert isinstance(error, JournalError)
+        assert str(error).endswith(": make room on its disk")
+    assert rows(journal) == list(range(1, 11))
+    # Those who were told of numbers that aren't kept must not go on from them.
+    journal._file._do("PRAGMA max_page_count = 1000000")
+    await journal.commit(events(501, 501), epoch="another")
+    kept = await reopened(journal)
+    assert (kept.epoch, numbers(kept)) == ("another", list(range(1, 502)))
+    assert kept.episodes == [episode("r", "after")]
+    assert kept.positions == {"n": 7}
+
+
+async def test_what_is_still_not_kept_at_the_end_is_told(path: Path) -> None:
+    journal = Journal(path)
+    journal.load(NOW)
+    [(pages,)] = journal._file._all("PRAGMA page_count")
+    journal._file._do(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(JournalError):
+        await journal.commit(events(1, 500))
+    with pytest.raises(JournalError, match="make room"):
+        await journal.close()
+    assert opened(path) == "0"
+
+
+async def test_a_disk_that_fails_for_long_takes_no_more_memory_than_the_log(path: Path) -> None:
+    journal = Journal(path)
+    journal.load(NOW)
+    [(pages,)] = journal._file._all("PRAGMA page_count")
+    journal._file._do(f"PRAGMA max_page_count = {pages}")
+    for first in range(1, 3 * LOG_EVENTS, LOG_EVENTS):
+        with pytest.raises(JournalError):
+            await journal.commit(events(first, first + LOG_EVENTS - 1))
+    assert len(journal._waiting.events) == LOG_EVENTS
+    journal._file._do("PRAGMA max_page_count = 1000000")
+    await journal.commit([])
+    assert numbers(await reopened(journal)) == list(range(2 * LOG_EVENTS + 1, 3 * LOG_EVENTS + 1))
+
+
+async def test_what_no_file_can_hold_is_told_of_once(path: Path) -> None:
+    journal = Journal(path)
+    with pytest.raises(JournalError, match="cannot be kept"):
+        await journal.commit([AlertEvent(1, "firing", Alert("id", "\ud800", "info", "T"), NOW)])
+    with pytest.raises(JournalError, match="cannot be kept"):
+        await journal.commit([event(2), event(2)])
+    await journal.commit(events(3, 3))
+    assert numbers(await reopened(journal)) == [3]
+
+
+# --- files that aren't as they should be ---
+
+
+async def written(path: Path) -> str:
+    """Write a journal and return its epoch."""
+    journal = Journal(path)
+    kept = journal.load(NOW)
+    await journal.commit(events(1, 500), [episode("r", "a")], [(NOW, Silence("r", "u", "reason", "t"))])
+    await journal.close()
+    return kept.epoch
+
+
+def damage(path: Path, at: int, junk: bytes) -> bytes:
+    """Overwrite a part of a file and return what the file is then."""
+    with path.open("r+b") as file:
+        file.seek(at)
+        file.write(junk)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("at", "junk"),
+    [(0, bytes(100)), (0, b"junk" * 5000), (4096, os.urandom(40_000)), (8000, bytes(20_000)), (0, b"x")],
+    ids=["no header", "all junk", "pages of junk", "pages of nothing", "one byte"],
+)
+async def test_a_damaged_file_is_moved_aside_and_a_new_one_begun(path: Path, at: int, junk: bytes) -> None:
+    epoch = await written(path)
+    broken = damage(path, at, junk)
+    journal = Journal(path)
+    kept = journal.load(NOW)
+    assert (kept.number, kept.events, kept.episodes) == (0, [], [])
+    assert kept.epoch != epoch
+    assert journal.damaged is not None
+    assert journal.damaged.name.startswith("board.sqlite.damaged-2")
+    assert journal.damaged.read_bytes() == broken
+    await journal.commit(events(1, 1))
+    kept = await reopened(journal)
+    assert numbers(kept) == [1]
+
+
+async def test_a_file_that_was_cut_off_is_moved_aside(path: Path) -> None:
+    await written(path)
+    os.truncate(path, 30_000)
+    journal = Journal(path)
+    assert journal.load(NOW).number == 0
+    assert journal.damaged is not None
+    await journal.close()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE events SET alert = '{\"id\":' WHERE number = 7",
+        "UPDATE events SET alert = CAST(X'ff22' AS TEXT) WHERE number = 7",
+        "UPDATE events SET kind = 'fired' WHERE number = 7",
+        "UPDATE episodes SET alert = '{}'",
+        "UPDATE episodes SET labels = '{}'",
+        "UPDATE silences SET silence = '[]'",
+        "DELETE FROM log",
+        "INSERT INTO log VALUES ('another', 1)",
+        "DROP TABLE positions",
+    ],
+)
+async def test_content_that_means_nothing_is_damage_too(path: Path, statement: str) -> None:
+    await written(path)
+    with sqlite3.connect(path) as database:
+        database.execute(statement)
+    database.close()
+    journal = Journal(path)
+    assert journal.load(NOW).number == 0
+    assert journal.damaged is not None
+    await journal.close()
+
+
+async def test_a_file_that_is_damaged_twice_in_a_second_is_kept_twice(path: Path) -> None:
+    found = set()
+    for _ in range(3):
+        await written(path)
+        damage(path, 0, bytes(100))
+        journal = Journal(path)
+        found.add(journal.damaged)
+        await journal.close()
+    assert len(found) == 3
+    assert all(one is not None and one.exists() for one in found)
+
+
+def test_a_newer_format_is_refused_and_left_as_it_is(path: Path) -> None:
+    asyncio.run(written(path))
+    with sqlite3.connect(path) as database:
+        database.execute(f"PRAGMA user_version = {VERSION + 1}")
+    database.close()
+    before = path.read_bytes()
+    with pytest.raises(JournalError, match=rf"was written by a newer tickboard \(format {VERSION + 1}, .*: update"):
+        Journal(path)
+    assert path.read_bytes() == before
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+async def test_fields_that_a_later_version_adds_are_passed_over(path: Path) -> None:
+    await written(path)
+    with sqlite3.connect(path) as database:
+        database.execute("UPDATE events SET alert = json_set(alert, '$.colour', 'red')")
+        database.execute("UPDATE episodes SET alert = json_set(alert, '$.colour', 'red')")
+    database.close()
+    journal = Journal(path)
+    kept = journal.load(NOW)
+    assert (len(kept.events), len(kept.episodes), journal.damaged) == (500, 1, None)
+    await journal.close()
+
+
+@pytest.mark.parametrize("application", [0, APPLICATION_ID + 1])
+def test_a_database_of_another_program_is_refused_and_left_as_it_is(tmp_path: Path, application: int) -> None:
+    path = tmp_path / "shop.sqlite"
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE orders (id INTEGER)")
+        database.execute(f"PRAGMA application_id = {application}")
+    database.close()
+    for broken in (False, True):
+        if broken:
+            damage(path, 100, bytes(200))
+        before = path.read_bytes()
+        with pytest.raises(JournalError, match=r"(another program|no log of alerts): .*another file with --state"):
+            Journal(path)
+        assert path.read_bytes() == before
+        assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("content", ["print('hello')\n", "x", "import random\n" * 500])
+def test_a_file_of_another_kind_is_refused_and_left_as_it_is(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "dashboard.py"
+    path.write_text(content)
+    with pytest.raises(JournalError, match=r"dashboard\.py is no log of alerts: move it away, or give another file"):
+        Journal(path)
+    assert path.read_text() == content
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+def test_an_empty_file_becomes_a_journal(path: Path) -> None:
+    path.parent.mkdir()
+    path.touch()
+    asyncio.run(written(path))
+    assert opened(path) == "500"
+
+
+async def test_it_is_for_its_user_alone(path: Path) -> None:
+    journal = Journal(path)
+    await journal.commit(events(1, 1))
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    assert {file.stat().st_mode & 0o777 for file in path.parent.iterdir()} == {0o600}
+    assert len(list(path.parent.iterdir())) == 2
+    await journal.close()
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+@pytest.fixture
+def anyones() -> Iterator[Path]:
+    """Give a folder that every user can get to, as pytest's can't be."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def plain_user() -> Iterator[None]:
+    """Be nobody where the tests are run by root, who may do everything."""
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    yield
+    if root:
+        os.seteuid(0)
+
+
+@pytest.mark.parametrize(
+    ("folder_mode", "file_mode"),
+    [(0o555, None), (0o555, 0o666), (0o777, 0o444)],
+    ids=["folder", "folder of a file", "file"],
+)
+def test_what_cannot_be_written_to_is_told(
+    anyones: Path, folder_mode: int, file_mode: int | None, request: pytest.FixtureRequest
+) -> None:
+    path = anyones / "state" / "board.sqlite"
+    path.parent.mkdir()
+    if file_mode is not None:
+        asyncio.run(written(path))
+        path.chmod(file_mode)
+    path.parent.chmod(folder_mode)
+    request.getfixturevalue("plain_user")
+    with pytest.raises(
+        JournalError, match=r"board\.sqlite does not keep the log of alerts: .*let it be written to, give"
+    ):
+        Journal(path)
+
+
+def test_a_folder_that_is_none_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(JournalError, match=r"/file: .*: let it be written to, give another file with --state, or"):
+        Journal(tmp_path / "file" / "board.sqlite")
+    with pytest.raises(JournalError, match=r"does not keep the log of alerts: unable to open"):
+        Journal(tmp_path)
+
+
+# --- where it is ---
+
+
+def test_the_default_place_is_the_user_s_state_folder() -> None:
+    home = {"HOME": "/home/me"}
+    assert default_path(None, home) == Path("/home/me/.local/state/tickboard/host.sqlite")
+    assert default_path(None, home | {"XDG_STATE_HOME": "/var/state"}) == Path("/var/state/tickboard/host.sqlite")
+    for no_place in ("", "relative/path"):
+        assert default_path(None, home | {"XDG_STATE_HOME": no_place}) == default_path(None, home)
+    assert default_path(None, {}).is_absolute()
+
+
+def test_each_dashboard_file_has_a_place_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = {"HOME": "/home/me"}
+    one, other = (default_path(tmp_path / folder / "dashboard.py", home) for folder in ("one", "other"))
+    assert one != other
+    assert one.name.startswith("dashboard-")
+    assert one.suffix == ".sqlite"
+    # However it is spelled.
+    (tmp_path / "one").mkdir()
+    monkeypatch.chdir(tmp_path / "one")
+    assert default_path(Path("dashboard.py"), home) == one
+    assert default_path(tmp_path / "one" / ".." / "one" / "dashboard.py", home) == one
+    assert len(default_path(Path("x" * 250 + ".py"), home).name) < 100
+
+
+def test_a_user_without_a_home_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", homeless)
+    with pytest.raises(JournalError, match=r"no home folder .*: give a file with --state, or --state none"):
+        default_path(None, {})

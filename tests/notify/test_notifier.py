@@ -1,0 +1,730 @@
+"""Notifiers tell real receivers: those that work, those that hang, fail, come back or never do."""
+
+import asyncio
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import msgspec
+import pytest
+from tests.receivers import Mailbox, Webhook, mailbox, webhook
+from tests.serving import serve
+
+from tickboard import Board, InputError
+from tickboard.alerting.log import AlertLog
+from tickboard.errors import TickboardError
+from tickboard.journal.journal import Journal
+from tickboard.notify import notifier as notify
+from tickboard.notify.destination import make_destination
+from tickboard.notify.digest import MAX_LINES, trial
+from tickboard.notify.notifier import MAX_HANGING, Notifier, Service
+from tickboard.traffic import Notified
+from tickboard.types import Acknowledgement, Alert, Silence
+
+SECRET = "s3cr3t-t0k3n"
+WHEN = "2026-01-31T12:00:00.000Z"
+WAIT_S = 20.0
+
+# aiosmtpd would have TLS; this is loopback.
+pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS:UserWarning")
+
+
+@pytest.fixture
+def receiver() -> Iterator[Webhook]:
+    with webhook() as running:
+        yield running
+
+
+@pytest.fixture
+def box() -> Iterator[Mailbox]:
+    with mailbox() as running:
+        yield running
+
+
+def drive(scenario: Callable[[], Coroutine[object, object, None]]) -> None:
+    asyncio.run(scenario())
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(WAIT_S):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def alert(id: str, message: str = "", **fields: object) -> Alert:
+    made = Alert(id, message or f"message {id}", "critical", WHEN, "cpu", {"host": id}, 95.0, rule="cpu", started=WHEN)
+    return msgspec.structs.replace(made, **fields)
+
+
+class Bench:
+    """A log of alerts, and a notifier that reads it.
+
+    Attributes:
+        log: of alerts.
+        counts: what became of the messages.
+        problem: what is shown on the page; None: nothing.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        environ: dict[str, str] | None = None,
+        *,
+        log: AlertLog | None = None,
+        send_s: float = 30.0,
+        wait: str = "50ms",
+    ) -> None:
+        self.log = log or AlertLog("e")
+        self.counts = Notified()
+        self.problem: str | None = None
+        self.problems = 0
+        self.service = Service(make_destination("ops", url, environ or {}, wait=wait))
+        self.notifier = Notifier(self.service, "Shop", self.counts, self._tell, send_s, 0.1)
+        self._wakes: set[Callable[[], None]] = set()
+
+    def fire(self, *alerts: Alert) -> None:
+        self._append("firing", *alerts)
+
+    def resolve(self, *alerts: Alert) -> None:
+        self._append("resolved", *(msgspec.structs.replace(one, resolved=WHEN) for one in alerts))
+
+    def change(self, one: Alert) -> None:
+        self._append("changed", one)
+
+    @asynccontextmanager
+    async def running(self, journal: notify.Journal | None = None) -> AsyncIterator[None]:
+        """Let the notifier run for as long as the context is open."""
+        task = asyncio.create_task(self.notifier.run(self.log, self._subscribe, journal))
+        await until(lambda: self._wakes or task.done())
+        try:
+            yield
+            assert not task.done(), task
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            assert not self._wakes
+
+    def _append(self, kind: str, *alerts: Alert) -> None:
+        for one in alerts:
+            self.log.append(kind, one, time.time())  # type: ignore[arg-type]
+        for wake in self._wakes:
+            wake()
+
+    def _subscribe(self, wake: Callable[[], None]) -> Callable[[], None]:
+        self._wakes.add(wake)
+        return lambda: self._wakes.discard(wake)
+
+    def _tell(self, source: str, message: str | None) -> None:
+        assert source == "notifier ops"
+        self.problem = message
+        self.problems += message is not None
+
+
+# --- who gets it ---
+
+
+def test_a_webhook_is_told_when_an_alert_fires_and_when_it_is_over(receiver: Webhook) -> None:
+    async def scenario() -> None:
+        bench = Bench(f"json://127.0.0.1:{receiver.port}/")
+        async with bench.running():
+            bench.fire(alert("a", "CPU usage critical: 95.0%"))
+            await until(lambda: len(receiver.taken) == 1)
+            bench.resolve(alert("a", "CPU usage critical: 95.0%"))
+            await until(lambda: len(receiver.taken) == 2)
+            await until(lambda: bench.log.positions == {"ops": 2})
+        assert receiver.titles == [
+            "Shop: CRITICAL CPU usage critical: 95.0%",
+            "Shop: RESOLVED CPU usage critical: 95.0%",
+        ]
+        assert [body["type"] for body in receiver.taken] == ["failure", "success"]
+        assert bench.counts == Notified(2, 0, 0)
+        assert bench.problems == 0
+
+    drive(scenario)
+
+
+def test_a_mail_is_sent_by_smtp_with_the_password_from_the_environment(box: Mailbox) -> None:
+    async def scenario() -> None:
+        url = f"mailto://me:${{PASSWORD}}@127.0.0.1:{box.port}/?from=board@example.org&to=ops@example.org&mode=insecure"
+        bench = Bench(url, {"PASSWORD": "p@ss/w:rd"})
+        async with bench.running():
+            bench.fire(alert("a", "Disk <b>full</b>: /var\nBcc: all@example.org"), alert("b"))
+            await until(lambda: box.mails)
+            await until(lambda: bench.counts.sent == 1)
+        [mail] = box.mails
+        assert mail["subject"] == "Shop: 2 firing (2 critical)"
+        assert mail["bcc"] is None
+        assert box.recipients == [["ops@example.org"]]
+        assert box.logins == [("me", "p@ss/w:rd")]
+        text = mail.get_content()
+        assert text.startswith("CRITICAL Disk <b>full</b>: /var Bcc: all@example.org (since 2026-01-31 12:00:00 UTC)")
+        assert len(text.splitlines()) == 2
+
+    drive(scenario)
+
+
+def test_one_that_fires_and_ends_within_a_wait_is_told_once_as_both(receiver: Webhook) -> None:
+    async def scenario() -> None:
+        bench = Bench(f"json://127.0.0.1:{receiver.port}/", wait="300ms")
+        async with bench.running():
+            bench.fire(alert("a"))
+            bench.resolve(alert("a"))
+            await until(lambda: receiver.taken)
+        assert receiver.titles == ["Shop: FIRED AND OVER message a"]
+
+    drive(scenario)
+
+
+def test_nobody_is_told_of_what_is_silenced(receiver: Webhook) -> None:
+    async def scenario() -> None:
+        bench = Bench(f"json://127.0.0.1:{receiver.port}/")
+        silence = Silence("cpu", WHEN, "known", WHEN)
+        async with bench.running():
+            bench.fire(alert("quiet", silenced=silence))
+            bench.resolve(alert("quiet", silenced=silence))
+            bench.fire(alert("seen", acknowledged=Acknowledgement(WHEN)))
+            await until(lambda: bench.counts.sent)
+        assert receiver.titles == ["Shop: CRITICAL message seen"]
+
+    drive(scenario)
+
+
+def test_ten_thousand_series_in_one_tick_are_one_short_message_and_let_the_loop_go_on(receiver: Webhook) -> None:
+    async def scenario() -> None:
+        bench = Bench(f"json://127.0.0.1:{receiver.port}/", wait="200ms")
+        alerts = [alert(str(n), f"Disk almost full: /data/{n} 99.1%") for n in range(10_000)]
+        async with bench.running():
+            bench.fire(*alerts)
+            await until(lambda: receiver.taken)
+            bench.resolve(*alerts)
+            await until(lambda: len(receiver.taken) == 2)
+            await until(lambda: bench.log.positions == {"ops": 20_000})
+        assert receiver.titles == ["Shop: 10,000 firing (10,000 critical)", "Shop: 10,000 resolved"]
+        for body in receiver.taken:
+            assert len(body["message"].splitlines()) <= MAX_LINES
+            assert len(body["message"]) < 1_000
+
+    drive(scenario)
+
+
+# --- who does not ---
+
+
+def test_one_that_refuses_and_then_takes_is_told_all_and_the_problem_goes(receiver: Webhook) -> None:
+    async def scenario() -> None:
+        bench = Bench(f"json://127.0.0.1:{receiver.port}/")
+        receiver.status = 503
+        async with bench.running():
+            bench.fire(alert("a"))
+            await until(lambda: bench.problem)
+            assert bench.problem == (
+                "JSON takes no message: the answer had status 503; it is tried again until it does"
+            )
+            bench.fire(alert("b"))
+            receiver.status = 200
+            await until(lambda: bench.counts.sent)
+            assert bench.problem is None
+        assert len(receiver.taken) == 1
+        assert "message a" in receiver.text
+        assert "message b" in receiver.text
+        assert bench.counts.failed >= 1
+
+    drive(scenario)
+
+
+def test_one_that_is_away_and_comes_is_told_all(receiver: Webhook) -> None:
+    async def scenario() -> None:
+        bench = Bench(f"json://127.0.0.1:{receiver.port}/")
+        receiver.go()
+        async with bench.running():
+            bench.fire(alert("a"))
+            await until(lambda: bench.problem)
+            assert "could not be reached" in (bench.problem or "")
+            receiver.come()
+            await until(lambda: receiver.taken)
+            await until(lambda: bench.problem is None)
+        assert receiver.titles == ["Shop: CRITICAL message a"]
+
+    drive(scenario)
+
+
+def test_one_that_is_down_for_good_is_tried_ever_more_seldom_and_its_position_stays(receiver: Webhook) -> None:
+    async def scenario() -> None:
+        bench = Bench(f"json://127.0.0.1:{receiver.port}/")
+        receiver.go()
+        began = time.monotonic()
+        async with bench.running():
+            bench.fire(alert("a"))
+            await until(lambda: bench.counts.failed == 3)
+            # The third is tried one and two seconds after the first.
+            assert time.monotonic() - began >= 3.0
+            assert bench.log.positions == {"ops": 0}
+        assert bench.counts.sent == 0
+
+    drive(scenario)
+
+
+def test_one_that_hangs_is_given_up_in_time_and_its_threads_do_not_pile_up(receiver: Webhook) -> None:
+    async def scenario() -> None:
+        bench = Bench(f"json://127.0.0.1:{receiver.port}/", send_s=0.1)
+        receiver.hangs = True
+        before = threading.active_count()
+        reasons = [await bench.notifier.attempt(lambda: trial("Shop")) for _ in range(MAX_HANGING + 2)]
+        assert reasons[:MAX_HANGING] == ["no answer within 0.1 s"] * MAX_HANGING
+        assert reasons[MAX_HANGING:] == [f"{MAX_HANGING} attempts still hang"] * 2
+        # Each has a thread here and one in the receiver.
+        assert threading.active_count() - before <= 2 * MAX_HANGING
+        receiver.go()
+        receiver.hangs = False
+        receiver.come()
+        async with asyncio.timeout(WAIT_S):
+            while await bench.notifier.attempt(lambda: trial("Shop")):
+                await asyncio.sleep(0.1)
+        assert receiver.titles == ["Shop: test"]
+
+    drive(scenario)
+
+
+def test_ticks_go_on_while_one_hangs_and_others_are_told(receiver: Webhook, box: Mailbox) -> None:
+    async def scenario() -> None:
+        board = Board("Shop", interval_ms=20)
+        cpu = board.gauge("cpu")
+        cpu.set(95)
+        board.alert(cpu > 90, "CPU: {value:.0f}")
+        board.notify("hangs", f"json://127.0.0.1:{receiver.port}/", wait="10ms")
+        board.notify(
+            "mail",
+            f"mailto://me:x@127.0.0.1:{box.port}/?from=a@example.org&to=b@example.org&mode=insecure",
+            wait="10ms",
+        )
+        receiver.hangs = True
+        async with board.lifespan():
+            await until(lambda: receiver.asked)
+            seq = board.hub.engine.seq
+            await until(lambda: box.mails and board.hub.engine.seq >= seq + 50)
+            assert receiver.taken == []
+            assert board.hub.traffic.notified["hangs"] == Notified(0, 0, 0)
+        assert not board.hub.subscribers
+
+    drive(scenario)
+
+
+def test_what_a_service_raises_is_told_by_its_kind_alone(receiver: Webhook) -> None:
+    class Broken(Service):
+        def send(self, message: object) -> str:
+            raise RuntimeError(f"cannot post to https://host/{SECRET}")
+
+    async def scenario() -> None:
+        bench = Bench(f"json://127.0.0.1:{receiver.port}/")
+        notifier = Notifier(Broken(bench.service.destination), "Shop", bench.counts, bench._tell)
+        assert await notifier.attempt(lambda: trial("Shop")) == "it could not be sent: RuntimeError"
+
+    drive(scenario)
+
+
+# --- restarts ---
+
+
+class Marks:
+    """A journal that does what the test says.
+
+    Attributes:
+        marks: the positions, in order.
+        error: what it raises, if it can't write.
+    """
+
+    def __init__(self) -> None:
+        self.marks: list[tuple[str, int]] = []
+        self.error: Exception | None = None
+
+    async def mark(self, notifier: str, number: int) -> None:
+        if self.error is not None:
+            raise self.error
+        self.marks.append((notifier, number))
+
+
+def test_what_was_not_told_before_the_end_is_told_after_it(receiver: Webhook, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        url = f"json://127.0.0.1:{receiver.port}/"
+        log, journal = kept_log(tmp_path)
+        before = Bench(url, log=log)
+        async with before.running(journal):
+            before.fire(alert("told"))
+            await until(lambda: log.positions == {"ops": 1})
+            receiver.status = 500
+            before.fire(alert("untold"))
+            before.resolve(alert("told"))
+            await until(lambda: before.counts.failed)
+        await journal.commit(log.since(0))
+        await journal.close()
+        receiver.status = 200
+        log, journal = kept_log(tmp_path)
+        assert log.positions == {"ops": 1}
+        after = Bench(url, log=log)
+        async with after.running(journal):
+            await until(lambda: after.counts.sent)
+        await journal.close()
+        assert receiver.titles == ["Shop: CRITICAL message told", "Shop: 1 firing, 1 resolved (1 critical)"]
+        assert "CRITICAL message untold" in receiver.text
+        assert "RESOLVED message told" in receiver.text
+        log, journal = kept_log(tmp_path)
+        assert log.positions == {"ops": 3}
+        await journal.close()
+
+    drive(scenario)
+
+
+def kept_log(folder: Path) -> tuple[AlertLog, Journal]:
+    """Return the log of a journal and the positions in it, as they are after a start."""
+    journal = Journal(folder / "alerts.sqlite")
+    kept = journal.load(time.time())
+    log = AlertLog(kept.epoch, kept.events, kept.number)
+    log.positions |= kept.positions
+    return log, journal
+
+
+FIRES_UNTIL_IT_IS_KILLED = """
+import asyncio, sys, time
+from pathlib import Path
+from tickboard.alerting.log import AlertLog
+from tickboard.notify.destination import make_destination
+from tickboard.journal.journal import Journal
+from tickboard.notify.notifier import Notifiers, Service
+from tickboard.traffic import Notified
+from tickboard.types import Alert
+
+async def main(path, url):
+    service = Service(make_destination("ops", url, {}, wait="20ms", limit=10_000))
+    journal = Journal(Path(path))
+    kept = journal.load(time.time())
+    log = AlertLog(kept.epoch, kept.events, kept.number, kept=True)
+    log.positions |= kept.positions
+    wakes = []
+    notifiers = Notifiers([service], "Shop", {}, lambda source, message: None)
+    notifiers.start(log, lambda wake: wakes.append(wake) or (lambda: None), journal)
+    while True:
+        await asyncio.sleep(0.005)
+        # No more wait than a message has lines for.
+        if log.number - log.positions.get("ops", log.number) < 15:
+            name = f"n{log.number + 1}"
+            alert = Alert(name, f"<{name}>", "critical", "2026-01-31T12:00:00.000Z", rule=name)
+            event = log.append("firing", alert, time.time())
+            await journal.commit([event])
+            log.tell(event.number)
+            for wake in wakes:
+                wake()
+            print(event.number, flush=True)
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_killed_at_any_moment_it_has_told_each_alert_after_the_next_start(receiver: Webhook, tmp_path: Path) -> None:
+    url = f"json://127.0.0.1:{receiver.port}/"
+    for events in (3, 20, 41):
+        process = subprocess.Popen(
+            [sys.executable, "-c", FIRES_UNTIL_IT_IS_KILLED, str(tmp_path / "alerts.sqlite"), url],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        with process:
+            assert process.stdout is not None
+            for _ in range(events):
+                assert process.stdout.readline()
+            process.kill()
+
+    async def scenario() -> None:
+        log, journal = kept_log(tmp_path)
+        assert log.number >= 64
+        bench = Bench(url, log=log)
+        async with bench.running(journal):
+            await until(lambda: log.positions == {"ops": log.number})
+        await journal.close()
+        told = receiver.text
+        assert [number for number in range(1, log.number + 1) if f"<n{number}>" not in told] == []
+
+    drive(scenario)
+
+
+def test_a_journal_that_cannot_write_keeps_nobody_from_being_told(receiver: Webhook) -> None:
+    async def scenario() -> None:
+        journal = Marks()
+        journal.error = TickboardError("the disk is full")
+        bench = Bench(f"json://127.0.0.1:{receiver.port}/")
+        async with bench.running(journal):
+            bench.fire(alert("a"))
+            await until(lambda: receiver.taken)
+            journal.error = None
+            bench.resolve(alert("a"))
+            await until(lambda: journal.marks == [("ops", 2)])
+
+    drive(scenario)
+
+
+def test_a_defect_is_told_and_does_not_end_it(receiver: Webhook, caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        journal = Marks()
+        bench = Bench(f"json://127.0.0.1:{receiver.port}/")
+        async with bench.running(journal):
+            await until(lambda: journal.marks)
+            journal.error = ZeroDivisionError("a defect")
+            bench.fire(alert("a"))
+            await until(lambda: bench.problem == "ZeroDivisionError: a defect; it begins anew in 0.1 s")
+            journal.error = None
+            bench.fire(alert("b"))
+            await until(lambda: "message b" in receiver.text)
+            await until(lambda: bench.problem is None)
+        assert "notifier ops" in caplog.text
+
+    drive(scenario)
+
+
+def test_a_new_notifier_is_told_what_fires_already(receiver: Webhook) -> None:
+    async def scenario() -> None:
+        bench = Bench(f"json://127.0.0.1:{receiver.port}/")
+        bench.fire(alert("a"), alert("b"))
+        bench.resolve(alert("a"))
+        async with bench.running():
+            await until(lambda: receiver.taken)
+        assert receiver.titles == ["Shop: CRITICAL message b"]
+
+    drive(scenario)
+
+
+def test_a_board_that_stops_and_starts_tells_nothing_twice(receiver: Webhook) -> None:
+    async def scenario() -> None:
+        board = Board("Shop", interval_ms=20)
+        cpu = board.gauge("cpu")
+        board.alert(cpu > 90, "CPU: {value:.0f}")
+        board.notify("ops", f"json://127.0.0.1:{receiver.port}/", wait="10ms")
+        cpu.set(95)
+        await board.start()
+        await until(lambda: receiver.taken)
+        await until(lambda: board.hub.engine.alerts.log.positions["ops"] == 1)
+        await board.stop()
+        await board.start()
+        cpu.set(1)
+        await until(lambda: len(receiver.taken) == 2)
+        await board.stop()
+        assert receiver.titles == ["Shop: WARNING CPU: 95", "Shop: RESOLVED CPU: 95"]
+
+    drive(scenario)
+
+
+@pytest.mark.slow
+def test_a_board_that_is_ended_and_then_killed_goes_on_telling_where_it_was(receiver: Webhook, tmp_path: Path) -> None:
+    file, state = tmp_path / "dashboard.py", str(tmp_path / "alerts.sqlite")
+    text = f"""
+from tickboard import Board
+
+board = Board("Shop", interval_ms=50)
+cpu = board.gauge("cpu")
+cpu.set(95)
+board.alert(cpu > 90, "CPU: {{value:.0f}}")
+board.notify("ops", "json://127.0.0.1:{receiver.port}/", wait="10ms")
+"""
+    file.write_text(text)
+    with serve("run", str(file), "--state", state) as running:
+        running.wait_for(lambda: receiver.taken)
+        running.wait_for(lambda: running.json("/api/health")["notifiers"]["ops"]["sent"])
+        running.stop()
+    with serve("run", str(file), "--state", state) as running:
+        running.wait_for(lambda: running.json("/api/health")["seq"] >= 20)
+        running.stop(signal.SIGKILL)
+    file.write_text(text.replace("95", "5"))
+    with serve("run", str(file), "--state", state) as running:
+        running.wait_for(lambda: len(receiver.taken) == 2)
+    assert receiver.titles == ["Shop: WARNING CPU: 95", "Shop: RESOLVED CPU: 95"]
+
+
+# --- what is declared ---
+
+
+def test_what_is_wrong_with_a_notifier_is_told_and_it_is_not_added() -> None:
+    board = Board()
+    board.notify("ops", "json://127.0.0.1:9/")
+    for name, url, said in (
+        ("ops", "json://127.0.0.1:9/", "notifier 'ops' is declared already: give another name"),
+        (
+            "chat",
+            f"chat://{SECRET}",
+            "notifier 'chat': its URL with chat:// is none that Apprise can use: write it as in",
+        ),
+        ("chat", f"slack://{SECRET}", "notifier 'chat': its URL with slack:// is none"),
+        ("chat", SECRET, "notifier 'chat': its URL is none"),
+        ("chat", "$NOWHERE_TO_BE_FOUND", "the environment variable NOWHERE_TO_BE_FOUND of its URL is not set: set it"),
+    ):
+        with pytest.raises(InputError) as caught:
+            board.notify(name, url)
+        assert said in str(caught.value)
+        assert SECRET not in str(caught.value)
+    assert [service.destination.name for service in board.notifiers] == ["ops"]
+
+
+def test_a_configuration_adds_notifiers_and_replaces_those_of_the_same_name(receiver: Webhook, tmp_path: Path) -> None:
+    file, config = tmp_path / "dashboard.py", tmp_path / "tickboard.toml"
+    file.write_text('from tickboard import Board\nboard = Board("Shop")\nboard.notify("ops", "json://127.0.0.1:9/")\n')
+    config.write_text(
+        f"""
+[notifiers.ops]
+url = "json://127.0.0.1:{receiver.port}/"
+remind = "4h"
+
+[notifiers.chat]
+url = "$CHAT"
+severities = ["critical"]
+"""
+    )
+    ended = run_notify(file, "--test", CHAT=f"json://127.0.0.1:{receiver.port}/{SECRET}")
+    assert ended.returncode == 0, ended
+    assert receiver.titles == ["Shop: test"] * 2
+    config.write_text(f'\n[notifiers.chat]\nurl = "chat://{SECRET}"\n')
+    ended = run_notify("--test", "--config", config)
+    assert ended.stderr.startswith(
+        f"tickboard: {config}:2: notifiers.chat: notifier 'chat': its URL with chat:// is none"
+    )
+    assert SECRET not in ended.stderr
+
+
+def test_a_board_without_notifiers_does_not_load_apprise() -> None:
+    program = """
+import asyncio, sys
+from tickboard import Board
+import tickboard.cli
+async def main():
+    async with Board().lifespan():
+        pass
+asyncio.run(main())
+print([name for name in sys.modules if name.partition(".")[0] in ("apprise", "requests", "yaml", "markdown")])
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)
+    assert ended.stdout == "[]\n"
+
+
+# --- secrets ---
+
+
+def test_no_log_has_the_secret_not_even_when_all_is_logged(receiver: Webhook, caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        caplog.set_level(1)
+        for name in ("apprise", "urllib3.connectionpool"):
+            caplog.set_level(1, name)
+        bench = Bench(f"json://me:{SECRET}@127.0.0.1:{receiver.port}/{SECRET}/?+x-token={SECRET}")
+        assert await bench.notifier.attempt(lambda: trial("Shop")) == ""
+        receiver.status = 401
+        reasons = [await bench.notifier.attempt(lambda: trial("Shop"))]
+        receiver.go()
+        reasons.append(await bench.notifier.attempt(lambda: trial("Shop")))
+        assert receiver.asked == [f"/{SECRET}/", f"/{SECRET}/"]
+        assert SECRET not in caplog.text + repr(reasons) + repr(vars(bench.service.destination)) + repr(bench.service)
+        # Others who use the same libraries go on to be logged.
+        logging.getLogger("urllib3.connectionpool").debug("of somebody else")
+        assert "of somebody else" in caplog.text
+
+    drive(scenario)
+
+
+def test_nothing_that_a_running_board_says_has_the_secret(receiver: Webhook, tmp_path: Path) -> None:
+    file = tmp_path / "dashboard.py"
+    file.write_text(
+        f"""
+import logging
+from tickboard import Board
+
+logging.basicConfig(level=1)
+board = Board("Shop", interval_ms=50)
+cpu = board.gauge("cpu")
+cpu.set(95)
+board.alert(cpu > 90, "CPU: {{value:.0f}}")
+board.notify("ops", "json://me:${{TOKEN}}@127.0.0.1:{receiver.port}/${{TOKEN}}", wait="10ms")
+board.notify("chat", "$CHAT", wait="10ms")
+"""
+    )
+    receiver.status = 500
+    environment = {"TOKEN": SECRET, "CHAT": f"json://127.0.0.1:{receiver.port}/{SECRET}"}
+    with serve("run", str(file), env=environment) as running:
+        running.wait_for(lambda: all(each["failed"] >= 2 for each in running.json("/api/health")["notifiers"].values()))
+        problems = running.json("/api/board")["problems"]
+        assert {problem["source"] for problem in problems} == {"notifier ops", "notifier chat"}
+        said = [
+            httpx.get(f"{running.url}{path}").text
+            for path in ("", "api/board", "api/health", "api/openapi.json", "metrics", "api/metrics/recent")
+        ]
+        assert 'tickboard_notifications_total{notifier="ops",result="failed"}' in "".join(said)
+        receiver.status = 200
+        running.wait_for(lambda: len(receiver.taken) == 2)
+        running.wait_for(lambda: not running.json("/api/board").get("problems"))
+        running.stop()
+        said.append(running.output())
+    assert "notifier ops: JSON takes no message: the answer had status 500" in said[-1]
+    assert f"/{SECRET}" in receiver.asked
+    assert SECRET not in "".join(said)
+    assert SECRET not in receiver.text
+
+
+# --- tickboard notify --test ---
+
+
+def run_notify(*arguments: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tickboard", "notify", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=os.environ | environ,
+        check=False,
+    )
+
+
+def test_a_test_says_of_each_notifier_whether_it_was_told(receiver: Webhook, box: Mailbox, tmp_path: Path) -> None:
+    file = tmp_path / "dashboard.py"
+    good = f"""
+from tickboard import Board
+board = Board("Shop")
+board.notify("web", "json://127.0.0.1:{receiver.port}/${{TOKEN}}")
+board.notify("mail", "mailto://me:${{TOKEN}}@127.0.0.1:{box.port}/?from=a@example.org&to=b@example.org&mode=insecure")
+"""
+    file.write_text(good)
+    ended = run_notify("--test", file, TOKEN=SECRET)
+    assert ended.returncode == 0, ended
+    assert [line.rpartition(" in ")[0] for line in sorted(ended.stdout.splitlines())] == [
+        "mail (E-Mail): delivered",
+        "web (JSON): delivered",
+    ]
+    assert receiver.titles == ["Shop: test"]
+    assert [mail["subject"] for mail in box.mails] == ["Shop: test"]
+
+    receiver.status = 403
+    ended = run_notify(file, "--test", TOKEN=SECRET)
+    assert ended.returncode == 1
+    assert "web (JSON): not delivered: the answer had status 403\n" in ended.stdout
+    assert "mail (E-Mail): delivered" in ended.stdout
+    assert ended.stderr == ""
+    assert SECRET not in ended.stdout
+
+
+def test_a_test_without_anything_to_test_says_what_to_do(tmp_path: Path) -> None:
+    file = tmp_path / "dashboard.py"
+    file.write_text('from tickboard import Board\nboard = Board("Shop")\n')
+    ended = run_notify(file, "--test")
+    assert ended.returncode == 2
+    assert ended.stderr == f"tickboard: {file} has no notifiers: declare one with board.notify\n"
+    assert "the board of this machine has no notifiers" in run_notify("--test").stderr
+    ended = run_notify(file)
+    assert ended.returncode == 2
+    assert "say so with --test" in ended.stderr
+    file.write_text('from tickboard import Board\nboard = Board("Shop")\nboard.notify("ops", "${MISSING}/b")\n')
+    ended = run_notify(file, "--test")
+    assert ended.stderr == (
+        f"tickboard: {file}:3: notifier 'ops': the environment variable MISSING of its URL is not set: set it\n"
+    )
