@@ -5,60 +5,41 @@ It is the top of the library: an ASGI application that runs by itself under ``ti
 
 import logging
 import os
-import secrets
 import time
 import traceback
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol, TypeVar
-from uuid import uuid4
+from typing import TypeVar
 
-from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
 
 import tickboard
 from tickboard import panels, schedule, types
-from tickboard.alerting.log import AlertLog
 from tickboard.alerting.rules import NoData, Rule, check_rule, unused_name
 from tickboard.configuration.config import Config
 from tickboard.configuration.overrides import overridden
-from tickboard.engine import Engine
-from tickboard.errors import BoardError, InputError, TickboardError
+from tickboard.errors import BoardError, InputError
 from tickboard.expressions.expr import Condition, condition
 from tickboard.frames import timestamp
 from tickboard.hub.hub import Hub
 from tickboard.intake import MAX_SERIES_PER_SOURCE, Intake
 from tickboard.journal.journal import Journal
+from tickboard.live import Declared, Listener, Live
 from tickboard.notify.destination import SEVERITIES, make_destination
-from tickboard.notify.notifier import Notifiers, Service, configured
+from tickboard.notify.notifier import Service, configured
 from tickboard.panels import MetricRef
-from tickboard.runner import Runner, Sampler
+from tickboard.runner import Sampler
 from tickboard.series import MAX_SERIES, Handle, Registry
-from tickboard.server.app import create_app
-from tickboard.server.descriptors import write_all
 from tickboard.settings import Settings, read_settings
 from tickboard.sources import datagrams, itself
 from tickboard.sources.itself import Itself
 from tickboard.sources.prometheus.scrape import Scrape
 from tickboard.sources.statsd import StatsD
-from tickboard.teller import Teller
 
 log = logging.getLogger("tickboard")
-
-
-class Listener(Protocol):
-    """A source that waits for others to send."""
-
-    async def start(self) -> None:
-        """Begin to listen."""
-        ...
-
-    async def close(self) -> None:
-        """End it."""
-        ...
 
 
 F = TypeVar("F", bound=Callable[[], object])
@@ -123,7 +104,7 @@ class Board:
         self._own: list[types.Row] = []
         given = {"interval_ms": interval_ms, "window_size": window_size}
         self._defaults = replace(Settings(), **{name: value for name, value in given.items() if value is not None})
-        self._live: _Live | None = None
+        self._live: Live | None = None
 
     # --- metrics ---
 
@@ -424,42 +405,27 @@ class Board:
             settings = read_settings(os.environ, default=self._defaults)
         self._check_rules(settings)
         if replaces is None:
-            self._live = self._fresh(settings, journal)
+            if journal is None and self.state is not None:
+                journal = Journal(self.state)
+            self._live = Live.fresh(self._declared(), settings, journal)
         else:
-            self._live = self._in_place_of(replaces, settings)
+            live = replaces._require_live()  # noqa: SLF001  # another board of this class
+            self._live = live.replaced_by(self._declared(), settings)
+            self._live.show()
 
-    def _fresh(self, settings: Settings, journal: Journal | None) -> "_Live":
-        epoch = secrets.token_hex(6)
-        if journal is None and self.state is not None:
-            journal = Journal(self.state)
-        if journal is None:
-            engine = self._engine(settings, epoch, AlertLog(epoch))
-        else:
-            kept = journal.load(time.time())
-            alert_log = AlertLog(kept.epoch, kept.events, kept.number, kept=True, firing=kept.firing)
-            alert_log.positions |= kept.positions
-            engine = self._engine(settings, epoch, alert_log)
-            engine.alerts.restore(kept.episodes, kept.silences)
-            if journal.damaged is not None:
-                log.warning(
-                    "%s was damaged, and is now %s: the log of alerts begins anew", journal.path, journal.damaged
-                )
-        hub = Hub(engine, self.describe, write_all)
-        return _Live(self, engine, hub, Teller(hub, journal), settings)
-
-    def _in_place_of(self, before: "Board", settings: Settings) -> "_Live":
-        live = before._require_live()  # noqa: SLF001  # another board of this class
-        hub = live.hub
-        engine = self._engine(settings, secrets.token_hex(6), hub.engine.alerts.log)
-        engine.inherit(hub.engine)
-        # What was wrong with the old board's samplers is no longer of interest.
-        hub.problems.clear()
-        self._live = _Live(self, engine, hub, live.teller, settings)
-        hub.switch(engine, self.describe)
-        return self._live
-
-    def _engine(self, settings: Settings, epoch: str, log: AlertLog) -> Engine:
-        return Engine(self.registry, self._rules, settings.window_size, epoch, _alert_id, self.intake, log)
+    def _declared(self) -> Declared:
+        return Declared(
+            self.title,
+            self.registry,
+            self.intake,
+            self._rules,
+            self._samplers,
+            self._listeners,
+            self.notifiers,
+            self.routes,
+            self.describe,
+            self.tell,
+        )
 
     def _check_rules(self, settings: Settings) -> None:
         """See that every rule can be watched in the window that there is."""
@@ -487,33 +453,15 @@ class Board:
 
     async def start(self) -> None:
         """Begin to sample and to make ticks, if it hasn't begun."""
-        live = self._require_live()
-        if live.runner is None:
-            live.runner = live.make_runner(self._samplers)
-            live.runner.start()
-            for listener in self._listeners:
-                try:
-                    await listener.start()
-                except TickboardError as error:
-                    # One that cannot listen is told of; all the rest of the board goes on.
-                    self.tell("listener", str(error))
-            live.start_notifiers(self)
-
-    async def close(self) -> None:
-        """End all: the samplers and ticks, and then what keeps the log of alerts."""
-        await self.stop()
-        await self._require_live().teller.close()
+        await self._require_live().start()
 
     async def stop(self) -> None:
         """End the samplers and ticks; viewers stay connected."""
-        live = self._require_live()
-        if live.runner is not None:
-            runner, live.runner = live.runner, None
-            live.ticks_skipped += runner.ticks_skipped
-            await runner.stop()
-            for listener in self._listeners:
-                await listener.close()
-            await live.stop_notifiers()
+        await self._require_live().stop()
+
+    async def close(self) -> None:
+        """End all: the samplers and ticks, and then what keeps the log of alerts."""
+        await self._require_live().close()
 
     @asynccontextmanager
     async def lifespan(self, app: object = None) -> AsyncIterator[None]:
@@ -531,7 +479,7 @@ class Board:
         if scope["type"] == "lifespan":
             await self._serve_lifespan(receive, send)
             return
-        if live.runner is None:
+        if not live.running:
             await self.start()
         await live.app(scope, receive, send)
 
@@ -544,47 +492,8 @@ class Board:
         await self.close()
         await send({"type": "lifespan.shutdown.complete"})
 
-    def _require_live(self) -> "_Live":
+    def _require_live(self) -> Live:
         if self._live is None:
             self.prepare()
         assert self._live is not None
         return self._live
-
-
-class _Live:
-    """What a board is made of while it is served."""
-
-    def __init__(self, board: Board, engine: Engine, hub: Hub, teller: Teller, settings: Settings) -> None:
-        self.engine = engine
-        self.hub = hub
-        self.teller = teller
-        self.settings = settings
-        self.runner: Runner | None = None
-        self.ticks_skipped = 0
-        self._notifiers: Notifiers | None = None
-        self.app: Starlette = create_app(hub, board.intake, teller.act, self._ticks_skipped, board.routes)
-
-    def make_runner(self, samplers: list[Sampler]) -> Runner:
-        return Runner(
-            self.engine,
-            self.hub,
-            self.teller,
-            samplers,
-            interval_ms=self.settings.interval_ms,
-            alert_check_s=self.settings.alert_check_s,
-        )
-
-    def start_notifiers(self, board: Board) -> None:
-        self._notifiers = Notifiers(board.notifiers, board.title, self.hub.traffic.notified, board.tell)
-        self._notifiers.start(self.engine.alerts.log, self.hub.listen, self.teller.journal)
-
-    async def stop_notifiers(self) -> None:
-        if self._notifiers is not None:
-            await self._notifiers.stop()
-
-    def _ticks_skipped(self) -> int:
-        return self.ticks_skipped + (self.runner.ticks_skipped if self.runner is not None else 0)
-
-
-def _alert_id() -> str:
-    return str(uuid4())
