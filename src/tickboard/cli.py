@@ -122,6 +122,19 @@ class Options:
         if self.config is not None:
             board.apply(read_config(self.config))
 
+    @property
+    def _state(self) -> str:
+        return self.state if self.state is not None else os.environ.get("TICKBOARD_STATE", "").strip()
+
+    def named_journal(self, board: Board) -> Journal | None:
+        """Return what keeps a board's log of alerts where somebody has named the file; None: nobody has.
+
+        Raises:
+            JournalError: it cannot be used.
+        """
+        path = Path(self._state) if self._state else board.state
+        return None if path is None or self._state == "none" else Journal(path)
+
     def open_journal(self, board: Board, file: Path | None) -> Journal | None:
         """Return what keeps a board's log of alerts; None: nothing does.
 
@@ -133,11 +146,10 @@ class Options:
             JournalError: the file that somebody named cannot be used. That of a board for which nobody did is passed
                 over, and told of.
         """
-        named = self.state if self.state is not None else os.environ.get("TICKBOARD_STATE", "").strip()
-        if named == "none":
+        if self._state == "none":
             return None
-        if named or board.state is not None:
-            return Journal(Path(named) if named else board.state or Path())
+        if (named := self.named_journal(board)) is not None:
+            return named
         try:
             return Journal(default_path(file, os.environ))
         except JournalError as error:
@@ -238,7 +250,7 @@ def pipe(
 
     board.listen(Stdin(sys.stdin.fileno(), lines.receive, end))
     options.configure(board)
-    board.prepare(options.settings(board.defaults))
+    board.prepare(options.settings(board.defaults), journal=options.named_journal(board))
     serve(board, board, lambda: board.hub, options)
 
 

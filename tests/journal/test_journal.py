@@ -459,9 +459,10 @@ async def test_it_is_written_through_to_the_disk(path: Path) -> None:
 
 FULL = """
 import asyncio, resource, sys
-from tests.test_journal import episode, event, events
+from tests.journal.test_journal import episode, event, events
 from tickboard.errors import JournalError
-from tickboard.journal.journal import Journal, Path
+from pathlib import Path
+from tickboard.journal.journal import Journal
 
 async def main():
     journal = Journal(Path(sys.argv[1]))
