@@ -148,3 +148,13 @@ def _memory_gb() -> float:
     import psutil
 
     return float(psutil.virtual_memory().total) / 1e9
+
+
+def quickest(run: Callable[[], object], rounds: int) -> float:
+    """Return the seconds of the quickest of some rounds."""
+    best = float("inf")
+    for _ in range(rounds):
+        begun = time.perf_counter()
+        run()
+        best = min(best, time.perf_counter() - begun)
+    return best

@@ -2,11 +2,10 @@
 
 import json
 import random
-import time
-from collections.abc import Callable
 
 import msgspec
 
+from benchmarks.report import quickest
 from tickboard.intake import Intake
 from tickboard.series import Registry
 from tickboard.sources.push import Push
@@ -40,14 +39,14 @@ def rate() -> tuple[float, float]:
             json.loads(line)
 
     ours()
-    return _best(ours), _best(plain)
+    return LINES / quickest(ours, ROUNDS), LINES / quickest(plain, ROUNDS)
 
 
 def dictionaries_rate() -> float:
     """Return samples a second of msgspec's reading of all lines into dictionaries."""
     (body,) = payload(LINES)
     decoder = msgspec.json.Decoder(dict[str, object])
-    return _best(lambda: decoder.decode_lines(body))
+    return LINES / quickest(lambda: decoder.decode_lines(body), ROUNDS)
 
 
 def _line(number: int) -> bytes:
@@ -60,15 +59,6 @@ def _line(number: int) -> bytes:
     }
     sample |= {"kind": "counter"} if series % 4 == 0 else {"timestamp": int(NOW) + number // SERIES}
     return json.dumps(sample).encode()
-
-
-def _best(run: Callable[[], object]) -> float:
-    best = float("inf")
-    for _ in range(ROUNDS):
-        begun = time.perf_counter()
-        run()
-        best = min(best, time.perf_counter() - begun)
-    return LINES / best
 
 
 if __name__ == "__main__":

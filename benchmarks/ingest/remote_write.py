@@ -1,13 +1,13 @@
 """Prometheus remote write: samples a second into an intake, beside the protobuf library's parsing of the same bytes."""
 
 import random
-import time
 from collections.abc import Callable
 from typing import Any
 
 import cramjam
 from tests.prompb import V1, V2
 
+from benchmarks.report import quickest
 from tickboard.intake import Intake
 from tickboard.series import Registry
 from tickboard.sources.prometheus.remote_write import Batch, RemoteWrite
@@ -66,7 +66,7 @@ def version_2(series: int, at: float) -> bytes:
 def rate() -> tuple[float, float]:
     """Return samples a second: ours of known series into an intake, and of a walk over them with the library."""
     body = payload(SERIES, NOW)
-    return ours(payload), SERIES / _best(lambda: _walk(body))
+    return ours(payload), SERIES / quickest(lambda: _walk(body), ROUNDS)
 
 
 def ours(make: Callable[[int, float], bytes], *, v2: bool = False) -> float:
@@ -83,7 +83,7 @@ def ours(make: Callable[[int, float], bytes], *, v2: bool = False) -> float:
 
     once()
     samples = batch.samples
-    best = _best(once)
+    best = quickest(once, ROUNDS)
     assert batch.samples == (ROUNDS + 1) * samples
     return samples / best
 
@@ -124,15 +124,6 @@ def _add(request: Any, labels: Labels, value: float, at: float) -> None:
 def _bytes(message: Any) -> bytes:
     data: bytes = message.SerializeToString()
     return data
-
-
-def _best(run: Callable[[], None]) -> float:
-    best = float("inf")
-    for _ in range(ROUNDS):
-        begun = time.perf_counter()
-        run()
-        best = min(best, time.perf_counter() - begun)
-    return best
 
 
 if __name__ == "__main__":

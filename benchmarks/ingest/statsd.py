@@ -1,9 +1,8 @@
 """StatsD: lines a second through the parser into an intake, beside a plain reading of them that stores nothing."""
 
 import random
-import time
-from collections.abc import Callable
 
+from benchmarks.report import quickest
 from tickboard.intake import Intake
 from tickboard.series import Registry
 from tickboard.sources.statsd import StatsD
@@ -48,7 +47,7 @@ def rate() -> tuple[float, float]:
                 read(line)
 
     ours()
-    return _best(ours), _best(plain)
+    return LINES / quickest(ours, ROUNDS), LINES / quickest(plain, ROUNDS)
 
 
 def read(line: bytes) -> tuple[str, float, str, float, list[str]]:
@@ -73,15 +72,6 @@ def _line(series: int) -> bytes:
             return f"service.queue.depth.{series}:{random.randrange(5_000)}|g{tags}".encode()
         case _:
             return f"service.db.time.{series}:{random.expovariate(0.02):.3f}|ms{tags}".encode()
-
-
-def _best(run: Callable[[], None]) -> float:
-    best = float("inf")
-    for _ in range(ROUNDS):
-        begun = time.perf_counter()
-        run()
-        best = min(best, time.perf_counter() - begun)
-    return LINES / best
 
 
 if __name__ == "__main__":
