@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from tests.outlets import Inbox
 
-from tickboard import Board, InputError
+from tickboard import Board, BoardError, InputError
 from tickboard.settings import Settings
 from tickboard.types import Card, Chart, Row
 
@@ -134,3 +134,15 @@ def test_a_board_takes_over_viewers_and_history() -> None:
     assert new.hub.engine.seq == 1
     board, _ = viewer.take()
     assert board["board"]["title"] == "new"
+
+
+def test_a_rule_that_is_added_while_it_is_served_is_held_to_the_window() -> None:
+    board = Board(interval_ms=1_000, window_size=60)
+    cpu = board.gauge("cpu")
+    board.alert(cpu.avg("1h") > 3, "m", name="too long")
+    with pytest.raises(BoardError, match="the window is 60 s long"):
+        board.prepare(Settings())
+    other = Board(interval_ms=1_000, window_size=60)
+    other.prepare(Settings())
+    with pytest.raises(InputError, match="the window is 60 s long"):
+        other.alert(other.gauge("cpu").avg("1h") > 3, "m")

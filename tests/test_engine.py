@@ -129,3 +129,14 @@ def test_a_clock_that_is_set_ends_no_wait() -> None:
     cpu.set(2)
     told = [len(engine.tick(now, 1.0).events) for now in (100, 101, 9_000, 9_001, 50, 51, 52, 53, 54, 55, 56)]
     assert told == [0] * 10 + [1]
+
+
+def test_a_clock_that_is_set_makes_no_rate_of_a_steady_rise() -> None:
+    registry = Registry()
+    level = registry.gauge("level")
+    engine = make_engine(registry, [Rule("level", level.rate > 5, "m", "info")])
+    told = []
+    for tick in range(40):
+        level.set(tick)
+        told += engine.tick(1_000.0 + tick - (3_600 if tick > 10 else 0), 1.0).events
+    assert told == []

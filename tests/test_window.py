@@ -100,3 +100,16 @@ def test_the_values_of_a_series_can_be_cleared() -> None:
 def test_times_are_oldest_first() -> None:
     window = filled(3, 5)
     assert window.times().tolist() == window.all().times.tolist()
+
+
+def test_a_span_is_of_time_that_has_gone_by() -> None:
+    window = Window(60)
+    for index in range(10):
+        window.append(1_000.0 + index, np.array([float(index)]))
+    # The clock was set back by an hour: times creep on, and time goes by as before.
+    for index in range(10):
+        window.append(1_009.0 + 0.001 * (index + 1), np.array([10.0 + index]), 1.0)
+    column = np.array([0])
+    span = window.spanned(column, 5.0)
+    assert span.rows[:, 0].tolist() == [15, 16, 17, 18, 19]
+    assert np.diff(window.spanned(column).times).tolist() == [1.0] * 19

@@ -267,7 +267,7 @@ class Board:
             caller.filename,
             caller.lineno,
         )
-        check_rule(rule, self.registry.metrics)
+        check_rule(rule, self.registry.metrics, self._window_s(self._live.settings) if self._live is not None else None)
         self._rules.append(rule)
 
     def apply(self, config: Config) -> None:
@@ -429,12 +429,15 @@ class Board:
 
     def _check_rules(self, settings: Settings) -> None:
         """See that every rule can be watched in the window that there is."""
-        window_s = settings.window_size * settings.interval_ms / 1000
         for rule in self._rules:
             try:
-                check_rule(rule, self.registry.metrics, window_s)
+                check_rule(rule, self.registry.metrics, self._window_s(settings))
             except InputError as error:
                 raise BoardError(str(error), rule.file, rule.line) from error
+
+    @staticmethod
+    def _window_s(settings: Settings) -> float:
+        return settings.window_size * settings.interval_ms / 1000
 
     @property
     def defaults(self) -> Settings:

@@ -100,7 +100,7 @@ class Engine:
         # has room for all of that.
         revision, binding = self.registry.revision, self.registry.binding()
         self.window.reserve(self.registry.width)
-        seq = self.window.append(now, row)
+        seq = self.window.append(now, row, passed_s)
         self.stats.update()
         self.intake.ticked(now)
         return Happened(seq, now, row, self.alerts.evaluate(now, passed_s, self.stats, binding, revision), amended)

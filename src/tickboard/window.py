@@ -50,6 +50,7 @@ class Window:
         self.seq = 0
         self._ring: Floats = np.full((capacity, 0), np.nan)
         self._times: Floats = np.full(capacity, np.nan)
+        self._clock: Floats = np.full(capacity, np.nan)
 
     def __len__(self) -> int:
         return min(self.seq, self.capacity)
@@ -70,15 +71,20 @@ class Window:
             # Half as many again, so that series which come one by one don't copy the ring each time.
             self._ring = widened(self._ring, max(width, self.width * 3 // 2), np.nan)
 
-    def append(self, time: float, row: Floats) -> int:
+    def append(self, time: float, row: Floats, passed_s: float | None = None) -> int:
         """Add a tick, in place of the oldest when the window is full, and return its sequence number.
 
         Args:
             time: POSIX seconds.
             row: float64 [series], at least as many as in the tick before.
+            passed_s: seconds that have gone by since the tick before, whatever the clock was set to meanwhile; by the
+                times when None.
         """
         self.reserve(len(row))
-        place = self.seq % self.capacity
+        place, before = self.seq % self.capacity, (self.seq - 1) % self.capacity
+        if passed_s is None:
+            passed_s = time - float(self._times[before]) if self.seq else 0.0
+        self._clock[place] = float(self._clock[before]) + passed_s if self.seq else 0.0
         self._ring[place, : len(row)] = row
         self._ring[place, len(row) :] = np.nan
         self._times[place] = time
@@ -121,15 +127,17 @@ class Window:
     def spanned(self, columns: NDArray[np.intp], span_s: float | None = None) -> Slice:
         """Return some series over the newest ticks: those less than `span_s` older than the newest; None: all.
 
-        So a span of ten intervals has ten ticks.
+        So a span of ten intervals has ten ticks. Its times are seconds since some beginning, by what has gone by: a
+        clock that was set makes no span longer.
         """
         first = self.oldest
+        clock = self._clock[np.arange(first - 1, self.seq) % self.capacity]
         if span_s is not None and self.seq:
-            times = self.times()
             # Times are multiples of the interval in floats, and so is the span: half a millisecond is no tick.
-            first += int(np.searchsorted(times, times[-1] - span_s + 0.0005))
+            passed = int(np.searchsorted(clock, clock[-1] - span_s + 0.0005))
+            first, clock = first + passed, clock[passed:]
         places = np.arange(first - 1, self.seq) % self.capacity
-        return Slice(first, self._times[places], self._ring[places[:, None], columns])
+        return Slice(first, clock, self._ring[places[:, None], columns])
 
     def _slice(self, first: int) -> Slice:
         places = np.arange(first - 1, self.seq) % self.capacity

@@ -43,7 +43,7 @@ class Bench:
         self.rules: list[Rule] = []
         self._ids = (f"id{number}" for number in count(1))
         self._now: float | None = None
-        self.alerts = self.start(AlertLog("log"))
+        self.alerts = self.start(AlertLog("log", kept=True))
 
     def start(self, log: AlertLog) -> Alerts:
         """Begin a run."""
@@ -53,8 +53,14 @@ class Bench:
     def restart(self, episodes: Sequence[Episode] | None = None) -> None:
         """End this run and go on in another with what is kept: the log, and the episodes as they were."""
         before = self.alerts
-        self.start(AlertLog("log", before.log.since(0)))
+        before.log.tell(before.log.number)
+        self.start(AlertLog("log", before.log.since(0), kept=True))
         self.alerts.restore(before.episodes() if episodes is None else episodes, before.silences())
+
+    def reload(self) -> None:
+        """Go on with another board in the place of this one, while some events may not be told yet."""
+        before = self.alerts
+        self.start(before.log).inherit(before)
 
     def rule(
         self,
@@ -425,6 +431,51 @@ def test_absence_fires_for_a_metric_that_nobody_sends() -> None:
     assert [event.kind for event in bench.tick(3)] == ["resolved"]
 
 
+def test_waiting_without_a_value_for_long_begins_anew() -> None:
+    bench = Bench()
+    cpu = bench.registry.gauge("cpu")
+    bench.rule(cpu > 90, for_s=10)
+    cpu.set(95)
+    bench.tick(0)
+    cpu.set(None)
+    bench.tick(STALE_S + 1)
+    assert bench.alerts.check(STALE_S + 1) == []
+    cpu.set(95)
+    assert bench.tick(3_600) == []
+    assert len(bench.tick(3_610)) == 1
+
+
+def test_the_absence_of_a_series_goes_on_when_it_has_left_and_is_told_once() -> None:
+    bench = Bench()
+    beat = bench.registry.gauge("beat", labels=["host"])
+    bench.rule(absent(beat), "{host} is silent", for_s=2)
+    for host in ("a", "b"):
+        beat.labels(host=host).set(1)
+    bench.tick(0)
+    for now, host in ((1, "a"), (2, "b")):
+        beat.labels(host=host).set(None)
+        bench.tick(now)
+    assert told(bench.tick(3)) == [("firing", "a is silent")]
+    for host in ("a", "b"):
+        bench.registry.remove(beat.labels(host=host))
+    # The one for a metric without any series holds back, for each series is told of.
+    assert told(bench.tick(4)) == [("firing", "b is silent")]
+    assert bench.tick(4 + STALE_S * 2) == []
+    for host in ("a", "b"):
+        beat.labels(host=host).set(1)
+    assert told(bench.tick(5 + STALE_S * 2)) == [("resolved", "a is silent"), ("resolved", "b is silent")]
+
+
+def test_the_absence_of_a_metric_ends_with_its_first_series() -> None:
+    bench = Bench()
+    beat = bench.registry.gauge("beat", labels=["host"])
+    bench.rule(absent(beat), "nobody: {host}")
+    assert told(bench.tick(0)) == [("firing", "nobody: ")]
+    beat.labels(host="a").set(1)
+    [ended] = bench.tick(1)
+    assert (ended.kind, ended.alert.ended) == ("resolved", "")
+
+
 def test_the_worst_value_of_a_low_one_is_the_lowest() -> None:
     bench = Bench()
     cpu = bench.registry.gauge("cpu")
@@ -589,6 +640,24 @@ def test_another_board_goes_on_with_the_episodes_of_the_one_it_replaces() -> Non
     assert [alert.id for alert in after.active({"id2", "id9"})] == ["id2"]
 
 
+def test_a_reload_in_the_middle_of_a_commit_neither_loses_an_episode_nor_doubles_it() -> None:
+    bench = firing_bench()
+    assert bench.alerts.log.told == 0
+    bench.reload()
+    bench.alerts.log.tell(2)
+    assert bench.tick(1) == []
+    assert bench.alerts.acknowledge("id1", 2).alert.acknowledged is not None
+    bench.registry.values[:2] = 1
+    assert sorted(event.alert.id for event in bench.tick(3)) == ["id1", "id2"]
+
+
+def test_an_alert_that_the_rules_know_nothing_of_needs_no_acknowledgement() -> None:
+    bench = firing_bench()
+    bench.start(bench.alerts.log)
+    with pytest.raises(AlertError, match="is over"):
+        bench.alerts.acknowledge("id1", 1)
+
+
 # --- the naive reading: one series at a time, in plain words ---
 
 
@@ -655,7 +724,7 @@ class Naive:
         return []
 
     def check(self) -> list[str]:
-        return self.end() if self.here and self.on and self.unseen_s > STALE_S else []
+        return self.end() if self.here and self.unseen_s > STALE_S else []
 
     def end(self) -> list[str]:
         told = ["resolved"] if self.on else []
@@ -672,7 +741,8 @@ VALUES = st.sampled_from([0.0, 5.0, 10.0, math.nan, GONE])
 TICK = st.tuples(
     st.just("tick"), st.lists(VALUES, min_size=3, max_size=3), st.sampled_from([0, 1, 2, 400]), st.integers(-9, 9)
 )
-STEPS = st.one_of(TICK, TICK, TICK, st.sampled_from([("restart", None, 0, 0), ("check", None, 0, 0)]))
+OTHERS = [(step, None, 0, 0) for step in ("restart", "reload", "tell", "check")]
+STEPS = st.one_of(TICK, TICK, TICK, st.sampled_from(OTHERS))
 
 
 @given(
@@ -695,10 +765,12 @@ def test_every_series_moves_as_the_table_says(
     for step, values, passed_s, set_by in steps:
         wanted: set[tuple[str, str]] = set()
         found: list[AlertEvent] = []
-        if step == "restart":
-            bench.restart()
+        if step in {"restart", "reload"}:
+            bench.restart() if step == "restart" else bench.reload()
             for model in models:
                 model.here, model.fresh = False, True
+        elif step == "tell":
+            bench.alerts.log.tell(bench.alerts.log.number)
         elif step == "check":
             wanted = {(kind, str(number)) for number, model in enumerate(models) for kind in model.check()}
             found = bench.alerts.check(now)
@@ -713,6 +785,7 @@ def test_every_series_moves_as_the_table_says(
             found = bench.tick(now, passed_s)
         assert {(kind, message.split()[0]) for kind, message in told(found)} == wanted
         assert len(found) == len(wanted)
+    bench.alerts.log.tell(bench.alerts.log.number)
     firing = sorted(event.alert.labels["n"] for event in bench.alerts.log.firing())
     assert firing == [str(number) for number, model in enumerate(models) if model.on]
     assert_told_once(bench.alerts.log)
@@ -767,6 +840,7 @@ def test_after_any_crash_every_episode_is_told_once_and_ends(
     core.labels(n=0).set(0)
     for now in range(3):
         bench.tick(float(len(values) + now))
+    bench.alerts.log.tell(bench.alerts.log.number)
     assert bench.alerts.log.firing() == []
     assert bench.alerts.episodes() == []
     assert_told_once(bench.alerts.log)

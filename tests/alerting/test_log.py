@@ -135,3 +135,17 @@ def test_every_reader_gets_every_told_event_once_and_in_order(steps: list[tuple[
             read += numbers(log.since(at))
             at = log.told
     assert read == list(range(first + 1, at + 1))
+
+
+def test_what_fires_is_told_as_far_as_anyone_may_know() -> None:
+    log = AlertLog("e", kept=True)
+    log.append("firing", alert(1), 0.0)
+    log.tell(1)
+    log.append("changed", alert(1, "on it"), 1.0)
+    log.append("resolved", alert(1, "over"), 2.0)
+    assert [(event.number, event.alert) for event in log.firing()] == [(1, alert(1))]
+    assert log.firing_by_now() == []
+    log.tell(2)
+    assert [(event.number, event.alert) for event in log.firing()] == [(1, alert(1, "on it"))]
+    log.tell(3)
+    assert log.firing() == []

@@ -247,3 +247,10 @@ def test_a_threshold_is_replaced_in_the_first_comparison(registry: Registry) -> 
             without.with_threshold(9)
     with pytest.raises(InputError, match="cannot stand in a condition"):
         (a > 1).with_threshold(math.inf)
+
+
+def test_only_absence_holds_for_what_is_not_there(registry: Registry) -> None:
+    a, b = registry.gauge("a"), registry.gauge("b")
+    holds = [absent(a), absent(a) | (b > 1), absent(a) & absent(b)]
+    assert [one.true_of_nothing() for one in holds] == [True, True, True]
+    assert [one.true_of_nothing() for one in (a > 1, ~absent(a), absent(a) & (b > 1))] == [False, False, False]

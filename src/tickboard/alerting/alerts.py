@@ -2,8 +2,8 @@
 
 It evaluates the rules, moves the series through the table of `episodes`, and writes what begins and ends into the log,
 with what people do about it: they acknowledge, and they silence. A series that has had no value for `STALE_S` is
-resolved, and so is one that has left the board; where missing data is a breach it goes on firing, for `LOG_AGE_S` at
-most. Time is an argument.
+resolved, and so is one that has left the board; where missing data is a breach, as for `absent`, it goes on firing, for
+`LOG_AGE_S` at most. Time is an argument.
 """
 
 from collections.abc import Callable, Container, Iterable
@@ -58,6 +58,7 @@ class Alerts:
         # Episodes of series that the board has not, or not yet.
         self._elsewhere: dict[Key, Episode] = {}
         self._silences: dict[Key, tuple[float, Silence]] = {}
+        self._stand_ins: list[int] = []
 
     # --- ticks ---
 
@@ -88,6 +89,7 @@ class Alerts:
         Args:
             now: POSIX seconds.
         """
+        self._table.forget_stale(self._clock - STALE_S)
         events = self._resolve(self._table.stale(self._clock - STALE_S), now, NO_DATA)
         for key, (until, _) in list(self._silences.items()):
             if until <= now:
@@ -102,6 +104,10 @@ class Alerts:
         for watch in self._watches:
             raw[watch.place] = watch.say(values)
         said = table.understood(raw)
+        for place in self._stand_ins:
+            if any(rule == table.rules[place].name for rule, _ in self._elsewhere):
+                # Each series that is missed is told of by itself.
+                said[place] = np.nan
         moving = table.moving(said)
         if not len(moving):
             return []
@@ -197,7 +203,14 @@ class Alerts:
                 if (episode := before.pop(key, None)) is not None:
                     self._table.take(place, episode, self._clock, fresh=key in fresh)
         self._elsewhere = before
+        # What stands for a metric that has no series at all.
+        self._stand_ins = [
+            place
+            for place, (_, labels) in enumerate(self._table.keys)
+            if not labels and self._table.rules[place].condition.true_of_nothing()
+        ]
         rules = {rule.name: rule for rule in self._rules}
+        has_series = {rule for rule, _ in self._table.keys} if before else set()
         events = []
         for key, episode in list(before.items()):
             rule = rules.get(episode.rule)
@@ -205,6 +218,9 @@ class Alerts:
                 events += self._end_elsewhere(key, now, RULE_REMOVED)
             elif rule.no_data == "resolve" and key not in known:
                 events += self._end_elsewhere(key, now, NO_DATA)
+            elif not episode.labels and episode.rule in has_series:
+                # It stood for a metric that had no series, and now has.
+                events += self._end_elsewhere(key, now, "")
         return events
 
     def _move_elsewhere(self, now: float, passed_s: float) -> list[AlertEvent]:
@@ -215,7 +231,7 @@ class Alerts:
             rule = rules[before.rule]
             episode = replace(before, lasted_s=before.lasted_s + passed_s, unseen_s=before.unseen_s + passed_s)
             self._elsewhere[key] = episode
-            missed = rule.no_data == "alert"
+            missed = rule.no_data == "alert" or rule.condition.true_of_nothing()
             if episode.unseen_s > (LOG_AGE_S if missed else STALE_S):
                 events += self._end_elsewhere(key, now, NO_DATA)
             elif missed and episode.alert is None and episode.lasted_s >= rule.for_s:
@@ -244,7 +260,7 @@ class Alerts:
             episodes: as `episodes` gave them, not necessarily at the very end.
             silences: each with when it ends, POSIX seconds.
         """
-        begun = {event.alert.id: event for event in self.log.firing()}
+        begun = {event.alert.id: event for event in self.log.firing_by_now()}
         for episode in episodes:
             if episode.alert is None:
                 self._elsewhere[episode.key] = episode
@@ -291,8 +307,10 @@ class Alerts:
         if alert.resolved is not None:
             raise AlertError(f"alert {id[:80]!r} is over since {alert.resolved}: it needs no acknowledgement", 409)
         seen = Acknowledgement(self._format_time(now), by, note)
-        [event] = self._change(_key_of(alert), now, acknowledged=seen)
-        return event
+        events = self._change(_key_of(alert), now, acknowledged=seen)
+        if not events:
+            raise AlertError(f"alert {id[:80]!r} is over: it needs no acknowledgement", 409)
+        return events[0]
 
     def silence(self, id: str, now: float, duration_s: float, reason: str, by: str = "") -> AlertEvent:
         """Tell nobody of an alert's rule and series for a while; the page still shows it.

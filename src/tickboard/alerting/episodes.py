@@ -186,6 +186,10 @@ class Table:
         """Return the series that fire and have had no value since a time of the clock."""
         return self._ordered(np.flatnonzero((self.state >= FIRING) & (self._seen < before)))
 
+    def forget_stale(self, before: float) -> None:
+        """End the waiting of series that have had no value since a time of the clock; nobody was told of it."""
+        self.state[(self.state == PENDING) & (self._seen < before)] = INACTIVE
+
     def active(self, watch: Watch) -> Columns:
         """Return the series of a watch that are in an episode, counted from its first."""
         return np.flatnonzero(self.state[watch.place])

@@ -75,10 +75,14 @@ class AlertLog:
         self.kept = kept
         self.positions: dict[str, int] = {}
         self._events: deque[AlertEvent] = deque(maxlen=LOG_EVENTS)
-        self._firing: dict[str, AlertEvent] = {event.alert.id: event for event in firing}
+        # What fires by all that has happened, and by what may be told of it.
+        self._firing = {event.alert.id: event for event in firing}
+        self._untold: deque[AlertEvent] = deque()
         for event in events:
-            self._add(event)
+            self._events.append(event)
+            _follow(self._firing, event)
             number = max(number, event.number)
+        self._told_firing = dict(self._firing)
         self.number = self.told = number
         self._listed: list[tuple[int, Alert]] | None = None
 
@@ -92,7 +96,9 @@ class AlertLog:
         """
         self.number += 1
         event = AlertEvent(self.number, kind, alert, time)
-        self._add(event)
+        self._events.append(event)
+        self._untold.append(event)
+        _follow(self._firing, event)
         if not self.kept:
             self.tell(self.number)
         return event
@@ -100,6 +106,8 @@ class AlertLog:
     def tell(self, number: int) -> None:
         """Let everyone be told of the events up to this number."""
         self.told = max(self.told, min(number, self.number))
+        while self._untold and self._untold[0].number <= self.told:
+            _follow(self._told_firing, self._untold.popleft())
         self._listed = None
 
     def has_missed(self, number: int) -> bool:
@@ -114,11 +122,15 @@ class AlertLog:
         return [event for event in events if event.number <= self.told]
 
     def firing(self) -> list[AlertEvent]:
-        """Return the alerts that fire now and may be told, in the order they began, each as it is by now.
+        """Return the alerts that fire by what may be told, in the order they began, each as it was last told.
 
         Each is an event with the number of its beginning.
         """
-        return [event for event in self._firing.values() if event.number <= self.told]
+        return list(self._told_firing.values())
+
+    def firing_by_now(self) -> list[AlertEvent]:
+        """Return the alerts that fire by all that has happened, as `firing`: for who makes events, not for readers."""
+        return list(self._firing.values())
 
     def alerts(self) -> list[tuple[int, Alert]]:
         """Return every alert that may be told, once and as it was last told, in the order they began.
@@ -153,15 +165,16 @@ class AlertLog:
         while self._events and self._events[0].time < now - LOG_AGE_S:
             self._events.popleft()
 
-    def _add(self, event: AlertEvent) -> None:
-        self._events.append(event)
-        before = self._firing.get(event.alert.id)
-        if event.kind == "firing":
-            self._firing[event.alert.id] = event
-        elif event.kind == "resolved":
-            self._firing.pop(event.alert.id, None)
-        elif before is not None:
-            self._firing[event.alert.id] = AlertEvent(before.number, "firing", event.alert, before.time)
+
+def _follow(firing: dict[str, AlertEvent], event: AlertEvent) -> None:
+    """Bring what fires up to an event."""
+    before = firing.get(event.alert.id)
+    if event.kind == "firing":
+        firing[event.alert.id] = event
+    elif event.kind == "resolved":
+        firing.pop(event.alert.id, None)
+    elif before is not None:
+        firing[event.alert.id] = AlertEvent(before.number, "firing", event.alert, before.time)
 
 
 def _number(event: AlertEvent) -> int:

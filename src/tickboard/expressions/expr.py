@@ -195,6 +195,10 @@ class Condition(Expression):
     def rises(self) -> bool:
         """Return whether a higher value of the subject is worse."""
 
+    def true_of_nothing(self) -> bool:
+        """Return whether it holds for a series that is not there at all."""
+        return False
+
     @abstractmethod
     def with_threshold(self, number: float) -> "Condition":
         """Return the condition with another number in its first comparison.
@@ -402,6 +406,10 @@ class Junction(Pair, Condition):
     def rises(self) -> bool:
         return self.left.rises()
 
+    def true_of_nothing(self) -> bool:
+        both = (self.left.true_of_nothing(), self.right.true_of_nothing())
+        return all(both) if self.operator == "&" else any(both)
+
     def with_threshold(self, number: float) -> Condition:
         return Junction(self.operator, self.left.with_threshold(number), self.right)
 
@@ -469,6 +477,9 @@ class Absence(Condition):
         return None
 
     def rises(self) -> bool:
+        return True
+
+    def true_of_nothing(self) -> bool:
         return True
 
     def with_threshold(self, number: float) -> Condition:
