@@ -87,6 +87,51 @@ def plain(world: World) -> float:
     return time.perf_counter() - begun
 
 
+READINGS: dict[str, Callable[[Gauge], Condition]] = {
+    "`m > 90`": lambda metric: metric > 90,
+    "`m.avg > 90`": lambda metric: metric.avg > 90,
+    '`m.avg("30s") > 90`': lambda metric: metric.avg("30s") > 90,
+    "`m.change > 90`": lambda metric: metric.change > 90,
+    "`m.p95 > 90`": lambda metric: metric.p95 > 90,
+    "`m.stddev > 90`": lambda metric: metric.stddev > 90,
+    "`anomaly(m) > 90`": lambda metric: anomaly(metric) > 90,
+}
+"""What a rule may read, each of one rule over all series of a metric."""
+
+
+def readings() -> Table:
+    """Return what one rule costs by what it reads, and when a series comes."""
+    result = Table(
+        "What a rule reads",
+        "One rule over all series of a metric, in a window of 60 ticks: what it takes of a tick, and of the tick at "
+        "which one more series comes. What is not kept for the whole window is computed from its values.",
+        ["rule", "1,000 series", "a series comes", "100,000 series", "a series comes"],
+    )
+    for name, condition in READINGS.items():
+        cells = []
+        for count_ in (1_000, 100_000):
+            registry = Registry()
+            metric = registry.gauge("m", labels=["n"])
+            for number in range(count_):
+                metric.labels(n=number)
+            engine = Engine(registry, [Rule("r", condition(metric), "m", "info")], 60, "epoch", lambda: "id")
+            steady: list[float] = []
+            grown: list[float] = []
+            for tick in range(70):
+                registry.values[: registry.width] = np.random.default_rng(tick).normal(50, 5, registry.width)
+                if tick > 65:
+                    metric.labels(n=count_ + tick)
+                engine.window.append(float(tick), registry.collect(1.0))
+                engine.stats.update()
+                begun = time.perf_counter()
+                binding = registry.binding()
+                engine.alerts.evaluate(float(tick), 1.0, engine.stats, binding, registry.revision)
+                (grown if tick > 65 else steady).append(time.perf_counter() - begun)
+            cells += [duration(statistics.median(steady[-20:])), duration(statistics.median(grown))]
+        result.add(name, *cells)
+    return result
+
+
 def tables() -> list[Table]:
     """Return the table of this benchmark."""
     result = Table(
@@ -106,7 +151,7 @@ def tables() -> list[Table]:
             median, worst = statistics.median(times), max(times)
             events = f"{statistics.median(told):,.0f}"
             result.add(kind, f"{breach:.2%}", events, duration(median), duration(worst), duration(alone), limit)
-    return [result]
+    return [result, readings()]
 
 
 if __name__ == "__main__":
