@@ -244,8 +244,7 @@ def serve(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        # In memory alone, unless a test says otherwise: many boards run at a time, and each is as if it were the first.
-        env=os.environ | {"TICKBOARD_STATE": "none"} | (env or {}),
+        env=os.environ | (env or {}),
     )
     server = Server(process)
     try:

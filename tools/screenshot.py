@@ -18,7 +18,17 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-backg
 
 def main() -> None:
     """Write every picture."""
-    command = [sys.executable, "-m", "tickboard", "run", str(ROOT / "examples" / "dashboard.py"), "--port", "0"]
+    command = [
+        sys.executable,
+        "-m",
+        "tickboard",
+        "run",
+        str(ROOT / "examples" / "dashboard.py"),
+        "--port",
+        "0",
+        "--state",
+        "none",
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server, sync_playwright() as playwright:
         assert server.stdout is not None
         found = re.search(r"http://\S+", server.stdout.readline())
