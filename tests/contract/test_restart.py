@@ -5,6 +5,8 @@ import json
 import random
 import socket
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -171,6 +173,25 @@ def test_an_alert_outlives_a_restart_with_what_was_done_about_it(tmp_path: Path)
     with serve("run", str(board), "--state", state) as server:
         server.wait_for(lambda: "resolved" in alerts(server)[0])
         assert [alert["id"] for alert in alerts(server)] == [first["id"]]
+
+
+def test_each_board_has_a_file_of_its_own_and_a_second_run_of_it_goes_without(tmp_path: Path) -> None:
+    home = {"XDG_STATE_HOME": str(tmp_path), "TICKBOARD_STATE": ""}
+    with serve("run", str(BOARD), env=home) as first:
+        [state] = (tmp_path / "tickboard").glob("flapping-*.sqlite")
+        with serve("run", str(BOARD), env=home) as second:
+            assert f"{state} is used by another tickboard" in second.output()
+            second.wait_for(lambda: second.json("/api/health")["seq"])
+        assert "used by another" not in first.output()
+        named = subprocess.run(
+            [sys.executable, "-m", "tickboard", "run", str(BOARD), "--port", "0", "--state", str(state)],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+        )
+    assert (named.returncode, named.stderr.count("\n")) == (2, 1)
+    assert "is used by another tickboard: end that one, or give this one another file with --state" in named.stderr
 
 
 def alerts(server: Server) -> list[dict[str, Any]]:
