@@ -19,7 +19,7 @@ from tickboard.runner import Runner, Sampler, sleep_until_next
 from tickboard.schedule import parse
 from tickboard.series import Registry
 from tickboard.teller import Teller
-from tickboard.types import Alert, AlertPosition, Board
+from tickboard.types import Alert, AlertPosition, Board, Problem
 
 
 class Bench:
@@ -43,6 +43,24 @@ class Bench:
 
     def sampler(self, function: Callable[[], object], when: str | None = None) -> None:
         self.samplers.append(Sampler(function.__name__, function, parse(when) if when else None))
+
+    def seen(self, wanted: str) -> list[Problem | None]:
+        """Return what the page is told of a source from now on; None: it is mended."""
+        told: list[Problem | None] = []
+        report, mended = self.hub.report, self.hub.mended
+
+        def reporting(problem: Problem) -> None:
+            report(problem)
+            if problem.source == wanted:
+                told.append(problem)
+
+        def mending(source: str) -> None:
+            mended(source)
+            if source == wanted:
+                told.append(None)
+
+        self.hub.report, self.hub.mended = reporting, mending  # type: ignore[method-assign]
+        return told
 
     async def run(self, until: Callable[[], bool]) -> Runner:
         runner = Runner(
@@ -163,6 +181,102 @@ def test_even_a_sampler_that_calls_exit_goes_on() -> None:
     drive(scenario)
 
 
+def test_a_failure_that_cannot_be_put_into_words_is_told_all_the_same() -> None:
+    class MuteError(Exception):
+        def __str__(self) -> str:
+            raise ValueError
+
+    async def scenario() -> None:
+        bench = Bench(10)
+
+        def mute() -> None:
+            raise MuteError
+
+        def odd() -> None:
+            raise OSError("no such file: \udcff")
+
+        bench.sampler(mute)
+        bench.sampler(odd)
+        await bench.run(lambda: len(bench.hub.problems) == 2 and len(bench.ticks) > 3)
+        assert bench.hub.problems["sampler mute"].message == "MuteError"
+        assert bench.hub.problems["sampler odd"].message == "OSError: no such file: ?"
+
+    drive(scenario)
+
+
+def failing_at(calls: list[int], *times: int) -> None:
+    """Raise at some of the calls, and count them."""
+    calls.append(1)
+    if len(calls) in times:
+        raise ZeroDivisionError(f"call {len(calls)}")
+
+
+def test_ticks_go_on_after_one_that_failed(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        bench = Bench(20)
+        calls: list[int] = []
+        tick = bench.engine.tick
+
+        def ticking(now: float, elapsed_s: float) -> Happened:
+            failing_at(calls, 3, 4)
+            return tick(now, elapsed_s)
+
+        bench.engine.tick = ticking  # type: ignore[method-assign]
+        told = bench.seen("ticks")
+        await bench.run(lambda: len(bench.ticks) >= 4)
+        assert [happened.seq for happened in bench.ticks[:4]] == [1, 2, 3, 4]
+        # The two that failed had their time.
+        assert bench.ticks[3].time - bench.ticks[0].time >= 0.09
+        [problem, mended] = told
+        assert problem is not None
+        assert problem.message == "ZeroDivisionError: call 3"
+        assert "Traceback" in (problem.detail or "")
+        assert mended is None
+        assert not bench.hub.problems
+
+    with caplog.at_level(logging.ERROR, "tickboard"):
+        drive(scenario)
+    assert [record.exc_info is not None for record in caplog.records] == [True]
+
+
+def test_another_kind_of_failure_is_told_again() -> None:
+    async def scenario() -> None:
+        bench = Bench(10)
+        failures = [ZeroDivisionError("a"), ZeroDivisionError("b"), MemoryError("c"), MemoryError("d")]
+
+        def ticking(now: float, elapsed_s: float) -> Happened:
+            raise failures.pop(0) if failures else MemoryError("e")
+
+        bench.engine.tick = ticking  # type: ignore[method-assign]
+        told = bench.seen("ticks")
+        await bench.run(lambda: not failures)
+        assert [problem and problem.message for problem in told] == ["ZeroDivisionError: a", "MemoryError: c"]
+
+    drive(scenario)
+
+
+def test_ticks_go_on_where_not_even_the_page_can_be_told(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        bench = Bench(10)
+        calls: list[int] = []
+        publish = bench.hub.publish
+
+        def publishing(happened: Happened) -> Iterator[None]:
+            failing_at(calls, 2)
+            return publish(happened)
+
+        def report(problem: Problem) -> None:
+            raise RuntimeError("deaf")
+
+        bench.hub.publish, bench.hub.report = publishing, report  # type: ignore[method-assign]
+        await bench.run(lambda: len(bench.ticks) >= 3)
+        assert [happened.seq for happened in bench.ticks[:3]] == [1, 3, 4]
+
+    with caplog.at_level(logging.ERROR, "tickboard"):
+        drive(scenario)
+    assert [record.getMessage().partition(":")[0] for record in caplog.records] == ["ticks", "ticks"]
+
+
 def test_a_sampler_has_its_own_schedule() -> None:
     async def scenario() -> None:
         bench = Bench(100)
@@ -229,6 +343,26 @@ def test_alerts_are_looked_after_as_time_goes_by() -> None:
     drive(scenario)
 
 
+def test_alerts_are_looked_after_again_after_a_failure() -> None:
+    async def scenario() -> None:
+        bench = Bench(3_600_000)
+        calls: list[int] = []
+        checked: list[float] = []
+
+        def check(now: float) -> list[AlertEvent]:
+            failing_at(calls, 1)
+            checked.append(now)
+            return []
+
+        bench.engine.check = check  # type: ignore[method-assign]
+        told = bench.seen("alert check")
+        await bench.run(lambda: len(told) == 2)
+        assert [problem and problem.message for problem in told] == ["ZeroDivisionError: call 1", None]
+        assert len(checked) == 1
+
+    drive(scenario)
+
+
 def test_a_clock_that_is_set_back_does_not_leave_the_schedule_asleep(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario() -> None:
         began = time.monotonic()
@@ -270,5 +404,35 @@ def test_readers_are_given_alerts_and_heartbeats_beside_the_ticks(monkeypatch: p
 
     def tell(bench: Bench, log: AlertLog) -> None:
         bench.hub.announce([log.append("firing", Alert("id2", "m", "info", "T"), 0.0)])
+
+    drive(scenario)
+
+
+@pytest.mark.parametrize(("name", "source"), [("give", "alert stream"), ("beat", "alert stream heartbeats")])
+def test_readers_are_served_again_after_a_failure_but_not_at_once(
+    monkeypatch: pytest.MonkeyPatch, name: str, source: str
+) -> None:
+    monkeypatch.setattr(readers, "HEARTBEAT_S", 0.05)
+    monkeypatch.setattr(runner_module, "BEAT_S", 0.02)
+
+    async def scenario() -> None:
+        bench = Bench(interval_ms=3_600_000)
+        stream = StreamInbox()
+        bench.hub.readers.join(stream, "", time.monotonic())
+        bench.engine.alerts.log.append("firing", Alert("id1", "m", "info", "T"), 0.0)
+        calls: list[float] = []
+        serve = getattr(bench.hub.readers, name)
+
+        def serving(*arguments: float) -> Iterator[None]:
+            calls.append(time.monotonic())
+            if len(calls) <= 3:
+                raise ZeroDivisionError(f"call {len(calls)}")
+            yield from serve(*arguments)
+
+        setattr(bench.hub.readers, name, serving)
+        told = bench.seen(source)
+        await bench.run(lambda: len(told) == 2 and b"id1" in stream.raw and b"heartbeat" in stream.raw)
+        assert [problem and problem.message for problem in told] == ["ZeroDivisionError: call 1", None]
+        assert calls[3] - calls[0] >= 0.05
 
     drive(scenario)

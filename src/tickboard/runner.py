@@ -6,6 +6,9 @@ hub give the readers of alerts what is new to them.
 Ticks stay on the wall clock: each is made at a multiple of the interval and carries that time, however late the loop
 was. One that could not be made in its own interval is skipped and counted, never made up for. A tick waits for the
 samplers that are due at the same instant, for at most half its interval, so that it has their values.
+
+Whatever is done again and again goes on after a failure: it is logged, the page shows it, and the next round comes at
+its time.
 """
 
 import asyncio
@@ -15,7 +18,7 @@ import logging
 import threading
 import time
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from queue import SimpleQueue
 
@@ -35,6 +38,9 @@ BEAT_S = 1.0
 """Seconds between two looks for which readers of alerts a heartbeat is due."""
 
 Sample = Callable[[], object]
+
+Place = tuple[str, int]
+"""A file, and a line in it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,23 +120,27 @@ class Runner:
             running.close()
 
     async def _make_ticks(self) -> None:
+        failures = _Failures("ticks", self._hub)
         last_due = time.time()
         last_made = time.monotonic()
         while True:
             due = await sleep_until_next(self._tick_schedule, last_due)
             await self._wait_for_samplers(last_due, due)
             made = time.monotonic()
-            happened = self._engine.tick(due, made - last_made)
-            self._teller.tell(happened.events)
-            for _ in self._hub.publish(happened):
-                await asyncio.sleep(0)
-            delivered = time.monotonic()
-            self._hub.traffic.delivered(delivered - made)
-            self._hub.check(delivered)
+            with failures.told():
+                await self._make_tick(due, made, made - last_made)
             # Instants that went by while this tick was made are gone.
             now = time.time()
             self.ticks_skipped += (skipped := self._tick_schedule.missed(due, now))
             last_due, last_made = (now if skipped else due), made
+
+    async def _make_tick(self, due: float, made: float, elapsed_s: float) -> None:
+        happened = self._engine.tick(due, elapsed_s)
+        self._teller.tell(happened.events)
+        await _run_through(self._hub.publish(happened))
+        delivered = time.monotonic()
+        self._hub.traffic.delivered(delivered - made)
+        self._hub.check(delivered)
 
     async def _wait_for_samplers(self, last_due: float, due: float) -> None:
         """Wait for the samplers that were due since the last tick; not for those that have been running for longer."""
@@ -146,25 +156,38 @@ class Runner:
         self._progress.set()
 
     async def _check_alerts(self) -> None:
+        failures = _Failures("alert check", self._hub)
         last = time.time()
         while True:
             last = await sleep_until_next(self._check_schedule, last)
-            self._teller.tell(self._engine.check(last))
-            self._teller.keep_episodes()
+            with failures.told():
+                self._teller.tell(self._engine.check(last))
+                self._teller.keep_episodes()
 
     async def _give_alerts(self) -> None:
         """Give the readers of alerts what is new, as soon as it is, and their heartbeats."""
         readers = self._hub.readers
+        giving, beating = _Failures("alert stream", self._hub), _Failures("alert stream heartbeats", self._hub)
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(BEAT_S):
                     await self._news.wait()
             if self._news.is_set():
                 self._news.clear()
-                for _ in readers.give():
-                    await asyncio.sleep(0)
-            for _ in readers.beat(time.monotonic(), time.time()):
-                await asyncio.sleep(0)
+                with giving.told():
+                    await _run_through(readers.give())
+                if giving.last is not None:
+                    # What was not given is still to be, but not at once: it would fail again.
+                    await asyncio.sleep(BEAT_S)
+                    self._news.set()
+            with beating.told():
+                await _run_through(readers.beat(time.monotonic(), time.time()))
+
+
+async def _run_through(steps: Iterator[None]) -> None:
+    """Run something to its end, and let others run at each step."""
+    for _ in steps:
+        await asyncio.sleep(0)
 
 
 async def sleep_until_next(schedule: Schedule, last: float) -> float:
@@ -192,10 +215,8 @@ class _Running:
         self.due = 0.0
         self._sampler = sampler
         self._schedule = sampler.schedule or ticks
-        self._hub = hub
         self._progressed = progressed
-        self._source = f"sampler {sampler.name}"
-        self._reported: tuple[type[Exception], tuple[str, int] | None] | None = None
+        self._failures = _Failures(f"sampler {sampler.name}", hub)
         self._thread: _Thread | None = None
         self._call: Callable[[], Awaitable[object]]
         if inspect.iscoroutinefunction(sampler.function):
@@ -209,12 +230,8 @@ class _Running:
         self.due = self._schedule.next(last)
         while True:
             self.due = await sleep_until_next(self._schedule, last)
-            try:
+            with self._failures.told():
                 await self._call()
-            except Exception as error:  # noqa: BLE001  # a sampler is anybody's code
-                self._failed(error)
-            else:
-                self._worked()
             # One that took longer than to its next instant skips those it missed.
             now = time.time()
             last = now if self._schedule.missed(self.due, now) else self.due
@@ -225,38 +242,86 @@ class _Running:
         if self._thread is not None:
             self._thread.close()
 
+
+class _Failures:
+    """The failures of something that is done again and again: each is told, and the next round comes.
+
+    Attributes:
+        last: what the last round failed with, and where; None: it worked.
+    """
+
+    def __init__(self, source: str, hub: Hub) -> None:
+        self.last: tuple[type[Exception], Place | None] | None = None
+        self._source = source
+        self._hub = hub
+
+    @contextlib.contextmanager
+    def told(self) -> Iterator[None]:
+        """Run one round, and keep its failure from whoever runs it."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001  # a sampler is anybody's code, and nothing else may stop either
+            self._attempt(self._failed, error)
+        else:
+            self._attempt(self._worked)
+
+    def _attempt(self, tell: Callable[..., None], *arguments: Exception) -> None:
+        # What fails may be what would tell of it.
+        try:
+            tell(*arguments)
+        except Exception:
+            log.exception("%s: the page cannot be told how it is", self._source)
+
     def _failed(self, error: Exception) -> None:
         # The same failure every second is one report, not one a second; its text may hold a value that changes.
-        description = f"{type(error).__name__}: {error}"
-        place = _last_own_place(error)
-        if (type(error), place) == self._reported:
+        own = _last_own_place(error)
+        failure = (type(error), own or _last_place(error))
+        if failure == self.last:
             return
-        self._reported = (type(error), place)
-        log.error("%s: %s; it goes on at its next instant", self._source, description, exc_info=error)
+        self.last = failure
+        log.error("%s: %s; it goes on at its next instant", self._source, _described(error), exc_info=error)
         self._hub.report(
             Problem(
                 self._source,
-                description,
+                _described(error),
                 timestamp(time.time()),
-                place[0] if place else None,
-                place[1] if place else None,
-                "".join(traceback.format_exception(error)),
+                own[0] if own else None,
+                own[1] if own else None,
+                _encodable("".join(traceback.format_exception(error))),
             )
         )
 
     def _worked(self) -> None:
-        if self._reported is not None:
-            self._reported = None
+        if self.last is not None:
+            self.last = None
             self._hub.mended(self._source)
 
 
-def _last_own_place(error: Exception) -> tuple[str, int] | None:
+def _described(error: Exception) -> str:
+    try:
+        return _encodable(f"{type(error).__name__}: {error}")
+    except Exception:  # noqa: BLE001  # an exception's text is anybody's code, too
+        return type(error).__name__
+
+
+def _encodable(text: str) -> str:
+    """Return a text without lone surrogates, which the page could not be sent."""
+    return text.encode(errors="replace").decode()
+
+
+def _last_own_place(error: Exception) -> Place | None:
     """Return the file and line where an error was raised, the innermost that is the user's own."""
     here = __file__.rpartition("runner")[0]
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if not frame.filename.startswith((here, "<")) and "site-packages" not in frame.filename:
             return frame.filename, frame.lineno or 0
     return None
+
+
+def _last_place(error: Exception) -> Place | None:
+    """Return the file and line where an error was raised, whoever's they are."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return (frames[-1].filename, frames[-1].lineno or 0) if frames else None
 
 
 class _Thread:

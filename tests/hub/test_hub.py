@@ -13,7 +13,7 @@ from tests.outlets import Inbox, StreamInbox, Writes, seqs
 from tickboard.alerting.log import AlertEvent
 from tickboard.alerting.rules import Rule
 from tickboard.engine import Engine
-from tickboard.frames import BINARY, JSON, Encoding, Frame
+from tickboard.frames import BINARY, JSON, Encoding, Frame, Json, Selection
 from tickboard.hub import hub as hub_module
 from tickboard.hub import outbox as outbox_module
 from tickboard.hub.connections import Position, Subscriber
@@ -22,6 +22,7 @@ from tickboard.hub.outbox import OUTBOX_BYTES
 from tickboard.hub.readers import SLICE
 from tickboard.series import Gauge, Registry
 from tickboard.types import Alert, Board, Problem
+from tickboard.window import Floats
 
 NOTHING = 0
 """Room in a connection that takes nothing."""
@@ -489,6 +490,21 @@ def test_another_board_in_the_middle_of_a_tick_ends_the_tick(bench: Bench) -> No
     bench.hub.switch(other.engine, other.describe)
     assert next(tick, "over") == "over"
     assert seqs(viewers[-1].messages()) == [1]
+
+
+def test_a_tick_that_cannot_be_given_does_not_keep_the_next_from_being_given(bench: Bench) -> None:
+    class Failing(Json):
+        def tick(self, selection: Selection, layout: int, seq: int, time: float, row: Floats) -> Frame:
+            if seq == 2:
+                raise ValueError(seq)
+            return super().tick(selection, layout, seq, time, row)
+
+    viewer = bench.join(encoding=Failing())
+    bench.tick()
+    with pytest.raises(ValueError, match="2"):
+        bench.tick()
+    bench.tick()
+    assert seqs(viewer.take()) == [1, 3]
 
 
 def test_problems_are_shown_until_they_are_mended(bench: Bench) -> None:

@@ -295,16 +295,21 @@ class Hub:
         """Give a tick to every viewer.
 
         The caller runs it to its end and lets others run at each step; between two steps at most `SLICE` viewers are
-        written to. One that is broken off is brought to its end by the next.
+        written to. One that is broken off is brought to its end by the next; one that raises is not tried again.
         """
-        for _ in self._give():
-            pass
-        for group in self._groups.values():
-            group.begin()
-        self._look_at_board()
-        self._given = happened
-        self._amended = amended_rows(happened, self.engine.window)
-        yield from self._give()
+        try:
+            for _ in self._give():
+                pass
+            for group in self._groups.values():
+                group.begin()
+            self._look_at_board()
+            self._given = happened
+            self._amended = amended_rows(happened, self.engine.window)
+            yield from self._give()
+        except Exception:
+            # Else the next tick would begin with it, and fail in its turn.
+            self._given = None
+            raise
         yield from self._tell()
 
     def listen(self, wake: Callable[[], None]) -> Callable[[], None]:
