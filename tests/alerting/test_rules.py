@@ -59,6 +59,20 @@ def test_a_metric_that_is_still_to_come_may_have_any_label(registry: Registry) -
     assert made.say(7, {}) == " {7.0} of queue.depth"
 
 
+def test_a_label_does_not_take_the_place_of_a_word(registry: Registry) -> None:
+    labels = {"value": "a", "metric": "b", "threshold": "c"}
+    made = rule(registry, "{metric} is {value:.1f}, over {threshold:.0f}", condition=metric("q") > 1)
+    assert made.say(5, labels) == "q is 5.0, over 1"
+    registry.gauge("q", labels=list(labels))
+    assert rule(registry, made.message, condition=metric("q") > 1).say(5, labels) == "q is 5.0, over 1"
+
+
+def test_a_message_whose_words_do_not_fit_is_told_as_it_was_written(registry: Registry) -> None:
+    # `check_rule` has refused all that it could foresee.
+    for message in ("{host:.1f} has {value}", "{value:d}", "{value"):
+        assert Rule("r", metric("q") > 1, message, "info").say(5.0, {"host": "a"}) == message
+
+
 def test_a_number_that_there_is_none_of_is_a_question_mark(registry: Registry) -> None:
     made = rule(registry, "{value:.1f}% of {threshold:.0f}", condition=absent(registry.handle("cpu")))
     assert made.say(float("nan"), {}) == "?% of ?"

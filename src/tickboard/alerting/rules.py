@@ -65,18 +65,22 @@ class Rule:
         return first.right.number if first is not None and isinstance(first.right, Constant) else None
 
     def say(self, value: float, labels: Mapping[str, str]) -> str:
-        """Return the message for one series.
+        """Return the message for one series; as it was written, where its words do not fit their formats.
 
         Args:
             value: of the condition's subject; NaN: there is none.
-            labels: of the series; one that the message names and the series has not is empty.
+            labels: of the series; one that the message names and the series has not is empty. ``{value}``, ``{metric}``
+                and ``{threshold}`` are never labels.
         """
         words: dict[str, object] = {
             "value": value if not math.isnan(value) else _Nothing(),
             "metric": self.metric_name,
             "threshold": self.threshold if self.threshold is not None else _Nothing(),
         }
-        return _worded(self._parts, words | dict(labels))
+        try:
+            return _worded(self._parts, dict(labels) | words)
+        except Exception:  # noqa: BLE001  # an alert that says too little is better than none
+            return self.message
 
     @cached_property
     def _parts(self) -> list[Part]:
@@ -129,7 +133,8 @@ def _check_message(rule: Rule, metrics: Mapping[str, MetricInfo]) -> None:
         raise InputError(f'alert message {message!r} is no text: write one, as "CPU: {{value:.1f}}%"')
     read = {reading.metric for reading in rule.condition.readings()}
     labels = {label for name in read & metrics.keys() for label in metrics[name].labels}
-    words: dict[str, object] = {"value": 1.0, "metric": "m", "threshold": 1.0} | dict.fromkeys(labels, "label")
+    words: dict[str, object] = {"value": 1.0, "metric": "m", "threshold": 1.0}
+    words = words | dict.fromkeys(labels - words.keys(), "label")
     try:
         parts = _parsed(message)
         for _, name, _ in parts:
