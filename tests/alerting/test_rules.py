@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tickboard.alerting import rules
 from tickboard.alerting.rules import Rule, check_rule, unused_name
 from tickboard.errors import InputError
 from tickboard.expressions.conditions import absent, metric
@@ -36,12 +37,37 @@ def rule(registry: Registry, message: Any = "m", **more: Any) -> Rule:
         ({"message": "{value:.1q}"}, "write the value as"),
         ({"message": "{value"}, "write the value as"),
         ({"message": 5}, "is no text"),
+        (
+            {"message": "{value:1000000000000}"},
+            "'{value:1000000000000}': the format '1000000000000' asks for more than 100",
+        ),
+        ({"message": "{value:.101f}"}, "asks for more than 100 characters or digits: use 100 at most"),
+        ({"message": f"{{value:{'9' * 5000}}}"}, "asks for more than 100"),
+        ({"message": "{metric:0>101}"}, "asks for more than 100"),
+        ({"message": "{value:c}"}, "write the value as"),
     ],
 )
 def test_what_is_wrong_is_told_with_the_mend(registry: Registry, given: dict[str, Any], mend: str) -> None:
     with pytest.raises(InputError) as refused:
         rule(registry, **given)
     assert mend in str(refused.value)
+
+
+def test_a_message_may_be_as_wide_as_a_line(registry: Registry) -> None:
+    assert rule(registry, "{value:9>100.1f}").say(5, {}) == "5.0".rjust(100, "9")
+    assert len(rule(registry, "{value:.100f}").say(5, {})) == 102
+    assert rule(registry, "{value:0100.1f}").say(5, {}) == "5.0".zfill(100)
+
+
+def test_whatever_a_message_cannot_be_made_for_is_an_input_error(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhausted(parts: object, words: object) -> str:
+        raise MemoryError
+
+    monkeypatch.setattr(rules, "_worded", exhausted)
+    with pytest.raises(InputError, match=r"alert message '\{value\}': MemoryError; write the value as"):
+        rule(registry, "{value}")
 
 
 def test_a_message_may_use_the_labels_of_its_metrics_alone(registry: Registry) -> None:

@@ -1,6 +1,7 @@
 """Rules: what is watched, for how long, how bad it is and what to say. They know no states; `alerts` moves those."""
 
 import math
+import re
 import string
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ NoData = Literal["keep", "alert", "resolve"]
 
 Part = tuple[str, str | None, str]
 """Of a message: a text, the name that follows it, and the format of that."""
+
+MAX_WIDTH = 100
+"""Characters and digits that a format may ask for: a message is read by people, and made at each firing."""
 
 NOTHING = "?"
 """What stands for a number that there is none of."""
@@ -137,7 +141,8 @@ def _check_message(rule: Rule, metrics: Mapping[str, MetricInfo]) -> None:
     words = words | dict.fromkeys(labels - words.keys(), "label")
     try:
         parts = _parsed(message)
-        for _, name, _ in parts:
+        for _, name, form in parts:
+            _check_width(message, form)
             # A metric that is still to come may have any label.
             if name is None or name in words or (name and read - metrics.keys()):
                 continue
@@ -146,10 +151,23 @@ def _check_message(rule: Rule, metrics: Mapping[str, MetricInfo]) -> None:
                 f"{', '.join(f'{{{known}}}' for known in words)}"
             )
         _worded(parts, words)
-    except ValueError as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"alert message {message!r}: {error}; write the value as {{value:.1f}}") from error
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(
+            f"alert message {message!r}: {str(error) or type(error).__name__}; write the value as {{value:.1f}}"
+        ) from error
+
+
+def _check_width(message: str, form: str) -> None:
+    """See that a format's width and precision are no more than `MAX_WIDTH`, before anything is formatted with it."""
+    for number in re.findall(r"\d+", form):
+        # Python reads no number of thousands of digits.
+        if len(number.lstrip("0")) > len(str(MAX_WIDTH)) or int(number) > MAX_WIDTH:
+            raise InputError(
+                f"alert message {message[:200]!r}: the format {form[:40]!r} asks for more than {MAX_WIDTH} characters "
+                f"or digits: use {MAX_WIDTH} at most, as in {{value:.1f}}"
+            )
 
 
 def _parsed(message: str) -> list[Part]:
