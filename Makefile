@@ -22,7 +22,7 @@ define APT
 endef
 
 # The modules that do no I/O.
-CORE := errors types settings selectors traffic configuration/toml configuration/config configuration/overrides expressions/formula naming distribution schedule expressions/aligned expressions/expr expressions/conditions series panels window spans stats intake alerting/log alerting/rules alerting/watch alerting/episodes alerting/alerts notify/destination notify/digest notify/notices frames engine hub/connections hub/outbox hub/group hub/readers hub/hub
+CORE := errors text types settings selectors traffic configuration/toml configuration/config configuration/overrides expressions/formula naming distribution schedule expressions/aligned expressions/expr expressions/conditions series panels window spans stats intake alerting/log alerting/rules alerting/watch alerting/episodes alerting/alerts notify/destination notify/digest notify/notices frames engine hub/connections hub/outbox hub/group hub/readers hub/hub
 
 # Without a test of their own: they only declare, or are all of what another module is tested by.
 TESTED_BY_OTHERS := types hub/connections hub/group

@@ -384,6 +384,15 @@ def test_a_discovered_name_that_is_a_key_of_another_is_refused() -> None:
     assert bench.intake.source("test").gauge(1, "cpu") == REFUSED
 
 
+def test_what_cannot_be_sent_becomes_a_question_mark() -> None:
+    bench = Bench()
+    column = bench.intake.source("s").gauge(1, "a", [("file", "\udcff")], title="A \udcff", unit="\udcff")
+    assert column != REFUSED
+    assert [series.key for series in bench.registry.series] == ['a{file="?"}']
+    metric = bench.registry.metrics["a"]
+    assert (metric.title, metric.unit) == ("A ?", "?")
+
+
 def test_names_are_made_fit() -> None:
     bench = Bench()
     source = bench.intake.source("test")

@@ -131,6 +131,16 @@ def test_a_labelled_metric_is_written_through_its_labels(registry: Registry) -> 
         registry.gauge("cpu").labels(core=1)
 
 
+def test_what_cannot_be_sent_becomes_a_question_mark(registry: Registry) -> None:
+    size = registry.gauge("size", "Size \udcff", unit="\udcff", labels=["file"])
+    assert (size.metric.title, size.metric.unit) == ("Size ?", "?")
+    series = size.labels(file="log-\udcff.txt")
+    series.set(1)
+    assert [one.key for one in registry.series] == ['size{file="log-?.txt"}']
+    assert size.labels(file="log-\udcff.txt") is series
+    assert registry.gauge("size", "Size \udcff", unit="\udcff", labels=["file"]) is size
+
+
 @pytest.mark.parametrize("name", ["", "1cpu", "cpu usage", 'a"b', "a{b}", "é"])
 def test_a_malformed_name_is_refused(registry: Registry, name: str) -> None:
     with pytest.raises(InputError, match="start with a letter"):

@@ -32,6 +32,7 @@ from tickboard.errors import InputError, LimitError
 from tickboard.expressions.aligned import Labels
 from tickboard.naming import rate_unit, title_of, unit_of
 from tickboard.series import Counter, Gauge, Handle, Histogram, Registry, summary
+from tickboard.text import encodable
 from tickboard.types import MetricInfo
 from tickboard.window import Floats, Window, widened
 
@@ -416,7 +417,13 @@ class Intake:
         if lead is None:
             known_unit = unit_of(name, unit)
             shown_unit = rate_unit(known_unit) if wanted is Counter else known_unit
-            info = MetricInfo(name, title or title_of(name), shown_unit, wanted.kind, [pair[0] for pair in labels])
+            info = MetricInfo(
+                name,
+                encodable(title) or title_of(name),
+                encodable(shown_unit),
+                wanted.kind,
+                [pair[0] for pair in labels],
+            )
             lead = registry.discover(wanted, info)
             self._discovered[name] = 0
         if not isinstance(lead, wanted):
@@ -655,7 +662,7 @@ def _clean(name: str, labels: Iterable[tuple[str, str]]) -> tuple[str, Labels]:
         raise InputError(f"a metric's name {name!r}: use letters, digits and _ . : / -")
     if not _FIRST.match(found):
         found = f"_{found}"
-    pairs = sorted((_clean_label(label), value) for label, value in labels)
+    pairs = sorted((_clean_label(label), encodable(value)) for label, value in labels)
     if len(pairs) > MAX_LABELS:
         raise InputError(f"metric {name!r} has {len(pairs)} labels: send {MAX_LABELS} at most")
     for label, value in pairs:

@@ -27,6 +27,7 @@ from tickboard.frames import timestamp
 from tickboard.hub.hub import Hub
 from tickboard.schedule import Schedule, parse
 from tickboard.teller import Teller
+from tickboard.text import encodable
 from tickboard.types import Problem
 
 log = logging.getLogger("tickboard")
@@ -287,7 +288,7 @@ class _Failures:
                 timestamp(time.time()),
                 own[0] if own else None,
                 own[1] if own else None,
-                _encodable("".join(traceback.format_exception(error))),
+                encodable("".join(traceback.format_exception(error))),
             )
         )
 
@@ -299,14 +300,9 @@ class _Failures:
 
 def _described(error: Exception) -> str:
     try:
-        return _encodable(f"{type(error).__name__}: {error}")
+        return encodable(f"{type(error).__name__}: {error}")
     except Exception:  # noqa: BLE001  # an exception's text is anybody's code, too
         return type(error).__name__
-
-
-def _encodable(text: str) -> str:
-    """Return a text without lone surrogates, which the page could not be sent."""
-    return text.encode(errors="replace").decode()
 
 
 def _last_own_place(error: Exception) -> Place | None:

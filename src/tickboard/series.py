@@ -19,6 +19,7 @@ from tickboard.distribution import Distribution, merged
 from tickboard.errors import InputError, LimitError
 from tickboard.expressions.aligned import Binding, Floats, Labels
 from tickboard.expressions.expr import Measured, Reading
+from tickboard.text import encodable
 from tickboard.types import MetricInfo, MetricKind
 
 MAX_SERIES = 200_000
@@ -82,6 +83,9 @@ class Handle(Measured):
     def labels(self, **labels: object) -> Self:
         """Return the handle of the series with these labels, made when first asked for.
 
+        A value that is no text becomes one. A lone surrogate in it, as in a file's name that is not UTF-8, becomes
+        ``?``.
+
         Raises:
             InputError: the names are not those that the metric was declared with.
             LimitError: the registry has no room for another series.
@@ -89,7 +93,7 @@ class Handle(Measured):
         if set(labels) != set(self.metric.labels) or not labels:
             wanted = ", ".join(self.metric.labels) or "none"
             raise InputError(f"metric {self.metric.name!r} has the labels {wanted}, not {', '.join(labels) or 'none'}")
-        key = tuple((name, str(labels[name])) for name in self.metric.labels)
+        key = tuple((name, encodable(str(labels[name]))) for name in self.metric.labels)
         return self._registry.child(self, key)
 
     @property
@@ -332,7 +336,7 @@ class Registry:
 
         Args:
             name: what it is called on the wire.
-            title: what people read; the name when empty.
+            title: what people read; the name when empty. A lone surrogate in it or in the unit becomes ``?``.
             unit: of its values, as shown.
             labels: the names of the labels that tell its series apart.
             key: its key in ``/api/stats``; the name when not given.
@@ -396,7 +400,7 @@ class Registry:
     ) -> H:
         if isinstance(labels, str):
             raise InputError(f"metric {name!r}: labels={labels!r} is one text; write labels=({labels!r},)")
-        metric = MetricInfo(name, title or name, unit, handle_class.kind, list(labels), low, high)
+        metric = MetricInfo(name, encodable(title) or name, encodable(unit), handle_class.kind, list(labels), low, high)
         self._check(metric)
         if (known := self._handles.get(name)) is not None:
             if known.metric == metric and isinstance(known, handle_class):

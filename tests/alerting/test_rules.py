@@ -37,6 +37,8 @@ def rule(registry: Registry, message: Any = "m", **more: Any) -> Rule:
         ({"message": "{value:.1q}"}, "write the value as"),
         ({"message": "{value"}, "write the value as"),
         ({"message": 5}, "is no text"),
+        ({"message": "a\udcff"}, "'a\\udcff' has a lone surrogate"),
+        ({"condition": metric("q\udcff") > 1}, "condition 'metric(\"q\\udcff\") > 1' has a lone surrogate"),
         (
             {"message": "{value:1000000000000}"},
             "'{value:1000000000000}': the format '1000000000000' asks for more than 100",
@@ -51,6 +53,11 @@ def test_what_is_wrong_is_told_with_the_mend(registry: Registry, given: dict[str
     with pytest.raises(InputError) as refused:
         rule(registry, **given)
     assert mend in str(refused.value)
+
+
+def test_a_name_that_cannot_be_sent_is_refused() -> None:
+    with pytest.raises(InputError, match=r"rule name '\\udcff' has a lone surrogate, .*: take it out"):
+        check_rule(Rule("\udcff", metric("q") > 1, "m", "info"), {})
 
 
 def test_a_message_may_be_as_wide_as_a_line(registry: Registry) -> None:

@@ -562,6 +562,24 @@ async def test_what_no_file_can_hold_is_told_of_once(path: Path) -> None:
     assert numbers(await reopened(journal)) == [3]
 
 
+async def test_what_no_file_can_hold_keeps_nothing_else_away(path: Path) -> None:
+    journal = Journal(path)
+    odd = Alert("odd", "\udcff", "info", "T")
+    told = [event(1), AlertEvent(2, "firing", odd, NOW), event(3), AlertEvent(4, "changed", odd, NOW)]
+    episodes = [episode("a", "x"), episode("a", "\udcff"), episode("\udcff", "x"), episode("b", "x")]
+    silences = [(NOW, Silence("r", "u", reason, "t")) for reason in ("moving", "\udcff")]
+    with pytest.raises(JournalError, match="cannot be kept"):
+        await journal.commit(told, episodes, silences)
+    await journal.mark("\udcff", 1)
+    await journal.mark("mail", 3)
+    # They are given with each commit, and go in their time.
+    await journal.commit(events(5, 5), episodes, silences)
+    await journal.commit([], episodes[:1])
+    kept = await reopened(journal)
+    assert (numbers(kept), kept.number, numbers_of(kept.firing)) == ([1, 3, 5], 5, [1, 3, 5])
+    assert (kept.episodes, kept.silences, kept.positions) == (episodes[:1], silences[:1], {"mail": 3})
+
+
 # --- files that aren't as they should be ---
 
 

@@ -10,6 +10,7 @@ from typing import Literal, get_args
 
 from tickboard.errors import InputError
 from tickboard.expressions.expr import Condition, Constant
+from tickboard.text import encodable
 from tickboard.types import MetricInfo, RuleInfo, Severity
 
 NoData = Literal["keep", "alert", "resolve"]
@@ -101,10 +102,12 @@ def check_rule(rule: Rule, metrics: Mapping[str, MetricInfo], longest_s: float |
 
     Raises:
         InputError: the severity or what missing data means is unknown, the message uses a name or format that it can't
-            have, or a span is longer than the window.
+            have, a text can't be sent, or a span is longer than the window.
     """
     _check_choice("severity", rule.severity, get_args(Severity))
     _check_choice("no_data", rule.no_data, get_args(NoData))
+    _check_text("rule name", rule.name)
+    _check_text("condition", rule.condition.text())
     _check_message(rule, metrics)
     if longest_s is None:
         return
@@ -131,10 +134,19 @@ def _check_choice(what: str, given: str, choices: Collection[str]) -> None:
         raise InputError(f"{what} {given!r} is none of {', '.join(choices)}")
 
 
+def _check_text(what: str, text: str) -> None:
+    if encodable(text) != text:
+        raise InputError(
+            f"{what} {text!r} has a lone surrogate, which is no character and comes, as a rule, from a file's name "
+            "that is not UTF-8: take it out"
+        )
+
+
 def _check_message(rule: Rule, metrics: Mapping[str, MetricInfo]) -> None:
     message = rule.message
     if not isinstance(message, str):
         raise InputError(f'alert message {message!r} is no text: write one, as "CPU: {{value:.1f}}%"')
+    _check_text("alert message", message)
     read = {reading.metric for reading in rule.condition.readings()}
     labels = {label for name in read & metrics.keys() for label in metrics[name].labels}
     words: dict[str, object] = {"value": 1.0, "metric": "m", "threshold": 1.0}

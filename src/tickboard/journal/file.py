@@ -10,11 +10,11 @@ import secrets
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -69,6 +69,9 @@ INSERT INTO episodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (rule, label
 state = excluded.state, lasted_s = excluded.lasted_s, unseen_s = excluded.unseen_s, started = excluded.started,
 breached = excluded.breached, peak = excluded.peak, alert = excluded.alert
 """
+
+G = TypeVar("G")
+R = TypeVar("R", bound=tuple[Any, ...])
 
 _encode = msgspec.json.Encoder().encode
 _decode_alert = msgspec.json.Decoder(Alert).decode
@@ -179,37 +182,49 @@ class JournalFile:
             return Kept(epoch.decode(), number, events, firing, episodes, silences, positions)
 
     def write(self, taken: Change) -> None:
-        """Write everything in one transaction, which is on the disk when this returns."""
+        """Write everything in one transaction, which is on the disk when this returns.
+
+        Raises:
+            UnicodeEncodeError: an event has a text that no file can hold; all else is written.
+        """
+        unkept: UnicodeEncodeError | None = None
         with _told(self._path), self._transaction():
             if taken.epoch is not None:
                 self._do("UPDATE log SET epoch = ?", taken.epoch)
             if taken.events:
-                self._add(taken.events)
+                unkept = self._add(taken.events)
             if taken.expire is not None:
                 self._expire(self._number(), taken.expire)
             if taken.episodes is not None:
                 self._change_episodes({episode.key: episode for episode in taken.episodes})
             if taken.silences is not None:
                 self._do("DELETE FROM silences")
-                rows = ((until, _text(silence)) for until, silence in taken.silences)
+                rows, _ = _rows(taken.silences, lambda one: (one[0], _text(one[1])))
                 self._many("INSERT INTO silences VALUES (?, ?)", rows)
-            self._many("INSERT OR REPLACE INTO positions VALUES (?, ?)", taken.positions.items())
+            positions, _ = _rows(taken.positions.items(), tuple)
+            self._many("INSERT OR REPLACE INTO positions VALUES (?, ?)", positions)
         # Only now: a transaction that fails leaves the file as it was.
         if taken.episodes is not None:
             self._episodes = {episode.key: episode for episode in taken.episodes}
+        if unkept is not None:
+            raise unkept
 
-    def _add(self, given: Iterable[AlertEvent]) -> None:
+    def _add(self, given: Iterable[AlertEvent]) -> UnicodeEncodeError | None:
+        """Add the events that can be kept, and return why the others can't."""
         number = self._number()
-        events = [(event, _text(event.alert)) for event in given if event.number > number]
-        if not events:
-            return
+        new = [event for event in given if event.number > number]
+        if not new:
+            return None
+        events, unkept = _rows(new, lambda event: (event, _text(event.alert)))
         rows = ((event.number, event.kind, event.time, alert) for event, alert in events)
         self._many("INSERT INTO events VALUES (?, ?, ?, ?)", rows)
         for event, alert in events:
             self._follow(event, alert)
-        newest = events[-1][0]
+        # Whether it could be kept or not: its number is taken.
+        newest = new[-1]
         self._do("UPDATE log SET number = ?", newest.number)
         self._expire(newest.number, newest.time)
+        return unkept
 
     def _follow(self, event: AlertEvent, alert: str) -> None:
         """Keep what fires up to date, as `AlertLog` does."""
@@ -238,9 +253,10 @@ class JournalFile:
         if before is None:
             self._do("DELETE FROM episodes")
             before = {}
-        gone = ((rule, _text(labels)) for rule, labels in before if (rule, labels) not in episodes)
+        gone, _ = _rows((key for key in before if key not in episodes), lambda key: (key[0], _text(key[1])))
         self._many("DELETE FROM episodes WHERE rule = ? AND labels = ?", gone)
-        self._many(_CHANGE_EPISODE, (_row(new) for key, new in episodes.items() if before.get(key) != new))
+        changed, _ = _rows((new for key, new in episodes.items() if before.get(key) != new), _row)
+        self._many(_CHANGE_EPISODE, changed)
 
     def _make(self) -> None:
         """Make the file where there is none."""
@@ -312,6 +328,23 @@ class JournalFile:
 
 def _text(value: object) -> str:
     return _encode(value).decode()
+
+
+def _rows(given: Iterable[G], row: Callable[[G], R]) -> tuple[list[R], UnicodeEncodeError | None]:
+    """Return the rows of what can be encoded, and why the last of the others can't: it must not keep them away."""
+    rows: list[R] = []
+    unkept: UnicodeEncodeError | None = None
+    for one in given:
+        try:
+            made = row(one)
+            for value in made:
+                if isinstance(value, str):
+                    value.encode()
+        except UnicodeEncodeError as error:
+            unkept = error
+        else:
+            rows.append(made)
+    return rows, unkept
 
 
 def _row(episode: Episode) -> tuple[object, ...]:
