@@ -2,7 +2,7 @@
 
 import pytest
 
-from tickboard.errors import BoardError, InputError, LimitError, PayloadError, TickboardError
+from tickboard.errors import BoardError, ForeignError, InputError, LimitError, PayloadError, TickboardError
 
 
 @pytest.mark.parametrize(
@@ -12,6 +12,7 @@ from tickboard.errors import BoardError, InputError, LimitError, PayloadError, T
         (InputError("m"), 422),
         (BoardError("m", "f"), 422),
         (LimitError("m"), 429),
+        (ForeignError("m"), 403),
         (PayloadError("m"), 400),
         (PayloadError("m", 413), 413),
     ],

@@ -57,6 +57,12 @@ class PayloadError(TickboardError, ValueError):
         self.status = status
 
 
+class ForeignError(TickboardError):
+    """A page of another site asks for what only pages of this one may do."""
+
+    status = 403
+
+
 class AlertError(TickboardError):
     """What was asked of an alert cannot be done.
 

@@ -219,7 +219,7 @@ def quiet() -> Iterator[Server]:
 
 @pytest.mark.parametrize(("verb", "body", "status", "told"), BODIES.values(), ids=BODIES)
 def test_a_body_that_cannot_be_used_is_told(quiet: Server, verb: str, body: bytes, status: int, told: str) -> None:
-    answer = httpx.post(f"{quiet.url}api/alerts/x/{verb}", content=body)
+    answer = httpx.post(f"{quiet.url}api/alerts/x/{verb}", content=body, headers={"Content-Type": "application/json"})
     assert (answer.status_code, told in answer.json()["error"]) == (status, True), answer.text
 
 
@@ -236,5 +236,8 @@ def test_other_sites_and_forms_change_nothing(quiet: Server) -> None:
     form = httpx.post(f"{quiet.url}api/alerts/x/ack", data={"note": "x"})
     assert form.status_code == 415
     assert "send application/json" in form.json()["error"]
+    untyped = httpx.post(f"{quiet.url}api/alerts/x/ack", content=b'{"note":"x"}')
+    assert untyped.status_code == 415
+    assert untyped.json()["error"].startswith("Content-Type is missing: send application/json")
     for path in ("api/alerts/x/ack", "api/alerts/x/silence"):
         assert httpx.get(f"{quiet.url}{path}").status_code == 405

@@ -56,6 +56,28 @@ def test_everything_works_below_its_path(with_lifespan: bool) -> None:
                 assert "retry: 2000" in next(stream.iter_text())
 
 
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:1", "http://[", ""])
+def test_pages_of_other_sites_change_no_alert_of_a_board_that_nothing_guards(origin: str) -> None:
+    served = Served(Board("Mounted", interval_ms=30))
+    app = FastAPI()
+    app.mount("/live", served)
+    with serve_app(app) as port:
+        httpx.get(f"http://127.0.0.1:{port}/live/api/health").raise_for_status()
+        served.fire()
+        url = f"http://127.0.0.1:{port}/live/api/alerts/id1"
+        for path, body in (("ack", {"note": "x"}), ("ack", None), ("silence", {"duration": "1h", "reason": "x"})):
+            answer = httpx.post(f"{url}/{path}", json=body, headers={"Origin": origin})
+            assert answer.status_code == 403
+            assert answer.json()["error"].startswith(f"a page of {origin} may not write to 127.0.0.1:{port}: ask from")
+        # As a no-cors fetch of bytes has it: no type.
+        silence = b'{"duration":"1h","reason":"x"}'
+        assert httpx.post(f"{url}/silence", content=silence).status_code == 415
+        assert httpx.get(f"http://127.0.0.1:{port}/live/api/silences").json() == []
+        assert "acknowledged" not in httpx.get(f"http://127.0.0.1:{port}/live/api/alerts").json()["alerts"][0]
+        own = httpx.post(f"{url}2/ack", headers={"Origin": f"http://127.0.0.1:{port}"})
+        assert (own.status_code, own.json()["error"][:24]) == (404, "there is no alert 'id12'")
+
+
 async def under_hypercorn(app: Any, meanwhile: Callable[[int], Awaitable[None]]) -> None:
     """Run an application under another server than uvicorn, on a free port, and something beside it."""
     with socket.create_server(("127.0.0.1", 0)) as free:

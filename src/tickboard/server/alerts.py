@@ -13,11 +13,12 @@ from starlette.routing import Route
 
 from tickboard.alerting.alerts import Alerts
 from tickboard.alerting.log import AlertEvent
-from tickboard.errors import InputError, PayloadError
+from tickboard.errors import ForeignError, InputError, PayloadError
 from tickboard.frames import encode
 from tickboard.hub.hub import Hub
 from tickboard.schedule import duration
 from tickboard.server.bodies import read_body
+from tickboard.server.guard import is_foreign
 from tickboard.types import AcknowledgeAlert, Alert, AlertPage, Severity, SilenceAlert
 
 PAGE_ALERTS, MAX_PAGE_ALERTS = 50, 1_000
@@ -125,15 +126,25 @@ def silence_length(asked: SilenceAlert) -> float:
 async def _read(request: Request, kind: type[Asked], example: str) -> Asked:
     """Return the body of a request; an empty one is an empty object.
 
+    A board that is mounted in somebody's app has no guard around it, and any page may make a browser post plain text, a
+    form or bytes of no type to it. So a page of another site is refused here, and what is not said to be JSON is too.
+
     Raises:
-        PayloadError: it is no JSON, or too large.
+        ForeignError: a page of another site asks.
+        PayloadError: it is not JSON, or not said to be, or too large.
         InputError: a field is missing, unknown, of another type or too long.
     """
-    body = await read_body(request, MAX_BODY_BYTES) or b"{}"
-    # Any page may make a browser post a form to us or plain text; not JSON.
-    content_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if content_type != "application/json":
-        raise PayloadError(f"Content-Type {content_type[:80]!r}: send application/json, as in {example}", 415)
+    if is_foreign(request.headers):
+        raise ForeignError(
+            f"a page of {request.headers['origin'][:200]} may not write to {request.headers.get('host', '')[:200]}: "
+            "ask from a page of this host; behind a proxy, let it pass Host on"
+        )
+    body = await read_body(request, MAX_BODY_BYTES)
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type != "application/json" and (body or content_type):
+        given = repr(content_type[:80]) if content_type else "is missing"
+        raise PayloadError(f"Content-Type {given}: send application/json, as in {example}", 415)
+    body = body or b"{}"
     try:
         asked = msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:

@@ -28,6 +28,12 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def is_foreign(headers: Headers) -> bool:
+    """Return whether a page of another site makes this request: its Origin is not the Host that it asks for."""
+    origin = headers.get("origin")
+    return origin is not None and _place_of(origin) != headers.get("host", "").lower()
+
+
 class Guard:
     """ASGI middleware.
 
@@ -56,11 +62,12 @@ class Guard:
         host = headers.get("host", "")
         if self._names is not None and (name := _name_of(f"//{host}")) not in self._names:
             return PlainTextResponse(f"this server does not answer to {name!r}: start it with --allow-host NAME\n", 421)
-        origin = headers.get("origin")
         writes = scope["type"] == "websocket" or scope["method"] not in READING
-        if writes and origin is not None and _place_of(origin) != host.lower():
+        if writes and is_foreign(headers):
             does = "watch" if scope["type"] == "websocket" else "write to"
-            return PlainTextResponse(f"a page of {origin} may not {does} {host}: let the proxy pass Host on\n", 403)
+            return PlainTextResponse(
+                f"a page of {headers['origin']} may not {does} {host}: let the proxy pass Host on\n", 403
+            )
         return None
 
 

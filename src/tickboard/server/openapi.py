@@ -217,7 +217,9 @@ def _alert_post(
 ) -> dict[str, Any]:
     """Return what is done to one alert; an empty body is an empty object."""
     content = {"application/json": {"schema": body}}
-    failures = _failures({"application/json": {"schema": ref[ErrorBody]}}, ("400", "404", "413", "415", "422", *also))
+    failures = _failures(
+        {"application/json": {"schema": ref[ErrorBody]}}, ("400", "403", "404", "413", "415", "422", *also)
+    )
     responses = {"200": _response("done: the alert as it is now", ref[Alert]), **failures}
     found = _post(operation, summary, content, responses)
     found["post"]["parameters"] = [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}]
