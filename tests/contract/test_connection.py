@@ -200,7 +200,7 @@ def test_who_answers_no_ping_is_given_up_with_1011(board: Board, monkeypatch: py
 
 
 def test_who_takes_nothing_is_closed_with_1013_and_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tickboard.hub.STALLED_S", 0.5)
+    monkeypatch.setattr("tickboard.hub.hub.STALLED_S", 0.5)
     board = Board("Wide", interval_ms=20)
     for number in range(2_000):
         board.gauge(f"wide_{number}").set(number)

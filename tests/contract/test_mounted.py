@@ -161,7 +161,7 @@ def test_alerts_come_through_what_other_middleware_sends() -> None:
 
 
 def test_a_reader_that_never_reads_is_cut_and_nobody_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tickboard.hub.STALLED_S", 1.0)
+    monkeypatch.setattr("tickboard.hub.hub.STALLED_S", 1.0)
     served = Served(Board("Mounted", interval_ms=20))
     with serve_app(served) as port, httpx.stream("GET", f"http://127.0.0.1:{port}/events/alerts", timeout=10) as stream:
         lines = stream.iter_lines()
@@ -189,7 +189,7 @@ def test_the_streams_of_a_mounted_board_that_ends_are_whole() -> None:
 
 
 def test_a_viewer_that_never_reads_is_closed_and_nobody_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tickboard.hub.STALLED_S", 0.5)
+    monkeypatch.setattr("tickboard.hub.hub.STALLED_S", 0.5)
     board = Board("Mounted", interval_ms=20)
     for number in range(2_000):
         board.gauge(f"wide_{number}").set(number)

@@ -138,7 +138,7 @@ def test_readers_that_vanish_are_forgotten(served: Served, port: int) -> None:
 def test_who_takes_nothing_is_cut_and_comes_back_to_what_it_has_missed(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tickboard.hub.STALLED_S", 1.0)
+    monkeypatch.setattr("tickboard.hub.hub.STALLED_S", 1.0)
     with serve_app(served, http=HttpConnection) as port, RawStream(port) as stalled, RawStream(port) as other:
         stalled.event()
         other.event()
