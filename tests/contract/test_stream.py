@@ -198,7 +198,7 @@ def test_ctrl_c_ends_the_streams_and_the_server_at_once() -> None:
 
 
 def test_heartbeats_come_while_nothing_else_does(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tickboard.readers.HEARTBEAT_S", 0.1)
+    monkeypatch.setattr("tickboard.hub.readers.HEARTBEAT_S", 0.1)
     monkeypatch.setattr("tickboard.runner.BEAT_S", 0.02)
     with serve_app(served, http=HttpConnection) as port, RawStream(port) as stream:
         assert stream.event()["event"] == "position"
