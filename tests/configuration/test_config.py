@@ -156,6 +156,35 @@ def test_an_error_never_shows_an_address(text: str) -> None:
     assert "secret" not in str(error_of(f"[notifiers.ops]\n{text}"))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[notifiers."slack://TokenA/b"]\nurl = "ops"',
+        'notifiers."slack://TokenA/b" = "ops"',
+        'notifiers."TokenA/b" = "ops"',
+        '[notifiers."slack://TokenA/b"]\n[notifiers."slack://TokenA/b"]',
+        '[notifiers.ops."slack://TokenA/b"]',
+        '[notifiers.ops]\n"slack://TokenA/b" = "ops"',
+        '"slack://TokenA/b" = "ops"',
+        '["slack://TokenA/b"]\nurl = "ops"',
+        '[rules."slack://TokenA/b"]\nurl = "ops"',
+    ],
+)
+def test_an_address_in_the_place_of_a_name_is_not_shown(text: str) -> None:
+    error = error_of(text)
+    assert "TokenA" not in str(error)
+    assert error.line in {1, 2}
+
+
+def test_a_name_that_no_notifier_can_have_is_told_with_its_line_and_the_mend() -> None:
+    error = error_of('[notifiers.ops]\nurl = "x"\n["notifiers"."my ops"]\nurl = "x"')
+    assert error.line == 3
+    assert error.message == (
+        "notifiers: a notifier's name is letters, digits, _, . and -, 64 at most, as ops; what is given is not shown: "
+        "write [notifiers.ops] and the URL below it"
+    )
+
+
 # --- the schema ---
 
 
@@ -232,7 +261,10 @@ NOTIFIER = {
 }
 names = texts.filter(bool)
 rules = st.dictionaries(names, st.fixed_dictionaries({}, optional=RULE), max_size=3)
-notifiers = st.dictionaries(names, st.fixed_dictionaries({"url": texts.filter(bool)}, optional=NOTIFIER), max_size=3)
+notifier_names = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}", fullmatch=True)
+notifiers = st.dictionaries(
+    notifier_names, st.fixed_dictionaries({"url": texts.filter(bool)}, optional=NOTIFIER), max_size=3
+)
 documents = st.fixed_dictionaries({}, optional={"rules": rules, "notifiers": notifiers})
 anything = st.recursive(
     st.booleans() | st.integers(-10, 10**6) | st.sampled_from(["", "critical", "10s", "10 s\n", "1", "x"]) | texts,
@@ -256,7 +288,7 @@ def spoiled(draw: st.DrawFn) -> dict[str, Any]:
     if depth == 0 or section == "other":
         return document | {section: draw(anything)}
     tables: dict[str, Any] = document.get(section, {})
-    name = draw(names)
+    name = draw(names | notifier_names)
     if depth == 1:
         return document | {section: tables | {name: draw(anything)}}
     keys = draw(st.sampled_from([*RULE, *NOTIFIER, "url", "when_"]) | texts)
@@ -269,5 +301,7 @@ def spoiled(draw: st.DrawFn) -> dict[str, Any]:
 @example({"rules": {"x" * 201: {}}})
 @example({"rules": {"a": {"for": "1s\n"}}})
 @example({"notifiers": {"a": {"limit": 1}}})
+@example({"notifiers": {"a\n": {"url": "x"}}})
+@example({"notifiers": {"slack://a": {"url": "x"}}})
 def test_what_is_wrong_is_wrong_for_both(document: dict[str, Any]) -> None:
     assert accepted(document) == SCHEMA.is_valid(document)

@@ -73,8 +73,10 @@ def test_one_severity_may_be_given_as_a_text() -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"name": "my ops"}, "notifier 'my ops': give a name of letters"),
-        ({"name": ""}, "notifier '': give a name"),
+        ({"name": "my ops"}, "a notifier's name is letters, digits, _, . and -, 64 at most, as ops"),
+        ({"name": ""}, "a notifier's name is letters"),
+        ({"name": f"slack://{TOKEN}/b", "url": "ops"}, "what is given is not shown: give the name first, then the URL"),
+        ({"name": f"{TOKEN}\n"}, "a notifier's name is letters"),
         ({"severities": ["critical", "bad"]}, "notifier 'ops': severity 'bad' is none of info, warning, critical"),
         ({"severities": []}, "notifier 'ops': severities is empty: give some of"),
         ({"wait": "soon"}, "notifier 'ops': duration 'soon'"),

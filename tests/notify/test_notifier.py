@@ -562,6 +562,7 @@ def test_what_is_wrong_with_a_notifier_is_told_and_it_is_not_added() -> None:
         ),
         ("chat", f"slack://{SECRET}", "notifier 'chat': its URL with slack:// is none"),
         ("chat", SECRET, "notifier 'chat': its URL is none"),
+        (f"slack://{SECRET}", "ops", "give the name first, then the URL"),
         ("chat", "$NOWHERE_TO_BE_FOUND", "the environment variable NOWHERE_TO_BE_FOUND of its URL is not set: set it"),
     ):
         with pytest.raises(InputError) as caught:

@@ -17,13 +17,16 @@ from msgspec import UNSET, Meta, UnsetType
 from tickboard import schedule
 from tickboard.alerting.rules import NoData
 from tickboard.configuration.toml import KeyPath, Toml, read_toml, shown_path
-from tickboard.errors import InputError
+from tickboard.errors import BoardError, InputError
+from tickboard.notify.destination import NAME as NOTIFIER_NAME
+from tickboard.notify.destination import NAME_MEND
 from tickboard.types import Severity
 
 NAME = "tickboard.toml"
 """What the file is called beside a dashboard file."""
 
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
+NotifierName = Annotated[str, Meta(pattern=rf"^{NOTIFIER_NAME}$(?!\n)")]
 Duration = Annotated[str, Meta(pattern=rf"^{schedule.DURATION}$(?!\n)")]
 Text = Annotated[str, Meta(min_length=1)]
 
@@ -149,7 +152,7 @@ class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
 
     rules: Annotated[dict[Name, RuleTable], Meta(description="Rules by name: tables [rules.NAME].")] = {}
     notifiers: Annotated[
-        dict[Name, NotifierTable], Meta(description="Notifiers by name: tables [notifiers.NAME].")
+        dict[NotifierName, NotifierTable], Meta(description="Notifiers by name: tables [notifiers.NAME].")
     ] = {}
 
 
@@ -204,10 +207,7 @@ def _tables(toml: Toml, section: str, kind: type[T]) -> dict[str, T]:
 
 def _table(toml: Toml, path: KeyPath, values: object, kind: type[T]) -> T:
     """Return one table of the file, checked."""
-    try:
-        msgspec.convert(path[-1], Name)
-    except msgspec.ValidationError as error:
-        raise toml.error(path, "a name has from 1 to 200 characters: choose another") from error
+    _check_name(toml, path)
     if not isinstance(values, dict):
         raise toml.error(path, f"it is no table: write [{shown_path(path)}] and the keys below it")
     _check_keys(toml, path, values, kind)
@@ -225,6 +225,17 @@ def _table(toml: Toml, path: KeyPath, values: object, kind: type[T]) -> T:
     if not math.isfinite(values.get("threshold", 0)):
         raise toml.error((*path, "threshold"), _refused(kind, "threshold", values["threshold"]))
     return msgspec.convert(values, kind)
+
+
+def _check_name(toml: Toml, path: KeyPath) -> None:
+    section, name = path
+    try:
+        msgspec.convert(name, NotifierName if section == "notifiers" else Name)
+    except msgspec.ValidationError as error:
+        if section == "notifiers":
+            mend = f"{section}: {NAME_MEND}: write [{section}.ops] and the URL below it"
+            raise BoardError(mend, toml.file, toml.line(path)) from None
+        raise toml.error(path, "a name has from 1 to 200 characters: choose another") from error
 
 
 _DURATIONS = {"for", "keep", "wait", "remind"}
@@ -248,7 +259,7 @@ def _check_keys(toml: Toml, path: KeyPath, values: dict[str, Any], kind: type[ms
         if key in known:
             continue
         if path and isinstance(value, dict):
-            quoted = f'[{path[0]}."{path[1]}.{key}"]'
+            quoted = f"[{shown_path((path[0], f'{path[1]}.{key}'))}]"
             mend = f"write a name with a dot in quotes, {quoted}; or use one of {', '.join(known)}"
         elif close := get_close_matches(key.lower(), known, 1, 0.5):
             mend = f"write {close[0]}"

@@ -91,14 +91,23 @@ def read_toml(data: bytes, file: str) -> Toml:
 
 
 def shown_path(path: KeyPath) -> str:
-    """Return a path as one writes it in TOML, names quoted where they have to be, on one line."""
+    """Return a path as one writes it in TOML, names quoted where they have to be, on one line.
+
+    Of a URL only the scheme is shown: one that was written in the wrong place may hold a password.
+    """
     return ".".join(name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _quoted(name) for name in path)
 
 
 def _quoted(name: str) -> str:
+    name = _without_url(name)
     text = name if len(name) <= 60 else f"{name[:57]}…"
     escaped = text.replace("\\", r"\\").replace('"', r"\"")
     return f'"{"".join(one if one.isprintable() else ascii(one)[1:-1] for one in escaped)}"'
+
+
+def _without_url(text: str) -> str:
+    scheme, found, _ = text.partition("://")
+    return f"{scheme}{found}…" if found else text
 
 
 def _syntax_error(text: str, file: str, error: ValueError) -> BoardError:
@@ -108,7 +117,8 @@ def _syntax_error(text: str, file: str, error: ValueError) -> BoardError:
     if place is not None:
         said = said[: place.start()]
         line = int(place[1]) if place[1] else text.rstrip().count("\n") + 1
-    return BoardError(f'it is not TOML: {said}; write name = "text", name = 1 or [table]', file, line)
+    # Of a table that stands there twice tomllib tells the name.
+    return BoardError(f'it is not TOML: {_without_url(said)}; write name = "text", name = 1 or [table]', file, line)
 
 
 def _lines(text: str) -> dict[KeyPath, int]:

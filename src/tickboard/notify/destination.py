@@ -20,7 +20,12 @@ SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)
 LONGEST_LIMIT = 10_000
 """The most messages a minute that may be asked for."""
 
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}"
+"""What a notifier's name looks like, as a regular expression."""
+
+NAME_MEND = "a notifier's name is letters, digits, _, . and -, 64 at most, as ops; what is given is not shown"
+"""Said of a name that isn't one: it may be the URL, which was meant for another place."""
+
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9]{0,23})://")
 _WHOLE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -99,10 +104,10 @@ def make_destination(
         resolved: whether the end of an alert is told.
 
     Raises:
-        InputError: something about it is wrong; the message never holds any of the URL.
+        InputError: something about it is wrong; the message never holds any of the URL, given as the name or not.
     """
-    if not _NAME.fullmatch(name):
-        raise InputError(f"notifier {name!r}: give a name of letters, digits, _, . and -, of 64 at most")
+    if not re.fullmatch(NAME, name):
+        raise InputError(f"{NAME_MEND}: give the name first, then the URL")
     try:
         return Destination(
             name,
