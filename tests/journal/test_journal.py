@@ -22,7 +22,7 @@ from tickboard.alerting.episodes import Episode
 from tickboard.alerting.log import LOG_AGE_S, LOG_EVENTS, AlertEvent, AlertLog, EventKind
 from tickboard.errors import JournalError
 from tickboard.journal import file as journal_file
-from tickboard.journal.file import APPLICATION_ID, VERSION, Kept
+from tickboard.journal.file import APPLICATION_ID, VERSION, Change, Kept
 from tickboard.journal.journal import Journal, default_path
 from tickboard.types import Acknowledgement, Alert, Silence
 
@@ -247,6 +247,70 @@ async def test_the_file_is_bounded_by_count(path: Path, monkeypatch: pytest.Monk
     await journal.commit(events(33, 60))
     kept = await reopened(journal)
     assert (numbers(kept), kept.number) == (list(range(51, 61)), 60)
+
+
+async def test_what_fires_is_known_of_more_events_than_the_log_holds(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_file, "LOG_EVENTS", 1_000)
+    journal = Journal(path)
+    log = AlertLog("e", kept=True)
+    await journal.commit([log.append("firing", alert(number), NOW) for number in range(1, 30_001)])
+    kept = await reopened(journal)
+    assert (numbers(kept), kept.number) == (list(range(29_001, 30_001)), 30_000)
+    assert numbers_of(kept.firing) == list(range(1, 30_001))
+    noted = msgspec.structs.replace(alert(1), acknowledged=Acknowledgement("T", "me"))
+    journal = Journal(path)
+    changed = [log.append("changed", noted, NOW + 1)]
+    changed += [log.append("resolved", alert(number), NOW + 1) for number in range(2, 30_001)]
+    await journal.commit(changed)
+    kept = await reopened(journal)
+    assert [(one.number, one.alert) for one in kept.firing] == [(1, noted)]
+    journal = Journal(path)
+    await journal.commit(log.append("resolved", alert(number), NOW + 2) for number in range(1, 1_002))
+    assert (await reopened(journal)).firing == []
+
+
+async def test_what_begins_changes_and_ends_in_one_commit_is_as_it_was_last(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_file, "LOG_EVENTS", 2)
+    journal = Journal(path)
+    log = AlertLog("e", kept=True)
+    noted = msgspec.structs.replace(alert(1), acknowledged=Acknowledgement("T", "me"))
+    await journal.commit([log.append("firing", alert(9), NOW)])
+    told = [
+        log.append("firing", alert(1), NOW),
+        log.append("changed", noted, NOW + 1),
+        log.append("firing", alert(2), NOW + 2),
+        log.append("resolved", alert(2), NOW + 3),
+        log.append("changed", alert(2), NOW + 4),
+        log.append("resolved", alert(9), NOW + 5),
+        log.append("changed", alert(9), NOW + 6),
+        log.append("firing", alert(3), NOW + 7),
+        log.append("firing", alert(4), NOW + 8),
+    ]
+    await journal.commit(told)
+    kept = await reopened(journal)
+    assert [(one.number, one.alert, one.time) for one in kept.firing] == [
+        (2, noted, NOW),
+        (9, alert(3), NOW + 7),
+        (10, alert(4), NOW + 8),
+    ]
+    assert numbers(kept) == [9, 10]
+
+
+def test_a_disk_that_fails_for_long_makes_no_heap_of_what_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_file, "LOG_EVENTS", 10)
+    log, waiting = AlertLog("e", kept=True), Change()
+    for number in range(1_000):
+        newer = Change()
+        newer.append([log.append("firing", alert(number), NOW)])
+        waiting.add(newer)
+        newer = Change()
+        newer.append([log.append("changed", alert(number), NOW), log.append("resolved", alert(number), NOW)])
+        waiting.add(newer)
+    assert (len(waiting.events), waiting.fates) == (10, {})
 
 
 async def test_the_file_is_bounded_by_age(path: Path) -> None:

@@ -103,13 +103,28 @@ class Kept:
     positions: dict[str, int]
 
 
+@dataclass(frozen=True)
+class Fate:
+    """What becomes of one alert's row among those that fire.
+
+    Attributes:
+        begun: the event of its beginning; None: that was kept before, or it is over.
+        newest: the newest of its events: ``resolved`` deletes the row.
+    """
+
+    begun: AlertEvent | None
+    newest: AlertEvent
+
+
 @dataclass
 class Change:
     """What one transaction writes; None: as it was.
 
     Attributes:
         epoch: a new name for the log.
-        events: to be added.
+        events: to be added; added to by `append` alone.
+        fates: by the alert's id, what events make of it, also those that `events` has no room for; bounded by the
+            series that there are.
         episodes: all that there are.
         silences: all that are in force, each with when it ends.
         positions: of notifiers, those that have moved.
@@ -119,18 +134,42 @@ class Change:
     epoch: str | None = None
     # More than the log holds need not be kept: a disk that fails for long takes no more memory than this.
     events: deque[AlertEvent] = field(default_factory=lambda: deque(maxlen=LOG_EVENTS))
+    fates: dict[str, Fate] = field(default_factory=dict)
     episodes: list[Episode] | None = None
     silences: list[tuple[float, Silence]] | None = None
     positions: dict[str, int] = field(default_factory=dict)
     expire: float | None = None
 
+    def append(self, events: Iterable[AlertEvent]) -> None:
+        """Add events that came later, in order."""
+        for event in events:
+            self.events.append(event)
+            self._follow(event.alert.id, Fate(event if event.kind == "firing" else None, event))
+
     def add(self, newer: "Change") -> None:
         """Put what came later on top."""
         self.events.extend(newer.events)
+        for id, fate in newer.fates.items():
+            self._follow(id, fate)
         self.positions |= newer.positions
         for name in ("epoch", "episodes", "silences", "expire"):
             if (value := getattr(newer, name)) is not None:
                 setattr(self, name, value)
+
+    def _follow(self, id: str, newer: Fate) -> None:
+        """Keep what fires up to date, as `AlertLog` does."""
+        before = self.fates.get(id)
+        if before is None or newer.begun is not None:
+            self.fates[id] = newer
+        elif newer.newest.kind != "resolved":
+            # One that is over may be changed, too, and stays so.
+            if before.newest.kind != "resolved":
+                self.fates[id] = Fate(before.begun, newer.newest)
+        elif before.begun is None:
+            self.fates[id] = newer
+        else:
+            # Begun and over before it was written: a disk that fails for long makes no heap of these.
+            del self.fates[id]
 
 
 class DamageError(Exception):
@@ -192,7 +231,7 @@ class JournalFile:
             if taken.epoch is not None:
                 self._do("UPDATE log SET epoch = ?", taken.epoch)
             if taken.events:
-                unkept = self._add(taken.events)
+                unkept = self._add(taken)
             if taken.expire is not None:
                 self._expire(self._number(), taken.expire)
             if taken.episodes is not None:
@@ -209,33 +248,36 @@ class JournalFile:
         if unkept is not None:
             raise unkept
 
-    def _add(self, given: Iterable[AlertEvent]) -> UnicodeEncodeError | None:
+    def _add(self, taken: Change) -> UnicodeEncodeError | None:
         """Add the events that can be kept, and return why the others can't."""
         number = self._number()
-        new = [event for event in given if event.number > number]
+        new = [event for event in taken.events if event.number > number]
         if not new:
             return None
         events, unkept = _rows(new, lambda event: (event, _text(event.alert)))
         rows = ((event.number, event.kind, event.time, alert) for event, alert in events)
         self._many("INSERT INTO events VALUES (?, ?, ?, ?)", rows)
-        for event, alert in events:
-            self._follow(event, alert)
+        fates = [(id, fate) for id, fate in taken.fates.items() if fate.newest.number > number]
+        for id, fate, alert in _rows(fates, lambda each: (*each, _text(each[1].newest.alert)))[0]:
+            self._follow(id, fate, alert, number)
+        # Also of those that began in this change: one that failed may be on the disk all the same.
+        self._many("DELETE FROM firing WHERE id = ?", ((event.alert.id,) for event in new if event.kind == "resolved"))
         # Whether it could be kept or not: its number is taken.
         newest = new[-1]
         self._do("UPDATE log SET number = ?", newest.number)
         self._expire(newest.number, newest.time)
         return unkept
 
-    def _follow(self, event: AlertEvent, alert: str) -> None:
-        """Keep what fires up to date, as `AlertLog` does."""
-        if event.kind == "firing":
-            self._do(
-                "INSERT OR REPLACE INTO firing VALUES (?, ?, ?, ?)", event.alert.id, event.number, event.time, alert
-            )
-        elif event.kind == "resolved":
-            self._do("DELETE FROM firing WHERE id = ?", event.alert.id)
+    def _follow(self, id: str, fate: Fate, alert: str, number: int) -> None:
+        """Keep what fires up to date; what is in the file up to a number is there already."""
+        begun, newest = fate.begun, fate.newest
+        if newest.kind == "resolved":
+            self._do("DELETE FROM firing WHERE id = ?", id)
+        elif begun is not None and begun.number > number:
+            row = (id, begun.number, begun.time, alert)
+            self._do("INSERT OR REPLACE INTO firing VALUES (?, ?, ?, ?)", *row)
         else:
-            self._do("UPDATE firing SET alert = ? WHERE id = ?", alert, event.alert.id)
+            self._do("UPDATE firing SET alert = ? WHERE id = ?", alert, id)
 
     def _number(self) -> int:
         [(number,)] = self._all("SELECT number FROM log")

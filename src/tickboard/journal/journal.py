@@ -10,14 +10,13 @@ import asyncio
 import hashlib
 import os
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 
 from tickboard.alerting.episodes import Episode
-from tickboard.alerting.log import LOG_EVENTS, AlertEvent
+from tickboard.alerting.log import AlertEvent
 from tickboard.errors import JournalError
 from tickboard.journal.file import Change, DamageError, JournalFile, Kept, set_aside
 from tickboard.types import Silence
@@ -79,7 +78,8 @@ class Journal:
     ) -> None:
         """Keep all of this together, or none of it. When it returns, it outlives a crash and a power cut.
 
-        What could not be kept is tried again with the next call, so that the numbers in the file have no hole.
+        What could not be kept is tried again with the next call, so that the numbers in the file have no hole. Of more
+        events than `LOG_EVENTS` the oldest go first; what fires is known of all of them.
 
         Args:
             events: the newest of the log, in order; those that are kept already are passed over.
@@ -91,7 +91,9 @@ class Journal:
         Raises:
             JournalError: the disk is full or fails, or the journal is closed. Everything waits for the next call.
         """
-        await self._write(Change(epoch, deque(events, LOG_EVENTS), episodes, silences))
+        change = Change(epoch, episodes=episodes, silences=silences)
+        change.append(events)
+        await self._write(change)
 
     async def mark(self, notifier: str, number: int) -> None:
         """Keep how far a notifier has told.
