@@ -453,7 +453,7 @@ def test_a_file_that_is_no_dashboard(name: str, text: str, said: str, dashboard:
         (["--window", "0"], "--window=0"),
         (["--window", "1.5"], "--window"),
         (["--colour", "red"], "--colour"),
-        (["serve"], "'serve': the commands are run, dev, check, pipe, schema"),
+        (["serve"], "'serve': the commands are run, dev, check, notify, pipe, schema"),
         (["schema", "a.toml"], "'a.toml' is too much: schema takes no FILE"),
         (["pipe", "a.txt"], "'a.txt' is too much: pipe takes no FILE"),
         (["--port", "0", "pipe"], "after the command: tickboard pipe [flags]"),

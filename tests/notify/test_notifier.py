@@ -541,7 +541,8 @@ board.notify("ops", "json://127.0.0.1:{receiver.port}/", wait="10ms")
     with serve("run", str(file), "--state", state) as running:
         running.wait_for(lambda: running.json("/api/health")["seq"] >= 20)
         running.stop(signal.SIGKILL)
-    file.write_text(text.replace("95", "5"))
+    # Not every 95 there is: the receiver's port may have one.
+    file.write_text(text.replace("cpu.set(95)", "cpu.set(5)"))
     with serve("run", str(file), "--state", state) as running:
         running.wait_for(lambda: len(receiver.taken) == 2)
     assert receiver.titles == ["Shop: WARNING CPU: 95", "Shop: RESOLVED CPU: 95"]
