@@ -376,6 +376,23 @@ def test_after_a_restart_it_goes_on_where_it_was() -> None:
     assert after.told[1:] == [["b:still", "c:still"]]
 
 
+def test_a_restart_during_a_silence_has_one_told_twice_rather_than_never() -> None:
+    for delivered, said in ((True, [["a:firing"]]), (False, [])):
+        before = Bench()
+        before.fire("a")
+        # Of one that could not be told the silence may come just as late.
+        before.pass_time(600, fails=not delivered)
+        before.change("a", silenced=SILENCE)
+        assert (before.told, before.notices.position) == (said, 2)
+        after = Bench(OPS, before.notices.position, before.log)
+        after.alerts = before.alerts
+        after.pass_time(60)
+        assert after.told == []
+        after.change("a", silenced=None)
+        after.pass_time(60)
+        assert after.told == [["a:firing"]]
+
+
 @pytest.mark.parametrize("position", [1, 10**9])
 def test_where_the_log_cannot_be_read_on_from_it_is_told_what_fires(position: int) -> None:
     log = AlertLog("e")
