@@ -1,4 +1,4 @@
-"""Run the benchmarks, print their tables, and write them to docs/benchmarks.md; all of them take about twenty minutes.
+"""Run the benchmarks, print their tables, and write them to docs/benchmarks.md; all of them take about forty minutes.
 
 Usage: python -m benchmarks [NAME…]; with names, only the tables of those are written anew.
 """
