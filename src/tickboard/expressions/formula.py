@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from tickboard.errors import InputError
 from tickboard.expressions.conditions import absent, anomaly, metric
-from tickboard.expressions.expr import STATS, Condition, Expression, Measured, Operand, Reading, operand
+from tickboard.expressions.expr import STATS, Condition, Measured, Operand, Reading, operand
 from tickboard.series import Registry
 
 MAX_LENGTH = 4_000
@@ -86,15 +86,6 @@ def parse_condition(text: str, registry: Registry) -> Condition:
         return found
     shown = operand(found).text()
     raise formula.error(0, f"{_shortened(shown)} is not a condition: compare it with something, as in cpu > 90")
-
-
-def parse_expression(text: str, registry: Registry) -> Expression:
-    """Return the expression that a text says: a condition, or something that has a value, as ``used / size``.
-
-    Raises:
-        InputError: it is no such text.
-    """
-    return operand(_Formula(text, registry).parse())
 
 
 class _Formula:
