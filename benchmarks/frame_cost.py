@@ -8,9 +8,11 @@ import msgspec
 import numpy as np
 
 from benchmarks.report import Table, duration, timed, timed_in_turn
-from tickboard.frames import Selection, initial_frame, metrics_frame, timestamp
-from tickboard.series import Registry
-from tickboard.window import Floats, Window
+from tickboard.hub.encodings import initial_frame, metrics_frame
+from tickboard.metrics.registry import Registry
+from tickboard.metrics.selection import Selection
+from tickboard.metrics.window import Floats, Window
+from tickboard.wire import timestamp
 
 SERIES = (4, 100, 10_000, 100_000)
 

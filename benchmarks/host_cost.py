@@ -6,7 +6,7 @@ import time
 
 import psutil
 
-from tickboard.series import Registry
+from tickboard.metrics.registry import Registry
 from tickboard.sources.host import Host
 
 WARM_UP = 20

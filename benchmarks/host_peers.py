@@ -108,7 +108,7 @@ def tickboard() -> Iterator[subprocess.Popen[str]]:
     """Run Tickboard's host board, watched over its page's WebSocket."""
     with (
         started("--interval", "1000") as running,
-        connect(f"ws://{running.url}/ws/metrics", max_size=None, subprotocols=[Subprotocol("tickboard.v1")]) as viewer,
+        connect(f"ws://{running.url}/ws/metrics", max_size=None, subprotocols=[Subprotocol("tickboard.v2")]) as viewer,
     ):
 
         def watch() -> None:

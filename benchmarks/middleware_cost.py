@@ -17,7 +17,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from benchmarks.report import Table
-from tickboard.series import Registry
+from tickboard.metrics.registry import Registry
 from tickboard.sources.middleware import (
     Application,
     Message,

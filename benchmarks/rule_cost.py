@@ -13,7 +13,8 @@ from tickboard.alerting.rules import Rule
 from tickboard.engine import Engine
 from tickboard.expressions.conditions import anomaly
 from tickboard.expressions.expr import Condition
-from tickboard.series import Gauge, Registry
+from tickboard.metrics.handles import Gauge
+from tickboard.metrics.registry import Registry
 
 RULES = 1_000
 SERIES_EACH = 100

@@ -15,10 +15,10 @@ import psutil
 
 from benchmarks.report import Table, Timing, duration, median_of, timed, timed_in_turn
 from tickboard.board import Board
-from tickboard.frames import Frame
+from tickboard.hub.frames import Frame
+from tickboard.metrics.stats import WindowStats
+from tickboard.metrics.window import Floats, Window
 from tickboard.settings import Settings
-from tickboard.stats import WindowStats
-from tickboard.window import Floats, Window
 
 SERIES = (4, 100, 10_000, 100_000)
 WINDOWS = (60, 300, 3_600)
@@ -202,6 +202,7 @@ class Nowhere:
     """The connection of a viewer without a network: a frame is encoded, and then taken at once."""
 
     descriptor = -1
+    copies = False
 
     def send(self, frame: Frame) -> bool:
         return bool(frame.wire)
@@ -211,6 +212,8 @@ class Nowhere:
 
     def unsent(self) -> int:
         return 0
+
+    def cut(self) -> None: ...
 
     def close(self, code: int) -> None:
         pass

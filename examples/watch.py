@@ -9,7 +9,7 @@ import tickboard
 async def main(url: str = "http://127.0.0.1:3000", *metrics: str) -> None:
     async for tick in tickboard.connect(url, metrics=metrics):
         time = tick.datetime.astimezone().strftime("%H:%M:%S")
-        print(time, "  ".join(f"{key} {value:.4g}" for key, value in tick.as_dict().items()), flush=True)
+        print(time, "  ".join(f"{key} {value:.4g}" for key, value in tick.items()), flush=True)
 
 
 asyncio.run(main(*sys.argv[1:]))

@@ -12,7 +12,7 @@ from pathlib import Path
 from tickboard.alerting.episodes import Episode
 from tickboard.alerting.log import AlertEvent, EventKind
 from tickboard.journal.journal import Journal
-from tickboard.types import Alert, Silence
+from tickboard.wire import Alert, Silence
 
 SAID = 8
 """Bytes of a number that is said."""
@@ -34,7 +34,7 @@ async def write(path: Path) -> None:
     Each transaction has one to four events, and an episode, a silence and a position that name the newest of them.
     """
     journal = Journal(path)
-    number = journal.load(0.0).number
+    number = journal.load().number
     for turn in itertools.count():
         events = []
         for _ in range(1 + turn % 4):

@@ -2,14 +2,25 @@
 
 import json
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
-from tickboard.frames import Frame
-from tickboard.hub.hub import Viewer
+from tickboard.hub.frames import Frame
 from tickboard.hub.readers import Reader
+from tickboard.hub.viewer import Viewer
+from tickboard.wire import BoardInfo
 
 OPCODE_TEXT = 1
+
+
+def shows(board: BoardInfo) -> Callable[[], Generator[None, None, BoardInfo]]:
+    """Return what describes a board to a hub: always this one."""
+
+    def describe() -> Generator[None, None, BoardInfo]:
+        yield from ()
+        return board
+
+    return describe
 
 
 class Socket:
@@ -59,6 +70,8 @@ class Socket:
 class StreamInbox(Socket):
     """A stream of alerts."""
 
+    chunked = False
+
     def __init__(self, writes: "Writes | None" = None, room: int = 1 << 40) -> None:
         super().__init__(writes, room)
         self.reader: Reader | None = None
@@ -91,10 +104,13 @@ class StreamInbox(Socket):
 class Inbox(Socket):
     """A viewer's outlet."""
 
+    copies = False
+
     def __init__(self, writes: "Writes | None" = None, room: int = 1 << 40) -> None:
         super().__init__(writes, room)
         self.viewer: Viewer | None = None
         self.closed: int | None = None
+        self.was_cut = False
 
     def send(self, frame: Frame) -> bool:
         assert not self._left, "a frame was sent to an outlet that had not said that it takes one"
@@ -102,6 +118,9 @@ class Inbox(Socket):
 
     def close(self, code: int) -> None:
         self.closed = code
+
+    def cut(self) -> None:
+        self.was_cut = True
 
     def emptied(self) -> None:
         if self.viewer is not None:

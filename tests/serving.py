@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
 import httpx
@@ -20,9 +20,9 @@ from websockets.typing import Subprotocol
 
 from tickboard import Board
 from tickboard.alerting.log import AlertLog
-from tickboard.types import Alert
+from tickboard.wire import Alert
 
-SUBPROTOCOL = Subprotocol("tickboard.v1")
+SUBPROTOCOL = Subprotocol("tickboard.v2")
 
 START_S = 20.0
 """The longest that a server may take to say where it is."""
@@ -48,7 +48,7 @@ class Server:
         self._reading.start()
         if not self._greeted.wait(START_S):
             process.kill()
-        found = re.search(r"http://[^\s:]+:(\d+)", self.output())
+        found = re.search(r"http://(?:\[[^\]\s]+\]|[^\s:]+):(\d+)", self.output())
         assert found, f"no address in: {self.output()!r}"
         self.port = int(found[1])
         self.url = f"http://127.0.0.1:{self.port}/"
@@ -91,6 +91,15 @@ class Server:
                 if "Ctrl-C" in line:
                     self._greeted.set()
         self._greeted.set()
+
+
+def has_ipv6() -> bool:
+    """Return whether this machine has the loopback address of IPv6; some containers have none."""
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
 
 
 def wait_for(condition: Callable[[], object], output: Callable[[], str] = str) -> None:
@@ -165,6 +174,8 @@ class RawStream:
     Attributes:
         socket: its connection.
         head: of the response.
+        chunks: the sizes of the chunks that have come, where the response has chunks.
+        whole: whether the last of them has come.
     """
 
     def __init__(self, port: int, request: str = "", path: str = "/events/alerts") -> None:
@@ -173,7 +184,9 @@ class RawStream:
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         self.socket.connect(("127.0.0.1", port))
         self.socket.sendall((request or f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").encode())
-        self._rest = b""
+        self._rest = self._coded = b""
+        self.chunks: list[int] = []
+        self.chunked = self.whole = False
         self.head = self.next_head()
 
     def __enter__(self) -> Self:
@@ -184,7 +197,12 @@ class RawStream:
 
     def next_head(self) -> str:
         """Return the head of the next response, in small letters."""
-        return self._until(b"\r\n\r\n").decode().lower()
+        head = self._until(b"\r\n\r\n").decode().lower()
+        if "transfer-encoding: chunked" in head:
+            self.chunked = True
+            self._coded, self._rest = self._rest, b""
+            self._rest = self._decoded()
+        return head
 
     def event(self) -> dict[str, str]:
         """Return the fields of the next event; EOFError when the stream has ended."""
@@ -204,9 +222,28 @@ class RawStream:
         return found
 
     def _receive(self) -> bytes:
-        if not (data := self.socket.recv(65_536)):
+        data = b"" if self.whole else self.socket.recv(65_536)
+        if not data:
             raise EOFError
-        return data
+        if not self.chunked:
+            return data
+        self._coded += data
+        return self._decoded()
+
+    def _decoded(self) -> bytes:
+        """Return the content of the chunks that have come whole (RFC 9112, section 7.1)."""
+        found = b""
+        while not self.whole and b"\r\n" in self._coded:
+            size, _, rest = self._coded.partition(b"\r\n")
+            length = int(size, 16)
+            if len(rest) < length + 2:
+                break
+            assert rest[length : length + 2] == b"\r\n"
+            found += rest[:length]
+            self._coded = rest[length + 2 :]
+            self.chunks.append(length)
+            self.whole = not length
+        return found
 
 
 @contextlib.contextmanager
@@ -235,11 +272,15 @@ def serve_app(app: ASGIApp, ws: Any = "websockets-sansio", http: Any = "auto") -
 
 @contextlib.contextmanager
 def serve(
-    *arguments: str, env: dict[str, str] | None = None, port: int = 0, stdin: int | None = None
+    *arguments: str,
+    env: dict[str, str] | None = None,
+    port: int = 0,
+    stdin: int | None = None,
+    program: Sequence[str] = (sys.executable, "-m", "tickboard"),
 ) -> Iterator[Server]:
-    """Run ``tickboard`` with these arguments for as long as the context is open."""
+    """Run ``tickboard`` with these arguments while the context is open; `program` is another way to start it."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tickboard", *arguments, "--port", str(port)],
+        [*program, *arguments, "--port", str(port)],
         stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

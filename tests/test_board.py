@@ -1,13 +1,20 @@
 """A board is declared as one would say it, and describes itself to the page."""
 
 import asyncio
+import math
+import re
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from tests.outlets import Inbox
 
 from tickboard import Board, BoardError, InputError
+from tickboard.configuration.config import parse_config
+from tickboard.hub import hub as hub_module
 from tickboard.settings import Settings
-from tickboard.types import Card, Chart, Row
+from tickboard.wire import Card, Chart, Row
 
 
 @pytest.fixture
@@ -80,6 +87,13 @@ def test_what_is_wrong_is_refused_and_nothing_is_left_half_done(board: Board) ->
     assert board.metric("cpu") is cpu
 
 
+@pytest.mark.parametrize("name", ["max_series", "max_series_per_source", "max_window_mb"])
+@pytest.mark.parametrize("limit", ["x", -1, 1.5, None])
+def test_a_limit_that_cannot_be_used_is_named_where_it_is_given(name: str, limit: object) -> None:
+    with pytest.raises(InputError, match=re.escape(f"Board({name}={limit!r}): give a whole number of 0 or more")):
+        Board(**{name: limit})  # type: ignore[arg-type]
+
+
 def test_a_decorated_sampler_stays_a_function(board: Board) -> None:
     @board.every("1s")
     def answer() -> int:
@@ -146,3 +160,242 @@ def test_a_rule_that_is_added_while_it_is_served_is_held_to_the_window() -> None
     other.prepare(Settings())
     with pytest.raises(InputError, match="the window is 60 s long"):
         other.alert(other.gauge("cpu").avg("1h") > 3, "m")
+
+
+async def test_a_large_window_is_made_in_turns_whoever_joins_first(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_module, "MOST_AT_ONCE", 0)
+    board.gauge("a").set(1)
+    for _ in board.hub.publish(board.hub.engine.tick(1.0, 1.0)):
+        pass
+    viewer = Inbox()
+    board.hub.join(viewer)
+    assert not viewer.raw
+    while not viewer.raw:
+        await asyncio.sleep(0)
+    assert viewer.messages()[0]["type"] == "initial"
+
+
+def test_a_gauge_is_what_a_function_returns_at_every_tick() -> None:
+    async def scenario() -> None:
+        board = Board(interval_ms=20)
+        waiting = [1, 2, 3]
+        length, failing = board.gauge("length"), board.gauge("failing")
+        length.set_function(waiting.__len__)
+        failing.set_function(lambda: 1 / 0)
+        async with board.lifespan():
+            async with asyncio.timeout(20):
+                while length.value != 3 or not board.hub.problems:
+                    await asyncio.sleep(0.01)
+                waiting.append(4)
+                while length.value != 4:
+                    await asyncio.sleep(0.01)
+        [problem] = board.hub.problems.values()
+        assert "<lambda>" in problem.source
+        assert "ZeroDivisionError" in problem.message
+
+    asyncio.run(scenario())
+
+
+async def awaited() -> float:
+    return 1.0
+
+
+def yields() -> Iterator[float]:
+    yield 1.0
+
+
+class AwaitedWhenCalled:
+    async def __call__(self) -> float:
+        return 1.0
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (5, "function of gauge load: 5 cannot be called: give a function"),
+        (yields, "function of gauge load: it yields, .*: return the value without yield"),
+        (awaited, r"function of gauge load: awaited is async: set the gauge in a function with @board\.every\(\)"),
+        (AwaitedWhenCalled(), "is async: set the gauge in a function"),
+    ],
+)
+def test_a_function_that_cannot_be_called_at_every_tick_is_refused(function: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        Board().gauge("load").set_function(function)
+
+
+def test_the_lead_handle_of_a_gauge_with_labels_gets_no_function() -> None:
+    gauge = Board().gauge("load", labels=("host", "core"))
+    with pytest.raises(InputError, match=r"function of gauge load: .* with \.labels\(host=…, core=…\)\.set_function"):
+        gauge.set_function(lambda: 1.0)
+
+
+def test_a_second_function_replaces_the_first_of_the_same_series() -> None:
+    board = Board()
+    load, disk = board.gauge("load"), board.gauge("disk", labels=("mount",))
+    calls: list[str] = []
+
+    def call(name: str, value: float) -> float:
+        calls.append(name)
+        return value
+
+    for round in (1, 2):
+        load.set_function(lambda round=round: call(f"load {round}", round))  # type: ignore[misc]
+        disk.labels(mount="/").set_function(lambda round=round: call(f"/ {round}", round))  # type: ignore[misc]
+    disk.labels(mount="/home").set_function(lambda: call("/home", 3))
+    tick = board.tick()
+    assert sorted(calls) == ["/ 2", "/home", "load 2"]
+    assert (tick["load"], tick['disk{mount="/"}'], tick['disk{mount="/home"}']) == (2, 2, 3)
+
+
+def test_removing_a_series_removes_its_function() -> None:
+    board = Board()
+    disk = board.gauge("disk", labels=("mount",))
+    root = disk.labels(mount="/")
+    root.set_function(lambda: 1)
+
+    def remove_its_own() -> float:
+        disk.remove(mount="/home")
+        return 2
+
+    disk.labels(mount="/home").set_function(remove_its_own)
+    assert 'disk{mount="/"}' in board.tick()
+    disk.remove(mount="/")
+    assert not board.tick()
+    root.set(5)
+    board.tick()
+    assert board.tick()['disk{mount="/"}'] == 5
+    disk.remove(mount="/")
+    root.set_function(lambda: 7)
+    assert board.tick()['disk{mount="/"}'] == 7
+
+
+def test_a_series_whose_function_fails_for_long_comes_back() -> None:
+    board = Board(forget="10s")
+    answers: list[float] = []
+    board.gauge("disk", labels=("mount",)).labels(mount="/").set_function(answers.pop)
+    for now in (1_000.0, 2_000.0):
+        with pytest.raises(IndexError):
+            board.tick(now)
+        board.hub.engine.tick(now, 1_000.0)
+        board.intake.forget()
+    answers.append(4)
+    assert board.tick(2_001.0)['disk{mount="/"}'] == 4
+
+
+def test_what_is_declared_on_a_board_that_is_served_is_refused() -> None:
+    board = Board()
+    load = board.gauge("load")
+
+    async def scenario() -> None:
+        async with board.lifespan():
+            with pytest.raises(InputError, match=r"function of gauge load: .*: declare it before the board is served"):
+                load.set_function(lambda: 1.0)
+            with pytest.raises(InputError, match=r"alert function print: .*: declare it before the board is served"):
+                board.on_alert(print)
+
+    asyncio.run(scenario())
+
+
+class Idle:
+    async def start(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("declare", "message"),
+    [
+        (lambda board: board.every("1s")(print), "sampler print: the board is being served already"),
+        (lambda board: board.monitor_self(), "monitor_self: the board is being served already"),
+        (lambda board: board.scrape("http://u:p@localhost:9100/"), "scrape http://localhost:9100/: the board is being"),
+        (lambda board: board.statsd(port=0), "statsd: the board is being served already"),
+        (lambda board: board.add_source(Idle()), "Idle object at .*: the board is being served already"),
+        (lambda board: board.notify("ops", "json://localhost"), "notifier ops: the board is prepared already"),
+        (lambda board: board.apply_config(parse_config(b"", "a.toml")), "apply_config: the board is prepared"),
+    ],
+)
+def test_what_a_running_board_would_ignore_is_refused(declare: Callable[[Board], object], message: str) -> None:
+    board = Board()
+
+    async def scenario() -> None:
+        async with board.lifespan():
+            with pytest.raises(InputError, match=message):
+                declare(board)
+
+    asyncio.run(scenario())
+
+
+# --- ticks without a server ---
+
+
+def test_a_dashboard_file_is_tested_without_a_server() -> None:
+    board = Board(interval_ms=500)
+    cpu = board.gauge("cpu_usage", unit="%")
+    disk = board.gauge("disk", labels=("mount",))
+    board.alert(cpu > 90, "hot: {value:.0f}", for_="1s")
+    runs: list[str] = []
+
+    @board.every()
+    def sample() -> None:
+        runs.append("every tick")
+        disk.labels(mount="/").set(len(runs))
+
+    @board.every("2s")
+    async def sample_now_and_then() -> None:
+        await asyncio.sleep(0)
+        runs.append("now and then")
+
+    first = board.tick(1_000.0)
+    assert (first.time, first.seq) == (1_000.0, 1)
+    assert math.isnan(first["cpu_usage"])
+    assert first['disk{mount="/"}'] == 1
+    cpu.set(95)
+    for _ in range(2):
+        board.tick()
+    assert board.firing == []
+    last = board.tick()
+    assert (last.time, last["cpu_usage"], cpu.value) == (1_001.5, 95, 95)
+    assert [alert.message for alert in board.firing] == ["hot: 95"]
+    cpu.set(5)
+    board.tick(1_002.0)
+    assert board.firing == []
+    assert runs.count("every tick") == 5
+    assert runs.count("now and then") == 2
+
+
+def test_what_a_sampler_raises_in_a_test_is_raised() -> None:
+    board = Board()
+
+    @board.every()
+    def fail() -> None:
+        raise KeyError("lost")
+
+    with pytest.raises(KeyError, match="lost"):
+        board.tick()
+
+
+def test_a_first_tick_has_the_time_of_day() -> None:
+    board = Board()
+    board.gauge("load").set_function(lambda: 1.0)
+    before = time.time()
+    assert before <= board.tick().time <= time.time()
+
+
+def test_a_board_that_is_served_makes_its_own_ticks() -> None:
+    board = Board()
+
+    @board.every()
+    async def sample() -> None: ...
+
+    async def scenario() -> None:
+        with pytest.raises(InputError, match=r"sampler .*sample is async: call tick"):
+            board.tick()
+        async with board.lifespan():
+            with pytest.raises(InputError, match="is being served"):
+                board.tick()
+
+    asyncio.run(scenario())

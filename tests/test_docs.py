@@ -1,7 +1,9 @@
-"""Every flag, environment variable, endpoint and public name is documented."""
+"""Every endpoint, public name and key is documented, and the examples in the documentation are the real ones."""
 
 import dataclasses
-import inspect
+import json
+import pkgutil
+import re
 from pathlib import Path
 
 import pytest
@@ -9,45 +11,41 @@ from starlette.routing import Mount, Route, WebSocketRoute
 
 import tickboard
 from tickboard import Board
-from tickboard.cli import Options, host, pipe
+from tickboard.cli.dashboard_file import load_board
+from tickboard.cli.main import app
+from tickboard.cli.serving_options import Options
 from tickboard.configuration.config import config_schema, parse_config
-from tickboard.dashboard_file import load_board
 from tickboard.expressions.expr import STATS
+from tickboard.hub.health import Vitals
+from tickboard.running.announcer import Announcer
 from tickboard.server.app import create_app
-from tickboard.settings import BOUNDS, Settings
-from tickboard.teller import Teller
+from tickboard.settings import Settings
 
 ROOT = Path(__file__).parents[1]
+FOLDERS = ("src", "tests", "tools", "benchmarks", "examples")
 README = (ROOT / "README.md").read_text()
 PROTOCOL = (ROOT / "docs" / "protocol.md").read_text()
 CONFIG = (ROOT / "docs" / "config.md").read_text()
 REFERENCE = (ROOT / "docs" / "dashboard-file.md").read_text()
 
 
-@pytest.mark.parametrize("field", dataclasses.fields(Options), ids=lambda field: field.name)
-def test_every_flag_is_in_the_readme(field: "dataclasses.Field[object]") -> None:
-    assert f"`--{field.name.replace('_', '-')}`" in README
-
-
-@pytest.mark.parametrize(
-    "flag", [name for command in (host, pipe) for name in inspect.signature(command).parameters if name != "options"]
-)
-def test_every_flag_of_a_command_of_its_own_is_in_the_readme(flag: str) -> None:
-    assert f"--{ {'form': 'format'}.get(flag, flag) }" in README
-
-
-@pytest.mark.parametrize("variable", list(BOUNDS))
-def test_every_environment_variable_is_in_the_readme_with_its_default(variable: str) -> None:
-    defaults = dict(zip(BOUNDS, dataclasses.astuple(Settings()), strict=True))
-    [line] = [line for line in README.splitlines() if f"`{variable}`" in line]
-    assert f"| {defaults[variable]} |" in line
+def test_the_flags_of_the_recipes_for_deployment_are_there() -> None:
+    recipes = (ROOT / "docs" / "deploy.md").read_text()
+    [unit] = re.findall(r"^ExecStart=/opt/tickboard/bin/(tickboard run .*)$", recipes, re.MULTILINE)
+    [command] = re.findall(r"^CMD (\[.*\])$", recipes, re.MULTILINE)
+    for words in (unit.split(), json.loads(command)):
+        assert words[:2] == ["tickboard", "run"]
+        flags = {word for word in words if word.startswith("--")}
+        assert flags <= {f"--{field.name.replace('_', '-')}" for field in dataclasses.fields(Options)}
+    assert re.findall(r"^HEALTHCHECK .* CMD (.*)$", recipes, re.MULTILINE) == ['["tickboard", "health"]']
+    assert app["health"].name  # it raises for a command that there is not
 
 
 def test_every_endpoint_is_in_the_protocol() -> None:
     board = Board()
     board.prepare(Settings())
     paths = []
-    for route in create_app(board.hub, board.intake, Teller(board.hub).act, lambda: 0).routes:
+    for route in create_app(board.hub, board.intake, Announcer(board.hub).act, Vitals).routes:
         assert isinstance(route, Route | WebSocketRoute | Mount)
         if route.path not in {"/", "/assets", "/{path:path}"}:
             paths.append(route.path)
@@ -77,7 +75,7 @@ def test_the_example_of_a_configuration_is_good(monkeypatch: pytest.MonkeyPatch)
     example = CONFIG.split("```toml\n")[1].split("```")[0]
     config = parse_config(example.encode(), "docs/config.md")
     board = load_board(ROOT / "examples" / "dashboard.py")
-    board.apply(config)
+    board.apply_config(config)
     board.prepare(Settings())
     assert [service.destination.name for service in board.notifiers] == ["ops"]
     assert [rule.name for rule in board.describe().rules] == ["cpu_usage", "avg_latency", "busy", "queue.depth"]
@@ -85,3 +83,29 @@ def test_the_example_of_a_configuration_is_good(monkeypatch: pytest.MonkeyPatch)
 
 def test_the_readme_shows_the_example_as_it_is() -> None:
     assert (ROOT / "examples" / "dashboard.py").read_text() in README
+
+
+def test_the_tutorial_builds_the_example() -> None:
+    tutorial = (ROOT / "docs" / "tutorial.md").read_text()
+    _, _, code = (ROOT / "examples" / "shop.py").read_text().partition('"""\n\n')
+    assert [line for line in code.splitlines() if line not in tutorial.splitlines()] == []
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_the_pages_beside_the_docs_link_to_what_is_there(page: str) -> None:
+    text = (ROOT / page).read_text()
+    targets = re.findall(r'(?:\]\(|src(?:set)?=")(?!https?:)([^)#"]+)', text)
+    assert [target for target in targets if not (ROOT / target).exists()] == []
+
+
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_files_and_modules_that_a_page_names_are_there(page: Path) -> None:
+    text = page.read_text()
+    files = {f"/{path}" for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")}
+    named = set(re.findall(r"`([a-z_/]+\.py)`", text)) - {"shop.py"}
+    assert [name for name in named if not any(file.endswith(f"/{name}") for file in files)] == []
+    for name in set(re.findall(r"`(tickboard(?:\.\w+)+)", text)) - {"tickboard.toml", "tickboard.v1", "tickboard.v2"}:
+        pkgutil.resolve_name(name)

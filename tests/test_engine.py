@@ -5,10 +5,13 @@ from itertools import count
 
 import pytest
 
+from tickboard import engine as engine_module
 from tickboard.alerting.rules import Rule
 from tickboard.engine import Engine
-from tickboard.series import Registry
-from tickboard.types import Stats
+from tickboard.hub.encodings import whole
+from tickboard.metrics.handles import Gauge
+from tickboard.metrics.registry import Registry
+from tickboard.wire import MetricInfo, Stats
 
 
 def make_engine(registry: Registry, rules: list[Rule] | None = None, window_size: int = 5, epoch: str = "e") -> Engine:
@@ -22,7 +25,9 @@ def test_a_tick_takes_the_values_and_says_what_happened() -> None:
     engine = make_engine(registry, [Rule("cpu", cpu.avg > 50, "{value:g}", "info")])
     cpu.set(40)
     errors.inc(4)
+    assert engine.last_time is None
     first = engine.tick(100.0, 2.0)
+    assert engine.last_time == 100.0
     assert (first.seq, first.time, first.row.tolist(), first.events) == (1, 100.0, [40.0, 2.0], [])
     cpu.set(80)
     second = engine.tick(101.0, 1.0)
@@ -32,8 +37,9 @@ def test_a_tick_takes_the_values_and_says_what_happened() -> None:
 
 def test_time_in_a_window_only_grows() -> None:
     engine = make_engine(Registry())
-    times = [engine.tick(now, 1.0).time for now in (100.0, 99.0, 50.0, 101.0)]
+    times = [engine.tick(now, 1.0).time for now in (100.0, 99.0, 98.5, 101.0)]
     assert times == pytest.approx([100.0, 100.001, 100.002, 101.0])
+    assert (engine.epoch, engine.seq) == ("e", 4)
     assert times == sorted(set(times))
 
 
@@ -43,12 +49,12 @@ def test_stats_are_by_key_and_zero_where_there_is_nothing() -> None:
     registry.gauge("empty")
     core = registry.gauge("core", labels=["n"], key="cores")
     engine = make_engine(registry)
-    assert engine.all_stats() == {"cpu": Stats(0, 0, 0, 0), "empty": Stats(0, 0, 0, 0)}
+    assert whole(engine.all_stats()) == {"cpu": Stats(0, 0, 0, 0), "empty": Stats(0, 0, 0, 0)}
     for value in (1, 2, 6):
         cpu.set(value)
         core.labels(n=0).set(-value)
         engine.tick(value, 1.0)
-    found = engine.all_stats()
+    found = whole(engine.all_stats())
     cpu_stats = found["cpu"]
     assert (cpu_stats.avg, cpu_stats.max, cpu_stats.min, cpu_stats.count, cpu_stats.last) == (3.0, 6.0, 1.0, 3, 6.0)
     assert [cpu_stats.p50, cpu_stats.p95, cpu_stats.p99] == pytest.approx([2.0, 5.6, 5.92])
@@ -66,7 +72,7 @@ def test_a_series_that_appears_between_two_ticks_can_be_asked_for_at_once() -> N
         core.labels(n=number)
     selection = engine.select()
     assert engine.window.all().rows[:, selection.columns].shape == (1, 40)
-    assert engine.all_stats()['core{n="39"}'].count == 0
+    assert whole(engine.all_stats())['core{n="39"}'].count == 0
 
 
 def test_what_was_missed_is_known_only_within_the_epoch() -> None:
@@ -90,8 +96,8 @@ def test_a_changed_board_begins_with_the_history_of_the_series_that_it_keeps() -
     after.gauge("cpu")
     new = make_engine(after, epoch="f")
     new.inherit(old)
-    assert new.all_stats()["cpu"].avg == 1.5
-    assert new.all_stats()["new"].count == 0
+    assert whole(new.all_stats())["cpu"].avg == 1.5
+    assert whole(new.all_stats())["new"].count == 0
     assert new.tick(1.5, 1.0).time > 2
     assert new.seq == 3
 
@@ -140,3 +146,23 @@ def test_a_clock_that_is_set_makes_no_rate_of_a_steady_rise() -> None:
         level.set(tick)
         told += engine.tick(1_000.0 + tick - (3_600 if tick > 10 else 0), 1.0).events
     assert told == []
+
+
+def test_stats_are_read_in_steps_and_without_what_leaves_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_module, "STEP_SERIES", 2)
+    registry = Registry()
+    for name in ("a", "b", "c", "d"):
+        registry.gauge(name).set(1)
+    gone = registry.discover(Gauge, MetricInfo("gone", "gone", "", "gauge", ["host"]))
+    registry.open(gone, (("host", "h"),)).set(1)
+    engine = make_engine(registry)
+    engine.tick(1.0, 1.0)
+    assert set(whole(engine.all_stats())) == {"a", "b", "c", "d", 'gone{host="h"}'}
+    steps = engine.all_stats()
+    next(steps)
+    gone.remove(host="h")
+    registry.withdraw("gone")
+    next(steps)
+    found = whole(steps)
+    assert set(found) == {"a", "b", "c", "d"}
+    assert all(stats.last == 1 for stats in found.values())

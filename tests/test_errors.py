@@ -2,7 +2,16 @@
 
 import pytest
 
-from tickboard.errors import BoardError, ForeignError, InputError, LimitError, PayloadError, TickboardError
+from tickboard.errors import (
+    BoardError,
+    BusyError,
+    InputError,
+    LimitError,
+    PayloadError,
+    RateError,
+    SampleError,
+    TickboardError,
+)
 
 
 @pytest.mark.parametrize(
@@ -12,7 +21,8 @@ from tickboard.errors import BoardError, ForeignError, InputError, LimitError, P
         (InputError("m"), 422),
         (BoardError("m", "f"), 422),
         (LimitError("m"), 429),
-        (ForeignError("m"), 403),
+        (RateError("m", 1), 429),
+        (BusyError("m", 1), 503),
         (PayloadError("m"), 400),
         (PayloadError("m", 413), 413),
     ],
@@ -27,3 +37,15 @@ def test_a_board_error_names_the_file_and_the_line() -> None:
     assert str(error) == "dash.py:7: no such metric"
     assert (error.message, error.file, error.line) == ("no such metric", "dash.py", 7)
     assert str(BoardError("no board", "dash.py")) == "dash.py: no board"
+
+
+def test_an_error_of_a_sampler_keeps_its_detail_out_of_its_message() -> None:
+    error = SampleError("no disks", "permission denied: /dev/sda")
+    assert (str(error), error.detail) == ("no disks", "permission denied: /dev/sda")
+    assert SampleError("no disks").detail == ""
+
+
+@pytest.mark.parametrize("kind", [BusyError, RateError])
+def test_what_is_refused_for_now_says_when_to_try_again(kind: type[BusyError | RateError]) -> None:
+    error = kind("too much at once", 5)
+    assert (str(error), error.retry_after_s) == ("too much at once", 5)

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import tarfile
-import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -159,7 +158,6 @@ def test_an_installed_tickboard_says_its_version(installed: Path, tmp_path: Path
 
 
 def test_installing_again_builds_nothing(built: tuple[str, Path, Path], checkout: Path, path_without_node: str) -> None:
-    began = time.monotonic()
     said = run(sys.executable, "tools/page.py", "build", cwd=checkout, PATH=path_without_node)
+    # With no Node.js there, building would fail.
     assert said == ""
-    assert time.monotonic() - began < 5

@@ -4,8 +4,10 @@ import pytest
 
 from tickboard import panels
 from tickboard.errors import InputError
-from tickboard.series import Registry
-from tickboard.types import Card, Chart, Row, Table
+from tickboard.hub.encodings import whole
+from tickboard.metrics.handles import Gauge
+from tickboard.metrics.registry import Registry
+from tickboard.wire import Card, Chart, MetricInfo, Row, Table
 
 
 @pytest.fixture
@@ -18,7 +20,7 @@ def registry() -> Registry:
 
 
 def test_with_none_declared_every_metric_has_a_card_and_a_chart(registry: Registry) -> None:
-    cards, charts = panels.default_panels(registry)
+    cards, charts = whole(panels.default_panels(registry))
     assert cards == Row([Card("cpu", "CPU"), Card("load", "Load"), Card("lat", "Latency")])
     assert charts == Row(
         [
@@ -30,7 +32,7 @@ def test_with_none_declared_every_metric_has_a_card_and_a_chart(registry: Regist
 
 
 def test_a_board_without_metrics_has_no_panels() -> None:
-    assert panels.default_panels(Registry()) == []
+    assert whole(panels.default_panels(Registry())) == []
 
 
 def test_a_title_is_not_given_its_unit_twice() -> None:
@@ -83,13 +85,47 @@ def test_metrics_that_came_undeclared_are_in_rows_by_their_first_word() -> None:
     registry = Registry()
     for name in ("http_requests", "up", "http_errors", "queue_depth"):
         registry.gauge(name)
-    rows = panels.discovered_panels(registry, registry.metrics)
+    rows = whole(panels.discovered_panels(registry, registry, registry.metrics))
     shown = {row.title: [panel.title for panel in row.panels] for row in rows if isinstance(row, Row)}
     assert shown == {
         "http": ["http_requests", "http_errors"] * 2,
         "other": ["up", "queue_depth"] * 2,
     }
-    [only] = panels.discovered_panels(registry, ["up"])
+    [only] = whole(panels.discovered_panels(registry, registry, ["up"]))
     assert isinstance(only, Row)
     assert only.title == "metrics"
-    assert panels.discovered_panels(registry, []) == []
+    assert whole(panels.discovered_panels(registry, registry, [])) == []
+
+
+def test_the_panels_of_metrics_that_have_left_are_not_kept() -> None:
+    registry = Registry()
+    registry.gauge("stays")
+    for number in range(20):
+        metric = MetricInfo(f"comes_{number}", "Once", "%", "gauge")
+        with registry.lock:
+            registry.discover(Gauge, metric)
+        whole(panels.discovered_panels(registry, registry, [metric.name, "stays"]))
+        with registry.lock:
+            registry.withdraw(metric.name)
+    assert len(panels._known[registry]) <= 2 * 2 + 2
+
+
+def test_a_metric_that_comes_again_is_shown_as_it_is_by_now() -> None:
+    registry = Registry()
+    for title, unit in (("Once", "%"), ("Anew", "ms")):
+        with registry.lock:
+            registry.discover(Gauge, MetricInfo("comes", title, unit, "gauge"))
+        [row] = whole(panels.discovered_panels(registry, registry, ["comes"]))
+        assert isinstance(row, Row)
+        assert row.panels == [Card("comes", title), Chart(["comes"], f"{title} ({unit})", unit)]
+        with registry.lock:
+            registry.withdraw("comes")
+
+
+def test_many_metrics_are_described_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(panels, "STEP_METRICS", 10)
+    registry = Registry()
+    for number in range(100):
+        registry.gauge(f"g{number}")
+    assert len(list(panels.default_panels(registry))) == 10
+    assert len(list(panels.discovered_panels(registry, registry, registry.metrics))) == 10 + 1

@@ -10,7 +10,7 @@ from tickboard import schedule
 from tickboard.alerting.rules import Rule, check_rule
 from tickboard.engine import Engine
 from tickboard.expressions.conditions import absent, anomaly
-from tickboard.series import Registry
+from tickboard.metrics.registry import Registry
 
 SCENARIOS = Path(__file__).parent / "scenarios" / "alerts.txt"
 METRICS = ("cpu", "load")
@@ -29,7 +29,7 @@ class Scenario:
 
 def read() -> list[Scenario]:
     found: list[Scenario] = []
-    for block in SCENARIOS.read_text().split("\n\n"):
+    for block in SCENARIOS.read_text(encoding="utf-8-sig").split("\n\n"):
         lines = [line for line in block.splitlines() if line and not line.startswith("#")]
         if lines:
             given = (line.split(maxsplit=1) for line in lines[1:])

@@ -1,16 +1,19 @@
+import math
 import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from itertools import pairwise
+from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tickboard.errors import InputError
-from tickboard.schedule import MAX_DURATION_MS, MAX_MISSED, Interval, Schedule, duration, parse
+from tickboard.schedule import MAX_DURATION_MS, MAX_MISSED, Interval, Schedule, duration, parse, written
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -65,9 +68,56 @@ def test_a_duration_beyond_a_hundred_years_is_refused() -> None:
         duration("36501d")
 
 
-def test_a_duration_that_is_no_text_is_refused() -> None:
-    with pytest.raises(InputError, match="duration 10 is not a text: write a number and its unit"):
-        duration(10)  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("length", "seconds", "text"),
+    [
+        (10, 10.0, "10s"),
+        (0.1, 0.1, "100ms"),
+        (np.float64(1.5), 1.5, "1500ms"),
+        (np.int64(3), 3.0, "3s"),
+        (timedelta(hours=2), 7200.0, "7200s"),
+        (timedelta(microseconds=1), 1e-6, "0.001ms"),
+        (" 5m ", 300.0, "5m"),
+        (0, 0.0, "0s"),
+    ],
+)
+def test_a_duration_is_a_text_or_seconds_or_a_timedelta(length: Any, seconds: float, text: str) -> None:
+    assert duration(length) == seconds
+    assert written(length) == text
+    assert duration(text) == pytest.approx(seconds, abs=0)
+
+
+@pytest.mark.parametrize(
+    "length",
+    [
+        True,
+        None,
+        [],
+        math.nan,
+        math.inf,
+        b"1s",
+        "x" * 99,
+        object(),
+        10**400,
+        np.timedelta64(5, "s"),
+        np.array([1.0]),
+        np.True_,
+    ],
+)
+def test_what_is_no_duration_is_refused(length: Any) -> None:
+    with pytest.raises(InputError, match=r"duration .*: write a number and its unit"):
+        duration(length)
+
+
+@pytest.mark.parametrize("length", [-1, -0.5, timedelta(seconds=-1)])
+def test_a_negative_duration_is_refused(length: Any) -> None:
+    with pytest.raises(InputError, match=r"duration -.* is negative: write 0 or more"):
+        duration(length)
+
+
+def test_a_number_of_seconds_beyond_a_hundred_years_is_refused() -> None:
+    with pytest.raises(InputError, match="the longest is 36500d: write less"):
+        duration(1e30)
 
 
 # --- intervals ---
@@ -454,9 +504,21 @@ def test_a_bad_text_is_refused_with_the_field_and_the_mend(text: str, named: str
     assert mend in message
 
 
-def test_what_is_no_text_is_refused() -> None:
-    with pytest.raises(InputError, match="schedule 5 is not a text: write "):
-        parse(5)  # type: ignore[arg-type]
+@pytest.mark.parametrize("interval", [0.25, timedelta(milliseconds=250), "250ms"])
+def test_an_interval_is_a_text_or_seconds_or_a_timedelta(interval: Any) -> None:
+    assert parse(interval).next(0.1) == 0.25
+
+
+@pytest.mark.parametrize("interval", [0, 0.001, timedelta(0)])
+def test_an_interval_that_is_too_short_is_refused(interval: Any) -> None:
+    with pytest.raises(InputError, match="the shortest interval is 10ms"):
+        parse(interval)
+
+
+@pytest.mark.parametrize("interval", [True, None, object()])
+def test_what_is_neither_text_nor_length_is_refused(interval: Any) -> None:
+    with pytest.raises(InputError, match=r"schedule .*: write a number and its unit"):
+        parse(interval)
 
 
 @settings(deadline=None)

@@ -9,15 +9,15 @@ import pytest
 
 import page
 import typescript
-from tickboard import types
+from tickboard import wire
 
 CLIENT = page.CLIENT
 T = "2026-01-31T12:00:00.000Z"
 
-METRIC = types.Metric("cpu_usage", 41.5, "%", T, {"host": "a"})
-ACKNOWLEDGEMENT = types.Acknowledgement(T, "ann", "on it")
-SILENCE = types.Silence("cpu_usage", T, "upgrade", T, {"host": "a"}, "ann")
-ALERT = types.Alert(
+METRIC = wire.Metric("cpu_usage", 41.5, "%", T, {"host": "a"})
+ACKNOWLEDGEMENT = wire.Acknowledgement(T, "ann", "on it")
+SILENCE = wire.Silence("cpu_usage", T, "upgrade", T, {"host": "a"}, "ann")
+ALERT = wire.Alert(
     "1",
     "CPU",
     "critical",
@@ -35,13 +35,14 @@ ALERT = types.Alert(
     ACKNOWLEDGEMENT,
     SILENCE,
 )
-STATS = types.Stats(1.0, 2.0, 0.5, 3, 1.0, 1.0, 2.0, 2.0)
-CARD = types.Card("cpu_usage", "CPU")
-CHART = types.Chart(["cpu_usage"], "CPU", "%", 0.0, 100.0, stacked=True)
-PROBLEM = types.Problem("sampler", "boom", T, "board.py", 3, "Traceback")
-INFO = types.MetricInfo("cpu_usage", "CPU", "%", "gauge", ["host"], 0.0, 100.0)
-RULE = types.RuleInfo("cpu_usage > 90", "CPU", "critical", "cpu_usage", 90.0)
-BOARD = types.Board("Live", "e", 1000, 60, "0.1.0", [INFO], [CARD, types.Row([CHART], "Row")], [RULE], [PROBLEM])
+STATS = wire.Stats(1.0, 2.0, 0.5, 3, 1.0, 1.0, 2.0, 2.0)
+CARD = wire.Card("cpu_usage", "CPU")
+CHART = wire.Chart(["cpu_usage"], "CPU", "%", 0.0, 100.0, stacked=True)
+PROBLEM = wire.Problem("sampler", "boom", T, ["cpu_usage"], "board.py", 3, "Traceback")
+INFO = wire.MetricInfo("cpu_usage", "CPU", "%", "gauge", ["host"], 0.0, 100.0)
+RULE = wire.RuleInfo("cpu_usage > 90", "CPU", "critical", "cpu_usage", 90.0)
+BOARD = wire.BoardInfo("Live", "e", 1000, 60, "0.1.0", [INFO], [CARD, wire.Row([CHART], "Row")], [RULE], [PROBLEM], 1)
+PANELS_CHANGED = wire.PanelsChanged([0], [1], [CARD], [2], [wire.PanelsChanged([0])])
 
 FULL: list[msgspec.Struct] = [
     METRIC,
@@ -55,31 +56,55 @@ FULL: list[msgspec.Struct] = [
     INFO,
     RULE,
     BOARD,
-    types.Tick(1, T, 1),
-    types.Row([CARD, types.Row([CHART])], "Row"),
-    types.Table(["process_cpu"], "process", "Top processes", 20),
-    types.Initial([METRIC], "e", 1, [types.Tick(1, T, 1)], resumed=True, skipped=2),
-    types.Metrics([METRIC], 1, T),
-    types.Amended([METRIC], 1, T),
-    types.SeriesInfo("cpu_usage", "%", {"host": "a"}),
-    types.SeriesList(1, "e", [types.SeriesInfo("cpu_usage", "%", {"host": "a"})]),
-    types.Subscribed(["cpu_usage"]),
-    types.Pong(T),
-    types.BoardChanged(BOARD),
-    types.Problems([PROBLEM]),
-    types.Subscribe(["cpu_usage"]),
-    types.Ping(),
-    types.Heartbeat(T),
-    types.AlertPosition("e", 3, whole=True),
-    types.NotifierHealth(1, 2, 3),
-    types.Health("ok", "e", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0.5, {"ops": types.NotifierHealth(1, 2, 3)}),
-    types.PushedMetric("queue", 3.0, "jobs", T, {"host": "a"}, "counter", "Queue"),
-    types.PushAccepted(3),
-    types.PushRefused("too many series", 3, 2),
-    types.AlertPage([ALERT], 3, 17),
-    types.AcknowledgeAlert("on it", "ann"),
-    types.SilenceAlert("1h", "upgrade", "ann"),
-    types.ErrorBody("count: give a whole number"),
+    wire.TickSpan(1, T, 1),
+    wire.Row([CARD, wire.Row([CHART])], "Row"),
+    wire.Table(["process_cpu"], "process", "Top processes", 20),
+    wire.Initial([METRIC], "e", 1, [wire.TickSpan(1, T, 1)], resumed=True, skipped=2),
+    wire.Metrics([METRIC], 1, T),
+    wire.Amended([METRIC], 1, T),
+    wire.SeriesInfo("cpu_usage", "%", {"host": "a"}),
+    wire.SeriesList(1, "e", [wire.SeriesInfo("cpu_usage", "%", {"host": "a"})]),
+    wire.SeriesChanged(2, 1, "e", [0], [3], [wire.SeriesInfo("cpu_usage", "%", {"host": "a"})]),
+    PANELS_CHANGED,
+    wire.MetricsChanged("e", 1, 2, ["cpu_usage"], [INFO], wire.PanelsChanged([0], [1], [CARD], [2], [PANELS_CHANGED])),
+    wire.Subscribed(["cpu_usage"]),
+    wire.Refused("a subscription has 101 globs"),
+    wire.Pong(T),
+    wire.BoardChanged(BOARD),
+    wire.ProblemList([PROBLEM]),
+    wire.Subscribe(["cpu_usage"]),
+    wire.Ping(),
+    wire.Heartbeat(T),
+    wire.AlertPosition("e", 3, whole=True),
+    wire.NotifierHealth(1, 2, 3),
+    wire.HealthReason("s", "m", T),
+    wire.Health(
+        "ok",
+        [wire.HealthReason("s", "m", "t")],
+        "e",
+        1,
+        2,
+        3,
+        4,
+        5,
+        6,
+        7,
+        8,
+        9,
+        10,
+        11,
+        12,
+        13,
+        0.5,
+        {"ops": wire.NotifierHealth(1, 2, 3)},
+    ),
+    wire.PushedMetric("queue", 3.0, "jobs", T, {"host": "a"}, "counter", "Queue"),
+    wire.PushAccepted(3),
+    wire.PushRefused("too many series", 3, 2),
+    wire.AlertPage([ALERT], 3, 17),
+    wire.AcknowledgeAlert("on it", "ann"),
+    wire.SilenceAlert("1h", "upgrade", "ann"),
+    wire.ErrorBody("count: give a whole number"),
 ]
 """Every Struct, with every field that can be left out on the wire."""
 
@@ -112,15 +137,15 @@ def tsc(folder: Path, lines: list[str]) -> subprocess.CompletedProcess[str]:
 
 
 def test_there_is_an_example_of_every_struct() -> None:
-    structs = {value for _, value in inspect.getmembers(types, inspect.isclass) if issubclass(value, msgspec.Struct)}
+    structs = {value for _, value in inspect.getmembers(wire, inspect.isclass) if issubclass(value, msgspec.Struct)}
     assert {type(value) for value in FULL} == structs
 
 
 def test_the_compiler_takes_what_msgspec_writes(tmp_path: Path) -> None:
     values = [*FULL, *(bare(value) for value in FULL)]
     lines = [constant(index, type(value).__name__, value) for index, value in enumerate(values)]
-    lines.append(f"export const messages: wire.ServerMessage[] = {encoded_members(types.ServerMessage)};")
-    lines.append(f"export const answers: wire.ClientMessage[] = {encoded_members(types.ClientMessage)};")
+    lines.append(f"export const messages: wire.ServerMessage[] = {encoded_members(wire.ServerMessage)};")
+    lines.append(f"export const answers: wire.ClientMessage[] = {encoded_members(wire.ClientMessage)};")
     result = tsc(tmp_path, lines)
     assert result.stdout == ""
     assert result.returncode == 0

@@ -86,7 +86,7 @@ def digest() -> str:
     """Return a hash of all that the page is made from."""
     inputs = [path for path in CLIENT.iterdir() if path.is_file()]
     inputs += [path for folder in ("src", "public") for path in (CLIENT / folder).rglob("*") if path.is_file()]
-    inputs += [ROOT / "src" / "tickboard" / "types.py", ROOT / "tools" / "typescript.py"]
+    inputs += [ROOT / "src" / "tickboard" / "wire.py", ROOT / "tools" / "typescript.py"]
     total = hashlib.sha256()
     for path in sorted(inputs):
         if path != TYPES:

@@ -1,51 +1,174 @@
-"""Take the pictures of the README from the running product: ``python tools/screenshot.py``.
+"""Take the pictures of the README and the docs from the running product: ``python tools/screenshot.py [NAME…]``.
 
-Serves the example board, waits until its window is full, and writes docs/images/dashboard-*.png.
+Each picture is a function here that serves a board, brings it into the state to be seen, and writes
+docs/images/NAME.png; with names, only those are taken.
 """
 
+import contextlib
+import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from playwright.sync_api import expect, sync_playwright
+import httpx
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 ROOT = Path(__file__).parents[1]
-PICTURES = {"light": ("light", 1440, 900), "dark": ("dark", 1440, 900), "phone": ("light", 390, 844)}
+EXAMPLES = ROOT / "examples"
+IMAGES = ROOT / "docs" / "images"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 
+FULL_MS = 90_000
+"""The longest that a window of 60 ticks may take to fill, with the start."""
 
-def main() -> None:
-    """Write every picture."""
-    command = [
-        sys.executable,
-        "-m",
-        "tickboard",
-        "run",
-        str(ROOT / "examples" / "dashboard.py"),
-        "--port",
-        "0",
-        "--state",
-        "none",
-    ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server, sync_playwright() as playwright:
+
+@contextlib.contextmanager
+def running(*command: str, cwd: Path = ROOT, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a Python program for as long as the context is open."""
+    program = subprocess.Popen(
+        [sys.executable, *command], cwd=cwd, env=os.environ | environment, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        yield program
+    finally:
+        program.kill()
+        program.communicate()
+
+
+@contextlib.contextmanager
+def serve(*arguments: str) -> Iterator[str]:
+    """Run tickboard for as long as the context is open, and give its address."""
+    with running("-m", "tickboard", *arguments, "--port", "0", "--state", "none") as server:
         assert server.stdout is not None
         found = re.search(r"http://\S+", server.stdout.readline())
         assert found, "the server gave no address"
+        yield found[0]
+
+
+@contextlib.contextmanager
+def look(browser: Browser, url: str, width: int, height: int, *, dark: bool = False) -> Iterator[Page]:
+    """Open a page in a window of this size."""
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light", reduced_motion="reduce"
+    )
+    page = context.new_page()
+    page.goto(url)
+    yield page
+    context.close()
+
+
+def wait_for_window(page: Page) -> None:
+    """Wait until the window is full."""
+    expect(page.locator(".metric-card").first).to_contain_text("(60 samples)", timeout=FULL_MS)
+
+
+def dashboard(browser: Browser) -> None:
+    """The example, light, dark and on a phone."""
+    with serve("run", str(EXAMPLES / "dashboard.py")) as url:
+        for name, (dark, width, height) in {
+            "light": (False, 1440, 900),
+            "dark": (True, 1440, 900),
+            "phone": (False, 390, 844),
+        }.items():
+            with look(browser, url, width, height, dark=dark) as page:
+                wait_for_window(page)
+                page.screenshot(path=IMAGES / f"dashboard-{name}.png")
+
+
+def host(browser: Browser) -> None:
+    """The board of the machine."""
+    with serve() as url, look(browser, url, 1100, 640) as page:
+        wait_for_window(page)
+        page.screenshot(path=IMAGES / "host.png")
+
+
+def shop(browser: Browser) -> None:
+    """The board of the tutorial."""
+    with serve("run", str(EXAMPLES / "shop.py"), "--interval", "500ms") as url, look(browser, url, 1100, 560) as page:
+        wait_for_window(page)
+        page.screenshot(path=IMAGES / "shop.png")
+
+
+def feed(browser: Browser) -> None:
+    """The feed of the tutorial, with an alert that fires and one that is over."""
+    with serve("run", str(EXAMPLES / "shop.py"), "--interval", "500ms") as url, look(browser, url, 1100, 560) as page:
+        expect(page.locator(".alert-feed")).to_contain_text("orders wait", timeout=FULL_MS)
+        expect(page.locator(".alert-feed")).not_to_contain_text("Recent (0)", timeout=FULL_MS)
+        expect(page.locator(".alert-feed")).not_to_contain_text("Firing (0)", timeout=FULL_MS)
+        page.locator(".alert-feed").screenshot(path=IMAGES / "feed.png")
+
+
+def problem(browser: Browser) -> None:
+    """What the page says of a dashboard file with a mistake."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "shop.py"
+        good = (EXAMPLES / "shop.py").read_text()
+        file.write_text(good)
+        with serve("dev", str(file)) as url, look(browser, url, 1100, 560) as page:
+            expect(page.locator(".metric-card").first).to_contain_text("samples)")
+            file.write_text(good.replace("board.card(orders)", "board.carrd(orders)"))
+            expect(page.locator(".problems")).to_contain_text("carrd")
+            page.locator(".problems").screenshot(path=IMAGES / "problem.png")
+
+
+def pushed(browser: Browser) -> None:
+    """Metrics that nobody has declared."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "empty.py"
+        file.write_text('from tickboard import Board\n\nboard = Board("Pushed")\n')
+        with (
+            serve("run", str(file), "--interval", "250ms") as url,
+            running(str(EXAMPLES / "push.py"), url),
+            look(browser, url, 1100, 460) as page,
+        ):
+            expect(page.locator(".metric-card").first).to_be_visible(timeout=FULL_MS)
+            page.wait_for_timeout(FULL_MS / 4)
+            page.screenshot(path=IMAGES / "pushed.png")
+
+
+def middleware(browser: Browser) -> None:
+    """The requests of a FastAPI application."""
+    command = ("-m", "uvicorn", "fastapi_app:app", "--port", "8931", "--log-level", "warning")
+    with running(*command, cwd=EXAMPLES, METRIC_INTERVAL_MS="250"):
+        address = "http://127.0.0.1:8931"
+        _wait_until_served(address)
+        with look(browser, f"{address}/live/", 1100, 560) as page, httpx.Client(base_url=address) as client:
+            for number in range(250):
+                for path, method in (("/items/7", "GET"), ("/orders", "POST"), (f"/{number}", "GET")):
+                    client.request(method, path)
+                time.sleep(0.06)
+            page.screenshot(path=IMAGES / "middleware.png")
+
+
+def _wait_until_served(address: str) -> None:
+    for _ in range(200):
+        with contextlib.suppress(httpx.TransportError):
+            httpx.get(address)
+            return
+        time.sleep(0.1)
+    raise SystemExit(f"nothing answers at {address}")
+
+
+PICTURES: dict[str, Callable[[Browser], None]] = {
+    take.__name__: take for take in (dashboard, host, shop, feed, problem, pushed, middleware)
+}
+
+
+def main(names: list[str]) -> None:
+    """Take the pictures."""
+    if unknown := set(names) - PICTURES.keys():
+        sys.exit(f"{', '.join(sorted(unknown))}: the pictures are {', '.join(PICTURES)}")
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)
-        for name, (scheme, width, height) in PICTURES.items():
-            context = browser.new_context(
-                viewport={"width": width, "height": height}, color_scheme="dark" if scheme == "dark" else "light"
-            )
-            page = context.new_page()
-            page.goto(found[0])
-            expect(page.locator(".metric-card").first).to_contain_text("(60 samples)", timeout=90_000)
-            page.screenshot(path=ROOT / "docs" / "images" / f"dashboard-{name}.png")
-            context.close()
+        for name in names or PICTURES:
+            PICTURES[name](browser)
         browser.close()
-        server.terminate()
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

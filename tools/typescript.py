@@ -1,4 +1,4 @@
-"""The page's TypeScript types, made from the msgspec Structs of `src/tickboard/types.py`.
+"""The page's TypeScript types, made from the msgspec Structs of `src/tickboard/wire.py`.
 
 It takes that file alone, loaded by its path, so that none of Tickboard's dependencies but msgspec has to be installed.
 It gives one interface for each Struct and one alias for each Literal or union, in the order of the file, with their
@@ -20,8 +20,8 @@ from typing import Literal, TypeGuard, Union, get_args, get_origin
 import msgspec
 from msgspec.structs import FieldInfo
 
-WIRE_TYPES = Path(__file__).parents[1] / "src" / "tickboard" / "types.py"
-HEADER = "// Made from src/tickboard/types.py by tools/typescript.py: change it there.\n"
+WIRE_TYPES = Path(__file__).parents[1] / "src" / "tickboard" / "wire.py"
+HEADER = "// Made from src/tickboard/wire.py by tools/typescript.py: change it there.\n"
 PRIMITIVES = {str: "string", int: "number", float: "number", bool: "boolean", NoneType: "null"}
 LINE_WIDTH = 120
 
@@ -153,7 +153,7 @@ def _single(hint: object, aliases: dict[str, object]) -> str:
 
 def main() -> None:
     """Write the file, or with --check say whether it is as it would be written."""
-    parser = argparse.ArgumentParser(description="Make the page's TypeScript types from src/tickboard/types.py.")
+    parser = argparse.ArgumentParser(description="Make the page's TypeScript types from src/tickboard/wire.py.")
     parser.add_argument("target", type=Path, help="the file to write, client/src/types.gen.ts")
     parser.add_argument("--check", action="store_true", help="write nothing; fail when the file is out of date")
     arguments = parser.parse_args()

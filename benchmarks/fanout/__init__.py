@@ -9,11 +9,12 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 
-from benchmarks.fanout import alerts, binary, stalled, storm, subscriptions, ten_thousand, throughput
+from benchmarks.fanout import alerts, binary, mounted, stalled, storm, subscriptions, ten_thousand, throughput
 from benchmarks.report import Table
 
 SCENARIOS: dict[str, Callable[[], list[Table]]] = {
     "throughput": throughput.tables,
+    "mounted": mounted.tables,
     "ten_thousand": ten_thousand.tables,
     "subscriptions": subscriptions.tables,
     "binary": binary.tables,

@@ -1,4 +1,4 @@
-"""200 series for 1,000 viewers, in JSON and in the binary subprotocol."""
+"""200 series for 1,000 viewers, in JSON and in the binary subprotocols."""
 
 from benchmarks.fanout.load import Load
 from benchmarks.fanout.servers import NEVER, running, tickboard
@@ -13,7 +13,7 @@ TURNS = 3
 
 def tables() -> list[Table]:
     """Return the table of this scenario."""
-    offers = {"JSON": "", "tickboard.v1": "Sec-WebSocket-Protocol: tickboard.v1\r\n"}
+    offers = {"JSON": ""} | {name: f"Sec-WebSocket-Protocol: {name}\r\n" for name in ("tickboard.v1", "tickboard.v2")}
     figures: dict[str, list[tuple[float, float]]] = {name: [] for name in offers}
     for _ in range(TURNS):
         for name, offer in offers.items():

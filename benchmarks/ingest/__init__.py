@@ -15,6 +15,7 @@ PROTOCOLS = {
     "remote_write": ("remote write, 10 labels", "protobuf's library and a walk over it"),
     "statsd": ("StatsD, 2 tags", "split(), storing nothing"),
     "push": ("NDJSON", "json.loads, storing nothing"),
+    "pipe": ("lines of a command", "split() and float(), storing nothing"),
     "scrape": ("a scrape of 10,000 lines", "prometheus_client's parser"),
 }
 """The modules of this package that have a `rate`, and what it is of."""

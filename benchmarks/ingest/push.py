@@ -6,9 +6,9 @@ import random
 import msgspec
 
 from benchmarks.report import quickest
-from tickboard.intake import Intake
-from tickboard.series import Registry
-from tickboard.sources.push import Push
+from tickboard.metrics.intake import Intake
+from tickboard.metrics.registry import Registry
+from tickboard.sources.push import PushDecoder
 
 SERIES = 1_000
 LINES = 100_000
@@ -28,7 +28,7 @@ def rate() -> tuple[float, float]:
     source = Intake(Registry()).source("push")
 
     def ours() -> None:
-        taken = Push(body, source, NOW, lines=True)
+        taken = PushDecoder(body, source, NOW, lines=True)
         for _ in taken.read():
             pass
         for _ in taken.write():

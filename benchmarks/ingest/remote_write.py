@@ -8,8 +8,8 @@ import cramjam
 from tests.prompb import V1, V2
 
 from benchmarks.report import quickest
-from tickboard.intake import Intake
-from tickboard.series import Registry
+from tickboard.metrics.intake import Intake
+from tickboard.metrics.registry import Registry
 from tickboard.sources.prometheus.remote_write import Batch, RemoteWrite
 
 SERIES = 10_000

@@ -4,8 +4,8 @@ import time
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from tickboard.intake import Intake
-from tickboard.series import Registry
+from tickboard.metrics.intake import Intake
+from tickboard.metrics.registry import Registry
 from tickboard.sources.prometheus.exposition import Exposition
 
 LINES = 10_000

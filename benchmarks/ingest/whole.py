@@ -87,7 +87,7 @@ def watched(port: int) -> Iterator[list[tuple[float, float]]]:
                     due = struct.unpack_from("<d", message, 16)[0]
                     late.append((due, time.time() * 1000 - due))
 
-    with connect(url, subprotocols=[Subprotocol("tickboard.v1")]) as viewer:
+    with connect(url, subprotocols=[Subprotocol("tickboard.v2")]) as viewer:
         thread = threading.Thread(target=watch, daemon=True)
         thread.start()
         yield late

@@ -6,6 +6,9 @@ export interface Formatted {
   unit: string;
 }
 
+/** The least and the greatest of the values that a number is read beside. */
+export type Extent = readonly [low: number, high: number];
+
 interface Step {
   /** From this absolute value on … */
   from: number;
@@ -21,10 +24,25 @@ const DECIMAL = ["k", "M", "G", "T", "P"];
 /** Counts stay whole numbers of things for as long as they can be read at a glance. */
 const LONG_NUMBER = 100_000;
 const DAY_S = 86_400;
+/** 999.95 would read 1,000 of one unit: it is 1.0 of the next. */
+const ROUNDED_UP = 0.99995;
+/** More decimals are read with difficulty, and a smaller unit is better. */
+const EASY_DECIMALS = 3;
+const MOST_DECIMALS = 17;
+/** Numbers beyond these, of the units that there are, have their power of ten. */
+const TOO_LARGE = 1e6;
+const TOO_LONG = 1e16;
+const TOO_SMALL = 1e-6;
 
-const grouped = (digits: number): Intl.NumberFormat =>
-  new Intl.NumberFormat("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
-const FIXED = [0, 1, 2, 3].map(grouped);
+const formats: Intl.NumberFormat[] = [];
+
+/** With just so many decimals, and no minus before a zero. */
+function fixed(value: number, digits: number): string {
+  formats[digits] ??= new Intl.NumberFormat("en", {
+    ...{ minimumFractionDigits: digits, maximumFractionDigits: digits, signDisplay: "negative" },
+  });
+  return formats[digits].format(value);
+}
 const SIGNIFICANT = new Intl.NumberFormat("en", { maximumSignificantDigits: 2 });
 
 /** Times, smallest first, in seconds: a value below a step's own range is shown in the step before. */
@@ -40,9 +58,9 @@ const TIMES: Step[] = [
 /** A unit is kept up to here, though the next begins at 1,000 of it: 1,250 ms is a time that people know. */
 const KEPT_TIMES = 10_000;
 
-function prefixed(base: number, prefixes: string[], unit: string, first = base): Step[] {
+function prefixed(base: number, prefixes: string[], unit: string, first = base * ROUNDED_UP): Step[] {
   return prefixes.map((prefix, i) => ({
-    from: i === 0 ? first : base ** (i + 1),
+    from: i === 0 ? first : base ** (i + 1) * ROUNDED_UP,
     by: base ** (i + 1),
     unit: prefix + unit,
   }));
@@ -76,87 +94,180 @@ function times(unit: string): Step[] | null {
 const makeSteps = (unit: string): Step[] => {
   const special = scaled(unit) ?? times(unit);
   if (special !== null) return special;
-  if (unit === "%") return [];
+  const plain = { from: 0, by: 1, unit };
+  if (unit === "%") return [plain];
   const spaced = unit === "" || unit.startsWith("/") ? unit : ` ${unit}`;
-  return prefixed(1000, DECIMAL, spaced, LONG_NUMBER);
+  return [plain, ...prefixed(1000, DECIMAL, spaced, LONG_NUMBER)];
 };
 
 const known = new Map<string, Step[]>();
 
-/** The steps of a unit, smallest first; a value below the first keeps the unit it came in. */
+/** The steps of a unit, smallest first. */
 function stepsOf(unit: string): Step[] {
   const steps = known.get(unit) ?? makeSteps(unit);
   known.set(unit, steps);
   return steps;
 }
 
-function scaleFor(value: number, unit: string): { by: number; unit: string } {
+function scaleFor(value: number, unit: string): Step {
   const size = Math.abs(value);
   const steps = stepsOf(unit);
   // A zero has no size, and a value of the unit itself is divided by one.
-  let chosen: { by: number; unit: string } = steps.find(({ by }) => by === 1) ?? { by: 1, unit };
-  if (size === 0) return chosen;
-  for (const step of steps) if (size >= step.from) chosen = step;
-  return chosen;
+  if (size === 0) return steps.find(({ by }) => by === 1) ?? steps[0];
+  return steps.findLast((step) => size >= step.from) ?? steps[0];
 }
 
 /** Things that are counted: there is no tenth of a process. What has no unit is mostly a count. */
 const isCounted = (unit: string): boolean =>
-  /^([a-z]{3,})?$/i.test(unit) && stepsOf(unit)[0].from === LONG_NUMBER;
+  /^([a-z]{3,})?$/i.test(unit) && scaled(unit) === null && times(unit) === null;
 
-function digits(value: number, whole: boolean): string {
+/** The same number but for what arithmetic adds to it. */
+const isNoise = ([low, high]: Extent): boolean =>
+  high - low <= 4 * Number.EPSILON * Math.max(Math.abs(low), Math.abs(high)) && !Number.isInteger(high - low);
+
+/**
+ * As many decimals as it takes for the ends of the extent to read differently and by all that they differ in, 0 where
+ * they are the same.
+ *
+ * @param unit the size of what one decimal less stands for.
+ */
+function decimalsBetween(
+  extent: Extent | undefined,
+  unit: number,
+  write: (value: number, decimals: number) => string,
+): number {
+  if (extent === undefined || !(extent[1] > extent[0]) || isNoise(extent)) return 0;
+  const [low, high] = extent;
+  let decimals = Math.max(0, Math.min(MOST_DECIMALS, Math.ceil(-Math.log10((high - low) / unit) - 1e-9)));
+  while (decimals < MOST_DECIMALS && write(low, decimals) === write(high, decimals)) decimals++;
+  return decimals;
+}
+
+/** A value divided by a step: one decimal but for whole numbers of things, two digits of a small one, or more. */
+function digits(value: number, whole: boolean, needed: number): string {
   const size = Math.abs(value);
-  if (size > 0 && size < 0.05) return SIGNIFICANT.format(value);
-  return FIXED[size >= 999.95 || (whole && Number.isInteger(value)) ? 0 : 1].format(value);
+  if (size > 0 && size < 0.05 && needed <= 1 - Math.floor(Math.log10(size))) return SIGNIFICANT.format(value);
+  const usual = size >= 999.95 || (whole && Number.isInteger(value)) ? 0 : 1;
+  return fixed(value, Math.max(usual, needed));
 }
 
-function daysAndHours(seconds: number): string {
-  const hours = Math.floor(Math.abs(seconds) / 3_600);
-  return `${seconds < 0 ? "-" : ""}${FIXED[0].format(Math.floor(hours / 24))} d ${hours % 24} h`;
+/** `3 d 4 h`, and minutes and seconds as they are needed. */
+function daysAndHours(seconds: number, parts: number): string {
+  const size = Math.floor(Math.abs(seconds));
+  const all = [
+    `${fixed(Math.floor(size / DAY_S), 0)} d`,
+    `${Math.floor(size / 3_600) % 24} h`,
+    `${Math.floor(size / 60) % 60} min`,
+    `${size % 60} s`,
+  ];
+  return (seconds < 0 ? "-" : "") + all.slice(0, parts).join(" ");
 }
 
-/** A value in a unit that keeps it short, with one decimal but for whole numbers of things; "–" where there is none. */
-export const formatValue = (value: number, unit: string): Formatted => format(value, unit, isCounted(unit));
+/** `1.2e300`: the power of ten in the text. */
+const powerOfTen = (value: number, decimals: number): string =>
+  value.toExponential(decimals).replace("e+", "e");
+
+/**
+ * A value in a unit that keeps it short, with one decimal but for whole numbers of things; "–" where there is none.
+ *
+ * @param extent what it is read beside: it has as many decimals, or so small a unit, that the ends are told apart.
+ */
+export const formatValue = (value: number, unit: string, extent?: Extent): Formatted =>
+  format(value, unit, isCounted(unit), extent);
 
 /** An average: there may well be a tenth of a process in it, and no decimal comes and goes from tick to tick. */
-export const formatAverage = (value: number, unit: string): Formatted => format(value, unit, false);
+export const formatAverage = (value: number, unit: string, extent?: Extent): Formatted =>
+  format(value, unit, false, extent);
 
-function format(value: number, unit: string, whole: boolean): Formatted {
-  if (!Number.isFinite(value)) return { number: NO_VALUE, unit };
+function format(value: number, unit: string, whole: boolean, extent: Extent | undefined): Formatted {
+  if (Number.isNaN(value)) return { number: NO_VALUE, unit };
+  if (!Number.isFinite(value)) return { number: value > 0 ? "∞" : "-∞", unit };
+  const steps = stepsOf(unit);
   const scale = scaleFor(value, unit);
-  const shown = value / scale.by;
-  if (scale.unit === "d" && scale.by !== 1) return { number: daysAndHours(shown * DAY_S), unit: "" };
-  return { number: digits(shown, whole), unit: scale.unit };
+  const size = Math.abs(value / scale.by);
+  const tooLarge = steps.length > 1 && scale === steps.at(-1) ? TOO_LARGE : TOO_LONG;
+  if (size >= tooLarge || (size > 0 && size < TOO_SMALL)) {
+    const power = 10 ** Math.floor(Math.log10(Math.abs(value)));
+    return { number: powerOfTen(value, Math.max(1, decimalsBetween(extent, power, powerOfTen))), unit };
+  }
+  if (scale.unit === "d" && scale.by !== 1) {
+    const second = scale.by / DAY_S;
+    const span = extent === undefined || isNoise(extent) ? 0 : (extent[1] - extent[0]) / second;
+    if (!(span > 0 && span < 1)) {
+      const parts = span >= 3_600 || !(span > 0) ? 2 : span >= 60 ? 3 : 4;
+      return { number: daysAndHours(value / second, parts), unit: "" };
+    }
+  }
+  const at = (step: Step) => {
+    const write = (of: number, decimals: number) => digits(of / step.by, whole && step.by === 1, decimals);
+    const needed = decimalsBetween(extent, step.by, write);
+    return { number: write(value, needed), unit: step.unit, needed };
+  };
+  let best = at(scale);
+  if (best.needed <= EASY_DECIMALS) return best;
+  const cost = ({ number, unit, needed }: typeof best) =>
+    number.length + unit.length + Math.max(0, needed - EASY_DECIMALS);
+  for (const step of steps.slice(0, steps.indexOf(scale)).reverse()) {
+    const smaller = at(step);
+    if (cost(smaller) <= cost(best)) best = smaller;
+    if (smaller.needed === 0) break;
+  }
+  return best;
 }
 
 /** The same as one text: `41.5 %`, `1.2 GiB`. */
-export function formatText(value: number, unit: string): string {
-  const { number, unit: shown } = formatValue(value, unit);
+export function formatText(value: number, unit: string, extent?: Extent): string {
+  const { number, unit: shown } = formatValue(value, unit, extent);
   return shown === "" || number === NO_VALUE ? number : `${number} ${shown}`;
 }
 
-/** Beside a value in the unit `shown`: the unit is said again only where it is another. */
-export function formatBeside(value: number, unit: string, shown: string): string {
-  return formatValue(value, unit).unit === shown ? formatValue(value, unit).number : formatText(value, unit);
+/**
+ * Beside a value in the unit `shown`: without its own unit only where both are in the metric's, for a prefix that is
+ * said once is read as that of the other.
+ */
+export function formatBeside(value: number, unit: string, shown: string, extent?: Extent): string {
+  const { number, unit: own } = formatValue(value, unit, extent);
+  return own === shown && own === unit ? number : formatText(value, unit, extent);
+}
+
+/** The least and the greatest of some numbers; what is none takes no part. */
+export function extentOf(values: Iterable<number | undefined>): Extent {
+  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const value of values) {
+    if (value === undefined || !Number.isFinite(value)) continue;
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  return [low, high];
 }
 
 /** As many decimals as it takes to say a step exactly: 2.5 rounded to 3 puts the labels off their lines. */
 function decimalsOf(step: number): number {
-  const exact = [0, 1, 2, 3].find((digits) => {
-    const scaled = step * 10 ** digits;
-    return Math.round(scaled) > 0 && Math.abs(scaled - Math.round(scaled)) < 1e-6 * scaled;
-  });
-  return exact ?? Math.min(3, Math.max(0, Math.ceil(-Math.log10(step))) + 1);
+  for (let decimals = 0; decimals < MOST_DECIMALS; decimals++) {
+    const scaled = step * 10 ** decimals;
+    if (Math.round(scaled) > 0 && Math.abs(scaled - Math.round(scaled)) < 1e-6 * scaled) return decimals;
+    // A third has no end: two digits of it say where the line is.
+    if (scaled >= 100) return decimals;
+  }
+  return MOST_DECIMALS;
 }
 
 /** The labels of an axis: all in the unit of the largest, with as many decimals as their distance needs. */
 export function formatTicks(values: readonly number[], unit: string): string[] {
   const largest = Math.max(...values.map(Math.abs));
-  const scale = scaleFor(largest, unit);
-  const step = values.length > 1 ? Math.abs(values[1] - values[0]) / scale.by : 1;
-  const format = FIXED[step > 0 ? decimalsOf(step) : 0];
+  const steps = stepsOf(unit);
+  const own = scaleFor(largest, unit);
+  const step = values.length > 1 ? Math.abs(values[1] - values[0]) : own.by;
+  if (largest / own.by >= TOO_LARGE * 1e3 || (largest > 0 && largest / own.by < TOO_SMALL)) {
+    return values.map((value) => (value === 0 ? "0" : powerOfTen(Number(value.toPrecision(3)), 1)));
+  }
+  // Rather long numbers than long fractions.
+  const decimalsAt = (scale: Step) => decimalsOf(step / scale.by);
+  const smaller = steps.findLast((other) => other.by < own.by && decimalsAt(other) <= 1);
+  const scale = decimalsAt(own) > EASY_DECIMALS && smaller !== undefined ? smaller : own;
+  const decimals = step > 0 ? decimalsOf(step / scale.by) : 0;
   const suffix = scale.unit === unit ? (unit === "%" ? "%" : "") : shortened(scale.unit, unit);
-  return values.map((value) => (value === 0 ? "0" : format.format(value / scale.by) + suffix));
+  return values.map((value) => (value === 0 ? "0" : fixed(value / scale.by, decimals) + suffix));
 }
 
 /** On an axis the unit itself is in the chart's title: `k` for `k req/s`, `Mi` for `MiB/s`. */
@@ -180,10 +291,12 @@ const CLOCK_STEPS = [
   ...Array.from({ length: 4 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power * DAY_S)).flat(),
 ];
 
-/** The distances that the labels of an axis may have; null for the usual ones. */
-export function axisSteps(unit: string): number[] | null {
-  if (isBinary(unit)) return BINARY_STEPS;
-  return unit === "s" ? CLOCK_STEPS : null;
+/** A distance that labels of an axis may have, not less than the one given: of the unit's own steps, else 1, 2, 2.5, 5. */
+export function axisStep(least: number, unit: string): number {
+  const own = isBinary(unit) ? BINARY_STEPS : unit === "s" ? CLOCK_STEPS : [];
+  const power = 10 ** Math.floor(Math.log10(least));
+  const round = [1, 2, 2.5, 5, 10].map((digit) => digit * power);
+  return [...own, ...round].find((step) => step >= least * (1 - 1e-9)) ?? least;
 }
 
 const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
@@ -223,7 +336,10 @@ export function formatLine(labels: Readonly<Record<string, string>>): string {
 }
 
 /** `10,000` */
-export const formatCount = (count: number): string => FIXED[0].format(count);
+export const formatCount = (count: number): string => fixed(count, 0);
+
+/** `1 warning`, `2 warnings`: the word alone. */
+export const plural = (count: number, word: string): string => (count === 1 ? word : `${word}s`);
 
 /** `core=3, host=a` */
 export function formatLabels(labels: Readonly<Record<string, string>>): string {

@@ -4,17 +4,17 @@
  */
 
 import workerUrl from "virtual:worker-url";
-import { batch, createEffect, onCleanup } from "solid-js";
+import { batch, createEffect, onCleanup, untrack } from "solid-js";
 import { render } from "solid-js/web";
-import { AlertActions } from "./actions";
-import { systemClock } from "./clock";
+import { askToNotify, notificationPermission, showNotification } from "./alerts/notification";
+import { Sound } from "./alerts/sound";
+import { paced } from "./chart/pace";
 import { App } from "./components/App";
-import { type Stores, StoresContext } from "./context";
-import { browserNetwork, DirectFeed, type FeedEvent, type Listener } from "./feed";
-import { askToNotify, notificationPermission, showNotification } from "./notification";
-import { SharedFeed, type WorkerLink } from "./port";
-import type { WorkerMessage } from "./share";
-import { Sound } from "./sound";
+import { type Stores, StoresContext } from "./components/context";
+import { AlertActions } from "./link/actions";
+import { browserNetwork, DirectFeed, type FeedEvent, type Listener } from "./link/feed";
+import { SharedFeed, type WorkerLink } from "./link/port";
+import type { WorkerMessage } from "./link/share";
 import { readStored, readStoredList, writeStored } from "./storage";
 import { createAlertStore, type Memory } from "./stores/alerts";
 import { type BellStore, createBellStore } from "./stores/bell";
@@ -24,12 +24,14 @@ import { createRowsStore } from "./stores/rows";
 import { createSparkStore } from "./stores/sparks";
 import { createStatsStore } from "./stores/stats";
 import { createThemeStore } from "./stores/theme";
+import { systemClock } from "./time/clock";
 
 const base = new URL(".", document.baseURI).href;
 const visible = () => document.visibilityState === "visible";
 /** Boards under other paths of the same origin have alerts and rows of their own. */
 const mount = new URL(base).pathname;
 const dismissedKey = `tickboard:dismissed:${mount}`;
+const foldedKey = `tickboard:folded:${mount}`;
 const hiddenKey = `tickboard:hidden:${mount}`;
 const collapsedKey = `tickboard:collapsed:${mount}`;
 const BELL_KEY = "tickboard:bell";
@@ -42,11 +44,15 @@ const listUnder = (key: string): Memory => ({
 function createStores(): Stores {
   const board = createBoardStore();
   const intervalMs = () => board.board()?.interval_ms ?? 1000;
-  const connection = createConnectionStore(systemClock.now, intervalMs);
-  const stats = createStatsStore((callback) => requestAnimationFrame(callback), connection.paused);
+  const connection = createConnectionStore(systemClock.now, Date.now, intervalMs);
+  const theme = createThemeStore(document.documentElement, matchMedia("(prefers-color-scheme: dark)"));
+  const held = () => connection.paused() || theme.printing();
+  const stats = createStatsStore(paced(systemClock, requestAnimationFrame), held);
   const bell = createBell(board.title, (id) => alerts.isFiring(id));
   const alerts = createAlertStore({
+    clock: systemClock,
     dismissed: listUnder(dismissedKey),
+    folded: listUnder(foldedKey),
     hidden: listUnder(hiddenKey),
     onFiring: (fresh, quiet) => quiet || visible() || bell.take(fresh),
   });
@@ -59,7 +65,7 @@ function createStores(): Stores {
     actions: new AlertActions(base),
     sparks: createSparkStore(stats.live),
     rows: createRowsStore(listUnder(collapsedKey)),
-    theme: createThemeStore(document.documentElement, matchMedia("(prefers-color-scheme: dark)")),
+    theme,
   };
 }
 
@@ -101,7 +107,7 @@ function listen(target: EventTarget, type: string, listener: (event: Event) => v
 
 /** Connect while the page lives, let go when it goes away, and be there again when it comes back from the cache. */
 function connect(stores: Stores): void {
-  const { alerts, bell, board, connection, sparks, stats } = stores;
+  const { alerts, bell, board, connection, sparks, stats, theme } = stores;
   const feed = createFeed((event: FeedEvent) =>
     batch(() => {
       for (const store of [board, connection, stats, sparks, alerts]) store.apply(event);
@@ -112,10 +118,19 @@ function connect(stores: Stores): void {
   listen(window, "pagehide", () => feed.stop());
   listen(window, "pageshow", (event) => (event as PageTransitionEvent).persisted && feed.start());
   listen(window, "online", () => feed.wake());
-  listen(document, "visibilitychange", () => feed.visibilityChanged());
+  listen(window, "beforeprint", () => theme.print(true));
+  listen(window, "afterprint", () => {
+    theme.print(false);
+    stats.draw();
+  });
+  listen(document, "visibilitychange", () => {
+    feed.visibilityChanged();
+    // What is seen first is as old as it is.
+    if (visible()) connection.elapse();
+  });
   listen(window, "storage", (event) => {
     const { key } = event as StorageEvent;
-    if (key === dismissedKey) alerts.reload();
+    if (key === dismissedKey || key === foldedKey) alerts.reload();
     if (key === BELL_KEY) bell.reload();
   });
   for (const touch of ["pointerdown", "keydown"]) listen(window, touch, () => bell.touched());
@@ -125,7 +140,9 @@ function connect(stores: Stores): void {
 
 function Root() {
   const stores = createStores();
-  createEffect(() => connect(stores));
+  // Untracked: without a shared worker the first events are shown while it connects, and what the stores read for
+  // that must not make it connect again.
+  createEffect(() => untrack(() => connect(stores)));
   return (
     <StoresContext.Provider value={stores}>
       <App />

@@ -1,6 +1,6 @@
 /** What a viewer asks for goes to the server as the protocol has it, and a no comes back in words. */
 import { describe, expect, it } from "vitest";
-import { AlertActions, Refused } from "../src/actions";
+import { AlertActions, Refused } from "../src/link/actions";
 import { alert } from "./world";
 
 describe("the actions on an alert", () => {

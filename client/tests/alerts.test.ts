@@ -1,11 +1,14 @@
-/** The feed has each alert once, newest first, at most fifty entries, and what was put away stays away. */
+/** What fires is always there and counted; what is over can be put away; both can be undone, and are remembered. */
 import { createRoot } from "solid-js";
 import { beforeEach, describe, expect, it } from "vitest";
-import { type AlertStore, createAlertStore, MAX_ALERTS, type Memory } from "../src/stores/alerts";
+import type { Entry } from "../src/alerts/entries";
+import type { FeedEvent } from "../src/link/feed";
+import { type AlertStore, createAlertStore, MAX_ALERTS, type Memory, UNDO_MS } from "../src/stores/alerts";
 import type { Alert } from "../src/types.gen";
-import { alert, at } from "./world";
+import { alert, at, TestClock } from "./world";
 
 describe("the alert store", () => {
+  let clock: TestClock;
   let saved: Record<string, string[]>;
   let rung: [ids: string[], quiet: boolean][];
   let store: AlertStore;
@@ -18,130 +21,228 @@ describe("the alert store", () => {
   const make = () =>
     createRoot(() =>
       createAlertStore({
+        clock,
         dismissed: memory("dismissed"),
+        folded: memory("folded"),
         hidden: memory("hidden"),
         onFiring: (alerts, quiet) => rung.push([alerts.map(({ id }) => id), quiet]),
       }),
     );
-  const tell = (...alerts: Alert[]) => store.apply({ type: "alerts", alerts, whole: false });
-  const ids = () => [...store.ids()];
+  const take = (...alerts: Alert[]) => store.apply({ type: "alerts", alerts, whole: false });
+  const over = (id: string, more: Partial<Alert> = {}) => alert(id, { resolved: at(9), ...more });
+  const firing = () => [...store.firingIds()];
+  const recent = () => [...store.recentIds()];
+  const entry = (id: string): Entry => {
+    const found = store.entry(id);
+    if (found === undefined) throw new Error(`there is no entry ${id}`);
+    return found;
+  };
+  const folded = () => firing().filter((id) => store.isFolded(entry(id)));
 
   beforeEach(() => {
+    clock = new TestClock();
     saved = {};
     rung = [];
     store = make();
   });
 
-  it("shows the newest first and one of each id", () => {
-    tell(alert("a", { timestamp: at(1) }));
-    tell(alert("b", { timestamp: at(2) }), alert("a", { timestamp: at(1) }));
-    expect(ids()).toEqual(["b", "a"]);
+  it("has each alert once, what fires apart from what is over", () => {
+    take(alert("a", { timestamp: at(1) }), over("c"));
+    take(alert("b", { timestamp: at(2) }), alert("a", { timestamp: at(1) }));
+    expect([firing(), recent()]).toEqual([["b", "a"], ["c"]]);
+    take(over("a"));
+    expect([firing(), recent()]).toEqual([["b"], ["a", "c"]]);
+    expect([store.firing().length, store.over().length]).toEqual([1, 2]);
   });
 
-  it("keeps at most fifty, and drops what is over before what fires", () => {
-    tell(alert("firing", { timestamp: at(0) }));
-    for (let i = 1; i <= MAX_ALERTS + 5; i++) tell(alert(`r${i}`, { timestamp: at(i), resolved: at(i + 1) }));
-    expect(ids()).toHaveLength(MAX_ALERTS);
-    expect(ids()).toContain("firing");
+  it("keeps what fires, and all that is counted from it, when all is cleared or it is dismissed", () => {
+    take(alert("a", { severity: "critical", metric: "cpu" }), alert("b"), over("c"), over("d"));
+    store.clear();
+    store.dismiss(entry("a"));
+    const check = () => {
+      expect([firing(), recent()]).toEqual([["a", "b"], []]);
+      expect([store.firing().length, store.firingCount("critical"), store.firingCount("warning")]).toEqual([
+        2, 1, 1,
+      ]);
+      expect([store.severityOf("cpu"), store.isFiring("a")]).toEqual(["critical", true]);
+      expect(folded()).toEqual(["a"]);
+    };
+    check();
+    store = make();
+    take(alert("a", { severity: "critical", metric: "cpu" }), alert("b"), over("c"), over("d"));
+    check();
+    store.unfold(entry("a"));
+    expect(folded()).toEqual([]);
   });
 
-  it("counts ten thousand and draws one, and says how many it does not draw", () => {
-    tell(...Array.from({ length: 10_000 }, (_, i) => alert(`d${i}`, { rule: "disk" })));
-    expect(store.all()).toHaveLength(10_000);
-    expect(ids()).toEqual(["rule:disk"]);
-    expect(store.more()).toBe(0);
-    store.dismiss("rule:disk");
-    for (let i = 0; i < 60; i++) tell(alert(`s${i}`, { rule: `rule ${i}` }));
-    expect(ids()).toHaveLength(MAX_ALERTS);
-    expect([store.all().length, store.more()]).toEqual([60, 10]);
+  it("shows what fires though it was put away while it was over", () => {
+    take(over("a"));
+    store.dismiss(entry("a"));
+    saved = { dismissed: ["a"] };
+    store = make();
+    take(alert("a"));
+    expect(firing()).toEqual(["a"]);
   });
 
-  it("counts as critical what is critical and still fires", () => {
-    tell(alert("a", { severity: "critical" }), alert("b", { severity: "critical" }), alert("c"));
-    expect(store.critical()).toHaveLength(2);
-    tell(alert("a", { severity: "critical", resolved: at(9) }));
-    expect(store.critical().map((episode) => episode.alert.id)).toEqual(["b"]);
-    expect(store.all()).toHaveLength(3);
+  it("shows an alert that was folded among what is over when it ends", () => {
+    take(alert("a"));
+    store.dismiss(entry("a"));
+    take(over("a"));
+    expect([firing(), recent()]).toEqual([[], ["a"]]);
+    expect(store.isFolded(entry("a"))).toBe(false);
+  });
+
+  it("undoes what was done last, for a while", () => {
+    take(alert("a"), over("b"), over("c"));
+    store.clear();
+    expect([recent(), store.undo()?.text]).toEqual([[], "2 cleared"]);
+    store.undo()?.undo();
+    expect([recent(), store.undo(), saved.dismissed]).toEqual([["b", "c"], null, []]);
+    store.dismiss(entry("a"));
+    expect([folded(), store.undo()?.text]).toEqual([["a"], "Folded"]);
+    store.undo()?.undo();
+    expect([folded(), saved.folded]).toEqual([[], []]);
+    store.dismiss(entry("b"));
+    clock.pass(UNDO_MS - 1);
+    store.dismiss(entry("c"));
+    clock.pass(UNDO_MS - 1);
+    store.undo()?.undo();
+    expect(recent()).toEqual(["c"]);
+    store.clear();
+    clock.pass(UNDO_MS);
+    expect(store.undo()).toBeNull();
+  });
+
+  it("unfolds a group when another alert of it fires", () => {
+    const disk = (i: number) => alert(`d${i}`, { rule: "disk" });
+    take(...Array.from({ length: 8 }, (_, i) => disk(i)));
+    store.dismiss(entry("rule:disk"));
+    expect(folded()).toEqual(["rule:disk"]);
+    take(disk(8));
+    expect(folded()).toEqual([]);
+  });
+
+  it("draws at most fifty, what fires first and the worst of it, and says how many it does not draw", () => {
+    for (let i = 0; i < 60; i++) take(over(`o${i}`, { resolved: at(i + 1) }));
+    take(alert("critical", { severity: "critical", timestamp: at(0) }));
+    expect([firing().length, recent().length]).toEqual([1, MAX_ALERTS - 1]);
+    expect(store.recentLeftOut()).toEqual({ hidden: 0, more: 11 });
+    for (let i = 0; i < 60; i++) take(alert(`s${i}`, { rule: `rule ${i}`, timestamp: at(i) }));
+    expect([firing().length, firing()[0], recent().length]).toEqual([MAX_ALERTS, "critical", 0]);
+    expect([store.firingLeftOut(), store.recentLeftOut()]).toEqual([
+      { hidden: 0, more: 11 },
+      { hidden: 0, more: 60 },
+    ]);
+  });
+
+  it("counts ten thousand and draws one", () => {
+    take(...Array.from({ length: 10_000 }, (_, i) => alert(`d${i}`, { rule: "disk" })));
+    expect([store.firing().length, firing()]).toEqual([10_000, ["rule:disk"]]);
+    expect(store.firingLeftOut()).toEqual({ hidden: 0, more: 0 });
+  });
+
+  it("counts what fires of each severity", () => {
+    const critical = (id: string, more = {}) => alert(id, { severity: "critical", ...more });
+    take(critical("a", { timestamp: at(2) }), critical("b", { timestamp: at(1) }), alert("c"));
+    expect([store.firingCount("critical"), store.firingCount("warning")]).toEqual([2, 1]);
+    expect(store.newestCritical()?.alert.id).toBe("a");
+    take(critical("a", { resolved: at(9) }));
+    expect([store.firingCount("critical"), store.overCount("critical")]).toEqual([1, 1]);
+    expect(store.newestCritical()?.alert.id).toBe("b");
   });
 
   it("keeps the place of an alert while it changes", () => {
-    tell(alert("a"), alert("b"));
-    const before = store.ids();
-    tell(alert("a", { acknowledged: { timestamp: at(2) } }));
-    tell(alert("a", { resolved: at(9) }));
-    expect(store.ids()).toBe(before);
-    expect(store.entry("a")?.worst.state).toBe("resolved");
+    take(alert("a"), alert("b"));
+    const before = store.firingIds();
+    take(alert("a", { acknowledged: { timestamp: at(2) } }));
+    expect(store.firingIds()).toBe(before);
+    expect(entry("a").worst.alert.acknowledged).toBeDefined();
   });
 
   it("does not bring back what was dismissed, even after a reload", () => {
-    tell(alert("a"), alert("b"));
-    store.dismiss("a");
-    tell(alert("a", { resolved: at(9) }));
-    expect(ids()).toEqual(["b"]);
+    take(over("a"), over("b"));
+    store.dismiss(entry("a"));
+    take(over("a"));
+    expect(recent()).toEqual(["b"]);
     store.clear();
     store = make();
-    tell(alert("a"), alert("b"), alert("c"));
-    expect(ids()).toEqual(["c"]);
+    take(over("a"), over("b"), over("c"));
+    expect(recent()).toEqual(["c"]);
   });
 
-  it("takes over what another tab has dismissed", () => {
-    tell(alert("a"));
-    saved.dismissed = ["a"];
+  it("follows what another tab has dismissed, folded and undone", () => {
+    take(over("a"), alert("b"));
+    saved = { dismissed: ["a"], folded: ["b"] };
     store.reload();
-    expect(ids()).toEqual([]);
+    expect([recent(), folded()]).toEqual([[], ["b"]]);
+    saved = {};
+    store.reload();
+    expect([recent(), folded()]).toEqual([["a"], []]);
   });
 
-  it("does not let an alert fire for ever when the log that told of it is gone", () => {
-    tell(alert("a", { severity: "critical" }), alert("b", { severity: "critical" }));
+  it("ends an alert of which the log is gone", () => {
+    take(alert("a", { severity: "critical" }), alert("b", { severity: "critical" }));
     store.apply({ type: "alerts", alerts: [alert("b", { severity: "critical" })], whole: true });
-    expect(store.critical().map((episode) => episode.alert.id)).toEqual(["b"]);
-    expect(store.entry("a")?.worst.state).toBe("lost");
+    expect([firing(), entry("a").worst.state]).toEqual([["b"], "lost"]);
   });
 
-  it("hides a severity, counts it all the same, and remembers that", () => {
-    tell(alert("a", { severity: "critical" }), alert("b"), alert("c", { severity: "info" }));
+  it("does not claim to know what fires before the stream has said it, nor when it has ended", () => {
+    const apply = (event: FeedEvent) => store.apply(event);
+    expect(store.live()).toBe(false);
+    apply({ type: "alertsLive", live: true });
+    expect(store.live()).toBe(true);
+    apply({ type: "alertsLive", live: false });
+    expect(store.live()).toBe(false);
+  });
+
+  it("does not list a hidden severity, counts it all the same, and remembers that", () => {
+    take(alert("a", { severity: "critical" }), alert("b"), alert("c", { severity: "info" }), over("d"));
     store.toggle("warning");
-    expect(ids()).toEqual(["a", "c"]);
-    expect(store.counts("warning")).toBe(1);
-    expect(store.all()).toHaveLength(3);
+    const check = () => {
+      expect([firing(), recent()]).toEqual([["a", "c"], []]);
+      expect([store.firingCount("warning"), store.firing().length, store.over().length]).toEqual([1, 3, 1]);
+      expect([store.firingLeftOut().hidden, store.recentLeftOut().hidden]).toEqual([1, 1]);
+    };
+    check();
     store = make();
-    tell(alert("b"));
-    expect(ids()).toEqual([]);
-    store.toggle("warning");
-    expect(ids()).toEqual(["b"]);
+    take(alert("a", { severity: "critical" }), alert("b"), alert("c", { severity: "info" }), over("d"));
+    check();
+    store.showAll();
+    expect([firing(), recent()]).toEqual([["a", "b", "c"], ["d"]]);
   });
 
   it("knows the worst that fires on each series", () => {
     const disk = (id: string, more = {}) => alert(id, { metric: "disk", labels: { mount: "/" }, ...more });
-    tell(disk("a"), disk("b", { severity: "critical" }), alert("c", { metric: "cpu", severity: "info" }));
+    take(disk("a"), disk("b", { severity: "critical" }), alert("c", { metric: "cpu", severity: "info" }));
     expect([store.severityOf('disk{mount="/"}'), store.severityOf("cpu")]).toEqual(["critical", "info"]);
-    tell(disk("b", { severity: "critical", resolved: at(9) }));
+    take(disk("b", { severity: "critical", resolved: at(9) }));
     expect(store.severityOf('disk{mount="/"}')).toBe("warning");
   });
 
-  it("gives the episodes of a metric, the same until they change", () => {
-    tell(alert("a", { metric: "cpu" }));
+  it("gives the episodes of a metric, the same until they change, whatever was put away", () => {
+    take(over("a", { metric: "cpu" }));
     const before = store.episodesOf("cpu");
-    tell(alert("b", { metric: "memory" }));
+    take(alert("b", { metric: "memory" }));
+    store.clear();
     expect(store.episodesOf("cpu")).toBe(before);
     expect(store.episodesOf("memory")).toHaveLength(1);
     expect(store.episodesOf("load")).toEqual([]);
   });
 
-  it("rings for what is new and fires, not for what a snapshot says or was put away", () => {
-    saved.dismissed = ["away"];
+  it("rings for what is new and fires, not for what a snapshot says or was folded before", () => {
+    saved.folded = ["folded"];
     store = make();
-    tell(alert("a"), alert("away"), alert("over", { resolved: at(9) }));
-    tell(alert("a", { acknowledged: { timestamp: at(2) } }));
+    take(alert("a"), alert("folded"), over("over"));
+    take(alert("a", { acknowledged: { timestamp: at(2) } }));
     store.apply({ type: "alerts", alerts: [alert("b")], whole: false, quiet: true });
     expect(rung).toEqual([
       [["a"], false],
       [["b"], true],
     ]);
-    expect([store.isFiring("a"), store.isFiring("over"), store.isFiring("away")]).toEqual([
+    expect([store.isFiring("a"), store.isFiring("over"), store.isFiring("folded")]).toEqual([
       true,
       false,
-      false,
+      true,
     ]);
   });
 });

@@ -1,6 +1,6 @@
 /** The alert stream asks for what it has missed, for a new EventSource has forgotten it, and tells a burst in one. */
 import { beforeEach, describe, expect, it } from "vitest";
-import { AlertStream } from "../src/alertstream";
+import { AlertStream } from "../src/link/alertstream";
 import type { Alert } from "../src/types.gen";
 import { alert, TestClock, TestEvents } from "./world";
 
@@ -8,6 +8,7 @@ describe("the alert stream", () => {
   let clock: TestClock;
   let sources: TestEvents[];
   let told: [ids: string[], whole: boolean][];
+  let live: boolean[];
   let stream: AlertStream;
   const newest = () => sources[sources.length - 1];
   const said = (one: Alert) => one.id + (one.resolved ? " resolved" : "") + (one.acknowledged ? " seen" : "");
@@ -16,6 +17,7 @@ describe("the alert stream", () => {
     clock = new TestClock();
     sources = [];
     told = [];
+    live = [];
     stream = new AlertStream({
       url: "http://here/events/alerts",
       clock,
@@ -24,8 +26,22 @@ describe("the alert stream", () => {
         return newest();
       },
       onAlerts: (alerts, whole) => told.push([alerts.map(said), whole]),
+      onLive: (now) => live.push(now),
     });
     stream.start();
+  });
+
+  it("says that it is live when all that fires is known, and that it is not when the stream has ended", () => {
+    newest().open();
+    newest().say(alert("a"), "e-3");
+    expect(live).toEqual([]);
+    newest().place(7, true);
+    expect(live).toEqual([true]);
+    newest().fail();
+    expect(live).toEqual([true, false]);
+    clock.pass(1_000);
+    newest().place(7, false);
+    expect(live).toEqual([true, false, true]);
   });
 
   it("begins with what fires, and says that it is all", () => {

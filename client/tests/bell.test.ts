@@ -1,7 +1,7 @@
 /** Off until the viewer says so; then many alerts are one notification and one sound, and what is no news is none. */
 import { createRoot } from "solid-js";
 import { beforeEach, describe, expect, it } from "vitest";
-import { type Announcement, announce } from "../src/announcement";
+import { type Announcement, announce } from "../src/alerts/announcement";
 import { type BellStore, createBellStore, type Permission } from "../src/stores/bell";
 import type { Alert } from "../src/types.gen";
 import { alert, TestClock } from "./world";

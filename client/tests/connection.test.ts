@@ -1,7 +1,7 @@
 /** The connection comes back by itself, says where it was, and notices a socket that died without a word. */
 import { beforeEach, describe, expect, it } from "vitest";
-import { type LinkStatus, MetricsConnection } from "../src/connection";
-import type { Message } from "../src/decoder";
+import { type LinkStatus, MetricsConnection } from "../src/link/connection";
+import type { Message } from "../src/link/decoder";
 import { amendedBytes, series, seriesList, TestClock, TestSocket, tick, tickBytes, windowOf } from "./world";
 
 describe("the connection", () => {

@@ -1,6 +1,6 @@
 /** The binary subprotocol to the byte: what fits is read where it lies, and what does not fit is nothing. */
 import { beforeEach, describe, expect, it } from "vitest";
-import { Decoder, newestSeq, type Ticks } from "../src/decoder";
+import { Decoder, newestSeq, type Ticks } from "../src/link/decoder";
 import { series, seriesList, tick, tickBytes, ticks, windowBytes, windowOf } from "./world";
 
 const CPU_AND_DISK = [series("cpu"), series("disk", { mount: "/" })];
@@ -14,20 +14,20 @@ function bytes(...parts: string[]): ArrayBuffer {
 const TICK = bytes(
   "02 00 0000 07000000 0201000001000000", // a tick of layout 7, 4,294,967,554
   "00 00 00 00 00 40 8f 40", // 1000 ms
-  "00002841 0000c0bf", // 10.5 and -1.5
+  "0000000000002540 000000000000f8bf", // 10.5 and -1.5
 );
 
 const AMENDED = bytes(
   "03 00 0000 07000000 0201000001000000", // an amendment of that tick
   "00 00 00 00 00 40 8f 40", // 1000 ms
-  "0000c07f 00002040", // as it was, and 2.5
+  "000000000000f87f 0000000000000440", // as it was, and 2.5
 );
 
 const WINDOW = bytes(
   "01 00 0000 07000000 0900000000000000", // a window of layout 7, from 9 on
   "02000000 00000000", // two ticks, none skipped
   "0000000000408f40 0000000000409f40", // 1000 ms, 2000 ms
-  "0000803f 00000040 00004040 0000c07f", // 1 and 2, 3 and none
+  "000000000000f03f 0000000000000040 0000000000000840 000000000000f87f", // 1 and 2, 3 and none
 );
 
 describe("a decoder", () => {
@@ -51,7 +51,7 @@ describe("a decoder", () => {
       series: CPU_AND_DISK,
       first: 4_294_967_554,
       times: Float64Array.of(1000),
-      values: Float32Array.of(10.5, -1.5),
+      values: Float64Array.of(10.5, -1.5),
     });
   });
 
@@ -63,7 +63,7 @@ describe("a decoder", () => {
       series: CPU_AND_DISK,
       first: 9,
       times: Float64Array.of(1000, 2000),
-      values: Float32Array.of(1, 2, 3, Number.NaN),
+      values: Float64Array.of(1, 2, 3, Number.NaN),
     });
   });
 
@@ -74,7 +74,7 @@ describe("a decoder", () => {
       epoch: "e",
       series: null,
       seq: 4_294_967_554,
-      values: Float32Array.of(Number.NaN, 2.5),
+      values: Float64Array.of(Number.NaN, 2.5),
     });
   });
 
@@ -83,6 +83,23 @@ describe("a decoder", () => {
     expect(decoder.receive(AMENDED)).toMatchObject({ series: CPU_AND_DISK });
     expect(receive(TICK)?.series).toEqual(CPU_AND_DISK);
     expect(decoder.receive(AMENDED)).toMatchObject({ series: null });
+  });
+
+  it("knows the series by what has changed of them, and keeps the objects of the others", () => {
+    const [cpu] = receive(TICK)?.series ?? [];
+    const change = { type: "series_changed", layout: 8, before: 7, epoch: "e", removed: [1], at: [1] };
+    expect(decoder.receive(JSON.stringify({ ...change, added: [{ name: "heat", unit: "%" }] }))).toBeNull();
+    const told = receive(tickBytes(tick(3, { cpu: 1, heat: 2 }), 8))?.series;
+    expect(told).toEqual([series("cpu"), series("heat")]);
+    expect(told?.[0]).toBe(cpu);
+  });
+
+  it("leaves out a change of other series than it knows", () => {
+    for (const before of [6, 8]) {
+      const change = { type: "series_changed", layout: 9, before, epoch: "e", removed: [0] };
+      expect(decoder.receive(JSON.stringify(change))).toBeNull();
+    }
+    expect(receive(TICK)?.series).toEqual(CPU_AND_DISK);
   });
 
   it("takes an amendment of another length or layout for nothing", () => {
@@ -140,12 +157,14 @@ describe("a decoder", () => {
   it("reads ticks of no series at all", () => {
     decoder.receive(JSON.stringify(seriesList([], "e", 8)));
     expect(Array.from(receive(windowBytes(ticks([], 1, [[], []]), 8))?.times ?? [])).toEqual([1000, 2000]);
-    expect(receive(tickBytes(tick(3, {}), 8))).toMatchObject({ first: 3, values: new Float32Array() });
+    expect(receive(tickBytes(tick(3, {}), 8))).toMatchObject({ first: 3, values: new Float64Array() });
   });
 
-  it("gives values that are none, or too large, as they are", () => {
-    const data = tickBytes(ticks(CPU_AND_DISK, 1, [[Number.NaN, Number.POSITIVE_INFINITY]]), 7);
-    expect(receive(data)?.values).toEqual(Float32Array.of(Number.NaN, Number.POSITIVE_INFINITY));
+  it("gives values that are none, or whole numbers of up to 2^53, as they are", () => {
+    const data = tickBytes(ticks(CPU_AND_DISK, 1, [[Number.NaN, 20_000_001]]), 7);
+    expect(receive(data)?.values).toEqual(Float64Array.of(Number.NaN, 20_000_001));
+    const largest = tickBytes(ticks(CPU_AND_DISK, 2, [[2 ** 53 - 1, 1_796_000_000.123]]), 7);
+    expect(receive(largest)?.values).toEqual(Float64Array.of(2 ** 53 - 1, 1_796_000_000.123));
   });
 
   it("knows nothing binary before the first series", () => {

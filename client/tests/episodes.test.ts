@@ -1,6 +1,6 @@
 /** Of each alert the newest is known, however it was told; so many of one rule that they are one stay together. */
 import { beforeEach, describe, expect, it } from "vitest";
-import { Episodes, GROUP_ABOVE } from "../src/episodes";
+import { Episodes, GROUP_ABOVE } from "../src/alerts/episodes";
 import { alert, at } from "./world";
 
 describe("the episodes", () => {

@@ -1,7 +1,7 @@
 /** The feed of a page: every address under the page's own, and the board of the epoch that the ticks are of. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { browserNetwork, DirectFeed, type FeedEvent, type Network } from "../src/feed";
-import type { Board } from "../src/types.gen";
+import { browserNetwork, DirectFeed, type FeedEvent, type Network } from "../src/link/feed";
+import type { BoardInfo, MetricsChanged } from "../src/types.gen";
 import {
   alert,
   amendedBytes,
@@ -18,7 +18,7 @@ import {
 
 describe("a feed", () => {
   let clock: TestClock;
-  let served: Board | null;
+  let served: BoardInfo | null;
   let asked: string[];
   let answers: Map<string, unknown>;
   let sockets: TestSocket[];
@@ -44,12 +44,21 @@ describe("a feed", () => {
       if (served === null) throw new Error("no server");
       return served;
     },
+    ask: async (url) => {
+      probed.push(url);
+      if (answer === null) throw new Error("no server");
+      return answer;
+    },
   };
+  let probed: string[];
+  let answer: { status: number; text: string } | null;
   const overUrl = "https://here/live/api/alerts?state=resolved&limit=50";
 
   beforeEach(() => {
     clock = new TestClock();
     served = board("e");
+    answer = null;
+    probed = [];
     asked = [];
     answers = new Map();
     sockets = [];
@@ -61,8 +70,55 @@ describe("a feed", () => {
   it("asks only under the path where the board is mounted", () => {
     feed.start();
     expect(asked).toEqual(["https://here/live/api/board"]);
-    expect(sockets[0].url).toBe("wss://here/live/ws/metrics");
+    expect(sockets[0].url).toBe("wss://here/live/ws/metrics?changes=1");
     expect(events[0].url).toBe("https://here/live/events/alerts");
+  });
+
+  describe("whose handshakes fail", () => {
+    const fail = async (times: number) => {
+      for (let i = 0; i < times; i++) {
+        sockets[sockets.length - 1].end();
+        clock.pass(10_000);
+        await settle();
+      }
+    };
+    const told = () => of("trouble").map((event) => event.type === "trouble" && event.trouble);
+
+    beforeEach(() => feed.start());
+
+    it("asks the same address why, and says it when it is so twice", async () => {
+      answer = { status: 426, text: '{"error": "it is a WebSocket"}' };
+      await fail(2);
+      expect(probed).toEqual([]);
+      await fail(1);
+      expect(probed).toEqual(["https://here/live/ws/metrics"]);
+      expect(told()).toEqual([]);
+      await fail(1);
+      expect(told()).toEqual([{ kind: "upgrade", said: "it is a WebSocket" }]);
+      sockets[sockets.length - 1].open();
+      expect(told().at(-1)).toBeNull();
+    });
+
+    it.each([
+      [403, '{"error": "a page of another site"}', "403: a page of another site"],
+      [401, "", "401"],
+      [421, "not my name\n", "421: not my name"],
+      [502, "<html><h1>Bad Gateway</h1></html>", "502"],
+    ])("says what the server said with %i", async (status, text, said) => {
+      answer = { status, text };
+      await fail(4);
+      expect(told()).toEqual([{ kind: "refused", said }]);
+    });
+
+    it("says nothing of it while nobody answers", async () => {
+      await fail(6);
+      expect(told()).toEqual([]);
+      answer = { status: 404, text: "" };
+      await fail(2);
+      answer = null;
+      await fail(1);
+      expect(told()).toEqual([{ kind: "upgrade", said: "" }, null]);
+    });
   });
 
   it("asks for the alerts that are over when it has heard of all that fire, and only then", async () => {
@@ -202,7 +258,7 @@ describe("a feed", () => {
     });
 
     it("asks again when the answer under way is from before the series, one at a time", async () => {
-      const answers: ((board: Board) => void)[] = [];
+      const answers: ((board: BoardInfo) => void)[] = [];
       const slow: Network = {
         ...network,
         json: (url) => {
@@ -243,6 +299,59 @@ describe("a feed", () => {
       expect(asked).toHaveLength(2);
     });
 
+    const changed = (before: number, name: string): MetricsChanged => ({
+      type: "metrics_changed",
+      epoch: "e",
+      before,
+      revision: before + 1,
+      added: [metric(name)],
+    });
+    const names = () => (of("board").at(-1) as { board: BoardInfo }).board.metrics.map(({ name }) => name);
+
+    it("keeps the board up by what has changed, and asks for nothing", async () => {
+      await open();
+      sockets[0].say({ type: "problems", problems: [] });
+      sockets[0].say(changed(0, "load"));
+      sockets[0].say(changed(1, "heat"));
+      await later(60_000);
+      expect(names()).toEqual(["cpu", "load", "heat"]);
+      expect(asked).toHaveLength(1);
+    });
+
+    it("keeps the problems that were told last when metrics come", async () => {
+      await open();
+      const problems = [{ source: "s", message: "m", since: "t" }];
+      sockets[0].say({ type: "problems", problems });
+      sockets[0].say(changed(0, "load"));
+      expect(of("board").at(-1)).toMatchObject({ board: { problems } });
+    });
+
+    it("asks for the board where a change before was missed, and puts those that come meanwhile on top", async () => {
+      await open();
+      const wanted: ((board: unknown) => void)[] = [];
+      answers.set("https://here/live/api/board", new Promise((resolve) => wanted.push(resolve)));
+      sockets[0].say(changed(3, "d"));
+      sockets[0].say(changed(4, "e"));
+      sockets[0].say(changed(5, "f"));
+      expect(asked).toHaveLength(2);
+      wanted[0](board("e", { metrics: [metric("cpu"), metric("d")], revision: 4 }));
+      await settle();
+      expect(names()).toEqual(["cpu", "d", "e", "f"]);
+      await later(60_000);
+      expect(asked).toHaveLength(2);
+    });
+
+    it("leaves out a change that its board has already", async () => {
+      served = board("e", { metrics: [metric("cpu"), metric("load")], revision: 1 });
+      feed.start();
+      await settle();
+      sockets[0].open();
+      sockets[0].say(changed(0, "load"));
+      await later();
+      expect(names()).toEqual(["cpu", "load"]);
+      expect(asked).toHaveLength(1);
+    });
+
     it("passes an amendment on as it is", async () => {
       await open();
       sockets[0].say(amendedBytes(tick(1, { cpu: 5 })));
@@ -278,7 +387,7 @@ describe("the browser's network", () => {
     const socket = browserNetwork.socket("ws://here/ws/metrics");
     expect(socket).toEqual({
       url: "ws://here/ws/metrics",
-      protocol: "tickboard.v1",
+      protocol: "tickboard.v2",
       binaryType: "arraybuffer",
     });
   });

@@ -1,6 +1,6 @@
 /** Panels lie where they lay: a group goes on with its id, a panel with its object, while others come and go. */
 import { describe, expect, it } from "vitest";
-import { arrange, type Group } from "../src/layout";
+import { arrange, type Group } from "../src/components/layout";
 import type { Card, Chart, Panel, Table } from "../src/types.gen";
 
 const card = (metric: string): Card => ({ type: "card", metric, title: metric });

@@ -1,9 +1,9 @@
 /** A tab shares the worker's feed while the worker answers, and connects by itself when it does not. */
 import { beforeEach, describe, expect, it } from "vitest";
-import type { Feed, FeedEvent, Listener } from "../src/feed";
-import { SharedFeed } from "../src/port";
-import type { TabMessage, WorkerMessage } from "../src/share";
-import { TestClock } from "./world";
+import type { Feed, FeedEvent, Listener } from "../src/link/feed";
+import { SharedFeed } from "../src/link/port";
+import type { TabMessage, WorkerMessage } from "../src/link/share";
+import { TestClock, tick } from "./world";
 
 const STATUS: FeedEvent = { type: "status", status: { connected: true, tried: true, retryAt: null } };
 
@@ -32,7 +32,7 @@ describe("a tab's end of the worker", () => {
     };
   };
 
-  const make = (missing = false) =>
+  const make = (missing = false, hear: Listener = (event) => heard.push(event)) =>
     new SharedFeed(
       {
         base: "http://here/",
@@ -51,7 +51,7 @@ describe("a tab's end of the worker", () => {
         },
         spare,
       },
-      (event) => heard.push(event),
+      hear,
     );
 
   beforeEach(() => {
@@ -71,6 +71,21 @@ describe("a tab's end of the worker", () => {
     expect(types()).toEqual(["hello", "alive"]);
     expect(heard).toEqual([STATUS]);
     expect(spares).toEqual([]);
+  });
+
+  it("says when it has taken ticks, for the worker to post no more than it takes", () => {
+    make().start();
+    answer({ ...tick(1, { cpu: 1 }), received: 0 });
+    answer(STATUS);
+    expect(types()).toEqual(["hello", "taken"]);
+  });
+
+  it("says so of ticks that could not be shown as well, for those that follow to come", () => {
+    make(false, () => {
+      throw new Error("a defect");
+    }).start();
+    expect(() => answer({ ...tick(1, { cpu: 1 }), received: 0 })).toThrow("a defect");
+    expect(types()).toEqual(["hello", "taken"]);
   });
 
   it("connects by itself where there is no shared worker", () => {

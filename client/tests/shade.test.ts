@@ -1,7 +1,7 @@
 /** A chart is shaded while an alert fires on one of its lines, and once where several do. */
 import { describe, expect, it } from "vitest";
+import { type Episode, Episodes } from "../src/alerts/episodes";
 import { shadesOf } from "../src/chart/shade";
-import { type Episode, Episodes } from "../src/episodes";
 import type { Alert } from "../src/types.gen";
 import { alert, at } from "./world";
 

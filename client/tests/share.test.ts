@@ -1,9 +1,9 @@
 /** One feed for all tabs: a new tab is live at once, a hidden one gets no ticks, the last one ends the feed. */
 import { beforeEach, describe, expect, it } from "vitest";
-import type { Ticks } from "../src/decoder";
-import type { Feed, Listener } from "../src/feed";
-import { type Port, ShareHub, type WorkerMessage } from "../src/share";
-import { Window } from "../src/window";
+import type { Ticks } from "../src/link/decoder";
+import type { Feed, Listener } from "../src/link/feed";
+import { MAX_WAITING, type Port, ShareHub, type WorkerMessage } from "../src/link/share";
+import { Window } from "../src/window/window";
 import { alert, amendment, board, metric, TestClock, tick, windowOf } from "./world";
 
 class TestPort implements Port {
@@ -86,6 +86,16 @@ describe("the share hub", () => {
     expect(port.types()).toEqual(["alerts", "snapshot"]);
   });
 
+  it("gives a new tab the server's time, whether alerts are live, and why there is no connection", () => {
+    join();
+    feeds[0].tell({ ...tick(100, { cpu: 1 }), received: clock.now() });
+    feeds[0].tell({ type: "alertsLive", live: true });
+    const trouble = { kind: "upgrade", said: "" } as const;
+    feeds[0].tell({ type: "trouble", trouble });
+    clock.pass(60_000);
+    expect(join().got[0]).toMatchObject({ serverTime: 160_000, alertsLive: true, trouble });
+  });
+
   it("does not say what fires before it knows it", () => {
     const [snapshot] = join().got;
     expect(snapshot).toMatchObject({ type: "snapshot", episodes: null });
@@ -123,6 +133,33 @@ describe("the share hub", () => {
     window.take(next);
     expect(Array.from(window.ordered("cpu"))).toEqual([1, 2, 3]);
     expect(Array.from(window.ordered("load"))).toEqual([Number.NaN, 7, 8]);
+  });
+
+  it("posts no more to a tab that takes nothing, and everything as it is when it has taken what there was", () => {
+    const [busy, quick] = [join(), join()];
+    const take = (port: TestPort) => hub.receive(port, { type: "taken" });
+    take(busy);
+    take(quick);
+    busy.got = [];
+    quick.got = [];
+    for (let seq = 1; seq <= 1_000; seq++) {
+      tell(tick(seq, { cpu: seq }));
+      take(quick);
+    }
+    feeds[0].tell({ type: "alerts", alerts: [alert("a")], whole: true });
+    expect(quick.got).toHaveLength(1_001);
+    // What is an event is posted all the same.
+    expect(busy.types()).toEqual([...Array<string>(MAX_WAITING).fill("ticks"), "alerts"]);
+    for (let i = 1; i < MAX_WAITING; i++) take(busy);
+    tell(tick(1_001, { cpu: 1_001 }));
+    expect(busy.got).toHaveLength(MAX_WAITING + 1);
+    take(busy);
+    const newest = busy.got.at(-1);
+    if (newest?.type !== "snapshot") throw new Error("no snapshot");
+    expect(newest.window?.seqs.at(-1)).toBe(1_001);
+    take(busy);
+    tell(tick(1_002, { cpu: 1_002 }));
+    expect(busy.types().at(-1)).toBe("ticks");
   });
 
   it("amends what a later tab gets, and tells only those who look", () => {

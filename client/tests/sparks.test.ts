@@ -1,9 +1,9 @@
 /** The values around the moment are kept as the window moves on, and drawn with a gap where there is none. */
 import { createRoot } from "solid-js";
 import { beforeEach, describe, expect, it } from "vitest";
-import { type Spark, sparkLines } from "../src/spark";
 import { createSparkStore, type SparkStore } from "../src/stores/sparks";
-import { Window } from "../src/window";
+import { type Spark, sparkLines } from "../src/window/spark";
+import { Window } from "../src/window/window";
 import { alert, at, series, tick, ticks, windowOf } from "./world";
 
 describe("the spark store", () => {
@@ -52,7 +52,7 @@ describe("the spark store", () => {
     window.take(ticks([series("cpu")], 4, [[4], [5], [6]]));
     store.apply({
       ...{ type: "snapshot", status: { connected: true, tried: true, retryAt: null }, board: null },
-      ...{ problems: [], window: null, episodes: null, skewMs: 0 },
+      ...{ problems: [], window: null, episodes: null, alertsLive: false, trouble: null, serverTime: 0 },
     });
     expect(spark().values).toEqual([1, 2, 3, 4, 5, 6]);
   });

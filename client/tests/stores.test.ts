@@ -1,15 +1,16 @@
 /** What is drawn is one moment of the window, and the page knows by itself when that moment lies too far back. */
-import { createRoot, createSignal } from "solid-js";
+import { createEffect, createRoot, createSignal } from "solid-js";
 import { beforeEach, describe, expect, it } from "vitest";
-import type { Ticks } from "../src/decoder";
-import type { FeedEvent, Snapshot } from "../src/feed";
-import type { Group } from "../src/layout";
+import type { Group } from "../src/components/layout";
+import type { Ticks } from "../src/link/decoder";
+import type { FeedEvent, Snapshot } from "../src/link/feed";
 import { createBoardStore } from "../src/stores/board";
 import { type ConnectionStore, createConnectionStore } from "../src/stores/connection";
 import { createRowsStore } from "../src/stores/rows";
 import { createStatsStore, type StatsStore } from "../src/stores/stats";
 import type { Card, Chart, Panel } from "../src/types.gen";
-import { alert, amendment, board, metric, tick, windowOf } from "./world";
+import { Window } from "../src/window/window";
+import { alert, amendment, at, board, metric, tick, ticks, windowOf } from "./world";
 
 const panelsIn = (groups: readonly Group[]): Panel[] =>
   groups.flatMap((group) => (group.type === "row" ? panelsIn(group.groups) : [...group.panels]));
@@ -21,7 +22,9 @@ const snapshot: Snapshot = {
   problems: [],
   window: null,
   episodes: null,
-  skewMs: 0,
+  alertsLive: false,
+  trouble: null,
+  serverTime: 0,
 };
 
 const arrival = (ticks: Ticks, received = 0): FeedEvent => ({ ...ticks, received });
@@ -50,6 +53,77 @@ describe("the stats store", () => {
     expect(store.drawn()).toBe(before);
     frame();
     expect(store.drawn()).toBe(before + 1);
+  });
+
+  describe("with pictures that take long", () => {
+    let time: number;
+    let painted: string[];
+    const settle = () => new Promise((resolve) => setTimeout(resolve));
+    const picture = (name: string) => () => {
+      painted.push(name);
+      time += 10;
+    };
+
+    beforeEach(() => {
+      time = 0;
+      painted = [];
+      store = createRoot(() =>
+        createStatsStore(
+          (callback) => frames.push(callback),
+          paused,
+          () => time,
+        ),
+      );
+    });
+
+    it("draws as many in one frame as it may take, and the others in the next", async () => {
+      const all = ["a", "b", "c", "d", "e"].map(picture);
+      for (const one of all) store.inTurn(one);
+      expect([frames.length, painted]).toEqual([1, []]);
+      frame();
+      await settle();
+      expect(painted).toEqual(["a", "b"]);
+      // One that is asked for again keeps its turn, one that was drawn comes last.
+      for (const one of all) store.inTurn(one);
+      frame();
+      await settle();
+      expect(painted).toEqual(["a", "b", "c", "d"]);
+      frame();
+      await settle();
+      frame();
+      await settle();
+      expect(painted).toEqual(["a", "b", "c", "d", "e", "a", "b"]);
+      expect(frames).toHaveLength(0);
+    });
+
+    it("goes on after a drawing that fails", async () => {
+      let fails = false;
+      createRoot(() =>
+        createEffect(() => {
+          store.drawn();
+          if (fails) throw new Error("a defect");
+        }),
+      );
+      fails = true;
+      store.draw();
+      expect(frame).toThrow("a defect");
+      fails = false;
+      store.inTurn(picture("next"));
+      frame();
+      await settle();
+      expect(painted).toEqual(["next"]);
+    });
+
+    it("draws none that has gone, and those that come into view while the picture is held", async () => {
+      setPaused(true);
+      const [gone, seen] = [picture("gone"), picture("seen")];
+      store.inTurn(gone);
+      store.inTurn(seen);
+      store.outOfTurn(gone);
+      frame();
+      await settle();
+      expect([painted, frames.length]).toEqual([["seen"], 0]);
+    });
   });
 
   it("says under the cursor what the paused picture shows, whatever comes after", () => {
@@ -125,7 +199,7 @@ describe("the board store", () => {
           { type: "row", panels: names.map(card) },
           { type: "row", panels: names.map(chart) },
         ],
-        problems: [{ source: "here", message: "broken", timestamp: "T" }],
+        problems: [{ source: "here", message: "broken", since: "T" }],
       }),
     );
 
@@ -142,6 +216,23 @@ describe("the board store", () => {
     store.apply({ type: "board", board: declared(["b"]) });
     expect(leaves().map((panel) => before.indexOf(panel))).toEqual([1, 3]);
     expect(store.metric("a")).toBeUndefined();
+  });
+
+  it("knows since when a metric is stale, and that it is no more when the problem has gone", () => {
+    const store = createRoot(createBoardStore);
+    const problem = (seconds: number, metrics?: string[]) => ({
+      ...{ source: `sampler ${seconds}`, message: "hangs", since: at(seconds) },
+      ...(metrics === undefined ? {} : { metrics }),
+    });
+    store.apply({ type: "board", board: { ...declared(["a", "b", "c"]), problems: [problem(5, ["a"])] } });
+    expect(["a", "b"].map(store.staleSince)).toEqual([5_000, undefined]);
+    store.apply({
+      type: "problems",
+      problems: [problem(5, ["a"]), problem(3, ["a", "b"]), problem(9), problem(8, ["a"])],
+    });
+    expect(["a", "b", "c"].map(store.staleSince)).toEqual([3_000, 3_000, undefined]);
+    store.apply({ type: "problems", problems: [] });
+    expect(store.staleSince("a")).toBeUndefined();
   });
 
   it("takes the newest board of a snapshot, also of the same epoch", () => {
@@ -200,9 +291,11 @@ describe("the rows store", () => {
 
 describe("the connection store", () => {
   let now: number;
+  let wall: number;
   let store: ConnectionStore;
   const pass = (milliseconds: number) => {
     now += milliseconds;
+    wall += milliseconds;
     store.elapse();
   };
   const link = (connected: boolean, retryAt: number | null = null): FeedEvent => ({
@@ -212,9 +305,11 @@ describe("the connection store", () => {
 
   beforeEach(() => {
     now = 100_000;
+    wall = 100_000;
     store = createRoot(() =>
       createConnectionStore(
         () => now,
+        () => wall,
         () => 1000,
       ),
     );
@@ -252,6 +347,51 @@ describe("the connection store", () => {
     pass(1_000);
     store.apply(arrival(tick(server + 1, {}), now));
     expect(store.behind()).toBe(0);
+  });
+
+  it("is not behind because the viewer's clock is set, either way", () => {
+    store.apply(arrival(tick(100, {}), now));
+    for (const jump of [3_600_000, -7_200_000]) {
+      wall += jump;
+      pass(1_000);
+      expect([store.behind(), store.live()]).toEqual([0, true]);
+      expect(store.time()).toBe(wall);
+    }
+  });
+
+  it("is not live when ticks stop while the socket is open, also when none has come yet", () => {
+    pass(5_000);
+    expect([store.live(), store.behind()]).toEqual([false, 5]);
+    store.apply(arrival(tick(100, {}), now));
+    expect(store.live()).toBe(true);
+    pass(5_000);
+    expect([store.live(), store.behind()]).toEqual([false, 5]);
+  });
+
+  it("begins anew with a window that does, which may be empty and of another time", () => {
+    store.apply(arrival(tick(100, {}), now));
+    pass(1_000);
+    store.apply(arrival(ticks([], 1, [], { epoch: "f", afresh: true }), now));
+    expect([store.newest(), store.behind()]).toEqual([Number.NaN, 0]);
+    pass(1_000);
+    store.apply(arrival(windowOf("f", [tick(40, {})]), now));
+    expect([store.newest(), store.behind(), store.serverTime()]).toEqual([40_000, 0, 40_000]);
+    pass(5_000);
+    expect(store.behind()).toBe(5);
+  });
+
+  it("is behind when a snapshot's newest tick is old, though it has just come", () => {
+    const window = new Window(60, 1000);
+    window.take(tick(100, {}));
+    store.apply({ ...snapshot, window: window.snapshot(), serverTime: 160_000 });
+    expect([store.behind(), store.live(), store.serverTime()]).toEqual([60, false, 160_000]);
+    store.apply({ ...snapshot, window: window.snapshot(), serverTime: 100_500 });
+    expect([store.behind(), store.live()]).toEqual([0, true]);
+  });
+
+  it("does not count down longer than it ever waits", () => {
+    store.apply(link(false, now + 3_600_000));
+    expect(store.retryIn()).toBe(10);
   });
 
   it("is disconnected rather than behind when there is no connection", () => {

@@ -1,15 +1,19 @@
-/** The tab's icon says how many alerts are critical, as far as that can be read there. */
+/** The tab's icon says how many alerts fire, as far as that can be read there. */
 import { describe, expect, it } from "vitest";
+import { badged } from "../src/alerts/tabicon";
 import icon from "../src/icon.svg?raw";
-import { badged } from "../src/tabicon";
 
 describe("the tab's icon", () => {
-  const drawing = (count: number) =>
-    decodeURIComponent(badged(icon, count).replace("data:image/svg+xml,", ""));
+  const drawing = (count: number, severity: "critical" | "warning" = "critical") =>
+    decodeURIComponent(badged(icon, count, severity).replace("data:image/svg+xml,", ""));
 
   it("is the page's own with a number on it", () => {
     expect(drawing(2)).toContain(">2</text></svg>");
     expect(drawing(2)).toContain("<title>Tickboard</title>");
+  });
+
+  it("has another ground for warnings", () => {
+    expect(drawing(1, "warning")).not.toBe(drawing(1));
   });
 
   it("says no more than nine", () => {

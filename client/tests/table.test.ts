@@ -1,7 +1,7 @@
 /** A table's rows: one for each value of the label, the highest first, and in an order that can be read. */
 import { describe, expect, it } from "vitest";
 import { highest } from "../src/chart/choice";
-import { ordered, planOf, present, valuesOf } from "../src/table";
+import { ordered, planOf, present, valuesOf } from "../src/window/table";
 import { series } from "./world";
 
 const none = Number.NaN;

@@ -1,7 +1,7 @@
 /** The page's window is the server's: the same ticks, gaps as gaps, and never two histories in one. */
 import { describe, expect, it } from "vitest";
-import { computeStats } from "../src/stats";
-import { Window } from "../src/window";
+import { computeStats } from "../src/window/stats";
+import { Window } from "../src/window/window";
 import { amendment, series, tick, ticks, windowOf } from "./world";
 
 const values = (window: Window, key = "cpu") => Array.from(window.ordered(key));
@@ -115,7 +115,7 @@ describe("the window", () => {
   it("has a gap for a value that is too large, of a series that it knows", () => {
     const window = new Window(10, 1000);
     window.take(windowOf("e", [tick(1, { cpu: Number.POSITIVE_INFINITY }), tick(2, { cpu: 2 })]));
-    window.take(tick(3, { cpu: Number.NEGATIVE_INFINITY, load: 1e39 }));
+    window.take(tick(3, { cpu: Number.NEGATIVE_INFINITY, load: Number.POSITIVE_INFINITY }));
     expect(values(window)).toEqual([Number.NaN, 2, Number.NaN]);
     expect(values(window, "load")).toEqual([Number.NaN, Number.NaN, Number.NaN]);
     expect(window.series.map(({ key }) => key)).toEqual(["cpu", "load"]);

@@ -1,10 +1,10 @@
 /** A clock that a test steps, sockets that it speaks through, and short ways to make messages. */
-import type { EventName, Events, MessageLike } from "../src/alertstream";
-import type { Clock } from "../src/clock";
-import type { Socket } from "../src/connection";
-import type { Amendment, Ticks } from "../src/decoder";
-import { type Series, seriesKey } from "../src/protocol";
-import type { Alert, Board, MetricInfo, SeriesList } from "../src/types.gen";
+import type { EventName, Events, MessageLike } from "../src/link/alertstream";
+import type { Socket } from "../src/link/connection";
+import type { Amendment, Ticks } from "../src/link/decoder";
+import { type Series, seriesKey } from "../src/link/protocol";
+import type { Clock } from "../src/time/clock";
+import type { Alert, BoardInfo, MetricInfo, SeriesList } from "../src/types.gen";
 
 export class TestClock implements Clock {
   time = 1_000_000;
@@ -135,7 +135,7 @@ export const ticks = (
   series: of,
   first,
   times: Float64Array.from(rows, (_, i) => (first + i) * 1000),
-  values: Float32Array.from(rows.flat()),
+  values: Float64Array.from(rows.flat()),
   ...more,
 });
 
@@ -167,7 +167,7 @@ export const seriesList = (all: readonly Series[], epoch = "e", layout = 1): Ser
 /** The bytes of a window, as docs/protocol.md lays them out. */
 export function windowBytes(ticks: Ticks, layout = 1, skipped = 0): ArrayBuffer {
   const { first, times, values } = ticks;
-  const bytes = new DataView(new ArrayBuffer(24 + 8 * times.length + 4 * values.length));
+  const bytes = new DataView(new ArrayBuffer(24 + 8 * times.length + 8 * values.length));
   bytes.setUint8(0, 1);
   bytes.setUint8(1, ticks.afresh ? 0 : 1);
   bytes.setUint32(4, layout, true);
@@ -178,20 +178,20 @@ export function windowBytes(ticks: Ticks, layout = 1, skipped = 0): ArrayBuffer 
     bytes.setFloat64(24 + 8 * i, time, true);
   });
   values.forEach((value, i) => {
-    bytes.setFloat32(24 + 8 * times.length + 4 * i, value, true);
+    bytes.setFloat64(24 + 8 * times.length + 8 * i, value, true);
   });
   return bytes.buffer;
 }
 
 /** The bytes of a tick. */
 export function tickBytes(ticks: Ticks, layout = 1): ArrayBuffer {
-  const bytes = new DataView(new ArrayBuffer(24 + 4 * ticks.values.length));
+  const bytes = new DataView(new ArrayBuffer(24 + 8 * ticks.values.length));
   bytes.setUint8(0, 2);
   bytes.setUint32(4, layout, true);
   bytes.setBigUint64(8, BigInt(ticks.first), true);
   bytes.setFloat64(16, ticks.times[0], true);
   ticks.values.forEach((value, i) => {
-    bytes.setFloat32(24 + 4 * i, value, true);
+    bytes.setFloat64(24 + 8 * i, value, true);
   });
   return bytes.buffer;
 }
@@ -208,7 +208,7 @@ export const amendment = (seq: number, values: Record<string, number>): Amendmen
   epoch: "e",
   series: Object.keys(values).map((name) => series(name)),
   seq,
-  values: Float32Array.from(Object.values(values)),
+  values: Float64Array.from(Object.values(values)),
 });
 
 export const alert = (id: string, more: Partial<Alert> = {}): Alert => ({
@@ -227,7 +227,7 @@ export const metric = (name: string, more: Partial<MetricInfo> = {}): MetricInfo
   ...more,
 });
 
-export const board = (epoch: string, more: Partial<Board> = {}): Board => ({
+export const board = (epoch: string, more: Partial<BoardInfo> = {}): BoardInfo => ({
   title: "Live Dashboard",
   epoch,
   interval_ms: 1000,

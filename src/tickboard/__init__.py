@@ -1,31 +1,50 @@
-"""Tickboard: a live dashboard in Python."""
+"""Tickboard: a live dashboard in Python.
+
+Names are imported when they are first used. A program that only sends, with `push` or `connect`, loads neither NumPy
+nor the server.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tickboard.board import Board
+    from tickboard.client.decoder import ProtocolError, Tick, WatchedSeries
+    from tickboard.client.push import Push, push
+    from tickboard.client.watch import RefusedError, Ticks, connect
+    from tickboard.errors import BoardError, InputError, LimitError, TickboardError
+    from tickboard.expressions.conditions import absent, anomaly, metric
+    from tickboard.expressions.expr import Condition
+    from tickboard.metrics.handles import Counter, Gauge, Histogram
+    from tickboard.running.background import Background, serve_in_background
+    from tickboard.settings import Settings
+    from tickboard.sources.middleware import TickboardMiddleware, TickboardWSGIMiddleware, django_routes
+    from tickboard.wire import Alert, Stats
 
 __version__ = "0.1.0"
 
-from tickboard.background import Background, serve_in_background
-from tickboard.board import Board
-from tickboard.client import RefusedError, Ticks, connect
-from tickboard.errors import BoardError, InputError, LimitError, TickboardError
-from tickboard.expressions.conditions import absent, anomaly, metric
-from tickboard.push import Push, push
-from tickboard.receiver import ProtocolError, Series, Tick
-from tickboard.sources.middleware import TickboardMiddleware, TickboardWSGIMiddleware, django_routes
-
 __all__ = [
+    "Alert",
     "Background",
     "Board",
     "BoardError",
+    "Condition",
+    "Counter",
+    "Gauge",
+    "Histogram",
     "InputError",
     "LimitError",
     "ProtocolError",
     "Push",
     "RefusedError",
-    "Series",
+    "Settings",
+    "Stats",
     "Tick",
     "TickboardError",
     "TickboardMiddleware",
     "TickboardWSGIMiddleware",
     "Ticks",
+    "WatchedSeries",
     "absent",
     "anomaly",
     "connect",
@@ -34,3 +53,32 @@ __all__ = [
     "push",
     "serve_in_background",
 ]
+
+# Where each name is defined: the same as above, for when the program runs.
+_MODULES = {
+    "board": ("Board",),
+    "client.decoder": ("ProtocolError", "Tick", "WatchedSeries"),
+    "client.push": ("Push", "push"),
+    "client.watch": ("RefusedError", "Ticks", "connect"),
+    "errors": ("BoardError", "InputError", "LimitError", "TickboardError"),
+    "expressions.conditions": ("absent", "anomaly", "metric"),
+    "expressions.expr": ("Condition",),
+    "metrics.handles": ("Counter", "Gauge", "Histogram"),
+    "running.background": ("Background", "serve_in_background"),
+    "settings": ("Settings",),
+    "sources.middleware": ("TickboardMiddleware", "TickboardWSGIMiddleware", "django_routes"),
+    "wire": ("Alert", "Stats"),
+}
+_HOMES = {name: f"tickboard.{module}" for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'tickboard' has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(home), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,5 +1,16 @@
-"""``python -m tickboard``."""
+"""The program: ``tickboard``, and ``python -m tickboard``."""
 
-from tickboard.cli import main
+from tickboard.output.terminal import prepare
 
-main()
+
+def main() -> None:
+    """Run the command line."""
+    # Before the rest is imported: some libraries open files as they are.
+    prepare()
+    from tickboard.cli.main import main
+
+    main()
+
+
+if __name__ == "__main__":
+    main()

@@ -3,13 +3,15 @@
 It is the top of the library: an ASGI application that runs by itself under ``tickboard run``, or mounted in any other.
 """
 
-import logging
+import asyncio
+import inspect
 import os
 import time
 import traceback
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,60 +19,75 @@ from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
 
 import tickboard
-from tickboard import panels, schedule, types
+from tickboard import panels, schedule, wire
 from tickboard.alerting.rules import NoData, Rule, check_rule, unused_name
+from tickboard.client.decoder import Tick, WatchedSeries
 from tickboard.configuration.config import Config
 from tickboard.configuration.overrides import overridden
 from tickboard.errors import BoardError, InputError
+from tickboard.expressions.alignment import Labels
 from tickboard.expressions.expr import Condition, condition
-from tickboard.frames import timestamp
+from tickboard.hub.encodings import whole
 from tickboard.hub.hub import Hub
-from tickboard.intake import MAX_SERIES_PER_SOURCE, Intake
 from tickboard.journal.journal import Journal
-from tickboard.live import Declared, Listener, Live
-from tickboard.notify.destination import SEVERITIES, make_destination
-from tickboard.notify.notifier import Service, configured
+from tickboard.metrics.handles import Counter, Gauge, Handle, Histogram
+from tickboard.metrics.intake import MAX_SERIES_PER_SOURCE, Intake
+from tickboard.metrics.registry import MAX_SERIES, MAX_WINDOW_MB, Registry
+from tickboard.notify.destinations import SEVERITIES, make_destination
+from tickboard.notify.notifier import Service, configured_services
+from tickboard.output.secrets import public, read_headers, read_secret, remember_environment
 from tickboard.panels import MetricRef
-from tickboard.runner import Sampler
-from tickboard.series import MAX_SERIES, Handle, Registry
+from tickboard.running.alert_calls import AlertFunction
+from tickboard.running.listeners import Listener
+from tickboard.running.mounting import Mounting
+from tickboard.running.running_board import BoardSpec, RunningBoard
+from tickboard.running.sampling import Sampler, check_function, is_async
+from tickboard.schedule import Duration
+from tickboard.server.requests.allowed import ARGUMENT, Allowed
 from tickboard.settings import Settings, read_settings
-from tickboard.sources import datagrams, itself
-from tickboard.sources.itself import Itself
+from tickboard.sources import datagrams, own_metrics
+from tickboard.sources.own_metrics import OwnMetrics
 from tickboard.sources.prometheus.scrape import Scrape
 from tickboard.sources.statsd import StatsD
 
-log = logging.getLogger("tickboard")
-
-
 F = TypeVar("F", bound=Callable[[], object])
-P = TypeVar("P", types.Card, types.Chart, types.Table, types.Row)
+A = TypeVar("A", bound=AlertFunction)
+P = TypeVar("P", wire.Card, wire.Chart, wire.Table, wire.Row)
 
 
 class Board:
     """A live dashboard: metrics, samplers, rules and panels.
 
-    Declare them, then run the file with ``tickboard run FILE``, or mount the board in an ASGI application. Mounted, it
-    begins to sample at the first request; to begin with the application, put ``board.lifespan`` into its lifespan.
+    Declare them, then run the file with ``tickboard run FILE``, or mount the board in an ASGI application. A mounted
+    board starts with the first request, or with the application if you pass it ``board.lifespan``.
 
     Args:
         title: the page's heading.
-        interval_ms: milliseconds between two ticks; ``METRIC_INTERVAL_MS`` and ``--interval`` go before it.
-        window_size: ticks in the window; ``WINDOW_SIZE`` and ``--window`` go before it.
+        interval_ms: milliseconds between two ticks; ``METRIC_INTERVAL_MS`` and ``--interval`` win.
+        window_size: ticks in the window; ``WINDOW_SIZE`` and ``--window`` win.
         routes: Starlette routes of your own, served beside the board's and before them.
-        max_series: series that it may have, of metrics declared or not; one more is refused.
-        max_series_per_source: series that one sender of undeclared metrics may have.
-        forget: a series that nothing has come for in so long leaves, as ``"5m"``.
-        state: the file that keeps the log of alerts, so that it outlives a restart; ``--state`` goes before it. When
-            None, ``tickboard run`` has a place for it, and a board that is mounted keeps it in memory.
+        max_series: the most series, of declared and undeclared metrics together; 200,000 by default.
+        max_series_per_source: the most series that one sender of undeclared metrics may add; 50,000 by default.
+        max_window_mb: the most memory for the window and its stats; 256 by default. Beyond it new series are refused.
+            Those that the file declares are always served.
+        forget: how long a series without new samples stays, if it has labels or its metric is not declared.
+        state: the file that keeps the log of alerts across restarts; ``--state`` wins. If None, ``tickboard run`` uses
+            a file of its own, and a mounted board keeps the log in memory.
+        allow_hosts: further names that the board answers to on loopback, such as that of a proxy in front of it:
+            ``"board.example.com"``.
+        allow_origins: other sites whose pages may watch, read and write: ``"https://wiki.example.com"``.
+        allow_frames: other sites whose pages may show the board in a frame; ``"self"``: its own.
+
+    Raises:
+        InputError: a limit is not a whole number of 0 or more, `forget` is not a duration, or an allowed name or origin
+            is malformed.
 
     Attributes:
         registry: the board's metrics and series, for sources that write to them.
-        intake: where samples come from outside, for metrics that need not be declared.
-        gauge: declares a metric that goes up and down: `Registry.gauge`.
-        counter: declares a metric that is counted and shown as a rate per second: `Registry.counter`.
-        histogram: declares a metric that is observed many times a tick: `Registry.histogram`.
-        routes: as given; more may be added until the board is first served.
+        intake: where samples from outside arrive, for metrics that need no declaration.
+        routes: as given. You can add more until the board is first served.
         state: as given.
+        allowed: the allowed names and sites.
     """
 
     def __init__(
@@ -82,34 +99,112 @@ class Board:
         routes: Iterable[BaseRoute] = (),
         max_series: int = MAX_SERIES,
         max_series_per_source: int = MAX_SERIES_PER_SOURCE,
-        forget: str = "5m",
+        max_window_mb: int = MAX_WINDOW_MB,
+        forget: Duration = "5m",
         state: str | os.PathLike[str] | None = None,
+        allow_hosts: Iterable[str] = (),
+        allow_origins: Iterable[str] = (),
+        allow_frames: Iterable[str] = (),
     ) -> None:
         self.title = title
-        self.registry = Registry(max_series)
+        remember_environment(os.environ)
+        limits: dict[str, object] = {
+            "max_series": max_series,
+            "max_series_per_source": max_series_per_source,
+            "max_window_mb": max_window_mb,
+        }
+        for name, limit in limits.items():
+            if not isinstance(limit, int) or limit < 0:
+                raise InputError(f"Board({name}={limit!r}): give a whole number of 0 or more")
+        self.registry = Registry(max_series, max_window_mb)
         self.intake = Intake(
             self.registry, max_series_per_source=max_series_per_source, forget_s=schedule.duration(forget)
         )
-        # Declaring is the registry's work, with nothing to add.
-        self.gauge = self.registry.gauge
-        self.counter = self.registry.counter
-        self.histogram = self.registry.histogram
+        self.registry.pull = self._pull
         self.routes = list(routes)
         self.state = None if state is None else Path(state)
+        self.allowed = Allowed.read(allow_hosts, allow_origins, allow_frames, ARGUMENT)
         self._samplers: list[Sampler] = []
+        self._gauge_functions: dict[tuple[str, Labels | None], Sampler] = {}
         self._listeners: list[Listener] = []
         self._rules: list[Rule] = []
         self._services: dict[str, Service] = {}
-        self._panels: list[types.Panel] = []
-        self._own: list[types.Row] = []
+        self._alert_functions: list[tuple[str, AlertFunction]] = []
+        self._panels: list[wire.Panel] = []
+        self._own: list[wire.Row] = []
         given = {"interval_ms": interval_ms, "window_size": window_size}
         self._defaults = replace(Settings(), **{name: value for name, value in given.items() if value is not None})
-        self._live: Live | None = None
+        self._live: RunningBoard | None = None
+        self._mounting = Mounting(self._require_live, self.allowed)
 
     # --- metrics ---
 
+    def gauge(
+        self,
+        name: str,
+        title: str = "",
+        *,
+        unit: str = "",
+        labels: Iterable[str] = (),
+        key: str | None = None,
+        min: float | None = None,
+        max: float | None = None,
+        forget: bool = True,
+    ) -> Gauge:
+        """Declare a metric that goes up and down: ``cpu = board.gauge("cpu_usage", "CPU Usage", unit="%")``.
+
+        Args:
+            name: its name on the wire and in conditions.
+            title: what people read; the name when empty. A lone surrogate in it or in the unit becomes ``?``.
+            unit: of its values, as shown.
+            labels: the names of the labels that tell its series apart: ``labels=("disk",)``.
+            key: its key in ``/api/stats``; the name when None.
+            min: the lower end of its chart's axis; None: fitted to the values.
+            max: the upper end.
+            forget: whether a series with labels is removed when nothing is written to it for as long as the board's
+                `forget` says. Pass False for series that are written once and hold.
+
+        Raises:
+            InputError: the name is malformed, or declared already as something else.
+        """
+        return self.registry.gauge(name, title, unit=unit, labels=labels, key=key, min=min, max=max, forget=forget)
+
+    def counter(
+        self,
+        name: str,
+        title: str = "",
+        *,
+        unit: str = "/s",
+        labels: Iterable[str] = (),
+        key: str | None = None,
+        min: float | None = 0,
+        max: float | None = None,
+        forget: bool = True,
+    ) -> Counter:
+        """Declare a metric that is counted and shown as a rate per second; arguments and errors as for `gauge`."""
+        return self.registry.counter(name, title, unit=unit, labels=labels, key=key, min=min, max=max, forget=forget)
+
+    def histogram(
+        self,
+        name: str,
+        title: str = "",
+        *,
+        unit: str = "",
+        labels: Iterable[str] = (),
+        key: str | None = None,
+        min: float | None = None,
+        max: float | None = None,
+        forget: bool = True,
+    ) -> Histogram:
+        """Declare a metric that is observed many times a tick; arguments and errors as for `gauge`.
+
+        The board shows the average of each tick, and its percentiles as metrics of their own: ``NAME.p50``,
+        ``NAME.p95`` and ``NAME.p99``.
+        """
+        return self.registry.histogram(name, title, unit=unit, labels=labels, key=key, min=min, max=max, forget=forget)
+
     def metric(self, name: str) -> Handle:
-        """Return the handle of a metric that a source has declared, for conditions: ``board.metric("load") > 4``.
+        """Return the handle of a declared metric, for conditions: ``board.metric("load") > 4``.
 
         Raises:
             InputError: no metric has this name.
@@ -118,34 +213,73 @@ class Board:
 
     # --- samplers ---
 
-    def every(self, when: str | None = None) -> Callable[[F], F]:
+    def every(self, when: Duration | None = None) -> Callable[[F], F]:
         """Run the decorated function, plain or async, at each instant of a schedule.
 
         Args:
-            when: a cron text of six fields (seconds first) or five, an interval as ``"250ms"``, ``"1s"`` or ``"5m"``,
-                or None for every tick.
+            when: an interval, as ``"250ms"``, ``"5m"``, seconds or a timedelta; a cron text of six fields (seconds
+                first) or five; None for every tick.
+
+        A failure of the function is shown as a problem, and it runs again at its next instant; one that takes longer
+        than three of them is reported while it runs. What it returns is not used.
 
         Raises:
-            InputError: the text is neither.
+            InputError: the text is neither, the function yields, or the board is being served.
         """
         if callable(when):
             raise InputError('@board.every takes a schedule: write @board.every("1s") or @board.every()')
         parsed = schedule.parse(when) if when is not None else None
 
         def register(function: F) -> F:
-            name = getattr(function, "__qualname__", repr(function))
+            name = _name(function)
+            self._require_not_served(f"sampler {name}")
+            check_function(f"sampler {name}", function, "set the values")
             self._samplers.append(Sampler(name, function, parsed))
             return function
 
         return register
 
-    def watch_itself(self) -> None:
-        """Show in a section of its own who watches this board, what is sent to them, and how long a tick takes."""
+    def _pull(self, gauge: Gauge, function: Callable[[], float | None]) -> None:
+        what = f"function of gauge {gauge.metric.name}"
+        check_function(what, function, "return the value")
+        if is_async(function):
+            raise InputError(f"{what}: {_name(function)} is async: set the gauge in a function with @board.every()")
+        _, labels = gauge.key
+        if labels is None:
+            raise InputError(
+                f"{what}: the metric has labels: set the function of one series, with "
+                f".labels({', '.join(f'{label}=…' for label in gauge.metric.labels)}).set_function(…)"
+            )
+        self._require_not_served(what)
+        series = gauge.labels(**dict(labels)) if labels else gauge
+        # Its function may fail for long: that is no reason to forget the series, which would not come back.
+        self.registry.leaving.pop(series.columns[0], None)
+        sampler = Sampler(_name(function), _follow(series, function), None)
+        if (before := self._gauge_functions.get(gauge.key)) is not None:
+            self._samplers.remove(before)
+        self._gauge_functions[gauge.key] = sampler
+        self._samplers.append(sampler)
+
+    def _require_not_served(self, what: str) -> None:
+        if self._live is not None and self._live.running:
+            raise InputError(f"{what}: the board is being served already: declare it before the board is served")
+
+    def _require_not_prepared(self, what: str) -> None:
+        if self._live is not None:
+            raise InputError(f"{what}: the board is prepared already: declare it before the first tick or request")
+
+    def monitor_self(self) -> None:
+        """Add a section with Tickboard's own numbers: viewers, frames, bytes, skips and the time that a tick takes.
+
+        Raises:
+            InputError: the board is being served.
+        """
         if self._own:
             return
-        source = Itself(self.registry, lambda: self.hub)
-        self._samplers.append(Sampler("watch_itself", source.sample, None))
-        charts = [panels.chart(self.registry, names, title) for title, names in itself.CHARTS]
+        self._require_not_served("monitor_self")
+        source = OwnMetrics(self.registry, lambda: self.hub)
+        self._samplers.append(Sampler("monitor_self", source.sample, None))
+        charts = [panels.chart(self.registry, names, title) for title, names in own_metrics.CHARTS]
         self._own = [panels.row(charts, "Tickboard itself")]
 
     # --- sources ---
@@ -154,69 +288,95 @@ class Board:
         self,
         url: str,
         *,
-        every: str = "1s",
+        every: Duration = "1s",
         job: str = "",
-        timeout: str = "5s",
+        timeout: Duration = "5s",
         headers: Mapping[str, str] | None = None,
         verify: bool = True,
     ) -> None:
-        """Ask a target for its metrics, as Prometheus does, in its text format or OpenMetrics.
+        """Read a target's metrics on a schedule, as Prometheus does, as text or OpenMetrics.
 
-        Its series get the label ``instance``, its host and port, and ``job`` where one is given; ``scrape_up`` and
-        ``scrape_duration`` say how the last scrape went. When one fails, the page says so, and the target's series have
-        no values until it answers again.
+        Its series get the label ``instance``, with its host and port, and ``job`` if you give one. ``scrape_up`` and
+        ``scrape_duration`` report each scrape. If a scrape fails, the page says so, and the target's series have no
+        values until it answers again.
 
         Args:
-            url: as ``"http://localhost:9100/metrics"``; a name and password in it are sent, and never shown.
+            url: the address, such as ``"http://localhost:9100/metrics"``. ``$NAME`` and ``${NAME}`` are read from the
+                environment. A name, password and query in it are sent and never shown.
             every: a schedule, as `every` takes it.
-            job: what several targets have in common.
+            job: a label that several targets share.
             timeout: how long an answer may take.
-            headers: sent with each request, as ``{"Authorization": "Bearer …"}``; never shown.
+            headers: sent with each request, as ``{"Authorization": "Bearer ${TOKEN}"}``; never shown.
             verify: whether the certificate of an https target must be valid.
 
         Raises:
-            InputError: an argument cannot be used.
+            InputError: an argument cannot be used, a variable is not set, or the board is being served.
         """
+        self._require_not_served(f"scrape {public(url)}")
         due = schedule.parse(every)
-        target = Scrape(self.intake, url, self.tell, job=job, timeout=timeout, headers=headers, verify=verify)
-        self.listen(target)
+        try:
+            address = read_secret(url, os.environ).reveal()
+            sent = read_headers(headers or {}, os.environ)
+        except InputError as error:
+            raise InputError(f"scrape {public(url)}: {error}") from error
+        target = Scrape(
+            self.intake, address, self.report_problem, job=job, timeout=timeout, headers=sent, verify=verify
+        )
+        self.add_source(target)
         self._samplers.append(Sampler(target.name, target.sample, due, awaited=False))
 
     def statsd(
         self,
-        port: int = 8125,
         host: str = "127.0.0.1",
+        port: int = 8125,
         path: str | os.PathLike[str] | None = None,
         *,
         relative: bool = True,
     ) -> None:
-        """Take what programs send by StatsD or DogStatsD over UDP, or over a Unix datagram socket.
+        """Listen to StatsD and DogStatsD over UDP, or over a Unix datagram socket.
 
         Args:
-            port: where to listen.
-            host: on which address.
-            path: of a Unix socket, in place of UDP.
-            relative: whether a gauge of ``+3`` or ``-3`` is a change, as in StatsD; in DogStatsD it is a value.
+            host: the address to listen on.
+            port: the port.
+            path: the path of a Unix socket, instead of UDP.
+            relative: whether a gauge of ``+3`` or ``-3`` is a change, as in StatsD. In DogStatsD it is a value.
 
-        When it cannot listen there, the page and the log say why, and the rest of the board goes on.
+        If it cannot listen there, the page and the log give the reason, and the rest of the board goes on.
+
+        Raises:
+            InputError: the board is being served.
         """
+        self._require_not_served("statsd")
         source = self.intake.source(f"statsd {path or f'{host}:{port}'}")
-        listener = datagrams.Listener(StatsD(source, relative=relative), host=host, port=port, path=path)
-        self.listen(listener)
-        self._samplers.append(Sampler("statsd", listener.sample, None))
+        listener = datagrams.DatagramListener(
+            StatsD(source, relative=relative),
+            host=host,
+            port=port,
+            path=path,
+            tell=partial(self.report_problem, source.name),
+        )
+        self.add_source(listener)
+        self._samplers.append(Sampler(source.name, listener.sample, None))
 
-    def listen(self, listener: Listener) -> None:
-        """Let a source of your own listen for as long as ticks are made; it writes to `intake` or to handles."""
+    def add_source(self, listener: Listener) -> None:
+        """Start a source of your own with the board and close it with it; it writes to `intake` or to handles.
+
+        What it raises is shown as a problem, and a start that failed is tried again.
+
+        Raises:
+            InputError: it has no methods ``start`` and ``close``, or the board is being served.
+        """
+        self._require_not_served(f"source {listener!r}")
+        if not all(callable(getattr(listener, name, None)) for name in ("start", "close")):
+            raise InputError(f"{listener!r} cannot listen: give it async methods start() and close()")
         self._listeners.append(listener)
 
-    def tell(self, source: str, message: str | None) -> None:
-        """Show on the page and in the log that a source has a problem; None: it has none any more."""
-        hub = self.hub
-        if message is None:
-            hub.mended(source)
-        elif source not in hub.problems or hub.problems[source].message != message:
-            log.warning("%s: %s", source, message)
-            hub.report(types.Problem(source, message, timestamp(time.time())))
+    def report_problem(self, source: str, message: str | None) -> None:
+        """Report that a source has a problem; None: it has none any more.
+
+        The page, the log, ``/api/health`` and ``/metrics`` show it. It may be called from any thread.
+        """
+        self._require_live().tell(source, message)
 
     # --- rules ---
 
@@ -225,29 +385,28 @@ class Board:
         when: Condition,
         message: str,
         *,
-        severity: types.Severity = "warning",
-        for_: str = "0s",
+        severity: wire.Severity = "warning",
+        for_: Duration = "0s",
         clear: Condition | None = None,
-        keep: str = "0s",
+        keep: Duration = "0s",
         no_data: NoData = "keep",
         name: str = "",
     ) -> None:
-        """Tell everyone when a condition becomes true, and again when it ends.
+        """Add a rule: an alert fires when a condition becomes true, and is resolved when it ends.
 
         Args:
-            when: as in ``cpu > 90``; for a metric with labels it is watched for each of its series.
-            message: what to say; it may use ``{value}``, as ``{value:.1f}``, ``{metric}``, ``{threshold}`` and labels.
+            when: a condition such as ``cpu > 90``. For a metric with labels it is watched for each of its series.
+            message: a format text with ``{value}``, as ``{value:.1f}``, ``{metric}``, ``{threshold}`` and labels.
             severity: info, warning or critical.
             for_: how long the condition must last before it fires.
-            clear: what ends it, where that is not just the condition's being false.
-            keep: how long it goes on firing after it is cleared.
-            no_data: what a missing value means: ``"keep"`` leaves all as it is, ``"alert"`` takes it for a breach,
-                ``"resolve"`` for the end of one.
-            name: by which it is overridden and silenced, and found again after a restart; that of its first metric
-                when not given.
+            clear: the condition that ends it, if not just the opposite.
+            keep: how long it goes on firing once it is cleared.
+            no_data: what a missing value means: ``"keep"`` changes nothing, ``"alert"`` counts as a breach,
+                ``"resolve"`` ends it.
+            name: the rule's name, for ``tickboard.toml``, silences and restarts; that of its first metric if not given.
 
         Raises:
-            InputError: something about it is wrong; the rule is not added.
+            InputError: an argument cannot be used. The rule is not added.
         """
         watched = condition(when)
         ends = condition(clear) if clear is not None else None
@@ -270,17 +429,34 @@ class Board:
         check_rule(rule, self.registry.metrics, self._window_s(self._live.settings) if self._live is not None else None)
         self._rules.append(rule)
 
-    def apply(self, config: Config) -> None:
-        """Override rules and notifiers, and add some, as a ``tickboard.toml`` says; before the board is served.
+    def on_alert(self, function: A) -> A:
+        """Call the decorated function, plain or async, with each alert that fires and each that is resolved.
 
-        Args:
-            config: what the file says: ``tickboard.dashboard_file.read_config(path)``.
+        It gets a `tickboard.Alert`; ``alert.resolved`` is empty while it fires. Its alerts come one after another, in
+        order. What it raises is shown as a problem, and the next alert comes.
 
         Raises:
-            BoardError: something in it cannot be; the board stays as it was.
+            InputError: it cannot be called, it yields, or the board is being served: nothing would call it.
         """
+        name = _name(function)
+        check_function(f"alert function {name}", function, "handle the alert")
+        self._require_not_served(f"alert function {name}")
+        self._alert_functions.append((name, function))
+        return function
+
+    def apply_config(self, config: Config) -> None:
+        """Apply a ``tickboard.toml``: override and add rules and notifiers. Call it before the board is served.
+
+        Args:
+            config: the file, as ``tickboard.cli.dashboard_file.read_config(path)`` returns it.
+
+        Raises:
+            BoardError: something in it cannot be used. The board stays as it was.
+            InputError: the board is prepared already.
+        """
+        self._require_not_prepared("apply_config")
         rules = overridden(self._rules, config, self.registry)
-        self._services = configured(self._services, config, os.environ)
+        self._services = configured_services(self._services, config, os.environ)
         self._rules[:] = rules
 
     def notify(
@@ -288,26 +464,27 @@ class Board:
         name: str,
         url: str,
         *,
-        severities: Iterable[types.Severity] = SEVERITIES,
-        wait: str = "5s",
+        severities: Iterable[wire.Severity] = SEVERITIES,
+        wait: Duration = "5s",
         limit: int = 10,
-        remind: str | None = None,
+        remind: Duration | None = None,
         resolved: bool = True,
     ) -> None:
-        """Tell alerts outside the page too, through Apprise: chat, e-mail, telephones, webhooks.
+        """Send alerts outside the page too, through Apprise: chat, e-mail, telephones, webhooks.
 
         Args:
-            name: what it is called on the page and in the log.
-            url: as Apprise has it; ``$NAME`` and ``${NAME}`` are read from the environment; it is shown nowhere.
-            severities: the alerts that are told there.
-            wait: how long the first alert waits for others, to be one message with them.
-            limit: messages a minute; what is over is put together in the next.
-            remind: after how long an alert that still fires and that nobody has acknowledged is told again, as ``4h``.
-            resolved: whether the end of an alert is told.
+            name: its name on the page and in the log.
+            url: an Apprise URL. ``$NAME`` and ``${NAME}`` are read from the environment. It is never shown.
+            severities: which alerts it sends.
+            wait: how long the first alert waits for others to share a message.
+            limit: the most messages in a minute. The rest goes into the next message.
+            remind: after how long to repeat an alert that still fires and that nobody has acknowledged, as ``4h``.
+            resolved: whether to send the end of an alert.
 
         Raises:
-            InputError: something about it is wrong; the notifier is not added.
+            InputError: an argument cannot be used, or the board is prepared already. The notifier is not added.
         """
+        self._require_not_prepared(f"notifier {name}")
         if name in self._services:
             raise InputError(f"notifier {name!r} is declared already: give another name")
         self._services[name] = Service(
@@ -325,12 +502,12 @@ class Board:
 
     @property
     def notifiers(self) -> list[Service]:
-        """Where alerts are told outside the page."""
+        """The declared notifiers."""
         return list(self._services.values())
 
     # --- panels ---
 
-    def card(self, metric: MetricRef, title: str = "") -> types.Card:
+    def card(self, metric: MetricRef, title: str = "") -> wire.Card:
         """Show a card with the metric's average, newest value, min, max and count; inside `row`, only there."""
         return self._add(panels.card(self.registry, metric, title))
 
@@ -341,18 +518,18 @@ class Board:
         min: float | None = None,
         max: float | None = None,
         stacked: bool = False,
-    ) -> types.Chart:
+    ) -> wire.Chart:
         """Show a chart of one or more metrics of one unit; inside `row`, only there."""
         return self._add(panels.chart(self.registry, metrics, title, min=min, max=max, stacked=stacked))
 
-    def table(self, *metrics: MetricRef, label: str, title: str = "", limit: int = 10) -> types.Table:
+    def table(self, *metrics: MetricRef, label: str, title: str = "", limit: int = 10) -> wire.Table:
         """Show the newest values of metrics with labels: a row for each value of `label`, the highest first.
 
         Inside `row`, only there.
         """
         return self._add(panels.table(self.registry, metrics, label, title, limit))
 
-    def row(self, *children: types.Panel, title: str = "") -> types.Row:
+    def row(self, *children: wire.Panel, title: str = "") -> wire.Row:
         """Put panels side by side, as ``board.row(board.card(cpu), board.chart(cpu), title="CPU")``."""
         for child in children:
             # Made by this board a moment ago, it stands at the end already: the row takes it in. By identity, since
@@ -366,36 +543,44 @@ class Board:
 
     # --- life ---
 
-    def describe(self) -> types.Board:
-        """Return the board as the page wants it."""
+    def describe(self) -> wire.BoardInfo:
+        """Return the description of the board that the page gets."""
+        return whole(self._described())
+
+    def _described(self) -> Generator[None, None, wire.BoardInfo]:
+        """Return the board as it is at the first step, made in steps."""
         live = self._require_live()
-        return types.Board(
+        revision, metrics = self.registry.metrics_revision, panels.Snapshot(dict(self.registry.metrics))
+        shown = yield from self._all_panels(metrics)
+        return wire.BoardInfo(
             self.title,
             live.engine.epoch,
             live.settings.interval_ms,
             live.settings.window_size,
             tickboard.__version__,
-            list(self.registry.metrics.values()),
-            self._all_panels(),
+            list(metrics.metrics.values()),
+            shown,
             [rule.describe() for rule in self._rules],
             list(live.hub.problems.values()),
+            revision,
         )
 
-    def _all_panels(self) -> list[types.Panel]:
-        own = {name for _, names in itself.CHARTS for name in names} if self._own else set()
-        discovered = list(self.intake.discovered)
-        declared = self._panels or panels.default_panels(self.registry, own.union(discovered))
-        return [*declared, *panels.discovered_panels(self.registry, discovered), *self._own]
+    def _all_panels(self, metrics: panels.Snapshot) -> Generator[None, None, list[wire.Panel]]:
+        own = {name for _, names in own_metrics.CHARTS for name in names} if self._own else set()
+        discovered = [name for name in list(self.intake.discovered) if name in metrics.metrics]
+        declared = self._panels or (yield from panels.default_panels(metrics, own.union(discovered)))
+        found = yield from panels.discovered_panels(self.registry, metrics, discovered)
+        return [*declared, *found, *self._own]
 
     def prepare(
         self, settings: Settings | None = None, replaces: "Board | None" = None, journal: Journal | None = None
     ) -> None:
-        """Make the engine, so that the board can be served; the first request does it when nobody has.
+        """Make the engine, so that the board can be served. The first request does it if you do not.
 
         Args:
-            settings: the environment's when None.
-            replaces: a board that is being served: its viewers, its history and its alerts come to this one.
-            journal: what keeps the log of alerts; that of `state` when None.
+            settings: those of the environment if None.
+            replaces: a served board, whose viewers, window and alerts move to this one.
+            journal: keeps the log of alerts; that of `state` if None.
 
         Raises:
             InputError: the environment holds a bad value, or a rule asks for more than the window has.
@@ -407,14 +592,14 @@ class Board:
         if replaces is None:
             if journal is None and self.state is not None:
                 journal = Journal(self.state)
-            self._live = Live.fresh(self._declared(), settings, journal)
+            self._live = RunningBoard.fresh(self._declared(), settings, journal)
         else:
             live = replaces._require_live()  # noqa: SLF001  # another board of this class
             self._live = live.replaced_by(self._declared(), settings)
             self._live.show()
 
-    def _declared(self) -> Declared:
-        return Declared(
+    def _declared(self) -> BoardSpec:
+        return BoardSpec(
             self.title,
             self.registry,
             self.intake,
@@ -422,9 +607,9 @@ class Board:
             self._samplers,
             self._listeners,
             self.notifiers,
+            self._alert_functions,
             self.routes,
-            self.describe,
-            self.tell,
+            self._described,
         )
 
     def _check_rules(self, settings: Settings) -> None:
@@ -439,64 +624,121 @@ class Board:
     def _window_s(settings: Settings) -> float:
         return settings.window_size * settings.interval_ms / 1000
 
+    def tick(self, now: float | None = None) -> Tick:
+        """Run the samplers that are due and make one tick, without a server: for tests of a dashboard file.
+
+            board.tick()
+            cpu.set(95)
+            board.tick()
+            assert [alert.rule for alert in board.firing] == ["cpu_usage"]
+
+        What a sampler raises, this raises. Scrapes, sources that listen and functions with `on_alert` are not run.
+
+        Args:
+            now: its time, POSIX seconds; None: one interval after the last tick. The first has the time of day.
+
+        Raises:
+            InputError: the board is being served; or a sampler is async and so is the caller.
+        """
+        live = self._require_live()
+        if live.running:
+            raise InputError("this board is being served, and makes its ticks itself: tick() is for tests")
+        interval_s = live.settings.interval_ms / 1000
+        last = live.engine.last_time
+        if now is None:
+            now = time.time() if last is None else last + interval_s
+        for sampler in self._samplers:
+            if sampler.awaited and (sampler.schedule is None or last is None or sampler.schedule.next(last) <= now):
+                _run_once(sampler)
+        happened = live.engine.tick(now, interval_s if last is None else max(0.0, now - last))
+        live.engine.alerts.log.tell(live.engine.alerts.log.number)
+        # One that has come since, from another thread, is not in this tick.
+        series = [one for one in live.engine.select().series if one.column < len(happened.row)]
+        shown = tuple(WatchedSeries(one.metric.name, one.metric.unit, dict(one.labels)) for one in series)
+        data = happened.row[[one.column for one in series]].astype("<f8").tobytes()
+        return Tick(live.engine.epoch, happened.seq, happened.time, shown, data)
+
+    @property
+    def firing(self) -> list[wire.Alert]:
+        """The alerts that fire now, in the order in which they began."""
+        return [event.alert for event in self._require_live().engine.alerts.log.firing()]
+
     @property
     def defaults(self) -> Settings:
-        """The settings that the board itself asks for."""
+        """The settings that the board itself asks for, before flags and environment."""
         return self._defaults
 
     @property
     def hub(self) -> Hub:
-        """Who is connected; made by `prepare`."""
+        """The hub, which knows who is connected. `prepare` makes it."""
         return self._require_live().hub
 
     @property
     def settings(self) -> Settings:
-        """The settings it runs with; made by `prepare`."""
+        """The settings in force. `prepare` sets them."""
         return self._require_live().settings
 
     async def start(self) -> None:
-        """Begin to sample and to make ticks, if it hasn't begun."""
+        """Start samplers and ticks. Does nothing if they run."""
         await self._require_live().start()
 
     async def stop(self) -> None:
-        """End the samplers and ticks; viewers stay connected."""
+        """Stop samplers and ticks. Viewers stay connected."""
         await self._require_live().stop()
 
     async def close(self) -> None:
-        """End all: the samplers and ticks, and then what keeps the log of alerts."""
+        """Stop samplers and ticks, and close the log of alerts."""
         await self._require_live().close()
 
     @asynccontextmanager
     async def lifespan(self, app: object = None) -> AsyncIterator[None]:
-        """Sample for as long as the context is open: for the lifespan of an application that mounts the board."""
-        await self.start()
-        try:
+        """Run the board while the context is open: pass it as the lifespan of an application that mounts the board."""
+        async with self._mounting.lifespan():
             yield
-        finally:
-            self._require_live().hub.close(1001)
-            await self.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
-        live = self._require_live()
-        if scope["type"] == "lifespan":
-            await self._serve_lifespan(receive, send)
-            return
-        if not live.running:
-            await self.start()
-        await live.app(scope, receive, send)
+        await self._mounting(scope, receive, send)
 
-    async def _serve_lifespan(self, receive: Receive, send: Send) -> None:
-        await receive()
-        await self.start()
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        self._require_live().hub.close(1001)
-        await self.close()
-        await send({"type": "lifespan.shutdown.complete"})
-
-    def _require_live(self) -> Live:
+    def _require_live(self) -> RunningBoard:
         if self._live is None:
             self.prepare()
         assert self._live is not None
         return self._live
+
+
+def _name(function: object) -> str:
+    return getattr(function, "__qualname__", repr(function))
+
+
+def _follow(series: Gauge, function: Callable[[], float | None]) -> Callable[[], None]:
+    """Return a sampler that sets a series to what a function returns, until the series is removed."""
+    [column] = series.columns
+    removed = False
+
+    def sample() -> None:
+        nonlocal removed
+        # A series that comes back before the next tick has another column.
+        removed = removed or series.columns != [column]
+        if not removed:
+            series.set_at(column, function())
+
+    return sample
+
+
+def _run_once(sampler: Sampler) -> None:
+    """Run a sampler, plain or async, to its end, and raise what it raises."""
+    result = sampler.function()
+    if inspect.isawaitable(result):
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            asyncio.run(_awaited(result))
+        else:
+            if inspect.iscoroutine(result):
+                result.close()
+            raise InputError(f"sampler {sampler.name} is async: call tick() from a test that is not")
+
+
+async def _awaited(result: Awaitable[object]) -> None:
+    await result

@@ -1,26 +1,41 @@
 """The engine: one call a tick, from the sources' values to what happened.
 
-It owns the window, the stats and the alerts of one epoch, and is told the time. It sends nothing to anyone.
+It owns the window, the stats and the alerts, and takes the time as an argument. It sends nothing to anyone.
+
+When the wall clock is set back by more than a little, a new epoch begins: the window is empty, its ticks are counted
+from 1, and what was seen before stays as it was. Alerts go on in it, since durations go by what has passed.
+
+A tick that fails, as for want of memory, has no effect on the next: what it had taken and not dealt with is kept.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tickboard.alerting.alerts import Alerts
 from tickboard.alerting.log import AlertEvent, AlertLog
 from tickboard.alerting.rules import Rule
-from tickboard.frames import Selection, timestamp
-from tickboard.intake import Amendment, Intake
-from tickboard.series import Registry
-from tickboard.spans import PERCENTILES
-from tickboard.stats import WindowStats
-from tickboard.types import Stats
-from tickboard.window import Floats, Window
+from tickboard.durations import Durations
+from tickboard.metrics.intake import Intake
+from tickboard.metrics.late import Amendment
+from tickboard.metrics.registry import Registry
+from tickboard.metrics.selection import Selection
+from tickboard.metrics.series import Series
+from tickboard.metrics.span_stats import PERCENTILES
+from tickboard.metrics.stats import WindowStats, series_bytes
+from tickboard.metrics.window import Floats, Window
+from tickboard.wire import Stats, timestamp
 
-SET_S = 0.5
-"""A clock that went by so much more or less than time did was set, or the machine slept: that moves no episode."""
+SET_BACK_S, SET_BACK_INTERVALS = 2.0, 2
+"""A wall clock that is set back by more than the longer of these begins a new epoch; by less, ticks follow the last
+one at a millisecond's distance until the clock has caught up."""
+
+
+STEP_SERIES = 1_000
+"""Series whose stats are read before others may run: about 3 ms."""
 
 
 @dataclass(frozen=True)
@@ -32,27 +47,34 @@ class Happened:
         time: POSIX seconds.
         row: float64 [series].
         events: the alerts that began or ended.
-        amended: ticks before it that have other values than when they were told.
+        amended: ticks before it that have other values than when they were published.
+        set_back_s: how far the wall clock was set back, where this tick begins a new epoch for that; else 0.
     """
 
     seq: int
     time: float
     row: Floats
     events: list[AlertEvent]
-    amended: list[Amendment] = field(default_factory=list)
+    amended: Sequence[Amendment] = field(default_factory=list)
+    set_back_s: float = 0.0
 
 
 class Engine:
-    """Everything that one epoch of a board knows.
+    """Everything that one run of a board knows.
 
     Args:
         registry: where the sources write.
         rules: the board's, read at every tick.
         window_size: ticks in the window.
-        epoch: names this run; no other run has the same.
+        epoch: names this run, and its first epoch; no other run has the same.
         new_id: gives each alert its id.
         intake: where samples come from outside, and late ones amend the window.
         log: of alert events; one of this epoch when None.
+        interval_s: seconds between two ticks.
+
+    Attributes:
+        epoch: names the ticks of the window; another one when the clock was set back.
+        fits: whether the series that there were at the beginning fit into the memory that the window may take.
     """
 
     def __init__(
@@ -64,70 +86,141 @@ class Engine:
         new_id: Callable[[], str],
         intake: Intake | None = None,
         log: AlertLog | None = None,
+        interval_s: float = 1.0,
     ) -> None:
         self.registry = registry
         self.intake = intake or Intake(registry)
         self.rules = rules
         self.epoch = epoch
-        self.window = Window(window_size)
+        self.fits = registry.fit(window_size, series_bytes(window_size))
+        self.window = Window(window_size, registry.room)
         self.stats = WindowStats(self.window)
         self.alerts = Alerts(rules, log or AlertLog(epoch), new_id, timestamp)
-        self.intake.attach(self.window)
-        self._last_time = 0.0
+        self.intake.attach(self.window, interval_s)
+        registry.read = self._read
+        self._run = epoch
+        self._epochs = 1
+        self._most_back_s = max(SET_BACK_S, SET_BACK_INTERVALS * interval_s)
+        self._durations = Durations(interval_s)
+        # What no tick has dealt with yet: each has it all unless one before it has failed.
+        self._elapsed_s = self._passed_s = self._unseen_s = self._set_back_s = 0.0
+        self._left: list[int] = []
+        self._amended: list[Amendment] = []
+        self._events: list[AlertEvent] = []
+        # The last tick's time, and what the wall clock said then.
+        self._last_time = self._last_now = -math.inf
 
     @property
     def seq(self) -> int:
         """The newest tick's sequence number; 0 before the first."""
         return self.window.seq
 
+    @property
+    def last_time(self) -> float | None:
+        """The newest tick's time, POSIX seconds; None before the first."""
+        return None if self._last_time == -math.inf else self._last_time
+
     def tick(self, now: float, elapsed_s: float) -> Happened:
         """Make a tick.
 
         Args:
-            now: its time, POSIX seconds. One that isn't later than the last tick's, as after a step of the clock, is
-                put a millisecond after it: times in a window only grow.
-            elapsed_s: seconds since the last tick by a clock that doesn't step; for the counters' rates.
+            now: its time, POSIX seconds. Times in a window only grow: one that is a little before the last tick's is
+                put a millisecond after it, and one that is long before it begins a new epoch.
+            elapsed_s: seconds since the last call by a clock that is never set.
         """
+        passed_s = self._durations.passed_s(now, elapsed_s)
+        self._elapsed_s += elapsed_s
+        self._passed_s += passed_s
+        self._unseen_s += passed_s
+        if self._is_set_back(now, elapsed_s):
+            self._begin_epoch(now)
+        self._last_now = now
         now = max(now, self._last_time + 0.001)
-        passed_s = now - self._last_time
-        if abs(passed_s - elapsed_s) > SET_S:
-            passed_s = elapsed_s
-        self._last_time = now
         self._clear_left()
-        amended = self._take_amended()
-        row = self.registry.collect(elapsed_s)
+        self._take_amended()
+        # What needs memory is asked for before anything is taken.
+        self.window.reserve(self.registry.width)
+        row = self.registry.collect(self._elapsed_s)
+        self._elapsed_s = 0.0
         # A series may appear from another thread at any time: the binding decides what the rules see, and the window
         # has room for all of that.
         revision, binding = self.registry.revision, self.registry.binding()
         self.window.reserve(self.registry.width)
-        seq = self.window.append(now, row, passed_s)
+        seq = self.window.append(now, row, self._passed_s)
+        self._last_time = now
+        self.intake.ticked(now, self._passed_s)
+        self._passed_s = 0.0
         self.stats.update()
-        self.intake.ticked(now)
-        return Happened(seq, now, row, self.alerts.evaluate(now, passed_s, self.stats, binding, revision), amended)
+        unseen_s, self._unseen_s = self._unseen_s, 0.0
+        self._events += self.alerts.evaluate(now, unseen_s, self.stats, binding, revision)
+        return self._hand_over(Happened(seq, now, row, self._events, self._amended, self._set_back_s))
+
+    def _hand_over(self, happened: Happened) -> Happened:
+        self._events, self._amended, self._set_back_s = [], [], 0.0
+        return happened
+
+    def _read(self, columns: NDArray[np.intp], span_s: float | None) -> Floats:
+        """Return some columns over the newest seconds of the window, or all of it, float64 [ticks, columns]."""
+        if columns.max() >= self.window.width:
+            # They are newer than the newest tick.
+            return np.empty((0, len(columns)))
+        return self.window.spanned(columns, span_s).rows
 
     def check(self, now: float) -> list[AlertEvent]:
-        """Do the work that time alone brings, on series and alerts, and return what is to be told."""
+        """Do the work that time alone brings, on series and alerts, and return what is to be published."""
         self.intake.forget()
         return self.alerts.check(now)
 
+    def _is_set_back(self, now: float, elapsed_s: float) -> bool:
+        """Return whether the wall clock was set back so far that time cannot go on from the last tick's."""
+        if now < self._last_time - self._most_back_s:
+            return True
+        # One that was set back by as much a moment before this tick has caught up by what has passed since.
+        return now <= self._last_time and now < self._last_now + elapsed_s - self._most_back_s
+
+    def _begin_epoch(self, now: float) -> None:
+        """Go on with an empty window from a time that is before the last tick's."""
+        self._epochs += 1
+        self.epoch = f"{self._run}.{self._epochs}"
+        self.window.begin_epoch()
+        self.stats = WindowStats(self.window)
+        self.intake.begin_epoch(now)
+        self._amended.clear()
+        self._set_back_s, self._last_time = self._last_time - now, -math.inf
+
     def _clear_left(self) -> None:
         """Forget the values of series that have left, so that their columns are free for others."""
-        if left := self.registry.take_left():
-            columns = np.array(left, np.intp)
+        self._left += self.registry.take_left()
+        if self._left:
+            columns = np.array(self._left, np.intp)
             self.window.clear(columns)
             self.stats.amend(columns, self.window.oldest)
-            self.registry.recycle(left)
+            self.intake.left(self._left)
+            self.registry.recycle(self._left)
+            self._left = []
 
-    def _take_amended(self) -> list[Amendment]:
-        amended = self.intake.take_amended()
-        if amended:
-            columns = np.unique(np.concatenate([each.columns for each in amended]))
-            self.stats.amend(columns, min(each.first for each in amended))
-        return amended
+    def _take_amended(self) -> None:
+        self._amended += self.intake.take_amended()
+        if self._amended:
+            columns = np.unique(np.concatenate([each.columns for each in self._amended]))
+            self.stats.amend(columns, min(each.first for each in self._amended))
 
-    def select(self, patterns: tuple[str, ...] = ()) -> Selection:
-        """Return the series that `patterns` ask for, bound to the registry as it is now."""
-        selection = Selection(self.registry, patterns)
+    def select(self, patterns: tuple[str, ...] = (), before: Selection | None = None) -> Selection:
+        """Return the series that `patterns` ask for, bound to the registry as it is now.
+
+        Args:
+            patterns: selectors; empty: every series.
+            before: what they asked for at an earlier time, to go on from.
+        """
+        selection = Selection(self.registry, patterns, before)
+        self.window.reserve(selection.width)
+        return selection
+
+    def select_in_steps(
+        self, patterns: tuple[str, ...], before: Selection | None = None
+    ) -> Generator[None, None, Selection]:
+        """Return what `select` does, made in steps; there may have come other series meanwhile."""
+        selection = yield from Selection.steps(self.registry, patterns, before)
         self.window.reserve(selection.width)
         return selection
 
@@ -135,15 +228,25 @@ class Engine:
         """Return whether the window has every tick after a position, so that a viewer can go on from there."""
         return epoch == self.epoch and self.window.oldest - 1 <= seq <= self.seq
 
-    def all_stats(self) -> dict[str, Stats]:
-        """Return the stats of every series by its key, as ``/api/stats`` has them."""
+    def all_stats(self) -> Generator[None, None, dict[str, Stats]]:
+        """Return the stats of every series by its key, as ``/api/stats`` has them; made in steps."""
         selection = self.select()
-        columns, series = selection.columns, selection.series
+        found: dict[str, Stats] = {}
+        for start in range(0, len(selection.series), STEP_SERIES):
+            if start:
+                yield
+            some = slice(start, start + STEP_SERIES)
+            found |= self._stats_of(selection.series[some], selection.columns[some])
+        return found
+
+    def _stats_of(self, series: Sequence[Series], columns: NDArray[np.intp]) -> dict[str, Stats]:
+        found: dict[str, Stats] = {}
         count = self.stats.read("count", columns)
         values = [self.stats.read(stat, columns).tolist() for stat in ("avg", "max", "min", "last")]
         quantiles = self.stats.percentiles(list(PERCENTILES.values()), columns).tolist()
-        found: dict[str, Stats] = {}
         for index, one in enumerate(series):
+            if one.metric.name not in self.registry.keys:
+                continue  # it has left since the first step
             key = self.registry.keys[one.metric.name] + one.key[len(one.metric.name) :]
             if not count[index]:
                 found[key] = Stats(0.0, 0.0, 0.0, 0)
@@ -161,12 +264,13 @@ class Engine:
         ours = {series.key: series.column for series in self.registry.series}
         pairs = [(ours[one.key], one.column) for one in previous.registry.series if one.key in ours]
         history = previous.window.last(self.window.capacity)
+        passed = previous.window.passed()[-len(history) :]
         if not pairs or not len(history):
             return
         to, source = (np.array(side, np.intp) for side in zip(*pairs, strict=True))
         for index in range(len(history)):
             row = np.full(self.registry.width, np.nan)
             row[to] = history.rows[index][source]
-            self.window.append(float(history.times[index]), row)
+            self.window.append(float(history.times[index]), row, float(passed[index]))
             self.stats.update()
         self._last_time = float(history.times[-1])

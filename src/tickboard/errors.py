@@ -6,10 +6,10 @@ command line, the REST routes and the page all show the same sentence. Nothing h
 
 
 class TickboardError(Exception):
-    """The root of all errors raised on purpose by Tickboard.
+    """The base of all errors that Tickboard raises on purpose.
 
     Attributes:
-        status: the HTTP status code that tells a web client whose fault it is.
+        status: the HTTP status for it.
     """
 
     status = 500
@@ -21,13 +21,17 @@ class InputError(TickboardError, ValueError):
     status = 422
 
 
+class PortTakenError(InputError):
+    """Another program listens on the port that was asked for."""
+
+
 class BoardError(InputError):
     """A dashboard file, or what configures it, cannot be used.
 
     Args:
-        message: what is wrong and how to mend it, in one line.
+        message: what is wrong and how to fix it, on one line.
         file: the file that was read.
-        line: the line in it, counted from 1, where one is known.
+        line: the line in it, counted from 1, if known.
     """
 
     def __init__(self, message: str, file: str, line: int | None = None) -> None:
@@ -38,18 +42,64 @@ class BoardError(InputError):
         self.line = line
 
 
+class OutputError(TickboardError):
+    """The answer of a command cannot be printed."""
+
+
+class SampleError(TickboardError):
+    """Some values could not be sampled, and have been taken back: none that is shown is stale for it.
+
+    What is wrong is outside, so no traceback helps anybody.
+
+    Attributes:
+        detail: more for the owner of the board.
+    """
+
+    def __init__(self, message: str, detail: str = "") -> None:
+        super().__init__(message)
+        self.detail = detail
+
+
 class LimitError(TickboardError):
-    """A bound that protects the server is reached; what was there goes on."""
+    """A limit is reached. What was there before goes on."""
 
     status = 429
+
+
+class BusyError(TickboardError):
+    """The server has too much to do at once; the same will be taken later.
+
+    Args:
+        message: what there is too much of, in one line.
+        retry_after_s: when it is worth trying again.
+    """
+
+    status = 503
+
+    def __init__(self, message: str, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class RateError(LimitError):
+    """Something is done too often.
+
+    Args:
+        message: what is wrong and how to fix it, in one line.
+        retry_after_s: seconds after which it may be tried again.
+    """
+
+    def __init__(self, message: str, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class PayloadError(TickboardError, ValueError):
     """The body of a request cannot be used.
 
     Args:
-        message: what is wrong and how to mend it, in one line.
-        status: 400 malformed, 413 too large, 415 of another type.
+        message: what is wrong and how to fix it, on one line.
+        status: 400 malformed, 408 too slow, 413 too large, 415 of another type.
     """
 
     def __init__(self, message: str, status: int = 400) -> None:
@@ -57,17 +107,11 @@ class PayloadError(TickboardError, ValueError):
         self.status = status
 
 
-class ForeignError(TickboardError):
-    """A page of another site asks for what only pages of this one may do."""
-
-    status = 403
-
-
 class AlertError(TickboardError):
     """What was asked of an alert cannot be done.
 
     Args:
-        message: what is wrong and how to mend it, in one line.
+        message: what is wrong and how to fix it, on one line.
         status: 404 there is no such alert, 409 it is over.
     """
 
@@ -80,3 +124,7 @@ class JournalError(TickboardError):
     """The file that keeps the log of alerts cannot be used; what is in memory goes on."""
 
     status = 503
+
+
+class UsedError(JournalError):
+    """Another process keeps its log of alerts in the file."""

@@ -3,25 +3,52 @@
 A board that declares none gets a card and a chart for every metric. Nothing here knows how the page draws them.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from weakref import WeakKeyDictionary
 
 from tickboard.errors import InputError
-from tickboard.naming import group_of
-from tickboard.series import QUANTILES, Handle, Registry
-from tickboard.types import Card, Chart, MetricInfo, Panel, Row, Table
+from tickboard.metrics.handles import QUANTILES, Handle
+from tickboard.metrics.naming import group_of
+from tickboard.metrics.registry import Registry
+from tickboard.wire import Card, Chart, MetricInfo, Panel, Row, Table
 
 MetricRef = Handle | str
 """A metric as a dashboard file names it: by its handle, or by its name."""
 
+STEP_METRICS = 1_000
+"""Metrics whose panels are made before others may run: about 5 ms."""
 
-def card(registry: Registry, metric: MetricRef, title: str = "") -> Card:
+
+class KnownMetrics(Protocol):
+    """What knows metrics by their names: a registry, or what it knew at one moment."""
+
+    @property
+    def metrics(self) -> Mapping[str, MetricInfo]:
+        """By name."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """The metrics of a registry at one moment.
+
+    Attributes:
+        metrics: by name.
+    """
+
+    metrics: Mapping[str, MetricInfo]
+
+
+def card(registry: KnownMetrics, metric: MetricRef, title: str = "") -> Card:
     """Return a card for a metric, titled like it where no title is given."""
     info = lookup(registry, metric)
     return Card(info.name, title or info.title)
 
 
 def chart(
-    registry: Registry,
+    registry: KnownMetrics,
     metrics: Sequence[MetricRef],
     title: str = "",
     *,
@@ -60,7 +87,7 @@ def chart(
     )
 
 
-def table(registry: Registry, metrics: Sequence[MetricRef], label: str, title: str = "", limit: int = 10) -> Table:
+def table(registry: KnownMetrics, metrics: Sequence[MetricRef], label: str, title: str = "", limit: int = 10) -> Table:
     """Return a table of the newest values of some metrics.
 
     Args:
@@ -92,35 +119,66 @@ def row(panels: Iterable[Panel], title: str = "") -> Row:
     return Row(list(panels), title)
 
 
-def default_panels(registry: Registry, without: Collection[str] = ()) -> list[Panel]:
-    """Return a row of cards and a row of charts, one of each for every declared metric but those in `without`."""
-    infos = [info for info in _lead_metrics(registry) if info.name not in without]
+def default_panels(metrics: KnownMetrics, without: Collection[str] = ()) -> Generator[None, None, list[Panel]]:
+    """Return a row of cards and a row of charts, one of each for every metric but those in `without`; in steps."""
+    parts: set[str] = set()
+    for number, info in enumerate(metrics.metrics.values(), 1):
+        parts.update(_quantiles_of(metrics, info))
+        if not number % STEP_METRICS:
+            yield
+    infos = [info for name, info in metrics.metrics.items() if name not in parts and name not in without]
     if not infos:
         return []
     return [
-        row(card(registry, info.name) for info in infos),
-        row(chart(registry, [info.name, *_quantiles_of(registry, info)]) for info in infos),
+        row(card(metrics, info.name) for info in infos),
+        row(chart(metrics, [info.name, *_quantiles_of(metrics, info)]) for info in infos),
     ]
 
 
-def discovered_panels(registry: Registry, names: Iterable[str]) -> list[Panel]:
-    """Return a row for each group of metrics that came undeclared, with a card and a chart for each metric."""
+def discovered_panels(
+    registry: Registry, metrics: KnownMetrics, names: Iterable[str]
+) -> Generator[None, None, list[Panel]]:
+    """Return a row for each group of metrics that came undeclared, with a card and a chart for each; in steps.
+
+    Args:
+        registry: whose they are.
+        metrics: what it knew at one moment.
+        names: of the metrics.
+    """
+    known = _known.setdefault(registry, {})
+    if len(known) > 2 * len(metrics.metrics):
+        # Most of them have left.
+        known.clear()
     groups: dict[str, list[str]] = {}
-    for name in names:
+    made: dict[str, tuple[Card, Chart]] = {}
+    for number, name in enumerate(names, 1):
         groups.setdefault(group_of(name), []).append(name)
+        made[name] = _both(metrics, name, known)
+        if not number % STEP_METRICS:
+            yield
     others = [name for group in list(groups) if not group or len(groups[group]) == 1 for name in groups.pop(group)]
     if others:
         groups["other" if groups else "metrics"] = others
-    return [row(_both(registry, each), title) for title, each in groups.items()]
+    yield
+    return [
+        row([*(made[name][0] for name in each), *(made[name][1] for name in each)], title)
+        for title, each in groups.items()
+    ]
 
 
-def _both(registry: Registry, names: Sequence[str]) -> Iterable[Panel]:
-    infos = [lookup(registry, name) for name in names]
-    yield from (card(registry, info.name) for info in infos)
-    yield from (chart(registry, [info.name, *_quantiles_of(registry, info)]) for info in infos)
+def _both(metrics: KnownMetrics, name: str, known: dict[str, tuple[MetricInfo, Card, Chart]]) -> tuple[Card, Chart]:
+    info = lookup(metrics, name)
+    # Ten thousand are described anew whenever one comes: what is made of one stays the same as long as it does.
+    if (found := known.get(name)) is None or found[0] is not info:
+        made = chart(metrics, [name, *_quantiles_of(metrics, info)])
+        found = known[name] = info, card(metrics, name), made
+    return found[1:]
 
 
-def lookup(registry: Registry, metric: MetricRef) -> MetricInfo:
+_known: WeakKeyDictionary[Registry, dict[str, tuple[MetricInfo, Card, Chart]]] = WeakKeyDictionary()
+
+
+def lookup(registry: KnownMetrics, metric: MetricRef) -> MetricInfo:
     """Return what is known of a metric.
 
     Raises:
@@ -133,12 +191,7 @@ def lookup(registry: Registry, metric: MetricRef) -> MetricInfo:
     return info
 
 
-def _lead_metrics(registry: Registry) -> Iterable[MetricInfo]:
-    parts = {name for info in registry.metrics.values() for name in _quantiles_of(registry, info)}
-    return (info for info in registry.metrics.values() if info.name not in parts)
-
-
-def _quantiles_of(registry: Registry, info: MetricInfo) -> list[str]:
+def _quantiles_of(registry: KnownMetrics, info: MetricInfo) -> list[str]:
     if info.kind != "histogram":
         return []
     return [name for quantile in QUANTILES if (name := f"{info.name}.{quantile}") in registry.metrics]

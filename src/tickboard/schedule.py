@@ -1,7 +1,8 @@
 """Schedules: cron and intervals, as the next instant after a time and the instants that were missed.
 
 `parse` takes what a person writes, ``"* * * * * *"`` or ``"250ms"``, and gives a `Schedule`; `duration` does so for a
-length of time. Times are POSIX seconds and always arguments: nothing here asks for the time, waits or runs anything.
+length of time: ``"5m"``, seconds or a timedelta. Times are POSIX seconds and always arguments: nothing here asks for
+the time, waits or runs anything.
 
 **Intervals** fall on whole multiples of themselves since the epoch, counted in integer milliseconds.
 
@@ -22,12 +23,16 @@ import re
 import time
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
-from datetime import date, datetime, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from decimal import Decimal
-from math import floor
+from math import floor, inf, isfinite, nan
+from numbers import Real
 from typing import Protocol
 
 from tickboard.errors import InputError
+
+Duration = str | float | timedelta
+"""A length of time: ``"5m"``, seconds, or a timedelta."""
 
 MIN_INTERVAL_MS = 10
 """The shortest interval: below it, an asyncio loop spends its time on waking up."""
@@ -69,6 +74,10 @@ class Schedule(Protocol):
         """Return how many instants lie after `due` and not after `now`; for cron, `MAX_MISSED` at most."""
         ...
 
+    def latest(self, due: float, now: float) -> float:
+        """Return the last instant that is not after `now`; `due`, which is one, where no later one has come."""
+        ...
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -83,6 +92,10 @@ class Interval:
     def missed(self, due: float, now: float) -> int:
         """Return how many instants lie after `due` and not after `now`."""
         return max(0, self._index(now) - self._index(due))
+
+    def latest(self, due: float, now: float) -> float:
+        """Return the last instant that is not after `now`; `due`, which is one, where no later one has come."""
+        return max(due, self._instant(self._index(now)))
 
     def _instant(self, index: int) -> float:
         # A quotient of two ints is the float nearest to the true one: each instant has exactly one float.
@@ -134,6 +147,19 @@ class Cron:
         while count < MAX_MISSED and (due := self.next(due)) <= now:
             count += 1
         return count
+
+    def latest(self, due: float, now: float) -> float:
+        """Return the last instant that is not after `now`; `due`, which is one, where no later one has come."""
+        # Instants are whole seconds. The one that is looked for is the first second with no instant between it and
+        # now: found by halving, it costs the same after a second as after a century.
+        low, high = floor(due), max(floor(due), floor(now))
+        while low < high:
+            middle = (low + high) // 2
+            if self.next(middle) > now:
+                high = middle
+            else:
+                low = middle + 1
+        return float(low)
 
     # A wall time is counted in seconds, as if the clock on the wall were one in UTC: wall = instant + offset.
 
@@ -240,20 +266,20 @@ class Cron:
                 return day
 
 
-def parse(text: str, timezone: tzinfo | None = None) -> Schedule:
+def parse(when: Duration, timezone: tzinfo | None = None) -> Schedule:
     """Return the schedule that a person wrote.
 
     Args:
-        text: six cron fields (second, minute, hour, day of the month, month, day of the week), five (without the
-            second), a name such as ``@hourly``, or an interval such as ``250ms``, ``1s``, ``5m``, ``2h``.
+        when: six cron fields (second, minute, hour, day of the month, month, day of the week), five (without the
+            second), a name such as ``@hourly``, or an interval: ``250ms``, ``5m``, ``2h``, seconds or a timedelta.
         timezone: whose wall clock a cron schedule goes by; the local one when None.
 
     Raises:
         InputError: it is none of these, or never due.
     """
-    if not isinstance(text, str):
-        raise InputError(f'schedule {text!r} is not a text: write "1s" or "* * * * * *"')
-    stripped = text.strip()
+    if not isinstance(when, str):
+        return Interval(_interval_ms(when))
+    text, stripped = when, when.strip()
     if stripped.startswith("@"):
         if stripped.lower() not in _MACROS:
             raise InputError(f"schedule {_quoted(text)}: no such name: use one of {', '.join(_MACROS)}")
@@ -270,36 +296,81 @@ def parse(text: str, timezone: tzinfo | None = None) -> Schedule:
     )
 
 
-def duration(text: str) -> float:
-    """Return the seconds of a length of time: ``"10s"``, ``"5m"``, ``"250ms"``, ``"2h"``, ``"1d"``.
+def duration(length: Duration) -> float:
+    """Return the seconds of a length of time.
+
+    Args:
+        length: ``"10s"``, ``"5m"``, ``"250ms"``, ``"2h"``, ``"1d"``, seconds as a number, or a timedelta.
 
     Raises:
-        InputError: it is not a number and a unit, or longer than 36500 days.
+        InputError: it is none of these, negative, or longer than 36500 days.
     """
-    return float(_milliseconds(text, "duration") / 1000)
+    return float(_milliseconds(length, "duration") / 1000)
 
 
-def _interval_ms(text: str) -> int:
-    interval_ms = _milliseconds(text, "schedule")
+def written(length: Duration) -> str:
+    """Return a length of time as a text that `duration` takes: one that is a text as it is.
+
+    Raises:
+        InputError: it is no length of time.
+    """
+    if isinstance(length, str):
+        return length.strip()
+    length_ms = _milliseconds(length, "duration")
+    return f"{length_ms.normalize():f}ms" if length_ms % 1000 else f"{int(length_ms / 1000)}s"
+
+
+def _interval_ms(length: Duration) -> int:
+    interval_ms = _milliseconds(length, "schedule")
     if interval_ms < MIN_INTERVAL_MS:
-        raise InputError(f"schedule {_quoted(text)}: the shortest interval is {MIN_INTERVAL_MS}ms: write that or more")
+        raise InputError(
+            f"schedule {_quoted(length)}: the shortest interval is {MIN_INTERVAL_MS}ms: write that or more"
+        )
     if interval_ms % 1:
-        raise InputError(f"schedule {_quoted(text)}: an interval is a whole number of milliseconds: write one in ms")
+        raise InputError(f"schedule {_quoted(length)}: an interval is a whole number of milliseconds: write one in ms")
     return int(interval_ms)
 
 
-def _milliseconds(text: str, what: str) -> Decimal:
-    if not isinstance(text, str):
-        raise InputError(f'{what} {text!r} is not a text: write a number and its unit, as in "10s"')
+def _milliseconds(length: Duration, what: str) -> Decimal:
+    length_ms = _text_ms(length, what) if isinstance(length, str) else _number_ms(length, what)
+    if length_ms > MAX_DURATION_MS:
+        raise InputError(f"{what} {_quoted(length)}: the longest is {MAX_DURATION_MS // _UNITS_MS['d']}d: write less")
+    return length_ms
+
+
+def _number_ms(length: float | timedelta, what: str) -> Decimal:
+    if isinstance(length, timedelta):
+        length_ms = Decimal(length // timedelta(microseconds=1)) / 1000
+    else:
+        seconds = _seconds(length)
+        if not isfinite(seconds):
+            raise InputError(
+                f'{what} {_quoted(length)}: write a number and its unit, as "10s", seconds, or a timedelta'
+            )
+        # As it is written: 0.1 is 100 ms.
+        length_ms = Decimal(repr(seconds)) * 1000
+    if length_ms < 0:
+        raise InputError(f"{what} {_quoted(length)} is negative: write 0 or more")
+    return length_ms
+
+
+def _seconds(length: object) -> float:
+    """Return a number as a float; NaN: it is none, or a length of time in a unit of its own, as NumPy's are."""
+    if isinstance(length, bool) or not isinstance(length, Real) or type(length).__name__ == "timedelta64":
+        return nan
+    try:
+        return float(length)
+    except OverflowError:
+        return inf
+
+
+def _text_ms(text: str, what: str) -> Decimal:
     found = _DURATION.fullmatch(text.strip())
     if found is None:
         wanted = "a number and its unit (ms, s, m, h or d), as in 250ms or 10s"
         more = ', or cron, as in "* * * * * *"' if what == "schedule" else ""
         raise InputError(f"{what} {_quoted(text)}: write {wanted}{more}")
-    length_ms = Decimal(found[1]) * _UNITS_MS[found[2]]
-    if length_ms > MAX_DURATION_MS:
-        raise InputError(f"{what} {_quoted(text)}: the longest is {MAX_DURATION_MS // _UNITS_MS['d']}d: write less")
-    return length_ms
+    return Decimal(found[1]) * _UNITS_MS[found[2]]
 
 
 @dataclass(frozen=True)
@@ -396,6 +467,9 @@ def _bad(text: str, field: _Field, written: str, wrong: str) -> InputError:
     return InputError(f"schedule {_quoted(text)}: {field.name} {_quoted(written)} {wrong}")
 
 
-def _quoted(text: str) -> str:
+def _quoted(what: object) -> str:
     """Return it as a literal on one line, and cut where it is long."""
-    return repr(text if len(text) <= 60 else f"{text[:57]}...")
+    if not isinstance(what, str):
+        what = str(what) if isinstance(what, timedelta) else repr(what)
+        return what if len(what) <= 60 else f"{what[:57]}..."
+    return repr(what if len(what) <= 60 else f"{what[:57]}...")

@@ -17,11 +17,11 @@ from tickboard.alerting.episodes import Episode
 from tickboard.alerting.log import LOG_AGE_S, AlertEvent, AlertLog
 from tickboard.alerting.rules import NoData, Rule, check_rule, unused_name
 from tickboard.errors import AlertError, InputError
-from tickboard.expressions.aligned import Columns, Floats
+from tickboard.expressions.alignment import Columns, Floats
 from tickboard.expressions.conditions import absent, metric
 from tickboard.expressions.expr import Condition
-from tickboard.series import Registry
-from tickboard.types import Alert
+from tickboard.metrics.registry import Registry
+from tickboard.wire import Alert
 
 
 class Row:
@@ -55,7 +55,7 @@ class Bench:
         before = self.alerts
         before.log.tell(before.log.number)
         self.start(AlertLog("log", before.log.since(0), kept=True))
-        self.alerts.restore(before.episodes() if episodes is None else episodes, before.silences())
+        self.alerts.restore(before.episodes() if episodes is None else episodes, before.kept_silences())
 
     def reload(self) -> None:
         """Go on with another board in the place of this one, while some events may not be told yet."""
@@ -500,9 +500,14 @@ def firing_bench() -> Bench:
     return bench
 
 
+def event_of(done: AlertEvent | Alert) -> AlertEvent:
+    assert isinstance(done, AlertEvent), "nothing has changed"
+    return done
+
+
 def test_an_alert_is_acknowledged_until_it_ends() -> None:
     bench = firing_bench()
-    event = bench.alerts.acknowledge("id1", 5, "on it", "ann")
+    event = event_of(bench.alerts.acknowledge("id1", 5, "on it", "ann"))
     assert event.kind == "changed"
     for alert in (event.alert, next(one for one in bench.alerts.active() if one.id == "id1")):
         assert alert.acknowledged is not None
@@ -515,9 +520,41 @@ def test_an_alert_is_acknowledged_until_it_ends() -> None:
     assert refused.value.status == 409
 
 
+@pytest.mark.parametrize("step_s", [100.0, 2 * 86_400.0, 1e9])
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_silence_that_a_wrong_clock_ended_is_in_force_again_when_it_is_put_right(
+    step_s: float, restarted: bool
+) -> None:
+    bench = firing_bench()
+    bench.alerts.silence("id2", 10, 60, "upgrade")
+    if restarted:
+        bench.restart()
+    [over] = bench.alerts.check(10 + step_s)
+    assert (over.kind, over.alert.id, over.alert.silenced) == ("changed", "id2", None)
+    assert (bench.alerts.silences(), bench.alerts.check(10 + step_s)) == ([], [])
+    if restarted:
+        bench.restart()
+    [again] = bench.alerts.check(20)
+    assert again.alert.silenced is not None
+    assert [until for until, _ in bench.alerts.silences()] == [70]
+
+
+@pytest.mark.parametrize("step_s", [-100.0, -2 * 86_400.0, -1e9])
+def test_a_silence_lasts_no_longer_for_a_clock_that_is_set_back(step_s: float) -> None:
+    bench = firing_bench()
+    bench.alerts.silence("id2", 0, 60, "upgrade")
+    for second in range(1, 60):
+        bench.tick(second)
+        assert bench.alerts.check(second + step_s) == []
+    bench.tick(60)
+    [over] = bench.alerts.check(60 + step_s)
+    assert over.alert.silenced is None
+    assert bench.alerts.kept_silences() == []
+
+
 def test_a_silence_is_of_the_rule_and_the_series_until_its_time() -> None:
     bench = firing_bench()
-    event = bench.alerts.silence("id2", 10, 60, "upgrade", "ann")
+    event = event_of(bench.alerts.silence("id2", 10, 60, "upgrade", "ann"))
     assert event.alert.silenced is not None
     assert (event.alert.silenced.until, event.alert.silenced.labels) == ("T70", {"n": "1"})
     bench.registry.values[:2] = 1
@@ -535,18 +572,62 @@ def test_a_silence_may_be_of_what_is_over_and_ended_at_once() -> None:
     bench = firing_bench()
     bench.registry.values[:2] = 1
     bench.tick(1)
-    assert bench.alerts.silence("id1", 2, 60, "flapping").alert.silenced is not None
+    assert event_of(bench.alerts.silence("id1", 2, 60, "flapping")).alert.silenced is not None
     assert [until for until, _ in bench.alerts.silences()] == [62]
     assert bench.alerts.check(30) == []
-    assert bench.alerts.silence("id1", 3, 0, "").alert.silenced is None
+    assert event_of(bench.alerts.silence("id1", 3, 0, "")).alert.silenced is None
     assert bench.alerts.silences() == []
+
+
+def test_who_says_the_same_again_changes_nothing_and_needs_no_permission() -> None:
+    bench = firing_bench()
+    alerts = bench.alerts
+
+    def refuse() -> None:
+        raise AssertionError("it was asked whether this may be done")
+
+    event_of(alerts.acknowledge("id1", 5, "on it", "ann"))
+    event_of(alerts.silence("id2", 10, 60, "upgrade", "ann"))
+    before = alerts.log.number
+    acknowledged = alerts.acknowledge("id1", 6, "on it", "ann", refuse)
+    silenced = alerts.silence("id2", 11, 59.5, "upgrade", "ann", refuse)
+    unsilenced = alerts.silence("id1", 11, 0, "", "ann", refuse)
+    assert alerts.log.number == before
+    assert isinstance(acknowledged, Alert)
+    assert acknowledged.acknowledged is not None
+    assert acknowledged.acknowledged.timestamp == "T5"
+    assert isinstance(silenced, Alert)
+    assert silenced.silenced is not None
+    assert silenced.silenced.until == "T70"
+    assert isinstance(unsilenced, Alert)
+    assert unsilenced.silenced is None
+
+
+@pytest.mark.parametrize(
+    ("now", "duration_s", "reason", "by"),
+    [(10, 62, "upgrade", "ann"), (10, 60, "repair", "ann"), (10, 60, "upgrade", "bob"), (10, 0, "", "ann")],
+)
+def test_a_silence_that_says_anything_else_is_another(now: float, duration_s: float, reason: str, by: str) -> None:
+    alerts = firing_bench().alerts
+    alerts.silence("id2", 10, 60, "upgrade", "ann")
+    event_of(alerts.silence("id2", now, duration_s, reason, by))
+    assert [until for until, _ in alerts.silences()] == ([now + duration_s] if duration_s else [])
+
+
+def test_a_silence_that_is_over_can_be_given_again() -> None:
+    bench = firing_bench()
+    bench.alerts.silence("id2", 10, 60, "upgrade")
+    # By a clock that is wrong: the silence is kept, and what it says may be said anew.
+    assert bench.alerts.check(70)
+    again = event_of(bench.alerts.silence("id2", 10, 60, "upgrade"))
+    assert again.alert.silenced is not None
 
 
 def test_what_is_done_to_a_series_that_has_left_holds_too() -> None:
     bench = firing_bench()
     bench.registry.remove(bench.registry.handle("core").labels(n=0))
     bench.tick(1)
-    assert bench.alerts.acknowledge("id1", 2).alert.acknowledged is not None
+    assert event_of(bench.alerts.acknowledge("id1", 2)).alert.acknowledged is not None
     assert sorted(alert.id for alert in bench.alerts.active() if alert.acknowledged) == ["id1"]
 
 
@@ -646,7 +727,7 @@ def test_a_reload_in_the_middle_of_a_commit_neither_loses_an_episode_nor_doubles
     bench.reload()
     bench.alerts.log.tell(2)
     assert bench.tick(1) == []
-    assert bench.alerts.acknowledge("id1", 2).alert.acknowledged is not None
+    assert event_of(bench.alerts.acknowledge("id1", 2)).alert.acknowledged is not None
     bench.registry.values[:2] = 1
     assert sorted(event.alert.id for event in bench.tick(3)) == ["id1", "id2"]
 

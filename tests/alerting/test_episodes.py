@@ -5,21 +5,21 @@ import math
 import numpy as np
 import pytest
 
-from tickboard.alerting.episodes import FIRING, INACTIVE, KEEPING, PENDING, Episode, Table, firing
+from tickboard.alerting.compiled_rules import watches
+from tickboard.alerting.episodes import FIRING, INACTIVE, KEEPING, PENDING, Episode, EpisodeTable, firing
 from tickboard.alerting.log import AlertLog
 from tickboard.alerting.rules import NoData, Rule
-from tickboard.alerting.watch import watches
-from tickboard.series import Registry
-from tickboard.types import Alert
+from tickboard.metrics.registry import Registry
+from tickboard.wire import Alert
 
 
-def table(*, for_s: float = 0, keep_s: float = 0, no_data: NoData = "keep", series: int = 1) -> Table:
+def table(*, for_s: float = 0, keep_s: float = 0, no_data: NoData = "keep", series: int = 1) -> EpisodeTable:
     registry = Registry()
     core = registry.gauge("core", labels=["n"])
     for n in range(series):
         core.labels(n=n)
     rules = [Rule("r", core > 7, "m", "info", for_s, None, keep_s, no_data)]
-    return Table(watches(rules, registry.binding()), rules)
+    return EpisodeTable(watches(rules, registry.binding()), rules)
 
 
 ALERT = Alert("id1", "m", "info", "T", labels={"n": "0"}, value=8.0, rule="r")

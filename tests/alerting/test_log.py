@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tickboard.alerting import log as alertlog
-from tickboard.alerting.log import LOG_AGE_S, AlertEvent, AlertLog
-from tickboard.types import Acknowledgement, Alert
+from tickboard.alerting.log import LOG_AGE_S, MARK_S, AlertEvent, AlertLog, EventKind, Events
+from tickboard.wire import Acknowledgement, Alert
 
 
 def alert(number: int, note: str = "") -> Alert:
@@ -34,10 +34,31 @@ def test_it_is_bounded_by_count_and_age(monkeypatch: pytest.MonkeyPatch) -> None
     log = AlertLog("e")
     for number in range(15):
         log.append("firing", alert(number), float(number))
+        log.pass_time(MARK_S)
+        log.expire()
     assert numbers(log.since(0)) == list(range(6, 16))
-    log.expire(LOG_AGE_S + 10.5)
-    assert log.since(0)[0].time == 11.0
+    assert log.oldest == 1
+    log.pass_time(LOG_AGE_S - 4 * MARK_S)
+    log.expire()
+    assert (log.since(0)[0].number, log.oldest) == (12, 12)
     assert len(log.firing()) == 15
+
+
+@pytest.mark.parametrize("step_s", [-1e9, -86_400.0 * 2, -3_600.0, 3_600.0, 86_400.0 * 2, 1e9])
+def test_no_event_is_dropped_for_what_the_wall_clock_says(step_s: float) -> None:
+    log = AlertLog("e", [AlertEvent(1, "firing", alert(1), 1e9), AlertEvent(2, "resolved", alert(1), 1e9 + step_s)])
+    for number in range(3, 6):
+        log.append("firing", alert(number), 1e9 + step_s * number)
+        log.pass_time(LOG_AGE_S / 4)
+        log.expire()
+    assert numbers(log.since(0)) == [1, 2, 3, 4, 5]
+    # The two of an earlier run are as old as this run is.
+    log.pass_time(LOG_AGE_S / 4)
+    log.expire()
+    assert numbers(log.since(0)) == [3, 4, 5]
+    log.pass_time(LOG_AGE_S)
+    log.expire()
+    assert (log.since(0), log.oldest, log.number) == ([], 6, 5)
 
 
 def test_a_reader_can_go_on_where_nothing_after_it_has_left(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,8 +68,16 @@ def test_a_reader_can_go_on_where_nothing_after_it_has_left(monkeypatch: pytest.
     for number in range(1, 5):
         log.append("firing", alert(number), 0.0)
     assert [log.has_missed(number) for number in (1, 2, 3, 4, 5)] == [False, True, True, True, False]
-    log.expire(LOG_AGE_S + 1)
+    age(log)
     assert [log.has_missed(number) for number in (3, 4, 5)] == [False, True, False]
+
+
+def age(log: AlertLog) -> None:
+    """Have every event of a log become too old."""
+    log.pass_time(MARK_S)
+    log.expire()
+    log.pass_time(LOG_AGE_S)
+    log.expire()
 
 
 def test_what_must_be_kept_first_is_told_afterwards() -> None:
@@ -110,11 +139,14 @@ def test_each_alert_is_listed_once_as_it_was_last_told_in_the_order_they_began()
     assert [number for number, _ in log.alerts()] == [2, 4, 5]
     log.tell(6)
     assert log.alerts() == [(2, alert(1)), (4, alert(2, "on it")), (5, alert(3))]
+    log.pass_time(MARK_S)
+    log.expire()
     log.append("resolved", alert(2, "over"), 3.0)
     log.tell(7)
     assert log.alerts() == [(2, alert(1)), (4, alert(2, "over")), (5, alert(3))]
     # Of what is over, the oldest event that is left counts; what fires has the number of its beginning.
-    log.expire(LOG_AGE_S + 2.5)
+    log.pass_time(LOG_AGE_S)
+    log.expire()
     assert log.alerts() == [(2, alert(1)), (5, alert(3)), (7, alert(2, "over"))]
 
 
@@ -149,3 +181,51 @@ def test_what_fires_is_told_as_far_as_anyone_may_know() -> None:
     assert [(event.number, event.alert) for event in log.firing()] == [(1, alert(1, "on it"))]
     log.tell(3)
     assert log.firing() == []
+
+
+def test_events_that_are_dropped_or_cleared_count_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alertlog, "LOG_EVENTS", 2)
+    events = Events()
+    kinds: tuple[EventKind, ...] = ("firing", "changed", "firing", "changed")
+    for number, kind in enumerate(kinds, 1):
+        events.append(AlertEvent(number, kind, alert(number), 0.0))
+    assert events.drop(2)
+    assert not events.drop(2)
+    assert (numbers(list(events)), events.changes) == ([1, 3, 4], 1)
+    events.clear()
+    assert (numbers(list(events)), events.changes) == ([], 0)
+    for number in (5, 6, 7):
+        events.append(AlertEvent(number, "firing", alert(number), 0.0))
+    assert (numbers(list(events)), events.left) == ([6, 7], 5)
+
+
+def test_a_change_that_left_for_its_age_makes_no_room_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alertlog, "LOG_EVENTS", 3)
+    monkeypatch.setattr(alertlog, "MAX_CHANGES", 3)
+    log = AlertLog("e")
+    for note in ("a", "b"):
+        log.append("changed", alert(1, note), 0.0)
+    for number in range(2, 6):
+        log.append("firing", alert(number), 0.0)
+    # Both changes of the first have left with the events around them.
+    assert numbers(log.since(0)) == [4, 5, 6]
+    older = log.append("changed", alert(3, "a"), 0.0)
+    for number in (4, 5):
+        log.append("changed", alert(number, "a"), 0.0)
+    newer = log.append("changed", alert(3, "b"), 0.0)
+    assert newer.drops == older.number
+    assert numbers(log.since(0)) == [4, 5, 6, 8, 9, 10]
+
+
+def test_what_is_known_of_changes_is_bounded_by_what_the_log_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alertlog, "LOG_EVENTS", 4)
+    monkeypatch.setattr(alertlog, "MAX_CHANGES", 1)
+    log = AlertLog("e")
+    known: list[int] = []
+    for number in range(100):
+        log.append("firing", alert(number), 0.0)
+        older = log.append("changed", alert(number, "a"), 0.0)
+        # However much was forgotten just now, the change that gives way is the one that is out of date.
+        assert log.append("changed", alert(number, "b"), 0.0).drops == older.number
+        known.append(len(log._last_changes))
+    assert max(known) <= 2 * 4 + 1

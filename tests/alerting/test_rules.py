@@ -8,7 +8,7 @@ from tickboard.alerting import rules
 from tickboard.alerting.rules import Rule, check_rule, unused_name
 from tickboard.errors import InputError
 from tickboard.expressions.conditions import absent, metric
-from tickboard.series import Registry
+from tickboard.metrics.registry import Registry
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ numbers = count(1)
 
 
 @board.every()
-def rise() -> None:
-    """Step on."""
+async def rise() -> None:
+    """Step on; in the loop, so that no tick is made between two of the values."""
     number = next(numbers)
     first.set(number)
     second.set(-number)

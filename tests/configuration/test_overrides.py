@@ -24,7 +24,7 @@ def board() -> Board:
 
 def applied(text: str) -> dict[str, Rule]:
     declared = board()
-    declared.apply(parse_config(text.encode(), "tickboard.toml"))
+    declared.apply_config(parse_config(text.encode(), "tickboard.toml"))
     return {rule.name: rule for rule in declared._rules}
 
 
@@ -47,7 +47,7 @@ def error_of(text: str) -> BoardError:
     declared = board()
     before = list(declared._rules)
     with pytest.raises(BoardError) as caught:
-        declared.apply(parse_config(text.encode(), "tickboard.toml"))
+        declared.apply_config(parse_config(text.encode(), "tickboard.toml"))
     assert declared._rules == before
     assert "\n" not in str(caught.value)
     return caught.value
@@ -126,7 +126,7 @@ def test_where_a_condition_stands_is_where_it_was_written() -> None:
 
 def test_a_span_that_is_longer_than_the_window_is_told_with_the_line_of_the_file() -> None:
     declared = board()
-    declared.apply(parse_config(b"[rules.cpu_usage]\n\nwhen = 'cpu_usage.avg(\"2h\") > 1'\n", "tickboard.toml"))
+    declared.apply_config(parse_config(b"[rules.cpu_usage]\n\nwhen = 'cpu_usage.avg(\"2h\") > 1'\n", "tickboard.toml"))
     with pytest.raises(BoardError, match=r"tickboard\.toml:3: .*the window is 60 s long"):
         declared.prepare()
 

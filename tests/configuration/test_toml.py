@@ -170,7 +170,7 @@ def inline_table(items: dict[str, str]) -> str:
 
 
 values = st.recursive(
-    texts.map(quoted) | texts.map(literal) | texts.map(block) | st.integers().map(str),
+    texts.map(quoted) | texts.map(literal) | texts.map(block) | st.integers(-(2**63), 2**63 - 1).map(str),
     lambda inner: (
         st.lists(inner, max_size=3).map(array) | st.dictionaries(names.map(quoted), inner, max_size=3).map(inline_table)
     ),
@@ -215,3 +215,28 @@ def test_a_key_stands_in_the_first_statement_with_which_it_is_there(written: lis
     for path, line in document.lines.items():
         assert not found(good("\n".join(lines[: line - 1])), path)
         assert found(good("\n".join(kept[: ends[line]])), path)
+
+
+@pytest.mark.parametrize("text", ["{}a = 1", "[{}a]", "x = {{ {}a = 1 }}", "[[{}a]]"])
+def test_a_key_of_very_many_parts_is_refused_before_it_is_read(text: str) -> None:
+    """To read one costs the square of its length, in time and in memory."""
+    with pytest.raises(BoardError, match="f:3: the line has more than 1000 dots: break it in several"):
+        read_toml(b"a = 1\n\n" + text.format("a." * 100_000).encode(), "f")
+
+
+def test_a_line_of_dots_may_be_a_comment_and_a_deep_key_has_the_line_of_what_is_around_it() -> None:
+    deep = "a." * 999
+    toml = read_toml(f"  # {'.' * 2_000}\n[{deep}a]\nb = 1\n".encode(), "f")
+    assert toml.line(("a",) * 1_000 + ("b",)) == 2
+    assert len(toml.lines) <= 20
+
+
+@pytest.mark.parametrize("number", [f"0x{'f' * 10_000}", f"[[{2**63}]]", f"{{ b = [-{2**63 + 1}] }}"])
+def test_a_number_of_more_than_64_bits_is_refused(number: str) -> None:
+    with pytest.raises(BoardError, match=r"f:2: a(\.b)?: the number has more than 64 bits"):
+        read_toml(f"x = [{2**63 - 1}, -{2**63}]\na = {number}".encode(), "f")
+
+
+def test_a_long_name_is_shown_in_part() -> None:
+    assert shown_path(("rules", "a" * 60)) == f"rules.{'a' * 60}"
+    assert shown_path(("rules", "a" * 61)) == f'rules."{"a" * 57}…"'

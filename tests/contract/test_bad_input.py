@@ -1,13 +1,16 @@
 """Whatever one client sends or fails to read, the server lives and the other viewers see every tick."""
 
 import contextlib
+import gzip
 import json
 import socket
 import struct
 import threading
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 from tests.serving import Server, raw_viewer, serve
@@ -175,6 +178,36 @@ def test_one_who_vanishes_in_the_middle_of_a_body_is_not_worth_a_word() -> None:
         assert server.json("/api/health")["status"] == "ok"
         server.stop()
         assert server.output().endswith("Ctrl-C ends it.\n")
+
+
+GZIP = {"Content-Encoding": "gzip"}
+SAMPLE = b'{"name": "junk", "value": 1}'
+BODIES: dict[str, tuple[bytes, dict[str, str], int]] = {
+    "no JSON": (b"{", {}, 400),
+    "NaN": (b'{"name": "junk", "value": NaN}', {}, 400),
+    "single quotes": (b"{'name': 'junk', 'value': 1}", {}, 400),
+    "deep nesting": (b"[" * 100_000, {}, 400),
+    "no gzip": (SAMPLE, GZIP, 400),
+    "junk behind gzip": (gzip.compress(SAMPLE) + b"xx", GZIP, 400),
+    "gzip that is cut": (gzip.compress(SAMPLE)[:-3], GZIP, 400),
+    "gzip in a second member that is cut": (gzip.compress(SAMPLE) + gzip.compress(SAMPLE)[:-3], GZIP, 400),
+    "a million members of nothing": (gzip.compress(b"") * 840_000, GZIP, 413),
+    "gzip of megabytes": (gzip.compress(bytes(17 << 20)), GZIP, 413),
+    "zlib that goes on": (zlib.compress(SAMPLE) * 2, {"Content-Encoding": "deflate"}, 400),
+    "a coding that is none": (SAMPLE, {"Content-Encoding": "gzip, gzip"}, 415),
+}
+
+
+@pytest.mark.parametrize("path", ["/api/metrics", "/v1/metrics"])
+@pytest.mark.parametrize(("body", "headers", "status"), BODIES.values(), ids=BODIES)
+def test_a_body_that_cannot_be_read_leaves_no_trace(
+    server: Server, witness: None, path: str, body: bytes, headers: dict[str, str], status: int
+) -> None:
+    url = f"http://127.0.0.1:{server.port}{path}"
+    answer = httpx.post(url, content=body, headers={"Content-Type": "application/json"} | headers, timeout=30)
+    assert answer.status_code == status
+    assert answer.json()["error"]
+    assert "junk" not in str(server.json("/api/board")["metrics"])
 
 
 def test_thousands_of_pings_without_reading_are_held_back(server: Server, witness: None) -> None:

@@ -18,7 +18,7 @@ from websockets.protocol import State
 from websockets.uri import parse_uri
 
 from tickboard import Board
-from tickboard.server.connection import Connection
+from tickboard.server.uvicorn.websocket import Connection
 
 PING = b'{"type":"ping"}'
 
@@ -187,7 +187,7 @@ def test_who_closes_only_its_own_side_is_let_go(port: int, board: Board) -> None
 
 def test_who_answers_no_ping_is_given_up_with_1011(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PING_EVERY_S", "ANSWER_WITHIN_S", "BEAT_S"):
-        monkeypatch.setattr(f"tickboard.server.direct.{name}", 0.2)
+        monkeypatch.setattr(f"tickboard.server.streams.sockets.{name}", 0.2)
     with serve_app(board, Connection) as port, Client(port) as silent, Client(port) as alive:
         for _ in range(3):
             alive.receive(Opcode.PING)
@@ -200,7 +200,7 @@ def test_who_answers_no_ping_is_given_up_with_1011(board: Board, monkeypatch: py
 
 
 def test_who_takes_nothing_is_closed_with_1013_and_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tickboard.hub.hub.STALLED_S", 0.5)
+    monkeypatch.setattr("tickboard.hub.viewer.STALLED_S", 0.5)
     board = Board("Wide", interval_ms=20)
     for number in range(2_000):
         board.gauge(f"wide_{number}").set(number)

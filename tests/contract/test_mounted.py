@@ -57,7 +57,7 @@ def test_everything_works_below_its_path(with_lifespan: bool) -> None:
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:1", "http://[", ""])
-def test_pages_of_other_sites_change_no_alert_of_a_board_that_nothing_guards(origin: str) -> None:
+def test_pages_of_other_sites_change_no_alert_of_a_mounted_board(origin: str) -> None:
     served = Served(Board("Mounted", interval_ms=30))
     app = FastAPI()
     app.mount("/live", served)
@@ -161,7 +161,7 @@ def test_alerts_come_through_what_other_middleware_sends() -> None:
 
 
 def test_a_reader_that_never_reads_is_cut_and_nobody_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tickboard.hub.hub.STALLED_S", 1.0)
+    monkeypatch.setattr("tickboard.hub.viewer.STALLED_S", 1.0)
     served = Served(Board("Mounted", interval_ms=20))
     with serve_app(served) as port, httpx.stream("GET", f"http://127.0.0.1:{port}/events/alerts", timeout=10) as stream:
         lines = stream.iter_lines()
@@ -189,7 +189,7 @@ def test_the_streams_of_a_mounted_board_that_ends_are_whole() -> None:
 
 
 def test_a_viewer_that_never_reads_is_closed_and_nobody_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tickboard.hub.hub.STALLED_S", 0.5)
+    monkeypatch.setattr("tickboard.hub.viewer.STALLED_S", 0.5)
     board = Board("Mounted", interval_ms=20)
     for number in range(2_000):
         board.gauge(f"wide_{number}").set(number)
@@ -212,6 +212,29 @@ def drain(viewer: ClientConnection) -> None:
         viewer.recv(10)
 
 
+def read_until_subscribed(viewer: ClientConnection) -> None:
+    while json.loads(viewer.recv(10))["type"] != "subscribed":
+        pass
+
+
+@pytest.mark.parametrize("ws", ["websockets-sansio", "wsproto"])
+@pytest.mark.parametrize("kind", ["text", "binary"])
+def test_a_message_that_is_too_big_ends_its_viewer_unread(ws: str, kind: str) -> None:
+    fits = json.dumps({"type": "subscribe", "metrics": ["none"], "more": "x" * 60_000})
+    large = json.dumps({"type": "subscribe", "metrics": ["none"], "more": ["x"] * 20_000})
+    with (
+        serve_app(Board("Big", interval_ms=30), ws=ws) as port,
+        connect(f"ws://127.0.0.1:{port}/ws/metrics") as viewer,
+    ):
+        viewer.send(fits)
+        read_until_subscribed(viewer)
+        viewer.send(large if kind == "text" else large.encode())
+        with pytest.raises(ConnectionClosed) as ended:
+            read_until_subscribed(viewer)
+    assert ended.value.rcvd is not None
+    assert ended.value.rcvd.code == 1009
+
+
 def test_a_mounted_board_that_ends_says_goodbye() -> None:
     board = Board("Mounted", interval_ms=20)
     board.gauge("a").set(1)
@@ -224,3 +247,45 @@ def test_a_mounted_board_that_ends_says_goodbye() -> None:
             drain(viewer)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1001
+
+
+@pytest.mark.parametrize("count_board", [False, True])
+@pytest.mark.parametrize("path", ["/live", "/a/b", ""])
+def test_what_a_board_answers_is_no_request_of_the_application(path: str, count_board: bool) -> None:
+    # No tick comes that would take what is counted.
+    board = Board("Mounted", interval_ms=3_600_000)
+    app = FastAPI(lifespan=board.lifespan)
+    app.add_middleware(GZipMiddleware)
+    app.add_middleware(TickboardMiddleware, registry=board, count_board=count_board)
+
+    @app.get("/hello")
+    def hello() -> str:
+        return "hello"
+
+    app.mount(path, board)
+
+    def column(name: str) -> int:
+        [found] = board.metric(name).columns
+        return found
+
+    with serve_app(app) as port:
+        base = f"http://127.0.0.1:{port}{path}"
+        for _ in range(5):
+            assert httpx.get(f"{base}/").status_code in {200, 503}
+            assert httpx.get(f"{base}/api/stats").is_success
+            assert httpx.get(f"{base}/nothing/there").status_code == 404
+            assert httpx.get(f"{base}/ws/metrics").status_code == 426
+        with (
+            connect(f"ws://127.0.0.1:{port}{path}/ws/metrics") as viewer,
+            httpx.stream("GET", f"{base}/events/alerts") as stream,
+        ):
+            # Kept, since the stream ends with it.
+            lines = stream.iter_lines()
+            assert next(lines)
+            for _ in range(3):
+                assert httpx.get(f"http://127.0.0.1:{port}/hello").is_success
+            assert viewer.recv(10)
+            registry = board.registry
+            # What is in flight ends a moment after the client has its answer.
+            wait_for(lambda: registry.values[column("requests_in_flight")] == (1 if count_board else 0))
+            assert registry.counts[column("requests_per_sec")] == (24 if count_board else 3)

@@ -1,5 +1,6 @@
 """Remote write over real sockets, with the real Prometheus as the sender."""
 
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -59,6 +60,13 @@ def test_what_prometheus_scrapes_is_on_the_board(server: Server) -> None:
     assert {row.get("title") for row in board["panels"]} >= {"prometheus", "go", "process"}
 
 
+def malformed(server: Server) -> int:
+    """Return how many requests could not be read, as ``/metrics`` has it."""
+    told = httpx.get(f"{server.url}metrics").text
+    found = re.search(r'tickboard_samples_malformed_total{source="remote write 127.0.0.1"} (\d+)', told)
+    return int(found[1]) if found else 0
+
+
 def test_samples_are_on_the_board_with_the_next_tick(server: Server) -> None:
     answer = write(server, packed(write_request(({"__name__": "written", "job": "test"}, [(41.5, time.time())]))))
     assert (answer.status_code, answer.content) == (204, b"")
@@ -83,6 +91,9 @@ def test_version_2_is_answered_with_what_was_written(server: Server) -> None:
         (b"x", {"Content-Encoding": "gzip"}, 415, "send snappy"),
         (b"", {}, 400, "number without an end"),
         (b"\x05junk", {}, 400, "Snappy"),
+        (packed(write_request()) + b"xx", {}, 400, "Snappy"),
+        (packed(write_request(({"__name__": "junk"}, [(1.0, 1.0)]))) + b"xx", {}, 400, "Snappy"),
+        (packed(write_request(({"__name__": "junk"}, [(1.0, 1.0)])))[:-1], {}, 400, "Snappy"),
         (packed(b"\x0a\x05abc"), {}, 400, "ends in the middle"),
         (b"\xff\xff\xff\xff\x0f", {}, 413, "unfolds to 4294967295"),
         (b"x" * (33 << 20), {}, 413, "more than 33554432"),
@@ -91,9 +102,11 @@ def test_version_2_is_answered_with_what_was_written(server: Server) -> None:
 def test_what_cannot_be_taken_is_refused_with_the_reason(
     server: Server, body: bytes, headers: dict[str, str], status: int, wrong: str
 ) -> None:
+    before = malformed(server)
     answer = write(server, body, **headers)
     assert answer.status_code == status
     assert wrong in answer.json()["error"]
+    assert malformed(server) == before + 1
 
 
 def test_series_that_are_refused_do_not_harm_the_others(server: Server) -> None:
@@ -103,6 +116,27 @@ def test_series_that_are_refused_do_not_harm_the_others(server: Server) -> None:
     assert answer.status_code == 400
     assert "declared with the labels zone, not none" in answer.json()["error"]
     server.wait_for(lambda: "other" in server.json("/api/stats"))
+
+
+def test_a_sample_that_is_too_old_is_refused_and_counted_and_the_others_are_taken(server: Server) -> None:
+    now = time.time()
+    request = write_request(
+        ({"__name__": "backfilled"}, [(1.0, now - 3_600)]),
+        ({"__name__": "backfilled_total"}, [(1.0, now - 3_600)]),
+        ({"__name__": "fresh"}, [(2.0, now)]),
+    )
+    answer = write(server, packed(request))
+    assert answer.status_code == 400
+    assert "2 samples were refused, the others were taken: metric 'backfilled" in answer.json()["error"]
+    assert "is older than the oldest tick that is kept" in answer.json()["error"]
+    assert answer.headers["X-Prometheus-Remote-Write-Samples-Written"] == "1"
+    server.wait_for(lambda: server.json("/api/stats").get("fresh", {}).get("last") == 2)
+    counted = re.search(
+        r'tickboard_samples_too_old_total{source="remote write 127.0.0.1"} (\d+)',
+        httpx.get(f"{server.url}metrics").text,
+    )
+    assert counted is not None
+    assert int(counted[1]) >= 2
 
 
 def test_a_page_of_another_site_may_not_write(server: Server) -> None:

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,11 @@ from tests.serving import serve_app, wait_for
 from websockets.sync.client import connect
 
 from tickboard import Board
-from tickboard.push import push
-from tickboard.server.connection import Connection
-from tickboard.server.push import MAX_BODY_BYTES
+from tickboard.client.push import push
+from tickboard.server.routes.push import MAX_BODY_BYTES
+from tickboard.server.uvicorn.websocket import Connection
+
+LINE = b'{"name": "a", "value": 1}\n'
 
 
 @pytest.fixture
@@ -76,6 +79,12 @@ def test_what_the_board_sends_can_be_pushed_to_another(url: str) -> None:
         wait_for(lambda: newest(other) == {'queue{worker="a"}': 7})
 
 
+def test_every_member_of_a_gzip_is_taken(url: str) -> None:
+    body = b"".join(gzip.compress(line) for line in (LINE, b"", b'{"name": "b", "value": 2}\n'))
+    assert post(url, body, **{"content-encoding": "gzip"}).json() == {"accepted": 2}
+    wait_for(lambda: newest(url) == {"a": 1, "b": 2})
+
+
 @pytest.mark.parametrize(
     ("body", "headers", "status", "said"),
     [
@@ -86,8 +95,15 @@ def test_what_the_board_sends_can_be_pushed_to_another(url: str) -> None:
         (b"<a/>", {"content-type": "text/xml"}, 415, "send application/json or application/x-ndjson"),
         (b"{}", {"content-encoding": "br"}, 415, "Content-Encoding 'br'"),
         (b"{}", {"content-encoding": "gzip"}, 400, "the body is not gzip"),
+        (gzip.compress(LINE, mtime=0) + b"xx", {"content-encoding": "gzip"}, 400, "goes on after its gzip has ended"),
+        (
+            gzip.compress(LINE, mtime=0) + gzip.compress(LINE, mtime=0)[:-3],
+            {"content-encoding": "gzip"},
+            400,
+            "ends in the middle",
+        ),
         (b" " * (MAX_BODY_BYTES + 1), {}, 413, "send less at a time"),
-        (gzip.compress(b" " * (MAX_BODY_BYTES + 1)), {"content-encoding": "gzip"}, 413, "send less at a time"),
+        (gzip.compress(b" " * (MAX_BODY_BYTES + 1), mtime=0), {"content-encoding": "gzip"}, 413, "send less at a time"),
     ],
 )
 def test_what_cannot_be_taken_is_told_and_leaves_no_trace(
@@ -107,6 +123,18 @@ def test_series_that_are_refused_are_counted(board: Board, url: str) -> None:
     assert "metric 'mine' was declared with the labels host, not none" in answer.json()["error"]
 
 
+def test_what_is_too_old_is_refused_and_the_others_taken(url: str) -> None:
+    samples: list[dict[str, Any]] = [{"name": "a", "value": 1, "timestamp": time.time() - 3_600}]
+    samples.append({"name": "b", "value": 1})
+    post(url, samples[1:])
+    wait_for(lambda: "b" in newest(url))
+    answer = post(url, samples)
+    assert answer.status_code == 422
+    assert (answer.json()["accepted"], answer.json()["refused"]) == (1, 1)
+    assert "metric 'a': a sample of 20" in answer.json()["error"]
+    assert "is older than the oldest tick that is kept" in answer.json()["error"]
+
+
 def test_ticks_go_on_while_megabytes_are_pushed(url: str) -> None:
     body = b"".join(b'{"name": "m%d", "value": 1, "kind": "counter"}\n' % (number % 100) for number in range(200_000))
     taken: list[httpx.Response] = []
@@ -123,7 +151,7 @@ def test_ticks_go_on_while_megabytes_are_pushed(url: str) -> None:
 
 
 def test_a_program_pushes_with_the_verbs_of_a_dashboard_file(url: str) -> None:
-    with push(f"{url}/", interval_s=0.02, labels={"host": "a"}) as numbers:
+    with push(f"{url}/", interval=0.02, labels={"host": "a"}) as numbers:
         queue = numbers.gauge("queue", unit="jobs", labels=("worker",))
         queue.labels(worker="w").set(3)
         numbers.histogram("took", unit="ms").observe(12.5)

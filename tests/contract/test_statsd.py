@@ -50,6 +50,27 @@ def test_what_the_statsd_client_sends_is_on_the_board(tmp_path: Path) -> None:
         assert stats["shop.orders"]["max"] > 0
 
 
+def test_counters_that_clients_decrement_and_refusals_are_on_the_page(tmp_path: Path) -> None:
+    port = free_udp_port()
+    with contextlib.ExitStack() as clients, serve("run", board(tmp_path, f"port={port}")) as server:
+        plain = clients.enter_context(contextlib.closing(statsd.StatsClient("127.0.0.1", port)))
+        dog = DogStatsd("127.0.0.1", port, disable_telemetry=True, disable_buffering=True)
+        clients.callback(dog.close_socket)
+
+        def sent() -> bool:
+            plain.decr("plain", 2)
+            dog.decrement("dog", 3)
+            dog.gauge("plain", 1)
+            stats = server.json("/api/stats")
+            return bool({"plain", "dog"} <= stats.keys() and stats["plain"]["min"] < 0 > stats["dog"]["min"])
+
+        server.wait_for(sent)
+        server.wait_for(lambda: server.json("/api/board")["problems"])
+        [problem] = server.json("/api/board")["problems"]
+        assert problem["source"] == f"statsd 127.0.0.1:{port}"
+        assert "'plain' is a counter here, not a gauge" in problem["message"]
+
+
 def test_what_dogstatsd_sends_over_a_unix_socket_is_on_the_board(tmp_path: Path) -> None:
     path = tmp_path / "dog.sock"
     arguments = f"path={str(path)!r}, relative=False"

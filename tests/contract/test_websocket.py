@@ -13,7 +13,7 @@ import pytest
 from tests.serving import SUBPROTOCOL, Server, serve
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
-from websockets.typing import Origin
+from websockets.typing import Origin, Subprotocol
 
 BOARDS = Path(__file__).parents[1] / "boards"
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
@@ -162,9 +162,10 @@ def test_the_address_may_hold_a_subscription(server: Server) -> None:
     assert {metric["name"] for metric in message["data"]} == {"second", "odd"}
 
 
-def test_the_binary_subprotocol_says_what_the_json_says(server: Server) -> None:
-    with connect(server.ws_url) as text, connect(server.ws_url, subprotocols=[SUBPROTOCOL]) as binary:
-        assert binary.subprotocol == SUBPROTOCOL
+@pytest.mark.parametrize(("name", "letter", "size"), [("tickboard.v1", "f", 4), ("tickboard.v2", "d", 8)])
+def test_the_binary_subprotocol_says_what_the_json_says(server: Server, name: str, letter: str, size: int) -> None:
+    with connect(server.ws_url) as text, connect(server.ws_url, subprotocols=[Subprotocol(name)]) as binary:
+        assert binary.subprotocol == name
         assert text.subprotocol is None
         series = receive(binary)
         names = [one["name"] for one in series["series"]]
@@ -174,13 +175,13 @@ def test_the_binary_subprotocol_says_what_the_json_says(server: Server) -> None:
         kind, flags, _, layout, oldest, ticks, skipped = struct.unpack_from("<BBHIQII", window)
         assert (kind, flags, layout, skipped) == (1, 0, series["layout"], 0)
         assert series["epoch"] == first["epoch"]
-        assert len(window) == 24 + 8 * ticks + 4 * ticks * len(names)
+        assert len(window) == 24 + 8 * ticks + size * ticks * len(names)
         seen = {oldest + ticks - 1}
         told: dict[int, dict[str, Any]] = {}
         for _ in range(6):
             tick = binary.recv(10)
             assert isinstance(tick, bytes)
-            kind, _, _, layout, seq, time, *values = struct.unpack(f"<BBHIQd{len(names)}f", tick)
+            kind, _, _, layout, seq, time, *values = struct.unpack(f"<BBHIQd{len(names)}{letter}", tick)
             assert (kind, layout) == (2, series["layout"])
             assert seq == max(seen) + 1
             seen.add(seq)
@@ -193,6 +194,14 @@ def test_the_binary_subprotocol_says_what_the_json_says(server: Server) -> None:
             assert {name: value for name, value in given.items() if not math.isnan(value)} == {
                 metric["name"]: metric["value"] for metric in message["data"]
             }
+
+
+def test_the_newest_subprotocol_that_both_know_is_spoken(server: Server) -> None:
+    offered = [Subprotocol(name) for name in ("tickboard.v1", "other", "tickboard.v2")]
+    with connect(server.ws_url, subprotocols=offered) as viewer:
+        assert viewer.subprotocol == "tickboard.v2"
+    with connect(server.ws_url, subprotocols=[Subprotocol("tickboard.v3")]) as viewer:
+        assert viewer.subprotocol is None
 
 
 def test_a_binary_viewer_is_told_the_series_again_when_it_asks_for_others(server: Server) -> None:
@@ -209,7 +218,7 @@ def test_a_binary_viewer_is_told_the_series_again_when_it_asks_for_others(server
                     layout, length = told["layout"], len(told["series"])
             elif message[0] == 2:
                 assert int.from_bytes(message[4:8], "little") == layout
-                assert len(message) == 24 + 4 * length
+                assert len(message) == 24 + 8 * length
     assert length == 2
 
 

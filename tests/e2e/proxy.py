@@ -2,15 +2,22 @@
 
 import socket
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
 
 class Proxy:
-    """Forwards connections to a port of this machine while it is whole; a context manager."""
+    """Forwards connections to a port of this machine while it is whole; a context manager.
 
-    def __init__(self, target: int) -> None:
+    Args:
+        target: the port.
+        change: what it makes of the bytes that it passes on to there.
+    """
+
+    def __init__(self, target: int, change: Callable[[bytes], bytes] = bytes) -> None:
         self._target = target
+        self._change = change
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
         self._open: set[socket.socket] = set()
@@ -52,14 +59,14 @@ class Proxy:
                     continue
                 server = socket.create_connection(("127.0.0.1", self._target))
                 self._open |= {client, server}
-            for one, other in ((client, server), (server, client)):
-                threading.Thread(target=_pump, args=(one, other), daemon=True).start()
+            for one, other, change in ((client, server, self._change), (server, client, bytes)):
+                threading.Thread(target=_pump, args=(one, other, change), daemon=True).start()
 
 
-def _pump(source: socket.socket, sink: socket.socket) -> None:
+def _pump(source: socket.socket, sink: socket.socket, change: Callable[[bytes], bytes]) -> None:
     try:
         while data := source.recv(65_536):
-            sink.sendall(data)
+            sink.sendall(change(data))
     except OSError:
         pass
     finally:

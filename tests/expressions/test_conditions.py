@@ -4,7 +4,7 @@ import pytest
 
 from tickboard.errors import InputError
 from tickboard.expressions.conditions import absent, anomaly, metric
-from tickboard.series import Registry
+from tickboard.metrics.registry import Registry
 
 
 def test_a_metric_may_still_be_to_come() -> None:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from tickboard.errors import InputError
-from tickboard.expressions.aligned import Columns, Floats
+from tickboard.expressions.alignment import Columns, Floats
 from tickboard.expressions.conditions import absent
 from tickboard.expressions.expr import Condition, Operand, condition, operand
-from tickboard.series import Registry
+from tickboard.metrics.registry import Registry
 
 
 class Row:

@@ -1,6 +1,6 @@
 """Viewers get each tick once, in order; a slow one skips to the newest state and delays nobody."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import count
 from typing import Any
 
@@ -13,16 +13,23 @@ from tests.outlets import Inbox, StreamInbox, Writes, seqs
 from tickboard.alerting.log import AlertEvent
 from tickboard.alerting.rules import Rule
 from tickboard.engine import Engine
-from tickboard.frames import BINARY, JSON, Encoding, Frame, Json, Selection
+from tickboard.hub import encodings
 from tickboard.hub import hub as hub_module
 from tickboard.hub import outbox as outbox_module
 from tickboard.hub.connections import Position, Subscriber
-from tickboard.hub.hub import STALLED_S, Hub, Viewer
+from tickboard.hub.encodings import BINARY, BINARY_CHANGES, JSON, Encoding, Json, whole
+from tickboard.hub.frames import Frame
+from tickboard.hub.hub import VIEWERS, WINDOWS, Hub
 from tickboard.hub.outbox import OUTBOX_BYTES
 from tickboard.hub.readers import SLICE
-from tickboard.series import Gauge, Registry
-from tickboard.types import Alert, Board, Problem
-from tickboard.window import Floats
+from tickboard.hub.viewer import STALLED_S, Viewer
+from tickboard.metrics import selection as selection_module
+from tickboard.metrics.handles import Gauge
+from tickboard.metrics.registry import Registry
+from tickboard.metrics.selection import Selection
+from tickboard.metrics.window import Floats
+from tickboard.problems import QUIET_S
+from tickboard.wire import Alert, BoardInfo
 
 NOTHING = 0
 """Room in a connection that takes nothing."""
@@ -41,8 +48,9 @@ class Bench:
         self.writes = Writes()
         self.hub = Hub(self.engine, self.describe, self.writes)
 
-    def describe(self) -> Board:
-        return Board("B", self.engine.epoch, 1000, 20, "0", [], [])
+    def describe(self) -> Generator[None, None, BoardInfo]:
+        yield from ()
+        return BoardInfo("B", self.engine.epoch, 1000, 20, "0", [], [])
 
     def begin_tick(self) -> Iterator[None]:
         self.value.set(self.engine.seq + 1)
@@ -83,7 +91,9 @@ def said(text: bytes = b'{"type":"pong"}') -> Frame:
 
 
 either_way = pytest.mark.parametrize("direct", [True, False], ids=["by descriptor", "by send"])
-any_encoding = pytest.mark.parametrize("encoding", [JSON, BINARY], ids=["JSON", "binary"])
+V2 = BINARY["tickboard.v2"]
+
+any_encoding = pytest.mark.parametrize("encoding", [JSON, *BINARY.values()], ids=["JSON", *BINARY])
 
 
 @either_way
@@ -98,7 +108,7 @@ def test_a_viewer_begins_with_the_window_and_goes_on_with_each_tick(
 
 
 ACTIONS = st.tuples(
-    st.sampled_from(["step", "step", "join", "read", "read all", "leave", "answer", "subscribe", "appear"]),
+    st.sampled_from(["step", "step", "join", "read", "read all", "leave", "answer", "subscribe", "appear", "work"]),
     st.integers(0, 4_000),
 )
 
@@ -106,16 +116,25 @@ ACTIONS = st.tuples(
 @given(
     actions=st.lists(ACTIONS, max_size=150),
     rooms=st.lists(st.integers(0, 4_000), max_size=8),
-    encoding=st.sampled_from([JSON, BINARY]),
+    encoding=st.sampled_from([JSON, *BINARY.values()]),
+    in_steps=st.booleans(),
 )
 def test_no_viewer_ever_has_a_hole_or_a_double(
-    actions: list[tuple[str, int]], rooms: list[int], encoding: Encoding
+    actions: list[tuple[str, int]], rooms: list[int], encoding: Encoding, in_steps: bool
 ) -> None:
     with pytest.MonkeyPatch.context() as small:
         # Small enough that everything happens in the middle of a tick, and that outboxes overflow.
         small.setattr(hub_module, "SLICE", 1)
         small.setattr(outbox_module, "OUTBOX_BYTES", 600)
+        small.setattr(hub_module, "MOST_AT_ONCE", 0)
+        small.setattr(hub_module, "MAX_MADE_AT_ONCE", 1)
+        small.setattr(encodings, "STEP_VALUES", 20)
+        small.setattr(selection_module, "STEP_SERIES", 1)
+        small.setattr(encodings, "STEP_SERIES", 1)
         bench = Bench(window_size=200)
+        work = Work()
+        if in_steps:
+            bench.hub.begin_work = work.begin
         viewers = [bench.join(direct=room % 3 > 0, room=room, encoding=encoding) for room in rooms]
         tick: Iterator[None] | None = None
         for action, number in actions:
@@ -124,6 +143,8 @@ def test_no_viewer_ever_has_a_hole_or_a_double(
                 tick = tick or bench.begin_tick()
                 if next(tick, "over") == "over":
                     tick = None
+            elif action == "work":
+                work.step(number)
             elif action == "join":
                 viewers.append(bench.join(direct=number % 3 > 0, room=number, encoding=encoding))
             elif chosen is None or chosen.viewer is None:
@@ -147,14 +168,43 @@ def test_no_viewer_ever_has_a_hole_or_a_double(
             pass
         for viewer in viewers:
             viewer.read()
+        while work.waiting:
+            work.step(0)
+        for viewer in viewers:
+            viewer.read()
             assert seqs(viewer.messages()) == list(range(1, bench.engine.seq + 1))
-            check_layouts(viewer.messages())
+            check_layouts(viewer.messages(), encoding)
         assert bench.hub.viewers == len(viewers)
 
 
-def check_layouts(messages: list[Any]) -> None:
+class Work:
+    """Long work of a hub, whose steps a test makes."""
+
+    def __init__(self) -> None:
+        self.waiting: list[tuple[Iterator[None], Callable[[BaseException | None], None]]] = []
+
+    def begin(self, steps: Iterator[None], settle: Callable[[BaseException | None], None]) -> None:
+        self.waiting.append((steps, settle))
+
+    def step(self, number: int) -> None:
+        """Do one step of one of them."""
+        if not self.waiting:
+            return
+        steps, settle = self.waiting[number % len(self.waiting)]
+        raised: Exception | None = None
+        try:
+            next(steps)
+        except Exception as error:  # noqa: BLE001  # `settle` is called with it
+            raised = None if isinstance(error, StopIteration) else error
+        else:
+            return
+        self.waiting.remove((steps, settle))
+        settle(raised)
+
+
+def check_layouts(messages: list[Any], encoding: Encoding) -> None:
     """Every binary message has the layout that was described last, and as many values."""
-    layout, series = None, 0
+    layout, series, width = None, 0, 8 if encoding is V2 else 4
     for message in messages:
         if isinstance(message, dict) and message["type"] == "series":
             layout, series = message["layout"], len(message["series"])
@@ -162,7 +212,7 @@ def check_layouts(messages: list[Any]) -> None:
             ticks = 1 if message[0] == 2 else int.from_bytes(message[16:20], "little")
             times = 0 if message[0] == 2 else 8 * ticks
             assert int.from_bytes(message[4:8], "little") == layout
-            assert len(message) == 24 + times + 4 * ticks * series
+            assert len(message) == 24 + times + width * ticks * series
 
 
 def test_who_comes_back_gets_just_what_was_missed(bench: Bench) -> None:
@@ -371,6 +421,33 @@ def test_who_leaves_in_the_middle_of_a_tick_disturbs_nobody(
     assert [seqs(viewer.messages()) for viewer in viewers] == [[1], [1, 2], [], [1, 2], [1, 2]]
 
 
+@either_way
+def test_a_tick_is_not_encoded_for_those_who_have_all_left_meanwhile(
+    bench: Bench, direct: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_module, "SLICE", 1)
+    encoded = []
+
+    class Counting:
+        def __getattr__(self, name: str) -> Any:
+            encoded.append(name)
+            return getattr(JSON, name)
+
+    encoding: Any = Counting()
+    stays = bench.join(direct=direct)
+    leaving = [bench.join(direct=direct, encoding=encoding) for _ in range(3)]
+    encoded.clear()
+    tick = bench.begin_tick()
+    next(tick)
+    for viewer in leaving:
+        left(viewer)
+    for _ in tick:
+        pass
+    bench.tick()
+    assert "tick" not in encoded
+    assert [seqs(viewer.messages()) for viewer in (stays, *leaving)] == [[1, 2], [], [], []]
+
+
 def test_a_connection_may_end_while_it_is_sent_to(bench: Bench) -> None:
     class Ending(Inbox):
         def send(self, frame: Frame) -> bool:
@@ -417,6 +494,18 @@ def test_answers_go_to_one_viewer_and_too_many_hold_it_back(bench: Bench, direct
     viewer.read()
     assert not viewer.viewer.full
     assert len(viewer.take()) == answers
+
+
+@either_way
+@pytest.mark.parametrize("end", [left, lambda inbox: inbox.viewer.close(1000)], ids=["left", "closed"])
+def test_whose_connection_has_ended_gets_no_answer(bench: Bench, end: Callable[[Inbox], None], direct: bool) -> None:
+    viewer = bench.join(direct=direct)
+    assert viewer.viewer is not None
+    end(viewer)
+    viewer.take()
+    viewer.viewer.answer(said())
+    # Its descriptor may be somebody else's by now.
+    assert not viewer.raw
 
 
 def test_a_viewer_that_takes_nothing_is_closed_with_1013_and_one_that_reads_slowly_is_not(bench: Bench) -> None:
@@ -475,10 +564,61 @@ def test_another_board_comes_to_the_viewers_who_are_there(direct: bool, encoding
         ]
         assert board["board"]["epoch"] == "f"
         assert seqs(messages[at:]) == [1, 2, 3, 4, 5, 6]
-        check_layouts(messages[at:])
+        check_layouts(messages[at:], encoding)
         if encoding is JSON:
             assert (messages[at + 1]["epoch"], "resumed" in messages[at + 1]) == ("f", False)
     assert bench.hub.traffic.frames_skipped == 0
+
+
+@either_way
+@any_encoding
+def test_a_clock_that_is_set_back_brings_every_viewer_the_window_of_the_new_epoch(
+    direct: bool, encoding: Encoding
+) -> None:
+    bench = Bench()
+    viewer, slow = (bench.join(direct=direct, encoding=encoding) for _ in range(2))
+    others = [bench.join(direct=direct, encoding=encoding) for _ in range(SLICE)]
+    slow.room = NOTHING
+    bench.tick(6)
+    viewer.take()
+    for _ in bench.hub.publish(bench.engine.tick(-3_600.0, 1.0)):
+        # A viewer that comes meanwhile has it already.
+        late = bench.join(encoding=encoding)
+    for _ in bench.hub.publish(bench.engine.tick(-3_599.0, 1.0)):
+        pass
+    slow.read()
+    for inbox in (viewer, slow, *others):
+        messages = inbox.messages()
+        [(at, board)] = [
+            (at, one) for at, one in enumerate(messages) if isinstance(one, dict) and one["type"] == "board"
+        ]
+        assert board["board"]["epoch"] == bench.engine.epoch == "e.2"
+        assert seqs(messages[at:]) == [1, 2]
+        check_layouts(messages[at:], encoding)
+        if encoding is JSON:
+            assert (messages[at + 1]["epoch"], "resumed" in messages[at + 1]) == ("e.2", False)
+    assert seqs(late.messages()) == [1, 2]
+    again = bench.join(Position("e", 3), encoding=encoding)
+    assert seqs(again.messages()) == [1, 2]
+
+
+def test_another_board_comes_whole_to_who_waits_for_a_large_window(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_module, "MOST_AT_ONCE", 0)
+    work: list[Iterator[None]] = []
+    bench.hub.begin_work = lambda steps, _: work.append(steps)
+    bench.tick(3)
+    viewer = bench.join()
+    other = Bench(epoch="other")
+    other.tick(5)
+    bench.hub.switch(other.engine, other.describe)
+    for steps in work:
+        for _ in steps:
+            pass
+    *_, initial = viewer.take()
+    assert (initial["type"], initial["epoch"]) == ("initial", "other")
+    assert seqs([initial]) == [1, 2, 3, 4, 5]
 
 
 def test_another_board_in_the_middle_of_a_tick_ends_the_tick(bench: Bench) -> None:
@@ -507,13 +647,13 @@ def test_a_tick_that_cannot_be_given_does_not_keep_the_next_from_being_given(ben
     assert seqs(viewer.take()) == [1, 3]
 
 
-def test_problems_are_shown_until_they_are_mended(bench: Bench) -> None:
+def test_problems_are_shown_until_they_are_cleared(bench: Bench) -> None:
     viewer, slow = bench.join(), bench.join(room=1)
     viewer.take()
-    bench.hub.report(Problem("a", "wrong", "T"))
-    bench.hub.report(Problem("a", "worse", "T"))
-    bench.hub.mended("a")
-    bench.hub.mended("a")
+    bench.hub.problems.report("a", "wrong")
+    bench.hub.problems.report("a", "worse")
+    bench.hub.problems.clear("a")
+    bench.hub.problems.clear("a")
     assert [[one["message"] for one in message["problems"]] for message in viewer.take()] == [["wrong"], ["worse"], []]
     # They are state, too: who was slow gets the newest.
     slow.read()
@@ -525,7 +665,7 @@ def test_many_viewers_are_told_of_a_problem_in_slices_after_the_next_tick(
 ) -> None:
     monkeypatch.setattr(hub_module, "SLICE", 2)
     viewers = [bench.join(direct=direct) for direct in (True, False, True, True, False)]
-    bench.hub.report(Problem("a", "wrong", "T"))
+    bench.hub.problems.report("a", "wrong")
     left(viewers[4])
     assert [message["type"] for message in viewers[0].take()] == ["initial"]
     bench.tick()
@@ -645,7 +785,7 @@ def test_what_came_late_is_told_with_the_next_tick_to_those_who_asked_for_it(dir
 def test_in_binary_an_amended_tick_has_the_layout_of_a_tick() -> None:
     bench = Bench()
     bench.tick(4)
-    viewer = bench.join(encoding=BINARY)
+    viewer = bench.join(encoding=V2)
     viewer.take()
     sent_late(bench, "g", 7, 2.5)
     bench.tick()
@@ -653,7 +793,7 @@ def test_in_binary_an_amended_tick_has_the_layout_of_a_tick() -> None:
     assert [one["name"] for one in series["series"]] == ["value", "other", "g"]
     assert [message[0] for message in (tick, *amended)] == [2, 3]
     assert len({len(message) for message in (tick, *amended)}) == 1
-    values = np.frombuffer(amended[0], "<f4", offset=24)
+    values = np.frombuffer(amended[0], "<f8", offset=24)
     assert int.from_bytes(amended[0][8:16], "little") == 4
     assert np.isnan(values[:2]).all()
     assert values[2] == 7
@@ -661,7 +801,11 @@ def test_in_binary_an_amended_tick_has_the_layout_of_a_tick() -> None:
 
 def test_when_a_metric_comes_or_goes_the_page_gets_the_board_once() -> None:
     bench = Bench()
-    page, plain, later = bench.join(encoding=BINARY), bench.join(), bench.join(encoding=BINARY, selectors=["v*"])
+    page, plain, later = (
+        bench.join(encoding=V2),
+        bench.join(),
+        bench.join(encoding=V2, selectors=["v*"]),
+    )
     bench.tick()
     for inbox in (page, plain, later):
         inbox.take()
@@ -670,15 +814,40 @@ def test_when_a_metric_comes_or_goes_the_page_gets_the_board_once() -> None:
     board, series, tick = page.take()
     assert (board["type"], board["board"]["epoch"], series["type"], tick[0]) == ("board", "e", "series", 2)
     assert [message["type"] for message in plain.take()] == ["metrics"]
-    assert later.take()[0]["type"] == "board"
+    # Who sees none of what has come does not wait for the board, and gets it with the next tick.
+    assert [message[0] for message in later.take()] == [2]
     bench.tick()
     assert [message[0] for message in page.take()] == [2]
+    board, tick = later.take()
+    assert (board["type"], tick[0]) == ("board", 2)
+    bench.tick()
+    assert [message[0] for message in later.take()] == [2]
+
+
+def test_ticks_do_not_wait_for_globs_that_take_longer_to_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub_module, "STEP_COST", 0)
+    bench = Bench()
+    slow = [bench.join(selectors=[f"*{number}*a*{each}" for each in range(9)]) for number in range(5)]
+    quick = bench.join(selectors=["value"])
+    bench.tick()
+    for inbox in (*slow, quick):
+        inbox.take()
+    bench.registry.gauge("late").set(1)
+    tick = bench.begin_tick()
+    next(tick)
+    assert len(quick.take()) == 1
+    given = [len(inbox.take()) for inbox in slow]
+    # One of them at each step, however little each of them takes.
+    assert sum(given) <= 1
+    for _ in tick:
+        pass
+    assert all(inbox.take() for inbox, early in zip(slow, given, strict=True) if not early)
 
 
 def test_a_slow_page_gets_the_board_with_its_new_window() -> None:
     bench = Bench()
     bench.tick()
-    page = bench.join(encoding=BINARY)
+    page = bench.join(encoding=V2)
     page.take()
     page.room = NOTHING
     sent_late(bench, "g", 7, 0.5)
@@ -707,3 +876,571 @@ def test_a_series_that_appears_in_the_middle_of_a_tick_with_late_values_disturbs
     for _ in step:
         pass
     assert [seqs(viewer.messages()) for viewer in viewers] == [[1, 2, 3, 4, 5]] * 3
+
+
+def refused(hub: Hub, owner: str, selectors: Iterable[str], encoding: Encoding = JSON, **more: Any) -> str:
+    return hub.refusal(owner, whole(hub.prepare(selectors, encoding)), selectors, encoding, **more)
+
+
+def test_what_one_address_has_different_subscriptions_to_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub_module, "MAX_OWN_SERIES", 10)
+    bench = Bench()
+    for number in range(4):
+        bench.registry.gauge(f"more_{number}").set(1)
+    hub = bench.hub
+
+    def ask(owner: str, *selectors: str, **more: Any) -> str:
+        return refused(hub, owner, selectors, **more)
+
+    viewers = []
+    for number in range(4):
+        selectors = ("*", f"u{number}")
+        assert not ask("a", *selectors)
+        viewers.append(hub.join(Inbox(bench.writes), None, selectors, owner="a"))
+    assert "a has 4 different subscriptions, which with this one have 30 series" in ask("a", "*", "u4")
+    # Others may; and so may the same address what somebody has, all that there is, and one in the place of another.
+    assert not ask("b", "*", "u4")
+    assert not ask("a", "*", "u0")
+    assert not ask("a")
+    assert not ask("a", "*", "u4", leaving=viewers[0])
+    # What others have in another encoding, or with other details, has to be encoded anew.
+    assert "30 series" in ask("a", "*", "u0", encoding=V2)
+    assert "30 series" in ask("a", "*", "u0", details=True)
+    # However many are looked up meanwhile, each costs what it costs.
+    prepared = whole(hub.prepare(["*", "u4"]))
+    for number in range(100):
+        ask("b", "*", f"w{number}")
+    assert "30 series" in hub.refusal("a", prepared, ["*", "u4"])
+    for viewer in viewers:
+        hub.leave(viewer)
+    assert not ask("a", "*", "u4")
+
+
+@either_way
+def test_what_the_viewers_of_one_address_do_not_take_is_bounded(
+    bench: Bench, direct: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def join(owner: str) -> Inbox:
+        inbox = Inbox(bench.writes if direct else None, NOTHING)
+        inbox.viewer = bench.hub.join(inbox, owner=owner)
+        return inbox
+
+    bench.tick(20)
+    other, old = join("b"), join("a")
+    assert old.viewer is not None
+    assert old.viewer.untaken is not None
+    monkeypatch.setattr(hub_module, "MAX_UNTAKEN_BYTES", 3 * old.viewer.untaken.size + 100)
+    # Who needs the same has the same frame.
+    same = [join("a") for _ in range(5)]
+    bench.hub.check(0.0)
+    assert [viewer.closed for viewer in (old, *same)] == [None] * 6
+    newer = []
+    for _ in range(3):
+        bench.tick()
+        newer.append(join("a"))
+    bench.hub.check(0.0)
+    assert [viewer.closed for viewer in (old, *same)] == [1013] * 6
+    assert [viewer.closed for viewer in (other, *newer)] == [None] * 4
+    assert bench.hub.traffic.viewers_stalled == 6
+    for viewer in newer:
+        viewer.read()
+        assert seqs(viewer.messages())[-1] == bench.engine.seq
+
+
+def test_viewers_for_whom_a_server_copies_too_much_are_closed_at_once(
+    bench: Bench, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def join(owner: str) -> Inbox:
+        inbox = Inbox(room=NOTHING)
+        inbox.copies = True
+        inbox.viewer = bench.hub.join(inbox, owner=owner)
+        return inbox
+
+    bench.tick(20)
+    first = join("a")
+    finish(work)
+    untaken = slow_viewer(first).untaken
+    assert untaken is not None
+    monkeypatch.setattr(hub_module, "MAX_UNTAKEN_BYTES", 3 * untaken.size)
+    more, other = [join("a") for _ in range(5)], join("b")
+    finish(work)
+    # Each has a copy of the same.
+    assert [inbox.closed for inbox in (first, *more)].count(None) == 3
+    left(next(inbox for inbox in (first, *more) if inbox.closed is None))
+    later = join("a")
+    finish(work)
+    assert other.closed is None
+    assert later.closed is None
+    assert bench.hub.traffic.viewers_stalled == 3
+    for inbox in (other, later, *more):
+        if inbox.closed is None:
+            inbox.read()
+            assert seqs(inbox.messages()) == list(range(1, 21))
+    # What was taken counts no more.
+    assert [join("a").closed for _ in range(3)] == [None] * 3
+    finish(work)
+    assert bench.hub.traffic.viewers_stalled == 3
+
+
+def test_few_large_windows_are_made_at_once_and_the_others_wait(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub_module, "MOST_AT_ONCE", 0)
+    work = Work()
+    bench.hub.begin_work = work.begin
+    bench.tick(20)
+    viewers = [bench.join(Position("e", seen)) for seen in range(1, 20)]
+    again = [bench.join(Position("e", 1)), bench.join(Position("e", 19))]
+    assert len(work.waiting) == hub_module.MAX_MADE_AT_ONCE
+    left(viewers.pop())
+    while work.waiting:
+        assert len(work.waiting) <= hub_module.MAX_MADE_AT_ONCE
+        work.step(0)
+    assert [seqs(viewer.messages()) for viewer in viewers] == [list(range(seen + 1, 21)) for seen in range(1, 19)]
+    assert [seqs(viewer.messages()) for viewer in again] == [list(range(2, 21)), [20]]
+
+
+def test_what_the_globs_of_one_address_cost_is_bounded(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub_module, "MAX_OWN_COST", 6)
+    hub = bench.hub
+    globs = [("a*", "b*"), ("c*", '{host="d"}'), ("e*", 'f{host="g*"}')]
+    viewers = []
+    for selectors in globs:
+        assert not refused(hub, "a", selectors)
+        viewers.append(hub.join(Inbox(bench.writes), None, selectors, owner="a"))
+    assert "a has 3 different subscriptions, which with this one have too many or too long globs" in refused(
+        hub, "a", ["h*"]
+    )
+    # Names cost nothing, and neither does what somebody has; others may, and one subscription always may.
+    assert not refused(hub, "a", ["value", 'h{host="i"}'])
+    assert not refused(hub, "a", globs[0])
+    assert not refused(hub, "b", ["h*"])
+    assert not refused(hub, "b", [f"{number}*" for number in range(20)])
+    assert not refused(hub, "a", ["h*", "i*"], leaving=viewers[1])
+
+
+# --- large windows, which are made in steps ---
+
+
+@pytest.fixture
+def work(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Work:
+    """The work of a hub to which every window is a large one."""
+    monkeypatch.setattr(hub_module, "MOST_AT_ONCE", 0)
+    work = Work()
+    bench.hub.begin_work = work.begin
+    return work
+
+
+def finish(work: Work) -> None:
+    while work.waiting:
+        work.step(0)
+
+
+@either_way
+def test_a_large_window_that_is_not_taken_whole_is_followed_by_what_came_meanwhile(
+    bench: Bench, work: Work, direct: bool
+) -> None:
+    bench.tick(3)
+    slow = bench.join(room=10, direct=direct)
+    bench.tick(2)
+    finish(work)
+    viewer = slow_viewer(slow)
+    assert not viewer.idle
+    assert viewer.untaken is not None
+    bench.tick(2)
+    slow.read()
+    bench.tick()
+    assert [message["type"] for message in slow.messages()] == ["initial"] + ["metrics"] * 5
+    assert seqs(slow.messages()) == list(range(1, 9))
+
+
+def test_who_waits_for_a_large_window_is_not_taken_for_stalled(bench: Bench, work: Work) -> None:
+    bench.tick(20)
+    viewers = [bench.join(Position("e", seen)) for seen in range(10)]
+    for now in (0.0, STALLED_S, 10 * STALLED_S):
+        bench.hub.check(now)
+    assert bench.hub.traffic.viewers_stalled == 0
+    finish(work)
+    assert [seqs(viewer.messages()) for viewer in viewers] == [list(range(seen + 1, 21)) for seen in range(10)]
+
+
+@pytest.mark.parametrize("end", [left, lambda inbox: inbox.viewer.close(1000)], ids=["left", "closed"])
+def test_who_ends_while_its_large_window_is_made_is_sent_nothing(
+    bench: Bench, work: Work, end: Callable[[Inbox], None]
+) -> None:
+    bench.tick(3)
+    ended, other = bench.join(), bench.join()
+    end(ended)
+    finish(work)
+    bench.tick()
+    assert not ended.raw
+    assert seqs(other.messages()) == [1, 2, 3, 4]
+
+
+def test_who_needs_the_same_large_window_in_a_later_tick_shares_the_later_one(bench: Bench, work: Work) -> None:
+    bench.tick(3)
+    first = bench.join()
+    bench.tick()
+    second = bench.join()
+    assert len(work.waiting) == 2
+    # The first is made and sent while the second is being made.
+    while len(work.waiting) == 2:
+        work.step(0)
+    third = bench.join()
+    assert len(work.waiting) == 1
+    finish(work)
+    # What has been made is there for all who come in the same tick.
+    fourth = bench.join()
+    assert seqs(fourth.messages()) == [1, 2, 3, 4]
+    bench.tick()
+    assert [seqs(viewer.messages()) for viewer in (first, second, third, fourth)] == [[1, 2, 3, 4, 5]] * 4
+
+
+def test_of_the_large_windows_of_one_tick_few_are_kept_and_without_viewers_none(bench: Bench, work: Work) -> None:
+    bench.tick(5)
+    for seen in range(1, 5):
+        viewer = bench.join(Position("e", seen))
+        finish(work)
+        assert seqs(viewer.messages()) == list(range(seen + 1, 6))
+    kept = [bench.join(Position("e", seen)) for seen in (4, 3)]
+    assert not work.waiting
+    assert [seqs(viewer.messages()) for viewer in kept] == [[5], [4, 5]]
+    assert not bench.join(Position("e", 1)).raw
+    bench.hub.close(1000)
+    finish(work)
+    again = bench.join(Position("e", 4))
+    assert not again.raw
+    finish(work)
+    assert seqs(again.messages()) == [5]
+
+
+@pytest.mark.parametrize("between", ["a tick", "a series"])
+def test_a_large_window_that_is_out_of_date_is_not_kept(bench: Bench, work: Work, between: str) -> None:
+    bench.tick()
+    first = bench.join()
+    work.step(0)
+    if between == "a tick":
+        bench.tick()
+    else:
+        bench.registry.gauge("late").set(1)
+        bench.hub.subscribe(slow_viewer(bench.join(Position("e", 1))), [])
+    finish(work)
+    second = bench.join()
+    finish(work)
+    bench.tick()
+    assert seqs(first.messages()) == seqs(second.messages()) == list(range(1, bench.engine.seq + 1))
+
+
+def test_where_a_large_window_cannot_be_made_who_waits_comes_again_and_the_others_go_on(
+    bench: Bench, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Failing(Json):
+        def initial(self, *_: Any, **__: Any) -> Generator[None, None, Frame]:
+            yield
+            raise MemoryError("no room")
+
+    monkeypatch.setattr(hub_module, "MAX_MADE_AT_ONCE", 1)
+    bench.tick(3)
+    failing = Failing()
+    waiting = [bench.join(encoding=failing) for _ in range(2)]
+    queued = bench.join()
+    work.step(0)
+    work.step(0)
+    assert [viewer.closed for viewer in (*waiting, queued)] == [1013, 1013, None]
+    assert "MemoryError: no room; watch fewer metrics" in bench.hub.problems[WINDOWS].message
+    finish(work)
+    assert not bench.hub.problems
+    bench.tick()
+    assert seqs(queued.messages()) == [1, 2, 3, 4]
+    assert [seqs(viewer.messages()) for viewer in waiting] == [[], []]
+    # It keeps no place from another, nor its own: the next is made anew.
+    assert not slow_viewer(bench.join(encoding=failing)).idle
+    assert len(work.waiting) == 1
+
+
+# --- what fails for one viewer ---
+
+
+class BrokenError(Exception):
+    """What nobody expects."""
+
+
+def breaks(inbox: Inbox, monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """Have methods of a connection raise."""
+
+    def broken(*_: object) -> None:
+        raise BrokenError
+
+    for name in names:
+        monkeypatch.setattr(inbox, name, broken)
+
+
+def check_that_one_was_cut(bench: Bench, broken: Inbox, *others: Inbox) -> None:
+    """See that all but one go on, and that the problem is over after a while."""
+    assert broken.was_cut
+    assert bench.hub.problems[VIEWERS].message == "a viewer could not be sent to, and was cut: BrokenError"
+    for inbox in others:
+        assert not inbox.was_cut
+        assert seqs(inbox.messages()) == list(range(1, bench.engine.seq + 1))
+    bench.tick()
+    for now in (0.0, QUIET_S - 1):
+        bench.hub.check(now)
+        assert VIEWERS in bench.hub.problems
+    bench.hub.check(QUIET_S)
+    assert not bench.hub.problems
+    assert not broken.raw or not seqs(broken.messages())
+
+
+@either_way
+def test_a_viewer_that_cannot_be_sent_a_large_window_keeps_it_from_nobody(
+    bench: Bench, work: Work, direct: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.tick(3)
+    first, broken, last = (bench.join(direct=direct) for _ in range(3))
+    breaks(broken, monkeypatch, "send")
+    finish(work)
+    check_that_one_was_cut(bench, broken, first, last)
+
+
+def test_a_viewer_that_fails_when_its_turn_has_come_keeps_nobody_waiting(
+    bench: Bench, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_module, "MAX_MADE_AT_ONCE", 1)
+    bench.tick(3)
+    first, broken, last = bench.join(), bench.join(Position("e", 1)), bench.join(Position("e", 2))
+    initial_for = bench.hub.initial_for
+
+    def failing(viewer: Viewer, *args: Any) -> Frame | None:
+        if viewer is broken.viewer:
+            raise BrokenError
+        return initial_for(viewer, *args)
+
+    monkeypatch.setattr(bench.hub, "initial_for", failing)
+    finish(work)
+    assert broken.was_cut
+    assert "BrokenError" in bench.hub.problems[VIEWERS].message
+    assert [seqs(viewer.messages()) for viewer in (first, last)] == [[1, 2, 3], [3]]
+
+
+def test_a_viewer_that_cannot_be_given_a_tick_keeps_it_from_nobody(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, broken, last = (bench.join(direct=False) for _ in range(3))
+    breaks(broken, monkeypatch, "send")
+    bench.tick()
+    check_that_one_was_cut(bench, broken, first, last)
+
+
+def test_a_viewer_that_cannot_take_the_rest_of_a_tick_keeps_it_from_nobody(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, broken, last = (bench.join() for _ in range(3))
+    broken.room = 5
+    breaks(broken, monkeypatch, "rest")
+    bench.tick()
+    check_that_one_was_cut(bench, broken, first, last)
+
+
+@pytest.mark.parametrize("what", ["problems", "another board"])
+def test_a_viewer_that_cannot_be_sent_what_is_for_all_keeps_it_from_nobody(
+    bench: Bench, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inboxes = first, broken, last = [bench.join() for _ in range(3)]
+    breaks(broken, monkeypatch, "send", "cut")
+    for inbox in inboxes:
+        inbox.take()
+    if what == "problems":
+        bench.hub.problems.report("disk", "full")
+    else:
+        bench.hub.switch(bench.engine, bench.describe)
+    assert not broken.raw
+    kinds = [{message["type"] for message in inbox.messages()} for inbox in (first, last)]
+    assert kinds == [{"board", "initial", "problems"} if what == "another board" else {"problems"}] * 2
+
+
+@pytest.mark.parametrize("names", [["close"], ["close", "cut"]])
+def test_a_viewer_that_cannot_be_closed_is_cut_and_the_others_are_closed(
+    bench: Bench, names: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inboxes = [bench.join(room=NOTHING) for _ in range(3)]
+    breaks(inboxes[1], monkeypatch, *names)
+    bench.tick()
+    bench.hub.check(0.0)
+    bench.hub.check(STALLED_S)
+    assert [inbox.closed for inbox in inboxes] == [1013, None, 1013]
+    assert inboxes[1].was_cut == ("cut" not in names)
+    more = [bench.join() for _ in range(3)]
+    breaks(more[1], monkeypatch, *names)
+    bench.hub.close(1001)
+    assert [inbox.closed for inbox in more] == [1001, None, 1001]
+
+
+# --- what changes while something is done in steps ---
+
+
+def test_another_board_is_not_hidden_by_the_description_of_the_one_before(bench: Bench) -> None:
+    page = bench.join(encoding=V2)
+    bench.tick()
+    bench.registry.gauge("late").set(1)
+    tick = bench.begin_tick()
+    next(tick)
+    other = Bench(epoch="f")
+    other.engine.inherit(bench.engine)
+    bench.hub.switch(other.engine, other.describe)
+    for _ in tick:
+        pass
+    shown = [one["board"]["epoch"] for one in page.messages() if isinstance(one, dict) and one["type"] == "board"]
+    assert shown == ["f"]
+    # Who falls behind later gets the board that is shown now.
+    assert b'"epoch":"f"' in bench.hub.board_frame(details=False).wire
+
+
+@pytest.mark.parametrize("encoding", [V2, BINARY_CHANGES["tickboard.v2"]], ids=["whole", "changes"])
+@pytest.mark.parametrize("steps", range(1, 16))
+def test_who_joins_while_its_subscription_is_looked_up_anew_keeps_the_layout_it_was_sent(
+    bench: Bench, encoding: Encoding, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selection_module, "STEP_COST", 1)
+    first = bench.join(encoding=encoding, selectors=["v*", "late*"])
+    bench.tick()
+    for number in range(5):
+        bench.registry.gauge(f"late_{number}").set(1)
+    # The board is described in some steps, and then the series are looked up in some more.
+    tick = bench.begin_tick()
+    for _ in range(steps):
+        next(tick, None)
+    second = bench.join(encoding=encoding, selectors=["late*", "v*"])
+    for _ in tick:
+        pass
+    bench.tick()
+    for inbox in (first, second):
+        assert seqs(inbox.messages()) == [1, 2, 3]
+    check_layouts(second.messages(), V2)
+
+
+# --- looking up beforehand ---
+
+
+def test_what_was_looked_up_beforehand_is_not_looked_up_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selection_module, "STEP_SERIES", 1)
+    monkeypatch.setattr(encodings, "STEP_SERIES", 1)
+    in_binary = len(list(bench.hub.prepare(["*"], V2)))
+    as_json = len(list(bench.hub.prepare(["*"])))
+    # What JSON writes of each series is written beforehand, too; in binary there is nothing of the kind.
+    assert (in_binary, as_json) == (0, len(bench.registry.series) - 1)
+    prepared, everything = whole(bench.hub.prepare(["*"])), whole(bench.hub.prepare([]))
+
+    def select(*_: object) -> Selection:
+        raise AssertionError("it was looked up again")
+
+    monkeypatch.setattr(bench.engine, "select", select)
+    viewer = Inbox(bench.writes)
+    viewer.viewer = bench.hub.join(viewer, None, ["*"], prepared=prepared)
+    # Who comes later has the same, with nothing left to do; and who had something else may change over to it.
+    assert list(bench.hub.prepare(["*"])) == []
+    bench.tick()
+    other = Inbox(bench.writes)
+    other.viewer = bench.hub.join(other, prepared=everything)
+    bench.hub.leave(viewer.viewer)
+    assert other.viewer is not None
+    bench.hub.subscribe(other.viewer, ["*"], prepared)
+    bench.tick()
+    assert (seqs(viewer.messages()), seqs(other.messages())) == ([1], [1, 2])
+
+
+def test_what_was_looked_up_for_another_board_is_looked_up_anew(bench: Bench) -> None:
+    """Both boards have as many metrics, one with another name."""
+    prepared = whole(bench.hub.prepare(["*"]))
+    viewer = bench.join(selectors=["*"], encoding=V2)
+    other = Bench(epoch="f")
+    other.registry = Registry()
+    other.engine = Engine(other.registry, [], 20, "f", str)
+    for name in ("another", "other"):
+        other.registry.gauge(name).set(1)
+    bench.hub.switch(other.engine, other.describe)
+    late = Inbox(bench.writes)
+    bench.hub.join(late, None, ["*"], V2, prepared=prepared)
+    for inbox in (viewer, late):
+        described = [one for one in inbox.messages() if isinstance(one, dict) and one["type"] == "series"]
+        assert [one["name"] for one in described[-1]["series"]] == ["another", "other"]
+
+
+def count_look_ups(bench: Bench, monkeypatch: pytest.MonkeyPatch, after: Callable[[], object]) -> list[tuple[str, ...]]:
+    """Return a list of what is looked up in steps from now on; `after` is called at the end of each."""
+    looked_up: list[tuple[str, ...]] = []
+    select_in_steps = bench.engine.select_in_steps
+
+    def counted(patterns: tuple[str, ...], before: Selection | None = None) -> Generator[None, None, Selection]:
+        looked_up.append(patterns)
+        selection = yield from select_in_steps(patterns, before)
+        after()
+        return selection
+
+    monkeypatch.setattr(bench.engine, "select_in_steps", counted)
+    return looked_up
+
+
+def test_a_subscription_is_looked_up_even_if_series_come_all_the_time(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = (f"late_{number}" for number in count())
+    looked_up = count_look_ups(bench, monkeypatch, lambda: bench.registry.gauge(next(names)).set(1))
+    prepared = whole(bench.hub.prepare(["late*", "value"]))
+    assert len(looked_up) == hub_module.MAX_LOOK_UPS
+    # The last to come are found when it is asked for.
+    viewer = Inbox(bench.writes)
+    bench.hub.join(viewer, None, ["late*", "value"], prepared=prepared)
+    bench.tick()
+    _, message = viewer.messages()
+    assert len(message["data"]) == 1 + hub_module.MAX_LOOK_UPS
+
+
+# --- what a viewer is ---
+
+
+def test_a_viewer_says_how_its_ticks_are_written_until_it_is_closed(bench: Bench) -> None:
+    viewer = slow_viewer(bench.join(encoding=V2))
+    assert viewer.encoding is V2
+    viewer.close(1000)
+    assert viewer.encoding is None
+
+
+@either_way
+@pytest.mark.parametrize("what", ["select", "initial_for", "send"])
+def test_who_cannot_join_is_no_viewer(bench: Bench, what: str, direct: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ValueError(what)
+
+    other = bench.join()
+    inbox = Inbox(bench.writes if direct else None)
+    monkeypatch.setattr({"select": bench.engine, "initial_for": bench.hub, "send": inbox}[what], what, broken)
+    with pytest.raises(ValueError, match=what):
+        bench.hub.join(inbox, None, ["value"])
+    monkeypatch.undo()
+    bench.tick()
+    assert (bench.hub.viewers, bench.hub.subscriptions, len(bench.hub.waiting)) == (1, 1, 0)
+    assert not inbox.raw
+    assert seqs(other.messages()) == [1]
+
+
+def test_a_reader_that_cannot_join_is_none(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: bytes) -> None:
+        raise ValueError("broken")
+
+    stream = StreamInbox(bench.writes)
+    monkeypatch.setattr(stream, "write", broken)
+    with pytest.raises(ValueError, match="broken"):
+        bench.hub.readers.join(stream, "", 0.0)
+    assert len(bench.hub.readers) == 0
+    bench.hub.announce([AlertEvent(1, "firing", Alert("1", "m", "info", "T"), 0.0)])
+    for _ in bench.hub.readers.give():
+        pass
+    assert not stream.raw
+
+
+def test_the_board_that_is_asked_for_has_its_problems_in_short_or_whole(bench: Bench) -> None:
+    bench.hub.problems.report("a", "wrong: 10.0.0.7 refused", brief="wrong", detail="Traceback")
+    short, whole = (encodings.whole(bench.hub.board(details=details)) for details in (False, True))
+    assert (short.title, short.epoch) == ("B", "e")
+    assert [(problem.message, problem.detail) for problem in short.problems] == [("wrong", None)]
+    assert [(problem.message, problem.detail) for problem in whole.problems] == [
+        ("wrong: 10.0.0.7 refused", "Traceback")
+    ]

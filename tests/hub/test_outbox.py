@@ -1,6 +1,6 @@
 """An outbox is bounded; ticks may go, answers stay."""
 
-from tickboard.frames import Frame
+from tickboard.hub.frames import Frame
 from tickboard.hub.outbox import OUTBOX_BYTES, Outbox
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import count
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.outlets import StreamInbox, Writes
 
@@ -13,7 +13,7 @@ from tickboard.alerting import log as alertlog_module
 from tickboard.alerting.log import AlertLog
 from tickboard.hub import readers as readers_module
 from tickboard.hub.readers import CHUNK_BYTES, HEARTBEAT_S, SLICE, Readers
-from tickboard.types import Alert
+from tickboard.wire import Alert
 
 NOTHING = 0
 """Room in a connection that takes nothing."""
@@ -256,6 +256,35 @@ def test_a_connection_that_fails_is_given_nothing_more(bench: Bench, direct: boo
     assert len(other.take()) == 3
 
 
+@pytest.mark.parametrize(
+    ("name", "direct"), [("write", False), ("rest", True), ("end", True)], ids=["write", "rest", "end"]
+)
+def test_a_reader_that_fails_is_cut_and_the_others_are_given_all(
+    bench: Bench, name: str, direct: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise ValueError("broken")
+
+    first, failing, last = (bench.join(direct=direct) for _ in range(3))
+    monkeypatch.setattr(failing, name, broken)
+    if name == "rest":
+        failing.room = 10
+    bench.fire()
+    bench.give()
+    if name == "end":
+        bench.readers.close()
+        assert first.ended
+        assert last.ended
+    else:
+        bench.fire()
+        bench.give()
+    assert failing.was_cut
+    assert not first.was_cut
+    for inbox in (first, last):
+        assert kinds(inbox.take())[:2] == ["position 0", "firing 1"]
+    assert caplog.text.count("a reader of alerts failed and is cut") == 1
+
+
 def test_a_connection_may_end_while_it_is_written_to(bench: Bench) -> None:
     class Ending(StreamInbox):
         def write(self, wire: bytes) -> bool:
@@ -371,6 +400,39 @@ def test_chunks_of_many_positions_are_not_all_kept(bench: Bench, monkeypatch: py
     bench.fire(10)
     for number in range(10):
         assert len(bench.join(f"e-{number}").take()) == 1 + 10 - number
+
+
+def whole(coded: bytes) -> bytes:
+    """Return what chunks of HTTP/1.1 hold."""
+    found = b""
+    while coded:
+        size, _, coded = coded.partition(b"\r\n")
+        length = int(size, 16)
+        assert coded[length : length + 2] == b"\r\n"
+        found, coded = found + coded[:length], coded[length + 2 :]
+    return found
+
+
+def test_in_chunks_of_http_a_stream_brings_what_a_plain_one_does(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Chunked(StreamInbox):
+        chunked = True
+
+    monkeypatch.setattr(readers_module, "CHUNKS", 2)
+    plain, chunked = StreamInbox(bench.writes), [Chunked(bench.writes), Chunked(), Chunked(bench.writes, room=10)]
+    for inbox in (chunked[0], plain, *chunked[1:]):
+        inbox.reader = bench.readers.join(inbox, "", JOINED)
+    for round in range(5):
+        bench.fire()
+        bench.give()
+        bench.beat(31.0 * (round + 1))
+    # One that was slow gets what it has missed at once, with one heartbeat.
+    chunked[2].read()
+    events = kinds(plain.take())
+    assert events == ["position 0", *(f"{what} {at}" for at in range(1, 6) for what in ("firing", "heartbeat"))]
+    for inbox in chunked:
+        inbox.raw[:] = whole(bytes(inbox.raw))
+    assert kinds(chunked[0].take()) == kinds(chunked[1].take()) == events
+    assert kinds(chunked[2].take()) == ["position 0", *(f"firing {at}" for at in range(1, 6)), "heartbeat 5"]
 
 
 # --- heartbeats ---
@@ -558,7 +620,9 @@ class Client:
                 self.firing.discard(data["id"])
             else:
                 self.firing.add(data["id"])
-        self.last_event_id = event["id"]
+        if self._opened:
+            # Before the position it is no place to come back to: what was over by then would stay.
+            self.last_event_id = event["id"]
 
 
 WRITING = ["fire", "fire", "fire", "burst", "resolve", "resolve", "tell", "epoch"]
@@ -568,6 +632,7 @@ ACTIONS = st.tuples(st.sampled_from([*WRITING, *READING, *GIVING]), st.integers(
 
 
 @given(st.lists(ACTIONS, max_size=120), st.booleans())
+@example([("fire", 0), ("burst", 131), ("come back", 76), ("come back", 0)], False)  # cut while told what fires
 def test_no_reader_ever_misses_or_doubles_an_event(actions: list[tuple[str, int]], kept: bool) -> None:
     with pytest.MonkeyPatch.context() as small:
         # Small enough that everything happens between two slices and two chunks, and that events leave the log.

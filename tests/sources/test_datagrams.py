@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -13,10 +13,10 @@ from datadog.dogstatsd.base import DogStatsd
 from statsd import StatsClient  # type: ignore[import-untyped]
 
 from tickboard.errors import InputError
-from tickboard.intake import Intake
-from tickboard.series import Registry
+from tickboard.metrics.intake import Intake
+from tickboard.metrics.registry import Registry
 from tickboard.sources import datagrams
-from tickboard.sources.datagrams import Listener, Receiver
+from tickboard.sources.datagrams import DatagramDecoder, DatagramListener
 from tickboard.sources.statsd import StatsD
 
 WAIT_S = 10.0
@@ -29,11 +29,13 @@ class Collector:
         self.calls: list[bytes] = []
         self.flushes = 0
         self.complaints: list[str] = []
+        self.steps = 0
         self._came = asyncio.Event()
 
-    def receive(self, data: bytes) -> None:
+    def receive(self, data: bytes) -> Iterator[None]:
         self.calls.append(data)
         self._came.set()
+        yield from [None] * self.steps
 
     def flush(self) -> None:
         self.flushes += 1
@@ -53,8 +55,10 @@ class Collector:
 
 
 @asynccontextmanager
-async def listening(receiver: Receiver, path: Path | None = None, host: str = "127.0.0.1") -> AsyncIterator[Listener]:
-    listener = Listener(receiver, host=host, port=0, path=path)
+async def listening(
+    receiver: DatagramDecoder, path: Path | None = None, host: str = "127.0.0.1"
+) -> AsyncIterator[DatagramListener]:
+    listener = DatagramListener(receiver, host=host, port=0, path=path)
     await listener.start()
     try:
         yield listener
@@ -62,7 +66,7 @@ async def listening(receiver: Receiver, path: Path | None = None, host: str = "1
         await listener.close()
 
 
-def sender(listener: Listener) -> socket.socket:
+def sender(listener: DatagramListener) -> socket.socket:
     if "/" in listener.address:
         client = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         client.connect(listener.address)
@@ -129,23 +133,33 @@ async def test_ipv6() -> None:
             await collector.until(lambda: bool(collector.calls))
 
 
-async def test_each_tick_is_ended_and_the_first_complaint_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+async def test_each_tick_is_ended_and_what_is_wrong_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     collector = Collector()
     collector.complaints = ["another", "'x' is no line"]
     with caplog.at_level(logging.WARNING):
         async with listening(collector) as listener:
             for _ in range(3):
                 await listener.sample()
-            said = f"{listener.address}: 'x' is no line; further ones are only counted"
+            said = f"{listener.address}: 'x' is no line"
     assert collector.flushes == 3
     assert caplog.messages == [said]
+
+
+async def test_what_is_wrong_is_told_until_nothing_was_wrong_for_a_minute() -> None:
+    told: list[str | None] = []
+    collector, times = Collector(), iter([0.0, 1.0, 60.0, 61.0, 62.0, 63.0])
+    listener = DatagramListener(collector, port=0, tell=told.append, clock=lambda: next(times))
+    for complaint in ("one", "other", "", "", "", "new"):
+        collector.complaints = [complaint] if complaint else []
+        await listener.sample()
+    assert told == ["one", None, "new"]
 
 
 # --- what can't be had ---
 
 
 async def refused(**where: object) -> str:
-    listener = Listener(Collector(), **where)  # type: ignore[arg-type]
+    listener = DatagramListener(Collector(), **where)  # type: ignore[arg-type]
     with pytest.raises(InputError) as caught:
         await listener.start()
     await listener.close()
@@ -288,3 +302,41 @@ async def test_the_datadog_package_is_understood(tmp_path: Path, unix: bool) -> 
     assert (seen['size{env="test"}'], seen['took{env="test"}']) == (7, 8)
     assert (seen['users{env="test"}'], seen['cold{env="test"}']) == (1, 3)
     assert board.source.malformed == 0
+
+
+async def test_no_packets_are_taken_before_the_last_are_done() -> None:
+    collector = Collector()
+    collector.steps = 1_000
+    async with listening(collector) as listener:
+        to = sender(listener)
+        to.send(b"first")
+        await collector.until(lambda: len(collector.calls) == 1)
+        to.send(b"second")
+        for _ in range(500):
+            await asyncio.sleep(0)
+        assert collector.packets == [b"first"]
+        await collector.until(lambda: len(collector.calls) == 2)
+        assert collector.packets == [b"first", b"second"]
+        to.send(b"third")
+        await collector.until(lambda: len(collector.calls) == 3)
+        to.close()
+
+
+async def test_what_was_begun_is_done_at_the_end() -> None:
+    done: list[bytes] = []
+
+    class Slow(Collector):
+        def receive(self, data: bytes) -> Iterator[None]:
+            yield from super().receive(data)
+            done.append(data)
+
+    slow = Slow()
+    slow.steps = 1_000_000
+    async with listening(slow) as listener:
+        to = sender(listener)
+        to.send(b"first")
+        await slow.until(lambda: len(slow.calls) == 1)
+        slow.steps = 0
+        to.send(b"second")
+    to.close()
+    assert done == [b"first", b"second"]

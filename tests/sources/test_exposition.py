@@ -10,8 +10,8 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from prometheus_client.parser import text_string_to_metric_families
 
 from tickboard.engine import Engine
-from tickboard.intake import Intake
-from tickboard.series import Registry
+from tickboard.metrics.intake import Intake
+from tickboard.metrics.registry import Registry
 from tickboard.sources.prometheus import exposition as module
 from tickboard.sources.prometheus.exposition import Exposition
 
@@ -31,9 +31,9 @@ class Bench:
         data = text.encode() if isinstance(text, str) else text
         return sum(1 for _ in self.exposition.receive(data, self.time, openmetrics=openmetrics))
 
-    def tick(self) -> dict[str, float]:
-        self.time += 1
-        row = self.engine.tick(self.time - 0.5, 1.0).row
+    def tick(self, after_s: float = 1.0) -> dict[str, float]:
+        self.time += after_s
+        row = self.engine.tick(self.time - 0.5, after_s).row
         return {one.key: float(row[one.column]) for one in self.registry.series if not math.isnan(row[one.column])}
 
     def twice(self, text: str, **more: bool) -> dict[str, float]:
@@ -65,6 +65,119 @@ def test_labels_are_unescaped_and_may_hold_anything() -> None:
     bench.says('g{path="C:\\\\a\\"b\\n{}# =,",é="ü"} 1\n')
     [series] = bench.registry.series
     assert dict(series.labels) == {"path": 'C:\\a"b\n{}# =,', "_": "ü"}
+
+
+@pytest.mark.parametrize(
+    ("written", "label"),
+    [
+        (r"\d+", r"\d+"),
+        (r"C:\temp\new", "C:\\temp\new"),
+        (r"\\d", r"\d"),
+        (r"\\n", r"\n"),
+        (r"\\\n", "\\\n"),
+        (r"a\"b", 'a"b'),
+        (r"\x41\u00e9\0", r"\x41\u00e9\0"),
+    ],
+)
+@pytest.mark.parametrize("openmetrics", [False, True])
+def test_only_three_escapes_are_known_and_other_backslashes_stand_for_themselves(
+    written: str, label: str, openmetrics: bool
+) -> None:
+    bench = Bench()
+    bench.says(f'g{{p="{written}"}} 1\n# EOF\n', openmetrics=openmetrics)
+    [series] = bench.registry.series
+    assert dict(series.labels) == {"p": label}
+    assert bench.exposition.problem == ""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'a{b="c"}6',
+        'a{b="c",}6',
+        'a{b="c"}\t6',
+        'a{b="c"}  6',
+        'a\t{b="c"} 6',
+        ' a { b = "c" , } 6 ',
+        '\ta{b="c"} 6\r',
+        'a{b="c"} +6.0e0',
+        'a{b="c"}6 1000000',
+        'a{b="c"}\t6\t1000000\t',
+        '{"a",b="c"}6',
+        '{"a", "b"="c"} 6',
+        '{b="c","a"} 6',
+    ],
+)
+def test_spaces_stand_where_they_may(line: str) -> None:
+    bench = Bench()
+    assert bench.twice(f"{line}\n") == {'a{b="c"}': 6}
+    assert (bench.exposition.problem, bench.source.malformed) == ("", 0)
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [("+Inf", math.inf), ("-inf", -math.inf), ("INF", math.inf), ("1e3", 1000), ("-0", 0), (".5", 0.5)],
+)
+def test_numbers_are_those_that_prometheus_reads(written: str, value: float) -> None:
+    bench = Bench()
+    for _ in range(2):
+        bench.says(f"a {written}\n")
+        assert bench.registry.values[bench.source.known[b"a"]] == value
+        assert bench.exposition.problem == ""
+
+
+@pytest.mark.parametrize("written", ["1_000", "0x1p3", "0x10", "1e", "\N{FULLWIDTH DIGIT ONE}", "1,5", "0b1"])
+def test_what_python_takes_for_a_number_is_none(written: str) -> None:
+    bench = Bench()
+    for _ in range(2):
+        bench.says(f"a {written}\nb 1\n")
+        assert bench.tick() == {"b": 1}
+        assert f"'{written}'" in bench.exposition.problem
+        assert "is not a number" in bench.exposition.problem
+    bench.says("a 1\nb 1\n")
+    bench.says(f"a {written}\nb 2\n")
+    assert bench.tick() == {"b": 2}
+    assert f"has the value '{written}', which is not a number" in bench.exposition.problem
+    assert bench.source.malformed == 3
+    for said in ("NaN", "nan", "-NAN", "+NaN"):
+        bench.says(f"a {said}\nb 3\n")
+        assert bench.exposition.problem == ""
+
+
+@pytest.mark.parametrize("openmetrics", [False, True])
+def test_a_byte_order_mark_is_dropped_once_at_the_beginning(openmetrics: bool) -> None:
+    bench = Bench()
+    assert bench.twice("\ufeffa 1\nb 2\n# EOF\n", openmetrics=openmetrics) == {"a": 1, "b": 2}
+    bench.says("\ufeff# TYPE c counter\nc 1\n# EOF\n", openmetrics=openmetrics)
+    assert bench.registry.metrics["c"].kind == "counter"
+    assert bench.exposition.problem == ""
+
+
+def test_a_series_that_is_there_twice_is_reported() -> None:
+    bench = Bench()
+    bench.says('a{x="1",y="2"} 1\na{y="2",x="1"} 2\nb 3\n')
+    assert "is there more than once: the last line counts" in bench.exposition.problem
+    assert bench.tick() == {'a{x="1",y="2"}': 2, "b": 3}
+    bench.says("a 1\nb 3\n")
+    assert bench.exposition.problem == ""
+    bench.says("h 1 999.5\nh 2 999.6\n# EOF\n", openmetrics=True)
+    assert bench.exposition.problem == ""
+
+
+def test_a_label_of_the_target_never_takes_the_place_of_another() -> None:
+    bench = Bench(("instance", "a:80"))
+    assert bench.twice('up{instance="own",exported_instance="its"} 1\n') == {
+        'up{exported_exported_instance="own",exported_instance="its",instance="a:80"}': 1
+    }
+
+
+def test_a_type_that_does_not_exist_is_reported_and_one_in_capitals_is_known() -> None:
+    bench = Bench()
+    for _ in range(2):
+        bench.says("# TYPE a strange\na 1\n# TYPE b COUNTER\nb 1\n")
+        assert "line 1, '# TYPE a strange': there is no type 'strange'" in bench.exposition.problem
+    assert bench.registry.metrics["b"].kind == "counter"
+    assert bench.tick()["a"] == 1
 
 
 def test_names_may_stand_in_the_braces() -> None:
@@ -136,6 +249,125 @@ def histogram(*buckets: tuple[str, int]) -> str:
     return "\n".join(["# TYPE took histogram", *lines, f"took_sum {buckets[-1][1]}", ""])
 
 
+def text(*buckets: tuple[str, int], more: str = "", kind: str = "histogram") -> str:
+    lines = [f'took_bucket{{le="{le}"}} {count}' for le, count in buckets]
+    return "\n".join([f"# TYPE took {kind}", *lines, more, ""])
+
+
+def test_where_the_last_bucket_is_missing_the_count_stands_in() -> None:
+    bench = Bench()
+    for count in (0, 4, 8):
+        after = f"took_count {count}\ntook_sum {2 * count}\n"
+        bench.says(text(("1", count // 2), ("2", count), more=after))
+        found = bench.tick()
+    assert bench.exposition.problem == ""
+    assert (found["took"], found["took.p50"], found["took_count"]) == (2, 1, 4)
+    # Those above all bounds count too.
+    bench.says(text(("1", 4), ("2", 8), more="took_count 16\ntook_sum 16\n"))
+    assert bench.tick()["took.p50"] == 2
+    # And when the bucket comes after all, it is that.
+    for count in (20, 24):
+        after = f"took_count {count}\ntook_sum {2 * count}\n"
+        bench.says(text(("1", 4), ("2", 8), ("+Inf", count), more=after))
+        found = bench.tick()
+    assert bench.exposition.problem == ""
+    assert found["took.p50"] == 2
+
+
+def test_a_histogram_that_cannot_be_used_is_reported_and_not_just_empty() -> None:
+    bench = Bench()
+    for count in (0, 4):
+        bench.says(text(("1", count), ("2", count)) + "up 1\n")
+        assert bench.exposition.problem == (
+            "histogram 'took' has neither a bucket with le=\"+Inf\" nor a _count: it is left out; send one of them"
+        )
+        assert bench.tick() == {"up": 1}
+    bench.says(text(("1", 0), ("2", 0), ("+Inf", 0)))
+    assert bench.exposition.problem == ""
+
+
+def test_buckets_that_decrease_are_raised_and_reported() -> None:
+    bench = Bench()
+    for count in (0, 4):
+        bench.says(text(("1", 2 * count), ("2", count), ("+Inf", 2 * count)))
+        found = bench.tick()
+    assert "histogram 'took' has buckets that decrease" in bench.exposition.problem
+    assert found["took.p50"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("value", "why"), [("+Inf", "endlessly many"), ("NaN", "is not a number"), ("x", "is not a number")]
+)
+def test_a_bucket_that_counts_nothing_is_reported(value: str, why: str) -> None:
+    bench = Bench()
+    for count in (0, 4):
+        bench.says(text(("1", count), ("+Inf", count)))
+        assert bench.exposition.problem == ""
+        bench.tick()
+    for _ in range(2):
+        bench.says(f'# TYPE took histogram\ntook_bucket{{le="1"}} {value}\ntook_bucket{{le="+Inf"}} 5\nup 1\n')
+        assert why in bench.exposition.problem
+        assert bench.tick() == {"up": 1}
+    for count in (0, 4):
+        bench.says(text(("1", count), ("+Inf", count), more="took_sum NaN"))
+        assert bench.exposition.problem == ""
+        assert bench.tick().get("took.p50") == (0.5 if count else None)
+
+
+def test_one_bound_that_is_written_in_two_ways_is_one_bucket() -> None:
+    bench = Bench()
+    for count in (0, 4):
+        bench.says(text(("1", count), ("1.0", count), ("+Inf", count), ("Inf", count)))
+        found = bench.tick()
+    assert found["took.p50"] == 0.5
+    assert bench.exposition.problem == ""
+    bench.says(text(("1", 5), ("1.0", 6), ("+Inf", 6), ("Inf", 6)))
+    assert "has two buckets up to 1: the last one counts" in bench.exposition.problem
+
+
+def test_buckets_come_in_any_order_and_without_a_sum_there_is_no_mean() -> None:
+    bench = Bench()
+    for count in (0, 4):
+        bench.says(text(("+Inf", count), ("2", count), ("0.5", 0)))
+        found = bench.tick()
+    assert "took" in bench.registry.metrics
+    assert found["took.p50"] == 1.25
+    assert bench.exposition.problem == ""
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [('took_bucket{le="big"} 1', 'le="big" is not a number'), ("took_bucket 1", "without a label le")],
+)
+def test_a_bucket_without_a_bound_is_reported(line: str, why: str) -> None:
+    bench = Bench()
+    bench.says(f"# TYPE took histogram\n{line}\nup 1\n")
+    assert why in bench.exposition.problem
+    assert bench.tick() == {"up": 1}
+
+
+@pytest.mark.parametrize("suffix", ["g", ""])
+def test_a_gauge_histogram_is_what_there_is_now(suffix: str) -> None:
+    bench = Bench()
+    for count in (8, 4):
+        more = f"took_{suffix}count {count}\ntook_{suffix}sum {count * 3}"
+        bench.says(text(("2", 0), ("4", count), ("+Inf", count), more=more, kind="gaugehistogram"))
+        found = bench.tick()
+        assert (found["took"], found["took.p50"], found[f"took_{suffix}count"]) == (3, 3, count)
+    bench.says(text(("2", 0), ("4", 0), ("+Inf", 0), kind="gaugehistogram"))
+    assert bench.tick() == {}
+    assert bench.exposition.problem == ""
+
+
+def test_a_summary_without_quantiles_is_its_count_and_sum() -> None:
+    bench = Bench()
+    for count in (0, 4):
+        bench.says(f"# TYPE s summary\ns_sum {count}\ns_count {count}\n")
+        found = bench.tick()
+    assert found == {"s_sum": 4, "s_count": 4}
+    assert bench.exposition.problem == ""
+
+
 def test_a_histogram_that_begins_anew_with_other_buckets_goes_on() -> None:
     bench = Bench()
     for count in (0, 4):
@@ -152,8 +384,7 @@ def test_the_column_of_one_that_has_left_is_not_cleared_when_it_is_anothers() ->
     bench = Bench()
     bench.says("a 1\n")
     bench.tick()
-    bench.time += 1_000
-    bench.tick()
+    bench.tick(1_000 + 1)
     bench.intake.forget()
     bench.tick()
     other = bench.intake.source("other")
@@ -212,6 +443,8 @@ def test_a_histogram_that_is_no_longer_said_has_no_values() -> None:
         ('g{"a"} 1 2 3', "write a name"),
         ('{a="b"} 1', "it has no name"),
         ('g{"x","y"} 1', "has no value"),
+        ('g{a="b",a="c"} 1', "label 'a' is there twice"),
+        ('g{__name__="b"} 1', "cannot be called __name__"),
         ("g one", "is not a number"),
         ("g 1 soon", "is not a number"),
         ("g 1 inf", "is no time"),
@@ -343,3 +576,18 @@ def test_anything_that_looks_like_a_text_is_taken(parts: list[str]) -> None:
     for _ in range(2):
         bench.says("".join(parts))
         bench.tick()
+
+
+def test_however_many_reasons_there_are_for_refusing_the_others_are_taken() -> None:
+    bench = Bench()
+    names = [f"m{number}" for number in range(100)]
+    for name in names:
+        bench.registry.gauge(name, labels=["zone"])
+    text = "".join(f"{name} 1\n" for name in [*names, "taken"])
+    for _ in range(3):
+        bench.says(text)
+        assert bench.tick() == {"taken": 1}
+        refusal = bench.source.take_refusal()
+        assert refusal is not None
+        assert refusal.samples == 100
+        assert refusal.reason.startswith("metric 'm0' was declared with the labels zone")

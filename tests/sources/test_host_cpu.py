@@ -103,9 +103,11 @@ def test_times_that_go_back_are_neither_negative_nor_above_a_hundred(monkeypatch
         assert cpu(now)["cpu_usage", ""] == pytest.approx(usage, nan_ok=True)
 
 
-def test_when_cores_come_or_go_there_is_no_value_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_when_cores_without_numbers_come_or_go_there_is_no_value_for_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     host = Cores(monkeypatch, MacTimes(1, 1, 1), MacTimes(1, 1, 1))
-    cpu = Cpu()
+    cpu = Cpu(tmp_path)
     cpu(100)
     for now, cores, usage in [
         (101, [MacTimes(2, 1, 1), MacTimes(1, 1, 2)], [50, 100, 0]),
@@ -158,6 +160,53 @@ def test_temperatures_are_by_chip_and_sensor(monkeypatch: pytest.MonkeyPatch) ->
     assert len(read_temperatures(0)) == MAX_SENSORS
     monkeypatch.delattr(psutil, "sensors_temperatures")
     assert read_temperatures(0) == {}
+
+
+def test_sensors_of_one_label_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    disks = [SimpleNamespace(label="Composite", current=float(celsius)) for celsius in (41, 62, 43)]
+    monkeypatch.setattr(psutil, "sensors_temperatures", lambda: {"nvme": disks}, raising=False)
+    assert read_temperatures(0) == {
+        ("temperature", "nvme Composite"): 41.0,
+        ("temperature", "nvme Composite #2"): 62.0,
+        ("temperature", "nvme Composite #3"): 43.0,
+    }
+
+
+def stat(root: Path, *numbers: int) -> None:
+    (root / "proc").mkdir(exist_ok=True)
+    cores = "".join(f"cpu{number} 10 0 5 100 0 0 0 0 0 0\n" for number in numbers)
+    (root / "proc" / "stat").write_text(f"cpu  20 0 10 200 0 0 0 0 0 0\n{cores}intr 12 cpu9 \nctxt 5\n")
+
+
+def test_a_core_has_the_number_that_the_kernel_gives_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    stat(tmp_path, 0, 2, 3)
+    host = Cores(monkeypatch, MacTimes(1, 1, 10), MacTimes(1, 1, 10), MacTimes(1, 1, 10))
+    cpu = Cpu(tmp_path)
+    cpu(100)
+    host.cores = [MacTimes(1, 1, 11), MacTimes(1.5, 1, 10.5), MacTimes(2, 1, 10)]
+    found = cpu(101)
+    cores = {label: value for (name, label), value in found.items() if name == "cpu_core"}
+    assert cores == pytest.approx({"0": 0, "2": 50, "3": 100})
+    # Core 1 comes back, and core 3 goes: the others go on.
+    stat(tmp_path, 0, 1, 2)
+    host.cores = [MacTimes(2, 1, 11), MacTimes(9, 9, 9), MacTimes(1.5, 1, 11.5)]
+    found = cpu(102)
+    cores = {label: value for (name, label), value in found.items() if name == "cpu_core"}
+    assert cores == pytest.approx({"0": 100, "1": nan, "2": 0}, nan_ok=True)
+    assert found["cpu_usage", ""] == pytest.approx(50)
+
+
+def test_where_the_kernel_says_no_numbers_cores_are_counted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    Cores(monkeypatch, MacTimes(1, 1, 10), MacTimes(1, 1, 10))
+    assert ("cpu_core", "1") in Cpu(tmp_path)(100)
+    stat(tmp_path, 4)
+    assert ("cpu_core", "1") in Cpu(tmp_path)(100)
+
+
+def test_a_machine_without_cores_is_a_failure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    Cores(monkeypatch)
+    with pytest.raises(OSError, match="has no cores"):
+        Cpu(tmp_path)(100)
 
 
 def test_switches_and_interrupts_agree_with_the_kernel() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tickboard.sources.host.devices import Counters, Rates, total, with_device
+from tickboard.sources.host.devices import Counters, DeviceRates, total, with_device
 
 
 class Counting:
@@ -17,7 +17,7 @@ class Counting:
 
 def test_rates_are_deltas_over_the_time_that_really_passed() -> None:
     counting = Counting({"a": (0, 5), "b": (100, 100)})
-    rates = Rates(counting)
+    rates = DeviceRates(counting)
     rates(100)
     counting.counters = {"a": (5000, 5), "b": (100, 1100)}
     assert rates(102.5) == {"a": (2000, 0), "b": (0, 400)}
@@ -25,7 +25,7 @@ def test_rates_are_deltas_over_the_time_that_really_passed() -> None:
 
 def test_readings_close_together_keep_the_rate_and_lose_nothing() -> None:
     counting = Counting({"a": (0,)})
-    rates = Rates(counting)
+    rates = DeviceRates(counting)
     rates(100)
     for now, counted, rate in [(101.0, 1000, 1000), (101.05, 1500, 1000), (101.5, 2000, 2000)]:
         counting.counters = {"a": (counted,)}
@@ -34,7 +34,7 @@ def test_readings_close_together_keep_the_rate_and_lose_nothing() -> None:
 
 def test_a_counter_that_begins_anew_or_a_device_that_comes_or_goes_is_no_rate() -> None:
     counting = Counting({"a": (9000, 9000), "b": (7000, 0)})
-    rates = Rates(counting)
+    rates = DeviceRates(counting)
     rates(100)
     for now, counters, sums in [
         (101, {"a": (100, 100), "b": (8000, 10)}, (1000, 10)),
@@ -50,7 +50,7 @@ def test_a_counter_that_begins_anew_or_a_device_that_comes_or_goes_is_no_rate() 
 
 def test_a_device_that_has_just_come_has_no_rate_yet() -> None:
     counting = Counting({"a": (1,)})
-    rates = Rates(counting)
+    rates = DeviceRates(counting)
     assert isnan(rates(100)["a"][0])
     counting.counters = {"a": (2,), "b": (2,)}
     found = rates(101)

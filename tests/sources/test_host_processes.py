@@ -127,7 +127,23 @@ def test_the_cpu_of_a_name_is_that_of_all_its_processes_in_percent_of_a_core(tmp
 def test_a_process_may_have_any_name(tmp_path: Path) -> None:
     with children(tmp_path / os.fsdecode(b'a"\xff)\n (b'), 1) as [child]:
         names = {process[0][0]: process[1] for process in read_proc("/proc")}
-        assert names[child.process.pid] == "a'\ufffd)\ufffd (b"
+        assert names[child.process.pid] == os.fsdecode(b'a"\xff)\n (b')
+
+
+def test_processes_whose_names_look_alike_are_told_apart() -> None:
+    read = [((1, 1.0), 'a"', 0.0, 1), ((2, 1.0), "a'", 0.0, 2), ((3, 1.0), "b\n", 0.0, 3), ((4, 1.0), "b\n", 0.0, 4)]
+    found = Processes(lambda: read)(100)
+    memory = {label: value for (name, label), value in found.items() if name == "process_memory"}
+    assert sorted(memory.values()) == [1, 2, 7]
+    assert memory["b\ufffd"] == 7
+    assert all(label.startswith("a'~") for label, value in memory.items() if value < 3)
+
+
+@on_linux
+def test_an_empty_proc_is_a_failure_and_not_a_machine_without_processes(tmp_path: Path) -> None:
+    (tmp_path / "self").mkdir()
+    with pytest.raises(FileNotFoundError, match="has no processes: is it mounted"):
+        list(read_proc(str(tmp_path)))
 
 
 # --- trees of /proc ---
@@ -177,7 +193,7 @@ def test_what_another_platform_hides_is_left_out(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(
         psutil, "process_iter", lambda attrs: [SimpleNamespace(pid=info["pid"], info=info) for info in found]
     )
-    assert list(read_psutil()) == [((4, 0.0), "System", 0.0, 0), ((8, 5.0), "a\ufffd", 1.5, 7)]
+    assert list(read_psutil()) == [((4, 0.0), "System", 0.0, 0), ((8, 5.0), "a\n", 1.5, 7)]
 
 
 def test_proc_is_read_on_linux_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

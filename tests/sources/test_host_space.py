@@ -9,7 +9,7 @@ import pytest
 from tickboard.sources.host import space
 from tickboard.sources.host.disks import ROOT
 from tickboard.sources.host.readings import MAX_DEVICES, SLOW_S, Readings
-from tickboard.sources.host.space import Space, Usage, read_usage, storage_mounts
+from tickboard.sources.host.space import Space, Usage, mount_usage, storage_mounts
 
 BOUND_S = 10
 
@@ -33,7 +33,7 @@ def test_the_real_root_agrees_with_the_file_system() -> None:
 
 def test_a_file_that_is_mounted_is_no_storage() -> None:
     with pytest.raises(NotADirectoryError):
-        read_usage(__file__)
+        mount_usage(__file__)
 
 
 def test_storage_is_shown_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,12 +162,22 @@ def test_of_very_many_mounts_some_are_shown() -> None:
 def test_a_mount_may_have_any_name() -> None:
     mounts = [("/mnt/" + "x" * 4096, "a"), ("/mnt/\udcff\n", "b")]
     assert mounts_of(Space(lambda: mounts, lambda mount: Usage(1, 1, 1))(100)) == [
-        "/mnt/" + "x" * 58 + "…",
+        "/mnt/" + "x" * 26 + "…" + "x" * 32,
         "/mnt/\ufffd\ufffd",
     ]
+
+
+@pytest.mark.parametrize("ending", ["", "/and-the-same-again-at-the-end-of-it"])
+def test_mounts_with_the_same_long_beginning_are_two(ending: str) -> None:
+    names = [f"/var/lib/kubelet/pods/{'0' * 60}/{number}{ending}" for number in range(2)]
+    full = dict(zip(names, (99.0, 1.0), strict=True))
+    found = Space(lambda: [(name, name) for name in names], lambda mount: Usage(full[mount], 1, 1))(100)
+    shown = {label: value for (name, label), value in found.items() if name == "disk_space_usage"}
+    assert sorted(shown.values()) == [1, 99]
+    assert all(len(label) <= 64 for label in shown)
 
 
 def test_macos_tells_what_a_volume_uses_and_not_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     monkeypatch.setattr(psutil, "disk_usage", lambda mount: SimpleNamespace(total=1000, used=10, free=400, percent=2.4))
-    assert read_usage(ROOT) == Usage(60, 600, 1000)
+    assert mount_usage(ROOT) == Usage(60, 600, 1000)

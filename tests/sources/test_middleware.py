@@ -20,9 +20,9 @@ from starlette.websockets import WebSocket
 from websockets.sync.client import connect
 
 from tickboard.errors import InputError
-from tickboard.series import Registry
+from tickboard.metrics.registry import Registry
 from tickboard.sources.middleware import Application, Message, Receive, Scope, Send, TickboardMiddleware
-from tickboard.sources.requests import MAX_ROUTES, Requests
+from tickboard.sources.middleware.requests import MAX_ROUTES, Requests
 
 
 @dataclass

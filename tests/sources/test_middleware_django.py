@@ -19,7 +19,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from tests.serving import serve_app, wait_for
 
-from tickboard.series import Registry
+from tickboard.metrics.registry import Registry
 from tickboard.sources.middleware import TickboardMiddleware, TickboardWSGIMiddleware, WSGIApplication
 
 PARTS = [b"one ", b"two ", b"three"]

@@ -18,15 +18,17 @@ from starlette.routing import Host, Mount, Route, Router
 from starlette.staticfiles import StaticFiles
 
 from tickboard import Board
-from tickboard.series import Registry
+from tickboard.metrics.registry import Registry
 from tickboard.sources.middleware import Application, Receive, Scope, Send, TickboardMiddleware
-from tickboard.sources.routes import MAX_KNOWN, Routes
+from tickboard.sources.middleware.routes import MAX_KNOWN, Routes
 
 
-def routes_of(app: Application, *asked: str, root_path: str = "", registry: Registry | None = None) -> list[str]:
+def routes_of(
+    app: Application, *asked: str, root_path: str = "", registry: Registry | None = None, count_board: bool = False
+) -> list[str]:
     """Ask for "METHOD PATH" one after the other, and return the routes that they were counted under."""
     registry = registry or Registry()
-    measured = TickboardMiddleware(app, registry)
+    measured = TickboardMiddleware(app, registry, count_board=count_board)
     transport = httpx.ASGITransport(measured, raise_app_exceptions=False, root_path=root_path)
 
     async def ask() -> list[str]:
@@ -184,7 +186,8 @@ def test_routes_may_be_added_later() -> None:
 def test_a_mounted_board_has_its_routes() -> None:
     board = Board()
     app = Starlette(routes=[Mount("/live", board), Mount("/of/{team}", board)])
-    assert routes_of(app, "GET /live/api/health", "GET /of/us/api/health", "GET /live/api/health") == [
+    asked = ("GET /live/api/health", "GET /of/us/api/health", "GET /live/api/health")
+    assert routes_of(app, *asked, count_board=True) == [
         "GET /live/api/health", "GET /of/{team}/api/health", "GET /live/api/health",
     ]  # fmt: skip
 

@@ -19,7 +19,7 @@ from tests.serving import wait_for
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.serving import make_server
 
-from tickboard.series import Registry
+from tickboard.metrics.registry import Registry
 from tickboard.sources.middleware import TickboardWSGIMiddleware, WSGIApplication
 
 Environ = dict[str, Any]

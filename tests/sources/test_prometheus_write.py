@@ -15,8 +15,8 @@ from tests.prompb import V1, V2, write_request
 
 from tickboard.engine import Engine
 from tickboard.errors import PayloadError
-from tickboard.intake import Intake
-from tickboard.series import Registry
+from tickboard.metrics.intake import Intake
+from tickboard.metrics.registry import Registry
 from tickboard.sources.prometheus import histograms, messages
 from tickboard.sources.prometheus import remote_write as module
 from tickboard.sources.prometheus.remote_write import Batch, RemoteWrite
@@ -41,9 +41,9 @@ class Bench:
             pass
         return batch
 
-    def tick(self) -> dict[str, float]:
-        self.time += 1
-        row = self.engine.tick(self.time, 1.0).row
+    def tick(self, after_s: float = 1.0) -> dict[str, float]:
+        self.time += after_s
+        row = self.engine.tick(self.time, after_s).row
         return {one.key: float(row[one.column]) for one in self.registry.series if not math.isnan(row[one.column])}
 
 
@@ -56,18 +56,31 @@ SAMPLES = st.lists(st.tuples(VALUES, st.integers(1, 900).map(lambda ms: NOW + ms
 SERIES = st.tuples(NAMES, LABELS, SAMPLES).map(lambda one: ({"__name__": one[0], **one[1]}, one[2]))
 
 
-def newest(request: Any) -> dict[tuple[tuple[str, str], ...], float]:
-    """Read a WriteRequest as the library does: the newest value of each series, the last of equals.
+def newest(request: Any) -> dict[tuple[tuple[str, str], ...], set[float]]:
+    """Read a WriteRequest as the library does: the newest value of each series; several where they have one time.
 
     A label without a value is none.
     """
-    found: dict[tuple[tuple[str, str], ...], tuple[int, float]] = {}
+    found: dict[tuple[tuple[str, str], ...], tuple[int, set[float]]] = {}
     for series in request.timeseries:
         key = tuple(sorted((label.name, label.value) for label in series.labels if label.value))
         for sample in series.samples:
-            if key not in found or sample.timestamp >= found[key][0]:
-                found[key] = sample.timestamp, sample.value
-    return {key: value for key, (_, value) in found.items()}
+            if key not in found or sample.timestamp > found[key][0]:
+                found[key] = sample.timestamp, set()
+            if sample.timestamp == found[key][0]:
+                found[key][1].add(sample.value)
+    return {key: values for key, (_, values) in found.items()}
+
+
+def assert_holds(bench: "Bench", request: Any) -> None:
+    """See that every series has its newest value."""
+    held = {
+        tuple(sorted([("__name__", one.metric.name), *one.labels])): float(bench.registry.values[one.column])
+        for one in bench.registry.series
+    }
+    wanted = newest(request)
+    assert held.keys() == wanted.keys()
+    assert all(held[key] in values for key, values in wanted.items())
 
 
 @given(st.lists(SERIES, max_size=12), st.integers(1, 3))
@@ -79,11 +92,7 @@ def test_what_is_written_is_what_the_library_reads(series: list[Any], times: int
         batch = bench.write(request)
         assert batch.samples == sum(len(one.samples) for one in request.timeseries)
     bench.tick()
-    held = {
-        tuple(sorted([("__name__", one.metric.name), *one.labels])): bench.registry.values[one.column]
-        for one in bench.registry.series
-    }
-    assert held == newest(request)
+    assert_holds(bench, request)
 
 
 @pytest.mark.parametrize("value", [0.0, -0.0, 1.5, -1e300, 5e-324, struct.unpack("<d", b"\x00" * 6 + b"\x12\x07")[0]])
@@ -92,6 +101,22 @@ def test_every_value_is_read_the_quick_way_as_the_slow_one(value: float) -> None
     for second in range(3):
         bench.write(write_request(({"__name__": "up", "job": "a"}, [(value, NOW + second + 0.5)])))
         assert bench.tick() == {'up{job="a"}': value}
+
+
+def test_nothing_that_was_read_waits_while_others_run() -> None:
+    request = write_request(
+        *(({"__name__": name}, [(1.0, NOW + n / 10_000) for n in range(2_000)]) for name in ("a", "b"))
+    )
+    for series in request.timeseries:
+        for _ in range(300):
+            series.histograms.add(count_int=0, timestamp=int(NOW * 1000))
+    bench, batch, steps = Bench(), Batch(), 0
+    for _ in bench.sender.receive(request.SerializeToString(), batch):
+        # Their series may leave meanwhile, and others have their columns.
+        assert not [*batch.columns, *batch.known, *batch.parts, *batch.part_samples]
+        steps += 1
+    assert steps > 300
+    assert batch.samples == 2 * 2_000
 
 
 def test_times_that_take_other_sizes_are_read_too() -> None:
@@ -220,10 +245,12 @@ def test_a_series_without_a_name_is_refused_and_the_others_are_taken() -> None:
     assert bench.tick() == {"up": 2}
 
 
-def test_refusals_are_told_to_the_request_that_they_are_of() -> None:
+def test_refusals_are_told_to_the_request_that_they_are_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SLICE", 1)
     bench = Bench()
     bad, good = Batch(), Batch()
-    first = bench.sender.receive(write_request(({"job": "a"}, [(1.0, NOW)])).SerializeToString(), bad)
+    series = ({"job": "a"}, [(1.0, NOW)]), ({"__name__": "down"}, [(1.0, NOW)])
+    first = bench.sender.receive(write_request(*series).SerializeToString(), bad)
     next(first)
     list(bench.sender.receive(write_request(({"__name__": "up"}, [(1.0, NOW)])).SerializeToString(), good))
     list(first)
@@ -298,8 +325,7 @@ def test_histograms_that_left_the_board_are_forgotten() -> None:
     bench = Bench()
     for place in range(2_100):
         if place % 100 == 0:
-            bench.time += 301
-            bench.tick()
+            bench.tick(302)
             bench.engine.check(bench.time)
             bench.tick()
         bench.write(write_request(*buckets({"+Inf": 0}, bench.time, a=str(place))))
@@ -358,6 +384,46 @@ def test_a_bucket_that_comes_later_begins_the_histogram_anew() -> None:
     assert bench.tick()["took_seconds.p95"] <= 1.0
 
 
+def test_where_the_last_bucket_never_comes_the_count_stands_in() -> None:
+    bench = Bench()
+    refused = 0
+    for second in range(8):
+        time, count = NOW + second + 0.1, 4 * second
+        counts = ({"__name__": "took_seconds_count"}, [(float(count), time)])
+        for part in (*buckets({"1": count / 2, "2": count}, time), counts):
+            refused += bench.write(write_request(part)).refused_samples
+        found = bench.tick()
+    assert refused == 0
+    assert (found["took_seconds.p50"], found["took_seconds_count"]) == (1.0, 4.0)
+
+
+def test_a_histogram_that_is_never_whole_is_refused_with_the_reason() -> None:
+    bench = Bench()
+    answers = [bench.write(write_request(*buckets({"1": 1, "2": 1}, NOW + second + 0.1))) for second in range(30)]
+    assert [batch.refused_samples for batch in answers[:16]] == [0] * 16
+    assert [batch.refused_samples for batch in answers[16:]] == [1] * 14
+    assert "histogram 'took_seconds' has neither a bucket with le=\"+Inf\" nor a _count" in answers[16].reason
+
+
+def test_all_parts_of_a_histogram_that_is_too_old_are_refused() -> None:
+    bench = Bench()
+    for _ in range(3):
+        bench.tick()
+    batch = bench.write(write_request(*buckets({"1": 1, "2": 1, "+Inf": 1}, NOW - 3_600)))
+    assert (batch.samples, batch.refused_samples) == (3, 3)
+    assert "metric 'took_seconds': a sample of" in batch.reason
+
+
+def test_a_native_histogram_may_count_what_is_in_no_bucket() -> None:
+    bench = Bench()
+    for batch in (
+        bench.write(native(NOW + 0.1, sum=math.nan, positive_deltas=[2, 0], count_int=5)),
+        bench.write(native(NOW + 0.2, sum=1.0, positive_counts=[0.1, 0.2], count_float=0.3)),
+        bench.write(native(NOW + 0.3, sum=1.0, positive_deltas=[2, 0], zero_count_int=3, count_int=7)),
+    ):
+        assert (batch.refused_histograms, batch.reason) == (0, "")
+
+
 def test_a_classic_histogram_that_is_native_too_is_taken_once() -> None:
     bench = Bench()
     for second, count in enumerate((0, 4, 8)):
@@ -412,6 +478,10 @@ def test_native_histograms_of_floats_with_bounds_of_their_own_and_negative_value
         ({"schema": 0, "positive_deltas": [0] * 1_001}, "1001 buckets"),
         ({"schema": -53, "positive_deltas": [1, 1], "custom_values": [2.0, 1.0]}, "rising"),
         ({"schema": -53, "positive_deltas": [1, 1]}, "bucket 1 of 1"),
+        ({"positive_deltas": [2, 0], "count_int": 5}, "a count of 5, and 4 values in its buckets"),
+        ({"positive_deltas": [2, 0], "count_int": 3, "sum": math.nan}, "a count of 3, and 4 values in its buckets"),
+        ({"positive_counts": [1.5, 1.5], "count_float": 4.0}, "a count of 4, and 3 values in its buckets"),
+        ({"schema": -53, "positive_deltas": [1, 0], "custom_values": [1.0], "count_int": 9}, "a count of 9"),
     ],
 )
 def test_a_native_histogram_that_cannot_be_does_not_harm_the_others(members: dict[str, Any], wrong: str) -> None:
@@ -459,11 +529,7 @@ def test_version_2_is_what_the_library_reads(series: list[Any], times: int) -> N
     for _ in range(times):
         assert bench.write(request, v2=True).samples == sum(len(samples) for _, samples in series)
     bench.tick()
-    held = {
-        tuple(sorted([("__name__", one.metric.name), *one.labels])): bench.registry.values[one.column]
-        for one in bench.registry.series
-    }
-    assert held == newest(write_request(*series))
+    assert_holds(bench, write_request(*series))
 
 
 def test_version_2_says_what_a_series_is() -> None:
@@ -603,6 +669,19 @@ def test_what_is_beyond_the_limit_is_refused(v2: bool) -> None:
         assert "has its 1 series" in batch.reason
 
 
+def test_however_many_reasons_there_are_for_refusing_the_others_are_taken() -> None:
+    bench = Bench()
+    names = [f"m{number}" for number in range(100)]
+    for name in names:
+        bench.registry.gauge(name, labels=["zone"])
+    for turn in range(2):
+        series = [({"__name__": name}, [(1.0, NOW + turn + 0.5)]) for name in [*names, "taken"]]
+        written = bench.write(write_request(*series))
+        assert written.refused_samples == 100
+        assert written.reason.startswith("metric 'm0' was declared with the labels zone")
+        assert bench.tick() == {"taken": 1}
+
+
 def test_a_native_histogram_without_a_name_is_refused() -> None:
     request = native(NOW, schema=0, positive_deltas=[1, 1])
     del request.timeseries[0].labels[:]
@@ -647,7 +726,8 @@ def test_fields_in_any_order_are_what_the_library_reads(all_chunks: list[list[An
         tuple(sorted([("__name__", one.metric.name), *one.labels])): bench.registry.values[one.column]
         for one in bench.registry.series
     }
-    wanted = {tuple(dict(key).items()): value for key, value in newest(V1["WriteRequest"].FromString(data)).items()}
+    read = newest(V1["WriteRequest"].FromString(data))
+    wanted = {tuple(dict(key).items()): value for key, values in read.items() for value in values}
     assert held == wanted
 
 
@@ -657,7 +737,7 @@ def test_others_may_run_while_a_large_request_is_taken(monkeypatch: pytest.Monke
     bench = Bench()
     data = write_request(*(({"__name__": f"g{i}"}, [(1.0, NOW + 0.5)]) for i in range(40))).SerializeToString()
     steps = [sum(1 for _ in bench.sender.receive(data, Batch())) for _ in range(2)]
-    assert steps == [10, 4]
+    assert steps == [9, 3]
     assert len(bench.tick()) == 40
 
 
@@ -670,8 +750,7 @@ def test_a_series_that_left_is_known_again_when_it_comes_back() -> None:
             )
         )
         bench.tick()
-        bench.time += 1_000
-        bench.tick()
+        bench.tick(1_000)
         bench.engine.check(bench.time)
         bench.tick()
         assert not bench.registry.series

@@ -11,14 +11,13 @@ from benchmarks.ingest import push as benchmark
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tickboard import intake
 from tickboard.engine import Engine
 from tickboard.errors import PayloadError
-from tickboard.intake import Intake
-from tickboard.series import Registry
+from tickboard.metrics.intake import Intake
+from tickboard.metrics.registry import Registry
 from tickboard.sources import push
-from tickboard.sources.push import Push
-from tickboard.types import Metric, PushedMetric
+from tickboard.sources.push import PushDecoder
+from tickboard.wire import Metric, PushedMetric
 
 NOW = 1_000.0
 
@@ -31,8 +30,8 @@ class Host:
         self.intake = Intake(self.registry, max_series_per_source=max_series)
         self.source = self.intake.source("push")
 
-    def take(self, body: bytes, *, lines: bool = False) -> Push:
-        taken = Push(body, self.source, NOW, lines=lines)
+    def take(self, body: bytes, *, lines: bool = False) -> PushDecoder:
+        taken = PushDecoder(body, self.source, NOW, lines=lines)
         for _ in taken.read():
             pass
         for _ in taken.write():
@@ -190,7 +189,7 @@ def test_a_time_that_is_none_is_told(time: Any) -> None:
         (b'{"name": 1, "value": 1}', "Expected `str`, got `int` - at `$.name`"),
         (b'{"name": "a", "value": "1"}', "got `str` - at `$.value`"),
         (b'{"name": "a", "value": true}', "got `bool` - at `$.value`"),
-        (b'{"name": "a", "value": NaN}', "JSON is malformed: invalid character"),
+        (b'{"name": "a", "value": NaN}', "NaN is no JSON: send null where there is no value (byte 23), in "),
         (b'{"name": "a", "value": 1e999}', "Number out of range"),
         (b'{"name": "a", "value": 1, "kind": "summary"}', "Invalid enum value 'summary'"),
         (b'{"name": "a", "value": 1, "lables": {}}', "unknown field `lables`"),
@@ -199,6 +198,8 @@ def test_a_time_that_is_none_is_told(time: Any) -> None:
         (b'{"name": "a", "value": 1, "labels": null}', "labels: Expected `object`, got `null`"),
         (b'{"name": "a", "value": 1, "labels": {"x": "\xff"}}', "labels: 'utf-8' codec can't decode"),
         (b'{"name": "\xff", "value": 1}', "'utf-8' codec can't decode"),
+        (b'{"name": "a", "value": -Infinity}', "-Infinity is no JSON: send null"),
+        (b'{"name": "a", "value": 1,}', "trailing comma in object: leave the comma out"),
         (b'{"name": "a", "value": 1, "labels": ' + b"[" * 100_000 + b"}", "maximum recursion depth exceeded"),
     ],
 )
@@ -208,6 +209,13 @@ def test_a_bad_line_is_named_and_nothing_is_taken(bad: bytes, said: str) -> None
     assert str(error).startswith("line 4: ")
     assert said in str(error)
     assert error.status == 400
+
+
+@pytest.mark.parametrize("lines", [True, False])
+def test_a_byte_order_mark_is_no_part_of_the_text(lines: bool) -> None:
+    host = Host()
+    host.take(b"\xef\xbb\xbf" + json.dumps(metric(3, "a")).encode() + b"\n", lines=lines)
+    assert host.tick()["a"] == 3
 
 
 def test_the_number_of_a_bad_line_is_right_far_into_a_body(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,6 +238,8 @@ def test_the_number_of_a_bad_line_is_right_far_into_a_body(monkeypatch: pytest.M
         (json.dumps([metric(), 3]).encode(), "metric 2 of the list: Expected `object`, got `int` - at `$`"),
         (b'[{"name": "a",\n"value": 1},\n{"name": x}]', "line 3: JSON is malformed: invalid character (byte 37)"),
         (b"", "Input data was truncated"),
+        (b'[{"name": "a",\n"value": NaN}]', "line 2: NaN is no JSON: send null where there is no value (byte 24), in "),
+        (b"{'name': 'a', 'value': 1}", "line 1: a text in single quotes is no JSON: use double quotes (byte 1), in "),
         (json.dumps([metric(), metric(labels={"a": 1})]).encode(), "metric 2: labels: Expected `str`, got `int`"),
     ],
 )
@@ -263,7 +273,7 @@ def test_series_that_the_board_refuses_are_counted_and_the_others_taken() -> Non
 
 
 def test_what_it_remembers_is_bounded_however_labels_are_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intake, "MAX_REFUSED_KEYS", 10)
+    monkeypatch.setattr("tickboard.metrics.source.MAX_REFUSED_KEYS", 10)
     monkeypatch.setattr(push, "MAX_SPELLINGS", 10)
     host = Host()
     bodies = b"\n".join(b'{"name": "a", "value": 1, "labels": {%b}}' % (b" " * number) for number in range(100))
@@ -279,16 +289,17 @@ def test_what_it_remembers_is_bounded_however_labels_are_written(monkeypatch: py
 def test_others_have_their_turn_and_a_series_may_leave_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(push, "CHUNK_SAMPLES", 10)
     monkeypatch.setattr(push, "CHUNK_BYTES", 500)
+    monkeypatch.setattr(push, "NEW_COST", 0)
     host = Host()
     host.after(*(metric(0, f"m{number}") for number in range(100)))
-    taken = Push(encoded(*(metric(number, f"m{number}") for number in range(100))), host.source, NOW)
+    taken = PushDecoder(encoded(*(metric(number, f"m{number}") for number in range(100))), host.source, NOW)
     assert len(list(taken.read())) >= 10
     turns = 0
     for _ in taken.write():
         turns += 1
         if turns == 5:
-            host.intake.ticked(10.0)
-            host.intake.ticked(10_000.0)
+            host.intake.ticked(10.0, 1.0)
+            host.intake.ticked(10_000.0, 9_990.0)
             host.intake.forget()
     assert (turns, taken.accepted) == (10, 100)
     assert host.tick() == {f"m{number}": number for number in range(50, 100)}

@@ -16,11 +16,11 @@ import prometheus_client
 import pytest
 from tests.serving import serve
 
-from tickboard import intake
 from tickboard.engine import Engine
 from tickboard.errors import InputError
-from tickboard.intake import Intake
-from tickboard.series import Registry
+from tickboard.metrics import intake
+from tickboard.metrics.intake import Intake
+from tickboard.metrics.registry import Registry
 from tickboard.sources.prometheus import scrape as module
 from tickboard.sources.prometheus.scrape import Scrape
 
@@ -250,6 +250,27 @@ async def test_a_line_that_is_wrong_is_told_once_and_the_others_taken(target: Ta
         assert bench.told is None
 
 
+async def test_two_targets_at_one_host_and_port_are_told_apart(target: Target) -> None:
+    target.body = b"up 1\n"
+    bench = Bench()
+    base = target.url.removesuffix("/metrics")
+    urls = [f"{base}/a?token=secret", f"{base}/b?token=secret", f"{base}/b?token=other"]
+    async with contextlib.AsyncExitStack() as targets:
+        for url in urls:
+            await (await targets.enter_async_context(bench.scraping(url))).sample()
+        await (await targets.enter_async_context(bench.scraping(f"{base}/c", job="j"))).sample()
+    bench.values()
+    more = [dict(one.labels) for one in bench.registry.series if one.metric.name == "scrape_up"]
+    instance = f"127.0.0.1:{target.port}"
+    assert more == [
+        {"instance": instance},
+        {"instance": instance, "path": "/b"},
+        {"instance": instance, "target": "2"},
+        {"instance": instance, "job": "j"},
+    ]
+    assert len([one for one in bench.registry.series if one.metric.name == "up"]) == 4
+
+
 async def test_an_answer_is_bounded(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_BODY_BYTES", 1_000)
     target.headers["Content-Encoding"] = "gzip"
@@ -258,6 +279,21 @@ async def test_an_answer_is_bounded(target: Target, monkeypatch: pytest.MonkeyPa
     async with bench.scraping(target.url) as scrape:
         await scrape.sample()
     assert "more than 1000 bytes" in str(bench.told)
+
+
+async def test_an_answer_in_several_members_of_gzip_is_read_whole_and_junk_behind_it_is_none(target: Target) -> None:
+    target.headers["Content-Encoding"] = "gzip"
+    bench = Bench()
+    async with bench.scraping(target.url) as scrape:
+        target.body = gzip.compress(b"up 1\n") + gzip.compress(b"heat 2\n")
+        await scrape.sample()
+        assert bench.told is None
+        values = bench.values()
+        assert (values["up"], values["heat"]) == (1, 2)
+        target.body = gzip.compress(b"up 0\n") + b"xx"
+        await scrape.sample()
+        assert "goes on after its gzip has ended" in str(bench.told)
+        assert "up" not in bench.values()
 
 
 async def test_series_beyond_the_limit_are_told_and_the_others_taken(target: Target) -> None:
@@ -277,7 +313,7 @@ async def test_series_that_have_left_come_back(target: Target) -> None:
     async with bench.scraping(target.url) as scrape:
         await scrape.sample()
         bench.engine.tick(time.time(), 1.0)
-        bench.engine.tick(time.time() + 1_000, 1.0)
+        bench.engine.tick(time.time() + 1_000, 1_000.0)
         bench.intake.forget()
         assert not bench.intake.sources[scrape.name].known
         await scrape.sample()

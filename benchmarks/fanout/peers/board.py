@@ -1,7 +1,8 @@
 """Tickboard's board for the fan-out: the specification's four metrics, and ticks on demand at /bench/go?rounds=N.
 
 FANOUT_PLAIN=1 writes to each socket by itself, as where there is no io_uring. FANOUT_SERIES=N gives it N metrics.
-FANOUT_ALERTS=1 lets an alert begin at every other tick, and end at the one after.
+FANOUT_ALERTS=1 lets an alert begin at every other tick, and end at the one after. FANOUT_LATE=1 has the loop measured:
+/bench/late says how late it was, and how much it worked at a stretch, since it was asked last.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from tickboard import Board
-from tickboard.server import descriptors
+from tickboard.server.streams import descriptors
 
 if os.environ.get("FANOUT_PLAIN"):
     descriptors.FEW = 1 << 30
@@ -30,7 +31,26 @@ async def go(request: Request) -> JSONResponse:
     return JSONResponse({"status": "ok"})
 
 
-board = Board("Fan-out", routes=[Route("/bench/go", go)])
+async def measure() -> None:
+    while True:
+        woken, worked = time.monotonic() + BEAT_S, time.thread_time()
+        await asyncio.sleep(BEAT_S)
+        late.append((time.monotonic() - woken) * 1000)
+        stretches.append((time.thread_time() - worked) * 1000)
+
+
+async def said(request: Request) -> JSONResponse:
+    answer = {"late_ms": list(late), "stretches_ms": list(stretches)}
+    late.clear()
+    stretches.clear()
+    return JSONResponse(answer)
+
+
+BEAT_S = 0.005
+late: list[float] = []
+stretches: list[float] = []
+measuring: list[asyncio.Task[None]] = []
+board = Board("Fan-out", routes=[Route("/bench/go", go), Route("/bench/late", said)])
 series = int(os.environ.get("FANOUT_SERIES", "0"))
 names = [f"metric_{number}" for number in range(series)] or [
     "cpu_usage",
@@ -46,6 +66,8 @@ if os.environ.get("FANOUT_ALERTS"):
 
 @board.every()
 async def sample() -> None:
+    if os.environ.get("FANOUT_LATE") and not measuring:
+        measuring.append(asyncio.create_task(measure()))
     simulate()
 
 

@@ -1,14 +1,18 @@
 """Python's usual ways to tell many viewers: a loop of awaited sends in Starlette, and websockets' broadcast.
 
-And to tell many readers of events: Starlette's StreamingResponse, with a queue for each.
+And to tell many readers of events: Starlette's StreamingResponse, with a queue for each. `mounted` is Tickboard's board
+for the fan-out, mounted in a Starlette application under the same uvicorn.
 
-Usage: python python_peers.py starlette|websockets|streaming INTERVAL_MS; ticks also come at /bench/go?rounds=N.
+Usage: python python_peers.py starlette|websockets|streaming|mounted INTERVAL_MS; ticks also come at
+/bench/go?rounds=N.
 """
 
 import asyncio
 import contextlib
+import importlib
 import itertools
 import json
+import os
 import random
 import sys
 import time
@@ -22,7 +26,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, StreamingResponse
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from websockets.asyncio.server import ServerConnection, broadcast, serve
 from websockets.http11 import Request as Handshake
@@ -129,6 +133,12 @@ async def streaming(interval_ms: int) -> None:
     await serving(Starlette(routes=routes), every(interval_ms, send))
 
 
+async def mounted(interval_ms: int) -> None:
+    os.environ["METRIC_INTERVAL_MS"] = str(interval_ms or 3_600_000)
+    board = importlib.import_module("board").board
+    await serving(Starlette(routes=[Mount("/", board)], lifespan=board.lifespan), every(0, str))
+
+
 async def serving(app: Starlette, ticks: Coroutine[Any, Any, None]) -> None:
     """Serve an application, and make ticks beside it."""
     config = uvicorn.Config(app, port=0, log_level="warning", ws_per_message_deflate=False)
@@ -164,6 +174,7 @@ async def websockets(interval_ms: int) -> None:
 
 
 if __name__ == "__main__":
-    main = {"starlette": starlette, "websockets": websockets, "streaming": streaming}[sys.argv[1]]
+    peers = {"starlette": starlette, "websockets": websockets, "streaming": streaming, "mounted": mounted}
+    main = peers[sys.argv[1]]
     with asyncio.Runner(loop_factory=uvicorn.Config("").get_loop_factory()) as runner:
         runner.run(main(int(sys.argv[2])))

@@ -3,9 +3,9 @@
  * must not know stores, signals or the document around it. The cursors of all plots on a page move together.
  */
 import uPlot from "uplot";
-import { axisSteps, formatTicks, isBinary } from "../format";
+import { formatTicks, isBinary } from "../format";
 import type { Severity } from "../types.gen";
-import { type AxisLimits, nextRange, type Range } from "./axis";
+import { type AxisLimits, axisPlaces, nextRange, type Range, timePlaces } from "./axis";
 import { extent, isolated, stack, withNulls } from "./columns";
 import { type Colors, dashOf } from "./palette";
 import type { Shade } from "./shade";
@@ -26,6 +26,12 @@ export interface PlotOptions extends PlotSettings {
 
 const SYNC = "tickboard";
 const AXIS_FONT = "11px system-ui, sans-serif";
+const AXIS_GAP = 8;
+const AXIS_AT_LEAST = 52;
+/** What a label needs of the axis' length, and a digit of its width. */
+const LABEL_SPACE = 36;
+const TIME_SPACE = 84;
+const DIGIT = 6.4;
 /** A filled area under more lines than this is mud. */
 const FILLED_LINES = 3;
 /** What half of a time's label needs, and what there is beside the plot: one that would be cut off is left out. */
@@ -41,6 +47,12 @@ const MINUTES = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-d
 
 function translucent(color: string, alpha: number): string {
   return `color-mix(in srgb, ${color} ${alpha * 100}%, transparent)`;
+}
+
+/** All labels are seen whole; where they are short, charts below each other begin at one place. */
+function axisSize(labels: readonly string[]): number {
+  const longest = Math.max(0, ...labels.map(({ length }) => length));
+  return Math.max(AXIS_AT_LEAST, Math.ceil(longest * DIGIT) + AXIS_GAP);
 }
 
 /** uPlot tells the other plots only when asked to by a third argument, which its types leave out. */
@@ -109,7 +121,6 @@ export class Plot {
 
   private uplotOptions(): uPlot.Options {
     const { colors, lines, limits, onCursor } = this.options;
-    const steps = axisSteps(limits.unit);
     const long = () => this.span[1] - this.span[0] > 20 * 60_000;
     const axis = {
       stroke: () => colors().text,
@@ -117,6 +128,8 @@ export class Plot {
       ticks: { show: false },
       grid: { stroke: () => colors().grid, width: 1 },
       border: { show: false },
+      // Not read, but uPlot asks for places only where it has found one that it knows, and 5 and more it knows.
+      incrs: (_: uPlot, __: number, low: number, high: number) => [Math.max(5, high - low)],
     };
     return {
       width: Math.max(1, this.element.clientWidth),
@@ -137,7 +150,8 @@ export class Plot {
       axes: [
         {
           ...axis,
-          space: 84,
+          splits: (chart, _, low, high) =>
+            timePlaces(low, high, chart.bbox.width / devicePixelRatio / TIME_SPACE),
           size: 26,
           gap: 6,
           grid: { show: false },
@@ -146,11 +160,11 @@ export class Plot {
         },
         {
           ...axis,
-          space: 36,
-          size: 52,
-          gap: 8,
+          size: (_, labels) => axisSize(labels ?? []),
+          gap: AXIS_GAP,
+          splits: (chart, _, low, high) =>
+            axisPlaces(low, high, chart.bbox.height / devicePixelRatio / LABEL_SPACE, limits.unit),
           values: (_, splits) => formatTicks(splits, limits.unit),
-          ...(steps === null ? {} : { incrs: steps }),
         },
       ],
       series: [{}, ...Array.from({ length: lines }, (_, line) => this.seriesOptions(line))],

@@ -7,8 +7,8 @@
  *   critical        ▓▓▓
  *   shaded     ▒▒▒▒▒▓▓▓▒▒▒▒     ▒▒▒
  */
-import type { Episode } from "../episodes";
-import { seriesKey } from "../protocol";
+import type { Episode } from "../alerts/episodes";
+import { seriesKey } from "../link/protocol";
 import type { Severity } from "../types.gen";
 
 /** Times in milliseconds since 1970; `to` is Infinity while it fires. */
@@ -22,11 +22,6 @@ export interface Shade {
 
 const WORST_FIRST: readonly Severity[] = ["critical", "warning", "info"];
 
-function endOf({ alert, fired, state }: Episode): number {
-  if (state === "firing") return Number.POSITIVE_INFINITY;
-  return Date.parse(alert.resolved ?? alert.seen ?? "") || fired;
-}
-
 /** @param drawn the keys of the series that the chart draws; an episode of a whole metric belongs to all of them. */
 export function shadesOf(episodes: readonly Episode[], drawn: ReadonlySet<string>): Shade[] {
   const here = episodes.filter(
@@ -36,7 +31,7 @@ export function shadesOf(episodes: readonly Episode[], drawn: ReadonlySet<string
   for (const severity of WORST_FIRST) {
     const shades = here
       .filter(({ alert }) => alert.severity === severity)
-      .map((episode) => ({ from: episode.began, to: endOf(episode), severity, begins: true }));
+      .map((episode) => ({ from: episode.began, to: episode.ended, severity, begins: true }));
     found.push(...found.reduce(without, united(shades)));
   }
   return found;

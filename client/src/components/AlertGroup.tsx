@@ -1,25 +1,32 @@
 /** Many alerts of one rule that fired at once, as one: how bad the worst is, and on demand the worst fifty. */
 import { createMemo, createSignal, createUniqueId, For, Show } from "solid-js";
-import { useStores } from "../context";
-import { type Entry, entryOf, worstValue } from "../entries";
-import type { Episode } from "../episodes";
-import { formatCount, formatText } from "../format";
+import { type Entry, entryOf, worstValue } from "../alerts/entries";
+import type { Episode } from "../alerts/episodes";
+import { extentOf, formatCount, formatText } from "../format";
 import { AlertItem, AlertTop, DismissButton, Outcome } from "./AlertItem";
+import { useStores } from "./context";
 import { Icon } from "./Icon";
 
 const MAX_OPENED = 50;
 
-export function AlertGroup(props: { entry: Entry }) {
+/** `disk_full: 10,000 series, worst 99.8 %`. */
+export function useSummary(entry: () => Entry): () => string {
   const { board } = useStores();
+  return () => {
+    const { alert } = entry().worst;
+    const value = worstValue(entry().worst);
+    const series = `${alert.rule || alert.metric}: ${formatCount(entry().total)} series`;
+    if (!Number.isFinite(value)) return series;
+    return `${series}, worst ${formatText(value, board.unitOf(alert), extentOf([value, alert.threshold]))}`;
+  };
+}
+
+export function AlertGroup(props: { entry: Entry }) {
   const [open, setOpen] = createSignal(false);
   const id = createUniqueId();
   const alert = () => props.entry.worst.alert;
-  const summary = () => {
-    const value = worstValue(props.entry.worst);
-    const series = `${alert().rule || alert().metric}: ${formatCount(props.entry.total)} series`;
-    return Number.isFinite(value) ? `${series}, worst ${formatText(value, board.unitOf(alert()))}` : series;
-  };
-  const state = () => (props.entry.firing > 0 ? "firing" : "resolved");
+  const summary = useSummary(() => props.entry);
+  const state = () => (props.entry.firing ? "firing" : "resolved");
   const opened = createMemo<ReadonlyMap<string, Episode>>(() => {
     if (!open()) return new Map();
     return new Map(props.entry.episodes.slice(0, MAX_OPENED).map((one) => [one.alert.id, one]));

@@ -1,15 +1,15 @@
 /**
  * One alert: how bad it is, what it says, whether it fires and for how long, the values around the moment, and what a
- * viewer can do about it. Whatever happens to it, it keeps its size: the feed must not move under a finger.
+ * viewer can do about it. Whether it fires or is over, it has the same size.
  */
-import { createEffect, createMemo, createSignal, on, Show } from "solid-js";
-import { Refused } from "../actions";
-import { useStores } from "../context";
-import type { Entry } from "../entries";
-import { formatDuration, formatText, formatUntil, formatWhen } from "../format";
+import { createMemo, createSignal, onCleanup, onMount, Show } from "solid-js";
+import type { Entry } from "../alerts/entries";
+import { extentOf, formatDuration, formatText, formatUntil, formatWhen } from "../format";
+import { Refused } from "../link/actions";
 import type { Alert } from "../types.gen";
+import { useStores } from "./context";
 import { Icon } from "./Icon";
-import { SilenceForm } from "./SilenceForm";
+import { NEW_DRAFT, SilenceForm } from "./SilenceForm";
 import { SparkLine } from "./SparkLine";
 
 export function AlertTop(props: { alert: Alert; fired: number }) {
@@ -17,7 +17,7 @@ export function AlertTop(props: { alert: Alert; fired: number }) {
   return (
     <span class="alert-top">
       <span class="severity">{props.alert.severity.toUpperCase()}</span>
-      <time class="time" dateTime={new Date(props.fired).toISOString()}>
+      <time class="time" dateTime={props.alert.timestamp}>
         {formatWhen(props.fired, connection.time())}
       </time>
     </span>
@@ -33,29 +33,21 @@ function useSilencedUntil(alert: () => Alert): () => number | null {
   });
 }
 
-/** When the last of an entry's alerts ended, NaN where nobody knows. */
-const endOf = ({ episodes }: Entry): number =>
-  episodes.reduce((last, { alert }) => Math.max(last, Date.parse(alert.resolved ?? "")), 0);
-
-/** Always one line of text, whatever it says. */
 export function Outcome(props: { entry: Entry }) {
   const { board, connection } = useStores();
   const alert = () => props.entry.worst.alert;
   const silencedUntil = useSilencedUntil(alert);
-  const ended = createMemo(() => (props.entry.firing > 0 ? Number.NaN : endOf(props.entry)));
   const lasted = () => {
-    const { began, firing, grouped, total, worst } = props.entry;
-    if (firing > 0) {
-      const some = grouped && firing < total ? `${firing} firing` : "firing";
-      return `${some} for ${formatDuration(connection.serverTime() - began)}`;
-    }
-    if (worst.state === "lost") return "ended with a restart";
-    return Number.isFinite(ended()) ? `resolved after ${formatDuration(ended() - began)}` : "resolved";
+    const { began, ended, firing, worst } = props.entry;
+    if (firing) return `firing for ${formatDuration(connection.serverTime() - began)}`;
+    return worst.state === "lost"
+      ? "ended with a restart"
+      : `resolved after ${formatDuration(ended - began)}`;
   };
   const peak = () => {
-    const { peak, value } = alert();
+    const { peak, threshold, value } = alert();
     const worse = peak !== undefined && peak !== value && !props.entry.grouped;
-    return worse ? `peak ${formatText(peak, board.unitOf(alert()))}` : "";
+    return worse ? `peak ${formatText(peak, board.unitOf(alert()), extentOf([peak, threshold, value]))}` : "";
   };
   const note = () => {
     if (props.entry.grouped) return "";
@@ -66,7 +58,7 @@ export function Outcome(props: { entry: Entry }) {
         .filter(Boolean)
         .join(": ");
     }
-    if (props.entry.firing === 0) return ended || peak();
+    if (!props.entry.firing) return ended || peak();
     return acknowledged === undefined
       ? peak()
       : ["acknowledged", acknowledged.by].filter(Boolean).join(" by ");
@@ -76,7 +68,7 @@ export function Outcome(props: { entry: Entry }) {
   return (
     <span class="outcome" title={title()}>
       <span class="outcome-mark">
-        <Show when={props.entry.firing === 0}>
+        <Show when={!props.entry.firing}>
           <Icon name="check" />
         </Show>
       </span>
@@ -91,28 +83,72 @@ export function Outcome(props: { entry: Entry }) {
   );
 }
 
+/** What fires is folded to a line, what is over goes. */
 export function DismissButton(props: { entry: Entry; name: string }) {
   const { alerts } = useStores();
+  const title = () => (props.entry.firing ? "Fold to a line, while it fires" : "Dismiss");
   return (
     <button
       type="button"
       class="icon-button"
-      aria-label={`Dismiss: ${props.name}`}
-      title="Dismiss"
-      onClick={() => alerts.dismiss(props.entry.id)}
+      aria-label={`Dismiss: ${props.name}${props.entry.firing ? ", folds it to a line while it fires" : ""}`}
+      title={title()}
+      onClick={() => alerts.dismiss(props.entry)}
     >
       ×
     </button>
   );
 }
 
+/** An entry that fires and that the viewer has folded: a press shows all of it again. */
+export function FoldedEntry(props: { entry: Entry; text: string }) {
+  const { alerts } = useStores();
+  const alert = () => props.entry.worst.alert;
+  return (
+    <li
+      class={`alert folded alert-${alert().severity}`}
+      data-alert={props.entry.id}
+      data-state="firing"
+      data-folded
+    >
+      <button
+        type="button"
+        class="unfold"
+        aria-expanded="false"
+        title={`Unfold: ${props.text}`}
+        onClick={() => alerts.unfold(props.entry)}
+      >
+        <Icon name="chevron" />
+        <span class="severity">{alert().severity.toUpperCase()}</span>
+        <span class="message">{props.text}</span>
+      </button>
+    </li>
+  );
+}
+
+/** Where the focus was when its entry left a list: it moves to another one, and the focus with it. */
+let left: { id: string; place: number } | null = null;
+
+function keepFocus(id: string, element: () => HTMLElement): void {
+  const controls = () => [...element().querySelectorAll<HTMLElement>("button, input")];
+  onMount(() => {
+    if (left?.id === id) controls()[left.place]?.focus();
+    left = null;
+  });
+  onCleanup(() => {
+    const place = controls().indexOf(document.activeElement as HTMLElement);
+    if (place !== -1) left = { id, place };
+  });
+}
+
 export function AlertItem(props: { entry: Entry }) {
   const { actions, alerts } = useStores();
   const [error, setError] = createSignal("");
-  const [silencing, setSilencing] = createSignal(false);
+  let item!: HTMLLIElement;
   let silenceButton!: HTMLButtonElement;
   const alert = () => props.entry.worst.alert;
-  const firing = () => props.entry.worst.state === "firing";
+  const firing = () => props.entry.firing;
+  const silencing = () => alerts.draft()?.id === alert().id;
   const acknowledged = () => alert().acknowledged !== undefined;
   const silencedUntil = useSilencedUntil(alert);
   const seen = () => {
@@ -126,7 +162,7 @@ export function AlertItem(props: { entry: Entry }) {
   async function ask(answer: Promise<Alert>): Promise<boolean> {
     setError("");
     try {
-      alerts.tell(await answer);
+      alerts.take(await answer);
       return true;
     } catch (problem) {
       if (!(problem instanceof Refused)) throw problem;
@@ -136,7 +172,7 @@ export function AlertItem(props: { entry: Entry }) {
   }
 
   function closeForm(): void {
-    setSilencing(false);
+    alerts.setDraft(null);
     setError("");
     silenceButton.focus();
   }
@@ -145,10 +181,11 @@ export function AlertItem(props: { entry: Entry }) {
     if (await ask(actions.silence(alert().id, duration, reason))) closeForm();
   }
 
-  createEffect(on(firing, () => setError(""), { defer: true }));
+  keepFocus(props.entry.id, () => item);
 
   return (
     <li
+      ref={item}
       class={`alert alert-${alert().severity}`}
       classList={{
         resolved: !firing(),
@@ -184,7 +221,7 @@ export function AlertItem(props: { entry: Entry }) {
             aria-pressed={silencedUntil() !== null}
             aria-expanded={silencing()}
             title={silencedUntil() === null ? "Silence" : "Silenced"}
-            onClick={() => (silencing() ? closeForm() : setSilencing(true))}
+            onClick={() => (silencing() ? closeForm() : alerts.setDraft({ id: alert().id, ...NEW_DRAFT }))}
           >
             <Icon name="silent" />
           </button>

@@ -1,32 +1,48 @@
 /** The whole page. It places the parts; each of them takes what it shows from the stores. */
 import { createEffect } from "solid-js";
-import { useStores } from "../context";
+import { badged } from "../alerts/tabicon";
+import { plural } from "../format";
 import icon from "../icon.svg?raw";
-import { badged } from "../tabicon";
 import { AlertFeed } from "./AlertFeed";
+import { ConnectionTrouble } from "./ConnectionTrouble";
+import { useStores } from "./context";
 import { Header } from "./Header";
 import { Panels } from "./Panels";
 import { Problems } from "./Problems";
 
 const plainIcon = document.querySelector<HTMLLinkElement>("link[rel=icon]")?.href ?? "";
 
-function showIcon(critical: number): void {
-  const link = document.querySelector<HTMLLinkElement>("link[rel=icon]");
-  if (link === null) return;
-  const address = critical > 0 ? badged(icon, critical) : plainIcon;
-  if (link.href !== address) link.href = address;
+/** How many alerts of the worst severity that calls for someone fire: what there is room for on a tab. */
+function useUrgent(): () => { count: number; severity: "critical" | "warning" } | null {
+  const { alerts } = useStores();
+  return () => {
+    for (const severity of ["critical", "warning"] as const) {
+      const count = alerts.firingCount(severity);
+      if (count > 0) return { count, severity };
+    }
+    return null;
+  };
 }
 
 export function App() {
-  const { alerts, board } = useStores();
+  const { board } = useStores();
+  const urgent = useUrgent();
   createEffect(() => {
-    const critical = alerts.critical().length;
-    document.title = critical > 0 ? `(${critical}) ${board.title()}` : board.title();
+    const { count = 0, severity = "critical" } = urgent() ?? {};
+    const what = severity === "critical" ? `${count}` : `${count} ${plural(count, "warning")}`;
+    document.title = count > 0 ? `(${what}) ${board.title()}` : board.title();
   });
-  createEffect(() => showIcon(alerts.critical().length));
+  createEffect(() => {
+    const link = document.querySelector<HTMLLinkElement>("link[rel=icon]");
+    if (link === null) return;
+    const { count = 0, severity = "critical" } = urgent() ?? {};
+    const address = count > 0 ? badged(icon, count, severity) : plainIcon;
+    if (link.href !== address) link.href = address;
+  });
   return (
     <div class="dashboard">
       <Header />
+      <ConnectionTrouble />
       <Problems />
       <div class="layout">
         <main>

@@ -6,16 +6,19 @@ import { createEffect, createMemo, createSignal, For, on, onCleanup, onMount, Sh
 import { colorVariable, readColors } from "../chart/palette";
 import { Plot, type PlotSettings } from "../chart/plot";
 import { shadesOf } from "../chart/shade";
-import { useStores } from "../context";
 import { formatLine, formatText, formatTime } from "../format";
-import { kept, keptByContent } from "../kept";
-import type { Series } from "../protocol";
-import { computeStats } from "../stats";
+import type { Series } from "../link/protocol";
 import type { Chart } from "../types.gen";
+import { kept, keptByContent } from "../window/kept";
+import { computeStats } from "../window/stats";
+import { useStores } from "./context";
 import { DataTable, type TableLine } from "./DataTable";
+import { distinct } from "./distinct";
 import { sayHighest, useHighest } from "./highest";
 import { Icon } from "./Icon";
 import { useInView } from "./inView";
+import { Name } from "./Name";
+import { useStale } from "./stale";
 
 const DESCRIBE_EVERY_MS = 10_000;
 /** More cannot be told apart, and each costs its drawing. */
@@ -31,20 +34,28 @@ interface Lines {
 function useLines(chart: Chart, live: () => boolean): Lines {
   const { board, stats } = useStores();
   const several = chart.metrics.length > 1;
+  const stale = new Map(chart.metrics.map((name) => [name, useStale(name)]));
   const all = createMemo<readonly Series[]>(
     (before) =>
       several ? kept(before, chart.metrics.flatMap(stats.seriesOf)) : stats.seriesOf(chart.metrics[0]),
     [],
   );
   const chosen = useHighest(all, MAX_LINES, live);
-  const lineOf = ({ key, name, labels, unit }: Series): TableLine => {
+  const lineOf = ({ key, name, labels, unit }: Series) => {
     const info = board.metric(name);
     const title = info?.title ?? name;
     const shown = formatLine(labels);
     const label = several ? [title, shown].filter(Boolean).join(" · ") : shown || title;
-    return { key, label, unit: info?.unit ?? unit };
+    return { key, label, unit: info?.unit ?? unit, stale: stale.get(name)?.() ?? "" };
   };
-  const drawn = createMemo<readonly TableLine[]>((before) => keptByContent(before, chosen().map(lineOf)), []);
+  const drawn = createMemo<readonly TableLine[]>((before) => {
+    const lines = chosen().map(lineOf);
+    const short = distinct(lines.map(({ label }) => label));
+    return keptByContent(
+      before,
+      lines.map((line, i) => ({ ...line, short: short[i] })),
+    );
+  }, []);
   return { drawn, all: () => all().length };
 }
 
@@ -52,8 +63,9 @@ function Legend(props: { lines: readonly TableLine[]; note: string; cursor: numb
   const { stats } = useStores();
   const shownValue = (line: TableLine): string => {
     const column = stats.window.ordered(line.key);
-    const value = props.cursor === null ? computeStats(column).last : column[props.cursor];
-    return formatText(value ?? Number.NaN, line.unit);
+    const { last, min, max } = computeStats(column);
+    const value = props.cursor === null ? last : column[props.cursor];
+    return formatText(value ?? Number.NaN, line.unit, [min, max]);
   };
   const values = createMemo<string[]>((before) => {
     if (!props.live) return before;
@@ -74,10 +86,15 @@ function Legend(props: { lines: readonly TableLine[]; note: string; cursor: numb
       </Show>
       <For each={props.lines}>
         {(line, i) => (
-          <li>
+          <li classList={{ stale: line.stale !== "" }}>
             <span class="swatch" style={{ background: `var(${colorVariable(i())})` }} />
-            <span class="line-label">{line.label}</span>
+            <span class="line-label">
+              <Name text={line.label} short={line.short} />
+            </span>
             <span class="line-value">{values()[i()]}</span>
+            <Show when={line.stale}>
+              <span class="stale-note">{line.stale}</span>
+            </Show>
             <span class="line-time">{time()}</span>
           </li>
         )}
@@ -107,10 +124,11 @@ export function ChartPanel(props: { chart: Chart }) {
 
   function describe(): void {
     described = connection.time();
-    const parts = lines().map(({ key, label, unit }) => {
+    const parts = lines().map(({ key, label, stale, unit }) => {
       const { last, min, max, avg } = computeStats(stats.window.ordered(key));
-      const [l, lo, hi, a] = [last, min, max, avg].map((value) => formatText(value, unit));
-      return `${label}: latest ${l}, min ${lo}, max ${hi}, average ${a}`;
+      const [l, lo, hi, a] = [last, min, max, avg].map((value) => formatText(value, unit, [min, max]));
+      const note = stale && `, ${stale}`;
+      return `${label}${note}: latest ${l}, min ${lo}, max ${hi}, average ${a}`;
     });
     setDescription([`${props.chart.title}, line chart`, note(), ...parts].filter(Boolean).join(". "));
   }
@@ -156,6 +174,7 @@ export function ChartPanel(props: { chart: Chart }) {
   }
 
   function draw(): void {
+    if (!drawing()) return;
     plot ??= makePlot();
     const { window } = stats;
     const columns = lines().map(({ key }) => window.ordered(key));
@@ -167,10 +186,16 @@ export function ChartPanel(props: { chart: Chart }) {
   createEffect(() => {
     if (!drawing()) return;
     settings();
+    shades();
     stats.drawn();
-    draw();
+    // Nobody waits for a first picture, nor does paper.
+    if (plot === null || theme.printing()) draw();
+    else stats.inTurn(draw);
   });
+  onCleanup(() => stats.outOfTurn(draw));
   createEffect(on(theme.shown, () => plot?.repaint(), { defer: true }));
+  // No observer is called for a size that it has on paper alone.
+  createEffect(on(theme.printing, () => plot?.resize(), { defer: true }));
   onMount(() => {
     const observer = new ResizeObserver(() => plot?.resize());
     observer.observe(area);
@@ -194,7 +219,12 @@ export function ChartPanel(props: { chart: Chart }) {
   }
 
   return (
-    <section class="chart" ref={section} data-metric={props.chart.metrics.join(" ")}>
+    <section
+      class="chart"
+      classList={{ stale: lines().length > 0 && lines().every(({ stale }) => stale !== "") }}
+      ref={section}
+      data-metric={props.chart.metrics.join(" ")}
+    >
       <div class="chart-head">
         <h3>
           {props.chart.title}

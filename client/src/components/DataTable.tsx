@@ -1,12 +1,17 @@
 /** The newest ticks of a chart as a table: what a canvas cannot say to a screen reader, and numbers to copy. */
 import { createMemo, For, Index } from "solid-js";
-import { useStores } from "../context";
 import { formatText, formatTime } from "../format";
+import { computeStats } from "../window/stats";
+import { useStores } from "./context";
 
 export interface TableLine {
   key: string;
   label: string;
+  /** What distinguishes it from the other lines. */
+  short: string;
   unit: string;
+  /** Since when its values are not what is, in words; empty while they are. */
+  stale: string;
 }
 
 const ROWS = 30;
@@ -16,10 +21,14 @@ export function DataTable(props: { title: string; note: string; lines: readonly 
   const rows = createMemo(() => {
     stats.drawn();
     const times = stats.window.orderedTimes().slice(-ROWS);
-    const columns = props.lines.map(({ key }) => stats.window.ordered(key).slice(-ROWS));
+    const columns = props.lines.map(({ key, unit }) => {
+      const values = stats.window.ordered(key);
+      const { min, max } = computeStats(values);
+      return Array.from(values.slice(-ROWS), (value) => formatText(value, unit, [min, max]));
+    });
     return Array.from(times, (time, tick) => ({
       time,
-      values: columns.map((column) => column[tick]),
+      cells: columns.map((column) => column[tick]),
     })).reverse();
   });
   return (
@@ -30,7 +39,9 @@ export function DataTable(props: { title: string; note: string; lines: readonly 
       <thead>
         <tr>
           <th scope="col">Time</th>
-          <For each={props.lines}>{(line) => <th scope="col">{line.label}</th>}</For>
+          <For each={props.lines}>
+            {(line) => <th scope="col">{[line.label, line.stale].filter(Boolean).join(", ")}</th>}
+          </For>
         </tr>
       </thead>
       <tbody>
@@ -39,9 +50,7 @@ export function DataTable(props: { title: string; note: string; lines: readonly 
           {(row) => (
             <tr>
               <th scope="row">{formatTime(row().time)}</th>
-              <Index each={row().values}>
-                {(value, line) => <td>{formatText(value(), props.lines[line]?.unit ?? "")}</td>}
-              </Index>
+              <Index each={row().cells}>{(cell) => <td>{cell()}</td>}</Index>
             </tr>
           )}
         </Index>

@@ -1,18 +1,19 @@
 /**
- * The top of the page: what this is, whether it is live, how many critical alerts there are, and the things a
- * viewer can set: the bell, pause and theme.
+ * The top of the page: what this is, whether it is live, how many critical alerts and warnings fire, and the
+ * things a viewer can set: the bell, pause and theme.
  */
 import { createMemo, For, Show } from "solid-js";
-import { useStores } from "../context";
-import { formatDuration, formatTime } from "../format";
+import { formatCount, formatDuration, formatTime, plural } from "../format";
 import { THEMES } from "../stores/theme";
+import { useStores } from "./context";
 import { Icon } from "./Icon";
 
 function ConnectionStatus() {
   const { connection } = useStores();
   const word = () => {
     if (!connection.connected()) return connection.tried() ? "Disconnected" : "Connecting…";
-    return connection.paused() ? "Paused" : "Live";
+    if (connection.paused()) return "Paused";
+    return connection.live() ? "Live" : "Not live";
   };
   const state = () => {
     if (!connection.connected()) return connection.tried() ? "disconnected" : "disconnected connecting";
@@ -120,11 +121,18 @@ export function Header() {
     <header>
       <h1>{board.title()}</h1>
       <ConnectionStatus />
-      <Show when={alerts.critical().length > 0}>
-        <a class="critical-badge" href="#alerts">
-          {`${alerts.critical().length} Critical`}
-        </a>
-      </Show>
+      <span class="badges">
+        <Show when={alerts.firingCount("critical") > 0}>
+          <a class="critical-badge" href="#alerts">
+            {`${formatCount(alerts.firingCount("critical"))} Critical`}
+          </a>
+        </Show>
+        <Show when={alerts.firingCount("warning") > 0}>
+          <a class="warning-badge" href="#alerts">
+            {`${formatCount(alerts.firingCount("warning"))} ${plural(alerts.firingCount("warning"), "Warning")}`}
+          </a>
+        </Show>
+      </span>
       <div class="actions">
         <BellButton />
         <PauseButton />

@@ -4,11 +4,11 @@
  * stay keep their elements: groups are told apart by id, panels by object.
  */
 import { type Accessor, createMemo, createUniqueId, For, Match, Show, Switch } from "solid-js";
-import { useStores } from "../context";
-import type { Group, Plotted } from "../layout";
 import type { Card } from "../types.gen";
 import { ChartPanel } from "./ChartPanel";
+import { useStores } from "./context";
 import { Icon } from "./Icon";
+import type { Group, Plotted } from "./layout";
 import { MetricCard } from "./MetricCard";
 import { Skeleton } from "./Skeleton";
 import { TablePanel } from "./TablePanel";

@@ -1,8 +1,8 @@
 /** What the owner of the board has to mend, as the terminal shows it: on top, until there is nothing left. */
 import { For, Show } from "solid-js";
-import { useStores } from "../context";
 import { formatWhen } from "../format";
 import type { Problem } from "../types.gen";
+import { useStores } from "./context";
 
 function place({ file, line }: Problem): string {
   if (!file) return "";
@@ -11,7 +11,7 @@ function place({ file, line }: Problem): string {
 
 function ProblemItem(props: { problem: Problem }) {
   const { connection } = useStores();
-  const when = () => formatWhen(Date.parse(props.problem.timestamp), connection.time());
+  const when = () => formatWhen(Date.parse(props.problem.since), connection.time());
   return (
     <li class="problem">
       <p>

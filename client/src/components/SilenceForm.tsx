@@ -1,10 +1,12 @@
 /** For how long nobody is told of an alert, and why: both are seen by everyone else. */
-import { createSignal, createUniqueId, For, onMount, Show } from "solid-js";
-import { useStores } from "../context";
+import { createSignal, createUniqueId, For, onMount, Show, untrack } from "solid-js";
 import { formatUntil } from "../format";
+import type { Draft } from "../stores/alerts";
 import type { Silence } from "../types.gen";
+import { useStores } from "./context";
 
 const DURATIONS = ["15m", "1h", "8h"];
+export const NEW_DRAFT = { duration: DURATIONS[1], reason: "" };
 const WORDS: Record<string, string> = { "15m": "15 min", "1h": "1 h", "8h": "8 h" };
 
 export interface SilenceFormProps {
@@ -15,8 +17,10 @@ export interface SilenceFormProps {
 }
 
 export function SilenceForm(props: SilenceFormProps) {
-  const { connection } = useStores();
-  const [duration, setDuration] = createSignal(DURATIONS[1]);
+  const { alerts, connection } = useStores();
+  // What is typed stays when the alert ends and its entry moves to another list.
+  const duration = () => alerts.draft()?.duration ?? DURATIONS[1];
+  const edit = (more: Partial<Draft>) => alerts.setDraft((draft) => draft && { ...draft, ...more });
   const [asking, setAsking] = createSignal(false);
   let form!: HTMLFormElement;
   let reason: HTMLInputElement | undefined;
@@ -61,7 +65,7 @@ export function SilenceForm(props: SilenceFormProps) {
                       name={name}
                       value={one}
                       checked={duration() === one}
-                      onChange={() => setDuration(one)}
+                      onChange={() => edit({ duration: one })}
                     />
                     <span>{WORDS[one]}</span>
                   </label>
@@ -72,6 +76,8 @@ export function SilenceForm(props: SilenceFormProps) {
               class="reason"
               type="text"
               ref={reason}
+              value={untrack(alerts.draft)?.reason ?? ""}
+              onInput={(event) => edit({ reason: event.currentTarget.value })}
               required
               maxLength={200}
               autocomplete="off"

@@ -1,8 +1,8 @@
 /** The values around the moment that an alert fired, small: what came before, what has come since, the threshold. */
 import { createMemo, Show } from "solid-js";
-import { useStores } from "../context";
-import { type SparkLines, sparkLines } from "../spark";
 import type { Alert } from "../types.gen";
+import { type SparkLines, sparkLines } from "../window/spark";
+import { useStores } from "./context";
 
 const WIDTH = 92;
 const HEIGHT = 24;

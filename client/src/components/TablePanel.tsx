@@ -4,12 +4,15 @@
  */
 import { createMemo, createSignal, For, Index, Show } from "solid-js";
 import { nextRange, type Range } from "../chart/axis";
-import { useStores } from "../context";
-import { formatText, isBinary } from "../format";
-import { kept } from "../kept";
-import { ordered, planOf, present, type Sorting, valuesOf } from "../table";
+import { extentOf, formatText, isBinary } from "../format";
 import type { Table } from "../types.gen";
+import { kept } from "../window/kept";
+import { ordered, planOf, present, type Sorting, valuesOf } from "../window/table";
+import { useStores } from "./context";
+import { distinct } from "./distinct";
 import { useInView } from "./inView";
+import { Name } from "./Name";
+import { useStale } from "./stale";
 
 const LIMIT = 10;
 /** Rows that change places more often than this cannot be read. A little less than the second of most boards. */
@@ -22,6 +25,8 @@ const sum = (numbers: readonly number[]): number => numbers.reduce((total, numbe
 
 interface ShownRow {
   name: string;
+  /** What distinguishes it from the other rows. */
+  short: string;
   cells: string[];
   /** How much of the first metric's scale its value takes, 0 to 1. */
   bar: number;
@@ -99,12 +104,15 @@ function useView(
       const [sorted, unit] = by === "name" ? [null, ""] : [values[by], columns()[by].unit];
       // Another order begins from the names: what was shown says nothing about it.
       const places = new Map(resorted ? [] : before.rows.map(({ name }, place) => [name, place]));
-      const read = (value: number) => formatText(value, unit);
+      const extents = values.map((column) => extentOf(column));
+      const read = (value: number) => formatText(value, unit, by === "name" ? undefined : extents[by]);
       const order = ordered(rows, sorted, descending, limit, read, (row) => places.get(names[row]));
       const bars = barsOf(order.map((row) => values[0][row]));
+      const short = distinct(order.map((row) => names[row]));
       const shown = order.map((row, place) => ({
         name: names[row],
-        cells: columns().map((column, at) => formatText(values[at][row], column.unit)),
+        short: short[place],
+        cells: columns().map((column, at) => formatText(values[at][row], column.unit, extents[at])),
         bar: bars[place],
       }));
       return { rows: shown, all: rows.length };
@@ -115,6 +123,7 @@ function useView(
 
 function Heading(props: {
   title: string;
+  note?: string;
   sorting: Sorting;
   by: Sorting["by"];
   onSort: (by: Sorting["by"]) => void;
@@ -129,6 +138,9 @@ function Heading(props: {
         {props.title}
         <span class="sort" aria-hidden="true" />
       </button>
+      <Show when={props.note}>
+        <span class="stale-note">{props.note}</span>
+      </Show>
     </th>
   );
 }
@@ -147,10 +159,19 @@ export function TablePanel(props: { table: Table }) {
       ),
     [],
   );
+  const stale = props.table.metrics.map(useStale);
   const limit = props.table.limit ?? LIMIT;
   const { label } = props.table;
   const labelTitle = label.charAt(0).toUpperCase() + label.slice(1);
-  const widths = () => columns().map(({ title, unit }) => Math.max(8 + unit.length, title.length + 2) + 2);
+  /** Columns as wide as any value was: one that follows its values would move all others with every tick. */
+  const widths = createMemo<readonly number[]>(
+    (before) =>
+      columns().map(({ title, unit }, at) => {
+        const cells = view().rows.map(({ cells }) => (cells[at]?.length ?? 0) + 1);
+        return Math.max(before[at] ?? 0, 10 + unit.length, title.length + 4, ...cells);
+      }),
+    [],
+  );
 
   /** Numbers begin with the highest, names with the first. */
   function sortBy(by: Sorting["by"]): void {
@@ -186,7 +207,13 @@ export function TablePanel(props: { table: Table }) {
               <Heading title={labelTitle} sorting={sorting()} by="name" onSort={sortBy} />
               <Index each={columns()}>
                 {(column, place) => (
-                  <Heading title={column().title} sorting={sorting()} by={place} onSort={sortBy} />
+                  <Heading
+                    title={column().title}
+                    note={stale[place]()}
+                    sorting={sorting()}
+                    by={place}
+                    onSort={sortBy}
+                  />
                 )}
               </Index>
             </tr>
@@ -196,12 +223,12 @@ export function TablePanel(props: { table: Table }) {
             <Index each={names()}>
               {(name, place) => (
                 <tr>
-                  <th scope="row" title={name()}>
-                    {name()}
+                  <th scope="row">
+                    <Name text={name()} short={view().rows[place]?.short} />
                   </th>
                   <For each={props.table.metrics}>
                     {(_, column) => (
-                      <td>
+                      <td classList={{ stale: stale[column()]() !== "" }}>
                         <Show when={column() === 0}>
                           <span
                             class="bar"

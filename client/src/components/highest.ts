@@ -1,9 +1,9 @@
 /** The series of a panel that can be shown at once: all, or the highest of very many, chosen anew now and then. */
 import { createMemo, untrack } from "solid-js";
 import { highest } from "../chart/choice";
-import { useStores } from "../context";
 import { formatCount } from "../format";
-import type { Series } from "../protocol";
+import type { Series } from "../link/protocol";
+import { useStores } from "./context";
 
 /** Lines that change places more often than this cannot be followed. */
 const CHOOSE_EVERY_MS = 10_000;

@@ -1,9 +1,11 @@
-/** Whether an element is in view, or about to be: what is not costs nothing. */
-import { createSignal, onCleanup, onMount } from "solid-js";
+/** Whether an element is in view, or about to be, or on paper: what is not costs nothing. */
+import { createMemo, createSignal, onCleanup, onMount } from "solid-js";
+import { useStores } from "./context";
 
 const MARGIN = "200px";
 
 export function useInView(element: () => HTMLElement): () => boolean {
+  const { theme } = useStores();
   const [inView, setInView] = createSignal(false);
   onMount(() => {
     const observer = new IntersectionObserver(
@@ -13,5 +15,5 @@ export function useInView(element: () => HTMLElement): () => boolean {
     observer.observe(element());
     onCleanup(() => observer.disconnect());
   });
-  return inView;
+  return createMemo(() => inView() || theme.printing());
 }

@@ -1,36 +1,58 @@
 /**
- * The alert feed: what fired, what of it is over, what the viewer has put away, and which severities are shown. It
- * takes alerts as they are told and gives entries: an alert, or the many of one rule that fired at once. It must not
- * know where they come from; what was put away is remembered by a `Memory`, for a reload or a replay must not bring
- * it back.
+ * The alert feed: what fires, what is over, what the viewer has folded or put away, and which severities are shown.
+ * What fires is always counted and always there, whatever the viewer did: it can be folded to a line, and only what
+ * is over can be put away. Both are remembered by a `Memory`, for a reload, and can be undone for a while. The store
+ * takes alerts as they come and gives entries: an alert, or the many of one rule that fired at once. It must not know
+ * where they come from.
  */
 import { createMemo, createSignal } from "solid-js";
-import { type Entry, entriesOf } from "../entries";
-import { type Episode, Episodes, isFiring, newestFirst } from "../episodes";
-import type { FeedEvent } from "../feed";
-import { kept } from "../kept";
-import { seriesKey } from "../protocol";
+import { type Entry, firingEntries, recentEntries, SEVERITIES } from "../alerts/entries";
+import { type Episode, Episodes, isFiring } from "../alerts/episodes";
+import { formatCount } from "../format";
+import type { FeedEvent } from "../link/feed";
+import { seriesKey } from "../link/protocol";
+import type { Clock } from "../time/clock";
 import type { Alert, Severity } from "../types.gen";
+import { kept } from "../window/kept";
 
-/** Worst first. */
-export const SEVERITIES: readonly Severity[] = ["critical", "warning", "info"];
-
-/** Where a list of texts is kept: the ids that were put away, the severities that are hidden. */
+/** Where a list of texts is kept: the ids that were put away or folded, the severities that are hidden. */
 export interface Memory {
   load(): string[];
   save(texts: string[]): void;
 }
 
 export interface AlertStoreOptions {
+  clock: Clock;
   dismissed: Memory;
+  folded: Memory;
   hidden: Memory;
   /** Alerts that are new and fire; `quiet` when another tab draws attention to them. */
   onFiring?(alerts: readonly Alert[], quiet: boolean): void;
 }
 
+/** A silence that somebody is about to ask for. */
+export interface Draft {
+  id: string;
+  duration: string;
+  reason: string;
+}
+
+/** What the viewer did last and can undo. */
+export interface Undo {
+  /** `3 cleared`. */
+  text: string;
+  undo(): void;
+}
+
 export const MAX_ALERTS = 50;
+export const UNDO_MS = 10_000;
+/** More than are shown, since some of them were put away. */
+const KEPT_OVER = 200;
 /** As many as the server can replay, so that none comes back. */
-const MAX_DISMISSED = 20_000;
+const MAX_REMEMBERED = 20_000;
+
+type Episodic = ReadonlyMap<string, readonly Episode[]>;
+const NONE: readonly Episode[] = [];
 
 /** The episodes by the metric that they are about. */
 function byMetric(episodes: readonly Episode[], before: Episodic): Episodic {
@@ -44,28 +66,77 @@ function byMetric(episodes: readonly Episode[], before: Episodic): Episodic {
   return new Map(Array.from(groups, ([name, group]) => [name, kept(before.get(name), group)]));
 }
 
-type Episodic = ReadonlyMap<string, readonly Episode[]>;
-const NONE: readonly Episode[] = [];
+/** How many episodes there are of each severity. */
+function countsOf(episodes: readonly Episode[]): Record<Severity, number> {
+  const found = { critical: 0, warning: 0, info: 0 };
+  for (const { alert } of episodes) found[alert.severity]++;
+  return found;
+}
 
-export function createAlertStore({ dismissed: memory, hidden: hiddenMemory, onFiring }: AlertStoreOptions) {
-  const known = new Episodes(MAX_ALERTS);
-  let dismissed = new Set(memory.load());
+const totalOf = (entries: readonly Entry[]): number => entries.reduce((sum, { total }) => sum + total, 0);
+const idsOf = (episodes: readonly Episode[]): string[] => episodes.map(({ alert }) => alert.id);
+
+/** A set of ids that other tabs change too. */
+function createIds(memory: Memory) {
+  const [ids, setIds] = createSignal<ReadonlySet<string>>(new Set(memory.load()));
+  const all = () => new Set([...memory.load(), ...ids()]);
+  function keep(next: Iterable<string>): void {
+    const newest = [...next].slice(-MAX_REMEMBERED);
+    setIds(new Set(newest));
+    memory.save(newest);
+  }
+  return {
+    ids,
+    add: (more: readonly string[]) => keep(new Set([...all(), ...more])),
+    remove(gone: readonly string[]): void {
+      const left = new Set(gone);
+      keep([...all()].filter((id) => !left.has(id)));
+    },
+    reload: () => setIds(new Set(memory.load())),
+  };
+}
+
+export function createAlertStore(options: AlertStoreOptions) {
+  const known = new Episodes(KEPT_OVER);
+  const dismissed = createIds(options.dismissed);
+  const folded = createIds(options.folded);
   const [all, setAll] = createSignal<readonly Episode[]>([]);
-  const [hidden, setHidden] = createSignal<ReadonlySet<string>>(new Set(hiddenMemory.load()));
+  const [live, setLive] = createSignal(false);
+  const [hidden, setHidden] = createSignal<ReadonlySet<string>>(new Set(options.hidden.load()));
+  const [undo, setUndo] = createSignal<Undo | null>(null);
+  const [draft, setDraft] = createSignal<Draft | null>(null);
+  let cancelUndo: () => void = () => {};
 
+  const isShown = ({ alert }: Episode) => !hidden().has(alert.severity);
   const firing = createMemo(() => all().filter(isFiring));
-  const critical = createMemo(() => firing().filter(({ alert }) => alert.severity === "critical"));
-  const counts = createMemo(() => {
-    const found: Record<string, number> = { critical: 0, warning: 0, info: 0 };
-    for (const { alert } of all()) found[alert.severity]++;
-    return found;
-  });
-  const entries = createMemo(() => {
-    const shown = all().filter(({ alert }) => !hidden().has(alert.severity));
-    return entriesOf(shown, MAX_ALERTS);
-  });
-  const entriesById = createMemo(() => new Map(entries().map((entry) => [entry.id, entry])));
-  const ids = createMemo<readonly string[]>((before) => kept(before, [...entriesById().keys()]), []);
+  const counts = createMemo(() => countsOf(firing()));
+  const over = createMemo(() =>
+    all().filter((episode) => !isFiring(episode) && !dismissed.ids().has(episode.alert.id)),
+  );
+  const overCounts = createMemo(() => countsOf(over()));
+
+  const firingShown = createMemo(() => firingEntries(firing().filter(isShown)).slice(0, MAX_ALERTS));
+  const recentShown = createMemo(() =>
+    recentEntries(over().filter(isShown), MAX_ALERTS - firingShown().length),
+  );
+  const entriesById = createMemo(
+    () => new Map([...firingShown(), ...recentShown()].map((entry) => [entry.id, entry])),
+  );
+  const idsIn = (entries: () => readonly Entry[]) =>
+    createMemo<readonly string[]>(
+      (before) =>
+        kept(
+          before,
+          entries().map(({ id }) => id),
+        ),
+      [],
+    );
+
+  function leftOut(episodes: readonly Episode[], shown: readonly Entry[]): { hidden: number; more: number } {
+    const wanted = episodes.filter(isShown).length;
+    return { hidden: episodes.length - wanted, more: wanted - totalOf(shown) };
+  }
+
   const metrics = createMemo<Episodic>((before) => byMetric(all(), before), new Map());
   /** The worst severity that fires on each series, or on a metric as a whole. */
   const severities = createMemo(() => {
@@ -80,51 +151,75 @@ export function createAlertStore({ dismissed: memory, hidden: hiddenMemory, onFi
     return worst;
   });
 
-  const show = () => setAll(known.all.sort(newestFirst));
-  const wanted = (alert: Alert) => !dismissed.has(alert.id);
-
-  function tell(alerts: readonly Alert[], whole: boolean, quiet: boolean): void {
-    const fresh = known.take(alerts.filter(wanted), whole).map(({ alert }) => alert);
-    show();
-    if (fresh.length > 0) onFiring?.(fresh, quiet);
-  }
-
-  function putAway(ids: readonly string[]): void {
-    dismissed = new Set([...memory.load(), ...dismissed, ...ids].slice(-MAX_DISMISSED));
-    memory.save([...dismissed]);
-    hideDismissed();
-  }
-
-  function hideDismissed(): void {
-    known.forget(dismissed);
-    show();
+  function take(alerts: readonly Alert[], whole: boolean, quiet: boolean): void {
+    const fresh = known.take(alerts, whole).map(({ alert }) => alert);
+    setAll(known.all);
+    // What was folded before a reload is nothing new.
+    const news = fresh.filter(({ id }) => !folded.ids().has(id));
+    if (news.length > 0) options.onFiring?.(news, quiet);
   }
 
   function apply(event: FeedEvent): void {
-    if (event.type === "alerts") tell(event.alerts, event.whole, event.quiet ?? false);
-    if (event.type === "snapshot" && event.episodes !== null) {
-      known.restore(event.episodes.filter(({ alert }) => wanted(alert)));
-      show();
+    if (event.type === "alerts") take(event.alerts, event.whole, event.quiet ?? false);
+    if (event.type === "alertsLive") setLive(event.live);
+    if (event.type === "snapshot") {
+      setLive(event.alertsLive);
+      if (event.episodes === null) return;
+      known.restore(event.episodes);
+      setAll(known.all);
     }
   }
 
+  function offer(text: string, revert: () => void): void {
+    cancelUndo();
+    const close = () => {
+      cancelUndo();
+      setUndo(null);
+    };
+    setUndo({
+      text,
+      undo: () => {
+        close();
+        revert();
+      },
+    });
+    cancelUndo = options.clock.after(UNDO_MS, close);
+  }
+
+  function putAway(episodes: readonly Episode[], text: string): void {
+    const ids = idsOf(episodes);
+    dismissed.add(ids);
+    offer(text, () => dismissed.remove(ids));
+  }
+
+  const isFolded = (entry: Entry): boolean =>
+    entry.firing && entry.episodes.every(({ alert }) => folded.ids().has(alert.id));
+
   return {
     apply,
-    /** All that are not put away, newest first. */
-    all,
+    /** All that fires, whatever the viewer has folded or hidden. */
     firing,
-    /** Firing and critical, newest first. */
-    critical,
-    /** How many there are of each severity. */
-    counts: (severity: Severity): number => counts()[severity],
-    /** What the feed draws: at most fifty, newest first, of the severities that are shown. */
-    ids,
+    /** How many of it there are of each severity. */
+    firingCount: (severity: Severity): number => counts()[severity],
+    /** The newest that fires and is critical. */
+    newestCritical: createMemo(() =>
+      firing()
+        .filter(({ alert }) => alert.severity === "critical")
+        .reduce<Episode | null>((last, one) => (last !== null && last.fired >= one.fired ? last : one), null),
+    ),
+    /** Whether the server would say at once when something else fires. */
+    live,
+    /** What is over and not put away, and how many of it there are of each severity. */
+    over,
+    overCount: (severity: Severity): number => overCounts()[severity],
+    /** What is drawn: entries of the severities that are shown, fifty in all. */
+    firingIds: idsIn(firingShown),
+    recentIds: idsIn(recentShown),
+    /** How many alerts are in no entry that is drawn: of a hidden severity, or for lack of room. */
+    firingLeftOut: () => leftOut(firing(), firingShown()),
+    recentLeftOut: () => leftOut(over(), recentShown()),
     /** The entry with an id, undefined when it has gone. */
     entry: (id: string): Entry | undefined => entriesById().get(id),
-    /** How many alerts are in no entry that is drawn. */
-    more: (): number =>
-      all().filter(({ alert }) => !hidden().has(alert.severity)).length -
-      entries().reduce((sum, entry) => sum + entry.total, 0),
     /** The episodes that are about a metric; the same array for as long as they are the same. */
     episodesOf: (metric: string): readonly Episode[] => metrics().get(metric) ?? NONE,
     severityOf: (key: string): Severity | undefined => severities().get(key),
@@ -137,19 +232,39 @@ export function createAlertStore({ dismissed: memory, hidden: hiddenMemory, onFi
       const next = new Set(hidden());
       if (!next.delete(severity)) next.add(severity);
       setHidden(next);
-      hiddenMemory.save([...next]);
+      options.hidden.save([...next]);
+    },
+    showAll(): void {
+      setHidden(new Set<string>());
+      options.hidden.save([]);
     },
     /** What the server answered about one of them. */
-    tell: (alert: Alert) => tell([alert], false, true),
-    dismiss(entryId: string): void {
-      const entry = entriesById().get(entryId);
-      putAway(entry === undefined ? [entryId] : entry.episodes.map(({ alert }) => alert.id));
+    take: (alert: Alert) => take([alert], false, true),
+    isFolded,
+    /** Fold an entry that fires to a line, put one that is over away. */
+    dismiss(entry: Entry): void {
+      if (!entry.firing) {
+        putAway(entry.episodes, entry.total === 1 ? "Dismissed" : `${formatCount(entry.total)} dismissed`);
+        return;
+      }
+      const ids = idsOf(entry.episodes);
+      folded.add(ids);
+      offer("Folded", () => folded.remove(ids));
     },
-    clear: () => putAway(all().map(({ alert }) => alert.id)),
-    /** Another tab has put something away. */
+    unfold: (entry: Entry) => folded.remove(idsOf(entry.episodes)),
+    /** Put away all that is over, also what there was no room for or is of a hidden severity. */
+    clear(): void {
+      putAway(over(), `${formatCount(over().length)} cleared`);
+    },
+    /** The silence whose form is open, null for none: its alert may end meanwhile, and move to another list. */
+    draft,
+    setDraft,
+    /** What was done last, for as long as it can be undone; null when there is nothing. */
+    undo,
+    /** Another tab has put something away, folded something, or undone that. */
     reload(): void {
-      dismissed = new Set(memory.load());
-      hideDismissed();
+      dismissed.reload();
+      folded.reload();
     },
   };
 }

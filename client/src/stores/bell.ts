@@ -4,9 +4,9 @@
  * not know the document.
  */
 import { createSignal } from "solid-js";
-import { type Announcement, announce, urgent } from "../announcement";
-import type { Clock } from "../clock";
-import type { Tone } from "../sound";
+import { type Announcement, announce, urgent } from "../alerts/announcement";
+import type { Tone } from "../alerts/sound";
+import type { Clock } from "../time/clock";
 import type { Alert } from "../types.gen";
 
 /** `unsupported`: the browser has no notifications, or none for a page that did not come securely. */

@@ -3,13 +3,13 @@
  * stays the same object, so that only what has changed is drawn anew. It must not know values.
  */
 import { createMemo, createSignal } from "solid-js";
-import type { FeedEvent } from "../feed";
-import { keptByContent } from "../kept";
-import { arrange, type Group } from "../layout";
-import type { Alert, Board, MetricInfo, Problem, RuleInfo } from "../types.gen";
+import { arrange, type Group } from "../components/layout";
+import type { FeedEvent } from "../link/feed";
+import type { Alert, BoardInfo, MetricInfo, Problem, RuleInfo } from "../types.gen";
+import { keptByContent } from "../window/kept";
 
 export function createBoardStore() {
-  const [board, setBoard] = createSignal<Board | null>(null);
+  const [board, setBoard] = createSignal<BoardInfo | null>(null);
   const [problems, setProblems] = createSignal<readonly Problem[]>([]);
 
   const infos = createMemo<readonly MetricInfo[]>(
@@ -19,6 +19,16 @@ export function createBoardStore() {
   const rules = createMemo<readonly RuleInfo[]>((before) => keptByContent(before, board()?.rules ?? []), []);
   const groups = createMemo<readonly Group[]>((before) => arrange(board()?.panels ?? [], before), []);
   const metrics = createMemo(() => new Map(infos().map((info) => [info.name, info])));
+
+  /** Since when the values of a metric are stale, by the problem that was there first. */
+  const stale = createMemo(() => {
+    const found = new Map<string, number>();
+    for (const { metrics = [], since } of problems()) {
+      const time = Date.parse(since);
+      for (const name of metrics) if (!((found.get(name) ?? Number.NaN) <= time)) found.set(name, time);
+    }
+    return found;
+  });
 
   /** Whether an alert's value and threshold are on its metric's own scale. */
   function isPlain(alert: Alert): boolean {
@@ -47,6 +57,8 @@ export function createBoardStore() {
     /** The panels as they lie on the page; a group that goes on keeps its id, a panel that is as before its object. */
     groups,
     problems,
+    /** Since when what is shown of a metric is not what is, milliseconds since 1970; undefined while it is. */
+    staleSince: (metric: string): number | undefined => stale().get(metric),
     title: () => board()?.title ?? "Live Dashboard",
     metric: (name: string): MetricInfo | undefined => metrics().get(name),
     /** The rules with a threshold that can be drawn on a chart of these metrics. */

@@ -1,22 +1,34 @@
 /**
- * How the page is connected: live or not, when the next try is, how far the newest tick lies back, and whether
- * the viewer has paused the drawing. It takes feed events and the time; it must not know a socket.
+ * How the page is connected: live or not, why not, when the next try is, how far the newest tick lies back, and
+ * whether the viewer has paused the drawing. It takes feed events and the time; it must not know a socket.
  *
- * The clocks of server and browser differ. `skewMs` is the least ever seen of (arrival here - tick's own time):
- * the difference of the clocks plus the fastest way. What a tick lies beyond that is what it is late.
+ * The clocks of server and browser differ, and both are set while they run. Here time is measured by a clock that
+ * nobody sets. `skewMs` is the least ever seen of (arrival here - tick's own time): the difference of the clocks plus
+ * the fastest way. What a tick lies beyond that is what it is late. A window that begins afresh has another clock.
  */
 import { createMemo, createSignal } from "solid-js";
-import type { LinkStatus } from "../connection";
-import type { FeedEvent } from "../feed";
+import type { LinkStatus } from "../link/connection";
+import type { FeedEvent, Trouble } from "../link/feed";
 
 const BEHIND_INTERVALS = 3;
 const BEHIND_AT_LEAST_MS = 3_000;
+const HAND_MS = 200;
+/** The longest that there is between two tries. */
+const RETRY_AT_MOST_S = 10;
 
-export function createConnectionStore(now: () => number, intervalMs: () => number) {
+/**
+ * @param now the time that is measured with, which nobody sets.
+ * @param wall the time that is shown.
+ */
+export function createConnectionStore(now: () => number, wall: () => number, intervalMs: () => number) {
   const [link, setLink] = createSignal<LinkStatus>({ connected: false, tried: false, retryAt: null });
+  const [trouble, setTrouble] = createSignal<Trouble | null>(null);
   const [newest, setNewest] = createSignal(Number.NaN);
   const [skewMs, setSkewMs] = createSignal(Number.POSITIVE_INFINITY);
-  const [time, setTime] = createSignal(now());
+  /** When the connection was opened or the window began afresh: the first tick is waited for from then on. */
+  const [begun, setBegun] = createSignal(now());
+  const [moment, setMoment] = createSignal(now());
+  const [time, setTime] = createSignal(wall());
   const [paused, setPaused] = createSignal(false);
 
   const connected = () => link().connected;
@@ -24,45 +36,74 @@ export function createConnectionStore(now: () => number, intervalMs: () => numbe
   /** Whole seconds to the next try; null while there is none to wait for. */
   const retryIn = createMemo(() => {
     const at = link().retryAt;
-    return at === null ? null : Math.max(0, Math.ceil((at - time()) / 1000));
+    return at === null ? null : Math.min(RETRY_AT_MOST_S, Math.max(0, Math.ceil((at - moment()) / 1000)));
   });
 
   /** Whole seconds that the newest tick lies back, 0 while that is as it should be. */
   const behind = createMemo(() => {
-    const late = time() - newest() - skewMs();
+    const known = Number.isFinite(newest()) && Number.isFinite(skewMs());
+    const late = known ? moment() - newest() - skewMs() : moment() - begun();
     const allowed = Math.max(BEHIND_INTERVALS * intervalMs(), BEHIND_AT_LEAST_MS);
     return connected() && late > allowed ? Math.floor(late / 1000) : 0;
   });
 
-  function sawTick(tickTime: number, received: number, afresh: boolean): void {
+  function begin(): void {
+    setSkewMs(Number.POSITIVE_INFINITY);
+    setNewest(Number.NaN);
+    setBegun(now());
+  }
+
+  function sawTick(tickTime: number): void {
     if (!Number.isFinite(tickTime)) return;
-    setSkewMs((skew) => Math.min(afresh ? Number.POSITIVE_INFINITY : skew, received - tickTime));
+    setSkewMs((skew) => Math.min(skew, now() - tickTime));
     setNewest(tickTime);
   }
 
+  function showLink(status: LinkStatus): void {
+    if (status.connected && !connected()) setBegun(now());
+    setLink(status);
+  }
+
   function apply(event: FeedEvent): void {
-    setTime(now());
-    if (event.type === "status") setLink(event.status);
-    if (event.type === "ticks") sawTick(event.times.at(-1) ?? Number.NaN, event.received, event.afresh);
+    elapse();
+    if (event.type === "status") showLink(event.status);
+    if (event.type === "trouble") setTrouble(event.trouble);
+    if (event.type === "ticks") {
+      if (event.afresh) begin();
+      sawTick(event.times.at(-1) ?? Number.NaN);
+    }
     if (event.type === "snapshot") {
-      setLink(event.status);
-      setSkewMs(event.skewMs);
+      showLink(event.status);
+      setTrouble(event.trouble);
+      setSkewMs(Number.isFinite(event.serverTime) ? now() - event.serverTime : Number.POSITIVE_INFINITY);
       setNewest(event.window?.times.at(-1) ?? Number.NaN);
     }
+  }
+
+  /** Not with each of sixty ticks a second: what depends on it is read in seconds. */
+  function elapse(): void {
+    if (Math.abs(now() - moment()) < HAND_MS) return;
+    setMoment(now());
+    setTime(wall());
   }
 
   return {
     apply,
     /** The clock's hand has moved; called about once a second while the page is seen. */
-    elapse: () => void setTime(now()),
+    elapse,
+    /** The time by the viewer's clock, to show beside. */
     time,
     /** The time by the server's clock, as far as it is known, in milliseconds since 1970. */
-    serverTime: () => time() - (Number.isFinite(skewMs()) ? skewMs() : 0),
+    serverTime: () => (Number.isFinite(skewMs()) ? moment() - skewMs() : time()),
     connected,
     /** Whether there has been a connection yet, or a failure to make one. */
     tried: () => link().tried,
+    /** Why there is no WebSocket, where that is known. */
+    trouble,
     retryIn,
     behind,
+    /** Whether what is shown is what is now. */
+    live: () => connected() && behind() === 0,
     /** When the newest tick was made, milliseconds since 1970; NaN before the first. */
     newest,
     paused,

@@ -6,11 +6,11 @@
  *   spark   from ·········│fired        ┊······· to: what is still to come is added with the ticks
  */
 import { createSignal } from "solid-js";
-import type { FeedEvent } from "../feed";
-import { seriesKey } from "../protocol";
-import type { Spark } from "../spark";
+import type { FeedEvent } from "../link/feed";
+import { seriesKey } from "../link/protocol";
 import type { Alert } from "../types.gen";
-import type { Window } from "../window";
+import type { Spark } from "../window/spark";
+import type { Window } from "../window/window";
 
 /** Ticks on each side of the moment. */
 const SIDE_TICKS = 24;

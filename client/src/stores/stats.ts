@@ -1,25 +1,38 @@
 /**
- * The window and everything computed from it. Ticks are taken at once; what is drawn follows once per animation
- * frame, so a burst of ticks costs one drawing, a page that nobody sees costs none, and a paused one keeps
+ * The window and everything computed from it. Ticks are taken at once; what is drawn follows with the next drawing,
+ * so a burst of ticks costs one drawing, a page that nobody sees costs none, and a paused one keeps
  * collecting. It must not know what a card or a chart is.
  */
 import { createMemo, createSignal, untrack } from "solid-js";
-import type { FeedEvent } from "../feed";
-import { kept } from "../kept";
-import type { Series } from "../protocol";
-import { computeStats, type SeriesStats } from "../stats";
-import type { Board } from "../types.gen";
-import { Window } from "../window";
+import type { FeedEvent } from "../link/feed";
+import type { Series } from "../link/protocol";
+import type { BoardInfo } from "../types.gen";
+import { kept } from "../window/kept";
+import { computeStats, type SeriesStats } from "../window/stats";
+import { Window } from "../window/window";
 
 const FIRST_CAPACITY = 60;
 const FIRST_INTERVAL_MS = 1000;
 
-/** @param nextFrame calls back once before the next drawing: requestAnimationFrame. */
-export function createStatsStore(nextFrame: (callback: () => void) => void, paused: () => boolean) {
+/** What the pictures of one drawing may take; those that are left have their turn in the next. */
+const BUDGET_MS = 16;
+
+/**
+ * @param nextFrame calls back once when the next drawing may be made.
+ * @param now a clock to measure with, in milliseconds.
+ */
+export function createStatsStore(
+  nextFrame: (callback: () => void) => void,
+  paused: () => boolean,
+  now: () => number = () => performance.now(),
+) {
   const window = new Window(FIRST_CAPACITY, FIRST_INTERVAL_MS);
   const [drawn, setDrawn] = createSignal(0);
   const [loaded, setLoaded] = createSignal(false);
   let waiting = false;
+  let drawing = false;
+  /** The pictures whose turn comes, those that have waited longest first. */
+  const turns = new Set<() => void>();
 
   /** What the views read: under a paused picture the ticks go on, and the cursor must find what is drawn. */
   const held = createMemo(() => (paused() ? window.copy() : null));
@@ -31,13 +44,41 @@ export function createStatsStore(nextFrame: (callback: () => void) => void, paus
     waiting = true;
     nextFrame(() => {
       waiting = false;
-      if (paused()) return;
-      if (window.epoch !== "") setLoaded(true);
-      setDrawn((count) => count + 1);
+      drawing = true;
+      try {
+        if (!paused()) {
+          if (window.epoch !== "") setLoaded(true);
+          setDrawn((count) => count + 1);
+        }
+      } finally {
+        drawing = false;
+        void takeTurns();
+      }
     });
   }
 
-  function showBoard(board: Board): void {
+  async function takeTurns(): Promise<void> {
+    const end = now() + BUDGET_MS;
+    try {
+      for (const turn of turns) {
+        turns.delete(turn);
+        turn();
+        // A plot paints when those who called have come to their end: only then its cost is known.
+        await null;
+        if (now() >= end) break;
+      }
+    } finally {
+      if (turns.size > 0) draw();
+    }
+  }
+
+  /** Have a picture drawn when its turn comes: once, however often it was asked for until then. */
+  function inTurn(picture: () => void): void {
+    turns.add(picture);
+    if (!drawing) draw();
+  }
+
+  function showBoard(board: BoardInfo): void {
     window.resize(board.window_size, board.interval_ms);
     draw();
   }
@@ -73,6 +114,9 @@ export function createStatsStore(nextFrame: (callback: () => void) => void, paus
   return {
     apply,
     draw,
+    inTurn,
+    /** Forget a picture that was asked for. */
+    outOfTurn: (picture: () => void): void => void turns.delete(picture),
     /** The window that is drawn: while paused, as it was when the pause began. */
     get window(): Window {
       return shown();

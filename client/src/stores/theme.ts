@@ -1,5 +1,5 @@
 /**
- * Light, dark or as the system has it. It sets `data-theme` on the root element, from which the style sheet takes
+ * Light, dark or as the system has it, and light on paper. It sets `data-theme` on the root element, from which the style sheet takes
  * every colour, and says when colours have changed, for a canvas does not notice. It must not know a colour.
  */
 import { createEffect, createMemo, createSignal, onCleanup } from "solid-js";
@@ -18,13 +18,28 @@ export function createThemeStore(root: HTMLElement, systemDark: MediaQueryList) 
   systemDark.addEventListener("change", changed);
   onCleanup(() => systemDark.removeEventListener("change", changed));
 
-  const shown = createMemo(() => (theme() === "system" ? (dark() ? "dark" : "light") : theme()));
+  const [printing, setPrinting] = createSignal(false);
+  const shown = createMemo(() => {
+    if (printing()) return "light";
+    return theme() === "system" ? (dark() ? "dark" : "light") : theme();
+  });
   createEffect(() => {
     root.dataset.theme = shown();
     writeStored(KEY, theme() === "system" ? null : theme());
   });
 
-  return { theme, setTheme, shown };
+  return {
+    theme,
+    setTheme,
+    shown,
+    /** Whether the page is being printed: all of it is drawn, light and as wide as a sheet, and stands still. */
+    printing,
+    print(on: boolean): void {
+      // The sheet's measures come first: what is drawn because of it reads them.
+      root.toggleAttribute("data-printing", on);
+      setPrinting(on);
+    },
+  };
 }
 
 export type ThemeStore = ReturnType<typeof createThemeStore>;

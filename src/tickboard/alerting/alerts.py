@@ -6,28 +6,54 @@ resolved, and so is one that has left the board; where missing data is a breach,
 `LOG_AGE_S` at most. Time is an argument.
 """
 
+import math
 from collections.abc import Callable, Container, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import lru_cache
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from tickboard.alerting.episodes import FIRING, Episode, Key, Table, firing
-from tickboard.alerting.log import LOG_AGE_S, AlertEvent, AlertLog
+from tickboard.alerting.compiled_rules import CompiledRules, watches
+from tickboard.alerting.episodes import FIRING, Episode, EpisodeTable, Key, firing
+from tickboard.alerting.log import LOG_AGE_S, AlertEvent, AlertLog, EventKind
 from tickboard.alerting.rules import Rule
-from tickboard.alerting.watch import Watch, watches
 from tickboard.errors import AlertError
-from tickboard.expressions.aligned import Binding, Columns, Floats
+from tickboard.expressions.alignment import Binding, Columns, Floats
 from tickboard.expressions.expr import Values
-from tickboard.types import Acknowledgement, Alert, Silence
+from tickboard.wire import Acknowledgement, Alert, Silence
 
 STALE_S = 300.0
 """A firing alert whose condition has had no value for so long is resolved."""
 
+SAME_S = 1.0
+"""Silences that end within so many seconds of each other are the same."""
+
+Permit = Callable[[], None]
+"""Raises where something may not be changed."""
+
 NO_DATA, RULE_REMOVED = "no data", "rule removed"
 """What ends an episode other than its values."""
+
+
+@dataclass
+class _Silenced:
+    """A silence of one series of one rule.
+
+    Attributes:
+        until: when it ends by the wall clock, POSIX seconds.
+        silence: as the wire has it.
+        ends: when it has lasted for its whole length, in the time that has passed here: it ends then at the latest,
+            whatever the wall clock says, and before then it is not forgotten.
+        over: whether it is over by the wall clock.
+    """
+
+    until: float
+    silence: Silence
+    ends: float
+    over: bool = False
 
 
 class Alerts:
@@ -53,12 +79,14 @@ class Alerts:
         self._format_time = lru_cache(64)(format_time)
         self._clock = 0.0
         self._revision = (-1, 0)
-        self._watches: list[Watch] = []
-        self._table = Table([], [])
+        self._watches: list[CompiledRules] = []
+        self._table = EpisodeTable([], [])
         # Episodes of series that the board has not, or not yet.
         self._elsewhere: dict[Key, Episode] = {}
-        self._silences: dict[Key, tuple[float, Silence]] = {}
+        self._silences: dict[Key, _Silenced] = {}
         self._stand_ins: list[int] = []
+        self._events: list[AlertEvent] = []
+        self._owed_s = 0.0
 
     # --- ticks ---
 
@@ -74,14 +102,18 @@ class Alerts:
             binding: the registry's labels and columns.
             revision: changes when `binding` does.
         """
-        events: list[AlertEvent] = []
+        # A call that fails may not have come so far as to let this time pass.
+        self._owed_s += passed_s
         if (revision, len(self._rules)) != self._revision:
+            self._bind(now, binding)
             self._revision = (revision, len(self._rules))
-            events += self._bind(now, binding)
+        passed_s, self._owed_s = self._owed_s, 0.0
         self._clock += passed_s
+        self.log.pass_time(passed_s)
         if self._elsewhere:
-            events += self._move_elsewhere(now, passed_s)
-        return events + self._step(now, values)
+            self._move_elsewhere(now, passed_s)
+        self._step(now, values)
+        return self._take_events()
 
     def check(self, now: float) -> list[AlertEvent]:
         """Do the work that time alone brings: end what has had no value for `STALE_S`, silences, old events.
@@ -90,15 +122,32 @@ class Alerts:
             now: POSIX seconds.
         """
         self._table.forget_stale(self._clock - STALE_S)
-        events = self._resolve(self._table.stale(self._clock - STALE_S), now, NO_DATA)
-        for key, (until, _) in list(self._silences.items()):
-            if until <= now:
-                del self._silences[key]
-                events += self._change(key, now, silenced=None)
-        self.log.expire(now)
+        self._resolve(self._table.stale(self._clock - STALE_S), now, NO_DATA)
+        self._check_silences(now)
+        self.log.expire()
+        return self._take_events()
+
+    def _append(self, kind: EventKind, alert: Alert, now: float) -> None:
+        """Write an event into the log, and keep it until somebody takes it to announce it."""
+        self._events.append(self.log.append(kind, alert, now))
+
+    def _take_events(self) -> list[AlertEvent]:
+        # What a call that failed had written is announced by the next.
+        events, self._events = self._events, []
         return events
 
-    def _step(self, now: float, values: Values) -> list[AlertEvent]:
+    def _check_silences(self, now: float) -> None:
+        """End the silences that are over, and resume those that a wrong clock had ended."""
+        for key, each in list(self._silences.items()):
+            passed = self._clock >= each.ends
+            over = passed or each.until <= now
+            if over != each.over:
+                each.over = over
+                self._events += self._change(key, now, silenced=None if over else each.silence)
+            if passed:
+                del self._silences[key]
+
+    def _step(self, now: float, values: Values) -> None:
         table = self._table
         raw = np.empty(len(table.keys))
         for watch in self._watches:
@@ -110,11 +159,12 @@ class Alerts:
                 said[place] = np.nan
         moving = table.moving(said)
         if not len(moving):
-            return []
+            return
         cleared = self._cleared(said, np.isnan(raw), values)
         fires, ends = table.move(moving, said[moving], cleared[moving], self._clock, now)
         self._measure(values)
-        return self._resolve(ends, now) + self._fire(fires, now, values)
+        self._resolve(ends, now)
+        self._fire(fires, now, values)
 
     def _cleared(self, said: Floats, missing: NDArray[np.bool_], values: Values) -> Floats:
         """Return whether each series is cleared: 1, 0 or NaN; float64 [series]."""
@@ -139,20 +189,18 @@ class Alerts:
 
     # --- what begins and ends ---
 
-    def _fire(self, places: Columns, now: float, values: Values) -> list[AlertEvent]:
+    def _fire(self, places: Columns, now: float, values: Values) -> None:
         table = self._table
         found = np.full(len(table.keys), np.nan) if len(places) else np.empty(0)
         for watch in self._watches:
             mine = places[(places >= watch.place.start) & (places < watch.place.stop)]
             if len(mine):
                 found[mine] = watch.subject_values(values, mine - watch.place.start)
-        events = []
         for place in places.tolist():
             key, value = table.keys[place], float(found[place])
             alert = self._new_alert(table.rules[place], key, value, float(table.started[place]), now)
+            self._append("firing", alert, now)
             table.fire(place, alert)
-            events.append(self.log.append("firing", alert, now))
-        return events
 
     def _new_alert(self, rule: Rule, key: Key, value: float, started: float, now: float) -> Alert:
         labels = dict(key[1])
@@ -168,16 +216,13 @@ class Alerts:
             rule=rule.name,
             started=self._format_time(started),
             threshold=rule.threshold,
-            silenced=self._silences[key][1] if key in self._silences else None,
+            silenced=each.silence if (each := self._silences.get(key)) is not None and not each.over else None,
         )
 
-    def _resolve(self, places: Columns, now: float, ended: str = "") -> list[AlertEvent]:
-        events = []
+    def _resolve(self, places: Columns, now: float, ended: str = "") -> None:
         for place in places.tolist():
-            alert = self._as_is(place)
+            self._over(self._as_is(place), now, ended)
             self._table.resolve(place)
-            events.append(self._over(alert, now, ended))
-        return events
 
     def _as_is(self, place: int) -> Alert:
         """Return the alert of a series with its peak, and when its breach was last seen."""
@@ -185,64 +230,62 @@ class Alerts:
         seen = self._format_time(table.last_breach(place))
         return msgspec.structs.replace(table.alerts[place], seen=seen, peak=None if np.isnan(peak) else peak)
 
-    def _over(self, alert: Alert, now: float, ended: str) -> AlertEvent:
-        resolved = msgspec.structs.replace(alert, resolved=self._format_time(now), ended=ended)
-        return self.log.append("resolved", resolved, now)
+    def _over(self, alert: Alert, now: float, ended: str) -> None:
+        self._append("resolved", msgspec.structs.replace(alert, resolved=self._format_time(now), ended=ended), now)
 
     # --- series that come and go ---
 
-    def _bind(self, now: float, binding: Binding) -> list[AlertEvent]:
+    def _bind(self, now: float, binding: Binding) -> None:
         """Watch the series that there are now; each goes on where it was."""
         before = {episode.key: episode for episode in self.episodes()}
         known = set(self._elsewhere)
         fresh = known | self._table.fresh()
-        self._watches = watches(self._rules, binding)
-        self._table = Table(self._watches, self._rules)
+        bound = watches(self._rules, binding)
+        table = EpisodeTable(bound, self._rules)
         if before:
-            for place, key in enumerate(self._table.keys):
+            for place, key in enumerate(table.keys):
                 if (episode := before.pop(key, None)) is not None:
-                    self._table.take(place, episode, self._clock, fresh=key in fresh)
-        self._elsewhere = before
+                    table.take(place, episode, self._clock, fresh=key in fresh)
         # What stands for a metric that has no series at all.
-        self._stand_ins = [
+        stand_ins = [
             place
-            for place, (_, labels) in enumerate(self._table.keys)
-            if not labels and self._table.rules[place].condition.true_of_nothing()
+            for place, (_, labels) in enumerate(table.keys)
+            if not labels and table.rules[place].condition.true_of_nothing()
         ]
+        # All or nothing: where this is broken off, everything is as it was, and bound again the next time.
+        self._watches, self._table, self._elsewhere, self._stand_ins = bound, table, before, stand_ins
         rules = {rule.name: rule for rule in self._rules}
-        has_series = {rule for rule, _ in self._table.keys} if before else set()
-        events = []
+        has_series = {rule for rule, _ in table.keys} if before else set()
         for key, episode in list(before.items()):
             rule = rules.get(episode.rule)
             if rule is None:
-                events += self._end_elsewhere(key, now, RULE_REMOVED)
+                self._end_elsewhere(key, now, RULE_REMOVED)
             elif rule.no_data == "resolve" and key not in known:
-                events += self._end_elsewhere(key, now, NO_DATA)
+                self._end_elsewhere(key, now, NO_DATA)
             elif not episode.labels and episode.rule in has_series:
                 # It stood for a metric that had no series, and now has.
-                events += self._end_elsewhere(key, now, "")
-        return events
+                self._end_elsewhere(key, now, "")
 
-    def _move_elsewhere(self, now: float, passed_s: float) -> list[AlertEvent]:
+    def _move_elsewhere(self, now: float, passed_s: float) -> None:
         """Move the episodes of series that are not there."""
         rules = {rule.name: rule for rule in self._rules}
-        events: list[AlertEvent] = []
         for key, before in list(self._elsewhere.items()):
             rule = rules[before.rule]
             episode = replace(before, lasted_s=before.lasted_s + passed_s, unseen_s=before.unseen_s + passed_s)
             self._elsewhere[key] = episode
             missed = rule.no_data == "alert" or rule.condition.true_of_nothing()
             if episode.unseen_s > (LOG_AGE_S if missed else STALE_S):
-                events += self._end_elsewhere(key, now, NO_DATA)
+                self._end_elsewhere(key, now, NO_DATA)
             elif missed and episode.alert is None and episode.lasted_s >= rule.for_s:
                 alert = self._new_alert(rule, key, np.nan, episode.started, now)
+                self._append("firing", alert, now)
                 self._elsewhere[key] = replace(episode, state=FIRING, lasted_s=0.0, alert=alert)
-                events.append(self.log.append("firing", alert, now))
-        return events
 
-    def _end_elsewhere(self, key: Key, now: float, ended: str) -> list[AlertEvent]:
-        alert = self._elsewhere.pop(key).alert
-        return [] if alert is None else [self._over(alert, now, ended)]
+    def _end_elsewhere(self, key: Key, now: float, ended: str) -> None:
+        alert = self._elsewhere[key].alert
+        if alert is not None:
+            self._over(alert, now, ended)
+        del self._elsewhere[key]
 
     # --- what outlives a run ---
 
@@ -269,11 +312,16 @@ class Alerts:
         for event in begun.values():
             episode = firing(event.alert, event.time)
             self._elsewhere[episode.key] = episode
-        self._silences |= {(each.rule, tuple(each.labels.items())): (until, each) for until, each in silences}
+        for until, each in silences:
+            key = (each.rule, tuple(each.labels.items()))
+            fires = self._elsewhere[key].alert if key in self._elsewhere else None
+            # The run before may have ended it by a clock that was wrong.
+            over = fires is not None and fires.silenced is None
+            self._silences[key] = _Silenced(until, each, self._clock + _length_s(each), over)
 
     def inherit(self, previous: "Alerts") -> None:
         """Go on with the episodes of a board that this one replaces; both have the same log."""
-        self.restore(previous.episodes(), previous.silences())
+        self.restore(previous.episodes(), previous.kept_silences())
 
     # --- what people do ---
 
@@ -289,9 +337,24 @@ class Alerts:
 
     def silences(self) -> list[tuple[float, Silence]]:
         """Return the silences in force, each with when it ends, POSIX seconds."""
-        return list(self._silences.values())
+        return [(each.until, each.silence) for each in self._silences.values() if not each.over]
 
-    def acknowledge(self, id: str, now: float, note: str = "", by: str = "") -> AlertEvent:  # the wire's
+    def kept_silences(self) -> list[tuple[float, Silence]]:
+        """Return the silences that have to be kept across a restart, each with when it ends, POSIX seconds.
+
+        One that is over by the wall clock is among them until so much time has passed in this run, too: a clock that
+        was wrong may be set.
+        """
+        return [(each.until, each.silence) for each in self._silences.values()]
+
+    def acknowledge(
+        self,
+        id: str,  # the wire's name
+        now: float,
+        note: str = "",
+        by: str = "",
+        permit: Permit = lambda: None,
+    ) -> AlertEvent | Alert:
         """Take note that somebody looks after an alert.
 
         Args:
@@ -299,6 +362,10 @@ class Alerts:
             now: POSIX seconds.
             note: what they say.
             by: who.
+            permit: called before anything changes; what it raises is passed on.
+
+        Returns:
+            The event; or the alert as it is, where the same was said of it before: nothing changes then.
 
         Raises:
             AlertError: there is no such alert, or it is over.
@@ -306,13 +373,25 @@ class Alerts:
         alert = self._find(id)
         if alert.resolved is not None:
             raise AlertError(f"alert {id[:80]!r} is over since {alert.resolved}: it needs no acknowledgement", 409)
+        before = alert.acknowledged
+        if before is not None and (before.note, before.by) == (note, by):
+            return self._by_now(alert)
+        permit()
         seen = Acknowledgement(self._format_time(now), by, note)
         events = self._change(_key_of(alert), now, acknowledged=seen)
         if not events:
             raise AlertError(f"alert {id[:80]!r} is over: it needs no acknowledgement", 409)
         return events[0]
 
-    def silence(self, id: str, now: float, duration_s: float, reason: str, by: str = "") -> AlertEvent:
+    def silence(
+        self,
+        id: str,  # the wire's name
+        now: float,
+        duration_s: float,
+        reason: str,
+        by: str = "",
+        permit: Permit = lambda: None,
+    ) -> AlertEvent | Alert:
         """Tell nobody of an alert's rule and series for a while; the page still shows it.
 
         Args:
@@ -321,20 +400,39 @@ class Alerts:
             duration_s: for how long; 0 ends a silence.
             reason: why.
             by: who.
+            permit: called before anything changes; what it raises is passed on.
+
+        Returns:
+            The event; or the alert as it is, where it is silenced so already, to the second, or is to be no longer
+            silenced and was not: nothing changes then.
 
         Raises:
             AlertError: there is no such alert.
         """
         alert = self._find(id)
         key, said = _key_of(alert), None
+        if self._is_silenced_so(key, now + duration_s if duration_s > 0 else None, reason, by):
+            return self._by_now(alert)
+        permit()
         self._silences.pop(key, None)
         if duration_s > 0:
             until = now + duration_s
             said = Silence(key[0], self._format_time(until), reason, self._format_time(now), alert.labels, by)
-            self._silences[key] = (until, said)
+            self._silences[key] = _Silenced(until, said, self._clock + duration_s)
         if events := self._change(key, now, silenced=said):
             return events[0]
         return self.log.append("changed", msgspec.structs.replace(alert, silenced=said), now)
+
+    def _is_silenced_so(self, key: Key, until: float | None, reason: str, by: str) -> bool:
+        before = self._silences.get(key)
+        if before is None or until is None:
+            return before is None and until is None
+        said = before.silence.reason, before.silence.by
+        return not before.over and said == (reason, by) and abs(before.until - until) <= SAME_S
+
+    def _by_now(self, alert: Alert) -> Alert:
+        """Return an alert with what has changed while it fires."""
+        return next(iter(self.active({alert.id})), alert)
 
     def _find(self, id: str) -> Alert:  # the wire's name
         alert = self.log.find(id)
@@ -355,6 +453,13 @@ class Alerts:
         alert = msgspec.structs.replace(episode.alert, **changes)
         self._elsewhere[key] = replace(episode, alert=alert)
         return [self.log.append("changed", alert, now)]
+
+
+def _length_s(silence: Silence) -> float:
+    try:
+        return (datetime.fromisoformat(silence.until) - datetime.fromisoformat(silence.timestamp)).total_seconds()
+    except ValueError:
+        return math.inf
 
 
 def _key_of(alert: Alert) -> Key:

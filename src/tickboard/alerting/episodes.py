@@ -24,10 +24,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tickboard.alerting.compiled_rules import CompiledRules
 from tickboard.alerting.rules import Rule
-from tickboard.alerting.watch import Watch
-from tickboard.expressions.aligned import Columns, Floats, Labels
-from tickboard.types import Alert
+from tickboard.expressions.alignment import Columns, Floats, Labels
+from tickboard.wire import Alert
 
 INACTIVE, PENDING, FIRING, KEEPING = range(4)
 """Where a series is in an episode."""
@@ -85,7 +85,7 @@ def firing(alert: Alert, time: float) -> Episode:
     return Episode(alert.rule, tuple(alert.labels.items()), FIRING, 0.0, 0.0, time, time, peak, alert)
 
 
-class Table:
+class EpisodeTable:
     """The states of all series of some watches; every array is [series].
 
     Attributes:
@@ -98,7 +98,7 @@ class Table:
         alerts: what was announced, by the place of its series.
     """
 
-    def __init__(self, watches: Sequence[Watch], rules: Sequence[Rule]) -> None:
+    def __init__(self, watches: Sequence[CompiledRules], rules: Sequence[Rule]) -> None:
         self.rules = [rule for watch in watches for rule in _each(watch)]
         self.keys: list[Key] = list(
             zip(
@@ -190,7 +190,7 @@ class Table:
         """End the waiting of series that have had no value since a time of the clock; nobody was told of it."""
         self.state[(self.state == PENDING) & (self._seen < before)] = INACTIVE
 
-    def active(self, watch: Watch) -> Columns:
+    def active(self, watch: CompiledRules) -> Columns:
         """Return the series of a watch that are in an episode, counted from its first."""
         return np.flatnonzero(self.state[watch.place])
 
@@ -242,7 +242,7 @@ class Table:
         return places[np.argsort(self.rank[places], kind="stable")]
 
 
-def _each(watch: Watch) -> Iterator[Rule]:
+def _each(watch: CompiledRules) -> Iterator[Rule]:
     for rule, count in zip(watch.rules, watch.counts, strict=True):
         for _ in range(count):
             yield rule

@@ -3,22 +3,32 @@
 It is one for all who read it: a reader is a number in it. An event has its number as soon as it happens, but is told
 only once it is kept for good: `tell` says up to where. So nobody is told of what a crash could take back, and a
 number that was told never means something else. It takes alerts and gives events; it knows neither rules nor files.
+
+An event's age is the time for which this run has had it, counted by a clock that never steps. The wall clock may be
+wrong by years when a program starts, and nothing is deleted for what it says.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Literal
 
-from tickboard.types import Alert
+from tickboard.wire import Alert
 
 LOG_EVENTS = 20_000
-"""Alert events kept for those who come back; the oldest goes when it is full."""
+"""Beginnings and ends of alerts kept for those who come back; the oldest goes when there are more."""
+
+MAX_CHANGES = LOG_EVENTS // 4
+"""Changes kept beside them: what people do about alerts takes no room from what begins and ends. When there are more,
+the oldest goes that a later one of the same alert has made out of date; the last of each alert stays."""
 
 LOG_AGE_S = 24 * 3600.0
-"""How long an alert event is kept."""
+"""How long an alert event is kept, in this run."""
+
+MARK_S = 60.0
+"""How exactly the age of an event is known."""
 
 EventKind = Literal["firing", "resolved", "changed"]
 """``changed``: acknowledged or silenced, or no longer so."""
@@ -33,6 +43,7 @@ class AlertEvent:
         kind: what happened.
         alert: the alert as the wire has it, after that.
         time: POSIX seconds.
+        drops: the number of the change that is kept no longer since this one has come; 0: there is none.
         frames: what encoders keep here, so that an event is encoded once.
     """
 
@@ -40,11 +51,54 @@ class AlertEvent:
     kind: EventKind
     alert: Alert
     time: float
+    drops: int = 0
     frames: dict[str, bytes] = field(default_factory=dict)
 
 
+class Events(deque[AlertEvent]):
+    """Alert events in order, with at most `LOG_EVENTS` beginnings and ends among them.
+
+    Attributes:
+        changes: how many others there are.
+        left: the number up to which events have left for their age or number.
+    """
+
+    def __init__(self, left: int = 0) -> None:
+        super().__init__()
+        self.changes = 0
+        self.left = left
+
+    def append(self, event: AlertEvent) -> None:
+        """Add an event."""
+        super().append(event)
+        self.changes += event.kind == "changed"
+        while len(self) - self.changes > LOG_EVENTS:
+            self.popleft()
+
+    def popleft(self) -> AlertEvent:
+        """Remove the oldest event and return it."""
+        event = super().popleft()
+        self.changes -= event.kind == "changed"
+        self.left = event.number
+        return event
+
+    def clear(self) -> None:
+        """Remove all events."""
+        super().clear()
+        self.changes = 0
+
+    def drop(self, number: int) -> bool:
+        """Remove a change from among the others; return whether it was there."""
+        place = bisect_left(self, number, key=_number)
+        found = place < len(self) and self[place].number == number
+        if found:
+            del self[place]
+            self.changes -= 1
+        return found
+
+
 class AlertLog:
-    """The alert events of one epoch: at most `LOG_EVENTS`, no older than `LOG_AGE_S`.
+    """The alert events of one epoch: as many as `Events` holds, and none that was here for longer than `LOG_AGE_S`.
 
     Args:
         epoch: names this log; it outlives a run where it is kept in a file.
@@ -74,16 +128,27 @@ class AlertLog:
         self.epoch = epoch
         self.kept = kept
         self.positions: dict[str, int] = {}
-        self._events: deque[AlertEvent] = deque(maxlen=LOG_EVENTS)
+        self._events = Events()
+        self._last_changes: dict[str, int] = {}
+        self._outdated: deque[int] = deque()
         # What fires by all that has happened, and by what may be told of it.
         self._firing = {event.alert.id: event for event in firing}
         self._untold: deque[AlertEvent] = deque()
         for event in events:
+            if not self._events:
+                self._events.left = event.number - 1
+            self._make_room(event)
             self._events.append(event)
             _follow(self._firing, event)
             number = max(number, event.number)
+        if not self._events:
+            self._events.left = number
         self._told_firing = dict(self._firing)
         self.number = self.told = number
+        self._lived_s = 0.0
+        # Which number was the newest when, so that nothing more is needed of each event.
+        self._marks: deque[tuple[float, int]] = deque([(0.0, number)])
+        self._expired = 0
         self._listed: list[tuple[int, Alert]] | None = None
 
     def append(self, kind: EventKind, alert: Alert, time: float) -> AlertEvent:
@@ -96,12 +161,28 @@ class AlertLog:
         """
         self.number += 1
         event = AlertEvent(self.number, kind, alert, time)
+        self._make_room(event)
         self._events.append(event)
         self._untold.append(event)
         _follow(self._firing, event)
         if not self.kept:
             self.tell(self.number)
         return event
+
+    def _make_room(self, event: AlertEvent) -> None:
+        """Drop a change that is out of date, where a change comes and there are `MAX_CHANGES` already."""
+        if event.kind != "changed":
+            return
+        events, last = self._events, self._last_changes
+        if (before := last.get(event.alert.id, 0)) > events.left:
+            self._outdated.append(before)
+        last[event.alert.id] = event.number
+        if len(last) > 2 * LOG_EVENTS:
+            self._last_changes = {id: number for id, number in last.items() if number > events.left}
+        while events.changes >= MAX_CHANGES and self._outdated and not event.drops:
+            number = self._outdated.popleft()
+            if number > events.left and events.drop(number):
+                event.drops = number
 
     def tell(self, number: int) -> None:
         """Let everyone be told of the events up to this number."""
@@ -112,8 +193,7 @@ class AlertLog:
 
     def has_missed(self, number: int) -> bool:
         """Return whether the log has every event after a number, so that a reader can go on from there."""
-        oldest = self._events[0].number if self._events else self.number + 1
-        return oldest - 1 <= number <= self.number
+        return self._events.left <= number <= self.number
 
     def since(self, number: int, most: int = LOG_EVENTS) -> list[AlertEvent]:
         """Return the events after `number` that may be told, oldest first, and of them the first `most`."""
@@ -155,15 +235,30 @@ class AlertLog:
             return event.alert
         return next((event.alert for event in reversed(self._events) if event.alert.id == id), None)
 
-    def expire(self, now: float) -> None:
-        """Forget the events that are too old; what fires stays known.
+    def pass_time(self, seconds: float) -> None:
+        """Count seconds that have passed, by a clock that never steps."""
+        self._lived_s += seconds
 
-        Args:
-            now: POSIX seconds.
-        """
-        self._listed = None
-        while self._events and self._events[0].time < now - LOG_AGE_S:
-            self._events.popleft()
+    def expire(self) -> None:
+        """Drop the events that are too old; what fires stays known."""
+        marked_s, number = self._marks[-1] if self._marks else (-MARK_S, self._expired)
+        if self.number > number and self._lived_s - marked_s >= MARK_S:
+            self._marks.append((self._lived_s, self.number))
+        while self._marks and self._lived_s - self._marks[0][0] >= LOG_AGE_S:
+            self._expired = self._marks.popleft()[1]
+        if self._events and self._events[0].number <= self._expired:
+            self._listed = None
+            while self._events and self._events[0].number <= self._expired:
+                self._events.popleft()
+
+    @property
+    def oldest(self) -> int:
+        """The number from which on events are kept, as far as their age says."""
+        return self._expired + 1
+
+    def events(self) -> list[AlertEvent]:
+        """Return all events, oldest first, including those that are not published yet."""
+        return list(self._events)
 
 
 def _follow(firing: dict[str, AlertEvent], event: AlertEvent) -> None:

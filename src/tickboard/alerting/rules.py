@@ -10,8 +10,8 @@ from typing import Literal, get_args
 
 from tickboard.errors import InputError
 from tickboard.expressions.expr import Condition, Constant
-from tickboard.text import encodable
-from tickboard.types import MetricInfo, RuleInfo, Severity
+from tickboard.output.text import encodable
+from tickboard.wire import MetricInfo, RuleInfo, Severity
 
 NoData = Literal["keep", "alert", "resolve"]
 """What a missing value means to an episode: nothing, a breach, or its end."""

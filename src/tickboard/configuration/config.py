@@ -18,9 +18,13 @@ from tickboard import schedule
 from tickboard.alerting.rules import NoData
 from tickboard.configuration.toml import KeyPath, Toml, read_toml, shown_path
 from tickboard.errors import BoardError, InputError
-from tickboard.notify.destination import NAME as NOTIFIER_NAME
-from tickboard.notify.destination import NAME_MEND
-from tickboard.types import Severity
+from tickboard.wire import Severity
+
+NOTIFIER_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}"
+"""What a notifier's name looks like, as a regular expression."""
+
+NOTIFIER_NAME_HELP = "a notifier's name is letters, digits, _, . and -, 64 at most, as ops; what is given is not shown"
+"""Said of a name that isn't one: it may be the URL, which was meant for another place."""
 
 NAME = "tickboard.toml"
 """What the file is called beside a dashboard file."""
@@ -233,7 +237,7 @@ def _check_name(toml: Toml, path: KeyPath) -> None:
         msgspec.convert(name, NotifierName if section == "notifiers" else Name)
     except msgspec.ValidationError as error:
         if section == "notifiers":
-            mend = f"{section}: {NAME_MEND}: write [{section}.ops] and the URL below it"
+            mend = f"{section}: {NOTIFIER_NAME_HELP}: write [{section}.ops] and the URL below it"
             raise BoardError(mend, toml.file, toml.line(path)) from None
         raise toml.error(path, "a name has from 1 to 200 characters: choose another") from error
 

@@ -14,11 +14,11 @@ from msgspec import UNSET
 from tickboard import schedule
 from tickboard.alerting.rules import Rule, check_rule
 from tickboard.configuration.config import Config, RuleTable
+from tickboard.configuration.formula import parse_condition
 from tickboard.configuration.toml import KeyPath, shown_path
 from tickboard.errors import InputError
 from tickboard.expressions.expr import Condition
-from tickboard.expressions.formula import parse_condition
-from tickboard.series import Registry
+from tickboard.metrics.registry import Registry
 
 T = TypeVar("T")
 

@@ -16,6 +16,12 @@ from tickboard.errors import BoardError
 MAX_BYTES = 1_048_576
 """Of one file; a larger one is refused."""
 
+MAX_DOTS = 1_000
+"""In one line that is no comment. To read a dotted key costs the square of its length."""
+
+MAX_DEPTH = 8
+"""Names that lead to a key whose line is known; no key that means something has more."""
+
 KeyPath = tuple[str, ...]
 """The names that lead to a value: ``("rules", "cpu_usage", "severity")``."""
 
@@ -80,6 +86,9 @@ def read_toml(data: bytes, file: str) -> Toml:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise BoardError("it is not UTF-8: save it in that encoding", file, line) from error
+    for number, each in enumerate(text.split("\n"), 1):
+        if each.count(".") > MAX_DOTS and not each.lstrip().startswith("#"):
+            raise BoardError(f"the line has more than {MAX_DOTS} dots: break it in several", file, number)
     try:
         values = tomllib.loads(text)
     except ValueError as error:
@@ -87,7 +96,22 @@ def read_toml(data: bytes, file: str) -> Toml:
         raise _syntax_error(text, file, error) from error
     except RecursionError as error:
         raise BoardError("its values are nested too deeply: a rule is a table of plain values", file) from error
-    return Toml(file, values, _lines(text.replace("\r\n", "\n")))
+    toml = Toml(file, values, _lines(text.replace("\r\n", "\n")))
+    _check_numbers(toml)
+    return toml
+
+
+def _check_numbers(toml: Toml) -> None:
+    """Refuse whole numbers of more than 64 bits, as TOML allows; Python cannot even show one of many digits."""
+    waiting: list[tuple[KeyPath, Any]] = [((), toml.values)]
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += [((*path, name), each) for name, each in value.items()]
+        elif isinstance(value, list):
+            waiting += [(path, each) for each in value]
+        elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise toml.error(path, "the number has more than 64 bits: write a smaller one")
 
 
 def shown_path(path: KeyPath) -> str:
@@ -95,7 +119,7 @@ def shown_path(path: KeyPath) -> str:
 
     Of a URL only the scheme is shown: one that was written in the wrong place may hold a password.
     """
-    return ".".join(name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _quoted(name) for name in path)
+    return ".".join(name if re.fullmatch(r"[A-Za-z0-9_-]{1,60}", name) else _quoted(name) for name in path)
 
 
 def _quoted(name: str) -> str:
@@ -133,7 +157,7 @@ def _lines(text: str) -> dict[KeyPath, int]:
         path = _names(found[1])
         if header is not None:
             table = ()
-        for length in range(1, len(path) + 1):
+        for length in range(1, min(len(path), MAX_DEPTH - len(table)) + 1):
             lines.setdefault(table + path[:length], line)
         position = found.end()
         if header is not None:

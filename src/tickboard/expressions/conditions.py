@@ -6,14 +6,14 @@ from tickboard.expressions.expr import Absence, Condition, Measured, Operand, Re
 
 
 def metric(name: str, /, **labels: object) -> Reading:
-    """Return the value of a metric by its name, for conditions: also of one that is still to come from outside.
+    """Return a metric by its name, for conditions. The metric need not exist yet.
 
     Args:
         name: the metric's.
-        labels: of the series that are meant; all of them when none are given.
+        labels: which of its series; all if not given.
 
     Raises:
-        InputError: the name is none.
+        InputError: the name is empty or not a text.
     """
     if not name or not isinstance(name, str):
         raise InputError(f'metric({name!r}): give a metric\'s name, as metric("queue.depth")')
@@ -23,7 +23,7 @@ def metric(name: str, /, **labels: object) -> Reading:
 def absent(what: Operand) -> Condition:
     """Return the condition that something has no value: ``absent(metric("queue.depth"))``.
 
-    For a metric with labels it is watched for each of its series, and once where it has none at all.
+    For a metric with labels it is watched for each of its series, and once if it has none at all.
 
     Raises:
         InputError: it is no metric.
@@ -34,20 +34,20 @@ def absent(what: Operand) -> Condition:
     return Absence(inner)
 
 
-def anomaly(what: Measured, span: str = "") -> Reading:
-    """Return how far a metric's value is from what it was, in robust deviations: ``anomaly(cpu) > 5``.
+def anomaly(what: Measured, span: schedule.Duration = "") -> Reading:
+    """Return how far a metric is from its median, in robust deviations: ``anomaly(cpu) > 5``.
 
     It is ``|value - median| / (1.4826 * MAD)``, over the window or a span of it, where MAD is the median of the
     distances from the median, which is 1.4826 times smaller than the standard deviation of what is normally distributed
-    (Iglewicz and Hoaglin, "How to detect and handle outliers", 1993). Where more than half of the values are the same,
-    1.2533 times the mean distance stands in its place. Below ten values there is none.
+    (Iglewicz and Hoaglin, "How to detect and handle outliers", 1993). If more than half of the values are the same,
+    1.2533 times the mean distance is used instead. With fewer than ten values there is no result.
 
     Raises:
-        InputError: it is no metric's value, or the span is none.
+        InputError: it is not a metric, or the span is not a duration.
     """
     read = operand(what)
     if not isinstance(read, Reading) or read.stat != "value":
         raise InputError(f"anomaly({read.text()}): give a metric, as anomaly(cpu)")
-    if span and schedule.duration(span) <= 0:
+    if span != "" and schedule.duration(span) <= 0:
         raise InputError(f'anomaly({read.text()}, "{span}"): give a span above 0, as "5m"')
-    return Reading(read.metric, "anomaly", span.strip(), read.labels)
+    return Reading(read.metric, "anomaly", schedule.written(span), read.labels)

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from tickboard import schedule
 from tickboard.errors import InputError
-from tickboard.expressions.aligned import Aligned, Binding, Columns, Floats, Labels, Leaf, paired
+from tickboard.expressions.alignment import Alignment, Binding, Columns, Floats, Labels, Leaf, paired
 
 STATS = ("last", "avg", "min", "max", "count", "p50", "p95", "p99", "stddev", "change", "rate")
 
@@ -138,7 +138,7 @@ class Expression(Operand):
         return ()
 
     @abstractmethod
-    def align(self, binding: Binding) -> Aligned:
+    def align(self, binding: Binding) -> Alignment:
         """Tie the expression to the columns that there are now."""
 
     @abstractmethod
@@ -214,8 +214,8 @@ class Constant(Expression):
 
     number: float
 
-    def align(self, binding: Binding) -> Aligned:
-        return Aligned(((),), (np.array([self.number]),))
+    def align(self, binding: Binding) -> Alignment:
+        return Alignment(((),), (np.array([self.number]),))
 
     def shape(self) -> Hashable:
         return "number"
@@ -248,7 +248,7 @@ class Reading(Measured, Expression):
     def __repr__(self) -> str:
         return self.text()
 
-    def __call__(self, span: str) -> "Reading":
+    def __call__(self, span: schedule.Duration) -> "Reading":
         """Return the stat over the newest ticks alone, as in ``cpu.avg("10s")``.
 
         Raises:
@@ -259,7 +259,7 @@ class Reading(Measured, Expression):
             raise InputError(f'{self.text()} is of one tick: say which stat of it, as {self.text()}.max("10s")')
         if schedule.duration(span) <= 0:
             raise InputError(f'{self.text()}("{span}"): give a span above 0, as "10s"')
-        return Reading(self.metric, stat, span.strip(), self.labels)
+        return Reading(self.metric, stat, schedule.written(span), self.labels)
 
     def reading(self, stat: str) -> "Reading":
         """Return a stat of the value.
@@ -279,13 +279,13 @@ class Reading(Measured, Expression):
     def readings(self) -> "Iterable[Reading]":
         return (self,)
 
-    def align(self, binding: Binding) -> Aligned:
+    def align(self, binding: Binding) -> Alignment:
         labels, columns = binding.get(self.metric, ((), np.empty(0, np.intp)))
         if self.labels and labels != (self.labels,):
             wanted = set(self.labels)
             places = [place for place, each in enumerate(labels) if wanted <= set(each)]
             labels, columns = tuple(labels[place] for place in places), columns[places]
-        return Aligned(labels, (columns,))
+        return Alignment(labels, (columns,))
 
     def shape(self) -> Hashable:
         return (self.stat, self.span_s)
@@ -316,7 +316,7 @@ class Pair(Expression):
     def parts(self) -> tuple[Expression, ...]:
         return (self.left, self.right)
 
-    def align(self, binding: Binding) -> Aligned:
+    def align(self, binding: Binding) -> Alignment:
         return paired(self.left.align(binding), self.right.align(binding))
 
     def shape(self) -> Hashable:
@@ -423,7 +423,7 @@ class Negation(Condition):
     def parts(self) -> tuple[Expression, ...]:
         return (self.inner,)
 
-    def align(self, binding: Binding) -> Aligned:
+    def align(self, binding: Binding) -> Alignment:
         return self.inner.align(binding)
 
     def shape(self) -> Hashable:
@@ -457,7 +457,7 @@ class Absence(Condition):
     def parts(self) -> tuple[Expression, ...]:
         return (self.inner,)
 
-    def align(self, binding: Binding) -> Aligned:
+    def align(self, binding: Binding) -> Alignment:
         aligned = self.inner.align(binding)
         return aligned if aligned.labels else aligned.lacking()
 

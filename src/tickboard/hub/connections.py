@@ -3,11 +3,13 @@
 How they are made of sockets and tasks is the server's.
 """
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from tickboard.frames import Frame
+from tickboard.hub.frames import Frame
+from tickboard.output.logs import log
 
 WriteAll = Callable[[Sequence[int], bytes], list[tuple[int, int]]]
 """Writes the same bytes to many descriptors, and returns the index and the bytes written of each that did not take
@@ -22,14 +24,16 @@ class Position:
     seq: int
 
 
-class Outlet(Protocol):
+class ViewerConnection(Protocol):
     """The last step to one viewer: its connection.
 
     Attributes:
         descriptor: what `WriteAll` may write whole frames to while the outlet is idle; -1: nothing.
+        copies: whether its server makes a copy of each frame for this viewer alone.
     """
 
     descriptor: int
+    copies: bool
 
     def send(self, frame: Frame) -> bool:
         """Take a frame. False: it takes no other until it calls `Viewer.idle_again`."""
@@ -47,15 +51,21 @@ class Outlet(Protocol):
         """End the connection with a close code."""
         ...
 
+    def cut(self) -> None:
+        """End the connection at once."""
+        ...
 
-class Stream(Protocol):
+
+class ReaderConnection(Protocol):
     """The last step to one reader of the alert stream: its connection.
 
     Attributes:
         descriptor: what `WriteAll` may write to while the stream is idle; -1: nothing.
+        chunked: whether what it is given is to be in HTTP/1.1's chunked coding (RFC 9112, section 7.1).
     """
 
     descriptor: int
+    chunked: bool
 
     def write(self, wire: bytes) -> bool:
         """Take a chunk. False: it takes no other until it calls `Reader.idle_again`."""
@@ -76,6 +86,19 @@ class Stream(Protocol):
     def cut(self) -> None:
         """End the connection at once."""
         ...
+
+
+def end_failed(what: str, error: Exception, end: Callable[[], object]) -> None:
+    """End one connection of many, and log why.
+
+    Args:
+        what: the connection.
+        error: what it raised.
+        end: ends it; if that fails too, the others go on all the same.
+    """
+    log.error("%s failed and is cut", what, exc_info=error)
+    with contextlib.suppress(Exception):
+        end()
 
 
 class Patience:

@@ -5,7 +5,7 @@ Ticks are state: they may be thrown away for the newest. Answers are what the vi
 
 from collections import deque
 
-from tickboard.frames import Frame
+from tickboard.hub.frames import Frame
 
 OUTBOX_BYTES = 131_072
 """What may wait for one viewer before its ticks are thrown away for the newest state; one frame always may."""

@@ -17,10 +17,13 @@ Who is cut or ended comes back with its number, and is then told of what it has 
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
+from typing import ParamSpec
 
 from tickboard.alerting.log import AlertEvent, AlertLog
-from tickboard.frames import alert_event, heartbeat, stream_start
-from tickboard.hub.connections import Patience, Stream, WriteAll
+from tickboard.hub.connections import Patience, ReaderConnection, WriteAll, end_failed
+from tickboard.hub.events import alert_event, heartbeat, stream_start
+
+P = ParamSpec("P")
 
 SLICE = 500
 """Readers that are written to before others may run."""
@@ -60,7 +63,7 @@ class Reader:
 
     __slots__ = ("_readers", "base", "beat_due", "idle", "opening", "patience", "slot", "stream", "told")
 
-    def __init__(self, readers: "Readers", stream: Stream, slot: int, base: int, *, opening: bool) -> None:
+    def __init__(self, readers: "Readers", stream: ReaderConnection, slot: int, base: int, *, opening: bool) -> None:
         self.stream = stream
         self.idle = True
         self.slot = slot
@@ -100,6 +103,7 @@ class Readers:
         self._slots: list[Reader | None] = []
         self._numbers: list[int] = []
         self._descriptors: list[int] = []
+        self._coded: list[bool] = []
         self._beats: list[float] = []
         self._free: list[int] = []
         self._beat_time = 0.0
@@ -108,7 +112,7 @@ class Readers:
         """How many are connected."""
         return len(self._members)
 
-    def join(self, stream: Stream, last_event_id: str, now: float) -> Reader:
+    def join(self, stream: ReaderConnection, last_event_id: str, now: float) -> Reader:
         """Attach a reader, and give it what it has missed, or all that fires.
 
         Args:
@@ -123,13 +127,19 @@ class Readers:
             self._slots.append(None)
             self._numbers.append(NOWHERE)
             self._descriptors.append(-1)
+            self._coded.append(False)
             self._beats.append(NEVER)
         slot = self._free.pop()
         reader = self._slots[slot] = Reader(self, stream, slot, log.told, opening=number is not None)
         self._numbers[slot] = NOWHERE if number is None else number
         self._beats[slot] = now + HEARTBEAT_S
+        self._coded[slot] = stream.chunked
         self._members.add(reader)
-        self._read_on(reader)
+        try:
+            self._read_on(reader)
+        except BaseException:
+            self.leave(reader)  # nobody has it, who would
+            raise
         return reader
 
     def leave(self, reader: Reader) -> None:
@@ -140,7 +150,7 @@ class Readers:
     def close(self) -> None:
         """End every stream, after what it was given already."""
         for reader in list(self._members):
-            self._end(reader)
+            self._do_for(reader, self._end, reader)
 
     def cut_stalled(self, now: float, after_s: float) -> int:
         """Cut those whose connections have taken nothing for so long, and return how many they were.
@@ -156,7 +166,7 @@ class Readers:
         ]
         for reader in stalled:
             self._retire(reader)
-            reader.stream.cut()
+            self._do_for(reader, reader.stream.cut)
         return len(stalled)
 
     def give(self) -> Iterator[None]:
@@ -195,7 +205,7 @@ class Readers:
     def _read_on(self, reader: Reader) -> None:
         """Give a reader what is new to it, as far as its connection takes it."""
         while reader.idle and reader.slot >= 0 and (chunk := self._next(reader)) is not None:
-            if not reader.stream.write(chunk):
+            if not reader.stream.write(self._chunks.coded(chunk) if reader.stream.chunked else chunk):
                 self._become_busy(reader)
         if reader.idle and reader.slot >= 0:
             self._descriptors[reader.slot] = reader.stream.descriptor
@@ -280,7 +290,7 @@ class Readers:
             if descriptor < 0 or (number != log.told and number not in behind):
                 reader = self._slots[start + index]
                 if reader is not None and reader.idle:
-                    self._read_on(reader)
+                    self._do_for(reader, self._read_on, reader)
         return more
 
     def _beat_slice(self, start: int, stop: int, now: float) -> None:
@@ -297,16 +307,37 @@ class Readers:
             else:
                 reader.beat_due = True
                 if reader.idle:
-                    self._read_on(reader)
+                    self._do_for(reader, self._read_on, reader)
         self._write(start, chosen, heartbeat(log.epoch, log.told, self._beat_time))
 
     def _write(self, start: int, descriptors: list[int], wire: bytes) -> None:
-        """Write to the descriptors of the readers from a slot on."""
+        """Write to the descriptors of the readers from a slot on, to each in its own coding."""
+        coded = self._coded[start : start + len(descriptors)]
+        codings = set(coded)
+        for coding in codings:
+            chosen = descriptors
+            if len(codings) > 1:
+                pairs = zip(coded, descriptors, strict=False)  # there may be fewer slots than fit into a slice
+                chosen = [descriptor if each == coding else -1 for each, descriptor in pairs]
+            self._write_coded(start, chosen, self._chunks.coded(wire) if coding else wire)
+
+    def _write_coded(self, start: int, descriptors: list[int], wire: bytes) -> None:
         for index, written in self._write_all(descriptors, wire):
             reader = self._slots[start + index]
             assert reader is not None
-            if not reader.stream.rest(wire, written):
-                self._become_busy(reader)
+            self._do_for(reader, self._interrupted, reader, wire, written)
+
+    def _interrupted(self, reader: Reader, wire: bytes, written: int) -> None:
+        if not reader.stream.rest(wire, written):
+            self._become_busy(reader)
+
+    def _do_for(self, reader: Reader, do: Callable[P, None], *args: P.args, **named: P.kwargs) -> None:
+        """Do something for one reader of many. If it fails, that reader is cut, and the others go on."""
+        try:
+            do(*args, **named)
+        except Exception as error:  # noqa: BLE001  # it is logged
+            self._retire(reader)
+            end_failed("a reader of alerts", error, reader.stream.cut)
 
 
 class Chunks:
@@ -323,6 +354,7 @@ class Chunks:
         self.log = log
         self._told = log.told
         self._kept: dict[tuple[int, int], tuple[bytes, int | None]] = {}
+        self._coded: dict[bytes, bytes] = {}
         self._firing: list[AlertEvent] | None = None
 
     def follow(self, log: AlertLog) -> bool:
@@ -331,6 +363,7 @@ class Chunks:
         if log is not self.log or log.told != self._told:
             self.log, self._told = log, log.told
             self._kept.clear()
+            self._coded.clear()
             self._firing = None
         return other
 
@@ -346,6 +379,15 @@ class Chunks:
             A chunk, and the `told` to go on from; None when that was all.
         """
         return self._keep((base, told), lambda: self._read_firing(base, told))
+
+    def coded(self, wire: bytes) -> bytes:
+        """Return bytes as a chunk of HTTP/1.1 (RFC 9112, section 7.1), made once for all who get the same."""
+        found = self._coded.get(wire)
+        if found is None:
+            if len(self._coded) == CHUNKS:
+                self._coded.clear()
+            found = self._coded[wire] = b"%x\r\n%b\r\n" % (len(wire), wire)
+        return found
 
     def _read_firing(self, base: int, told: int) -> tuple[bytes, int | None]:
         if self._firing is None:

@@ -1,28 +1,29 @@
 """The journal's file: an SQLite database that one process has open, and what is read from it and written to it.
 
-Its format is described in docs/alerts.md. Everything here blocks, and raises `JournalError` for what a person can mend,
-and `DamageError` for a file that cannot be read.
+Its format is described in docs/alerts.md. Everything here blocks, for as long as the disk does. It raises
+`JournalError` for what a person can fix, `DamageError` for a file that cannot be read, and `LostError` where what was
+written is not in the file any more. It reads no clock: the caller decides which events are too old.
 """
 
 import math
 import os
 import secrets
 import sqlite3
-import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
 from tickboard.alerting.episodes import Episode, Key
-from tickboard.alerting.log import LOG_AGE_S, LOG_EVENTS, AlertEvent, EventKind
-from tickboard.errors import JournalError
-from tickboard.expressions.aligned import Labels
-from tickboard.types import Alert, Silence
+from tickboard.alerting.log import LOG_EVENTS, AlertEvent, EventKind
+from tickboard.errors import JournalError, UsedError
+from tickboard.expressions.alignment import Labels
+from tickboard.journal.change import Change, Fate, Kept
+from tickboard.journal.place import ANOTHER_FILE, check_writable, find_place, make_place
+from tickboard.wire import Alert, Silence
 
 APPLICATION_ID = 0x7469636B
 """In the file's header (``tick``), so that a database of another program is known."""
@@ -34,14 +35,17 @@ LOCK_WAIT_S = 1.0
 """How long a journal that another process has is waited for: that one may be about to end."""
 
 # Of SQLite's primary result codes, those that say that the file itself is broken; ERROR is that a table is missing.
-_DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR})
+_BROKEN = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_DAMAGE = _BROKEN | {sqlite3.SQLITE_ERROR}
 
-_MAGIC = b"SQLite format 3\0"
-_HEADER_BYTES = 100
+HEADER_BYTES = 100
+"""Of SQLite's header."""
 
-_ELSEWHERE = "let it be written to, give another file with --state, or --state none to keep it in memory"
+_WAL_HEADER_BYTES = 32
 
-_MENDS = {
+_ELSEWHERE = f"make it writable, {ANOTHER_FILE}"
+
+_FIXES = {
     sqlite3.SQLITE_FULL: "make room on its disk",
     sqlite3.SQLITE_IOERR: "see whether its disk is full or failing",
     # Of a file that is only to be read.
@@ -70,6 +74,13 @@ state = excluded.state, lasted_s = excluded.lasted_s, unseen_s = excluded.unseen
 breached = excluded.breached, peak = excluded.peak, alert = excluded.alert
 """
 
+# Looked for only where there may be too many: it counts all that are there.
+_TRIM = """
+DELETE FROM events WHERE (SELECT min(number) FROM events) <= ?1 AND number <= (
+    SELECT number FROM events WHERE kind != 'changed' ORDER BY number DESC LIMIT 1 OFFSET ?2
+)
+"""
+
 G = TypeVar("G")
 R = TypeVar("R", bound=tuple[Any, ...])
 
@@ -79,101 +90,27 @@ _decode_silence = msgspec.json.Decoder(Silence).decode
 _decode_labels = msgspec.json.Decoder(Labels).decode
 
 
-@dataclass(frozen=True)
-class Kept:
-    """What a journal holds when it is opened.
-
-    Attributes:
-        epoch: of the log; made once with the file.
-        number: the newest event's, even where that has left the log.
-        events: at most `LOG_EVENTS`, no older than `LOG_AGE_S`, oldest first.
-        firing: the alerts that fire, in the order they began, as they are by now under the number of their beginning;
-            also those that began before the oldest event.
-        episodes: as last given.
-        silences: as last given, each with when it ends, POSIX seconds; those that are over among them.
-        positions: by the notifier's name, the number of the newest event that it has told.
-    """
-
-    epoch: str
-    number: int
-    events: list[AlertEvent]
-    firing: list[AlertEvent]
-    episodes: list[Episode]
-    silences: list[tuple[float, Silence]]
-    positions: dict[str, int]
-
-
-@dataclass(frozen=True)
-class Fate:
-    """What becomes of one alert's row among those that fire.
-
-    Attributes:
-        begun: the event of its beginning; None: that was kept before, or it is over.
-        newest: the newest of its events: ``resolved`` deletes the row.
-    """
-
-    begun: AlertEvent | None
-    newest: AlertEvent
-
-
-@dataclass
-class Change:
-    """What one transaction writes; None: as it was.
-
-    Attributes:
-        epoch: a new name for the log.
-        events: to be added; added to by `append` alone.
-        fates: by the alert's id, what events make of it, also those that `events` has no room for; bounded by the
-            series that there are.
-        episodes: all that there are.
-        silences: all that are in force, each with when it ends.
-        positions: of notifiers, those that have moved.
-        expire: POSIX seconds; events that are too old by then are deleted.
-    """
-
-    epoch: str | None = None
-    # More than the log holds need not be kept: a disk that fails for long takes no more memory than this.
-    events: deque[AlertEvent] = field(default_factory=lambda: deque(maxlen=LOG_EVENTS))
-    fates: dict[str, Fate] = field(default_factory=dict)
-    episodes: list[Episode] | None = None
-    silences: list[tuple[float, Silence]] | None = None
-    positions: dict[str, int] = field(default_factory=dict)
-    expire: float | None = None
-
-    def append(self, events: Iterable[AlertEvent]) -> None:
-        """Add events that came later, in order."""
-        for event in events:
-            self.events.append(event)
-            self._follow(event.alert.id, Fate(event if event.kind == "firing" else None, event))
-
-    def add(self, newer: "Change") -> None:
-        """Put what came later on top."""
-        self.events.extend(newer.events)
-        for id, fate in newer.fates.items():
-            self._follow(id, fate)
-        self.positions |= newer.positions
-        for name in ("epoch", "episodes", "silences", "expire"):
-            if (value := getattr(newer, name)) is not None:
-                setattr(self, name, value)
-
-    def _follow(self, id: str, newer: Fate) -> None:
-        """Keep what fires up to date, as `AlertLog` does."""
-        before = self.fates.get(id)
-        if before is None or newer.begun is not None:
-            self.fates[id] = newer
-        elif newer.newest.kind != "resolved":
-            # One that is over may be changed, too, and stays so.
-            if before.newest.kind != "resolved":
-                self.fates[id] = Fate(before.begun, newer.newest)
-        elif before.begun is None:
-            self.fates[id] = newer
-        else:
-            # Begun and over before it was written: a disk that fails for long makes no heap of these.
-            del self.fates[id]
-
-
 class DamageError(Exception):
     """The file is a journal, or has its name, and can't be read."""
+
+
+class LostError(JournalError):
+    """The file was deleted, replaced or damaged while it was in use: everything has to be written to a new one."""
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Identifies a file as this connection wrote it: another file differs, and so does this one changed by others.
+
+    Attributes:
+        file: device and inode.
+        wal: device and inode of the file beside it; None: there is none.
+        content: size and beginning of both.
+    """
+
+    file: tuple[int, int]
+    wal: tuple[int, int] | None
+    content: tuple[int, bytes, int, bytes]
 
 
 class JournalFile:
@@ -181,26 +118,59 @@ class JournalFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._real = path
         # What the file's episodes are, so that only those that differ are written; None: unknown.
         self._episodes: dict[Key, Episode] | None = None
-        with _told(path), _damage():
+        with explained_errors(path), _damage():
+            self._real = find_place(path)
             self._make()
-            self._connection = sqlite3.connect(path, LOCK_WAIT_S, isolation_level=None, check_same_thread=False)
+            self._connection = sqlite3.connect(self._real, LOCK_WAIT_S, isolation_level=None, check_same_thread=False)
+            self._descriptor = -1
             try:
                 self._prepare()
+                # Only now, with the lock: closing a descriptor of a file ends all locks of this process on it (POSIX).
+                self._descriptor = os.open(self._real, os.O_RDONLY)
+                self._seen = self._look()
             except BaseException:
-                self._connection.close()
+                self.close()
                 raise
 
     def close(self) -> None:
-        self._connection.close()
+        """Close the file; once."""
+        try:
+            self._connection.close()
+        finally:
+            if self._descriptor >= 0:
+                os.close(self._descriptor)
 
-    def read(self, now: float) -> Kept:
-        """Return all that it holds; what is too old is deleted."""
-        with _told(self._path), _damage():
+    def is_at(self, real: Path) -> bool:
+        """Return whether a path leads to what is open here."""
+        found = real.stat()
+        return self._seen.file == (found.st_dev, found.st_ino)
+
+    def remove_wal(self, real: Path) -> None:
+        """Delete the file of this database beside a path, if it is there."""
+        wal = Path(f"{real}-wal")
+        with suppress(FileNotFoundError):
+            found = wal.stat()
+            if self._seen.wal == (found.st_dev, found.st_ino):
+                wal.unlink()
+
+    def check(self) -> None:
+        """Check that what was written is still where it was, and that this user and nobody else may write to it.
+
+        Raises:
+            LostError: it was deleted, moved, replaced or changed by another program.
+            JournalError: it cannot be looked at or written to, or others may write to it.
+        """
+        with explained_errors(self._path):
+            self._check_same(self._look())
+            check_writable(find_place(self._path))
+
+    def read(self) -> Kept:
+        """Return all that it holds."""
+        with explained_errors(self._path), _damage():
             [(epoch, number)] = self._all("SELECT epoch, number FROM log")
-            with self._transaction():
-                self._expire(number, now)
             events = [
                 AlertEvent(number, _kind(kind), _decode_alert(alert), time)
                 for number, kind, time, alert in self._all(
@@ -218,22 +188,46 @@ class JournalFile:
             ]
             positions = {name.decode(): told for name, told in self._all("SELECT notifier, number FROM positions")}
             self._episodes = {episode.key: episode for episode in episodes}
+            self._seen = self._look()
             return Kept(epoch.decode(), number, events, firing, episodes, silences, positions)
 
     def write(self, taken: Change) -> None:
-        """Write everything in one transaction, which is on the disk when this returns.
+        """Write everything in one transaction, which is on the disk, in the file at the path, when this returns.
 
         Raises:
             UnicodeEncodeError: an event has a text that no file can hold; all else is written.
+            LostError: what was written before, or now, is not in the file at the path.
+            JournalError: nothing was written; or it was, but the file cannot be looked at.
         """
         unkept: UnicodeEncodeError | None = None
-        with _told(self._path), self._transaction():
+        with explained_errors(self._path):
+            self._check_same(self._try_look())
+            try:
+                unkept = self._write(taken)
+            finally:
+                before, now = self._seen, self._try_look()
+                self._seen = now or before
+            if now is None:
+                self._look()
+            elif (now.file, before.wal and now.wal) != (before.file, before.wal):
+                raise self._lost("was deleted, moved or replaced")
+        # Only now: a transaction that fails leaves the file as it was.
+        if taken.episodes is not None:
+            self._episodes = {episode.key: episode for episode in taken.episodes}
+        if unkept is not None:
+            raise unkept
+
+    def _write(self, taken: Change) -> UnicodeEncodeError | None:
+        unkept: UnicodeEncodeError | None = None
+        with self._transaction():
+            if taken.whole is not None:
+                unkept = self._fill(taken.whole)
             if taken.epoch is not None:
                 self._do("UPDATE log SET epoch = ?", taken.epoch)
             if taken.events:
-                unkept = self._add(taken)
-            if taken.expire is not None:
-                self._expire(self._number(), taken.expire)
+                unkept = self._add(taken) or unkept
+            if taken.oldest is not None:
+                self._do("DELETE FROM events WHERE number < ?", taken.oldest)
             if taken.episodes is not None:
                 self._change_episodes({episode.key: episode for episode in taken.episodes})
             if taken.silences is not None:
@@ -242,11 +236,21 @@ class JournalFile:
                 self._many("INSERT INTO silences VALUES (?, ?)", rows)
             positions, _ = _rows(taken.positions.items(), tuple)
             self._many("INSERT OR REPLACE INTO positions VALUES (?, ?)", positions)
-        # Only now: a transaction that fails leaves the file as it was.
-        if taken.episodes is not None:
-            self._episodes = {episode.key: episode for episode in taken.episodes}
-        if unkept is not None:
-            raise unkept
+        return unkept
+
+    def _fill(self, whole: Kept) -> UnicodeEncodeError | None:
+        """Write everything into a new file, and return why some of it can't be kept."""
+        self._do("UPDATE log SET epoch = ?, number = ?", whole.epoch, whole.number)
+        events, unkept = _rows(whole.events, lambda event: (event.number, event.kind, event.time, _text(event.alert)))
+        self._many("INSERT OR REPLACE INTO events VALUES (?, ?, ?, ?)", events)
+        firing, _ = _rows(whole.firing, lambda event: (event.alert.id, event.number, event.time, _text(event.alert)))
+        self._many("INSERT OR REPLACE INTO firing VALUES (?, ?, ?, ?)", firing)
+        self._change_episodes({episode.key: episode for episode in whole.episodes})
+        silences, _ = _rows(whole.silences, lambda one: (one[0], _text(one[1])))
+        self._many("INSERT INTO silences VALUES (?, ?)", silences)
+        positions, _ = _rows(whole.positions.items(), tuple)
+        self._many("INSERT OR REPLACE INTO positions VALUES (?, ?)", positions)
+        return unkept
 
     def _add(self, taken: Change) -> UnicodeEncodeError | None:
         """Add the events that can be kept, and return why the others can't."""
@@ -265,7 +269,8 @@ class JournalFile:
         # Whether it could be kept or not: its number is taken.
         newest = new[-1]
         self._do("UPDATE log SET number = ?", newest.number)
-        self._expire(newest.number, newest.time)
+        self._many("DELETE FROM events WHERE number = ?", ((number,) for number in taken.dropped))
+        self._do(_TRIM, newest.number - LOG_EVENTS, LOG_EVENTS)
         return unkept
 
     def _follow(self, id: str, fate: Fate, alert: str, number: int) -> None:
@@ -284,12 +289,6 @@ class JournalFile:
         assert isinstance(number, int)
         return number
 
-    def _expire(self, number: int, now: float) -> None:
-        """Delete from the oldest on, as `AlertLog.expire` does: a clock that was set makes no hole in the numbers."""
-        found = self._all("SELECT number FROM events WHERE time >= ? ORDER BY number LIMIT 1", now - LOG_AGE_S)
-        oldest = found[0][0] if found else number + 1
-        self._do("DELETE FROM events WHERE number < ?", max(oldest, number + 1 - LOG_EVENTS))
-
     def _change_episodes(self, episodes: dict[Key, Episode]) -> None:
         before = self._episodes
         if before is None:
@@ -301,16 +300,45 @@ class JournalFile:
         self._many(_CHANGE_EPISODE, changed)
 
     def _make(self) -> None:
-        """Make the file where there is none."""
-        path = self._path
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # SQLite gives the files beside it the same rights. One that is there isn't opened here: closing it would end
-        # the locks that this process may have on it (POSIX's fcntl).
-        with suppress(FileExistsError):
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        """Create the file where there is none; SQLite gives the files beside it the same rights."""
+        make_place(self._real)
         # SQLite takes what is too short to be a database for an empty one.
-        if 0 < path.stat().st_size < _HEADER_BYTES:
+        if 0 < self._real.stat().st_size < HEADER_BYTES:
             raise DamageError("too short")
+
+    def _look(self) -> _Seen:
+        """Return what is at the path.
+
+        Raises:
+            LostError: nothing.
+            OSError: it cannot be looked at.
+        """
+        try:
+            file = self._path.stat()
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise self._lost("was deleted or moved") from error
+        wal, wal_size, wal_begins = None, 0, b""
+        with suppress(FileNotFoundError), Path(f"{self._real}-wal").open("rb", buffering=0) as log:
+            found = os.fstat(log.fileno())
+            wal, wal_size = (found.st_dev, found.st_ino), found.st_size
+            wal_begins = log.read(_WAL_HEADER_BYTES)
+        os.lseek(self._descriptor, 0, os.SEEK_SET)
+        begins = os.read(self._descriptor, HEADER_BYTES)
+        return _Seen((file.st_dev, file.st_ino), wal, (file.st_size, begins, wal_size, wal_begins))
+
+    def _try_look(self) -> _Seen | None:
+        """Return what is at the path; None where that can't be seen just now."""
+        try:
+            return self._look()
+        except OSError:
+            return None
+
+    def _check_same(self, now: _Seen | None) -> None:
+        if now is not None and now != self._seen:
+            raise self._lost("was replaced or changed by another program")
+
+    def _lost(self, how: str) -> LostError:
+        return LostError(f"{self._path} {how} while it was in use: everything in memory is written to a new file there")
 
     def _prepare(self) -> None:
         # Everything that this connection reads as text is decoded where it is used.
@@ -416,35 +444,6 @@ def _kind(text: bytes) -> EventKind:
     return kind
 
 
-def set_aside(path: Path) -> Path:
-    """Move a file that can't be read to another name, for somebody to look at, and return that.
-
-    Raises:
-        JournalError: it is no journal, but somebody's file that was given by mistake; or it can't be moved.
-    """
-    with _told(path):
-        if not _is_own(path):
-            raise JournalError(f"{path} is no log of alerts: move it away, or give another file with --state")
-        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-        endings = (stamp, *(f"{stamp}.{number}" for number in range(2, 1000)))
-        names = (path.with_name(f"{path.name}.damaged-{ending}") for ending in endings)
-        free = next(name for name in names if not name.exists())
-        for ending in ("-wal", "-shm", "-journal", ""):
-            with suppress(FileNotFoundError):
-                Path(f"{path}{ending}").replace(f"{free}{ending}")
-        return free
-
-
-def _is_own(path: Path) -> bool:
-    """Return whether a file that can't be read is, or was, a journal: by its header, or by its name without one."""
-    # Nothing of this process has the file open: closing it would end that one's locks.
-    with path.open("rb") as file:
-        header = file.read(_HEADER_BYTES)
-    if header.startswith(_MAGIC):
-        return header[68:72] == APPLICATION_ID.to_bytes(4, "big")
-    return path.suffix == ".sqlite"
-
-
 @contextmanager
 def _damage() -> Iterator[None]:
     """Turn what shows that the file is broken into `DamageError`."""
@@ -459,8 +458,8 @@ def _damage() -> Iterator[None]:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """Turn what can go wrong with the file into one sentence that names it and the mend."""
+def explained_errors(path: Path) -> Iterator[None]:
+    """Turn what can go wrong with the file into one sentence that names it and says how to fix it."""
     try:
         yield
     except sqlite3.Error as error:
@@ -468,9 +467,13 @@ def _told(path: Path) -> Iterator[None]:
             raise  # it is what was given that is wrong, not the file
         code = _code(error)
         if code == sqlite3.SQLITE_BUSY:
-            raise JournalError(f"{path} is used by another tickboard: {_MENDS[code]}") from error
-        mend = _MENDS.get(getattr(error, "sqlite_errorcode", 0)) or _MENDS.get(code, _ELSEWHERE)
-        raise JournalError(f"{path} does not keep the log of alerts: {error}: {mend}") from error
+            raise UsedError(f"{path} is used by another tickboard: {_FIXES[code]}") from error
+        if code in _BROKEN:
+            raise LostError(
+                f"{path} was damaged while it was in use ({error}): everything in memory is written to a new file there"
+            ) from error
+        fix = _FIXES.get(getattr(error, "sqlite_errorcode", 0)) or _FIXES.get(code, _ELSEWHERE)
+        raise JournalError(f"{path} does not keep the log of alerts: {error}: {fix}") from error
     except OSError as error:
         raise JournalError(
             f"{path} does not keep the log of alerts: {error.filename}: {error.strerror}: {_ELSEWHERE}"

@@ -2,71 +2,85 @@
 
 It takes events, episodes, silences and the notifiers' positions and gives them back after a restart, a crash or a
 power cut as they were when the last `Journal.commit` returned. It is an SQLite database, described in docs/alerts.md,
-that one process has for itself. All writing is done by one thread, so that a slow disk holds up nobody; what comes
-while it writes goes into its next transaction. It knows no rules, and nobody who is told.
+that one process has for itself. One thread does all that touches the disk, since a disk may hang: nobody waits for it
+for longer than `WRITE_S`, and it is never waited for when the program ends. What comes while it writes goes into its
+next transaction. The journal knows no rules and no readers.
 """
 
 import asyncio
 import hashlib
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
+from sqlite3 import IntegrityError
+from typing import TypeVar
 
 from tickboard.alerting.episodes import Episode
 from tickboard.alerting.log import AlertEvent
 from tickboard.errors import JournalError
-from tickboard.journal.file import Change, DamageError, JournalFile, Kept, set_aside
-from tickboard.types import Silence
+from tickboard.journal.change import Change, Kept
+from tickboard.journal.file import DamageError, JournalFile, LostError
+from tickboard.journal.renewal import begin_anew, set_aside
+from tickboard.output.logs import log
+from tickboard.wire import Silence
+
+WRITE_S = 5.0
+"""How long a write may take; then it counts as failed, though it may still succeed. A busy SD card or network drive may
+take a second or two for one, and nobody should wait for an alert for much longer."""
+
+START_S = 15.0
+"""How long opening and reading the file may take: at the start nobody waits for an alert yet."""
 
 Waiter = Callable[[JournalError | None], None]
-"""Told when what it waits for is kept, or why it isn't."""
+"""Called when what it waits for is kept, or with the reason why it is not."""
+
+R = TypeVar("R")
 
 
 class Journal:
-    """An open journal: `load` once, then `commit`, `mark` and `expire` in any order, then `close`.
+    """An open journal: `load` once, then `commit`, `mark`, `expire` and `check` in any order, then `close`.
 
     Args:
         path: of the file; it is made with its folders where it isn't there, for this user alone to read.
 
     Attributes:
-        path: as given.
+        path: as given, made absolute: the program may change its folder.
         damaged: where a file that could not be read was moved to; None where all was well.
 
     Raises:
-        JournalError: another process has it, its folder can't be written to, it was made by a newer version, or it is
-            no journal.
+        JournalError: another process has it, its folder can't be written to, others may write to it, it was made by a
+            newer version, it is no journal, or its disk does not answer.
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path = path.absolute()
         self.damaged: Path | None = None
-        self._file = self._open()
+        self._file: JournalFile | None = None
         self._lock = threading.Lock()
         self._waiting = Change()
         self._waiters: list[Waiter] = []
-        # True: something waits to be written; False: that was all.
-        self._orders: SimpleQueue[bool] = SimpleQueue()
+        self._ordered = False
         self._closed = False
+        # A new file was begun, and what is to be in it is not written yet.
+        self._begun_anew = False
+        # When the thread began what it does now, by the monotonic clock; None: it does nothing.
+        self._begun: float | None = None
+        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         threading.Thread(target=self._work, name=f"journal {path.name}", daemon=True).start()
+        self._at_start(self._open)
 
-    def load(self, now: float) -> Kept:
-        """Return what is kept, and forget the events that are too old. It blocks while it reads.
-
-        Args:
-            now: POSIX seconds.
+    def load(self) -> Kept:
+        """Return what is kept. It blocks while it reads.
 
         Raises:
-            JournalError: the file can't be read or written to.
+            JournalError: the file can't be read or written to, or its disk does not answer.
         """
-        try:
-            return self._file.read(now)
-        except DamageError:
-            self._file.close()
-            self._file = self._replace()
-            return self._file.read(now)
+        return self._at_start(self._load)
 
     async def commit(
         self,
@@ -75,6 +89,7 @@ class Journal:
         silences: list[tuple[float, Silence]] | None = None,
         *,
         epoch: str | None = None,
+        oldest: int | None = None,
     ) -> None:
         """Keep all of this together, or none of it. When it returns, it outlives a crash and a power cut.
 
@@ -85,102 +100,203 @@ class Journal:
             events: the newest of the log, in order; those that are kept already are passed over.
             episodes: all that there are now; None: as they were.
             silences: all that are in force now, each with when it ends, POSIX seconds; None: as they were.
-            epoch: a new name for the log, where events were told that could not be kept: a restart would give their
-                numbers to others, and so those who were told must not go on from them.
+            epoch: a new name for the log, where events were published that could not be kept: a restart would give
+                their numbers to others, and so those who have them must not go on from them.
+            oldest: the number of the oldest event to keep; None: all of them.
 
         Raises:
-            JournalError: the disk is full or fails, or the journal is closed. Everything waits for the next call.
+            LostError: the file was deleted, replaced or damaged: call `renew`.
+            JournalError: the disk is full, fails or does not answer, or the journal is closed. Everything waits for the
+                next call.
         """
-        change = Change(epoch, episodes=episodes, silences=silences)
+        change = Change(epoch, episodes=episodes, silences=silences, oldest=oldest)
         change.append(events)
         await self._write(change)
 
+    async def renew(self, whole: Kept) -> None:
+        """Begin a new file in place of one that was lost, with all that there is.
+
+        Raises:
+            JournalError: as `commit`; the next call tries it again.
+        """
+        await self._write(Change(whole=whole))
+
     async def mark(self, notifier: str, number: int) -> None:
-        """Keep how far a notifier has told.
+        """Keep how far a notifier has come.
 
         Raises:
             JournalError: as `commit`.
         """
         await self._write(Change(positions={notifier: number}))
 
-    async def expire(self, now: float) -> None:
-        """Delete the events that are too old, where no new ones come.
-
-        Args:
-            now: POSIX seconds.
+    async def check(self) -> None:
+        """Check that what was kept still is where it was, and that it may still be written to.
 
         Raises:
-            JournalError: as `commit`.
+            LostError: the file was deleted, replaced or changed: call `renew`.
+            JournalError: it cannot be looked at or written to, or its disk does not answer.
         """
-        await self._write(Change(expire=now))
+        await self._order(Change())
 
     async def close(self) -> None:
-        """Write what still waits and let go of the file; a second time does nothing.
+        """Write what still waits and close the file; a second time does nothing.
 
         Raises:
-            JournalError: what waited is lost; the file is let go of nevertheless.
+            JournalError: what waited is lost, or is written when the disk answers, if the program is still there then.
         """
         if not self._closed:
             self._closed = True
-            await self._order(Change(), more=False)
+            closed, settle = _waiter()
+            try:
+                await self._order(Change())
+            finally:
+                self._end(settle)
+                await self._answer(closed)
+
+    # --- what is asked for ---
 
     async def _write(self, newer: Change) -> None:
         if self._closed:
             raise JournalError(f"{self.path} is closed: nothing is kept any more")
-        await self._order(newer, more=True)
+        await self._order(newer)
 
-    async def _order(self, newer: Change, *, more: bool) -> None:
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[None] = loop.create_future()
-
-        def settle(error: JournalError | None) -> None:
-            # The loop may be closed: then nobody waits any more.
-            with suppress(RuntimeError):
-                loop.call_soon_threadsafe(_settle, done, error)
-
+    async def _order(self, newer: Change) -> None:
+        """Have the thread write a change, or look at the file where nothing waits, and wait for it for a while."""
+        done, settle = _waiter()
         with self._lock:
             self._waiting.add(newer)
             self._waiters.append(settle)
-        self._orders.put(more)
-        await done
+            # One order takes all that waits: however long the disk hangs, there is no more than one in the queue.
+            if not self._ordered:
+                self._ordered = True
+                self._jobs.put(self._keep_waiting)
+        try:
+            await self._answer(done)
+        finally:
+            with self._lock, suppress(ValueError):
+                self._waiters.remove(settle)
+
+    async def _answer(self, done: "asyncio.Future[JournalError | None]") -> None:
+        """Wait for the thread, but no longer than its disk may hang."""
+        begun = self._begun
+        left_s = WRITE_S if begun is None else max(0.0, begun + WRITE_S - time.monotonic())
+        try:
+            async with asyncio.timeout(left_s):
+                error = await done
+        except TimeoutError:
+            error = self._hangs(WRITE_S)
+        if error is not None:
+            raise error
+
+    def _at_start(self, job: Callable[[], R]) -> R:
+        """Have the thread do something and wait for it, in a thread of the caller's that may block."""
+        done: Future[R] = Future()
+        self._jobs.put(lambda: _run(job, done))
+        try:
+            error = done.exception(START_S)
+        except BaseException as waited:
+            # Should the disk answer later, the file is free for others.
+            self._end()
+            if not isinstance(waited, TimeoutError):
+                raise
+            raise self._hangs(START_S) from waited
+        if error is None:
+            return done.result()
+        self._end()
+        raise (error if isinstance(error, JournalError) else self._failed(error)) from error
+
+    def _end(self, settle: Waiter = lambda error: None) -> None:
+        """Have the thread close the file and end when it has done all else."""
+        self._closed = True
+        self._jobs.put(lambda: settle(self._let_go()))
+        self._jobs.put(None)
+
+    def _hangs(self, seconds: float) -> JournalError:
+        return JournalError(
+            f"{self.path} does not keep the log of alerts: its disk has not answered for {seconds:g} s: "
+            "check that it is there and works"
+        )
+
+    def _failed(self, error: BaseException) -> JournalError:
+        return JournalError(f"{self.path} does not keep the log of alerts: {type(error).__name__}: {error}")
+
+    # --- the thread ---
 
     def _work(self) -> None:
-        more, error = True, None
-        while more:
-            more = self._orders.get()
-            with self._lock:
-                waiters, self._waiters = self._waiters, []
-            # An order may have gone into an earlier transaction; what failed there waits for somebody to ask again.
-            if waiters:
-                error = self._keep()
-            if not more:
-                self._file.close()
-            for settle in waiters:
-                settle(error)
+        while (job := self._jobs.get()) is not None:
+            self._begun = time.monotonic()
+            try:
+                job()
+            except BaseException:  # whatever it was, the thread goes on: nothing would be kept any more
+                log.exception("the log of alerts")
+            self._begun = None
 
-    def _keep(self) -> JournalError | None:
-        with self._lock:
-            taken, self._waiting = self._waiting, Change()
+    def _open(self) -> None:
         try:
-            self._file.write(taken)
-        except JournalError as error:
-            with self._lock:
-                taken.add(self._waiting)
-                self._waiting = taken
-            return error
-        except Exception as error:  # noqa: BLE001  # the thread must go on; what can't be encoded now never can
-            return JournalError(f"{self.path}: an alert cannot be kept: {error}")
-        return None
-
-    def _open(self) -> JournalFile:
-        try:
-            return JournalFile(self.path)
+            self._file = JournalFile(self.path)
         except DamageError:
-            return self._replace()
+            self._file = self._replace()
+
+    def _load(self) -> Kept:
+        assert self._file is not None
+        try:
+            return self._file.read()
+        except DamageError:
+            self._file.close()
+            self._file = self._replace()
+            return self._file.read()
 
     def _replace(self) -> JournalFile:
         self.damaged = set_aside(self.path)
         return JournalFile(self.path)
+
+    def _let_go(self) -> JournalError | None:
+        file, self._file = self._file, None
+        try:
+            if file is not None:
+                file.close()
+        except Exception as error:  # noqa: BLE001  # what was committed stays in the file beside it
+            return self._failed(error)
+        return None
+
+    def _keep_waiting(self) -> None:
+        with self._lock:
+            self._ordered = False
+            waiters, self._waiters = self._waiters, []
+            taken, self._waiting = self._waiting, Change()
+        error = self._keep(taken)
+        for settle in waiters:
+            settle(error)
+
+    def _keep(self, taken: Change) -> JournalError | None:
+        try:
+            self._put(taken)
+        except (UnicodeEncodeError, IntegrityError) as error:
+            # What can't be written now never can: it must not keep all else away.
+            return JournalError(f"{self.path}: an alert cannot be kept: {error}")
+        except BaseException as error:  # noqa: BLE001  # anything else may pass: a full disk, no memory
+            with self._lock:
+                taken.add(self._waiting)
+                self._waiting = taken
+            return error if isinstance(error, JournalError) else self._failed(error)
+        return None
+
+    def _put(self, taken: Change) -> None:
+        if taken.whole is not None and not self._begun_anew:
+            lost, self._file = self._file, None
+            self._file = begin_anew(self.path, lost)
+            self._begun_anew = True
+        if self._file is None:
+            raise LostError(f"{self.path} could not be begun anew: it is tried again")
+        try:
+            if taken == Change():
+                self._file.check()
+            else:
+                self._file.write(taken)
+        except LostError:
+            self._begun_anew = False
+            raise
+        self._begun_anew = False
 
 
 def default_path(file: Path | None, environ: Mapping[str, str]) -> Path:
@@ -210,10 +326,26 @@ def default_path(file: Path | None, environ: Mapping[str, str]) -> Path:
     return state / "tickboard" / f"{file.stem[:60]}-{digest}.sqlite"
 
 
-def _settle(done: asyncio.Future[None], error: JournalError | None) -> None:
-    if done.cancelled():
-        return
-    if error is None:
-        done.set_result(None)
-    else:
-        done.set_exception(JournalError(str(error)))
+def _waiter() -> "tuple[asyncio.Future[JournalError | None], Waiter]":
+    """Return a future of the running loop, and what settles it from any thread."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[JournalError | None] = loop.create_future()
+
+    def settle(error: JournalError | None) -> None:
+        # The loop may be closed: then nobody waits any more.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(_settle, done, error)
+
+    return done, settle
+
+
+def _run(job: Callable[[], R], done: "Future[R]") -> None:
+    try:
+        done.set_result(job())
+    except BaseException as error:  # noqa: BLE001  # raised where it is waited for
+        done.set_exception(error)
+
+
+def _settle(done: asyncio.Future[JournalError | None], error: JournalError | None) -> None:
+    if not done.done():
+        done.set_result(error)

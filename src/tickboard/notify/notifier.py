@@ -16,18 +16,22 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from tickboard.alerting.log import AlertLog
 from tickboard.configuration.config import Config
 from tickboard.errors import InputError, TickboardError
-from tickboard.notify.destination import Destination, make_destination
-from tickboard.notify.digest import Message, digest
-from tickboard.notify.notices import Notices
-from tickboard.traffic import Notified
+from tickboard.hub.traffic import Notified
+from tickboard.loop.supervisor import Supervisor
+from tickboard.notify.delivery import Delivery
+from tickboard.notify.destinations import Destination, make_destination
+from tickboard.notify.message_text import Message, compose_message
+from tickboard.notify.neutral import is_chat, neutral, renders_markdown
+from tickboard.problems import Reporter
 
 SEND_S = 30.0
 """How long one attempt to send may take; then it counts as failed, and its thread is left to itself."""
@@ -35,13 +39,11 @@ SEND_S = 30.0
 MAX_HANGING = 3
 """Threads of one notifier that may be left to themselves; with so many it tries no more until one ends."""
 
-AGAIN_S = 60.0
-"""After how long a notifier begins anew that has failed by a defect."""
+MAKE_S = 60.0
+"""How long Apprise may take to be imported and to take a URL: a second here, ten on a small board."""
 
 LOUD = frozenset({"apprise", "urllib3", "requests", "requests_oauthlib", "oauthlib"})
 """The loggers of what sends, with all below them: they would tell addresses with tokens in them."""
-
-logger = logging.getLogger("tickboard")
 
 _STATUS = re.compile(r"error=([1-5][0-9]{2})\b")
 
@@ -50,7 +52,7 @@ Subscribe = Callable[[Callable[[], None]], Callable[[], None]]
 """Has a function called, in the loop, whenever there is news in the log; returns what ends that."""
 
 
-class Journal(Protocol):
+class DeliveryJournal(Protocol):
     """What keeps positions over a restart."""
 
     async def mark(self, notifier: str, number: int) -> None:
@@ -69,26 +71,22 @@ class Service:
         kind: the service's name, as ``Slack``.
 
     Raises:
-        InputError: Apprise cannot use the URL; the message holds nothing of it.
+        InputError: Apprise cannot use the URL, or cannot be used itself; the message holds nothing of the URL.
     """
 
     def __init__(self, destination: Destination) -> None:
-        from apprise import Apprise, AppriseAsset
-
         url = destination.url
-        # Apprise loads all its services here, and some use what Python is about to drop.
-        with _quiet(), warnings.catch_warnings(action="ignore"):
-            asset = AppriseAsset(storage_mode="memory", pgp_autogen=False, pem_autogen=False, app_id="Tickboard")
-            plugin = Apprise.instantiate(url.reveal(), asset=asset)
+        plugin = _make_plugin(destination)
         if plugin is None:
             scheme = f" with {url.scheme}://" if url.scheme else ""
             raise InputError(
                 f"notifier {destination.name!r}: its URL{scheme} is none that Apprise can use: "
-                "write it as in slack://token/token/token or mailtos://user:password@host"
+                "write it as in slack://token/token/token or ntfys://host/topic"
             )
         self.destination = destination
         self.kind = str(plugin.service_name)
         self._plugin = plugin
+        self._schemes = frozenset(plugin.schemas())
         # A text that is too long would be refused, again and again; the URL may ask for more messages instead.
         self._overflow = None if "overflow=" in url.reveal() else "truncate"
 
@@ -99,19 +97,34 @@ class Service:
             Why it was not delivered; empty when it was.
         """
         with _quiet() as heard:
+            title, body = self._neutral(message)
             delivered = self._plugin.notify(
-                message.body,
-                message.title,
+                body,
+                title,
                 notify_type=message.kind,
                 body_format="text",
                 overflow=self._overflow,
             )
-        if delivered:
+        if delivered is True:
             return ""
+        if not isinstance(delivered, bool):
+            return f"it answered {type(delivered).__name__}, not whether it took the message"
         return f"the answer had status {heard[-1]}" if heard else "it could not be reached, or did not take the message"
 
+    def _neutral(self, message: Message) -> tuple[str, str]:
+        """Return the title and the body as this service shows them and makes nothing of them."""
+        if not is_chat(self._schemes):
+            return message.title, message.body
+        rendered = renders_markdown(self._schemes)
+        # What has another format is escaped by Apprise, with the title where that becomes a part of the body.
+        plain = self._plugin.resolve_format("text") == "text"
+        title = neutral(message.title, markdown=rendered and (plain or self._plugin.title_maxlen > 0))
+        return title, neutral(message.body, markdown=rendered and plain)
 
-def configured(services: Mapping[str, Service], config: Config, environ: Mapping[str, str]) -> dict[str, Service]:
+
+def configured_services(
+    services: Mapping[str, Service], config: Config, environ: Mapping[str, str]
+) -> dict[str, Service]:
     """Return the services of a board by name, with those of a configuration in place of others of the same name.
 
     Args:
@@ -141,7 +154,6 @@ class Notifier:
         counts: where messages are counted.
         tell: shows on the page and in the log that something is wrong with a source; None: no more.
         send_s: how long an attempt to send may take.
-        again_s: after how long it begins anew when it has failed by a defect.
     """
 
     def __init__(
@@ -151,21 +163,19 @@ class Notifier:
         counts: Notified,
         tell: Callable[[str, str | None], None],
         send_s: float = SEND_S,
-        again_s: float = AGAIN_S,
     ) -> None:
         self._service = service
         self._board = board
         self._counts = counts
         self._tell = partial(tell, f"notifier {service.destination.name}")
         self._send_s = send_s
-        self._again_s = again_s
         self._busy = 0
 
     async def run(
         self,
         log: AlertLog,
         subscribe: Subscribe,
-        journal: Journal | None = None,
+        journal: DeliveryJournal | None = None,
     ) -> None:
         """Tell what the log holds from this notifier's position on, until it is cancelled.
 
@@ -177,13 +187,27 @@ class Notifier:
             subscribe: wakes it.
             journal: keeps the position over a restart.
         """
-        while True:
-            try:
-                await self._follow(log, subscribe, journal)
-            except Exception as error:  # a defect; who is to be told of alerts must not be told no more for it
-                logger.exception("notifier %s", self._service.destination.name)
-                self._tell(f"{type(error).__name__}: {error}; it begins anew in {self._again_s:g} s")
-            await asyncio.sleep(self._again_s)
+        name = self._service.destination.name
+        delivery = Delivery(self._service.destination, log)
+        delivery.begin(log.positions.get(name), time.monotonic())
+        awake = asyncio.Event()
+        leave = subscribe(awake.set)
+        try:
+            while True:
+                awake.clear()
+                while delivery.read(time.monotonic()):
+                    await asyncio.sleep(0)
+                self._counts.dropped += delivery.take_dropped()
+                if log.positions.get(name) != delivery.position:
+                    log.positions[name] = delivery.position
+                    await _mark(journal, name, delivery.position)
+                due = delivery.due()
+                if due is not None and due <= time.monotonic():
+                    await self._send(delivery)
+                else:
+                    await _wait(awake, due)
+        finally:
+            leave()
 
     async def attempt(self, compose: Callable[[], Message]) -> str:
         """Compose a message and send it, in a thread: of very many alerts that takes a while too.
@@ -203,53 +227,35 @@ class Notifier:
 
         def work() -> None:
             try:
-                reason = self._service.send(compose())
-            except Exception as error:  # noqa: BLE001  # a plugin may raise anything, and its text may hold the URL
+                answer: object = self._service.send(compose())
+                reason = answer if isinstance(answer, str) else f"it answered {type(answer).__name__}"
+            except BaseException as error:  # noqa: BLE001  # a plugin may raise anything, and its text may hold the URL
                 reason = f"it could not be sent: {type(error).__name__}"
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(settle, reason)
 
-        self._busy += 1
         # A daemon: what hangs must not keep the program from ending.
-        threading.Thread(target=work, name=f"notifier {self._service.destination.name}", daemon=True).start()
+        thread = threading.Thread(target=work, name=f"notifier {self._service.destination.name}", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            return f"no thread could be started for it: {error}"
+        self._busy += 1
         try:
             async with asyncio.timeout(self._send_s):
                 return await done
         except TimeoutError:
             return f"no answer within {self._send_s:g} s"
 
-    async def _follow(self, log: AlertLog, subscribe: Subscribe, journal: Journal | None) -> None:
-        name = self._service.destination.name
-        notices = Notices(self._service.destination, log)
-        notices.begin(log.positions.get(name), time.monotonic())
-        awake = asyncio.Event()
-        leave = subscribe(awake.set)
-        try:
-            while True:
-                awake.clear()
-                while notices.read(time.monotonic()):
-                    await asyncio.sleep(0)
-                self._counts.dropped += notices.take_dropped()
-                if log.positions.get(name) != notices.position:
-                    log.positions[name] = notices.position
-                    await _mark(journal, name, notices.position)
-                due = notices.due()
-                if due is not None and due <= time.monotonic():
-                    await self._send(notices)
-                else:
-                    await _wait(awake, due)
-        finally:
-            leave()
-
-    async def _send(self, notices: Notices) -> None:
-        taken = notices.take(time.monotonic())
-        reason = await self.attempt(partial(digest, self._board, taken, time.time(), lost=notices.lost))
+    async def _send(self, delivery: Delivery) -> None:
+        taken = delivery.take(time.monotonic())
+        reason = await self.attempt(partial(compose_message, self._board, taken, time.time(), lost=delivery.lost))
         if reason:
-            notices.failed(time.monotonic())
+            delivery.failed(time.monotonic())
             self._counts.failed += 1
             self._tell(f"{self._service.kind} takes no message: {reason}; it is tried again until it does")
         else:
-            notices.delivered(time.monotonic())
+            delivery.delivered(time.monotonic())
             self._counts.sent += 1
             self._tell(None)
 
@@ -262,6 +268,7 @@ class Notifiers:
         board: the board's title.
         notified: where messages are counted, by the notifier's name.
         tell: shows on the page and in the log that something is wrong with a source; None: no more.
+        problems: where it is reported that a notifier ended, and was started again.
     """
 
     def __init__(
@@ -270,25 +277,68 @@ class Notifiers:
         board: str,
         notified: dict[str, Notified],
         tell: Callable[[str, str | None], None],
+        problems: Reporter,
     ) -> None:
-        self._notifiers = [
-            Notifier(service, board, notified.setdefault(service.destination.name, Notified()), tell)
+        self._notifiers = {
+            service.destination.name: Notifier(
+                service, board, notified.setdefault(service.destination.name, Notified()), tell
+            )
             for service in services
-        ]
-        self._tasks: list[asyncio.Task[None]] = []
+        }
+        self._supervisor = Supervisor(problems)
 
-    def start(self, log: AlertLog, subscribe: Subscribe, journal: Journal | None = None) -> None:
-        """Begin to tell; the caller is in a running loop. The arguments are those of `Notifier.run`."""
-        self._tasks = [asyncio.create_task(each.run(log, subscribe, journal)) for each in self._notifiers]
+    def start(self, log: AlertLog, subscribe: Subscribe, journal: DeliveryJournal | None = None) -> None:
+        """Begin to notify; the caller is in a running loop. The arguments are those of `Notifier.run`."""
+        for name, notifier in self._notifiers.items():
+            # Not the source of what is wrong with the service: that one may go on failing.
+            self._supervisor.start(f"notifier {name}: reader", partial(notifier.run, log, subscribe, journal))
 
     async def stop(self) -> None:
         """End, without waiting for a service that hangs."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._supervisor.stop()
 
 
-async def _mark(journal: Journal | None, name: str, position: int) -> None:
+def _make_plugin(destination: Destination) -> Any:
+    """Return Apprise's plugin for a destination; None: it has none for this URL.
+
+    It is made in a thread: what is imported, and what it does then, is foreign code that may hang.
+
+    Raises:
+        InputError: Apprise cannot be used.
+    """
+    made: Future[Any] = Future()
+
+    def make() -> None:
+        try:
+            from apprise import Apprise, AppriseAsset
+
+            # Apprise loads all its services here, and some use what Python is about to drop.
+            with _quiet(), warnings.catch_warnings(action="ignore"):
+                # A redirect would take the headers with their tokens to another host, or to one behind a firewall.
+                asset = AppriseAsset(
+                    storage_mode="memory",
+                    pgp_autogen=False,
+                    pem_autogen=False,
+                    http_redirects=False,
+                    app_id="Tickboard",
+                )
+                made.set_result(Apprise.instantiate(destination.url.reveal(), asset=asset))
+        except ImportError as error:
+            made.set_exception(InputError(f"cannot be imported: {error}"))
+        except BaseException as error:  # noqa: BLE001  # anything, and its text may hold the URL
+            made.set_exception(InputError(f"failed: {type(error).__name__}"))
+
+    threading.Thread(target=make, name=f"notifier {destination.name}", daemon=True).start()
+    try:
+        return made.result(MAKE_S)
+    except InputError as error:
+        why = str(error)
+    except TimeoutError:
+        why = f"has not been ready within {MAKE_S:g} s"
+    raise InputError(f"notifier {destination.name!r}: Apprise, which sends, {why}: install tickboard anew")
+
+
+async def _mark(journal: DeliveryJournal | None, name: str, position: int) -> None:
     if journal is not None:
         # A journal that cannot write tells so itself; the next position has another chance.
         with contextlib.suppress(TickboardError):

@@ -4,28 +4,34 @@ from collections.abc import Callable, Iterable
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, WebSocketRoute
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from tickboard.errors import TickboardError
-from tickboard.frames import encode
+from tickboard.errors import BusyError, RateError, TickboardError
+from tickboard.hub.health import Vitals
 from tickboard.hub.hub import Hub
-from tickboard.intake import Intake
-from tickboard.server.alerts import Act, alert_routes
-from tickboard.server.opentelemetry import opentelemetry_route
-from tickboard.server.page import page_routes
-from tickboard.server.prometheus import prometheus_route
-from tickboard.server.prometheus_write import remote_write_route
-from tickboard.server.push import push_routes
-from tickboard.server.rest import rest_routes
-from tickboard.server.sse import alert_stream
-from tickboard.server.websocket import Ticks, refuse
-from tickboard.types import ErrorBody
+from tickboard.metrics.intake import Intake
+from tickboard.output.secrets import redacted
+from tickboard.server.requests.bodies import Bodies
+from tickboard.server.requests.parameters import Parameters
+from tickboard.server.requests.prefix import Slash
+from tickboard.server.requests.refusal import error_response
+from tickboard.server.routes.alerts import Act, alert_routes
+from tickboard.server.routes.metrics_endpoint import prometheus_route
+from tickboard.server.routes.opentelemetry import opentelemetry_route
+from tickboard.server.routes.page import page_routes
+from tickboard.server.routes.push import push_routes
+from tickboard.server.routes.remote_write import remote_write_route
+from tickboard.server.routes.rest import rest_routes
+from tickboard.server.streams.alert_stream import alert_stream
+from tickboard.server.streams.asgi import Calls
+from tickboard.server.streams.websocket import NoWebSocket, TickStream, UpgradeRequired
 
 
 def create_app(
-    hub: Hub, intake: Intake, act: Act, ticks_skipped: Callable[[], int], routes: Iterable[BaseRoute] = ()
+    hub: Hub, intake: Intake, act: Act, vitals: Callable[[], Vitals], routes: Iterable[BaseRoute] = ()
 ) -> Starlette:
     """Return the ASGI application of one hub.
 
@@ -33,39 +39,40 @@ def create_app(
         hub: whom the viewers join.
         intake: where those write who send metrics.
         act: does what people do to alerts.
-        ticks_skipped: tells how many ticks could not be made in time.
+        vitals: returns what the board knows of its ticks.
         routes: a board's own routes; they go before the built-in ones.
     """
+    calls = Calls(hub)
     return Starlette(
         routes=[
             *routes,
-            WebSocketRoute("/ws/metrics", Ticks(hub)),
-            alert_stream(hub),
-            *rest_routes(hub, ticks_skipped),
-            *alert_routes(hub, act),
-            prometheus_route(hub, intake, ticks_skipped),
+            # Those that are asked for the most come first: they are tried one by one.
             remote_write_route(intake),
             opentelemetry_route(intake),
             *push_routes(intake),
+            WebSocketRoute("/ws/metrics", TickStream(hub, calls)),
+            Route("/ws/metrics", UpgradeRequired()),
+            alert_stream(hub, calls),
+            *rest_routes(hub, vitals),
+            *alert_routes(hub, act),
+            prometheus_route(hub, intake, vitals),
             *page_routes(),
-            WebSocketRoute("/{path:path}", refuse),
+            WebSocketRoute("/{path:path}", NoWebSocket()),
         ],
+        middleware=[Middleware(Parameters), Middleware(Slash), Middleware(Bodies, traffic=lambda: hub.traffic)],
         exception_handlers={TickboardError: _told, HTTPException: _told, ClientDisconnect: _gone},
     )
 
 
-def error_response(status: int, message: str) -> Response:
-    """Return an error as JSON."""
-    return Response(encode(ErrorBody(message)), status, media_type="application/json")
-
-
 async def _told(request: Request, error: Exception) -> Response:
     if isinstance(error, TickboardError):
-        return error_response(error.status, str(error))
+        response = error_response(error.status, redacted(str(error)))
+        if isinstance(error, BusyError | RateError):
+            response.headers["retry-after"] = str(error.retry_after_s)
+        return response
     assert isinstance(error, HTTPException)
-    response = error_response(error.status_code, f"{error.detail}: {request.method} {request.url.path}")
-    response.headers.update(error.headers or {})
-    return response
+    path: str = request.scope["path"]
+    return error_response(error.status_code, f"{error.detail}: {request.method} {path[:200]}", error.headers)
 
 
 async def _gone(request: Request, error: Exception) -> Response:

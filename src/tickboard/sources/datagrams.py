@@ -8,13 +8,17 @@ is full, as datagrams are.
 import asyncio
 import contextlib
 import errno
-import logging
 import os
 import socket
 import stat
+import time
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from tickboard.errors import InputError
+from tickboard.loop.turns import turns
+from tickboard.output.logs import log
+from tickboard.problems import Quiet, described
 
 TURN_BYTES = 65_536
 """What one turn of the loop takes, and one packet more: about 3 ms of work for StatsD."""
@@ -28,23 +32,27 @@ BUFFER_BYTES = 8 * 2**20
 MAX_PACKET_BYTES = 2**18
 """A packet that is longer is cut; UDP has at most 65,507 bytes."""
 
-log = logging.getLogger("tickboard")
+_OVER = object()
+
+Tell = Callable[[str | None], None]
+"""Takes what is wrong with what comes; None: nothing is any more."""
 
 
-class Receiver(Protocol):
+class DatagramDecoder(Protocol):
     """What is done with the packets."""
 
-    def receive(self, data: bytes) -> None:
-        """Take packets, with a line break between two."""
+    def receive(self, data: bytes) -> Iterator[None]:
+        """Take packets, with a line break between two, in steps."""
+        ...
 
     def flush(self) -> None:
         """End a tick."""
 
     def take_complaint(self) -> str:
-        """Return what could not be read since the last call; empty: nothing."""
+        """Return what could not be read or taken since the last call; empty: nothing."""
 
 
-class Listener:
+class DatagramListener:
     """Listens for one receiver: `start`, then `sample` at every tick, then `close`.
 
     Args:
@@ -52,29 +60,40 @@ class Listener:
         host: where to listen for UDP: an address or a name.
         port: of UDP; 0: any that is free.
         path: of a Unix socket, to listen there and not for UDP.
+        tell: reports what is wrong, and with None that nothing is any more; what is wrong is logged when not given.
+        clock: seconds, to measure with.
 
     Attributes:
+        name: where it is to listen.
         address: where it listens, ``127.0.0.1:8125`` or the path; empty while it doesn't.
         port: the port that it has.
     """
 
     def __init__(
         self,
-        receiver: Receiver,
+        receiver: DatagramDecoder,
         *,
         host: str = "127.0.0.1",
         port: int = 8125,
         path: str | os.PathLike[str] | None = None,
+        tell: Tell | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.address = ""
         self.port = port
         self._receiver = receiver
-        self._host = host
+        self._host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
         self._path = None if path is None else os.fspath(path)
+        self.name = self._path or f"{host}:{port}"
         self._socket: socket.socket | None = None
         self._file: tuple[int, int] | None = None
+        # What is done with the last packets, while that takes more than one step.
+        self._steps: Iterator[None] = iter(())
+        self._cancel: Callable[[], None] | None = None
         self._buffer = memoryview(bytearray(TURN_BYTES + MAX_PACKET_BYTES + 1))
-        self._complained = False
+        self._tell = tell or self._log
+        self._clock = clock
+        self._quiet = Quiet()
 
     async def start(self) -> None:
         """Begin to listen, in the running loop.
@@ -90,12 +109,18 @@ class Listener:
         loop.add_reader(listening.fileno(), self._drain, listening)
 
     async def sample(self) -> None:
-        """End a tick, and say in the log what could not be read, the first time that something could not."""
+        """End a tick, and report the first thing that could not be read or taken, until all has been for a while."""
         self._receiver.flush()
-        complaint = self._receiver.take_complaint()
-        if complaint and not self._complained:
-            self._complained = True
-            log.warning("%s: %s; further ones are only counted", self.address, complaint)
+        complaint, now = self._receiver.take_complaint(), self._clock()
+        if complaint:
+            if self._quiet.failed(now):
+                self._tell(complaint)
+        elif self._quiet.is_over(now):
+            self._tell(None)
+
+    def _log(self, complaint: str | None) -> None:
+        if complaint is not None:
+            log.warning("%s: %s", self.address, complaint)
 
     async def close(self) -> None:
         """Take what has come, end listening, and remove the socket's file. Doing it again does nothing."""
@@ -103,13 +128,45 @@ class Listener:
         if listening is None:
             return
         asyncio.get_running_loop().remove_reader(listening.fileno())
-        self._drain(listening)
+        # What waits is read to its end.
+        if self._cancel is not None:
+            self._cancel()
+            self._cancel = None
+        self._run(self._steps)
+        self._run(self._received(listening))
         listening.close()
         self.address = ""
         self._remove_file()
 
     def _drain(self, listening: socket.socket) -> None:
-        """Take the packets that are there, up to a turn's worth."""
+        """Take the packets that are there, up to a turn's worth; no others are taken before all of that is done."""
+        steps = self._received(listening)
+        try:
+            is_over = next(steps, _OVER) is _OVER
+        except Exception as error:  # noqa: BLE001  # the loop would log it for every packet, and nobody else knew
+            self._failed(error)
+            return
+        if not is_over:
+            asyncio.get_running_loop().remove_reader(listening.fileno())
+            self._steps = steps
+            self._cancel = turns().begin(steps, self._go_on)
+
+    def _go_on(self, error: BaseException | None) -> None:
+        """Listen again when all of a turn's packets are done."""
+        self._steps, self._cancel = iter(()), None
+        if error is not None:
+            self._failed(error)
+        if self._socket is not None:
+            asyncio.get_running_loop().add_reader(self._socket.fileno(), self._drain, self._socket)
+
+    def _run(self, steps: Iterator[None]) -> None:
+        try:
+            for _ in steps:
+                pass
+        except Exception as error:  # noqa: BLE001  # as above
+            self._failed(error)
+
+    def _received(self, listening: socket.socket) -> Iterator[None]:
         buffer, receive, end = self._buffer, listening.recv_into, 0
         try:
             for _ in range(TURN_PACKETS):
@@ -121,7 +178,11 @@ class Listener:
         except OSError:
             pass  # there is no more, or the kernel tells of a packet that was none
         if end:
-            self._receiver.receive(bytes(buffer[: end - 1]))
+            yield from self._receiver.receive(bytes(buffer[: end - 1]))
+
+    def _failed(self, error: BaseException) -> None:
+        self._quiet.failed(self._clock())
+        self._tell(f"{described(error)}: the packets that came with it are dropped")
 
     # --- opening ---
 

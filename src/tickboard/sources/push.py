@@ -15,14 +15,21 @@ from typing import Annotated
 import msgspec
 
 from tickboard.errors import PayloadError
-from tickboard.intake import Source
-from tickboard.types import MetricKind
+from tickboard.metrics.cleaning import MAX_NAME, short
+from tickboard.metrics.source import Source
+from tickboard.output.text import without_mark
+from tickboard.sources.json_list import PIECE_BYTES, cut
+from tickboard.sources.json_mistakes import explain_mistake
+from tickboard.wire import MetricKind
 
 CHUNK_SAMPLES = 2_000
 """So many samples are dealt with before others have their turn: about 2 ms."""
 
-CHUNK_BYTES = 2**18
-"""So many bytes of lines are read before others have their turn."""
+NEW_COST, LABEL_BYTES = 40, 10
+"""Samples that one costs as much as, whose series is new; and bytes of its labels that cost one more."""
+
+CHUNK_BYTES = PIECE_BYTES
+"""So many bytes of lines are read before others have their turn; no line may have more."""
 
 MAX_SPELLINGS = 100_000
 """How many more ways to write its series a source may have than four for each of them."""
@@ -50,11 +57,12 @@ class _Sample(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True)
 
 
 _one_or_list = msgspec.json.Decoder(list[_Sample] | _Sample)
+_list = msgspec.json.Decoder(list[_Sample])
 _line = msgspec.json.Decoder(_Sample)
 _labels = msgspec.json.Decoder(dict[str, str])
 
 
-class Push:
+class PushDecoder:
     """One body on its way: first `read` it, then `write` it; both yield now and then, for others to have their turn.
 
     Args:
@@ -73,13 +81,15 @@ class Push:
         self.accepted = 0
         self.refused = 0
         self.reason = ""
-        self._body = body
+        self._body = body = without_mark(body)
         self._source = source
         self._now = now
         self._lines = lines or _is_lines(body)
         self._samples: list[_Sample] = []
         self._keys: list[Key] = []
         self._checked: set[Key] = set()
+        # Of lines: how many samples come before each part, and where it begins.
+        self._begun: list[tuple[int, int]] = []
         self._time_of: dict[str | float | None, float] = {None: now}
 
     # --- reading ---
@@ -101,43 +111,93 @@ class Push:
 
     def _parts(self) -> Iterator[list[_Sample]]:
         """Decode part by part."""
-        if not self._lines:
-            yield self._decoded()
-            return
+        body = self._body
+        if self._lines:
+            yield from self._parts_of_lines()
+        elif body.lstrip().startswith(b"["):
+            yield from self._parts_of_list()
+        elif len(body) > PIECE_BYTES:
+            raise _too_long("the metric")
+        else:
+            try:
+                found = _one_or_list.decode(body)
+            except (ValueError, RecursionError) as error:
+                raise self._bad(error, body, 0, 0) from None
+            yield found if isinstance(found, list) else [found]
+
+    def _parts_of_lines(self) -> Iterator[list[_Sample]]:
         body, start = self._body, 0
         while start < len(body):
             end = len(body) if start + CHUNK_BYTES >= len(body) else body.find(b"\n", start + CHUNK_BYTES) + 1
             part = body[start : end or len(body)]
+            if len(part) > 2 * CHUNK_BYTES:
+                raise _too_long(f"line {self._line_at(start + CHUNK_BYTES)}")
+            self._begin_part(start)
             try:
                 samples = _line.decode_lines(part)
             except (ValueError, RecursionError):
-                raise self._bad_line(start) from None
+                raise self._bad_line(start, part) from None
             yield samples
             start += len(part)
 
-    def _decoded(self) -> list[_Sample]:
-        try:
-            found = _one_or_list.decode(self._body)
-        except (ValueError, RecursionError) as error:
-            text = str(error)
-            if inside := _PATH.search(text):
-                text = f"metric {int(inside[1]) + 1} of the list: {text.replace(inside[0], '$')}"
-            elif byte := _BYTE.search(text):
-                lines_before = self._body.count(b"\n", 0, int(byte[1]))
-                text = f"line {lines_before + 1}: {text}"
-            raise PayloadError(f"{text}; {_MEND}, or a list of such") from None
-        return found if isinstance(found, list) else [found]
-
-    def _bad_line(self, start: int) -> PayloadError:
-        """Return what is wrong with the first bad line of the part that begins at `start`."""
-        before = self._body.count(b"\n", 0, start)
-        for number, line in enumerate(self._body[start:].split(b"\n"), before + 1):
+    def _parts_of_list(self) -> Iterator[list[_Sample]]:
+        place = 0
+        for start, stop in cut(self._body):
+            if stop - start > PIECE_BYTES + 1:
+                raise _too_long(f"metric {place + 1} of the list")
+            is_last = stop == len(self._body)
+            text = b"[" + self._body[start:stop] + (b"" if is_last else b"]")
             try:
-                _line.decode_lines(line)
+                samples = _list.decode(text)
             except (ValueError, RecursionError) as error:
-                text = _PATH.sub("$", str(error))
-                return PayloadError(f"line {number}: {text}; {_MEND} on each line")
+                raise self._bad(error, text, place, start - 1) from None
+            if place and not samples:
+                raise PayloadError(f"line {self._line_at(start)}: the list ends with a comma: leave it out; {_MEND}")
+            yield samples
+            place += len(samples)
+
+    def _bad(self, error: Exception, text: bytes, place: int, start: int) -> PayloadError:
+        """Return what is wrong with a piece of JSON, counted in the whole body.
+
+        Args:
+            error: what the decoder raised.
+            text: the piece.
+            place: how many metrics of a list come before it.
+            start: where it begins.
+        """
+        said = explain_mistake(error, text)
+        if inside := _PATH.search(said):
+            said = f"metric {place + int(inside[1]) + 1} of the list: {said.replace(inside[0], '$')}"
+        elif byte := _BYTE.search(said):
+            at = start + int(byte[1])
+            said = f"line {self._line_at(at)}: {said.replace(byte[0], f'(byte {at})')}"
+        return PayloadError(f"{said}; {_MEND}, or a list of such")
+
+    def _line_at(self, at: int) -> int:
+        """Return the number of the line that a byte is in."""
+        return self._body.count(b"\n", 0, at) + 1
+
+    def _bad_line(self, start: int, part: bytes) -> PayloadError:
+        """Return what is wrong with the first bad line of a part that begins at `start`."""
+        # By halves: a part may have a hundred thousand lines.
+        while middle := part.find(b"\n", len(part) // 2, -1) + 1 or part.rfind(b"\n", 0, len(part) // 2) + 1:
+            try:
+                _line.decode_lines(part[:middle])
+            except (ValueError, RecursionError):
+                part = part[:middle]
+            else:
+                start, part = start + middle, part[middle:]
+        number, part = self._line_at(start), part.removesuffix(b"\n")
+        try:
+            _line.decode_lines(part)
+        except (ValueError, RecursionError) as error:
+            text = _PATH.sub("$", explain_mistake(error, part))
+            return PayloadError(f"line {number}: {text}; {_MEND} on each line")
         raise AssertionError("a line was bad a moment ago")
+
+    def _begin_part(self, start: int) -> None:
+        """Note where a part of the lines begins, and how many samples come before it."""
+        self._begun.append((len(self._samples), start))
 
     def _check(self, first: int, chunk: list[_Sample]) -> None:
         """See that samples can be used, of which `first` is the place of the first, and note their keys and times."""
@@ -148,7 +208,8 @@ class Push:
                 time_of[time] = self._read_time(place, time)
             if kind != "gauge" and (value is None or (value < 0 and kind == "counter")):
                 raise self._unusable(place, f"a {kind}'s value is {_text(value)}: {_VALUES[kind]}")
-            key = (sample.name, bytes(sample.labels), kind)
+            # All names that are too long are refused alike.
+            key = (sample.name[: MAX_NAME + 1], short(bytes(sample.labels)), kind)
             keys.append(key)
             if key not in known and key not in checked:
                 self._check_labels(place, sample)
@@ -173,23 +234,26 @@ class Push:
     def _unusable(self, place: int, text: str, status: int = 422) -> PayloadError:
         if not self._lines:
             return PayloadError(f"metric {place + 1}: {text}", status)
-        written = (number for number, line in enumerate(self._body.split(b"\n"), 1) if line.strip())
-        return PayloadError(f"line {next(islice(written, place, None), place + 1)}: {text}", status)
+        before, start = max(one for one in self._begun if one[0] <= place)
+        lines = enumerate(self._body[start : start + 2 * CHUNK_BYTES].split(b"\n"), self._line_at(start))
+        written = (number for number, line in lines if line.strip())
+        return PayloadError(f"line {next(islice(written, place - before, None), place + 1)}: {text}", status)
 
     # --- writing ---
 
     def write(self) -> Iterator[None]:
         """Write what was read to the source."""
-        for start in range(0, len(self._samples), CHUNK_SAMPLES):
-            chunk = self._samples[start : start + CHUNK_SAMPLES]
-            self._write(chunk, self._keys[start : start + CHUNK_SAMPLES])
+        at = 0
+        while at < len(self._samples):
+            at = self._write(at)
             if refusal := self._source.take_refusal():
                 self.refused += refusal.samples
                 self.reason = self.reason or refusal.reason
-            self.accepted = start + len(chunk) - self.refused
+            self.accepted = at - self.refused
             yield
 
-    def _write(self, chunk: list[_Sample], keys: list[Key]) -> None:
+    def _write(self, at: int) -> int:
+        """Write some samples from a place on, and return the place of the next."""
         source, known, time_of = self._source, self._source.known.get, self._time_of
         gauges: list[int] = []
         values: list[float] = []
@@ -197,11 +261,15 @@ class Push:
         counters: list[int] = []
         amounts: list[float] = []
         observed: dict[int, list[float]] = {}
-        for sample, key in zip(chunk, keys, strict=True):
+        end = min(len(self._samples), at + CHUNK_SAMPLES)
+        cost = 0
+        for sample, key in zip(self._samples[at:end], self._keys[at:end], strict=True):
+            at += 1
             kind, value = sample.kind, sample.value
             column = known(key)
             if column is None:
                 column = self._open(key, sample)
+                cost += NEW_COST + len(bytes(sample.labels)) // LABEL_BYTES
             if kind == "gauge":
                 gauges.append(column)
                 values.append(math.nan if value is None else value)
@@ -211,12 +279,15 @@ class Push:
                 amounts.append(value or 0.0)
             else:
                 observed.setdefault(column, []).append(value or 0.0)
+            if cost > CHUNK_SAMPLES:
+                break
         if gauges:
             source.set(gauges, values, times if len(time_of) > 1 else None)
         if counters:
             source.add(counters, amounts)
         for column, seen in observed.items():
             source.observe(column, seen)
+        return at
 
     def _open(self, key: Key, sample: _Sample) -> int:
         """Return the column of a series that is new."""
@@ -229,6 +300,12 @@ class Push:
 
 _Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 _VALUES = {"counter": "send how much more there is, 0 or more", "histogram": "send a number"}
+
+
+def _too_long(what: str) -> PayloadError:
+    return PayloadError(
+        f"{what} has more than {PIECE_BYTES} bytes, or is no JSON: send fewer labels, and shorter ones", 413
+    )
 
 
 def _read_labels(sample: _Sample) -> list[tuple[str, str]]:

@@ -8,12 +8,16 @@ It reads the lines of `StatsD <https://github.com/statsd/statsd/blob/master/docs
 It knows no sockets; `tickboard.sources.datagrams` listens.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import isfinite
 
 import numpy as np
 
-from tickboard.distribution import Distribution
-from tickboard.intake import REFUSED, Source
+from tickboard.metrics.cleaning import MAX_KEY_BYTES, short
+from tickboard.metrics.distribution import Distribution
+from tickboard.metrics.source import REFUSED, Source
+from tickboard.output.text import without_mark
 
 MAX_LINE_BYTES = 8_192
 """A longer line is malformed; it is as long as the packets that clients send to a Unix socket."""
@@ -23,6 +27,13 @@ MAX_SHAPES = 10_000
 
 LEAST_RATE = 1e-9
 """A sample rate that is smaller, or more than 1, is none."""
+
+SLICE = 2_000
+"""Lines that are read before others may run: about 2 ms."""
+
+OTHER_COST, NEW_COST, COST_BYTES = 4, 50, 10
+"""Lines that one costs as much as, which is not as most are, and one of a series that is new; and bytes of either that
+cost as much as one more."""
 
 MAX_LINES = 50_000
 MAX_KEPT_BYTES = 256
@@ -88,21 +99,32 @@ class StatsD:
         self._owners: dict[int, tuple[str, tuple[tuple[str, str], ...]]] = {}
         self._held: dict[int, float] = {}
         self._sets: dict[int, set[int]] = {}
-        self._distinct = 0
+        self._distinct = self._cost = 0
         self._complaint = ""
 
-    def receive(self, data: bytes) -> None:
-        """Take the lines of a packet, or of several with a line break between them.
+    def receive(self, data: bytes) -> Iterator[None]:
+        """Take the lines of a packet, or of several with a line break between them; others may run at each step.
 
         A line that cannot be read is counted in the source's ``malformed``; events and service checks are passed over.
         """
+        lines, at = without_mark(data).split(b"\n"), 0
+        while (at := self._read(lines, at)) < len(lines):
+            yield
+
+    def _read(self, lines_here: list[bytes], at: int) -> int:
+        """Take some lines from a place on, and return the place of the next."""
         batch = _Batch()
+        self._cost = 0
         known = self.source.known.get
         counters, amounts, gauges, values = batch.counters, batch.amounts, batch.gauges, batch.values
         observed, held, relative = batch.observed, self._held, self._relative
         lines = self._lines
         seen = lines.get
-        for line in data.split(b"\n"):
+        for line in lines_here[at : at + SLICE]:
+            at += 1
+            if self._cost >= SLICE:
+                at -= 1
+                break
             if (again := seen(line)) is not None:
                 key, value = again
                 if (column := known(key)) is not None:
@@ -127,9 +149,6 @@ class StatsD:
                 continue
             kind = rest[0]
             if kind == _COUNTER:
-                if value < 0:
-                    self._refuse(line)
-                    continue
                 counters.append(column)
                 amounts.append(value)
                 if len(line) <= MAX_KEPT_BYTES:
@@ -147,6 +166,7 @@ class StatsD:
             else:
                 several.append(value)
         self._write(batch)
+        return at
 
     def flush(self) -> None:
         """End a tick: write how many different values each set has had. One that had none has 0, once."""
@@ -158,9 +178,13 @@ class StatsD:
         self._distinct = 0
 
     def take_complaint(self) -> str:
-        """Return what was wrong with the first line that could not be read since the last call; empty: nothing."""
+        """Return what was wrong with the first line that was not taken since the last call; empty: nothing.
+
+        It could not be read, or its series is refused.
+        """
         complaint, self._complaint = self._complaint, ""
-        return complaint
+        refusal = self.source.take_refusal()
+        return complaint or ("" if refusal is None else refusal.reason)
 
     # --- lines that are not as most are ---
 
@@ -168,19 +192,20 @@ class StatsD:
         """Take a line of any shape, and that of a series that is not known yet."""
         if not line or line == b"\r" or line.startswith(_NOT_METRICS):
             return
+        self._cost += OTHER_COST + len(line) // COST_BYTES
         shape = self._shape(rest) if len(line) <= MAX_LINE_BYTES and name else None
         if shape is None:
             self._refuse(line)
             return
         if shape.kind == _SET:
-            self._include(self._column((name, shape.key, _SET), shape), text)
+            self._include(self._column((short(name), short(shape.key), _SET), name, shape), text)
             return
         texts = text.split(b":")
         values = [_number(one) for one in texts]
-        if any(value is None or (shape.kind == _COUNTER and value < 0) for value in values):
+        if any(value is None or not isfinite(value * shape.weight) for value in values):
             self._refuse(line)
             return
-        column = self._column((name, shape.key), shape)
+        column = self._column((short(name), short(shape.key)), name, shape)
         for one, value in zip(texts, values, strict=True):
             assert value is not None
             self._sort(column, value, shape, one.startswith((b"+", b"-")), batch)
@@ -232,26 +257,27 @@ class StatsD:
         self.source.malformed += 1
         if not self._complaint:
             shown = line[:80].decode("utf-8", "replace")
-            self._complaint = f"{shown!r} is not a line of StatsD: send name:value|type, a counter's value 0 or more"
+            self._complaint = f"{shown!r} is not a line of StatsD: send name:value|type, the value a finite number"
 
     # --- what is read once ---
 
-    def _column(self, key: tuple[bytes, bytes] | tuple[bytes, bytes, int], shape: _Shape) -> int:
+    def _column(self, key: tuple[bytes, bytes] | tuple[bytes, bytes, int], name: bytes, shape: _Shape) -> int:
         """Return the column of a series, made when there is none yet."""
         source = self.source
         column = source.known.get(key)
         if column is not None:
             return column
+        self._cost += NEW_COST
         if len(source.known) >= 4 * source.series + MAX_SPELLINGS:
             return source.refuse(key, f"{source.name}: its series are written in too many ways: send one order of tags")
-        name, labels = key[0].decode("utf-8", "replace"), _labels(shape.key)
+        called, labels = name.decode("utf-8", "replace"), _labels(shape.key)
         if shape.kind == _COUNTER:
-            column = source.counter(key, name, labels)
+            column = source.counter(key, called, labels)
         elif shape.kind in {_GAUGE, _SET}:
-            column = source.gauge(key, name, labels)
+            column = source.gauge(key, called, labels)
         else:
-            column = source.histogram(key, name, labels, unit="ms" if shape.key.startswith(b"m") else "")
-        if column != REFUSED and self._owners.get(column) != (owner := (name, labels)):
+            column = source.histogram(key, called, labels, unit="ms" if shape.key.startswith(b"m") else "")
+        if column > REFUSED and self._owners.get(column) != (owner := (called, labels)):
             self._owners[column] = owner
             self._held.pop(column, None)
             self._sets.pop(column, None)
@@ -259,6 +285,8 @@ class StatsD:
 
     def _shape(self, rest: bytes) -> _Shape | None:
         """Return what stands after a value; None where it cannot be read."""
+        if len(rest) > MAX_KEY_BYTES:
+            return _read_shape(rest)
         try:
             return self._shapes[rest]
         except KeyError:

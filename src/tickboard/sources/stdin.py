@@ -1,11 +1,49 @@
-"""Standard input, read in a thread of its own, so that it may be a pipe, a file or a terminal."""
+"""Standard input, read in a thread of its own, so that it may be a pipe, a file or a terminal.
+
+Reading goes on whatever happens: a read that fails is reported and tried again, and so is what a receiver does with
+what has come. The end is reported too, and silence when it has lasted.
+"""
 
 import asyncio
+import contextlib
 import os
+import select
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from queue import SimpleQueue
+from typing import NamedTuple, Protocol
+
+from tickboard.errors import InputError
+from tickboard.output.logs import log
+from tickboard.problems import described
+
+HOW = "give it the output of a command: some-command | tickboard pipe"
 
 CHUNK = 65_536
+
+SLICE_S = 0.002
+"""The longest that the loop is held, give or take a step of the receiver."""
+
+AGAIN_S = 1.0
+"""A read that has failed is tried again after so long; twice as long each time that it fails at once."""
+
+MAX_AGAIN_S = 30.0
+
+SILENT_S = 300.0
+"""Nothing has come for so long: the series have left by then, and the page says why."""
+
+
+class InputDecoder(Protocol):
+    """What is done with what comes, in steps; the loop goes on between any two of them."""
+
+    def receive(self, data: bytes, now: float) -> Iterator[None]:
+        """Take what has come, at a time of the monotonic clock."""
+        ...
+
+    def end(self) -> Iterator[None]:
+        """Take note that there is no more."""
+        ...
 
 
 class Stdin:
@@ -15,47 +53,151 @@ class Stdin:
     with any pipe.
 
     Args:
-        descriptor: what to read.
-        receive: takes what has come.
-        end: called once when there is no more.
+        descriptor: what to read; a copy of it is read.
+        receiver: takes what has come.
+        tell: is called with what is wrong with the input, and with None once it no longer is.
+        say: is called with a line for the person at the terminal.
+
+    Raises:
+        InputError: it cannot be read at all.
     """
 
-    def __init__(self, descriptor: int, receive: Callable[[bytes], None], end: Callable[[], None]) -> None:
-        self._descriptor = descriptor
-        self._receive = receive
-        self._end = end
-        self._taken = threading.Semaphore(1)
+    def __init__(
+        self,
+        descriptor: int,
+        receiver: InputDecoder,
+        tell: Callable[[str | None], None],
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        try:
+            # A copy: the number may come to mean another file.
+            self._descriptor = os.dup(descriptor)
+        except OSError as error:
+            raise InputError(f"the input can't be read ({error.strerror}): {HOW}") from error
+        self._receiver = receiver
+        self._tell = tell
+        self._say = say
+        self._orders: SimpleQueue[tuple[asyncio.AbstractEventLoop, asyncio.Future[_Read]] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._closed = False
+        self._task: asyncio.Task[None] | None = None
+        self._told = False
 
     async def start(self) -> None:
         """Begin to read."""
-        if self._thread is None:
-            loop = asyncio.get_running_loop()
+        if self._task is None:
+            if os.isatty(self._descriptor):
+                self._print(f"Reading what is typed here; {HOW}")
             # A daemon: a command that prints nothing more must not keep the program from ending.
-            self._thread = threading.Thread(target=self._read, args=(loop,), name="standard input", daemon=True)
+            self._thread = threading.Thread(target=self._obey, name="standard input", daemon=True)
             self._thread.start()
+            self._task = asyncio.create_task(self._take(), name="standard input")
 
     async def close(self) -> None:
         """Take nothing more."""
-        self._closed = True
-        self._taken.release()
+        if self._task is not None:
+            self._orders.put(None)
+            self._task.cancel()
+            await asyncio.wait([self._task])
 
-    def _read(self, loop: asyncio.AbstractEventLoop) -> None:
-        data = b"begin"
-        while data and not self._closed:
-            self._taken.acquire()
-            data = os.read(self._descriptor, CHUNK)
+    # --- in the loop ---
+
+    async def _take(self) -> None:
+        """Take what comes until the end, whatever fails meanwhile."""
+        again_s = AGAIN_S
+        while True:
+            data, error = await self._read()
+            if error is None and not data:
+                break
             try:
-                loop.call_soon_threadsafe(self._give, data)
-            except RuntimeError:
-                return  # the loop is closed: nobody waits any more
+                await self._in_slices(self._receiver.receive(data, time.monotonic()))
+            except Exception as raised:  # noqa: BLE001  # the next is read, whatever was wrong with this
+                error = raised
+            if error is None:
+                again_s = AGAIN_S
+                self._report(None)
+            else:
+                self._report(f"{described(error)}; it is read again in {again_s:g} s")
+                await asyncio.sleep(again_s)
+                again_s = min(2 * again_s, MAX_AGAIN_S)
+        try:
+            await self._in_slices(self._receiver.end())
+        except Exception:
+            log.exception("the last line of the input")
+        self._report("the input has ended: what is shown is the last of it, and the board stays until Ctrl-C")
+        self._print("The input has ended; the board stays until Ctrl-C.")
 
-    def _give(self, data: bytes) -> None:
-        if self._closed:
+    async def _read(self) -> "_Read":
+        loop = asyncio.get_running_loop()
+        coming: asyncio.Future[_Read] = loop.create_future()
+        self._orders.put((loop, coming))
+        silent = loop.call_later(
+            SILENT_S,
+            self._report,
+            f"nothing has come for {SILENT_S / 60:g} min: the command has nothing to say, hangs, or keeps its output "
+            "in a buffer",
+        )
+        try:
+            return await coming
+        finally:
+            silent.cancel()
+
+    @staticmethod
+    async def _in_slices(steps: Iterator[None]) -> None:
+        until = time.monotonic() + SLICE_S
+        for _ in steps:
+            if time.monotonic() >= until:
+                await asyncio.sleep(0)
+                until = time.monotonic() + SLICE_S
+
+    def _report(self, message: str | None) -> None:
+        if message is None and not self._told:
             return
-        if data:
-            self._receive(data)
-        else:
-            self._end()
-        self._taken.release()
+        self._told = message is not None
+        try:
+            self._tell(message)
+        except Exception:
+            log.exception("standard input: %s", message or "works again")
+
+    def _print(self, line: str) -> None:
+        with contextlib.suppress(Exception):  # nobody may be there to read it
+            self._say(line)
+
+    # --- in the thread ---
+
+    def _obey(self) -> None:
+        """Read once for each order."""
+        try:
+            while (order := self._orders.get()) is not None:
+                loop, coming = order
+                try:
+                    read = _Read(self._read_now())
+                except BaseException as error:  # noqa: BLE001  # the loop's side reports it
+                    read = _Read(b"", error)
+                try:
+                    loop.call_soon_threadsafe(_settle, coming, read)
+                except RuntimeError:
+                    return  # the loop is closed: nobody waits any more
+        finally:
+            os.close(self._descriptor)
+
+    def _read_now(self) -> bytes:
+        while True:
+            try:
+                return os.read(self._descriptor, CHUNK)
+            except BlockingIOError:
+                # Somebody who shares it has made it so, as ssh and node do.
+                waiting = select.poll()
+                waiting.register(self._descriptor, select.POLLIN)
+                waiting.poll()
+
+
+class _Read(NamedTuple):
+    """What has been read, nothing at the end, or why it could not be."""
+
+    data: bytes
+    error: BaseException | None = None
+
+
+def _settle(coming: "asyncio.Future[_Read]", read: _Read) -> None:
+    if not coming.done():
+        coming.set_result(read)

@@ -6,21 +6,22 @@ Documentation/admin-guide/cgroup-v1. A container sees its own group as the root 
 has no limits: so a limit there is a container's, and never that of, say, a systemd unit on a plain machine.
 """
 
+import os
 from math import inf
 from pathlib import Path
 from typing import Final
 
 import psutil
 
-from tickboard.sources.host.devices import Counters, Rates
-from tickboard.sources.host.readings import SLOW_S, Declared, Readings
+from tickboard.sources.host.devices import Counters, DeviceRates
+from tickboard.sources.host.readings import SLOW_S, MetricSpec, Readings
 
 METRICS: Final = {
-    "container_cpu_usage": Declared("Container CPU", "%"),
-    "container_cpu_throttled": Declared("Container CPU Throttled", "%", max=100),
-    "container_memory_usage": Declared("Container Memory", "%", max=100),
-    "container_memory_used": Declared("Container Memory Used", "B"),
-    "container_memory_limit": Declared("Container Memory Limit", "B"),
+    "container_cpu_usage": MetricSpec("Container CPU", "%"),
+    "container_cpu_throttled": MetricSpec("Container CPU Throttled", "%", max=100),
+    "container_memory_usage": MetricSpec("Container Memory", "%", max=100),
+    "container_memory_used": MetricSpec("Container Memory Used", "B"),
+    "container_memory_limit": MetricSpec("Container Memory Limit", "B"),
 }
 
 
@@ -37,8 +38,8 @@ class Container:
 
     def __init__(self, root: Path, machine_bytes: int | None = None) -> None:
         self._tree = root / "sys" / "fs" / "cgroup"
-        self._machine_bytes = psutil.virtual_memory().total if machine_bytes is None else machine_bytes
-        self._rates = Rates(self._cpu_counters)
+        self._machine_bytes = _machine_bytes() if machine_bytes is None else machine_bytes
+        self._rates = DeviceRates(self._cpu_counters)
         self._due = -inf
         # Which version it is does not change while a container runs.
         self._version_2 = (self._tree / "cgroup.controllers").exists()
@@ -106,6 +107,15 @@ class Container:
             ("container_memory_used", ""): max(0, used),
             ("container_memory_limit", ""): int(limit),
         }
+
+
+def _machine_bytes() -> int:
+    """Return the memory of the machine, which the C library knows where there is no ``/proc``."""
+    try:
+        total: int = psutil.virtual_memory().total
+    except Exception:  # noqa: BLE001 - another reader reports what is wrong with the memory
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return total
 
 
 def _text(path: Path) -> str:

@@ -1,23 +1,26 @@
 """The processor: how busy it is, with what, how fast and how hot it runs, and how often it is interrupted."""
 
+import re
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from math import nan
+from pathlib import Path
 from typing import Final
 
 import psutil
 
-from tickboard.sources.host.devices import Counters, Rates
-from tickboard.sources.host.readings import MIN_ELAPSED_S, Declared, Readings, safe_label
+from tickboard.metrics.naming import safe_labels
+from tickboard.sources.host.devices import Counters, DeviceRates
+from tickboard.sources.host.readings import MIN_ELAPSED_S, MetricSpec, Readings
 
 METRICS: Final = {
-    "cpu_usage": Declared("CPU Usage", "%", max=100),
-    "cpu_core": Declared("CPU Cores", "%", "core", max=100),
-    "cpu_mode": Declared("CPU by Mode", "%", "mode", max=100),
-    "cpu_frequency": Declared("CPU Frequency", "MHz"),
-    "temperature": Declared("Temperature", "°C", "sensor"),
-    "context_switches_rate": Declared("Context Switches", "/s"),
-    "interrupts_rate": Declared("Interrupts", "/s"),
+    "cpu_usage": MetricSpec("CPU Usage", "%", max=100),
+    "cpu_core": MetricSpec("CPU Cores", "%", "core", max=100),
+    "cpu_mode": MetricSpec("CPU by Mode", "%", "mode", max=100),
+    "cpu_frequency": MetricSpec("CPU Frequency", "MHz"),
+    "temperature": MetricSpec("Temperature", "°C", "sensor"),
+    "context_switches_rate": MetricSpec("Context Switches", "/s"),
+    "interrupts_rate": MetricSpec("Interrupts", "/s"),
 }
 
 MAX_SENSORS = 16
@@ -34,28 +37,55 @@ _WITHIN_OTHERS = ("guest", "guest_nice", "interrupt", "dpc")
 class Cpu:
     """How busy the cores were, each and together, and by mode, since the reading before."""
 
-    def __init__(self) -> None:
+    def __init__(self, root: Path = Path("/")) -> None:
+        self._stat = root / "proc" / "stat"
         self._at = nan
-        self._times: list[Mapping[str, float]] = []
+        self._times: dict[int, Mapping[str, float]] = {}
         self._readings: Readings = {}
 
     def __call__(self, now: float) -> Readings:
         if now - self._at < MIN_ELAPSED_S:
             return self._readings
-        # A core's fields differ by platform.
-        times: list[Mapping[str, float]] = [core._asdict() for core in psutil.cpu_times(percpu=True)]
-        # With a core more or less, nobody can say which is which.
-        before = self._times if len(times) == len(self._times) else times
-        spent = [_spent(*core) for core in zip(times, before, strict=True)]
-        together = {mode: sum(core[mode] for core in spent) for mode in spent[0]}
+        times, are_numbered = self._read()
+        # With a core more or less, and no numbers, nobody can say which is which.
+        before = self._times if are_numbered or len(times) == len(self._times) else times
+        # Of a core that was not there before nothing is known yet.
+        spent = {number: _spent(core, before.get(number, core)) for number, core in times.items()}
+        together = {mode: sum(core[mode] for core in spent.values()) for mode in next(iter(spent.values()))}
         all_s = sum(together.values())
         self._readings = {
             ("cpu_usage", ""): _usage(together),
-            **{("cpu_core", str(number)): _usage(core) for number, core in enumerate(spent)},
-            **{("cpu_mode", mode): _share(together[mode], all_s) for mode in _modes(times)},
+            **{("cpu_core", str(number)): _usage(core) for number, core in spent.items()},
+            **{("cpu_mode", mode): _share(together[mode], all_s) for mode in _modes(list(times.values()))},
         }
         self._at, self._times = now, times
         return self._readings
+
+    def _read(self) -> tuple[dict[int, Mapping[str, float]], bool]:
+        """Return the times of each core, by its number, and whether it is the kernel's: else they are counted."""
+        before = self._numbers()
+        # A core's fields differ by platform.
+        times: list[Mapping[str, float]] = [core._asdict() for core in psutil.cpu_times(percpu=True)]
+        if not times:
+            raise OSError(f"{self._stat} has no cores")
+        numbers = self._numbers()
+        # Between two looks a core may have gone, and another come.
+        are_numbered = numbers == before and len(numbers) == len(times)
+        return dict(zip(numbers if are_numbered else range(len(times)), times, strict=True)), are_numbered
+
+    def _numbers(self) -> list[int]:
+        """Return the kernel's numbers of the cores that are online; psutil's list is of these, without the numbers.
+
+        Empty where the kernel doesn't say.
+        """
+        try:
+            found = _CORE.findall(self._stat.read_bytes())
+        except OSError:
+            return []
+        return [int(number) for number in found]
+
+
+_CORE = re.compile(rb"^cpu(\d+) ", re.MULTILINE)
 
 
 def _spent(times: Mapping[str, float], before: Mapping[str, float]) -> dict[str, float]:
@@ -91,19 +121,26 @@ def read_temperatures(now: float) -> Readings:
     """Read the sensors that psutil finds, on Linux and FreeBSD; chip and sensor are the label."""
     if not hasattr(psutil, "sensors_temperatures"):
         return {}
-    found = {
-        safe_label(f"{chip} {sensor.label or number}"): sensor.current
-        for chip, sensors in psutil.sensors_temperatures().items()
-        for number, sensor in enumerate(sensors, 1)
-    }
-    return {("temperature", label): celsius for label, celsius in islice(found.items(), MAX_SENSORS)}
+    found: dict[str, float] = {}
+    for chip, sensors in psutil.sensors_temperatures().items():
+        for number, sensor in enumerate(sensors, 1):
+            name = f"{chip} {sensor.label or number}"
+            # Two disks of one kind are one chip to psutil, with sensors of the same label.
+            same = next(count for count in range(1, len(found) + 2) if _numbered(name, count) not in found)
+            found[_numbered(name, same)] = sensor.current
+    labels = safe_labels(found)
+    return {("temperature", labels[name]): celsius for name, celsius in islice(found.items(), MAX_SENSORS)}
+
+
+def _numbered(name: str, count: int) -> str:
+    return name if count == 1 else f"{name} #{count}"
 
 
 class Switches:
     """How often the cores went from one task to another, and were interrupted."""
 
     def __init__(self) -> None:
-        self._rates = Rates(_read_switches)
+        self._rates = DeviceRates(_read_switches)
 
     def __call__(self, now: float) -> Readings:
         switches, interrupts = self._rates(now)[""]

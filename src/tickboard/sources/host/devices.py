@@ -12,7 +12,7 @@ Counters = Mapping[str, tuple[float, ...]]
 """For each device what it has counted since it was started, always in the same order."""
 
 
-class Rates:
+class DeviceRates:
     """Per second, what each device has counted since the reading before.
 
     A device that was not there then has NaN. A counter that begins anew adds nothing for once, so that no rate is ever

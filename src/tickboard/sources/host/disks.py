@@ -6,18 +6,19 @@ from typing import Any, Final
 
 import psutil
 
-from tickboard.sources.host.devices import Counters, Rates, total, with_device
-from tickboard.sources.host.readings import MAX_DEVICES, Declared, Readings, safe_label
+from tickboard.metrics.naming import safe_labels
+from tickboard.sources.host.devices import Counters, DeviceRates, total, with_device
+from tickboard.sources.host.readings import MAX_DEVICES, MetricSpec, Readings
 
 METRICS: Final = {
-    "disk_usage": Declared("Disk Usage", "%", max=100),
-    "disk_read_rate": Declared("Disk Read", "B/s"),
-    "disk_write_rate": Declared("Disk Write", "B/s"),
-    "disk_device_read_rate": Declared("Device Read", "B/s", "device"),
-    "disk_device_write_rate": Declared("Device Write", "B/s", "device"),
-    "disk_reads_rate": Declared("Disk Reads", "ops/s", "device"),
-    "disk_writes_rate": Declared("Disk Writes", "ops/s", "device"),
-    "disk_busy": Declared("Disk Busy", "%", "device", max=100),
+    "disk_usage": MetricSpec("Disk Usage", "%", max=100),
+    "disk_read_rate": MetricSpec("Disk Read", "B/s"),
+    "disk_write_rate": MetricSpec("Disk Write", "B/s"),
+    "disk_device_read_rate": MetricSpec("Device Read", "B/s", "device"),
+    "disk_device_write_rate": MetricSpec("Device Write", "B/s", "device"),
+    "disk_reads_rate": MetricSpec("Disk Reads", "ops/s", "device"),
+    "disk_writes_rate": MetricSpec("Disk Writes", "ops/s", "device"),
+    "disk_busy": MetricSpec("Disk Busy", "%", "device", max=100),
 }
 
 _BY_DEVICE: Final = ("disk_device_read_rate", "disk_device_write_rate", "disk_reads_rate", "disk_writes_rate")
@@ -38,15 +39,16 @@ class Disks:
     """
 
     def __init__(self) -> None:
-        self._rates = Rates(_counters)
+        self._rates = DeviceRates(_counters)
 
     def __call__(self, now: float) -> Readings:
         rates = self._rates(now)
         if not rates:
             return {}
         readings: Readings = {("disk_read_rate", ""): total(rates, 0), ("disk_write_rate", ""): total(rates, 1)}
+        labels = safe_labels(rates)
         for device in sorted(rates)[:MAX_DEVICES]:
-            label = safe_label(device)
+            label = labels[device]
             read_write, busy_ms = rates[device][:4], rates[device][4:]
             readings |= {(metric, label): rate for metric, rate in zip(_BY_DEVICE, read_write, strict=True)}
             if busy_ms:

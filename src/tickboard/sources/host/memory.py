@@ -6,17 +6,17 @@ from typing import Final
 
 import psutil
 
-from tickboard.sources.host.devices import Counters, Rates
-from tickboard.sources.host.readings import SLOW_S, Declared, Readings
+from tickboard.sources.host.devices import Counters, DeviceRates
+from tickboard.sources.host.readings import SLOW_S, MetricSpec, Readings
 
 METRICS: Final = {
-    "memory_usage": Declared("Memory", "%", max=100),
-    "memory_kind": Declared("Memory by Kind", "B", "kind"),
-    "memory_available": Declared("Memory Available", "B"),
-    "swap_usage": Declared("Swap", "%", max=100),
-    "swap_used": Declared("Swap Used", "B"),
-    "swap_in_rate": Declared("Swapped In", "B/s"),
-    "swap_out_rate": Declared("Swapped Out", "B/s"),
+    "memory_usage": MetricSpec("Memory", "%", max=100),
+    "memory_kind": MetricSpec("Memory by Kind", "B", "kind"),
+    "memory_available": MetricSpec("Memory Available", "B"),
+    "swap_usage": MetricSpec("Swap", "%", max=100),
+    "swap_used": MetricSpec("Swap Used", "B"),
+    "swap_in_rate": MetricSpec("Swapped In", "B/s"),
+    "swap_out_rate": MetricSpec("Swapped Out", "B/s"),
 }
 
 
@@ -57,7 +57,7 @@ class Swap:
     """
 
     def __init__(self) -> None:
-        self._rates = Rates(self._counters)
+        self._rates = DeviceRates(self._counters)
         self._moved = (0, 0)
         self._due = -inf
 

@@ -5,20 +5,21 @@ from typing import Final
 
 import psutil
 
-from tickboard.sources.host.devices import Counters, Rates, total, with_device
-from tickboard.sources.host.readings import MAX_DEVICES, Declared, Readings, safe_label
+from tickboard.metrics.naming import safe_labels
+from tickboard.sources.host.devices import Counters, DeviceRates, total, with_device
+from tickboard.sources.host.readings import MAX_DEVICES, MetricSpec, Readings
 
 METRICS: Final = {
-    "net_received_rate": Declared("Network Received", "B/s"),
-    "net_sent_rate": Declared("Network Sent", "B/s"),
-    "net_interface_received_rate": Declared("Interface Received", "B/s", "interface"),
-    "net_interface_sent_rate": Declared("Interface Sent", "B/s", "interface"),
-    "net_received_packets_rate": Declared("Packets Received", "packets/s", "interface"),
-    "net_sent_packets_rate": Declared("Packets Sent", "packets/s", "interface"),
-    "net_received_errors_rate": Declared("Received with Errors", "packets/s", "interface"),
-    "net_sent_errors_rate": Declared("Sent with Errors", "packets/s", "interface"),
-    "net_received_drops_rate": Declared("Dropped, Received", "packets/s", "interface"),
-    "net_sent_drops_rate": Declared("Dropped, Sent", "packets/s", "interface"),
+    "net_received_rate": MetricSpec("Network Received", "B/s"),
+    "net_sent_rate": MetricSpec("Network Sent", "B/s"),
+    "net_interface_received_rate": MetricSpec("Interface Received", "B/s", "interface"),
+    "net_interface_sent_rate": MetricSpec("Interface Sent", "B/s", "interface"),
+    "net_received_packets_rate": MetricSpec("Packets Received", "packets/s", "interface"),
+    "net_sent_packets_rate": MetricSpec("Packets Sent", "packets/s", "interface"),
+    "net_received_errors_rate": MetricSpec("Received with Errors", "packets/s", "interface"),
+    "net_sent_errors_rate": MetricSpec("Sent with Errors", "packets/s", "interface"),
+    "net_received_drops_rate": MetricSpec("Dropped, Received", "packets/s", "interface"),
+    "net_sent_drops_rate": MetricSpec("Dropped, Sent", "packets/s", "interface"),
 }
 
 _BY_INTERFACE: Final = tuple(name for name, metric in METRICS.items() if metric.label)
@@ -41,7 +42,7 @@ class Network:
     """
 
     def __init__(self) -> None:
-        self._rates = Rates(self._counters)
+        self._rates = DeviceRates(self._counters)
         self._counted: list[str] = []
 
     def __call__(self, now: float) -> Readings:
@@ -50,8 +51,9 @@ class Network:
             return {}
         counted = {name: rates[name] for name in self._counted}
         readings: Readings = {("net_received_rate", ""): total(counted, 0), ("net_sent_rate", ""): total(counted, 1)}
+        labels = safe_labels(rates)
         for name in list(rates)[:MAX_DEVICES]:
-            label = safe_label(name)
+            label = labels[name]
             readings |= {(metric, label): rate for metric, rate in zip(_BY_INTERFACE, rates[name], strict=True)}
         return readings
 

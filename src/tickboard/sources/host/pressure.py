@@ -8,12 +8,12 @@ from errno import EOPNOTSUPP
 from pathlib import Path
 from typing import Final
 
-from tickboard.sources.host.devices import Counters, Rates
-from tickboard.sources.host.readings import Declared, Readings, read_file
+from tickboard.sources.host.devices import Counters, DeviceRates
+from tickboard.sources.host.readings import MetricSpec, Readings, read_file
 
 METRICS: Final = {
-    "pressure_some": Declared("Pressure, Some Wait", "%", "resource", max=100),
-    "pressure_full": Declared("Pressure, All Wait", "%", "resource", max=100),
+    "pressure_some": MetricSpec("Pressure, Some Wait", "%", "resource", max=100),
+    "pressure_full": MetricSpec("Pressure, All Wait", "%", "resource", max=100),
 }
 
 _RESOURCES: Final = {"cpu": ("some",), "memory": ("some", "full"), "io": ("some", "full")}
@@ -29,7 +29,7 @@ class Pressure:
 
     def __init__(self, root: Path) -> None:
         self._folder = str(root / "proc" / "pressure")
-        self._rates = Rates(self._counters)
+        self._rates = DeviceRates(self._counters)
 
     def __call__(self, now: float) -> Readings:
         # Microseconds a second, in percent.

@@ -17,13 +17,14 @@ from typing import Final
 
 import psutil
 
-from tickboard.sources.host.readings import EARLY_S, Declared, Readings, read_file, safe_label
+from tickboard.metrics.naming import safe_labels
+from tickboard.sources.host.readings import EARLY_S, MetricSpec, Readings, read_file
 
 METRICS: Final = {
-    "processes": Declared("Processes", ""),
-    "process_cpu": Declared("CPU", "%", "process"),
-    "process_memory": Declared("Memory", "B", "process"),
-    "process_count": Declared("Count", "", "process"),
+    "processes": MetricSpec("Processes", ""),
+    "process_cpu": MetricSpec("CPU", "%", "process"),
+    "process_memory": MetricSpec("Memory", "B", "process"),
+    "process_count": MetricSpec("Count", "", "process"),
 }
 
 EVERY_S = 2.0
@@ -86,11 +87,12 @@ class Processes:
         programs = self._look(now)
         shown = self._top.choose(programs)
         self._readings = {("processes", ""): sum(program.count for program in programs.values())}
+        labels = safe_labels(programs)
         for name in shown:
-            program = programs[name]
-            self._readings["process_cpu", name] = program.cpu
-            self._readings["process_memory", name] = program.rss_bytes
-            self._readings["process_count", name] = program.count
+            program, label = programs[name], labels[name]
+            self._readings["process_cpu", label] = program.cpu
+            self._readings["process_memory", label] = program.rss_bytes
+            self._readings["process_count", label] = program.count
         # A second look soon, as the first one tells no CPU.
         self._due = now + (1.0 if isnan(self._at) else max(EVERY_S, (self._spent() - began) / LARGEST_SHARE))
         self._at = now
@@ -152,6 +154,7 @@ def reader(root: Path) -> Callable[[], Iterable[Process]]:
 
 def read_proc(folder: str) -> Iterator[Process]:
     """Read the ``stat`` of each process; the fields are in proc_pid_stat(5), counted from 1 there."""
+    found = False
     tick_s, page_bytes = 1 / os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
     for number in os.listdir(folder):  # noqa: PTH208 - a Path for each of them costs more than to read it
         if not "0" < number[0] <= "9":
@@ -165,14 +168,18 @@ def read_proc(folder: str) -> Iterator[Process]:
         fields = after.split(None, 22)
         name = _name(before.partition(b" (")[2], bool(int(fields[6]) & _KERNEL_THREAD))
         cpu_s = (int(fields[11]) + int(fields[12])) * tick_s
+        found = True
         yield (int(number), int(fields[19])), name, cpu_s, int(fields[21]) * page_bytes
+    if not found:
+        # Our own is always there, however much is hidden.
+        raise FileNotFoundError(f"{folder} has no processes: is it mounted?")
 
 
 @lru_cache(4096)
 def _name(name: bytes, kernel: bool) -> str:
-    text = name.decode(errors="replace")
+    text = name.decode(errors="surrogateescape")
     # kworker/0:1-events and the like are one program.
-    return safe_label(text.partition("/")[0] if kernel else text)
+    return text.partition("/")[0] if kernel else text
 
 
 def read_psutil() -> Iterator[Process]:
@@ -184,7 +191,7 @@ def read_psutil() -> Iterator[Process]:
         times, memory = process.info["cpu_times"], process.info["memory_info"]
         yield (
             (process.pid, process.info["create_time"] or 0.0),
-            safe_label(process.info["name"] or ""),
+            process.info["name"] or "",
             times.user + times.system if times else 0.0,
             memory.rss if memory else 0,
         )

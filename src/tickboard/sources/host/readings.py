@@ -1,5 +1,5 @@
-"""What all readers of the host share: the shape of what they read, labels that are fit for the wire, and readings that
-are held for a while because they are dear and change slowly.
+"""What all readers of the host share: the shape of what they read, and readings that are held for a while because they
+are dear and change slowly.
 
 A reader is called with a time in seconds (from any beginning, and never going back) and returns its readings. It knows
 neither the registry nor the clock.
@@ -8,7 +8,6 @@ neither the registry nor the clock.
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from math import inf
 
 MIN_ELAPSED_S = 0.1
@@ -19,9 +18,6 @@ EARLY_S = 0.25
 
 SLOW_S = 10.0
 """Between two readings of what is dear to read, and changes slowly or is not there."""
-
-MAX_LABEL = 64
-"""Characters of a label; a longer name is cut."""
 
 MAX_DEVICES = 64
 """Devices, mounts or interfaces that get series of their own, so that no odd machine fills the board."""
@@ -34,30 +30,13 @@ Reader = Callable[[float], Readings]
 
 
 @dataclass(frozen=True)
-class Declared:
+class MetricSpec:
     """What a metric is declared with; `label` is the name of its one label, where it has one."""
 
     title: str
     unit: str
     label: str = ""
     max: float | None = None
-
-
-@lru_cache(4096)
-def safe_label(name: str) -> str:
-    """Return a name that anyone may have chosen as one that harms neither the wire nor the page.
-
-    What cannot be printed, a lone surrogate among it, becomes ``\ufffd``, a double quote a single one; what is longer
-    than `MAX_LABEL` is cut, and nothing at all becomes a question mark.
-    """
-    short = name if len(name) <= MAX_LABEL else name[: MAX_LABEL - 1] + "…"
-    return "".join(_safe(character) for character in short).strip() or "?"
-
-
-def _safe(character: str) -> str:
-    if not character.isprintable():
-        return "\ufffd"
-    return "'" if character == '"' else character
 
 
 def read_file(path: str) -> bytes:

@@ -6,8 +6,10 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
-from tickboard.errors import InputError, TickboardError
-from tickboard.series import Gauge, Registry
+from tickboard.errors import InputError, SampleError, TickboardError
+from tickboard.metrics.handles import Gauge
+from tickboard.metrics.registry import Registry
+from tickboard.problems import described
 from tickboard.sources.host import containers, cpu, disks, memory, network, pressure, processes, space, system
 from tickboard.sources.host.readings import Held, Reader, Readings
 
@@ -21,7 +23,7 @@ RETIRE_S = 30.0
 """A labelled series that has had no value for so long leaves the registry: its process has ended, its disk is gone."""
 
 
-class HostError(TickboardError):
+class HostError(SampleError):
     """Some of the host could not be read; all the rest was.
 
     Attributes:
@@ -29,8 +31,13 @@ class HostError(TickboardError):
     """
 
     def __init__(self, failures: Mapping[str, Exception]) -> None:
-        each = "; ".join(f"{name} ({type(error).__name__}: {error})" for name, error in failures.items())
-        super().__init__(f"cannot read from this host: {each}; everything else is up to date")
+        # Their texts are anybody's, and may change each time.
+        each = "; ".join(
+            f"{name} ({error if isinstance(error, TickboardError) else type(error).__name__})"
+            for name, error in failures.items()
+        )
+        detail = "\n".join(f"{name}: {described(error)}" for name, error in failures.items())
+        super().__init__(f"cannot read from this host: {each}; everything else is up to date", detail)
         self.failures = dict(failures)
 
 
@@ -46,7 +53,7 @@ class Host:
         root: the root of the file system whose ``proc`` and ``sys`` tell of pressure, containers and processes.
 
     Raises:
-        InputError: the registry has one of the metrics already, declared as something else.
+        InputError: one of its metrics is already declared as something else.
     """
 
     def __init__(self, registry: Registry, clock: Callable[[], float] = monotonic, root: Path = Path("/")) -> None:
@@ -119,13 +126,16 @@ class Host:
         metric = METRICS[name]
         labels = (metric.label,) if metric.label else ()
         low = None if metric.unit == "°C" else 0
-        gauge = self._registry.gauge(name, metric.title, unit=metric.unit, labels=labels, min=low, max=metric.max)
+        # A gauge is set when its value changes, which may be never; those that have none any more are removed.
+        gauge = self._registry.gauge(
+            name, metric.title, unit=metric.unit, labels=labels, min=low, max=metric.max, forget=False
+        )
         return gauge.labels(**{metric.label: label}) if metric.label else gauge
 
 
 def _readers(root: Path) -> dict[str, Reader]:
     everywhere: dict[str, Reader] = {
-        "cpu": cpu.Cpu(),
+        "cpu": cpu.Cpu(root),
         "CPU frequency": Held(cpu.read_frequency),
         "temperature": Held(cpu.read_temperatures),
         "interrupts": cpu.Switches(),
@@ -141,4 +151,20 @@ def _readers(root: Path) -> dict[str, Reader]:
     }
     if sys.platform != "linux":
         return everywhere
-    return everywhere | {"pressure": pressure.Pressure(root), "container": containers.Container(root)}
+    return everywhere | {"pressure": pressure.Pressure(root), "container": _Made(lambda: containers.Container(root))}
+
+
+class _Made:
+    """A reader that is made when it is first called: what keeps it from being made is a failure of that reader alone.
+
+    Args:
+        make: makes it; tried again at each call until it succeeds.
+    """
+
+    def __init__(self, make: Callable[[], Reader]) -> None:
+        self._make = make
+        self._reader: Reader | None = None
+
+    def __call__(self, now: float) -> Readings:
+        self._reader = self._reader or self._make()
+        return self._reader(now)

@@ -10,13 +10,14 @@ from typing import Final
 
 import psutil
 
+from tickboard.metrics.naming import safe_labels
 from tickboard.sources.host.disks import ROOT
-from tickboard.sources.host.readings import EARLY_S, MAX_DEVICES, SLOW_S, Declared, Readings, safe_label
+from tickboard.sources.host.readings import EARLY_S, MAX_DEVICES, SLOW_S, MetricSpec, Readings
 
 METRICS: Final = {
-    "disk_space_usage": Declared("Disk Space", "%", "mount", max=100),
-    "disk_space_used": Declared("Disk Space Used", "B", "mount"),
-    "disk_space_size": Declared("Disk Space in All", "B", "mount"),
+    "disk_space_usage": MetricSpec("Disk Space", "%", "mount", max=100),
+    "disk_space_used": MetricSpec("Disk Space Used", "B", "mount"),
+    "disk_space_size": MetricSpec("Disk Space in All", "B", "mount"),
 }
 
 FIRST_WAIT_S = 1.0
@@ -88,7 +89,7 @@ class Space:
 
     def __init__(self, mounts: Mounts | None = None, usage: Callable[[str], Usage] | None = None) -> None:
         self._mounts = mounts or storage_mounts
-        self._usage = usage or read_usage
+        self._usage = usage or mount_usage
         self._due = -inf
         self._look: _Look | None = None
         self._before: dict[str, Usage] = {}
@@ -104,8 +105,10 @@ class Space:
             raise error
         found = self._look.found if self._look.done.is_set() else {**self._before, **self._look.found}
         readings: Readings = {}
-        for mount, usage in found.copy().items():
-            label = safe_label(mount)
+        found = found.copy()
+        labels = safe_labels(found)
+        for mount, usage in found.items():
+            label = labels[mount]
             readings["disk_space_usage", label] = usage.percent
             readings["disk_space_used", label] = usage.used_bytes
             readings["disk_space_size", label] = usage.size_bytes
@@ -164,7 +167,7 @@ class _Look:
         self._seen.add(device)
 
 
-def read_usage(mount: str) -> Usage:
+def mount_usage(mount: str) -> Usage:
     """Return how full a file system is.
 
     Raises:

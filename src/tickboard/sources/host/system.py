@@ -1,4 +1,4 @@
-"""The machine as a whole: how much waits for it, and how long it has been up."""
+"""The machine as a whole: its load, and how long it has been up."""
 
 import sys
 import time
@@ -6,11 +6,11 @@ from typing import Final
 
 import psutil
 
-from tickboard.sources.host.readings import Declared, Readings
+from tickboard.sources.host.readings import MetricSpec, Readings
 
 METRICS: Final = {
-    "load": Declared("Load Average", "", "span"),
-    "uptime": Declared("Uptime", "s"),
+    "load": MetricSpec("Load Average", "", "span"),
+    "uptime": MetricSpec("Uptime", "s"),
 }
 
 

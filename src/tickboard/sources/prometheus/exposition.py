@@ -13,31 +13,50 @@ Formats: github.com/prometheus/docs, "Exposition formats"; prometheus.io/docs/sp
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tickboard.intake import Source
+from tickboard.metrics.cleaning import MAX_KEY_BYTES, short
+from tickboard.metrics.source import REFUSED, Source
+from tickboard.output.text import without_mark
 from tickboard.sources.prometheus.histograms import ClassicHistograms, Part
 
 SLICE = 2_000
 """Lines that are read before others may run."""
 
-SLOW = 100
-"""Lines that one costs as much as, which is read by its grammar."""
+SLOW, SLOW_BYTES = 100, 40
+"""Lines that one costs as much as, which is read by its grammar; and bytes of it that cost as much as one more."""
+
+PIECE_BYTES = 2**16
+"""Of the text that is split into lines at once; a line that is longer is malformed."""
+
+MAX_LINES = 1_000_000
+"""Of one text; what is behind them is not read."""
+
+MAX_LINE_LABELS = 200
+"""Of one line; a series with more than 64 is refused."""
 
 MAX_KNOWN = 200_000
 """Lines that are known at the same time, beside those of the series themselves."""
 
 _SAYS = re.compile(rb"#\s*(TYPE|UNIT)\s")
 _LABELS = r'\{((?:[^"{}]|"(?:[^"\\]|\\.)*")*)\}'
-_LINE = re.compile(rf"([^\s{{}}\"#]+)?\s*(?:{_LABELS})?\s+([^\s#]+)(?:\s+([^\s#]+))?(?:\s+#\s.*)?\s*")
-_PAIR = re.compile(r'\s*(?:([^\s="{},]+)|"((?:[^"\\]|\\.)*)")\s*(?:=\s*"((?:[^"\\]|\\.)*)")?\s*(?:,|$)', re.DOTALL)
-_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_LINE = re.compile(rf"([^\s{{}}\"#]+)?(?:\s*{_LABELS}\s*|\s+)([^\s#]+)(?:\s+([^\s#]+))?(?:\s+#\s.*)?\s*")
+# Each part takes all that it can and gives nothing back: no text is tried in more than one way.
+_PAIR = re.compile(
+    r'\s*+(?:([^\s="{},]++)|"((?:[^"\\]|\\.)*+)")\s*+(?:=\s*+"((?:[^"\\]|\\.)*+)"\s*+)?(?:,\s*+|$)', re.DOTALL
+)
+_ESCAPED = re.compile(r'\\([\\"n])')
 _METADATA = re.compile(r'#\s*(TYPE|UNIT)\s+(?:"((?:[^"\\]|\\.)*)"|(\S+))\s+(\S+)\s*')
 
 _SUFFIXES = ("_total", "_bucket", "_count", "_sum", "_created", "_gsum", "_gcount", "_info")
+_TYPES = frozenset(
+    {"counter", "gauge", "histogram", "gaugehistogram", "summary", "untyped", "unknown", "info", "stateset"}
+)
+
+_HISTOGRAMS = frozenset({"histogram", "gaugehistogram"})
 
 Labels = tuple[tuple[str, str], ...]
 
@@ -71,6 +90,7 @@ class Exposition:
         self._part_times: list[float] = []
         self._skipped: set[bytes] = set()
         self._said: set[bytes] = set()
+        self._stamped: set[int] = set()
         self._totals: NDArray[np.bool_] = np.zeros(1_024, np.bool_)
         self._before: NDArray[np.intp] = np.empty(0, np.intp)
         self._cost = 0
@@ -86,22 +106,69 @@ class Exposition:
         """
         self.problem, self.samples = "", 0
         self._seconds = openmetrics
-        lines = text.split(b"\n")
-        here: list[NDArray[np.intp]] = []
-        at = 0
-        while at < len(lines):
-            at, columns = self._slice(lines, at, now)
-            here.append(columns)
+        here: list[tuple[NDArray[np.intp], NDArray[np.float64]]] = [(np.empty(0, np.intp), np.empty(0))]
+        for first, lines in self._pieces(without_mark(text)):
+            at = 0
+            while at < len(lines):
+                at, found = self._slice(lines, at, first, now)
+                here.append(found)
+                yield
+        columns = np.concatenate([some for some, _ in here])
+        values = np.concatenate([some for _, some in here])
+        if openmetrics and b"# EOF" not in [line.strip() for line in text[-100:].split(b"\n")[-3:]]:
+            self._remark("the answer has no # EOF at its end: it is not whole; what came was used")
+        histograms = yield from self._end_histograms(columns, values)
+        counts = np.bincount(columns[columns >= 0])
+        single = np.flatnonzero(counts)
+        if len(single) < len(columns) and (twice := set(np.flatnonzero(counts > 1).tolist()) - self._stamped):
+            self._remark(f"series {self._shown(min(twice))} is there more than once: the last line counts")
+        self._stamped.clear()
+        self._end(np.union1d(single, histograms) if len(histograms) else single)
+
+    def _pieces(self, text: bytes) -> Iterator[tuple[int, list[bytes]]]:
+        """Yield the lines of a text, some at a time, and how many are before them."""
+        at = first = 0
+        while at <= len(text):
+            end = text.rfind(b"\n", at, at + PIECE_BYTES) if at + PIECE_BYTES < len(text) else len(text)
+            if end < 0:
+                # One line that is longer: the next begins behind it.
+                end = text.find(b"\n", at + PIECE_BYTES)
+                end = len(text) if end < 0 else end
+                self._malformed(first + 1, text[at : at + 80], f"it has more than {PIECE_BYTES} bytes")
+                lines = [b""]
+            else:
+                lines = text[at:end].split(b"\n")
+            yield first, lines
+            first += len(lines)
+            at = end + 1
+            if first > MAX_LINES and at < len(text):
+                self._remark(f"the answer has more than {MAX_LINES} lines: those behind them are left out")
+                return
+
+    def _end_histograms(
+        self, columns: NDArray[np.intp], values: NDArray[np.float64]
+    ) -> Generator[None, None, NDArray[np.intp]]:
+        """Take the histograms of a text, which are complete at its end or not at all; return their columns."""
+        classic = self._classic
+        for start in range(0, len(self._parts), SLICE):
+            some = slice(start, start + SLICE)
+            classic.take(self._parts[some], self._part_values[some], self._part_times[some])
             yield
-        # All of a histogram is in one text: none is complete before its end.
-        self._classic.take(self._parts, self._part_values, self._part_times)
-        here.append(np.array(self._classic.columns(self._parts), np.intp))
+        found = yield from classic.settle(self._parts, self._part_times, columns, values)
         for each in (self._parts, self._part_values, self._part_times):
             each.clear()
-        if openmetrics and b"# EOF" not in [line.strip() for line in lines[-3:]]:
-            self.problem = self.problem or "the answer has no # EOF at its end: it is not whole; what came was used"
-        columns = np.unique(np.concatenate(here))
-        self._end(columns[columns >= 0])
+        problem, _ = classic.take_problem()
+        self._remark(problem)
+        return np.array([column for column in found if column >= 0], np.intp)
+
+    def _remark(self, problem: str) -> None:
+        """Keep the first problem of a text."""
+        self.problem = self.problem or problem
+
+    def _shown(self, column: int) -> str:
+        """Return what the target calls a series, as it may be shown."""
+        key = next((key for key, known in self._source.known.items() if known == column), b"")
+        return repr(key.decode("utf-8", "replace")[:80] if isinstance(key, bytes) else str(key))
 
     def clear(self) -> None:
         """Take all values away: the target says nothing any more."""
@@ -116,8 +183,17 @@ class Exposition:
             self._source.clear(gone[np.isin(gone, known)])
         self._before = columns
 
-    def _slice(self, lines: list[bytes], at: int, now: float) -> tuple[int, NDArray[np.intp]]:
-        """Read some lines; return where the next one is, and the columns that had a sample."""
+    def _slice(
+        self, lines: list[bytes], at: int, first: int, now: float
+    ) -> tuple[int, tuple[NDArray[np.intp], NDArray[np.float64]]]:
+        """Read some lines; return where the next one is, and the columns and values of the samples.
+
+        Args:
+            lines: of a piece of the text.
+            at: where to begin.
+            first: how many lines are before the piece.
+            now: the time of samples that say none.
+        """
         known = self._source.known.get
         parts = self._classic.parts.get
         columns: list[int] = []
@@ -129,44 +205,67 @@ class Exposition:
             line = lines[at]
             at += 1
             key, _, value = line.rpartition(b" ")
+            if len(key) > MAX_KEY_BYTES:
+                key = short(key)
             column = known(key)
             if column is not None:
                 columns.append(column)
                 written.append(value)
             elif (part := parts(key)) is not None:
-                self._part(part, _number(value), now)
+                number = _number(value)
+                self._part(part, number, now)
+                if math.isnan(number) and not (part[0].is_sum(part[1]) and _is_number(value)):
+                    self._malformed(first + at, line, "a bucket or a sum that is not a number")
             elif line.startswith(b"#"):
-                self._metadata(line)
+                self._metadata(first + at, line)
             elif key not in self._skipped and line and not line.isspace():
-                self._cost += SLOW
+                self._cost += SLOW + len(line) // SLOW_BYTES
                 try:
                     taken = self._grammar(line, now)
                 except _LineError as error:
-                    self._malformed(at, line, str(error))
+                    self._malformed(first + at, line, str(error))
                     continue
                 if taken is not None:
                     column, number, time = taken
-                    times[len(columns)] = time
+                    if time is not None:
+                        times[len(columns)] = time
+                        self._stamped.add(column)
                     columns.append(column)
                     written.append(b"%r" % number)
         found = np.array(columns, np.intp)
-        self._write(found, written, times, now)
-        return at, found
+        values = self._values(columns, written)
+        self._write(found, values, times, now)
+        return at, (found, values)
 
-    def _write(self, columns: NDArray[np.intp], written: list[bytes], times: dict[int, float], now: float) -> None:
+    def _values(self, columns: list[int], written: list[bytes]) -> NDArray[np.float64]:
+        """Read the values of known series; one that is no number is NaN, and counted as malformed."""
+        try:
+            # Python takes 1_000 for a number, and Prometheus doesn't.
+            if b"_" not in b"".join(written):
+                return np.array(list(map(float, written)), np.float64)
+        except ValueError:
+            pass
+        for column, each in zip(columns, written, strict=True):
+            if not _is_number(each):
+                self._source.malformed += 1
+                if not self.problem:
+                    value = each[:80].decode("utf-8", "replace")
+                    self._remark(
+                        f"series {self._shown(column)} has the value {value!r}, which is not a number: it has none"
+                    )
+        return np.array([_number(each) for each in written])
+
+    def _write(
+        self, columns: NDArray[np.intp], values: NDArray[np.float64], times: dict[int, float], now: float
+    ) -> None:
         if not len(columns):
             return
-        try:
-            values = np.array(list(map(float, written)))
-        except ValueError:
-            values = np.array([_number(each) for each in written])
-            wrong = int(np.count_nonzero(np.isnan(values))) - sum(each.lower() == b"nan" for each in written)
-            self._source.malformed += wrong
         self.samples += len(columns)
         at = np.full(len(columns), now)
         for place, time in times.items():
             at[place] = time
-        totals = (columns >= 0) & self._totals[columns]
+        totals = columns >= 0
+        totals[totals] = self._totals[columns[totals]]
         if totals.any():
             self._source.set_totals(columns[totals], values[totals], at[totals])
             columns, values, at = columns[~totals], values[~totals], at[~totals]
@@ -180,14 +279,12 @@ class Exposition:
 
     def _malformed(self, number: int, line: bytes, why: str) -> None:
         self._source.malformed += 1
-        if not self.problem:
-            shown = line[:80].decode("utf-8", "replace")
-            self.problem = f"line {number}, {shown!r}: {why}; it is left out"
+        self._remark(f"line {number}, {line[:80].decode('utf-8', 'replace')!r}: {why}; it is left out")
 
     # --- by the grammar ---
 
-    def _grammar(self, line: bytes, now: float) -> tuple[int, float, float] | None:
-        """Read a line; return the column, value and time of its sample, where it has one."""
+    def _grammar(self, line: bytes, now: float) -> tuple[int, float, float | None] | None:
+        """Read a line; return the column and value of its sample, where it has one, and the time that it says."""
         try:
             text = line.decode().strip()
         except UnicodeDecodeError:
@@ -205,29 +302,40 @@ class Exposition:
         if not name:
             raise _LineError("it has no name")
         try:
-            value = float(written)
-            time = now if stamp is None else float(stamp) / (1 if self._seconds else 1_000)
+            value = _real(written.encode())
         except ValueError:
-            raise _LineError(f"{written if stamp is None else stamp!r} is not a number") from None
-        if not math.isfinite(time):
-            raise _LineError(f"{stamp!r} is no time")
+            raise _LineError(f"{written[:80]!r} is not a number") from None
+        try:
+            time = None if stamp is None else _real(stamp.encode()) / (1 if self._seconds else 1_000)
+        except ValueError:
+            raise _LineError(f"{stamp[:80]!r} is not a number") from None
+        if time is not None and not math.isfinite(time):
+            raise _LineError(f"{stamp[:80]!r} is no time")
         # The same key as the quick way cuts off: what stands before the value.
-        key = text[: found.start(3)].rstrip().encode()
-        column = self._take(key, name, labels, value, time)
+        key = short(text[: found.start(3)].rstrip().encode())
+        column = self._take(key, name, labels, value, now if time is None else time)
         return None if column is None else (column, value, time)
 
-    def _metadata(self, line: bytes) -> None:
+    def _metadata(self, number: int, line: bytes) -> None:
         """Read a comment: what it says of a family's type or unit, if it does."""
         if not _SAYS.match(line) or line in self._said:
             return
+        self._cost += SLOW
+        if len(line) > MAX_KEY_BYTES:
+            self._malformed(number, line, f"it has more than {MAX_KEY_BYTES} bytes")
+            return
         found = _METADATA.fullmatch(line.decode("utf-8", "replace").strip())
-        if found:
-            if len(self._said) >= MAX_KNOWN:
-                self._forget()
-            self._said.add(line)
-            what, quoted, plain, said = found.groups()
-            name = plain if quoted is None else _unescaped(quoted)
-            (self._types if what == "TYPE" else self._units)[name] = said
+        if found is None:
+            return
+        what, quoted, plain, said = found.groups()
+        name = plain if quoted is None else _unescaped(quoted)
+        if what == "TYPE" and (said := said.lower()) not in _TYPES:
+            self._malformed(number, line, f"there is no type {said[:80]!r}: write one of {', '.join(sorted(_TYPES))}")
+            return
+        if len(self._said) >= MAX_KNOWN:
+            self._forget()
+        self._said.add(line)
+        (self._types if what == "TYPE" else self._units)[name] = said
 
     def _forget(self) -> None:
         """Know nothing but the series: what is said now is soon known again."""
@@ -242,11 +350,14 @@ class Exposition:
         kind, family = self._kind(name)
         if len(self._skipped) >= MAX_KNOWN:
             self._forget()
-        own = dict(self._labels)
-        pairs = tuple((f"exported_{label}" if label in own else label, text) for label, text in labels)
-        every = (*self._labels, *pairs)
-        if kind == "histogram" and self._is_part(key, name, family, every):
-            self._part(self._classic.parts[key], value, time)
+        every = self._with_own(labels)
+        if kind in _HISTOGRAMS and (opened := self._open_part(key, name, family, kind, every)) is not None:
+            if not opened:
+                return self._source.known.get(key, REFUSED)
+            part = self._classic.parts[key]
+            if math.isnan(value) and not part[0].is_sum(part[1]):
+                raise _LineError("a bucket or a sum that is not a number")
+            self._part(part, value, time)
             return None
         if kind == "info" or (kind in {"counter", "histogram", "summary"} and name.endswith("_created")):
             self._skipped.add(key)
@@ -258,11 +369,26 @@ class Exposition:
         )
         add = self._source.total if is_total else self._source.gauge
         column = add(key, name, every, unit=self._units.get(family, ""))
+        if kind in _HISTOGRAMS and name.endswith(("_count", "_gcount")):
+            self._classic.open_count(key, family, tuple(sorted(every)))
         if column >= len(self._totals):
             self._totals = np.concatenate([self._totals, np.zeros(max(column, len(self._totals)), np.bool_)])
         if column >= 0:
             self._totals[column] = is_total
         return column
+
+    def _with_own(self, labels: list[tuple[str, str]]) -> Labels:
+        """Return labels with those of the scrape; where the target has one of these, it is given another name."""
+        taken = {label for label, _ in (*self._labels, *labels)}
+        every = list(self._labels)
+        for label, text in labels:
+            name = label
+            if any(label == own for own, _ in self._labels):
+                while name in taken:
+                    name = f"exported_{name}"
+                taken.add(name)
+            every.append((name, text))
+        return tuple(every)
 
     def _kind(self, name: str) -> tuple[str, str]:
         """Return the type of the family that a sample belongs to, and the family's name."""
@@ -274,46 +400,85 @@ class Exposition:
                 return kind, family
         return "untyped", name
 
-    def _is_part(self, key: bytes, name: str, family: str, labels: Labels) -> bool:
-        """Take a series as a bucket or the sum of a histogram, if it is one; it is in `parts` then."""
+    def _open_part(self, key: bytes, name: str, family: str, kind: str, labels: Labels) -> bool | None:
+        """Take a series as a bucket or the sum of a histogram: it is in `parts` then.
+
+        Returns:
+            Whether it was taken or refused; None where it is neither a bucket nor a sum.
+        """
         if key in self._classic.parts:
             return True
-        if name.endswith("_sum"):
-            return self._classic.open_sum(key, family, labels)
-        bound = _number(dict(labels).get("le", "").encode())
-        if not name.endswith("_bucket") or math.isnan(bound):
-            return False
-        rest = tuple(pair for pair in labels if pair[0] != "le")
-        return self._classic.open_bucket(key, family, rest, bound, self._units.get(family, "")) is None
+        rest = tuple(sorted(pair for pair in labels if pair[0] != "le"))
+        if name.endswith(("_sum", "_gsum")):
+            return self._classic.open_sum(key, family, rest) or None
+        if not name.endswith("_bucket"):
+            return None
+        written = dict(labels).get("le")
+        if written is None:
+            raise _LineError('a bucket without a label le: write le="0.5"')
+        bound = _number(written.encode())
+        if math.isnan(bound):
+            raise _LineError(f'le="{written}" is not a number')
+        unit = self._units.get(family, "")
+        return self._classic.open_bucket(key, family, rest, bound, unit, is_gauge=kind == "gaugehistogram") is None
 
 
 def _pairs(inner: str) -> tuple[str, list[tuple[str, str]]]:
     """Return the name that stands in the braces, where one does, and the labels."""
     name = ""
     labels: list[tuple[str, str]] = []
+    seen: set[str] = set()
+    inner = inner.strip()
     at = 0
-    while inner[at:].strip():
+    while at < len(inner):
         found = _PAIR.match(inner, at)
-        if found is None:
+        if found is None or found.end() == at:
             raise _LineError(f'labels {{{inner[:60]}}} are not as in {{name="value"}}')
+        if len(labels) >= MAX_LINE_LABELS:
+            raise _LineError(f"it has more than {MAX_LINE_LABELS} labels")
         plain, quoted, value = found.groups()
         word = plain if quoted is None else _unescaped(quoted)
         if value is not None:
+            if word == "__name__":
+                raise _LineError("a label cannot be called __name__: that is the metric's name")
+            if word in seen:
+                raise _LineError(f"label {word[:80]!r} is there twice")
+            seen.add(word)
             labels.append((word, _unescaped(value)))
         elif quoted is not None and not name:
             name = word
         else:
-            raise _LineError(f"label {word!r} has no value")
+            raise _LineError(f"label {word[:80]!r} has no value")
         at = found.end()
     return name, labels
 
 
 def _unescaped(text: str) -> str:
+    """Undo the three escapes that the formats have; any other backslash stands for itself, as in Prometheus."""
     return _ESCAPED.sub(lambda found: "\n" if found[1] == "n" else found[1], text) if "\\" in text else text
+
+
+def _real(written: bytes) -> float:
+    """Return a number.
+
+    Raises:
+        ValueError: it is none; Python takes 1_000 for one, and Prometheus doesn't.
+    """
+    if b"_" in written:
+        raise ValueError(written)
+    return float(written)
 
 
 def _number(written: bytes) -> float:
     try:
-        return float(written)
+        return _real(written)
     except ValueError:
         return math.nan
+
+
+def _is_number(written: bytes) -> bool:
+    try:
+        _real(written)
+    except ValueError:
+        return False
+    return True

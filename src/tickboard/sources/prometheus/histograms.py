@@ -6,14 +6,15 @@ one request; `ClassicHistograms` puts them together. A native one is a message, 
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tickboard.distribution import Distribution
-from tickboard.intake import FORGET_S, REFUSED, Source
+from tickboard.metrics.distribution import Distribution
+from tickboard.metrics.intake import FORGET_S
+from tickboard.metrics.source import REFUSED, Source
 from tickboard.sources.prometheus import protobuf
 from tickboard.sources.prometheus.protobuf import BYTES, fields, float64, signed, varints, zigzag
 
@@ -22,6 +23,15 @@ MAX_PARTS = 500_000
 
 MAX_BUCKETS = 1_000
 """Buckets of one histogram, classic or native: more are refused."""
+
+MAX_NATIVE_BYTES = 20 * MAX_BUCKETS
+"""Of a native histogram: as many as so many buckets can have."""
+
+SETTLED_PARTS, SETTLED_HISTOGRAMS = 5_000, 200
+"""Of a text, that are looked at when it ends before others may run."""
+
+SOON = 3
+"""Times of a classic histogram that come before it is known that it has no bucket +Inf."""
 
 MAX_WAITING = 16
 """Times of one classic histogram that wait for their last buckets; the oldest is given up."""
@@ -58,6 +68,8 @@ class _Classic:
         rows: by time, what has come of it: the value of each part.
         newest: the time of the last that was complete.
         changed: there are new parts since then.
+        is_gauge: it counts what there is, not what there has been since a beginning.
+        shares: two of its parts are in one place, as those whose ``le`` are 1 and 1.0.
         order: the places of its buckets, by their bounds.
         sum_place: that of the sum, once it is known.
         shape: a distribution with these buckets.
@@ -71,27 +83,48 @@ class _Classic:
     rows: dict[float, dict[int, float]] = field(default_factory=dict)
     newest: float = -math.inf
     changed: bool = False
+    is_gauge: bool = False
+    shares: bool = False
     order: list[int] = field(default_factory=list)
     sum_place: int | None = None
     shape: Distribution | None = None
 
     def add(self, key: bytes, bound: float) -> int:
-        """Take one more part, and return its place."""
+        """Take one more part, and return its place, which is that of the part with the same bound if there is one."""
         self.keys.append(key)
+        if (place := self.place(bound)) is not None:
+            self.shares = True
+            return place
+        return self.add_place(bound)
+
+    def add_place(self, bound: float) -> int:
+        """Take one more bucket, or the sum, and return its place."""
         self.bounds.append(bound)
         self.changed = self.newest > -math.inf
         self.shape = None
         return len(self.bounds) - 1
 
-    def distribution(self, row: dict[int, float]) -> Distribution:
-        """Return what a complete row says."""
+    def place(self, bound: float) -> int | None:
+        """Return the place of the bucket with this bound, of the sum for NaN; None where there is none."""
+        if math.isnan(bound):
+            return next((place for place in range(len(self.bounds)) if self.is_sum(place)), None)
+        return self.bounds.index(bound) if bound in self.bounds else None
+
+    def distribution(self, row: dict[int, float]) -> tuple[Distribution | None, str]:
+        """Return what a complete row says, and what is wrong with it; None where it says nothing that can be used."""
         shape = self.shape or self._shaped()
+        total = math.nan if self.sum_place is None else row[self.sum_place]
         cumulative = np.array([row[place] for place in self.order])
         counts = cumulative.copy()
         counts[1:] -= cumulative[:-1]
-        total = math.nan if self.sum_place is None else row[self.sum_place]
-        # A bound may be written in two ways, as +Inf and inf: what is beyond the last bucket is none.
-        return Distribution(shape.low, shape.high, np.maximum(counts, 0.0)[: len(shape.low)], total)
+        problem = ""
+        if not (counts.min() >= 0 and math.isfinite(cumulative[-1])):
+            if not np.isfinite(cumulative).all():
+                return None, "has a bucket with endlessly many values: it is left out"
+            # A program may count while it writes: a bucket is a little lower than the one before. Prometheus raises it.
+            counts = np.diff(np.maximum.accumulate(np.maximum(cumulative, 0.0)), prepend=0.0)
+            problem = "has buckets that decrease, where each counts all values up to its le: they were raised"
+        return Distribution(shape.low, shape.high, counts, total), problem
 
     def _shaped(self) -> Distribution:
         """Sort the parts."""
@@ -128,20 +161,28 @@ class ClassicHistograms:
         self._look_again_at = 1_000
         # A total that may be the sum of a histogram whose buckets have yet to come.
         self._lone_sums: dict[tuple[str, Labels], bytes] = {}
+        # What the series of all counts are known by; and the histograms whose count stands for the bucket +Inf.
+        self._counts: dict[tuple[str, Labels], bytes] = {}
+        self._counted: dict[_Classic, bytes] = {}
+        self._counted_at: dict[int, _Classic] = {}
         # By column: when a native histogram of the same name and labels came.
         self._native: dict[int, float] = {}
+        self._problem = ""
+        self._given_up = 0
 
     # --- its series ---
 
-    def open_bucket(self, key: bytes, name: str, labels: Labels, bound: float, unit: str) -> int | None:
+    def open_bucket(
+        self, key: bytes, name: str, labels: Labels, bound: float, unit: str, *, is_gauge: bool = False
+    ) -> int | None:
         """Take a series as a bucket; None, or `REFUSED` where it can't be taken."""
         identity = (name, labels)
-        histogram = self._all.get(identity) or _Classic(name, labels, unit)
+        histogram = self._all.get(identity) or _Classic(name, labels, unit, is_gauge=is_gauge)
         if len(histogram.bounds) >= MAX_BUCKETS:
             return self._source.refuse(key, f"metric {name!r} has more than {MAX_BUCKETS} buckets: send fewer")
         if len(self.parts) >= MAX_PARTS:
             return self._source.refuse(key, f"metric {name!r}: there are {MAX_PARTS} buckets already: send fewer")
-        if self._column(histogram) == REFUSED:
+        if self._column(histogram) <= REFUSED:
             # Ask again in its own name, for the reason to be known under it.
             return self._source.histogram(key, name, labels, unit=unit)
         if identity not in self._all:
@@ -163,6 +204,15 @@ class ClassicHistograms:
         self.parts[key] = histogram, histogram.add(key, math.nan)
         return True
 
+    def open_count(self, key: bytes, name: str, labels: Labels) -> None:
+        """Note that a series is how many values a histogram has: the same as its bucket +Inf, where that is missing."""
+        if len(self._counts) >= MAX_PARTS:
+            self._counts.clear()
+        self._counts[name, labels] = key
+        if (histogram := self._all.get((name, labels))) is not None and histogram in self._counted:
+            # Its column may be another one than before.
+            self._count_from(histogram, key)
+
     def native_came(self, column: int, time: float) -> None:
         """Pass over the classic histogram of a native one's column: they say the same."""
         self._native[column] = time
@@ -182,29 +232,122 @@ class ClassicHistograms:
             if math.isnan(value) and not histogram.is_sum(place):
                 ended.append(histogram)
                 continue
-            row = histogram.rows.get(time)
+            row = histogram.rows.get(time) or self._new_row(histogram, time)
             if row is None:
-                if time <= histogram.newest:
-                    continue
-                row = histogram.rows[time] = {}
-                if len(histogram.rows) > MAX_WAITING:
-                    del histogram.rows[min(histogram.rows)]
+                continue
+            if histogram.shares and row.get(place, value) != value:
+                self._note(histogram, f"has two buckets up to {histogram.bounds[place]:g}: the last one counts")
             row[place] = value
-            if len(row) == len(histogram.bounds) and math.inf in histogram.bounds:
-                self._complete(histogram, row, time)
+            if len(row) == len(histogram.bounds):
+                self._end_row(histogram, row, time)
         for histogram in ended:
             self._drop(histogram)
 
-    def columns(self, parts: Iterable[Part]) -> list[int]:
-        """Return the columns of the histograms in a text that had these parts and no others.
+    def take_counts(self, columns: NDArray[np.intp], values: Floats, times: Floats) -> None:
+        """Take those of some samples that are how many values a histogram has, where it has no bucket +Inf."""
+        if not self._counted_at:
+            return
+        for place, column in enumerate(columns.tolist()):
+            if (histogram := self._counted_at.get(column)) is not None:
+                self._take_count(histogram, column, float(values[place]), float(times[place]))
+
+    def _take_count(self, histogram: _Classic, column: int, value: float, time: float) -> None:
+        key = self._counted.get(histogram)
+        # The column of one that has left meanwhile may be another's now.
+        if key is not None and self._source.known.get(key) == column:
+            bucket = histogram.place(math.inf)
+            assert bucket is not None
+            self.take([(histogram, bucket)], [value], [time])
+
+    def settle(
+        self, parts: Sequence[Part], times: Sequence[float], columns: NDArray[np.intp], values: Floats
+    ) -> Generator[None, None, list[int]]:
+        """Return the columns of the histograms in a text, note what is wrong with those that aren't whole; in steps.
 
         One that had more parts before is forgotten until the next text: its sender has begun anew, with other buckets.
+
+        Args:
+            parts: [parts], all that the text has.
+            times: [parts], POSIX seconds.
+            columns: [samples], all other samples of the text.
+            values: [samples].
         """
-        counted = Counter(histogram for histogram, _ in parts)
-        for histogram, count in counted.items():
-            if count < len(histogram.bounds):
+        counted: Counter[_Classic] = Counter()
+        newest: dict[_Classic, float] = {}
+        for number, ((histogram, _), time) in enumerate(zip(parts, times, strict=True), 1):
+            counted[histogram] += 1
+            newest[histogram] = max(time, newest.get(histogram, -math.inf))
+            if not number % SETTLED_PARTS:
+                yield
+        # Where the last sample of each column is.
+        last = np.full(int(columns.max(initial=-1)) + 1, -1)
+        last[columns[columns >= 0]] = np.flatnonzero(columns >= 0)
+        for number, (histogram, lines) in enumerate(counted.items(), 1):
+            if not number % SETTLED_HISTOGRAMS:
+                yield
+            if self._all.get((histogram.name, histogram.labels)) is not histogram:
+                continue
+            if lines < len(histogram.keys):
                 self._drop(histogram)
+                continue
+            if self._needs_count(histogram):
+                self._count_stands_in(histogram)
+            if (key := self._counted.get(histogram)) is not None:
+                column = self._source.known.get(key, REFUSED)
+                if 0 <= column < len(last) and last[column] >= 0:
+                    self._take_count(histogram, column, float(values[last[column]]), newest[histogram])
+            if histogram.newest < newest[histogram]:
+                self._note(histogram, self._missing(histogram))
         return [self._column(histogram) for histogram in counted]
+
+    def take_problem(self) -> tuple[str, int]:
+        """Return what is wrong with the first histogram since the last call, and how many samples were given up."""
+        found = self._problem, self._given_up
+        self._problem, self._given_up = "", 0
+        return found
+
+    def _new_row(self, histogram: _Classic, time: float) -> dict[int, float] | None:
+        """Return where the parts of a new time go; None where it is older than what was complete."""
+        if time <= histogram.newest:
+            return None
+        row = histogram.rows.setdefault(time, {})
+        if len(histogram.rows) > MAX_WAITING:
+            del histogram.rows[min(histogram.rows)]
+            self._given_up += 1
+            self._note(histogram, self._missing(histogram))
+        return row
+
+    def _end_row(self, histogram: _Classic, row: dict[int, float], time: float) -> None:
+        """Take the parts of a time that are all there, but for a bucket +Inf that never comes."""
+        if not self._needs_count(histogram):
+            self._complete(histogram, row, time)
+        elif len(histogram.rows) > SOON:
+            self._count_stands_in(histogram)
+
+    def _needs_count(self, histogram: _Classic) -> bool:
+        return math.inf not in histogram.bounds
+
+    def _count_stands_in(self, histogram: _Classic) -> None:
+        """Have the count of a histogram be its bucket +Inf from now on, where there is a count."""
+        key = self._counts.get((histogram.name, histogram.labels))
+        if key is not None and key in self._source.known:
+            histogram.add_place(math.inf)
+            self._count_from(histogram, key)
+
+    def _count_from(self, histogram: _Classic, key: bytes) -> None:
+        self._counted[histogram] = key
+        if len(self._counted_at) > 2 * len(self._counted):
+            self._counted_at = {column: one for column, one in self._counted_at.items() if one in self._counted}
+        self._counted_at[self._source.known.get(key, REFUSED)] = histogram
+
+    def _missing(self, histogram: _Classic) -> str:
+        """Return why a histogram isn't whole."""
+        if self._needs_count(histogram):
+            return 'has neither a bucket with le="+Inf" nor a _count: it is left out; send one of them'
+        return "has lines that are missing, or of other times than the rest: it is left out; send all of it at once"
+
+    def _note(self, histogram: _Classic, problem: str) -> None:
+        self._problem = self._problem or f"histogram {histogram.name!r} {problem}"
 
     def _complete(self, histogram: _Classic, row: dict[int, float], time: float) -> None:
         source = self._source
@@ -217,7 +360,19 @@ class ClassicHistograms:
             # What was counted with fewer buckets can't be taken from what is counted with more.
             source.clear([column])
             histogram.changed = False
-        source.merge_totals(column, histogram.distribution(row), time)
+        distribution, problem = histogram.distribution(row)
+        if problem:
+            self._note(histogram, problem)
+        if distribution is None or (histogram.is_gauge and not distribution.count):
+            source.clear([column])
+        elif histogram.is_gauge:
+            source.merge(column, distribution, time)
+        else:
+            too_old = source.too_old
+            source.merge_totals(column, distribution, time)
+            if source.too_old > too_old:
+                # The source has counted it as one sample.
+                self._given_up += len(row) - 1
 
     # --- what is kept ---
 
@@ -235,6 +390,7 @@ class ClassicHistograms:
         column = self._source.known.get(("classic", histogram.name, histogram.labels))
         if column is not None:
             self._source.clear([column])
+        self._counted.pop(histogram, None)
         for key in histogram.keys:
             del self.parts[key]
 
@@ -255,6 +411,7 @@ class NativeHistogram:
 
     Attributes:
         time: POSIX seconds.
+        count: how many values there are; NaN where it isn't said.
         sum: of all values.
         schema: how fine the buckets are.
         zero_threshold: values so near to 0 are in the zero bucket.
@@ -266,9 +423,11 @@ class NativeHistogram:
         bounds: for `CUSTOM_BOUNDS`, the upper ends of buckets, rising, without the infinite one.
         is_gauge: it counts what there is, not what there has been since a beginning.
         has_ended: there is nothing in it but that its series has ended.
+        size: bytes that it has, where they are too many to be read.
     """
 
     time: float = 0.0
+    count: float = math.nan
     sum: float = 0.0
     schema: int = 0
     zero_threshold: float = 0.0
@@ -282,6 +441,7 @@ class NativeHistogram:
     bounds: list[float] = field(default_factory=list)
     is_gauge: bool = False
     has_ended: bool = False
+    size: int = 0
 
     def distribution(self) -> Distribution:
         """Return what it says.
@@ -289,19 +449,33 @@ class NativeHistogram:
         Raises:
             ValueError: the spans, the buckets and the bounds don't belong together.
         """
+        if self.size:
+            raise ValueError(f"it has {self.size} bytes: send {MAX_NATIVE_BYTES} at most, for {MAX_BUCKETS} buckets")
         positive = _counts(self.positive_deltas, self.positive_counts)
+        below = _counts(self.negative_deltas, self.negative_counts)
+        self._check_count(sum(below) + self.zero_count + sum(positive))
         places = _places(self.positive_spans, len(positive))
         if self.schema == CUSTOM_BOUNDS:
             return self._custom(positive, places)
         if self.schema not in SCHEMAS:
             raise ValueError(f"a schema of {self.schema}: send -4 to 8, or {CUSTOM_BOUNDS}")
-        below = _counts(self.negative_deltas, self.negative_counts)
         _usable([*below, self.zero_count, *positive])
         edge = abs(self.zero_threshold) if math.isfinite(self.zero_threshold) else 0.0
         up = self._sided(places, positive)
         # The lowest values first.
         down = self._sided(_places(self.negative_spans, len(below)), below)[::-1]
         return Distribution.exponential(self.schema, up, down, self.zero_count, edge, self.sum)
+
+    def _check_count(self, in_buckets: float) -> None:
+        """See that the count is that of the buckets.
+
+        Without a sum it may be more, as observations that are NaN are in no bucket (Prometheus' model/histogram). Of
+        counts that are floats the last digits may differ.
+        """
+        is_float = bool(self.positive_counts or self.negative_counts)
+        wrong = abs(self.count - in_buckets) > abs(self.count) * (1e-6 if is_float else 2.0**-52)
+        if wrong and not (math.isnan(self.sum) and in_buckets < self.count):
+            raise ValueError(f"a count of {self.count:g}, and {in_buckets:g} values in its buckets: they must be equal")
 
     def _sided(self, places: list[int], counts: list[float]) -> list[tuple[int, float]]:
         """Return buckets as index and count; Prometheus counts by their upper ends."""
@@ -350,8 +524,15 @@ def _usable(counts: Sequence[float]) -> Floats:
 def read_native(data: bytes, at: int, end: int) -> NativeHistogram:
     """Read a Histogram (prompb/types.proto; the fields are the same in version 2)."""
     found = NativeHistogram()
+    if end - at > MAX_NATIVE_BYTES:
+        found.size = end - at
+        return found
     for number, wire, begin, stop in fields(data, at, end):
         match number, wire:
+            case 1, protobuf.VARINT:
+                found.count = float(begin)
+            case 2, protobuf.FIXED64:
+                found.count = float64(data, begin)
             case 3, protobuf.FIXED64:
                 found.sum = float64(data, begin)
                 found.has_ended = data[begin:stop] == _STALE
@@ -365,7 +546,8 @@ def read_native(data: bytes, at: int, end: int) -> NativeHistogram:
                 found.zero_count = float64(data, begin)
             case ((8 | 11), protobuf.BYTES):
                 spans = found.negative_spans if number == 8 else found.positive_spans
-                spans.append(_span(data, begin, stop))
+                if len(spans) <= MAX_BUCKETS:
+                    spans.append(_span(data, begin, stop))
             case ((9 | 12), (protobuf.VARINT | protobuf.BYTES)):
                 deltas = found.negative_deltas if number == 9 else found.positive_deltas
                 deltas += map(zigzag, varints(data, begin, stop) if wire == BYTES else [begin])

@@ -3,7 +3,7 @@
 Reading field by field costs some microseconds a field; what is read of many series at once is read by numpy.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -14,14 +14,29 @@ from tickboard.errors import PayloadError
 from tickboard.sources.prometheus.histograms import NativeHistogram, read_native
 from tickboard.sources.prometheus.protobuf import BYTES, FIXED64, VARINT, fields, float64, signed, text, varints
 
-SLICE_FIELDS = 20_000
+SLICE_FIELDS = 2_000
 """Texts and series of version 2 that are found before others may run."""
 
+STEP_FIELDS = 1_000
+"""Fields of one series that are read before others may run."""
+
 MAX_FIELDS = 1_000_000
-"""Of both, in one request."""
+"""Of both, in one request; and of series in version 1 that are read field by field."""
 
 MAX_SERIES_BYTES = 2**17
-"""Of one series, with all its samples: it is read in one go."""
+"""Of one series, with all its samples."""
+
+MAX_SERIES_LABELS = 200
+"""Of one series; a series with more than 64 that have a value is refused alone."""
+
+MAX_SERIES_SAMPLES = 10_000
+"""Of one series: more do not fit into `MAX_SERIES_BYTES` unless they are empty."""
+
+MAX_HISTOGRAMS = 50_000
+"""Native histograms of one request: each costs as much as a hundred samples."""
+
+MAX_SAMPLE_BYTES = 256
+"""Of one sample, which has 20."""
 
 SAMPLE, ZERO = 18, 9
 """Bytes of a sample with a time between 1971 and 2109, and of one whose value is 0."""
@@ -92,6 +107,7 @@ class RequestV2:
         """
         data, end, at = self.data, len(self.data), 0
         hashes: list[int] = []
+        arrays: list[NDArray[np.int64]] = []
         for count in range(MAX_FIELDS):
             if at >= end:
                 break
@@ -111,11 +127,13 @@ class RequestV2:
                 self.series.append((begin, stop))
             at = stop
             if count % SLICE_FIELDS == SLICE_FIELDS - 1:
+                arrays.append(np.array(hashes, np.int64))
+                hashes.clear()
                 yield
         else:
             raise PayloadError(f"the request has more than {MAX_FIELDS} symbols and series: send fewer", 413)
         # The first byte tells the key from one of version 1.
-        self._hashes = np.array(hashes, np.int64) | 0x80
+        self._hashes = np.concatenate([*arrays, np.array(hashes, np.int64)]) | 0x80
         yield
 
     def keys(self, references: Sequence[bytes]) -> list[bytes]:
@@ -147,25 +165,31 @@ class RequestV2:
         hashed = self._hashed(found)
         return [hashed[begin:end] for begin, end in pairwise((8 * counts).tolist())]
 
-    def read(self, extent: Extent) -> SeriesV2:
-        """Read a series field by field."""
+    def read(self, extent: Extent) -> Generator[None, None, SeriesV2]:
+        """Read a series field by field, in steps."""
         check_size(*extent)
         data = self.data
         references: list[int] = []
         samples: list[tuple[float, float]] = []
         histograms: list[NativeHistogram] = []
-        metadata: list[Extent] = []
-        for number, wire, begin, stop in fields(data, *extent):
+        metadata: Extent = 0, 0
+        for count, (number, wire, begin, stop) in enumerate(fields(data, *extent), 1):
+            if not count % STEP_FIELDS:
+                yield
             if number == 1:
+                check_labels((len(references) + (stop - begin if wire == BYTES else 1)) // 8, extent[0])
                 references += varints(data, begin, stop) if wire == BYTES else [begin]
             elif wire != BYTES:
                 continue
             elif number == 2:
+                check_samples(len(samples), extent[0])
                 samples.append(read_sample(data, begin, stop))
             elif number == 3:
                 histograms.append(read_native(data, begin, stop))
+                yield
             elif number == 5:
-                metadata.append((begin, stop))
+                metadata = begin, min(stop, begin + MAX_SAMPLE_BYTES)
+        check_labels(len(references) // 2, extent[0])
         if len(references) % 2:
             raise PayloadError(f"a series has {len(references)} label references: they come in pairs, name and value")
         if max(references, default=0) >= 2**32:
@@ -178,14 +202,13 @@ class RequestV2:
             raise PayloadError(f"a series refers to a symbol beyond the {len(self._hashes)} of the request")
         return self._hashes[references].tobytes()
 
-    def _about(self, references: list[int], metadata: list[Extent]) -> About:
+    def _about(self, references: list[int], metadata: Extent) -> About:
         kind, unit = UNKNOWN, 0
-        for extent in metadata:
-            for number, wire, value, _ in fields(self.data, *extent):
-                if wire == VARINT:
-                    kind, unit = (value, unit) if number == 1 else (kind, value) if number == 4 else (kind, unit)
+        for number, wire, value, _ in fields(self.data, *metadata):
+            if wire == VARINT:
+                kind, unit = (value, unit) if number == 1 else (kind, value) if number == 4 else (kind, unit)
         words = [self._text(reference) for reference in references]
-        name, labels = named(list(zip(words[::2], words[1::2], strict=True)))
+        name, labels = split_name(list(zip(words[::2], words[1::2], strict=True)))
         return About(name, labels, kind, self._text(unit) if 0 < unit < len(self._symbols) else "")
 
     def _text(self, reference: int) -> str:
@@ -217,6 +240,16 @@ def check_size(at: int, end: int) -> None:
         raise PayloadError(f"a series has {end - at} bytes at byte {at}: send {MAX_SERIES_BYTES} at most", 413)
 
 
+def check_labels(count: int, at: int) -> None:
+    if count > MAX_SERIES_LABELS:
+        raise PayloadError(f"a series has more than {MAX_SERIES_LABELS} labels at byte {at}: send fewer", 413)
+
+
+def check_samples(count: int, at: int) -> None:
+    if count >= MAX_SERIES_SAMPLES:
+        raise PayloadError(f"a series has more than {MAX_SERIES_SAMPLES} samples at byte {at}: send fewer", 413)
+
+
 def read_label(data: bytes, at: int, end: int) -> tuple[str, str]:
     name = value = ""
     for number, wire, begin, stop in fields(data, at, end):
@@ -229,6 +262,8 @@ def read_label(data: bytes, at: int, end: int) -> tuple[str, str]:
 
 def read_sample(data: bytes, at: int, end: int) -> tuple[float, float]:
     """Return the value and the time in seconds of a Sample."""
+    if end - at > MAX_SAMPLE_BYTES:
+        raise PayloadError(f"a sample has {end - at} bytes at byte {at}: it is none")
     value = time = 0.0
     for number, wire, begin, _ in fields(data, at, end):
         if number == 1 and wire == FIXED64:
@@ -238,6 +273,6 @@ def read_sample(data: bytes, at: int, end: int) -> tuple[float, float]:
     return value, time
 
 
-def named(labels: list[tuple[str, str]]) -> tuple[str, list[tuple[str, str]]]:
+def split_name(labels: list[tuple[str, str]]) -> tuple[str, list[tuple[str, str]]]:
     """Return the name of a metric, and its labels; one without a value is none."""
     return dict(labels).get("__name__", ""), [pair for pair in labels if pair[0] != "__name__" and pair[1]]

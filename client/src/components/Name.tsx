@@ -1,0 +1,13 @@
+/** A name, shortened to what distinguishes it from others; hovering and a screen reader give all of it. */
+import { Show } from "solid-js";
+
+export function Name(props: { text: string; short: string | undefined }) {
+  return (
+    <Show when={props.short !== undefined && props.short !== props.text} fallback={props.text}>
+      <span aria-hidden="true" title={props.text}>
+        {props.short}
+      </span>
+      <span class="visually-hidden">{props.text}</span>
+    </Show>
+  );
+}

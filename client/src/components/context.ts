@@ -1,0 +1,34 @@
+/**
+ * The stores of one page, handed down to its components. Made in main.tsx; a component takes from here what it
+ * shows and must not make a store itself.
+ */
+import { createContext, useContext } from "solid-js";
+import type { AlertActions } from "../link/actions";
+import type { AlertStore } from "../stores/alerts";
+import type { BellStore } from "../stores/bell";
+import type { BoardStore } from "../stores/board";
+import type { ConnectionStore } from "../stores/connection";
+import type { RowsStore } from "../stores/rows";
+import type { SparkStore } from "../stores/sparks";
+import type { StatsStore } from "../stores/stats";
+import type { ThemeStore } from "../stores/theme";
+
+export interface Stores {
+  board: BoardStore;
+  stats: StatsStore;
+  alerts: AlertStore;
+  actions: AlertActions;
+  bell: BellStore;
+  sparks: SparkStore;
+  connection: ConnectionStore;
+  rows: RowsStore;
+  theme: ThemeStore;
+}
+
+export const StoresContext = createContext<Stores>();
+
+export function useStores(): Stores {
+  const stores = useContext(StoresContext);
+  if (stores === undefined) throw new Error("A component is outside of StoresContext");
+  return stores;
+}

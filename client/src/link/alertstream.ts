@@ -1,0 +1,171 @@
+/**
+ * The event stream of the alerts. A new EventSource forgets the Last-Event-ID of the old one, and the browser's
+ * own reconnect keeps the old address, so every reconnect is a new one here, with the last id in the address:
+ * nothing is missed and nothing replayed. Ten thousand alerts of one tick are ten thousand events: what comes
+ * close together is gathered, and told in one. It must not know what an alert means.
+ *
+ *   stream   alert alert position(whole) │ alert alert · · · · resolved
+ *   told           [alert alert], whole  │    [alert alert]   [resolved]
+ */
+import type { Clock } from "../time/clock";
+import type { Alert } from "../types.gen";
+import { parseAlert, parsePosition } from "./protocol";
+import { Retry } from "./retry";
+
+export type EventName = "position" | "resolved" | "changed";
+
+/** The part of an EventSource that is used here. */
+export interface Events {
+  onopen: ((event: never) => void) | null;
+  onmessage: ((event: MessageLike) => void) | null;
+  onerror: ((event: never) => void) | null;
+  addEventListener(type: EventName, listener: (event: MessageLike) => void): void;
+  close(): void;
+}
+
+export interface MessageLike {
+  data: unknown;
+  lastEventId: string;
+}
+
+export interface AlertStreamOptions {
+  /** The address, without a position. */
+  url: string;
+  clock: Clock;
+  open(url: string): Events;
+  /**
+   * Alerts that fire, end (with their `resolved`) or are changed, in the order it happened.
+   *
+   * @param whole whether they are all that fire now: any other that was told before is over.
+   */
+  onAlerts(alerts: readonly Alert[], whole: boolean): void;
+  /** The stream has said where it is, or has ended: whether all that fires is known. */
+  onLive(live: boolean): void;
+}
+
+/** Two of the server's heartbeats and a half: after that the stream is dead, whatever the browser says. */
+const QUIET_MS = 75_000;
+/** About a frame; nobody sees an alert earlier than that. */
+const GATHER_MS = 16;
+const GATHER_AT_MOST_MS = 250;
+
+export class AlertStream {
+  private source: Events | null = null;
+  private lastEventId = "";
+  /** Whether the stream has said where it is; what it tells before that is not all yet. */
+  private placed = false;
+  private gathered: Alert[] = [];
+  private heard = 0;
+  private cancelWatch: () => void = () => {};
+  private cancelTelling: (() => void) | null = null;
+  private readonly retry: Retry;
+
+  constructor(private readonly options: AlertStreamOptions) {
+    this.retry = new Retry(options.clock, () => this.connect());
+  }
+
+  start(): void {
+    if (this.source === null) this.connect();
+  }
+
+  stop(): void {
+    this.retry.stop();
+    this.abandon();
+  }
+
+  wake(): void {
+    this.retry.now();
+    if (this.source !== null && this.options.clock.now() - this.heard > QUIET_MS) this.failed(this.source);
+  }
+
+  private connect(): void {
+    const source = this.options.open(this.address());
+    this.source = source;
+    source.onopen = () => this.listen(source);
+    source.onmessage = (event) => this.received(source, event);
+    source.addEventListener("resolved", (event) => this.received(source, event));
+    source.addEventListener("changed", (event) => this.received(source, event));
+    source.addEventListener("position", (event) => this.place(source, event));
+    source.onerror = () => this.failed(source);
+    this.listen(source);
+  }
+
+  private address(): string {
+    const { url } = this.options;
+    return this.lastEventId === "" ? url : `${url}?last_event_id=${encodeURIComponent(this.lastEventId)}`;
+  }
+
+  private received(source: Events, event: MessageLike): void {
+    if (source !== this.source) return;
+    this.retry.succeeded();
+    this.listen(source);
+    const alert = parseAlert(event.data);
+    if (alert !== null) this.gathered.push(alert);
+    if (!this.placed) return;
+    if (event.lastEventId !== "") this.lastEventId = event.lastEventId;
+    if (alert !== null) this.tellSoon();
+  }
+
+  private place(source: Events, event: MessageLike): void {
+    if (source !== this.source) return;
+    this.listen(source);
+    const position = parsePosition(event.data);
+    if (position === null) return;
+    this.lastEventId = event.lastEventId;
+    this.tell(position.whole);
+    this.setPlaced(true);
+  }
+
+  private setPlaced(placed: boolean): void {
+    if (this.placed === placed) return;
+    this.placed = placed;
+    this.options.onLive(placed);
+  }
+
+  private tellSoon(): void {
+    if (this.cancelTelling === null) this.gather(this.options.clock.now());
+  }
+
+  /** For as long as more comes: to take ten thousand by and by costs far more than to take them at once. */
+  private gather(since: number): void {
+    const { clock } = this.options;
+    const before = this.gathered.length;
+    this.cancelTelling = clock.after(GATHER_MS, () => {
+      const more = this.gathered.length > before;
+      if (more && clock.now() - since < GATHER_AT_MOST_MS) this.gather(since);
+      else this.tell(false);
+    });
+  }
+
+  private tell(whole: boolean): void {
+    this.cancelTelling?.();
+    this.cancelTelling = null;
+    const alerts = this.gathered;
+    this.gathered = [];
+    if (alerts.length > 0 || whole) this.options.onAlerts(alerts, whole);
+  }
+
+  private failed(source: Events): void {
+    if (source !== this.source) return;
+    this.abandon();
+    this.retry.later();
+  }
+
+  private listen(source: Events): void {
+    if (source !== this.source) return;
+    this.heard = this.options.clock.now();
+    this.cancelWatch();
+    this.cancelWatch = this.options.clock.after(QUIET_MS, () => this.failed(source));
+  }
+
+  /** What came before the stream had said where it is comes again: the position has not moved. */
+  private abandon(): void {
+    const source = this.source;
+    this.source = null;
+    this.cancelWatch();
+    if (this.placed) this.tell(false);
+    this.setPlaced(false);
+    this.gathered = [];
+    source?.close();
+  }
+}

@@ -1,0 +1,165 @@
+/**
+ * The WebSocket of the metrics: opens it, notices when it dies (also without a word), comes back by itself and
+ * says where it was. It takes the sockets and the clock as arguments and gives decoded messages; it must not
+ * know what is done with them.
+ *
+ *   connecting ──open──▶ open ──nothing heard──▶ probing ──no answer──┐
+ *       │                 ▲ └──────────close───────────┐              │
+ *       │                 └─────any message────────────┼── probing    │
+ *       └──close, too slow──▶ waiting ◀────────────────┴──────────────┘
+ *              ▲                 │ back-off over, or wake()
+ *              └──── connecting ◀┘
+ */
+import type { Clock } from "../time/clock";
+import type { ClientMessage } from "../types.gen";
+import { Decoder, type Message, newestSeq, type Ticks } from "./decoder";
+import { Retry } from "./retry";
+
+/** The part of a WebSocket that is used here; binary messages come as ArrayBuffers. */
+export interface Socket {
+  onopen: ((event: never) => void) | null;
+  onmessage: ((event: { data: unknown }) => void) | null;
+  onclose: ((event: never) => void) | null;
+  send(text: string): void;
+  close(): void;
+}
+
+export interface LinkStatus {
+  connected: boolean;
+  /** Whether there has been a connection, or a try that failed. */
+  tried: boolean;
+  /** When the next try is due, milliseconds since 1970; null while connected or trying. */
+  retryAt: number | null;
+}
+
+export interface ConnectionOptions {
+  /** The address, without a position. */
+  url: string;
+  clock: Clock;
+  open(url: string): Socket;
+  onMessage(message: Message): void;
+  onStatus(status: LinkStatus): void;
+}
+
+const OPEN_WITHIN_MS = 10_000;
+const ANSWER_WITHIN_MS = 5_000;
+const QUIET_AT_LEAST_MS = 10_000;
+const QUIET_AT_MOST_MS = 60_000;
+const QUIET_INTERVALS = 3;
+
+export class MetricsConnection {
+  /** The board's tick, from which "too quiet" follows. */
+  intervalMs = 1000;
+  private socket: Socket | null = null;
+  private decoder = new Decoder();
+  private connected = false;
+  private tried = false;
+  private heard = 0;
+  private epoch = "";
+  private seq = 0;
+  private cancelWatch: () => void = () => {};
+  private readonly retry: Retry;
+
+  constructor(private readonly options: ConnectionOptions) {
+    this.retry = new Retry(options.clock, () => this.connect());
+  }
+
+  start(): void {
+    if (this.socket === null) this.connect();
+  }
+
+  stop(): void {
+    this.retry.stop();
+    this.abandon();
+  }
+
+  /** The network is back, or someone looks: try at once, or make sure that an open socket is not a dead one. */
+  wake(): void {
+    this.retry.now();
+    if (this.connected && this.options.clock.now() - this.heard > this.quietMs()) this.probe();
+  }
+
+  private connect(): void {
+    const socket = this.options.open(this.address());
+    this.socket = socket;
+    this.decoder = new Decoder();
+    socket.onopen = () => this.opened(socket);
+    socket.onmessage = (event) => this.received(socket, event.data);
+    socket.onclose = () => this.closed(socket);
+    this.watch(OPEN_WITHIN_MS, () => this.closed(socket));
+    this.report();
+  }
+
+  private address(): string {
+    const { url } = this.options;
+    if (this.epoch === "") return url;
+    return `${url}${url.includes("?") ? "&" : "?"}since=${encodeURIComponent(`${this.epoch}:${this.seq}`)}`;
+  }
+
+  private opened(socket: Socket): void {
+    if (socket !== this.socket) return;
+    this.connected = true;
+    this.tried = true;
+    this.listen();
+    this.report();
+  }
+
+  private received(socket: Socket, data: unknown): void {
+    if (socket !== this.socket) return;
+    this.retry.succeeded();
+    this.listen();
+    const message = this.decoder.receive(data);
+    if (message === null) return;
+    if (message.type === "ticks") this.moveTo(message);
+    this.options.onMessage(message);
+  }
+
+  private moveTo(ticks: Ticks): void {
+    this.epoch = ticks.epoch;
+    this.seq = newestSeq(ticks);
+  }
+
+  /** Only the socket in use may end the connection: an old one's late close says nothing about the new one. */
+  private closed(socket: Socket): void {
+    if (socket !== this.socket) return;
+    this.abandon();
+    this.tried = true;
+    this.retry.later();
+    this.report();
+  }
+
+  private abandon(): void {
+    const socket = this.socket;
+    this.socket = null;
+    this.connected = false;
+    this.cancelWatch();
+    socket?.close();
+  }
+
+  private listen(): void {
+    this.heard = this.options.clock.now();
+    this.watch(this.quietMs(), () => this.probe());
+  }
+
+  private probe(): void {
+    const socket = this.socket;
+    if (socket === null) return;
+    this.watch(ANSWER_WITHIN_MS, () => this.closed(socket));
+    const ping: ClientMessage = { type: "ping" };
+    socket.send(JSON.stringify(ping));
+  }
+
+  private quietMs(): number {
+    return Math.min(QUIET_AT_MOST_MS, Math.max(QUIET_INTERVALS * this.intervalMs, QUIET_AT_LEAST_MS));
+  }
+
+  private watch(milliseconds: number, callback: () => void): void {
+    this.cancelWatch();
+    this.cancelWatch = this.options.clock.after(milliseconds, callback);
+  }
+
+  private report(): void {
+    const { connected, tried } = this;
+    this.options.onStatus({ connected, tried, retryAt: this.retry.at });
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * What one socket says in the subprotocol `tickboard.v2` (docs/protocol.md): each of its messages in, what the
+ * page has to know out. Times and values stay where they came, in the message's own buffer: no object is made of
+ * a tick or a sample. A message that it does not know, or whose length does not fit, is nothing, never an error.
+ * It must not know what a socket is.
+ */
+
+import type { BoardChanged, MetricsChanged, ProblemList } from "../types.gen";
+import { changedList } from "./changes";
+import { parseServerMessage, type Series, seriesOf } from "./protocol";
+
+export const SUBPROTOCOL = "tickboard.v2";
+
+/** Ticks that follow one another. Posted to a tab they cost one copy of the buffer behind `times` and `values`. */
+export interface Ticks {
+  type: "ticks";
+  epoch: string;
+  /** Whether they come in place of all ticks before. */
+  afresh: boolean;
+  /** What the values are of, in this order; null where that is as with the ticks before. */
+  series: readonly Series[] | null;
+  /** The number of the first tick, or of the next one to come where there is none. */
+  first: number;
+  /** Milliseconds since 1970, oldest first. */
+  times: Float64Array<ArrayBuffer>;
+  /** float64 [ticks, series], tick by tick; not finite where a series has no value. */
+  values: Float64Array<ArrayBuffer>;
+}
+
+/** Values of a tick that came after it: its other values stay. It is no tick, and moves no position. */
+export interface Amendment {
+  type: "amended";
+  epoch: string;
+  /** As with ticks; an amendment does not use the news up, for who does not know its tick may leave it unread. */
+  series: readonly Series[] | null;
+  seq: number;
+  /** float64 [series]; not finite where the tick's value stays as it is. */
+  values: Float64Array<ArrayBuffer>;
+}
+
+export type Message = Ticks | Amendment | BoardChanged | MetricsChanged | ProblemList;
+
+const WINDOW = 1;
+const TICK = 2;
+const AMENDED = 3;
+const RESUMED = 1;
+const HEADER_BYTES = 24;
+
+/** The number of the newest tick, 0 before the first. */
+export function newestSeq(ticks: Ticks): number {
+  return ticks.first + ticks.times.length - 1;
+}
+
+export class Decoder {
+  /** What the last messages of series have said: the layout, its epoch, and the series in their order. */
+  private layout: { layout: number; epoch: string; series: readonly Series[] } | null = null;
+  /** What the layout is of, until ticks have brought it to those who listen. */
+  private news: readonly Series[] | null = null;
+
+  /** Take a message as the socket gives it: text, or binary as an ArrayBuffer. */
+  receive(data: unknown): Message | null {
+    if (data instanceof ArrayBuffer) return this.binary(data);
+    const message = parseServerMessage(data);
+    if (message?.type === "series") {
+      this.follow(message.layout, message.epoch, seriesOf(message.series));
+    } else if (message?.type === "series_changed") {
+      // One that was sent what is whole meanwhile has this already.
+      if (message.before !== this.layout?.layout) return null;
+      const { removed, at, added = [] } = message;
+      const series = changedList(this.layout.series, { removed, at, added: seriesOf(added) });
+      this.follow(message.layout, message.epoch, series);
+    } else return message;
+    return null;
+  }
+
+  private follow(layout: number, epoch: string, series: readonly Series[]): void {
+    this.layout = { layout, epoch, series };
+    this.news = series;
+  }
+
+  private binary(data: ArrayBuffer): Ticks | Amendment | null {
+    if (this.layout === null || data.byteLength < HEADER_BYTES) return null;
+    const { epoch, layout, series } = this.layout;
+    const header = new DataView(data);
+    if (header.getUint32(4, true) !== layout) return null;
+    const rows = rowsOf(data, header, series.length);
+    if (rows === null) return null;
+    const kind = header.getUint8(0);
+    const first = Number(header.getBigUint64(8, true));
+    const news = this.news;
+    if (kind === AMENDED) return { type: "amended", epoch, series: news, seq: first, values: rows.values };
+    const afresh = kind === WINDOW && (header.getUint8(1) & RESUMED) === 0;
+    this.news = null;
+    return { type: "ticks", epoch, afresh, series: news, first, ...rows };
+  }
+}
+
+/**
+ * The times and values of a message, null when it has not just these. Typed arrays have the machine's byte order,
+ * and that of every machine with a browser is the protocol's.
+ *
+ *   byte    0                 16      24               24 + 8·t
+ *   window | kind … seq      | t, …  | t times        | t × n values |
+ *   tick   | kind … seq      | time  | n values |     an amendment likewise
+ */
+function rowsOf(data: ArrayBuffer, header: DataView, width: number): Pick<Ticks, "times" | "values"> | null {
+  const kind = header.getUint8(0);
+  if (kind !== WINDOW && kind !== TICK && kind !== AMENDED) return null;
+  const [timesAt, count] = kind === WINDOW ? [HEADER_BYTES, header.getUint32(16, true)] : [16, 1];
+  const valuesAt = timesAt + 8 * count;
+  if (data.byteLength !== valuesAt + 8 * count * width) return null;
+  return {
+    times: new Float64Array(data, timesAt, count),
+    values: new Float64Array(data, valuesAt, count * width),
+  };
+}

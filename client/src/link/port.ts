@@ -1,0 +1,120 @@
+/**
+ * The tab's end of the shared worker: a feed that comes through a port. When the worker cannot be had, or says
+ * nothing though it was asked, the tab connects by itself; a page that says Live and stands still is the one
+ * thing that must not happen. The worker, the clock and the spare feed are arguments.
+ */
+import type { Clock } from "../time/clock";
+import type { Feed, Listener } from "./feed";
+import type { TabMessage, WorkerMessage } from "./share";
+
+/** A connection to the worker. */
+export interface WorkerLink {
+  post(message: TabMessage): void;
+  close(): void;
+}
+
+export interface SharedFeedOptions {
+  base: string;
+  clock: Clock;
+  visible(): boolean;
+  /** Connect to the worker; may throw. `failed` is called when the worker's script does not run. */
+  connect(receive: (message: WorkerMessage) => void, failed: () => void): WorkerLink;
+  /** The feed of a tab on its own. */
+  spare(listener: Listener): Feed;
+}
+
+const ALIVE_EVERY_MS = 20_000;
+const ANSWER_WITHIN_MS = 5_000;
+
+export class SharedFeed implements Feed {
+  private link: WorkerLink | null = null;
+  private spare: Feed | null = null;
+  private cancelAlive: () => void = () => {};
+  private cancelAnswer: () => void = () => {};
+
+  constructor(
+    private readonly options: SharedFeedOptions,
+    private readonly listener: Listener,
+  ) {}
+
+  start(): void {
+    if (this.spare !== null) {
+      this.spare.start();
+      return;
+    }
+    if (this.link !== null) return;
+    const { base, visible, connect } = this.options;
+    try {
+      this.link = connect(
+        (message) => this.received(message),
+        () => this.goAlone(),
+      );
+    } catch {
+      this.goAlone();
+      return;
+    }
+    this.ask({ type: "hello", base, visible: visible() });
+    this.stayAlive();
+  }
+
+  stop(): void {
+    this.spare?.stop();
+    this.hangUp();
+  }
+
+  wake(): void {
+    this.spare?.wake();
+    if (this.link !== null) this.ask({ type: "wake", visible: this.options.visible() });
+  }
+
+  /** Tell the worker whether anyone sees this tab; it answers a yes with a snapshot. */
+  visibilityChanged(): void {
+    if (this.options.visible()) this.spare?.wake();
+    if (this.link !== null) this.ask({ type: "visible", visible: this.options.visible() });
+  }
+
+  private received(message: WorkerMessage): void {
+    if (this.link === null) return;
+    this.cancelAnswer();
+    if (message.type === "here") return;
+    try {
+      this.listener(message);
+    } finally {
+      // Also what could not be shown: the worker posts a tab that has not taken what it was posted nothing more.
+      if (["ticks", "amended", "snapshot"].includes(message.type)) this.link?.post({ type: "taken" });
+    }
+  }
+
+  /** Post and expect an answer; only a visible tab, for the timers of a hidden one prove nothing. */
+  private ask(message: TabMessage): void {
+    this.link?.post(message);
+    const visible = this.options.visible();
+    if (message.type === "wake" || message.type === "visible") this.link?.post({ type: "alive", visible });
+    this.cancelAnswer();
+    if (visible) {
+      this.cancelAnswer = this.options.clock.after(ANSWER_WITHIN_MS, () => this.goAlone());
+    }
+  }
+
+  private stayAlive(): void {
+    this.cancelAlive = this.options.clock.after(ALIVE_EVERY_MS, () => {
+      this.ask({ type: "alive", visible: this.options.visible() });
+      this.stayAlive();
+    });
+  }
+
+  private goAlone(): void {
+    this.hangUp();
+    this.spare ??= this.options.spare(this.listener);
+    this.spare.start();
+  }
+
+  private hangUp(): void {
+    this.cancelAlive();
+    this.cancelAnswer();
+    const link = this.link;
+    this.link = null;
+    link?.post({ type: "bye" });
+    link?.close();
+  }
+}

@@ -1,0 +1,129 @@
+/**
+ * The rows of a table panel: which series belong to one row, which rows are shown, and in what order. Pure: series
+ * and values in, rows out; it must not know how they are drawn.
+ *
+ * A row is one value of a label. Where several series of a metric have it, the rates of a counter add up, and of
+ * anything else the highest is shown: percentages and durations have no sum.
+ */
+import type { Series } from "../link/protocol";
+
+/** Which series go into which row, as long as the series are the same. */
+export interface Plan {
+  /** The label's values, in the order of names as people sort them. */
+  names: readonly string[];
+  /** For each metric its series' keys, and for each of those the row. */
+  columns: readonly { keys: readonly string[]; rows: Int32Array }[];
+}
+
+/** What the rows are sorted by: a metric's place, or the name. */
+export interface Sorting {
+  by: number | "name";
+  descending: boolean;
+}
+
+const NAMES = new Intl.Collator("en", { numeric: true });
+
+/** @param series of each metric; one without the label has no row. */
+export function planOf(series: readonly (readonly Series[])[], label: string): Plan {
+  const labelled = series.map((all) => all.filter(({ labels }) => labels[label] !== undefined));
+  const names = [...new Set(labelled.flat().map(({ labels }) => labels[label]))].sort(NAMES.compare);
+  const rows = new Map(names.map((name, row) => [name, row]));
+  const columns = labelled.map((all) => ({
+    keys: all.map(({ key }) => key),
+    rows: Int32Array.from(all, ({ labels }) => rows.get(labels[label]) ?? 0),
+  }));
+  return { names, columns };
+}
+
+/**
+ * The value of every row for each metric, NaN where it has none.
+ *
+ * @param adds for each metric, whether series of one row add up.
+ */
+export function valuesOf(
+  plan: Plan,
+  newest: (key: string) => number,
+  adds: readonly boolean[],
+): Float64Array[] {
+  return plan.columns.map(({ keys, rows }, column) => {
+    const values = new Float64Array(plan.names.length).fill(Number.NaN);
+    keys.forEach((key, i) => {
+      const value = newest(key);
+      if (!Number.isFinite(value)) return;
+      const before = values[rows[i]];
+      if (Number.isNaN(before)) values[rows[i]] = value;
+      else values[rows[i]] = adds[column] ? before + value : Math.max(before, value);
+    });
+    return values;
+  });
+}
+
+/** The rows that have a value now. */
+export function present(plan: Plan, values: readonly Float64Array[]): number[] {
+  return [...plan.names.keys()].filter((row) => values.some((column) => !Number.isNaN(column[row])));
+}
+
+/**
+ * The rows to show, in order.
+ *
+ * Values that read the same are equal: such rows keep the order that they were shown in, and come before others,
+ * which follow by name. Rows without a value are last.
+ *
+ * @param rows to choose from, by name.
+ * @param values to sort by; null to sort by name.
+ * @param read how a value is shown; of two values that read the same, all between do.
+ * @param before for a row, its place when it was last shown.
+ */
+export function ordered(
+  rows: readonly number[],
+  values: Float64Array | null,
+  descending: boolean,
+  limit: number,
+  read: (value: number) => string,
+  before: (row: number) => number | undefined,
+): number[] {
+  if (values === null) return (descending ? rows.toReversed() : rows).slice(0, limit);
+  const sign = descending ? -1 : 1;
+  const place = (row: number) => before(row) ?? Number.POSITIVE_INFINITY;
+  const some = rows.filter((row) => !Number.isNaN(values[row]));
+  const none = rows.filter((row) => Number.isNaN(values[row]));
+  const last = lastShown(
+    some.map((row) => sign * values[row]),
+    limit,
+    (value) => read(sign * value),
+  );
+  const candidates = some.filter((row) => sign * values[row] <= last);
+  const texts = new Map(candidates.map((row) => [row, ""]));
+  const text = memoized(read);
+  for (const row of candidates) texts.set(row, text(values[row]));
+  candidates.sort((one, other) => {
+    if (texts.get(one) !== texts.get(other)) return sign * (values[one] - values[other]);
+    const [a, b] = [place(one), place(other)];
+    return a === b ? one - other : a - b;
+  });
+  return [...candidates, ...none].slice(0, limit);
+}
+
+/** The greatest of the values that read as the one in place `limit` does; Infinity where there are fewer. */
+function lastShown(values: readonly number[], limit: number, read: (value: number) => string): number {
+  if (values.length <= limit) return Number.POSITIVE_INFINITY;
+  const sorted = Float64Array.from(values).sort();
+  const text = read(sorted[limit - 1]);
+  let [same, other] = [limit - 1, sorted.length];
+  while (other - same > 1) {
+    const middle = (same + other) >> 1;
+    if (read(sorted[middle]) === text) same = middle;
+    else other = middle;
+  }
+  return sorted[same];
+}
+
+/** Many rows have the very same value, a zero, and to format one costs a microsecond. */
+function memoized(read: (value: number) => string): (value: number) => string {
+  const known = new Map<number, string>();
+  return (value) => {
+    const text = known.get(value) ?? read(value);
+    known.set(value, text);
+    return text;
+  };
+}

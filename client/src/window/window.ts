@@ -1,0 +1,308 @@
+/**
+ * The window: the last N ticks of every series, as one Float64Array ring per series and one for the times.
+ *
+ *            slot   0     1     2     3
+ *   times         | t4  | t5  | t2  | t3  |     head = 2: the oldest, and the next to be written
+ *   cpu_usage     | 41  | NaN | 38  | 40  |     NaN: no value at that tick
+ *
+ * It takes ticks in the order they came and gives columns, oldest first. It must not know where ticks come from
+ * nor who draws them; the worker and the page each have one.
+ */
+import type { Amendment, Ticks } from "../link/decoder";
+import type { Series } from "../link/protocol";
+
+/** A window as it is posted from the worker to a tab: columns oldest first. */
+export interface WindowSnapshot {
+  epoch: string;
+  capacity: number;
+  intervalMs: number;
+  times: Float64Array;
+  seqs: Float64Array;
+  series: Series[];
+  columns: Float64Array[];
+  /** What the values of the next ticks are of, as long as those do not say it. */
+  layout: readonly Series[];
+}
+
+interface Column {
+  series: Series;
+  values: Float64Array;
+  /** How many ticks had been written in all when this one last had a value. */
+  seen: number;
+}
+
+/** A step between two ticks longer than this many intervals is a hole, whatever their numbers say. */
+const HOLE_INTERVALS = 2.5;
+
+export class Window {
+  epoch = "";
+  /** Goes up when a series appears or goes away, so that a view can keep its list till then. */
+  seriesVersion = 0;
+  private length = 0;
+  private head = 0;
+  private written = 0;
+  private times: Float64Array;
+  private seqs: Float64Array;
+  private readonly columns = new Map<string, Column>();
+  private layout: readonly Series[] = [];
+  /** The columns in the order of the layout, so that no value is looked up; null for a series without one. */
+  private targets: (Column | null)[] = [];
+
+  constructor(
+    public capacity: number,
+    public intervalMs: number,
+  ) {
+    this.times = new Float64Array(capacity);
+    this.seqs = new Float64Array(capacity);
+  }
+
+  get ticks(): number {
+    return this.length;
+  }
+
+  /** The newest tick's number, 0 before the first. */
+  get newestSeq(): number {
+    return this.length === 0 ? 0 : this.seqs[this.slot(this.length - 1)];
+  }
+
+  /** The newest tick's time in milliseconds, NaN before the first. */
+  get newestTime(): number {
+    return this.length === 0 ? Number.NaN : this.times[this.slot(this.length - 1)];
+  }
+
+  get series(): Series[] {
+    return Array.from(this.columns.values(), ({ series }) => series);
+  }
+
+  /** Take what came next or was missed; what begins afresh, or is of another epoch, in place of what was here. */
+  take(ticks: Ticks): void {
+    const { epoch, afresh, series, first, times, values } = ticks;
+    if (afresh || epoch !== this.epoch) this.begin(epoch, times.length);
+    if (series !== null) this.follow(series);
+    const width = this.layout.length;
+    times.forEach((time, tick) => {
+      this.push(first + tick, time, values.subarray(tick * width, (tick + 1) * width));
+    });
+    this.forgetVanished();
+  }
+
+  /** Put values that came late into their tick; nothing when that is not in the window, as in a hole. */
+  amend({ epoch, series, seq, values }: Amendment): void {
+    if (epoch !== this.epoch) return;
+    if (series !== null) this.follow(series);
+    let index = this.length - 1;
+    while (index >= 0 && this.seqs[this.slot(index)] !== seq) index--;
+    if (index < 0) return;
+    const slot = this.slot(index);
+    const seen = this.written - (this.length - 1 - index);
+    values.forEach((value, place) => {
+      if (!Number.isFinite(value)) return;
+      const column = this.targets[place] ?? this.addColumn(place, seen);
+      column.values[slot] = value;
+      column.seen = Math.max(column.seen, seen);
+    });
+  }
+
+  /** Change the size or the interval and keep the newest ticks. */
+  resize(capacity: number, intervalMs = this.intervalMs): void {
+    this.intervalMs = intervalMs;
+    if (capacity === this.capacity) return;
+    const kept = this.snapshot();
+    this.restore({ ...kept, capacity });
+  }
+
+  clear(): void {
+    this.length = 0;
+    this.head = 0;
+    this.columns.clear();
+    this.targets.fill(null);
+    this.seriesVersion++;
+  }
+
+  /** Times oldest first, milliseconds. */
+  orderedTimes(): Float64Array {
+    return this.ordered(this.times);
+  }
+
+  /** One series oldest first, NaN where it has no value; all NaN for a series that is not there. */
+  ordered(source: Float64Array | string): Float64Array {
+    const ring = typeof source === "string" ? this.columns.get(source)?.values : source;
+    const out = new Float64Array(this.length);
+    if (ring === undefined) return out.fill(Number.NaN);
+    const start = this.slot(0);
+    const tail = Math.min(this.length, this.capacity - start);
+    out.set(ring.subarray(start, start + tail));
+    out.set(ring.subarray(0, this.length - tail), tail);
+    return out;
+  }
+
+  has(key: string): boolean {
+    return this.columns.has(key);
+  }
+
+  /** The value of a series at the newest tick, NaN where it has none there. */
+  newest(key: string): number {
+    return this.columns.get(key)?.values[this.slot(this.length - 1)] ?? Number.NaN;
+  }
+
+  /**
+   * The ticks of a series after one time and up to another, both in milliseconds, oldest first: NaN where it has no
+   * value.
+   */
+  between(key: string, after: number, until: number): { times: number[]; values: number[] } {
+    const ring = this.columns.get(key)?.values;
+    const slots: number[] = [];
+    for (let index = this.length - 1; index >= 0; index--) {
+      const slot = this.slot(index);
+      if (this.times[slot] <= after) break;
+      if (this.times[slot] <= until) slots.push(slot);
+    }
+    slots.reverse();
+    return {
+      times: slots.map((slot) => this.times[slot]),
+      values: slots.map((slot) => ring?.[slot] ?? Number.NaN),
+    };
+  }
+
+  /** The average of a series over the window, NaN when it has no value. */
+  average(key: string): number {
+    let sum = 0;
+    let count = 0;
+    // The order does not matter, and slots that were never written are NaN.
+    for (const value of this.columns.get(key)?.values ?? []) {
+      if (Number.isNaN(value)) continue;
+      sum += value;
+      count++;
+    }
+    return count === 0 ? Number.NaN : sum / count;
+  }
+
+  snapshot(): WindowSnapshot {
+    const { series } = this;
+    return {
+      epoch: this.epoch,
+      capacity: this.capacity,
+      intervalMs: this.intervalMs,
+      times: this.orderedTimes(),
+      seqs: this.ordered(this.seqs),
+      series,
+      columns: series.map(({ key }) => this.ordered(key)),
+      layout: this.layout,
+    };
+  }
+
+  /** The same ticks, which from now on do not change with this window. */
+  copy(): Window {
+    const copy = new Window(this.capacity, this.intervalMs);
+    copy.restore(this.snapshot());
+    copy.seriesVersion = this.seriesVersion;
+    return copy;
+  }
+
+  /** Become the window of a snapshot; its newest ticks when it has more than the capacity. */
+  restore(snapshot: WindowSnapshot): void {
+    const { capacity, times, seqs } = snapshot;
+    const known = new Map(Array.from(this.columns, ([key, { series }]) => [key, series]));
+    this.clear();
+    this.epoch = snapshot.epoch;
+    this.capacity = capacity;
+    this.intervalMs = snapshot.intervalMs;
+    const from = Math.max(0, times.length - capacity);
+    const resized = (column: Float64Array, empty: number): Float64Array => {
+      const ring = new Float64Array(capacity).fill(empty);
+      ring.set(column.subarray(from));
+      return ring;
+    };
+    this.times = resized(times, 0);
+    this.seqs = resized(seqs, 0);
+    this.length = times.length - from;
+    this.written = this.length;
+    this.head = this.length % capacity;
+    snapshot.series.forEach((posted, i) => {
+      const values = resized(snapshot.columns[i], Number.NaN);
+      // A snapshot that was posted has copies; what is drawn of a series that was here already is not made anew.
+      const before = known.get(posted.key);
+      const series = before?.unit === posted.unit ? before : posted;
+      this.columns.set(series.key, { series, values, seen: this.written });
+    });
+    this.follow(snapshot.layout);
+  }
+
+  private begin(epoch: string, ticks: number): void {
+    this.clear();
+    this.epoch = epoch;
+    if (ticks > this.capacity) this.resize(ticks);
+  }
+
+  /** Know the columns that the values of the next ticks go to. */
+  private follow(layout: readonly Series[]): void {
+    this.layout = layout;
+    this.targets = layout.map(({ key }) => this.columns.get(key) ?? null);
+  }
+
+  /** Add a tick. One that is not newer than the newest is a double and left out; missed ones become a hole. */
+  private push(seq: number, time: number, row: Float64Array): void {
+    if (this.length > 0) {
+      if (seq <= this.newestSeq) return;
+      this.leaveHole(seq, time);
+    }
+    this.advance(seq, time);
+    this.write(row);
+  }
+
+  private slot(index: number): number {
+    return (this.head - this.length + index + this.capacity) % this.capacity;
+  }
+
+  private advance(seq: number, time: number): void {
+    this.times[this.head] = time;
+    this.seqs[this.head] = seq;
+    for (const column of this.columns.values()) column.values[this.head] = Number.NaN;
+    this.head = (this.head + 1) % this.capacity;
+    this.length = Math.min(this.length + 1, this.capacity);
+    this.written++;
+  }
+
+  /** A value beyond what the wire holds leaves a gap like none at all, but its series is there. */
+  private write(row: Float64Array): void {
+    const slot = this.slot(this.length - 1);
+    for (let place = 0; place < row.length; place++) {
+      const value = row[place];
+      if (Number.isNaN(value)) continue;
+      const column = this.targets[place] ?? this.addColumn(place);
+      column.values[slot] = Number.isFinite(value) ? value : Number.NaN;
+      column.seen = this.written;
+    }
+  }
+
+  private addColumn(place: number, seen = this.written): Column {
+    const series = this.layout[place];
+    const values = new Float64Array(this.capacity).fill(Number.NaN);
+    const column = { series, values, seen };
+    this.columns.set(series.key, column);
+    this.targets[place] = column;
+    this.seriesVersion++;
+    return column;
+  }
+
+  /** Rows without values or numbers between the newest tick and the next, spread over the time between them. */
+  private leaveHole(nextSeq: number, nextTime: number): void {
+    const time = this.newestTime;
+    const seq = this.newestSeq;
+    const late = nextTime - time > HOLE_INTERVALS * this.intervalMs;
+    const missed = Math.min(Math.max(nextSeq - seq - 1, late ? 1 : 0), this.capacity - 1);
+    const step = (nextTime - time) / (missed + 1);
+    for (let i = 1; i <= missed; i++) this.advance(Number.NaN, time + i * step);
+  }
+
+  /** A series without one value left in the window is no series any more: a container that was stopped. */
+  private forgetVanished(): void {
+    const before = this.columns.size;
+    for (const [key, { seen }] of this.columns) {
+      if (this.written - seen >= this.capacity) this.columns.delete(key);
+    }
+    if (this.columns.size === before) return;
+    this.follow(this.layout);
+    this.seriesVersion++;
+  }
+}

@@ -1,0 +1,1 @@
+"""The command line: `tickboard`, `run`, `dev`, `pipe` and the rest."""

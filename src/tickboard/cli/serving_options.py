@@ -1,0 +1,216 @@
+"""The flags that every serving command takes, and how their values are read.
+
+A flag of one command alone is a parameter of its function in `tickboard.cli.main`.
+"""
+
+import os
+from collections.abc import Callable, Sequence, Sized
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter, Token
+from starlette.types import ASGIApp
+
+from tickboard import schedule
+from tickboard.board import Board
+from tickboard.cli.dashboard_file import read_config
+from tickboard.errors import InputError, JournalError
+from tickboard.hub.traffic import Traffic
+from tickboard.journal.journal import Journal, default_path
+from tickboard.output.secrets import public
+from tickboard.output.terminal import LEVELS, complain, say
+from tickboard.server.requests.allowed import FLAG, Allowed
+from tickboard.server.requests.connection_limits import Limits, lasting, raise_open_files
+from tickboard.server.requests.prefix import Prefix, parse_prefix
+from tickboard.server.uvicorn.gate import Gate
+from tickboard.settings import BOUNDS, Settings, read_settings
+
+
+def whole_number(wanted: object, tokens: Sequence[Token]) -> int:
+    """Read a whole number; cyclopts itself would round 1.5."""
+    text = tokens[0].value
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"give a whole number, not {text!r}.") from None
+
+
+def _log_level(wanted: object, tokens: Sequence[Token]) -> str:
+    text = tokens[0].value
+    if text.lower() not in LEVELS:
+        raise ValueError(f"give {', '.join(LEVELS)}, not {text!r}.")
+    return text.lower()
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Options:
+    """The flags that every serving command takes."""
+
+    host: str = "127.0.0.1"
+    "The address to listen on; 0.0.0.0 lets other machines watch."
+
+    port: Annotated[int, Parameter(converter=whole_number)] = 3000
+    "The port; 0 picks a free one."
+
+    interval: str | None = None
+    "Time between two ticks: milliseconds, or a duration such as 250ms or 1s (METRIC_INTERVAL_MS, 1000)."
+
+    window: Annotated[int | None, Parameter(converter=whole_number)] = None
+    "Ticks in the window (WINDOW_SIZE, 60)."
+
+    max_connections: Annotated[int | None, Parameter(converter=whole_number)] = None
+    "The most WebSockets and alert streams at a time; 0: as many as open files allow, the default."
+
+    max_per_address: Annotated[int, Parameter(converter=whole_number)] = 1000
+    "The most connections from one address. From this machine only viewers count; 0: no limit."
+
+    state: str | None = None
+    "The file that keeps the log of alerts across restarts; none: in memory (TICKBOARD_STATE, or one for each board)."
+
+    allow_host: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = ()
+    "Another name that a server on loopback answers to, such as that of a proxy in front of it; may be repeated."
+
+    allow_origin: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = ()
+    "Another site whose pages may watch, read and write: https://wiki.example.com; may be repeated."
+
+    allow_frame: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = ()
+    "Another site whose pages may show the page in a frame: https://wiki.example.com, or self; may be repeated."
+
+    root_path: str | None = None
+    "The path that a proxy in front does not strip, such as /team/board (TICKBOARD_ROOT_PATH)."
+
+    config: Path | None = None
+    "A tickboard.toml with rules and notifiers; by default the one beside the dashboard file."
+
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], Parameter(converter=_log_level)] = "warning"
+    "What is logged to standard error. info adds viewers who connect and disconnect."
+
+    def settings(self, default: Settings) -> Settings:
+        """Return the settings of a board that asks for `default`.
+
+        Raises:
+            InputError: a flag or an environment variable holds a bad value.
+        """
+        interval_ms = None if self.interval is None else parse_interval(self.interval)
+        return read_settings(os.environ, interval_ms=interval_ms, window_size=self.window, default=default)
+
+    def configure(self, board: Board) -> None:
+        """Apply `--config`, if it was given, to a board that no dashboard file makes.
+
+        Raises:
+            BoardError: it can't be read, or something in it cannot be.
+        """
+        if self.config is not None:
+            board.apply_config(read_config(self.config))
+
+    def anchored(self) -> "Options":
+        """Return options whose file for alerts is that of the folder of now: a dashboard file may go to another."""
+        state = self._state
+        return self if state in {"", "none"} else replace(self, state=str(Path(state).absolute()))
+
+    @property
+    def _state(self) -> str:
+        return self.state if self.state is not None else os.environ.get("TICKBOARD_STATE", "").strip()
+
+    def named_journal(self, board: Board) -> Journal | None:
+        """Return what keeps a board's log of alerts where somebody has named the file; None: nobody has.
+
+        Raises:
+            JournalError: it cannot be used.
+        """
+        path = Path(self._state) if self._state else board.state
+        return None if path is None or self._state == "none" else Journal(path)
+
+    def open_journal(self, board: Board, file: Path | None) -> Journal | None:
+        """Return what keeps a board's log of alerts; None: nothing does.
+
+        Args:
+            board: it may name a file itself.
+            file: the dashboard file; None: the host board.
+
+        Raises:
+            JournalError: the file that somebody named cannot be used. That of a board for which nobody did is passed
+                over, and told of.
+        """
+        if self._state == "none":
+            return None
+        if (named := self.named_journal(board)) is not None:
+            return named
+        try:
+            return Journal(default_path(file, os.environ))
+        except JournalError as error:
+            say(f"{error}. Until then the log of alerts does not outlive this run.")
+            return None
+
+    @property
+    def prefix(self) -> str:
+        """The path that the board is served under, without a slash at its end.
+
+        Raises:
+            InputError: it is no path.
+        """
+        if self.root_path is not None:
+            return parse_prefix(self.root_path, "--root-path")
+        return parse_prefix(os.environ.get("TICKBOARD_ROOT_PATH", ""), "TICKBOARD_ROOT_PATH")
+
+    @property
+    def allowed(self) -> Allowed:
+        """The names and sites that the flags allow.
+
+        Raises:
+            InputError: one of them is no name, or no origin.
+        """
+        return Allowed.read(self.allow_host, self.allow_origin, self.allow_frame, FLAG)
+
+    def limited(self, served: ASGIApp, traffic: Callable[[], Traffic]) -> tuple[ASGIApp, Gate]:
+        """Return an application with the limits on its connections, under its prefix, and the gate before it.
+
+        Raises:
+            InputError: a limit is below 0, or the prefix is no path.
+        """
+        for flag, limit in (("--max-connections", self.max_connections), ("--max-per-address", self.max_per_address)):
+            if limit is not None and limit < 0:
+                raise InputError(f"{flag}={limit}: give how many there may be; 0: any number")
+        places = raise_open_files()
+        most = lasting(places, self.max_connections)
+        gate = Gate(places, self.max_per_address, traffic)
+        return Limits(Prefix(served, self.prefix), most, self.max_per_address, traffic), gate
+
+
+def parse_interval(text: str) -> int:
+    """Return the milliseconds that ``--interval`` asks for.
+
+    Raises:
+        InputError: it is neither a number of milliseconds nor a duration, or out of bounds.
+    """
+    low, high, _ = BOUNDS["METRIC_INTERVAL_MS"]
+    try:
+        interval_ms = int(text) if text.isascii() and text.isdigit() else round(schedule.duration(text) * 1000)
+    except (InputError, ValueError, OverflowError):
+        interval_ms = 0
+    if not low <= interval_ms <= high:
+        raise InputError(
+            f"--interval={text[:40]}: give milliseconds, as 500, or a duration, as 250ms or 2s: {low} ms to {high} ms"
+        )
+    return interval_ms
+
+
+def fail(message: str) -> None:
+    """Say what is wrong in one line, and exit with status 2."""
+    complain(f"tickboard: {message}")
+    raise SystemExit(2)
+
+
+def exposed(where: str, url: str) -> str:
+    """Return what is said of a URL with a secret in it, as it was written on the command line."""
+    return (
+        f"{where} {public(url)}: every user of this machine can read the user, password or query of its URL, as with "
+        "ps: write it as '${NAME}', in single quotes, and set NAME in the environment"
+    )
+
+
+def count(things: Sized, name: str) -> str:
+    """Return how many there are, in words that fit one too."""
+    return f"{len(things)} {name}{'' if len(things) == 1 else 's'}"

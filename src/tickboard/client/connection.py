@@ -1,0 +1,152 @@
+"""The connection to a board: its handshake, what its failures mean, and when to try again.
+
+It is the part of the client that needs ``websockets``, which is imported with it, when the first tick is asked for.
+"""
+
+import random
+import re
+import ssl
+
+import msgspec
+from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import connect as open_websocket
+from websockets.exceptions import (
+    ConnectionClosed,
+    InvalidHandshake,
+    InvalidMessage,
+    InvalidProxy,
+    InvalidStatus,
+    InvalidURI,
+    SecurityError,
+)
+from websockets.typing import Subprotocol
+from websockets.uri import parse_uri
+
+from tickboard.client.decoder import ProtocolError
+from tickboard.output.secrets import public, redacted
+from tickboard.output.text import one_line
+from tickboard.wire import ErrorBody
+
+SUBPROTOCOL = Subprotocol("tickboard.v2")
+
+
+MAX_MESSAGE_BYTES = 2**28
+"""The longest message that is taken, 256 MiB: it bounds what a server that goes wrong can make this process hold.
+
+The longest that a board sends is a window. That of 60 ticks has 48 MB with 200,000 series, as many as a board can have;
+one of a million ticks, as many as a window can have, fits with 64 series, and who wants more asks for fewer at a time.
+"""
+
+
+CLOSE_TIMEOUT_S = 2.0
+"""The longest that leaving waits for the server's goodbye."""
+
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 10.0
+"""Between two attempts to connect."""
+
+
+MAX_REASON = 500
+"""Characters of what a connection failed with."""
+
+
+LONGEST_RETRY_AFTER_S = 300.0
+"""What a server that is full may ask for; more is taken for this."""
+
+
+LOST = (OSError, ConnectionClosed, InvalidHandshake, InvalidProxy, InvalidURI, ProtocolError)
+"""What opening and reading raise when there is no connection, or none any more."""
+
+
+async def open_connection(address: str) -> ClientConnection:
+    """Connect, and return the connection; it raises `LOST`."""
+    # Flow control is the library's: with 16 messages not taken it stops reading, the server finds its viewer slow, and
+    # sends it less. So is the ping that finds a server that is gone without a word.
+    try:
+        connection = await _Opening(
+            address,
+            subprotocols=[SUBPROTOCOL],
+            compression=None,  # random floats hardly get smaller, and the server offers none
+            max_size=MAX_MESSAGE_BYTES,
+            close_timeout=CLOSE_TIMEOUT_S,
+        )
+    except ValueError as error:
+        raise ProtocolError(f"it leads to an address that cannot be used: {error}") from error
+    if connection.subprotocol != SUBPROTOCOL:
+        await connection.close(1002)
+        raise ProtocolError(f"it does not speak {SUBPROTOCOL}")
+    return connection
+
+
+class _Opening(open_websocket):
+    """A handshake that is redirected within a host alone: no server sends this process to another machine."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        found = super().process_redirect(exc)
+        if isinstance(found, str) and parse_uri(found).host != self.ws_uri.host:
+            return SecurityError(f"it redirects to {public(found)}: give that address, if it is the board's")
+        return found
+
+
+def may_pass(error: Exception) -> bool:
+    """Return whether what a first connection met may pass by waiting."""
+    match error:
+        case InvalidStatus():
+            return error.response.status_code >= 500 or error.response.status_code in {408, 425, 429}
+        case InvalidMessage():
+            # The connection was lost before there was an answer.
+            return isinstance(error.__cause__, EOFError)
+        case ssl.SSLCertVerificationError() | InvalidHandshake() | InvalidProxy() | InvalidURI() | ProtocolError():
+            return False
+    return True
+
+
+def explain_failure(address: str, error: Exception) -> str:
+    """Return what to tell of a first connection that failed for good, and how to fix it."""
+    fix = "is it the address of a board, as it is opened in a browser?"
+    if isinstance(error, InvalidStatus) and error.response.status_code in {401, 403, 421}:
+        fix = "does what is in front of the board want a user, or the server another --allow-host?"
+    elif isinstance(error, ssl.SSLError):
+        fix = "use the name that the certificate is for, and one that this machine trusts"
+    elif isinstance(error, InvalidProxy):
+        fix = "look at the proxy in this process's environment"
+    elif isinstance(error, ProtocolError):
+        fix = "it needs a board of Tickboard 0.1 or newer, and a proxy in between that passes Sec-WebSocket-Protocol on"
+    return f"cannot watch {public(address)}: {reason(error)}; {fix}"
+
+
+def reason(error: Exception) -> str:
+    """Return what a connection failed with, in one line."""
+    if isinstance(error, InvalidStatus):
+        lines = _error_in(error.response.body or b"").splitlines()
+        first = redacted(lines[0].strip())[:MAX_REASON] if lines else ""
+        said = f" ({first})" if first.isprintable() and first and "<" not in first else ""
+        return f"the server answered {error.response.status_code}{said}"
+    if isinstance(error, ConnectionClosed) and error.sent is not None and error.sent.code == 1009:
+        return f"it sent a message of more than {MAX_MESSAGE_BYTES} bytes (ask for fewer metrics)"
+    return one_line(redacted(str(error)), MAX_REASON) or type(error).__name__
+
+
+def _error_in(body: bytes | bytearray) -> str:
+    """Return what an answer says: a board's error, or a text as another server has it."""
+    try:
+        return msgspec.json.decode(body, type=ErrorBody).error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return body[:MAX_REASON].decode(errors="replace")
+
+
+def pause_after(error: Exception, attempts: int, rng: random.Random | None = None) -> float:
+    """Return for how many seconds to wait before the next attempt.
+
+    A random time, so that a thousand clients of a server that starts again do not come at once, from a range whose end
+    doubles with every attempt; with it, what a server that is full asked for in ``Retry-After``.
+
+    Args:
+        error: what the last one failed with.
+        attempts: how many have failed since it worked.
+        rng: where chance comes from.
+    """
+    longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(attempts + 1, 16))
+    pause_s = (rng or random).uniform(FIRST_PAUSE_S, longest)
+    asked = error.response.headers.get("Retry-After", "") if isinstance(error, InvalidStatus) else ""
+    return pause_s + min(float(asked), LONGEST_RETRY_AFTER_S) if re.fullmatch(r"[0-9]{1,9}", asked) else pause_s

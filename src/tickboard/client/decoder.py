@@ -1,0 +1,381 @@
+"""The decoder: messages of ``tickboard.v2`` (docs/protocol.md) in, ticks out, each once and in order.
+
+It is told when a connection begins, and goes on after the last tick that it has seen. It knows no sockets.
+"""
+
+import datetime as dt
+import re
+import struct
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
+from math import isnan
+from types import MappingProxyType
+from typing import TYPE_CHECKING, TypeVar, overload
+
+import msgspec
+
+from tickboard.errors import InputError, TickboardError
+from tickboard.wire import SeriesChanged, SeriesInfo, SeriesList
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+T = TypeVar("T")
+
+_WINDOW, _TICK = 1, 2
+"""Kinds of binary messages."""
+
+# Little-endian: kind, flags, 0, layout, seq; then the time, or how many ticks and how many were skipped.
+_TICK_HEADER = struct.Struct("<BBHIQd")
+_WINDOW_HEADER = struct.Struct("<BBHIQII")
+
+_VALUE = struct.Struct("<d")
+
+_POSITION = re.compile(r"(.+):([0-9]{1,19})", re.DOTALL)
+_NAMES_IN_AN_ERROR = 20
+_VALUES_IN_A_LINE = 12
+
+MAX_SERIES = 1_000_000
+"""Of one layout, five times what a board has unless it was told otherwise: it bounds what a server that goes wrong can
+make this process hold."""
+
+MAX_EPOCH = 256
+"""Characters of an epoch: it goes into addresses."""
+
+MAX_SEQ = 10**18
+"""Of a tick; larger ones could not be written as a position."""
+
+MIN_TIME_MS, MAX_TIME_MS = -62_135_596_800_000.0, 253_402_300_799_999.0
+"""Of a tick: the years 1 to 9999, which a datetime can have."""
+
+
+class ProtocolError(TickboardError):
+    """A server sent a message that ``tickboard.v2`` does not allow. The client closes the connection and reconnects."""
+
+    status = 502
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedSeries:
+    """One series of a tick: what a value belongs to.
+
+    Attributes:
+        name: of the metric.
+        unit: of the values.
+        labels: by name, in the order declared; read-only.
+        key: the name with its labels, ``disk_usage{mount="/"}``: unique on a board.
+    """
+
+    name: str
+    unit: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict, hash=False)
+    key: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "labels", MappingProxyType(dict(self.labels)))
+        pairs = ",".join(f'{name}="{_escaped(value)}"' for name, value in self.labels.items())
+        object.__setattr__(self, "key", f"{self.name}{{{pairs}}}" if pairs else self.name)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # A read-only mapping cannot be pickled.
+        return type(self), (self.name, self.unit, dict(self.labels))
+
+
+def _shown(series: WatchedSeries, value: float) -> str:
+    if isnan(value):
+        return f"{series.key} has no value"
+    return f"{series.key} {value:.6g}{' ' if series.unit else ''}{series.unit}"
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Tick(Mapping[str, float]):
+    """One instant of a board's clock: a mapping from the key of each series to its value, NaN where it has none.
+
+    Keys are ``cpu_usage`` or ``disk_usage{mount="/"}``. Printed, it shows its time and its values.
+
+    Attributes:
+        epoch: names the run of the board; ticks of different epochs are different histories.
+        seq: 1, 2, 3, … within the epoch.
+        time: POSIX seconds, in whole milliseconds.
+        series: what the values are of; the same object from tick to tick for as long as it stays the same.
+        data: the values, 8 bytes each: little-endian IEEE 754 doubles.
+        missed: how many ticks before this one could not be had; 0 except after a long absence or a restart.
+        fresh: whether its epoch is new: the board restarted or is another one, and older ticks do not continue.
+    """
+
+    epoch: str
+    seq: int
+    time: float
+    series: tuple[WatchedSeries, ...]
+    data: bytes
+    missed: int = 0
+    fresh: bool = False
+    columns: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.columns:
+            object.__setattr__(self, "columns", {one.key: place for place, one in enumerate(self.series)})
+
+    # Two ticks are the same only where they are one: NaN differs from itself.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+    @property
+    def position(self) -> str:
+        """Its position, ``EPOCH:SEQ``. Pass it to `connect` as `since` to continue after this tick."""
+        return f"{self.epoch}:{self.seq}"
+
+    @property
+    def datetime(self) -> dt.datetime:
+        """The time as a datetime in UTC; ``.astimezone()`` makes it local."""
+        return dt.datetime.fromtimestamp(self.time, dt.UTC)
+
+    @property
+    def array(self) -> "NDArray[np.float64]":
+        """The values as a NumPy array, float64 [series], in the order of `series`; read-only."""
+        import numpy as np
+
+        return np.frombuffer(self.data, "<f8")
+
+    def __getitem__(self, key: str) -> float:
+        try:
+            (value,) = _VALUE.unpack_from(self.data, 8 * self.columns[key])
+        except KeyError:
+            raise KeyError(self._unknown(key)) from None
+        return float(value)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.columns
+
+    @overload
+    def get(self, key: str, /) -> float | None: ...
+
+    @overload
+    def get(self, key: str, /, default: float | T) -> float | T: ...
+
+    def get(self, key: str, /, default: object = None) -> object:
+        """Return the value of a series, or `default` where there is no such series."""
+        return self[key] if key in self.columns else default
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.columns)
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    def __str__(self) -> str:
+        shown = [_shown(one, self[one.key]) for one in self.series[:_VALUES_IN_A_LINE]]
+        if (more := len(self) - len(shown)) > 0:
+            shown.append(f"and {more} more")
+        return f"{self.datetime:%Y-%m-%d %H:%M:%S} UTC  {', '.join(shown) or 'no values'}"
+
+    def __repr__(self) -> str:
+        return f"<Tick {self.position}: {self}>"
+
+    def _unknown(self, key: str) -> str:
+        """Return what there is instead, those of the same metric first."""
+        keys = sorted(self.columns, key=lambda other: not other.startswith(f"{key}{{"))
+        more = [f"and {len(keys) - _NAMES_IN_AN_ERROR} more"] if len(keys) > _NAMES_IN_AN_ERROR else []
+        return f"no series {key!r} in this tick; it has {', '.join(keys[:_NAMES_IN_AN_ERROR] + more) or 'none'}"
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """What the values of the next binary messages are of."""
+
+    number: int
+    epoch: str
+    series: tuple[WatchedSeries, ...]
+
+    @cached_property
+    def columns(self) -> dict[str, int]:
+        return {one.key: column for column, one in enumerate(self.series)}
+
+
+class _Typed(msgspec.Struct):
+    """Any text message."""
+
+    type: str
+
+
+_decode_type = msgspec.json.Decoder(_Typed).decode
+_decode_changes = msgspec.json.Decoder(SeriesChanged).decode
+_decode_series = msgspec.json.Decoder(SeriesList).decode
+
+
+class Decoder:
+    """The messages of one board in, its ticks out: each once, in order.
+
+    Call `connected` whenever a connection begins, then `receive` with each of its messages.
+
+    Args:
+        since: a position after which to begin; "": where the board is now.
+        history: without `since`, begin with the whole window instead of its newest tick.
+
+    Raises:
+        InputError: `since` is no position.
+    """
+
+    def __init__(self, since: str = "", *, history: bool = False) -> None:
+        self._layout: _Layout | None = None
+        self._history = history
+        self._seen = split_position(since) if since else None
+
+    @property
+    def position(self) -> str:
+        """Where the newest tick that was given lies, as ``?since=`` has it; "" before there is one."""
+        return "{}:{}".format(*self._seen) if self._seen else ""
+
+    def connected(self) -> None:
+        """Forget what the last connection said of its messages; what was given stays known."""
+        self._layout = None
+
+    def receive(self, message: str | bytes) -> Iterator[Tick]:
+        """Take a message and return its ticks that were not given yet, oldest first.
+
+        They count as given from here on, though each is made only when it is taken: take them all.
+        Kinds, flags and types that are not known are ignored.
+
+        Raises:
+            ProtocolError: it is not what the protocol allows.
+        """
+        if isinstance(message, str):
+            self._take_text(message)
+            return iter(())
+        if not message:
+            raise ProtocolError("a binary message of no bytes: it has no kind")
+        if message[0] == _TICK:
+            return self._take_tick(message)
+        return self._take_window(message) if message[0] == _WINDOW else iter(())
+
+    def _take_text(self, message: str) -> None:
+        try:
+            kind = _decode_type(message).type
+            if kind == "series":
+                told = _decode_series(message)
+                self._layout = _layout(told.layout, told.epoch, map(_series, told.series), len(told.series))
+            elif kind == "series_changed":
+                self._change_series(_decode_changes(message))
+        except (ValueError, RecursionError) as error:
+            raise ProtocolError(f"a text message that cannot be understood: {error}") from error
+
+    def _change_series(self, change: SeriesChanged) -> None:
+        before = self._layout
+        if before is None or before.number != change.before:
+            # Sent to others, too: who was sent the whole list meanwhile has this already.
+            return
+        gone = set(change.removed)
+        kept = iter([one for place, one in enumerate(before.series) if place not in gone])
+        series: list[WatchedSeries] = []
+        for place, added in zip(change.at, change.added, strict=True):
+            # Places are those in the new list, in order.
+            series += islice(kept, max(0, place - len(series)))
+            if place != len(series):
+                raise ProtocolError(f"a series at the place {place}, where {len(series)} come before it")
+            series.append(_series(added))
+        series += kept
+        self._layout = _layout(change.layout, change.epoch, series, len(series))
+
+    def _take_tick(self, message: bytes) -> Iterator[Tick]:
+        layout = self._layout_of(message, _TICK_HEADER.size)
+        _, _, _, _, seq, time = _TICK_HEADER.unpack_from(message)
+        _require_length(message, _TICK_HEADER.size + 8 * len(layout.series))
+        return self._take(layout, seq, (time,), memoryview(message)[_TICK_HEADER.size :])
+
+    def _take_window(self, message: bytes) -> Iterator[Tick]:
+        layout = self._layout_of(message, _WINDOW_HEADER.size)
+        _, _, _, _, first, count, _ = _WINDOW_HEADER.unpack_from(message)
+        width, begin = len(layout.series), _WINDOW_HEADER.size
+        _require_length(message, begin + 8 * count + 8 * count * width)
+        times = struct.unpack_from(f"<{count}d", message, begin)
+        return self._take(layout, first, times, memoryview(message)[begin + 8 * count :])
+
+    def _layout_of(self, message: bytes, least: int) -> _Layout:
+        """Return the layout that a binary message says it has, which the last ``series`` must have told."""
+        if len(message) < least:
+            raise ProtocolError(f"a binary message of {len(message)} bytes, shorter than its header of {least}")
+        number = int.from_bytes(message[4:8], "little")
+        if self._layout is None or self._layout.number != number:
+            told = "none" if self._layout is None else str(self._layout.number)
+            raise ProtocolError(f"a binary message of layout {number}, where the last one told is {told}")
+        return self._layout
+
+    def _take(self, layout: _Layout, first: int, times: Sequence[float], rows: memoryview) -> Iterator[Tick]:
+        """Find out which of some ticks are new, and what lies between them and those given before.
+
+        Args:
+            layout: of the values.
+            first: the seq of the first of them.
+            times: in milliseconds since 1970.
+            rows: doubles [ticks, series].
+        """
+        if not 1 <= first <= MAX_SEQ:
+            raise ProtocolError(f"a tick with the seq {first}: the first tick of an epoch has 1, none over {MAX_SEQ}")
+        if not all(MIN_TIME_MS <= time <= MAX_TIME_MS for time in times):
+            raise ProtocolError("a tick with a time that is no time of the years 1 to 9999")
+        begin, missed, fresh = 0, 0, False
+        if self._seen is None:
+            begin = 0 if self._history else max(0, len(times) - 1)
+        elif self._seen[0] != layout.epoch:
+            # With seq 0 there was no tick yet that could be of another epoch.
+            missed, fresh = first - 1, self._seen[1] > 0
+        else:
+            begin, missed = max(0, self._seen[1] + 1 - first), max(0, first - self._seen[1] - 1)
+        # An empty window is where a first connection begins, too: what comes while it is lost is then not lost.
+        if begin < len(times) or self._seen is None:
+            self._seen = layout.epoch, first + len(times) - 1
+        return _ticks(layout, first, times, rows, range(begin, len(times)), missed, fresh)
+
+
+def _ticks(
+    layout: _Layout,
+    first: int,
+    times: Sequence[float],
+    rows: memoryview,
+    wanted: range,
+    missed: int,
+    fresh: bool,
+) -> Iterator[Tick]:
+    """Make ticks one by one; `missed` and `fresh` are said of the first."""
+    width = 8 * len(layout.series)
+    for index in wanted:
+        # A view would keep the whole window for as long as somebody keeps the tick.
+        data = bytes(rows[index * width : (index + 1) * width])
+        yield Tick(layout.epoch, first + index, times[index] / 1000, layout.series, data, missed, fresh, layout.columns)
+        missed, fresh = 0, False
+
+
+def _layout(number: int, epoch: str, series: Iterable[WatchedSeries], count: int) -> _Layout:
+    if count > MAX_SERIES:
+        raise ProtocolError(f"a layout of {count} series, of {MAX_SERIES} at most: ask for fewer metrics")
+    if len(epoch) > MAX_EPOCH:
+        raise ProtocolError(f"an epoch of {len(epoch)} characters, of {MAX_EPOCH} at most")
+    return _Layout(number, epoch, tuple(series))
+
+
+def _series(told: SeriesInfo) -> WatchedSeries:
+    return WatchedSeries(told.name, told.unit, told.labels)
+
+
+def _require_length(message: bytes, length: int) -> None:
+    if len(message) != length:
+        raise ProtocolError(f"a binary message of {len(message)} bytes, where {length} were announced")
+
+
+def split_position(text: str) -> tuple[str, int]:
+    """Return the epoch and seq of a position.
+
+    Raises:
+        InputError: it is not ``EPOCH:SEQ``.
+    """
+    found = _POSITION.fullmatch(str(text))
+    if not found:
+        raise InputError(f"since {text!r} is no position: take the .position of a tick, EPOCH:SEQ")
+    return found[1], int(found[2])

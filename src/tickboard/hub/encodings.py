@@ -1,0 +1,301 @@
+"""Encodings: ticks and windows as frames, in JSON and in the binary subprotocols.
+
+A tick is encoded once for all who asked for the same series. The layouts of the binary messages are in
+docs/protocol.md.
+"""
+
+import struct
+from collections.abc import Generator, Iterator, Sequence
+from typing import Protocol, TypeVar
+
+import numpy as np
+
+from tickboard.hub.frames import BINARY_OPCODE, TEXT_OPCODE, Frame
+from tickboard.metrics.selection import STEP_SERIES, Selection
+from tickboard.metrics.window import Floats, Slice
+from tickboard.wire import SeriesList, TickSpan, encode, timestamp
+
+T = TypeVar("T")
+
+STEP_VALUES = 10_000
+"""Values that are written as JSON before others may run: about 5 ms."""
+
+
+STEP_FLOATS = 100_000
+"""Values that are copied in binary before others may run: about 1 ms."""
+
+
+_WINDOW, _TICK, _AMENDED = 1, 2, 3
+"""Kinds of binary messages."""
+
+
+_RESUMED = 1
+
+
+# Little-endian: kind, flags, 0, layout, seq; then the time, or how many ticks and how many were skipped.
+_TICK_HEADER = struct.Struct("<BBHIQd")
+
+
+_WINDOW_HEADER = struct.Struct("<BBHIQII")
+
+
+FLOAT32, FLOAT64 = "<f4", "<f8"
+"""How wide a value is in ``tickboard.v1`` and in ``tickboard.v2``, where whole numbers are exact up to 2^53."""
+
+
+def metrics_frame(selection: Selection, seq: int, time: float, row: Floats) -> bytes:
+    """Return a ``metrics`` message: one tick."""
+    time_text = timestamp(time).encode()
+    data, _ = selection.metrics(row, time_text)
+    return b'{"type":"metrics","data":[%b],"seq":%d,"timestamp":"%b"}' % (data, seq, time_text)
+
+
+def amended_frame(selection: Selection, seq: int, time: float, row: Floats) -> bytes:
+    """Return an ``amended`` message: the values of a tick that have come late; NaN in `row`: as it was."""
+    time_text = timestamp(time).encode()
+    data = b",".join(selection.each(row, time_text))
+    return b'{"type":"amended","data":[%b],"seq":%d,"timestamp":"%b"}' % (data, seq, time_text)
+
+
+def initial_frame(
+    selection: Selection, epoch: str, seq: int, window: Slice, *, resumed: bool = False, skipped: int = 0
+) -> bytes:
+    """Return an ``initial`` message: the ticks of `window`, and where it ends."""
+    return b"".join(whole(initial_steps(selection, epoch, seq, window, resumed=resumed, skipped=skipped)))
+
+
+def initial_steps(
+    selection: Selection, epoch: str, seq: int, window: Slice, *, resumed: bool = False, skipped: int = 0
+) -> Generator[None, None, list[bytes]]:
+    """Return the pieces of an ``initial`` message, made in steps."""
+    data: list[bytes] = []
+    ticks: list[TickSpan] = []
+    cost = 0
+    for index in range(len(window)):
+        text = timestamp(float(window.times[index]))
+        metrics, count = selection.metrics(window.rows[index], text.encode())
+        if count:
+            data.append(metrics)
+        ticks.append(TickSpan(window.first + index, text, count))
+        if (cost := cost + len(selection.series) + 10) >= STEP_VALUES:
+            cost = 0
+            yield
+    more = (b',"resumed":true' if resumed else b"") + (b',"skipped":%d' % skipped if skipped else b"")
+    end = b'],"epoch":%b,"seq":%d,"ticks":%b%b}' % (encode(epoch), seq, encode(ticks), more)
+    return between([b'{"type":"initial","data":[', *data, end])
+
+
+def series_list(selection: Selection, layout: int, epoch: str) -> bytes:
+    """Return a ``series`` message: what the values of the binary messages with this layout are of."""
+    return whole(series_steps(selection, layout, epoch))
+
+
+def series_steps(selection: Selection, layout: int, epoch: str) -> Generator[None, None, bytes]:
+    """Return a ``series`` message, made in steps."""
+    parts: list[bytes] = []
+    for start in range(0, len(selection.series), STEP_SERIES):
+        parts.append(encode(selection.infos(selection.series[start : start + STEP_SERIES]))[1:-1])
+        yield
+    return b'%b,"series":[%b]}' % (encode(SeriesList(layout, epoch, []))[: -len(b',"series":[]}')], b",".join(parts))
+
+
+def whole(steps: Generator[None, None, T]) -> T:
+    """Run steps to their end at once, and return what they return."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            whole: T = end.value
+            return whole
+
+
+def binary_tick(
+    selection: Selection, layout: int, seq: int, time: float, row: Floats, dtype: str, *, amended: bool = False
+) -> bytes:
+    """Return a tick of a binary subprotocol, or the values of it that have come late.
+
+    Args:
+        selection: the series.
+        layout: its number.
+        seq: of the tick.
+        time: of the tick, POSIX seconds.
+        row: float64 [series of the registry].
+        dtype: of the values: `FLOAT32` or `FLOAT64`.
+        amended: whether they have come late.
+    """
+    kind = _AMENDED if amended else _TICK
+    return _TICK_HEADER.pack(kind, 0, 0, layout, seq, _milliseconds(time)) + _floats(row[selection.columns], dtype)
+
+
+def binary_window(
+    selection: Selection, layout: int, window: Slice, dtype: str, *, resumed: bool = False, skipped: int = 0
+) -> bytes:
+    """Return a window of a binary subprotocol; the arguments are those of `binary_tick`."""
+    return b"".join(whole(window_steps(selection, layout, window, dtype, resumed=resumed, skipped=skipped)))
+
+
+def window_steps(
+    selection: Selection, layout: int, window: Slice, dtype: str, *, resumed: bool = False, skipped: int = 0
+) -> Generator[None, None, list[bytes]]:
+    """Return the pieces of a window of a binary subprotocol, made in steps."""
+    flags = _RESUMED if resumed else 0
+    header = _WINDOW_HEADER.pack(_WINDOW, flags, 0, layout, window.first, len(window), min(skipped, 2**32 - 1))
+    times = np.floor(window.times * 1000 + 1e-3).astype("<f8").tobytes()
+    pieces, cost = [header + times], 0
+    for row in window.rows:
+        pieces.append(_floats(row[selection.columns], dtype))
+        if (cost := cost + len(selection.series)) >= STEP_FLOATS:
+            cost = 0
+            yield
+    return pieces
+
+
+def _milliseconds(time: float) -> float:
+    """Return POSIX seconds in whole milliseconds, cut off as `timestamp` does."""
+    return float(np.floor(time * 1000 + 1e-3))
+
+
+def _floats(values: Floats, dtype: str) -> bytes:
+    with np.errstate(over="ignore"):  # infinite is what the protocol says of a value that a float32 cannot hold
+        return values.astype(dtype).tobytes()
+
+
+class Encoding(Protocol):
+    """How ticks are written for the viewers of one subscription. A layout numbers a selection that was bound anew."""
+
+    tells_board: bool
+    """Whether viewers are sent the board when metrics come or go."""
+
+    tells_changes: bool
+    """Whether viewers are sent only what has changed, of the board and of the series."""
+
+    def prepare(self, selection: Selection) -> Iterator[None]:
+        """Write in steps what stays the same of the series, so that the rest is quick."""
+        ...
+
+    def describe(self, selection: Selection, layout: int, epoch: str) -> Frame | None:
+        """Return what must come before the first tick with this layout."""
+        ...
+
+    def tick(self, selection: Selection, layout: int, seq: int, time: float, row: Floats) -> Frame:
+        """Return one tick."""
+        ...
+
+    def amended(self, selection: Selection, layout: int, seq: int, time: float, row: Floats) -> Frame:
+        """Return the values of an earlier tick that have come late; NaN in `row`: as it was."""
+        ...
+
+    def initial(
+        self, selection: Selection, layout: int, epoch: str, seq: int, window: Slice, *, resumed: bool, skipped: int
+    ) -> Generator[None, None, Frame]:
+        """Return what a viewer begins with, or goes on with after it has missed something; made in steps."""
+        ...
+
+
+class Json:
+    """The encoding for everyone: ``initial`` and ``metrics``."""
+
+    tells_board = False
+    tells_changes = False
+
+    def prepare(self, selection: Selection) -> Iterator[None]:
+        """Write in steps what stays the same of each Metric."""
+        return selection.write()
+
+    def describe(self, selection: Selection, layout: int, epoch: str) -> Frame | None:
+        """Return nothing: each Metric says what it is."""
+        return None
+
+    def tick(self, selection: Selection, layout: int, seq: int, time: float, row: Floats) -> Frame:
+        """Return a ``metrics`` message."""
+        return Frame.text(metrics_frame(selection, seq, time, row))
+
+    def amended(self, selection: Selection, layout: int, seq: int, time: float, row: Floats) -> Frame:
+        """Return an ``amended`` message."""
+        return Frame.text(amended_frame(selection, seq, time, row))
+
+    def initial(
+        self, selection: Selection, layout: int, epoch: str, seq: int, window: Slice, *, resumed: bool, skipped: int
+    ) -> Generator[None, None, Frame]:
+        """Return an ``initial`` message, made in steps."""
+        steps = initial_steps(selection, epoch, seq, window, resumed=resumed, skipped=skipped)
+        return (yield from Frame.of_pieces((TEXT_OPCODE, (yield from steps))))
+
+
+class Binary:
+    """The encoding of the binary subprotocols, which differ in the width of their values alone.
+
+    Args:
+        dtype: of the values: `FLOAT32` or `FLOAT64`.
+        tells_changes: whether its viewers understand messages that say only what has changed.
+    """
+
+    tells_board = True
+
+    def __init__(self, dtype: str, *, tells_changes: bool = False) -> None:
+        self._dtype = dtype
+        self.tells_changes = tells_changes
+
+    def prepare(self, selection: Selection) -> Iterator[None]:
+        """Write in steps what a ``series`` message says of each series."""
+        return selection.write_infos()
+
+    def describe(self, selection: Selection, layout: int, epoch: str) -> Frame | None:
+        """Return a ``series`` message."""
+        return Frame.text(series_list(selection, layout, epoch))
+
+    def tick(self, selection: Selection, layout: int, seq: int, time: float, row: Floats) -> Frame:
+        """Return a binary tick."""
+        return Frame.binary(binary_tick(selection, layout, seq, time, row, self._dtype))
+
+    def amended(self, selection: Selection, layout: int, seq: int, time: float, row: Floats) -> Frame:
+        """Return a binary message of the kind "amended"."""
+        return Frame.binary(binary_tick(selection, layout, seq, time, row, self._dtype, amended=True))
+
+    def initial(
+        self, selection: Selection, layout: int, epoch: str, seq: int, window: Slice, *, resumed: bool, skipped: int
+    ) -> Generator[None, None, Frame]:
+        """Return a ``series`` message and a binary window, made in steps."""
+        told = yield from series_steps(selection, layout, epoch)
+        pieces = yield from window_steps(selection, layout, window, self._dtype, resumed=resumed, skipped=skipped)
+        return (yield from Frame.of_pieces((TEXT_OPCODE, [told]), (BINARY_OPCODE, pieces)))
+
+
+JSON: Encoding = Json()
+
+
+BINARY: dict[str, Encoding] = {"tickboard.v2": Binary(FLOAT64), "tickboard.v1": Binary(FLOAT32)}
+"""The binary encodings by their subprotocol, the preferred one first; see docs/protocol.md."""
+
+
+BINARY_CHANGES: dict[str, Encoding] = {
+    "tickboard.v2": Binary(FLOAT64, tells_changes=True),
+    "tickboard.v1": Binary(FLOAT32, tells_changes=True),
+}
+"""The same for those who ask for changes alone."""
+
+
+def recent_metrics(selection: Selection, window: Slice, count: int) -> Generator[None, None, list[bytes]]:
+    """Return the newest `count` Metrics of `window` as a JSON list, oldest first; in pieces, made in steps."""
+    yield from selection.write()
+    newest: list[bytes] = []
+    places = range(0, len(selection.series), STEP_SERIES)
+    for index, start in ((index, start) for index in reversed(range(len(window))) for start in reversed(places)):
+        if count <= 0:
+            break
+        time_text = timestamp(float(window.times[index])).encode()
+        found = selection.each(window.rows[index], time_text, slice(start, start + STEP_SERIES))[-count:]
+        if found:
+            count -= len(found)
+            newest += [b",".join(found), b","]
+        yield
+    return [b"[", *reversed(newest[:-1]), b"]"]
+
+
+def between(pieces: Sequence[bytes]) -> list[bytes]:
+    """Return the pieces of a JSON list with commas between them; the first and the last are what is around it."""
+    first, *inner, last = pieces
+    found = [first]
+    for number, piece in enumerate(inner):
+        found += (b",", piece) if number else (piece,)
+    return [*found, last]

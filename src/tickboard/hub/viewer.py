@@ -1,0 +1,258 @@
+"""A viewer: one connection that watches ticks, and what waits for it.
+
+What happens when it is slow: frames wait in its outbox, up to `OUTBOX_BYTES`. When there are more, the ticks are
+dropped and counted, and as soon as its connection takes frames again it gets one ``initial`` message with what it has
+missed. So a slow viewer skips to the newest state, and neither delays another nor grows the server. One whose
+connection has taken nothing for `STALLED_S` is closed.
+
+                    ┌──────── outlet took it whole ────────┐
+                    ▼                                      │
+     join ──▶ idle: written to at once ──▶ busy: frames wait ──▶ over its bound: ticks skipped
+                                             │    ▲                          │
+                                             │    └──── an `initial` ◀───────┘
+                                             └── nothing taken for 20 s ──▶ closed with 1013
+"""
+
+from typing import TYPE_CHECKING
+
+from tickboard.hub.audience import Audience
+from tickboard.hub.connections import Patience, Position, ViewerConnection
+from tickboard.hub.encodings import Encoding
+from tickboard.hub.frames import Frame
+from tickboard.hub.outbox import Outbox
+
+if TYPE_CHECKING:
+    from tickboard.hub.hub import Hub
+
+STALLED_S = 20.0
+"""A connection that has taken nothing for so long is closed."""
+
+
+class Viewer:
+    """One connection that watches ticks. Made by `Hub.join`; call `Hub.leave` when it ends.
+
+    Attributes:
+        outlet: the last step to its connection.
+        details: whether it sees problems whole.
+        audience: the viewers of the same subscription; None once it is being closed.
+        owner: the address that it is from.
+        slot: its place among them.
+    """
+
+    __slots__ = (
+        "_board_due",
+        "_hub",
+        "_idle",
+        "_initial_due",
+        "_making",
+        "_outbox",
+        "_patience",
+        "_problems_due",
+        "_seen",
+        "_skipped",
+        "_untaken",
+        "audience",
+        "details",
+        "outlet",
+        "owner",
+        "slot",
+    )
+
+    def __init__(
+        self, hub: "Hub", outlet: ViewerConnection, seen: Position | None, *, details: bool = False, owner: str = ""
+    ) -> None:
+        self.outlet = outlet
+        self.details = details
+        self.owner = owner
+        self.audience: Audience[Viewer] | None = None
+        self.slot = 0
+        self._untaken: Frame | None = None
+        self._hub = hub
+        self._idle = True
+        self._outbox = Outbox()
+        self._seen = seen
+        self._skipped = 0
+        self._board_due = self._problems_due = False
+        self._initial_due = True
+        self._making = False
+        self._patience: Patience | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether its connection takes a frame at once."""
+        return self._idle
+
+    @property
+    def untaken(self) -> Frame | None:
+        """The frame that its connection has not taken whole; None: it has."""
+        return self._untaken
+
+    @untaken.setter
+    def untaken(self, frame: Frame | None) -> None:
+        if self.outlet.copies:
+            self._hub.count_copies(self.owner, _size(frame) - _size(self._untaken))
+        self._untaken = frame
+
+    @property
+    def encoding(self) -> Encoding | None:
+        """How its ticks are written; None once it is being closed."""
+        return None if self.audience is None else self.audience.encoding
+
+    @property
+    def full(self) -> bool:
+        """Whether the connection had better not read on before some of what waits for it is sent."""
+        return self._outbox.full
+
+    def answer(self, frame: Frame) -> None:
+        """Send this viewer a message of its own, after what waits for it already; nothing once it is being closed."""
+        if self.audience is None:
+            return  # its descriptor may be another connection's by now
+        if self._idle:
+            self._send(frame, self._hub.given(self))
+        else:
+            self._outbox.put(frame)
+
+    def offer(self, seq: int, frame: Frame) -> None:
+        """Send a tick, keep it until the connection takes it, or count it as skipped."""
+        if self._idle:
+            self._send(frame, seq)
+        elif self._initial_due:
+            # The `initial` brings this tick too. Only to one who fell behind is it a skipped message.
+            if self._skipped:
+                self._skip(1)
+        elif self._outbox.has_room(frame):
+            self._outbox.put(frame, seq)
+        else:
+            self._skip(1 + self._outbox.drop_ticks())
+            self._initial_due = True
+            # One of the ticks thrown away may have told of metrics that have come or gone.
+            self._board_due |= self._hub.tells_board(self)
+
+    def interrupted(self, seq: int, frame: Frame, written: int) -> None:
+        """Take note that a tick written to the descriptor was not taken whole."""
+        self._seen = self._hub.at(seq)
+        if not self.outlet.rest(frame.wire, written):
+            self._become_busy(frame)
+
+    def idle_again(self) -> None:
+        """Send what waits; the outlet calls it when it can take a frame again."""
+        if self._idle or self._making or self.audience is None:
+            return
+        self._idle = True
+        self.untaken = None
+        self._hub.waiting.discard(self)
+        self.pump()
+
+    def proceed(self) -> None:
+        """Go on after it has waited for its turn to have an ``initial`` made."""
+        self._making = False
+        self.idle_again()
+
+    def made(self, frame: Frame, position: Position) -> None:
+        """Send a large ``initial`` that was made for this viewer, and then what has come meanwhile."""
+        self._making = False
+        if self.audience is None:
+            return
+        if self._board_due and not self._initial_due:
+            self._board_due = False
+            frame = frame.after(self._hub.board_frame(details=self.details))
+        self._idle = True
+        self._hub.waiting.discard(self)
+        self._hub.traffic.sent(1, frame.size)
+        self._seen = position
+        if self.outlet.send(frame):
+            self.pump()
+        else:
+            self._become_busy(frame)
+
+    def pump(self) -> None:
+        """Send what is due and what waits, as far as the outlet takes it."""
+        while self._idle and self.audience is not None and (due := self._next()) is not None:
+            seq, frame = due
+            self._send(frame, seq)
+        if self._idle and self.audience is not None:
+            self._hub.set_descriptor(self, self.outlet.descriptor)
+
+    def renew(self, *, board: bool = False, problems: bool = False) -> None:
+        """Let it have the board and its whole window, or the problems, as they are when its connection takes them."""
+        if board:
+            self._outbox.drop_ticks()
+            self._seen, self._skipped = None, 0
+            self._board_due = self._initial_due = True
+        self._problems_due |= problems
+        if self._idle:
+            self.pump()
+
+    def newest(self) -> int:
+        """Return the newest tick that it was sent."""
+        return self._seen.seq if self._seen is not None else 0
+
+    def stalled(self, now: float) -> bool:
+        """Return whether the connection has taken nothing for too long; asked now and then while it is busy."""
+        return (
+            not self._making
+            and self._patience is not None
+            and self._patience.tried(now, self.outlet.unsent()) >= STALLED_S
+        )
+
+    def close(self, code: int) -> None:
+        """End the connection with a close code."""
+        if self.audience is not None:
+            self._hub.retire(self)
+            self._idle = False
+            self._outbox.clear()
+            self.outlet.close(code)
+
+    def _next(self) -> tuple[int, Frame] | None:
+        """Return what is to be sent next, with the newest tick that the viewer then has; None when there is nothing."""
+        hub = self._hub
+        if (oldest := self._outbox.take()) is not None:
+            seq, frame = oldest
+            return seq or (self._seen.seq if self._seen else 0), frame
+        if self._initial_due:
+            if hub.must_wait(self, self._seen, self._skipped):
+                self._making = True
+                self._become_busy()
+                return None
+            initial = hub.initial_for(self, self._seen, self._skipped)
+            self._initial_due = False
+            self._skipped = 0
+            if initial is None:
+                # What comes meanwhile waits behind it, as behind any other frame that is on its way.
+                self._seen = hub.at(hub.engine.seq)
+                self._making = True
+                self._become_busy()
+                return None
+            if self._board_due:
+                initial = initial.after(hub.board_frame(details=self.details))
+            self._board_due = False
+            return hub.engine.seq, initial
+        if self._problems_due:
+            self._problems_due = False
+            return hub.given(self), hub.problems_frames[self.details]
+        return None
+
+    def _send(self, frame: Frame, seq: int) -> None:
+        self._hub.traffic.sent(1, frame.size)
+        self._seen = self._hub.at(seq)
+        if not self.outlet.send(frame):
+            self._become_busy(frame)
+
+    def _become_busy(self, untaken: Frame | None = None) -> None:
+        self._idle = False
+        if self.audience is None:
+            return  # it ended just now
+        self.untaken = untaken
+        self._patience = Patience()
+        self._hub.set_descriptor(self, -1)
+        self._hub.waiting.add(self)
+        if self.outlet.copies:
+            self._hub.bound_copies(self.owner)
+
+    def _skip(self, ticks: int) -> None:
+        self._skipped += ticks
+        self._hub.traffic.frames_skipped += ticks
+
+
+def _size(frame: Frame | None) -> int:
+    return 0 if frame is None else frame.size

@@ -1,0 +1,179 @@
+"""Where a journal may be: the checks on its file, the files beside it and its folder, and how they are created.
+
+A user who can write to the file, to its folder, or to a link on the way can put another file in its place. In a folder
+like ``/tmp`` that is everyone. So what others could have put there, or could change later, is refused with one line
+that says how to fix it. It opens nothing: opening a pipe would wait for ever, and closing a database's file would drop
+the locks that this process holds on it.
+"""
+
+import os
+import stat
+from pathlib import Path
+
+from tickboard.errors import JournalError
+
+try:
+    import grp
+    import pwd
+except ImportError:  # pragma: no cover  # not a POSIX system: there are no owners and no modes to check
+    _POSIX = False
+else:
+    _POSIX = True
+
+BESIDE = ("-wal", "-shm", "-journal")
+"""The endings of the files that SQLite keeps beside a database; it reads what it finds there."""
+
+_MAX_LINKS = 40
+
+ANOTHER_FILE = "give another file with --state, or --state none to keep it in memory"
+
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def find_place(path: Path) -> Path:
+    """Return the file that a path leads to, after checking that nobody else could have put it there or can change it.
+
+    A symbolic link is followed when it is this user's own or root's.
+
+    Raises:
+        JournalError: the file or its folder is not safe; the message says why and how to fix it.
+        OSError: it cannot be looked at.
+    """
+    _check_links(path, path.absolute())
+    real = path.resolve()
+    _check_folder(path, real.parent)
+    for file in (real, *beside(real)):
+        _check_file(path, file)
+    return real
+
+
+def make_place(real: Path) -> None:
+    """Create the file and its folders where they do not exist, for this user alone, whatever the umask.
+
+    Raises:
+        OSError: they cannot be created.
+    """
+    missing = [folder for folder in (real.parent, *real.parent.parents) if not folder.exists()]
+    for folder in reversed(missing):
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o700)
+    try:
+        descriptor = os.open(real, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return
+    try:
+        real.chmod(0o600)
+    finally:
+        # Nothing else of this process has the new file open yet: closing it drops no lock.
+        os.close(descriptor)
+
+
+def check_writable(path: Path) -> None:
+    """Check that the file and its folder can still be written to.
+
+    Raises:
+        JournalError: they cannot.
+        OSError: they cannot be looked at.
+    """
+    effective = os.access in os.supports_effective_ids
+    for file, mode in ((path, os.R_OK | os.W_OK), (path.parent, os.W_OK | os.X_OK)):
+        if not os.access(file, mode, effective_ids=effective):
+            file.stat()
+            raise JournalError(
+                f"{path} does not keep the log of alerts: {file} cannot be written to any more: "
+                f"make it writable, or {ANOTHER_FILE}"
+            )
+
+
+def beside(real: Path) -> list[Path]:
+    """Return where SQLite keeps its own files for a database."""
+    return [Path(f"{real}{ending}") for ending in BESIDE]
+
+
+def _check_links(path: Path, asked: Path, depth: int = 0) -> None:
+    """Check every symbolic link on the way, as the kernel follows them."""
+    if not _POSIX or depth > _MAX_LINKS:
+        return  # the kernel refuses so many itself
+    way = Path(asked.anchor)
+    for part in asked.parts[1:]:
+        way /= part
+        if way.is_symlink():
+            if (owner := way.lstat().st_uid) not in (0, os.geteuid()):
+                raise _refused(path, f"{way} is a symbolic link that belongs to {_user(owner)}: {ANOTHER_FILE}")
+            _check_links(path, way.parent / way.readlink(), depth + 1)
+
+
+def _check_folder(path: Path, folder: Path) -> None:
+    """Check the folder, if it exists; one that does not is created for this user alone."""
+    try:
+        found = folder.stat()
+    except FileNotFoundError:
+        return
+    if stat.S_ISDIR(found.st_mode) and _others_write(found) and not found.st_mode & stat.S_ISVTX:
+        raise _refused(
+            path,
+            f"others may write to its folder {folder}: chmod go-w {folder}, or put it in a new folder, "
+            f"as --state {folder / 'tickboard' / path.name}",
+        )
+
+
+def _check_file(path: Path, file: Path) -> None:
+    try:
+        found = file.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    if stat.S_ISLNK(found.st_mode):
+        # The file itself has been resolved by now: this is one of those beside it, which are never links.
+        raise _refused(path, f"{file} is a symbolic link: remove it")
+    if not stat.S_ISREG(found.st_mode):
+        kind = _KINDS.get(stat.S_IFMT(found.st_mode), "no regular file")
+        raise _refused(path, f"{file} is {kind}: {ANOTHER_FILE}")
+    if not _POSIX:
+        return
+    if found.st_uid != os.geteuid():
+        raise _refused(
+            path,
+            f"{file} belongs to {_user(found.st_uid)}, and this is {_user(os.geteuid())}: "
+            f"run as {_user(found.st_uid)}, or {ANOTHER_FILE}",
+        )
+    if _others_write(found):
+        raise _refused(path, f"others may write to {file}: if you trust what is in it, chmod 600 {file}")
+    if found.st_nlink > 1:
+        raise _refused(
+            path, f"{file} has another name too (a hard link): remove that one, or replace this one by a copy"
+        )
+
+
+def _others_write(found: os.stat_result) -> bool:
+    """Return whether anyone but its owner and root may write; a group of the owner alone is nobody else."""
+    if not _POSIX:
+        return False
+    if found.st_mode & stat.S_IWOTH:
+        return True
+    return bool(found.st_mode & stat.S_IWGRP) and not _is_private_group(found.st_gid, found.st_uid)
+
+
+def _is_private_group(gid: int, uid: int) -> bool:
+    """Return whether a group has one member, as where each user has a group of the same name."""
+    try:
+        group, owner = grp.getgrgid(gid), pwd.getpwuid(uid)
+    except KeyError:
+        return False
+    return group.gr_name == owner.pw_name and set(group.gr_mem) <= {owner.pw_name}
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"
+
+
+def _refused(path: Path, why: str) -> JournalError:
+    return JournalError(f"{path} cannot keep the log of alerts: {why}")

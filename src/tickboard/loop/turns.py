@@ -1,0 +1,178 @@
+"""Turns: long work in steps, one step in each turn of the loop.
+
+However many requests bring long work at the same time, the loop does one step of one of them and then looks after
+everything else: ticks, answers, sockets. Work that has just begun goes before work that has taken many steps, so that
+a small request does not wait for all the large ones that came before it.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Generator, Hashable, Iterator
+from typing import Generic, TypeVar
+from weakref import WeakKeyDictionary
+
+FRESH_STEPS = 8
+"""Work that has taken so many steps is long: it takes turns with other long work."""
+
+_OVER = object()
+
+Settle = Callable[[BaseException | None], None]
+"""Called when work is over, with what it raised."""
+
+
+class _Work:
+    """One piece of work."""
+
+    __slots__ = ("cancelled", "settle", "steps", "taken")
+
+    def __init__(self, steps: Iterator[None], settle: Settle) -> None:
+        self.steps = steps
+        self.settle = settle
+        self.taken = 0
+        self.cancelled = False
+
+
+class Turns:
+    """The work of one loop."""
+
+    def __init__(self) -> None:
+        self._fresh: deque[_Work] = deque()
+        self._long: deque[_Work] = deque()
+        self._is_due = False
+        self._is_long_next = False
+
+    def at_once(self, steps: Iterator[None]) -> bool:
+        """Do the first step of work now, if no other work waits and this turn has had no step.
+
+        Returns:
+            Whether that was all of the work; otherwise `begin` it, to go on.
+        """
+        if self._is_due:
+            return False
+        try:
+            return next(steps, _OVER) is _OVER
+        finally:
+            self._call_soon()
+
+    def begin(self, steps: Iterator[None], settle: Settle) -> Callable[[], None]:
+        """Begin work. Return a function that cancels it; `settle` is then not called."""
+        work = _Work(steps, settle)
+        self._fresh.append(work)
+        self._call_soon()
+
+        def cancel() -> None:
+            work.cancelled = True
+
+        return cancel
+
+    def _call_soon(self) -> None:
+        if not self._is_due:
+            self._is_due = True
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def _turn(self) -> None:
+        """Do one step of one piece of work."""
+        self._is_due = False
+        while (work := self._next()) is not None:
+            if work.cancelled:
+                continue
+            try:
+                self._step(work)
+            finally:
+                # Whatever `settle` raises, the rest goes on. Even if there is none: this turn has had its step, and
+                # what comes in it is for the next.
+                self._call_soon()
+            return
+
+    def _next(self) -> _Work | None:
+        """Return whose turn it is. Long work has every second turn, so that new work cannot stop it."""
+        first, second = (self._long, self._fresh) if self._is_long_next else (self._fresh, self._long)
+        self._is_long_next = not self._is_long_next
+        waiting = first or second
+        return waiting.popleft() if waiting else None
+
+    def _step(self, work: _Work) -> None:
+        try:
+            next(work.steps)
+        except StopIteration:
+            work.settle(None)
+        except BaseException as error:  # noqa: BLE001  # it is raised where the work is waited for
+            work.settle(error)
+        else:
+            work.taken += 1
+            (self._fresh if work.taken < FRESH_STEPS else self._long).append(work)
+
+
+T = TypeVar("T")
+
+_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, Turns] = WeakKeyDictionary()
+
+
+def turns() -> Turns:
+    """Return the turns of the running loop."""
+    loop = asyncio.get_running_loop()
+    found = _turns.get(loop)
+    if found is None:
+        found = _turns[loop] = Turns()
+    return found
+
+
+async def in_turns(steps: Iterator[None]) -> None:
+    """Run work to its end, one step in each turn of the loop.
+
+    Raises:
+        Exception: as the work raised it.
+    """
+    if turns().at_once(steps):
+        return
+    over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def settle(error: BaseException | None) -> None:
+        if over.done():
+            return
+        if error is None:
+            over.set_result(None)
+        else:
+            over.set_exception(error)
+
+    cancel = turns().begin(steps, settle)
+    try:
+        await over
+    finally:
+        cancel()
+
+
+async def made_in_turns(steps: Generator[None, None, T]) -> T:
+    """Return what work returns, done as `in_turns` does it."""
+    made: list[T] = []
+
+    def kept() -> Iterator[None]:
+        made.append((yield from steps))
+
+    await in_turns(kept())
+    return made[0]
+
+
+class Shared(Generic[T]):
+    """Something that many ask for, made in turns once for all who ask for the same."""
+
+    def __init__(self) -> None:
+        self._key: Hashable = None
+        self._making: asyncio.Task[T] | None = None
+
+    async def get(self, key: Hashable, make: Callable[[], Generator[None, None, T]]) -> T:
+        """Return what was made for a key, or is being made, or is made now.
+
+        Args:
+            key: what it is of; what was made for another one is forgotten.
+            make: begins to make it.
+        """
+        key = (asyncio.get_running_loop(), key)
+        if self._making is None or self._key != key or (self._making.done() and _has_failed(self._making)):
+            self._key, self._making = key, asyncio.create_task(made_in_turns(make()))
+        # Who leaves does not end it for the others.
+        return await asyncio.shield(self._making)
+
+
+def _has_failed(task: "asyncio.Task[T]") -> bool:
+    return task.cancelled() or task.exception() is not None

@@ -1,0 +1,121 @@
+"""The watchdog: a thread that sees when the event loop is blocked, and that ends the program when nothing else does.
+
+An async sampler that never awaits holds up every tick, answer and viewer, and nobody in the loop can say so. The thread
+logs where the loop stands, once, and says when it goes on. From Ctrl-C or SIGTERM on the program has `END_S` to end by
+itself, whatever hangs: a sampler, a disk, a listener. Then the thread logs where the main thread stands, and ends it.
+"""
+
+import asyncio
+import os
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+
+from tickboard.output import terminal
+from tickboard.output.logs import log
+
+BEAT_S = 0.5
+"""How often the loop says that it runs, and the thread looks."""
+
+BLOCKED_S = 5.0
+"""A loop that has said nothing for so long is blocked."""
+
+END_S = 8.0
+"""How long the program may take to end, once it was asked to: all that is waited for at the end takes less."""
+
+END_NOW_S = 1.0
+"""The same, once it was asked twice."""
+
+LOG_S = 1.0
+"""How long the last words may take: standard error may be a pipe that nobody reads."""
+
+STATUS = 1
+"""The exit status of a program that had to be ended."""
+
+
+class Watchdog:
+    """Watches the loop that it is started in: `start`, and `leave` from a signal's handler.
+
+    Args:
+        blocked_s: after how long a loop that does not run is reported.
+        end_s: how long the program may take to end.
+        end_now_s: the same, once `leave` was called twice.
+        leave_now: ends the program with a status.
+    """
+
+    def __init__(
+        self,
+        blocked_s: float = BLOCKED_S,
+        end_s: float = END_S,
+        end_now_s: float = END_NOW_S,
+        leave_now: Callable[[int], object] = os._exit,
+    ) -> None:
+        self._blocked_s = blocked_s
+        self._end_s = end_s
+        self._end_now_s = end_now_s
+        self._leave_now = leave_now
+        self._thread_id = threading.get_ident()
+        self._beaten = 0.0
+        self._deadline: float | None = None
+        self._blocked_since: float | None = None
+
+    def start(self) -> None:
+        """Begin to watch; the caller is in the running loop, in the main thread."""
+        self._thread_id = threading.get_ident()
+        self._beat(asyncio.get_running_loop())
+        threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
+
+    def leave(self) -> None:
+        """Give the program `end_s` to end; the second time, `end_now_s`."""
+        left_s = self._end_s if self._deadline is None else self._end_now_s
+        self._deadline = min(self._deadline or float("inf"), time.monotonic() + left_s)
+
+    def _beat(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._beaten = time.monotonic()
+        loop.call_later(BEAT_S, self._beat, loop)
+
+    def _watch(self) -> None:
+        looked = time.monotonic()
+        while True:
+            time.sleep(BEAT_S)
+            now = time.monotonic()
+            if now - looked > 2 * BEAT_S:
+                # This thread was held up as well, as when the whole program was stopped: the loop needs a moment.
+                self._beaten = max(self._beaten, now)
+            looked = now
+            if self._deadline is not None and now >= self._deadline:
+                self._end()
+                return
+            self._look(now)
+
+    def _look(self, now: float) -> None:
+        if self._blocked_since is None:
+            # A program that ends has closed its loop.
+            if self._deadline is None and now - self._beaten >= self._blocked_s:
+                self._blocked_since = self._beaten
+                log.error(
+                    "the event loop has been blocked for %.0f s: nothing is served until it goes on; it stands at\n%s",
+                    now - self._beaten,
+                    self._stack(),
+                )
+        elif self._beaten > self._blocked_since:
+            log.warning("the event loop goes on; it was blocked for %.0f s", self._beaten - self._blocked_since)
+            self._blocked_since = None
+
+    def _end(self) -> None:
+        # In a thread: a handler of the log's may be what hangs.
+        words = threading.Thread(target=_log_end, args=(self._stack(),), daemon=True)
+        words.start()
+        words.join(LOG_S)
+        self._leave_now(STATUS)
+
+    def _stack(self) -> str:
+        frame = sys._current_frames().get(self._thread_id)  # noqa: SLF001  # the documented way to another thread's stack
+        return "".join(traceback.format_stack(frame)) if frame is not None else "(its thread has ended)"
+
+
+def _log_end(stack: str) -> None:
+    log.error("the program did not end by itself: it is ended now; it stands at\n%s", stack)
+    terminal.ERRORS.finish(LOG_S)

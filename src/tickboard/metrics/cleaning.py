@@ -1,0 +1,85 @@
+"""Cleaning: names and labels from outside, as they can be on a board."""
+
+import re
+from collections.abc import Iterable, Mapping
+from hashlib import blake2b
+
+from tickboard.errors import InputError
+from tickboard.expressions.alignment import Labels
+from tickboard.output.text import encodable
+
+MAX_LABELS = 64
+
+
+MAX_NAME = 256
+
+
+MAX_LABEL_VALUE = 1_024
+"""Characters of a metric's name, title and unit and of a label's name, and of a label's value, and labels of a series:
+more are refused."""
+
+
+MAX_KEY_BYTES = 1_024
+"""Of what a sender calls a series, as it is kept: there may be a hundred thousand, and a longer one is kept hashed."""
+
+
+_BAD_NAME = re.compile(r"[^A-Za-z0-9_.:/-]+")
+
+
+_BAD_LABEL = re.compile(r"[^A-Za-z0-9_.]+")
+
+
+_FIRST = re.compile(r"[A-Za-z_]")
+
+
+def clean(name: str, labels: Iterable[tuple[str, str]]) -> tuple[str, Labels]:
+    """Return a metric's name and labels as they can be.
+
+    Raises:
+        InputError: there is no name, or something is too long or too much.
+    """
+    if len(name) > MAX_NAME:
+        raise InputError(f"metric {name[:40]!r}…: the name has {len(name)} characters: use {MAX_NAME} at most")
+    found = _BAD_NAME.sub("_", name)
+    if not found or not any(character.isalnum() for character in found):
+        raise InputError(f"a metric's name {name!r}: use letters, digits and _ . : / -")
+    if not _FIRST.match(found):
+        found = f"_{found}"
+    given = dict(labels)
+    if len(given) > MAX_LABELS:
+        raise InputError(f"metric {name!r} has {len(given)} labels: send {MAX_LABELS} at most")
+    pairs = _clean_labels(given)
+    for label, value in pairs:
+        if len(value) > MAX_LABEL_VALUE or len(label) > MAX_NAME:
+            raise InputError(f"metric {name!r}: label {label[:40]!r} is too long: {MAX_LABEL_VALUE} characters at most")
+    return found, tuple(pairs)
+
+
+def check_texts(name: str, title: str, unit: str) -> None:
+    """Check that a metric's texts, which every viewer is sent, are not too long."""
+    for what, text in (("title", title), ("unit", unit)):
+        if len(text) > MAX_NAME:
+            raise InputError(f"metric {name!r}: the {what} has {len(text)} characters: use {MAX_NAME} at most")
+
+
+def _clean_labels(labels: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return labels as they can be, sorted.
+
+    Two that come to the same name, as ``a-b`` and ``a/b``, are one with
+    both values: what differs in either is another series.
+    """
+    found: dict[str, str] = {}
+    for label, value in sorted(labels.items()):
+        name = _clean_label(label)
+        found[name] = f"{found[name]};{encodable(value)}" if name in found else encodable(value)
+    return sorted(found.items())
+
+
+def _clean_label(label: str) -> str:
+    found = _BAD_LABEL.sub("_", label)
+    return found if _FIRST.match(found) else f"_{found}"
+
+
+def short(key: bytes) -> bytes:
+    """Return bytes to know a series by: as they are, or their hash where they are long."""
+    return key if len(key) <= MAX_KEY_BYTES else blake2b(key, digest_size=16).digest()

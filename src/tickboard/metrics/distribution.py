@@ -1,0 +1,202 @@
+"""Distributions: counts in buckets, as Prometheus and OpenTelemetry send them, and what they say together.
+
+Within a bucket the values are taken to lie evenly, as Prometheus' ``histogram_quantile`` does. Buckets of several
+senders need not have the same bounds: their shares are added up value by value.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Distribution:
+    """How many values lie where.
+
+    Attributes:
+        low: float64 [buckets], the lower end of each.
+        high: float64 [buckets], the upper end; the same as the lower one where all values are equal.
+        counts: float64 [buckets], how many values.
+        sum: of all values; NaN where the sender doesn't know it.
+    """
+
+    low: Floats
+    high: Floats
+    counts: Floats
+    sum: float
+
+    @classmethod
+    def explicit(
+        cls,
+        bounds: ArrayLike,
+        counts: ArrayLike,
+        sum: float,
+        lowest: float | None = None,
+        highest: float | None = None,
+    ) -> "Distribution":
+        """Return a distribution over buckets that lie side by side.
+
+        Args:
+            bounds: [n], the upper ends, rising, without the infinite one.
+            counts: [n + 1], the last above all bounds.
+            sum: of all values.
+            lowest: the smallest value; where it isn't known, 0 or the first bound, whichever is lower.
+            highest: the largest one; where it isn't known, the last bound.
+        """
+        inner = np.asarray(bounds, np.float64)
+        first = inner[0] if len(inner) else 0.0
+        last = inner[-1] if len(inner) else 0.0
+        bottom = min(0.0, float(first)) if lowest is None else min(lowest, float(first) if len(inner) else lowest)
+        top = float(last) if highest is None else max(highest, float(last) if len(inner) else highest)
+        return cls(
+            np.concatenate([[bottom], inner]),
+            np.concatenate([inner, [top]]),
+            np.asarray(counts, np.float64),
+            sum,
+        )
+
+    @classmethod
+    def exponential(
+        cls,
+        scale: int,
+        positive: Sequence[tuple[int, float]],
+        negative: Sequence[tuple[int, float]],
+        zero_count: float,
+        zero_threshold: float,
+        sum: float,
+    ) -> "Distribution":
+        """Return a distribution over buckets whose ends grow by the factor 2^(2^-scale).
+
+        Args:
+            scale: as OpenTelemetry's data model has it; Prometheus calls it the schema.
+            positive: index and count of each bucket; the one with index 0 begins at 1.
+            negative: the same for the values below zero.
+            zero_count: how many values are about zero.
+            zero_threshold: how far from zero those may be.
+            sum: of all values.
+        """
+        limit = np.finfo(np.float64).max
+        with np.errstate(over="ignore"):
+            exponent = np.exp2(-float(scale))
+            # From the lowest to the highest, as all buckets are.
+            negative = sorted(negative, reverse=True)
+            up = np.array([index for index, _ in positive], np.float64)
+            down = np.array([index for index, _ in negative], np.float64)
+            low = np.concatenate([-np.exp2((down + 1) * exponent), [-zero_threshold], np.exp2(up * exponent)])
+            high = np.concatenate([-np.exp2(down * exponent), [zero_threshold], np.exp2((up + 1) * exponent)])
+        counts = np.array(
+            [*(count for _, count in negative), zero_count, *(count for _, count in positive)], np.float64
+        )
+        return cls(low.clip(-limit, limit), high.clip(-limit, limit), np.maximum(np.nan_to_num(counts), 0.0), sum)
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Distribution":
+        """Return the distribution of single values."""
+        points = np.asarray(values, np.float64)
+        return cls(points, points, np.ones(len(points)), float(points.sum()))
+
+    @property
+    def count(self) -> float:
+        """How many values there are."""
+        return float(self.counts.sum())
+
+    @property
+    def mean(self) -> float:
+        """Their mean: of the sum where it is known, else of the buckets' middles; NaN of none."""
+        if not (count := self.count):
+            return np.nan
+        total = float((self.counts * (self.low + self.high) / 2).sum()) if np.isnan(self.sum) else self.sum
+        return total / count
+
+    def percentiles(self, percents: Sequence[float]) -> Floats:
+        """Return percentiles, float64 [percents]; NaN of none."""
+        some = self.counts > 0
+        low, high, counts = self.low[some], self.high[some], self.counts[some]
+        if not len(counts):
+            return np.full(len(percents), np.nan)
+        edges = np.unique(np.concatenate([low, high]))
+        ranks = np.asarray(percents, np.float64) / 100.0 * counts.sum()
+        # The first edge of each rank that as many values lie at or below, by halving: all edges times all buckets would
+        # be too much where there are thousands of both.
+        first, last = np.zeros(len(ranks), np.intp), np.full(len(ranks), len(edges) - 1)
+        while (first < last).any():
+            middle = (first + last) // 2
+            _, up_to = _below(edges[middle], low, high, counts)
+            enough = (up_to >= ranks) | (first == last)
+            first, last = np.where(enough, first, middle + 1), np.where(enough, middle, last)
+        below, _ = _below(edges[first], low, high, counts)
+        before = edges[np.maximum(first - 1, 0)]
+        _, up_to = _below(before, low, high, counts)
+        rise = below - up_to
+        # Between two edges values lie evenly; at an edge there may be many that are all equal.
+        within = (ranks < below) & (rise > 0)
+        share = np.where(within, (ranks - up_to) / np.where(rise > 0, rise, 1.0), 1.0).clip(0.0, 1.0)
+        found: Floats = before * (1.0 - share) + edges[first] * share
+        return found
+
+    def coarser(self, most: int) -> "Distribution":
+        """Return the same values in `most` buckets at the most: those that lie next to each other are put together."""
+        if len(self.counts) <= most:
+            return self
+        order = np.argsort(self.low, kind="stable")
+        starts = np.arange(most) * len(order) // most
+        low, high, counts = self.low[order], self.high[order], self.counts[order]
+        return Distribution(
+            np.minimum.reduceat(low, starts),
+            np.maximum.reduceat(high, starts),
+            np.add.reduceat(counts, starts),
+            self.sum,
+        )
+
+
+def _below(at: Floats, low: Floats, high: Floats, counts: Floats) -> tuple[Floats, Floats]:
+    """Return how many values lie below each of some points, and how many at or below; both float64 [points]."""
+    with np.errstate(over="ignore"):
+        width = high - low
+        flat = width == 0
+        # Only values that are all equal tell the two apart.
+        inside = np.clip((at[:, None] - low) / np.where(flat, 1.0, width), 0.0, 1.0)
+    below: Floats = np.where(flat, at[:, None] > low, inside) @ counts
+    up_to: Floats = np.where(flat, at[:, None] >= low, inside) @ counts
+    return below, up_to
+
+
+def merged(distributions: Sequence[Distribution]) -> Distribution:
+    """Return all values of some distributions, at least one, together."""
+    first, *others = distributions
+    if all(_same(one, first) for one in others):
+        low, high, counts = first.low, first.high, np.sum([one.counts for one in distributions], axis=0)
+    else:
+        low, high, counts = (
+            np.concatenate([getattr(one, part) for one in distributions]) for part in ("low", "high", "counts")
+        )
+    return Distribution(low, high, counts, sum(one.sum for one in distributions))
+
+
+def difference(now: Distribution, before: Distribution) -> Distribution:
+    """Return the values that `now` has more than `before`, both counted since the same beginning.
+
+    Where there are fewer, the counting has begun anew: all of `now`. Where the buckets have changed, as those of an
+    exponential histogram do when it becomes coarser, what was in a bucket is taken from the one that its middle is in.
+    """
+    if now.count < before.count:
+        return now
+    if _same(now, before):
+        counts = now.counts - before.counts
+        if (counts < 0).any():
+            return now
+    else:
+        places = np.searchsorted(now.high, (before.low + before.high) / 2).clip(max=len(now.high) - 1)
+        counts = np.maximum(now.counts - np.bincount(places, before.counts, len(now.counts)), 0.0)
+    return Distribution(now.low, now.high, counts, now.sum - before.sum)
+
+
+def _same(one: Distribution, other: Distribution) -> bool:
+    """Return whether two distributions have the same buckets."""
+    if one.low is other.low and one.high is other.high:
+        return True
+    return np.array_equal(one.low, other.low) and np.array_equal(one.high, other.high)

@@ -1,0 +1,569 @@
+"""The registry: which metrics there are, which labels lead to which column, and the values of the tick to come.
+
+Sources and samplers write through handles (`Gauge`, `Counter`, `Histogram`), from any thread; once a tick,
+`Registry.collect` takes one row out. Nothing here knows the time, the window or who reads the row.
+"""
+
+import re
+import sys
+from collections import Counter as Tally
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from operator import attrgetter
+from random import Random
+from threading import RLock
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tickboard.errors import InputError, LimitError
+from tickboard.expressions.alignment import Binding, Floats, Labels
+from tickboard.metrics.handles import QUANTILES, Counter, Gauge, Handle, Histogram
+from tickboard.metrics.series import Series
+from tickboard.output.text import encodable
+from tickboard.wire import MetricInfo
+
+MAX_SERIES = 200_000
+"""Series in one registry; one more is refused with `LimitError`."""
+
+MAX_ADDED = 10_000
+"""Metrics that are known to be the newest."""
+
+MAX_WINDOW_MB = 256
+"""Memory that the window of one registry's series may take, in MiB; a series that would need more is refused."""
+
+
+SPEC_KEYS = {
+    "cpu_usage": "cpu",
+    "memory_usage": "memory",
+    "requests_per_sec": "requests",
+    "avg_latency": "latency",
+}
+"""The keys that the four metrics of the specification have in ``/api/stats``."""
+
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:/-]*")
+_LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
+
+
+H = TypeVar("H", bound=Handle)
+
+
+class Registry:
+    """All metrics and series of one board, and the values of the tick to come.
+
+    A series that is removed gives its column back: first `take_left`, so that whoever has kept its values can forget
+    them, then `recycle`; from then on another series may have it.
+
+    Attributes:
+        leaving: by its first column, the handle of each series that leaves when nothing is written to it for long.
+        busy: by column, how many runs are in progress that a gauge counts; until they end, its series stays.
+        metrics: by name, in the order declared.
+        keys: by metric name, the key in ``/api/stats``.
+        values: float64 [width], what the gauges hold; NaN where there is nothing.
+        counts: float64 [width], what was counted since the last tick.
+        written: bool [width], which series were written to, through their handles, since the last `take_written`.
+        width: how many columns a row has.
+        room: how many series the window has memory for.
+        added: how many metrics have been added so far.
+        revision: changes with every metric or series, so that others know when to bind anew.
+        metrics_revision: changes with every metric.
+        read: returns some columns over the newest seconds of the window, or all of it, float64 [ticks, columns].
+        pull: sets a gauge to what a function returns, at every tick.
+    """
+
+    def __init__(self, max_series: int = MAX_SERIES, max_window_mb: int = MAX_WINDOW_MB) -> None:
+        self.metrics: dict[str, MetricInfo] = {}
+        # The newest metrics, and how many there have ever been: a selection looks at those alone that are new to it.
+        self._added: deque[str] = deque(maxlen=MAX_ADDED)
+        self.added = 0
+        self.keys: dict[str, str] = {}
+        self._taken_keys: set[str] = set()
+        # By column, so that one of many is removed at once.
+        self._series: dict[int, Series] = {}
+        self._by_metric: dict[str, dict[int, Series]] = {}
+        self.values: Floats = np.empty(0)
+        self.counts: Floats = np.empty(0)
+        self.written: NDArray[np.bool_] = np.empty(0, np.bool_)
+        self.leaving: dict[int, Handle] = {}
+        self.busy: Tally[int] = Tally()
+        self.histograms: dict[Histogram, None] = {}
+        self.width = 0
+        self.revision = 0
+        self.metrics_revision = 0
+        self.max_series = max_series
+        self.max_window_mb = max_window_mb
+        self.room = sys.maxsize
+        # An engine and a board put theirs in place of these.
+        self.read: Callable[[NDArray[np.intp], float | None], Floats] = lambda columns, _: np.empty((0, len(columns)))
+        self.pull: Callable[[Gauge, Callable[[], float | None]], None] = _no_board
+        self._ticks = 0
+        # A signal handler, or a finalizer in the middle of a write, may write too.
+        self.lock = RLock()
+        self.random = Random(0)
+        self._counted: dict[int, None] = {}
+        self._counter_columns: NDArray[np.intp] = np.empty(0, np.intp)
+        self._left: list[int] = []
+        self._free: list[int] = []
+        self._handles: dict[str, Handle] = {}
+        self._staying: set[str] = set()
+        self._children: dict[tuple[str, Labels | None], Handle] = {}
+        self._binding: tuple[int, Binding] = (-1, {})
+        self._ordered: tuple[int, list[Series]] = (-1, [])
+
+    def gauge(
+        self,
+        name: str,
+        title: str = "",
+        *,
+        unit: str = "",
+        labels: Iterable[str] = (),
+        key: str | None = None,
+        min: float | None = None,
+        max: float | None = None,
+        forget: bool = True,
+    ) -> Gauge:
+        """Declare a metric that goes up and down; `tickboard.Board.gauge` says what the arguments mean."""
+        return self._declare(Gauge, name, title, unit, labels, key, min, max, forget=forget)
+
+    def counter(
+        self,
+        name: str,
+        title: str = "",
+        *,
+        unit: str = "/s",
+        labels: Iterable[str] = (),
+        key: str | None = None,
+        min: float | None = 0,
+        max: float | None = None,
+        forget: bool = True,
+    ) -> Counter:
+        """Declare a metric that is counted and shown as a rate per second; arguments and errors as for `gauge`."""
+        return self._declare(Counter, name, title, unit, labels, key, min, max, forget=forget)
+
+    def histogram(
+        self,
+        name: str,
+        title: str = "",
+        *,
+        unit: str = "",
+        labels: Iterable[str] = (),
+        key: str | None = None,
+        min: float | None = None,
+        max: float | None = None,
+        forget: bool = True,
+    ) -> Histogram:
+        """Declare a metric that is observed many times a tick; arguments and errors as for `gauge`."""
+        return self._declare(Histogram, name, title, unit, labels, key, min, max, forget=forget)
+
+    def handle(self, name: str) -> Handle:
+        """Return the handle of a metric that was declared, as by a source, to write conditions with.
+
+        Raises:
+            InputError: no metric has this name.
+        """
+        found = self._handles.get(name)
+        if found is None:
+            raise InputError(f"{name!r} is not a metric of this board; it has {', '.join(self._handles) or 'none'}")
+        return found
+
+    def _declare(
+        self,
+        handle_class: type[H],
+        name: str,
+        title: str,
+        unit: str,
+        labels: Iterable[str],
+        key: str | None,
+        low: float | None,
+        high: float | None,
+        *,
+        forget: bool,
+    ) -> H:
+        if isinstance(labels, str):
+            raise InputError(f"metric {name!r}: labels={labels!r} is one text; write labels=({labels!r},)")
+        metric = MetricInfo(name, encodable(title) or name, encodable(unit), handle_class.kind, list(labels), low, high)
+        self._check(metric)
+        if forget not in (True, False):
+            raise InputError(
+                f'metric {name!r}: forget={forget!r}: give True or False; Board(forget="5m") says how long'
+            )
+        if (known := self._handles.get(name)) is not None:
+            if known.metric == metric and isinstance(known, handle_class) and forget != (name in self._staying):
+                return known
+            raise InputError(f"metric {name!r} is declared already, as a {known.kind}: give each metric its own name")
+        wanted_key = key or SPEC_KEYS.get(name, name)
+        if wanted_key in self._taken_keys:
+            raise InputError(f"metric {name!r}: the key {wanted_key!r} is taken: give it another key=")
+        self._add_metric(metric, wanted_key)
+        if handle_class is Histogram:
+            self._declare_quantiles(metric)
+        try:
+            handle = handle_class(self, metric, None if metric.labels else ())
+        except LimitError:
+            self._forget_metric(name)
+            raise
+        self._handles[name] = handle
+        if not forget:
+            self._staying.add(name)
+        self.revision += 1
+        self.metrics_revision += 1
+        return handle
+
+    def _declare_quantiles(self, metric: MetricInfo) -> None:
+        for quantile in QUANTILES:
+            name = f"{metric.name}.{quantile}"
+            if name in self.metrics:
+                raise InputError(f"metric {name!r} is declared already: {metric.name!r} needs it for its {quantile}")
+            title = f"{metric.title} {quantile}"
+            info = MetricInfo(name, title, metric.unit, "histogram", metric.labels, metric.min, metric.max)
+            self._add_metric(info, f"{self.keys[metric.name]}.{quantile}")
+
+    def _check(self, metric: MetricInfo) -> None:
+        if not _NAME.fullmatch(metric.name):
+            raise InputError(
+                f"metric name {metric.name!r}: start with a letter or _, go on with letters, digits and _ . : / -"
+            )
+        for label in metric.labels:
+            if not _LABEL.fullmatch(label):
+                raise InputError(f"metric {metric.name!r}: label name {label!r}: use letters, digits, _ and .")
+
+    def child(self, handle: H, labels: Labels) -> H:
+        """Return the handle of one series of a labelled metric, made when first asked for.
+
+        Raises:
+            InputError: the metric has left the board.
+            LimitError: there is no room for another series.
+        """
+        with self.lock:
+            self._require_metric(handle)
+            return self.open(handle, labels)
+
+    def reopen(self, handle: H, labels: Labels) -> H:
+        """Return the handle of a series that has left, which comes back with it; the caller holds the lock.
+
+        That is the handle itself, unless the series is back already with another one. Errors are those of `child`.
+        """
+        self._require_metric(handle)
+        known = self.child_of(handle, labels)
+        if known is not None:
+            return known
+        handle.attach(labels)
+        self._add_child(handle, labels)
+        return handle
+
+    def _require_metric(self, handle: Handle) -> None:
+        """See that a handle is of a metric that there is: one that came from outside leaves with its last series."""
+        lead = self._handles.get(handle.metric.name)
+        if lead is None or type(lead) is not type(handle):
+            raise InputError(f"metric {handle.metric.name!r} has left the board: wait until it comes again")
+
+    def open(self, handle: H, labels: Labels) -> H:
+        """Return the handle of one series as `child` does; the caller holds the lock."""
+        known = self._children.get((handle.metric.name, labels))
+        if known is None:
+            known = type(handle)(self, handle.metric, labels)
+            self._add_child(known, labels)
+        assert isinstance(known, type(handle))
+        return known
+
+    def _add_child(self, handle: Handle, labels: Labels) -> None:
+        self._children[handle.metric.name, labels] = handle
+        if handle.metric.name not in self._staying:
+            self.leaving[handle.columns[0]] = handle
+
+    def discover(self, handle_class: type[H], metric: MetricInfo) -> H:
+        """Declare a metric that has come from outside, with no series yet; the caller holds the lock.
+
+        Raises:
+            InputError: the name is malformed or taken.
+        """
+        self._check(metric)
+        if metric.name in self.metrics or metric.name in self._taken_keys:
+            raise InputError(f"metric {metric.name!r} is declared already: send it under another name")
+        if handle_class is Histogram and (
+            taken := next((q for q in QUANTILES if f"{metric.name}.{q}" in self.metrics), "")
+        ):
+            raise InputError(f"metric {metric.name!r}: {metric.name}.{taken} is taken: send it under another name")
+        self._add_metric(metric, metric.name)
+        if handle_class is Histogram:
+            self._declare_quantiles(metric)
+        handle = handle_class(self, metric, None)
+        self._handles[metric.name] = handle
+        self.revision += 1
+        self.metrics_revision += 1
+        return handle
+
+    def withdraw(self, name: str) -> None:
+        """Forget a discovered metric whose series have left; the caller holds the lock."""
+        self._forget_metric(name)
+        del self._handles[name]
+        self.revision += 1
+        self.metrics_revision += 1
+
+    def _add_metric(self, metric: MetricInfo, key: str) -> None:
+        self.metrics[metric.name] = metric
+        self.keys[metric.name] = key
+        self._taken_keys.add(key)
+        self._added.append(metric.name)
+        self.added += 1
+
+    def _forget_metric(self, name: str) -> None:
+        percentiles = [f"{name}.{quantile}" for quantile in QUANTILES] if self.metrics[name].kind == "histogram" else []
+        for each in (name, *percentiles):
+            self._taken_keys.discard(self.keys.pop(each))
+            del self.metrics[each]
+
+    def child_of(self, handle: H, labels: Labels) -> H | None:
+        """Return the handle of one series if there is one; the caller holds the lock."""
+        known = self._children.get((handle.metric.name, labels))
+        assert known is None or isinstance(known, type(handle))
+        return known
+
+    def column_of(self, handle: Handle, labels: Labels) -> int:
+        """Return the first column of one series, whichever handle has it; -1: it has left."""
+        with self.lock:
+            known = self.child_of(handle, labels)
+            return known.columns[0] if known is not None else -1
+
+    def begin_run(self, gauge: Gauge) -> Callable[[], None]:
+        """Count one more run in progress in a gauge, and return what counts it no more.
+
+        Until then its series does not leave for want of samples. If it is removed, it stays removed.
+        """
+        with self.lock:
+            gauge.inc()
+            column = gauge.columns[0] if gauge.columns else self.column_of(gauge, gauge.key[1] or ())
+            series = self._series[column]
+            self.busy[column] += 1
+
+        def end() -> None:
+            with self.lock:
+                if self._series.get(column) is not series:
+                    return
+                self.busy[column] -= 1
+                if not self.busy[column]:
+                    del self.busy[column]
+                gauge.dec()
+
+        return end
+
+    def name_of(self, column: int) -> str:
+        """Return the name of the metric that a column belongs to; empty when it belongs to none."""
+        found = self._series.get(column)
+        return "" if found is None else found.metric.name
+
+    def find(self, name: str) -> Handle | None:
+        """Return the handle of a metric; None when there is none of this name."""
+        return self._handles.get(name)
+
+    def remove(self, *children: Handle) -> None:
+        """Remove series, by their handles as `Handle.labels` gives them; one that was removed already is none."""
+        with self.lock:
+            self.drop(children)
+
+    def remove_child(self, handle: Handle, labels: Labels) -> None:
+        """Remove one series of a labelled metric, if there is one."""
+        with self.lock:
+            if (child := self._children.get((handle.metric.name, labels))) is not None:
+                self.drop([child])
+
+    def has_series(self, names: Iterable[str]) -> set[str]:
+        """Return which of these labelled metrics have series; the caller holds the lock."""
+        wanted = set(names)
+        return {name for name, _ in self._children if name in wanted}
+
+    def drop(self, children: Iterable[Handle]) -> None:
+        """Remove series as `remove` does; the caller holds the lock."""
+        left: list[int] = []
+        for child in children:
+            if child.columns:
+                left += child.columns
+                self._children.pop(child.key, None)
+                child.leave()
+        if not left:
+            return
+        for column in left:
+            name = self._series.pop(column).metric.name
+            del self._by_metric[name][column]
+            if not self._by_metric[name]:
+                del self._by_metric[name]
+            self.hold(column)
+            self.leaving.pop(column, None)
+            self.busy.pop(column, None)
+        self.values[left] = np.nan
+        self.counts[left] = 0
+        self._left += left
+        self.revision += 1
+
+    def take_left(self) -> list[int]:
+        """Return the columns of the series that were removed since the last call; give them to `recycle` afterwards."""
+        with self.lock:
+            left, self._left = self._left, []
+        return left
+
+    def recycle(self, columns: Iterable[int]) -> None:
+        """Let new series have these columns; nothing of the old ones may be kept anywhere."""
+        with self.lock:
+            self._free += columns
+
+    def require_room(self, metric: MetricInfo, series: int = 1) -> None:
+        """See that so many more series of a metric may be added.
+
+        Raises:
+            LimitError: there is no room for them.
+        """
+        if len(self._series) + series > self.max_series:
+            raise LimitError(f"metric {metric.name!r}: the board has its {self.max_series} series; use fewer labels")
+        if self.width - len(self._free) + series > self.room:
+            raise LimitError(
+                f"metric {metric.name!r}: {self.room} series x {self._ticks} ticks fill the {self.max_window_mb} MB "
+                "that the window may take; use fewer labels, a smaller --window, or a larger Board(max_window_mb=…)"
+            )
+
+    def fit(self, ticks: int, series_bytes: int) -> bool:
+        """Refuse series from now on that the window has no room for; those that there are stay.
+
+        Args:
+            ticks: how many the window has.
+            series_bytes: what one series takes of it.
+
+        Returns:
+            Whether those that there are fit.
+        """
+        room = self.max_window_mb * 2**20 // series_bytes
+        self._ticks, self.room = ticks, max(room, self.width)
+        return self.width <= room
+
+    def add_series(self, metric: MetricInfo, labels: Labels) -> int:
+        """Give a series its column and return it.
+
+        Raises:
+            LimitError: there is no room for another series.
+        """
+        self.require_room(metric)
+        if not self._free and self.width == len(self.values):
+            self._grow()
+        if self._free:
+            column = self._free.pop()
+            # Sources that know no handles may have written to it a moment after its series was removed.
+            self.values[column], self.counts[column] = np.nan, 0.0
+        else:
+            column = self.width
+            self.width += 1
+        self.written[column] = True
+        series = Series(metric, labels, column)
+        self._series[column] = series
+        self._by_metric.setdefault(metric.name, {})[column] = series
+        if metric.kind == "counter":
+            self._counted[column] = None
+            self._counter_columns = np.empty(0, np.intp)
+        self.revision += 1
+        return column
+
+    def _grow(self) -> None:
+        more = np.full(max(16, self.width // 2), np.nan)
+        values = np.concatenate([self.values, more])
+        counts = np.concatenate([self.counts, np.zeros(len(more))])
+        written = np.concatenate([self.written, np.zeros(len(more), np.bool_)])
+        # All or nothing, where memory runs out.
+        self.values, self.counts, self.written = values, counts, written
+
+    def hold(self, column: int) -> None:
+        """Let a counter's column show what is in `values`: a rate that somebody else has computed."""
+        if column in self._counted:
+            del self._counted[column]
+            self._counter_columns = np.empty(0, np.intp)
+
+    def take_written(self) -> NDArray[np.intp]:
+        """Return the columns of the series that are new or were written to, by handles, since the last call."""
+        with self.lock:
+            written: NDArray[np.intp] = np.flatnonzero(self.written)
+            self.written[written] = False
+        return written
+
+    def collect(self, elapsed_s: float) -> Floats:
+        """End the tick: return its row, float64 [width], and start counting anew.
+
+        Args:
+            elapsed_s: seconds since the last tick, for rates; where it isn't positive, counters have no value.
+        """
+        with self.lock:
+            row = self.values[: self.width].copy()
+            if self._counted:
+                if not len(self._counter_columns):
+                    self._counter_columns = np.fromiter(self._counted, np.intp, len(self._counted))
+                columns = self._counter_columns
+                row[columns] = self.counts[columns] / elapsed_s if elapsed_s > 0 else np.nan
+            for histogram in self.histograms:
+                histogram.collect(row)
+            row[np.isinf(row)] = np.nan
+            # Counting starts anew only when there is a row that says what was counted.
+            self.counts[self._counter_columns] = 0
+        return row
+
+    def binding(self) -> Binding:
+        """Return each metric's labels and columns, made anew only when the registry has changed."""
+        if self._binding[0] != self.revision:
+            self._binding = (self.revision, _Binding(self))
+        return self._binding[1]
+
+    @property
+    def series(self) -> list[Series]:
+        """The series that there are, in the order in which they came."""
+        return list(self._series.values())
+
+    def of_metric(self, name: str) -> list[Series]:
+        """Return the series of a metric, in the order of their columns."""
+        return sorted(self._by_metric.get(name, {}).values(), key=_column)
+
+    def added_since(self, added: int) -> list[str] | None:
+        """Return the names of the metrics that came after so many, oldest first; None where they are not known."""
+        count, names = self.added - added, list(self._added)
+        return None if count > len(names) else names[len(names) - count :]
+
+    def in_order(self) -> list[Series]:
+        """Return the series in the order in which their metrics were declared, as they go on the wire."""
+        if self._ordered[0] != self.revision:
+            revision = self.revision
+            # A series may appear from another thread, with a metric that wasn't there a moment ago.
+            names = dict.fromkeys([*self.metrics, *self._by_metric])
+            self._ordered = (revision, [series for name in names for series in self.of_metric(name)])
+        return self._ordered[1]
+
+
+_column = attrgetter("column")
+
+
+def _no_board(gauge: Gauge, function: object) -> None:
+    raise InputError(f"metric {gauge.metric.name!r}: only a board calls functions: declare it with board.gauge")
+
+
+class _Binding(Binding):
+    """The labels and columns of each metric's series, looked up when they are asked for.
+
+    While thousands of series come, a tick looks at those that its rules name and at no others. A series that another
+    thread adds meanwhile, beyond what the window has room for, is for the next tick.
+    """
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._width = registry.width
+        self._names = list(registry.metrics)
+        self._found: dict[str, tuple[tuple[Labels, ...], NDArray[np.intp]]] = {}
+
+    def __getitem__(self, name: str) -> tuple[tuple[Labels, ...], NDArray[np.intp]]:
+        if name not in self._found:
+            series = [one for one in self._registry.of_metric(name) if one.column < self._width]
+            if not series:
+                raise KeyError(name)
+            columns = np.array([one.column for one in series], np.intp)
+            self._found[name] = tuple(one.labels for one in series), columns
+        return self._found[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self._names if name in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)

@@ -1,0 +1,286 @@
+"""Selectors: which series a subscription asks for, by name, glob and label.
+
+A selector is a name or a glob as in a shell, and label values or globs for them in braces where only some of the
+series are wanted: ``disk.*``, ``disk_usage{mount="/home"}``, ``*{host="web-*"}``. The key of a series is a selector
+that matches just that series. It takes texts and gives yes or no; it knows neither registry nor window.
+
+What is plain is looked up, however much of it there is. What has a glob in it is tried on every series, so that there
+may not be many of them: see `why_refused`.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+
+import msgspec
+
+MAX_SELECTORS = 1_000
+"""In one subscription."""
+
+MAX_SELECTOR = 4_096
+"""Characters of a selector. A series of a few labels is asked for with some hundred."""
+
+MAX_GLOBS = 100
+"""Of them; a glob is tried on every series, and so are labels without a name."""
+
+STEP_GLOBS = 5
+"""Globs that are read before others may run: 2 ms each at most."""
+
+MAX_GLOB = 256
+"""Characters of a glob for a name or for a label's value: as many as a name may have."""
+
+MAX_WILDCARDS = 32
+"""Question marks and brackets of a glob: they are made into regular expressions, which takes its time."""
+
+MAX_FORMS = 100
+"""Of the selectors of one name, sets of labels that differ: each is tried on every series of that name."""
+
+_WITH_LABELS = re.compile(r"([^{}]*)\{(.*)\}", re.DOTALL)
+_LABEL = re.compile(r'\s*+([A-Za-z_][A-Za-z0-9_.]*+)\s*+=\s*+("(?:[^"\\]|\\.)*+")\s*+(?:,|$)', re.DOTALL)
+_GLOB = re.compile(r"[*?\[]")
+
+_Labels = tuple[tuple[str, str], ...]
+
+
+class Selectors:
+    """The selectors of one subscription; with none of them, everything is asked for.
+
+    A text that is no selector matches nothing, as a name that no metric has.
+
+    Attributes:
+        cost: what it costs to look at one series, more or less, in look-ups.
+    """
+
+    def __init__(self, texts: Iterable[str] = ()) -> None:
+        self._names: set[str] = set()
+        # By name and the names of the labels: their values.
+        self._plain: dict[str, dict[tuple[str, ...], set[tuple[str, ...]]]] = {}
+        self._globs: list[tuple[_Glob, list[tuple[str, _Glob]]]] = []
+        self._all = True
+        self.cost = 1
+        for text in texts:
+            self._all = False
+            name, labels = _parsed(text)
+            if _is_glob(name, labels):
+                self._globs.append((_Glob(name), [(label, _Glob(value)) for label, value in labels]))
+                self.cost += _cost(name, labels)
+            elif labels:
+                names, values = zip(*sorted(dict(labels).items()), strict=True)
+                self._plain.setdefault(name, {}).setdefault(names, set()).add(values)
+            else:
+                self._names.add(name)
+
+    @property
+    def glob_cost(self) -> int:
+        """What it costs to try the globs alone on one series."""
+        return self.cost - 1
+
+    def read(self) -> Iterator[None]:
+        """Read the globs in steps; else that is done when they are needed."""
+        for number, (name, labels) in enumerate(self._globs, 1):
+            for glob in (name, *(value for _, value in labels)):
+                glob.read()
+            if not number % STEP_GLOBS:
+                yield
+
+    def metric(self, name: str) -> bool | None:
+        """Return whether all series of metric `name` are asked for; None: that is for their labels to say."""
+        if self._all or name in self._names:
+            return True
+        wanted = [labels for glob, labels in self._globs if glob.match(name)]
+        if [] in wanted:
+            return True
+        return None if wanted or name in self._plain else False
+
+    def match(self, name: str, labels: Mapping[str, str]) -> bool:
+        """Return whether the series of metric `name` with these labels is asked for."""
+        if self._all or name in self._names:
+            return True
+        for names, values in self._plain.get(name, {}).items():
+            if tuple(labels.get(label) for label in names) in values:
+                return True
+        return any(
+            glob.match(name) and all(label in labels and value.match(labels[label]) for label, value in wanted)
+            for glob, wanted in self._globs
+        )
+
+
+def why_refused(texts: list[str]) -> str:
+    """Return why a subscription asks for more than the server will look up, and what to ask for; empty: it doesn't."""
+    if len(texts) > MAX_SELECTORS:
+        return f"a subscription has {len(texts)} selectors: send {MAX_SELECTORS} at most, or a glob that matches more"
+    if longest := next((text for text in texts if len(text) > MAX_SELECTOR), ""):
+        return f"selector {longest[:40]!r}… has {len(longest)} characters: send {MAX_SELECTOR} at most"
+    globs = 0
+    forms: dict[str, set[tuple[str, ...]]] = {}
+    for text in texts:
+        name, labels = _parsed(text)
+        if _is_glob(name, labels):
+            globs += 1
+            for part in (name, *(value for _, value in labels)):
+                if _GLOB.search(part) and (why := _refusal(part)):
+                    return why
+        elif labels:
+            forms.setdefault(name, set()).add(tuple(sorted(dict(labels))))
+    if globs > MAX_GLOBS:
+        return (
+            f"a subscription has {globs} globs, or labels without a name: send {MAX_GLOBS} at most, or one that "
+            "matches more"
+        )
+    if many := next((name for name, kinds in forms.items() if len(kinds) > MAX_FORMS), ""):
+        return f"a subscription has {len(forms[many])} sets of labels for {many[:40]!r}: send {MAX_FORMS} at most"
+    return ""
+
+
+def _is_glob(name: str, labels: _Labels) -> bool:
+    return any(_GLOB.search(text) for text in (name, *(value for _, value in labels)))
+
+
+def _refusal(glob: str) -> str:
+    if len(glob) > MAX_GLOB:
+        return f"glob {glob[:40]!r}… has {len(glob)} characters: send {MAX_GLOB} at most"
+    if (count := glob.count("?") + glob.count("[")) > MAX_WILDCARDS:
+        return f"glob {glob[:40]!r} has {count} question marks and brackets: send {MAX_WILDCARDS} at most"
+    return ""
+
+
+def _cost(name: str, labels: _Labels) -> int:
+    """Return what it costs to try a glob: a long one may be compared at each place of a long text."""
+    return 1 + (len(name) + sum(len(value) for _, value in labels)) // 16
+
+
+class _Glob:
+    """A glob, as for a name or for a label's value. What a star has found is never looked for again.
+
+    The standard library's translation to a regular expression takes time with the square of a glob that has many
+    brackets without an end.
+    """
+
+    __slots__ = ("_parts", "_text")
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._parts: list[_Part] | None = None
+
+    def read(self) -> "list[_Part]":
+        """Return what is between the stars."""
+        if self._parts is None:
+            self._parts = [_Part(part) for part in _at_stars(self._text)]
+        return self._parts
+
+    def match(self, text: str) -> bool:
+        """Return whether all of a text is as the glob says."""
+        if text == self._text:
+            return True
+        first, *middle = self._parts or self.read()
+        if not middle:
+            return len(text) == first.size and first.is_at(text, 0)
+        last = middle.pop()
+        at, end = first.size, len(text) - last.size
+        if end < at or not first.is_at(text, 0) or not last.is_at(text, end):
+            return False
+        # The first place that fits is as good as any other.
+        for part in middle:
+            at = part.find(text, at, end)
+            if at < 0:
+                return False
+            at += part.size
+        return True
+
+
+class _Part:
+    """What is between two stars of a glob: it is as long as what it matches."""
+
+    __slots__ = ("_pattern", "_text", "size")
+
+    def __init__(self, text: str) -> None:
+        characters = list(_characters(text))
+        self._text = text
+        self.size = len(characters)
+        self._pattern = re.compile("".join(characters), re.DOTALL) if _GLOB.search(text) else None
+
+    def is_at(self, text: str, at: int) -> bool:
+        if self._pattern is None:
+            return text.startswith(self._text, at)
+        return self._pattern.match(text, at) is not None
+
+    def find(self, text: str, at: int, end: int) -> int:
+        if self._pattern is None:
+            return text.find(self._text, at, end)
+        found = self._pattern.search(text, at, end)
+        return -1 if found is None else found.start()
+
+
+def _at_stars(glob: str) -> list[str]:
+    """Return what is between the stars of a glob; one in brackets is no star."""
+    parts: list[str] = []
+    begin = at = 0
+    while at < len(glob):
+        if glob[at] == "*":
+            parts.append(glob[begin:at])
+            begin = at = at + 1
+        else:
+            at = _bracket_end(glob, at) if glob[at] == "[" else at + 1
+    return [*parts, glob[begin:]]
+
+
+def _characters(part: str) -> Iterator[str]:
+    """Yield a regular expression for each character that is to be matched."""
+    at = 0
+    while at < len(part):
+        begin, at = at, _bracket_end(part, at) if part[at] == "[" else at + 1
+        if at - begin > 1:
+            yield _set(part[begin + 1 : at - 1])
+        else:
+            yield "." if part[begin] == "?" else re.escape(part[begin])
+
+
+def _bracket_end(glob: str, at: int) -> int:
+    """Return where a set in brackets ends; a bracket without an end stands for itself."""
+    begin = at + (2 if glob.startswith("!", at + 1) else 1)
+    # A bracket at its beginning is one of its characters.
+    end = glob.find("]", begin + 1)
+    return at + 1 if end < 0 else end + 1
+
+
+def _set(inside: str) -> str:
+    """Return a set of characters and ranges, as ``!a-z``, as a regular expression."""
+    negated = inside.startswith("!")
+    rest = inside[1:] if negated else inside
+    found: list[str] = []
+    at = 0
+    while at < len(rest):
+        if rest[at + 1 : at + 2] == "-" and at + 2 < len(rest):
+            low, high = rest[at], rest[at + 2]
+            if low <= high:
+                found.append(f"{re.escape(low)}-{re.escape(high)}")
+            at += 3
+        else:
+            found.append(re.escape(rest[at]))
+            at += 1
+    if not found:
+        # A range that is turned round has nothing in it.
+        return "." if negated else "(?!)"
+    return f"[{'^' if negated else ''}{''.join(found)}]"
+
+
+@lru_cache(maxsize=1_024)
+def _parsed(text: str) -> tuple[str, _Labels]:
+    """Return a selector's glob for the name and its labels' globs."""
+    if len(text) > MAX_SELECTOR:
+        return text, ()
+    found = _WITH_LABELS.fullmatch(text)
+    if found is None:
+        return text, ()
+    labels: list[tuple[str, str]] = []
+    at, inner = 0, found[2]
+    while at < len(inner):
+        label = _LABEL.match(inner, at)
+        if label is None:
+            return text, ()
+        try:
+            labels.append((label[1], msgspec.json.decode(label[2], type=str)))
+        except msgspec.DecodeError:
+            return text, ()
+        at = label.end()
+    return found[1] or "*", tuple(labels)

@@ -1,0 +1,109 @@
+"""Destinations: where alerts are told outside the page, which of them, and how often.
+
+A URL holds what nobody may see: tokens, passwords. So it is a `Secret`, which shows itself nowhere. It knows neither
+the environment itself nor how anything is sent.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, get_args
+
+from tickboard.configuration.config import NOTIFIER_NAME, NOTIFIER_NAME_HELP
+from tickboard.errors import InputError
+from tickboard.output.secrets import Secret, read_secret
+from tickboard.schedule import Duration, duration
+from tickboard.wire import Severity
+
+SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)
+"""All there are, the worst last."""
+
+LONGEST_LIMIT = 10_000
+"""The most messages a minute that may be asked for."""
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where alerts are told. Made by `make_destination`.
+
+    Attributes:
+        name: what it is called on the page, in the log and in metrics.
+        url: of the service, as Apprise has it.
+        severities: which alerts it sends.
+        wait_s: seconds that the first alert waits for others, to be one message with them.
+        limit: the most messages in a minute. The rest goes into the next message.
+        remind_s: seconds after which one that still fires is told again; None: never.
+        resolved: whether to send the end of an alert.
+    """
+
+    name: str
+    url: Secret
+    severities: frozenset[Severity] = frozenset(SEVERITIES)
+    wait_s: float = 5.0
+    limit: int = 10
+    remind_s: float | None = None
+    resolved: bool = True
+
+
+def make_destination(
+    name: str,
+    url: str,
+    environ: Mapping[str, str],
+    *,
+    severities: Iterable[str] = SEVERITIES,
+    wait: Duration = "5s",
+    limit: int = 10,
+    remind: Duration | None = None,
+    resolved: bool = True,
+) -> Destination:
+    """Return a destination that has been checked.
+
+    Args:
+        name: letters, digits, ``_``, ``.`` and ``-``.
+        url: as `read_secret` takes it.
+        environ: where its secrets are.
+        severities: info, warning, critical: those that are told.
+        wait: how long the first alert waits for others.
+        limit: messages a minute.
+        remind: after how long one that still fires is told again.
+        resolved: whether to send the end of an alert.
+
+    Raises:
+        InputError: something about it is wrong; the message never holds any of the URL, given as the name or not.
+    """
+    if not re.fullmatch(NOTIFIER_NAME, name):
+        raise InputError(f"{NOTIFIER_NAME_HELP}: give the name first, then the URL")
+    try:
+        return Destination(
+            name,
+            read_secret(url, environ),
+            _known(severities),
+            duration(wait),
+            _limited(limit),
+            None if remind is None else _positive(remind),
+            resolved,
+        )
+    except InputError as error:
+        raise InputError(f"notifier {name!r}: {error}") from error
+
+
+def _known(severities: Iterable[str]) -> frozenset[Severity]:
+    given = [severities] if isinstance(severities, str) else list(severities)
+    known: frozenset[Severity] = frozenset(severity for severity in SEVERITIES if severity in given)
+    if unknown := [severity for severity in given if severity not in known]:
+        raise InputError(f"severity {unknown[0]!r} is none of {', '.join(SEVERITIES)}")
+    if not known:
+        raise InputError(f"severities is empty: give some of {', '.join(SEVERITIES)}")
+    return known
+
+
+def _limited(limit: int) -> int:
+    if type(limit) is not int or not 1 <= limit <= LONGEST_LIMIT:
+        raise InputError(f"limit={limit!r}: give a whole number of messages a minute, from 1 to {LONGEST_LIMIT}")
+    return limit
+
+
+def _positive(remind: Duration) -> float:
+    if not (seconds := duration(remind)):
+        raise InputError(f"remind={remind!r}: give how long after an alert it is told again, as 4h")
+    return seconds

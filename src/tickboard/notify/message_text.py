@@ -1,0 +1,186 @@
+"""The text of a message: many notices in one, of a bounded size, in words for people.
+
+Few alerts have a line each; of many, those of one rule are one line with their number and the worst of them. It takes
+notices and gives a text; it knows neither when it is sent nor how.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from tickboard.wire import Alert
+
+MAX_LINES = 20
+"""Lines of a message; what is over is only counted."""
+
+MAX_TEXT = 200
+"""Characters of an alert's own message in one line."""
+
+Kind = Literal["info", "success", "warning", "failure"]
+"""The kinds of message that Apprise knows: services colour by it, or choose an icon."""
+
+_SEVERITIES = {"critical": 0, "warning": 1, "info": 2}
+_KINDS: dict[str, Kind] = {"critical": "failure", "warning": "warning", "info": "info"}
+
+
+@dataclass(slots=True)
+class Notice:
+    """One thing to tell of an alert.
+
+    Attributes:
+        alert: as it is by now.
+        fired: whether its beginning is news.
+        over: whether it has ended. Neither: it is told again because it still fires.
+        tried: when it was first tried to be told, by a clock that doesn't step.
+    """
+
+    alert: Alert
+    fired: bool = False
+    over: bool = False
+    tried: float | None = None
+
+
+@dataclass(frozen=True)
+class Message:
+    """What is sent: plain text.
+
+    Attributes:
+        title: one line.
+        body: at most `MAX_LINES` and one.
+        kind: how it is to look.
+    """
+
+    title: str
+    body: str
+    kind: Kind
+
+
+def compose_message(board: str, notices: Collection[Notice], now: float, *, lost: bool = False) -> Message:
+    """Return one message of all notices.
+
+    Args:
+        board: the board's title.
+        notices: one or more.
+        now: POSIX seconds.
+        lost: whether something before them could not be told; it is said.
+    """
+    ordered = sorted(notices, key=_order)
+    lines = [_line(notice, now) for notice in ordered] if len(ordered) <= MAX_LINES else _grouped(ordered, now)
+    if lost:
+        lines.append("Alerts that came before these may not have been told: the log no longer has them.")
+    title = _line_title(ordered[0]) if len(ordered) == 1 else _counted(ordered)
+    return Message(f"{plain_line(board)}: {title}", "\n".join(lines), _kind(ordered))
+
+
+def trial(board: str) -> Message:
+    """Return a message by which somebody sees that messages come."""
+    return Message(f"{plain_line(board)}: test", "This is a test: alerts of this board will be sent here.", "info")
+
+
+def plain_line(text: str) -> str:
+    """Return a text as one line that cannot be anything else: without controls, and not too long."""
+    line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    return line if len(line) <= MAX_TEXT else f"{line[: MAX_TEXT - 1]}…"
+
+
+def lasted(seconds: float) -> str:
+    """Return how long something took, in two units at most: ``3 s``, ``5 min``, ``2 h 5 min``."""
+    whole = max(int(seconds), 0)
+    units = (("d", whole // 86_400), ("h", whole // 3_600 % 24), ("min", whole // 60 % 60), ("s", whole % 60))
+    first = next((index for index, (_, count) in enumerate(units) if count), len(units) - 1)
+    return " ".join(f"{count} {unit}" for unit, count in units[first : first + 2] if count) or "0 s"
+
+
+def _order(notice: Notice) -> tuple[int, int, str, str]:
+    alert = notice.alert
+    return _rank(notice), _SEVERITIES[alert.severity], _rule(alert), alert.started or alert.timestamp
+
+
+def _rank(notice: Notice) -> int:
+    """Return where a notice stands: what fires, still fires, has fired and is over, is over."""
+    if notice.over:
+        return 2 if notice.fired else 3
+    return 0 if notice.fired else 1
+
+
+def _rule(alert: Alert) -> str:
+    return alert.rule or alert.metric
+
+
+def _word(notice: Notice) -> str:
+    if notice.over:
+        return "FIRED AND OVER" if notice.fired else "RESOLVED"
+    return notice.alert.severity.upper() if notice.fired else f"STILL {notice.alert.severity.upper()}"
+
+
+def _line_title(notice: Notice) -> str:
+    return f"{_word(notice)} {plain_line(notice.alert.message)}"
+
+
+def _line(notice: Notice, now: float) -> str:
+    return f"{_line_title(notice)} ({_when(notice, now)})"
+
+
+def _when(notice: Notice, now: float) -> str:
+    alert = notice.alert
+    began = alert.started or alert.timestamp
+    since = f"since {began[:10]} {began[11:19]} UTC"
+    if not notice.over:
+        return since if notice.fired else f"{since}, for {lasted(now - _posix(began))}"
+    why = f"{plain_line(alert.ended)}, " if alert.ended else ""
+    if alert.resolved is None:
+        return f"{why}{since}"
+    return f"{why}{since}, for {lasted(_posix(alert.resolved) - _posix(began))}"
+
+
+def _posix(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
+
+
+def _grouped(ordered: Sequence[Notice], now: float) -> list[str]:
+    groups: dict[tuple[str, str], list[Notice]] = {}
+    for notice in ordered:
+        groups.setdefault((_word(notice), _rule(notice.alert)), []).append(notice)
+    listed = list(groups.values())
+    shown = len(listed) if len(listed) <= MAX_LINES else MAX_LINES - 1
+    lines = [_line(group[0], now) if len(group) == 1 else _group_line(group) for group in listed[:shown]]
+    if rest := listed[shown:]:
+        lines.append(f"and {sum(map(len, rest)):,} alerts of {len(rest):,} more rules")
+    return lines
+
+
+def _group_line(group: list[Notice]) -> str:
+    series = len({tuple(notice.alert.labels.items()) for notice in group})
+    if series == len(group):
+        count = f"{series:,} series"
+    else:
+        count = f"{len(group):,} times" + (f" on {series:,} series" if series > 1 else "")
+    line = f"{_word(group[0])} {plain_line(_rule(group[0].alert))}: {count}"
+    if group[0].over and not group[0].fired:
+        return line
+    worst = max(group, key=lambda notice: _distance(notice.alert))
+    return f"{line}; worst: {plain_line(worst.alert.message)}"
+
+
+def _distance(alert: Alert) -> float:
+    """Return how far an alert's value went past its threshold, whichever side that is."""
+    value = alert.value if alert.peak is None else alert.peak
+    if value is None:
+        return float("-inf")
+    return value if alert.threshold is None else abs(value - alert.threshold)
+
+
+def _counted(ordered: Sequence[Notice]) -> str:
+    names = ("firing", "still firing", "fired and over", "resolved")
+    counts = [0, 0, 0, 0]
+    for notice in ordered:
+        counts[_rank(notice)] += 1
+    parts = [f"{count:,} {name}" for count, name in zip(counts, names, strict=True) if count]
+    critical = sum(notice.alert.severity == "critical" for notice in ordered if not notice.over)
+    return ", ".join(parts) + (f" ({critical:,} critical)" if critical else "")
+
+
+def _kind(ordered: Iterable[Notice]) -> Kind:
+    firing = [notice.alert.severity for notice in ordered if not notice.over]
+    return _KINDS[min(firing, key=_SEVERITIES.__getitem__)] if firing else "success"

@@ -1,0 +1,321 @@
+"""What the command line prints.
+
+While a board is served, nothing that happens to standard output or standard error may end it or hold it up: a pipe
+whose reader has gone, a full disk, a paused terminal, a character that the terminal does not have. So `say`, the log
+and a dashboard file's own `print` queue what they print, and a thread for each of the two streams writes it. A command
+that ends by itself prints with `put`, which raises when nobody can read the answer.
+
+What they print is escaped, line by line, since parts of it come from anywhere: see `tickboard.output.text`. Only what a
+dashboard file prints itself is its own.
+"""
+
+import contextlib
+import io
+import logging
+import os
+import select
+import sys
+import threading
+import time
+import traceback
+import warnings
+from collections import deque
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Any, TextIO
+
+from tickboard.errors import OutputError
+from tickboard.output.logs import log, tidy
+from tickboard.output.text import escaped, escaped_lines
+
+MAX_CHARACTERS = 1_000_000
+"""What may wait to be written."""
+
+WAIT_S = 1.0
+"""How long a line waits for its place, once; then lines are dropped until something is written again."""
+
+FINISH_S = 1.0
+"""How long the end of the program waits for lines that are still to be written."""
+
+LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+class Printer:
+    """Writes text to a descriptor from a thread of its own.
+
+    The thread uses `os.write`: a stream's lock, held by a write that never returns, would stop all who print, and
+    the end of the interpreter.
+
+    Args:
+        descriptor: 1 or 2.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._texts: deque[str] = deque()
+        self._waiting = 0
+        self._dropped = 0
+        self._stuck = False
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def put(self, text: str) -> None:
+        """Queue text to be written, and return.
+
+        Where too much waits it is dropped, and how many times is printed when something can be written again. Only the
+        first time it waits for a moment: a terminal that is merely slow gets all.
+        """
+        with self._changed:
+            if not self._stuck:
+                self._stuck = not self._changed.wait_for(lambda: self._waiting <= MAX_CHARACTERS, WAIT_S)
+            if self._stuck:
+                self._dropped += 1
+                return
+            self._texts.append(text)
+            self._waiting += len(text)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="printing", daemon=True)
+                self._thread.start()
+            self._changed.notify_all()
+
+    def finish(self, seconds: float) -> bool:
+        """Wait until all is written, at most for so long; return whether it is."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._waiting, seconds)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._texts)
+                text = "".join(self._texts)
+                self._texts.clear()
+                dropped, self._dropped = self._dropped, 0
+            written = self._write(text + (f"({dropped} times, something could not be printed)\n" if dropped else ""))
+            with self._changed:
+                self._waiting -= len(text)
+                self._stuck = self._stuck and self._waiting > MAX_CHARACTERS
+                if not written:
+                    self._dropped += dropped + 1
+                self._changed.notify_all()
+
+    def _write(self, text: str) -> bool:
+        stream = sys.__stdout__ if self._descriptor == 1 else sys.__stderr__
+        data = memoryview(text.encode(getattr(stream, "encoding", None) or "utf-8", "backslashreplace"))
+        while data:
+            try:
+                data = data[os.write(self._descriptor, data) :]
+            except BlockingIOError:  # another program that shares the terminal has made it non-blocking
+                select.select([], [self._descriptor], [], 1.0)
+            except OSError:
+                return False
+        return True
+
+
+class SafeStream(io.TextIOBase):
+    """In place of standard output or standard error: what a dashboard file prints can't fail or wait, either.
+
+    Args:
+        printer: it writes.
+        beneath: the stream in whose place it is.
+    """
+
+    def __init__(self, printer: Printer, beneath: TextIO | None) -> None:
+        super().__init__()
+        self._printer = printer
+        self._beneath = beneath
+
+    def write(self, text: str) -> int:
+        """Queue text to be written; return the number of characters."""
+        self._printer.put(text)
+        return len(text)
+
+    def writable(self) -> bool:
+        """Return True."""
+        return True
+
+    def isatty(self) -> bool:
+        """Return whether it is a terminal."""
+        return self._beneath is not None and self._beneath.isatty()
+
+    def fileno(self) -> int:
+        """Return the descriptor."""
+        return super().fileno() if self._beneath is None else self._beneath.fileno()
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]  # typeshed has it writable
+        """The encoding."""
+        return "utf-8" if self._beneath is None else self._beneath.encoding
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what else the stream beneath has, as its ``buffer``."""
+        return getattr(self._beneath, name)
+
+
+class LogHandler(logging.Handler):
+    """Writes the log to standard error, one record a line, each with its time in UTC.
+
+    Records of other libraries are escaped here, as Tickboard's own are where they are logged.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.addFilter(tidy)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Queue a record; one that cannot be formatted is written as it was given."""
+        try:
+            message = self.format(record)
+        except Exception as error:  # noqa: BLE001  # its arguments are foreign: their __str__ may raise anything
+            message = escaped(f"{record.msg!r} cannot be formatted: {type(error).__name__}")
+        at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        ERRORS.put(f"{at}.{int(record.msecs):03d}Z {record.levelname} {message}\n")
+
+
+OUTPUT, ERRORS = Printer(1), Printer(2)
+
+
+def prepare() -> None:
+    """Make standard output and standard error safe to print to, before anything else is opened.
+
+    A descriptor that was closed before the program began would be given to the next file that is opened: the journal or
+    a client's socket would then get what is printed. It is opened for reading, so that writing to it still fails.
+    """
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDONLY)
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    sys.excepthook = _complain_of
+    warnings.showwarning = _show_warning
+    threading.excepthook = _log_thread
+    sys.unraisablehook = _log_unraisable
+
+
+def prepare_to_serve(level: str) -> None:
+    """Have all that is printed written by the threads, and the log written to standard error from this level on.
+
+    Other libraries' records are shown from warnings on, or from `level` on if it is higher; all of them at debug. A
+    dashboard file that configures logging itself keeps what it has configured.
+    """
+    sys.stdout, sys.stderr = SafeStream(OUTPUT, sys.__stdout__), SafeStream(ERRORS, sys.__stderr__)
+    own = LEVELS[level]
+    other = own if own == logging.DEBUG else max(own, logging.WARNING)
+    logging.lastResort = LogHandler()
+    logging.getLogger("tickboard").setLevel(own)
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.asgi"):
+        logging.getLogger(name).setLevel(other)
+    # A dashboard file may have handlers of its own for what the server logs.
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.asgi", "asyncio"):
+        logging.getLogger(name).addFilter(tidy)
+    if not logging.root.handlers:
+        logging.root.setLevel(other)
+
+
+def _complain_of(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    _complain(f"{escaped_lines(''.join(traceback.format_exception(kind, error, trace)).rstrip())}\n")
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    text = f"{escaped_lines(warnings.formatwarning(message, category, filename, lineno, line).rstrip())}\n"
+    if file is None:
+        _complain(text)
+    else:
+        file.write(text)
+
+
+def _log_thread(arguments: threading.ExceptHookArgs) -> None:
+    if arguments.exc_type is not SystemExit:
+        name = arguments.thread.name if arguments.thread is not None else "?"
+        log.error("the thread %r has ended", name, exc_info=arguments.exc_value or arguments.exc_type())
+
+
+def _log_unraisable(arguments: "sys.UnraisableHookArgs") -> None:
+    error = arguments.exc_value or arguments.exc_type()
+    log.error("%s %r", arguments.err_msg or "an exception was ignored in", arguments.object, exc_info=error)
+
+
+def say(*lines: str) -> None:
+    """Print lines while a board is served; return at once, and never raise."""
+    OUTPUT.put(_printed(lines))
+
+
+class Answers:
+    """Standard output for the answer of a command: a file whose `write` raises OutputError where it is lost."""
+
+    def write(self, text: str) -> int:
+        """Write text at once; return the number of characters.
+
+        Raises:
+            OutputError: standard output cannot be written to.
+        """
+        try:
+            if sys.stdout is None:
+                raise OSError("it is closed")
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise OutputError(f"standard output cannot be written to: {reason}") from error
+        return len(text)
+
+    def flush(self) -> None:
+        """Do nothing: all that was written has been flushed."""
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what standard output itself says, as its encoding or whether it is a terminal."""
+        return getattr(sys.stdout, name)
+
+
+def put(*lines: str) -> None:
+    """Print the answer of a command.
+
+    Raises:
+        OutputError: standard output cannot be written to.
+    """
+    Answers().write(_printed(lines))
+
+
+def complain(*lines: str) -> None:
+    """Print lines on standard error, if that is possible."""
+    _complain(_printed(lines))
+
+
+def _complain(text: str) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        if sys.stderr is not None:
+            print(text, end="", file=sys.stderr, flush=True)
+
+
+def _printed(lines: Iterable[str]) -> str:
+    return "".join(f"{escaped(line)}\n" for line in lines)
+
+
+def finish() -> None:
+    """Write what is still to be written.
+
+    What a stream still holds and cannot write would be reported by the interpreter at its end, as "Exception ignored";
+    so its descriptor then leads nowhere.
+    """
+    OUTPUT.finish(FINISH_S)
+    ERRORS.finish(FINISH_S)
+    _flush(sys.__stdout__, 1)
+    _flush(sys.__stderr__, 2)
+
+
+def _flush(stream: TextIO | None, descriptor: int) -> None:
+    try:
+        if stream is not None:
+            stream.flush()
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)

@@ -1,0 +1,1 @@
+"""A board while it runs: its ticks, samplers, listeners and announcements."""

@@ -1,0 +1,173 @@
+"""Alert calls: calls an application's functions with each alert that fires, and with each that is resolved.
+
+A function is run like a sampler: a plain one in a thread of its own, an async one in a task. Its alerts come one after
+another, in order. What it raises is reported, and the next alert comes; one that does not return is reported while it
+does not, and its alerts wait, `LOG_EVENTS` at most. When the board stops, functions get `FINISH_S` for what waits; the
+rest is handed to the board that replaces it, or counted in the log.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
+from functools import partial
+
+from tickboard.alerting.log import LOG_EVENTS, AlertEvent, AlertLog
+from tickboard.loop.supervisor import Supervisor
+from tickboard.output.logs import log as logger
+from tickboard.problems import Reporter, numbered
+from tickboard.running.sampling import HANGING_S, RunningSampler, Sampler, is_async
+from tickboard.schedule import parse
+from tickboard.wire import Alert
+
+WATCH_S = 1.0
+"""How often it is looked whether a function hangs."""
+
+FINISH_S = 1.0
+"""How long functions may take to finish what waits for them when the board stops."""
+
+AlertFunction = Callable[[Alert], object]
+Subscribe = Callable[[Callable[[], None]], Callable[[], None]]
+
+
+def sources(functions: Iterable[tuple[str, AlertFunction]]) -> list[str]:
+    """Return what each function is known by; all are different."""
+    return numbered(f"alert function {name}" for name, _ in functions)
+
+
+class AlertCalls:
+    """All functions of a board that are called with its alerts: `start`, then `stop`.
+
+    Args:
+        functions: by name.
+        problems: where their failures are reported.
+    """
+
+    def __init__(self, functions: Iterable[tuple[str, AlertFunction]], problems: Reporter) -> None:
+        functions = list(functions)
+        self._queues = [
+            _Queue(source, function, problems)
+            for source, (_, function) in zip(sources(functions), functions, strict=True)
+        ]
+        self._supervisor = Supervisor(problems)
+
+    def start(self, log: AlertLog, subscribe: Subscribe, positions: Mapping[str, int]) -> None:
+        """Begin to call; the caller is in a running loop.
+
+        Args:
+            log: of the board's alerts.
+            subscribe: has a function called when there is something to read in it; returns what ends that.
+            positions: by source, the number of the last event that a function of the replaced board was called for.
+                Functions without one get the alerts from now on.
+        """
+        for queue in self._queues:
+            queue.follow(log, subscribe, positions.get(queue.source, log.told))
+            self._supervisor.start(queue.source, queue.work)
+        if self._queues:
+            self._supervisor.start("alert function watch", self._watch)
+
+    async def stop(self, handed_over: Collection[str] = ()) -> dict[str, int]:
+        """Give the functions `FINISH_S` to finish what waits, and end, without waiting for one that hangs.
+
+        Args:
+            handed_over: the sources of the functions that another board goes on with.
+
+        Returns:
+            Their positions, for that board's `start`. Alerts that wait for other functions are counted in the log.
+        """
+        for queue in self._queues:
+            queue.leave()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FINISH_S):
+                for queue in self._queues:
+                    await queue.idle.wait()
+        await self._supervisor.stop()
+        positions: dict[str, int] = {}
+        lost: dict[str, int] = {}
+        for queue in self._queues:
+            waiting = queue.close()
+            if queue.source in handed_over:
+                positions[queue.source] = waiting[0].number - 1 if waiting else queue.position
+            elif waiting:
+                lost[queue.source] = len(waiting)
+        if lost:
+            counts = ", ".join(f"{count} to {source}" for source, count in lost.items())
+            logger.warning("the board stopped before all alerts were delivered; not delivered: %s", counts)
+        return positions
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(WATCH_S)
+            for queue in self._queues:
+                queue.running.report_hanging(time.monotonic())
+
+
+class _Queue:
+    """The alerts that wait for one function.
+
+    Attributes:
+        source: what its problems are known by.
+        position: the number of the last event that was read from the log.
+        idle: set while no alert waits and no call runs.
+        running: the function at work.
+    """
+
+    def __init__(self, source: str, function: AlertFunction, problems: Reporter) -> None:
+        self.source = source
+        self.position = 0
+        self.idle = asyncio.Event()
+        self._function = function
+        self._problems = problems
+        self._waiting: deque[AlertEvent] = deque()
+        self._awake = asyncio.Event()
+        self._leave: Callable[[], None] | None = None
+        call = self._call_async if is_async(function) else self._call
+        self.running = RunningSampler(Sampler(source, call, None, patience_s=HANGING_S), source, parse("1s"), problems)
+
+    def follow(self, log: AlertLog, subscribe: Subscribe, position: int) -> None:
+        """Take the log's alerts after a position, and those to come."""
+        self.position = position
+        self._leave = subscribe(partial(self._read, log))
+        self._read(log)
+
+    def _read(self, log: AlertLog) -> None:
+        while events := log.since(self.position):
+            self.position = events[-1].number
+            self._waiting.extend(event for event in events if event.kind != "changed")
+        if (dropped := len(self._waiting) - LOG_EVENTS) > 0:
+            for _ in range(dropped):
+                self._waiting.popleft()
+            self._problems.report(
+                f"{self.source}: queue", f"more than {LOG_EVENTS} alerts wait for it: the oldest are dropped"
+            )
+        self.idle.clear()
+        self._awake.set()
+
+    async def work(self) -> None:
+        """Call the function whenever an alert waits."""
+        while True:
+            # Alerts may wait already: it is started again after a failure.
+            while self._waiting:
+                await self.running.run()
+            self._problems.clear(f"{self.source}: queue")
+            self.idle.set()
+            await self._awake.wait()
+            self._awake.clear()
+
+    def leave(self) -> None:
+        """Take no more alerts."""
+        if self._leave is not None:
+            self._leave()
+
+    def close(self) -> list[AlertEvent]:
+        """Call the function no more, and return what it was not called for."""
+        waiting, self._waiting = self._waiting, deque()
+        self.running.close()
+        return list(waiting)
+
+    def _call(self) -> object:
+        return self._function(self._waiting.popleft().alert)
+
+    async def _call_async(self) -> object:
+        return self._function(self._waiting.popleft().alert)

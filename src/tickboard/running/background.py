@@ -1,0 +1,184 @@
+"""The background: a board served from a thread, beside a program that has no event loop to serve it.
+
+It is for what runs under WSGI, and for any script: training, a batch, a robot. The thread ends with the program.
+"""
+
+import atexit
+import socket
+from threading import Event, Thread
+from types import TracebackType
+from typing import Protocol, Self
+
+from starlette.types import Receive, Scope, Send
+
+from tickboard.errors import PortTakenError, TickboardError, UsedError
+from tickboard.hub.hub import Hub
+from tickboard.output.logs import log
+from tickboard.running.mounting import RETRY_S, without_board
+from tickboard.server.requests.allowed import Allowed
+from tickboard.server.requests.connection_limits import ROOM, Limits, lasting, open_files
+from tickboard.server.requests.guard import Guard
+from tickboard.server.uvicorn.gate import Gate
+from tickboard.server.uvicorn.listening import listen, url_of
+from tickboard.server.uvicorn.serving import Server, uvicorn_config
+from tickboard.settings import Settings
+
+MAX_CONNECTIONS = 500
+"""WebSockets and alert streams that may be open: the program around it wants most of its open files for itself."""
+
+STOP_S = 5.0
+"""How long the end of the program waits for the thread."""
+
+
+def places_beside() -> int:
+    """Return how many connections of every kind may be open: at most half of the files, the rest is the program's."""
+    files = open_files()
+    return min(MAX_CONNECTIONS + ROOM, files // 2) if files else MAX_CONNECTIONS + ROOM
+
+
+class Served(Protocol):
+    """What can be served: a board."""
+
+    @property
+    def hub(self) -> Hub:
+        """Who is connected."""
+        ...
+
+    @property
+    def settings(self) -> Settings:
+        """The settings it runs with."""
+        ...
+
+    @property
+    def allowed(self) -> Allowed:
+        """The names and sites that are allowed."""
+        ...
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI connection."""
+        ...
+
+
+class Background:
+    """A board served from a thread. As a context manager it stops when the block ends.
+
+    Args:
+        board: the board.
+        host: the address to listen on.
+        port: the port; 0 picks a free one.
+
+    Attributes:
+        url: the address of its page.
+        port: the port that it listens on.
+    """
+
+    def __init__(self, board: Served, host: str, port: int) -> None:
+        self.url = f"http://{host}:{port}"
+        self.port = port
+        self._board = board
+        self._host = host
+        self._server: Server | None = None
+        self._thread: Thread | None = None
+        self._waiting: Thread | None = None
+        self._stopped = Event()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def serving(self) -> bool:
+        """Whether this process serves the board. False while another process has the port or the log of alerts."""
+        return self._server is not None
+
+    def start(self) -> None:
+        """Serve it; where another process has what it needs, wait for that in the thread.
+
+        Raises:
+            TickboardError: as `serve_in_background` says.
+        """
+        try:
+            self._serve()
+        except (PortTakenError, UsedError) as error:
+            log.error("%s", without_board(error))
+            self._waiting = Thread(target=self._wait, name="tickboard waits", daemon=True)
+            self._waiting.start()
+        # Threads that are no daemons have ended by then, those of the interpreter's own have not.
+        atexit.register(self.stop)
+
+    def stop(self) -> None:
+        """Close the viewers' connections and end the thread. Calling it again does nothing."""
+        atexit.unregister(self.stop)
+        self._stopped.set()
+        if self._waiting is not None:
+            self._waiting.join(STOP_S)
+        if self._server is not None and self._thread is not None:
+            self._server.should_exit = True
+            self._thread.join(STOP_S)
+
+    def _wait(self) -> None:
+        """Try again now and then, until it is served or stopped."""
+        while not self._stopped.wait(RETRY_S):
+            try:
+                self._serve()
+            except (PortTakenError, UsedError):
+                continue
+            except TickboardError as error:
+                log.error("%s", without_board(error))
+                continue
+            log.warning("this process has the board now: %s", self.url)
+            return
+
+    def _serve(self) -> None:
+        # Made here, so that what is wrong with the environment is raised where it can be seen.
+        hub = self._board.hub
+        listening = listen(self._host, self.port, "{}={!r}")
+        places = places_beside()
+        limited = Limits(self._board, lasting(places, MAX_CONNECTIONS), MAX_CONNECTIONS, lambda: hub.traffic)
+        guarded = Guard(limited, listening.getsockname()[0], [self._host], lambda: self._board.allowed, flags=False)
+        gate = Gate(places, MAX_CONNECTIONS, lambda: hub.traffic)
+        config = uvicorn_config(guarded, gate, "warning")
+        self.url, self.port = url_of(self._host, listening), listening.getsockname()[1]
+        server = Server(config, lambda: hub, gate)
+        thread = Thread(target=_serve, args=(server, listening), name="tickboard", daemon=True)
+        thread.start()
+        server.decided.wait()
+        if not server.started:
+            thread.join(STOP_S)
+            raise TickboardError(f"the board could not be served on port {self.port}: see the log")
+        self._server, self._thread = server, thread
+        log.info("%s is live", self.url)
+
+
+def serve_in_background(board: Served, host: str = "127.0.0.1", port: int = 3000) -> Background:
+    """Serve a board from a thread of its own, until the program ends or `Background.stop` is called.
+
+    It returns when viewers can connect. The board shows the numbers of the process that calls it. A server that forks
+    workers calls it in each, and one of them gets the port. The others log that they have no board and go on; one
+    takes over when the first ends.
+
+    Args:
+        board: the board, which must not be served elsewhere too.
+        host: the address to listen on; 0.0.0.0 lets other machines watch.
+        port: the port; 0 picks a free one.
+
+    Raises:
+        InputError: the address can't be listened on, or the environment holds a bad value.
+        TickboardError: the thread could not begin to serve; the log says why.
+    """
+    background = Background(board, host, port)
+    background.start()
+    return background
+
+
+def _serve(server: Server, listening: socket.socket) -> None:
+    """Serve on a socket until asked to end."""
+    with listening:
+        try:
+            server.run(sockets=[listening])
+        except BaseException:  # the thread is all that serves: whatever it ends with, somebody has to know
+            log.exception("the board is not served any more")

@@ -1,0 +1,233 @@
+"""The runner: asyncio's part in the life of a tick.
+
+It runs the samplers on their schedules, makes each tick on time, and hands what happened to the hub. It also has the
+hub send the readers of alerts what is new to them.
+
+Ticks stay on the wall clock: each is made at a multiple of the interval and carries that time, however late the loop
+was. One that could not be made in its own interval is skipped and counted, never made up for. A tick waits for the
+samplers that are due at the same instant, for at most half its interval, so that it has their values.
+
+Each part is supervised: whatever it raises and however it ends, it runs again, and the rest is not affected. What is
+done again and again goes on after a failure: the failure is reported, and the next round comes at its time.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from functools import partial
+
+from tickboard.engine import Engine
+from tickboard.hub.hub import Hub
+from tickboard.loop.supervisor import Supervisor
+from tickboard.problems import Quiet, Reporter, numbered
+from tickboard.running.announcer import Announcer
+from tickboard.running.pace import skipped, sleep_until_next
+from tickboard.running.sampling import RunningSampler, Sampler, report_failure
+from tickboard.schedule import parse
+
+BEAT_S = 1.0
+"""Seconds between two looks for which readers of alerts a heartbeat is due, and for samplers that hang."""
+
+TICKS = "ticks"
+"""The source of the problems of the tick itself."""
+
+CLOCK = "clock"
+"""The source that says for a while that the wall clock was set back."""
+
+
+class Runner:
+    """Makes the ticks of one engine, until it is stopped.
+
+    Args:
+        engine: what makes them.
+        hub: who gets them.
+        announcer: who announces alerts.
+        samplers: what runs before them.
+        problems: where failures are reported.
+        interval_ms: milliseconds between two.
+        alert_check_s: seconds between two runs of the alerts' time-driven work.
+
+    Attributes:
+        ticks_skipped: ticks that could not be made in time.
+        published: when the last tick was published, or else the runner began, by the monotonic clock.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        hub: Hub,
+        announcer: Announcer,
+        samplers: list[Sampler],
+        problems: Reporter,
+        *,
+        interval_ms: int,
+        alert_check_s: int,
+    ) -> None:
+        self.ticks_skipped = 0
+        self.published = time.monotonic()
+        self._clock_set = Quiet()
+        self._engine = engine
+        self._hub = hub
+        self._announcer = announcer
+        self._problems = problems
+        self._interval_s = interval_ms / 1000
+        self._tick_schedule = parse(f"{interval_ms}ms")
+        self._check_schedule = parse(f"{alert_check_s}s")
+        sources = numbered(f"sampler {sampler.name}" for sampler in samplers)
+        self._running = [
+            RunningSampler(sampler, source, self._tick_schedule, problems)
+            for sampler, source in zip(samplers, sources, strict=True)
+        ]
+        self._awaited = [running for running in self._running if running.sampler.awaited]
+        self._progress = asyncio.Event()
+        self._news = asyncio.Event()
+        self._supervisor = Supervisor(problems)
+
+    def start(self) -> None:
+        """Begin; the caller is in a running loop."""
+        self.published = time.monotonic()
+        self._hub.readers.on_news = self._news.set
+        # Whom another board's runner had not given all of it yet.
+        self._news.set()
+        start = self._supervisor.start
+        start(TICKS, self._make_ticks)
+        start("alert check", self._check_alerts)
+        start("alert stream", self._give_alerts)
+        start("sampler watch", self._watch_samplers)
+        for running in self._running:
+            start(running.source, partial(self._sample, running))
+        if self._announcer.journal is not None:
+            start("alert log check", self._announcer.watch)
+
+    async def stop(self) -> None:
+        """End, without waiting for a sampler that hangs."""
+        await self._supervisor.stop()
+        for running in self._running:
+            running.close()
+
+    async def _make_ticks(self) -> None:
+        rounds = Rounds(TICKS, self._problems)
+        # Samplers, ticks and checks are due at instants of the wall clock.
+        last = last_due = time.time()
+        last_made = last_woke = time.monotonic()
+        while True:
+            due = await sleep_until_next(self._tick_schedule, last)
+            woke = time.monotonic()
+            self.ticks_skipped += skipped(self._tick_schedule, last_due, due, woke - last_woke, self._interval_s)
+            await self._wait_for_samplers(last_due, due)
+            made = time.monotonic()
+            with rounds.reported():
+                await self._make_tick(due, made, made - last_made)
+            last, last_due, last_woke, last_made = self._tick_schedule.latest(due, time.time()), due, woke, made
+
+    async def _make_tick(self, due: float, made: float, elapsed_s: float) -> None:
+        happened = self._engine.tick(due, elapsed_s)
+        self._announcer.tell(happened.events)
+        self._report_clock(happened.set_back_s, made)
+        await _run_through(self._hub.publish(happened))
+        self.published = time.monotonic()
+        self._hub.traffic.delivered(self.published - made)
+        self._hub.check(self.published)
+
+    def _report_clock(self, set_back_s: float, made: float) -> None:
+        """Say for a while that the wall clock was set back: nobody has to fix it, but the charts begin anew."""
+        if set_back_s:
+            back = timedelta(seconds=round(set_back_s))
+            self._problems.report(
+                CLOCK, f"the wall clock was set back by {back}: the charts begin anew, alerts go on", kind=CLOCK
+            )
+            self._clock_set.failed(made)
+        elif self._clock_set.is_over(made):
+            self._problems.clear(CLOCK, "")
+
+    async def _wait_for_samplers(self, last_due: float, due: float) -> None:
+        """Wait for the samplers that were due since the last tick; not for those that have been running for longer."""
+        try:
+            async with asyncio.timeout(self._interval_s / 2):
+                while any(last_due < running.due <= due for running in self._awaited):
+                    self._progress.clear()
+                    await self._progress.wait()
+        except TimeoutError:
+            pass
+
+    async def _sample(self, running: RunningSampler) -> None:
+        last = time.time()
+        running.due = running.schedule.next(last)
+        while True:
+            running.due = await sleep_until_next(running.schedule, last)
+            await running.run()
+            # One that took longer than to its next instant skips those it missed.
+            last = running.schedule.latest(running.due, time.time())
+            running.due = running.schedule.next(last)
+            self._progress.set()
+
+    async def _watch_samplers(self) -> None:
+        while True:
+            await asyncio.sleep(BEAT_S)
+            now = time.monotonic()
+            for running in self._running:
+                running.report_hanging(now)
+
+    async def _check_alerts(self) -> None:
+        rounds = Rounds("alert check", self._problems)
+        last = time.time()
+        while True:
+            last = await sleep_until_next(self._check_schedule, last)
+            with rounds.reported():
+                # Their values are not over: what writes them fails or hangs.
+                self._engine.intake.stale = self._hub.problems.stale
+                self._announcer.tell(self._engine.check(last))
+                self._announcer.keep_episodes()
+
+    async def _give_alerts(self) -> None:
+        """Send the readers of alerts what is new, as soon as it is, and their heartbeats."""
+        readers = self._hub.readers
+        giving = Rounds("alert stream", self._problems)
+        beating = Rounds("alert stream heartbeats", self._problems)
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(BEAT_S):
+                    await self._news.wait()
+            if self._news.is_set():
+                self._news.clear()
+                with giving.reported():
+                    await _run_through(readers.give())
+                if giving.failing:
+                    # What was not sent is still to be, but not at once: it would fail again.
+                    await asyncio.sleep(BEAT_S)
+                    self._news.set()
+            with beating.reported():
+                await _run_through(readers.beat(time.monotonic(), time.time()))
+
+
+async def _run_through(steps: Iterator[None]) -> None:
+    """Run something to its end, and let others run at each step."""
+    for _ in steps:
+        await asyncio.sleep(0)
+
+
+class Rounds:
+    """The rounds of something of ours that is done again and again: a failure is reported, and the next round comes.
+
+    Attributes:
+        failing: whether the last round failed.
+    """
+
+    def __init__(self, source: str, problems: Reporter) -> None:
+        self.failing = False
+        self._source = source
+        self._problems = problems
+
+    @contextlib.contextmanager
+    def reported(self) -> Iterator[None]:
+        """Run one round, and keep its failure from the rest."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001  # nothing that is ours may stop for what one round met
+            self.failing = True
+            report_failure(self._problems, self._source, error)
+        else:
+            self.failing = False
+            self._problems.clear(self._source)

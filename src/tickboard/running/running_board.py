@@ -1,0 +1,243 @@
+"""A board while it is served: the engine, the hub, the announcer, and what runs beside them.
+
+It is made of what a board declares, and knows nothing of how that was declared. When a board takes the place of
+another, as under ``tickboard dev``, the hub and the announcer go on: nobody is disconnected, and no episode ends.
+"""
+
+import asyncio
+import contextlib
+import secrets
+import threading
+import time
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Self
+from uuid import uuid4
+
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
+
+from tickboard import wire
+from tickboard.alerting.log import AlertLog
+from tickboard.alerting.rules import Rule
+from tickboard.engine import Engine
+from tickboard.hub.health import Vitals
+from tickboard.hub.hub import Hub
+from tickboard.journal.journal import Journal
+from tickboard.loop.turns import turns
+from tickboard.metrics.intake import Intake
+from tickboard.metrics.registry import Registry
+from tickboard.notify.notifier import Notifiers, Service
+from tickboard.output.logs import log
+from tickboard.problems import Scope
+from tickboard.running.alert_calls import AlertCalls, AlertFunction, sources
+from tickboard.running.announcer import Announcer
+from tickboard.running.listeners import Listener, Listeners
+from tickboard.running.runner import Runner
+from tickboard.running.sampling import Sampler
+from tickboard.server.app import create_app
+from tickboard.server.streams.descriptors import write_all
+from tickboard.settings import Settings
+
+DASHBOARD_FILE = "dashboard file"
+"""The source of the problems of a file that cannot be loaded: a board that is shown has none."""
+
+
+@dataclass(frozen=True, eq=False)
+class BoardSpec:
+    """What a board declares, as far as serving it needs to know.
+
+    Attributes:
+        title: the page's heading.
+        registry: the metrics and series.
+        intake: where samples come from outside.
+        rules: the alert rules; more may be added.
+        samplers: what sets values.
+        listeners: sources that wait for others to send.
+        services: where alerts are told outside the page.
+        alert_functions: what is called with each alert, by name.
+        routes: the board's own; they go before the built-in ones.
+        describe: returns the Board as the page wants it, made in steps.
+    """
+
+    title: str
+    registry: Registry
+    intake: Intake
+    rules: list[Rule]
+    samplers: list[Sampler]
+    listeners: list[Listener]
+    services: list[Service]
+    alert_functions: list[tuple[str, AlertFunction]]
+    routes: list[BaseRoute]
+    describe: Callable[[], Generator[None, None, wire.BoardInfo]]
+
+
+class RunningBoard:
+    """A board that is served.
+
+    Args:
+        declared: what it is made of.
+        settings: how often it ticks, and how long its window is.
+        engine: what makes its ticks.
+        hub: who sees them.
+        announcer: publishes alerts.
+        alert_positions: where its alert functions go on, by source. The board that it replaces fills it when it stops.
+
+    Attributes:
+        settings: as given.
+        engine: as given.
+        hub: as given.
+        app: the ASGI application.
+    """
+
+    def __init__(
+        self,
+        declared: BoardSpec,
+        settings: Settings,
+        engine: Engine,
+        hub: Hub,
+        announcer: Announcer,
+        alert_positions: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
+        self.settings = settings
+        self.engine = engine
+        self.hub = hub
+        self._declared = declared
+        self._announcer = announcer
+        self._runner: Runner | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = 0
+        self._ticks_skipped = 0
+        self._problems: Scope = hub.problems.scope()
+        self._listeners = Listeners(declared.listeners, self._problems, hub.problems)
+        self._notifiers = Notifiers(declared.services, declared.title, hub.traffic.notified, self.tell, self._problems)
+        self._alert_calls: AlertCalls | None = None
+        self._alert_positions = alert_positions
+        # Of the board that replaces this one: the sources of its alert functions, and where they go on.
+        self._functions_after: list[str] = []
+        self._positions_after: dict[str, int] = {}
+        self.app: Starlette = create_app(hub, declared.intake, announcer.act, self._vitals, declared.routes)
+
+    @classmethod
+    def fresh(cls, declared: BoardSpec, settings: Settings, journal: Journal | None) -> Self:
+        """Return a board that is served from now on, with the alerts that a journal has kept.
+
+        Raises:
+            JournalError: the journal can't be read.
+        """
+        epoch = secrets.token_hex(6)
+        if journal is None:
+            engine = _engine(declared, settings, epoch, AlertLog(epoch))
+        else:
+            kept = journal.load()
+            alert_log = AlertLog(kept.epoch, kept.events, kept.number, kept=True, firing=kept.firing)
+            alert_log.positions |= kept.positions
+            engine = _engine(declared, settings, epoch, alert_log)
+            engine.alerts.restore(kept.episodes, kept.silences)
+            if journal.damaged is not None:
+                log.warning("%s was damaged, and is now %s: the log begins anew", journal.path, journal.damaged)
+        hub = Hub(engine, declared.describe, write_all, lambda steps, settle: turns().begin(steps, settle))
+        return cls(declared, settings, engine, hub, Announcer(hub, journal))
+
+    def tell(self, source: str, message: str | None) -> None:
+        """Report that a source has a problem, or with None that it has none any more; from any thread."""
+        if self._loop is not None and threading.get_ident() != self._thread:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody watches any more
+                self._loop.call_soon_threadsafe(self.tell, source, message)
+        elif message is None:
+            self._problems.clear(source)
+        else:
+            self._problems.report(source, message)
+
+    def replaced_by(self, declared: BoardSpec, settings: Settings) -> "RunningBoard":
+        """Return another board, with this one's history and alerts; `show` it to this one's viewers."""
+        engine = _engine(declared, settings, secrets.token_hex(6), self.engine.alerts.log)
+        engine.inherit(self.engine)
+        self._problems.close()
+        self._functions_after, self._positions_after = sources(declared.alert_functions), {}
+        return RunningBoard(declared, settings, engine, self.hub, self._announcer, self._positions_after)
+
+    def show(self) -> None:
+        """Show this board to the viewers of the one that it replaces."""
+        self.hub.problems.clear(DASHBOARD_FILE)
+        self.hub.switch(self.engine, self._declared.describe)
+
+    @property
+    def running(self) -> bool:
+        """Whether ticks are made."""
+        return self._runner is not None
+
+    async def start(self) -> None:
+        """Begin to sample, to make ticks and to publish alerts, if it hasn't begun."""
+        if self._runner is not None:
+            return
+        self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
+        self._runner = Runner(
+            self.engine,
+            self.hub,
+            self._announcer,
+            self._declared.samplers,
+            self._problems,
+            interval_ms=self.settings.interval_ms,
+            alert_check_s=self.settings.alert_check_s,
+        )
+        self._runner.start()
+        self._notifiers.start(self.engine.alerts.log, self.hub.listen, self._announcer.journal)
+        self._alert_calls = AlertCalls(self._declared.alert_functions, self._problems)
+        self._alert_calls.start(self.engine.alerts.log, self.hub.listen, self._alert_positions)
+        # A board that is stopped and started again begins with the alerts from then on.
+        self._alert_positions = {}
+        await self._listeners.start()
+
+    async def stop(self) -> None:
+        """End what `start` began; viewers stay connected."""
+        if self._runner is None:
+            return
+        runner, self._runner = self._runner, None
+        self._ticks_skipped += runner.ticks_skipped
+        await runner.stop()
+        await self._listeners.stop()
+        await self._notifiers.stop()
+        if self._alert_calls is not None:
+            self._positions_after.update(await self._alert_calls.stop(self._functions_after))
+
+    async def close(self) -> None:
+        """End all, and then what keeps the log of alerts."""
+        await self.stop()
+        await self._announcer.close()
+
+    def _vitals(self) -> Vitals:
+        interval_s = self.settings.interval_ms / 1000
+        if (runner := self._runner) is None:
+            return Vitals(self._ticks_skipped, 0.0, interval_s)
+        return Vitals(
+            self._ticks_skipped + runner.ticks_skipped, max(0.0, time.monotonic() - runner.published), interval_s
+        )
+
+
+def _engine(declared: BoardSpec, settings: Settings, epoch: str, alert_log: AlertLog) -> Engine:
+    registry, ticks = declared.registry, settings.window_size
+    engine = Engine(
+        registry,
+        declared.rules,
+        ticks,
+        epoch,
+        _alert_id,
+        declared.intake,
+        alert_log,
+        settings.interval_ms / 1000,
+    )
+    if not engine.fits:
+        log.warning(
+            "%d series x %d ticks take more than the %d MB that the window may take: no other series are taken; use a "
+            "smaller --window, or a larger Board(max_window_mb=…)",
+            registry.width,
+            ticks,
+            registry.max_window_mb,
+        )
+    return engine
+
+
+def _alert_id() -> str:
+    return str(uuid4())

@@ -1,0 +1,50 @@
+"""Details: who may see problems whole, with tracebacks, places in files and the texts of exceptions.
+
+Who is on the machine itself: the server is bound to loopback, and nothing says that a proxy has passed the request on.
+Everyone else, and everyone who looks at a board that is mounted in an application, sees the short form. The log has
+everything.
+"""
+
+from collections.abc import Iterable
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from tickboard.server.requests.head import head_of
+from tickboard.server.uvicorn.listening import is_loopback
+
+_KEY = "tickboard.details"
+
+_FORWARDING = frozenset({"forwarded", "via", "x-real-ip"})
+
+
+class DetailAccess:
+    """ASGI middleware that takes note of who may see them.
+
+    Args:
+        app: what is served.
+        bound: the address that the server's socket is bound to.
+    """
+
+    def __init__(self, app: ASGIApp, bound: str) -> None:
+        self._app = app
+        self._local = is_loopback(bound)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a connection on."""
+        if self._local and scope["type"] in {"http", "websocket"} and not is_forwarded(head_of(scope)):
+            scope = {**scope, _KEY: True}
+        await self._app(scope, receive, send)
+
+
+def sees_details(scope: Scope) -> bool:
+    """Return whether the client of a connection may see the details of problems."""
+    return scope.get(_KEY) is True
+
+
+def is_forwarded(names: Iterable[str]) -> bool:
+    """Return whether a proxy says that it has passed a request on.
+
+    Args:
+        names: of the request's headers, in small letters.
+    """
+    return any(name in _FORWARDING or name.startswith("x-forwarded-") for name in names)

@@ -1,0 +1,184 @@
+"""``/api/alerts`` and ``/api/silences``: what fires and what fired, and what people do about it."""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar, get_args
+
+import msgspec
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from tickboard.alerting.alerts import Alerts
+from tickboard.alerting.log import AlertEvent
+from tickboard.errors import InputError, PayloadError
+from tickboard.hub.hub import Hub
+from tickboard.output.text import without_mark
+from tickboard.schedule import duration
+from tickboard.server.requests.bodies import read_body
+from tickboard.server.requests.connection_limits import address_of
+from tickboard.server.routes.documents import Documents
+from tickboard.server.routes.rates import ChangeRates
+from tickboard.sources.json_mistakes import explain_mistake
+from tickboard.wire import AcknowledgeAlert, Alert, AlertPage, Severity, SilenceAlert, encode
+
+PAGE_ALERTS, MAX_PAGE_ALERTS = 50, 1_000
+"""How many alerts a page has without ``limit``, and at most."""
+
+MAX_BODY_BYTES = 64 * 2**10
+"""Of what somebody says of an alert."""
+
+MAX_TEXT = 1_000
+"""Characters of a note, a reason or a name: all who watch are told of it, and it is kept."""
+
+MAX_SILENCE_S = 366 * 86_400.0
+"""The longest that a silence lasts: one that nobody remembers hides what it was not meant for."""
+
+STATES = ("all", "active", "resolved")
+
+Change = Callable[[Alerts, float], AlertEvent | Alert]
+"""Does to the alerts, at a time, what somebody asks for; returns the alert as it is where nothing changes."""
+
+Act = Callable[[Change], Awaitable[tuple[Alert, bool]]]
+"""Makes a change, keeps the event and publishes it; returns the alert after that, and whether it is kept."""
+
+Asked = TypeVar("Asked", AcknowledgeAlert, SilenceAlert)
+
+
+def alert_routes(hub: Hub, act: Act) -> list[Route]:
+    """Return the routes that read alerts and change them.
+
+    Args:
+        hub: whose alerts.
+        act: makes what changes; it may raise what `Alerts` raises.
+    """
+    rates = ChangeRates()
+
+    def permit(request: Request, id: str) -> Callable[[], None]:  # the wire's name
+        names = f"address {address_of(request.scope)}", f"alert {id}"
+        return lambda: rates.take(time.monotonic(), *names)
+
+    async def alerts(request: Request) -> Response:
+        return _json(encode(page(hub.engine.alerts, request)))
+
+    async def silences(request: Request) -> Response:
+        now = time.time()
+        found = sorted(hub.engine.alerts.silences(), key=lambda each: each[0])
+        return _json(encode([silence for until, silence in found if until > now]))
+
+    async def acknowledge(request: Request) -> Response:
+        id, asked = request.path_params["id"], await _read(request, AcknowledgeAlert, '{"note": "on it"}')
+        may = permit(request, id)
+        return _acted(*await act(lambda alerts, now: alerts.acknowledge(id, now, asked.note, asked.by, may)))
+
+    async def silence(request: Request) -> Response:
+        id, asked = request.path_params["id"], await _read(request, SilenceAlert, '{"duration": "1h", "reason": "…"}')
+        length_s, may = silence_length(asked), permit(request, id)
+        return _acted(*await act(lambda alerts, now: alerts.silence(id, now, length_s, asked.reason, asked.by, may)))
+
+    compressed = [Middleware(Documents)]
+    return [
+        Route("/api/alerts", alerts, methods=["GET"], middleware=compressed),
+        Route("/api/alerts/{id}/ack", acknowledge, methods=["POST"]),
+        Route("/api/alerts/{id}/silence", silence, methods=["POST"]),
+        Route("/api/silences", silences, methods=["GET"], middleware=compressed),
+    ]
+
+
+def page(alerts: Alerts, request: Request) -> AlertPage:
+    """Return the page of alerts that a request asks for, newest first by the number of their beginning.
+
+    Raises:
+        InputError: a parameter can't be used.
+    """
+    asked = request.query_params
+    state = _one_of(asked.get("state", "all"), "state", STATES)
+    wanted = {name: frozenset(asked.getlist(name)) for name in ("severity", "rule", "metric") if name in asked}
+    for severity in asked.getlist("severity"):
+        _one_of(severity, "severity", get_args(Severity))
+    limit = _number(asked.get("limit"), "limit", PAGE_ALERTS, MAX_PAGE_ALERTS)
+    before = _number(asked.get("before"), "before", 10**15, 10**15)
+    found = [
+        (number, alert)
+        for number, alert in reversed(alerts.log.alerts())
+        if (state == "all" or (alert.resolved is None) == (state == "active"))
+        and all(getattr(alert, name) in values for name, values in wanted.items())
+    ]
+    rest = [(number, alert) for number, alert in found if number < before]
+    shown = rest[:limit]
+    as_is = {alert.id: alert for alert in alerts.active({alert.id for _, alert in shown})}
+    return AlertPage(
+        [alert if alert.resolved is not None else as_is.get(alert.id, alert) for _, alert in shown],
+        len(found),
+        shown[-1][0] if len(rest) > limit else None,
+    )
+
+
+def silence_length(asked: SilenceAlert) -> float:
+    """Return the seconds that a silence is to last; 0 ends one.
+
+    Raises:
+        InputError: it is no length of time or too long, or there is no reason for it.
+    """
+    length_s = duration(asked.duration)
+    if length_s > MAX_SILENCE_S:
+        raise InputError(
+            f"duration {asked.duration[:40]!r}: the longest silence is 366d: silence for less, or fix the rule"
+        )
+    if length_s and not asked.reason.strip():
+        raise InputError("reason: say why, for those who wonder later why nobody was notified")
+    return length_s
+
+
+async def _read(request: Request, kind: type[Asked], example: str) -> Asked:
+    """Return the body of a request; an empty one is an empty object.
+
+    Any page may make a browser post plain text, a form or bytes of no type. The guard refuses those of other sites, and
+    what is not said to be JSON is refused here.
+
+    Raises:
+        PayloadError: it is not JSON, or not said to be, or too large.
+        InputError: a field is missing, unknown, of another type or too long.
+    """
+    body = without_mark(await read_body(request, MAX_BODY_BYTES))
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type != "application/json" and (body or content_type):
+        given = repr(content_type[:80]) if content_type else "is missing"
+        raise PayloadError(f"Content-Type {given}: send application/json, as in {example}", 415)
+    body = body or b"{}"
+    try:
+        asked = msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError as error:
+        raise InputError(f"{error}: send JSON as in {example}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise PayloadError(f"the body is not JSON: {explain_mistake(error, body)}: send it as in {example}") from error
+    for name, text in msgspec.structs.asdict(asked).items():
+        if len(text) > MAX_TEXT:
+            raise InputError(f"{name} has {len(text)} characters: {MAX_TEXT} are the most")
+    return asked
+
+
+def _one_of(text: str, name: str, known: tuple[str, ...]) -> str:
+    if text not in known:
+        raise InputError(f"{name}={text[:40]}: give one of {', '.join(known)}")
+    return text
+
+
+def _number(text: str | None, name: str, default: int, most: int) -> int:
+    if text is None:
+        return default
+    if text.isascii() and text.isdigit() and len(text) < 20 and 1 <= int(text) <= most:
+        return int(text)
+    raise InputError(f"{name}={text[:40]}: give a whole number from 1 to {most}")
+
+
+def _acted(alert: Alert, kept: bool) -> Response:
+    """Answer what was asked to be done: 202 where it is in force, but a restart would forget it."""
+    if kept:
+        return _json(encode(alert))
+    return _json(encode({**msgspec.to_builtins(alert), "kept": False}), 202)
+
+
+def _json(body: bytes, status: int = 200) -> Response:
+    return Response(body, status, media_type="application/json", headers={"cache-control": "no-store"})

@@ -1,0 +1,122 @@
+"""How a document is sent: compressed if the client takes that, and not at all if the client has it already.
+
+It speaks of the request's headers Accept-Encoding and If-None-Match (RFC 9110, sections 12.5.3 and 13.1.2), for every
+document alike.
+"""
+
+from collections.abc import Iterable
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MAX_LISTED = 100
+"""Elements of a header that are looked at: browsers send ten, and more of them say nothing new."""
+
+MINIMUM_BYTES = 1_000
+"""A smaller document is sent as it is."""
+
+_OF_CONTENT = ("content-length", "content-type", "content-encoding", "accept-ranges")
+
+
+class Documents:
+    """ASGI middleware of a route whose responses are documents.
+
+    Args:
+        app: the endpoint. Its response may have an ETag.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._plain = app
+        self._compressed = GZipMiddleware(app, minimum_size=MINIMUM_BYTES)
+        self._always_compressed = GZipMiddleware(app, minimum_size=0)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        headers = Headers(scope=scope)
+        _, identity = qualities(headers.getlist("accept-encoding"))
+        if not wants_gzip(headers):
+            app, send = self._plain, _varying(send)
+        else:
+            app = self._compressed if identity > 0 or scope["method"] == "HEAD" else self._always_compressed
+            scope = {**scope, "headers": [*_without(scope, b"accept-encoding"), (b"accept-encoding", b"gzip")]}
+        if known := headers.getlist("if-none-match"):
+            send = _unless_known(send, set(_tags(known)))
+        await app(scope, receive, send)
+
+
+def wants_gzip(headers: Headers) -> bool:
+    """Return whether a client wants gzip at least as much as no coding."""
+    gzip, identity = qualities(headers.getlist("accept-encoding"))
+    return gzip > 0 and gzip >= identity
+
+
+def qualities(accept: Iterable[str]) -> tuple[float, float]:
+    """Return how much a client wants gzip, and how much it wants no coding; 0 is not at all.
+
+    No coding is acceptable unless it is excluded, and wanted least if nothing is said of it.
+    """
+    found: dict[str, float] = {}
+    for each in listed(accept):
+        coding, *parameters = (part.strip().lower() for part in each.split(";"))
+        found[{"x-gzip": "gzip"}.get(coding, coding)] = quality(parameters)
+    others = found.get("*")
+    gzip = found.get("gzip", others or 0.0)
+    return gzip, found.get("identity", 1e-4 if others is None else others)
+
+
+def listed(values: Iterable[str]) -> list[str]:
+    """Return the elements of a header that is a list, the first `MAX_LISTED` of them."""
+    return ",".join(values).split(",", MAX_LISTED)[:MAX_LISTED]
+
+
+def quality(parameters: Iterable[str]) -> float:
+    """Return the ``q`` among the parameters of what a client accepts: 1 without one, 0 where it is none."""
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            try:
+                number = float(value)
+            except ValueError:
+                return 0.0
+            return number if 0 <= number <= 1 else 0.0
+    return 1.0
+
+
+def _without(scope: Scope, name: bytes) -> list[tuple[bytes, bytes]]:
+    return [pair for pair in scope["headers"] if pair[0].lower() != name]
+
+
+def _varying(send: Send) -> Send:
+    async def send_varying(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message.setdefault("headers", [])
+            MutableHeaders(scope=message).add_vary_header("Accept-Encoding")
+        await send(message)
+
+    return send_varying
+
+
+def _tags(values: Iterable[str]) -> Iterable[str]:
+    return (tag.strip().removeprefix("W/") for tag in listed(values))
+
+
+def _unless_known(send: Send, known: set[str]) -> Send:
+    """Return a `send` that answers 304 in place of a document whose ETag is among those known; ``*`` is any."""
+    unchanged = False
+
+    async def send_unless_known(message: Message) -> None:
+        nonlocal unchanged
+        if message["type"] == "http.response.start" and message["status"] == 200:
+            headers = MutableHeaders(raw=list(message.get("headers", [])))
+            tag = headers.get("etag", "").removeprefix("W/")
+            if tag and (tag in known or "*" in known):
+                unchanged = True
+                for name in _OF_CONTENT:
+                    del headers[name]
+                message = {"type": "http.response.start", "status": 304, "headers": headers.raw}
+        elif unchanged:
+            message = {"type": "http.response.body", "body": b"", "more_body": message.get("more_body", False)}
+        await send(message)
+
+    return send_unless_known

@@ -1,0 +1,130 @@
+"""Large documents: made in turns, once for all who ask for the same, compressed with it, and bounded in memory.
+
+Each is kept in pieces, which are sent one by one as the client takes them. It counts in `DOCUMENTS` from its beginning
+until the last client has it: how many ask, and how slowly they read, costs no more than that.
+"""
+
+import asyncio
+import weakref
+import zlib
+from collections.abc import AsyncIterator, Callable, Generator, Hashable
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from tickboard.errors import BusyError, PayloadError
+from tickboard.loop.turns import Shared
+from tickboard.server.requests.bodies import SHARE, Budget
+from tickboard.server.requests.connection_limits import RETRY_AFTER_S, address_of
+from tickboard.server.routes.documents import MINIMUM_BYTES, wants_gzip
+
+PIECE_BYTES = 2**16
+"""What is compressed before others may run, in some 3 ms, and what is sent at once."""
+
+VALUE_BYTES = 160
+"""What one series, or one value of the window, takes of a document while it is made."""
+
+MAX_DOCUMENTS_BYTES = 2**28
+"""Of all large documents in memory, of this process; half of it for those that one address asks for."""
+
+DOCUMENTS = Budget(MAX_DOCUMENTS_BYTES)
+
+LEVEL = 6
+"""Of compression."""
+
+Steps = Generator[None, None, list[bytes]]
+"""Makes the pieces of a document, in steps."""
+
+
+class Large:
+    """One large document, as it is at any time."""
+
+    def __init__(self) -> None:
+        self._shared = Shared[_Made]()
+
+    async def answer(self, request: Request, key: Hashable, values: int, make: Callable[[], Steps]) -> Response:
+        """Return the response to a request.
+
+        Args:
+            request: who asks; its headers say whether it takes gzip.
+            key: what the document is of: the same for all who get the same.
+            values: series or values that it has at most.
+            make: begins to make it.
+
+        Raises:
+            PayloadError: it would be too large, whatever else is in memory.
+            BusyError: there are too many large documents in memory.
+        """
+        if values > (most := MAX_DOCUMENTS_BYTES // SHARE // VALUE_BYTES):
+            raise PayloadError(f"the document would have {values} values: ask for {most} at most, as by count={most}")
+        gzip, address = wants_gzip(request.headers), address_of(request.scope)
+        made = await self._shared.get((key, gzip), lambda: _made(address, values, make, gzip=gzip))
+        headers = {"cache-control": "no-store"}
+        if made.is_compressed:
+            headers |= {"content-encoding": "gzip", "vary": "Accept-Encoding"}
+        if made.size <= PIECE_BYTES:
+            return Response(b"".join(made.pieces), media_type="application/json", headers=headers)
+        headers["content-length"] = str(made.size)
+        return StreamingResponse(_sent(made), media_type="application/json", headers=headers)
+
+
+class _Made:
+    """A document in memory.
+
+    Args:
+        address: who has asked for it first.
+        bytes_: what it takes, about.
+
+    Attributes:
+        pieces: of its content.
+        is_compressed: whether that is in gzip.
+    """
+
+    def __init__(self, address: str, bytes_: int) -> None:
+        self.pieces: list[bytes] = []
+        self.is_compressed = False
+        if bytes_ <= PIECE_BYTES:
+            return
+        if not DOCUMENTS.take(address, bytes_):
+            raise BusyError(
+                f"documents of more than {MAX_DOCUMENTS_BYTES} bytes are being made and sent: "
+                "ask again in some seconds, or for less, as with count=1000",
+                RETRY_AFTER_S,
+            )
+        # Whatever becomes of those who wait for it, it counts as long as somebody has it.
+        weakref.finalize(self, DOCUMENTS.give_back, address, bytes_)
+
+    @property
+    def size(self) -> int:
+        """Bytes of content."""
+        return sum(map(len, self.pieces))
+
+
+def _made(address: str, values: int, make: Callable[[], Steps], *, gzip: bool) -> Generator[None, None, _Made]:
+    made = _Made(address, values * VALUE_BYTES)
+    made.pieces = yield from make()
+    if gzip and made.size >= MINIMUM_BYTES:
+        made.pieces = yield from _compressed(made.pieces)
+        made.is_compressed = True
+    return made
+
+
+def _compressed(pieces: list[bytes]) -> Steps:
+    compressor = zlib.compressobj(LEVEL, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+    found: list[bytes] = []
+    for piece in _cut(pieces):
+        found.append(compressor.compress(piece))
+        yield
+    return [*filter(None, found), compressor.flush()]
+
+
+def _cut(pieces: list[bytes]) -> Generator[bytes]:
+    for piece in pieces:
+        for start in range(0, len(piece), PIECE_BYTES):
+            yield piece[start : start + PIECE_BYTES]
+
+
+async def _sent(made: _Made) -> AsyncIterator[bytes]:
+    for piece in _cut(made.pieces):
+        yield piece
+        await asyncio.sleep(0)

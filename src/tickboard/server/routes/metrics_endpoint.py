@@ -1,0 +1,232 @@
+"""``GET /metrics``: Tickboard's own metrics for scrapers, in the Prometheus text format or in OpenMetrics.
+
+It reads the counters of the hub and of the sources as they are, since the start; the scraper makes rates of them. On a
+board, `tickboard.sources.own_metrics` shows the same.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from tickboard.hub.health import Vitals
+from tickboard.hub.hub import Hub
+from tickboard.hub.traffic import DELIVERY_BOUNDS_S, Traffic
+from tickboard.metrics.intake import Intake
+from tickboard.problems import Problems
+from tickboard.server.routes.documents import listed, quality
+
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
+OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+Labels = tuple[tuple[str, str], ...]
+Sample = tuple[Labels, float]
+
+
+@dataclass(frozen=True)
+class Family:
+    """A metric with all its samples.
+
+    Attributes:
+        name: without the ``_total`` of a counter.
+        kind: gauge, counter or histogram.
+        meaning: in one sentence.
+        samples: labels and value of each; of a histogram the bounds, in ``le``, with how many were up to each.
+        sum: of a histogram's values.
+    """
+
+    name: str
+    kind: str
+    meaning: str
+    samples: Sequence[Sample]
+    sum: float = 0.0
+
+
+def prometheus_route(hub: Hub, intake: Intake, vitals: Callable[[], Vitals]) -> Route:
+    """Return the route."""
+
+    async def metrics(request: Request) -> Response:
+        openmetrics = wants_openmetrics(request.headers.getlist("accept"))
+        return Response(
+            exposition(families(hub, intake, vitals()), openmetrics=openmetrics),
+            media_type=OPENMETRICS if openmetrics else TEXT,
+            headers={"cache-control": "no-store", "vary": "Accept"},
+        )
+
+    return Route("/metrics", metrics, methods=["GET"])
+
+
+def wants_openmetrics(accept: Iterable[str]) -> bool:
+    """Return whether Accept headers prefer OpenMetrics to the text format; where they say nothing, they don't.
+
+    Of the two the one of the higher ``q`` is wanted, and OpenMetrics where they are equal: who names it knows it.
+    """
+    open_quality = text_quality = 0.0
+    for media_range in listed(accept):
+        kind, *parameters = (part.strip().lower() for part in media_range.split(";"))
+        wanted = quality(parameters)
+        if kind == "application/openmetrics-text" and _version(parameters) in {"", "1.0.0", "0.0.1"}:
+            open_quality = max(open_quality, wanted)
+        elif kind == "text/plain":
+            text_quality = max(text_quality, wanted)
+    return open_quality > 0 and open_quality >= text_quality
+
+
+def exposition(told: Iterable[Family], *, openmetrics: bool = False) -> str:
+    """Return the document, in the text format (0.0.4) or in OpenMetrics (1.0)."""
+    lines = [line for family in told for line in _lines(family, openmetrics=openmetrics)]
+    return "\n".join([*lines, "# EOF"] if openmetrics else lines) + "\n"
+
+
+def families(hub: Hub, intake: Intake, vitals: Vitals) -> list[Family]:
+    """Return what there is to tell."""
+    traffic = hub.traffic
+    return [
+        _gauge("viewers", "WebSockets that watch.", hub.viewers),
+        _gauge("subscriptions", "Distinct subscriptions that they have.", hub.subscriptions),
+        _gauge("subscribers", "Readers of the alert stream.", len(hub.readers)),
+        _counter("ticks", "Ticks of this epoch.", hub.engine.seq),
+        _counter("ticks_skipped", "Ticks that could not be made in time.", vitals.ticks_skipped),
+        _counter("frames_sent", "Messages sent to viewers.", traffic.frames),
+        _counter("sent_bytes", "Bytes of those messages.", traffic.bytes),
+        _counter("frames_skipped", "Ticks not sent to slow viewers.", traffic.frames_skipped),
+        _counter("connections_refused", "Connections refused with 503.", traffic.connections_refused),
+        Family(
+            "requests_refused",
+            "counter",
+            "Requests and connections refused before a route looked at them.",
+            [((("reason", reason),), count) for reason, count in traffic.requests_refused.items()],
+        ),
+        Family(
+            "viewers_dropped",
+            "counter",
+            "Viewers closed: they took nothing, or answered no ping.",
+            [
+                ((("reason", "stalled"),), traffic.viewers_stalled),
+                ((("reason", "silent"),), traffic.viewers_silent),
+            ],
+        ),
+        _counter(
+            "subscribers_dropped", "Readers of the alert stream cut: they took nothing.", traffic.subscribers_stalled
+        ),
+        *_problems(hub.problems, vitals),
+        *_notifications(traffic),
+        _deliveries(traffic),
+        *_sources(intake),
+    ]
+
+
+def _gauge(name: str, meaning: str, value: float) -> Family:
+    return Family(name, "gauge", meaning, [((), value)])
+
+
+def _counter(name: str, meaning: str, value: float) -> Family:
+    return Family(name, "counter", meaning, [((), value)])
+
+
+def _problems(problems: Problems, vitals: Vitals) -> list[Family]:
+    """Return whether ticks are published, which sources have a problem, and how often each has reported one."""
+    return [
+        _gauge("failing", "1 while no tick is published, else 0.", float(vitals.failing)),
+        Family(
+            "problem", "gauge", "1 for each source that has a problem.", [((("source", s),), 1.0) for s in problems]
+        ),
+        Family(
+            "failures",
+            "counter",
+            "Problems reported by each source, repeated ones included.",
+            [((("source", source),), count) for source, count in problems.failures.items()],
+        ),
+    ]
+
+
+def _notifications(traffic: Traffic) -> list[Family]:
+    """Return what became of the messages about alerts; nothing where nobody is told."""
+    if not traffic.notified:
+        return []
+    results: list[Sample] = []
+    dropped: list[Sample] = []
+    for name, each in traffic.notified.items():
+        notifier = ("notifier", name)
+        results += [((notifier, ("result", "sent")), each.sent), ((notifier, ("result", "failed")), each.failed)]
+        dropped.append(((notifier,), each.dropped))
+    return [
+        Family("notifications", "counter", "Messages about alerts: delivered, and attempts that failed.", results),
+        Family("notifications_dropped", "counter", "Alerts that were given up before they could be told.", dropped),
+    ]
+
+
+def _deliveries(traffic: Traffic) -> Family:
+    bounds = [*(str(bound) for bound in DELIVERY_BOUNDS_S), "+Inf"]
+    counts = accumulate(traffic.deliveries)
+    samples: list[Sample] = [((("le", bound),), count) for bound, count in zip(bounds, counts, strict=True)]
+    return Family(
+        "delivery_seconds", "histogram", "From a tick to the last write of it.", samples, sum=traffic.delivery_s
+    )
+
+
+_SOURCE_COUNTERS = (
+    ("samples", "Samples that were taken.", "samples"),
+    ("samples_late", "Of them, those that went to an earlier tick.", "late"),
+    ("samples_too_old", "Samples dropped, older than the window or than what came before them.", "too_old"),
+    ("samples_refused", "Samples of series that were refused.", "refused"),
+    ("samples_malformed", "Lines, samples or requests that could not be read.", "malformed"),
+)
+
+
+def _sources(intake: Intake) -> list[Family]:
+    """Return what each source has sent; families without a sample are left out."""
+    sources = [((("source", name),), source) for name, source in intake.sources.items()]
+    if not sources:
+        return []
+    return [
+        Family("source_series", "gauge", "Series of each source.", [(labels, one.series) for labels, one in sources]),
+        *(
+            Family(name, "counter", meaning, [(labels, getattr(one, counted)) for labels, one in sources])
+            for name, meaning, counted in _SOURCE_COUNTERS
+        ),
+    ]
+
+
+# --- how it is written ---
+
+
+def _lines(family: Family, *, openmetrics: bool) -> list[str]:
+    name = f"tickboard_{family.name}"
+    sampled = f"{name}_total" if family.kind == "counter" else name
+    # The text format knows a counter by the name of its samples, OpenMetrics by that of the family.
+    head = name if openmetrics else sampled
+    lines = [f"# HELP {head} {family.meaning}", f"# TYPE {head} {family.kind}"]
+    if openmetrics and (unit := head.rpartition("_")[2]) in {"seconds", "bytes"}:
+        lines.append(f"# UNIT {head} {unit}")
+    if family.kind != "histogram":
+        return [*lines, *(f"{sampled}{_braces(labels)} {value}" for labels, value in family.samples)]
+    lines += [f"{name}_bucket{_braces(labels)} {value}" for labels, value in family.samples]
+    return [*lines, f"{name}_sum {family.sum}", f"{name}_count {family.samples[-1][1]}"]
+
+
+def _braces(labels: Labels) -> str:
+    pairs = ",".join(f'{name}="{_escaped(value)}"' for name, value in labels)
+    return f"{{{pairs}}}" if pairs else ""
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+
+
+# --- what the Accept header says ---
+
+
+def _parameter(parameters: list[str], wanted: str) -> str:
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == wanted:
+            return value.strip().strip('"')
+    return ""
+
+
+def _version(parameters: list[str]) -> str:
+    return _parameter(parameters, "version")

@@ -1,0 +1,76 @@
+"""Where OpenTelemetry's SDKs and Collector export to: ``POST /v1/metrics``, OTLP over HTTP in protobuf and JSON."""
+
+import time
+from collections.abc import Iterator
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from tickboard.errors import PayloadError, TickboardError
+from tickboard.loop.turns import in_turns
+from tickboard.metrics.intake import Intake
+from tickboard.server.requests.bodies import read_body
+from tickboard.sources.opentelemetry.exports import ExportResult, OpenTelemetry
+from tickboard.sources.opentelemetry.requests import read_json, read_protobuf
+from tickboard.sources.streams import Streams
+from tickboard.wire import encode
+
+MAX_BODY_BYTES = 16 * 2**20
+"""Of a request, as sent and as undone of its compression."""
+
+PROTOBUF, JSON = "application/x-protobuf", "application/json"
+
+
+def opentelemetry_route(intake: Intake) -> Route:
+    """Return the route; data points go to a source for each address that sends."""
+    streams = Streams()
+
+    async def export(request: Request) -> Response:
+        source = intake.sender(f"otlp {request.client.host if request.client else 'local'}")
+        sender = source.reader(OpenTelemetry, streams)
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        taken = ExportResult()
+        try:
+            if kind not in {PROTOBUF, JSON}:
+                raise PayloadError(f"Content-Type {kind!r}: send {PROTOBUF} or {JSON}", 415)
+            body = await read_body(request, MAX_BODY_BYTES)
+            await in_turns(_take(sender, kind, body, taken))
+        except PayloadError as error:
+            source.malformed += 1
+            return _failure(kind, error)
+        return _success(kind, taken)
+
+    return Route("/v1/metrics", export, methods=["POST"])
+
+
+def _take(sender: OpenTelemetry, kind: str, body: bytes, taken: ExportResult) -> Iterator[None]:
+    now = time.time()
+    for piece in read_protobuf(body) if kind == PROTOBUF else read_json(body):
+        if piece is not None:
+            yield from sender.receive(piece, now, taken)
+        yield
+
+
+def _success(kind: str, taken: ExportResult) -> Response:
+    """Return an ExportMetricsServiceResponse, which says how much of the request was rejected."""
+    if kind == JSON:
+        part = {"rejectedDataPoints": str(taken.rejected), "errorMessage": taken.reason} if taken.rejected else {}
+        return Response(encode({"partialSuccess": part} if part else {}), media_type=JSON)
+    from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
+
+    answer = ExportMetricsServiceResponse()
+    if taken.rejected:
+        answer.partial_success.rejected_data_points = taken.rejected
+        answer.partial_success.error_message = taken.reason
+    return Response(answer.SerializeToString(), media_type=PROTOBUF)
+
+
+def _failure(kind: str, error: TickboardError) -> Response:
+    """Return a google.rpc.Status, as OTLP wants it, in the request's own encoding."""
+    if kind == PROTOBUF:
+        message = str(error).encode()[:1_000]
+        # Its one field that matters: number 2, the message.
+        size = bytes([len(message)]) if len(message) < 128 else bytes([len(message) & 127 | 128, len(message) >> 7])
+        return Response(b"\x12" + size + message, error.status, media_type=PROTOBUF)
+    return Response(encode({"message": str(error), "error": str(error)}), error.status, media_type=JSON)

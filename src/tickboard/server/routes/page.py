@@ -1,0 +1,48 @@
+"""The page: the built files that the wheel ships, served with what keeps a browser from asking anyone else."""
+
+from pathlib import Path
+
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Message, Receive, Scope, Send
+
+from tickboard.server.requests.headers import PAGE_POLICY, POLICY
+from tickboard.server.routes.documents import Documents
+
+STATIC = Path(__file__).parents[1] / "static"
+
+
+class _Assets(StaticFiles):
+    """Files whose names contain a hash of their content: a browser keeps them for good."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_kept(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] in {200, 304}:
+                message["headers"] = [
+                    *message["headers"],
+                    (b"cache-control", b"public, max-age=31536000, immutable"),
+                    # Also of the worker's script: it is under the policy that comes with it.
+                    (POLICY.encode(), PAGE_POLICY.encode()),
+                ]
+            await send(message)
+
+        await super().__call__(scope, receive, send_kept)
+
+
+async def _index(request: Request) -> Response:
+    index = STATIC / "index.html"
+    if not index.is_file():
+        return PlainTextResponse("The page has not been built. In a checkout, run: make build\n", 503)
+    return FileResponse(index, headers={"cache-control": "no-cache", POLICY: PAGE_POLICY})
+
+
+def page_routes() -> list[BaseRoute]:
+    """Return the routes of the page."""
+    compressed = [Middleware(Documents)]
+    return [
+        Route("/", _index, methods=["GET"], middleware=compressed),
+        Mount("/assets", _Assets(directory=STATIC / "assets", check_dir=False), middleware=compressed),
+    ]

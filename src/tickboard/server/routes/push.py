@@ -1,0 +1,53 @@
+"""``POST /api/metrics``: metrics that a program pushes, as JSON or NDJSON."""
+
+import time
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from tickboard.errors import PayloadError
+from tickboard.loop.turns import in_turns
+from tickboard.metrics.intake import Intake
+from tickboard.server.requests.bodies import read_body
+from tickboard.sources.push import PushDecoder
+from tickboard.wire import PushAccepted, PushRefused, encode
+
+MAX_BODY_BYTES = 16 * 2**20
+"""Of a body, as sent and as undone of its compression."""
+
+_LINES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"})
+# The last two are what curl says of -d, and what programs say that don't think of it.
+_KNOWN = _LINES | {"application/json", "text/plain", "application/x-www-form-urlencoded", ""}
+
+
+def push_routes(intake: Intake) -> list[Route]:
+    """Return the route that takes pushed metrics."""
+
+    async def push(request: Request) -> Response:
+        source = intake.sender(f"push {request.client.host}" if request.client else "push")
+        try:
+            kind = _content_type(request)
+            body = await read_body(request, MAX_BODY_BYTES)
+            taken = PushDecoder(body, source, time.time(), lines=kind in _LINES)
+            await in_turns(taken.read())
+        except PayloadError:
+            source.malformed += 1
+            raise
+        await in_turns(taken.write())
+        if taken.refused:
+            return _json(encode(PushRefused(taken.reason, taken.accepted, taken.refused)), 422)
+        return _json(encode(PushAccepted(taken.accepted)), 200)
+
+    return [Route("/api/metrics", push, methods=["POST"])]
+
+
+def _content_type(request: Request) -> str:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in _KNOWN:
+        raise PayloadError(f"Content-Type {kind[:80]!r}: send application/json or application/x-ndjson", 415)
+    return kind
+
+
+def _json(body: bytes, status: int) -> Response:
+    return Response(body, status, media_type="application/json", headers={"cache-control": "no-store"})

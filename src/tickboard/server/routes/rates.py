@@ -1,0 +1,55 @@
+"""Rates: how often people may change something.
+
+What they do is kept, and sent to all who watch. So each address and each alert has a bucket of `BURST`, which fills
+again by one a second. Time is an argument.
+"""
+
+import math
+from collections import OrderedDict
+
+from tickboard.errors import RateError
+
+BURST = 10
+"""Changes that may be made at once."""
+
+PER_S = 1.0
+"""Changes a second that may be made after that."""
+
+MAX_BUCKETS = 10_000
+"""Addresses and alerts that are known; the one that was seen longest ago is forgotten then."""
+
+
+class ChangeRates:
+    """The buckets of all addresses and alerts."""
+
+    def __init__(self) -> None:
+        # What is left in each, and when that was.
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def take(self, now: float, *names: str) -> None:
+        """Take one from each of these buckets, or from none.
+
+        Args:
+            now: seconds by a clock that doesn't step.
+            names: of the buckets.
+
+        Raises:
+            RateError: one of them is empty.
+        """
+        left = {name: self._left(name, now) for name in names}
+        if (least := min(left.values())) < 1:
+            wait_s = math.ceil((1 - least) / PER_S)
+            raise RateError(
+                f"too many changes: {BURST} at once, then one a second, from one address or of one alert: "
+                f"try again in {wait_s} s",
+                wait_s,
+            )
+        for name, count in left.items():
+            self._buckets[name] = count - 1, now
+            self._buckets.move_to_end(name)
+        while len(self._buckets) > MAX_BUCKETS:
+            self._buckets.popitem(last=False)
+
+    def _left(self, name: str, now: float) -> float:
+        count, then = self._buckets.get(name, (float(BURST), now))
+        return min(float(BURST), count + (now - then) * PER_S)

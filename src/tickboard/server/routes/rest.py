@@ -1,0 +1,146 @@
+"""The REST documents: stats, recent metrics, the board, health, and the OpenAPI document that describes them."""
+
+import hashlib
+import time
+from collections.abc import Callable, Generator
+
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from tickboard.configuration.config import config_schema
+from tickboard.engine import STEP_SERIES, Engine
+from tickboard.errors import InputError
+from tickboard.hub.encodings import recent_metrics
+from tickboard.hub.health import Vitals, health
+from tickboard.hub.hub import Hub
+from tickboard.server.requests.details import sees_details
+from tickboard.server.routes.documents import Documents
+from tickboard.server.routes.large import Large
+from tickboard.server.routes.openapi import document
+from tickboard.wire import Health, NotifierHealth, encode
+
+BOARD_VALUES = 4
+"""Values that one metric is as large as, in the description of a board, with its card and its chart."""
+
+RECENT_METRICS = 60
+"""How many Metrics ``/api/metrics/recent`` gives without ``count``."""
+
+
+def rest_routes(hub: Hub, vitals: Callable[[], Vitals]) -> list[Route]:
+    """Return the REST routes of a hub."""
+    all_stats, newest, boards = Large(), Large(), Large()
+
+    async def stats(request: Request) -> Response:
+        engine = hub.engine
+        return await all_stats.answer(request, _now(engine), len(engine.registry.series), lambda: _stats(engine))
+
+    async def recent(request: Request) -> Response:
+        engine = hub.engine
+        most = len(engine.registry.series) * len(engine.window)
+        count = min(parse_count(request.query_params.get("count")), most)
+        return await newest.answer(request, (_now(engine), count), count, lambda: _recent(engine, count))
+
+    async def board(request: Request) -> Response:
+        engine, details = hub.engine, sees_details(request.scope)
+        # The problems may change between two ticks, and so does this frame of them.
+        key = (*_now(engine), details, hub.problems_frames[details])
+        return await boards.answer(
+            request, key, BOARD_VALUES * len(engine.registry.metrics), lambda: _board(hub, details=details)
+        )
+
+    async def health_now(request: Request) -> Response:
+        engine, traffic, now = hub.engine, hub.traffic, vitals()
+        status, reasons = health(now, hub.problems.shown(details=sees_details(request.scope)), time.time())
+        return _json(
+            encode(
+                Health(
+                    status,
+                    reasons,
+                    engine.epoch,
+                    engine.seq,
+                    now.ticks_skipped,
+                    hub.viewers,
+                    hub.subscriptions,
+                    len(hub.readers),
+                    traffic.frames,
+                    traffic.bytes,
+                    traffic.frames_skipped,
+                    traffic.viewers_stalled,
+                    traffic.viewers_silent,
+                    traffic.subscribers_stalled,
+                    traffic.connections_refused,
+                    sum(traffic.requests_refused.values()),
+                    round(traffic.last_delivery_s * 1000, 3),
+                    {
+                        name: NotifierHealth(each.sent, each.failed, each.dropped)
+                        for name, each in traffic.notified.items()
+                    },
+                )
+            ),
+            503 if status == "failing" else 200,
+        )
+
+    async def openapi(request: Request) -> Response:
+        return _static(encode(document(request.scope.get("root_path", ""))))
+
+    async def schema(request: Request) -> Response:
+        return _static(encode(config_schema()))
+
+    endpoints = {
+        "/api/stats": stats,
+        "/api/metrics/recent": recent,
+        "/api/board": board,
+        "/api/health": health_now,
+        "/api/openapi.json": openapi,
+        "/api/config-schema.json": schema,
+    }
+    compressed = [Middleware(Documents)]
+    return [Route(path, endpoint, methods=["GET"], middleware=compressed) for path, endpoint in endpoints.items()]
+
+
+def _now(engine: Engine) -> tuple[str, int, int]:
+    """Return what all documents of one tick have in common."""
+    return engine.epoch, engine.seq, engine.registry.revision
+
+
+def _board(hub: Hub, *, details: bool) -> Generator[None, None, list[bytes]]:
+    return [encode((yield from hub.board(details=details)))]
+
+
+def _stats(engine: Engine) -> Generator[None, None, list[bytes]]:
+    found = list((yield from engine.all_stats()).items())
+    pieces = [b"{"]
+    for start in range(0, len(found), STEP_SERIES):
+        yield
+        pieces += [encode(dict(found[start : start + STEP_SERIES]))[1:-1], b","]
+    return [*pieces[: max(1, len(pieces) - 1)], b"}"]
+
+
+def _recent(engine: Engine, count: int) -> Generator[None, None, list[bytes]]:
+    return (yield from recent_metrics(engine.select(), engine.window.all(), count))
+
+
+def parse_count(text: str | None) -> int:
+    """Return how many Metrics are asked for.
+
+    Raises:
+        InputError: it is not a whole number of 0 or more.
+    """
+    if text is None:
+        return RECENT_METRICS
+    if not (text.isascii() and text.isdigit()):
+        raise InputError(f"count={text[:40]}: give a whole number of 0 or more")
+    # Nobody has more than this, and int() refuses thousands of digits.
+    return int(text) if len(text) < 19 else 10**18
+
+
+def _json(body: bytes, status: int = 200) -> Response:
+    return Response(body, status, media_type="application/json", headers={"cache-control": "no-store"})
+
+
+def _static(body: bytes) -> Response:
+    """Return a document that changes with the version of Tickboard alone: it is asked for anew, but sent once."""
+    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    return Response(body, media_type="application/json", headers={"cache-control": "no-cache", "etag": tag})

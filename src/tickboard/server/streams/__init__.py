@@ -1,0 +1,1 @@
+"""The routes that stream: ticks over WebSocket, alerts as server-sent events."""

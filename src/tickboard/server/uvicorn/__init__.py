@@ -1,0 +1,1 @@
+"""Uvicorn's server with our connection classes: listening, accepting, the gate, shutting down."""

@@ -1,0 +1,141 @@
+"""Accepting connections: never more than there is room for, and never in vain.
+
+The loops' own servers take what comes. Where no file may be opened any more, asyncio's then tries a thousand times and
+logs each, and uvloop's may stop listening for good and says nothing. Here a connection that waits is ended for a new
+one; where there is none, new ones wait in the system's queue until there is room.
+"""
+
+import asyncio
+import errno
+import socket
+import time
+from collections.abc import Callable, Sized
+from functools import partial
+from typing import Any, Unpack
+
+from tickboard.problems import QUIET_S, Details, Quiet, Reporter, described
+from tickboard.server.uvicorn.gate import Gate
+
+AT_ONCE = 32
+"""Connections that are accepted before others have their turn."""
+
+RETRY_S = 0.1
+"""How long new connections wait where there is no room."""
+
+SOURCE = "connections"
+"""Of the problem that is reported."""
+
+RAISE = ": raise the limit on open files"
+
+EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+"""What `accept` says when the system has no room."""
+
+
+class Acceptor:
+    """Listens on one socket; in place of an `asyncio.Server`, as far as uvicorn uses one.
+
+    Args:
+        listening: the socket; its maker closes it.
+        connect: makes the protocol of a new connection.
+        connections: those that are open.
+        gate: says how many may be, and ends one for another.
+        problems: where it is reported that there is no room, or that a connection cannot be served.
+    """
+
+    def __init__(
+        self,
+        listening: socket.socket,
+        connect: Callable[[], asyncio.Protocol],
+        connections: Sized,
+        gate: Gate,
+        problems: Reporter,
+    ) -> None:
+        self._listening = listening
+        self._connect = connect
+        self._connections = connections
+        self._gate = gate
+        self._problems = problems
+        self._crowded = Quiet()
+        self._loop = asyncio.get_running_loop()
+        self._arriving: set[asyncio.Task[Any]] = set()
+        self._again: asyncio.TimerHandle | None = None
+        self._clearing: asyncio.TimerHandle | None = None
+        self._serving = False
+
+    def start(self) -> None:
+        """Begin to accept."""
+        self._listening.setblocking(False)
+        self._serving = True
+        self._listen()
+
+    def is_serving(self) -> bool:
+        """Return whether it accepts."""
+        return self._serving
+
+    def close(self) -> None:
+        """Accept no more; connections stay."""
+        if self._clearing is not None:
+            self._clearing.cancel()
+        if self._again is not None:
+            self._again.cancel()
+        elif self._serving:
+            self._loop.remove_reader(self._listening)
+        self._serving = False
+
+    async def wait_closed(self) -> None:
+        """Return at once: connections are uvicorn's to wait for."""
+
+    def _listen(self) -> None:
+        self._again = None
+        self._loop.add_reader(self._listening, self._accept)
+
+    def _wait(self, why: str) -> None:
+        """Let new connections wait for a moment in the system's queue."""
+        self._loop.remove_reader(self._listening)
+        self._again = self._loop.call_later(RETRY_S, self._listen)
+        self._report(f"have to wait: {why}")
+
+    def _report(self, what: str, **details: Unpack[Details]) -> None:
+        self._problems.report(SOURCE, f"new connections {what}", **details)
+        if self._crowded.failed(time.monotonic()):
+            self._clearing = self._loop.call_later(QUIET_S, self._clear)
+
+    def _clear(self) -> None:
+        """Clear the problem when no connection has had to wait for a while."""
+        if self._crowded.is_over(time.monotonic()):
+            self._problems.clear(SOURCE)
+        else:
+            self._clearing = self._loop.call_later(QUIET_S, self._clear)
+
+    def _accept(self) -> None:
+        """Accept the connections that wait."""
+        for _ in range(AT_ONCE):
+            places = self._gate.places
+            if places and len(self._connections) + len(self._arriving) >= places and not self._gate.make_room():
+                self._wait(f"all {places} that may be open are in use{RAISE}")
+                return
+            try:
+                connection, _ = self._listening.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                break
+            except OSError as error:
+                exhausted = error.errno in EXHAUSTED
+                if exhausted:
+                    self._gate.make_room()
+                self._wait(f"{error.strerror or error}{RAISE if exhausted else ''}")
+                return
+            connection.setblocking(False)
+            task = self._loop.create_task(self._loop.connect_accepted_socket(self._connect, connection))
+            self._arriving.add(task)
+            # Even a task that is cancelled before its first step comes there.
+            task.add_done_callback(partial(self._arrived, connection))
+
+    def _arrived(self, connection: socket.socket, task: "asyncio.Task[Any]") -> None:
+        """Close a connection that has not begun, whatever the reason."""
+        self._arriving.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if task.cancelled() or error is not None:
+            connection.close()
+        # One that has gone by now is nobody's fault.
+        if error is not None and not isinstance(error, OSError):
+            self._report(f"cannot be served: {described(error)}", error=error)

@@ -1,0 +1,98 @@
+"""How a mounted board notices that the server around it begins to end.
+
+The lifespan says so too late: a server first waits for its connections, and an alert stream never ends by itself. So it
+is looked at every quarter of a second. uvicorn, alone, with workers or in gunicorn, has a flag for it and closes its
+listening sockets, whatever the reason; its `Server` is found among the coroutines that run, and is only read. Other
+servers go by SIGINT and SIGTERM, whose handler is called by one of this module, as before. A server that goes on after
+such a signal goes on with its board: streams that come back some seconds later stay.
+"""
+
+import asyncio
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import uvicorn
+
+from tickboard.server.streams.uvicorn_call import waiting_in
+
+LOOK_S = 0.25
+
+SIGNALLED_S = 5.0
+"""For so long after a signal, what comes back is ended again."""
+
+Handler = Callable[[int, FrameType | None], Any]
+
+
+class Ending:
+    """Watches the server around a board.
+
+    Args:
+        on_end: called when the server begins to end, and again while it is about to.
+    """
+
+    def __init__(self, on_end: Callable[[], None]) -> None:
+        self._on_end = on_end
+        self._server: uvicorn.Server | None = None
+        self._chained: dict[int, tuple[Handler, Handler]] = {}
+        self._signalled_until = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Begin to watch; the caller is in the server's loop."""
+        loop = asyncio.get_running_loop()
+        self._server = server_around()
+        if self._server is None and threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._chain(number, loop)
+        self._timer = loop.call_later(LOOK_S, self._look)
+
+    def stop(self) -> None:
+        """End watching; signal handlers are as they were, unless somebody has changed them since."""
+        if self._timer is not None:
+            self._timer.cancel()
+        for number, (own, before) in self._chained.items():
+            if signal.getsignal(number) is own:
+                signal.signal(number, before)
+        self._chained.clear()
+
+    def _look(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(LOOK_S, self._look)
+        if time.monotonic() < self._signalled_until or (self._server is not None and is_ending(self._server)):
+            self._on_end()
+
+    def _chain(self, number: int, loop: asyncio.AbstractEventLoop) -> None:
+        """Have a signal's handler called by one that takes note of the signal."""
+        before = signal.getsignal(number)
+        if not callable(before) or before is signal.default_int_handler:
+            return  # nobody handles it: the program ends by it
+
+        def handler(number: int, frame: FrameType | None) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(self._signalled)
+            before(number, frame)
+
+        signal.signal(number, handler)
+        if hasattr(signal, "siginterrupt"):
+            signal.siginterrupt(number, False)
+        self._chained[number] = (handler, before)
+
+    def _signalled(self) -> None:
+        self._signalled_until = time.monotonic() + SIGNALLED_S
+        self._on_end()
+
+
+def server_around() -> uvicorn.Server | None:
+    """Return the uvicorn server whose loop this is, if it is one's."""
+    found = (each for task in asyncio.all_tasks() for each in waiting_in(task))
+    return next((each for each in found if isinstance(each, uvicorn.Server)), None)
+
+
+def is_ending(server: uvicorn.Server) -> bool:
+    """Return whether a server has begun to end: it was asked to, or it listens no more."""
+    listening = getattr(server, "servers", ())
+    return server.should_exit or (server.started and not any(each.is_serving() for each in listening))

@@ -1,0 +1,568 @@
+"""The HTTP connection under ``tickboard run``: uvicorn's, with limits before a request is looked at, and a way out.
+
+What a client may send is bounded here, before it is parsed or kept: the head, the requests that it sends ahead, what a
+chunked body has beside its content, what comes after the last answer. `tickboard.server.uvicorn.gate` has
+the deadlines. A request that breaks a rule is answered, with the connection's last answer, and what still comes is
+thrown away for a moment, so that a client that is sending can read why.
+
+A response without end needs nothing of HTTP any more once its head is sent. So the connection offers its transport, as
+that for WebSockets does, with the scope's extension `DIRECT`; see `tickboard.server.uvicorn.websocket`. It is to be
+taken when the response has started; None then means that the content must be sent as usual. A request has one function
+more, to be called before the response starts:
+
+- ``last()``: the response is the connection's last, and says ``Connection: close``. It returns whether the content has
+  HTTP/1.1's chunked coding (RFC 9112, section 7.1), by which a client knows where each piece ends that it is sent; one
+  of HTTP/1.0 gets the bytes of the content alone, and the end of the connection is theirs (section 6.3).
+"""
+
+import sys
+import time
+from asyncio import AbstractEventLoop, BaseTransport, Transport
+from functools import partial
+from typing import Any, cast
+
+import httptools
+from uvicorn._types import ASGI3Application
+from uvicorn.config import Config
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+from tickboard.hub.traffic import Reason
+from tickboard.server.requests.bodies import patience_s
+from tickboard.server.requests.client_clock import CLOCK, ClientClock
+from tickboard.server.requests.targets import origin_form
+from tickboard.server.uvicorn.gate import (
+    FIRST_S,
+    HEAD_S,
+    KEEP_ALIVE_S,
+    LOOK_S,
+    MAX_HEAD_BYTES,
+    MAX_HEADER_BYTES,
+    MAX_HEADERS,
+    MAX_HELD_BYTES,
+    MAX_URL_BYTES,
+    TAKE_BYTES,
+    TAKE_S,
+    Gate,
+    Group,
+    Refusal,
+)
+from tickboard.server.uvicorn.turnstile import Share
+from tickboard.server.uvicorn.websocket import DIRECT, LINGER_S, Connection, HandshakeError, TakenTransport
+
+AHEAD_BYTES = 65_536
+"""Of requests that wait for the answer to an earlier one; beyond it, no more is read."""
+
+PIECE_BYTES, MOST_PIECE_BYTES = 256, 16_384
+"""Of a chunked body, parsed at once: few requests fit behind its end, and few chunks of one byte."""
+
+MAX_DISCARDED_BYTES = 2**26
+"""What is read and thrown away after the last answer."""
+
+HEAD_END = b"\r\n\r\n"
+
+NOTHING, HEAD, CONTENT, CHUNKS = range(4)
+"""What the parser is in the middle of: nothing, a head, a body of known length, a body in chunks."""
+
+BODY = frozenset({CONTENT, CHUNKS})
+
+
+class HttpConnection(HttpToolsProtocol):
+    """uvicorn's connection, with limits, and the offer.
+
+    Args:
+        config: uvicorn's.
+        server_state: uvicorn's.
+        app_state: uvicorn's.
+        gate: what it shares with the other connections of its server.
+
+    Attributes:
+        group: see `tickboard.server.uvicorn.gate.Gated`.
+        shares: see `tickboard.server.uvicorn.turnstile.Passing`.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: AbstractEventLoop | None = None,
+        *,
+        gate: Gate,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self.group: Group | None = None
+        self._gate = gate
+        self._address = ""
+        self._since = self._looked = self._ended_at = self._taken_at = 0.0
+        self._at = NOTHING
+        # Of the head, or of the body that is being read.
+        self._head_bytes = self._length = self._content = self._overhead = self._since_content = 0
+        self._chunked = self._may_keep = self._deaf = self._answered_one = False
+        self._host = b""
+        self._codings: list[bytes] = []
+        self._refusal: Refusal | None = None
+        self._active: RequestResponseCycle | None = None
+        self._held = b""
+        self._in_line = False
+        self._client_clock = ClientClock()
+        self.shares: tuple[Share, ...] = ()
+        self._written = self._taken = self._discarded = 0
+
+    # --- the transport's protocol ---
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        """Begin to wait for the first request."""
+        super().connection_made(cast("Transport", transport))
+        self._since = self._looked = time.monotonic()
+        try:
+            self._address = self._gate.enter(self, self.client)
+        except Refusal as refusal:
+            self._refuse(refusal)
+        self.shares = self._gate.shares(self._address)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        self._gate.release(self)
+        self._gate.leave(self._address)
+        self._hold(b"")
+        if self._active is not None:
+            # uvicorn says so to the newest request alone, which may wait behind this one.
+            self._active.disconnected = True
+            self._active.message_event.set()
+        super().connection_lost(exc)
+        if not self._answering:
+            # They hold this connection, as it holds them.
+            self._active = None
+            self.cycle = None  # type: ignore[assignment]
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes from the client; they are read when it is this connection's turn."""
+        if self._deaf:
+            self._discard(len(data))
+            return
+        waits = self._in_line or self._answers_first
+        self._hold(self._held + data)
+        if not waits:
+            self._queue()
+        elif len(self._held) >= AHEAD_BYTES:
+            self.flow.pause_reading()
+
+    def _discard(self, size: int) -> None:
+        self._discarded += size
+        if self._discarded > MAX_DISCARDED_BYTES:
+            self.transport.abort()
+        elif not self._in_line:
+            # The system copies a quarter of a megabyte at a time: for one connection in each turn.
+            self.flow.pause_reading()
+            self._queue(ahead=True)
+
+    def _queue(self, *, ahead: bool = False) -> None:
+        self._in_line = True
+        self._client_clock.stop()
+        self._gate.turnstile.arrive(self, ahead=ahead)
+
+    def read_on(self, until: float) -> bool:
+        """Read what waits, up to the end of one request; return whether one has begun.
+
+        It is parsed piece by piece, so that no piece holds more than is allowed.
+
+        Args:
+            until: when to stop, by the monotonic clock; at least one piece is read.
+        """
+        self._in_line = False
+        self._since += self._client_clock.resume()
+        before, data, at = self._active, self._held, 0
+        self._hold(b"")
+        if self._gone or self.transport.is_closing():
+            return False
+        if self.pipeline:
+            # It came in one piece with the end of a body in chunks.
+            self._start_asgi_task(*self.pipeline.pop())
+        if self._deaf:
+            self.flow.resume_reading()
+            return True
+        while at < len(data) and not self._answers_first:
+            end = self._end_of_piece(data, at)
+            self._parse(data if end - at == len(data) else data[at:end])
+            at = end
+            if self._deaf:
+                return self._active is not before
+            if self._gone:
+                # A WebSocket's client that did not wait for its answer.
+                if rest := data[at:]:
+                    cast("Connection", self.transport.get_protocol()).data_received(rest)
+                return True
+            if time.monotonic() >= until:
+                break
+        if at < len(data):
+            self._read_later(data[at:])
+        elif self._at not in BODY or len(self.cycle.body) <= HIGH_WATER_LIMIT:
+            self.flow.resume_reading()
+        return self._active is not before
+
+    def _read_later(self, data: bytes) -> None:
+        """Keep what was not read: until there is an answer, or until it is this connection's turn again."""
+        self._hold(data)
+        if not self._answers_first and not self._deaf:
+            self._queue()
+
+    def _hold(self, data: bytes) -> None:
+        """Keep bytes in place of those that were kept; what all have sent ahead together is bounded."""
+        self._gate.held += len(data) - len(self._held)
+        self._held = data
+        if data and self._answers_first and self._gate.held > MAX_HELD_BYTES:
+            self._refuse(Refusal(503, "bodies", "too much is sent ahead: wait for answers"))
+
+    def _end_of_piece(self, data: bytes, at: int) -> int:
+        """Return where the next piece ends: one head, or as much of a body as has no other head in it."""
+        if self._at == CONTENT:
+            return min(len(data), at + self._length - self._content)
+        if self._at == CHUNKS:
+            most = min(len(data), at + MOST_PIECE_BYTES)
+            end = data.find(HEAD_END, at + PIECE_BYTES, most)
+            return most if end < 0 else end + len(HEAD_END)
+        if not self._head_bytes:
+            self._since = time.monotonic()
+        end = data.find(HEAD_END, at)
+        end = len(data) if end < 0 else end + len(HEAD_END)
+        return min(end, at + MAX_HEAD_BYTES + 1 - self._head_bytes)
+
+    def _parse(self, piece: bytes) -> None:
+        """Have the parser take a piece, and refuse what it cannot read or what is too much."""
+        in_head = self._at in {NOTHING, HEAD}
+        content = self._content
+        for share in self.shares:
+            share.charge(len(piece))
+        try:
+            if in_head:
+                self._at = HEAD
+                self._head_bytes += len(piece)
+            self.parser.feed_data(piece)
+            if in_head and self._at == HEAD and self._head_bytes > MAX_HEAD_BYTES:
+                raise _too_large("the head of the request", MAX_HEAD_BYTES)
+            if self._at == CHUNKS and not in_head:
+                self._count_overhead(len(piece), self._content - content)
+        except Refusal as refusal:
+            self._refuse(refusal)
+        except httptools.HttpParserUpgrade:
+            self._upgrade()
+        except httptools.HttpParserError as error:
+            self._refuse(self._refusal or _malformed(piece, in_head=in_head, error=error))
+
+    def _count_overhead(self, sent: int, content: int) -> None:
+        """Bound what a body has in chunks beside its content: extensions, trailers and very many chunks."""
+        self._overhead += sent - content
+        self._since_content = 0 if content else self._since_content + sent
+        if max(self._overhead - self._content, self._since_content) > MAX_HEAD_BYTES:
+            raise Refusal(400, "malformed", "the chunks of the body are mostly not content: send larger ones")
+
+    def _stop(self, refusal: Refusal) -> None:
+        """Leave a callback of the parser, which hides what it raises."""
+        self._refusal = refusal
+        raise refusal
+
+    # --- the parser's callbacks ---
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        super().on_message_begin()
+        self._at = HEAD
+        self._head_bytes = self._head_bytes or 1
+        self._length = 0
+        self._chunked = False
+        self._host = b""
+        self._codings = []
+
+    def on_url(self, url: bytes) -> None:
+        """Take a part of the address."""
+        super().on_url(url)
+        if len(self.url) > MAX_URL_BYTES:
+            self._stop(Refusal(414, "too_large", f"the URL is more than {MAX_URL_BYTES} bytes: ask for less at a time"))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; one that follows a body is dropped: nobody may change a head that has been judged."""
+        if self._at == CHUNKS:
+            return
+        if len(self.headers) == MAX_HEADERS:
+            self._stop(Refusal(431, "too_large", f"the request has more than {MAX_HEADERS} headers: send fewer"))
+        if len(name) + len(value) > MAX_HEADER_BYTES:
+            self._stop(_too_large("a header", MAX_HEADER_BYTES))
+        name = name.lower()
+        if name == b"content-length":
+            self._length = int(value)
+        elif name == b"transfer-encoding":
+            self._codings.append(value.strip().lower())
+        elif name == b"host":
+            self._host = value
+        elif name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """Take a request's head, and offer the transport to the application."""
+        self._head_bytes = 0
+        self._judge()
+        before = self.cycle
+        super().on_headers_complete()
+        cycle = self.cycle
+        # The head of a WebSocket's handshake makes no cycle.
+        if cycle is before:
+            return
+        # It is this connection that ends, when the client has read what it was sent.
+        cycle.transport = self  # type: ignore[assignment]
+        if self._chunked or self._length:
+            self._begin_body(cycle)
+        else:
+            self._gate.move(self, None)
+        # See `Connection.handle_connect`.
+        if self.scheme == "http" and sys.platform != "win32":
+            offer: dict[str, Any] = {"connections": self.connections, "on_end": [], "handed_over": False}
+            offer |= {"ended": False, "last": partial(_last, cycle), "take": partial(self._take, cycle, offer)}
+            extensions: dict[str, Any] = {DIRECT: offer}
+            self.scope["extensions"] = extensions
+
+    def _judge(self) -> None:
+        """Refuse what a server may not guess the meaning of."""
+        if self.parser.get_http_version() not in {"1.0", "1.1"}:
+            self._stop(Refusal(400, "malformed", "this port speaks HTTP/1.1"))
+        try:
+            self.url = origin_form(self.parser.get_method(), self.url, self._host)
+        except Refusal as refusal:
+            self._stop(refusal)
+        if self._codings:
+            if self._codings != [b"chunked"] or self.parser.get_http_version() == "1.0":
+                self._stop(Refusal(400, "malformed", "Transfer-Encoding: send chunked alone, in HTTP/1.1"))
+            self._chunked = True
+        if self.parser.should_upgrade() and (self._chunked or self._length):
+            self._stop(Refusal(400, "malformed", "a request with a body cannot ask for another protocol by Upgrade"))
+
+    def _begin_body(self, cycle: RequestResponseCycle) -> None:
+        self._at = CHUNKS if self._chunked else CONTENT
+        self._content = self._overhead = self._since_content = 0
+        self._since = time.monotonic()
+        cast("dict[str, Any]", cycle.scope)[CLOCK] = self._client_clock
+        # An answer that comes before the end of the body is the last: nobody reads a body that nobody wants.
+        self._may_keep, cycle.keep_alive = cycle.keep_alive, False
+        self._gate.move(self, self._gate.receiving)
+
+    def on_body(self, body: bytes) -> None:
+        """Take content."""
+        self._content += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Take the end of a request."""
+        super().on_message_complete()
+        if self._at in BODY:
+            if not self.cycle.response_started:
+                self.cycle.keep_alive = self._may_keep
+            self._gate.move(self, None)
+        self._at = NOTHING
+
+    # --- answers ---
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._active = cycle
+        super()._start_asgi_task(cycle, app)
+
+    @property
+    def _answering(self) -> bool:
+        return self._active is not None and not self._active.response_complete
+
+    @property
+    def _answers_first(self) -> bool:
+        """Whether nothing is read before an answer is sent; what is read until then is the body of its request."""
+        return self._answering and not (self._at in BODY and self._active is self.cycle)
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request, or have it read if it was sent ahead."""
+        self._take_back()
+        self.server_state.total_requests += 1
+        if (self._deaf and not self.pipeline) or self.transport.is_closing():
+            return
+        self._answered_one = True
+        if not self.pipeline:
+            self._since = time.monotonic()
+            self._gate.move(self, self._gate.waiting)
+        if self.pipeline or self._held:
+            self._queue(ahead=True)
+        else:
+            self.flow.resume_reading()
+
+    def _take_back(self) -> None:
+        """End the offer: it and the request hold each other, and would wait for the garbage collector."""
+        if self._active is not None:
+            offer = (self._active.scope.get("extensions") or {}).get(DIRECT) or {}
+            offer.pop("last", None)
+            offer.pop("take", None)
+
+    def write(self, data: bytes) -> None:
+        """Send a part of an answer."""
+        if data and not self.is_closing():
+            self._written += len(data)
+            self.transport.write(data)
+
+    def is_closing(self) -> bool:
+        """Return whether nothing more can be sent."""
+        return self._ended_at > 0 or self.transport.is_closing()
+
+    def close(self) -> None:
+        """End the connection after what was sent; where the client may be sending still, when it has read that.
+
+        Closing the socket while something comes would reset the connection, and the answer would be lost.
+        """
+        if self.is_closing():
+            return
+        if self._at == NOTHING and not self._deaf and not self._held:
+            self.transport.close()
+            return
+        self._deaf = True
+        self._hold(b"")
+        self._ended_at = time.monotonic()
+        self._gate.move(self, self._gate.ended)
+        self.transport.write_eof()
+        self.flow.resume_reading()
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Answer what cannot be taken, and end the connection.
+
+        Where an earlier request is being answered, its answer is the last instead.
+        """
+        self._gate.count(refusal.reason, refusal.message)
+        self._deaf = True
+        self._hold(b"")
+        active = self._active
+        if active is not None and not active.response_complete:
+            self.pipeline.clear()
+            if self._answers_first or active.response_started:
+                active.keep_alive = False
+                return
+            active.disconnected = True
+            active.message_event.set()
+        self.write(refusal.response(self.server_state.default_headers))
+        self.close()
+
+    # --- the gate ---
+
+    def look(self, now: float) -> None:
+        """End the connection if it is past a deadline at `now`."""
+        waited, self._looked = now - self._looked, now
+        self._look_at_answer(now)
+        if self._ended_at:
+            if self.transport.get_write_buffer_size():
+                self._ended_at = now
+            elif now - self._ended_at > LINGER_S:
+                self.transport.abort()
+        elif self._deaf or self.transport.is_closing():
+            pass
+        elif self._answers_first:
+            self._since = now
+        elif self._in_line:
+            pass  # what it has sent is not read yet
+        elif self._at in BODY:
+            if self.flow.read_paused:
+                self._since = min(now, self._since + waited)  # it is the server that does not read
+            elif now - self._since > patience_s(self._content) + 2 * LOOK_S:
+                self._refuse(Refusal(408, "slow", "the body came too slowly"))
+        elif self._head_bytes:
+            if now - self._since > HEAD_S:
+                self._refuse(Refusal(408, "slow", f"the head did not come within {HEAD_S:.0f} s"))
+        elif self._answered_one:
+            if now - self._since > KEEP_ALIVE_S:
+                self.transport.close()
+        elif now - self._since > FIRST_S:
+            # Browsers open connections to have them; an answer to no question would be shown.
+            self._gate.count("silent", f"nothing came within {FIRST_S:.0f} s")
+            self.transport.close()
+
+    def _look_at_answer(self, now: float) -> None:
+        """Cut a client that does not take its answer: all of it is in memory."""
+        unsent = self.transport.get_write_buffer_size()
+        taken = self._written - unsent
+        if not unsent or not self._taken_at or taken - self._taken >= TAKE_BYTES:
+            self._taken, self._taken_at = taken, now if unsent else 0.0
+        elif now - self._taken_at > TAKE_S:
+            self._gate.count("slow", f"the client took less than {TAKE_BYTES} bytes of an answer in {TAKE_S:.0f} s")
+            self.transport.abort()
+
+    def give_way(self) -> None:
+        """End the connection at once, for a new one."""
+        self._gate.release(self)
+        self.connections.discard(self)
+        self.transport.abort()
+
+    # --- the ways out ---
+
+    @property
+    def _gone(self) -> bool:
+        """Whether another protocol has the transport, or it has ended."""
+        return self.parser is None
+
+    def _upgrade(self) -> None:
+        """Hand over to a WebSocket; a request for another protocol is answered as one without Upgrade."""
+        if not self._should_upgrade():
+            self.cycle.keep_alive = False
+            self._deaf = True
+        elif self._answering:
+            self._refuse(Refusal(400, "malformed", "a handshake has to wait for the answer to the request before it"))
+        else:
+            try:
+                self.handle_websocket_upgrade()
+            except HandshakeError as error:
+                self.connections.add(self)
+                reason: Reason = "too_large" if error.status in {414, 431} else "malformed"
+                self._refuse(Refusal(error.status, reason, error.message, error.headers))
+                return
+            self._gate.release(self)
+            protocol = self.transport.get_protocol()
+            self.parser = None  # type: ignore[assignment]  # as uvicorn itself does at the end
+            if isinstance(protocol, Connection) and self._address:
+                protocol.on_end(partial(self._gate.leave, self._address))
+            else:
+                self._gate.leave(self._address)
+
+    def _take(self, cycle: RequestResponseCycle, offer: dict[str, Any]) -> Transport | None:
+        if not cycle.response_started or self.is_closing():
+            # Something between the application and this connection holds the head back: the content goes that way, too.
+            cycle.chunked_encoding = None
+            return None
+        # For uvicorn the response is over.
+        cycle.response_complete = True
+        cycle.transport = TakenTransport()
+        self.server_state.total_requests += 1
+        # Requests that came behind this one get no answer, and reading may have been paused for them.
+        self.pipeline.clear()
+        self._hold(b"")
+        self.flow.resume_reading()
+        self.connections.discard(self)
+        self._gate.release(self)
+        if self._address:
+            offer["on_end"].append(partial(self._gate.leave, self._address))
+        offer["handed_over"] = True
+        # What holds this connection, which is ten times as large as what takes its place.
+        del offer["last"], offer["take"]
+        self.parser = None  # type: ignore[assignment]  # as uvicorn itself does at the end
+        return self.transport
+
+
+def _too_large(what: str, most: int) -> Refusal:
+    return Refusal(431, "too_large", f"{what} is more than {most} bytes: send less")
+
+
+def _malformed(piece: bytes, *, in_head: bool, error: Exception) -> Refusal:
+    """Return how to refuse what is no HTTP/1.1."""
+    if in_head and piece.startswith(b"\x16\x03"):
+        return Refusal(400, "malformed", "this port speaks HTTP, not TLS: ask for http://")
+    if in_head and "PRI" in str(error):
+        return Refusal(400, "malformed", "this port speaks HTTP/1.1, not HTTP/2")
+    return Refusal(400, "malformed", f"this is no request of HTTP/1.1: {error}")
+
+
+def _last(cycle: RequestResponseCycle) -> bool:
+    cycle.keep_alive = False
+    chunked = cycle.scope["http_version"] == "1.1"
+    # uvicorn would send a client of HTTP/1.0 chunks, too; with None it adds the header, and chunks of its own.
+    cycle.chunked_encoding = None if chunked else False
+    return chunked

@@ -1,0 +1,231 @@
+"""Serving: uvicorn's server as Tickboard runs it, from the first connection to an end that nothing holds up."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Generator
+from functools import partial
+from types import FrameType
+from typing import cast
+
+import anyio.to_thread
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.config import STARTUP_FAILURE
+
+from tickboard.hub.hub import Hub
+from tickboard.loop.watchdog import Watchdog
+from tickboard.output.logs import log
+from tickboard.problems import described
+from tickboard.server.requests.proxied import Proxied
+from tickboard.server.streams.client_messages import MAX_MESSAGE_BYTES
+from tickboard.server.uvicorn.accepting import Acceptor
+from tickboard.server.uvicorn.gate import Gate
+from tickboard.server.uvicorn.http import HttpConnection
+from tickboard.server.uvicorn.websocket import Connection
+
+TESTED = ("0.54",)
+"""Releases of uvicorn whose own methods our connection classes are tested with: they override some that have no public
+interface. Under any other, uvicorn's own classes serve."""
+
+GOODBYE_S = 0.35
+"""How long viewers have to end by themselves after Ctrl-C."""
+
+LAST_ANSWERS_S = 0.2
+"""How long, after that, requests have to be answered."""
+
+LAST_TASKS_S = 1.0
+"""How long tasks have to end once they are cancelled."""
+
+
+def uvicorn_config(app: ASGIApp, gate: Gate, log_level: str | None = None) -> uvicorn.Config:
+    """Return how uvicorn runs a board: with our connection classes, or with its own where ours have not been tested.
+
+    Args:
+        app: the board, with what is around it.
+        gate: what its connections share.
+        log_level: of uvicorn's own log; None: as it is set already.
+    """
+    tested = uvicorn.__version__.rpartition(".")[0] in TESTED
+    if not tested:
+        log.warning(
+            "Tickboard has not been tested with uvicorn %s: it serves, but slower and without its limits on "
+            "connections; install uvicorn %s",
+            uvicorn.__version__,
+            " or ".join(f"{release}.*" for release in TESTED),
+        )
+    return uvicorn.Config(
+        Proxied(app),
+        lifespan="on",
+        http=cast("type[asyncio.Protocol]", partial(HttpConnection, gate=gate)) if tested else "auto",
+        ws=Connection if tested else "websockets-sansio",
+        ws_max_size=MAX_MESSAGE_BYTES,
+        ws_per_message_deflate=False,
+        log_config=None,
+        log_level=log_level,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=1,
+    )
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, which closes the viewers' connections first, and goes on whatever a task does.
+
+    It leaves signals to the program that it is a part of; `Program` is one by itself.
+
+    Args:
+        config: uvicorn's.
+        hub: returns whose viewers there are.
+        gate: what its connections share.
+
+    Attributes:
+        decided: set when it has started, or never will.
+    """
+
+    def __init__(self, config: uvicorn.Config, hub: Callable[[], Hub], gate: Gate) -> None:
+        super().__init__(config)
+        self.decided = threading.Event()
+        self._hub = hub
+        self._gate = gate
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until asked to end.
+
+        A task of a sampler's own that leaves the interpreter stops the loop: it is reported, and the loop goes on.
+        """
+        loop = (self.config.get_loop_factory() or asyncio.new_event_loop)()
+        try:
+            serving = loop.create_task(self.serve(sockets))
+            while not serving.done():
+                try:
+                    loop.run_until_complete(serving)
+                except (SystemExit, KeyboardInterrupt) as error:
+                    if serving.done():
+                        raise
+                    self._hub().problems.report(
+                        "event loop", f"{described(error)}: a task tried to end the program", error=error
+                    )
+        finally:
+            self.decided.set()
+            _close(loop)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and say so to the thread that waits for it."""
+        if sockets is None or self.config.http == "auto" or sys.platform == "win32":  # whose loop has no `add_reader`
+            await super().startup(sockets)
+        else:
+            await self._listen(sockets)
+        self.decided.set()
+        threading.Thread(target=_warm_up, name="imports", daemon=True).start()
+
+    async def _listen(self, sockets: list[socket.socket]) -> None:
+        """Do as uvicorn does, but accept connections in a way of our own."""
+        await self.lifespan.startup()
+        if self.lifespan.should_exit:
+            sys.exit(STARTUP_FAILURE)
+        connections = self.server_state.connections
+        acceptors = [Acceptor(each, self._connect, connections, self._gate, self._hub().problems) for each in sockets]
+        for acceptor in acceptors:
+            acceptor.start()
+        self.servers = cast("list[asyncio.base_events.Server]", acceptors)
+        self.started = True
+
+    def _connect(self) -> asyncio.Protocol:
+        """Return the protocol of a new connection."""
+        make = cast("Callable[..., asyncio.Protocol]", self.config.http_protocol_class)
+        return make(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close WebSockets with 1001 and end the alert streams, let uvicorn end the rest, and cut off what stays."""
+        hub = self._hub()
+        hub.close(1001)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GOODBYE_S):
+                while hub.viewers or hub.readers:
+                    await asyncio.sleep(0.01)
+        asyncio.get_running_loop().call_later(LAST_ANSWERS_S, self._cut)
+        await super().shutdown(sockets)
+        if self.force_exit:
+            # Asked twice, uvicorn leaves this out, and cancels the board where it stands. What hangs is the watchdog's.
+            await self.lifespan.shutdown()
+
+    def _cut(self) -> None:
+        # uvicorn logs every request that ends so, with a traceback: at the end that is nobody's fault.
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+        for connection in list(self.server_state.connections):
+            if (transport := getattr(connection, "transport", None)) is not None:
+                transport.abort()
+        for task in list(self.server_state.tasks):
+            task.cancel()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Leave signals to the program."""
+        yield
+
+
+class Program(Server):
+    """A server that is all of a program: it ends with status 0 on Ctrl-C and SIGTERM, and nothing holds that up."""
+
+    def __init__(self, config: uvicorn.Config, hub: Callable[[], Hub], gate: Gate) -> None:
+        super().__init__(config, hub, gate)
+        self._watchdog = Watchdog()
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until asked to end."""
+        try:
+            super().run(sockets)
+        finally:
+            # Threads of the application's own may still hold up the end of the interpreter.
+            self._watchdog.leave()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and begin to watch the loop."""
+        self._watchdog.start()
+        await super().startup(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to end; what hangs does not keep the program."""
+        self._watchdog.leave()
+        super().handle_exit(sig, frame)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """End on the signals that ask for it; uvicorn's own version raises them again afterwards."""
+        asked = [signal.SIGINT, signal.SIGTERM]
+        before = {number: signal.signal(number, partial(_leave, self)) for number in asked}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _warm_up() -> None:
+    """Import what anyio imports when it first reads a file: in the loop, the first page would hold it for 100 ms."""
+    # What fails here, as where no file may be opened, is tried again by the first page.
+    with contextlib.suppress(Exception):
+        asyncio.run(anyio.to_thread.run_sync(int))
+
+
+def _close(loop: asyncio.AbstractEventLoop) -> None:
+    """Close a loop as `asyncio.run` does, but leave tasks that refuse to be cancelled to themselves."""
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        loop.run_until_complete(asyncio.wait(tasks, timeout=LAST_TASKS_S))
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    # What is left is destroyed while it is pending, which the loop would log; the supervisor has named it.
+    loop.set_exception_handler(lambda _, __: None)
+    loop.close()
+
+
+def _leave(server: Program, number: int, frame: FrameType | None) -> None:
+    server.handle_exit(number, frame)

@@ -1,0 +1,58 @@
+"""What is wrong with JSON that cannot be read, for the person who wrote the program that sent it.
+
+The decoder says at which byte it stopped. What stands there is most often one of a few things that other languages
+write and JSON does not have: they are named, with what to send in their place.
+"""
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+
+_BYTE = re.compile(r" \(byte (\d+)\)")
+_NO_NUMBER = re.compile(rb"(?<!\w)[+-]?(?:nan|inf(?:inity)?)(?!\w)", re.IGNORECASE)
+_WORD = re.compile(rb"(?:True|False|None|undefined)(?!\w)")
+_WORDS: Mapping[bytes, str] = MappingProxyType(
+    {b"True": "true", b"False": "false", b"None": "null", b"undefined": "null"}
+)
+_SHOWN_BYTES = 30
+
+
+def explain_mistake(error: Exception, text: bytes) -> str:
+    """Return what is wrong, where it is, and what to send in its place.
+
+    Args:
+        error: what msgspec raised.
+        text: what it was to decode.
+    """
+    said = str(error)
+    if isinstance(error, RecursionError):
+        return f"{said}: the JSON is nested too deeply"
+    if isinstance(error, UnicodeDecodeError):
+        return f"the text is not UTF-8: {said}"
+    if not text.strip():
+        return f"{said}: the text is empty"
+    found = _BYTE.search(said)
+    if found is None:
+        return said
+    # Of what stands behind the end, the decoder has read the first byte.
+    at = int(found[1]) - ("trailing characters" in said)
+    around = text[max(0, at - _SHOWN_BYTES) : at + _SHOWN_BYTES].decode("utf-8", "replace")
+    return f"{_mistake(said[: found.start()], text, at)} (byte {at}), in {around!r}"
+
+
+def _mistake(said: str, text: bytes, at: int) -> str:
+    # The decoder is behind a sign when it stops, and behind four letters that begin as null does.
+    for begin in (at - 1, at, at - 4):
+        if begin >= 0 and (number := _NO_NUMBER.match(text, begin)):
+            return f"{number[0].decode()} is no JSON: send null where there is no value"
+    if word := _WORD.match(text, at):
+        return f"{word[0].decode()} is no JSON: send {_WORDS[word[0]]}"
+    if text[at : at + 1] == b"'":
+        return "a text in single quotes is no JSON: use double quotes"
+    if "keys must be strings" in said:
+        return "a name without quotes is no JSON: put it in double quotes"
+    if "trailing comma" in said:
+        return f"{said}: leave the comma out"
+    if text[at : at + 1] in {b"/", b"#"}:
+        return "a comment is no JSON: leave it out"
+    return said

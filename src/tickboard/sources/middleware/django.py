@@ -1,0 +1,54 @@
+"""Django's routes: a middleware of Django's own kind, which tells the one around Django which route was taken.
+
+Around Django, under ASGI as under WSGI, nobody sees its requests, and so not what they were resolved to. One line in
+the settings, anywhere in the list, tells it: ``MIDDLEWARE = ["tickboard.django_routes", …]``.
+"""
+
+from collections.abc import Awaitable, Callable
+from inspect import iscoroutinefunction
+from typing import Any, TypeVar
+
+from tickboard.sources.middleware.requests import ROUTE_KEY
+
+GetResponse = Callable[[Any], Any]
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _sync_and_async(factory: F) -> F:
+    """Mark a middleware as one for both; Django has a decorator for it, which is there only where Django is."""
+    factory.sync_capable = factory.async_capable = True  # type: ignore[attr-defined]
+    return factory
+
+
+@_sync_and_async
+def django_routes(get_response: GetResponse) -> GetResponse:
+    """Return a Django middleware that leaves each request's route where `TickboardMiddleware` looks for it.
+
+    The route is as Django writes it, ``/items/<int:pk>/``. A request without a route leaves none.
+    """
+    if iscoroutinefunction(get_response):
+
+        async def tell_async(request: Any) -> Any:
+            awaited: Awaitable[Any] = get_response(request)
+            try:
+                return await awaited
+            finally:
+                _tell(request)
+
+        return tell_async
+
+    def tell(request: Any) -> Any:
+        try:
+            return get_response(request)
+        finally:
+            _tell(request)
+
+    return tell
+
+
+def _tell(request: Any) -> None:
+    match = request.resolver_match
+    if match is not None and isinstance(match.route, str):
+        carrier = request.scope if hasattr(request, "scope") else request.environ
+        # A regular expression begins with ^, and no route with /.
+        carrier[ROUTE_KEY] = f"/{match.route.removeprefix('^')}"

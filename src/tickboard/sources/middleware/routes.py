@@ -1,0 +1,203 @@
+r"""Routes: which route template an ASGI request took, read from what routing has left in its scope.
+
+    who routes                     what it leaves                          what is made of it
+    anyone who knows of us         scope["tickboard.route"]                that
+    Litestar                       scope["path_template"]                  that
+    Starlette, FastAPI             scope["endpoint"], scope["route"],      its path in the tree of routes, with those
+                                   scope["router"]                         of mounts and included routers before it
+    others, as scope["route"]      an object with a path                   its path
+    nobody                         nothing                                 None
+
+A request below a mount has the mount's template before its own: a mount's own path may have parameters, so it is
+looked up and not taken from the URL. Nothing is imported from any framework, and no path of a request is ever given.
+"""
+
+import re
+import sys
+from collections.abc import Iterable, Iterator, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+from tickboard.sources.middleware.requests import ROUTE_KEY
+
+Scope = MutableMapping[str, Any]
+
+MAX_KNOWN = 1_000
+"""Routes and prefixes that are remembered; a framework that makes objects for each request must not fill the memory."""
+
+MAX_DEPTH = 10
+"""Applications inside each other; one may be mounted in itself."""
+
+_PARAMETER = re.compile(r"\{\w+(?::(\w+))?\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A route where it stands in the tree.
+
+    Attributes:
+        template: its path with those of the mounts above it.
+        pattern: the paths that lead to it.
+        route: the object that routing leaves in the scope.
+        endpoint: what it leads to.
+        mount: whether it is a mount, whose template ends in ``/{path:path}``.
+    """
+
+    template: str
+    pattern: re.Pattern[str]
+    route: object
+    endpoint: object
+    mount: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a route and an endpoint.
+
+    Attributes:
+        places: where the route is; several where it was included or mounted more than once.
+        own: the path below whatever it is mounted in, where the tree doesn't have it.
+        kept: both objects, so that no others can have their identities.
+    """
+
+    places: list[Place]
+    own: str | None
+    kept: tuple[object, object]
+
+
+class Routes:
+    """Finds templates, and remembers them by the objects that routing leaves."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, int], Known] = {}
+        # Of those that are in one place, as nearly all are.
+        self._templates: dict[tuple[int, int], str] = {}
+        self._mounts: dict[str, re.Pattern[str]] = {}
+        self._prefixes: dict[str, str | None] = {}
+
+    def template(self, scope: Scope) -> str | None:
+        """Return the route template of a request that has been routed; None when it can't be known."""
+        if ROUTE_KEY not in scope:
+            # By identity: Starlette's routes can't be hashed.
+            template = self._templates.get((id(scope.get("route")), id(scope.get("endpoint"))))
+            if template is not None:
+                return template
+        return self._find(scope)
+
+    def _find(self, scope: Scope) -> str | None:
+        own: object = scope.get(ROUTE_KEY) or scope.get("path_template")
+        if own is None:
+            route, endpoint = scope.get("route"), scope.get("endpoint")
+            if route is None and endpoint is None:
+                return None
+            known = self._known.get((id(route), id(endpoint))) or self._learn(scope, route, endpoint)
+            if known.places:
+                path = _path(scope)
+                return next((place.template for place in known.places if place.pattern.fullmatch(path)), None)
+            own = known.own
+        if not isinstance(own, str):
+            return None
+        prefix = self._prefix(scope)
+        return None if prefix is None else prefix + own
+
+    def _learn(self, scope: Scope, route: object, endpoint: object) -> Known:
+        if len(self._known) >= MAX_KNOWN:
+            return Known([], None, (None, None))
+        tree = self._walk(scope)
+        # A mounted application may leave only an endpoint, beside the route that led to the mount.
+        found = (
+            [place for place in tree if place.route is route and place.endpoint is endpoint]
+            or [place for place in tree if place.endpoint is endpoint and endpoint is not None]
+            or [place for place in tree if place.route is route and route is not None]
+        )
+        own = None if found or hasattr(route, "routes") else _text(route, "path_format") or _text(route, "path") or None
+        self._known[id(route), id(endpoint)] = known = Known(found, own, (route, endpoint))
+        # What a mount leads to may have routes of its own kind, and says so elsewhere.
+        if len({place.template for place in found}) == 1 and not found[0].mount:
+            self._templates[id(route), id(endpoint)] = found[0].template
+        return known
+
+    def _walk(self, scope: Scope) -> list[Place]:
+        """Return the tree of routes, and keep the templates of its mounts."""
+        tree = list(_tree(getattr(scope.get("router"), "routes", ())))
+        for place in tree:
+            if place.mount:
+                prefix = place.template.removesuffix(_REST)
+                self._mounts[prefix] = _pattern(prefix)
+        return tree
+
+    def _prefix(self, scope: Scope) -> str | None:
+        """Return the template of the mounts above; None when they aren't known."""
+        base = scope.get("app_root_path")
+        prefix = "" if base is None else scope.get("root_path", "")[len(base) :]
+        if not prefix:
+            return ""
+        if prefix in self._prefixes:
+            return self._prefixes[prefix]
+        found = self._mount_of(prefix)
+        if len(self._prefixes) < MAX_KNOWN:
+            if found is None:
+                self._walk(scope)
+                found = self._mount_of(prefix)
+            self._prefixes[prefix] = found
+        return found
+
+    def _mount_of(self, prefix: str) -> str | None:
+        return next((template for template, pattern in self._mounts.items() if pattern.fullmatch(prefix)), None)
+
+
+_REST = "/{path:path}"
+
+
+def _tree(routes: Iterable[object], above: str = "", depth: int = 0) -> Iterator[Place]:
+    if depth > MAX_DEPTH:
+        return
+    for route in _unfolded(routes):
+        path = above + _text(route, "path")
+        original = getattr(route, "original_route", route)
+        if hasattr(route, "routes"):
+            app = getattr(route, "app", None)
+            # One at the root leads everything to its application, and says nothing of what was asked for.
+            if path:
+                yield Place(path + _REST, _pattern(path + _REST), original, app, mount=True)
+            yield from _tree(_routes_of(app), path, depth + 1)
+        else:
+            yield Place(path, _pattern(path), original, getattr(route, "endpoint", None), mount=False)
+
+
+def _unfolded(routes: Iterable[object]) -> Iterable[object]:
+    """Return routes with those of included routers in place of these, which only FastAPI can tell."""
+    fastapi = sys.modules.get("fastapi.routing")
+    unfold = getattr(fastapi, "iter_route_contexts", None)
+    unfolded: Iterable[object] = unfold(routes) if unfold is not None else routes
+    return unfolded
+
+
+def _routes_of(app: object) -> Iterable[object]:
+    """Return the routes of an application, which may have middleware around it."""
+    for _ in range(MAX_DEPTH):
+        if routes := getattr(app, "routes", None):
+            found: Iterable[object] = routes
+            return found
+        app = getattr(app, "app", None)
+    return ()
+
+
+def _text(thing: object, name: str) -> str:
+    text = getattr(thing, name, None)
+    return text if isinstance(text, str) else ""
+
+
+def _path(scope: Scope) -> str:
+    """Return the path below where the server has put the application."""
+    path: str = scope.get("path", "")
+    base: str = scope.get("app_root_path", scope.get("root_path", ""))
+    return path[len(base) :] if base and path.startswith(base) else path
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    parts, end = [], 0
+    for found in _PARAMETER.finditer(path):
+        parts += [re.escape(path[end : found.start()]), ".*" if found[1] == "path" else "[^/]+"]
+        end = found.end()
+    return re.compile("".join([*parts, re.escape(path[end:])]), re.DOTALL)

@@ -1,0 +1,150 @@
+"""Labels of a series from the attributes of OTLP: those of its resource, and those of its data points."""
+
+import json
+from base64 import b64encode
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from tickboard.errors import PayloadError
+from tickboard.metrics.cleaning import MAX_LABEL_VALUE, short
+from tickboard.sources.streams import Labels
+
+RESOURCE_LABELS: Mapping[str, str] = MappingProxyType(
+    {
+        "service.name": "service",
+        "service.instance.id": "instance",
+        "deployment.environment": "environment",
+        "deployment.environment.name": "environment",
+        "host.name": "host",
+        "k8s.namespace.name": "namespace",
+        "k8s.pod.name": "pod",
+        "k8s.container.name": "container",
+        "container.name": "container",
+    }
+)
+"""The resource attributes that become labels, and as which."""
+
+
+_TELLING = ("service.namespace", "k8s.cluster.name", "k8s.pod.uid", "container.id", "host.id", "process.pid")
+"""The attributes that best distinguish two resources, where they would be one."""
+
+
+_INSTANCE = ("service.instance.id", "host.name", "host.id", "k8s.pod.name", "k8s.pod.uid", "container.id")
+"""The attributes of a resource that say which one of several it is."""
+
+
+MAX_VALUE_BYTES = 16 * MAX_LABEL_VALUE
+"""Of an attribute whose value is a list or a map: none that is longer can be a label."""
+
+
+MAX_ATTRIBUTES = 256
+"""Of one resource, scope or data point. SDKs keep 128 at most, and a series has 64 labels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """What is known of a resource.
+
+    Attributes:
+        labels: label, attribute and value of what becomes a label.
+        marks: the other attributes, those that best tell two resources apart first.
+        says_instance: whether it says which one of several it is; else it is the address that tells them apart.
+    """
+
+    labels: tuple[tuple[str, str, str], ...]
+    marks: dict[str, str]
+    says_instance: bool
+
+
+def read_resource(resource: Any) -> Resource:
+    check_attributes(resource, "resource")
+    # One that is longer than a label's value can be is refused as one, and does not have to be kept whole for that.
+    said = {attribute.key: label_text(attribute.value)[: MAX_LABEL_VALUE + 1] for attribute in resource.attributes}
+    if "service.instance.id" not in said and "process.pid" in said:
+        said["service.instance.id"] = said["process.pid"]
+    labels: dict[str, tuple[str, str]] = {}
+    for name, label in RESOURCE_LABELS.items():
+        if value := said.get(name):
+            before = labels.pop(label, None)
+            if before is not None and before[1] != value:
+                # Two that would be one label: the other one is under its own name.
+                labels[before[0]] = before
+            labels[label] = name, value
+    rest = [name for name, value in said.items() if name not in RESOURCE_LABELS and is_mark(value)]
+    rest.sort(key=lambda name: (_TELLING.index(name) if name in _TELLING else len(_TELLING), name))
+    return Resource(
+        tuple((label, name, value) for label, (name, value) in labels.items()),
+        {name: said[name] for name in rest},
+        any(said.get(name) for name in _INSTANCE),
+    )
+
+
+def is_mark(value: str) -> bool:
+    """Return whether a text can be the value of a label, and so distinguish two streams."""
+    return 0 < len(value) <= MAX_LABEL_VALUE
+
+
+def labels_of(resource: Iterable[tuple[str, str, str]], point: Any) -> Labels:
+    """Return the labels of a data point: those of its resource, and its attributes.
+
+    Where both have a label, the point's attribute keeps it, and that of the resource is under its own name.
+
+    Args:
+        resource: label, attribute and value of each.
+        point: with attributes.
+
+    Raises:
+        PayloadError: there are too many, or one of them is too long.
+    """
+    check_attributes(point, "data point")
+    own = {attribute.key: label_text(attribute.value) for attribute in point.attributes}
+    found: list[tuple[str, str]] = []
+    for label, name, value in resource:
+        free = next(each for each in (label, name, f"resource.{name}", "") if own.get(each, value) == value)
+        if free and free not in own:
+            found.append((free, value))
+    return (*found, *own.items())
+
+
+def attributes_key(point: Any) -> bytes:
+    """Return the attributes of a data point as they came, to know them by.
+
+    Raises:
+        PayloadError: there are too many.
+    """
+    check_attributes(point, "data point")
+    return short(b"\0".join(attribute.SerializeToString() for attribute in point.attributes))
+
+
+def label_text(value: Any) -> str:
+    """Return an AnyValue as a label's value: lists and maps as JSON.
+
+    Raises:
+        PayloadError: it is a list or a map that is too long.
+    """
+    if value.WhichOneof("value") != "string_value" and (size := value.ByteSize()) > MAX_VALUE_BYTES:
+        raise PayloadError(f"an attribute's value has {size} bytes: send {MAX_VALUE_BYTES} at most", 413)
+    found = plain(value)
+    if isinstance(found, str):
+        return found
+    return json.dumps(found, ensure_ascii=False)
+
+
+def plain(value: Any) -> Any:
+    which = value.WhichOneof("value")
+    if which is None:
+        return ""
+    if which == "array_value":
+        return [plain(each) for each in value.array_value.values]
+    if which == "kvlist_value":
+        return {each.key: plain(each.value) for each in value.kvlist_value.values}
+    if which == "bytes_value":
+        return b64encode(value.bytes_value).decode()
+    return getattr(value, which)
+
+
+def check_attributes(of: Any, what: str) -> None:
+    if (count := len(of.attributes)) > MAX_ATTRIBUTES:
+        raise PayloadError(f"a {what} has {count} attributes: send {MAX_ATTRIBUTES} at most", 413)

@@ -1,0 +1,467 @@
+"""The wire types: every message and document that leaves or enters the server.
+
+They are the one definition of the wire. JSON Schema, the OpenAPI document and the page's TypeScript types are
+all made from these classes; nothing here knows how they are sent. Field names are those on the wire.
+Times are RFC 3339 strings in UTC with milliseconds.
+"""
+
+from datetime import UTC, datetime
+from typing import Literal
+
+import msgspec
+
+Severity = Literal["info", "warning", "critical"]
+"""How bad it is; only ``critical`` counts in the page's badge."""
+
+MetricKind = Literal["gauge", "counter", "histogram"]
+
+
+class Metric(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The value of one series at one tick."""
+
+    name: str
+    value: float
+    unit: str
+    timestamp: str
+    labels: dict[str, str] = {}
+
+
+class Acknowledgement(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Somebody looks after an alert: no more reminders of it are sent."""
+
+    timestamp: str
+    by: str = ""
+    note: str = ""
+
+
+class Silence(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Until a time, no notifier sends one rule's alerts on one series. The page still shows them."""
+
+    rule: str
+    until: str
+    reason: str
+    timestamp: str
+    labels: dict[str, str] = {}
+    by: str = ""
+
+
+class Alert(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One episode of a rule being true. It fires once and is resolved once.
+
+    ``value`` is the value that it fired with, ``peak`` the worst since. ``started`` is when the rule became true,
+    ``timestamp`` when the alert fired, and ``seen`` when the rule was last true. ``ended`` says what ended it, if that
+    was not the value.
+    """
+
+    id: str
+    message: str
+    severity: Severity
+    timestamp: str
+    metric: str = ""
+    labels: dict[str, str] = {}
+    value: float | None = None
+    resolved: str | None = None
+    rule: str = ""
+    started: str = ""
+    seen: str = ""
+    peak: float | None = None
+    threshold: float | None = None
+    ended: str = ""
+    acknowledged: Acknowledgement | None = None
+    silenced: Silence | None = None
+
+
+class Stats(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The stats of one series over the window; all 0 if it has no value there."""
+
+    avg: float
+    max: float
+    min: float
+    count: int
+    last: float | None = None
+    p50: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+
+
+class TickSpan(msgspec.Struct, frozen=True):
+    """Where one tick lies in an ``initial`` message: its next ``count`` metrics belong to it."""
+
+    seq: int
+    timestamp: str
+    count: int
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Something that the owner of the board has to fix. The page and the terminal show it.
+
+    ``source`` names the part, and ``since`` is when it was first reported. The shown values of ``metrics`` are stale
+    because of it.
+    """
+
+    source: str
+    message: str
+    since: str
+    metrics: list[str] = []
+    file: str | None = None
+    line: int | None = None
+    detail: str | None = None
+
+
+class MetricInfo(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A metric, as the page needs it to draw."""
+
+    name: str
+    title: str
+    unit: str
+    kind: MetricKind
+    labels: list[str] = []
+    min: float | None = None
+    max: float | None = None
+
+
+class RuleInfo(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A rule, as the page needs it to draw its threshold."""
+
+    condition: str
+    message: str
+    severity: Severity
+    metric: str = ""
+    threshold: float | None = None
+    name: str = ""
+
+
+class Card(msgspec.Struct, frozen=True, tag="card", omit_defaults=True):
+    """The window's average of a metric with its newest value, min, max and count; one for each of its series."""
+
+    metric: str
+    title: str
+
+
+class Chart(msgspec.Struct, frozen=True, tag="chart", omit_defaults=True):
+    """The window of one or more metrics of one unit, a line for each of their series."""
+
+    metrics: list[str]
+    title: str
+    unit: str = ""
+    min: float | None = None
+    max: float | None = None
+    stacked: bool = False
+
+
+class Table(msgspec.Struct, frozen=True, tag="table", omit_defaults=True):
+    """The newest values of one or more metrics: a row for each value of a label, highest of the first metric first."""
+
+    metrics: list[str]
+    label: str
+    title: str
+    limit: int = 10
+
+
+class Row(msgspec.Struct, frozen=True, tag="row", omit_defaults=True):
+    """Panels side by side, with a title if it has one."""
+
+    panels: list["Panel"]
+    title: str = ""
+
+
+Panel = Card | Chart | Table | Row
+
+
+class BoardInfo(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Everything that the page needs before the first tick: ``GET /api/board``."""
+
+    title: str
+    epoch: str
+    interval_ms: int
+    window_size: int
+    version: str
+    metrics: list[MetricInfo]
+    panels: list[Panel]
+    rules: list[RuleInfo] = []
+    problems: list[Problem] = []
+    revision: int = 0
+
+
+# --- server to client, over the WebSocket ---
+
+
+class Initial(msgspec.Struct, frozen=True, tag="initial", omit_defaults=True):
+    """The first message: the window, or only what the viewer has missed when ``resumed``."""
+
+    data: list[Metric]
+    epoch: str
+    seq: int
+    ticks: list[TickSpan]
+    resumed: bool = False
+    skipped: int = 0
+
+
+class Metrics(msgspec.Struct, frozen=True, tag="metrics"):
+    """One tick; a series without a value at this tick is left out."""
+
+    data: list[Metric]
+    seq: int
+    timestamp: str
+
+
+class Amended(msgspec.Struct, frozen=True, tag="amended"):
+    """Values of a tick that came after it was sent; all its other values stay as they are."""
+
+    data: list[Metric]
+    seq: int
+    timestamp: str
+
+
+class SeriesInfo(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One series of a ``series`` message."""
+
+    name: str
+    unit: str
+    labels: dict[str, str] = {}
+
+
+class SeriesList(msgspec.Struct, frozen=True, tag="series"):
+    """To a client of the binary subprotocol: which series the values of the next binary messages are of, in order."""
+
+    layout: int
+    epoch: str
+    series: list[SeriesInfo]
+
+
+class Subscribed(msgspec.Struct, frozen=True, tag="subscribed"):
+    """The answer to ``subscribe``."""
+
+    metrics: list[str]
+
+
+class Refused(msgspec.Struct, frozen=True, tag="refused"):
+    """The answer to a `subscribe` that asks for too much; the subscription stays as it was."""
+
+    error: str
+
+
+class Pong(msgspec.Struct, frozen=True, tag="pong"):
+    """The answer to ``ping``."""
+
+    timestamp: str
+
+
+class BoardChanged(msgspec.Struct, frozen=True, tag="board"):
+    """The board is another one from here on.
+
+    With another epoch, an ``initial`` of it follows; with the same one, metrics have come or gone, and all goes on.
+    """
+
+    board: BoardInfo
+
+
+class SeriesChanged(msgspec.Struct, frozen=True, tag="series_changed", omit_defaults=True):
+    """What has changed since the last ``series`` or ``series_changed``, whose layout was `before`.
+
+    `removed` are places in the list as it was, in rising order; what is `added` comes to the places `at` in the list
+    as it is then.
+    """
+
+    layout: int
+    before: int
+    epoch: str
+    removed: list[int] = []
+    at: list[int] = []
+    added: list[SeriesInfo] = []
+
+
+class PanelsChanged(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What has changed in a list of panels, as in ``series_changed``; then the rows at the places `rows_at` change."""
+
+    removed: list[int] = []
+    at: list[int] = []
+    added: list[Panel] = []
+    rows_at: list[int] = []
+    rows: "list[PanelsChanged]" = []
+
+
+class MetricsChanged(msgspec.Struct, frozen=True, tag="metrics_changed", omit_defaults=True):
+    """Metrics have come or gone since the Board had the revision `before`.
+
+    First those `removed` go, by their names; then those `added` come to the end, and the panels change.
+    """
+
+    epoch: str
+    before: int
+    revision: int
+    removed: list[str] = []
+    added: list[MetricInfo] = []
+    panels: PanelsChanged = PanelsChanged()
+
+
+class ProblemList(msgspec.Struct, frozen=True, tag="problems"):
+    """The whole list of problems, sent when it changes; empty when all are fixed."""
+
+    problems: list[Problem]
+
+
+ServerMessage = (
+    Initial
+    | Metrics
+    | Amended
+    | SeriesList
+    | SeriesChanged
+    | Subscribed
+    | Refused
+    | Pong
+    | BoardChanged
+    | MetricsChanged
+    | ProblemList
+)
+
+# --- client to server, over the WebSocket ---
+
+
+class Subscribe(msgspec.Struct, frozen=True, tag="subscribe", omit_defaults=True):
+    """Only these metrics from now on, by name, glob or label; none or an empty list: everything. A text is one."""
+
+    metrics: list[str] | str | None = None
+
+
+class Ping(msgspec.Struct, frozen=True, tag="ping"):
+    """Are you there?"""
+
+
+ClientMessage = Subscribe | Ping
+
+# --- server-sent events ---
+
+
+class Heartbeat(msgspec.Struct, frozen=True, tag="heartbeat"):
+    """An unnamed event every 30 seconds, so that proxies and clients know that the stream lives."""
+
+    timestamp: str
+
+
+class AlertPosition(msgspec.Struct, frozen=True, tag="position"):
+    """The event named ``position`` at the start of an alert stream: which log it reads, and from where on.
+
+    When ``whole``, all alerts that fire now were told before it, and any other that the client knows is over.
+    """
+
+    epoch: str
+    number: int
+    whole: bool
+
+
+# --- REST ---
+
+
+class NotifierHealth(msgspec.Struct, frozen=True):
+    """What became of a notifier's messages: delivered, attempts that failed, alerts that were given up."""
+
+    sent: int
+    failed: int
+    dropped: int
+
+
+class HealthReason(msgspec.Struct, frozen=True):
+    """Why a board is not well: a problem in short, without what only its owner should see."""
+
+    source: str
+    message: str
+    since: str
+
+
+HealthStatus = Literal["ok", "degraded", "failing"]
+
+
+class Health(msgspec.Struct, frozen=True):
+    """``GET /api/health``: whether ticks are published, where they are, and how they reach those who watch.
+
+    ``failing``, answered with status 503: no tick has been published for three intervals, and three seconds at least.
+    ``degraded``, with 200: there is a problem, and ticks are published. All counts are since the start.
+    ``delivery_ms`` is how long the last tick took to be written to everyone.
+    """
+
+    status: HealthStatus
+    reasons: list[HealthReason]
+    epoch: str
+    seq: int
+    ticks_skipped: int
+    viewers: int
+    subscriptions: int
+    subscribers: int
+    frames_sent: int
+    bytes_sent: int
+    frames_skipped: int
+    viewers_stalled: int
+    viewers_silent: int
+    subscribers_stalled: int
+    connections_refused: int
+    requests_refused: int
+    delivery_ms: float
+    notifiers: dict[str, NotifierHealth] = {}
+
+
+class PushedMetric(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One sample as it is pushed: ``POST /api/metrics``.
+
+    The value of a counter is how much more there is, that of a histogram is an observation. The timestamp, of a gauge
+    alone, is RFC 3339 with an offset, or POSIX seconds or milliseconds.
+    """
+
+    name: str
+    value: float | None
+    unit: str = ""
+    timestamp: str | float | None = None
+    labels: dict[str, str] = {}
+    kind: MetricKind = "gauge"
+    title: str = ""
+
+
+class PushAccepted(msgspec.Struct, frozen=True):
+    """All of a body was taken."""
+
+    accepted: int
+
+
+class PushRefused(msgspec.Struct, frozen=True):
+    """Some of a body's samples are of series that the board refuses; the others were taken."""
+
+    error: str
+    accepted: int
+    refused: int
+
+
+class AlertPage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """``GET /api/alerts``: alerts, newest first; ``next`` is the ``before`` of the page after this one."""
+
+    alerts: list[Alert]
+    total: int
+    next: int | None = None
+
+
+class AcknowledgeAlert(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """``POST /api/alerts/{id}/ack``."""
+
+    note: str = ""
+    by: str = ""
+
+
+class SilenceAlert(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """``POST /api/alerts/{id}/silence``: for how long, as ``1h``; ``0s`` ends a silence."""
+
+    duration: str
+    reason: str
+    by: str = ""
+
+
+class ErrorBody(msgspec.Struct, frozen=True):
+    """The body of every error answer."""
+
+    error: str
+
+
+encode = msgspec.json.Encoder().encode
+
+
+def timestamp(time: float) -> str:
+    """Return POSIX seconds as RFC 3339 in UTC with milliseconds."""
+    return datetime.fromtimestamp(time, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"

@@ -1,0 +1,351 @@
+"""`tickboard dev`: a file is changed, broken, mended and deleted while someone watches, and they stay connected."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.serving import Server, serve
+from websockets.sync.client import ClientConnection, connect
+
+BOARD = """from tickboard import Board
+
+board = Board("First")
+cpu = board.gauge("cpu_usage", unit="%")
+
+
+@board.every()
+def sample():
+    cpu.set(1)
+"""
+
+BROKEN = BOARD + "\n1 / 0\n"
+BROKEN_LINE = BROKEN.count("\n")
+
+Message = dict[str, Any]
+
+
+class Viewer:
+    """A viewer that can wait for a message."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self._connection = connection
+
+    def next(self, timeout_s: float = 10) -> Message:
+        message: Message = json.loads(self._connection.recv(timeout_s))
+        return message
+
+    def until(self, wanted: str | Callable[[Message], bool]) -> Message:
+        deadline = time.monotonic() + 10
+        while True:
+            message = self.next(max(0.0, deadline - time.monotonic()))
+            if message["type"] == wanted if isinstance(wanted, str) else wanted(message):
+                return message
+
+    def problems(self) -> list[Message]:
+        listed: list[Message] = self.until("problems")["problems"]
+        return listed
+
+
+def developing(path: Path) -> AbstractContextManager[Server]:
+    return serve("dev", str(path), "--interval", "50")
+
+
+def ended(developed: Server) -> str:
+    """End it; return all that it said."""
+    assert developed.stop() == 0
+    return developed.output()
+
+
+@contextmanager
+def watching(developed: Server) -> Iterator[Viewer]:
+    with connect(developed.ws_url) as connection:
+        viewer = Viewer(connection)
+        assert viewer.next()["type"] == "initial"
+        # It ticks, and watches its folder.
+        viewer.until("metrics")
+        yield viewer
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "dashboard.py"
+    path.write_text(BOARD)
+    return path
+
+
+# --- a change ---
+
+
+def test_a_viewer_stays_through_a_change_and_the_series_keep_their_history(path: Path) -> None:
+    with developing(path) as developed, watching(developed) as viewer:
+        epoch = developed.json("/api/board")["epoch"]
+        path.write_text(
+            BOARD.replace("First", "Second").replace("cpu.set(1)", "cpu.set(2)")
+            + 'memory = board.gauge("memory_usage")\nmemory.set(50)\n'
+        )
+        changed = viewer.next()
+        while changed["type"] == "metrics":
+            changed = viewer.next()
+        assert changed["type"] == "board"
+        assert changed["board"]["title"] == "Second"
+        assert changed["board"]["epoch"] != epoch
+        initial = viewer.next()
+        assert initial["type"] == "initial"
+        assert initial["epoch"] == changed["board"]["epoch"]
+        assert "resumed" not in initial
+        kept = [metric["value"] for metric in initial["data"] if metric["name"] == "cpu_usage"]
+        assert kept
+        assert set(kept) == {1}
+        assert not [metric for metric in initial["data"] if metric["name"] == "memory_usage"]
+        tick = viewer.until(lambda message: message["type"] == "metrics" and len(message["data"]) == 2)
+        assert [metric["name"] for metric in tick["data"]] == ["cpu_usage", "memory_usage"]
+        viewer.until(lambda message: message["type"] == "metrics" and message["data"][0]["value"] == 2)
+        said = ended(developed)
+        assert said.count("reloaded, 2 metrics") == 1
+        assert said.rstrip().endswith("reloaded, 2 metrics")
+
+
+def test_times_and_positions_go_on_growing_through_a_change(path: Path) -> None:
+    with developing(path) as developed, watching(developed) as viewer:
+        path.write_text(BOARD.replace("First", "Second"))
+        initial = viewer.until("initial")
+        times = [tick["timestamp"] for tick in initial["ticks"]]
+        assert times == sorted(set(times))
+        tick = viewer.until("metrics")
+        assert tick["timestamp"] > times[-1]
+        assert tick["seq"] == initial["seq"] + 1
+
+
+def test_one_change_after_another_is_shown(path: Path) -> None:
+    with developing(path) as developed, watching(developed) as viewer:
+        for title in ("Second", "Third", "Fourth"):
+            path.write_text(BOARD.replace("First", title))
+            assert viewer.until("board")["board"]["title"] == title
+
+
+def test_a_change_of_a_module_beside_the_file_is_shown(path: Path) -> None:
+    titles = path.with_name("titles.py")
+    titles.write_text('TITLE = "One"\n')
+    path.write_text("from titles import TITLE\n" + BOARD.replace('"First"', "TITLE"))
+    with developing(path) as developed, watching(developed) as viewer:
+        assert developed.json("/api/board")["title"] == "One"
+        titles.write_text('TITLE = "Two"\n')
+        assert viewer.until("board")["board"]["title"] == "Two"
+
+
+def test_a_subscription_outlives_a_change(path: Path) -> None:
+    path.write_text(BOARD + 'board.gauge("memory_usage").set(50)\n')
+    with developing(path) as developed, watching(developed) as viewer:
+        viewer._connection.send('{"type":"subscribe","metrics":["memory_usage"]}')
+        viewer.until("subscribed")
+        path.write_text(path.read_text().replace("First", "Second"))
+        initial = viewer.until("initial")
+        assert {metric["name"] for metric in initial["data"]} == {"memory_usage"}
+
+
+def threshold(board: Message) -> float:
+    [rule] = board["rules"]
+    found: float = rule["threshold"]
+    return found
+
+
+def test_a_change_of_what_configures_it_is_shown(path: Path) -> None:
+    path.write_text(BOARD + 'board.alert(cpu > 90, "high")\n')
+    config = path.with_name("tickboard.toml")
+    with developing(path) as developed, watching(developed) as viewer:
+        assert threshold(developed.json("/api/board")) == 90
+        for number in (80, 70):
+            config.write_text(f"[rules.cpu_usage]\nthreshold = {number}\n")
+            assert threshold(viewer.until("board")["board"]) == number
+        config.unlink()
+        assert threshold(viewer.until("board")["board"]) == 90
+
+
+def test_what_is_wrong_in_what_configures_it_is_told_with_its_line_and_mended(path: Path) -> None:
+    path.write_text(BOARD + 'board.alert(cpu > 90, "high")\n')
+    config = path.with_name("tickboard.toml")
+    with developing(path) as developed, watching(developed) as viewer:
+        config.write_text("[rules.cpu_usage]\nthresold = 80\n")
+        (problem,) = viewer.problems()
+        assert (problem["file"], problem["line"]) == (str(config), 2)
+        assert problem["message"] == "rules.cpu_usage.thresold: there is no such key: write threshold"
+        assert threshold(developed.json("/api/board")) == 90
+        config.write_text("[rules.cpu_usage]\nthreshold = 80\n")
+        board = viewer.until("board")["board"]
+        assert threshold(board) == 80
+        assert "problems" not in board
+
+
+def test_what_configures_it_may_be_in_another_folder_and_wrong_at_the_start(path: Path, tmp_path: Path) -> None:
+    path.write_text(BOARD + 'board.alert(cpu > 90, "high")\n')
+    config = tmp_path / "settings" / "night.toml"
+    config.parent.mkdir()
+    config.write_text("[rules.cpu_usage]\nthreshold = nan\n")
+    with serve("dev", str(path), "--interval", "50", "--config", str(config)) as developed:
+        assert f"{config}:2: rules.cpu_usage.threshold: nan cannot be" in developed.output()
+        with connect(developed.ws_url) as connection:
+            viewer = Viewer(connection)
+            assert viewer.next()["type"] == "initial"
+            viewer.until("metrics")
+            config.write_text("[rules.cpu_usage]\nthreshold = 50\n")
+            assert threshold(viewer.until("board")["board"]) == 50
+
+
+# --- a broken file ---
+
+
+def test_a_broken_file_is_told_and_the_last_good_board_goes_on(path: Path) -> None:
+    with developing(path) as developed, watching(developed) as viewer:
+        epoch = developed.json("/api/board")["epoch"]
+        path.write_text(BROKEN)
+        (problem,) = viewer.problems()
+        assert (problem["file"], problem["line"]) == (str(path), BROKEN_LINE)
+        assert "ZeroDivisionError" in problem["message"]
+        board = developed.json("/api/board")
+        assert (board["title"], board["epoch"]) == ("First", epoch)
+        assert board["problems"] == [problem]
+        seqs = [viewer.until("metrics")["seq"] for _ in range(3)]
+        assert seqs == [seqs[0], seqs[0] + 1, seqs[0] + 2]
+        said = ended(developed)
+        assert said.count(f"{path}:{BROKEN_LINE}: ZeroDivisionError") == 1
+        assert "Traceback" not in said
+
+
+def test_mending_the_file_takes_the_problem_back(path: Path) -> None:
+    with developing(path) as developed, watching(developed) as viewer:
+        path.write_text(BROKEN)
+        assert viewer.problems()
+        path.write_text(BOARD.replace("First", "Mended"))
+        board = viewer.until("board")["board"]
+        assert board["title"] == "Mended"
+        assert "problems" not in board
+        assert "problems" not in developed.json("/api/board")
+
+
+def test_going_back_to_the_same_text_takes_the_problem_back(path: Path) -> None:
+    with developing(path) as developed, watching(developed) as viewer:
+        path.write_text(BOARD + "cpu = (\n")
+        assert "SyntaxError" in viewer.problems()[0]["message"]
+        path.write_text(BOARD)
+        assert "problems" not in viewer.until("board")["board"]
+
+
+def test_a_file_that_is_broken_at_the_start_is_served_with_its_problem_and_mended(path: Path) -> None:
+    path.write_text(BROKEN)
+    with developing(path) as developed:
+        assert f"{path}:{BROKEN_LINE}: ZeroDivisionError" in developed.output()
+        (problem,) = developed.json("/api/board")["problems"]
+        assert (problem["file"], problem["line"]) == (str(path), BROKEN_LINE)
+        with connect(developed.ws_url) as connection:
+            viewer = Viewer(connection)
+            assert viewer.next()["type"] == "initial"
+            viewer.until("metrics")
+            path.write_text(BOARD)
+            assert viewer.until("board")["board"]["title"] == "First"
+            assert viewer.until("initial")["type"] == "initial"
+            viewer.until(lambda message: message["type"] == "metrics" and bool(message["data"]))
+
+
+def test_settings_that_cannot_be_are_a_problem_of_the_file(path: Path) -> None:
+    with developing(path) as developed, watching(developed) as viewer:
+        path.write_text(BOARD.replace('"First"', '"First", window_size=0'))
+        (problem,) = viewer.problems()
+        assert "WINDOW_SIZE=0" in problem["message"]
+        viewer.until("metrics")
+
+
+def test_a_file_that_never_ends_neither_stops_the_ticks_nor_the_end(path: Path) -> None:
+    with developing(path) as developed, watching(developed) as viewer:
+        path.write_text(BOARD + f"open({str(path.with_name('begun'))!r}, 'w').close()\nimport time\ntime.sleep(60)\n")
+        developed.wait_for(path.with_name("begun").exists)
+        viewer.until("metrics")
+        # It is killed, with another status, if it doesn't end long before the file does.
+        assert developed.stop() == 0
+
+
+# --- the ways in which editors save ---
+
+
+def test_a_file_that_is_deleted_and_written_again_is_shown(path: Path) -> None:
+    with developing(path) as developed, watching(developed) as viewer:
+        path.unlink()
+        (problem,) = viewer.problems()
+        assert "no such file" in problem["message"]
+        viewer.until("metrics")
+        path.write_text(BOARD.replace("First", "Back"))
+        board = viewer.until("board")["board"]
+        assert board["title"] == "Back"
+        assert "problems" not in board
+
+
+def test_a_file_that_another_is_moved_over_is_shown(path: Path) -> None:
+    with developing(path) as developed, watching(developed) as viewer:
+        for title in ("Second", "Third"):
+            beside = path.with_name("dashboard.py.tmp")
+            beside.write_text(BOARD.replace("First", title))
+            beside.replace(path)
+            assert viewer.until("board")["board"]["title"] == title
+        assert developed.process.poll() is None
+
+
+def test_a_file_that_is_deleted_and_written_at_once_is_one_change(path: Path) -> None:
+    with developing(path) as developed, watching(developed) as viewer:
+        path.unlink()
+        path.write_text(BOARD.replace("First", "Second"))
+        assert viewer.until(lambda message: message["type"] in {"board", "problems"})["type"] == "board"
+
+
+# --- samplers ---
+
+
+def test_a_sampler_that_raises_is_reported_once_and_taken_back_when_it_works(path: Path) -> None:
+    switch = path.with_name("switch")
+    path.write_text(
+        BOARD
+        + f"""
+
+from pathlib import Path
+
+
+@board.every()
+def fails():
+    if not Path({str(switch)!r}).exists():
+        raise ValueError("no disk")
+"""
+    )
+    line = path.read_text().count("\n")
+    with developing(path) as developed:
+        deadline = time.monotonic() + 10
+        while not (problems := developed.json("/api/board").get("problems")):
+            assert time.monotonic() < deadline
+        (problem,) = problems
+        assert problem["source"] == "sampler fails"
+        assert problem["message"] == "ValueError: no disk"
+        assert (problem["file"], problem["line"]) == (str(path), line)
+        assert "Traceback" in problem["detail"]
+        with watching(developed) as viewer:
+            for _ in range(5):
+                viewer.until(lambda message: message["type"] == "metrics" and bool(message["data"]))
+            switch.touch()
+            assert viewer.problems() == []
+            assert "problems" not in developed.json("/api/board")
+            switch.unlink()
+            assert viewer.problems()[0]["source"] == "sampler fails"
+        said = ended(developed)
+        assert said.count("Traceback") == 2
+        assert said.count("sampler fails: ValueError: no disk") == 2
+
+
+def test_a_sampler_that_was_mended_in_the_file_is_no_longer_a_problem(path: Path) -> None:
+    failing = BOARD.replace("cpu.set(1)", "cpu.set(1 / 0)")
+    with developing(path) as developed, watching(developed) as viewer:
+        path.write_text(failing)
+        assert viewer.problems()[0]["source"] == "sampler sample"
+        path.write_text(BOARD)
+        assert "problems" not in viewer.until("board")["board"]
+        viewer.until(lambda message: message["type"] == "metrics" and bool(message["data"]))
+        assert "problems" not in developed.json("/api/board")

@@ -1,0 +1,172 @@
+"""Every block of code in the documentation runs, or is checked by the product's own parsers."""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+import pytest
+from tests.docs.blocks import PAGES, ROOT, Block, blocks_in, blocks_of
+from tests.serving import Server, serve
+
+from tickboard.cli.main import app
+from tickboard.configuration.config import parse_config
+from tickboard.server.routes.openapi import document
+
+CHECKED = {"python", "sh", "toml", "json", "yaml", "console"}
+"""The languages whose blocks this file checks."""
+
+ELSEWHERE = {
+    "text": "output, or a drawing",
+    "nginx": "tests/proxies runs the recipes",
+    "caddyfile": "tests/proxies runs the recipes",
+    "apache": "tests/proxies runs the recipes",
+    "haproxy": "tests/proxies runs the recipes",
+    "ini": "tests/test_docs.py checks its command",
+    "dockerfile": "tests/test_docs.py checks its commands",
+}
+"""The languages whose blocks are not checked here, and why."""
+
+SEPARATORS = {"|", "&&", "||", ";", "&"}
+
+OTHERS = {
+    *("cd", "curl", "docker", "echo", "export", "git", "journalctl", "make", "nc", "pip", "ping", "python", "sed"),
+    *("sqlite3", "systemctl", "uvicorn", "vmstat"),
+}
+"""The commands of others that a shell block may have."""
+
+HANG_S = 150
+"""A guard: the longest that a page may take to run."""
+
+STREAMS = {"/ws/metrics", "/events/alerts", "/api/openapi.json"}
+"""The paths that the OpenAPI document does not describe."""
+
+
+def named(block: Block) -> str:
+    return block.place
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """A board for the pages that talk to one."""
+    with serve("run", str(ROOT / "examples" / "dashboard.py"), "--interval", "50") as server:
+        yield server
+
+
+PYTHON_PAGES = [page for page in PAGES if any(block.language == "python" for block in blocks_of(page))]
+
+
+@pytest.mark.timeout(HANG_S + 30)
+@pytest.mark.parametrize("page", PYTHON_PAGES, ids=lambda page: page.name)
+def test_the_python_of_a_page_runs_from_top_to_bottom(page: Path, server: Server, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "tests.docs.run_page", str(page), server.url.rstrip("/")],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=HANG_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.endswith("page done\n")
+
+
+@pytest.mark.timeout(HANG_S + 30)
+def test_a_page_with_an_error_fails_with_its_line(server: Server, tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text('# A page\n\n```python\nfrom tickboard import Board\nboard = Board("x")\nboard.gaugge("y")\n```\n')
+    with pytest.raises(AssertionError, match=r'page\.md:4", line 6'):
+        test_the_python_of_a_page_runs_from_top_to_bottom(page, server, tmp_path)
+
+
+def commands_of(block: Block) -> Iterator[list[str]]:
+    """Yield the words of each command of a shell block, without what it sets in its environment."""
+    code = block.code.replace("\\\n", " ")
+    lines = code.splitlines()
+    if block.language == "console":
+        lines = [line[2:] for line in lines if line.startswith("$ ")]
+    for line in lines:
+        lexer = shlex.shlex(line, posix=True, punctuation_chars="|&;")
+        lexer.whitespace_split = True
+        command: list[str] = []
+        for word in [*lexer, ";"]:
+            if word not in SEPARATORS:
+                command.append(word)
+                continue
+            while command and re.fullmatch(r"[A-Z_]+=.*", command[0]):
+                del command[0]
+            if command:
+                yield command
+            command = []
+
+
+def check_command(words: list[str]) -> None:
+    """Raise what is wrong with a command."""
+    program, *rest = words
+    for word in rest:
+        if word.startswith("examples/"):
+            assert (ROOT / word).exists(), word
+    if program == "tickboard":
+        app.parse_args(rest, exit_on_error=False, print_error=False)
+    elif program == "make":
+        targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+        assert {word for word in rest if "=" not in word} <= set(targets), words
+        for arguments in (word.removeprefix("ARGS=") for word in rest if word.startswith("ARGS=")):
+            if rest[0] == "run":
+                check_command(["tickboard", *shlex.split(arguments)])
+    elif program == "curl":
+        for url in (urlsplit(word) for word in rest if re.match(r"http://(localhost|127\.0\.0\.1):3000", word)):
+            known = {path.replace("{id}", "ID") for path in document()["paths"]} | STREAMS
+            assert url.path in known, words
+    else:
+        assert program in OTHERS, f"{program} is a command that nothing here knows: is it spelled right?"
+
+
+@pytest.mark.parametrize("block", blocks_in("sh", "console"), ids=named)
+def test_the_commands_of_a_page_are_there(block: Block) -> None:
+    commands = list(commands_of(block))
+    assert commands
+    for command in commands:
+        check_command(command)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["tickboard runn x.py", "tickboard run x.py --prot 3", "make nothing", "curl http://localhost:3000/api/no", "tik"],
+)
+def test_a_command_that_is_not_there_is_found(line: str) -> None:
+    [command] = commands_of(Block(ROOT / "x.md", 1, "sh", line, ""))
+    with pytest.raises((AssertionError, Exception), match=r"."):
+        check_command(command)
+
+
+@pytest.mark.parametrize("block", blocks_in("toml"), ids=named)
+def test_the_configuration_of_a_page_is_read(block: Block) -> None:
+    parse_config(block.code.encode(), block.place)
+
+
+@pytest.mark.parametrize("block", blocks_in("json"), ids=named)
+def test_the_json_of_a_page_is_read(block: Block) -> None:
+    json.loads(block.code)
+
+
+@pytest.mark.parametrize("block", blocks_in("yaml"), ids=named)
+def test_the_yaml_of_a_page_is_read(block: Block) -> None:
+    assert msgspec.yaml.decode(block.code)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_block_says_what_it_is_and_why_it_is_not_run(page: Path) -> None:
+    for block in blocks_of(page):
+        assert block.language in CHECKED | ELSEWHERE.keys(), f"{block.place}: give the language after the three quotes"
+        assert not block.marker or block.not_run or block.endless, f"{block.place}: {block.marker!r} is no marker"
+    fences = re.findall(r"^ *```", page.read_text(), re.MULTILINE)
+    assert len(fences) == 2 * len(list(blocks_of(page)))

@@ -1,0 +1,71 @@
+"""The reference pages have every public name, command, flag, key, path and type of the product."""
+
+import dataclasses
+import inspect
+
+import pytest
+
+import reference
+import tickboard
+from tickboard import Board
+from tickboard.cli.main import app, host, pipe
+from tickboard.cli.serving_options import Options
+from tickboard.configuration.config import config_schema
+from tickboard.server.routes.openapi import document
+from tickboard.settings import BOUNDS, Settings
+
+
+def test_python_has_every_public_name() -> None:
+    page = reference.python()
+    assert [name for name in tickboard.__all__ if f"::: tickboard.{name}\n" not in page] == []
+
+
+def test_a_public_name_without_a_heading_is_under_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tickboard, "__all__", [*tickboard.__all__, "new"])
+    assert reference.python().endswith("::: tickboard.new\n")
+    assert "\n## More\n" in reference.python()
+
+
+@pytest.mark.parametrize("name", [name for name in vars(Board) if not name.startswith("_")])
+def test_every_method_of_a_board_says_what_it_does(name: str) -> None:
+    assert inspect.getdoc(getattr(Board, name))
+
+
+def test_the_command_line_has_every_command_and_flag() -> None:
+    page = reference.command_line()
+    commands = [name for name in app if not name.startswith("-")]
+    assert [name for name in commands if f"### tickboard {name}\n" not in page] == []
+    flags = [field.name for field in dataclasses.fields(Options)]
+    flags += [name for command in (host, pipe) for name in inspect.signature(command).parameters if name != "options"]
+    names = {"form": "format"}
+    assert [name for name in flags if f"`--{names.get(name, name).replace('_', '-')}" not in page] == []
+    assert "Table of Contents" not in page
+
+
+@pytest.mark.parametrize("variable", list(BOUNDS))
+def test_the_command_line_has_every_environment_variable_with_its_default(variable: str) -> None:
+    defaults = dict(zip(BOUNDS, dataclasses.astuple(Settings()), strict=True))
+    [line] = [line for line in reference.command_line().splitlines() if line.startswith(f"| `{variable}` |")]
+    assert f"| {defaults[variable]} |" in line
+
+
+def test_the_configuration_has_every_key() -> None:
+    page = reference.config()
+    for definition in ("RuleTable", "NotifierTable"):
+        keys = list(config_schema()["$defs"][definition]["properties"])
+        assert [key for key in keys if f"\n| `{key}` |" not in page] == []
+
+
+def test_http_has_every_path_and_type() -> None:
+    page = reference.http()
+    described = document()
+    wanted = [f"## {method.upper()} {path}\n" for path, methods in described["paths"].items() for method in methods]
+    wanted += [f"### {name}\n" for name in described["components"]["schemas"]]
+    assert [heading for heading in wanted if heading not in page] == []
+
+
+def test_a_table_has_a_row_for_each_line() -> None:
+    for page in (reference.command_line(), reference.config(), reference.http()):
+        rows = [line for line in page.splitlines() if line.startswith("| ")]
+        assert rows
+        assert all(line.endswith(" |") for line in rows)

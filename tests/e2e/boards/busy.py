@@ -1,0 +1,26 @@
+"""Twenty charts at sixty ticks a second, of the number of the tick, until a file says to stop counting."""
+
+import os
+from itertools import count
+from pathlib import Path
+
+from tickboard import Board
+
+board = Board("Busy", interval_ms=16, window_size=600)
+gauges = [board.gauge(f"count_{number}", f"Count {number}") for number in range(20)]
+numbers = count(1)
+counted = [0]
+stop = Path(os.environ["STOP"])
+
+
+@board.every()
+def step() -> None:
+    """Count on."""
+    if not stop.exists():
+        counted.append(next(numbers))
+    for number, gauge in enumerate(gauges):
+        gauge.set(counted[-1] + number)
+
+
+board.row(board.card(gauges[0]))
+board.row(*(board.chart(gauge) for gauge in gauges))

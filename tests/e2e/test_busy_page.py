@@ -1,0 +1,34 @@
+"""Twenty charts at sixty ticks a second on a machine that is too slow for it, in a real browser."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, expect
+from tests.serving import serve
+
+BOARD = str(Path(__file__).parent / "boards" / "busy.py")
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_busy_page_shows_what_is_newest_when_no_more_comes(
+    context: BrowserContext, tmp_path: Path, shared: bool
+) -> None:
+    stop = tmp_path / "stop"
+    page = context.new_page()
+    if not shared:
+        page.add_init_script("delete window.SharedWorker")
+    with serve("run", BOARD, env={"STOP": str(stop)}) as server:
+        page.goto(server.url)
+        shown = page.locator('.metric-card[data-metric="count_0"] .now')
+        expect(shown).to_contain_text("now")
+        context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": 8})
+        seq = server.json("/api/health")["seq"]
+        server.wait_for(lambda: server.json("/api/health")["seq"] > seq + 300)
+        stop.touch()
+        # One more tick may have been counted while the file was made.
+        seq = server.json("/api/health")["seq"]
+        server.wait_for(lambda: server.json("/api/health")["seq"] > seq + 5)
+        last = int(server.json("/api/stats")["count_0"]["last"])
+        expect(shown).to_have_text(f"now {last:,}", timeout=30_000)
+        # Still as slow, and not behind.
+        expect(page.locator(".status .state")).to_have_text("Live", timeout=30_000)

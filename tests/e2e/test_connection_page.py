@@ -1,0 +1,107 @@
+"""What the page says of its connection, in a real browser: that it is live only when it is, and why it is not."""
+
+import re
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+from tests.e2e.proxy import Proxy
+from tests.serving import Server, serve
+
+COUNTING = str(Path(__file__).parent / "boards" / "counting.py")
+
+
+@pytest.fixture
+def counting() -> Iterator[Server]:
+    with serve("run", COUNTING, "--interval", "100") as server:
+        yield server
+
+
+def state(page: Page) -> Locator:
+    return page.locator(".status .state")
+
+
+def without_upgrade(data: bytes) -> bytes:
+    """Pass a request on as a proxy does that knows nothing of WebSockets."""
+    return re.sub(rb"(?im)^(upgrade|connection): .*\r\n", b"", data)
+
+
+def without_port(data: bytes) -> bytes:
+    """Pass a request on as nginx does with `proxy_set_header Host $host`."""
+    return re.sub(rb"(?im)^(host: 127\.0\.0\.1):\d+\r\n", rb"\1\r\n", data)
+
+
+@pytest.mark.parametrize(
+    ("change", "said", "also"),
+    [
+        (without_upgrade, "HTTP works, but the WebSocket does not.", "proxy_set_header Upgrade $http_upgrade;"),
+        (without_port, "The server refuses the WebSocket. It answers 403", "Host"),
+    ],
+)
+def test_the_page_says_why_no_websocket_comes_through(
+    page: Page, counting: Server, change: Callable[[bytes], bytes], said: str, also: str
+) -> None:
+    changed = True
+    with Proxy(counting.port, lambda data: change(data) if changed else data) as proxy:
+        page.goto(f"http://127.0.0.1:{proxy.port}/")
+        trouble = page.get_by_role("alert", name="Connection")
+        expect(trouble).to_contain_text(said, timeout=30_000)
+        expect(trouble).to_contain_text(also)
+        expect(state(page)).to_have_text("Disconnected")
+        # And it goes when the proxy is as it should be.
+        changed = False
+        expect(state(page)).to_have_text("Live", timeout=30_000)
+        expect(trouble).to_have_count(0)
+
+
+def test_a_server_that_is_gone_is_not_said_to_lie_behind_a_proxy(page: Page, counting: Server) -> None:
+    with Proxy(counting.port) as proxy:
+        page.goto(f"http://127.0.0.1:{proxy.port}/")
+        expect(state(page)).to_have_text("Live")
+        proxy.cut()
+        expect(state(page)).to_have_text("Disconnected")
+        page.wait_for_timeout(5_000)
+        expect(page.get_by_role("alert", name="Connection")).to_have_count(0)
+
+
+def test_the_page_is_not_live_while_the_server_hangs(page: Page, counting: Server) -> None:
+    page.goto(counting.url)
+    expect(state(page)).to_have_text("Live")
+    counting.process.send_signal(signal.SIGSTOP)
+    try:
+        expect(state(page)).to_have_text("Not live", timeout=15_000)
+        expect(page.locator(".status .note")).to_have_text(re.compile(r"^behind by \d+ s$"))
+    finally:
+        counting.process.send_signal(signal.SIGCONT)
+    expect(state(page)).to_have_text("Live", timeout=30_000)
+    expect(page.locator(".status .note")).to_have_count(0)
+
+
+def test_a_page_that_was_hidden_is_live_again_and_shows_what_is_now(page: Page, counting: Server) -> None:
+    page.goto(counting.url)
+    expect(state(page)).to_have_text("Live")
+    hide = """(hidden) => {
+        const state = hidden ? "hidden" : "visible";
+        Object.defineProperty(document, "visibilityState", { get: () => state, configurable: true });
+        document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    page.evaluate(hide, True)
+    seq = counting.json("/api/health")["seq"]
+    counting.wait_for(lambda: counting.json("/api/health")["seq"] > seq + 40)
+    page.evaluate(hide, False)
+    expect(state(page)).to_have_text("Live")
+    last = page.locator('.metric-card[data-metric="count"] .now')
+    counting.wait_for(lambda: int(last.inner_text().removeprefix("now ").replace(",", "")) >= seq + 40)
+
+
+@pytest.mark.parametrize("hours", [5, -9])
+def test_the_viewer_s_clock_may_be_set(page: Page, counting: Server, hours: int) -> None:
+    page.goto(counting.url)
+    expect(state(page)).to_have_text("Live")
+    page.evaluate("(ms) => { const now = Date.now; Date.now = () => now() + ms; }", hours * 3_600_000)
+    seq = counting.json("/api/health")["seq"]
+    counting.wait_for(lambda: counting.json("/api/health")["seq"] > seq + 40)
+    expect(state(page)).to_have_text("Live")
+    expect(page.locator(".status .note")).to_have_count(0)

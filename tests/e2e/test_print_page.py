@@ -1,0 +1,58 @@
+"""The page on paper: all of it, light, and as wide as the sheet; afterwards it is as before."""
+
+import re
+from pathlib import Path
+
+from playwright.sync_api import expect
+from tests.e2e.conftest import Watched
+from tests.serving import serve
+
+BOARD = str(Path(__file__).parent / "boards" / "some.py")
+CHARTS = 10
+
+RECORD = """addEventListener("afterprint", () => {
+    window.printed = {
+        theme: document.documentElement.dataset.theme,
+        values: [...document.querySelectorAll(".value")].map((it) => it.innerText),
+        charts: [...document.querySelectorAll(".chart")].map((it) => {
+            const canvas = it.querySelector("canvas");
+            const pixels = canvas?.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+            const { left, right } = (canvas ?? it).getBoundingClientRect();
+            return { drawn: pixels?.some((value) => value !== 0) ?? false, left, right };
+        }),
+    };
+});"""
+
+
+def test_all_charts_are_printed_light_and_as_wide_as_the_sheet(watched: Watched) -> None:
+    page = watched.page
+    page.add_init_script(RECORD)
+    page.emulate_media(color_scheme="dark")
+    with serve("run", BOARD, "--interval", "50", env={"METRICS": str(CHARTS - 2)}) as server:
+        page.goto(server.url)
+        expect(page.locator(".chart canvas").first).to_be_visible()
+        # Most are out of view, and have not been drawn.
+        assert page.locator(".chart canvas").count() < CHARTS
+        before = page.locator(".chart canvas").first.evaluate("(it) => it.getBoundingClientRect().width")
+        for _ in range(2):
+            pdf = page.pdf(format="A4")
+            printed = page.evaluate("window.printed")
+            assert printed["theme"] == "light"
+            assert len(printed["charts"]) == CHARTS
+            for chart in printed["charts"]:
+                assert chart["drawn"]
+                assert chart["left"] >= 0
+                assert 600 < chart["right"] - chart["left"] <= 720
+            assert all(re.search(r"\d", value) for value in printed["values"])
+            # Each is in the document, as a picture.
+            widths = [int(width) for width in re.findall(rb"/Subtype /Image\s*/Width (\d+)", pdf)]
+            assert sum(width > 600 for width in widths) >= CHARTS, widths
+        expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+        assert page.locator("html").get_attribute("data-printing") is None
+        page.wait_for_function(
+            "(before) => document.querySelector('.chart canvas').getBoundingClientRect().width === before", arg=before
+        )
+        # And it goes on.
+        drawn = page.locator(".chart canvas").first.evaluate("(it) => it.toDataURL()")
+        page.wait_for_function("(drawn) => document.querySelector('.chart canvas').toDataURL() !== drawn", arg=drawn)
+    assert watched.errors == []

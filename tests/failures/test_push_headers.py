@@ -1,0 +1,403 @@
+"""The push client: bad arguments are one error at once, and no answer, failure or interruption ends what it does.
+
+What it calls that is not its own: the caller's headers, the network, the server that answers, and the log's handlers.
+"""
+
+import json
+import logging
+import math
+import socket
+import socketserver
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from tests.serving import wait_for
+
+from tickboard.client.push import Push, push
+from tickboard.errors import InputError
+
+MODULE = sys.modules["tickboard.client.push"]
+
+LONG_S = 3_600.0
+"""So that nothing is sent before `flush` says so."""
+
+GOOD = b'HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n{"accepted":1}'
+
+Answer = bytes | Callable[[socket.socket], None]
+
+
+class Server:
+    """A server that answers each request with the bytes that a test wants, and then as a board does.
+
+    Attributes:
+        answers: what comes next: bytes, after which the connection is closed, or a function that gets the connection.
+        got: the samples of each request.
+        heads: the headers of each.
+    """
+
+    def __init__(self) -> None:
+        self.answers: list[Answer] = []
+        self.heads: list[dict[str, list[str]]] = []
+        self.got: list[list[dict[str, Any]]] = []
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+@contextmanager
+def answering() -> Iterator[Server]:
+    server = Server()
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            while self._one():
+                pass
+
+        def _one(self) -> bool:
+            head: dict[str, list[str]] = {}
+            while (line := self.rfile.readline()) not in {b"", b"\r\n"}:
+                name, _, value = line.decode().partition(":")
+                head.setdefault(name.lower(), []).append(value.strip())
+            if not line:
+                return False
+            size = int(head["content-length"][0])
+            server.heads.append(head)
+            server.got.append([json.loads(sample) for sample in self.rfile.read(size).splitlines()])
+            answer = server.answers.pop(0) if server.answers else GOOD
+            try:
+                if callable(answer):
+                    answer(self.connection)
+                else:
+                    self.connection.sendall(answer)
+            except OSError:
+                return False
+            return answer == GOOD
+
+    class Listening(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+        block_on_close = False
+
+    with Listening(("127.0.0.1", 0), Handler) as listening:
+        server.port = listening.server_address[1]
+        thread = threading.Thread(target=listening.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield server
+        finally:
+            listening.shutdown()
+            thread.join()
+
+
+@contextmanager
+def pushing(url: str) -> Iterator[Push]:
+    with push(url, interval=LONG_S) as numbers:
+        yield numbers
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tickboard.client.delivery.TIMEOUT_S", 0.3)
+
+
+# --- what the caller gives ---
+
+
+@pytest.mark.parametrize(
+    ("headers", "said"),
+    [
+        ({"X-Team": None}, "headers: X-Team is None: give a text"),
+        ({"X-Team": 5}, "headers: X-Team is a int: give a text"),
+        ({"X-Team": b"a"}, "headers: X-Team is a bytes: give a text"),
+        ({"X-Team": ["a"]}, "headers: X-Team is a list: give a text"),
+        ({"X-Team": "a\r\nX-Other: b"}, "headers: X-Team has a line break"),
+        ({"X-Team": "a\0"}, "headers: X-Team has a line break or a character"),
+        ({"X-Team": "\u20ac"}, "headers: X-Team has a line break or a character"),
+        ({"X Team": "a"}, "headers: 'X Team' cannot be a header's name"),
+        ({"": "a"}, "headers: '' cannot be a header's name"),
+        ({None: "a"}, "headers: None cannot be a header's name"),
+        ({"content-length": "5"}, "headers: content-length says how the samples are sent"),
+        ({"Transfer-Encoding": "chunked"}, "headers: Transfer-Encoding says how"),
+        ([("X-Team", "a")], "headers is a list: give texts by name"),
+        ("X-Team: a", "headers is a str: give texts by name"),
+        ([], "headers is a list"),
+    ],
+)
+def test_headers_that_cannot_be_sent_are_one_error_at_once(headers: Any, said: str) -> None:
+    with pytest.raises(InputError) as caught:
+        push("http://localhost", headers=headers)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_value_of_a_header_is_in_no_error() -> None:
+    with pytest.raises(InputError) as caught:
+        push("http://localhost", headers={"Authorization": "Bearer s3cret\n"})
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("arguments", [{"interval": "1"}, {"interval": None}, {"labels": ["host"]}, {"labels": 5}])
+def test_other_arguments_of_a_wrong_type_are_one_error_at_once(arguments: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=next(iter(arguments))):
+        push("http://localhost", **arguments)
+
+
+def test_a_header_takes_the_place_of_one_of_its_own_however_it_is_written() -> None:
+    with answering() as server:
+        url = server.url.replace("//", "//ann:word@")
+        given = {"authorization": "Bearer a", "user-agent": "mine"}
+        with push(url, interval=LONG_S, headers=given) as numbers:
+            numbers.gauge("a").set(1)
+            assert numbers.flush(10)
+    own = {name: value for name, value in server.heads[0].items() if name in {"authorization", "user-agent"}}
+    assert own == {"authorization": ["Bearer a"], "user-agent": ["mine"]}
+
+
+def test_labels_that_are_none_are_counted_and_raise_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    numbers = push("http://localhost", interval=LONG_S)
+    wrong: Any = 5
+    numbers.gauge("queue", labels=wrong).labels(worker="a").set(1)
+    assert numbers.invalid == 1
+    assert "metric 'queue': labels=5: give the names of its labels" in caplog.text
+
+
+# --- what a server answers: raises, hangs, returns the wrong type, ends ---
+
+
+def endlessly(head: bytes, piece: bytes) -> Callable[[socket.socket], None]:
+    """Send a head and then a piece over and over, each well within any time-out between two of them."""
+
+    def send(connection: socket.socket) -> None:
+        connection.sendall(head)
+        while True:
+            connection.sendall(piece)
+            threading.Event().wait(0.02)
+
+    return send
+
+
+def never(connection: socket.socket) -> None:
+    connection.settimeout(20)
+    assert connection.recv(1) == b""
+
+
+def reset(connection: socket.socket) -> None:
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    connection.close()
+
+
+def answer(status: str, body: bytes, headers: str = "") -> bytes:
+    return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{headers}\r\n".encode() + body
+
+
+REFUSED: Mapping[str, Answer] = {
+    "an error too deep to be read": answer("400 Bad Request", b"[" * 60_000),
+    "an error in objects too deep to be read": answer("400 Bad Request", b'{"error":' * 20_000),
+    "an error that is a deep list": answer("422 No", b'{"error":' + b"[" * 900 + b"]" * 900 + b"}"),
+    "a count that is no number": answer("422 No", b'{"error":"no","refused":1e999}'),
+    "a count that is a text": answer("422 No", b'{"error":"no","refused":"all"}'),
+    "a count without end": answer("422 No", b'{"error":"no","refused":' + b"9" * 5_000 + b"}"),
+    "a count below nothing": answer("422 No", b'{"error":"no"}'),
+    "an error that is no UTF-8": answer("400 Bad", b'{"error":"\xff\xfe"}'),
+    "a page": answer("404 Not Found", b"<html>", "Content-Type: text/html\r\n"),
+    "a redirect to nowhere": answer("302 Found", b""),
+    "a redirect with an escape sequence": answer("301 Moved", b"", "Location: \x1b[31mred\r\n"),
+    "a reason with an escape sequence": answer("400 \x1b[2J", b""),
+}
+
+TRIED_AGAIN: Mapping[str, Answer] = {
+    "nothing, and the end": b"",
+    "a reset": reset,
+    "nothing, ever": never,
+    "no HTTP": b"220 mail.example ESMTP\r\n",
+    "a status that is no number": b"HTTP/1.1 two OK\r\n\r\n",
+    "a status line without end": endlessly(b"", b"x" * 10_000),
+    "a head that comes drop by drop": endlessly(b"HTTP/1.1 200 OK\r\nX: ", b"x"),
+    "headers without end": endlessly(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"),
+    "a huge header": b"HTTP/1.1 200 OK\r\nX: " + b"y" * 100_000 + b"\r\n\r\n",
+    "only that it is to go on": endlessly(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "a body that comes drop by drop": endlessly(b"HTTP/1.1 400 No\r\nContent-Length: 60000\r\n\r\n", b"x"),
+    "a body without end, drop by drop": endlessly(b"HTTP/1.1 200 OK\r\n\r\n", b" "),
+    "less than it said": b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{",
+    "chunks that are none": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
+    "a page of somebody else's": answer("200 OK", b"<html>please log in</html>"),
+    "nothing, and that all is well": answer("204 No Content", b""),
+    "a list": answer("200 OK", b"[1]"),
+    "that all is well, too deep to be read": answer("200 OK", b"[" * 60_000),
+    "later, but not when": answer("503 Busy", b"\xff", "Retry-After: tomorrow\r\n"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_a_server_refuses_in_any_words_is_counted_and_it_goes_on(
+    what: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with answering() as server, pushing(server.url) as numbers:
+        server.answers = [REFUSED[what]]
+        numbers.gauge("a").set(1)
+        assert numbers.flush(20)
+        assert (numbers.sent, numbers.refused, numbers.dropped) == (0, 1, 1)
+        numbers.gauge("a").set(2)
+        assert numbers.flush(20)
+        assert (numbers.sent, numbers.refused) == (1, 1)
+    assert [one[0]["value"] for one in server.got] == [1, 2]
+    (line,) = caplog.messages
+    assert line.startswith(f"push to {server.url}: ")
+    assert line.isprintable()
+    assert len(line) < 500
+
+
+@pytest.mark.parametrize("what", TRIED_AGAIN)
+def test_after_any_answer_that_is_none_it_is_sent_again(what: str, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "tickboard"), answering() as server, pushing(server.url) as numbers:
+        numbers.gauge("other").set(0)
+        assert numbers.flush(20)
+        # A server that closes a connection that was used is asked at once again.
+        server.answers = [TRIED_AGAIN[what]] * 2
+        numbers.counter("a").inc(5)
+        while not numbers.flush(20):
+            assert numbers.dropped == 0
+        assert (numbers.sent, numbers.dropped) == (2, 0)
+    assert [one["value"] for one in server.got[-1]] == [5]
+    first, second = caplog.messages
+    assert first.isprintable()
+    assert len(first) < 500
+    assert second == f"push to {server.url}: it works again"
+
+
+def test_a_server_that_speaks_no_tls_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    with answering() as server, pushing(server.url.replace("http", "https")) as numbers:
+        numbers.counter("a").inc()
+        assert not numbers.flush(20)
+        assert not numbers.flush(20)
+        assert numbers.dropped == 0
+    assert len(caplog.messages) == 1
+
+
+@pytest.mark.parametrize("host", ["nowhere.invalid", "a" * 70 + ".invalid", "a..b", "127.0.0.1.5.6"])
+def test_a_name_that_no_address_has_is_tried_again(host: str, caplog: pytest.LogCaptureFixture) -> None:
+    with pushing(f"http://{host}:3000") as numbers:
+        numbers.counter("a").inc()
+        assert not numbers.flush(20)
+        assert numbers.dropped == 0
+    assert len(caplog.messages) == 1
+
+
+# --- what may be raised in the thread ---
+
+
+@pytest.mark.parametrize(
+    "kind", [RuntimeError, MemoryError, SystemExit, KeyboardInterrupt, GeneratorExit, StopIteration]
+)
+def test_whatever_is_raised_while_it_sends_is_logged_once_and_counted_and_it_goes_on(
+    kind: type[BaseException], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with answering() as server, pushing(server.url) as numbers:
+        post, left = numbers._target.post, [kind("no"), kind("no")]
+
+        def fails(body: str) -> None:
+            if left:
+                raise left.pop()
+            post(body)
+
+        monkeypatch.setattr(numbers._target, "post", fails)
+        for _ in range(2):
+            numbers.counter("a").inc()
+            assert not numbers.flush(20)
+        assert numbers.dropped == 2
+        numbers.counter("a").inc(3)
+        assert numbers.flush(20)
+        assert (numbers.sent, numbers.dropped) == (1, 2)
+    assert [one["value"] for one in server.got[-1]] == [3]
+    (line,) = caplog.messages
+    assert f"{kind.__name__}: no; what was to be sent is dropped" in line
+
+
+def test_a_failure_before_anything_is_sent_does_not_end_it_either(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with answering() as server, pushing(server.url) as numbers:
+        take, left = numbers._handles.take, [SystemExit(3)]
+
+        def fails(*, repeat: bool) -> Any:
+            if left:
+                raise left.pop()
+            return take(repeat=repeat)
+
+        monkeypatch.setattr(numbers._handles, "take", fails)
+        numbers.counter("a").inc()
+        assert not numbers.flush(20)
+        assert numbers.flush(20)
+        assert numbers.sent == 1
+    assert "SystemExit: 3" in caplog.text
+
+
+class _Failing(logging.Handler):
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error
+
+    def emit(self, record: logging.LogRecord) -> None:
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no log"), SystemExit(1)])
+def test_a_log_that_fails_stops_nothing(error: BaseException) -> None:
+    handler = _Failing(error)
+    logging.getLogger("tickboard").addHandler(handler)
+    try:
+        with answering() as server, pushing(server.url) as numbers:
+            server.answers = [answer("400 No", b"")]
+            for value in (1, 2, 3):
+                numbers.gauge("a").set(value)
+                numbers.flush(20)
+            wait_for(lambda: numbers.sent == 2)
+    finally:
+        logging.getLogger("tickboard").removeHandler(handler)
+
+
+def test_if_its_thread_should_end_all_the_same_another_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    with answering() as server, pushing(server.url) as numbers:
+        ended = threading.Event()
+
+        def ends() -> bool:
+            monkeypatch.undo()
+            ended.set()
+            return False
+
+        monkeypatch.setattr(numbers, "_send_once", ends)
+        numbers.gauge("a").set(1)
+        assert ended.wait(10)
+        wait_for(lambda: not numbers._handles.taken)
+        numbers.gauge("b").set(2)
+        assert numbers.flush(10)
+        assert numbers.sent == 2
+
+
+def test_a_failure_that_comes_and_goes_is_logged_once_in_a_while(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "tickboard"), answering() as server, pushing(server.url) as numbers:
+        for _ in range(5):
+            server.answers = [answer("503 Busy", b"")]
+            numbers.counter("a").inc()
+            assert not numbers.flush(20)
+            assert numbers.flush(20)
+        assert [line.partition(": ")[2] for line in caplog.messages] == [
+            "it answers 503 Busy; it is tried again, with what is recorded meanwhile",
+            "it works again",
+        ]
+        monkeypatch.setattr(MODULE, "LOG_EVERY_S", -math.inf)
+        numbers._begin_anew()
+        for _ in range(2):
+            server.answers = [answer("400 No", b"")]
+            for value in (1, 2):
+                numbers.gauge("b").set(value)
+                assert numbers.flush(20)
+        assert len(caplog.messages) == 2 + 4
+        assert (numbers.refused, numbers.dropped) == (2, 2)

@@ -1,0 +1,269 @@
+"""Whatever a target of a scrape does, it is reported, its values go, it is asked again, and the others go on."""
+
+import asyncio
+import gzip
+import math
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import pytest
+from tests.serving import serve_app, wait_for
+
+from tickboard import Board
+from tickboard.server.uvicorn.websocket import Connection
+from tickboard.sources.prometheus.scrape import Scrape
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\n"
+SAID = b"value 5\n"
+
+Answer = Callable[[socket.socket], None]
+
+
+def says(*parts: bytes) -> Answer:
+    """Return what sends some bytes and closes the connection."""
+    return lambda connection: connection.sendall(b"".join(parts))
+
+
+def good(body: bytes = SAID, *headers: bytes) -> Answer:
+    fields = b"".join(b"%b\r\n" % header for header in headers)
+    return says(OK, fields, b"Content-Length: %d\r\nConnection: close\r\n\r\n" % len(body), body)
+
+
+class Target:
+    """A server of raw sockets that answers each request as a test says, and then closes the connection."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+        self.ending = threading.Event()
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}/metrics"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listening.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection:
+            try:
+                asked = b""
+                while not asked.endswith(b"\r\n\r\n"):
+                    got = connection.recv(65_536)
+                    if not got:
+                        return
+                    asked += got
+                self.answer(connection)
+            except OSError:
+                return
+
+    def close(self) -> None:
+        self.ending.set()
+        # On Linux, only this wakes a thread that waits in accept.
+        self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+
+
+@contextmanager
+def target(answer: Answer) -> Iterator[Target]:
+    one = Target(answer)
+    try:
+        yield one
+    finally:
+        one.close()
+
+
+def resets(connection: socket.socket) -> None:
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def hangs(*parts: bytes) -> Answer:
+    """Return what sends some bytes, and then nothing until the client has given up."""
+
+    def answer(connection: socket.socket) -> None:
+        connection.sendall(b"".join(parts))
+        connection.settimeout(30)
+        connection.recv(1)
+
+    return answer
+
+
+def trickles(connection: socket.socket) -> None:
+    connection.sendall(OK + b"Content-Length: 1000000\r\n\r\n")
+    connection.settimeout(0.05)
+    while True:
+        connection.sendall(b"a")
+        try:
+            if not connection.recv(1):
+                return
+        except TimeoutError:
+            continue
+
+
+def gzipped(data: bytes, coding: bytes = b"gzip") -> Answer:
+    return good(data, b"Content-Encoding: " + coding)
+
+
+FAILURES: dict[str, tuple[Answer, str]] = {
+    "raises: closes at once": (says(), "cannot be asked"),
+    "raises: resets": (resets, "cannot be asked"),
+    "raises: answers 500": (says(b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n"), "it answers 500 Oh"),
+    "raises: answers no HTTP": (says(b"220 smtp ready\r\n"), "cannot be asked"),
+    "raises: redirects": (
+        says(b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:9/m\r\nContent-Length: 0\r\n\r\n"),
+        "give the address that it leads to, http://127.0.0.1:9/m",
+    ),
+    "raises: redirects to itself": (
+        says(b"HTTP/1.1 301 Moved\r\nLocation: /metrics\r\nContent-Length: 0\r\n\r\n"),
+        "give the address that it leads to",
+    ),
+    "raises: headers without end": (
+        says(OK, b"X: " + b"x" * 200_000),
+        "the head of its answer is more than 65536 bytes",
+    ),
+    "hangs: says nothing": (hangs(), "did not answer within 0.5 s"),
+    "hangs: in its headers": (hangs(OK), "did not answer within 0.5 s"),
+    "hangs: in its body": (hangs(OK, b"Content-Length: 100\r\n\r\nvalue 5\n"), "did not answer within 0.5 s"),
+    "hangs: says a byte now and then": (trickles, "did not answer within 0.5 s"),
+    "wrong type: a page": (
+        says(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 15\r\n\r\n<html>\n</html>\n"),
+        "it answers with text/html that has no metrics",
+    ),
+    "wrong type: protobuf": (
+        says(b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.google.protobuf\r\nContent-Length: 2\r\n\r\n\x0a\x00"),
+        "that has no metrics",
+    ),
+    "wrong type: JSON": (
+        says(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"),
+        "that has no metrics",
+    ),
+    "wrong type: nulls": (good(b"\x00" * 1000), "that has no metrics"),
+    "wrong type: not gzip": (gzipped(SAID), "cannot be asked: the body is not gzip"),
+    "wrong type: gzip twice": (
+        gzipped(gzip.compress(gzip.compress(SAID)), b"gzip, gzip"),
+        "it answers with Content-Encoding 'gzip, gzip'",
+    ),
+    "wrong type: another coding": (gzipped(SAID, b"br"), "it answers with Content-Encoding 'br'"),
+    "ends: before its size": (says(OK, b"Content-Length: 100\r\n\r\n", SAID), "cannot be asked"),
+    "ends: in a chunk": (says(OK, b"Transfer-Encoding: chunked\r\n\r\n40\r\n", SAID), "cannot be asked"),
+    "ends: before the last chunk": (
+        says(OK, b"Transfer-Encoding: chunked\r\n\r\n8\r\n", SAID, b"\r\n"),
+        "cannot be asked",
+    ),
+    "ends: in its gzip": (gzipped(gzip.compress(SAID * 100)[:-12]), "cannot be asked: the body ends in the middle"),
+}
+"""What a target may do, and what is reported of it."""
+
+
+def last(board: Board) -> dict[str, float]:
+    """Return the newest value of each series by its metric and job, of those that have one now."""
+    engine = board.hub.engine
+    if not engine.window.seq:
+        return {}
+    row = engine.window.row(engine.window.seq)
+    return {
+        f"{one.metric.name} {dict(one.labels)['job']}": float(row[one.column])
+        for one in list(engine.registry.series)
+        if one.column < len(row) and not math.isnan(row[one.column])
+    }
+
+
+def problems(board: Board) -> dict[str, str]:
+    return {source: board.hub.problems[source].message for source in list(board.hub.problems)}
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_target_that_fails_is_reported_alone_and_recovers(failure: str) -> None:
+    answer, why = FAILURES[failure]
+    with target(good()) as suspect, target(good()) as witness:
+        board = Board(interval_ms=50)
+        board.scrape(suspect.url, every="100ms", timeout="500ms", job="suspect")
+        board.scrape(witness.url, every="100ms", job="witness")
+        with serve_app(board, Connection):
+            wait_for(lambda: last(board).keys() >= {"value suspect", "value witness"})
+            suspect.answer = answer
+            wait_for(lambda: why in problems(board).get(f"scrape {suspect.url}", ""))
+            wait_for(lambda: last(board).get("scrape_up suspect") == 0)
+            found = last(board)
+            assert "value suspect" not in found
+            assert (found["value witness"], found["scrape_up witness"]) == (5, 1)
+            assert list(problems(board)) == [f"scrape {suspect.url}"]
+            suspect.answer = good(b"value 7\n")
+            wait_for(lambda: last(board).get("value suspect") == 7)
+            wait_for(lambda: not problems(board))
+            wait_for(lambda: last(board).get("scrape_up suspect") == 1)
+
+
+def cancels(self: Scrape) -> NoReturn:
+    raise asyncio.CancelledError
+
+
+def exits(self: Scrape) -> NoReturn:
+    raise SystemExit(3)
+
+
+def unforeseen(self: Scrape) -> NoReturn:
+    raise AttributeError("unforeseen")
+
+
+async def awaits_a_task_that_is_cancelled(self: Scrape) -> tuple[bytes, str]:
+    other = asyncio.ensure_future(asyncio.sleep(30, (b"", "")))
+    asyncio.get_running_loop().call_soon(other.cancel)
+    return await other
+
+
+@pytest.mark.parametrize("get", [cancels, exits, unforeseen, awaits_a_task_that_is_cancelled])
+def test_a_library_that_fails_in_any_way_ends_no_scrape(
+    get: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with target(good()) as suspect, target(good()) as witness:
+        board = Board(interval_ms=50)
+        board.scrape(suspect.url, every="100ms", job="suspect")
+        board.scrape(witness.url, every="100ms", job="witness")
+        as_it_is = Scrape._get
+
+        def both(self: Scrape) -> Any:
+            return get(self) if suspect.url in self.name else as_it_is(self)
+
+        with serve_app(board, Connection):
+            wait_for(lambda: last(board).keys() >= {"value suspect", "value witness"})
+            with monkeypatch.context() as broken:
+                broken.setattr(Scrape, "_get", both)
+                wait_for(lambda: last(board).get("scrape_up suspect") == 0)
+                wait_for(lambda: problems(board) != {})
+                assert all(suspect.url in source for source in problems(board))
+                found = last(board)
+                assert "value suspect" not in found
+                assert (found["value witness"], found["scrape_up witness"]) == (5, 1)
+            wait_for(lambda: last(board).get("value suspect") == 5)
+            wait_for(lambda: not problems(board))
+
+
+def test_a_line_that_the_end_of_the_connection_cuts_is_left_out() -> None:
+    with target(says(OK, b"\r\nvalue 5\nother 12")) as suspect:
+        board = Board(interval_ms=50)
+        board.scrape(suspect.url, every="100ms", job="it")
+        with serve_app(board, Connection):
+            wait_for(lambda: "ends in the middle of a line" in problems(board).get(f"scrape {suspect.url}", ""))
+            wait_for(lambda: last(board).get("value it") == 5)
+            assert "other it" not in last(board)
+            suspect.answer = says(OK, b"\r\nvalue 5\nother 1234\n")
+            wait_for(lambda: last(board).get("other it") == 1234)
+            wait_for(lambda: not problems(board))
+
+
+def test_a_target_that_is_not_there_yet_is_asked_until_it_is() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        free = taken.getsockname()[1]
+    board = Board(interval_ms=50)
+    board.scrape(f"http://127.0.0.1:{free}/metrics", every="100ms", job="it")
+    with serve_app(board, Connection):
+        wait_for(lambda: any("cannot be asked" in message for message in problems(board).values()))
+        wait_for(lambda: last(board).get("scrape_up it") == 0)

@@ -1,0 +1,129 @@
+"""Distributions: percentiles of buckets, of several senders together, and what has come since the last time."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tickboard.metrics.distribution import Distribution, difference, merged
+
+VALUES = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=50)
+
+
+def test_within_a_bucket_values_lie_evenly() -> None:
+    found = Distribution.explicit([10, 20], [4, 4, 0], 80)
+    assert found.percentiles([0, 25, 50, 75, 100]).tolist() == [0, 5, 10, 15, 20]
+    assert (found.count, found.mean) == (8, 10)
+
+
+def test_what_is_above_all_bounds_is_at_the_last() -> None:
+    assert Distribution.explicit([1, 2], [0, 0, 3], 30).percentiles([1, 50, 99]).tolist() == [2, 2, 2]
+
+
+def test_the_lowest_and_highest_values_are_used_where_they_are_known() -> None:
+    found = Distribution.explicit([10], [1, 1], 30, 5, 25)
+    assert found.percentiles([0, 50, 100]).tolist() == [5, 10, 25]
+    assert Distribution.explicit([], [2], 6, 1, 5).percentiles([50]).tolist() == [3]
+
+
+def test_bounds_below_zero_begin_at_the_first() -> None:
+    assert Distribution.explicit([-5, 5], [0, 2, 0], 0).percentiles([0, 100]).tolist() == [-5, 5]
+
+
+def test_of_nothing_there_is_nothing() -> None:
+    nothing = Distribution.explicit([1], [0, 0], 0)
+    assert np.isnan(nothing.percentiles([50])).all()
+    assert math.isnan(nothing.mean)
+
+
+def test_a_sum_that_is_unknown_is_told_from_the_middles() -> None:
+    assert Distribution.explicit([2, 4], [1, 1, 0], math.nan).mean == 2
+
+
+@given(VALUES)
+def test_single_values_give_one_of_them_or_what_lies_between(values: list[float]) -> None:
+    found = Distribution.of(values)
+    assert found.percentiles([0, 100]).tolist() == [min(values), max(values)]
+    assert found.count == len(values)
+    low, middle, high = found.percentiles([25, 50, 75])
+    assert min(values) <= low <= middle <= high <= max(values)
+
+
+@given(VALUES, VALUES)
+def test_merging_is_having_all_values_at_once(some: list[float], others: list[float]) -> None:
+    both = merged([Distribution.of(some), Distribution.of(others)])
+    at_once = Distribution.of(some + others)
+    assert both.percentiles([1, 50, 99]) == pytest.approx(at_once.percentiles([1, 50, 99]))
+    assert both.mean == pytest.approx(at_once.mean)
+
+
+def test_equal_buckets_are_added_up() -> None:
+    both = merged([Distribution.explicit([1, 2], [1, 2, 3], 10), Distribution.explicit([1, 2], [1, 0, 0], 1)])
+    assert both.counts.tolist() == [2, 2, 3]
+    assert both.sum == 11
+
+
+def test_unequal_buckets_of_two_senders_are_one_distribution() -> None:
+    both = merged([Distribution.explicit([10], [10, 0], 50), Distribution.explicit([5, 10], [0, 10, 0], 75)])
+    assert both.percentiles([25, 100]).tolist() == [5, 10]
+
+
+def test_the_difference_is_what_came_since() -> None:
+    before, now = Distribution.explicit([1, 2], [1, 2, 3], 10), Distribution.explicit([1, 2], [1, 4, 3], 13)
+    assert difference(now, before).counts.tolist() == [0, 2, 0]
+    assert difference(now, before).sum == 3
+
+
+@pytest.mark.parametrize("counts", [[1, 0, 0], [0, 9, 9]])
+def test_counts_that_are_lower_have_begun_anew(counts: list[int]) -> None:
+    before, now = Distribution.explicit([1, 2], [1, 2, 3], 10), Distribution.explicit([1, 2], counts, 1)
+    assert difference(now, before) is now
+
+
+def test_the_difference_of_buckets_that_became_coarser() -> None:
+    before = Distribution.explicit([1, 2, 4, 8], [0, 3, 2, 1, 0], 20)
+    now = Distribution.explicit([2, 8], [4, 5, 0], 40)
+    assert difference(now, before).counts.tolist() == [1, 2, 0]
+
+
+def test_exponential_buckets_grow_by_their_factor() -> None:
+    found = Distribution.exponential(1, [(0, 2), (2, 2)], [(1, 4), (3, 5)], 1, 0.5, 0)
+    assert found.low.tolist() == pytest.approx([-4, -2, -0.5, 1, 2])
+    assert found.high.tolist() == pytest.approx([-2 * math.sqrt(2), -math.sqrt(2), 0.5, math.sqrt(2), 2 * math.sqrt(2)])
+    assert found.counts.tolist() == [5, 4, 1, 2, 2]
+
+
+def test_buckets_of_the_same_arrays_are_the_same() -> None:
+    before = Distribution.explicit([1, 2], [1, 2, 3], 10)
+    now = Distribution(before.low, before.high, before.counts + 1, 12)
+    assert difference(now, before).counts.tolist() == [1, 1, 1]
+
+
+def test_exponential_buckets_beyond_every_number_end_at_the_largest() -> None:
+    found = Distribution.exponential(-4, [(1_000, math.nan), (0, 1)], [], 0, 0, math.nan)
+    assert np.isfinite(found.high).all()
+    assert found.count == 1
+
+
+def test_buckets_that_lie_next_to_each_other_become_one_where_there_are_too_many() -> None:
+    values = [float(7 * number % 100) for number in range(100)]
+    whole = Distribution.of(values)
+    found = whole.coarser(10)
+    assert found.low.tolist() == [0, 10, 20, 30, 40, 50, 60, 70, 80, 90]
+    assert found.high.tolist() == [9, 19, 29, 39, 49, 59, 69, 79, 89, 99]
+    assert found.counts.tolist() == [10] * 10
+    assert (found.sum, found.mean) == (whole.sum, whole.mean)
+    assert whole.coarser(100) is whole
+
+
+@given(VALUES, st.integers(1, 20))
+def test_coarser_buckets_hold_every_value_that_there_was(values: list[float], most: int) -> None:
+    found = Distribution.of(values).coarser(most)
+    assert len(found.counts) == min(most, len(values))
+    assert found.count == len(values)
+    assert (found.low <= found.high).all()
+    assert (found.low.min(), found.high.max()) == (min(values), max(values))
+    within = [((found.low <= value) & (value <= found.high)).any() for value in values]
+    assert all(within)

@@ -1,0 +1,273 @@
+"""The recipes of docs/deploy.md, run as they stand there by the proxies that they are for.
+
+The proxies are fetched by tools/proxies.py. One that is not here is skipped, unless CI is set.
+"""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from tests.serving import Server, serve, wait_for
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+from websockets.typing import Origin
+
+import proxies
+
+ROOT = Path(__file__).parents[2]
+BOARD = ROOT / "tests" / "boards" / "alarms.py"
+NAME = "board.example.com"
+RECIPES = ("a name", "a path that is stripped", "a path that is not")
+
+MODULES = ("mpm_event", "authz_core", "proxy", "proxy_http", "alias")
+
+
+def recipe(language: str, number: int) -> str:
+    """Return a block of code of docs/deploy.md, as it stands there."""
+    text = (ROOT / "docs" / "deploy.md").read_text()
+    found: list[str] = re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return found[number]
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """How a proxy is run.
+
+    Attributes:
+        language: of its blocks in the docs.
+        program: its name.
+        wrap: makes the whole configuration of a recipe, its folder, and whether the system is its own.
+        arguments: of the program, from the folder; the configuration is in ``proxy.conf``.
+    """
+
+    language: str
+    program: str
+    wrap: Callable[[str, Path], str]
+    arguments: Callable[[Path], list[str]]
+
+
+def nginx(recipe: str, folder: Path) -> str:
+    paths = "".join(
+        f"{kind}_temp_path {folder}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    return (
+        f"daemon off;\nmaster_process off;\npid {folder}/pid;\nerror_log stderr;\nevents {{}}\n"
+        f"http {{\naccess_log off;\n{paths}{recipe}}}\n"
+    )
+
+
+def caddy(recipe: str, folder: Path) -> str:
+    return f"{{\n admin off\n storage file_system {folder}/caddy\n}}\n{recipe}"
+
+
+def apache(recipe: str, folder: Path) -> str:
+    program = proxies.program("apache2")
+    assert program is not None
+    modules = Path(program).parents[1] / "lib" / "apache2" / "modules"
+    port = re.findall(r"<VirtualHost \*:(\d+)>", recipe)[0]
+    loaded = "".join(f"LoadModule {name}_module {modules}/mod_{name}.so\n" for name in MODULES)
+    return (
+        f'ServerRoot "{folder}"\nPidFile "{folder}/pid"\nDefaultRuntimeDir "{folder}"\nServerName localhost\n'
+        f"ErrorLog /dev/stderr\n{loaded}Listen 127.0.0.1:{port}\n{recipe}"
+    )
+
+
+def haproxy(recipe: str, folder: Path) -> str:
+    return recipe
+
+
+PROXIES = {
+    "nginx": Proxy("nginx", "nginx", nginx, lambda folder: ["-p", str(folder), "-c", f"{folder}/proxy.conf"]),
+    "Caddy": Proxy(
+        "caddyfile",
+        "caddy",
+        caddy,
+        lambda folder: ["run", "--adapter", "caddyfile", "--config", f"{folder}/proxy.conf"],
+    ),
+    "Apache": Proxy("apache", "apache2", apache, lambda folder: ["-X", "-f", f"{folder}/proxy.conf"]),
+    "HAProxy": Proxy("haproxy", "haproxy", haproxy, lambda folder: ["-f", f"{folder}/proxy.conf"]),
+}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+@contextmanager
+def running(name: str, text: str, port: int) -> Iterator[None]:
+    """Run a proxy with a recipe, in which the ports are already those of the test."""
+    proxy = PROXIES[name]
+    program = proxies.program(proxy.program)
+    if program is None:
+        reason = f"{proxy.program} is not here: python tools/proxies.py"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    # Not pytest's own folder: the proxies of some systems give up their rights, and it is closed to others.
+    with tempfile.TemporaryDirectory(prefix="proxy") as made:
+        folder = Path(made)
+        (folder / "proxy.conf").write_text(proxy.wrap(text, folder))
+        with (folder / "output").open("w+") as output:
+            process = subprocess.Popen(
+                [program, *proxy.arguments(folder)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=proxies.environment() | {"HOME": made, "XDG_DATA_HOME": made, "XDG_CONFIG_HOME": made},
+            )
+            try:
+                wait_for(lambda: listens(port) or process.poll() is not None, (folder / "output").read_text)
+                assert process.poll() is None, (folder / "output").read_text()
+                yield
+            finally:
+                process.terminate()
+                try:
+                    process.wait(10)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture(scope="module")
+def board() -> Iterator[Server]:
+    with serve("run", str(BOARD), "--interval", "100", "--allow-host", NAME) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def prefixed() -> Iterator[Server]:
+    with serve("run", str(BOARD), "--interval", "100", "--allow-host", NAME, "--root-path", "/team/board") as server:
+        yield server
+
+
+def with_ports(text: str, port: int, board: int) -> str:
+    assert "8080" in text
+    assert "127.0.0.1:3000" in text
+    return text.replace("8080", str(port)).replace("127.0.0.1:3000", f"127.0.0.1:{board}")
+
+
+class Browser:
+    """Asks a proxy as a browser does that has found its address by the board's name."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.host = f"{NAME}:{port}"
+        self.origin = f"http://{self.host}"
+
+    def get(self, path: str, method: str = "GET") -> httpx.Response:
+        headers = {"Host": self.host, "Origin": self.origin}
+        return httpx.request(
+            method, f"http://127.0.0.1:{self.port}{path}", headers=headers, trust_env=False, timeout=20
+        )
+
+    def first_event(self, path: str) -> str:
+        """Return the first line of data of the alert stream, which stays open."""
+        with httpx.stream(
+            "GET", f"http://127.0.0.1:{self.port}{path}", headers={"Host": self.host}, trust_env=False, timeout=20
+        ) as stream:
+            assert stream.headers["content-type"].startswith("text/event-stream")
+            return next(line for line in stream.iter_lines() if line.startswith("data:"))
+
+    def ticks(self, path: str, count: int) -> list[str]:
+        """Return the types of the first messages."""
+        with (
+            socket.create_connection(("127.0.0.1", self.port), 20) as connected,
+            connect(f"ws://{self.host}{path}", sock=connected, origin=Origin(self.origin), proxy=None) as viewer,
+        ):
+            return [json.loads(viewer.recv(20))["type"] for _ in range(count)]
+
+
+@pytest.mark.parametrize("number", range(len(RECIPES)), ids=RECIPES)
+@pytest.mark.parametrize("name", PROXIES)
+def test_a_recipe_does_all_that_a_proxy_has_to(name: str, number: int, board: Server, prefixed: Server) -> None:
+    port = free_port()
+    text = with_ports(recipe(PROXIES[name].language, number), port, (prefixed if number == 2 else board).port)
+    prefix = "" if number == 0 else "/team/board"
+    browser = Browser(port)
+    with running(name, text, port):
+        # HAProxy asks for the board's health first.
+        wait_for(lambda: browser.get(f"{prefix}/").status_code == 200)
+        page = browser.get(f"{prefix}/")
+        assert page.headers["content-type"].startswith("text/html")
+        parts = [part.partition('"')[0] for part in page.text.split('"./')[1:]]
+        assert parts
+        for path in [*parts, "api/board", "api/openapi.json"]:
+            assert browser.get(f"{prefix}/{path}").status_code == 200, path
+        assert browser.ticks(f"{prefix}/ws/metrics", 4)[:1] == ["initial"]
+        assert set(browser.ticks(f"{prefix}/ws/metrics?metrics=cpu", 5)[1:]) <= {"metrics", "problems"}
+        assert browser.first_event(f"{prefix}/events/alerts")
+        assert browser.get(f"{prefix}/api/alerts/nothing/ack", "POST").status_code == 404
+        diagnosis = browser.get(f"{prefix}/ws/metrics", "POST")
+        assert diagnosis.status_code == 426
+        if prefix:
+            for query in ("", "?a=1&b=2"):
+                bare = browser.get(f"{prefix}{query}")
+                assert bare.status_code in {301, 302, 307, 308}
+                # Caddy leaves the mark of an empty query.
+                assert str(bare.url.join(bare.headers["location"])).rstrip("?").endswith(f"{prefix}/{query}")
+
+
+def test_a_proxy_that_loses_the_port_is_named_the_line_to_change(board: Server) -> None:
+    port = free_port()
+    text = with_ports(recipe("nginx", 0), port, board.port)
+    with running("nginx", text.replace("$http_host", "$host"), port):
+        browser = Browser(port)
+        assert browser.get("/").status_code == 200
+        for _ in range(2):
+            with pytest.raises(InvalidStatus) as refused:
+                browser.ticks("/ws/metrics", 1)
+            assert refused.value.response.status_code == 403
+            assert b"proxy_set_header Host $http_host;" in refused.value.response.body
+        answer = browser.get("/ws/metrics", "POST")
+        assert (answer.status_code, "proxy_set_header Host $http_host;" in answer.json()["error"]) == (403, True)
+    board.wait_for(lambda: f"a page of http://{NAME}:{port} may not watch {NAME}" in board.output())
+    assert board.output().count(f"a page of http://{NAME}:{port} may not watch {NAME}") == 1
+
+
+def test_a_proxy_that_passes_no_upgrade_on_is_named_the_lines_to_add(board: Server) -> None:
+    port = free_port()
+    text = with_ports(recipe("nginx", 0), port, board.port)
+    without = "".join(line for line in text.splitlines(keepends=True) if "pgrade" not in line)
+    with running("nginx", without, port):
+        browser = Browser(port)
+        for _ in range(2):
+            with pytest.raises(InvalidStatus) as refused:
+                browser.ticks("/ws/metrics", 1)
+            assert refused.value.response.status_code == 426
+            assert b"proxy_set_header Upgrade $http_upgrade;" in refused.value.response.body
+    board.wait_for(lambda: "a handshake has come as a plain request" in board.output())
+    assert board.output().count("a handshake has come as a plain request") == 1
+
+
+@pytest.mark.parametrize("name", ["nginx", "HAProxy"])
+def test_a_proxy_that_is_not_allowed_is_named_the_flag(name: str) -> None:
+    port = free_port()
+    with serve("run", str(BOARD)) as server:
+        text = with_ports(recipe(PROXIES[name].language, 0), port, server.port)
+        with running(name, text, port):
+            wait_for(lambda: Browser(port).get("/").status_code == 421)
+            assert f"--allow-host {NAME}" in Browser(port).get("/").json()["error"]
+        server.wait_for(lambda: f"--allow-host {NAME}" in server.output())
+
+
+def test_no_recipe_is_left_untested() -> None:
+    text = (ROOT / "docs" / "deploy.md").read_text()
+    languages = [proxy.language for proxy in PROXIES.values() for _ in RECIPES]
+    assert [each for each in re.findall(r"^```(\w+)$", text, re.MULTILINE) if each in languages] == languages

@@ -1,0 +1,60 @@
+"""HTTP as a test wants it said: raw bytes over real sockets, and what came of them."""
+
+import contextlib
+import json
+import re
+import socket
+
+import httpx
+from tests.serving import Server
+
+GUARD_S = 30.0
+"""A guard: the longest that an answer is waited for."""
+
+
+def talk(port: int, *parts: bytes, host: str = "127.0.0.1") -> bytes:
+    """Send bytes, part by part, and return all that comes until the server ends the connection."""
+    with socket.create_connection((host, port), GUARD_S) as client:
+        with contextlib.suppress(ConnectionError):
+            for part in parts:
+                client.sendall(part)
+        return rest(client)
+
+
+def rest(client: socket.socket) -> bytes:
+    """Return all that comes until the server ends the connection."""
+    received = b""
+    with contextlib.suppress(ConnectionError):
+        while part := client.recv(65_536):
+            received += part
+    return received
+
+
+def refusal(answer: bytes) -> tuple[int, str]:
+    """Return the status and the error of the only answer, which says that it is the last."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert b"\r\nconnection: close" in head.lower(), answer[:500]
+    assert b"\r\ncontent-type: application/json" in head.lower(), answer[:500]
+    return int(head.split()[1]), json.loads(body)["error"]
+
+
+def statuses(answer: bytes) -> list[int]:
+    """Return the statuses of all answers."""
+    return [int(found) for found in re.findall(rb"HTTP/1\.1 (\d{3}) ", answer)]
+
+
+def counted(server: Server, reason: str) -> int:
+    """Return how many requests were refused for a reason."""
+    told = httpx.get(f"{server.url}metrics").text
+    found = re.search(rf'tickboard_requests_refused_total{{reason="{reason}"}} (\d+)', told)
+    assert found is not None
+    return int(found[1])
+
+
+GET = b"GET /api/health HTTP/1.1\r\nHost: localhost\r\n"
+POST = b"POST /api/metrics HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+IN_CHUNKS = POST + b"Transfer-Encoding: chunked\r\n\r\n"
+UPGRADE = (
+    b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+)

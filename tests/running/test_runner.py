@@ -1,0 +1,481 @@
+"""Ticks come on time with their samplers' values, and one bad sampler never touches the others."""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator
+
+import pytest
+from tests.outlets import StreamInbox, Writes, shows
+
+from tickboard import problems
+from tickboard.alerting.log import AlertEvent, AlertLog
+from tickboard.engine import Engine, Happened
+from tickboard.hub import readers
+from tickboard.hub.hub import Hub
+from tickboard.metrics.registry import Registry
+from tickboard.running import runner as runner_module
+from tickboard.running.announcer import Announcer
+from tickboard.running.runner import Runner
+from tickboard.running.sampling import Sampler
+from tickboard.schedule import parse
+from tickboard.wire import Alert, AlertPosition, BoardInfo, Problem, encode
+
+
+class Bench:
+    """A runner whose ticks are collected."""
+
+    def __init__(self, interval_ms: int = 20) -> None:
+        self.registry = Registry()
+        self.engine = Engine(self.registry, [], 100, "e", lambda: "id")
+        self.hub = Hub(self.engine, shows(BoardInfo("B", "e", 1, 1, "0", [], [])), Writes())
+        self.interval_ms = interval_ms
+        self.samplers: list[Sampler] = []
+        self.ticks: list[Happened] = []
+        self._more = asyncio.Condition()
+        publish = self.hub.publish
+
+        def collect(happened: Happened) -> Iterator[None]:
+            yield from publish(happened)
+            self.ticks.append(happened)
+
+        self.hub.publish = collect  # type: ignore[method-assign]
+
+    def sampler(self, function: Callable[[], object], when: str | None = None) -> None:
+        self.samplers.append(Sampler(function.__name__, function, parse(when) if when else None))
+
+    def seen(self, wanted: str) -> list[Problem | None]:
+        """Return the problems of a source from now on; None: it was cleared."""
+        seen: list[Problem | None] = []
+        send = self.hub.problems._on_change
+
+        def changed() -> None:
+            send()
+            now = self.hub.problems.get(wanted)
+            if now != (seen[-1] if seen else None):
+                seen.append(now)
+
+        self.hub.problems._on_change = changed
+        return seen
+
+    async def run(self, until: Callable[[], bool]) -> Runner:
+        runner = Runner(
+            self.engine,
+            self.hub,
+            Announcer(self.hub),
+            self.samplers,
+            self.hub.problems,
+            interval_ms=self.interval_ms,
+            alert_check_s=1,
+        )
+        runner.start()
+        try:
+            async with asyncio.timeout(10):
+                while not until():
+                    await asyncio.sleep(0.001)
+        finally:
+            await runner.stop()
+        return runner
+
+
+def drive(test: Callable[[], Awaitable[None]]) -> None:
+    async def main() -> None:
+        await test()
+
+    asyncio.run(main())
+
+
+def test_ticks_are_at_multiples_of_the_interval_and_none_comes_twice() -> None:
+    async def scenario() -> None:
+        bench = Bench(20)
+        await bench.run(lambda: len(bench.ticks) >= 5)
+        times = [round(tick.time * 1000) for tick in bench.ticks]
+        assert all(moment % 20 == 0 for moment in times)
+        assert times == sorted(set(times))
+        assert [tick.seq for tick in bench.ticks] == list(range(1, len(times) + 1))
+
+    drive(scenario)
+
+
+@pytest.mark.parametrize("kind", ["plain", "async"])
+def test_a_tick_has_the_values_of_the_samplers_that_were_due_with_it(kind: str) -> None:
+    async def scenario() -> None:
+        bench = Bench(200)
+        value = bench.registry.gauge("value")
+        calls: list[int] = []
+
+        def plain() -> None:
+            calls.append(1)
+            value.set(len(calls))
+
+        async def coroutine() -> None:
+            await asyncio.sleep(0.005)
+            plain()
+
+        bench.sampler(plain if kind == "plain" else coroutine)
+        await bench.run(lambda: len(bench.ticks) >= 4)
+        assert [tick.row[0] for tick in bench.ticks[:4]] == [1, 2, 3, 4]
+
+    drive(scenario)
+
+
+def test_a_sampler_that_blocks_delays_neither_ticks_nor_other_samplers_nor_the_end() -> None:
+    async def scenario() -> None:
+        bench = Bench(20)
+        value = bench.registry.gauge("value")
+        forever = threading.Event()
+        seen: list[int] = []
+
+        def blocks() -> None:
+            forever.wait(30)
+
+        def works() -> None:
+            seen.append(1)
+            value.set(len(seen))
+
+        bench.sampler(blocks)
+        bench.sampler(works)
+        await bench.run(lambda: len(bench.ticks) >= 6)
+        assert len(seen) >= 5
+        assert bench.ticks[-1].row[0] >= 5
+        forever.set()
+
+    drive(scenario)
+
+
+def test_a_sampler_that_raises_is_reported_once_and_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        bench = Bench(10)
+        calls: list[int] = []
+
+        def fails() -> None:
+            calls.append(1)
+            if len(calls) <= 4:
+                raise ZeroDivisionError(f"by zero, {len(calls)} times")
+
+        bench.sampler(fails)
+        await bench.run(lambda: bool(bench.hub.problems))
+        [problem] = bench.hub.problems.values()
+        assert (problem.source, problem.message) == ("sampler fails", "ZeroDivisionError: by zero, 1 times")
+        assert problem.file == __file__
+        assert problem.line is not None
+        assert "Traceback" in (problem.detail or "")
+        await bench.run(lambda: not bench.hub.problems)
+        assert len(calls) >= 5
+
+    with caplog.at_level(logging.ERROR, "tickboard"):
+        drive(scenario)
+    assert [record.exc_info is not None for record in caplog.records] == [True]
+
+
+def test_even_a_sampler_that_calls_exit_goes_on() -> None:
+    async def scenario() -> None:
+        bench = Bench(10)
+
+        def leaves() -> None:
+            raise SystemExit(3)
+
+        bench.sampler(leaves)
+        await bench.run(lambda: bool(bench.hub.problems) and len(bench.ticks) > 3)
+        assert bench.hub.problems["sampler leaves"].message == "SystemExit: 3"
+
+    drive(scenario)
+
+
+def test_a_failure_that_cannot_be_put_into_words_is_told_all_the_same() -> None:
+    class MuteError(Exception):
+        def __str__(self) -> str:
+            raise ValueError
+
+    async def scenario() -> None:
+        bench = Bench(10)
+
+        def mute() -> None:
+            raise MuteError
+
+        def odd() -> None:
+            raise OSError("no such file: \udcff")
+
+        bench.sampler(mute)
+        bench.sampler(odd)
+        await bench.run(lambda: len(bench.hub.problems) == 2 and len(bench.ticks) > 3)
+        assert bench.hub.problems["sampler mute"].message == "MuteError"
+        assert bench.hub.problems["sampler odd"].message == r"OSError: no such file: \udcff"
+
+    drive(scenario)
+
+
+def failing_at(calls: list[int], *times: int) -> None:
+    """Raise at some of the calls, and count them."""
+    calls.append(1)
+    if len(calls) in times:
+        raise ZeroDivisionError(f"call {len(calls)}")
+
+
+def test_ticks_go_on_after_one_that_failed(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        bench = Bench(20)
+        calls: list[int] = []
+        tick = bench.engine.tick
+
+        def ticking(now: float, elapsed_s: float) -> Happened:
+            failing_at(calls, 3, 4)
+            return tick(now, elapsed_s)
+
+        bench.engine.tick = ticking  # type: ignore[method-assign]
+        told = bench.seen("ticks")
+        await bench.run(lambda: len(bench.ticks) >= 4)
+        assert [happened.seq for happened in bench.ticks[:4]] == [1, 2, 3, 4]
+        # The two that failed had their time.
+        assert bench.ticks[3].time - bench.ticks[0].time >= 0.09
+        [problem, mended] = told
+        assert problem is not None
+        assert problem.message == "ZeroDivisionError: call 3"
+        assert "Traceback" in (problem.detail or "")
+        assert mended is None
+        assert not bench.hub.problems
+
+    with caplog.at_level(logging.ERROR, "tickboard"):
+        drive(scenario)
+    assert [record.exc_info is not None for record in caplog.records] == [True]
+
+
+def test_another_kind_of_failure_is_told_again() -> None:
+    async def scenario() -> None:
+        bench = Bench(10)
+        failures = [ZeroDivisionError("a"), ZeroDivisionError("b"), MemoryError("c"), MemoryError("d")]
+
+        def ticking(now: float, elapsed_s: float) -> Happened:
+            raise failures.pop(0) if failures else MemoryError("e")
+
+        bench.engine.tick = ticking  # type: ignore[method-assign]
+        told = bench.seen("ticks")
+        await bench.run(lambda: not failures)
+        assert [problem and problem.message for problem in told] == ["ZeroDivisionError: a", "MemoryError: c"]
+
+    drive(scenario)
+
+
+def test_ticks_go_on_where_not_even_the_page_can_be_told(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        bench = Bench(10)
+        calls: list[int] = []
+        publish = bench.hub.publish
+
+        def publishing(happened: Happened) -> Iterator[None]:
+            failing_at(calls, 2)
+            return publish(happened)
+
+        def deaf() -> None:
+            raise RuntimeError("deaf")
+
+        bench.hub.publish = publishing  # type: ignore[method-assign]
+        bench.hub.problems._on_change = deaf
+        await bench.run(lambda: len(bench.ticks) >= 3)
+        assert [happened.seq for happened in bench.ticks[:3]] == [1, 3, 4]
+
+    with caplog.at_level(logging.ERROR, "tickboard"):
+        drive(scenario)
+    assert [record.getMessage().partition(":")[0] for record in caplog.records] == [
+        "ticks",
+        "the viewers cannot be sent the list of problems",
+        "the viewers cannot be sent the list of problems",
+    ]
+
+
+def test_a_sampler_has_its_own_schedule() -> None:
+    async def scenario() -> None:
+        bench = Bench(100)
+        calls: list[int] = []
+
+        def often() -> None:
+            calls.append(1)
+
+        bench.sampler(often, "10ms")
+        await bench.run(lambda: len(bench.ticks) >= 3)
+        assert len(calls) >= 10
+
+    drive(scenario)
+
+
+def test_a_plain_sampler_stays_in_one_thread() -> None:
+    async def scenario() -> None:
+        bench = Bench(10)
+        threads: set[int] = set()
+
+        def notes() -> None:
+            threads.add(threading.get_ident())
+
+        bench.sampler(notes)
+        await bench.run(lambda: len(bench.ticks) >= 4)
+        assert len(threads) == 1
+        assert threading.get_ident() not in threads
+
+    drive(scenario)
+
+
+def test_a_loop_that_was_held_up_skips_ticks_and_counts_them() -> None:
+    async def scenario() -> None:
+        bench = Bench(10)
+        held: list[int] = []
+
+        async def holds() -> None:
+            if len(bench.ticks) == 2 and not held:
+                held.append(1)
+                time.sleep(0.1)  # noqa: ASYNC251  # holding the loop up is what is tested
+
+        bench.sampler(holds)
+        runner = await bench.run(lambda: len(bench.ticks) >= 6)
+        assert runner.ticks_skipped >= 7
+        times = [tick.time for tick in bench.ticks]
+        assert times == sorted(set(times))
+
+    drive(scenario)
+
+
+def test_alerts_are_looked_after_as_time_goes_by() -> None:
+    async def scenario() -> None:
+        bench = Bench(100)
+        checked: list[float] = []
+
+        def check(now: float) -> list[AlertEvent]:
+            checked.append(now)
+            return []
+
+        bench.engine.check = check  # type: ignore[method-assign]
+        await bench.run(lambda: bool(checked))
+        assert checked[0] == round(checked[0])
+
+    drive(scenario)
+
+
+def test_a_year_that_goes_by_at_once_is_one_check_one_run_and_one_tick(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        began, offset = time.monotonic(), 0.0
+        monkeypatch.setattr(time, "time", lambda: 1_000_000.0 + offset + (time.monotonic() - began))
+        bench = Bench(10)
+        checked: list[float] = []
+        runs: list[float] = []
+
+        def check(now: float) -> list[AlertEvent]:
+            checked.append(now)
+            return []
+
+        async def sample() -> None:
+            runs.append(time.time())
+
+        bench.engine.check = check  # type: ignore[method-assign]
+        bench.sampler(sample, "* * * * * *")
+        running = asyncio.create_task(bench.run(lambda: len([now for now in checked if now > 2_000_000]) >= 2))
+        while not checked or not runs:
+            await asyncio.sleep(0.001)
+        before, offset = len(bench.ticks), 365 * 86_400.0
+        runner = await running
+        # On time again: each second one, and not one for each that was left out.
+        assert [now for now in checked if now > 2_000_000] == pytest.approx([checked[-2], checked[-2] + 1])
+        assert len(checked) <= 5
+        assert len(runs) <= 5
+        assert len(bench.ticks) - before <= 400
+        assert runner.ticks_skipped < 400
+
+    drive(scenario)
+
+
+def test_a_clock_that_is_set_back_is_reported_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(problems, "QUIET_S", 0.1)
+
+    async def scenario() -> None:
+        began, offset = time.monotonic(), 0.0
+        monkeypatch.setattr(time, "time", lambda: 1_000_000.0 + offset + (time.monotonic() - began))
+        bench = Bench(10)
+        seen = bench.seen("clock")
+        running = asyncio.create_task(bench.run(lambda: len(seen) == 2))
+        while len(bench.ticks) < 3:
+            await asyncio.sleep(0.001)
+        offset = -3_600.0
+        await running
+        [problem, cleared] = seen
+        assert problem is not None
+        assert problem.message == "the wall clock was set back by 1:00:00: the charts begin anew, alerts go on"
+        assert cleared is None
+        assert bench.engine.epoch != "e"
+
+    drive(scenario)
+
+
+def test_alerts_are_looked_after_again_after_a_failure() -> None:
+    async def scenario() -> None:
+        bench = Bench(3_600_000)
+        calls: list[int] = []
+        checked: list[float] = []
+
+        def check(now: float) -> list[AlertEvent]:
+            failing_at(calls, 1)
+            checked.append(now)
+            return []
+
+        bench.engine.check = check  # type: ignore[method-assign]
+        told = bench.seen("alert check")
+        await bench.run(lambda: len(told) == 2)
+        assert [problem and problem.message for problem in told] == ["ZeroDivisionError: call 1", None]
+        assert len(checked) == 1
+
+    drive(scenario)
+
+
+def test_readers_are_given_alerts_and_heartbeats_beside_the_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readers, "HEARTBEAT_S", 0.05)
+    monkeypatch.setattr(runner_module, "BEAT_S", 0.01)
+
+    async def scenario() -> None:
+        bench = Bench(interval_ms=3_600_000)
+        stream = StreamInbox()
+        bench.hub.readers.join(stream, "", time.monotonic())
+        log = bench.engine.alerts.log
+        # Before the runner begins, as when a board takes the place of another, and after.
+        log.append("firing", Alert("id1", "m", "info", "T"), 0.0)
+        later = asyncio.get_running_loop().call_later(0.03, tell, bench, log)
+        await bench.run(lambda: stream.raw.count(b"heartbeat") == 2 and b"id2" in stream.raw)
+        assert not bench.ticks
+        assert not later.cancelled()
+        events = [event["data"] for event in stream.take()]
+        assert [event for event in events if "heartbeat" not in event] == [
+            encode(AlertPosition("e", 0, whole=True)).decode(),
+            *(encode(Alert(f"id{number}", "m", "info", "T")).decode() for number in (1, 2)),
+        ]
+
+    def tell(bench: Bench, log: AlertLog) -> None:
+        bench.hub.announce([log.append("firing", Alert("id2", "m", "info", "T"), 0.0)])
+
+    drive(scenario)
+
+
+@pytest.mark.parametrize(("name", "source"), [("give", "alert stream"), ("beat", "alert stream heartbeats")])
+def test_readers_are_served_again_after_a_failure_but_not_at_once(
+    monkeypatch: pytest.MonkeyPatch, name: str, source: str
+) -> None:
+    monkeypatch.setattr(readers, "HEARTBEAT_S", 0.05)
+    monkeypatch.setattr(runner_module, "BEAT_S", 0.02)
+
+    async def scenario() -> None:
+        bench = Bench(interval_ms=3_600_000)
+        stream = StreamInbox()
+        bench.hub.readers.join(stream, "", time.monotonic())
+        bench.engine.alerts.log.append("firing", Alert("id1", "m", "info", "T"), 0.0)
+        calls: list[float] = []
+        serve = getattr(bench.hub.readers, name)
+
+        def serving(*arguments: float) -> Iterator[None]:
+            calls.append(time.monotonic())
+            if len(calls) <= 3:
+                raise ZeroDivisionError(f"call {len(calls)}")
+            yield from serve(*arguments)
+
+        setattr(bench.hub.readers, name, serving)
+        told = bench.seen(source)
+        await bench.run(lambda: len(told) == 2 and b"id1" in stream.raw and b"heartbeat" in stream.raw)
+        assert [problem and problem.message for problem in told] == ["ZeroDivisionError: call 1", None]
+        assert calls[3] - calls[0] >= 0.05
+
+    drive(scenario)

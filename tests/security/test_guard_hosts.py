@@ -1,0 +1,320 @@
+"""Host: a server that only this machine reaches answers to loopback's own names, however either of them is written."""
+
+import asyncio
+import ipaddress
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.types import Message, Receive, Scope, Send
+from tests.security.raw import exchange, handshake, request
+from tests.serving import Server, serve
+
+from tickboard import Board
+from tickboard.errors import InputError
+from tickboard.server.requests.allowed import FLAG, Allowed
+from tickboard.server.requests.guard import Guard
+from tickboard.server.uvicorn.listening import listen
+
+EMPTY = str(Path(__file__).parents[1] / "boards" / "empty.py")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with serve("run", EMPTY, "--allow-host", "Board.Example") as running:
+        yield running
+
+
+def names_of_loopback() -> list[str]:
+    """Return the names that this machine's own table has for loopback."""
+    names = []
+    for line in Path("/etc/hosts").read_text().splitlines():
+        address, *others = line.partition("#")[0].split() or [""]
+        try:
+            if ipaddress.ip_address(address).is_loopback:
+                names += others
+        except ValueError:
+            continue
+    return names
+
+
+# --- the address that is bound ---
+
+
+async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def status(guard: Guard, host: str, server: tuple[str, int | None] | None = None) -> int:
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    headers = [(b"host", host.encode())]
+    scope = {"type": "http", "http_version": "1.1", "method": "GET", "path": "/", "headers": headers, "server": server}
+    asyncio.run(guard(scope, receive, send))
+    return int(sent[0]["status"])
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "127.1",
+        "127.0.0.9",
+        "2130706433",
+        "0x7f000001",
+        "0x7f.1",
+        "0177.0.0.1",
+        "017700000001",
+        "localhost",
+        "LocalHost",
+        "localhost.",
+        "::1",
+        "[::1]",
+        "0:0:0:0:0:0:0:1",
+        "::ffff:127.0.0.1",
+        "[::FFFF:7f00:1]",
+        "::1%lo",
+        *names_of_loopback(),
+    ],
+)
+def test_whatever_loopback_is_called_its_server_is_guarded(host: str) -> None:
+    try:
+        listening = listen(host, 0)
+    except Exception as error:  # noqa: BLE001
+        pytest.skip(f"this machine has no such address: {error}")
+    with listening:
+        guard = Guard(answer, listening.getsockname()[0], [host])
+    assert status(guard, "evil.example") == 421
+    assert status(guard, "localhost") == status(guard, "127.0.0.1") == status(guard, "[::1]") == 200
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "0", "0x0", "::", "[::]", "::ffff:0.0.0.0"])
+def test_whatever_all_addresses_are_called_their_server_answers_to_any_name(host: str) -> None:
+    with listen(host, 0) as listening:
+        guard = Guard(answer, listening.getsockname()[0], [host])
+    assert status(guard, "any.example") == 200
+
+
+@pytest.mark.parametrize("server", [None, ("/run/board.sock", None), ("testserver", 80), ("192.0.2.1", 80)])
+def test_a_server_that_says_of_no_loopback_is_not_taken_for_one(server: tuple[str, int | None] | None) -> None:
+    assert status(Guard(answer), "any.example", server) == 200
+
+
+@pytest.mark.parametrize("bind", ["127.0.0.1", "::1", "0.0.0.0"])
+def test_somebody_else_s_server_is_looked_at(bind: str) -> None:
+    loopback = "::1" if ":" in bind else "127.0.0.1"
+    with listen(bind, 0) as listening:
+        port = listening.getsockname()[1]
+        guard = Guard(answer)
+        assert status(guard, "any.example", (loopback, port)) == (200 if bind == "0.0.0.0" else 421)
+        # And remembered: it is not looked at for each request.
+    assert status(guard, "any.example", (loopback, port)) == (200 if bind == "0.0.0.0" else 421)
+    # Where the system does not say, the connection's own address decides.
+    assert status(Guard(answer), "any.example", (loopback, port)) == 421
+
+
+# --- the Host that is asked for ---
+
+ANSWERED = [
+    "localhost",
+    "LOCALHOST:3000",
+    "localhost.",
+    "localhost:",
+    "localhost:65535",
+    "127.0.0.1",
+    "127.8.9.10:1",
+    "[::1]",
+    "[0:0::1]:80",
+    "[::ffff:127.0.0.1]",
+    "[::FFFF:7f00:1]:80",
+    "board.example",
+    "BOARD.example.:8080",
+]
+
+REFUSED: list[str | bytes] = [
+    "",
+    "evil.example",
+    "localhost.evil.example",
+    "evil.localhost.example",
+    "localhost..",
+    ".localhost",
+    "xlocalhost",
+    "127.0.0.1.nip.example",
+    "sub.board.example",
+    # An address is answered to as browsers write it.
+    "127.1",
+    "2130706433",
+    "0x7f000001",
+    "0x7f.0.0.1",
+    "0177.0.0.1",
+    "017700000001",
+    "127.0.0.256",
+    "0.0.0.0",
+    "0",
+    "[::]",
+    "[::ffff:0.0.0.0]",
+    "[::ffff:192.0.2.1]",
+    "192.0.2.1",
+    "[fe80::1%lo]",
+    "[::1%25lo]",
+    "[::1",
+    "::1",
+    "[localhost]",
+    # What is more than a name and a port.
+    "localhost:0",
+    "localhost:65536",
+    "localhost:99999",
+    "localhost:-1",
+    "localhost:+80",
+    "localhost:0x50",
+    "localhost:80:80",
+    "user@localhost",
+    "localhost@evil.example",
+    "evil.example@localhost",
+    "user:secret@127.0.0.1",
+    "http://localhost",
+    "localhost/",
+    "localhost/../evil.example",
+    "localhost?evil.example",
+    "localhost#evil.example",
+    "localhost\\evil.example",
+    "localhost,evil.example",
+    "evil.example, localhost",
+    "localhost evil.example",
+    "localhost\tevil.example",
+    "localhost;evil.example",
+    "'localhost'",
+    "*",
+    # Other letters, which other programs take for these.
+    "%6cocalhost",
+    "l\u03bfcalhost",
+    "\u24dbocalhost",
+    "localho\u017ft",
+    "localhost\uff0e",
+    "localhost\u3002",
+    "localhost:\uff18\uff10",
+    "xn--lcalhost-54a",
+    "b\u00fccher.example",
+    b"localhost\xa0",
+    b"\xfflocalhost",
+    b"localhost\x00",
+    b"localhost\x1b[31m",
+]
+
+
+@pytest.mark.parametrize("host", ANSWERED)
+def test_names_of_loopback_and_those_allowed_are_answered(server: Server, host: str) -> None:
+    assert exchange(server.port, request(host=host)).status == 200
+    assert exchange(server.port, handshake(host=host)).status == 101
+
+
+@pytest.mark.parametrize("host", REFUSED)
+def test_any_other_host_is_refused(server: Server, host: str | bytes) -> None:
+    for asked in (
+        request(host=host),
+        handshake(host=host),
+        request("POST", "/api/metrics", host, b'{"name": "pushed", "value": 1}'),
+    ):
+        assert exchange(server.port, asked).status in {400, 421}
+    assert "pushed" not in server.json("/api/stats")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "X-Forwarded-Host",
+        "X-Host",
+        "X-Original-Host",
+        "X-Forwarded-Server",
+        "X-HTTP-Host-Override",
+        "X-Original-URL",
+        "X-Rewrite-URL",
+    ],
+)
+def test_no_other_header_says_which_host_is_asked_for(server: Server, header: str) -> None:
+    asked: list[dict[str, Any]] = [{header.replace("-", "_"): name} for name in ("localhost", "evil.example")]
+    assert exchange(server.port, request(host="evil.example", **asked[0])).status == 421
+    assert exchange(server.port, request(host="localhost", **asked[1])).status == 200
+
+
+def test_forwarded_does_not_either(server: Server) -> None:
+    assert exchange(server.port, request(host="evil.example", Forwarded="host=localhost")).status == 421
+
+
+def test_a_request_names_one_host(server: Server) -> None:
+    twice = request(host="localhost").replace(b"Host:", b"Host: evil.example\r\nHost:", 1)
+    assert exchange(server.port, twice).status == 400
+    same = request(host="localhost").replace(b"Host:", b"Host: localhost\r\nHost:", 1)
+    assert exchange(server.port, same).status == 400
+    assert exchange(server.port, request(host=None)).status == 400
+    assert exchange(server.port, request(host=None, version="1.0")).status == 200
+    assert exchange(server.port, request(host="evil.example", version="1.0")).status == 421
+
+
+def test_a_whole_url_in_the_request_does_not_stand_in_for_the_host(server: Server) -> None:
+    here = f"localhost:{server.port}"
+    for name, host in ((here, "evil.example"), ("evil.example", here), ("evil.example", "evil.example")):
+        assert exchange(server.port, request(target=f"http://{name}/api/stats", host=host)).status in {400, 421}
+    assert exchange(server.port, request(target=f"http://{here}/api/stats", host=here)).status == 200
+
+
+def test_off_loopback_any_name_is_answered_but_none_that_is_no_name() -> None:
+    with serve("run", EMPTY, "--host", "0.0.0.0") as running:
+        for host in ("evil.example", "192.0.2.1", "my_board:80", "", "b\u00fccher.example"):
+            assert exchange(running.port, request(host=host)).status == 200, host
+        for host in ("a b", "evil.example/x?y", "a@b", "[", "a:0", "a:65536", "a:b"):
+            assert exchange(running.port, request(host=host)).status == 421, host
+
+
+# --- what is allowed ---
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "said"),
+    [
+        ("host", "*", "give each name; there are no wildcards"),
+        ("host", "*.example.com", "give each name; there are no wildcards"),
+        ("host", "", "give a name alone, as board.example.com"),
+        ("host", "http://a.example", "give a name alone, as board.example.com"),
+        ("host", "a.example/x", "give a name alone"),
+        ("host", "a b", "give a name alone"),
+        ("host", "a;b", "give a name alone"),
+        ("host", "a:65536", "give a name alone"),
+        ("host", "b\u00fc..cher", "give a name alone"),
+        ("host", "b\u00fccher.example", "write the name as browsers send it, xn--bcher-kva.example"),
+        ("origin", "*", "give each origin; there are no wildcards"),
+        ("origin", "https://*.example.com", "give each origin; there are no wildcards"),
+        ("origin", "null", "every page in a sandbox has this origin"),
+        ("origin", "a.example", "give a scheme, a name and a port, as https://wiki.example.com"),
+        ("origin", "https://a.example/", "give a scheme, a name and a port"),
+        ("origin", "https://a.example/x", "give a scheme, a name and a port"),
+        ("origin", "https://u@a.example", "give a scheme, a name and a port"),
+        ("origin", "https://", "give a scheme, a name and a port"),
+        ("origin", "", "give a scheme, a name and a port"),
+        ("origin", "file://", "give a scheme, a name and a port"),
+        ("origin", "https://b\u00fccher.example", "write the name as browsers send it, xn--bcher-kva.example"),
+        ("origin", "https://a;b", "no site can have this name"),
+        ("frame", "*", "give each origin; there are no wildcards"),
+        ("frame", "https://a.example; script-src x", "give a scheme, a name and a port"),
+        ("frame", "https://a.example;x", "no site can have this name"),
+        ("frame", "https://a.example,x", "no site can have this name"),
+        ("frame", "none", "give a scheme, a name and a port"),
+        ("frame", "http://[::1]:8080", "a policy for frames has no addresses of IPv6: give a name"),
+    ],
+)
+def test_what_cannot_be_allowed_is_refused_with_its_name(flag: str, value: str, said: str) -> None:
+    given = {f"{kind}s": [value] if kind == flag else [] for kind in ("host", "origin", "frame")}
+    with pytest.raises(InputError) as refused:
+        Allowed.read(**given, named=FLAG)
+    assert str(refused.value).startswith(f"--allow-{flag}={value}: {said}")
+    with pytest.raises(InputError) as refused:
+        Board(**{f"allow_{flag}s": [value]})  # type: ignore[arg-type]
+    assert str(refused.value).startswith(f"Board(allow_{flag}s=[{value!r}]): {said}")

@@ -1,0 +1,282 @@
+"""What a server that means harm answers to `tickboard health`, `tickboard.connect` and `tickboard.push`."""
+
+import asyncio
+import contextlib
+import gzip
+import json
+import socket
+import struct
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import count
+from typing import Any
+
+import pytest
+from tests.raw import GUARD_S
+from websockets.asyncio.server import ServerConnection
+from websockets.asyncio.server import serve as serve_websocket
+
+from tickboard import connect
+from tickboard.cli.probe import MAX_BYTES, MAX_LINE, probe
+from tickboard.client import connection
+from tickboard.client import decoder as receiver
+from tickboard.client.decoder import Decoder, ProtocolError
+from tickboard.client.push import Push
+from tickboard.client.watch import RefusedError
+
+# The package has a function of that name.
+push_module = sys.modules[Push.__module__]
+
+Answers = Iterator[bytes]
+"""What is sent, piece by piece, for as long as somebody takes it."""
+
+
+@contextlib.contextmanager
+def answering(answers: Callable[[], Answers]) -> Iterator[int]:
+    """Answer every connection the same, once its request has come; yield the port."""
+    over = threading.Event()
+
+    def answer(connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError):
+            connection.settimeout(GUARD_S)
+            while b"\r\n\r\n" not in connection.recv(65_536):
+                pass
+            for piece in answers():
+                if over.is_set():
+                    return
+                connection.sendall(piece)
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = listening.accept()
+                threading.Thread(target=answer, args=(connection,), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=accept, daemon=True).start()
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            over.set()
+            listening.shutdown(socket.SHUT_RDWR)
+
+
+def body(content: bytes, *headers: str, status: str = "200 OK") -> Callable[[], Answers]:
+    """Answer with a document."""
+    head = "\r\n".join([f"HTTP/1.1 {status}", f"Content-Length: {len(content)}", *headers, "", ""])
+    return lambda: iter([head.encode() + content])
+
+
+def redirect(target: str) -> Callable[[], Answers]:
+    return body(b"", f"Location: {target}", status="302 Found")
+
+
+def endless(head: bytes, piece: bytes) -> Callable[[], Answers]:
+    def answers() -> Answers:
+        yield head
+        while True:
+            yield piece
+
+    return answers
+
+
+def drip() -> Answers:
+    """Answer with a byte now and then."""
+    yield b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
+    while True:
+        yield b" "
+        threading.Event().wait(0.05)
+
+
+DEEP = b"[" * 400_000
+
+HTTP: dict[str, Callable[[], Answers]] = {
+    "nested deeply": body(b'{"status":"ok","x":' + DEEP + b"}"),
+    "no UTF-8": body(b'{"status":"ok","reasons":[{"source":"\xff","message":"","since":""}]}'),
+    "half a pair": body(b'{"status":"ok","reasons":[{"source":"\\ud800","message":"","since":""}]}'),
+    "a wrong type": body(b'{"status":["ok"]}'),
+    "no number": body(b'{"status":NaN}'),
+    "a large number": body(b'{"status":1' + b"0" * 100_000 + b"}"),
+    "a text of 10 MB": body(b'{"status":"' + b"a" * 10_000_000 + b'"}'),
+    "a bomb": body(gzip.compress(bytes(1 << 26)), "Content-Encoding: gzip"),
+    "a bomb in a bomb": body(gzip.compress(gzip.compress(bytes(1 << 26))), "Content-Encoding: gzip, gzip"),
+    "an endless body": endless(b"HTTP/1.1 200 OK\r\n\r\n", bytes(65_536)),
+    "endless headers": endless(b"HTTP/1.1 200 OK\r\n", b"X-More: yes\r\n" * 1_000),
+    "an endless line": endless(b"HTTP/1.1 200 OK\r\nX: ", b"a" * 65_536),
+    "endless heads": endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "endless chunks": endless(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\na\r\n" * 1_000),
+    "drops": drip,
+    "a line with an escape": body(b"", status="200 \x1b[31mred\x07"),
+    "junk": lambda: iter([b"\x16\x03\x01\x1b[31m\r\n\r\n" * 10]),
+    "nothing": lambda: iter([]),
+    "another host": redirect("http://localhost:1/api/health"),
+    "another scheme": redirect("file:///etc/passwd"),
+    "no address": redirect("http://[/"),
+    "no host": redirect("http://a\x01b:99999999/"),
+    "a loop": redirect("/api/health"),
+}
+
+hostile = pytest.mark.parametrize("name", HTTP)
+
+
+@hostile
+def test_health_says_in_one_line_that_something_is_wrong(name: str) -> None:
+    with answering(HTTP[name]) as port:
+        works, line = probe(f"http://127.0.0.1:{port}", 1.5)
+    assert not works
+    assert line.isprintable()
+    assert line.startswith("failing: http://127.0.0.1:")
+    assert len(line) < 2 * MAX_LINE
+
+
+def test_health_says_where_it_is_redirected_to_and_shows_no_secret() -> None:
+    with answering(redirect("http://me:secret1@other.example/x?token=secret2")) as port:
+        _, line = probe(f"http://127.0.0.1:{port}")
+    assert "it redirects to http://other.example/x: give that address" in line
+    assert "secret" not in line
+
+
+def test_health_follows_a_redirect_within_the_host() -> None:
+    first, second = redirect("/live/api/health")(), body(b'{"status":"ok","reasons":[]}')()
+    answers = iter([first, second])
+    with answering(partial(next, answers)) as port:
+        assert probe(f"http://127.0.0.1:{port}") == (True, "ok")
+
+
+def test_health_prints_reasons_as_text_and_not_without_end() -> None:
+    reasons = [{"source": "\x1b[31m", "message": "a\nb\u202e" * 500, "since": ""} for _ in range(200)]
+    content = json.dumps({"status": "failing", "reasons": reasons}).encode()
+    assert len(content) < MAX_BYTES
+    with answering(body(content)) as port:
+        works, line = probe(f"http://127.0.0.1:{port}")
+    assert not works
+    assert line.isprintable()
+    assert len(line) < 2 * MAX_LINE
+
+
+@hostile
+async def test_a_client_ends_with_one_line_or_tries_again(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "FIRST_PAUSE_S", 0.01)
+    with answering(HTTP[name]) as port:
+        said = ""
+        async with connect(f"http://127.0.0.1:{port}") as ticks:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1.5):
+                    try:
+                        await anext(ticks)
+                    except RefusedError as error:
+                        said = str(error)
+    assert not said or said.isprintable()
+    assert len(said) < 4_000
+
+
+@pytest.mark.parametrize("scheme", ["ws", "wss", "http", "file"])
+async def test_a_client_is_sent_to_no_other_host(scheme: str) -> None:
+    with answering(redirect(f"{scheme}://user:secret1@localhost:1/?token=secret2")) as port:
+        ticks = connect(f"http://127.0.0.1:{port}")
+        with pytest.raises(RefusedError, match=f"{scheme}://.*localhost:1/") as refused:
+            await anext(ticks)
+    assert "secret" not in str(refused.value)
+
+
+@hostile
+def test_push_goes_on(name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr("tickboard.client.delivery.TIMEOUT_S", 1.0)
+    with answering(HTTP[name]) as port:
+        push = Push(f"http://127.0.0.1:{port}", interval="10ms")
+        push.gauge("a").set(1)
+        push.flush(2.0)
+        push.close(0.1)
+    assert all(record.getMessage().isprintable() for record in caplog.records)
+    assert not any(record.exc_info for record in caplog.records)
+
+
+# --- messages ---
+
+
+def series(count: int, **more: Any) -> str:
+    told = {"type": "series", "layout": 1, "epoch": "e", "series": [{"name": "a", "unit": ""}] * count}
+    return json.dumps(told | more)
+
+
+def changed(removed: list[int], at: list[int], **more: Any) -> str:
+    added = [{"name": f"b{number}", "unit": ""} for number in range(len(at))]
+    change = {"type": "series_changed", "layout": 2, "before": 1, "epoch": "e"}
+    return json.dumps(change | {"removed": removed, "at": at, "added": added} | more)
+
+
+def tick(seq: int, time: float) -> bytes:
+    return struct.pack("<BBHIQd", 2, 0, 0, 1, seq, time) + struct.pack("<d", 1.0)
+
+
+MESSAGES: dict[str, str | bytes] = {
+    "deep": '{"type":"series","x":' + DEEP.decode(),
+    "a half pair": '{"type":"\\ud800"}',
+    "an epoch of 10 MB": series(1, epoch="e" * 10_000_000),
+    "a layout that is no number": series(1, layout="1"),
+    "too many series": series(101),
+    "too many more series": changed([], list(range(1, 101))),
+    "a place that is not there": changed([], [5]),
+    "a negative place": changed([], [-1]),
+    "places out of order": changed([], [1, 0]),
+    "more places than series": changed([], [1], added=[]),
+    "a long epoch of a change": changed([], [1], epoch="e" * 300),
+    "a tick without a time": tick(1, float("nan")),
+    "a tick at the end of time": tick(1, float("inf")),
+    "a tick after the year 9999": tick(1, 1e18),
+    "a tick with a seq that is no position": tick(2**64 - 1, 0.0),
+    "a tick too short": tick(1, 0.0)[:-1],
+    "no tick": b"\x02",
+    "a window of more than there is": struct.pack("<BBHIQII", 1, 0, 0, 1, 1, 2**32 - 1, 0),
+}
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_a_message_that_is_not_allowed_is_a_broken_protocol(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receiver, "MAX_SERIES", 100)
+    taking = Decoder()
+    taking.connected()
+    list(taking.receive(series(1)))
+    with pytest.raises(ProtocolError) as broken:
+        list(taking.receive(MESSAGES[name]))
+    assert len(str(broken.value)) < 1_000
+
+
+def test_many_changes_cost_no_more_than_their_series() -> None:
+    """Each goes in front of all others, which would move these once for each."""
+    taking = Decoder()
+    list(taking.receive(series(100_000)))
+    list(taking.receive(changed([], list(range(100_000)))))
+    list(taking.receive(struct.pack("<BBHIQd", 2, 0, 0, 2, 1, 0.0) + bytes(8 * 200_000)))
+    assert taking.position == "e:1"
+
+
+async def test_a_long_window_keeps_no_other_task_waiting() -> None:
+    ticks = 1_000
+    window = struct.pack("<BBHIQII", 1, 0, 0, 1, 1, ticks, 0) + bytes(16 * ticks)
+
+    async def send(connection: ServerConnection) -> None:
+        await connection.send(series(1))
+        await connection.send(window)
+        await connection.wait_closed()
+
+    others = count()
+
+    async def other() -> None:
+        while True:
+            next(others)
+            await asyncio.sleep(0)
+
+    async with serve_websocket(send, "127.0.0.1", 0, subprotocols=[connection.SUBPROTOCOL], compression=None) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        async with connect(f"http://127.0.0.1:{port}", history=True) as watched:
+            assert (await anext(watched)).seq == 1
+            running = asyncio.create_task(other())
+            await asyncio.sleep(0)
+            before = next(others)
+            for seq in range(2, ticks + 1):
+                assert (await anext(watched)).seq == seq
+            assert next(others) - before >= 5
+            running.cancel()

@@ -1,0 +1,174 @@
+"""Who may ask: by the Host that a request names and the Origin of the page that makes it."""
+
+import asyncio
+import json
+import logging
+from typing import Any
+
+import pytest
+from starlette.types import Message, Receive, Scope, Send
+
+from tickboard.server.requests.guard import MAX_LOGGED, Guard, is_foreign
+from tickboard.server.requests.places import split_host
+
+
+async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"passed"})
+
+
+def ask(guard: Guard, method: str = "GET", version: str = "1.1", **headers: str) -> tuple[int, bytes]:
+    sent: list[Any] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+    scope = {"type": "http", "method": method, "http_version": version, "path": "/", "headers": raw}
+    asyncio.run(guard(scope, receive, send))
+    return sent[0]["status"], sent[1]["body"]
+
+
+@pytest.mark.parametrize(
+    ("origin", "host"),
+    [
+        ("http://localhost:3000", "localhost:3000"),
+        ("http://LOCALHOST:3000", "LocalHost:3000"),
+        ("http://board.example", "board.example"),
+        ("http://board.example", "board.example:80"),
+        ("http://board.example:80", "board.example"),
+        ("https://board.example", "board.example:443"),
+        ("https://board.example", "board.example"),
+        ("https://board.example:443", "board.example"),
+        ("https://board.example.", "board.example:"),
+        ("http://[::1]:3000", "[::1]:3000"),
+        ("http://[::1]:3000", "[0:0:0:0:0:0:0:1]:3000"),
+    ],
+)
+def test_a_page_of_the_same_place_is_no_other_site(origin: str, host: str) -> None:
+    assert not is_foreign({"origin": [origin], "host": [host]})
+
+
+@pytest.mark.parametrize(
+    ("origin", "host"),
+    [
+        ("http://localhost:5173", "localhost:3000"),
+        ("http://localhost:8080", "localhost"),
+        ("https://board.example", "board.example:80"),
+        ("http://board.example", "board.example:443"),
+        ("https://board.example:8443", "board.example:443"),
+        ("http://evil.example", "board.example"),
+        ("http://board.example.evil.example", "board.example"),
+        ("http://evil.example@board.example", "board.example"),
+        ("http://board.example/", "board.example"),
+        ("http://board.example", "evil.example@board.example"),
+        ("file://", ""),
+        ("null", "null"),
+        ("", ""),
+        ("http://", ""),
+        ("http://[", "["),
+        ("http://[::1", "[::1"),
+        ("moz-extension://board.example", "board.example"),
+        ("http://board.example:0x50", "board.example"),
+    ],
+)
+def test_a_page_of_another_place_is_another_site(origin: str, host: str) -> None:
+    assert is_foreign({"origin": [origin], "host": [host]})
+
+
+def test_what_a_proxy_says_of_another_host_changes_nothing() -> None:
+    """A page of another site may send it where an application gives all pages the permission to."""
+    assert is_foreign(
+        {"origin": ["http://evil.example"], "host": ["board.example"], "x-forwarded-host": ["evil.example"]}
+    )
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "said"),
+    [
+        ("http://localhost:8080", "localhost", "a proxy that passes Host on without its port has to pass it on"),
+        ("http://localhost:8080", "localhost:80", "a proxy that passes Host on with another port has to pass it on"),
+        ("https://board.example", "127.0.0.1:3000", "have the proxy pass Host on"),
+    ],
+)
+def test_a_refusal_names_the_line_to_change(
+    origin: str, host: str, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    guard = Guard(app, "127.0.0.1")
+    for _ in range(3):
+        status, body = ask(guard, "POST", host=host, origin=origin)
+        assert status == 403
+        assert said in body.decode()
+        assert "proxy_set_header Host $http_host;" in body.decode()
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    assert said in caplog.text
+
+
+def test_a_name_that_is_not_allowed_is_named_with_the_flag(caplog: pytest.LogCaptureFixture) -> None:
+    guard = Guard(app, "127.0.0.1")
+    for host in ("board.example:8080", "board.example"):
+        status, body = ask(guard, host=host)
+        assert status == 421
+        assert "start it with --allow-host board.example" in body.decode()
+    assert len(caplog.records) == 1
+    assert "--allow-host NAME" in ask(guard, host="a';rm")[1].decode()
+
+
+def test_who_makes_up_names_fills_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    guard = Guard(app, "127.0.0.1")
+    for number in range(MAX_LOGGED + 30):
+        assert ask(guard, host=f"n{number}.example")[0] == 421
+    assert len(caplog.records) == MAX_LOGGED
+
+
+@pytest.mark.parametrize("bound", ["127.0.0.1", "127.0.1.1", "::1", "::ffff:127.0.0.1"])
+def test_on_loopback_only_names_of_this_machine_are_answered(bound: str) -> None:
+    guard = Guard(app, bound, ["My-Machine", "[fd00::1]", "Dash.example:8080"])
+    for host in (
+        "localhost",
+        "localhost.:3000",
+        "127.0.0.1:3000",
+        "127.0.1.1",
+        "[::1]:3000",
+        "[::ffff:127.0.0.1]",
+        "my-machine:3000",
+        "[fd00::1]:3000",
+        "dash.example",
+    ):
+        assert ask(guard, host=host) == (200, b"passed"), host
+    for host in ("evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "192.0.2.1", "[", "", "a b"):
+        assert ask(guard, host=host)[0] == 421, host
+
+
+@pytest.mark.parametrize("bound", ["127.0.0.1", "0.0.0.0"])  # nothing is bound
+@pytest.mark.parametrize("host", ["a b", "user@localhost", "localhost:0", "[", "a" * 300 + "@"])
+def test_a_host_that_is_no_name_and_port_is_named(bound: str, host: str) -> None:
+    status, body = ask(Guard(app, bound), host=host)
+    assert status == 421
+    said = f"Host '{host[:200]}' is no name and port: send it as board.example.com:3000"
+    assert json.loads(body) == {"error": said}
+
+
+@pytest.mark.parametrize("bound", ["0.0.0.0", "::", "192.0.2.1", "fd00::1"])  # nothing is bound
+def test_elsewhere_any_name_is_answered_and_other_sites_are_not(bound: str) -> None:
+    guard = Guard(app, bound)
+    assert ask(guard, host="any.example")[0] == 200
+    assert ask(guard, "POST", host="any.example", origin="http://evil.example")[0] == 403
+
+
+def test_a_request_has_one_host_unless_it_is_an_old_one() -> None:
+    for bound in ("127.0.0.1", "0.0.0.0"):  # nothing is bound
+        guard = Guard(app, bound)
+        assert ask(guard)[0] == 400
+        assert ask(guard, version="1.0")[0] == 200
+    assert ask(Guard(app, "127.0.0.1"), version="1.0", host="evil.example")[0] == 421
+    assert ask(Guard(app, "127.0.0.1"), "POST", version="1.0", origin="http://evil.example")[0] == 403
+
+
+def test_a_host_is_split_as_it_is_compared() -> None:
+    assert split_host("Board.Example.:08080") == ("board.example", 8080)
+    assert split_host("[FD00::0001]") == ("fd00::1", None)
+    assert split_host("a:b") is None

@@ -1,0 +1,55 @@
+"""The garbage collector beside a board that grows: what stays is not looked through again and again."""
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+
+from tickboard.server.uvicorn.settled import settled
+
+
+@pytest.fixture(autouse=True)
+def as_it_was() -> Iterator[None]:
+    yield
+    gc.unfreeze()
+
+
+def test_what_came_with_many_new_series_is_set_aside_once_it_has_been_looked_through() -> None:
+    series = 0
+    with settled(lambda: series):
+        at_first = gc.get_freeze_count()
+        assert at_first > 0
+        kept = [[number] for number in range(20_000)]
+        gc.collect()
+        assert gc.get_freeze_count() <= at_first, "no series has come"
+        series = 600
+        gc.collect(0)
+        assert gc.get_freeze_count() <= at_first, "what is youngest is most often garbage"
+        gc.collect(1)
+        grown = gc.get_freeze_count()
+        assert grown >= at_first + len(kept) // 2
+        more = [[number] for number in range(20_000)]
+        gc.collect()
+        assert gc.get_freeze_count() <= grown, "the same series as before"
+        assert len(more) == len(kept)
+    assert gc.get_freeze_count() == 0
+
+
+def test_garbage_that_was_there_before_is_freed() -> None:
+    class Ends:
+        ended = False
+
+        def __del__(self) -> None:
+            Ends.ended = True
+
+    one = Ends()
+    one.self = one  # type: ignore[attr-defined]
+    series = 0
+    with settled(lambda: series):
+        other = Ends()
+        other.self = other  # type: ignore[attr-defined]
+        del other
+        series = 1_000
+        gc.collect()
+        assert Ends.ended
+    del one

@@ -1,0 +1,62 @@
+"""A name of the package is imported when it is first used, and a program that only sends loads no server."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tickboard
+
+HEAVY = ("numpy", "starlette", "uvicorn", "websockets", "apprise", "psutil")
+
+
+def loaded(program: str) -> list[str]:
+    """Return which of the heavy modules a program has loaded at its end."""
+    report = f"\nimport json, sys; print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))"
+    done = subprocess.run([sys.executable, "-c", program + report], capture_output=True, text=True, check=True)
+    return list(json.loads(done.stdout))
+
+
+def test_what_editors_see_is_what_is_imported() -> None:
+    tree = ast.parse(Path(tickboard.__file__).read_text(encoding="utf-8"))
+    seen = {
+        (alias.name, statement.module)
+        for block in tree.body
+        if isinstance(block, ast.If)
+        for statement in block.body
+        if isinstance(statement, ast.ImportFrom)
+        for alias in statement.names
+    }
+    assert seen == set(tickboard._HOMES.items())
+    assert sorted(name for name, _ in seen) == tickboard.__all__
+
+
+@pytest.mark.parametrize("name", tickboard.__all__)
+def test_each_name_is_there(name: str) -> None:
+    assert getattr(tickboard, name).__name__ == name
+    assert name in dir(tickboard)
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'tickboard' has no attribute 'Bord'"):
+        _ = tickboard.Bord
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import tickboard",
+        "import tickboard; tickboard.push('http://127.0.0.1:1').gauge('load').set(1)",
+        "import tickboard; tickboard.connect('http://127.0.0.1:1')",
+        "from tickboard import push, connect, Tick, InputError",
+    ],
+)
+def test_a_program_that_only_sends_or_watches_loads_no_server(program: str) -> None:
+    assert loaded(program) == []
+
+
+def test_a_board_loads_what_it_needs() -> None:
+    assert "numpy" in loaded("import tickboard; tickboard.Board()")
