@@ -20,6 +20,7 @@ from tickboard.server.requests.prefix import Slash
 from tickboard.server.requests.refusal import error_response
 from tickboard.server.routes.alerts import Act, alert_routes
 from tickboard.server.routes.metrics_endpoint import prometheus_route
+from tickboard.server.routes.openapi import openapi_route
 from tickboard.server.routes.opentelemetry import opentelemetry_route
 from tickboard.server.routes.page import page_routes
 from tickboard.server.routes.push import push_routes
@@ -54,6 +55,7 @@ def create_app(
             Route("/ws/metrics", UpgradeRequired()),
             alert_stream(hub, calls),
             *rest_routes(hub, vitals),
+            openapi_route(),
             *alert_routes(hub, act),
             prometheus_route(hub, intake, vitals),
             *page_routes(),

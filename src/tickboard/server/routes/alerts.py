@@ -19,9 +19,10 @@ from tickboard.schedule import duration
 from tickboard.server.requests.bodies import read_body
 from tickboard.server.requests.connection_limits import address_of
 from tickboard.server.routes.documents import Documents
+from tickboard.server.routes.operations import Paths, Ref, Schema, failures, get, json, post, query, response
 from tickboard.server.routes.rates import ChangeRates
 from tickboard.sources.json_mistakes import explain_mistake
-from tickboard.wire import AcknowledgeAlert, Alert, AlertPage, Severity, SilenceAlert, encode
+from tickboard.wire import AcknowledgeAlert, Alert, AlertPage, ErrorBody, Severity, Silence, SilenceAlert, encode
 
 PAGE_ALERTS, MAX_PAGE_ALERTS = 50, 1_000
 """How many alerts a page has without ``limit``, and at most."""
@@ -44,6 +45,54 @@ Act = Callable[[Change], Awaitable[tuple[Alert, bool]]]
 """Makes a change, keeps the event and publishes it; returns the alert after that, and whether it is kept."""
 
 Asked = TypeVar("Asked", AcknowledgeAlert, SilenceAlert)
+
+
+def describe(ref: Ref) -> Paths:
+    """Describe these routes."""
+    texts = {"type": "array", "items": {"type": "string"}}
+    limit = {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_ALERTS, "default": PAGE_ALERTS}
+    return {
+        "/api/alerts": get(
+            "alerts",
+            "What fires and what fired in the last 24 hours, newest first by when it began",
+            ref(AlertPage),
+            [
+                query("state", "which of them", {"enum": list(STATES), "default": STATES[0]}),
+                query("severity", "any of these", {"type": "array", "items": {"enum": list(get_args(Severity))}}),
+                query("rule", "of any of these", texts),
+                query("metric", "of any of these", texts),
+                query("limit", "how many", limit),
+                query(
+                    "before", "the `next` of the page before this", {"type": "integer", "minimum": 1, "maximum": 10**15}
+                ),
+            ],
+            {"422": ref(ErrorBody)},
+        ),
+        "/api/alerts/{id}/ack": _change(
+            ref, "acknowledgeAlert", "Says that somebody looks after an alert", AcknowledgeAlert, "409"
+        ),
+        "/api/alerts/{id}/silence": _change(
+            ref, "silenceAlert", "Tells nobody of an alert's rule and series for a while", SilenceAlert
+        ),
+        "/api/silences": get(
+            "silences", "The silences in force, the first to end first", {"type": "array", "items": ref(Silence)}
+        ),
+    }
+
+
+def _change(ref: Ref, operation: str, summary: str, asked: type, *also: str) -> Schema:
+    """Describe what is done to one alert; an empty body is an empty object."""
+    unkept = {"type": "object", "properties": {"kept": {"const": False}}, "required": ["kept"]}
+    unwritten = "in force until a restart; the log of alerts can't be written"
+    statuses = ("400", "403", "404", "408", "413", "415", "422", "429", "503", *also)
+    responses = {
+        "200": response("done, and kept: the alert as it is now", ref(Alert)),
+        "202": response(unwritten, {"allOf": [ref(Alert), unkept]}),
+        **failures(json(ref(ErrorBody)), statuses),
+    }
+    described = post(operation, summary, json(ref(asked)), responses)
+    described["post"]["parameters"] = [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}]
+    return described
 
 
 def alert_routes(hub: Hub, act: Act) -> list[Route]:

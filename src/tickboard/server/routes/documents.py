@@ -4,11 +4,15 @@ It speaks of the request's headers Accept-Encoding and If-None-Match (RFC 9110, 
 document alike.
 """
 
+import hashlib
 from collections.abc import Iterable
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tickboard.wire import encode
 
 MAX_LISTED = 100
 """Elements of a header that are looked at: browsers send ten, and more of them say nothing new."""
@@ -120,3 +124,10 @@ def _unless_known(send: Send, known: set[str]) -> Send:
         await send(message)
 
     return send_unless_known
+
+
+def static_json(document: object) -> Response:
+    """Return a document that changes with the version of Tickboard alone: it is asked for anew, but sent once."""
+    body = encode(document)
+    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    return Response(body, media_type="application/json", headers={"cache-control": "no-cache", "etag": tag})

@@ -18,6 +18,7 @@ from tickboard.hub.traffic import DELIVERY_BOUNDS_S, Traffic
 from tickboard.metrics.intake import Intake
 from tickboard.problems import Problems
 from tickboard.server.routes.documents import listed, quality
+from tickboard.server.routes.operations import Paths, Ref
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -57,6 +58,25 @@ def prometheus_route(hub: Hub, intake: Intake, vitals: Callable[[], Vitals]) -> 
         )
 
     return Route("/metrics", metrics, methods=["GET"])
+
+
+def describe(ref: Ref) -> Paths:  # its text has no wire type
+    """Describe this route."""
+    text = {"schema": {"type": "string"}}
+    return {
+        "/metrics": {
+            "get": {
+                "operationId": "metrics",
+                "summary": "Tickboard's own metrics for Prometheus, in the format that Accept prefers",
+                "responses": {
+                    "200": {
+                        "description": "as asked",
+                        "content": {"text/plain": text, "application/openmetrics-text": text},
+                    }
+                },
+            }
+        }
+    }
 
 
 def wants_openmetrics(accept: Iterable[str]) -> bool:

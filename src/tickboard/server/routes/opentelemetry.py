@@ -11,10 +11,11 @@ from tickboard.errors import PayloadError, TickboardError
 from tickboard.loop.turns import in_turns
 from tickboard.metrics.intake import Intake
 from tickboard.server.requests.bodies import read_body
+from tickboard.server.routes.operations import BYTES, Paths, Ref, failures, json, post
 from tickboard.sources.opentelemetry.exports import ExportResult, OpenTelemetry
 from tickboard.sources.opentelemetry.requests import read_json, read_protobuf
 from tickboard.sources.streams import Streams
-from tickboard.wire import encode
+from tickboard.wire import ErrorBody, encode
 
 MAX_BODY_BYTES = 16 * 2**20
 """Of a request, as sent and as undone of its compression."""
@@ -42,6 +43,23 @@ def opentelemetry_route(intake: Intake) -> Route:
         return _success(kind, taken)
 
     return Route("/v1/metrics", export, methods=["POST"])
+
+
+def describe(ref: Ref) -> Paths:
+    """Describe this route."""
+    either = {PROTOBUF: BYTES, **json({"type": "object"})}
+    refused = {PROTOBUF: BYTES, **json(ref(ErrorBody))}
+    return {
+        "/v1/metrics": post(
+            "exportMetrics",
+            "Takes OpenTelemetry's metrics: OTLP over HTTP, an ExportMetricsServiceRequest",
+            either,
+            {
+                "200": {"description": "taken; a partial success says what was refused", "content": either},
+                **failures(refused, ("400", "403", "408", "413", "415", "503")),
+            },
+        )
+    }
 
 
 def _take(sender: OpenTelemetry, kind: str, body: bytes, taken: ExportResult) -> Iterator[None]:

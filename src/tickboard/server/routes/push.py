@@ -10,8 +10,9 @@ from tickboard.errors import PayloadError
 from tickboard.loop.turns import in_turns
 from tickboard.metrics.intake import Intake
 from tickboard.server.requests.bodies import read_body
+from tickboard.server.routes.operations import Paths, Ref, body_failures, json, post, response
 from tickboard.sources.push import PushDecoder
-from tickboard.wire import PushAccepted, PushRefused, encode
+from tickboard.wire import ErrorBody, PushAccepted, PushedMetric, PushRefused, encode
 
 MAX_BODY_BYTES = 16 * 2**20
 """Of a body, as sent and as undone of its compression."""
@@ -40,6 +41,29 @@ def push_routes(intake: Intake) -> list[Route]:
         return _json(encode(PushAccepted(taken.accepted)), 200)
 
     return [Route("/api/metrics", push, methods=["POST"])]
+
+
+def describe(ref: Ref) -> Paths:
+    """Describe this route."""
+    one = ref(PushedMetric)
+    return {
+        "/api/metrics": post(
+            "pushMetrics",
+            "Takes metrics that a program pushes",
+            {
+                **json({"anyOf": [one, {"type": "array", "items": one}]}),
+                "application/x-ndjson": {"schema": {"type": "string"}},
+            },
+            {
+                "200": response("all were taken", ref(PushAccepted)),
+                **body_failures(ref),
+                "422": response(
+                    "a value cannot be used, and nothing was taken; or series were refused, and the others taken",
+                    {"anyOf": [ref(PushRefused), ref(ErrorBody)]},
+                ),
+            },
+        )
+    }
 
 
 def _content_type(request: Request) -> str:

@@ -12,6 +12,7 @@ from tickboard.errors import PayloadError
 from tickboard.loop.turns import in_turns
 from tickboard.metrics.intake import Intake
 from tickboard.server.requests.bodies import chunks, coding_of, lease_of
+from tickboard.server.routes.operations import BYTES, Paths, Ref, failures, json, post
 from tickboard.sources.prometheus.protobuf import varint
 from tickboard.sources.prometheus.remote_write import Batch, RemoteWrite
 from tickboard.sources.unfolding import unfold
@@ -57,6 +58,21 @@ def remote_write_route(intake: Intake) -> Route:
         return Response(status_code=204, headers=headers)
 
     return Route("/api/v1/write", write, methods=["POST"])
+
+
+def describe(ref: Ref) -> Paths:
+    """Describe this route."""
+    return {
+        "/api/v1/write": post(
+            "remoteWrite",
+            "Takes what Prometheus writes: a WriteRequest of version 1 or a Request of version 2, in Snappy",
+            {"application/x-protobuf": BYTES},
+            {
+                "204": {"description": "taken"},
+                **failures(json(ref(ErrorBody)), ("400", "403", "408", "413", "415", "503")),
+            },
+        )
+    }
 
 
 def _version(content_type: str) -> str:

@@ -1,6 +1,5 @@
-"""The REST documents: stats, recent metrics, the board, health, and the OpenAPI document that describes them."""
+"""The REST documents: stats, recent metrics, the board, its health and the schema of its configuration."""
 
-import hashlib
 import time
 from collections.abc import Callable, Generator
 
@@ -16,10 +15,10 @@ from tickboard.hub.encodings import recent_metrics
 from tickboard.hub.health import Vitals, health
 from tickboard.hub.hub import Hub
 from tickboard.server.requests.details import sees_details
-from tickboard.server.routes.documents import Documents
+from tickboard.server.routes.documents import Documents, static_json
 from tickboard.server.routes.large import Large
-from tickboard.server.routes.openapi import document
-from tickboard.wire import Health, NotifierHealth, encode
+from tickboard.server.routes.operations import Paths, Ref, get, query
+from tickboard.wire import BoardInfo, ErrorBody, Health, Metric, NotifierHealth, Stats, encode
 
 BOARD_VALUES = 4
 """Values that one metric is as large as, in the description of a board, with its card and its chart."""
@@ -82,22 +81,49 @@ def rest_routes(hub: Hub, vitals: Callable[[], Vitals]) -> list[Route]:
             503 if status == "failing" else 200,
         )
 
-    async def openapi(request: Request) -> Response:
-        return _static(encode(document(request.scope.get("root_path", ""))))
-
     async def schema(request: Request) -> Response:
-        return _static(encode(config_schema()))
+        return static_json(config_schema())
 
     endpoints = {
         "/api/stats": stats,
         "/api/metrics/recent": recent,
         "/api/board": board,
         "/api/health": health_now,
-        "/api/openapi.json": openapi,
         "/api/config-schema.json": schema,
     }
     compressed = [Middleware(Documents)]
     return [Route(path, endpoint, methods=["GET"], middleware=compressed) for path, endpoint in endpoints.items()]
+
+
+def describe(ref: Ref) -> Paths:
+    """Describe these routes."""
+    count = query(
+        "count",
+        "how many; all there are when that is fewer",
+        {"type": "integer", "minimum": 0, "default": RECENT_METRICS},
+    )
+    return {
+        "/api/stats": get(
+            "stats",
+            "The stats of every series over the window, by key",
+            {"type": "object", "additionalProperties": ref(Stats)},
+        ),
+        "/api/metrics/recent": get(
+            "recentMetrics",
+            "The newest Metrics of the window, oldest first",
+            {"type": "array", "items": ref(Metric)},
+            [count],
+            {"422": ref(ErrorBody)},
+        ),
+        "/api/board": get("board", "The board's title, metrics, panels, rules and problems", ref(BoardInfo)),
+        "/api/health": get(
+            "health",
+            "Whether ticks are published, what is wrong, and who watches",
+            ref(Health),
+            errors={"503": ref(Health)},
+        ),
+        "/api/config-schema.json": get("configSchema", "The JSON Schema of tickboard.toml", {"type": "object"}),
+    }
 
 
 def _now(engine: Engine) -> tuple[str, int, int]:
@@ -138,9 +164,3 @@ def parse_count(text: str | None) -> int:
 
 def _json(body: bytes, status: int = 200) -> Response:
     return Response(body, status, media_type="application/json", headers={"cache-control": "no-store"})
-
-
-def _static(body: bytes) -> Response:
-    """Return a document that changes with the version of Tickboard alone: it is asked for anew, but sent once."""
-    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    return Response(body, media_type="application/json", headers={"cache-control": "no-cache", "etag": tag})
