@@ -12,10 +12,13 @@ import tickboard
 
 HEAVY = ("numpy", "starlette", "uvicorn", "websockets", "apprise", "psutil")
 
+SELDOM = ("apprise", "httpx", "google.protobuf")
+"""What a board loads only when it has notifiers, reads targets or gets OTLP."""
 
-def loaded(program: str) -> list[str]:
-    """Return which of the heavy modules a program has loaded at its end."""
-    report = f"\nimport json, sys; print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))"
+
+def loaded(program: str, names: tuple[str, ...] = HEAVY) -> list[str]:
+    """Return which of some modules a program has loaded at its end."""
+    report = f"\nimport json, sys; print(json.dumps([name for name in {names!r} if name in sys.modules]))"
     done = subprocess.run([sys.executable, "-c", program + report], capture_output=True, text=True, check=True)
     return list(json.loads(done.stdout))
 
@@ -56,6 +59,10 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
 )
 def test_a_program_that_only_sends_or_watches_loads_no_server(program: str) -> None:
     assert loaded(program) == []
+
+
+def test_a_board_starts_without_what_few_boards_need() -> None:
+    assert loaded("import tickboard.cli.main", SELDOM) == []
 
 
 def test_a_board_loads_what_it_needs() -> None:

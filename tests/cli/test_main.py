@@ -160,6 +160,24 @@ def test_check_says_what_configures_a_file(dashboard: Path, tmp_path: Path) -> N
     assert said == f"{dashboard} with {other}: 'Mine', 1 metric, 0 alert rules: good\n"
 
 
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        (["r"], ["run"]),
+        (["run", "--log-level", "w"], ["warning"]),
+        (["dev", "--wi"], ["--window"]),
+        (["completion", ""], ["bash", "zsh", "fish"]),
+    ],
+)
+def test_bash_completes_what_is_typed(typed: list[str], completed: list[str]) -> None:
+    script = once("completion", "bash")
+    assert (script.returncode, script.stderr) == (0, "")
+    words = " ".join(f'"{word}"' for word in ["tickboard", *typed])
+    asked = f'{script.stdout}\nCOMP_WORDS=({words}); COMP_CWORD={len(typed)}; _tickboard; echo "${{COMPREPLY[@]}}"'
+    answer = subprocess.run(["bash", "-c", asked], capture_output=True, text=True, timeout=20, check=True)
+    assert answer.stdout.split() == completed
+
+
 def test_the_schema_is_printed_as_it_is_served(dashboard: Path) -> None:
     ended = once("schema")
     assert (ended.returncode, ended.stderr) == (0, "")
@@ -458,7 +476,10 @@ def test_a_file_that_is_no_dashboard(name: str, text: str, said: str, dashboard:
         (["--window", "0"], "--window=0"),
         (["--window", "1.5"], "--window"),
         (["--colour", "red"], "--colour"),
-        (["serve"], "'serve': the commands are run, dev, check, notify, pipe, schema"),
+        (["serve"], "'serve': the commands are run, dev, check, notify, pipe, schema, completion, health."),
+        (["completion"], "SHELL"),
+        (["completion", "tcsh"], "tcsh"),
+        (["completion", "bash", "zsh"], "'zsh' is too much: completion takes one shell"),
         (["schema", "a.toml"], "'a.toml' is too much: schema takes no FILE"),
         (["pipe", "a.txt"], "'a.txt' is too much: pipe takes no FILE"),
         (["--port", "0", "pipe"], "after the command: tickboard pipe [flags]"),

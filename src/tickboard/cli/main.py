@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Annotated, TextIO, cast
+from typing import Annotated, Literal, TextIO, cast
 
 import msgspec
 from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
@@ -24,7 +24,6 @@ from tickboard.board import Board
 from tickboard.cli.dashboard_file import find_config, load_board, read_config
 from tickboard.cli.dev import Reloader
 from tickboard.cli.host_board import host_board
-from tickboard.cli.probe import probe
 from tickboard.cli.serving_options import Options, count, exposed, fail, whole_number
 from tickboard.configuration.config import config_schema
 from tickboard.errors import InputError, OutputError, TickboardError
@@ -58,6 +57,9 @@ DEFAULT_OPTIONS = Options()
 
 TAKE_A_FILE = ("run", "dev", "check", "notify")
 """The commands for a dashboard file."""
+
+TAKES = {"health": "one URL", "completion": "one shell"}
+"""What other commands take."""
 
 
 @app.default
@@ -169,6 +171,16 @@ def schema() -> None:
     Answers().write(f"{msgspec.json.format(msgspec.json.encode(config_schema()), indent=2).decode()}\n")
 
 
+@app.command
+def completion(shell: Literal["bash", "zsh", "fish"], /) -> None:
+    """Print the script that completes commands and flags: source <(tickboard completion bash).
+
+    Args:
+        shell: Which shell reads it.
+    """
+    Answers().write(app.generate_completion(shell=shell))
+
+
 @app.command(name="health")
 def check_health(url: str = "http://127.0.0.1:3000", /) -> None:
     """Print the health of a running board on one line, and exit with 1 if it publishes no ticks.
@@ -176,6 +188,9 @@ def check_health(url: str = "http://127.0.0.1:3000", /) -> None:
     Args:
         url: The address of its page. ${NAME} in it is read from the environment.
     """
+    # With its HTTP client, which a board that starts does without.
+    from tickboard.cli.probe import probe
+
     if is_exposed(url):
         complain(f"tickboard: {exposed('health', url)}")
     healthy, line = probe(read_secret(url, os.environ).reveal())
@@ -248,10 +263,10 @@ def _run() -> None:
 def _too_much(error: UnusedCliTokensError) -> str:
     """Say what to write in place of the words that no command takes."""
     words = error.unused_tokens or [""]
-    commands = (*TAKE_A_FILE, "pipe", "schema", "health")
+    commands = (*TAKE_A_FILE, "pipe", "schema", "completion", "health")
     if error.command_chain:
         command = error.command_chain[-1]
-        takes = "one FILE" if command in TAKE_A_FILE else "one URL" if command == "health" else "no FILE"
+        takes = "one FILE" if command in TAKE_A_FILE else TAKES.get(command, "no FILE")
         return f"{words[0]!r} is too much: {command} takes {takes}."
     if words[0] in commands:
         return f"Flags go after the command: tickboard {words[0]}{' FILE' * (words[0] in TAKE_A_FILE)} [flags]."
