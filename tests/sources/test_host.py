@@ -94,7 +94,17 @@ def test_cpu_usage_agrees_with_proc() -> None:
     found = values(registry)
     assert found["cpu_usage"] == pytest.approx(100 * (busy - busy_before) / (everything - all_before), abs=15)
     modes = {key: value for key, value in found.items() if key.startswith("cpu_mode")}
-    assert sum(modes.values()) == pytest.approx(found["cpu_usage"] + modes.get('cpu_mode{mode="iowait"}', 0))
+    spent = found["cpu_usage"] + modes.get('cpu_mode{mode="iowait"}', 0)
+    # Each is rounded.
+    assert sum(modes.values()) == pytest.approx(spent, abs=0.01 * (len(modes) + 2))
+
+
+def test_percentages_have_two_decimals(monkeypatch: pytest.MonkeyPatch) -> None:
+    swap = SimpleNamespace(total=300, used=100, percent=100 / 3, sin=0, sout=0)
+    monkeypatch.setattr(psutil, "swap_memory", lambda: swap)
+    registry = Registry()
+    Host(registry)
+    assert values(registry)["swap_usage"] == 33.33
 
 
 def _proc_stat() -> tuple[int, int]:

@@ -19,6 +19,10 @@ METRICS: Final = {
     for name, declared in part.METRICS.items()
 }
 
+PERCENT_DECIMALS = 2
+"""A percentage is told from counters that are coarser than that, and its further digits are a sixth of what history
+keeps."""
+
 RETIRE_S = 30.0
 """A labelled series that has had no value for so long leaves the registry: its process has ended, its disk is gone."""
 
@@ -104,7 +108,8 @@ class Host:
             gauges[key].set(None)
             if key[1]:
                 self._gone[key] = now
-        for key, value in readings.items():
+        for key, reading in readings.items():
+            value = round(reading, PERCENT_DECIMALS) if METRICS[key[0]].unit == "%" else reading
             gauge = gauges.get(key)
             if gauge is None:
                 gauge = gauges[key] = self._declare(*key)
