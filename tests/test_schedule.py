@@ -43,6 +43,7 @@ def instants(schedule: Schedule, after: float, count: int, zone: ZoneInfo | None
         ("250ms", 0.25),
         ("2h", 7200),
         ("1d", 86400),
+        ("2y", 730 * 86400),
         ("0s", 0),
         ("1.5s", 1.5),
         ("0.5ms", 0.0005),
@@ -60,7 +61,8 @@ def test_a_duration_is_a_number_and_a_unit(text: str, seconds: float) -> None:
 def test_a_bad_duration_is_refused_with_the_mend(text: str) -> None:
     with pytest.raises(InputError) as caught:
         duration(text)
-    assert str(caught.value) == f"duration {text!r}: write a number and its unit (ms, s, m, h or d), as in 250ms or 10s"
+    wanted = "write a number and its unit (ms, s, m, h, d or y), as in 250ms or 10s"
+    assert str(caught.value) == f"duration {text!r}: {wanted}"
 
 
 def test_a_duration_beyond_a_hundred_years_is_refused() -> None:

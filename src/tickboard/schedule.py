@@ -46,9 +46,9 @@ MAX_MISSED = 1000
 _DAY_S = 86_400
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 _MONTH_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-_UNITS_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-DURATION = r"([0-9]{1,15}(?:\.[0-9]{1,15})?) ?(ms|s|m|h|d)"
-"""How a length of time is written."""
+_UNITS_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "y": 31_536_000_000}
+DURATION = r"([0-9]{1,15}(?:\.[0-9]{1,15})?) ?(ms|s|m|h|d|y)"
+"""How a length of time is written. A year has 365 days."""
 
 _DURATION = re.compile(DURATION)
 _PART = re.compile(r"(?:(\*)|([0-9]{1,4}|[A-Za-z]{1,9})(?:-([0-9]{1,4}|[A-Za-z]{1,9}))?)(?:/([0-9]{1,4}))?")
@@ -300,7 +300,7 @@ def duration(length: Duration) -> float:
     """Return the seconds of a length of time.
 
     Args:
-        length: ``"10s"``, ``"5m"``, ``"250ms"``, ``"2h"``, ``"1d"``, seconds as a number, or a timedelta.
+        length: ``"10s"``, ``"5m"``, ``"250ms"``, ``"2h"``, ``"1d"``, ``"2y"``, seconds as a number, or a timedelta.
 
     Raises:
         InputError: it is none of these, negative, or longer than 36500 days.
@@ -367,7 +367,7 @@ def _seconds(length: object) -> float:
 def _text_ms(text: str, what: str) -> Decimal:
     found = _DURATION.fullmatch(text.strip())
     if found is None:
-        wanted = "a number and its unit (ms, s, m, h or d), as in 250ms or 10s"
+        wanted = "a number and its unit (ms, s, m, h, d or y), as in 250ms or 10s"
         more = ', or cron, as in "* * * * * *"' if what == "schedule" else ""
         raise InputError(f"{what} {_quoted(text)}: write {wanted}{more}")
     return Decimal(found[1]) * _UNITS_MS[found[2]]
