@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 
 from tickboard.alerting.alerts import Alerts
 from tickboard.alerting.log import AlertEvent, AlertLog
+from tickboard.alerting.rehearsal import Rehearsal
 from tickboard.alerting.rules import Rule
 from tickboard.durations import Durations
+from tickboard.metrics.earlier import EarlierTicks, Recall
 from tickboard.metrics.intake import Intake
 from tickboard.metrics.late import Amendment
 from tickboard.metrics.registry import Registry
@@ -109,6 +111,9 @@ class Engine:
         self._events: list[AlertEvent] = []
         # The last tick's time, and what the wall clock said then.
         self._last_time = self._last_now = -math.inf
+        # Whether the last tick is one of an earlier run, and what that had of series that have not come yet.
+        self._resumes = False
+        self._recall: Recall | None = None
 
     @property
     def seq(self) -> int:
@@ -138,6 +143,7 @@ class Engine:
         now = max(now, self._last_time + 0.001)
         self._clear_left()
         self._take_amended()
+        self._take_recalled()
         # What needs memory is asked for before anything is taken.
         self.window.reserve(self.registry.width)
         row = self.registry.collect(self._elapsed_s)
@@ -146,8 +152,9 @@ class Engine:
         # has room for all of that.
         revision, binding = self.registry.revision, self.registry.binding()
         self.window.reserve(self.registry.width)
-        seq = self.window.append(now, row, self._passed_s)
-        self._last_time = now
+        # The time in which nothing ran has passed for who looks at the window, and not for who waits for samples.
+        seq = self.window.append(now, row, max(self._passed_s, now - self._last_time if self._resumes else 0.0))
+        self._last_time, self._resumes = now, False
         self.intake.ticked(now, self._passed_s)
         self._passed_s = 0.0
         self.stats.update()
@@ -186,6 +193,7 @@ class Engine:
         self.stats = WindowStats(self.window)
         self.intake.begin_epoch(now)
         self._amended.clear()
+        self._resumes, self._recall = False, None
         self._set_back_s, self._last_time = self._last_time - now, -math.inf
 
     def _clear_left(self) -> None:
@@ -204,6 +212,18 @@ class Engine:
         if self._amended:
             columns = np.unique(np.concatenate([each.columns for each in self._amended]))
             self.stats.amend(columns, min(each.first for each in self._amended))
+
+    def _take_recalled(self) -> None:
+        """Give the series that have come since the last tick what they had in an earlier run."""
+        if self._recall is None:
+            return
+        if (found := self._recall.take(self.registry, self.window.oldest)) is not None and len(found.rows):
+            self.window.fill(found.first, found.columns, found.rows)
+            self.stats.amend(found.columns, found.first)
+            last = found.first + len(found.rows) - 1
+            self._amended.append(Amendment(found.first, last, found.columns, recalled=True))
+        if self._recall.is_over(self.window.oldest):
+            self._recall = None
 
     def select(self, patterns: tuple[str, ...] = (), before: Selection | None = None) -> Selection:
         """Return the series that `patterns` ask for, bound to the registry as it is now.
@@ -255,6 +275,34 @@ class Engine:
             found[key] = Stats(avg, high, low, int(count[index]), last, *(each[index] for each in quantiles))
         return found
 
+    def refill(self, earlier: EarlierTicks) -> None:
+        """Begin with the ticks of an earlier run, before the first tick. Their numbers are counted from 1.
+
+        Series are the same by name and labels. What there was of a series that the board does not have yet, such as one
+        that is pushed, is put into the window when it comes. The time between the last of these ticks and the first of
+        this run counts as passed in spans. Rules that wait for a duration go on from what these ticks say.
+
+        Args:
+            earlier: the ticks, none of which is later than now.
+        """
+        ticks = earlier.last(self.window.capacity)
+        if not len(ticks):
+            return
+        columns = {(one.metric.name, one.labels): one.column for one in self.registry.series}
+        here = [place for place, key in enumerate(ticks.keys) if key in columns]
+        to = np.array([columns[ticks.keys[place]] for place in here], np.intp)
+        rehearsal = Rehearsal(self.rules, ticks.times)
+        for time, values in zip(ticks.times.tolist(), ticks.rows, strict=True):
+            row = np.full(self.registry.width, np.nan)
+            row[to] = values[here]
+            self.window.append(time, row)
+            self.stats.update()
+            self._last_time, self._resumes = time, True
+            rehearsal.tick(self.stats, self.registry.binding(), self.registry.revision)
+        self.alerts.go_on(rehearsal.alerts, self.stats)
+        elsewhere = [place for place, key in enumerate(ticks.keys) if key not in columns]
+        self._recall = Recall(1, [ticks.keys[place] for place in elsewhere], ticks.rows[:, elsewhere])
+
     def inherit(self, previous: "Engine") -> None:
         """Begin with the ticks of another engine, for the series that both have; before the first tick.
 
@@ -263,14 +311,16 @@ class Engine:
         self.alerts.inherit(previous.alerts)
         ours = {series.key: series.column for series in self.registry.series}
         pairs = [(ours[one.key], one.column) for one in previous.registry.series if one.key in ours]
-        history = previous.window.last(self.window.capacity)
-        passed = previous.window.passed()[-len(history) :]
-        if not pairs or not len(history):
+        ticks = previous.window.last(self.window.capacity)
+        passed = previous.window.passed()[-len(ticks) :]
+        recall = previous._recall  # noqa: SLF001  # of this class
+        if not len(ticks) or not (pairs or recall is not None):
             return
-        to, source = (np.array(side, np.intp) for side in zip(*pairs, strict=True))
-        for index in range(len(history)):
+        to, source = np.array(pairs, np.intp).reshape(-1, 2).T
+        for index in range(len(ticks)):
             row = np.full(self.registry.width, np.nan)
-            row[to] = history.rows[index][source]
-            self.window.append(float(history.times[index]), row, float(passed[index]))
+            row[to] = ticks.rows[index][source]
+            self.window.append(float(ticks.times[index]), row, float(passed[index]))
             self.stats.update()
-        self._last_time = float(history.times[-1])
+        self._last_time, self._resumes = float(ticks.times[-1]), previous._resumes  # noqa: SLF001
+        self._recall = None if recall is None else recall.moved(ticks.first - 1)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tickboard.alerting.compiled_rules import CompiledRules, watches
-from tickboard.alerting.episodes import FIRING, Episode, EpisodeTable, Key, firing
+from tickboard.alerting.episodes import FIRING, KEEPING, PENDING, Episode, EpisodeTable, Key, firing
 from tickboard.alerting.log import LOG_AGE_S, AlertEvent, AlertLog, EventKind
 from tickboard.alerting.rules import Rule
 from tickboard.errors import AlertError
@@ -322,6 +322,36 @@ class Alerts:
     def inherit(self, previous: "Alerts") -> None:
         """Go on with the episodes of a board that this one replaces; both have the same log."""
         self.restore(previous.episodes(), previous.kept_silences())
+
+    def go_on(self, rehearsed: "Alerts", values: Values) -> None:
+        """Have rules wait on from what they said of ticks of an earlier run, before the first tick.
+
+        What fires stays as the log has it. A series that breached at the end of those ticks is pending, for as long as
+        it did; one that did not is no longer.
+
+        Args:
+            rehearsed: the same rules, evaluated over those ticks.
+            values: at the last of them.
+        """
+        breaching = {episode.key: episode for episode in rehearsed.episodes() if episode.state != KEEPING}
+        for key in rehearsed.heard(values):
+            before = self._elsewhere.get(key)
+            if before is not None and before.alert is not None:
+                continue
+            if (episode := breaching.get(key)) is None:
+                self._elsewhere.pop(key, None)
+                continue
+            if before is not None and episode.lasted_s >= rehearsed._clock:  # noqa: SLF001  # of this class
+                # It breached from the first of the ticks on, and maybe before.
+                lasted_s, started = max(episode.lasted_s, before.lasted_s), min(episode.started, before.started)
+                episode = replace(episode, lasted_s=lasted_s, started=started)
+            self._elsewhere[key] = replace(episode, state=PENDING, alert=None)
+
+    def heard(self, values: Values) -> list[Key]:
+        """Return the rule and labels of each series of which its condition says something."""
+        said = [watch.say(values) for watch in self._watches]
+        known = ~np.isnan(np.concatenate(said)) if said else np.empty(0, np.bool_)
+        return [self._table.keys[place] for place in np.flatnonzero(known).tolist()]
 
     # --- what people do ---
 

@@ -42,11 +42,13 @@ class Amendment:
         first: the sequence number of the first of them.
         last: and of the last.
         columns: of the series that were changed.
+        recalled: whether the values are those of an earlier run, which history has.
     """
 
     first: int
     last: int
     columns: Columns
+    recalled: bool = False
 
 
 def instant(time: float) -> str:

@@ -112,6 +112,13 @@ class Window:
         self.reserve(int(columns.max()) + 1)
         self._ring[places[:, None], columns] = values
 
+    def fill(self, first: int, columns: NDArray[np.intp], rows: Floats) -> None:
+        """Put values, float64 [ticks, columns], into the ticks from `first` on where these have none."""
+        self.reserve(int(columns.max()) + 1)
+        cells = self._places(first, first + len(rows) - 1)[:, None], columns
+        known = self._ring[cells]
+        self._ring[cells] = np.where(np.isnan(known), rows, known)
+
     def clear(self, columns: NDArray[np.intp]) -> None:
         """Take the values of some series out of all ticks."""
         self._ring[:, columns[columns < self.width]] = np.nan

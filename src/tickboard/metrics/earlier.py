@@ -1,0 +1,93 @@
+"""Ticks of an earlier run, which a window begins with, and their series that have not come again yet."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tickboard.expressions.alignment import Labels
+from tickboard.metrics.late import Columns
+from tickboard.metrics.registry import Registry
+from tickboard.metrics.window import Floats
+
+Key = tuple[str, Labels]
+"""A metric's name and the labels of one of its series."""
+
+
+@dataclass(frozen=True, eq=False)
+class EarlierTicks:
+    """Ticks as they were recorded.
+
+    Attributes:
+        times: float64 [ticks], POSIX seconds, ascending.
+        keys: of the series, [series].
+        rows: float64 [ticks, series]; NaN where a series has no value.
+    """
+
+    times: Floats
+    keys: Sequence[Key]
+    rows: Floats
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def last(self, ticks: int) -> "EarlierTicks":
+        """Return the newest ticks, as many as there are."""
+        return EarlierTicks(self.times[-ticks:], self.keys, self.rows[-ticks:])
+
+
+@dataclass(frozen=True, eq=False)
+class Recalled:
+    """The past of series that have just come.
+
+    Attributes:
+        first: the sequence number of the first tick.
+        columns: of the series.
+        rows: float64 [ticks, columns].
+    """
+
+    first: int
+    columns: Columns
+    rows: Floats
+
+
+class Recall:
+    """The series of earlier ticks that the registry does not have yet: each gets its past when it comes.
+
+    Args:
+        first: the sequence number that the first tick has in the window; less than 1: the window has not got it.
+        keys: of the series.
+        rows: float64 [ticks, series].
+    """
+
+    def __init__(self, first: int, keys: Sequence[Key], rows: Floats) -> None:
+        self._first = first
+        self._rows = rows
+        self._places = {key: place for place, key in enumerate(keys)}
+        self._looked_at: tuple[Registry, int] | None = None
+
+    def is_over(self, oldest: int) -> bool:
+        """Return whether every series has come, or every tick is older than the window's oldest."""
+        return not self._places or self._first + len(self._rows) <= oldest
+
+    def take(self, registry: Registry, oldest: int) -> Recalled | None:
+        """Return the past of the series that have come since the last call; None: none has.
+
+        Args:
+            registry: where they come.
+            oldest: the sequence number of the window's oldest tick.
+        """
+        if self._looked_at == (registry, registry.revision):
+            return None
+        self._looked_at = registry, registry.revision
+        come = {key: one.column for one in registry.series if (key := (one.metric.name, one.labels)) in self._places}
+        if not come:
+            return None
+        places = [self._places.pop(key) for key in come]
+        first = max(self._first, oldest)
+        columns = np.fromiter(come.values(), np.intp, len(come))
+        return Recalled(first, columns, self._rows[first - self._first :, places])
+
+    def moved(self, ticks: int) -> "Recall":
+        """Return this for a window that begins so many ticks later."""
+        return Recall(self._first - ticks, list(self._places), self._rows[:, list(self._places.values())])
