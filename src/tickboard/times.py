@@ -1,0 +1,89 @@
+"""Times as people and programs write them: RFC 3339, an age such as ``-15m``, or ``now``.
+
+`parse_time` returns whole POSIX milliseconds, and `time_text` writes them. The current time is an argument: nothing
+here reads a clock.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+from math import isfinite
+
+from tickboard.errors import InputError
+from tickboard.schedule import DURATION, duration
+
+Time = str | float | datetime
+"""A time: RFC 3339, an age as ``"-15m"``, ``"now"``, POSIX seconds, or a datetime with a timezone."""
+
+MAX_TIME_MS = 253_402_300_799_999
+"""The end of the year 9999, the last that RFC 3339 can write."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_AGE = re.compile(f"-({DURATION})")
+_RFC3339 = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{1,30}))?([Zz]|[+-][0-9]{2}:[0-5][0-9])"
+)
+_PLUS_LOST = re.compile(r".*[0-9] [0-9]{2}:[0-9]{2}", re.DOTALL)
+
+
+def parse_time(name: str, given: Time, now_ms: int) -> int:
+    """Return a time in POSIX milliseconds; a fraction of one is rounded up.
+
+    Nothing is older than 1970: earlier times become 0.
+
+    Args:
+        name: of the parameter or argument, for the error.
+        given: the time.
+        now_ms: the current time, which ``now`` and ages are relative to.
+
+    Raises:
+        InputError: it is no time.
+    """
+    if isinstance(given, str):
+        return _bounded(_text_ms(name, given.strip(), now_ms))
+    if isinstance(given, datetime) and given.tzinfo is not None:
+        return _bounded(_datetime_ms(given))
+    if isinstance(given, int | float) and not isinstance(given, bool) and isfinite(given):
+        return _bounded(round(given * 1000))
+    raise _no_time(name, given)
+
+
+def time_text(time_ms: int) -> str:
+    """Return POSIX milliseconds as RFC 3339 in UTC."""
+    return f"{(_EPOCH + timedelta(milliseconds=time_ms)).isoformat(timespec='milliseconds')[:-6]}Z"
+
+
+def _text_ms(name: str, text: str, now_ms: int) -> int:
+    if text == "now":
+        return now_ms
+    try:
+        if age := _AGE.fullmatch(text):
+            return now_ms - round(duration(age[1]) * 1000)
+        if found := _RFC3339.fullmatch(text):
+            date, time, fraction, offset = found.groups()
+            whole = _datetime_ms(datetime.fromisoformat(f"{date}T{time}{offset.upper()}"))
+            return whole - -int((fraction or "0").ljust(30, "0")) // 10**27
+    except InputError as error:
+        raise _no_time(name, text, f" ({error})") from error
+    except ValueError:
+        pass  # a day, an hour or an offset that there is not
+    raise _no_time(name, text)
+
+
+def _datetime_ms(time: datetime) -> int:
+    """Return the first whole millisecond that is not before a time."""
+    return -((_EPOCH - time) // timedelta(milliseconds=1))
+
+
+def _bounded(time_ms: int) -> int:
+    return min(max(time_ms, 0), MAX_TIME_MS)
+
+
+def _no_time(name: str, given: object, why: str = "") -> InputError:
+    shown = given if isinstance(given, str) else repr(given)
+    if isinstance(given, datetime):
+        fix = "give it a timezone, as datetime.now(UTC) has"
+    else:
+        fix = "give a time as 2026-01-31T12:00:00Z, an age as -15m, or now"
+    if isinstance(given, str) and _PLUS_LOST.fullmatch(given):
+        fix += '; in an address, write "+" as %2B'
+    return InputError(f"{name}={shown[:40]}{why}: {fix}")
