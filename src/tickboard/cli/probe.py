@@ -1,12 +1,11 @@
 """The probe: asks a board that is served elsewhere how it is, as a container's or a service's health check does."""
 
 import contextlib
-import threading
-from queue import Empty, SimpleQueue
 
 import httpx
 import msgspec
 
+from tickboard.client.fetch import FAILURES, fetch
 from tickboard.errors import InputError
 from tickboard.output.secrets import public, redacted, remember_url
 from tickboard.output.text import one_line
@@ -22,9 +21,6 @@ STATUSES = (200, 503)
 
 MAX_BYTES = 2**20
 """Bytes of an answer that are read."""
-
-MAX_REDIRECTS = 5
-"""Within a host; to another one there are none."""
 
 MAX_LINE = 4096
 """Characters of its reasons that are printed; Docker keeps as many bytes."""
@@ -52,70 +48,19 @@ def probe(url: str, timeout_s: float = TIMEOUT_S) -> tuple[bool, str]:
     remember_url(address)
     shown = public(address)
     try:
-        status, body = _get(address, timeout_s)
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        fetched = fetch(address, {}, timeout_s, MAX_BYTES)
+    except FAILURES as error:
         why = one_line(redacted(str(error)), MAX_LINE) or type(error).__name__
         return False, f"failing: {shown} does not answer: {why}"
     answer: _Answer | None = None
     # Whatever it sends is not as a board's if it cannot be read: no UTF-8, nested too deeply.
     with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        answer = msgspec.json.decode(body, type=_Answer)
-    if answer is None or status not in STATUSES:
+        answer = msgspec.json.decode(fetched.body, type=_Answer)
+    if answer is None or fetched.status not in STATUSES:
         fix = "give the board's address as a browser opens it, with its path"
-        return False, f"failing: {shown} answers with status {status}, and not as a board does: {fix}"
+        return False, f"failing: {shown} answers with status {fetched.status}, and not as a board does: {fix}"
     reasons = one_line("; ".join(f"{reason.source}: {reason.message}" for reason in answer.reasons), MAX_LINE)
     return answer.status != "failing", f"{answer.status}: {reasons}" if reasons else answer.status
-
-
-def _get(address: str, timeout_s: float) -> tuple[int, bytes]:
-    """Return the status and the body of an answer.
-
-    It is asked for in a thread that is left to itself when it takes too long: httpx bounds each read, and not how many
-    there are, and a name may take as long as it likes to be resolved.
-
-    Raises:
-        httpx.HTTPError: there is none, or it is too slow or too large.
-    """
-    answers: SimpleQueue[tuple[int, bytes] | Exception] = SimpleQueue()
-
-    def ask() -> None:
-        try:
-            answers.put(_read(address, timeout_s))
-        except Exception as error:  # noqa: BLE001  # it is raised where it is waited for
-            answers.put(error)
-
-    threading.Thread(target=ask, name="health", daemon=True).start()
-    try:
-        answer = answers.get(timeout=timeout_s)
-    except Empty:
-        raise httpx.ReadTimeout(f"its answer takes over {timeout_s:g} s") from None
-    if isinstance(answer, Exception):
-        raise answer
-    return answer
-
-
-def _read(address: str, timeout_s: float) -> tuple[int, bytes]:
-    for _ in range(MAX_REDIRECTS + 1):
-        # No proxy of the environment's: what is asked for is this board, mostly on loopback. No compression: a few
-        # bytes of a compressed answer may be gigabytes.
-        plain = {"Accept-Encoding": "identity"}
-        with httpx.stream("GET", address, headers=plain, timeout=timeout_s, trust_env=False) as answer:
-            if answer.next_request is None:
-                return answer.status_code, _body(answer)
-            there = str(answer.next_request.url)
-            if httpx.URL(there).host != httpx.URL(address).host:
-                raise httpx.ReadError(f"it redirects to {public(there)}: give that address, if it is the board's")
-        address = there
-    raise httpx.TooManyRedirects(f"it redirects more than {MAX_REDIRECTS} times")
-
-
-def _body(answer: httpx.Response) -> bytes:
-    body = b""
-    for chunk in answer.iter_raw():
-        body += chunk
-        if len(body) > MAX_BYTES:
-            raise httpx.ReadError(f"its answer is longer than {MAX_BYTES} bytes")
-    return body
 
 
 def health_url(url: str) -> str:
