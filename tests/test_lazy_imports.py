@@ -39,7 +39,8 @@ def test_what_editors_see_is_what_is_imported() -> None:
 
 @pytest.mark.parametrize("name", tickboard.__all__)
 def test_each_name_is_there(name: str) -> None:
-    assert getattr(tickboard, name).__name__ == name
+    # One is the name of a folder, too.
+    assert getattr(tickboard, name).__name__.removeprefix("tickboard.") == name
     assert name in dir(tickboard)
 
 

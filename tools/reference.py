@@ -29,7 +29,7 @@ PYTHON: dict[str, tuple[str, ...]] = {
         "Background",
     ),
     "Push": ("push", "Push"),
-    "Client": ("connect", "Ticks", "Tick", "WatchedSeries"),
+    "Client": ("connect", "Ticks", "Tick", "WatchedSeries", "history", "HistoryData", "HistorySeries"),
     "Errors": ("TickboardError", "InputError", "BoardError", "LimitError", "RefusedError", "ProtocolError"),
 }
 """The public names by heading."""

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tickboard.board import Board
     from tickboard.client.decoder import ProtocolError, Tick, WatchedSeries
+    from tickboard.client.history import history
+    from tickboard.client.history_data import HistoryData, HistorySeries
     from tickboard.client.push import Push, push
     from tickboard.client.watch import RefusedError, Ticks, connect
     from tickboard.errors import BoardError, InputError, LimitError, TickboardError
@@ -32,6 +34,8 @@ __all__ = [
     "Counter",
     "Gauge",
     "Histogram",
+    "HistoryData",
+    "HistorySeries",
     "InputError",
     "LimitError",
     "ProtocolError",
@@ -49,6 +53,7 @@ __all__ = [
     "anomaly",
     "connect",
     "django_routes",
+    "history",
     "metric",
     "push",
     "serve_in_background",
@@ -58,6 +63,8 @@ __all__ = [
 _MODULES = {
     "board": ("Board",),
     "client.decoder": ("ProtocolError", "Tick", "WatchedSeries"),
+    "client.history": ("history",),
+    "client.history_data": ("HistoryData", "HistorySeries"),
     "client.push": ("Push", "push"),
     "client.watch": ("RefusedError", "Ticks", "connect"),
     "errors": ("BoardError", "InputError", "LimitError", "TickboardError"),

@@ -438,6 +438,40 @@ class AlertPage(msgspec.Struct, frozen=True, omit_defaults=True):
     next: int | None = None
 
 
+HistoryTier = Literal["raw", "minutes", "hours"]
+"""What the buckets of an answer of history were made from: ticks, or their rollups."""
+
+
+class HistorySeries(msgspec.Struct, frozen=True):
+    """One series of an answer of history, from its first value in the range to its last.
+
+    The lists are of one length: when each bucket begins, and the lowest, highest and mean value in it and how many
+    there are; null and 0 where the series has none.
+    """
+
+    name: str
+    labels: dict[str, str]
+    unit: str
+    times: list[str]
+    min: list[float | None]
+    max: list[float | None]
+    avg: list[float | None]
+    count: list[int]
+
+
+class HistoryAnswer(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
+    """``GET /api/history``: what was recorded from a time until before another, in buckets of ``resolution_ms``.
+
+    A tick as it was recorded is a bucket of one. Buckets in which nothing was recorded are left out.
+    """
+
+    start: str
+    end: str
+    resolution_ms: int
+    tier: HistoryTier
+    series: list[HistorySeries]
+
+
 class AcknowledgeAlert(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """``POST /api/alerts/{id}/ack``."""
 

@@ -148,7 +148,7 @@ class Tick(Mapping[str, float]):
         try:
             (value,) = _VALUE.unpack_from(self.data, 8 * self.columns[key])
         except KeyError:
-            raise KeyError(self._unknown(key)) from None
+            raise KeyError(unknown_series(key, self.columns, "this tick")) from None
         return float(value)
 
     def __contains__(self, key: object) -> bool:
@@ -179,11 +179,12 @@ class Tick(Mapping[str, float]):
     def __repr__(self) -> str:
         return f"<Tick {self.position}: {self}>"
 
-    def _unknown(self, key: str) -> str:
-        """Return what there is instead, those of the same metric first."""
-        keys = sorted(self.columns, key=lambda other: not other.startswith(f"{key}{{"))
-        more = [f"and {len(keys) - _NAMES_IN_AN_ERROR} more"] if len(keys) > _NAMES_IN_AN_ERROR else []
-        return f"no series {key!r} in this tick; it has {', '.join(keys[:_NAMES_IN_AN_ERROR] + more) or 'none'}"
+
+def unknown_series(key: str, known: Iterable[str], where: str) -> str:
+    """Return what to say of a key that is not known: which there are, those of the same metric first."""
+    keys = sorted(known, key=lambda other: not other.startswith(f"{key}{{"))
+    more = [f"and {len(keys) - _NAMES_IN_AN_ERROR} more"] if len(keys) > _NAMES_IN_AN_ERROR else []
+    return f"no series {key!r} in {where}; it has {', '.join(keys[:_NAMES_IN_AN_ERROR] + more) or 'none'}"
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import re
 import threading
 import time
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from json import loads
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote, urlsplit
@@ -93,7 +93,7 @@ class Target:
         if parts.username is not None:
             who = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
             own["Authorization"] = f"Basic {b64encode(who.encode()).decode()}"
-        given = _checked_headers(headers)
+        given = checked_headers(headers, _OWN_HEADERS)
         remember_headers(given)
         names = {name.lower() for name in given}
         self._headers = {name: value for name, value in own.items() if name.lower() not in names} | given
@@ -160,14 +160,22 @@ class Target:
         return connection
 
 
-def _checked_headers(headers: Mapping[Any, Any]) -> dict[str, str]:
-    """Return headers that can be sent; an error shows no value, which may be a secret."""
+def checked_headers(headers: Mapping[Any, Any], own: Collection[str] = ()) -> dict[str, str]:
+    """Return headers that can be sent; an error shows no value, which may be a secret.
+
+    Args:
+        headers: values by name.
+        own: names in small letters that `push` sets itself.
+
+    Raises:
+        InputError: one of them cannot be sent.
+    """
     if not isinstance(headers, Mapping):
         raise InputError(f'headers is a {type(headers).__name__}: give texts by name, as {{"X-Team": "a"}}')
     for name, value in headers.items():
         if not isinstance(name, str) or _HEADER_NAME.fullmatch(name) is None:
             raise InputError(f"headers: {name!r} cannot be a header's name: use letters, digits and -, as X-Team")
-        if name.lower() in _OWN_HEADERS:
+        if name.lower() in own:
             raise InputError(f"headers: {name} says how the samples are sent, and is set by push itself: leave it out")
         if not isinstance(value, str):
             raise InputError(

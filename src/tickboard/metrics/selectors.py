@@ -105,10 +105,15 @@ class Selectors:
         )
 
 
-def why_refused(texts: list[str]) -> str:
-    """Return why a subscription asks for more than the server will look up, and what to ask for; empty: it doesn't."""
+def why_refused(texts: list[str], what: str = "a subscription") -> str:
+    """Return why selectors ask for more than the server will look up, and what to ask for; empty: they don't.
+
+    Args:
+        texts: the selectors.
+        what: has them, for the error.
+    """
     if len(texts) > MAX_SELECTORS:
-        return f"a subscription has {len(texts)} selectors: send {MAX_SELECTORS} at most, or a glob that matches more"
+        return f"{what} has {len(texts)} selectors: send {MAX_SELECTORS} at most, or a glob that matches more"
     if longest := next((text for text in texts if len(text) > MAX_SELECTOR), ""):
         return f"selector {longest[:40]!r}… has {len(longest)} characters: send {MAX_SELECTOR} at most"
     globs = 0
@@ -123,12 +128,9 @@ def why_refused(texts: list[str]) -> str:
         elif labels:
             forms.setdefault(name, set()).add(tuple(sorted(dict(labels))))
     if globs > MAX_GLOBS:
-        return (
-            f"a subscription has {globs} globs, or labels without a name: send {MAX_GLOBS} at most, or one that "
-            "matches more"
-        )
+        return f"{what} has {globs} globs, or labels without a name: send {MAX_GLOBS} at most, or one that matches more"
     if many := next((name for name, kinds in forms.items() if len(kinds) > MAX_FORMS), ""):
-        return f"a subscription has {len(forms[many])} sets of labels for {many[:40]!r}: send {MAX_FORMS} at most"
+        return f"{what} has {len(forms[many])} sets of labels for {many[:40]!r}: send {MAX_FORMS} at most"
     return ""
 
 

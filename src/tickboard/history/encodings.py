@@ -1,0 +1,190 @@
+"""Answers of history as JSON, CSV and ``tickboard.history.v1``, made in steps.
+
+Each function yields the pieces of a document one after the other; some are empty. Each takes about a millisecond to
+make at most, so that an event loop can make one in each turn. docs/protocol.md has the layout of the binary form.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from tickboard.client.history_format import ALIGNMENT, BUCKETS, HEADER, MAGIC, SERIES_HEADER, TICKS, TIERS
+from tickboard.expressions.alignment import Floats
+from tickboard.history.answers import Answer, Buckets, Integers
+from tickboard.times import time_text
+from tickboard.wire import SeriesInfo, encode
+
+PIECE_BYTES = 2**15
+"""A piece has so many bytes, and those of one column of one series at most beyond them."""
+
+CSV_HEADER = b"timestamp,name,labels,unit,min,max,avg,count\r\n"
+
+STEP_ROWS = 500
+"""Rows of CSV that are written at once."""
+
+STEP_TIMES = 1_000
+"""Times that are written as text at once."""
+
+
+def json_pieces(answer: Answer) -> Iterator[bytes]:
+    """Yield an answer as a ``HistoryAnswer`` in JSON."""
+    return _joined(_json_parts(answer))
+
+
+def csv_pieces(answer: Answer) -> Iterator[bytes]:
+    """Yield an answer as CSV (RFC 4180): a header, then a row for each bucket of each series.
+
+    Labels are a JSON object, empty where there are none. A bucket in which a series has no value has the count 0.
+    """
+    return _joined(_csv_parts(answer))
+
+
+def binary_pieces(answer: Answer) -> Iterator[bytes]:
+    """Yield an answer as ``tickboard.history.v1``."""
+    return _joined(_binary_parts(answer))
+
+
+@dataclass(frozen=True)
+class _Present:
+    """The buckets of a series from the first that has a value to the last.
+
+    Attributes:
+        first: which of the answer's times is their first.
+        ticks: whether each is a bucket of one, so that its min, max and avg are the same.
+    """
+
+    first: int
+    min: Floats
+    max: Floats
+    avg: Floats
+    count: Integers
+    ticks: bool
+
+    @classmethod
+    def of(cls, series: Buckets) -> "_Present":
+        places = np.flatnonzero(series.count)
+        first, end = (int(places[0]), int(places[-1]) + 1) if len(places) else (0, 0)
+        there = slice(first, end)
+        low, high, mean, count = series.min[there], series.max[there], series.avg[there], series.count[there]
+        same = all(np.array_equal(mean, other, equal_nan=True) for other in (low, high))
+        return cls(first, low, high, mean, count, same and bool((count <= 1).all()))
+
+    @property
+    def times(self) -> slice:
+        """Which of the answer's times are theirs."""
+        return slice(self.first, self.first + len(self.count))
+
+
+def _joined(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield pieces of `PIECE_BYTES`; an empty part ends one, too."""
+    waiting: list[bytes] = []
+    size = 0
+    for part in parts:
+        waiting.append(part)
+        if (size := size + len(part)) >= PIECE_BYTES or not part:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    yield b"".join(waiting)
+
+
+# --- JSON ---
+
+
+def _json_parts(answer: Answer) -> Iterator[bytes]:
+    start, end = time_text(answer.start_ms), time_text(answer.end_ms)
+    yield b'{"from":"%b","to":"%b","resolution_ms":%d,"tier":"%b","series":[' % (
+        start.encode(),
+        end.encode(),
+        answer.resolution_ms,
+        answer.tier.encode(),
+    )
+    texts: list[bytes] = []
+    for some in _time_texts(answer.times):
+        texts += [f'"{text}"'.encode() for text in some]
+        yield b""
+    comma = b""
+    for series in answer.series:
+        present = _Present.of(series)
+        head = encode({"name": series.name, "labels": dict(series.labels), "unit": series.unit})
+        yield b'%b%b,"times":[%b],' % (comma, head[:-1], b",".join(texts[present.times]))
+        low = _numbers(present.min)
+        yield b'"min":%b,' % low
+        yield b'"max":%b,' % (low if present.ticks else _numbers(present.max))
+        yield b'"avg":%b,' % (low if present.ticks else _numbers(present.avg))
+        yield b'"count":%b}' % _numbers(present.count)
+        comma = b","
+    yield b"]}"
+
+
+def _numbers(values: Floats | Integers) -> bytes:
+    """Return numbers as a JSON list, with null for NaN."""
+    return encode(values.tolist())
+
+
+def _time_texts(times: Integers) -> Iterator[list[str]]:
+    for start in range(0, len(times), STEP_TIMES):
+        some = times[start : start + STEP_TIMES].astype("datetime64[ms]")
+        yield [f"{text}Z" for text in np.datetime_as_string(some).tolist()]
+
+
+# --- CSV ---
+
+
+def _csv_parts(answer: Answer) -> Iterator[bytes]:
+    yield CSV_HEADER
+    texts: list[str] = []
+    for some in _time_texts(answer.times):
+        texts += some
+        yield b""
+    for series in answer.series:
+        present = _Present.of(series)
+        labels = encode(dict(series.labels)).decode() if series.labels else ""
+        named = ",".join(("", *map(_csv_field, (series.name, labels, series.unit)), ""))
+        times = texts[present.times]
+        for start in range(0, len(times), STEP_ROWS):
+            rows = slice(start, start + STEP_ROWS)
+            columns = (present.min[rows], present.max[rows], present.avg[rows], present.count[rows])
+            yield "".join(
+                f"{time}{named}{low!r},{high!r},{avg!r},{count}\r\n" if count else f"{time}{named},,,0\r\n"
+                for time, low, high, avg, count in zip(
+                    times[rows], *(column.tolist() for column in columns), strict=True
+                )
+            ).encode()
+
+
+def _csv_field(text: str) -> str:
+    """Return a text as a field; one with a comma, a quote or a line end is quoted."""
+    return '"{}"'.format(text.replace('"', '""')) if any(mark in text for mark in ',"\r\n') else text
+
+
+# --- binary ---
+
+
+def _binary_parts(answer: Answer) -> Iterator[bytes]:
+    yield HEADER.pack(
+        MAGIC,
+        TIERS.index(answer.tier),
+        0,
+        0,
+        answer.start_ms,
+        answer.end_ms,
+        answer.resolution_ms,
+        len(answer.series),
+        len(answer.times),
+    )
+    yield answer.times.astype("<f8").tobytes()
+    for series in answer.series:
+        present = _Present.of(series)
+        described = encode(SeriesInfo(series.name, series.unit, dict(series.labels)))
+        kind = TICKS if present.ticks else BUCKETS
+        yield SERIES_HEADER.pack(present.first, len(present.count), len(described), kind)
+        yield _aligned(described)
+        columns = (present.avg,) if present.ticks else (present.min, present.max, present.avg, present.count)
+        for column in columns:
+            yield column.astype("<f8").tobytes()
+
+
+def _aligned(part: bytes) -> bytes:
+    """Return bytes with zeros after them, up to the next multiple of `ALIGNMENT`."""
+    return part + bytes(-len(part) % ALIGNMENT)

@@ -1,0 +1,136 @@
+"""Answers of history as JSON, CSV and binary."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given
+from tests.history.answers import START_MS, answer, answers, buckets
+
+from tickboard.client.history_data import HistorySeries
+from tickboard.client.history_format import decode
+from tickboard.history.answers import Answer, Buckets
+from tickboard.history.encodings import CSV_HEADER, PIECE_BYTES, binary_pieces, csv_pieces, json_pieces
+from tickboard.times import parse_time, time_text
+from tickboard.wire import HistoryAnswer
+
+NAN = np.nan
+
+
+def present(series: Buckets) -> slice:
+    """Return which buckets of a series are from its first value to its last."""
+    places = np.flatnonzero(series.count)
+    return slice(int(places[0]), int(places[-1]) + 1) if len(places) else slice(0, 0)
+
+
+def test_a_tick_is_a_bucket_of_one_and_null_where_there_is_nothing() -> None:
+    disk = buckets("disk", np.array([NAN, 1.5, NAN, 3.0]), (("mount", "/"),), "%")
+    assert json.loads(b"".join(json_pieces(answer(disk)))) == {
+        "from": "2026-01-31T12:00:00.000Z",
+        "to": "2026-01-31T12:00:04.001Z",
+        "resolution_ms": 1000,
+        "tier": "raw",
+        "series": [
+            {
+                "name": "disk",
+                "labels": {"mount": "/"},
+                "unit": "%",
+                "times": ["2026-01-31T12:00:01.000Z", "2026-01-31T12:00:02.000Z", "2026-01-31T12:00:03.000Z"],
+                "min": [1.5, None, 3.0],
+                "max": [1.5, None, 3.0],
+                "avg": [1.5, None, 3.0],
+                "count": [1, 0, 1],
+            }
+        ],
+    }
+
+
+def test_csv_has_a_row_for_each_bucket_and_series_quoted_as_rfc_4180_says() -> None:
+    one = buckets("a", np.array([1.0, 2.0]), unit='"x", y', many=3)
+    two = buckets("b", np.array([0.1, NAN]), (("mount", "C:\\, or\nnone"),))
+    assert b"".join(csv_pieces(answer(one, two, resolution_ms=60_000))).decode() == (
+        "timestamp,name,labels,unit,min,max,avg,count\r\n"
+        '2026-01-31T12:00:00.000Z,a,,"""x"", y",-1.0,3.0,1.0,3\r\n'
+        '2026-01-31T12:01:00.000Z,a,,"""x"", y",0.0,4.0,2.0,3\r\n'
+        '2026-01-31T12:00:00.000Z,b,"{""mount"":""C:\\\\, or\\nnone""}",,0.1,0.1,0.1,1\r\n'
+    )
+
+
+def test_an_answer_of_nothing_is_whole() -> None:
+    nothing = answer()
+    assert json.loads(b"".join(json_pieces(nothing)))["series"] == []
+    assert b"".join(csv_pieces(nothing)) == CSV_HEADER
+    assert len(decode(b"".join(binary_pieces(nothing)))) == 0
+
+
+@given(answers())
+def test_json_has_all_of_an_answer(given: Answer) -> None:
+    found = msgspec.json.decode(b"".join(json_pieces(given)), type=HistoryAnswer)
+    assert (found.start, found.end) == (time_text(given.start_ms), time_text(given.end_ms))
+    assert (found.resolution_ms, found.tier) == (given.resolution_ms, given.tier)
+    for one, series in zip(found.series, given.series, strict=True):
+        there = present(series)
+        assert (one.name, one.labels, one.unit) == (series.name, dict(series.labels), series.unit)
+        assert [parse_time("times", text, 0) for text in one.times] == given.times[there].tolist()
+        for name in ("min", "max", "avg"):
+            values = [NAN if value is None else value for value in getattr(one, name)]
+            np.testing.assert_array_equal(values, getattr(series, name)[there])
+        assert one.count == series.count[there].tolist()
+
+
+@given(answers())
+def test_csv_has_all_of_an_answer(given: Answer) -> None:
+    rows = list(csv.DictReader(io.StringIO(b"".join(csv_pieces(given)).decode(), newline="")))
+    expected = [
+        (series, place) for series in given.series for place in range(*present(series).indices(len(given.times)))
+    ]
+    for row, (series, place) in zip(rows, expected, strict=True):
+        assert (row["name"], row["unit"]) == (series.name, series.unit)
+        assert json.loads(row["labels"] or "{}") == dict(series.labels)
+        assert row["timestamp"] == time_text(int(given.times[place]))
+        for name in ("min", "max", "avg"):
+            np.testing.assert_equal(float(row[name] or "nan"), getattr(series, name)[place])
+        assert int(row["count"]) == series.count[place]
+
+
+@given(answers())
+def test_binary_has_all_of_an_answer(given: Answer) -> None:
+    found = decode(b"".join(binary_pieces(given)))
+    assert (found.start.timestamp() * 1000, found.end.timestamp() * 1000) == pytest.approx(
+        (given.start_ms, given.end_ms), abs=0.1
+    )
+    assert (found.resolution_s, found.tier) == (given.resolution_ms / 1000, given.tier)
+    for one, series in zip(found.series, given.series, strict=True):
+        there = present(series)
+        assert (one.name, one.labels, one.unit) == (series.name, dict(series.labels), series.unit)
+        assert one.times.astype(np.int64).tolist() == given.times[there].tolist()
+        for name in ("min", "max", "avg", "count"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(series, name)[there])
+
+
+@pytest.mark.parametrize("pieces", [json_pieces, csv_pieces, binary_pieces])
+def test_a_large_answer_is_made_in_small_pieces(pieces: Callable[[Answer], Iterator[bytes]]) -> None:
+    values = np.arange(5_002.0)
+    made = list(pieces(answer(*(buckets(f"series.{number}", values, many=60) for number in range(20)))))
+    # One column of one series at most beyond what a piece has.
+    assert max(map(len, made)) < PIECE_BYTES + 30 * len(values)
+    assert len(made) > 60
+
+
+def test_a_tick_takes_eight_bytes_in_binary_beside_its_time() -> None:
+    one, two = (answer(buckets("a", np.arange(float(length)))) for length in (1_000, 2_000))
+    size = len(b"".join(binary_pieces(two))) - len(b"".join(binary_pieces(one)))
+    assert size == 1_000 * (8 + 8)
+
+
+def test_the_arrays_of_a_decoded_series_cannot_be_changed() -> None:
+    found = decode(b"".join(binary_pieces(answer(buckets("a", np.arange(3.0))))))
+    series: HistorySeries = found["a"]
+    for array in (series.times, series.min, series.max, series.avg, series.count):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0
+    assert series.times[0] == np.datetime64(START_MS, "ms")
