@@ -25,12 +25,12 @@ from tests.world import World, make_world
 
 from tickboard.errors import JournalError
 from tickboard.journal import journal as journal_thread
-from tickboard.journal import renewal
 from tickboard.journal.change import Change, Kept
 from tickboard.journal.file import JournalFile
 from tickboard.journal.journal import Journal
 from tickboard.running import announcer
 from tickboard.running.announcer import SOURCE
+from tickboard.storage import aside
 
 BOARD = Path(__file__).parents[1] / "boards" / "alarms.py"
 
@@ -267,7 +267,7 @@ async def test_what_is_found_in_the_place_of_a_lost_file_is_kept_for_somebody_to
     journal = Journal(state)
     whole = Kept("e", 2, events(1, 2), events(1, 2), [], [], {"mail": 2})
     await journal.commit(events(1, 2))
-    for number in range(renewal.MAX_RENAMED):
+    for number in range(aside.MAX_RENAMED):
         replace_by_text(state)
         with pytest.raises(JournalError, match="was replaced or changed by another program while it was in use"):
             await journal.check()

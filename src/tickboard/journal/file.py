@@ -22,7 +22,8 @@ from tickboard.alerting.log import LOG_EVENTS, AlertEvent, EventKind
 from tickboard.errors import JournalError, UsedError
 from tickboard.expressions.alignment import Labels
 from tickboard.journal.change import Change, Fate, Kept
-from tickboard.journal.place import ANOTHER_FILE, check_writable, find_place, make_place
+from tickboard.storage.aside import HEADER_BYTES
+from tickboard.storage.place import Purpose, check_writable, find_place, make_place
 from tickboard.wire import Alert, Silence
 
 APPLICATION_ID = 0x7469636B
@@ -38,12 +39,16 @@ LOCK_WAIT_S = 1.0
 _BROKEN = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _DAMAGE = _BROKEN | {sqlite3.SQLITE_ERROR}
 
-HEADER_BYTES = 100
-"""Of SQLite's header."""
-
 _WAL_HEADER_BYTES = 32
 
-_ELSEWHERE = f"make it writable, {ANOTHER_FILE}"
+PURPOSE = Purpose(
+    "the log of alerts",
+    "--state",
+    "give another file with --state, or --state none to keep it in memory",
+    JournalError,
+)
+
+_ELSEWHERE = f"make it writable, {PURPOSE.another_file}"
 
 _FIXES = {
     sqlite3.SQLITE_FULL: "make room on its disk",
@@ -122,7 +127,7 @@ class JournalFile:
         # What the file's episodes are, so that only those that differ are written; None: unknown.
         self._episodes: dict[Key, Episode] | None = None
         with explained_errors(path), _damage():
-            self._real = find_place(path)
+            self._real = find_place(path, PURPOSE)
             self._make()
             self._connection = sqlite3.connect(self._real, LOCK_WAIT_S, isolation_level=None, check_same_thread=False)
             self._descriptor = -1
@@ -165,7 +170,7 @@ class JournalFile:
         """
         with explained_errors(self._path):
             self._check_same(self._look())
-            check_writable(find_place(self._path))
+            check_writable(find_place(self._path, PURPOSE), PURPOSE)
 
     def read(self) -> Kept:
         """Return all that it holds."""
@@ -473,11 +478,9 @@ def explained_errors(path: Path) -> Iterator[None]:
                 f"{path} was damaged while it was in use ({error}): everything in memory is written to a new file there"
             ) from error
         fix = _FIXES.get(getattr(error, "sqlite_errorcode", 0)) or _FIXES.get(code, _ELSEWHERE)
-        raise JournalError(f"{path} does not keep the log of alerts: {error}: {fix}") from error
+        raise PURPOSE.failed(path, f"{error}: {fix}") from error
     except OSError as error:
-        raise JournalError(
-            f"{path} does not keep the log of alerts: {error.filename}: {error.strerror}: {_ELSEWHERE}"
-        ) from error
+        raise PURPOSE.failed(path, f"{error.filename}: {error.strerror}: {_ELSEWHERE}") from error
 
 
 def _code(error: sqlite3.Error) -> int:

@@ -1,4 +1,4 @@
-"""Where a journal may be: the checks on its file, the files beside it and its folder, and how they are created.
+"""Where an SQLite file may be: the checks on it, the files beside it and its folder, and how they are created.
 
 A user who can write to the file, to its folder, or to a link on the way can put another file in its place. In a folder
 like ``/tmp`` that is everyone. So what others could have put there, or could change later, is refused with one line
@@ -8,9 +8,10 @@ the locks that this process holds on it.
 
 import os
 import stat
+from dataclasses import dataclass
 from pathlib import Path
 
-from tickboard.errors import JournalError
+from tickboard.errors import TickboardError
 
 try:
     import grp
@@ -25,8 +26,6 @@ BESIDE = ("-wal", "-shm", "-journal")
 
 _MAX_LINKS = 40
 
-ANOTHER_FILE = "give another file with --state, or --state none to keep it in memory"
-
 _KINDS = {
     stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a named pipe",
@@ -36,20 +35,45 @@ _KINDS = {
 }
 
 
-def find_place(path: Path) -> Path:
+@dataclass(frozen=True)
+class Purpose:
+    """What a file is for, in the words of its errors.
+
+    Attributes:
+        keeps: what the file keeps, as in "cannot keep the log of alerts".
+        option: the flag that names another file.
+        another_file: how to use another file or none, as an instruction.
+        error: raised where the file cannot be used.
+    """
+
+    keeps: str
+    option: str
+    another_file: str
+    error: type[TickboardError]
+
+    def refused(self, path: Path, why: str) -> TickboardError:
+        """Return the error for a file that cannot be used at all."""
+        return self.error(f"{path} cannot keep {self.keeps}: {why}")
+
+    def failed(self, path: Path, why: str) -> TickboardError:
+        """Return the error for a file in use that takes nothing at the moment."""
+        return self.error(f"{path} does not keep {self.keeps}: {why}")
+
+
+def find_place(path: Path, purpose: Purpose) -> Path:
     """Return the file that a path leads to, after checking that nobody else could have put it there or can change it.
 
     A symbolic link is followed when it is this user's own or root's.
 
     Raises:
-        JournalError: the file or its folder is not safe; the message says why and how to fix it.
+        TickboardError: of the purpose; the file or its folder is not safe: the message says why and how to fix it.
         OSError: it cannot be looked at.
     """
-    _check_links(path, path.absolute())
+    _check_links(path, path.absolute(), purpose)
     real = path.resolve()
-    _check_folder(path, real.parent)
+    _check_folder(path, real.parent, purpose)
     for file in (real, *beside(real)):
-        _check_file(path, file)
+        _check_file(path, file, purpose)
     return real
 
 
@@ -74,20 +98,19 @@ def make_place(real: Path) -> None:
         os.close(descriptor)
 
 
-def check_writable(path: Path) -> None:
+def check_writable(path: Path, purpose: Purpose) -> None:
     """Check that the file and its folder can still be written to.
 
     Raises:
-        JournalError: they cannot.
+        TickboardError: of the purpose; they cannot.
         OSError: they cannot be looked at.
     """
     effective = os.access in os.supports_effective_ids
     for file, mode in ((path, os.R_OK | os.W_OK), (path.parent, os.W_OK | os.X_OK)):
         if not os.access(file, mode, effective_ids=effective):
             file.stat()
-            raise JournalError(
-                f"{path} does not keep the log of alerts: {file} cannot be written to any more: "
-                f"make it writable, or {ANOTHER_FILE}"
+            raise purpose.failed(
+                path, f"{file} cannot be written to any more: make it writable, or {purpose.another_file}"
             )
 
 
@@ -96,7 +119,7 @@ def beside(real: Path) -> list[Path]:
     return [Path(f"{real}{ending}") for ending in BESIDE]
 
 
-def _check_links(path: Path, asked: Path, depth: int = 0) -> None:
+def _check_links(path: Path, asked: Path, purpose: Purpose, depth: int = 0) -> None:
     """Check every symbolic link on the way, as the kernel follows them."""
     if not _POSIX or depth > _MAX_LINKS:
         return  # the kernel refuses so many itself
@@ -105,47 +128,49 @@ def _check_links(path: Path, asked: Path, depth: int = 0) -> None:
         way /= part
         if way.is_symlink():
             if (owner := way.lstat().st_uid) not in (0, os.geteuid()):
-                raise _refused(path, f"{way} is a symbolic link that belongs to {_user(owner)}: {ANOTHER_FILE}")
-            _check_links(path, way.parent / way.readlink(), depth + 1)
+                raise purpose.refused(
+                    path, f"{way} is a symbolic link that belongs to {_user(owner)}: {purpose.another_file}"
+                )
+            _check_links(path, way.parent / way.readlink(), purpose, depth + 1)
 
 
-def _check_folder(path: Path, folder: Path) -> None:
+def _check_folder(path: Path, folder: Path, purpose: Purpose) -> None:
     """Check the folder, if it exists; one that does not is created for this user alone."""
     try:
         found = folder.stat()
     except FileNotFoundError:
         return
     if stat.S_ISDIR(found.st_mode) and _others_write(found) and not found.st_mode & stat.S_ISVTX:
-        raise _refused(
+        raise purpose.refused(
             path,
             f"others may write to its folder {folder}: chmod go-w {folder}, or put it in a new folder, "
-            f"as --state {folder / 'tickboard' / path.name}",
+            f"as {purpose.option} {folder / 'tickboard' / path.name}",
         )
 
 
-def _check_file(path: Path, file: Path) -> None:
+def _check_file(path: Path, file: Path, purpose: Purpose) -> None:
     try:
         found = file.lstat()
     except (FileNotFoundError, NotADirectoryError):
         return
     if stat.S_ISLNK(found.st_mode):
         # The file itself has been resolved by now: this is one of those beside it, which are never links.
-        raise _refused(path, f"{file} is a symbolic link: remove it")
+        raise purpose.refused(path, f"{file} is a symbolic link: remove it")
     if not stat.S_ISREG(found.st_mode):
         kind = _KINDS.get(stat.S_IFMT(found.st_mode), "no regular file")
-        raise _refused(path, f"{file} is {kind}: {ANOTHER_FILE}")
+        raise purpose.refused(path, f"{file} is {kind}: {purpose.another_file}")
     if not _POSIX:
         return
     if found.st_uid != os.geteuid():
-        raise _refused(
+        raise purpose.refused(
             path,
             f"{file} belongs to {_user(found.st_uid)}, and this is {_user(os.geteuid())}: "
-            f"run as {_user(found.st_uid)}, or {ANOTHER_FILE}",
+            f"run as {_user(found.st_uid)}, or {purpose.another_file}",
         )
     if _others_write(found):
-        raise _refused(path, f"others may write to {file}: if you trust what is in it, chmod 600 {file}")
+        raise purpose.refused(path, f"others may write to {file}: if you trust what is in it, chmod 600 {file}")
     if found.st_nlink > 1:
-        raise _refused(
+        raise purpose.refused(
             path, f"{file} has another name too (a hard link): remove that one, or replace this one by a copy"
         )
 
@@ -173,7 +198,3 @@ def _user(uid: int) -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return f"user {uid}"
-
-
-def _refused(path: Path, why: str) -> JournalError:
-    return JournalError(f"{path} cannot keep the log of alerts: {why}")

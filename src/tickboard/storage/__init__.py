@@ -1,0 +1,1 @@
+"""Where files that outlive a run may be, and what becomes of those that cannot be read."""

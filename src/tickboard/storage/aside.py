@@ -1,0 +1,53 @@
+"""A file that cannot be read, or was replaced, is kept under another name for somebody to look at."""
+
+import glob
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from tickboard.storage.place import BESIDE, Purpose
+
+MAX_RENAMED = 20
+"""Files that may be kept beside one for somebody to look at: what damages it again and again fills no disk."""
+
+_MAGIC = b"SQLite format 3\0"
+
+HEADER_BYTES = 100
+"""Of SQLite's header."""
+
+
+def move_aside(real: Path, why: str, purpose: Purpose) -> Path:
+    """Rename a file, with those beside it, and return its new name.
+
+    Args:
+        real: the file.
+        why: one word that goes into the new name.
+        purpose: what the file is for.
+
+    Raises:
+        TickboardError: of the purpose; there are `MAX_RENAMED` such files already.
+        OSError: it cannot be moved.
+    """
+    if len(list(real.parent.glob(f"{glob.escape(real.name)}.{why}-*Z*"))) >= MAX_RENAMED:
+        raise purpose.failed(
+            real,
+            f"there are {MAX_RENAMED} files {real.name}.{why}-… beside it: find out what changes it, and remove them",
+        )
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    endings = (stamp, *(f"{stamp}.{number}" for number in range(2, 1000)))
+    names = (real.with_name(f"{real.name}.{why}-{ending}") for ending in endings)
+    free = next(name for name in names if not any(Path(f"{name}{ending}").exists() for ending in ("", *BESIDE)))
+    for ending in (*BESIDE, ""):
+        with suppress(FileNotFoundError, NotADirectoryError):
+            Path(f"{real}{ending}").replace(f"{free}{ending}")
+    return free
+
+
+def has_header(path: Path, application_id: int) -> bool:
+    """Return whether a file that cannot be read is, or was, of an application: by its header, or by its name."""
+    # Nothing of this process has the file open: closing it would end that one's locks.
+    with path.open("rb") as file:
+        header = file.read(HEADER_BYTES)
+    if header.startswith(_MAGIC):
+        return header[68:72] == application_id.to_bytes(4, "big")
+    return path.suffix == ".sqlite"
