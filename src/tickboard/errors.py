@@ -128,3 +128,13 @@ class JournalError(TickboardError):
 
 class UsedError(JournalError):
     """Another process keeps its log of alerts in the file."""
+
+
+class HistoryError(TickboardError):
+    """The file that keeps the history cannot be used or read. The board goes on without it."""
+
+    status = 503
+
+
+class TooMuchError(InputError):
+    """More of the history is asked for than is read at once. The message says what to ask for instead."""

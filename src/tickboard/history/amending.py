@@ -1,0 +1,139 @@
+"""Amending: other values in ticks that are in blocks already, and in their minutes and hours.
+
+All that is amended in one block is written with it once. It works inside a transaction of the caller's.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tickboard.expressions.alignment import Floats
+from tickboard.history.answers import Integers
+from tickboard.history.blocks import VALUE, Cell
+from tickboard.history.codec import VALUE_BITS, encode
+from tickboard.history.epochs import Epoch, read_epochs
+from tickboard.history.file import Database
+from tickboard.history.recording import Amended
+from tickboard.history.rollup import Rolled, roll, roll_ticks
+from tickboard.history.sealing import cells_of
+from tickboard.history.spans import (
+    HOURS,
+    MINUTES,
+    RAW,
+    UNIT_MS,
+    Chosen,
+    Columns,
+    Span,
+    replace_block,
+    spans_between,
+)
+
+
+@dataclass
+class _Changes:
+    """What is changed in one span: for each series the entries and their values, in the order in which they came."""
+
+    epoch: Epoch
+    span: Span
+    times: Integers
+    of_series: dict[int, list[tuple[int, float]]] = field(default_factory=dict)
+
+
+class Amender:
+    """Changes blocks.
+
+    Args:
+        database: the connection that writes.
+        columns: through which blocks are read.
+    """
+
+    def __init__(self, database: Database, columns: Columns) -> None:
+        self._database = database
+        self._columns = columns
+
+    def apply(self, amended: Sequence[Amended]) -> int:
+        """Write other values, and return for how many there is no tick."""
+        changed: dict[int, _Changes] = {}
+        missed = 0
+        epochs = {epoch.number: epoch for epoch in read_epochs(self._database)} if amended else {}
+        for each in amended:
+            found = self._find(each, epochs[each.epoch], changed)
+            if found is None:
+                missed += len(each.values)
+                continue
+            changes, entry = found
+            for id, value in zip(each.ids.tolist(), each.values.tolist(), strict=True):
+                changes.of_series.setdefault(id, []).append((entry, value))
+        for changes in changed.values():
+            self._write(changes)
+        return missed
+
+    def _find(self, amended: Amended, epoch: Epoch, changed: dict[int, _Changes]) -> tuple[_Changes, int] | None:
+        """Return what is changed in the span that has the tick, and which of its entries that is."""
+        until = amended.time + epoch.interval_ms
+        for span in spans_between(self._database, RAW, epoch.number, amended.time, until):
+            if span.id not in changed:
+                times = self._columns.times(span)
+                if times is None:
+                    continue
+                changed[span.id] = _Changes(epoch, span, times)
+            times = changed[span.id].times
+            entry = int(np.searchsorted(times, amended.time))
+            if entry < len(times) and times[entry] < until:
+                return changed[span.id], entry
+        return None
+
+    def _write(self, changes: _Changes) -> None:
+        if not changes.of_series:
+            return
+        chosen = Chosen.of(np.array(sorted(changes.of_series), np.int64))
+        values = np.empty((len(chosen), len(changes.times)))
+        self._columns.values(changes.span, chosen, values)
+        entries: set[int] = set()
+        for row, id in enumerate(chosen.ids.tolist()):
+            for entry, value in changes.of_series[id]:
+                values[row, entry] = value
+                entries.add(entry)
+        for stripe, places, where in chosen.stripes:
+            self._replace(changes.span.id, stripe, places, _cells(values[where], places))
+        amended = changes.times[sorted(entries)]
+        if changes.epoch.minutes > int(amended[0]):
+            rolled = _at(roll_ticks(changes.times, values, UNIT_MS[MINUTES]), amended, UNIT_MS[MINUTES])
+            self._write_rolled(MINUTES, changes.epoch, chosen, rolled)
+
+    def _write_rolled(self, tier: int, epoch: Epoch, chosen: Chosen, rolled: Rolled) -> None:
+        """Write other entries into a rollup, and into that above it."""
+        for span in spans_between(self._database, tier, epoch.number, int(rolled.times[0]), int(rolled.times[-1]) + 1):
+            times = self._columns.times(span)
+            if times is None:
+                continue
+            # All are in one span: what they were made from is, too.
+            where = np.searchsorted(times, rolled.times)
+            before = self._columns.rolled(span, times, chosen)
+            for name in ("min", "max", "sum", "count"):
+                getattr(before, name)[:, where] = getattr(rolled, name)
+            for stripe, places, rows in chosen.stripes:
+                part = Rolled(times, before.min[rows], before.max[rows], before.sum[rows], before.count[rows])
+                self._replace(span.id, stripe, places, cells_of(part, places.astype(np.int64)))
+            if tier < HOURS and epoch.hours > int(rolled.times[0]):
+                hours = _at(roll(before, UNIT_MS[HOURS]), rolled.times, UNIT_MS[HOURS])
+                self._write_rolled(HOURS, epoch, chosen, hours)
+
+    def _replace(self, span: int, stripe: int, places: NDArray[np.intp], made: Iterator[list[Cell]]) -> None:
+        """Put new columns in place of all those that some series have in a block."""
+        block = self._columns.block(span, stripe)
+        gone = set(places.tolist())
+        kept = [] if block is None else [cell for cell in block.cells() if cell.place not in gone]
+        replace_block(self._database, span, stripe, [*kept, *(cell for cells in made for cell in cells)])
+
+
+def _cells(values: Floats, places: NDArray[np.intp]) -> Iterator[list[Cell]]:
+    for encoded in encode(values, VALUE_BITS):
+        yield [Cell(int(places[each.place]), VALUE, each.kind, each.payload, each.crc) for each in encoded]
+
+
+def _at(rolled: Rolled, times: Integers, unit_ms: int) -> Rolled:
+    """Return the entries that have some times in them."""
+    return rolled.take(np.isin(rolled.times, times // unit_ms * unit_ms))

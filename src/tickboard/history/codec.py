@@ -1,0 +1,335 @@
+"""Columns of numbers as bytes, and back: the values of one series over the ticks of one block.
+
+A column is written in the first of these ways that fits it:
+
+- constant: one number;
+- whole: whole numbers less their minimum;
+- decimal: numbers with one to three decimals, as whole numbers;
+- rounded: the first bits of floats, as many as the precision needs, ordered as the numbers are;
+- raw: float64 as it is.
+
+All but the first are compressed with pcodec. Missing values (NaN) are runs beside them. Whole numbers and decimals come
+back exactly; rounded floats within `VALUE_PRECISION` of the value and `RANGE_PRECISION` of the column's range. It knows
+arrays and bytes, and neither series nor files. docs/history-format.md has the format to the byte.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from pcodec import ChunkConfig  # type: ignore[import-untyped]
+from pcodec.standalone import simple_compress, simple_decompress  # type: ignore[import-untyped]
+
+from tickboard.expressions.alignment import Floats
+
+CONSTANT, WHOLE, DECIMAL, ROUNDED, RAW = 1, 2, 3, 6, 7
+"""How a column is written; DECIMAL and the two numbers after it have one, two and three decimals."""
+
+MISSING = 0x80
+"""Set in the kind of a column that has missing values."""
+
+VALUE_PRECISION, RANGE_PRECISION = 1e-5, 1e-4
+"""How far a rounded value may be off: parts of the value, and of the range of its column."""
+
+VALUE_BITS = 16
+"""Bits of the fraction that `VALUE_PRECISION` needs: rounding is off by half of the last one."""
+
+AVG_BITS = 19
+"""Bits of the fraction of averages: they are rounded at each tier."""
+
+EXACT_BITS = 52
+"""All bits of a fraction."""
+
+MAX_WHOLE = 2.0**53
+"""Up to here every whole number is a float."""
+
+_FRACTION = 52
+_TINY = 2.0**-1022
+_HUGE = 1e300
+_SLICE = 64
+"""Columns that are compressed before others may run."""
+
+_CONFIG = ChunkConfig(compression_level=4)
+
+_FLOAT = struct.Struct("<d")
+_BASE = struct.Struct("<q")
+_ROUNDED = struct.Struct("<qB")
+_RUNS = struct.Struct("<IB")
+
+
+class CorruptError(Exception):
+    """Bytes are not what was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column that has a value.
+
+    Attributes:
+        place: its index in the array that it came from.
+        kind: how it is written.
+        payload: the bytes.
+    """
+
+    place: int
+    kind: int
+    payload: bytes
+
+    @property
+    def crc(self) -> int:
+        """Of its payload and its kind."""
+        return checksum(self.kind, self.payload)
+
+
+def checksum(kind: int, payload: bytes | memoryview) -> int:
+    """Return the CRC32 of a column."""
+    return zlib.crc32(payload, kind)
+
+
+def encode(columns: Floats, bits: int = VALUE_BITS) -> Iterator[list[Column]]:
+    """Encode columns, and yield those that have a value, some at a time.
+
+    Args:
+        columns: float64 [columns, values], at least one value; NaN where there is none.
+        bits: of the fraction that have to be kept; `EXACT_BITS`: every value comes back exactly.
+    """
+    for start in range(0, len(columns), _SLICE):
+        some = np.ascontiguousarray(columns[start : start + _SLICE])
+        yield [Column(start + place, kind, payload) for place, kind, payload in _encoded(some, bits)]
+
+
+def _encoded(columns: Floats, bits: int) -> Iterator[tuple[int, int, bytes]]:
+    present = ~np.isnan(columns)
+    counts = present.sum(axis=1)
+    used = np.flatnonzero(counts)
+    has_gaps = counts[used] < columns.shape[1]
+    filled = columns[used]
+    if has_gaps.any():
+        # What is missing takes a value that is there, so that it changes nothing of how the column is written.
+        firsts = filled[np.arange(len(used)), present[used].argmax(axis=1)]
+        filled = np.where(present[used], filled, firsts[:, None])
+    plan = _Plan(filled, bits)
+    for index, place in enumerate(used.tolist()):
+        kind, head, numbers = plan.column(index)
+        runs = b""
+        if has_gaps[index]:
+            kind |= MISSING
+            mask = present[place]
+            runs = _runs(mask)
+            if numbers is not None:
+                numbers = numbers[mask]
+        body = b"" if numbers is None else simple_compress(numbers, _CONFIG)
+        yield place, kind, runs + head + body
+
+
+class _Plan:
+    """How each of some columns is written: decided for all of them at once.
+
+    Args:
+        columns: float64 [columns, values] without NaN.
+        bits: of the fraction that are kept.
+    """
+
+    def __init__(self, columns: Floats, bits: int) -> None:
+        self._columns = columns
+        self._bits = bits
+        self.low, self.high = columns.min(axis=1), columns.max(axis=1)
+        self.kinds = np.full(len(columns), RAW, np.uint8)
+        self._whole: dict[int, NDArray[np.int64]] = {}
+        self.kinds[self.low == self.high] = CONSTANT
+        finite = np.isfinite(self.low) & np.isfinite(self.high)
+        rest = np.flatnonzero((self.kinds == RAW) & finite)
+        for digits in range(4):
+            if not len(rest):
+                break
+            rest = self._take_decimals(rest, digits)
+        self._take_rounded(rest)
+
+    def column(self, index: int) -> "tuple[int, bytes, NDArray[np.generic] | None]":
+        """Return how a column is written: its kind, what comes before its numbers, and these."""
+        kind = int(self.kinds[index])
+        if kind == CONSTANT:
+            return kind, _FLOAT.pack(self.low[index]), None
+        if kind == RAW:
+            return kind, b"", self._columns[index]
+        numbers = self._whole[index]
+        base = int(numbers.min())
+        head = _ROUNDED.pack(base, self._shifts[index]) if kind == ROUNDED else _BASE.pack(base)
+        return kind, head, _offsets(numbers, base)
+
+    def _take_decimals(self, rest: NDArray[np.intp], digits: int) -> NDArray[np.intp]:
+        """Find the columns whose values have no more than some decimals, and return the others."""
+        scale = 10.0**digits
+        values = self._columns[rest]
+        fits = np.maximum(np.abs(self.low[rest]), np.abs(self.high[rest])) <= MAX_WHOLE / scale
+        with np.errstate(over="ignore", invalid="ignore"):
+            scaled = np.rint(values * scale)
+            same = scaled / scale == values
+        found = same.all(axis=1) & fits
+        self.kinds[rest[found]] = WHOLE + digits
+        whole = scaled[found].astype(np.int64)
+        self._whole |= dict(zip(rest[found].tolist(), whole, strict=True))
+        others: NDArray[np.intp] = rest[~found]
+        return others
+
+    def _take_rounded(self, rest: NDArray[np.intp]) -> None:
+        """Find the columns whose floats can be shortened; the others stay raw."""
+        self._shifts: dict[int, int] = {}
+        if not len(rest):
+            return
+        values = self._columns[rest]
+        sizes = np.abs(values)
+        largest = sizes.max(axis=1)
+        smallest = np.where(sizes > 0, sizes, np.inf).min(axis=1)
+        fits = (largest < _HUGE) & (smallest >= _TINY)
+        rest, values, sizes, largest = rest[fits], values[fits], sizes[fits], largest[fits]
+        if not len(rest):
+            return
+        patterns = sizes.view(np.int64)
+        # Bits that no value has cost nothing and lose nothing.
+        union = np.bitwise_or.reduce(patterns, axis=1)
+        unused = np.array([_trailing_zeros(each) for each in union.tolist()], np.int64)
+        shifts = np.maximum(_FRACTION - self._needed(rest, largest), unused)
+        half = np.where(shifts > 0, np.int64(1) << np.maximum(shifts - 1, 0), 0)
+        short = (patterns + half[:, None]) >> shifts[:, None]
+        signed = np.where(np.signbit(values), -short, short)
+        self.kinds[rest] = ROUNDED
+        self._whole |= dict(zip(rest.tolist(), signed, strict=True))
+        self._shifts |= dict(zip(rest.tolist(), shifts.tolist(), strict=True))
+
+    def _needed(self, rest: NDArray[np.intp], largest: Floats) -> NDArray[np.int64]:
+        """Return how many bits of the fraction each column needs."""
+        if self._bits == EXACT_BITS:
+            return np.full(len(rest), EXACT_BITS, np.int64)
+        # Halves: the range of numbers of both signs may be more than a float holds.
+        spans = (self.high[rest] / 2 - self.low[rest] / 2) * 2 * RANGE_PRECISION
+        with np.errstate(divide="ignore", over="ignore"):
+            for_range = np.ceil(np.log2(largest / spans)) - 1
+        needed: NDArray[np.int64] = np.clip(for_range, self._bits, EXACT_BITS).astype(np.int64)
+        return needed
+
+
+def _trailing_zeros(number: int) -> int:
+    return (number & -number).bit_length() - 1 if number else _FRACTION
+
+
+def _offsets(numbers: NDArray[np.int64], base: int) -> "NDArray[np.uint32] | NDArray[np.uint64]":
+    """Return how far numbers are above their minimum; the distance of two int64 may need 64 bits."""
+    offsets: NDArray[np.uint64] = (numbers - np.int64(base)).view(np.uint64)
+    return offsets.astype(np.uint32) if int(offsets.max()) < 2**32 else offsets
+
+
+# --- and back ---
+
+
+def decode(kind: int, payload: bytes | memoryview, into: Floats) -> None:
+    """Decode a column.
+
+    Args:
+        kind: how it is written.
+        payload: its bytes, whose checksum has been compared.
+        into: float64 [values], filled.
+
+    Raises:
+        CorruptError: the bytes are not what was written.
+    """
+    try:
+        if kind & MISSING:
+            present, used = _present(payload, len(into))
+            some = np.empty(int(np.count_nonzero(present)))
+            _decode(kind & ~MISSING, payload[used:], some)
+            into.fill(np.nan)
+            into[present] = some
+        else:
+            _decode(kind, payload, into)
+    except CorruptError:
+        raise
+    except Exception as error:  # pcodec raises what it likes
+        raise CorruptError(f"{type(error).__name__}: {error}") from error
+
+
+def _decode(kind: int, payload: bytes | memoryview, into: Floats) -> None:
+    if kind == CONSTANT:
+        into.fill(_FLOAT.unpack(payload)[0])
+        return
+    at = 0 if kind == RAW else _ROUNDED.size if kind == ROUNDED else _BASE.size
+    numbers = simple_decompress(bytes(payload[at:]))
+    if numbers is None or len(numbers) != len(into):
+        raise CorruptError("a column has another number of values")
+    if kind == RAW:
+        into[:] = numbers
+    elif kind == ROUNDED:
+        base, shift = _ROUNDED.unpack_from(payload)
+        short = numbers.astype(np.int64)
+        short += base
+        sizes = np.abs(short) << shift
+        np.copysign(sizes.view(np.float64), short, out=into)
+    elif WHOLE <= kind < ROUNDED:
+        (base,) = _BASE.unpack_from(payload)
+        if numbers.dtype == np.uint32:
+            np.add(numbers, float(base), out=into)
+        else:
+            into[:] = numbers.astype(np.int64) + base
+        if kind > WHOLE:
+            into /= 10.0 ** (kind - WHOLE)
+    else:
+        raise CorruptError(f"a column of kind {kind}")
+
+
+# --- missing values ---
+
+_PLAIN_RUNS = 8
+
+
+def _runs(present: NDArray[np.bool_]) -> bytes:
+    """Return the lengths of the runs of present and missing values in turn; the first may be 0."""
+    edges = np.flatnonzero(np.diff(present)) + 1
+    lengths = np.diff(edges, prepend=0, append=len(present)).astype(np.uint32)
+    if not present[0]:
+        lengths = np.insert(lengths, 0, 0)
+    packed = len(lengths) > _PLAIN_RUNS
+    body = simple_compress(lengths, _CONFIG) if packed else lengths.astype("<u4").tobytes()
+    return _RUNS.pack(len(body), packed) + body
+
+
+def _present(payload: bytes | memoryview, count: int) -> tuple[NDArray[np.bool_], int]:
+    """Return which values are present, and how many bytes say so."""
+    size, packed = _RUNS.unpack_from(payload)
+    used = _RUNS.size + size
+    body = bytes(payload[_RUNS.size : used])
+    lengths = simple_decompress(body) if packed else np.frombuffer(body, "<u4")
+    if lengths is None or int(lengths.sum()) != count:
+        raise CorruptError("runs of missing values of another length")
+    return np.repeat(np.arange(len(lengths)) % 2 == 0, lengths), used
+
+
+# --- whole numbers, as times are ---
+
+
+def encode_whole(numbers: NDArray[np.int64]) -> bytes:
+    """Encode whole numbers, at least one, with their own checksum."""
+    base = int(numbers.min())
+    payload: bytes = _BASE.pack(base) + simple_compress(_offsets(numbers, base), _CONFIG)
+    return checksum(WHOLE, payload).to_bytes(4, "little") + payload
+
+
+def decode_whole(data: bytes) -> NDArray[np.int64]:
+    """Return the numbers of `encode_whole`.
+
+    Raises:
+        CorruptError: the bytes are not what was written.
+    """
+    if len(data) < 4 + _BASE.size or checksum(WHOLE, data[4:]) != int.from_bytes(data[:4], "little"):
+        raise CorruptError("times have another checksum")
+    (base,) = _BASE.unpack_from(data, 4)
+    try:
+        numbers = simple_decompress(data[4 + _BASE.size :])
+    except Exception as error:  # pcodec raises what it likes
+        raise CorruptError(f"{type(error).__name__}: {error}") from error
+    if numbers is None:
+        raise CorruptError("there are no times")
+    whole: NDArray[np.int64] = numbers.astype(np.int64) + base
+    return whole

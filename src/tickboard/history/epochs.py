@@ -1,0 +1,82 @@
+"""Epochs: runs of a board, each with its own count of ticks, and which of them is right about a time.
+
+Where the times of two epochs overlap, as after the clock was set back, the newer one is right. It reads the file and
+knows nothing of values.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tickboard.history.answers import Integers
+from tickboard.history.file import FOREVER, Database
+from tickboard.history.rows import newest_time
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch that has a tick. Times are POSIX milliseconds.
+
+    Attributes:
+        number: orders them by their beginning.
+        interval_ms: between two ticks.
+        first, last: the times of its first and last tick.
+        sealed: ticks before this are in blocks.
+        minutes: ticks before this are rolled up into minutes.
+        hours: and into hours.
+    """
+
+    number: int
+    interval_ms: int
+    first: int
+    last: int
+    sealed: int
+    minutes: int
+    hours: int
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether it is over and all its ticks are in blocks."""
+        return self.sealed >= FOREVER
+
+    def marks(self) -> tuple[int, int, int]:
+        """Return up to when its ticks are in the spans of each tier."""
+        return self.sealed, self.minutes, self.hours
+
+
+def read_epochs(database: Database) -> list[Epoch]:
+    """Return the epochs that have a tick, oldest first."""
+    rows = database.all(
+        "SELECT number, interval_ms, first, last, sealed, minutes, hours FROM epochs WHERE first NOT NULL "
+        "ORDER BY number"
+    )
+    found = []
+    for number, interval_ms, first, last, sealed, minutes, hours in rows:
+        newest = None if sealed >= FOREVER else newest_time(database, number)
+        found.append(Epoch(number, interval_ms, first, newest or last or first, sealed, minutes, hours))
+    return found
+
+
+def visible(times: Integers, epoch: Epoch, epochs: Sequence[Epoch], unit_ms: int) -> NDArray[np.bool_]:
+    """Return which entries of an epoch no later one hides, bool [entries].
+
+    Args:
+        times: of the entries.
+        epoch: whose they are.
+        epochs: all of them.
+        unit_ms: what the times of the tier that is asked for are multiples of; entries of a finer one are hidden with
+            all others of their unit.
+    """
+    shown = np.ones(len(times), np.bool_)
+    for other in epochs:
+        if other.number > epoch.number and overlap(epoch, other):
+            starts = times // unit_ms
+            shown &= (starts < other.first // unit_ms) | (starts > other.last // unit_ms)
+    return shown
+
+
+def overlap(one: Epoch, other: Epoch) -> bool:
+    """Return whether two epochs have ticks of the same time."""
+    return one.first <= other.last and other.first <= one.last

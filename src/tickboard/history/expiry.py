@@ -1,0 +1,124 @@
+"""Expiry: what is older than it is kept for, and what the file has no room for, is deleted.
+
+Nothing leaves a tier before the tier above it has it. Where the file is too large, the oldest ticks go first, then the
+oldest minutes, then the oldest hours. It works in steps, each a transaction, between which others may run.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from tickboard.history.blocks import STRIPE
+from tickboard.history.file import FOREVER, HistoryFile, block_key
+from tickboard.history.layout import Retention
+from tickboard.history.recording import Recorder
+from tickboard.history.spans import HOURS, RAW, UNIT_MS
+
+TRUST_MS = 3_600_000
+"""How long a clock that jumped ahead has to go on before anything is deleted for its age: it may be wrong."""
+
+_FREE_SHARE = 20
+"""One page of so many may be free before free pages are given back to the file system."""
+
+_VACUUMED_PAGES = 500
+"""Pages that are given back in one step."""
+
+_ROOM_SHARE = 50
+"""Part of the size that is freed at once, so that not every new block has to make room."""
+
+
+_OLDEST = """
+SELECT spans.id, spans.last FROM spans JOIN epochs ON epochs.number = spans.epoch
+WHERE tier = ?1 AND (?2 OR tier = 2 OR spans.last < iif(tier = 0, minutes, hours)) ORDER BY spans.first LIMIT 1
+"""
+
+
+class Expiry:
+    """Deletes spans.
+
+    Args:
+        file: that is written.
+        retention: how long each tier is kept, and how large the file may be.
+        recorder: which knows the newest tick.
+    """
+
+    def __init__(self, file: HistoryFile, retention: Retention, recorder: Recorder) -> None:
+        self._file = file
+        self._retention = retention
+        self._recorder = recorder
+
+    def run(self) -> Iterator[None]:
+        """Delete what has to go, in steps."""
+        if self._recorder.newest_ms - self._recorder.jumped_ms >= TRUST_MS:
+            yield from self._by_age()
+        yield from self._by_size()
+        self._forget_epochs()
+        yield from self._vacuum()
+
+    def _by_age(self) -> Iterator[None]:
+        for tier in range(RAW, HOURS + 1):
+            before = self._recorder.newest_ms - int(self._retention.of(tier) * 1000)
+            while (found := self._oldest(tier)) is not None and found[1] < before:
+                self._delete(found[0], tier, found[1])
+                yield
+
+    def _by_size(self) -> Iterator[None]:
+        limit = self._retention.size_bytes
+        if self._file.used_bytes() <= limit:
+            return
+        limit -= limit // _ROOM_SHARE
+        # At last also ticks that are in no rollup: there is no room for them.
+        for tier, rolled_up in ((RAW, True), (RAW + 1, True), (HOURS, True), (RAW, False)):
+            while self._file.used_bytes() > limit:
+                if (found := self._oldest(tier, rolled_up=rolled_up)) is None:
+                    break
+                self._delete(found[0], tier, found[1])
+                yield
+
+    def _oldest(self, tier: int, *, rolled_up: bool = True) -> tuple[int, int] | None:
+        """Return the id of the oldest span of a tier and the time of its last entry; None: there is none.
+
+        Args:
+            tier: which.
+            rolled_up: whether the tier above must have it.
+        """
+        rows = self._file.all(_OLDEST, tier, not rolled_up)
+        return rows[0] if rows else None
+
+    def _delete(self, span: int, tier: int, last: int) -> None:
+        with self._file.transaction():
+            self._file.do("DELETE FROM blocks WHERE key >= ? AND key < ?", block_key(span, 0), block_key(span + 1, 0))
+            self._file.do("DELETE FROM spans WHERE id = ?", span)
+            until = last // UNIT_MS[tier] * UNIT_MS[tier] + UNIT_MS[tier]
+            self._file.do("UPDATE state SET value = max(value, ?) WHERE name = ?", until, f"expired{tier}")
+            if tier == HOURS:
+                self._forget_series()
+
+    def _forget_epochs(self) -> None:
+        """Forget epochs that have nothing any more."""
+        with self._file.transaction():
+            self._file.do(
+                "DELETE FROM epochs WHERE number < ? AND (first IS NULL OR sealed = ?) "
+                "AND NOT EXISTS (SELECT 1 FROM spans WHERE spans.epoch = epochs.number)",
+                self._recorder.epoch,
+                FOREVER,
+            )
+
+    def _forget_series(self) -> None:
+        """Forget the series of stripes that have nothing any more; inside a transaction."""
+        used = {stripe for (stripe,) in self._file.all("SELECT DISTINCT key & 65535 FROM blocks")}
+        for (blob,) in self._file.all("SELECT series FROM layouts"):
+            used.update(np.unique(np.frombuffer(blob, "<u4") // STRIPE).tolist())
+        known = {stripe for (stripe,) in self._file.all("SELECT DISTINCT id / ? FROM series", STRIPE)}
+        if gone := known - used:
+            self._file.many("DELETE FROM series WHERE id / ? = ?", ((STRIPE, stripe) for stripe in gone))
+            self._file.do("UPDATE state SET value = value + 1 WHERE name = 'series'")
+            self._recorder.forget()
+
+    def _vacuum(self) -> Iterator[None]:
+        pages = self._file.free_pages()
+        if pages * _FREE_SHARE > self._file.one("PRAGMA page_count"):
+            while pages > 0:
+                self._file.vacuum(min(pages, _VACUUMED_PAGES))
+                pages -= _VACUUMED_PAGES
+                yield

@@ -1,0 +1,333 @@
+"""The history's file: an SQLite database that one process writes, and that others may read meanwhile.
+
+docs/history-format.md describes its tables. Everything here blocks, for as long as the disk does. It raises
+`HistoryError` for what a person can fix, and `DamageError` where SQLite cannot read the file. It knows connections,
+transactions and statements, and not what the rows mean.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from tickboard.errors import HistoryError
+from tickboard.storage.aside import HEADER_BYTES
+from tickboard.storage.place import BESIDE, Purpose, check_writable, find_place, make_place
+
+APPLICATION_ID = 0x7469636C
+"""In the file's header (``ticl``), so that a database of another program is known."""
+
+VERSION = 1
+"""Of the format; a file of a newer one is refused."""
+
+FOREVER = 2**62
+"""A time that is later than all others, in POSIX milliseconds."""
+
+PURPOSE = Purpose(
+    "the history", "--history", "give another file with --history, or --history none to keep no history", HistoryError
+)
+
+LOCK_WAIT_S = 1.0
+"""How long a file that another process has is waited for: that one may be about to end."""
+
+_PAGE_BYTES = 4096
+_SEQ_BITS = 40
+_STRIPE_BITS = 16
+
+_BROKEN = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_MISSING = "no such"  # table, column or index: the schema is damaged
+
+_FIXES = {
+    sqlite3.SQLITE_FULL: "make room on its disk",
+    sqlite3.SQLITE_IOERR: "see whether its disk is full or failing",
+}
+_ELSEWHERE = f"make it writable, {PURPOSE.another_file}"
+
+_SCHEMA = """
+CREATE TABLE state (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
+CREATE TABLE series (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL, labels TEXT NOT NULL, unit TEXT NOT NULL, UNIQUE (name, labels)
+);
+CREATE TABLE epochs (
+    number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, interval_ms INTEGER NOT NULL, first INTEGER, last INTEGER,
+    sealed INTEGER NOT NULL, minutes INTEGER NOT NULL, hours INTEGER NOT NULL
+);
+CREATE TABLE layouts (id INTEGER PRIMARY KEY, series BLOB NOT NULL);
+CREATE TABLE ticks (position INTEGER PRIMARY KEY, time INTEGER NOT NULL, layout INTEGER NOT NULL, row BLOB NOT NULL);
+CREATE TABLE spans (
+    id INTEGER PRIMARY KEY, tier INTEGER NOT NULL, epoch INTEGER NOT NULL, first INTEGER NOT NULL,
+    last INTEGER NOT NULL, entries INTEGER NOT NULL, bytes INTEGER NOT NULL, times BLOB NOT NULL
+);
+CREATE INDEX spans_by_time ON spans (epoch, tier, first);
+CREATE TABLE blocks (key INTEGER PRIMARY KEY, block BLOB NOT NULL);
+INSERT INTO state VALUES ('series', 0), ('expired0', 0), ('expired1', 0), ('expired2', 0);
+"""
+
+
+class DamageError(Exception):
+    """SQLite cannot read the file."""
+
+
+def position(epoch: int, seq: int) -> int:
+    """Return the key of a tick."""
+    return epoch << _SEQ_BITS | seq
+
+
+def epoch_of(tick: int) -> int:
+    """Return the epoch of a tick by its key."""
+    return tick >> _SEQ_BITS
+
+
+def block_key(span: int, stripe: int) -> int:
+    """Return the key of a block; those of a span lie side by side."""
+    return span << _STRIPE_BITS | stripe
+
+
+class Database:
+    """An open connection. One thread at a time uses it."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._connection = connection
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def do(self, statement: str, *values: object) -> int:
+        """Execute a statement, and return the id of the row that it inserted."""
+        return self._connection.execute(statement, values).lastrowid or 0
+
+    def many(self, statement: str, rows: Iterable[tuple[object, ...]]) -> None:
+        """Execute a statement for each row."""
+        self._connection.executemany(statement, rows)
+
+    def all(self, statement: str, *values: object) -> list[Any]:
+        """Return all rows of a query."""
+        return self._connection.execute(statement, values).fetchall()
+
+    def each(self, statement: str, *values: object) -> Iterator[Any]:
+        """Return the rows of a query one by one."""
+        return iter(self._connection.execute(statement, values))
+
+    def one(self, statement: str, *values: object) -> Any:
+        """Return the first value of a query's only row; None: there is no row."""
+        row = self._connection.execute(statement, values).fetchone()
+        return None if row is None else row[0]
+
+    def script(self, statements: str) -> None:
+        """Execute statements, each to its end."""
+        self._connection.executescript(statements)
+
+    @contextmanager
+    def transaction(self, kind: str = "IMMEDIATE") -> Iterator[None]:
+        """Have everything inside happen, or nothing."""
+        self.do(f"BEGIN {kind}")
+        try:
+            yield
+            self.do("COMMIT")
+        except BaseException:
+            # After some errors SQLite has rolled back by itself.
+            if self._connection.in_transaction:
+                with suppress(sqlite3.Error):
+                    self.do("ROLLBACK")
+            raise
+
+
+class HistoryFile(Database):
+    """The connection that writes; this process alone has the file for that.
+
+    Args:
+        path: of the file; it is made with its folders where it is not there, for this user alone to read.
+
+    Raises:
+        HistoryError: another process has it, it was written by a newer version or another program, others may write
+            to it, or it cannot be written to.
+        DamageError: SQLite cannot read it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        with explained_errors(path):
+            real = find_place(path, PURPOSE)
+            make_place(real)
+            self._lock = _lock(path, real)
+            try:
+                # SQLite takes what is too short to be a database for an empty one.
+                if 0 < real.stat().st_size < HEADER_BYTES:
+                    raise DamageError("too short")
+                check_writable(real, PURPOSE)
+                connection = sqlite3.connect(real, LOCK_WAIT_S, isolation_level=None, check_same_thread=False)
+                super().__init__(path, connection)
+                try:
+                    self._prepare()
+                except BaseException:
+                    connection.close()
+                    raise
+                found = real.stat()
+            except BaseException:
+                self._lock.close()
+                raise
+            self._real = real
+            self._identity = (found.st_dev, found.st_ino)
+
+    def close(self) -> None:
+        """Close the file, and leave it to others."""
+        try:
+            super().close()
+        finally:
+            self._lock.close()
+
+    @property
+    def real(self) -> Path:
+        """The file itself."""
+        return self._real
+
+    def is_lost(self) -> bool:
+        """Return whether the file at the path is not the one that is open here."""
+        try:
+            found = self.path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        return (found.st_dev, found.st_ino) != self._identity
+
+    def check_writable(self) -> None:
+        """Check that the file can be written to, as SQLite finds out only when it needs to open another one.
+
+        Raises:
+            HistoryError: it cannot.
+        """
+        check_writable(find_place(self.path, PURPOSE), PURPOSE)
+
+    def sync_next(self, through: bool) -> None:
+        """Say whether the next commits are on the disk when they return; else they outlive a kill, and no power cut."""
+        self.do(f"PRAGMA synchronous = {'FULL' if through else 'NORMAL'}")
+
+    def used_bytes(self) -> int:
+        """Return what is in use of the file."""
+        pages, free = self.one("PRAGMA page_count"), self.one("PRAGMA freelist_count")
+        return int(pages - free) * _PAGE_BYTES
+
+    def free_pages(self) -> int:
+        """Return the pages that hold nothing."""
+        return int(self.one("PRAGMA freelist_count"))
+
+    def vacuum(self, pages: int) -> None:
+        """Give free pages back to the file system."""
+        # As a query it would free a page a call.
+        self.script(f"PRAGMA incremental_vacuum({pages})")
+
+    def size_bytes(self) -> int:
+        """Return what the file takes on the disk, with those beside it."""
+        total = 0
+        for file in (self._real, *(Path(f"{self._real}{ending}") for ending in BESIDE)):
+            with suppress(OSError):
+                total += file.stat().st_size
+        return total
+
+    def _prepare(self) -> None:
+        self.do(f"PRAGMA page_size = {_PAGE_BYTES}")
+        self.do("PRAGMA auto_vacuum = INCREMENTAL")  # before WAL, or it is too late
+        self.do("PRAGMA fullfsync = ON")  # macOS: through the disk's own cache
+        self.do("PRAGMA journal_size_limit = 4194304")
+        with self.transaction("EXCLUSIVE"):
+            self._recognise()
+        if self.one("PRAGMA journal_mode = WAL") != "wal":
+            raise PURPOSE.refused(self.path, f"its file system lacks shared memory: {PURPOSE.another_file}")
+        self.sync_next(through=False)
+
+    def _recognise(self) -> None:
+        """See that it is a history that this version knows; make it one when it is empty."""
+        application, version = self.one("PRAGMA application_id"), self.one("PRAGMA user_version")
+        if application == APPLICATION_ID:
+            if version > VERSION:
+                raise HistoryError(
+                    f"{self.path} was written by a newer tickboard (format {version}, this one knows {VERSION}): "
+                    f"update tickboard, or {PURPOSE.another_file}"
+                )
+            return
+        if application or self.all("SELECT 1 FROM sqlite_master LIMIT 1"):
+            raise HistoryError(f"{self.path} is a database of another program: {PURPOSE.another_file}")
+        for statement in _SCHEMA.split(";"):
+            self.do(statement)
+        self.do(f"PRAGMA application_id = {APPLICATION_ID}")
+        self.do(f"PRAGMA user_version = {VERSION}")
+
+
+def open_to_read(path: Path) -> Database:
+    """Return a connection that only reads.
+
+    Raises:
+        HistoryError: there is no such file, it is none of a history, or it was written by a newer version.
+        DamageError: SQLite cannot read it.
+    """
+    with explained_errors(path):
+        real = find_place(path, PURPOSE)
+        if not real.exists():
+            raise HistoryError(f"{path} does not exist: give the file of a history")
+        connection = sqlite3.connect(
+            f"{real.as_uri()}?mode=ro", LOCK_WAIT_S, isolation_level=None, check_same_thread=False, uri=True
+        )
+        database = Database(path, connection)
+        try:
+            if database.one("PRAGMA application_id") != APPLICATION_ID:
+                raise HistoryError(f"{path} is no history: give the file of a history")
+            if (version := database.one("PRAGMA user_version")) > VERSION:
+                raise HistoryError(f"{path} was written by a newer tickboard (format {version}): update tickboard")
+            database.do("PRAGMA query_only = ON")
+        except BaseException:
+            connection.close()
+            raise
+        return database
+
+
+def _lock(path: Path, real: Path) -> sqlite3.Connection:
+    """Return what keeps other processes from writing the history for as long as it is open."""
+    # Not the database's own lock: that keeps readers away, too.
+    lock = real.with_name(f"{real.name}-lock")
+    make_place(find_place(lock, PURPOSE))
+    connection = sqlite3.connect(lock, LOCK_WAIT_S, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError as error:
+        connection.close()
+        if _code(error) != sqlite3.SQLITE_BUSY:
+            raise
+        raise HistoryError(
+            f"{path} is used by another tickboard: end that one, or give this one another file with --history"
+        ) from error
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+@contextmanager
+def explained_errors(path: Path) -> Iterator[None]:
+    """Turn what can go wrong with the file into one sentence that names it and says how to fix it.
+
+    Raises:
+        HistoryError: instead of any error of SQLite or the system that a person can fix.
+        DamageError: SQLite cannot read the file.
+    """
+    try:
+        yield
+    except sqlite3.Error as error:
+        if is_damage(error):
+            raise DamageError(str(error)) from error
+        code = _code(error)
+        fix = _FIXES.get(getattr(error, "sqlite_errorcode", 0)) or _FIXES.get(code, _ELSEWHERE)
+        raise PURPOSE.failed(path, f"{error}: {fix}") from error
+    except OSError as error:
+        raise PURPOSE.failed(path, f"{error.filename}: {error.strerror}: {_ELSEWHERE}") from error
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Return whether an error says that SQLite cannot read the file."""
+    code = _code(error)
+    return code in _BROKEN or (code == sqlite3.SQLITE_ERROR and str(error).startswith(_MISSING))
+
+
+def _code(error: sqlite3.Error) -> int:
+    """Return SQLite's primary result code; 0 for what Python itself refuses."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF

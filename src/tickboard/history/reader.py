@@ -1,0 +1,178 @@
+"""The reader: one thread with a connection of its own that only reads, and a queue with a bound.
+
+More threads would take longer together than one. Who asks when the queue is full is refused. A question that nobody
+waits for any more is given up.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from pathlib import Path
+from queue import Full, Queue
+from sqlite3 import Error
+from typing import Generic, TypeVar
+
+from tickboard.errors import BusyError, HistoryError, TickboardError
+from tickboard.history.catalogue import Catalogue
+from tickboard.history.file import DamageError, Database, explained_errors, open_to_read
+from tickboard.history.reading import GivenUpError, Reading
+
+MAX_QUESTIONS = 16
+"""That wait to be answered."""
+
+R = TypeVar("R")
+
+
+class _Order(Generic[R]):
+    """Something to be read."""
+
+    def __init__(self, read: Callable[[Reading], R], until_ms: int) -> None:
+        self._read = read
+        self.until_ms = until_ms
+        self.future: Future[R] = Future()
+        self.is_wanted = True
+
+    def run(self, reading: Reading) -> None:
+        """Read it, and hand it over to who waits."""
+        self.future.set_result(self._read(reading))
+
+    def fail(self, error: BaseException) -> None:
+        """Raise an error where it is waited for."""
+        self.future.set_exception(error)
+
+
+class Reader:
+    """Answers questions, in a thread that begins with the first.
+
+    Args:
+        path: of the file.
+        generation: returns another number when there is another file at the path.
+        catch_up: called with the end of the range before anything is read.
+        damaged: called with how many more columns were found to be damaged.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        generation: Callable[[], int],
+        catch_up: Callable[[int], None],
+        damaged: Callable[[int], None],
+    ) -> None:
+        self._path = path
+        self._generation = generation
+        self._catch_up = catch_up
+        self._damaged = damaged
+        self._orders: Queue[_Order[object] | None] = Queue(MAX_QUESTIONS)
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+        self._closed = False
+        self._database: Database | None = None
+        self._opened = -1
+        self._catalogue = Catalogue()
+        # Columns that are known to be damaged: they are counted once.
+        self._known: set[tuple[int, int]] = set()
+
+    def read(self, read: Callable[[Reading], R], until_ms: int) -> R:
+        """Read something, and wait for it.
+
+        Args:
+            read: called in the thread.
+            until_ms: the end of the range that it reads.
+
+        Raises:
+            BusyError: too many questions wait.
+            HistoryError: the file cannot be read, or it is closed.
+        """
+        return self._put(read, until_ms).future.result()
+
+    async def ask(self, read: Callable[[Reading], R], until_ms: int) -> R:
+        """Do as `read` does, without blocking; it is given up when this is cancelled."""
+        order = self._put(read, until_ms)
+        try:
+            return await asyncio.wrap_future(order.future)
+        finally:
+            order.is_wanted = False
+
+    def close(self, seconds: float) -> None:
+        """End the thread, and wait for it for a while."""
+        with self._lock:
+            self._closed = True
+            thread = self._thread
+        if thread is None:
+            return
+        with suppress(Full):
+            self._orders.put(None, timeout=seconds)
+        thread.join(seconds)
+
+    def _put(self, read: Callable[[Reading], R], until_ms: int) -> _Order[R]:
+        order = _Order(read, until_ms)
+        with self._lock:
+            if self._closed:
+                raise HistoryError(f"{self._path} is closed")
+            try:
+                self._orders.put_nowait(order)  # type: ignore[arg-type]
+            except Full as error:
+                raise BusyError(
+                    f"{MAX_QUESTIONS} questions to the history wait to be answered: ask again in a second", 1
+                ) from error
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._work, name=f"history reader {self._path.name}", daemon=True
+                )
+                self._thread.start()
+        return order
+
+    # --- the thread ---
+
+    def _work(self) -> None:
+        while (order := self._orders.get()) is not None:
+            # Who has stopped waiting has cancelled it.
+            if order.future.set_running_or_notify_cancel():
+                self._answer(order)
+        self._let_go()
+
+    def _answer(self, order: "_Order[object]") -> None:
+        try:
+            if self._closed:
+                raise HistoryError(f"{self._path} is closed")
+            self._catch_up(order.until_ms)
+            with explained_errors(self._path):
+                database = self._open()
+                with database.transaction("DEFERRED"):
+                    reading = Reading(database, self._catalogue, lambda: order.is_wanted)
+                    try:
+                        order.run(reading)
+                    finally:
+                        self._count(reading)
+        except DamageError as error:
+            self._let_go()
+            order.fail(HistoryError(f"{self._path} is damaged: {error}"))
+        except (TickboardError, GivenUpError) as error:
+            order.fail(error)
+        except BaseException as error:  # noqa: BLE001  # whatever it is, the thread goes on
+            self._let_go()
+            order.fail(error)
+
+    def _count(self, reading: Reading) -> None:
+        new = reading.columns.damaged - self._known
+        if new:
+            self._known |= new
+            self._damaged(len(new))
+
+    def _open(self) -> Database:
+        generation = self._generation()
+        if self._database is None or self._opened != generation:
+            self._let_go()
+            self._catalogue = Catalogue()
+            self._known.clear()
+            self._database = open_to_read(self._path)
+            self._opened = generation
+        return self._database
+
+    def _let_go(self) -> None:
+        database, self._database = self._database, None
+        if database is not None:
+            with suppress(Error):
+                database.close()

@@ -1,0 +1,400 @@
+"""Reading: which tier answers a question, and the answer, from one state of the file.
+
+What is not rolled up yet is computed from the tier below it, and what is not in blocks yet from the ticks themselves,
+so an answer is the same however far the writer has come. Buckets that the ends of the range cut are given whole. It
+only reads; it knows neither threads nor who asks.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tickboard.errors import TooMuchError
+from tickboard.expressions.alignment import Floats
+from tickboard.history.answers import Answer, Buckets, Integers, Question
+from tickboard.history.catalogue import Catalogue
+from tickboard.history.epochs import Epoch, overlap, read_epochs, visible
+from tickboard.history.file import Database
+from tickboard.history.layout import TIERS, Layout, no_times
+from tickboard.history.rollup import Rolled, roll, roll_ticks
+from tickboard.history.rows import each_row, layout_ids, row_times
+from tickboard.history.spans import (
+    HOUR_MS,
+    HOURS,
+    MINUTE_MS,
+    MINUTES,
+    RAW,
+    UNIT_MS,
+    Chosen,
+    Columns,
+    Span,
+    spans_between,
+)
+
+MAX_VALUES = 2_000_000
+"""Buckets of all series in one answer: 64 MB."""
+
+MAX_WORK = 200_000_000
+"""Values that are decoded for one answer: some seconds."""
+
+_BATCH_VALUES = 1_000_000
+"""Values that are put into buckets together: 8 MB."""
+
+
+class GivenUpError(Exception):
+    """Nobody waits for the answer any more."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a question is answered.
+
+    Attributes:
+        tier: that answers.
+        length_ms: of a bucket; 0: the ticks themselves.
+        interval_ms: the longest of the epochs in the range.
+        ticks: how many there are, where they are the answer.
+    """
+
+    tier: int
+    length_ms: int
+    interval_ms: int
+    ticks: int = 0
+
+
+class Reading:
+    """One state of the file, to be read from; make one in a transaction of its own.
+
+    Args:
+        database: a connection.
+        catalogue: of its series; it is brought up to date.
+        is_wanted: returns False when nobody waits for the answer any more.
+    """
+
+    def __init__(self, database: Database, catalogue: Catalogue, is_wanted: Callable[[], bool]) -> None:
+        self._database = database
+        self._catalogue = catalogue
+        self._is_wanted = is_wanted
+        self.columns = Columns(database)
+        catalogue.refresh(database)
+        self._epochs = read_epochs(database)
+        # For each tier, the time up to which it may have lost entries.
+        self._expired = [
+            database.one("SELECT value FROM state WHERE name = ?", f"expired{tier}") for tier in (RAW, MINUTES, HOURS)
+        ]
+        self._work = 0
+
+    def answer(self, question: Question) -> Answer:
+        """Answer a question.
+
+        Raises:
+            TooMuchError: the answer would be too large, or too much had to be read for it.
+            GivenUpError: nobody waits for it any more.
+        """
+        ids = self._catalogue.choose(question.patterns)
+        plan = self._plan(question)
+        chosen = Chosen.of(ids)
+        if not plan.length_ms:
+            _check_size(len(ids), plan.ticks)
+            times, values = self._ticks(question.start_ms, question.end_ms, chosen)
+            rolled = Rolled(times, values, values, values, (~np.isnan(values)).astype(np.float64))
+            return self._answer(question, plan, chosen, rolled, values)
+        rolled = self._buckets(question, plan, chosen)
+        return self._answer(question, plan, chosen, rolled, rolled.avg)
+
+    def newest(self, before_ms: int, since_ms: int, layout: Layout, most: int) -> tuple[Integers, Floats]:
+        """Return the newest ticks of a range as they were recorded; see `History.newest`."""
+        ids = np.array([self._catalogue.id_of(name, labels) for name, labels, _ in layout.keys], np.int64)
+        known = np.flatnonzero(ids >= 0)
+        known = known[np.argsort(ids[known])]
+        times, values = self._ticks(since_ms, before_ms, Chosen.of(ids[known]))
+        times, values = times[-most:], values[:, -most:]
+        rows = np.full((len(times), int(layout.columns.max(initial=-1)) + 1), np.nan)
+        rows[:, layout.columns[known]] = values.T
+        return times, rows
+
+    # --- which tier ---
+
+    def _plan(self, question: Question) -> Plan:
+        start, end = question.start_ms, question.end_ms
+        epochs = self._between(start, end)
+        interval_ms = max((epoch.interval_ms for epoch in epochs), default=1000)
+        tier = self._finest(start, RAW)
+        if tier == RAW and (ticks := self._few_ticks(question, epochs)) is not None:
+            return Plan(RAW, 0, interval_ms, ticks)
+        wanted = max((end - start) / question.points, interval_ms)
+        below_minute = math.ceil(wanted / interval_ms) * interval_ms
+        if tier == RAW and below_minute < MINUTE_MS:
+            return Plan(RAW, below_minute, interval_ms)
+        length_ms = max(1, math.ceil(wanted / MINUTE_MS)) * MINUTE_MS
+        tier = self._finest(start, max(tier, MINUTES))
+        if tier == HOURS or length_ms >= HOUR_MS:
+            return Plan(HOURS, max(1, math.ceil(wanted / HOUR_MS)) * HOUR_MS, interval_ms)
+        return Plan(MINUTES, length_ms, interval_ms)
+
+    def _finest(self, start_ms: int, tier: int) -> int:
+        """Return the finest tier, from one on, that nothing after a time has left."""
+        while tier < HOURS and start_ms < self._expired[tier]:
+            tier += 1
+        return tier
+
+    def _few_ticks(self, question: Question, epochs: list[Epoch]) -> int | None:
+        """Return how many ticks a range has; None: more than points are wanted."""
+        start, end = question.start_ms, question.end_ms
+        hides = any(overlap(one, other) for one in epochs for other in epochs if one.number < other.number)
+        inside = sum(self._inside(epoch, start, end) for epoch in epochs)
+        if inside > question.points and not hides:
+            return None
+        count = 0
+        for epoch, times in self._tick_times(epochs, start, end):
+            count += int(np.count_nonzero(visible(times, epoch, self._epochs, 1)))
+            if count > question.points:
+                return None
+        return count
+
+    def _inside(self, epoch: Epoch, start: int, end: int) -> int:
+        """Return how many ticks the spans have that lie wholly in a range."""
+        total = self._database.one(
+            "SELECT total(entries) FROM spans WHERE epoch = ? AND tier = 0 AND first >= ? AND first < ? AND last < ?",
+            epoch.number,
+            start,
+            end,
+            end,
+        )
+        return int(total)
+
+    def _tick_times(self, epochs: list[Epoch], start: int, end: int) -> Iterator[tuple[Epoch, Integers]]:
+        """Yield the times of all ticks of a range, by epoch."""
+        for epoch in epochs:
+            for span in self._spans(RAW, epoch, start, end):
+                times = self.columns.times(span)
+                if times is not None:
+                    yield epoch, times[(times >= start) & (times < end)]
+            if not epoch.is_sealed:
+                yield epoch, row_times(self._database, epoch.number, max(start, epoch.sealed), end)
+
+    # --- what is there ---
+
+    def _between(self, start: int, end: int) -> list[Epoch]:
+        return [epoch for epoch in self._epochs if epoch.first < end and epoch.last >= start]
+
+    def _spans(self, tier: int, epoch: Epoch, start: int, end: int, since: int = 0) -> list[Span]:
+        """Return the spans of an epoch in a range whose entries are at or after another time."""
+        return spans_between(self._database, tier, epoch.number, max(start, since), end, since)
+
+    def _raw(
+        self, epoch: Epoch, chosen: Chosen, start: int, end: int, since: int = 0
+    ) -> Iterator[tuple[Integers, Floats]]:
+        """Yield the ticks of an epoch in a range, in batches: times, and float64 [series, ticks]."""
+        batch = _Batch(len(chosen))
+        for span in self._spans(RAW, epoch, start, end, since):
+            self._count(span.entries * len(chosen))
+            times = self.columns.times(span)
+            if times is None:
+                continue
+            self.columns.values(span, chosen, batch.room(times))
+            if batch.is_full:
+                yield from batch.take(start, end)
+        if not epoch.is_sealed:
+            self._rows(epoch, chosen, max(start, epoch.sealed), end, batch)
+        yield from batch.take(start, end)
+
+    def _rows(self, epoch: Epoch, chosen: Chosen, start: int, end: int, batch: "_Batch") -> None:
+        """Put the ticks that are not in blocks yet into a batch."""
+        places: dict[int, tuple[NDArray[np.intp], NDArray[np.intp]]] = {}
+        times: list[int] = []
+        rows: list[tuple[int, bytes]] = []
+        for time, layout, row in each_row(self._database, epoch.number, start, end):
+            if layout not in places:
+                places[layout] = self._places(layout, chosen)
+            source, _ = places[layout]
+            times.append(time)
+            rows.append((layout, np.frombuffer(row, "<f8")[source].tobytes()))
+            self._count(len(source))
+        if not times:
+            return
+        into = batch.room(np.array(times, np.int64))
+        into.fill(np.nan)
+        for index, (layout, row) in enumerate(rows):
+            into[places[layout][1], index] = np.frombuffer(row)
+
+    def _places(self, layout: int, chosen: Chosen) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return where in a row of a layout chosen series are, and where in `chosen` these are."""
+        ids = layout_ids(self._database, layout)
+        _, source, target = np.intersect1d(ids, chosen.ids, assume_unique=True, return_indices=True)
+        return source, target
+
+    def _rolled(
+        self, tier: int, epoch: Epoch, chosen: Chosen, start: int, end: int, since: int = 0
+    ) -> Iterator[Rolled]:
+        """Yield the entries of an epoch in a range, of a tier: its rollups, and what those below it have not in it."""
+        if tier == RAW:
+            for tick_times, values in self._raw(epoch, chosen, start, end, since):
+                yield roll_ticks(tick_times, values, MINUTE_MS)
+            return
+        for span in self._spans(tier, epoch, start, end, since):
+            self._count(4 * span.entries * len(chosen))
+            times = self.columns.times(span)
+            if times is not None:
+                rolled = self.columns.rolled(span, times, chosen)
+                kept = (times >= start) & (times < end)
+                if kept.any():
+                    yield rolled.take(kept)
+        mark = epoch.marks()[tier]
+        if mark < end:
+            yield from self._rolled(tier - 1, epoch, chosen, max(start, mark), end, max(since, mark))
+
+    def _count(self, values: int) -> None:
+        """Count what is read, and give up where it is too much or in vain."""
+        self._work += values
+        if self._work > MAX_WORK:
+            raise TooMuchError(
+                "too much history has to be read for this: ask for fewer series, a shorter range or fewer points"
+            )
+        if not self._is_wanted():
+            raise GivenUpError
+
+    # --- the answer ---
+
+    def _ticks(self, start: int, end: int, chosen: Chosen) -> tuple[Integers, Floats]:
+        """Return the ticks of a range, by time: times, and float64 [series, ticks]."""
+        parts: list[tuple[Integers, Floats]] = []
+        for epoch in self._between(start, end):
+            parts += self._shown(epoch, chosen, start, end)
+        if not parts:
+            return no_times(), np.empty((len(chosen), 0))
+        times = np.concatenate([part[0] for part in parts])
+        values = parts[0][1] if len(parts) == 1 else np.concatenate([part[1] for part in parts], axis=1)
+        if (np.diff(times) < 0).any():
+            order = np.argsort(times, kind="stable")
+            times, values = times[order], values[:, order]
+        return times, values
+
+    def _shown(self, epoch: Epoch, chosen: Chosen, start: int, end: int) -> Iterator[tuple[Integers, Floats]]:
+        """Yield the ticks of an epoch in a range that no later one hides, in batches of at least one."""
+        for times, values in self._raw(epoch, chosen, start, end):
+            shown = visible(times, epoch, self._epochs, 1)
+            if shown.all():
+                yield times, values
+            elif shown.any():
+                yield times[shown], values[:, shown]
+
+    def _buckets(self, question: Question, plan: Plan, chosen: Chosen) -> Rolled:
+        start = question.start_ms // plan.length_ms * plan.length_ms
+        end = -(-question.end_ms // plan.length_ms) * plan.length_ms
+        count = (end - start) // plan.length_ms
+        _check_size(len(chosen), count)
+        sums = _Sums(len(chosen), start, count, plan.length_ms)
+        start = max(start, self._expired[plan.tier])
+        for epoch in self._between(start, end):
+            if plan.tier == RAW:
+                for times, values in self._shown(epoch, chosen, start, end):
+                    sums.add(roll_ticks(times, values, plan.length_ms))
+            else:
+                for rolled in self._rolled(plan.tier, epoch, chosen, start, end):
+                    shown = visible(rolled.times, epoch, self._epochs, UNIT_MS[plan.tier])
+                    if shown.any():
+                        sums.add(roll(rolled.take(shown), plan.length_ms))
+        return sums.result()
+
+    def _answer(self, question: Question, plan: Plan, chosen: Chosen, rolled: Rolled, avg: Floats) -> Answer:
+        count = rolled.count.astype(np.int64)
+        series = []
+        for index in np.flatnonzero(count.any(axis=1)).tolist():
+            entry = self._catalogue.entries[int(chosen.ids[index])]
+            series.append(
+                Buckets(
+                    entry.name,
+                    entry.labels,
+                    entry.unit,
+                    rolled.min[index],
+                    rolled.max[index],
+                    avg[index],
+                    count[index],
+                )
+            )
+        return Answer(
+            question.start_ms,
+            question.end_ms,
+            plan.length_ms or plan.interval_ms,
+            TIERS[plan.tier],
+            rolled.times,
+            tuple(series),
+        )
+
+
+def _check_size(series: int, buckets: int) -> None:
+    if series * buckets > MAX_VALUES:
+        raise TooMuchError(
+            f"{series} series x {buckets} buckets are more than the {MAX_VALUES} that one answer may have: "
+            "ask for fewer series or fewer points"
+        )
+
+
+class _Batch:
+    """Ticks that are read together: the arrays that several spans are decoded into."""
+
+    def __init__(self, series: int) -> None:
+        self._series = series
+        self._times: list[Integers] = []
+        self._values = np.empty((series, 0))
+        self._used = 0
+
+    @property
+    def is_full(self) -> bool:
+        return self._used * self._series >= _BATCH_VALUES
+
+    def room(self, times: Integers) -> Floats:
+        """Return room for the values of some more ticks, float64 [series, ticks]."""
+        first, self._used = self._used, self._used + len(times)
+        self._times.append(times)
+        if self._used > self._values.shape[1]:
+            size = max(self._used, min(2 * self._used, _BATCH_VALUES // max(self._series, 1)))
+            wider = np.empty((self._series, size))
+            wider[:, :first] = self._values[:, :first]
+            self._values = wider
+        return self._values[:, first : self._used]
+
+    def take(self, start: int, end: int) -> Iterator[tuple[Integers, Floats]]:
+        """Yield the ticks of a range, if there are any, and be empty."""
+        if not self._used:
+            return
+        times, values = np.concatenate(self._times), self._values[:, : self._used]
+        self._times, self._values, self._used = [], np.empty((self._series, 0)), 0
+        # Times in an epoch only grow.
+        first, last = np.searchsorted(times, [start, end]).tolist()
+        if last > first:
+            yield times[first:last], values[:, first:last]
+
+
+class _Sums:
+    """Buckets at a fixed distance, which entries are added to."""
+
+    def __init__(self, series: int, start: int, count: int, length_ms: int) -> None:
+        self._start, self._length_ms = start, length_ms
+        self._low = np.full((series, count), np.nan)
+        self._high = np.full((series, count), np.nan)
+        self._sum = np.zeros((series, count))
+        self._count = np.zeros((series, count))
+        self._present = np.zeros(count, np.bool_)
+
+    def add(self, rolled: Rolled) -> None:
+        """Add entries of the same length."""
+        places = (rolled.times - self._start) // self._length_ms
+        self._present[places] = True
+        # Nearly always the buckets lie side by side.
+        where: slice | Integers = places
+        if places[-1] - places[0] == len(places) - 1:
+            where = slice(int(places[0]), int(places[-1]) + 1)
+        self._low[:, where] = np.fmin(self._low[:, where], rolled.min)
+        self._high[:, where] = np.fmax(self._high[:, where], rolled.max)
+        self._sum[:, where] += rolled.sum
+        self._count[:, where] += rolled.count
+
+    def result(self) -> Rolled:
+        """Return the buckets in which anything was recorded."""
+        times = self._start + np.arange(len(self._present)) * self._length_ms
+        return Rolled(times, self._low, self._high, self._sum, self._count).take(self._present)

@@ -1,0 +1,90 @@
+"""Rollups: min, max, sum and count of every series over buckets of entries.
+
+Entries are ticks, or buckets of a finer tier. A column stands for one series; it is a row of the arrays here, so that
+the values of a series lie side by side in memory. It knows arrays alone.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tickboard.expressions.alignment import Floats
+from tickboard.history.answers import Integers
+
+
+@dataclass(frozen=True)
+class Rolled:
+    """Entries of some series, each over the time from its own to the next of its tier.
+
+    Attributes:
+        times: int64 [entries], when each begins, ascending.
+        min, max: float64 [series, entries]; NaN where there is no value.
+        sum: float64 [series, entries]; 0 where there is no value.
+        count: float64 [series, entries]; how many ticks have a value.
+    """
+
+    times: Integers
+    min: Floats
+    max: Floats
+    sum: Floats
+    count: Floats
+
+    @property
+    def avg(self) -> Floats:
+        """float64 [series, entries]; NaN where there is no value."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return self.sum / np.where(self.count > 0, self.count, np.nan)
+
+    def take(self, kept: NDArray[np.bool_]) -> "Rolled":
+        """Return some of the entries."""
+        if kept.all():
+            return self
+        return Rolled(self.times[kept], self.min[:, kept], self.max[:, kept], self.sum[:, kept], self.count[:, kept])
+
+
+def roll_ticks(times: Integers, values: Floats, length_ms: int) -> Rolled:
+    """Return buckets of ticks.
+
+    Args:
+        times: int64 [ticks], POSIX milliseconds, ascending, at least one.
+        values: float64 [series, ticks]; NaN where there is no value.
+        length_ms: of a bucket; buckets begin at its multiples.
+    """
+    starts, edges = buckets(times, length_ms)
+    present = ~np.isnan(values)
+    if present.all():
+        lengths = np.diff(edges, append=len(times)).astype(np.float64)
+        return Rolled(
+            starts,
+            np.minimum.reduceat(values, edges, axis=1),
+            np.maximum.reduceat(values, edges, axis=1),
+            np.add.reduceat(values, edges, axis=1),
+            np.broadcast_to(lengths, (len(values), len(edges))),
+        )
+    return Rolled(
+        starts,
+        np.fmin.reduceat(values, edges, axis=1),
+        np.fmax.reduceat(values, edges, axis=1),
+        np.add.reduceat(np.where(present, values, 0.0), edges, axis=1),
+        np.add.reduceat(present.astype(np.float64), edges, axis=1),
+    )
+
+
+def roll(entries: Rolled, length_ms: int) -> Rolled:
+    """Return longer buckets; `entries` has at least one."""
+    starts, edges = buckets(entries.times, length_ms)
+    return Rolled(
+        starts,
+        np.fmin.reduceat(entries.min, edges, axis=1),
+        np.fmax.reduceat(entries.max, edges, axis=1),
+        np.add.reduceat(entries.sum, edges, axis=1),
+        np.add.reduceat(entries.count, edges, axis=1),
+    )
+
+
+def buckets(times: Integers, length_ms: int) -> tuple[Integers, NDArray[np.intp]]:
+    """Return when the buckets begin that have an entry, and which entry is the first of each."""
+    numbers = times // length_ms
+    edges = np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 1))
+    return numbers[edges] * length_ms, edges

@@ -1,0 +1,292 @@
+"""Sealing: rows of ticks become blocks, and blocks of ticks become rollups by minute and hour.
+
+Everything is done in steps, between which the caller commits what has come meanwhile. Columns are compressed outside a
+transaction. One transaction then writes a span with its blocks and says up to when the epoch is sealed or rolled up,
+so a reader sees each tick once. Only then are the rows deleted, some at a time.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from tickboard.expressions.alignment import Floats
+from tickboard.history.answers import Integers
+from tickboard.history.blocks import AVG, COUNT, MAX, MIN, STRIPE, VALUE, Cell
+from tickboard.history.codec import AVG_BITS, EXACT_BITS, VALUE_BITS, encode
+from tickboard.history.epochs import Epoch, read_epochs
+from tickboard.history.file import FOREVER, Database, position
+from tickboard.history.recording import Recorder
+from tickboard.history.rollup import Rolled, roll, roll_ticks
+from tickboard.history.rows import each_row, first_row, layout_ids
+from tickboard.history.spans import (
+    HOURS,
+    LENGTH_MS,
+    MINUTE_MS,
+    MINUTES,
+    RAW,
+    UNIT_MS,
+    Chosen,
+    Columns,
+    Span,
+    spans_between,
+    write_span,
+)
+
+BLOCK_TICKS, WIDE_BLOCK_TICKS = 600, 300
+"""Ticks that a block should have; from `WIDE_SERIES` on fewer, since those that are not sealed cost more to read."""
+
+WIDE_SERIES = 5_000
+
+AFTER_WINDOW_MS = 60_000
+"""How much older than the window a tick has to be to be sealed: late samples rarely come later."""
+
+_DELETED_ROWS = 50
+"""Rows that are deleted in one transaction."""
+
+_MINUTES = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 16, 20, 24, 30, 40, 48, 60, 80, 120, 240)
+"""How many minutes a block may have: divisors of 240, so that a rollup is made of whole blocks."""
+
+
+def block_ms(interval_ms: int, series: int) -> int:
+    """Return how long a block is."""
+    wanted = (WIDE_BLOCK_TICKS if series >= WIDE_SERIES else BLOCK_TICKS) * interval_ms / MINUTE_MS
+    return min(_MINUTES, key=lambda minutes: abs(minutes - wanted)) * MINUTE_MS
+
+
+_MARK = {
+    MINUTES: "UPDATE epochs SET minutes = ? WHERE number = ?",
+    HOURS: "UPDATE epochs SET hours = ? WHERE number = ?",
+}
+
+
+class Sealer:
+    """Makes blocks and rollups of what the recorder has written.
+
+    Args:
+        database: the connection that writes.
+        recorder: which knows the epoch that goes on.
+
+    Attributes:
+        columns: through which it reads blocks.
+        busy_before: ticks before this time are being sealed or rolled up: they must not be amended now.
+    """
+
+    def __init__(self, database: Database, recorder: Recorder) -> None:
+        self._database = database
+        self._recorder = recorder
+        self.columns = Columns(database)
+        self.busy_before = 0
+
+    def run(self) -> Iterator[None]:
+        """Seal and roll up whatever is old enough, in steps."""
+        try:
+            for epoch in read_epochs(self._database):
+                yield from self._seal(epoch)
+            for tier in (MINUTES, HOURS):
+                for epoch in read_epochs(self._database):
+                    yield from self._roll_up(epoch, tier)
+        finally:
+            self.busy_before = 0
+
+    # --- from rows to blocks ---
+
+    def is_due(self) -> bool:
+        """Return whether anything may be sealed."""
+        oldest = self._database.all("SELECT position, time FROM ticks ORDER BY position LIMIT 1")
+        if not oldest:
+            return False
+        [(tick, time)] = oldest
+        if tick < position(self._recorder.epoch, 0):
+            return self._is_settled()
+        length = block_ms(self._recorder.interval_ms, self._recorder.width)
+        return bool(time // length * length + length + self._margin() <= self._recorder.newest_ms)
+
+    def _margin(self) -> int:
+        return self._recorder.interval_ms * self._recorder.window + AFTER_WINDOW_MS
+
+    def _is_settled(self) -> bool:
+        """Return whether the epoch that goes on has lasted so long that those before it are in no window any more."""
+        first = self._recorder.first_ms
+        return first is not None and self._recorder.newest_ms - first >= self._margin()
+
+    def _seal(self, epoch: Epoch) -> Iterator[None]:
+        if epoch.is_sealed:
+            return
+        # A kill may have left rows of blocks that are there.
+        yield from self._delete_rows(epoch.number, epoch.sealed)
+        is_current = epoch.number == self._recorder.epoch
+        if not is_current and not self._is_settled():
+            return
+        sealed = epoch.sealed
+        while (found := first_row(self._database, epoch.number, sealed)) is not None:
+            _, time, _, width = found
+            length = block_ms(epoch.interval_ms, width)
+            end = time // length * length + length
+            if is_current and end + self._margin() > self._recorder.newest_ms:
+                return
+            yield from self._seal_block(epoch.number, sealed, end)
+            sealed = end
+            yield from self._delete_rows(epoch.number, sealed)
+        if not is_current:
+            with self._database.transaction():
+                self._database.do("UPDATE epochs SET sealed = ? WHERE number = ?", FOREVER, epoch.number)
+
+    def _seal_block(self, epoch: int, start: int, end: int) -> Iterator[None]:
+        self.busy_before = FOREVER
+        times, rows = self._read_rows(epoch, start, end)
+        yield
+        blocks: dict[int, list[Cell]] = {}
+        for stripe in rows.stripes():
+            blocks[stripe] = cells = []
+            places, values = rows.of(stripe)
+            for encoded in encode(values, VALUE_BITS):
+                cells += [Cell(int(places[each.place]), VALUE, each.kind, each.payload, each.crc) for each in encoded]
+                yield
+        with self._database.transaction():
+            write_span(self._database, RAW, epoch, times, blocks)
+            self._database.do("UPDATE epochs SET sealed = ?, last = ? WHERE number = ?", end, int(times[-1]), epoch)
+        self.busy_before = 0
+
+    def _read_rows(self, epoch: int, start: int, end: int) -> "tuple[Integers, _Rows]":
+        times: list[int] = []
+        rows = _Rows()
+        for time, layout, row in each_row(self._database, epoch, start, end):
+            rows.add(layout, len(times), row)
+            times.append(time)
+        for layout in rows.layouts():
+            rows.know(layout, layout_ids(self._database, layout))
+        rows.ticks = len(times)
+        return np.array(times, np.int64), rows
+
+    def _delete_rows(self, epoch: int, sealed: int) -> Iterator[None]:
+        """Delete the rows that are in blocks, some at a time."""
+        deleted = False
+        while True:
+            with self._database.transaction():
+                found = self._database.all(
+                    "SELECT position, time FROM ticks WHERE position >= ? AND position < ? ORDER BY position LIMIT ?",
+                    position(epoch, 0),
+                    position(epoch + 1, 0),
+                    _DELETED_ROWS,
+                )
+                old = [tick for tick, time in found if time < sealed]
+                if not old:
+                    if deleted:
+                        self._recorder.forget_layouts()
+                    return
+                self._database.do("DELETE FROM ticks WHERE position >= ? AND position <= ?", old[0], old[-1])
+            deleted = True
+            yield
+
+    # --- from blocks to rollups ---
+
+    def _roll_up(self, epoch: Epoch, tier: int) -> Iterator[None]:
+        below, mark = epoch.marks()[tier - 1], epoch.marks()[tier]
+        while True:
+            first = self._database.one(
+                "SELECT min(first) FROM spans WHERE epoch = ? AND tier = ? AND first >= ?", epoch.number, tier - 1, mark
+            )
+            if first is None:
+                break
+            end = first // LENGTH_MS[tier] * LENGTH_MS[tier] + LENGTH_MS[tier]
+            if end > below:
+                return
+            yield from self._roll_up_span(epoch.number, tier, mark, end)
+            mark = end
+        if below >= FOREVER > mark:
+            with self._database.transaction():
+                self._mark(epoch.number, tier, FOREVER)
+
+    def _roll_up_span(self, epoch: int, tier: int, start: int, end: int) -> Iterator[None]:
+        self.busy_before = FOREVER
+        found = spans_between(self._database, tier - 1, epoch, start, end, start)
+        spans = [(span, times) for span in found if (times := self.columns.times(span)) is not None]
+        blocks: dict[int, list[Cell]] = {}
+        times = np.empty(0, np.int64)
+        for stripe in self.columns.stripes(span.id for span, _ in spans):
+            chosen = Chosen.of(np.arange(stripe * STRIPE, (stripe + 1) * STRIPE))
+            parts: list[Rolled] = []
+            for span, span_times in spans:
+                parts.append(self._rolled(span, span_times, chosen, UNIT_MS[tier]))
+                yield
+            rolled = Rolled(
+                np.concatenate([part.times for part in parts]),
+                *(
+                    np.concatenate([getattr(part, name) for part in parts], axis=1)
+                    for name in ("min", "max", "sum", "count")
+                ),
+            )
+            blocks[stripe] = []
+            for cells in cells_of(rolled, np.arange(STRIPE)):
+                blocks[stripe] += cells
+                yield
+        times = np.unique(np.concatenate([times // UNIT_MS[tier] * UNIT_MS[tier] for _, times in spans] or [times]))
+        with self._database.transaction():
+            if len(times):
+                write_span(self._database, tier, epoch, times, blocks)
+            self._mark(epoch, tier, end)
+        self.busy_before = 0
+
+    def _rolled(self, span: Span, times: Integers, chosen: Chosen, unit_ms: int) -> Rolled:
+        if span.tier > RAW:
+            return roll(self.columns.rolled(span, times, chosen), unit_ms)
+        values = np.empty((len(chosen), len(times)))
+        self.columns.values(span, chosen, values)
+        return roll_ticks(times, values, unit_ms)
+
+    def _mark(self, epoch: int, tier: int, until: int) -> None:
+        self._database.do(_MARK[tier], until, epoch)
+
+
+class _Rows:
+    """The rows of one block, by layout."""
+
+    def __init__(self) -> None:
+        self.ticks = 0
+        self._rows: dict[int, tuple[list[int], list[bytes]]] = {}
+        self._ids: dict[int, Integers] = {}
+
+    def add(self, layout: int, index: int, row: bytes) -> None:
+        """Add the row of a tick."""
+        indexes, rows = self._rows.setdefault(layout, ([], []))
+        indexes.append(index)
+        rows.append(row)
+
+    def layouts(self) -> list[int]:
+        """Return the layouts of all rows."""
+        return list(self._rows)
+
+    def know(self, layout: int, ids: Integers) -> None:
+        """Say which series a layout has."""
+        self._ids[layout] = ids
+
+    def stripes(self) -> list[int]:
+        """Return the stripes of all series."""
+        return sorted({int(stripe) for ids in self._ids.values() for stripe in np.unique(ids // STRIPE)})
+
+    def of(self, stripe: int) -> tuple[Integers, Floats]:
+        """Return the series of one stripe: their places, and float64 [series, ticks]."""
+        columns = {layout: np.flatnonzero(ids // STRIPE == stripe) for layout, ids in self._ids.items()}
+        places = np.unique(np.concatenate([self._ids[layout][found] % STRIPE for layout, found in columns.items()]))
+        values = np.full((len(places), self.ticks), np.nan)
+        for layout, (indexes, rows) in self._rows.items():
+            found = columns[layout]
+            if len(found):
+                where = np.searchsorted(places, self._ids[layout][found] % STRIPE)
+                some = np.array([np.frombuffer(row, "<f8")[found] for row in rows])
+                values[np.ix_(where, np.array(indexes))] = some.T
+        return places, values
+
+
+def cells_of(rolled: Rolled, places: Integers) -> Iterator[list[Cell]]:
+    """Encode the entries of a rollup, some columns at a time.
+
+    Args:
+        rolled: what is encoded.
+        places: of its series in their stripe.
+    """
+    count = np.where(rolled.count > 0, rolled.count, np.nan)
+    fields = ((MIN, rolled.min, EXACT_BITS), (MAX, rolled.max, EXACT_BITS), (AVG, rolled.avg, AVG_BITS))
+    for field, columns, bits in (*fields, (COUNT, count, EXACT_BITS)):
+        for encoded in encode(columns, bits):
+            yield [Cell(int(places[each.place]), field, each.kind, each.payload, each.crc) for each in encoded]

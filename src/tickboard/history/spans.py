@@ -1,0 +1,211 @@
+"""Spans: the entries of one epoch and tier over one piece of time, with a block for each stripe of series.
+
+Reader and writer both go through here to get at columns. It knows the tables of the file, and neither threads nor what
+is asked for.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tickboard.expressions.alignment import Floats
+from tickboard.history.answers import Integers
+from tickboard.history.blocks import AVG, COUNT, MAX, MIN, STRIPE, VALUE, Block, Cell, pack
+from tickboard.history.codec import CorruptError, decode_whole, encode_whole
+from tickboard.history.file import Database, block_key, is_damage
+from tickboard.history.rollup import Rolled
+
+RAW, MINUTES, HOURS = range(3)
+"""The tiers, from the finest."""
+
+MINUTE_MS, HOUR_MS = 60_000, 3_600_000
+
+UNIT_MS = (1, MINUTE_MS, HOUR_MS)
+"""What the times of a tier are multiples of."""
+
+LENGTH_MS = (240 * MINUTE_MS, 240 * MINUTE_MS, 240 * HOUR_MS)
+"""How long a span of each tier may be; of rollups, how long each is. It begins at a multiple of that."""
+
+_SPANS = (
+    "SELECT id, tier, epoch, first, last, entries, times FROM spans "
+    "WHERE epoch = ? AND tier = ? AND first >= ? AND first < ? AND last >= ? ORDER BY first"
+)
+
+
+@dataclass(frozen=True)
+class Span:
+    """One piece of time.
+
+    Attributes:
+        id: in the file.
+        tier: its number.
+        epoch: its number.
+        first, last: the times of its first and last entry, POSIX milliseconds.
+        entries: how many there are.
+        packed: their times as they are written.
+    """
+
+    id: int
+    tier: int
+    epoch: int
+    first: int
+    last: int
+    entries: int
+    packed: bytes
+
+    def times(self) -> Integers:
+        """Return the times of the entries, int64 [entries], ascending.
+
+        Raises:
+            CorruptError: they are damaged.
+        """
+        times = decode_whole(self.packed)
+        if len(times) != self.entries:
+            raise CorruptError("a span has another number of times")
+        return times
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Some series, in the order of their ids, by stripe.
+
+    Attributes:
+        ids: int64 [series], ascending.
+        stripes: for each stripe its number, the places of the series in it, and where they are in `ids`.
+    """
+
+    ids: Integers
+    stripes: tuple[tuple[int, NDArray[np.intp], slice], ...]
+
+    @classmethod
+    def of(cls, ids: Integers) -> "Chosen":
+        """Return the choice of some series; `ids` are in order."""
+        numbers, starts = np.unique(ids // STRIPE, return_index=True)
+        ends = [*starts.tolist(), len(ids)][1:]
+        stripes = tuple(
+            (int(number), (ids[start:end] % STRIPE).astype(np.intp), slice(start, end))
+            for number, start, end in zip(numbers.tolist(), starts.tolist(), ends, strict=True)
+        )
+        return cls(ids, stripes)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+class Columns:
+    """Reads columns, and remembers which were damaged.
+
+    Args:
+        database: where they are.
+
+    Attributes:
+        damaged: of each column that could not be read since this was emptied: its span and its series' id; -1: all of
+            a stripe, or of a span.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.damaged: set[tuple[int, int]] = set()
+
+    def times(self, span: Span) -> Integers | None:
+        """Return the times of a span; None: they are damaged, and so nothing of it can be read."""
+        try:
+            return span.times()
+        except CorruptError:
+            self.damaged.add((span.id, -1))
+            return None
+
+    def block(self, span: int, stripe: int) -> Block | None:
+        """Return one block; None: none of its series has a value, or it is damaged."""
+        try:
+            blob = self._database.one("SELECT block FROM blocks WHERE key = ?", block_key(span, stripe))
+            return None if blob is None else Block(blob)
+        except (CorruptError, sqlite3.DatabaseError) as error:
+            if isinstance(error, sqlite3.DatabaseError) and not is_damage(error):
+                raise
+            self.damaged.add((span, -1 - stripe))
+            return None
+
+    def stripes(self, spans: Iterable[int]) -> list[int]:
+        """Return the stripes of which some spans have a block."""
+        found: set[int] = set()
+        for span in spans:
+            keys = self._database.all(
+                "SELECT key FROM blocks WHERE key >= ? AND key < ?", block_key(span, 0), block_key(span + 1, 0)
+            )
+            found.update(key - block_key(span, 0) for (key,) in keys)
+        return sorted(found)
+
+    def values(self, span: Span, chosen: Chosen, into: Floats) -> None:
+        """Read the ticks of some series into float64 [series, entries]."""
+        self._fill(span, chosen, [(VALUE, into)])
+
+    def rolled(self, span: Span, times: Integers, chosen: Chosen) -> Rolled:
+        """Return the entries of a rollup of some series; `times` are those of the span."""
+        low, high, avg, count = (np.empty((len(chosen), len(times))) for _ in range(4))
+        self._fill(span, chosen, [(MIN, low), (MAX, high), (AVG, avg), (COUNT, count)])
+        # Where one of its columns is damaged, a series has no value.
+        missing = np.isnan(low) | np.isnan(high) | np.isnan(avg) | np.isnan(count)
+        if missing.any():
+            low[missing] = high[missing] = np.nan
+            avg[missing] = count[missing] = 0.0
+        return Rolled(times, low, high, avg * count, count)
+
+    def _fill(self, span: Span, chosen: Chosen, fields: Sequence[tuple[int, Floats]]) -> None:
+        for stripe, places, where in chosen.stripes:
+            block = self.block(span.id, stripe)
+            for field, into in fields:
+                if block is None:
+                    into[where].fill(np.nan)
+                    continue
+                for index in block.read(field, places, into[where]):
+                    self.damaged.add((span.id, stripe * STRIPE + int(places[index])))
+
+
+def spans_between(
+    database: Database, tier: int, epoch: int, start_ms: int, end_ms: int, since_ms: int = 0
+) -> list[Span]:
+    """Return the spans of a tier and an epoch that have an entry in a range, in order.
+
+    Args:
+        database: where they are.
+        tier: which.
+        epoch: its number.
+        start_ms: an entry is at or after this time,
+        end_ms: and another before this one.
+        since_ms: all entries are at or after this time.
+    """
+    earliest = max(start_ms - LENGTH_MS[tier], since_ms)
+    return [Span(*row) for row in database.each(_SPANS, epoch, tier, earliest, end_ms, start_ms)]
+
+
+def write_span(database: Database, tier: int, epoch: int, times: Integers, blocks: Mapping[int, list[Cell]]) -> int:
+    """Write a span with its blocks, by stripe, and return its id; inside a transaction."""
+    packed = encode_whole(times)
+    blobs = {stripe: pack(cells) for stripe, cells in blocks.items() if cells}
+    size = len(packed) + sum(len(blob) for blob in blobs.values())
+    span = database.do(
+        "INSERT INTO spans (tier, epoch, first, last, entries, bytes, times) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        tier,
+        epoch,
+        int(times[0]),
+        int(times[-1]),
+        len(times),
+        size,
+        packed,
+    )
+    database.many(
+        "INSERT INTO blocks VALUES (?, ?)", ((block_key(span, stripe), blob) for stripe, blob in blobs.items())
+    )
+    return span
+
+
+def replace_block(database: Database, span: int, stripe: int, cells: list[Cell]) -> None:
+    """Write a block anew; inside a transaction."""
+    key, blob = block_key(span, stripe), pack(cells)
+    before = database.one("SELECT length(block) FROM blocks WHERE key = ?", key) or 0
+    database.do("INSERT OR REPLACE INTO blocks VALUES (?, ?)", key, blob)
+    database.do("UPDATE spans SET bytes = bytes + ? WHERE id = ?", len(blob) - before, span)

@@ -1,0 +1,239 @@
+"""The writer: commits what waits, and does the chores in between; one thread uses it.
+
+When the file is deleted, replaced or damaged while it is in use, a new one is begun and the ticks go on there. What
+could not be committed waits for the next time.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from tickboard.errors import HistoryError
+from tickboard.history.amending import Amender
+from tickboard.history.expiry import Expiry
+from tickboard.history.file import APPLICATION_ID, PURPOSE, DamageError, HistoryFile, explained_errors
+from tickboard.history.layout import Kept, Retention, TierKept
+from tickboard.history.recording import Amended, Recorder
+from tickboard.history.sealing import Sealer
+from tickboard.history.waiting import Begin, Waiting
+from tickboard.storage.aside import has_header, move_aside
+from tickboard.storage.place import beside, find_place
+
+
+class Writer:
+    """The file, open for writing, and what happens in it.
+
+    Args:
+        path: of the file.
+        retention: how long ticks and rollups are kept.
+        waiting: what is to be written.
+
+    Attributes:
+        generation: changes with each file that is begun; who reads has to open it anew.
+        damaged: where a file was moved to that could not be read; None: all was well.
+        missed: amended values for which there was no tick.
+        lost: columns that were found to be damaged.
+        kept: what is kept, as of the last chores.
+
+    Raises:
+        HistoryError: the file cannot be used.
+    """
+
+    def __init__(self, path: Path, retention: Retention, waiting: Waiting) -> None:
+        self._path = path
+        self._retention = retention
+        self._waiting = waiting
+        # The epoch that goes on in a new file.
+        self._run: Begin | None = None
+        self._held: list[Amended] = []
+        self._chores: Iterator[None] | None = None
+        self._is_open = False
+        # How many of the items that there have been are in the file.
+        self._committed = 0
+        self.generation = 0
+        self.damaged: Path | None = None
+        self.missed = self.lost = 0
+        self.kept = Kept()
+        self._open()
+
+    @property
+    def newest_ms(self) -> int:
+        """The time of the newest tick that is committed; 0: there is none."""
+        return self._recorder.newest_ms
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether anything waits to be written, or is being written."""
+        return self._committed != self._waiting.count
+
+    # --- committing ---
+
+    def commit(self, *, through: bool) -> None:
+        """Write what waits in one transaction.
+
+        Args:
+            through: whether it is on the disk when this returns, and so is all that was written before.
+
+        Raises:
+            HistoryError: nothing was written; it waits for the next time. Or a new file was begun and has it.
+        """
+        if not self._is_open:
+            self._open()
+        try:
+            with explained_errors(self._path):
+                if through and self._file.is_lost():
+                    raise self._begin_anew("was deleted, moved or replaced while it was in use")
+                self._commit(through=through)
+                if through:
+                    self._file.check_writable()
+        except DamageError as error:
+            raise self._set_aside(error) from error
+
+    def _commit(self, *, through: bool) -> None:
+        count = self._waiting.count
+        items = self._waiting.take()
+        if not items and (not self._held or self._sealer.busy_before):
+            return
+        try:
+            missed = 0
+            self._file.sync_next(through)
+            with self._file.transaction():
+                amended = [*self._held, *self._recorder.write(items)]
+                # What is being sealed was read before: it would be written without them.
+                if not self._sealer.busy_before:
+                    missed = self._amender.apply(amended)
+                    amended = []
+        except BaseException:
+            self._recorder.forget()
+            self._waiting.put_back(items)
+            raise
+        self.missed += missed + self._recorder.missed
+        self._recorder.missed = 0
+        self._held = amended
+        self._committed = count
+        self._count_damaged()
+
+    # --- chores ---
+
+    def is_due(self) -> bool:
+        """Return whether there is anything to seal.
+
+        Raises:
+            HistoryError: the file cannot be read.
+        """
+        try:
+            with explained_errors(self._path):
+                return self._chores is not None or self._sealer.is_due()
+        except DamageError as error:
+            raise self._set_aside(error) from error
+
+    def step(self) -> bool:
+        """Do a part of the chores: seal, roll up, delete; return whether there is more to do.
+
+        Raises:
+            HistoryError: it failed. It begins anew with the next call.
+        """
+        if self._chores is None:
+            self._chores = self._all_chores()
+        try:
+            with explained_errors(self._path):
+                next(self._chores)
+        except StopIteration:
+            self._chores = None
+            return False
+        except DamageError as error:
+            self._chores = None
+            raise self._set_aside(error) from error
+        except BaseException:
+            self._chores = None
+            raise
+        return True
+
+    def _all_chores(self) -> Iterator[None]:
+        yield from self._sealer.run()
+        yield from self._expiry.run()
+        self._count_damaged()
+        self._look()
+
+    def _count_damaged(self) -> None:
+        self.lost += len(self._sealer.columns.damaged)
+        self._sealer.columns.damaged.clear()
+
+    def _look(self) -> None:
+        """Find out what is kept."""
+        tiers = {
+            tier: TierKept(first, size)
+            for tier, first, size in self._file.all("SELECT tier, min(first), sum(bytes) FROM spans GROUP BY tier")
+        }
+        raw, minutes, hours = (tiers.get(tier, TierKept()) for tier in range(3))
+        oldest, size = self._file.all("SELECT min(time), total(length(row)) FROM ticks")[0]
+        oldest_ms = min((time for time in (oldest, raw.oldest_ms) if time is not None), default=None)
+        raw = TierKept(oldest_ms, raw.bytes + int(size))
+        series = self._file.one("SELECT count(*) FROM series")
+        self.kept = Kept(raw, minutes, hours, self._file.size_bytes(), series)
+
+    # --- the file ---
+
+    def _open(self) -> None:
+        try:
+            self._file = HistoryFile(self._path)
+        except DamageError:
+            self._move_damaged()
+            self._file = HistoryFile(self._path)
+        try:
+            with explained_errors(self._path):
+                self._recorder = Recorder(self._file, self._run)
+                self._sealer = Sealer(self._file, self._recorder)
+                self._amender = Amender(self._file, self._sealer.columns)
+                self._expiry = Expiry(self._file, self._retention, self._recorder)
+                self._look()
+        except DamageError as error:
+            self._file.close()
+            raise self._set_aside(error) from error
+        self._chores = None
+        self._held.clear()
+        self._is_open = True
+        self.generation += 1
+
+    def _begin_anew(self, why: str) -> HistoryError:
+        """Begin a new file, and return the error that says so."""
+        self._is_open = False
+        self._run = self._recorder.run
+        real = self._file.real
+        with suppress(sqlite3.Error):
+            self._file.close()
+        if not real.exists():
+            for file in beside(real):
+                # Of a database that is gone: worthless without it, and not to be taken for the new one's.
+                file.unlink(missing_ok=True)
+        self._open()
+        return HistoryError(f"{self._path} {why}: the history begins anew there")
+
+    def _set_aside(self, error: DamageError) -> HistoryError:
+        """Keep a file that cannot be read under another name, begin a new one, and return the error that says so."""
+        with suppress(sqlite3.Error):
+            self._file.close()
+        self._move_damaged()
+        return self._begin_anew(f"was damaged ({error}) and is now {self.damaged}")
+
+    def _move_damaged(self) -> None:
+        with explained_errors(self._path):
+            real = find_place(self._path, PURPOSE)
+            if not has_header(real, APPLICATION_ID):
+                raise HistoryError(f"{self._path} is no history: move it away, or {PURPOSE.another_file}")
+            self.damaged = move_aside(real, "damaged", PURPOSE)
+
+    def close(self) -> None:
+        """Write what waits, and close the file.
+
+        Raises:
+            HistoryError: what waited is lost.
+        """
+        try:
+            self._chores = None
+            self._sealer.busy_before = 0
+            self.commit(through=True)
+        finally:
+            with explained_errors(self._path):
+                self._file.close()

@@ -1,0 +1,340 @@
+"""Ticks go on whatever becomes of the disk, of the file that keeps them and of who else has it."""
+
+import os
+import shutil
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.history.naive import layout_of
+from tests.history.test_store import CPU, MEMORY, START, Recorded, walk
+from tests.journal.test_journal import NOBODY, anyones, plain_user
+
+from tickboard.errors import HistoryError
+from tickboard.history import store
+from tickboard.history.file import VERSION, HistoryFile
+from tickboard.history.store import History, Retention
+
+__all__ = ["anyones", "plain_user"]
+
+LAYOUT = layout_of([CPU, MEMORY])
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> Iterator[Recorded]:
+    found = Recorded(tmp_path / "state" / "history.sqlite")
+    found.begin()
+    yield found
+    found.history.close()
+
+
+def opened_file(history: History) -> HistoryFile:
+    assert history._writer is not None
+    return history._writer._file
+
+
+def until(true: Callable[[], object]) -> None:
+    """Wait until something is so."""
+    waited = threading.Event()
+    for _ in range(3000):
+        if true():
+            return
+        waited.wait(0.01)
+    pytest.fail("it has not become so in 30 s")
+
+
+def count(recorded: Recorded) -> int:
+    """Return how many ticks are there."""
+    return len(recorded.read().times)
+
+
+# --- the disk ---
+
+
+def test_a_full_disk_is_reported_and_what_waited_is_kept_when_there_is_room(recorded: Recorded) -> None:
+    recorded.append(LAYOUT, walk(10, 2))
+    recorded.history.flush()
+    file = opened_file(recorded.history)
+    file.do(f"PRAGMA max_page_count = {file.one('PRAGMA page_count') + 1}")
+    recorded.append(LAYOUT, walk(1000, 2))
+    with pytest.raises(HistoryError, match="full: make room on its disk"):
+        recorded.history.flush()
+    until(lambda: recorded.problems)
+    assert "history.sqlite does not keep the history: " in str(recorded.problems[-1])
+    assert recorded.history.kept().queued == 1000
+    # What is there can be read.
+    assert count(recorded) == 10
+    file.do("PRAGMA max_page_count = 1000000")
+    recorded.history.settle()
+    until(lambda: recorded.problems[-1] is None)
+    assert count(recorded) == 1010
+    assert recorded.history.kept().queued == 0
+
+
+@pytest.mark.parametrize("statement", ["INSERT INTO spans", "INSERT INTO blocks", "UPDATE epochs", "DELETE FROM ticks"])
+def test_sealing_that_fails_anywhere_is_done_again_and_nothing_is_lost_or_doubled(
+    recorded: Recorded, statement: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = walk(4000, 2)
+    recorded.append(LAYOUT, rows)
+    recorded.history.flush()
+    failing = {"is": True}
+
+    def fail(original: Callable[..., Any]) -> Callable[..., Any]:
+        def do(self: HistoryFile, given: str, *values: object) -> Any:
+            if failing["is"] and given.startswith(statement):
+                raise sqlite3.OperationalError("disk I/O error")
+            return original(self, given, *values)
+
+        return do
+
+    monkeypatch.setattr(HistoryFile, "do", fail(HistoryFile.do))
+    monkeypatch.setattr(HistoryFile, "many", fail(HistoryFile.many))
+    for _ in range(2):
+        with pytest.raises(HistoryError, match="disk I/O error"):
+            recorded.history.settle()
+    np.testing.assert_array_equal(recorded.read().series[0].avg, rows[:, 0])
+    failing["is"] = False
+    recorded.history.settle()
+    np.testing.assert_array_equal(recorded.read().series[0].avg, rows[:, 0])
+
+
+def test_a_disk_that_hangs_delays_no_tick_and_is_reported(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "ANSWER_S", 0.05)
+    disk = threading.Event()
+    do = HistoryFile.do
+
+    def hang(self: HistoryFile, statement: str, *values: object) -> int:
+        if statement.startswith("INSERT OR REPLACE INTO ticks"):
+            disk.wait(30)
+        return do(self, statement, *values)
+
+    monkeypatch.setattr(HistoryFile, "do", hang)
+
+    def is_reported() -> bool:
+        recorded.append(LAYOUT, walk(1, 2))
+        return any("has not answered for 0.05 s" in str(problem) for problem in recorded.problems)
+
+    until(is_reported)
+    assert recorded.history.kept().queued > 0
+    disk.set()
+    recorded.history.flush()
+    until(lambda: recorded.problems[-1] is None)
+    assert count(recorded) == recorded.seq
+
+
+def test_a_disk_that_hangs_keeps_no_program_from_ending(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "ANSWER_S", 0.05)
+    disk = threading.Event()
+    close = HistoryFile.close
+
+    def hang(self: HistoryFile) -> None:
+        disk.wait(30)
+        close(self)
+
+    monkeypatch.setattr(HistoryFile, "close", hang)
+    recorded.append(LAYOUT, walk(5, 2))
+    recorded.history.close()
+    assert "has not answered" in str(recorded.problems[-1])
+    disk.set()
+    recorded.history._thread.join(30)
+    monkeypatch.undo()
+    recorded.open()
+    assert count(recorded) == 5
+
+
+def test_an_opening_that_hangs_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "START_S", 0.05)
+    disk = threading.Event()
+    prepare = HistoryFile._prepare
+
+    def hang(self: HistoryFile) -> None:
+        disk.wait(30)
+        prepare(self)
+
+    monkeypatch.setattr(HistoryFile, "_prepare", hang)
+    path = tmp_path / "h.sqlite"
+    with pytest.raises(HistoryError, match=r"its disk has not answered for 0\.05 s"):
+        History(path, Retention(), lambda problem: None)
+    disk.set()
+    monkeypatch.undo()
+    # It is free for others as soon as the disk answers.
+    History(path, Retention(), lambda problem: None).close()
+
+
+# --- the file ---
+
+
+def damage(path: Path, at: int, size: int = 1) -> None:
+    with path.open("r+b") as file:
+        file.seek(at)
+        before = file.read(size)
+        file.seek(at)
+        file.write(bytes(byte ^ 0xFF for byte in before))
+
+
+def test_a_flipped_byte_in_a_column_loses_that_column_of_that_block_and_is_reported(recorded: Recorded) -> None:
+    rows = np.random.default_rng(0).normal(0, 1, (3000, 2))
+    recorded.append(LAYOUT, rows)
+    recorded.history.settle()
+    recorded.history.close()
+    file = sqlite3.connect(recorded.path)
+    key, blob = file.execute("SELECT key, block FROM blocks ORDER BY key LIMIT 1 OFFSET 1").fetchone()
+    broken = bytearray(blob)
+    broken[-5] ^= 0x10
+    file.execute("UPDATE blocks SET block = ? WHERE key = ?", (bytes(broken), key))
+    file.commit()
+    file.close()
+    recorded.open()
+    for _ in range(2):
+        cpu, memory = recorded.read().series
+        assert cpu.count.sum() == 3000
+        assert np.flatnonzero(memory.count == 0).tolist() == list(range(600, 1200))
+        np.testing.assert_allclose(memory.avg[1200:], rows[1200:, 1], rtol=1e-5)
+    assert recorded.history.kept().lost == 1
+    assert "1 columns of blocks in" in str(recorded.problems[-1])
+    # It does not keep the others from being rolled up.
+    recorded.begin()
+    recorded.append(LAYOUT, walk(5 * 3600, 2))
+    recorded.history.settle()
+    cpu, memory = recorded.read(points=10, until=START + 3600).series
+    assert (cpu.count.sum(), memory.count.sum()) == (3600, 3000)
+
+
+@pytest.mark.parametrize("at", [0, 100])
+def test_a_file_that_sqlite_cannot_read_is_set_aside_and_a_new_one_begun(recorded: Recorded, at: int) -> None:
+    recorded.append(LAYOUT, walk(3000, 2))
+    recorded.history.settle()
+    recorded.history.close()
+    damage(recorded.path, at, 4000)
+    if at == 0:
+        # Of its header, only the beginning: it says whose it is.
+        damage(recorded.path, 60, 20)
+    recorded.open()
+    recorded.begin()
+    recorded.append(LAYOUT, walk(10, 2))
+    with suppress(HistoryError):  # where the damage is noticed only now
+        recorded.history.settle()
+    recorded.history.settle()
+    damaged = recorded.history.damaged
+    assert damaged is not None
+    assert damaged.exists()
+    until(lambda: recorded.problems and f"is now {damaged}" in str(recorded.problems[-1]))
+    assert count(recorded) == 10
+
+
+def test_a_file_that_is_deleted_is_begun_anew_and_ticks_go_on_in_it(
+    recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "THROUGH_S", 0.01)
+    recorded.append(LAYOUT, walk(100, 2))
+    recorded.history.flush()
+    for ending in ("", "-wal", "-shm"):
+        Path(f"{recorded.path}{ending}").unlink(missing_ok=True)
+    until(lambda: any("was deleted" in str(problem) for problem in recorded.problems))
+    recorded.append(LAYOUT, walk(10, 2))
+    until(lambda: count(recorded) == 10)
+    assert recorded.path.exists()
+    recorded.history.close()
+    recorded.open()
+    assert count(recorded) == 10
+
+
+def test_a_file_in_the_place_of_the_one_in_use_is_noticed(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = Recorded(recorded.path.with_name("other.sqlite"))
+    other.begin()
+    other.append(LAYOUT, walk(7, 2))
+    other.history.close()
+    recorded.append(LAYOUT, walk(100, 2))
+    recorded.history.flush()
+    monkeypatch.setattr(store, "THROUGH_S", 0.01)
+    other.path.replace(recorded.path)
+    for ending in ("-wal", "-shm"):
+        Path(f"{recorded.path}{ending}").unlink(missing_ok=True)
+    until(lambda: any("replaced" in str(problem) for problem in recorded.problems))
+    until(lambda: count(recorded) == 7)
+
+
+def test_a_file_that_another_process_writes_is_refused_and_left_to_it(recorded: Recorded) -> None:
+    program = (
+        "import sys; from pathlib import Path; from tickboard.history.store import History, Retention\n"
+        "History(Path(sys.argv[1]), Retention(), print)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, recorded.path], capture_output=True, text=True, check=False)
+    assert "is used by another tickboard: end that one, or give this one another file with --history" in done.stderr
+    with pytest.raises(HistoryError, match="is used by another tickboard"):
+        History(recorded.path, Retention(), lambda problem: None)
+    recorded.append(LAYOUT, walk(5, 2))
+    assert count(recorded) == 5
+
+
+def test_a_file_of_a_newer_version_is_refused_and_left_as_it_is(recorded: Recorded) -> None:
+    recorded.history.close()
+    file = sqlite3.connect(recorded.path)
+    file.execute(f"PRAGMA user_version = {VERSION + 1}")
+    file.close()
+    with pytest.raises(HistoryError, match=r"was written by a newer tickboard .* update tickboard, or give another"):
+        History(recorded.path, Retention(), lambda problem: None)
+    recorded.path.unlink()
+    recorded.open()
+
+
+def test_a_file_of_another_program_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "notes.sqlite"
+    file = sqlite3.connect(path)
+    file.execute("CREATE TABLE notes (text)")
+    file.close()
+    before = path.read_bytes()
+    with pytest.raises(HistoryError, match="is a database of another program"):
+        History(path, Retention(), lambda problem: None)
+    text = tmp_path / "notes.txt"
+    text.write_text("no database at all" * 100)
+    with pytest.raises(HistoryError, match="is no history: move it away"):
+        History(text, Retention(), lambda problem: None)
+    assert path.read_bytes() == before
+    assert text.exists()
+
+
+@pytest.mark.usefixtures("plain_user")
+@pytest.mark.parametrize("mode", [0o400, 0o500])
+def test_what_cannot_be_written_to_is_refused(anyones: Path, mode: int) -> None:
+    folder = anyones / "state"
+    path = folder / "h.sqlite"
+    History(path, Retention(), lambda problem: None).close()
+    target = path if mode == 0o400 else folder
+    target.chmod(mode)
+    try:
+        with pytest.raises(HistoryError, match="another file with --history, or --history none to keep no history"):
+            History(path, Retention(), lambda problem: None)
+    finally:
+        target.chmod(0o700)
+
+
+def test_a_new_file_is_for_its_user_alone(recorded: Recorded) -> None:
+    recorded.append(LAYOUT, walk(5, 2))
+    recorded.history.flush()
+    for file in recorded.path.parent.iterdir():
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
+    assert stat.S_IMODE(recorded.path.parent.stat().st_mode) == 0o700
+
+
+def test_what_others_may_write_to_is_refused(recorded: Recorded) -> None:
+    recorded.history.close()
+    recorded.path.chmod(0o666)
+    with pytest.raises(HistoryError, match=r"others may write to .*: if you trust what is in it, chmod 600"):
+        History(recorded.path, Retention(), lambda problem: None)
+    recorded.path.chmod(0o600)
+    if os.geteuid() == 0:
+        os.chown(recorded.path, NOBODY, NOBODY)
+        with pytest.raises(HistoryError, match="belongs to"):
+            History(recorded.path, Retention(), lambda problem: None)
+        os.chown(recorded.path, 0, 0)
+    shutil.rmtree(recorded.path.parent)

@@ -1,0 +1,182 @@
+"""Columns come back as they were, or within the precision; what is damaged is noticed."""
+
+import math
+
+import hypothesis.extra.numpy as hnp
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from tickboard.expressions.alignment import Floats
+from tickboard.history import codec
+from tickboard.history.blocks import AVG, VALUE, Block, Cell, pack
+from tickboard.history.codec import CorruptError
+
+EVERYTHING = st.floats(allow_nan=True, allow_infinity=True)
+USUAL = st.floats(-1e12, 1e12) | st.just(math.nan)
+WHOLE = st.integers(-(2**53), 2**53).map(float) | st.just(math.nan)
+DECIMALS = st.integers(-(10**9), 10**9).map(lambda number: number / 1000) | st.just(math.nan)
+
+
+def columns(values: st.SearchStrategy[float]) -> st.SearchStrategy[Floats]:
+    return hnp.arrays(np.float64, hnp.array_shapes(min_dims=2, max_dims=2, max_side=40), elements=values)
+
+
+def round_trip(given: Floats, bits: int = codec.VALUE_BITS) -> tuple[Floats, dict[int, int]]:
+    """Return what comes back, and the kind of each column."""
+    back = np.full(given.shape, np.nan)
+    kinds = {}
+    for some in codec.encode(given, bits):
+        for column in some:
+            kinds[column.place] = column.kind & ~codec.MISSING
+            codec.decode(column.kind, column.payload, back[column.place])
+    return back, kinds
+
+
+def kind_of(*values: float) -> int:
+    return round_trip(np.array([values]))[1].get(0, 0)
+
+
+@given(columns(EVERYTHING))
+def test_any_number_comes_back_exactly_where_all_bits_are_wanted(given: Floats) -> None:
+    back, _ = round_trip(given, codec.EXACT_BITS)
+    np.testing.assert_array_equal(back, given)
+
+
+@given(columns(USUAL))
+def test_floats_come_back_within_the_precision_and_gaps_where_they_were(given: Floats) -> None:
+    back, _ = round_trip(given)
+    np.testing.assert_array_equal(np.isnan(back), np.isnan(given))
+    for before, after in zip(given, back, strict=True):
+        there = ~np.isnan(before)
+        if there.any():
+            off = np.abs(before - after)[there]
+            span = np.nanmax(before) - np.nanmin(before)
+            assert (off <= codec.VALUE_PRECISION * np.abs(before[there])).all()
+            assert (off <= codec.RANGE_PRECISION * span).all()
+
+
+@given(columns(WHOLE))
+def test_whole_numbers_come_back_exactly(given: Floats) -> None:
+    back, kinds = round_trip(given)
+    np.testing.assert_array_equal(back, given)
+    assert set(kinds.values()) <= {codec.CONSTANT, codec.WHOLE}
+
+
+@given(columns(DECIMALS))
+def test_numbers_of_three_decimals_come_back_exactly(given: Floats) -> None:
+    back, kinds = round_trip(given)
+    np.testing.assert_array_equal(back, given)
+    assert codec.RAW not in kinds.values()
+    assert codec.ROUNDED not in kinds.values()
+
+
+@given(columns(USUAL))
+def test_what_came_back_once_comes_back_exactly_the_next_time(given: Floats) -> None:
+    once, _ = round_trip(given)
+    np.testing.assert_array_equal(round_trip(once)[0], once)
+    np.testing.assert_array_equal(round_trip(once, codec.EXACT_BITS)[0], once)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ((math.nan, math.nan), 0),
+        ((3.7, math.nan, 3.7), codec.CONSTANT),
+        ((3.0, -5.0, 2.0**53), codec.WHOLE),
+        ((0.1, 0.2, -7.5), codec.DECIMAL),
+        ((0.01, 0.25), codec.DECIMAL + 1),
+        ((0.001, 99.999), codec.DECIMAL + 2),
+        ((1 / 3, 2 / 3), codec.ROUNDED),
+        ((math.inf, 1.0), codec.RAW),
+        ((1e-310, 0.5), codec.RAW),
+        ((1.7e308, -1.7e308), codec.RAW),
+    ],
+)
+def test_each_column_is_written_in_the_shortest_way_that_fits(values: tuple[float, ...], kind: int) -> None:
+    assert kind_of(*values) == kind
+
+
+def test_times_with_a_fraction_keep_their_fraction() -> None:
+    # The first rule of the precision alone would round them to hours.
+    times = 1_800_000_000 + np.arange(600) + np.random.default_rng(0).random(600)
+    back, _ = round_trip(times[None])
+    assert np.abs(back[0] - times).max() < 0.06
+
+
+@given(st.lists(st.integers(-(2**62), 2**62), min_size=1))
+def test_times_come_back_exactly(times: list[int]) -> None:
+    assert codec.decode_whole(codec.encode_whole(np.array(times, np.int64))).tolist() == times
+
+
+def test_percentages_of_two_decimals_take_little() -> None:
+    walk = np.round(50 + np.cumsum(np.random.default_rng(0).normal(0, 0.05, (20, 600)), axis=1), 2)
+    size = sum(len(column.payload) for some in codec.encode(walk) for column in some)
+    assert size / walk.size < 0.8
+
+
+# --- blocks ---
+
+
+def block_of(values: Floats, field: int = VALUE) -> bytes:
+    return pack(
+        Cell(column.place, field, column.kind, column.payload, column.crc)
+        for some in codec.encode(values)
+        for column in some
+    )
+
+
+def test_a_block_gives_back_the_columns_that_are_asked_for() -> None:
+    values = np.random.default_rng(0).integers(0, 100, (256, 60)).astype(float)
+    values[7] = np.nan
+    block = Block(block_of(values))
+    wanted = np.array([255, 7, 0])
+    into = np.empty((3, 60))
+    assert block.read(VALUE, wanted, into) == []
+    np.testing.assert_array_equal(into, values[wanted])
+    assert block.read(AVG, wanted, into) == []
+    assert np.isnan(into).all()
+    assert 7 not in block.places.tolist()
+    assert pack(block.cells()) == block_of(values)
+
+
+@settings(max_examples=30)
+@given(st.data())
+def test_a_flipped_bit_loses_one_column_or_the_block_and_never_goes_unnoticed(data: st.DataObject) -> None:
+    random = np.random.default_rng(0)
+    values = np.concatenate([random.normal(0, 1, (5, 100)), random.integers(0, 9, (5, 100)), np.ones((2, 100))])
+    values[2, 5:50] = np.nan
+    right = np.empty(values.shape)
+    blob = block_of(values)
+    places = np.arange(len(values))
+    Block(blob).read(VALUE, places, right)
+    at = data.draw(st.integers(0, len(blob) - 1))
+    broken = bytearray(blob)
+    broken[at] ^= 1 << data.draw(st.integers(0, 7))
+    into = np.empty(values.shape)
+    try:
+        damaged = Block(bytes(broken)).read(VALUE, places, into)
+    except CorruptError:
+        assert at < 6 + 12 * len(values), "only the directory has all columns in it"
+        return
+    assert len(damaged) == 1
+    assert np.isnan(into[damaged]).all()
+    others = np.setdiff1d(places, damaged)
+    np.testing.assert_array_equal(into[others], right[others])
+
+
+def test_a_damaged_column_stays_damaged_when_its_block_is_written_anew() -> None:
+    blob = bytearray(block_of(np.random.default_rng(0).normal(0, 1, (2, 100))))
+    blob[-1] ^= 1
+    again = pack(Block(bytes(blob)).cells())
+    assert Block(again).read(VALUE, np.array([0, 1]), np.empty((2, 100))) == [1]
+
+
+def test_too_few_bytes_are_no_block() -> None:
+    blob = block_of(np.ones((3, 10)))
+    for size in (0, 5, 20):
+        with pytest.raises(CorruptError):
+            Block(blob[:size])
+    with pytest.raises(CorruptError):
+        codec.decode_whole(b"short")

@@ -1,0 +1,57 @@
+"""A program whose children write a history until they are killed, for tests; each tick is said when it is committed.
+
+It has imported everything before it forks, so that a hundred children take no longer to start than one.
+"""
+
+import itertools
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from tickboard.history.layout import Layout, Retention
+from tickboard.history.store import History
+
+SAID = 8
+"""Bytes of a number that is said."""
+
+SERIES = 300
+"""Of two stripes."""
+
+BATCH = 40
+"""Ticks that are committed together, more or less."""
+
+LAYOUT = Layout(tuple((f"m{number}", (), "") for number in range(SERIES)), np.arange(SERIES))
+
+
+def write(path: Path, start_ms: int, name: str) -> None:
+    """Append ticks for ever, a second apart; every series has the number of the tick."""
+    history = History(path, Retention(raw_s=7200, minutes_s=86_400), lambda problem: None, commit_s=0.005)
+    history.begin(name, 1000, 10)
+    for seq in itertools.count(1):
+        history.append(seq, (start_ms + 1000 * seq) / 1000, LAYOUT, np.full(SERIES, float(seq)))
+        if not seq % BATCH:
+            history.flush()
+            say(seq)
+
+
+def say(number: int) -> None:
+    """Write one number, whole or not at all."""
+    os.write(sys.stdout.fileno(), number.to_bytes(SAID, "big"))
+
+
+def main() -> None:
+    """Fork a writer for each line of the input, a path, a time and a name; 0 is said when it was killed."""
+    for line in sys.stdin:
+        path, start, name = line.rstrip("\n").split("\t")
+        child = os.fork()
+        if not child:
+            say(os.getpid())
+            write(Path(path), int(start), name)
+        os.waitpid(child, 0)
+        say(0)
+
+
+if __name__ == "__main__":
+    main()
