@@ -34,6 +34,9 @@ PYTHON: dict[str, tuple[str, ...]] = {
 }
 """The public names by heading."""
 
+HIDDEN = {"history": "tickboard.client.history.history"}
+"""Public names that are those of folders of the package, too, and where they are found in spite of it."""
+
 HANDLES: dict[type[Handle], tuple[str, ...]] = {
     Handle: ("labels", "remove", "value", "stats"),
     Gauge: ("set", "inc", "dec", "set_function", "track_inprogress"),
@@ -76,7 +79,7 @@ def python() -> str:
     parts = ["# Python", PYTHON_INTRODUCTION]
     for heading, names in (PYTHON | ({"More": others} if others else {})).items():
         parts.append(f"## {heading}")
-        parts += [f"::: tickboard.{name}" for name in names]
+        parts += [f"::: {HIDDEN.get(name, f'tickboard.{name}')}" for name in names]
         if heading == "The board":
             parts += ["## Metrics", METRICS_INTRODUCTION]
             for kind, members in HANDLES.items():
