@@ -45,7 +45,7 @@ def test_every_endpoint_is_in_the_protocol() -> None:
     board = Board()
     board.prepare(Settings())
     paths = []
-    for route in create_app(board.hub, board.intake, Announcer(board.hub).act, Vitals).routes:
+    for route in create_app(board.hub, board.intake, Announcer(board.hub).act, Vitals, lambda: None).routes:
         assert isinstance(route, Route | WebSocketRoute | Mount)
         if route.path not in {"/", "/assets", "/{path:path}"}:
             paths.append(route.path)
@@ -107,5 +107,6 @@ def test_the_files_and_modules_that_a_page_names_are_there(page: Path) -> None:
     files = {f"/{path}" for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")}
     named = set(re.findall(r"`([a-z_/]+\.py)`", text)) - {"shop.py"}
     assert [name for name in named if not any(file.endswith(f"/{name}") for file in files)] == []
-    for name in set(re.findall(r"`(tickboard(?:\.\w+)+)", text)) - {"tickboard.toml", "tickboard.v1", "tickboard.v2"}:
+    formats = {"tickboard.toml", "tickboard.v1", "tickboard.v2", "tickboard.history.v1"}
+    for name in set(re.findall(r"`(tickboard(?:\.\w+)+)", text)) - formats:
         pkgutil.resolve_name(name)

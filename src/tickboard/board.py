@@ -27,6 +27,7 @@ from tickboard.configuration.overrides import overridden
 from tickboard.errors import BoardError, InputError
 from tickboard.expressions.alignment import Labels
 from tickboard.expressions.expr import Condition, condition
+from tickboard.history.board_history import BoardHistory
 from tickboard.hub.encodings import whole
 from tickboard.hub.hub import Hub
 from tickboard.journal.journal import Journal
@@ -662,6 +663,11 @@ class Board:
     def firing(self) -> list[wire.Alert]:
         """The alerts that fire now, in the order in which they began."""
         return [event.alert for event in self._require_live().engine.alerts.log.firing()]
+
+    @property
+    def history(self) -> BoardHistory:
+        """What the board has recorded: ``board.history.read("cpu_usage", start="-1d")``."""
+        return BoardHistory(lambda: self._require_live().history)
 
     @property
     def defaults(self) -> Settings:

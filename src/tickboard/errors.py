@@ -138,3 +138,15 @@ class HistoryError(TickboardError):
 
 class TooMuchError(InputError):
     """More of the history is asked for than is read at once. The message says what to ask for instead."""
+
+
+class NoHistoryError(TickboardError):
+    """A board keeps no history."""
+
+    status = 404
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this board keeps no history: start it with --history FILE, or declare Board(history=FILE); "
+            "if that was done, the board's problems say what is wrong with the file"
+        )

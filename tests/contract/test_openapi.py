@@ -44,6 +44,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         ("GET", "/metrics"),
         ("GET", "/api/alerts"),
         ("GET", "/api/silences"),
+        ("GET", "/api/history"),
         ("POST", "/api/alerts/{id}/ack"),
         ("POST", "/api/alerts/{id}/silence"),
         ("POST", "/api/metrics"),

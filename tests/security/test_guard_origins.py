@@ -46,7 +46,7 @@ def writes() -> list[str]:
     """Return the path of every built-in route that takes more than GET and HEAD."""
     board = Board()
     board.prepare(Settings())
-    routes = create_app(board.hub, board.intake, Announcer(board.hub).act, Vitals).routes
+    routes = create_app(board.hub, board.intake, Announcer(board.hub).act, Vitals, lambda: None).routes
     methods = {
         route.path.format(id="x") if "{id}" in route.path else route.path: route.methods
         for route in routes

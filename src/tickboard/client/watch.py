@@ -28,7 +28,7 @@ TICKS_AT_ONCE = 100
 
 
 class RefusedError(TickboardError):
-    """The server refused the first handshake, or is not a board."""
+    """The server refused the first handshake or the question, cannot be reached, or is not a board."""
 
     status = 502
 

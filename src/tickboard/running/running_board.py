@@ -22,6 +22,7 @@ from tickboard import wire
 from tickboard.alerting.log import AlertLog
 from tickboard.alerting.rules import Rule
 from tickboard.engine import Engine
+from tickboard.history.store import History
 from tickboard.hub.health import Vitals
 from tickboard.hub.hub import Hub
 from tickboard.journal.journal import Journal
@@ -88,6 +89,7 @@ class RunningBoard:
         settings: as given.
         engine: as given.
         hub: as given.
+        history: what it keeps on disk; None: nothing.
         app: the ASGI application.
     """
 
@@ -103,6 +105,7 @@ class RunningBoard:
         self.settings = settings
         self.engine = engine
         self.hub = hub
+        self.history: History | None = None
         self._declared = declared
         self._announcer = announcer
         self._runner: Runner | None = None
@@ -117,7 +120,9 @@ class RunningBoard:
         # Of the board that replaces this one: the sources of its alert functions, and where they go on.
         self._functions_after: list[str] = []
         self._positions_after: dict[str, int] = {}
-        self.app: Starlette = create_app(hub, declared.intake, announcer.act, self._vitals, declared.routes)
+        self.app: Starlette = create_app(
+            hub, declared.intake, announcer.act, self._vitals, lambda: self.history, declared.routes
+        )
 
     @classmethod
     def fresh(cls, declared: BoardSpec, settings: Settings, journal: Journal | None) -> Self:

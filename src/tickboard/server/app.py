@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from tickboard.errors import BusyError, RateError, TickboardError
+from tickboard.history.store import History
 from tickboard.hub.health import Vitals
 from tickboard.hub.hub import Hub
 from tickboard.metrics.intake import Intake
@@ -19,6 +20,7 @@ from tickboard.server.requests.parameters import Parameters
 from tickboard.server.requests.prefix import Slash
 from tickboard.server.requests.refusal import error_response
 from tickboard.server.routes.alerts import Act, alert_routes
+from tickboard.server.routes.history import history_route
 from tickboard.server.routes.metrics_endpoint import prometheus_route
 from tickboard.server.routes.openapi import openapi_route
 from tickboard.server.routes.opentelemetry import opentelemetry_route
@@ -32,7 +34,12 @@ from tickboard.server.streams.websocket import NoWebSocket, TickStream, UpgradeR
 
 
 def create_app(
-    hub: Hub, intake: Intake, act: Act, vitals: Callable[[], Vitals], routes: Iterable[BaseRoute] = ()
+    hub: Hub,
+    intake: Intake,
+    act: Act,
+    vitals: Callable[[], Vitals],
+    history: Callable[[], History | None],
+    routes: Iterable[BaseRoute] = (),
 ) -> Starlette:
     """Return the ASGI application of one hub.
 
@@ -41,6 +48,7 @@ def create_app(
         intake: where those write who send metrics.
         act: does what people do to alerts.
         vitals: returns what the board knows of its ticks.
+        history: returns what the board keeps on disk; None: nothing.
         routes: a board's own routes; they go before the built-in ones.
     """
     calls = Calls(hub)
@@ -57,6 +65,7 @@ def create_app(
             *rest_routes(hub, vitals),
             openapi_route(),
             *alert_routes(hub, act),
+            history_route(history),
             prometheus_route(hub, intake, vitals),
             *page_routes(),
             WebSocketRoute("/{path:path}", NoWebSocket()),

@@ -1,7 +1,10 @@
-"""Parameters: how many an address may have, looked at before anything reads them."""
+"""Parameters: how many an address may have, looked at before anything reads them, and how routes read them."""
+
+from collections.abc import Sequence
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tickboard.errors import InputError
 from tickboard.metrics.selectors import MAX_SELECTORS
 from tickboard.server.requests.refusal import error_response, refuse
 
@@ -23,3 +26,27 @@ class Parameters:
             return
         why = f"the address has {count} parameters: send {MAX_PARAMETERS} at most"
         await refuse(error_response(400, why), scope, receive, send)
+
+
+def one_of(text: str, name: str, known: Sequence[str]) -> str:
+    """Return the value of a parameter that is one of these.
+
+    Raises:
+        InputError: it is none of them.
+    """
+    if text not in known:
+        raise InputError(f"{name}={text[:40]}: give one of {', '.join(known)}")
+    return text
+
+
+def whole_number(text: str | None, name: str, default: int, most: int) -> int:
+    """Return the value of a parameter that is a whole number from 1 to `most`; `default` where there is none.
+
+    Raises:
+        InputError: it is no such number.
+    """
+    if text is None:
+        return default
+    if text.isascii() and text.isdigit() and len(text) < 20 and 1 <= int(text) <= most:
+        return int(text)
+    raise InputError(f"{name}={text[:40]}: give a whole number from 1 to {most}")

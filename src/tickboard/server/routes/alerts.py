@@ -18,6 +18,7 @@ from tickboard.output.text import without_mark
 from tickboard.schedule import duration
 from tickboard.server.requests.bodies import read_body
 from tickboard.server.requests.connection_limits import address_of
+from tickboard.server.requests.parameters import one_of, whole_number
 from tickboard.server.routes.documents import Documents
 from tickboard.server.routes.operations import Paths, Ref, Schema, failures, get, json, post, query, response
 from tickboard.server.routes.rates import ChangeRates
@@ -142,12 +143,12 @@ def page(alerts: Alerts, request: Request) -> AlertPage:
         InputError: a parameter can't be used.
     """
     asked = request.query_params
-    state = _one_of(asked.get("state", "all"), "state", STATES)
+    state = one_of(asked.get("state", "all"), "state", STATES)
     wanted = {name: frozenset(asked.getlist(name)) for name in ("severity", "rule", "metric") if name in asked}
     for severity in asked.getlist("severity"):
-        _one_of(severity, "severity", get_args(Severity))
-    limit = _number(asked.get("limit"), "limit", PAGE_ALERTS, MAX_PAGE_ALERTS)
-    before = _number(asked.get("before"), "before", 10**15, 10**15)
+        one_of(severity, "severity", get_args(Severity))
+    limit = whole_number(asked.get("limit"), "limit", PAGE_ALERTS, MAX_PAGE_ALERTS)
+    before = whole_number(asked.get("before"), "before", 10**15, 10**15)
     found = [
         (number, alert)
         for number, alert in reversed(alerts.log.alerts())
@@ -206,20 +207,6 @@ async def _read(request: Request, kind: type[Asked], example: str) -> Asked:
         if len(text) > MAX_TEXT:
             raise InputError(f"{name} has {len(text)} characters: {MAX_TEXT} are the most")
     return asked
-
-
-def _one_of(text: str, name: str, known: tuple[str, ...]) -> str:
-    if text not in known:
-        raise InputError(f"{name}={text[:40]}: give one of {', '.join(known)}")
-    return text
-
-
-def _number(text: str | None, name: str, default: int, most: int) -> int:
-    if text is None:
-        return default
-    if text.isascii() and text.isdigit() and len(text) < 20 and 1 <= int(text) <= most:
-        return int(text)
-    raise InputError(f"{name}={text[:40]}: give a whole number from 1 to {most}")
 
 
 def _acted(alert: Alert, kept: bool) -> Response:

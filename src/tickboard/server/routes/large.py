@@ -68,6 +68,29 @@ class Large:
         return StreamingResponse(_sent(made), media_type="application/json", headers=headers)
 
 
+def count_document(document: object, address: str, size: int, less: str) -> None:
+    """Count a document for an address for as long as somebody has it; one of up to `PIECE_BYTES` is not counted.
+
+    Args:
+        document: what has it in memory.
+        address: who has asked for it first.
+        size: bytes that it takes, about.
+        less: how to ask for less.
+
+    Raises:
+        BusyError: there are too many large documents in memory.
+    """
+    if size <= PIECE_BYTES:
+        return
+    if not DOCUMENTS.take(address, size):
+        raise BusyError(
+            f"documents of more than {MAX_DOCUMENTS_BYTES} bytes are being made and sent: "
+            f"ask again in some seconds, or for less, as with {less}",
+            RETRY_AFTER_S,
+        )
+    weakref.finalize(document, DOCUMENTS.give_back, address, size)
+
+
 class _Made:
     """A document in memory.
 
@@ -83,16 +106,7 @@ class _Made:
     def __init__(self, address: str, bytes_: int) -> None:
         self.pieces: list[bytes] = []
         self.is_compressed = False
-        if bytes_ <= PIECE_BYTES:
-            return
-        if not DOCUMENTS.take(address, bytes_):
-            raise BusyError(
-                f"documents of more than {MAX_DOCUMENTS_BYTES} bytes are being made and sent: "
-                "ask again in some seconds, or for less, as with count=1000",
-                RETRY_AFTER_S,
-            )
-        # Whatever becomes of those who wait for it, it counts as long as somebody has it.
-        weakref.finalize(self, DOCUMENTS.give_back, address, bytes_)
+        count_document(self, address, bytes_, "count=1000")
 
     @property
     def size(self) -> int:

@@ -1,0 +1,388 @@
+"""``GET /api/history``, of a board whose past is known."""
+
+import asyncio
+import contextlib
+import csv
+import gzip
+import io
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from tests.raw import GUARD_S
+from tests.security.raw import request
+from tests.serving import serve_app, wait_for
+
+import tickboard
+from tickboard import Board, HistoryData, InputError
+from tickboard.client.history_format import decode
+from tickboard.errors import NoHistoryError
+from tickboard.history.answers import Answer, Question
+from tickboard.history.layout import Layout, Retention
+from tickboard.history.store import History
+from tickboard.server.requests.bodies import Budget
+from tickboard.server.uvicorn.gate import Gate
+from tickboard.server.uvicorn.http import HttpConnection
+from tickboard.server.uvicorn.websocket import Connection
+from tickboard.times import parse_time
+
+FROM, TO = "2026-01-31T12:00:00Z", "2026-01-31T12:10:00Z"
+
+START_S = parse_time("from", FROM, 0) // 1000
+
+TICKS = 600
+
+LAYOUT = Layout(
+    (("cpu", (), "%"), ("disk", (("mount", "/"),), "GB"), ("disk", (("mount", "/home"),), "GB")),
+    np.arange(3),
+)
+
+ROWS = np.stack([np.arange(TICKS) % 60, np.full(TICKS, 7.0), np.full(TICKS, np.nan)], axis=1)
+ROWS[100:110, 2] = 3.5
+
+RANGE = f"from={FROM}&to={TO}"
+
+
+class Waiting(History):
+    """A history whose answers wait until a test lets them go, if it says so."""
+
+    holds = False
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, Retention(), lambda _: None, commit_s=0.01)
+        self.asked = self.given_up = 0
+
+    async def ask(self, question: Question) -> Answer:
+        self.asked += 1
+        try:
+            while self.holds:
+                await asyncio.sleep(0.01)
+        except asyncio.CancelledError:
+            self.given_up += 1
+            raise
+        return await super().ask(question)
+
+
+class Past:
+    """A board that is served, with what it has recorded.
+
+    Attributes:
+        board: the board.
+        history: its history.
+        url: where it is served.
+        port: the same.
+    """
+
+    def __init__(self, board: Board, history: Waiting, port: int) -> None:
+        self.board = board
+        self.history = history
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+
+    def get(self, query: str = RANGE, **headers: str) -> httpx.Response:
+        return httpx.get(f"{self.url}/api/history?{query}", headers=headers, timeout=GUARD_S)
+
+    def series(self, query: str) -> list[Any]:
+        answer = self.get(query)
+        assert answer.status_code == 200, answer.text
+        found: list[Any] = answer.json()["series"]
+        return found
+
+
+def board_of(history: History | None) -> Board:
+    board = Board("Past", interval_ms=3_600_000)
+    board.prepare()
+    board._require_live().history = history
+    return board
+
+
+@pytest.fixture(scope="module")
+def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Past]:
+    history = Waiting(tmp_path_factory.mktemp("past") / "history")
+    history.begin("first", 1_000, 60)
+    for number, row in enumerate(ROWS):
+        history.append(number + 1, START_S + number, LAYOUT, row)
+    wait_for(lambda: len(history.read(Question((), START_S * 1000, (START_S + TICKS) * 1000, 5_000)).times) == TICKS)
+    board = board_of(history)
+    with serve_app(board, Connection, partial(HttpConnection, gate=Gate())) as port:
+        yield Past(board, history, port)
+    history.close()
+
+
+@contextlib.contextmanager
+def held(past: Past) -> Iterator[None]:
+    """Let no answer be given while the context is open."""
+    past.history.holds = True
+    try:
+        yield
+    finally:
+        past.history.holds = False
+
+
+@contextlib.contextmanager
+def asking(past: Past, query: str = RANGE) -> Iterator[socket.socket]:
+    """Ask, and read nothing."""
+    with socket.create_connection(("127.0.0.1", past.port), GUARD_S) as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        client.sendall(request(target=f"/api/history?{query}"))
+        yield client
+
+
+# --- the answer ---
+
+
+def test_ticks_are_answered_as_they_were_recorded(past: Past) -> None:
+    answer = past.get(f"{RANGE}&points=1000").json()
+    assert (answer["from"], answer["to"]) == ("2026-01-31T12:00:00.000Z", "2026-01-31T12:10:00.000Z")
+    assert (answer["resolution_ms"], answer["tier"]) == (1000, "raw")
+    cpu, disk, home = answer["series"]
+    assert (cpu["name"], cpu["labels"], cpu["unit"]) == ("cpu", {}, "%")
+    assert cpu["avg"] == cpu["min"] == cpu["max"] == ROWS[:, 0].tolist()
+    assert cpu["times"][0] == "2026-01-31T12:00:00.000Z"
+    assert cpu["times"][-1] == "2026-01-31T12:09:59.000Z"
+    assert cpu["count"] == [1] * TICKS
+    assert disk["labels"] == {"mount": "/"}
+    assert (home["times"][0], home["avg"]) == ("2026-01-31T12:01:40.000Z", [3.5] * 10)
+
+
+def test_a_range_of_more_ticks_is_answered_in_buckets(past: Past) -> None:
+    [cpu] = past.series(f"{RANGE}&points=10&metrics=cpu")
+    assert len(cpu["times"]) <= 12
+    assert sum(cpu["count"]) == TICKS
+    assert (min(cpu["min"]), max(cpu["max"])) == (0, 59)
+    assert cpu["avg"] == pytest.approx([29.5] * len(cpu["avg"]), abs=0.01)
+
+
+def test_the_beginning_is_in_the_range_and_the_end_is_not(past: Past) -> None:
+    [cpu] = past.series("from=2026-01-31T12:00:01Z&to=2026-01-31T12:00:03Z&metrics=cpu")
+    assert cpu["times"] == ["2026-01-31T12:00:01.000Z", "2026-01-31T12:00:02.000Z"]
+
+
+@pytest.mark.parametrize(
+    ("metrics", "names"),
+    [
+        ("", ["cpu", "disk", "disk"]),
+        ("metrics=cpu&metrics=nothing", ["cpu"]),
+        ("metrics=d*", ["disk", "disk"]),
+        ("metrics=cpu&metrics=disk%7Bmount%3D%22/h*%22%7D", ["cpu", "disk"]),
+        ("metrics=", []),
+    ],
+)
+def test_selectors_choose_the_series(past: Past, metrics: str, names: list[str]) -> None:
+    assert [series["name"] for series in past.series(f"{RANGE}&{metrics}")] == names
+
+
+def test_without_a_range_it_is_the_last_hour(past: Past) -> None:
+    answer = past.get("").json()
+    start, end = (parse_time("from", answer[name], 0) for name in ("from", "to"))
+    assert end - start == 3_600_000
+    assert answer["series"] == []
+
+
+def test_a_parameter_that_is_not_known_is_ignored(past: Past) -> None:
+    assert past.get(f"{RANGE}&colour=red").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("query", "accept", "form"),
+    [
+        ("", "", "application/json"),
+        ("", "*/*", "application/json"),
+        ("", "text/html,application/xhtml+xml,*/*;q=0.8", "application/json"),
+        ("", "text/csv", "text/csv; charset=utf-8; header=present"),
+        ("", "application/json;q=0.5, TEXT/CSV;q=0.6", "text/csv; charset=utf-8; header=present"),
+        ("", "text/csv;q=0, application/json", "application/json"),
+        ("", "application/vnd.tickboard.history.v1, application/json;q=0.1", "application/vnd.tickboard.history.v1"),
+        ("&format=json", "text/csv", "application/json"),
+        ("&format=csv", "application/json", "text/csv; charset=utf-8; header=present"),
+        ("&format=binary", "", "application/vnd.tickboard.history.v1"),
+    ],
+)
+def test_the_parameter_or_else_accept_decides_on_the_format(past: Past, query: str, accept: str, form: str) -> None:
+    answer = past.get(RANGE + query, Accept=accept)
+    assert answer.headers["content-type"] == form
+    assert answer.headers["vary"] == "Accept, Accept-Encoding"
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_all_formats_say_the_same(past: Past) -> None:
+    query = f"{RANGE}&points=7"
+    found = past.series(query)
+    rows = list(csv.DictReader(io.StringIO(past.get(f"{query}&format=csv").text, newline="")))
+    data = decode(past.get(f"{query}&format=binary").content)
+    at = 0
+    for series, one in zip(found, data.series, strict=True):
+        assert (series["name"], series["labels"], series["unit"]) == (one.name, one.labels, one.unit)
+        assert [parse_time("times", text, 0) for text in series["times"]] == one.times.astype(int).tolist()
+        for name in ("min", "max", "avg", "count"):
+            assert series[name] == getattr(one, name).tolist()
+        mine, at = rows[at : at + len(one)], at + len(one)
+        assert [row["timestamp"] for row in mine] == series["times"]
+        assert [float(row["avg"]) for row in mine] == series["avg"]
+        assert [json.loads(row["labels"] or "{}") for row in mine] == [series["labels"]] * len(one)
+    assert at == len(rows)
+
+
+@pytest.mark.parametrize("form", ["json", "csv", "binary"])
+def test_an_answer_is_compressed_if_the_client_takes_that(past: Past, form: str) -> None:
+    query = f"{RANGE}&format={form}"
+    plain = past.get(query, **{"Accept-Encoding": "identity"})
+    assert "content-encoding" not in plain.headers
+    with httpx.stream("GET", f"{past.url}/api/history?{query}", headers={"Accept-Encoding": "gzip"}) as answer:
+        assert answer.headers["content-encoding"] == "gzip"
+        assert gzip.decompress(b"".join(answer.iter_raw())) == plain.content
+
+
+@pytest.mark.parametrize("coding", ["gzip", "identity"])
+def test_head_is_answered_like_get_without_content(past: Past, coding: str) -> None:
+    url, headers = f"{past.url}/api/history?{RANGE}", {"Accept-Encoding": coding}
+    head, get = httpx.head(url, headers=headers), httpx.get(url, headers=headers)
+    assert (head.status_code, head.content) == (200, b"")
+    for name in ("content-type", "content-encoding", "vary", "cache-control"):
+        assert head.headers.get(name) == get.headers.get(name)
+    assert httpx.head(f"{past.url}/api/history?points=0").status_code == 422
+
+
+# --- refusals ---
+
+
+@pytest.mark.parametrize(
+    ("query", "why"),
+    [
+        ("from=yesterday", "from=yesterday: give a time as"),
+        ("to=", "to=: give a time as"),
+        ("from=2026-01-31T12:00:00+01:00", 'write "+" as %2B'),
+        ("from=now", "from=now is not before to=now: give an earlier from"),
+        ("from=-1h&to=-2h", "from=-1h is not before to=-2h"),
+        ("points=0", "points=0: give a whole number from 1 to 5000"),
+        ("points=5001", "points=5001: give a whole number from 1 to 5000"),
+        ("points=1.5", "points=1.5"),
+        ("format=xml", "format=xml: give one of json, csv, binary"),
+        ("&".join(["metrics=a"] * 1_001), "metrics has 1001 selectors: send 1000 at most"),
+        ("&".join(["metrics=a*"] * 101), "metrics has 101 globs"),
+        ("metrics=" + "a" * 4_097, "has 4097 characters"),
+    ],
+)
+def test_a_parameter_that_cannot_be_used_is_named(past: Past, query: str, why: str) -> None:
+    answer = past.get(query)
+    assert answer.status_code == 422
+    assert why in answer.json()["error"]
+
+
+def test_a_board_without_history_says_how_to_keep_one() -> None:
+    with serve_app(board_of(None)) as port:
+        answer = httpx.get(f"http://127.0.0.1:{port}/api/history")
+    assert answer.status_code == 404
+    assert "start it with --history FILE" in answer.json()["error"]
+
+
+def test_reads_of_one_address_are_bounded(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Half of it is for one address.
+    monkeypatch.setattr("tickboard.server.routes.history.READS", Budget(4))
+    asked = past.history.asked
+    with held(past), asking(past), asking(past):
+        wait_for(lambda: past.history.asked == asked + 2)
+        refused = past.get()
+        assert refused.status_code == 503
+        assert refused.headers["retry-after"] == "1"
+        assert "ask again" in refused.json()["error"]
+    wait_for(lambda: past.get().status_code == 200)
+
+
+def test_a_client_that_leaves_ends_its_read(past: Past) -> None:
+    given_up, asked = past.history.given_up, past.history.asked
+    with held(past):
+        with asking(past):
+            wait_for(lambda: past.history.asked == asked + 1)
+            assert past.history.given_up == given_up
+        wait_for(lambda: past.history.given_up == given_up + 1)
+    assert past.get().status_code == 200
+
+
+def test_answers_that_nobody_reads_are_bounded_together(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
+    query = f"{RANGE}&points=5000"
+    size = 3 * TICKS * 32
+    # Half of it is for one address: two of these answers.
+    monkeypatch.setattr("tickboard.server.routes.large.DOCUMENTS", Budget(4 * size))
+    monkeypatch.setattr("tickboard.server.routes.large.PIECE_BYTES", size - 1)
+    monkeypatch.setattr("tickboard.server.routes.history.PIECES", {"json": endless})
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(asking(past, query)) for _ in range(4)]
+        statuses = sorted(int(client.recv(12).split()[1]) for client in clients)
+        assert statuses == [200, 200, 503, 503]
+    monkeypatch.undo()
+    wait_for(lambda: past.get(query).status_code == 200)
+
+
+def endless(answer: Answer) -> Iterator[bytes]:
+    """Yield pieces that no buffer holds, for as long as there is the answer."""
+    while answer.times is not None:
+        yield bytes(2**16)
+
+
+# --- Python ---
+
+
+def test_the_program_and_a_client_read_the_same(past: Past) -> None:
+    arguments: dict[str, Any] = {"start": FROM, "end": TO, "points": 7}
+    read = past.board.history.read("cpu", "disk", **arguments)
+    fetched = tickboard.history(past.url, "cpu", "disk", **arguments)
+    for data in (read, fetched):
+        assert isinstance(data, HistoryData)
+        assert list(data) == ["cpu", 'disk{mount="/"}', 'disk{mount="/home"}']
+    assert (read.start, read.end, read.resolution_s, read.tier) == (
+        fetched.start,
+        fetched.end,
+        fetched.resolution_s,
+        fetched.tier,
+    )
+    for one, other in zip(read.series, fetched.series, strict=True):
+        for name in ("times", "min", "max", "avg", "count"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+def test_a_client_is_told_what_the_board_refuses(past: Past) -> None:
+    with pytest.raises(tickboard.RefusedError, match="answered 422: points=5001: give a whole number from 1 to 5000"):
+        tickboard.history(past.url, points=5_001)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        ({"start": "soon"}, "start=soon"),
+        ({"end": "-2h"}, "start=-1h is not before end=-2h: give an earlier start"),
+        ({"points": 5_001}, "points=5001"),
+        ({"points": "many"}, "points='many'"),
+        ({"points": True}, "points=True"),
+    ],
+)
+def test_an_argument_that_cannot_be_used_is_named(past: Past, arguments: dict[str, Any], why: str) -> None:
+    with pytest.raises(InputError, match=why):
+        past.board.history.read(**arguments)
+
+
+def test_metrics_that_are_no_texts_are_refused(past: Past) -> None:
+    metrics: Any = 5
+    with pytest.raises(InputError, match=r'metrics \(5,\): give selectors, as "cpu_usage"'):
+        past.board.history.read(metrics)
+
+
+def test_a_board_without_history_cannot_be_read() -> None:
+    with pytest.raises(NoHistoryError, match=r"declare Board\(history=FILE\)"):
+        board_of(None).history.read("cpu")
+
+
+def test_reading_in_a_program_that_serves_holds_up_nobody(past: Past) -> None:
+    found: list[HistoryData] = []
+    thread = threading.Thread(target=lambda: found.append(past.board.history.read("cpu", start=FROM, end=TO)))
+    thread.start()
+    assert past.get().status_code == 200
+    thread.join(GUARD_S)
+    assert len(found) == 1
