@@ -99,6 +99,15 @@ def test_an_empty_history_has_nothing_to_say(recorded: Recorded) -> None:
     assert recorded.history.kept().raw.oldest_ms is None
 
 
+def test_what_is_kept_is_known_with_the_first_commit(recorded: Recorded) -> None:
+    recorded.begin()
+    recorded.append(layout_of([CPU]), walk(3))
+    recorded.read()
+    kept = recorded.history.kept()
+    assert kept.raw.oldest_ms == START * 1000
+    assert (kept.series, kept.raw.bytes) == (1, 24)
+
+
 def test_selectors_choose_series(recorded: Recorded) -> None:
     recorded.begin()
     recorded.append(layout_of([CPU, MEMORY, *DISKS]), walk(5, 5))

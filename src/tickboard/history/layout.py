@@ -79,7 +79,7 @@ class TierKept:
 
 @dataclass(frozen=True)
 class Kept:
-    """What is kept, as of the last second or so.
+    """What is kept, as of some seconds ago.
 
     Attributes:
         raw: ticks as they were recorded.

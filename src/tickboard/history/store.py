@@ -169,7 +169,7 @@ class History:
         return self._reader.read(lambda reading: reading.newest(before_ms, since_ms, layout, most), before_ms)
 
     def kept(self) -> Kept:
-        """Return what is kept, as of the last minutes; it does not block."""
+        """Return what is kept, as of some seconds ago; it does not block."""
         writer = self._writer
         if writer is None:
             return Kept()

@@ -34,7 +34,7 @@ class Writer:
         damaged: where a file was moved to that could not be read; None: all was well.
         missed: amended values for which there was no tick.
         lost: columns that were found to be damaged.
-        kept: what is kept, as of the last chores.
+        kept: what is kept, as of the last commit that went through to the disk, or the last chores.
 
     Raises:
         HistoryError: the file cannot be used.
@@ -87,6 +87,8 @@ class Writer:
                 self._commit(through=through)
                 if through:
                     self._file.check_writable()
+                if through or self.kept.raw.oldest_ms is None:
+                    self._look()
         except DamageError as error:
             raise self._set_aside(error) from error
 
