@@ -79,6 +79,8 @@ FULL: list[msgspec.Struct] = [
     wire.AlertPosition("e", 3, whole=True),
     wire.NotifierHealth(1, 2, 3),
     wire.HealthReason("s", "m", T),
+    wire.TierHealth(None, 0),
+    wire.HistoryHealth(wire.TierHealth(T, 1), wire.TierHealth(T, 2), wire.TierHealth(T, 3), 4, 5, 6, 7, 8),
     wire.Health(
         "ok",
         [wire.HealthReason("s", "m", "t")],
@@ -98,6 +100,7 @@ FULL: list[msgspec.Struct] = [
         13,
         0.5,
         {"ops": wire.NotifierHealth(1, 2, 3)},
+        wire.HistoryHealth(wire.TierHealth(T, 1), wire.TierHealth(None, 0), wire.TierHealth(None, 0), *range(2, 7)),
     ),
     HISTORY,
     wire.HistoryAnswer(T, T, 1000, "raw", [HISTORY]),

@@ -369,6 +369,31 @@ class HealthReason(msgspec.Struct, frozen=True):
     since: str
 
 
+class TierHealth(msgspec.Struct, frozen=True):
+    """What one tier of history holds: the time of its oldest entry, and its bytes in the file."""
+
+    oldest: str | None
+    bytes: int
+
+
+class HistoryHealth(msgspec.Struct, frozen=True):
+    """What is kept of the ticks, as of some seconds ago.
+
+    ``raw`` are ticks as they were recorded, ``minutes`` and ``hours`` their rollups. ``series`` are all that there are,
+    also those that have left the board. ``queued`` are the ticks that wait to be written. ``dropped`` counts the ticks
+    and late values that could not be kept, and ``lost`` the damaged columns that were met, both since the start.
+    """
+
+    raw: TierHealth
+    minutes: TierHealth
+    hours: TierHealth
+    file_bytes: int
+    series: int
+    queued: int
+    dropped: int
+    lost: int
+
+
 HealthStatus = Literal["ok", "degraded", "failing"]
 
 
@@ -377,7 +402,7 @@ class Health(msgspec.Struct, frozen=True):
 
     ``failing``, answered with status 503: no tick has been published for three intervals, and three seconds at least.
     ``degraded``, with 200: there is a problem, and ticks are published. All counts are since the start.
-    ``delivery_ms`` is how long the last tick took to be written to everyone.
+    ``delivery_ms`` is how long the last tick took to be written to everyone. ``history`` is null where none is kept.
     """
 
     status: HealthStatus
@@ -398,6 +423,7 @@ class Health(msgspec.Struct, frozen=True):
     requests_refused: int
     delivery_ms: float
     notifiers: dict[str, NotifierHealth] = {}
+    history: HistoryHealth | None = None
 
 
 class PushedMetric(msgspec.Struct, frozen=True, omit_defaults=True):

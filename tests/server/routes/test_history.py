@@ -386,3 +386,13 @@ def test_reading_in_a_program_that_serves_holds_up_nobody(past: Past) -> None:
     assert past.get().status_code == 200
     thread.join(GUARD_S)
     assert len(found) == 1
+
+
+def test_health_and_metrics_say_what_is_kept(past: Past) -> None:
+    kept = httpx.get(f"{past.url}/api/health").json()["history"]
+    assert kept["raw"]["oldest"] == "2026-01-31T12:00:00.000Z"
+    assert (kept["series"], kept["dropped"], kept["lost"]) == (3, 0, 0)
+    assert kept["file_bytes"] > kept["raw"]["bytes"] > 0
+    assert "tickboard_history_series 3" in httpx.get(f"{past.url}/metrics").text
+    with serve_app(board_of(None)) as port:
+        assert httpx.get(f"http://127.0.0.1:{port}/api/health").json()["history"] is None

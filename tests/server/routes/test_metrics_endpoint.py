@@ -13,6 +13,7 @@ from tests.outlets import Inbox
 from tests.serving import serve_app, wait_for
 
 from tickboard import Board
+from tickboard.history.layout import Kept
 from tickboard.hub.health import Vitals
 from tickboard.hub.traffic import DELIVERY_BOUNDS_S, Notified
 from tickboard.server.routes.metrics_endpoint import OPENMETRICS, TEXT, exposition, families, wants_openmetrics
@@ -109,6 +110,23 @@ def test_without_a_source_there_is_nothing_of_any() -> None:
     board = Board()
     board.prepare(Settings())
     assert "tickboard_samples" not in exposition(families(board.hub, board.intake, Vitals()))
+
+
+@pytest.mark.parametrize("openmetrics", [False, True])
+def test_what_history_keeps_is_told_where_there_is_one(openmetrics: bool) -> None:
+    board = Board()
+    board.prepare(Settings())
+    kept = Kept(file_bytes=5_000, series=3, queued=2, dropped=7, lost=1)
+    text = exposition(families(board.hub, board.intake, Vitals(), kept), openmetrics=openmetrics)
+    found = {name: value for name, value in read(text, openmetrics=openmetrics).items() if "_history_" in name}
+    assert found == {
+        "tickboard_history_bytes": 5_000,
+        "tickboard_history_series": 3,
+        "tickboard_history_queued": 2,
+        "tickboard_history_dropped_total": 7,
+        "tickboard_history_lost_total": 1,
+    }
+    assert "_history_" not in exposition(families(board.hub, board.intake, Vitals()))
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from tickboard.history.layout import Kept
+from tickboard.history.store import History
 from tickboard.hub.health import Vitals
 from tickboard.hub.hub import Hub
 from tickboard.hub.traffic import DELIVERY_BOUNDS_S, Traffic
@@ -46,13 +48,18 @@ class Family:
     sum: float = 0.0
 
 
-def prometheus_route(hub: Hub, intake: Intake, vitals: Callable[[], Vitals]) -> Route:
+def prometheus_route(
+    hub: Hub, intake: Intake, vitals: Callable[[], Vitals], history: Callable[[], History | None]
+) -> Route:
     """Return the route."""
 
     async def metrics(request: Request) -> Response:
         openmetrics = wants_openmetrics(request.headers.getlist("accept"))
         return Response(
-            exposition(families(hub, intake, vitals()), openmetrics=openmetrics),
+            exposition(
+                families(hub, intake, vitals(), None if (kept := history()) is None else kept.kept()),
+                openmetrics=openmetrics,
+            ),
             media_type=OPENMETRICS if openmetrics else TEXT,
             headers={"cache-control": "no-store", "vary": "Accept"},
         )
@@ -101,8 +108,8 @@ def exposition(told: Iterable[Family], *, openmetrics: bool = False) -> str:
     return "\n".join([*lines, "# EOF"] if openmetrics else lines) + "\n"
 
 
-def families(hub: Hub, intake: Intake, vitals: Vitals) -> list[Family]:
-    """Return what there is to tell."""
+def families(hub: Hub, intake: Intake, vitals: Vitals, kept: Kept | None = None) -> list[Family]:
+    """Return what there is to tell; `kept` is what history keeps."""
     traffic = hub.traffic
     return [
         _gauge("viewers", "WebSockets that watch.", hub.viewers),
@@ -135,6 +142,7 @@ def families(hub: Hub, intake: Intake, vitals: Vitals) -> list[Family]:
         *_problems(hub.problems, vitals),
         *_notifications(traffic),
         _deliveries(traffic),
+        *_history(kept),
         *_sources(intake),
     ]
 
@@ -186,6 +194,19 @@ def _deliveries(traffic: Traffic) -> Family:
     return Family(
         "delivery_seconds", "histogram", "From a tick to the last write of it.", samples, sum=traffic.delivery_s
     )
+
+
+def _history(kept: Kept | None) -> list[Family]:
+    """Return what is kept of the ticks; nothing where they are not kept."""
+    if kept is None:
+        return []
+    return [
+        _gauge("history_bytes", "Bytes that history takes on the disk.", kept.file_bytes),
+        _gauge("history_series", "Series in history, also those that have left.", kept.series),
+        _gauge("history_queued", "Ticks that wait to be written to history.", kept.queued),
+        _counter("history_dropped", "Ticks and late values that history could not keep.", kept.dropped),
+        _counter("history_lost", "Damaged columns met in history.", kept.lost),
+    ]
 
 
 _SOURCE_COUNTERS = (

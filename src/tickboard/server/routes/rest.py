@@ -11,6 +11,8 @@ from starlette.routing import Route
 from tickboard.configuration.config import config_schema
 from tickboard.engine import STEP_SERIES, Engine
 from tickboard.errors import InputError
+from tickboard.history.layout import Kept
+from tickboard.history.store import History
 from tickboard.hub.encodings import recent_metrics
 from tickboard.hub.health import Vitals, health
 from tickboard.hub.hub import Hub
@@ -18,7 +20,18 @@ from tickboard.server.requests.details import sees_details
 from tickboard.server.routes.documents import Documents, static_json
 from tickboard.server.routes.large import Large
 from tickboard.server.routes.operations import Paths, Ref, get, query
-from tickboard.wire import BoardInfo, ErrorBody, Health, Metric, NotifierHealth, Stats, encode
+from tickboard.wire import (
+    BoardInfo,
+    ErrorBody,
+    Health,
+    HistoryHealth,
+    Metric,
+    NotifierHealth,
+    Stats,
+    TierHealth,
+    encode,
+    timestamp,
+)
 
 BOARD_VALUES = 4
 """Values that one metric is as large as, in the description of a board, with its card and its chart."""
@@ -27,8 +40,8 @@ RECENT_METRICS = 60
 """How many Metrics ``/api/metrics/recent`` gives without ``count``."""
 
 
-def rest_routes(hub: Hub, vitals: Callable[[], Vitals]) -> list[Route]:
-    """Return the REST routes of a hub."""
+def rest_routes(hub: Hub, vitals: Callable[[], Vitals], history: Callable[[], History | None]) -> list[Route]:
+    """Return the REST routes of a hub; its health says what a history has kept."""
     all_stats, newest, boards = Large(), Large(), Large()
 
     async def stats(request: Request) -> Response:
@@ -76,6 +89,7 @@ def rest_routes(hub: Hub, vitals: Callable[[], Vitals]) -> list[Route]:
                         name: NotifierHealth(each.sent, each.failed, each.dropped)
                         for name, each in traffic.notified.items()
                     },
+                    None if (kept := history()) is None else _kept(kept.kept()),
                 )
             ),
             503 if status == "failing" else 200,
@@ -124,6 +138,23 @@ def describe(ref: Ref) -> Paths:
         ),
         "/api/config-schema.json": get("configSchema", "The JSON Schema of tickboard.toml", {"type": "object"}),
     }
+
+
+def _kept(kept: Kept) -> HistoryHealth:
+    raw, minutes, hours = (
+        TierHealth(None if tier.oldest_ms is None else timestamp(tier.oldest_ms / 1000), tier.bytes)
+        for tier in (kept.raw, kept.minutes, kept.hours)
+    )
+    return HistoryHealth(
+        raw,
+        minutes,
+        hours,
+        kept.file_bytes,
+        kept.series,
+        kept.queued,
+        kept.dropped,
+        kept.lost,
+    )
 
 
 def _now(engine: Engine) -> tuple[str, int, int]:
