@@ -9,7 +9,7 @@ from hypothesis import settings
 from tickboard.output import secrets as secret
 
 # Every board that a test starts is as if it were the first, and leaves nothing behind, unless the test says otherwise.
-os.environ["TICKBOARD_STATE"] = "none"
+os.environ["TICKBOARD_STATE"] = os.environ["TICKBOARD_HISTORY"] = "none"
 
 # How long an example takes says more of the machine than of the code; speed is what benchmarks are for. CI looks at the
 # same examples each time, so that it fails for what has changed; elsewhere each run looks at others.

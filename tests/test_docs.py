@@ -64,7 +64,7 @@ def test_every_method_of_a_board_is_in_the_reference(name: str) -> None:
 
 
 def test_every_key_of_the_configuration_and_every_stat_is_documented() -> None:
-    for definition in ("RuleTable", "NotifierTable"):
+    for definition in ("RuleTable", "NotifierTable", "HistoryTable"):
         keys = list(config_schema()["$defs"][definition]["properties"])
         assert [key for key in keys if f"\n| `{key}` |" not in CONFIG] == []
     assert [stat for stat in STATS if f"`{stat}`" not in CONFIG] == []

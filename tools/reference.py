@@ -98,6 +98,7 @@ def command_line() -> str:
         for name, (low, high, meaning) in BOUNDS.items()
     ] + [
         ("`TICKBOARD_STATE`", "one file for each board", "where the log of alerts is kept; the flag `--state` wins"),
+        ("`TICKBOARD_HISTORY`", "beside that file", "where every tick is kept; the flag `--history` wins"),
         ("`TICKBOARD_ROOT_PATH`", "", "the path a proxy does not strip; the flag `--root-path` wins"),
     ]
     generated = app.generate_docs(output_format="markdown", heading_level=2)
@@ -130,9 +131,10 @@ def config() -> str:
         "# tickboard.toml",
         CONFIG_INTRODUCTION,
     ]
-    for heading, name in (("[rules.NAME]", "RuleTable"), ("[notifiers.NAME]", "NotifierTable")):
+    tables = (("[rules.NAME]", "RuleTable"), ("[notifiers.NAME]", "NotifierTable"), ("[history]", "HistoryTable"))
+    for heading, name in tables:
         parts += [f"## `{heading}`", definitions[name]["description"], fields(definitions[name], definitions)]
-    known = {"Document", "RuleTable", "NotifierTable"}
+    known = {"Document", *(name for _, name in tables)}
     for name in sorted(set(definitions) - known):
         parts += [f"## {name}", definitions[name].get("description", ""), fields(definitions[name], definitions)]
     return "\n\n".join(parts) + "\n"

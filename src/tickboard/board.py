@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
 from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
 
@@ -28,6 +29,7 @@ from tickboard.errors import BoardError, InputError
 from tickboard.expressions.alignment import Labels
 from tickboard.expressions.expr import Condition, condition
 from tickboard.history.board_history import BoardHistory
+from tickboard.history.options import NO_HISTORY, HistoryOptions
 from tickboard.hub.encodings import whole
 from tickboard.hub.hub import Hub
 from tickboard.journal.journal import Journal
@@ -74,14 +76,21 @@ class Board:
         forget: how long a series without new samples stays, if it has labels or its metric is not declared.
         state: the file that keeps the log of alerts across restarts; ``--state`` wins. If None, ``tickboard run`` uses
             a file of its own, and a mounted board keeps the log in memory.
+        history: the file that keeps every tick across restarts, or ``"none"``; ``--history`` wins. If None,
+            ``tickboard run`` uses a file of its own, and a mounted board keeps no history. See docs/history.md.
+        keep: how long every tick is kept; 7 days by default. ``--keep`` wins, and so for the next four.
+        keep_minutes: how long minutes are kept; 90 days by default.
+        keep_hours: how long hours are kept; 2 years by default.
+        history_size: the most that the file of the history may take, as ``"1GiB"``, which is the default.
+        history_commit: the time between two writes of history to the disk; a second by default.
         allow_hosts: further names that the board answers to on loopback, such as that of a proxy in front of it:
             ``"board.example.com"``.
         allow_origins: other sites whose pages may watch, read and write: ``"https://wiki.example.com"``.
         allow_frames: other sites whose pages may show the board in a frame; ``"self"``: its own.
 
     Raises:
-        InputError: a limit is not a whole number of 0 or more, `forget` is not a duration, or an allowed name or origin
-            is malformed.
+        InputError: a limit is not a whole number of 0 or more, `forget` is not a duration, an option of the history
+            cannot be used, or an allowed name or origin is malformed.
 
     Attributes:
         registry: the board's metrics and series, for sources that write to them.
@@ -103,6 +112,12 @@ class Board:
         max_window_mb: int = MAX_WINDOW_MB,
         forget: Duration = "5m",
         state: str | os.PathLike[str] | None = None,
+        history: str | os.PathLike[str] | None = None,
+        keep: Duration | None = None,
+        keep_minutes: Duration | None = None,
+        keep_hours: Duration | None = None,
+        history_size: str | int | None = None,
+        history_commit: Duration | None = None,
         allow_hosts: Iterable[str] = (),
         allow_origins: Iterable[str] = (),
         allow_frames: Iterable[str] = (),
@@ -124,6 +139,17 @@ class Board:
         self.registry.pull = self._pull
         self.routes = list(routes)
         self.state = None if state is None else Path(state)
+        self._history_options = HistoryOptions.read(
+            {
+                "file": history,
+                "keep": keep,
+                "keep_minutes": keep_minutes,
+                "keep_hours": keep_hours,
+                "size": history_size,
+                "commit": history_commit,
+            },
+            _history_refusal,
+        )
         self.allowed = Allowed.read(allow_hosts, allow_origins, allow_frames, ARGUMENT)
         self._samplers: list[Sampler] = []
         self._gauge_functions: dict[tuple[str, Labels | None], Sampler] = {}
@@ -446,7 +472,9 @@ class Board:
         return function
 
     def apply_config(self, config: Config) -> None:
-        """Apply a ``tickboard.toml``: override and add rules and notifiers. Call it before the board is served.
+        """Apply a ``tickboard.toml``: override and add rules and notifiers, and say how history is kept.
+
+        Call it before the board is served.
 
         Args:
             config: the file, as ``tickboard.cli.dashboard_file.read_config(path)`` returns it.
@@ -457,8 +485,12 @@ class Board:
         """
         self._require_not_prepared("apply_config")
         rules = overridden(self._rules, config, self.registry)
+        options = HistoryOptions.read(
+            msgspec.to_builtins(config.history), lambda key, why: config.toml.error(("history", key), why)
+        )
         self._services = configured_services(self._services, config, os.environ)
         self._rules[:] = rules
+        self._history_options = options.over(self._history_options)
 
     def notify(
         self,
@@ -574,7 +606,11 @@ class Board:
         return [*declared, *found, *self._own]
 
     def prepare(
-        self, settings: Settings | None = None, replaces: "Board | None" = None, journal: Journal | None = None
+        self,
+        settings: Settings | None = None,
+        replaces: "Board | None" = None,
+        journal: Journal | None = None,
+        history: HistoryOptions | None = None,
     ) -> None:
         """Make the engine, so that the board can be served. The first request does it if you do not.
 
@@ -582,6 +618,8 @@ class Board:
             settings: those of the environment if None.
             replaces: a served board, whose viewers, window and alerts move to this one.
             journal: keeps the log of alerts; that of `state` if None.
+            history: where ticks are kept; what the board was made with if None. A board that replaces another goes on
+                with that one's.
 
         Raises:
             InputError: the environment holds a bad value, or a rule asks for more than the window has.
@@ -593,7 +631,7 @@ class Board:
         if replaces is None:
             if journal is None and self.state is not None:
                 journal = Journal(self.state)
-            self._live = RunningBoard.fresh(self._declared(), settings, journal)
+            self._live = RunningBoard.fresh(self._declared(), settings, journal, history or self._history_options)
         else:
             live = replaces._require_live()  # noqa: SLF001  # another board of this class
             self._live = live.replaced_by(self._declared(), settings)
@@ -633,7 +671,8 @@ class Board:
             board.tick()
             assert [alert.rule for alert in board.firing] == ["cpu_usage"]
 
-        What a sampler raises, this raises. Scrapes, sources that listen and functions with `on_alert` are not run.
+        What a sampler raises, this raises. Scrapes, sources that listen and functions with `on_alert` are not run, and
+        no history is kept.
 
         Args:
             now: its time, POSIX seconds; None: one interval after the last tick. The first has the time of day.
@@ -641,6 +680,8 @@ class Board:
         Raises:
             InputError: the board is being served; or a sampler is async and so is the caller.
         """
+        if self._live is None:
+            self.prepare(history=NO_HISTORY)
         live = self._require_live()
         if live.running:
             raise InputError("this board is being served, and makes its ticks itself: tick() is for tests")
@@ -673,6 +714,11 @@ class Board:
     def defaults(self) -> Settings:
         """The settings that the board itself asks for, before flags and environment."""
         return self._defaults
+
+    @property
+    def history_options(self) -> HistoryOptions:
+        """What the board itself and its ``tickboard.toml`` say of history, before flags and environment."""
+        return self._history_options
 
     @property
     def hub(self) -> Hub:
@@ -711,6 +757,11 @@ class Board:
             self.prepare()
         assert self._live is not None
         return self._live
+
+
+def _history_refusal(option: str, why: str) -> InputError:
+    argument = {"file": "history", "size": "history_size", "commit": "history_commit"}.get(option, option)
+    return InputError(f"Board({argument}=…): {why}")
 
 
 def _name(function: object) -> str:

@@ -1,6 +1,7 @@
 """`tickboard.toml` becomes a `Config`, or one error that says where and how to mend it; the schema says the same."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import jsonschema_rs
@@ -9,7 +10,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tickboard.configuration.config import Config, Document, NotifierTable, RuleTable, config_schema, parse_config
+from tickboard.configuration.config import (
+    Config,
+    Document,
+    HistoryTable,
+    NotifierTable,
+    RuleTable,
+    config_schema,
+    parse_config,
+)
 from tickboard.errors import BoardError
 
 SCHEMA = jsonschema_rs.Draft202012Validator(config_schema())
@@ -54,6 +63,7 @@ def test_rules_and_notifiers_are_read_by_name() -> None:
         resolved = false
         """
     )
+    assert config.history == HistoryTable()
     assert config.rules == {
         "cpu_usage": RuleTable(threshold=95.0, for_="30s"),
         "queue.depth": RuleTable(
@@ -86,7 +96,15 @@ def test_an_empty_file_says_nothing() -> None:
         ("[rules.cpu]\nfor_ = '1s'\n", "tickboard.toml:2: rules.cpu.for_: there is no such key: write for"),
         ("[rules.cpu]\nMessage = 'x'\n", "tickboard.toml:2: rules.cpu.Message: there is no such key: write message"),
         ("\n[rule.cpu]\n", "tickboard.toml:2: rule: there is no such key: write rules"),
-        ("xyz = 1\n", "tickboard.toml:1: xyz: there is no such key: use one of rules, notifiers"),
+        ("xyz = 1\n", "tickboard.toml:1: xyz: there is no such key: use one of rules, notifiers, history"),
+        ("[history]\nsise = 1\n", "tickboard.toml:2: history.sise: there is no such key: write size"),
+        (
+            "[history.file]\n",
+            (
+                "tickboard.toml:1: history.file: {} cannot be. The path of the file, from the folder that Tickboard is "
+                'started in; "none": no history.'
+            ),
+        ),
         (
             "[notifiers.ops]\nurl = 'x'\nsecurities = []\n",
             "tickboard.toml:3: notifiers.ops.securities: there is no such key: write severities",
@@ -142,6 +160,10 @@ def test_an_unknown_key_is_refused_with_the_one_that_was_meant(text: str, said: 
         ("[notifiers.ops]\nurl = 'x'\nseverities = []", 3, "[] cannot be. Which alerts"),
         ("[notifiers.ops]\nurl = 'x'\nseverities = ['bad']", 3, "['bad'] cannot be. Which alerts"),
         ("[notifiers.ops]\nurl = 'x'\nwait = '5'", 3, "'5' cannot be. How long alerts are gathered"),
+        ("history = 1", 1, "history: it is no table: write [history]"),
+        ("[history]\nkeep = 7", 2, "7 cannot be. How long every tick is kept"),
+        ("[history]\nkeep_hours = '99999d'", 2, "history.keep_hours: duration '99999d': the longest is 36500d"),
+        ("[history]\nsize = '1 gb'", 2, "'1 gb' cannot be. The most that the file may take"),
         ("[rules.cpu]\nwhen = ", 2, "it is not TOML"),
     ],
 )
@@ -194,12 +216,17 @@ def test_a_name_that_no_notifier_can_have_is_told_with_its_line_and_the_mend() -
 
 def test_every_key_has_a_description_and_examples_that_are_taken() -> None:
     definitions = config_schema()["$defs"]
-    assert set(definitions) == {"Document", "RuleTable", "NotifierTable"}
-    for name, section, least in (("RuleTable", "rules", {}), ("NotifierTable", "notifiers", {"url": "x"})):
+    assert set(definitions) == {"Document", "RuleTable", "NotifierTable", "HistoryTable"}
+    documents: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+        "RuleTable": lambda table: {"rules": {"name": table}},
+        "NotifierTable": lambda table: {"notifiers": {"name": {"url": "x"} | table}},
+        "HistoryTable": lambda table: {"history": table},
+    }
+    for name, document_of in documents.items():
         for key, described in definitions[name]["properties"].items():
             assert described["description"].endswith(".")
             for value in described.get("examples", []):
-                document = {section: {"name": least | {key: value}}}
+                document = document_of({key: value})
                 assert accepted(document)
                 assert SCHEMA.is_valid(document)
 
@@ -229,16 +256,17 @@ def accepted(document: dict[str, Any]) -> bool:
     except BoardError:
         return False
     # What was read is all that was written.
-    read = Document(dict(config.rules), dict(config.notifiers))
+    read = msgspec.to_builtins(Document(dict(config.rules), dict(config.notifiers), config.history))
     given = {
         section: {
             name: {key: value for key, value in table.items() if (key, value) != ("enabled", True)}
             for name, table in tables.items()
         }
         for section, tables in document.items()
-        if tables
+        if tables and section != "history"
     }
-    assert msgspec.to_builtins(read) == given
+    assert read.pop("history", {}) == document.get("history", {})
+    assert read == given
     return True
 
 
@@ -263,13 +291,22 @@ NOTIFIER = {
     "remind": durations,
     "resolved": st.booleans(),
 }
+HISTORY = {
+    "file": texts.filter(bool),
+    "keep": durations,
+    "keep_minutes": durations,
+    "keep_hours": durations,
+    "size": st.sampled_from(["1GiB", "1.5 MB", "0B"]),
+    "commit": durations,
+}
 names = texts.filter(bool)
 rules = st.dictionaries(names, st.fixed_dictionaries({}, optional=RULE), max_size=3)
 notifier_names = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}", fullmatch=True)
 notifiers = st.dictionaries(
     notifier_names, st.fixed_dictionaries({"url": texts.filter(bool)}, optional=NOTIFIER), max_size=3
 )
-documents = st.fixed_dictionaries({}, optional={"rules": rules, "notifiers": notifiers})
+history = st.fixed_dictionaries({}, optional=HISTORY)
+documents = st.fixed_dictionaries({}, optional={"rules": rules, "notifiers": notifiers, "history": history})
 anything = st.recursive(
     st.booleans() | st.integers(-10, 10**6) | st.sampled_from(["", "critical", "10s", "10 s\n", "1", "x"]) | texts,
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(texts, inner, max_size=2),
@@ -287,12 +324,12 @@ def test_what_is_right_is_right_for_both(document: dict[str, Any]) -> None:
 def spoiled(draw: st.DrawFn) -> dict[str, Any]:
     """A document in which one thing may be wrong: a value, a key, a table or a section is something else."""
     document: dict[str, Any] = draw(documents)
-    section = draw(st.sampled_from(["rules", "notifiers", "other"]))
+    section = draw(st.sampled_from(["rules", "notifiers", "history", "other"]))
     depth = draw(st.integers(0, 2))
     if depth == 0 or section == "other":
         return document | {section: draw(anything)}
     tables: dict[str, Any] = document.get(section, {})
-    name = draw(names | notifier_names)
+    name = draw(st.sampled_from([*HISTORY, "size_"]) if section == "history" else names | notifier_names)
     if depth == 1:
         return document | {section: tables | {name: draw(anything)}}
     keys = draw(st.sampled_from([*RULE, *NOTIFIER, "url", "when_"]) | texts)

@@ -19,6 +19,7 @@ from tickboard.cli.loading import Load
 from tickboard.cli.watching import Watcher
 from tickboard.configuration.config import NAME
 from tickboard.errors import BoardError, TickboardError
+from tickboard.history.options import HistoryOptions
 from tickboard.hub.hub import Hub
 from tickboard.journal.journal import Journal
 from tickboard.loop.supervisor import Supervisor
@@ -53,6 +54,7 @@ class Reloader:
         settings: returns a board's settings from those that it asks for.
         say: prints a line for the person at the terminal.
         journal: opens what keeps the log of alerts of the first board, and of those after it; None: nothing does.
+        history: returns where the ticks of the first board, and of those after it, are kept.
         config: what configures the board, in place of the ``tickboard.toml`` beside the file.
 
     Raises:
@@ -65,6 +67,7 @@ class Reloader:
         settings: Callable[[Settings], Settings],
         say: Callable[[str], None],
         journal: Callable[[Board], Journal | None] = lambda _: None,
+        history: Callable[[Board], HistoryOptions] = lambda _: HistoryOptions(),
         config: Path | None = None,
     ) -> None:
         # Absolute: the file may change the folder of the process.
@@ -89,7 +92,7 @@ class Reloader:
             if error is not None and (not path.is_file() or (config is not None and not config.is_file())):
                 raise error
             self.board = Board(path.name)
-        self.board.prepare(settings(self.board.defaults), journal=journal(self.board))
+        self.board.prepare(settings(self.board.defaults), journal=journal(self.board), history=history(self.board))
         if error is not None:
             self._load = None
             self._report(error)

@@ -5,6 +5,7 @@ What a person got wrong is told in one line on standard error, with exit status 
 
 import asyncio
 import gc
+import hashlib
 import os
 import re
 import sys
@@ -88,7 +89,11 @@ def host(
             raise InputError(f"--statsd={statsd}: give a UDP port from 1 to 65535, as 8125")
         board.statsd(options.host, statsd)
     options.configure(board)
-    board.prepare(options.settings(board.defaults), journal=options.open_journal(board, None))
+    board.prepare(
+        options.settings(board.defaults),
+        journal=options.open_journal(board, None),
+        history=options.history_of(board, None),
+    )
     serve(measured, lambda: board, options)
 
 
@@ -103,7 +108,11 @@ def run(file: Path, /, *, options: Options = DEFAULT_OPTIONS) -> None:
     prepare_to_serve(options.log_level)
     options, anchored = options.anchored(), file.absolute()
     board = load_board(file, options.config)
-    board.prepare(options.settings(board.defaults), journal=options.open_journal(board, anchored))
+    board.prepare(
+        options.settings(board.defaults),
+        journal=options.open_journal(board, anchored),
+        history=options.history_of(board, anchored),
+    )
     serve(board, lambda: board, options)
 
 
@@ -117,7 +126,14 @@ def dev(file: Path, /, *, options: Options = DEFAULT_OPTIONS) -> None:
     """
     prepare_to_serve(options.log_level)
     options, file = options.anchored(), file.absolute()
-    reloader = Reloader(file, options.settings, say, lambda board: options.open_journal(board, file), options.config)
+    reloader = Reloader(
+        file,
+        options.settings,
+        say,
+        lambda board: options.open_journal(board, file),
+        lambda board: options.history_of(board, file),
+        options.config,
+    )
     serve(reloader, lambda: reloader.board, options)
 
 
@@ -144,7 +160,13 @@ def pipe(
     lines = Pipe(board.intake.source("pipe"), partial(board.report_problem, "pipe"), form)
     board.add_source(Stdin(sys.stdin.fileno(), lines, partial(board.report_problem, "standard input"), say))
     options.configure(board)
-    board.prepare(options.settings(board.defaults), journal=options.named_journal(board))
+    # Pipes of the same title in the same folder go on with the same history.
+    named = Path(f"pipe-{hashlib.sha256(title.encode(errors='surrogateescape')).hexdigest()[:8]}")
+    board.prepare(
+        options.settings(board.defaults),
+        journal=options.named_journal(board),
+        history=options.history_of(board, named),
+    )
     serve(board, lambda: board, options)
 
 

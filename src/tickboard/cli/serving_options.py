@@ -16,6 +16,7 @@ from tickboard import schedule
 from tickboard.board import Board
 from tickboard.cli.dashboard_file import read_config
 from tickboard.errors import InputError, JournalError
+from tickboard.history.options import NONE, HistoryOptions, beside_state
 from tickboard.hub.traffic import Traffic
 from tickboard.journal.journal import Journal, default_path
 from tickboard.output.secrets import public
@@ -69,6 +70,24 @@ class Options:
     state: str | None = None
     "The file that keeps the log of alerts across restarts; none: in memory (TICKBOARD_STATE, or one for each board)."
 
+    history: str | None = None
+    "The file that keeps every tick; none: no history (TICKBOARD_HISTORY, or one beside that of --state)."
+
+    keep: str | None = None
+    "How long every tick is kept, such as 7d, the default."
+
+    keep_minutes: str | None = None
+    "How long minutes are kept, such as 90d, the default."
+
+    keep_hours: str | None = None
+    "How long hours are kept, such as 2y, the default."
+
+    history_size: str | None = None
+    "The most that history may take on the disk, such as 1GiB, the default; the oldest ticks go first."
+
+    history_commit: str | None = None
+    "The time between two writes of history to the disk, such as 1s, the default. 30s is kinder to an SD card."
+
     allow_host: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = ()
     "Another name that a server on loopback answers to, such as that of a proxy in front of it; may be repeated."
 
@@ -82,7 +101,7 @@ class Options:
     "The path that a proxy in front does not strip, such as /team/board (TICKBOARD_ROOT_PATH)."
 
     config: Path | None = None
-    "A tickboard.toml with rules and notifiers; by default the one beside the dashboard file."
+    "A tickboard.toml with rules, notifiers and history; by default the one beside the dashboard file."
 
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Parameter(converter=_log_level)] = "warning"
     "What is logged to standard error. info adds viewers who connect and disconnect."
@@ -106,13 +125,16 @@ class Options:
             board.apply_config(read_config(self.config))
 
     def anchored(self) -> "Options":
-        """Return options whose file for alerts is that of the folder of now: a dashboard file may go to another."""
-        state = self._state
-        return self if state in {"", "none"} else replace(self, state=str(Path(state).absolute()))
+        """Return options whose files are those of the folder of now: a dashboard file may go to another."""
+        return replace(self, state=_absolute(self._state), history=_absolute(self._history))
 
     @property
     def _state(self) -> str:
         return self.state if self.state is not None else os.environ.get("TICKBOARD_STATE", "").strip()
+
+    @property
+    def _history(self) -> str:
+        return self.history if self.history is not None else os.environ.get("TICKBOARD_HISTORY", "").strip()
 
     def named_journal(self, board: Board) -> Journal | None:
         """Return what keeps a board's log of alerts where somebody has named the file; None: nobody has.
@@ -143,6 +165,38 @@ class Options:
         except JournalError as error:
             say(f"{error}. Until then the log of alerts does not outlive this run.")
             return None
+
+    def history_of(self, board: Board, file: Path | None) -> HistoryOptions:
+        """Return where a board's history is kept and for how long: unless somebody names a file, beside its journal.
+
+        Args:
+            board: it may say some of it itself.
+            file: the dashboard file, or what stands for it; None: the host board.
+
+        Raises:
+            InputError: a flag cannot be used.
+        """
+        given = {
+            "file": self._history or None,
+            "keep": self.keep,
+            "keep_minutes": self.keep_minutes,
+            "keep_hours": self.keep_hours,
+            "size": self.history_size,
+            "commit": self.history_commit,
+        }
+        asked = HistoryOptions.read(given, _history_refusal).over(board.history_options)
+        return asked if asked.file is not None else replace(asked, file=self._default_history(board, file))
+
+    def _default_history(self, board: Board, file: Path | None) -> str:
+        """Return the file of a history for which nobody has named one, or that there is none."""
+        if self._state == "none":
+            return NONE
+        try:
+            state = Path(self._state) if self._state else board.state or default_path(file, os.environ)
+        except JournalError:
+            say("There is no home folder to keep history in: give a file with --history, or --history none.")
+            return NONE
+        return str(beside_state(state))
 
     @property
     def prefix(self) -> str:
@@ -195,6 +249,15 @@ def parse_interval(text: str) -> int:
             f"--interval={text[:40]}: give milliseconds, as 500, or a duration, as 250ms or 2s: {low} ms to {high} ms"
         )
     return interval_ms
+
+
+def _absolute(file: str) -> str:
+    return file if file in {"", NONE} else str(Path(file).absolute())
+
+
+def _history_refusal(option: str, why: str) -> InputError:
+    flag = {"file": "history", "size": "history-size", "commit": "history-commit"}.get(option, option)
+    return InputError(f"--{flag.replace('_', '-')}: {why}")
 
 
 def fail(message: str) -> None:

@@ -1,4 +1,4 @@
-"""What ``tickboard.toml`` may say: rules, thresholds and notifiers that are set without touching Python.
+"""What ``tickboard.toml`` may say: rules, thresholds, notifiers and history, set without touching Python.
 
 `parse_config` takes a file's bytes and gives a `Config`, or one error that names the file, the line, the key and the
 mend. `config_schema` is the same form as a JSON Schema, made from the same types, for editors. It knows no board:
@@ -14,7 +14,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from tickboard import schedule
+from tickboard import schedule, sizes
 from tickboard.alerting.rules import NoData
 from tickboard.configuration.toml import KeyPath, Toml, read_toml, shown_path
 from tickboard.errors import BoardError, InputError
@@ -32,6 +32,7 @@ NAME = "tickboard.toml"
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 NotifierName = Annotated[str, Meta(pattern=rf"^{NOTIFIER_NAME}$(?!\n)")]
 Duration = Annotated[str, Meta(pattern=rf"^{schedule.DURATION}$(?!\n)")]
+Size = Annotated[str, Meta(pattern=rf"^{sizes.SIZE}$(?!\n)")]
 Text = Annotated[str, Meta(min_length=1)]
 
 
@@ -151,16 +152,78 @@ class NotifierTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
     resolved: Annotated[bool, Meta(description="Whether it tells of the end too: true or false.")] | UnsetType = UNSET
 
 
+class HistoryTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Where every tick is kept, for how long, and how large that may grow."""
+
+    file: (
+        Annotated[
+            Text,
+            Meta(
+                description='The path of the file, from the folder that Tickboard is started in; "none": no history.',
+                examples=["/var/lib/tickboard/history.sqlite", "none"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    keep: (
+        Annotated[
+            Duration,
+            Meta(
+                description='How long every tick is kept: a number and its unit, as "7d", which is the default.',
+                examples=["7d"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    keep_minutes: (
+        Annotated[
+            Duration,
+            Meta(description='How long minutes are kept: a number and its unit, as "90d", the default.'),
+        ]
+        | UnsetType
+    ) = UNSET
+    keep_hours: (
+        Annotated[
+            Duration,
+            Meta(description='How long hours are kept: a number and its unit, as "2y", the default.'),
+        ]
+        | UnsetType
+    ) = UNSET
+    size: (
+        Annotated[
+            Size,
+            Meta(
+                description='The most that the file may take: a number and its unit, as "1GiB", the default.',
+                examples=["1GiB", "200MB"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    commit: (
+        Annotated[
+            Duration,
+            Meta(
+                description='The time between two writes to the disk: a number and its unit, as "1s", the default.',
+                examples=["30s"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+
+
 class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A tickboard.toml: rules and notifiers, set without touching Python."""
+    """A tickboard.toml: rules, notifiers and history, set without touching Python."""
 
     rules: Annotated[dict[Name, RuleTable], Meta(description="Rules by name: tables [rules.NAME].")] = {}
     notifiers: Annotated[
         dict[NotifierName, NotifierTable], Meta(description="Notifiers by name: tables [notifiers.NAME].")
     ] = {}
+    history: Annotated[HistoryTable, Meta(description="What is kept of the ticks: the table [history].")] = (
+        HistoryTable()
+    )
 
 
-T = TypeVar("T", RuleTable, NotifierTable)
+T = TypeVar("T", RuleTable, NotifierTable, HistoryTable)
 
 
 @dataclass(frozen=True)
@@ -171,11 +234,13 @@ class Config:
         toml: the file, for its name and lines.
         rules: by name, in the order of the file.
         notifiers: by name, in the order of the file.
+        history: what is said of it.
     """
 
     toml: Toml
     rules: Mapping[str, RuleTable]
     notifiers: Mapping[str, NotifierTable]
+    history: HistoryTable
 
 
 def parse_config(data: bytes, file: str) -> Config:
@@ -190,7 +255,12 @@ def parse_config(data: bytes, file: str) -> Config:
     """
     toml = read_toml(data, file)
     _check_keys(toml, (), toml.values, Document)
-    return Config(toml, _tables(toml, "rules", RuleTable), _tables(toml, "notifiers", NotifierTable))
+    return Config(
+        toml,
+        _tables(toml, "rules", RuleTable),
+        _tables(toml, "notifiers", NotifierTable),
+        _table(toml, ("history",), toml.values.get("history", {}), HistoryTable),
+    )
 
 
 def config_schema() -> dict[str, Any]:
@@ -206,12 +276,13 @@ def _tables(toml: Toml, section: str, kind: type[T]) -> dict[str, T]:
     values = toml.values.get(section, {})
     if not isinstance(values, dict):
         raise toml.error((section,), f"it is no table: write [{section}.NAME] and the keys below it")
+    for name in values:
+        _check_name(toml, (section, name))
     return {name: _table(toml, (section, name), value, kind) for name, value in values.items()}
 
 
 def _table(toml: Toml, path: KeyPath, values: object, kind: type[T]) -> T:
     """Return one table of the file, checked."""
-    _check_name(toml, path)
     if not isinstance(values, dict):
         raise toml.error(path, f"it is no table: write [{shown_path(path)}] and the keys below it")
     _check_keys(toml, path, values, kind)
@@ -242,7 +313,7 @@ def _check_name(toml: Toml, path: KeyPath) -> None:
         raise toml.error(path, "a name has from 1 to 200 characters: choose another") from error
 
 
-_DURATIONS = {"for", "keep", "wait", "remind"}
+_DURATIONS = {"for", "keep", "wait", "remind", "keep_minutes", "keep_hours", "commit"}
 
 
 def _check_duration(toml: Toml, path: KeyPath, text: str) -> None:
@@ -262,7 +333,7 @@ def _check_keys(toml: Toml, path: KeyPath, values: dict[str, Any], kind: type[ms
     for key, value in values.items():
         if key in known:
             continue
-        if path and isinstance(value, dict):
+        if len(path) == 2 and isinstance(value, dict):
             quoted = f"[{shown_path((path[0], f'{path[1]}.{key}'))}]"
             mend = f"write a name with a dot in quotes, {quoted}; or use one of {', '.join(known)}"
         elif close := get_close_matches(key.lower(), known, 1, 0.5):

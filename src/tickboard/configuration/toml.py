@@ -80,7 +80,7 @@ def read_toml(data: bytes, file: str) -> Toml:
         BoardError: it is too large, is not UTF-8, or is not TOML.
     """
     if len(data) > MAX_BYTES:
-        raise BoardError(f"it has more than {MAX_BYTES // 1024} KiB: leave out what is no rule or notifier", file)
+        raise BoardError(f"it has more than {MAX_BYTES // 1024} KiB: leave out what is no setting of a board", file)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

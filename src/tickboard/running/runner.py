@@ -1,7 +1,7 @@
 """The runner: asyncio's part in the life of a tick.
 
-It runs the samplers on their schedules, makes each tick on time, and hands what happened to the hub. It also has the
-hub send the readers of alerts what is new to them.
+It runs the samplers on their schedules, makes each tick on time, and hands what happened to the hub and then to the
+recorder. It also has the hub send the readers of alerts what is new to them.
 
 Ticks stay on the wall clock: each is made at a multiple of the interval and carries that time, however late the loop
 was. One that could not be made in its own interval is skipped and counted, never made up for. A tick waits for the
@@ -24,6 +24,7 @@ from tickboard.loop.supervisor import Supervisor
 from tickboard.problems import Quiet, Reporter, numbered
 from tickboard.running.announcer import Announcer
 from tickboard.running.pace import skipped, sleep_until_next
+from tickboard.running.recorder import TickRecorder
 from tickboard.running.sampling import RunningSampler, Sampler, report_failure
 from tickboard.schedule import parse
 
@@ -48,6 +49,7 @@ class Runner:
         problems: where failures are reported.
         interval_ms: milliseconds between two.
         alert_check_s: seconds between two runs of the alerts' time-driven work.
+        recorder: records the ticks; None: nothing does.
 
     Attributes:
         ticks_skipped: ticks that could not be made in time.
@@ -64,6 +66,7 @@ class Runner:
         *,
         interval_ms: int,
         alert_check_s: int,
+        recorder: TickRecorder | None = None,
     ) -> None:
         self.ticks_skipped = 0
         self.published = time.monotonic()
@@ -72,6 +75,8 @@ class Runner:
         self._hub = hub
         self._announcer = announcer
         self._problems = problems
+        self._recorder = recorder
+        self._interval_ms = interval_ms
         self._interval_s = interval_ms / 1000
         self._tick_schedule = parse(f"{interval_ms}ms")
         self._check_schedule = parse(f"{alert_check_s}s")
@@ -126,10 +131,15 @@ class Runner:
         happened = self._engine.tick(due, elapsed_s)
         self._announcer.tell(happened.events)
         self._report_clock(happened.set_back_s, made)
-        await _run_through(self._hub.publish(happened))
-        self.published = time.monotonic()
-        self._hub.traffic.delivered(self.published - made)
-        self._hub.check(self.published)
+        try:
+            await _run_through(self._hub.publish(happened))
+            self.published = time.monotonic()
+            self._hub.traffic.delivered(self.published - made)
+            self._hub.check(self.published)
+        finally:
+            # It has been made, whoever could not be sent it.
+            if self._recorder is not None:
+                await _run_through(self._recorder.record(self._engine, happened, self._interval_ms))
 
     def _report_clock(self, set_back_s: float, made: float) -> None:
         """Say for a while that the wall clock was set back: nobody has to fix it, but the charts begin anew."""

@@ -1,7 +1,8 @@
-"""A board while it is served: the engine, the hub, the announcer, and what runs beside them.
+"""A board while it is served: the engine, the hub, the announcer, the recorder, and what runs beside them.
 
 It is made of what a board declares, and knows nothing of how that was declared. When a board takes the place of
-another, as under ``tickboard dev``, the hub and the announcer go on: nobody is disconnected, and no episode ends.
+another, as under ``tickboard dev``, the hub, the announcer and the recorder go on: nobody is disconnected, no episode
+ends, and no tick is left out of the history.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ from tickboard import wire
 from tickboard.alerting.log import AlertLog
 from tickboard.alerting.rules import Rule
 from tickboard.engine import Engine
+from tickboard.history.options import NO_HISTORY, HistoryOptions
 from tickboard.history.store import History
 from tickboard.hub.health import Vitals
 from tickboard.hub.hub import Hub
@@ -35,6 +37,7 @@ from tickboard.problems import Scope
 from tickboard.running.alert_calls import AlertCalls, AlertFunction, sources
 from tickboard.running.announcer import Announcer
 from tickboard.running.listeners import Listener, Listeners
+from tickboard.running.recorder import TickRecorder
 from tickboard.running.runner import Runner
 from tickboard.running.sampling import Sampler
 from tickboard.server.app import create_app
@@ -84,6 +87,7 @@ class RunningBoard:
         hub: who sees them.
         announcer: publishes alerts.
         alert_positions: where its alert functions go on, by source. The board that it replaces fills it when it stops.
+        recorder: records its ticks; None: nothing does.
 
     Attributes:
         settings: as given.
@@ -101,11 +105,13 @@ class RunningBoard:
         hub: Hub,
         announcer: Announcer,
         alert_positions: Mapping[str, int] = MappingProxyType({}),
+        recorder: TickRecorder | None = None,
     ) -> None:
         self.settings = settings
         self.engine = engine
         self.hub = hub
-        self.history: History | None = None
+        self.history: History | None = None if recorder is None else recorder.history
+        self._recorder = recorder
         self._declared = declared
         self._announcer = announcer
         self._runner: Runner | None = None
@@ -125,8 +131,20 @@ class RunningBoard:
         )
 
     @classmethod
-    def fresh(cls, declared: BoardSpec, settings: Settings, journal: Journal | None) -> Self:
-        """Return a board that is served from now on, with the alerts that a journal has kept.
+    def fresh(
+        cls,
+        declared: BoardSpec,
+        settings: Settings,
+        journal: Journal | None,
+        history: HistoryOptions = NO_HISTORY,
+    ) -> Self:
+        """Return a board that is served from now on, with the alerts that a journal has kept, and the last ticks.
+
+        Args:
+            declared: what it is made of.
+            settings: how often it ticks, and how long its window is.
+            journal: keeps the log of alerts; None: nothing does.
+            history: where its ticks are kept. If that cannot be used, the board runs without it and says so.
 
         Raises:
             JournalError: the journal can't be read.
@@ -143,7 +161,9 @@ class RunningBoard:
             if journal.damaged is not None:
                 log.warning("%s was damaged, and is now %s: the log begins anew", journal.path, journal.damaged)
         hub = Hub(engine, declared.describe, write_all, lambda steps, settle: turns().begin(steps, settle))
-        return cls(declared, settings, engine, hub, Announcer(hub, journal))
+        if (recorder := TickRecorder.open(history, hub.problems)) is not None:
+            recorder.refill(engine, settings.window_size * settings.interval_ms / 1000, time.time())
+        return cls(declared, settings, engine, hub, Announcer(hub, journal), recorder=recorder)
 
     def tell(self, source: str, message: str | None) -> None:
         """Report that a source has a problem, or with None that it has none any more; from any thread."""
@@ -161,7 +181,9 @@ class RunningBoard:
         engine.inherit(self.engine)
         self._problems.close()
         self._functions_after, self._positions_after = sources(declared.alert_functions), {}
-        return RunningBoard(declared, settings, engine, self.hub, self._announcer, self._positions_after)
+        return RunningBoard(
+            declared, settings, engine, self.hub, self._announcer, self._positions_after, self._recorder
+        )
 
     def show(self) -> None:
         """Show this board to the viewers of the one that it replaces."""
@@ -186,7 +208,10 @@ class RunningBoard:
             self._problems,
             interval_ms=self.settings.interval_ms,
             alert_check_s=self.settings.alert_check_s,
+            recorder=self._recorder,
         )
+        if self._recorder is not None:
+            self._recorder.start()
         self._runner.start()
         self._notifiers.start(self.engine.alerts.log, self.hub.listen, self._announcer.journal)
         self._alert_calls = AlertCalls(self._declared.alert_functions, self._problems)
@@ -208,9 +233,11 @@ class RunningBoard:
             self._positions_after.update(await self._alert_calls.stop(self._functions_after))
 
     async def close(self) -> None:
-        """End all, and then what keeps the log of alerts."""
+        """End all, and then what keeps the log of alerts and the ticks."""
         await self.stop()
         await self._announcer.close()
+        if self._recorder is not None:
+            await self._recorder.close()
 
     def _vitals(self) -> Vitals:
         interval_s = self.settings.interval_ms / 1000

@@ -1,0 +1,134 @@
+"""What may be said of a board's history: its file, how long each tier is kept, how large it may grow.
+
+The command line, the environment, ``tickboard.toml`` and the dashboard file may each say some of it, and
+`HistoryOptions.over` puts them together. Nothing here opens a file.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+from tickboard import schedule, sizes
+from tickboard.errors import InputError
+from tickboard.history.layout import Retention
+
+NONE = "none"
+"""In place of a file: no history is kept."""
+
+SHORTEST_KEEP = "1h"
+LEAST_SIZE = "16MiB"
+COMMIT = ("100ms", "5m")
+"""The shortest and the longest time between two commits."""
+
+Refusal = Callable[[str, str], InputError]
+"""Makes the error of an option, from its name and what is wrong with its value."""
+
+
+@dataclass(frozen=True)
+class HistoryOptions:
+    """What somebody has said of a board's history; None: nothing of that.
+
+    Attributes:
+        file: the path of the file, or `NONE`.
+        keep: seconds that ticks are kept as they were recorded.
+        keep_minutes: seconds that minutes are kept.
+        keep_hours: seconds that hours are kept.
+        size: bytes that the file may take.
+        commit: seconds between two commits.
+    """
+
+    file: str | None = None
+    keep: float | None = None
+    keep_minutes: float | None = None
+    keep_hours: float | None = None
+    size: int | None = None
+    commit: float | None = None
+
+    @classmethod
+    def read(cls, given: Mapping[str, object], refusal: Refusal) -> "HistoryOptions":
+        """Return options as people write them.
+
+        Args:
+            given: by the names of the attributes; None: not said.
+            refusal: makes the error of one that cannot be used.
+
+        Raises:
+            InputError: one cannot be used.
+        """
+        found: dict[str, Any] = {}
+        for name, value in given.items():
+            if value is None:
+                continue
+            try:
+                found[name] = _READ[name](value)
+            except InputError as error:
+                raise refusal(name, str(error)) from error
+        return cls(**found)
+
+    def over(self, others: "HistoryOptions") -> "HistoryOptions":
+        """Return these, and what others say where these say nothing."""
+        mine = {field.name: getattr(self, field.name) for field in fields(self)}
+        return HistoryOptions(
+            **{name: getattr(others, name) if value is None else value for name, value in mine.items()}
+        )
+
+    @property
+    def path(self) -> Path | None:
+        """The file; None: no history is kept."""
+        return None if self.file is None or self.file == NONE else Path(self.file)
+
+    @property
+    def retention(self) -> Retention:
+        """How long, and how much: a coarser tier is kept for at least as long as a finer one."""
+        usual = Retention()
+        raw_s = usual.raw_s if self.keep is None else self.keep
+        minutes_s = usual.minutes_s if self.keep_minutes is None else self.keep_minutes
+        hours_s = usual.hours_s if self.keep_hours is None else self.keep_hours
+        minutes_s = max(raw_s, minutes_s)
+        return Retention(
+            raw_s, minutes_s, max(minutes_s, hours_s), usual.size_bytes if self.size is None else self.size
+        )
+
+
+NO_HISTORY = HistoryOptions(NONE)
+"""What keeps nothing."""
+
+
+def beside_state(state: Path) -> Path:
+    """Return the file of the history of a board whose journal is in a file: ``host.history.sqlite``, say."""
+    return state.with_name(f"{state.stem}.history.sqlite")
+
+
+def _read_file(value: object) -> str:
+    if not isinstance(value, str | os.PathLike) or not (path := os.fspath(value)) or not isinstance(path, str):
+        raise InputError(f"give the path of a file, or {NONE!r}")
+    return path
+
+
+def _read_duration(shortest: str, longest: str | None, value: object) -> float:
+    seconds = schedule.duration(cast("schedule.Duration", value))
+    if seconds < schedule.duration(shortest):
+        raise InputError(f"give {shortest} or more")
+    if longest is not None and seconds > schedule.duration(longest):
+        raise InputError(f"give {longest} or less")
+    return seconds
+
+
+def _read_size(value: object) -> int:
+    if (size_bytes := sizes.size(value)) < sizes.size(LEAST_SIZE):
+        raise InputError(f"give {LEAST_SIZE} or more")
+    return size_bytes
+
+
+_read_keep = partial(_read_duration, SHORTEST_KEEP, None)
+_READ: dict[str, Callable[[object], object]] = {
+    "file": _read_file,
+    "keep": _read_keep,
+    "keep_minutes": _read_keep,
+    "keep_hours": _read_keep,
+    "size": _read_size,
+    "commit": partial(_read_duration, *COMMIT),
+}

@@ -1,0 +1,211 @@
+"""The recorder: gives the ticks of a board to its history, after they are published.
+
+     engine.tick ─▶ hub.publish ─▶ history.append, history.amend
+
+It never waits for the disk. What is wrong with the history is a problem of its own, shown until all is well again, and
+stops neither ticks nor the start: a board whose history cannot be used runs without one. Like the hub, it goes on when
+one board takes the place of another.
+"""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future
+from dataclasses import replace
+from pathlib import Path
+from typing import Self, TypeVar
+
+import numpy as np
+
+from tickboard.engine import Engine, Happened
+from tickboard.errors import HistoryError, TooMuchError
+from tickboard.history.answers import Question
+from tickboard.history.layout import Layout, milliseconds
+from tickboard.history.options import HistoryOptions
+from tickboard.history.store import History
+from tickboard.hub.encodings import whole
+from tickboard.hub.hub import amended_rows
+from tickboard.metrics.earlier import EarlierTicks
+from tickboard.metrics.registry import Registry
+from tickboard.metrics.window import widened
+from tickboard.output.logs import log
+from tickboard.problems import Problems, described
+
+SOURCE = "history"
+"""The source of the problems of a history."""
+
+BRIEF = "ticks are published, and history does not keep them as it should (the log says more)"
+"""What viewers see of a problem of a history: its message names the file."""
+
+READ_S = 15.0
+"""How long the start waits for the ticks that the window is to begin with."""
+
+STEP_SERIES = 5_000
+"""Series that are described before others may run: about 1 ms."""
+
+R = TypeVar("R")
+
+
+class TickRecorder:
+    """Records the ticks of whichever board is served.
+
+    Args:
+        options: where, and for how long.
+        path: of the file.
+        problems: where it reports what is wrong with the history.
+
+    Attributes:
+        history: what keeps the ticks.
+
+    Raises:
+        HistoryError: the file cannot be used.
+    """
+
+    def __init__(self, options: HistoryOptions, path: Path, problems: Problems) -> None:
+        self._problems = problems
+        self._loop: asyncio.AbstractEventLoop | None = None
+        # What the history says of itself, and what was raised here.
+        self._message: str | None = None
+        self._failure: Exception | None = None
+        self._epoch = ""
+        self._bound: tuple[Registry, int] | None = None
+        self._layout = Layout((), np.empty(0, np.intp))
+        commit_s = {} if options.commit is None else {"commit_s": options.commit}
+        self.history = History(path, options.retention, self._noted, **commit_s)
+
+    @classmethod
+    def open(cls, options: HistoryOptions, problems: Problems) -> Self | None:
+        """Return a recorder; None: no history is wanted, or it cannot be used, which is reported."""
+        if options.path is None:
+            return None
+        try:
+            return cls(options, options.path, problems)
+        except HistoryError as error:
+            problems.report(SOURCE, str(error), brief=BRIEF)
+        except Exception as error:  # noqa: BLE001  # no history is a reason not to start
+            problems.report(SOURCE, described(error), error=error)
+        return None
+
+    def start(self) -> None:
+        """Show from now on what the history says of itself; the caller is in the running loop."""
+        self._loop = asyncio.get_running_loop()
+        self._show()
+
+    def refill(self, engine: Engine, span_s: float, now: float) -> None:
+        """Have the window of a new run begin with what there was in its span before now; it blocks while it reads.
+
+        Args:
+            engine: before its first tick.
+            span_s: seconds that its window has.
+            now: POSIX seconds.
+        """
+        start_ms, now_ms = milliseconds(now - span_s), milliseconds(now)
+        try:
+            engine.refill(_answered(lambda: self._earlier(engine, start_ms, now_ms)))
+        except Exception as error:  # noqa: BLE001  # the window begins with what it has got
+            self._failed(error)
+
+    def record(self, engine: Engine, happened: Happened, interval_ms: int) -> Iterator[None]:
+        """Give a tick that was published to the history, and what it has amended, in steps. Raises nothing."""
+        try:
+            yield from self._record(engine, happened, interval_ms)
+        except Exception as error:  # noqa: BLE001  # ticks go on, whatever it was
+            self._failed(error)
+        else:
+            if self._failure is not None:
+                self._failure = None
+                self._show()
+
+    def _earlier(self, engine: Engine, start_ms: int, now_ms: int) -> EarlierTicks:
+        """Return the ticks of a span; where there were more of them than the window has, their means."""
+        ticks = engine.window.capacity
+        try:
+            answer = self.history.read(Question((), start_ms, now_ms, ticks))
+        except TooMuchError:
+            # Then without the series that the board does not have yet.
+            layout = whole(self._layout_of(engine.registry))
+            times, rows = self.history.newest(now_ms, start_ms, layout, ticks)
+            return EarlierTicks(
+                times / 1000, [(name, labels) for name, labels, _ in layout.keys], rows[:, layout.columns]
+            )
+        keys = [(one.name, one.labels) for one in answer.series]
+        rows = np.array([one.avg for one in answer.series]).reshape(len(keys), len(answer.times)).T
+        return EarlierTicks(answer.times / 1000, keys, rows)
+
+    async def close(self) -> None:
+        """Commit what was recorded, if the disk answers in time, and close the history."""
+        try:
+            await asyncio.to_thread(self.history.close)
+        except Exception:
+            log.exception("the history could not be closed")
+
+    def _record(self, engine: Engine, happened: Happened, interval_ms: int) -> Iterator[None]:
+        layout = yield from self._layout_of(engine.registry)
+        if self._epoch != engine.epoch:
+            self.history.begin(engine.epoch, interval_ms, engine.window.capacity)
+            self._epoch = engine.epoch
+        # A series may have come since the row was taken.
+        width = max(len(happened.row), int(layout.columns.max(initial=-1)) + 1)
+        self.history.append(happened.seq, happened.time, layout, widened(happened.row, width, np.nan))
+        others = replace(happened, amended=[each for each in happened.amended if not each.recalled])
+        for _, time, row in amended_rows(others, engine.window):
+            columns = np.flatnonzero(~np.isnan(row))
+            self.history.amend(time, layout, columns, row[columns])
+
+    def _layout_of(self, registry: Registry) -> Generator[None, None, Layout]:
+        """Return the series of a registry, described anew when it has changed."""
+        bound = registry, registry.revision
+        if self._bound != bound:
+            series = registry.series
+            keys = []
+            for start in range(0, len(series), STEP_SERIES):
+                if start:
+                    yield
+                some = series[start : start + STEP_SERIES]
+                keys += [(one.metric.name, one.labels, one.metric.unit) for one in some]
+            columns = np.fromiter((one.column for one in series), np.intp, len(series))
+            self._bound, self._layout = bound, Layout(tuple(keys), columns)
+        return self._layout
+
+    def _failed(self, error: Exception) -> None:
+        self._failure = error
+        self._show()
+
+    def _noted(self, message: str | None) -> None:
+        """Take what the history says of itself, from any thread; None: all is well."""
+        if message == self._message:
+            return
+        self._message = message
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody watches any more
+                self._loop.call_soon_threadsafe(self._show)
+
+    def _show(self) -> None:
+        if self._failure is not None:
+            self._problems.report(SOURCE, described(self._failure), error=self._failure)
+        elif self._message is not None:
+            self._problems.report(SOURCE, self._message, brief=BRIEF)
+        else:
+            self._problems.clear(SOURCE)
+
+
+def _answered(read: Callable[[], R]) -> R:
+    """Return what is read of the history.
+
+    Raises:
+        HistoryError: the disk does not answer for `READ_S`.
+    """
+    done: Future[R] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(read())
+        except BaseException as error:  # noqa: BLE001  # raised where it is waited for
+            done.set_exception(error)
+
+    threading.Thread(target=run, name="history window", daemon=True).start()
+    try:
+        return done.result(READ_S)
+    except TimeoutError as error:
+        raise HistoryError(f"its disk has not answered for {READ_S:g} s: the window begins empty") from error

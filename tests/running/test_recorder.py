@@ -1,0 +1,339 @@
+"""A board's ticks go into its history, and the next run of it begins with them."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from tickboard import Board
+from tickboard.engine import Engine
+from tickboard.errors import HistoryError
+from tickboard.history.answers import Answer, Question
+from tickboard.history.options import HistoryOptions
+from tickboard.history.store import History
+from tickboard.hub.encodings import whole
+from tickboard.metrics.intake import Intake
+from tickboard.metrics.registry import Registry
+from tickboard.problems import Problems
+from tickboard.running import recorder as recorder_module
+from tickboard.running.recorder import SOURCE, TickRecorder
+from tickboard.settings import Settings
+
+
+class Bench:
+    """An engine whose ticks are recorded, a second after each other, up to now."""
+
+    def __init__(self, path: Path, epoch: str = "e", window: int = 10, first: float | None = None) -> None:
+        self.registry = Registry()
+        self.intake = Intake(self.registry)
+        self.engine = Engine(self.registry, [], window, epoch, lambda: "id", self.intake)
+        self.problems = Problems()
+        self.recorder = opened(path, self.problems)
+        self.time = float(int(time.time()) - 600) if first is None else first
+
+    def tick(self, now: float | None = None) -> None:
+        self.time = self.time + 1 if now is None else now
+        happened = self.engine.tick(self.time, 1.0)
+        for _ in self.recorder.record(self.engine, happened, 1000):
+            pass
+
+    def read(self, *patterns: str) -> Answer:
+        """Return all that is kept of the time of this bench."""
+        return self.recorder.history.read(
+            Question(patterns, int(self.time - 300) * 1000, int(self.time + 300) * 1000, 5000)
+        )
+
+
+def opened(path: Path, problems: Problems) -> TickRecorder:
+    recorder = TickRecorder.open(HistoryOptions(str(path)), problems)
+    assert recorder is not None
+    return recorder
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "ticks.sqlite"
+
+
+def values(answer: Answer) -> dict[str, list[float]]:
+    return {one.name: one.avg.tolist() for one in answer.series}
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def test_every_tick_is_recorded_with_its_time_and_its_series(path: Path) -> None:
+    bench = Bench(path)
+    cpu = bench.registry.gauge("cpu", unit="%")
+    disk = bench.registry.gauge("disk", labels=["name"])
+    begun = bench.time
+    for value in range(3):
+        cpu.set(value)
+        if value == 1:
+            disk.labels(name="a").set(7)
+        bench.tick()
+    answer = bench.read()
+    assert answer.times.tolist() == [int(begun + step) * 1000 for step in (1, 2, 3)]
+    assert {(one.name, one.labels, one.unit) for one in answer.series} == {
+        ("cpu", (), "%"),
+        ("disk", (("name", "a"),), ""),
+    }
+    found = values(answer)
+    assert found["cpu"] == [0, 1, 2]
+    assert found["disk"][1:] == [7, 7]
+    assert not bench.problems
+
+
+def test_a_series_that_comes_after_its_row_was_taken_is_recorded_from_the_next_tick_on(path: Path) -> None:
+    bench = Bench(path)
+    bench.registry.gauge("cpu").set(1)
+    happened = bench.engine.tick(bench.time, 1.0)
+    bench.registry.gauge("late").set(5)
+    for _ in bench.recorder.record(bench.engine, happened, 1000):
+        pass
+    bench.tick()
+    found = values(bench.read())
+    assert found["cpu"] == [1, 1]
+    assert found["late"][-1] == 5
+
+
+def test_ticks_that_are_amended_are_amended_there_too(path: Path) -> None:
+    bench = Bench(path)
+    source = bench.intake.source("push")
+    column = source.gauge("queue", "queue")
+    source.set([column], [1.0])
+    for _ in range(3):
+        bench.tick()
+    source.set([column], [9.0], [bench.time - 1])
+    bench.tick()
+    assert values(bench.read())["queue"] == [1, 9, 9, 9]
+
+
+def test_a_clock_that_was_set_back_begins_an_epoch_that_hides_what_it_overlaps(path: Path) -> None:
+    bench = Bench(path)
+    cpu = bench.registry.gauge("cpu")
+    begun = bench.time
+    for value in (1, 2, 3, 4, 5, 6, 7, 8):
+        cpu.set(value)
+        bench.tick()
+    cpu.set(50)
+    bench.tick(begun + 2)
+    cpu.set(51)
+    bench.tick(begun + 3)
+    assert bench.engine.epoch == "e.2"
+    assert values(bench.read())["cpu"] == [1, 50, 51, 4, 5, 6, 7, 8]
+
+
+def test_the_next_run_begins_with_the_window_of_the_one_before(path: Path) -> None:
+    first = Bench(path)
+    first.registry.gauge("cpu")
+    source = first.intake.source("push")
+    source.set([source.gauge("queue", "queue", [("host", "a")])], [3.0])
+    for value in range(6):
+        first.registry.gauge("cpu").set(value)
+        first.tick()
+    asyncio.run(first.recorder.close())
+    second = Bench(path, "f", first=first.time + 3)
+    cpu = second.registry.gauge("cpu")
+    second.recorder.refill(second.engine, 10, second.time)
+    assert not second.problems
+    times = second.engine.window.times().tolist()
+    assert times == [first.time - back for back in (5, 4, 3, 2, 1, 0)]
+    assert (cpu.stats().avg, cpu.stats().count) == (2.5, 6)
+    source = second.intake.source("push")
+    source.set([source.gauge("queue", "queue", [("host", "a")])], [4.0])
+    second.tick()
+    stats = whole(second.engine.all_stats())['queue{host="a"}']
+    assert (stats.count, stats.min, stats.max) == (7, 3, 4)
+    # What came back was there already.
+    assert values(second.read())["queue"] == [3] * 6 + [4]
+
+
+def test_nothing_that_is_older_than_the_window_or_later_than_now_comes_back(path: Path) -> None:
+    first = Bench(path, window=100)
+    cpu = first.registry.gauge("cpu")
+    for value in range(40):
+        cpu.set(value)
+        first.tick()
+    asyncio.run(first.recorder.close())
+    second = Bench(path, "f", first=first.time - 10)
+    cpu = second.registry.gauge("cpu")
+    second.recorder.refill(second.engine, 10, second.time)
+    assert second.engine.window.times().tolist() == [second.time - back for back in range(10, 0, -1)]
+    assert (cpu.stats().min, cpu.stats().max) == (19, 28)
+
+
+def test_an_interval_that_was_shorter_comes_back_as_means(path: Path) -> None:
+    first = Bench(path, window=100)
+    cpu = first.registry.gauge("cpu")
+    begun = first.time
+    for value in range(40):
+        cpu.set(value)
+        first.tick()
+    asyncio.run(first.recorder.close())
+    second = Bench(path, "f", window=4, first=begun + 41)
+    cpu = second.registry.gauge("cpu")
+    second.recorder.refill(second.engine, 40, second.time)
+    means = second.engine.window.all().rows[:, 0].tolist()
+    assert len(means) == 4
+    assert means == sorted(means)
+    # Ten ticks each, and no tick of the last is later than now.
+    assert (cpu.stats().min > 4, cpu.stats().max < 39.5) == (True, True)
+
+
+def test_more_series_than_one_answer_may_have_come_back_as_far_as_they_are_declared(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tickboard.history.reading.MAX_VALUES", 15)
+    first = Bench(path)
+    first.registry.gauge("cpu").set(1)
+    first.registry.gauge("gone").set(2)
+    for _ in range(3):
+        first.tick()
+    asyncio.run(first.recorder.close())
+    second = Bench(path, "f", first=first.time + 1)
+    cpu = second.registry.gauge("cpu")
+    second.recorder.refill(second.engine, 10, second.time)
+    assert cpu.stats().count == 3
+    assert not second.problems
+
+
+# --- what goes wrong ---
+
+
+def test_a_file_that_is_in_use_is_reported_and_there_is_no_recorder(path: Path) -> None:
+    opened(path, Problems())
+    problems = Problems()
+    assert TickRecorder.open(HistoryOptions(str(path)), problems) is None
+    assert "is used by another tickboard" in problems[SOURCE].message
+    [brief] = problems.shown(details=False)
+    assert str(path) not in brief.message
+
+
+def test_no_history_is_no_problem() -> None:
+    problems = Problems()
+    assert TickRecorder.open(HistoryOptions("none"), problems) is None
+    assert not problems
+
+
+def test_what_the_history_says_from_its_thread_is_shown_until_it_is_well(path: Path) -> None:
+    async def main() -> None:
+        bench = Bench(path)
+        recorder = bench.recorder
+        recorder._noted("before the start")
+        assert not bench.problems
+        recorder.start()
+        assert bench.problems[SOURCE].message == "before the start"
+        await asyncio.to_thread(recorder._noted, "the disk is full: make room")
+        await until(lambda: bench.problems[SOURCE].message.startswith("the disk is full"))
+        await asyncio.to_thread(recorder._noted, None)
+        await until(lambda: not bench.problems)
+
+    asyncio.run(main())
+
+
+def test_what_recording_raises_is_reported_and_the_next_tick_is_recorded(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(path)
+    bench.registry.gauge("cpu").set(1)
+    with monkeypatch.context() as failing:
+        failing.setattr(recorder_module, "Layout", lambda *_: 1 / 0)
+        bench.tick()
+        assert "ZeroDivisionError" in bench.problems[SOURCE].message
+    bench.tick()
+    assert not bench.problems
+    assert values(bench.read())["cpu"] == [1]
+
+
+def test_what_reading_raises_leaves_the_window_empty_and_is_reported(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(_: History, question: Question) -> Answer:
+        raise HistoryError("it is gone")
+
+    monkeypatch.setattr(History, "read", read)
+    bench = Bench(path)
+    bench.recorder.refill(bench.engine, 10, bench.time)
+    assert bench.engine.seq == 0
+    assert "it is gone" in bench.problems[SOURCE].message
+
+
+# --- a board ---
+
+
+def run(main: Callable[[], Awaitable[None]]) -> None:
+    async def bounded() -> None:
+        async with asyncio.timeout(30):
+            await main()
+
+    asyncio.run(bounded())
+
+
+def make_board(path: Path, value: float) -> Board:
+    board = Board(history=path, interval_ms=20, window_size=20)
+    board.gauge("cpu").set(value)
+    board.prepare()
+    return board
+
+
+def test_a_board_records_while_it_is_served_and_goes_on_when_it_is_served_again(path: Path) -> None:
+    async def main() -> None:
+        board = make_board(path, 1)
+        engine = board.hub.engine
+        await board.start()
+        await until(lambda: engine.seq >= 10)
+        await board.close()
+        again = make_board(path, 5)
+        assert again.hub.engine.epoch != engine.epoch
+        assert len(again.hub.engine.window) > 0
+        await again.start()
+        await until(lambda: again.metric("cpu").stats().max == 5)
+        assert again.metric("cpu").stats().min == 1
+        await again.close()
+
+    run(main)
+
+
+def test_a_board_that_takes_the_place_of_another_goes_on_recording(path: Path) -> None:
+    async def main() -> None:
+        board = make_board(path, 1)
+        live = board._live
+        assert live is not None
+        assert live.history is not None
+        await board.start()
+        await until(lambda: live.engine.seq >= 5)
+        after = Board(interval_ms=20, window_size=20)
+        after.gauge("cpu").set(2)
+        after.prepare(after.defaults, replaces=board)
+        await board.stop()
+        await after.start()
+        history = live.history
+        assert after._live is not None
+        assert after._live.history is history
+        await until(lambda: after.hub.engine.seq >= 30)
+        now_ms = int(time.time() * 1000)
+        answer = history.read(Question(("cpu",), now_ms - 60_000, now_ms + 1000, 5000))
+        await after.close()
+        [cpu] = answer.series
+        assert {1, 2} <= set(cpu.avg.tolist())
+        assert sorted(cpu.avg.tolist()) == cpu.avg.tolist()
+
+    run(main)
+
+
+def test_a_board_with_a_history_that_cannot_be_used_runs_without_it(tmp_path: Path) -> None:
+    async def main() -> None:
+        board = Board(history=tmp_path, interval_ms=20)
+        board.prepare(Settings(20, 60, 10))
+        await board.start()
+        await until(lambda: board.hub.engine.seq >= 3)
+        assert SOURCE in board.hub.problems
+        await board.close()
+
+    run(main)
