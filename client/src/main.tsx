@@ -20,11 +20,13 @@ import { createAlertStore, type Memory } from "./stores/alerts";
 import { type BellStore, createBellStore } from "./stores/bell";
 import { createBoardStore } from "./stores/board";
 import { createConnectionStore } from "./stores/connection";
+import { createHistoryStore } from "./stores/history";
 import { createRowsStore } from "./stores/rows";
 import { createSparkStore } from "./stores/sparks";
 import { createStatsStore } from "./stores/stats";
 import { createThemeStore } from "./stores/theme";
 import { systemClock } from "./time/clock";
+import type { Health } from "./types.gen";
 
 const base = new URL(".", document.baseURI).href;
 const visible = () => document.visibilityState === "visible";
@@ -63,10 +65,16 @@ function createStores(): Stores {
     alerts,
     bell,
     actions: new AlertActions(base),
+    history: createHistoryStore(askHealth, connection.newest),
     sparks: createSparkStore(stats.live),
     rows: createRowsStore(listUnder(collapsedKey)),
     theme,
   };
+}
+
+async function askHealth(): Promise<Health> {
+  const answer = await fetch(`${base}api/health`, { cache: "no-store" });
+  return answer.json();
 }
 
 function createBell(title: () => string, isFiring: (id: string) => boolean): BellStore {

@@ -6,6 +6,7 @@ import icon from "../icon.svg?raw";
 import { AlertFeed } from "./AlertFeed";
 import { ConnectionTrouble } from "./ConnectionTrouble";
 import { useStores } from "./context";
+import { Footer } from "./Footer";
 import { Header } from "./Header";
 import { Panels } from "./Panels";
 import { Problems } from "./Problems";
@@ -52,6 +53,7 @@ export function App() {
           <AlertFeed />
         </aside>
       </div>
+      <Footer />
     </div>
   );
 }

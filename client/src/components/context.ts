@@ -8,6 +8,7 @@ import type { AlertStore } from "../stores/alerts";
 import type { BellStore } from "../stores/bell";
 import type { BoardStore } from "../stores/board";
 import type { ConnectionStore } from "../stores/connection";
+import type { HistoryStore } from "../stores/history";
 import type { RowsStore } from "../stores/rows";
 import type { SparkStore } from "../stores/sparks";
 import type { StatsStore } from "../stores/stats";
@@ -21,6 +22,7 @@ export interface Stores {
   bell: BellStore;
   sparks: SparkStore;
   connection: ConnectionStore;
+  history: HistoryStore;
   rows: RowsStore;
   theme: ThemeStore;
 }

@@ -1,0 +1,24 @@
+/** The foot of the page: what is kept of the ticks, and how large that is. */
+import { createEffect, createMemo, onCleanup, Show } from "solid-js";
+import { EVERY_MS } from "../stores/history";
+import { useStores } from "./context";
+import { useInView } from "./inView";
+
+export function Footer() {
+  const { board, history } = useStores();
+  let foot!: HTMLElement;
+  const inView = useInView(() => foot);
+  /** Another run of the board may have another history. */
+  const epoch = createMemo(() => board.board()?.epoch);
+  createEffect(() => {
+    if (!inView() || epoch() === undefined) return;
+    void history.refresh();
+    const timer = setInterval(history.refresh, EVERY_MS);
+    onCleanup(() => clearInterval(timer));
+  });
+  return (
+    <footer ref={foot}>
+      <Show when={history.kept()}>{`History: ${history.kept()}`}</Show>
+    </footer>
+  );
+}
