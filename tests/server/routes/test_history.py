@@ -296,6 +296,11 @@ def test_reads_of_one_address_are_bounded(past: Past, monkeypatch: pytest.Monkey
     wait_for(lambda: past.get().status_code == 200)
 
 
+def test_a_request_with_a_body_is_answered(past: Past) -> None:
+    answer = httpx.request("GET", f"{past.url}/api/history?{RANGE}", content=b"x" * 100_000)
+    assert (answer.status_code, len(answer.json()["series"])) == (200, 3)
+
+
 def test_a_client_that_leaves_ends_its_read(past: Past) -> None:
     given_up, asked = past.history.given_up, past.history.asked
     with held(past):

@@ -158,6 +158,7 @@ async def _unless_gone(request: Request, work: Awaitable[T]) -> T:
     try:
         await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
+            leaving.result()  # should the server raise, it is no client that has left
             raise ClientDisconnect
         return working.result()
     finally:
