@@ -29,7 +29,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "board = Board(interval_ms=200, max_series=300)\n"
         'board.alert(absent(metric("nothing.comes")), "nothing comes", severity="info")\n'
     )
-    with serve("run", str(file)) as running:
+    with serve("run", str(file), "--history", str(file.parent / "history.sqlite")) as running:
         running.wait_for(lambda: running.json("/api/alerts")["alerts"])
         yield running.url.rstrip("/")
 

@@ -53,9 +53,10 @@ def named(block: Block) -> str:
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A board for the pages that talk to one."""
-    with serve("run", str(ROOT / "examples" / "dashboard.py"), "--interval", "50") as server:
+    history = str(tmp_path_factory.mktemp("history") / "history.sqlite")
+    with serve("run", str(ROOT / "examples" / "dashboard.py"), "--interval", "50", "--history", history) as server:
         yield server
 
 
