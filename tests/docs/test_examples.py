@@ -1,9 +1,11 @@
 """Every block of code in the documentation runs, or is checked by the product's own parsers."""
 
+import contextlib
 import json
 import os
 import re
 import shlex
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,7 +21,7 @@ from tickboard.cli.main import app
 from tickboard.configuration.config import parse_config
 from tickboard.server.routes.openapi import document
 
-CHECKED = {"python", "sh", "toml", "json", "yaml", "console"}
+CHECKED = {"python", "sh", "toml", "json", "yaml", "console", "sql"}
 """The languages whose blocks this file checks."""
 
 ELSEWHERE = {
@@ -117,6 +119,8 @@ def check_command(words: list[str]) -> None:
             assert (ROOT / word).exists(), word
     if program == "tickboard":
         app.parse_args(rest, exit_on_error=False, print_error=False)
+    elif program == "source":
+        check_command([word.strip("<()") for word in rest])
     elif program == "make":
         targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
         assert {word for word in rest if "=" not in word} <= set(targets), words
@@ -162,6 +166,12 @@ def test_the_json_of_a_page_is_read(block: Block) -> None:
 @pytest.mark.parametrize("block", blocks_in("yaml"), ids=named)
 def test_the_yaml_of_a_page_is_read(block: Block) -> None:
     assert msgspec.yaml.decode(block.code)
+
+
+@pytest.mark.parametrize("block", blocks_in("sql"), ids=named)
+def test_the_sql_of_a_page_is_run(block: Block) -> None:
+    with contextlib.closing(sqlite3.connect(":memory:")) as database:
+        database.executescript(block.code)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
