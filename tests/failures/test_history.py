@@ -231,10 +231,14 @@ def test_a_file_that_sqlite_cannot_read_is_set_aside_and_a_new_one_begun(recorde
     assert count(recorded) == 10
 
 
-def test_a_file_that_is_deleted_is_begun_anew_and_ticks_go_on_in_it(
-    recorded: Recorded, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the file looked at all the time."""
     monkeypatch.setattr(store, "THROUGH_S", 0.01)
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_file_that_is_deleted_is_begun_anew_and_ticks_go_on_in_it(recorded: Recorded) -> None:
     recorded.append(LAYOUT, walk(100, 2))
     recorded.history.flush()
     for ending in ("", "-wal", "-shm"):
@@ -248,14 +252,14 @@ def test_a_file_that_is_deleted_is_begun_anew_and_ticks_go_on_in_it(
     assert count(recorded) == 10
 
 
-def test_a_file_in_the_place_of_the_one_in_use_is_noticed(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("quick")
+def test_a_file_in_the_place_of_the_one_in_use_is_noticed(recorded: Recorded) -> None:
     other = Recorded(recorded.path.with_name("other.sqlite"))
     other.begin()
     other.append(LAYOUT, walk(7, 2))
     other.history.close()
     recorded.append(LAYOUT, walk(100, 2))
     recorded.history.flush()
-    monkeypatch.setattr(store, "THROUGH_S", 0.01)
     other.path.replace(recorded.path)
     for ending in ("-wal", "-shm"):
         Path(f"{recorded.path}{ending}").unlink(missing_ok=True)

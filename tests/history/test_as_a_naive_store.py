@@ -39,7 +39,7 @@ class Histories(RuleBasedStateMachine):
         self.hosts = ["a"]
         self.now = START
         self.interval_ms, self.window = interval_s * 1000, window
-        self.epochs = 0
+        self.epochs = self.named = 0
         self.open()
 
     def open(self) -> None:
@@ -90,7 +90,8 @@ class Histories(RuleBasedStateMachine):
 
     @rule()
     def more_series(self) -> None:
-        self.hosts.append(f"h{len(self.hosts)}")
+        self.named += 1
+        self.hosts.append(f"h{self.named}")
         self.layout = self.make_layout()
 
     @precondition(lambda self: len(self.hosts) > 1)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tickboard.expressions.alignment import Floats
-from tickboard.history.codec import CorruptError, checksum, decode
+from tickboard.history.codec import CorruptError, decode
 
 STRIPE = 256
 """Series of one block: those whose ids differ in the last byte only."""
@@ -76,22 +76,11 @@ class Block:
         directory = blob[_HEAD.size : end]
         if len(directory) != count * _ENTRY.itemsize or zlib.crc32(directory) != crc:
             raise CorruptError("the directory of a block is damaged")
-        entries = np.frombuffer(directory, _ENTRY)
-        self._blob = memoryview(blob)
-        self._kinds = entries["kind"].tolist()
-        self._crcs = entries["crc"].tolist()
-        ends = np.cumsum(entries["size"], dtype=np.int64)
-        self._starts = (ends - entries["size"] + end).tolist()
-        self._ends = (ends + end).tolist()
-        self._entries = entries
-        # By field and place, the number of the entry; -1: the series has no value.
-        self._numbers = np.full((len(range(5)), STRIPE), -1, np.int64)
-        self._numbers[entries["field"], entries["place"]] = np.arange(count)
-
-    @property
-    def places(self) -> NDArray[np.intp]:
-        """The places of the series that have a value, ascending."""
-        return np.flatnonzero((self._numbers >= 0).any(axis=0))
+        self._blob = blob
+        self._entries = np.frombuffer(directory, _ENTRY)
+        # The directory is ordered by these.
+        self._keys = self._entries["place"] + self._entries["field"].astype(np.int64) * STRIPE
+        self._ends = np.cumsum(self._entries["size"], dtype=np.int64) + end
 
     def read(self, field: int, places: NDArray[np.intp], into: Floats) -> list[int]:
         """Decode one field of some series.
@@ -104,28 +93,40 @@ class Block:
         Returns:
             The indexes in `places` of the columns that are damaged.
         """
-        damaged = []
-        for index, number in enumerate(self._numbers[field, places].tolist()):
-            row = into[index]
-            if number < 0:
-                row.fill(np.nan)
-                continue
-            kind = self._kinds[number]
-            payload = self._blob[self._starts[number] : self._ends[number]]
-            try:
-                if checksum(kind, payload) != self._crcs[number]:
-                    raise CorruptError("a column is damaged")
-                decode(kind, payload, row)
-            except CorruptError:
-                row.fill(np.nan)
-                damaged.append(index)
-        return damaged
+        wanted = places + field * STRIPE
+        numbers = np.searchsorted(self._keys, wanted)
+        there = numbers < len(self._keys)
+        there[there] = self._keys[numbers[there]] == wanted[there]
+        if there.all():
+            return self._decode(numbers, into)
+        into.fill(np.nan)
+        found = np.flatnonzero(there)
+        some = np.empty((len(found), into.shape[1]))
+        damaged = self._decode(numbers[found], some)
+        into[found] = some
+        return [int(found[index]) for index in damaged]
+
+    def _decode(self, numbers: NDArray[np.intp], into: Floats) -> list[int]:
+        """Decode some entries of the directory, and return which of them are damaged."""
+        entries, ends = self._entries[numbers], self._ends[numbers]
+        kinds = entries["kind"].tolist()
+        payloads = [
+            self._blob[start:end] for start, end in zip((ends - entries["size"]).tolist(), ends.tolist(), strict=True)
+        ]
+        crcs = entries["crc"].tolist()
+        bad = [
+            index
+            for index, (kind, payload, crc) in enumerate(zip(kinds, payloads, crcs, strict=True))
+            if zlib.crc32(payload, kind) != crc
+        ]
+        for index in bad:
+            # It is decoded like one that has no kind.
+            kinds[index] = 0
+        return decode(kinds, payloads, into)
 
     def cells(self) -> list[Cell]:
         """Return all columns as they are written; those that are damaged stay so."""
         return [
-            Cell(place, field, kind, bytes(self._blob[start:end]), crc)
-            for (place, field, kind, _, _, crc), start, end in zip(
-                self._entries.tolist(), self._starts, self._ends, strict=True
-            )
+            Cell(place, field, kind, self._blob[end - size : end], crc)
+            for (place, field, kind, _, size, crc), end in zip(self._entries.tolist(), self._ends.tolist(), strict=True)
         ]

@@ -15,13 +15,13 @@ arrays and bytes, and neither series nor files. docs/history-format.md has the f
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from pcodec import ChunkConfig  # type: ignore[import-untyped]
-from pcodec.standalone import simple_compress, simple_decompress  # type: ignore[import-untyped]
+from pcodec.standalone import simple_compress, simple_decompress, simple_decompress_into  # type: ignore[import-untyped]
 
 from tickboard.expressions.alignment import Floats
 
@@ -54,10 +54,16 @@ _SLICE = 64
 
 _CONFIG = ChunkConfig(compression_level=4)
 
+_SCALES = np.array([1.0, 1.0, 1.0, 10.0, 100.0, 1000.0, 1.0, 1.0])
+"""By kind, what whole numbers are divided by."""
+
 _FLOAT = struct.Struct("<d")
 _BASE = struct.Struct("<q")
 _ROUNDED = struct.Struct("<qB")
 _RUNS = struct.Struct("<IB")
+
+_HEADS = (0, 0, *[_BASE.size] * 4, _ROUNDED.size, 0)
+"""By kind, the bytes before its numbers."""
 
 
 class CorruptError(Exception):
@@ -84,7 +90,7 @@ class Column:
         return checksum(self.kind, self.payload)
 
 
-def checksum(kind: int, payload: bytes | memoryview) -> int:
+def checksum(kind: int, payload: bytes) -> int:
     """Return the CRC32 of a column."""
     return zlib.crc32(payload, kind)
 
@@ -225,56 +231,87 @@ def _offsets(numbers: NDArray[np.int64], base: int) -> "NDArray[np.uint32] | NDA
 # --- and back ---
 
 
-def decode(kind: int, payload: bytes | memoryview, into: Floats) -> None:
-    """Decode a column.
+def decode(kinds: Sequence[int], payloads: Sequence[bytes], into: Floats) -> list[int]:
+    """Decode columns.
 
     Args:
-        kind: how it is written.
-        payload: its bytes, whose checksum has been compared.
-        into: float64 [values], filled.
+        kinds: how each is written.
+        payloads: their bytes, whose checksums have been compared.
+        into: float64 [columns, values], filled; NaN where a column cannot be decoded.
 
-    Raises:
-        CorruptError: the bytes are not what was written.
+    Returns:
+        The indexes of those columns.
     """
+    damaged: list[int] = []
+    # Most columns are numbers with a base: these are computed together.
+    numbers = np.empty(into.shape, np.uint32)
+    plain: list[int] = []
+    for index, (kind, payload) in enumerate(zip(kinds, payloads, strict=True)):
+        try:
+            if WHOLE <= kind <= ROUNDED and _fill(payload[_HEADS[kind] :], numbers[index]):
+                plain.append(index)
+            else:
+                _decode(kind, payload, into[index])
+        except Exception:  # noqa: BLE001  # pcodec raises what it likes
+            into[index].fill(np.nan)
+            damaged.append(index)
+    if plain:
+        _compute([kinds[index] for index in plain], [payloads[index] for index in plain], numbers, plain, into)
+    return damaged
+
+
+def _fill(body: bytes, numbers: NDArray[np.uint32]) -> bool:
+    """Decompress numbers of 32 bits; return False where they are of 64, or damaged, or not so many."""
     try:
-        if kind & MISSING:
-            present, used = _present(payload, len(into))
-            some = np.empty(int(np.count_nonzero(present)))
-            _decode(kind & ~MISSING, payload[used:], some)
-            into.fill(np.nan)
-            into[present] = some
-        else:
-            _decode(kind, payload, into)
-    except CorruptError:
-        raise
-    except Exception as error:  # pcodec raises what it likes
-        raise CorruptError(f"{type(error).__name__}: {error}") from error
+        progress = simple_decompress_into(body, numbers)
+    except Exception:  # noqa: BLE001  # pcodec raises what it likes
+        return False
+    return bool(progress.finished and progress.n_processed == len(numbers))
 
 
-def _decode(kind: int, payload: bytes | memoryview, into: Floats) -> None:
+def _compute(
+    kinds: list[int], payloads: list[bytes], numbers: NDArray[np.uint32], rows: list[int], into: Floats
+) -> None:
+    """Turn the numbers of some rows into values."""
+    bases = np.array([_BASE.unpack_from(payload)[0] for payload in payloads])
+    every = len(rows) == len(into)
+    whole = (numbers if every else numbers[rows]) + bases[:, None]
+    found = np.array(kinds)
+    scales = _SCALES[found]
+    values = np.divide(whole, scales[:, None], out=into if every else None)
+    rounded = np.flatnonzero(found == ROUNDED)
+    if len(rounded):
+        shifts = np.array([payloads[row][_BASE.size] for row in rounded.tolist()])
+        short = whole[rounded]
+        values[rounded] = np.copysign((np.abs(short) << shifts[:, None]).view(np.float64), short)
+    if not every:
+        into[rows] = values
+
+
+def _decode(kind: int, payload: bytes, into: Floats) -> None:
+    if kind & MISSING:
+        present, used = _present(payload, len(into))
+        some = np.empty((1, int(np.count_nonzero(present))))
+        if decode([kind & ~MISSING], [payload[used:]], some):
+            raise CorruptError("a column with missing values")
+        into.fill(np.nan)
+        into[present] = some[0]
+        return
     if kind == CONSTANT:
         into.fill(_FLOAT.unpack(payload)[0])
         return
-    at = 0 if kind == RAW else _ROUNDED.size if kind == ROUNDED else _BASE.size
-    numbers = simple_decompress(bytes(payload[at:]))
+    numbers = simple_decompress(payload[_HEADS[kind] :])
     if numbers is None or len(numbers) != len(into):
         raise CorruptError("a column has another number of values")
     if kind == RAW:
         into[:] = numbers
-    elif kind == ROUNDED:
-        base, shift = _ROUNDED.unpack_from(payload)
-        short = numbers.astype(np.int64)
-        short += base
-        sizes = np.abs(short) << shift
-        np.copysign(sizes.view(np.float64), short, out=into)
-    elif WHOLE <= kind < ROUNDED:
-        (base,) = _BASE.unpack_from(payload)
-        if numbers.dtype == np.uint32:
-            np.add(numbers, float(base), out=into)
+    elif numbers.dtype == np.uint64:
+        whole = numbers.view(np.int64) + _BASE.unpack_from(payload)[0]
+        if kind == ROUNDED:
+            sizes = np.abs(whole) << payload[_BASE.size]
+            np.copysign(sizes.view(np.float64), whole, out=into)
         else:
-            into[:] = numbers.astype(np.int64) + base
-        if kind > WHOLE:
-            into /= 10.0 ** (kind - WHOLE)
+            np.divide(whole, _SCALES[kind], out=into)
     else:
         raise CorruptError(f"a column of kind {kind}")
 
@@ -295,11 +332,11 @@ def _runs(present: NDArray[np.bool_]) -> bytes:
     return _RUNS.pack(len(body), packed) + body
 
 
-def _present(payload: bytes | memoryview, count: int) -> tuple[NDArray[np.bool_], int]:
+def _present(payload: bytes, count: int) -> tuple[NDArray[np.bool_], int]:
     """Return which values are present, and how many bytes say so."""
     size, packed = _RUNS.unpack_from(payload)
     used = _RUNS.size + size
-    body = bytes(payload[_RUNS.size : used])
+    body = payload[_RUNS.size : used]
     lengths = simple_decompress(body) if packed else np.frombuffer(body, "<u4")
     if lengths is None or int(lengths.sum()) != count:
         raise CorruptError("runs of missing values of another length")

@@ -116,6 +116,10 @@ class Database:
         row = self._connection.execute(statement, values).fetchone()
         return None if row is None else row[0]
 
+    def blob(self, table: str, column: str, row: int) -> sqlite3.Blob:
+        """Return one value, to read parts of it."""
+        return self._connection.blobopen(table, column, row, readonly=True)
+
     def script(self, statements: str) -> None:
         """Execute statements, each to its end."""
         self._connection.executescript(statements)

@@ -40,8 +40,8 @@ MAX_VALUES = 2_000_000
 MAX_WORK = 200_000_000
 """Values that are decoded for one answer: some seconds."""
 
-_BATCH_VALUES = 1_000_000
-"""Values that are put into buckets together: 8 MB."""
+_BATCH_VALUES = 200_000
+"""Values that are put into buckets together: as many as a processor's cache holds."""
 
 
 class GivenUpError(Exception):
@@ -188,7 +188,10 @@ class Reading:
     def _raw(
         self, epoch: Epoch, chosen: Chosen, start: int, end: int, since: int = 0
     ) -> Iterator[tuple[Integers, Floats]]:
-        """Yield the ticks of an epoch in a range, in batches: times, and float64 [series, ticks]."""
+        """Yield the ticks of an epoch in a range, in batches: times, and float64 [series, ticks].
+
+        The next batch takes the place of the one before.
+        """
         batch = _Batch(len(chosen))
         for span in self._spans(RAW, epoch, start, end, since):
             self._count(span.entries * len(chosen))
@@ -204,28 +207,20 @@ class Reading:
 
     def _rows(self, epoch: Epoch, chosen: Chosen, start: int, end: int, batch: "_Batch") -> None:
         """Put the ticks that are not in blocks yet into a batch."""
-        places: dict[int, tuple[NDArray[np.intp], NDArray[np.intp]]] = {}
-        times: list[int] = []
-        rows: list[tuple[int, bytes]] = []
-        for time, layout, row in each_row(self._database, epoch.number, start, end):
-            if layout not in places:
-                places[layout] = self._places(layout, chosen)
-            source, _ = places[layout]
-            times.append(time)
-            rows.append((layout, np.frombuffer(row, "<f8")[source].tobytes()))
-            self._count(len(source))
-        if not times:
+        times = row_times(self._database, epoch.number, start, end)
+        if not len(times):
             return
-        into = batch.room(np.array(times, np.int64))
-        into.fill(np.nan)
-        for index, (layout, row) in enumerate(rows):
-            into[places[layout][1], index] = np.frombuffer(row)
-
-    def _places(self, layout: int, chosen: Chosen) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Return where in a row of a layout chosen series are, and where in `chosen` these are."""
-        ids = layout_ids(self._database, layout)
-        _, source, target = np.intersect1d(ids, chosen.ids, assume_unique=True, return_indices=True)
-        return source, target
+        self._count(len(times) * len(chosen))
+        places: dict[int, tuple[NDArray[np.intp], NDArray[np.intp]]] = {}
+        rows = np.full((len(times), len(chosen)), np.nan)
+        for index, (layout, row) in enumerate(each_row(self._database, epoch.number, start, end, len(chosen))):
+            if layout not in places:
+                ids = layout_ids(self._database, layout)
+                _, where, to = np.intersect1d(ids, chosen.ids, assume_unique=True, return_indices=True)
+                places[layout] = where, to
+            source, target = places[layout]
+            rows[index, target] = row.values(source)
+        batch.room(times)[:] = rows.T
 
     def _rolled(
         self, tier: int, epoch: Epoch, chosen: Chosen, start: int, end: int, since: int = 0
@@ -263,7 +258,7 @@ class Reading:
         """Return the ticks of a range, by time: times, and float64 [series, ticks]."""
         parts: list[tuple[Integers, Floats]] = []
         for epoch in self._between(start, end):
-            parts += self._shown(epoch, chosen, start, end)
+            parts += ((times, values.copy()) for times, values in self._shown(epoch, chosen, start, end))
         if not parts:
             return no_times(), np.empty((len(chosen), 0))
         times = np.concatenate([part[0] for part in parts])
@@ -302,27 +297,20 @@ class Reading:
 
     def _answer(self, question: Question, plan: Plan, chosen: Chosen, rolled: Rolled, avg: Floats) -> Answer:
         count = rolled.count.astype(np.int64)
-        series = []
-        for index in np.flatnonzero(count.any(axis=1)).tolist():
-            entry = self._catalogue.entries[int(chosen.ids[index])]
-            series.append(
-                Buckets(
-                    entry.name,
-                    entry.labels,
-                    entry.unit,
-                    rolled.min[index],
-                    rolled.max[index],
-                    avg[index],
-                    count[index],
-                )
-            )
+        entries = [self._catalogue.entries[id] for id in chosen.ids.tolist()]
+        has_value = np.any(count, axis=1)
+        columns = zip(entries, rolled.min, rolled.max, avg, count, has_value, strict=True)
         return Answer(
             question.start_ms,
             question.end_ms,
             plan.length_ms or plan.interval_ms,
             TIERS[plan.tier],
             rolled.times,
-            tuple(series),
+            tuple(
+                Buckets(entry.name, entry.labels, entry.unit, low, high, mean, each)
+                for entry, low, high, mean, each, there in columns
+                if there
+            ),
         )
 
 
@@ -335,7 +323,7 @@ def _check_size(series: int, buckets: int) -> None:
 
 
 class _Batch:
-    """Ticks that are read together: the arrays that several spans are decoded into."""
+    """Ticks that are read together: the array that several spans are decoded into, one after another."""
 
     def __init__(self, series: int) -> None:
         self._series = series
@@ -352,8 +340,7 @@ class _Batch:
         first, self._used = self._used, self._used + len(times)
         self._times.append(times)
         if self._used > self._values.shape[1]:
-            size = max(self._used, min(2 * self._used, _BATCH_VALUES // max(self._series, 1)))
-            wider = np.empty((self._series, size))
+            wider = np.empty((self._series, 2 * self._used))
             wider[:, :first] = self._values[:, :first]
             self._values = wider
         return self._values[:, first : self._used]
@@ -363,7 +350,7 @@ class _Batch:
         if not self._used:
             return
         times, values = np.concatenate(self._times), self._values[:, : self._used]
-        self._times, self._values, self._used = [], np.empty((self._series, 0)), 0
+        self._times, self._used = [], 0
         # Times in an epoch only grow.
         first, last = np.searchsorted(times, [start, end]).tolist()
         if last > first:

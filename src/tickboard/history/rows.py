@@ -1,22 +1,71 @@
 """Rows: the ticks that are in no block yet, one row of values each, and the layouts that say whose the values are."""
 
+import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from tickboard.expressions.alignment import Floats
 from tickboard.history.answers import Integers
 from tickboard.history.file import FOREVER, Database, position
 
+_VALUE = struct.Struct("<d")
+
+_FEW, _WIDE = 3, 2_000
+"""So few values of a row that has so many are read one by one: a row lies on many pages."""
+
 _FOUND = "FROM ticks WHERE position >= ? AND position < ? AND time >= ? AND time < ? ORDER BY position"
-_ROWS = f"SELECT time, layout, row {_FOUND}"
+_ROWS = f"SELECT position, layout, row {_FOUND}"
+_KEYS = f"SELECT position, layout {_FOUND}"
 _TIMES = f"SELECT time {_FOUND}"
 _FIRST = f"SELECT position, time, layout, length(row) / 8 {_FOUND} LIMIT 1"
 
 
-def each_row(database: Database, epoch: int, start_ms: int, end_ms: int) -> Iterator[tuple[int, int, bytes]]:
-    """Yield the ticks of an epoch in a range: time, layout, and the values as float64."""
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One tick.
+
+    Attributes:
+        database: where it is.
+        position: its key.
+        data: its values as float64; None: they are read one by one.
+    """
+
+    database: Database
+    position: int
+    data: bytes | None
+
+    def values(self, places: NDArray[np.intp]) -> Floats:
+        """Return some of its values, float64 [places]."""
+        if self.data is not None:
+            found: Floats = np.frombuffer(self.data, "<f8")[places]
+            return found
+        with self.database.blob("ticks", "row", self.position) as blob:
+            return np.array([_VALUE.unpack(bytes(blob[8 * place : 8 * place + 8]))[0] for place in places.tolist()])
+
+
+def each_row(
+    database: Database, epoch: int, start_ms: int, end_ms: int, wanted: int = 2**31
+) -> Iterator[tuple[int, Row]]:
+    """Yield the ticks of an epoch in a range, each with its layout.
+
+    Args:
+        database: where they are.
+        epoch: its number.
+        start_ms: the beginning of the range,
+        end_ms: and its end.
+        wanted: how many values of each are wanted: for a few of many, the others are not read.
+    """
     bounds = position(epoch, 0), position(epoch + 1, 0), start_ms, end_ms
-    yield from database.each(_ROWS, *bounds)
+    first = database.all(_FIRST, *bounds)
+    if first and first[0][3] >= _WIDE and wanted <= _FEW:
+        for key, layout in database.all(_KEYS, *bounds):
+            yield layout, Row(database, key, None)
+        return
+    for key, layout, data in database.each(_ROWS, *bounds):
+        yield layout, Row(database, key, data)
 
 
 def row_times(database: Database, epoch: int, start_ms: int, end_ms: int) -> Integers:

@@ -17,7 +17,7 @@ from tickboard.history.epochs import Epoch, read_epochs
 from tickboard.history.file import FOREVER, Database, position
 from tickboard.history.recording import Recorder
 from tickboard.history.rollup import Rolled, roll, roll_ticks
-from tickboard.history.rows import each_row, first_row, layout_ids
+from tickboard.history.rows import each_row, first_row, layout_ids, row_times
 from tickboard.history.spans import (
     HOURS,
     LENGTH_MS,
@@ -148,15 +148,14 @@ class Sealer:
         self.busy_before = 0
 
     def _read_rows(self, epoch: int, start: int, end: int) -> "tuple[Integers, _Rows]":
-        times: list[int] = []
-        rows = _Rows()
-        for time, layout, row in each_row(self._database, epoch, start, end):
-            rows.add(layout, len(times), row)
-            times.append(time)
+        times = row_times(self._database, epoch, start, end)
+        rows = _Rows(len(times))
+        for index, (layout, row) in enumerate(each_row(self._database, epoch, start, end)):
+            assert row.data is not None
+            rows.add(layout, index, row.data)
         for layout in rows.layouts():
             rows.know(layout, layout_ids(self._database, layout))
-        rows.ticks = len(times)
-        return np.array(times, np.int64), rows
+        return times, rows
 
     def _delete_rows(self, epoch: int, sealed: int) -> Iterator[None]:
         """Delete the rows that are in blocks, some at a time."""
@@ -241,8 +240,8 @@ class Sealer:
 class _Rows:
     """The rows of one block, by layout."""
 
-    def __init__(self) -> None:
-        self.ticks = 0
+    def __init__(self, ticks: int) -> None:
+        self._ticks = ticks
         self._rows: dict[int, tuple[list[int], list[bytes]]] = {}
         self._ids: dict[int, Integers] = {}
 
@@ -268,7 +267,7 @@ class _Rows:
         """Return the series of one stripe: their places, and float64 [series, ticks]."""
         columns = {layout: np.flatnonzero(ids // STRIPE == stripe) for layout, ids in self._ids.items()}
         places = np.unique(np.concatenate([self._ids[layout][found] % STRIPE for layout, found in columns.items()]))
-        values = np.full((len(places), self.ticks), np.nan)
+        values = np.full((len(places), self._ticks), np.nan)
         for layout, (indexes, rows) in self._rows.items():
             found = columns[layout]
             if len(found):
