@@ -24,7 +24,7 @@ endef
 
 # What does no I/O: its own tests cover it, branch by branch. The rest of the package is covered by all tests together.
 CORE := alerting configuration expressions hub metrics
-CORE_MODULES := engine panels problems schedule settings durations errors wire notify/destinations notify/delivery notify/message_text notify/neutral output/text output/logs
+CORE_MODULES := engine panels problems schedule settings times durations errors wire notify/destinations notify/delivery notify/message_text notify/neutral output/text output/logs
 SHELL_PARTS := board.py loop/** output/secrets.py running/** server/** sources/**
 
 # Tests of the core: its folders', its modules', and what it does while the clock is set or memory runs out.

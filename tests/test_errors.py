@@ -7,6 +7,7 @@ from tickboard.errors import (
     BusyError,
     InputError,
     LimitError,
+    NoHistoryError,
     PayloadError,
     RateError,
     SampleError,
@@ -25,6 +26,7 @@ from tickboard.errors import (
         (BusyError("m", 1), 503),
         (PayloadError("m"), 400),
         (PayloadError("m", 413), 413),
+        (NoHistoryError(), 404),
     ],
 )
 def test_each_has_the_status_of_whose_fault_it_is(error: TickboardError, status: int) -> None:
