@@ -18,7 +18,7 @@ from tickboard.settings import BOUNDS, Settings
 Schema = Mapping[str, Any]
 
 PYTHON: dict[str, tuple[str, ...]] = {
-    "The board": ("Board",),
+    "The board": ("Board", "BoardHistory"),
     "Conditions": ("metric", "absent", "anomaly", "Condition"),
     "What a board shows": ("Alert", "Stats", "Settings"),
     "In an application": (

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tickboard.errors import BoardError, InputError, LimitError, TickboardError
     from tickboard.expressions.conditions import absent, anomaly, metric
     from tickboard.expressions.expr import Condition
+    from tickboard.history.board_history import BoardHistory
     from tickboard.metrics.handles import Counter, Gauge, Histogram
     from tickboard.running.background import Background, serve_in_background
     from tickboard.settings import Settings
@@ -30,6 +31,7 @@ __all__ = [
     "Background",
     "Board",
     "BoardError",
+    "BoardHistory",
     "Condition",
     "Counter",
     "Gauge",
@@ -70,6 +72,7 @@ _MODULES = {
     "errors": ("BoardError", "InputError", "LimitError", "TickboardError"),
     "expressions.conditions": ("absent", "anomaly", "metric"),
     "expressions.expr": ("Condition",),
+    "history.board_history": ("BoardHistory",),
     "metrics.handles": ("Counter", "Gauge", "Histogram"),
     "running.background": ("Background", "serve_in_background"),
     "settings": ("Settings",),
