@@ -12,6 +12,7 @@ from pathlib import Path
 from benchmarks import (
     fanout,
     frame_cost,
+    history,
     host_peers,
     hostile,
     ingest,
@@ -40,6 +41,7 @@ BENCHMARKS: dict[str, Callable[[], Iterable[Table]]] = {
     "frame": frame_cost.tables,
     "page": page_weight.tables,
     "soak": soak.tables,
+    "history": history.tables,
     "ingest": ingest.tables,
     "fanout": fanout.tables,
     "hostile": hostile.tables,

@@ -1,0 +1,12 @@
+"""What the history costs, and how fast it answers."""
+
+from collections.abc import Iterator
+
+from benchmarks.history import cost, reads
+from benchmarks.report import Table
+
+
+def tables() -> Iterator[Table]:
+    """Return all tables of this benchmark."""
+    yield from cost.tables()
+    yield from reads.tables()
