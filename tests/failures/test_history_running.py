@@ -83,6 +83,37 @@ def test_a_file_that_another_board_uses_is_left_to_it(path: Path) -> None:
         first.wait_for(lambda: first.json("/api/health")["history"]["raw"]["oldest"])
 
 
+def test_a_file_that_cannot_be_read_is_moved_away_and_that_is_said(path: Path) -> None:
+    with started(path) as server:
+        server.wait_for(lambda: server.json("/api/health")["history"]["raw"]["oldest"])
+    content = bytearray(path.read_bytes())
+    content[200:4000] = b"\xff" * 3800
+    path.write_bytes(content)
+    with started(path) as server:
+        server.wait_for(lambda: "was damaged and is now" in problem(server))
+        server.wait_for(lambda: server.json("/api/health")["history"]["raw"]["oldest"])
+    assert len(list(path.parent.glob("*.damaged-*"))) >= 1
+
+
+def test_a_file_that_is_deleted_is_begun_anew_and_that_is_said(path: Path) -> None:
+    with started(path) as server:
+        server.wait_for(lambda: server.json("/api/health")["history"]["raw"]["oldest"])
+        path.unlink()
+        server.wait_for(lambda: "was deleted" in problem(server))
+        assert ticks_go_on(server)
+        server.wait_for(lambda: not problem(server))
+        assert path.exists()
+
+
+def test_a_disk_that_hangs_at_the_start_is_waited_for_in_vain_and_the_board_runs(path: Path, tmp_path: Path) -> None:
+    world = make_world(tmp_path, path.parent)
+    with started(path) as server:
+        server.wait_for(lambda: server.json("/api/health")["history"]["raw"]["oldest"])
+    with world.hanging_disk(), started(path, **world.environ) as server:
+        assert "its disk has not answered" in problem(server)
+        assert ticks_go_on(server)
+
+
 def test_a_disk_that_hangs_delays_no_tick_and_what_waited_is_kept_when_it_is_back(path: Path, tmp_path: Path) -> None:
     world = make_world(tmp_path, path.parent)
     with started(path, **world.environ) as server:

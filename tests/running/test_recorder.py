@@ -221,7 +221,11 @@ def test_no_history_is_no_problem() -> None:
     assert not problems
 
 
-def test_what_the_history_says_from_its_thread_is_shown_until_it_is_well(path: Path) -> None:
+def test_what_the_history_says_from_its_thread_is_shown_until_it_is_well(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder_module, "SHOWN_S", 0.05)
+
     async def main() -> None:
         bench = Bench(path)
         recorder = bench.recorder
@@ -233,6 +237,21 @@ def test_what_the_history_says_from_its_thread_is_shown_until_it_is_well(path: P
         await until(lambda: bench.problems[SOURCE].message.startswith("the disk is full"))
         await asyncio.to_thread(recorder._noted, None)
         await until(lambda: not bench.problems)
+
+    asyncio.run(main())
+
+
+def test_what_is_over_at_once_is_shown_for_a_while(path: Path) -> None:
+    async def main() -> None:
+        bench = Bench(path)
+        bench.recorder.start()
+        bench.recorder._noted("it was deleted")
+        bench.recorder._noted(None)
+        await until(lambda: bench.problems)
+        assert bench.problems[SOURCE].message == "it was deleted"
+        bench.recorder._shown_until = 0.0
+        bench.recorder._show()
+        assert not bench.problems
 
     asyncio.run(main())
 

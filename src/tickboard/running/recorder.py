@@ -10,6 +10,7 @@ one board takes the place of another.
 import asyncio
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
@@ -37,6 +38,9 @@ SOURCE = "history"
 
 BRIEF = "ticks are published, and history does not keep them as it should (the log says more)"
 """What viewers see of a problem of a history: its message names the file."""
+
+SHOWN_S = 10.0
+"""How long a problem is shown at least, for somebody who looks now and then: a lost file is begun anew at once."""
 
 READ_S = 15.0
 """How long the start waits for the ticks that the window is to begin with."""
@@ -68,6 +72,7 @@ class TickRecorder:
         # What the history says of itself, and what was raised here.
         self._message: str | None = None
         self._failure: Exception | None = None
+        self._shown_until = 0.0
         self._epoch = ""
         self._bound: tuple[Registry, int] | None = None
         self._layout = Layout((), np.empty(0, np.intp))
@@ -149,9 +154,9 @@ class TickRecorder:
         width = max(len(happened.row), int(layout.columns.max(initial=-1)) + 1)
         self.history.append(happened.seq, happened.time, layout, widened(happened.row, width, np.nan))
         others = replace(happened, amended=[each for each in happened.amended if not each.recalled])
-        for _, time, row in amended_rows(others, engine.window):
+        for _, amended_time, row in amended_rows(others, engine.window):
             columns = np.flatnonzero(~np.isnan(row))
-            self.history.amend(time, layout, columns, row[columns])
+            self.history.amend(amended_time, layout, columns, row[columns])
 
     def _layout_of(self, registry: Registry) -> Generator[None, None, Layout]:
         """Return the series of a registry, described anew when it has changed."""
@@ -174,18 +179,24 @@ class TickRecorder:
 
     def _noted(self, message: str | None) -> None:
         """Take what the history says of itself, from any thread; None: all is well."""
-        if message == self._message:
+        if self._loop is None:
+            self._message = message
             return
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody watches any more
+            self._loop.call_soon_threadsafe(self._show_message, message)
+
+    def _show_message(self, message: str | None) -> None:
         self._message = message
-        if self._loop is not None:
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody watches any more
-                self._loop.call_soon_threadsafe(self._show)
+        self._show()
 
     def _show(self) -> None:
         if self._failure is not None:
             self._problems.report(SOURCE, described(self._failure), error=self._failure)
         elif self._message is not None:
             self._problems.report(SOURCE, self._message, brief=BRIEF)
+            self._shown_until = time.monotonic() + SHOWN_S
+        elif self._loop is not None and (left_s := self._shown_until - time.monotonic()) > 0:
+            self._loop.call_later(left_s, self._show)
         else:
             self._problems.clear(SOURCE)
 
