@@ -22,7 +22,7 @@ from tickboard.alerting.rules import Rule
 from tickboard.durations import Durations
 from tickboard.metrics.earlier import EarlierTicks, Recall
 from tickboard.metrics.intake import Intake
-from tickboard.metrics.late import Amendment
+from tickboard.metrics.late import Amendment, LateSamples
 from tickboard.metrics.registry import Registry
 from tickboard.metrics.selection import Selection
 from tickboard.metrics.series import Series
@@ -50,6 +50,7 @@ class Happened:
         row: float64 [series].
         events: the alerts that began or ended.
         amended: ticks before it that have other values than when they were published.
+        late: samples that are older than the window.
         set_back_s: how far the wall clock was set back, where this tick begins a new epoch for that; else 0.
     """
 
@@ -58,6 +59,7 @@ class Happened:
     row: Floats
     events: list[AlertEvent]
     amended: Sequence[Amendment] = field(default_factory=list)
+    late: Sequence[LateSamples] = field(default_factory=list)
     set_back_s: float = 0.0
 
 
@@ -108,6 +110,7 @@ class Engine:
         self._elapsed_s = self._passed_s = self._unseen_s = self._set_back_s = 0.0
         self._left: list[int] = []
         self._amended: list[Amendment] = []
+        self._late: list[LateSamples] = []
         self._events: list[AlertEvent] = []
         # The last tick's time, and what the wall clock said then.
         self._last_time = self._last_now = -math.inf
@@ -160,10 +163,10 @@ class Engine:
         self.stats.update()
         unseen_s, self._unseen_s = self._unseen_s, 0.0
         self._events += self.alerts.evaluate(now, unseen_s, self.stats, binding, revision)
-        return self._hand_over(Happened(seq, now, row, self._events, self._amended, self._set_back_s))
+        return self._hand_over(Happened(seq, now, row, self._events, self._amended, self._late, self._set_back_s))
 
     def _hand_over(self, happened: Happened) -> Happened:
-        self._events, self._amended, self._set_back_s = [], [], 0.0
+        self._events, self._amended, self._late, self._set_back_s = [], [], [], 0.0
         return happened
 
     def _read(self, columns: NDArray[np.intp], span_s: float | None) -> Floats:
@@ -208,6 +211,7 @@ class Engine:
             self._left = []
 
     def _take_amended(self) -> None:
+        self._late += self.intake.take_late()
         self._amended += self.intake.take_amended()
         if self._amended:
             columns = np.unique(np.concatenate([each.columns for each in self._amended]))

@@ -96,6 +96,24 @@ def test_history_is_kept_beside_the_journal_unless_somebody_says_otherwise(
     assert [path.name.split("-")[0] for path in (tmp_path / "home").rglob("*.history.sqlite")] == ["board"]
 
 
+def test_a_sample_from_before_the_window_goes_to_its_tick_in_history(arguments: tuple[str, ...]) -> None:
+    with serve(*arguments, "--window", "10", env={"VALUE": "1"}) as server:
+        server.wait_for(lambda: server.json("/api/health")["seq"] > 60)
+        first = server.json("/api/history?metrics=cpu_usage&points=5000")["series"][0]
+        time = first["times"][20]
+        sample = {"name": "queue", "labels": {"host": "a"}, "value": 77, "timestamp": time}
+        assert httpx.post(f"{server.url}api/metrics", json=[sample]).status_code == 200
+
+        def kept() -> float:
+            series = server.json("/api/history?metrics=queue&points=5000")["series"][0]
+            found: float = series["avg"][series["times"].index(time)]
+            return found
+
+        server.wait_for(lambda: kept() == 77)
+        assert server.json("/api/stats")['queue{host="a"}']["max"] == 1
+        assert server.json("/api/health")["history"]["dropped"] == 0
+
+
 def test_an_interval_that_was_changed_is_no_error(arguments: tuple[str, ...]) -> None:
     with serve(*arguments, env={"VALUE": "1"}) as server:
         kill(server)

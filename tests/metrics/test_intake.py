@@ -1052,6 +1052,87 @@ def test_what_was_amended_is_told_once() -> None:
     assert bench.engine.tick(1004.0, 1.0).amended == []
 
 
+# --- samples for history alone ---
+
+
+def late(bench: Bench) -> list[tuple[int, float, float]]:
+    """Return column, value and time of the samples that the next tick hands to history."""
+    happened = bench.engine.tick(bench.time + 1, 1.0)
+    bench.time += 1
+    return [
+        sample
+        for each in happened.late
+        for sample in zip(each.columns.tolist(), each.values.tolist(), each.times.tolist(), strict=True)
+    ]
+
+
+def ticked(late_s: float) -> tuple[Bench, Source]:
+    bench = Bench()
+    bench.intake.late_s = late_s
+    for _ in range(2 * WINDOW):
+        bench.tick()
+    return bench, bench.intake.source("test")
+
+
+def test_a_sample_from_before_the_window_is_for_history_and_leaves_the_window_alone() -> None:
+    bench, source = ticked(100)
+    bench.send(source, "g", (1, bench.time - 50), (2, bench.time))
+    column = source.gauge("g", "g")
+    old = bench.time - 50
+    assert late(bench) == [(column, 1, old)]
+    assert bench.history("g") == [None] * (WINDOW - 2) + [2, 2]
+    assert (source.samples, source.late, source.too_old) == (2, 2, 0)
+    assert source.take_refusal() is None
+    assert late(bench) == []
+
+
+def test_one_that_is_older_than_history_is_refused() -> None:
+    bench, source = ticked(100)
+    bench.send(source, "g", (1, bench.time - 101))
+    refusal = source.take_refusal()
+    assert refusal is not None
+    assert "is older than the oldest tick that is kept, 1970-01-01T00:15:12.000Z: send it sooner" in refusal.reason
+    assert late(bench) == []
+    assert (source.samples, source.too_old) == (0, 1)
+
+
+def test_totals_from_before_the_window_make_the_rates_of_their_time() -> None:
+    bench, source = ticked(100)
+    column = source.total("t", "t")
+    old = bench.time - 50
+    source.set_totals([column] * 3, [10, 30, 60], [old, old + 10, old + 20])
+    assert late(bench) == [(column, 2, old + 10), (column, 3, old + 20)]
+    assert source.too_old == 0
+
+
+def test_a_distribution_from_before_the_window_is_that_of_its_time() -> None:
+    bench, source = ticked(100)
+    column = source.histogram("h", "h")
+    source.merge(column, Distribution.of([1.0, 3.0]), bench.time - 50)
+    found = late(bench)
+    assert [time for _, _, time in found] == [bench.time - 51] * len(found)
+    assert found[0][:2] == (column, 2)
+
+
+def test_what_came_for_a_series_that_has_left_is_for_no_other() -> None:
+    bench, source = ticked(100)
+    bench.send(source, "g", (1, bench.time - 50), (2, bench.time))
+    handle = bench.registry.leaving[source.gauge("g", "g")]
+    bench.registry.remove(handle)
+    assert late(bench) == []
+
+
+def test_more_than_may_wait_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake_module, "MAX_LATE", 2)
+    bench, source = ticked(100)
+    for number in range(3):
+        bench.send(source, "g", (number, bench.time - 50 + number))
+    assert (source.samples, source.too_old) == (2, 1)
+    assert [value for _, value, _ in late(bench)] == [0, 1]
+    bench.send(source, "g", (3, bench.time - 50))
+    assert [value for _, value, _ in late(bench)] == [3]
+
+
 def test_a_sample_of_the_very_time_of_the_only_tick_is_its_own() -> None:
     bench = Bench()
     source = bench.intake.source("test")

@@ -114,6 +114,22 @@ def test_ticks_that_are_amended_are_amended_there_too(path: Path) -> None:
     assert values(bench.read())["queue"] == [1, 9, 9, 9]
 
 
+def test_a_sample_from_before_the_window_changes_its_tick_in_the_history_alone(path: Path) -> None:
+    bench = Bench(path, window=5)
+    bench.intake.late_s = bench.recorder.late_s
+    source = bench.intake.source("push")
+    column = source.gauge("queue", "queue")
+    source.set([column], [1.0])
+    for _ in range(20):
+        bench.tick()
+    source.set([column] * 2, [7.0, 8.0], [bench.time - 12.5, bench.time - 10])
+    bench.tick()
+    found = values(bench.read())["queue"]
+    assert found == [1.0] * 7 + [7.0, 1.0, 8.0] + [1.0] * 11
+    assert bench.engine.window.all().rows[:, column].tolist() == [1.0] * 5
+    assert bench.recorder.history.kept().dropped == 0
+
+
 def test_a_clock_that_was_set_back_begins_an_epoch_that_hides_what_it_overlaps(path: Path) -> None:
     bench = Bench(path)
     cpu = bench.registry.gauge("cpu")

@@ -11,9 +11,11 @@ series, and from then on writes whole batches: columns, values and times. No obj
     observation          all that came                                 nothing
 
 A sample that is older than the newest tick goes to its own tick, the first that is not before it, while that is in the
-window; and if it is the series' newest, to all ticks after that too, for it would have held there. One that is older
-than the window, or than the sample that its tick already has, is dropped: it is counted, and `take_refusal` returns it
-with what was refused, so that no sender is answered that it was taken. `take_amended` returns what was amended.
+window; and if it is the series' newest, to all ticks after that too, for it would have held there. `take_amended`
+returns what was amended. One that is older than the window goes to its own tick in history, if there is one that has
+ticks as old (`late_s`): `take_late` returns it. Any other, and one that is older than the sample that its tick already
+has, is dropped: it is counted, and `take_refusal` returns it with what was refused, so that no sender is answered that
+it was taken.
 
 A series with labels, or of a metric that nobody declared, leaves when nothing has come for it in `forget_s` seconds. A
 new one beyond the limits is refused, with all its samples, and counted; what was there goes on.
@@ -32,7 +34,7 @@ from tickboard.expressions.alignment import Labels
 from tickboard.metrics.cleaning import check_texts, clean
 from tickboard.metrics.distribution import Distribution, difference
 from tickboard.metrics.handles import Counter, Gauge, Handle, Histogram
-from tickboard.metrics.late import NOTHING, Amendment, Columns, Dropped, instant
+from tickboard.metrics.late import NOTHING, Amendment, Columns, Dropped, LateSamples, instant
 from tickboard.metrics.naming import rate_unit, title_of, unit_of
 from tickboard.metrics.registry import Registry
 from tickboard.metrics.source import Kind, Source
@@ -62,6 +64,9 @@ FORGET_S = 300.0
 """A series that nothing has come for in so long leaves."""
 
 
+MAX_LATE = 1_000_000
+"""Samples for history alone that wait for the next tick at most: 24 MB."""
+
 AHEAD_S = 60.0
 """A sample that is further ahead comes from a clock that is wrong, and counts as one of now: when that clock is set
 right, its series go on."""
@@ -79,6 +84,7 @@ class Intake:
         sources: by name.
         stale: metrics whose series stay though nothing comes for them: what writes to them fails or hangs.
         now: the newest tick's time, POSIX seconds; minus infinity before the first.
+        late_s: how much older than the newest tick a sample may be that goes to history alone.
     """
 
     def __init__(
@@ -92,6 +98,7 @@ class Intake:
         self.stale: Collection[str] = ()
         self._made = 0
         self.now = -np.inf
+        self.late_s = 0.0
         self._registry = registry
         self._max_series = max_series_per_source
         self._forget_s = forget_s
@@ -102,6 +109,7 @@ class Intake:
         self._owned: dict[int, _Owned] = {}
         self._discovered: dict[str, None] = {}
         self._amended: list[Amendment] = []
+        self._late: list[LateSamples] = []
         # By column: when something last came for it, the time of its newest sample, and its newest total with its time.
         self._seen: Floats = np.empty(0)
         self._sampled: Floats = np.empty(0)
@@ -179,6 +187,11 @@ class Intake:
         amended, self._amended = self._amended, []
         return amended
 
+    def take_late(self) -> list[LateSamples]:
+        """Return the samples for history alone that have come since the last call."""
+        late, self._late = self._late, []
+        return late
+
     def forget(self) -> None:
         """Remove the series that nothing has come for in `forget_s`, and forget the senders that are gone."""
         registry = self._registry
@@ -227,6 +240,7 @@ class Intake:
                     owned.source.series -= 1
                 _forget_keys(owned.keys, column)
         which = np.array(columns, np.intp)
+        self._late = [each.without(which) for each in self._late]
         self._sampled[which] = np.nan
         self._seen[which] = np.inf
         with self._registry.lock:
@@ -541,7 +555,7 @@ class Intake:
         """
         if self._window is None or np.isneginf(self.now):
             return -np.inf
-        return float(self.now) - self._window.capacity * self._interval_s
+        return float(self.now) - max(self._window.capacity * self._interval_s, self.late_s)
 
     def _is_before_window(self, times: Floats) -> NDArray[np.bool_]:
         """Return which times are before the first tick of the window, and don't belong to it."""
@@ -572,10 +586,22 @@ class Intake:
                 self._amended.append(Amendment(seq, last, columns[here]))
         held = inside & newest
         self._hold(columns[held], values[held], times[held])
-        amended = inside & (newest | free)
+        amended = (inside & (newest | free)) | self._keep_late(columns, values, times, ~inside)
         if amended.all():
             return len(columns), NOTHING
         return int(np.count_nonzero(amended)), Dropped(columns[~amended], times[~amended])
+
+    def _keep_late(
+        self, columns: Columns, values: Floats, times: Floats, before: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
+        """Keep samples from before the window for history, as far as it reaches back; return which they are."""
+        late = before & (times >= self.now - self.late_s)
+        count = int(np.count_nonzero(late))
+        if count and count + sum(len(each.times) for each in self._late) > MAX_LATE:
+            late[:] = False
+        elif count:
+            self._late.append(LateSamples(columns[late], values[late], times[late]))
+        return late
 
     def why_dropped(self, dropped: "Dropped") -> str:
         """Return why the first of these samples was dropped, and what its sender can do."""
@@ -585,7 +611,7 @@ class Intake:
         said = f"metric {name!r}: a sample of {instant(time)} "
         if self._is_before_window(dropped.times[:1])[0]:
             assert self._window is not None
-            begin = instant(float(self._window.times()[0]))
+            begin = instant(min(float(self._window.times()[0]), self.now - self.late_s))
             return f"{said}is older than the oldest tick that is kept, {begin}: send it sooner, or check the clock"
         return f"{said}came after a newer one: send samples in the order of their times"
 

@@ -35,6 +35,26 @@ NOTHING = Dropped(np.empty(0, np.intp), np.empty(0))
 
 
 @dataclass(frozen=True, eq=False)
+class LateSamples:
+    """Samples that are older than the window, for the ticks that history has of their times.
+
+    Attributes:
+        columns: [samples].
+        values: [samples].
+        times: [samples], POSIX seconds.
+    """
+
+    columns: Columns
+    values: Floats
+    times: Floats
+
+    def without(self, columns: Columns) -> "LateSamples":
+        """Return those of other series."""
+        others = ~np.isin(self.columns, columns)
+        return LateSamples(self.columns[others], self.values[others], self.times[others])
+
+
+@dataclass(frozen=True, eq=False)
 class Amendment:
     """Ticks of the window that were changed.
 

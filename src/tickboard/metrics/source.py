@@ -60,7 +60,7 @@ class Source:
             looks here first; what leaves the registry leaves here too.
         samples: how many were taken.
         late: of them, how many went to an earlier tick.
-        too_old: how many were dropped, as they were older than the window, or than what came before them.
+        too_old: how many were dropped, as they were older than what is kept, or than what came before them.
         refused: how many were of series that were refused.
         malformed: how many could not be read; counted by the sender.
         series: how many there are that came from here first.

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +28,7 @@ from tickboard.history.store import History
 from tickboard.hub.encodings import whole
 from tickboard.hub.hub import amended_rows
 from tickboard.metrics.earlier import EarlierTicks
+from tickboard.metrics.late import LateSamples
 from tickboard.metrics.registry import Registry
 from tickboard.metrics.window import widened
 from tickboard.output.logs import log
@@ -45,6 +46,9 @@ SHOWN_S = 10.0
 READ_S = 15.0
 """How long the start waits for the ticks that the window is to begin with."""
 
+STEP_LATE = 200
+"""Late ticks that are amended before others may run: about 2 ms."""
+
 STEP_SERIES = 5_000
 """Series that are described before others may run: about 1 ms."""
 
@@ -61,6 +65,7 @@ class TickRecorder:
 
     Attributes:
         history: what keeps the ticks.
+        late_s: seconds that ticks are kept, and that a sample may be late.
 
     Raises:
         HistoryError: the file cannot be used.
@@ -76,6 +81,7 @@ class TickRecorder:
         self._epoch = ""
         self._bound: tuple[Registry, int] | None = None
         self._layout = Layout((), np.empty(0, np.intp))
+        self.late_s = options.retention.raw_s
         commit_s = {} if options.commit is None else {"commit_s": options.commit}
         self.history = History(path, options.retention, self._noted, **commit_s)
 
@@ -157,6 +163,19 @@ class TickRecorder:
         for _, amended_time, row in amended_rows(others, engine.window):
             columns = np.flatnonzero(~np.isnan(row))
             self.history.amend(amended_time, layout, columns, row[columns])
+        yield from self._amend_late(layout, happened.late)
+
+    def _amend_late(self, layout: Layout, late: Sequence[LateSamples]) -> Iterator[None]:
+        """Give samples that are older than the window to the ticks that the history has of their times."""
+        for samples in late:
+            order = np.argsort(samples.times, kind="stable")
+            times, starts = np.unique(samples.times[order], return_index=True)
+            for number, (late_time, some) in enumerate(
+                zip(times.tolist(), np.split(order, starts[1:]), strict=True), 1
+            ):
+                self.history.amend(late_time, layout, samples.columns[some], samples.values[some])
+                if not number % STEP_LATE:
+                    yield
 
     def _layout_of(self, registry: Registry) -> Generator[None, None, Layout]:
         """Return the series of a registry, described anew when it has changed."""

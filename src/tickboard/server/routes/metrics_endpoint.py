@@ -212,7 +212,7 @@ def _history(kept: Kept | None) -> list[Family]:
 _SOURCE_COUNTERS = (
     ("samples", "Samples that were taken.", "samples"),
     ("samples_late", "Of them, those that went to an earlier tick.", "late"),
-    ("samples_too_old", "Samples dropped, older than the window or than what came before them.", "too_old"),
+    ("samples_too_old", "Samples dropped, older than what is kept or than what came before them.", "too_old"),
     ("samples_refused", "Samples of series that were refused.", "refused"),
     ("samples_malformed", "Lines, samples or requests that could not be read.", "malformed"),
 )
