@@ -102,8 +102,12 @@ def test_sealing_that_fails_anywhere_is_done_again_and_nothing_is_lost_or_double
         with pytest.raises(HistoryError, match="disk I/O error"):
             recorded.history.settle()
     np.testing.assert_array_equal(recorded.read().series[0].avg, rows[:, 0])
+    # It stays reported though ticks are committed.
+    recorded.history.flush()
+    assert "disk I/O error" in str(recorded.problems[-1])
     failing["is"] = False
     recorded.history.settle()
+    assert recorded.problems[-1] is None
     np.testing.assert_array_equal(recorded.read().series[0].avg, rows[:, 0])
 
 
@@ -227,7 +231,8 @@ def test_a_file_that_sqlite_cannot_read_is_set_aside_and_a_new_one_begun(recorde
     damaged = recorded.history.damaged
     assert damaged is not None
     assert damaged.exists()
-    until(lambda: recorded.problems and f"is now {damaged}" in str(recorded.problems[-1]))
+    # It is reported for as long as this runs.
+    until(lambda: recorded.problems and f"and is now {damaged}" in str(recorded.problems[-1]))
     assert count(recorded) == 10
 
 
@@ -247,6 +252,7 @@ def test_a_file_that_is_deleted_is_begun_anew_and_ticks_go_on_in_it(recorded: Re
     recorded.append(LAYOUT, walk(10, 2))
     until(lambda: count(recorded) == 10)
     assert recorded.path.exists()
+    assert "was deleted, moved or replaced" in str(recorded.problems[-1])
     recorded.history.close()
     recorded.open()
     assert count(recorded) == 10

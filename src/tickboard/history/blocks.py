@@ -6,7 +6,7 @@ and places, and neither series nor files. docs/history-format.md has the format 
 
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,29 +82,30 @@ class Block:
         self._keys = self._entries["place"] + self._entries["field"].astype(np.int64) * STRIPE
         self._ends = np.cumsum(self._entries["size"], dtype=np.int64) + end
 
-    def read(self, field: int, places: NDArray[np.intp], into: Floats) -> list[int]:
-        """Decode one field of some series.
+    def read(self, fields: Sequence[int], places: NDArray[np.intp], into: Floats) -> set[int]:
+        """Decode some fields of some series.
 
         Args:
-            field: which.
+            fields: which.
             places: of the series, [series].
-            into: float64 [series, entries]; filled, with NaN where there is no value or none can be read.
+            into: float64 [fields x series, entries]; filled, with NaN where there is no value or none can be read.
 
         Returns:
-            The indexes in `places` of the columns that are damaged.
+            The places of the series of which a column is damaged.
         """
-        wanted = places + field * STRIPE
+        wanted = (np.array(fields)[:, None] * STRIPE + places).ravel()
         numbers = np.searchsorted(self._keys, wanted)
         there = numbers < len(self._keys)
         there[there] = self._keys[numbers[there]] == wanted[there]
         if there.all():
-            return self._decode(numbers, into)
-        into.fill(np.nan)
-        found = np.flatnonzero(there)
-        some = np.empty((len(found), into.shape[1]))
-        damaged = self._decode(numbers[found], some)
-        into[found] = some
-        return [int(found[index]) for index in damaged]
+            damaged = self._decode(numbers, into)
+        else:
+            into.fill(np.nan)
+            wanted = wanted[there]
+            some = np.empty((len(wanted), into.shape[1]))
+            damaged = self._decode(numbers[there], some)
+            into[there] = some
+        return {int(wanted[index]) % STRIPE for index in damaged}
 
     def _decode(self, numbers: NDArray[np.intp], into: Floats) -> list[int]:
         """Decode some entries of the directory, and return which of them are damaged."""

@@ -242,21 +242,21 @@ def decode(kinds: Sequence[int], payloads: Sequence[bytes], into: Floats) -> lis
     Returns:
         The indexes of those columns.
     """
-    damaged: list[int] = []
     # Most columns are numbers with a base: these are computed together.
     numbers = np.empty(into.shape, np.uint32)
-    plain: list[int] = []
+    others: list[int] = []
     for index, (kind, payload) in enumerate(zip(kinds, payloads, strict=True)):
+        if not (WHOLE <= kind <= ROUNDED and _fill(payload[_HEADS[kind] :], numbers[index])):
+            others.append(index)
+    if len(others) < len(into):
+        _compute(np.array(kinds), payloads, numbers, into)
+    damaged: list[int] = []
+    for index in others:
         try:
-            if WHOLE <= kind <= ROUNDED and _fill(payload[_HEADS[kind] :], numbers[index]):
-                plain.append(index)
-            else:
-                _decode(kind, payload, into[index])
+            _decode(kinds[index], payloads[index], into[index])
         except Exception:  # noqa: BLE001  # pcodec raises what it likes
             into[index].fill(np.nan)
             damaged.append(index)
-    if plain:
-        _compute([kinds[index] for index in plain], [payloads[index] for index in plain], numbers, plain, into)
     return damaged
 
 
@@ -269,23 +269,18 @@ def _fill(body: bytes, numbers: NDArray[np.uint32]) -> bool:
     return bool(progress.finished and progress.n_processed == len(numbers))
 
 
-def _compute(
-    kinds: list[int], payloads: list[bytes], numbers: NDArray[np.uint32], rows: list[int], into: Floats
-) -> None:
-    """Turn the numbers of some rows into values."""
+def _compute(kinds: NDArray[np.int64], payloads: Sequence[bytes], numbers: NDArray[np.uint32], into: Floats) -> None:
+    """Turn numbers into values; rows of kinds that have none are filled with anything."""
     bases = np.array([_BASE.unpack_from(payload)[0] for payload in payloads])
-    every = len(rows) == len(into)
-    whole = (numbers if every else numbers[rows]) + bases[:, None]
-    found = np.array(kinds)
-    scales = _SCALES[found]
-    values = np.divide(whole, scales[:, None], out=into if every else None)
-    rounded = np.flatnonzero(found == ROUNDED)
+    np.add(numbers, bases.astype(np.float64)[:, None], out=into)
+    scales = _SCALES[kinds & ~MISSING]
+    if scales.max() > 1:
+        into /= scales[:, None]
+    rounded = np.flatnonzero(kinds == ROUNDED)
     if len(rounded):
         shifts = np.array([payloads[row][_BASE.size] for row in rounded.tolist()])
-        short = whole[rounded]
-        values[rounded] = np.copysign((np.abs(short) << shifts[:, None]).view(np.float64), short)
-    if not every:
-        into[rows] = values
+        short = numbers[rounded] + bases[rounded, None]
+        into[rounded] = np.copysign((np.abs(short) << shifts[:, None]).view(np.float64), short)
 
 
 def _decode(kind: int, payload: bytes, into: Floats) -> None:

@@ -9,16 +9,20 @@ from collections.abc import Iterator
 import numpy as np
 
 from tickboard.history.blocks import STRIPE
-from tickboard.history.file import FOREVER, HistoryFile, block_key
+from tickboard.history.file import FOREVER, PAGE_BYTES, HistoryFile, block_key
 from tickboard.history.layout import Retention
 from tickboard.history.recording import Recorder
+from tickboard.history.sealing import block_ms
 from tickboard.history.spans import HOURS, RAW, UNIT_MS
 
 TRUST_MS = 3_600_000
 """How long a clock that jumped ahead has to go on before anything is deleted for its age: it may be wrong."""
 
 _FREE_SHARE = 20
-"""One page of so many may be free before free pages are given back to the file system."""
+"""One page of so many may be free beside those that rows need before some are given back to the file system."""
+
+_ROW_BYTES = 40
+"""What a row takes beside its values."""
 
 _VACUUMED_PAGES = 500
 """Pages that are given back in one step."""
@@ -116,9 +120,15 @@ class Expiry:
             self._recorder.forget()
 
     def _vacuum(self) -> Iterator[None]:
-        pages = self._file.free_pages()
-        if pages * _FREE_SHARE > self._file.one("PRAGMA page_count"):
-            while pages > 0:
-                self._file.vacuum(min(pages, _VACUUMED_PAGES))
-                pages -= _VACUUMED_PAGES
-                yield
+        """Give pages back that are not needed again soon: rows come and go all the time."""
+        pages = self._file.free_pages() - self._row_pages() - self._file.one("PRAGMA page_count") // _FREE_SHARE
+        while pages > 0:
+            self._file.vacuum(min(pages, _VACUUMED_PAGES))
+            pages -= _VACUUMED_PAGES
+            yield
+
+    def _row_pages(self) -> int:
+        """Return the pages that rows take which are not in blocks yet, at most."""
+        interval_ms = max(self._recorder.interval_ms, 1)
+        ticks = block_ms(interval_ms, self._recorder.width) // interval_ms + self._recorder.window + 120
+        return ticks * (8 * self._recorder.width + _ROW_BYTES) // PAGE_BYTES

@@ -21,6 +21,8 @@ APPLICATION_ID = 0x7469636C
 VERSION = 1
 """Of the format; a file of a newer one is refused."""
 
+PAGE_BYTES = 4096
+
 FOREVER = 2**62
 """A time that is later than all others, in POSIX milliseconds."""
 
@@ -31,7 +33,6 @@ PURPOSE = Purpose(
 LOCK_WAIT_S = 1.0
 """How long a file that another process has is waited for: that one may be about to end."""
 
-_PAGE_BYTES = 4096
 _SEQ_BITS = 40
 _STRIPE_BITS = 16
 
@@ -210,7 +211,7 @@ class HistoryFile(Database):
     def used_bytes(self) -> int:
         """Return what is in use of the file."""
         pages, free = self.one("PRAGMA page_count"), self.one("PRAGMA freelist_count")
-        return int(pages - free) * _PAGE_BYTES
+        return int(pages - free) * PAGE_BYTES
 
     def free_pages(self) -> int:
         """Return the pages that hold nothing."""
@@ -230,7 +231,7 @@ class HistoryFile(Database):
         return total
 
     def _prepare(self) -> None:
-        self.do(f"PRAGMA page_size = {_PAGE_BYTES}")
+        self.do(f"PRAGMA page_size = {PAGE_BYTES}")
         self.do("PRAGMA auto_vacuum = INCREMENTAL")  # before WAL, or it is too late
         self.do("PRAGMA fullfsync = ON")  # macOS: through the disk's own cache
         self.do("PRAGMA journal_size_limit = 4194304")

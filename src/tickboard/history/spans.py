@@ -29,6 +29,8 @@ UNIT_MS = (1, MINUTE_MS, HOUR_MS)
 LENGTH_MS = (240 * MINUTE_MS, 240 * MINUTE_MS, 240 * HOUR_MS)
 """How long a span of each tier may be; of rollups, how long each is. It begins at a multiple of that."""
 
+_ROLLED = (MIN, MAX, AVG, COUNT)
+
 _SPANS = (
     "SELECT id, tier, epoch, first, last, entries, times FROM spans "
     "WHERE epoch = ? AND tier = ? AND first >= ? AND first < ? AND last >= ? ORDER BY first"
@@ -141,28 +143,31 @@ class Columns:
 
     def values(self, span: Span, chosen: Chosen, into: Floats) -> None:
         """Read the ticks of some series into float64 [series, entries]."""
-        self._fill(span, chosen, [(VALUE, into)])
+        for stripe, places, where in chosen.stripes:
+            self._read(span, stripe, places, (VALUE,), into[where])
 
     def rolled(self, span: Span, times: Integers, chosen: Chosen) -> Rolled:
         """Return the entries of a rollup of some series; `times` are those of the span."""
-        low, high, avg, count = (np.empty((len(chosen), len(times))) for _ in range(4))
-        self._fill(span, chosen, [(MIN, low), (MAX, high), (AVG, avg), (COUNT, count)])
+        found = np.empty((len(_ROLLED), len(chosen), len(times)))
+        for stripe, places, where in chosen.stripes:
+            some = np.empty((len(_ROLLED) * len(places), len(times)))
+            self._read(span, stripe, places, _ROLLED, some)
+            found[:, where] = some.reshape(len(_ROLLED), len(places), len(times))
         # Where one of its columns is damaged, a series has no value.
-        missing = np.isnan(low) | np.isnan(high) | np.isnan(avg) | np.isnan(count)
+        missing = np.isnan(found).any(axis=0)
+        low, high, avg, count = found
         if missing.any():
             low[missing] = high[missing] = np.nan
             avg[missing] = count[missing] = 0.0
         return Rolled(times, low, high, avg * count, count)
 
-    def _fill(self, span: Span, chosen: Chosen, fields: Sequence[tuple[int, Floats]]) -> None:
-        for stripe, places, where in chosen.stripes:
-            block = self.block(span.id, stripe)
-            for field, into in fields:
-                if block is None:
-                    into[where].fill(np.nan)
-                    continue
-                for index in block.read(field, places, into[where]):
-                    self.damaged.add((span.id, stripe * STRIPE + int(places[index])))
+    def _read(self, span: Span, stripe: int, places: NDArray[np.intp], fields: Sequence[int], into: Floats) -> None:
+        block = self.block(span.id, stripe)
+        if block is None:
+            into.fill(np.nan)
+            return
+        for place in block.read(fields, places, into):
+            self.damaged.add((span.id, stripe * STRIPE + place))
 
 
 def spans_between(

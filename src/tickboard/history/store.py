@@ -39,6 +39,9 @@ ANSWER_S = 5.0
 START_S = 15.0
 """How long opening the file may take."""
 
+CHORES_AGAIN_S = 30.0
+"""After how long sealing is tried again that has failed."""
+
 R = TypeVar("R")
 
 
@@ -78,6 +81,9 @@ class History:
         self._is_hanging = False
         self._said: str | None = None
         self._lost = 0
+        # When the chores may be done again that have failed, by the monotonic clock, and why they did.
+        self._chores_at = 0.0
+        self._unsealed: str | None = None
         self._lock = threading.Lock()
         self._writer: Writer | None = None
         self._thread = threading.Thread(target=self._work, name=f"history {path.name}", daemon=True)
@@ -244,7 +250,7 @@ class History:
             try:
                 job = self._jobs.get_nowait() if chores else self._jobs.get(timeout=due - now)
             except Empty:
-                chores = chores and self._do(self._step)
+                chores = chores and self._do(self._do_chores)
                 continue
             if job is None:
                 return
@@ -273,18 +279,28 @@ class History:
             self._is_well()
 
     def _is_due(self) -> bool:
-        return self._writer is not None and self._writer.is_due()
+        is_time = time.monotonic() >= self._chores_at
+        return is_time and self._writer is not None and self._writer.is_due()
 
-    def _step(self) -> bool:
-        return self._writer is not None and self._writer.step()
+    def _do_chores(self) -> bool:
+        """Do a part of the chores, and return whether there is more to do."""
+        assert self._writer is not None
+        try:
+            more = self._writer.step()
+        except BaseException as error:
+            # What is compressed each second in vain costs more than it is worth.
+            self._chores_at = time.monotonic() + CHORES_AGAIN_S
+            self._unsealed = str(error)
+            raise
+        self._unsealed = None
+        return more
 
     def _settle(self) -> None:
-        assert self._writer is not None
-        self._writer.commit(through=False)
-        while self._writer.step():
+        self._commit(through=False)
+        while self._do_chores():
             pass
         # What was amended meanwhile has waited for it.
-        self._writer.commit(through=False)
+        self._commit(through=False)
 
     def _close(self) -> None:
         writer, self._writer = self._writer, None
@@ -321,7 +337,7 @@ class History:
     def _say(self, problem: str | None) -> None:
         """Report what is wrong, where it is not the same as before; what is damaged stays so."""
         with self._lock:
-            said = problem or self._damage()
+            said = problem or self._unsealed or self._damage()
             if said == self._said:
                 return
             self._said = said
@@ -332,9 +348,7 @@ class History:
         if writer is None:
             return None
         lost = self._lost + writer.lost
-        told = []
-        if writer.damaged is not None:
-            told.append(f"{self.path} was damaged and is now {writer.damaged}: the history has begun anew")
+        told = list(writer.lost_files)
         if lost:
             told.append(f"{lost} columns of blocks in {self.path} are damaged: their values are missing")
         return "; ".join(told) or None

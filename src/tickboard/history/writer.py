@@ -32,6 +32,7 @@ class Writer:
     Attributes:
         generation: changes with each file that is begun; who reads has to open it anew.
         damaged: where a file was moved to that could not be read; None: all was well.
+        lost_files: what became of files that were lost or damaged, each in a sentence.
         missed: amended values for which there was no tick.
         lost: columns that were found to be damaged.
         kept: what is kept, as of the last commit that went through to the disk, or the last chores.
@@ -53,6 +54,7 @@ class Writer:
         self._committed = 0
         self.generation = 0
         self.damaged: Path | None = None
+        self.lost_files: list[str] = []
         self.missed = self.lost = 0
         self.kept = Kept()
         self._open()
@@ -180,8 +182,8 @@ class Writer:
     def _open(self) -> None:
         try:
             self._file = HistoryFile(self._path)
-        except DamageError:
-            self._move_damaged()
+        except DamageError as error:
+            self._move_damaged(error)
             self._file = HistoryFile(self._path)
         try:
             with explained_errors(self._path):
@@ -209,22 +211,24 @@ class Writer:
             for file in beside(real):
                 # Of a database that is gone: worthless without it, and not to be taken for the new one's.
                 file.unlink(missing_ok=True)
+        self.lost_files.append(f"{self._path} {why}: the history has begun anew there")
         self._open()
-        return HistoryError(f"{self._path} {why}: the history begins anew there")
+        return HistoryError(self.lost_files[-1])
 
     def _set_aside(self, error: DamageError) -> HistoryError:
         """Keep a file that cannot be read under another name, begin a new one, and return the error that says so."""
         with suppress(sqlite3.Error):
             self._file.close()
-        self._move_damaged()
-        return self._begin_anew(f"was damaged ({error}) and is now {self.damaged}")
+        self._move_damaged(error)
+        return self._begin_anew("was damaged while it was in use")
 
-    def _move_damaged(self) -> None:
+    def _move_damaged(self, error: DamageError) -> None:
         with explained_errors(self._path):
             real = find_place(self._path, PURPOSE)
             if not has_header(real, APPLICATION_ID):
                 raise HistoryError(f"{self._path} is no history: move it away, or {PURPOSE.another_file}")
             self.damaged = move_aside(real, "damaged", PURPOSE)
+        self.lost_files.append(f"{self._path} was damaged ({error}) and is now {self.damaged}")
 
     def close(self) -> None:
         """Write what waits, and close the file.
