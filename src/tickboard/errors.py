@@ -141,7 +141,7 @@ class TooMuchError(InputError):
 
 
 class NoHistoryError(TickboardError):
-    """A board keeps no history."""
+    """The board keeps no history."""
 
     status = 404
 

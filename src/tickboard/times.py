@@ -6,7 +6,6 @@ here reads a clock.
 
 import re
 from datetime import UTC, datetime, timedelta
-from math import isfinite
 
 from tickboard.errors import InputError
 from tickboard.schedule import DURATION, duration
@@ -26,9 +25,9 @@ _PLUS_LOST = re.compile(r".*[0-9] [0-9]{2}:[0-9]{2}", re.DOTALL)
 
 
 def parse_time(name: str, given: Time, now_ms: int) -> int:
-    """Return a time in POSIX milliseconds; a fraction of one is rounded up.
+    """Return a time in POSIX milliseconds, rounded up to a whole one.
 
-    Nothing is older than 1970: earlier times become 0.
+    Times before 1970 become 0, and times after 9999 the last of that year.
 
     Args:
         name: of the parameter or argument, for the error.
@@ -36,15 +35,15 @@ def parse_time(name: str, given: Time, now_ms: int) -> int:
         now_ms: the current time, which ``now`` and ages are relative to.
 
     Raises:
-        InputError: it is no time.
+        InputError: it is not a time.
     """
     if isinstance(given, str):
         return _bounded(_text_ms(name, given.strip(), now_ms))
     if isinstance(given, datetime) and given.tzinfo is not None:
         return _bounded(_datetime_ms(given))
-    if isinstance(given, int | float) and not isinstance(given, bool) and isfinite(given):
+    if isinstance(given, int | float) and not isinstance(given, bool) and abs(given) <= MAX_TIME_MS:
         return _bounded(round(given * 1000))
-    raise _no_time(name, given)
+    raise _not_a_time(name, given)
 
 
 def time_text(time_ms: int) -> str:
@@ -63,14 +62,14 @@ def _text_ms(name: str, text: str, now_ms: int) -> int:
             whole = _datetime_ms(datetime.fromisoformat(f"{date}T{time}{offset.upper()}"))
             return whole - -int((fraction or "0").ljust(30, "0")) // 10**27
     except InputError as error:
-        raise _no_time(name, text, f" ({error})") from error
+        raise _not_a_time(name, text, f" ({error})") from error
     except ValueError:
-        pass  # a day, an hour or an offset that there is not
-    raise _no_time(name, text)
+        pass  # such as the 30th of February
+    raise _not_a_time(name, text)
 
 
 def _datetime_ms(time: datetime) -> int:
-    """Return the first whole millisecond that is not before a time."""
+    """Return a time in milliseconds, rounded up."""
     return -((_EPOCH - time) // timedelta(milliseconds=1))
 
 
@@ -78,7 +77,7 @@ def _bounded(time_ms: int) -> int:
     return min(max(time_ms, 0), MAX_TIME_MS)
 
 
-def _no_time(name: str, given: object, why: str = "") -> InputError:
+def _not_a_time(name: str, given: object, why: str = "") -> InputError:
     shown = given if isinstance(given, str) else repr(given)
     if isinstance(given, datetime):
         fix = "give it a timezone, as datetime.now(UTC) has"

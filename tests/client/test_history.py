@@ -1,4 +1,4 @@
-"""The history of a board elsewhere, as NumPy arrays and tables."""
+"""The client of history: decoding, tables, and asking a board that runs elsewhere."""
 
 import datetime as dt
 import re
@@ -63,7 +63,7 @@ def test_a_series_has_arrays() -> None:
     assert (len(disk), repr(disk)) == (3, '<HistorySeries disk{mount="/",name="sda"}: 3 buckets>')
 
 
-def test_a_key_that_is_not_there_is_an_error_that_says_which_are() -> None:
+def test_the_error_for_an_unknown_key_lists_the_known_ones() -> None:
     with pytest.raises(KeyError, match=r"in this range; it has disk\{mount"):
         _ = DATA["disk"]
     assert "disk" not in DATA
@@ -78,10 +78,10 @@ ROWS = [
     ('disk{mount="/",name="sda"}', 2, 30.0, 60, "/", "sda"),
     ('disk{mount="/home"}', 1, 20.0, 1, "/home", None),
 ]
-"""Of the table: series, second, avg, count, and the labels mount and name."""
+"""The rows of the table: series, second, avg, count, and the labels mount and name."""
 
 
-def test_a_table_of_pandas_has_a_row_for_each_bucket() -> None:
+def test_the_pandas_table_has_a_row_for_each_bucket() -> None:
     table = DATA.to_pandas()
     assert list(table) == ["time", "series", "name", "unit", "min", "max", "avg", "count", "mount", "label_name"]
     for (_, row), (key, second, avg, count, mount, name) in zip(table.iterrows(), ROWS, strict=True):
@@ -99,7 +99,7 @@ def test_a_table_of_pandas_has_a_row_for_each_bucket() -> None:
     assert means.to_dict() == {"/": 20.0, "/home": 20.0}
 
 
-def test_a_table_of_polars_has_a_row_for_each_bucket() -> None:
+def test_the_polars_table_has_a_row_for_each_bucket() -> None:
     table = DATA.to_polars()
     assert table.columns == ["time", "series", "name", "unit", "min", "max", "avg", "count", "mount", "label_name"]
     assert table["time"].dtype == pl.Datetime("ms", "UTC")
@@ -111,7 +111,7 @@ def test_a_table_of_polars_has_a_row_for_each_bucket() -> None:
 
 
 @pytest.mark.parametrize("data", [decode(b"".join(binary_pieces(answer())))])
-def test_a_table_of_nothing_has_its_columns(data: HistoryData) -> None:
+def test_an_empty_table_has_all_columns(data: HistoryData) -> None:
     assert (
         list(data.to_pandas())
         == data.to_polars().columns
@@ -120,7 +120,7 @@ def test_a_table_of_nothing_has_its_columns(data: HistoryData) -> None:
 
 
 @pytest.mark.parametrize("name", ["pandas", "polars"])
-def test_a_library_that_is_not_installed_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_names_a_library_that_is_not_installed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ModuleNotFoundError, match=f"needs {name}, which is not installed: pip install {name}") as error:
         getattr(DATA, f"to_{name}")()
@@ -131,13 +131,13 @@ def test_a_library_that_is_not_installed_is_named(name: str, monkeypatch: pytest
 
 
 @given(st.binary(max_size=300))
-def test_any_bytes_are_an_answer_or_a_protocol_error(junk: bytes) -> None:
+def test_random_bytes_raise_a_protocol_error(junk: bytes) -> None:
     with pytest.raises(ProtocolError):
         decode(junk)
 
 
 @given(st.integers(0, len(BODY) - 1), st.integers(1, 255))
-def test_an_answer_with_a_wrong_byte_is_read_or_a_protocol_error(place: int, change: int) -> None:
+def test_a_corrupted_answer_is_decoded_or_raises_a_protocol_error(place: int, change: int) -> None:
     wrong = bytearray(BODY)
     wrong[place] ^= change
     try:
@@ -148,8 +148,8 @@ def test_an_answer_with_a_wrong_byte_is_read_or_a_protocol_error(place: int, cha
 
 
 @pytest.mark.parametrize("length", range(len(BODY)))
-def test_an_answer_that_is_cut_is_a_protocol_error(length: int) -> None:
-    with pytest.raises(ProtocolError, match="in the middle"):
+def test_a_truncated_answer_raises_a_protocol_error(length: int) -> None:
+    with pytest.raises(ProtocolError, match="is cut off"):
         decode(BODY[:length])
 
 
@@ -177,25 +177,28 @@ def series(first: int = 0, count: int = 0, form: int = 0, info: bytes = b'{"name
     [
         (header(tier=3), "the tier 3"),
         (header(series=2**32 - 1), "4294967295 series"),
-        (header(start=2.0), "a time that cannot be"),
-        (header(start=NAN), "a time that cannot be"),
-        (header(end=1e300), "a time that cannot be"),
-        (header(resolution=NAN), "a time that cannot be"),
+        (header(start=2.0), "an impossible time"),
+        (header(start=NAN), "an impossible time"),
+        (header(end=1e300), "an impossible time"),
+        (header(resolution=NAN), "an impossible time"),
         (header(times=2) + struct.pack("<dd", 5, 5), "do not ascend"),
-        (header(times=1) + struct.pack("<d", NAN), "a time that cannot be"),
-        (header(times=2**32 - 1), "in the middle"),
+        (header(times=1) + struct.pack("<d", NAN), "an impossible time"),
+        (header(times=2**32 - 1), "is cut off"),
         (header() + b"more", "4 bytes follow"),
         (header(series=1) + series(first=1), "has 0 times from 1 on"),
         (header(series=1) + series(count=1), "has 1 times from 0 on"),
         (header(series=1) + series(form=2), "in the form 2"),
-        (header(series=1) + series(info=b"{}"), "described wrongly"),
-        (header(series=1) + series(info=b"\xff"), "described wrongly"),
-        (header(series=1) + series(info=b"[" * 100_000), "described wrongly"),
+        (header(series=1) + series(info=b"{}"), "is malformed"),
+        (header(series=1) + series(info=b"\xff"), "is malformed"),
+        (header(series=1) + series(info=b"[" * 100_000), "is malformed"),
         (header(series=2) + series() + series(), "a series twice"),
-        (header(series=1, times=1) + bytes(8) + series(count=1, form=1) + struct.pack("<4d", 1, 1, 1, NAN), "a count"),
+        (
+            header(series=1, times=1) + bytes(8) + series(count=1, form=1) + struct.pack("<4d", 1, 1, 1, NAN),
+            "an impossible count",
+        ),
     ],
 )
-def test_what_the_protocol_does_not_allow_is_named(wrong: bytes, why: str) -> None:
+def test_a_protocol_error_says_what_is_wrong(wrong: bytes, why: str) -> None:
     with pytest.raises(ProtocolError, match=re.escape(why)):
         decode(wrong)
 
@@ -208,12 +211,12 @@ def answers_of(content: bytes, status: str = "200 OK") -> Iterator[int]:
         yield port
 
 
-def test_the_answer_of_a_board_is_read() -> None:
+def test_the_answer_of_a_board_is_decoded() -> None:
     for port in answers_of(BODY):
         assert list(tickboard.history(f"http://127.0.0.1:{port}")) == list(DATA)
 
 
-def test_the_address_has_the_question() -> None:
+def test_the_url_has_the_parameters_of_the_question() -> None:
     address = history_url("http://me:word@host:3000/live/?a=1#b", ("cpu*", 'disk{mount="/"}'), "-1d", "now", 10)
     assert address == (
         "http://me:word@host:3000/live/api/history?a=1&from=-1d&to=now&points=10&format=binary"
@@ -228,11 +231,11 @@ def test_the_address_has_the_question() -> None:
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        ({"url": "host:3000"}, "is no address of a board"),
-        ({"url": "ftp://host"}, "is no address of a board"),
-        ({"url": None}, "is no address of a board"),
-        ({"url": "http://ho st"}, "is no address of a board"),
-        ({"url": "http://host:99999"}, "is no address of a board"),
+        ({"url": "host:3000"}, "is not the address of a board"),
+        ({"url": "ftp://host"}, "is not the address of a board"),
+        ({"url": None}, "is not the address of a board"),
+        ({"url": "http://ho st"}, "is not the address of a board"),
+        ({"url": "http://host:99999"}, "is not the address of a board"),
         ({"start": "yesterday"}, "start=yesterday"),
         ({"end": dt.datetime(2026, 1, 1)}, "give it a timezone"),  # noqa: DTZ001
         ({"points": "many"}, "points='many'"),
@@ -243,19 +246,19 @@ def test_the_address_has_the_question() -> None:
         ({"timeout": "soon"}, "soon"),
     ],
 )
-def test_an_argument_that_cannot_be_used_is_named(arguments: dict[str, Any], why: str) -> None:
+def test_the_error_names_an_invalid_argument(arguments: dict[str, Any], why: str) -> None:
     url = arguments.pop("url", "http://127.0.0.1:1")
     with pytest.raises(InputError, match=re.escape(why)):
         tickboard.history(url, "cpu", **arguments)
 
 
 @pytest.mark.parametrize("metrics", [("a" * MAX_ADDRESS_BYTES,), (1,)])
-def test_metrics_that_cannot_be_asked_for_are_refused(metrics: tuple[Any, ...]) -> None:
+def test_invalid_metrics_are_refused(metrics: tuple[Any, ...]) -> None:
     with pytest.raises(InputError, match="metrics"):
         tickboard.history("http://127.0.0.1:1", *metrics)
 
 
-def test_a_refusal_has_the_words_of_the_board() -> None:
+def test_a_refusal_repeats_the_error_of_the_board() -> None:
     for port in answers_of(b'{"error":"points=9999: give a whole number from 1 to 5000"}', "422 Unprocessable"):
         with pytest.raises(RefusedError) as refused:
             tickboard.history(f"http://me:secret1@127.0.0.1:{port}/?token=secret2", points=9999)
@@ -265,27 +268,27 @@ def test_a_refusal_has_the_words_of_the_board() -> None:
         )
 
 
-def test_nobody_who_listens_is_a_refusal() -> None:
+def test_an_unreachable_server_raises_a_refused_error() -> None:
     with pytest.raises(RefusedError, match=r"cannot read the history of http://127\.0\.0\.1:1: "):
         tickboard.history("http://127.0.0.1:1")
 
 
 @pytest.mark.parametrize("name", HTTP)
-def test_a_hostile_server_does_no_harm(name: str) -> None:
+def test_a_hostile_server_causes_a_short_error(name: str) -> None:
     with answering(HTTP[name]) as port, pytest.raises((RefusedError, ProtocolError)) as refused:
         tickboard.history(f"http://127.0.0.1:{port}", timeout=1.5)
     assert str(refused.value).isprintable()
     assert len(str(refused.value)) < 1_000
 
 
-def test_an_answer_without_end_is_not_read_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_that_is_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.modules["tickboard.client.history"], "MAX_ANSWER_BYTES", len(BODY) - 1)
     for port in answers_of(BODY):
         with pytest.raises(RefusedError, match=f"longer than {len(BODY) - 1} bytes"):
             tickboard.history(f"http://127.0.0.1:{port}")
 
 
-def test_headers_are_not_sent_on_to_another_port_of_the_host() -> None:
+def test_headers_are_not_sent_to_another_port_of_the_host() -> None:
     asked: list[bytes] = []
 
     def there() -> Answers:
@@ -300,7 +303,7 @@ def test_headers_are_not_sent_on_to_another_port_of_the_host() -> None:
     assert b"secret3" not in asked[0]
 
 
-def test_reading_needs_no_server_and_no_numpy_until_there_is_an_answer() -> None:
+def test_the_client_imports_neither_the_server_nor_numpy() -> None:
     program = (
         "import sys, tickboard\n"
         "try: tickboard.history('http://127.0.0.1:1')\n"
@@ -311,7 +314,7 @@ def test_reading_needs_no_server_and_no_numpy_until_there_is_an_answer() -> None
     assert done.stdout == "[]\n"
 
 
-def test_the_function_is_callable_whatever_has_been_imported() -> None:
+def test_the_function_can_be_called_after_its_package_is_imported() -> None:
     import tickboard.history.answers
 
     for port in answers_of(BODY):

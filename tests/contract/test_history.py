@@ -1,4 +1,4 @@
-"""History as a client sees it: what the real server records is what it answers."""
+"""History of a real server, as a client reads it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +21,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
-def test_the_ticks_of_the_window_are_answered_as_they_were(server: Server) -> None:
+def test_history_has_the_ticks_of_the_window(server: Server) -> None:
     recent = [one for one in server.json("/api/metrics/recent?count=60") if one["name"] == "first.a"]
     start, end = recent[0]["timestamp"], recent[-1]["timestamp"]
     data = tickboard.history(server.url, "first.a", start=start, end=end, points=5_000)
@@ -39,13 +39,13 @@ def test_a_range_that_ends_now_has_the_newest_tick(server: Server) -> None:
     assert found.max[-1] >= before["value"]
 
 
-def test_a_series_that_is_missing_at_times_has_gaps(server: Server) -> None:
+def test_a_series_has_gaps_where_it_has_no_value(server: Server) -> None:
     odd = tickboard.history(server.url, "odd", start="-2s", points=5_000)["odd"]
     assert {*odd.count.tolist()} == {0, 1}
     assert np.isnan(odd.avg).tolist() == (odd.count == 0).tolist()
 
 
-def test_the_guard_stands_before_it(server: Server) -> None:
+def test_the_guard_checks_requests_for_history(server: Server) -> None:
     url = f"{server.url}api/history"
     assert httpx.get(url, headers={"Host": "evil.example"}).status_code == 421
     foreign = httpx.get(url, headers={"Origin": "https://evil.example"})

@@ -1,4 +1,4 @@
-"""Answers of history for tests: made up by hypothesis, and one to look at."""
+"""Answers of history for tests."""
 
 import numpy as np
 from hypothesis import strategies as st
@@ -23,7 +23,7 @@ def buckets(name: str, values: Floats, labels: Labels = (), unit: str = "", *, m
 
 
 def answer(*series: Buckets, resolution_ms: int = 1_000, tier: Tier = "raw") -> Answer:
-    """Return an answer of buckets one after the other, from `START_MS` on."""
+    """Return an answer with consecutive buckets from `START_MS` on."""
     length = len(series[0].count) if series else 0
     times = START_MS + resolution_ms * np.arange(length)
     return Answer(START_MS, START_MS + resolution_ms * length + 1, resolution_ms, tier, times, series)
@@ -31,7 +31,7 @@ def answer(*series: Buckets, resolution_ms: int = 1_000, tier: Tier = "raw") -> 
 
 @st.composite
 def answers(draw: st.DrawFn) -> Answer:
-    """Return any answer that history may have."""
+    """Generate answers of every kind."""
     at = draw(st.lists(st.integers(0, 4 * 10**12), unique=True, max_size=30).map(sorted))
     labels = st.dictionaries(st.sampled_from("abc"), st.text(max_size=4), max_size=2)
     keys = draw(

@@ -1,4 +1,4 @@
-"""Answers of history as JSON, CSV and binary."""
+"""Encoding answers of history as JSON, CSV and binary."""
 
 import csv
 import io
@@ -22,12 +22,12 @@ NAN = np.nan
 
 
 def present(series: Buckets) -> slice:
-    """Return which buckets of a series are from its first value to its last."""
+    """Return the buckets of a series from its first value to its last."""
     places = np.flatnonzero(series.count)
     return slice(int(places[0]), int(places[-1]) + 1) if len(places) else slice(0, 0)
 
 
-def test_a_tick_is_a_bucket_of_one_and_null_where_there_is_nothing() -> None:
+def test_json_has_null_between_the_values_of_a_series() -> None:
     disk = buckets("disk", np.array([NAN, 1.5, NAN, 3.0]), (("mount", "/"),), "%")
     assert json.loads(b"".join(json_pieces(answer(disk)))) == {
         "from": "2026-01-31T12:00:00.000Z",
@@ -49,7 +49,7 @@ def test_a_tick_is_a_bucket_of_one_and_null_where_there_is_nothing() -> None:
     }
 
 
-def test_csv_has_a_row_for_each_bucket_and_series_quoted_as_rfc_4180_says() -> None:
+def test_csv_has_a_row_for_each_bucket_quoted_as_in_rfc_4180() -> None:
     one = buckets("a", np.array([1.0, 2.0]), unit='"x", y', many=3)
     two = buckets("b", np.array([0.1, NAN]), (("mount", "C:\\, or\nnone"),))
     assert b"".join(csv_pieces(answer(one, two, resolution_ms=60_000))).decode() == (
@@ -60,7 +60,7 @@ def test_csv_has_a_row_for_each_bucket_and_series_quoted_as_rfc_4180_says() -> N
     )
 
 
-def test_an_answer_of_nothing_is_whole() -> None:
+def test_an_empty_answer_is_encoded() -> None:
     nothing = answer()
     assert json.loads(b"".join(json_pieces(nothing)))["series"] == []
     assert b"".join(csv_pieces(nothing)) == CSV_HEADER
@@ -68,7 +68,7 @@ def test_an_answer_of_nothing_is_whole() -> None:
 
 
 @given(answers())
-def test_json_has_all_of_an_answer(given: Answer) -> None:
+def test_json_has_everything_in_an_answer(given: Answer) -> None:
     found = msgspec.json.decode(b"".join(json_pieces(given)), type=HistoryAnswer)
     assert (found.start, found.end) == (time_text(given.start_ms), time_text(given.end_ms))
     assert (found.resolution_ms, found.tier) == (given.resolution_ms, given.tier)
@@ -83,7 +83,7 @@ def test_json_has_all_of_an_answer(given: Answer) -> None:
 
 
 @given(answers())
-def test_csv_has_all_of_an_answer(given: Answer) -> None:
+def test_csv_has_everything_in_an_answer(given: Answer) -> None:
     rows = list(csv.DictReader(io.StringIO(b"".join(csv_pieces(given)).decode(), newline="")))
     expected = [
         (series, place) for series in given.series for place in range(*present(series).indices(len(given.times)))
@@ -98,7 +98,7 @@ def test_csv_has_all_of_an_answer(given: Answer) -> None:
 
 
 @given(answers())
-def test_binary_has_all_of_an_answer(given: Answer) -> None:
+def test_binary_has_everything_in_an_answer(given: Answer) -> None:
     found = decode(b"".join(binary_pieces(given)))
     assert (found.start.timestamp() * 1000, found.end.timestamp() * 1000) == pytest.approx(
         (given.start_ms, given.end_ms), abs=0.1
@@ -113,7 +113,7 @@ def test_binary_has_all_of_an_answer(given: Answer) -> None:
 
 
 @pytest.mark.parametrize("pieces", [json_pieces, csv_pieces, binary_pieces])
-def test_a_large_answer_is_made_in_small_pieces(pieces: Callable[[Answer], Iterator[bytes]]) -> None:
+def test_a_large_answer_is_encoded_in_small_pieces(pieces: Callable[[Answer], Iterator[bytes]]) -> None:
     values = np.arange(5_002.0)
     made = list(pieces(answer(*(buckets(f"series.{number}", values, many=60) for number in range(20)))))
     # One column of one series at most beyond what a piece has.
@@ -121,13 +121,13 @@ def test_a_large_answer_is_made_in_small_pieces(pieces: Callable[[Answer], Itera
     assert len(made) > 60
 
 
-def test_a_tick_takes_eight_bytes_in_binary_beside_its_time() -> None:
+def test_a_tick_takes_eight_bytes_in_binary() -> None:
     one, two = (answer(buckets("a", np.arange(float(length)))) for length in (1_000, 2_000))
     size = len(b"".join(binary_pieces(two))) - len(b"".join(binary_pieces(one)))
     assert size == 1_000 * (8 + 8)
 
 
-def test_the_arrays_of_a_decoded_series_cannot_be_changed() -> None:
+def test_the_arrays_of_a_series_are_read_only() -> None:
     found = decode(b"".join(binary_pieces(answer(buckets("a", np.arange(3.0))))))
     series: HistorySeries = found["a"]
     for array in (series.times, series.min, series.max, series.avg, series.count):

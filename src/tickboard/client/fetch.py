@@ -1,7 +1,7 @@
-"""Fetching one document of a board that is served elsewhere. Nothing that a server answers is trusted.
+"""Fetching a document from a board that runs elsewhere, without trusting the server.
 
-An answer is bounded in size and in time. A redirect is followed within its host alone, and what was to be sent with the
-request goes to the same server only, or to the same host by https.
+The size of an answer and the time it takes are limited. Redirects are followed only within a host, and headers are sent
+on only to the same port, or from HTTP to HTTPS.
 """
 
 import threading
@@ -14,19 +14,19 @@ import httpx
 from tickboard.output.secrets import public
 
 MAX_REDIRECTS = 5
-"""Within a host; to another one there are none."""
+"""The most that are followed for one document, all within its host."""
 
 FAILURES = (httpx.HTTPError, httpx.InvalidURL, ValueError)
-"""What `fetch` raises where there is no answer."""
+"""The exceptions that `fetch` raises."""
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """An answer.
+    """An answer of a server.
 
     Attributes:
-        status: of HTTP.
-        body: its content.
+        status: the HTTP status.
+        body: the content.
     """
 
     status: int
@@ -34,26 +34,26 @@ class Fetched:
 
 
 def fetch(address: str, headers: Mapping[str, str], timeout_s: float, most_bytes: int) -> Fetched:
-    """Return the answer to a GET.
+    """Send a GET and return the answer.
 
-    It is asked for in a thread that is left to itself when it takes too long: httpx bounds each read, and not how many
-    there are, and a name may take as long as it likes to be resolved.
+    The request runs in a thread of its own, which is abandoned if it takes too long: httpx limits the time of each
+    read, but neither the number of reads nor the time to resolve a name.
 
     Args:
-        address: with a user and a query, if it needs them.
-        headers: sent with it.
-        timeout_s: how long the whole answer may take.
-        most_bytes: of its content.
+        address: the URL; a user and a password in it are sent.
+        headers: sent with the request.
+        timeout_s: the longest that the whole answer may take, in seconds.
+        most_bytes: the most bytes of content that are read.
 
     Raises:
-        Exception: one of `FAILURES`: there is none, or it is too slow or too large.
+        Exception: one of `FAILURES`: there is no answer, or it is too slow or too large.
     """
     answers: SimpleQueue[Fetched | Exception] = SimpleQueue()
 
     def ask() -> None:
         try:
             answers.put(_read(address, headers, timeout_s, most_bytes))
-        except Exception as error:  # noqa: BLE001  # it is raised where it is waited for
+        except Exception as error:  # noqa: BLE001  # raised below, in the calling thread
             answers.put(error)
 
     threading.Thread(target=ask, name="tickboard fetch", daemon=True).start()
@@ -68,8 +68,8 @@ def fetch(address: str, headers: Mapping[str, str], timeout_s: float, most_bytes
 
 def _read(address: str, headers: Mapping[str, str], timeout_s: float, most_bytes: int) -> Fetched:
     for _ in range(MAX_REDIRECTS + 1):
-        # No proxy of the environment's: what is asked for is this board, mostly on loopback. No compression: a few
-        # bytes of a compressed answer may be gigabytes.
+        # No proxy from the environment: most boards are on loopback. No compression: a few bytes may unfold to
+        # gigabytes.
         sent = {**headers, "Accept-Encoding": "identity"}
         with httpx.stream("GET", address, headers=sent, timeout=timeout_s, trust_env=False) as answer:
             if answer.next_request is None:
@@ -82,7 +82,7 @@ def _read(address: str, headers: Mapping[str, str], timeout_s: float, most_bytes
 
 
 def _is_as_safe(here: httpx.URL, there: httpx.URL) -> bool:
-    """Return whether what is meant for one address may be sent to another of its host."""
+    """Return whether headers meant for one URL may be sent to another one on the same host."""
     is_same = (there.scheme, there.port) == (here.scheme, here.port)
     return is_same or (here.scheme == "http" and there.scheme == "https")
 

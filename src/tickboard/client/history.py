@@ -6,6 +6,7 @@ from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
+from tickboard.client.decoder import ProtocolError
 from tickboard.client.delivery import checked_headers
 from tickboard.client.history_data import HistoryData
 from tickboard.client.history_format import MAGIC, decode
@@ -21,13 +22,13 @@ MAX_ANSWER_BYTES = 2**28
 """The longest answer that is read, 256 MiB."""
 
 MAX_ADDRESS_BYTES = 7_900
-"""Of an address with its selectors: servers take a first line of 8,192."""
+"""The longest URL with its selectors: servers accept a first line of 8,192 bytes."""
 
 TIMEOUT_S = 30.0
-"""How long an answer may take, unless `history` is told otherwise."""
+"""The longest that an answer may take by default, in seconds."""
 
 MAX_REASON = 500
-"""Characters of what an answer failed with."""
+"""The most characters of an error that are shown."""
 
 
 def history(
@@ -55,8 +56,8 @@ def history(
 
     Raises:
         InputError: an argument cannot be used.
-        RefusedError: the board cannot be reached or refuses to answer, or the server is no board.
-        ProtocolError: the answer is not what the protocol allows.
+        RefusedError: the board cannot be reached or refuses to answer, or the server is not a board.
+        ProtocolError: the answer breaks the protocol.
     """
     from tickboard.client.fetch import FAILURES, fetch
 
@@ -70,12 +71,15 @@ def history(
     if fetched.status != 200:
         raise RefusedError(_refusal(url, f"the server answered {fetched.status}{_said(fetched.body)}"))
     if not fetched.body.startswith(MAGIC):
-        raise RefusedError(_refusal(url, "the server's answer is no history: give the address of a board"))
-    return decode(fetched.body)
+        raise RefusedError(_refusal(url, "the answer is not a history: give the address of a board"))
+    try:
+        return decode(fetched.body)
+    except ProtocolError as error:
+        raise ProtocolError(_refusal(url, f"the answer breaks the protocol: {error}")) from error
 
 
 def history_url(url: str, metrics: tuple[str, ...], start: Time, end: Time, points: int) -> str:
-    """Return the address of a board's history.
+    """Return the URL that a question is sent to.
 
     Raises:
         InputError: an argument cannot be used.
@@ -86,7 +90,7 @@ def history_url(url: str, metrics: tuple[str, ...], start: Time, end: Time, poin
     except (ValueError, AttributeError, TypeError):
         good = False
     if not good or not url.isascii() or not url.strip().isprintable() or " " in url.strip():
-        raise InputError(f"url {public(str(url))!r} is no address of a board: write it as http://localhost:3000")
+        raise InputError(f"url {public(str(url))!r} is not the address of a board: write it as http://localhost:3000")
     remember_url(url)
     if not all(isinstance(text, str) for text in metrics):
         raise InputError(f'metrics {metrics!r:.80}: give selectors, as "cpu_usage" or "disk.*"')
@@ -98,14 +102,14 @@ def history_url(url: str, metrics: tuple[str, ...], start: Time, end: Time, poin
     address = parts._replace(path=f"{parts.path.rstrip('/')}/api/history", query=query, fragment="").geturl()
     if len(address) > MAX_ADDRESS_BYTES:
         raise InputError(
-            f"url and metrics make an address of {len(address)} characters, of {MAX_ADDRESS_BYTES} that servers take: "
-            "ask for a glob that matches more"
+            f"url and metrics make an address of {len(address)} characters, more than the {MAX_ADDRESS_BYTES} that "
+            "servers accept: use a glob that matches more"
         )
     return address
 
 
 def _sent(name: str, given: Time) -> str:
-    """Return a time as it is sent: what is relative to now stays so."""
+    """Return a time as it is sent. Ages stay ages, because the board's clock decides what they mean."""
     at_ms = parse_time(name, given, int(time.time() * 1000))
     return given.strip() if isinstance(given, str) else time_text(at_ms)
 
@@ -115,7 +119,7 @@ def _refusal(url: str, why: str) -> str:
 
 
 def _said(body: bytes) -> str:
-    """Return what an answer says is wrong, if it is a board's."""
+    """Return the error message in a board's answer; empty if there is none."""
     try:
         return f": {msgspec.json.decode(body, type=ErrorBody).error}"
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -1,7 +1,6 @@
-"""What a board recorded in a range of time, as NumPy arrays and as tables.
+"""History as NumPy arrays and as tables: the result of `tickboard.history` and of ``board.history.read``.
 
-It is the same whether the board runs in this process or elsewhere. NumPy, pandas and polars are imported when they are
-needed.
+NumPy, pandas and polars are imported when they are needed.
 """
 
 import datetime as dt
@@ -19,12 +18,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TABLE = ("time", "series", "name", "unit", "min", "max", "avg", "count")
-"""The columns of a table, beside one for each label."""
+"""The columns of a table, before those of the labels."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class HistorySeries:
-    """One series over a range of time, from its first value to its last. Arrays are of one length and read-only.
+    """One series over a range of time, from its first value to its last. The arrays are read-only and equally long.
 
     Attributes:
         name: of the metric.
@@ -134,7 +133,7 @@ class HistoryData(Mapping[str, HistorySeries]):
         for name, values in self._columns().items():
             if isinstance(values, tuple):
                 places, texts = values
-                # The place -1 is the last, which is none.
+                # The place -1 is that of the None at the end.
                 known = pl.Series(name, [*texts, None], pl.Categorical)
                 columns.append(known.gather(places % len(known)))
             else:
@@ -142,7 +141,7 @@ class HistoryData(Mapping[str, HistorySeries]):
         return pl.DataFrame(columns).with_columns(pl.col("time").dt.replace_time_zone("UTC"))
 
     def _columns(self) -> "dict[str, NDArray[Any] | tuple[NDArray[np.int64], list[str]]]":
-        """Return the columns of a table: arrays, and texts as the place of each (-1: none) in a list."""
+        """Return the columns of a table: an array, or for texts an array of places in a list; -1 is no text."""
         import numpy as np
 
         of_series = np.repeat(np.arange(len(self)), [len(one) for one in self.series])

@@ -1,6 +1,6 @@
-"""The binary form of history, ``tickboard.history.v1`` (docs/protocol.md): its layout, and what it says.
+"""The binary format of history, ``tickboard.history.v1`` (docs/protocol.md): its layout and its decoder.
 
-`tickboard.history.encodings` writes it.
+`tickboard.history.encodings` has the encoder.
 """
 
 import datetime as dt
@@ -22,31 +22,31 @@ if TYPE_CHECKING:
 MAGIC = b"TBH1"
 
 TIERS: tuple[HistoryTier, ...] = ("raw", "minutes", "hours")
-"""By their numbers."""
+"""The tiers, by their number in the header."""
 
 TICKS, BUCKETS = 0, 1
-"""How a series is written: a value for each time, or its min, max, avg and count."""
+"""The forms of a series: one value for each time, or min, max, avg and count."""
 
-# Little-endian: magic, tier, flags, 0; from, to and resolution in ms; how many series and times.
+# Little-endian: magic, tier, flags, 0; from, to and resolution in ms; number of series and of times.
 HEADER = struct.Struct("<4sBBHdddII")
 
-# The first of its times and how many, the bytes of its description, how it is written, 0.
+# The place of the first time, number of times, bytes of the description, form, padding.
 SERIES_HEADER = struct.Struct("<IIIB3x")
 
 ALIGNMENT = 8
-"""Every float64 is at a multiple of so many bytes."""
+"""Every float64 is at a multiple of this many bytes."""
 
 _MAX_REASON = 200
-"""Characters of what is wrong with a description."""
+"""The most characters that an error shows of what is wrong with a description."""
 
 _decode_info = msgspec.json.Decoder(SeriesInfo).decode
 
 
 def decode(body: bytes) -> HistoryData:
-    """Return what ``tickboard.history.v1`` says.
+    """Decode an answer in ``tickboard.history.v1``.
 
     Raises:
-        ProtocolError: it is not what the protocol allows.
+        ProtocolError: it breaks the protocol.
     """
     import numpy as np
 
@@ -57,10 +57,10 @@ def decode(body: bytes) -> HistoryData:
     if tier >= len(TIERS) or series > MAX_SERIES:
         raise ProtocolError(f"its header has the tier {tier} and {series} series")
     if not 0 <= start_ms <= end_ms <= MAX_TIME_MS or not 0 <= resolution_ms <= MAX_TIME_MS:
-        raise ProtocolError("its header has a time that cannot be")
+        raise ProtocolError("its header has an impossible time")
     moments = reader.floats(times)
     if not bool(((moments >= 0) & (moments <= MAX_TIME_MS)).all()):
-        raise ProtocolError("it has a time that cannot be")
+        raise ProtocolError("it has an impossible time")
     at = moments.astype("datetime64[ms]")
     if not bool((np.diff(moments) > 0).all()):
         raise ProtocolError("its times do not ascend")
@@ -84,7 +84,7 @@ def _series(reader: "_Reader", at: "NDArray[np.datetime64]") -> HistorySeries:
     try:
         info = _decode_info(reader.aligned(described))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ProtocolError(f"a series is described wrongly: {one_line(str(error), _MAX_REASON)}") from error
+        raise ProtocolError(f"the description of a series is malformed: {one_line(str(error), _MAX_REASON)}") from error
     times = at[first : first + count]
     if kind == TICKS:
         values = reader.floats(count)
@@ -92,12 +92,12 @@ def _series(reader: "_Reader", at: "NDArray[np.datetime64]") -> HistorySeries:
         return HistorySeries(info.name, info.unit, info.labels, times, values, values, values, there)
     low, high, mean, counts = (reader.floats(count) for _ in range(4))
     if not bool(((counts >= 0) & (counts <= 2**53)).all()):
-        raise ProtocolError("a series has a count that cannot be")
+        raise ProtocolError("a series has an impossible count")
     return HistorySeries(info.name, info.unit, info.labels, times, low, high, mean, counts.astype("int64"))
 
 
 class _Reader:
-    """Takes bytes apart, from the first to the last."""
+    """Reads a body from its first byte to its last."""
 
     def __init__(self, body: bytes) -> None:
         self._body = body
@@ -107,7 +107,7 @@ class _Reader:
         return form.unpack(self._take(form.size))
 
     def aligned(self, size: int) -> bytes:
-        """Take bytes, and the zeros after them up to a multiple of `ALIGNMENT`."""
+        """Read bytes, and skip the padding after them."""
         return bytes(self._take(size + -size % ALIGNMENT)[:size])
 
     def floats(self, count: int) -> "NDArray[np.float64]":
@@ -121,7 +121,7 @@ class _Reader:
 
     def _take(self, size: int) -> memoryview:
         if size > len(self._body) - self._at:
-            raise ProtocolError(f"it ends after {len(self._body)} bytes, in the middle")
+            raise ProtocolError(f"it is cut off after {len(self._body)} bytes")
         begin, self._at = self._at, self._at + size
         return memoryview(self._body)[begin : self._at]
 

@@ -2,8 +2,8 @@
 
 It knows series by their names and labels, times and values, and nothing of boards.
 
-Python sets a package's folders as its attributes, so `tickboard.history` is this module from when it is imported. The
-function of that name is public: the module can be called as it.
+`tickboard.history` is also a public function. Once this package is imported, Python sets it as the attribute
+`tickboard.history` in place of the function, so the package itself can be called.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Questions to history, made from the times, selectors and numbers that people and programs write, within limits."""
+"""Questions to history, made from the parameters that people and programs give, and their limits."""
 
 from collections.abc import Sequence
 
@@ -8,10 +8,10 @@ from tickboard.metrics.selectors import why_refused
 from tickboard.times import Time, parse_time
 
 START, END = "-1h", "now"
-"""The range of a question that names none."""
+"""The range if none is given."""
 
 POINTS, MAX_POINTS = 500, 5_000
-"""Buckets for each series, without `points` and at most."""
+"""Buckets for each series: the default, and the most that can be asked for."""
 
 
 def question(
@@ -22,18 +22,18 @@ def question(
     now_ms: int,
     names: tuple[str, str] = ("start", "end"),
 ) -> Question:
-    """Return a question.
+    """Check the parameters of a question and return it.
 
     Args:
-        metrics: selectors; none: every series.
+        metrics: selectors; if there are none, every series is read.
         start: the beginning of the range, inclusive.
-        end: its end, exclusive.
-        points: buckets for each series, 1 to `MAX_POINTS`.
+        end: the end of the range, exclusive.
+        points: the most buckets for each series, 1 to `MAX_POINTS`.
         now_ms: the current time, POSIX milliseconds.
-        names: of the parameters of the two times, for errors.
+        names: how errors name the parameters `start` and `end`.
 
     Raises:
-        InputError: one of them cannot be used.
+        InputError: a parameter cannot be used.
     """
     if not all(isinstance(text, str) for text in metrics):
         raise InputError(f'metrics {metrics!r:.80}: give selectors, as "cpu_usage" or "disk.*"')

@@ -1,4 +1,4 @@
-"""``board.history``: what a board in this process has recorded, read as `tickboard.history` reads that of another."""
+"""``board.history``: reading the history of a board in this process."""
 
 import time
 from collections.abc import Callable
@@ -13,10 +13,10 @@ from tickboard.times import Time
 
 
 class BoardHistory:
-    """The history of a board.
+    """The history of a board in this process: ``board.history``.
 
     Args:
-        kept: returns what the board keeps; None: nothing.
+        kept: returns the board's history, or None if it keeps none.
     """
 
     def __init__(self, kept: Callable[[], History | None]) -> None:
@@ -38,8 +38,8 @@ class BoardHistory:
             InputError: an argument cannot be used.
             NoHistoryError: the board keeps no history.
             HistoryError: the file cannot be read.
-            TooMuchError: there are too many series for one answer.
-            BusyError: too many others read at the same time.
+            TooMuchError: the answer would be too large.
+            BusyError: too many questions are waiting.
         """
         asked = question(metrics, start, end, points, int(time.time() * 1000))
         history = self._kept()

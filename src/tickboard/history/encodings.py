@@ -1,7 +1,7 @@
-"""Answers of history as JSON, CSV and ``tickboard.history.v1``, made in steps.
+"""Encoders of answers: JSON, CSV and ``tickboard.history.v1``, in steps.
 
-Each function yields the pieces of a document one after the other; some are empty. Each takes about a millisecond to
-make at most, so that an event loop can make one in each turn. docs/protocol.md has the layout of the binary form.
+Each function yields the pieces of a document in order; a piece may be empty. A piece takes about a millisecond at most,
+so an event loop can encode one in each turn. docs/protocol.md has the layout of the binary format.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,42 +16,43 @@ from tickboard.times import time_text
 from tickboard.wire import SeriesInfo, encode
 
 PIECE_BYTES = 2**15
-"""A piece has so many bytes, and those of one column of one series at most beyond them."""
+"""The size of a piece. It may exceed this by one column of one series."""
 
 CSV_HEADER = b"timestamp,name,labels,unit,min,max,avg,count\r\n"
 
 STEP_ROWS = 500
-"""Rows of CSV that are written at once."""
+"""Rows of CSV that are encoded in one step."""
 
 STEP_TIMES = 1_000
-"""Times that are written as text at once."""
+"""Times that are formatted in one step."""
 
 
 def json_pieces(answer: Answer) -> Iterator[bytes]:
-    """Yield an answer as a ``HistoryAnswer`` in JSON."""
+    """Encode an answer as JSON, a ``HistoryAnswer``."""
     return _joined(_json_parts(answer))
 
 
 def csv_pieces(answer: Answer) -> Iterator[bytes]:
-    """Yield an answer as CSV (RFC 4180): a header, then a row for each bucket of each series.
+    """Encode an answer as CSV (RFC 4180): a header, then a row for each bucket of each series.
 
-    Labels are a JSON object, empty where there are none. A bucket in which a series has no value has the count 0.
+    Labels are a JSON object, or empty if there are none. Where a series has no value, min, max and avg are empty and
+    the count is 0.
     """
     return _joined(_csv_parts(answer))
 
 
 def binary_pieces(answer: Answer) -> Iterator[bytes]:
-    """Yield an answer as ``tickboard.history.v1``."""
+    """Encode an answer as ``tickboard.history.v1``."""
     return _joined(_binary_parts(answer))
 
 
 @dataclass(frozen=True)
 class _Present:
-    """The buckets of a series from the first that has a value to the last.
+    """The buckets of a series from its first value to its last.
 
     Attributes:
-        first: which of the answer's times is their first.
-        ticks: whether each is a bucket of one, so that its min, max and avg are the same.
+        first: the place of their first time among the answer's times.
+        ticks: whether each is a bucket of one, whose min, max and avg are the same.
     """
 
     first: int
@@ -72,12 +73,12 @@ class _Present:
 
     @property
     def times(self) -> slice:
-        """Which of the answer's times are theirs."""
+        """Their places among the answer's times."""
         return slice(self.first, self.first + len(self.count))
 
 
 def _joined(parts: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield pieces of `PIECE_BYTES`; an empty part ends one, too."""
+    """Join parts to pieces of `PIECE_BYTES`. An empty part ends a piece early."""
     waiting: list[bytes] = []
     size = 0
     for part in parts:
@@ -118,7 +119,7 @@ def _json_parts(answer: Answer) -> Iterator[bytes]:
 
 
 def _numbers(values: Floats | Integers) -> bytes:
-    """Return numbers as a JSON list, with null for NaN."""
+    """Encode numbers as a JSON list, with null for NaN."""
     return encode(values.tolist())
 
 
@@ -154,7 +155,7 @@ def _csv_parts(answer: Answer) -> Iterator[bytes]:
 
 
 def _csv_field(text: str) -> str:
-    """Return a text as a field; one with a comma, a quote or a line end is quoted."""
+    """Quote a text if it has a comma, a quote or a line end."""
     return '"{}"'.format(text.replace('"', '""')) if any(mark in text for mark in ',"\r\n') else text
 
 
@@ -186,5 +187,5 @@ def _binary_parts(answer: Answer) -> Iterator[bytes]:
 
 
 def _aligned(part: bytes) -> bytes:
-    """Return bytes with zeros after them, up to the next multiple of `ALIGNMENT`."""
+    """Pad bytes with zeros to a multiple of `ALIGNMENT`."""
     return part + bytes(-len(part) % ALIGNMENT)

@@ -1,4 +1,4 @@
-"""``GET /api/history``, of a board whose past is known."""
+"""``GET /api/history`` and ``board.history``, with a board whose ticks are known."""
 
 import asyncio
 import contextlib
@@ -51,7 +51,7 @@ RANGE = f"from={FROM}&to={TO}"
 
 
 class Waiting(History):
-    """A history whose answers wait until a test lets them go, if it says so."""
+    """A history that holds its answers back while `holds` is set."""
 
     holds = False
 
@@ -71,13 +71,13 @@ class Waiting(History):
 
 
 class Past:
-    """A board that is served, with what it has recorded.
+    """A board that is served, and its history.
 
     Attributes:
         board: the board.
         history: its history.
-        url: where it is served.
-        port: the same.
+        port: where it is served.
+        url: the same, as a URL.
     """
 
     def __init__(self, board: Board, history: Waiting, port: int) -> None:
@@ -118,7 +118,7 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Past]:
 
 @contextlib.contextmanager
 def held(past: Past) -> Iterator[None]:
-    """Let no answer be given while the context is open."""
+    """Hold all answers back while the context is open."""
     past.history.holds = True
     try:
         yield
@@ -128,7 +128,7 @@ def held(past: Past) -> Iterator[None]:
 
 @contextlib.contextmanager
 def asking(past: Past, query: str = RANGE) -> Iterator[socket.socket]:
-    """Ask, and read nothing."""
+    """Send a question, and do not read the answer."""
     with socket.create_connection(("127.0.0.1", past.port), GUARD_S) as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         client.sendall(request(target=f"/api/history?{query}"))
@@ -138,7 +138,7 @@ def asking(past: Past, query: str = RANGE) -> Iterator[socket.socket]:
 # --- the answer ---
 
 
-def test_ticks_are_answered_as_they_were_recorded(past: Past) -> None:
+def test_ticks_are_returned_as_they_were_recorded(past: Past) -> None:
     answer = past.get(f"{RANGE}&points=1000").json()
     assert (answer["from"], answer["to"]) == ("2026-01-31T12:00:00.000Z", "2026-01-31T12:10:00.000Z")
     assert (answer["resolution_ms"], answer["tier"]) == (1000, "raw")
@@ -152,7 +152,7 @@ def test_ticks_are_answered_as_they_were_recorded(past: Past) -> None:
     assert (home["times"][0], home["avg"]) == ("2026-01-31T12:01:40.000Z", [3.5] * 10)
 
 
-def test_a_range_of_more_ticks_is_answered_in_buckets(past: Past) -> None:
+def test_a_range_with_more_ticks_than_points_is_returned_in_buckets(past: Past) -> None:
     [cpu] = past.series(f"{RANGE}&points=10&metrics=cpu")
     assert len(cpu["times"]) <= 12
     assert sum(cpu["count"]) == TICKS
@@ -160,7 +160,7 @@ def test_a_range_of_more_ticks_is_answered_in_buckets(past: Past) -> None:
     assert cpu["avg"] == pytest.approx([29.5] * len(cpu["avg"]), abs=0.01)
 
 
-def test_the_beginning_is_in_the_range_and_the_end_is_not(past: Past) -> None:
+def test_from_is_inclusive_and_to_is_exclusive(past: Past) -> None:
     [cpu] = past.series("from=2026-01-31T12:00:01Z&to=2026-01-31T12:00:03Z&metrics=cpu")
     assert cpu["times"] == ["2026-01-31T12:00:01.000Z", "2026-01-31T12:00:02.000Z"]
 
@@ -179,14 +179,14 @@ def test_selectors_choose_the_series(past: Past, metrics: str, names: list[str])
     assert [series["name"] for series in past.series(f"{RANGE}&{metrics}")] == names
 
 
-def test_without_a_range_it_is_the_last_hour(past: Past) -> None:
+def test_the_default_range_is_the_last_hour(past: Past) -> None:
     answer = past.get("").json()
     start, end = (parse_time("from", answer[name], 0) for name in ("from", "to"))
     assert end - start == 3_600_000
     assert answer["series"] == []
 
 
-def test_a_parameter_that_is_not_known_is_ignored(past: Past) -> None:
+def test_an_unknown_parameter_is_ignored(past: Past) -> None:
     assert past.get(f"{RANGE}&colour=red").status_code == 200
 
 
@@ -205,14 +205,14 @@ def test_a_parameter_that_is_not_known_is_ignored(past: Past) -> None:
         ("&format=binary", "", "application/vnd.tickboard.history.v1"),
     ],
 )
-def test_the_parameter_or_else_accept_decides_on_the_format(past: Past, query: str, accept: str, form: str) -> None:
+def test_the_format_comes_from_the_parameter_or_from_accept(past: Past, query: str, accept: str, form: str) -> None:
     answer = past.get(RANGE + query, Accept=accept)
     assert answer.headers["content-type"] == form
     assert answer.headers["vary"] == "Accept, Accept-Encoding"
     assert answer.headers["cache-control"] == "no-store"
 
 
-def test_all_formats_say_the_same(past: Past) -> None:
+def test_all_formats_have_the_same_values(past: Past) -> None:
     query = f"{RANGE}&points=7"
     found = past.series(query)
     rows = list(csv.DictReader(io.StringIO(past.get(f"{query}&format=csv").text, newline="")))
@@ -231,7 +231,7 @@ def test_all_formats_say_the_same(past: Past) -> None:
 
 
 @pytest.mark.parametrize("form", ["json", "csv", "binary"])
-def test_an_answer_is_compressed_if_the_client_takes_that(past: Past, form: str) -> None:
+def test_an_answer_is_compressed_if_the_client_accepts_gzip(past: Past, form: str) -> None:
     query = f"{RANGE}&format={form}"
     plain = past.get(query, **{"Accept-Encoding": "identity"})
     assert "content-encoding" not in plain.headers
@@ -241,7 +241,7 @@ def test_an_answer_is_compressed_if_the_client_takes_that(past: Past, form: str)
 
 
 @pytest.mark.parametrize("coding", ["gzip", "identity"])
-def test_head_is_answered_like_get_without_content(past: Past, coding: str) -> None:
+def test_head_returns_the_headers_of_get(past: Past, coding: str) -> None:
     url, headers = f"{past.url}/api/history?{RANGE}", {"Accept-Encoding": coding}
     head, get = httpx.head(url, headers=headers), httpx.get(url, headers=headers)
     assert (head.status_code, head.content) == (200, b"")
@@ -270,20 +270,20 @@ def test_head_is_answered_like_get_without_content(past: Past, coding: str) -> N
         ("metrics=" + "a" * 4_097, "has 4097 characters"),
     ],
 )
-def test_a_parameter_that_cannot_be_used_is_named(past: Past, query: str, why: str) -> None:
+def test_the_error_names_an_invalid_parameter(past: Past, query: str, why: str) -> None:
     answer = past.get(query)
     assert answer.status_code == 422
     assert why in answer.json()["error"]
 
 
-def test_a_board_without_history_says_how_to_keep_one() -> None:
+def test_a_board_without_history_answers_404_and_says_how_to_keep_one() -> None:
     with serve_app(board_of(None)) as port:
         answer = httpx.get(f"http://127.0.0.1:{port}/api/history")
     assert answer.status_code == 404
     assert "start it with --history FILE" in answer.json()["error"]
 
 
-def test_reads_of_one_address_are_bounded(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_reads_from_one_address_are_limited(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
     # Half of it is for one address.
     monkeypatch.setattr("tickboard.server.routes.history.READS", Budget(4))
     asked = past.history.asked
@@ -292,7 +292,7 @@ def test_reads_of_one_address_are_bounded(past: Past, monkeypatch: pytest.Monkey
         refused = past.get()
         assert refused.status_code == 503
         assert refused.headers["retry-after"] == "1"
-        assert "ask again" in refused.json()["error"]
+        assert "ask again later" in refused.json()["error"]
     wait_for(lambda: past.get().status_code == 200)
 
 
@@ -301,7 +301,7 @@ def test_a_request_with_a_body_is_answered(past: Past) -> None:
     assert (answer.status_code, len(answer.json()["series"])) == (200, 3)
 
 
-def test_a_client_that_leaves_ends_its_read(past: Past) -> None:
+def test_a_read_is_cancelled_when_its_client_disconnects(past: Past) -> None:
     given_up, asked = past.history.given_up, past.history.asked
     with held(past):
         with asking(past):
@@ -311,7 +311,7 @@ def test_a_client_that_leaves_ends_its_read(past: Past) -> None:
     assert past.get().status_code == 200
 
 
-def test_answers_that_nobody_reads_are_bounded_together(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unread_answers_from_one_address_are_limited(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
     query = f"{RANGE}&points=5000"
     size = 3 * TICKS * 32
     # Half of it is for one address: two of these answers.
@@ -327,7 +327,7 @@ def test_answers_that_nobody_reads_are_bounded_together(past: Past, monkeypatch:
 
 
 def endless(answer: Answer) -> Iterator[bytes]:
-    """Yield pieces that no buffer holds, for as long as there is the answer."""
+    """Yield pieces without end."""
     while answer.times is not None:
         yield bytes(2**16)
 
@@ -335,7 +335,7 @@ def endless(answer: Answer) -> Iterator[bytes]:
 # --- Python ---
 
 
-def test_the_program_and_a_client_read_the_same(past: Past) -> None:
+def test_the_board_and_a_client_return_the_same_data(past: Past) -> None:
     arguments: dict[str, Any] = {"start": FROM, "end": TO, "points": 7}
     read = past.board.history.read("cpu", "disk", **arguments)
     fetched = tickboard.history(past.url, "cpu", "disk", **arguments)
@@ -353,7 +353,7 @@ def test_the_program_and_a_client_read_the_same(past: Past) -> None:
             np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
 
-def test_a_client_is_told_what_the_board_refuses(past: Past) -> None:
+def test_the_client_raises_the_error_of_the_board(past: Past) -> None:
     with pytest.raises(tickboard.RefusedError, match="answered 422: points=5001: give a whole number from 1 to 5000"):
         tickboard.history(past.url, points=5_001)
 
@@ -368,23 +368,23 @@ def test_a_client_is_told_what_the_board_refuses(past: Past) -> None:
         ({"points": True}, "points=True"),
     ],
 )
-def test_an_argument_that_cannot_be_used_is_named(past: Past, arguments: dict[str, Any], why: str) -> None:
+def test_the_error_names_an_invalid_argument(past: Past, arguments: dict[str, Any], why: str) -> None:
     with pytest.raises(InputError, match=why):
         past.board.history.read(**arguments)
 
 
-def test_metrics_that_are_no_texts_are_refused(past: Past) -> None:
+def test_metrics_that_are_not_texts_are_refused(past: Past) -> None:
     metrics: Any = 5
     with pytest.raises(InputError, match=r'metrics \(5,\): give selectors, as "cpu_usage"'):
         past.board.history.read(metrics)
 
 
-def test_a_board_without_history_cannot_be_read() -> None:
+def test_reading_a_board_without_history_raises_an_error() -> None:
     with pytest.raises(NoHistoryError, match=r"declare Board\(history=FILE\)"):
         board_of(None).history.read("cpu")
 
 
-def test_reading_in_a_program_that_serves_holds_up_nobody(past: Past) -> None:
+def test_requests_are_answered_while_another_thread_reads(past: Past) -> None:
     found: list[HistoryData] = []
     thread = threading.Thread(target=lambda: found.append(past.board.history.read("cpu", start=FROM, end=TO)))
     thread.start()

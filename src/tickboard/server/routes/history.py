@@ -1,7 +1,7 @@
-"""``GET /api/history``: what was recorded in a range of time, as JSON, CSV or in binary.
+"""``GET /api/history``: what was recorded in a range of time, as JSON, CSV or binary.
 
-The history reads in a thread of its own. The answer is written piece by piece as the client takes it, so that it is in
-memory as arrays only. A client that leaves ends both.
+The history is read in a thread of its own. The answer stays in memory as arrays and is encoded piece by piece, as fast
+as the client reads it. If the client disconnects, reading and encoding stop.
 """
 
 import asyncio
@@ -31,23 +31,23 @@ from tickboard.wire import ErrorBody, HistoryAnswer
 BINARY = "application/vnd.tickboard.history.v1"
 
 MEDIA_TYPES = {"json": "application/json", "csv": "text/csv; charset=utf-8; header=present", "binary": BINARY}
-"""By the value of `format`; the first where a client wants all the same."""
+"""The media type of each value of `format`, the preferred one first."""
 
 PIECES = {"json": json_pieces, "csv": csv_pieces, "binary": binary_pieces}
 
 MAX_READS = 16
-"""Reads at the same time, of this process; half of them for one address."""
+"""The most questions that this process reads at the same time; half of them from one address."""
 
 READS = Budget(MAX_READS)
 
 RETRY_AFTER_S = 1
-"""When a read is worth another try: one takes some milliseconds."""
+"""When to ask again: most reads take some milliseconds."""
 
 LEVEL = 1
-"""Of compression: an answer is made for one client, who waits for it."""
+"""The level of compression: the client is waiting, and nobody else gets the same answer."""
 
 BUCKET_BYTES = 32
-"""What one bucket of one series takes in memory."""
+"""The memory that one bucket of one series takes."""
 
 T = TypeVar("T")
 
@@ -56,7 +56,7 @@ def history_route(history: Callable[[], History | None]) -> Route:
     """Return the route.
 
     Args:
-        history: returns the board's; None: it keeps none.
+        history: returns the board's history, or None if it keeps none.
     """
 
     async def read(request: Request) -> Response:
@@ -81,15 +81,15 @@ def history_route(history: Callable[[], History | None]) -> Route:
 
 def describe(ref: Ref) -> Paths:
     """Describe this route."""
-    time = 'RFC 3339, an age as "-15m", or "now"'
+    form = 'RFC 3339, an age as "-15m", or "now"'
     count = {"type": "integer", "minimum": 1, "maximum": MAX_POINTS, "default": POINTS}
     described = get(
         "history",
         "What was recorded in a range of time, in buckets with min, max, avg and count",
         ref(HistoryAnswer),
         [
-            query("from", f"the beginning of the range, inclusive: {time}", {"type": "string", "default": START}),
-            query("to", f"its end, exclusive: {time}", {"type": "string", "default": END}),
+            query("from", f"the beginning of the range, inclusive: {form}", {"type": "string", "default": START}),
+            query("to", f"its end, exclusive: {form}", {"type": "string", "default": END}),
             query("metrics", "names, globs and labels; none: all", {"type": "array", "items": {"type": "string"}}),
             query("points", "buckets of each series; two more cover the ends of the range", count),
             query("format", "of the answer; without it, Accept decides", {"enum": list(MEDIA_TYPES)}),
@@ -101,7 +101,7 @@ def describe(ref: Ref) -> Paths:
 
 
 def asked_question(request: Request, now_ms: int) -> Question:
-    """Return what a request asks.
+    """Return the question in a request.
 
     Raises:
         InputError: a parameter cannot be used.
@@ -113,7 +113,7 @@ def asked_question(request: Request, now_ms: int) -> Question:
 
 
 def wanted_form(request: Request) -> str:
-    """Return the format of an answer: that of the parameter, or else the one that Accept prefers; JSON without both.
+    """Return the format that a request asks for: the parameter's, or the one that Accept prefers, or JSON.
 
     Raises:
         InputError: there is no such format.
@@ -134,12 +134,12 @@ async def _read(request: Request, history: History, asked: Question, address: st
     """Return the answer to a question.
 
     Raises:
-        BusyError: too many read at the same time.
-        ClientDisconnect: the client has left meanwhile.
+        BusyError: too many questions are being read.
+        ClientDisconnect: the client has disconnected.
     """
     if not READS.take(address, 1):
         raise BusyError(
-            f"{MAX_READS // SHARE} reads of history from one address, or {MAX_READS} in all, are under way: ask again",
+            f"{MAX_READS // SHARE} questions from one address, or {MAX_READS} in all, are being read: ask again later",
             RETRY_AFTER_S,
         )
     try:
@@ -149,16 +149,16 @@ async def _read(request: Request, history: History, asked: Question, address: st
 
 
 async def _unless_gone(request: Request, work: Awaitable[T]) -> T:
-    """Return what work returns, or cancel it when the client leaves.
+    """Await work, but cancel it if the client disconnects.
 
     Raises:
-        ClientDisconnect: the client has left.
+        ClientDisconnect: the client has disconnected.
     """
     working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(_gone(request))
     try:
         await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
-            leaving.result()  # should the server raise, it is no client that has left
+            leaving.result()  # raises if it failed for another reason
             raise ClientDisconnect
         return working.result()
     finally:
@@ -180,7 +180,7 @@ def _compressed(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 async def _sent(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Make one piece in each turn of the loop, when the client has taken the one before."""
+    """Encode one piece in each turn of the loop, once the client has taken the one before."""
     while (piece := await made_in_turns(_next(pieces))) is not None:
         if piece:
             yield piece

@@ -69,13 +69,13 @@ class Large:
 
 
 def count_document(document: object, address: str, size: int, less: str) -> None:
-    """Count a document for an address for as long as somebody has it; one of up to `PIECE_BYTES` is not counted.
+    """Count a document towards the limits of `DOCUMENTS` until it is freed. Up to `PIECE_BYTES` are not counted.
 
     Args:
-        document: what has it in memory.
-        address: who has asked for it first.
-        size: bytes that it takes, about.
-        less: how to ask for less.
+        document: the object that holds it in memory.
+        address: the client that asked for it first.
+        size: the bytes that it takes, approximately.
+        less: an example of asking for less, for the error.
 
     Raises:
         BusyError: there are too many large documents in memory.
