@@ -1,6 +1,7 @@
 """kill -9 and a restart: the window of the page goes on, with a gap for the time between."""
 
 import json
+import subprocess
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import os
 
 from tickboard import Board
 
-board = Board(interval_ms=50, window_size=200)
+board = Board(interval_ms=50, window_size=2000)
 cpu = board.gauge("cpu_usage")
 queue = board.gauge("queue", labels=["host"])
 
@@ -114,10 +115,56 @@ def test_a_sample_from_before_the_window_goes_to_its_tick_in_history(arguments: 
         assert server.json("/api/health")["history"]["dropped"] == 0
 
 
+def test_a_pipe_goes_on_with_what_the_command_before_it_printed(tmp_path: Path) -> None:
+    home = {"XDG_STATE_HOME": str(tmp_path), "TICKBOARD_STATE": "", "TICKBOARD_HISTORY": ""}
+    arguments = ("pipe", "--interval", "50", "--window", "2000")
+
+    def prints(server: Server, line: str) -> None:
+        assert server.process.stdin is not None
+        server.process.stdin.write(f"{line}\n")
+        server.process.stdin.flush()
+
+    with serve(*arguments, env=home, stdin=subprocess.PIPE) as server:
+        prints(server, "load 3")
+        kill(server)
+    with serve(*arguments, env=home, stdin=subprocess.PIPE) as server:
+        server.wait_for(lambda: server.json("/api/health")["seq"] > 3)
+        with connect(server.ws_url) as viewer:
+            assert json.loads(viewer.recv())["data"] == []
+            prints(server, "load 8")
+            # Who watches already is sent what there was before.
+            seen = [json.loads(viewer.recv(timeout=20))]
+            while seen[-1]["type"] != "amended":
+                seen.append(json.loads(viewer.recv(timeout=20)))
+            amended = [seen[-1], *(json.loads(viewer.recv(timeout=20)) for _ in range(10))]
+        assert [message["data"][0]["value"] for message in amended if message["type"] == "amended"] == [3] * 11
+        server.wait_for(lambda: server.json("/api/stats").get("load", {}).get("max") == 8)
+        assert server.json("/api/stats")["load"]["min"] == 3
+    [path] = tmp_path.rglob("*.history.sqlite")
+    assert path.name.startswith("pipe-")
+
+
+def test_a_file_that_is_reloaded_goes_on_recording(arguments: tuple[str, ...]) -> None:
+    _, file, *options = arguments
+    with serve("dev", file, *options, env={"VALUE": "1"}) as server:
+        server.wait_for(lambda: server.json("/api/health")["seq"] > 20)
+        board = Path(file)
+        board.write_text(board.read_text().replace('"cpu_usage"', '"cpu_usage", "CPU, again"'))
+        server.wait_for(lambda: "reloaded" in server.output())
+        seq = server.json("/api/health")["seq"]
+        server.wait_for(lambda: server.json("/api/health")["seq"] > seq + 20)
+        [cpu] = server.json("/api/history?metrics=cpu_usage&points=5000")["series"]
+        assert sum(cpu["count"]) > 40
+        kill(server)
+    with serve("dev", file, *options, env={"VALUE": "5"}) as server:
+        server.wait_for(lambda: server.json("/api/stats")["cpu"]["max"] == 5)
+        assert server.json("/api/stats")["cpu"]["min"] == 1
+
+
 def test_an_interval_that_was_changed_is_no_error(arguments: tuple[str, ...]) -> None:
     with serve(*arguments, env={"VALUE": "1"}) as server:
         kill(server)
-    for interval, window in (("200", "200"), ("20", "2000")):
+    for interval, window in (("200", "500"), ("20", "5000")):
         with serve(*arguments, "--interval", interval, "--window", window, env={"VALUE": "5"}) as server:
             server.wait_for(lambda: server.json("/api/stats")["cpu"]["max"] == 5)
             assert server.json("/api/stats")["cpu"]["min"] == 1
