@@ -131,9 +131,14 @@ class UsedError(JournalError):
 
 
 class HistoryError(TickboardError):
-    """The file that keeps the history cannot be used or read. The board goes on without it."""
+    """The file that keeps the history cannot be used or read. The board goes on without it.
+
+    Attributes:
+        retry_after_s: when it is worth trying again: a disk may work again by then.
+    """
 
     status = 503
+    retry_after_s = 10
 
 
 class TooMuchError(InputError):

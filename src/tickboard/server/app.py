@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from tickboard.errors import BusyError, RateError, TickboardError
+from tickboard.errors import BusyError, HistoryError, RateError, TickboardError
 from tickboard.history.store import History
 from tickboard.hub.health import Vitals
 from tickboard.hub.hub import Hub
@@ -78,7 +78,7 @@ def create_app(
 async def _told(request: Request, error: Exception) -> Response:
     if isinstance(error, TickboardError):
         response = error_response(error.status, redacted(str(error)))
-        if isinstance(error, BusyError | RateError):
+        if isinstance(error, BusyError | HistoryError | RateError):
             response.headers["retry-after"] = str(error.retry_after_s)
         return response
     assert isinstance(error, HTTPException)

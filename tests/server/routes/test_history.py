@@ -28,6 +28,7 @@ from tickboard.history.answers import Answer, Question
 from tickboard.history.layout import Layout, Retention
 from tickboard.history.store import History
 from tickboard.server.requests.bodies import Budget
+from tickboard.server.requests.details import DetailAccess
 from tickboard.server.uvicorn.gate import Gate
 from tickboard.server.uvicorn.http import HttpConnection
 from tickboard.server.uvicorn.websocket import Connection
@@ -281,6 +282,25 @@ def test_a_board_without_history_answers_404_and_says_how_to_keep_one() -> None:
         answer = httpx.get(f"http://127.0.0.1:{port}/api/history")
     assert answer.status_code == 404
     assert "start it with --history FILE" in answer.json()["error"]
+
+
+def test_an_answer_that_would_be_too_large_is_refused(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tickboard.history.reading.MAX_VALUES", 100)
+    answer = past.get()
+    assert answer.status_code == 422
+    assert "ask for fewer series or fewer points" in answer.json()["error"]
+
+
+@pytest.mark.parametrize(("bound", "shown"), [("127.0.0.1", True), ("192.0.2.1", False)])
+def test_only_a_viewer_on_the_machine_is_shown_the_path_of_a_history_that_cannot_be_read(
+    tmp_path: Path, bound: str, shown: bool
+) -> None:
+    history = Waiting(tmp_path / "closed")
+    history.close()
+    with serve_app(DetailAccess(board_of(history), bound)) as port:
+        answer = httpx.get(f"http://127.0.0.1:{port}/api/history")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
+    assert ("closed" in answer.json()["error"]) == shown
 
 
 def test_concurrent_reads_from_one_address_are_limited(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from tickboard.errors import BusyError, NoHistoryError
+from tickboard.errors import BusyError, HistoryError, NoHistoryError
 from tickboard.history.answers import Answer, Question
 from tickboard.history.asking import END, MAX_POINTS, POINTS, START, question
 from tickboard.history.encodings import binary_pieces, csv_pieces, json_pieces
@@ -22,6 +22,7 @@ from tickboard.history.store import History
 from tickboard.loop.turns import made_in_turns
 from tickboard.server.requests.bodies import SHARE, Budget
 from tickboard.server.requests.connection_limits import address_of
+from tickboard.server.requests.details import sees_details
 from tickboard.server.requests.parameters import one_of, whole_number
 from tickboard.server.routes.documents import listed, quality, wants_gzip
 from tickboard.server.routes.large import count_document
@@ -135,6 +136,7 @@ async def _read(request: Request, history: History, asked: Question, address: st
 
     Raises:
         BusyError: too many questions are being read.
+        HistoryError: the file cannot be read. Only who may see details is shown its path.
         ClientDisconnect: the client has disconnected.
     """
     if not READS.take(address, 1):
@@ -144,6 +146,10 @@ async def _read(request: Request, history: History, asked: Question, address: st
         )
     try:
         return await _unless_gone(request, history.ask(asked))
+    except HistoryError as error:
+        if sees_details(request.scope):
+            raise
+        raise HistoryError("the history cannot be read: the board's problems and its log say why") from error
     finally:
         READS.give_back(address, 1)
 
