@@ -362,6 +362,23 @@ def test_a_board_that_takes_the_place_of_another_goes_on_recording(path: Path) -
     run(main)
 
 
+def test_a_tick_that_cannot_be_published_is_recorded(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        board = make_board(path, 3)
+        live = board._require_live()
+        monkeypatch.setattr(board.hub, "publish", lambda _: 1 / 0)
+        await board.start()
+        await until(lambda: live.engine.seq >= 5)
+        assert "ticks" in board.hub.problems
+        assert live.history is not None
+        now_ms = int(time.time() * 1000)
+        answer = await asyncio.to_thread(live.history.read, Question((), now_ms - 60_000, now_ms + 1000, 5000))
+        await board.close()
+        assert len(answer.times) >= 4
+
+    run(main)
+
+
 def test_a_board_with_a_history_that_cannot_be_used_runs_without_it(tmp_path: Path) -> None:
     async def main() -> None:
         board = Board(history=tmp_path, interval_ms=20)
@@ -372,3 +389,10 @@ def test_a_board_with_a_history_that_cannot_be_used_runs_without_it(tmp_path: Pa
         await board.close()
 
     run(main)
+
+
+def test_a_board_that_ticks_in_a_test_touches_no_history(path: Path) -> None:
+    board = Board(history=path)
+    board.gauge("cpu").set(1)
+    board.tick()
+    assert not path.exists()
