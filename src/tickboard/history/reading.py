@@ -19,7 +19,7 @@ from tickboard.history.catalogue import Catalogue
 from tickboard.history.epochs import Epoch, overlap, read_epochs, visible
 from tickboard.history.file import Database
 from tickboard.history.layout import TIERS, Layout, no_times
-from tickboard.history.rollup import Rolled, roll, roll_ticks
+from tickboard.history.rollup import Rolled, join, roll, roll_ticks
 from tickboard.history.rows import each_row, layout_ids, row_times
 from tickboard.history.spans import (
     HOUR_MS,
@@ -289,7 +289,7 @@ class Reading:
                 for times, values in self._shown(epoch, chosen, start, end):
                     sums.add(roll_ticks(times, values, plan.length_ms))
             else:
-                for rolled in self._rolled(plan.tier, epoch, chosen, start, end):
+                for rolled in _joined(self._rolled(plan.tier, epoch, chosen, start, end)):
                     shown = visible(rolled.times, epoch, self._epochs, UNIT_MS[plan.tier])
                     if shown.any():
                         sums.add(roll(rolled.take(shown), plan.length_ms))
@@ -320,6 +320,20 @@ def _check_size(series: int, buckets: int) -> None:
             f"{series} series x {buckets} buckets are more than the {MAX_VALUES} that one answer may have: "
             "ask for fewer series or fewer points"
         )
+
+
+def _joined(parts: Iterator[Rolled]) -> Iterator[Rolled]:
+    """Yield entries in larger parts: each costs some calls of NumPy."""
+    waiting: list[Rolled] = []
+    size = 0
+    for part in parts:
+        waiting.append(part)
+        size += part.count.size
+        if size >= _BATCH_VALUES:
+            yield join(waiting)
+            waiting, size = [], 0
+    if waiting:
+        yield join(waiting)
 
 
 class _Batch:

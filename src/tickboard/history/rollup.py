@@ -4,6 +4,7 @@ Entries are ticks, or buckets of a finer tier. A column stands for one series; i
 the values of a series lie side by side in memory. It knows arrays alone.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,6 +42,19 @@ class Rolled:
         if kept.all():
             return self
         return Rolled(self.times[kept], self.min[:, kept], self.max[:, kept], self.sum[:, kept], self.count[:, kept])
+
+
+def join(parts: Sequence[Rolled]) -> Rolled:
+    """Return entries one after another; there is at least one part."""
+    if len(parts) == 1:
+        return parts[0]
+    return Rolled(
+        np.concatenate([part.times for part in parts]),
+        np.concatenate([part.min for part in parts], axis=1),
+        np.concatenate([part.max for part in parts], axis=1),
+        np.concatenate([part.sum for part in parts], axis=1),
+        np.concatenate([part.count for part in parts], axis=1),
+    )
 
 
 def roll_ticks(times: Integers, values: Floats, length_ms: int) -> Rolled:
@@ -86,5 +100,8 @@ def roll(entries: Rolled, length_ms: int) -> Rolled:
 def buckets(times: Integers, length_ms: int) -> tuple[Integers, NDArray[np.intp]]:
     """Return when the buckets begin that have an entry, and which entry is the first of each."""
     numbers = times // length_ms
-    edges = np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 1))
+    edges = np.concatenate([_FIRST, np.flatnonzero(numbers[1:] != numbers[:-1]) + 1])
     return numbers[edges] * length_ms, edges
+
+
+_FIRST = np.zeros(1, np.intp)

@@ -16,7 +16,7 @@ from tickboard.history.codec import AVG_BITS, EXACT_BITS, VALUE_BITS, encode
 from tickboard.history.epochs import Epoch, read_epochs
 from tickboard.history.file import FOREVER, Database, position
 from tickboard.history.recording import Recorder
-from tickboard.history.rollup import Rolled, roll, roll_ticks
+from tickboard.history.rollup import Rolled, join, roll, roll_ticks
 from tickboard.history.rows import each_row, first_row, layout_ids, row_times
 from tickboard.history.spans import (
     HOURS,
@@ -208,13 +208,7 @@ class Sealer:
             for span, span_times in spans:
                 parts.append(self._rolled(span, span_times, chosen, UNIT_MS[tier]))
                 yield
-            rolled = Rolled(
-                np.concatenate([part.times for part in parts]),
-                *(
-                    np.concatenate([getattr(part, name) for part in parts], axis=1)
-                    for name in ("min", "max", "sum", "count")
-                ),
-            )
+            rolled = join(parts)
             blocks[stripe] = []
             for cells in cells_of(rolled, np.arange(STRIPE)):
                 blocks[stripe] += cells
