@@ -7,6 +7,7 @@ import pytest
 from tickboard import Board
 from tickboard.cli import serving_options
 from tickboard.cli.dashboard_file import read_config
+from tickboard.cli.main import check
 from tickboard.cli.serving_options import Options
 from tickboard.errors import BoardError, InputError
 from tickboard.history.options import HistoryOptions
@@ -122,6 +123,14 @@ def test_a_value_of_a_configuration_that_cannot_be_used_is_named_with_its_line(t
         board.apply_config(read_config(config))
     assert str(caught.value) == f"{config}:3: history.keep: give 1h or more"
     assert board.history_options == HistoryOptions()
+
+
+def test_a_check_of_a_file_touches_no_history(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "board.py"
+    file.write_text("from tickboard import Board\nboard = Board(history='h.sqlite')\nboard.gauge('cpu')\n")
+    check(file)
+    assert ": good" in capfd.readouterr().out
+    assert not (tmp_path / "h.sqlite").exists()
 
 
 def test_without_a_home_folder_there_is_no_history_and_that_is_said(

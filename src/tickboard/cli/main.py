@@ -28,6 +28,7 @@ from tickboard.cli.host_board import host_board
 from tickboard.cli.serving_options import Options, count, exposed, fail, whole_number
 from tickboard.configuration.config import config_schema
 from tickboard.errors import InputError, OutputError, TickboardError
+from tickboard.history.options import NO_HISTORY
 from tickboard.hub.hub import Hub
 from tickboard.hub.traffic import Notified
 from tickboard.notify.message_text import trial
@@ -179,7 +180,7 @@ def check(file: Path, /, *, config: Path | None = None) -> None:
         config: A tickboard.toml, instead of the one beside the file.
     """
     board = load_board(file, config)
-    board.prepare(read_settings(os.environ, default=board.defaults))
+    board.prepare(read_settings(os.environ, default=board.defaults), history=NO_HISTORY)
     described = board.describe()
     configured_by = find_config(file, config)
     files = f"{file}" if configured_by is None else f"{file} with {configured_by}"
