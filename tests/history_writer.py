@@ -1,6 +1,6 @@
-"""A program whose children write a history until they are killed, for tests; each tick is said when it is committed.
+"""A program for tests: its children write a history until they are killed, and report each batch they committed.
 
-It has imported everything before it forks, so that a hundred children take no longer to start than one.
+It imports everything before it forks, so that a hundred children start as fast as one.
 """
 
 import itertools
@@ -14,19 +14,19 @@ from tickboard.history.layout import Layout, Retention
 from tickboard.history.store import History
 
 SAID = 8
-"""Bytes of a number that is said."""
+"""Bytes of a reported number."""
 
 SERIES = 300
-"""Of two stripes."""
+"""In two stripes."""
 
 BATCH = 40
-"""Ticks that are committed together, more or less."""
+"""Ticks in a commit."""
 
 LAYOUT = Layout(tuple((f"m{number}", (), "") for number in range(SERIES)), np.arange(SERIES))
 
 
 def write(path: Path, start_ms: int, name: str) -> None:
-    """Append ticks for ever, a second apart; every series has the number of the tick."""
+    """Append ticks forever, a second apart. Every series has the number of the tick as its value."""
     history = History(path, Retention(raw_s=7200, minutes_s=86_400), lambda problem: None, commit_s=0.005)
     history.begin(name, 1000, 10)
     for seq in itertools.count(1):
@@ -42,7 +42,7 @@ def say(number: int) -> None:
 
 
 def main() -> None:
-    """Fork a writer for each line of the input, a path, a time and a name; 0 is said when it was killed."""
+    """Fork a writer for each line of input (path, time, name). Write 0 when it was killed."""
     for line in sys.stdin:
         path, start, name = line.rstrip("\n").split("\t")
         child = os.fork()

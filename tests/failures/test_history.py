@@ -1,4 +1,4 @@
-"""Ticks go on whatever becomes of the disk, of the file that keeps them and of who else has it."""
+"""Recording continues whatever happens to the disk or the file."""
 
 import os
 import shutil
@@ -42,24 +42,24 @@ def opened_file(history: History) -> HistoryFile:
 
 
 def until(true: Callable[[], object]) -> None:
-    """Wait until something is so."""
+    """Wait until a condition is true."""
     waited = threading.Event()
     for _ in range(3000):
         if true():
             return
         waited.wait(0.01)
-    pytest.fail("it has not become so in 30 s")
+    pytest.fail("the condition is still false after 30 s")
 
 
 def count(recorded: Recorded) -> int:
-    """Return how many ticks are there."""
+    """Return how many ticks can be read."""
     return len(recorded.read().times)
 
 
 # --- the disk ---
 
 
-def test_a_full_disk_is_reported_and_what_waited_is_kept_when_there_is_room(recorded: Recorded) -> None:
+def test_a_full_disk_is_reported_and_queued_ticks_are_written_later(recorded: Recorded) -> None:
     recorded.append(LAYOUT, walk(10, 2))
     recorded.history.flush()
     file = opened_file(recorded.history)
@@ -70,7 +70,7 @@ def test_a_full_disk_is_reported_and_what_waited_is_kept_when_there_is_room(reco
     until(lambda: recorded.problems)
     assert "history.sqlite does not keep the history: " in str(recorded.problems[-1])
     assert recorded.history.kept().queued == 1000
-    # What is there can be read.
+    # Committed ticks can still be read.
     assert count(recorded) == 10
     file.do("PRAGMA max_page_count = 1000000")
     recorded.history.settle()
@@ -80,7 +80,7 @@ def test_a_full_disk_is_reported_and_what_waited_is_kept_when_there_is_room(reco
 
 
 @pytest.mark.parametrize("statement", ["INSERT INTO spans", "INSERT INTO blocks", "UPDATE epochs", "DELETE FROM ticks"])
-def test_sealing_that_fails_anywhere_is_done_again_and_nothing_is_lost_or_doubled(
+def test_sealing_that_fails_at_any_step_is_retried_without_loss_or_doubling(
     recorded: Recorded, statement: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = walk(4000, 2)
@@ -102,7 +102,7 @@ def test_sealing_that_fails_anywhere_is_done_again_and_nothing_is_lost_or_double
         with pytest.raises(HistoryError, match="disk I/O error"):
             recorded.history.settle()
     np.testing.assert_array_equal(recorded.read().series[0].avg, rows[:, 0])
-    # It stays reported though ticks are committed.
+    # It stays reported while ticks are committed.
     recorded.history.flush()
     assert "disk I/O error" in str(recorded.problems[-1])
     failing["is"] = False
@@ -111,7 +111,7 @@ def test_sealing_that_fails_anywhere_is_done_again_and_nothing_is_lost_or_double
     np.testing.assert_array_equal(recorded.read().series[0].avg, rows[:, 0])
 
 
-def test_a_disk_that_hangs_delays_no_tick_and_is_reported(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hanging_disk_delays_no_tick_and_is_reported(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "ANSWER_S", 0.05)
     disk = threading.Event()
     do = HistoryFile.do
@@ -135,7 +135,7 @@ def test_a_disk_that_hangs_delays_no_tick_and_is_reported(recorded: Recorded, mo
     assert count(recorded) == recorded.seq
 
 
-def test_a_disk_that_hangs_keeps_no_program_from_ending(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hanging_disk_does_not_block_closing(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "ANSWER_S", 0.05)
     disk = threading.Event()
     close = HistoryFile.close
@@ -155,7 +155,7 @@ def test_a_disk_that_hangs_keeps_no_program_from_ending(recorded: Recorded, monk
     assert count(recorded) == 5
 
 
-def test_an_opening_that_hangs_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_opening_on_a_hanging_disk_fails_after_a_timeout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "START_S", 0.05)
     disk = threading.Event()
     prepare = HistoryFile._prepare
@@ -170,7 +170,7 @@ def test_an_opening_that_hangs_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
         History(path, Retention(), lambda problem: None)
     disk.set()
     monkeypatch.undo()
-    # It is free for others as soon as the disk answers.
+    # The file is unlocked as soon as the disk answers.
     History(path, Retention(), lambda problem: None).close()
 
 
@@ -185,7 +185,7 @@ def damage(path: Path, at: int, size: int = 1) -> None:
         file.write(bytes(byte ^ 0xFF for byte in before))
 
 
-def test_a_flipped_byte_in_a_column_loses_that_column_of_that_block_and_is_reported(recorded: Recorded) -> None:
+def test_a_flipped_byte_loses_one_column_of_one_block_and_is_reported(recorded: Recorded) -> None:
     rows = np.random.default_rng(0).normal(0, 1, (3000, 2))
     recorded.append(LAYOUT, rows)
     recorded.history.settle()
@@ -205,7 +205,7 @@ def test_a_flipped_byte_in_a_column_loses_that_column_of_that_block_and_is_repor
         np.testing.assert_allclose(memory.avg[1200:], rows[1200:, 1], rtol=1e-5)
     assert recorded.history.kept().lost == 1
     assert "1 columns of blocks in" in str(recorded.problems[-1])
-    # It does not keep the others from being rolled up.
+    # The other columns are still rolled up.
     recorded.begin()
     recorded.append(LAYOUT, walk(5 * 3600, 2))
     recorded.history.settle()
@@ -214,36 +214,36 @@ def test_a_flipped_byte_in_a_column_loses_that_column_of_that_block_and_is_repor
 
 
 @pytest.mark.parametrize("at", [0, 100])
-def test_a_file_that_sqlite_cannot_read_is_set_aside_and_a_new_one_begun(recorded: Recorded, at: int) -> None:
+def test_a_damaged_database_is_set_aside_and_a_new_one_is_started(recorded: Recorded, at: int) -> None:
     recorded.append(LAYOUT, walk(3000, 2))
     recorded.history.settle()
     recorded.history.close()
     damage(recorded.path, at, 4000)
     if at == 0:
-        # Of its header, only the beginning: it says whose it is.
+        # Restore the application id in the header.
         damage(recorded.path, 60, 20)
     recorded.open()
     recorded.begin()
     recorded.append(LAYOUT, walk(10, 2))
-    with suppress(HistoryError):  # where the damage is noticed only now
+    with suppress(HistoryError):  # the damage may be detected only now
         recorded.history.settle()
     recorded.history.settle()
     damaged = recorded.history.damaged
     assert damaged is not None
     assert damaged.exists()
-    # It is reported for as long as this runs.
+    # It stays reported.
     until(lambda: recorded.problems and f"and is now {damaged}" in str(recorded.problems[-1]))
     assert count(recorded) == 10
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the file looked at all the time."""
+    """Check the file with every commit."""
     monkeypatch.setattr(store, "THROUGH_S", 0.01)
 
 
 @pytest.mark.usefixtures("quick")
-def test_a_file_that_is_deleted_is_begun_anew_and_ticks_go_on_in_it(recorded: Recorded) -> None:
+def test_a_deleted_file_is_replaced_and_recording_continues(recorded: Recorded) -> None:
     recorded.append(LAYOUT, walk(100, 2))
     recorded.history.flush()
     for ending in ("", "-wal", "-shm"):
@@ -259,7 +259,7 @@ def test_a_file_that_is_deleted_is_begun_anew_and_ticks_go_on_in_it(recorded: Re
 
 
 @pytest.mark.usefixtures("quick")
-def test_a_file_in_the_place_of_the_one_in_use_is_noticed(recorded: Recorded) -> None:
+def test_a_replaced_file_is_detected_and_used(recorded: Recorded) -> None:
     other = Recorded(recorded.path.with_name("other.sqlite"))
     other.begin()
     other.append(LAYOUT, walk(7, 2))
@@ -273,7 +273,7 @@ def test_a_file_in_the_place_of_the_one_in_use_is_noticed(recorded: Recorded) ->
     until(lambda: count(recorded) == 7)
 
 
-def test_a_file_that_another_process_writes_is_refused_and_left_to_it(recorded: Recorded) -> None:
+def test_a_file_in_use_by_another_process_is_refused(recorded: Recorded) -> None:
     program = (
         "import sys; from pathlib import Path; from tickboard.history.store import History, Retention\n"
         "History(Path(sys.argv[1]), Retention(), print)"
@@ -286,7 +286,7 @@ def test_a_file_that_another_process_writes_is_refused_and_left_to_it(recorded: 
     assert count(recorded) == 5
 
 
-def test_a_file_of_a_newer_version_is_refused_and_left_as_it_is(recorded: Recorded) -> None:
+def test_a_file_with_a_newer_format_is_refused(recorded: Recorded) -> None:
     recorded.history.close()
     file = sqlite3.connect(recorded.path)
     file.execute(f"PRAGMA user_version = {VERSION + 1}")
@@ -297,7 +297,7 @@ def test_a_file_of_a_newer_version_is_refused_and_left_as_it_is(recorded: Record
     recorded.open()
 
 
-def test_a_file_of_another_program_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+def test_a_file_of_another_program_is_refused_and_not_changed(tmp_path: Path) -> None:
     path = tmp_path / "notes.sqlite"
     file = sqlite3.connect(path)
     file.execute("CREATE TABLE notes (text)")
@@ -315,7 +315,7 @@ def test_a_file_of_another_program_is_refused_and_left_as_it_is(tmp_path: Path) 
 
 @pytest.mark.usefixtures("plain_user")
 @pytest.mark.parametrize("mode", [0o400, 0o500])
-def test_what_cannot_be_written_to_is_refused(anyones: Path, mode: int) -> None:
+def test_an_unwritable_file_or_folder_is_refused(anyones: Path, mode: int) -> None:
     folder = anyones / "state"
     path = folder / "h.sqlite"
     History(path, Retention(), lambda problem: None).close()
@@ -328,7 +328,7 @@ def test_what_cannot_be_written_to_is_refused(anyones: Path, mode: int) -> None:
         target.chmod(0o700)
 
 
-def test_a_new_file_is_for_its_user_alone(recorded: Recorded) -> None:
+def test_new_files_are_private_to_the_user(recorded: Recorded) -> None:
     recorded.append(LAYOUT, walk(5, 2))
     recorded.history.flush()
     for file in recorded.path.parent.iterdir():
@@ -336,7 +336,7 @@ def test_a_new_file_is_for_its_user_alone(recorded: Recorded) -> None:
     assert stat.S_IMODE(recorded.path.parent.stat().st_mode) == 0o700
 
 
-def test_what_others_may_write_to_is_refused(recorded: Recorded) -> None:
+def test_a_file_that_others_may_write_to_is_refused(recorded: Recorded) -> None:
     recorded.history.close()
     recorded.path.chmod(0o666)
     with pytest.raises(HistoryError, match=r"others may write to .*: if you trust what is in it, chmod 600"):

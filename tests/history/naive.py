@@ -1,4 +1,4 @@
-"""A store that keeps everything in lists, and what it would answer; and a board's worth of values for both."""
+"""A naive store that keeps every tick in a dict, and the answers that it expects of the real one."""
 
 import math
 from collections.abc import Sequence
@@ -33,13 +33,13 @@ class NaiveEpoch:
 
 @dataclass
 class Expected:
-    """What an answer has to be."""
+    """The expected answer."""
 
     tier: str
     resolution_ms: int
     times: list[int]
     values: dict[Key, list[list[float]]]
-    """By series, for each time the values that were recorded."""
+    """By series: the recorded values of each bucket."""
 
 
 class Naive:
@@ -124,7 +124,7 @@ class Naive:
 
 
 def check(answer: Answer, expected: Expected, exact: set[Key]) -> None:
-    """Compare an answer with what it has to be: within the precision, and exactly where all numbers are whole."""
+    """Compare an answer with the expected one: exactly for series of whole numbers, else within the precision."""
     assert (answer.tier, answer.resolution_ms) == (expected.tier, expected.resolution_ms)
     assert answer.times.tolist() == expected.times
     found = {(each.name, each.labels, each.unit): each for each in answer.series}
@@ -141,12 +141,12 @@ def _check_series(buckets: Buckets, expected: list[list[float]], exact: bool) ->
             assert all(map(math.isnan, (low, high, avg)))
             continue
         size = max(map(abs, values))
-        # Twice: a value that was amended late may have made others less exact once more.
+        # Twice the precision: rewriting a block for an amended value may round the others again.
         for got, right in ((low, min(values)), (high, max(values))):
             assert got == right if exact else math.isclose(got, right, rel_tol=2e-5), (got, right)
         assert math.isclose(avg, math.fsum(values) / len(values), rel_tol=0, abs_tol=3e-5 * size), (avg, values)
 
 
 def layout_of(keys: Sequence[Key], columns: Sequence[int] | None = None) -> Layout:
-    """Return a layout whose columns are in order, unless said."""
+    """Return a layout; its columns are in order by default."""
     return Layout(tuple(keys), np.array(range(len(keys)) if columns is None else columns, np.intp))

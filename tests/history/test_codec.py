@@ -1,4 +1,4 @@
-"""Columns come back as they were, or within the precision; what is damaged is noticed."""
+"""Columns round-trip exactly or within the precision, and damage is detected."""
 
 import math
 
@@ -24,7 +24,7 @@ def columns(values: st.SearchStrategy[float]) -> st.SearchStrategy[Floats]:
 
 
 def round_trip(given: Floats, bits: int = codec.VALUE_BITS) -> tuple[Floats, dict[int, int]]:
-    """Return what comes back, and the kind of each column."""
+    """Return the decoded columns, and the kind of each."""
     back = np.full(given.shape, np.nan)
     kinds: dict[int, int] = {}
     for some in codec.encode(given, bits):
@@ -41,13 +41,13 @@ def kind_of(*values: float) -> int:
 
 
 @given(columns(EVERYTHING))
-def test_any_number_comes_back_exactly_where_all_bits_are_wanted(given: Floats) -> None:
+def test_every_float_round_trips_exactly_with_all_bits(given: Floats) -> None:
     back, _ = round_trip(given, codec.EXACT_BITS)
     np.testing.assert_array_equal(back, given)
 
 
 @given(columns(USUAL))
-def test_floats_come_back_within_the_precision_and_gaps_where_they_were(given: Floats) -> None:
+def test_floats_round_trip_within_the_precision_and_keep_their_gaps(given: Floats) -> None:
     back, _ = round_trip(given)
     np.testing.assert_array_equal(np.isnan(back), np.isnan(given))
     for before, after in zip(given, back, strict=True):
@@ -60,14 +60,14 @@ def test_floats_come_back_within_the_precision_and_gaps_where_they_were(given: F
 
 
 @given(columns(WHOLE))
-def test_whole_numbers_come_back_exactly(given: Floats) -> None:
+def test_whole_numbers_round_trip_exactly(given: Floats) -> None:
     back, kinds = round_trip(given)
     np.testing.assert_array_equal(back, given)
     assert set(kinds.values()) <= {codec.CONSTANT, codec.WHOLE}
 
 
 @given(columns(DECIMALS))
-def test_numbers_of_three_decimals_come_back_exactly(given: Floats) -> None:
+def test_numbers_with_three_decimals_round_trip_exactly(given: Floats) -> None:
     back, kinds = round_trip(given)
     np.testing.assert_array_equal(back, given)
     assert codec.RAW not in kinds.values()
@@ -75,7 +75,7 @@ def test_numbers_of_three_decimals_come_back_exactly(given: Floats) -> None:
 
 
 @given(columns(USUAL))
-def test_what_came_back_once_comes_back_exactly_the_next_time(given: Floats) -> None:
+def test_decoded_values_round_trip_exactly_when_encoded_again(given: Floats) -> None:
     once, _ = round_trip(given)
     np.testing.assert_array_equal(round_trip(once)[0], once)
     np.testing.assert_array_equal(round_trip(once, codec.EXACT_BITS)[0], once)
@@ -96,23 +96,23 @@ def test_what_came_back_once_comes_back_exactly_the_next_time(given: Floats) -> 
         ((1.7e308, -1.7e308), codec.RAW),
     ],
 )
-def test_each_column_is_written_in_the_shortest_way_that_fits(values: tuple[float, ...], kind: int) -> None:
+def test_each_column_gets_the_first_kind_that_fits(values: tuple[float, ...], kind: int) -> None:
     assert kind_of(*values) == kind
 
 
-def test_times_with_a_fraction_keep_their_fraction() -> None:
-    # The first rule of the precision alone would round them to hours.
+def test_unix_times_keep_their_fraction() -> None:
+    # A precision of 1e-5 of the value alone would round them to hours.
     times = 1_800_000_000 + np.arange(600) + np.random.default_rng(0).random(600)
     back, _ = round_trip(times[None])
     assert np.abs(back[0] - times).max() < 0.06
 
 
 @given(st.lists(st.integers(-(2**62), 2**62), min_size=1))
-def test_times_come_back_exactly(times: list[int]) -> None:
+def test_times_round_trip_exactly(times: list[int]) -> None:
     assert codec.decode_whole(codec.encode_whole(np.array(times, np.int64))).tolist() == times
 
 
-def test_percentages_of_two_decimals_take_little() -> None:
+def test_percentages_with_two_decimals_take_less_than_a_byte() -> None:
     walk = np.round(50 + np.cumsum(np.random.default_rng(0).normal(0, 0.05, (20, 600)), axis=1), 2)
     size = sum(len(column.payload) for some in codec.encode(walk) for column in some)
     assert size / walk.size < 0.8
@@ -129,7 +129,7 @@ def block_of(values: Floats, field: int = VALUE) -> bytes:
     )
 
 
-def test_a_block_gives_back_the_columns_that_are_asked_for() -> None:
+def test_a_block_decodes_the_requested_columns() -> None:
     values = np.random.default_rng(0).integers(0, 100, (256, 60)).astype(float)
     values[7] = np.nan
     block = Block(block_of(values))
@@ -145,7 +145,7 @@ def test_a_block_gives_back_the_columns_that_are_asked_for() -> None:
 
 @settings(max_examples=30)
 @given(st.data())
-def test_a_flipped_bit_loses_one_column_or_the_block_and_never_goes_unnoticed(data: st.DataObject) -> None:
+def test_a_flipped_bit_loses_one_column_or_the_block_and_is_always_detected(data: st.DataObject) -> None:
     random = np.random.default_rng(0)
     values = np.concatenate([random.normal(0, 1, (5, 100)), random.integers(0, 9, (5, 100)), np.ones((2, 100))])
     values[2, 5:50] = np.nan
@@ -168,14 +168,14 @@ def test_a_flipped_bit_loses_one_column_or_the_block_and_never_goes_unnoticed(da
     np.testing.assert_array_equal(into[others], right[others])
 
 
-def test_a_damaged_column_stays_damaged_when_its_block_is_written_anew() -> None:
+def test_rewriting_a_block_does_not_hide_a_damaged_column() -> None:
     blob = bytearray(block_of(np.random.default_rng(0).normal(0, 1, (2, 100))))
     blob[-1] ^= 1
     again = pack(Block(bytes(blob)).cells())
     assert Block(again).read([VALUE], np.array([0, 1]), np.empty((2, 100))) == {1}
 
 
-def test_too_few_bytes_are_no_block() -> None:
+def test_a_truncated_block_is_rejected() -> None:
     blob = block_of(np.ones((3, 10)))
     for size in (0, 5, 20):
         with pytest.raises(CorruptError):

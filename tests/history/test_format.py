@@ -1,6 +1,6 @@
-"""The file is as docs/history-format.md says: one made by hand is read, and one that is written is read by hand.
+"""The file matches docs/history-format.md. A handmade file is read, and a written file is decoded by hand.
 
-Nothing here uses the product's own encoding. When the format changes, this goes on with version 1.
+Nothing here uses the product's own codec. When the format changes, these tests stay with version 1.
 """
 
 import re
@@ -74,7 +74,7 @@ def block(columns: list[Column]) -> bytes:
 
 
 def made_by_hand(path: Path) -> None:
-    """Make a file: an hour, a minute of the next, ten ticks in a block and two in rows; two series in two stripes."""
+    """Make a file with an hour, a minute, ten ticks in a block and two in rows, of two series in two stripes."""
     file = sqlite3.connect(path)
     file.executescript(f"PRAGMA application_id = {0x7469636C}; PRAGMA user_version = 1; {schema()}")
     file.executemany("INSERT INTO state VALUES (?, ?)", [("series", 7), *((f"expired{tier}", 0) for tier in range(3))])
@@ -97,7 +97,7 @@ def made_by_hand(path: Path) -> None:
         (1, 1): [(44, 1, 1, constant(1)), (44, 2, 1, constant(9)), (44, 3, 1, constant(5)), (44, 4, 1, constant(3600))],
         (2, 1): [(44, 1, 1, constant(2)), (44, 2, 1, constant(3)), (44, 3, 1, constant(2.5)), (44, 4, 1, constant(60))],
         (3, 1): [(44, 0, 4, whole(-100, [0, 50, 101, 150, 203, 250, 300, 350, 400, 450]))],
-        # A value is missing, two there are, three are missing, three there are, one is missing.
+        # Missing, present: 1 missing, 2 present, 3 missing, 3 present, 1 missing.
         (3, 0): [(5, 0, 6 | 128, runs + rounded([0.5, -0.25, 0.75, 1.5, -3.0], 44))],
     }
     file.executemany(
@@ -115,7 +115,7 @@ def made_by_hand(path: Path) -> None:
     file.close()
 
 
-def test_a_file_of_version_1_is_read(tmp_path: Path) -> None:
+def test_a_handmade_file_of_version_1_can_be_read(tmp_path: Path) -> None:
     path = tmp_path / "h.sqlite"
     made_by_hand(path)
     path.chmod(0o600)
@@ -135,7 +135,7 @@ def test_a_file_of_version_1_is_read(tmp_path: Path) -> None:
     assert (hours.tier, hours.times.tolist()) == ("hours", [START, START + HOUR, START + 2 * HOUR])
     [cpu] = hours.series
     assert (cpu.min.tolist(), cpu.max.tolist(), cpu.count.tolist()) == ([1, 2, -1], [9, 3, 3.5], [3600, 60, 12])
-    # And it goes on.
+    # The next run continues in the file.
     history.begin("next", 1000, 60)
     history.append(1, end / 1000, layout_of([DISK]), np.array([8.0]))
     assert history.read(Question((), end, end + 1000, 10)).series[0].avg.tolist() == [8]
@@ -171,7 +171,7 @@ def numbers_of(kind: int, payload: bytes) -> "Floats | float":
     return whole / (1, 10, 100, 1000)[kind - 2]
 
 
-def test_a_file_that_is_written_is_as_the_docs_say(tmp_path: Path) -> None:
+def test_a_written_file_matches_the_documented_format(tmp_path: Path) -> None:
     path = tmp_path / "h.sqlite"
     history = History(path, Retention(), lambda problem: None)
     history.begin("run", 1000, 60)
@@ -221,7 +221,7 @@ def test_a_file_that_is_written_is_as_the_docs_say(tmp_path: Path) -> None:
             at += length
             assert (field, zero, crc) == (0, 0, zlib.crc32(payload, kind))
             kinds.add(kind)
-            # Ids are counted from 1.
+            # Ids start at 1.
             right = rows[seconds : seconds + entries, place - 1]
             np.testing.assert_allclose(unpacked(kind, payload, entries), right, rtol=1e-5, atol=0)
         assert at == len(blob)

@@ -1,4 +1,4 @@
-"""A kill at any moment takes what was not committed, and nothing else."""
+"""A kill at any moment loses only what was not committed."""
 
 import os
 import random
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Writers:
-    """Writers that follow one another in one file, each killed at some moment."""
+    """Processes that write one file, one after another, each killed at a random moment."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -36,7 +36,7 @@ class Writers:
         self._process.stdout.close()
 
     def kill_one(self, start_ms: int, name: str, after: int) -> int:
-        """Start one, kill it when it has committed so many batches and a moment more, and return what it had said."""
+        """Start a writer, kill it shortly after it committed some batches, and return the last tick it reported."""
         assert self._process.stdin is not None
         self._process.stdin.write(f"{self._path}\t{start_ms}\t{name}\n".encode())
         self._process.stdin.flush()
@@ -44,7 +44,6 @@ class Writers:
         said = 0
         for _ in range(after):
             said = self._heard()
-        # Whatever it does just now.
         for _ in range(random.randrange(20_000)):
             pass
         os.kill(pid, signal.SIGKILL)
@@ -58,7 +57,7 @@ class Writers:
 
 
 @pytest.mark.parametrize("kills", [6, pytest.param(100, marks=[pytest.mark.slow, pytest.mark.timeout(600)])])
-def test_nothing_that_was_committed_is_lost_and_nothing_is_doubled(tmp_path: Path, kills: int) -> None:
+def test_a_kill_loses_no_committed_tick_and_doubles_none(tmp_path: Path, kills: int) -> None:
     path = tmp_path / "h.sqlite"
     said: list[tuple[int, int]] = []
     start_ms = START_MS
@@ -69,7 +68,7 @@ def test_nothing_that_was_committed_is_lost_and_nothing_is_doubled(tmp_path: Pat
 
 
 def check(path: Path, said: list[tuple[int, int]]) -> int:
-    """Check what a file has of the runs, and return when another may begin."""
+    """Check that a file has every reported tick of all runs once, and return when the next run may begin."""
     file = sqlite3.connect(path)
     assert file.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     file.close()
@@ -81,7 +80,7 @@ def check(path: Path, said: list[tuple[int, int]]) -> int:
     assert least <= len(seqs)
     for each in answer.series:
         np.testing.assert_array_equal(each.avg, seqs)
-    # All runs, in minutes, as far as they are kept.
+    # All runs, in buckets, as far as they are kept.
     whole = history.read(Question(("m0",), START_MS, start_ms + 10**8, 100))
     for run_start, run_least in said:
         inside = (whole.times >= run_start + whole.resolution_ms) & (whole.times < run_start + run_least * 1000)

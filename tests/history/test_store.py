@@ -1,4 +1,4 @@
-"""What a history keeps, which tier answers, and what it forgets."""
+"""Recording, reading, tiers, amending, expiry and the bounds of a history."""
 
 import asyncio
 import sqlite3
@@ -29,7 +29,7 @@ DISKS: list[Key] = [("disk", (("device", f"sd{letter}"),), "%") for letter in "a
 
 
 class Recorded:
-    """A history in a file, and the seconds that it is at."""
+    """A history in a file, and the time of the next tick."""
 
     def __init__(self, path: Path, retention: Retention | None = None) -> None:
         self.path = path
@@ -69,7 +69,7 @@ def recorded(tmp_path: Path) -> Iterator[Recorded]:
 
 
 def walk(ticks: int, series: int = 1, seed: int = 0) -> Floats:
-    """Return rows of percentages of two decimals."""
+    """Return rows of percentages with two decimals that wander."""
     steps = np.random.default_rng(seed).normal(0, 1, (ticks, series))
     walked: Floats = np.round(50 + np.cumsum(steps, axis=0), 2)
     return walked
@@ -77,7 +77,7 @@ def walk(ticks: int, series: int = 1, seed: int = 0) -> Floats:
 
 def test_ticks_come_back_as_they_were_recorded(recorded: Recorded) -> None:
     recorded.begin()
-    # Columns are in any order, and some of a row belong to nobody.
+    # Columns are in any order, and some belong to no series.
     layout = layout_of([CPU, MEMORY, *DISKS], [4, 0, 6, 1, 2])
     rows = walk(100, 7)
     rows[10:20, 4] = np.nan
@@ -93,7 +93,7 @@ def test_ticks_come_back_as_they_were_recorded(recorded: Recorded) -> None:
         assert each.count.tolist() == (~np.isnan(column)).astype(int).tolist()
 
 
-def test_an_empty_history_has_nothing_to_say(recorded: Recorded) -> None:
+def test_an_empty_history_answers_with_nothing(recorded: Recorded) -> None:
     answer = recorded.read(until=START + 60)
     assert (len(answer.times), answer.series) == (0, ())
     assert recorded.history.kept().raw.oldest_ms is None
@@ -108,7 +108,7 @@ def test_what_is_kept_is_known_with_the_first_commit(recorded: Recorded) -> None
     assert (kept.series, kept.raw.bytes) == (1, 24)
 
 
-def test_selectors_choose_series(recorded: Recorded) -> None:
+def test_selectors_select_series(recorded: Recorded) -> None:
     recorded.begin()
     recorded.append(layout_of([CPU, MEMORY, *DISKS]), walk(5, 5))
     for patterns, found in {
@@ -122,7 +122,7 @@ def test_selectors_choose_series(recorded: Recorded) -> None:
         assert len(answer.times) == 5
 
 
-def test_a_reader_sees_what_was_appended_just_now(tmp_path: Path) -> None:
+def test_a_reader_sees_ticks_that_are_not_committed_yet(tmp_path: Path) -> None:
     history = History(tmp_path / "h.sqlite", Retention(), lambda problem: None, commit_s=3600)
     history.begin("run", 1000, 60)
     for second in range(10):
@@ -132,7 +132,7 @@ def test_a_reader_sees_what_was_appended_just_now(tmp_path: Path) -> None:
     history.close()
 
 
-def test_a_restart_leaves_a_gap_and_another_interval_is_no_error(recorded: Recorded) -> None:
+def test_a_restart_leaves_a_gap_and_may_change_the_interval(recorded: Recorded) -> None:
     recorded.begin(1.0)
     recorded.append(layout_of([CPU]), walk(10))
     recorded.history.close()
@@ -142,12 +142,12 @@ def test_a_restart_leaves_a_gap_and_another_interval_is_no_error(recorded: Recor
     recorded.append(layout_of([MEMORY, CPU]), walk(10, 2))
     answer = recorded.read("cpu")
     assert [time // 1000 - START for time in answer.times.tolist()] == [*range(10), *range(70, 120, 5)]
-    # No gap where there is none: ticks are as far apart as the longest interval.
+    # The longest interval, so that five seconds between two ticks is not a gap.
     assert answer.resolution_ms == 5000
     assert answer.series[0].count.tolist() == [1] * 20
 
 
-def test_a_series_is_its_name_and_labels_whatever_its_column_and_its_unit(recorded: Recorded) -> None:
+def test_a_series_is_identified_by_name_and_labels_not_by_column_or_unit(recorded: Recorded) -> None:
     recorded.begin()
     recorded.append(layout_of([CPU, MEMORY]), np.array([[1.0, 2.0]]))
     recorded.append(layout_of([MEMORY]), np.array([[3.0]]))
@@ -158,7 +158,7 @@ def test_a_series_is_its_name_and_labels_whatever_its_column_and_its_unit(record
     assert (cpu.unit, memory.unit) == ("%", "GB")
 
 
-def test_a_series_that_left_is_still_there_for_its_time(recorded: Recorded) -> None:
+def test_a_series_that_left_the_board_can_still_be_read(recorded: Recorded) -> None:
     recorded.begin()
     recorded.append(layout_of(DISKS), walk(1000, 3))
     recorded.append(layout_of(DISKS[:1]), walk(1000, 1))
@@ -185,7 +185,7 @@ def test_a_series_that_left_is_still_there_for_its_time(recorded: Recorded) -> N
         (6, 4, "hours", 7200),
     ],
 )
-def test_the_resolution_that_is_asked_for_chooses_the_tier(
+def test_the_requested_resolution_selects_the_tier(
     tmp_path: Path, hours: int, points: int, tier: str, resolution_s: int
 ) -> None:
     recorded = Recorded(tmp_path / "h.sqlite")
@@ -200,12 +200,12 @@ def test_the_resolution_that_is_asked_for_chooses_the_tier(
         assert cpu.count.sum() == hours * 3600
         assert np.nanmax(cpu.max) == rows[: hours * 3600].max()
         assert np.nanmin(cpu.min) == rows[: hours * 3600].min()
-        # The same before and after it is sealed and rolled up.
+        # The answer is the same before and after sealing and rolling up.
         recorded.history.settle()
     recorded.history.close()
 
 
-def test_min_and_max_of_every_tier_are_values_that_were_there(tmp_path: Path) -> None:
+def test_min_and_max_of_every_tier_are_recorded_values(tmp_path: Path) -> None:
     recorded = Recorded(tmp_path / "h.sqlite", Retention(raw_s=30 * DAY_S))
     recorded.begin(60.0, 1)
     rows = np.random.default_rng(0).normal(0, 1, (11 * 24 * 60, 1))
@@ -224,7 +224,7 @@ def test_min_and_max_of_every_tier_are_values_that_were_there(tmp_path: Path) ->
     recorded.history.close()
 
 
-def test_buckets_begin_at_multiples_of_their_length_and_are_whole(recorded: Recorded) -> None:
+def test_buckets_start_at_multiples_of_their_length_and_are_complete(recorded: Recorded) -> None:
     recorded.begin()
     recorded.append(layout_of([CPU]), np.arange(600.0)[:, None])
     answer = recorded.read(since=START + 15, until=START + 95, points=8)
@@ -234,10 +234,9 @@ def test_buckets_begin_at_multiples_of_their_length_and_are_whole(recorded: Reco
     assert answer.series[0].count.tolist() == [10] * 9
 
 
-def test_a_coarser_tier_answers_where_a_finer_one_has_lost_its_beginning(tmp_path: Path) -> None:
+def test_a_coarser_tier_answers_when_the_start_of_the_range_has_expired(tmp_path: Path) -> None:
     recorded = Recorded(tmp_path / "h.sqlite", Retention(raw_s=6 * 3600, minutes_s=24 * 3600))
     recorded.begin(10.0)
-    # An hour at a time: a clock that jumps would not be trusted.
     recorded.append(layout_of([CPU]), walk(6 * 60 * 60))
     recorded.history.settle()
     oldest = recorded.history.kept().raw.oldest_ms
@@ -249,7 +248,7 @@ def test_a_coarser_tier_answers_where_a_finer_one_has_lost_its_beginning(tmp_pat
     recorded.history.close()
 
 
-def test_a_raw_tick_that_was_one_second_high_is_still_there_in_a_month(recorded: Recorded) -> None:
+def test_a_peak_of_one_tick_is_still_visible_in_hours(recorded: Recorded) -> None:
     recorded.begin(10.0)
     rows = np.ones((4 * 24 * 360, 1))
     rows[1234] = 97.25
@@ -263,7 +262,7 @@ def test_a_raw_tick_that_was_one_second_high_is_still_there_in_a_month(recorded:
 # --- epochs ---
 
 
-def test_a_later_epoch_hides_what_earlier_ones_have_at_its_times(recorded: Recorded) -> None:
+def test_a_later_epoch_hides_earlier_ticks_in_its_range(recorded: Recorded) -> None:
     recorded.begin()
     recorded.append(layout_of([CPU]), np.full((600, 1), 1.0))
     recorded.now = START + 200.5
@@ -289,7 +288,7 @@ def test_epochs_that_do_not_overlap_share_a_bucket(recorded: Recorded) -> None:
 # --- a window to be filled ---
 
 
-def test_the_newest_ticks_fill_a_window_in_the_columns_that_are_wanted(recorded: Recorded) -> None:
+def test_newest_returns_ticks_in_the_columns_of_the_layout(recorded: Recorded) -> None:
     recorded.begin()
     rows = walk(100, 2)
     recorded.append(layout_of([CPU, MEMORY]), rows)
@@ -304,7 +303,7 @@ def test_the_newest_ticks_fill_a_window_in_the_columns_that_are_wanted(recorded:
 
 
 @pytest.mark.parametrize("settled", [False, True])
-def test_a_late_value_is_in_every_tier(tmp_path: Path, settled: bool) -> None:
+def test_an_amended_value_reaches_every_tier(tmp_path: Path, settled: bool) -> None:
     recorded = Recorded(tmp_path / "h.sqlite", Retention(raw_s=30 * DAY_S))
     recorded.begin(60.0, 1)
     rows = walk(11 * 24 * 60)
@@ -313,7 +312,7 @@ def test_a_late_value_is_in_every_tier(tmp_path: Path, settled: bool) -> None:
     if settled:
         recorded.history.settle()
     recorded.history.amend(START + 600, layout, np.array([0, 1]), np.array([250.5, np.nan]))
-    # A time between two ticks belongs to the later one.
+    # A time between two ticks means the later tick.
     recorded.history.amend(START + 630, layout, np.array([0]), np.array([-250.5]))
     recorded.history.flush()
     cpu, memory = recorded.read(points=10**6).series
@@ -330,7 +329,7 @@ def test_a_late_value_is_in_every_tier(tmp_path: Path, settled: bool) -> None:
     recorded.history.close()
 
 
-def test_a_series_may_come_into_ticks_that_did_not_have_it(recorded: Recorded) -> None:
+def test_amending_can_add_a_series_to_a_tick(recorded: Recorded) -> None:
     recorded.begin()
     recorded.append(layout_of([CPU]), walk(1000))
     recorded.history.settle()
@@ -344,7 +343,7 @@ def test_a_series_may_come_into_ticks_that_did_not_have_it(recorded: Recorded) -
     assert disk.avg[[10, 990]].tolist() == [7.5, 7.5]
 
 
-def test_a_late_value_without_a_tick_is_counted_as_dropped(recorded: Recorded) -> None:
+def test_an_amended_value_without_a_tick_is_counted_as_dropped(recorded: Recorded) -> None:
     recorded.begin()
     layout = layout_of([CPU])
     recorded.append(layout, walk(1000))
@@ -358,7 +357,7 @@ def test_a_late_value_without_a_tick_is_counted_as_dropped(recorded: Recorded) -
 # --- what is kept ---
 
 
-def test_what_is_older_than_it_is_kept_for_goes_tier_by_tier(tmp_path: Path) -> None:
+def test_each_tier_expires_by_age(tmp_path: Path) -> None:
     recorded = Recorded(tmp_path / "h.sqlite", Retention(2 * DAY_S, 12 * DAY_S, 30 * DAY_S))
     recorded.begin(300.0, 1)
     for _ in range(6):
@@ -369,14 +368,14 @@ def test_what_is_older_than_it_is_kept_for_goes_tier_by_tier(tmp_path: Path) -> 
     for tier in (kept.raw, kept.minutes, kept.hours):
         assert tier.oldest_ms is not None
         ages.append((recorded.now - tier.oldest_ms / 1000) / DAY_S)
-    # A span goes as a whole, and not before the tier above has it.
+    # A span is deleted as a whole, and only after it is in the tier above.
     assert 2 <= ages[0] <= 3
     assert 12 <= ages[1] <= 22.5
     assert 30 <= ages[2] <= 41
     recorded.history.close()
 
 
-def test_where_the_file_is_too_large_the_oldest_ticks_go_first(tmp_path: Path) -> None:
+def test_a_file_over_its_size_limit_deletes_the_oldest_ticks_first(tmp_path: Path) -> None:
     size = 1_000_000
     recorded = Recorded(tmp_path / "h.sqlite", Retention(size_bytes=size))
     recorded.begin(10.0, 10)
@@ -392,11 +391,11 @@ def test_where_the_file_is_too_large_the_oldest_ticks_go_first(tmp_path: Path) -
     used = sum(tier.bytes for tier in (kept.raw, kept.minutes, kept.hours))
     assert size / 3 < used < size * 1.05
     recorded.history.close()
-    # Free pages are given back.
+    # Free pages are returned to the file system.
     assert recorded.path.stat().st_size < size * 1.3
 
 
-def test_a_clock_that_jumps_ahead_deletes_nothing_at_once(tmp_path: Path) -> None:
+def test_a_clock_that_jumps_ahead_does_not_expire_anything_for_an_hour(tmp_path: Path) -> None:
     recorded = Recorded(tmp_path / "h.sqlite", Retention(raw_s=DAY_S, minutes_s=DAY_S, hours_s=DAY_S))
     recorded.begin(10.0, 1)
     recorded.append(layout_of([CPU]), walk(10_000))
@@ -410,20 +409,20 @@ def test_a_clock_that_jumps_ahead_deletes_nothing_at_once(tmp_path: Path) -> Non
     recorded.history.close()
 
 
-def test_series_without_values_are_forgotten_after_their_time(tmp_path: Path) -> None:
+def test_series_are_deleted_when_their_last_values_expire(tmp_path: Path) -> None:
     recorded = Recorded(tmp_path / "h.sqlite", Retention(DAY_S, DAY_S, DAY_S))
     recorded.begin(3600.0, 1)
     recorded.append(layout_of([(f"m{number}", (), "") for number in range(256)]), walk(24, 256))
     recorded.append(layout_of([CPU]), walk(30 * 24))
     recorded.history.settle()
-    # The ids of one stripe go together, and m255 has one of the next.
+    # The 256 ids of a stripe are deleted together. m255 is in the next stripe.
     assert recorded.history.kept().series == 2
     recorded.append(layout_of([CPU, MEMORY]), walk(24, 2))
     assert [each.name for each in recorded.read(since=recorded.now - DAY_S).series] == ["cpu", "memory"]
     recorded.history.close()
 
 
-def test_what_is_kept_is_counted(recorded: Recorded) -> None:
+def test_kept_reports_tiers_bytes_and_series(recorded: Recorded) -> None:
     recorded.begin()
     recorded.append(layout_of([CPU, MEMORY]), walk(5 * 3600, 2))
     recorded.history.settle()
@@ -441,14 +440,14 @@ def test_what_is_kept_is_counted(recorded: Recorded) -> None:
     ("interval_s", "series", "minutes"),
     [(1, 100, 10), (1, 5000, 5), (0.05, 10, 1), (0.1, 10, 1), (10, 10, 80), (60, 10, 240), (3600, 10, 240)],
 )
-def test_a_block_is_of_whole_minutes_nearest_to_600_ticks(interval_s: float, series: int, minutes: int) -> None:
+def test_a_block_has_whole_minutes_and_about_600_ticks(interval_s: float, series: int, minutes: int) -> None:
     assert block_ms(int(interval_s * 1000), series) == minutes * 60_000
 
 
 # --- bounds ---
 
 
-def test_more_than_one_answer_may_have_is_refused(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_that_is_too_large_is_refused(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
     recorded.begin()
     recorded.append(layout_of(DISKS), walk(100, 3))
     monkeypatch.setattr(reading, "MAX_VALUES", 120)
@@ -462,7 +461,7 @@ def test_more_than_one_answer_may_have_is_refused(recorded: Recorded, monkeypatc
 
 @pytest.fixture
 def held(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
-    """Have the reader's thread wait until what this gives is called."""
+    """Block the reader thread until the returned function is called."""
     go = threading.Event()
     begun = threading.Event()
     answer = reading.Reading.answer
@@ -477,7 +476,7 @@ def held(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
     go.set()
 
 
-async def test_more_questions_than_may_wait_are_refused(recorded: Recorded, held: Callable[[], None]) -> None:
+async def test_questions_are_refused_when_the_queue_is_full(recorded: Recorded, held: Callable[[], None]) -> None:
     question = Question((), START * 1000, START * 1000 + 1000, 10)
     asked = [asyncio.create_task(recorded.history.ask(question)) for _ in range(reader.MAX_QUESTIONS + 2)]
     await asyncio.sleep(0)
@@ -489,7 +488,7 @@ async def test_more_questions_than_may_wait_are_refused(recorded: Recorded, held
     assert sum(isinstance(answer, Answer) for answer in answers) == len(asked) - len(refused)
 
 
-async def test_who_stops_waiting_gives_the_reading_up(recorded: Recorded, held: Callable[[], None]) -> None:
+async def test_cancelling_a_question_stops_the_read(recorded: Recorded, held: Callable[[], None]) -> None:
     recorded.begin()
     recorded.append(layout_of([CPU]), walk(10))
     question = Question((), START * 1000, START * 1000 + 10_000, 10)
@@ -501,7 +500,7 @@ async def test_who_stops_waiting_gives_the_reading_up(recorded: Recorded, held: 
     assert first.cancelled()
 
 
-def test_what_waits_is_bounded_and_the_oldest_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_write_queue_drops_the_oldest_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
     layout = layout_of([CPU])
     queue = waiting.Waiting()
     monkeypatch.setattr(waiting, "QUEUE_BYTES", 256 + 10 * (256 + 8))
@@ -517,7 +516,7 @@ def test_what_waits_is_bounded_and_the_oldest_goes_first(monkeypatch: pytest.Mon
     assert [tick.seq for tick in queue.take() if isinstance(tick, waiting.Tick)] == list(range(16, 26))
 
 
-def test_a_closed_history_is_not_read(recorded: Recorded) -> None:
+def test_reading_a_closed_history_raises(recorded: Recorded) -> None:
     recorded.begin()
     recorded.append(layout_of([CPU]), walk(10))
     recorded.history.close()

@@ -1,6 +1,6 @@
-"""Amending: other values in ticks that are in blocks already, and in their minutes and hours.
+"""Amending: change ticks that are in blocks already, with their minutes and hours.
 
-All that is amended in one block is written with it once. It works inside a transaction of the caller's.
+Each block is rewritten once for all its changes. The caller opens the transaction.
 """
 
 from collections.abc import Iterator, Sequence
@@ -33,7 +33,7 @@ from tickboard.history.spans import (
 
 @dataclass
 class _Changes:
-    """What is changed in one span: for each series the entries and their values, in the order in which they came."""
+    """The changes of one span: for each series the entries and their new values, in order."""
 
     epoch: Epoch
     span: Span
@@ -42,11 +42,11 @@ class _Changes:
 
 
 class Amender:
-    """Changes blocks.
+    """Rewrites blocks with amended values.
 
     Args:
         database: the connection that writes.
-        columns: through which blocks are read.
+        columns: reads blocks.
     """
 
     def __init__(self, database: Database, columns: Columns) -> None:
@@ -54,7 +54,7 @@ class Amender:
         self._columns = columns
 
     def apply(self, amended: Sequence[Amended]) -> int:
-        """Write other values, and return for how many there is no tick."""
+        """Write amended values, and return how many have no tick."""
         changed: dict[int, _Changes] = {}
         missed = 0
         epochs = {epoch.number: epoch for epoch in read_epochs(self._database)} if amended else {}
@@ -71,7 +71,7 @@ class Amender:
         return missed
 
     def _find(self, amended: Amended, epoch: Epoch, changed: dict[int, _Changes]) -> tuple[_Changes, int] | None:
-        """Return what is changed in the span that has the tick, and which of its entries that is."""
+        """Return the changes of the span that has the tick, and the index of its entry."""
         until = amended.time + epoch.interval_ms
         for span in spans_between(self._database, RAW, epoch.number, amended.time, until):
             if span.id not in changed:
@@ -104,12 +104,12 @@ class Amender:
             self._write_rolled(MINUTES, changes.epoch, chosen, rolled)
 
     def _write_rolled(self, tier: int, epoch: Epoch, chosen: Chosen, rolled: Rolled) -> None:
-        """Write other entries into a rollup, and into that above it."""
+        """Write changed entries into a rollup, and into the one above it."""
         for span in spans_between(self._database, tier, epoch.number, int(rolled.times[0]), int(rolled.times[-1]) + 1):
             times = self._columns.times(span)
             if times is None:
                 continue
-            # All are in one span: what they were made from is, too.
+            # All entries are in one span, because the ticks that they were made of are.
             where = np.searchsorted(times, rolled.times)
             before = self._columns.rolled(span, times, chosen)
             for name in ("min", "max", "sum", "count"):
@@ -122,7 +122,7 @@ class Amender:
                 self._write_rolled(HOURS, epoch, chosen, hours)
 
     def _replace(self, span: int, stripe: int, places: NDArray[np.intp], made: Iterator[list[Cell]]) -> None:
-        """Put new columns in place of all those that some series have in a block."""
+        """Replace all columns of some series in a block."""
         block = self._columns.block(span, stripe)
         gone = set(places.tolist())
         kept = [] if block is None else [cell for cell in block.cells() if cell.place not in gone]
@@ -135,5 +135,5 @@ def _cells(values: Floats, places: NDArray[np.intp]) -> Iterator[list[Cell]]:
 
 
 def _at(rolled: Rolled, times: Integers, unit_ms: int) -> Rolled:
-    """Return the entries that have some times in them."""
+    """Return the entries that contain the given times."""
     return rolled.take(np.isin(rolled.times, times // unit_ms * unit_ms))

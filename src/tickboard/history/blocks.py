@@ -1,7 +1,7 @@
 """Blocks: the columns of up to 256 series over the entries of one span, as one blob with a directory.
 
-A series is found by its place in the stripe. Ticks have one field for each series; rollups have four. It knows bytes
-and places, and neither series nor files. docs/history-format.md has the format to the byte.
+A series is found by its place in the stripe. Ticks have one field for each series, rollups have four. It knows bytes
+and places, but no series and no files. docs/history-format.md has the format to the byte.
 """
 
 import struct
@@ -16,10 +16,10 @@ from tickboard.expressions.alignment import Floats
 from tickboard.history.codec import CorruptError, decode
 
 STRIPE = 256
-"""Series of one block: those whose ids differ in the last byte only."""
+"""Series in one block: their ids differ only in the last byte."""
 
 VALUE, MIN, MAX, AVG, COUNT = range(5)
-"""The fields of a series: ticks have the first alone, rollups the others."""
+"""The fields of a series. Ticks have the first, rollups have the others."""
 
 _HEAD = struct.Struct("<HI")
 
@@ -34,10 +34,10 @@ class Cell:
 
     Attributes:
         place: of the series in its stripe.
-        field: which of its fields.
-        kind: how it is written.
-        payload: the bytes.
-        crc: of both; another one where they are damaged.
+        field: of the series.
+        kind: how the column is encoded.
+        payload: the encoded column.
+        crc: as it was written; it differs from the payload's when the column is damaged.
     """
 
     place: int
@@ -59,10 +59,10 @@ def pack(cells: Iterable[Cell]) -> bytes:
 
 
 class Block:
-    """A block that is read.
+    """Decodes a block.
 
     Args:
-        blob: as `pack` made it.
+        blob: from `pack`.
 
     Raises:
         CorruptError: its directory is damaged: nothing of it can be read.
@@ -78,7 +78,7 @@ class Block:
             raise CorruptError("the directory of a block is damaged")
         self._blob = blob
         self._entries = np.frombuffer(directory, _ENTRY)
-        # The directory is ordered by these.
+        # The directory is sorted by these.
         self._keys = self._entries["place"] + self._entries["field"].astype(np.int64) * STRIPE
         self._ends = np.cumsum(self._entries["size"], dtype=np.int64) + end
 
@@ -86,12 +86,12 @@ class Block:
         """Decode some fields of some series.
 
         Args:
-            fields: which.
-            places: of the series, [series].
-            into: float64 [fields x series, entries]; filled, with NaN where there is no value or none can be read.
+            fields: to decode.
+            places: intp [series].
+            into: float64 [fields x series, entries]; receives the values, NaN where there is none or it is damaged.
 
         Returns:
-            The places of the series of which a column is damaged.
+            The places of the series that have a damaged column.
         """
         wanted = (np.array(fields)[:, None] * STRIPE + places).ravel()
         numbers = np.searchsorted(self._keys, wanted)
@@ -121,12 +121,12 @@ class Block:
             if zlib.crc32(payload, kind) != crc
         ]
         for index in bad:
-            # It is decoded like one that has no kind.
+            # `decode` rejects a column without a kind.
             kinds[index] = 0
         return decode(kinds, payloads, into)
 
     def cells(self) -> list[Cell]:
-        """Return all columns as they are written; those that are damaged stay so."""
+        """Return all columns as they are encoded. A damaged column stays damaged."""
         return [
             Cell(place, field, kind, self._blob[end - size : end], crc)
             for (place, field, kind, _, size, crc), end in zip(self._entries.tolist(), self._ends.tolist(), strict=True)

@@ -1,6 +1,6 @@
-"""The catalogue: all series that the history has, and which of them selectors ask for.
+"""The catalogue: all series in the history, and which of them selectors match.
 
-A series is its name and labels; its unit may change. It knows no values.
+A series is identified by its name and labels; its unit may change. It knows no values.
 """
 
 import threading
@@ -16,7 +16,7 @@ from tickboard.history.file import Database
 from tickboard.metrics.selectors import Selectors
 
 _CHOICES = 64
-"""Choices that are remembered, so that who asks again is answered at once."""
+"""Cached results of `Catalogue.choose`."""
 
 encode_labels = msgspec.json.Encoder().encode
 _decode_labels = msgspec.json.Decoder(Labels).decode
@@ -27,10 +27,10 @@ class Entry:
     """One series.
 
     Attributes:
-        id: in the file.
-        name: the metric's.
-        labels: its own.
-        unit: the metric's, as of late.
+        id: of its row.
+        name: of its metric.
+        labels: of the series.
+        unit: of its metric; the newest.
     """
 
     id: int
@@ -40,7 +40,7 @@ class Entry:
 
 
 class Catalogue:
-    """The series in a file, as of its last reading; it is read again when it has changed."""
+    """The series in a file, as of the last `refresh`."""
 
     def __init__(self) -> None:
         self._revision = -1
@@ -51,7 +51,7 @@ class Catalogue:
         self._lock = threading.Lock()
 
     def refresh(self, database: Database) -> None:
-        """Read what has changed in the file."""
+        """Read the series again if they have changed."""
         revision = database.one("SELECT value FROM state WHERE name = 'series'")
         if revision == self._revision:
             return
@@ -65,11 +65,11 @@ class Catalogue:
         self._revision = revision
 
     def id_of(self, name: str, labels: Labels) -> int:
-        """Return the id of a series; -1: there is none."""
+        """Return the id of a series, or -1 if there is none."""
         return self._ids.get((name, labels), -1)
 
     def choose(self, patterns: tuple[str, ...]) -> Integers:
-        """Return the ids of the series that selectors ask for, ascending; no selectors: all."""
+        """Return the ids of the series that selectors match, ascending. No selectors match all series."""
         found = self._choices.get(patterns)
         if found is None:
             selectors = Selectors(patterns)

@@ -1,11 +1,11 @@
-"""Columns of numbers as bytes, and back: the values of one series over the ticks of one block.
+"""Encode and decode columns: the values of one series over the ticks of one block.
 
-A column is written in the first of these ways that fits it:
+A column gets the first of these kinds that fits it:
 
 - constant: one number;
 - whole: whole numbers less their minimum;
 - decimal: numbers with one to three decimals, as whole numbers;
-- rounded: the first bits of floats, as many as the precision needs, ordered as the numbers are;
+- rounded: the leading bits of floats, as many as the precision needs;
 - raw: float64 as it is.
 
 All but the first are compressed with pcodec. Missing values (NaN) are runs beside them. Whole numbers and decimals come
@@ -26,31 +26,31 @@ from pcodec.standalone import simple_compress, simple_decompress, simple_decompr
 from tickboard.expressions.alignment import Floats
 
 CONSTANT, WHOLE, DECIMAL, ROUNDED, RAW = 1, 2, 3, 6, 7
-"""How a column is written; DECIMAL and the two numbers after it have one, two and three decimals."""
+"""The kinds. DECIMAL has one decimal; the two numbers after it have two and three."""
 
 MISSING = 0x80
-"""Set in the kind of a column that has missing values."""
+"""Added to the kind of a column with missing values."""
 
 VALUE_PRECISION, RANGE_PRECISION = 1e-5, 1e-4
-"""How far a rounded value may be off: parts of the value, and of the range of its column."""
+"""The largest error of a rounded value, relative to the value and to the range of its column."""
 
 VALUE_BITS = 16
-"""Bits of the fraction that `VALUE_PRECISION` needs: rounding is off by half of the last one."""
+"""Bits of the fraction that `VALUE_PRECISION` needs, since rounding is off by half of the last bit at most."""
 
 AVG_BITS = 19
-"""Bits of the fraction of averages: they are rounded at each tier."""
+"""Bits of the fraction of averages. They need more, because each tier rounds them again."""
 
 EXACT_BITS = 52
 """All bits of a fraction."""
 
 MAX_WHOLE = 2.0**53
-"""Up to here every whole number is a float."""
+"""Every whole number up to this is a float."""
 
 _FRACTION = 52
 _TINY = 2.0**-1022
 _HUGE = 1e300
 _SLICE = 64
-"""Columns that are compressed before others may run."""
+"""Columns in one step of `encode`."""
 
 _CONFIG = ChunkConfig(compression_level=4)
 
@@ -67,16 +67,16 @@ _HEADS = (0, 0, *[_BASE.size] * 4, _ROUNDED.size, 0)
 
 
 class CorruptError(Exception):
-    """Bytes are not what was written."""
+    """The bytes are not those that were written."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column that has a value.
+    """One encoded column.
 
     Attributes:
-        place: its index in the array that it came from.
-        kind: how it is written.
+        place: its index in the encoded array.
+        kind: how it is encoded.
         payload: the bytes.
     """
 
@@ -86,7 +86,7 @@ class Column:
 
     @property
     def crc(self) -> int:
-        """Of its payload and its kind."""
+        """The CRC32 of its payload and kind."""
         return checksum(self.kind, self.payload)
 
 
@@ -96,11 +96,11 @@ def checksum(kind: int, payload: bytes) -> int:
 
 
 def encode(columns: Floats, bits: int = VALUE_BITS) -> Iterator[list[Column]]:
-    """Encode columns, and yield those that have a value, some at a time.
+    """Encode columns in steps, and yield those that have a value.
 
     Args:
         columns: float64 [columns, values], at least one value; NaN where there is none.
-        bits: of the fraction that have to be kept; `EXACT_BITS`: every value comes back exactly.
+        bits: of the fraction to keep; with `EXACT_BITS` every value round-trips exactly.
     """
     for start in range(0, len(columns), _SLICE):
         some = np.ascontiguousarray(columns[start : start + _SLICE])
@@ -114,7 +114,7 @@ def _encoded(columns: Floats, bits: int) -> Iterator[tuple[int, int, bytes]]:
     has_gaps = counts[used] < columns.shape[1]
     filled = columns[used]
     if has_gaps.any():
-        # What is missing takes a value that is there, so that it changes nothing of how the column is written.
+        # Fill gaps with a value of the column, so that they do not affect its kind.
         firsts = filled[np.arange(len(used)), present[used].argmax(axis=1)]
         filled = np.where(present[used], filled, firsts[:, None])
     plan = _Plan(filled, bits)
@@ -132,11 +132,11 @@ def _encoded(columns: Floats, bits: int) -> Iterator[tuple[int, int, bytes]]:
 
 
 class _Plan:
-    """How each of some columns is written: decided for all of them at once.
+    """Chooses the kinds of many columns at once.
 
     Args:
         columns: float64 [columns, values] without NaN.
-        bits: of the fraction that are kept.
+        bits: of the fraction to keep.
     """
 
     def __init__(self, columns: Floats, bits: int) -> None:
@@ -155,7 +155,7 @@ class _Plan:
         self._take_rounded(rest)
 
     def column(self, index: int) -> "tuple[int, bytes, NDArray[np.generic] | None]":
-        """Return how a column is written: its kind, what comes before its numbers, and these."""
+        """Return the kind of a column, the head of its payload, and the numbers to compress."""
         kind = int(self.kinds[index])
         if kind == CONSTANT:
             return kind, _FLOAT.pack(self.low[index]), None
@@ -167,7 +167,7 @@ class _Plan:
         return kind, head, _offsets(numbers, base)
 
     def _take_decimals(self, rest: NDArray[np.intp], digits: int) -> NDArray[np.intp]:
-        """Find the columns whose values have no more than some decimals, and return the others."""
+        """Take the columns whose values have at most this many decimals, and return the others."""
         scale = 10.0**digits
         values = self._columns[rest]
         fits = np.maximum(np.abs(self.low[rest]), np.abs(self.high[rest])) <= MAX_WHOLE / scale
@@ -182,7 +182,7 @@ class _Plan:
         return others
 
     def _take_rounded(self, rest: NDArray[np.intp]) -> None:
-        """Find the columns whose floats can be shortened; the others stay raw."""
+        """Take the columns whose floats can be rounded. The others stay raw."""
         self._shifts: dict[int, int] = {}
         if not len(rest):
             return
@@ -195,7 +195,7 @@ class _Plan:
         if not len(rest):
             return
         patterns = sizes.view(np.int64)
-        # Bits that no value has cost nothing and lose nothing.
+        # Bits that are zero in every value can always be dropped.
         union = np.bitwise_or.reduce(patterns, axis=1)
         unused = np.array([_trailing_zeros(each) for each in union.tolist()], np.int64)
         shifts = np.maximum(_FRACTION - self._needed(rest, largest), unused)
@@ -210,7 +210,7 @@ class _Plan:
         """Return how many bits of the fraction each column needs."""
         if self._bits == EXACT_BITS:
             return np.full(len(rest), EXACT_BITS, np.int64)
-        # Halves: the range of numbers of both signs may be more than a float holds.
+        # Halved first, because the range of both signs may overflow.
         spans = (self.high[rest] / 2 - self.low[rest] / 2) * 2 * RANGE_PRECISION
         with np.errstate(divide="ignore", over="ignore"):
             for_range = np.ceil(np.log2(largest / spans)) - 1
@@ -223,26 +223,26 @@ def _trailing_zeros(number: int) -> int:
 
 
 def _offsets(numbers: NDArray[np.int64], base: int) -> "NDArray[np.uint32] | NDArray[np.uint64]":
-    """Return how far numbers are above their minimum; the distance of two int64 may need 64 bits."""
+    """Return the distance of each number from the base, which is the minimum. It may need 64 bits."""
     offsets: NDArray[np.uint64] = (numbers - np.int64(base)).view(np.uint64)
     return offsets.astype(np.uint32) if int(offsets.max()) < 2**32 else offsets
 
 
-# --- and back ---
+# --- decoding ---
 
 
 def decode(kinds: Sequence[int], payloads: Sequence[bytes], into: Floats) -> list[int]:
     """Decode columns.
 
     Args:
-        kinds: how each is written.
-        payloads: their bytes, whose checksums have been compared.
-        into: float64 [columns, values], filled; NaN where a column cannot be decoded.
+        kinds: of the columns.
+        payloads: of the columns; the caller has compared their checksums.
+        into: float64 [columns, values]; receives the values, NaN where a column cannot be decoded.
 
     Returns:
         The indexes of those columns.
     """
-    # Most columns are numbers with a base: these are computed together.
+    # Most columns are a base and offsets, which are added together for all columns.
     numbers = np.empty(into.shape, np.uint32)
     others: list[int] = []
     for index, (kind, payload) in enumerate(zip(kinds, payloads, strict=True)):
@@ -254,23 +254,23 @@ def decode(kinds: Sequence[int], payloads: Sequence[bytes], into: Floats) -> lis
     for index in others:
         try:
             _decode(kinds[index], payloads[index], into[index])
-        except Exception:  # noqa: BLE001  # pcodec raises what it likes
+        except Exception:  # noqa: BLE001  # pcodec may raise anything
             into[index].fill(np.nan)
             damaged.append(index)
     return damaged
 
 
 def _fill(body: bytes, numbers: NDArray[np.uint32]) -> bool:
-    """Decompress numbers of 32 bits; return False where they are of 64, or damaged, or not so many."""
+    """Decompress 32-bit numbers. Return False if they have 64 bits, another count, or are damaged."""
     try:
         progress = simple_decompress_into(body, numbers)
-    except Exception:  # noqa: BLE001  # pcodec raises what it likes
+    except Exception:  # noqa: BLE001  # pcodec may raise anything
         return False
     return bool(progress.finished and progress.n_processed == len(numbers))
 
 
 def _compute(kinds: NDArray[np.int64], payloads: Sequence[bytes], numbers: NDArray[np.uint32], into: Floats) -> None:
-    """Turn numbers into values; rows of kinds that have none are filled with anything."""
+    """Turn numbers into values. The rows of other kinds receive garbage."""
     bases = np.array([_BASE.unpack_from(payload)[0] for payload in payloads])
     np.add(numbers, bases.astype(np.float64)[:, None], out=into)
     scales = _SCALES[kinds & ~MISSING]
@@ -317,7 +317,7 @@ _PLAIN_RUNS = 8
 
 
 def _runs(present: NDArray[np.bool_]) -> bytes:
-    """Return the lengths of the runs of present and missing values in turn; the first may be 0."""
+    """Return the lengths of the alternating runs of present and missing values. The first may be 0."""
     edges = np.flatnonzero(np.diff(present)) + 1
     lengths = np.diff(edges, prepend=0, append=len(present)).astype(np.uint32)
     if not present[0]:
@@ -328,7 +328,7 @@ def _runs(present: NDArray[np.bool_]) -> bytes:
 
 
 def _present(payload: bytes, count: int) -> tuple[NDArray[np.bool_], int]:
-    """Return which values are present, and how many bytes say so."""
+    """Return which values are present, and the size of the runs in bytes."""
     size, packed = _RUNS.unpack_from(payload)
     used = _RUNS.size + size
     body = payload[_RUNS.size : used]
@@ -338,7 +338,7 @@ def _present(payload: bytes, count: int) -> tuple[NDArray[np.bool_], int]:
     return np.repeat(np.arange(len(lengths)) % 2 == 0, lengths), used
 
 
-# --- whole numbers, as times are ---
+# --- times ---
 
 
 def encode_whole(numbers: NDArray[np.int64]) -> bytes:
@@ -359,7 +359,7 @@ def decode_whole(data: bytes) -> NDArray[np.int64]:
     (base,) = _BASE.unpack_from(data, 4)
     try:
         numbers = simple_decompress(data[4 + _BASE.size :])
-    except Exception as error:  # pcodec raises what it likes
+    except Exception as error:  # pcodec may raise anything
         raise CorruptError(f"{type(error).__name__}: {error}") from error
     if numbers is None:
         raise CorruptError("there are no times")

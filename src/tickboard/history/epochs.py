@@ -1,7 +1,7 @@
-"""Epochs: runs of a board, each with its own count of ticks, and which of them is right about a time.
+"""Epochs: the runs of a board, and which of them hides others.
 
-Where the times of two epochs overlap, as after the clock was set back, the newer one is right. It reads the file and
-knows nothing of values.
+When the times of two epochs overlap, as after the clock was set back, the newer one hides the older one there. It reads
+the file and knows no values.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ class Epoch:
     """One epoch that has a tick. Times are POSIX milliseconds.
 
     Attributes:
-        number: orders them by their beginning.
+        number: grows with each epoch.
         interval_ms: between two ticks.
         first, last: the times of its first and last tick.
         sealed: ticks before this are in blocks.
@@ -38,11 +38,11 @@ class Epoch:
 
     @property
     def is_sealed(self) -> bool:
-        """Whether it is over and all its ticks are in blocks."""
+        """Whether it has ended and all its ticks are in blocks."""
         return self.sealed >= FOREVER
 
     def marks(self) -> tuple[int, int, int]:
-        """Return up to when its ticks are in the spans of each tier."""
+        """Return, for each tier, the time before which its ticks are in spans of that tier."""
         return self.sealed, self.minutes, self.hours
 
 
@@ -60,14 +60,13 @@ def read_epochs(database: Database) -> list[Epoch]:
 
 
 def visible(times: Integers, epoch: Epoch, epochs: Sequence[Epoch], unit_ms: int) -> NDArray[np.bool_]:
-    """Return which entries of an epoch no later one hides, bool [entries].
+    """Return which entries of an epoch are not hidden by a later one, bool [entries].
 
     Args:
         times: of the entries.
-        epoch: whose they are.
-        epochs: all of them.
-        unit_ms: what the times of the tier that is asked for are multiples of; entries of a finer one are hidden with
-            all others of their unit.
+        epoch: of the entries.
+        epochs: all epochs.
+        unit_ms: the unit of the tier that answers. All entries of a unit are hidden together.
     """
     shown = np.ones(len(times), np.bool_)
     for other in epochs:
@@ -78,5 +77,5 @@ def visible(times: Integers, epoch: Epoch, epochs: Sequence[Epoch], unit_ms: int
 
 
 def overlap(one: Epoch, other: Epoch) -> bool:
-    """Return whether two epochs have ticks of the same time."""
+    """Return whether the times of two epochs overlap."""
     return one.first <= other.last and other.first <= one.last

@@ -1,7 +1,7 @@
-"""Expiry: what is older than it is kept for, and what the file has no room for, is deleted.
+"""Expiry: delete what exceeds its age or the size of the file.
 
-Nothing leaves a tier before the tier above it has it. Where the file is too large, the oldest ticks go first, then the
-oldest minutes, then the oldest hours. It works in steps, each a transaction, between which others may run.
+Nothing is deleted before it is in the tier above. When the file is too large, the oldest ticks are deleted first, then
+the oldest minutes, then the oldest hours. Each step is a transaction of its own.
 """
 
 from collections.abc import Iterator
@@ -16,19 +16,19 @@ from tickboard.history.sealing import block_ms
 from tickboard.history.spans import HOURS, RAW, UNIT_MS
 
 TRUST_MS = 3_600_000
-"""How long a clock that jumped ahead has to go on before anything is deleted for its age: it may be wrong."""
+"""How long after a jump of the clock nothing is deleted by age, because the clock may be wrong."""
 
 _FREE_SHARE = 20
-"""One page of so many may be free beside those that rows need before some are given back to the file system."""
+"""One in this many pages may stay free, beside those that rows need."""
 
 _ROW_BYTES = 40
-"""What a row takes beside its values."""
+"""Size of a row beside its values."""
 
 _VACUUMED_PAGES = 500
-"""Pages that are given back in one step."""
+"""Pages to return to the file system in one step."""
 
 _ROOM_SHARE = 50
-"""Part of the size that is freed at once, so that not every new block has to make room."""
+"""One in this many bytes is freed at once, so that not every new block deletes an old one."""
 
 
 _OLDEST = """
@@ -41,9 +41,9 @@ class Expiry:
     """Deletes spans.
 
     Args:
-        file: that is written.
-        retention: how long each tier is kept, and how large the file may be.
-        recorder: which knows the newest tick.
+        file: to delete from.
+        retention: the limits.
+        recorder: knows the newest tick.
     """
 
     def __init__(self, file: HistoryFile, retention: Retention, recorder: Recorder) -> None:
@@ -52,7 +52,7 @@ class Expiry:
         self._recorder = recorder
 
     def run(self) -> Iterator[None]:
-        """Delete what has to go, in steps."""
+        """Delete everything that exceeds a limit, in steps."""
         if self._recorder.newest_ms - self._recorder.jumped_ms >= TRUST_MS:
             yield from self._by_age()
         yield from self._by_size()
@@ -71,7 +71,7 @@ class Expiry:
         if self._file.used_bytes() <= limit:
             return
         limit -= limit // _ROOM_SHARE
-        # At last also ticks that are in no rollup: there is no room for them.
+        # As a last resort, delete ticks that are not rolled up.
         for tier, rolled_up in ((RAW, True), (RAW + 1, True), (HOURS, True), (RAW, False)):
             while self._file.used_bytes() > limit:
                 if (found := self._oldest(tier, rolled_up=rolled_up)) is None:
@@ -80,11 +80,11 @@ class Expiry:
                 yield
 
     def _oldest(self, tier: int, *, rolled_up: bool = True) -> tuple[int, int] | None:
-        """Return the id of the oldest span of a tier and the time of its last entry; None: there is none.
+        """Return the id of the oldest span of a tier and the time of its last entry, or None.
 
         Args:
-            tier: which.
-            rolled_up: whether the tier above must have it.
+            tier: number of the tier.
+            rolled_up: whether the span must be in the tier above.
         """
         rows = self._file.all(_OLDEST, tier, not rolled_up)
         return rows[0] if rows else None
@@ -99,7 +99,7 @@ class Expiry:
                 self._forget_series()
 
     def _forget_epochs(self) -> None:
-        """Forget epochs that have nothing any more."""
+        """Delete epochs that have no ticks left."""
         with self._file.transaction():
             self._file.do(
                 "DELETE FROM epochs WHERE number < ? AND (first IS NULL OR sealed = ?) "
@@ -109,7 +109,7 @@ class Expiry:
             )
 
     def _forget_series(self) -> None:
-        """Forget the series of stripes that have nothing any more; inside a transaction."""
+        """Delete the series of stripes that have no blocks left. Call it inside a transaction."""
         used = {stripe for (stripe,) in self._file.all("SELECT DISTINCT key & 65535 FROM blocks")}
         for (blob,) in self._file.all("SELECT series FROM layouts"):
             used.update(np.unique(np.frombuffer(blob, "<u4") // STRIPE).tolist())
@@ -120,7 +120,7 @@ class Expiry:
             self._recorder.forget()
 
     def _vacuum(self) -> Iterator[None]:
-        """Give pages back that are not needed again soon: rows come and go all the time."""
+        """Return free pages to the file system, except those that new rows will need soon."""
         pages = self._file.free_pages() - self._row_pages() - self._file.one("PRAGMA page_count") // _FREE_SHARE
         while pages > 0:
             self._file.vacuum(min(pages, _VACUUMED_PAGES))
@@ -128,7 +128,7 @@ class Expiry:
             yield
 
     def _row_pages(self) -> int:
-        """Return the pages that rows take which are not in blocks yet, at most."""
+        """Return the most pages that rows take."""
         interval_ms = max(self._recorder.interval_ms, 1)
         ticks = block_ms(interval_ms, self._recorder.width) // interval_ms + self._recorder.window + 120
         return ticks * (8 * self._recorder.width + _ROW_BYTES) // PAGE_BYTES

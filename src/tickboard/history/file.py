@@ -1,8 +1,8 @@
-"""The history's file: an SQLite database that one process writes, and that others may read meanwhile.
+"""The history's file: an SQLite database that one process writes and others may read at the same time.
 
 docs/history-format.md describes its tables. Everything here blocks, for as long as the disk does. It raises
 `HistoryError` for what a person can fix, and `DamageError` where SQLite cannot read the file. It knows connections,
-transactions and statements, and not what the rows mean.
+transactions and statements, but not what the rows mean.
 """
 
 import sqlite3
@@ -16,10 +16,10 @@ from tickboard.storage.aside import HEADER_BYTES
 from tickboard.storage.place import BESIDE, Purpose, check_writable, find_place, make_place
 
 APPLICATION_ID = 0x7469636C
-"""In the file's header (``ticl``), so that a database of another program is known."""
+"""In the file's header (``ticl``). It distinguishes the file from databases of other programs."""
 
 VERSION = 1
-"""Of the format; a file of a newer one is refused."""
+"""Of the format. A file with a newer version is refused."""
 
 PAGE_BYTES = 4096
 
@@ -31,7 +31,7 @@ PURPOSE = Purpose(
 )
 
 LOCK_WAIT_S = 1.0
-"""How long a file that another process has is waited for: that one may be about to end."""
+"""How long to wait for a file that another process uses, since that process may be about to end."""
 
 _SEQ_BITS = 40
 _STRIPE_BITS = 16
@@ -81,7 +81,7 @@ def epoch_of(tick: int) -> int:
 
 
 def block_key(span: int, stripe: int) -> int:
-    """Return the key of a block; those of a span lie side by side."""
+    """Return the key of a block. The blocks of a span are adjacent."""
     return span << _STRIPE_BITS | stripe
 
 
@@ -113,21 +113,21 @@ class Database:
         return iter(self._connection.execute(statement, values))
 
     def one(self, statement: str, *values: object) -> Any:
-        """Return the first value of a query's only row; None: there is no row."""
+        """Return the first value of a query's first row, or None if there is no row."""
         row = self._connection.execute(statement, values).fetchone()
         return None if row is None else row[0]
 
     def blob(self, table: str, column: str, row: int) -> sqlite3.Blob:
-        """Return one value, to read parts of it."""
+        """Open one value to read parts of it."""
         return self._connection.blobopen(table, column, row, readonly=True)
 
     def script(self, statements: str) -> None:
-        """Execute statements, each to its end."""
+        """Execute each statement to its end."""
         self._connection.executescript(statements)
 
     @contextmanager
     def transaction(self, kind: str = "IMMEDIATE") -> Iterator[None]:
-        """Have everything inside happen, or nothing."""
+        """Commit everything inside, or roll it back."""
         self.do(f"BEGIN {kind}")
         try:
             yield
@@ -141,10 +141,10 @@ class Database:
 
 
 class HistoryFile(Database):
-    """The connection that writes; this process alone has the file for that.
+    """The connection that writes. It locks the file against other writers.
 
     Args:
-        path: of the file; it is made with its folders where it is not there, for this user alone to read.
+        path: of the file. It is created with its folders if needed, private to this user.
 
     Raises:
         HistoryError: another process has it, it was written by a newer version or another program, others may write
@@ -158,7 +158,7 @@ class HistoryFile(Database):
             make_place(real)
             self._lock = _lock(path, real)
             try:
-                # SQLite takes what is too short to be a database for an empty one.
+                # SQLite treats a file that is too short as an empty database.
                 if 0 < real.stat().st_size < HEADER_BYTES:
                     raise DamageError("too short")
                 check_writable(real, PURPOSE)
@@ -177,7 +177,7 @@ class HistoryFile(Database):
             self._identity = (found.st_dev, found.st_ino)
 
     def close(self) -> None:
-        """Close the file, and leave it to others."""
+        """Close and unlock the file."""
         try:
             super().close()
         finally:
@@ -185,11 +185,11 @@ class HistoryFile(Database):
 
     @property
     def real(self) -> Path:
-        """The file itself."""
+        """The path of the file, with links resolved."""
         return self._real
 
     def is_lost(self) -> bool:
-        """Return whether the file at the path is not the one that is open here."""
+        """Return whether the file at the path is no longer the open one."""
         try:
             found = self.path.stat()
         except (FileNotFoundError, NotADirectoryError):
@@ -197,7 +197,7 @@ class HistoryFile(Database):
         return (found.st_dev, found.st_ino) != self._identity
 
     def check_writable(self) -> None:
-        """Check that the file can be written to, as SQLite finds out only when it needs to open another one.
+        """Check that the file can be written to. SQLite notices only when it has to open another file.
 
         Raises:
             HistoryError: it cannot.
@@ -205,25 +205,25 @@ class HistoryFile(Database):
         check_writable(find_place(self.path, PURPOSE), PURPOSE)
 
     def sync_next(self, through: bool) -> None:
-        """Say whether the next commits are on the disk when they return; else they outlive a kill, and no power cut."""
+        """Choose whether the next commits survive a power cut, or only a kill."""
         self.do(f"PRAGMA synchronous = {'FULL' if through else 'NORMAL'}")
 
     def used_bytes(self) -> int:
-        """Return what is in use of the file."""
+        """Return the size of the pages in use."""
         pages, free = self.one("PRAGMA page_count"), self.one("PRAGMA freelist_count")
         return int(pages - free) * PAGE_BYTES
 
     def free_pages(self) -> int:
-        """Return the pages that hold nothing."""
+        """Return the number of free pages."""
         return int(self.one("PRAGMA freelist_count"))
 
     def vacuum(self, pages: int) -> None:
-        """Give free pages back to the file system."""
-        # As a query it would free a page a call.
+        """Return free pages to the file system."""
+        # Run as a query, it would free one page per call.
         self.script(f"PRAGMA incremental_vacuum({pages})")
 
     def size_bytes(self) -> int:
-        """Return what the file takes on the disk, with those beside it."""
+        """Return the size of the file and of those beside it."""
         total = 0
         for file in (self._real, *(Path(f"{self._real}{ending}") for ending in BESIDE)):
             with suppress(OSError):
@@ -242,7 +242,7 @@ class HistoryFile(Database):
         self.sync_next(through=False)
 
     def _recognise(self) -> None:
-        """See that it is a history that this version knows; make it one when it is empty."""
+        """Check the format of the file. Create the tables if it is empty."""
         application, version = self.one("PRAGMA application_id"), self.one("PRAGMA user_version")
         if application == APPLICATION_ID:
             if version > VERSION:
@@ -287,8 +287,8 @@ def open_to_read(path: Path) -> Database:
 
 
 def _lock(path: Path, real: Path) -> sqlite3.Connection:
-    """Return what keeps other processes from writing the history for as long as it is open."""
-    # Not the database's own lock: that keeps readers away, too.
+    """Lock the file against other writers for as long as the returned connection is open."""
+    # The database's own exclusive lock would shut out readers, too.
     lock = real.with_name(f"{real.name}-lock")
     make_place(find_place(lock, PURPOSE))
     connection = sqlite3.connect(lock, LOCK_WAIT_S, isolation_level=None, check_same_thread=False)
@@ -309,10 +309,10 @@ def _lock(path: Path, real: Path) -> sqlite3.Connection:
 
 @contextmanager
 def explained_errors(path: Path) -> Iterator[None]:
-    """Turn what can go wrong with the file into one sentence that names it and says how to fix it.
+    """Turn errors of the file into one sentence that names it and says how to fix it.
 
     Raises:
-        HistoryError: instead of any error of SQLite or the system that a person can fix.
+        HistoryError: in place of any error of SQLite or the system that a person can fix.
         DamageError: SQLite cannot read the file.
     """
     try:
@@ -334,5 +334,5 @@ def is_damage(error: sqlite3.Error) -> bool:
 
 
 def _code(error: sqlite3.Error) -> int:
-    """Return SQLite's primary result code; 0 for what Python itself refuses."""
+    """Return SQLite's primary result code, or 0 for an error of Python's own."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF

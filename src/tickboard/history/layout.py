@@ -1,4 +1,4 @@
-"""What history is made of, as its callers see it: which series a row has, how long ticks are kept, what is kept now."""
+"""Types that callers of the history use: the layout of rows, the retention, and what is kept."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,13 +16,13 @@ DAY_S = 86_400
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """Which series the columns of a row are. Make one for each revision of the registry and reuse it.
+    """Names the series of a row's columns. Make one for each revision of the registry and reuse it.
 
-    Its identity is compared, so a new one costs a look-up of every series.
+    Layouts are compared by identity. A new one costs a lookup of every series.
 
     Attributes:
         keys: name, labels and unit of each series; a series occurs once.
-        columns: intp [series], the column that each of them has in a row.
+        columns: intp [series], the column of each series in a row.
     """
 
     keys: tuple[tuple[str, Labels, str], ...]
@@ -30,13 +30,13 @@ class Layout:
 
     @cached_property
     def _places(self) -> NDArray[np.intp]:
-        """By column, the place of its series in `keys`; -1 where there is none."""
+        """The index in `keys` for each column; -1 where there is none."""
         places = np.full(int(self.columns.max(initial=-1)) + 1, -1, np.intp)
         places[self.columns] = np.arange(len(self.columns))
         return places
 
     def places_of(self, columns: Columns) -> Columns:
-        """Return the place in `keys` of the series in each column, intp [columns]; -1 where there is none."""
+        """Return the index in `keys` for each column, intp [columns]; -1 where there is none."""
         found = np.full(len(columns), -1, np.intp)
         known = columns < len(self._places)
         found[known] = self._places[columns[known]]
@@ -51,7 +51,7 @@ class Retention:
         raw_s: seconds that ticks are kept as they were recorded.
         minutes_s: seconds that minutes are kept.
         hours_s: seconds that hours are kept.
-        size_bytes: of the file. Where that is too little, the oldest ticks go first, then the oldest minutes.
+        size_bytes: of the file. When it is exceeded, the oldest ticks are deleted first, then the oldest minutes.
     """
 
     raw_s: float = 7 * DAY_S
@@ -69,8 +69,8 @@ class TierKept:
     """What one tier holds.
 
     Attributes:
-        oldest_ms: the time of the oldest entry, POSIX milliseconds; None: it is empty.
-        bytes: what it takes in the file, without SQLite's own pages.
+        oldest_ms: time of the oldest entry, POSIX milliseconds; None if the tier is empty.
+        bytes: size of its data, without the overhead of SQLite.
     """
 
     oldest_ms: int | None = None
@@ -84,8 +84,8 @@ class Kept:
     Attributes:
         raw: ticks as they were recorded.
         minutes, hours: the rollups.
-        file_bytes: of the file and what SQLite keeps beside it.
-        series: how many different series there are, also those that have left the board.
+        file_bytes: size of the file and of those that SQLite keeps beside it.
+        series: number of series, including those that have left the board.
         queued: ticks that wait to be written.
         dropped: ticks and amended values that could not be kept, since the history was opened.
         lost: columns of blocks that could not be read because they are damaged, since the history was opened.
@@ -107,5 +107,5 @@ def milliseconds(time: float) -> int:
 
 
 def no_times() -> Integers:
-    """Return no times at all."""
+    """Return an empty array of times."""
     return np.empty(0, np.int64)

@@ -1,7 +1,7 @@
-"""The reader: one thread with a connection of its own that only reads, and a queue with a bound.
+"""The reader: one thread with a read-only connection and a bounded queue.
 
-More threads would take longer together than one. Who asks when the queue is full is refused. A question that nobody
-waits for any more is given up.
+One thread is faster than several, which would share the interpreter. Questions are refused when the queue is full. A
+question that was cancelled is abandoned.
 """
 
 import asyncio
@@ -20,13 +20,13 @@ from tickboard.history.file import DamageError, Database, explained_errors, open
 from tickboard.history.reading import GivenUpError, Reading
 
 MAX_QUESTIONS = 16
-"""That wait to be answered."""
+"""Most questions in the queue."""
 
 R = TypeVar("R")
 
 
 class _Order(Generic[R]):
-    """Something to be read."""
+    """A question in the queue."""
 
     def __init__(self, read: Callable[[Reading], R], until_ms: int) -> None:
         self._read = read
@@ -35,22 +35,22 @@ class _Order(Generic[R]):
         self.is_wanted = True
 
     def run(self, reading: Reading) -> None:
-        """Read it, and hand it over to who waits."""
+        """Answer it."""
         self.future.set_result(self._read(reading))
 
     def fail(self, error: BaseException) -> None:
-        """Raise an error where it is waited for."""
+        """Fail it."""
         self.future.set_exception(error)
 
 
 class Reader:
-    """Answers questions, in a thread that begins with the first.
+    """Answers questions in a thread, which starts with the first question.
 
     Args:
         path: of the file.
-        generation: returns another number when there is another file at the path.
-        catch_up: called with the end of the range before anything is read.
-        damaged: called with how many more columns were found to be damaged.
+        generation: returns a number that changes when the file has to be reopened.
+        catch_up: called with the end of the range before each read.
+        damaged: called with the number of damaged columns that were found.
     """
 
     def __init__(
@@ -71,15 +71,15 @@ class Reader:
         self._database: Database | None = None
         self._opened = -1
         self._catalogue = Catalogue()
-        # Columns that are known to be damaged: they are counted once.
+        # Damaged columns that were counted already.
         self._known: set[tuple[int, int]] = set()
 
     def read(self, read: Callable[[Reading], R], until_ms: int) -> R:
-        """Read something, and wait for it.
+        """Read in the thread, and wait for the result.
 
         Args:
             read: called in the thread.
-            until_ms: the end of the range that it reads.
+            until_ms: end of the range that it reads.
 
         Raises:
             BusyError: too many questions wait.
@@ -88,7 +88,7 @@ class Reader:
         return self._put(read, until_ms).future.result()
 
     async def ask(self, read: Callable[[Reading], R], until_ms: int) -> R:
-        """Do as `read` does, without blocking; it is given up when this is cancelled."""
+        """Read without blocking. Cancelling it abandons the read. Errors are those of `read`."""
         order = self._put(read, until_ms)
         try:
             return await asyncio.wrap_future(order.future)
@@ -96,7 +96,7 @@ class Reader:
             order.is_wanted = False
 
     def close(self, seconds: float) -> None:
-        """End the thread, and wait for it for a while."""
+        """Stop the thread, and wait for it for some seconds."""
         with self._lock:
             self._closed = True
             thread = self._thread
@@ -128,7 +128,7 @@ class Reader:
 
     def _work(self) -> None:
         while (order := self._orders.get()) is not None:
-            # Who has stopped waiting has cancelled it.
+            # It may have been cancelled while it was queued.
             if order.future.set_running_or_notify_cancel():
                 self._answer(order)
         self._let_go()

@@ -1,8 +1,7 @@
-"""Reading: which tier answers a question, and the answer, from one state of the file.
+"""Reading: choose the tier for a question, and compute the answer from one snapshot of the file.
 
-What is not rolled up yet is computed from the tier below it, and what is not in blocks yet from the ticks themselves,
-so an answer is the same however far the writer has come. Buckets that the ends of the range cut are given whole. It
-only reads; it knows neither threads nor who asks.
+What is not rolled up yet is computed from the tier below, and what is not in blocks yet from rows. So the answer does
+not depend on how far the writer has come. Buckets at the ends of the range are complete. It knows no threads.
 """
 
 import math
@@ -35,28 +34,28 @@ from tickboard.history.spans import (
 )
 
 MAX_VALUES = 2_000_000
-"""Buckets of all series in one answer: 64 MB."""
+"""Most buckets in one answer, over all series: 64 MB."""
 
 MAX_WORK = 200_000_000
-"""Values that are decoded for one answer: some seconds."""
+"""Most values to decode for one answer: some seconds."""
 
 _BATCH_VALUES = 200_000
-"""Values that are put into buckets together: as many as a processor's cache holds."""
+"""Values to put into buckets at a time: they fit into a processor's cache."""
 
 
 class GivenUpError(Exception):
-    """Nobody waits for the answer any more."""
+    """The question was cancelled."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How a question is answered.
+    """How to answer a question.
 
     Attributes:
-        tier: that answers.
-        length_ms: of a bucket; 0: the ticks themselves.
-        interval_ms: the longest of the epochs in the range.
-        ticks: how many there are, where they are the answer.
+        tier: number of the tier that answers.
+        length_ms: of a bucket; 0 for the ticks themselves.
+        interval_ms: the longest interval of the epochs in the range.
+        ticks: number of ticks, if they are the answer.
     """
 
     tier: int
@@ -66,12 +65,12 @@ class Plan:
 
 
 class Reading:
-    """One state of the file, to be read from; make one in a transaction of its own.
+    """Reads one snapshot of the file. Make one inside a transaction.
 
     Args:
-        database: a connection.
-        catalogue: of its series; it is brought up to date.
-        is_wanted: returns False when nobody waits for the answer any more.
+        database: to read from.
+        catalogue: of its series; it is refreshed.
+        is_wanted: returns False when the question was cancelled.
     """
 
     def __init__(self, database: Database, catalogue: Catalogue, is_wanted: Callable[[], bool]) -> None:
@@ -81,7 +80,7 @@ class Reading:
         self.columns = Columns(database)
         catalogue.refresh(database)
         self._epochs = read_epochs(database)
-        # For each tier, the time up to which it may have lost entries.
+        # For each tier, the time before which entries may have expired.
         self._expired = [
             database.one("SELECT value FROM state WHERE name = ?", f"expired{tier}") for tier in (RAW, MINUTES, HOURS)
         ]
@@ -92,7 +91,7 @@ class Reading:
 
         Raises:
             TooMuchError: the answer would be too large, or too much had to be read for it.
-            GivenUpError: nobody waits for it any more.
+            GivenUpError: it was cancelled.
         """
         ids = self._catalogue.choose(question.patterns)
         plan = self._plan(question)
@@ -136,13 +135,13 @@ class Reading:
         return Plan(MINUTES, length_ms, interval_ms)
 
     def _finest(self, start_ms: int, tier: int) -> int:
-        """Return the finest tier, from one on, that nothing after a time has left."""
+        """Return the finest tier, starting with one, that has not expired after a time."""
         while tier < HOURS and start_ms < self._expired[tier]:
             tier += 1
         return tier
 
     def _few_ticks(self, question: Question, epochs: list[Epoch]) -> int | None:
-        """Return how many ticks a range has; None: more than points are wanted."""
+        """Return the number of ticks in the range, or None if there are more than the points wanted."""
         start, end = question.start_ms, question.end_ms
         hides = any(overlap(one, other) for one in epochs for other in epochs if one.number < other.number)
         inside = sum(self._inside(epoch, start, end) for epoch in epochs)
@@ -156,7 +155,7 @@ class Reading:
         return count
 
     def _inside(self, epoch: Epoch, start: int, end: int) -> int:
-        """Return how many ticks the spans have that lie wholly in a range."""
+        """Return the number of ticks in spans that are completely inside a range."""
         total = self._database.one(
             "SELECT total(entries) FROM spans WHERE epoch = ? AND tier = 0 AND first >= ? AND first < ? AND last < ?",
             epoch.number,
@@ -176,13 +175,13 @@ class Reading:
             if not epoch.is_sealed:
                 yield epoch, row_times(self._database, epoch.number, max(start, epoch.sealed), end)
 
-    # --- what is there ---
+    # --- entries ---
 
     def _between(self, start: int, end: int) -> list[Epoch]:
         return [epoch for epoch in self._epochs if epoch.first < end and epoch.last >= start]
 
     def _spans(self, tier: int, epoch: Epoch, start: int, end: int, since: int = 0) -> list[Span]:
-        """Return the spans of an epoch in a range whose entries are at or after another time."""
+        """Return the spans of an epoch in a range, except those that start before `since`."""
         return spans_between(self._database, tier, epoch.number, max(start, since), end, since)
 
     def _raw(
@@ -190,7 +189,7 @@ class Reading:
     ) -> Iterator[tuple[Integers, Floats]]:
         """Yield the ticks of an epoch in a range, in batches: times, and float64 [series, ticks].
 
-        The next batch takes the place of the one before.
+        A batch is overwritten by the next one.
         """
         batch = _Batch(len(chosen))
         for span in self._spans(RAW, epoch, start, end, since):
@@ -206,7 +205,7 @@ class Reading:
         yield from batch.take(start, end)
 
     def _rows(self, epoch: Epoch, chosen: Chosen, start: int, end: int, batch: "_Batch") -> None:
-        """Put the ticks that are not in blocks yet into a batch."""
+        """Add ticks that are still rows to a batch."""
         times = row_times(self._database, epoch.number, start, end)
         if not len(times):
             return
@@ -225,7 +224,7 @@ class Reading:
     def _rolled(
         self, tier: int, epoch: Epoch, chosen: Chosen, start: int, end: int, since: int = 0
     ) -> Iterator[Rolled]:
-        """Yield the entries of an epoch in a range, of a tier: its rollups, and what those below it have not in it."""
+        """Yield the entries of an epoch and a tier in a range. Compute those that are not rolled up yet."""
         if tier == RAW:
             for tick_times, values in self._raw(epoch, chosen, start, end, since):
                 yield roll_ticks(tick_times, values, MINUTE_MS)
@@ -243,7 +242,7 @@ class Reading:
             yield from self._rolled(tier - 1, epoch, chosen, max(start, mark), end, max(since, mark))
 
     def _count(self, values: int) -> None:
-        """Count what is read, and give up where it is too much or in vain."""
+        """Count values to be read. Raise if there are too many, or if the question was cancelled."""
         self._work += values
         if self._work > MAX_WORK:
             raise TooMuchError(
@@ -255,7 +254,7 @@ class Reading:
     # --- the answer ---
 
     def _ticks(self, start: int, end: int, chosen: Chosen) -> tuple[Integers, Floats]:
-        """Return the ticks of a range, by time: times, and float64 [series, ticks]."""
+        """Return the ticks of a range in order: times, and float64 [series, ticks]."""
         parts: list[tuple[Integers, Floats]] = []
         for epoch in self._between(start, end):
             parts += ((times, values.copy()) for times, values in self._shown(epoch, chosen, start, end))
@@ -269,7 +268,7 @@ class Reading:
         return times, values
 
     def _shown(self, epoch: Epoch, chosen: Chosen, start: int, end: int) -> Iterator[tuple[Integers, Floats]]:
-        """Yield the ticks of an epoch in a range that no later one hides, in batches of at least one."""
+        """Yield the ticks of an epoch in a range that are not hidden, in batches of at least one."""
         for times, values in self._raw(epoch, chosen, start, end):
             shown = visible(times, epoch, self._epochs, 1)
             if shown.all():
@@ -323,7 +322,7 @@ def _check_size(series: int, buckets: int) -> None:
 
 
 def _joined(parts: Iterator[Rolled]) -> Iterator[Rolled]:
-    """Yield entries in larger parts: each costs some calls of NumPy."""
+    """Yield entries in larger parts, since each part costs some NumPy calls."""
     waiting: list[Rolled] = []
     size = 0
     for part in parts:
@@ -337,7 +336,7 @@ def _joined(parts: Iterator[Rolled]) -> Iterator[Rolled]:
 
 
 class _Batch:
-    """Ticks that are read together: the array that several spans are decoded into, one after another."""
+    """Ticks to process together: an array that several spans are decoded into."""
 
     def __init__(self, series: int) -> None:
         self._series = series
@@ -350,7 +349,7 @@ class _Batch:
         return self._used * self._series >= _BATCH_VALUES
 
     def room(self, times: Integers) -> Floats:
-        """Return room for the values of some more ticks, float64 [series, ticks]."""
+        """Return the part of the array for some more ticks, float64 [series, ticks]."""
         first, self._used = self._used, self._used + len(times)
         self._times.append(times)
         if self._used > self._values.shape[1]:
@@ -360,19 +359,19 @@ class _Batch:
         return self._values[:, first : self._used]
 
     def take(self, start: int, end: int) -> Iterator[tuple[Integers, Floats]]:
-        """Yield the ticks of a range, if there are any, and be empty."""
+        """Yield the ticks inside a range, if there are any, and clear the batch."""
         if not self._used:
             return
         times, values = np.concatenate(self._times), self._values[:, : self._used]
         self._times, self._used = [], 0
-        # Times in an epoch only grow.
+        # Times grow within an epoch.
         first, last = np.searchsorted(times, [start, end]).tolist()
         if last > first:
             yield times[first:last], values[:, first:last]
 
 
 class _Sums:
-    """Buckets at a fixed distance, which entries are added to."""
+    """Sums of entries in buckets of equal length."""
 
     def __init__(self, series: int, start: int, count: int, length_ms: int) -> None:
         self._start, self._length_ms = start, length_ms
@@ -386,7 +385,7 @@ class _Sums:
         """Add entries of the same length."""
         places = (rolled.times - self._start) // self._length_ms
         self._present[places] = True
-        # Nearly always the buckets lie side by side.
+        # The buckets are nearly always adjacent, and a slice is faster.
         where: slice | Integers = places
         if places[-1] - places[0] == len(places) - 1:
             where = slice(int(places[0]), int(places[-1]) + 1)

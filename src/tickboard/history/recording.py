@@ -1,7 +1,7 @@
-"""Recording: ticks into the file as they come, one row each, and amended values into those that are still rows.
+"""Recording: write each tick into a row of its own, and amended values into ticks that are still rows.
 
-It knows which epoch goes on, which id each series has, and which layouts the file has. What it remembers of the file
-is forgotten when a transaction fails.
+It knows the current epoch, the id of each series, and the layouts in the file. It forgets its caches when a transaction
+fails.
 """
 
 from collections.abc import Iterable
@@ -19,16 +19,16 @@ from tickboard.history.rows import first_row, layout_ids
 from tickboard.history.waiting import Amend, Begin, Item, Tick
 
 JUMP_MS = 86_400_000
-"""A tick that is this much later than the one before may come from a clock that is wrong."""
+"""A tick this much later than the one before may come from a wrong clock."""
 
 
 @dataclass(frozen=True, eq=False)
 class Amended:
-    """Values that belong to a tick in a block.
+    """Amended values of a tick that is in a block.
 
     Attributes:
-        epoch: the number of the tick's.
-        time: of the tick or a little before it.
+        epoch: number of the tick's epoch.
+        time: of the tick, or less than an interval before it.
         ids: int64 [values].
         values: float64 [values].
     """
@@ -40,22 +40,22 @@ class Amended:
 
 
 class Recorder:
-    """Writes what waits; in transactions of the caller's.
+    """Writes queued items. The caller opens the transactions.
 
     Args:
         database: the connection that writes.
-        run: the epoch that goes on, where it began in another file.
+        run: the current epoch, if it began in another file.
 
     Attributes:
-        run: the epoch that goes on, as it began; None: none has begun.
-        epoch: the number of the one that goes on; 0: none has begun.
+        run: the current epoch; None before the first.
+        epoch: number of the current epoch; 0 before the first.
         interval_ms: between its ticks.
-        window: ticks that the board's window has: what is in it is in no block.
-        first_ms: the time of its first tick; None: there is none.
-        newest_ms: the time of the newest tick; 0: there is none.
+        window: number of ticks in the board's window; these are not sealed.
+        first_ms: time of its first tick; None before that.
+        newest_ms: time of the newest tick; 0 before the first.
         jumped_ms: when the clock last jumped ahead by more than `JUMP_MS`.
-        width: series of the newest row.
-        missed: amended values for which there was no tick, in the transactions that have not failed.
+        width: number of series in the newest row.
+        missed: amended values without a tick, in transactions that did not fail.
     """
 
     def __init__(self, database: Database, run: Begin | None = None) -> None:
@@ -68,17 +68,17 @@ class Recorder:
         self.forget()
 
     def forget(self) -> None:
-        """Forget what is known of the file: a transaction has failed, or it is another file."""
+        """Clear what is cached of the file, after a transaction failed."""
         self._ids: dict[tuple[str, str], tuple[int, str]] | None = None
         self.missed = 0
         self._layouts: dict[bytes, int] = {}
-        # The newest one with its ids and its number in the file.
+        # The newest layout, its series ids and its id in the file.
         self._layout: tuple[Layout, Integers, int] | None = None
         self.epoch = 0
         self.first_ms = None
 
     def write(self, items: Iterable[Item]) -> list[Amended]:
-        """Write items in order, and return the amended values that belong into blocks."""
+        """Write items in order, and return amended values of ticks that are in blocks."""
         amended: list[Amended] = []
         epochs: list[Epoch] | None = None
         for item in items:
@@ -119,7 +119,7 @@ class Recorder:
             self.first_ms = tick.time_ms
             self._database.do("UPDATE epochs SET first = ? WHERE number = ?", tick.time_ms, self.epoch)
         _, layout = self._known(tick.layout)
-        # Again, where a commit failed that had reached the disk.
+        # Replace, because a commit that failed may have reached the disk.
         self._database.do(
             "INSERT OR REPLACE INTO ticks VALUES (?, ?, ?, ?)",
             position(self.epoch, tick.seq),
@@ -132,7 +132,7 @@ class Recorder:
         self.newest_ms, self.width = tick.time_ms, len(tick.layout.keys)
 
     def _known(self, layout: Layout) -> tuple[Integers, int]:
-        """Return the ids of the series of a layout, and its number in the file."""
+        """Return the series ids of a layout, and its id in the file."""
         if self._layout is None or self._layout[0] is not layout:
             ids = self._series(layout)
             self._layout = layout, ids, self._put_layout(ids)
@@ -147,13 +147,13 @@ class Recorder:
         return number
 
     def forget_layouts(self) -> None:
-        """Delete the layouts that no row has any more; in a transaction."""
+        """Delete layouts that no row uses. Call it inside a transaction."""
         self._database.do("DELETE FROM layouts WHERE id NOT IN (SELECT DISTINCT layout FROM ticks)")
         self._layouts.clear()
         self._layout = None
 
     def _series(self, layout: Layout) -> Integers:
-        """Return the ids of the series of a layout; those that are new get one."""
+        """Return the series ids of a layout. Add series that are new."""
         if self._ids is None:
             self._ids = {
                 (name, labels): (id, unit)
@@ -192,7 +192,7 @@ class Recorder:
         return []
 
     def _amend_row(self, epoch: Epoch, item: Amend, ids: Integers) -> bool:
-        """Change the tick of a time if it is a row; return whether it is."""
+        """Change the tick of a time if it is a row. Return whether it is."""
         found = first_row(self._database, epoch.number, item.time_ms, item.time_ms + epoch.interval_ms)
         if found is None:
             return False
@@ -209,14 +209,14 @@ class Recorder:
 
 
 def _epoch_at(time_ms: int, epochs: list[Epoch]) -> Epoch | None:
-    """Return the epoch that a time belongs to: the newest that has it inside, or begins less than an interval later."""
+    """Return the newest epoch that contains a time, or else one that begins less than an interval later."""
     inside = [epoch for epoch in epochs if epoch.first <= time_ms <= epoch.last]
     after = [epoch for epoch in epochs if time_ms < epoch.first < time_ms + epoch.interval_ms]
     return max(inside or after, key=lambda epoch: epoch.number, default=None)
 
 
 def _places(among: Integers, ids: Integers) -> Columns:
-    """Return where some ids are among others, which have them all."""
+    """Return the indexes of ids among others, which contain them all."""
     order = np.argsort(among)
     found: Columns = order[np.searchsorted(among, ids, sorter=order)]
     return found

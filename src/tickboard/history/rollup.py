@@ -1,7 +1,7 @@
 """Rollups: min, max, sum and count of every series over buckets of entries.
 
-Entries are ticks, or buckets of a finer tier. A column stands for one series; it is a row of the arrays here, so that
-the values of a series lie side by side in memory. It knows arrays alone.
+Entries are ticks, or buckets of a finer tier. Each series is a row of the arrays, so that its values are contiguous in
+memory. It knows only arrays.
 """
 
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ from tickboard.history.answers import Integers
 
 @dataclass(frozen=True)
 class Rolled:
-    """Entries of some series, each over the time from its own to the next of its tier.
+    """Buckets of some series.
 
     Attributes:
-        times: int64 [entries], when each begins, ascending.
+        times: int64 [entries], when each bucket starts, ascending.
         min, max: float64 [series, entries]; NaN where there is no value.
         sum: float64 [series, entries]; 0 where there is no value.
-        count: float64 [series, entries]; how many ticks have a value.
+        count: float64 [series, entries]; the ticks that have a value.
     """
 
     times: Integers
@@ -45,7 +45,7 @@ class Rolled:
 
 
 def join(parts: Sequence[Rolled]) -> Rolled:
-    """Return entries one after another; there is at least one part."""
+    """Concatenate entries; there is at least one part."""
     if len(parts) == 1:
         return parts[0]
     return Rolled(
@@ -58,12 +58,12 @@ def join(parts: Sequence[Rolled]) -> Rolled:
 
 
 def roll_ticks(times: Integers, values: Floats, length_ms: int) -> Rolled:
-    """Return buckets of ticks.
+    """Roll ticks up into buckets.
 
     Args:
         times: int64 [ticks], POSIX milliseconds, ascending, at least one.
         values: float64 [series, ticks]; NaN where there is no value.
-        length_ms: of a bucket; buckets begin at its multiples.
+        length_ms: of a bucket; buckets start at its multiples.
     """
     starts, edges = buckets(times, length_ms)
     present = ~np.isnan(values)
@@ -86,7 +86,7 @@ def roll_ticks(times: Integers, values: Floats, length_ms: int) -> Rolled:
 
 
 def roll(entries: Rolled, length_ms: int) -> Rolled:
-    """Return longer buckets; `entries` has at least one."""
+    """Roll buckets up into longer ones; `entries` has at least one."""
     starts, edges = buckets(entries.times, length_ms)
     return Rolled(
         starts,
@@ -98,7 +98,7 @@ def roll(entries: Rolled, length_ms: int) -> Rolled:
 
 
 def buckets(times: Integers, length_ms: int) -> tuple[Integers, NDArray[np.intp]]:
-    """Return when the buckets begin that have an entry, and which entry is the first of each."""
+    """Return the start of each bucket that has an entry, and the index of its first entry."""
     numbers = times // length_ms
     edges = np.concatenate([_FIRST, np.flatnonzero(numbers[1:] != numbers[:-1]) + 1])
     return numbers[edges] * length_ms, edges

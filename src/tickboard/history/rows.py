@@ -1,4 +1,4 @@
-"""Rows: the ticks that are in no block yet, one row of values each, and the layouts that say whose the values are."""
+"""Rows: the newest ticks, which are not in blocks yet, and the layouts that name the series of their values."""
 
 import struct
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from tickboard.history.file import FOREVER, Database, position
 _VALUE = struct.Struct("<d")
 
 _FEW, _WIDE = 3, 2_000
-"""So few values of a row that has so many are read one by one: a row lies on many pages."""
+"""Up to `_FEW` values of a row with at least `_WIDE` are read one by one, since such a row fills many pages."""
 
 _FOUND = "FROM ticks WHERE position >= ? AND position < ? AND time >= ? AND time < ? ORDER BY position"
 _ROWS = f"SELECT position, layout, row {_FOUND}"
@@ -25,12 +25,12 @@ _FIRST = f"SELECT position, time, layout, length(row) / 8 {_FOUND} LIMIT 1"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One tick.
+    """One tick that is not in a block.
 
     Attributes:
-        database: where it is.
+        database: to read from.
         position: its key.
-        data: its values as float64; None: they are read one by one.
+        data: its values as float64; None if they are to be read one by one.
     """
 
     database: Database
@@ -52,11 +52,11 @@ def each_row(
     """Yield the ticks of an epoch in a range, each with its layout.
 
     Args:
-        database: where they are.
-        epoch: its number.
-        start_ms: the beginning of the range,
-        end_ms: and its end.
-        wanted: how many values of each are wanted: for a few of many, the others are not read.
+        database: to read from.
+        epoch: number of the epoch.
+        start_ms: start of the range, inclusive.
+        end_ms: end of the range, exclusive.
+        wanted: how many values of each row will be read.
     """
     bounds = position(epoch, 0), position(epoch + 1, 0), start_ms, end_ms
     first = database.all(_FIRST, *bounds)
@@ -75,14 +75,14 @@ def row_times(database: Database, epoch: int, start_ms: int, end_ms: int) -> Int
 
 
 def first_row(database: Database, epoch: int, start_ms: int, end_ms: int = FOREVER) -> tuple[int, int, int, int] | None:
-    """Return the first tick of an epoch in a range: position, time, layout, and how many values it has."""
+    """Return the first tick of an epoch in a range: position, time, layout and number of values."""
     bounds = position(epoch, 0), position(epoch + 1, 0), start_ms, end_ms
     rows = database.all(_FIRST, *bounds)
     return rows[0] if rows else None
 
 
 def newest_time(database: Database, epoch: int) -> int | None:
-    """Return the time of the newest tick of an epoch that is in no block; None: there is none."""
+    """Return the time of the newest row of an epoch, or None if it has no rows."""
     newest: int | None = database.one(
         "SELECT time FROM ticks WHERE position >= ? AND position < ? ORDER BY position DESC LIMIT 1",
         position(epoch, 0),
@@ -92,6 +92,6 @@ def newest_time(database: Database, epoch: int) -> int | None:
 
 
 def layout_ids(database: Database, layout: int) -> Integers:
-    """Return the ids of the series of a layout, in the order of its values."""
+    """Return the series ids of a layout, in the order of the values."""
     blob = database.one("SELECT series FROM layouts WHERE id = ?", layout)
     return np.frombuffer(blob or b"", "<u4").astype(np.int64)

@@ -1,8 +1,8 @@
 """Sealing: rows of ticks become blocks, and blocks of ticks become rollups by minute and hour.
 
-Everything is done in steps, between which the caller commits what has come meanwhile. Columns are compressed outside a
-transaction. One transaction then writes a span with its blocks and says up to when the epoch is sealed or rolled up,
-so a reader sees each tick once. Only then are the rows deleted, some at a time.
+All work is done in steps, between which the caller commits new ticks. Columns are compressed outside a transaction. One
+transaction then writes a span with its blocks and moves the mark up to which the epoch is sealed or rolled up, so that
+a reader sees each tick once. The rows are deleted afterwards, some at a time.
 """
 
 from collections.abc import Iterator
@@ -33,22 +33,22 @@ from tickboard.history.spans import (
 )
 
 BLOCK_TICKS, WIDE_BLOCK_TICKS = 600, 300
-"""Ticks that a block should have; from `WIDE_SERIES` on fewer, since those that are not sealed cost more to read."""
+"""Ticks in a block, about. Boards with `WIDE_SERIES` have fewer, because rows cost more to read than blocks."""
 
 WIDE_SERIES = 5_000
 
 AFTER_WINDOW_MS = 60_000
-"""How much older than the window a tick has to be to be sealed: late samples rarely come later."""
+"""How long after it left the window a tick is sealed. Late samples rarely come after that."""
 
 _DELETED_ROWS = 50
-"""Rows that are deleted in one transaction."""
+"""Rows to delete in one transaction."""
 
 _MINUTES = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 16, 20, 24, 30, 40, 48, 60, 80, 120, 240)
-"""How many minutes a block may have: divisors of 240, so that a rollup is made of whole blocks."""
+"""Possible lengths of a block in minutes. They divide 240, so a rollup is made of whole blocks."""
 
 
 def block_ms(interval_ms: int, series: int) -> int:
-    """Return how long a block is."""
+    """Return the length of a block."""
     wanted = (WIDE_BLOCK_TICKS if series >= WIDE_SERIES else BLOCK_TICKS) * interval_ms / MINUTE_MS
     return min(_MINUTES, key=lambda minutes: abs(minutes - wanted)) * MINUTE_MS
 
@@ -60,15 +60,15 @@ _MARK = {
 
 
 class Sealer:
-    """Makes blocks and rollups of what the recorder has written.
+    """Makes blocks of rows, and rollups of blocks.
 
     Args:
         database: the connection that writes.
-        recorder: which knows the epoch that goes on.
+        recorder: knows the current epoch.
 
     Attributes:
-        columns: through which it reads blocks.
-        busy_before: ticks before this time are being sealed or rolled up: they must not be amended now.
+        columns: reads blocks.
+        busy_before: ticks before this time must not be amended now, since they are being sealed or rolled up.
     """
 
     def __init__(self, database: Database, recorder: Recorder) -> None:
@@ -78,7 +78,7 @@ class Sealer:
         self.busy_before = 0
 
     def run(self) -> Iterator[None]:
-        """Seal and roll up whatever is old enough, in steps."""
+        """Seal and roll up everything that is old enough, in steps."""
         try:
             for epoch in read_epochs(self._database):
                 yield from self._seal(epoch)
@@ -91,7 +91,7 @@ class Sealer:
     # --- from rows to blocks ---
 
     def is_due(self) -> bool:
-        """Return whether anything may be sealed."""
+        """Return whether anything can be sealed."""
         oldest = self._database.all("SELECT position, time FROM ticks ORDER BY position LIMIT 1")
         if not oldest:
             return False
@@ -105,14 +105,14 @@ class Sealer:
         return self._recorder.interval_ms * self._recorder.window + AFTER_WINDOW_MS
 
     def _is_settled(self) -> bool:
-        """Return whether the epoch that goes on has lasted so long that those before it are in no window any more."""
+        """Return whether ticks of earlier epochs have left the window."""
         first = self._recorder.first_ms
         return first is not None and self._recorder.newest_ms - first >= self._margin()
 
     def _seal(self, epoch: Epoch) -> Iterator[None]:
         if epoch.is_sealed:
             return
-        # A kill may have left rows of blocks that are there.
+        # A kill may have left rows that are in blocks.
         yield from self._delete_rows(epoch.number, epoch.sealed)
         is_current = epoch.number == self._recorder.epoch
         if not is_current and not self._is_settled():
@@ -158,7 +158,7 @@ class Sealer:
         return times, rows
 
     def _delete_rows(self, epoch: int, sealed: int) -> Iterator[None]:
-        """Delete the rows that are in blocks, some at a time."""
+        """Delete rows that are in blocks, some at a time."""
         deleted = False
         while True:
             with self._database.transaction():
@@ -250,7 +250,7 @@ class _Rows:
         return list(self._rows)
 
     def know(self, layout: int, ids: Integers) -> None:
-        """Say which series a layout has."""
+        """Set the series ids of a layout."""
         self._ids[layout] = ids
 
     def stripes(self) -> list[int]:
@@ -258,7 +258,7 @@ class _Rows:
         return sorted({int(stripe) for ids in self._ids.values() for stripe in np.unique(ids // STRIPE)})
 
     def of(self, stripe: int) -> tuple[Integers, Floats]:
-        """Return the series of one stripe: their places, and float64 [series, ticks]."""
+        """Return the places of the series in one stripe, and their values, float64 [series, ticks]."""
         columns = {layout: np.flatnonzero(ids // STRIPE == stripe) for layout, ids in self._ids.items()}
         places = np.unique(np.concatenate([self._ids[layout][found] % STRIPE for layout, found in columns.items()]))
         values = np.full((len(places), self._ticks), np.nan)
@@ -272,10 +272,10 @@ class _Rows:
 
 
 def cells_of(rolled: Rolled, places: Integers) -> Iterator[list[Cell]]:
-    """Encode the entries of a rollup, some columns at a time.
+    """Encode a rollup in steps.
 
     Args:
-        rolled: what is encoded.
+        rolled: the rollup.
         places: of its series in their stripe.
     """
     count = np.where(rolled.count > 0, rolled.count, np.nan)

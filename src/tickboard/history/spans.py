@@ -1,7 +1,6 @@
 """Spans: the entries of one epoch and tier over one piece of time, with a block for each stripe of series.
 
-Reader and writer both go through here to get at columns. It knows the tables of the file, and neither threads nor what
-is asked for.
+Reader and writer both use this to read columns. It knows the tables of the file, but no threads and no questions.
 """
 
 import sqlite3
@@ -24,10 +23,10 @@ RAW, MINUTES, HOURS = range(3)
 MINUTE_MS, HOUR_MS = 60_000, 3_600_000
 
 UNIT_MS = (1, MINUTE_MS, HOUR_MS)
-"""What the times of a tier are multiples of."""
+"""The times of a tier are multiples of this."""
 
 LENGTH_MS = (240 * MINUTE_MS, 240 * MINUTE_MS, 240 * HOUR_MS)
-"""How long a span of each tier may be; of rollups, how long each is. It begins at a multiple of that."""
+"""The longest span of each tier. Spans of rollups are aligned to multiples of it."""
 
 _ROLLED = (MIN, MAX, AVG, COUNT)
 
@@ -39,15 +38,15 @@ _SPANS = (
 
 @dataclass(frozen=True)
 class Span:
-    """One piece of time.
+    """One span, without its blocks.
 
     Attributes:
-        id: in the file.
-        tier: its number.
-        epoch: its number.
+        id: of its row.
+        tier: number of the tier.
+        epoch: number of the epoch.
         first, last: the times of its first and last entry, POSIX milliseconds.
-        entries: how many there are.
-        packed: their times as they are written.
+        entries: how many entries it has.
+        packed: their encoded times.
     """
 
     id: int
@@ -72,11 +71,11 @@ class Span:
 
 @dataclass(frozen=True)
 class Chosen:
-    """Some series, in the order of their ids, by stripe.
+    """Some series, grouped by stripe.
 
     Attributes:
         ids: int64 [series], ascending.
-        stripes: for each stripe its number, the places of the series in it, and where they are in `ids`.
+        stripes: for each stripe its number, the places of the series in it, and their slice of `ids`.
     """
 
     ids: Integers
@@ -84,7 +83,7 @@ class Chosen:
 
     @classmethod
     def of(cls, ids: Integers) -> "Chosen":
-        """Return the choice of some series; `ids` are in order."""
+        """Group series by stripe; `ids` are ascending."""
         numbers, starts = np.unique(ids // STRIPE, return_index=True)
         ends = [*starts.tolist(), len(ids)][1:]
         stripes = tuple(
@@ -98,14 +97,14 @@ class Chosen:
 
 
 class Columns:
-    """Reads columns, and remembers which were damaged.
+    """Reads columns, and records which are damaged.
 
     Args:
-        database: where they are.
+        database: to read from.
 
     Attributes:
-        damaged: of each column that could not be read since this was emptied: its span and its series' id; -1: all of
-            a stripe, or of a span.
+        damaged: a span and a series' id for each column that could not be read; a negative number instead of the id for
+            a whole stripe or span.
     """
 
     def __init__(self, database: Database) -> None:
@@ -113,7 +112,7 @@ class Columns:
         self.damaged: set[tuple[int, int]] = set()
 
     def times(self, span: Span) -> Integers | None:
-        """Return the times of a span; None: they are damaged, and so nothing of it can be read."""
+        """Return the times of a span, or None if they are damaged. Then nothing of the span can be read."""
         try:
             return span.times()
         except CorruptError:
@@ -121,7 +120,7 @@ class Columns:
             return None
 
     def block(self, span: int, stripe: int) -> Block | None:
-        """Return one block; None: none of its series has a value, or it is damaged."""
+        """Return one block, or None if none of its series has a value or it is damaged."""
         try:
             blob = self._database.one("SELECT block FROM blocks WHERE key = ?", block_key(span, stripe))
             return None if blob is None else Block(blob)
@@ -132,7 +131,7 @@ class Columns:
             return None
 
     def stripes(self, spans: Iterable[int]) -> list[int]:
-        """Return the stripes of which some spans have a block."""
+        """Return the stripes that have a block in some spans."""
         found: set[int] = set()
         for span in spans:
             keys = self._database.all(
@@ -147,13 +146,13 @@ class Columns:
             self._read(span, stripe, places, (VALUE,), into[where])
 
     def rolled(self, span: Span, times: Integers, chosen: Chosen) -> Rolled:
-        """Return the entries of a rollup of some series; `times` are those of the span."""
+        """Read a rollup of some series; `times` are those of the span."""
         found = np.empty((len(_ROLLED), len(chosen), len(times)))
         for stripe, places, where in chosen.stripes:
             some = np.empty((len(_ROLLED) * len(places), len(times)))
             self._read(span, stripe, places, _ROLLED, some)
             found[:, where] = some.reshape(len(_ROLLED), len(places), len(times))
-        # Where one of its columns is damaged, a series has no value.
+        # A series with a damaged field has no value.
         missing = np.isnan(found).any(axis=0)
         low, high, avg, count = found
         if missing.any():
@@ -176,19 +175,19 @@ def spans_between(
     """Return the spans of a tier and an epoch that have an entry in a range, in order.
 
     Args:
-        database: where they are.
-        tier: which.
-        epoch: its number.
-        start_ms: an entry is at or after this time,
-        end_ms: and another before this one.
-        since_ms: all entries are at or after this time.
+        database: to read from.
+        tier: number of the tier.
+        epoch: number of the epoch.
+        start_ms: start of the range, inclusive.
+        end_ms: end of the range, exclusive.
+        since_ms: spans that start before this are left out.
     """
     earliest = max(start_ms - LENGTH_MS[tier], since_ms)
     return [Span(*row) for row in database.each(_SPANS, epoch, tier, earliest, end_ms, start_ms)]
 
 
 def write_span(database: Database, tier: int, epoch: int, times: Integers, blocks: Mapping[int, list[Cell]]) -> int:
-    """Write a span with its blocks, by stripe, and return its id; inside a transaction."""
+    """Write a span with its blocks by stripe, and return its id. Call it inside a transaction."""
     packed = encode_whole(times)
     blobs = {stripe: pack(cells) for stripe, cells in blocks.items() if cells}
     size = len(packed) + sum(len(blob) for blob in blobs.values())
@@ -209,7 +208,7 @@ def write_span(database: Database, tier: int, epoch: int, times: Integers, block
 
 
 def replace_block(database: Database, span: int, stripe: int, cells: list[Cell]) -> None:
-    """Write a block anew; inside a transaction."""
+    """Replace a block. Call it inside a transaction."""
     key, blob = block_key(span, stripe), pack(cells)
     before = database.one("SELECT length(block) FROM blocks WHERE key = ?", key) or 0
     database.do("INSERT OR REPLACE INTO blocks VALUES (?, ?)", key, blob)

@@ -1,8 +1,8 @@
 """History: every tick of a board, kept in one file on disk, and its rollups by minute and hour.
 
-One thread writes: it commits what came in the last second, and seals and rolls up what is old enough in between. One
-thread reads. What the event loop calls never waits for the disk: ticks go into a queue with a bound. A kill takes what
-was not committed, about a second; a power cut takes ten seconds at most.
+One thread writes. It commits once a second, and seals and rolls up old ticks in between. One thread reads. The event
+loop never waits for the disk: ticks go into a bounded queue. A kill loses what was not committed, about a second. A
+power cut loses ten seconds at most.
 """
 
 import threading
@@ -31,35 +31,35 @@ from tickboard.output.logs import log
 __all__ = ["History", "Kept", "Layout", "Retention", "TierKept"]
 
 THROUGH_S = 10.0
-"""How often a commit waits for the disk: what came since then, a power cut may take."""
+"""How often a commit waits for the disk. A power cut loses what came after that."""
 
 ANSWER_S = 5.0
-"""How long the disk may take for anything before it counts as hanging, and before nobody waits for it at the end."""
+"""How long the disk may take before it is reported as hanging. `History.close` waits no longer, either."""
 
 START_S = 15.0
-"""How long opening the file may take."""
+"""How long `History` waits for the file to open."""
 
 CHORES_AGAIN_S = 30.0
-"""After how long sealing is tried again that has failed."""
+"""How long to wait after the chores failed."""
 
 R = TypeVar("R")
 
 
 class History:
-    """Every tick of a board, kept in one file. What the event loop calls never blocks and never raises for the disk.
+    """Every tick of a board, kept in one file.
 
-    Call `begin`, then `append` for each tick; `read` and `ask` at any time; `close` at the end.
+    Call `begin`, then `append` for each tick, `read` and `ask` at any time, and `close` at the end. `begin`, `append`,
+    `amend`, `ask` and `kept` never block, and never raise because of the disk, except `ask`.
 
     Args:
-        path: of the file; it is made with its folders where it is not there, for this user alone to read.
+        path: of the file. It is created with its folders if needed, private to this user.
         retention: how long ticks, minutes and hours are kept, and how large the file may be.
-        report: called from any thread with what is wrong, in one sentence, whenever that changes; with None when all is
-            well.
-        commit_s: how often what came is written. Longer spares an SD card; a kill then takes as much.
+        report: called from any thread with what is wrong, in one sentence, whenever that changes; with None when
+            nothing is wrong.
+        commit_s: seconds between two commits. A longer time spares an SD card, but a kill loses as much.
 
     Attributes:
         path: of the file, absolute.
-        damaged: where a file was moved to that could not be read; None: all was well.
 
     Raises:
         HistoryError: another process has the file, a newer version or another program wrote it, others may write to it,
@@ -76,12 +76,12 @@ class History:
         self._jobs: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
         self._closed = False
         self._last_ms = 0
-        # When the thread began what it does now, by the monotonic clock; None: it does nothing.
+        # When the thread started its current job, by the monotonic clock; None if it is idle.
         self._began: float | None = None
         self._is_hanging = False
         self._said: str | None = None
         self._lost = 0
-        # When the chores may be done again that have failed, by the monotonic clock, and why they did.
+        # After the chores failed: when to try again, by the monotonic clock, and the reason.
         self._chores_at = 0.0
         self._unsealed: str | None = None
         self._lock = threading.Lock()
@@ -92,7 +92,7 @@ class History:
         try:
             self._wait(self._job(lambda: self._open(retention)), START_S)
         except BaseException:
-            # Should the disk answer later, the file is free for others.
+            # Close the file if the disk answers later.
             self._closed = True
             self._job(self._close)
             self._jobs.put(None)
@@ -100,45 +100,45 @@ class History:
 
     @property
     def damaged(self) -> Path | None:
-        """Where a file was moved to that could not be read; None: all was well."""
+        """Where a damaged file was moved to; None if there was none."""
         return None if self._writer is None else self._writer.damaged
 
     # --- writing: never blocks ---
 
     def begin(self, epoch: str, interval_ms: int, window: int) -> None:
-        """Begin an epoch: a run of the board, or the clock was set back.
+        """Begin an epoch: at the start of a run, or after the clock was set back.
 
         Args:
-            epoch: its name, which no other has.
+            epoch: a unique name.
             interval_ms: between two ticks.
-            window: how many ticks are in memory; later ones are sealed.
+            window: number of ticks in the board's window. They are not sealed before they leave it.
         """
         self._last_ms = 0
         self._waiting.put(Begin(epoch, interval_ms, window))
 
     def append(self, seq: int, time: float, layout: Layout, row: Floats) -> None:
-        """Keep a tick.
+        """Queue a tick to be written.
 
         Args:
-            seq: its number in the epoch, growing.
-            time: POSIX seconds; later than that of the tick before.
-            layout: which series the columns are.
+            seq: its sequence number; grows within an epoch.
+            time: POSIX seconds; later than the time of the tick before.
+            layout: names the series of the columns.
             row: float64 [columns], copied; NaN where there is no value.
         """
-        # Two ticks of one epoch never have the same time, also where they are rounded.
+        # Two ticks of an epoch must not have the same time, even after rounding.
         self._last_ms = max(milliseconds(time), self._last_ms + 1)
         self._waiting.put(Tick(seq, self._last_ms, layout, row[layout.columns].tobytes()))
         self._see_hanging()
 
     def amend(self, time: float, layout: Layout, columns: Columns, values: Floats) -> None:
-        """Change values of a tick that is kept, in whatever tier it is.
+        """Change values of a tick that is kept already, and of its minute and hour.
 
         Args:
-            time: of the tick, POSIX seconds. Otherwise the first tick less than an interval after it is changed; where
-                there is none, the values are counted as dropped.
-            layout: which series the columns are.
+            time: of the tick, POSIX seconds. If no tick has this time, the first one less than an interval later is
+                changed. If there is none, the values are counted as dropped.
+            layout: names the series of the columns.
             columns: intp [values].
-            values: float64 [values]; NaN takes a value away.
+            values: float64 [values]; NaN removes a value.
         """
         places = layout.places_of(columns)
         known = places >= 0
@@ -147,35 +147,35 @@ class History:
     # --- reading ---
 
     def read(self, question: Question) -> Answer:
-        """Answer a question; it blocks.
+        """Answer a question. It blocks.
 
         Raises:
             TooMuchError: the answer would be too large.
-            BusyError: too many questions wait.
+            BusyError: too many questions are queued.
             HistoryError: the file cannot be read.
         """
         return self._reader.read(lambda reading: reading.answer(question), question.end_ms)
 
     async def ask(self, question: Question) -> Answer:
-        """Answer a question without blocking; cancelling it gives it up. Errors are those of `read`."""
+        """Answer a question without blocking. Cancelling it abandons the read. Errors are those of `read`."""
         return await self._reader.ask(lambda reading: reading.answer(question), question.end_ms)
 
     def newest(self, before_ms: int, since_ms: int, layout: Layout, most: int) -> tuple[Integers, Floats]:
-        """Return ticks as they were recorded, to fill a window with; it blocks. Errors are those of `read`.
+        """Return the newest ticks as they were recorded, to fill a window. It blocks. Errors are those of `read`.
 
         Args:
-            before_ms: POSIX milliseconds; ticks at this time or later are left out.
-            since_ms: ticks before this time are left out.
-            layout: which series are wanted, and in which columns.
-            most: how many ticks; the newest.
+            before_ms: end of the range, POSIX milliseconds, exclusive.
+            since_ms: start of the range, inclusive.
+            layout: the wanted series, and their columns in the result.
+            most: the most ticks to return.
 
         Returns:
-            When they were made, POSIX milliseconds, int64 [ticks], ascending; and float64 [ticks, columns].
+            Times, POSIX milliseconds, int64 [ticks], ascending; and rows, float64 [ticks, columns].
         """
         return self._reader.read(lambda reading: reading.newest(before_ms, since_ms, layout, most), before_ms)
 
     def kept(self) -> Kept:
-        """Return what is kept, as of some seconds ago; it does not block."""
+        """Return what is kept, as of some seconds ago."""
         writer = self._writer
         if writer is None:
             return Kept()
@@ -186,28 +186,28 @@ class History:
             lost=self._lost + writer.lost,
         )
 
-    # --- the end, and tests ---
+    # --- flushing and closing ---
 
     def flush(self) -> None:
-        """Commit what was appended; it blocks.
+        """Commit all queued ticks. It blocks.
 
         Raises:
-            HistoryError: that failed; it is tried again.
+            HistoryError: it failed. It is tried again with the next commit.
         """
         self._wait(self._job(lambda: self._commit(through=False)), None)
 
     def settle(self) -> None:
-        """Commit what was appended, and seal, roll up and delete all that is due; it blocks.
+        """Commit all queued ticks, then seal, roll up and expire everything that is due. It blocks.
 
         Raises:
-            HistoryError: that failed.
+            HistoryError: it failed.
         """
         self._wait(self._job(self._settle), None)
 
     def close(self) -> None:
-        """Commit what was appended and close the file; a second time does nothing.
+        """Commit all queued ticks and close the file. A second call does nothing.
 
-        It waits for the disk for a few seconds at most.
+        It waits for the disk for some seconds at most.
         """
         if self._closed:
             return
@@ -223,7 +223,7 @@ class History:
     # --- the thread ---
 
     def _job(self, job: Callable[[], R]) -> "Future[R]":
-        """Have the thread do something."""
+        """Run a job in the writer thread."""
         done: Future[R] = Future()
         self._jobs.put(lambda: _run(job, done))
         return done
@@ -257,13 +257,13 @@ class History:
             self._do(job)
 
     def _do(self, job: Callable[[], object]) -> bool:
-        """Do something of which nobody waits for the outcome; return whether it returned true."""
+        """Run a job, and report its errors. Return whether the job returned a true value."""
         self._began = time.monotonic()
         try:
             return bool(job())
         except HistoryError as error:
             self._say(str(error))
-        except BaseException as error:  # whatever it was, the thread goes on: nothing would be kept any more
+        except BaseException as error:  # whatever happens, the thread has to go on
             log.exception("the history")
             self._say(f"{self.path} does not keep the history: {type(error).__name__}: {error}")
         finally:
@@ -283,12 +283,12 @@ class History:
         return is_time and self._writer is not None and self._writer.is_due()
 
     def _do_chores(self) -> bool:
-        """Do a part of the chores, and return whether there is more to do."""
+        """Do one step of the chores, and return whether there is more to do."""
         assert self._writer is not None
         try:
             more = self._writer.step()
         except BaseException as error:
-            # What is compressed each second in vain costs more than it is worth.
+            # Do not compress the same block every second in vain.
             self._chores_at = time.monotonic() + CHORES_AGAIN_S
             self._unsealed = str(error)
             raise
@@ -299,7 +299,7 @@ class History:
         self._commit(through=False)
         while self._do_chores():
             pass
-        # What was amended meanwhile has waited for it.
+        # Amendments may have waited for the chores.
         self._commit(through=False)
 
     def _close(self) -> None:
@@ -310,17 +310,17 @@ class History:
     def _generation(self) -> int:
         return 0 if self._writer is None else self._writer.generation
 
-    # --- what is reported ---
+    # --- reports ---
 
     def _catch_up(self, until_ms: int) -> None:
-        """Have what was appended committed, so that a reader sees it; called by its thread."""
+        """Commit queued ticks before a read. The reader thread calls this."""
         writer = self._writer
         if writer is not None and until_ms > writer.newest_ms and writer.is_behind:
             with suppress(HistoryError):
                 self._wait(self._job(partial(self._commit, through=False)), _CATCH_UP_S)
 
     def _see_hanging(self) -> None:
-        """Report a disk that does not answer: the thread that waits for it cannot."""
+        """Report a hanging disk, since the writer thread cannot."""
         began = self._began
         if began is not None and time.monotonic() - began > ANSWER_S and not self._is_hanging:
             self._is_hanging = True
@@ -335,7 +335,7 @@ class History:
         self._say(None)
 
     def _say(self, problem: str | None) -> None:
-        """Report what is wrong, where it is not the same as before; what is damaged stays so."""
+        """Report a problem if it is new. Lost and damaged data stay reported."""
         with self._lock:
             said = problem or self._unsealed or self._damage()
             if said == self._said:
@@ -357,7 +357,7 @@ class History:
 _CHECK = "check that it is there and works"
 
 _CATCH_UP_S = 1.0
-"""How long a reader waits for the writer; then it reads what there is."""
+"""How long a read waits for the writer. Then it goes on without the newest ticks."""
 
 
 def _run(job: Callable[[], R], done: "Future[R]") -> None:

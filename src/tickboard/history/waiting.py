@@ -1,6 +1,6 @@
-"""What waits to be written: a queue with a bound, for any thread to add to.
+"""The write queue: bounded, and filled from any thread.
 
-When the disk hangs or is full, ticks wait. When they take more than `QUEUE_BYTES`, the oldest are dropped and counted.
+Ticks wait in it while the disk hangs or is full. When they exceed `QUEUE_BYTES`, the oldest are dropped and counted.
 """
 
 import threading
@@ -11,7 +11,7 @@ from tickboard.expressions.alignment import Columns, Floats
 from tickboard.history.layout import Layout
 
 QUEUE_BYTES = 64 * 2**20
-"""What may wait: six and a half minutes of 20,000 series, and hours of a host."""
+"""Bound of the queue: six and a half minutes of 20,000 series, or hours of a host."""
 
 _OVERHEAD_BYTES = 256
 
@@ -38,13 +38,13 @@ class Tick:
 
     @property
     def size(self) -> int:
-        """In bytes, more or less."""
+        """Approximate size in bytes."""
         return len(self.row) + _OVERHEAD_BYTES
 
 
 @dataclass(frozen=True, eq=False)
 class Amend:
-    """A tick has other values."""
+    """Values of a tick were changed."""
 
     time_ms: int
     layout: Layout
@@ -53,7 +53,7 @@ class Amend:
 
     @property
     def size(self) -> int:
-        """In bytes, more or less."""
+        """Approximate size in bytes."""
         return 16 * len(self.values) + _OVERHEAD_BYTES
 
 
@@ -64,9 +64,9 @@ class Waiting:
     """The queue.
 
     Attributes:
-        dropped: how many items were dropped for want of room.
-        ticks: how many ticks wait.
-        count: how many items there have been.
+        dropped: number of items that were dropped because the queue was full.
+        ticks: number of ticks that wait.
+        count: number of items added so far.
     """
 
     def __init__(self) -> None:
@@ -78,7 +78,7 @@ class Waiting:
         self.count = 0
 
     def put(self, item: Item) -> None:
-        """Add an item, and drop the oldest where there is no room for all."""
+        """Add an item. Drop the oldest if the queue is full."""
         with self._lock:
             self.count += 1
             self._items.append(item)
@@ -86,7 +86,7 @@ class Waiting:
             self._trim()
 
     def take(self) -> list[Item]:
-        """Return all items, which wait no more."""
+        """Remove and return all items."""
         with self._lock:
             items = list(self._items)
             self._items.clear()
@@ -94,7 +94,7 @@ class Waiting:
         return items
 
     def put_back(self, items: list[Item]) -> None:
-        """Have items that were taken wait again, before all that came since."""
+        """Put items back at the front of the queue."""
         with self._lock:
             self._items.extendleft(reversed(items))
             for item in items:
@@ -116,6 +116,6 @@ class Waiting:
                 self.ticks -= isinstance(item, Tick)
                 self.dropped += 1
         if begun is not None:
-            # Without it the ticks after it would go to another epoch.
+            # Keep it, or the ticks after it would go to the previous epoch.
             self._items.appendleft(begun)
             self._bytes += begun.size

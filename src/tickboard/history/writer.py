@@ -1,7 +1,7 @@
-"""The writer: commits what waits, and does the chores in between; one thread uses it.
+"""The writer: commit queued ticks, and do the chores in between. One thread uses it.
 
-When the file is deleted, replaced or damaged while it is in use, a new one is begun and the ticks go on there. What
-could not be committed waits for the next time.
+When the file is deleted, replaced or damaged while it is in use, a new one is started and recording continues there.
+Items that could not be committed stay in the queue.
 """
 
 import sqlite3
@@ -22,19 +22,19 @@ from tickboard.storage.place import beside, find_place
 
 
 class Writer:
-    """The file, open for writing, and what happens in it.
+    """The file, open for writing.
 
     Args:
         path: of the file.
-        retention: how long ticks and rollups are kept.
-        waiting: what is to be written.
+        retention: the limits.
+        waiting: the write queue.
 
     Attributes:
-        generation: changes with each file that is begun; who reads has to open it anew.
-        damaged: where a file was moved to that could not be read; None: all was well.
-        lost_files: what became of files that were lost or damaged, each in a sentence.
-        missed: amended values for which there was no tick.
-        lost: columns that were found to be damaged.
+        generation: grows with each file that is opened; readers have to reopen it then.
+        damaged: where a damaged file was moved to; None if there was none.
+        lost_files: a sentence for each file that was lost or damaged.
+        missed: number of amended values without a tick.
+        lost: number of damaged columns found.
         kept: what is kept, as of the last commit that went through to the disk, or the last chores.
 
     Raises:
@@ -45,12 +45,12 @@ class Writer:
         self._path = path
         self._retention = retention
         self._waiting = waiting
-        # The epoch that goes on in a new file.
+        # The current epoch, for a new file.
         self._run: Begin | None = None
         self._held: list[Amended] = []
         self._chores: Iterator[None] | None = None
         self._is_open = False
-        # How many of the items that there have been are in the file.
+        # Items committed so far, of `Waiting.count`.
         self._committed = 0
         self.generation = 0
         self.damaged: Path | None = None
@@ -61,24 +61,24 @@ class Writer:
 
     @property
     def newest_ms(self) -> int:
-        """The time of the newest tick that is committed; 0: there is none."""
+        """Time of the newest committed tick; 0 before the first."""
         return self._recorder.newest_ms
 
     @property
     def is_behind(self) -> bool:
-        """Whether anything waits to be written, or is being written."""
+        """Whether any item is not committed yet."""
         return self._committed != self._waiting.count
 
     # --- committing ---
 
     def commit(self, *, through: bool) -> None:
-        """Write what waits in one transaction.
+        """Write all queued items in one transaction.
 
         Args:
-            through: whether it is on the disk when this returns, and so is all that was written before.
+            through: whether this and everything before it survives a power cut.
 
         Raises:
-            HistoryError: nothing was written; it waits for the next time. Or a new file was begun and has it.
+            HistoryError: nothing was written, and everything stays in the queue.
         """
         if not self._is_open:
             self._open()
@@ -104,7 +104,7 @@ class Writer:
             self._file.sync_next(through)
             with self._file.transaction():
                 amended = [*self._held, *self._recorder.write(items)]
-                # What is being sealed was read before: it would be written without them.
+                # Blocks that are being sealed were read before, and would be written without them.
                 if not self._sealer.busy_before:
                     missed = self._amender.apply(amended)
                     amended = []
@@ -133,10 +133,10 @@ class Writer:
             raise self._set_aside(error) from error
 
     def step(self) -> bool:
-        """Do a part of the chores: seal, roll up, delete; return whether there is more to do.
+        """Do one step of the chores: seal, roll up, expire. Return whether there is more to do.
 
         Raises:
-            HistoryError: it failed. It begins anew with the next call.
+            HistoryError: it failed. The next call starts over.
         """
         if self._chores is None:
             self._chores = self._all_chores()
@@ -165,7 +165,7 @@ class Writer:
         self._sealer.columns.damaged.clear()
 
     def _look(self) -> None:
-        """Find out what is kept."""
+        """Update `kept`."""
         tiers = {
             tier: TierKept(first, size)
             for tier, first, size in self._file.all("SELECT tier, min(first), sum(bytes) FROM spans GROUP BY tier")
@@ -201,7 +201,7 @@ class Writer:
         self.generation += 1
 
     def _begin_anew(self, why: str) -> HistoryError:
-        """Begin a new file, and return the error that says so."""
+        """Start a new file, and return the error that says so."""
         self._is_open = False
         self._run = self._recorder.run
         real = self._file.real
@@ -209,14 +209,14 @@ class Writer:
             self._file.close()
         if not real.exists():
             for file in beside(real):
-                # Of a database that is gone: worthless without it, and not to be taken for the new one's.
+                # SQLite would take those of the deleted database for the new one's.
                 file.unlink(missing_ok=True)
         self.lost_files.append(f"{self._path} {why}: the history has begun anew there")
         self._open()
         return HistoryError(self.lost_files[-1])
 
     def _set_aside(self, error: DamageError) -> HistoryError:
-        """Keep a file that cannot be read under another name, begin a new one, and return the error that says so."""
+        """Rename a damaged file, start a new one, and return the error that says so."""
         with suppress(sqlite3.Error):
             self._file.close()
         self._move_damaged(error)
@@ -231,10 +231,10 @@ class Writer:
         self.lost_files.append(f"{self._path} was damaged ({error}) and is now {self.damaged}")
 
     def close(self) -> None:
-        """Write what waits, and close the file.
+        """Write all queued items, and close the file.
 
         Raises:
-            HistoryError: what waited is lost.
+            HistoryError: the queued items are lost.
         """
         try:
             self._chores = None

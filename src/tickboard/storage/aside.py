@@ -1,4 +1,4 @@
-"""A file that cannot be read, or was replaced, is kept under another name for somebody to look at."""
+"""Rename a file that is damaged or in the way, so that a person can look at it."""
 
 import glob
 import time
@@ -8,16 +8,16 @@ from pathlib import Path
 from tickboard.storage.place import BESIDE, Purpose
 
 MAX_RENAMED = 20
-"""Files that may be kept beside one for somebody to look at: what damages it again and again fills no disk."""
+"""Most renamed files to keep, so that repeated damage does not fill the disk."""
 
 _MAGIC = b"SQLite format 3\0"
 
 HEADER_BYTES = 100
-"""Of SQLite's header."""
+"""Size of SQLite's header."""
 
 
 def move_aside(real: Path, why: str, purpose: Purpose) -> Path:
-    """Rename a file, with those beside it, and return its new name.
+    """Rename a file and those beside it, and return the new name.
 
     Args:
         real: the file.
@@ -44,8 +44,8 @@ def move_aside(real: Path, why: str, purpose: Purpose) -> Path:
 
 
 def has_header(path: Path, application_id: int) -> bool:
-    """Return whether a file that cannot be read is, or was, of an application: by its header, or by its name."""
-    # Nothing of this process has the file open: closing it would end that one's locks.
+    """Return whether a damaged file belongs to an application, by its header or else by its name."""
+    # This process must not have the file open, because closing it would drop its locks.
     with path.open("rb") as file:
         header = file.read(HEADER_BYTES)
     if header.startswith(_MAGIC):

@@ -1,4 +1,4 @@
-"""Whatever is appended, amended, sealed, rolled up, expired, restarted and read, in any order, equals a naive store."""
+"""A history answers as a naive store does, whatever the order of appends, amendments, sealing, expiry and restarts."""
 
 import math
 import shutil
@@ -29,7 +29,7 @@ def key(name: str, host: str) -> Key:
 
 
 class Histories(RuleBasedStateMachine):
-    """A history and a naive store that get the same."""
+    """A history and a naive store that receive the same calls."""
 
     @initialize(interval_s=st.sampled_from([1, 7, 60, 300]), window=st.integers(1, 30))
     def start(self, interval_s: int, window: int) -> None:
@@ -55,7 +55,7 @@ class Histories(RuleBasedStateMachine):
 
     def make_layout(self) -> Layout:
         keys = [key(name, host) for host in self.hosts for name in NAMES]
-        # Columns are anywhere.
+        # Columns are in any order, and some are unused.
         columns = np.random.default_rng(len(keys)).permutation(len(keys) + 3)[: len(keys)]
         return layout_of(keys, columns.tolist())
 
@@ -119,7 +119,7 @@ class Histories(RuleBasedStateMachine):
     @rule(where=st.floats(0, 1), name=st.sampled_from(NAMES), seed=st.integers(0, 2**20), several=st.integers(1, 9))
     def amend(self, where: float, name: str, seed: int, several: int) -> None:
         random = np.random.default_rng(seed)
-        # What has expired can't be amended; and what is hidden nobody means.
+        # Expired ticks cannot be amended, and hidden ones are not meant.
         times = [time for time in self.naive.times() if time > self.now - 86_400_000]
         for time in times[int(where * len(times)) :][:several]:
             wanted = key(name, self.hosts[-1])
