@@ -30,6 +30,7 @@ from tickboard.hub.hub import amended_rows
 from tickboard.metrics.earlier import EarlierTicks
 from tickboard.metrics.late import LateSamples
 from tickboard.metrics.registry import Registry
+from tickboard.metrics.series import Series
 from tickboard.metrics.window import widened
 from tickboard.output.logs import log
 from tickboard.problems import Problems, described
@@ -81,6 +82,7 @@ class TickRecorder:
         self._epoch = ""
         self._bound: tuple[Registry, int] | None = None
         self._layout = Layout((), np.empty(0, np.intp))
+        self._series: list[Series] = []
         self.late_s = options.retention.raw_s
         commit_s = {} if options.commit is None else {"commit_s": options.commit}
         self.history = History(path, options.retention, self._noted, **commit_s)
@@ -182,14 +184,16 @@ class TickRecorder:
         bound = registry, registry.revision
         if self._bound != bound:
             series = registry.series
+            # Ten thousand new objects for each series that comes would be work for the collector.
+            known = {id(one): key for one, key in zip(self._series, self._layout.keys, strict=True)}
             keys = []
             for start in range(0, len(series), STEP_SERIES):
-                if start:
-                    yield
+                yield
                 some = series[start : start + STEP_SERIES]
-                keys += [(one.metric.name, one.labels, one.metric.unit) for one in some]
+                keys += [known.get(id(one)) or (one.metric.name, one.labels, one.metric.unit) for one in some]
+            yield
             columns = np.fromiter((one.column for one in series), np.intp, len(series))
-            self._bound, self._layout = bound, Layout(tuple(keys), columns)
+            self._bound, self._series, self._layout = bound, series, Layout(tuple(keys), columns)
         return self._layout
 
     def _failed(self, error: Exception) -> None:
