@@ -65,10 +65,10 @@ def constant(value: float) -> bytes:
 
 
 def block(columns: list[Column]) -> bytes:
-    directory = b"".join(
-        struct.pack("<BBBBII", place, field, kind, 0, len(payload), zlib.crc32(payload, kind))
-        for place, field, kind, payload in columns
-    )
+    directory, end = b"", 0
+    for place, field, kind, payload in columns:
+        end += len(payload)
+        directory += struct.pack("<BBBBII", place, field, kind, 0, end, zlib.crc32(payload, kind))
     head = struct.pack("<HI", len(columns), zlib.crc32(directory))
     return head + directory + b"".join(payload for *_, payload in columns)
 
@@ -216,9 +216,9 @@ def test_a_written_file_matches_the_documented_format(tmp_path: Path) -> None:
         assert zlib.crc32(blob[6 : 6 + 12 * count]) == crc
         at = 6 + 12 * count
         for number in range(count):
-            place, field, kind, zero, length, crc = struct.unpack_from("<BBBBII", blob, 6 + 12 * number)
-            payload = blob[at : at + length]
-            at += length
+            place, field, kind, zero, end, crc = struct.unpack_from("<BBBBII", blob, 6 + 12 * number)
+            payload = blob[at : 6 + 12 * count + end]
+            at += len(payload)
             assert (field, zero, crc) == (0, 0, zlib.crc32(payload, kind))
             kinds.add(kind)
             # Ids start at 1.

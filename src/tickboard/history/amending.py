@@ -123,9 +123,9 @@ class Amender:
 
     def _replace(self, span: int, stripe: int, places: NDArray[np.intp], made: Iterator[list[Cell]]) -> None:
         """Replace all columns of some series in a block."""
-        block = self._columns.block(span, stripe)
         gone = set(places.tolist())
-        kept = [] if block is None else [cell for cell in block.cells() if cell.place not in gone]
+        with self._columns.block(span, stripe) as block:
+            kept = [] if block is None else [cell for cell in block.cells() if cell.place not in gone]
         replace_block(self._database, span, stripe, [*kept, *(cell for cells in made for cell in cells)])
 
 

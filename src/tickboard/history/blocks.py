@@ -4,6 +4,8 @@ A series is found by its place in the stripe. Ticks have one field for each seri
 and places, but no series and no files. docs/history-format.md has the format to the byte.
 """
 
+import itertools
+import sqlite3
 import struct
 import zlib
 from collections.abc import Iterable, Sequence
@@ -22,10 +24,14 @@ VALUE, MIN, MAX, AVG, COUNT = range(5)
 """The fields of a series. Ticks have the first, rollups have the others."""
 
 _HEAD = struct.Struct("<HI")
+_ENTRY = struct.Struct("<BBBxII")
+_END = struct.Struct("<I")
 
-_ENTRY = np.dtype(
-    [("place", "u1"), ("field", "u1"), ("kind", "u1"), ("reserved", "u1"), ("size", "<u4"), ("crc", "<u4")]
-)
+_KEYS = np.dtype({"names": ["key"], "formats": ["<u2"], "itemsize": _ENTRY.size})
+"""Of an entry, the place and the field as one number; the directory is sorted by it."""
+
+_FIRST_BYTES = _HEAD.size + STRIPE * _ENTRY.size
+"""What is read first of a block: the whole directory, if it has ticks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +56,10 @@ class Cell:
 def pack(cells: Iterable[Cell]) -> bytes:
     """Return a block of some columns."""
     ordered = sorted(cells, key=lambda cell: (cell.field, cell.place))
-    directory = np.array(
-        [(cell.place, cell.field, cell.kind, 0, len(cell.payload), cell.crc) for cell in ordered],
-        _ENTRY,
-    ).tobytes()
+    ends = itertools.accumulate(len(cell.payload) for cell in ordered)
+    directory = b"".join(
+        _ENTRY.pack(cell.place, cell.field, cell.kind, end, cell.crc) for cell, end in zip(ordered, ends, strict=True)
+    )
     head = _HEAD.pack(len(ordered), zlib.crc32(directory))
     return b"".join([head, directory, *(cell.payload for cell in ordered)])
 
@@ -62,25 +68,25 @@ class Block:
     """Decodes a block.
 
     Args:
-        blob: from `pack`.
+        data: from `pack`, as bytes or as an open value of the database, of which only parts are read.
 
     Raises:
         CorruptError: its directory is damaged: nothing of it can be read.
     """
 
-    def __init__(self, blob: bytes) -> None:
-        if len(blob) < _HEAD.size:
+    def __init__(self, data: "bytes | sqlite3.Blob") -> None:
+        first = _part(data, 0, _FIRST_BYTES)
+        if len(first) < _HEAD.size:
             raise CorruptError("a block is too short")
-        count, crc = _HEAD.unpack_from(blob)
-        end = _HEAD.size + count * _ENTRY.itemsize
-        directory = blob[_HEAD.size : end]
-        if len(directory) != count * _ENTRY.itemsize or zlib.crc32(directory) != crc:
+        count, crc = _HEAD.unpack_from(first)
+        self._start = _HEAD.size + count * _ENTRY.size
+        directory = (first if self._start <= len(first) else _part(data, 0, self._start))[_HEAD.size : self._start]
+        if len(directory) != count * _ENTRY.size or zlib.crc32(directory) != crc:
             raise CorruptError("the directory of a block is damaged")
-        self._blob = blob
-        self._entries = np.frombuffer(directory, _ENTRY)
-        # The directory is sorted by these.
-        self._keys = self._entries["place"] + self._entries["field"].astype(np.int64) * STRIPE
-        self._ends = np.cumsum(self._entries["size"], dtype=np.int64) + end
+        self._data = data
+        self._directory = directory
+        self._count = count
+        self._keys = np.frombuffer(directory, _KEYS)["key"]
 
     def read(self, fields: Sequence[int], places: NDArray[np.intp], into: Floats) -> set[int]:
         """Decode some fields of some series.
@@ -93,41 +99,41 @@ class Block:
         Returns:
             The places of the series that have a damaged column.
         """
-        wanted = (np.array(fields)[:, None] * STRIPE + places).ravel()
-        numbers = np.searchsorted(self._keys, wanted)
-        there = numbers < len(self._keys)
-        there[there] = self._keys[numbers[there]] == wanted[there]
-        if there.all():
-            damaged = self._decode(numbers, into)
+        wanted = (np.array(fields)[:, None] * STRIPE + places).ravel().astype(np.uint16)
+        rows: list[int] = []
+        kinds: list[int] = []
+        payloads: list[bytes] = []
+        for row, (key, number) in enumerate(
+            zip(wanted.tolist(), self._keys.searchsorted(wanted).tolist(), strict=True)
+        ):
+            if number < self._count and self._keys[number] == key:
+                cell = self._cell(number)
+                rows.append(row)
+                # `decode` rejects a column without a kind.
+                kinds.append(cell.kind if zlib.crc32(cell.payload, cell.kind) == cell.crc else 0)
+                payloads.append(cell.payload)
+        if len(rows) == len(into):
+            damaged = decode(kinds, payloads, into)
         else:
             into.fill(np.nan)
-            wanted = wanted[there]
-            some = np.empty((len(wanted), into.shape[1]))
-            damaged = self._decode(numbers[there], some)
-            into[there] = some
-        return {int(wanted[index]) % STRIPE for index in damaged}
-
-    def _decode(self, numbers: NDArray[np.intp], into: Floats) -> list[int]:
-        """Decode some entries of the directory, and return which of them are damaged."""
-        entries, ends = self._entries[numbers], self._ends[numbers]
-        kinds = entries["kind"].tolist()
-        payloads = [
-            self._blob[start:end] for start, end in zip((ends - entries["size"]).tolist(), ends.tolist(), strict=True)
-        ]
-        crcs = entries["crc"].tolist()
-        bad = [
-            index
-            for index, (kind, payload, crc) in enumerate(zip(kinds, payloads, crcs, strict=True))
-            if zlib.crc32(payload, kind) != crc
-        ]
-        for index in bad:
-            # `decode` rejects a column without a kind.
-            kinds[index] = 0
-        return decode(kinds, payloads, into)
+            some = np.empty((len(rows), into.shape[1]))
+            damaged = decode(kinds, payloads, some)
+            into[rows] = some
+        return {int(wanted[rows[index]]) % STRIPE for index in damaged}
 
     def cells(self) -> list[Cell]:
         """Return all columns as they are encoded. A damaged column stays damaged."""
-        return [
-            Cell(place, field, kind, self._blob[end - size : end], crc)
-            for (place, field, kind, _, size, crc), end in zip(self._entries.tolist(), self._ends.tolist(), strict=True)
-        ]
+        return [self._cell(number) for number in range(self._count)]
+
+    def _cell(self, number: int) -> Cell:
+        at = number * _ENTRY.size
+        place, field, kind, end, crc = _ENTRY.unpack_from(self._directory, at)
+        # It starts where the column of the entry before ends.
+        start = _END.unpack_from(self._directory, at - 8)[0] if number else 0
+        return Cell(place, field, kind, _part(self._data, self._start + start, self._start + end), crc)
+
+
+def _part(data: "bytes | sqlite3.Blob", start: int, end: int) -> bytes:
+    found = data[start:end]
+    assert isinstance(found, bytes)
+    return found

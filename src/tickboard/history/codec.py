@@ -52,6 +52,9 @@ _HUGE = 1e300
 _SLICE = 64
 """Columns in one step of `encode`."""
 
+_TOGETHER = 5
+"""From so many columns on, it is faster to compute all values at once."""
+
 _CONFIG = ChunkConfig(compression_level=4)
 
 _SCALES = np.array([1.0, 1.0, 1.0, 10.0, 100.0, 1000.0, 1.0, 1.0])
@@ -242,14 +245,7 @@ def decode(kinds: Sequence[int], payloads: Sequence[bytes], into: Floats) -> lis
     Returns:
         The indexes of those columns.
     """
-    # Most columns are a base and offsets, which are added together for all columns.
-    numbers = np.empty(into.shape, np.uint32)
-    others: list[int] = []
-    for index, (kind, payload) in enumerate(zip(kinds, payloads, strict=True)):
-        if not (WHOLE <= kind <= ROUNDED and _fill(payload[_HEADS[kind] :], numbers[index])):
-            others.append(index)
-    if len(others) < len(into):
-        _compute(np.array(kinds), payloads, numbers, into)
+    others = range(len(into)) if len(into) < _TOGETHER else _decode_together(kinds, payloads, into)
     damaged: list[int] = []
     for index in others:
         try:
@@ -258,6 +254,19 @@ def decode(kinds: Sequence[int], payloads: Sequence[bytes], into: Floats) -> lis
             into[index].fill(np.nan)
             damaged.append(index)
     return damaged
+
+
+def _decode_together(kinds: Sequence[int], payloads: Sequence[bytes], into: Floats) -> Sequence[int]:
+    """Decode the columns that are a base and 32-bit offsets, which most are, and return the others."""
+    numbers = np.empty(into.shape, np.uint32)
+    others = [
+        index
+        for index, (kind, payload) in enumerate(zip(kinds, payloads, strict=True))
+        if not (WHOLE <= kind <= ROUNDED and _fill(payload[_HEADS[kind] :], numbers[index]))
+    ]
+    if len(others) < len(into):
+        _compute(np.array(kinds), payloads, numbers, into)
+    return others
 
 
 def _fill(body: bytes, numbers: NDArray[np.uint32]) -> bool:
@@ -295,20 +304,24 @@ def _decode(kind: int, payload: bytes, into: Floats) -> None:
     if kind == CONSTANT:
         into.fill(_FLOAT.unpack(payload)[0])
         return
+    if not WHOLE <= kind <= RAW:
+        raise CorruptError(f"a column of kind {kind}")
     numbers = simple_decompress(payload[_HEADS[kind] :])
     if numbers is None or len(numbers) != len(into):
         raise CorruptError("a column has another number of values")
     if kind == RAW:
         into[:] = numbers
-    elif numbers.dtype == np.uint64:
-        whole = numbers.view(np.int64) + _BASE.unpack_from(payload)[0]
-        if kind == ROUNDED:
-            sizes = np.abs(whole) << payload[_BASE.size]
-            np.copysign(sizes.view(np.float64), whole, out=into)
-        else:
-            np.divide(whole, _SCALES[kind], out=into)
-    else:
-        raise CorruptError(f"a column of kind {kind}")
+        return
+    (base,) = _BASE.unpack_from(payload)
+    if kind == ROUNDED:
+        whole = numbers.astype(np.int64) + base
+        sizes = np.abs(whole) << payload[_BASE.size]
+        np.copysign(sizes.view(np.float64), whole, out=into)
+        return
+    # Numbers of 64 bits may wrap around.
+    into[:] = numbers + float(base) if numbers.dtype == np.uint32 else numbers.view(np.int64) + base
+    if kind > WHOLE:
+        into /= _SCALES[kind]
 
 
 # --- missing values ---

@@ -117,9 +117,14 @@ class Database:
         row = self._connection.execute(statement, values).fetchone()
         return None if row is None else row[0]
 
-    def blob(self, table: str, column: str, row: int) -> sqlite3.Blob:
-        """Open one value to read parts of it."""
-        return self._connection.blobopen(table, column, row, readonly=True)
+    def blob(self, table: str, column: str, row: int) -> sqlite3.Blob | None:
+        """Open one value to read parts of it; None if there is no such row."""
+        try:
+            return self._connection.blobopen(table, column, row, readonly=True)
+        except sqlite3.OperationalError as error:
+            if str(error).startswith("no such rowid"):
+                return None
+            raise
 
     def script(self, statements: str) -> None:
         """Execute each statement to its end."""

@@ -42,7 +42,9 @@ class Row:
         if self.data is not None:
             found: Floats = np.frombuffer(self.data, "<f8")[places]
             return found
-        with self.database.blob("ticks", "row", self.position) as blob:
+        blob = self.database.blob("ticks", "row", self.position)
+        assert blob is not None
+        with blob:
             return np.array([_VALUE.unpack(bytes(blob[8 * place : 8 * place + 8]))[0] for place in places.tolist()])
 
 

@@ -4,7 +4,8 @@ Reader and writer both use this to read columns. It knows the tables of the file
 """
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,9 @@ UNIT_MS = (1, MINUTE_MS, HOUR_MS)
 
 LENGTH_MS = (240 * MINUTE_MS, 240 * MINUTE_MS, 240 * HOUR_MS)
 """The longest span of each tier. Spans of rollups are aligned to multiples of it."""
+
+_FEW = 12
+"""Up to so many columns of a block are read one by one, and the rest of it not at all."""
 
 _ROLLED = (MIN, MAX, AVG, COUNT)
 
@@ -119,16 +123,31 @@ class Columns:
             self.damaged.add((span.id, -1))
             return None
 
-    def block(self, span: int, stripe: int) -> Block | None:
-        """Return one block, or None if none of its series has a value or it is damaged."""
-        try:
-            blob = self._database.one("SELECT block FROM blocks WHERE key = ?", block_key(span, stripe))
-            return None if blob is None else Block(blob)
-        except (CorruptError, sqlite3.DatabaseError) as error:
-            if isinstance(error, sqlite3.DatabaseError) and not is_damage(error):
-                raise
-            self.damaged.add((span, -1 - stripe))
-            return None
+    @contextmanager
+    def block(self, span: int, stripe: int, columns: int = STRIPE) -> Iterator[Block | None]:
+        """Open one block; None if none of its series has a value or it is damaged.
+
+        Args:
+            span: its id.
+            stripe: number of the stripe.
+            columns: how many columns will be read.
+        """
+        key = block_key(span, stripe)
+        block: Block | None = None
+        with ExitStack() as stack:
+            try:
+                if columns > _FEW:
+                    blob = self._database.one("SELECT block FROM blocks WHERE key = ?", key)
+                else:
+                    blob = self._database.blob("blocks", "block", key)
+                    if blob is not None:
+                        stack.enter_context(blob)
+                block = None if blob is None else Block(blob)
+            except (CorruptError, sqlite3.DatabaseError) as error:
+                if isinstance(error, sqlite3.DatabaseError) and not is_damage(error):
+                    raise
+                self.damaged.add((span, -1 - stripe))
+            yield block
 
     def stripes(self, spans: Iterable[int]) -> list[int]:
         """Return the stripes that have a block in some spans."""
@@ -161,12 +180,12 @@ class Columns:
         return Rolled(times, low, high, avg * count, count)
 
     def _read(self, span: Span, stripe: int, places: NDArray[np.intp], fields: Sequence[int], into: Floats) -> None:
-        block = self.block(span.id, stripe)
-        if block is None:
-            into.fill(np.nan)
-            return
-        for place in block.read(fields, places, into):
-            self.damaged.add((span.id, stripe * STRIPE + place))
+        with self.block(span.id, stripe, len(into)) as block:
+            if block is None:
+                into.fill(np.nan)
+                return
+            for place in block.read(fields, places, into):
+                self.damaged.add((span.id, stripe * STRIPE + place))
 
 
 def spans_between(
