@@ -27,23 +27,44 @@ remote_write:
 """
 
 
+RETENTION = "--storage.tsdb.retention.time=100y"
+
+
+def program(name: str) -> Path:
+    """Return Debian's ``prometheus`` or ``promtool``."""
+    return debian.unpacked("prometheus") / "usr" / "bin" / name
+
+
 @contextlib.contextmanager
 def prometheus(writes_to: str, only: str = ".+") -> Iterator[int]:
     """Run Prometheus, which scrapes itself and writes the metrics of these names to a URL, and return its port."""
-    program = debian.unpacked("prometheus") / "usr" / "bin" / "prometheus"
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
-        configuration = Path(folder) / "prometheus.yml"
-        configuration.write_text(CONFIGURATION.format(port=port, url=writes_to, only=only))
+        port = _free_port()
+        with _running(port, CONFIGURATION.format(port=port, url=writes_to, only=only), Path(folder) / "data"):
+            yield port
+
+
+@contextlib.contextmanager
+def prometheus_with(data: Path) -> Iterator[int]:
+    """Run Prometheus, which answers from the blocks in a folder and scrapes nothing, and return its port."""
+    port = _free_port()
+    with _running(port, "scrape_configs: []\n", data):
+        yield port
+
+
+@contextlib.contextmanager
+def _running(port: int, configuration: str, data: Path) -> Iterator[None]:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "prometheus.yml"
+        file.write_text(configuration)
         log = Path(folder) / "log"
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [
-                    str(program),
-                    f"--config.file={configuration}",
-                    f"--storage.tsdb.path={folder}/data",
+                    str(program("prometheus")),
+                    f"--config.file={file}",
+                    f"--storage.tsdb.path={data}",
+                    RETENTION,
                     f"--web.listen-address=127.0.0.1:{port}",
                 ],
                 stdout=output,
@@ -51,7 +72,7 @@ def prometheus(writes_to: str, only: str = ".+") -> Iterator[int]:
             )
         try:
             wait_for(lambda: _is_ready(port), log.read_text)
-            yield port
+            yield
         finally:
             process.terminate()
             try:
@@ -59,6 +80,13 @@ def prometheus(writes_to: str, only: str = ".+") -> Iterator[int]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def _is_ready(port: int) -> bool:

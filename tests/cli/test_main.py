@@ -167,6 +167,7 @@ def test_check_says_what_configures_a_file(dashboard: Path, tmp_path: Path) -> N
         (["run", "--log-level", "w"], ["warning"]),
         (["dev", "--wi"], ["--window"]),
         (["completion", ""], ["bash", "zsh", "fish"]),
+        (["export", "--format", "o"], ["openmetrics"]),
     ],
 )
 def test_bash_completes_what_is_typed(typed: list[str], completed: list[str]) -> None:
@@ -476,7 +477,7 @@ def test_a_file_that_is_no_dashboard(name: str, text: str, said: str, dashboard:
         (["--window", "0"], "--window=0"),
         (["--window", "1.5"], "--window"),
         (["--colour", "red"], "--colour"),
-        (["serve"], "'serve': the commands are run, dev, check, notify, pipe, schema, completion, health."),
+        (["serve"], "'serve': the commands are run, dev, check, notify, pipe, export, schema, completion, health."),
         (["completion"], "SHELL"),
         (["completion", "tcsh"], "tcsh"),
         (["completion", "bash", "zsh"], "'zsh' is too much: completion takes one shell"),
@@ -484,6 +485,7 @@ def test_a_file_that_is_no_dashboard(name: str, text: str, said: str, dashboard:
         (["pipe", "a.txt"], "'a.txt' is too much: pipe takes no FILE"),
         (["--port", "0", "pipe"], "after the command: tickboard pipe [flags]"),
         (["dashboard.py"], "'dashboard.py'"),
+        (["export", "dashboard.py"], "'dashboard.py' is too much: export takes flags alone, such as --board FILE"),
         (["run"], "FILE"),
         (["run", "a.py", "b.py"], "'b.py'"),
         (["--port", "0", "run", "a.py"], "after the command"),

@@ -141,7 +141,7 @@ def _csv_parts(answer: Answer) -> Iterator[bytes]:
     for series in answer.series:
         present = _Present.of(series)
         labels = encode(dict(series.labels)).decode() if series.labels else ""
-        named = ",".join(("", *map(_csv_field, (series.name, labels, series.unit)), ""))
+        named = ",".join(("", *map(csv_field, (series.name, labels, series.unit)), ""))
         times = texts[present.times]
         for start in range(0, len(times), STEP_ROWS):
             rows = slice(start, start + STEP_ROWS)
@@ -154,7 +154,7 @@ def _csv_parts(answer: Answer) -> Iterator[bytes]:
             ).encode()
 
 
-def _csv_field(text: str) -> str:
+def csv_field(text: str) -> str:
     """Quote a text if it has a comma, a quote or a line end."""
     return '"{}"'.format(text.replace('"', '""')) if any(mark in text for mark in ',"\r\n') else text
 

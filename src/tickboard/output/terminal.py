@@ -20,7 +20,7 @@ import time
 import traceback
 import warnings
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Any, TextIO
 
@@ -258,15 +258,20 @@ class Answers:
         Raises:
             OutputError: standard output cannot be written to.
         """
-        try:
-            if sys.stdout is None:
-                raise OSError("it is closed")
+        with _lost_output():
             sys.stdout.write(text)
             sys.stdout.flush()
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise OutputError(f"standard output cannot be written to: {reason}") from error
         return len(text)
+
+    def write_bytes(self, data: bytes) -> None:
+        """Write a part of a document in UTF-8 at once, whatever the terminal's encoding.
+
+        Raises:
+            OutputError: standard output cannot be written to.
+        """
+        with _lost_output():
+            sys.stdout.buffer.write(data)
+            sys.stdout.flush()
 
     def flush(self) -> None:
         """Do nothing: all that was written has been flushed."""
@@ -274,6 +279,18 @@ class Answers:
     def __getattr__(self, name: str) -> Any:
         """Return what standard output itself says, as its encoding or whether it is a terminal."""
         return getattr(sys.stdout, name)
+
+
+@contextlib.contextmanager
+def _lost_output() -> Iterator[None]:
+    """Raise OutputError where standard output cannot be written to."""
+    try:
+        if sys.stdout is None:
+            raise OSError("it is closed")
+        yield
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise OutputError(f"standard output cannot be written to: {reason}") from error
 
 
 def put(*lines: str) -> None:

@@ -18,6 +18,7 @@ from tickboard.hub.health import Vitals
 from tickboard.hub.hub import Hub
 from tickboard.hub.traffic import DELIVERY_BOUNDS_S, Traffic
 from tickboard.metrics.intake import Intake
+from tickboard.metrics.openmetrics import braces
 from tickboard.problems import Problems
 from tickboard.server.routes.documents import listed, quality
 from tickboard.server.routes.operations import Paths, Ref
@@ -244,18 +245,9 @@ def _lines(family: Family, *, openmetrics: bool) -> list[str]:
     if openmetrics and (unit := head.rpartition("_")[2]) in {"seconds", "bytes"}:
         lines.append(f"# UNIT {head} {unit}")
     if family.kind != "histogram":
-        return [*lines, *(f"{sampled}{_braces(labels)} {value}" for labels, value in family.samples)]
-    lines += [f"{name}_bucket{_braces(labels)} {value}" for labels, value in family.samples]
+        return [*lines, *(f"{sampled}{braces(labels)} {value}" for labels, value in family.samples)]
+    lines += [f"{name}_bucket{braces(labels)} {value}" for labels, value in family.samples]
     return [*lines, f"{name}_sum {family.sum}", f"{name}_count {family.samples[-1][1]}"]
-
-
-def _braces(labels: Labels) -> str:
-    pairs = ",".join(f'{name}="{_escaped(value)}"' for name, value in labels)
-    return f"{{{pairs}}}" if pairs else ""
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
 
 
 # --- what the Accept header says ---

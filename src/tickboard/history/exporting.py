@@ -1,0 +1,162 @@
+"""Exporting: the ticks of a range, piece by piece, from a file that a board may be writing meanwhile.
+
+Each piece is read in a transaction of its own. One that lasted as long as the whole export would keep SQLite from
+reusing its log, and the board's files would grow until it ends. However long the range is, memory holds one piece or
+`MOST_VALUES`. It knows nothing of formats.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from tickboard.errors import HistoryError
+from tickboard.expressions.alignment import Floats
+from tickboard.history.answers import Integers, Question
+from tickboard.history.catalogue import Catalogue, Entry
+from tickboard.history.epochs import read_epochs
+from tickboard.history.file import DamageError, Database, explained_errors, open_to_read
+from tickboard.history.layout import Layout
+from tickboard.history.reading import Reading
+from tickboard.history.spans import LENGTH_MS, MINUTE_MS, RAW
+
+MOST_VALUES = 1_000_000
+"""Values that are in memory at the same time: 8 MB, and a few times that while they are read and written."""
+
+_ALL = 2**31
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some ticks.
+
+    Attributes:
+        times: int64 [ticks], POSIX milliseconds, ascending.
+        values: float64 [ticks, series]; NaN where there is no value.
+    """
+
+    times: Integers
+    values: Floats
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """The times as RFC 3339."""
+        return [f"{text}Z" for text in np.datetime_as_string(self.times.astype("datetime64[ms]")).tolist()]
+
+    @cached_property
+    def seconds(self) -> list[str]:
+        """The times in POSIX seconds, such that seconds times 1000, cut off as Prometheus does, are milliseconds."""
+        seconds = self.times / 1000
+        cut = (seconds * 1000).astype(np.int64) != self.times
+        seconds[cut] = np.nextafter(seconds[cut], np.inf)
+        return [repr(time) for time in seconds.tolist()]
+
+
+class Export:
+    """The ticks of some series in a range, as they were recorded. Make one with `exported`.
+
+    Args:
+        database: a connection.
+        question: which series, and the range; `points` is of no account.
+
+    Attributes:
+        series: those that the selectors ask for, by name and labels; also those without a value in the range.
+        found: how many values were read.
+        damaged: columns that could not be read.
+        kept_since_ms: ticks that were made before this may have been deleted, POSIX milliseconds.
+    """
+
+    def __init__(self, database: Database, question: Question) -> None:
+        self._database = database
+        self._catalogue = Catalogue()
+        with self._reading():
+            ids = self._catalogue.choose(question.patterns).tolist()
+            epochs = [
+                epoch
+                for epoch in read_epochs(database)
+                if epoch.first < question.end_ms and epoch.last >= question.start_ms
+            ]
+            self.kept_since_ms: int = database.one("SELECT value FROM state WHERE name = 'expired0'")
+        entries = [self._catalogue.entries[id] for id in ids]
+        self.series = tuple(sorted(entries, key=lambda entry: (entry.name, entry.labels)))
+        self._interval_ms = min((epoch.interval_ms for epoch in epochs), default=1000)
+        self._start_ms = max(question.start_ms, min((epoch.first for epoch in epochs), default=question.end_ms))
+        self._end_ms = min(question.end_ms, max((epoch.last + 1 for epoch in epochs), default=question.start_ms))
+        self._ticks = sum(
+            (min(epoch.last, question.end_ms) - max(epoch.first, question.start_ms)) // epoch.interval_ms + 1
+            for epoch in epochs
+        )
+        self.found = 0
+        self.damaged: set[tuple[int, int]] = set()
+
+    def pieces(self, series: Sequence[Entry]) -> Iterator[Piece]:
+        """Yield the ticks of some series, oldest first."""
+        layout = Layout(
+            tuple((entry.name, entry.labels, entry.unit) for entry in series), np.arange(len(series), dtype=np.intp)
+        )
+        length_ms = _length_ms(self._interval_ms, len(series))
+        start = self._start_ms
+        while start < self._end_ms:
+            end = min((start // length_ms + 1) * length_ms, self._end_ms)
+            with self._reading() as reading:
+                piece = Piece(*reading.newest(end, start, layout, _ALL))
+            self.damaged |= reading.columns.damaged
+            self.found += int(np.count_nonzero(~np.isnan(piece.values)))
+            if len(piece.times):
+                yield piece
+            start = end
+
+    def by_series(self, series: Sequence[Entry]) -> Iterator[tuple[Entry, Iterator[tuple[Piece, int]]]]:
+        """Yield series in this order, each with its pieces and its column in them; read those before the next series.
+
+        As many series as fit into memory are read together.
+        """
+        together = max(1, MOST_VALUES // max(self._ticks, 1))
+        for first in range(0, len(series), together):
+            group = series[first : first + together]
+            pieces = self.pieces(group) if len(group) == 1 else list(self.pieces(group))
+            for place, entry in enumerate(group):
+                yield entry, ((piece, place) for piece in pieces)
+
+    @contextmanager
+    def _reading(self) -> Iterator[Reading]:
+        with self._database.transaction("DEFERRED"):
+            yield Reading(self._database, self._catalogue, lambda: True)
+
+
+@contextmanager
+def exported(path: Path, question: Question) -> Iterator[Export]:
+    """Open the history in a file to export from it.
+
+    Raises:
+        HistoryError: there is no such file, it is none of a history, or it cannot be read: also while it is exported.
+    """
+    with readable(path) as database:
+        yield Export(database, question)
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[Database]:
+    """Open the history in a file to read it.
+
+    Raises:
+        HistoryError: there is no such file, it is none of a history, or it cannot be read.
+    """
+    try:
+        with closing(open_to_read(path)) as database, explained_errors(path):
+            yield database
+    except DamageError as error:
+        raise HistoryError(f"{path} is damaged: {error}") from error
+
+
+def _length_ms(interval_ms: int, series: int) -> int:
+    """Return how long a piece is: no more ticks than fit into memory, in whole spans where that is possible."""
+    length_ms = max(1, MOST_VALUES // max(series, 1)) * interval_ms
+    if length_ms < MINUTE_MS:
+        return length_ms
+    minutes = min(length_ms, LENGTH_MS[RAW]) // MINUTE_MS
+    most = LENGTH_MS[RAW] // MINUTE_MS
+    return next(each for each in range(minutes, 0, -1) if not most % each) * MINUTE_MS

@@ -1,0 +1,79 @@
+"""The commands that read the file of a history, as programs."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.history.recorded import START, record
+
+BOARD = "from tickboard import Board\nprint('hello')\nboard = Board('Mine', history={history!r})\n"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "home"
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder))
+    for name in ("TICKBOARD_STATE", "TICKBOARD_HISTORY"):
+        monkeypatch.delenv(name, raising=False)
+    return folder / "tickboard"
+
+
+def once(*arguments: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run a command that ends by itself."""
+    command = [sys.executable, "-m", "tickboard", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, env=os.environ | environ, check=False)
+
+
+def test_the_board_of_this_machine_is_exported_unless_another_is_named(home: Path, tmp_path: Path) -> None:
+    record(home / "host.history.sqlite", (START, 2))
+    record(tmp_path / "other.sqlite", (START, 3))
+    since = ("--from", "2027-01-15T00:00:00Z", "--to", "2027-01-16T00:00:00Z", "--metrics", "cpu.*")
+    host = once("export", *since)
+    assert (host.returncode, host.stderr, len(host.stdout.splitlines())) == (0, "", 3)
+    named = once("export", *since, "--history", tmp_path / "other.sqlite")
+    assert len(named.stdout.splitlines()) == 4
+    assert once("export", *since, TICKBOARD_HISTORY=str(tmp_path / "other.sqlite")).stdout == named.stdout
+    dashboard = tmp_path / "mine.py"
+    dashboard.write_text(BOARD.format(history=str(tmp_path / "other.sqlite")))
+    mine = once("export", *since, "--board", dashboard)
+    assert (mine.returncode, mine.stdout) == (0, named.stdout)
+
+
+def test_an_export_without_values_says_why_and_exits_with_1(home: Path) -> None:
+    record(home / "host.history.sqlite", (START, 2))
+    ended = once("export", "--from", "-1h", "--format", "openmetrics")
+    said = f"tickboard: {home / 'host.history.sqlite'} has no values in this range: see --from and --to\n"
+    assert (ended.returncode, ended.stdout, ended.stderr) == (1, "# EOF\n", said)
+    ended = once("export", "--metrics", "nothing.*")
+    assert ended.returncode == 1
+    assert "no series in" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "does not exist: give the file of a history"),
+        (["--history", "none"], "this board keeps no history: name the file of one with --history FILE"),
+        (["--state", "none"], "this board keeps no history"),
+        (["--from", "yesterday"], "--from=yesterday: give a time as"),
+        (["--from", "now", "--to", "-1h"], "--from=now is not before --to=-1h: give an earlier --from"),
+        (["--metrics", "x" * 5_000], "has 5000 characters"),
+        (["--format", "xml"], "--format"),
+        (["--board", "missing.py"], "missing.py: there is no such file"),
+    ],
+)
+def test_what_cannot_be_exported_is_told_in_one_line(arguments: list[str], said: str) -> None:
+    ended = once("export", *arguments)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert said in ended.stderr
+    assert ended.stderr.startswith("tickboard: ")
+    assert ended.stderr.count("\n") == 1
+
+
+def test_a_reader_who_has_seen_enough_is_no_error(home: Path) -> None:
+    record(home / "host.history.sqlite", (START, 20_000))
+    command = f"{sys.executable} -m tickboard export --from 2027-01-01T00:00:00Z --to 2028-01-01T00:00:00Z | head -n 2"
+    ended = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=30, check=False)
+    assert (len(ended.stdout.splitlines()), ended.stderr) == (2, "")
