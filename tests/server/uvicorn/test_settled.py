@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tickboard.server.uvicorn.settled import settled
+from tickboard.server.uvicorn.settled import FULL_AFTER, settled
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +33,13 @@ def test_what_came_with_many_new_series_is_set_aside_once_it_has_been_looked_thr
         assert gc.get_freeze_count() <= grown, "the same series as before"
         assert len(more) == len(kept)
     assert gc.get_freeze_count() == 0
+
+
+def test_full_collections_are_seldom_while_it_lasts() -> None:
+    before = gc.get_threshold()
+    with settled(lambda: 0):
+        assert gc.get_threshold() == (*before[:2], FULL_AFTER)
+    assert gc.get_threshold() == before
 
 
 def test_garbage_that_was_there_before_is_freed() -> None:
