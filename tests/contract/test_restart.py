@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import random
 import socket
 import sqlite3
@@ -19,7 +20,7 @@ import pytest
 from tests.serving import Server, serve
 
 BOARD = Path(__file__).parents[1] / "boards" / "flapping.py"
-KILLS = 100
+KILLS = 24 if "CI" in os.environ else 100
 BOARDS_AT_A_TIME = 2
 
 
@@ -87,7 +88,7 @@ class Client:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_a_hundred_kills_lose_no_event_and_double_none(tmp_path: Path) -> None:
+def test_kills_lose_no_event_and_double_none(tmp_path: Path) -> None:
     with ThreadPoolExecutor(BOARDS_AT_A_TIME) as pool:
         for done in [
             pool.submit(kill_again_and_again, tmp_path / f"alerts{number}.sqlite", KILLS // BOARDS_AT_A_TIME, number)

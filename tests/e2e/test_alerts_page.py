@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
-from tests.e2e.conftest import Watched
+from tests.e2e.conftest import PATIENCE_MS, Watched
 from tests.serving import Server, serve
 
 BOARDS = Path(__file__).parent / "boards"
@@ -177,7 +177,7 @@ def eventually(page: Page, condition: Callable[[], bool]) -> None:
 def test_the_episode_is_shaded_on_the_chart(watched: Watched, switched: Server, values: Path) -> None:
     page = watched.page
     page.goto(switched.url)
-    expect(page.locator('.metric-card[data-metric="value"] .samples')).to_contain_text("(60 samples)", timeout=20_000)
+    expect(page.locator('.metric-card[data-metric="value"] .samples')).to_contain_text("(60 samples)")
     assert not is_shaded(page, 0.99)
     values.write_text("85")
     eventually(page, lambda: is_shaded(page, 0.99))
@@ -344,8 +344,8 @@ def test_an_alert_of_a_run_that_ended_does_not_fire_for_ever(page: Page, values:
         expect(page.locator(".critical-badge")).to_contain_text("1 Critical")
     values.write_text("10")
     with serve("run", board, "--interval", "100", env={"VALUES": str(values)}, port=first.port):
-        expect(page.locator(".status.connected")).to_be_visible(timeout=15_000)
-        expect(page.locator(".critical-badge")).to_have_count(0, timeout=15_000)
+        expect(page.locator(".status.connected")).to_be_visible()
+        expect(page.locator(".critical-badge")).to_have_count(0)
         expect(critical(page)).to_have_attribute("data-state", re.compile("lost|resolved"))
 
 
@@ -359,7 +359,7 @@ def test_an_alert_goes_on_through_a_restart(page: Page, values: Path) -> None:
         id = critical(page).get_attribute("data-alert")
     expect(page.locator(".status.disconnected")).to_be_visible()
     with serve("run", board, "--interval", "100", env=env, port=first.port):
-        expect(page.locator(".status.connected")).to_be_visible(timeout=15_000)
+        expect(page.locator(".status.connected")).to_be_visible()
         values.write_text("10")
         expect(page.locator('.alert[data-state="resolved"]')).to_have_count(2)
         expect(page.locator(".alert")).to_have_count(2)
@@ -393,7 +393,7 @@ def test_ten_thousand_that_fire_in_one_tick_are_one_entry(watched: Watched, inci
     page.goto(server.url)
     expect(page.locator(".no-alerts")).to_have_text("No active alerts")
     file.write_text("99 95")
-    expect(feed(page)).to_contain_text("Firing (10,003)", timeout=30_000)
+    expect(feed(page)).to_contain_text("Firing (10,003)")
     expect(page.locator(".alert")).to_have_count(4)
     expect(page).to_have_title("(10001) Incident")
     toggle = page.get_by_role("button", name="disk_full: 10,000 series, worst 99.5 %", exact=True)
@@ -412,7 +412,7 @@ def test_ten_thousand_that_fire_in_one_tick_are_one_entry(watched: Watched, inci
     file.write_text("50 50")
     group = page.locator(".alert-group")
     # For a moment there are two groups: of those that still fire, and of those that are resolved.
-    expect(group.locator(".lasted").filter(has_text=re.compile("^resolved after"))).to_have_count(1, timeout=30_000)
+    expect(group.locator(".lasted").filter(has_text=re.compile("^resolved after"))).to_have_count(1)
     expect(group).to_have_count(1)
     expect(page.locator(".alert.resolved")).to_have_count(4)
     expect(feed(page)).to_contain_text("Recent (10,003)")
@@ -428,7 +428,7 @@ def test_ten_thousand_that_fire_in_one_tick_are_one_entry(watched: Watched, inci
 def allowed(browser: Browser) -> Iterator[BrowserContext]:
     """A browser whose viewer allows notifications."""
     context = browser.new_context(viewport={"width": 1280, "height": 900}, permissions=["notifications"])
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE_MS)
     context.add_init_script(RECORD_CALLS)
     yield context
     context.close()

@@ -47,12 +47,12 @@ def test_the_page_says_why_no_websocket_comes_through(
     with Proxy(counting.port, lambda data: change(data) if changed else data) as proxy:
         page.goto(f"http://127.0.0.1:{proxy.port}/")
         trouble = page.get_by_role("alert", name="Connection")
-        expect(trouble).to_contain_text(said, timeout=30_000)
+        expect(trouble).to_contain_text(said)
         expect(trouble).to_contain_text(also)
         expect(state(page)).to_have_text("Disconnected")
         # And it goes when the proxy is as it should be.
         changed = False
-        expect(state(page)).to_have_text("Live", timeout=30_000)
+        expect(state(page)).to_have_text("Live")
         expect(trouble).to_have_count(0)
 
 
@@ -71,11 +71,11 @@ def test_the_page_is_not_live_while_the_server_hangs(page: Page, counting: Serve
     expect(state(page)).to_have_text("Live")
     counting.process.send_signal(signal.SIGSTOP)
     try:
-        expect(state(page)).to_have_text("Not live", timeout=15_000)
+        expect(state(page)).to_have_text("Not live")
         expect(page.locator(".status .note")).to_have_text(re.compile(r"^behind by \d+ s$"))
     finally:
         counting.process.send_signal(signal.SIGCONT)
-    expect(state(page)).to_have_text("Live", timeout=30_000)
+    expect(state(page)).to_have_text("Live")
     expect(page.locator(".status .note")).to_have_count(0)
 
 
