@@ -33,7 +33,7 @@ from tickboard.journal.journal import Journal
 from tickboard.metrics.handles import Counter, Gauge, Handle, Histogram
 from tickboard.metrics.intake import MAX_SERIES_PER_SOURCE, Intake
 from tickboard.metrics.registry import MAX_SERIES, MAX_WINDOW_MB, Registry
-from tickboard.notify.destinations import SEVERITIES, make_destination
+from tickboard.notify.destinations import LIMIT, SEVERITIES, make_destination
 from tickboard.notify.notifier import Service, configured_services
 from tickboard.output.secrets import public, read_headers, read_secret, remember_environment
 from tickboard.panels import MetricRef
@@ -466,7 +466,7 @@ class Board:
         *,
         severities: Iterable[wire.Severity] = SEVERITIES,
         wait: Duration = "5s",
-        limit: int = 10,
+        limit: int = LIMIT,
         remind: Duration | None = None,
         resolved: bool = True,
     ) -> None:

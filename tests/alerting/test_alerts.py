@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tickboard.alerting.alerts import NO_DATA, RULE_REMOVED, STALE_S, Alerts
+from tickboard.alerting.alerts import ABSENT_S, NO_DATA, RULE_REMOVED, STALE_S, Alerts
 from tickboard.alerting.episodes import Episode
-from tickboard.alerting.log import LOG_AGE_S, AlertEvent, AlertLog
+from tickboard.alerting.log import AlertEvent, AlertLog
 from tickboard.alerting.rules import NoData, Rule, check_rule, unused_name
 from tickboard.errors import AlertError, InputError
 from tickboard.expressions.alignment import Columns, Floats
@@ -366,7 +366,7 @@ def test_a_clear_that_knows_nothing_ends_nothing() -> None:
     assert bench.tick(1) == []
 
 
-@pytest.mark.parametrize(("no_data", "lasts_s"), [("keep", STALE_S), ("alert", LOG_AGE_S), ("resolve", 0)])
+@pytest.mark.parametrize(("no_data", "lasts_s"), [("keep", STALE_S), ("alert", ABSENT_S), ("resolve", 0)])
 def test_the_episode_of_a_series_that_leaves_ends_all_the_same(no_data: NoData, lasts_s: float) -> None:
     bench = Bench()
     core = bench.registry.gauge("core", labels=["n"])
@@ -797,7 +797,7 @@ class Naive:
         self.here, self.fresh = False, True
         self.lasted_s += passed_s
         self.unseen_s += passed_s
-        if self.unseen_s > (LOG_AGE_S if self.no_data == "alert" else STALE_S):
+        if self.unseen_s > (ABSENT_S if self.no_data == "alert" else STALE_S):
             return self.end()
         if self.no_data == "alert" and self.state == "pending" and self.lasted_s >= self.for_s:
             self.state, self.lasted_s = "firing", 0.0

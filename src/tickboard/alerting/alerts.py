@@ -3,7 +3,7 @@
 It evaluates the rules, moves the series through the table of `episodes`, and writes what begins and ends into the log,
 with what people do about it: they acknowledge, and they silence. A series that has had no value for `STALE_S` is
 resolved, and so is one that has left the board; where missing data is a breach, as for `absent`, it goes on firing, for
-`LOG_AGE_S` at most. Time is an argument.
+`ABSENT_S` at most. Time is an argument.
 """
 
 import math
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from tickboard.alerting.compiled_rules import CompiledRules, watches
 from tickboard.alerting.episodes import FIRING, Episode, EpisodeTable, Key, firing
-from tickboard.alerting.log import LOG_AGE_S, AlertEvent, AlertLog, EventKind
+from tickboard.alerting.log import AlertEvent, AlertLog, EventKind
 from tickboard.alerting.rules import Rule
 from tickboard.errors import AlertError
 from tickboard.expressions.alignment import Binding, Columns, Floats
@@ -27,6 +27,9 @@ from tickboard.wire import Acknowledgement, Alert, Silence
 
 STALE_S = 300.0
 """A firing alert whose condition has had no value for so long is resolved."""
+
+ABSENT_S = 24 * 3600.0
+"""An episode of a rule that fires because there is no value ends when its series has been gone for so long."""
 
 SAME_S = 1.0
 """Silences that end within so many seconds of each other are the same."""
@@ -274,7 +277,7 @@ class Alerts:
             episode = replace(before, lasted_s=before.lasted_s + passed_s, unseen_s=before.unseen_s + passed_s)
             self._elsewhere[key] = episode
             missed = rule.no_data == "alert" or rule.condition.true_of_nothing()
-            if episode.unseen_s > (LOG_AGE_S if missed else STALE_S):
+            if episode.unseen_s > (ABSENT_S if missed else STALE_S):
                 self._end_elsewhere(key, now, NO_DATA)
             elif missed and episode.alert is None and episode.lasted_s >= rule.for_s:
                 alert = self._new_alert(rule, key, np.nan, episode.started, now)

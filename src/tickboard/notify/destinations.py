@@ -18,6 +18,9 @@ from tickboard.wire import Severity
 SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)
 """All there are, the worst last."""
 
+LIMIT = 10
+"""The most messages a minute, if a board does not say otherwise."""
+
 LONGEST_LIMIT = 10_000
 """The most messages a minute that may be asked for."""
 
@@ -40,7 +43,7 @@ class Destination:
     url: Secret
     severities: frozenset[Severity] = frozenset(SEVERITIES)
     wait_s: float = 5.0
-    limit: int = 10
+    limit: int = LIMIT
     remind_s: float | None = None
     resolved: bool = True
 
@@ -52,7 +55,7 @@ def make_destination(
     *,
     severities: Iterable[str] = SEVERITIES,
     wait: Duration = "5s",
-    limit: int = 10,
+    limit: int = LIMIT,
     remind: Duration | None = None,
     resolved: bool = True,
 ) -> Destination:
