@@ -239,7 +239,7 @@ def _judge(response: "HTTPResponse", text: bytes, samples: int) -> None:
 
 
 def _decoded(text: bytes) -> dict[str, Any] | None:
-    """Return the JSON object of a response; None: it is none, or one made to do harm."""
+    """Return the JSON object of a response; None if it is not one, or is malicious."""
     try:
         answer = loads(text)
     except Exception:  # noqa: BLE001  # too deep, too large a number, not UTF-8: it may come from anyone

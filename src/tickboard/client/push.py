@@ -70,8 +70,8 @@ class Push:
     `push` makes it.
 
     Attributes:
-        sent: samples that the board took.
-        refused: samples that it refused.
+        sent: how many samples the board accepted.
+        refused: how many samples it refused.
     """
 
     def __init__(

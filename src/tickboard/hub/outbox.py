@@ -1,6 +1,6 @@
 """The outbox: frames that wait for one viewer while its connection is busy, bounded in bytes.
 
-Ticks are state: they may be dropped in favor of the newest. Answers are what the viewer asked for, and stay.
+Ticks are state: they may be dropped in favour of the newest. Answers are what the viewer asked for, and stay.
 """
 
 from collections import deque

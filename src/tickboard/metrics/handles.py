@@ -116,7 +116,7 @@ class Handle(Measured):
         ``cpu.avg`` and the like. All are 0 and None where the series has no value.
 
         Raises:
-            InputError: the span is none; or the metric has labels, and this is not the handle of one series.
+            InputError: the span is not a duration; or the metric has labels, and this is not the handle of one series.
         """
         rows = self._rows(None if span is None else duration(span))
         values = rows[~np.isnan(rows)]

@@ -1,6 +1,6 @@
 """Names for people: the title and unit of a metric that has none, and labels that are safe to show.
 
-Units are recognized from what OpenTelemetry sends (UCUM, as in its semantic conventions) and from the suffixes that
+Units are recognised from what OpenTelemetry sends (UCUM, as in its semantic conventions) and from the suffixes that
 Prometheus recommends for names (prometheus.io/docs/practices/naming).
 """
 
@@ -59,7 +59,7 @@ _SUFFIXES = {
 _ANNOTATION = re.compile(r"\{([^{}]*)\}")
 _WORDS = re.compile(r"[^A-Za-z0-9]+")
 _KINDS = ("total", "count", "sum", "bucket", "info")
-_ACRONYMS = frozenset(  # lower case, as they stand in names
+_ACRONYMS = frozenset(  # lower case, as in names
     "api asgi cpu db dns fd fds gc gpu grpc http https id io ip jvm os otel ram rpc rss sql tcp tls udp url".split()  # noqa: SIM905
 )
 

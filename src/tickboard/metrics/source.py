@@ -56,7 +56,7 @@ class Source:
     """One sender of samples. `Intake.source` makes it.
 
     Attributes:
-        name: the label of its counters.
+        name: its name where its counters are shown.
         known: the column of each series, by the sender's key; `REFUSED` or below for a refused one. A sender looks here
             first. Series that leave the registry are removed from here, too.
         samples: how many samples were accepted.
@@ -65,7 +65,7 @@ class Source:
         refused: how many were of refused series.
         malformed: how many could not be read; counted by the sender.
         series: how many existing series it created.
-        labels: labels that all its series have, if it says so.
+        labels: the labels of all its series, if it sets them.
         number: unique among all sources so far.
         asked: when its sender last came, by the intake's clock; infinity for a sender that stays.
         key: distinguishes it from sources whose names differ only in secrets; it is never shown.

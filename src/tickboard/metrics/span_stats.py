@@ -73,7 +73,7 @@ def anomaly_score(rows: Floats, times: Floats) -> Floats:
     deviation[same] = _MEAN_TO_SIGMA * avg(distances[:, same], times)
     newest = distances[-1]
     found = _divided(newest, deviation)
-    # If all values are the same, the deviation is 0 as well.
+    # If all values are the same, the deviation is 0, and so is the score.
     found[(deviation == 0) & (newest == 0)] = 0.0
     found[_counted(rows) < FEWEST] = np.nan
     return found

@@ -18,7 +18,7 @@ MAX_TEXT = 200
 """Characters of one alert's own message in a line."""
 
 Kind = Literal["info", "success", "warning", "failure"]
-"""The kinds of message that Apprise knows: services choose a color or an icon by it."""
+"""The kinds of message that Apprise knows: services choose a colour or an icon by it."""
 
 _SEVERITIES = {"critical": 0, "warning": 1, "info": 2}
 _KINDS: dict[str, Kind] = {"critical": "failure", "warning": "warning", "info": "info"}

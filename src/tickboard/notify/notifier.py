@@ -152,7 +152,7 @@ class Notifier:
         service: the service and its destination.
         board: the board's title, which begins each message.
         counts: counts the messages.
-        tell: reports what is wrong with a source; None: nothing any more.
+        tell: called with a source and what is wrong with it, or None once nothing is.
         send_s: how long one attempt to send may take.
     """
 
@@ -266,7 +266,7 @@ class Notifiers:
         services: the services and their destinations.
         board: the board's title.
         notified: counters of messages, by the notifier's name.
-        tell: reports what is wrong with a source; None: nothing any more.
+        tell: called with a source and what is wrong with it, or None once nothing is.
         problems: where a notifier that ended and was restarted is reported.
     """
 

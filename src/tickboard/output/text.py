@@ -50,7 +50,7 @@ def one_line(text: str, length: int) -> str:
 
     Line ends become spaces, other control characters are escaped, and secrets are hidden.
     """
-    # Hide secrets before truncating, since half a secret is not recognized; but read only the beginning of megabytes.
+    # Hide secrets before truncating, since half a secret is not recognised; but read only the beginning of megabytes.
     line = escaped(text[: 8 * length + 1_000].translate(_BREAKS))
     return line if len(line) <= length else f"{line[: length - 1]}…"
 

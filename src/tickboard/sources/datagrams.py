@@ -35,7 +35,7 @@ MAX_PACKET_BYTES = 2**18
 _OVER = object()
 
 Tell = Callable[[str | None], None]
-"""Reports what is wrong with the packets; None: nothing any more."""
+"""Reports what is wrong with the packets, or None once nothing is."""
 
 
 class DatagramDecoder(Protocol):
@@ -60,7 +60,7 @@ class DatagramListener:
         host: where to listen for UDP: an address or a name.
         port: the UDP port; 0: any free one.
         path: a Unix socket to listen on, instead of UDP.
-        tell: reports what is wrong; None: nothing any more. By default, what is wrong is logged.
+        tell: reports what is wrong, or None once nothing is. By default, what is wrong is logged.
         clock: returns seconds, to measure durations.
 
     Attributes:

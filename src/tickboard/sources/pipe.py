@@ -1,6 +1,6 @@
 """Lines of text, as a command prints them, become metrics: ``some-command | tickboard pipe``.
 
-Three formats are recognized, line by line except for CSV, which its first line announces:
+Three formats are recognised, line by line except for CSV, which its first line announces:
 
     load 1.52                    a name, a value and optionally a unit
     room_temperature{room="attic"} 31.5 °C

@@ -1,7 +1,7 @@
 """Standard input, read in a thread of its own, so that it may be a pipe, a file or a terminal.
 
-Reading continues whatever happens: if a read fails, or the receiver fails to process it, that is reported, and reading
-is tried again. The end of the input is reported too, and so is a long silence.
+Reading continues whatever happens: if a read fails, or the receiver fails to process the data, that is reported, and
+reading is tried again. The end of the input is reported too, and so is a long silence.
 """
 
 import asyncio

@@ -2,8 +2,8 @@
 
 A sender identifies a stream by more than a series has labels for: the instrumentation library (its scope), the process,
 the start of its count. Two streams that would become one series are distinguished by a label with what differs between
-them, or else by a number. A stream that replaces another, as after a restart, continues its series. That it did not
-replace it is noticed when the other one appears again: then they exist at the same time.
+them, or else by a number. A stream that replaces another, as after a restart, continues its series. If the other one
+appears again, it was not replaced after all: each of the two then has a series of its own.
 """
 
 from collections.abc import Callable, Hashable, Mapping

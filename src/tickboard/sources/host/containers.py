@@ -33,7 +33,7 @@ class Container:
 
     Args:
         root: the root of the file system in which ``sys/fs/cgroup`` is read.
-        machine_bytes: the machine's memory: a limit above it is none. None: that of this machine.
+        machine_bytes: the machine's memory; a limit above it counts as no limit. None: read it from this machine.
     """
 
     def __init__(self, root: Path, machine_bytes: int | None = None) -> None:

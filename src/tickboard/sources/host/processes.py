@@ -30,7 +30,7 @@ METRICS: Final = {
 EVERY_S = 2.0
 
 LARGEST_SHARE = 0.004
-"""Of one core: if there are so many processes that reading them costs more, they are read less often."""
+"""The largest share of one core that reading may cost: with very many processes, they are read less often."""
 
 TOP = 10
 

@@ -14,7 +14,7 @@ MIN_ELAPSED_S = 0.1
 """Rates need readings at least this far apart, since the kernel counts CPU time in steps of 0.01 s."""
 
 EARLY_S = 0.25
-"""Readings every few seconds may come this much early, since a tick is never exactly on its second."""
+"""Readings every few seconds may come this many seconds early, since a tick is never exactly on its second."""
 
 SLOW_S = 10.0
 """Seconds between readings that are expensive and change slowly, or are not available."""

@@ -181,7 +181,7 @@ class Requests:
                 observe = self._route_latency.labels(route=label).add
                 answers = self._route_requests.labels(route=label, status=status_class).add, observe
             except LimitError:
-                # The registry is full: the request is still served, and counted with all others.
+                # The registry is full: the request is still served, and counted in the totals only.
                 answers = _nowhere, _nowhere
             self._by_label[label, status_class] = answers
         return answers

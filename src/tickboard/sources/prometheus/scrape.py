@@ -35,7 +35,7 @@ MAX_SHOWN = 100
 ACCEPT = "application/openmetrics-text;version=1.0.0;q=1,text/plain;version=0.0.4;q=0.9,*/*;q=0.1"
 
 Tell = Callable[[str, str | None], None]
-"""Reports what is wrong with a target, by its name; None: nothing any more."""
+"""Called with a target's name and what is wrong with it, or None once nothing is."""
 
 
 class _FailedError(Exception):
