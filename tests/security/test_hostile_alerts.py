@@ -1,4 +1,4 @@
-"""What is said of alerts by somebody who means harm: bodies of acknowledge and silence, and where a stream goes on."""
+"""Hostile input about alerts: bodies of acknowledge and silence, and positions of the stream."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from tickboard import Board
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[tuple[int, Served]]:
-    """Serve a board with an alert."""
+    """Serve a board with one alert."""
     served = Served(Board("Alerts", interval_ms=50))
     with serve_app(served) as port:
         httpx.get(f"http://127.0.0.1:{port}/api/health").raise_for_status()
@@ -44,7 +44,7 @@ BODIES: dict[str, bytes] = {
 
 @pytest.mark.parametrize("what", ["ack", "silence"])
 @pytest.mark.parametrize("name", BODIES)
-def test_a_bad_body_is_refused_in_one_line(served: tuple[int, Served], what: str, name: str) -> None:
+def test_a_hostile_body_is_refused_with_a_one_line_error(served: tuple[int, Served], what: str, name: str) -> None:
     port, board = served
     url = f"http://127.0.0.1:{port}/api/alerts/id1/{what}"
     answer = httpx.post(url, content=BODIES[name], headers={"Content-Type": "application/json"})
@@ -70,7 +70,9 @@ PLACES = {
 
 @pytest.mark.parametrize("name", PLACES)
 @pytest.mark.parametrize("header", [True, False], ids=["header", "parameter"])
-def test_a_stream_from_no_place_begins_with_all_that_fires(served: tuple[int, Served], name: str, header: bool) -> None:
+def test_a_stream_from_an_invalid_position_begins_with_all_firing_alerts(
+    served: tuple[int, Served], name: str, header: bool
+) -> None:
     port, board = served
     place = PLACES[name].replace("EPOCH", board.log.epoch)
     path, more = "/events/alerts", f"Last-Event-ID: {place}\r\n"

@@ -1,4 +1,4 @@
-"""What a server that means harm answers to `tickboard health`, `tickboard.connect` and `tickboard.push`."""
+"""Hostile servers against `tickboard health`, `tickboard.connect` and `tickboard.push`."""
 
 import asyncio
 import contextlib
@@ -26,16 +26,16 @@ from tickboard.client.decoder import Decoder, ProtocolError
 from tickboard.client.push import Push
 from tickboard.client.watch import RefusedError
 
-# The package has a function of that name.
+# The package exports a function of that name.
 push_module = sys.modules[Push.__module__]
 
 Answers = Iterator[bytes]
-"""What is sent, piece by piece, for as long as somebody takes it."""
+"""The pieces that are sent for as long as the client reads."""
 
 
 @contextlib.contextmanager
 def answering(answers: Callable[[], Answers]) -> Iterator[int]:
-    """Answer every connection the same, once its request has come; yield the port."""
+    """Send the same answer on every connection once its request has arrived; yield the port."""
     over = threading.Event()
 
     def answer(connection: socket.socket) -> None:
@@ -83,7 +83,7 @@ def endless(head: bytes, piece: bytes) -> Callable[[], Answers]:
 
 
 def drip() -> Answers:
-    """Answer with a byte now and then."""
+    """Answer with one byte at a time."""
     yield b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
     while True:
         yield b" "
@@ -122,7 +122,7 @@ hostile = pytest.mark.parametrize("name", HTTP)
 
 
 @hostile
-def test_health_says_in_one_line_that_something_is_wrong(name: str) -> None:
+def test_health_reports_any_bad_answer_in_one_line(name: str) -> None:
     with answering(HTTP[name]) as port:
         works, line = probe(f"http://127.0.0.1:{port}", 1.5)
     assert not works
@@ -131,7 +131,7 @@ def test_health_says_in_one_line_that_something_is_wrong(name: str) -> None:
     assert len(line) < 2 * MAX_LINE
 
 
-def test_health_says_where_it_is_redirected_to_and_shows_no_secret() -> None:
+def test_health_names_the_target_of_a_redirect_without_its_secrets() -> None:
     with answering(redirect("http://me:secret1@other.example/x?token=secret2")) as port:
         _, line = probe(f"http://127.0.0.1:{port}")
     assert "it redirects to http://other.example/x: give that address" in line
@@ -145,7 +145,7 @@ def test_health_follows_a_redirect_within_the_host() -> None:
         assert probe(f"http://127.0.0.1:{port}") == (True, "ok")
 
 
-def test_health_prints_reasons_as_text_and_not_without_end() -> None:
+def test_health_escapes_and_truncates_reasons() -> None:
     reasons = [{"source": "\x1b[31m", "message": "a\nb\u202e" * 500, "since": ""} for _ in range(200)]
     content = json.dumps({"status": "failing", "reasons": reasons}).encode()
     assert len(content) < MAX_BYTES
@@ -157,7 +157,7 @@ def test_health_prints_reasons_as_text_and_not_without_end() -> None:
 
 
 @hostile
-async def test_a_client_ends_with_one_line_or_tries_again(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_client_raises_a_one_line_error_or_reconnects(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "FIRST_PAUSE_S", 0.01)
     with answering(HTTP[name]) as port:
         said = ""
@@ -173,7 +173,7 @@ async def test_a_client_ends_with_one_line_or_tries_again(name: str, monkeypatch
 
 
 @pytest.mark.parametrize("scheme", ["ws", "wss", "http", "file"])
-async def test_a_client_is_sent_to_no_other_host(scheme: str) -> None:
+async def test_a_client_does_not_follow_a_redirect_to_another_host(scheme: str) -> None:
     with answering(redirect(f"{scheme}://user:secret1@localhost:1/?token=secret2")) as port:
         ticks = connect(f"http://127.0.0.1:{port}")
         with pytest.raises(RefusedError, match=f"{scheme}://.*localhost:1/") as refused:
@@ -182,7 +182,9 @@ async def test_a_client_is_sent_to_no_other_host(scheme: str) -> None:
 
 
 @hostile
-def test_push_goes_on(name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_push_keeps_running_and_logs_one_line_without_a_traceback(
+    name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr("tickboard.client.delivery.TIMEOUT_S", 1.0)
     with answering(HTTP[name]) as port:
         push = Push(f"http://127.0.0.1:{port}", interval="10ms")
@@ -234,7 +236,7 @@ MESSAGES: dict[str, str | bytes] = {
 
 
 @pytest.mark.parametrize("name", MESSAGES)
-def test_a_message_that_is_not_allowed_is_a_broken_protocol(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_message_raises_a_protocol_error(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(receiver, "MAX_SERIES", 100)
     taking = Decoder()
     taking.connected()
@@ -245,7 +247,7 @@ def test_a_message_that_is_not_allowed_is_a_broken_protocol(name: str, monkeypat
 
 
 def test_many_changes_cost_no_more_than_their_series() -> None:
-    """Each goes in front of all others, which would move these once for each."""
+    """Each series is inserted before all others, which would naively move all of them each time."""
     taking = Decoder()
     list(taking.receive(series(100_000)))
     list(taking.receive(changed([], list(range(100_000)))))
@@ -253,7 +255,7 @@ def test_many_changes_cost_no_more_than_their_series() -> None:
     assert taking.position == "e:1"
 
 
-async def test_a_long_window_keeps_no_other_task_waiting() -> None:
+async def test_a_long_window_does_not_block_other_tasks() -> None:
     ticks = 1_000
     window = struct.pack("<BBHIQII", 1, 0, 0, 1, 1, ticks, 0) + bytes(16 * ticks)
 
