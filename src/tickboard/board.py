@@ -155,8 +155,8 @@ class Board:
 
         Args:
             name: its name on the wire and in conditions.
-            title: what people read; the name when empty. A lone surrogate in it or in the unit becomes ``?``.
-            unit: of its values, as shown.
+            title: what people read; the name when empty.
+            unit: of its values, as shown. A lone surrogate in it or in the title becomes ``?``.
             labels: the names of the labels that tell its series apart: ``labels=("disk",)``.
             key: its key in ``/api/stats``; the name when None.
             min: the lower end of its chart's axis; None: fitted to the values.
@@ -486,7 +486,7 @@ class Board:
         """
         self._require_not_prepared(f"notifier {name}")
         if name in self._services:
-            raise InputError(f"notifier {name!r} is declared already: give another name")
+            raise InputError(f"notifier {name!r} is already declared: give another name")
         self._services[name] = Service(
             make_destination(
                 name,

@@ -262,7 +262,7 @@ def test_a_file_that_exits_is_told_not_to(write: Write, call: str) -> None:
     ("declaration", "said"),
     [
         ('board.gauge("a b")', "metric name 'a b'"),
-        ('board.gauge("x"); board.counter("x")', "declared already"),
+        ('board.gauge("x"); board.counter("x")', "already declared"),
         ('board.alert(board.gauge("x") > 1, "{nothing}")', "nothing"),
         ('board.alert(board.gauge("x") > 1, "m", severity="bad")', "bad"),
         ('board.alert(board.gauge("x") > 1, "m", for_="soon")', "soon"),

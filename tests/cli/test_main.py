@@ -484,7 +484,7 @@ def test_a_file_that_is_no_dashboard(name: str, text: str, said: str, dashboard:
         (["schema", "a.toml"], "'a.toml' is too much: schema takes no FILE"),
         (["pipe", "a.txt"], "'a.txt' is too much: pipe takes no FILE"),
         (["--port", "0", "pipe"], "after the command: tickboard pipe [flags]"),
-        (["dashboard.py"], "'dashboard.py'"),
+        (["dashboard.py"], "'dashboard.py': to serve a file, write tickboard run dashboard.py."),
         (["run"], "FILE"),
         (["run", "a.py", "b.py"], "'b.py'"),
         (["--port", "0", "run", "a.py"], "after the command"),

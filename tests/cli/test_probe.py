@@ -109,14 +109,14 @@ def answering(answer: bytes, *, hold: bool = False) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("answer", "line"),
     [
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "answers with status 200, and not as a board does"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "answers with status 200, so it is not a board"),
         (
             b'HTTP/1.1 500 No\r\nContent-Length: 15\r\n\r\n{"status":"ok"}',
-            "answers with status 500, and not as a board does",
+            "answers with status 500, so it is not a board",
         ),
         (
             b"HTTP/1.1 401 No\r\nContent-Length: 2\r\n\r\n{}",
-            "answers with status 401, and not as a board does: give the board's address",
+            "answers with status 401, so it is not a board: give the board's address",
         ),
         (b"nonsense\r\n\r\n", "does not answer"),
         (b"", "does not answer"),

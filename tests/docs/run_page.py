@@ -40,6 +40,9 @@ async def run(block: Block, url: str, names: dict[str, Any]) -> None:
         printed.set()
 
     names["print"] = tell
+    if "asyncio.run(" in block.code:  # a whole program, with a loop of its own
+        await asyncio.to_thread(eval, compiled, names)
+        return
     result = eval(compiled, names)
     if not inspect.isawaitable(result):
         return

@@ -19,7 +19,7 @@ from tickboard.cli.main import app
 from tickboard.configuration.config import parse_config
 from tickboard.server.routes.openapi import document
 
-CHECKED = {"python", "sh", "toml", "json", "yaml", "console"}
+CHECKED = {"python", "python3", "sh", "toml", "json", "yaml", "console"}
 """The languages whose blocks this file checks."""
 
 ELSEWHERE = {
@@ -36,7 +36,22 @@ ELSEWHERE = {
 SEPARATORS = {"|", "&&", "||", ";", "&"}
 
 OTHERS = {
-    *("cd", "curl", "docker", "echo", "export", "git", "journalctl", "make", "nc", "pip", "ping", "python", "sed"),
+    *(
+        "cd",
+        "curl",
+        "docker",
+        "echo",
+        "export",
+        "git",
+        "journalctl",
+        "make",
+        "nc",
+        "pip",
+        "ping",
+        "python",
+        "python3",
+        "sed",
+    ),
     *("sqlite3", "systemctl", "uvicorn", "vmstat"),
 }
 """The commands of others that a shell block may have."""
@@ -116,6 +131,9 @@ def check_command(words: list[str]) -> None:
             assert (ROOT / word).exists(), word
     if program == "tickboard":
         app.parse_args(rest, exit_on_error=False, print_error=False)
+    elif program == "source":
+        if rest != [".venv/bin/activate"]:
+            check_command([word.strip("<()") for word in rest])
     elif program == "make":
         targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
         assert {word for word in rest if "=" not in word} <= set(targets), words

@@ -565,7 +565,7 @@ def test_a_declared_metric_can_be_written_from_outside() -> None:
         ("n" * 257, [], "257 characters"),
         ("g", [(f"l{i}", "v") for i in range(65)], "65 labels"),
         ("g", [("l", "v" * 1_025)], "too long"),
-        ("took.p50", [], "declared already"),
+        ("took.p50", [], "already declared"),
     ],
 )
 def test_what_cannot_be_is_refused_with_the_reason(name: str, labels: list[tuple[str, str]], reason: str) -> None:

@@ -166,7 +166,7 @@ def test_malformed_labels_are_refused(registry: Registry) -> None:
 def test_a_name_is_declared_once_but_may_be_said_again(registry: Registry) -> None:
     cpu = registry.gauge("cpu", unit="%")
     assert registry.gauge("cpu", unit="%") is cpu
-    with pytest.raises(InputError, match="declared already, as a gauge"):
+    with pytest.raises(InputError, match="already declared, as a gauge"):
         registry.counter("cpu")
     with pytest.raises(InputError, match="the key 'cpu' is taken"):
         registry.gauge("cpu_usage")
@@ -706,5 +706,5 @@ def test_a_block_is_not_begun_where_its_end_could_not_be_written() -> None:
 def test_a_metric_is_not_declared_again_with_another_forget(registry: Registry) -> None:
     labelled = registry.gauge("load", labels=("host",))
     assert registry.gauge("load", labels=("host",)) is labelled
-    with pytest.raises(InputError, match="declared already"):
+    with pytest.raises(InputError, match="already declared"):
         registry.gauge("load", labels=("host",), forget=False)

@@ -541,7 +541,7 @@ def test_an_invalid_notifier_is_refused_and_not_added() -> None:
     board = Board()
     board.notify("ops", "json://127.0.0.1:9/")
     for name, url, said in (
-        ("ops", "json://127.0.0.1:9/", "notifier 'ops' is declared already: give another name"),
+        ("ops", "json://127.0.0.1:9/", "notifier 'ops' is already declared: give another name"),
         (
             "chat",
             f"chat://{SECRET}",

@@ -192,7 +192,7 @@ class Registry:
         if (known := self._handles.get(name)) is not None:
             if known.metric == metric and isinstance(known, handle_class) and forget != (name in self._staying):
                 return known
-            raise InputError(f"metric {name!r} is declared already, as a {known.kind}: give each metric its own name")
+            raise InputError(f"metric {name!r} is already declared, as a {known.kind}: give each metric its own name")
         wanted_key = key or SPEC_KEYS.get(name, name)
         if wanted_key in self._taken_keys:
             raise InputError(f"metric {name!r}: the key {wanted_key!r} is taken: give it another key=")
@@ -215,7 +215,7 @@ class Registry:
         for quantile in QUANTILES:
             name = f"{metric.name}.{quantile}"
             if name in self.metrics:
-                raise InputError(f"metric {name!r} is declared already: {metric.name!r} needs it for its {quantile}")
+                raise InputError(f"metric {name!r} is already declared: {metric.name!r} needs it for its {quantile}")
             title = f"{metric.title} {quantile}"
             info = MetricInfo(name, title, metric.unit, "histogram", metric.labels, metric.min, metric.max)
             self._add_metric(info, f"{self.keys[metric.name]}.{quantile}")
@@ -281,7 +281,7 @@ class Registry:
         """
         self._check(metric)
         if metric.name in self.metrics or metric.name in self._taken_keys:
-            raise InputError(f"metric {metric.name!r} is declared already: send it under another name")
+            raise InputError(f"metric {metric.name!r} is already declared: send it under another name")
         if handle_class is Histogram and (
             taken := next((q for q in QUANTILES if f"{metric.name}.{q}" in self.metrics), "")
         ):

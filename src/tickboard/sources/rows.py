@@ -74,7 +74,7 @@ def named_row(text: str) -> TextRow:
         return _one("value", (), found[2] or "", float(found[1]))
     found = _NAMED.fullmatch(text)
     if found is None:
-        raise InputError("write a name, a value and, if there is one, a unit, as: load 1.52")
+        raise InputError("write a name, a value and optionally a unit, as: load 1.52")
     name, labels, value, unit = found.groups()
     if not (name[0].isalpha() or any(map(str.isalpha, name))):
         raise InputError(f"name {_shown(name)} has no letter: write a name, a value and a unit, as: load 1.52")
