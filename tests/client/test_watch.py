@@ -574,7 +574,7 @@ def test_a_lost_connection_loses_no_tick(server: Server, caplog: pytest.LogCaptu
                     proxy.cut()
                     seq = newest(server)
                     await until(partial(is_past, server, seq + 3))
-                    proxy.mend()
+                    proxy.restore()
                     while found[-1].seq < seq + 5:
                         found += await take(ticks, 1)
         assert_whole(found)
@@ -593,7 +593,7 @@ def test_ticks_missed_while_disconnected_too_long_are_counted(server: Server) ->
                 last = await anext(ticks)
                 proxy.cut()
                 await until(partial(is_past, server, last.seq + 60))
-                proxy.mend()
+                proxy.restore()
                 async for one in ticks:
                     assert one.seq == last.seq + 1 + one.missed
                     last = one

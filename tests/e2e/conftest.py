@@ -27,14 +27,14 @@ QUIET = [
 
 @pytest.fixture(scope="module", autouse=True)
 def unmeasured() -> Iterator[None]:
-    """Start servers without a measurement of coverage: tests of the page are about the page, and it takes its time."""
+    """Start servers without coverage measurement, which is slow and not needed by tests of the page."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
         yield
 
 
-# Not for the whole session: Playwright's loop runs in this thread for as long as the browser lives, and no other test
-# could run its own.
+# Not session-scoped: Playwright's loop runs in this thread as long as the browser lives, so that no other test could
+# run its own.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
@@ -52,7 +52,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 
 
 class Watched:
-    """A page, with what went wrong on it and whom it asked."""
+    """A page, with its errors and the hosts that it has contacted."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
