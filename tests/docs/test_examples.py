@@ -1,4 +1,4 @@
-"""Every block of code in the documentation runs, or is checked by the product's own parsers."""
+"""Every code block in the documentation runs, or is checked by the product's own parsers."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from tickboard.configuration.config import parse_config
 from tickboard.server.routes.openapi import document
 
 CHECKED = {"python", "python3", "sh", "toml", "json", "yaml", "console"}
-"""The languages whose blocks this file checks."""
+"""The languages of the blocks that this file checks."""
 
 ELSEWHERE = {
     "text": "output, or a drawing",
@@ -69,7 +69,7 @@ def named(block: Block) -> str:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    """A board for the pages that talk to one."""
+    """A board for the pages that connect to one."""
     with serve("run", str(ROOT / "examples" / "dashboard.py"), "--interval", "50") as server:
         yield server
 
@@ -95,7 +95,7 @@ def test_the_python_of_a_page_runs_from_top_to_bottom(page: Path, server: Server
 
 
 @pytest.mark.timeout(HANG_S + 30)
-def test_a_page_with_an_error_fails_with_its_line(server: Server, tmp_path: Path) -> None:
+def test_an_error_in_a_page_fails_with_its_line(server: Server, tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text('# A page\n\n```python\nfrom tickboard import Board\nboard = Board("x")\nboard.gaugge("y")\n```\n')
     with pytest.raises(AssertionError, match=r'page\.md:4", line 6'):
@@ -103,7 +103,7 @@ def test_a_page_with_an_error_fails_with_its_line(server: Server, tmp_path: Path
 
 
 def commands_of(block: Block) -> Iterator[list[str]]:
-    """Yield the words of each command of a shell block, without what it sets in its environment."""
+    """Yield the words of each command of a shell block, without its environment variables."""
     code = block.code.replace("\\\n", " ")
     lines = code.splitlines()
     if block.language == "console":
@@ -124,7 +124,7 @@ def commands_of(block: Block) -> Iterator[list[str]]:
 
 
 def check_command(words: list[str]) -> None:
-    """Raise what is wrong with a command."""
+    """Raise an error if a command is invalid."""
     program, *rest = words
     for word in rest:
         if word.startswith("examples/"):
@@ -149,7 +149,7 @@ def check_command(words: list[str]) -> None:
 
 
 @pytest.mark.parametrize("block", blocks_in("sh", "console"), ids=named)
-def test_the_commands_of_a_page_are_there(block: Block) -> None:
+def test_the_commands_of_a_page_exist(block: Block) -> None:
     commands = list(commands_of(block))
     assert commands
     for command in commands:
@@ -160,29 +160,29 @@ def test_the_commands_of_a_page_are_there(block: Block) -> None:
     "line",
     ["tickboard runn x.py", "tickboard run x.py --prot 3", "make nothing", "curl http://localhost:3000/api/no", "tik"],
 )
-def test_a_command_that_is_not_there_is_found(line: str) -> None:
+def test_an_invalid_command_is_found(line: str) -> None:
     [command] = commands_of(Block(ROOT / "x.md", 1, "sh", line, ""))
     with pytest.raises((AssertionError, Exception), match=r"."):
         check_command(command)
 
 
 @pytest.mark.parametrize("block", blocks_in("toml"), ids=named)
-def test_the_configuration_of_a_page_is_read(block: Block) -> None:
+def test_the_configuration_of_a_page_can_be_parsed(block: Block) -> None:
     parse_config(block.code.encode(), block.place)
 
 
 @pytest.mark.parametrize("block", blocks_in("json"), ids=named)
-def test_the_json_of_a_page_is_read(block: Block) -> None:
+def test_the_json_of_a_page_can_be_parsed(block: Block) -> None:
     json.loads(block.code)
 
 
 @pytest.mark.parametrize("block", blocks_in("yaml"), ids=named)
-def test_the_yaml_of_a_page_is_read(block: Block) -> None:
+def test_the_yaml_of_a_page_can_be_parsed(block: Block) -> None:
     assert msgspec.yaml.decode(block.code)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_block_says_what_it_is_and_why_it_is_not_run(page: Path) -> None:
+def test_every_block_has_a_language_and_a_reason_if_it_is_not_run(page: Path) -> None:
     for block in blocks_of(page):
         assert block.language in CHECKED | ELSEWHERE.keys(), f"{block.place}: give the language after the three quotes"
         assert not block.marker or block.not_run or block.endless, f"{block.place}: {block.marker!r} is no marker"
