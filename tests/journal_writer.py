@@ -1,6 +1,6 @@
-"""A program whose children write a journal until they are killed, for tests; each number is said when it is kept.
+"""A program for tests whose children write a journal until they are killed, and report each number once it is kept.
 
-It has imported everything before it forks, so that a hundred children take no longer to start than one.
+It imports everything before it forks, so that a hundred children start as quickly as one.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from tickboard.journal.journal import Journal
 from tickboard.wire import Alert, Silence
 
 SAID = 8
-"""Bytes of a number that is said."""
+"""The size of a reported number in bytes."""
 
 
 def alert(number: int) -> Alert:
@@ -24,14 +24,14 @@ def alert(number: int) -> Alert:
 
 
 def what(number: int) -> tuple[EventKind, Alert]:
-    """Return what an event is of: each odd one begins an alert; the even one after the next ends it."""
+    """Return the kind and alert of an event: odd numbers fire an alert, and number + 3 resolves it."""
     return ("firing", alert(number)) if number % 2 else ("resolved", alert(number - 3))
 
 
 async def write(path: Path) -> None:
-    """Go on with what the journal holds, for ever.
+    """Continue the journal forever.
 
-    Each transaction has one to four events, and an episode, a silence and a position that name the newest of them.
+    Each transaction has one to four events, and an episode, a silence and a position that refer to the newest of them.
     """
     journal = Journal(path)
     number = journal.load().number
@@ -48,12 +48,12 @@ async def write(path: Path) -> None:
 
 
 def say(number: int) -> None:
-    """Write one number, whole or not at all."""
+    """Write one number to standard output atomically."""
     os.write(sys.stdout.fileno(), number.to_bytes(SAID, "big"))
 
 
 def main() -> None:
-    """Fork a writer for each path in the input; it says its process id first, and 0 is said when it was killed."""
+    """Fork a writer for each path in the input. It writes its process id first; a 0 follows once it was killed."""
     for line in sys.stdin:
         child = os.fork()
         if not child:

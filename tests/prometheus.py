@@ -1,4 +1,4 @@
-"""Debian's Prometheus as a subprocess, for tests: it scrapes each second, and writes to whom it is told."""
+"""Debian's Prometheus as a subprocess for tests: it scrapes each second and writes to a given URL."""
 
 import contextlib
 import socket
@@ -29,7 +29,7 @@ remote_write:
 
 @contextlib.contextmanager
 def prometheus(writes_to: str, only: str = ".+") -> Iterator[int]:
-    """Run Prometheus, which scrapes itself and writes the metrics of these names to a URL, and return its port."""
+    """Run Prometheus, which scrapes itself and writes the metrics with matching names to a URL; yield its port."""
     program = debian.unpacked("prometheus") / "usr" / "bin" / "prometheus"
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

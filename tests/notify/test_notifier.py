@@ -243,12 +243,12 @@ def test_a_receiver_that_recovers_gets_every_alert_and_the_problem_is_cleared(re
 def test_a_receiver_that_was_unreachable_gets_every_alert_when_it_is_back(receiver: Webhook) -> None:
     async def scenario() -> None:
         bench = Bench(f"json://127.0.0.1:{receiver.port}/")
-        receiver.go()
+        receiver.stop_listening()
         async with bench.running():
             bench.fire(alert("a"))
             await until(lambda: bench.problem)
             assert "could not be reached" in (bench.problem or "")
-            receiver.come()
+            receiver.start_listening()
             await until(lambda: receiver.taken)
             await until(lambda: bench.problem is None)
         assert receiver.titles == ["Shop: CRITICAL message a"]
@@ -259,7 +259,7 @@ def test_a_receiver_that_was_unreachable_gets_every_alert_when_it_is_back(receiv
 def test_a_receiver_that_stays_down_is_retried_with_backoff_and_its_position_stays(receiver: Webhook) -> None:
     async def scenario() -> None:
         bench = Bench(f"json://127.0.0.1:{receiver.port}/")
-        receiver.go()
+        receiver.stop_listening()
         began = time.monotonic()
         async with bench.running():
             bench.fire(alert("a"))
@@ -282,9 +282,9 @@ def test_attempts_to_a_hanging_receiver_time_out_and_their_threads_are_bounded(r
         assert reasons[MAX_HANGING:] == [f"{MAX_HANGING} attempts still hang"] * 2
         # Each attempt has a thread here and one in the receiver.
         assert threading.active_count() - before <= 2 * MAX_HANGING
-        receiver.go()
+        receiver.stop_listening()
         receiver.hangs = False
-        receiver.come()
+        receiver.start_listening()
         async with asyncio.timeout(WAIT_S):
             while await bench.notifier.attempt(lambda: trial("Shop")):
                 await asyncio.sleep(0.1)
@@ -611,7 +611,7 @@ def test_the_secret_is_not_logged_even_at_the_lowest_level(receiver: Webhook, ca
         assert await bench.notifier.attempt(lambda: trial("Shop")) == ""
         receiver.status = 401
         reasons = [await bench.notifier.attempt(lambda: trial("Shop"))]
-        receiver.go()
+        receiver.stop_listening()
         reasons.append(await bench.notifier.attempt(lambda: trial("Shop")))
         assert receiver.asked == [f"/{SECRET}/", f"/{SECRET}/"]
         assert SECRET not in caplog.text + repr(reasons) + repr(vars(bench.service.destination)) + repr(bench.service)
