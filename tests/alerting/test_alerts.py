@@ -652,7 +652,7 @@ def test_a_restart_neither_loses_an_episode_nor_announces_it_twice() -> None:
     assert bench.alerts.log.number == 5
 
 
-def test_the_log_decides_what_fires_after_a_restart() -> None:
+def test_the_log_decides_which_alerts_fire_after_a_restart() -> None:
     bench = firing_bench()
     before = bench.alerts.episodes()
     bench.registry.values[:1] = 1

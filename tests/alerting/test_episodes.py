@@ -27,7 +27,7 @@ ALL = np.array([0])
 
 
 @pytest.mark.parametrize(
-    ("state", "said", "cleared", "then", "fires", "ends"),
+    ("state", "condition", "cleared", "then", "fires", "ends"),
     [
         (INACTIVE, 1.0, 0.0, PENDING, True, False),
         (INACTIVE, 0.0, 1.0, INACTIVE, False, False),
@@ -46,11 +46,11 @@ ALL = np.array([0])
     ],
 )
 def test_each_state_changes_by_what_the_conditions_say(
-    state: int, said: float, cleared: float, then: int, fires: bool, ends: bool
+    state: int, condition: float, cleared: float, then: int, fires: bool, ends: bool
 ) -> None:
     episodes = table()
     episodes.state[0] = state
-    began, over = episodes.move(ALL, np.array([said]), np.array([cleared]), 5.0, 1_005.0)
+    began, over = episodes.move(ALL, np.array([condition]), np.array([cleared]), 5.0, 1_005.0)
     assert (int(episodes.state[0]), bool(len(began)), bool(len(over))) == (then, fires, ends)
 
 

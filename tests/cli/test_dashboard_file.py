@@ -259,7 +259,7 @@ def test_a_file_that_exits_is_an_error(write: Write, call: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("declaration", "said"),
+    ("declaration", "message"),
     [
         ('board.gauge("a b")', "metric name 'a b'"),
         ('board.gauge("x"); board.counter("x")', "already declared"),
@@ -273,11 +273,11 @@ def test_a_file_that_exits_is_an_error(write: Write, call: str) -> None:
         ('board.card("nothing")', "nothing"),
     ],
 )
-def test_an_invalid_declaration_is_reported_with_its_line(write: Write, declaration: str, said: str) -> None:
+def test_an_invalid_declaration_is_reported_with_its_line(write: Write, declaration: str, message: str) -> None:
     path = write(START + "\n\n" + declaration + "\n")
     error = error_of(path)
     assert (error.file, error.line) == (str(path), 5)
-    assert said in error.message
+    assert message in error.message
 
 
 def test_an_invalid_declaration_of_many_lines_is_reported_at_its_first_line(write: Write) -> None:

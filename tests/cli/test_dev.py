@@ -104,9 +104,9 @@ def test_viewers_stay_connected_through_a_change_and_series_keep_their_history(p
         tick = viewer.until(lambda message: message["type"] == "metrics" and len(message["data"]) == 2)
         assert [metric["name"] for metric in tick["data"]] == ["cpu_usage", "memory_usage"]
         viewer.until(lambda message: message["type"] == "metrics" and message["data"][0]["value"] == 2)
-        said = stopped_output(server)
-        assert said.count("reloaded, 2 metrics") == 1
-        assert said.rstrip().endswith("reloaded, 2 metrics")
+        output = stopped_output(server)
+        assert output.count("reloaded, 2 metrics") == 1
+        assert output.rstrip().endswith("reloaded, 2 metrics")
 
 
 def test_times_and_positions_keep_increasing_through_a_change(path: Path) -> None:
@@ -210,9 +210,9 @@ def test_a_broken_file_is_reported_and_the_last_good_board_goes_on(path: Path) -
         assert board["problems"] == [problem]
         seqs = [viewer.until("metrics")["seq"] for _ in range(3)]
         assert seqs == [seqs[0], seqs[0] + 1, seqs[0] + 2]
-        said = stopped_output(server)
-        assert said.count(f"{path}:{BROKEN_LINE}: ZeroDivisionError") == 1
-        assert "Traceback" not in said
+        output = stopped_output(server)
+        assert output.count(f"{path}:{BROKEN_LINE}: ZeroDivisionError") == 1
+        assert "Traceback" not in output
 
 
 def test_fixing_the_file_clears_the_problem(path: Path) -> None:
@@ -335,9 +335,9 @@ def fails():
             assert "problems" not in server.json("/api/board")
             switch.unlink()
             assert viewer.problems()[0]["source"] == "sampler fails"
-        said = stopped_output(server)
-        assert said.count("Traceback") == 2
-        assert said.count("sampler fails: ValueError: no disk") == 2
+        output = stopped_output(server)
+        assert output.count("Traceback") == 2
+        assert output.count("sampler fails: ValueError: no disk") == 2
 
 
 def test_fixing_a_sampler_in_the_file_clears_its_problem(path: Path) -> None:

@@ -156,8 +156,8 @@ def test_check_names_the_configuration_in_use(dashboard: Path, tmp_path: Path) -
     assert once("check", dashboard).stdout == f"{dashboard} with {config}: 'Mine', 1 metric, 1 alert rule: good\n"
     other = tmp_path / "other.toml"
     other.write_text("")
-    said = once("check", dashboard, "--config", other).stdout
-    assert said == f"{dashboard} with {other}: 'Mine', 1 metric, 0 alert rules: good\n"
+    output = once("check", dashboard, "--config", other).stdout
+    assert output == f"{dashboard} with {other}: 'Mine', 1 metric, 0 alert rules: good\n"
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_the_printed_schema_equals_the_served_one(dashboard: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "output"),
     [
         ("[rules.cpu_usage]\nthreshold = 9\n", ":1: rules.cpu_usage: no rule of this board has this name"),
         (RULES + "\nsevirity = 'info'\n", ":5: rules.cpu_usage.sevirity: there is no such key: write severity"),
@@ -197,10 +197,10 @@ def test_the_printed_schema_equals_the_served_one(dashboard: Path) -> None:
         ("#" * 2_000_000, ": it has more than 1024 KiB"),
     ],
 )
-def test_an_invalid_configuration_is_reported_in_one_line(text: str, said: str, dashboard: Path) -> None:
+def test_an_invalid_configuration_is_reported_in_one_line(text: str, output: str, dashboard: Path) -> None:
     config = dashboard.with_name("tickboard.toml")
     config.write_text(text)
-    assert refusal("check", dashboard).startswith(f"tickboard: {config}{said}")
+    assert refusal("check", dashboard).startswith(f"tickboard: {config}{output}")
 
 
 @pytest.mark.parametrize("arguments", [[], ["run"], ["check"], ["pipe"]])
@@ -208,8 +208,8 @@ def test_an_error_in_a_given_configuration_is_reported_in_one_line(arguments: li
     config = dashboard.with_name("given.toml")
     config.write_text("\n[rules.nothing]\n")
     files = [] if arguments in ([], ["pipe"]) else [dashboard]
-    said = refusal(*arguments, *files, "--config", config)
-    assert said.startswith(f"tickboard: {config}:2: rules.nothing: no rule of this board has this name")
+    output = refusal(*arguments, *files, "--config", config)
+    assert output.startswith(f"tickboard: {config}:2: rules.nothing: no rule of this board has this name")
 
 
 @pytest.mark.parametrize("arguments", [[], ["run"], ["dev"], ["check"], ["pipe"]])
@@ -233,10 +233,10 @@ def test_help_prints_the_usage(arguments: list[str]) -> None:
 
 
 def test_help_names_every_command_and_flag() -> None:
-    said = once("--help").stdout
+    output = once("--help").stdout
     flags = [f"--{field.name.replace('_', '-')}" for field in dataclasses.fields(Options)]
     for word in ("run", "dev", "check", "--version", *flags):
-        assert word in said
+        assert word in output
 
 
 # --- flags ---
@@ -345,9 +345,9 @@ def test_a_signal_stops_the_server_cleanly(name: str, text: str, number: signal.
     with serve(name, str(dashboard), "--interval", "100") as running:
         with watched(running) as (codes, endings):
             time.sleep(0.3)  # until the sampler blocks
-            status, said = end(running, number)
+            status, output = end(running, number)
         assert status == 0
-        assert said == ""
+        assert output == ""
         assert codes == [1001]
         assert endings == ["ended"]
 
@@ -373,7 +373,7 @@ board.routes.append(Route("/slow", slow))
 
 
 @pytest.mark.parametrize(
-    "said",
+    "request_text",
     [
         HANDSHAKE,
         HANDSHAKE[:-2],
@@ -384,15 +384,15 @@ board.routes.append(Route("/slow", slow))
     ],
     ids=["viewer", "half a handshake", "reader of alerts", "half a body", "slow answer", "half a request"],
 )
-def test_a_silent_client_does_not_delay_shutdown(said: str, dashboard: Path) -> None:
+def test_a_silent_client_does_not_delay_shutdown(request_text: str, dashboard: Path) -> None:
     dashboard.write_text(SLOW_ROUTE)
     with serve("run", str(dashboard)) as running:
         with socket.create_connection(("127.0.0.1", running.port)) as silent:
-            silent.sendall(said.encode())
+            silent.sendall(request_text.encode())
             assert running.json("/api/health")["status"] == "ok"  # by now the server has read the bytes sent before
-            status, said_last = end(running, signal.SIGINT)
+            status, last_output = end(running, signal.SIGINT)
         assert status == 0
-        assert said_last == ""
+        assert last_output == ""
 
 
 def test_ctrl_c_while_a_file_loads_prints_nothing(dashboard: Path) -> None:
@@ -435,7 +435,7 @@ def test_a_missing_file_or_a_folder_is_refused(name: str, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("name", ["run", "check"])
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "output"),
     [
         ("x = 1\n", "it makes no board"),
         ("from tickboard import Board\na = Board('A')\nb = Board('B')\n", "it makes 2 boards"),
@@ -445,13 +445,13 @@ def test_a_missing_file_or_a_folder_is_refused(name: str, tmp_path: Path) -> Non
         (BOARD + "board.gauge('a b')\n", ":4: metric name 'a b'"),
     ],
 )
-def test_a_file_that_is_not_a_dashboard_is_refused(name: str, text: str, said: str, dashboard: Path) -> None:
+def test_a_file_that_is_not_a_dashboard_is_refused(name: str, text: str, output: str, dashboard: Path) -> None:
     dashboard.write_text(text)
-    assert f"{dashboard}{said}" in refusal(name, dashboard).replace(f"{dashboard}: {said}", f"{dashboard}{said}")
+    assert f"{dashboard}{output}" in refusal(name, dashboard).replace(f"{dashboard}: {output}", f"{dashboard}{output}")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "output"),
     [
         (["--port", "many"], "--port"),
         (["--port", "65536"], "--port=65536"),
@@ -490,8 +490,8 @@ def test_a_file_that_is_not_a_dashboard_is_refused(name: str, text: str, said: s
         (["--port", "0", "run", "a.py"], "after the command"),
     ],
 )
-def test_invalid_flags_and_commands_are_refused(arguments: list[str], said: str) -> None:
-    assert said in refusal(*arguments)
+def test_invalid_flags_and_commands_are_refused(arguments: list[str], output: str) -> None:
+    assert output in refusal(*arguments)
 
 
 @pytest.mark.parametrize(

@@ -125,10 +125,10 @@ def answering(answer: bytes, *, hold: bool = False) -> Iterator[str]:
 )
 def test_an_answer_that_is_not_from_a_board_is_failing(answer: bytes, line: str) -> None:
     with answering(answer) as url:
-        healthy, said = probe(url)
+        healthy, output = probe(url)
         assert not healthy
-        assert said.startswith("failing: ")
-        assert line in said
+        assert output.startswith("failing: ")
+        assert line in output
 
 
 def test_a_server_that_does_not_answer_is_failing() -> None:
@@ -152,11 +152,11 @@ def test_a_server_whose_answer_never_ends_is_failing() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=drip, daemon=True)
         thread.start()
-        healthy, said = probe(f"http://127.0.0.1:{listening.getsockname()[1]}", 0.5)
+        healthy, output = probe(f"http://127.0.0.1:{listening.getsockname()[1]}", 0.5)
         over.set()
         thread.join(10)
     assert not healthy
-    assert said.endswith("does not answer: its answer takes over 0.5 s")
+    assert output.endswith("does not answer: its answer takes over 0.5 s")
 
 
 def test_the_answer_of_a_board_is_printed_on_one_line() -> None:

@@ -444,9 +444,9 @@ def test_a_value_that_is_not_a_number_is_counted_and_logged_once(value: Any, cap
     for record in records:
         record(value)
     assert (one.invalid, one.take()) == (5, [])
-    (said,) = caplog.messages
-    assert said.startswith("gauge 'queue' cannot be ")
-    assert said.endswith(": give a number; further ones are only counted")
+    (message,) = caplog.messages
+    assert message.startswith("gauge 'queue' cannot be ")
+    assert message.endswith(": give a number; further ones are only counted")
 
 
 @pytest.mark.parametrize("value", [-1, math.nan, math.inf, None])
@@ -458,7 +458,7 @@ def test_invalid_counter_and_histogram_values_are_counted_not_sent(value: Any) -
 
 
 @pytest.mark.parametrize(
-    ("labels", "said"),
+    ("labels", "message"),
     [
         ({}, "has the labels worker, not none"),
         ({"host": "a"}, "has the labels worker, not host"),
@@ -467,12 +467,12 @@ def test_invalid_counter_and_histogram_values_are_counted_not_sent(value: Any) -
     ],
 )
 def test_values_with_undeclared_labels_are_counted_not_sent(
-    labels: Any, said: str, caplog: pytest.LogCaptureFixture
+    labels: Any, message: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     one = recording()
     one.declare(PushGauge, "queue", "", "", ("worker",)).labels(**labels).set(1)
     assert (one.invalid, one.take()) == (1, [])
-    assert f"metric 'queue' {said}" in caplog.text
+    assert f"metric 'queue' {message}" in caplog.text
 
 
 def test_missing_and_unexpected_labels_are_counted_not_sent(
@@ -689,5 +689,5 @@ import tickboard.client.push
 large = {"asyncio", "http.client", "ssl", "numpy", "msgspec", "starlette", "urllib.request", "email"}
 print(sorted(large & sys.modules.keys()))
 """
-    said = run(script, str(Path(handles.__file__).parents[1])).stdout
-    assert said.strip() == "[]"
+    output = run(script, str(Path(handles.__file__).parents[1])).stdout
+    assert output.strip() == "[]"

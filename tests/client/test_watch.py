@@ -661,7 +661,7 @@ Answer = Callable[[ServerConnection, Request], Response | None]
 
 
 @contextlib.asynccontextmanager
-async def playing(handle: Handle, answer: Answer | None = None) -> AsyncIterator[tuple[str, WebSocketServer]]:
+async def fake_server(handle: Handle, answer: Answer | None = None) -> AsyncIterator[tuple[str, WebSocketServer]]:
     """Run a WebSocket server with the given handler, and yield its address."""
     async with serve_websocket(
         handle, "127.0.0.1", 0, subprotocols=[SUBPROTOCOL], process_request=answer, compression=None
@@ -688,7 +688,7 @@ def test_a_full_server_is_retried(monkeypatch: pytest.MonkeyPatch) -> None:
         await connection.wait_closed()
 
     async def main() -> None:
-        async with playing(handle, answer) as (url, _), connect(url) as ticks:
+        async with fake_server(handle, answer) as (url, _), connect(url) as ticks:
             assert (await anext(ticks)).position == "e:1"
 
     run_bounded(main)
@@ -718,7 +718,7 @@ def test_garbage_closes_the_connection_and_the_missed_ticks_are_requested(
         codes.append(connection.close_code)
 
     async def main() -> None:
-        async with playing(handle) as (url, _), connect(url, metrics=["a"]) as ticks:
+        async with fake_server(handle) as (url, _), connect(url, metrics=["a"]) as ticks:
             assert [one["a"] for one in await take(ticks, 3)] == [2, 3, 4]
 
     run_bounded(main)
@@ -748,7 +748,7 @@ def test_pauses_grow_until_a_connection_works(monkeypatch: pytest.MonkeyPatch) -
             await connection.send(message)
 
     async def main() -> None:
-        async with playing(handle) as (url, _), connect(url) as ticks:
+        async with fake_server(handle) as (url, _), connect(url) as ticks:
             assert seqs(await take(ticks, 2)) == [1, 2]
 
     run_bounded(main)
@@ -769,7 +769,7 @@ def test_a_refusal_after_a_successful_connection_is_retried(monkeypatch: pytest.
             await connection.send(message)
 
     async def main() -> None:
-        async with playing(handle, answer) as (url, _), connect(url) as ticks:
+        async with fake_server(handle, answer) as (url, _), connect(url) as ticks:
             assert [(one.seq, one.missed) for one in await take(ticks, 2)] == [(1, 0), (3, 1)]
 
     run_bounded(main)
@@ -794,7 +794,7 @@ def test_a_refusal_of_the_first_connection_raises_with_an_explanation(code: int,
         return connection.respond(HTTPStatus(code), text)
 
     async def main() -> None:
-        async with playing(handle, answer) as (url, _):
+        async with fake_server(handle, answer) as (url, _):
             with pytest.raises(RefusedError, match=rf"cannot watch ws://127.0.0.1:\d+/ws/metrics: .*{said}"):
                 await anext(connect(url))
 
@@ -863,7 +863,7 @@ def test_a_slow_consumer_slows_the_server_down_and_misses_nothing() -> None:
 
     async def main() -> None:
         nonlocal sent
-        async with playing(handle) as (url, _), connect(url) as ticks:
+        async with fake_server(handle) as (url, _), connect(url) as ticks:
             found = await take(ticks, 1)
             before = -1
             while sent != before:  # until the sockets between the two are full
@@ -887,7 +887,7 @@ def test_a_message_that_is_too_long_is_logged_and_the_log_says_how_to_fix_it(
             await connection.wait_closed()
 
     async def main() -> None:
-        async with playing(handle) as (url, _), connect(url) as ticks:
+        async with fake_server(handle) as (url, _), connect(url) as ticks:
             task = asyncio.create_task(take(ticks, 1))
             await until(lambda: "ask for fewer metrics" in caplog.text)
             task.cancel()

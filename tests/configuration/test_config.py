@@ -80,7 +80,7 @@ def test_an_empty_file_is_an_empty_config() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("[rules.cpu]\n\nwen = 'cpu > 1'\n", "tickboard.toml:3: rules.cpu.wen: there is no such key: write when"),
         ("[rules.cpu]\nfor_ = '1s'\n", "tickboard.toml:2: rules.cpu.for_: there is no such key: write for"),
@@ -101,12 +101,12 @@ def test_an_empty_file_is_an_empty_config() -> None:
         ),
     ],
 )
-def test_an_unknown_key_is_refused_with_a_suggestion(text: str, said: str) -> None:
-    assert str(error_of(text)) == said
+def test_an_unknown_key_is_refused_with_a_suggestion(text: str, message: str) -> None:
+    assert str(error_of(text)) == message
 
 
 @pytest.mark.parametrize(
-    ("text", "line", "said"),
+    ("text", "line", "message"),
     [
         ("rules = 1", 1, "rules: it is no table: write [rules.NAME]"),
         ("[[rules]]", 1, "rules: it is no table: write [rules.NAME]"),
@@ -145,9 +145,9 @@ def test_an_unknown_key_is_refused_with_a_suggestion(text: str, said: str) -> No
         ("[rules.cpu]\nwhen = ", 2, "it is not TOML"),
     ],
 )
-def test_an_invalid_value_is_refused_with_a_description_of_valid_ones(text: str, line: int, said: str) -> None:
+def test_an_invalid_value_is_refused_with_a_description_of_valid_ones(text: str, line: int, message: str) -> None:
     error = error_of(text)
-    assert said in error.message
+    assert message in error.message
     assert (error.file, error.line) == ("tickboard.toml", line)
 
 

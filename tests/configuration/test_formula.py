@@ -30,10 +30,10 @@ def text_of(text: str) -> str:
 def error_of(text: str) -> str:
     with pytest.raises(InputError) as caught:
         parse_condition(text, REGISTRY)
-    said = str(caught.value)
-    assert said.isprintable()
-    assert len(said) < 500
-    return said
+    message = str(caught.value)
+    assert message.isprintable()
+    assert len(message) < 500
+    return message
 
 
 # --- valid conditions ---
@@ -119,7 +119,7 @@ EXAMPLE = "this is no condition: write one as cpu_usage > 90"
 
 
 @pytest.mark.parametrize(
-    ("text", "column", "said"),
+    ("text", "column", "message"),
     [
         ("", 1, "it is empty: write a condition, as cpu_usage > 90"),
         (" \n", 1, "it is empty"),
@@ -213,9 +213,9 @@ EXAMPLE = "this is no condition: write one as cpu_usage > 90"
         ("5('10s') > 1", 1, "a span is given to the stat of a metric"),
     ],
 )
-def test_an_error_names_the_text_the_column_and_how_to_fix_it(text: str, column: int, said: str) -> None:
+def test_an_error_names_the_text_the_column_and_how_to_fix_it(text: str, column: int, message: str) -> None:
     error = error_of(text)
-    assert said in error
+    assert message in error
     assert f", column {column}: " in error
     assert error.startswith(f"condition {text!r}" if len(text) < 60 else "condition 'cpu")
 

@@ -135,7 +135,7 @@ def test_a_span_longer_than_the_window_is_reported_with_its_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         (
             "[rules.cpu_usag]\nthreshold = 9",
@@ -163,8 +163,8 @@ def test_a_span_longer_than_the_window_is_reported_with_its_line() -> None:
         ),
     ],
 )
-def test_an_invalid_override_is_reported_with_its_line_and_changes_nothing(text: str, said: str) -> None:
-    assert said in str(error_of(text))
+def test_an_invalid_override_is_reported_with_its_line_and_changes_nothing(text: str, message: str) -> None:
+    assert message in str(error_of(text))
 
 
 @given(st.text(max_size=20))

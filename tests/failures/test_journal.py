@@ -18,7 +18,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.journal.test_journal import NOBODY, anyones, events, numbers, plain_user, written
+from tests.journal.test_journal import NOBODY, events, numbers, plain_user, shared_folder, written
 from tests.running.test_announcer import World as Board
 from tests.serving import RawStream, Server, serve
 from tests.world import World, make_world
@@ -34,7 +34,7 @@ from tickboard.running.announcer import SOURCE
 
 BOARD = Path(__file__).parents[1] / "boards" / "alarms.py"
 
-__all__ = ["anyones", "plain_user"]
+__all__ = ["plain_user", "shared_folder"]
 
 
 # --- a real server on a disk that hangs ---
@@ -528,12 +528,12 @@ def test_opening_a_journal_that_hangs_or_fails_is_refused(state: Path, monkeypat
     ],
 )
 async def test_a_file_that_becomes_unsafe_or_unwritable_is_reported_until_fixed(
-    anyones: Path, what: str, mode: int, said: str
+    shared_folder: Path, what: str, mode: int, said: str
 ) -> None:
     os.seteuid(0)
-    os.chown(anyones, NOBODY, NOBODY)
+    os.chown(shared_folder, NOBODY, NOBODY)
     os.seteuid(NOBODY)
-    path = anyones / "state" / "alerts.sqlite"
+    path = shared_folder / "state" / "alerts.sqlite"
     board = Board(path)
     changed = path if what == "file" else path.parent
     async with watched(board):

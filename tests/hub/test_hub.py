@@ -221,7 +221,7 @@ def test_a_returning_viewer_gets_only_the_ticks_it_missed(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("since", [Position("e", 99), Position("other", 3), Position("e", 1)])
-def test_a_viewer_that_returns_too_late_gets_the_whole_window_not_a_resume(since: Position) -> None:
+def test_a_returning_viewer_with_an_unusable_position_gets_the_whole_window(since: Position) -> None:
     bench = Bench(window_size=3)
     bench.tick(9)
     [message] = bench.join(since).messages()
@@ -258,7 +258,7 @@ def test_a_slow_viewer_skips_to_the_newest_state_and_learns_how_many_it_missed(d
     assert seqs(slow.messages()) == [ticks + 1]
 
 
-def test_a_viewer_that_is_slower_than_the_window_gets_the_window_that_is_left() -> None:
+def test_a_viewer_that_falls_behind_the_window_gets_the_current_window() -> None:
     bench = Bench(window_size=20)
     slow = bench.join(room=200)
     ticks = overflow(bench, slow)

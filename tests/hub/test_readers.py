@@ -318,7 +318,7 @@ def test_a_reader_that_reads_nothing_is_disconnected_after_a_while(bench: Bench)
     assert kinds(slow.take())[-1] == kinds(idle.take())[-1] == "firing 6"
 
 
-def test_a_reader_that_falls_behind_the_log_is_ended_and_restarts_with_what_fires(
+def test_a_reader_that_falls_behind_the_log_is_ended_and_then_gets_all_firing_alerts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(alertlog_module, "LOG_EVENTS", 3)
@@ -377,7 +377,7 @@ def test_ten_thousand_events_are_sent_in_chunks_shared_by_all_readers(bench: Ben
     assert len(set(chunks)) == len(chunks) / (5 if not direct else 2)
 
 
-def test_firing_alerts_are_sent_in_chunks_followed_by_what_changed_meanwhile(bench: Bench) -> None:
+def test_firing_alerts_are_sent_in_chunks_followed_by_later_changes(bench: Bench) -> None:
     bench.fire(3_000)
     slow = bench.join(room=1_000)
     bench.resolve(0)
@@ -395,7 +395,9 @@ def test_firing_alerts_are_sent_in_chunks_followed_by_what_changed_meanwhile(ben
     assert slow.largest < CHUNK_BYTES + 200
 
 
-def test_the_cache_of_chunks_is_bounded(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_readers_at_many_positions_get_every_event_with_a_small_chunk_cache(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(readers_module, "CHUNKS", 2)
     bench.fire(10)
     for number in range(10):
@@ -441,7 +443,7 @@ def test_a_chunked_http_stream_carries_the_same_events_as_a_plain_one(
 
 
 @either_way
-def test_a_heartbeat_comes_every_thirty_seconds_at_the_readers_position(bench: Bench, direct: bool) -> None:
+def test_a_heartbeat_with_the_readers_position_is_sent_every_thirty_seconds(bench: Bench, direct: bool) -> None:
     bench.fire(4)
     inbox = bench.join(direct=direct)
     inbox.take()

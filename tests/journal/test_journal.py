@@ -67,7 +67,7 @@ async def reopened(journal: Journal) -> Kept:
     return kept
 
 
-# --- what is kept ---
+# --- writing and loading ---
 
 
 async def test_a_new_journal_is_empty_and_has_its_own_epoch(path: Path) -> None:
@@ -553,7 +553,7 @@ asyncio.run(main())
 """
 
 
-def test_a_file_that_cannot_grow_is_reported_and_what_waited_is_written_later(path: Path) -> None:
+def test_a_file_that_cannot_grow_is_reported_and_pending_commits_are_written_later(path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", FULL, str(path)],
         capture_output=True,
@@ -801,7 +801,7 @@ async def test_the_file_is_readable_by_its_user_only(path: Path) -> None:
 
 
 @pytest.fixture
-def anyones() -> Iterator[Path]:
+def shared_folder() -> Iterator[Path]:
     """A folder that every user can reach, unlike those of pytest."""
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o755)
@@ -826,9 +826,9 @@ def plain_user() -> Iterator[None]:
     ids=["folder", "folder of a file", "file"],
 )
 def test_a_file_that_cannot_be_written_is_refused(
-    anyones: Path, folder_mode: int, file_mode: int | None, request: pytest.FixtureRequest
+    shared_folder: Path, folder_mode: int, file_mode: int | None, request: pytest.FixtureRequest
 ) -> None:
-    path = anyones / "state" / "board.sqlite"
+    path = shared_folder / "state" / "board.sqlite"
     path.parent.mkdir()
     if file_mode is not None:
         asyncio.run(written(path))

@@ -434,10 +434,10 @@ def test_totals_and_distributions_can_be_too_old_too(age_s: float) -> None:
     for _ in range(3):
         bench.tick()
     column = source.histogram("t", "t")
-    for said in range(2):
-        total(bench, source, (said, bench.time - age_s + said))
-        source.merge_totals(column, Distribution.explicit([10], [said, 0], 0), bench.time - age_s + said)
-        source.merge(column, Distribution.of([1]), bench.time - age_s + said)
+    for attempt in range(2):
+        total(bench, source, (attempt, bench.time - age_s + attempt))
+        source.merge_totals(column, Distribution.explicit([10], [attempt, 0], 0), bench.time - age_s + attempt)
+        source.merge(column, Distribution.of([1]), bench.time - age_s + attempt)
     refusal = source.take_refusal()
     assert refusal is not None
     assert (refusal.samples, source.too_old, source.samples) == (6, 6, 0)

@@ -1,4 +1,4 @@
-"""Every alert is notified at least once, exactly once if nothing fails, within the limit and batched with others."""
+"""Every alert is sent at least once, exactly once if nothing fails, within the limit and batched with others."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -81,7 +81,7 @@ def kind(fired: bool, over: bool) -> str:
 # --- one alert ---
 
 
-def test_an_alert_is_notified_once_when_it_fires_and_once_when_it_is_resolved() -> None:
+def test_an_alert_is_sent_once_when_it_fires_and_once_when_it_is_resolved() -> None:
     bench = Bench()
     bench.fire("a")
     bench.pass_time(60)
@@ -103,7 +103,7 @@ def test_the_first_alert_waits_wait_s_for_others_and_no_longer() -> None:
     assert bench.sent == [["a:firing", "b:firing"]]
 
 
-def test_an_alert_that_fires_and_ends_within_the_wait_is_notified_once_as_both() -> None:
+def test_an_alert_that_fires_and_ends_within_the_wait_is_sent_once_as_both() -> None:
     bench = Bench()
     bench.fire("a")
     bench.pass_time(1)
@@ -112,7 +112,7 @@ def test_an_alert_that_fires_and_ends_within_the_wait_is_notified_once_as_both()
     assert bench.sent == [["a:both"]]
 
 
-def test_without_resolved_only_an_alert_never_notified_as_firing_is_sent_when_resolved() -> None:
+def test_with_resolved_false_an_end_is_sent_only_if_the_start_was_not() -> None:
     bench = Bench(replace(OPS, resolved=False))
     bench.fire("a")
     bench.pass_time(60)
@@ -463,7 +463,7 @@ STEPS = st.lists(
 
 @settings(deadline=None)
 @given(STEPS)
-def test_whatever_happens_each_start_and_end_is_sent_once_or_more_after_a_restart(
+def test_each_start_and_end_is_sent_once_or_after_restarts_at_least_once(
     steps: Sequence[tuple[str, int]],
 ) -> None:
     destination = replace(OPS, limit=2)

@@ -333,7 +333,7 @@ def test_an_exception_of_a_service_is_reported_by_its_type_only(receiver: Webhoo
 # --- restarts ---
 
 
-class Marks:
+class FakeJournal:
     """A journal that records positions, or fails as the test says.
 
     Attributes:
@@ -462,7 +462,7 @@ def test_every_alert_is_sent_after_a_kill_and_a_restart(receiver: Webhook, tmp_p
 
 def test_a_failing_journal_does_not_stop_notifications(receiver: Webhook) -> None:
     async def scenario() -> None:
-        journal = Marks()
+        journal = FakeJournal()
         journal.error = TickboardError("the disk is full")
         bench = Bench(f"json://127.0.0.1:{receiver.port}/")
         async with bench.running(journal):
@@ -573,15 +573,15 @@ url = "$CHAT"
 severities = ["critical"]
 """
     )
-    ended = run_notify(file, "--test", CHAT=f"json://127.0.0.1:{receiver.port}/{SECRET}")
-    assert ended.returncode == 0, ended
+    result = run_notify(file, "--test", CHAT=f"json://127.0.0.1:{receiver.port}/{SECRET}")
+    assert result.returncode == 0, result
     assert receiver.titles == ["Shop: test"] * 2
     config.write_text(f'\n[notifiers.chat]\nurl = "chat://{SECRET}"\n')
-    ended = run_notify("--test", "--config", config)
-    assert ended.stderr.startswith(
+    result = run_notify("--test", "--config", config)
+    assert result.stderr.startswith(
         f"tickboard: {config}:2: notifiers.chat: notifier 'chat': its URL with chat:// is none"
     )
-    assert SECRET not in ended.stderr
+    assert SECRET not in result.stderr
 
 
 def test_a_board_without_notifiers_does_not_load_apprise() -> None:
@@ -595,8 +595,8 @@ async def main():
 asyncio.run(main())
 print([name for name in sys.modules if name.partition(".")[0] in ("apprise", "requests", "yaml", "markdown")])
 """
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)
-    assert ended.stdout == "[]\n"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)
+    assert result.stdout == "[]\n"
 
 
 # --- secrets ---
@@ -685,9 +685,9 @@ board.notify("web", "json://127.0.0.1:{receiver.port}/${{TOKEN}}")
 board.notify("mail", "mailto://me:${{TOKEN}}@127.0.0.1:{box.port}/?from=a@example.org&to=b@example.org&mode=insecure")
 """
     file.write_text(good)
-    ended = run_notify("--test", file, TOKEN=SECRET)
-    assert ended.returncode == 0, ended
-    assert [line.rpartition(" in ")[0] for line in sorted(ended.stdout.splitlines())] == [
+    result = run_notify("--test", file, TOKEN=SECRET)
+    assert result.returncode == 0, result
+    assert [line.rpartition(" in ")[0] for line in sorted(result.stdout.splitlines())] == [
         "mail (E-Mail): delivered",
         "web (JSON): delivered",
     ]
@@ -695,26 +695,26 @@ board.notify("mail", "mailto://me:${{TOKEN}}@127.0.0.1:{box.port}/?from=a@exampl
     assert [mail["subject"] for mail in box.mails] == ["Shop: test"]
 
     receiver.status = 403
-    ended = run_notify(file, "--test", TOKEN=SECRET)
-    assert ended.returncode == 1
-    assert "web (JSON): not delivered: the answer had status 403\n" in ended.stdout
-    assert "mail (E-Mail): delivered" in ended.stdout
-    assert ended.stderr == ""
-    assert SECRET not in ended.stdout
+    result = run_notify(file, "--test", TOKEN=SECRET)
+    assert result.returncode == 1
+    assert "web (JSON): not delivered: the answer had status 403\n" in result.stdout
+    assert "mail (E-Mail): delivered" in result.stdout
+    assert result.stderr == ""
+    assert SECRET not in result.stdout
 
 
 def test_notify_test_without_notifiers_says_how_to_declare_one(tmp_path: Path) -> None:
     file = tmp_path / "dashboard.py"
     file.write_text('from tickboard import Board\nboard = Board("Shop")\n')
-    ended = run_notify(file, "--test")
-    assert ended.returncode == 2
-    assert ended.stderr == f"tickboard: {file} has no notifiers: declare one with board.notify\n"
+    result = run_notify(file, "--test")
+    assert result.returncode == 2
+    assert result.stderr == f"tickboard: {file} has no notifiers: declare one with board.notify\n"
     assert "the board of this machine has no notifiers" in run_notify("--test").stderr
-    ended = run_notify(file)
-    assert ended.returncode == 2
-    assert "say so with --test" in ended.stderr
+    result = run_notify(file)
+    assert result.returncode == 2
+    assert "say so with --test" in result.stderr
     file.write_text('from tickboard import Board\nboard = Board("Shop")\nboard.notify("ops", "${MISSING}/b")\n')
-    ended = run_notify(file, "--test")
-    assert ended.stderr == (
+    result = run_notify(file, "--test")
+    assert result.stderr == (
         f"tickboard: {file}:3: notifier 'ops': the environment variable MISSING of its URL is not set: set it\n"
     )

@@ -175,8 +175,8 @@ def test_output_of_a_dashboard_file_is_printed_in_order(dashboard: Path) -> None
     with shell('"$@"', "run", dashboard, "--port", str(port)) as process:
         wait_for(lambda: answers(port))
         process.terminate()
-        said, _ = process.communicate(timeout=20)
-    lines = said.decode().splitlines()
+        output, _ = process.communicate(timeout=20)
+    lines = output.decode().splitlines()
     assert lines[:3_000] == [f"line {number}" for number in range(3_000)]
     assert "is live at" in lines[3_000]
 
@@ -203,9 +203,9 @@ def test_closing_the_pipe_early_causes_no_error_message() -> None:
 
 def test_characters_that_the_terminal_lacks_are_escaped(dashboard: Path) -> None:
     with shell('"$@"', "check", dashboard, PYTHONIOENCODING="ascii") as process:
-        said, _ = process.communicate(timeout=20)
+        output, _ = process.communicate(timeout=20)
     assert process.returncode == 0
-    assert rb"'Br\xfccke \xfc'" in said
+    assert rb"'Br\xfccke \xfc'" in output
 
 
 def test_a_pipe_without_standard_input_is_refused_in_one_line() -> None:
@@ -230,8 +230,8 @@ def test_viewers_and_readers_are_logged_at_info(dashboard: Path) -> None:
         process.terminate()
         _, errors = process.communicate(timeout=20)
     lines = errors.decode().splitlines()
-    said = [re.sub(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z ", "", line) for line in lines]
-    assert said == [
+    output = [re.sub(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z ", "", line) for line in lines]
+    assert output == [
         "INFO viewer connected from 127.0.0.1",
         "INFO viewer disconnected from 127.0.0.1",
         "INFO alert stream connected from 127.0.0.1",
@@ -314,8 +314,8 @@ def test_the_queue_of_output_is_bounded_and_drops_are_reported() -> None:
     os.close(writing)
     emptying.join(20)
     os.close(reading)
-    said = b"".join(got).decode().replace("x", "").replace("y", "")
-    assert sorted(said.splitlines()) == ["(6 times, something could not be printed)", "again"]
+    output = b"".join(got).decode().replace("x", "").replace("y", "")
+    assert sorted(output.splitlines()) == ["(6 times, something could not be printed)", "again"]
 
 
 def test_a_slow_reader_gets_everything() -> None:
