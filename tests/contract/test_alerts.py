@@ -195,8 +195,8 @@ def test_a_silence_ends_by_itself(server: Server) -> None:
 
 
 BODIES: dict[str, tuple[str, bytes, int, str]] = {
-    "no JSON": ("ack", b"{", 400, "the body is not JSON"),
-    "no UTF-8": ("ack", b'{"note":"\xff"}', 400, "the body is not JSON"),
+    "not JSON": ("ack", b"{", 400, "the body is not JSON"),
+    "not UTF-8": ("ack", b'{"note":"\xff"}', 400, "the body is not JSON"),
     "NaN": ("ack", b'{"note": NaN}', 400, "NaN is no JSON: send null"),
     "deep nesting": ("ack", b'{"note":' + b"[" * 5000, 422, "Expected `str`"),
     "too much": ("ack", b'"' + b"x" * 70_000, 413, "the body is more than 65536 bytes"),
@@ -206,9 +206,14 @@ BODIES: dict[str, tuple[str, bytes, int, str]] = {
     "nothing": ("silence", b"", 422, "missing required field `duration`"),
     "no reason": ("silence", b'{"duration":"1h"}', 422, "missing required field `reason`"),
     "an empty reason": ("silence", b'{"duration":"1h","reason":" "}', 422, "reason: say why"),
-    "no length": ("silence", b'{"duration":"soon","reason":"x"}', 422, "duration 'soon': write a number and its unit"),
+    "not a duration": (
+        "silence",
+        b'{"duration":"soon","reason":"x"}',
+        422,
+        "duration 'soon': write a number and its unit",
+    ),
     "no unit": ("silence", b'{"duration":60,"reason":"x"}', 422, "Expected `str`, got `int`"),
-    "for ever": ("silence", b'{"duration":"3660d","reason":"x"}', 422, "the longest silence is 366d"),
+    "too long a duration": ("silence", b'{"duration":"3660d","reason":"x"}', 422, "the longest silence is 366d"),
 }
 
 

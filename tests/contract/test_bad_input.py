@@ -53,7 +53,7 @@ def witness(server: Server) -> Iterator[None]:
 
 
 MESSAGES: dict[str, str | bytes] = {
-    "no JSON": "hello {",
+    "not JSON": "hello {",
     "null": "null",
     "a number": "1e999",
     "a list": "[1,2]",
@@ -64,9 +64,9 @@ MESSAGES: dict[str, str | bytes] = {
     "deep objects": '{"a":' * 10_000,
     "lone surrogate": '{"type":"subscribe","metrics":["\\ud800"]}',
     "unknown type": '{"type":"delete everything"}',
-    "type that is no text": '{"type":5}',
-    "metrics that are no list": '{"type":"subscribe","metrics":"cpu"}',
-    "metrics that are no texts": '{"type":"subscribe","metrics":[1]}',
+    "a type that is not a string": '{"type":5}',
+    "metrics that are not a list": '{"type":"subscribe","metrics":"cpu"}',
+    "metrics that are not strings": '{"type":"subscribe","metrics":[1]}',
     "too many metrics": json.dumps({"type": "subscribe", "metrics": ["m"] * 9_000}),
     "too many globs": json.dumps({"type": "subscribe", "metrics": ["m*"] * 200}),
     "a costly glob": json.dumps({"type": "subscribe", "metrics": ["*a" * 200]}),
@@ -183,18 +183,18 @@ def test_a_client_that_vanishes_in_the_middle_of_a_body_logs_nothing() -> None:
 GZIP = {"Content-Encoding": "gzip"}
 SAMPLE = b'{"name": "junk", "value": 1}'
 BODIES: dict[str, tuple[bytes, dict[str, str], int]] = {
-    "no JSON": (b"{", {}, 400),
+    "not JSON": (b"{", {}, 400),
     "NaN": (b'{"name": "junk", "value": NaN}', {}, 400),
     "single quotes": (b"{'name': 'junk', 'value': 1}", {}, 400),
     "deep nesting": (b"[" * 100_000, {}, 400),
-    "no gzip": (SAMPLE, GZIP, 400),
-    "junk behind gzip": (gzip.compress(SAMPLE) + b"xx", GZIP, 400),
-    "gzip that is cut": (gzip.compress(SAMPLE)[:-3], GZIP, 400),
-    "gzip in a second member that is cut": (gzip.compress(SAMPLE) + gzip.compress(SAMPLE)[:-3], GZIP, 400),
-    "a million members of nothing": (gzip.compress(b"") * 840_000, GZIP, 413),
+    "not gzip": (SAMPLE, GZIP, 400),
+    "junk after gzip": (gzip.compress(SAMPLE) + b"xx", GZIP, 400),
+    "truncated gzip": (gzip.compress(SAMPLE)[:-3], GZIP, 400),
+    "truncated second gzip member": (gzip.compress(SAMPLE) + gzip.compress(SAMPLE)[:-3], GZIP, 400),
+    "a million empty members": (gzip.compress(b"") * 840_000, GZIP, 413),
     "gzip of megabytes": (gzip.compress(bytes(17 << 20)), GZIP, 413),
-    "zlib that goes on": (zlib.compress(SAMPLE) * 2, {"Content-Encoding": "deflate"}, 400),
-    "a coding that is none": (SAMPLE, {"Content-Encoding": "gzip, gzip"}, 415),
+    "zlib followed by junk": (zlib.compress(SAMPLE) * 2, {"Content-Encoding": "deflate"}, 400),
+    "an unknown coding": (SAMPLE, {"Content-Encoding": "gzip, gzip"}, 415),
 }
 
 

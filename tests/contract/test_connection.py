@@ -146,15 +146,15 @@ def test_a_message_sent_before_the_handshake_is_answered_is_read(board: Board) -
     ],
     ids=[
         "unmasked",
-        "continuation of nothing",
+        "continuation without a start",
         "reserved opcode",
-        "text within text",
-        "ping in fragments",
+        "text inside a fragmented text",
+        "fragmented ping",
         "close with half a code",
         "close with a wrong code",
-        "no text",
+        "invalid UTF-8",
         "endless fragments",
-        "large in fragments",
+        "large fragmented message",
     ],
 )
 def test_a_protocol_error_closes_the_connection_with_its_code(port: int, board: Board, wrong: bytes, code: int) -> None:

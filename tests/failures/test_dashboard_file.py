@@ -125,29 +125,32 @@ def loading_threads() -> list[threading.Thread]:
 
 SAVES = {
     "an exception": ("raise RuntimeError('no')", "RuntimeError: no"),
-    "an exception without a text": ("raise RuntimeError", "RuntimeError"),
-    "an exception whose text fails": (
+    "an exception without a message": ("raise RuntimeError", "RuntimeError"),
+    "an exception whose message raises": (
         "class Nasty(Exception):\n    def __str__(self):\n        raise ValueError\nraise Nasty",
         "Nasty",
     ),
-    "Ctrl-C of its own": ("raise KeyboardInterrupt", "KeyboardInterrupt"),
+    "a raised KeyboardInterrupt": ("raise KeyboardInterrupt", "KeyboardInterrupt"),
     "an exit": ("import sys; sys.exit(3)", "it calls exit()"),
     "a cancellation": ("import asyncio; raise asyncio.CancelledError", "CancelledError"),
-    "the end of a generator": ("raise GeneratorExit", "GeneratorExit"),
-    "the end of an iterator": ("next(iter(()))", "StopIteration"),
-    "a kind of its own": ("class Odd(BaseException): pass\nraise Odd('odd')", "Odd: odd"),
-    "a group": ("raise BaseExceptionGroup('two', [KeyboardInterrupt(), SystemExit()])", "BaseExceptionGroup: two"),
-    "no end to its calls": ("def f(): f()\nf()", "RecursionError"),
-    "no memory": ("raise MemoryError", "MemoryError"),
-    "no Python": ("cpu = (", "SyntaxError"),
-    "a syntax error of its own": ("raise SyntaxError('no')", "SyntaxError: no"),
+    "a raised GeneratorExit": ("raise GeneratorExit", "GeneratorExit"),
+    "a raised StopIteration": ("next(iter(()))", "StopIteration"),
+    "a custom exception": ("class Odd(BaseException): pass\nraise Odd('odd')", "Odd: odd"),
+    "an exception group": (
+        "raise BaseExceptionGroup('two', [KeyboardInterrupt(), SystemExit()])",
+        "BaseExceptionGroup: two",
+    ),
+    "endless recursion": ("def f(): f()\nf()", "RecursionError"),
+    "a raised MemoryError": ("raise MemoryError", "MemoryError"),
+    "not Python": ("cpu = (", "SyntaxError"),
+    "a raised SyntaxError": ("raise SyntaxError('no')", "SyntaxError: no"),
     "a module that raises": ("import beside", "KeyboardInterrupt"),
     "no board": ("del board", "it makes no board"),
-    "a board that is none": ("board = 5", "it makes no board"),
-    "a class in its place": ("board = Board", "it makes no board"),
-    "a board that was never made": ("board = Board.__new__(Board)", ""),
+    "a board that is not a Board": ("board = 5", "it makes no board"),
+    "a class instead of a board": ("board = Board", "it makes no board"),
+    "a board without __init__": ("board = Board.__new__(Board)", ""),
     "a board that cannot be configured": ("board.apply_config = None; board.defaults_ = 1; board._rules = None", ""),
-    "no name left": ("globals().clear()", "it makes no board"),
+    "a deleted name": ("globals().clear()", "it makes no board"),
 }
 
 
@@ -211,13 +214,13 @@ async def test_a_save_that_returns_the_running_board_does_not_start_it_twice(pat
 # --- it hangs ---
 
 HANGS = {
-    "for ever": "while True: pass\n",
-    "for ever, whatever is raised": "while True:\n    try:\n        sum(range(100))\n    except Exception: pass\n",
-    "for ever in a module beside it": "import forever\n",
+    "forever": "while True: pass\n",
+    "forever, catching every exception": "while True:\n    try:\n        sum(range(100))\n    except Exception: pass\n",
+    "forever in a module beside it": "import forever\n",
     "in a call that can't be interrupted": (
         "import threading, sys\nsys._gates.append(gate := threading.Event())\ngate.wait()\n"
     ),
-    "in such a call of a module beside it": "import waits\n",
+    "in such a call in a module beside it": "import waits\n",
 }
 
 
@@ -226,7 +229,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reload, "SLOW_S", 0.1)
 
 
-BESIDE = {"for ever in a module beside it": "forever.py", "in such a call of a module beside it": "waits.py"}
+BESIDE = {"forever in a module beside it": "forever.py", "in such a call in a module beside it": "waits.py"}
 
 
 @pytest.fixture

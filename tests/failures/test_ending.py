@@ -70,7 +70,7 @@ async def hangs():
     print("it hangs", flush=True)
     time.sleep(600)
 """,
-    "a thread that is no daemon": """
+    "a thread that is not a daemon": """
 threads = []
 @board.every("100ms")
 def hangs():

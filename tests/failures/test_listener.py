@@ -82,7 +82,7 @@ async def hangs() -> None:
 FAILURES: dict[str, Callable[[], object]] = {
     "raises": raises,
     "raises RuntimeError": raises_runtime_error,
-    "leaves the interpreter": lambda: sys.exit(3),
+    "exits the interpreter": lambda: sys.exit(3),
     "interrupts": interrupts,
     "cancels": cancels,
 }

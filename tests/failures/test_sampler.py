@@ -121,7 +121,7 @@ FAILURES: dict[str, Callable[[], object]] = {
     "raises KeyboardInterrupt": raising(KeyboardInterrupt()),
     "raises a BaseException": raising(Odd("odd")),
     "cancels": raising(asyncio.CancelledError()),
-    "leaves the interpreter": functools.partial(sys.exit, 3),
+    "exits the interpreter": functools.partial(sys.exit, 3),
     "async, raises": raising_async(ValueError("boom")),
     "async, raises StopIteration": raising_async(StopIteration()),
     "async, raises StopAsyncIteration": raising_async(StopAsyncIteration()),
@@ -130,7 +130,7 @@ FAILURES: dict[str, Callable[[], object]] = {
     "async, raises SystemExit": raising_async(SystemExit(3)),
     "async, raises a BaseException": raising_async(Odd("odd")),
     "async, raises CancelledError": raising_async(asyncio.CancelledError()),
-    "async, awaits a task that somebody cancels": cancelled_elsewhere,
+    "async, awaits a cancelled task": cancelled_elsewhere,
     "async, cancels its own task": cancels_itself,
     "plain, returns an awaitable that raises": lambda: raising_async(ValueError("boom"))(),  # noqa: PLW0108  # a plain function is meant
 }

@@ -115,7 +115,7 @@ FAILURES: dict[str, tuple[Answer, str]] = {
     "raises: closes at once": (says(), "cannot be asked"),
     "raises: resets": (resets, "cannot be asked"),
     "raises: answers 500": (says(b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n"), "it answers 500 Oh"),
-    "raises: answers no HTTP": (says(b"220 smtp ready\r\n"), "cannot be asked"),
+    "raises: does not answer HTTP": (says(b"220 smtp ready\r\n"), "cannot be asked"),
     "raises: redirects": (
         says(b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:9/m\r\nContent-Length: 0\r\n\r\n"),
         "give the address that it leads to, http://127.0.0.1:9/m",
@@ -124,14 +124,14 @@ FAILURES: dict[str, tuple[Answer, str]] = {
         says(b"HTTP/1.1 301 Moved\r\nLocation: /metrics\r\nContent-Length: 0\r\n\r\n"),
         "give the address that it leads to",
     ),
-    "raises: headers without end": (
+    "raises: endless headers": (
         says(OK, b"X: " + b"x" * 200_000),
         "the head of its answer is more than 65536 bytes",
     ),
-    "hangs: says nothing": (hangs(), "did not answer within 0.5 s"),
+    "hangs: sends nothing": (hangs(), "did not answer within 0.5 s"),
     "hangs: in its headers": (hangs(OK), "did not answer within 0.5 s"),
     "hangs: in its body": (hangs(OK, b"Content-Length: 100\r\n\r\nvalue 5\n"), "did not answer within 0.5 s"),
-    "hangs: says a byte now and then": (trickles, "did not answer within 0.5 s"),
+    "hangs: trickles": (trickles, "did not answer within 0.5 s"),
     "wrong type: a page": (
         says(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 15\r\n\r\n<html>\n</html>\n"),
         "it answers with text/html that has no metrics",

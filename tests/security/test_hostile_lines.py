@@ -16,9 +16,9 @@ LINES: dict[str, bytes] = {
     "quotes": b'a,"' + b'"' * 60_000,
     "braces": b"{" * 60_000,
     "equals": b"a=" * 30_000,
-    "a line without end": b"a" * 5_000_000 + b" 1",
+    "an endless line": b"a" * 5_000_000 + b" 1",
     "NUL": b"a\0 1",
-    "a time of no year": b'{"name":"a","value":1,"timestamp":"99999-01-01T00:00:00Z"}',
+    "a time without a valid year": b'{"name":"a","value":1,"timestamp":"99999-01-01T00:00:00Z"}',
 }
 
 

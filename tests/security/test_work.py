@@ -216,19 +216,19 @@ LIST: dict[str, tuple[Callable[[], bytes], str]] = {
     "empty lists": (lambda: b"[" + b"[]," * (1 << 20) + b"[]]", "metric 1 of the list: Expected `object`"),
     "deep nesting": (lambda: b"[" * (1 << 20), "metric 1 of the list has more than 131072 bytes"),
     "a million labels": (lambda: metric(100_000), "the metric has more than 131072 bytes"),
-    "one text": (lambda: b'["' + b"x" * (1 << 20), "metric 1 of the list has more than 131072 bytes"),
+    "one long string": (lambda: b'["' + b"x" * (1 << 20), "metric 1 of the list has more than 131072 bytes"),
     "backslashes": (lambda: b'["' + b"\\" * (1 << 20), "metric 1 of the list has more than 131072 bytes"),
     "a number of 100,000 digits": (lambda: b'[{"name": "a", "value": ' + b"9" * 100_000 + b"}]", "out of range"),
     "a comma at the end": (lambda: b"[" + metric(2) + b"," + b" " * 131_000 + b"]", "comma"),
-    "a mistake far behind": (
+    "a mistake far into the body": (
         lambda: b"[" + b",\n".join([*(metric(2, n) for n in range(9_000)), b'{"name": "a", "value": "b"}']) + b"]",
         "metric 9001 of the list: Expected `float | null`, got `str`",
     ),
-    "no JSON far behind": (
+    "invalid JSON far into the body": (
         lambda: b"[" + b",\n".join([*(metric(2, n) for n in range(9_000)), b"{'a'}"]) + b"]",
         "line 9001: ",
     ),
-    "lines of nothing": (lambda: b'{"name": "a", "value": 1}\n' + b"\n" * (1 << 20) + b"x", "line 1048578: "),
+    "empty lines": (lambda: b'{"name": "a", "value": 1}\n' + b"\n" * (1 << 20) + b"x", "line 1048578: "),
     "one line": (lambda: b'{"name": "a", "value": 1}\n{"' + b"x" * (1 << 20), "line 2 has more than 131072 bytes"),
 }
 
@@ -287,17 +287,17 @@ def test_a_remote_write_is_processed_in_small_steps_or_refused(
 TEXTS: dict[str, tuple[Callable[[], bytes], str]] = {
     "line breaks": (lambda: b"\n" * 500_000, ""),
     "the same line": (lambda: b"a 1\n" * 60_000, "more than once"),
-    "no numbers": (lambda: b"a 1\n" + b"a x\n" * 30_000, "not a number"),
+    "values that are not numbers": (lambda: b"a 1\n" + b"a x\n" * 30_000, "not a number"),
     "junk": (lambda: b"a\n" * 5_000, "write a name, labels in braces and a value"),
     "one line": (lambda: b'a{b="' + b"x" * (1 << 20) + b'"} 1\nb 2\n', "more than 65536 bytes"),
     "a thousand labels": (
         lambda: (b"a{" + b",".join(b'k%d="v"' % n for n in range(1_000)) + b"} 1\n") * 50,
         "200 labels",
     ),
-    "help without end": (lambda: (b"# HELP a " + b"x" * 60_000 + b"\n") * 20 + b"a 1\n", ""),
-    "types without end": (lambda: (b"# TYPE a " + b"x" * 60_000 + b"\n") * 20, "more than 1024 bytes"),
-    "an exemplar without end": (lambda: b"a 1 # {" + b"x" * 60_000 + b"} 1\n", ""),
-    "a timestamp without end": (lambda: b"a 1 " + b"9" * 60_000 + b"\n", "is no time"),
+    "endless help": (lambda: (b"# HELP a " + b"x" * 60_000 + b"\n") * 20 + b"a 1\n", ""),
+    "endless types": (lambda: (b"# TYPE a " + b"x" * 60_000 + b"\n") * 20, "more than 1024 bytes"),
+    "an endless exemplar": (lambda: b"a 1 # {" + b"x" * 60_000 + b"} 1\n", ""),
+    "an endless timestamp": (lambda: b"a 1 " + b"9" * 60_000 + b"\n", "is no time"),
     "new series": (lambda: b"".join(b'a{k="%d"} 1\n' % n for n in range(5_000)), ""),
     "histograms without +Inf": (
         lambda: b"".join(
@@ -334,7 +334,7 @@ def test_lines_beyond_the_limit_are_skipped_and_reported(monkeypatch: pytest.Mon
 HARD: dict[str, bytes] = {
     "spaces before a label": b"a{a" + b" " * 60_000 + b'b="c"} 1',
     "spaces before a value": b"a" + b" " * 60_000 + b"b c d e",
-    "spaces behind a value": b"a 1 " + b" " * 60_000 + b"b c",
+    "spaces after a value": b"a 1 " + b" " * 60_000 + b"b c",
     "quotes": b"a{" + b'"' * 60_001 + b"} 1",
     "backslashes": b'a{b="' + b"\\" * 60_001 + b'"} 1',
     "braces": b"a" + b"{}" * 30_000,

@@ -64,7 +64,7 @@ async def until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0.001)
 
 
-@pytest.mark.parametrize("first", [(), (SMALL,)], ids=["alone", "behind a small one"])
+@pytest.mark.parametrize("first", [(), (SMALL,)], ids=["alone", "after a small one"])
 async def test_a_large_frame_counts_as_sent_once_the_server_has_passed_it_on(first: tuple[Frame, ...]) -> None:
     server = Server()
     server.takes_large.set()
@@ -83,7 +83,7 @@ async def test_a_large_frame_counts_as_sent_once_the_server_has_passed_it_on(fir
     await serving
 
 
-@pytest.mark.parametrize("first", [(), (SMALL,)], ids=["alone", "behind a small one"])
+@pytest.mark.parametrize("first", [(), (SMALL,)], ids=["alone", "after a small one"])
 async def test_closing_does_not_wait_for_a_large_frame(first: tuple[Frame, ...]) -> None:
     server = Server()
     outlet = Outlet(server)
