@@ -23,7 +23,7 @@ def alert(number: int) -> Alert:
     return Alert(f"id{number}", "a message " * (number % 50), "warning", "2026-01-31T12:00:00.000Z", rule="r")
 
 
-def what(number: int) -> tuple[EventKind, Alert]:
+def event_of(number: int) -> tuple[EventKind, Alert]:
     """Return the kind and alert of an event: odd numbers fire an alert, and number + 3 resolves it."""
     return ("firing", alert(number)) if number % 2 else ("resolved", alert(number - 3))
 
@@ -39,15 +39,15 @@ async def write(path: Path) -> None:
         events = []
         for _ in range(1 + turn % 4):
             number += 1
-            events.append(AlertEvent(number, *what(number), 0.0))
+            events.append(AlertEvent(number, *event_of(number), 0.0))
         episode = Episode("r", (("number", "same"),), 1, float(number), 0.0, 0.0, 0.0, 0.0, None)
         other = Episode("r", (("number", str(number)),), 2, float(number), 0.0, 0.0, 0.0, 0.0, alert(number))
         await journal.commit(events, [episode, other], [(0.0, Silence("r", "", str(number), ""))])
         await journal.mark("n", number)
-        say(number)
+        write_number(number)
 
 
-def say(number: int) -> None:
+def write_number(number: int) -> None:
     """Write one number to standard output atomically."""
     os.write(sys.stdout.fileno(), number.to_bytes(SAID, "big"))
 
@@ -57,10 +57,10 @@ def main() -> None:
     for line in sys.stdin:
         child = os.fork()
         if not child:
-            say(os.getpid())
+            write_number(os.getpid())
             asyncio.run(write(Path(line.rstrip("\n"))))
         os.waitpid(child, 0)
-        say(0)
+        write_number(0)
 
 
 if __name__ == "__main__":

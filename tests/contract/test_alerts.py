@@ -48,7 +48,7 @@ def fire(server: Server, **values: float) -> None:
         server.wait_for(lambda before=before: page(server)["total"] > before)  # type: ignore[misc]
 
 
-def one(server: Server, **query: Any) -> dict[str, Any]:
+def only_alert(server: Server, **query: Any) -> dict[str, Any]:
     [alert] = page(server, **query)["alerts"]
     found: dict[str, Any] = alert
     return found
@@ -77,13 +77,13 @@ def test_alerts_are_listed_newest_first_and_can_be_filtered(server: Server) -> N
     assert messages(server, rule="busy") == everything[:1]
     assert messages(server, rule=["busy", "disk"], metric="disk") == everything[1:]
     assert messages(server, metric="nothing") == []
-    firing = one(server, rule="busy")
+    firing = only_alert(server, rule="busy")
     assert (firing["value"], firing["peak"], firing["threshold"], firing["rule"]) == (5, 5, 4, "busy")
-    assert "resolved" in one(server, state="resolved")
+    assert "resolved" in only_alert(server, state="resolved")
     # In its current state, not as it was when it began.
     push(server, load=7)
-    server.wait_for(lambda: one(server, rule="busy")["peak"] == 7)
-    assert one(server, rule="busy")["seen"] > firing["seen"]
+    server.wait_for(lambda: only_alert(server, rule="busy")["peak"] == 7)
+    assert only_alert(server, rule="busy")["seen"] > firing["seen"]
 
 
 def test_consecutive_pages_miss_and_repeat_no_alert(server: Server) -> None:
@@ -129,18 +129,18 @@ def test_an_invalid_query_gets_422_and_the_error_names_it(server: Server, query:
 
 def test_acknowledging_an_alert_is_sent_to_every_reader(server: Server) -> None:
     fire(server, a=91)
-    id = one(server)["id"]
+    id = only_alert(server)["id"]
     answer = post(server, f"{id}/ack", {"note": "on it", "by": "me"})
     assert answer.status_code == 200
     assert (answer.json()["id"], answer.json()["acknowledged"]["note"]) == (id, "on it")
-    assert one(server)["acknowledged"] == answer.json()["acknowledged"]
+    assert only_alert(server)["acknowledged"] == answer.json()["acknowledged"]
     assert first_event(server, "changed")["acknowledged"]["by"] == "me"
     # A later acknowledgement, without a note.
     answer = post(server, f"{id}/ack")
     assert "note" not in answer.json()["acknowledged"]
     push(server, a=1)
     server.wait_for(lambda: not messages(server, state="active"))
-    assert "acknowledged" in one(server)
+    assert "acknowledged" in only_alert(server)
     answer = post(server, f"{id}/ack", {})
     assert answer.status_code == 409
     assert "is over since" in answer.json()["error"]
@@ -189,9 +189,9 @@ def test_a_silence_covers_its_rule_and_series_until_it_ends(server: Server) -> N
 
 def test_a_silence_ends_by_itself(server: Server) -> None:
     fire(server, a=91)
-    post(server, f"{one(server)['id']}/silence", {"duration": "200ms", "reason": "a moment"}).raise_for_status()
+    post(server, f"{only_alert(server)['id']}/silence", {"duration": "200ms", "reason": "a moment"}).raise_for_status()
     server.wait_for(lambda: server.json("/api/silences") == [])
-    server.wait_for(lambda: "silenced" not in one(server))
+    server.wait_for(lambda: "silenced" not in only_alert(server))
 
 
 BODIES: dict[str, tuple[str, bytes, int, str]] = {

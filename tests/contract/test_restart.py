@@ -116,7 +116,7 @@ def kill_again_and_again(state: Path, kills: int, seed: int) -> None:
     assert client.whole == 1
     assert_each_event_once(client.seen)
     assert len(client.seen) > kills
-    assert_sound(state, client.seen)
+    assert_consistent(state, client.seen)
 
 
 def assert_each_event_once(seen: list[Seen]) -> None:
@@ -134,7 +134,7 @@ def assert_each_event_once(seen: list[Seen]) -> None:
             assert firing.pop(event.series) == event.id
 
 
-def assert_sound(state: Path, seen: list[Seen]) -> None:
+def assert_consistent(state: Path, seen: list[Seen]) -> None:
     """Assert that the file has every event that was sent, and that its tables agree."""
     with sqlite3.connect(state) as file:
         assert file.execute("PRAGMA integrity_check").fetchall() == [("ok",)]

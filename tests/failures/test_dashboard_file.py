@@ -32,7 +32,7 @@ from tickboard.settings import Settings
 START = 'from tickboard import Board\nboard = Board("{}")\nboard.gauge("cpu").set(1)\n'
 
 
-def saying(title: str, more: str = "") -> str:
+def dashboard_text(title: str, more: str = "") -> str:
     return START.format(title) + more
 
 
@@ -47,7 +47,7 @@ def own_path_and_modules() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reload, "FIRST_S", 0.5)
     monkeypatch.setattr(reload, "LOOK_S", 0.05)
     monkeypatch.setattr(reload, "INTERRUPTED_S", 0.2)
@@ -57,7 +57,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     path = tmp_path / "dashboard.py"
-    path.write_text(saying("First"))
+    path.write_text(dashboard_text("First"))
     return path
 
 
@@ -159,12 +159,12 @@ async def test_after_any_failed_save_the_last_board_runs_on_and_the_next_save_is
     path.with_name("beside.py").write_text("raise KeyboardInterrupt\n")
     text, message = SAVES[what]
     async with developing(path) as developed:
-        path.write_text(saying("Broken", text + "\n"))
+        path.write_text(dashboard_text("Broken", text + "\n"))
         await developed.until(lambda: developed.said and message in developed.problems.get("dashboard file", ""))
         assert list(developed.problems) == ["dashboard file"]
         assert developed.title == "First"
         await developed.ticks()
-        path.write_text(saying("Second"))
+        path.write_text(dashboard_text("Second"))
         await developed.until(lambda: developed.title == "Second")
         assert developed.problems == {}
         await developed.ticks()
@@ -175,12 +175,12 @@ async def test_after_any_failed_save_the_last_board_runs_on_and_the_next_save_is
 async def test_any_failure_at_the_start_is_on_the_page_and_the_next_save_is_shown(path: Path, what: str) -> None:
     path.with_name("beside.py").write_text("raise KeyboardInterrupt\n")
     text, message = SAVES[what]
-    path.write_text(saying("Broken", text + "\n"))
+    path.write_text(dashboard_text("Broken", text + "\n"))
     async with developing(path) as developed:
         # On a busy machine it may be served before the file is loaded.
         await developed.until(lambda: message in developed.problems.get("dashboard file", ""))
         await developed.ticks()
-        path.write_text(saying("Second"))
+        path.write_text(dashboard_text("Second"))
         await developed.until(lambda: developed.title == "Second")
         assert developed.problems == {}
 
@@ -188,11 +188,11 @@ async def test_any_failure_at_the_start_is_on_the_page_and_the_next_save_is_show
 async def test_after_a_failed_save_samplers_still_use_the_modules_of_their_own_board(path: Path) -> None:
     titles = path.with_name("titles.py")
     titles.write_text('TITLE = "One"\n')
-    path.write_text(saying("First", "import titles\n"))
+    path.write_text(dashboard_text("First", "import titles\n"))
     async with developing(path) as developed:
         before = sys.modules["titles"], sys.modules["__dashboard__"]
         titles.write_text('TITLE = "Two"\n')
-        path.write_text(saying("Broken", "import titles\n1 / 0\n"))
+        path.write_text(dashboard_text("Broken", "import titles\n1 / 0\n"))
         await developed.until(lambda: developed.problems)
         assert (sys.modules["titles"], sys.modules["__dashboard__"]) == before
 
@@ -251,13 +251,13 @@ async def test_a_newer_save_replaces_a_load_that_hangs(path: Path, what: str, ga
     path.with_name("forever.py").write_text("while True: pass\n")
     path.with_name("waits.py").write_text(HANGS["in a call that can't be interrupted"])
     async with developing(path) as developed:
-        path.write_text(saying("Hangs", HANGS[what]))
+        path.write_text(dashboard_text("Hangs", HANGS[what]))
         await developed.until(lambda: "it has been loading for" in developed.problems.get("dashboard file", ""))
         assert developed.title == "First"
         await developed.ticks()
         if what in BESIDE:
             path.with_name(BESIDE[what]).write_text("")
-        path.write_text(saying("Second", HANGS[what] if what in BESIDE else ""))
+        path.write_text(dashboard_text("Second", HANGS[what] if what in BESIDE else ""))
         await developed.until(lambda: developed.title == "Second")
         assert "dashboard file" not in developed.problems
         if "call" in what:
@@ -271,7 +271,7 @@ async def test_a_newer_save_replaces_a_load_that_hangs(path: Path, what: str, ga
 
 
 def test_an_interrupt_that_comes_too_late_does_not_fail_the_load(path: Path, gates: list[threading.Event]) -> None:
-    path.write_text(HANGS["in a call that can't be interrupted"] + saying("Waited"))
+    path.write_text(HANGS["in a call that can't be interrupted"] + dashboard_text("Waited"))
     load = Load(path, None)
     load.start()
     wait_for(lambda: gates)
@@ -286,7 +286,7 @@ def test_an_interrupt_that_comes_too_late_does_not_fail_the_load(path: Path, gat
 @pytest.mark.usefixtures("impatient")
 async def test_the_line_where_a_load_hangs_is_reported(path: Path) -> None:
     async with developing(path) as developed:
-        path.write_text(saying("Hangs", "\n\nwhile True: pass\n"))
+        path.write_text(dashboard_text("Hangs", "\n\nwhile True: pass\n"))
         await developed.until(lambda: developed.problems)
         assert developed.line_of("dashboard file") == 6
         await developed.until(lambda: developed.said)
@@ -296,10 +296,10 @@ async def test_the_line_where_a_load_hangs_is_reported(path: Path) -> None:
 async def test_the_newest_of_many_hanging_saves_is_shown_and_no_load_remains(path: Path) -> None:
     async with developing(path) as developed:
         for number in range(5):
-            path.write_text(saying(f"Hangs {number}", "while True: pass\n" + "#" * number))
+            path.write_text(dashboard_text(f"Hangs {number}", "while True: pass\n" + "#" * number))
             await developed.until(lambda: developed.reloader._load is not None)
             await anyio.sleep(0.05)
-        path.write_text(saying("Last"))
+        path.write_text(dashboard_text("Last"))
         await developed.until(lambda: developed.title == "Last")
         await developed.until(lambda: not loading_threads())
         assert developed.problems == {}
@@ -307,9 +307,9 @@ async def test_the_newest_of_many_hanging_saves_is_shown_and_no_load_remains(pat
 
 async def test_a_load_that_ends_after_a_newer_one_is_not_shown(path: Path, gates: list[threading.Event]) -> None:
     async with developing(path) as developed:
-        path.write_text(saying("Late", HANGS["in a call that can't be interrupted"]))
+        path.write_text(dashboard_text("Late", HANGS["in a call that can't be interrupted"]))
         await developed.until(lambda: gates)
-        path.write_text(saying("Newer"))
+        path.write_text(dashboard_text("Newer"))
         await developed.until(lambda: developed.title == "Newer")
         board = developed.reloader.board
         gates[0].set()
@@ -324,9 +324,9 @@ async def test_with_too_many_hanging_loads_the_newest_waits_for_one_to_end(
     monkeypatch.setattr(reload, "MAX_LEFT", 1)
     async with developing(path) as developed:
         for number in range(2):
-            path.write_text(saying("Hangs", HANGS["in a call that can't be interrupted"] + "#" * number))
+            path.write_text(dashboard_text("Hangs", HANGS["in a call that can't be interrupted"] + "#" * number))
             await developed.until(lambda: len(gates) == number + 1)  # noqa: B023  # it is called here alone
-        path.write_text(saying("Last"))
+        path.write_text(dashboard_text("Last"))
         await developed.until(lambda: "the newest save waits" in developed.problems.get("earlier load", ""))
         gates[0].set()
         await developed.until(lambda: developed.title == "Last")
@@ -342,9 +342,9 @@ async def test_the_import_of_a_module_outside_the_folder_is_not_interrupted(
     )
     sys.path.append(str(elsewhere))
     async with developing(path) as developed:
-        path.write_text(saying("Slow", "import slow_module\n"))
+        path.write_text(dashboard_text("Slow", "import slow_module\n"))
         await developed.until(lambda: gates)
-        path.write_text(saying("Newer", "import slow_module\nassert slow_module.DONE\n"))
+        path.write_text(dashboard_text("Newer", "import slow_module\nassert slow_module.DONE\n"))
         await developed.until(lambda: "earlier load" in developed.problems)
         gates[0].set()
         await developed.until(lambda: developed.title == "Newer")
@@ -353,12 +353,12 @@ async def test_the_import_of_a_module_outside_the_folder_is_not_interrupted(
 
 @pytest.mark.usefixtures("impatient")
 async def test_a_file_that_hangs_at_the_start_is_served_empty_until_a_newer_save(path: Path) -> None:
-    path.write_text(saying("Hangs", "while True: pass\n"))
+    path.write_text(dashboard_text("Hangs", "while True: pass\n"))
     async with developing(path) as developed:
         assert "has been loading for 0.5 s" in developed.said[0]
         await developed.until(lambda: "dashboard file" in developed.problems)
         await developed.ticks()
-        path.write_text(saying("Second"))
+        path.write_text(dashboard_text("Second"))
         await developed.until(lambda: developed.title == "Second")
         await developed.until(lambda: developed.problems == {} and not loading_threads())
 
@@ -366,7 +366,7 @@ async def test_a_file_that_hangs_at_the_start_is_served_empty_until_a_newer_save
 async def test_a_file_that_loads_slowly_at_the_start_is_shown_once_it_is_loaded(
     path: Path, gates: list[threading.Event]
 ) -> None:
-    path.write_text(saying("Slow", HANGS["in a call that can't be interrupted"]))
+    path.write_text(dashboard_text("Slow", HANGS["in a call that can't be interrupted"]))
     async with developing(path) as developed:
         gates[0].set()
         await developed.until(lambda: developed.title == "Slow")
@@ -376,11 +376,11 @@ async def test_a_file_that_loads_slowly_at_the_start_is_shown_once_it_is_loaded(
 def test_bytecode_is_written_again_after_overlapping_loads(path: Path, gates: list[threading.Event]) -> None:
     before, sys.dont_write_bytecode = sys.dont_write_bytecode, False
     try:
-        path.write_text(saying("Slow", HANGS["in a call that can't be interrupted"]))
+        path.write_text(dashboard_text("Slow", HANGS["in a call that can't be interrupted"]))
         thread = threading.Thread(target=load_board, args=(path,))
         thread.start()
         wait_for(lambda: gates)
-        path.write_text(saying("Quick"))
+        path.write_text(dashboard_text("Quick"))
         load_board(path)
         assert sys.dont_write_bytecode
         gates[0].set()
@@ -465,11 +465,11 @@ async def test_every_way_to_replace_the_file_is_noticed_repeatedly(
 ) -> None:
     path = tmp_path / "boards" / "dashboard.py"
     path.parent.mkdir()
-    path.write_text(saying("Start"))
+    path.write_text(dashboard_text("Start"))
     async with developing(path) as developed:
         for title in ("Other", "Third"):
             shutil.rmtree(tmp_path / "old", ignore_errors=True)
-            way(path, saying(title))
+            way(path, dashboard_text(title))
             await developed.until(lambda: developed.title == title)  # noqa: B023  # it is called here alone
             await developed.until(lambda: developed.problems == {})
         await developed.ticks()
@@ -481,7 +481,7 @@ async def test_atomically_switched_links_are_followed_with_their_modules(tmp_pat
         (tmp_path / f"..{number}").mkdir()
         (tmp_path / f"..{number}" / "titles.py").write_text(f'TITLE = "Number {number}"\n')
         (tmp_path / f"..{number}" / "dashboard.py").write_text(
-            "from titles import TITLE\n" + saying("x", "board.title = TITLE\n")
+            "from titles import TITLE\n" + dashboard_text("x", "board.title = TITLE\n")
         )
     (tmp_path / "..data").symlink_to("..1")
     path = tmp_path / "dashboard.py"
@@ -494,7 +494,7 @@ async def test_atomically_switched_links_are_followed_with_their_modules(tmp_pat
 
 
 async def test_the_configuration_file_may_appear_break_and_vanish(path: Path) -> None:
-    path.write_text(saying("First", 'board.alert(board.gauge("cpu") > 90, "high")\n'))
+    path.write_text(dashboard_text("First", 'board.alert(board.gauge("cpu") > 90, "high")\n'))
     config = path.with_name("tickboard.toml")
 
     def threshold() -> float:
@@ -530,7 +530,7 @@ async def test_a_watcher_that_fails_is_reported_and_keeps_watching(
 
         monkeypatch.setattr(watching, "state_of", fails)
         await developed.until(lambda: type(error).__name__ in developed.problems.get("file watcher", ""))
-        path.write_text(saying("Second"))
+        path.write_text(dashboard_text("Second"))
         failing = False
         await developed.until(lambda: developed.title == "Second" and developed.problems == {})
 
@@ -547,7 +547,7 @@ async def test_a_file_system_that_does_not_answer_is_reported(path: Path, monkey
         monkeypatch.setattr(watching, "state_of", hangs)
         await developed.until(lambda: "does not answer" in developed.problems.get("file watcher", ""))
         await developed.ticks()
-        path.write_text(saying("Second"))
+        path.write_text(dashboard_text("Second"))
         answer.set()
         await developed.until(lambda: developed.title == "Second" and developed.problems == {})
 
@@ -561,7 +561,7 @@ async def test_reloading_restarts_after_any_failure(path: Path, monkeypatch: pyt
 
         with monkeypatch.context() as patch:
             patch.setattr(reload, "Load", fails)
-            path.write_text(saying("Second"))
+            path.write_text(dashboard_text("Second"))
             await developed.until(lambda: not left)
         await developed.until(lambda: "reload" in developed.problems)
         await developed.until(lambda: developed.title == "Second")
@@ -574,7 +574,7 @@ async def test_a_file_that_never_stops_changing_is_still_loaded(path: Path) -> N
             number = 0
             while developed.title == "First":
                 number += 1
-                replaced(path, saying("Busy", f"# {number}\n"))
+                replaced(path, dashboard_text("Busy", f"# {number}\n"))
                 await anyio.sleep(0.005)
 
 
@@ -586,9 +586,9 @@ async def test_the_file_is_reloaded_even_if_the_terminal_cannot_be_written_to(pa
         raise BrokenPipeError(line)
 
     async with developing(path, say=fails) as developed:
-        path.write_text(saying("Broken", "1 / 0\n"))
+        path.write_text(dashboard_text("Broken", "1 / 0\n"))
         await developed.until(lambda: developed.problems)
-        path.write_text(saying("Second"))
+        path.write_text(dashboard_text("Second"))
         await developed.until(lambda: developed.title == "Second")
         assert developed.problems == {}
 
@@ -600,11 +600,11 @@ def problems(server: Server) -> dict[str, str]:
 def test_dev_survives_saves_that_hang_or_raise(path: Path) -> None:
     with serve("dev", str(path), "--interval", "50") as server:
         for text in ("while True: pass\n", "raise KeyboardInterrupt\n"):
-            path.write_text(saying("Broken", text))
+            path.write_text(dashboard_text("Broken", text))
             wait_for(lambda: "dashboard file" in problems(server))
-            path.write_text(saying("Good"))
+            path.write_text(dashboard_text("Good"))
             wait_for(lambda: server.json("/api/board")["title"] == "Good" and not problems(server))
-            path.write_text(saying("Again"))
+            path.write_text(dashboard_text("Again"))
             wait_for(lambda: server.json("/api/board")["title"] == "Again")
         assert server.stop() == 0
 
@@ -626,7 +626,7 @@ def test_dev_shows_every_save_after_its_output_pipe_closes(path: Path) -> None:
 
         try:
             for text in ("Second", "Third", "Fourth"):
-                path.write_text(saying(text))
+                path.write_text(dashboard_text(text))
                 wait_for(lambda: title() == text)  # noqa: B023  # it is called here alone
             assert process.poll() is None
         finally:

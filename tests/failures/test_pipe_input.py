@@ -31,7 +31,7 @@ from tickboard.sources.pipe import Format, Pipe
 from tickboard.sources.stdin import Stdin
 
 
-class Taker:
+class CollectingReceiver:
     """A receiver that keeps its input, and fails when a test wants it to."""
 
     def __init__(self, *errors: BaseException) -> None:
@@ -53,7 +53,7 @@ class Taker:
 class Input:
     """A pipe that is read, and the problems reported for it."""
 
-    def __init__(self, receiver: Taker, say: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(self, receiver: CollectingReceiver, say: Callable[[str], None] = lambda _: None) -> None:
         self.told: list[str | None] = []
         self.receiver = receiver
         self.descriptor, self.writing = os.pipe()
@@ -72,7 +72,7 @@ class Input:
 
 
 @pytest.fixture(autouse=True)
-def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stdin_module, "AGAIN_S", 0.01)
 
 
@@ -81,7 +81,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_the_input_is_read_to_its_end_and_the_end_is_reported() -> None:
     said: list[str] = []
-    one = Input(Taker(), said.append)
+    one = Input(CollectingReceiver(), said.append)
     await one.stdin.start()
     await one.stdin.start()
     pieces = [b"%d " % number * 500 for number in range(200)]
@@ -104,7 +104,7 @@ async def test_the_input_is_read_to_its_end_and_the_end_is_reported() -> None:
 
 @pytest.mark.parametrize("error", [RuntimeError("no"), MemoryError(), StopAsyncIteration(), OSError(5, "no")])
 async def test_a_receiver_that_fails_is_reported_and_gets_the_next_input(error: Exception) -> None:
-    one = Input(Taker(error))
+    one = Input(CollectingReceiver(error))
     await one.stdin.start()
     os.write(one.writing, b"a")
     await one.until(lambda: one.told)
@@ -119,7 +119,7 @@ async def test_a_receiver_that_fails_is_reported_and_gets_the_next_input(error: 
     "error", [OSError(5, "Input/output error"), KeyboardInterrupt(), SystemExit(1), StopIteration(), MemoryError()]
 )
 async def test_a_read_that_fails_is_reported_and_retried(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
-    one, left, read = Input(Taker()), [error, error], os.read
+    one, left, read = Input(CollectingReceiver()), [error, error], os.read
 
     def fails(descriptor: int, size: int) -> bytes:
         if left:
@@ -139,7 +139,7 @@ async def test_a_read_that_fails_is_reported_and_retried(error: BaseException, m
 async def test_a_terminal_that_is_gone_is_reported() -> None:
     terminal, other = os.openpty()
     told: list[str | None] = []
-    stdin = Stdin(terminal, Taker(), told.append)
+    stdin = Stdin(terminal, CollectingReceiver(), told.append)
     await stdin.start()
     os.close(other)
     os.close(terminal)
@@ -153,7 +153,7 @@ async def test_a_terminal_that_is_gone_is_reported() -> None:
 async def test_reading_from_a_terminal_prints_a_hint() -> None:
     terminal, shown = os.openpty()
     said: list[str] = []
-    taker = Taker()
+    taker = CollectingReceiver()
     stdin = Stdin(shown, taker, lambda _: None, said.append)
     await stdin.start()
     assert said == ["Reading what is typed here; give it the output of a command: some-command | tickboard pipe"]
@@ -168,7 +168,7 @@ async def test_reading_from_a_terminal_prints_a_hint() -> None:
 
 
 async def test_a_non_blocking_input_is_polled() -> None:
-    one = Input(Taker())
+    one = Input(CollectingReceiver())
     os.set_blocking(one.descriptor, False)
     await one.stdin.start()
     await anyio.sleep(0.05)
@@ -181,7 +181,7 @@ async def test_a_non_blocking_input_is_polled() -> None:
 
 async def test_long_silence_is_reported_until_input_arrives(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stdin_module, "SILENT_S", 0.02)
-    one = Input(Taker())
+    one = Input(CollectingReceiver())
     await one.stdin.start()
     await one.until(lambda: one.told)
     assert "the command has nothing to say, hangs, or keeps its output in a buffer" in str(one.told[0])
@@ -195,7 +195,7 @@ async def test_a_failing_problem_or_message_callback_stops_nothing() -> None:
     def fails(*_: object) -> None:
         raise BrokenPipeError
 
-    one = Input(Taker(RuntimeError("no")), fails)
+    one = Input(CollectingReceiver(RuntimeError("no")), fails)
     one.stdin._tell = fails
     await one.stdin.start()
     os.write(one.writing, b"a")
@@ -208,7 +208,7 @@ async def test_a_failing_problem_or_message_callback_stops_nothing() -> None:
 
 
 async def test_nothing_is_received_after_closing() -> None:
-    one = Input(Taker())
+    one = Input(CollectingReceiver())
     await one.stdin.start()
     await one.stdin.close()
     os.write(one.writing, b"load 1\n")
@@ -225,7 +225,7 @@ async def test_the_event_loop_runs_between_two_steps_of_a_receiver(monkeypatch: 
     monkeypatch.setattr(stdin_module, "SLICE_S", 0.0)
     taken = asyncio.Event()
 
-    class Endless(Taker):
+    class Endless(CollectingReceiver):
         def receive(self, data: bytes, now: float) -> Iterator[None]:
             while not taken.is_set():
                 yield
@@ -244,7 +244,7 @@ async def test_the_event_loop_runs_between_two_steps_of_a_receiver(monkeypatch: 
 async def test_a_folder_is_reported(tmp_path: Path) -> None:
     folder = os.open(tmp_path, os.O_RDONLY)
     told: list[str | None] = []
-    stdin = Stdin(folder, Taker(), told.append)
+    stdin = Stdin(folder, CollectingReceiver(), told.append)
     os.close(folder)
     await stdin.start()
     with anyio.fail_after(20):
@@ -258,7 +258,7 @@ def test_a_closed_input_raises_one_error_at_once() -> None:
     closed = os.open(os.devnull, os.O_RDONLY)
     os.close(closed)
     with pytest.raises(InputError, match=r"the input can't be read \(Bad file descriptor\): give it the output"):
-        Stdin(closed, Taker(), lambda _: None)
+        Stdin(closed, CollectingReceiver(), lambda _: None)
 
 
 # --- the content of a line ---

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.journal_writer import SAID, alert, what
+from tests.journal_writer import SAID, alert, event_of
 
 from tickboard.alerting import log as alert_log
 from tickboard.alerting.episodes import Episode
@@ -504,7 +504,7 @@ async def test_a_write_cut_short_by_a_power_failure_is_rolled_back_completely(
 def check_whole(kept: Kept) -> None:
     """Assert that the numbers have no gap, and that each transaction is there completely or not at all."""
     assert numbers(kept) == list(range(max(1, kept.number + 1 - LOG_EVENTS), kept.number + 1))
-    assert all((one.kind, one.alert) == what(one.number) for one in kept.events)
+    assert all((one.kind, one.alert) == event_of(one.number) for one in kept.events)
     if kept.number:
         assert [one.lasted_s for one in kept.episodes] == [kept.number, kept.number]
         assert [silence.reason for _, silence in kept.silences] == [str(kept.number)]

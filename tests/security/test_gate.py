@@ -29,7 +29,7 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture(autouse=True)
-def serves_others(server: Server) -> Iterator[None]:
+def server_stays_healthy(server: Server) -> Iterator[None]:
     """Assert that the server is healthy after each test."""
     yield
     assert server.json("/api/health")["status"] == "ok"

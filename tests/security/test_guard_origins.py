@@ -42,7 +42,7 @@ SERVERS = {
 }
 
 
-def writes() -> list[str]:
+def writing_routes() -> list[str]:
     """Return the path of every built-in route that accepts methods other than GET and HEAD."""
     board = Board()
     board.prepare(Settings())
@@ -55,7 +55,7 @@ def writes() -> list[str]:
     return [path for path, allowed in methods.items() if allowed is None or not allowed <= {"GET", "HEAD"}]
 
 
-WRITES = writes()
+WRITES = writing_routes()
 
 
 def test_the_routes_that_write_are_found() -> None:
@@ -115,7 +115,7 @@ def run() -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def run_with_the_board_s_own() -> Iterator[int]:
+def run_with_an_allowing_board() -> Iterator[int]:
     with serve("run", str(BOARDS / "allowing.py"), "--interval", "100") as running:
         yield running.port
 
@@ -140,7 +140,7 @@ def the_application() -> Iterator[int]:
 
 WAYS: dict[str, Callable[[], AbstractContextManager[int]]] = {
     "tickboard run": run,
-    "tickboard run, and the board allows": run_with_the_board_s_own,
+    "tickboard run, and the board allows": run_with_an_allowing_board,
     "tickboard dev": dev,
     "serve_in_background": in_background,
     "the application of uvicorn": the_application,

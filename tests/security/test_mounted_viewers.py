@@ -46,7 +46,7 @@ def window(served: Served) -> Frame:
     return whole(steps)
 
 
-def holds(served: Served, viewers: int = 1) -> bool:
+def has_unsent_windows(served: Served, viewers: int = 1) -> bool:
     """Return whether this many viewers have an unsent window."""
     return [viewer.untaken is not None for viewer in list(served.board.hub.waiting)] == [True] * viewers
 
@@ -88,7 +88,7 @@ def test_viewers_of_one_address_with_too_much_unsent_are_closed_at_once(
         monkeypatch.setattr("tickboard.hub.hub.MAX_UNTAKEN_BYTES", 3 * size)
         hub = served.board.hub
         clients = [stack.enter_context(raw_viewer(port)) for _ in range(8)]
-        wait_for(lambda: hub.traffic.viewers_stalled == 5 and hub.viewers == 3 and holds(served, 3))
+        wait_for(lambda: hub.traffic.viewers_stalled == 5 and hub.viewers == 3 and has_unsent_windows(served, 3))
         # The frames queued for the others are dropped.
         assert sum(map(ends, clients)) == 5
         with connect(f"ws://127.0.0.1:{port}/ws/metrics?metrics=wide_metric_1") as viewer:
@@ -99,7 +99,7 @@ def test_viewers_of_one_address_with_too_much_unsent_are_closed_at_once(
 def test_frames_queued_for_a_closed_viewer_are_dropped(ws: str) -> None:
     with large_board(ws) as (port, served), raw_viewer(port) as client:
         hub = served.board.hub
-        wait_for(lambda: holds(served))
+        wait_for(lambda: has_unsent_windows(served))
         check_on(served, 0.0)
         check_on(served, 20.0)
         wait_for(lambda: hub.viewers == 0)
@@ -114,7 +114,7 @@ def test_a_slow_reader_is_not_stalled_and_gets_everything(ws: str) -> None:
         client.settimeout(GUARD_S)
         left, now = size, 0.0
         while left > 2**22:
-            wait_for(lambda: holds(served))
+            wait_for(lambda: has_unsent_windows(served))
             check_on(served, now)
             for _ in range(2**21 // 4096):
                 left -= len(client.recv(4096))
@@ -129,7 +129,7 @@ def test_a_slow_reader_is_not_stalled_and_gets_everything(ws: str) -> None:
 def test_frames_queued_for_a_viewer_that_closes_unread_are_dropped() -> None:
     with large_board() as (port, served), raw_viewer(port) as client:
         hub = served.board.hub
-        wait_for(lambda: holds(served))
+        wait_for(lambda: has_unsent_windows(served))
         client.sendall(b"\x88\x82\0\0\0\0\x03\xe8")
         wait_for(lambda: hub.viewers == 0)
         assert ends(client)

@@ -133,7 +133,7 @@ def test_configuration_errors_are_printed_escaped(dashboard: Path) -> None:
 
 
 @contextmanager
-def board_that_says(reasons: list[dict[str, str]]) -> Iterator[str]:
+def board_reporting(reasons: list[dict[str, str]]) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             body = json.dumps({"status": "degraded", "reasons": reasons}).encode()
@@ -155,7 +155,7 @@ def board_that_says(reasons: list[dict[str, str]]) -> Iterator[str]:
 
 
 def test_the_health_of_another_board_is_printed_as_one_escaped_line() -> None:
-    with board_that_says([{"source": f"x{HOSTILE}", "message": HOSTILE, "since": "s"}]) as url:
+    with board_reporting([{"source": f"x{HOSTILE}", "message": HOSTILE, "since": "s"}]) as url:
         done = run("health", url)
     output = done.stdout.decode()
     assert is_text(output), output

@@ -210,7 +210,7 @@ def test_the_last_change_of_each_alert_is_kept(monkeypatch: pytest.MonkeyPatch) 
         assert number >= log.number or last["c"].acknowledged == Acknowledgement("T", note="99")
 
 
-def in_file(file: JournalFile) -> list[int]:
+def numbers_in_file(file: JournalFile) -> list[int]:
     return [event.number for event in file.read().events]
 
 
@@ -231,8 +231,8 @@ def test_the_file_keeps_the_same_events_as_the_log(tmp_path: Path, monkeypatch: 
         waiting.add(newer)
         if batch % 3:
             file.write(waiting)
-            assert in_file(file) == [event.number for event in log.events()]
-            assert [event.number for event in AlertLog("e", file.read().events).events()] == in_file(file)
+            assert numbers_in_file(file) == [event.number for event in log.events()]
+            assert [event.number for event in AlertLog("e", file.read().events).events()] == numbers_in_file(file)
             waiting = Change()
     file.close()
 
@@ -254,7 +254,7 @@ def test_the_file_is_trimmed_to_as_many_firing_and_resolved_events_as_the_log(
             ]
         )
         file.write(change)
-        assert in_file(file) == [event.number for event in log.events()]
+        assert numbers_in_file(file) == [event.number for event in log.events()]
     assert len(log.events()) == 15
     file.close()
 
@@ -274,7 +274,7 @@ def test_events_queued_for_a_failing_disk_keep_every_firing_event(tmp_path: Path
     assert len(waiting.events) == 1 + MAX_CHANGES
     assert len(waiting.dropped) == 1
     file.write(waiting)
-    assert in_file(file) == [event.number for event in log.events()]
+    assert numbers_in_file(file) == [event.number for event in log.events()]
     file.close()
 
 

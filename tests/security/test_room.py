@@ -74,7 +74,7 @@ def silent(port: int, count: int, host: str = "127.0.0.1") -> Iterator[list[sock
         yield [stack.enter_context(socket.create_connection((host, port), GUARD_S)) for _ in range(count)]
 
 
-def ask(server: Server) -> socket.socket:
+def send_request(server: Server) -> socket.socket:
     """Send a request over a new connection and return it."""
     client = socket.create_connection(("127.0.0.1", server.port), GUARD_S)
     client.sendall(GET + b"Connection: close\r\n\r\n")
@@ -136,9 +136,9 @@ def test_new_connections_wait_while_the_board_uses_all_descriptors(tmp_path: Pat
         trigger.touch()
         with contextlib.ExitStack() as stack:
             # One of them finds no descriptor left.
-            waiting = [stack.enter_context(ask(server))]
+            waiting = [stack.enter_context(send_request(server))]
             while "have to wait" not in server.output():
-                waiting.append(stack.enter_context(ask(server)))
+                waiting.append(stack.enter_context(send_request(server)))
                 viewer.recv(GUARD_S)
             first = json.loads(viewer.recv(GUARD_S))
             for _ in range(10):
@@ -148,7 +148,7 @@ def test_new_connections_wait_while_the_board_uses_all_descriptors(tmp_path: Pat
             trigger.unlink()
             for client in waiting:
                 assert statuses(rest(client)) in ([200], [])
-        with ask(server) as client:
+        with send_request(server) as client:
             assert statuses(rest(client)) == [200]
         assert "connections" in [reason["source"] for reason in server.json("/api/health")["reasons"]]
         assert "Traceback" not in server.output()
@@ -184,11 +184,11 @@ def test_connections_of_every_kind_count_for_their_address(tmp_path: Path) -> No
                 # Other addresses, and this machine, are served.
                 assert server.json("/api/health")["viewers"] == 1
             # Closed connections no longer count.
-            server.wait_for(lambda: works(host, server.port))
+            server.wait_for(lambda: can_open_four(host, server.port))
         assert counted(server, "address") >= 2
 
 
-def works(host: str, port: int) -> bool:
+def can_open_four(host: str, port: int) -> bool:
     """Return whether four connections can be open at a time."""
     with silent(port, 3, host), contextlib.suppress(httpx.HTTPError):
         return httpx.get(f"http://{host}:{port}/api/health").status_code == 200

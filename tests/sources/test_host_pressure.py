@@ -72,7 +72,7 @@ def test_the_real_pressure_agrees_with_the_kernel() -> None:
     before_first = _total()
     read(100)
     after_first = _total()
-    _more_than_the_cores_can_do()
+    _overload_the_cores()
     before_second = _total()
     # So long after that the share must be below 100 %, however busy the machine.
     found = read(100 + 1_000)
@@ -83,7 +83,7 @@ def test_the_real_pressure_agrees_with_the_kernel() -> None:
     assert share <= (after_second - before_first) * (1 + 1e-9)
 
 
-def _more_than_the_cores_can_do() -> None:
+def _overload_the_cores() -> None:
     code = "import time\nwhile time.process_time() < 0.2: pass"
     running = [subprocess.Popen([sys.executable, "-S", "-c", code]) for _ in range((os.cpu_count() or 1) + 1)]
     for each in running:

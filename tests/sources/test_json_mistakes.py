@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tickboard.sources.json_mistakes import explain_mistake
 
 
-def said(text: bytes) -> str:
+def explanation_of(text: bytes) -> str:
     with pytest.raises((ValueError, RecursionError)) as raised:
         msgspec.json.decode(text, type=dict[str, Any])
     return explain_mistake(raised.value, text)
@@ -51,7 +51,7 @@ def said(text: bytes) -> str:
     ],
 )
 def test_a_mistake_is_named_with_its_position(text: bytes, wanted: str) -> None:
-    assert wanted in said(text)
+    assert wanted in explanation_of(text)
 
 
 @given(st.binary(max_size=60) | st.text("{}[]\",:'NaInfityTruelsd -+.0\n", max_size=40).map(str.encode))

@@ -36,7 +36,7 @@ class Clock:
 
 
 @dataclass
-class HasOne:
+class BoardLike:
     """Stands in for a board."""
 
     registry: Registry
@@ -95,7 +95,7 @@ def answers(status: int, after_s: float, clock: Clock, then_s: float = 0) -> App
 def test_two_middlewares_declare_and_share_their_metrics() -> None:
     registry, clock = Registry(), Clock()
     app = answers(200, 0, clock)
-    first, second = TickboardMiddleware(app, registry), TickboardMiddleware(app, HasOne(registry))
+    first, second = TickboardMiddleware(app, registry), TickboardMiddleware(app, BoardLike(registry))
     metrics = registry.metrics
     assert (metrics["requests_per_sec"].title, metrics["requests_per_sec"].unit) == ("Requests/sec", "req/s")
     assert (metrics["avg_latency"].title, metrics["avg_latency"].unit) == ("Latency", "ms")

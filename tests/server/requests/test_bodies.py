@@ -38,12 +38,12 @@ def part(content: bytes, *, more: bool = True) -> Message:
 
 
 @pytest.fixture(autouse=True)
-def short(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "GRACE_S", 0.2)
     monkeypatch.setattr(bodies, "LEAST_LEFT_S", 0.01)
 
 
-async def all_of(body: AsyncIterator[bytes]) -> bytes:
+async def read_all(body: AsyncIterator[bytes]) -> bytes:
     found = b""
     async for chunk in body:
         found += chunk
@@ -52,13 +52,13 @@ async def all_of(body: AsyncIterator[bytes]) -> bytes:
 
 async def test_a_body_that_arrives_at_once_is_read_whole() -> None:
     sending = Sending((0, part(b"a")), (0, part(b"")), (0, part(b"b", more=False)))
-    assert await all_of(sending.body) == b"ab"
+    assert await read_all(sending.body) == b"ab"
 
 
 async def test_all_chunks_share_one_deadline() -> None:
     sending = Sending(*((0.07, part(b"a")) for _ in range(100)))
     with pytest.raises(PayloadError, match="too slowly") as raised:
-        await all_of(sending.body)
+        await read_all(sending.body)
     assert raised.value.status == 408
     assert sending.traffic.requests_refused["slow"] == 1
 
@@ -82,7 +82,7 @@ async def test_time_while_the_clients_clock_is_stopped_does_not_count() -> None:
 
 
 async def test_cancelling_the_request_is_not_mistaken_for_the_deadline() -> None:
-    task = asyncio.create_task(all_of(Sending((LONG_S, part(b"a"))).body))
+    task = asyncio.create_task(read_all(Sending((LONG_S, part(b"a"))).body))
     await asyncio.sleep(0.01)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -95,9 +95,9 @@ async def test_a_timeout_error_of_the_server_is_not_mistaken_for_the_deadline() 
 
     scope: Scope = {"type": "http", "headers": [], LEASE: Lease(BUDGET, "a", Traffic())}
     with pytest.raises(TimeoutError, match="of its own"):
-        await all_of(chunks(Request(scope, receive), LIMIT))
+        await read_all(chunks(Request(scope, receive), LIMIT))
 
 
 async def test_a_client_that_disconnects_ends_the_body() -> None:
     with pytest.raises(ClientDisconnect):
-        await all_of(Sending((0, part(b"a")), (0, {"type": "http.disconnect"})).body)
+        await read_all(Sending((0, part(b"a")), (0, {"type": "http.disconnect"})).body)

@@ -17,14 +17,14 @@ from tickboard.server.streams.uring import Ring
 WIRE = bytes(range(256)) * 4
 
 
-def a_ring() -> Ring | None:
+def make_ring() -> Ring | None:
     try:
         return Ring(16)
     except OSError:
         return None
 
 
-ring = a_ring()
+ring = make_ring()
 needs_ring = pytest.mark.skipif(ring is None, reason="this system has no io_uring, or doesn't let us")
 
 

@@ -47,7 +47,7 @@ async def until(problems: Problems, *, there: bool) -> None:
             await asyncio.sleep(0.01)
 
 
-async def hear(port: int) -> bytes:
+async def read_all(port: int) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         async with asyncio.timeout(GUARD_S):
@@ -57,7 +57,7 @@ async def hear(port: int) -> bytes:
 
 
 @pytest.fixture(autouse=True)
-def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_quiet_times(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(accepting, "QUIET_S", 0.2)
     monkeypatch.setattr("tickboard.problems.QUIET_S", 0.1)
 
@@ -69,7 +69,7 @@ def test_connections_wait_while_all_places_are_taken() -> None:
             acceptor = Acceptor(listening, Greeting, connections, Gate(places=1), problems)
             acceptor.start()
             assert acceptor.is_serving()
-            hearing = asyncio.create_task(hear(listening.getsockname()[1]))
+            hearing = asyncio.create_task(read_all(listening.getsockname()[1]))
             await until(problems, there=True)
             assert "all 1 that may be open are in use: raise the limit on open files" in problems[SOURCE].message
             assert not hearing.done()
@@ -89,7 +89,7 @@ def test_after_any_accept_error_it_waits_before_retrying(number: int) -> None:
             problems, refusing = Problems(), Refusing(listening, OSError(number, os.strerror(number)))
             acceptor = Acceptor(refusing, Greeting, set(), Gate(), problems)  # type: ignore[arg-type]
             acceptor.start()
-            hearing = asyncio.create_task(hear(listening.getsockname()[1]))
+            hearing = asyncio.create_task(read_all(listening.getsockname()[1]))
             await until(problems, there=True)
             turns = 0
             while refusing.asked < 3:
@@ -112,7 +112,7 @@ def test_a_connection_aborted_before_it_is_accepted_is_not_a_problem() -> None:
             problems, refusing = Problems(), Refusing(listening, ConnectionAbortedError())
             acceptor = Acceptor(refusing, Greeting, set(), Gate(), problems)  # type: ignore[arg-type]
             acceptor.start()
-            hearing = asyncio.create_task(hear(listening.getsockname()[1]))
+            hearing = asyncio.create_task(read_all(listening.getsockname()[1]))
             async with asyncio.timeout(GUARD_S):
                 while not refusing.asked:
                     await asyncio.sleep(0)
@@ -138,11 +138,11 @@ def test_a_connection_that_cannot_be_served_is_closed_and_reported() -> None:
             # Otherwise it would stay open until the garbage collector runs.
             gc.disable()
             try:
-                assert await hear(port) == b""
+                assert await read_all(port) == b""
             finally:
                 gc.enable()
             assert "new connections cannot be served: RuntimeError: no protocol" in problems[SOURCE].message
-            assert await hear(port) == b"hello"
+            assert await read_all(port) == b"hello"
             await until(problems, there=False)
             acceptor.close()
 

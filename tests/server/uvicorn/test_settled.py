@@ -9,7 +9,7 @@ from tickboard.server.uvicorn.settled import FULL_AFTER, settled
 
 
 @pytest.fixture(autouse=True)
-def as_it_was() -> Iterator[None]:
+def unfreeze_afterwards() -> Iterator[None]:
     yield
     gc.unfreeze()
 
