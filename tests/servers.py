@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 
 START_S = 50.0
-"""A guard: the longest that one is waited for to start. A busy machine takes its time to import it in two workers."""
+"""A hang guard: the longest wait for a server to start. A busy machine imports it slowly in two workers."""
 
 END_S = 30.0
 """A hang guard: the longest wait for a program."""

@@ -106,7 +106,7 @@ FULL: list[msgspec.Struct] = [
     wire.SilenceAlert("1h", "upgrade", "ann"),
     wire.ErrorBody("count: give a whole number"),
 ]
-"""Every Struct, with every field that can be left out on the wire."""
+"""One value of every Struct, with every optional field set."""
 
 
 def bare(value: msgspec.Struct) -> msgspec.Struct:

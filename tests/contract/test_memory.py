@@ -13,8 +13,8 @@ from tests.serving import Server
 from websockets.sync.client import connect
 
 MEMORY_BYTES = 2**30
-"""The address space that the server may have: with 30,000 series, its window alone would take 720 MB, and a moment more
-of it each time that it grows."""
+"""The address space that the server may have: with 30,000 series, its window alone would take 720 MB, and
+briefly more each time it grows."""
 
 BOARD = 'from tickboard import Board\n\nboard = Board("Small", interval_ms=200)\n'
 

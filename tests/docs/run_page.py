@@ -40,7 +40,7 @@ async def run(block: Block, url: str, names: dict[str, Any]) -> None:
         printed.set()
 
     names["print"] = tell
-    if "asyncio.run(" in block.code:  # a whole program, with a loop of its own
+    if "asyncio.run(" in block.code:  # a whole program with its own event loop
         await asyncio.to_thread(eval, compiled, names)
         return
     result = eval(compiled, names)

@@ -31,7 +31,7 @@ ELSEWHERE = {
     "ini": "tests/test_docs.py checks its command",
     "dockerfile": "tests/test_docs.py checks its commands",
 }
-"""The languages whose blocks are not checked here, and why."""
+"""The languages of blocks that are not checked here, and the reasons."""
 
 SEPARATORS = {"|", "&&", "||", ";", "&"}
 
@@ -54,10 +54,10 @@ OTHERS = {
     ),
     *("sqlite3", "systemctl", "uvicorn", "vmstat"),
 }
-"""The commands of others that a shell block may have."""
+"""Third-party commands that a shell block may contain."""
 
 HANG_S = 150
-"""A guard: the longest that a page may take to run."""
+"""A hang guard: the longest that a page may take to run."""
 
 STREAMS = {"/ws/metrics", "/events/alerts", "/api/openapi.json"}
 """The paths that the OpenAPI document does not describe."""

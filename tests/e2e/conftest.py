@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, R
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
 
 PATIENCE_MS = 30_000
-"""How long a page is waited for: long enough for a machine that is busy, and shorter than a test may take."""
+"""How long to wait for the page: long enough for a busy machine, and shorter than a test may take."""
 
 expect.set_options(timeout=PATIENCE_MS)
 

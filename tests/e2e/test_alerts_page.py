@@ -381,7 +381,7 @@ def test_a_second_tab_shows_the_same_alerts_as_the_first(context: BrowserContext
 
 @pytest.fixture
 def incident(tmp_path: Path) -> Iterator[tuple[Server, Path]]:
-    """Ten thousand series, of which none is in breach."""
+    """Ten thousand series, none of which is in breach."""
     file = tmp_path / "values"
     file.write_text("50 50")
     with serve("run", str(BOARDS / "incident.py"), env={"VALUES": str(file)}) as server:

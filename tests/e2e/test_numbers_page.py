@@ -24,7 +24,7 @@ CUT = """() => [...document.querySelectorAll("body *")].filter((it) => {
     const wider = it.scrollWidth > it.clientWidth + 1 && overflowX === "visible" && display !== "inline";
     return outside || cut || (wider && !scrolled);
 }).map((it) => `${it.outerHTML.slice(0, 120)} ${it.scrollWidth} ${it.clientWidth}`)"""
-"""The elements that are cut, or beyond the screen, or whose text is wider than they are."""
+"""The elements that are truncated, off the screen, or narrower than their text."""
 
 
 @pytest.fixture(scope="module")

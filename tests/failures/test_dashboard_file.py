@@ -3,7 +3,7 @@
 Whatever a save does, the last good board keeps ticking, the page reports the error, and the next save is shown.
 In-process, with the real reloader and real files; and with `tickboard dev` itself.
 """
-# ruff: noqa: ASYNC240  # the files are what is tested
+# ruff: noqa: ASYNC240  # the test is about files
 
 import contextlib
 import os

@@ -54,7 +54,7 @@ class Listener:
 board.add_source(Listener())
 """,
 }
-"""What hangs, and is left to itself."""
+"""Parts that hang, and do not keep the program from exiting cleanly."""
 
 HANGS_FOR_GOOD = {
     "an async sampler that never awaits": """
@@ -86,7 +86,7 @@ async def hangs():
     await asyncio.to_thread(time.sleep, 600)
 """,
 }
-"""What the interpreter would wait for."""
+"""Parts that the interpreter would wait for."""
 
 
 @contextlib.contextmanager

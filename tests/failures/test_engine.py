@@ -23,7 +23,7 @@ PARTS = ("engine.py", "window.py", "stats.py", "spans.py", "watch.py", "episodes
 """The modules that a tick runs through."""
 
 ONE_STEP = {"fire", "resolve", "_append", "_take_events", "_hand_over", "_fire", "_resolve", "_over"}
-"""What moves one alert or hands on what is done, and asks for no memory between its steps that is worth the name."""
+"""Functions that move one alert or pass on results, and allocate next to no memory between their steps."""
 
 FAILS_AT, TICKS = 12, 30
 

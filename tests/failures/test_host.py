@@ -54,11 +54,11 @@ PARTS = {
     "disk_io_counters": ("disk_read_rate", "disk rates"),
     "net_io_counters": ("net_received_rate", "network rates"),
 }
-"""What psutil is asked for, the series that comes of it, and what that part is called."""
+"""Functions of psutil, with a series made from each and the name of the part in reports."""
 
 
 STEADY = {"memory_usage", "disk_usage", 'load{span="1m"}', "uptime"}
-"""What is there at each look."""
+"""Series that have a value in every sample."""
 
 
 class Seconds:

@@ -159,7 +159,7 @@ FAILURES: dict[str, tuple[Answer, str]] = {
     ),
     "ends: in its gzip": (gzipped(gzip.compress(SAID * 100)[:-12]), "cannot be asked: the body ends in the middle"),
 }
-"""What a target may do, and what is reported of it."""
+"""Answers of a target, and the expected report."""
 
 
 def last(board: Board) -> dict[str, float]:

@@ -6,7 +6,7 @@ from types import FrameType
 from typing import Any
 
 MOST_LINES = 150_000
-"""Lines of Python in one step: 10 ms at most. What C does between them is bounded by the sizes of what it is given."""
+"""Lines of Python in one step: 10 ms at most. The work of C code between them is bounded by the size of its input."""
 
 
 def busiest(steps: Iterator[Any]) -> int:

@@ -66,7 +66,7 @@ def test_an_oversized_head_is_refused(server: Server, head: bytes, status: int, 
 
 
 def test_an_endless_head_takes_no_memory(server: Server) -> None:
-    httpx.get(server.url).raise_for_status()  # what the first page imports takes memory, too
+    httpx.get(server.url).raise_for_status()  # imports for the first page take memory too
     process = psutil.Process(server.process.pid)
     before = process.memory_info().rss
     with socket.create_connection(("127.0.0.1", server.port), GUARD_S) as client:
@@ -310,7 +310,7 @@ def test_invalid_handshakes_are_refused_like_other_requests(
     assert counted(server, reason) == before + 1
 
 
-# --- bodies that nobody reads ---
+# --- unread bodies ---
 
 
 @pytest.mark.parametrize(

@@ -274,7 +274,7 @@ def test_off_loopback_any_valid_host_is_answered() -> None:
             assert exchange(running.port, request(host=host)).status == 421, host
 
 
-# --- what is allowed ---
+# --- allowed hosts ---
 
 
 @pytest.mark.parametrize(
