@@ -353,7 +353,7 @@ class Board:
             host=host,
             port=port,
             path=path,
-            tell=partial(self.report_problem, source.name),
+            report=partial(self.report_problem, source.name),
         )
         self.add_source(listener)
         self._samplers.append(Sampler(source.name, listener.sample, None))
@@ -376,7 +376,7 @@ class Board:
 
         The page, the log, ``/api/health`` and ``/metrics`` show it. It may be called from any thread.
         """
-        self._require_live().tell(source, message)
+        self._require_live().report(source, message)
 
     # --- rules ---
 
@@ -651,7 +651,7 @@ class Board:
             if sampler.awaited and (sampler.schedule is None or last is None or sampler.schedule.next(last) <= now):
                 _run_once(sampler)
         happened = live.engine.tick(now, interval_s if last is None else max(0.0, now - last))
-        live.engine.alerts.log.tell(live.engine.alerts.log.number)
+        live.engine.alerts.log.publish(live.engine.alerts.log.number)
         # One that has come since, from another thread, is not in this tick.
         series = [one for one in live.engine.select().series if one.column < len(happened.row)]
         shown = tuple(WatchedSeries(one.metric.name, one.metric.unit, dict(one.labels)) for one in series)

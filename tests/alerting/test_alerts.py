@@ -53,7 +53,7 @@ class Bench:
     def restart(self, episodes: Sequence[Episode] | None = None) -> None:
         """End this run and start another from what is kept: the log and the episodes."""
         before = self.alerts
-        before.log.tell(before.log.number)
+        before.log.publish(before.log.number)
         self.start(AlertLog("log", before.log.since(0), kept=True))
         self.alerts.restore(before.episodes() if episodes is None else episodes, before.kept_silences())
 
@@ -721,9 +721,9 @@ def test_a_replacement_board_continues_the_episodes() -> None:
 
 def test_a_reload_during_a_commit_neither_loses_nor_repeats_an_episode() -> None:
     bench = firing_bench()
-    assert bench.alerts.log.told == 0
+    assert bench.alerts.log.published == 0
     bench.reload()
-    bench.alerts.log.tell(2)
+    bench.alerts.log.publish(2)
     assert bench.tick(1) == []
     assert event_of(bench.alerts.acknowledge("id1", 2)).alert.acknowledged is not None
     bench.registry.values[:2] = 1
@@ -849,7 +849,7 @@ def test_every_series_follows_the_state_table(
             for model in models:
                 model.here, model.fresh = False, True
         elif step == "tell":
-            bench.alerts.log.tell(bench.alerts.log.number)
+            bench.alerts.log.publish(bench.alerts.log.number)
         elif step == "check":
             wanted = {(kind, str(number)) for number, model in enumerate(models) for kind in model.check()}
             found = bench.alerts.check(now)
@@ -864,7 +864,7 @@ def test_every_series_follows_the_state_table(
             found = bench.tick(now, passed_s)
         assert {(kind, message.split()[0]) for kind, message in announced(found)} == wanted
         assert len(found) == len(wanted)
-    bench.alerts.log.tell(bench.alerts.log.number)
+    bench.alerts.log.publish(bench.alerts.log.number)
     firing = sorted(event.alert.labels["n"] for event in bench.alerts.log.firing())
     assert firing == [str(number) for number, model in enumerate(models) if model.on]
     assert_announced_once(bench.alerts.log)
@@ -919,7 +919,7 @@ def test_after_any_crash_every_episode_is_announced_once_and_ends(
     core.labels(n=0).set(0)
     for now in range(3):
         bench.tick(float(len(values) + now))
-    bench.alerts.log.tell(bench.alerts.log.number)
+    bench.alerts.log.publish(bench.alerts.log.number)
     assert bench.alerts.log.firing() == []
     assert bench.alerts.episodes() == []
     assert_announced_once(bench.alerts.log)

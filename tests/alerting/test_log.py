@@ -85,11 +85,11 @@ def test_events_of_a_kept_log_are_published_only_after_they_are_written() -> Non
     log.append("firing", alert(1), 0.0)
     log.append("firing", alert(2), 0.0)
     assert (log.since(0), log.firing()) == ([], [])
-    log.tell(1)
+    log.publish(1)
     assert numbers(log.since(0)) == numbers(log.firing()) == [1]
-    log.tell(99)
-    log.tell(1)
-    assert log.told == 2
+    log.publish(99)
+    log.publish(1)
+    assert log.published == 2
     assert numbers(log.since(0)) == [1, 2]
 
 
@@ -134,15 +134,15 @@ def test_each_alert_is_listed_once_in_its_latest_state_and_in_starting_order() -
     log.append("firing", alert(3), 1.0)
     log.append("changed", alert(2, "on it"), 2.0)
     assert log.alerts() == [(2, alert(1))]
-    log.tell(5)
+    log.publish(5)
     assert log.alerts()[0] == (2, alert(1))
     assert [number for number, _ in log.alerts()] == [2, 4, 5]
-    log.tell(6)
+    log.publish(6)
     assert log.alerts() == [(2, alert(1)), (4, alert(2, "on it")), (5, alert(3))]
     log.pass_time(MARK_S)
     log.expire()
     log.append("resolved", alert(2, "over"), 3.0)
-    log.tell(7)
+    log.publish(7)
     assert log.alerts() == [(2, alert(1)), (4, alert(2, "over")), (5, alert(3))]
     # A resolved alert is placed by its oldest event in the log, a firing one by its first event.
     log.pass_time(LOG_AGE_S)
@@ -162,24 +162,24 @@ def test_every_reader_gets_every_published_event_once_and_in_order(steps: list[t
         if step == "append":
             log.append("firing", alert(log.number), 0.0)
         elif step == "tell":
-            log.tell(log.told + more)
+            log.publish(log.published + more)
         else:
             read += numbers(log.since(at))
-            at = log.told
+            at = log.published
     assert read == list(range(first + 1, at + 1))
 
 
 def test_firing_reflects_only_published_events() -> None:
     log = AlertLog("e", kept=True)
     log.append("firing", alert(1), 0.0)
-    log.tell(1)
+    log.publish(1)
     log.append("changed", alert(1, "on it"), 1.0)
     log.append("resolved", alert(1, "over"), 2.0)
     assert [(event.number, event.alert) for event in log.firing()] == [(1, alert(1))]
     assert log.firing_by_now() == []
-    log.tell(2)
+    log.publish(2)
     assert [(event.number, event.alert) for event in log.firing()] == [(1, alert(1, "on it"))]
-    log.tell(3)
+    log.publish(3)
     assert log.firing() == []
 
 

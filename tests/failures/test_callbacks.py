@@ -52,7 +52,7 @@ def test_a_datagram_receiver_that_raises_is_reported_and_gets_the_next_datagram(
 
     async def main() -> None:
         nonlocal now
-        listener = DatagramListener(receiver, port=0, tell=told.append, clock=lambda: now)
+        listener = DatagramListener(receiver, port=0, report=told.append, clock=lambda: now)
         await listener.start()
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
             for number in range(2):

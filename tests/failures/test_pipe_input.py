@@ -196,7 +196,7 @@ async def test_a_failing_problem_or_message_callback_stops_nothing() -> None:
         raise BrokenPipeError
 
     one = Input(CollectingReceiver(RuntimeError("no")), fails)
-    one.stdin._tell = fails
+    one.stdin._report_to = fails
     await one.stdin.start()
     os.write(one.writing, b"a")
     await one.until(lambda: not one.receiver.errors)

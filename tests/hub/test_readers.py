@@ -132,7 +132,7 @@ def test_a_position_older_than_the_log_is_ignored(monkeypatch: pytest.MonkeyPatc
 def test_a_position_that_was_never_published_is_ignored() -> None:
     bench = Bench(kept=True)
     bench.fire(3)
-    bench.log.tell(1)
+    bench.log.publish(1)
     assert kinds(bench.join("e-2").take()) == ["firing 1", "position 1"]
     assert kinds(bench.join("e-1").take()) == ["position 1"]
 
@@ -167,7 +167,7 @@ def test_events_of_a_kept_log_are_sent_once_they_are_published() -> None:
     bench.fire(2)
     bench.give()
     assert kinds(inbox.take()) == ["position 0"]
-    bench.log.tell(1)
+    bench.log.publish(1)
     bench.give()
     assert kinds(inbox.take()) == ["firing 1"]
 
@@ -659,7 +659,7 @@ def test_no_reader_ever_misses_or_repeats_an_event(actions: list[tuple[str, int]
             elif action == "resolve":
                 bench.resolve(number)
             elif action == "tell":
-                bench.log.tell(bench.log.number - number % 2)
+                bench.log.publish(bench.log.number - number % 2)
             elif action == "step":
                 if next(giving, "over") == "over":
                     giving = bench.readers.give()
@@ -682,11 +682,11 @@ def test_no_reader_ever_misses_or_repeats_an_event(actions: list[tuple[str, int]
                 bench.leave(client.inbox)
             elif action == "epoch" and number % 4 == 0:
                 bench.log = AlertLog(f"e{number}", kept=kept)
-        bench.log.tell(bench.log.number)
+        bench.log.publish(bench.log.number)
         bench.give()
         for client in clients:
             for _ in range(3):
                 client.inbox.read()
                 client.look()
             assert client.firing == {event.alert.id for event in bench.log.firing()}
-            assert client.last_event_id == f"{bench.log.epoch}-{bench.log.told}"
+            assert client.last_event_id == f"{bench.log.epoch}-{bench.log.published}"

@@ -192,7 +192,7 @@ async def test_a_log_continues_from_the_journal(path: Path) -> None:
     await journal.commit([log.append("firing", alert(1), NOW), log.append("firing", alert(2), NOW)])
     kept = await reopened(journal)
     log = AlertLog(kept.epoch, kept.events, kept.number, kept=True, firing=kept.firing)
-    assert log.told == 2
+    assert log.published == 2
     assert [one.alert for one in log.firing()] == [alert(1), alert(2)]
     assert log.append("resolved", alert(1), NOW).number == 3
 

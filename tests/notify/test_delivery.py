@@ -145,7 +145,7 @@ def test_an_unpublished_event_is_not_sent() -> None:
     bench = Bench(log=AlertLog("e", kept=True))
     bench.fire("a")
     assert bench.notices.due() is None
-    bench.log.tell(1)
+    bench.log.publish(1)
     bench.read()
     assert bench.notices.due() == 5.0
 

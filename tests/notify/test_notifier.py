@@ -422,7 +422,7 @@ async def main(path, url):
             alert = Alert(name, f"<{name}>", "critical", "2026-01-31T12:00:00.000Z", rule=name)
             event = log.append("firing", alert, time.time())
             await journal.commit([event])
-            log.tell(event.number)
+            log.publish(event.number)
             for wake in wakes:
                 wake()
             print(event.number, flush=True)

@@ -276,7 +276,7 @@ class GeneratorCallable:
         (5, "alert function 5: 5 cannot be called: give a function"),
         (
             generator_function,
-            "alert function yields: it yields, so that calling it runs nothing: handle the alert without yield",
+            "alert function generator_function: it yields, so that calling it runs nothing: handle",
         ),
         (GeneratorCallable(), "runs nothing: handle the alert without yield"),
     ],

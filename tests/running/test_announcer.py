@@ -27,7 +27,7 @@ class World:
         self.hub = self.board.hub
         self.announcer = Announcer(self.hub, self.journal)
         self.told: list[str] = []
-        self._reader = Subscriber(self._read, "", self.alerts.log.told)
+        self._reader = Subscriber(self._read, "", self.alerts.log.published)
         self.hub.subscribers.add(self._reader)
         self._now = 1_000.0
 
@@ -39,12 +39,12 @@ class World:
         for _ in range(ticks):
             self._now += 1
             self.cpu.set(value)
-            self.announcer.tell(self.hub.engine.tick(self._now, 1.0).events)
+            self.announcer.announce(self.hub.engine.tick(self._now, 1.0).events)
 
     def _read(self) -> None:
         log = self.alerts.log
         self.told += [event.kind for event in log.since(self._reader.number)]
-        self._reader.number = log.told
+        self._reader.number = log.published
 
 
 async def wait_for_published(world: World, *kinds: str) -> None:

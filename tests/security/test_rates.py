@@ -182,7 +182,7 @@ def test_no_number_of_changes_displaces_firing_and_resolved_events() -> None:
         log.append("resolved", alert(f"{number}"), 0.0)
     for number in range(2 * LOG_EVENTS):
         log.append("changed", alert(f"{number % 3}", f"note {number}"), 0.0)
-    log.tell(log.number)
+    log.publish(log.number)
     kept = log.events()
     assert len(kept) == LOG_EVENTS + MAX_CHANGES
     assert [event.number for event in kept[:LOG_EVENTS]] == list(range(1, LOG_EVENTS + 1))
@@ -201,7 +201,7 @@ def test_the_last_change_of_each_alert_is_kept(monkeypatch: pytest.MonkeyPatch) 
     log.append("changed", alert("a", "stays"), 0.0)
     for number in range(100):
         log.append("changed", alert("bc"[number % 2], f"{number}"), 0.0)
-    log.tell(log.number)
+    log.publish(log.number)
     assert len(log.events()) == 3 + 5
     for number in range(log.number + 1):
         assert log.has_missed(number)

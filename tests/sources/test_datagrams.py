@@ -150,7 +150,7 @@ async def test_each_sample_flushes_the_receiver_and_a_complaint_is_logged_once(
 async def test_a_complaint_is_cleared_after_a_minute_without_one() -> None:
     told: list[str | None] = []
     collector, times = Collector(), iter([0.0, 1.0, 60.0, 61.0, 62.0, 63.0])
-    listener = DatagramListener(collector, port=0, tell=told.append, clock=lambda: next(times))
+    listener = DatagramListener(collector, port=0, report=told.append, clock=lambda: next(times))
     for complaint in ("one", "other", "", "", "", "new"):
         collector.complaints = [complaint] if complaint else []
         await listener.sample()

@@ -1,7 +1,7 @@
 """The log of alert events: what fired, what was resolved, what people did about it, in order.
 
 All readers share one log; a reader is a number in it. An event is numbered as soon as it happens, but published only
-once it is stored for good: `tell` says up to which number. So nobody sees an event that a crash could lose, and a
+once it is stored for good: `publish` says up to which number. So nobody sees an event that a crash could lose, and a
 published number never changes its meaning. The log takes alerts and returns events; it knows neither rules nor files.
 
 The age of an event is the time that this run has held it, by a clock that never steps. The wall clock may be wrong by
@@ -111,7 +111,7 @@ class AlertLog:
     Attributes:
         epoch: as given.
         number: the newest event's number; 0 before the first.
-        told: the number of the newest published event.
+        published: the number of the newest published event.
         kept: as given.
         positions: the number up to which each notifier has sent events, by its name.
     """
@@ -133,7 +133,7 @@ class AlertLog:
         self._outdated: deque[int] = deque()
         # The firing alerts by all events, and by the published ones.
         self._firing = {event.alert.id: event for event in firing}
-        self._untold: deque[AlertEvent] = deque()
+        self._unpublished: deque[AlertEvent] = deque()
         for event in events:
             if not self._events:
                 self._events.left = event.number - 1
@@ -143,8 +143,8 @@ class AlertLog:
             number = max(number, event.number)
         if not self._events:
             self._events.left = number
-        self._told_firing = dict(self._firing)
-        self.number = self.told = number
+        self._published_firing = dict(self._firing)
+        self.number = self.published = number
         self._lived_s = 0.0
         # The newest number at certain times. This gives the age of events without a time for each.
         self._marks: deque[tuple[float, int]] = deque([(0.0, number)])
@@ -163,10 +163,10 @@ class AlertLog:
         event = AlertEvent(self.number, kind, alert, time)
         self._make_room(event)
         self._events.append(event)
-        self._untold.append(event)
+        self._unpublished.append(event)
         _follow(self._firing, event)
         if not self.kept:
-            self.tell(self.number)
+            self.publish(self.number)
         return event
 
     def _make_room(self, event: AlertEvent) -> None:
@@ -184,11 +184,11 @@ class AlertLog:
             if number > events.left and events.drop(number):
                 event.drops = number
 
-    def tell(self, number: int) -> None:
+    def publish(self, number: int) -> None:
         """Publish the events up to this number."""
-        self.told = max(self.told, min(number, self.number))
-        while self._untold and self._untold[0].number <= self.told:
-            _follow(self._told_firing, self._untold.popleft())
+        self.published = max(self.published, min(number, self.number))
+        while self._unpublished and self._unpublished[0].number <= self.published:
+            _follow(self._published_firing, self._unpublished.popleft())
         self._listed = None
 
     def has_missed(self, number: int) -> bool:
@@ -199,14 +199,14 @@ class AlertLog:
         """Return the published events after `number`, oldest first, at most `most`."""
         first = bisect_right(self._events, number, key=_number)
         events = islice(self._events, first, first + most)
-        return [event for event in events if event.number <= self.told]
+        return [event for event in events if event.number <= self.published]
 
     def firing(self) -> list[AlertEvent]:
         """Return the alerts that fire as far as published, in the order they began, each in its last published state.
 
         Each is an event with the number of its firing event.
         """
-        return list(self._told_firing.values())
+        return list(self._published_firing.values())
 
     def firing_by_now(self) -> list[AlertEvent]:
         """Return what `firing` does, with unpublished events applied: for those who make events, not for readers."""
@@ -222,7 +222,7 @@ class AlertLog:
         if self._listed is None:
             found = {event.alert.id: (event.number, event.alert) for event in self.firing()}
             for event in self._events:
-                if event.number > self.told:
+                if event.number > self.published:
                     break
                 before = found.get(event.alert.id)
                 found[event.alert.id] = (event.number if before is None else before[0], event.alert)

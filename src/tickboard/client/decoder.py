@@ -259,8 +259,10 @@ class Decoder:
         try:
             kind = _decode_type(message).type
             if kind == "series":
-                told = _decode_series(message)
-                self._layout = _layout(told.layout, told.epoch, map(_series, told.series), len(told.series))
+                described = _decode_series(message)
+                self._layout = _layout(
+                    described.layout, described.epoch, map(_series, described.series), len(described.series)
+                )
             elif kind == "series_changed":
                 self._change_series(_decode_changes(message))
         except (ValueError, RecursionError) as error:
@@ -303,8 +305,8 @@ class Decoder:
             raise ProtocolError(f"a binary message of {len(message)} bytes, shorter than its header of {least}")
         number = int.from_bytes(message[4:8], "little")
         if self._layout is None or self._layout.number != number:
-            told = "none" if self._layout is None else str(self._layout.number)
-            raise ProtocolError(f"a binary message of layout {number}, where the last one told is {told}")
+            described = "none" if self._layout is None else str(self._layout.number)
+            raise ProtocolError(f"a binary message of layout {number}, where the last one told is {described}")
         return self._layout
 
     def _take(self, layout: _Layout, first: int, times: Sequence[float], rows: memoryview) -> Iterator[Tick]:
@@ -360,8 +362,8 @@ def _layout(number: int, epoch: str, series: Iterable[WatchedSeries], count: int
     return _Layout(number, epoch, tuple(series))
 
 
-def _series(told: SeriesInfo) -> WatchedSeries:
-    return WatchedSeries(told.name, told.unit, told.labels)
+def _series(described: SeriesInfo) -> WatchedSeries:
+    return WatchedSeries(described.name, described.unit, described.labels)
 
 
 def _require_length(message: bytes, length: int) -> None:

@@ -221,12 +221,12 @@ class PushHandle:
         """Return a value as a line to send, with its line break."""
         if not self._head:
             metric = self._metric
-            told: dict[str, object] = {"name": metric.name, "kind": self.kind}
-            told |= {key: text for key, text in (("title", metric.title), ("unit", metric.unit)) if text}
+            described: dict[str, object] = {"name": metric.name, "kind": self.kind}
+            described |= {key: text for key, text in (("title", metric.title), ("unit", metric.unit)) if text}
             own = zip(metric.labels, map(utf8_text, self._values or ()), strict=True)
             if labels := self._handles.labels | dict(own):
-                told["labels"] = labels
-            self._head = f'{dumps(told)[:-1]}, "value": '
+                described["labels"] = labels
+            self._head = f'{dumps(described)[:-1]}, "value": '
         return f"{self._head}{'null' if value - value else repr(value)}}}\n"
 
     def take(self) -> list[float]:

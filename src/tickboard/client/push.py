@@ -243,10 +243,10 @@ class Push:
     # --- forks ---
 
     def hold(self) -> None:
-        """Allow no changes until `let_go`, during a fork."""
+        """Allow no changes until `release`, during a fork."""
         self._handles.lock.acquire()
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """End `hold`."""
         self._handles.lock.release()
 
@@ -317,7 +317,7 @@ def _before_fork() -> None:
 def _after_fork_in_parent() -> None:
     loading_lock.release()
     for one in _held.pushes:
-        one.let_go()
+        one.release()
 
 
 def _after_fork_in_child() -> None:

@@ -163,10 +163,10 @@ def _floats(values: Floats, dtype: str) -> bytes:
 class Encoding(Protocol):
     """How ticks are encoded for the viewers of one subscription. A layout is the number of a list of series."""
 
-    tells_board: bool
+    describes_board: bool
     """Whether viewers are sent the board when metrics appear or leave."""
 
-    tells_changes: bool
+    describes_changes: bool
     """Whether viewers are sent only the changes of the board and of the series."""
 
     def prepare(self, selection: Selection) -> Iterator[None]:
@@ -195,8 +195,8 @@ class Encoding(Protocol):
 class Json:
     """The JSON encoding, for everyone: ``initial`` and ``metrics``."""
 
-    tells_board = False
-    tells_changes = False
+    describes_board = False
+    describes_changes = False
 
     def prepare(self, selection: Selection) -> Iterator[None]:
         """Encode in steps the part of each Metric that never changes."""
@@ -230,11 +230,11 @@ class Binary:
         tells_changes: whether its viewers understand messages with changes only.
     """
 
-    tells_board = True
+    describes_board = True
 
-    def __init__(self, dtype: str, *, tells_changes: bool = False) -> None:
+    def __init__(self, dtype: str, *, describes_changes: bool = False) -> None:
         self._dtype = dtype
-        self.tells_changes = tells_changes
+        self.describes_changes = describes_changes
 
     def prepare(self, selection: Selection) -> Iterator[None]:
         """Encode in steps the description of each series for ``series`` messages."""
@@ -256,9 +256,9 @@ class Binary:
         self, selection: Selection, layout: int, epoch: str, seq: int, window: Slice, *, resumed: bool, skipped: int
     ) -> Generator[None, None, Frame]:
         """Return a ``series`` message and a binary window; in steps."""
-        told = yield from series_steps(selection, layout, epoch)
+        described = yield from series_steps(selection, layout, epoch)
         pieces = yield from window_steps(selection, layout, window, self._dtype, resumed=resumed, skipped=skipped)
-        return (yield from Frame.of_pieces((TEXT_OPCODE, [told]), (BINARY_OPCODE, pieces)))
+        return (yield from Frame.of_pieces((TEXT_OPCODE, [described]), (BINARY_OPCODE, pieces)))
 
 
 JSON: Encoding = Json()
@@ -269,8 +269,8 @@ BINARY: dict[str, Encoding] = {"tickboard.v2": Binary(FLOAT64), "tickboard.v1": 
 
 
 BINARY_CHANGES: dict[str, Encoding] = {
-    "tickboard.v2": Binary(FLOAT64, tells_changes=True),
-    "tickboard.v1": Binary(FLOAT32, tells_changes=True),
+    "tickboard.v2": Binary(FLOAT64, describes_changes=True),
+    "tickboard.v1": Binary(FLOAT32, describes_changes=True),
 }
 """The same, for viewers that ask for changes only."""
 

@@ -122,12 +122,12 @@ class Hub:
         self._position = Position("", 0)
         self._given: Happened | None = None
         self._amended: list[tuple[int, float, Floats]] = []
-        self._untold: list[Viewer] = []
+        self._uninformed: list[Viewer] = []
         self._by_tasks = 0
         self._boards = 0
         self._board: BoardInfo | None = None
         self._baseline: BoardInfo | None = None
-        self._tells_changes = False
+        self._describes_changes = False
         self._board_frames: dict[bool, Frame] = {}
         self._changed_frame: Frame | None = None
         self._epoch = engine.epoch
@@ -232,7 +232,7 @@ class Hub:
         not tried again. With the first tick of another epoch, every viewer is sent the board and the whole window.
         """
         try:
-            for _ in self._give():
+            for _ in self._hand_out():
                 pass
             for audience in self._audiences.values():
                 audience.begin()
@@ -245,17 +245,17 @@ class Hub:
             if self._metrics_revision != self.engine.registry.metrics_revision:
                 # Viewers that see none of the new series do not wait for the description; they get it with the next
                 # tick. Viewers that join or subscribe meanwhile get this tick like all others.
-                yield from self._give(but_with_the_board=True)
+                yield from self._hand_out(but_with_the_board=True)
                 yield from self._describe_in_steps()
-            yield from self._give()
-            if self._tells_changes and self._board is None and self._baseline is None:
+            yield from self._hand_out()
+            if self._describes_changes and self._board is None and self._baseline is None:
                 # What viewers know now, so that the first change can be sent as a change, too.
                 self._baseline = yield from self.describe()
         except Exception:
             # Otherwise the next tick would start with this one, and fail as well.
             self._given = None
             raise
-        yield from self._tell()
+        yield from self._send_problem_lists()
 
     def listen(self, wake: Callable[[], None]) -> Callable[[], None]:
         """Call `wake` whenever there are alert events to read; return a function that stops that."""
@@ -451,9 +451,9 @@ class Hub:
                 kind=type(error),
             )
 
-    def tells_board(self, viewer: Viewer) -> bool:
+    def describes_board(self, viewer: Viewer) -> bool:
         """Return whether a viewer is sent the board when metrics appear or leave, and some have."""
-        return viewer.audience is not None and viewer.audience.encoding.tells_board and self._board is not None
+        return viewer.audience is not None and viewer.audience.encoding.describes_board and self._board is not None
 
     def given(self, viewer: Viewer) -> int:
         """Return the newest tick that an idle viewer has been sent."""
@@ -510,20 +510,20 @@ class Hub:
         for details in self.problems_frames:
             problems = self.problems.shown(details=details)
             self.problems_frames[details] = Frame.text(encode(ProblemList(problems)))
-        self._untold = list(self._viewers)
-        if len(self._untold) <= SLICE:
-            for _ in self._tell():
+        self._uninformed = list(self._viewers)
+        if len(self._uninformed) <= SLICE:
+            for _ in self._send_problem_lists():
                 pass
 
-    def _tell(self) -> Iterator[None]:
+    def _send_problem_lists(self) -> Iterator[None]:
         """Send the current problems to the viewers that do not have them yet."""
-        while self._untold:
-            for viewer in self._untold[-SLICE:]:
+        while self._uninformed:
+            for viewer in self._uninformed[-SLICE:]:
                 self._do_for(viewer, viewer.renew, problems=True)
-            del self._untold[-SLICE:]
+            del self._uninformed[-SLICE:]
             yield
 
-    def _give(self, *, but_with_the_board: bool = False) -> Iterator[None]:
+    def _hand_out(self, *, but_with_the_board: bool = False) -> Iterator[None]:
         """Send the tick to all that do not have it yet; optionally not to those that must get new metrics before it."""
         budget = size = min(SLICE, SLICE_BY_TASKS) if self._by_tasks else SLICE
         encoded = looked_up = 0
@@ -537,7 +537,7 @@ class Hub:
                 yield
             if audience.cursor < audience.end and self._given is not None:
                 looked_up += yield from self._bind_in_steps(audience)
-                if but_with_the_board and audience.encoding.tells_board and audience.layout != audience.described:
+                if but_with_the_board and audience.encoding.describes_board and audience.layout != audience.described:
                     continue
                 encoded += 0 if audience.frame else len(audience.selection.series)
             while audience.cursor < audience.end and self._given is not None:
@@ -586,9 +586,9 @@ class Hub:
                 frame = frame if description is None else frame.after(description)
             if audience.board != self._boards:
                 # The changes apply only to the board just before: an audience that is further behind gets it whole.
-                is_next = audience.encoding.tells_changes and audience.board == self._boards - 1
+                is_next = audience.encoding.describes_changes and audience.board == self._boards - 1
                 only = self._changed_frame if is_next else None
-                if audience.encoding.tells_board:
+                if audience.encoding.describes_board:
                     frame = frame.after(only or self.board_frame(details=audience.details))
                 audience.board = self._boards
             audience.frame = frame
@@ -628,7 +628,7 @@ class Hub:
     def _description(self, audience: Audience[Viewer]) -> Frame | None:
         """Return the message that describes the series of an audience's next ticks: the changes, or all of them."""
         epoch, changes = self.engine.epoch, None
-        if audience.encoding.tells_changes and not audience.joined:
+        if audience.encoding.describes_changes and not audience.joined:
             layouts, selection = (audience.described, audience.layout), audience.selection
             changes = series_changes(audience.series, selection.series, layouts, epoch, selection.infos)
         audience.described, audience.series, audience.joined = audience.layout, audience.selection.series, False
@@ -650,7 +650,7 @@ class Hub:
                 encoding, wanted, selection, self._layouts, self._boards, details=viewer.details
             )
             self._audiences[encoding, wanted, viewer.details] = audience
-            self._tells_changes |= encoding.tells_changes
+            self._describes_changes |= encoding.describes_changes
         audience.add(viewer)
         viewer.audience = audience
         self._of_owner.setdefault(viewer.owner, Counter())[audience] += 1
@@ -683,7 +683,7 @@ class Hub:
                 break
             selection = yield from self.engine.select_in_steps(wanted, selection)
         assert selection is not None
-        if not encoding.tells_board:
+        if not encoding.describes_board:
             yield from selection.write()
         return selection
 

@@ -57,11 +57,11 @@ class Reader:
         opening: whether it must still be sent the position from which it resumes.
         beat_due: whether a heartbeat is due.
         base: the newest published number when it joined; it continues after it once it has all firing alerts.
-        told: the number of the newest of those alerts that it was sent.
+        sent: the number of the newest of those alerts that it was sent.
         patience: while it is busy, measures for how long it has taken nothing.
     """
 
-    __slots__ = ("_readers", "base", "beat_due", "idle", "opening", "patience", "slot", "stream", "told")
+    __slots__ = ("_readers", "base", "beat_due", "idle", "opening", "patience", "sent", "slot", "stream")
 
     def __init__(self, readers: "Readers", stream: ReaderConnection, slot: int, base: int, *, opening: bool) -> None:
         self.stream = stream
@@ -70,7 +70,7 @@ class Reader:
         self.opening = opening
         self.beat_due = False
         self.base = base
-        self.told = 0
+        self.sent = 0
         self.patience: Patience | None = None
         self._readers = readers
 
@@ -130,7 +130,7 @@ class Readers:
             self._coded.append(False)
             self._beats.append(NEVER)
         slot = self._free.pop()
-        reader = self._slots[slot] = Reader(self, stream, slot, log.told, opening=number is not None)
+        reader = self._slots[slot] = Reader(self, stream, slot, log.published, opening=number is not None)
         self._numbers[slot] = NOWHERE if number is None else number
         self._beats[slot] = now + HEARTBEAT_S
         self._coded[slot] = stream.chunked
@@ -215,11 +215,11 @@ class Readers:
         log, slot = self._chunks.log, reader.slot
         number = self._numbers[slot]
         if number == NOWHERE:
-            chunk, told = self._chunks.of_all_that_fires(reader.base, reader.told)
-            if told is None:
+            chunk, sent = self._chunks.of_all_that_fires(reader.base, reader.sent)
+            if sent is None:
                 self._numbers[slot] = reader.base
             else:
-                reader.told = told
+                reader.sent = sent
             return chunk
         if is_lost(number, log):
             self._end(reader)
@@ -227,7 +227,7 @@ class Readers:
         if reader.opening:
             reader.opening = False
             return stream_start(log.epoch, number, whole=False)
-        if number != log.told:
+        if number != log.published:
             chunk, self._numbers[slot] = self._chunks.after(number)
             return chunk
         if reader.beat_due:
@@ -271,12 +271,12 @@ class Readers:
         behind = {
             number
             for number, descriptor in zip(numbers, descriptors, strict=True)
-            if descriptor >= 0 and number != log.told and not is_lost(number, log)
+            if descriptor >= 0 and number != log.published and not is_lost(number, log)
         }
         more = False
         for number in behind:
             chunk, after = self._chunks.after(number)
-            more |= after < log.told
+            more |= after < log.published
             chosen = [
                 descriptor if where == number else -1 for where, descriptor in zip(numbers, descriptors, strict=True)
             ]
@@ -287,7 +287,7 @@ class Readers:
             self._write(start, chosen, chunk)
         # Readers without a descriptor are served one by one, and those whose number has left the log are ended.
         for index, (number, descriptor) in enumerate(zip(numbers, descriptors, strict=True)):
-            if descriptor < 0 or (number != log.told and number not in behind):
+            if descriptor < 0 or (number != log.published and number not in behind):
                 reader = self._slots[start + index]
                 if reader is not None and reader.idle:
                     self._do_for(reader, self._read_on, reader)
@@ -302,13 +302,13 @@ class Readers:
             self._beats[slot] += HEARTBEAT_S * (1 + (now - self._beats[slot]) // HEARTBEAT_S)
             reader = self._slots[slot]
             assert reader is not None
-            if self._descriptors[slot] >= 0 and self._numbers[slot] == log.told:
+            if self._descriptors[slot] >= 0 and self._numbers[slot] == log.published:
                 chosen[slot - start] = self._descriptors[slot]
             else:
                 reader.beat_due = True
                 if reader.idle:
                     self._do_for(reader, self._read_on, reader)
-        self._write(start, chosen, heartbeat(log.epoch, log.told, self._beat_time))
+        self._write(start, chosen, heartbeat(log.epoch, log.published, self._beat_time))
 
     def _write(self, start: int, descriptors: list[int], wire: bytes) -> None:
         """Write to the descriptors of the readers from slot `start` on, in each one's coding."""
@@ -352,7 +352,7 @@ class Chunks:
 
     def __init__(self, log: AlertLog) -> None:
         self.log = log
-        self._told = log.told
+        self._published = log.published
         self._kept: dict[tuple[int, int], tuple[bytes, int | None]] = {}
         self._coded: dict[bytes, bytes] = {}
         self._firing: list[AlertEvent] | None = None
@@ -360,8 +360,8 @@ class Chunks:
     def follow(self, log: AlertLog) -> bool:
         """Drop cached chunks if the log has changed; return whether it has another epoch."""
         other = log.epoch != self.log.epoch
-        if log is not self.log or log.told != self._told:
-            self.log, self._told = log, log.told
+        if log is not self.log or log.published != self._published:
+            self.log, self._published = log, log.published
             self._kept.clear()
             self._coded.clear()
             self._firing = None
@@ -370,15 +370,15 @@ class Chunks:
     def after(self, number: int) -> tuple[bytes, int]:
         """Return a chunk of the events after `number`, and the number that a reader has after it."""
         chunk, last = self._keep((NOWHERE, number), lambda: self._read(self.log.since(number, CHUNK_EVENTS)))
-        return chunk, self.log.told if last is None else last
+        return chunk, self.log.published if last is None else last
 
-    def of_all_that_fires(self, base: int, told: int) -> tuple[bytes, int | None]:
-        """Return the next firing alerts numbered above `told` and up to `base`; after the last, also the position.
+    def of_all_that_fires(self, base: int, sent: int) -> tuple[bytes, int | None]:
+        """Return the next firing alerts numbered above `sent` and up to `base`; after the last, also the position.
 
         Returns:
-            A chunk, and the next `told`; None after the last.
+            A chunk, and the next `sent`; None after the last.
         """
-        return self._keep((base, told), lambda: self._read_firing(base, told))
+        return self._keep((base, sent), lambda: self._read_firing(base, sent))
 
     def coded(self, wire: bytes) -> bytes:
         """Return bytes in HTTP/1.1's chunked coding (RFC 9112, section 7.1), made once for all readers."""
@@ -389,10 +389,10 @@ class Chunks:
             found = self._coded[wire] = b"%x\r\n%b\r\n" % (len(wire), wire)
         return found
 
-    def _read_firing(self, base: int, told: int) -> tuple[bytes, int | None]:
+    def _read_firing(self, base: int, sent: int) -> tuple[bytes, int | None]:
         if self._firing is None:
             self._firing = self.log.firing()
-        first = bisect_right(self._firing, told, key=_number)
+        first = bisect_right(self._firing, sent, key=_number)
         events = self._firing[first : min(first + CHUNK_EVENTS, bisect_right(self._firing, base, key=_number))]
         chunk, last = self._read(events)
         # These events are older than the position, so it follows them: a client must resume from the position.
@@ -422,7 +422,7 @@ def resumed_number(last_event_id: str, log: AlertLog) -> int | None:
     """Return the number to resume after; None if the id has none from which a reader can resume."""
     if last_event_id == "0":
         oldest = log.since(0, 1)
-        return oldest[0].number - 1 if oldest else log.told
+        return oldest[0].number - 1 if oldest else log.published
     epoch, dash, number = last_event_id.rpartition("-")
     if not (dash and epoch == log.epoch and number.isascii() and number.isdigit() and len(number) < 20):
         return None
@@ -431,7 +431,7 @@ def resumed_number(last_event_id: str, log: AlertLog) -> int | None:
 
 def is_lost(number: int, log: AlertLog) -> bool:
     """Return whether a reader can't resume after `number`: it is ahead of the log, or what follows has left it."""
-    return number > log.told or (number < log.told and not log.has_missed(number))
+    return number > log.published or (number < log.published and not log.has_missed(number))
 
 
 def _number(event: AlertEvent) -> int:

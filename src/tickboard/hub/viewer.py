@@ -126,7 +126,7 @@ class Viewer:
             self._skip(1 + self._outbox.drop_ticks())
             self._initial_due = True
             # A dropped tick may have announced metrics that appeared or left.
-            self._board_due |= self._hub.tells_board(self)
+            self._board_due |= self._hub.describes_board(self)
 
     def interrupted(self, seq: int, frame: Frame, written: int) -> None:
         """Record that a tick written to the descriptor was only partly taken."""

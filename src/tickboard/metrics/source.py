@@ -88,8 +88,8 @@ class Source:
         self._readers: dict[object, Any] = {}
         self._intake = intake
         self._reasons: dict[str, int] = {}
-        self._untold = 0
-        self._untold_reason = ""
+        self._unreported = 0
+        self._unreported_reason = ""
 
     # --- series ---
 
@@ -222,10 +222,10 @@ class Source:
 
     def take_refusal(self) -> RefusedSamples | None:
         """Return the samples refused or dropped since the last call; None: none."""
-        if not self._untold:
+        if not self._unreported:
             return None
-        refusal = RefusedSamples(self._untold, self._untold_reason)
-        self._untold = 0
+        refusal = RefusedSamples(self._unreported, self._unreported_reason)
+        self._unreported = 0
         return refusal
 
     def refuse(self, key: Hashable, reason: str) -> int:
@@ -287,15 +287,15 @@ class Source:
 
     def _count_refused(self, samples: int, column: int) -> None:
         self.refused += samples
-        reason = "" if self._untold else next((text for text, one in self._reasons.items() if one == column), "")
-        self._count_untold(samples, reason)
+        reason = "" if self._unreported else next((text for text, one in self._reasons.items() if one == column), "")
+        self._count_unreported(samples, reason)
 
     def _count_dropped(self, dropped: "Dropped") -> None:
         if len(dropped):
             self.too_old += len(dropped)
-            self._count_untold(len(dropped), "" if self._untold else self._intake.why_dropped(dropped))
+            self._count_unreported(len(dropped), "" if self._unreported else self._intake.why_dropped(dropped))
 
-    def _count_untold(self, samples: int, reason: str) -> None:
-        self._untold_reason = self._untold_reason if self._untold else reason
+    def _count_unreported(self, samples: int, reason: str) -> None:
+        self._unreported_reason = self._unreported_reason if self._unreported else reason
         self.samples -= samples
-        self._untold += samples
+        self._unreported += samples

@@ -38,7 +38,7 @@ MINUTE_S = 60.0
 
 
 @dataclass(slots=True)
-class _Told:
+class _Sent:
     """A firing alert that was sent, and when it last was."""
 
     alert: Alert
@@ -74,7 +74,7 @@ class Delivery:
         self._dropped = 0
         self._firing: dict[str, Notice] = {}
         self._over: OrderedDict[str, Notice] = OrderedDict()
-        self._told: dict[str, _Told] = {}
+        self._sent: dict[str, _Sent] = {}
         self._sending: list[Notice] = []
         self._first = 0.0
         self._retry_at = float("-inf")
@@ -98,7 +98,7 @@ class Delivery:
             for event in self._log.firing():
                 alert = event.alert
                 if event.number <= position and self._wants(alert) and then.get(alert.id, alert).silenced is None:
-                    self._told[alert.id] = _Told(alert, now)
+                    self._sent[alert.id] = _Sent(alert, now)
 
     def read(self, now: float) -> bool:
         """Read new events from the log; return whether there are more."""
@@ -110,7 +110,7 @@ class Delivery:
         for event in events[:READ_EVENTS]:
             self._take_event(event, now)
         more = len(events) > READ_EVENTS
-        self._read = events[READ_EVENTS - 1].number if more else self._log.told
+        self._read = events[READ_EVENTS - 1].number if more else self._log.published
         self._settle()
         return more
 
@@ -120,7 +120,7 @@ class Delivery:
         if self._firing or self._over:
             wanted.append(self._first + self._destination.wait_s)
         if (remind_s := self._destination.remind_s) is not None:
-            wanted += [told.at + remind_s for told in self._told.values() if not told.quiet]
+            wanted += [sent.at + remind_s for sent in self._sent.values() if not sent.quiet]
         if not wanted:
             return None
         full = len(self._delivered) == self._destination.limit
@@ -129,11 +129,11 @@ class Delivery:
     def take(self, now: float) -> list[Notice]:
         """Return the notices of the message that is due, with the reminders that would be due soon after."""
         reminders = [
-            Notice(told.alert)
-            for told in self._told.values()
+            Notice(sent.alert)
+            for sent in self._sent.values()
             if self._destination.remind_s is not None
-            and not told.quiet
-            and told.at + self._destination.remind_s <= now + self._destination.wait_s
+            and not sent.quiet
+            and sent.at + self._destination.remind_s <= now + self._destination.wait_s
         ]
         self._sending = [*self._firing.values(), *self._over.values(), *reminders]
         for notice in self._sending:
@@ -144,7 +144,7 @@ class Delivery:
         """Record that the notices taken were delivered."""
         for notice in self._sending:
             if not notice.over:
-                self._told[notice.alert.id] = _Told(notice.alert, now)
+                self._sent[notice.alert.id] = _Sent(notice.alert, now)
         self._firing.clear()
         self._over.clear()
         self._delivered.append(now)
@@ -185,8 +185,8 @@ class Delivery:
 
     def _see(self, alert: Alert, now: float) -> None:
         """Process the current state of a firing alert."""
-        if (told := self._told.get(alert.id)) is not None:
-            told.alert = alert
+        if (sent := self._sent.get(alert.id)) is not None:
+            sent.alert = alert
         elif alert.silenced is not None:
             self._firing.pop(alert.id, None)
         elif (notice := self._firing.get(alert.id)) is not None:
@@ -197,7 +197,7 @@ class Delivery:
 
     def _end(self, alert: Alert, now: float) -> None:
         """Process a resolved alert."""
-        self._told.pop(alert.id, None)
+        self._sent.pop(alert.id, None)
         notice = self._firing.pop(alert.id, None)
         if alert.silenced is not None:
             return
@@ -220,14 +220,14 @@ class Delivery:
     def _look_anew(self, now: float) -> None:
         """Compare the known alerts with all that fire now, instead of reading on."""
         firing = {event.alert.id: event.alert for event in self._log.firing() if self._wants(event.alert)}
-        known = {id: told.alert for id, told in self._told.items()}
+        known = {id: sent.alert for id, sent in self._sent.items()}
         known |= {id: notice.alert for id, notice in self._firing.items()}
         for id, alert in known.items():
             if id not in firing:
                 self._end(alert, now)
         for alert in firing.values():
             self._see(alert, now)
-        self._read = self._log.told
+        self._read = self._log.published
         self._settle()
 
     def _settle(self) -> None:

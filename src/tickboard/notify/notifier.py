@@ -152,7 +152,7 @@ class Notifier:
         service: the service and its destination.
         board: the board's title, which begins each message.
         counts: counts the messages.
-        tell: called with a source and what is wrong with it, or None once nothing is.
+        report: called with a source and what is wrong with it, or None once nothing is.
         send_s: how long one attempt to send may take.
     """
 
@@ -161,13 +161,13 @@ class Notifier:
         service: Service,
         board: str,
         counts: Notified,
-        tell: Callable[[str, str | None], None],
+        report: Callable[[str, str | None], None],
         send_s: float = SEND_S,
     ) -> None:
         self._service = service
         self._board = board
         self._counts = counts
-        self._tell = partial(tell, f"notifier {service.destination.name}")
+        self._report = partial(report, f"notifier {service.destination.name}")
         self._send_s = send_s
         self._busy = 0
 
@@ -252,11 +252,11 @@ class Notifier:
         if reason:
             delivery.failed(time.monotonic())
             self._counts.failed += 1
-            self._tell(f"{self._service.kind} takes no message: {reason}; it is tried again until it does")
+            self._report(f"{self._service.kind} takes no message: {reason}; it is tried again until it does")
         else:
             delivery.delivered(time.monotonic())
             self._counts.sent += 1
-            self._tell(None)
+            self._report(None)
 
 
 class Notifiers:
@@ -266,7 +266,7 @@ class Notifiers:
         services: the services and their destinations.
         board: the board's title.
         notified: counters of messages, by the notifier's name.
-        tell: called with a source and what is wrong with it, or None once nothing is.
+        report: called with a source and what is wrong with it, or None once nothing is.
         problems: where a notifier that ended and was restarted is reported.
     """
 
@@ -275,12 +275,12 @@ class Notifiers:
         services: Iterable[Service],
         board: str,
         notified: dict[str, Notified],
-        tell: Callable[[str, str | None], None],
+        report: Callable[[str, str | None], None],
         problems: Reporter,
     ) -> None:
         self._notifiers = {
             service.destination.name: Notifier(
-                service, board, notified.setdefault(service.destination.name, Notified()), tell
+                service, board, notified.setdefault(service.destination.name, Notified()), report
             )
             for service in services
         }

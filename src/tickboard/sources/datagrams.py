@@ -34,7 +34,7 @@ MAX_PACKET_BYTES = 2**18
 
 _OVER = object()
 
-Tell = Callable[[str | None], None]
+Report = Callable[[str | None], None]
 """Reports what is wrong with the packets, or None once nothing is."""
 
 
@@ -60,7 +60,7 @@ class DatagramListener:
         host: where to listen for UDP: an address or a name.
         port: the UDP port; 0: any free one.
         path: a Unix socket to listen on, instead of UDP.
-        tell: reports what is wrong, or None once nothing is. By default, what is wrong is logged.
+        report: reports what is wrong, or None once nothing is. By default, what is wrong is logged.
         clock: returns seconds, to measure durations.
 
     Attributes:
@@ -76,7 +76,7 @@ class DatagramListener:
         host: str = "127.0.0.1",
         port: int = 8125,
         path: str | os.PathLike[str] | None = None,
-        tell: Tell | None = None,
+        report: Report | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.address = ""
@@ -91,7 +91,7 @@ class DatagramListener:
         self._steps: Iterator[None] = iter(())
         self._cancel: Callable[[], None] | None = None
         self._buffer = memoryview(bytearray(TURN_BYTES + MAX_PACKET_BYTES + 1))
-        self._tell = tell or self._log
+        self._report = report or self._log
         self._clock = clock
         self._quiet = Quiet()
 
@@ -114,9 +114,9 @@ class DatagramListener:
         complaint, now = self._receiver.take_complaint(), self._clock()
         if complaint:
             if self._quiet.failed(now):
-                self._tell(complaint)
+                self._report(complaint)
         elif self._quiet.is_over(now):
-            self._tell(None)
+            self._report(None)
 
     def _log(self, complaint: str | None) -> None:
         if complaint is not None:
@@ -182,7 +182,7 @@ class DatagramListener:
 
     def _failed(self, error: BaseException) -> None:
         self._quiet.failed(self._clock())
-        self._tell(f"{described(error)}: the packets that came with it are dropped")
+        self._report(f"{described(error)}: the packets that came with it are dropped")
 
     # --- opening ---
 

@@ -38,14 +38,14 @@ class Pipe:
 
     Args:
         source: where to write.
-        tell: called with what is wrong with the first line that cannot be read, and with None after a while without
+        report: called with what is wrong with the first line that cannot be read, and with None after a while without
             such lines; lines between are counted.
         form: the format of the lines; "auto": detect it.
     """
 
-    def __init__(self, source: Source, tell: Callable[[str | None], None], form: Format = "auto") -> None:
+    def __init__(self, source: Source, report: Callable[[str | None], None], form: Format = "auto") -> None:
         self._source = source
-        self._tell = tell
+        self._report = report
         self._rest = b""
         self._lines = 0
         self._overlong = False
@@ -80,7 +80,7 @@ class Pipe:
             # It is too long already; the rest of the line is discarded as it arrives.
             self._rest, self._overlong = b"", True
         if self._quiet.is_over(now):
-            self._tell(None)
+            self._report(None)
 
     def end(self) -> Iterator[None]:
         """Read the last line if it is incomplete, in steps like `receive`."""
@@ -112,7 +112,7 @@ class Pipe:
         if self._quiet.failed(self._now):
             reason = str(error) if isinstance(error, InputError) else described(error)
             shown = text if len(text) <= 60 else f"{text[:60]}…"
-            self._tell(f"line {number}, {shown!r}: {reason}; it is left out")
+            self._report(f"line {number}, {shown!r}: {reason}; it is left out")
 
     def _write(self, row: TextRow) -> Iterator[None]:
         source, refusal = self._source, None

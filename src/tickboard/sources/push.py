@@ -37,7 +37,7 @@ MAX_SPELLINGS = 100_000
 _MILLISECONDS_FROM, _TIME_UNTIL = 1e11, 1e14
 """Numbers in this range are milliseconds: as seconds, they would lie past the year 5000."""
 
-_MEND = 'send {"name": "queue", "value": 3}'
+_FIX = 'send {"name": "queue", "value": 3}'
 _PATH = re.compile(r"\$\[(\d+)\]")
 _BYTE = re.compile(r"\(byte (\d+)\)")
 
@@ -152,7 +152,7 @@ class PushDecoder:
             except (ValueError, RecursionError) as error:
                 raise self._bad(error, text, place, start - 1) from None
             if place and not samples:
-                raise PayloadError(f"line {self._line_at(start)}: the list ends with a comma: leave it out; {_MEND}")
+                raise PayloadError(f"line {self._line_at(start)}: the list ends with a comma: leave it out; {_FIX}")
             yield samples
             place += len(samples)
 
@@ -171,7 +171,7 @@ class PushDecoder:
         elif byte := _BYTE.search(said):
             at = start + int(byte[1])
             said = f"line {self._line_at(at)}: {said.replace(byte[0], f'(byte {at})')}"
-        return PayloadError(f"{said}; {_MEND}, or a list of such")
+        return PayloadError(f"{said}; {_FIX}, or a list of such")
 
     def _line_at(self, at: int) -> int:
         """Return the number of the line that contains a byte."""
@@ -192,7 +192,7 @@ class PushDecoder:
             _line.decode_lines(part)
         except (ValueError, RecursionError) as error:
             text = _PATH.sub("$", explain_mistake(error, part))
-            return PayloadError(f"line {number}: {text}; {_MEND} on each line")
+            return PayloadError(f"line {number}: {text}; {_FIX} on each line")
         raise AssertionError("a line was bad a moment ago")
 
     def _begin_part(self, start: int) -> None:

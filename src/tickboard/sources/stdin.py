@@ -55,7 +55,7 @@ class Stdin:
     Args:
         descriptor: the descriptor to read; a copy of it is used.
         receiver: processes the data.
-        tell: called with what is wrong with the input, and with None once nothing is.
+        report: called with what is wrong with the input, and with None once nothing is.
         say: called with a line for the person at the terminal.
 
     Raises:
@@ -66,7 +66,7 @@ class Stdin:
         self,
         descriptor: int,
         receiver: InputDecoder,
-        tell: Callable[[str | None], None],
+        report: Callable[[str | None], None],
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
         try:
@@ -75,12 +75,12 @@ class Stdin:
         except OSError as error:
             raise InputError(f"the input can't be read ({error.strerror}): {HOW}") from error
         self._receiver = receiver
-        self._tell = tell
+        self._report_to = report
         self._say = say
         self._orders: SimpleQueue[tuple[asyncio.AbstractEventLoop, asyncio.Future[_Read]] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._task: asyncio.Task[None] | None = None
-        self._told = False
+        self._reported = False
 
     async def start(self) -> None:
         """Start reading."""
@@ -150,11 +150,11 @@ class Stdin:
                 until = time.monotonic() + SLICE_S
 
     def _report(self, message: str | None) -> None:
-        if message is None and not self._told:
+        if message is None and not self._reported:
             return
-        self._told = message is not None
+        self._reported = message is not None
         try:
-            self._tell(message)
+            self._report_to(message)
         except Exception:
             log.exception("standard input: %s", message or "works again")
 

@@ -28,25 +28,25 @@ def django_routes(get_response: GetResponse) -> GetResponse:
     """
     if iscoroutinefunction(get_response):
 
-        async def tell_async(request: Any) -> Any:
+        async def measured_async(request: Any) -> Any:
             awaited: Awaitable[Any] = get_response(request)
             try:
                 return await awaited
             finally:
-                _tell(request)
+                _measured(request)
 
-        return tell_async
+        return measured_async
 
-    def tell(request: Any) -> Any:
+    def measured(request: Any) -> Any:
         try:
             return get_response(request)
         finally:
-            _tell(request)
+            _measured(request)
 
-    return tell
+    return measured
 
 
-def _tell(request: Any) -> None:
+def _measured(request: Any) -> None:
     match = request.resolver_match
     if match is not None and isinstance(match.route, str):
         carrier = request.scope if hasattr(request, "scope") else request.environ

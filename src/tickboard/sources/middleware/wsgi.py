@@ -150,8 +150,8 @@ class _Answer:
 
 def _route_of(environ: Environ) -> str | None:
     """Return the route template of a request that has been routed; None if it is unknown."""
-    told = environ.get(ROUTE_KEY)
-    if told is None:
+    route = environ.get(ROUTE_KEY)
+    if route is None:
         # Werkzeug stores its request there, and Flask stores its rule in that.
-        told = getattr(getattr(environ.get("werkzeug.request"), "url_rule", None), "rule", None)
-    return told if isinstance(told, str) else None
+        route = getattr(getattr(environ.get("werkzeug.request"), "url_rule", None), "rule", None)
+    return route if isinstance(route, str) else None

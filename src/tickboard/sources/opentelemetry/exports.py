@@ -160,7 +160,7 @@ class OpenTelemetry:
                 if self._is_enough(batch):
                     yield
         finally:
-            self._give(batch)
+            self._write(batch)
 
     def _resource(self, key: bytes, resource: Any) -> Resource:
         found = self._resources.get(key)
@@ -203,7 +203,7 @@ class OpenTelemetry:
             batch.cost += cost
             if batch.cost >= SLICE:
                 batch.cost = 0
-                self._give(batch)
+                self._write(batch)
                 yield
 
     def _is_enough(self, batch: _Batch) -> bool:
@@ -212,7 +212,7 @@ class OpenTelemetry:
         if batch.cost < SLICE:
             return False
         batch.cost = 0
-        self._give(batch)
+        self._write(batch)
         return True
 
     def _has_name(self, metric: Any, which: str, batch: _Batch) -> bool:
@@ -281,7 +281,7 @@ class OpenTelemetry:
             column = self._open(add, key, metric.name, metric.unit, labels, SenderStream(kind, labels, begun), batch)
         if missing or flags & _NO_RECORDED_VALUE:
             # Earlier points of this series are written first.
-            self._give(batch)
+            self._write(batch)
             self._source.clear([column])
             batch.cost += ENDED
             batch.taken.columns.add(column)
@@ -356,7 +356,7 @@ class OpenTelemetry:
                 stream = SenderStream(kind, with_part, start if is_total else 0, part)
                 column = self._open(add, key, name, unit, with_part, stream, batch)
             if missing:
-                self._give(batch)
+                self._write(batch)
                 self._source.clear([column])
                 batch.cost += ENDED
             elif is_total:
@@ -386,7 +386,7 @@ class OpenTelemetry:
         elif self._before(key, 0.0, start, point.time_unix_nano, now) is not None:
             self._source.merge(column, found, nanos / 1e9)
 
-    def _give(self, batch: _Batch) -> None:
+    def _write(self, batch: _Batch) -> None:
         if batch.gauges:
             columns, values, times = zip(*batch.gauges, strict=True)
             self._source.set(columns, values, np.array(times, np.float64) / 1e9)

@@ -158,7 +158,7 @@ class RemoteWrite:
         while at < len(data):
             others: list[Extent] = []
             begin, at = at, self._walk(data, at, batch, others)
-            if misread := self._give(data, batch):
+            if misread := self._take_batch(data, batch):
                 others += [
                     (start, stop)
                     for number, wire, start, stop in fields(data, begin, at)
@@ -290,9 +290,9 @@ class RemoteWrite:
             cost += yield from self._giving(data, steps, batch)
             if cost >= SLOW_SLICE:
                 cost = 0
-                self._give(data, batch)
+                self._take_batch(data, batch)
                 yield
-        self._give(data, batch)
+        self._take_batch(data, batch)
 
     def _giving(self, data: bytes, steps: Generator[None, None, int], batch: Batch) -> Generator[None, None, int]:
         """Write everything read to the source before each step; return the result of the steps."""
@@ -302,7 +302,7 @@ class RemoteWrite:
             except StopIteration as end:
                 cost: int = end.value
                 return cost
-            self._give(data, batch)
+            self._take_batch(data, batch)
             yield
 
     def _about(self, key: bytes) -> About:
@@ -358,7 +358,7 @@ class RemoteWrite:
                 batch.part_stops.append(stop)
             else:
                 others.append(extent)
-        misread = self._give(data, batch)
+        misread = self._take_batch(data, batch)
         if misread:
             others += [extent for extent, stop in zip(usual, stops, strict=True) if stop in misread]
         return others
@@ -464,7 +464,7 @@ class RemoteWrite:
             batch.refused_histograms += refusal.samples
             batch.reason = batch.reason or refusal.reason
 
-    def _give(self, data: bytes, batch: Batch) -> set[int]:
+    def _take_batch(self, data: bytes, batch: Batch) -> set[int]:
         """Write everything read to the source, and empty the batch; return the ends of what were not samples."""
         misread: set[int] = set()
         columns, values, times = np.array(batch.columns, np.intp), np.array(batch.values), np.array(batch.times)

@@ -34,7 +34,7 @@ MAX_SHOWN = 100
 
 ACCEPT = "application/openmetrics-text;version=1.0.0;q=1,text/plain;version=0.0.4;q=0.9,*/*;q=0.1"
 
-Tell = Callable[[str, str | None], None]
+Report = Callable[[str, str | None], None]
 """Called with a target's name and what is wrong with it, or None once nothing is."""
 
 
@@ -52,7 +52,7 @@ class Scrape:
         intake: where to write.
         url: the URL of the target's metrics. A user and password in it are sent, but neither they nor its query are
             ever shown.
-        tell: reports what is wrong.
+        report: reports what is wrong.
         job: a label shared by several targets.
         timeout: how long a response may take, such as ``"5s"``.
         headers: sent with each request, such as ``{"Authorization": "Bearer …"}``; never shown.
@@ -69,7 +69,7 @@ class Scrape:
         self,
         intake: Intake,
         url: str,
-        tell: Tell,
+        report: Report,
         *,
         job: str = "",
         timeout: schedule.Duration = "5s",
@@ -79,7 +79,7 @@ class Scrape:
         host = _place(url)
         self.name = f"scrape {public(url)}"
         self._url = url
-        self._tell = tell
+        self._report = report
         self._timeout_s = schedule.duration(timeout)
         if not self._timeout_s:
             raise InputError(f"{self.name}: timeout={timeout!r}: give more than 0, as '5s'")
@@ -123,7 +123,7 @@ class Scrape:
             self._went(up, began)
         # Keep the first remark until there is none: the next text has other values in the same line.
         self._remark = (self._remark or remark) if remark else ""
-        self._tell(self.name, self._remark or None)
+        self._report(self.name, self._remark or None)
 
     async def start(self) -> None:
         """Do nothing; the first `sample` connects."""
