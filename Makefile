@@ -35,8 +35,8 @@ CORE_TESTS := $(CORE:%=tests/%) $(wildcard $(foreach module,$(CORE_MODULES),test
 .PHONY: run test check docs coverage shell-coverage pictures bench format lock build clean help setup page chromium proxies check-lock
 .DELETE_ON_ERROR:
 
-help: ## what there is to make
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1	\2/p' Makefile | while IFS='	' read -r name what; do printf '  make %-8s %s\n' "$$name" "$$what"; done
+help: ## list these commands
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1	\2/p' Makefile | while IFS='	' read -r name what; do printf '  make %-14s %s\n' "$$name" "$$what"; done
 
 run: $(VENV)/.run page ## start the dashboard on port 3000; ARGS="run examples/dashboard.py" for another board
 	@$(BIN)/tickboard $(ARGS)
@@ -56,12 +56,12 @@ check: setup ## format, lint, types and imports; quick
 docs: setup ## the docs site, in site/; a broken link fails
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-coverage: setup ## that the core's own tests cover it, branch by branch
+coverage: setup ## check that the core's own tests cover it, branch by branch
 	@$(BIN)/coverage erase
 	@$(BIN)/pytest -q --numprocesses $(JOBS) --dist loadfile --cov --cov-report= $(CORE_TESTS)
 	@$(BIN)/coverage report --fail-under=100 --include="$$(echo "$(CORE:%=src/tickboard/%/*) $(CORE_MODULES:%=src/tickboard/%.py)" | tr " " ,)"
 
-shell-coverage: setup ## that make test ARGS="--cov --cov-report=" has covered what is around the core
+shell-coverage: setup ## check that make test ARGS="--cov --cov-report=" has covered what is around the core
 	@$(BIN)/coverage report --fail-under=95 --include="$$(echo "$(SHELL_PARTS:%=src/tickboard/%)" | tr " " ,)"
 
 pictures: setup page chromium ## the pictures of the README and the docs, from the running product; ARGS=feed for some
@@ -70,7 +70,7 @@ pictures: setup page chromium ## the pictures of the README and the docs, from t
 bench: setup page $(PEERS)/node_modules/.stamp $(VENV)/peers/.stamp ## the benchmarks, written to docs/benchmarks.md; ARGS=fanout for some
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-format: setup ## format all source, and mend what the linters can
+format: setup ## format all source, and fix what the linters can
 	@$(BIN)/ruff check --fix --exit-zero --quiet .
 	@$(BIN)/ruff format .
 	@$(NPM) run format

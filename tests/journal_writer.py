@@ -1,6 +1,6 @@
-"""A program whose children write a journal until they are killed, for tests; each number is said when it is kept.
+"""A program for tests whose children write a journal until they are killed, and report each number once it is kept.
 
-It has imported everything before it forks, so that a hundred children take no longer to start than one.
+It imports everything before it forks, so that a hundred children start as quickly as one.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from tickboard.journal.journal import Journal
 from tickboard.wire import Alert, Silence
 
 SAID = 8
-"""Bytes of a number that is said."""
+"""The size of a reported number in bytes."""
 
 
 def alert(number: int) -> Alert:
@@ -23,15 +23,15 @@ def alert(number: int) -> Alert:
     return Alert(f"id{number}", "a message " * (number % 50), "warning", "2026-01-31T12:00:00.000Z", rule="r")
 
 
-def what(number: int) -> tuple[EventKind, Alert]:
-    """Return what an event is of: each odd one begins an alert; the even one after the next ends it."""
+def event_of(number: int) -> tuple[EventKind, Alert]:
+    """Return the kind and alert of an event: odd numbers fire an alert, and number + 3 resolves it."""
     return ("firing", alert(number)) if number % 2 else ("resolved", alert(number - 3))
 
 
 async def write(path: Path) -> None:
-    """Go on with what the journal holds, for ever.
+    """Continue the journal forever.
 
-    Each transaction has one to four events, and an episode, a silence and a position that name the newest of them.
+    Each transaction has one to four events, and an episode, a silence and a position that refer to the newest of them.
     """
     journal = Journal(path)
     number = journal.load().number
@@ -39,28 +39,28 @@ async def write(path: Path) -> None:
         events = []
         for _ in range(1 + turn % 4):
             number += 1
-            events.append(AlertEvent(number, *what(number), 0.0))
+            events.append(AlertEvent(number, *event_of(number), 0.0))
         episode = Episode("r", (("number", "same"),), 1, float(number), 0.0, 0.0, 0.0, 0.0, None)
         other = Episode("r", (("number", str(number)),), 2, float(number), 0.0, 0.0, 0.0, 0.0, alert(number))
         await journal.commit(events, [episode, other], [(0.0, Silence("r", "", str(number), ""))])
         await journal.mark("n", number)
-        say(number)
+        write_number(number)
 
 
-def say(number: int) -> None:
-    """Write one number, whole or not at all."""
+def write_number(number: int) -> None:
+    """Write one number to standard output atomically."""
     os.write(sys.stdout.fileno(), number.to_bytes(SAID, "big"))
 
 
 def main() -> None:
-    """Fork a writer for each path in the input; it says its process id first, and 0 is said when it was killed."""
+    """Fork a writer for each path in the input. It writes its process id first; a 0 follows once it was killed."""
     for line in sys.stdin:
         child = os.fork()
         if not child:
-            say(os.getpid())
+            write_number(os.getpid())
             asyncio.run(write(Path(line.rstrip("\n"))))
         os.waitpid(child, 0)
-        say(0)
+        write_number(0)
 
 
 if __name__ == "__main__":

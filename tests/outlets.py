@@ -1,4 +1,4 @@
-"""Connections as a test wants them: how much they take is what the test says."""
+"""Fake connections for tests, which accept as many bytes as a test allows."""
 
 import json
 import struct
@@ -14,7 +14,7 @@ OPCODE_TEXT = 1
 
 
 def shows(board: BoardInfo) -> Callable[[], Generator[None, None, BoardInfo]]:
-    """Return what describes a board to a hub: always this one."""
+    """Return a function that describes a board to a hub: always the given one."""
 
     def describe() -> Generator[None, None, BoardInfo]:
         yield from ()
@@ -24,11 +24,11 @@ def shows(board: BoardInfo) -> Callable[[], Generator[None, None, BoardInfo]]:
 
 
 class Socket:
-    """A connection that takes what there is room for, and keeps every byte.
+    """A connection that accepts bytes while there is room, and keeps all of them.
 
     Args:
-        writes: where it is known by its descriptor; without one it is written to by itself alone.
-        room: bytes that it takes before it must be read.
+        writes: registers it under a descriptor; without it, it is only written to directly.
+        room: the bytes that it accepts before it must be read.
     """
 
     def __init__(self, writes: "Writes | None" = None, room: int = 1 << 40) -> None:
@@ -56,7 +56,7 @@ class Socket:
         return taken
 
     def read(self, size: int = 1 << 40) -> None:
-        """Make room, and take what waits."""
+        """Make room, and accept the bytes that are waiting."""
         self.room += size
         if self._left:
             self._left = self._left[self.accept(self._left) :]
@@ -68,7 +68,7 @@ class Socket:
 
 
 class StreamInbox(Socket):
-    """A stream of alerts."""
+    """The connection of an alert stream."""
 
     chunked = False
 
@@ -94,7 +94,7 @@ class StreamInbox(Socket):
             self.reader.idle_again()
 
     def take(self) -> list[dict[str, str]]:
-        """Return the fields of the events that have come whole since the last call."""
+        """Return the fields of the complete events since the last call."""
         *whole, rest = bytes(self.raw).split(b"\n\n")
         self.raw[:] = rest
         lines = [event.decode().splitlines() for event in whole]
@@ -127,11 +127,11 @@ class Inbox(Socket):
             self.viewer.idle_again()
 
     def messages(self) -> list[Any]:
-        """Return the messages that have come whole: JSON of a text, bytes of a binary one."""
+        """Return the complete messages: JSON of text, bytes of binary ones."""
         return self._whole()[0]
 
     def take(self) -> list[Any]:
-        """Return the messages that have come since the last call."""
+        """Return the messages since the last call."""
         found, end = self._whole()
         del self.raw[:end]
         return found
@@ -179,7 +179,7 @@ class Writes:
 
 
 def seqs(messages: list[Any]) -> list[int]:
-    """Return every tick that a list of messages brings."""
+    """Return the sequence number of every tick in a list of messages."""
     found: list[int] = []
     for message in messages:
         if isinstance(message, bytes):

@@ -1,4 +1,4 @@
-"""Debian's Prometheus as a subprocess, for tests: it scrapes each second, and writes to whom it is told."""
+"""Debian's Prometheus as a subprocess for tests: it scrapes each second and writes to a given URL."""
 
 import contextlib
 import socket
@@ -37,7 +37,7 @@ def program(name: str) -> Path:
 
 @contextlib.contextmanager
 def prometheus(writes_to: str, only: str = ".+") -> Iterator[int]:
-    """Run Prometheus, which scrapes itself and writes the metrics of these names to a URL, and return its port."""
+    """Run Prometheus, which scrapes itself and writes the metrics with matching names to a URL; yield its port."""
     with tempfile.TemporaryDirectory() as folder:
         port = _free_port()
         with _running(port, CONFIGURATION.format(port=port, url=writes_to, only=only), Path(folder) / "data"):

@@ -1,4 +1,4 @@
-"""Prometheus' messages, made and read by the real protobuf library from their published field numbers."""
+"""Prometheus' messages, built from their published field numbers with the real protobuf library."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ _TYPES = {
     "string": _Field.TYPE_STRING,
 }
 
-# name: (number, type, whether it is repeated)
+# name: (number, type, and whether it is repeated)
 _HISTOGRAM = {
     "count_int": (1, "uint64", False),
     "count_float": (2, "double", False),
@@ -90,7 +90,7 @@ V2 = _classes("io.prometheus.write.v2", _V2)
 
 
 def write_request(*series: tuple[dict[str, str], list[tuple[float, float]]]) -> Any:
-    """Return a WriteRequest of series, each its labels and its samples as value and POSIX seconds."""
+    """Return a WriteRequest of series, each with its labels and its samples as pairs of value and POSIX seconds."""
     request = V1["WriteRequest"]()
     for labels, samples in series:
         one = request.timeseries.add()

@@ -1,4 +1,4 @@
-"""HTTP as a test wants it said: raw bytes over real sockets, and what came of them."""
+"""HTTP as raw bytes over real sockets, and parsing of the answers."""
 
 import contextlib
 import json
@@ -9,11 +9,11 @@ import httpx
 from tests.serving import Server
 
 GUARD_S = 30.0
-"""A guard: the longest that an answer is waited for."""
+"""A hang guard: the longest wait for an answer."""
 
 
 def talk(port: int, *parts: bytes, host: str = "127.0.0.1") -> bytes:
-    """Send bytes, part by part, and return all that comes until the server ends the connection."""
+    """Send bytes in parts, and return everything until the server ends the connection."""
     with socket.create_connection((host, port), GUARD_S) as client:
         with contextlib.suppress(ConnectionError):
             for part in parts:
@@ -22,7 +22,7 @@ def talk(port: int, *parts: bytes, host: str = "127.0.0.1") -> bytes:
 
 
 def rest(client: socket.socket) -> bytes:
-    """Return all that comes until the server ends the connection."""
+    """Return everything until the server ends the connection."""
     received = b""
     with contextlib.suppress(ConnectionError):
         while part := client.recv(65_536):
@@ -31,7 +31,7 @@ def rest(client: socket.socket) -> bytes:
 
 
 def refusal(answer: bytes) -> tuple[int, str]:
-    """Return the status and the error of the only answer, which says that it is the last."""
+    """Return the status and the error of the only answer, which must close the connection."""
     head, _, body = answer.partition(b"\r\n\r\n")
     assert b"\r\nconnection: close" in head.lower(), answer[:500]
     assert b"\r\ncontent-type: application/json" in head.lower(), answer[:500]
@@ -44,7 +44,7 @@ def statuses(answer: bytes) -> list[int]:
 
 
 def counted(server: Server, reason: str) -> int:
-    """Return how many requests were refused for a reason."""
+    """Return the number of requests refused for a reason."""
     told = httpx.get(f"{server.url}metrics").text
     found = re.search(rf'tickboard_requests_refused_total{{reason="{reason}"}} (\d+)', told)
     assert found is not None

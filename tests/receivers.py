@@ -1,4 +1,4 @@
-"""Those who are told of alerts, as a test wants them: real servers on loopback that take, refuse, hang or are away."""
+"""Receivers of notifications: real servers on loopback that accept, refuse, hang or are down, as a test wants."""
 
 import contextlib
 import json
@@ -15,14 +15,14 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 
 class Webhook:
-    """An HTTP server that takes JSON.
+    """An HTTP server that accepts JSON.
 
     Attributes:
-        port: where it listens; the same after it was away.
-        status: what it answers.
-        hangs: whether it answers at all.
-        taken: the bodies that it has answered with 200, in order.
-        asked: the paths that it was asked for.
+        port: the port that it listens on; the same after a restart.
+        status: the status of its answers.
+        hangs: whether it never completes an answer.
+        taken: the bodies answered with 200, in order.
+        asked: the requested paths.
     """
 
     def __init__(self) -> None:
@@ -34,16 +34,16 @@ class Webhook:
         self._go_on = threading.Event()
         self._server: ThreadingHTTPServer | None = None
 
-    def come(self) -> None:
-        """Begin to listen."""
+    def start_listening(self) -> None:
+        """Start listening."""
         webhook = self
 
         class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:  # http.server wants it so
+            def do_POST(self) -> None:  # the name that http.server requires
                 body = self.rfile.read(int(self.headers["content-length"]))
                 webhook.asked.append(self.path)
                 if webhook.hangs:
-                    # A byte now and then keeps the other side waiting: its own time-outs are between two of them.
+                    # Bytes now and then keep the client waiting, since its time-outs apply between two of them.
                     self.wfile.write(b"HTTP/1.0 200 OK\r\nx-slow: ")
                     while not webhook._go_on.wait(0.2):
                         with contextlib.suppress(OSError):
@@ -65,8 +65,8 @@ class Webhook:
         self.port = self._server.server_port
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
-    def go(self) -> None:
-        """End listening: who connects is refused."""
+    def stop_listening(self) -> None:
+        """Stop listening, so that connections are refused."""
         self._go_on.set()
         if self._server is not None:
             self._server.shutdown()
@@ -75,34 +75,34 @@ class Webhook:
 
     @property
     def titles(self) -> list[str]:
-        """The titles of the messages taken."""
+        """The titles of the accepted messages."""
         return [body["title"] for body in self.taken]
 
     @property
     def text(self) -> str:
-        """All that was said in the messages taken."""
+        """The text of all accepted messages."""
         return "\n".join(f"{body['title']}\n{body['message']}" for body in self.taken)
 
 
 @contextlib.contextmanager
 def webhook() -> Iterator[Webhook]:
-    """Run a webhook for as long as the context is open."""
+    """Run a webhook while the context is open."""
     receiver = Webhook()
-    receiver.come()
+    receiver.start_listening()
     try:
         yield receiver
     finally:
-        receiver.go()
+        receiver.stop_listening()
 
 
 class Mailbox:
-    """What an SMTP server has taken.
+    """The mails accepted by an SMTP server.
 
     Attributes:
-        port: where it listens.
-        mails: those that it took.
-        recipients: of each.
-        logins: who logged in, and with which password.
+        port: the port that it listens on.
+        mails: the accepted mails.
+        recipients: the recipients of each mail.
+        logins: the names and passwords that clients logged in with.
     """
 
     def __init__(self) -> None:
@@ -112,7 +112,7 @@ class Mailbox:
         self.logins: list[tuple[str, str]] = []
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
-        """Take a mail; aiosmtpd calls it."""
+        """Accept a mail; called by aiosmtpd."""
         assert isinstance(envelope.content, bytes)
         mail = message_from_bytes(envelope.content, policy=policy.default)
         assert isinstance(mail, EmailMessage)
@@ -121,7 +121,7 @@ class Mailbox:
         return "250 taken"
 
     def authenticate(self, server: object, session: object, envelope: object, how: str, given: object) -> AuthResult:
-        """Let everyone in, and take down who it was."""
+        """Accept and record any login."""
         assert isinstance(given, LoginPassword)
         self.logins.append((given.login.decode(), given.password.decode()))
         return AuthResult(success=True)
@@ -129,7 +129,7 @@ class Mailbox:
 
 @contextlib.contextmanager
 def mailbox() -> Iterator[Mailbox]:
-    """Run an SMTP server for as long as the context is open."""
+    """Run an SMTP server while the context is open."""
     box = Mailbox()
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

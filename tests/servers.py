@@ -1,4 +1,4 @@
-"""Other people's servers, each a program of its own, started on a free port with an application in a file."""
+"""Third-party servers, each a separate program, started on a free port with an application from a file."""
 
 import contextlib
 import os
@@ -13,18 +13,18 @@ from pathlib import Path
 import httpx
 
 START_S = 50.0
-"""A guard: the longest that one is waited for to start. A busy machine takes its time to import it in two workers."""
+"""A hang guard: the longest wait for a server to start. A busy machine imports it slowly in two workers."""
 
 END_S = 30.0
-"""A guard: the longest that a program is waited for."""
+"""A hang guard: the longest wait for a program."""
 
 
 class Program:
-    """A server that runs.
+    """A running server.
 
     Attributes:
-        port: where it listens.
-        process: the program, or the first of them.
+        port: the port that it listens on.
+        process: the program, or its main process.
     """
 
     def __init__(self, port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
@@ -33,15 +33,15 @@ class Program:
         self._log = log
 
     def output(self) -> str:
-        """Return all that it has printed."""
+        """Return everything that it has printed."""
         return self._log.read_text()
 
     def get(self, path: str) -> httpx.Response:
-        """Ask for a document over a connection of its own."""
+        """Request a document over a new connection."""
         return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=10)
 
     def wait_for(self, path: str) -> None:
-        """Wait until a document is there."""
+        """Wait until a document is served."""
 
         def there() -> bool:
             assert self.process.poll() is None, self.output()
@@ -55,7 +55,7 @@ class Program:
             time.sleep(0.1)
 
     def ends(self, number: int) -> bool:
-        """Send a signal, and return whether it ends before the guard's time is over."""
+        """Send a signal, and return whether the server ends in time."""
         self.process.send_signal(number)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(END_S)
@@ -64,7 +64,7 @@ class Program:
 
 @contextlib.contextmanager
 def program(command: list[str], folder: Path, env: dict[str, str] | None = None) -> Iterator[Program]:
-    """Run a server for as long as the context is open; PORT in its command is a free port."""
+    """Run a server while the context is open. PORT in its command is replaced by a free port."""
     port = free_port()
     log = folder / "server.log"
     with log.open("w") as output:
@@ -79,14 +79,14 @@ def program(command: list[str], folder: Path, env: dict[str, str] | None = None)
     try:
         yield Program(port, process, log)
     finally:
-        # All of its workers are in its session.
+        # All of its workers are in the same session.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on."""
+    """Return an unused port."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port: int = free.getsockname()[1]
     return port

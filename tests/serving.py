@@ -1,4 +1,4 @@
-"""A real Tickboard as a subprocess, for tests: started on a free port, asked, and stopped."""
+"""A real Tickboard as a subprocess for tests: started on a free port, queried and stopped."""
 
 import asyncio
 import contextlib
@@ -25,19 +25,19 @@ from tickboard.wire import Alert
 SUBPROTOCOL = Subprotocol("tickboard.v2")
 
 START_S = 20.0
-"""The longest that a server may take to say where it is."""
+"""The longest that a server may take to print its address."""
 
 WAIT_S = 20.0
-"""The longest that a test waits for something to come true."""
+"""The longest that a test waits for a condition."""
 
 
 class Server:
-    """A server that runs.
+    """A running server.
 
     Attributes:
-        url: of the page, with a slash at its end.
-        port: where it listens.
-        process: the program.
+        url: the URL of the page, with a trailing slash.
+        port: the port that it listens on.
+        process: the process.
     """
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
@@ -55,7 +55,7 @@ class Server:
         self.ws_url = f"ws://127.0.0.1:{self.port}/ws/metrics"
 
     def output(self) -> str:
-        """Return all that it has printed, on both streams."""
+        """Return everything that it has printed, on both streams."""
         return "".join(self.lines)
 
     def json(self, path: str) -> Any:
@@ -69,7 +69,7 @@ class Server:
         wait_for(condition, self.output)
 
     def stop(self, number: int = signal.SIGINT) -> int:
-        """End it as Ctrl-C does, and return its exit status."""
+        """Stop it like Ctrl-C, and return its exit status."""
         if self.process.poll() is None:
             self.process.send_signal(number)
         try:
@@ -94,7 +94,7 @@ class Server:
 
 
 def has_ipv6() -> bool:
-    """Return whether this machine has the loopback address of IPv6; some containers have none."""
+    """Return whether this machine has an IPv6 loopback address, which some containers lack."""
     try:
         with socket.create_server(("::1", 0), family=socket.AF_INET6):
             return True
@@ -111,7 +111,7 @@ def wait_for(condition: Callable[[], object], output: Callable[[], str] = str) -
 
 
 def raw_viewer(port: int, path: str = "/ws/metrics") -> socket.socket:
-    """Return a viewer that has sent its handshake and reads nothing."""
+    """Return the socket of a viewer that has sent its handshake and reads nothing."""
     client = socket.socket()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     client.connect(("127.0.0.1", port))
@@ -124,7 +124,7 @@ def raw_viewer(port: int, path: str = "/ws/metrics") -> socket.socket:
 
 
 class Served:
-    """A board that is served in this process, and whose alerts a test makes."""
+    """A board that is served in this process, with alerts fired by a test."""
 
     def __init__(self, board: Board) -> None:
         self.board = board
@@ -144,7 +144,7 @@ class Served:
         return len(self.board.hub.readers)
 
     def fire(self, times: int = 1, message: str = "m") -> None:
-        """Let alerts fire, and return when the readers are being told."""
+        """Fire alerts, and return once they are announced to the readers."""
         done = threading.Event()
 
         def fire() -> None:
@@ -169,13 +169,13 @@ def event_number(event: dict[str, str]) -> int:
 
 
 class RawStream:
-    """A reader of the alert stream that says what a test wants said, and reads when it wants.
+    """A reader of the alert stream that sends any request and reads only when a test wants.
 
     Attributes:
         socket: its connection.
-        head: of the response.
-        chunks: the sizes of the chunks that have come, where the response has chunks.
-        whole: whether the last of them has come.
+        head: the head of the response.
+        chunks: the sizes of the received chunks, if the response is chunked.
+        whole: whether the last chunk was received.
     """
 
     def __init__(self, port: int, request: str = "", path: str = "/events/alerts") -> None:
@@ -196,7 +196,7 @@ class RawStream:
         self.socket.close()
 
     def next_head(self) -> str:
-        """Return the head of the next response, in small letters."""
+        """Return the head of the next response in lower case."""
         head = self._until(b"\r\n\r\n").decode().lower()
         if "transfer-encoding: chunked" in head:
             self.chunked = True
@@ -205,11 +205,11 @@ class RawStream:
         return head
 
     def event(self) -> dict[str, str]:
-        """Return the fields of the next event; EOFError when the stream has ended."""
+        """Return the fields of the next event. Raise EOFError if the stream has ended."""
         return dict(line.split(": ", 1) for line in self._until(b"\n\n").decode().splitlines())
 
     def ends(self) -> bool:
-        """Return whether nothing more comes but the end."""
+        """Read to the end of the stream, and return True once it ends."""
         with contextlib.suppress(EOFError):
             while True:
                 self._rest = self._receive()
@@ -231,7 +231,7 @@ class RawStream:
         return self._decoded()
 
     def _decoded(self) -> bytes:
-        """Return the content of the chunks that have come whole (RFC 9112, section 7.1)."""
+        """Return the content of the complete chunks (RFC 9112, section 7.1)."""
         found = b""
         while not self.whole and b"\r\n" in self._coded:
             size, _, rest = self._coded.partition(b"\r\n")
@@ -248,7 +248,7 @@ class RawStream:
 
 @contextlib.contextmanager
 def serve_app(app: ASGIApp, ws: Any = "websockets-sansio", http: Any = "auto") -> Iterator[int]:
-    """Run an application under uvicorn in a thread, on a free port; with stock connections where not told otherwise."""
+    """Run an application under uvicorn in a thread, on a free port, by default with uvicorn's own connections."""
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", ws=ws, http=http))
     started = threading.Event()
 
@@ -278,7 +278,7 @@ def serve(
     stdin: int | None = None,
     program: Sequence[str] = (sys.executable, "-m", "tickboard"),
 ) -> Iterator[Server]:
-    """Run ``tickboard`` with these arguments while the context is open; `program` is another way to start it."""
+    """Run ``tickboard`` with these arguments while the context is open. `program` replaces the command."""
     process = subprocess.Popen(
         [*program, *arguments, "--port", str(port)],
         stdin=stdin,

@@ -1,4 +1,4 @@
-"""A board is declared as one would say it, and describes itself to the page."""
+"""Declaring a board, its description for the page, and ticks without a server."""
 
 import asyncio
 import math
@@ -31,7 +31,7 @@ def test_a_bare_board_describes_itself(board: Board) -> None:
     assert described.epoch == board.hub.engine.epoch
 
 
-def test_every_epoch_is_another() -> None:
+def test_every_board_has_a_new_epoch() -> None:
     epochs = set()
     for _ in range(20):
         one = Board()
@@ -40,7 +40,7 @@ def test_every_epoch_is_another() -> None:
     assert len(epochs) == 20
 
 
-def test_panels_are_shown_as_declared_and_inside_a_row_only_there(board: Board) -> None:
+def test_panels_keep_their_order_and_are_not_shown_outside_their_row(board: Board) -> None:
     cpu, load = board.gauge("cpu", "CPU", unit="%"), board.gauge("load", "Load")
     board.row(board.card(cpu), board.card(load), title="Now")
     board.chart(cpu, title="CPU over time", min=0, max=100)
@@ -52,7 +52,7 @@ def test_panels_are_shown_as_declared_and_inside_a_row_only_there(board: Board) 
     ]
 
 
-def test_rows_may_hold_rows(board: Board) -> None:
+def test_rows_may_contain_rows(board: Board) -> None:
     cpu = board.gauge("cpu")
     board.row(board.row(board.card(cpu)), board.chart(cpu))
     [outer] = board.describe().panels
@@ -67,7 +67,7 @@ def test_rules_are_described_with_their_thresholds(board: Board) -> None:
     assert (rule.condition, rule.metric, rule.threshold, rule.severity) == ("cpu > 90", "cpu", 90, "critical")
 
 
-def test_what_is_wrong_is_refused_and_nothing_is_left_half_done(board: Board) -> None:
+def test_an_invalid_declaration_is_refused_and_changes_nothing(board: Board) -> None:
     cpu = board.gauge("cpu", labels=["core"])
     with pytest.raises(InputError, match="cpu is not a condition"):
         board.alert(cpu, "m")  # type: ignore[arg-type]
@@ -89,7 +89,7 @@ def test_what_is_wrong_is_refused_and_nothing_is_left_half_done(board: Board) ->
 
 @pytest.mark.parametrize("name", ["max_series", "max_series_per_source", "max_window_mb"])
 @pytest.mark.parametrize("limit", ["x", -1, 1.5, None])
-def test_a_limit_that_cannot_be_used_is_named_where_it_is_given(name: str, limit: object) -> None:
+def test_an_invalid_limit_is_refused_with_its_name(name: str, limit: object) -> None:
     with pytest.raises(InputError, match=re.escape(f"Board({name}={limit!r}): give a whole number of 0 or more")):
         Board(**{name: limit})  # type: ignore[arg-type]
 
@@ -102,13 +102,13 @@ def test_a_decorated_sampler_stays_a_function(board: Board) -> None:
     assert answer() == 42
 
 
-def test_a_board_that_is_asked_before_it_was_prepared_prepares_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_board_prepares_itself_when_first_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WINDOW_SIZE", "7")
     board = Board(interval_ms=50)
     assert (board.settings.window_size, board.settings.interval_ms) == (7, 50)
 
 
-def test_a_lifespan_samples_and_says_goodbye() -> None:
+def test_a_lifespan_runs_samplers_and_closes_viewers_at_its_end() -> None:
     async def scenario() -> None:
         board = Board(interval_ms=10)
         ticked = asyncio.Event()
@@ -150,7 +150,7 @@ def test_a_board_takes_over_viewers_and_history() -> None:
     assert board["board"]["title"] == "new"
 
 
-def test_a_rule_that_is_added_while_it_is_served_is_held_to_the_window() -> None:
+def test_a_rule_longer_than_the_window_is_refused() -> None:
     board = Board(interval_ms=1_000, window_size=60)
     cpu = board.gauge("cpu")
     board.alert(cpu.avg("1h") > 3, "m", name="too long")
@@ -162,7 +162,7 @@ def test_a_rule_that_is_added_while_it_is_served_is_held_to_the_window() -> None
         other.alert(other.gauge("cpu").avg("1h") > 3, "m")
 
 
-async def test_a_large_window_is_made_in_turns_whoever_joins_first(
+async def test_a_large_window_is_encoded_in_turns_even_for_the_first_viewer(
     board: Board, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hub_module, "MOST_AT_ONCE", 0)
@@ -177,7 +177,7 @@ async def test_a_large_window_is_made_in_turns_whoever_joins_first(
     assert viewer.messages()[0]["type"] == "initial"
 
 
-def test_a_gauge_is_what_a_function_returns_at_every_tick() -> None:
+def test_a_gauge_with_a_function_is_evaluated_at_every_tick() -> None:
     async def scenario() -> None:
         board = Board(interval_ms=20)
         waiting = [1, 2, 3]
@@ -220,12 +220,12 @@ class AwaitedWhenCalled:
         (AwaitedWhenCalled(), "is async: set the gauge in a function"),
     ],
 )
-def test_a_function_that_cannot_be_called_at_every_tick_is_refused(function: Any, message: str) -> None:
+def test_an_unusable_gauge_function_is_refused(function: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         Board().gauge("load").set_function(function)
 
 
-def test_the_lead_handle_of_a_gauge_with_labels_gets_no_function() -> None:
+def test_a_function_for_a_labelled_gauge_without_labels_is_refused() -> None:
     gauge = Board().gauge("load", labels=("host", "core"))
     with pytest.raises(InputError, match=r"function of gauge load: .* with \.labels\(host=…, core=…\)\.set_function"):
         gauge.set_function(lambda: 1.0)
@@ -271,7 +271,7 @@ def test_removing_a_series_removes_its_function() -> None:
     assert board.tick()['disk{mount="/"}'] == 7
 
 
-def test_a_series_whose_function_fails_for_long_comes_back() -> None:
+def test_a_series_whose_function_failed_for_long_comes_back() -> None:
     board = Board(forget="10s")
     answers: list[float] = []
     board.gauge("disk", labels=("mount",)).labels(mount="/").set_function(answers.pop)
@@ -284,7 +284,7 @@ def test_a_series_whose_function_fails_for_long_comes_back() -> None:
     assert board.tick(2_001.0)['disk{mount="/"}'] == 4
 
 
-def test_what_is_declared_on_a_board_that_is_served_is_refused() -> None:
+def test_functions_added_to_a_served_board_are_refused() -> None:
     board = Board()
     load = board.gauge("load")
 
@@ -318,7 +318,9 @@ class Idle:
         (lambda board: board.apply_config(parse_config(b"", "a.toml")), "apply_config: the board is prepared"),
     ],
 )
-def test_what_a_running_board_would_ignore_is_refused(declare: Callable[[Board], object], message: str) -> None:
+def test_declarations_that_a_served_board_would_ignore_are_refused(
+    declare: Callable[[Board], object], message: str
+) -> None:
     board = Board()
 
     async def scenario() -> None:
@@ -332,7 +334,7 @@ def test_what_a_running_board_would_ignore_is_refused(declare: Callable[[Board],
 # --- ticks without a server ---
 
 
-def test_a_dashboard_file_is_tested_without_a_server() -> None:
+def test_a_dashboard_file_can_be_tested_without_a_server() -> None:
     board = Board(interval_ms=500)
     cpu = board.gauge("cpu_usage", unit="%")
     disk = board.gauge("disk", labels=("mount",))
@@ -367,7 +369,7 @@ def test_a_dashboard_file_is_tested_without_a_server() -> None:
     assert runs.count("now and then") == 2
 
 
-def test_what_a_sampler_raises_in_a_test_is_raised() -> None:
+def test_tick_raises_the_exceptions_of_samplers() -> None:
     board = Board()
 
     @board.every()
@@ -378,14 +380,14 @@ def test_what_a_sampler_raises_in_a_test_is_raised() -> None:
         board.tick()
 
 
-def test_a_first_tick_has_the_time_of_day() -> None:
+def test_the_first_tick_has_the_current_time() -> None:
     board = Board()
     board.gauge("load").set_function(lambda: 1.0)
     before = time.time()
     assert before <= board.tick().time <= time.time()
 
 
-def test_a_board_that_is_served_makes_its_own_ticks() -> None:
+def test_a_served_board_refuses_manual_ticks() -> None:
     board = Board()
 
     @board.every()

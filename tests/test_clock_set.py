@@ -1,6 +1,6 @@
-"""The wall clock is set while a board runs: ticks have the right time, and durations do not notice.
+"""The wall clock is set while a board runs: ticks have the right time, and durations are unaffected.
 
-Nothing here waits: a simulated machine has a clock that goes on and a wall clock that a test sets.
+Nothing here waits: a simulated machine has a monotonic clock, and a wall clock that a test sets.
 """
 
 import math
@@ -36,12 +36,12 @@ Rules = Callable[[Gauge], list[Rule]]
 
 @dataclass
 class Machine:
-    """A board's core on a machine whose clock the test sets, with the samples of each tick out of a function.
+    """A board's core on a machine whose clock a test sets, with the sample of each tick from a function.
 
     Attributes:
-        passed_s: seconds since the machine was started.
-        offset_s: what the wall clock has more than that.
-        ticks: what happened.
+        passed_s: the seconds since the machine was started.
+        offset_s: how much the wall clock is ahead of that.
+        ticks: the results of all ticks.
     """
 
     interval_ms: int = 1_000
@@ -76,7 +76,7 @@ class Machine:
         return self.offset_s + self.passed_s
 
     def tick(self) -> Happened:
-        """Wait for the next tick, and make it."""
+        """Advance to the next tick and make it."""
         pace = Pace(self._schedule, self._last)
         while left_s := pace.left_s(self.now):
             self.passed_s += min(left_s, LONGEST_SLEEP_S)
@@ -93,7 +93,7 @@ class Machine:
         return happened
 
     def run(self, ticks: int, steps: Mapping[int, float] = {}) -> None:
-        """Make ticks; the clock is set before those that `steps` names, counted from 1."""
+        """Make ticks. Set the clock before those that are in `steps`, counted from 1."""
         for _ in range(ticks):
             self.offset_s += steps.get(len(self.ticks) + 1, 0.0)
             self.tick()
@@ -104,7 +104,7 @@ class Machine:
 
 @pytest.mark.parametrize(("interval_ms", "ticks"), [(100, 51), (250, 21), (500, 11), (1_000, 6), (10, 501)])
 @pytest.mark.parametrize("step_s", [-HOUR_S, -5.0, -2.0, -1.0, -YEAR_S, -30 * YEAR_S])
-def test_a_breach_fires_after_its_time_whatever_the_clock_is_set_back_to(
+def test_a_breach_fires_after_its_duration_when_the_clock_is_set_back(
     interval_ms: int, ticks: int, step_s: float
 ) -> None:
     machine = Machine(interval_ms, lambda cpu: [Rule("high", cpu > 1, "m", "info", for_s=5.0)], value=lambda _: 2.0)
@@ -114,7 +114,7 @@ def test_a_breach_fires_after_its_time_whatever_the_clock_is_set_back_to(
 
 @pytest.mark.parametrize("interval_ms", INTERVALS_MS)
 @pytest.mark.parametrize("step_s", [1.0, HOUR_S, YEAR_S, 30 * YEAR_S])
-def test_a_breach_fires_after_its_time_whatever_the_clock_jumps_to(interval_ms: int, step_s: float) -> None:
+def test_a_breach_fires_after_its_duration_when_the_clock_is_set_forward(interval_ms: int, step_s: float) -> None:
     for_s = 50 * interval_ms / 1000
     machine = Machine(interval_ms, lambda cpu: [Rule("high", cpu > 1, "m", "info", for_s=for_s)], value=lambda _: 2.0)
     machine.tick()
@@ -126,7 +126,7 @@ def test_a_breach_fires_after_its_time_whatever_the_clock_jumps_to(interval_ms: 
 
 
 def all_rules(cpu: Gauge) -> list[Rule]:
-    """Return a rule for each way in which time counts."""
+    """Return a rule for each way in which conditions depend on time."""
     conditions: dict[str, Any] = {
         "high": cpu > 70,
         "avg": cpu.avg("10s") > 55,
@@ -146,7 +146,7 @@ def all_rules(cpu: Gauge) -> list[Rule]:
 
 
 def wave(tick: int) -> float:
-    """Return a value that rises, falls, jumps, and is missing now and then."""
+    """Return a value that rises, falls, jumps, and is sometimes missing."""
     return math.nan if tick % 23 in {20, 21, 22} else 50 + 45 * math.sin(tick / 4) + 5 * (tick % 7 == 0)
 
 
@@ -157,7 +157,7 @@ BACK_STEPS = st.dictionaries(st.integers(2, 120), st.sampled_from([step for step
 @example({40: -HOUR_S})
 @example({40: -YEAR_S, 41: -YEAR_S, 42: -60})
 @settings(deadline=None, max_examples=25)
-def test_every_rule_says_the_same_as_if_the_clock_had_not_been_set_back(steps: dict[int, float]) -> None:
+def test_setting_the_clock_back_changes_no_event_of_any_rule(steps: dict[int, float]) -> None:
     still, moved = Machine(rules=all_rules, value=wave), Machine(rules=all_rules, value=wave)
     still.run(130)
     moved.run(130, steps)
@@ -170,12 +170,12 @@ def test_every_rule_says_the_same_as_if_the_clock_had_not_been_set_back(steps: d
     st.dictionaries(st.integers(2, 80), st.sampled_from(STEPS_S + SMALL_STEPS_S), max_size=20),
 )
 @settings(deadline=None, max_examples=60)
-def test_a_breach_of_any_length_fires_within_a_tick_of_its_time(interval_ms: int, steps: dict[int, float]) -> None:
+def test_a_breach_fires_within_two_intervals_of_its_duration(interval_ms: int, steps: dict[int, float]) -> None:
     for_s = 40 * interval_ms / 1000
     machine = Machine(interval_ms, lambda cpu: [Rule("high", cpu > 1, "m", "info", for_s=for_s)], value=lambda _: 2.0)
     machine.tick()
     began = machine.passed_s
-    # Each step may cost a part of an interval, since ticks come at the instants of the new time.
+    # Each step may cost part of an interval, since ticks are aligned to the new time.
     machine.run(85, steps)
     [(_, kind, _, fired)] = machine.fired
     tolerance_s = 2 * max(interval_ms / 1000, 0.05)
@@ -187,7 +187,7 @@ def test_a_breach_of_any_length_fires_within_a_tick_of_its_time(interval_ms: int
     st.sampled_from(INTERVALS_MS),
     st.lists(st.tuples(st.floats(0, 0.9), st.sampled_from([0.0] * 9 + STEPS_S + SMALL_STEPS_S)), max_size=200),
 )
-def test_what_is_counted_never_strays_from_what_has_passed(interval_ms: int, ticks: list[tuple[float, float]]) -> None:
+def test_counted_time_never_drifts_from_elapsed_time(interval_ms: int, ticks: list[tuple[float, float]]) -> None:
     interval_s = interval_ms / 1000
     durations, passed_s, wall, counted_s, made = Durations(interval_s), 0.0, BEGAN, 0.0, 0.0
     for late, step_s in ticks:
@@ -197,7 +197,7 @@ def test_what_is_counted_never_strays_from_what_has_passed(interval_ms: int, tic
         assert counted_s == pytest.approx(made, abs=2.1 * max(interval_s, 0.05))
 
 
-def test_ticks_that_are_late_by_turns_count_whole_intervals() -> None:
+def test_ticks_with_alternating_delays_count_whole_intervals() -> None:
     durations = Durations(1.0)
     made = [0.0, 1.4, 2.0, 3.3, 4.0, 7.2]
     instants = [0.0, 1.0, 2.0, 3.0, 4.0, 7.0]
@@ -215,7 +215,7 @@ def test_ticks_that_are_late_by_turns_count_whole_intervals() -> None:
 )
 @example(1_000, {5: -HOUR_S})
 @settings(deadline=None, max_examples=60)
-def test_a_window_is_the_newest_ticks_since_the_clock_was_last_set_back(
+def test_the_window_has_the_newest_ticks_since_the_clock_was_set_back(
     interval_ms: int, steps: dict[int, float]
 ) -> None:
     machine = Machine(interval_ms, window=7, value=wave)
@@ -239,7 +239,7 @@ def test_a_window_is_the_newest_ticks_since_the_clock_was_last_set_back(
         assert engine.epoch == epochs[-1]
         assert engine.seq == happened.seq == len(times)
         assert engine.window.times().tolist() == times[-7:]
-        # Never far from the time that it is.
+        # Never far from the actual time.
         assert abs(times[-1] - machine.now) <= most_s + 0.1 + interval_ms / 1000
         rows = engine.window.all().rows[:, 0]
         values = [wave(at) for at in range(max(0, number - len(rows)), number)]
@@ -254,18 +254,18 @@ def test_a_window_is_the_newest_ticks_since_the_clock_was_last_set_back(
 
 
 @pytest.mark.parametrize(("interval_ms", "most_s"), [(10, 2.0), (1_000, 2.0), (10_000, 20.0)])
-def test_a_clock_that_is_set_back_a_little_begins_no_epoch(interval_ms: int, most_s: float) -> None:
+def test_setting_the_clock_back_slightly_starts_no_new_epoch(interval_ms: int, most_s: float) -> None:
     for back_s, epochs in ((most_s - 0.01, 1), (most_s + 0.02, 2)):
         machine = Machine(interval_ms)
         machine.run(20, {10: -back_s})
         assert len({happened.seq for happened in machine.ticks}) == (20 if epochs == 1 else 11)
 
 
-# --- series that leave ---
+# --- series that expire ---
 
 
 @pytest.mark.parametrize("step_s", [-HOUR_S, YEAR_S, -YEAR_S])
-def test_a_series_leaves_when_it_has_been_silent_for_its_time(step_s: float) -> None:
+def test_a_silent_series_is_removed_on_time_after_the_clock_is_set(step_s: float) -> None:
     machine = Machine(forget_s=30.0)
     source = machine.intake.source("test")
     source.set([source.gauge("a", "a")], [1.0])
@@ -280,7 +280,7 @@ def test_a_series_leaves_when_it_has_been_silent_for_its_time(step_s: float) -> 
 
 
 class Sender:
-    """Sends a gauge, a total and a distribution with the times of its own clock."""
+    """Sends a gauge, a total and a distribution with times from its own clock."""
 
     def __init__(self, machine: Machine, ahead_s: float = 0.0) -> None:
         self.machine = machine
@@ -292,7 +292,7 @@ class Sender:
         self.counted = 0
 
     def send(self, value: float) -> int:
-        """Send, and return how many of the three were refused."""
+        """Send the three samples, and return how many were refused."""
         time = BEGAN + self.machine.passed_s + self.ahead_s
         self.counted += 10
         self.source.set([self.gauge], [value], [time])
@@ -302,7 +302,7 @@ class Sender:
         return refusal.samples if refusal else 0
 
     def run(self, ticks: Iterable[int]) -> list[tuple[int, float, float, float]]:
-        """Send and tick by turns; return for each tick what was refused, and what is shown."""
+        """Send and tick in turns. Return for each tick the number of refusals and the shown values."""
         seen = []
         for value in ticks:
             refused = self.send(value)
@@ -313,7 +313,7 @@ class Sender:
 
 @pytest.mark.parametrize("step_s", [-3.0, -30.0, -HOUR_S, -YEAR_S, HOUR_S, YEAR_S, 30 * YEAR_S])
 @pytest.mark.parametrize("follows", [True, False], ids=["one clock", "its own clock"])
-def test_samples_with_the_right_time_are_taken_once_the_host_has_it(step_s: float, follows: bool) -> None:
+def test_samples_with_the_right_time_are_accepted_once_the_host_has_it(step_s: float, follows: bool) -> None:
     machine = Machine()
     machine.offset_s -= step_s
     sender = Sender(machine, ahead_s=-step_s if follows else 0.0)
@@ -322,7 +322,7 @@ def test_samples_with_the_right_time_are_taken_once_the_host_has_it(step_s: floa
     if follows:
         assert [refused for refused, *_ in before] == [0] * 10
     elif step_s < -60:
-        # To a host that is far ahead they are older than its window.
+        # For a host that is far ahead they are older than its window.
         assert [refused for refused, *_ in before] == [3] * 10
         assert sender.source.samples == 0
     machine.offset_s += step_s
@@ -332,13 +332,13 @@ def test_samples_with_the_right_time_are_taken_once_the_host_has_it(step_s: floa
     after = sender.run(range(100, 110))
     assert [refused for refused, *_ in after] == [0] * 10
     assert [gauge for _, gauge, _, _ in after] == list(range(100, 110))
-    # The counts may begin anew once.
+    # The counts may restart once.
     assert [total for _, _, total, _ in after][2:] == [10.0] * 8
     assert not any(math.isnan(mean) for *_, mean in after[2:])
 
 
 @pytest.mark.parametrize("ahead_s", [AHEAD_S + 5, HOUR_S, YEAR_S, 30 * YEAR_S])
-def test_a_sender_that_was_ahead_goes_on_when_its_clock_is_right(ahead_s: float) -> None:
+def test_a_sender_that_was_ahead_continues_when_its_clock_is_right(ahead_s: float) -> None:
     machine = Machine()
     machine.run(2)
     sender = Sender(machine, ahead_s)
@@ -353,9 +353,7 @@ def test_a_sender_that_was_ahead_goes_on_when_its_clock_is_right(ahead_s: float)
 
 @pytest.mark.parametrize("ahead_s", [AHEAD_S + 5, HOUR_S, YEAR_S, 30 * YEAR_S])
 @pytest.mark.parametrize("then_s", [0.0, 1.0])
-def test_a_sender_that_is_ahead_before_the_first_tick_keeps_nothing_from_being_taken(
-    ahead_s: float, then_s: float
-) -> None:
+def test_a_sender_ahead_before_the_first_tick_does_not_block_later_samples(ahead_s: float, then_s: float) -> None:
     sender = Sender(Machine(), ahead_s)
     sender.run([0])
     sender.ahead_s = ahead_s * then_s
@@ -365,7 +363,7 @@ def test_a_sender_that_is_ahead_before_the_first_tick_keeps_nothing_from_being_t
 
 
 @pytest.mark.parametrize("behind_s", [HOUR_S, YEAR_S])
-def test_a_sender_that_is_far_behind_is_never_answered_that_its_samples_were_taken(behind_s: float) -> None:
+def test_samples_of_a_sender_far_behind_are_always_refused(behind_s: float) -> None:
     machine = Machine()
     machine.run(2)
     sender = Sender(machine, -behind_s)
@@ -387,7 +385,7 @@ MOVES = st.lists(
 
 @given(MOVES, st.sampled_from([100, 1_000, 10_000]))
 @settings(deadline=None, max_examples=60)
-def test_every_sample_is_shown_or_refused_whoever_has_the_wrong_clock(
+def test_every_sample_is_shown_or_refused_whichever_clock_is_wrong(
     moves: list[tuple[float, float, float]], interval_ms: int
 ) -> None:
     machine = Machine(interval_ms)

@@ -1,4 +1,4 @@
-"""Every endpoint, public name and key is documented, and the examples in the documentation are the real ones."""
+"""Every endpoint, public name and key is documented, and the examples in the docs match the real ones."""
 
 import dataclasses
 import json
@@ -29,7 +29,7 @@ CONFIG = (ROOT / "docs" / "config.md").read_text()
 REFERENCE = (ROOT / "docs" / "dashboard-file.md").read_text()
 
 
-def test_the_flags_of_the_recipes_for_deployment_are_there() -> None:
+def test_the_flags_in_the_deployment_recipes_exist() -> None:
     recipes = (ROOT / "docs" / "deploy.md").read_text()
     [unit] = re.findall(r"^ExecStart=/opt/tickboard/bin/(tickboard run .*)$", recipes, re.MULTILINE)
     [command] = re.findall(r"^CMD (\[.*\])$", recipes, re.MULTILINE)
@@ -38,7 +38,7 @@ def test_the_flags_of_the_recipes_for_deployment_are_there() -> None:
         flags = {word for word in words if word.startswith("--")}
         assert flags <= {f"--{field.name.replace('_', '-')}" for field in dataclasses.fields(Options)}
     assert re.findall(r"^HEALTHCHECK .* CMD (.*)$", recipes, re.MULTILINE) == ['["tickboard", "health"]']
-    assert app["health"].name  # it raises for a command that there is not
+    assert app["health"].name  # raises for an unknown command
 
 
 def test_every_endpoint_is_in_the_protocol() -> None:
@@ -70,7 +70,7 @@ def test_every_key_of_the_configuration_and_every_stat_is_documented() -> None:
     assert [stat for stat in STATS if f"`{stat}`" not in CONFIG] == []
 
 
-def test_the_example_of_a_configuration_is_good(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_example_configuration_is_valid(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPS_URL", "json://127.0.0.1:9/")
     example = CONFIG.split("```toml\n")[1].split("```")[0]
     config = parse_config(example.encode(), "docs/config.md")
@@ -81,7 +81,7 @@ def test_the_example_of_a_configuration_is_good(monkeypatch: pytest.MonkeyPatch)
     assert [rule.name for rule in board.describe().rules] == ["cpu_usage", "avg_latency", "busy", "queue.depth"]
 
 
-def test_the_readme_shows_the_example_as_it_is() -> None:
+def test_the_readme_contains_the_example_verbatim() -> None:
     assert (ROOT / "examples" / "dashboard.py").read_text() in README
 
 
@@ -92,7 +92,7 @@ def test_the_tutorial_builds_the_example() -> None:
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
-def test_the_pages_beside_the_docs_link_to_what_is_there(page: str) -> None:
+def test_the_links_of_the_pages_beside_the_docs_exist(page: str) -> None:
     text = (ROOT / page).read_text()
     targets = re.findall(r'(?:\]\(|src(?:set)?=")(?!https?:)([^)#"]+)', text)
     assert [target for target in targets if not (ROOT / target).exists()] == []
@@ -102,7 +102,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_the_files_and_modules_that_a_page_names_are_there(page: Path) -> None:
+def test_the_files_and_modules_that_a_page_names_exist(page: Path) -> None:
     text = page.read_text()
     files = {f"/{path}" for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")}
     named = set(re.findall(r"`([a-z_/]+\.py)`", text)) - {"shop.py"}

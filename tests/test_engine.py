@@ -1,4 +1,4 @@
-"""One call a tick: the row is taken, the window moves on, the rules speak."""
+"""One tick: values are collected, the window advances, and rules are evaluated."""
 
 import math
 from itertools import count
@@ -19,7 +19,7 @@ def make_engine(registry: Registry, rules: list[Rule] | None = None, window_size
     return Engine(registry, rules if rules is not None else [], window_size, epoch, lambda: next(ids))
 
 
-def test_a_tick_takes_the_values_and_says_what_happened() -> None:
+def test_a_tick_collects_the_values_and_returns_the_events() -> None:
     registry = Registry()
     cpu, errors = registry.gauge("cpu"), registry.counter("errors")
     engine = make_engine(registry, [Rule("cpu", cpu.avg > 50, "{value:g}", "info")])
@@ -35,7 +35,7 @@ def test_a_tick_takes_the_values_and_says_what_happened() -> None:
     assert engine.seq == 2
 
 
-def test_time_in_a_window_only_grows() -> None:
+def test_times_in_a_window_only_increase() -> None:
     engine = make_engine(Registry())
     times = [engine.tick(now, 1.0).time for now in (100.0, 99.0, 98.5, 101.0)]
     assert times == pytest.approx([100.0, 100.001, 100.002, 101.0])
@@ -43,7 +43,7 @@ def test_time_in_a_window_only_grows() -> None:
     assert times == sorted(set(times))
 
 
-def test_stats_are_by_key_and_zero_where_there_is_nothing() -> None:
+def test_stats_are_listed_by_key_and_zero_without_values() -> None:
     registry = Registry()
     cpu = registry.gauge("cpu_usage")
     registry.gauge("empty")
@@ -62,7 +62,7 @@ def test_stats_are_by_key_and_zero_where_there_is_nothing() -> None:
     assert found['cores{n="0"}'].min == -6
 
 
-def test_a_series_that_appears_between_two_ticks_can_be_asked_for_at_once() -> None:
+def test_a_new_series_can_be_selected_before_the_next_tick() -> None:
     registry = Registry()
     core = registry.gauge("core", labels=["n"])
     core.labels(n=0).set(1)
@@ -75,7 +75,7 @@ def test_a_series_that_appears_between_two_ticks_can_be_asked_for_at_once() -> N
     assert whole(engine.all_stats())['core{n="39"}'].count == 0
 
 
-def test_what_was_missed_is_known_only_within_the_epoch() -> None:
+def test_missed_ticks_are_known_only_within_the_epoch() -> None:
     registry = Registry()
     engine = make_engine(registry, window_size=3)
     for now in range(5):
@@ -84,7 +84,7 @@ def test_what_was_missed_is_known_only_within_the_epoch() -> None:
     assert not engine.has_missed("other", 3)
 
 
-def test_a_changed_board_begins_with_the_history_of_the_series_that_it_keeps() -> None:
+def test_a_changed_board_inherits_the_window_of_the_series_it_keeps() -> None:
     before, after = Registry(), Registry()
     old = make_engine(before)
     cpu, gone = before.gauge("cpu"), before.gauge("gone")
@@ -102,7 +102,7 @@ def test_a_changed_board_begins_with_the_history_of_the_series_that_it_keeps() -
     assert new.seq == 3
 
 
-def test_nothing_in_common_is_nothing_to_inherit() -> None:
+def test_a_board_without_common_series_inherits_nothing() -> None:
     before, after = Registry(), Registry()
     before.gauge("a")
     after.gauge("b")
@@ -115,7 +115,7 @@ def test_nothing_in_common_is_nothing_to_inherit() -> None:
     assert again.seq == 0
 
 
-def test_time_driven_work_is_the_alerts() -> None:
+def test_the_periodic_check_resolves_stale_alerts() -> None:
     registry = Registry()
     cpu = registry.gauge("cpu")
     engine = make_engine(registry, [Rule("cpu", cpu > 1, "m", "info")])
@@ -128,7 +128,7 @@ def test_time_driven_work_is_the_alerts() -> None:
     assert len(engine.check(301)) == 1
 
 
-def test_a_clock_that_is_set_ends_no_wait() -> None:
+def test_setting_the_clock_does_not_shorten_the_duration_of_a_rule() -> None:
     registry = Registry()
     cpu = registry.gauge("cpu")
     engine = make_engine(registry, [Rule("cpu", cpu > 1, "m", "info", for_s=10)])
@@ -137,7 +137,7 @@ def test_a_clock_that_is_set_ends_no_wait() -> None:
     assert told == [0] * 10 + [1]
 
 
-def test_a_clock_that_is_set_makes_no_rate_of_a_steady_rise() -> None:
+def test_setting_the_clock_does_not_distort_a_rate() -> None:
     registry = Registry()
     level = registry.gauge("level")
     engine = make_engine(registry, [Rule("level", level.rate > 5, "m", "info")])
@@ -148,7 +148,7 @@ def test_a_clock_that_is_set_makes_no_rate_of_a_steady_rise() -> None:
     assert told == []
 
 
-def test_stats_are_read_in_steps_and_without_what_leaves_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stats_are_read_in_steps_and_omit_series_removed_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine_module, "STEP_SERIES", 2)
     registry = Registry()
     for name in ("a", "b", "c", "d"):

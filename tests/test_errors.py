@@ -1,4 +1,4 @@
-"""Errors are one family, say whose fault it is, and name the file and the line where there is one."""
+"""Errors share a base class, have a status by whose fault they are, and name the file and line if there is one."""
 
 import pytest
 
@@ -29,7 +29,7 @@ from tickboard.errors import (
         (NoHistoryError(), 404),
     ],
 )
-def test_each_has_the_status_of_whose_fault_it_is(error: TickboardError, status: int) -> None:
+def test_each_error_has_its_status(error: TickboardError, status: int) -> None:
     assert error.status == status
     assert isinstance(error, TickboardError)
 
@@ -41,13 +41,13 @@ def test_a_board_error_names_the_file_and_the_line() -> None:
     assert str(BoardError("no board", "dash.py")) == "dash.py: no board"
 
 
-def test_an_error_of_a_sampler_keeps_its_detail_out_of_its_message() -> None:
+def test_a_sample_error_keeps_its_detail_out_of_its_message() -> None:
     error = SampleError("no disks", "permission denied: /dev/sda")
     assert (str(error), error.detail) == ("no disks", "permission denied: /dev/sda")
     assert SampleError("no disks").detail == ""
 
 
 @pytest.mark.parametrize("kind", [BusyError, RateError])
-def test_what_is_refused_for_now_says_when_to_try_again(kind: type[BusyError | RateError]) -> None:
+def test_a_temporary_error_says_when_to_retry(kind: type[BusyError | RateError]) -> None:
     error = kind("too much at once", 5)
     assert (str(error), error.retry_after_s) == ("too much at once", 5)

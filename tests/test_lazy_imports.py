@@ -1,4 +1,4 @@
-"""A name of the package is imported when it is first used, and a program that only sends loads no server."""
+"""Names of the package are imported on first use, and a program that only sends loads no server."""
 
 import ast
 import json
@@ -13,17 +13,17 @@ import tickboard
 HEAVY = ("numpy", "starlette", "uvicorn", "websockets", "apprise", "psutil")
 
 SELDOM = ("apprise", "httpx", "google.protobuf")
-"""What a board loads only when it has notifiers, reads targets or gets OTLP."""
+"""Modules that a board loads only for notifiers, scrape targets or OTLP."""
 
 
 def loaded(program: str, names: tuple[str, ...] = HEAVY) -> list[str]:
-    """Return which of some modules a program has loaded at its end."""
+    """Return the modules out of `names` that a program has loaded at its end."""
     report = f"\nimport json, sys; print(json.dumps([name for name in {names!r} if name in sys.modules]))"
     done = subprocess.run([sys.executable, "-c", program + report], capture_output=True, text=True, check=True)
     return list(json.loads(done.stdout))
 
 
-def test_what_editors_see_is_what_is_imported() -> None:
+def test_the_names_for_editors_match_the_lazy_imports() -> None:
     tree = ast.parse(Path(tickboard.__file__).read_text(encoding="utf-8"))
     seen = {
         (alias.name, statement.module)
@@ -38,13 +38,13 @@ def test_what_editors_see_is_what_is_imported() -> None:
 
 
 @pytest.mark.parametrize("name", tickboard.__all__)
-def test_each_name_is_there(name: str) -> None:
+def test_each_public_name_can_be_imported(name: str) -> None:
     # One is the name of a folder, too.
     assert getattr(tickboard, name).__name__.removeprefix("tickboard.") == name
     assert name in dir(tickboard)
 
 
-def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+def test_an_unknown_name_raises_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="module 'tickboard' has no attribute 'Bord'"):
         _ = tickboard.Bord
 
@@ -62,9 +62,9 @@ def test_a_program_that_only_sends_or_watches_loads_no_server(program: str) -> N
     assert loaded(program) == []
 
 
-def test_a_board_starts_without_what_few_boards_need() -> None:
+def test_a_board_starts_without_rarely_used_modules() -> None:
     assert loaded("import tickboard.cli.main", SELDOM) == []
 
 
-def test_a_board_loads_what_it_needs() -> None:
+def test_a_board_loads_numpy() -> None:
     assert "numpy" in loaded("import tickboard; tickboard.Board()")

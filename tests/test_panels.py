@@ -1,4 +1,4 @@
-"""Panels are what the page draws: declared, or a card and a chart for every metric."""
+"""The panels of the page: declared ones, or by default a card and a chart for every metric."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def registry() -> Registry:
     return registry
 
 
-def test_with_none_declared_every_metric_has_a_card_and_a_chart(registry: Registry) -> None:
+def test_by_default_every_metric_has_a_card_and_a_chart(registry: Registry) -> None:
     cards, charts = whole(panels.default_panels(registry))
     assert cards == Row([Card("cpu", "CPU"), Card("load", "Load"), Card("lat", "Latency")])
     assert charts == Row(
@@ -35,7 +35,7 @@ def test_a_board_without_metrics_has_no_panels() -> None:
     assert whole(panels.default_panels(Registry())) == []
 
 
-def test_a_title_is_not_given_its_unit_twice() -> None:
+def test_a_title_does_not_repeat_its_unit() -> None:
     registry = Registry()
     cpu = registry.gauge("cpu", "CPU in %", unit="%")
     assert panels.chart(registry, [cpu]).title == "CPU in %"
@@ -44,7 +44,7 @@ def test_a_title_is_not_given_its_unit_twice() -> None:
     )
 
 
-def test_what_cannot_be_drawn_is_refused(registry: Registry) -> None:
+def test_an_invalid_panel_is_refused(registry: Registry) -> None:
     with pytest.raises(InputError, match="several units: cpu in %, load in no unit"):
         panels.chart(registry, ["cpu", "load"])
     with pytest.raises(InputError, match="at least one metric"):
@@ -73,7 +73,7 @@ def test_a_table_has_a_column_for_each_metric(registry: Registry) -> None:
         (["core"], "core", 0, "limit=0"),
     ],
 )
-def test_a_table_that_cannot_be_is_an_error(
+def test_an_invalid_table_is_an_error(
     registry: Registry, metrics: list[str], label: str, limit: int, wrong: str
 ) -> None:
     registry.gauge("core", labels=["core"])
@@ -81,7 +81,7 @@ def test_a_table_that_cannot_be_is_an_error(
         panels.table(registry, metrics, label, limit=limit)
 
 
-def test_metrics_that_came_undeclared_are_in_rows_by_their_first_word() -> None:
+def test_undeclared_metrics_are_grouped_in_rows_by_their_first_word() -> None:
     registry = Registry()
     for name in ("http_requests", "up", "http_errors", "queue_depth"):
         registry.gauge(name)
@@ -97,7 +97,7 @@ def test_metrics_that_came_undeclared_are_in_rows_by_their_first_word() -> None:
     assert whole(panels.discovered_panels(registry, registry, [])) == []
 
 
-def test_the_panels_of_metrics_that_have_left_are_not_kept() -> None:
+def test_the_panels_of_removed_metrics_are_not_kept() -> None:
     registry = Registry()
     registry.gauge("stays")
     for number in range(20):
@@ -110,7 +110,7 @@ def test_the_panels_of_metrics_that_have_left_are_not_kept() -> None:
     assert len(panels._known[registry]) <= 2 * 2 + 2
 
 
-def test_a_metric_that_comes_again_is_shown_as_it_is_by_now() -> None:
+def test_a_metric_that_returns_has_its_new_title_and_unit() -> None:
     registry = Registry()
     for title, unit in (("Once", "%"), ("Anew", "ms")):
         with registry.lock:

@@ -1,4 +1,4 @@
-"""A problem is shown until it is cleared, and logged once however often it is reported."""
+"""A problem is shown until it is cleared, and logged once no matter how often it is reported."""
 
 import asyncio
 import logging
@@ -26,7 +26,7 @@ from tickboard.wire import Problem
 
 
 class Bench:
-    """A list of problems whose clocks a test sets."""
+    """A list of problems with clocks that a test sets."""
 
     def __init__(self) -> None:
         self.changes: list[list[str]] = []
@@ -45,7 +45,7 @@ def bench() -> Bench:
 def raised(function: Callable[[], object]) -> Exception:
     try:
         function()
-    except Exception as error:  # noqa: BLE001  # whatever it is
+    except Exception as error:  # noqa: BLE001  # any exception
         return error
     raise AssertionError("it raised nothing")
 
@@ -66,14 +66,14 @@ def test_the_same_problem_changes_nothing_but_the_count(bench: Bench) -> None:
     assert bench.problems.failures == {"a": 3}
 
 
-def test_another_problem_of_the_same_source_has_its_beginning(bench: Bench) -> None:
+def test_another_problem_of_the_same_source_has_its_own_start_time(bench: Bench) -> None:
     bench.problems.report("a", "wrong")
     bench.now = 60.0
     bench.problems.report("a", "worse")
     assert (bench.problems["a"].message, bench.problems["a"].since) == ("worse", "1970-01-01T00:00:00.000Z")
 
 
-def test_what_is_stale_may_change_without_another_line_in_the_log(
+def test_stale_metrics_may_change_without_another_line_in_the_log(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
     bench.problems.report("a", "wrong", metrics=["x"])
@@ -82,7 +82,7 @@ def test_what_is_stale_may_change_without_another_line_in_the_log(
     assert caplog.messages == ["a: wrong"]
 
 
-def test_the_log_has_the_beginning_and_the_end(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_has_the_start_and_the_end_of_a_problem(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
     error = raised(lambda: 1 / 0)
     bench.problems.report("a", "wrong", error=error)
     bench.problems.clear("a")
@@ -97,7 +97,7 @@ def test_the_log_has_the_beginning_and_the_end(bench: Bench, caplog: pytest.LogC
     ]
 
 
-def test_one_that_alternates_has_a_few_lines_and_then_one_a_minute(
+def test_an_intermittent_problem_is_logged_a_few_times_and_then_once_a_minute(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(120):
@@ -109,12 +109,12 @@ def test_one_that_alternates_has_a_few_lines_and_then_one_a_minute(
     bench.now += 60
     bench.problems.report("a", "wrong")
     assert caplog.messages[LOG_BURST:] == ["a: wrong (236 more changes of it were not logged)"]
-    # Another source has lines of its own.
+    # Another source has its own lines.
     bench.problems.report("b", "wrong")
     assert caplog.messages[-1] == "b: wrong"
 
 
-def test_the_detail_and_the_place_are_those_of_the_error(bench: Bench) -> None:
+def test_the_detail_and_the_location_come_from_the_error(bench: Bench) -> None:
     bench.problems.report("a", "wrong", error=raised(lambda: int("x")))
     problem = bench.problems["a"]
     assert problem.file == __file__
@@ -125,7 +125,7 @@ def test_the_detail_and_the_place_are_those_of_the_error(bench: Bench) -> None:
     assert bench.problems["c"].file is None
 
 
-def test_the_place_is_found_behind_what_python_wraps(bench: Bench) -> None:
+def test_the_location_is_found_in_the_cause_of_an_exception(bench: Bench) -> None:
     def wraps() -> None:
         try:
             int("x")
@@ -138,7 +138,7 @@ def test_the_place_is_found_behind_what_python_wraps(bench: Bench) -> None:
     assert bench.problems["a"].file == __file__
 
 
-def test_places_and_words_of_errors() -> None:
+def test_locations_and_descriptions_of_errors() -> None:
     class MuteError(Exception):
         def __str__(self) -> str:
             raise ValueError
@@ -148,7 +148,7 @@ def test_places_and_words_of_errors() -> None:
     place = last_place(raised(lambda: int("x")))
     assert place is not None
     assert place[0] == __file__
-    # Where the user's own code calls what is ours.
+    # The place where the user's code calls ours.
     place = own_place(raised(lambda: parse("nonsense")))
     assert place is not None
     assert place[0] == __file__
@@ -165,7 +165,7 @@ def test_sources_beyond_a_limit_are_counted_together(bench: Bench, monkeypatch: 
     assert list(bench.problems) == ["a", "b", "c", "d"]
 
 
-def test_a_list_that_cannot_be_sent_is_logged_and_kept(caplog: pytest.LogCaptureFixture) -> None:
+def test_problems_are_kept_and_it_is_logged_if_they_cannot_be_sent(caplog: pytest.LogCaptureFixture) -> None:
     def deaf() -> None:
         raise RuntimeError("deaf")
 
@@ -175,7 +175,7 @@ def test_a_list_that_cannot_be_sent_is_logged_and_kept(caplog: pytest.LogCapture
     assert caplog.messages[-1] == "the viewers cannot be sent the list of problems"
 
 
-def test_a_scope_that_is_closed_clears_its_own_and_reports_nothing_more(
+def test_a_closed_scope_clears_its_own_problems_and_reports_no_more(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
     bench.problems.report("other", "wrong")
@@ -190,7 +190,7 @@ def test_a_scope_that_is_closed_clears_its_own_and_reports_nothing_more(
     assert caplog.messages == ["other: wrong", "a: wrong", "b: wrong", "a: works again"]
 
 
-def test_it_is_over_once_when_nothing_has_failed_for_a_while() -> None:
+def test_quiet_is_over_once_nothing_has_failed_for_a_while() -> None:
     quiet = Quiet()
     assert not quiet.is_over(0.0)
     assert [quiet.failed(0.0), quiet.failed(10.0)] == [True, False]
@@ -200,11 +200,11 @@ def test_it_is_over_once_when_nothing_has_failed_for_a_while() -> None:
     assert quiet.failed(100.0)
 
 
-def test_names_that_are_the_same_are_numbered() -> None:
+def test_equal_names_are_numbered() -> None:
     assert numbered(["a", "b", "a", "a (2)", "a"]) == ["a", "b", "a (2)", "a (2) (2)", "a (3)"]
 
 
-def test_a_message_is_one_line_of_a_bounded_length() -> None:
+def test_a_message_is_one_line_of_limited_length() -> None:
     problems = Problems()
     problems.report("source", "first\nsecond\x1b[31m\u2028third " + "x" * 3_000_000)
     message = problems["source"].message
@@ -213,7 +213,7 @@ def test_a_message_is_one_line_of_a_bounded_length() -> None:
     assert message.endswith("…")
 
 
-def test_the_detail_of_an_error_ends_with_what_was_raised() -> None:
+def test_the_end_of_a_long_detail_is_kept() -> None:
     problems = Problems()
     problems.report("source", "it fails", error=ValueError("x" * 3_000_000 + " at the end"))
     detail = problems["source"].detail
@@ -222,7 +222,7 @@ def test_the_detail_of_an_error_ends_with_what_was_raised() -> None:
     assert detail.endswith(" at the end\n")
 
 
-def test_a_group_is_described_by_what_is_in_it() -> None:
+def test_an_exception_group_is_described_with_its_members() -> None:
     group = ExceptionGroup("two tasks failed", [ValueError("a\nb"), ExceptionGroup("more", [KeyError("k")])])
     assert described(group) == (
         "ExceptionGroup: two tasks failed (2 sub-exceptions): ValueError: a b; "
@@ -243,7 +243,7 @@ def broken_log() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("broken_log")
-def test_a_log_that_raises_hides_no_problem() -> None:
+def test_a_log_filter_that_raises_hides_no_problem() -> None:
     problems = Problems()
     problems.report("source", "it fails")
     assert problems["source"].message == "it fails"
@@ -251,7 +251,7 @@ def test_a_log_that_raises_hides_no_problem() -> None:
     assert not problems
 
 
-def test_a_part_is_started_again_even_where_its_failure_cannot_be_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_part_is_restarted_even_if_its_failure_cannot_be_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tickboard.loop.supervisor.AGAIN_S", 0.01)
 
     class Broken(Problems):

@@ -1,4 +1,4 @@
-"""The scenarios in tests/scenarios: what a rule tells of values, through the whole engine."""
+"""The scenarios in tests/scenarios: the events of a rule for given values, through the whole engine."""
 
 import math
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ METRICS = ("cpu", "load")
 
 @dataclass
 class Scenario:
-    """A rule, values of metrics, and what is told."""
+    """A rule, values of metrics, and the expected events."""
 
     title: str
     given: dict[str, str] = field(default_factory=dict)
@@ -38,7 +38,7 @@ def read() -> list[Scenario]:
 
 
 def play(scenario: Scenario) -> list[str]:
-    """Return what is told at each tick, as the scenario writes it."""
+    """Return the events of each tick in the notation of the scenarios."""
     registry = Registry()
     metrics = {name: registry.gauge(name) for name in METRICS}
     names = {**metrics, "absent": absent, "anomaly": anomaly}
@@ -67,7 +67,7 @@ def play(scenario: Scenario) -> list[str]:
 
 
 @pytest.mark.parametrize("scenario", read(), ids=lambda scenario: scenario.title)
-def test_what_a_rule_tells(scenario: Scenario) -> None:
+def test_a_rule_makes_the_expected_events(scenario: Scenario) -> None:
     assert {"when", "told"} <= scenario.given.keys() <= {"when", "told", "for", "keep", "clear", "no_data", *METRICS}
     assert all(len(scenario.row(name)) in {0, len(scenario.row("told"))} for name in METRICS)
     assert play(scenario) == scenario.row("told")

@@ -19,7 +19,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 
 
 def at(text: str, zone: ZoneInfo | None = None) -> float:
-    """Return the instant of a wall time; `+01:00` at its end tells equal ones apart."""
+    """Return the instant of a wall time; a trailing `+01:00` distinguishes equal ones."""
     moment = datetime.fromisoformat(text)
     return (moment if moment.tzinfo else moment.replace(tzinfo=zone or UTC)).timestamp()
 
@@ -58,7 +58,7 @@ def test_a_duration_is_a_number_and_a_unit(text: str, seconds: float) -> None:
 @pytest.mark.parametrize(
     "text", ["", "10", "s", "10 seconds", "-1s", "1e3s", "٣s", "nans", "1s2s", "* * * * *", ".5s", "1.s"]
 )
-def test_a_bad_duration_is_refused_with_the_mend(text: str) -> None:
+def test_the_error_for_a_bad_duration_says_how_to_fix_it(text: str) -> None:
     with pytest.raises(InputError) as caught:
         duration(text)
     wanted = "write a number and its unit (ms, s, m, h, d or y), as in 250ms or 10s"
@@ -83,7 +83,7 @@ def test_a_duration_beyond_a_hundred_years_is_refused() -> None:
         (0, 0.0, "0s"),
     ],
 )
-def test_a_duration_is_a_text_or_seconds_or_a_timedelta(length: Any, seconds: float, text: str) -> None:
+def test_a_duration_may_be_text_seconds_or_a_timedelta(length: Any, seconds: float, text: str) -> None:
     assert duration(length) == seconds
     assert written(length) == text
     assert duration(text) == pytest.approx(seconds, abs=0)
@@ -106,7 +106,7 @@ def test_a_duration_is_a_text_or_seconds_or_a_timedelta(length: Any, seconds: fl
         np.True_,
     ],
 )
-def test_what_is_no_duration_is_refused(length: Any) -> None:
+def test_a_value_that_is_not_a_duration_is_refused(length: Any) -> None:
     with pytest.raises(InputError, match=r"duration .*: write a number and its unit"):
         duration(length)
 
@@ -151,13 +151,13 @@ def test_an_interval_is_parsed(text: str, interval_ms: int) -> None:
         ("99999d", "schedule '99999d': the longest is 36500d: write less"),
     ],
 )
-def test_an_interval_that_cannot_be_kept_is_refused(text: str, message: str) -> None:
+def test_an_unusable_interval_is_refused(text: str, message: str) -> None:
     with pytest.raises(InputError) as caught:
         parse(text)
     assert str(caught.value) == message
 
 
-def test_an_interval_falls_on_multiples_of_itself() -> None:
+def test_an_interval_is_due_at_multiples_of_itself() -> None:
     every = parse("250ms")
     assert every.next(1000.1) == 1000.25
     assert every.next(1000.25) == 1000.5
@@ -173,8 +173,8 @@ def test_an_interval_falls_on_multiples_of_itself() -> None:
 @example(interval_ms=10, after=1764000000.07)
 @example(interval_ms=10, after=1764000000.0700002)
 @example(interval_ms=30, after=1764000000.0299997)
-@example(interval_ms=833931, after=5788315.0709999995)  # times 1000 it is rounded up to the next instant
-def test_the_next_instant_of_an_interval_is_later_and_none_is_skipped(interval_ms: int, after: float) -> None:
+@example(interval_ms=833931, after=5788315.0709999995)  # multiplied by 1000 it rounds up to the next instant
+def test_the_next_instant_of_an_interval_is_later_and_skips_none(interval_ms: int, after: float) -> None:
     due = Interval(interval_ms).next(after)
     index, rest = divmod(round(due * 1000), interval_ms)
     assert rest == 0
@@ -198,7 +198,7 @@ def test_a_chain_of_instants_is_evenly_spaced(interval_ms: int, start: int, coun
     due=st.floats(1e9, 3e9),
     late_s=st.floats(0, 5),
 )
-def test_the_missed_of_an_interval_are_as_many_as_next_finds(interval_ms: int, due: float, late_s: float) -> None:
+def test_the_number_of_missed_instants_matches_repeated_next(interval_ms: int, due: float, late_s: float) -> None:
     every, now, count = Interval(interval_ms), due + late_s, 0
     after = due
     while (after := every.next(after)) <= now:
@@ -238,7 +238,7 @@ UTC_ZONE = ZoneInfo("UTC")
         ("0 0 31 * *", "2026-03-31 00:00:00", "2026-05-31 00:00:00"),
         ("0 0 * JAN-mar/2 *", "2026-01-31 00:00:00", "2026-03-01 00:00:00"),
         ("0 0 * 12,1 *", "2026-12-31 00:00:00", "2027-01-01 00:00:00"),
-        # Sunday is 0 and 7; 2026-01-04 is one.
+        # Sunday is 0 and 7; 2026-01-04 is a Sunday.
         ("0 0 * * 0", "2026-01-01 00:00:00", "2026-01-04 00:00:00"),
         ("0 0 * * 7", "2026-01-01 00:00:00", "2026-01-04 00:00:00"),
         ("0 0 * * Sun", "2026-01-01 00:00:00", "2026-01-04 00:00:00"),
@@ -274,7 +274,7 @@ def test_a_fraction_of_a_second_does_not_matter() -> None:
     assert every_second.next(-0.5) == 0
 
 
-def test_the_missed_of_cron_are_counted_up_to_a_bound() -> None:
+def test_missed_instants_of_cron_are_counted_up_to_a_limit() -> None:
     every_second = parse("* * * * * *", UTC_ZONE)
     assert every_second.missed(100, 100.9) == 0
     assert every_second.missed(100, 107) == 7
@@ -283,10 +283,10 @@ def test_the_missed_of_cron_are_counted_up_to_a_bound() -> None:
     assert parse("@daily", UTC_ZONE).missed(0, 10 * 86400) == 10
 
 
-# --- the wall clock moves ---
+# --- clock changes ---
 
 
-def test_what_repeats_goes_on_through_the_hour_that_comes_twice() -> None:
+def test_a_repeating_schedule_runs_through_the_repeated_hour() -> None:
     found = instants(parse("0 30 * * * *", BERLIN), at("2026-10-25 01:00", BERLIN), 4, BERLIN)
     assert found == [
         "2026-10-25 01:30:00+02:00",
@@ -296,19 +296,19 @@ def test_what_repeats_goes_on_through_the_hour_that_comes_twice() -> None:
     ]
 
 
-def test_what_repeats_goes_on_after_the_hour_that_is_left_out() -> None:
+def test_a_repeating_schedule_continues_after_the_skipped_hour() -> None:
     found = instants(parse("0 */30 1-3 * * *", BERLIN), at("2026-03-29 01:15", BERLIN), 3, BERLIN)
     assert found == ["2026-03-29 01:30:00+01:00", "2026-03-29 03:00:00+02:00", "2026-03-29 03:30:00+02:00"]
 
 
-def test_a_time_of_its_own_fires_at_the_first_of_two() -> None:
+def test_a_fixed_time_fires_at_its_first_occurrence() -> None:
     found = instants(parse("30 2 * * *", BERLIN), at("2026-10-24 12:00", BERLIN), 2, BERLIN)
     assert found == ["2026-10-25 02:30:00+02:00", "2026-10-26 02:30:00+01:00"]
     between = at("2026-10-25 02:10:00+01:00")
     assert instants(parse("30 2 * * *", BERLIN), between, 1, BERLIN) == ["2026-10-26 02:30:00+01:00"]
 
 
-def test_times_of_their_own_that_are_left_out_fire_once_when_the_clock_goes_on() -> None:
+def test_skipped_fixed_times_fire_once_after_the_skipped_hour() -> None:
     found = instants(parse("15,45 2,4 * * *", BERLIN), at("2026-03-28 12:00", BERLIN), 4, BERLIN)
     assert found == [
         "2026-03-29 03:00:00+02:00",
@@ -318,13 +318,13 @@ def test_times_of_their_own_that_are_left_out_fire_once_when_the_clock_goes_on()
     ]
 
 
-def test_a_time_of_its_own_fires_on_every_day_of_the_year_once() -> None:
+def test_a_fixed_time_fires_once_on_every_day_of_the_year() -> None:
     daily = parse("30 2 * * *", BERLIN)
     days = [text[:10] for text in instants(daily, at("2026-01-01 00:00", BERLIN), 365, BERLIN)]
     assert days == [str(date(2026, 1, 1) + timedelta(day)) for day in range(365)]
 
 
-def test_two_moves_far_ahead_do_not_hide_each_other() -> None:
+def test_two_future_clock_changes_do_not_hide_each_other() -> None:
     found = instants(parse("* 0 1 1 *", BERLIN), at("2026-01-02 00:00", BERLIN), 1, BERLIN)
     assert found == ["2027-01-01 00:00:00+01:00"]
 
@@ -342,7 +342,7 @@ def berlin_is_local(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.usefixtures("berlin_is_local")
 @pytest.mark.parametrize("text", ["* * * * * *", "30 2 * * *", "*/20 * * * *", "0 0 1 1 *"])
-def test_without_a_timezone_the_local_one_counts(text: str) -> None:
+def test_the_local_timezone_is_the_default(text: str) -> None:
     for after in (at("2026-03-29 00:50", BERLIN), at("2026-10-25 01:50", BERLIN), at("2026-10-25 02:10+01:00")):
         assert instants(parse(text), after, 5) == instants(parse(text, BERLIN), after, 5)
 
@@ -364,7 +364,7 @@ MOVES = {
 
 @cache
 def walk(move: str) -> list[tuple[int, datetime]]:
-    """Return each instant of six hours around a move, with the naive wall time shown at it."""
+    """Return each instant of six hours around a clock change, with its naive wall time."""
     zone = ZoneInfo(MOVES[move][0])
     start = int(at(MOVES[move][1], zone))
     return [(t, datetime.fromtimestamp(t, zone).replace(tzinfo=None, fold=0)) for t in range(start, start + WALKED_S)]
@@ -375,7 +375,7 @@ Written = tuple[str, set[int]]
 
 @st.composite
 def written_field(draw: st.DrawFn, low: int, high: int) -> Written:
-    """Draw a field as it is written, and what it means."""
+    """Draw a field as text, and its meaning."""
     part = st.sampled_from(["star", "step", "one", "range", "stepped range"])
     texts, values = [], set[int]()
     for kind in draw(st.lists(part, min_size=1, max_size=2)):
@@ -448,7 +448,7 @@ def test_cron_agrees_with_a_search_through_every_second(
 @given(
     after=st.integers(0, 4_000_000_000), text=st.sampled_from(["30 2 * * *", "@hourly", "0 0 29 2 *", "0 9 * * 1-5"])
 )
-def test_instants_only_go_forward_and_none_lies_between(after: int, text: str) -> None:
+def test_instants_only_increase_and_none_is_skipped(after: int, text: str) -> None:
     schedule = parse(text, BERLIN)
     found = [schedule.next(after)]
     for _ in range(5):
@@ -460,11 +460,11 @@ def test_instants_only_go_forward_and_none_lies_between(after: int, text: str) -
         assert schedule.next(later - 1) == later
 
 
-# --- what is refused ---
+# --- errors ---
 
 
 @pytest.mark.parametrize(
-    ("text", "named", "mend"),
+    ("text", "named", "fix"),
     [
         ("", "has 0 fields", 'an interval, as in "1s"'),
         ("x", "'x'", 'cron, as in "* * * * * *"'),
@@ -497,17 +497,17 @@ def test_instants_only_go_forward_and_none_lies_between(after: int, text: str) -
         ("0 0 30 2 */2", "never due", "change either"),
     ],
 )
-def test_a_bad_text_is_refused_with_the_field_and_the_mend(text: str, named: str, mend: str) -> None:
+def test_the_error_for_a_bad_schedule_names_the_field_and_the_fix(text: str, named: str, fix: str) -> None:
     with pytest.raises(InputError) as caught:
         parse(text)
     message = str(caught.value)
     assert message.startswith(f"schedule {text!r}")
     assert named in message
-    assert mend in message
+    assert fix in message
 
 
 @pytest.mark.parametrize("interval", [0.25, timedelta(milliseconds=250), "250ms"])
-def test_an_interval_is_a_text_or_seconds_or_a_timedelta(interval: Any) -> None:
+def test_an_interval_may_be_text_seconds_or_a_timedelta(interval: Any) -> None:
     assert parse(interval).next(0.1) == 0.25
 
 
@@ -518,14 +518,14 @@ def test_an_interval_that_is_too_short_is_refused(interval: Any) -> None:
 
 
 @pytest.mark.parametrize("interval", [True, None, object()])
-def test_what_is_neither_text_nor_length_is_refused(interval: Any) -> None:
+def test_a_value_that_is_not_a_schedule_is_refused(interval: Any) -> None:
     with pytest.raises(InputError, match=r"schedule .*: write a number and its unit"):
         parse(interval)
 
 
 @settings(deadline=None)
 @given(st.text(max_size=300) | st.text("0123456789*/-, ,msh@jan", max_size=40))
-def test_any_text_is_either_a_schedule_or_an_error_of_one_line(text: str) -> None:
+def test_any_text_is_either_a_schedule_or_a_one_line_error(text: str) -> None:
     wrong = ""
     try:
         assert parse(text, UTC_ZONE).next(1_764_000_000) > 1_764_000_000

@@ -1,4 +1,4 @@
-"""Short, seeded runs of the soak: churn leaves nothing behind."""
+"""Short, seeded runs of the soak test: churn leaks nothing."""
 
 import httpx
 import pytest
@@ -6,13 +6,13 @@ from benchmarks import soak
 from tests.serving import wait_for
 
 
-def test_simulated_hours_leave_no_series_behind() -> None:
+def test_simulated_hours_of_churn_leak_no_series() -> None:
     simulation, slopes = soak.simulate(days=0.05, seed=7, looks=10)
     assert simulation.came > 500
     assert simulation.fired > 50
     assert simulation.watched > 100
     registry = simulation.board.registry
-    # Those there are, and those that have not been forgotten yet.
+    # The current series, and removed ones that have not been forgotten yet.
     assert len(registry.series) <= 2 * soak.JOBS
     assert registry.width <= 3 * soak.JOBS
     assert simulation.board.hub.viewers <= 20
@@ -22,9 +22,9 @@ def test_simulated_hours_leave_no_series_behind() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(180)
-def test_clients_that_come_and_go_and_reloads_leave_nothing_behind() -> None:
+def test_clients_and_reloads_leak_no_descriptors_threads_or_files() -> None:
     with soak.soaking(seed=7) as running:
-        # What is made once, such as threads and the journal's connection, is there after the first clients.
+        # One-time resources, such as threads and the journal's connection, exist after the first clients.
         soak.run(running, 4, look_s=0.5, edit_s=1.5)
         wait_for(lambda: httpx.get(f"{running.url}/api/health").json()["viewers"] == 0)
         # The first failure is logged, which takes a thread.

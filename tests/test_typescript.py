@@ -1,4 +1,4 @@
-"""The TypeScript types: what msgspec writes is what the page's compiler takes, and nothing else."""
+"""The TypeScript types: the page's compiler accepts exactly what msgspec writes."""
 
 import inspect
 import subprocess
@@ -112,11 +112,11 @@ FULL: list[msgspec.Struct] = [
     wire.SilenceAlert("1h", "upgrade", "ann"),
     wire.ErrorBody("count: give a whole number"),
 ]
-"""Every Struct, with every field that can be left out on the wire."""
+"""One value of every Struct, with every optional field set."""
 
 
 def bare(value: msgspec.Struct) -> msgspec.Struct:
-    """Return the value with only what must be there; the rest takes its default."""
+    """Return the value with only its required fields; the others have their defaults."""
     required = {field.name: getattr(value, field.name) for field in msgspec.structs.fields(value) if field.required}
     return type(value)(**required)
 
@@ -126,7 +126,7 @@ def constant(index: int, kind: str, value: object) -> str:
 
 
 def tsc(folder: Path, lines: list[str]) -> subprocess.CompletedProcess[str]:
-    """Compile the lines, as a module that has the wire types as `wire`."""
+    """Compile the lines as a module that imports the wire types as `wire`."""
     (folder / "types.gen.ts").write_text(typescript.generate(), encoding="utf-8")
     (folder / "package.json").write_text('{"type": "module"}', encoding="utf-8")
     source = "\n".join(['import type * as wire from "./types.gen";', *lines, ""])
@@ -147,7 +147,7 @@ def test_there_is_an_example_of_every_struct() -> None:
     assert {type(value) for value in FULL} == structs
 
 
-def test_the_compiler_takes_what_msgspec_writes(tmp_path: Path) -> None:
+def test_the_compiler_accepts_what_msgspec_writes(tmp_path: Path) -> None:
     values = [*FULL, *(bare(value) for value in FULL)]
     lines = [constant(index, type(value).__name__, value) for index, value in enumerate(values)]
     lines.append(f"export const messages: wire.ServerMessage[] = {encoded_members(wire.ServerMessage)};")
@@ -182,7 +182,7 @@ def test_the_compiler_refuses_what_msgspec_never_writes(tmp_path: Path, kind: st
     assert result.returncode != 0
 
 
-def test_none_that_is_written_is_null(tmp_path: Path) -> None:
+def test_a_none_that_is_always_written_is_null(tmp_path: Path) -> None:
     module = tmp_path / "wire.py"
     module.write_text(
         "import msgspec\n\n\nclass Point(msgspec.Struct):\n"
@@ -194,16 +194,16 @@ def test_none_that_is_written_is_null(tmp_path: Path) -> None:
     )
 
 
-def test_a_type_without_a_counterpart_is_named(tmp_path: Path) -> None:
+def test_an_unsupported_type_is_named_in_the_error(tmp_path: Path) -> None:
     module = tmp_path / "wire.py"
     module.write_text("import msgspec\n\n\nclass Point(msgspec.Struct):\n    value: complex\n", encoding="utf-8")
     with pytest.raises(TypeError, match="complex"):
         typescript.generate(module)
 
 
-def test_the_pages_types_are_fresh() -> None:
+def test_the_generated_types_of_the_page_are_up_to_date() -> None:
     assert typescript.is_current(page.TYPES, typescript.generate()), "run: make page"
 
 
-def test_the_docstrings_go_along() -> None:
+def test_docstrings_are_copied() -> None:
     assert "/** The answer to `ping`. */\nexport interface Pong {" in typescript.generate()

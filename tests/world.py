@@ -1,7 +1,7 @@
-"""A disk that hangs and a clock that is wrong, for a program under test: a library that is loaded before libc.
+"""A hanging disk and a wrong clock for a program under test, by a library that is loaded before libc.
 
-What the program calls of libc goes through it: reads, writes and syncs of files under one folder wait for as long as a
-flag exists, and the wall clock is off by what a file says.
+It wraps libc calls of the program: reads, writes and syncs of files under one folder wait while a flag file exists,
+and the wall clock is off by the number of seconds in a file.
 """
 
 import shutil
@@ -71,10 +71,10 @@ int clock_gettime(clockid_t clock, struct timespec *now) {
 
 
 class World:
-    """What is around a program.
+    """The environment of a program under test.
 
     Attributes:
-        environ: of the program that is to be in it.
+        environ: the environment variables for the program.
     """
 
     def __init__(self, library: Path, folder: Path) -> None:
@@ -89,7 +89,7 @@ class World:
 
     @contextmanager
     def hanging_disk(self) -> Iterator[None]:
-        """Have the disk hang for as long as the context is open."""
+        """Make the disk hang while the context is open."""
         self._flag.touch()
         try:
             yield
@@ -97,14 +97,14 @@ class World:
             self._flag.unlink()
 
     def set_clock(self, off_s: int) -> None:
-        """Have the wall clock be off by so many seconds from now on."""
+        """Set how many seconds the wall clock is off from now on."""
         new = self._clock.with_name("clock.new")
         new.write_text(str(off_s))
         new.replace(self._clock)
 
 
 def make_world(folder: Path, disk: Path) -> World:
-    """Return a world whose library is made in a folder, and whose disk is under another; or skip the test."""
+    """Return a world with its library in one folder and its disk in another, or skip the test."""
     if (compiler := shutil.which("cc") or shutil.which("gcc")) is None or not Path("/proc/self/fd").exists():
         pytest.skip("it needs a C compiler and /proc")
     library = folder / "world.so"

@@ -36,7 +36,7 @@ from tickboard.journal.journal import Journal
 from tickboard.metrics.handles import Counter, Gauge, Handle, Histogram
 from tickboard.metrics.intake import MAX_SERIES_PER_SOURCE, Intake
 from tickboard.metrics.registry import MAX_SERIES, MAX_WINDOW_MB, Registry
-from tickboard.notify.destinations import SEVERITIES, make_destination
+from tickboard.notify.destinations import LIMIT, SEVERITIES, make_destination
 from tickboard.notify.notifier import Service, configured_services
 from tickboard.output.secrets import public, read_headers, read_secret, remember_environment
 from tickboard.panels import MetricRef
@@ -182,8 +182,8 @@ class Board:
 
         Args:
             name: its name on the wire and in conditions.
-            title: what people read; the name when empty. A lone surrogate in it or in the unit becomes ``?``.
-            unit: of its values, as shown.
+            title: what people read; the name when empty.
+            unit: of its values, as shown. A lone surrogate in it or in the title becomes ``?``.
             labels: the names of the labels that tell its series apart: ``labels=("disk",)``.
             key: its key in ``/api/stats``; the name when None.
             min: the lower end of its chart's axis; None: fitted to the values.
@@ -380,7 +380,7 @@ class Board:
             host=host,
             port=port,
             path=path,
-            tell=partial(self.report_problem, source.name),
+            report=partial(self.report_problem, source.name),
         )
         self.add_source(listener)
         self._samplers.append(Sampler(source.name, listener.sample, None))
@@ -403,7 +403,7 @@ class Board:
 
         The page, the log, ``/api/health`` and ``/metrics`` show it. It may be called from any thread.
         """
-        self._require_live().tell(source, message)
+        self._require_live().report(source, message)
 
     # --- rules ---
 
@@ -499,7 +499,7 @@ class Board:
         *,
         severities: Iterable[wire.Severity] = SEVERITIES,
         wait: Duration = "5s",
-        limit: int = 10,
+        limit: int = LIMIT,
         remind: Duration | None = None,
         resolved: bool = True,
     ) -> None:
@@ -519,7 +519,7 @@ class Board:
         """
         self._require_not_prepared(f"notifier {name}")
         if name in self._services:
-            raise InputError(f"notifier {name!r} is declared already: give another name")
+            raise InputError(f"notifier {name!r} is already declared: give another name")
         self._services[name] = Service(
             make_destination(
                 name,
@@ -693,7 +693,7 @@ class Board:
             if sampler.awaited and (sampler.schedule is None or last is None or sampler.schedule.next(last) <= now):
                 _run_once(sampler)
         happened = live.engine.tick(now, interval_s if last is None else max(0.0, now - last))
-        live.engine.alerts.log.tell(live.engine.alerts.log.number)
+        live.engine.alerts.log.publish(live.engine.alerts.log.number)
         # One that has come since, from another thread, is not in this tick.
         series = [one for one in live.engine.select().series if one.column < len(happened.row)]
         shown = tuple(WatchedSeries(one.metric.name, one.metric.unit, dict(one.labels)) for one in series)

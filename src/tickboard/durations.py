@@ -1,22 +1,22 @@
-"""Durations: how much time lies between two ticks, whatever the wall clock is set to.
+"""Durations: how much time lies between two ticks, however the wall clock is set.
 
-A tick is made some milliseconds after its instant, now more, now fewer. By the times at which ticks were made, ten
-seconds would hold nine ticks or eleven. So the instants count, as long as a clock that is never set agrees with them to
-within an interval. Where it disagrees, the wall clock was set, or the machine slept: then that other clock counts, in
-whole intervals where it comes close to one. What the two disagree about is carried on, so that many small steps of the
-wall clock are noticed as one large one is.
+A tick is made some milliseconds after its instant, and the delay varies. By the times at which ticks are made, ten
+seconds might hold nine ticks or eleven. So durations are counted between instants, as long as a clock that never steps
+agrees with them to within an interval. Where it disagrees, the wall clock was set or the machine slept: then the clock
+that never steps counts, rounded to whole intervals where it is close to one. The disagreement is carried over, so that
+many small steps of the wall clock are noticed like one large one.
 """
 
 from typing import Final
 
 CLOSE: Final = 0.25
-"""A time that is so close to a whole number of intervals, in intervals, is that number."""
+"""A time this close to a whole number of intervals is rounded to it; in intervals."""
 
 LEAST_TOLERANCE_S: Final = 0.05
-"""The clocks may always disagree by so much: a busy loop makes ticks that late."""
+"""The clocks may always disagree by this many seconds: a busy loop makes ticks that late."""
 
 KEPT: Final = 0.99
-"""What is left after a tick of what the clocks disagree about: two clocks never run at quite the same rate."""
+"""The share of the clocks' disagreement that is kept per tick: two clocks never run at quite the same rate."""
 
 
 class Durations:
@@ -37,7 +37,7 @@ class Durations:
 
         Args:
             now: the tick's instant by the wall clock, POSIX seconds.
-            elapsed_s: seconds between the two ticks by a clock that is never set.
+            elapsed_s: seconds between the two ticks by a clock that never steps.
         """
         before, self._now = self._now, now
         owed_s = self._owed_s + elapsed_s

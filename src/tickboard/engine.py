@@ -1,11 +1,12 @@
-"""The engine: one call a tick, from the sources' values to what happened.
+"""The engine: one call per tick, from the sources' values to what happened.
 
-It owns the window, the stats and the alerts, and takes the time as an argument. It sends nothing to anyone.
+It owns the window, the stats and the alerts, and takes the time as an argument. It sends nothing.
 
-When the wall clock is set back by more than a little, a new epoch begins: the window is empty, its ticks are counted
-from 1, and what was seen before stays as it was. Alerts go on in it, since durations go by what has passed.
+When the wall clock is set back by more than a little, a new epoch begins: the window is empty, and its ticks are
+numbered from 1. Ticks already published stay as they were. Alerts continue, since durations count time that has passed.
 
-A tick that fails, as for want of memory, has no effect on the next: what it had taken and not dealt with is kept.
+A tick that fails, for example for lack of memory, does not affect the next: what it had taken but not processed is
+kept.
 """
 
 import math
@@ -32,26 +33,27 @@ from tickboard.metrics.window import Floats, Window
 from tickboard.wire import Stats, timestamp
 
 SET_BACK_S, SET_BACK_INTERVALS = 2.0, 2
-"""A wall clock that is set back by more than the longer of these begins a new epoch; by less, ticks follow the last
-one at a millisecond's distance until the clock has caught up."""
+"""If the wall clock is set back by more than the longer of these, a new epoch begins. If by less, ticks follow the last
+one a millisecond apart until the clock has caught up."""
 
 
 STEP_SERIES = 1_000
-"""Series whose stats are read before others may run: about 3 ms."""
+"""How many series' stats are read in one step before others may run: about 3 ms."""
 
 
 @dataclass(frozen=True)
 class Happened:
-    """What one tick brought.
+    """The results of one tick.
 
     Attributes:
-        seq: its sequence number.
+        seq: the tick's sequence number.
         time: POSIX seconds.
         row: float64 [series].
-        events: the alerts that began or ended.
-        amended: ticks before it that have other values than when they were published.
+        events: the alerts that fired, were resolved or changed.
+        amended: earlier ticks whose values have changed since they were published.
         late: samples that are older than the window.
-        set_back_s: how far the wall clock was set back, where this tick begins a new epoch for that; else 0.
+        set_back_s: by how many seconds the wall clock was set back, if this tick begins a new epoch because of it; else
+            0.
     """
 
     seq: int
@@ -64,21 +66,21 @@ class Happened:
 
 
 class Engine:
-    """Everything that one run of a board knows.
+    """The state of one run of a board.
 
     Args:
-        registry: where the sources write.
-        rules: the board's, read at every tick.
+        registry: where the sources record values.
+        rules: the board's rules, read at every tick.
         window_size: ticks in the window.
-        epoch: names this run, and its first epoch; no other run has the same.
-        new_id: gives each alert its id.
-        intake: where samples come from outside, and late ones amend the window.
-        log: of alert events; one of this epoch when None.
+        epoch: a unique name for this run and its first epoch.
+        new_id: returns a unique id for each alert.
+        intake: takes samples from outside; late ones amend the window.
+        log: the log of alert events; None: a new one of this epoch.
         interval_s: seconds between two ticks.
 
     Attributes:
-        epoch: names the ticks of the window; another one when the clock was set back.
-        fits: whether the series that there were at the beginning fit into the memory that the window may take.
+        epoch: the epoch of the window's ticks; it changes when the clock is set back.
+        fits: whether the series declared at the start fit into the memory allowed for the window.
     """
 
     def __init__(
@@ -106,13 +108,13 @@ class Engine:
         self._epochs = 1
         self._most_back_s = max(SET_BACK_S, SET_BACK_INTERVALS * interval_s)
         self._durations = Durations(interval_s)
-        # What no tick has dealt with yet: each has it all unless one before it has failed.
+        # Not processed by a tick yet. Each tick processes all of it unless an earlier one failed.
         self._elapsed_s = self._passed_s = self._unseen_s = self._set_back_s = 0.0
         self._left: list[int] = []
         self._amended: list[Amendment] = []
         self._late: list[LateSamples] = []
         self._events: list[AlertEvent] = []
-        # The last tick's time, and what the wall clock said then.
+        # The last tick's time, and the wall clock's at that tick.
         self._last_time = self._last_now = -math.inf
         # Whether the last tick is one of an earlier run, and what that had of series that have not come yet.
         self._resumes = False
@@ -132,9 +134,9 @@ class Engine:
         """Make a tick.
 
         Args:
-            now: its time, POSIX seconds. Times in a window only grow: one that is a little before the last tick's is
-                put a millisecond after it, and one that is long before it begins a new epoch.
-            elapsed_s: seconds since the last call by a clock that is never set.
+            now: its time, POSIX seconds. Times in a window only increase: one slightly before the last tick's is placed
+                a millisecond after it; one long before it begins a new epoch.
+            elapsed_s: seconds since the last call by a clock that never steps.
         """
         passed_s = self._durations.passed_s(now, elapsed_s)
         self._elapsed_s += elapsed_s
@@ -147,12 +149,12 @@ class Engine:
         self._clear_left()
         self._take_amended()
         self._take_recalled()
-        # What needs memory is asked for before anything is taken.
+        # Allocate memory before anything is taken.
         self.window.reserve(self.registry.width)
         row = self.registry.collect(self._elapsed_s)
         self._elapsed_s = 0.0
-        # A series may appear from another thread at any time: the binding decides what the rules see, and the window
-        # has room for all of that.
+        # A series may appear from another thread at any time. The rules see the series of this binding, so the window
+        # needs room for all of them.
         revision, binding = self.registry.revision, self.registry.binding()
         self.window.reserve(self.registry.width)
         # The time in which nothing ran has passed for who looks at the window, and not for who waits for samples.
@@ -170,26 +172,26 @@ class Engine:
         return happened
 
     def _read(self, columns: NDArray[np.intp], span_s: float | None) -> Floats:
-        """Return some columns over the newest seconds of the window, or all of it, float64 [ticks, columns]."""
+        """Return columns over the newest `span_s` seconds of the window, or all of it; float64 [ticks, columns]."""
         if columns.max() >= self.window.width:
-            # They are newer than the newest tick.
+            # Some columns are newer than the newest tick.
             return np.empty((0, len(columns)))
         return self.window.spanned(columns, span_s).rows
 
     def check(self, now: float) -> list[AlertEvent]:
-        """Do the work that time alone brings, on series and alerts, and return what is to be published."""
+        """Do the work on series and alerts that depends on time alone; return the events to publish."""
         self.intake.forget()
         return self.alerts.check(now)
 
     def _is_set_back(self, now: float, elapsed_s: float) -> bool:
-        """Return whether the wall clock was set back so far that time cannot go on from the last tick's."""
+        """Return whether the wall clock was set back too far for this tick to follow the last one."""
         if now < self._last_time - self._most_back_s:
             return True
-        # One that was set back by as much a moment before this tick has caught up by what has passed since.
+        # A clock set back by as much just after the last tick may have caught up a little since.
         return now <= self._last_time and now < self._last_now + elapsed_s - self._most_back_s
 
     def _begin_epoch(self, now: float) -> None:
-        """Go on with an empty window from a time that is before the last tick's."""
+        """Begin a new epoch with an empty window, at a time before the last tick's."""
         self._epochs += 1
         self.epoch = f"{self._run}.{self._epochs}"
         self.window.begin_epoch()
@@ -200,7 +202,7 @@ class Engine:
         self._set_back_s, self._last_time = self._last_time - now, -math.inf
 
     def _clear_left(self) -> None:
-        """Forget the values of series that have left, so that their columns are free for others."""
+        """Clear the values of series that have left, so that their columns can be reused."""
         self._left += self.registry.take_left()
         if self._left:
             columns = np.array(self._left, np.intp)
@@ -230,11 +232,11 @@ class Engine:
             self._recall = None
 
     def select(self, patterns: tuple[str, ...] = (), before: Selection | None = None) -> Selection:
-        """Return the series that `patterns` ask for, bound to the registry as it is now.
+        """Return the series that `patterns` select, bound to the registry's current state.
 
         Args:
             patterns: selectors; empty: every series.
-            before: what they asked for at an earlier time, to go on from.
+            before: an earlier selection of the same patterns, to start from.
         """
         selection = Selection(self.registry, patterns, before)
         self.window.reserve(selection.width)
@@ -243,17 +245,17 @@ class Engine:
     def select_in_steps(
         self, patterns: tuple[str, ...], before: Selection | None = None
     ) -> Generator[None, None, Selection]:
-        """Return what `select` does, made in steps; there may have come other series meanwhile."""
+        """Return what `select` does, in steps; other series may appear between them."""
         selection = yield from Selection.steps(self.registry, patterns, before)
         self.window.reserve(selection.width)
         return selection
 
     def has_missed(self, epoch: str, seq: int) -> bool:
-        """Return whether the window has every tick after a position, so that a viewer can go on from there."""
+        """Return whether the window has every tick after a position, so that a viewer can resume there."""
         return epoch == self.epoch and self.window.oldest - 1 <= seq <= self.seq
 
     def all_stats(self) -> Generator[None, None, dict[str, Stats]]:
-        """Return the stats of every series by its key, as ``/api/stats`` has them; made in steps."""
+        """Return the stats of every series by its key, as in ``/api/stats``; in steps."""
         selection = self.select()
         found: dict[str, Stats] = {}
         for start in range(0, len(selection.series), STEP_SERIES):
@@ -270,7 +272,7 @@ class Engine:
         quantiles = self.stats.percentiles(list(PERCENTILES.values()), columns).tolist()
         for index, one in enumerate(series):
             if one.metric.name not in self.registry.keys:
-                continue  # it has left since the first step
+                continue  # it left after the first step
             key = self.registry.keys[one.metric.name] + one.key[len(one.metric.name) :]
             if not count[index]:
                 found[key] = Stats(0.0, 0.0, 0.0, 0)
@@ -308,9 +310,9 @@ class Engine:
         self._recall = Recall(1, [ticks.keys[place] for place in elsewhere], ticks.rows[:, elsewhere])
 
     def inherit(self, previous: "Engine") -> None:
-        """Begin with the ticks of another engine, for the series that both have; before the first tick.
+        """Start with the ticks of another engine, for the series that both have. Call it before the first tick.
 
-        So a board that was changed while it ran doesn't start with an empty page. Its alerts go on, too.
+        So the page is not empty after a board was edited while it ran. Its alerts continue, too.
         """
         self.alerts.inherit(previous.alerts)
         ours = {series.key: series.column for series in self.registry.series}

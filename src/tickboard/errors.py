@@ -1,7 +1,7 @@
-"""What can go wrong, split by whose fault it is.
+"""Errors, by whose fault they are.
 
-Every error names the input and the mend in one line, and carries the HTTP status that says it best, so that the
-command line, the REST routes and the page all show the same sentence. Nothing here knows who shows it.
+Each message names the bad input and how to fix it, on one line. Each error has the HTTP status that fits it, so that
+the command line, the REST routes and the page show the same sentence. Nothing here knows who shows it.
 """
 
 
@@ -16,21 +16,21 @@ class TickboardError(Exception):
 
 
 class InputError(TickboardError, ValueError):
-    """A value given by a person or a program cannot be used."""
+    """A value from a person or a program cannot be used."""
 
     status = 422
 
 
 class PortTakenError(InputError):
-    """Another program listens on the port that was asked for."""
+    """Another program listens on the requested port."""
 
 
 class BoardError(InputError):
-    """A dashboard file, or what configures it, cannot be used.
+    """A dashboard file or its configuration cannot be used.
 
     Args:
         message: what is wrong and how to fix it, on one line.
-        file: the file that was read.
+        file: the file.
         line: the line in it, counted from 1, if known.
     """
 
@@ -43,13 +43,13 @@ class BoardError(InputError):
 
 
 class OutputError(TickboardError):
-    """The answer of a command cannot be printed."""
+    """A command's output cannot be printed."""
 
 
 class SampleError(TickboardError):
-    """Some values could not be sampled, and have been taken back: none that is shown is stale for it.
+    """Some values could not be sampled and were withdrawn, so no shown value is stale because of it.
 
-    What is wrong is outside, so no traceback helps anybody.
+    The cause lies outside the program, so no traceback is shown.
 
     Attributes:
         detail: more for the owner of the board.
@@ -61,17 +61,17 @@ class SampleError(TickboardError):
 
 
 class LimitError(TickboardError):
-    """A limit is reached. What was there before goes on."""
+    """A limit is reached. What exists already is not affected."""
 
     status = 429
 
 
 class BusyError(TickboardError):
-    """The server has too much to do at once; the same will be taken later.
+    """The server has too much to do; the same request may succeed later.
 
     Args:
-        message: what there is too much of, in one line.
-        retry_after_s: when it is worth trying again.
+        message: what there is too much of, on one line.
+        retry_after_s: seconds after which to try again.
     """
 
     status = 503
@@ -85,8 +85,8 @@ class RateError(LimitError):
     """Something is done too often.
 
     Args:
-        message: what is wrong and how to fix it, in one line.
-        retry_after_s: seconds after which it may be tried again.
+        message: what is wrong and how to fix it, on one line.
+        retry_after_s: seconds after which to try again.
     """
 
     def __init__(self, message: str, retry_after_s: int) -> None:
@@ -108,7 +108,7 @@ class PayloadError(TickboardError, ValueError):
 
 
 class AlertError(TickboardError):
-    """What was asked of an alert cannot be done.
+    """An operation on an alert is not possible.
 
     Args:
         message: what is wrong and how to fix it, on one line.
@@ -121,13 +121,13 @@ class AlertError(TickboardError):
 
 
 class JournalError(TickboardError):
-    """The file that keeps the log of alerts cannot be used; what is in memory goes on."""
+    """The file of the alert log cannot be used; the log in memory goes on."""
 
     status = 503
 
 
 class UsedError(JournalError):
-    """Another process keeps its log of alerts in the file."""
+    """Another process uses the file of the alert log."""
 
 
 class HistoryError(TickboardError):

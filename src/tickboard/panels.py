@@ -15,18 +15,18 @@ from tickboard.metrics.registry import Registry
 from tickboard.wire import Card, Chart, MetricInfo, Panel, Row, Table
 
 MetricRef = Handle | str
-"""A metric as a dashboard file names it: by its handle, or by its name."""
+"""A metric as a dashboard file names it: a handle or a name."""
 
 STEP_METRICS = 1_000
-"""Metrics whose panels are made before others may run: about 5 ms."""
+"""How many metrics' panels are made in one step before others may run: about 5 ms."""
 
 
 class KnownMetrics(Protocol):
-    """What knows metrics by their names: a registry, or what it knew at one moment."""
+    """Has metrics by name: a registry, or a snapshot of one."""
 
     @property
     def metrics(self) -> Mapping[str, MetricInfo]:
-        """By name."""
+        """The metrics by name."""
         ...
 
 
@@ -35,14 +35,14 @@ class Snapshot:
     """The metrics of a registry at one moment.
 
     Attributes:
-        metrics: by name.
+        metrics: the metrics by name.
     """
 
     metrics: Mapping[str, MetricInfo]
 
 
 def card(registry: KnownMetrics, metric: MetricRef, title: str = "") -> Card:
-    """Return a card for a metric, titled like it where no title is given."""
+    """Return a card for a metric. Its title is the metric's unless given."""
     info = lookup(registry, metric)
     return Card(info.name, title or info.title)
 
@@ -56,18 +56,18 @@ def chart(
     max: float | None = None,
     stacked: bool = False,
 ) -> Chart:
-    """Return a chart of one or more metrics of one unit.
+    """Return a chart of one or more metrics that share a unit.
 
     Args:
         registry: where the metrics are declared.
-        metrics: by handle or by name.
-        title: what people read; the first metric's with its unit when empty.
-        min: the lower end of the axis; the metrics' own when not given.
-        max: the upper end.
-        stacked: whether the lines are piled on each other.
+        metrics: handles or names.
+        title: the chart's title; empty: the first metric's, with its unit.
+        min: the lower end of the axis; None: the first metric's.
+        max: the upper end of the axis; None: the first metric's.
+        stacked: whether to stack the lines.
 
     Raises:
-        InputError: there is no metric, it is unknown, or the units differ.
+        InputError: no metric is given, one is unknown, or the units differ.
     """
     infos = [lookup(registry, metric) for metric in metrics]
     if not infos:
@@ -92,13 +92,13 @@ def table(registry: KnownMetrics, metrics: Sequence[MetricRef], label: str, titl
 
     Args:
         registry: where the metrics are declared.
-        metrics: by handle or by name: a column each; the highest of the first one come first.
-        label: the label whose values have a row each.
-        title: what people read; the first metric's when empty.
-        limit: rows that are shown.
+        metrics: handles or names, one for each column; rows are sorted by the first, highest first.
+        label: the label with one row for each of its values.
+        title: the table's title; empty: the first metric's.
+        limit: the number of rows shown.
 
     Raises:
-        InputError: there is no metric, it is unknown or has no such label, or the limit is below 1.
+        InputError: no metric is given, one is unknown or has no such label, or the limit is below 1.
     """
     infos = [lookup(registry, metric) for metric in metrics]
     if not infos:
@@ -115,12 +115,12 @@ def table(registry: KnownMetrics, metrics: Sequence[MetricRef], label: str, titl
 
 
 def row(panels: Iterable[Panel], title: str = "") -> Row:
-    """Return panels side by side."""
+    """Return a row of panels side by side."""
     return Row(list(panels), title)
 
 
 def default_panels(metrics: KnownMetrics, without: Collection[str] = ()) -> Generator[None, None, list[Panel]]:
-    """Return a row of cards and a row of charts, one of each for every metric but those in `without`; in steps."""
+    """Return a row of cards and a row of charts, one for each metric that is not in `without`; in steps."""
     parts: set[str] = set()
     for number, info in enumerate(metrics.metrics.values(), 1):
         parts.update(_quantiles_of(metrics, info))
@@ -138,16 +138,16 @@ def default_panels(metrics: KnownMetrics, without: Collection[str] = ()) -> Gene
 def discovered_panels(
     registry: Registry, metrics: KnownMetrics, names: Iterable[str]
 ) -> Generator[None, None, list[Panel]]:
-    """Return a row for each group of metrics that came undeclared, with a card and a chart for each; in steps.
+    """Return a row for each group of metrics that were not declared, with a card and a chart for each; in steps.
 
     Args:
-        registry: whose they are.
-        metrics: what it knew at one moment.
-        names: of the metrics.
+        registry: the registry of the metrics.
+        metrics: its metrics at one moment.
+        names: the metrics that were not declared.
     """
     known = _known.setdefault(registry, {})
     if len(known) > 2 * len(metrics.metrics):
-        # Most of them have left.
+        # Most of these metrics have left.
         known.clear()
     groups: dict[str, list[str]] = {}
     made: dict[str, tuple[Card, Chart]] = {}
@@ -168,7 +168,7 @@ def discovered_panels(
 
 def _both(metrics: KnownMetrics, name: str, known: dict[str, tuple[MetricInfo, Card, Chart]]) -> tuple[Card, Chart]:
     info = lookup(metrics, name)
-    # Ten thousand are described anew whenever one comes: what is made of one stays the same as long as it does.
+    # Each new metric makes this run for all others, maybe ten thousand: reuse what was made of the same description.
     if (found := known.get(name)) is None or found[0] is not info:
         made = chart(metrics, [name, *_quantiles_of(metrics, info)])
         found = known[name] = info, card(metrics, name), made
@@ -179,10 +179,10 @@ _known: WeakKeyDictionary[Registry, dict[str, tuple[MetricInfo, Card, Chart]]] =
 
 
 def lookup(registry: KnownMetrics, metric: MetricRef) -> MetricInfo:
-    """Return what is known of a metric.
+    """Return the description of a metric.
 
     Raises:
-        InputError: no metric has this name, or the handle is another board's.
+        InputError: no metric has this name, or the handle belongs to another board.
     """
     name = metric.metric.name if isinstance(metric, Handle) else metric
     if (info := registry.metrics.get(name)) is None:

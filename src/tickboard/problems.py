@@ -1,8 +1,8 @@
-"""Problems: what the board's owner has to fix, by its source, from when it is reported until it is cleared.
+"""Problems: what the board's owner has to fix, one for each source, from its report until it is cleared.
 
 It takes reports from any part of a board and keeps the list that the page, ``/api/health`` and ``/metrics`` show. Each
-problem is logged once, and so is its end; a source that alternates between failing and working is logged a few times a
-minute at the most, with a count of what was left out. It sends nothing itself: `changed` is called after each change.
+problem is logged once, and so is its end. A source that alternates between failing and working is logged a few times a
+minute at most, with the number of lines left out. It sends nothing itself: it calls `changed` after each change.
 """
 
 import contextlib
@@ -20,44 +20,44 @@ from tickboard.output.text import encodable, one_line
 from tickboard.wire import Problem, timestamp
 
 LOG_BURST = 4
-"""Lines in the log that one source may have at once."""
+"""How many log lines one source may write at once."""
 
 LOG_EVERY_S = 60.0
-"""A source that has used them up gets one more line after so many seconds."""
+"""After that burst, a source may write one more line every this many seconds."""
 
 MAX_SOURCES = 1_000
-"""Sources whose failures are counted and whose lines are limited apart; those beyond them share the name ``other``."""
+"""How many sources have a failure count and a log limit of their own; all others share the name ``other``."""
 
 MAX_MESSAGE = 500
-"""Characters of a message that are shown: every viewer is sent it, and an exception's text may be megabytes."""
+"""Characters of a message that are shown: it is sent to every viewer, and an exception's text may be megabytes."""
 
 MAX_DETAIL = 20_000
-"""Characters of a detail that are kept, the last ones: a traceback ends with what was raised."""
+"""Characters of a detail that are kept, from its end: a traceback ends with the exception."""
 
 OTHER = "other"
 
 QUIET_S = 60.0
-"""A problem of something that happens now and then is cleared when it has not happened for so long."""
+"""A problem that recurs now and then is cleared when it has not happened for this many seconds."""
 
 Place = tuple[str, int]
-"""A file, and a line in it."""
+"""A file and a line in it."""
 
 
 class Details(TypedDict, total=False):
-    """What a report may say beside the source and the message.
+    """Optional details of a report.
 
     Attributes:
-        error: the exception behind it: its traceback becomes the detail, and the innermost place in a file of the
-            user's own becomes file and line, where these are not given.
+        error: the exception behind it. Its traceback becomes the detail, and the innermost line in the user's own code
+            becomes file and line, unless these are given.
         file: where to look.
-        line: in that file.
-        detail: more for the owner of the board, as a traceback.
-        brief: what those are told who may not see the message; unless given, it is the message, with the type alone of
-            an exception that it describes.
-        metrics: the names of those whose shown values are stale because of it.
-        kind: what makes it the same problem as the last one of its source; the message unless given. Give one where
-            the message holds something that changes.
-        logged: whether it is worth a line in the log; True unless given.
+        line: the line in that file.
+        detail: more for the owner of the board, such as a traceback.
+        brief: the message for viewers who may not see the full one. By default it is the message, with an exception
+            reduced to its type.
+        metrics: the names of metrics whose shown values are stale because of the problem.
+        kind: two reports of a source with the same kind are the same problem. By default it is the message; give one if
+            the message contains something that varies.
+        logged: whether to log it; True by default.
     """
 
     error: BaseException
@@ -71,27 +71,27 @@ class Details(TypedDict, total=False):
 
 
 class Reporter(Protocol):
-    """Where a part of a board reports what is wrong with it: `Problems`, or a `Scope` of them."""
+    """Where a part of a board reports its problems: `Problems` or a `Scope` of it."""
 
     def report(self, source: str, message: str, **details: Unpack[Details]) -> None:
-        """Show a problem of a source until it is cleared; see `Problems.report`."""
+        """Report a problem of a source; see `Problems.report`."""
         ...
 
     def clear(self, source: str, remark: str = "works again") -> None:
-        """Take the problem of a source back, if it has one; see `Problems.clear`."""
+        """Clear the problem of a source, if it has one; see `Problems.clear`."""
         ...
 
 
 class Problems(Mapping[str, Problem]):
-    """The problems that there are, by their source, in the order reported.
+    """The current problems by their source, in the order reported.
 
     Args:
         changed: called after each change.
-        now: returns POSIX seconds; it names the instant that a problem is known since.
-        monotonic: returns seconds by a clock that never steps; it limits the log.
+        now: returns POSIX seconds, for the time since when a problem is known.
+        monotonic: returns seconds by a clock that never steps, for the log's limit.
 
     Attributes:
-        failures: how often each source has reported a problem, repeated ones included; at most `MAX_SOURCES`.
+        failures: how often each source has reported a problem, repeated ones included; at most `MAX_SOURCES` names.
     """
 
     def __init__(
@@ -120,26 +120,26 @@ class Problems(Mapping[str, Problem]):
         return len(self._problems)
 
     def shown(self, *, details: bool) -> list[Problem]:
-        """Return the problems as a viewer sees them: whole, or in short.
+        """Return the problems for a viewer: with all details, or in brief.
 
-        In short there is no traceback, no place in a file, and nothing of an exception but its type.
+        In brief there is no traceback, no file and line, and nothing of an exception but its type.
         """
         return list((self._problems if details else self._briefs).values())
 
     @property
     def stale(self) -> set[str]:
-        """The names of the metrics whose shown values are stale because of some problem."""
+        """The names of the metrics whose shown values are stale because of a problem."""
         return {name for problem in self._problems.values() for name in problem.metrics}
 
     def report(self, source: str, message: str, **details: Unpack[Details]) -> None:
-        """Show a problem of a source until it is cleared, in place of an earlier one of the same source.
+        """Report a problem of a source. It is shown until it is cleared, and replaces the source's earlier one.
 
-        Reporting the same problem again changes nothing but the count of failures.
+        Reporting the same problem again only counts another failure.
 
         Args:
-            source: the part that has it, with the name of the function or address that a person knows it by.
-            message: what is wrong and how to fix it, on one line; at most `MAX_MESSAGE` characters of it are shown.
-            details: as `Details` describes them.
+            source: the part that fails, with the function name or address that the owner knows it by.
+            message: what is wrong and how to fix it, on one line; at most `MAX_MESSAGE` characters are shown.
+            details: see `Details`.
         """
         known = self._known(source)
         self.failures[known] = self.failures.get(known, 0) + 1
@@ -169,11 +169,11 @@ class Problems(Mapping[str, Problem]):
         self._changed()
 
     def clear(self, source: str, remark: str = "works again") -> None:
-        """Take the problem of a source back, if it has one.
+        """Clear the problem of a source, if it has one.
 
         Args:
-            source: as it was reported.
-            remark: what the log says then, if it has the problem; nothing when empty.
+            source: as reported.
+            remark: what to log if the problem was logged; empty: nothing.
         """
         if self._problems.pop(source, None) is None:
             return
@@ -185,14 +185,14 @@ class Problems(Mapping[str, Problem]):
         self._changed()
 
     def _changed(self) -> None:
-        # What fails may be what would show it.
+        # The callback may be the very part that fails.
         try:
             self._on_change()
         except Exception:
             log.exception("the viewers cannot be sent the list of problems")
 
     def scope(self) -> "Scope":
-        """Return a place to report to for a part that may end before this list does."""
+        """Return a reporter for a part that may end before this list does."""
         return Scope(self)
 
     def _known(self, source: str) -> str:
@@ -203,15 +203,15 @@ class Problems(Mapping[str, Problem]):
         left_out = lines.take(self._monotonic())
         if left_out is not None:
             more = f" ({left_out} more changes of it were not logged)" if left_out else ""
-            # A filter or a handler of the application's may raise: no part may stop for that.
+            # A filter or handler of the application may raise; that must not stop the part that reports.
             with contextlib.suppress(Exception):
                 log.log(level, "%s%s", text, more, exc_info=error)
 
 
 class Scope:
-    """Reports to a list of problems until it is closed, which clears what it has reported.
+    """Reports to a list of problems until it is closed, which clears its problems.
 
-    A board that another has taken the place of may still have threads at work: what these report comes to nothing.
+    When a board is replaced, its threads may still be running; after `close`, their reports are ignored.
     """
 
     def __init__(self, problems: Problems) -> None:
@@ -220,41 +220,41 @@ class Scope:
         self._closed = False
 
     def report(self, source: str, message: str, **details: Unpack[Details]) -> None:
-        """Show a problem of a source until it is cleared; see `Problems.report`."""
+        """Report a problem of a source, unless closed; see `Problems.report`."""
         if not self._closed:
             self._sources.add(source)
             self._problems.report(source, message, **details)
 
     def clear(self, source: str, remark: str = "works again") -> None:
-        """Take the problem of a source back, if this scope has reported one; see `Problems.clear`."""
+        """Clear the problem of a source, if this scope has reported it; see `Problems.clear`."""
         if source in self._sources:
             self._sources.discard(source)
             self._problems.clear(source, remark)
 
     def close(self) -> None:
-        """Clear all that was reported, and report nothing more."""
+        """Clear all problems of this scope and ignore further reports."""
         self._closed = True
         for source in list(self._sources):
             self.clear(source, "")
 
 
 class Quiet:
-    """Knows when something that fails now and then has been quiet for long enough to clear its problem."""
+    """Decides when an intermittent failure has been quiet for long enough to clear its problem."""
 
     def __init__(self) -> None:
         self._failed_at: float | None = None
 
     def __bool__(self) -> bool:
-        """Return whether there is no problem."""
+        """Return True if there is no problem."""
         return self._failed_at is None
 
     def failed(self, now: float) -> bool:
-        """Note a failure at a time of the monotonic clock; return whether it is the first since all was quiet."""
+        """Record a failure at `now`, monotonic seconds; return whether it is the first since all was quiet."""
         first, self._failed_at = self._failed_at is None, now
         return first
 
     def is_over(self, now: float) -> bool:
-        """Return, once, that nothing has failed for `QUIET_S`."""
+        """Return True, once, when nothing has failed for `QUIET_S`."""
         if self._failed_at is None or now - self._failed_at < QUIET_S:
             return False
         self._failed_at = None
@@ -262,7 +262,7 @@ class Quiet:
 
 
 class _Lines:
-    """How many lines in the log a source may still have: a bucket of `LOG_BURST`, one more each `LOG_EVERY_S`."""
+    """The log lines that a source may still write: at most `LOG_BURST`, plus one every `LOG_EVERY_S`."""
 
     def __init__(self, now: float) -> None:
         self._left = float(LOG_BURST)
@@ -270,7 +270,7 @@ class _Lines:
         self._left_out = 0
 
     def take(self, now: float) -> int | None:
-        """Take a line; return how many were left out before it, or None when there is none to take."""
+        """Use up one line; return how many were left out before it, or None if no line may be written."""
         self._left = min(LOG_BURST, self._left + (now - self._at) / LOG_EVERY_S)
         self._at = now
         if self._left < 1:
@@ -282,9 +282,9 @@ class _Lines:
 
 
 def numbered(sources: Iterable[str]) -> list[str]:
-    """Return names that are all different: the second ``a`` is ``a (2)``.
+    """Return distinct names: the second ``a`` becomes ``a (2)``.
 
-    Functions that a loop makes have one name. Were that their source, one that works would clear another's problem.
+    Functions made in a loop share a name. As sources, one that works would clear the problem of another.
     """
     found: dict[str, None] = {}
     for source in sources:
@@ -294,13 +294,13 @@ def numbered(sources: Iterable[str]) -> list[str]:
 
 
 def described(error: BaseException) -> str:
-    """Return an exception in words, on one line: its type and its text, which is anybody's code and may itself fail.
+    """Return an exception as one line: its type and its text. Getting the text may itself fail.
 
-    A group is described by what is in it.
+    An exception group is described by its members.
     """
     try:
         text = one_line(str(error), MAX_MESSAGE)
-    except Exception:  # noqa: BLE001  # `__str__` of a foreign exception
+    except Exception:  # noqa: BLE001  # `__str__` of someone else's exception
         text = ""
     if isinstance(error, BaseExceptionGroup):
         text = one_line(f"{text}: {'; '.join(described(each) for each in error.exceptions)}", MAX_MESSAGE)
@@ -314,7 +314,7 @@ def _without_text(message: str, error: BaseException | None) -> str:
 
 
 def own_place(error: BaseException) -> Place | None:
-    """Return the file and line where an error was raised, the innermost that is the user's own."""
+    """Return the innermost file and line of the user's own code where an error was raised."""
     here = str(Path(__file__).parent)
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if not frame.filename.startswith((here, "<")) and "site-packages" not in frame.filename:
@@ -323,6 +323,6 @@ def own_place(error: BaseException) -> Place | None:
 
 
 def last_place(error: BaseException) -> Place | None:
-    """Return the file and line where an error was raised, in anybody's code."""
+    """Return the file and line where an error was raised, in anyone's code."""
     frames = traceback.extract_tb(error.__traceback__)
     return (frames[-1].filename, frames[-1].lineno or 0) if frames else None

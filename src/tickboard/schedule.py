@@ -1,22 +1,21 @@
-"""Schedules: cron and intervals, as the next instant after a time and the instants that were missed.
+"""Schedules: cron and intervals. They answer when the next instant is and how many were missed.
 
-`parse` takes what a person writes, ``"* * * * * *"`` or ``"250ms"``, and gives a `Schedule`; `duration` does so for a
-length of time: ``"5m"``, seconds or a timedelta. Times are POSIX seconds and always arguments: nothing here asks for
-the time, waits or runs anything.
+`parse` takes text such as ``"* * * * * *"`` or ``"250ms"`` and returns a `Schedule`; `duration` does the same for a
+length of time: ``"5m"``, seconds or a timedelta. Times are POSIX seconds and always arguments: nothing here reads a
+clock, waits or runs anything.
 
 **Intervals** fall on whole multiples of themselves since the epoch, counted in integer milliseconds.
 
-**Cron** has six fields, seconds first, or the usual five (then at second 0). It goes by the wall clock: the local one,
-or that of a timezone given. When the wall clock is moved, as for daylight saving time:
+**Cron** has six fields, seconds first, or the usual five (then at second 0). It follows the wall clock: the local one,
+or that of a given timezone. When the wall clock is moved, as for daylight saving time:
 
-* a schedule with ``*`` in its hours, minutes or seconds is one of those that repeat. It fires whenever the wall clock
-  shows a time that it names: twice in an hour that comes twice, never in an hour that is left out. So
-  ``* * * * * *`` goes on every second.
-* any other has times of its own in a day, and fires once for each: at the first of two equal times, and at the end of
-  the skipped hour where the clock leaves the time out. So ``30 2 * * *`` fires once on every day of the year.
+* a schedule with ``*`` in its hours, minutes or seconds repeats. It fires whenever the wall clock shows a matching
+  time: twice in an hour that occurs twice, never in an hour that is skipped. So ``* * * * * *`` fires every second.
+* any other schedule has fixed times in a day and fires once for each: at the first of two equal times, and at the end
+  of the skipped hour if its time is skipped. So ``30 2 * * *`` fires once on every day of the year.
 
-The same distinction is made by Vixie's cron, which is also the model for days: where both the day of the month and
-the day of the week are given, either is enough; where one begins with ``*``, both must be right.
+Vixie's cron makes the same distinction. It is also the model for days: if both the day of the month and the day of the
+week are restricted, either is enough; if one begins with ``*``, both must match.
 """
 
 import re
@@ -35,20 +34,20 @@ Duration = str | float | timedelta
 """A length of time: ``"5m"``, seconds, or a timedelta."""
 
 MIN_INTERVAL_MS = 10
-"""The shortest interval: below it, an asyncio loop spends its time on waking up."""
+"""The shortest interval: below it, an asyncio loop would spend its time waking up."""
 
 MAX_DURATION_MS = 36_500 * 86_400_000
 """The longest duration, 36500 days: up to it, milliseconds are exact in a float."""
 
 MAX_MISSED = 1000
-"""The missed instants of a cron schedule are counted up to here."""
+"""The missed instants of a cron schedule are counted up to this number."""
 
 _DAY_S = 86_400
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 _MONTH_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _UNITS_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "y": 31_536_000_000}
 DURATION = r"([0-9]{1,15}(?:\.[0-9]{1,15})?) ?(ms|s|m|h|d|y)"
-"""How a length of time is written. A year has 365 days."""
+"""The regular expression of a written length of time. A year has 365 days."""
 
 _DURATION = re.compile(DURATION)
 _PART = re.compile(r"(?:(\*)|([0-9]{1,4}|[A-Za-z]{1,9})(?:-([0-9]{1,4}|[A-Za-z]{1,9}))?)(?:/([0-9]{1,4}))?")
@@ -71,17 +70,17 @@ class Schedule(Protocol):
         ...
 
     def missed(self, due: float, now: float) -> int:
-        """Return how many instants lie after `due` and not after `now`; for cron, `MAX_MISSED` at most."""
+        """Return how many instants lie after `due` and up to `now`; for cron, at most `MAX_MISSED`."""
         ...
 
     def latest(self, due: float, now: float) -> float:
-        """Return the last instant that is not after `now`; `due`, which is one, where no later one has come."""
+        """Return the last instant up to `now`; `due`, an instant itself, if there is no later one."""
         ...
 
 
 @dataclass(frozen=True)
 class Interval:
-    """Every so many milliseconds, at whole multiples since the epoch."""
+    """A schedule at whole multiples of `interval_ms` since the epoch."""
 
     interval_ms: int
 
@@ -90,21 +89,21 @@ class Interval:
         return self._instant(self._index(after) + 1)
 
     def missed(self, due: float, now: float) -> int:
-        """Return how many instants lie after `due` and not after `now`."""
+        """Return how many instants lie after `due` and up to `now`."""
         return max(0, self._index(now) - self._index(due))
 
     def latest(self, due: float, now: float) -> float:
-        """Return the last instant that is not after `now`; `due`, which is one, where no later one has come."""
+        """Return the last instant up to `now`; `due`, an instant itself, if there is no later one."""
         return max(due, self._instant(self._index(now)))
 
     def _instant(self, index: int) -> float:
-        # A quotient of two ints is the float nearest to the true one: each instant has exactly one float.
+        # The quotient of two ints is the nearest float, so each instant has exactly one float.
         return index * self.interval_ms / 1000
 
     def _index(self, at: float) -> int:
-        """Return the index of the last instant not after `at`."""
+        """Return the index of the last instant up to `at`."""
         index = floor(at * 1000 / self.interval_ms)
-        # `at * 1000` is rounded, so the index may be one off to either side; the instants themselves decide.
+        # `at * 1000` is rounded, so the index may be off by one either way; compare with the instants themselves.
         while self._instant(index) > at:
             index -= 1
         while self._instant(index + 1) <= at:
@@ -114,16 +113,16 @@ class Interval:
 
 @dataclass(frozen=True)
 class Cron:
-    """Whenever the wall clock shows one of these times on one of these days.
+    """A schedule of times of day by the wall clock, on certain days.
 
     Attributes:
-        seconds, minutes, hours: sorted; none is empty.
+        seconds, minutes, hours: sorted, not empty.
         days: of the month, 1 to 31.
         months: 1 to 12.
         weekdays: 0 is Sunday.
-        either_day: the day of the month or that of the week is enough.
-        repeats: what happens when the wall clock is moved; see the module.
-        timezone: whose wall clock; the local one when None.
+        either_day: whether the day of the month or the day of the week is enough.
+        repeats: whether it repeats when the wall clock is moved; see the module.
+        timezone: the timezone of the wall clock; None: local.
     """
 
     seconds: tuple[int, ...]
@@ -142,16 +141,16 @@ class Cron:
         return float(self._next_showing(start) if self.repeats else self._next_reaching(start))
 
     def missed(self, due: float, now: float) -> int:
-        """Return how many instants lie after `due` and not after `now`, `MAX_MISSED` at most."""
+        """Return how many instants lie after `due` and up to `now`, at most `MAX_MISSED`."""
         count = 0
         while count < MAX_MISSED and (due := self.next(due)) <= now:
             count += 1
         return count
 
     def latest(self, due: float, now: float) -> float:
-        """Return the last instant that is not after `now`; `due`, which is one, where no later one has come."""
-        # Instants are whole seconds. The one that is looked for is the first second with no instant between it and
-        # now: found by halving, it costs the same after a second as after a century.
+        """Return the last instant up to `now`; `due`, an instant itself, if there is no later one."""
+        # Instants are whole seconds. The result is the first second with no instant between it and `now`. Bisection
+        # costs the same for a second as for a century.
         low, high = floor(due), max(floor(due), floor(now))
         while low < high:
             middle = (low + high) // 2
@@ -161,10 +160,10 @@ class Cron:
                 low = middle + 1
         return float(low)
 
-    # A wall time is counted in seconds, as if the clock on the wall were one in UTC: wall = instant + offset.
+    # Wall time is counted in seconds as if the wall clock showed UTC: wall = instant + offset.
 
     def _next_showing(self, start: int) -> int:
-        """Return the first instant from `start` on at which the wall clock shows a time of this schedule."""
+        """Return the first instant from `start` on at which the wall clock shows a matching time."""
         while True:
             offset = self._offset(start)
             due = self._next_wall(start + offset) - offset
@@ -174,7 +173,7 @@ class Cron:
             start = moved
 
     def _next_reaching(self, start: int) -> int:
-        """Return the first instant from `start` on at which the wall clock reaches or passes a new time of this one."""
+        """Return the first instant from `start` on at which the wall clock first reaches or passes a matching time."""
         wall = self._next_wall(self._furthest(start - 1) + 1)
         while True:
             due = max(start, wall - self._offset(start))
@@ -184,16 +183,16 @@ class Cron:
             start = moved
 
     def _furthest(self, instant: int) -> int:
-        """Return the latest wall time shown up to this instant: more than its own after the clock went back."""
+        """Return the latest wall time shown up to `instant`: later than its own after the clock went back."""
         yesterday = instant - _DAY_S
         moved = self._moved(yesterday, instant)
         own = instant + self._offset(instant)
         return own if moved is None else max(own, moved - 1 + self._offset(yesterday))
 
     def _moved(self, start: int, end: int) -> int | None:
-        """Return the first instant up to `end` with another offset than `start`, or None.
+        """Return the first instant up to `end` whose offset differs from that at `start`, or None.
 
-        No timezone moves its clock there and back within a week (the shortest, Morocco's for Ramadan, is a month).
+        No timezone moves its clock forth and back within a week (the shortest, Morocco's for Ramadan, takes a month).
         """
         offset = self._offset(start)
         while start < end:
@@ -213,7 +212,7 @@ class Cron:
         return other
 
     def _offset(self, instant: int) -> int:
-        """Return the seconds that the wall clock is ahead of UTC."""
+        """Return how many seconds the wall clock is ahead of UTC."""
         if self.timezone is None:
             return time.localtime(instant).tm_gmtoff
         offset = datetime.fromtimestamp(instant, self.timezone).utcoffset()
@@ -221,7 +220,7 @@ class Cron:
         return offset.days * _DAY_S + offset.seconds
 
     def _next_wall(self, wall: int) -> int:
-        """Return the first wall time of this schedule, from `wall` on."""
+        """Return the first matching wall time from `wall` on."""
         day, second = divmod(wall, _DAY_S)
         if self._has_day(today := date.fromordinal(day + _EPOCH_ORDINAL)):
             due = self._next_second(second)
@@ -232,7 +231,7 @@ class Cron:
         return (self._next_day(today).toordinal() - _EPOCH_ORDINAL) * _DAY_S + first
 
     def _next_second(self, second: int) -> int | None:
-        """Return the first second of the day that is one of this schedule's times, from `second` on."""
+        """Return the first matching second of the day from `second` on; None if there is none."""
         minute, second = divmod(second, 60)
         hour, minute = divmod(minute, 60)
         at_hour, at_minute = bisect_left(self.hours, hour), bisect_left(self.minutes, minute)
@@ -256,7 +255,7 @@ class Cron:
         return of_month or of_week if self.either_day else of_month and of_week
 
     def _next_day(self, day: date) -> date:
-        """Return the first day of this schedule after `day`; `parse` has seen to it that there is one."""
+        """Return the first matching day after `day`; `parse` has checked that there is one."""
         while True:
             if day.month in self.months:
                 day = date.fromordinal(day.toordinal() + 1)
@@ -267,15 +266,15 @@ class Cron:
 
 
 def parse(when: Duration, timezone: tzinfo | None = None) -> Schedule:
-    """Return the schedule that a person wrote.
+    """Parse a schedule.
 
     Args:
         when: six cron fields (second, minute, hour, day of the month, month, day of the week), five (without the
             second), a name such as ``@hourly``, or an interval: ``250ms``, ``5m``, ``2h``, seconds or a timedelta.
-        timezone: whose wall clock a cron schedule goes by; the local one when None.
+        timezone: the timezone of a cron schedule; None: local.
 
     Raises:
-        InputError: it is none of these, or never due.
+        InputError: it is none of these, or it is never due.
     """
     if not isinstance(when, str):
         return Interval(_interval_ms(when))
@@ -287,7 +286,7 @@ def parse(when: Duration, timezone: tzinfo | None = None) -> Schedule:
     fields = stripped.split()
     if len(fields) in (5, 6):
         return _cron(text, fields, timezone)
-    # A text of one or two words is most likely an interval; the error should be about that.
+    # Text of one or two words is most likely meant as an interval, so the error is about that.
     if len(fields) in (1, 2) and "*" not in stripped:
         return Interval(_interval_ms(text))
     raise InputError(
@@ -309,10 +308,10 @@ def duration(length: Duration) -> float:
 
 
 def written(length: Duration) -> str:
-    """Return a length of time as a text that `duration` takes: one that is a text as it is.
+    """Return a length of time as text that `duration` accepts; text is returned as it is.
 
     Raises:
-        InputError: it is no length of time.
+        InputError: it is not a length of time.
     """
     if isinstance(length, str):
         return length.strip()
@@ -347,7 +346,7 @@ def _number_ms(length: float | timedelta, what: str) -> Decimal:
             raise InputError(
                 f'{what} {_quoted(length)}: write a number and its unit, as "10s", seconds, or a timedelta'
             )
-        # As it is written: 0.1 is 100 ms.
+        # From the number as written: 0.1 is 100 ms.
         length_ms = Decimal(repr(seconds)) * 1000
     if length_ms < 0:
         raise InputError(f"{what} {_quoted(length)} is negative: write 0 or more")
@@ -355,7 +354,7 @@ def _number_ms(length: float | timedelta, what: str) -> Decimal:
 
 
 def _seconds(length: object) -> float:
-    """Return a number as a float; NaN: it is none, or a length of time in a unit of its own, as NumPy's are."""
+    """Return a number as a float; NaN if it is no number or has a unit of its own, like NumPy's timedelta64."""
     if isinstance(length, bool) or not isinstance(length, Real) or type(length).__name__ == "timedelta64":
         return nan
     try:
@@ -375,7 +374,7 @@ def _text_ms(text: str, what: str) -> Decimal:
 
 @dataclass(frozen=True)
 class _Field:
-    """One field of a cron text: what it is called, its range, and the names that stand for numbers, from `low` on."""
+    """One field of a cron text: its name, its range, and the names that stand for the numbers from `low` on."""
 
     name: str
     low: int
@@ -422,10 +421,10 @@ def _cron(text: str, fields: list[str], timezone: tzinfo | None) -> Cron:
 
 
 def _values(text: str, field: _Field, written: str) -> set[int]:
-    """Return the numbers that one field names.
+    """Return the numbers that a field matches.
 
     Raises:
-        InputError: which names the text, the field and the mend.
+        InputError: naming the text, the field and how to fix it.
     """
     values: set[int] = set()
     for part in written.split(","):
@@ -437,7 +436,7 @@ def _values(text: str, field: _Field, written: str) -> set[int]:
             raise _bad(text, field, part, f"has a step but no range: write {first}-{field.high}/{step} or */{step}")
         low = field.low if star else _number(text, field, first)
         high = field.high if star else _number(text, field, last) if last else low
-        # Sunday also ends a week: fri-sun.
+        # Sunday also ends a week, as in fri-sun.
         high = 7 if field.names is _WEEKDAYS and last and high == 0 < low else high
         if high < low:
             raise _bad(text, field, part, f"goes backwards: write {first}-{field.high},{field.low}-{last}")
@@ -468,7 +467,7 @@ def _bad(text: str, field: _Field, written: str, wrong: str) -> InputError:
 
 
 def _quoted(what: object) -> str:
-    """Return it as a literal on one line, and cut where it is long."""
+    """Return `what` as a literal on one line, truncated if it is long."""
     if not isinstance(what, str):
         what = str(what) if isinstance(what, timedelta) else repr(what)
         return what if len(what) <= 60 else f"{what[:57]}..."

@@ -1,8 +1,8 @@
 """The wire types: every message and document that leaves or enters the server.
 
-They are the one definition of the wire. JSON Schema, the OpenAPI document and the page's TypeScript types are
-all made from these classes; nothing here knows how they are sent. Field names are those on the wire.
-Times are RFC 3339 strings in UTC with milliseconds.
+They are the only definition of the wire: JSON Schema, the OpenAPI document and the page's TypeScript types are made
+from these classes. Nothing here knows how they are sent. Field names are those on the wire. Times are RFC 3339 strings
+in UTC with milliseconds.
 """
 
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 Severity = Literal["info", "warning", "critical"]
-"""How bad it is; only ``critical`` counts in the page's badge."""
+"""How severe an alert is; only ``critical`` counts in the page's badge."""
 
 MetricKind = Literal["gauge", "counter", "histogram"]
 
@@ -27,7 +27,7 @@ class Metric(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Acknowledgement(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Somebody looks after an alert: no more reminders of it are sent."""
+    """A person's acknowledgement of an alert: no more reminders of it are sent."""
 
     timestamp: str
     by: str = ""
@@ -35,7 +35,7 @@ class Acknowledgement(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Silence(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Until a time, no notifier sends one rule's alerts on one series. The page still shows them."""
+    """A silence: until a time, no notifier sends one rule's alerts on one series. The page still shows them."""
 
     rule: str
     until: str
@@ -85,7 +85,7 @@ class Stats(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class TickSpan(msgspec.Struct, frozen=True):
-    """Where one tick lies in an ``initial`` message: its next ``count`` metrics belong to it."""
+    """One tick of an ``initial`` message: the next ``count`` metrics belong to it."""
 
     seq: int
     timestamp: str
@@ -109,7 +109,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class MetricInfo(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A metric, as the page needs it to draw."""
+    """A metric, as the page needs it."""
 
     name: str
     title: str
@@ -121,7 +121,7 @@ class MetricInfo(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class RuleInfo(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A rule, as the page needs it to draw its threshold."""
+    """A rule, as the page needs it to draw the threshold."""
 
     condition: str
     message: str
@@ -139,7 +139,7 @@ class Card(msgspec.Struct, frozen=True, tag="card", omit_defaults=True):
 
 
 class Chart(msgspec.Struct, frozen=True, tag="chart", omit_defaults=True):
-    """The window of one or more metrics of one unit, a line for each of their series."""
+    """A chart of the window: one or more metrics of one unit, a line for each of their series."""
 
     metrics: list[str]
     title: str
@@ -159,7 +159,7 @@ class Table(msgspec.Struct, frozen=True, tag="table", omit_defaults=True):
 
 
 class Row(msgspec.Struct, frozen=True, tag="row", omit_defaults=True):
-    """Panels side by side, with a title if it has one."""
+    """Panels side by side, with an optional title."""
 
     panels: list["Panel"]
     title: str = ""
@@ -198,7 +198,7 @@ class Initial(msgspec.Struct, frozen=True, tag="initial", omit_defaults=True):
 
 
 class Metrics(msgspec.Struct, frozen=True, tag="metrics"):
-    """One tick; a series without a value at this tick is left out."""
+    """One tick; series without a value at this tick are left out."""
 
     data: list[Metric]
     seq: int
@@ -206,7 +206,7 @@ class Metrics(msgspec.Struct, frozen=True, tag="metrics"):
 
 
 class Amended(msgspec.Struct, frozen=True, tag="amended"):
-    """Values of a tick that came after it was sent; all its other values stay as they are."""
+    """Values of a tick that arrived after it was sent; its other values stay as they are."""
 
     data: list[Metric]
     seq: int
@@ -222,7 +222,7 @@ class SeriesInfo(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class SeriesList(msgspec.Struct, frozen=True, tag="series"):
-    """To a client of the binary subprotocol: which series the values of the next binary messages are of, in order."""
+    """The series of the values in the next binary messages, in order; for clients of the binary subprotocol."""
 
     layout: int
     epoch: str
@@ -236,7 +236,7 @@ class Subscribed(msgspec.Struct, frozen=True, tag="subscribed"):
 
 
 class Refused(msgspec.Struct, frozen=True, tag="refused"):
-    """The answer to a `subscribe` that asks for too much; the subscription stays as it was."""
+    """The answer to a ``subscribe`` that asks for too much; the subscription stays as it was."""
 
     error: str
 
@@ -248,19 +248,20 @@ class Pong(msgspec.Struct, frozen=True, tag="pong"):
 
 
 class BoardChanged(msgspec.Struct, frozen=True, tag="board"):
-    """The board is another one from here on.
+    """The board has changed.
 
-    With another epoch, an ``initial`` of it follows; with the same one, metrics have come or gone, and all goes on.
+    With another epoch, an ``initial`` message follows. With the same epoch, metrics were added or removed, and ticks
+    continue.
     """
 
     board: BoardInfo
 
 
 class SeriesChanged(msgspec.Struct, frozen=True, tag="series_changed", omit_defaults=True):
-    """What has changed since the last ``series`` or ``series_changed``, whose layout was `before`.
+    """What has changed since the last ``series`` or ``series_changed``, whose layout was ``before``.
 
-    `removed` are places in the list as it was, in rising order; what is `added` comes to the places `at` in the list
-    as it is then.
+    ``removed`` are indices in the old list, in ascending order. After their removal, each series of ``added`` is
+    inserted at its index in ``at``, which counts in the new list.
     """
 
     layout: int
@@ -272,7 +273,7 @@ class SeriesChanged(msgspec.Struct, frozen=True, tag="series_changed", omit_defa
 
 
 class PanelsChanged(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What has changed in a list of panels, as in ``series_changed``; then the rows at the places `rows_at` change."""
+    """Changes to a list of panels, as in ``series_changed``; afterwards, the rows at ``rows_at`` change by ``rows``."""
 
     removed: list[int] = []
     at: list[int] = []
@@ -282,9 +283,9 @@ class PanelsChanged(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class MetricsChanged(msgspec.Struct, frozen=True, tag="metrics_changed", omit_defaults=True):
-    """Metrics have come or gone since the Board had the revision `before`.
+    """Metrics were added or removed since the board's revision ``before``.
 
-    First those `removed` go, by their names; then those `added` come to the end, and the panels change.
+    First remove the metrics named in ``removed``, then append ``added``, then change the panels.
     """
 
     epoch: str
@@ -319,13 +320,13 @@ ServerMessage = (
 
 
 class Subscribe(msgspec.Struct, frozen=True, tag="subscribe", omit_defaults=True):
-    """Only these metrics from now on, by name, glob or label; none or an empty list: everything. A text is one."""
+    """Only these metrics from now on, by name, glob or label; none or an empty list: all. A string is one selector."""
 
     metrics: list[str] | str | None = None
 
 
 class Ping(msgspec.Struct, frozen=True, tag="ping"):
-    """Are you there?"""
+    """Asks for a ``pong``."""
 
 
 ClientMessage = Subscribe | Ping
@@ -334,15 +335,15 @@ ClientMessage = Subscribe | Ping
 
 
 class Heartbeat(msgspec.Struct, frozen=True, tag="heartbeat"):
-    """An unnamed event every 30 seconds, so that proxies and clients know that the stream lives."""
+    """An unnamed event every 30 seconds, which shows proxies and clients that the stream is alive."""
 
     timestamp: str
 
 
 class AlertPosition(msgspec.Struct, frozen=True, tag="position"):
-    """The event named ``position`` at the start of an alert stream: which log it reads, and from where on.
+    """The event named ``position`` at the start of an alert stream: which log it reads, and from which number.
 
-    When ``whole``, all alerts that fire now were told before it, and any other that the client knows is over.
+    If ``whole``, all alerts that now fire were sent before it, and any other alert that the client knows is over.
     """
 
     epoch: str
@@ -354,7 +355,7 @@ class AlertPosition(msgspec.Struct, frozen=True, tag="position"):
 
 
 class NotifierHealth(msgspec.Struct, frozen=True):
-    """What became of a notifier's messages: delivered, attempts that failed, alerts that were given up."""
+    """Counts of a notifier's alerts: sent, failed attempts, dropped."""
 
     sent: int
     failed: int
@@ -362,7 +363,7 @@ class NotifierHealth(msgspec.Struct, frozen=True):
 
 
 class HealthReason(msgspec.Struct, frozen=True):
-    """Why a board is not well: a problem in short, without what only its owner should see."""
+    """Why a board is not well: a problem in brief, without what only its owner may see."""
 
     source: str
     message: str
@@ -398,11 +399,12 @@ HealthStatus = Literal["ok", "degraded", "failing"]
 
 
 class Health(msgspec.Struct, frozen=True):
-    """``GET /api/health``: whether ticks are published, where they are, and how they reach those who watch.
+    """``GET /api/health``: whether ticks are published, the newest position, and delivery to viewers.
 
-    ``failing``, answered with status 503: no tick has been published for three intervals, and three seconds at least.
-    ``degraded``, with 200: there is a problem, and ticks are published. All counts are since the start.
-    ``delivery_ms`` is how long the last tick took to be written to everyone. ``history`` is null where none is kept.
+    ``failing``, with status 503: no tick was published for three intervals and at least three seconds.
+    ``degraded``, with status 200: there is a problem, but ticks are published. All counts are since the start.
+    ``delivery_ms`` is how long it took to write the last tick to all viewers. ``history`` is null if
+    none is kept.
     """
 
     status: HealthStatus
@@ -427,10 +429,10 @@ class Health(msgspec.Struct, frozen=True):
 
 
 class PushedMetric(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One sample as it is pushed: ``POST /api/metrics``.
+    """One pushed sample: ``POST /api/metrics``.
 
-    The value of a counter is how much more there is, that of a histogram is an observation. The timestamp, of a gauge
-    alone, is RFC 3339 with an offset, or POSIX seconds or milliseconds.
+    For a counter, the value is the increase; for a histogram, an observation. Only a gauge may have a timestamp: RFC
+    3339 with an offset, or POSIX seconds or milliseconds.
     """
 
     name: str
@@ -443,13 +445,13 @@ class PushedMetric(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class PushAccepted(msgspec.Struct, frozen=True):
-    """All of a body was taken."""
+    """All samples of the body were accepted."""
 
     accepted: int
 
 
 class PushRefused(msgspec.Struct, frozen=True):
-    """Some of a body's samples are of series that the board refuses; the others were taken."""
+    """Some samples are of series that the board refuses; the others were accepted."""
 
     error: str
     accepted: int
@@ -506,7 +508,7 @@ class AcknowledgeAlert(msgspec.Struct, frozen=True, omit_defaults=True, forbid_u
 
 
 class SilenceAlert(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """``POST /api/alerts/{id}/silence``: for how long, as ``1h``; ``0s`` ends a silence."""
+    """``POST /api/alerts/{id}/silence``: for how long, such as ``1h``; ``0s`` ends a silence."""
 
     duration: str
     reason: str
@@ -514,7 +516,7 @@ class SilenceAlert(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unkno
 
 
 class ErrorBody(msgspec.Struct, frozen=True):
-    """The body of every error answer."""
+    """The body of every error response."""
 
     error: str
 

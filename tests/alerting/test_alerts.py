@@ -1,4 +1,4 @@
-"""An episode is announced once when it begins and once when it ends, whatever the values do in between."""
+"""An episode is announced once when it starts and once when it ends, whatever the values do in between."""
 
 import math
 from collections.abc import Sequence
@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tickboard.alerting.alerts import NO_DATA, RULE_REMOVED, STALE_S, Alerts
+from tickboard.alerting.alerts import ABSENT_S, NO_DATA, RULE_REMOVED, STALE_S, Alerts
 from tickboard.alerting.episodes import Episode
-from tickboard.alerting.log import LOG_AGE_S, AlertEvent, AlertLog
+from tickboard.alerting.log import AlertEvent, AlertLog
 from tickboard.alerting.rules import NoData, Rule, check_rule, unused_name
 from tickboard.errors import AlertError, InputError
 from tickboard.expressions.alignment import Columns, Floats
@@ -25,7 +25,7 @@ from tickboard.wire import Alert
 
 
 class Row:
-    """This tick's values, and nothing else."""
+    """The values of one tick, and no stats."""
 
     def __init__(self, values: Floats) -> None:
         self._values = values
@@ -36,7 +36,7 @@ class Row:
 
 
 class Bench:
-    """One board's rules with a clock that a test steps."""
+    """One board's rules and a clock that the test advances."""
 
     def __init__(self) -> None:
         self.registry = Registry()
@@ -46,19 +46,19 @@ class Bench:
         self.alerts = self.start(AlertLog("log", kept=True))
 
     def start(self, log: AlertLog) -> Alerts:
-        """Begin a run."""
+        """Start a run."""
         self.alerts = Alerts(self.rules, log, lambda: next(self._ids), lambda time: f"T{time:g}")
         return self.alerts
 
     def restart(self, episodes: Sequence[Episode] | None = None) -> None:
-        """End this run and go on in another with what is kept: the log, and the episodes as they were."""
+        """End this run and start another from what is kept: the log and the episodes."""
         before = self.alerts
-        before.log.tell(before.log.number)
+        before.log.publish(before.log.number)
         self.start(AlertLog("log", before.log.since(0), kept=True))
         self.alerts.restore(before.episodes() if episodes is None else episodes, before.kept_silences())
 
     def reload(self) -> None:
-        """Go on with another board in the place of this one, while some events may not be told yet."""
+        """Replace this board by another one while some events may still be unpublished."""
         before = self.alerts
         self.start(before.log).inherit(before)
 
@@ -78,7 +78,7 @@ class Bench:
             name or unused_name(condition.metric_name(), taken),
             condition,
             message,
-            severity,  # type: ignore[arg-type]  # some are none
+            severity,  # type: ignore[arg-type]  # some are invalid
             for_s,
             clear,
             keep_s,
@@ -88,7 +88,7 @@ class Bench:
         self.rules.append(rule)
 
     def tick(self, now: float, passed_s: float | None = None) -> list[AlertEvent]:
-        """Make a tick; as much time has gone by as the clock says where nothing else is said."""
+        """Make a tick. Unless `passed_s` says otherwise, as much time has passed as the clock shows."""
         if passed_s is None:
             passed_s = now - self._now if self._now is not None else 1.0
         self._now = now
@@ -96,12 +96,12 @@ class Bench:
         return self.alerts.evaluate(now, passed_s, Row(row), self.registry.binding(), self.registry.revision)
 
 
-def told(events: list[AlertEvent]) -> list[tuple[str, str]]:
+def announced(events: list[AlertEvent]) -> list[tuple[str, str]]:
     return [(event.kind, event.alert.message) for event in events]
 
 
 def run(bench: Bench, values: Sequence[float | None]) -> list[list[str]]:
-    """Set `cpu` to each value in turn, a second apart, and return what is told at each tick."""
+    """Set `cpu` to each value in turn, a second apart, and return the events of each tick."""
     cpu = bench.registry.gauge("cpu")
     found: list[list[str]] = []
     for second, value in enumerate(values):
@@ -116,13 +116,13 @@ def test_ten_ticks_of_breach_are_one_alert() -> None:
     assert run(bench, [50, 95, 99, 91, 96, 50, 50]) == [[], ["firing"], [], [], [], ["resolved"], []]
 
 
-def test_at_the_threshold_nothing_is_breached() -> None:
+def test_a_value_at_the_threshold_is_no_breach() -> None:
     bench = Bench()
     bench.rule(bench.registry.gauge("cpu") > 90)
     assert run(bench, [90, 90.0001, 90]) == [[], ["firing"], ["resolved"]]
 
 
-def test_the_alert_carries_what_the_wire_needs() -> None:
+def test_an_alert_carries_every_field_that_the_wire_needs() -> None:
     bench = Bench()
     cpu = bench.registry.gauge("cpu")
     bench.rule(cpu > 90, "CPU usage critical: {value:.1f}%", "critical")
@@ -149,21 +149,21 @@ def test_the_alert_carries_what_the_wire_needs() -> None:
     assert ended.number == fired.number + 1
 
 
-def test_for_waits_until_the_breach_has_lasted() -> None:
+def test_an_alert_fires_only_after_the_breach_has_lasted_for_s() -> None:
     bench = Bench()
     bench.rule(bench.registry.gauge("cpu") > 90, for_s=2)
     values = [95, 95, 50, 95, 95, 95, 95, 50]
     assert run(bench, values) == [[], [], [], [], [], ["firing"], [], ["resolved"]]
 
 
-def test_clear_keeps_it_firing_in_between() -> None:
+def test_an_alert_keeps_firing_until_the_clear_condition_holds() -> None:
     bench = Bench()
     cpu = bench.registry.gauge("cpu")
     bench.rule(cpu > 90, clear=cpu < 80)
     assert run(bench, [95, 85, 95, 79, 85]) == [["firing"], [], [], ["resolved"], []]
 
 
-def test_keep_bridges_a_short_recovery() -> None:
+def test_keep_s_bridges_a_short_recovery() -> None:
     bench = Bench()
     bench.rule(bench.registry.gauge("cpu") > 90, keep_s=2)
     values = [95, 50, 95, 50, 50, 50, 50]
@@ -176,7 +176,7 @@ def test_a_missing_value_changes_nothing() -> None:
     assert run(bench, [95, None, None, None, 95, None, 50]) == [[], [], [], [], ["firing"], [], ["resolved"]]
 
 
-def test_a_firing_alert_without_a_value_for_long_is_resolved() -> None:
+def test_a_firing_alert_is_resolved_when_its_series_has_had_no_value_for_long() -> None:
     bench = Bench()
     cpu = bench.registry.gauge("cpu")
     bench.rule(cpu > 90)
@@ -197,25 +197,25 @@ def test_each_series_of_a_rule_has_its_own_episode() -> None:
     bench.rule(core > 90, "core {core}: {value:g} > {threshold:g}")
     core.labels(core=0).set(95)
     core.labels(core=1).set(50)
-    assert told(bench.tick(0)) == [("firing", "core 0: 95 > 90")]
+    assert announced(bench.tick(0)) == [("firing", "core 0: 95 > 90")]
     core.labels(core=1).set(99)
-    assert told(bench.tick(1)) == [("firing", "core 1: 99 > 90")]
+    assert announced(bench.tick(1)) == [("firing", "core 1: 99 > 90")]
     core.labels(core=2).set(1)
     core.labels(core=0).set(1)
-    assert told(bench.tick(2)) == [("resolved", "core 0: 95 > 90")]
+    assert announced(bench.tick(2)) == [("resolved", "core 0: 95 > 90")]
 
 
-def test_a_rule_over_two_metrics_tells_the_left_side_s_value() -> None:
+def test_a_rule_over_two_metrics_reports_the_value_of_its_left_side() -> None:
     bench = Bench()
     used, size = bench.registry.gauge("used", labels=["d"]), bench.registry.gauge("size", labels=["d"])
     bench.rule(used / size > 0.5, "{d}: {value:.0%} {metric}")
     for name, part in (("a", 9), ("b", 1)):
         used.labels(d=name).set(part)
         size.labels(d=name).set(10)
-    assert told(bench.tick(0)) == [("firing", "a: 90% used")]
+    assert announced(bench.tick(0)) == [("firing", "a: 90% used")]
 
 
-def test_a_condition_on_one_metric_may_be_cleared_by_another() -> None:
+def test_an_alert_on_one_metric_can_be_cleared_by_another() -> None:
     bench = Bench()
     core, calm = bench.registry.gauge("core", labels=["core"]), bench.registry.gauge("calm")
     bench.rule(core > 90, clear=calm > 0)
@@ -229,27 +229,27 @@ def test_a_condition_on_one_metric_may_be_cleared_by_another() -> None:
     assert [event.kind for event in bench.tick(2)] == ["resolved"]
 
 
-def test_a_clear_that_knows_only_some_series_ends_only_those() -> None:
+def test_a_clear_condition_on_some_series_resolves_only_those() -> None:
     bench = Bench()
     core, ok = bench.registry.gauge("core", labels=["n"]), bench.registry.gauge("ok", labels=["n"])
     bench.rule(core > 90, "{n}", clear=ok > 0)
     for n in (0, 1):
         core.labels(n=n).set(95)
     ok.labels(n=1).set(1)
-    assert told(bench.tick(0)) == [("firing", "0"), ("firing", "1")]
-    assert told(bench.tick(1)) == [("resolved", "1")]
+    assert announced(bench.tick(0)) == [("firing", "0"), ("firing", "1")]
+    assert announced(bench.tick(1)) == [("resolved", "1")]
 
 
-def test_a_subject_with_other_labels_is_still_told() -> None:
+def test_the_message_shows_the_value_of_a_subject_with_other_labels() -> None:
     bench = Bench()
     total, core = bench.registry.gauge("total"), bench.registry.gauge("core", labels=["n"])
     bench.rule((total > 1) & (core > 1), "{n}: {value:g}")
     total.set(5)
     core.labels(n=0).set(7)
-    assert told(bench.tick(0)) == [("firing", "0: 5")]
+    assert announced(bench.tick(0)) == [("firing", "0: 5")]
 
 
-def test_an_alert_of_a_rule_over_several_series_tells_each_series_value() -> None:
+def test_each_alert_of_a_rule_over_several_series_shows_its_own_value() -> None:
     bench = Bench()
     some, every = bench.registry.gauge("some", labels=["n"]), bench.registry.gauge("every", labels=["n"])
     for n in (0, 1, 2):
@@ -257,10 +257,10 @@ def test_an_alert_of_a_rule_over_several_series_tells_each_series_value() -> Non
     for n in (2, 1):
         some.labels(n=n).set(10 + n)
     bench.rule((every > 0) & (some > 0), "{n}: {value:g}")
-    assert told(bench.tick(0)) == [("firing", "1: 1"), ("firing", "2: 2")]
+    assert announced(bench.tick(0)) == [("firing", "1: 1"), ("firing", "2: 2")]
 
 
-def test_a_new_series_leaves_the_others_where_they_are() -> None:
+def test_a_new_series_does_not_reset_the_others() -> None:
     bench = Bench()
     core = bench.registry.gauge("core", labels=["n"])
     bench.rule(core > 90, "{n}", for_s=2)
@@ -268,28 +268,28 @@ def test_a_new_series_leaves_the_others_where_they_are() -> None:
     assert bench.tick(0) == []
     core.labels(n=1).set(1)
     assert bench.tick(1) == []
-    assert told(bench.tick(2)) == [("firing", "0")]
+    assert announced(bench.tick(2)) == [("firing", "0")]
 
 
-def test_nothing_is_stale_where_nothing_fires() -> None:
+def test_a_check_resolves_nothing_when_nothing_fires() -> None:
     bench = Bench()
     bench.rule(bench.registry.gauge("cpu") > 90)
     run(bench, [50])
     assert bench.alerts.check(STALE_S * 2) == []
 
 
-def test_rules_may_be_added_on_the_way() -> None:
+def test_rules_can_be_added_between_ticks() -> None:
     bench = Bench()
     cpu = bench.registry.gauge("cpu")
     bench.rule(cpu > 90, "first")
     cpu.set(95)
-    assert told(bench.tick(0)) == [("firing", "first")]
+    assert announced(bench.tick(0)) == [("firing", "first")]
     bench.rule(cpu > 80, "second")
-    assert told(bench.tick(1)) == [("firing", "second")]
+    assert announced(bench.tick(1)) == [("firing", "second")]
 
 
 @pytest.mark.parametrize(
-    ("message", "severity", "mend"),
+    ("message", "severity", "hint"),
     [
         ("x", "fatal", "severity 'fatal' is none of info, warning, critical"),
         ("{host}: x", "info", "{host} is unknown; it may use {value}"),
@@ -297,11 +297,11 @@ def test_rules_may_be_added_on_the_way() -> None:
         ("{value", "info", "write the value as"),
     ],
 )
-def test_a_rule_that_could_not_be_told_is_refused(message: str, severity: str, mend: str) -> None:
+def test_a_rule_with_an_invalid_severity_or_message_is_refused(message: str, severity: str, hint: str) -> None:
     bench = Bench()
     with pytest.raises(InputError) as refused:
         bench.rule(bench.registry.gauge("cpu") > 90, message, severity)
-    assert mend in str(refused.value)
+    assert hint in str(refused.value)
     assert bench.rules == []
 
 
@@ -315,7 +315,7 @@ def test_a_rule_describes_itself_for_the_chart() -> None:
     assert (odd.metric, odd.threshold) == ("cpu", None)
 
 
-def test_ten_thousand_series_may_breach_in_one_tick() -> None:
+def test_thousands_of_series_can_breach_in_one_tick() -> None:
     bench = Bench()
     core = bench.registry.gauge("core", labels=["n"])
     for number in range(10_000):
@@ -329,21 +329,21 @@ def test_ten_thousand_series_may_breach_in_one_tick() -> None:
 # --- missing values, and series that come and go ---
 
 
-def test_no_data_may_be_a_breach_or_an_end() -> None:
+def test_missing_data_can_fire_or_resolve_an_alert() -> None:
     bench = Bench()
     cpu = bench.registry.gauge("cpu")
     bench.rule(cpu > 90, "alert: {value:.1f}", for_s=2, no_data="alert")
     bench.rule(cpu > 90, "resolve: {value:.1f}", no_data="resolve")
     cpu.set(95)
-    assert told(bench.tick(0)) == [("firing", "resolve: 95.0")]
+    assert announced(bench.tick(0)) == [("firing", "resolve: 95.0")]
     cpu.set(None)
-    assert told(bench.tick(1)) == [("resolved", "resolve: 95.0")]
-    assert told(bench.tick(2)) == [("firing", "alert: ? (no data)")]
+    assert announced(bench.tick(1)) == [("resolved", "resolve: 95.0")]
+    assert announced(bench.tick(2)) == [("firing", "alert: ? (no data)")]
     cpu.set(1)
-    assert told(bench.tick(3)) == [("resolved", "alert: ? (no data)")]
+    assert announced(bench.tick(3)) == [("resolved", "alert: ? (no data)")]
 
 
-def test_no_data_decides_where_the_clear_knows_nothing_either() -> None:
+def test_no_data_decides_when_the_clear_condition_has_no_value_either() -> None:
     bench = Bench()
     cpu = bench.registry.gauge("cpu")
     for no_data in ("keep", "alert", "resolve"):
@@ -351,12 +351,12 @@ def test_no_data_decides_where_the_clear_knows_nothing_either() -> None:
     cpu.set(95)
     assert len(bench.tick(0)) == 3
     cpu.set(None)
-    assert told(bench.tick(1)) == [("resolved", "resolve")]
+    assert announced(bench.tick(1)) == [("resolved", "resolve")]
     cpu.set(85)
     assert bench.tick(2) == []
 
 
-def test_a_clear_that_knows_nothing_ends_nothing() -> None:
+def test_a_clear_condition_without_a_value_resolves_nothing() -> None:
     bench = Bench()
     cpu, calm = bench.registry.gauge("cpu"), bench.registry.gauge("calm")
     bench.rule(cpu > 90, "m", clear=calm > 0)
@@ -366,8 +366,8 @@ def test_a_clear_that_knows_nothing_ends_nothing() -> None:
     assert bench.tick(1) == []
 
 
-@pytest.mark.parametrize(("no_data", "lasts_s"), [("keep", STALE_S), ("alert", LOG_AGE_S), ("resolve", 0)])
-def test_the_episode_of_a_series_that_leaves_ends_all_the_same(no_data: NoData, lasts_s: float) -> None:
+@pytest.mark.parametrize(("no_data", "lasts_s"), [("keep", STALE_S), ("alert", ABSENT_S), ("resolve", 0)])
+def test_the_alert_of_a_removed_series_is_resolved(no_data: NoData, lasts_s: float) -> None:
     bench = Bench()
     core = bench.registry.gauge("core", labels=["n"])
     bench.rule(core > 90, "{n}", no_data=no_data)
@@ -383,7 +383,7 @@ def test_the_episode_of_a_series_that_leaves_ends_all_the_same(no_data: NoData, 
     assert bench.alerts.active() == []
 
 
-def test_a_series_that_comes_back_goes_on_with_its_episode() -> None:
+def test_a_series_that_comes_back_continues_its_episode() -> None:
     bench = Bench()
     core = bench.registry.gauge("core", labels=["n"])
     bench.rule(core > 90, "{n}")
@@ -397,7 +397,7 @@ def test_a_series_that_comes_back_goes_on_with_its_episode() -> None:
     assert [event.kind for event in bench.tick(3)] == ["resolved"]
 
 
-def test_a_series_that_leaves_while_what_it_lacks_is_pending_fires_all_the_same() -> None:
+def test_a_pending_no_data_alert_fires_even_if_the_series_is_removed() -> None:
     bench = Bench()
     core = bench.registry.gauge("core", labels=["n"])
     bench.rule(core > 90, "{n}", for_s=5, no_data="alert")
@@ -405,13 +405,13 @@ def test_a_series_that_leaves_while_what_it_lacks_is_pending_fires_all_the_same(
     assert bench.tick(0) == []
     bench.registry.remove(core.labels(n=0))
     assert bench.tick(4) == []
-    assert told(bench.tick(5)) == [("firing", "0 (no data)")]
+    assert announced(bench.tick(5)) == [("firing", "0 (no data)")]
     assert bench.tick(6) == []
     core.labels(n=0).set(1)
     assert [event.kind for event in bench.tick(7)] == ["resolved"]
 
 
-def test_what_is_only_pending_leaves_without_a_word() -> None:
+def test_the_pending_episode_of_a_removed_series_ends_without_an_event() -> None:
     bench = Bench()
     core = bench.registry.gauge("core", labels=["n"])
     bench.rule(core > 90, "{n}", for_s=5)
@@ -431,7 +431,7 @@ def test_absence_fires_for_a_metric_that_nobody_sends() -> None:
     assert [event.kind for event in bench.tick(3)] == ["resolved"]
 
 
-def test_waiting_without_a_value_for_long_begins_anew() -> None:
+def test_a_pending_episode_starts_over_after_a_long_time_without_values() -> None:
     bench = Bench()
     cpu = bench.registry.gauge("cpu")
     bench.rule(cpu > 90, for_s=10)
@@ -445,7 +445,7 @@ def test_waiting_without_a_value_for_long_begins_anew() -> None:
     assert len(bench.tick(3_610)) == 1
 
 
-def test_the_absence_of_a_series_goes_on_when_it_has_left_and_is_told_once() -> None:
+def test_the_absence_of_a_series_is_announced_once_even_if_it_is_removed() -> None:
     bench = Bench()
     beat = bench.registry.gauge("beat", labels=["host"])
     bench.rule(absent(beat), "{host} is silent", for_s=2)
@@ -455,28 +455,28 @@ def test_the_absence_of_a_series_goes_on_when_it_has_left_and_is_told_once() -> 
     for now, host in ((1, "a"), (2, "b")):
         beat.labels(host=host).set(None)
         bench.tick(now)
-    assert told(bench.tick(3)) == [("firing", "a is silent")]
+    assert announced(bench.tick(3)) == [("firing", "a is silent")]
     for host in ("a", "b"):
         bench.registry.remove(beat.labels(host=host))
-    # The one for a metric without any series holds back, for each series is told of.
-    assert told(bench.tick(4)) == [("firing", "b is silent")]
+    # No alert for the metric without series: each series has its own.
+    assert announced(bench.tick(4)) == [("firing", "b is silent")]
     assert bench.tick(4 + STALE_S * 2) == []
     for host in ("a", "b"):
         beat.labels(host=host).set(1)
-    assert told(bench.tick(5 + STALE_S * 2)) == [("resolved", "a is silent"), ("resolved", "b is silent")]
+    assert announced(bench.tick(5 + STALE_S * 2)) == [("resolved", "a is silent"), ("resolved", "b is silent")]
 
 
-def test_the_absence_of_a_metric_ends_with_its_first_series() -> None:
+def test_the_absence_of_a_metric_is_resolved_by_its_first_series() -> None:
     bench = Bench()
     beat = bench.registry.gauge("beat", labels=["host"])
     bench.rule(absent(beat), "nobody: {host}")
-    assert told(bench.tick(0)) == [("firing", "nobody: ")]
+    assert announced(bench.tick(0)) == [("firing", "nobody: ")]
     beat.labels(host="a").set(1)
     [ended] = bench.tick(1)
     assert (ended.kind, ended.alert.ended) == ("resolved", "")
 
 
-def test_the_worst_value_of_a_low_one_is_the_lowest() -> None:
+def test_the_peak_of_an_alert_on_low_values_is_the_lowest() -> None:
     bench = Bench()
     cpu = bench.registry.gauge("cpu")
     bench.rule(cpu < 10, keep_s=5)
@@ -487,7 +487,7 @@ def test_the_worst_value_of_a_low_one_is_the_lowest() -> None:
     assert (alert.value, alert.peak, alert.started, alert.seen) == (5, 2, "T0", "T4")
 
 
-# --- what people do ---
+# --- acknowledging and silencing ---
 
 
 def firing_bench() -> Bench:
@@ -505,7 +505,7 @@ def event_of(done: AlertEvent | Alert) -> AlertEvent:
     return done
 
 
-def test_an_alert_is_acknowledged_until_it_ends() -> None:
+def test_an_alert_can_be_acknowledged_until_it_is_resolved() -> None:
     bench = firing_bench()
     event = event_of(bench.alerts.acknowledge("id1", 5, "on it", "ann"))
     assert event.kind == "changed"
@@ -522,9 +522,7 @@ def test_an_alert_is_acknowledged_until_it_ends() -> None:
 
 @pytest.mark.parametrize("step_s", [100.0, 2 * 86_400.0, 1e9])
 @pytest.mark.parametrize("restarted", [False, True])
-def test_a_silence_that_a_wrong_clock_ended_is_in_force_again_when_it_is_put_right(
-    step_s: float, restarted: bool
-) -> None:
+def test_a_silence_ended_by_a_wrong_clock_returns_when_the_clock_is_corrected(step_s: float, restarted: bool) -> None:
     bench = firing_bench()
     bench.alerts.silence("id2", 10, 60, "upgrade")
     if restarted:
@@ -540,7 +538,7 @@ def test_a_silence_that_a_wrong_clock_ended_is_in_force_again_when_it_is_put_rig
 
 
 @pytest.mark.parametrize("step_s", [-100.0, -2 * 86_400.0, -1e9])
-def test_a_silence_lasts_no_longer_for_a_clock_that_is_set_back(step_s: float) -> None:
+def test_setting_the_clock_back_does_not_prolong_a_silence(step_s: float) -> None:
     bench = firing_bench()
     bench.alerts.silence("id2", 0, 60, "upgrade")
     for second in range(1, 60):
@@ -552,7 +550,7 @@ def test_a_silence_lasts_no_longer_for_a_clock_that_is_set_back(step_s: float) -
     assert bench.alerts.kept_silences() == []
 
 
-def test_a_silence_is_of_the_rule_and_the_series_until_its_time() -> None:
+def test_a_silence_covers_later_alerts_of_its_rule_and_series_until_it_expires() -> None:
     bench = firing_bench()
     event = event_of(bench.alerts.silence("id2", 10, 60, "upgrade", "ann"))
     assert event.alert.silenced is not None
@@ -568,7 +566,7 @@ def test_a_silence_is_of_the_rule_and_the_series_until_its_time() -> None:
     assert bench.alerts.silences() == []
 
 
-def test_a_silence_may_be_of_what_is_over_and_ended_at_once() -> None:
+def test_a_resolved_alert_can_be_silenced_and_a_silence_can_be_ended_early() -> None:
     bench = firing_bench()
     bench.registry.values[:2] = 1
     bench.tick(1)
@@ -579,7 +577,7 @@ def test_a_silence_may_be_of_what_is_over_and_ended_at_once() -> None:
     assert bench.alerts.silences() == []
 
 
-def test_who_says_the_same_again_changes_nothing_and_needs_no_permission() -> None:
+def test_repeating_an_acknowledgement_or_silence_changes_nothing_and_asks_nobody() -> None:
     bench = firing_bench()
     alerts = bench.alerts
 
@@ -607,23 +605,23 @@ def test_who_says_the_same_again_changes_nothing_and_needs_no_permission() -> No
     ("now", "duration_s", "reason", "by"),
     [(10, 62, "upgrade", "ann"), (10, 60, "repair", "ann"), (10, 60, "upgrade", "bob"), (10, 0, "", "ann")],
 )
-def test_a_silence_that_says_anything_else_is_another(now: float, duration_s: float, reason: str, by: str) -> None:
+def test_a_silence_with_other_terms_replaces_the_old_one(now: float, duration_s: float, reason: str, by: str) -> None:
     alerts = firing_bench().alerts
     alerts.silence("id2", 10, 60, "upgrade", "ann")
     event_of(alerts.silence("id2", now, duration_s, reason, by))
     assert [until for until, _ in alerts.silences()] == ([now + duration_s] if duration_s else [])
 
 
-def test_a_silence_that_is_over_can_be_given_again() -> None:
+def test_an_expired_silence_can_be_set_again() -> None:
     bench = firing_bench()
     bench.alerts.silence("id2", 10, 60, "upgrade")
-    # By a clock that is wrong: the silence is kept, and what it says may be said anew.
+    # The clock may be wrong, so the silence is kept. The same terms still count as a new silence.
     assert bench.alerts.check(70)
     again = event_of(bench.alerts.silence("id2", 10, 60, "upgrade"))
     assert again.alert.silenced is not None
 
 
-def test_what_is_done_to_a_series_that_has_left_holds_too() -> None:
+def test_the_alert_of_a_removed_series_can_be_acknowledged() -> None:
     bench = firing_bench()
     bench.registry.remove(bench.registry.handle("core").labels(n=0))
     bench.tick(1)
@@ -632,7 +630,7 @@ def test_what_is_done_to_a_series_that_has_left_holds_too() -> None:
 
 
 @pytest.mark.parametrize("act", ["acknowledge", "silence"])
-def test_what_is_no_alert_is_told(act: str) -> None:
+def test_acknowledging_or_silencing_an_unknown_alert_raises(act: str) -> None:
     alerts = firing_bench().alerts
     with pytest.raises(AlertError, match="there is no alert 'id9'") as refused:
         _ = alerts.acknowledge("id9", 1) if act == "acknowledge" else alerts.silence("id9", 1, 5, "")
@@ -642,7 +640,7 @@ def test_what_is_no_alert_is_told(act: str) -> None:
 # --- restarts ---
 
 
-def test_a_restart_neither_loses_an_episode_nor_tells_it_twice() -> None:
+def test_a_restart_neither_loses_an_episode_nor_announces_it_twice() -> None:
     bench = firing_bench()
     bench.alerts.silence("id2", 1, 600, "upgrade")
     bench.restart()
@@ -654,7 +652,7 @@ def test_a_restart_neither_loses_an_episode_nor_tells_it_twice() -> None:
     assert bench.alerts.log.number == 5
 
 
-def test_the_log_alone_says_what_fires() -> None:
+def test_the_log_decides_which_alerts_fire_after_a_restart() -> None:
     bench = firing_bench()
     before = bench.alerts.episodes()
     bench.registry.values[:1] = 1
@@ -667,7 +665,7 @@ def test_the_log_alone_says_what_fires() -> None:
     assert [alert.id for alert in bench.alerts.active()] == ["id2"]
 
 
-def test_pending_and_keeping_go_on_where_they_were() -> None:
+def test_pending_and_keeping_episodes_continue_after_a_restart() -> None:
     bench = Bench()
     cpu, load = bench.registry.gauge("cpu"), bench.registry.gauge("load")
     bench.rule(cpu > 90, "cpu", for_s=10)
@@ -680,12 +678,12 @@ def test_pending_and_keeping_go_on_where_they_were() -> None:
     bench.tick(7)
     bench.restart()
     assert bench.tick(1_000, 0.0) == []
-    assert told(bench.tick(1_003)) == [("firing", "cpu")]
-    assert told(bench.tick(1_004)) == [("resolved", "load")]
+    assert announced(bench.tick(1_003)) == [("firing", "cpu")]
+    assert announced(bench.tick(1_004)) == [("resolved", "load")]
 
 
 @pytest.mark.parametrize("no_data", ["alert", "resolve"])
-def test_after_a_restart_a_series_may_take_its_time(no_data: NoData) -> None:
+def test_no_data_waits_for_the_first_value_of_a_series_after_a_restart(no_data: NoData) -> None:
     bench = Bench()
     core = bench.registry.gauge("core", labels=["n"])
     bench.rule(core > 90, "{n}", no_data=no_data)
@@ -702,7 +700,7 @@ def test_after_a_restart_a_series_may_take_its_time(no_data: NoData) -> None:
     assert [event.kind for event in bench.tick(4)] == (["resolved"] if no_data == "resolve" else [])
 
 
-def test_a_rule_that_is_gone_ends_what_it_told() -> None:
+def test_the_alerts_of_a_removed_rule_are_resolved() -> None:
     bench = firing_bench()
     bench.rules.clear()
     bench.restart()
@@ -711,7 +709,7 @@ def test_a_rule_that_is_gone_ends_what_it_told() -> None:
     assert bench.alerts.episodes() == []
 
 
-def test_another_board_goes_on_with_the_episodes_of_the_one_it_replaces() -> None:
+def test_a_replacement_board_continues_the_episodes() -> None:
     bench = firing_bench()
     before = bench.alerts
     after = bench.start(before.log)
@@ -721,25 +719,25 @@ def test_another_board_goes_on_with_the_episodes_of_the_one_it_replaces() -> Non
     assert [alert.id for alert in after.active({"id2", "id9"})] == ["id2"]
 
 
-def test_a_reload_in_the_middle_of_a_commit_neither_loses_an_episode_nor_doubles_it() -> None:
+def test_a_reload_during_a_commit_neither_loses_nor_repeats_an_episode() -> None:
     bench = firing_bench()
-    assert bench.alerts.log.told == 0
+    assert bench.alerts.log.published == 0
     bench.reload()
-    bench.alerts.log.tell(2)
+    bench.alerts.log.publish(2)
     assert bench.tick(1) == []
     assert event_of(bench.alerts.acknowledge("id1", 2)).alert.acknowledged is not None
     bench.registry.values[:2] = 1
     assert sorted(event.alert.id for event in bench.tick(3)) == ["id1", "id2"]
 
 
-def test_an_alert_that_the_rules_know_nothing_of_needs_no_acknowledgement() -> None:
+def test_an_alert_without_an_episode_cannot_be_acknowledged() -> None:
     bench = firing_bench()
     bench.start(bench.alerts.log)
     with pytest.raises(AlertError, match="is over"):
         bench.alerts.acknowledge("id1", 1)
 
 
-# --- the naive reading: one series at a time, in plain words ---
+# --- a naive model: one series at a time, without numpy ---
 
 
 @dataclass
@@ -756,9 +754,9 @@ class Naive:
     unseen_s: float = 0.0
 
     def tick(self, passed_s: float, breach: bool | None, cleared: bool | None) -> list[str]:
-        """Move a series that is there; None: its value is missing."""
+        """Step a series that exists. None means that its value is missing."""
         self.here = True
-        # Only an episode that goes on, and would end, is given time.
+        # Only an episode that would otherwise end at once gets a grace period.
         self.fresh &= self.state != "inactive" and self.no_data == "resolve"
         self.lasted_s += passed_s
         self.unseen_s += passed_s
@@ -772,7 +770,7 @@ class Naive:
         return self._step(breach, cleared)
 
     def _step(self, breach: bool | None, cleared: bool | None) -> list[str]:
-        told: list[str] = []
+        announced: list[str] = []
         if self.state == "inactive" and breach:
             self.state, self.lasted_s = "pending", 0.0
         elif self.state == "pending" and breach is False:
@@ -783,21 +781,21 @@ class Naive:
             self.state = "firing"
         if self.state == "pending" and breach and self.lasted_s >= self.for_s:
             self.state = "firing"
-            told.append("firing")
+            announced.append("firing")
         elif self.state == "keeping" and cleared and self.lasted_s >= self.keep_s:
             self.state = "inactive"
-            told.append("resolved")
-        return told
+            announced.append("resolved")
+        return announced
 
-    def tick_elsewhere(self, passed_s: float) -> list[str]:
-        """Let time go by for a series that is not there."""
+    def tick_removed(self, passed_s: float) -> list[str]:
+        """Step a series that has been removed."""
         if self.here and self.no_data == "resolve":
             self.here = False
             return self.end()
         self.here, self.fresh = False, True
         self.lasted_s += passed_s
         self.unseen_s += passed_s
-        if self.unseen_s > (LOG_AGE_S if self.no_data == "alert" else STALE_S):
+        if self.unseen_s > (ABSENT_S if self.no_data == "alert" else STALE_S):
             return self.end()
         if self.no_data == "alert" and self.state == "pending" and self.lasted_s >= self.for_s:
             self.state, self.lasted_s = "firing", 0.0
@@ -808,9 +806,9 @@ class Naive:
         return self.end() if self.here and self.unseen_s > STALE_S else []
 
     def end(self) -> list[str]:
-        told = ["resolved"] if self.on else []
+        announced = ["resolved"] if self.on else []
         self.state = "inactive"
-        return told
+        return announced
 
     @property
     def on(self) -> bool:
@@ -834,10 +832,10 @@ STEPS = st.one_of(TICK, TICK, TICK, st.sampled_from(OTHERS))
     steps=st.lists(STEPS, max_size=60),
 )
 @settings(max_examples=400)
-def test_every_series_moves_as_the_table_says(
+def test_every_series_follows_the_state_table(
     for_s: int, keep_s: int, hysteresis: bool, no_data: NoData, steps: list[tuple[str, Any, int, int]]
 ) -> None:
-    """Through gaps, series that leave and come back, restarts, and clocks that are set by any amount."""
+    """Covers gaps, series that leave and come back, restarts, and clocks set by any amount."""
     bench = Bench()
     core = bench.registry.gauge("core", labels=["n"])
     bench.rule(core > 7, "{n}", for_s=for_s, keep_s=keep_s, clear=core < 3 if hysteresis else None, no_data=no_data)
@@ -851,7 +849,7 @@ def test_every_series_moves_as_the_table_says(
             for model in models:
                 model.here, model.fresh = False, True
         elif step == "tell":
-            bench.alerts.log.tell(bench.alerts.log.number)
+            bench.alerts.log.publish(bench.alerts.log.number)
         elif step == "check":
             wanted = {(kind, str(number)) for number, model in enumerate(models) for kind in model.check()}
             found = bench.alerts.check(now)
@@ -864,25 +862,25 @@ def test_every_series_moves_as_the_table_says(
                     core.labels(n=number).set(value)
                 wanted |= {(kind, str(number)) for kind in naive_tick(model, value, passed_s, hysteresis)}
             found = bench.tick(now, passed_s)
-        assert {(kind, message.split()[0]) for kind, message in told(found)} == wanted
+        assert {(kind, message.split()[0]) for kind, message in announced(found)} == wanted
         assert len(found) == len(wanted)
-    bench.alerts.log.tell(bench.alerts.log.number)
+    bench.alerts.log.publish(bench.alerts.log.number)
     firing = sorted(event.alert.labels["n"] for event in bench.alerts.log.firing())
     assert firing == [str(number) for number, model in enumerate(models) if model.on]
-    assert_told_once(bench.alerts.log)
+    assert_announced_once(bench.alerts.log)
 
 
 def naive_tick(model: Naive, value: float | None, passed_s: float, hysteresis: bool) -> list[str]:
     if value is GONE:
-        return model.tick_elsewhere(passed_s)
+        return model.tick_removed(passed_s)
     known = not math.isnan(value)
     breach = value > 7 if known else None
     cleared = (value < 3 if hysteresis else value <= 7) if known else None
     return model.tick(passed_s, breach, cleared)
 
 
-def assert_told_once(log: AlertLog) -> None:
-    """See that every episode fires once and then ends at most once, and that a series has one at a time."""
+def assert_announced_once(log: AlertLog) -> None:
+    """Check that every episode fires once and ends at most once, and that a series has one at a time."""
     current: dict[str, str] = {}
     ids: set[str] = set()
     for event in log.since(0):
@@ -900,10 +898,10 @@ def assert_told_once(log: AlertLog) -> None:
     values=st.lists(st.tuples(VALUES, st.sampled_from(["", "kept", "killed"])), max_size=60),
     no_data=st.sampled_from(["keep", "alert", "resolve"]),
 )
-def test_after_any_crash_every_episode_is_told_once_and_ends(
+def test_after_any_crash_every_episode_is_announced_once_and_ends(
     values: list[tuple[float | None, str]], no_data: NoData
 ) -> None:
-    """What is kept of the episodes may be older than the log, or nothing at all."""
+    """The kept episodes may be older than the log, or missing."""
     bench = Bench()
     core = bench.registry.gauge("core", labels=["n"])
     bench.rule(core > 7, "{n}", for_s=1, keep_s=1, no_data=no_data)
@@ -921,7 +919,7 @@ def test_after_any_crash_every_episode_is_told_once_and_ends(
     core.labels(n=0).set(0)
     for now in range(3):
         bench.tick(float(len(values) + now))
-    bench.alerts.log.tell(bench.alerts.log.number)
+    bench.alerts.log.publish(bench.alerts.log.number)
     assert bench.alerts.log.firing() == []
     assert bench.alerts.episodes() == []
-    assert_told_once(bench.alerts.log)
+    assert_announced_once(bench.alerts.log)

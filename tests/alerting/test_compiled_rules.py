@@ -1,4 +1,4 @@
-"""Rules of one shape are evaluated together, and each series has what its own rule says."""
+"""Rules of one shape are evaluated together, and each series gets the result of its own rule."""
 
 import math
 
@@ -32,7 +32,7 @@ def rule(name: str, condition: Condition, clear: Condition | None = None) -> Rul
     return Rule(name, condition, "m", "info", clear=clear)
 
 
-def test_rules_of_one_shape_are_one_watch() -> None:
+def test_rules_of_one_shape_share_one_watch() -> None:
     registry = Registry()
     a, b = registry.gauge("a"), registry.gauge("b", labels=["n"])
     for n in (0, 1):
@@ -46,7 +46,7 @@ def test_rules_of_one_shape_are_one_watch() -> None:
     assert one.subject_values(row, np.array([2, 0])).tolist() == [6, 3]
 
 
-def test_a_clear_says_nothing_of_series_that_it_does_not_know() -> None:
+def test_a_clear_condition_is_nan_for_series_that_it_does_not_cover() -> None:
     registry = Registry()
     core, ok = registry.gauge("core", labels=["n"]), registry.gauge("ok", labels=["n"])
     for n in (0, 1):
@@ -58,7 +58,7 @@ def test_a_clear_says_nothing_of_series_that_it_does_not_know() -> None:
     assert found[1] == 1
 
 
-def test_rules_with_and_without_a_clear_are_apart() -> None:
+def test_rules_with_and_without_a_clear_condition_are_separate_watches() -> None:
     registry = Registry()
     a = registry.gauge("a")
     assert [watch.clears for watch in make(rule("r", a > 1), rule("s", a > 1, a < 0), registry=registry)] == [
@@ -67,7 +67,7 @@ def test_rules_with_and_without_a_clear_are_apart() -> None:
     ]
 
 
-def test_no_rules_are_no_watches() -> None:
+def test_no_rules_make_no_watches() -> None:
     assert make(registry=Registry()) == []
 
 
@@ -75,7 +75,7 @@ VALUES = st.lists(st.one_of(st.sampled_from([0.0, 1.0, 2.0]), st.just(math.nan))
 
 
 @given(values=VALUES, thresholds=st.lists(st.sampled_from([0.0, 1.0, 2.0]), min_size=4, max_size=4))
-def test_together_they_say_what_each_would_say_alone(values: list[float], thresholds: list[float]) -> None:
+def test_rules_evaluated_together_give_the_same_results_as_alone(values: list[float], thresholds: list[float]) -> None:
     registry = Registry()
     metrics: list[Gauge] = [registry.gauge(name, labels=["n"]) for name in ("a", "b", "c")]
     for metric in metrics:

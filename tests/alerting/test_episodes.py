@@ -1,4 +1,4 @@
-"""The table, move by move; whole stories are in test_alerts.py and in tests/scenarios."""
+"""The state table, transition by transition. Longer sequences are in test_alerts.py and tests/scenarios."""
 
 import math
 
@@ -27,7 +27,7 @@ ALL = np.array([0])
 
 
 @pytest.mark.parametrize(
-    ("state", "said", "cleared", "then", "fires", "ends"),
+    ("state", "condition", "cleared", "then", "fires", "ends"),
     [
         (INACTIVE, 1.0, 0.0, PENDING, True, False),
         (INACTIVE, 0.0, 1.0, INACTIVE, False, False),
@@ -45,16 +45,16 @@ ALL = np.array([0])
         (KEEPING, math.nan, 1.0, KEEPING, False, True),
     ],
 )
-def test_a_series_moves_from_each_state_by_what_is_said(
-    state: int, said: float, cleared: float, then: int, fires: bool, ends: bool
+def test_each_state_changes_by_what_the_conditions_say(
+    state: int, condition: float, cleared: float, then: int, fires: bool, ends: bool
 ) -> None:
     episodes = table()
     episodes.state[0] = state
-    began, over = episodes.move(ALL, np.array([said]), np.array([cleared]), 5.0, 1_005.0)
+    began, over = episodes.move(ALL, np.array([condition]), np.array([cleared]), 5.0, 1_005.0)
     assert (int(episodes.state[0]), bool(len(began)), bool(len(over))) == (then, fires, ends)
 
 
-def test_it_waits_for_as_long_as_it_is_told_to() -> None:
+def test_an_episode_waits_for_s_to_fire_and_keep_s_to_end() -> None:
     episodes = table(for_s=2, keep_s=3)
     breach, calm = (np.array([1.0]), np.array([0.0])), (np.array([0.0]), np.array([1.0]))
     assert [len(episodes.move(ALL, *breach, clock, clock)[0]) for clock in (0.0, 1.9, 2.0)] == [0, 0, 1]
@@ -64,19 +64,19 @@ def test_it_waits_for_as_long_as_it_is_told_to() -> None:
     assert list(episodes.episodes(6.0)) == []
 
 
-def test_only_what_may_move_is_looked_at() -> None:
+def test_only_series_that_may_change_state_are_examined() -> None:
     episodes = table(series=3)
     episodes.state[1] = KEEPING
     assert episodes.moving(np.array([math.nan, 0.0, 1.0])).tolist() == [1, 2]
 
 
 @pytest.mark.parametrize(("no_data", "meaning"), [("keep", None), ("alert", 1), ("resolve", 0)])
-def test_a_missing_value_means_what_the_rule_says(no_data: NoData, meaning: float | None) -> None:
+def test_no_data_decides_what_a_missing_value_means(no_data: NoData, meaning: float | None) -> None:
     found = table(no_data=no_data).understood(np.array([math.nan]))[0]
     assert (None if math.isnan(found) else found) == meaning
 
 
-def test_the_episode_of_a_series_that_has_just_come_is_not_ended_before_its_first_value() -> None:
+def test_the_episode_of_a_fresh_series_does_not_end_before_its_first_value() -> None:
     episodes = table(no_data="resolve")
     episodes.take(0, firing(ALERT, 1.0), 0.0, fresh=True)
     nothing, something = np.array([math.nan]), np.array([1.0])
@@ -87,7 +87,7 @@ def test_the_episode_of_a_series_that_has_just_come_is_not_ended_before_its_firs
     assert episodes.understood(nothing)[0] == 0
 
 
-def test_an_episode_goes_on_in_another_table() -> None:
+def test_an_episode_continues_in_another_table() -> None:
     episode = Episode("r", (("n", "0"),), KEEPING, 3.0, 2.0, 100.0, 104.0, 9.5, ALERT)
     episodes = table()
     episodes.take(0, episode, 50.0, fresh=False)
@@ -98,7 +98,7 @@ def test_an_episode_goes_on_in_another_table() -> None:
     assert episodes.stale(48.1).tolist() == [0]
 
 
-def test_of_an_alert_alone_an_episode_is_made() -> None:
+def test_an_episode_is_made_from_an_alert_alone() -> None:
     log = AlertLog("e")
     event = log.append("firing", ALERT, 7.0)
     episode = firing(event.alert, event.time)

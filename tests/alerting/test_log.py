@@ -1,4 +1,4 @@
-"""The log gives every reader each event once, and nothing that is not kept yet."""
+"""Every reader of the log gets each event once, and none that is not written to disk yet."""
 
 import pytest
 from hypothesis import given
@@ -17,7 +17,7 @@ def numbers(events: list[AlertEvent]) -> list[int]:
     return [event.number for event in events]
 
 
-def test_each_event_after_a_number_comes_once() -> None:
+def test_since_returns_each_later_event_once() -> None:
     log = AlertLog("e")
     for number in range(1, 6):
         log.append("firing", alert(number), float(number))
@@ -29,7 +29,7 @@ def test_each_event_after_a_number_comes_once() -> None:
     assert [event.alert.id for event in log.firing()] == ["id1", "id3", "id4", "id5"]
 
 
-def test_it_is_bounded_by_count_and_age(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_log_is_bounded_by_count_and_age(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alertlog, "LOG_EVENTS", 10)
     log = AlertLog("e")
     for number in range(15):
@@ -45,14 +45,14 @@ def test_it_is_bounded_by_count_and_age(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize("step_s", [-1e9, -86_400.0 * 2, -3_600.0, 3_600.0, 86_400.0 * 2, 1e9])
-def test_no_event_is_dropped_for_what_the_wall_clock_says(step_s: float) -> None:
+def test_no_event_is_dropped_because_the_wall_clock_steps(step_s: float) -> None:
     log = AlertLog("e", [AlertEvent(1, "firing", alert(1), 1e9), AlertEvent(2, "resolved", alert(1), 1e9 + step_s)])
     for number in range(3, 6):
         log.append("firing", alert(number), 1e9 + step_s * number)
         log.pass_time(LOG_AGE_S / 4)
         log.expire()
     assert numbers(log.since(0)) == [1, 2, 3, 4, 5]
-    # The two of an earlier run are as old as this run is.
+    # The two events of an earlier run count as old as this run.
     log.pass_time(LOG_AGE_S / 4)
     log.expire()
     assert numbers(log.since(0)) == [3, 4, 5]
@@ -61,39 +61,39 @@ def test_no_event_is_dropped_for_what_the_wall_clock_says(step_s: float) -> None
     assert (log.since(0), log.oldest, log.number) == ([], 6, 5)
 
 
-def test_a_reader_can_go_on_where_nothing_after_it_has_left(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reader_has_missed_events_only_if_later_ones_were_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alertlog, "LOG_EVENTS", 2)
     log = AlertLog("e")
     assert [log.has_missed(number) for number in (0, 1)] == [True, False]
     for number in range(1, 5):
         log.append("firing", alert(number), 0.0)
     assert [log.has_missed(number) for number in (1, 2, 3, 4, 5)] == [False, True, True, True, False]
-    age(log)
+    expire_all(log)
     assert [log.has_missed(number) for number in (3, 4, 5)] == [False, True, False]
 
 
-def age(log: AlertLog) -> None:
-    """Have every event of a log become too old."""
+def expire_all(log: AlertLog) -> None:
+    """Make every event of a log expire."""
     log.pass_time(MARK_S)
     log.expire()
     log.pass_time(LOG_AGE_S)
     log.expire()
 
 
-def test_what_must_be_kept_first_is_told_afterwards() -> None:
+def test_events_of_a_kept_log_are_published_only_after_they_are_written() -> None:
     log = AlertLog("e", kept=True)
     log.append("firing", alert(1), 0.0)
     log.append("firing", alert(2), 0.0)
     assert (log.since(0), log.firing()) == ([], [])
-    log.tell(1)
+    log.publish(1)
     assert numbers(log.since(0)) == numbers(log.firing()) == [1]
-    log.tell(99)
-    log.tell(1)
-    assert log.told == 2
+    log.publish(99)
+    log.publish(1)
+    assert log.published == 2
     assert numbers(log.since(0)) == [1, 2]
 
 
-def test_it_goes_on_after_the_events_of_an_earlier_run() -> None:
+def test_the_log_continues_after_the_events_of_an_earlier_run() -> None:
     before = [AlertEvent(7, "firing", alert(1), 1.0), AlertEvent(8, "firing", alert(2), 2.0)]
     log = AlertLog("e", [*before, AlertEvent(9, "resolved", alert(1), 3.0)])
     assert numbers(log.since(0)) == [7, 8, 9]
@@ -102,7 +102,7 @@ def test_it_goes_on_after_the_events_of_an_earlier_run() -> None:
     assert AlertLog("e", number=5).append("firing", alert(1), 0.0).number == 6
 
 
-def test_what_fired_before_it_began_is_known_though_its_beginning_has_left_the_log() -> None:
+def test_alerts_that_fire_since_before_the_log_starts_are_known() -> None:
     old = [AlertEvent(1, "firing", alert(1, "on it"), 1.0), AlertEvent(4, "firing", alert(4), 4.0)]
     events = [AlertEvent(4, "firing", alert(4), 4.0), AlertEvent(5, "changed", alert(1, "on it"), 5.0)]
     log = AlertLog("e", events, firing=old)
@@ -113,7 +113,7 @@ def test_what_fired_before_it_began_is_known_though_its_beginning_has_left_the_l
     assert numbers(log.firing()) == [4]
 
 
-def test_an_alert_that_is_changed_is_as_it_is_by_now_under_the_number_of_its_beginning() -> None:
+def test_a_changed_alert_keeps_the_number_of_its_first_event() -> None:
     log = AlertLog("e")
     log.append("firing", alert(1), 0.0)
     log.append("changed", alert(1, "on it"), 1.0)
@@ -127,24 +127,24 @@ def test_an_alert_that_is_changed_is_as_it_is_by_now_under_the_number_of_its_beg
     assert log.find("other") is None
 
 
-def test_each_alert_is_listed_once_as_it_was_last_told_in_the_order_they_began() -> None:
+def test_each_alert_is_listed_once_in_its_latest_state_and_in_starting_order() -> None:
     log = AlertLog("e", [], 3, kept=True, firing=[AlertEvent(2, "firing", alert(1), 0.0)])
     assert log.alerts() == [(2, alert(1))]
     log.append("firing", alert(2), 0.0)
     log.append("firing", alert(3), 1.0)
     log.append("changed", alert(2, "on it"), 2.0)
     assert log.alerts() == [(2, alert(1))]
-    log.tell(5)
+    log.publish(5)
     assert log.alerts()[0] == (2, alert(1))
     assert [number for number, _ in log.alerts()] == [2, 4, 5]
-    log.tell(6)
+    log.publish(6)
     assert log.alerts() == [(2, alert(1)), (4, alert(2, "on it")), (5, alert(3))]
     log.pass_time(MARK_S)
     log.expire()
     log.append("resolved", alert(2, "over"), 3.0)
-    log.tell(7)
+    log.publish(7)
     assert log.alerts() == [(2, alert(1)), (4, alert(2, "over")), (5, alert(3))]
-    # Of what is over, the oldest event that is left counts; what fires has the number of its beginning.
+    # A resolved alert is placed by its oldest event in the log, a firing one by its first event.
     log.pass_time(LOG_AGE_S)
     log.expire()
     assert log.alerts() == [(2, alert(1)), (5, alert(3)), (7, alert(2, "over"))]
@@ -154,7 +154,7 @@ def test_each_alert_is_listed_once_as_it_was_last_told_in_the_order_they_began()
     st.lists(st.tuples(st.sampled_from(["append", "tell", "read"]), st.integers(0, 3)), max_size=60),
     st.integers(0, 5),
 )
-def test_every_reader_gets_every_told_event_once_and_in_order(steps: list[tuple[str, int]], first: int) -> None:
+def test_every_reader_gets_every_published_event_once_and_in_order(steps: list[tuple[str, int]], first: int) -> None:
     log = AlertLog("e", number=first, kept=True)
     read: list[int] = []
     at = first
@@ -162,28 +162,28 @@ def test_every_reader_gets_every_told_event_once_and_in_order(steps: list[tuple[
         if step == "append":
             log.append("firing", alert(log.number), 0.0)
         elif step == "tell":
-            log.tell(log.told + more)
+            log.publish(log.published + more)
         else:
             read += numbers(log.since(at))
-            at = log.told
+            at = log.published
     assert read == list(range(first + 1, at + 1))
 
 
-def test_what_fires_is_told_as_far_as_anyone_may_know() -> None:
+def test_firing_reflects_only_published_events() -> None:
     log = AlertLog("e", kept=True)
     log.append("firing", alert(1), 0.0)
-    log.tell(1)
+    log.publish(1)
     log.append("changed", alert(1, "on it"), 1.0)
     log.append("resolved", alert(1, "over"), 2.0)
     assert [(event.number, event.alert) for event in log.firing()] == [(1, alert(1))]
     assert log.firing_by_now() == []
-    log.tell(2)
+    log.publish(2)
     assert [(event.number, event.alert) for event in log.firing()] == [(1, alert(1, "on it"))]
-    log.tell(3)
+    log.publish(3)
     assert log.firing() == []
 
 
-def test_events_that_are_dropped_or_cleared_count_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dropped_and_cleared_events_are_no_longer_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alertlog, "LOG_EVENTS", 2)
     events = Events()
     kinds: tuple[EventKind, ...] = ("firing", "changed", "firing", "changed")
@@ -199,7 +199,7 @@ def test_events_that_are_dropped_or_cleared_count_no_longer(monkeypatch: pytest.
     assert (numbers(list(events)), events.left) == ([6, 7], 5)
 
 
-def test_a_change_that_left_for_its_age_makes_no_room_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_change_that_already_left_the_log_does_not_count_as_the_one_to_drop(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alertlog, "LOG_EVENTS", 3)
     monkeypatch.setattr(alertlog, "MAX_CHANGES", 3)
     log = AlertLog("e")
@@ -207,7 +207,7 @@ def test_a_change_that_left_for_its_age_makes_no_room_for_another(monkeypatch: p
         log.append("changed", alert(1, note), 0.0)
     for number in range(2, 6):
         log.append("firing", alert(number), 0.0)
-    # Both changes of the first have left with the events around them.
+    # Both changes of the first alert have left the log with the events around them.
     assert numbers(log.since(0)) == [4, 5, 6]
     older = log.append("changed", alert(3, "a"), 0.0)
     for number in (4, 5):
@@ -217,7 +217,7 @@ def test_a_change_that_left_for_its_age_makes_no_room_for_another(monkeypatch: p
     assert numbers(log.since(0)) == [4, 5, 6, 8, 9, 10]
 
 
-def test_what_is_known_of_changes_is_bounded_by_what_the_log_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_record_of_changes_is_bounded_by_the_size_of_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alertlog, "LOG_EVENTS", 4)
     monkeypatch.setattr(alertlog, "MAX_CHANGES", 1)
     log = AlertLog("e")
@@ -225,7 +225,7 @@ def test_what_is_known_of_changes_is_bounded_by_what_the_log_holds(monkeypatch: 
     for number in range(100):
         log.append("firing", alert(number), 0.0)
         older = log.append("changed", alert(number, "a"), 0.0)
-        # However much was forgotten just now, the change that gives way is the one that is out of date.
+        # However much was just forgotten, the change that is dropped is the outdated one.
         assert log.append("changed", alert(number, "b"), 0.0).drops == older.number
         known.append(len(log._last_changes))
     assert max(known) <= 2 * 4 + 1

@@ -1,4 +1,4 @@
-"""A rule that could not be watched or told is refused where it is written."""
+"""An invalid rule is refused where it is declared."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def rule(registry: Registry, message: Any = "m", **more: Any) -> Rule:
 
 
 @pytest.mark.parametrize(
-    ("given", "mend"),
+    ("invalid", "hint"),
     [
         ({"severity": "fatal"}, "severity 'fatal' is none of info, warning, critical"),
         ({"no_data": "ok"}, "no_data 'ok' is none of keep, alert, resolve"),
@@ -49,24 +49,24 @@ def rule(registry: Registry, message: Any = "m", **more: Any) -> Rule:
         ({"message": "{value:c}"}, "write the value as"),
     ],
 )
-def test_what_is_wrong_is_told_with_the_mend(registry: Registry, given: dict[str, Any], mend: str) -> None:
+def test_the_error_names_the_mistake_or_how_to_fix_it(registry: Registry, invalid: dict[str, Any], hint: str) -> None:
     with pytest.raises(InputError) as refused:
-        rule(registry, **given)
-    assert mend in str(refused.value)
+        rule(registry, **invalid)
+    assert hint in str(refused.value)
 
 
-def test_a_name_that_cannot_be_sent_is_refused() -> None:
+def test_a_rule_name_with_a_lone_surrogate_is_refused() -> None:
     with pytest.raises(InputError, match=r"rule name '\\udcff' has a lone surrogate, .*: take it out"):
         check_rule(Rule("\udcff", metric("q") > 1, "m", "info"), {})
 
 
-def test_a_message_may_be_as_wide_as_a_line(registry: Registry) -> None:
+def test_a_message_format_may_have_a_width_or_precision_of_100(registry: Registry) -> None:
     assert rule(registry, "{value:9>100.1f}").say(5, {}) == "5.0".rjust(100, "9")
     assert len(rule(registry, "{value:.100f}").say(5, {})) == 102
     assert rule(registry, "{value:0100.1f}").say(5, {}) == "5.0".zfill(100)
 
 
-def test_whatever_a_message_cannot_be_made_for_is_an_input_error(
+def test_any_exception_while_formatting_a_message_becomes_an_input_error(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def exhausted(parts: object, words: object) -> str:
@@ -77,7 +77,7 @@ def test_whatever_a_message_cannot_be_made_for_is_an_input_error(
         rule(registry, "{value}")
 
 
-def test_a_message_may_use_the_labels_of_its_metrics_alone(registry: Registry) -> None:
+def test_a_message_may_use_only_the_labels_of_its_metrics(registry: Registry) -> None:
     disk = registry.handle("disk")
     assert rule(registry, "{mount}: {value:.0f}", condition=disk > 1).say(5.4, {"mount": "/"}) == "/: 5"
     with pytest.raises(InputError, match=r"\{host\} is unknown; it may use .*\{mount\}"):
@@ -86,13 +86,13 @@ def test_a_message_may_use_the_labels_of_its_metrics_alone(registry: Registry) -
         rule(registry, "{mount:.1f}", condition=disk > 1)
 
 
-def test_a_metric_that_is_still_to_come_may_have_any_label(registry: Registry) -> None:
+def test_the_message_for_an_undeclared_metric_may_use_any_label(registry: Registry) -> None:
     made = rule(registry, "{host.name} {{{value:.1f}}} of {metric}", condition=metric("queue.depth") > 5)
     assert made.say(7, {"host.name": "a"}) == "a {7.0} of queue.depth"
     assert made.say(7, {}) == " {7.0} of queue.depth"
 
 
-def test_a_label_does_not_take_the_place_of_a_word(registry: Registry) -> None:
+def test_a_label_does_not_replace_a_built_in_placeholder(registry: Registry) -> None:
     labels = {"value": "a", "metric": "b", "threshold": "c"}
     made = rule(registry, "{metric} is {value:.1f}, over {threshold:.0f}", condition=metric("q") > 1)
     assert made.say(5, labels) == "q is 5.0, over 1"
@@ -100,19 +100,19 @@ def test_a_label_does_not_take_the_place_of_a_word(registry: Registry) -> None:
     assert rule(registry, made.message, condition=metric("q") > 1).say(5, labels) == "q is 5.0, over 1"
 
 
-def test_a_message_whose_words_do_not_fit_is_told_as_it_was_written(registry: Registry) -> None:
-    # `check_rule` has refused all that it could foresee.
+def test_a_message_that_cannot_be_formatted_is_sent_unformatted(registry: Registry) -> None:
+    # These are not checked: `check_rule` would have refused them.
     for message in ("{host:.1f} has {value}", "{value:d}", "{value"):
         assert Rule("r", metric("q") > 1, message, "info").say(5.0, {"host": "a"}) == message
 
 
-def test_a_number_that_there_is_none_of_is_a_question_mark(registry: Registry) -> None:
+def test_a_missing_number_is_shown_as_a_question_mark(registry: Registry) -> None:
     made = rule(registry, "{value:.1f}% of {threshold:.0f}", condition=absent(registry.handle("cpu")))
     assert made.say(float("nan"), {}) == "?% of ?"
     assert made.threshold is None
 
 
-def test_a_span_is_within_the_window(registry: Registry) -> None:
+def test_a_span_longer_than_the_window_is_refused(registry: Registry) -> None:
     cpu = registry.handle("cpu")
     rule(registry, condition=cpu.avg("60s") > 1)
     for condition, clear in ((cpu.avg("61s") > 1, None), (cpu > 1, cpu.max("2m") < 1)):
@@ -121,7 +121,7 @@ def test_a_span_is_within_the_window(registry: Registry) -> None:
         check_rule(Rule("r", condition, "m", "info", clear=clear), registry.metrics)
 
 
-def test_it_describes_itself_for_the_page(registry: Registry) -> None:
+def test_a_rule_describes_itself_for_the_page(registry: Registry) -> None:
     cpu = registry.handle("cpu")
     info = rule(registry, condition=(cpu.avg > 90) & (cpu > 1)).describe()
     assert (info.name, info.condition, info.metric, info.threshold) == ("r", "(cpu.avg > 90) & (cpu > 1)", "cpu", 90)
@@ -130,7 +130,7 @@ def test_it_describes_itself_for_the_page(registry: Registry) -> None:
     assert rule(registry, condition=metric("cpu") * 0 + 5 > 1).metric_name == "cpu"
 
 
-def test_names_are_unused() -> None:
+def test_a_name_that_is_taken_gets_a_number() -> None:
     assert unused_name("cpu", {"disk"}) == "cpu"
     assert unused_name("cpu", {"cpu", "cpu_2"}) == "cpu_3"
     assert unused_name("", ()) == "rule"

@@ -1,4 +1,4 @@
-"""A dashboard file becomes its board, or one error that names the file and the line."""
+"""Loading a dashboard file returns its board, or raises one error that names the file and the line."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ START = 'from tickboard import Board\nboard = Board("Mine")\n'
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """Write a file into a folder of its own."""
+    """Return a function that writes a file into a new folder."""
 
     def write(text: str | bytes, name: str = "dashboard.py") -> Path:
         path = tmp_path / name
@@ -28,7 +28,7 @@ def write(tmp_path: Path) -> Write:
 
 @pytest.fixture(autouse=True)
 def own_path_and_modules() -> Iterator[None]:
-    """Loading adds a folder to the path and the modules in it to those that are known; take both back."""
+    """Undo what loading does: it adds a folder to `sys.path` and its modules to `sys.modules`."""
     path, modules = list(sys.path), set(sys.modules)
     yield
     sys.path[:] = path
@@ -47,7 +47,7 @@ def error_of(path: Path) -> BoardError:
 # --- boards ---
 
 
-def test_the_one_named_board_is_loaded(write: Write) -> None:
+def test_the_board_named_board_is_loaded(write: Write) -> None:
     path = write(START + 'other = Board("Other")\ncpu = board.gauge("cpu_usage")\n')
     board = load_board(path)
     assert board.title == "Mine"
@@ -58,7 +58,7 @@ def test_the_only_board_is_loaded_whatever_its_name(write: Write) -> None:
     assert load_board(write('from tickboard import Board\nwall = Board("Wall")\n')).title == "Wall"
 
 
-def test_one_board_under_two_names_is_one_board(write: Write) -> None:
+def test_a_board_under_two_names_counts_once(write: Write) -> None:
     assert load_board(write('from tickboard import Board\na = b = Board("Both")\n')).title == "Both"
 
 
@@ -67,18 +67,18 @@ def test_each_load_makes_a_new_board(write: Write) -> None:
     assert load_board(path) is not load_board(path)
 
 
-def test_a_change_of_the_same_length_in_the_same_second_is_seen(write: Write) -> None:
+def test_a_change_of_the_same_length_in_the_same_second_is_noticed(write: Write) -> None:
     assert load_board(write(START)).title == "Mine"
     assert load_board(write(START.replace("Mine", "Ours"))).title == "Ours"
 
 
-def test_the_file_knows_where_it_is_and_is_not_the_main_program(write: Write) -> None:
+def test_the_file_knows_its_path_and_is_not_the_main_program(write: Write) -> None:
     path = write(START + "board.title = f\"{__file__} {__name__ == '__main__'}\"\n")
     assert load_board(path).title == f"{path} False"
 
 
 def test_dataclasses_in_the_file_work(write: Write) -> None:
-    # They look their module up by its name.
+    # Dataclasses look up their module by name.
     load_board(
         write(
             "from __future__ import annotations\nfrom dataclasses import dataclass\n"
@@ -88,12 +88,12 @@ def test_dataclasses_in_the_file_work(write: Write) -> None:
     )
 
 
-def test_the_example_is_a_board() -> None:
+def test_the_example_loads() -> None:
     board = load_board(Path(__file__).parents[2] / "examples" / "dashboard.py")
     assert list(board.registry.metrics) == ["cpu_usage", "memory_usage", "requests_per_sec", "avg_latency"]
 
 
-# --- what configures it ---
+# --- configuration ---
 
 RULE = 'cpu = board.gauge("cpu_usage")\nboard.alert(cpu > 90, "high")\n'
 
@@ -110,7 +110,7 @@ def test_a_configuration_beside_the_file_is_applied(write: Write) -> None:
     assert condition_of(path) == "cpu_usage > 95"
 
 
-def test_a_configuration_that_is_given_takes_the_place_of_the_one_beside_the_file(write: Write) -> None:
+def test_a_given_configuration_replaces_the_one_beside_the_file(write: Write) -> None:
     path = write(START + RULE)
     write("[rules.cpu_usage]\nthreshold = 95\n", "tickboard.toml")
     assert condition_of(path, write("[rules.cpu_usage]\nthreshold = 70\n", "night.toml")) == "cpu_usage > 70"
@@ -124,7 +124,7 @@ def test_an_error_in_a_configuration_names_that_file_and_the_line(write: Write) 
     assert "cpu is no metric of this board: write cpu_usage" in error.message
 
 
-def test_a_configuration_that_is_not_there_is_named(write: Write, tmp_path: Path) -> None:
+def test_a_missing_configuration_is_named_in_the_error(write: Write, tmp_path: Path) -> None:
     path = write(START + RULE)
     with pytest.raises(BoardError, match=r"nowhere\.toml: there is no such file"):
         load_board(path, tmp_path / "nowhere.toml")
@@ -132,13 +132,13 @@ def test_a_configuration_that_is_not_there_is_named(write: Write, tmp_path: Path
     assert "there is no such file" in error_of(path).message
 
 
-def test_a_configuration_that_cannot_be_read_is_named(write: Write, tmp_path: Path) -> None:
+def test_an_unreadable_configuration_is_an_error(write: Write, tmp_path: Path) -> None:
     path = write(START + RULE)
     (tmp_path / "tickboard.toml").mkdir()
     assert "it can't be read (Is a directory)" in error_of(path).message
 
 
-def test_a_configuration_is_read_no_further_than_it_may_be_long(tmp_path: Path) -> None:
+def test_a_configuration_that_never_ends_is_refused(tmp_path: Path) -> None:
     endless = tmp_path / "tickboard.toml"
     endless.symlink_to("/dev/zero")
     with pytest.raises(BoardError, match="it has more than 1024 KiB"):
@@ -153,16 +153,16 @@ def test_a_module_beside_the_file_can_be_imported(write: Write) -> None:
     assert load_board(write("from titles import TITLE\n" + START + "board.title = TITLE\n")).title == "Shared"
 
 
-def test_a_module_beside_the_file_is_imported_anew(write: Write) -> None:
+def test_a_module_beside_the_file_is_reloaded(write: Write) -> None:
     dashboard = write("from titles import TITLE\n" + START + "board.title = TITLE\n")
     write('TITLE = "First"\n', "titles.py")
     assert load_board(dashboard).title == "First"
-    # Of the same length and in the same second: compiled code from before must not hide it.
+    # The change has the same length and comes in the same second: old compiled code must not hide it.
     write('TITLE = "Other"\n', "titles.py")
     assert load_board(dashboard).title == "Other"
 
 
-def test_a_module_that_was_missing_is_found_once_it_is_there(write: Write) -> None:
+def test_a_missing_module_is_found_once_it_exists(write: Write) -> None:
     dashboard = write("from late import TITLE\n" + START)
     assert "No module named 'late'" in error_of(dashboard).message
     write('TITLE = "Late"\n', "late.py")
@@ -175,7 +175,7 @@ def test_loading_leaves_no_compiled_code_beside_the_file(write: Write, tmp_path:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["dashboard.py", "titles.py"]
 
 
-def test_other_modules_stay_as_they_are(write: Write) -> None:
+def test_other_modules_are_not_reloaded(write: Write) -> None:
     before = sys.modules["tickboard.board"]
     load_board(write(START))
     assert sys.modules["tickboard.board"] is before
@@ -184,13 +184,13 @@ def test_other_modules_stay_as_they_are(write: Write) -> None:
 # --- errors ---
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
+def test_a_missing_file_is_named_in_the_error(tmp_path: Path) -> None:
     error = error_of(tmp_path / "nowhere.py")
     assert "no such file" in error.message
     assert error.line is None
 
 
-def test_a_folder_is_not_a_file(tmp_path: Path) -> None:
+def test_a_folder_is_refused(tmp_path: Path) -> None:
     assert "is a folder" in error_of(tmp_path).message
 
 
@@ -198,16 +198,16 @@ def test_a_file_of_another_kind_is_refused(write: Write) -> None:
     assert "must end in .py" in error_of(write(START, "dashboard.txt")).message
 
 
-def test_a_file_without_a_board_says_how_to_begin(write: Write) -> None:
+def test_a_file_without_a_board_is_an_error(write: Write) -> None:
     assert "it makes no board" in error_of(write("x = 1\n")).message
     assert "it makes no board" in error_of(write("")).message
 
 
-def test_two_boards_ask_for_a_name(write: Write) -> None:
+def test_two_boards_are_an_error(write: Write) -> None:
     assert "2 boards" in error_of(write('from tickboard import Board\na = Board("A")\nb = Board("B")\n')).message
 
 
-def test_a_syntax_error_has_its_line(write: Write) -> None:
+def test_a_syntax_error_is_reported_with_its_line(write: Write) -> None:
     error = error_of(write(START + "cpu = board.gauge(\n"))
     assert error.line == 3
     assert error.message.startswith("SyntaxError: ")
@@ -218,33 +218,33 @@ def test_bytes_that_are_not_python_are_a_syntax_error(write: Write, text: bytes)
     assert "Error: " in error_of(write(text)).message
 
 
-def test_a_syntax_error_in_a_module_beside_the_file_is_in_that_module(write: Write) -> None:
+def test_a_syntax_error_in_a_module_beside_the_file_names_that_module(write: Write) -> None:
     broken = write("x = 1\ny = (\n", "broken.py")
     error = error_of(write("import broken\n" + START))
     assert (error.file, error.line) == (str(broken), 2)
 
 
-def test_an_exception_has_its_line(write: Write) -> None:
+def test_an_exception_is_reported_with_its_line(write: Write) -> None:
     error = error_of(write(START + "\nx = 1 / 0\n"))
     assert error.line == 4
     assert error.message == "ZeroDivisionError: division by zero"
 
 
-def test_an_exception_without_a_text_is_named(write: Write) -> None:
+def test_an_exception_without_a_text_is_reported_by_its_type(write: Write) -> None:
     error = error_of(write("raise RuntimeError\n"))
     assert error.message.startswith("RuntimeError")
     assert error.line == 1
 
 
-def test_an_exception_of_many_lines_is_one_line(write: Write) -> None:
+def test_an_exception_text_of_many_lines_becomes_one_line(write: Write) -> None:
     assert error_of(write('raise ValueError("one\\ntwo")\n')).message == "ValueError: one two"
 
 
-def test_an_exception_in_a_function_has_the_line_in_the_function(write: Write) -> None:
+def test_an_exception_in_a_function_is_reported_with_the_line_in_the_function(write: Write) -> None:
     assert error_of(write(START + "def f():\n    raise KeyError('x')\n\nf()\n")).line == 4
 
 
-def test_an_exception_in_a_module_beside_the_file_has_the_line_of_the_import(write: Write) -> None:
+def test_an_exception_in_a_module_beside_the_file_names_the_line_of_the_import(write: Write) -> None:
     write("1 / 0\n", "divides.py")
     error = error_of(write(START + "import divides\n"))
     assert error.line == 3
@@ -252,17 +252,17 @@ def test_an_exception_in_a_module_beside_the_file_has_the_line_of_the_import(wri
 
 
 @pytest.mark.parametrize("call", ["exit()", "exit(3)", "import sys; sys.exit('bye')", "raise SystemExit"])
-def test_a_file_that_exits_is_told_not_to(write: Write, call: str) -> None:
+def test_a_file_that_exits_is_an_error(write: Write, call: str) -> None:
     error = error_of(write(START + call + "\n"))
     assert "exit()" in error.message
     assert error.line == 3
 
 
 @pytest.mark.parametrize(
-    ("declaration", "said"),
+    ("declaration", "message"),
     [
         ('board.gauge("a b")', "metric name 'a b'"),
-        ('board.gauge("x"); board.counter("x")', "declared already"),
+        ('board.gauge("x"); board.counter("x")', "already declared"),
         ('board.alert(board.gauge("x") > 1, "{nothing}")', "nothing"),
         ('board.alert(board.gauge("x") > 1, "m", severity="bad")', "bad"),
         ('board.alert(board.gauge("x") > 1, "m", for_="soon")', "soon"),
@@ -273,14 +273,14 @@ def test_a_file_that_exits_is_told_not_to(write: Write, call: str) -> None:
         ('board.card("nothing")', "nothing"),
     ],
 )
-def test_a_wrong_declaration_names_the_line_of_the_file_itself(write: Write, declaration: str, said: str) -> None:
+def test_an_invalid_declaration_is_reported_with_its_line(write: Write, declaration: str, message: str) -> None:
     path = write(START + "\n\n" + declaration + "\n")
     error = error_of(path)
     assert (error.file, error.line) == (str(path), 5)
-    assert said in error.message
+    assert message in error.message
 
 
-def test_a_declaration_of_many_lines_names_the_one_where_it_begins(write: Write) -> None:
+def test_an_invalid_declaration_of_many_lines_is_reported_at_its_first_line(write: Write) -> None:
     text = (
         START
         + 'cpu = board.gauge("cpu_usage")\nboard.alert(\n    cpu > 90,\n    "{nothing}",\n    severity="critical",\n)\n'
@@ -288,5 +288,5 @@ def test_a_declaration_of_many_lines_names_the_one_where_it_begins(write: Write)
     assert error_of(write(text)).line == 4
 
 
-def test_an_error_of_ours_is_told_without_its_class(write: Write) -> None:
+def test_our_own_errors_are_reported_without_their_class(write: Write) -> None:
     assert error_of(write(START + 'board.gauge("a b")\n')).message.startswith("metric name")

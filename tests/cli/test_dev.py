@@ -1,4 +1,4 @@
-"""`tickboard dev`: a file is changed, broken, mended and deleted while someone watches, and they stay connected."""
+"""`tickboard dev`: viewers stay connected while the file is changed, broken, fixed and deleted."""
 
 import json
 import time
@@ -50,22 +50,22 @@ class Viewer:
         return listed
 
 
-def developing(path: Path) -> AbstractContextManager[Server]:
+def dev_server(path: Path) -> AbstractContextManager[Server]:
     return serve("dev", str(path), "--interval", "50")
 
 
-def ended(developed: Server) -> str:
-    """End it; return all that it said."""
-    assert developed.stop() == 0
-    return developed.output()
+def stopped_output(server: Server) -> str:
+    """Stop the server and return all its output."""
+    assert server.stop() == 0
+    return server.output()
 
 
 @contextmanager
-def watching(developed: Server) -> Iterator[Viewer]:
-    with connect(developed.ws_url) as connection:
+def watching(server: Server) -> Iterator[Viewer]:
+    with connect(server.ws_url) as connection:
         viewer = Viewer(connection)
         assert viewer.next()["type"] == "initial"
-        # It ticks, and watches its folder.
+        # By now it ticks and watches its folder.
         viewer.until("metrics")
         yield viewer
 
@@ -80,9 +80,9 @@ def path(tmp_path: Path) -> Path:
 # --- a change ---
 
 
-def test_a_viewer_stays_through_a_change_and_the_series_keep_their_history(path: Path) -> None:
-    with developing(path) as developed, watching(developed) as viewer:
-        epoch = developed.json("/api/board")["epoch"]
+def test_viewers_stay_connected_through_a_change_and_series_keep_their_history(path: Path) -> None:
+    with dev_server(path) as server, watching(server) as viewer:
+        epoch = server.json("/api/board")["epoch"]
         path.write_text(
             BOARD.replace("First", "Second").replace("cpu.set(1)", "cpu.set(2)")
             + 'memory = board.gauge("memory_usage")\nmemory.set(50)\n'
@@ -104,13 +104,13 @@ def test_a_viewer_stays_through_a_change_and_the_series_keep_their_history(path:
         tick = viewer.until(lambda message: message["type"] == "metrics" and len(message["data"]) == 2)
         assert [metric["name"] for metric in tick["data"]] == ["cpu_usage", "memory_usage"]
         viewer.until(lambda message: message["type"] == "metrics" and message["data"][0]["value"] == 2)
-        said = ended(developed)
-        assert said.count("reloaded, 2 metrics") == 1
-        assert said.rstrip().endswith("reloaded, 2 metrics")
+        output = stopped_output(server)
+        assert output.count("reloaded, 2 metrics") == 1
+        assert output.rstrip().endswith("reloaded, 2 metrics")
 
 
-def test_times_and_positions_go_on_growing_through_a_change(path: Path) -> None:
-    with developing(path) as developed, watching(developed) as viewer:
+def test_times_and_positions_keep_increasing_through_a_change(path: Path) -> None:
+    with dev_server(path) as server, watching(server) as viewer:
         path.write_text(BOARD.replace("First", "Second"))
         initial = viewer.until("initial")
         times = [tick["timestamp"] for tick in initial["ticks"]]
@@ -120,8 +120,8 @@ def test_times_and_positions_go_on_growing_through_a_change(path: Path) -> None:
         assert tick["seq"] == initial["seq"] + 1
 
 
-def test_one_change_after_another_is_shown(path: Path) -> None:
-    with developing(path) as developed, watching(developed) as viewer:
+def test_successive_changes_are_shown(path: Path) -> None:
+    with dev_server(path) as server, watching(server) as viewer:
         for title in ("Second", "Third", "Fourth"):
             path.write_text(BOARD.replace("First", title))
             assert viewer.until("board")["board"]["title"] == title
@@ -131,15 +131,15 @@ def test_a_change_of_a_module_beside_the_file_is_shown(path: Path) -> None:
     titles = path.with_name("titles.py")
     titles.write_text('TITLE = "One"\n')
     path.write_text("from titles import TITLE\n" + BOARD.replace('"First"', "TITLE"))
-    with developing(path) as developed, watching(developed) as viewer:
-        assert developed.json("/api/board")["title"] == "One"
+    with dev_server(path) as server, watching(server) as viewer:
+        assert server.json("/api/board")["title"] == "One"
         titles.write_text('TITLE = "Two"\n')
         assert viewer.until("board")["board"]["title"] == "Two"
 
 
-def test_a_subscription_outlives_a_change(path: Path) -> None:
+def test_a_subscription_survives_a_change(path: Path) -> None:
     path.write_text(BOARD + 'board.gauge("memory_usage").set(50)\n')
-    with developing(path) as developed, watching(developed) as viewer:
+    with dev_server(path) as server, watching(server) as viewer:
         viewer._connection.send('{"type":"subscribe","metrics":["memory_usage"]}')
         viewer.until("subscribed")
         path.write_text(path.read_text().replace("First", "Second"))
@@ -153,11 +153,11 @@ def threshold(board: Message) -> float:
     return found
 
 
-def test_a_change_of_what_configures_it_is_shown(path: Path) -> None:
+def test_a_change_of_the_configuration_is_shown(path: Path) -> None:
     path.write_text(BOARD + 'board.alert(cpu > 90, "high")\n')
     config = path.with_name("tickboard.toml")
-    with developing(path) as developed, watching(developed) as viewer:
-        assert threshold(developed.json("/api/board")) == 90
+    with dev_server(path) as server, watching(server) as viewer:
+        assert threshold(server.json("/api/board")) == 90
         for number in (80, 70):
             config.write_text(f"[rules.cpu_usage]\nthreshold = {number}\n")
             assert threshold(viewer.until("board")["board"]) == number
@@ -165,29 +165,29 @@ def test_a_change_of_what_configures_it_is_shown(path: Path) -> None:
         assert threshold(viewer.until("board")["board"]) == 90
 
 
-def test_what_is_wrong_in_what_configures_it_is_told_with_its_line_and_mended(path: Path) -> None:
+def test_an_error_in_the_configuration_is_reported_with_its_line_until_fixed(path: Path) -> None:
     path.write_text(BOARD + 'board.alert(cpu > 90, "high")\n')
     config = path.with_name("tickboard.toml")
-    with developing(path) as developed, watching(developed) as viewer:
+    with dev_server(path) as server, watching(server) as viewer:
         config.write_text("[rules.cpu_usage]\nthresold = 80\n")
         (problem,) = viewer.problems()
         assert (problem["file"], problem["line"]) == (str(config), 2)
         assert problem["message"] == "rules.cpu_usage.thresold: there is no such key: write threshold"
-        assert threshold(developed.json("/api/board")) == 90
+        assert threshold(server.json("/api/board")) == 90
         config.write_text("[rules.cpu_usage]\nthreshold = 80\n")
         board = viewer.until("board")["board"]
         assert threshold(board) == 80
         assert "problems" not in board
 
 
-def test_what_configures_it_may_be_in_another_folder_and_wrong_at_the_start(path: Path, tmp_path: Path) -> None:
+def test_a_configuration_in_another_folder_can_be_wrong_at_the_start(path: Path, tmp_path: Path) -> None:
     path.write_text(BOARD + 'board.alert(cpu > 90, "high")\n')
     config = tmp_path / "settings" / "night.toml"
     config.parent.mkdir()
     config.write_text("[rules.cpu_usage]\nthreshold = nan\n")
-    with serve("dev", str(path), "--interval", "50", "--config", str(config)) as developed:
-        assert f"{config}:2: rules.cpu_usage.threshold: nan cannot be" in developed.output()
-        with connect(developed.ws_url) as connection:
+    with serve("dev", str(path), "--interval", "50", "--config", str(config)) as server:
+        assert f"{config}:2: rules.cpu_usage.threshold: nan cannot be" in server.output()
+        with connect(server.ws_url) as connection:
             viewer = Viewer(connection)
             assert viewer.next()["type"] == "initial"
             viewer.until("metrics")
@@ -198,49 +198,49 @@ def test_what_configures_it_may_be_in_another_folder_and_wrong_at_the_start(path
 # --- a broken file ---
 
 
-def test_a_broken_file_is_told_and_the_last_good_board_goes_on(path: Path) -> None:
-    with developing(path) as developed, watching(developed) as viewer:
-        epoch = developed.json("/api/board")["epoch"]
+def test_a_broken_file_is_reported_and_the_last_good_board_goes_on(path: Path) -> None:
+    with dev_server(path) as server, watching(server) as viewer:
+        epoch = server.json("/api/board")["epoch"]
         path.write_text(BROKEN)
         (problem,) = viewer.problems()
         assert (problem["file"], problem["line"]) == (str(path), BROKEN_LINE)
         assert "ZeroDivisionError" in problem["message"]
-        board = developed.json("/api/board")
+        board = server.json("/api/board")
         assert (board["title"], board["epoch"]) == ("First", epoch)
         assert board["problems"] == [problem]
         seqs = [viewer.until("metrics")["seq"] for _ in range(3)]
         assert seqs == [seqs[0], seqs[0] + 1, seqs[0] + 2]
-        said = ended(developed)
-        assert said.count(f"{path}:{BROKEN_LINE}: ZeroDivisionError") == 1
-        assert "Traceback" not in said
+        output = stopped_output(server)
+        assert output.count(f"{path}:{BROKEN_LINE}: ZeroDivisionError") == 1
+        assert "Traceback" not in output
 
 
-def test_mending_the_file_takes_the_problem_back(path: Path) -> None:
-    with developing(path) as developed, watching(developed) as viewer:
+def test_fixing_the_file_clears_the_problem(path: Path) -> None:
+    with dev_server(path) as server, watching(server) as viewer:
         path.write_text(BROKEN)
         assert viewer.problems()
         path.write_text(BOARD.replace("First", "Mended"))
         board = viewer.until("board")["board"]
         assert board["title"] == "Mended"
         assert "problems" not in board
-        assert "problems" not in developed.json("/api/board")
+        assert "problems" not in server.json("/api/board")
 
 
-def test_going_back_to_the_same_text_takes_the_problem_back(path: Path) -> None:
-    with developing(path) as developed, watching(developed) as viewer:
+def test_reverting_the_file_clears_the_problem(path: Path) -> None:
+    with dev_server(path) as server, watching(server) as viewer:
         path.write_text(BOARD + "cpu = (\n")
         assert "SyntaxError" in viewer.problems()[0]["message"]
         path.write_text(BOARD)
         assert "problems" not in viewer.until("board")["board"]
 
 
-def test_a_file_that_is_broken_at_the_start_is_served_with_its_problem_and_mended(path: Path) -> None:
+def test_a_file_broken_at_the_start_is_served_with_its_problem_until_fixed(path: Path) -> None:
     path.write_text(BROKEN)
-    with developing(path) as developed:
-        assert f"{path}:{BROKEN_LINE}: ZeroDivisionError" in developed.output()
-        (problem,) = developed.json("/api/board")["problems"]
+    with dev_server(path) as server:
+        assert f"{path}:{BROKEN_LINE}: ZeroDivisionError" in server.output()
+        (problem,) = server.json("/api/board")["problems"]
         assert (problem["file"], problem["line"]) == (str(path), BROKEN_LINE)
-        with connect(developed.ws_url) as connection:
+        with connect(server.ws_url) as connection:
             viewer = Viewer(connection)
             assert viewer.next()["type"] == "initial"
             viewer.until("metrics")
@@ -250,28 +250,28 @@ def test_a_file_that_is_broken_at_the_start_is_served_with_its_problem_and_mende
             viewer.until(lambda message: message["type"] == "metrics" and bool(message["data"]))
 
 
-def test_settings_that_cannot_be_are_a_problem_of_the_file(path: Path) -> None:
-    with developing(path) as developed, watching(developed) as viewer:
+def test_invalid_settings_are_reported_as_a_problem(path: Path) -> None:
+    with dev_server(path) as server, watching(server) as viewer:
         path.write_text(BOARD.replace('"First"', '"First", window_size=0'))
         (problem,) = viewer.problems()
         assert "WINDOW_SIZE=0" in problem["message"]
         viewer.until("metrics")
 
 
-def test_a_file_that_never_ends_neither_stops_the_ticks_nor_the_end(path: Path) -> None:
-    with developing(path) as developed, watching(developed) as viewer:
+def test_a_file_that_never_finishes_loading_stops_neither_ticks_nor_shutdown(path: Path) -> None:
+    with dev_server(path) as server, watching(server) as viewer:
         path.write_text(BOARD + f"open({str(path.with_name('begun'))!r}, 'w').close()\nimport time\ntime.sleep(60)\n")
-        developed.wait_for(path.with_name("begun").exists)
+        server.wait_for(path.with_name("begun").exists)
         viewer.until("metrics")
-        # It is killed, with another status, if it doesn't end long before the file does.
-        assert developed.stop() == 0
+        # If it does not stop long before the file finishes, it is killed and has another status.
+        assert server.stop() == 0
 
 
-# --- the ways in which editors save ---
+# --- how editors save ---
 
 
-def test_a_file_that_is_deleted_and_written_again_is_shown(path: Path) -> None:
-    with developing(path) as developed, watching(developed) as viewer:
+def test_a_file_deleted_and_written_again_later_is_shown(path: Path) -> None:
+    with dev_server(path) as server, watching(server) as viewer:
         path.unlink()
         (problem,) = viewer.problems()
         assert "no such file" in problem["message"]
@@ -282,18 +282,18 @@ def test_a_file_that_is_deleted_and_written_again_is_shown(path: Path) -> None:
         assert "problems" not in board
 
 
-def test_a_file_that_another_is_moved_over_is_shown(path: Path) -> None:
-    with developing(path) as developed, watching(developed) as viewer:
+def test_a_file_replaced_by_a_rename_is_shown(path: Path) -> None:
+    with dev_server(path) as server, watching(server) as viewer:
         for title in ("Second", "Third"):
             beside = path.with_name("dashboard.py.tmp")
             beside.write_text(BOARD.replace("First", title))
             beside.replace(path)
             assert viewer.until("board")["board"]["title"] == title
-        assert developed.process.poll() is None
+        assert server.process.poll() is None
 
 
-def test_a_file_that_is_deleted_and_written_at_once_is_one_change(path: Path) -> None:
-    with developing(path) as developed, watching(developed) as viewer:
+def test_a_file_deleted_and_rewritten_at_once_is_one_change(path: Path) -> None:
+    with dev_server(path) as server, watching(server) as viewer:
         path.unlink()
         path.write_text(BOARD.replace("First", "Second"))
         assert viewer.until(lambda message: message["type"] in {"board", "problems"})["type"] == "board"
@@ -302,7 +302,7 @@ def test_a_file_that_is_deleted_and_written_at_once_is_one_change(path: Path) ->
 # --- samplers ---
 
 
-def test_a_sampler_that_raises_is_reported_once_and_taken_back_when_it_works(path: Path) -> None:
+def test_a_failing_sampler_is_reported_once_and_cleared_when_it_works(path: Path) -> None:
     switch = path.with_name("switch")
     path.write_text(
         BOARD
@@ -318,34 +318,34 @@ def fails():
 """
     )
     line = path.read_text().count("\n")
-    with developing(path) as developed:
+    with dev_server(path) as server:
         deadline = time.monotonic() + 10
-        while not (problems := developed.json("/api/board").get("problems")):
+        while not (problems := server.json("/api/board").get("problems")):
             assert time.monotonic() < deadline
         (problem,) = problems
         assert problem["source"] == "sampler fails"
         assert problem["message"] == "ValueError: no disk"
         assert (problem["file"], problem["line"]) == (str(path), line)
         assert "Traceback" in problem["detail"]
-        with watching(developed) as viewer:
+        with watching(server) as viewer:
             for _ in range(5):
                 viewer.until(lambda message: message["type"] == "metrics" and bool(message["data"]))
             switch.touch()
             assert viewer.problems() == []
-            assert "problems" not in developed.json("/api/board")
+            assert "problems" not in server.json("/api/board")
             switch.unlink()
             assert viewer.problems()[0]["source"] == "sampler fails"
-        said = ended(developed)
-        assert said.count("Traceback") == 2
-        assert said.count("sampler fails: ValueError: no disk") == 2
+        output = stopped_output(server)
+        assert output.count("Traceback") == 2
+        assert output.count("sampler fails: ValueError: no disk") == 2
 
 
-def test_a_sampler_that_was_mended_in_the_file_is_no_longer_a_problem(path: Path) -> None:
+def test_fixing_a_sampler_in_the_file_clears_its_problem(path: Path) -> None:
     failing = BOARD.replace("cpu.set(1)", "cpu.set(1 / 0)")
-    with developing(path) as developed, watching(developed) as viewer:
+    with dev_server(path) as server, watching(server) as viewer:
         path.write_text(failing)
         assert viewer.problems()[0]["source"] == "sampler sample"
         path.write_text(BOARD)
         assert "problems" not in viewer.until("board")["board"]
         viewer.until(lambda message: message["type"] == "metrics" and bool(message["data"]))
-        assert "problems" not in developed.json("/api/board")
+        assert "problems" not in server.json("/api/board")

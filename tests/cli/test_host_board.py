@@ -45,7 +45,7 @@ def test_the_rows_are_in_the_order_of_the_sections(board: Board) -> None:
     assert {"CPU", "Memory", "Disks", "Processes", "Requests"} <= set(titles)
 
 
-def test_every_panel_shows_something_that_is_there_in_one_unit(board: Board) -> None:
+def test_every_panel_shows_existing_metrics_and_every_chart_has_one_unit(board: Board) -> None:
     metrics = board.registry.metrics
     for row in rows_of(board)[1:]:
         assert row.panels
@@ -57,14 +57,14 @@ def test_every_panel_shows_something_that_is_there_in_one_unit(board: Board) -> 
                 assert {metrics[name].unit for name in panel.metrics} == {panel.unit}
 
 
-def test_what_the_sections_name_is_a_metric_of_the_host_or_of_the_requests() -> None:
+def test_the_sections_name_only_metrics_of_the_host_or_of_requests() -> None:
     named = {name for charts in SECTIONS.values() for names in charts.values() for name in names}
     requests = {"requests_per_sec", "errors_per_sec", "avg_latency", *(f"avg_latency.p{part}" for part in (50, 95, 99))}
     assert named - METRICS.keys() == requests
     assert set(CARDS) - METRICS.keys() == {"requests_per_sec", "avg_latency"}
 
 
-def test_parts_of_a_whole_are_stacked_and_nothing_else(board: Board) -> None:
+def test_only_parts_of_a_whole_are_stacked(board: Board) -> None:
     charts = {tuple(panel.metrics): panel for row in rows_of(board) for panel in row.panels if isinstance(panel, Chart)}
     assert [names for names, chart in charts.items() if chart.stacked] == [("cpu_mode",), ("memory_kind",)]
 
@@ -74,7 +74,7 @@ def test_the_top_processes_are_a_table(board: Board) -> None:
     assert (table.metrics, table.label) == (["process_cpu", "process_memory", "process_count"], "process")
 
 
-def test_what_this_machine_lacks_has_no_panel(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_metrics_that_this_machine_lacks_have_no_panel(monkeypatch: pytest.MonkeyPatch) -> None:
     def lacking(**how: bool) -> None:
         raise NotImplementedError("not here")
 
@@ -98,7 +98,7 @@ def rules_of(board: Board) -> dict[str, str]:
     return {rule.metric: rule.severity for rule in board.describe().rules}
 
 
-def test_it_watches_what_would_worry_any_owner(board: Board) -> None:
+def test_the_host_board_has_rules_for_cpu_memory_and_disk(board: Board) -> None:
     rules = rules_of(board)
     assert rules["cpu_usage"] == "critical"
     assert rules["memory_usage"] == "warning"
@@ -106,7 +106,7 @@ def test_it_watches_what_would_worry_any_owner(board: Board) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads control groups")
-def test_in_a_container_its_limits_are_shown_and_watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_in_a_container_its_limits_are_shown_and_have_rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, text in {
         "cgroup.controllers": "cpu memory",
         "cpu.max": "50000 100000",
@@ -126,7 +126,7 @@ def test_in_a_container_its_limits_are_shown_and_watched(tmp_path: Path, monkeyp
     assert rules_of(board)["container_memory_usage"] == "critical"
 
 
-def test_the_requests_that_it_answers_are_counted() -> None:
+def test_the_requests_to_the_host_board_are_measured() -> None:
     with serve("--interval", "50") as server:
         server.wait_for(lambda: server.json("/api/stats")["latency"]["count"] > 0)
         assert server.json("/api/stats")["requests"]["max"] > 0

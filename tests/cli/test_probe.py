@@ -1,4 +1,4 @@
-"""`tickboard health` says in one line how a board is, and by its status whether it publishes ticks."""
+"""`tickboard health` prints the health of a board in one line; its exit status says whether ticks are published."""
 
 import contextlib
 import socket
@@ -57,7 +57,7 @@ def running(tmp_path: Path, source: str = "") -> Iterator[Server]:
         yield server
 
 
-def test_a_board_that_is_well(tmp_path: Path) -> None:
+def test_a_healthy_board_is_ok(tmp_path: Path) -> None:
     with running(tmp_path) as server:
         assert command(server.url) == (0, "ok\n")
         assert probe(f"{server.url}api/health") == (True, "ok")
@@ -71,7 +71,7 @@ def test_a_board_with_a_problem_is_degraded_and_still_serves(tmp_path: Path) -> 
         assert command(server.url) == (0, "degraded: sampler fails: ValueError: no such device\n")
 
 
-def test_a_board_that_publishes_nothing_is_failing_with_status_503(tmp_path: Path) -> None:
+def test_a_board_that_publishes_no_ticks_is_failing(tmp_path: Path) -> None:
     with running(tmp_path, FAILING_TICKS) as server:
         server.wait_for(lambda: not probe(server.url)[0])
         status, line = command(server.url)
@@ -109,29 +109,29 @@ def answering(answer: bytes, *, hold: bool = False) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("answer", "line"),
     [
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "answers with status 200, and not as a board does"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "answers with status 200, so it is not a board"),
         (
             b'HTTP/1.1 500 No\r\nContent-Length: 15\r\n\r\n{"status":"ok"}',
-            "answers with status 500, and not as a board does",
+            "answers with status 500, so it is not a board",
         ),
         (
             b"HTTP/1.1 401 No\r\nContent-Length: 2\r\n\r\n{}",
-            "answers with status 401, and not as a board does: give the board's address",
+            "answers with status 401, so it is not a board: give the board's address",
         ),
         (b"nonsense\r\n\r\n", "does not answer"),
         (b"", "does not answer"),
         (b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 2**21, "does not answer: its answer is longer than"),
     ],
 )
-def test_whatever_else_answers_is_failing(answer: bytes, line: str) -> None:
+def test_an_answer_that_is_not_from_a_board_is_failing(answer: bytes, line: str) -> None:
     with answering(answer) as url:
-        healthy, said = probe(url)
+        healthy, output = probe(url)
         assert not healthy
-        assert said.startswith("failing: ")
-        assert line in said
+        assert output.startswith("failing: ")
+        assert line in output
 
 
-def test_one_that_does_not_answer_is_failing() -> None:
+def test_a_server_that_does_not_answer_is_failing() -> None:
     with answering(b"", hold=True) as url:
         assert not probe(url, 0.1)[0]
     with socket.socket() as free:
@@ -139,7 +139,7 @@ def test_one_that_does_not_answer_is_failing() -> None:
         assert not probe(f"http://127.0.0.1:{free.getsockname()[1]}")[0]
 
 
-def test_one_whose_answer_never_ends_is_failing() -> None:
+def test_a_server_whose_answer_never_ends_is_failing() -> None:
     over = threading.Event()
 
     def drip() -> None:
@@ -152,20 +152,20 @@ def test_one_whose_answer_never_ends_is_failing() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=drip, daemon=True)
         thread.start()
-        healthy, said = probe(f"http://127.0.0.1:{listening.getsockname()[1]}", 0.5)
+        healthy, output = probe(f"http://127.0.0.1:{listening.getsockname()[1]}", 0.5)
         over.set()
         thread.join(10)
     assert not healthy
-    assert said.endswith("does not answer: its answer takes over 0.5 s")
+    assert output.endswith("does not answer: its answer takes over 0.5 s")
 
 
-def test_what_a_board_says_is_one_line() -> None:
+def test_the_answer_of_a_board_is_printed_on_one_line() -> None:
     body = b'{"status":"failing","reasons":[{"source":"a\\u001b[31m","message":"x\\ny","since":""}]}'
     with answering(b"HTTP/1.1 503 No\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)) as url:
         assert probe(url) == (False, r"failing: a\x1b[31m: x y")
 
 
-def test_what_is_no_url_is_the_persons_fault() -> None:
+def test_an_invalid_url_exits_with_status_2() -> None:
     status, line = command("localhost:3000")
     assert status == 2
     assert line == "tickboard: 'localhost:3000' is not the URL of a board: give one as http://127.0.0.1:3000\n"
@@ -176,5 +176,5 @@ def test_what_is_no_url_is_the_persons_fault() -> None:
 @pytest.mark.parametrize(
     "url", ["http://h:1/live", "http://h:1/live/", "http://h:1/live/api/health", "http://h:1/live/api/health/"]
 )
-def test_a_board_may_be_anywhere(url: str) -> None:
+def test_the_health_url_is_built_from_any_url_of_a_board(url: str) -> None:
     assert health_url(url) == "http://h:1/live/api/health"

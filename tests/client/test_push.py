@@ -1,4 +1,4 @@
-"""Pushing from a program: what is recorded arrives, and nothing that happens to it harms the program."""
+"""Pushing from a program: recorded values arrive, and no failure harms the program."""
 
 import json
 import logging
@@ -31,18 +31,18 @@ from tickboard.metrics.registry import Registry
 from tickboard.server.requests.bodies import Bodies
 from tickboard.server.routes.push import push_routes
 
-# The façade's own name for the function is that of its module.
+# The package exports a function of the same name as this module.
 MODULE = sys.modules["tickboard.client.push"]
 
 LONG_S = 3_600.0
-"""So that nothing is sent before `flush` says so."""
+"""An interval so long that only `flush` sends."""
 
 
 class Server:
-    """A server that answers what it is told to, and keeps what it got.
+    """A server that gives prepared answers, and keeps the requests.
 
     Attributes:
-        answers: what comes next, each a status, headers and a body; 200 when there is none.
+        answers: the next answers, each a status, headers and a body; 200 when there are none.
         got: the samples of each request.
         requests: the path and the headers of each.
     """
@@ -111,14 +111,14 @@ def pushing(url: str, **arguments: Any) -> Iterator[Push]:
         yield numbers
 
 
-def told(samples: list[dict[str, Any]]) -> list[tuple[str, str, float | None]]:
+def kind_name_value(samples: list[dict[str, Any]]) -> list[tuple[str, str, float | None]]:
     return [(one["kind"], one["name"], one["value"]) for one in samples]
 
 
-# --- what arrives ---
+# --- delivery ---
 
 
-def test_everything_that_is_recorded_arrives_at_a_board() -> None:
+def test_everything_recorded_arrives_at_a_board() -> None:
     registry = Registry()
     app = Starlette(routes=push_routes(Intake(registry)), middleware=[Middleware(Bodies, traffic=Traffic)])
     with serve_app(app) as port, pushing(f"http://127.0.0.1:{port}/", labels={"host": "a"}) as numbers:
@@ -139,17 +139,17 @@ def test_everything_that_is_recorded_arrives_at_a_board() -> None:
     assert (metric.title, metric.unit, registry.metrics["took"].unit) == ("Jobs waiting", "jobs", "ms")
 
 
-def test_it_is_sent_by_itself_again_and_again() -> None:
+def test_values_are_sent_at_every_interval() -> None:
     with answering() as server, pushing(server.url, interval=0.01) as numbers:
         numbers.gauge("queue").set(1)
         wait_for(lambda: len(server.got) == 1)
         numbers.gauge("queue").set(2)
         wait_for(lambda: len(server.got) == 2)
-    assert [told(samples) for samples in server.got] == [[("gauge", "queue", 1)], [("gauge", "queue", 2)]]
+    assert [kind_name_value(samples) for samples in server.got] == [[("gauge", "queue", 1)], [("gauge", "queue", 2)]]
     assert server.connections == 1
 
 
-def test_of_a_gauge_the_newest_is_sent_and_of_a_counter_the_sum() -> None:
+def test_gauges_send_the_newest_value_and_counters_the_sum() -> None:
     with answering() as server, pushing(server.url) as numbers:
         queue, done = numbers.gauge("queue"), numbers.counter("done")
         for value in range(5):
@@ -161,13 +161,13 @@ def test_of_a_gauge_the_newest_is_sent_and_of_a_counter_the_sum() -> None:
         assert numbers.flush(10)
         done.inc()
         assert numbers.flush(10)
-    assert [told(samples) for samples in server.got] == [
+    assert [kind_name_value(samples) for samples in server.got] == [
         [("gauge", "queue", 7), ("counter", "done", 10)],
         [("counter", "done", 1)],
     ]
 
 
-def test_a_gauge_without_a_value_is_told_so_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gauge_without_a_value_is_sent_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MODULE, "REPEAT_S", 0.0)
     with answering() as server, pushing(server.url) as numbers:
         for value in (None, math.nan, -math.inf):
@@ -175,10 +175,10 @@ def test_a_gauge_without_a_value_is_told_so_once(monkeypatch: pytest.MonkeyPatch
             numbers.gauge("queue").set(value)
             assert numbers.flush(10)
             assert numbers.flush(10)
-    assert [told(samples) for samples in server.got] == [[("gauge", "queue", None)]] * 3
+    assert [kind_name_value(samples) for samples in server.got] == [[("gauge", "queue", None)]] * 3
 
 
-def test_a_gauge_that_stays_is_told_again_and_a_counter_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unchanged_gauge_is_sent_again_but_a_counter_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     with answering() as server, pushing(server.url) as numbers:
         numbers.gauge("queue").set(1)
         numbers.counter("done").inc()
@@ -187,10 +187,10 @@ def test_a_gauge_that_stays_is_told_again_and_a_counter_is_not(monkeypatch: pyte
         assert len(server.got) == 1
         monkeypatch.setattr(MODULE, "REPEAT_S", 0.0)
         assert numbers.flush(10)
-    assert told(server.got[1]) == [("gauge", "queue", 1)]
+    assert kind_name_value(server.got[1]) == [("gauge", "queue", 1)]
 
 
-def test_many_samples_are_several_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_samples_are_split_into_several_requests(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MODULE, "MAX_LINES", 10)
     with answering() as server, pushing(server.url) as numbers:
         for number in range(25):
@@ -202,7 +202,7 @@ def test_many_samples_are_several_requests(monkeypatch: pytest.MonkeyPatch) -> N
     assert sent == [[*range(10)], [*range(10, 20)], [*range(10, 20)], [*range(20, 25)]]
 
 
-def test_all_threads_record_and_nothing_is_lost() -> None:
+def test_recording_from_many_threads_loses_nothing() -> None:
     with answering() as server, pushing(server.url, interval=0.01) as numbers:
         done, took = numbers.counter("done", labels=("thread",)), numbers.histogram("took")
 
@@ -227,7 +227,7 @@ def test_all_threads_record_and_nothing_is_lost() -> None:
 
 
 @pytest.mark.parametrize(("path", "wanted"), [("", ""), ("/", ""), ("/live", "/live"), ("/live/", "/live")])
-def test_a_board_may_be_mounted_anywhere(path: str, wanted: str) -> None:
+def test_a_board_can_be_mounted_under_any_path(path: str, wanted: str) -> None:
     with answering() as server, pushing(server.url + path) as numbers:
         numbers.gauge("a").set(1)
         assert numbers.flush(10)
@@ -260,21 +260,21 @@ def test_a_user_in_the_address_and_headers_are_sent() -> None:
         "http://a\n",
     ],
 )
-def test_an_address_that_is_none_is_told(url: Any) -> None:
+def test_a_malformed_address_is_refused(url: Any) -> None:
     with pytest.raises(InputError, match="is no address of a board: write it as http://localhost:3000"):
         push(url)
 
 
 @pytest.mark.parametrize("interval", [0, -1, math.nan, math.inf])
-def test_an_interval_that_is_none_is_told(interval: float) -> None:
+def test_an_invalid_interval_is_refused(interval: float) -> None:
     with pytest.raises(InputError, match="interval"):
         push("http://localhost", interval=interval)
 
 
-# --- when the board is away ---
+# --- when the board is unreachable ---
 
 
-def test_what_is_recorded_while_the_board_is_away_arrives_when_it_is_back(caplog: pytest.LogCaptureFixture) -> None:
+def test_values_recorded_while_the_board_is_unreachable_arrive_later(caplog: pytest.LogCaptureFixture) -> None:
     port = free_port()
     with caplog.at_level(logging.INFO, "tickboard"), pushing(f"http://127.0.0.1:{port}") as numbers:
         queue, done, took = numbers.gauge("queue"), numbers.counter("done"), numbers.histogram("took")
@@ -289,7 +289,7 @@ def test_what_is_recorded_while_the_board_is_away_arrives_when_it_is_back(caplog
             assert numbers.flush(10)
             numbers.gauge("queue").set(9)
             assert numbers.flush(10)
-    assert sorted(told(server.got[0])) == [
+    assert sorted(kind_name_value(server.got[0])) == [
         ("counter", "done", 7),
         ("gauge", "queue", 2),
         ("histogram", "took", 1),
@@ -303,17 +303,17 @@ def test_what_is_recorded_while_the_board_is_away_arrives_when_it_is_back(caplog
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503])
-def test_an_answer_that_may_be_another_one_later_is_tried_again(status: int) -> None:
+def test_a_temporary_failure_is_retried(status: int) -> None:
     with answering() as server, pushing(server.url) as numbers:
         server.answers = [(status, {"Retry-After": "1"}, "not now")]
         numbers.counter("done").inc(2)
         assert not numbers.flush(10)
         assert numbers.flush(10)
-    assert [told(samples) for samples in server.got] == [[("counter", "done", 2)]] * 2
+    assert [kind_name_value(samples) for samples in server.got] == [[("counter", "done", 2)]] * 2
     assert numbers.dropped == 0
 
 
-def test_a_connection_that_the_server_has_closed_is_opened_again() -> None:
+def test_a_connection_closed_by_the_server_is_reopened() -> None:
     with answering() as server, pushing(server.url) as numbers:
         server.answers = [(200, {"Connection": "close"}, "{}")]
         for _ in range(3):
@@ -323,7 +323,7 @@ def test_a_connection_that_the_server_has_closed_is_opened_again() -> None:
     assert len(server.got) == 3
 
 
-def test_what_the_board_refuses_is_dropped_counted_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_samples_refused_by_the_board_are_dropped_counted_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     with answering() as server, pushing(server.url) as numbers:
         refusal = json.dumps({"error": "push has its 2 series", "accepted": 1, "refused": 2})
         server.answers = [(422, {}, refusal), (400, {}, "what?"), (302, {"Location": "/login"}, "")]
@@ -337,7 +337,7 @@ def test_what_the_board_refuses_is_dropped_counted_and_logged_once(caplog: pytes
     ]
 
 
-def test_a_redirect_says_where_to(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_redirect_is_logged_with_its_target(caplog: pytest.LogCaptureFixture) -> None:
     with answering() as server, pushing(server.url) as numbers:
         server.answers = [(301, {"Location": "https://board/"}, "")]
         numbers.gauge("a").set(1)
@@ -345,11 +345,11 @@ def test_a_redirect_says_where_to(caplog: pytest.LogCaptureFixture) -> None:
     assert "it answers 301, go to https://board/: give the address that it leads to" in caplog.text
 
 
-def test_pauses_grow_and_are_as_long_as_the_server_asks() -> None:
+def test_pauses_grow_and_follow_retry_after() -> None:
     pauses = []
     with answering() as server, pushing(server.url, interval=2.0) as numbers:
         server.answers = [(503, {}, "")] * 6 + [(503, {"Retry-After": after}, "") for after in ("90", "9999", "x")]
-        numbers._handles.taken = True  # the test is the thread
+        numbers._handles.taken = True  # the test acts as the sending thread
         for _ in range(10):
             numbers.counter("done").inc()
             pauses.append(numbers._deliver(numbers._handles.take()))
@@ -365,7 +365,7 @@ def recording() -> PushHandles:
     return PushHandles({}, lambda: True)
 
 
-def test_observations_are_bounded_and_the_oldest_go(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_observations_are_bounded_and_the_oldest_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handles, "MAX_OBSERVATIONS", 5)
     one = recording()
     took = one.declare(PushHistogram, "took", "", "", ())
@@ -380,7 +380,7 @@ def test_observations_are_bounded_and_the_oldest_go(monkeypatch: pytest.MonkeyPa
     assert one.observations == 0
 
 
-def test_waiting_series_are_bounded_and_the_one_that_waited_longest_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waiting_series_are_bounded_and_the_oldest_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handles, "MAX_PENDING", 3)
     one = recording()
     for number in range(5):
@@ -389,7 +389,7 @@ def test_waiting_series_are_bounded_and_the_one_that_waited_longest_goes(monkeyp
     assert one.dropped == 2
 
 
-def test_remembered_series_are_bounded_and_go_on_when_they_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_remembered_series_are_bounded_and_forgotten_ones_still_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handles, "MAX_SERIES", 3)
     one = recording()
     queue = one.declare(PushGauge, "queue", "", "", ("job",))
@@ -407,18 +407,18 @@ def test_remembered_series_are_bounded_and_go_on_when_they_are_forgotten(monkeyp
     assert len(one.take()) == 10
 
 
-def test_a_handle_is_the_same_whenever_it_is_asked_for() -> None:
+def test_the_same_declaration_returns_the_same_handle() -> None:
     one = recording()
     queue = one.declare(PushGauge, "queue", "", "", ("job", "host"))
     assert one.declare(PushGauge, "queue", "", "", ()) is queue
     assert queue.labels(job=1, host="a") is queue.labels(host="a", job="1")
 
 
-# --- nothing is raised ---
+# --- recording never raises ---
 
 
-class Nasty:
-    """A value of somebody's that fails in every way."""
+class Broken:
+    """A value whose every conversion fails."""
 
     def __float__(self) -> float:
         raise RuntimeError("no")
@@ -430,8 +430,8 @@ class Nasty:
         raise RuntimeError("no")
 
 
-@pytest.mark.parametrize("value", ["three", [], {}, Nasty(), object(), b"x"])
-def test_what_is_no_number_is_counted_and_logged_once(value: Any, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("value", ["three", [], {}, Broken(), object(), b"x"])
+def test_a_value_that_is_not_a_number_is_counted_and_logged_once(value: Any, caplog: pytest.LogCaptureFixture) -> None:
     one = recording()
     gauge = one.declare(PushGauge, "queue", "", "", ())
     records: list[Callable[[Any], None]] = [
@@ -444,13 +444,13 @@ def test_what_is_no_number_is_counted_and_logged_once(value: Any, caplog: pytest
     for record in records:
         record(value)
     assert (one.invalid, one.take()) == (5, [])
-    (said,) = caplog.messages
-    assert said.startswith("gauge 'queue' cannot be ")
-    assert said.endswith(": give a number; further ones are only counted")
+    (message,) = caplog.messages
+    assert message.startswith("gauge 'queue' cannot be ")
+    assert message.endswith(": give a number; further ones are only counted")
 
 
 @pytest.mark.parametrize("value", [-1, math.nan, math.inf, None])
-def test_a_counter_never_falls_and_a_histogram_has_numbers(value: Any) -> None:
+def test_invalid_counter_and_histogram_values_are_counted_not_sent(value: Any) -> None:
     one = recording()
     one.declare(PushCounter, "done", "", "", ()).inc(value)
     one.declare(PushHistogram, "took", "", "", ()).observe(math.inf if value == -1 else value)
@@ -458,22 +458,24 @@ def test_a_counter_never_falls_and_a_histogram_has_numbers(value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("labels", "said"),
+    ("labels", "message"),
     [
         ({}, "has the labels worker, not none"),
         ({"host": "a"}, "has the labels worker, not host"),
         ({"worker": "a", "host": "a"}, "has the labels worker, not worker, host"),
-        ({"worker": Nasty()}, "has the labels worker, not worker"),
+        ({"worker": Broken()}, "has the labels worker, not worker"),
     ],
 )
-def test_other_labels_than_declared_are_counted(labels: Any, said: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_values_with_undeclared_labels_are_counted_not_sent(
+    labels: Any, message: str, caplog: pytest.LogCaptureFixture
+) -> None:
     one = recording()
     one.declare(PushGauge, "queue", "", "", ("worker",)).labels(**labels).set(1)
     assert (one.invalid, one.take()) == (1, [])
-    assert f"metric 'queue' {said}" in caplog.text
+    assert f"metric 'queue' {message}" in caplog.text
 
 
-def test_a_metric_with_labels_has_no_value_of_its_own_and_one_without_has_no_labels(
+def test_missing_and_unexpected_labels_are_counted_not_sent(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     one = recording()
@@ -483,7 +485,7 @@ def test_a_metric_with_labels_has_no_value_of_its_own_and_one_without_has_no_lab
     assert "metric 'done' has labels: write .labels(a=…, b=…) before the value" in caplog.text
 
 
-def test_a_name_that_is_taken_by_another_kind_is_counted(caplog: pytest.LogCaptureFixture) -> None:
+def test_values_for_a_name_of_another_kind_are_counted_not_sent(caplog: pytest.LogCaptureFixture) -> None:
     one = recording()
     one.declare(PushGauge, "queue", "", "", ()).set(1)
     one.declare(PushCounter, "queue", "", "", ()).inc()
@@ -493,7 +495,7 @@ def test_a_name_that_is_taken_by_another_kind_is_counted(caplog: pytest.LogCaptu
     assert len(one.take()) == 1
 
 
-def test_one_text_is_one_label_and_a_name_may_be_anything() -> None:
+def test_labels_may_be_a_single_string_and_names_are_converted_to_strings() -> None:
     one = recording()
     strange: Any = ["a"]
     one.declare(PushGauge, strange, "", "", "worker").labels(worker="\ud800").set(1)
@@ -502,7 +504,7 @@ def test_one_text_is_one_label_and_a_name_may_be_anything() -> None:
     assert (sample["name"], sample["labels"]) == ("['a']", {"worker": "?"})
 
 
-def test_closing_sends_what_is_left_and_what_comes_later_is_dropped() -> None:
+def test_closing_sends_the_rest_and_later_values_are_dropped() -> None:
     with answering() as server:
         numbers = push(server.url, interval=LONG_S)
         done = numbers.counter("done")
@@ -513,19 +515,19 @@ def test_closing_sends_what_is_left_and_what_comes_later_is_dropped() -> None:
         numbers.histogram("took").observe(1)
         numbers.gauge("queue").set(1)
         assert numbers.flush()
-    assert told(server.got[0]) == [("counter", "done", 1)]
+    assert kind_name_value(server.got[0]) == [("counter", "done", 1)]
     assert len(server.got) == 1
     assert numbers.dropped == 3
 
 
-def test_flushing_nothing_is_done_at_once_and_starts_nothing() -> None:
+def test_flushing_nothing_returns_at_once_without_a_thread() -> None:
     before = threading.active_count()
     with pushing("http://127.0.0.1:9") as numbers:
         assert numbers.flush()
         assert threading.active_count() == before
 
 
-def test_it_gives_up_waiting_for_a_server_that_never_answers() -> None:
+def test_flush_times_out_if_the_server_never_answers() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         numbers = push(f"http://127.0.0.1:{silent.getsockname()[1]}", interval=LONG_S)
         numbers.gauge("a").set(1)
@@ -545,7 +547,7 @@ operations = st.lists(
 
 
 @given(operations)
-def test_whatever_is_recorded_is_a_number_or_counted(steps: list[tuple[str, str, Any, bool]]) -> None:
+def test_every_recorded_value_is_a_number_or_counted_as_invalid(steps: list[tuple[str, str, Any, bool]]) -> None:
     one = recording()
     kinds: dict[str, type[PushGauge | PushCounter | PushHistogram]] = {
         "gauge": PushGauge,
@@ -579,7 +581,7 @@ def run(script: str, *arguments: str, covered: bool = True) -> "subprocess.Compl
     )
 
 
-def test_what_was_recorded_last_is_sent_when_the_program_ends() -> None:
+def test_the_last_values_are_sent_when_the_program_ends() -> None:
     script = """
 import sys
 from tickboard.client.push import push
@@ -587,10 +589,10 @@ push(sys.argv[1], interval=3600).counter("done").inc(3)
 """
     with answering() as server:
         run(script, server.url)
-    assert told(server.got[0]) == [("counter", "done", 3)]
+    assert kind_name_value(server.got[0]) == [("counter", "done", 3)]
 
 
-def test_a_child_sends_its_own_and_its_parent_its_own() -> None:
+def test_after_a_fork_parent_and_child_each_send_their_own_values() -> None:
     script = """
 import os, sys
 from tickboard.client.push import push
@@ -613,7 +615,7 @@ assert numbers.flush(10)
 """
     with answering() as server:
         run(script, server.url)
-    assert [sorted(told(samples)) for samples in server.got] == [
+    assert [sorted(kind_name_value(samples)) for samples in server.got] == [
         [("counter", "done", 1)],
         [("counter", "done", 1000), ("histogram", "took", 1000)],
         [("counter", "done", 110), ("gauge", "queue", 10), ("histogram", "took", 10), ("histogram", "took", 100)],
@@ -642,13 +644,13 @@ for _ in range(20):
 end.set()
 """
     with answering() as server:
-        # Under coverage some of the children hang: it follows threads, and knows nothing of forks among them.
+        # Under coverage some of the children hang: it traces threads, but cannot handle forks among them.
         run(script, server.url, covered=False)
     children = [one for samples in server.got for one in samples if one["name"] == "children"]
     assert sum(one["value"] for one in children) == 20
 
 
-def test_a_fork_waits_for_what_is_being_imported() -> None:
+def test_a_fork_waits_for_imports_in_progress() -> None:
     script = """
 import importlib.abc, os, sys, threading, time, types
 package = types.ModuleType("tickboard")
@@ -676,7 +678,7 @@ assert numbers.flush(5)
             run(script, server.url, str(Path(handles.__file__).parents[1]), module)
 
 
-def test_importing_it_reaches_for_little() -> None:
+def test_importing_push_loads_no_large_modules() -> None:
     script = """
 import sys, types
 import importlib.util
@@ -687,5 +689,5 @@ import tickboard.client.push
 large = {"asyncio", "http.client", "ssl", "numpy", "msgspec", "starlette", "urllib.request", "email"}
 print(sorted(large & sys.modules.keys()))
 """
-    said = run(script, str(Path(handles.__file__).parents[1])).stdout
-    assert said.strip() == "[]"
+    output = run(script, str(Path(handles.__file__).parents[1])).stdout
+    assert output.strip() == "[]"

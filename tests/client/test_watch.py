@@ -1,4 +1,4 @@
-"""The client: every tick once and in order, over one connection or many."""
+"""The client receives every tick once and in order, over one connection or many."""
 
 import asyncio
 import contextlib
@@ -47,8 +47,8 @@ BOARDS = Path(__file__).parents[1] / "boards"
 
 
 def series(*names: str, epoch: str = "e", layout: int = 1) -> str:
-    told = [{"name": name, "unit": "%"} for name in names]
-    return json.dumps({"type": "series", "layout": layout, "epoch": epoch, "series": told})
+    described = [{"name": name, "unit": "%"} for name in names]
+    return json.dumps({"type": "series", "layout": layout, "epoch": epoch, "series": described})
 
 
 def tick(seq: int, *values: float, layout: int = 1, flags: int = 0) -> bytes:
@@ -70,10 +70,10 @@ def seqs(ticks: list[Tick]) -> list[int]:
     return [one.seq for one in ticks]
 
 
-# --- the receiver ---
+# --- the decoder ---
 
 
-def test_it_begins_with_the_newest_tick_and_goes_on() -> None:
+def test_decoding_starts_with_the_newest_tick_of_the_window() -> None:
     found = ticks_of(Decoder(), series("a", "b"), window(5, [1, 2], [3, 4]), tick(7, 5, math.nan))
     assert [(one.epoch, one.seq, one.time, one.missed, one.fresh) for one in found] == [
         ("e", 6, 6.0, 0, False),
@@ -86,36 +86,36 @@ def test_it_begins_with_the_newest_tick_and_goes_on() -> None:
     assert found[0].series is found[1].series
 
 
-def test_the_whole_window_comes_first_where_it_is_asked_for() -> None:
+def test_with_history_the_whole_window_comes_first() -> None:
     found = ticks_of(Decoder(history=True), series("a"), window(5, [1], [2], [3]), tick(8, 4))
     assert [(one.seq, one["a"]) for one in found] == [(5, 1), (6, 2), (7, 3), (8, 4)]
     assert not any(one.missed or one.fresh for one in found)
 
 
-def test_it_goes_on_after_a_position() -> None:
+def test_decoding_resumes_after_a_position() -> None:
     receiver = Decoder("e:5")
     assert receiver.position == "e:5"
     assert seqs(ticks_of(receiver, series("a"), window(6, [1], [2], resumed=True))) == [6, 7]
     assert receiver.position == "e:7"
 
 
-def test_a_window_that_is_not_resumed_gives_what_was_not_seen() -> None:
+def test_a_window_that_is_not_resumed_yields_only_unseen_ticks() -> None:
     assert seqs(ticks_of(Decoder("e:6"), series("a"), window(4, [1], [2], [3], [4], [5]))) == [7, 8]
 
 
-def test_what_the_board_no_longer_has_is_counted_once() -> None:
+def test_ticks_that_the_board_no_longer_has_are_counted_as_missed_once() -> None:
     found = ticks_of(Decoder("e:6"), series("a"), window(10, [1], [2]))
     assert [(one.seq, one.missed, one.fresh) for one in found] == [(10, 3, False), (11, 0, False)]
 
 
-def test_another_epoch_begins_afresh_with_all_its_ticks() -> None:
+def test_a_new_epoch_starts_fresh_with_all_its_ticks() -> None:
     receiver = Decoder()
     ticks_of(receiver, series("a"), window(90, [1]))
     found = ticks_of(receiver, series("a", epoch="f", layout=2), window(3, [1], [2], layout=2))
     assert [(one.position, one.missed, one.fresh) for one in found] == [("f:3", 2, True), ("f:4", 0, False)]
 
 
-def test_an_empty_window_is_a_place_to_begin_from() -> None:
+def test_an_empty_window_is_a_valid_start() -> None:
     receiver = Decoder()
     assert ticks_of(receiver, series(), window(1)) == []
     receiver.connected()
@@ -123,20 +123,20 @@ def test_an_empty_window_is_a_place_to_begin_from() -> None:
     assert [(one.seq, one.missed, one.fresh) for one in found] == [(1, 0, False), (2, 0, False)]
 
 
-def test_an_empty_window_of_another_epoch_does_not_hide_that_it_is_another() -> None:
+def test_an_empty_window_of_another_epoch_does_not_hide_the_new_epoch() -> None:
     receiver = Decoder("e:9")
     assert ticks_of(receiver, series("a", epoch="f"), window(1)) == []
     assert receiver.position == "e:9"
     assert [(one.position, one.fresh) for one in ticks_of(receiver, tick(1, 5))] == [("f:1", True)]
 
 
-def test_series_may_change_between_ticks() -> None:
+def test_series_can_change_between_ticks() -> None:
     receiver = Decoder()
     found = ticks_of(receiver, series("a"), window(1, [1]), series("a", "b", layout=2), tick(2, 2, 3, layout=2))
     assert [dict(one) for one in found] == [{"a": 1}, {"a": 2, "b": 3}]
 
 
-def test_a_tick_has_its_time_as_a_datetime_with_a_zone() -> None:
+def test_a_tick_has_its_time_as_a_datetime_in_utc() -> None:
     message = bytearray(tick(1, 4))
     struct.pack_into("<d", message, 16, 1_769_860_800_250.0)
     [found] = ticks_of(Decoder(), series("a"), bytes(message))
@@ -144,25 +144,25 @@ def test_a_tick_has_its_time_as_a_datetime_with_a_zone() -> None:
     assert found.datetime.isoformat(timespec="milliseconds") == "2026-01-31T12:00:00.250+00:00"
 
 
-def test_a_series_has_its_labels_in_its_key() -> None:
-    told = {"name": "disk", "unit": "%", "labels": {"mount": 'a"b\\\n', "host": "x"}}
+def test_the_key_of_a_series_contains_its_labels() -> None:
+    described = {"name": "disk", "unit": "%", "labels": {"mount": 'a"b\\\n', "host": "x"}}
     receiver = Decoder()
     [found] = ticks_of(
-        receiver, json.dumps({"type": "series", "layout": 1, "epoch": "e", "series": [told]}), window(1, [4])
+        receiver, json.dumps({"type": "series", "layout": 1, "epoch": "e", "series": [described]}), window(1, [4])
     )
     [one] = found.series
-    assert (one.name, one.unit, dict(one.labels)) == ("disk", "%", told["labels"])
+    assert (one.name, one.unit, dict(one.labels)) == ("disk", "%", described["labels"])
     assert one.key == 'disk{mount="a\\"b\\\\\\n",host="x"}'
     assert found[one.key] == 4
     assert one == WatchedSeries("disk", "%", {"mount": 'a"b\\\n', "host": "x"})
     assert len({one, WatchedSeries("disk")}) == 2
 
 
-def test_a_key_that_is_not_there_is_told_with_those_that_are() -> None:
+def test_a_missing_key_raises_and_the_error_lists_the_existing_ones() -> None:
     receiver = Decoder()
-    told = [{"name": "cpu", "unit": ""}, {"name": "disk", "unit": "", "labels": {"m": "/"}}]
+    described = [{"name": "cpu", "unit": ""}, {"name": "disk", "unit": "", "labels": {"m": "/"}}]
     [found] = ticks_of(
-        receiver, json.dumps({"type": "series", "layout": 1, "epoch": "e", "series": told}), window(1, [4, 5])
+        receiver, json.dumps({"type": "series", "layout": 1, "epoch": "e", "series": described}), window(1, [4, 5])
     )
     with pytest.raises(KeyError, match=r"no series .*disk.* in this tick; it has disk\{m=.*, cpu"):
         found["disk"]
@@ -181,11 +181,11 @@ def test_a_tick_is_a_mapping_from_keys_to_values() -> None:
     [found] = ticks_of(Decoder(), series("a", "b"), window(1, [4, math.nan]))
     assert (list(found), len(found), found.get("c"), "a" in found) == (["a", "b"], 2, None, True)
     assert next(iter(found.items())) == ("a", 4)
-    assert found == found  # noqa: PLR0124  # though one of its values is NaN
+    assert found == found  # noqa: PLR0124  # even though one of its values is NaN
     assert {found: 1}[found] == 1
 
 
-def test_a_tick_can_be_copied_and_pickled_and_made_by_hand() -> None:
+def test_a_tick_can_be_copied_pickled_and_constructed() -> None:
     [found] = ticks_of(Decoder(), series("a", "b"), window(1, [4, 5]))
     for copy in (pickle.loads(pickle.dumps(found)), deepcopy(found)):  # our own
         assert (dict(copy), copy.series, copy.time) == (dict(found), found.series, found.time)
@@ -200,11 +200,15 @@ def test_a_time_before_the_year_1_is_refused() -> None:
         ticks_of(decoder, struct.pack("<BBHIQdd", 2, 0, 0, 1, 2, -1e14, 1.0))
 
 
-def test_a_tick_is_printed_with_its_time_and_its_values() -> None:
-    told = [{"name": "cpu", "unit": "%"}, {"name": "disk", "unit": "", "labels": {"m": "/"}}, {"name": "x", "unit": ""}]
+def test_a_tick_is_printed_with_its_time_and_values() -> None:
+    described = [
+        {"name": "cpu", "unit": "%"},
+        {"name": "disk", "unit": "", "labels": {"m": "/"}},
+        {"name": "x", "unit": ""},
+    ]
     [found] = ticks_of(
         Decoder(),
-        json.dumps({"type": "series", "layout": 1, "epoch": "e", "series": told}),
+        json.dumps({"type": "series", "layout": 1, "epoch": "e", "series": described}),
         window(1, [41.25, math.nan, 1e9 / 3]),
     )
     assert str(found) == '1970-01-01 00:00:01 UTC  cpu 41.25 %, disk{m="/"} has no value, x 3.33333e+08'
@@ -215,7 +219,7 @@ def test_a_tick_is_printed_with_its_time_and_its_values() -> None:
     assert str(none).endswith("no values")
 
 
-def test_a_tick_cannot_be_changed_and_does_not_hold_its_window() -> None:
+def test_a_tick_is_immutable_and_does_not_keep_its_window_in_memory() -> None:
     found = ticks_of(Decoder(history=True), series("a"), window(1, [1], [2]), tick(3, 3))
     for one in found:
         assert one.array.dtype == np.float64
@@ -226,7 +230,7 @@ def test_a_tick_cannot_be_changed_and_does_not_hold_its_window() -> None:
     assert len(found[0].data) == 8
 
 
-def test_what_is_not_known_is_ignored() -> None:
+def test_unknown_messages_and_flags_are_ignored() -> None:
     receiver = Decoder()
     ignored: list[str | bytes] = ['{"type":"pong","timestamp":"x"}', '{"type":"of tomorrow","data":[1]}', b"\x09abc"]
     assert ticks_of(receiver, *ignored, series("a"), *ignored, window(1, [1]), *ignored) != []
@@ -262,7 +266,7 @@ def test_what_is_not_known_is_ignored() -> None:
     ],
     ids=lambda message: repr(message[:12]),
 )
-def test_what_the_protocol_does_not_allow_is_an_error_and_changes_nothing(message: str | bytes) -> None:
+def test_an_invalid_message_raises_and_changes_nothing(message: str | bytes) -> None:
     receiver = Decoder("e:0")
     receiver.receive(series("a"))
     with pytest.raises(ProtocolError):
@@ -271,7 +275,7 @@ def test_what_the_protocol_does_not_allow_is_an_error_and_changes_nothing(messag
     assert seqs(ticks_of(receiver, tick(1, 1))) == [1]
 
 
-def test_each_connection_tells_its_own_series() -> None:
+def test_each_connection_must_send_its_own_series() -> None:
     receiver = Decoder()
     receiver.receive(series("a"))
     receiver.connected()
@@ -280,7 +284,7 @@ def test_each_connection_tells_its_own_series() -> None:
 
 
 @given(st.binary(max_size=80))
-def test_no_bytes_raise_anything_else(message: bytes) -> None:
+def test_arbitrary_bytes_raise_nothing_but_protocol_errors(message: bytes) -> None:
     receiver = Decoder(history=True)
     receiver.receive(series("a"))
     with contextlib.suppress(ProtocolError):
@@ -288,8 +292,8 @@ def test_no_bytes_raise_anything_else(message: bytes) -> None:
 
 
 @given(st.data())
-def test_however_a_run_is_chopped_each_tick_comes_once(data: st.DataObject) -> None:
-    """Ticks are made; some are sent, some lost with their connection; windows bring back what they still have.
+def test_each_tick_comes_once_however_connections_are_lost(data: st.DataObject) -> None:
+    """Ticks are made. Some are sent, some are lost with their connection, and windows bring back what they still hold.
 
     made      1 2 3 4 5 6 7 8 9
     sent      1 2 3 |   | w(4..7) 8 9
@@ -326,7 +330,7 @@ def test_however_a_run_is_chopped_each_tick_comes_once(data: st.DataObject) -> N
         assert found[-1].seq == made
 
 
-# --- what it is asked ---
+# --- arguments ---
 
 
 @pytest.mark.parametrize(
@@ -342,7 +346,7 @@ def test_however_a_run_is_chopped_each_tick_comes_once(data: st.DataObject) -> N
         (" http://me:secret@h/?token=1\n", "ws://me:secret@h/ws/metrics?token=1"),
     ],
 )
-def test_a_board_is_found_by_its_address(url: str, address: str) -> None:
+def test_the_websocket_url_is_derived_from_the_address_of_a_board(url: str, address: str) -> None:
     assert websocket_url(url) == address
 
 
@@ -353,7 +357,7 @@ def test_a_subscription_is_part_of_the_address() -> None:
     )
 
 
-def test_a_log_does_not_tell_secrets() -> None:
+def test_the_public_form_of_a_url_has_no_secrets() -> None:
     assert public(websocket_url("https://me:secret@h/live?token=1", ["a"])) == "wss://h/live/ws/metrics"
 
 
@@ -362,13 +366,13 @@ def test_a_log_does_not_tell_secrets() -> None:
     ["", "h:3000", "127.0.0.1:3000", "ftp://h", "http://", "http:///live", "http://h:99999", "http://h:x", "http://[",
      "http://a b/", "http://me@h", "http://h/?since=e:1", "http://h/?metrics=", None, 3],
 )  # fmt: skip
-def test_a_bad_address_is_told_at_once(url: str) -> None:
+def test_a_malformed_address_is_refused_at_once(url: str) -> None:
     with pytest.raises(InputError, match=r"url .* cannot be used: .*; write it as http://"):
         connect(url)
 
 
 @pytest.mark.parametrize("since", ["e", "e:", ":1", "e:-1", "e:1e3", "e:" + "1" * 20, 5])
-def test_a_bad_position_is_told_at_once(since: str) -> None:
+def test_a_malformed_position_is_refused_at_once(since: str) -> None:
     with pytest.raises(InputError, match="is no position: take the"):
         connect("http://h", since=since)
 
@@ -378,12 +382,12 @@ def test_a_position_is_an_epoch_and_a_seq() -> None:
 
 
 @pytest.mark.parametrize("metrics", ["cpu_usage", [1]])
-def test_metrics_that_are_no_list_are_told_at_once(metrics: list[str]) -> None:
+def test_metrics_that_are_not_a_list_of_strings_are_refused_at_once(metrics: list[str]) -> None:
     with pytest.raises(InputError, match="is no list of texts"):
         connect("http://h", metrics=metrics)
 
 
-def test_more_than_the_server_takes_is_told_at_once() -> None:
+def test_a_subscription_beyond_the_server_limits_is_refused_at_once() -> None:
     with pytest.raises(InputError, match="101 globs: ask for 100 at most"):
         connect("http://h", metrics=["a*"] * 101)
     with pytest.raises(InputError, match="an address of 9017 characters, of 7900"):
@@ -394,7 +398,7 @@ def status(code: int, **headers: str) -> InvalidStatus:
     return InvalidStatus(Response(code, "", Headers(headers)))
 
 
-def test_pauses_get_longer_and_differ() -> None:
+def test_pauses_grow_and_are_randomized() -> None:
     rng = random.Random(1)
     pauses = [[pause_after(OSError(), attempts, rng) for _ in range(200)] for attempts in range(9)]
     for attempts, some in enumerate(pauses):
@@ -404,15 +408,15 @@ def test_pauses_get_longer_and_differ() -> None:
 
 
 @pytest.mark.parametrize(("asked", "least"), [("7", 7), ("0", 0), ("999999", 300), ("soon", 0), ("-1", 0), ("", 0)])
-def test_a_server_that_is_full_says_how_long_to_wait(asked: str, least: float) -> None:
+def test_the_pause_follows_the_retry_after_of_a_full_server(asked: str, least: float) -> None:
     assert least < pause_after(status(503, **{"Retry-After": asked}), 0) <= least + 0.5
 
 
 # --- connections ---
 
 
-def watching(main: Callable[[], Awaitable[None]]) -> None:
-    """Run a test that waits, but not for ever."""
+def run_bounded(main: Callable[[], Awaitable[None]]) -> None:
+    """Run a test with a time limit."""
 
     async def bounded() -> None:
         async with asyncio.timeout(50):
@@ -430,7 +434,7 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 def assert_whole(ticks: list[Tick]) -> None:
-    """Assert that they are one history without a hole, with the values of the board that rises."""
+    """Assert that the ticks are one history without gaps, with the values of the rising board."""
     assert seqs(ticks) == list(range(ticks[0].seq, ticks[0].seq + len(ticks)))
     assert {one.epoch for one in ticks} == {ticks[0].epoch}
     assert not any(one.missed or one.fresh for one in ticks)
@@ -438,8 +442,8 @@ def assert_whole(ticks: list[Tick]) -> None:
 
 
 @pytest.fixture
-def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Come back at once, so that what a window still has does not hang on chance."""
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reconnect at once, so that what the window still holds does not depend on chance."""
     monkeypatch.setattr(connection, "FIRST_PAUSE_S", 0.01)
     monkeypatch.setattr(connection, "LONGEST_PAUSE_S", 0.05)
 
@@ -463,7 +467,7 @@ def viewers(server: Server) -> int:
     return int(server.json("/api/health")["viewers"])
 
 
-def test_it_watches_a_board(server: Server) -> None:
+def test_a_board_can_be_watched(server: Server) -> None:
     async def main() -> None:
         found: list[Tick] = []
         async for one in connect(server.url):
@@ -476,11 +480,11 @@ def test_it_watches_a_board(server: Server) -> None:
         assert {math.isnan(one["odd"]) for one in found} == {True, False}
         await until(lambda: viewers(server) == 0)
 
-    watching(main)
+    run_bounded(main)
     server.wait_for(lambda: viewers(server) == 0)
 
 
-def test_the_socket_is_closed_when_the_block_is_left(server: Server) -> None:
+def test_leaving_the_block_closes_the_connection(server: Server) -> None:
     async def main() -> None:
         async with connect(server.url, metrics=["second"]) as ticks:
             found = await take(ticks, 2)
@@ -490,10 +494,10 @@ def test_the_socket_is_closed_when_the_block_is_left(server: Server) -> None:
         await ticks.aclose()
         await until(lambda: viewers(server) == 0)
 
-    watching(main)
+    run_bounded(main)
 
 
-def test_history_comes_first_and_a_position_goes_on(server: Server) -> None:
+def test_history_comes_first_and_since_resumes_after_a_position(server: Server) -> None:
     async def main() -> None:
         async with connect(server.url, history=True) as ticks:
             found = await take(ticks, 42)
@@ -502,15 +506,15 @@ def test_history_comes_first_and_a_position_goes_on(server: Server) -> None:
             more = await take(ticks, 25)
         assert_whole(found[:-19] + more)
 
-    watching(main)
+    run_bounded(main)
 
 
-def test_the_longest_address_that_is_taken_is_answered(server: Server) -> None:
+def test_the_server_accepts_an_address_near_the_length_limit(server: Server) -> None:
     async def main() -> None:
         async with connect(server.url, metrics=["second"] * 520) as ticks:
             assert list(await anext(ticks)) == ["second"]
 
-    watching(main)
+    run_bounded(main)
 
 
 def test_a_timeout_loses_no_tick(server: Server) -> None:
@@ -518,7 +522,7 @@ def test_a_timeout_loses_no_tick(server: Server) -> None:
         found: list[Tick] = []
         late = 0
         async with connect(server.url) as ticks:
-            found += await take(ticks, 1)  # so that no timeout falls into the handshake
+            found += await take(ticks, 1)  # so that no timeout happens during the handshake
             while len(found) < 8:
                 try:
                     async with asyncio.timeout(0.01):
@@ -528,10 +532,10 @@ def test_a_timeout_loses_no_tick(server: Server) -> None:
         assert late
         assert_whole(found)
 
-    watching(main)
+    run_bounded(main)
 
 
-def test_a_second_loop_goes_on_where_the_first_was_left(server: Server) -> None:
+def test_a_second_loop_continues_where_the_first_one_stopped(server: Server) -> None:
     async def main() -> None:
         async with connect(server.url) as ticks:
             found = []
@@ -540,10 +544,10 @@ def test_a_second_loop_goes_on_where_the_first_was_left(server: Server) -> None:
                 break
             assert_whole(found + await take(ticks, 3))
 
-    watching(main)
+    run_bounded(main)
 
 
-def test_a_task_that_waits_ends_when_another_closes(server: Server) -> None:
+def test_closing_ends_a_task_that_waits_for_ticks(server: Server) -> None:
     async def main() -> None:
         async def watch() -> int:
             return len([one async for one in ticks])
@@ -555,11 +559,11 @@ def test_a_task_that_waits_ends_when_another_closes(server: Server) -> None:
         await ticks.aclose()
         assert await task >= 0
 
-    watching(main)
+    run_bounded(main)
 
 
-@pytest.mark.usefixtures("soon")
-def test_a_connection_that_is_cut_costs_no_tick(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.usefixtures("short_pauses")
+def test_a_lost_connection_loses_no_tick(server: Server, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "tickboard")
 
     async def main() -> None:
@@ -570,26 +574,26 @@ def test_a_connection_that_is_cut_costs_no_tick(server: Server, caplog: pytest.L
                     proxy.cut()
                     seq = newest(server)
                     await until(partial(is_past, server, seq + 3))
-                    proxy.mend()
+                    proxy.restore()
                     while found[-1].seq < seq + 5:
                         found += await take(ticks, 1)
         assert_whole(found)
 
-    watching(main)
+    run_bounded(main)
     said = [record.getMessage() for record in caplog.records if record.name == "tickboard"]
     assert [text.split()[0] for text in said] == ["cannot", "watching"] * 3
     assert all("/ws/metrics" in text for text in said)
 
 
-@pytest.mark.usefixtures("soon")
-def test_what_was_made_in_too_long_an_absence_is_counted(server: Server) -> None:
+@pytest.mark.usefixtures("short_pauses")
+def test_ticks_missed_while_disconnected_too_long_are_counted(server: Server) -> None:
     async def main() -> None:
         with Proxy(server.port) as proxy:
             async with connect(f"http://127.0.0.1:{proxy.port}") as ticks:
                 last = await anext(ticks)
                 proxy.cut()
                 await until(partial(is_past, server, last.seq + 60))
-                proxy.mend()
+                proxy.restore()
                 async for one in ticks:
                     assert one.seq == last.seq + 1 + one.missed
                     last = one
@@ -597,11 +601,11 @@ def test_what_was_made_in_too_long_an_absence_is_counted(server: Server) -> None
                         break
         assert not last.fresh
 
-    watching(main)
+    run_bounded(main)
 
 
-@pytest.mark.usefixtures("soon")
-def test_a_server_that_starts_again_is_another_history() -> None:
+@pytest.mark.usefixtures("short_pauses")
+def test_a_restarted_server_starts_a_fresh_history() -> None:
     board = str(BOARDS / "rising.py")
 
     async def main() -> None:
@@ -622,10 +626,10 @@ def test_a_server_that_starts_again_is_another_history() -> None:
         assert seqs(after) == [1, 2, 3, 4]
         assert {one.epoch for one in after}.isdisjoint({before[0].epoch})
 
-    watching(main)
+    run_bounded(main)
 
 
-def test_a_board_that_is_mounted_is_watched_at_its_path() -> None:
+def test_a_mounted_board_is_watched_at_its_path() -> None:
     board = Board("Mounted", interval_ms=30)
     board.gauge("a").set(1)
 
@@ -637,35 +641,35 @@ def test_a_board_that_is_mounted_is_watched_at_its_path() -> None:
     app = FastAPI(lifespan=board.lifespan)
     app.mount("/live", board)
     with serve_app(app) as port:
-        watching(main)
+        run_bounded(main)
 
 
-def test_a_wrong_path_is_told_and_not_tried_again(server: Server) -> None:
+def test_a_wrong_path_raises_without_a_retry(server: Server) -> None:
     async def main() -> None:
         with pytest.raises(
             RefusedError, match=r"cannot watch ws://127.0.0.1:\d+/no/ws/metrics: .* 404.*; is it the address"
         ):
             await anext(connect(f"{server.url}no"))
 
-    watching(main)
+    run_bounded(main)
 
 
-# --- what the real server does not do ---
+# --- behaviour that the real server never shows ---
 
 Handle = Callable[[ServerConnection], Awaitable[None]]
 Answer = Callable[[ServerConnection, Request], Response | None]
 
 
 @contextlib.asynccontextmanager
-async def playing(handle: Handle, answer: Answer | None = None) -> AsyncIterator[tuple[str, WebSocketServer]]:
-    """Serve what a test says, and give its address."""
+async def fake_server(handle: Handle, answer: Answer | None = None) -> AsyncIterator[tuple[str, WebSocketServer]]:
+    """Run a WebSocket server with the given handler, and yield its address."""
     async with serve_websocket(
         handle, "127.0.0.1", 0, subprotocols=[SUBPROTOCOL], process_request=answer, compression=None
     ) as running:
         yield f"http://127.0.0.1:{running.sockets[0].getsockname()[1]}", running
 
 
-def test_a_server_that_is_full_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_server_is_retried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "FIRST_PAUSE_S", 0.01)
     answers = [503, 502, 429]
     asked: list[str] = []
@@ -684,14 +688,14 @@ def test_a_server_that_is_full_is_tried_again(monkeypatch: pytest.MonkeyPatch) -
         await connection.wait_closed()
 
     async def main() -> None:
-        async with playing(handle, answer) as (url, _), connect(url) as ticks:
+        async with fake_server(handle, answer) as (url, _), connect(url) as ticks:
             assert (await anext(ticks)).position == "e:1"
 
-    watching(main)
+    run_bounded(main)
     assert asked == ["/ws/metrics?changes=1"] * 4
 
 
-def test_garbage_is_hung_up_on_and_what_was_missed_is_asked_for(
+def test_garbage_closes_the_connection_and_the_missed_ticks_are_requested(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(connection, "FIRST_PAUSE_S", 0.01)
@@ -714,16 +718,16 @@ def test_garbage_is_hung_up_on_and_what_was_missed_is_asked_for(
         codes.append(connection.close_code)
 
     async def main() -> None:
-        async with playing(handle) as (url, _), connect(url, metrics=["a"]) as ticks:
+        async with fake_server(handle) as (url, _), connect(url, metrics=["a"]) as ticks:
             assert [one["a"] for one in await take(ticks, 3)] == [2, 3, 4]
 
-    watching(main)
+    run_bounded(main)
     assert asked == ["/ws/metrics?metrics=a&changes=1", *["/ws/metrics?metrics=a&changes=1&since=e%3A2"] * 3]
     assert codes == [1002, 1002, 1002, 1000]
     assert [record.levelname for record in caplog.records if record.name == "tickboard"] == ["WARNING", "INFO"]
 
 
-def test_the_pauses_of_a_connection_get_longer_until_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pauses_grow_until_a_connection_works(monkeypatch: pytest.MonkeyPatch) -> None:
     attempts: list[int] = []
 
     def pause(error: Exception, so_far: int) -> float:
@@ -744,14 +748,14 @@ def test_the_pauses_of_a_connection_get_longer_until_it_works(monkeypatch: pytes
             await connection.send(message)
 
     async def main() -> None:
-        async with playing(handle) as (url, _), connect(url) as ticks:
+        async with fake_server(handle) as (url, _), connect(url) as ticks:
             assert seqs(await take(ticks, 2)) == [1, 2]
 
-    watching(main)
+    run_bounded(main)
     assert attempts == [0, 1, 0, 1]
 
 
-def test_once_it_worked_a_refusal_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refusal_after_a_successful_connection_is_retried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "FIRST_PAUSE_S", 0.01)
     count = 0
 
@@ -765,10 +769,10 @@ def test_once_it_worked_a_refusal_is_tried_again(monkeypatch: pytest.MonkeyPatch
             await connection.send(message)
 
     async def main() -> None:
-        async with playing(handle, answer) as (url, _), connect(url) as ticks:
+        async with fake_server(handle, answer) as (url, _), connect(url) as ticks:
             assert [(one.seq, one.missed) for one in await take(ticks, 2)] == [(1, 0), (3, 1)]
 
-    watching(main)
+    run_bounded(main)
 
 
 @pytest.mark.parametrize("text", ["not you\n", '{"error":"not you"}'], ids=["text", "JSON"])
@@ -782,7 +786,7 @@ def test_once_it_worked_a_refusal_is_tried_again(monkeypatch: pytest.MonkeyPatch
         (200, "200"),
     ],
 )
-def test_a_first_refusal_is_told_with_the_mend(code: int, said: str, text: str) -> None:
+def test_a_refusal_of_the_first_connection_raises_with_an_explanation(code: int, said: str, text: str) -> None:
     async def handle(connection: ServerConnection) -> None:
         raise AssertionError(connection)
 
@@ -790,14 +794,14 @@ def test_a_first_refusal_is_told_with_the_mend(code: int, said: str, text: str) 
         return connection.respond(HTTPStatus(code), text)
 
     async def main() -> None:
-        async with playing(handle, answer) as (url, _):
+        async with fake_server(handle, answer) as (url, _):
             with pytest.raises(RefusedError, match=rf"cannot watch ws://127.0.0.1:\d+/ws/metrics: .*{said}"):
                 await anext(connect(url))
 
-    watching(main)
+    run_bounded(main)
 
 
-def test_a_server_without_the_subprotocol_is_no_board() -> None:
+def test_a_server_without_the_subprotocol_is_refused() -> None:
     async def handle(connection: ServerConnection) -> None:
         await connection.wait_closed()
 
@@ -807,10 +811,10 @@ def test_a_server_without_the_subprotocol_is_no_board() -> None:
             with pytest.raises(RefusedError, match=r"does not speak tickboard\.v2; it needs a board"):
                 await anext(connect(f"http://127.0.0.1:{port}"))
 
-    watching(main)
+    run_bounded(main)
 
 
-def test_a_server_that_is_not_there_yet_is_waited_for(
+def test_connecting_waits_for_a_server_that_is_not_up_yet(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(connection, "FIRST_PAUSE_S", 0.01)
@@ -830,7 +834,7 @@ def test_a_server_that_is_not_there_yet_is_waited_for(
             assert seqs(await task) == [1]
             await ticks.aclose()
 
-    watching(main)
+    run_bounded(main)
 
 
 def test_closing_ends_a_wait_for_a_server() -> None:
@@ -843,10 +847,10 @@ def test_closing_ends_a_wait_for_a_server() -> None:
             await ticks.aclose()
             assert await task is None
 
-    watching(main)
+    run_bounded(main)
 
 
-def test_a_slow_consumer_holds_the_server_back_and_misses_nothing() -> None:
+def test_a_slow_consumer_slows_the_server_down_and_misses_nothing() -> None:
     sent = 0
 
     async def handle(connection: ServerConnection) -> None:
@@ -859,7 +863,7 @@ def test_a_slow_consumer_holds_the_server_back_and_misses_nothing() -> None:
 
     async def main() -> None:
         nonlocal sent
-        async with playing(handle) as (url, _), connect(url) as ticks:
+        async with fake_server(handle) as (url, _), connect(url) as ticks:
             found = await take(ticks, 1)
             before = -1
             while sent != before:  # until the sockets between the two are full
@@ -869,10 +873,10 @@ def test_a_slow_consumer_holds_the_server_back_and_misses_nothing() -> None:
             found += await take(ticks, 20_000)
             assert seqs(found) == list(range(1, 20_002))
 
-    watching(main)
+    run_bounded(main)
 
 
-def test_a_message_that_is_too_long_is_told_with_the_mend(
+def test_a_message_that_is_too_long_is_logged_and_the_log_says_how_to_fix_it(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(connection, "MAX_MESSAGE_BYTES", 1_000)
@@ -883,15 +887,15 @@ def test_a_message_that_is_too_long_is_told_with_the_mend(
             await connection.wait_closed()
 
     async def main() -> None:
-        async with playing(handle) as (url, _), connect(url) as ticks:
+        async with fake_server(handle) as (url, _), connect(url) as ticks:
             task = asyncio.create_task(take(ticks, 1))
             await until(lambda: "ask for fewer metrics" in caplog.text)
             task.cancel()
 
-    watching(main)
+    run_bounded(main)
 
 
-def test_what_is_dropped_is_disconnected(server: Server) -> None:
+def test_a_garbage_collected_iterator_is_disconnected(server: Server) -> None:
     async def main() -> None:
         ticks = connect(server.url)
         await anext(ticks)
@@ -900,4 +904,4 @@ def test_what_is_dropped_is_disconnected(server: Server) -> None:
         gc.collect()
         await until(lambda: viewers(server) == 0)
 
-    watching(main)
+    run_bounded(main)

@@ -1,4 +1,4 @@
-"""`tickboard.toml` becomes a `Config`, or one error that says where and how to mend it; the schema says the same."""
+"""Parsing `tickboard.toml` returns a `Config` or raises one error with the line and the fix. The schema agrees."""
 
 import json
 from collections.abc import Callable
@@ -35,7 +35,7 @@ def error_of(text: str) -> BoardError:
     return caught.value
 
 
-# --- what it says ---
+# --- valid files ---
 
 
 def test_rules_and_notifiers_are_read_by_name() -> None:
@@ -81,16 +81,16 @@ def test_rules_and_notifiers_are_read_by_name() -> None:
     }
 
 
-def test_an_empty_file_says_nothing() -> None:
+def test_an_empty_file_is_an_empty_config() -> None:
     config = parsed("# nothing yet\n")
     assert (config.rules, config.notifiers) == ({}, {})
 
 
-# --- what it cannot say ---
+# --- invalid files ---
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("[rules.cpu]\n\nwen = 'cpu > 1'\n", "tickboard.toml:3: rules.cpu.wen: there is no such key: write when"),
         ("[rules.cpu]\nfor_ = '1s'\n", "tickboard.toml:2: rules.cpu.for_: there is no such key: write for"),
@@ -119,12 +119,12 @@ def test_an_empty_file_says_nothing() -> None:
         ),
     ],
 )
-def test_an_unknown_key_is_refused_with_the_one_that_was_meant(text: str, said: str) -> None:
-    assert str(error_of(text)) == said
+def test_an_unknown_key_is_refused_with_a_suggestion(text: str, message: str) -> None:
+    assert str(error_of(text)) == message
 
 
 @pytest.mark.parametrize(
-    ("text", "line", "said"),
+    ("text", "line", "message"),
     [
         ("rules = 1", 1, "rules: it is no table: write [rules.NAME]"),
         ("[[rules]]", 1, "rules: it is no table: write [rules.NAME]"),
@@ -167,18 +167,18 @@ def test_an_unknown_key_is_refused_with_the_one_that_was_meant(text: str, said: 
         ("[rules.cpu]\nwhen = ", 2, "it is not TOML"),
     ],
 )
-def test_a_value_that_cannot_be_is_refused_with_what_can(text: str, line: int, said: str) -> None:
+def test_an_invalid_value_is_refused_with_a_description_of_valid_ones(text: str, line: int, message: str) -> None:
     error = error_of(text)
-    assert said in error.message
+    assert message in error.message
     assert (error.file, error.line) == ("tickboard.toml", line)
 
 
-def test_a_long_value_is_shown_in_part() -> None:
+def test_a_long_value_is_truncated_in_the_error() -> None:
     assert len(error_of(f"[rules.cpu]\nseverity = '{'x' * 1000}'").message) < 200
 
 
 @pytest.mark.parametrize("text", ["url = ['secret']", "url = {secret = 'secret'}", "url = 'secret'\nlimit = 0"])
-def test_an_error_never_shows_an_address(text: str) -> None:
+def test_an_error_never_shows_the_url_of_a_notifier(text: str) -> None:
     assert "secret" not in str(error_of(f"[notifiers.ops]\n{text}"))
 
 
@@ -196,13 +196,13 @@ def test_an_error_never_shows_an_address(text: str) -> None:
         '[rules."slack://TokenA/b"]\nurl = "ops"',
     ],
 )
-def test_an_address_in_the_place_of_a_name_is_not_shown(text: str) -> None:
+def test_a_url_in_place_of_a_name_is_not_shown(text: str) -> None:
     error = error_of(text)
     assert "TokenA" not in str(error)
     assert error.line in {1, 2}
 
 
-def test_a_name_that_no_notifier_can_have_is_told_with_its_line_and_the_mend() -> None:
+def test_an_invalid_notifier_name_is_reported_with_its_line_and_how_to_fix_it() -> None:
     error = error_of('[notifiers.ops]\nurl = "x"\n["notifiers"."my ops"]\nurl = "x"')
     assert error.line == 3
     assert error.message == (
@@ -214,7 +214,7 @@ def test_a_name_that_no_notifier_can_have_is_told_with_its_line_and_the_mend() -
 # --- the schema ---
 
 
-def test_every_key_has_a_description_and_examples_that_are_taken() -> None:
+def test_every_key_has_a_description_and_valid_examples() -> None:
     definitions = config_schema()["$defs"]
     assert set(definitions) == {"Document", "RuleTable", "NotifierTable", "HistoryTable"}
     documents: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
@@ -231,7 +231,7 @@ def test_every_key_has_a_description_and_examples_that_are_taken() -> None:
                 assert SCHEMA.is_valid(document)
 
 
-def test_the_schema_is_one_of_its_draft() -> None:
+def test_the_schema_conforms_to_its_draft() -> None:
     schema = config_schema()
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     jsonschema_rs.meta.validate(schema)
@@ -239,7 +239,7 @@ def test_the_schema_is_one_of_its_draft() -> None:
 
 
 def written(value: object) -> str:
-    """Return a value in TOML; of a document, each key on its own."""
+    """Return a value as TOML."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{written(key)} = {written(one)}" for key, one in value.items()) + "}"
     if isinstance(value, list):
@@ -255,7 +255,7 @@ def accepted(document: dict[str, Any]) -> bool:
         config = parsed(text)
     except BoardError:
         return False
-    # What was read is all that was written.
+    # The config contains exactly what was written.
     read = msgspec.to_builtins(Document(dict(config.rules), dict(config.notifiers), config.history))
     given = {
         section: {
@@ -315,14 +315,14 @@ anything = st.recursive(
 
 
 @given(documents)
-def test_what_is_right_is_right_for_both(document: dict[str, Any]) -> None:
+def test_valid_documents_are_valid_for_parser_and_schema(document: dict[str, Any]) -> None:
     assert SCHEMA.is_valid(document)
     assert accepted(document)
 
 
 @st.composite
 def spoiled(draw: st.DrawFn) -> dict[str, Any]:
-    """A document in which one thing may be wrong: a value, a key, a table or a section is something else."""
+    """A document in which one part may be wrong: a value, a key, a table or a section."""
     document: dict[str, Any] = draw(documents)
     section = draw(st.sampled_from(["rules", "notifiers", "history", "other"]))
     depth = draw(st.integers(0, 2))
@@ -344,5 +344,5 @@ def spoiled(draw: st.DrawFn) -> dict[str, Any]:
 @example({"notifiers": {"a": {"limit": 1}}})
 @example({"notifiers": {"a\n": {"url": "x"}}})
 @example({"notifiers": {"slack://a": {"url": "x"}}})
-def test_what_is_wrong_is_wrong_for_both(document: dict[str, Any]) -> None:
+def test_parser_and_schema_agree_on_possibly_invalid_documents(document: dict[str, Any]) -> None:
     assert accepted(document) == SCHEMA.is_valid(document)

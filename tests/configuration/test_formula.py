@@ -1,4 +1,4 @@
-"""A condition written as a text is the one that Python would make of it, or one error that says where it is wrong."""
+"""A condition written as text equals the same one in Python, or raises one error that says where it is wrong."""
 
 from typing import Any
 
@@ -30,13 +30,13 @@ def text_of(text: str) -> str:
 def error_of(text: str) -> str:
     with pytest.raises(InputError) as caught:
         parse_condition(text, REGISTRY)
-    said = str(caught.value)
-    assert said.isprintable()
-    assert len(said) < 500
-    return said
+    message = str(caught.value)
+    assert message.isprintable()
+    assert len(message) < 500
+    return message
 
 
-# --- what it says ---
+# --- valid conditions ---
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def error_of(text: str) -> str:
         ("  cpu\n >\t90\r\n", cpu > 90),
     ],
 )
-def test_a_text_is_the_condition_that_python_would_make(text: str, meant: Condition) -> None:
+def test_a_text_gives_the_same_condition_as_python(text: str, meant: Condition) -> None:
     found = parse_condition(text, REGISTRY)
     assert (found.text(), found.shape()) == (meant.text(), meant.shape())
 
@@ -90,11 +90,11 @@ def test_a_text_is_the_condition_that_python_would_make(text: str, meant: Condit
         ("latency.p95.max > 1", "latency.p95"),
     ],
 )
-def test_a_name_is_that_of_the_longest_metric_there_is(text: str, metric_name: str) -> None:
+def test_a_dotted_name_matches_the_longest_metric(text: str, metric_name: str) -> None:
     assert parse_condition(text, REGISTRY).metric_name() == metric_name
 
 
-def test_a_counters_rate_is_that_of_the_tick_and_over_a_span_the_average() -> None:
+def test_the_rate_of_a_counter_is_its_value_and_over_a_span_its_average() -> None:
     assert text_of("requests.rate > 1") == (requests.rate > 1).text() == "requests > 1"
     assert text_of('requests.rate("10s") > 1') == 'requests.avg("10s") > 1'
 
@@ -106,7 +106,7 @@ def test_a_number_keeps_all_its_digits() -> None:
     assert right.right.number == 0.1234567890123456
 
 
-# --- what it cannot say ---
+# --- invalid conditions ---
 
 AND, OR, NOT = (
     "write & with each side in parentheses, as (a > 1) & (b > 2)",
@@ -119,7 +119,7 @@ EXAMPLE = "this is no condition: write one as cpu_usage > 90"
 
 
 @pytest.mark.parametrize(
-    ("text", "column", "said"),
+    ("text", "column", "message"),
     [
         ("", 1, "it is empty: write a condition, as cpu_usage > 90"),
         (" \n", 1, "it is empty"),
@@ -213,14 +213,14 @@ EXAMPLE = "this is no condition: write one as cpu_usage > 90"
         ("5('10s') > 1", 1, "a span is given to the stat of a metric"),
     ],
 )
-def test_an_error_names_the_text_the_place_and_the_mend(text: str, column: int, said: str) -> None:
+def test_an_error_names_the_text_the_column_and_how_to_fix_it(text: str, column: int, message: str) -> None:
     error = error_of(text)
-    assert said in error
+    assert message in error
     assert f", column {column}: " in error
     assert error.startswith(f"condition {text!r}" if len(text) < 60 else "condition 'cpu")
 
 
-def test_of_a_long_text_the_part_around_the_place_is_shown() -> None:
+def test_an_error_in_a_long_text_shows_the_part_around_it() -> None:
     error = error_of("(cpu > 1) & " * 20 + "(cpuu > 1)" + " & (cpu > 1)" * 20)
     assert "(cpuu > 1)" in error
     assert "condition …'" in error
@@ -239,18 +239,18 @@ def test_of_a_long_text_the_part_around_the_place_is_shown() -> None:
         "cpu" + "('1s')" * 600 + " > 1",
     ],
 )
-def test_what_is_nested_too_deeply_is_refused(text: str) -> None:
+def test_conditions_nested_too_deeply_are_refused(text: str) -> None:
     assert f"more than {MAX_DEPTH} expressions stand in each other" in error_of(text)
 
 
-def test_what_is_nested_less_deeply_is_taken() -> None:
+def test_conditions_nested_less_deeply_are_accepted() -> None:
     chain = " & ".join(["(cpu > 1)"] * 90)
     assert text_of(chain) == text_of(text_of(chain))
     assert text_of("~" * 90 + "(cpu > 1)").count("~") == 90
     assert text_of("(" * 90 + "cpu > 1" + ")" * 90) == "cpu > 1"
 
 
-def test_a_text_that_is_too_long_is_refused() -> None:
+def test_a_text_longer_than_the_limit_is_refused() -> None:
     assert text_of("cpu > 1" + " " * (MAX_LENGTH - 7)) == "cpu > 1"
     assert f"longer than {MAX_LENGTH} characters" in error_of("cpu > 1" + " " * (MAX_LENGTH - 6))
 
@@ -298,7 +298,7 @@ WORDS = (
 @example("cpu.avg('10s')('10s') > 1")
 @example("\ud800")
 @example("(cpu > 1) > 1")
-def test_any_text_is_a_condition_or_one_error(text: str) -> None:
+def test_any_text_gives_a_condition_or_one_error(text: str) -> None:
     try:
         found = parse_condition(text, REGISTRY)
     except InputError:
@@ -346,7 +346,7 @@ PYTHON: dict[str, Any] = {
 
 
 def python(text: str) -> Expression | None:
-    """Return what Python makes of a text in a dashboard file; None where that is refused."""
+    """Return the expression that a text means in a dashboard file, or None if it is refused."""
     try:
         made: Operand = eval(text, PYTHON)
     except InputError:
@@ -355,7 +355,7 @@ def python(text: str) -> Expression | None:
 
 
 @given(conditions)
-def test_a_text_means_what_it_means_in_a_dashboard_file(text: str) -> None:
+def test_a_text_means_the_same_as_in_a_dashboard_file(text: str) -> None:
     meant = python(text)
     written = text.replace("load_last", "load.last").replace("disk_in", "disk.in")
     if meant is None:

@@ -1,4 +1,4 @@
-"""A configuration overrides what it says of a rule, adds rules and takes some away, or is one error with its line."""
+"""A configuration overrides parts of rules, adds rules and disables others, or raises one error with its line."""
 
 import pytest
 from hypothesis import given
@@ -28,7 +28,7 @@ def applied(text: str) -> dict[str, Rule]:
     return {rule.name: rule for rule in declared._rules}
 
 
-def told(rules: dict[str, Rule]) -> dict[str, tuple[object, ...]]:
+def fields_of(rules: dict[str, Rule]) -> dict[str, tuple[object, ...]]:
     return {
         name: (
             rule.condition.text(),
@@ -57,7 +57,7 @@ def error_of(text: str) -> BoardError:
 
 
 def test_an_empty_file_changes_nothing() -> None:
-    assert told(applied("")) == told(applied("[rules]\n[rules.cpu_usage]\n[rules.load]"))
+    assert fields_of(applied("")) == fields_of(applied("[rules]\n[rules.cpu_usage]\n[rules.load]"))
     assert list(applied("")) == ["cpu_usage", "load", "spread"]
 
 
@@ -76,14 +76,14 @@ def test_an_empty_file_changes_nothing() -> None:
         ("no_data = 'alert'", 6, "alert"),
     ],
 )
-def test_only_what_is_given_of_a_rule_is_overridden(line: str, place: int, value: object) -> None:
-    before, after = told(applied("")), told(applied(f"[rules.cpu_usage]\n{line}\n"))
+def test_only_the_given_keys_of_a_rule_are_overridden(line: str, place: int, value: object) -> None:
+    before, after = fields_of(applied("")), fields_of(applied(f"[rules.cpu_usage]\n{line}\n"))
     assert after["cpu_usage"] == (*before["cpu_usage"][:place], value, *before["cpu_usage"][place + 1 :])
     assert after["load"] == before["load"]
     assert list(after) == list(before)
 
 
-def test_a_threshold_is_that_of_the_first_comparison() -> None:
+def test_a_threshold_replaces_that_of_the_first_comparison() -> None:
     rules = applied("[rules.load]\nthreshold = 8\n")
     assert rules["load"].condition.text() == "(load.last.avg > 8) & (cpu_usage > 50)"
     assert rules["load"].threshold == 8
@@ -93,22 +93,22 @@ def test_a_threshold_also_replaces_that_of_a_new_condition() -> None:
     assert applied("[rules.load]\nwhen = 'load.last > 1'\nthreshold = 8\n")["load"].condition.text() == "load.last > 8"
 
 
-def test_a_rule_that_is_not_enabled_is_not_there() -> None:
+def test_a_disabled_rule_is_removed() -> None:
     assert list(applied("[rules.load]\nenabled = false\n")) == ["cpu_usage", "spread"]
     assert list(applied("[rules.load]\nenabled = true\n")) == ["cpu_usage", "load", "spread"]
     new = "[rules.new]\nwhen = 'cpu_usage > 1'\nmessage = 'm'\nenabled = false\n"
     assert list(applied(new)) == ["cpu_usage", "load", "spread"]
 
 
-def test_a_new_rule_has_the_defaults_of_one_in_python() -> None:
+def test_a_new_rule_has_the_same_defaults_as_in_python() -> None:
     rules = applied("[rules.idle]\nwhen = 'cpu_usage < 1'\nmessage = 'idle'\n")
     python = board()
     python.alert(python.metric("cpu_usage") < 1, "idle", name="idle")
     assert list(rules) == ["cpu_usage", "load", "spread", "idle"]
-    assert told(rules)["idle"] == told({"idle": python._rules[-1]})["idle"]
+    assert fields_of(rules)["idle"] == fields_of({"idle": python._rules[-1]})["idle"]
 
 
-def test_a_new_rule_may_watch_what_is_still_to_come() -> None:
+def test_a_new_rule_may_watch_an_undeclared_metric() -> None:
     text = """
     [rules."queue.depth"]
     when = 'absent(metric("queue.depth", zone="a"))'
@@ -118,24 +118,24 @@ def test_a_new_rule_may_watch_what_is_still_to_come() -> None:
     assert applied(text)["queue.depth"].condition.text() == 'absent(metric("queue.depth", zone="a"))'
 
 
-def test_where_a_condition_stands_is_where_it_was_written() -> None:
+def test_a_rule_records_the_file_and_line_of_its_condition() -> None:
     rules = applied("[rules.cpu_usage]\nthreshold = 1\n\n[rules.load]\nfor = '1s'\nclear = 'cpu_usage < 1'\n")
     assert rules["cpu_usage"].file == __file__
     assert (rules["load"].file, rules["load"].line) == ("tickboard.toml", 6)
 
 
-def test_a_span_that_is_longer_than_the_window_is_told_with_the_line_of_the_file() -> None:
+def test_a_span_longer_than_the_window_is_reported_with_its_line() -> None:
     declared = board()
     declared.apply_config(parse_config(b"[rules.cpu_usage]\n\nwhen = 'cpu_usage.avg(\"2h\") > 1'\n", "tickboard.toml"))
     with pytest.raises(BoardError, match=r"tickboard\.toml:3: .*the window is 60 s long"):
         declared.prepare()
 
 
-# --- what cannot be ---
+# --- errors ---
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         (
             "[rules.cpu_usag]\nthreshold = 9",
@@ -163,12 +163,12 @@ def test_a_span_that_is_longer_than_the_window_is_told_with_the_line_of_the_file
         ),
     ],
 )
-def test_what_cannot_be_names_its_line_and_changes_nothing(text: str, said: str) -> None:
-    assert said in str(error_of(text))
+def test_an_invalid_override_is_reported_with_its_line_and_changes_nothing(text: str, message: str) -> None:
+    assert message in str(error_of(text))
 
 
 @given(st.text(max_size=20))
-def test_any_condition_is_taken_or_refused_with_its_line(text: str) -> None:
+def test_any_condition_is_accepted_or_refused_with_its_line(text: str) -> None:
     escaped = "".join(f"\\U{ord(one):08x}" for one in text.encode("utf-8", "replace").decode())
     try:
         applied(f'[rules.load]\nmessage = "m"\nwhen = "{escaped}"\n')

@@ -1,4 +1,4 @@
-"""A TOML document has the line of each of its keys, and a bad one is one error with its line."""
+"""A TOML document knows the line of each key, and an invalid one raises one error with its line."""
 
 import tomllib
 from typing import Any
@@ -76,7 +76,7 @@ def test_an_empty_file_is_an_empty_document() -> None:
         assert read_toml(data, "tickboard.toml").values == {}
 
 
-def test_a_value_without_an_end_of_line_ends_with_the_text() -> None:
+def test_the_last_line_needs_no_newline() -> None:
     assert read_toml(b"\n\na = 1", "tickboard.toml").line(("a",)) == 3
 
 
@@ -86,12 +86,12 @@ def test_an_error_names_the_file_the_line_and_the_key() -> None:
     assert str(document.error((), "no")) == "folder/tickboard.toml: no"
 
 
-def test_a_path_is_shown_on_one_short_line() -> None:
+def test_a_key_path_is_shown_on_one_short_line() -> None:
     assert shown_path(("rules", 'a"\n\\')) == r'rules."a\"\n\\"'
     assert shown_path(("x" * 60 + " ",)) == f'"{"x" * 57}…"'
 
 
-# --- what is not TOML ---
+# --- invalid TOML ---
 
 
 @pytest.mark.parametrize(
@@ -106,14 +106,14 @@ def test_a_path_is_shown_on_one_short_line() -> None:
         ("a = 1979-99-99\n", 1),
     ],
 )
-def test_a_syntax_error_has_its_line(text: str, line: int) -> None:
+def test_a_syntax_error_is_reported_with_its_line(text: str, line: int) -> None:
     error = error_of(text.encode())
     assert error.message.startswith("it is not TOML: ")
     assert "(at " not in error.message
     assert error.line == line
 
 
-def test_bytes_that_are_not_utf_8_have_their_line() -> None:
+def test_bytes_that_are_not_utf_8_are_reported_with_their_line() -> None:
     error = error_of(b"a = 1\nb = '\xff'\n")
     assert "not UTF-8" in error.message
     assert error.line == 2
@@ -129,12 +129,12 @@ def test_a_deeply_nested_value_is_refused(bracket: str) -> None:
     assert "nested too deeply" in error_of(b"a = " + bracket.encode() * 100_000).message
 
 
-def test_a_number_of_too_many_digits_is_refused() -> None:
+def test_a_number_with_too_many_digits_is_refused() -> None:
     assert "digits" in error_of(b"a = " + b"1" * 10_000).message
 
 
 @given(st.binary(max_size=60) | st.text("ab1 =#[]{}'\"\\\n.,-", max_size=60).map(str.encode))
-def test_any_bytes_are_a_document_or_one_error(data: bytes) -> None:
+def test_any_bytes_give_a_document_or_one_error(data: bytes) -> None:
     try:
         read_toml(data, "tickboard.toml")
     except BoardError:
@@ -202,7 +202,7 @@ def good(text: str) -> dict[str, Any] | None:
 
 
 @given(statements)
-def test_a_key_stands_in_the_first_statement_with_which_it_is_there(written: list[str]) -> None:
+def test_the_line_of_a_key_is_that_of_the_first_statement_that_defines_it(written: list[str]) -> None:
     kept: list[str] = []
     for statement in written:
         if good("\n".join([*kept, statement])) is not None:
@@ -211,20 +211,20 @@ def test_a_key_stands_in_the_first_statement_with_which_it_is_there(written: lis
     ends = {1 + sum(one.count("\n") + 1 for one in kept[:index]): index + 1 for index in range(len(kept))}
     document = read_toml("\n".join(kept).encode(), "tickboard.toml")
     assert bool(document.lines) == bool(document.values)
-    # What tomllib makes of the beginnings of the text is a second opinion.
+    # Parsing prefixes of the text with tomllib is a second opinion.
     for path, line in document.lines.items():
         assert not found(good("\n".join(lines[: line - 1])), path)
         assert found(good("\n".join(kept[: ends[line]])), path)
 
 
 @pytest.mark.parametrize("text", ["{}a = 1", "[{}a]", "x = {{ {}a = 1 }}", "[[{}a]]"])
-def test_a_key_of_very_many_parts_is_refused_before_it_is_read(text: str) -> None:
-    """To read one costs the square of its length, in time and in memory."""
+def test_a_key_with_very_many_parts_is_refused_before_parsing(text: str) -> None:
+    """Parsing one takes time and memory quadratic in its length."""
     with pytest.raises(BoardError, match="f:3: the line has more than 1000 dots: break it in several"):
         read_toml(b"a = 1\n\n" + text.format("a." * 100_000).encode(), "f")
 
 
-def test_a_line_of_dots_may_be_a_comment_and_a_deep_key_has_the_line_of_what_is_around_it() -> None:
+def test_dots_in_comments_are_allowed_and_a_deep_key_has_the_line_of_its_table() -> None:
     deep = "a." * 999
     toml = read_toml(f"  # {'.' * 2_000}\n[{deep}a]\nb = 1\n".encode(), "f")
     assert toml.line(("a",) * 1_000 + ("b",)) == 2
@@ -232,11 +232,11 @@ def test_a_line_of_dots_may_be_a_comment_and_a_deep_key_has_the_line_of_what_is_
 
 
 @pytest.mark.parametrize("number", [f"0x{'f' * 10_000}", f"[[{2**63}]]", f"{{ b = [-{2**63 + 1}] }}"])
-def test_a_number_of_more_than_64_bits_is_refused(number: str) -> None:
+def test_a_number_with_more_than_64_bits_is_refused(number: str) -> None:
     with pytest.raises(BoardError, match=r"f:2: a(\.b)?: the number has more than 64 bits"):
         read_toml(f"x = [{2**63 - 1}, -{2**63}]\na = {number}".encode(), "f")
 
 
-def test_a_long_name_is_shown_in_part() -> None:
+def test_a_long_name_in_a_key_path_is_truncated() -> None:
     assert shown_path(("rules", "a" * 60)) == f"rules.{'a' * 60}"
     assert shown_path(("rules", "a" * 61)) == f'rules."{"a" * 57}…"'

@@ -1,4 +1,4 @@
-"""The REST part of alerts against the real server: what fires and fired, acknowledging and silencing."""
+"""The REST endpoints of alerts on the real server: list alerts, acknowledge and silence them."""
 
 import json
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ def server() -> Iterator[Server]:
 
 
 def push(server: Server, **values: float) -> None:
-    """Set the disk of hosts, or the load."""
+    """Push the disk usage of hosts, or the load."""
     metrics = [
         {"name": "load", "value": value}
         if name == "load"
@@ -41,14 +41,14 @@ def messages(server: Server, **query: Any) -> list[str]:
 
 
 def fire(server: Server, **values: float) -> None:
-    """Push values one by one, and wait until each has fired."""
+    """Push values one by one and wait until each one fires an alert."""
     for name, value in values.items():
         before = page(server)["total"]
         push(server, **{name: value})
         server.wait_for(lambda before=before: page(server)["total"] > before)  # type: ignore[misc]
 
 
-def one(server: Server, **query: Any) -> dict[str, Any]:
+def only_alert(server: Server, **query: Any) -> dict[str, Any]:
     [alert] = page(server, **query)["alerts"]
     found: dict[str, Any] = alert
     return found
@@ -58,12 +58,12 @@ def post(server: Server, path: str, body: dict[str, object] | None = None, **opt
     return httpx.post(f"{server.url}api/alerts/{path}", json=body, **options)
 
 
-def test_without_an_alert_there_is_an_empty_page(server: Server) -> None:
+def test_the_page_is_empty_without_alerts(server: Server) -> None:
     assert page(server) == {"alerts": [], "total": 0}
     assert server.json("/api/silences") == []
 
 
-def test_alerts_come_newest_first_and_are_filtered(server: Server) -> None:
+def test_alerts_are_listed_newest_first_and_can_be_filtered(server: Server) -> None:
     fire(server, a=91, b=92, load=5)
     push(server, a=10)
     server.wait_for(lambda: messages(server, state="resolved"))
@@ -77,16 +77,16 @@ def test_alerts_come_newest_first_and_are_filtered(server: Server) -> None:
     assert messages(server, rule="busy") == everything[:1]
     assert messages(server, rule=["busy", "disk"], metric="disk") == everything[1:]
     assert messages(server, metric="nothing") == []
-    firing = one(server, rule="busy")
+    firing = only_alert(server, rule="busy")
     assert (firing["value"], firing["peak"], firing["threshold"], firing["rule"]) == (5, 5, 4, "busy")
-    assert "resolved" in one(server, state="resolved")
-    # As it is by now, not as it began.
+    assert "resolved" in only_alert(server, state="resolved")
+    # In its current state, not as it was when it began.
     push(server, load=7)
-    server.wait_for(lambda: one(server, rule="busy")["peak"] == 7)
-    assert one(server, rule="busy")["seen"] > firing["seen"]
+    server.wait_for(lambda: only_alert(server, rule="busy")["peak"] == 7)
+    assert only_alert(server, rule="busy")["seen"] > firing["seen"]
 
 
-def test_pages_follow_each_other_without_hole_or_double(server: Server) -> None:
+def test_consecutive_pages_miss_and_repeat_no_alert(server: Server) -> None:
     names = [f"h{number}" for number in range(7)]
     fire(server, **dict.fromkeys(names, 95.0))
     seen: list[str] = []
@@ -96,7 +96,7 @@ def test_pages_follow_each_other_without_hole_or_double(server: Server) -> None:
         found = page(server, limit=3, before=following)
         assert found["total"] == 7
         seen += [alert["labels"]["host"] for alert in found["alerts"]]
-        # What is done to one meanwhile moves none.
+        # Acknowledging an alert in between does not shift the pages.
         post(server, f"{found['alerts'][0]['id']}/ack").raise_for_status()
         following = found.get("next")
         pages += 1
@@ -121,33 +121,33 @@ def test_pages_follow_each_other_without_hole_or_double(server: Server) -> None:
         ("before=" + "9" * 5000, "before=9999999999999999999999999999999999999999: give"),
     ],
 )
-def test_a_query_that_means_nothing_gets_422_and_is_named(server: Server, query: str, told: str) -> None:
+def test_an_invalid_query_gets_422_and_the_error_names_it(server: Server, query: str, told: str) -> None:
     answer = httpx.get(f"{server.url}api/alerts?{query}")
     assert answer.status_code == 422
     assert answer.json()["error"].startswith(told)
 
 
-def test_an_alert_is_acknowledged_and_everyone_is_told(server: Server) -> None:
+def test_acknowledging_an_alert_is_sent_to_every_reader(server: Server) -> None:
     fire(server, a=91)
-    id = one(server)["id"]
+    id = only_alert(server)["id"]
     answer = post(server, f"{id}/ack", {"note": "on it", "by": "me"})
     assert answer.status_code == 200
     assert (answer.json()["id"], answer.json()["acknowledged"]["note"]) == (id, "on it")
-    assert one(server)["acknowledged"] == answer.json()["acknowledged"]
-    assert told(server, "changed")["acknowledged"]["by"] == "me"
-    # By a later one, with nothing to say.
+    assert only_alert(server)["acknowledged"] == answer.json()["acknowledged"]
+    assert first_event(server, "changed")["acknowledged"]["by"] == "me"
+    # A later acknowledgement, without a note.
     answer = post(server, f"{id}/ack")
     assert "note" not in answer.json()["acknowledged"]
     push(server, a=1)
     server.wait_for(lambda: not messages(server, state="active"))
-    assert "acknowledged" in one(server)
+    assert "acknowledged" in only_alert(server)
     answer = post(server, f"{id}/ack", {})
     assert answer.status_code == 409
     assert "is over since" in answer.json()["error"]
 
 
-def told(server: Server, name: str) -> dict[str, Any]:
-    """Return what the first event of a name says, of all that the stream has told so far."""
+def first_event(server: Server, name: str) -> dict[str, Any]:
+    """Return the data of the first event with a name, from the whole stream so far."""
     with httpx.stream("GET", f"{server.url}events/alerts?last_event_id=0", timeout=10) as stream:
         lines = iter(stream.iter_lines())
         for line in lines:
@@ -157,7 +157,7 @@ def told(server: Server, name: str) -> dict[str, Any]:
     raise AssertionError("the stream ended")
 
 
-def test_a_silence_is_for_the_rule_and_series_until_it_is_over(server: Server) -> None:
+def test_a_silence_covers_its_rule_and_series_until_it_ends(server: Server) -> None:
     fire(server, a=91, b=91)
     id = next(alert["id"] for alert in page(server)["alerts"] if alert["labels"]["host"] == "a")
     silenced = post(server, f"{id}/silence", {"duration": "1h", "reason": "moving it", "by": "me"})
@@ -172,8 +172,8 @@ def test_a_silence_is_for_the_rule_and_series_until_it_is_over(server: Server) -
     )
     assert silence["until"] > silence["timestamp"]
     assert [bool(alert.get("silenced")) for alert in page(server)["alerts"]] == [False, True]
-    assert told(server, "changed")["silenced"]["reason"] == "moving it"
-    # The next alert of that series is silenced from its beginning; one that is over can be silenced, too.
+    assert first_event(server, "changed")["silenced"]["reason"] == "moving it"
+    # The next alert of that series is silenced from the start. A resolved alert can be silenced too.
     push(server, a=1)
     server.wait_for(lambda: messages(server, state="resolved"))
     fire(server, a=99)
@@ -189,14 +189,14 @@ def test_a_silence_is_for_the_rule_and_series_until_it_is_over(server: Server) -
 
 def test_a_silence_ends_by_itself(server: Server) -> None:
     fire(server, a=91)
-    post(server, f"{one(server)['id']}/silence", {"duration": "200ms", "reason": "a moment"}).raise_for_status()
+    post(server, f"{only_alert(server)['id']}/silence", {"duration": "200ms", "reason": "a moment"}).raise_for_status()
     server.wait_for(lambda: server.json("/api/silences") == [])
-    server.wait_for(lambda: "silenced" not in one(server))
+    server.wait_for(lambda: "silenced" not in only_alert(server))
 
 
 BODIES: dict[str, tuple[str, bytes, int, str]] = {
-    "no JSON": ("ack", b"{", 400, "the body is not JSON"),
-    "no UTF-8": ("ack", b'{"note":"\xff"}', 400, "the body is not JSON"),
+    "not JSON": ("ack", b"{", 400, "the body is not JSON"),
+    "not UTF-8": ("ack", b'{"note":"\xff"}', 400, "the body is not JSON"),
     "NaN": ("ack", b'{"note": NaN}', 400, "NaN is no JSON: send null"),
     "deep nesting": ("ack", b'{"note":' + b"[" * 5000, 422, "Expected `str`"),
     "too much": ("ack", b'"' + b"x" * 70_000, 413, "the body is more than 65536 bytes"),
@@ -206,9 +206,14 @@ BODIES: dict[str, tuple[str, bytes, int, str]] = {
     "nothing": ("silence", b"", 422, "missing required field `duration`"),
     "no reason": ("silence", b'{"duration":"1h"}', 422, "missing required field `reason`"),
     "an empty reason": ("silence", b'{"duration":"1h","reason":" "}', 422, "reason: say why"),
-    "no length": ("silence", b'{"duration":"soon","reason":"x"}', 422, "duration 'soon': write a number and its unit"),
+    "not a duration": (
+        "silence",
+        b'{"duration":"soon","reason":"x"}',
+        422,
+        "duration 'soon': write a number and its unit",
+    ),
     "no unit": ("silence", b'{"duration":60,"reason":"x"}', 422, "Expected `str`, got `int`"),
-    "for ever": ("silence", b'{"duration":"3660d","reason":"x"}', 422, "the longest silence is 366d"),
+    "too long a duration": ("silence", b'{"duration":"3660d","reason":"x"}', 422, "the longest silence is 366d"),
 }
 
 
@@ -219,19 +224,21 @@ def quiet() -> Iterator[Server]:
 
 
 @pytest.mark.parametrize(("verb", "body", "status", "told"), BODIES.values(), ids=BODIES)
-def test_a_body_that_cannot_be_used_is_told(quiet: Server, verb: str, body: bytes, status: int, told: str) -> None:
+def test_an_invalid_body_is_refused_with_the_reason(
+    quiet: Server, verb: str, body: bytes, status: int, told: str
+) -> None:
     answer = httpx.post(f"{quiet.url}api/alerts/x/{verb}", content=body, headers={"Content-Type": "application/json"})
     assert (answer.status_code, told in answer.json()["error"]) == (status, True), answer.text
 
 
 @pytest.mark.parametrize("verb", ["ack", "silence"])
-def test_an_alert_that_nobody_knows_is_404(quiet: Server, verb: str) -> None:
+def test_an_unknown_alert_gets_404(quiet: Server, verb: str) -> None:
     answer = post(quiet, f"no-such-alert/{verb}", {"duration": "1h", "reason": "x"} if verb == "silence" else {})
     assert answer.status_code == 404
     assert answer.json()["error"] == "there is no alert 'no-such-alert': see GET /api/alerts?state=all"
 
 
-def test_other_sites_and_forms_change_nothing(quiet: Server) -> None:
+def test_requests_from_other_sites_and_forms_are_refused(quiet: Server) -> None:
     foreign = post(quiet, "x/ack", {}, headers={"Origin": "https://evil.example"})
     assert foreign.status_code == 403
     form = httpx.post(f"{quiet.url}api/alerts/x/ack", data={"note": "x"})

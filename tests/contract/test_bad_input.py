@@ -1,4 +1,4 @@
-"""Whatever one client sends or fails to read, the server lives and the other viewers see every tick."""
+"""Whatever one client sends or does not read, the server keeps running and other viewers get every tick."""
 
 import contextlib
 import gzip
@@ -28,7 +28,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def witness(server: Server) -> Iterator[None]:
-    """Watch as another viewer, who must have seen every tick when the test is over."""
+    """Watch as another viewer, which must have received every tick when the test ends."""
     seen: list[tuple[str, int]] = []
     over = threading.Event()
 
@@ -53,7 +53,7 @@ def witness(server: Server) -> Iterator[None]:
 
 
 MESSAGES: dict[str, str | bytes] = {
-    "no JSON": "hello {",
+    "not JSON": "hello {",
     "null": "null",
     "a number": "1e999",
     "a list": "[1,2]",
@@ -64,9 +64,9 @@ MESSAGES: dict[str, str | bytes] = {
     "deep objects": '{"a":' * 10_000,
     "lone surrogate": '{"type":"subscribe","metrics":["\\ud800"]}',
     "unknown type": '{"type":"delete everything"}',
-    "type that is no text": '{"type":5}',
-    "metrics that are no list": '{"type":"subscribe","metrics":"cpu"}',
-    "metrics that are no texts": '{"type":"subscribe","metrics":[1]}',
+    "a type that is not a string": '{"type":5}',
+    "metrics that are not a list": '{"type":"subscribe","metrics":"cpu"}',
+    "metrics that are not strings": '{"type":"subscribe","metrics":[1]}',
     "too many metrics": json.dumps({"type": "subscribe", "metrics": ["m"] * 9_000}),
     "too many globs": json.dumps({"type": "subscribe", "metrics": ["m*"] * 200}),
     "a costly glob": json.dumps({"type": "subscribe", "metrics": ["*a" * 200]}),
@@ -74,7 +74,7 @@ MESSAGES: dict[str, str | bytes] = {
 
 
 @pytest.mark.parametrize("message", MESSAGES.values(), ids=MESSAGES)
-def test_a_message_that_means_nothing_is_ignored(server: Server, witness: None, message: str | bytes) -> None:
+def test_a_meaningless_message_is_ignored(server: Server, witness: None, message: str | bytes) -> None:
     with connect(server.ws_url, max_size=None) as viewer:
         viewer.send(message)
         viewer.send('{"type":"ping"}')
@@ -88,9 +88,9 @@ def drain(viewer: ClientConnection) -> None:
 
 
 @pytest.mark.parametrize("size", [66_000, 2 * 1024 * 1024])
-def test_too_large_a_message_ends_its_connection_with_1009(server: Server, witness: None, size: int) -> None:
+def test_an_oversized_message_closes_the_connection_with_1009(server: Server, witness: None, size: int) -> None:
     with connect(server.ws_url, max_size=None) as viewer:
-        # The server hangs up while a huge message is still being sent; the reason must reach the client nevertheless.
+        # The server hangs up while a huge message is still being sent; the close code must still reach the client.
         with contextlib.suppress(ConnectionClosed):
             viewer.send("x" * size)
         with pytest.raises(ConnectionClosed) as closed:
@@ -99,7 +99,7 @@ def test_too_large_a_message_ends_its_connection_with_1009(server: Server, witne
     assert closed.value.rcvd.code == 1009
 
 
-def test_text_that_is_none_ends_its_connection_with_1007(server: Server, witness: None) -> None:
+def test_text_that_is_not_utf_8_closes_the_connection_with_1007(server: Server, witness: None) -> None:
     with connect(server.ws_url, max_size=None) as viewer:
         viewer.send(b"\xff\xfe", text=True)
         with pytest.raises(ConnectionClosed) as closed:
@@ -113,7 +113,7 @@ def test_text_that_is_none_ends_its_connection_with_1007(server: Server, witness
     [("/ws/metrics?metrics=" + "x" * 8_300, "", b"414"), ("/ws/metrics", f"X-Long: {'x' * 8_300}\r\n", b"431")],
     ids=["address", "header"],
 )
-def test_too_long_a_handshake_is_answered(
+def test_an_oversized_handshake_is_refused_with_a_status(
     server: Server, witness: None, target: str, header: str, status: bytes
 ) -> None:
     request = (
@@ -125,7 +125,7 @@ def test_too_long_a_handshake_is_answered(
         assert client.recv(12) == b"HTTP/1.1 " + status
 
 
-def test_viewers_that_never_read_neither_slow_the_others_nor_grow_the_server(server: Server, witness: None) -> None:
+def test_viewers_that_never_read_slow_nobody_and_cost_no_memory(server: Server, witness: None) -> None:
     process = psutil.Process(server.process.pid)
     stalled = [raw_viewer(server.port) for _ in range(10)]
     try:
@@ -142,7 +142,7 @@ def test_viewers_that_never_read_neither_slow_the_others_nor_grow_the_server(ser
     server.wait_for(lambda: server.json("/api/health")["viewers"] <= 1)
 
 
-def test_viewers_that_vanish_are_forgotten(server: Server, witness: None) -> None:
+def test_viewers_that_vanish_are_removed(server: Server, witness: None) -> None:
     for _ in range(30):
         client = raw_viewer(server.port)
         client.recv(64)
@@ -161,19 +161,19 @@ def test_garbage_instead_of_a_handshake_harms_nobody(server: Server, witness: No
     ):
         with socket.create_connection(("127.0.0.1", server.port)) as client:
             client.sendall(junk)
-    # And one that never finishes what it began to say.
+    # And one that never completes its request.
     with socket.create_connection(("127.0.0.1", server.port)) as client:
         client.sendall(b"GET /ws/metrics HTTP/1.1\r\nHost:")
         assert server.json("/api/health")["status"] == "ok"
 
 
-def test_one_who_vanishes_in_the_middle_of_a_body_is_not_worth_a_word() -> None:
+def test_a_client_that_vanishes_in_the_middle_of_a_body_logs_nothing() -> None:
     with serve("run", str(BOARDS / "empty.py")) as server:
         for path in ("/api/metrics", "/v1/metrics", "/api/v1/write"):
             head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nContent-Length: 99\r\n\r\n"
             with socket.create_connection(("127.0.0.1", server.port)) as client:
                 client.sendall(head.encode() + b"{")
-                # It waits for the rest by now, and then sees that there is none.
+                # By now the server waits for the rest, and then sees the connection end.
                 assert server.json("/api/health")["status"] == "ok"
         assert server.json("/api/health")["status"] == "ok"
         server.stop()
@@ -183,24 +183,24 @@ def test_one_who_vanishes_in_the_middle_of_a_body_is_not_worth_a_word() -> None:
 GZIP = {"Content-Encoding": "gzip"}
 SAMPLE = b'{"name": "junk", "value": 1}'
 BODIES: dict[str, tuple[bytes, dict[str, str], int]] = {
-    "no JSON": (b"{", {}, 400),
+    "not JSON": (b"{", {}, 400),
     "NaN": (b'{"name": "junk", "value": NaN}', {}, 400),
     "single quotes": (b"{'name': 'junk', 'value': 1}", {}, 400),
     "deep nesting": (b"[" * 100_000, {}, 400),
-    "no gzip": (SAMPLE, GZIP, 400),
-    "junk behind gzip": (gzip.compress(SAMPLE) + b"xx", GZIP, 400),
-    "gzip that is cut": (gzip.compress(SAMPLE)[:-3], GZIP, 400),
-    "gzip in a second member that is cut": (gzip.compress(SAMPLE) + gzip.compress(SAMPLE)[:-3], GZIP, 400),
-    "a million members of nothing": (gzip.compress(b"") * 840_000, GZIP, 413),
+    "not gzip": (SAMPLE, GZIP, 400),
+    "junk after gzip": (gzip.compress(SAMPLE) + b"xx", GZIP, 400),
+    "truncated gzip": (gzip.compress(SAMPLE)[:-3], GZIP, 400),
+    "truncated second gzip member": (gzip.compress(SAMPLE) + gzip.compress(SAMPLE)[:-3], GZIP, 400),
+    "a million empty members": (gzip.compress(b"") * 840_000, GZIP, 413),
     "gzip of megabytes": (gzip.compress(bytes(17 << 20)), GZIP, 413),
-    "zlib that goes on": (zlib.compress(SAMPLE) * 2, {"Content-Encoding": "deflate"}, 400),
-    "a coding that is none": (SAMPLE, {"Content-Encoding": "gzip, gzip"}, 415),
+    "zlib followed by junk": (zlib.compress(SAMPLE) * 2, {"Content-Encoding": "deflate"}, 400),
+    "an unknown coding": (SAMPLE, {"Content-Encoding": "gzip, gzip"}, 415),
 }
 
 
 @pytest.mark.parametrize("path", ["/api/metrics", "/v1/metrics"])
 @pytest.mark.parametrize(("body", "headers", "status"), BODIES.values(), ids=BODIES)
-def test_a_body_that_cannot_be_read_leaves_no_trace(
+def test_an_unreadable_body_is_refused_and_records_nothing(
     server: Server, witness: None, path: str, body: bytes, headers: dict[str, str], status: int
 ) -> None:
     url = f"http://127.0.0.1:{server.port}{path}"
@@ -210,7 +210,7 @@ def test_a_body_that_cannot_be_read_leaves_no_trace(
     assert "junk" not in str(server.json("/api/board")["metrics"])
 
 
-def test_thousands_of_pings_without_reading_are_held_back(server: Server, witness: None) -> None:
+def test_a_client_that_floods_pings_without_reading_is_throttled(server: Server, witness: None) -> None:
     client = raw_viewer(server.port)
     client.settimeout(1)
     ping = json.dumps({"type": "ping"}).encode()
@@ -221,19 +221,19 @@ def test_thousands_of_pings_without_reading_are_held_back(server: Server, witnes
         for _ in range(200):
             client.sendall(frame * 500)
     except OSError:
-        pass  # held back, as it should be
+        pass  # throttled, as it should be
     finally:
         client.close()
     assert process.memory_info().rss - before < 16 * 1024 * 1024
 
 
-def test_a_slow_viewer_is_told_what_it_skipped_and_goes_on(server: Server) -> None:
+def test_a_slow_viewer_is_sent_the_number_of_skipped_ticks_and_continues(server: Server) -> None:
     client = raw_viewer(server.port)
     skipped = server.json("/api/health")["frames_skipped"]
     server.wait_for(lambda: server.json("/api/health")["frames_skipped"] > skipped + 10)
     client.settimeout(10)
     received = b""
-    # It reads again: after what was on its way comes an initial that says how much was skipped.
+    # It reads again: after the frames in transit comes an initial message with the number of skipped ticks.
     while b'"skipped":' not in received[-400_000:]:
         received += client.recv(262_144)
         assert len(received) < 100_000_000

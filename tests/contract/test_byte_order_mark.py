@@ -1,4 +1,4 @@
-"""A text that begins with a byte order mark, as some editors and .NET write it, by every way in."""
+"""Text that begins with a byte order mark, as some editors and .NET write it, through every input."""
 
 import json
 import socket
@@ -10,7 +10,7 @@ from tests.serving import serve
 MARK = b"\xef\xbb\xbf"
 
 
-def test_a_mark_is_no_part_of_what_is_sent(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_ignored_in_files_and_bodies(tmp_path: Path) -> None:
     file = tmp_path / "board.py"
     file.write_bytes(
         MARK + b"from tickboard import Board\nboard = Board('Marked', interval_ms=100)\nx = board.gauge('x')\n"
@@ -26,13 +26,13 @@ def test_a_mark_is_no_part_of_what_is_sent(tmp_path: Path) -> None:
             ("api/alerts/ack", b'{"id": "none"}', "application/json"),
         ):
             answer = httpx.post(f"{running.url}{path}", content=MARK + body, headers={"Content-Type": kind})
-            # There is no such alert; that was understood.
+            # There is no such alert, but the body was parsed.
             assert answer.status_code == (404 if path == "api/alerts/ack" else 200), answer.text
         names = {"json", "lines", "more", "otlp"}
         running.wait_for(lambda: all(running.json("/api/stats").get(name, {}).get("last") == 3 for name in names))
 
 
-def test_a_mark_before_a_statsd_packet_is_no_part_of_its_first_name(tmp_path: Path) -> None:
+def test_a_byte_order_mark_before_a_statsd_packet_is_not_part_of_a_name(tmp_path: Path) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

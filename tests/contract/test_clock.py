@@ -22,7 +22,7 @@ import tickboard
 INTERVAL_MS = 100
 HOUR_S, YEAR_S = 3_600.0, 365 * 86_400.0
 NEAR_S = 5.0
-"""A time that is so close to what the clock says is right, on a machine that has other work."""
+"""A time this close to the clock counts as right, since the machine may be busy."""
 
 BOARD = """
 from tickboard import Board, metric
@@ -42,11 +42,11 @@ board.alert(metric("load") > 4, "load {value:.0f}", for_="3s", name="for a while
 
 
 class Clocked:
-    """A server, and the wall clock that it goes by.
+    """A server and the wall clock that it uses.
 
     Attributes:
         server: the server.
-        ahead_s: what its wall clock is ahead of the machine's.
+        ahead_s: how far its wall clock is ahead of the machine's.
     """
 
     def __init__(self, server: Server, file: Path) -> None:
@@ -69,12 +69,12 @@ class Clocked:
     def newest(self) -> dict[str, Any]:
         """Return the newest value of each metric, with its time as POSIX seconds."""
         found = self.server.json("/api/metrics/recent?count=2")
-        # Before the first tick there is none.
+        # There is no time before the first tick.
         newest = seconds(found[-1]["timestamp"]) if found else 0.0
         return {one["name"]: one["value"] for one in found} | {"time": newest}
 
     def wait_for_time(self) -> None:
-        """Wait until ticks have the time that the clock says."""
+        """Wait until ticks have the time of the clock."""
         self.server.wait_for(lambda: abs(self.newest()["time"] - self.now) < NEAR_S)
 
     def firing(self) -> dict[str, str]:
@@ -102,22 +102,22 @@ def clocked(tmp_path: Path) -> Iterator[Clocked]:
 
 
 @pytest.mark.parametrize("step_s", [YEAR_S, -HOUR_S, 30 * YEAR_S, -YEAR_S])
-def test_ticks_go_on_at_the_right_time_and_the_server_can_be_ended(clocked: Clocked, step_s: float) -> None:
+def test_ticks_continue_at_the_new_time_and_the_server_can_be_stopped(clocked: Clocked, step_s: float) -> None:
     clocked.wait_for_time()
     before = clocked.server.json("/api/health")
     clocked.set(step_s)
     clocked.wait_for_time()
     after = clocked.server.json("/api/health")
-    # What a step leaves out was not missed: at a tick each 100 ms, a year has 315 million.
+    # The ticks inside a step do not count as missed: at one per 100 ms, a year has 315 million.
     assert after["ticks_skipped"] - before["ticks_skipped"] < 300
     assert clocked.server.stop(signal.SIGTERM) == 0
 
 
-def test_alerts_go_on_and_right_samples_are_taken_after_the_clock_was_set_back(clocked: Clocked) -> None:
+def test_after_the_clock_is_set_back_alerts_continue_and_samples_are_accepted(clocked: Clocked) -> None:
     server = clocked.server
     clocked.set(HOUR_S)
     clocked.wait_for_time()
-    # To a clock that is ahead, the right time is too old: nobody is answered that it was taken.
+    # To a clock that is ahead, the right time is too old: the sample must not be answered as accepted.
     assert clocked.push(5, time.time()).status_code >= 400
     assert clocked.push(5, clocked.now).json() == {"accepted": 1}
     server.wait_for(lambda: "at once" in clocked.firing())
@@ -127,7 +127,7 @@ def test_alerts_go_on_and_right_samples_are_taken_after_the_clock_was_set_back(c
         epoch = json.loads(viewer.recv(10))["epoch"]
         clocked.set(0.0)
         clocked.wait_for_time()
-        # The page, and everyone else who watches, begins anew; the alerts are those that there were.
+        # The page and every other viewer start over; the alerts stay.
         messages = (json.loads(viewer.recv(10)) for _ in count())
         begun = next(message for message in messages if message["type"] == "initial")
         assert begun["epoch"] not in {"", epoch}
@@ -155,7 +155,7 @@ async def watched(clocked: Clocked) -> list[tickboard.Tick]:
     return ticks
 
 
-def test_the_python_client_goes_on_in_the_new_epoch(clocked: Clocked) -> None:
+def test_the_python_client_continues_in_the_new_epoch(clocked: Clocked) -> None:
     ticks = asyncio.run(asyncio.wait_for(watched(clocked), 30))
     newest, before = ticks[-1], ticks[-2]
     assert newest.fresh

@@ -1,4 +1,4 @@
-"""A viewer's connection under ``tickboard run``: the WebSocket protocol, and who does not keep to it."""
+"""A viewer's connection under ``tickboard run``: the WebSocket protocol, and clients that violate it."""
 
 import asyncio
 import contextlib
@@ -37,7 +37,7 @@ def port(board: Board) -> Iterator[int]:
 
 
 class Client:
-    """A client that says whatever a test wants said."""
+    """A client that sends whatever bytes a test wants."""
 
     def __init__(self, port: int, meanwhile: Callable[[socket.socket], None] = lambda _: None) -> None:
         self.socket = raw_viewer(port)
@@ -60,7 +60,7 @@ class Client:
         self.socket.sendall(frame(opcode, data, fin=fin, mask=mask))
 
     def receive(self, *opcodes: int) -> Frame:
-        """Return the next frame of one of these kinds; EOFError when the connection ends before."""
+        """Return the next frame of one of these kinds. Raise EOFError if the connection ends first."""
         while True:
             for event in self._events:
                 if event.opcode in opcodes:
@@ -88,7 +88,7 @@ def frame(opcode: int, data: bytes = b"", *, fin: bool = True, mask: bool = True
     return bytes([opcode | 0x80 * fin]) + size + bytes(4 * mask) + data
 
 
-def test_a_message_may_come_in_fragments_with_pings_between_and_byte_by_byte(port: int) -> None:
+def test_a_fragmented_message_with_pings_between_is_read_byte_by_byte(port: int) -> None:
     with Client(port) as client:
         parts = (
             frame(Opcode.TEXT, PING[:5], fin=False)
@@ -108,7 +108,7 @@ def test_a_message_may_come_in_fragments_with_pings_between_and_byte_by_byte(por
         assert client.message("pong")
 
 
-def test_what_is_said_before_the_handshake_is_answered_is_heard(board: Board) -> None:
+def test_a_message_sent_before_the_handshake_is_answered_is_read(board: Board) -> None:
     asked, said = threading.Event(), threading.Event()
 
     async def hesitating(scope: Scope, receive: Receive, send: Send) -> None:
@@ -116,7 +116,7 @@ def test_what_is_said_before_the_handshake_is_answered_is_heard(board: Board) ->
             asked.set()
             while not said.is_set():
                 await asyncio.sleep(0.02)
-            await asyncio.sleep(0.1)  # what was said is there by now
+            await asyncio.sleep(0.1)  # the message has arrived by now
         await board(scope, receive, send)
 
     def say(client: socket.socket) -> None:
@@ -146,18 +146,18 @@ def test_what_is_said_before_the_handshake_is_answered_is_heard(board: Board) ->
     ],
     ids=[
         "unmasked",
-        "continuation of nothing",
+        "continuation without a start",
         "reserved opcode",
-        "text within text",
-        "ping in fragments",
+        "text inside a fragmented text",
+        "fragmented ping",
         "close with half a code",
         "close with a wrong code",
-        "no text",
+        "invalid UTF-8",
         "endless fragments",
-        "large in fragments",
+        "large fragmented message",
     ],
 )
-def test_who_breaks_the_protocol_is_told_why(port: int, board: Board, wrong: bytes, code: int) -> None:
+def test_a_protocol_error_closes_the_connection_with_its_code(port: int, board: Board, wrong: bytes, code: int) -> None:
     with Client(port) as client:
         client.message("initial")
         with contextlib.suppress(OSError):
@@ -169,7 +169,7 @@ def test_who_breaks_the_protocol_is_told_why(port: int, board: Board, wrong: byt
 
 
 @pytest.mark.parametrize(("said", "heard"), [(b"\x03\xe8bye", 1000), (b"\x0f\xa0", 4000), (b"", 1000)])
-def test_a_goodbye_is_answered(port: int, board: Board, said: bytes, heard: int) -> None:
+def test_a_close_frame_is_answered(port: int, board: Board, said: bytes, heard: int) -> None:
     with Client(port) as client:
         client.message("initial")
         client.send(Opcode.CLOSE, said)
@@ -178,14 +178,14 @@ def test_a_goodbye_is_answered(port: int, board: Board, said: bytes, heard: int)
     wait_for(lambda: board.hub.viewers == 0)
 
 
-def test_who_closes_only_its_own_side_is_let_go(port: int, board: Board) -> None:
+def test_a_viewer_that_closes_only_its_own_side_is_disconnected(port: int, board: Board) -> None:
     with Client(port) as client:
         client.message("initial")
         client.socket.shutdown(socket.SHUT_WR)
         wait_for(lambda: board.hub.viewers == 0)
 
 
-def test_who_answers_no_ping_is_given_up_with_1011(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_viewer_that_answers_no_ping_is_closed_with_1011(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PING_EVERY_S", "ANSWER_WITHIN_S", "BEAT_S"):
         monkeypatch.setattr(f"tickboard.server.streams.sockets.{name}", 0.2)
     with serve_app(board, Connection) as port, Client(port) as silent, Client(port) as alive:
@@ -199,7 +199,7 @@ def test_who_answers_no_ping_is_given_up_with_1011(board: Board, monkeypatch: py
         wait_for(lambda: board.hub.viewers == 1)
 
 
-def test_who_takes_nothing_is_closed_with_1013_and_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_viewer_that_reads_nothing_is_closed_with_1013_and_disconnected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tickboard.hub.viewer.STALLED_S", 0.5)
     board = Board("Wide", interval_ms=20)
     for number in range(2_000):
@@ -212,7 +212,7 @@ def test_who_takes_nothing_is_closed_with_1013_and_cut(monkeypatch: pytest.Monke
         stalled.close()
 
 
-def test_who_sends_pings_and_takes_no_answers_is_held_back(port: int, board: Board) -> None:
+def test_a_viewer_that_sends_pings_and_reads_no_answers_is_throttled(port: int, board: Board) -> None:
     client = raw_viewer(port)
     client.settimeout(2)
 

@@ -1,4 +1,4 @@
-"""What HTTP itself asks of a server: codings, conditions, versions and upgrades, against the real server."""
+"""What HTTP requires of a server: codings, conditions, versions and upgrades, on the real server."""
 
 import gzip
 import json
@@ -28,7 +28,7 @@ def server() -> Iterator[Server]:
 
 
 def ask(port: int, request: str) -> tuple[int, dict[str, str], bytes]:
-    """Send a request as it stands, and return the status, the headers and the body of the answer."""
+    """Send a request verbatim and return the status, the headers and the body of the answer."""
     with socket.create_connection(("127.0.0.1", port), 20) as client:
         client.sendall(request.replace("\n", "\r\n").encode())
         data = b""
@@ -68,7 +68,7 @@ def ask(port: int, request: str) -> tuple[int, dict[str, str], bytes]:
         ("gzip;q=nonsense", False),
     ],
 )
-def test_a_document_is_compressed_if_the_client_takes_that(server: Server, accept: str, compressed: bool) -> None:
+def test_a_document_is_compressed_if_the_client_accepts_it(server: Server, accept: str, compressed: bool) -> None:
     _, headers, body = ask(
         server.port, f"GET /api/config-schema.json HTTP/1.1\nHost: localhost\nAccept-Encoding: {accept}\n\n"
     )
@@ -77,14 +77,14 @@ def test_a_document_is_compressed_if_the_client_takes_that(server: Server, accep
     assert json.loads(gzip.decompress(body) if compressed else body)
 
 
-def test_a_small_document_is_compressed_only_if_nothing_else_is_taken(server: Server) -> None:
+def test_a_small_document_is_compressed_only_if_nothing_else_is_accepted(server: Server) -> None:
     for accept, compressed in (("gzip", False), ("gzip, identity;q=0", True), ("gzip, *;q=0", True)):
         answer = httpx.get(f"{server.url}api/silences", headers={"Accept-Encoding": accept})
         assert answer.json() == []
         assert ("content-encoding" in answer.headers) == compressed
 
 
-def test_several_headers_are_one_list() -> None:
+def test_several_headers_are_read_as_one_list() -> None:
     assert qualities(["br", "gzip;q=0.3"]) == (0.3, 1e-4)
     assert qualities([]) == (0.0, 1e-4)
     assert qualities(["*;q=0.2, gzip"]) == (1.0, 0.2)
@@ -98,7 +98,7 @@ def assets(server: Server) -> list[str]:
     return [part.partition('"')[0] for part in page.split('"./')[1:]]
 
 
-def test_a_static_document_that_is_known_is_not_sent_again(server: Server) -> None:
+def test_a_static_document_that_the_client_has_is_not_sent_again(server: Server) -> None:
     paths = STATIC + [f"/{path}" for path in assets(server)]
     assert len(paths) > len(STATIC)
     for path in paths:
@@ -120,7 +120,7 @@ def test_the_page_keeps_its_policy_when_it_is_not_sent_again(server: Server) -> 
     assert again.headers["content-security-policy"] == first.headers["content-security-policy"]
 
 
-def test_the_connection_goes_on_after_a_document_that_is_known(server: Server) -> None:
+def test_the_connection_stays_open_after_a_304(server: Server) -> None:
     with httpx.Client() as client:
         tag = client.get(server.url).headers["etag"]
         for _ in range(3):
@@ -139,7 +139,7 @@ def test_http_1_0_needs_no_host_on_loopback(server: Server) -> None:
 
 
 @pytest.mark.parametrize("hosts", ["", "Host: localhost\nHost: localhost\n", "Host: localhost\nHost: evil.example\n"])
-def test_http_1_1_has_one_host(server: Server, hosts: str) -> None:
+def test_http_1_1_requires_exactly_one_host(server: Server, hosts: str) -> None:
     status, _, body = ask(server.port, f"GET /api/health HTTP/1.1\n{hosts}\n")
     assert (status, b"one Host" in body) == (400, True)
 
@@ -158,9 +158,7 @@ HANDSHAKE = "Host: localhost\nUpgrade: websocket\nConnection: Upgrade\nSec-WebSo
 
 
 @pytest.mark.parametrize("version", ["5", "8", "14", "013", "8, 13", "x"])
-def test_another_version_of_the_websocket_protocol_is_answered_with_the_one_there_is(
-    server: Server, version: str
-) -> None:
+def test_an_unsupported_websocket_version_gets_426_and_the_supported_version(server: Server, version: str) -> None:
     status, headers, body = ask(
         server.port, f"GET /ws/metrics HTTP/1.1\n{HANDSHAKE}Sec-WebSocket-Version: {version}\n\n"
     )
@@ -169,7 +167,7 @@ def test_another_version_of_the_websocket_protocol_is_answered_with_the_one_ther
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS", "HEAD"])
-def test_a_plain_request_of_the_websocket_asks_for_an_upgrade(server: Server, method: str) -> None:
+def test_a_plain_request_to_the_websocket_gets_426_upgrade_required(server: Server, method: str) -> None:
     app = FastAPI()
     board = Board("Mounted")
     app.mount("/live", board)
@@ -183,7 +181,7 @@ def test_a_plain_request_of_the_websocket_asks_for_an_upgrade(server: Server, me
                 assert "docs/deploy.md" in answer.json()["error"]
 
 
-def test_a_handshake_that_came_as_a_plain_request_is_logged_once() -> None:
+def test_a_handshake_that_arrives_as_a_plain_request_is_logged_once() -> None:
     with serve("run", str(BOARDS / "empty.py")) as running:
         httpx.get(f"{running.url}ws/metrics")
         for _ in range(3):
@@ -205,17 +203,17 @@ def test_a_handshake_that_came_as_a_plain_request_is_logged_once() -> None:
         ("localhost:443", "https://evil.example", 403),
     ],
 )
-def test_a_page_behind_a_proxy_that_takes_tls_is_no_other_site(
+def test_behind_a_proxy_that_terminates_tls_the_origin_may_be_https(
     server: Server, host: str, origin: str, status: int
 ) -> None:
     handshake = HANDSHAKE.replace("Host: localhost\n", f"Host: {host}\nX-Forwarded-Proto: https\nOrigin: {origin}\n")
     assert ask(server.port, f"GET /ws/metrics HTTP/1.1\n{handshake}Sec-WebSocket-Version: 13\n\n")[0] == status
 
 
-# --- what a viewer says ---
+# --- messages of a viewer ---
 
 
-def test_a_text_subscribes_to_one_metric(server: Server) -> None:
+def test_a_single_string_subscribes_to_one_metric(server: Server) -> None:
     with connect(server.ws_url, max_size=None) as viewer:
         viewer.send('{"type":"subscribe","metrics":"metric_0"}')
         while (message := json.loads(viewer.recv(10)))["type"] != "subscribed":

@@ -1,4 +1,4 @@
-"""Series of a declared metric leave a real board, and senders that are gone are forgotten."""
+"""Series of a declared metric expire on a real board, and vanished senders are removed."""
 
 import re
 from pathlib import Path
@@ -33,7 +33,7 @@ def remove():
 """
 
 
-def test_label_sets_that_are_no_longer_written_leave(tmp_path: Path) -> None:
+def test_label_sets_that_are_no_longer_written_are_removed(tmp_path: Path) -> None:
     file = tmp_path / "board.py"
     file.write_text(BOARD)
     with serve("run", str(file), env={"ALERT_CHECK_SEC": "1"}) as server:
@@ -46,11 +46,11 @@ def test_label_sets_that_are_no_longer_written_leave(tmp_path: Path) -> None:
         server.wait_for(lambda: 'removed{host="a"}' not in server.json("/api/stats"))
         stats = server.json("/api/stats")
         assert (stats["version"]["last"], stats['limit{queue="a"}']["last"]) == (3, 100)
-        # However many there were: two seconds' worth, and those of a slow machine.
+        # Two seconds' worth of them, and more on a slow machine.
         assert len(jobs()) < 3_000
 
 
-def test_senders_that_are_gone_are_forgotten_and_their_samples_stay_counted(tmp_path: Path) -> None:
+def test_vanished_senders_are_removed_and_their_samples_stay_counted(tmp_path: Path) -> None:
     file = tmp_path / "board.py"
     file.write_text('from tickboard import Board\nboard = Board("Senders", interval_ms=50, forget="1s")\n')
     points = [{"name": "exported", "gauge": {"dataPoints": [{"asInt": "3"}]}}]
@@ -64,7 +64,7 @@ def test_senders_that_are_gone_are_forgotten_and_their_samples_stay_counted(tmp_
                 for name, value in re.findall(r'tickboard_samples_total\{source="(.*?)"\} (\S+)', text)
             }
 
-        # Each from an address of its own, all of which are this machine's.
+        # Each from its own loopback address.
         for number in range(2, 12):
             transport = httpx.HTTPTransport(local_address=f"127.0.0.{number}")
             with httpx.Client(transport=transport, base_url=server.url) as client:
@@ -97,7 +97,7 @@ def sample():
 """
 
 
-def test_what_a_sampler_that_hangs_has_written_stays_with_its_alert(tmp_path: Path) -> None:
+def test_series_of_a_hanging_sampler_stay_and_so_does_their_alert(tmp_path: Path) -> None:
     file = tmp_path / "board.py"
     file.write_text(HANGING)
     with serve("run", str(file), env={"ALERT_CHECK_SEC": "1"}) as server:

@@ -1,4 +1,4 @@
-"""A real server with little memory, and senders that would have it keep more than it has."""
+"""A real server with little memory, and senders whose series would need more."""
 
 import os
 import resource
@@ -13,8 +13,8 @@ from tests.serving import Server
 from websockets.sync.client import connect
 
 MEMORY_BYTES = 2**30
-"""The address space that the server may have: with 30,000 series, its window alone would take 720 MB, and a moment more
-of it each time that it grows."""
+"""The address space that the server may have: with 30,000 series, its window alone would take 720 MB, and
+briefly more each time it grows."""
 
 BOARD = 'from tickboard import Board\n\nboard = Board("Small", interval_ms=200)\n'
 
@@ -38,7 +38,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
         server.stop()
 
 
-def test_a_sender_cannot_make_a_board_outgrow_its_memory(server: Server) -> None:
+def test_a_sender_cannot_grow_a_board_beyond_its_memory(server: Server) -> None:
     accepted = refused = 0
     with connect(server.ws_url, subprotocols=["tickboard.v1"], max_size=None) as viewer:  # type: ignore[list-item]
         for first in range(0, 30_000, 5_000):

@@ -1,4 +1,4 @@
-"""A board mounted in somebody else's application."""
+"""A board mounted in another application."""
 
 import asyncio
 import contextlib
@@ -24,7 +24,7 @@ from tickboard import Board, TickboardMiddleware
 
 
 @pytest.mark.parametrize("with_lifespan", [True, False])
-def test_everything_works_below_its_path(with_lifespan: bool) -> None:
+def test_everything_works_below_the_mount_path(with_lifespan: bool) -> None:
     board = Board("Mounted", interval_ms=30)
     app = FastAPI(lifespan=board.lifespan) if with_lifespan else FastAPI()
     app.add_middleware(TickboardMiddleware, registry=board)
@@ -57,7 +57,7 @@ def test_everything_works_below_its_path(with_lifespan: bool) -> None:
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:1", "http://[", ""])
-def test_pages_of_other_sites_change_no_alert_of_a_mounted_board(origin: str) -> None:
+def test_pages_of_other_sites_cannot_change_alerts_of_a_mounted_board(origin: str) -> None:
     served = Served(Board("Mounted", interval_ms=30))
     app = FastAPI()
     app.mount("/live", served)
@@ -69,7 +69,7 @@ def test_pages_of_other_sites_change_no_alert_of_a_mounted_board(origin: str) ->
             answer = httpx.post(f"{url}/{path}", json=body, headers={"Origin": origin})
             assert answer.status_code == 403
             assert answer.json()["error"].startswith(f"a page of {origin} may not write to 127.0.0.1:{port}: ask from")
-        # As a no-cors fetch of bytes has it: no type.
+        # A no-cors fetch of bytes has no content type.
         silence = b'{"duration":"1h","reason":"x"}'
         assert httpx.post(f"{url}/silence", content=silence).status_code == 415
         assert httpx.get(f"http://127.0.0.1:{port}/live/api/silences").json() == []
@@ -79,7 +79,7 @@ def test_pages_of_other_sites_change_no_alert_of_a_mounted_board(origin: str) ->
 
 
 async def under_hypercorn(app: Any, meanwhile: Callable[[int], Awaitable[None]]) -> None:
-    """Run an application under another server than uvicorn, on a free port, and something beside it."""
+    """Run an application under Hypercorn on a free port, and a coroutine beside it."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     config = HypercornConfig()
@@ -98,7 +98,7 @@ async def under_hypercorn(app: Any, meanwhile: Callable[[int], Awaitable[None]])
         await serving
 
 
-def test_the_same_hub_works_under_another_server() -> None:
+def test_the_hub_works_under_another_server() -> None:
     board = Board("Elsewhere", interval_ms=30)
     board.gauge("a").set(1)
     served = Served(board)
@@ -132,7 +132,7 @@ def test_the_same_hub_works_under_another_server() -> None:
 
 
 def read_alerts(port: int, served: Served, path: str = "/events/alerts") -> None:
-    """Read the alert stream, and come back to it."""
+    """Read the alert stream, and resume it."""
     url = f"http://127.0.0.1:{port}{path}"
     for first in (1, 3):
         with httpx.stream("GET", f"{url}?last_event_id={served.log.epoch}-{first - 1}", timeout=10) as stream:
@@ -145,7 +145,7 @@ def read_alerts(port: int, served: Served, path: str = "/events/alerts") -> None
         wait_for(lambda: served.readers == 0)
 
 
-def test_alerts_come_through_what_other_middleware_sends() -> None:
+def test_alerts_pass_through_other_middleware() -> None:
     served = Served(Board("Mounted", interval_ms=30))
 
     class Passing(BaseHTTPMiddleware):
@@ -160,7 +160,7 @@ def test_alerts_come_through_what_other_middleware_sends() -> None:
         read_alerts(port, served, "/live/events/alerts")
 
 
-def test_a_reader_that_never_reads_is_cut_and_nobody_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reader_that_never_reads_is_disconnected_and_delays_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tickboard.hub.viewer.STALLED_S", 1.0)
     served = Served(Board("Mounted", interval_ms=20))
     with serve_app(served) as port, httpx.stream("GET", f"http://127.0.0.1:{port}/events/alerts", timeout=10) as stream:
@@ -169,7 +169,7 @@ def test_a_reader_that_never_reads_is_cut_and_nobody_waits_for_it(monkeypatch: p
         with RawStream(port):
             told = 0
             while served.number < 15_000:
-                # As fast as somebody reads who does; by itself the system holds some megabytes for who doesn't.
+                # As fast as the other reader reads: the kernel alone buffers some megabytes for a stalled one.
                 served.fire(100, "x" * 500)
                 while told < served.number:
                     told += 1
@@ -178,7 +178,7 @@ def test_a_reader_that_never_reads_is_cut_and_nobody_waits_for_it(monkeypatch: p
         wait_for(lambda: served.readers == 1)
 
 
-def test_the_streams_of_a_mounted_board_that_ends_are_whole() -> None:
+def test_the_streams_of_a_mounted_board_end_cleanly() -> None:
     served = Served(Board("Mounted", interval_ms=20))
     with serve_app(served) as port, httpx.stream("GET", f"http://127.0.0.1:{port}/events/alerts", timeout=10) as stream:
         lines = stream.iter_lines()
@@ -188,7 +188,7 @@ def test_the_streams_of_a_mounted_board_that_ends_are_whole() -> None:
         assert any("id1" in line for line in list(lines))
 
 
-def test_a_viewer_that_never_reads_is_closed_and_nobody_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_viewer_that_never_reads_is_disconnected_and_delays_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tickboard.hub.viewer.STALLED_S", 0.5)
     board = Board("Mounted", interval_ms=20)
     for number in range(2_000):
@@ -219,7 +219,7 @@ def read_until_subscribed(viewer: ClientConnection) -> None:
 
 @pytest.mark.parametrize("ws", ["websockets-sansio", "wsproto"])
 @pytest.mark.parametrize("kind", ["text", "binary"])
-def test_a_message_that_is_too_big_ends_its_viewer_unread(ws: str, kind: str) -> None:
+def test_an_oversized_message_disconnects_its_viewer_unread(ws: str, kind: str) -> None:
     fits = json.dumps({"type": "subscribe", "metrics": ["none"], "more": "x" * 60_000})
     large = json.dumps({"type": "subscribe", "metrics": ["none"], "more": ["x"] * 20_000})
     with (
@@ -235,7 +235,7 @@ def test_a_message_that_is_too_big_ends_its_viewer_unread(ws: str, kind: str) ->
     assert ended.value.rcvd.code == 1009
 
 
-def test_a_mounted_board_that_ends_says_goodbye() -> None:
+def test_a_mounted_board_that_ends_sends_a_close_frame() -> None:
     board = Board("Mounted", interval_ms=20)
     board.gauge("a").set(1)
     app = FastAPI(lifespan=board.lifespan)
@@ -251,8 +251,8 @@ def test_a_mounted_board_that_ends_says_goodbye() -> None:
 
 @pytest.mark.parametrize("count_board", [False, True])
 @pytest.mark.parametrize("path", ["/live", "/a/b", ""])
-def test_what_a_board_answers_is_no_request_of_the_application(path: str, count_board: bool) -> None:
-    # No tick comes that would take what is counted.
+def test_requests_to_the_board_are_not_counted_as_the_applications(path: str, count_board: bool) -> None:
+    # No tick comes that would consume the counts.
     board = Board("Mounted", interval_ms=3_600_000)
     app = FastAPI(lifespan=board.lifespan)
     app.add_middleware(GZipMiddleware)
@@ -279,13 +279,13 @@ def test_what_a_board_answers_is_no_request_of_the_application(path: str, count_
             connect(f"ws://127.0.0.1:{port}{path}/ws/metrics") as viewer,
             httpx.stream("GET", f"{base}/events/alerts") as stream,
         ):
-            # Kept, since the stream ends with it.
+            # Kept in a variable, since the stream ends with it.
             lines = stream.iter_lines()
             assert next(lines)
             for _ in range(3):
                 assert httpx.get(f"http://127.0.0.1:{port}/hello").is_success
             assert viewer.recv(10)
             registry = board.registry
-            # What is in flight ends a moment after the client has its answer.
+            # A request counts as in flight until a moment after the client has its answer.
             wait_for(lambda: registry.values[column("requests_in_flight")] == (1 if count_board else 0))
             assert registry.counts[column("requests_per_sec")] == (24 if count_board else 3)

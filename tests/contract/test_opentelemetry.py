@@ -1,4 +1,4 @@
-"""OTLP over HTTP with the real SDK as the sender, and what the answers to others are."""
+"""OTLP over HTTP with the real SDK as the sender, and the answers to other senders."""
 
 import asyncio
 import gzip
@@ -64,7 +64,7 @@ def gauge(name: str = "g") -> bytes:
 
 @pytest.mark.parametrize("temporality", [AggregationTemporality.CUMULATIVE, AggregationTemporality.DELTA])
 @pytest.mark.parametrize("compression", [Compression.NoCompression, Compression.Gzip])
-def test_what_the_sdk_exports_is_on_the_board(
+def test_metrics_that_the_sdk_exports_are_on_the_board(
     server: Server, temporality: AggregationTemporality, compression: Compression
 ) -> None:
     preferred: dict[type, AggregationTemporality] = dict.fromkeys((Counter, Histogram, UpDownCounter), temporality)
@@ -113,7 +113,7 @@ def pages() -> "Pages":
 
 
 class Pages:
-    """A count that grows each time that it is looked at."""
+    """A count that grows each time it is read."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -123,7 +123,7 @@ class Pages:
         return [Observation(self._count)]
 
 
-def test_an_answer_is_in_the_encoding_of_the_request(server: Server) -> None:
+def test_an_answer_uses_the_encoding_of_the_request(server: Server) -> None:
     answer = post(server, gauge())
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/x-protobuf")
     assert ExportMetricsServiceResponse.FromString(answer.content) == ExportMetricsServiceResponse()
@@ -131,7 +131,7 @@ def test_an_answer_is_in_the_encoding_of_the_request(server: Server) -> None:
     assert (answer.status_code, answer.json()) == (200, {})
 
 
-def test_a_point_that_is_too_old_is_rejected_and_the_others_taken(server: Server) -> None:
+def test_a_point_that_is_too_old_is_rejected_and_the_others_are_recorded(server: Server) -> None:
     def point(name: str, age_s: int) -> dict[str, object]:
         at = str(int((time.time() - age_s) * 1e9))
         return {"name": name, "gauge": {"dataPoints": [{"asInt": "3", "timeUnixNano": at}]}}
@@ -144,13 +144,13 @@ def test_a_point_that_is_too_old_is_rejected_and_the_others_taken(server: Server
     server.wait_for(lambda: server.json("/api/stats").get("young", {}).get("last") == 3)
 
 
-def test_every_member_of_a_gzip_is_taken(server: Server) -> None:
+def test_every_member_of_a_gzip_body_is_read(server: Server) -> None:
     body = gzip.compress(gauge("first_member")) + gzip.compress(gauge("second_member"))
     assert post(server, body, **{"Content-Encoding": "gzip"}).status_code == 200
     server.wait_for(lambda: {"first_member", "second_member"} <= server.json("/api/stats").keys())
 
 
-def test_a_point_that_cannot_be_is_rejected_alone(server: Server) -> None:
+def test_a_malformed_point_is_rejected_alone(server: Server) -> None:
     histogram = {"dataPoints": [{"explicitBounds": [1, 2], "bucketCounts": ["1", "2"]}]}
     metrics = [
         {"name": "before", "gauge": {"dataPoints": [{"asInt": "3"}]}},
@@ -175,7 +175,7 @@ def test_a_point_that_cannot_be_is_rejected_alone(server: Server) -> None:
     assert "NaN is no JSON: send null" in answer.json()["message"]
 
 
-def test_two_libraries_that_measure_under_one_name_are_two_series(server: Server) -> None:
+def test_two_libraries_with_one_metric_name_make_two_series(server: Server) -> None:
     exporter = OTLPMetricExporter(f"{server.url}v1/metrics")
     reader = PeriodicExportingMetricReader(exporter, export_interval_millis=60_000)
     provider = MeterProvider([reader], Resource.create({"service.name": "twice", "service.instance.id": "1"}))
@@ -198,11 +198,11 @@ def test_two_libraries_that_measure_under_one_name_are_two_series(server: Server
     stats = server.json("/api/stats")
     labels = 'instance="1",{}service="twice"'
     found = [stats[f"twice.requests{{{labels.format(scope)}}}"] for scope in ("", 'scope="server",')]
-    # Far below a million a second, however quickly one export follows another.
+    # Far below a million a second, however quickly the exports follow each other.
     assert all(0 < each["max"] < 100_000 for each in found)
 
 
-def test_series_that_are_refused_are_told_and_the_others_taken(server: Server) -> None:
+def test_refused_series_are_reported_and_the_others_are_recorded(server: Server) -> None:
     body = gauge("declared") + gauge("other")
     told = ExportMetricsServiceResponse.FromString(post(server, body).content).partial_success
     assert told.rejected_data_points == 1
@@ -233,7 +233,7 @@ def test_series_that_are_refused_are_told_and_the_others_taken(server: Server) -
         (b"\0" * (17 << 20), {}, 413, "more than 16777216"),
     ],
 )
-def test_what_cannot_be_taken_is_refused_with_the_reason(
+def test_an_invalid_request_is_refused_with_the_reason(
     server: Server, body: bytes, headers: dict[str, str], status: int, wrong: str
 ) -> None:
     answer = post(server, body, **headers)
@@ -244,7 +244,7 @@ def test_what_cannot_be_taken_is_refused_with_the_reason(
         assert wrong in Status.FromString(answer.content).message
 
 
-def test_an_sdk_is_told_of_the_board_by_its_environment_alone(server: Server) -> None:
+def test_an_sdk_needs_only_environment_variables_to_export_to_the_board(server: Server) -> None:
     environ = {
         "OTEL_EXPORTER_OTLP_ENDPOINT": server.url,
         "OTEL_METRIC_EXPORT_INTERVAL": "100",
@@ -277,5 +277,5 @@ async def test_a_large_json_body_does_not_stop_the_board() -> None:
     assert (await sending).json() == {}
     [source] = intake.sources.values()
     assert source.samples == len(points)
-    # A body that is read at once takes some ten turns.
+    # A body that is parsed in one go takes some ten turns.
     assert turns > 30

@@ -34,7 +34,7 @@ def parts_of(page: str) -> list[str]:
     return [part.partition('"')[0] for part in page.split('"./')[1:]]
 
 
-def test_everything_works_below_a_prefix_that_is_not_stripped(server: Server) -> None:
+def test_everything_works_below_an_unstripped_prefix(server: Server) -> None:
     base = f"http://127.0.0.1:{server.port}/team/board/"
     page = httpx.get(base)
     assert page.headers["content-type"].startswith("text/html")
@@ -51,14 +51,14 @@ def test_everything_works_below_a_prefix_that_is_not_stripped(server: Server) ->
     assert f":{server.port}/team/board/\n" in server.output()
 
 
-def test_a_request_that_does_not_come_by_the_proxy_works_too(server: Server) -> None:
+def test_a_request_that_bypasses_the_proxy_works_too(server: Server) -> None:
     assert httpx.get(f"{server.url}api/health").status_code == 200
     assert httpx.get(f"{server.url}api/openapi.json").json()["servers"] == [{"url": "/"}]
     assert httpx.get(f"{server.url}team/boards/").status_code == 404
 
 
 @pytest.mark.parametrize("query", ["", "?a=1&b=%20x"])
-def test_the_prefix_without_its_slash_is_sent_to_the_one_with_it(server: Server, query: str) -> None:
+def test_the_prefix_without_its_slash_is_redirected(server: Server, query: str) -> None:
     answer = httpx.get(f"{server.url}team/board{query}")
     assert (answer.status_code, answer.headers["location"]) == (308, f"./board/{query}")
     followed = httpx.get(f"{server.url}team/board{query}", follow_redirects=True)
@@ -67,7 +67,7 @@ def test_the_prefix_without_its_slash_is_sent_to_the_one_with_it(server: Server,
 
 
 class StrippedMount:
-    """Mounts as some frameworks do: below the prefix the path begins anew, and only raw_path has what was asked for."""
+    """Mounts as some frameworks do: the prefix is stripped from the path, and only raw_path has the full one."""
 
     def __init__(self, app: ASGIApp, root: str) -> None:
         self._app = app
@@ -93,7 +93,7 @@ def applications(board: Board) -> dict[str, ASGIApp]:
 
 
 @pytest.mark.parametrize("kind", applications(Board("None")))
-def test_a_mounted_board_is_found_without_its_slash(kind: str) -> None:
+def test_a_mounted_board_is_found_without_the_trailing_slash(kind: str) -> None:
     with serve_app(applications(Board("Mounted", interval_ms=50))[kind]) as port:
         for query in ("", "?a=1"):
             answer = httpx.get(f"http://127.0.0.1:{port}/a/b%C3%B6ard{query}", follow_redirects=True)
@@ -103,11 +103,11 @@ def test_a_mounted_board_is_found_without_its_slash(kind: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "prefix"), [("", ""), ("/", ""), ("/a", "/a"), ("/a/b/", "/a/b"), (" /ü ", "/ü")])
-def test_a_prefix_has_no_slash_at_its_end(text: str, prefix: str) -> None:
+def test_a_trailing_slash_is_stripped_from_the_prefix(text: str, prefix: str) -> None:
     assert parse_prefix(text, "--root-path") == prefix
 
 
 @pytest.mark.parametrize("text", ["a", "http://x/a", "/a?b", "/a#b", "/a//b", "/a b", "/%61"])
-def test_what_is_no_path_is_named(text: str) -> None:
+def test_a_malformed_prefix_is_refused_with_an_error_that_names_it(text: str) -> None:
     with pytest.raises(InputError, match=r"--root-path=.*: give the path that the proxy passes on, as /team/board"):
         parse_prefix(text, "--root-path")

@@ -41,7 +41,7 @@ def write(server: Server, body: bytes, **headers: str) -> httpx.Response:
     return httpx.post(f"{server.url}api/v1/write", content=body, headers=HEADERS | headers)
 
 
-def test_what_prometheus_scrapes_is_on_the_board(server: Server) -> None:
+def test_metrics_that_prometheus_scrapes_are_on_the_board(server: Server) -> None:
     with prometheus(f"{server.url}api/v1/write"):
         wanted = 'prometheus_http_requests_total{code="200",handler="/-/ready"'
         server.wait_for(lambda: any(key.startswith(wanted) for key in server.json("/api/stats")))
@@ -61,20 +61,20 @@ def test_what_prometheus_scrapes_is_on_the_board(server: Server) -> None:
 
 
 def malformed(server: Server) -> int:
-    """Return how many requests could not be read, as ``/metrics`` has it."""
+    """Return the number of unreadable requests from ``/metrics``."""
     told = httpx.get(f"{server.url}metrics").text
     found = re.search(r'tickboard_samples_malformed_total{source="remote write 127.0.0.1"} (\d+)', told)
     return int(found[1]) if found else 0
 
 
-def test_samples_are_on_the_board_with_the_next_tick(server: Server) -> None:
+def test_samples_are_published_with_the_next_tick(server: Server) -> None:
     answer = write(server, packed(write_request(({"__name__": "written", "job": "test"}, [(41.5, time.time())]))))
     assert (answer.status_code, answer.content) == (204, b"")
     assert answer.headers["X-Prometheus-Remote-Write-Samples-Written"] == "1"
     server.wait_for(lambda: server.json("/api/stats").get('written{job="test"}', {}).get("last") == 41.5)
 
 
-def test_version_2_is_answered_with_what_was_written(server: Server) -> None:
+def test_version_2_is_answered_with_the_number_of_samples_written(server: Server) -> None:
     request = V2["Request"](symbols=["", "__name__", "written_v2"])
     request.timeseries.add(labels_refs=[1, 2]).samples.add(value=7.0, timestamp=int(time.time() * 1000))
     answer = write(server, packed(request), **{"Content-Type": V2_TYPE})
@@ -99,7 +99,7 @@ def test_version_2_is_answered_with_what_was_written(server: Server) -> None:
         (b"x" * (33 << 20), {}, 413, "more than 33554432"),
     ],
 )
-def test_what_cannot_be_taken_is_refused_with_the_reason(
+def test_an_invalid_request_is_refused_with_the_reason_and_counted(
     server: Server, body: bytes, headers: dict[str, str], status: int, wrong: str
 ) -> None:
     before = malformed(server)
@@ -109,7 +109,7 @@ def test_what_cannot_be_taken_is_refused_with_the_reason(
     assert malformed(server) == before + 1
 
 
-def test_series_that_are_refused_do_not_harm_the_others(server: Server) -> None:
+def test_refused_series_do_not_affect_the_others(server: Server) -> None:
     now = time.time()
     request = write_request(({"__name__": "declared"}, [(1.0, now)]), ({"__name__": "other"}, [(2.0, now)]))
     answer = write(server, packed(request))
@@ -118,7 +118,7 @@ def test_series_that_are_refused_do_not_harm_the_others(server: Server) -> None:
     server.wait_for(lambda: "other" in server.json("/api/stats"))
 
 
-def test_a_sample_that_is_too_old_is_refused_and_counted_and_the_others_are_taken(server: Server) -> None:
+def test_samples_that_are_too_old_are_refused_and_the_others_are_recorded(server: Server) -> None:
     now = time.time()
     request = write_request(
         ({"__name__": "backfilled"}, [(1.0, now - 3_600)]),
@@ -147,6 +147,6 @@ def test_a_page_of_another_site_may_not_write(server: Server) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(st.binary(max_size=200), st.booleans(), st.booleans())
-def test_junk_is_never_an_error_of_the_server(server: Server, junk: bytes, is_packed: bool, v2: bool) -> None:
+def test_junk_never_causes_a_server_error(server: Server, junk: bytes, is_packed: bool, v2: bool) -> None:
     answer = write(server, packed(junk) if is_packed else junk, **({"Content-Type": V2_TYPE} if v2 else {}))
     assert answer.status_code in {204, 400, 413}

@@ -1,4 +1,4 @@
-"""``POST /api/metrics`` against the real server: what is pushed is on the board, and what cannot be is told."""
+"""``POST /api/metrics`` on the real server: pushed values are on the board, and invalid ones are refused."""
 
 import gzip
 import json
@@ -43,7 +43,7 @@ def newest(url: str) -> dict[str, float]:
     return {name: stats["last"] for name, stats in httpx.get(f"{url}/api/stats").json().items() if stats["count"]}
 
 
-def test_a_value_that_is_pushed_is_on_the_websocket_and_in_the_documents(url: str) -> None:
+def test_a_pushed_value_is_on_the_websocket_and_in_the_documents(url: str) -> None:
     with connect(url.replace("http", "ws") + "/ws/metrics") as viewer:
         answer = post(url, {"name": "queue", "value": 7, "unit": "jobs", "labels": {"worker": "a"}})
         assert (answer.status_code, answer.json()) == (200, {"accepted": 1})
@@ -58,7 +58,7 @@ def test_a_value_that_is_pushed_is_on_the_websocket_and_in_the_documents(url: st
     assert [(one["name"], one["unit"], one["kind"]) for one in metrics] == [("queue", "jobs", "gauge")]
 
 
-def test_lines_lists_and_gzip_are_taken(url: str) -> None:
+def test_lines_lists_and_gzip_are_accepted(url: str) -> None:
     line = b'{"name": "%b", "value": 1}\n'
     assert post(url, line % b"a" + line % b"b").json() == {"accepted": 2}
     assert post(url, line % b"c", **{"content-type": "application/x-ndjson; charset=utf-8"}).json() == {"accepted": 1}
@@ -68,7 +68,7 @@ def test_lines_lists_and_gzip_are_taken(url: str) -> None:
     wait_for(lambda: newest(url) == dict.fromkeys("abcde", 1))
 
 
-def test_what_the_board_sends_can_be_pushed_to_another(url: str) -> None:
+def test_metrics_that_one_board_sends_can_be_pushed_to_another(url: str) -> None:
     with serve_app(Board(interval_ms=20), Connection) as port:
         other = f"http://127.0.0.1:{port}"
         wait_for(lambda: httpx.get(f"{other}/api/health").json()["seq"] > 0)
@@ -79,7 +79,7 @@ def test_what_the_board_sends_can_be_pushed_to_another(url: str) -> None:
         wait_for(lambda: newest(other) == {'queue{worker="a"}': 7})
 
 
-def test_every_member_of_a_gzip_is_taken(url: str) -> None:
+def test_every_member_of_a_gzip_body_is_read(url: str) -> None:
     body = b"".join(gzip.compress(line) for line in (LINE, b"", b'{"name": "b", "value": 2}\n'))
     assert post(url, body, **{"content-encoding": "gzip"}).json() == {"accepted": 2}
     wait_for(lambda: newest(url) == {"a": 1, "b": 2})
@@ -106,7 +106,7 @@ def test_every_member_of_a_gzip_is_taken(url: str) -> None:
         (gzip.compress(b" " * (MAX_BODY_BYTES + 1), mtime=0), {"content-encoding": "gzip"}, 413, "send less at a time"),
     ],
 )
-def test_what_cannot_be_taken_is_told_and_leaves_no_trace(
+def test_an_invalid_body_is_refused_with_the_reason_and_records_nothing(
     url: str, body: bytes, headers: dict[str, str], status: int, said: str
 ) -> None:
     answer = post(url, body, **headers)
@@ -115,7 +115,7 @@ def test_what_cannot_be_taken_is_told_and_leaves_no_trace(
     assert httpx.get(f"{url}/api/board").json()["metrics"] == []
 
 
-def test_series_that_are_refused_are_counted(board: Board, url: str) -> None:
+def test_refused_series_are_counted(board: Board, url: str) -> None:
     board.gauge("mine", labels=("host",))
     answer = post(url, [{"name": "mine", "value": 1}, {"name": "other", "value": 1}])
     assert answer.status_code == 422
@@ -123,7 +123,7 @@ def test_series_that_are_refused_are_counted(board: Board, url: str) -> None:
     assert "metric 'mine' was declared with the labels host, not none" in answer.json()["error"]
 
 
-def test_what_is_too_old_is_refused_and_the_others_taken(url: str) -> None:
+def test_samples_that_are_too_old_are_refused_and_the_others_are_recorded(url: str) -> None:
     samples: list[dict[str, Any]] = [{"name": "a", "value": 1, "timestamp": time.time() - 3_600}]
     samples.append({"name": "b", "value": 1})
     post(url, samples[1:])
@@ -135,7 +135,7 @@ def test_what_is_too_old_is_refused_and_the_others_taken(url: str) -> None:
     assert "is older than the oldest tick that is kept" in answer.json()["error"]
 
 
-def test_ticks_go_on_while_megabytes_are_pushed(url: str) -> None:
+def test_ticks_continue_while_megabytes_are_pushed(url: str) -> None:
     body = b"".join(b'{"name": "m%d", "value": 1, "kind": "counter"}\n' % (number % 100) for number in range(200_000))
     taken: list[httpx.Response] = []
     pushing = threading.Thread(target=lambda: taken.append(post(url, body)))

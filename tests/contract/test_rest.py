@@ -27,13 +27,13 @@ def get(server: Server, path: str, **headers: str) -> httpx.Response:
     return httpx.get(f"http://127.0.0.1:{server.port}{path}", headers=headers)
 
 
-def test_an_empty_window_has_stats_of_zero_under_the_specification_s_keys() -> None:
+def test_an_empty_window_has_zero_stats_under_the_keys_of_the_specification() -> None:
     with serve("run", str(BOARDS / "empty.py")) as empty:
         zero = {"avg": 0.0, "max": 0.0, "min": 0.0, "count": 0}
         assert empty.json("/api/stats") == dict.fromkeys(("cpu", "memory", "requests", "latency"), zero)
 
 
-def test_stats_are_those_of_the_window(server: Server) -> None:
+def test_stats_cover_the_window(server: Server) -> None:
     stats = server.json("/api/stats")
     assert list(stats) == ["first.a", "two", "odd"]
     first = stats["first.a"]
@@ -48,7 +48,7 @@ def test_stats_are_those_of_the_window(server: Server) -> None:
 @pytest.mark.parametrize(
     ("query", "count"), [("", 60), ("?count=0", 0), ("?count=7", 7), ("?count=99999999999999999999999", 75)]
 )
-def test_recent_metrics_are_the_newest_oldest_first(server: Server, query: str, count: int) -> None:
+def test_recent_metrics_are_the_newest_points_oldest_first(server: Server, query: str, count: int) -> None:
     found = server.json(f"/api/metrics/recent{query}")
     assert len(found) == count
     firsts = [metric["value"] for metric in found if metric["name"] == "first.a"]
@@ -58,7 +58,7 @@ def test_recent_metrics_are_the_newest_oldest_first(server: Server, query: str, 
 
 
 @pytest.mark.parametrize("count", ["abc", "-1", "1.5", "", "1e3", "%00", "%D9%A1"])
-def test_a_count_that_is_none_gets_422_and_is_named(server: Server, count: str) -> None:
+def test_an_invalid_count_gets_422_and_the_error_names_it(server: Server, count: str) -> None:
     answer = get(server, f"/api/metrics/recent?count={count}")
     assert answer.status_code == 422
     assert answer.json()["error"].startswith("count=")
@@ -74,11 +74,11 @@ def test_the_board_describes_itself(server: Server) -> None:
 
 
 def resolved(schema: Any, document: dict[str, Any]) -> Any:
-    """Return a schema with the document's components beside it, as JSON Schema wants it."""
+    """Return a schema with the document's components beside it, as JSON Schema needs it."""
     return {**schema, "components": document["components"]}
 
 
-def test_the_openapi_document_is_valid_and_the_answers_are_as_it_says(server: Server) -> None:
+def test_the_openapi_document_is_valid_and_the_answers_match_it(server: Server) -> None:
     jsonschema = pytest.importorskip("jsonschema")
     document = server.json("/api/openapi.json")
     validate(document)
@@ -102,7 +102,7 @@ def test_every_document_is_in_the_openapi_document(server: Server) -> None:
     assert set(server.json("/api/openapi.json")["paths"]) == told
 
 
-def test_the_page_is_html_that_asks_no_other_host(server: Server) -> None:
+def test_the_page_is_html_that_loads_nothing_from_other_hosts(server: Server) -> None:
     answer = get(server, "/")
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/html")
@@ -112,20 +112,20 @@ def test_the_page_is_html_that_asks_no_other_host(server: Server) -> None:
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/api/nothing", "/assets/../app.py", "/assets/%2e%2e/app.py"])
-def test_what_is_not_there_is_404_as_json(server: Server, path: str) -> None:
+def test_an_unknown_path_gets_404_as_json(server: Server, path: str) -> None:
     answer = get(server, path)
     assert answer.status_code == 404
     assert path.rpartition("/")[2] in answer.json()["error"] or "Not Found" in answer.json()["error"]
 
 
-def test_a_wrong_method_is_405(server: Server) -> None:
+def test_a_wrong_method_gets_405(server: Server) -> None:
     answer = httpx.post(f"{server.url}api/stats")
     assert answer.status_code == 405
     assert answer.headers["allow"]
     assert "error" in answer.json()
 
 
-def test_a_foreign_name_is_refused_and_nothing_is_shared_with_other_sites(server: Server) -> None:
+def test_a_foreign_host_is_refused_and_no_cors_headers_are_sent(server: Server) -> None:
     refused = get(server, "/api/stats", Host="evil.example")
     assert refused.status_code == 421
     assert "--allow-host" in refused.text
@@ -136,7 +136,7 @@ def test_a_foreign_name_is_refused_and_nothing_is_shared_with_other_sites(server
     assert get(server, "/api/health", Host="[").status_code == 421
 
 
-def test_an_allowed_name_is_answered() -> None:
+def test_an_allowed_host_is_answered() -> None:
     with serve("run", str(BOARDS / "empty.py"), "--allow-host", "Dash.example") as server:
         assert get(server, "/api/health", Host="dash.example").status_code == 200
         assert get(server, "/api/health", Host="other.example").status_code == 421

@@ -1,4 +1,4 @@
-"""A server around a board is told to end while somebody watches, reads alerts and sends a body without end."""
+"""A server around a board is stopped while a client watches, reads alerts and sends an endless body."""
 
 import contextlib
 import signal
@@ -40,7 +40,7 @@ SERVERS = {
     ("server", "number"),
     [(server, signal.SIGTERM) for server in SERVERS] + [("uvicorn", signal.SIGINT), ("granian", signal.SIGINT)],
 )
-def test_a_server_that_is_told_to_end_ends(server: str, number: int, tmp_path: Path) -> None:
+def test_a_server_ends_on_a_signal(server: str, number: int, tmp_path: Path) -> None:
     (tmp_path / "dash.py").write_text(APP)
     with program(SERVERS[server], tmp_path) as running:
         running.wait_for("/live/api/health")
@@ -58,7 +58,7 @@ def test_a_server_that_is_told_to_end_ends(server: str, number: int, tmp_path: P
             assert running.ends(number), running.output()
 
 
-def test_a_server_that_ends_by_itself_ends(tmp_path: Path) -> None:
+def test_a_server_ends_at_its_own_request_limit(tmp_path: Path) -> None:
     (tmp_path / "dash.py").write_text(APP)
     with program([*UVICORN, "--limit-max-requests", "3", "dash:app"], tmp_path) as running:
         running.wait_for("/live/api/health")
@@ -70,7 +70,7 @@ def test_a_server_that_ends_by_itself_ends(tmp_path: Path) -> None:
             running.process.wait(30)
 
 
-def test_a_server_in_a_thread_that_is_told_to_end_ends() -> None:
+def test_a_server_in_a_thread_ends_when_asked() -> None:
     with serve_app(Board("Mounted", interval_ms=20)) as port:
         stream = RawStream(port)
     with stream:
@@ -107,7 +107,7 @@ asyncio.run(main())
 )
 
 
-def test_a_signal_that_an_application_handles_and_goes_on_after_leaves_the_board_as_it_was(tmp_path: Path) -> None:
+def test_the_board_survives_a_signal_that_the_application_handles(tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text(HANDLING)
     with program(["own", "PORT"], tmp_path) as running:
         running.wait_for("/live/api/health")

@@ -1,4 +1,4 @@
-"""SSE /events/alerts against the real server: alerts, resolutions, ids and coming back."""
+"""SSE /events/alerts on the real server: alerts, resolutions, ids and reconnecting."""
 
 import json
 from collections.abc import Iterator
@@ -58,7 +58,7 @@ def with_data(blocks: list[Event]) -> list[Event]:
     return [block for block in blocks if "data" in block.fields and block.fields.get("event") != "position"]
 
 
-def test_the_stream_says_when_to_come_back_and_every_event_has_an_id(server: Server) -> None:
+def test_the_stream_sends_a_retry_delay_and_every_event_has_an_id(server: Server) -> None:
     blocks = events(server, 5)
     assert any(block.fields.get("retry") == "2000" for block in blocks)
     assert all("id" in block.fields for block in blocks)
@@ -81,7 +81,7 @@ def test_an_episode_is_one_alert_and_one_named_resolution(server: Server) -> Non
 
 
 @pytest.mark.parametrize("way", ["header", "query"])
-def test_who_comes_back_gets_every_event_after_its_last_once(server: Server, way: str) -> None:
+def test_a_returning_reader_gets_every_event_after_its_last_once(server: Server, way: str) -> None:
     seen = with_data(events(server, 3, query="?last_event_id=0"))[1]
     position = seen.fields["id"]
     server.wait_for(lambda: len(events(server, 6, query="?last_event_id=0")) == 6)
@@ -90,7 +90,7 @@ def test_who_comes_back_gets_every_event_after_its_last_once(server: Server, way
     assert numbers == list(range(seen.number + 1, seen.number + 1 + len(numbers)))
 
 
-def test_the_stream_says_which_log_it_reads_and_whether_that_is_all_that_fires(server: Server) -> None:
+def test_the_stream_starts_with_its_position_and_whether_it_is_whole(server: Server) -> None:
     [start] = [block for block in events(server, 3) if block.fields.get("event") == "position"]
     epoch, _, number = start.fields["id"].rpartition("-")
     assert start.alert == {"type": "position", "epoch": epoch, "number": int(number), "whole": True}
@@ -99,12 +99,12 @@ def test_the_stream_says_which_log_it_reads_and_whether_that_is_all_that_fires(s
 
 
 @pytest.mark.parametrize("position", ["other-5", "nonsense", "-", "e-1e3", "x" * 3000])
-def test_a_position_of_another_epoch_gets_what_is_firing_now(server: Server, position: str) -> None:
+def test_a_position_of_another_epoch_gets_the_alerts_firing_now(server: Server, position: str) -> None:
     for block in with_data(events(server, 2, position)):
         assert block.number > 0
     assert server.json("/api/health")["status"] == "ok"
 
 
-def test_one_who_has_left_is_forgotten(server: Server) -> None:
+def test_a_reader_that_has_left_is_removed(server: Server) -> None:
     events(server, 1)
     server.wait_for(lambda: server.json("/api/health")["subscribers"] == 0)

@@ -1,4 +1,4 @@
-"""StatsD to a real board, by the clients that programs use."""
+"""StatsD to a real board, from the clients that programs use."""
 
 import contextlib
 import socket
@@ -28,7 +28,7 @@ def board(folder: Path, arguments: str) -> str:
     return str(file)
 
 
-def test_what_the_statsd_client_sends_is_on_the_board(tmp_path: Path) -> None:
+def test_metrics_of_the_statsd_client_are_on_the_board(tmp_path: Path) -> None:
     port = free_udp_port()
     with contextlib.ExitStack() as clients, serve("run", board(tmp_path, f"port={port}")) as server:
         client = clients.enter_context(contextlib.closing(statsd.StatsClient("127.0.0.1", port, prefix="shop")))
@@ -50,7 +50,7 @@ def test_what_the_statsd_client_sends_is_on_the_board(tmp_path: Path) -> None:
         assert stats["shop.orders"]["max"] > 0
 
 
-def test_counters_that_clients_decrement_and_refusals_are_on_the_page(tmp_path: Path) -> None:
+def test_decremented_counters_are_recorded_and_a_changed_type_is_reported(tmp_path: Path) -> None:
     port = free_udp_port()
     with contextlib.ExitStack() as clients, serve("run", board(tmp_path, f"port={port}")) as server:
         plain = clients.enter_context(contextlib.closing(statsd.StatsClient("127.0.0.1", port)))
@@ -71,7 +71,7 @@ def test_counters_that_clients_decrement_and_refusals_are_on_the_page(tmp_path: 
         assert "'plain' is a counter here, not a gauge" in problem["message"]
 
 
-def test_what_dogstatsd_sends_over_a_unix_socket_is_on_the_board(tmp_path: Path) -> None:
+def test_metrics_of_dogstatsd_over_a_unix_socket_are_on_the_board(tmp_path: Path) -> None:
     path = tmp_path / "dog.sock"
     arguments = f"path={str(path)!r}, relative=False"
     with contextlib.ExitStack() as clients, serve("run", board(tmp_path, arguments)) as server:
@@ -88,14 +88,14 @@ def test_what_dogstatsd_sends_over_a_unix_socket_is_on_the_board(tmp_path: Path)
     assert not path.exists()
 
 
-def test_under_dev_the_port_goes_to_the_new_board(tmp_path: Path) -> None:
+def test_a_reload_under_dev_passes_the_port_to_the_new_board(tmp_path: Path) -> None:
     port = free_udp_port()
     file = Path(board(tmp_path, f"port={port}"))
     with contextlib.ExitStack() as clients, serve("dev", str(file)) as server:
         text = file.read_text()
 
         def reloaded() -> bool:
-            # Written again until it is seen: the server says that it is live before it watches the file.
+            # Written again until the server notices: it reports that it is live before it watches the file.
             file.write_text(text + 'board.gauge("new")\n')
             return "new" in str(server.json("/api/board")["metrics"])
 
@@ -121,7 +121,7 @@ def test_the_host_board_listens_too() -> None:
         server.wait_for(sent)
 
 
-def test_a_taken_port_is_told_and_the_board_goes_on(tmp_path: Path) -> None:
+def test_a_taken_port_is_reported_and_the_board_keeps_running(tmp_path: Path) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]

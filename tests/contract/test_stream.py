@@ -25,7 +25,7 @@ GET = "GET /events/alerts HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 
 
 def gated() -> Any:
-    """Return the connection as uvicorn makes it, with a gate of its own."""
+    """Return the connection class as uvicorn creates it, with its own gate."""
     return partial(HttpConnection, gate=Gate())
 
 
@@ -44,9 +44,7 @@ def port(served: Served) -> Iterator[int]:
 
 
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
-def test_the_content_follows_the_head_in_chunks_or_for_http_1_0_as_it_is(
-    served: Served, port: int, version: str
-) -> None:
+def test_the_content_is_chunked_except_for_http_1_0(served: Served, port: int, version: str) -> None:
     with RawStream(port, f"GET /events/alerts HTTP/{version}\r\nHost: 127.0.0.1\r\n\r\n") as stream:
         assert stream.head.startswith("http/1.1 200 ")
         assert "content-type: text/event-stream" in stream.head
@@ -65,13 +63,13 @@ def test_the_content_follows_the_head_in_chunks_or_for_http_1_0_as_it_is(
 
 
 @pytest.mark.parametrize("iterate", ["iter_lines", "iter_content"])
-def test_requests_hears_an_alert_without_waiting_for_a_heartbeat(
+def test_requests_receives_an_alert_without_waiting_for_a_heartbeat(
     served: Served, port: int, iterate: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tickboard.hub.readers.HEARTBEAT_S", 1e9)
     requests: Any = pytest.importorskip("requests")
     with requests.get(f"http://127.0.0.1:{port}/events/alerts", stream=True, timeout=30) as answer:
-        # As sseclient-py and most programs read it.
+        # This is how sseclient-py and most programs read it.
         pieces = answer.iter_lines() if iterate == "iter_lines" else answer.iter_content(chunk_size=None)
         assert b"retry: 2000" in next(pieces)
         for number in (1, 2):
@@ -79,7 +77,7 @@ def test_requests_hears_an_alert_without_waiting_for_a_heartbeat(
             assert any(f'"id":"id{number}"'.encode() in piece for piece in pieces)
 
 
-def test_clients_of_both_versions_get_the_same_events_side_by_side(served: Served, port: int) -> None:
+def test_clients_of_both_http_versions_get_the_same_events(served: Served, port: int) -> None:
     old = "GET /events/alerts HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n"
     with contextlib.ExitStack() as stack:
         streams = [stack.enter_context(RawStream(port, old if number % 2 else "")) for number in range(200)]
@@ -99,7 +97,7 @@ def test_a_connection_may_have_been_used_before(served: Served, port: int) -> No
         assert event_number(stream.event()) == 1
 
 
-def test_requests_that_come_behind_are_thrown_away(served: Served, port: int) -> None:
+def test_requests_pipelined_behind_the_stream_are_ignored(served: Served, port: int) -> None:
     with RawStream(port, f"{GET}\r\n" + f"{GET}\r\n" * 3) as stream:
         assert stream.event()["event"] == "position"
         stream.socket.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
@@ -111,7 +109,7 @@ def test_requests_that_come_behind_are_thrown_away(served: Served, port: int) ->
         assert served.readers == 1
 
 
-def test_a_request_may_have_content(served: Served, port: int) -> None:
+def test_a_request_may_have_a_body(served: Served, port: int) -> None:
     with RawStream(port, f"{GET}Content-Length: 10\r\n\r\nhello") as stream:
         stream.socket.sendall(b"world")
         assert stream.event()["event"] == "position"
@@ -127,7 +125,7 @@ def test_head_is_answered_without_a_stream(served: Served, port: int) -> None:
         assert client.post("/events/alerts").status_code == 405
 
 
-def test_a_head_that_is_held_back_on_its_way_lets_the_content_go_that_way_too(served: Served) -> None:
+def test_content_follows_a_head_that_a_middleware_delays(served: Served) -> None:
     async def holding(scope: Scope, receive: Receive, send: Send) -> None:
         held: list[Message] = []
 
@@ -155,7 +153,7 @@ def test_a_head_that_is_held_back_on_its_way_lets_the_content_go_that_way_too(se
 # --- how it ends ---
 
 
-def test_who_closes_its_side_is_let_go(served: Served, port: int) -> None:
+def test_a_reader_that_closes_its_side_is_disconnected(served: Served, port: int) -> None:
     with RawStream(port) as stream:
         assert stream.event()["event"] == "position"
         stream.socket.shutdown(socket.SHUT_WR)
@@ -163,7 +161,7 @@ def test_who_closes_its_side_is_let_go(served: Served, port: int) -> None:
     wait_for(lambda: served.readers == 0)
 
 
-def test_readers_that_vanish_are_forgotten(served: Served, port: int) -> None:
+def test_readers_that_vanish_are_removed(served: Served, port: int) -> None:
     for _ in range(20):
         stream = RawStream(port)
         stream.event()
@@ -174,7 +172,7 @@ def test_readers_that_vanish_are_forgotten(served: Served, port: int) -> None:
     wait_for(lambda: served.readers == 0)
 
 
-def test_who_takes_nothing_is_cut_and_comes_back_to_what_it_has_missed(
+def test_a_reader_that_reads_nothing_is_disconnected_and_can_resume(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tickboard.hub.viewer.STALLED_S", 1.0)
@@ -187,7 +185,7 @@ def test_who_takes_nothing_is_cut_and_comes_back_to_what_it_has_missed(
         other.event()
         told = 0
         while served.number < 5_000:
-            # As fast as somebody reads who does.
+            # As fast as the other reader reads.
             served.fire(200, "x" * 500)
             while told < served.number:
                 told += 1
@@ -238,7 +236,7 @@ def test_ctrl_c_ends_the_streams_and_the_server() -> None:
 # --- heartbeats ---
 
 
-def test_heartbeats_come_while_nothing_else_does(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_heartbeats_are_sent_while_no_alert_fires(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tickboard.hub.readers.HEARTBEAT_S", 0.1)
     monkeypatch.setattr("tickboard.running.runner.BEAT_S", 0.02)
     with serve_app(served, http=gated()) as port, RawStream(port) as stream:
@@ -272,7 +270,7 @@ def test_a_thousand_readers_get_each_event_and_cost_little(served: Served, port:
         server.wait_for(lambda: server.json("/api/health")["subscribers"] == 0)
 
 
-def test_ten_thousand_events_at_once_reach_who_reads_and_are_kept_for_nobody(served: Served, port: int) -> None:
+def test_ten_thousand_events_reach_a_reader_and_are_not_kept_per_reader(served: Served, port: int) -> None:
     process = psutil.Process()
     with contextlib.ExitStack() as stack:
         stalled = [stack.enter_context(RawStream(port)) for _ in range(50)]
@@ -286,6 +284,6 @@ def test_ten_thousand_events_at_once_reach_who_reads_and_are_kept_for_nobody(ser
         while told < 10_010:
             told += 1
             assert event_number(reading.event()) == told
-        # The log has them once, 10,000 times some 500 bytes, and as they are written; for each of 50 it were 250 MB.
+        # The log holds them once, 10,000 times some 500 bytes, encoded; one copy for each of 50 would be 250 MB.
         assert process.memory_info().rss - before < 60_000_000
         assert all(stream.event()["event"] == "position" for stream in stalled)

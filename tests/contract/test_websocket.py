@@ -32,7 +32,7 @@ def receive(viewer: ClientConnection) -> dict[str, Any]:
 
 
 def receive_type(viewer: ClientConnection, kind: str) -> dict[str, Any]:
-    """Return the next message of a type; ticks come in between."""
+    """Return the next message of a type, skipping ticks in between."""
     while (message := receive(viewer))["type"] != kind:
         pass
     return message
@@ -42,7 +42,7 @@ def seqs(message: dict[str, Any]) -> list[int]:
     return [tick["seq"] for tick in message["ticks"]] if message["type"] == "initial" else [message["seq"]]
 
 
-def test_the_first_message_is_the_window_oldest_first(server: Server) -> None:
+def test_the_first_message_is_the_window_with_the_oldest_tick_first(server: Server) -> None:
     server.wait_for(lambda: server.json("/api/health")["seq"] > 45)
     with connect(server.ws_url) as viewer:
         message = receive(viewer)
@@ -56,7 +56,7 @@ def test_the_first_message_is_the_window_oldest_first(server: Server) -> None:
     assert all(TIME.fullmatch(metric["timestamp"]) for metric in message["data"])
 
 
-def test_each_tick_comes_in_the_order_declared_and_leaves_out_what_has_no_value(server: Server) -> None:
+def test_each_tick_has_the_declared_order_and_omits_series_without_a_value(server: Server) -> None:
     with connect(server.ws_url) as viewer:
         receive(viewer)
         ticks = [receive(viewer) for _ in range(4)]
@@ -69,7 +69,7 @@ def test_each_tick_comes_in_the_order_declared_and_leaves_out_what_has_no_value(
         assert tick["data"][0]["value"] == -tick["data"][1]["value"]
 
 
-def test_joining_has_neither_hole_nor_double(server: Server) -> None:
+def test_joining_neither_misses_nor_repeats_a_tick(server: Server) -> None:
     for _ in range(15):
         with connect(server.ws_url) as viewer:
             got = [seq for message in (receive(viewer), receive(viewer), receive(viewer)) for seq in seqs(message)]
@@ -93,14 +93,14 @@ def test_ping_gets_pong(server: Server) -> None:
         ([], {"first.a", "second", "odd"}),
     ],
 )
-def test_a_subscription_really_filters(server: Server, metrics: list[str], names: set[str]) -> None:
+def test_a_subscription_filters(server: Server, metrics: list[str], names: set[str]) -> None:
     with connect(server.ws_url) as viewer:
         viewer.send(json.dumps({"type": "subscribe", "metrics": ["odd"]}))
         receive_type(viewer, "subscribed")
         viewer.send(json.dumps({"type": "subscribe", "metrics": metrics}))
         assert receive_type(viewer, "subscribed") == {"type": "subscribed", "metrics": metrics}
         found = {metric["name"] for _ in range(4) for metric in receive_type(viewer, "metrics")["data"]}
-    # A tick that was queued before the answer may still have been the old subscription's.
+    # A tick that was queued before the answer may still match the old subscription.
     assert found - {"odd"} == names - {"odd"}
 
 
@@ -114,7 +114,7 @@ def test_a_subscription_without_a_list_is_for_everything(server: Server) -> None
         assert len(receive_type(viewer, "metrics")["data"]) >= 2
 
 
-def test_who_comes_back_gets_exactly_what_was_missed(server: Server) -> None:
+def test_a_returning_viewer_gets_exactly_the_missed_ticks(server: Server) -> None:
     with connect(server.ws_url) as viewer:
         first = receive(viewer)
         seen = receive(viewer)["seq"]
@@ -131,7 +131,7 @@ def test_who_comes_back_gets_exactly_what_was_missed(server: Server) -> None:
 @pytest.mark.parametrize(
     "since", ["other:5", "{epoch}:1", "{epoch}:999999", "{epoch}", "{epoch}:-1", ":", "", "{epoch}:1e3", "x" * 5000]
 )
-def test_who_cannot_be_resumed_gets_the_whole_window_and_is_told(server: Server, since: str) -> None:
+def test_a_viewer_that_cannot_be_resumed_gets_the_whole_window(server: Server, since: str) -> None:
     server.wait_for(lambda: server.json("/api/health")["seq"] > 45)
     epoch = server.json("/api/health")["epoch"]
     with connect(f"{server.ws_url}?since={since.format(epoch=epoch)}") as viewer:
@@ -148,7 +148,7 @@ def test_another_path_refuses_the_handshake_with_404(server: Server, path: str) 
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "http://["])
-def test_a_page_of_another_site_is_refused_and_our_own_is_not(server: Server, origin: str) -> None:
+def test_a_page_of_another_site_is_refused_and_the_boards_own_is_not(server: Server, origin: str) -> None:
     with pytest.raises(InvalidStatus) as refused, connect(server.ws_url, origin=Origin(origin)):
         pass
     assert refused.value.response.status_code == 403
@@ -156,14 +156,16 @@ def test_a_page_of_another_site_is_refused_and_our_own_is_not(server: Server, or
         assert receive(viewer)["type"] == "initial"
 
 
-def test_the_address_may_hold_a_subscription(server: Server) -> None:
+def test_the_address_may_contain_a_subscription(server: Server) -> None:
     with connect(f"{server.ws_url}?metrics=second&metrics=odd*") as viewer:
         message = receive(viewer)
     assert {metric["name"] for metric in message["data"]} == {"second", "odd"}
 
 
 @pytest.mark.parametrize(("name", "letter", "size"), [("tickboard.v1", "f", 4), ("tickboard.v2", "d", 8)])
-def test_the_binary_subprotocol_says_what_the_json_says(server: Server, name: str, letter: str, size: int) -> None:
+def test_the_binary_subprotocol_carries_the_same_values_as_json(
+    server: Server, name: str, letter: str, size: int
+) -> None:
     with connect(server.ws_url) as text, connect(server.ws_url, subprotocols=[Subprotocol(name)]) as binary:
         assert binary.subprotocol == name
         assert text.subprotocol is None
@@ -196,7 +198,7 @@ def test_the_binary_subprotocol_says_what_the_json_says(server: Server, name: st
             }
 
 
-def test_the_newest_subprotocol_that_both_know_is_spoken(server: Server) -> None:
+def test_the_newest_common_subprotocol_is_chosen(server: Server) -> None:
     offered = [Subprotocol(name) for name in ("tickboard.v1", "other", "tickboard.v2")]
     with connect(server.ws_url, subprotocols=offered) as viewer:
         assert viewer.subprotocol == "tickboard.v2"
@@ -204,7 +206,7 @@ def test_the_newest_subprotocol_that_both_know_is_spoken(server: Server) -> None
         assert viewer.subprotocol is None
 
 
-def test_a_binary_viewer_is_told_the_series_again_when_it_asks_for_others(server: Server) -> None:
+def test_a_binary_viewer_is_sent_the_series_again_when_it_resubscribes(server: Server) -> None:
     with connect(f"{server.ws_url}?metrics=odd", subprotocols=[SUBPROTOCOL]) as viewer:
         first = receive(viewer)
         assert [one["name"] for one in first["series"]] == ["odd"]

@@ -1,4 +1,4 @@
-"""A board under a server with several worker processes, and under one that it cannot start under."""
+"""A board under a server with several worker processes, and boards that cannot start."""
 
 import contextlib
 import sqlite3
@@ -63,7 +63,7 @@ def both_answer(server: Program, path: str) -> None:
     wait_for(both, server.output)
 
 
-def test_of_two_wsgi_workers_both_serve_and_one_has_the_board(folder: Path) -> None:
+def test_two_wsgi_workers_both_serve_and_one_has_the_board(folder: Path) -> None:
     dashboard = free_port()
     command = ["gunicorn", "-w", "2", "-b", "127.0.0.1:PORT", "wsgi:app"]
     with program(command, folder, {"DASHBOARD_PORT": str(dashboard)}) as server:
@@ -76,7 +76,7 @@ def test_of_two_wsgi_workers_both_serve_and_one_has_the_board(folder: Path) -> N
 
 
 @pytest.mark.parametrize("app", ["app", "bare"])
-def test_of_two_asgi_workers_with_one_log_of_alerts_both_serve_and_one_has_the_board(folder: Path, app: str) -> None:
+def test_two_asgi_workers_with_one_alert_log_both_serve_and_one_has_the_board(folder: Path, app: str) -> None:
     command = ["uvicorn", f"dash:{app}", "--workers", "2", "--timeout-worker-healthcheck", "60", "--port", "PORT"]
     with program(command, folder, {"STATE": str(folder / "alerts.db")}) as server:
         server.wait_for("/hello")
@@ -100,7 +100,7 @@ def test_of_two_asgi_workers_with_one_log_of_alerts_both_serve_and_one_has_the_b
         assert len([line for line in server.output().splitlines() if NO_BOARD in line]) == 1
 
 
-def test_a_process_without_a_board_has_it_when_the_other_has_ended(folder: Path) -> None:
+def test_a_process_without_the_board_takes_over_when_the_other_ends(folder: Path) -> None:
     path = folder / "alerts.db"
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
@@ -123,9 +123,7 @@ def test_a_process_without_a_board_has_it_when_the_other_has_ended(folder: Path)
         ("STATE", "dash.py", "dash.py is no log of alerts"),
     ],
 )
-def test_what_has_to_be_corrected_first_fails_the_start_with_one_line(
-    folder: Path, name: str, value: str, line: str
-) -> None:
+def test_a_configuration_error_fails_the_start_with_one_line(folder: Path, name: str, value: str, line: str) -> None:
     with program(["uvicorn", "dash:board", "--port", "PORT"], folder, {name: value}) as server:
         assert server.process.wait(30) == 3
         lines = [one for one in server.output().splitlines() if "INFO" not in one]
@@ -133,7 +131,7 @@ def test_what_has_to_be_corrected_first_fails_the_start_with_one_line(
     assert lines[1:] == ["ERROR:    Application startup failed. Exiting."]
 
 
-def test_in_an_application_without_lifespan_it_is_answered_and_logged_once(folder: Path) -> None:
+def test_without_lifespan_a_configuration_error_is_answered_and_logged_once(folder: Path) -> None:
     with program(["uvicorn", "dash:bare", "--port", "PORT"], folder, {"WINDOW_SIZE": "many"}) as server:
         server.wait_for("/hello")
         answers = [server.get("/live/api/health") for _ in range(3)]

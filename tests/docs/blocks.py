@@ -1,6 +1,6 @@
-"""The blocks of code in the documentation, as they stand there.
+"""The code blocks of the documentation, verbatim.
 
-A comment before a block says how it is tested, where that is not the usual way: ``<!-- not run: REASON -->``, or
+A comment before a block says how it is tested, if that differs from the usual: ``<!-- not run: REASON -->``, or
 ``<!-- runs until it prints -->`` for a program that does not end by itself.
 """
 
@@ -27,14 +27,14 @@ _FENCE = re.compile(
 
 @dataclass(frozen=True)
 class Block:
-    """One block of code.
+    """One code block.
 
     Attributes:
-        page: the file that it stands in.
-        line: of its first line of code.
-        language: as its fence says; empty when it says none.
+        page: the file that contains it.
+        line: the number of its first line of code.
+        language: the language of its fence, or an empty string.
         code: its text.
-        marker: the comment before it; empty when there is none.
+        marker: the comment before it, or an empty string.
     """
 
     page: Path
@@ -45,12 +45,12 @@ class Block:
 
     @property
     def place(self) -> str:
-        """Where it stands."""
+        """The page and line of the block."""
         return f"{self.page.relative_to(ROOT) if self.page.is_relative_to(ROOT) else self.page}:{self.line}"
 
     @property
     def not_run(self) -> str:
-        """Why it is not run; empty when it is."""
+        """The reason why it is not run, or an empty string if it is run."""
         return self.marker.removeprefix("not run:").strip() if self.marker.startswith("not run:") else ""
 
     @property
@@ -68,6 +68,6 @@ def blocks_of(page: Path) -> Iterator[Block]:
 
 
 def blocks_in(*languages: str) -> list[Block]:
-    """Return the blocks in one of these languages that are to be run, of all pages."""
+    """Return the blocks of all pages in one of these languages that are run."""
     every = (block for page in PAGES for block in blocks_of(page))
     return [block for block in every if block.language in languages and not block.not_run]

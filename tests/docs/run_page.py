@@ -1,7 +1,7 @@
 """Run the Python blocks of one page in order, as one program: ``python run_page.py PAGE URL``.
 
-Top-level ``await`` is allowed, as it is in the blocks. A board's usual address in the text stands for URL. A TOML
-block configures the page's board. Every such board is prepared at the end, as before it is served.
+Top-level ``await`` is allowed, since blocks use it. A board's usual address in the text is replaced by URL. A TOML
+block configures the page's board. Every board is prepared at the end, as it would be before it is served.
 """
 
 import ast
@@ -24,7 +24,7 @@ ADDRESSES = ("http://127.0.0.1:3000", "http://localhost:3000")
 
 
 async def run(block: Block, url: str, names: dict[str, Any]) -> None:
-    """Run one block; what it defines is in `names`."""
+    """Run one block with `names` as its globals."""
     code = block.code
     for address in ADDRESSES:
         code = code.replace(address, url)
@@ -40,6 +40,9 @@ async def run(block: Block, url: str, names: dict[str, Any]) -> None:
         printed.set()
 
     names["print"] = tell
+    if "asyncio.run(" in block.code:  # a whole program with its own event loop
+        await asyncio.to_thread(eval, compiled, names)
+        return
     result = eval(compiled, names)
     if not inspect.isawaitable(result):
         return
@@ -72,5 +75,5 @@ async def main(page: Path, url: str) -> None:
 if __name__ == "__main__":
     asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))
     builtins.print("page done", flush=True)
-    # Threads that serve in the background need no farewell.
+    # Threads that serve in the background need not be stopped.
     os._exit(0)

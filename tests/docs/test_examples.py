@@ -1,4 +1,4 @@
-"""Every block of code in the documentation runs, or is checked by the product's own parsers."""
+"""Every code block in the documentation runs, or is checked by the product's own parsers."""
 
 import contextlib
 import json
@@ -22,7 +22,7 @@ from tickboard.configuration.config import parse_config
 from tickboard.server.routes.openapi import document
 
 CHECKED = {"python", "sh", "toml", "json", "yaml", "console", "sql"}
-"""The languages whose blocks this file checks."""
+"""The languages of the blocks that this file checks."""
 
 ELSEWHERE = {
     "text": "output, or a drawing",
@@ -33,18 +33,33 @@ ELSEWHERE = {
     "ini": "tests/test_docs.py checks its command",
     "dockerfile": "tests/test_docs.py checks its commands",
 }
-"""The languages whose blocks are not checked here, and why."""
+"""The languages of blocks that are not checked here, and the reasons."""
 
 SEPARATORS = {"|", "&&", "||", ";", "&"}
 
 OTHERS = {
-    *("cd", "curl", "docker", "echo", "export", "git", "journalctl", "make", "nc", "pip", "ping", "python", "sed"),
+    *(
+        "cd",
+        "curl",
+        "docker",
+        "echo",
+        "export",
+        "git",
+        "journalctl",
+        "make",
+        "nc",
+        "pip",
+        "ping",
+        "python",
+        "python3",
+        "sed",
+    ),
     *("sqlite3", "systemctl", "uvicorn", "vmstat"),
 }
-"""The commands of others that a shell block may have."""
+"""Third-party commands that a shell block may contain."""
 
 HANG_S = 150
-"""A guard: the longest that a page may take to run."""
+"""A hang guard: the longest that a page may take to run."""
 
 STREAMS = {"/ws/metrics", "/events/alerts", "/api/openapi.json"}
 """The paths that the OpenAPI document does not describe."""
@@ -56,7 +71,7 @@ def named(block: Block) -> str:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A board for the pages that talk to one."""
+    """A board for the pages that connect to one."""
     history = str(tmp_path_factory.mktemp("history") / "history.sqlite")
     with serve("run", str(ROOT / "examples" / "dashboard.py"), "--interval", "50", "--history", history) as server:
         yield server
@@ -83,7 +98,7 @@ def test_the_python_of_a_page_runs_from_top_to_bottom(page: Path, server: Server
 
 
 @pytest.mark.timeout(HANG_S + 30)
-def test_a_page_with_an_error_fails_with_its_line(server: Server, tmp_path: Path) -> None:
+def test_an_error_in_a_page_fails_with_its_line(server: Server, tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text('# A page\n\n```python\nfrom tickboard import Board\nboard = Board("x")\nboard.gaugge("y")\n```\n')
     with pytest.raises(AssertionError, match=r'page\.md:4", line 6'):
@@ -91,7 +106,7 @@ def test_a_page_with_an_error_fails_with_its_line(server: Server, tmp_path: Path
 
 
 def commands_of(block: Block) -> Iterator[list[str]]:
-    """Yield the words of each command of a shell block, without what it sets in its environment."""
+    """Yield the words of each command of a shell block, without its environment variables."""
     code = block.code.replace("\\\n", " ")
     lines = code.splitlines()
     if block.language == "console":
@@ -112,7 +127,7 @@ def commands_of(block: Block) -> Iterator[list[str]]:
 
 
 def check_command(words: list[str]) -> None:
-    """Raise what is wrong with a command."""
+    """Raise an error if a command is invalid."""
     program, *rest = words
     for word in rest:
         if word.startswith("examples/"):
@@ -120,7 +135,8 @@ def check_command(words: list[str]) -> None:
     if program == "tickboard":
         app.parse_args(rest, exit_on_error=False, print_error=False)
     elif program == "source":
-        check_command([word.strip("<()") for word in rest])
+        if rest != [".venv/bin/activate"]:
+            check_command([word.strip("<()") for word in rest])
     elif program == "make":
         targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
         assert {word for word in rest if "=" not in word} <= set(targets), words
@@ -136,7 +152,7 @@ def check_command(words: list[str]) -> None:
 
 
 @pytest.mark.parametrize("block", blocks_in("sh", "console"), ids=named)
-def test_the_commands_of_a_page_are_there(block: Block) -> None:
+def test_the_commands_of_a_page_exist(block: Block) -> None:
     commands = list(commands_of(block))
     assert commands
     for command in commands:
@@ -147,24 +163,24 @@ def test_the_commands_of_a_page_are_there(block: Block) -> None:
     "line",
     ["tickboard runn x.py", "tickboard run x.py --prot 3", "make nothing", "curl http://localhost:3000/api/no", "tik"],
 )
-def test_a_command_that_is_not_there_is_found(line: str) -> None:
+def test_an_invalid_command_is_found(line: str) -> None:
     [command] = commands_of(Block(ROOT / "x.md", 1, "sh", line, ""))
     with pytest.raises((AssertionError, Exception), match=r"."):
         check_command(command)
 
 
 @pytest.mark.parametrize("block", blocks_in("toml"), ids=named)
-def test_the_configuration_of_a_page_is_read(block: Block) -> None:
+def test_the_configuration_of_a_page_can_be_parsed(block: Block) -> None:
     parse_config(block.code.encode(), block.place)
 
 
 @pytest.mark.parametrize("block", blocks_in("json"), ids=named)
-def test_the_json_of_a_page_is_read(block: Block) -> None:
+def test_the_json_of_a_page_can_be_parsed(block: Block) -> None:
     json.loads(block.code)
 
 
 @pytest.mark.parametrize("block", blocks_in("yaml"), ids=named)
-def test_the_yaml_of_a_page_is_read(block: Block) -> None:
+def test_the_yaml_of_a_page_can_be_parsed(block: Block) -> None:
     assert msgspec.yaml.decode(block.code)
 
 
@@ -175,7 +191,7 @@ def test_the_sql_of_a_page_is_run(block: Block) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_block_says_what_it_is_and_why_it_is_not_run(page: Path) -> None:
+def test_every_block_has_a_language_and_a_reason_if_it_is_not_run(page: Path) -> None:
     for block in blocks_of(page):
         assert block.language in CHECKED | ELSEWHERE.keys(), f"{block.place}: give the language after the three quotes"
         assert not block.marker or block.not_run or block.endless, f"{block.place}: {block.marker!r} is no marker"

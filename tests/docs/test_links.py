@@ -1,4 +1,4 @@
-"""A broken link, a missing anchor and a load from another host are found in a built site."""
+"""Broken links, missing anchors and loads from other hosts are found in a built site."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def site_of(folder: Path, **pages: str) -> Path:
         "",
     ],
 )
-def test_a_good_link_is_no_problem(address: str, tmp_path: Path) -> None:
+def test_a_good_link_is_not_a_problem(address: str, tmp_path: Path) -> None:
     site = site_of(
         tmp_path,
         index=f'<h1 id="here"></h1><a href="{address}">x</a>',

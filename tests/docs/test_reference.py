@@ -1,4 +1,4 @@
-"""The reference pages have every public name, command, flag, key, path and type of the product."""
+"""The reference pages contain every public name, command, flag, key, path and type of the product."""
 
 import dataclasses
 import inspect
@@ -15,24 +15,24 @@ from tickboard.server.routes.openapi import document
 from tickboard.settings import BOUNDS, Settings
 
 
-def test_python_has_every_public_name() -> None:
+def test_the_python_reference_has_every_public_name() -> None:
     page = reference.python()
     places = {name: reference.HIDDEN.get(name, f"tickboard.{name}") for name in tickboard.__all__}
     assert [name for name, place in places.items() if f"::: {place}\n" not in page] == []
 
 
-def test_a_public_name_without_a_heading_is_under_more(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_public_name_without_a_heading_is_listed_under_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tickboard, "__all__", [*tickboard.__all__, "new"])
     assert reference.python().endswith("::: tickboard.new\n")
     assert "\n## More\n" in reference.python()
 
 
 @pytest.mark.parametrize("name", [name for name in vars(Board) if not name.startswith("_")])
-def test_every_method_of_a_board_says_what_it_does(name: str) -> None:
+def test_every_method_of_a_board_has_a_docstring(name: str) -> None:
     assert inspect.getdoc(getattr(Board, name))
 
 
-def test_the_command_line_has_every_command_and_flag() -> None:
+def test_the_command_line_reference_has_every_command_and_flag() -> None:
     page = reference.command_line()
     commands = [name for name in app if not name.startswith("-")]
     assert [name for name in commands if f"### tickboard {name}\n" not in page] == []
@@ -44,20 +44,20 @@ def test_the_command_line_has_every_command_and_flag() -> None:
 
 
 @pytest.mark.parametrize("variable", list(BOUNDS))
-def test_the_command_line_has_every_environment_variable_with_its_default(variable: str) -> None:
+def test_the_command_line_reference_has_every_variable_with_its_default(variable: str) -> None:
     defaults = dict(zip(BOUNDS, dataclasses.astuple(Settings()), strict=True))
     [line] = [line for line in reference.command_line().splitlines() if line.startswith(f"| `{variable}` |")]
     assert f"| {defaults[variable]} |" in line
 
 
-def test_the_configuration_has_every_key() -> None:
+def test_the_configuration_reference_has_every_key() -> None:
     page = reference.config()
     for definition in ("RuleTable", "NotifierTable"):
         keys = list(config_schema()["$defs"][definition]["properties"])
         assert [key for key in keys if f"\n| `{key}` |" not in page] == []
 
 
-def test_http_has_every_path_and_type() -> None:
+def test_the_http_reference_has_every_path_and_type() -> None:
     page = reference.http()
     described = document()
     wanted = [f"## {method.upper()} {path}\n" for path, methods in described["paths"].items() for method in methods]
@@ -65,7 +65,7 @@ def test_http_has_every_path_and_type() -> None:
     assert [heading for heading in wanted if heading not in page] == []
 
 
-def test_a_table_has_a_row_for_each_line() -> None:
+def test_every_table_row_is_on_one_line() -> None:
     for page in (reference.command_line(), reference.config(), reference.http()):
         rows = [line for line in page.splitlines() if line.startswith("| ")]
         assert rows

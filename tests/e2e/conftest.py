@@ -5,9 +5,14 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
+
+PATIENCE_MS = 30_000
+"""How long to wait for the page: long enough for a busy machine, and shorter than a test may take."""
+
+expect.set_options(timeout=PATIENCE_MS)
 
 QUIET = [
     "--no-sandbox",
@@ -20,8 +25,16 @@ QUIET = [
 ]
 
 
-# Not for the whole session: Playwright's loop runs in this thread for as long as the browser lives, and no other test
-# could run its own.
+@pytest.fixture(scope="module", autouse=True)
+def unmeasured() -> Iterator[None]:
+    """Start servers without coverage measurement, which is slow and not needed by tests of the page."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+        yield
+
+
+# Not session-scoped: Playwright's loop runs in this thread as long as the browser lives, so that no other test could
+# run its own.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
@@ -33,13 +46,13 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     context = browser.new_context(viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE_MS)
     yield context
     context.close()
 
 
 class Watched:
-    """A page, with what went wrong on it and whom it asked."""
+    """A page, with its errors and the hosts that it has contacted."""
 
     def __init__(self, page: Page) -> None:
         self.page = page

@@ -1,4 +1,4 @@
-"""A TCP proxy on loopback that a test can cut and mend: the network between a browser and its server."""
+"""A TCP proxy on loopback that a test can cut and restore: the network between a browser and its server."""
 
 import socket
 import threading
@@ -8,11 +8,11 @@ from typing import Self
 
 
 class Proxy:
-    """Forwards connections to a port of this machine while it is whole; a context manager.
+    """Forwards connections to a port of this machine until it is cut; a context manager.
 
     Args:
-        target: the port.
-        change: what it makes of the bytes that it passes on to there.
+        target: the port to forward to.
+        change: applied to the bytes that are sent to that port.
     """
 
     def __init__(self, target: int, change: Callable[[bytes], bytes] = bytes) -> None:
@@ -42,8 +42,8 @@ class Proxy:
                 _shut(each)
             self._open.clear()
 
-    def mend(self) -> None:
-        """Let connections through again."""
+    def restore(self) -> None:
+        """Accept connections again."""
         with self._lock:
             self._whole = True
 

@@ -1,4 +1,4 @@
-"""The alerts on the page, in a real browser: what fires, what is over, and what a viewer does about it."""
+"""Alerts on the page in a real browser: firing and resolved ones, and what a viewer can do about them."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
-from tests.e2e.conftest import Watched
+from tests.e2e.conftest import PATIENCE_MS, Watched
 from tests.serving import Server, serve
 
 BOARDS = Path(__file__).parent / "boards"
@@ -65,7 +65,7 @@ CONTRAST = """(element) => {
 
 @pytest.fixture
 def values(tmp_path: Path) -> Path:
-    """The file that says the values: the alerts fire when the test wants them to."""
+    """The file with the values: a test writes it to make alerts fire."""
     file = tmp_path / "values"
     file.write_text("10")
     return file
@@ -94,7 +94,7 @@ def critical(page: Page) -> Locator:
 
 
 def boxes(page: Page) -> Any:
-    """Return where each alert is, and how large."""
+    """Return the position and size of each alert."""
     return page.evaluate(
         """() => [...document.querySelectorAll(".alert")].map((it) => {
             const { x, y, width, height } = it.getBoundingClientRect();
@@ -108,7 +108,7 @@ def look(of: Locator, what: str) -> str:
     return found
 
 
-def test_firing_and_resolved_are_told_apart_by_more_than_a_word(alerted: Page, values: Path) -> None:
+def test_firing_and_resolved_alerts_look_different(alerted: Page, values: Path) -> None:
     alert = critical(alerted)
     expect(alert.locator(".lasted")).to_have_text(re.compile(r"^firing for \d+ s$"))
     firing = [look(alert, "backgroundColor"), look(alert.locator(".severity"), "backgroundColor")]
@@ -119,16 +119,16 @@ def test_firing_and_resolved_are_told_apart_by_more_than_a_word(alerted: Page, v
     assert all(before != after for before, after in zip(firing, over, strict=True))
 
 
-def test_how_long_it_has_lasted_ticks(alerted: Page) -> None:
+def test_the_duration_of_a_firing_alert_counts_up(alerted: Page) -> None:
     lasted = critical(alerted).locator(".lasted")
     before = lasted.inner_text()
     expect(lasted).not_to_have_text(before)
     expect(lasted).to_have_text(re.compile(r"^firing for [1-9]\d* s$"))
-    # It is no news to a screen reader.
+    # A screen reader does not announce it.
     expect(lasted).to_have_attribute("aria-live", "off")
 
 
-def test_the_values_around_the_moment_stay_when_the_window_has_moved_on(watched: Watched, values: Path) -> None:
+def test_the_values_around_an_alert_stay_after_the_window_has_moved_on(watched: Watched, values: Path) -> None:
     board = str(BOARDS / "switched.py")
     with serve("run", board, "--interval", "50", "--window", "20", env={"VALUES": str(values)}) as server:
         page = watched.page
@@ -143,7 +143,7 @@ def test_the_values_around_the_moment_stay_when_the_window_has_moved_on(watched:
         seq = server.json("/api/health")["seq"]
         server.wait_for(lambda: server.json("/api/health")["seq"] > seq + 40)
         expect(spark.locator(".spark-moment")).to_be_visible()
-        # It went on to its end, and what it had is still there.
+        # It was completed, and the values from before are still there.
         before = re.search(r'spark-before" d="([^"]+)', drawn)
         assert before
         assert before[1] in spark.inner_html()
@@ -151,7 +151,7 @@ def test_the_values_around_the_moment_stay_when_the_window_has_moved_on(watched:
 
 
 def is_shaded(page: Page, x: float) -> bool:
-    """Return whether a chart is tinted at a place from its left (0) to its right (1), above all lines."""
+    """Return whether a chart is tinted at a position from left (0) to right (1), above all lines."""
     tinted: bool = page.evaluate(
         """(x) => {
             const canvas = document.querySelector('.chart[data-metric="value"] canvas');
@@ -177,14 +177,14 @@ def eventually(page: Page, condition: Callable[[], bool]) -> None:
 def test_the_episode_is_shaded_on_the_chart(watched: Watched, switched: Server, values: Path) -> None:
     page = watched.page
     page.goto(switched.url)
-    expect(page.locator('.metric-card[data-metric="value"] .samples')).to_contain_text("(60 samples)", timeout=20_000)
+    expect(page.locator('.metric-card[data-metric="value"] .samples')).to_contain_text("(60 samples)")
     assert not is_shaded(page, 0.99)
     values.write_text("85")
     eventually(page, lambda: is_shaded(page, 0.99))
     assert not is_shaded(page, 0.01)
     values.write_text("10")
     eventually(page, lambda: not is_shaded(page, 0.99))
-    # It moves with the window, and out of it.
+    # It moves with the window.
     eventually(page, lambda: any(is_shaded(page, x / 100) for x in range(1, 60)))
 
 
@@ -192,8 +192,8 @@ def feed(page: Page) -> Locator:
     return page.get_by_role("region", name="Alerts", exact=True)
 
 
-def says_what_fires(page: Page) -> None:
-    """Check that everything on a page says that a critical alert and a warning fire."""
+def expect_both_firing(page: Page) -> None:
+    """Check that all parts of a page show that a critical alert and a warning fire."""
     expect(feed(page)).to_contain_text("Firing (2)")
     expect(feed(page)).not_to_contain_text("No active alerts")
     expect(page.locator(".critical-badge")).to_have_text("1 Critical")
@@ -205,18 +205,18 @@ def says_what_fires(page: Page) -> None:
     expect(page.locator('.alert[data-state="firing"]')).to_have_count(2)
 
 
-def test_what_fires_stays_whatever_is_dismissed_and_cleared(watched: Watched, alerted: Page, other: Page) -> None:
-    # Nothing is over yet, and what fires can't be cleared.
+def test_firing_alerts_stay_whatever_is_dismissed_and_cleared(watched: Watched, alerted: Page, other: Page) -> None:
+    # Nothing is resolved yet, and firing alerts can't be cleared.
     expect(feed(alerted).get_by_role("button", name="Clear All")).to_have_count(0)
     feed(alerted).get_by_role("button", name="Dismiss: Value critical").click()
     folded = alerted.locator(".alert[data-folded]")
     for page in (alerted, other):
         expect(page.locator(".alert[data-folded]")).to_have_count(1)
-        says_what_fires(page)
+        expect_both_firing(page)
     assert critical(alerted).bounding_box()["height"] < 40  # type: ignore[index]
     alerted.reload()
     expect(folded).to_contain_text("Value critical: 95.0%")
-    says_what_fires(alerted)
+    expect_both_firing(alerted)
     folded.get_by_role("button").click()
     for page in (alerted, other):
         expect(page.locator(".alert[data-folded]")).to_have_count(0)
@@ -224,23 +224,23 @@ def test_what_fires_stays_whatever_is_dismissed_and_cleared(watched: Watched, al
     feed(alerted).get_by_role("button", name="Undo").click()
     for page in (alerted, other):
         expect(page.locator(".alert[data-folded]")).to_have_count(0)
-    says_what_fires(alerted)
+    expect_both_firing(alerted)
     assert watched.errors == []
 
 
-def test_clear_all_clears_what_is_over_and_can_be_undone(alerted: Page, other: Page, values: Path) -> None:
+def test_clear_all_removes_resolved_alerts_and_can_be_undone(alerted: Page, other: Page, values: Path) -> None:
     values.write_text("10")
     expect(feed(alerted)).to_contain_text("Recent (2)")
     values.write_text("95")
-    says_what_fires(alerted)
+    expect_both_firing(alerted)
     expect(alerted.locator(".alert")).to_have_count(4)
-    # What fires is on top.
+    # Firing alerts are on top.
     states = alerted.locator(".alert").evaluate_all("(all) => all.map((it) => it.dataset.state)")
     assert states == ["firing", "firing", "resolved", "resolved"]
     feed(alerted).get_by_role("button", name="Clear All").click()
     for page in (alerted, other):
         expect(page.locator(".alert")).to_have_count(2)
-        says_what_fires(page)
+        expect_both_firing(page)
         expect(feed(page)).not_to_contain_text("Recent")
     expect(feed(alerted).get_by_role("status")).to_have_text("2 cleared")
     feed(alerted).get_by_role("button", name="Undo").click()
@@ -248,7 +248,7 @@ def test_clear_all_clears_what_is_over_and_can_be_undone(alerted: Page, other: P
         expect(feed(page)).to_contain_text("Recent (2)")
 
 
-def test_a_warning_alone_has_a_badge_a_title_and_an_icon(page: Page, switched: Server, values: Path) -> None:
+def test_a_warning_alone_changes_the_badge_the_title_and_the_icon(page: Page, switched: Server, values: Path) -> None:
     page.goto(switched.url)
     expect(feed(page)).to_contain_text("No active alerts")
     values.write_text("85")
@@ -261,7 +261,7 @@ def test_a_warning_alone_has_a_badge_a_title_and_an_icon(page: Page, switched: S
     expect(page).to_have_title("Switched")
 
 
-def test_the_page_does_not_claim_that_nothing_fires_while_it_cannot_know(page: Page, values: Path) -> None:
+def test_a_disconnected_page_does_not_claim_that_nothing_fires(page: Page, values: Path) -> None:
     with serve("run", str(BOARDS / "switched.py"), env={"VALUES": str(values)}) as server:
         page.goto(server.url)
         expect(feed(page)).to_contain_text("No active alerts")
@@ -269,7 +269,7 @@ def test_the_page_does_not_claim_that_nothing_fires_while_it_cannot_know(page: P
     expect(feed(page)).not_to_contain_text("No active alerts")
 
 
-def test_severities_are_hidden_and_counted_and_that_is_remembered(alerted: Page) -> None:
+def test_hidden_severities_are_counted_and_remembered(alerted: Page) -> None:
     alerted.get_by_role("button", name="warning 1").focus()
     alerted.keyboard.press("Space")
     expect(alerted.locator(".alert")).to_have_count(1)
@@ -284,10 +284,10 @@ def test_severities_are_hidden_and_counted_and_that_is_remembered(alerted: Page)
     expect(feed(alerted)).to_contain_text("2 of hidden severities")
     expect(feed(alerted)).not_to_contain_text("No active alerts")
     feed(alerted).get_by_role("button", name="Show").click()
-    says_what_fires(alerted)
+    expect_both_firing(alerted)
 
 
-def test_what_is_typed_stays_when_the_alert_ends(alerted: Page, values: Path) -> None:
+def test_typed_text_stays_when_the_alert_is_resolved(alerted: Page, values: Path) -> None:
     alerted.get_by_role("button", name="Silence: Value critical: 95.0%").click()
     form = critical(alerted).locator("form")
     form.get_by_text("15 min").click()
@@ -299,14 +299,14 @@ def test_what_is_typed_stays_when_the_alert_ends(alerted: Page, values: Path) ->
     expect(form.locator("input:checked")).to_have_value("15m")
 
 
-def test_the_focus_goes_with_an_alert_that_ends(alerted: Page, values: Path) -> None:
+def test_the_focus_moves_with_an_alert_that_is_resolved(alerted: Page, values: Path) -> None:
     alerted.get_by_role("button", name="Silence: Value critical: 95.0%").focus()
     values.write_text("10")
     expect(critical(alerted)).to_have_attribute("data-state", "resolved")
     expect(alerted.get_by_role("button", name="Silence: Value critical: 95.0%")).to_be_focused()
 
 
-def test_the_tab_says_how_many_are_critical(alerted: Page, values: Path) -> None:
+def test_the_title_and_icon_show_the_number_of_critical_alerts(alerted: Page, values: Path) -> None:
     icon = alerted.locator("link[rel=icon]")
     expect(alerted).to_have_title("(1) Switched")
     expect(icon).to_have_attribute("href", re.compile(r"^data:image/svg\+xml,.*%3E1%3C%2Ftext"))
@@ -315,7 +315,7 @@ def test_the_tab_says_how_many_are_critical(alerted: Page, values: Path) -> None
     expect(icon).to_have_attribute("href", re.compile(r"icon-.*\.svg$"))
 
 
-def test_the_tab_s_icon_can_be_drawn(alerted: Page) -> None:
+def test_the_icon_of_the_tab_can_be_drawn(alerted: Page) -> None:
     width = alerted.evaluate(
         """() => new Promise((resolve, reject) => {
             const image = new Image();
@@ -327,7 +327,7 @@ def test_the_tab_s_icon_can_be_drawn(alerted: Page) -> None:
     assert width == 32
 
 
-def test_an_alert_keeps_its_size_when_it_ends(watched: Watched, alerted: Page, values: Path) -> None:
+def test_an_alert_keeps_its_size_when_it_is_resolved(watched: Watched, alerted: Page, values: Path) -> None:
     expect(critical(alerted).locator(".lasted")).to_have_text(re.compile(r"firing for [1-9]"))
     before = boxes(alerted)
     values.write_text("10")
@@ -336,7 +336,7 @@ def test_an_alert_keeps_its_size_when_it_ends(watched: Watched, alerted: Page, v
     assert watched.errors == []
 
 
-def test_an_alert_of_a_run_that_ended_does_not_fire_for_ever(page: Page, values: Path) -> None:
+def test_an_alert_of_a_previous_run_does_not_fire_forever(page: Page, values: Path) -> None:
     board = str(BOARDS / "switched.py")
     values.write_text("95")
     with serve("run", board, "--interval", "100", env={"VALUES": str(values)}) as first:
@@ -344,12 +344,12 @@ def test_an_alert_of_a_run_that_ended_does_not_fire_for_ever(page: Page, values:
         expect(page.locator(".critical-badge")).to_contain_text("1 Critical")
     values.write_text("10")
     with serve("run", board, "--interval", "100", env={"VALUES": str(values)}, port=first.port):
-        expect(page.locator(".status.connected")).to_be_visible(timeout=15_000)
-        expect(page.locator(".critical-badge")).to_have_count(0, timeout=15_000)
+        expect(page.locator(".status.connected")).to_be_visible()
+        expect(page.locator(".critical-badge")).to_have_count(0)
         expect(critical(page)).to_have_attribute("data-state", re.compile("lost|resolved"))
 
 
-def test_an_alert_goes_on_through_a_restart(page: Page, values: Path) -> None:
+def test_an_alert_continues_through_a_restart(page: Page, values: Path) -> None:
     board, state = str(BOARDS / "switched.py"), str(values.with_name("state.sqlite"))
     env = {"VALUES": str(values), "TICKBOARD_STATE": state}
     values.write_text("95")
@@ -359,14 +359,14 @@ def test_an_alert_goes_on_through_a_restart(page: Page, values: Path) -> None:
         id = critical(page).get_attribute("data-alert")
     expect(page.locator(".status.disconnected")).to_be_visible()
     with serve("run", board, "--interval", "100", env=env, port=first.port):
-        expect(page.locator(".status.connected")).to_be_visible(timeout=15_000)
+        expect(page.locator(".status.connected")).to_be_visible()
         values.write_text("10")
         expect(page.locator('.alert[data-state="resolved"]')).to_have_count(2)
         expect(page.locator(".alert")).to_have_count(2)
         expect(critical(page)).to_have_attribute("data-alert", id or "none")
 
 
-def test_a_second_tab_knows_all_that_the_first_does(context: BrowserContext, alerted: Page, values: Path) -> None:
+def test_a_second_tab_shows_the_same_alerts_as_the_first(context: BrowserContext, alerted: Page, values: Path) -> None:
     values.write_text("10")
     expect(alerted.locator(".alert.resolved")).to_have_count(2)
     values.write_text("95")
@@ -381,19 +381,19 @@ def test_a_second_tab_knows_all_that_the_first_does(context: BrowserContext, ale
 
 @pytest.fixture
 def incident(tmp_path: Path) -> Iterator[tuple[Server, Path]]:
-    """Ten thousand series, of which none is in breach."""
+    """Ten thousand series, none of which is in breach."""
     file = tmp_path / "values"
     file.write_text("50 50")
     with serve("run", str(BOARDS / "incident.py"), env={"VALUES": str(file)}) as server:
         yield server, file
 
 
-def test_ten_thousand_that_fire_in_one_tick_are_one_entry(watched: Watched, incident: tuple[Server, Path]) -> None:
+def test_ten_thousand_alerts_that_fire_in_one_tick_are_grouped(watched: Watched, incident: tuple[Server, Path]) -> None:
     page, (server, file) = watched.page, incident
     page.goto(server.url)
     expect(page.locator(".no-alerts")).to_have_text("No active alerts")
     file.write_text("99 95")
-    expect(feed(page)).to_contain_text("Firing (10,003)", timeout=30_000)
+    expect(feed(page)).to_contain_text("Firing (10,003)")
     expect(page.locator(".alert")).to_have_count(4)
     expect(page).to_have_title("(10001) Incident")
     toggle = page.get_by_role("button", name="disk_full: 10,000 series, worst 99.5 %", exact=True)
@@ -406,13 +406,13 @@ def test_ten_thousand_that_fire_in_one_tick_are_one_entry(watched: Watched, inci
     expect(page.locator(".alert-group .alerts-more")).to_have_text("50 of 10,000 series, the worst")
     page.keyboard.press("Enter")
     expect(members).to_have_count(0)
-    # The page still does what it is asked.
+    # The page still responds.
     page.get_by_role("button", name="Theme: dark").click()
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     file.write_text("50 50")
     group = page.locator(".alert-group")
-    # For a moment there are two groups: of those that still fire, and of those that are resolved.
-    expect(group.locator(".lasted").filter(has_text=re.compile("^resolved after"))).to_have_count(1, timeout=30_000)
+    # For a moment there are two groups: alerts that still fire, and resolved ones.
+    expect(group.locator(".lasted").filter(has_text=re.compile("^resolved after"))).to_have_count(1)
     expect(group).to_have_count(1)
     expect(page.locator(".alert.resolved")).to_have_count(4)
     expect(feed(page)).to_contain_text("Recent (10,003)")
@@ -428,13 +428,15 @@ def test_ten_thousand_that_fire_in_one_tick_are_one_entry(watched: Watched, inci
 def allowed(browser: Browser) -> Iterator[BrowserContext]:
     """A browser whose viewer allows notifications."""
     context = browser.new_context(viewport={"width": 1280, "height": 900}, permissions=["notifications"])
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE_MS)
     context.add_init_script(RECORD_CALLS)
     yield context
     context.close()
 
 
-def test_the_bell_calls_for_alerts_that_nobody_sees(allowed: BrowserContext, switched: Server, values: Path) -> None:
+def test_the_bell_notifies_of_alerts_only_while_the_page_is_hidden(
+    allowed: BrowserContext, switched: Server, values: Path
+) -> None:
     page = allowed.new_page()
     page.goto(switched.url)
     expect(page.locator(".status.connected")).to_be_visible()
@@ -442,7 +444,7 @@ def test_the_bell_calls_for_alerts_that_nobody_sees(allowed: BrowserContext, swi
     expect(bell).to_have_attribute("aria-pressed", "false")
     bell.click()
     expect(bell).to_have_attribute("aria-pressed", "true")
-    # What is seen needs no call.
+    # A visible alert needs no notification.
     values.write_text("95")
     expect(page.locator(".alert")).to_have_count(2)
     values.write_text("10")
@@ -459,7 +461,7 @@ def test_the_bell_calls_for_alerts_that_nobody_sees(allowed: BrowserContext, swi
     expect(bell).to_have_attribute("aria-pressed", "true")
 
 
-def test_the_bell_is_off_until_it_is_asked_for(allowed: BrowserContext, switched: Server, values: Path) -> None:
+def test_the_bell_is_off_by_default(allowed: BrowserContext, switched: Server, values: Path) -> None:
     page = allowed.new_page()
     page.goto(switched.url)
     expect(page.locator(".status.connected")).to_be_visible()
@@ -470,7 +472,7 @@ def test_the_bell_is_off_until_it_is_asked_for(allowed: BrowserContext, switched
     assert page.evaluate("[window.notified, window.tones]") == [[], []]
 
 
-def test_one_tab_calls_for_all(allowed: BrowserContext, switched: Server, values: Path) -> None:
+def test_only_one_of_several_tabs_notifies(allowed: BrowserContext, switched: Server, values: Path) -> None:
     pages = [allowed.new_page() for _ in range(3)]
     for page in pages:
         page.goto(switched.url)
@@ -491,7 +493,7 @@ def test_one_tab_calls_for_all(allowed: BrowserContext, switched: Server, values
     assert calls() == 1
 
 
-def test_a_browser_without_permission_says_that_it_makes_a_sound_only(page: Page, switched: Server) -> None:
+def test_without_permission_the_page_says_that_it_only_plays_a_sound(page: Page, switched: Server) -> None:
     page.add_init_script("Notification.requestPermission = async () => 'denied'")
     page.goto(switched.url)
     page.get_by_role("button", name="Notify of alerts").click()
@@ -500,7 +502,7 @@ def test_a_browser_without_permission_says_that_it_makes_a_sound_only(page: Page
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
-def test_alerts_can_be_read_on_every_screen(alerted: Page, values: Path, width: int, scheme: str) -> None:
+def test_alerts_are_readable_on_every_screen(alerted: Page, values: Path, width: int, scheme: str) -> None:
     alerted.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     alerted.set_viewport_size({"width": width, "height": 844})
     critical(alerted).get_by_role("button", name=re.compile("^Silence")).click()
@@ -516,14 +518,14 @@ def test_alerts_can_be_read_on_every_screen(alerted: Page, values: Path, width: 
         assert toggle.evaluate(CONTRAST) >= 4.5
 
 
-def test_an_alert_is_silenced_by_keyboard_alone_or_not(watched: Watched, alerted: Page) -> None:
+def test_the_silence_form_is_opened_and_cancelled_by_keyboard(watched: Watched, alerted: Page) -> None:
     silence = alerted.get_by_role("button", name="Silence: Value critical: 95.0%")
     silence.focus()
     alerted.keyboard.press("Enter")
     reason = critical(alerted).get_by_label("Reason")
     expect(reason).to_be_focused()
     alerted.keyboard.type("will be mended")
-    # The alert goes on changing, and what is typed stays.
+    # The alert keeps changing, and the typed text stays.
     expect(critical(alerted).locator(".lasted")).to_have_text(re.compile("firing for [1-9]"))
     expect(reason).to_have_value("will be mended")
     alerted.keyboard.press("Escape")
@@ -543,7 +545,7 @@ def test_everything_in_the_feed_has_a_name(alerted: Page) -> None:
     expect(alerted.get_by_role("log", name="Alerts")).to_be_visible()
 
 
-def test_a_page_that_is_opened_later_shows_what_is_over(alerted: Page, values: Path) -> None:
+def test_a_reloaded_page_shows_resolved_alerts(alerted: Page, values: Path) -> None:
     values.write_text("10")
     expect(alerted.locator(".alert.resolved")).to_have_count(2)
     alerted.reload()
@@ -553,14 +555,14 @@ def test_a_page_that_is_opened_later_shows_what_is_over(alerted: Page, values: P
 
 @pytest.fixture
 def other(context: BrowserContext, alerted: Page) -> Page:
-    """A second tab, which knows of both alerts."""
+    """A second tab that shows both alerts."""
     page = context.new_page()
     page.goto(alerted.url)
     expect(page.locator('.alert[data-state="firing"]')).to_have_count(2)
     return page
 
 
-def test_an_alert_is_acknowledged_for_all(watched: Watched, alerted: Page, other: Page, values: Path) -> None:
+def test_an_acknowledgement_is_shown_in_every_tab(watched: Watched, alerted: Page, other: Page, values: Path) -> None:
     alerted.evaluate(SHIFTS)
     before = boxes(alerted)
     button = alerted.get_by_role("button", name="Acknowledge: Value critical: 95.0%")
@@ -569,7 +571,7 @@ def test_an_alert_is_acknowledged_for_all(watched: Watched, alerted: Page, other
         expect(critical(page).locator(".outcome-note")).to_have_text("acknowledged")
     expect(button).to_have_attribute("aria-pressed", "true")
     expect(button).to_be_focused()
-    # It still fires, and is the only one that somebody has seen.
+    # It still fires, and is the only acknowledged one.
     expect(critical(alerted)).to_have_attribute("data-state", "firing")
     expect(alerted.locator(".outcome-note")).to_have_count(1)
     expect(alerted.locator(".critical-badge")).to_contain_text("1 Critical")
@@ -580,7 +582,7 @@ def test_an_alert_is_acknowledged_for_all(watched: Watched, alerted: Page, other
     assert watched.errors == []
 
 
-def test_an_alert_is_silenced_for_a_time_and_a_reason(watched: Watched, alerted: Page, other: Page) -> None:
+def test_an_alert_is_silenced_with_a_duration_and_a_reason(watched: Watched, alerted: Page, other: Page) -> None:
     silence = alerted.get_by_role("button", name="Silence: Value critical: 95.0%")
     silence.click()
     form = critical(alerted).locator("form")
@@ -603,7 +605,7 @@ def test_an_alert_is_silenced_for_a_time_and_a_reason(watched: Watched, alerted:
     assert watched.errors == []
 
 
-def test_what_the_server_cannot_do_is_said_in_words(context: BrowserContext, alerted: Page) -> None:
+def test_a_failed_request_is_reported_beside_the_alert(context: BrowserContext, alerted: Page) -> None:
     context.set_offline(True)
     alerted.get_by_role("button", name="Acknowledge: Value critical: 95.0%").click()
     expect(critical(alerted).get_by_role("alert")).to_have_text(

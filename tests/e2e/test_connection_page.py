@@ -1,4 +1,4 @@
-"""What the page says of its connection, in a real browser: that it is live only when it is, and why it is not."""
+"""The connection state of the page in a real browser: "Live" only when it is, and otherwise the reason."""
 
 import re
 import signal
@@ -24,12 +24,12 @@ def state(page: Page) -> Locator:
 
 
 def without_upgrade(data: bytes) -> bytes:
-    """Pass a request on as a proxy does that knows nothing of WebSockets."""
+    """Forward a request like a proxy that does not support WebSockets."""
     return re.sub(rb"(?im)^(upgrade|connection): .*\r\n", b"", data)
 
 
 def without_port(data: bytes) -> bytes:
-    """Pass a request on as nginx does with `proxy_set_header Host $host`."""
+    """Forward a request like nginx with `proxy_set_header Host $host`."""
     return re.sub(rb"(?im)^(host: 127\.0\.0\.1):\d+\r\n", rb"\1\r\n", data)
 
 
@@ -40,23 +40,23 @@ def without_port(data: bytes) -> bytes:
         (without_port, "The server refuses the WebSocket. It answers 403", "Host"),
     ],
 )
-def test_the_page_says_why_no_websocket_comes_through(
+def test_the_page_says_why_the_websocket_is_blocked(
     page: Page, counting: Server, change: Callable[[bytes], bytes], said: str, also: str
 ) -> None:
     changed = True
     with Proxy(counting.port, lambda data: change(data) if changed else data) as proxy:
         page.goto(f"http://127.0.0.1:{proxy.port}/")
         trouble = page.get_by_role("alert", name="Connection")
-        expect(trouble).to_contain_text(said, timeout=30_000)
+        expect(trouble).to_contain_text(said)
         expect(trouble).to_contain_text(also)
         expect(state(page)).to_have_text("Disconnected")
-        # And it goes when the proxy is as it should be.
+        # The message vanishes when the proxy works.
         changed = False
-        expect(state(page)).to_have_text("Live", timeout=30_000)
+        expect(state(page)).to_have_text("Live")
         expect(trouble).to_have_count(0)
 
 
-def test_a_server_that_is_gone_is_not_said_to_lie_behind_a_proxy(page: Page, counting: Server) -> None:
+def test_a_stopped_server_is_not_reported_as_a_proxy_problem(page: Page, counting: Server) -> None:
     with Proxy(counting.port) as proxy:
         page.goto(f"http://127.0.0.1:{proxy.port}/")
         expect(state(page)).to_have_text("Live")
@@ -71,15 +71,15 @@ def test_the_page_is_not_live_while_the_server_hangs(page: Page, counting: Serve
     expect(state(page)).to_have_text("Live")
     counting.process.send_signal(signal.SIGSTOP)
     try:
-        expect(state(page)).to_have_text("Not live", timeout=15_000)
+        expect(state(page)).to_have_text("Not live")
         expect(page.locator(".status .note")).to_have_text(re.compile(r"^behind by \d+ s$"))
     finally:
         counting.process.send_signal(signal.SIGCONT)
-    expect(state(page)).to_have_text("Live", timeout=30_000)
+    expect(state(page)).to_have_text("Live")
     expect(page.locator(".status .note")).to_have_count(0)
 
 
-def test_a_page_that_was_hidden_is_live_again_and_shows_what_is_now(page: Page, counting: Server) -> None:
+def test_a_page_that_was_hidden_is_live_again_and_up_to_date(page: Page, counting: Server) -> None:
     page.goto(counting.url)
     expect(state(page)).to_have_text("Live")
     hide = """(hidden) => {
@@ -97,7 +97,7 @@ def test_a_page_that_was_hidden_is_live_again_and_shows_what_is_now(page: Page, 
 
 
 @pytest.mark.parametrize("hours", [5, -9])
-def test_the_viewer_s_clock_may_be_set(page: Page, counting: Server, hours: int) -> None:
+def test_changing_the_viewers_clock_does_not_affect_the_state(page: Page, counting: Server, hours: int) -> None:
     page.goto(counting.url)
     expect(state(page)).to_have_text("Live")
     page.evaluate("(ms) => { const now = Date.now; Date.now = () => now() + ms; }", hours * 3_600_000)

@@ -1,4 +1,4 @@
-"""The docs site, built and read in a browser: nothing is broken, and nothing comes from another host."""
+"""The docs site, built and opened in a browser: nothing is broken or loaded from other hosts."""
 
 import os
 import re
@@ -20,14 +20,14 @@ ROOT = Path(__file__).parents[2]
 
 
 class Quiet(SimpleHTTPRequestHandler):
-    """Serves files, and logs nothing."""
+    """Serve files without logging."""
 
     def log_message(self, format: str, *args: object) -> None:
         pass
 
 
 def build(*flags: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    """Build a site with the flags of `make docs`."""
+    """Build a site with the flags that `make docs` uses."""
     recipe = re.search(r"\$\(BIN\)/mkdocs (build .*)", (ROOT / "Makefile").read_text())
     assert recipe
     return subprocess.run(
@@ -43,7 +43,7 @@ def build(*flags: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of the site, built as `make docs` builds it."""
+    """The address of the site, built like `make docs`."""
     folder = tmp_path_factory.mktemp("site")
     done = build("--site-dir", str(folder))
     assert done.returncode == 0, done.stdout
@@ -56,7 +56,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(180)
-def test_a_reader_finds_a_name_and_asks_no_other_host(site: str, watched: Watched) -> None:
+def test_the_search_finds_a_name_and_no_other_host_is_contacted(site: str, watched: Watched) -> None:
     page = watched.page
     page.goto(f"{site}/index.html")
     page.get_by_role("textbox", name="Search").fill("serve_in_background")
@@ -79,7 +79,7 @@ def test_a_broken_link_fails_the_build(tmp_path: Path) -> None:
     assert "index.html links to #gone: there is no such anchor" in done.stdout
 
 
-def test_a_table_of_benchmarks_that_is_not_there_is_an_error() -> None:
+def test_a_missing_table_of_benchmarks_is_an_error() -> None:
     assert docs_hooks.benchmark("The page").startswith("| file |")
     with pytest.raises(ValueError, match="no table under 'The cat'"):
         docs_hooks.benchmark("The cat")

@@ -1,4 +1,4 @@
-"""Boards of very many series: what is shown of them, how it is found, and that it holds still."""
+"""Boards with very many series: which are shown, how others are found, and that the layout stays still."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ SERIES = 1_000
 
 
 class Workers:
-    """A board of a thousand workers, of which as many work as a test says."""
+    """A board of a thousand workers; a test sets how many of them work."""
 
     def __init__(self, server: Server, file: Path) -> None:
         self.server = server
@@ -21,8 +21,8 @@ class Workers:
         self._file = file
 
     def work(self, number: int) -> None:
-        """Have so many of them work from the next tick on."""
-        # In one step: the board reads it at any time.
+        """Set the number of workers that work from the next tick on."""
+        # Atomically, since the board may read it at any time.
         fresh = self._file.with_suffix(".new")
         fresh.write_text(str(number))
         fresh.replace(self._file)
@@ -39,7 +39,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
 
 @pytest.fixture
 def workers(served: Workers) -> Workers:
-    """The board, with everyone at work."""
+    """The board with all workers at work."""
     served.work(SERIES)
     return served
 
@@ -52,9 +52,7 @@ def heading(page: Page, title: str) -> Locator:
     return page.get_by_role("columnheader", name=title)
 
 
-def test_a_table_shows_the_highest_of_the_first_metric_and_says_how_many_there_are(
-    page: Page, workers: Workers
-) -> None:
+def test_a_table_shows_the_highest_series_and_the_total_number(page: Page, workers: Workers) -> None:
     page.goto(workers.url)
     expect(names(page)).to_have_text(["w999", "w998", "w997", "w996", "w995"])
     first = page.locator(".live-table tbody tr").first.locator(".cell")
@@ -64,14 +62,14 @@ def test_a_table_shows_the_highest_of_the_first_metric_and_says_how_many_there_a
     expect(page.get_by_role("table", name="Busiest workers, newest values")).to_be_visible()
 
 
-def test_a_table_s_values_follow_the_ticks(page: Page, workers: Workers) -> None:
+def test_the_values_of_a_table_follow_the_ticks(page: Page, workers: Workers) -> None:
     page.goto(workers.url)
     value = page.locator(".live-table tbody tr").first.locator(".cell").first
     expect(value).to_have_text("999.0 %")
     expect(value).to_have_text("999.1 %")
 
 
-def test_a_table_is_sorted_by_a_heading_with_the_mouse_and_the_keyboard(page: Page, workers: Workers) -> None:
+def test_a_table_can_be_sorted_by_mouse_and_keyboard(page: Page, workers: Workers) -> None:
     page.goto(workers.url)
     expect(names(page).first).to_have_text("w999")
     heading(page, "Memory used").get_by_role("button").click()
@@ -87,7 +85,7 @@ def test_a_table_is_sorted_by_a_heading_with_the_mouse_and_the_keyboard(page: Pa
     expect(heading(page, "worker")).to_have_attribute("aria-sort", "ascending")
 
 
-def test_a_table_keeps_its_place_while_rows_come_and_go(page: Page, workers: Workers) -> None:
+def test_a_table_does_not_move_while_rows_appear_and_vanish(page: Page, workers: Workers) -> None:
     page.goto(workers.url)
     expect(names(page)).to_have_count(5)
     panel = page.locator(".table-panel")
@@ -118,14 +116,14 @@ def test_a_chart_draws_the_highest_lines_and_says_so(page: Page, workers: Worker
     expect(chart.locator("caption")).to_contain_text("40 of 1,000 series, the highest")
 
 
-def test_cards_are_of_the_highest_series_and_say_so(page: Page, workers: Workers) -> None:
+def test_cards_show_the_highest_series_and_say_so(page: Page, workers: Workers) -> None:
     page.goto(workers.url)
     expect(page.locator(".metric-card")).to_have_count(12)
     expect(page.locator('.metric-card[data-metric="busy{worker=\\"w999\\"}"] .value')).to_have_text(re.compile("999"))
     expect(page.locator(".more-cards")).to_have_text("12 of 1,000 series, the highest")
 
 
-def test_a_row_is_closed_and_opened_and_stays_as_it_was_left(page: Page, workers: Workers) -> None:
+def test_a_row_can_be_collapsed_and_its_state_is_remembered(page: Page, workers: Workers) -> None:
     page.goto(workers.url)
     toggle = page.get_by_role("button", name="Workers", exact=True)
     expect(toggle).to_have_attribute("aria-expanded", "true")
@@ -143,7 +141,7 @@ def test_a_row_is_closed_and_opened_and_stays_as_it_was_left(page: Page, workers
     expect(names(page)).to_have_count(5)
 
 
-def test_a_table_that_is_too_wide_for_a_phone_scrolls_in_its_panel(page: Page, workers: Workers) -> None:
+def test_a_table_too_wide_for_a_phone_scrolls_in_its_panel(page: Page, workers: Workers) -> None:
     page.set_viewport_size({"width": 300, "height": 844})
     page.goto(workers.url)
     page.locator(".table-panel").scroll_into_view_if_needed()
@@ -154,12 +152,12 @@ def test_a_table_that_is_too_wide_for_a_phone_scrolls_in_its_panel(page: Page, w
     scrolled.focus()
     page.keyboard.press("ArrowRight")
     page.wait_for_function("() => document.querySelector('.table-panel .table-scroll').scrollLeft > 0")
-    # The name stays in view.
+    # The column of names stays in view.
     left = names(page).first.evaluate("(it) => it.getBoundingClientRect().left")
     assert left >= scrolled.evaluate("(it) => it.getBoundingClientRect().left") - 1
 
 
-def test_what_is_off_screen_is_not_changed_by_ticks(page: Page, workers: Workers) -> None:
+def test_ticks_do_not_change_panels_that_are_off_screen(page: Page, workers: Workers) -> None:
     page.goto(workers.url)
     expect(names(page)).to_have_count(5)
     page.evaluate("document.querySelector('.panels').style.paddingTop = '5000px'")

@@ -1,4 +1,4 @@
-"""Numbers, units and names on the page in a real browser: exact enough to be told apart, and never cut."""
+"""Numbers, units and names on the page in a real browser: precise enough to differ, and never truncated."""
 
 import re
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ CUT = """() => [...document.querySelectorAll("body *")].filter((it) => {
     const wider = it.scrollWidth > it.clientWidth + 1 && overflowX === "visible" && display !== "inline";
     return outside || cut || (wider && !scrolled);
 }).map((it) => `${it.outerHTML.slice(0, 120)} ${it.scrollWidth} ${it.clientWidth}`)"""
-"""The elements that are cut, or beyond the screen, or whose text is wider than they are."""
+"""The elements that are truncated, off the screen, or narrower than their text."""
 
 
 @pytest.fixture(scope="module")
@@ -50,14 +50,14 @@ def card(page: Page, metric: str) -> Locator:
         ("minus", "0.0", "0.0"),
     ],
 )
-def test_the_least_and_the_greatest_are_told_apart(
+def test_the_minimum_and_maximum_are_shown_with_enough_digits_to_differ(
     page: Page, extremes: Server, metric: str, low: str, high: str
 ) -> None:
     page.goto(extremes.url)
     expect(card(page, metric).locator(".range")).to_have_text(f"Min: {low}Max: {high}")
 
 
-def test_values_beside_each_other_have_as_many_digits_everywhere(page: Page, extremes: Server) -> None:
+def test_a_value_has_the_same_number_of_digits_everywhere(page: Page, extremes: Server) -> None:
     page.goto(extremes.url)
     expect(card(page, "ratio").locator(".value")).to_have_text(re.compile(r"^0\.9999\d$"))
     expect(card(page, "ratio").locator(".now")).to_have_text(re.compile(r"^now 0\.9999[18]$"))
@@ -68,7 +68,7 @@ def test_values_beside_each_other_have_as_many_digits_everywhere(page: Page, ext
     expect(chart.locator("td").first).to_have_text(re.compile(r"^0\.9999[18] ratio$"))
 
 
-def test_what_differs_in_long_names_is_what_is_seen(page: Page, extremes: Server) -> None:
+def test_long_names_are_shortened_to_the_parts_that_differ(page: Page, extremes: Server) -> None:
     page.goto(extremes.url)
     cards = page.locator('.metric-card[data-metric^="racks"] h3')
     expect(cards).to_have_count(6)
@@ -82,13 +82,13 @@ def test_what_differs_in_long_names_is_what_is_seen(page: Page, extremes: Server
         )
         assert sorted(re.findall(r"rack-\d{4}", " ".join(seen))) == [f"rack-000{number}" for number in range(1, 7)]
         assert all(len(one) <= 30 for one in seen)
-        # All of it is there for who asks, and for a screen reader.
+        # The full name is available as a tooltip and to a screen reader.
         titles = names.evaluate_all("(all) => all.map((it) => it.querySelector('[title]').title)")
         assert all("dc-frankfurt-hall-b-rack-" in title and "example.net" in title for title in titles)
 
 
 @pytest.mark.parametrize("width", [320, 390, 1280])
-def test_nothing_is_cut_on_any_screen(watched: Watched, extremes: Server, width: int) -> None:
+def test_no_text_is_truncated_on_any_screen(watched: Watched, extremes: Server, width: int) -> None:
     page = watched.page
     page.set_viewport_size({"width": width, "height": 900})
     page.goto(extremes.url)

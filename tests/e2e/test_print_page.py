@@ -1,4 +1,4 @@
-"""The page on paper: all of it, light, and as wide as the sheet; afterwards it is as before."""
+"""The printed page: complete, light and as wide as the sheet; afterwards the page is unchanged."""
 
 import re
 from pathlib import Path
@@ -24,14 +24,14 @@ RECORD = """addEventListener("afterprint", () => {
 });"""
 
 
-def test_all_charts_are_printed_light_and_as_wide_as_the_sheet(watched: Watched) -> None:
+def test_all_charts_are_printed_in_light_colours_and_full_width(watched: Watched) -> None:
     page = watched.page
     page.add_init_script(RECORD)
     page.emulate_media(color_scheme="dark")
     with serve("run", BOARD, "--interval", "50", env={"METRICS": str(CHARTS - 2)}) as server:
         page.goto(server.url)
         expect(page.locator(".chart canvas").first).to_be_visible()
-        # Most are out of view, and have not been drawn.
+        # Most are out of view and not drawn.
         assert page.locator(".chart canvas").count() < CHARTS
         before = page.locator(".chart canvas").first.evaluate("(it) => it.getBoundingClientRect().width")
         for _ in range(2):
@@ -44,7 +44,7 @@ def test_all_charts_are_printed_light_and_as_wide_as_the_sheet(watched: Watched)
                 assert chart["left"] >= 0
                 assert 600 < chart["right"] - chart["left"] <= 720
             assert all(re.search(r"\d", value) for value in printed["values"])
-            # Each is in the document, as a picture.
+            # Each is in the document as an image.
             widths = [int(width) for width in re.findall(rb"/Subtype /Image\s*/Width (\d+)", pdf)]
             assert sum(width > 600 for width in widths) >= CHARTS, widths
         expect(page.locator("html")).to_have_attribute("data-theme", "dark")
@@ -52,7 +52,7 @@ def test_all_charts_are_printed_light_and_as_wide_as_the_sheet(watched: Watched)
         page.wait_for_function(
             "(before) => document.querySelector('.chart canvas').getBoundingClientRect().width === before", arg=before
         )
-        # And it goes on.
+        # The page keeps updating.
         drawn = page.locator(".chart canvas").first.evaluate("(it) => it.toDataURL()")
         page.wait_for_function("(drawn) => document.querySelector('.chart canvas').toDataURL() !== drawn", arg=drawn)
     assert watched.errors == []

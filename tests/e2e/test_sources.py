@@ -1,4 +1,4 @@
-"""Numbers from where they are, each by the program that really sends it, as far as the value that a person reads."""
+"""Values from every source, sent by the real programs, up to the number that a person reads on the page."""
 
 import contextlib
 import re
@@ -29,7 +29,7 @@ from tickboard import Board, TickboardMiddleware, push
 EMPTY = Path(__file__).parents[1] / "boards" / "empty.py"
 
 WAIT_MS = 20_000
-"""The longest that a value may take to be on the page of a busy machine."""
+"""The longest that a value may take to appear on the page on a busy machine."""
 
 BOARD = """
 from tickboard import Board
@@ -42,13 +42,13 @@ board.scrape({target!r}, every="100ms")
 
 @dataclass
 class Sources:
-    """A board that others send to.
+    """A board that receives from many sources.
 
     Attributes:
-        server: that serves it.
-        port: where it listens for StatsD.
-        path: where it listens for DogStatsD.
-        target: host and port of what it scrapes.
+        server: the server of the board.
+        port: the port that listens for StatsD.
+        path: the socket that listens for DogStatsD.
+        target: host and port of the scrape target.
     """
 
     server: Server
@@ -77,13 +77,13 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sources]:
 
 @pytest.fixture
 def page(watched: Watched) -> Page:
-    """A page that is all in sight: what is out of sight keeps the numbers that it had."""
+    """A page tall enough to be fully in view, since panels out of view are not updated."""
     watched.page.set_viewport_size({"width": 1280, "height": 6_000})
     return watched.page
 
 
 def expect_value(page: Page, key: str, value: str | re.Pattern[str], unit: str | None = None) -> None:
-    """See that a person reads this value on the card of a series, and its unit."""
+    """Expect a value and its unit on the card of a series."""
     card = page.locator(f".metric-card[data-metric='{key}']")
     expect(card.locator(".value")).to_have_text(value, timeout=WAIT_MS)
     if unit is not None:
@@ -91,7 +91,7 @@ def expect_value(page: Page, key: str, value: str | re.Pattern[str], unit: str |
 
 
 def until_shown(server: Server, key: str, send: Callable[[], object]) -> None:
-    """Send again and again until the board has the series: datagrams may be lost."""
+    """Send repeatedly until the board has the series, since datagrams may be lost."""
 
     def has_come() -> bool:
         send()
@@ -100,7 +100,7 @@ def until_shown(server: Server, key: str, send: Callable[[], object]) -> None:
     server.wait_for(has_come)
 
 
-def test_a_gauge_of_the_opentelemetry_sdk(page: Page, sources: Sources) -> None:
+def test_a_gauge_of_the_opentelemetry_sdk_is_on_the_page(page: Page, sources: Sources) -> None:
     page.goto(sources.server.url)
     exporter = OTLPMetricExporter(f"{sources.server.url}v1/metrics")
     reader = PeriodicExportingMetricReader(exporter, export_interval_millis=60_000)
@@ -115,26 +115,26 @@ def test_a_gauge_of_the_opentelemetry_sdk(page: Page, sources: Sources) -> None:
     expect_value(page, key, "4.5", "°C")
 
 
-def test_what_prometheus_writes(page: Page) -> None:
+def test_a_remote_write_of_prometheus_is_on_the_page(page: Page) -> None:
     with serve("run", str(EMPTY)) as server, prometheus(f"{server.url}api/v1/write", only="up") as port:
         page.goto(server.url)
         key = f'up{{instance="127.0.0.1:{port}",job="itself"}}'
         expect_value(page, key, "1.0")
 
 
-def test_what_a_scrape_reads(page: Page, sources: Sources) -> None:
+def test_a_scraped_gauge_is_on_the_page(page: Page, sources: Sources) -> None:
     page.goto(sources.server.url)
     expect_value(page, f'oven_temperature_celsius{{instance="{sources.target}"}}', "181.5")
 
 
-def test_a_gauge_of_statsd(page: Page, sources: Sources) -> None:
+def test_a_statsd_gauge_is_on_the_page(page: Page, sources: Sources) -> None:
     page.goto(sources.server.url)
     with contextlib.closing(statsd.StatsClient("127.0.0.1", sources.port)) as client:
         until_shown(sources.server, "plates.clean", lambda: client.gauge("plates.clean", 12.5))
     expect_value(page, "plates.clean", "12.5")
 
 
-def test_a_gauge_of_dogstatsd_with_a_tag(page: Page, sources: Sources) -> None:
+def test_a_dogstatsd_gauge_with_a_tag_is_on_the_page(page: Page, sources: Sources) -> None:
     page.goto(sources.server.url)
     client = DogStatsd(socket_path=sources.path, disable_telemetry=True, disable_buffering=True)
     try:
@@ -145,7 +145,7 @@ def test_a_gauge_of_dogstatsd_with_a_tag(page: Page, sources: Sources) -> None:
     expect_value(page, key, "-2.5")
 
 
-def test_a_push_of_the_client_and_one_by_http(page: Page, sources: Sources) -> None:
+def test_values_pushed_by_the_client_and_by_http_are_on_the_page(page: Page, sources: Sources) -> None:
     page.goto(sources.server.url)
     with push(sources.server.url) as numbers:
         numbers.gauge("orders_open", "Open orders", labels=("table",)).labels(table="4").set(2.5)
@@ -159,7 +159,7 @@ def test_a_push_of_the_client_and_one_by_http(page: Page, sources: Sources) -> N
     expect_value(page, "water_level", "70.5", "%")
 
 
-def test_what_a_command_prints(page: Page) -> None:
+def test_piped_output_of_a_command_is_on_the_page(page: Page) -> None:
     with serve("pipe", "--interval", "100", stdin=subprocess.PIPE) as server:
         page.goto(server.url)
         assert server.process.stdin is not None
@@ -168,7 +168,7 @@ def test_what_a_command_prints(page: Page) -> None:
         expect_value(page, "dough", "1.5", "kg")
 
 
-def test_what_is_asked_of_an_application(page: Page) -> None:
+def test_requests_to_an_application_are_on_the_page(page: Page) -> None:
     board = Board("Kitchen", interval_ms=100)
     app = FastAPI(lifespan=board.lifespan)
     app.add_middleware(TickboardMiddleware, registry=board)
@@ -186,11 +186,11 @@ def test_what_is_asked_of_an_application(page: Page) -> None:
         expect_value(page, key, re.compile("[1-9]"))
         latency = 'http_latency{route="GET /dishes/{dish}"}'
         expect_value(page, latency, re.compile("[1-9]"))
-        # uvicorn ends when its last stream has.
+        # uvicorn ends only after its last stream.
         page.close()
 
 
-def test_this_machine(page: Page) -> None:
+def test_metrics_of_this_machine_are_on_the_page(page: Page) -> None:
     with serve("--interval", "250") as server:
         page.goto(server.url)
         for metric in ("cpu_usage", "memory_usage", "uptime"):

@@ -1,4 +1,4 @@
-"""Values that are shown and are not what is: the page says so, wherever they stand."""
+"""Stale values on the page are marked wherever they are shown."""
 
 import re
 from pathlib import Path
@@ -11,9 +11,7 @@ BOARD = str(Path(__file__).parent / "boards" / "failing.py")
 STALE = re.compile(r"stale since \d\d:\d\d:\d\d")
 
 
-def test_the_values_of_a_sampler_that_fails_are_said_to_be_stale_until_it_works(
-    watched: Watched, tmp_path: Path
-) -> None:
+def test_values_of_a_failing_sampler_are_marked_stale_until_it_works(watched: Watched, tmp_path: Path) -> None:
     page, fails = watched.page, tmp_path / "fails"
     with serve("run", BOARD, env={"FAILS": str(fails)}) as server:
         page.goto(server.url)
@@ -29,7 +27,7 @@ def test_the_values_of_a_sampler_that_fails_are_said_to_be_stale_until_it_works(
         expect(pump).to_contain_text(STALE)
         expect(pump).to_have_class(re.compile(r"\bstale\b"))
         assert pump.locator(".value").evaluate("(it) => getComputedStyle(it).color") != colour
-        # It is still there to be read.
+        # The value is still shown.
         expect(pump.locator(".value")).to_have_text(re.compile(r"\d"))
         expect(page.get_by_role("alert").filter(has_text="read_pump")).to_be_visible()
         for place in (chart, both.locator(".legend li").first, table.locator("thead th").nth(1)):
@@ -38,7 +36,7 @@ def test_the_values_of_a_sampler_that_fails_are_said_to_be_stale_until_it_works(
         expect(table.locator("td").first).to_have_class("stale")
         chart.get_by_role("button", name="Show as table").click()
         expect(chart.locator("thead")).to_contain_text(STALE)
-        # The other one is as true as before.
+        # The other one is not stale.
         for place in (fan, both.locator(".legend li").last, table.locator("thead th").nth(2)):
             expect(place).not_to_contain_text("stale")
         fails.unlink()

@@ -1,4 +1,4 @@
-"""The examples of measured applications, each as a person runs it: its own process, its framework, real sockets."""
+"""The examples of measured applications, run as a user would: a separate process, the real framework and sockets."""
 
 import contextlib
 import os
@@ -19,13 +19,13 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 @dataclass
 class App:
-    """An example that runs.
+    """A running example.
 
     Attributes:
-        url: of the application.
-        dashboard: of its board.
-        item: its route of an item, as the framework writes it.
-        orders: its route of orders.
+        url: the URL of the application.
+        dashboard: the URL of its board.
+        item: its route for an item, as the framework writes it.
+        orders: its route for orders.
         log: the file with its output.
     """
 
@@ -92,7 +92,7 @@ def answers(url: str) -> bool:
     return False
 
 
-def test_the_dashboard_shows_what_was_asked_of_the_application_by_route(app: App) -> None:
+def test_the_dashboard_shows_the_requests_of_the_application_by_route(app: App) -> None:
     with httpx.Client(base_url=app.url) as client:
         assert [client.get(f"/items/{number}").json() for number in (17, 18)] == [{"item": 17}, {"item": 18}]
         assert client.post("/orders").json() == {"status": "taken"}
@@ -108,12 +108,12 @@ def test_the_dashboard_shows_what_was_asked_of_the_application_by_route(app: App
         f'http_latency.p95{{route="POST {app.orders}"}}',
     ]
     wait_for(lambda: all(app.seen(key) for key in expected), lambda: f"{app.stats()} {app.log.read_text()[-2000:]}")
-    # A path is never a label.
+    # A path never becomes a label.
     assert not any("17" in key or "wp-login" in key for key in app.stats())
     assert app.stats()["requests_in_flight"]["min"] >= 0
 
 
-def test_the_page_is_there(app: App) -> None:
+def test_the_page_and_the_metrics_are_served(app: App) -> None:
     page = httpx.get(f"{app.dashboard}/")
     assert page.headers["content-type"].startswith("text/html")
     names = [metric["name"] for metric in httpx.get(f"{app.dashboard}/api/board").json()["metrics"]]

@@ -1,4 +1,4 @@
-"""`metric`, `absent` and `anomaly` say what no handle can."""
+"""`metric`, `absent` and `anomaly` express what handles cannot."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tickboard.expressions.conditions import absent, anomaly, metric
 from tickboard.metrics.registry import Registry
 
 
-def test_a_metric_may_still_be_to_come() -> None:
+def test_metric_may_name_an_undeclared_metric() -> None:
     registry = Registry()
     depth = metric("queue.depth")
     assert depth.align(registry.binding()).labels == ()
@@ -16,7 +16,7 @@ def test_a_metric_may_still_be_to_come() -> None:
     assert (depth.avg > 1).text() == "queue.depth.avg > 1"
 
 
-def test_labels_pick_series() -> None:
+def test_labels_select_series() -> None:
     registry = Registry()
     disk = registry.gauge("disk", labels=["host", "mount"])
     for host, mount in (("a", "/"), ("a", "/home"), ("b", "/")):
@@ -27,11 +27,11 @@ def test_labels_pick_series() -> None:
     assert metric("disk", name="x").labels == (("name", "x"),)
 
 
-def test_names_that_python_has_not_are_quoted() -> None:
+def test_names_that_are_not_identifiers_are_quoted() -> None:
     assert metric('a:b"c').text() == 'metric("a:b\\"c")'
 
 
-def test_absent_is_said_of_metrics_alone() -> None:
+def test_absent_accepts_only_metrics() -> None:
     cpu = Registry().gauge("cpu")
     assert absent(cpu.avg("10s")).text() == 'absent(cpu.avg("10s"))'
     for wrong in (cpu > 1, 5):
@@ -39,7 +39,7 @@ def test_absent_is_said_of_metrics_alone() -> None:
             absent(wrong)  # type: ignore[arg-type]
 
 
-def test_an_anomaly_is_one_of_a_value() -> None:
+def test_anomaly_accepts_only_a_metric_and_a_positive_span() -> None:
     cpu = Registry().gauge("cpu")
     assert (anomaly(cpu) > 5).text() == "anomaly(cpu) > 5"
     assert anomaly(cpu, " 5m ").text() == 'anomaly(cpu, "5m")'
@@ -51,6 +51,6 @@ def test_an_anomaly_is_one_of_a_value() -> None:
 
 
 @pytest.mark.parametrize("wrong", ["", 5, None])
-def test_a_name_is_a_text(wrong: object) -> None:
+def test_a_metric_name_must_be_a_nonempty_string(wrong: object) -> None:
     with pytest.raises(InputError, match="give a metric's name"):
         metric(wrong)  # type: ignore[arg-type]

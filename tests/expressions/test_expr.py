@@ -1,4 +1,4 @@
-"""Conditions are written as one would say them, and are unknown where a value is missing."""
+"""Conditions are written as Python expressions, and are unknown if a value is missing."""
 
 import math
 
@@ -37,7 +37,7 @@ def evaluate(registry: Registry, expression: Operand, *values: float) -> list[fl
 @pytest.mark.parametrize(
     ("value", "above", "at_least"), [(89.0, 0, 0), (90.0, 0, 1), (91.0, 1, 1), (math.nan, None, None)]
 )
-def test_a_value_is_compared_strictly_or_not(
+def test_strict_and_non_strict_comparisons_differ_at_the_threshold(
     registry: Registry, value: float, above: float | None, at_least: float | None
 ) -> None:
     cpu = registry.gauge("cpu")
@@ -47,13 +47,13 @@ def test_a_value_is_compared_strictly_or_not(
     assert evaluate(registry, cpu < 90, value) == [None if at_least is None else 1 - at_least]
 
 
-def test_stats_of_the_window_stand_in_conditions(registry: Registry) -> None:
+def test_stats_of_the_window_can_be_used_in_conditions(registry: Registry) -> None:
     latency = registry.gauge("latency")
     assert evaluate(registry, latency.p95 > 80, 9.0) == [1]
     assert evaluate(registry, latency > 80, 9.0) == [0]
 
 
-def test_arithmetic_works_from_both_sides(registry: Registry) -> None:
+def test_arithmetic_works_with_numbers_on_both_sides(registry: Registry) -> None:
     a, b = registry.gauge("a"), registry.gauge("b")
     assert evaluate(registry, (a + b) * 2 - 1, 3.0, 4.0) == [13]
     assert evaluate(registry, 100 - a, 3.0, 4.0) == [97]
@@ -61,7 +61,7 @@ def test_arithmetic_works_from_both_sides(registry: Registry) -> None:
     assert evaluate(registry, 12 / b, 3.0, 4.0) == [3]
 
 
-def test_a_rate_of_nothing_is_unknown_not_infinite(registry: Registry) -> None:
+def test_division_by_zero_is_unknown_not_infinite(registry: Registry) -> None:
     errors, requests = registry.counter("errors"), registry.counter("requests")
     ratio = errors.rate / requests.rate > 0.05
     assert evaluate(registry, ratio, 1.0, 10.0) == [1]
@@ -90,14 +90,14 @@ def test_and_and_or_follow_kleene(
         assert evaluate(registry, (one > 0.5) | (other > 0.5), *values) == [either]
 
 
-def test_not_turns_round_what_is_known(registry: Registry) -> None:
+def test_not_inverts_known_values_and_keeps_unknown_ones(registry: Registry) -> None:
     a = registry.gauge("a")
     assert evaluate(registry, ~(a > 1), 0.0) == [1]
     assert evaluate(registry, ~(a > 1), 2.0) == [0]
     assert evaluate(registry, ~(a > 1), math.nan) == [None]
 
 
-def test_series_of_two_metrics_meet_by_their_labels(registry: Registry) -> None:
+def test_series_of_two_metrics_are_paired_by_their_labels(registry: Registry) -> None:
     used, size = registry.gauge("used", labels=["disk"]), registry.gauge("size", labels=["disk"])
     for disk in ("a", "b"):
         used.labels(disk=disk)
@@ -108,7 +108,7 @@ def test_series_of_two_metrics_meet_by_their_labels(registry: Registry) -> None:
     assert evaluate(registry, used / size > 0.5, 9.0, 1.0, 10.0, 10.0, 10.0) == [1, 0]
 
 
-def test_a_metric_without_labels_goes_with_every_series(registry: Registry) -> None:
+def test_a_metric_without_labels_is_paired_with_every_series(registry: Registry) -> None:
     core, limit = registry.gauge("core", labels=["core"]), registry.gauge("limit")
     core.labels(core=0)
     core.labels(core=1)
@@ -116,12 +116,12 @@ def test_a_metric_without_labels_goes_with_every_series(registry: Registry) -> N
     assert evaluate(registry, limit < core, 60.0, 50.0, 70.0) == [0, 1]
 
 
-def test_a_metric_that_has_no_series_yet_says_nothing(registry: Registry) -> None:
+def test_a_metric_without_series_gives_no_values(registry: Registry) -> None:
     core = registry.gauge("core", labels=["core"])
     assert evaluate(registry, core > 1) == []
 
 
-def test_a_condition_reads_as_it_was_written(registry: Registry) -> None:
+def test_a_condition_is_shown_as_it_was_written(registry: Registry) -> None:
     cpu, load = registry.gauge("cpu"), registry.gauge("load")
     assert (cpu > 90).text() == "cpu > 90"
     assert ((cpu > 80) & ~(load.last >= 4)).text() == "(cpu > 80) & (~(load.last >= 4))"
@@ -139,7 +139,7 @@ def test_a_condition_is_about_its_first_metric(registry: Registry) -> None:
     assert operand(3).metric_name() == ""
 
 
-def test_python_s_own_and_is_refused_with_the_mend(registry: Registry) -> None:
+def test_pythons_own_and_is_refused_and_the_error_says_how_to_fix_it(registry: Registry) -> None:
     cpu = registry.gauge("cpu")
     with pytest.raises(InputError, match="combine conditions with &"):
         bool(cpu > 1 and cpu < 2)
@@ -153,7 +153,7 @@ def test_only_numbers_and_metrics_can_be_compared(registry: Registry, wrong: obj
         operand(wrong)
 
 
-def test_what_is_no_condition_is_refused(registry: Registry) -> None:
+def test_a_value_that_is_not_a_condition_is_refused(registry: Registry) -> None:
     cpu = registry.gauge("cpu")
     with pytest.raises(InputError, match="cpu is not a condition"):
         condition(cpu)
@@ -162,21 +162,21 @@ def test_what_is_no_condition_is_refused(registry: Registry) -> None:
     assert isinstance(condition(cpu > 1), Condition)
 
 
-def test_a_stat_may_be_over_a_span(registry: Registry) -> None:
+def test_a_stat_can_be_taken_over_a_span(registry: Registry) -> None:
     cpu = registry.gauge("cpu")
     assert evaluate(registry, cpu.avg("10s"), 4.0) == [50]
     assert (cpu.avg("10s") > 80).text() == 'cpu.avg("10s") > 80'
     assert [reading.span_s for reading in (~(cpu.max("2m") > cpu.min)).readings()] == [120, None]
 
 
-def test_a_counter_s_rate_over_a_span_is_its_average(registry: Registry) -> None:
+def test_the_rate_of_a_counter_over_a_span_is_its_average(registry: Registry) -> None:
     requests = registry.counter("requests")
     assert requests.rate.text() == "requests"
     assert requests.rate("30s").text() == 'requests.avg("30s")'
     assert registry.gauge("level").rate("30s").text() == 'level.rate("30s")'
 
 
-def test_a_percentile_of_a_histogram_is_of_the_tick_and_has_stats(registry: Registry) -> None:
+def test_a_percentile_of_a_histogram_is_a_value_of_the_tick_with_its_own_stats(registry: Registry) -> None:
     latency = registry.histogram("latency")
     assert latency.p95.text() == "latency.p95"
     assert latency.p95.max("30s").text() == 'latency.p95.max("30s")'
@@ -187,7 +187,7 @@ def test_a_percentile_of_a_histogram_is_of_the_tick_and_has_stats(registry: Regi
         latency.p95("30s")
 
 
-def test_what_is_no_stat_or_no_span_is_refused(registry: Registry) -> None:
+def test_invalid_stats_and_spans_are_refused(registry: Registry) -> None:
     cpu = registry.gauge("cpu")
     with pytest.raises(InputError, match=r"cpu.avg is a stat already: it has no max"):
         cpu.avg.max  # noqa: B018
@@ -202,7 +202,7 @@ def test_what_is_no_stat_or_no_span_is_refused(registry: Registry) -> None:
             thing.mean  # noqa: B018
 
 
-def test_a_handle_of_one_series_stands_for_that_series_alone(registry: Registry) -> None:
+def test_a_handle_of_one_series_means_only_that_series(registry: Registry) -> None:
     core = registry.gauge("core", labels=["n"])
     first, second = core.labels(n=0), core.labels(n=1)
     assert evaluate(registry, second > 50, 60.0, 70.0) == [1]
@@ -211,7 +211,7 @@ def test_a_handle_of_one_series_stands_for_that_series_alone(registry: Registry)
     assert evaluate(registry, alone > 50, 60.0, 70.0, 80.0) == [1]
 
 
-def test_absence_is_of_each_series_and_once_of_a_metric_without_any(registry: Registry) -> None:
+def test_absent_gives_one_value_per_series_and_one_for_a_metric_without_series(registry: Registry) -> None:
     core, other = registry.gauge("core", labels=["n"]), registry.gauge("other")
     assert evaluate(registry, absent(core), 1.0) == [1]
     core.labels(n=0)
@@ -222,7 +222,7 @@ def test_absence_is_of_each_series_and_once_of_a_metric_without_any(registry: Re
     assert (gone.text(), gone.first(), gone.rises(), gone.subject().text()) == ("absent(core)", None, True, "core")
 
 
-def test_rules_of_one_shape_differ_in_metrics_and_numbers_alone(registry: Registry) -> None:
+def test_conditions_of_one_shape_differ_only_in_metrics_and_numbers(registry: Registry) -> None:
     a, b = registry.gauge("a"), registry.gauge("b")
     alike = [a > 1, b > 2, a > 3.5]
     assert len({one.shape() for one in alike}) == 1
@@ -234,12 +234,12 @@ def test_rules_of_one_shape_differ_in_metrics_and_numbers_alone(registry: Regist
     ("expression", "worse_is_higher"),
     [("a > 1", True), ("a <= 1", False), ("~(a < 1)", True), ("(a < 1) & (b > 1)", False)],
 )
-def test_it_knows_which_way_is_worse(registry: Registry, expression: str, worse_is_higher: bool) -> None:
+def test_a_condition_knows_whether_higher_is_worse(registry: Registry, expression: str, worse_is_higher: bool) -> None:
     made = eval(expression, {"a": registry.gauge("a"), "b": registry.gauge("b")})
     assert made.rises() is worse_is_higher
 
 
-def test_a_threshold_is_replaced_in_the_first_comparison(registry: Registry) -> None:
+def test_with_threshold_replaces_the_number_of_the_first_comparison(registry: Registry) -> None:
     a, b = registry.gauge("a"), registry.gauge("b")
     assert (~(a > 1) & (b > 2)).with_threshold(9).text() == "(~(a > 9)) & (b > 2)"
     for without in (a > b, absent(a)):
@@ -249,7 +249,7 @@ def test_a_threshold_is_replaced_in_the_first_comparison(registry: Registry) -> 
         (a > 1).with_threshold(math.inf)
 
 
-def test_only_absence_holds_for_what_is_not_there(registry: Registry) -> None:
+def test_only_absent_is_true_without_any_series(registry: Registry) -> None:
     a, b = registry.gauge("a"), registry.gauge("b")
     holds = [absent(a), absent(a) | (b > 1), absent(a) & absent(b)]
     assert [one.true_of_nothing() for one in holds] == [True, True, True]

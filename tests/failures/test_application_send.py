@@ -1,4 +1,4 @@
-"""What an application's ``send`` and ``receive`` may do wrong: it hurts one viewer of a mounted board, and no other."""
+"""Faults in an application's ``send`` and ``receive``: they affect one viewer of a mounted board and no other."""
 
 import asyncio
 import contextvars
@@ -21,7 +21,7 @@ from tickboard.server.streams import asgi as mounted
 from tickboard.server.streams.asgi import SOURCE, is_disconnect
 
 Passed = Callable[[], Awaitable[Any]]
-"""What the fault stands in front of: one call of the server's own ``send`` or ``receive``."""
+"""The call that a fault wraps: one call of the server's own ``send`` or ``receive``."""
 
 Fault = Callable[[Passed], Awaitable[Any]]
 
@@ -77,11 +77,11 @@ FAILING: dict[str, Fault] = {
     "CancelledError": cancels,
     "TypeError": returns_no_awaitable,
 }
-"""Faults by the name that is reported."""
+"""Faults by the exception name that is reported."""
 
 
 class Faulty:
-    """A middleware whose ``send`` or ``receive`` goes wrong for victims, from the third call on."""
+    """A middleware whose ``send`` or ``receive`` fails for victims after the first calls."""
 
     def __init__(self, app: ASGIApp, where: str, fault: Fault) -> None:
         self.app = app
@@ -116,7 +116,7 @@ def faulty(where: str, fault: Fault) -> Iterator[tuple[int, Served, Faulty]]:
 
 @contextmanager
 def watching(port: int) -> Iterator[ClientConnection]:
-    """Watch as somebody whom no fault meets; at the end, see that no tick was missed."""
+    """Watch as a viewer without faults; at the end, assert that it missed no tick."""
     with connect(f"ws://127.0.0.1:{port}/ws/metrics") as viewer:
         last = json.loads(viewer.recv(10))["seq"]
         yield viewer
@@ -134,12 +134,12 @@ def drain(viewer: ClientConnection) -> None:
 
 
 def speak(viewer: ClientConnection) -> None:
-    """Say something, for those whose ``receive`` is to go wrong with it."""
+    """Send a message, so that a faulty ``receive`` is called."""
     viewer.send('{"type":"ping"}')
 
 
 def drain_after_speaking(viewer: ClientConnection) -> None:
-    """Speak and drain; the connection may be closed by the first."""
+    """Speak and drain. Speaking may already close the connection."""
     speak(viewer)
     drain(viewer)
 
@@ -151,7 +151,7 @@ def problem(served: Served) -> str:
 
 @pytest.mark.parametrize("name", FAILING)
 @pytest.mark.parametrize("where", ["send", "receive"])
-def test_a_failure_ends_one_viewer_and_is_reported_until_it_works_again(
+def test_a_failure_disconnects_one_viewer_and_is_reported_until_it_works_again(
     where: str, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with faulty(where, FAILING[name]) as (port, served, middleware), watching(port):
@@ -160,7 +160,7 @@ def test_a_failure_ends_one_viewer_and_is_reported_until_it_works_again(
             drain_after_speaking(victim)
         wait_for(lambda: served.board.hub.viewers == 1)
         assert problem(served).startswith(f"the application's {where} raised {name}, and the connection was ended")
-        # It works again, and nothing has failed for as long as it is to be quiet.
+        # It works again, and the quiet time after a failure is over.
         middleware.fault = None
         monkeypatch.setattr(problems_module, "QUIET_S", 0.0)
         with connect(url) as victim:
@@ -170,12 +170,12 @@ def test_a_failure_ends_one_viewer_and_is_reported_until_it_works_again(
 
 @pytest.mark.parametrize("name", FAILING)
 @pytest.mark.parametrize("where", ["send", "receive"])
-def test_a_failure_ends_one_reader_of_alerts_and_is_reported(where: str, name: str) -> None:
+def test_a_failure_disconnects_one_alert_reader_and_is_reported(where: str, name: str) -> None:
     with faulty(where, FAILING[name]) as (port, served, _), RawStream(port) as reader:
         assert reader.event()["event"] == "position"
         with RawStream(port, path=f"/events/alerts?{VICTIM}") as victim:
             served.fire()
-            # It receives nothing but that its client has gone, which is when it goes wrong.
+            # Its ``receive`` returns only when its client disconnects, and fails then.
             assert where == "receive" or victim.ends()
         wait_for(lambda: served.readers == 1)
         assert name in problem(served)
@@ -184,7 +184,7 @@ def test_a_failure_ends_one_reader_of_alerts_and_is_reported(where: str, name: s
 
 
 @pytest.mark.parametrize("fault", [hangs, swallows_its_cancellation])
-def test_a_send_that_hangs_is_given_up_as_a_stalled_viewer(fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_viewer_whose_send_hangs_is_disconnected_as_stalled(fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tickboard.hub.viewer.STALLED_S", 0.3)
     monkeypatch.setattr(mounted, "LINGER_S", 0.2)
     with faulty("send", fault) as (port, served, _), watching(port):
@@ -194,7 +194,7 @@ def test_a_send_that_hangs_is_given_up_as_a_stalled_viewer(fault: Fault, monkeyp
         assert served.board.hub.traffic.viewers_stalled == 1
 
 
-def test_a_receive_that_hangs_costs_no_tick() -> None:
+def test_a_hanging_receive_delays_no_tick() -> None:
     with faulty("receive", hangs) as (port, served, _), watching(port):
         with connect(f"ws://127.0.0.1:{port}/ws/metrics?{VICTIM}") as victim:
             first = json.loads(victim.recv(10))["seq"]
@@ -203,7 +203,7 @@ def test_a_receive_that_hangs_costs_no_tick() -> None:
 
 
 @pytest.mark.parametrize("where", ["send", "receive"])
-def test_what_a_send_returns_is_of_no_interest_and_what_a_receive_returns_is(where: str) -> None:
+def test_the_result_of_send_is_ignored_and_the_result_of_receive_is_checked(where: str) -> None:
     with faulty(where, returns_a_number) as (port, served, _), watching(port):
         with connect(f"ws://127.0.0.1:{port}/ws/metrics?{VICTIM}") as victim:
             if where == "receive":
@@ -218,7 +218,7 @@ def test_what_a_send_returns_is_of_no_interest_and_what_a_receive_returns_is(whe
 
 
 @pytest.mark.parametrize("kind", ["ws/metrics", "events/alerts"])
-def test_a_receive_that_has_the_same_message_again_and_again_keeps_nobody_waiting(kind: str) -> None:
+def test_a_receive_that_repeats_one_message_forever_delays_nobody(kind: str) -> None:
     async def repeats(passed: Passed) -> Message:
         return {"type": "http.request" if kind == "events/alerts" else "websocket.receive", "text": "{}"}
 
@@ -231,7 +231,7 @@ def test_a_receive_that_has_the_same_message_again_and_again_keeps_nobody_waitin
                 assert reader.event()["event"] == "position"
                 served.fire()
                 assert reader.event()["id"].endswith("-1")
-        # It has seen nobody leave.
+        # The board has not noticed the reader leave.
         middleware.fault = None
 
 
@@ -245,15 +245,15 @@ async def bounded_by_anyio(passed: Passed) -> None:
         await passed()
 
 
-async def given_up_by_anyio(passed: Passed) -> None:
+async def abandoned_by_anyio(passed: Passed) -> None:
     with anyio.move_on_after(0.2):
         await passed()
 
 
 @pytest.mark.parametrize(
-    ("bound", "ends"), [(bounded_by_asyncio, True), (bounded_by_anyio, True), (given_up_by_anyio, False)]
+    ("bound", "ends"), [(bounded_by_asyncio, True), (bounded_by_anyio, True), (abandoned_by_anyio, False)]
 )
-def test_a_time_limit_around_send_concerns_only_the_viewer_that_stops_reading(bound: Fault, ends: bool) -> None:
+def test_a_time_limit_around_send_affects_only_the_viewer_that_stops_reading(bound: Fault, ends: bool) -> None:
     board = Board("Mounted", interval_ms=20)
     for number in range(1_000):
         board.gauge(f"wide_{number}").set(number)
@@ -264,7 +264,7 @@ def test_a_time_limit_around_send_concerns_only_the_viewer_that_stops_reading(bo
     ):
         traffic = board.hub.traffic
         seen = [json.loads(viewer.recv(10))["seq"]]
-        # Some ticks are skipped for it before each limit is reached; a frame that was given up is lost with its ticks.
+        # Some ticks are skipped for it before each limit is reached; an abandoned frame is lost with its ticks.
         while not (traffic.viewers_stalled if ends else traffic.frames_skipped):
             seen.append(json.loads(viewer.recv(10))["seq"])
         seen += [json.loads(viewer.recv(10))["seq"] for _ in range(5)]
@@ -273,7 +273,7 @@ def test_a_time_limit_around_send_concerns_only_the_viewer_that_stops_reading(bo
         wait_for(lambda: board.hub.viewers == (1 if ends else 2))
 
 
-def test_each_send_runs_in_a_task_and_the_context_of_its_viewer() -> None:
+def test_each_send_runs_in_a_task_with_the_context_of_its_viewer() -> None:
     who = contextvars.ContextVar[str]("who")
     seen: dict[str, set[tuple[str, int]]] = {"1": set(), "2": set()}
     board = Board("Mounted", interval_ms=20)
@@ -297,7 +297,7 @@ def test_each_send_runs_in_a_task_and_the_context_of_its_viewer() -> None:
             for _ in range(3):
                 viewer.recv(10)
     assert [{name for name, _ in seen[viewer]} for viewer in seen] == [{"1"}, {"2"}]
-    # The handshake is answered by the call itself, ticks by the task beside it.
+    # The call itself answers the handshake, and the task beside it sends the ticks.
     assert [len(seen[viewer]) for viewer in seen] == [2, 2]
     assert not {task for _, task in seen["1"]} & {task for _, task in seen["2"]}
 
@@ -313,5 +313,5 @@ def test_each_send_runs_in_a_task_and_the_context_of_its_viewer() -> None:
         (RuntimeError(), False),
     ],
 )
-def test_a_client_that_has_gone_is_told_from_a_fault(error: Exception, gone: bool) -> None:
+def test_a_disconnected_client_is_distinguished_from_a_fault(error: Exception, gone: bool) -> None:
     assert is_disconnect(error) == gone

@@ -1,4 +1,4 @@
-"""What is called by the event loop goes on after a failure, and the failure is reported."""
+"""Callbacks of the event loop keep working after a failure, and the failure is reported."""
 
 import asyncio
 import logging
@@ -27,7 +27,7 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 class Defective:
-    """A receiver of datagrams that cannot take the first."""
+    """A receiver of datagrams that fails on the first one."""
 
     def __init__(self) -> None:
         self.packets: list[bytes] = []
@@ -45,14 +45,14 @@ class Defective:
         return ""
 
 
-def test_a_receiver_of_datagrams_that_raises_is_reported_and_gets_the_next() -> None:
+def test_a_datagram_receiver_that_raises_is_reported_and_gets_the_next_datagram() -> None:
     receiver = Defective()
     told: list[str | None] = []
     now = 0.0
 
     async def main() -> None:
         nonlocal now
-        listener = DatagramListener(receiver, port=0, tell=told.append, clock=lambda: now)
+        listener = DatagramListener(receiver, port=0, report=told.append, clock=lambda: now)
         await listener.start()
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
             for number in range(2):
@@ -68,7 +68,7 @@ def test_a_receiver_of_datagrams_that_raises_is_reported_and_gets_the_next() -> 
 
 
 class Silent:
-    """A connection that has said nothing for long; whoever asks it may meet a defect."""
+    """A connection that has been silent for long, and whose ``ask`` may raise."""
 
     def __init__(self, *, fails: bool) -> None:
         self.heard = time.monotonic() - 1_000
@@ -86,7 +86,7 @@ class Silent:
         self.cuts += 1
 
 
-def test_a_connection_that_raises_is_cut_and_the_others_are_looked_after(
+def test_a_connection_that_raises_is_disconnected_and_the_others_are_pinged(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(direct, "BEAT_S", 0.01)
@@ -106,7 +106,7 @@ def test_a_connection_that_raises_is_cut_and_the_others_are_looked_after(
     assert "a defect" in caplog.text
 
 
-def test_a_board_in_the_background_outlives_a_task_that_leaves_the_interpreter() -> None:
+def test_a_background_board_survives_a_task_that_raises_system_exit() -> None:
     board = Board(interval_ms=20)
     left: list[asyncio.Task[None]] = []
 
@@ -125,7 +125,7 @@ def test_a_board_in_the_background_outlives_a_task_that_leaves_the_interpreter()
         assert httpx.get(f"{served.url}/api/health").json()["status"] == "degraded"
 
 
-def test_a_thread_that_serves_no_more_says_so(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_serving_thread_that_fails_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     class Broken:
         def run(self, sockets: list[socket.socket]) -> None:
             raise MemoryError("no room")

@@ -1,9 +1,9 @@
-"""A dashboard file while it is loaded: it raises anything, hangs, makes no board, ends the program; and its file goes.
+"""A dashboard file that raises, hangs, creates no board or ends the program while it loads, or that vanishes.
 
-Whatever a save does, the last good board goes on and its ticks are made, the page says what is wrong, and the next save
-is shown. In-process, with the real reloader and real files; and as `tickboard dev` is run.
+Whatever a save does, the last good board keeps ticking, the page reports the error, and the next save is shown.
+In-process, with the real reloader and real files; and with `tickboard dev` itself.
 """
-# ruff: noqa: ASYNC240  # the files are what is tested
+# ruff: noqa: ASYNC240  # the test is about files
 
 import contextlib
 import os
@@ -32,7 +32,7 @@ from tickboard.settings import Settings
 START = 'from tickboard import Board\nboard = Board("{}")\nboard.gauge("cpu").set(1)\n'
 
 
-def saying(title: str, more: str = "") -> str:
+def dashboard_text(title: str, more: str = "") -> str:
     return START.format(title) + more
 
 
@@ -47,7 +47,7 @@ def own_path_and_modules() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reload, "FIRST_S", 0.5)
     monkeypatch.setattr(reload, "LOOK_S", 0.05)
     monkeypatch.setattr(reload, "INTERRUPTED_S", 0.2)
@@ -57,12 +57,12 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     path = tmp_path / "dashboard.py"
-    path.write_text(saying("First"))
+    path.write_text(dashboard_text("First"))
     return path
 
 
 class Developing:
-    """A file that is served and watched in this process."""
+    """A dashboard file that is served and watched in this process."""
 
     def __init__(self, reloader: Reloader, said: list[str]) -> None:
         self.reloader = reloader
@@ -87,7 +87,7 @@ class Developing:
         raise AssertionError((self.title, self.problems, self.said, loading_threads()))
 
     async def ticks(self) -> None:
-        """Return when ticks have been made from now on."""
+        """Wait for two more ticks."""
         seq = self.reloader.hub.engine.seq
         await self.until(lambda: self.reloader.hub.engine.seq >= seq + 2)
 
@@ -121,49 +121,50 @@ def loading_threads() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "dashboard file"]
 
 
-# --- it raises, cancels, ends, and returns the wrong type ---
+# --- it raises, cancels, exits, or returns the wrong type ---
 
 SAVES = {
     "an exception": ("raise RuntimeError('no')", "RuntimeError: no"),
-    "an exception without a text": ("raise RuntimeError", "RuntimeError"),
-    "an exception whose text fails": (
+    "an exception without a message": ("raise RuntimeError", "RuntimeError"),
+    "an exception whose message raises": (
         "class Nasty(Exception):\n    def __str__(self):\n        raise ValueError\nraise Nasty",
         "Nasty",
     ),
-    "Ctrl-C of its own": ("raise KeyboardInterrupt", "KeyboardInterrupt"),
+    "a raised KeyboardInterrupt": ("raise KeyboardInterrupt", "KeyboardInterrupt"),
     "an exit": ("import sys; sys.exit(3)", "it calls exit()"),
     "a cancellation": ("import asyncio; raise asyncio.CancelledError", "CancelledError"),
-    "the end of a generator": ("raise GeneratorExit", "GeneratorExit"),
-    "the end of an iterator": ("next(iter(()))", "StopIteration"),
-    "a kind of its own": ("class Odd(BaseException): pass\nraise Odd('odd')", "Odd: odd"),
-    "a group": ("raise BaseExceptionGroup('two', [KeyboardInterrupt(), SystemExit()])", "BaseExceptionGroup: two"),
-    "no end to its calls": ("def f(): f()\nf()", "RecursionError"),
-    "no memory": ("raise MemoryError", "MemoryError"),
-    "no Python": ("cpu = (", "SyntaxError"),
-    "a syntax error of its own": ("raise SyntaxError('no')", "SyntaxError: no"),
+    "a raised GeneratorExit": ("raise GeneratorExit", "GeneratorExit"),
+    "a raised StopIteration": ("next(iter(()))", "StopIteration"),
+    "a custom exception": ("class Odd(BaseException): pass\nraise Odd('odd')", "Odd: odd"),
+    "an exception group": (
+        "raise BaseExceptionGroup('two', [KeyboardInterrupt(), SystemExit()])",
+        "BaseExceptionGroup: two",
+    ),
+    "endless recursion": ("def f(): f()\nf()", "RecursionError"),
+    "a raised MemoryError": ("raise MemoryError", "MemoryError"),
+    "not Python": ("cpu = (", "SyntaxError"),
+    "a raised SyntaxError": ("raise SyntaxError('no')", "SyntaxError: no"),
     "a module that raises": ("import beside", "KeyboardInterrupt"),
     "no board": ("del board", "it makes no board"),
-    "a board that is none": ("board = 5", "it makes no board"),
-    "a class in its place": ("board = Board", "it makes no board"),
-    "a board that was never made": ("board = Board.__new__(Board)", ""),
+    "a board that is not a Board": ("board = 5", "it makes no board"),
+    "a class instead of a board": ("board = Board", "it makes no board"),
+    "a board without __init__": ("board = Board.__new__(Board)", ""),
     "a board that cannot be configured": ("board.apply_config = None; board.defaults_ = 1; board._rules = None", ""),
-    "no name left": ("globals().clear()", "it makes no board"),
+    "a deleted name": ("globals().clear()", "it makes no board"),
 }
 
 
 @pytest.mark.parametrize("what", SAVES)
-async def test_whatever_a_save_does_the_last_good_board_goes_on_and_the_next_save_is_shown(
-    path: Path, what: str
-) -> None:
+async def test_after_any_failed_save_the_last_board_runs_on_and_the_next_save_is_shown(path: Path, what: str) -> None:
     path.with_name("beside.py").write_text("raise KeyboardInterrupt\n")
     text, message = SAVES[what]
     async with developing(path) as developed:
-        path.write_text(saying("Broken", text + "\n"))
+        path.write_text(dashboard_text("Broken", text + "\n"))
         await developed.until(lambda: developed.said and message in developed.problems.get("dashboard file", ""))
         assert list(developed.problems) == ["dashboard file"]
         assert developed.title == "First"
         await developed.ticks()
-        path.write_text(saying("Second"))
+        path.write_text(dashboard_text("Second"))
         await developed.until(lambda: developed.title == "Second")
         assert developed.problems == {}
         await developed.ticks()
@@ -171,32 +172,32 @@ async def test_whatever_a_save_does_the_last_good_board_goes_on_and_the_next_sav
 
 
 @pytest.mark.parametrize("what", [what for what, (_, message) in SAVES.items() if message])
-async def test_whatever_it_does_at_the_start_the_page_says_so_and_the_next_save_is_shown(path: Path, what: str) -> None:
+async def test_any_failure_at_the_start_is_on_the_page_and_the_next_save_is_shown(path: Path, what: str) -> None:
     path.with_name("beside.py").write_text("raise KeyboardInterrupt\n")
     text, message = SAVES[what]
-    path.write_text(saying("Broken", text + "\n"))
+    path.write_text(dashboard_text("Broken", text + "\n"))
     async with developing(path) as developed:
-        # On a busy machine it may be served before the file has been loaded.
+        # On a busy machine it may be served before the file is loaded.
         await developed.until(lambda: message in developed.problems.get("dashboard file", ""))
         await developed.ticks()
-        path.write_text(saying("Second"))
+        path.write_text(dashboard_text("Second"))
         await developed.until(lambda: developed.title == "Second")
         assert developed.problems == {}
 
 
-async def test_a_sampler_finds_the_modules_of_its_own_board_after_a_save_that_failed(path: Path) -> None:
+async def test_after_a_failed_save_samplers_still_use_the_modules_of_their_own_board(path: Path) -> None:
     titles = path.with_name("titles.py")
     titles.write_text('TITLE = "One"\n')
-    path.write_text(saying("First", "import titles\n"))
+    path.write_text(dashboard_text("First", "import titles\n"))
     async with developing(path) as developed:
         before = sys.modules["titles"], sys.modules["__dashboard__"]
         titles.write_text('TITLE = "Two"\n')
-        path.write_text(saying("Broken", "import titles\n1 / 0\n"))
+        path.write_text(dashboard_text("Broken", "import titles\n1 / 0\n"))
         await developed.until(lambda: developed.problems)
         assert (sys.modules["titles"], sys.modules["__dashboard__"]) == before
 
 
-async def test_the_same_board_as_before_is_not_begun_twice(path: Path) -> None:
+async def test_a_save_that_returns_the_running_board_does_not_start_it_twice(path: Path) -> None:
     text = "import sys\nfrom tickboard import Board\nboard = sys.__dict__.setdefault('_kept', Board('Kept'))\n"
     path.write_text(text)
     try:
@@ -213,13 +214,13 @@ async def test_the_same_board_as_before_is_not_begun_twice(path: Path) -> None:
 # --- it hangs ---
 
 HANGS = {
-    "for ever": "while True: pass\n",
-    "for ever, whatever is raised": "while True:\n    try:\n        sum(range(100))\n    except Exception: pass\n",
-    "for ever in a module beside it": "import forever\n",
+    "forever": "while True: pass\n",
+    "forever, catching every exception": "while True:\n    try:\n        sum(range(100))\n    except Exception: pass\n",
+    "forever in a module beside it": "import forever\n",
     "in a call that can't be interrupted": (
         "import threading, sys\nsys._gates.append(gate := threading.Event())\ngate.wait()\n"
     ),
-    "in such a call of a module beside it": "import waits\n",
+    "in such a call in a module beside it": "import waits\n",
 }
 
 
@@ -228,12 +229,12 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reload, "SLOW_S", 0.1)
 
 
-BESIDE = {"for ever in a module beside it": "forever.py", "in such a call of a module beside it": "waits.py"}
+BESIDE = {"forever in a module beside it": "forever.py", "in such a call in a module beside it": "waits.py"}
 
 
 @pytest.fixture
 def gates() -> Iterator[list[threading.Event]]:
-    """What the files of a test wait for; all of them go on at its end."""
+    """The events that the files of a test wait for. All are set at its end."""
     opened: list[threading.Event] = []
     vars(sys)["_gates"] = opened
     yield opened
@@ -246,17 +247,17 @@ def gates() -> Iterator[list[threading.Event]]:
 
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("what", HANGS)
-async def test_a_newer_save_overtakes_a_load_that_hangs(path: Path, what: str, gates: list[threading.Event]) -> None:
+async def test_a_newer_save_replaces_a_load_that_hangs(path: Path, what: str, gates: list[threading.Event]) -> None:
     path.with_name("forever.py").write_text("while True: pass\n")
     path.with_name("waits.py").write_text(HANGS["in a call that can't be interrupted"])
     async with developing(path) as developed:
-        path.write_text(saying("Hangs", HANGS[what]))
+        path.write_text(dashboard_text("Hangs", HANGS[what]))
         await developed.until(lambda: "it has been loading for" in developed.problems.get("dashboard file", ""))
         assert developed.title == "First"
         await developed.ticks()
         if what in BESIDE:
             path.with_name(BESIDE[what]).write_text("")
-        path.write_text(saying("Second", HANGS[what] if what in BESIDE else ""))
+        path.write_text(dashboard_text("Second", HANGS[what] if what in BESIDE else ""))
         await developed.until(lambda: developed.title == "Second")
         assert "dashboard file" not in developed.problems
         if "call" in what:
@@ -269,8 +270,8 @@ async def test_a_newer_save_overtakes_a_load_that_hangs(path: Path, what: str, g
         assert developed.title == "Second"
 
 
-def test_no_exception_waits_for_the_end_of_a_call(path: Path, gates: list[threading.Event]) -> None:
-    path.write_text(HANGS["in a call that can't be interrupted"] + saying("Waited"))
+def test_an_interrupt_that_comes_too_late_does_not_fail_the_load(path: Path, gates: list[threading.Event]) -> None:
+    path.write_text(HANGS["in a call that can't be interrupted"] + dashboard_text("Waited"))
     load = Load(path, None)
     load.start()
     wait_for(lambda: gates)
@@ -283,22 +284,22 @@ def test_no_exception_waits_for_the_end_of_a_call(path: Path, gates: list[thread
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_where_it_hangs_is_said(path: Path) -> None:
+async def test_the_line_where_a_load_hangs_is_reported(path: Path) -> None:
     async with developing(path) as developed:
-        path.write_text(saying("Hangs", "\n\nwhile True: pass\n"))
+        path.write_text(dashboard_text("Hangs", "\n\nwhile True: pass\n"))
         await developed.until(lambda: developed.problems)
         assert developed.line_of("dashboard file") == 6
         await developed.until(lambda: developed.said)
         assert developed.said[0].startswith(f"{path}:6: it has been loading for more than ")
 
 
-async def test_the_newest_of_many_saves_that_hang_is_shown_and_none_is_left(path: Path) -> None:
+async def test_the_newest_of_many_hanging_saves_is_shown_and_no_load_remains(path: Path) -> None:
     async with developing(path) as developed:
         for number in range(5):
-            path.write_text(saying(f"Hangs {number}", "while True: pass\n" + "#" * number))
+            path.write_text(dashboard_text(f"Hangs {number}", "while True: pass\n" + "#" * number))
             await developed.until(lambda: developed.reloader._load is not None)
             await anyio.sleep(0.05)
-        path.write_text(saying("Last"))
+        path.write_text(dashboard_text("Last"))
         await developed.until(lambda: developed.title == "Last")
         await developed.until(lambda: not loading_threads())
         assert developed.problems == {}
@@ -306,9 +307,9 @@ async def test_the_newest_of_many_saves_that_hang_is_shown_and_none_is_left(path
 
 async def test_a_load_that_ends_after_a_newer_one_is_not_shown(path: Path, gates: list[threading.Event]) -> None:
     async with developing(path) as developed:
-        path.write_text(saying("Late", HANGS["in a call that can't be interrupted"]))
+        path.write_text(dashboard_text("Late", HANGS["in a call that can't be interrupted"]))
         await developed.until(lambda: gates)
-        path.write_text(saying("Newer"))
+        path.write_text(dashboard_text("Newer"))
         await developed.until(lambda: developed.title == "Newer")
         board = developed.reloader.board
         gates[0].set()
@@ -317,21 +318,21 @@ async def test_a_load_that_ends_after_a_newer_one_is_not_shown(path: Path, gates
         assert developed.reloader.board is board
 
 
-async def test_with_too_many_left_over_the_newest_waits_for_one_to_end(
+async def test_with_too_many_hanging_loads_the_newest_waits_for_one_to_end(
     path: Path, gates: list[threading.Event], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reload, "MAX_LEFT", 1)
     async with developing(path) as developed:
         for number in range(2):
-            path.write_text(saying("Hangs", HANGS["in a call that can't be interrupted"] + "#" * number))
+            path.write_text(dashboard_text("Hangs", HANGS["in a call that can't be interrupted"] + "#" * number))
             await developed.until(lambda: len(gates) == number + 1)  # noqa: B023  # it is called here alone
-        path.write_text(saying("Last"))
+        path.write_text(dashboard_text("Last"))
         await developed.until(lambda: "the newest save waits" in developed.problems.get("earlier load", ""))
         gates[0].set()
         await developed.until(lambda: developed.title == "Last")
 
 
-async def test_an_import_of_a_module_from_elsewhere_is_not_interrupted(
+async def test_the_import_of_a_module_outside_the_folder_is_not_interrupted(
     path: Path, tmp_path_factory: pytest.TempPathFactory, gates: list[threading.Event]
 ) -> None:
     elsewhere = tmp_path_factory.mktemp("elsewhere")
@@ -341,9 +342,9 @@ async def test_an_import_of_a_module_from_elsewhere_is_not_interrupted(
     )
     sys.path.append(str(elsewhere))
     async with developing(path) as developed:
-        path.write_text(saying("Slow", "import slow_module\n"))
+        path.write_text(dashboard_text("Slow", "import slow_module\n"))
         await developed.until(lambda: gates)
-        path.write_text(saying("Newer", "import slow_module\nassert slow_module.DONE\n"))
+        path.write_text(dashboard_text("Newer", "import slow_module\nassert slow_module.DONE\n"))
         await developed.until(lambda: "earlier load" in developed.problems)
         gates[0].set()
         await developed.until(lambda: developed.title == "Newer")
@@ -351,35 +352,35 @@ async def test_an_import_of_a_module_from_elsewhere_is_not_interrupted(
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_a_file_that_hangs_at_the_start_is_served_without_a_board_until_a_newer_save(path: Path) -> None:
-    path.write_text(saying("Hangs", "while True: pass\n"))
+async def test_a_file_that_hangs_at_the_start_is_served_empty_until_a_newer_save(path: Path) -> None:
+    path.write_text(dashboard_text("Hangs", "while True: pass\n"))
     async with developing(path) as developed:
         assert "has been loading for 0.5 s" in developed.said[0]
         await developed.until(lambda: "dashboard file" in developed.problems)
         await developed.ticks()
-        path.write_text(saying("Second"))
+        path.write_text(dashboard_text("Second"))
         await developed.until(lambda: developed.title == "Second")
         await developed.until(lambda: developed.problems == {} and not loading_threads())
 
 
-async def test_a_file_that_takes_long_at_the_start_is_shown_when_it_is_loaded(
+async def test_a_file_that_loads_slowly_at_the_start_is_shown_once_it_is_loaded(
     path: Path, gates: list[threading.Event]
 ) -> None:
-    path.write_text(saying("Slow", HANGS["in a call that can't be interrupted"]))
+    path.write_text(dashboard_text("Slow", HANGS["in a call that can't be interrupted"]))
     async with developing(path) as developed:
         gates[0].set()
         await developed.until(lambda: developed.title == "Slow")
         assert developed.problems == {}
 
 
-def test_compiled_code_is_written_again_after_loads_that_overlapped(path: Path, gates: list[threading.Event]) -> None:
+def test_bytecode_is_written_again_after_overlapping_loads(path: Path, gates: list[threading.Event]) -> None:
     before, sys.dont_write_bytecode = sys.dont_write_bytecode, False
     try:
-        path.write_text(saying("Slow", HANGS["in a call that can't be interrupted"]))
+        path.write_text(dashboard_text("Slow", HANGS["in a call that can't be interrupted"]))
         thread = threading.Thread(target=load_board, args=(path,))
         thread.start()
         wait_for(lambda: gates)
-        path.write_text(saying("Quick"))
+        path.write_text(dashboard_text("Quick"))
         load_board(path)
         assert sys.dont_write_bytecode
         gates[0].set()
@@ -389,7 +390,7 @@ def test_compiled_code_is_written_again_after_loads_that_overlapped(path: Path, 
         sys.dont_write_bytecode = before
 
 
-def test_ctrl_c_in_the_main_thread_is_no_error_of_the_file(path: Path) -> None:
+def test_ctrl_c_in_the_main_thread_is_not_an_error_of_the_file(path: Path) -> None:
     path.write_text("raise KeyboardInterrupt\n")
     with pytest.raises(KeyboardInterrupt):
         load_board(path)
@@ -398,7 +399,7 @@ def test_ctrl_c_in_the_main_thread_is_no_error_of_the_file(path: Path) -> None:
         load_board(path)
 
 
-# --- the file goes, and comes ---
+# --- the file vanishes and comes back ---
 
 
 def replaced(path: Path, text: str) -> None:
@@ -459,26 +460,28 @@ WAYS = [
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_however_it_changes_it_is_shown_again_and_again(tmp_path: Path, way: Callable[[Path, str], None]) -> None:
+async def test_every_way_to_replace_the_file_is_noticed_repeatedly(
+    tmp_path: Path, way: Callable[[Path, str], None]
+) -> None:
     path = tmp_path / "boards" / "dashboard.py"
     path.parent.mkdir()
-    path.write_text(saying("Start"))
+    path.write_text(dashboard_text("Start"))
     async with developing(path) as developed:
         for title in ("Other", "Third"):
             shutil.rmtree(tmp_path / "old", ignore_errors=True)
-            way(path, saying(title))
+            way(path, dashboard_text(title))
             await developed.until(lambda: developed.title == title)  # noqa: B023  # it is called here alone
             await developed.until(lambda: developed.problems == {})
         await developed.ticks()
 
 
-async def test_links_that_are_switched_at_once_are_followed_with_their_modules(tmp_path: Path) -> None:
-    # As Kubernetes puts a ConfigMap into a container.
+async def test_atomically_switched_links_are_followed_with_their_modules(tmp_path: Path) -> None:
+    # This is how Kubernetes mounts a ConfigMap.
     for number in ("1", "2"):
         (tmp_path / f"..{number}").mkdir()
         (tmp_path / f"..{number}" / "titles.py").write_text(f'TITLE = "Number {number}"\n')
         (tmp_path / f"..{number}" / "dashboard.py").write_text(
-            "from titles import TITLE\n" + saying("x", "board.title = TITLE\n")
+            "from titles import TITLE\n" + dashboard_text("x", "board.title = TITLE\n")
         )
     (tmp_path / "..data").symlink_to("..1")
     path = tmp_path / "dashboard.py"
@@ -490,8 +493,8 @@ async def test_links_that_are_switched_at_once_are_followed_with_their_modules(t
             await developed.until(lambda: developed.title == f"Number {number}")  # noqa: B023  # it is called here alone
 
 
-async def test_what_configures_it_may_come_go_and_be_anything(path: Path) -> None:
-    path.write_text(saying("First", 'board.alert(board.gauge("cpu") > 90, "high")\n'))
+async def test_the_configuration_file_may_appear_break_and_vanish(path: Path) -> None:
+    path.write_text(dashboard_text("First", 'board.alert(board.gauge("cpu") > 90, "high")\n'))
     config = path.with_name("tickboard.toml")
 
     def threshold() -> float:
@@ -514,7 +517,7 @@ async def test_what_configures_it_may_come_go_and_be_anything(path: Path) -> Non
 @pytest.mark.parametrize(
     "error", [OSError(24, "Too many open files"), RuntimeError("no"), SystemExit(3), StopIteration()]
 )
-async def test_a_watcher_that_fails_is_reported_and_looks_again(
+async def test_a_watcher_that_fails_is_reported_and_keeps_watching(
     path: Path, error: BaseException, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with developing(path) as developed:
@@ -527,7 +530,7 @@ async def test_a_watcher_that_fails_is_reported_and_looks_again(
 
         monkeypatch.setattr(watching, "state_of", fails)
         await developed.until(lambda: type(error).__name__ in developed.problems.get("file watcher", ""))
-        path.write_text(saying("Second"))
+        path.write_text(dashboard_text("Second"))
         failing = False
         await developed.until(lambda: developed.title == "Second" and developed.problems == {})
 
@@ -544,14 +547,12 @@ async def test_a_file_system_that_does_not_answer_is_reported(path: Path, monkey
         monkeypatch.setattr(watching, "state_of", hangs)
         await developed.until(lambda: "does not answer" in developed.problems.get("file watcher", ""))
         await developed.ticks()
-        path.write_text(saying("Second"))
+        path.write_text(dashboard_text("Second"))
         answer.set()
         await developed.until(lambda: developed.title == "Second" and developed.problems == {})
 
 
-async def test_what_keeps_up_with_the_file_begins_again_after_any_failure(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_reloading_restarts_after_any_failure(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with developing(path) as developed:
         left = [SystemExit(3)]
 
@@ -560,34 +561,34 @@ async def test_what_keeps_up_with_the_file_begins_again_after_any_failure(
 
         with monkeypatch.context() as patch:
             patch.setattr(reload, "Load", fails)
-            path.write_text(saying("Second"))
+            path.write_text(dashboard_text("Second"))
             await developed.until(lambda: not left)
         await developed.until(lambda: "reload" in developed.problems)
         await developed.until(lambda: developed.title == "Second")
         await developed.until(lambda: developed.problems == {})
 
 
-async def test_a_file_that_never_stops_changing_is_loaded_all_the_same(path: Path) -> None:
+async def test_a_file_that_never_stops_changing_is_still_loaded(path: Path) -> None:
     async with developing(path) as developed:
         with anyio.fail_after(30):
             number = 0
             while developed.title == "First":
                 number += 1
-                replaced(path, saying("Busy", f"# {number}\n"))
+                replaced(path, dashboard_text("Busy", f"# {number}\n"))
                 await anyio.sleep(0.005)
 
 
 # --- the terminal ---
 
 
-async def test_where_nothing_can_be_said_the_file_is_loaded_again_all_the_same(path: Path) -> None:
+async def test_the_file_is_reloaded_even_if_the_terminal_cannot_be_written_to(path: Path) -> None:
     def fails(line: str) -> None:
         raise BrokenPipeError(line)
 
     async with developing(path, say=fails) as developed:
-        path.write_text(saying("Broken", "1 / 0\n"))
+        path.write_text(dashboard_text("Broken", "1 / 0\n"))
         await developed.until(lambda: developed.problems)
-        path.write_text(saying("Second"))
+        path.write_text(dashboard_text("Second"))
         await developed.until(lambda: developed.title == "Second")
         assert developed.problems == {}
 
@@ -596,19 +597,19 @@ def problems(server: Server) -> dict[str, str]:
     return {one["source"]: one["message"] for one in server.json("/api/board").get("problems") or []}
 
 
-def test_dev_outlives_saves_that_hang_or_raise(path: Path) -> None:
+def test_dev_survives_saves_that_hang_or_raise(path: Path) -> None:
     with serve("dev", str(path), "--interval", "50") as server:
         for text in ("while True: pass\n", "raise KeyboardInterrupt\n"):
-            path.write_text(saying("Broken", text))
+            path.write_text(dashboard_text("Broken", text))
             wait_for(lambda: "dashboard file" in problems(server))
-            path.write_text(saying("Good"))
+            path.write_text(dashboard_text("Good"))
             wait_for(lambda: server.json("/api/board")["title"] == "Good" and not problems(server))
-            path.write_text(saying("Again"))
+            path.write_text(dashboard_text("Again"))
             wait_for(lambda: server.json("/api/board")["title"] == "Again")
         assert server.stop() == 0
 
 
-def test_dev_into_head_shows_every_save(path: Path) -> None:
+def test_dev_shows_every_save_after_its_output_pipe_closes(path: Path) -> None:
     command = [sys.executable, "-m", "tickboard", "dev", str(path), "--interval", "50", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
@@ -625,7 +626,7 @@ def test_dev_into_head_shows_every_save(path: Path) -> None:
 
         try:
             for text in ("Second", "Third", "Fourth"):
-                path.write_text(saying(text))
+                path.write_text(dashboard_text(text))
                 wait_for(lambda: title() == text)  # noqa: B023  # it is called here alone
             assert process.poll() is None
         finally:
@@ -649,7 +650,7 @@ def sample():
 """
 
 
-def test_a_file_that_changes_the_folder_of_the_process_is_found_again(
+def test_a_file_that_changes_the_working_directory_is_still_reloaded(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -663,7 +664,7 @@ def test_a_file_that_changes_the_folder_of_the_process_is_found_again(
     assert (tmp_path / "alerts.sqlite").exists()
 
 
-def test_the_log_of_alerts_stays_where_it_was_begun_when_a_sampler_changes_the_folder(
+def test_the_alert_log_stays_in_place_when_a_sampler_changes_the_directory(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

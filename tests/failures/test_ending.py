@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end the program whatever hangs, and nothing that a sampler does ends it before."""
+"""Ctrl-C and SIGTERM end the program whatever hangs, and nothing that a sampler does ends it early."""
 
 import contextlib
 import logging
@@ -54,7 +54,7 @@ class Listener:
 board.add_source(Listener())
 """,
 }
-"""What hangs, and is left to itself."""
+"""Parts that hang, and do not keep the program from exiting cleanly."""
 
 HANGS_FOR_GOOD = {
     "an async sampler that never awaits": """
@@ -70,7 +70,7 @@ async def hangs():
     print("it hangs", flush=True)
     time.sleep(600)
 """,
-    "a thread that is no daemon": """
+    "a thread that is not a daemon": """
 threads = []
 @board.every("100ms")
 def hangs():
@@ -86,12 +86,12 @@ async def hangs():
     await asyncio.to_thread(time.sleep, 600)
 """,
 }
-"""What the interpreter would wait for."""
+"""Parts that the interpreter would wait for."""
 
 
 @contextlib.contextmanager
 def hanging(tmp_path: Path, source: str) -> Iterator[Server]:
-    """Run a board, until it hangs."""
+    """Run a board and wait until it hangs."""
     path = tmp_path / "board.py"
     path.write_text(HEAD + source)
     with serve("run", str(path)) as server:
@@ -101,14 +101,14 @@ def hanging(tmp_path: Path, source: str) -> Iterator[Server]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("what", HANGS)
-def test_what_hangs_is_left_to_itself(tmp_path: Path, what: str, number: signal.Signals) -> None:
+def test_the_program_exits_cleanly_while_something_hangs(tmp_path: Path, what: str, number: signal.Signals) -> None:
     with hanging(tmp_path, HANGS[what]) as server:
         assert server.json("/api/stats")["value"]["count"] >= 0
         assert server.stop(number) == 0
 
 
 @pytest.mark.parametrize("what", HANGS_FOR_GOOD)
-def test_what_would_keep_the_program_is_ended_with_it(tmp_path: Path, what: str) -> None:
+def test_the_program_is_killed_if_something_keeps_it_from_exiting(tmp_path: Path, what: str) -> None:
     with hanging(tmp_path, HANGS_FOR_GOOD[what]) as server:
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(30) == 1
@@ -116,7 +116,7 @@ def test_what_would_keep_the_program_is_ended_with_it(tmp_path: Path, what: str)
         assert "the program did not end by itself: it is ended now; it stands at" in server.output()
 
 
-def test_asking_twice_is_enough(tmp_path: Path) -> None:
+def test_a_second_ctrl_c_ends_the_program(tmp_path: Path) -> None:
     with hanging(tmp_path, HANGS_FOR_GOOD["an async sampler that blocks"]) as server:
         server.process.send_signal(signal.SIGINT)
         time.sleep(0.1)
@@ -124,12 +124,12 @@ def test_asking_twice_is_enough(tmp_path: Path) -> None:
         assert server.process.wait(30) == 1
 
 
-def test_a_board_ends_as_it_should_when_the_server_is_asked_twice(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_board_stops_cleanly_when_the_server_gets_two_signals(caplog: pytest.LogCaptureFixture) -> None:
     board = Board(interval_ms=100)
     closed: list[str] = []
 
     class Asks:
-        """A listener that asks the server to end as soon as it runs, as two Ctrl-C do."""
+        """A listener that asks the server twice to stop as soon as it runs, like two Ctrl-C."""
 
         async def start(self) -> None:
             server.handle_exit(signal.SIGINT, None)
@@ -148,7 +148,7 @@ def test_a_board_ends_as_it_should_when_the_server_is_asked_twice(caplog: pytest
 
 
 @pytest.mark.parametrize("leaves", ["sys.exit(3)", "raise KeyboardInterrupt"])
-def test_a_task_of_a_samplers_own_that_leaves_the_interpreter_stops_nothing(tmp_path: Path, leaves: str) -> None:
+def test_a_task_of_a_sampler_that_exits_the_interpreter_stops_nothing(tmp_path: Path, leaves: str) -> None:
     path = tmp_path / "board.py"
     path.write_text(
         HEAD
@@ -179,7 +179,7 @@ async def samples():
 @pytest.mark.parametrize(
     ("comes_back", "status"), [("sys.exit(3)", 3), ("return", 0), ("raise ValueError", 1), ("sys.exit('no')", 1)]
 )
-def test_a_child_that_a_sampler_forks_ends_where_it_comes_back(
+def test_a_forked_child_ends_where_the_sampler_returns_or_raises(
     tmp_path: Path, kind: str, comes_back: str, status: int
 ) -> None:
     path = tmp_path / "board.py"
@@ -205,7 +205,7 @@ forked = []
         assert server.stop() == 0
 
 
-def test_a_blocked_loop_is_reported_once_with_its_place_and_again_when_it_goes_on(tmp_path: Path) -> None:
+def test_a_blocked_loop_is_logged_once_with_its_location_and_when_it_resumes(tmp_path: Path) -> None:
     path = tmp_path / "board.py"
     path.write_text(
         HEAD
@@ -225,7 +225,7 @@ async def blocks():
         server.wait_for(lambda: server.json("/api/health")["status"] == "ok")
 
 
-def test_a_log_that_takes_nothing_does_not_keep_the_program(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_log_handler_that_hangs_does_not_keep_the_program_running(caplog: pytest.LogCaptureFixture) -> None:
     never = threading.Event()
 
     class Stuck(logging.Handler):

@@ -1,4 +1,4 @@
-"""A tick that runs out of memory, wherever it does, leaves the engine as the next tick needs it."""
+"""A tick that runs out of memory at any line leaves the engine in a state that the next tick can use."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -20,16 +20,16 @@ from tickboard.metrics.registry import Registry
 
 HERE = str(Path(tickboard.__file__).parent)
 PARTS = ("engine.py", "window.py", "stats.py", "spans.py", "watch.py", "episodes.py", "alerts.py", "aligned.py")
-"""What a tick runs through."""
+"""The modules that a tick runs through."""
 
 ONE_STEP = {"fire", "resolve", "_append", "_take_events", "_hand_over", "_fire", "_resolve", "_over"}
-"""What moves one alert or hands on what is done, and asks for no memory between its steps that is worth the name."""
+"""Functions that move one alert or pass on results, and allocate next to no memory between their steps."""
 
 FAILS_AT, TICKS = 12, 30
 
 
 class Failing:
-    """Raises `MemoryError` at one line of a tick, counted from the first that it runs through."""
+    """Raises `MemoryError` at one line of a tick, counted from its first line."""
 
     def __init__(self, line: int) -> None:
         self.left = line
@@ -48,7 +48,7 @@ class Failing:
 
 
 class Bench:
-    """A board with something of everything, whose tick may fail."""
+    """A board with every kind of series and rule, whose tick may fail."""
 
     def __init__(self) -> None:
         self.registry = Registry()
@@ -73,7 +73,7 @@ class Bench:
         self.cpu.set(number if number < 20 else 1)
         self.hits.inc(number)
         self.took.observe(number)
-        # Series come and leave, and a sample comes late.
+        # Series are added and removed, and a sample comes late.
         name = f"s{number // 4}"
         column = self.source.gauge(name, name)
         self.source.set([column], [number], [self.time + 0.5])
@@ -106,7 +106,7 @@ def run(failing: Failing | None) -> Bench:
 
 
 def check(bench: Bench) -> None:
-    """See that what is kept fits together."""
+    """Assert that the window, stats and series are consistent."""
     engine, registry = bench.engine, bench.registry
     rows = engine.window.all().rows
     known = np.count_nonzero(~np.isnan(rows), axis=0)
@@ -118,21 +118,21 @@ def check(bench: Bench) -> None:
     held = [one.column for one in registry.series]
     columns_of_none = [*registry._free, *registry._left, *engine._left]
     assert sorted(held + columns_of_none) == list(range(registry.width))
-    # Of a tick that failed at its very first line there is nothing.
+    # A tick that failed at its very first line leaves no trace.
     assert engine.alerts._clock == pytest.approx(TICKS, abs=1)
     assert len(engine.alerts.log.events()) == len(bench.events)
-    # Each second's count is in some second.
+    # The count of each second is still included in some second.
     assert rows[-1, bench.hits.columns[0]] == TICKS - 1
 
 
 def lines() -> Iterator[int]:
-    """Give the lines of a tick."""
+    """Yield the line numbers of a tick."""
     counting = Failing(1_000_000)
     run(counting)
     yield from range(1_000_000 - counting.left)
 
 
-def test_the_next_tick_is_right_whichever_line_of_one_ran_out_of_memory() -> None:
+def test_the_next_tick_is_right_whichever_line_ran_out_of_memory() -> None:
     still = run(None)
     check(still)
     kinds = sorted(still.events)

@@ -16,14 +16,14 @@ import numpy as np
 import pytest
 from tests.history.naive import layout_of
 from tests.history.test_store import CPU, MEMORY, START, Recorded, walk
-from tests.journal.test_journal import NOBODY, anyones, plain_user
+from tests.journal.test_journal import NOBODY, plain_user, shared_folder
 
 from tickboard.errors import HistoryError
 from tickboard.history import store
 from tickboard.history.file import VERSION, HistoryFile
 from tickboard.history.store import History, Retention
 
-__all__ = ["anyones", "plain_user"]
+__all__ = ["plain_user", "shared_folder"]
 
 LAYOUT = layout_of([CPU, MEMORY])
 
@@ -315,8 +315,8 @@ def test_a_file_of_another_program_is_refused_and_not_changed(tmp_path: Path) ->
 
 @pytest.mark.usefixtures("plain_user")
 @pytest.mark.parametrize("mode", [0o400, 0o500])
-def test_an_unwritable_file_or_folder_is_refused(anyones: Path, mode: int) -> None:
-    folder = anyones / "state"
+def test_an_unwritable_file_or_folder_is_refused(shared_folder: Path, mode: int) -> None:
+    folder = shared_folder / "state"
     path = folder / "h.sqlite"
     History(path, Retention(), lambda problem: None).close()
     target = path if mode == 0o400 else folder

@@ -1,4 +1,4 @@
-"""Where the host is read: what of it is missing, forbidden or broken takes nothing else with it."""
+"""Reading the host: a part that is missing, forbidden or broken does not affect the others."""
 
 import shutil
 import subprocess
@@ -18,7 +18,7 @@ UNSHARE = ["unshare", "--mount", "sh", "-c"]
 
 
 def can_unshare() -> bool:
-    """Return whether this user may have a view of the file system of its own."""
+    """Return whether this user may create a mount namespace."""
     if not sys.platform.startswith("linux") or shutil.which("unshare") is None:
         return False
     return not subprocess.run([*UNSHARE, "mount -t tmpfs none /proc"], capture_output=True, check=False).returncode
@@ -54,15 +54,15 @@ PARTS = {
     "disk_io_counters": ("disk_read_rate", "disk rates"),
     "net_io_counters": ("net_received_rate", "network rates"),
 }
-"""What psutil is asked for, the series that comes of it, and what that part is called."""
+"""Functions of psutil, with a series made from each and the name of the part in reports."""
 
 
 STEADY = {"memory_usage", "disk_usage", 'load{span="1m"}', "uptime"}
-"""What is there at each look."""
+"""Series that have a value in every sample."""
 
 
 class Seconds:
-    """A clock that goes on by a minute at each look, so that nothing is held."""
+    """A clock that advances by a minute at each call, so that no reading is cached."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -79,7 +79,7 @@ def shown(registry: Registry) -> set[str]:
 
 @pytest.mark.parametrize("broken", [raises, nonsense, nothing, no_such_thing])
 @pytest.mark.parametrize("asked", PARTS)
-def test_a_part_that_fails_is_reported_alone_and_comes_back(
+def test_a_part_that_fails_is_reported_alone_and_recovers(
     asked: str, broken: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     registry = Registry()
@@ -90,12 +90,12 @@ def test_a_part_that_fails_is_reported_alone_and_comes_back(
     with monkeypatch.context() as broke:
         broke.setattr(psutil, asked, broken, raising=False)
         if broken is no_such_thing or (broken is nothing and asked == "cpu_freq"):
-            # What a platform lacks is no failure.
+            # A reading that the platform does not have is not a failure.
             host.sample()
         else:
             with pytest.raises(HostError) as caught:
                 host.sample()
-            # How full the root is and how full each mount is are asked for alike.
+            # The usage of the root and of each mount are read in the same way.
             assert {part} <= caught.value.failures.keys() <= {part, "disk space" if part == "disk usage" else part}
             assert f"cannot read from this host: {part} (" in str(caught.value)
             assert "secret" not in str(caught.value)
@@ -109,7 +109,7 @@ def test_a_part_that_fails_is_reported_alone_and_comes_back(
 
 
 @pytest.mark.parametrize("broken", [raises, nonsense])
-def test_what_is_broken_from_the_start_is_reported_and_declared_once_it_works(
+def test_parts_broken_from_the_start_are_reported_and_declared_once_they_work(
     broken: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     registry = Registry()
@@ -138,7 +138,7 @@ def test_what_is_broken_from_the_start_is_reported_and_declared_once_it_works(
         ("mount -t proc -o hidepid=2 proc /proc", set()),
     ],
 )
-def test_a_machine_that_shows_little_is_shown_as_far_as_it_goes(prepare: str, missing: set[str]) -> None:
+def test_a_restricted_machine_is_shown_as_far_as_possible(prepare: str, missing: set[str]) -> None:
     program = [*UNSHARE, f'{prepare}; exec "$0" -m tickboard "$@"', sys.executable]
     with serve("--interval", "100", program=program) as running:
         running.wait_for(lambda: running.json("/api/health")["seq"] > 15)

@@ -1,4 +1,4 @@
-"""Alerts go on whatever becomes of the disk, of the file that keeps them and of the thread that writes it."""
+"""Alerts continue whatever happens to the disk, the journal's file and the thread that writes it."""
 
 import asyncio
 import errno
@@ -18,7 +18,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.journal.test_journal import NOBODY, anyones, events, numbers, plain_user, written
+from tests.journal.test_journal import NOBODY, events, numbers, plain_user, shared_folder, written
 from tests.running.test_announcer import World as Board
 from tests.serving import RawStream, Server, serve
 from tests.world import World, make_world
@@ -34,7 +34,7 @@ from tickboard.storage import aside
 
 BOARD = Path(__file__).parents[1] / "boards" / "alarms.py"
 
-__all__ = ["anyones", "plain_user"]
+__all__ = ["plain_user", "shared_folder"]
 
 
 # --- a real server on a disk that hangs ---
@@ -51,7 +51,7 @@ def world(tmp_path: Path, state: Path) -> World:
 
 
 def fire(server: Server, host: str, value: float = 95) -> None:
-    """Have the disk of a host be full, and so an alert fire."""
+    """Report a full disk for a host, so that an alert fires."""
     sample = {"name": "disk", "labels": {"host": host}, "value": value}
     assert httpx.post(f"{server.url}api/metrics", json=[sample]).status_code == 200
 
@@ -62,7 +62,7 @@ def firing(server: Server) -> set[str]:
 
 
 def problem(server: Server) -> str:
-    """Return the message of the journal's problem; empty: there is none."""
+    """Return the message of the journal's problem, or an empty string if there is none."""
     found = [each["message"] for each in server.json("/api/board").get("problems", []) if each["source"] == SOURCE]
     return found[0] if found else ""
 
@@ -73,7 +73,7 @@ def acknowledge(server: Server, host: str) -> httpx.Response:
 
 
 def kept(state: Path) -> tuple[list[int], set[str], set[str]]:
-    """Return the numbers of the events in a file, what fires by it, and what of it is acknowledged."""
+    """Return the numbers of the events in a file, the hosts that fire, and those that are acknowledged."""
     with sqlite3.connect(state) as file:
         numbers = [number for (number,) in file.execute("SELECT number FROM events ORDER BY number")]
         firing = {host for (host,) in file.execute("SELECT json_extract(alert, '$.labels.host') FROM firing")}
@@ -88,7 +88,7 @@ def started(state: Path, world: World | None = None, *more: str) -> Any:
     return serve("run", str(BOARD), "--interval", "50", "--state", str(state), *more, env=environ)
 
 
-def test_a_disk_that_hangs_delays_no_alert_and_what_waited_is_kept_when_it_is_back(state: Path, world: World) -> None:
+def test_a_hanging_disk_delays_no_alert_and_queued_events_are_written_later(state: Path, world: World) -> None:
     with started(state, world) as server:
         fire(server, "before")
         server.wait_for(lambda: firing(server) == {"before"})
@@ -115,19 +115,19 @@ def test_a_disk_that_hangs_delays_no_alert_and_what_waited_is_kept_when_it_is_ba
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_disk_that_hangs_keeps_no_program_from_ending(state: Path, world: World, number: int) -> None:
+def test_a_hanging_disk_does_not_keep_the_program_from_ending(state: Path, world: World, number: int) -> None:
     with started(state, world) as server, RawStream(server.port) as stream:
         with world.hanging_disk():
             fire(server, "a")
             server.process.send_signal(number)
             assert stream.ends()
-            # A hang guard, and more than the time that a write has.
+            # A hang guard, longer than the time limit of a write.
             assert server.process.wait(30) == 0
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", server.port))
 
 
-def test_a_disk_that_hangs_at_the_start_is_not_waited_for(state: Path, world: World) -> None:
+def test_a_disk_that_hangs_at_the_start_fails_the_start_with_one_line(state: Path, world: World) -> None:
     asyncio.run(written(state))
     command = [sys.executable, "-m", "tickboard", "run", str(BOARD), "--port", "0", "--state", str(state)]
     with world.hanging_disk():
@@ -139,13 +139,13 @@ def test_a_disk_that_hangs_at_the_start_is_not_waited_for(state: Path, world: Wo
 
 
 def ticks_more(server: Server, ticks: int) -> None:
-    """Wait for some ticks."""
+    """Wait for a number of ticks."""
     seq = server.json("/api/health")["seq"]
     server.wait_for(lambda: server.json("/api/health")["seq"] >= seq + ticks)
 
 
 @pytest.mark.parametrize("off_s", [2 * 86_400, 10 * 365 * 86_400, -2 * 86_400])
-def test_a_clock_that_is_put_right_later_costs_no_alert(state: Path, world: World, off_s: int) -> None:
+def test_a_clock_that_is_corrected_later_loses_no_alert(state: Path, world: World, off_s: int) -> None:
     with started(state) as server:
         for host in ("over", "fires"):
             fire(server, host)
@@ -160,7 +160,7 @@ def test_a_clock_that_is_put_right_later_costs_no_alert(state: Path, world: Worl
     environ = {**world.environ, "ALERT_CHECK_SEC": "1"}
     with serve("run", str(BOARD), "--interval", "50", "--state", str(state), env=environ) as server:
         fire(server, "fires")
-        # Long enough for a look at what is too old.
+        # Long enough for a check for expired events.
         ticks_more(server, 40)
         world.set_clock(0)
         server.wait_for(lambda: [each["reason"] for each in server.json("/api/silences")] == ["known"])
@@ -235,7 +235,7 @@ def truncate_wal(state: Path) -> None:
     ],
     ids=lambda lose: lose.__name__,
 )
-def test_a_file_that_is_lost_is_noticed_and_everything_is_kept_in_a_new_one(
+def test_a_lost_file_is_noticed_and_everything_is_written_to_a_new_one(
     state: Path, lose: Callable[[Path], None]
 ) -> None:
     with started(state) as server:
@@ -246,7 +246,7 @@ def test_a_file_that_is_lost_is_noticed_and_everything_is_kept_in_a_new_one(
         server.wait_for(lambda: firing(server) == {"a", "b"})
         assert acknowledge(server, "a").status_code == 200
         lose(state)
-        # No alert comes that would have anything written.
+        # No alert fires that would cause a write.
         server.wait_for(lambda: "while it was in use: everything in memory is written to a new file" in problem(server))
         assert f"{SOURCE}: {state} " in server.output()
         fire(server, "later")
@@ -263,7 +263,7 @@ def test_a_file_that_is_lost_is_noticed_and_everything_is_kept_in_a_new_one(
         assert problem(server) == ""
 
 
-async def test_what_is_found_in_the_place_of_a_lost_file_is_kept_for_somebody_to_look_at(state: Path) -> None:
+async def test_a_file_found_in_place_of_the_journal_is_renamed_and_kept(state: Path) -> None:
     journal = Journal(state)
     whole = Kept("e", 2, events(1, 2), events(1, 2), [], [], {"mail": 2})
     await journal.commit(events(1, 2))
@@ -275,7 +275,7 @@ async def test_what_is_found_in_the_place_of_a_lost_file_is_kept_for_somebody_to
         found = list(state.parent.glob("alerts.sqlite.replaced-*"))
         assert len(found) == number + 1
     assert {file.read_text() for file in found} == {"something else\n" * 100}
-    # What replaces it again and again fills no disk.
+    # Repeated replacements do not fill the disk.
     replace_by_text(state)
     with pytest.raises(JournalError, match="find out what changes it, and remove them"):
         await journal.renew(whole)
@@ -289,7 +289,7 @@ async def test_what_is_found_in_the_place_of_a_lost_file_is_kept_for_somebody_to
 
 @contextmanager
 def used_by_another(state: Path) -> Iterator[str]:
-    """Have another process use a file for as long as the context is open, and return the epoch that it gave it."""
+    """Have another process use a file while the context is open, and return the epoch that it created."""
     program = (
         "import sys\nfrom pathlib import Path\nfrom tickboard.journal.journal import Journal\n"
         "journal = Journal(Path(sys.argv[1]))\nprint(journal.load().epoch, flush=True)\nsys.stdin.read()"
@@ -301,7 +301,7 @@ def used_by_another(state: Path) -> Iterator[str]:
         other.kill()
 
 
-async def test_a_file_that_another_process_has_taken_the_place_of_is_left_to_it(state: Path) -> None:
+async def test_a_file_that_another_process_has_replaced_is_left_to_it(state: Path) -> None:
     journal = Journal(state)
     await journal.commit(events(1, 2))
     delete(state)
@@ -320,7 +320,7 @@ async def test_a_file_that_another_process_has_taken_the_place_of_is_left_to_it(
     assert numbers(Journal(state).load()) == [1, 2, 3]
 
 
-async def test_a_file_that_is_damaged_while_it_is_used_is_begun_anew(
+async def test_a_file_damaged_while_in_use_is_replaced_by_a_new_one(
     state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     board = Board(state)
@@ -352,7 +352,7 @@ async def until(condition: Callable[[], object]) -> None:
 
 @asynccontextmanager
 async def watched(board: Board) -> AsyncIterator[None]:
-    """Have the journal's file looked at for as long as the context is open, and close the journal then."""
+    """Check the journal's file while the context is open, and then close the journal."""
     watching = asyncio.create_task(board.announcer.watch())
     yield
     watching.cancel()
@@ -361,7 +361,7 @@ async def watched(board: Board) -> AsyncIterator[None]:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have everything that is done now and then be done very often."""
+    """Shorten the intervals of all periodic checks."""
     monkeypatch.setattr(announcer, "CHECK_S", 0.02)
     monkeypatch.setattr(announcer, "SHOWN_S", 0.1)
     monkeypatch.setattr(journal_thread, "WRITE_S", 0.1)
@@ -393,7 +393,7 @@ FAILURES = [
 
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("error", FAILURES, ids=lambda error: type(error).__name__)
-async def test_whatever_the_disk_raises_alerts_go_on_and_what_waited_is_kept(
+async def test_after_any_disk_error_alerts_continue_and_queued_events_are_written(
     state: Path, error: BaseException, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(file: JournalFile, taken: Change) -> None:
@@ -420,9 +420,7 @@ async def test_whatever_the_disk_raises_alerts_go_on_and_what_waited_is_kept(
 
 
 @pytest.mark.usefixtures("quick")
-async def test_a_write_that_hangs_is_one_that_failed_until_it_returns(
-    state: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_hanging_write_counts_as_failed_until_it_returns(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     board = Board(state)
     disk = threading.Event()
     write = JournalFile.write
@@ -440,7 +438,7 @@ async def test_a_write_that_hangs_is_one_that_failed_until_it_returns(
             await until(lambda: len(board.told) == board.alerts.log.number)
         assert "its disk has not answered for 0.1 s" in board.hub.problems[SOURCE].message
         assert board.journal is not None
-        # However long it hangs: one order in the queue, nobody who has gone waits, no more threads.
+        # However long it hangs: one order in the queue, no abandoned waiters and no more threads.
         assert board.journal._jobs.qsize() <= 1
         assert len(board.journal._waiters) <= 2
         assert threading.active_count() == threads
@@ -453,7 +451,7 @@ async def test_a_write_that_hangs_is_one_that_failed_until_it_returns(
 
 
 @pytest.mark.usefixtures("quick")
-async def test_a_disk_that_hangs_is_noticed_though_no_alert_comes(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_hanging_disk_is_reported_even_if_no_alert_fires(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     board = Board(state)
     disk = threading.Event()
     check = JournalFile.check
@@ -470,9 +468,7 @@ async def test_a_disk_that_hangs_is_noticed_though_no_alert_comes(state: Path, m
 
 
 @pytest.mark.usefixtures("quick")
-async def test_a_journal_that_hangs_is_closed_without_waiting_for_it(
-    state: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_hanging_journal_is_closed_without_waiting_for_it(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     board = Board(state)
     disk = threading.Event()
     close = JournalFile.close
@@ -488,7 +484,7 @@ async def test_a_journal_that_hangs_is_closed_without_waiting_for_it(
     disk.set()
 
 
-def test_an_opening_that_hangs_or_answers_nonsense_is_refused(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_opening_a_journal_that_hangs_or_fails_is_refused(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal_thread, "START_S", 0.1)
     disk = threading.Event()
     prepare = JournalFile._prepare
@@ -502,7 +498,7 @@ def test_an_opening_that_hangs_or_answers_nonsense_is_refused(state: Path, monke
         with pytest.raises(JournalError, match=r"alerts\.sqlite .*: its disk has not answered for 0\.1 s"):
             Journal(state)
         disk.set()
-    # When the disk answers later, the file is nobody's.
+    # When the disk answers later, nobody uses the file.
     monkeypatch.setattr(journal_thread, "START_S", 30)
     while True:
         with suppress(JournalError):
@@ -531,13 +527,13 @@ def test_an_opening_that_hangs_or_answers_nonsense_is_refused(state: Path, monke
         ("folder", 0o777, "others may write to its folder "),
     ],
 )
-async def test_a_file_that_becomes_unsafe_or_may_not_be_written_to_is_noticed_until_it_is_put_right(
-    anyones: Path, what: str, mode: int, said: str
+async def test_a_file_that_becomes_unsafe_or_unwritable_is_reported_until_fixed(
+    shared_folder: Path, what: str, mode: int, said: str
 ) -> None:
     os.seteuid(0)
-    os.chown(anyones, NOBODY, NOBODY)
+    os.chown(shared_folder, NOBODY, NOBODY)
     os.seteuid(NOBODY)
-    path = anyones / "state" / "alerts.sqlite"
+    path = shared_folder / "state" / "alerts.sqlite"
     board = Board(path)
     changed = path if what == "file" else path.parent
     async with watched(board):
@@ -549,7 +545,7 @@ async def test_a_file_that_becomes_unsafe_or_may_not_be_written_to_is_noticed_un
         assert said in board.hub.problems[SOURCE].message
         board.tick(1)
         await until(lambda: board.told == ["firing", "resolved"])
-        # What can be written does not hide it.
+        # A successful write does not clear the problem.
         await asyncio.sleep(5 * announcer.CHECK_S)
         assert said in board.hub.problems[SOURCE].message
         changed.chmod(before)
@@ -557,7 +553,7 @@ async def test_a_file_that_becomes_unsafe_or_may_not_be_written_to_is_noticed_un
     assert numbers(Journal(path).load()) == [1, 2]
 
 
-# --- a file that somebody else may have put there ---
+# --- a file that another user may have put there ---
 
 
 def link(path: Path) -> None:
@@ -607,7 +603,7 @@ def device(path: Path) -> None:
 
 
 def listening_socket(path: Path) -> None:
-    # A socket's address has a hundred characters at most.
+    # A socket's address may have about a hundred characters.
     made = socket.socket(socket.AF_UNIX)
     here = Path.cwd()
     os.chdir(path.parent)
@@ -659,7 +655,7 @@ def group_writable_folder(path: Path) -> None:
     ],
     ids=lambda value: value.__name__ if callable(value) else "",
 )
-def test_what_somebody_else_may_have_put_there_is_refused(
+def test_a_file_that_another_user_may_have_put_there_is_refused(
     state: Path, put: Callable[[Path], None], why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state.parent.mkdir(0o700)
@@ -680,13 +676,13 @@ def test_what_somebody_else_may_have_put_there_is_refused(
 
 
 def link_to(target: str, path: Path) -> None:
-    """Have a path be a link, in place of any other."""
+    """Make a path a link, replacing any other link."""
     assert path.is_symlink() or not path.exists()
     path.unlink(missing_ok=True)
     path.symlink_to(target)
 
 
-async def test_a_link_of_one_s_own_is_followed(tmp_path: Path, state: Path) -> None:
+async def test_a_link_owned_by_the_user_is_followed(tmp_path: Path, state: Path) -> None:
     target = tmp_path / "dotfiles" / "target.sqlite"
     target.parent.mkdir()
     (tmp_path / "linked").symlink_to("dotfiles")
@@ -695,12 +691,12 @@ async def test_a_link_of_one_s_own_is_followed(tmp_path: Path, state: Path) -> N
     journal = Journal(state)
     await journal.commit(events(1, 2))
     assert sorted(file.name for file in target.parent.iterdir()) == ["target.sqlite", "target.sqlite-wal"]
-    # The file that it leads to is what is looked after.
+    # The target of the link is the file that is watched.
     target.unlink()
     with pytest.raises(JournalError, match="was deleted or moved while it was in use"):
         await journal.check()
     await journal.renew(Kept("e", 2, events(1, 2), [], [], [], {}))
-    # So is where it leads to.
+    # So is the link itself.
     link_to("elsewhere.sqlite", state)
     with pytest.raises(JournalError, match="was deleted or moved while it was in use"):
         await journal.check()
@@ -710,9 +706,7 @@ async def test_a_link_of_one_s_own_is_followed(tmp_path: Path, state: Path) -> N
 
 
 @pytest.mark.parametrize("umask", [0, 0o77, 0o777])
-async def test_a_new_file_and_its_folders_are_for_their_user_alone_whatever_the_umask(
-    tmp_path: Path, umask: int
-) -> None:
+async def test_a_new_file_and_its_folders_are_private_whatever_the_umask(tmp_path: Path, umask: int) -> None:
     path = tmp_path / "a" / "b" / "alerts.sqlite"
     before = os.umask(umask)
     try:
@@ -726,7 +720,7 @@ async def test_a_new_file_and_its_folders_are_for_their_user_alone_whatever_the_
     assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o700
 
 
-async def test_a_folder_like_tmp_may_hold_it(tmp_path: Path) -> None:
+async def test_a_sticky_world_writable_folder_is_accepted(tmp_path: Path) -> None:
     folder = tmp_path / "tmp"
     folder.mkdir()
     folder.chmod(0o1777)

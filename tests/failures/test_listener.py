@@ -15,7 +15,7 @@ SOURCE = "listener Suspect"
 
 
 class Witness:
-    """A listener beside it."""
+    """A well-behaved listener beside the suspect."""
 
     def __init__(self) -> None:
         self.listens = False
@@ -28,7 +28,7 @@ class Witness:
 
 
 class Suspect:
-    """A listener that does as it is told, the first times that it starts or closes.
+    """A listener that runs a given action the first times that it starts or closes.
 
     Attributes:
         starts: how often it was started.
@@ -82,7 +82,7 @@ async def hangs() -> None:
 FAILURES: dict[str, Callable[[], object]] = {
     "raises": raises,
     "raises RuntimeError": raises_runtime_error,
-    "leaves the interpreter": lambda: sys.exit(3),
+    "exits the interpreter": lambda: sys.exit(3),
     "interrupts": interrupts,
     "cancels": cancels,
 }
@@ -96,7 +96,7 @@ def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Bench:
-    """A board with a suspect between two witnesses, a sampler, and other listeners."""
+    """A board with a suspect between two witnesses, a sampler and other listeners."""
 
     def __init__(self, suspect: Suspect, *others: Suspect) -> None:
         self.suspect = suspect
@@ -120,14 +120,14 @@ class Bench:
                 await asyncio.sleep(0.005)
 
     async def works(self) -> None:
-        """See that all but the suspect is at work."""
+        """Assert that everything but the suspect works."""
         sampled = self.sampled
         await self.until(lambda: self.sampled > sampled + 2)
         assert [witness.listens for witness in self.witnesses] == [True, True]
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-def test_one_that_cannot_start_is_reported_and_tried_again(failure: str) -> None:
+def test_a_listener_that_cannot_start_is_reported_and_retried(failure: str) -> None:
     bench = Bench(Suspect(start=FAILURES[failure]))
 
     async def scenario() -> None:
@@ -144,7 +144,7 @@ def test_one_that_cannot_start_is_reported_and_tried_again(failure: str) -> None
     asyncio.run(scenario())
 
 
-def test_of_two_of_one_class_the_one_that_starts_does_not_clear_the_other_s_problem(
+def test_a_listener_that_starts_does_not_clear_the_problem_of_its_namesake(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(listeners, "AGAIN_S", 60.0)
@@ -163,7 +163,7 @@ def test_of_two_of_one_class_the_one_that_starts_does_not_clear_the_other_s_prob
     asyncio.run(scenario())
 
 
-def test_one_whose_start_hangs_is_reported_and_holds_nothing_up() -> None:
+def test_a_listener_whose_start_hangs_is_reported_and_delays_nothing() -> None:
     bench = Bench(Suspect(start=hangs))
 
     async def scenario() -> None:
@@ -176,7 +176,7 @@ def test_one_whose_start_hangs_is_reported_and_holds_nothing_up() -> None:
 
 
 @pytest.mark.parametrize("failure", [*FAILURES, "hangs"])
-def test_one_that_cannot_close_is_reported_and_the_board_starts_again(failure: str) -> None:
+def test_a_listener_that_cannot_close_is_reported_and_the_board_can_restart(failure: str) -> None:
     bench = Bench(Suspect(close=FAILURES.get(failure, hangs)))
 
     async def scenario() -> None:
@@ -193,7 +193,7 @@ def test_one_that_cannot_close_is_reported_and_the_board_starts_again(failure: s
     asyncio.run(scenario())
 
 
-def test_a_board_takes_the_place_of_one_whose_listener_cannot_close() -> None:
+def test_a_board_can_replace_one_whose_listener_cannot_close() -> None:
     bench = Bench(Suspect(close=raises))
 
     async def scenario() -> None:
@@ -210,7 +210,7 @@ def test_a_board_takes_the_place_of_one_whose_listener_cannot_close() -> None:
     asyncio.run(scenario())
 
 
-def test_one_whose_start_is_not_async_is_reported() -> None:
+def test_a_listener_whose_start_is_not_async_is_reported() -> None:
     class Plain(Witness):
         def start(self) -> None:  # type: ignore[override]
             self.listens = True
@@ -227,7 +227,7 @@ def test_one_whose_start_is_not_async_is_reported() -> None:
     asyncio.run(scenario())
 
 
-def test_what_is_no_listener_is_refused_where_it_is_declared() -> None:
+def test_an_object_without_start_and_close_is_refused_where_it_is_declared() -> None:
     with pytest.raises(InputError, match=r"give it async methods start\(\) and close\(\)"):
         Board().add_source(object())  # type: ignore[arg-type]
 
@@ -238,7 +238,7 @@ class Nameless(Suspect):
         raise RuntimeError("it has no name yet")
 
 
-def test_one_whose_name_cannot_be_read_is_known_by_its_type() -> None:
+def test_a_listener_whose_name_raises_is_reported_by_its_type() -> None:
     bench = Bench(Nameless(start=raises))
 
     async def scenario() -> None:

@@ -1,6 +1,6 @@
-"""Whatever the code that sends does, ticks, the other notifiers and the end of the program go on, and it is reported.
+"""Whatever a notification service does, ticks and other notifiers continue, the program can end, and it is reported.
 
-The services are real plugins of Apprise's, whose sending is foreign code; the other notifier is a real webhook.
+The services are real Apprise plugins whose sending is foreign code; the other notifier is a real webhook.
 """
 
 import asyncio
@@ -26,11 +26,11 @@ SECRET = "s3cr3t"
 
 
 class Odd:
-    """What the odd service does.
+    """The behaviour of the odd service.
 
     Attributes:
-        sends: does it; None: it takes the message.
-        taken: the titles of the messages that it took.
+        sends: called for each message; None: the message is accepted.
+        taken: the titles of the accepted messages.
     """
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ def _send(body: str, title: str, *arguments: object, **more: object) -> object:
 
 @pytest.fixture(autouse=True, scope="module")
 def _plugin() -> None:
-    """Give Apprise the odd service; some of its own use what Python is about to drop."""
+    """Register the odd service with Apprise, some of whose own plugins use deprecated Python features."""
     with warnings.catch_warnings(action="ignore"):
         from apprise.decorators import notify
 
@@ -72,7 +72,7 @@ def odd() -> Iterator[Odd]:
 
 
 class World:
-    """A board with two notifiers, of which one is odd."""
+    """A board with two notifiers, one of which is odd."""
 
     def __init__(self, receiver: Webhook) -> None:
         self.board = Board("Shop", interval_ms=20)
@@ -84,7 +84,7 @@ class World:
 
     @property
     def problem(self) -> str:
-        """Return what is wrong with the odd one; empty: nothing."""
+        """Return the problem of the odd notifier, or an empty string."""
         found = self.board.hub.problems.get("notifier odd")
         return "" if found is None else found.message
 
@@ -113,7 +113,7 @@ async def until(condition: Callable[[], object]) -> None:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have attempts and pauses be short."""
+    """Shorten attempts and pauses."""
     monkeypatch.setattr("tickboard.notify.delivery.FIRST_BACKOFF_S", 0.05)
     monkeypatch.setattr("tickboard.notify.delivery.LONGEST_BACKOFF_S", 0.1)
     assert notifier.Notifier.__init__.__defaults__ == (notifier.SEND_S,)
@@ -157,7 +157,7 @@ WAYS: dict[str, tuple[Callable[[], object], str]] = {
 
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("way", WAYS)
-async def test_whatever_a_service_does_the_rest_goes_on_and_it_recovers(
+async def test_whatever_a_service_does_the_board_keeps_running_and_it_recovers(
     way: str, receiver: Webhook, odd: Odd, caplog: pytest.LogCaptureFixture
 ) -> None:
     FREE.clear()
@@ -175,7 +175,7 @@ async def test_whatever_a_service_does_the_rest_goes_on_and_it_recovers(
         await until(lambda: len(receiver.taken) == 2)
         odd.sends = None
         FREE.set()
-        # One message has all that came meanwhile.
+        # One message contains everything that happened meanwhile.
         await until(lambda: odd.taken)
         await until(lambda: not world.problem)
         assert world.counts.sent >= 1
@@ -184,7 +184,7 @@ async def test_whatever_a_service_does_the_rest_goes_on_and_it_recovers(
 
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("answer", [None, 1, "sent", [], object()])
-async def test_an_answer_that_is_none_is_no_delivery(
+async def test_an_invalid_answer_does_not_count_as_a_delivery(
     answer: object, receiver: Webhook, odd: Odd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = World(receiver)
@@ -203,7 +203,7 @@ async def test_an_answer_that_is_none_is_no_delivery(
 
 
 @pytest.mark.usefixtures("quick")
-async def test_one_that_hangs_for_ever_is_not_waited_for_at_the_end(receiver: Webhook, odd: Odd) -> None:
+async def test_a_service_that_hangs_forever_does_not_delay_the_shutdown(receiver: Webhook, odd: Odd) -> None:
     free = threading.Event()
     odd.sends = hanging(free)
     world = World(receiver)
@@ -218,7 +218,7 @@ async def test_one_that_hangs_for_ever_is_not_waited_for_at_the_end(receiver: We
     free.set()
 
 
-def test_a_program_ends_though_a_service_hangs(tmp_path: Path) -> None:
+def test_the_program_ends_while_a_service_hangs(tmp_path: Path) -> None:
     file = tmp_path / "board.py"
     file.write_text(
         "import time\n"
@@ -236,7 +236,7 @@ def test_a_program_ends_though_a_service_hangs(tmp_path: Path) -> None:
     )
     with serve("run", str(file)) as server:
         server.wait_for(lambda: "hanging" in server.output())
-        # Ten seconds, after which it would have been killed.
+        # It would be killed after ten seconds.
         assert server.stop() == 0
 
 
@@ -251,7 +251,7 @@ def test_a_program_ends_though_a_service_hangs(tmp_path: Path) -> None:
     ],
     ids=["raises", "exits", "cancels", "ends"],
 )
-async def test_a_notifier_whose_task_ends_is_reported_and_started_again(
+async def test_a_notifier_whose_task_ends_is_reported_and_restarted(
     way: Callable[[], object], receiver: Webhook, odd: Odd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = World(receiver)
@@ -277,7 +277,7 @@ async def test_a_notifier_whose_task_ends_is_reported_and_started_again(
 
 
 @pytest.mark.usefixtures("quick")
-async def test_one_that_alternates_does_not_flood_the_log(
+async def test_a_service_that_fails_on_and_off_does_not_flood_the_log(
     receiver: Webhook, odd: Odd, caplog: pytest.LogCaptureFixture
 ) -> None:
     turns = 0
@@ -297,7 +297,9 @@ async def test_one_that_alternates_does_not_flood_the_log(
     assert 1 <= caplog.text.count("notifier odd: ") <= 8
 
 
-async def test_no_thread_is_no_end(receiver: Webhook, odd: Odd, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_notifier_recovers_after_a_thread_could_not_be_started(
+    receiver: Webhook, odd: Odd, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world = World(receiver)
     [service] = [each for each in world.board.notifiers if each.destination.name == "odd"]
     sending = notifier.Notifier(service, "Shop", Notified(), lambda source, message: None)
@@ -328,7 +330,7 @@ async def test_no_thread_is_no_end(receiver: Webhook, odd: Odd, monkeypatch: pyt
     ],
     ids=["raises ImportError", "raises", "exits", "hangs", "is of another type"],
 )
-def test_an_apprise_that_cannot_be_imported_is_one_clear_line(tmp_path: Path, text: str, said: str) -> None:
+def test_a_broken_apprise_import_is_reported_in_one_line(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "apprise").mkdir()
     (tmp_path / "apprise" / "__init__.py").write_text(text)
     file = tmp_path / "board.py"
@@ -348,7 +350,7 @@ def test_an_apprise_that_cannot_be_imported_is_one_clear_line(tmp_path: Path, te
     assert SECRET not in done.stderr
 
 
-def test_a_plugin_that_raises_when_it_is_made_shows_nothing_of_its_url(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plugin_that_raises_when_created_does_not_leak_its_url(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: object, **more: object) -> object:
         raise RuntimeError(f"cannot use {SECRET}")
 

@@ -1,7 +1,7 @@
-"""The input of `tickboard pipe`: it fails, hangs, ends, floods, and holds anything at all; reading goes on.
+"""The input of `tickboard pipe` fails, hangs, ends, floods and contains anything at all; reading continues.
 
-Raises: a read that fails, a receiver that does. Cancels: the board that stops while it reads. Hangs: a command that
-says nothing more. Returns the wrong type: any bytes. Ends: the end of the input.
+Raises: a read or a receiver that fails. Cancels: the board stops while it reads. Hangs: a command that falls silent.
+Returns the wrong type: any bytes. Ends: the end of the input.
 """
 
 import asyncio
@@ -31,8 +31,8 @@ from tickboard.sources.pipe import Format, Pipe
 from tickboard.sources.stdin import Stdin
 
 
-class Taker:
-    """A receiver that keeps what comes, and fails when a test wants it to."""
+class CollectingReceiver:
+    """A receiver that keeps its input, and fails when a test wants it to."""
 
     def __init__(self, *errors: BaseException) -> None:
         self.got = b""
@@ -51,9 +51,9 @@ class Taker:
 
 
 class Input:
-    """A pipe that is read, and what is reported of it."""
+    """A pipe that is read, and the problems reported for it."""
 
-    def __init__(self, receiver: Taker, say: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(self, receiver: CollectingReceiver, say: Callable[[str], None] = lambda _: None) -> None:
         self.told: list[str | None] = []
         self.receiver = receiver
         self.descriptor, self.writing = os.pipe()
@@ -72,16 +72,16 @@ class Input:
 
 
 @pytest.fixture(autouse=True)
-def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stdin_module, "AGAIN_S", 0.01)
 
 
 # --- the reader ---
 
 
-async def test_it_is_read_to_its_end_which_is_reported() -> None:
+async def test_the_input_is_read_to_its_end_and_the_end_is_reported() -> None:
     said: list[str] = []
-    one = Input(Taker(), said.append)
+    one = Input(CollectingReceiver(), said.append)
     await one.stdin.start()
     await one.stdin.start()
     pieces = [b"%d " % number * 500 for number in range(200)]
@@ -103,8 +103,8 @@ async def test_it_is_read_to_its_end_which_is_reported() -> None:
 
 
 @pytest.mark.parametrize("error", [RuntimeError("no"), MemoryError(), StopAsyncIteration(), OSError(5, "no")])
-async def test_a_receiver_that_fails_is_reported_and_gets_what_comes_next(error: Exception) -> None:
-    one = Input(Taker(error))
+async def test_a_receiver_that_fails_is_reported_and_gets_the_next_input(error: Exception) -> None:
+    one = Input(CollectingReceiver(error))
     await one.stdin.start()
     os.write(one.writing, b"a")
     await one.until(lambda: one.told)
@@ -118,10 +118,8 @@ async def test_a_receiver_that_fails_is_reported_and_gets_what_comes_next(error:
 @pytest.mark.parametrize(
     "error", [OSError(5, "Input/output error"), KeyboardInterrupt(), SystemExit(1), StopIteration(), MemoryError()]
 )
-async def test_a_read_that_fails_is_reported_and_tried_again(
-    error: BaseException, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    one, left, read = Input(Taker()), [error, error], os.read
+async def test_a_read_that_fails_is_reported_and_retried(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, left, read = Input(CollectingReceiver()), [error, error], os.read
 
     def fails(descriptor: int, size: int) -> bytes:
         if left:
@@ -138,10 +136,10 @@ async def test_a_read_that_fails_is_reported_and_tried_again(
     await one.close()
 
 
-async def test_a_terminal_that_has_gone_is_reported() -> None:
+async def test_a_terminal_that_is_gone_is_reported() -> None:
     terminal, other = os.openpty()
     told: list[str | None] = []
-    stdin = Stdin(terminal, Taker(), told.append)
+    stdin = Stdin(terminal, CollectingReceiver(), told.append)
     await stdin.start()
     os.close(other)
     os.close(terminal)
@@ -152,10 +150,10 @@ async def test_a_terminal_that_has_gone_is_reported() -> None:
     await stdin.close()
 
 
-async def test_a_terminal_says_that_it_reads_what_is_typed() -> None:
+async def test_reading_from_a_terminal_prints_a_hint() -> None:
     terminal, shown = os.openpty()
     said: list[str] = []
-    taker = Taker()
+    taker = CollectingReceiver()
     stdin = Stdin(shown, taker, lambda _: None, said.append)
     await stdin.start()
     assert said == ["Reading what is typed here; give it the output of a command: some-command | tickboard pipe"]
@@ -169,8 +167,8 @@ async def test_a_terminal_says_that_it_reads_what_is_typed() -> None:
     os.close(shown)
 
 
-async def test_an_input_that_does_not_wait_is_waited_for() -> None:
-    one = Input(Taker())
+async def test_a_non_blocking_input_is_polled() -> None:
+    one = Input(CollectingReceiver())
     os.set_blocking(one.descriptor, False)
     await one.stdin.start()
     await anyio.sleep(0.05)
@@ -181,9 +179,9 @@ async def test_an_input_that_does_not_wait_is_waited_for() -> None:
     await one.close()
 
 
-async def test_silence_that_has_lasted_is_reported_until_something_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_long_silence_is_reported_until_input_arrives(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stdin_module, "SILENT_S", 0.02)
-    one = Input(Taker())
+    one = Input(CollectingReceiver())
     await one.stdin.start()
     await one.until(lambda: one.told)
     assert "the command has nothing to say, hangs, or keeps its output in a buffer" in str(one.told[0])
@@ -193,12 +191,12 @@ async def test_silence_that_has_lasted_is_reported_until_something_comes(monkeyp
     await one.close()
 
 
-async def test_what_cannot_be_told_or_said_stops_nothing() -> None:
+async def test_a_failing_problem_or_message_callback_stops_nothing() -> None:
     def fails(*_: object) -> None:
         raise BrokenPipeError
 
-    one = Input(Taker(RuntimeError("no")), fails)
-    one.stdin._tell = fails
+    one = Input(CollectingReceiver(RuntimeError("no")), fails)
+    one.stdin._report_to = fails
     await one.stdin.start()
     os.write(one.writing, b"a")
     await one.until(lambda: not one.receiver.errors)
@@ -209,8 +207,8 @@ async def test_what_cannot_be_told_or_said_stops_nothing() -> None:
     await one.close()
 
 
-async def test_after_it_is_closed_nothing_comes() -> None:
-    one = Input(Taker())
+async def test_nothing_is_received_after_closing() -> None:
+    one = Input(CollectingReceiver())
     await one.stdin.start()
     await one.stdin.close()
     os.write(one.writing, b"load 1\n")
@@ -223,11 +221,11 @@ async def test_after_it_is_closed_nothing_comes() -> None:
     os.close(one.descriptor)
 
 
-async def test_the_loop_goes_on_between_any_two_steps_of_what_has_come(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_event_loop_runs_between_two_steps_of_a_receiver(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stdin_module, "SLICE_S", 0.0)
     taken = asyncio.Event()
 
-    class Endless(Taker):
+    class Endless(CollectingReceiver):
         def receive(self, data: bytes, now: float) -> Iterator[None]:
             while not taken.is_set():
                 yield
@@ -235,7 +233,7 @@ async def test_the_loop_goes_on_between_any_two_steps_of_what_has_come(monkeypat
     one = Input(Endless())
     await one.stdin.start()
     os.write(one.writing, b"a")
-    # That this is reached at all is the point.
+    # The point is that this is reached at all.
     await anyio.sleep(0.05)
     taken.set()
     os.close(one.writing)
@@ -246,7 +244,7 @@ async def test_the_loop_goes_on_between_any_two_steps_of_what_has_come(monkeypat
 async def test_a_folder_is_reported(tmp_path: Path) -> None:
     folder = os.open(tmp_path, os.O_RDONLY)
     told: list[str | None] = []
-    stdin = Stdin(folder, Taker(), told.append)
+    stdin = Stdin(folder, CollectingReceiver(), told.append)
     os.close(folder)
     await stdin.start()
     with anyio.fail_after(20):
@@ -256,20 +254,20 @@ async def test_a_folder_is_reported(tmp_path: Path) -> None:
     await stdin.close()
 
 
-def test_what_is_closed_is_one_error_at_once() -> None:
+def test_a_closed_input_raises_one_error_at_once() -> None:
     closed = os.open(os.devnull, os.O_RDONLY)
     os.close(closed)
     with pytest.raises(InputError, match=r"the input can't be read \(Bad file descriptor\): give it the output"):
-        Stdin(closed, Taker(), lambda _: None)
+        Stdin(closed, CollectingReceiver(), lambda _: None)
 
 
-# --- what a line holds ---
+# --- the content of a line ---
 
 WELL = b"\nload 7\n"
 
 
 def read(data: bytes, form: Format, pieces: int = 1) -> tuple[dict[str, float], int]:
-    """Return the values and the number of malformed lines after some input in so many pieces."""
+    """Return the values and the number of malformed lines after reading some input in pieces."""
     registry = Registry(1_000)
     intake = Intake(registry)
     engine = Engine(registry, [], 60, "e", lambda: "id", intake)
@@ -290,7 +288,7 @@ LINES = {
     "a time of 400 digits": b'{"time": 1' + b"0" * 400 + b', "a": 2}',
     "a time of 5,000 digits": b'{"time": 1' + b"0" * 5_000 + b', "a": 2}',
     "a time of 400 digits in a Metric": b'{"name": "a", "value": 2, "timestamp": 1' + b"0" * 400 + b"}",
-    "a time that is no number": b'{"time": NaN, "a": 2}',
+    "a time that is not a number": b'{"time": NaN, "a": 2}',
     "a time beyond all numbers": b'{"time": 1e999, "a": 2}',
     "a time beyond the calendar": b'{"time": 1e300, "a": 2}',
     "a time before 1970": b'{"time": -1, "a": 2}',
@@ -301,14 +299,14 @@ LINES = {
     "a value of 5,000 digits": b'{"a": 1' + b"0" * 5_000 + b"}",
     "a value of a Metric of 400 digits": b'{"name": "a", "value": 1' + b"0" * 400 + b"}",
     "a value that is true": b'{"name": "a", "value": true}',
-    "lists too deep to be read": b'{"a": ' + b"[" * 60_000,
-    "objects too deep to be read": b'{"a": ' * 10_000,
-    "a label too deep to be written": b'{"name": "a", "value": 1, "labels": {"b": ' + b"[" * 500 + b"]" * 500 + b"}, }",
+    "lists nested too deeply": b'{"a": ' + b"[" * 60_000,
+    "objects nested too deeply": b'{"a": ' * 10_000,
+    "a label nested too deeply": b'{"name": "a", "value": 1, "labels": {"b": ' + b"[" * 500 + b"]" * 500 + b"}, }",
     "a name of a lone surrogate": b'{"name": "\\ud800", "value": 1}',
-    "a text of NUL bytes": b"\0" * 1_000,
+    "text of NUL bytes": b"\0" * 1_000,
     "a name with a NUL byte": b"a\0b 1",
-    "no UTF-8": b"\xff\xfe\xfd",
-    "a line without end": b"x" * 300_000,
+    "not UTF-8": b"\xff\xfe\xfd",
+    "an endless line": b"x" * 300_000,
     "half an object": b'{"a": ',
     "words": b"no number here",
 }
@@ -316,7 +314,7 @@ LINES = {
 
 @pytest.mark.parametrize("what", LINES)
 @pytest.mark.parametrize("form", ["auto", "json", "lines", "csv"])
-def test_whatever_a_line_holds_it_is_counted_and_the_next_one_is_read(what: str, form: Format) -> None:
+def test_any_malformed_line_is_counted_and_the_next_one_is_read(what: str, form: Format) -> None:
     well = {"json": b'\n{"load": 7}\n', "csv": b"\n7\n"}.get(form, WELL)
     begin = b"load\n" if form == "csv" else b""
     values, malformed = read(begin + LINES[what] + well, form)
@@ -328,7 +326,7 @@ CSV_TIMES = [b"1" + b"0" * 400, b"nan", b"inf", b"-1", b"1e300", b"noon", b"0000
 
 
 @pytest.mark.parametrize("time", CSV_TIMES)
-def test_a_row_of_any_time_is_counted_and_the_next_one_is_read(time: bytes) -> None:
+def test_a_row_with_an_invalid_time_is_counted_and_the_next_one_is_read(time: bytes) -> None:
     values, malformed = read(b"time,load\n1000,1\n" + time + b",2\n1000,7\n", "auto")
     assert (values, malformed) == ({"load": 7}, 1)
 
@@ -358,7 +356,7 @@ cells = st.sampled_from(["time", "cpu (%)", "1", "1e400", "nan", "x", "", '"', "
 
 
 @given(st.lists(st.lists(cells, max_size=4).map(",".join), max_size=6), st.integers(1, 9))
-def test_after_any_csv_a_row_of_it_is_read(lines: list[str], pieces: int) -> None:
+def test_after_any_csv_the_next_row_is_read(lines: list[str], pieces: int) -> None:
     text = "load,other\n1,2\n" + "\n".join(lines) + "\n7,8\n"
     values, _ = read(text.encode(), "auto", pieces)
     assert (values["load"], values["other"]) == (7, 8)
@@ -366,7 +364,7 @@ def test_after_any_csv_a_row_of_it_is_read(lines: list[str], pieces: int) -> Non
 
 @given(st.binary(max_size=300), st.sampled_from(["auto", "lines"]), st.integers(1, 20))
 def test_after_any_bytes_the_next_line_is_read(data: bytes, form: Format, pieces: int) -> None:
-    # What begins as CSV goes on as CSV.
+    # Input that begins as CSV stays CSV.
     values, _ = read(b"load 1\n" + data + WELL, form, pieces)
     assert values["load"] == 7
 
@@ -396,7 +394,7 @@ def test_a_time_of_400_digits_does_not_stop_the_pipe() -> None:
         assert problems(server)["pipe"].startswith('line 1, \'{"time": 1000')
 
 
-def test_a_flood_leaves_the_ticks_and_the_page_alone_and_the_writer_waits() -> None:
+def test_a_flood_slows_neither_ticks_nor_the_page_and_the_writer_waits() -> None:
     flood = "import sys\nwhile True: sys.stdout.write('a 1\\n' * 10000)"
     with subprocess.Popen([sys.executable, "-c", flood], stdout=subprocess.PIPE) as writer:
         assert writer.stdout is not None
@@ -408,14 +406,14 @@ def test_a_flood_leaves_the_ticks_and_the_page_alone_and_the_writer_waits() -> N
         writer.kill()
 
 
-def test_the_end_of_the_input_is_on_the_page() -> None:
+def test_the_end_of_the_input_is_reported_on_the_page() -> None:
     with serve("pipe", "--interval", "50ms", stdin=subprocess.DEVNULL) as server:
         wait_for(lambda: "standard input" in problems(server))
         assert problems(server)["standard input"].startswith("the input has ended")
         assert "The input has ended" in server.output()
 
 
-def test_an_input_that_is_closed_is_one_line() -> None:
+def test_a_closed_input_ends_the_program_with_one_line() -> None:
     ended = subprocess.run(
         ["/bin/sh", "-c", f"{sys.executable} -m tickboard pipe --port 0 <&-"],
         capture_output=True,

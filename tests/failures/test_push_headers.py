@@ -1,6 +1,6 @@
-"""The push client: bad arguments are one error at once, and no answer, failure or interruption ends what it does.
+"""The push client: bad arguments raise one error at once, and no answer, failure or interruption stops it.
 
-What it calls that is not its own: the caller's headers, the network, the server that answers, and the log's handlers.
+Foreign code that it calls: the caller's headers, the network, the server that answers, and log handlers.
 """
 
 import json
@@ -23,7 +23,7 @@ from tickboard.errors import InputError
 MODULE = sys.modules["tickboard.client.push"]
 
 LONG_S = 3_600.0
-"""So that nothing is sent before `flush` says so."""
+"""So long that nothing is sent before `flush`."""
 
 GOOD = b'HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n{"accepted":1}'
 
@@ -31,10 +31,10 @@ Answer = bytes | Callable[[socket.socket], None]
 
 
 class Server:
-    """A server that answers each request with the bytes that a test wants, and then as a board does.
+    """A server that answers each request with the bytes that a test wants, and after those like a board.
 
     Attributes:
-        answers: what comes next: bytes, after which the connection is closed, or a function that gets the connection.
+        answers: the next answers: bytes, after which the connection is closed, or a function that gets the connection.
         got: the samples of each request.
         heads: the headers of each.
     """
@@ -105,7 +105,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tickboard.client.delivery.TIMEOUT_S", 0.3)
 
 
-# --- what the caller gives ---
+# --- the caller's arguments ---
 
 
 @pytest.mark.parametrize(
@@ -128,26 +128,26 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
         ([], "headers is a list"),
     ],
 )
-def test_headers_that_cannot_be_sent_are_one_error_at_once(headers: Any, said: str) -> None:
+def test_headers_that_cannot_be_sent_raise_one_error_at_once(headers: Any, said: str) -> None:
     with pytest.raises(InputError) as caught:
         push("http://localhost", headers=headers)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_the_value_of_a_header_is_in_no_error() -> None:
+def test_an_error_does_not_contain_the_value_of_a_header() -> None:
     with pytest.raises(InputError) as caught:
         push("http://localhost", headers={"Authorization": "Bearer s3cret\n"})
     assert "s3cret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("arguments", [{"interval": "1"}, {"interval": None}, {"labels": ["host"]}, {"labels": 5}])
-def test_other_arguments_of_a_wrong_type_are_one_error_at_once(arguments: dict[str, Any]) -> None:
+def test_other_arguments_of_a_wrong_type_raise_one_error_at_once(arguments: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=next(iter(arguments))):
         push("http://localhost", **arguments)
 
 
-def test_a_header_takes_the_place_of_one_of_its_own_however_it_is_written() -> None:
+def test_a_given_header_replaces_a_default_one_whatever_its_case() -> None:
     with answering() as server:
         url = server.url.replace("//", "//ann:word@")
         given = {"authorization": "Bearer a", "user-agent": "mine"}
@@ -158,7 +158,7 @@ def test_a_header_takes_the_place_of_one_of_its_own_however_it_is_written() -> N
     assert own == {"authorization": ["Bearer a"], "user-agent": ["mine"]}
 
 
-def test_labels_that_are_none_are_counted_and_raise_nothing(caplog: pytest.LogCaptureFixture) -> None:
+def test_invalid_labels_are_counted_and_raise_nothing(caplog: pytest.LogCaptureFixture) -> None:
     numbers = push("http://localhost", interval=LONG_S)
     wrong: Any = 5
     numbers.gauge("queue", labels=wrong).labels(worker="a").set(1)
@@ -166,11 +166,11 @@ def test_labels_that_are_none_are_counted_and_raise_nothing(caplog: pytest.LogCa
     assert "metric 'queue': labels=5: give the names of its labels" in caplog.text
 
 
-# --- what a server answers: raises, hangs, returns the wrong type, ends ---
+# --- the server's answers: raises, hangs, returns the wrong type, ends ---
 
 
 def endlessly(head: bytes, piece: bytes) -> Callable[[socket.socket], None]:
-    """Send a head and then a piece over and over, each well within any time-out between two of them."""
+    """Send a head and then a piece over and over, with pauses well within any time-out."""
 
     def send(connection: socket.socket) -> None:
         connection.sendall(head)
@@ -196,14 +196,14 @@ def answer(status: str, body: bytes, headers: str = "") -> bytes:
 
 
 REFUSED: Mapping[str, Answer] = {
-    "an error too deep to be read": answer("400 Bad Request", b"[" * 60_000),
-    "an error in objects too deep to be read": answer("400 Bad Request", b'{"error":' * 20_000),
-    "an error that is a deep list": answer("422 No", b'{"error":' + b"[" * 900 + b"]" * 900 + b"}"),
-    "a count that is no number": answer("422 No", b'{"error":"no","refused":1e999}'),
-    "a count that is a text": answer("422 No", b'{"error":"no","refused":"all"}'),
-    "a count without end": answer("422 No", b'{"error":"no","refused":' + b"9" * 5_000 + b"}"),
-    "a count below nothing": answer("422 No", b'{"error":"no"}'),
-    "an error that is no UTF-8": answer("400 Bad", b'{"error":"\xff\xfe"}'),
+    "an error nested too deeply": answer("400 Bad Request", b"[" * 60_000),
+    "an error in objects nested too deeply": answer("400 Bad Request", b'{"error":' * 20_000),
+    "an error that is a deeply nested list": answer("422 No", b'{"error":' + b"[" * 900 + b"]" * 900 + b"}"),
+    "a count that is not a number": answer("422 No", b'{"error":"no","refused":1e999}'),
+    "a count that is text": answer("422 No", b'{"error":"no","refused":"all"}'),
+    "an endless count": answer("422 No", b'{"error":"no","refused":' + b"9" * 5_000 + b"}"),
+    "no count": answer("422 No", b'{"error":"no"}'),
+    "an error that is not UTF-8": answer("400 Bad", b'{"error":"\xff\xfe"}'),
     "a page": answer("404 Not Found", b"<html>", "Content-Type: text/html\r\n"),
     "a redirect to nowhere": answer("302 Found", b""),
     "a redirect with an escape sequence": answer("301 Moved", b"", "Location: \x1b[31mred\r\n"),
@@ -211,32 +211,30 @@ REFUSED: Mapping[str, Answer] = {
 }
 
 TRIED_AGAIN: Mapping[str, Answer] = {
-    "nothing, and the end": b"",
-    "a reset": reset,
-    "nothing, ever": never,
-    "no HTTP": b"220 mail.example ESMTP\r\n",
-    "a status that is no number": b"HTTP/1.1 two OK\r\n\r\n",
-    "a status line without end": endlessly(b"", b"x" * 10_000),
-    "a head that comes drop by drop": endlessly(b"HTTP/1.1 200 OK\r\nX: ", b"x"),
-    "headers without end": endlessly(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"),
+    "closed without an answer": b"",
+    "a connection reset": reset,
+    "no answer ever": never,
+    "not HTTP": b"220 mail.example ESMTP\r\n",
+    "a status that is not a number": b"HTTP/1.1 two OK\r\n\r\n",
+    "an endless status line": endlessly(b"", b"x" * 10_000),
+    "a trickling head": endlessly(b"HTTP/1.1 200 OK\r\nX: ", b"x"),
+    "endless headers": endlessly(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"),
     "a huge header": b"HTTP/1.1 200 OK\r\nX: " + b"y" * 100_000 + b"\r\n\r\n",
-    "only that it is to go on": endlessly(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
-    "a body that comes drop by drop": endlessly(b"HTTP/1.1 400 No\r\nContent-Length: 60000\r\n\r\n", b"x"),
-    "a body without end, drop by drop": endlessly(b"HTTP/1.1 200 OK\r\n\r\n", b" "),
-    "less than it said": b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{",
-    "chunks that are none": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
-    "a page of somebody else's": answer("200 OK", b"<html>please log in</html>"),
-    "nothing, and that all is well": answer("204 No Content", b""),
+    "only 100 Continue": endlessly(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "a trickling body": endlessly(b"HTTP/1.1 400 No\r\nContent-Length: 60000\r\n\r\n", b"x"),
+    "an endless trickling body": endlessly(b"HTTP/1.1 200 OK\r\n\r\n", b" "),
+    "a truncated body": b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{",
+    "malformed chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
+    "another server's page": answer("200 OK", b"<html>please log in</html>"),
+    "an empty answer with 200": answer("204 No Content", b""),
     "a list": answer("200 OK", b"[1]"),
-    "that all is well, too deep to be read": answer("200 OK", b"[" * 60_000),
-    "later, but not when": answer("503 Busy", b"\xff", "Retry-After: tomorrow\r\n"),
+    "200 with JSON nested too deeply": answer("200 OK", b"[" * 60_000),
+    "a malformed Retry-After": answer("503 Busy", b"\xff", "Retry-After: tomorrow\r\n"),
 }
 
 
 @pytest.mark.parametrize("what", REFUSED)
-def test_what_a_server_refuses_in_any_words_is_counted_and_it_goes_on(
-    what: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_any_refusal_is_counted_and_the_client_keeps_sending(what: str, caplog: pytest.LogCaptureFixture) -> None:
     with answering() as server, pushing(server.url) as numbers:
         server.answers = [REFUSED[what]]
         numbers.gauge("a").set(1)
@@ -253,11 +251,11 @@ def test_what_a_server_refuses_in_any_words_is_counted_and_it_goes_on(
 
 
 @pytest.mark.parametrize("what", TRIED_AGAIN)
-def test_after_any_answer_that_is_none_it_is_sent_again(what: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_samples_are_sent_again_after_any_invalid_answer(what: str, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "tickboard"), answering() as server, pushing(server.url) as numbers:
         numbers.gauge("other").set(0)
         assert numbers.flush(20)
-        # A server that closes a connection that was used is asked at once again.
+        # When a server closes a reused connection, the request is retried at once.
         server.answers = [TRIED_AGAIN[what]] * 2
         numbers.counter("a").inc(5)
         while not numbers.flush(20):
@@ -270,7 +268,7 @@ def test_after_any_answer_that_is_none_it_is_sent_again(what: str, caplog: pytes
     assert second == f"push to {server.url}: it works again"
 
 
-def test_a_server_that_speaks_no_tls_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_server_without_tls_is_retried(caplog: pytest.LogCaptureFixture) -> None:
     with answering() as server, pushing(server.url.replace("http", "https")) as numbers:
         numbers.counter("a").inc()
         assert not numbers.flush(20)
@@ -280,7 +278,7 @@ def test_a_server_that_speaks_no_tls_is_tried_again(caplog: pytest.LogCaptureFix
 
 
 @pytest.mark.parametrize("host", ["nowhere.invalid", "a" * 70 + ".invalid", "a..b", "127.0.0.1.5.6"])
-def test_a_name_that_no_address_has_is_tried_again(host: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_host_name_that_cannot_be_resolved_is_retried(host: str, caplog: pytest.LogCaptureFixture) -> None:
     with pushing(f"http://{host}:3000") as numbers:
         numbers.counter("a").inc()
         assert not numbers.flush(20)
@@ -288,13 +286,13 @@ def test_a_name_that_no_address_has_is_tried_again(host: str, caplog: pytest.Log
     assert len(caplog.messages) == 1
 
 
-# --- what may be raised in the thread ---
+# --- exceptions in the thread ---
 
 
 @pytest.mark.parametrize(
     "kind", [RuntimeError, MemoryError, SystemExit, KeyboardInterrupt, GeneratorExit, StopIteration]
 )
-def test_whatever_is_raised_while_it_sends_is_logged_once_and_counted_and_it_goes_on(
+def test_any_exception_while_sending_is_logged_once_and_the_client_keeps_sending(
     kind: type[BaseException], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with answering() as server, pushing(server.url) as numbers:
@@ -318,7 +316,7 @@ def test_whatever_is_raised_while_it_sends_is_logged_once_and_counted_and_it_goe
     assert f"{kind.__name__}: no; what was to be sent is dropped" in line
 
 
-def test_a_failure_before_anything_is_sent_does_not_end_it_either(
+def test_a_failure_before_sending_does_not_stop_the_client(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with answering() as server, pushing(server.url) as numbers:
@@ -347,7 +345,7 @@ class _Failing(logging.Handler):
 
 
 @pytest.mark.parametrize("error", [RuntimeError("no log"), SystemExit(1)])
-def test_a_log_that_fails_stops_nothing(error: BaseException) -> None:
+def test_a_log_handler_that_fails_stops_nothing(error: BaseException) -> None:
     handler = _Failing(error)
     logging.getLogger("tickboard").addHandler(handler)
     try:
@@ -361,7 +359,7 @@ def test_a_log_that_fails_stops_nothing(error: BaseException) -> None:
         logging.getLogger("tickboard").removeHandler(handler)
 
 
-def test_if_its_thread_should_end_all_the_same_another_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_if_the_sending_thread_ends_another_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
     with answering() as server, pushing(server.url) as numbers:
         ended = threading.Event()
 
@@ -379,7 +377,7 @@ def test_if_its_thread_should_end_all_the_same_another_begins(monkeypatch: pytes
         assert numbers.sent == 2
 
 
-def test_a_failure_that_comes_and_goes_is_logged_once_in_a_while(
+def test_an_intermittent_failure_is_logged_only_occasionally(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO, "tickboard"), answering() as server, pushing(server.url) as numbers:

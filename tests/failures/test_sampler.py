@@ -1,4 +1,4 @@
-"""Whatever a sampler does, it is reported, it runs again, and ticks and the other samplers are not affected."""
+"""Whatever a sampler does, the failure is reported, it runs again, and ticks and other samplers are not affected."""
 
 import asyncio
 import functools
@@ -25,7 +25,7 @@ SOURCE = "sampler suspect"
 
 
 class Bench:
-    """A running board of two samplers: the suspect, and a witness that must not be affected."""
+    """A running board with two samplers: the suspect, and a witness that must not be affected."""
 
     def __init__(self, suspect: Callable[[], object], when: str = "20ms", patience_s: float = 3.0) -> None:
         self.registry = Registry()
@@ -61,7 +61,7 @@ class Bench:
                 await asyncio.sleep(0.005)
 
     async def still_ticks(self) -> None:
-        """Wait until ticks and the witness have gone on for a while."""
+        """Wait until ticks and the witness have continued for a while."""
         seq, witnessed = self.engine.seq, self.witnessed
         await self.until(lambda: self.engine.seq > seq + 3 and self.witnessed > witnessed + 3)
 
@@ -111,7 +111,7 @@ def raising_async(error: BaseException) -> Callable[[], Awaitable[None]]:
 
 
 class Odd(BaseException):
-    """What no `except Exception` catches."""
+    """An exception that no `except Exception` catches."""
 
 
 FAILURES: dict[str, Callable[[], object]] = {
@@ -121,7 +121,7 @@ FAILURES: dict[str, Callable[[], object]] = {
     "raises KeyboardInterrupt": raising(KeyboardInterrupt()),
     "raises a BaseException": raising(Odd("odd")),
     "cancels": raising(asyncio.CancelledError()),
-    "leaves the interpreter": functools.partial(sys.exit, 3),
+    "exits the interpreter": functools.partial(sys.exit, 3),
     "async, raises": raising_async(ValueError("boom")),
     "async, raises StopIteration": raising_async(StopIteration()),
     "async, raises StopAsyncIteration": raising_async(StopAsyncIteration()),
@@ -130,7 +130,7 @@ FAILURES: dict[str, Callable[[], object]] = {
     "async, raises SystemExit": raising_async(SystemExit(3)),
     "async, raises a BaseException": raising_async(Odd("odd")),
     "async, raises CancelledError": raising_async(asyncio.CancelledError()),
-    "async, awaits a task that somebody cancels": cancelled_elsewhere,
+    "async, awaits a cancelled task": cancelled_elsewhere,
     "async, cancels its own task": cancels_itself,
     "plain, returns an awaitable that raises": lambda: raising_async(ValueError("boom"))(),  # noqa: PLW0108  # a plain function is meant
 }
@@ -161,7 +161,7 @@ def test_a_sampler_that_fails_is_reported_once_and_runs_again(failure: str) -> N
         problem, cleared = bench.problems
         assert problem is not None
         assert cleared is None
-        # `other` was set in the run that failed, and is as live as ever.
+        # `other` was set in the run that failed, so it is not stale.
         assert problem.metrics == ["value"]
         assert bench.hub.problems.failures[SOURCE] == 3
         await bench.still_ticks()
@@ -169,7 +169,7 @@ def test_a_sampler_that_fails_is_reported_once_and_runs_again(failure: str) -> N
     drive(bench, scenario)
 
 
-def test_of_two_with_one_name_the_one_that_works_does_not_clear_the_other_s_problem() -> None:
+def test_a_working_sampler_does_not_clear_the_problem_of_its_namesake() -> None:
     board = tickboard.Board(interval_ms=20)
     seen: list[set[str]] = []
 
@@ -195,7 +195,7 @@ def test_of_two_with_one_name_the_one_that_works_does_not_clear_the_other_s_prob
             while len(seen) < 5:
                 await asyncio.sleep(0.005)
         assert {problem.message for problem in problems.values()} == {"ValueError: a", "ValueError: c"}
-        # All the time.
+        # At any time.
         assert len(set(map(frozenset, seen))) == 1
         first, third = sorted(problems)
         assert first.endswith("<locals>.sample")
@@ -205,7 +205,7 @@ def test_of_two_with_one_name_the_one_that_works_does_not_clear_the_other_s_prob
     asyncio.run(scenario())
 
 
-def test_a_counter_and_a_histogram_that_it_wrote_are_stale_when_it_fails() -> None:
+def test_the_counter_and_histogram_of_a_failing_sampler_are_stale() -> None:
     runs = 0
 
     def suspect() -> None:
@@ -227,7 +227,7 @@ def test_a_counter_and_a_histogram_that_it_wrote_are_stale_when_it_fails() -> No
     drive(bench, scenario)
 
 
-def test_one_that_cancels_every_task_of_the_loop_stops_nothing() -> None:
+def test_a_sampler_that_cancels_every_task_stops_nothing() -> None:
     calls: list[int] = []
 
     async def suspect() -> None:
@@ -252,7 +252,7 @@ def test_one_that_cancels_every_task_of_the_loop_stops_nothing() -> None:
 
 
 @pytest.mark.parametrize("kind", ["plain", "async"])
-def test_one_that_hangs_is_reported_while_it_does(kind: str) -> None:
+def test_a_sampler_is_reported_while_it_hangs(kind: str) -> None:
     go = threading.Event()
     calls: list[int] = []
 
@@ -279,7 +279,7 @@ def test_one_that_hangs_is_reported_while_it_does(kind: str) -> None:
         problem = bench.problems[0]
         assert problem is not None
         assert problem.message.startswith("it has been running for more than ")
-        # What was set before it hung is no longer new.
+        # Values set before it hung are stale.
         assert problem.metrics == ["other", "value"]
         await bench.still_ticks()
         go.set()
@@ -289,7 +289,7 @@ def test_one_that_hangs_is_reported_while_it_does(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["plain", "async"])
-def test_one_that_never_returns_does_not_keep_the_board_from_ending(kind: str) -> None:
+def test_a_sampler_that_never_returns_does_not_keep_the_board_from_ending(kind: str) -> None:
     go = threading.Event()
     hangs = threading.Event()
 
@@ -341,7 +341,7 @@ class Counting:
     ],
     ids=["object", "method", "partial", "lambda", "awaitable of an awaitable"],
 )
-def test_whatever_can_be_awaited_is(wrap: Callable[[Counting], Callable[[], object]]) -> None:
+def test_any_awaitable_result_of_a_sampler_is_awaited(wrap: Callable[[Counting], Callable[[], object]]) -> None:
     counting = Counting()
     bench = Bench(wrap(counting))
 
@@ -352,7 +352,7 @@ def test_whatever_can_be_awaited_is(wrap: Callable[[Counting], Callable[[], obje
     drive(bench, scenario)
 
 
-def test_what_it_returns_is_not_looked_at() -> None:
+def test_the_return_value_of_a_sampler_is_ignored() -> None:
     bench = Bench(lambda: {"any": "thing"})
 
     async def scenario() -> None:
@@ -371,12 +371,12 @@ async def yields_async() -> AsyncIterator[int]:
 
 
 @pytest.mark.parametrize("function", [yields, yields_async, functools.partial(yields)])
-def test_one_that_yields_is_refused_where_it_is_declared(function: Callable[[], object]) -> None:
+def test_a_generator_function_is_refused_where_it_is_declared(function: Callable[[], object]) -> None:
     with pytest.raises(InputError, match="it yields, so that calling it runs nothing"):
         tickboard.Board().every("1s")(function)
 
 
-def test_one_that_returns_a_generator_is_reported() -> None:
+def test_a_sampler_that_returns_a_generator_is_reported() -> None:
     bench = Bench(lambda: yields())  # noqa: PLW0108  # a plain function is meant
 
     async def scenario() -> None:
@@ -388,7 +388,7 @@ def test_one_that_returns_a_generator_is_reported() -> None:
     drive(bench, scenario)
 
 
-def test_one_that_alternates_does_not_flood_the_log(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_sampler_that_fails_on_and_off_does_not_flood_the_log(caplog: pytest.LogCaptureFixture) -> None:
     calls: list[int] = []
 
     def suspect() -> None:
@@ -407,7 +407,7 @@ def test_one_that_alternates_does_not_flood_the_log(caplog: pytest.LogCaptureFix
     assert len(lines) <= 5
 
 
-def test_a_thread_that_cannot_be_started_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_thread_that_cannot_be_started_is_retried(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[float] = []
     start = threading.Thread.start
     refused: list[str] = []

@@ -1,4 +1,4 @@
-"""Whatever a target of a scrape does, it is reported, its values go, it is asked again, and the others go on."""
+"""Whatever a scrape target does, it is reported, its values end, it is retried, and other targets are unaffected."""
 
 import asyncio
 import gzip
@@ -24,7 +24,7 @@ Answer = Callable[[socket.socket], None]
 
 
 def says(*parts: bytes) -> Answer:
-    """Return what sends some bytes and closes the connection."""
+    """Return an answer that sends some bytes and closes the connection."""
     return lambda connection: connection.sendall(b"".join(parts))
 
 
@@ -34,7 +34,7 @@ def good(body: bytes = SAID, *headers: bytes) -> Answer:
 
 
 class Target:
-    """A server of raw sockets that answers each request as a test says, and then closes the connection."""
+    """A raw socket server that answers each request as a test wants, and then closes the connection."""
 
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
@@ -66,7 +66,7 @@ class Target:
 
     def close(self) -> None:
         self.ending.set()
-        # On Linux, only this wakes a thread that waits in accept.
+        # On Linux, only this wakes a thread that is waiting in accept.
         self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()
 
@@ -85,7 +85,7 @@ def resets(connection: socket.socket) -> None:
 
 
 def hangs(*parts: bytes) -> Answer:
-    """Return what sends some bytes, and then nothing until the client has given up."""
+    """Return an answer that sends some bytes, and then nothing until the client gives up."""
 
     def answer(connection: socket.socket) -> None:
         connection.sendall(b"".join(parts))
@@ -115,7 +115,7 @@ FAILURES: dict[str, tuple[Answer, str]] = {
     "raises: closes at once": (says(), "cannot be asked"),
     "raises: resets": (resets, "cannot be asked"),
     "raises: answers 500": (says(b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n"), "it answers 500 Oh"),
-    "raises: answers no HTTP": (says(b"220 smtp ready\r\n"), "cannot be asked"),
+    "raises: does not answer HTTP": (says(b"220 smtp ready\r\n"), "cannot be asked"),
     "raises: redirects": (
         says(b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:9/m\r\nContent-Length: 0\r\n\r\n"),
         "give the address that it leads to, http://127.0.0.1:9/m",
@@ -124,14 +124,14 @@ FAILURES: dict[str, tuple[Answer, str]] = {
         says(b"HTTP/1.1 301 Moved\r\nLocation: /metrics\r\nContent-Length: 0\r\n\r\n"),
         "give the address that it leads to",
     ),
-    "raises: headers without end": (
+    "raises: endless headers": (
         says(OK, b"X: " + b"x" * 200_000),
         "the head of its answer is more than 65536 bytes",
     ),
-    "hangs: says nothing": (hangs(), "did not answer within 0.5 s"),
+    "hangs: sends nothing": (hangs(), "did not answer within 0.5 s"),
     "hangs: in its headers": (hangs(OK), "did not answer within 0.5 s"),
     "hangs: in its body": (hangs(OK, b"Content-Length: 100\r\n\r\nvalue 5\n"), "did not answer within 0.5 s"),
-    "hangs: says a byte now and then": (trickles, "did not answer within 0.5 s"),
+    "hangs: trickles": (trickles, "did not answer within 0.5 s"),
     "wrong type: a page": (
         says(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 15\r\n\r\n<html>\n</html>\n"),
         "it answers with text/html that has no metrics",
@@ -159,11 +159,11 @@ FAILURES: dict[str, tuple[Answer, str]] = {
     ),
     "ends: in its gzip": (gzipped(gzip.compress(SAID * 100)[:-12]), "cannot be asked: the body ends in the middle"),
 }
-"""What a target may do, and what is reported of it."""
+"""Answers of a target, and the expected report."""
 
 
 def last(board: Board) -> dict[str, float]:
-    """Return the newest value of each series by its metric and job, of those that have one now."""
+    """Return the newest value of each series that has one, by metric and job."""
     engine = board.hub.engine
     if not engine.window.seq:
         return {}
@@ -220,9 +220,7 @@ async def awaits_a_task_that_is_cancelled(self: Scrape) -> tuple[bytes, str]:
 
 
 @pytest.mark.parametrize("get", [cancels, exits, unforeseen, awaits_a_task_that_is_cancelled])
-def test_a_library_that_fails_in_any_way_ends_no_scrape(
-    get: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_failure_of_the_http_library_ends_a_scrape(get: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     with target(good()) as suspect, target(good()) as witness:
         board = Board(interval_ms=50)
         board.scrape(suspect.url, every="100ms", job="suspect")
@@ -246,7 +244,7 @@ def test_a_library_that_fails_in_any_way_ends_no_scrape(
             wait_for(lambda: not problems(board))
 
 
-def test_a_line_that_the_end_of_the_connection_cuts_is_left_out() -> None:
+def test_a_line_truncated_by_the_end_of_the_connection_is_ignored() -> None:
     with target(says(OK, b"\r\nvalue 5\nother 12")) as suspect:
         board = Board(interval_ms=50)
         board.scrape(suspect.url, every="100ms", job="it")
@@ -259,7 +257,7 @@ def test_a_line_that_the_end_of_the_connection_cuts_is_left_out() -> None:
             wait_for(lambda: not problems(board))
 
 
-def test_a_target_that_is_not_there_yet_is_asked_until_it_is() -> None:
+def test_a_target_that_does_not_exist_yet_is_retried_until_it_does() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         free = taken.getsockname()[1]
     board = Board(interval_ms=50)

@@ -1,4 +1,4 @@
-"""Who is sent only what has changed knows the same as who is sent the whole, whatever comes and goes."""
+"""A viewer that is sent only changes ends up with the same board and series as one that is sent everything."""
 
 import json
 from collections.abc import Callable, Generator, Sequence
@@ -29,7 +29,7 @@ MOVES = st.lists(st.tuples(st.sampled_from(["add", "leave", "tick", "join", "sub
 
 
 def changed(before: Sequence[Any], change: dict[str, Any]) -> list[Any]:
-    """Return what docs/protocol.md says that a list becomes."""
+    """Apply a change to a list, as docs/protocol.md describes."""
     after = [one for place, one in enumerate(before) if place not in change.get("removed", [])]
     for place, one in zip(change.get("at", []), change.get("added", []), strict=True):
         after.insert(place, one)
@@ -44,7 +44,7 @@ def changed_panels(before: list[Any], change: dict[str, Any]) -> list[Any]:
 
 
 class Viewer:
-    """Knows the board and the series by the messages alone."""
+    """A viewer that knows the board and the series from its messages alone."""
 
     def __init__(self, inbox: Inbox, fetch: Callable[[], Any] = dict) -> None:
         self.inbox = inbox
@@ -78,12 +78,12 @@ class Viewer:
                 "revision": message["revision"],
             }
         elif message["type"] == "metrics_changed" and self.board["revision"] < message["revision"]:
-            # It came between the two.
+            # The viewer fetched its board between the two.
             self.board = self._fetch()
 
 
 class Served:
-    """A board whose metrics come and go, and a hub that shows it."""
+    """A board whose metrics come and go, and its hub."""
 
     def __init__(self) -> None:
         self.board = Board(window_size=5, forget="1s")
@@ -120,7 +120,7 @@ class Served:
 
 
 @given(MOVES)
-def test_changes_make_the_same_of_a_board_as_the_whole(moves: list[tuple[str, str]]) -> None:
+def test_changes_add_up_to_the_same_board_as_full_messages(moves: list[tuple[str, str]]) -> None:
     served = Served()
     viewers = [served.join(BINARY), served.join(BINARY_CHANGES)]
     for move, name in moves:
@@ -129,7 +129,7 @@ def test_changes_make_the_same_of_a_board_as_the_whole(moves: list[tuple[str, st
         elif move == "leave":
             served.present.pop(name, None)
         elif move == "join":
-            # One who comes between a change and its tick, too.
+            # This one joins between a change and its tick.
             served.source.gauge(name, name)
             viewers.append(served.join(BINARY_CHANGES))
         elif move == "subscribe":
@@ -156,7 +156,7 @@ def test_changes_make_the_same_of_a_board_as_the_whole(moves: list[tuple[str, st
     assert not {"series_changed", "metrics_changed"} & set(viewers[0].types)
 
 
-def test_ten_series_that_come_beside_ten_thousand_metrics_cost_what_ten_do() -> None:
+def test_adding_ten_series_to_ten_thousand_metrics_sends_only_those_ten() -> None:
     served = Served()
     for number in range(10_000):
         served.present[f"web_{number:05}"] = None
@@ -180,7 +180,7 @@ def test_ten_series_that_come_beside_ten_thousand_metrics_cost_what_ten_do() -> 
     assert new.series == old.series
 
 
-def test_what_stays_in_another_order_is_sent_whole() -> None:
+def test_a_reordered_list_has_no_places() -> None:
     assert _places("abc", "acb") is None
     assert _places("abc", "axc") == ([1], [1])
     assert _places("", "ab") == ([], [0, 1])
@@ -215,12 +215,12 @@ def described(metrics: Sequence[wire.MetricInfo], panels: Sequence[wire.Panel]) 
     ],
     ids=["metrics in another order", "a metric before others", "panels in another order", "a row in another order"],
 )
-def test_a_board_that_is_ordered_anew_is_sent_whole(metrics: list[wire.MetricInfo], panels: list[wire.Panel]) -> None:
+def test_a_reordered_board_is_sent_whole(metrics: list[wire.MetricInfo], panels: list[wire.Panel]) -> None:
     before = described([A, B], [CARD_A, wire.Row([CARD_A, CARD_B])])
     assert whole(board_changes(before, described(metrics, panels))) is None
 
 
-def test_a_board_that_gets_more_at_its_end_and_in_a_row_is_sent_as_that() -> None:
+def test_added_metrics_and_panels_are_sent_as_a_change() -> None:
     before = described([A, B], [CARD_A, wire.Row([CARD_A, CARD_B])])
     after = described([A, B, C], [CARD_C, CARD_A, wire.Row([CARD_A, CARD_C, CARD_B])])
     row = wire.PanelsChanged(at=[1], added=[CARD_C])
@@ -229,7 +229,7 @@ def test_a_board_that_gets_more_at_its_end_and_in_a_row_is_sent_as_that() -> Non
 
 
 @pytest.mark.parametrize("change", [{"title": "Other"}, {"epoch": "f"}, {"rules": [wire.RuleInfo("c", "m", "info")]}])
-def test_a_board_that_is_another_is_sent_whole(change: dict[str, Any]) -> None:
+def test_a_change_of_the_title_epoch_or_rules_sends_the_whole_board(change: dict[str, Any]) -> None:
     bench = Bench()
     described = wire.BoardInfo("B", "e", 1000, 20, "0", [], [])
 
@@ -247,11 +247,11 @@ def test_a_board_that_is_another_is_sent_whole(change: dict[str, Any]) -> None:
         for _ in hub.publish(hub.engine.tick(float(number), 1.0)):
             pass
     viewer.read()
-    # The first is what the others are changes of.
+    # The first message is the base for the changes that follow.
     assert [one for one in viewer.types if "series" not in one] == ["board", "metrics_changed", "board"]
 
 
-def test_the_first_change_of_a_board_is_sent_as_a_change_too() -> None:
+def test_the_first_change_of_a_board_is_sent_as_a_change() -> None:
     registry = Registry()
     registry.gauge("a").set(1)
     engine = Engine(registry, [], 20, "e", lambda: "id")
@@ -270,5 +270,5 @@ def test_the_first_change_of_a_board_is_sent_as_a_change_too() -> None:
             registry.gauge("b").set(1)
         for _ in hub.publish(engine.tick(float(second), 1.0)):
             pass
-    told = [message["type"] for message in inbox.messages() if isinstance(message, dict)]
-    assert told == ["series", "metrics_changed", "series_changed"]
+    types = [message["type"] for message in inbox.messages() if isinstance(message, dict)]
+    assert types == ["series", "metrics_changed", "series_changed"]

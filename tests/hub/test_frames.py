@@ -1,4 +1,4 @@
-"""Frames are the wire's types, encoded once: what msgspec makes of the same values, byte for byte where it matters."""
+"""Frames are the wire's types, encoded once. They decode to the same values, byte for byte where it matters."""
 
 import json
 import math
@@ -55,14 +55,14 @@ def registry() -> Registry:
     return registry
 
 
-def test_times_are_rfc_3339_in_utc_with_milliseconds() -> None:
+def test_timestamps_are_rfc_3339_in_utc_with_milliseconds() -> None:
     assert timestamp(0.0) == "1970-01-01T00:00:00.000Z"
     assert timestamp(1_769_860_800.5) == "2026-01-31T12:00:00.500Z"
     assert datetime.fromisoformat(timestamp(1e9 + 0.123)).timestamp() == pytest.approx(1e9 + 0.123, abs=1e-3)
 
 
 @given(row=st.lists(st.floats(allow_nan=True, allow_infinity=False), min_size=3, max_size=3))
-def test_a_tick_decodes_to_its_values_and_leaves_out_what_is_missing(row: list[float]) -> None:
+def test_a_tick_decodes_to_its_values_without_the_missing_ones(row: list[float]) -> None:
     registry = Registry()
     for name in ("a", "b", "c"):
         registry.gauge(name, unit="u")
@@ -72,14 +72,14 @@ def test_a_tick_decodes_to_its_values_and_leaves_out_what_is_missing(row: list[f
     assert message == Metrics(wanted, 7, time)
 
 
-def test_a_metric_on_the_wire_has_just_the_specifications_fields(registry: Registry) -> None:
+def test_a_plain_metric_on_the_wire_has_only_the_fields_of_the_specification(registry: Registry) -> None:
     frame = json.loads(metrics_frame(Selection(registry, ("cpu_usage",)), 1, 0.0, np.array([41.5, 1.0, 2.0])))
     assert frame["type"] == "metrics"
     assert frame["data"] == [{"name": "cpu_usage", "value": 41.5, "unit": "%", "timestamp": "1970-01-01T00:00:00.000Z"}]
 
 
 @pytest.mark.parametrize("value", [1.0, math.nan])
-def test_names_units_and_labels_may_hold_anything(registry: Registry, value: float) -> None:
+def test_units_and_labels_are_escaped(registry: Registry, value: float) -> None:
     message = decode(metrics_frame(Selection(registry), 1, 0.0, np.array([value, 2.0, 3.0])))
     assert isinstance(message, Metrics)
     assert message.data[-2].unit == '"odd\\\n\x00unit'
@@ -113,7 +113,7 @@ def window_of(registry: Registry, *rows: list[float]) -> Window:
     return window
 
 
-def test_an_initial_divides_its_metrics_into_ticks(registry: Registry) -> None:
+def test_an_initial_message_divides_its_metrics_into_ticks(registry: Registry) -> None:
     nothing = math.nan
     window = window_of(registry, [1.0, 2.0, 3.0], [nothing, nothing, nothing], [4.0, nothing, 6.0])
     message = decode(initial_frame(Selection(registry), "e", 3, window.all()))
@@ -123,7 +123,7 @@ def test_an_initial_divides_its_metrics_into_ticks(registry: Registry) -> None:
     assert (message.epoch, message.seq, message.resumed, message.skipped) == ("e", 3, False, 0)
 
 
-def test_an_initial_says_that_it_resumes_and_what_was_skipped(registry: Registry) -> None:
+def test_an_initial_message_says_that_it_resumes_and_how_many_ticks_were_skipped(registry: Registry) -> None:
     window = window_of(registry, [1.0, 2.0, 3.0])
     frame = initial_frame(Selection(registry), "e", 1, window.all(), resumed=True, skipped=9)
     message = decode(frame)
@@ -152,7 +152,7 @@ def test_alert_events_are_server_sent_events_encoded_once() -> None:
     assert alert_event("e", resolved).startswith(b"id: e-4\nevent: resolved\ndata: {")
 
 
-def test_the_stream_opens_with_when_to_come_back_and_beats() -> None:
+def test_the_alert_stream_starts_with_a_retry_and_position_and_sends_heartbeats() -> None:
     assert stream_start("e", 5, whole=True) == (
         b'retry: 2000\nid: e-5\nevent: position\ndata: {"type":"position","epoch":"e","number":5,"whole":true}\n\n'
     )
@@ -160,7 +160,7 @@ def test_the_stream_opens_with_when_to_come_back_and_beats() -> None:
 
 
 def received(wire: bytes) -> list[tuple[int, bytes]]:
-    """Read what a server writes as websockets' sans-I/O client does."""
+    """Read what a server writes with the sans-I/O client of websockets."""
     client = ClientProtocol(parse_uri("ws://x/"), state=State.OPEN, max_size=None)
     client.receive_data(wire)
     assert client.parser_exc is None
@@ -180,7 +180,7 @@ def test_several_messages_may_be_one_frame() -> None:
     assert frame.size == 6
 
 
-def test_control_frames_are_what_a_client_takes_them_for() -> None:
+def test_a_client_understands_control_frames() -> None:
     assert received(PING.wire) == [(9, b"")]
     assert received(pong(b"again").wire) == [(10, b"again")]
     assert received(close(1013).wire) == [(8, b"\x03\xf5")]
@@ -197,7 +197,7 @@ def test_a_binary_tick_is_laid_out_as_the_protocol_says(row: list[float], dtype:
     assert struct.unpack(f"<BBHIQd2{letter}", data) == pytest.approx(
         (2, 0, 0, 7, 2**40, 1_769_860_800_123.0, row[0], row[2]), nan_ok=True
     )
-    # The time is the one that the JSON has.
+    # The time is the same as in JSON.
     assert timestamp(1_769_860_800.123).endswith(".123Z")
 
 
@@ -222,19 +222,19 @@ def test_a_binary_window_is_laid_out_as_the_protocol_says(dtype: str) -> None:
     assert header.unpack(resumed) == (1, 1, 0, 7, 1, 0, 2**32 - 1)
 
 
-def test_what_a_float32_cannot_hold_is_infinite(registry: Registry) -> None:
+def test_a_value_too_large_for_float32_becomes_infinite(registry: Registry) -> None:
     selection = Selection(registry, ("cpu_usage",))
     data = binary_tick(selection, 1, 1, 0.0, np.array([1e300, 0, 0]), FLOAT32)
     assert np.frombuffer(data, "<f4", 1, 24)[0] == math.inf
 
 
 @pytest.mark.parametrize("value", [20_000_001.0, 2.0**53 - 1, 1_796_000_000.123, 1e300, -0.1])
-def test_what_a_float64_holds_arrives_exact(registry: Registry, value: float) -> None:
+def test_float64_values_arrive_exactly(registry: Registry, value: float) -> None:
     data = binary_tick(Selection(registry, ("cpu_usage",)), 1, 1, 0.0, np.array([value, 0, 0]), FLOAT64)
     assert struct.unpack_from("<d", data, 24) == (value,)
 
 
-def test_a_series_message_has_the_order_of_the_values(registry: Registry) -> None:
+def test_a_series_message_lists_the_series_in_the_order_of_the_values(registry: Registry) -> None:
     message = decode(series_list(Selection(registry), 3, "e"))
     assert isinstance(message, SeriesList)
     assert [one.name for one in message.series] == ["cpu_usage", "core", "disk"]
@@ -243,7 +243,7 @@ def test_a_series_message_has_the_order_of_the_values(registry: Registry) -> Non
 
 
 @pytest.mark.parametrize(("name", "dtype"), [("tickboard.v1", FLOAT32), ("tickboard.v2", FLOAT64)])
-def test_all_encodings_say_the_same(registry: Registry, name: str, dtype: str) -> None:
+def test_all_encodings_use_the_same_messages(registry: Registry, name: str, dtype: str) -> None:
     selection, window = Selection(registry), Window(2)
     row = np.array([1.0, 2.0, 3.0])
     window.append(5.0, row)
@@ -262,10 +262,10 @@ def test_all_encodings_say_the_same(registry: Registry, name: str, dtype: str) -
 
 @pytest.mark.parametrize(
     ("patterns", "steps"),
-    # One for each metric, and one for each series of those that may be asked for.
+    # One step for each metric, and one for each series of the metrics that may match.
     [((), 0), (("c*",), 3 + 2), (('disk{device="s*"}', "core"), 3 + 2), (('disk{device="none"}',), 3 + 1), (("*",), 6)],
 )
-def test_a_selection_that_is_made_in_steps_is_the_same(
+def test_a_selection_made_in_steps_is_the_same(
     registry: Registry, patterns: tuple[str, ...], steps: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at_once = Selection(registry, patterns)
@@ -282,7 +282,7 @@ def test_a_selection_that_is_made_in_steps_is_the_same(
         assert selection.width == at_once.width
 
 
-def test_a_selection_goes_on_from_what_it_was_whatever_came_and_went() -> None:
+def test_a_selection_updated_from_an_older_one_equals_a_new_one() -> None:
     registry = Registry()
     patterns = ("a*", "g*", 'host{name="a"}')
     host = registry.gauge("host", labels=["name"])
@@ -296,7 +296,7 @@ def test_a_selection_goes_on_from_what_it_was_whatever_came_and_went() -> None:
     discover(registry, "g_new", "again", "other")
     host.labels(name="c").set(1)
     found = Selection(registry, patterns, before)
-    # One that came again comes where it stands by now.
+    # A metric that was added again takes its new place.
     assert names(found) == names(Selection(registry, patterns)) == ["host", "g_new", "again"]
 
 
@@ -305,7 +305,7 @@ def names(selection: Selection) -> list[str]:
 
 
 def discover(registry: Registry, *names: str) -> None:
-    """Have metrics come from outside, each with a series."""
+    """Discover metrics from outside, each with one series."""
     with registry.lock:
         for name in names:
             metric = registry.discover(Gauge, MetricInfo(name, name, "", "gauge", ["at"]))
@@ -313,7 +313,7 @@ def discover(registry: Registry, *names: str) -> None:
 
 
 def withdraw(registry: Registry, name: str) -> None:
-    """Have a metric leave with its series."""
+    """Remove a metric and its series."""
     handle = registry.find(name)
     assert handle is not None
     handle.remove(at="x")
@@ -321,19 +321,19 @@ def withdraw(registry: Registry, name: str) -> None:
         registry.withdraw(name)
 
 
-def test_a_large_initial_is_made_in_steps_and_is_the_same(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_initial_message_made_in_steps_is_the_same(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     window = window_of(registry, *([float(number)] * 3 for number in range(8)))
     at_once = initial_frame(Selection(registry), "e", 8, window.all())
     monkeypatch.setattr(encodings, "STEP_VALUES", 26)
     steps = initial_steps(Selection(registry), "e", 8, window.all())
-    # A tick costs its values and ten more: two ticks a step.
+    # A tick costs its values and ten more, so a step covers two ticks.
     for _ in range(4):
         next(steps)
     assert b"".join(whole(steps)) == at_once
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 99])
-def test_recent_metrics_of_many_series_are_made_in_steps_and_are_the_same(
+def test_recent_metrics_of_many_series_made_in_steps_are_the_same(
     registry: Registry, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The first slice of the series has no value in the newest tick.
@@ -349,7 +349,7 @@ def test_recent_metrics_of_many_series_are_made_in_steps_and_are_the_same(
     assert values == [1.0, 2.0, 3.0, 6.0][-count:]
 
 
-def test_large_messages_are_put_together_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_frames_are_assembled_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(frames_module, "STEP_BYTES", 10)
     pieces = [b"abcd", b"efgh", b"ij", b"k", b"l" * 30, b"m"]
     steps = Frame.of_pieces((1, pieces), (2, [b"", b"n" * 200]), (1, []))
@@ -362,7 +362,7 @@ def test_large_messages_are_put_together_in_steps(monkeypatch: pytest.MonkeyPatc
     assert frame.size == at_once.size
 
 
-def test_a_large_binary_window_is_made_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_binary_window_made_in_steps_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encodings, "STEP_FLOATS", 3)
     registry = Registry()
     for name in ("a", "b"):
@@ -372,13 +372,13 @@ def test_a_large_binary_window_is_made_in_steps(monkeypatch: pytest.MonkeyPatch)
         engine.tick(float(time), 1.0)
     selection = engine.select()
     steps = BINARY["tickboard.v2"].initial(selection, 1, "e", 9, engine.window.all(), resumed=False, skipped=0)
-    # Two for each two ticks of two series, and one for the list of series.
+    # One step for the list of series, then one for every two ticks.
     for _ in range(1 + 4):
         next(steps)
     assert whole(steps).messages[1] == binary_window(selection, 1, engine.window.all(), FLOAT64)
 
 
-def test_what_is_said_of_series_is_written_in_steps_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_series_descriptions_are_encoded_in_steps_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(selection_module, "STEP_SERIES", 1)
     monkeypatch.setattr(encodings, "STEP_SERIES", 1)
     registry = Registry()

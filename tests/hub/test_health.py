@@ -1,4 +1,4 @@
-"""A board is ok, degraded or failing, and says why."""
+"""A board's health is ok, degraded or failing, with the reasons."""
 
 from tickboard.hub.health import Vitals, health
 from tickboard.wire import HealthReason, Problem
@@ -11,11 +11,11 @@ def test_a_board_without_problems_is_ok() -> None:
     assert health(Vitals(), [], 0.0) == ("ok", [])
 
 
-def test_a_problem_degrades_it_and_is_named_without_its_details() -> None:
+def test_a_problem_degrades_health_and_is_listed_without_its_details() -> None:
     assert health(Vitals(), [PROBLEM], 0.0) == ("degraded", [REASON])
 
 
-def test_it_fails_when_no_tick_was_published_for_three_seconds_and_three_intervals() -> None:
+def test_health_is_failing_after_three_seconds_and_three_intervals_without_a_tick() -> None:
     assert health(Vitals(0, 3.0, 0.01), [], 0.0)[0] == "ok"
     assert health(Vitals(0, 29.9, 10.0), [], 0.0)[0] == "ok"
     assert health(Vitals(0, 30.1, 10.0), [], 0.0)[0] == "failing"

@@ -1,4 +1,4 @@
-"""Viewers get each tick once, in order; a slow one skips to the newest state and delays nobody."""
+"""Viewers get each tick once and in order. A slow viewer skips to the newest state and delays nobody."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import count
@@ -32,11 +32,11 @@ from tickboard.problems import QUIET_S
 from tickboard.wire import Alert, BoardInfo
 
 NOTHING = 0
-"""Room in a connection that takes nothing."""
+"""Room in a connection that accepts no bytes."""
 
 
 class Bench:
-    """A hub whose ticks a test makes."""
+    """A hub whose ticks the test makes."""
 
     def __init__(self, window_size: int = 20, epoch: str = "e") -> None:
         self.registry = Registry()
@@ -81,12 +81,12 @@ def bench() -> Bench:
     return Bench()
 
 
-def left(inbox: Inbox) -> None:
+def disconnect(inbox: Inbox) -> None:
     assert inbox.viewer is not None
     inbox.viewer._hub.leave(inbox.viewer)
 
 
-def said(text: bytes = b'{"type":"pong"}') -> Frame:
+def answer_frame(text: bytes = b'{"type":"pong"}') -> Frame:
     return Frame.text(text)
 
 
@@ -98,9 +98,7 @@ any_encoding = pytest.mark.parametrize("encoding", [JSON, *BINARY.values()], ids
 
 @either_way
 @any_encoding
-def test_a_viewer_begins_with_the_window_and_goes_on_with_each_tick(
-    bench: Bench, direct: bool, encoding: Encoding
-) -> None:
+def test_a_viewer_gets_the_window_first_and_then_each_tick(bench: Bench, direct: bool, encoding: Encoding) -> None:
     bench.tick(3)
     viewer = bench.join(direct=direct, encoding=encoding)
     bench.tick(2)
@@ -119,11 +117,11 @@ ACTIONS = st.tuples(
     encoding=st.sampled_from([JSON, *BINARY.values()]),
     in_steps=st.booleans(),
 )
-def test_no_viewer_ever_has_a_hole_or_a_double(
+def test_no_viewer_ever_misses_or_repeats_a_tick(
     actions: list[tuple[str, int]], rooms: list[int], encoding: Encoding, in_steps: bool
 ) -> None:
     with pytest.MonkeyPatch.context() as small:
-        # Small enough that everything happens in the middle of a tick, and that outboxes overflow.
+        # Small enough that everything happens during a tick, and that outboxes overflow.
         small.setattr(hub_module, "SLICE", 1)
         small.setattr(outbox_module, "OUTBOX_BYTES", 600)
         small.setattr(hub_module, "MOST_AT_ONCE", 0)
@@ -154,10 +152,10 @@ def test_no_viewer_ever_has_a_hole_or_a_double(
             elif action == "read all":
                 chosen.read()
             elif action == "leave":
-                left(chosen)
+                disconnect(chosen)
                 viewers.remove(chosen)
             elif action == "answer":
-                chosen.viewer.answer(said())
+                chosen.viewer.answer(answer_frame())
             elif action == "subscribe":
                 described = bench.hub.subscribe(chosen.viewer, [["value"], ["other"], []][number % 3])
                 if described is not None:
@@ -178,7 +176,7 @@ def test_no_viewer_ever_has_a_hole_or_a_double(
 
 
 class Work:
-    """Long work of a hub, whose steps a test makes."""
+    """The long work of a hub, which the test steps."""
 
     def __init__(self) -> None:
         self.waiting: list[tuple[Iterator[None], Callable[[BaseException | None], None]]] = []
@@ -187,7 +185,7 @@ class Work:
         self.waiting.append((steps, settle))
 
     def step(self, number: int) -> None:
-        """Do one step of one of them."""
+        """Do one step of one waiting job."""
         if not self.waiting:
             return
         steps, settle = self.waiting[number % len(self.waiting)]
@@ -203,7 +201,7 @@ class Work:
 
 
 def check_layouts(messages: list[Any], encoding: Encoding) -> None:
-    """Every binary message has the layout that was described last, and as many values."""
+    """Check that every binary message has the last described layout and as many values."""
     layout, series, width = None, 0, 8 if encoding is V2 else 4
     for message in messages:
         if isinstance(message, dict) and message["type"] == "series":
@@ -215,7 +213,7 @@ def check_layouts(messages: list[Any], encoding: Encoding) -> None:
             assert len(message) == 24 + times + width * ticks * series
 
 
-def test_who_comes_back_gets_just_what_was_missed(bench: Bench) -> None:
+def test_a_returning_viewer_gets_only_the_ticks_it_missed(bench: Bench) -> None:
     bench.tick(5)
     [message] = bench.join(Position("e", 3)).messages()
     assert message["resumed"]
@@ -223,7 +221,7 @@ def test_who_comes_back_gets_just_what_was_missed(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("since", [Position("e", 99), Position("other", 3), Position("e", 1)])
-def test_who_comes_back_too_late_gets_the_whole_window_and_is_told(since: Position) -> None:
+def test_a_returning_viewer_with_an_unusable_position_gets_the_whole_window(since: Position) -> None:
     bench = Bench(window_size=3)
     bench.tick(9)
     [message] = bench.join(since).messages()
@@ -232,7 +230,7 @@ def test_who_comes_back_too_late_gets_the_whole_window_and_is_told(since: Positi
 
 
 def overflow(bench: Bench, viewer: Inbox) -> int:
-    """Make ticks until one of a viewer's is skipped; return how many there were."""
+    """Make ticks until the viewer skips one. Return how many ticks were made."""
     ticks = 0
     while not bench.hub.traffic.frames_skipped:
         bench.tick()
@@ -243,12 +241,12 @@ def overflow(bench: Bench, viewer: Inbox) -> int:
 
 
 @either_way
-def test_a_slow_viewer_skips_to_the_newest_state_and_is_told(direct: bool) -> None:
+def test_a_slow_viewer_skips_to_the_newest_state_and_learns_how_many_it_missed(direct: bool) -> None:
     bench = Bench(window_size=3_000)
     slow, quick = bench.join(direct=direct, room=200), bench.join(direct=direct)
     ticks = overflow(bench, slow) + 5
     bench.tick(5)
-    # The first was on its way already.
+    # The first was already being sent.
     skipped = bench.hub.traffic.frames_skipped
     assert skipped == ticks - 1
     slow.read()
@@ -260,7 +258,7 @@ def test_a_slow_viewer_skips_to_the_newest_state_and_is_told(direct: bool) -> No
     assert seqs(slow.messages()) == [ticks + 1]
 
 
-def test_a_viewer_that_sleeps_past_the_window_gets_what_there_is() -> None:
+def test_a_viewer_that_falls_behind_the_window_gets_the_current_window() -> None:
     bench = Bench(window_size=20)
     slow = bench.join(room=200)
     ticks = overflow(bench, slow)
@@ -272,7 +270,7 @@ def test_a_viewer_that_sleeps_past_the_window_gets_what_there_is() -> None:
     assert seqs([caught_up]) == list(range(ticks - 19, ticks + 1))
 
 
-def test_one_tick_larger_than_the_outbox_may_wait() -> None:
+def test_one_tick_larger_than_the_outbox_can_be_queued() -> None:
     bench = Bench()
     for number in range(3_000):
         bench.registry.gauge(f"wide_{number}").set(1)
@@ -283,7 +281,7 @@ def test_one_tick_larger_than_the_outbox_may_wait() -> None:
     assert bench.hub.traffic.frames_skipped == 0
 
 
-def test_a_subscription_really_filters(bench: Bench) -> None:
+def test_a_subscription_filters_the_metrics(bench: Bench) -> None:
     viewer = bench.join()
     assert viewer.viewer is not None
     viewer.take()
@@ -300,14 +298,14 @@ def test_a_subscription_really_filters(bench: Bench) -> None:
     assert len(viewer.take()[0]["data"]) == 3
 
 
-def test_a_viewer_may_join_with_a_subscription(bench: Bench) -> None:
+def test_a_viewer_can_join_with_a_subscription(bench: Bench) -> None:
     bench.tick(2)
     [message] = bench.join(selectors=["val*"]).messages()
     assert {metric["name"] for metric in message["data"]} == {"value"}
 
 
 @either_way
-def test_a_tick_is_encoded_once_for_all_who_asked_for_the_same(
+def test_a_tick_is_encoded_once_for_each_distinct_subscription(
     bench: Bench, direct: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Counting:
@@ -328,7 +326,7 @@ def test_a_tick_is_encoded_once_for_all_who_asked_for_the_same(
     assert [seqs(viewer.messages()) for viewer in viewers] == [[1, 2, 3]] * 3
 
 
-def test_others_may_run_between_slices_of_a_tick(bench: Bench) -> None:
+def test_publishing_a_tick_yields_between_slices_of_viewers(bench: Bench) -> None:
     viewers = [bench.join() for _ in range(2 * SLICE + 1)]
     steps = sum(1 for _ in bench.begin_tick())
     assert steps == 2
@@ -336,7 +334,7 @@ def test_others_may_run_between_slices_of_a_tick(bench: Bench) -> None:
     assert all(seqs(viewer.messages()) == [1] for viewer in viewers)
 
 
-def test_a_tick_that_was_broken_off_is_brought_to_its_end_by_the_next(bench: Bench) -> None:
+def test_an_interrupted_tick_is_completed_by_the_next_one(bench: Bench) -> None:
     viewers = [bench.join() for _ in range(2 * SLICE + 1)]
     next(bench.begin_tick())
     bench.tick()
@@ -344,7 +342,7 @@ def test_a_tick_that_was_broken_off_is_brought_to_its_end_by_the_next(bench: Ben
 
 
 @either_way
-def test_who_subscribes_in_the_middle_of_a_tick_gets_it_as_it_was_asked_for_before(
+def test_a_viewer_that_subscribes_during_a_tick_gets_it_by_its_old_subscription(
     bench: Bench, direct: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hub_module, "SLICE", 1)
@@ -362,14 +360,14 @@ def test_who_subscribes_in_the_middle_of_a_tick_gets_it_as_it_was_asked_for_befo
     assert seqs(second.messages()) == seqs(third.messages()) == [1, 2]
 
 
-def test_who_is_slow_and_reads_again_in_the_middle_of_a_tick_gets_it_once(
+def test_a_slow_viewer_that_reads_again_during_a_tick_gets_it_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     bench = Bench(window_size=3_000)
     slow = bench.join(room=1)
     ticks = overflow(bench, slow)
     monkeypatch.setattr(hub_module, "SLICE", 1)
-    # It comes after another in the order of its subscription, and so waits for the tick when that has it.
+    # The slow viewer comes after another one with the same subscription, so it still waits when that one has the tick.
     first = bench.join(selectors=["*"])
     bench.hub.subscribe(slow_viewer(slow), ["*"])
     tick = bench.begin_tick()
@@ -386,7 +384,7 @@ def slow_viewer(inbox: Inbox) -> Viewer:
     return inbox.viewer
 
 
-def test_a_series_may_appear_from_a_thread_while_a_tick_is_made(bench: Bench) -> None:
+def test_series_can_appear_between_a_tick_and_its_publishing(bench: Bench) -> None:
     viewer = bench.join()
     happened = bench.engine.tick(1.0, 1.0)
     for number in range(50):
@@ -396,25 +394,25 @@ def test_a_series_may_appear_from_a_thread_while_a_tick_is_made(bench: Bench) ->
     assert seqs(viewer.messages()) == [1]
 
 
-def test_leaving_twice_is_leaving_once(bench: Bench) -> None:
+def test_leaving_twice_has_no_further_effect(bench: Bench) -> None:
     viewer, other = bench.join(), bench.join()
-    left(viewer)
-    left(viewer)
+    disconnect(viewer)
+    disconnect(viewer)
     assert bench.hub.viewers == 1
     bench.tick()
     assert seqs(other.messages()) == [1]
 
 
 @either_way
-def test_who_leaves_in_the_middle_of_a_tick_disturbs_nobody(
+def test_viewers_that_leave_during_a_tick_do_not_affect_the_others(
     bench: Bench, direct: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hub_module, "SLICE", 2)
     viewers = [bench.join(direct=direct) for _ in range(5)]
     tick = bench.begin_tick()
     next(tick)
-    left(viewers[0])
-    left(viewers[2])
+    disconnect(viewers[0])
+    disconnect(viewers[2])
     for _ in tick:
         pass
     bench.tick()
@@ -422,7 +420,7 @@ def test_who_leaves_in_the_middle_of_a_tick_disturbs_nobody(
 
 
 @either_way
-def test_a_tick_is_not_encoded_for_those_who_have_all_left_meanwhile(
+def test_a_tick_is_not_encoded_for_a_subscription_whose_viewers_have_all_left(
     bench: Bench, direct: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hub_module, "SLICE", 1)
@@ -440,7 +438,7 @@ def test_a_tick_is_not_encoded_for_those_who_have_all_left_meanwhile(
     tick = bench.begin_tick()
     next(tick)
     for viewer in leaving:
-        left(viewer)
+        disconnect(viewer)
     for _ in tick:
         pass
     bench.tick()
@@ -448,11 +446,11 @@ def test_a_tick_is_not_encoded_for_those_who_have_all_left_meanwhile(
     assert [seqs(viewer.messages()) for viewer in (stays, *leaving)] == [[1, 2], [], [], []]
 
 
-def test_a_connection_may_end_while_it_is_sent_to(bench: Bench) -> None:
+def test_a_connection_can_end_while_it_is_being_sent_to(bench: Bench) -> None:
     class Ending(Inbox):
         def send(self, frame: Frame) -> bool:
             if self.viewer is not None:
-                left(self)
+                disconnect(self)
             return self.viewer is None
 
     ending, other = Ending(), bench.join()
@@ -462,7 +460,7 @@ def test_a_connection_may_end_while_it_is_sent_to(bench: Bench) -> None:
     assert seqs(other.messages()) == [1, 2]
 
 
-def test_a_connection_that_takes_the_rest_at_once_is_not_busy(bench: Bench) -> None:
+def test_a_connection_that_accepts_the_rest_at_once_is_not_busy(bench: Bench) -> None:
     class Hesitating(Inbox):
         def accept(self, wire: bytes) -> int:
             return super().accept(wire[:10] if len(wire) > 10 else wire)
@@ -479,16 +477,16 @@ def test_a_connection_that_takes_the_rest_at_once_is_not_busy(bench: Bench) -> N
 
 
 @either_way
-def test_answers_go_to_one_viewer_and_too_many_hold_it_back(bench: Bench, direct: bool) -> None:
+def test_answers_go_to_one_viewer_whose_outbox_can_become_full(bench: Bench, direct: bool) -> None:
     viewer, other = bench.join(direct=direct), bench.join(direct=direct)
     assert viewer.viewer is not None
-    viewer.viewer.answer(said())
+    viewer.viewer.answer(answer_frame())
     assert [message["type"] for message in viewer.take()] == ["initial", "pong"]
     assert [message["type"] for message in other.take()] == ["initial"]
     viewer.room = NOTHING
     answers = 0
     while not viewer.viewer.full:
-        viewer.viewer.answer(said())
+        viewer.viewer.answer(answer_frame())
         answers += 1
     assert answers < OUTBOX_BYTES
     viewer.read()
@@ -497,18 +495,20 @@ def test_answers_go_to_one_viewer_and_too_many_hold_it_back(bench: Bench, direct
 
 
 @either_way
-@pytest.mark.parametrize("end", [left, lambda inbox: inbox.viewer.close(1000)], ids=["left", "closed"])
-def test_whose_connection_has_ended_gets_no_answer(bench: Bench, end: Callable[[Inbox], None], direct: bool) -> None:
+@pytest.mark.parametrize("end", [disconnect, lambda inbox: inbox.viewer.close(1000)], ids=["left", "closed"])
+def test_a_viewer_whose_connection_has_ended_gets_no_answer(
+    bench: Bench, end: Callable[[Inbox], None], direct: bool
+) -> None:
     viewer = bench.join(direct=direct)
     assert viewer.viewer is not None
     end(viewer)
     viewer.take()
-    viewer.viewer.answer(said())
-    # Its descriptor may be somebody else's by now.
+    viewer.viewer.answer(answer_frame())
+    # Its descriptor may already belong to another connection.
     assert not viewer.raw
 
 
-def test_a_viewer_that_takes_nothing_is_closed_with_1013_and_one_that_reads_slowly_is_not(bench: Bench) -> None:
+def test_a_viewer_that_reads_nothing_is_closed_with_1013_but_a_slow_one_is_not(bench: Bench) -> None:
     bench.tick(20)
     stalled, slow, quick = bench.join(room=1), bench.join(room=1), bench.join()
     bench.tick()
@@ -526,17 +526,17 @@ def test_a_viewer_that_takes_nothing_is_closed_with_1013_and_one_that_reads_slow
     stalled.viewer.close(1001)
     assert stalled.closed == 1013
     assert bench.hub.subscribe(stalled.viewer, ["value"]) is None
-    # It is a viewer until its connection has ended.
+    # It counts as a viewer until its connection has ended.
     assert bench.hub.viewers == 3
-    left(stalled)
+    disconnect(stalled)
     assert bench.hub.viewers == 2
 
 
-def test_a_connection_that_fails_gets_nothing_more(bench: Bench) -> None:
+def test_a_failed_connection_gets_nothing_more(bench: Bench) -> None:
     broken, other = bench.join(), bench.join()
     broken.failed = True
     bench.tick(2)
-    left(broken)
+    disconnect(broken)
     bench.tick()
     assert seqs(broken.messages()) == []
     assert seqs(other.messages()) == [1, 2, 3]
@@ -544,7 +544,7 @@ def test_a_connection_that_fails_gets_nothing_more(bench: Bench) -> None:
 
 @either_way
 @any_encoding
-def test_another_board_comes_to_the_viewers_who_are_there(direct: bool, encoding: Encoding) -> None:
+def test_connected_viewers_get_the_new_board_after_a_switch(direct: bool, encoding: Encoding) -> None:
     bench = Bench()
     bench.tick(2)
     viewer, slow = (bench.join(direct=direct, encoding=encoding) for _ in range(2))
@@ -572,7 +572,7 @@ def test_another_board_comes_to_the_viewers_who_are_there(direct: bool, encoding
 
 @either_way
 @any_encoding
-def test_a_clock_that_is_set_back_brings_every_viewer_the_window_of_the_new_epoch(
+def test_every_viewer_gets_the_window_of_the_new_epoch_when_the_clock_is_set_back(
     direct: bool, encoding: Encoding
 ) -> None:
     bench = Bench()
@@ -582,7 +582,7 @@ def test_a_clock_that_is_set_back_brings_every_viewer_the_window_of_the_new_epoc
     bench.tick(6)
     viewer.take()
     for _ in bench.hub.publish(bench.engine.tick(-3_600.0, 1.0)):
-        # A viewer that comes meanwhile has it already.
+        # A viewer that joins meanwhile already has it.
         late = bench.join(encoding=encoding)
     for _ in bench.hub.publish(bench.engine.tick(-3_599.0, 1.0)):
         pass
@@ -602,7 +602,7 @@ def test_a_clock_that_is_set_back_brings_every_viewer_the_window_of_the_new_epoc
     assert seqs(again.messages()) == [1, 2]
 
 
-def test_another_board_comes_whole_to_who_waits_for_a_large_window(
+def test_a_viewer_waiting_for_a_large_window_gets_that_of_the_new_board(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hub_module, "MOST_AT_ONCE", 0)
@@ -621,7 +621,7 @@ def test_another_board_comes_whole_to_who_waits_for_a_large_window(
     assert seqs([initial]) == [1, 2, 3, 4, 5]
 
 
-def test_another_board_in_the_middle_of_a_tick_ends_the_tick(bench: Bench) -> None:
+def test_switching_boards_during_a_tick_ends_the_tick(bench: Bench) -> None:
     viewers = [bench.join() for _ in range(SLICE + 1)]
     tick = bench.begin_tick()
     next(tick)
@@ -632,7 +632,7 @@ def test_another_board_in_the_middle_of_a_tick_ends_the_tick(bench: Bench) -> No
     assert seqs(viewers[-1].messages()) == [1]
 
 
-def test_a_tick_that_cannot_be_given_does_not_keep_the_next_from_being_given(bench: Bench) -> None:
+def test_a_tick_that_cannot_be_encoded_does_not_stop_the_next(bench: Bench) -> None:
     class Failing(Json):
         def tick(self, selection: Selection, layout: int, seq: int, time: float, row: Floats) -> Frame:
             if seq == 2:
@@ -655,18 +655,18 @@ def test_problems_are_shown_until_they_are_cleared(bench: Bench) -> None:
     bench.hub.problems.clear("a")
     bench.hub.problems.clear("a")
     assert [[one["message"] for one in message["problems"]] for message in viewer.take()] == [["wrong"], ["worse"], []]
-    # They are state, too: who was slow gets the newest.
+    # Problems are state too: a slow viewer gets the newest.
     slow.read()
     assert [message["problems"] for message in slow.messages() if message["type"] == "problems"] == [[]]
 
 
-def test_many_viewers_are_told_of_a_problem_in_slices_after_the_next_tick(
+def test_with_many_viewers_a_problem_is_sent_in_slices_after_the_next_tick(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hub_module, "SLICE", 2)
     viewers = [bench.join(direct=direct) for direct in (True, False, True, True, False)]
     bench.hub.problems.report("a", "wrong")
-    left(viewers[4])
+    disconnect(viewers[4])
     assert [message["type"] for message in viewers[0].take()] == ["initial"]
     bench.tick()
     for viewer in viewers[:4]:
@@ -676,7 +676,7 @@ def test_many_viewers_are_told_of_a_problem_in_slices_after_the_next_tick(
     assert [message["type"] for message in viewers[0].take()] == ["metrics"]
 
 
-def test_subscribers_are_woken_by_alerts_alone(bench: Bench) -> None:
+def test_subscribers_are_woken_by_alerts_and_board_switches_only(bench: Bench) -> None:
     woken: list[int] = []
     subscriber = Subscriber(lambda: woken.append(1), "e", 0)
     bench.hub.subscribers.add(subscriber)
@@ -690,7 +690,7 @@ def test_subscribers_are_woken_by_alerts_alone(bench: Bench) -> None:
     assert woken == [1, 1]
 
 
-def test_readers_are_given_alerts_when_they_happen_and_when_the_board_is_another(bench: Bench) -> None:
+def test_readers_are_notified_of_alerts_and_board_switches(bench: Bench) -> None:
     news: list[int] = []
     stream = StreamInbox(bench.writes)
     reader = bench.hub.readers.join(stream, "", 0.0)
@@ -707,7 +707,7 @@ def test_readers_are_given_alerts_when_they_happen_and_when_the_board_is_another
     bench.hub.readers.leave(reader)
 
 
-def test_a_reader_whose_connection_takes_nothing_is_cut_and_counted(bench: Bench) -> None:
+def test_a_reader_that_reads_nothing_is_disconnected_and_counted(bench: Bench) -> None:
     stream = StreamInbox(bench.writes, NOTHING)
     bench.hub.readers.join(stream, "", 0.0)
     bench.hub.check(0.0)
@@ -716,7 +716,7 @@ def test_a_reader_whose_connection_takes_nothing_is_cut_and_counted(bench: Bench
     assert bench.hub.traffic.subscribers_stalled == 1
 
 
-def test_who_listens_is_woken_when_there_is_something_to_read_until_it_no_longer_does(bench: Bench) -> None:
+def test_a_listener_is_woken_by_events_until_it_leaves(bench: Bench) -> None:
     woken: list[int] = []
     leave = bench.hub.listen(lambda: woken.append(1))
     bench.hub.announce([])
@@ -743,7 +743,7 @@ def test_closing_asks_every_connection_to_end(bench: Bench) -> None:
     assert seqs(viewer.messages()) == []
 
 
-def test_what_was_sent_is_counted(bench: Bench) -> None:
+def test_sent_frames_and_bytes_are_counted(bench: Bench) -> None:
     viewers = [bench.join(direct=direct) for direct in (True, False, True)]
     sent = bench.hub.traffic.frames
     bench.tick(2)
@@ -752,24 +752,24 @@ def test_what_was_sent_is_counted(bench: Bench) -> None:
     assert len(viewers) == bench.hub.viewers
 
 
-# --- series and metrics that come from outside ---
+# --- series and metrics from outside ---
 
 
-def sent_late(bench: Bench, name: str, value: float, time: float) -> None:
+def send_late(bench: Bench, name: str, value: float, time: float) -> None:
     source = bench.engine.intake.source("test")
     source.set([source.gauge(name, name)], [value], [time])
 
 
 @either_way
-def test_what_came_late_is_told_with_the_next_tick_to_those_who_asked_for_it(direct: bool) -> None:
+def test_late_samples_are_sent_after_the_next_tick_to_viewers_of_that_metric(direct: bool) -> None:
     bench = Bench()
     bench.tick(4)
-    sent_late(bench, "g", 1, 4.0)
+    send_late(bench, "g", 1, 4.0)
     bench.tick()
     viewer = bench.join(direct=direct, selectors=["g"])
     other = bench.join(direct=direct, selectors=["value"])
     viewer.take(), other.take()
-    sent_late(bench, "g", 7, 2.5)
+    send_late(bench, "g", 7, 2.5)
     bench.tick()
     tick, amended = viewer.take()
     assert (tick["type"], tick["seq"], tick["data"][0]["value"]) == ("metrics", 6, 1)
@@ -782,12 +782,12 @@ def test_what_came_late_is_told_with_the_next_tick_to_those_who_asked_for_it(dir
     assert [message["type"] for message in viewer.take()] == ["metrics"]
 
 
-def test_in_binary_an_amended_tick_has_the_layout_of_a_tick() -> None:
+def test_a_binary_amended_tick_has_the_layout_of_a_tick() -> None:
     bench = Bench()
     bench.tick(4)
     viewer = bench.join(encoding=V2)
     viewer.take()
-    sent_late(bench, "g", 7, 2.5)
+    send_late(bench, "g", 7, 2.5)
     bench.tick()
     _, series, tick, *amended = viewer.take()
     assert [one["name"] for one in series["series"]] == ["value", "other", "g"]
@@ -799,7 +799,7 @@ def test_in_binary_an_amended_tick_has_the_layout_of_a_tick() -> None:
     assert values[2] == 7
 
 
-def test_when_a_metric_comes_or_goes_the_page_gets_the_board_once() -> None:
+def test_the_page_gets_the_board_once_when_a_metric_appears() -> None:
     bench = Bench()
     page, plain, later = (
         bench.join(encoding=V2),
@@ -809,12 +809,12 @@ def test_when_a_metric_comes_or_goes_the_page_gets_the_board_once() -> None:
     bench.tick()
     for inbox in (page, plain, later):
         inbox.take()
-    sent_late(bench, "g", 7, 0.5)
+    send_late(bench, "g", 7, 0.5)
     bench.tick()
     board, series, tick = page.take()
     assert (board["type"], board["board"]["epoch"], series["type"], tick[0]) == ("board", "e", "series", 2)
     assert [message["type"] for message in plain.take()] == ["metrics"]
-    # Who sees none of what has come does not wait for the board, and gets it with the next tick.
+    # A viewer that sees none of the new series does not wait for the board. It gets it with the next tick.
     assert [message[0] for message in later.take()] == [2]
     bench.tick()
     assert [message[0] for message in page.take()] == [2]
@@ -824,7 +824,7 @@ def test_when_a_metric_comes_or_goes_the_page_gets_the_board_once() -> None:
     assert [message[0] for message in later.take()] == [2]
 
 
-def test_ticks_do_not_wait_for_globs_that_take_longer_to_try(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ticks_do_not_wait_for_expensive_globs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub_module, "STEP_COST", 0)
     bench = Bench()
     slow = [bench.join(selectors=[f"*{number}*a*{each}" for each in range(9)]) for number in range(5)]
@@ -837,7 +837,7 @@ def test_ticks_do_not_wait_for_globs_that_take_longer_to_try(monkeypatch: pytest
     next(tick)
     assert len(quick.take()) == 1
     given = [len(inbox.take()) for inbox in slow]
-    # One of them at each step, however little each of them takes.
+    # One of them at each step, however cheap each is.
     assert sum(given) <= 1
     for _ in tick:
         pass
@@ -850,7 +850,7 @@ def test_a_slow_page_gets_the_board_with_its_new_window() -> None:
     page = bench.join(encoding=V2)
     page.take()
     page.room = NOTHING
-    sent_late(bench, "g", 7, 0.5)
+    send_late(bench, "g", 7, 0.5)
     bench.tick()
     assert page.viewer is not None
     while not bench.hub.traffic.frames_skipped:
@@ -861,14 +861,14 @@ def test_a_slow_page_gets_the_board_with_its_new_window() -> None:
     assert page.messages()[-1][0] == 1
 
 
-def test_a_series_that_appears_in_the_middle_of_a_tick_with_late_values_disturbs_nobody(
+def test_series_that_appear_during_a_tick_with_late_samples_affect_nobody(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(hub_module, "SLICE", 1)
     bench = Bench()
     bench.tick(4)
     viewers = [bench.join(selectors=[selector]) for selector in ("value", "*", "other")]
-    sent_late(bench, "value", 7, 2.5)
+    send_late(bench, "value", 7, 2.5)
     step = bench.begin_tick()
     next(step)
     for index in range(100):
@@ -878,11 +878,11 @@ def test_a_series_that_appears_in_the_middle_of_a_tick_with_late_values_disturbs
     assert [seqs(viewer.messages()) for viewer in viewers] == [[1, 2, 3, 4, 5]] * 3
 
 
-def refused(hub: Hub, owner: str, selectors: Iterable[str], encoding: Encoding = JSON, **more: Any) -> str:
+def refusal(hub: Hub, owner: str, selectors: Iterable[str], encoding: Encoding = JSON, **more: Any) -> str:
     return hub.refusal(owner, whole(hub.prepare(selectors, encoding)), selectors, encoding, **more)
 
 
-def test_what_one_address_has_different_subscriptions_to_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_distinct_subscriptions_of_one_address_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub_module, "MAX_OWN_SERIES", 10)
     bench = Bench()
     for number in range(4):
@@ -890,7 +890,7 @@ def test_what_one_address_has_different_subscriptions_to_is_bounded(monkeypatch:
     hub = bench.hub
 
     def ask(owner: str, *selectors: str, **more: Any) -> str:
-        return refused(hub, owner, selectors, **more)
+        return refusal(hub, owner, selectors, **more)
 
     viewers = []
     for number in range(4):
@@ -898,15 +898,15 @@ def test_what_one_address_has_different_subscriptions_to_is_bounded(monkeypatch:
         assert not ask("a", *selectors)
         viewers.append(hub.join(Inbox(bench.writes), None, selectors, owner="a"))
     assert "a has 4 different subscriptions, which with this one have 30 series" in ask("a", "*", "u4")
-    # Others may; and so may the same address what somebody has, all that there is, and one in the place of another.
+    # Other addresses may. So may this one, for a subscription somebody has, for everything, or in place of another.
     assert not ask("b", "*", "u4")
     assert not ask("a", "*", "u0")
     assert not ask("a")
     assert not ask("a", "*", "u4", leaving=viewers[0])
-    # What others have in another encoding, or with other details, has to be encoded anew.
+    # Another encoding, or other details, must be encoded separately.
     assert "30 series" in ask("a", "*", "u0", encoding=V2)
     assert "30 series" in ask("a", "*", "u0", details=True)
-    # However many are looked up meanwhile, each costs what it costs.
+    # Looking up many other subscriptions meanwhile does not change the cost.
     prepared = whole(hub.prepare(["*", "u4"]))
     for number in range(100):
         ask("b", "*", f"w{number}")
@@ -917,7 +917,7 @@ def test_what_one_address_has_different_subscriptions_to_is_bounded(monkeypatch:
 
 
 @either_way
-def test_what_the_viewers_of_one_address_do_not_take_is_bounded(
+def test_the_unread_windows_of_one_address_are_bounded(
     bench: Bench, direct: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def join(owner: str) -> Inbox:
@@ -930,7 +930,7 @@ def test_what_the_viewers_of_one_address_do_not_take_is_bounded(
     assert old.viewer is not None
     assert old.viewer.untaken is not None
     monkeypatch.setattr(hub_module, "MAX_UNTAKEN_BYTES", 3 * old.viewer.untaken.size + 100)
-    # Who needs the same has the same frame.
+    # Viewers that need the same window share one frame.
     same = [join("a") for _ in range(5)]
     bench.hub.check(0.0)
     assert [viewer.closed for viewer in (old, *same)] == [None] * 6
@@ -947,7 +947,7 @@ def test_what_the_viewers_of_one_address_do_not_take_is_bounded(
         assert seqs(viewer.messages())[-1] == bench.engine.seq
 
 
-def test_viewers_for_whom_a_server_copies_too_much_are_closed_at_once(
+def test_viewers_whose_unread_copies_exceed_the_bound_are_closed_at_once(
     bench: Bench, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def join(owner: str) -> Inbox:
@@ -964,9 +964,9 @@ def test_viewers_for_whom_a_server_copies_too_much_are_closed_at_once(
     monkeypatch.setattr(hub_module, "MAX_UNTAKEN_BYTES", 3 * untaken.size)
     more, other = [join("a") for _ in range(5)], join("b")
     finish(work)
-    # Each has a copy of the same.
+    # Each has its own copy of the same window.
     assert [inbox.closed for inbox in (first, *more)].count(None) == 3
-    left(next(inbox for inbox in (first, *more) if inbox.closed is None))
+    disconnect(next(inbox for inbox in (first, *more) if inbox.closed is None))
     later = join("a")
     finish(work)
     assert other.closed is None
@@ -976,13 +976,15 @@ def test_viewers_for_whom_a_server_copies_too_much_are_closed_at_once(
         if inbox.closed is None:
             inbox.read()
             assert seqs(inbox.messages()) == list(range(1, 21))
-    # What was taken counts no more.
+    # What was read no longer counts.
     assert [join("a").closed for _ in range(3)] == [None] * 3
     finish(work)
     assert bench.hub.traffic.viewers_stalled == 3
 
 
-def test_few_large_windows_are_made_at_once_and_the_others_wait(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_a_few_large_windows_are_made_at_once_and_the_others_wait(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(hub_module, "MOST_AT_ONCE", 0)
     work = Work()
     bench.hub.begin_work = work.begin
@@ -990,7 +992,7 @@ def test_few_large_windows_are_made_at_once_and_the_others_wait(bench: Bench, mo
     viewers = [bench.join(Position("e", seen)) for seen in range(1, 20)]
     again = [bench.join(Position("e", 1)), bench.join(Position("e", 19))]
     assert len(work.waiting) == hub_module.MAX_MADE_AT_ONCE
-    left(viewers.pop())
+    disconnect(viewers.pop())
     while work.waiting:
         assert len(work.waiting) <= hub_module.MAX_MADE_AT_ONCE
         work.step(0)
@@ -998,31 +1000,31 @@ def test_few_large_windows_are_made_at_once_and_the_others_wait(bench: Bench, mo
     assert [seqs(viewer.messages()) for viewer in again] == [list(range(2, 21)), [20]]
 
 
-def test_what_the_globs_of_one_address_cost_is_bounded(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cost_of_the_globs_of_one_address_is_bounded(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub_module, "MAX_OWN_COST", 6)
     hub = bench.hub
     globs = [("a*", "b*"), ("c*", '{host="d"}'), ("e*", 'f{host="g*"}')]
     viewers = []
     for selectors in globs:
-        assert not refused(hub, "a", selectors)
+        assert not refusal(hub, "a", selectors)
         viewers.append(hub.join(Inbox(bench.writes), None, selectors, owner="a"))
-    assert "a has 3 different subscriptions, which with this one have too many or too long globs" in refused(
+    assert "a has 3 different subscriptions, which with this one have too many or too long globs" in refusal(
         hub, "a", ["h*"]
     )
-    # Names cost nothing, and neither does what somebody has; others may, and one subscription always may.
-    assert not refused(hub, "a", ["value", 'h{host="i"}'])
-    assert not refused(hub, "a", globs[0])
-    assert not refused(hub, "b", ["h*"])
-    assert not refused(hub, "b", [f"{number}*" for number in range(20)])
-    assert not refused(hub, "a", ["h*", "i*"], leaving=viewers[1])
+    # Names cost nothing, nor does a subscription somebody has. Other addresses may, and a first one always may.
+    assert not refusal(hub, "a", ["value", 'h{host="i"}'])
+    assert not refusal(hub, "a", globs[0])
+    assert not refusal(hub, "b", ["h*"])
+    assert not refusal(hub, "b", [f"{number}*" for number in range(20)])
+    assert not refusal(hub, "a", ["h*", "i*"], leaving=viewers[1])
 
 
-# --- large windows, which are made in steps ---
+# --- large windows, made in steps ---
 
 
 @pytest.fixture
 def work(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Work:
-    """The work of a hub to which every window is a large one."""
+    """The work of a hub that treats every window as large."""
     monkeypatch.setattr(hub_module, "MOST_AT_ONCE", 0)
     work = Work()
     bench.hub.begin_work = work.begin
@@ -1035,7 +1037,7 @@ def finish(work: Work) -> None:
 
 
 @either_way
-def test_a_large_window_that_is_not_taken_whole_is_followed_by_what_came_meanwhile(
+def test_a_partly_sent_large_window_is_followed_by_the_ticks_made_meanwhile(
     bench: Bench, work: Work, direct: bool
 ) -> None:
     bench.tick(3)
@@ -1052,7 +1054,7 @@ def test_a_large_window_that_is_not_taken_whole_is_followed_by_what_came_meanwhi
     assert seqs(slow.messages()) == list(range(1, 9))
 
 
-def test_who_waits_for_a_large_window_is_not_taken_for_stalled(bench: Bench, work: Work) -> None:
+def test_a_viewer_waiting_for_a_large_window_is_not_treated_as_stalled(bench: Bench, work: Work) -> None:
     bench.tick(20)
     viewers = [bench.join(Position("e", seen)) for seen in range(10)]
     for now in (0.0, STALLED_S, 10 * STALLED_S):
@@ -1062,8 +1064,8 @@ def test_who_waits_for_a_large_window_is_not_taken_for_stalled(bench: Bench, wor
     assert [seqs(viewer.messages()) for viewer in viewers] == [list(range(seen + 1, 21)) for seen in range(10)]
 
 
-@pytest.mark.parametrize("end", [left, lambda inbox: inbox.viewer.close(1000)], ids=["left", "closed"])
-def test_who_ends_while_its_large_window_is_made_is_sent_nothing(
+@pytest.mark.parametrize("end", [disconnect, lambda inbox: inbox.viewer.close(1000)], ids=["left", "closed"])
+def test_a_viewer_that_ends_while_its_large_window_is_made_is_sent_nothing(
     bench: Bench, work: Work, end: Callable[[Inbox], None]
 ) -> None:
     bench.tick(3)
@@ -1075,7 +1077,7 @@ def test_who_ends_while_its_large_window_is_made_is_sent_nothing(
     assert seqs(other.messages()) == [1, 2, 3, 4]
 
 
-def test_who_needs_the_same_large_window_in_a_later_tick_shares_the_later_one(bench: Bench, work: Work) -> None:
+def test_viewers_that_need_the_same_large_window_in_the_same_tick_share_it(bench: Bench, work: Work) -> None:
     bench.tick(3)
     first = bench.join()
     bench.tick()
@@ -1087,14 +1089,14 @@ def test_who_needs_the_same_large_window_in_a_later_tick_shares_the_later_one(be
     third = bench.join()
     assert len(work.waiting) == 1
     finish(work)
-    # What has been made is there for all who come in the same tick.
+    # A finished window is shared by all who join in the same tick.
     fourth = bench.join()
     assert seqs(fourth.messages()) == [1, 2, 3, 4]
     bench.tick()
     assert [seqs(viewer.messages()) for viewer in (first, second, third, fourth)] == [[1, 2, 3, 4, 5]] * 4
 
 
-def test_of_the_large_windows_of_one_tick_few_are_kept_and_without_viewers_none(bench: Bench, work: Work) -> None:
+def test_only_a_few_large_windows_are_cached_and_none_without_viewers(bench: Bench, work: Work) -> None:
     bench.tick(5)
     for seen in range(1, 5):
         viewer = bench.join(Position("e", seen))
@@ -1113,7 +1115,7 @@ def test_of_the_large_windows_of_one_tick_few_are_kept_and_without_viewers_none(
 
 
 @pytest.mark.parametrize("between", ["a tick", "a series"])
-def test_a_large_window_that_is_out_of_date_is_not_kept(bench: Bench, work: Work, between: str) -> None:
+def test_an_outdated_large_window_is_not_cached(bench: Bench, work: Work, between: str) -> None:
     bench.tick()
     first = bench.join()
     work.step(0)
@@ -1129,7 +1131,7 @@ def test_a_large_window_that_is_out_of_date_is_not_kept(bench: Bench, work: Work
     assert seqs(first.messages()) == seqs(second.messages()) == list(range(1, bench.engine.seq + 1))
 
 
-def test_where_a_large_window_cannot_be_made_who_waits_comes_again_and_the_others_go_on(
+def test_if_a_large_window_fails_its_viewers_are_closed_with_1013_and_the_others_go_on(
     bench: Bench, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Failing(Json):
@@ -1151,20 +1153,20 @@ def test_where_a_large_window_cannot_be_made_who_waits_comes_again_and_the_other
     bench.tick()
     assert seqs(queued.messages()) == [1, 2, 3, 4]
     assert [seqs(viewer.messages()) for viewer in waiting] == [[], []]
-    # It keeps no place from another, nor its own: the next is made anew.
+    # The failed window blocks nothing: the next one is made anew.
     assert not slow_viewer(bench.join(encoding=failing)).idle
     assert len(work.waiting) == 1
 
 
-# --- what fails for one viewer ---
+# --- failures of a single viewer ---
 
 
 class BrokenError(Exception):
-    """What nobody expects."""
+    """An exception that nothing expects."""
 
 
-def breaks(inbox: Inbox, monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
-    """Have methods of a connection raise."""
+def break_methods(inbox: Inbox, monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """Make methods of a connection raise."""
 
     def broken(*_: object) -> None:
         raise BrokenError
@@ -1173,8 +1175,8 @@ def breaks(inbox: Inbox, monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
         monkeypatch.setattr(inbox, name, broken)
 
 
-def check_that_one_was_cut(bench: Bench, broken: Inbox, *others: Inbox) -> None:
-    """See that all but one go on, and that the problem is over after a while."""
+def check_that_one_was_disconnected(bench: Bench, broken: Inbox, *others: Inbox) -> None:
+    """Check that all viewers but one go on, and that the problem is cleared after a while."""
     assert broken.was_cut
     assert bench.hub.problems[VIEWERS].message == "a viewer could not be sent to, and was cut: BrokenError"
     for inbox in others:
@@ -1190,17 +1192,17 @@ def check_that_one_was_cut(bench: Bench, broken: Inbox, *others: Inbox) -> None:
 
 
 @either_way
-def test_a_viewer_that_cannot_be_sent_a_large_window_keeps_it_from_nobody(
+def test_a_viewer_that_fails_to_receive_a_large_window_does_not_affect_the_others(
     bench: Bench, work: Work, direct: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench.tick(3)
     first, broken, last = (bench.join(direct=direct) for _ in range(3))
-    breaks(broken, monkeypatch, "send")
+    break_methods(broken, monkeypatch, "send")
     finish(work)
-    check_that_one_was_cut(bench, broken, first, last)
+    check_that_one_was_disconnected(bench, broken, first, last)
 
 
-def test_a_viewer_that_fails_when_its_turn_has_come_keeps_nobody_waiting(
+def test_a_viewer_that_fails_when_its_turn_comes_does_not_hold_up_the_queue(
     bench: Bench, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hub_module, "MAX_MADE_AT_ONCE", 1)
@@ -1220,31 +1222,31 @@ def test_a_viewer_that_fails_when_its_turn_has_come_keeps_nobody_waiting(
     assert [seqs(viewer.messages()) for viewer in (first, last)] == [[1, 2, 3], [3]]
 
 
-def test_a_viewer_that_cannot_be_given_a_tick_keeps_it_from_nobody(
+def test_a_viewer_that_cannot_be_sent_a_tick_does_not_affect_the_others(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, broken, last = (bench.join(direct=False) for _ in range(3))
-    breaks(broken, monkeypatch, "send")
+    break_methods(broken, monkeypatch, "send")
     bench.tick()
-    check_that_one_was_cut(bench, broken, first, last)
+    check_that_one_was_disconnected(bench, broken, first, last)
 
 
-def test_a_viewer_that_cannot_take_the_rest_of_a_tick_keeps_it_from_nobody(
+def test_a_viewer_that_fails_on_the_rest_of_a_tick_does_not_affect_the_others(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, broken, last = (bench.join() for _ in range(3))
     broken.room = 5
-    breaks(broken, monkeypatch, "rest")
+    break_methods(broken, monkeypatch, "rest")
     bench.tick()
-    check_that_one_was_cut(bench, broken, first, last)
+    check_that_one_was_disconnected(bench, broken, first, last)
 
 
 @pytest.mark.parametrize("what", ["problems", "another board"])
-def test_a_viewer_that_cannot_be_sent_what_is_for_all_keeps_it_from_nobody(
+def test_a_viewer_that_cannot_be_sent_a_broadcast_does_not_affect_the_others(
     bench: Bench, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inboxes = first, broken, last = [bench.join() for _ in range(3)]
-    breaks(broken, monkeypatch, "send", "cut")
+    break_methods(broken, monkeypatch, "send", "cut")
     for inbox in inboxes:
         inbox.take()
     if what == "problems":
@@ -1257,26 +1259,26 @@ def test_a_viewer_that_cannot_be_sent_what_is_for_all_keeps_it_from_nobody(
 
 
 @pytest.mark.parametrize("names", [["close"], ["close", "cut"]])
-def test_a_viewer_that_cannot_be_closed_is_cut_and_the_others_are_closed(
+def test_a_viewer_that_cannot_be_closed_is_disconnected_and_the_others_are_closed(
     bench: Bench, names: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inboxes = [bench.join(room=NOTHING) for _ in range(3)]
-    breaks(inboxes[1], monkeypatch, *names)
+    break_methods(inboxes[1], monkeypatch, *names)
     bench.tick()
     bench.hub.check(0.0)
     bench.hub.check(STALLED_S)
     assert [inbox.closed for inbox in inboxes] == [1013, None, 1013]
     assert inboxes[1].was_cut == ("cut" not in names)
     more = [bench.join() for _ in range(3)]
-    breaks(more[1], monkeypatch, *names)
+    break_methods(more[1], monkeypatch, *names)
     bench.hub.close(1001)
     assert [inbox.closed for inbox in more] == [1001, None, 1001]
 
 
-# --- what changes while something is done in steps ---
+# --- changes during work done in steps ---
 
 
-def test_another_board_is_not_hidden_by_the_description_of_the_one_before(bench: Bench) -> None:
+def test_a_new_board_is_not_overwritten_by_the_old_description(bench: Bench) -> None:
     page = bench.join(encoding=V2)
     bench.tick()
     bench.registry.gauge("late").set(1)
@@ -1289,13 +1291,13 @@ def test_another_board_is_not_hidden_by_the_description_of_the_one_before(bench:
         pass
     shown = [one["board"]["epoch"] for one in page.messages() if isinstance(one, dict) and one["type"] == "board"]
     assert shown == ["f"]
-    # Who falls behind later gets the board that is shown now.
+    # A viewer that falls behind later gets the current board.
     assert b'"epoch":"f"' in bench.hub.board_frame(details=False).wire
 
 
 @pytest.mark.parametrize("encoding", [V2, BINARY_CHANGES["tickboard.v2"]], ids=["whole", "changes"])
 @pytest.mark.parametrize("steps", range(1, 16))
-def test_who_joins_while_its_subscription_is_looked_up_anew_keeps_the_layout_it_was_sent(
+def test_a_viewer_that_joins_during_a_look_up_gets_a_consistent_layout(
     bench: Bench, encoding: Encoding, steps: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(selection_module, "STEP_COST", 1)
@@ -1303,7 +1305,7 @@ def test_who_joins_while_its_subscription_is_looked_up_anew_keeps_the_layout_it_
     bench.tick()
     for number in range(5):
         bench.registry.gauge(f"late_{number}").set(1)
-    # The board is described in some steps, and then the series are looked up in some more.
+    # The board is described in a few steps, and then the series are looked up in more.
     tick = bench.begin_tick()
     for _ in range(steps):
         next(tick, None)
@@ -1316,15 +1318,15 @@ def test_who_joins_while_its_subscription_is_looked_up_anew_keeps_the_layout_it_
     check_layouts(second.messages(), V2)
 
 
-# --- looking up beforehand ---
+# --- looking up in advance ---
 
 
-def test_what_was_looked_up_beforehand_is_not_looked_up_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_prepared_subscription_is_not_looked_up_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(selection_module, "STEP_SERIES", 1)
     monkeypatch.setattr(encodings, "STEP_SERIES", 1)
     in_binary = len(list(bench.hub.prepare(["*"], V2)))
     as_json = len(list(bench.hub.prepare(["*"])))
-    # What JSON writes of each series is written beforehand, too; in binary there is nothing of the kind.
+    # JSON also encodes its part of each series in advance. Binary has no such part.
     assert (in_binary, as_json) == (0, len(bench.registry.series) - 1)
     prepared, everything = whole(bench.hub.prepare(["*"])), whole(bench.hub.prepare([]))
 
@@ -1334,7 +1336,7 @@ def test_what_was_looked_up_beforehand_is_not_looked_up_again(bench: Bench, monk
     monkeypatch.setattr(bench.engine, "select", select)
     viewer = Inbox(bench.writes)
     viewer.viewer = bench.hub.join(viewer, None, ["*"], prepared=prepared)
-    # Who comes later has the same, with nothing left to do; and who had something else may change over to it.
+    # Later viewers share it at no cost, and a viewer with another subscription can switch to it.
     assert list(bench.hub.prepare(["*"])) == []
     bench.tick()
     other = Inbox(bench.writes)
@@ -1346,8 +1348,8 @@ def test_what_was_looked_up_beforehand_is_not_looked_up_again(bench: Bench, monk
     assert (seqs(viewer.messages()), seqs(other.messages())) == ([1], [1, 2])
 
 
-def test_what_was_looked_up_for_another_board_is_looked_up_anew(bench: Bench) -> None:
-    """Both boards have as many metrics, one with another name."""
+def test_a_subscription_prepared_for_another_board_is_looked_up_again(bench: Bench) -> None:
+    """Both boards have the same number of metrics, one under another name."""
     prepared = whole(bench.hub.prepare(["*"]))
     viewer = bench.join(selectors=["*"], encoding=V2)
     other = Bench(epoch="f")
@@ -1364,7 +1366,7 @@ def test_what_was_looked_up_for_another_board_is_looked_up_anew(bench: Bench) ->
 
 
 def count_look_ups(bench: Bench, monkeypatch: pytest.MonkeyPatch, after: Callable[[], object]) -> list[tuple[str, ...]]:
-    """Return a list of what is looked up in steps from now on; `after` is called at the end of each."""
+    """Return a list that collects what is looked up in steps from now on. `after` is called at the end of each."""
     looked_up: list[tuple[str, ...]] = []
     select_in_steps = bench.engine.select_in_steps
 
@@ -1378,14 +1380,12 @@ def count_look_ups(bench: Bench, monkeypatch: pytest.MonkeyPatch, after: Callabl
     return looked_up
 
 
-def test_a_subscription_is_looked_up_even_if_series_come_all_the_time(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_look_up_ends_even_if_series_keep_appearing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     names = (f"late_{number}" for number in count())
     looked_up = count_look_ups(bench, monkeypatch, lambda: bench.registry.gauge(next(names)).set(1))
     prepared = whole(bench.hub.prepare(["late*", "value"]))
     assert len(looked_up) == hub_module.MAX_LOOK_UPS
-    # The last to come are found when it is asked for.
+    # The newest series are found when the viewer joins.
     viewer = Inbox(bench.writes)
     bench.hub.join(viewer, None, ["late*", "value"], prepared=prepared)
     bench.tick()
@@ -1393,10 +1393,10 @@ def test_a_subscription_is_looked_up_even_if_series_come_all_the_time(
     assert len(message["data"]) == 1 + hub_module.MAX_LOOK_UPS
 
 
-# --- what a viewer is ---
+# --- viewers ---
 
 
-def test_a_viewer_says_how_its_ticks_are_written_until_it_is_closed(bench: Bench) -> None:
+def test_a_viewer_has_an_encoding_until_it_is_closed(bench: Bench) -> None:
     viewer = slow_viewer(bench.join(encoding=V2))
     assert viewer.encoding is V2
     viewer.close(1000)
@@ -1405,7 +1405,9 @@ def test_a_viewer_says_how_its_ticks_are_written_until_it_is_closed(bench: Bench
 
 @either_way
 @pytest.mark.parametrize("what", ["select", "initial_for", "send"])
-def test_who_cannot_join_is_no_viewer(bench: Bench, what: str, direct: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_viewer_that_fails_to_join_is_not_counted(
+    bench: Bench, what: str, direct: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(*_: object, **__: object) -> None:
         raise ValueError(what)
 
@@ -1421,7 +1423,7 @@ def test_who_cannot_join_is_no_viewer(bench: Bench, what: str, direct: bool, mon
     assert seqs(other.messages()) == [1]
 
 
-def test_a_reader_that_cannot_join_is_none(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reader_that_fails_to_join_is_not_added(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_: bytes) -> None:
         raise ValueError("broken")
 
@@ -1436,7 +1438,7 @@ def test_a_reader_that_cannot_join_is_none(bench: Bench, monkeypatch: pytest.Mon
     assert not stream.raw
 
 
-def test_the_board_that_is_asked_for_has_its_problems_in_short_or_whole(bench: Bench) -> None:
+def test_the_described_board_lists_problems_briefly_or_in_detail(bench: Bench) -> None:
     bench.hub.problems.report("a", "wrong: 10.0.0.7 refused", brief="wrong", detail="Traceback")
     short, whole = (encodings.whole(bench.hub.board(details=details)) for details in (False, True))
     assert (short.title, short.epoch) == ("B", "e")

@@ -1,4 +1,4 @@
-"""An outbox is bounded; ticks may go, answers stay."""
+"""An outbox is bounded. Its ticks may be dropped, its answers are kept."""
 
 from tickboard.hub.frames import Frame
 from tickboard.hub.outbox import OUTBOX_BYTES, Outbox
@@ -8,7 +8,7 @@ def frame(size: int) -> Frame:
     return Frame.text(b"x" * size)
 
 
-def test_frames_come_out_in_the_order_that_they_went_in() -> None:
+def test_frames_are_taken_in_the_order_they_were_put() -> None:
     outbox, tick, answer = Outbox(), frame(10), frame(5)
     outbox.put(tick, 7)
     outbox.put(answer)
@@ -17,7 +17,7 @@ def test_frames_come_out_in_the_order_that_they_went_in() -> None:
     assert outbox.size == 0
 
 
-def test_one_frame_always_has_room_and_a_second_one_within_the_bound() -> None:
+def test_the_first_frame_always_has_room_and_later_ones_only_within_the_bound() -> None:
     outbox = Outbox()
     assert outbox.has_room(frame(OUTBOX_BYTES * 2))
     outbox.put(frame(OUTBOX_BYTES - 10), 1)
@@ -28,7 +28,7 @@ def test_one_frame_always_has_room_and_a_second_one_within_the_bound() -> None:
     assert outbox.full
 
 
-def test_ticks_are_thrown_away_and_answers_stay() -> None:
+def test_drop_ticks_keeps_answers() -> None:
     outbox, answer = Outbox(), frame(3)
     assert outbox.drop_ticks() == 0
     outbox.put(frame(10), 1)

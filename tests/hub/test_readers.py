@@ -1,4 +1,4 @@
-"""Every reader of the alert stream gets each event once, whatever it takes and whenever it comes."""
+"""Every reader of the alert stream gets each event once, however slowly it reads and whenever it connects."""
 
 import json
 from collections.abc import Iterator
@@ -16,16 +16,16 @@ from tickboard.hub.readers import CHUNK_BYTES, HEARTBEAT_S, SLICE, Readers
 from tickboard.wire import Alert
 
 NOTHING = 0
-"""Room in a connection that takes nothing."""
+"""Room in a connection that accepts no bytes."""
 
 JOINED = 1_000.0
-"""When readers join, by a clock that doesn't step."""
+"""When readers join, by a clock that never steps."""
 
 Fields = dict[str, str]
 
 
 class Bench:
-    """Readers of a log that a test writes."""
+    """Readers of a log that the test writes."""
 
     def __init__(self, epoch: str = "e", *, kept: bool = False) -> None:
         self.log = AlertLog(epoch, kept=kept)
@@ -73,7 +73,7 @@ def ids(events: list[Fields]) -> list[str]:
 
 
 def kinds(events: list[Fields]) -> list[str]:
-    """Return what each event is, with the number that it has."""
+    """Return the kind and number of each event."""
     found = []
     for event in events:
         data = json.loads(event["data"])
@@ -90,7 +90,7 @@ def position(event: Fields) -> tuple[str, int, bool]:
 # --- joining ---
 
 
-def test_who_comes_without_a_position_is_told_of_all_that_fires(bench: Bench) -> None:
+def test_a_reader_without_a_position_gets_all_firing_alerts(bench: Bench) -> None:
     bench.fire(3)
     bench.resolve(1)
     events = bench.join().take()
@@ -99,7 +99,7 @@ def test_who_comes_without_a_position_is_told_of_all_that_fires(bench: Bench) ->
     assert events[-1]["retry"] == "2000"
 
 
-def test_who_comes_back_gets_what_is_after_its_last_event(bench: Bench) -> None:
+def test_a_returning_reader_gets_the_events_after_its_last_one(bench: Bench) -> None:
     bench.fire(3)
     events = bench.join("e-1").take()
     assert kinds(events) == ["position 1", "firing 2", "firing 3"]
@@ -107,7 +107,7 @@ def test_who_comes_back_gets_what_is_after_its_last_event(bench: Bench) -> None:
     assert kinds(bench.join("e-3").take()) == ["position 3"]
 
 
-def test_who_asks_for_all_gets_all_that_the_log_has(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reader_that_asks_for_everything_gets_the_whole_log(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     assert kinds(bench.join("0").take()) == ["position 0"]
     monkeypatch.setattr(alertlog_module, "LOG_EVENTS", 3)
     bench = Bench()
@@ -116,12 +116,12 @@ def test_who_asks_for_all_gets_all_that_the_log_has(bench: Bench, monkeypatch: p
 
 
 @pytest.mark.parametrize("wrong", ["", "other-1", "e-", "e-x", "e--1", "e-1e0", "e-٣", "1", "e-9", "e-" + "1" * 30])
-def test_a_position_that_is_none_of_this_log_is_no_position(bench: Bench, wrong: str) -> None:
+def test_an_invalid_position_is_ignored(bench: Bench, wrong: str) -> None:
     bench.fire(2)
     assert kinds(bench.join(wrong).take()) == ["firing 1", "firing 2", "position 2"]
 
 
-def test_a_position_that_has_left_the_log_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_position_older_than_the_log_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alertlog_module, "LOG_EVENTS", 2)
     bench = Bench()
     bench.fire(5)
@@ -129,19 +129,19 @@ def test_a_position_that_has_left_the_log_is_none(monkeypatch: pytest.MonkeyPatc
     assert kinds(bench.join("e-3").take())[0] == "position 3"
 
 
-def test_a_position_that_was_never_told_is_none() -> None:
+def test_a_position_that_was_never_published_is_ignored() -> None:
     bench = Bench(kept=True)
     bench.fire(3)
-    bench.log.tell(1)
+    bench.log.publish(1)
     assert kinds(bench.join("e-2").take()) == ["firing 1", "position 1"]
     assert kinds(bench.join("e-1").take()) == ["position 1"]
 
 
-# --- news ---
+# --- new events ---
 
 
 @either_way
-def test_what_is_new_comes_to_everyone_once(bench: Bench, direct: bool) -> None:
+def test_every_reader_gets_new_events_once(bench: Bench, direct: bool) -> None:
     inboxes = [bench.join(direct=direct) for _ in range(3)]
     bench.fire()
     bench.give()
@@ -153,7 +153,7 @@ def test_what_is_new_comes_to_everyone_once(bench: Bench, direct: bool) -> None:
         assert kinds(inbox.take()) == ["position 0", "firing 1", "resolved 2", "firing 3"]
 
 
-def test_a_chunk_is_written_to_hundreds_in_one_call_with_others_between(bench: Bench) -> None:
+def test_a_chunk_is_written_in_slices_of_readers_with_one_call_each(bench: Bench) -> None:
     inboxes = [bench.join() for _ in range(2 * SLICE + 1)]
     bench.fire(3)
     assert bench.give() == 3
@@ -161,18 +161,18 @@ def test_a_chunk_is_written_to_hundreds_in_one_call_with_others_between(bench: B
     assert all(kinds(inbox.take())[1:] == ["firing 1", "firing 2", "firing 3"] for inbox in inboxes)
 
 
-def test_what_must_be_kept_first_is_given_when_it_may_be_told() -> None:
+def test_events_of_a_kept_log_are_sent_once_they_are_published() -> None:
     bench = Bench(kept=True)
     inbox = bench.join()
     bench.fire(2)
     bench.give()
     assert kinds(inbox.take()) == ["position 0"]
-    bench.log.tell(1)
+    bench.log.publish(1)
     bench.give()
     assert kinds(inbox.take()) == ["firing 1"]
 
 
-def test_who_joins_or_leaves_while_news_are_given_neither_misses_nor_doubles(
+def test_joining_or_leaving_during_a_send_neither_loses_nor_repeats_events(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(readers_module, "SLICE", 1)
@@ -192,7 +192,7 @@ def test_who_joins_or_leaves_while_news_are_given_neither_misses_nor_doubles(
     assert len(bench.readers) == 3
 
 
-def test_the_place_of_one_who_left_is_taken_again(bench: Bench) -> None:
+def test_the_slot_of_a_reader_that_left_is_reused(bench: Bench) -> None:
     for _ in range(3):
         inbox = bench.join()
         bench.leave(inbox)
@@ -203,16 +203,16 @@ def test_the_place_of_one_who_left_is_taken_again(bench: Bench) -> None:
     assert (len(bench.readers), bench.writes.calls) == (1, [1])
 
 
-def test_nobody_needs_to_be_woken_when_nobody_gives(bench: Bench) -> None:
+def test_on_news_does_nothing_by_default(bench: Bench) -> None:
     bench.readers.on_news()
     assert bench.give() == 0
 
 
-# --- who is slow ---
+# --- slow and failing readers ---
 
 
 @either_way
-def test_for_a_slow_reader_nothing_is_kept_and_it_reads_on_where_it_was(bench: Bench, direct: bool) -> None:
+def test_nothing_is_buffered_for_a_slow_reader_which_continues_where_it_was(bench: Bench, direct: bool) -> None:
     slow, other = bench.join(direct=direct), bench.join()
     slow.room = 10
     for _ in range(20):
@@ -226,7 +226,7 @@ def test_for_a_slow_reader_nothing_is_kept_and_it_reads_on_where_it_was(bench: B
     )
 
 
-def test_one_that_takes_the_rest_at_once_is_not_busy(bench: Bench) -> None:
+def test_a_reader_that_accepts_the_rest_at_once_is_not_busy(bench: Bench) -> None:
     class Hesitating(StreamInbox):
         def accept(self, wire: bytes) -> int:
             return super().accept(wire[:10])
@@ -244,7 +244,7 @@ def test_one_that_takes_the_rest_at_once_is_not_busy(bench: Bench) -> None:
 
 
 @either_way
-def test_a_connection_that_fails_is_given_nothing_more(bench: Bench, direct: bool) -> None:
+def test_a_failed_connection_is_sent_nothing_more(bench: Bench, direct: bool) -> None:
     failing, other = bench.join(direct=direct), bench.join(direct=direct)
     failing.failed = True
     bench.fire()
@@ -259,7 +259,7 @@ def test_a_connection_that_fails_is_given_nothing_more(bench: Bench, direct: boo
 @pytest.mark.parametrize(
     ("name", "direct"), [("write", False), ("rest", True), ("end", True)], ids=["write", "rest", "end"]
 )
-def test_a_reader_that_fails_is_cut_and_the_others_are_given_all(
+def test_a_failing_reader_is_disconnected_and_the_others_get_every_event(
     bench: Bench, name: str, direct: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_: object) -> None:
@@ -285,7 +285,7 @@ def test_a_reader_that_fails_is_cut_and_the_others_are_given_all(
     assert caplog.text.count("a reader of alerts failed and is cut") == 1
 
 
-def test_a_connection_may_end_while_it_is_written_to(bench: Bench) -> None:
+def test_a_connection_can_end_while_it_is_being_written_to(bench: Bench) -> None:
     class Ending(StreamInbox):
         def write(self, wire: bytes) -> bool:
             if self.reader is not None:
@@ -300,7 +300,7 @@ def test_a_connection_may_end_while_it_is_written_to(bench: Bench) -> None:
     assert (len(bench.readers), bench.readers.cut_stalled(0.0, 0.0)) == (0, 0)
 
 
-def test_one_whose_connection_takes_nothing_is_cut_after_a_while(bench: Bench) -> None:
+def test_a_reader_that_reads_nothing_is_disconnected_after_a_while(bench: Bench) -> None:
     stalled, slow, idle = bench.join(), bench.join(), bench.join()
     stalled.room = slow.room = NOTHING
     bench.fire(5)
@@ -318,7 +318,7 @@ def test_one_whose_connection_takes_nothing_is_cut_after_a_while(bench: Bench) -
     assert kinds(slow.take())[-1] == kinds(idle.take())[-1] == "firing 6"
 
 
-def test_a_reader_whose_events_have_left_the_log_is_ended_and_comes_back_to_all_that_fires(
+def test_a_reader_that_falls_behind_the_log_is_ended_and_then_gets_all_firing_alerts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(alertlog_module, "LOG_EVENTS", 3)
@@ -339,7 +339,7 @@ def test_a_reader_whose_events_have_left_the_log_is_ended_and_comes_back_to_all_
 
 
 @either_way
-def test_too_many_events_at_once_end_the_streams(monkeypatch: pytest.MonkeyPatch, direct: bool) -> None:
+def test_more_events_at_once_than_the_log_holds_end_the_streams(monkeypatch: pytest.MonkeyPatch, direct: bool) -> None:
     monkeypatch.setattr(alertlog_module, "LOG_EVENTS", 3)
     bench = Bench()
     inbox = bench.join(direct=direct)
@@ -349,11 +349,11 @@ def test_too_many_events_at_once_end_the_streams(monkeypatch: pytest.MonkeyPatch
     assert kinds(bench.join("e-0").take()) == [*(f"firing {number + 1}" for number in range(10)), "position 10"]
 
 
-# --- how much at once ---
+# --- chunks ---
 
 
 @either_way
-def test_ten_thousand_events_at_once_come_in_chunks_that_everyone_shares(bench: Bench, direct: bool) -> None:
+def test_ten_thousand_events_are_sent_in_chunks_shared_by_all_readers(bench: Bench, direct: bool) -> None:
     written: list[bytes] = []
 
     class Sharing(StreamInbox):
@@ -377,7 +377,7 @@ def test_ten_thousand_events_at_once_come_in_chunks_that_everyone_shares(bench: 
     assert len(set(chunks)) == len(chunks) / (5 if not direct else 2)
 
 
-def test_all_that_fires_comes_in_chunks_too_and_what_changes_meanwhile_follows(bench: Bench) -> None:
+def test_firing_alerts_are_sent_in_chunks_followed_by_later_changes(bench: Bench) -> None:
     bench.fire(3_000)
     slow = bench.join(room=1_000)
     bench.resolve(0)
@@ -387,15 +387,17 @@ def test_all_that_fires_comes_in_chunks_too_and_what_changes_meanwhile_follows(b
     for _ in range(100):
         slow.read(10_000)
     slow.read()
-    told = kinds(slow.take())
-    start = told.index("position 3000")
-    assert told[start + 1 :] == ["resolved 3001", "resolved 3002", "firing 3003"]
-    # What was resolved before it came to be told of may be left out.
-    assert told[:start] == [f"firing {number}" for number in range(1, 3001) if number != 2502]
+    received = kinds(slow.take())
+    start = received.index("position 3000")
+    assert received[start + 1 :] == ["resolved 3001", "resolved 3002", "firing 3003"]
+    # Alerts that were resolved before their turn may be left out.
+    assert received[:start] == [f"firing {number}" for number in range(1, 3001) if number != 2502]
     assert slow.largest < CHUNK_BYTES + 200
 
 
-def test_chunks_of_many_positions_are_not_all_kept(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_readers_at_many_positions_get_every_event_with_a_small_chunk_cache(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(readers_module, "CHUNKS", 2)
     bench.fire(10)
     for number in range(10):
@@ -403,7 +405,7 @@ def test_chunks_of_many_positions_are_not_all_kept(bench: Bench, monkeypatch: py
 
 
 def whole(coded: bytes) -> bytes:
-    """Return what chunks of HTTP/1.1 hold."""
+    """Return the body of a response in HTTP/1.1 chunks."""
     found = b""
     while coded:
         size, _, coded = coded.partition(b"\r\n")
@@ -413,7 +415,9 @@ def whole(coded: bytes) -> bytes:
     return found
 
 
-def test_in_chunks_of_http_a_stream_brings_what_a_plain_one_does(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_chunked_http_stream_carries_the_same_events_as_a_plain_one(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Chunked(StreamInbox):
         chunked = True
 
@@ -425,7 +429,7 @@ def test_in_chunks_of_http_a_stream_brings_what_a_plain_one_does(bench: Bench, m
         bench.fire()
         bench.give()
         bench.beat(31.0 * (round + 1))
-    # One that was slow gets what it has missed at once, with one heartbeat.
+    # The slow one gets everything it missed at once, with one heartbeat.
     chunked[2].read()
     events = kinds(plain.take())
     assert events == ["position 0", *(f"{what} {at}" for at in range(1, 6) for what in ("firing", "heartbeat"))]
@@ -439,16 +443,16 @@ def test_in_chunks_of_http_a_stream_brings_what_a_plain_one_does(bench: Bench, m
 
 
 @either_way
-def test_a_heartbeat_comes_every_thirty_seconds_at_the_readers_position(bench: Bench, direct: bool) -> None:
+def test_a_heartbeat_with_the_readers_position_is_sent_every_thirty_seconds(bench: Bench, direct: bool) -> None:
     bench.fire(4)
     inbox = bench.join(direct=direct)
     inbox.take()
-    told = []
+    received = []
     for second in range(100):
         bench.beat(float(second))
-        told += [(second, kind) for kind in kinds(inbox.take())]
+        received += [(second, kind) for kind in kinds(inbox.take())]
     assert HEARTBEAT_S == 30
-    assert told == [(30, "heartbeat 4"), (60, "heartbeat 4"), (90, "heartbeat 4")]
+    assert received == [(30, "heartbeat 4"), (60, "heartbeat 4"), (90, "heartbeat 4")]
 
 
 def test_heartbeats_are_written_together_and_in_slices(bench: Bench) -> None:
@@ -460,7 +464,7 @@ def test_heartbeats_are_written_together_and_in_slices(bench: Bench) -> None:
     assert json.loads(bench.join().take()[0]["data"])["type"] == "position"
 
 
-def test_after_a_long_pause_there_is_one_heartbeat_and_the_next_is_in_time(bench: Bench) -> None:
+def test_after_a_long_pause_one_heartbeat_is_sent_and_the_next_is_on_time(bench: Bench) -> None:
     inbox = bench.join()
     inbox.take()
     for second in (100, 119, 121):
@@ -469,7 +473,7 @@ def test_after_a_long_pause_there_is_one_heartbeat_and_the_next_is_in_time(bench
 
 
 @either_way
-def test_news_go_before_a_heartbeat(bench: Bench, direct: bool) -> None:
+def test_new_events_are_sent_before_a_heartbeat(bench: Bench, direct: bool) -> None:
     inbox = bench.join(direct=direct)
     bench.fire()
     bench.beat(31.0)
@@ -477,7 +481,7 @@ def test_news_go_before_a_heartbeat(bench: Bench, direct: bool) -> None:
 
 
 @either_way
-def test_a_slow_reader_gets_its_heartbeat_after_what_it_had_to_read(bench: Bench, direct: bool) -> None:
+def test_a_slow_reader_gets_its_heartbeat_after_its_events(bench: Bench, direct: bool) -> None:
     inbox = bench.join(direct=direct)
     inbox.room = 10
     bench.fire()
@@ -490,7 +494,7 @@ def test_a_slow_reader_gets_its_heartbeat_after_what_it_had_to_read(bench: Bench
 
 
 @either_way
-def test_a_heartbeat_that_is_not_taken_whole_goes_on_later(bench: Bench, direct: bool) -> None:
+def test_a_partly_sent_heartbeat_is_completed_later(bench: Bench, direct: bool) -> None:
     inbox = bench.join(direct=direct)
     inbox.room = 5
     bench.beat(31.0)
@@ -500,7 +504,7 @@ def test_a_heartbeat_that_is_not_taken_whole_goes_on_later(bench: Bench, direct:
     assert kinds(inbox.take()) == ["position 0", "heartbeat 0", "firing 1"]
 
 
-def test_who_has_left_gets_no_heartbeat(bench: Bench) -> None:
+def test_a_reader_that_has_left_gets_no_heartbeat(bench: Bench) -> None:
     inbox = bench.join()
     bench.leave(inbox)
     bench.beat(31.0)
@@ -511,7 +515,7 @@ def test_who_has_left_gets_no_heartbeat(bench: Bench) -> None:
 
 
 @either_way
-def test_a_log_of_another_epoch_ends_the_streams_and_who_comes_back_is_told_of_all(bench: Bench, direct: bool) -> None:
+def test_a_log_of_another_epoch_ends_the_streams_and_readers_start_over(bench: Bench, direct: bool) -> None:
     idle, busy = bench.join(direct=direct), bench.join(direct=direct, room=5)
     bench.fire()
     bench.give()
@@ -528,7 +532,7 @@ def test_a_log_of_another_epoch_ends_the_streams_and_who_comes_back_is_told_of_a
     assert position(back[-1]) == ("other", 2, True)
 
 
-def test_another_log_of_the_same_epoch_is_read_on(bench: Bench) -> None:
+def test_reading_continues_in_another_log_of_the_same_epoch(bench: Bench) -> None:
     inbox = bench.join()
     bench.fire(2)
     bench.give()
@@ -547,7 +551,7 @@ def test_a_log_that_has_lost_events_ends_the_streams(bench: Bench) -> None:
     assert inbox.ended
 
 
-def test_closing_ends_every_stream_after_what_it_was_given(bench: Bench) -> None:
+def test_closing_ends_every_stream_after_its_pending_bytes(bench: Bench) -> None:
     idle, busy = bench.join(), bench.join(room=5)
     bench.readers.close()
     assert idle.ended
@@ -566,7 +570,7 @@ def test_closing_ends_every_stream_after_what_it_was_given(bench: Bench) -> None
 
 
 class Client:
-    """One who reads, comes back when its stream has ended, and checks all that it is told."""
+    """A client that reads, reconnects when its stream has ended, and checks everything it receives."""
 
     def __init__(self, bench: Bench, room: int, *, direct: bool) -> None:
         self.last_event_id = ""
@@ -582,19 +586,19 @@ class Client:
         self.inbox = self._bench.join(self.last_event_id, direct=self._direct, room=room)
 
     def look(self) -> None:
-        """Take in what has come, and come back where the stream has ended."""
+        """Read what has arrived, and reconnect if the stream has ended."""
         for event in self.inbox.take():
-            self._told(event)
+            self._receive(event)
         if self.inbox.ended and not self.inbox.unsent():
             self._connect(self.inbox.room)
 
-    def come_back(self, room: int) -> None:
-        """Be cut off in the middle of whatever was on its way."""
+    def reconnect(self, room: int) -> None:
+        """Lose the connection in the middle of a send, and reconnect."""
         self.look()
         self._bench.leave(self.inbox)
         self._connect(room)
 
-    def _told(self, event: Fields) -> None:
+    def _receive(self, event: Fields) -> None:
         epoch, _, number = event["id"].rpartition("-")
         before_epoch, _, before = self.last_event_id.rpartition("-")
         data = json.loads(event["data"])
@@ -621,7 +625,7 @@ class Client:
             else:
                 self.firing.add(data["id"])
         if self._opened:
-            # Before the position it is no place to come back to: what was over by then would stay.
+            # Before the position, resuming is not possible: alerts resolved by then would stay.
             self.last_event_id = event["id"]
 
 
@@ -632,8 +636,10 @@ ACTIONS = st.tuples(st.sampled_from([*WRITING, *READING, *GIVING]), st.integers(
 
 
 @given(st.lists(ACTIONS, max_size=120), st.booleans())
-@example([("fire", 0), ("burst", 131), ("come back", 76), ("come back", 0)], False)  # cut while told what fires
-def test_no_reader_ever_misses_or_doubles_an_event(actions: list[tuple[str, int]], kept: bool) -> None:
+@example(
+    [("fire", 0), ("burst", 131), ("come back", 76), ("come back", 0)], False
+)  # disconnected while the firing alerts are sent
+def test_no_reader_ever_misses_or_repeats_an_event(actions: list[tuple[str, int]], kept: bool) -> None:
     with pytest.MonkeyPatch.context() as small:
         # Small enough that everything happens between two slices and two chunks, and that events leave the log.
         small.setattr(readers_module, "SLICE", 1)
@@ -653,7 +659,7 @@ def test_no_reader_ever_misses_or_doubles_an_event(actions: list[tuple[str, int]
             elif action == "resolve":
                 bench.resolve(number)
             elif action == "tell":
-                bench.log.tell(bench.log.number - number % 2)
+                bench.log.publish(bench.log.number - number % 2)
             elif action == "step":
                 if next(giving, "over") == "over":
                     giving = bench.readers.give()
@@ -668,7 +674,7 @@ def test_no_reader_ever_misses_or_doubles_an_event(actions: list[tuple[str, int]
                 client.inbox.read()
                 client.look()
             elif action == "come back":
-                client.come_back(number)
+                client.reconnect(number)
             elif action == "join":
                 clients.append(Client(bench, number, direct=number % 3 > 0))
             elif action == "leave" and len(clients) > 1:
@@ -676,11 +682,11 @@ def test_no_reader_ever_misses_or_doubles_an_event(actions: list[tuple[str, int]
                 bench.leave(client.inbox)
             elif action == "epoch" and number % 4 == 0:
                 bench.log = AlertLog(f"e{number}", kept=kept)
-        bench.log.tell(bench.log.number)
+        bench.log.publish(bench.log.number)
         bench.give()
         for client in clients:
             for _ in range(3):
                 client.inbox.read()
                 client.look()
             assert client.firing == {event.alert.id for event in bench.log.firing()}
-            assert client.last_event_id == f"{bench.log.epoch}-{bench.log.told}"
+            assert client.last_event_id == f"{bench.log.epoch}-{bench.log.published}"

@@ -1,4 +1,4 @@
-"""Traffic is counted, and delivery times go into buckets."""
+"""Traffic is counted, and delivery times are counted in buckets."""
 
 from typing import get_args
 
@@ -12,7 +12,7 @@ def test_frames_are_counted_with_their_bytes() -> None:
     assert (traffic.frames, traffic.bytes) == (4, 305)
 
 
-def test_a_delivery_is_counted_in_the_first_bucket_that_holds_it() -> None:
+def test_a_delivery_is_counted_in_the_first_bucket_that_fits() -> None:
     traffic = Traffic()
     for seconds in (0.0, DELIVERY_BOUNDS_S[0], 0.002, 99.0):
         traffic.delivered(seconds)
@@ -23,7 +23,7 @@ def test_a_delivery_is_counted_in_the_first_bucket_that_holds_it() -> None:
     assert (traffic.last_delivery_s, traffic.delivery_s) == (99.0, 99.003)
 
 
-def test_what_is_refused_is_counted_by_its_reason() -> None:
+def test_refused_requests_are_counted_by_reason() -> None:
     traffic = Traffic()
     traffic.refused("slow")
     traffic.refused("bodies")

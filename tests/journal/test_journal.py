@@ -1,4 +1,4 @@
-"""The journal gives back what was kept, whatever became of the process that wrote it."""
+"""The journal returns everything that was written, whatever happened to the process that wrote it."""
 
 import asyncio
 import math
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.journal_writer import SAID, alert, what
+from tests.journal_writer import SAID, alert, event_of
 
 from tickboard.alerting import log as alert_log
 from tickboard.alerting.episodes import Episode
@@ -30,7 +30,7 @@ from tickboard.wire import Acknowledgement, Alert, Silence
 
 NOW = 1_800_000_000.0
 NOBODY = 65534
-"""A user who may do little."""
+"""A user with few permissions."""
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def numbers_of(found: list[AlertEvent]) -> list[int]:
 
 
 async def reopened(journal: Journal) -> Kept:
-    """Return what the journal holds for whoever opens it next."""
+    """Close the journal and return what the next one to open it loads."""
     await journal.close()
     again = Journal(journal.path)
     kept = again.load()
@@ -67,10 +67,10 @@ async def reopened(journal: Journal) -> Kept:
     return kept
 
 
-# --- what is kept ---
+# --- writing and loading ---
 
 
-async def test_a_new_journal_is_empty_and_has_an_epoch_of_its_own(path: Path) -> None:
+async def test_a_new_journal_is_empty_and_has_its_own_epoch(path: Path) -> None:
     journal = Journal(path)
     kept = journal.load()
     assert kept == Kept(kept.epoch, 0, [], [], [], [], {})
@@ -83,7 +83,7 @@ async def test_a_new_journal_is_empty_and_has_an_epoch_of_its_own(path: Path) ->
     await other.close()
 
 
-async def test_what_was_committed_comes_back_as_it_was(path: Path) -> None:
+async def test_committed_data_is_loaded_unchanged(path: Path) -> None:
     journal = Journal(path)
     journal.load()
     full = Alert(
@@ -126,7 +126,7 @@ async def test_what_was_committed_comes_back_as_it_was(path: Path) -> None:
     assert kept.positions == {"mail": 3, "ntfy": 1}
 
 
-async def test_what_is_not_given_stays_and_what_is_given_is_all_there_is(path: Path) -> None:
+async def test_a_commit_replaces_only_the_parts_it_contains(path: Path) -> None:
     journal = Journal(path)
     journal.load()
     silence = (NOW, Silence("r", "u", "reason", "t"))
@@ -141,13 +141,13 @@ async def test_what_is_not_given_stays_and_what_is_given_is_all_there_is(path: P
         episode("c", "z"),
     ]
     journal = Journal(path)
-    # Before it has been loaded, too.
+    # This also holds before the journal has been loaded.
     await journal.commit([], [episode("d", "x")], [])
     kept = await reopened(journal)
     assert (kept.episodes, kept.silences, numbers(kept)) == ([episode("d", "x")], [], [1])
 
 
-async def test_numbers_that_json_has_not_come_back_too(path: Path) -> None:
+async def test_infinities_and_nan_are_loaded_unchanged(path: Path) -> None:
     journal = Journal(path)
     await journal.commit([], [Episode("r", (), 1, math.inf, math.nan, -math.inf, math.nan, math.nan, None)])
     [found] = (await reopened(journal)).episodes
@@ -155,14 +155,14 @@ async def test_numbers_that_json_has_not_come_back_too(path: Path) -> None:
     assert all(map(math.isnan, (found.unseen_s, found.breached, found.peak)))
 
 
-async def test_what_fires_is_known_after_its_beginning_has_left_the_log(path: Path) -> None:
+async def test_firing_alerts_are_kept_after_their_first_event_has_left_the_log(path: Path) -> None:
     journal = Journal(path)
     first = AlertLog("e", kept=True)
     begun = [first.append("firing", alert(number), NOW + number) for number in range(1, 5)]
     await journal.commit(begun)
     noted = msgspec.structs.replace(alert(1), acknowledged=Acknowledgement("T", "me"))
     await journal.commit([first.append("changed", noted, NOW + 5), first.append("resolved", alert(2), NOW + 6)])
-    # What is given again moves nothing.
+    # Committing the same events again changes nothing.
     await journal.commit(begun)
     await journal.commit([], oldest=4)
     kept = await reopened(journal)
@@ -178,26 +178,26 @@ async def test_what_fires_is_known_after_its_beginning_has_left_the_log(path: Pa
     assert numbers_of(log.since(0)) == [4, 5, 6]
 
 
-async def test_an_event_that_is_given_again_is_kept_once(path: Path) -> None:
+async def test_an_event_committed_twice_is_stored_once(path: Path) -> None:
     journal = Journal(path)
     await journal.commit(events(1, 3))
     await journal.commit(events(2, 4))
     assert numbers(await reopened(journal)) == [1, 2, 3, 4]
 
 
-async def test_a_log_goes_on_from_it(path: Path) -> None:
+async def test_a_log_continues_from_the_journal(path: Path) -> None:
     journal = Journal(path)
     kept = journal.load()
     log = AlertLog(kept.epoch, kept.events, kept.number, kept=True)
     await journal.commit([log.append("firing", alert(1), NOW), log.append("firing", alert(2), NOW)])
     kept = await reopened(journal)
     log = AlertLog(kept.epoch, kept.events, kept.number, kept=True, firing=kept.firing)
-    assert log.told == 2
+    assert log.published == 2
     assert [one.alert for one in log.firing()] == [alert(1), alert(2)]
     assert log.append("resolved", alert(1), NOW).number == 3
 
 
-async def test_commits_that_come_while_one_is_written_keep_their_order(path: Path) -> None:
+async def test_commits_made_during_a_write_keep_their_order(path: Path) -> None:
     journal = Journal(path)
     kept = journal.load()
     orders = [journal.commit([event(number)], [episode("r", str(number))]) for number in range(1, 200)]
@@ -208,7 +208,7 @@ async def test_commits_that_come_while_one_is_written_keep_their_order(path: Pat
     assert kept.positions == {"n": 49}
 
 
-async def test_who_stops_waiting_takes_nothing_back(path: Path) -> None:
+async def test_a_cancelled_commit_is_still_written(path: Path) -> None:
     journal = Journal(path)
     waiting = asyncio.create_task(journal.commit(events(1, 1)))
     await asyncio.sleep(0)
@@ -217,7 +217,7 @@ async def test_who_stops_waiting_takes_nothing_back(path: Path) -> None:
     assert numbers(await reopened(journal)) == [1, 2]
 
 
-async def test_a_closed_journal_keeps_nothing_more_and_says_so(path: Path) -> None:
+async def test_a_closed_journal_refuses_commits(path: Path) -> None:
     journal = Journal(path)
     await asyncio.gather(journal.commit(events(1, 5)), journal.close())
     await journal.close()
@@ -227,7 +227,7 @@ async def test_a_closed_journal_keeps_nothing_more_and_says_so(path: Path) -> No
     assert numbers(await reopened(journal)) == [1, 2, 3, 4, 5]
 
 
-def test_a_loop_that_ends_while_it_writes_leaves_the_journal_usable(path: Path) -> None:
+def test_a_loop_that_ends_during_a_write_leaves_the_journal_usable(path: Path) -> None:
     journal = Journal(path)
 
     async def order() -> None:
@@ -242,7 +242,7 @@ def test_a_loop_that_ends_while_it_writes_leaves_the_journal_usable(path: Path) 
 # --- bounds ---
 
 
-async def test_the_file_is_bounded_by_count(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_number_of_events_in_the_file_is_bounded(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal_file, "LOG_EVENTS", 10)
     journal = Journal(path)
     for first in range(1, 30, 4):
@@ -253,7 +253,7 @@ async def test_the_file_is_bounded_by_count(path: Path, monkeypatch: pytest.Monk
     assert (numbers(kept), kept.number) == (list(range(51, 61)), 60)
 
 
-async def test_what_fires_is_known_of_more_events_than_the_log_holds(
+async def test_firing_alerts_are_kept_even_if_more_fire_than_the_log_holds(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(journal_file, "LOG_EVENTS", 1_000)
@@ -275,7 +275,7 @@ async def test_what_fires_is_known_of_more_events_than_the_log_holds(
     assert (await reopened(journal)).firing == []
 
 
-async def test_what_begins_changes_and_ends_in_one_commit_is_as_it_was_last(
+async def test_alerts_that_start_change_and_end_in_one_commit_have_their_last_state(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(journal_file, "LOG_EVENTS", 2)
@@ -304,7 +304,7 @@ async def test_what_begins_changes_and_ends_in_one_commit_is_as_it_was_last(
     assert numbers(kept) == [8, 9, 10]
 
 
-def test_a_disk_that_fails_for_long_makes_no_heap_of_what_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resolved_alerts_do_not_pile_up_while_the_disk_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alert_log, "LOG_EVENTS", 10)
     log, waiting = AlertLog("e", kept=True), Change()
     for number in range(1_000):
@@ -317,7 +317,7 @@ def test_a_disk_that_fails_for_long_makes_no_heap_of_what_is_over(monkeypatch: p
     assert (len(waiting.events), waiting.fates) == (15, {})
 
 
-async def test_what_the_log_has_dropped_leaves_the_file_too(path: Path) -> None:
+async def test_events_dropped_from_the_log_are_deleted_from_the_file(path: Path) -> None:
     journal = Journal(path)
     await journal.commit(events(1, 3))
     await journal.commit(events(4, 4), oldest=2)
@@ -328,7 +328,7 @@ async def test_what_the_log_has_dropped_leaves_the_file_too(path: Path) -> None:
 
 
 @pytest.mark.parametrize("step_s", [-1e9, -86_400.0 * 2, -10.0, 10.0, 86_400.0 * 2, 1e9])
-async def test_nothing_is_deleted_for_what_the_wall_clock_says(
+async def test_nothing_is_deleted_because_the_wall_clock_steps(
     path: Path, step_s: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     journal = Journal(path)
@@ -341,7 +341,7 @@ async def test_nothing_is_deleted_for_what_the_wall_clock_says(
     assert numbers(await reopened(journal)) == [1, 2, 3, 4, 5]
 
 
-async def test_the_file_does_not_grow_for_ever(path: Path) -> None:
+async def test_the_size_of_the_file_is_bounded(path: Path) -> None:
     journal = Journal(path)
     size: list[int] = []
     for first in range(1, 8 * LOG_EVENTS, LOG_EVENTS // 2):
@@ -363,10 +363,10 @@ def opened_file(journal: Journal) -> journal_file.JournalFile:
     return journal._file
 
 
-# --- very many at once ---
+# --- large commits ---
 
 
-async def test_ten_thousand_events_and_episodes_are_kept_at_once_and_hold_nobody_up(path: Path) -> None:
+async def test_a_commit_of_ten_thousand_events_and_episodes_does_not_block_the_loop(path: Path) -> None:
     journal = Journal(path)
     journal.load()
     many = events(1, 10_000)
@@ -381,7 +381,7 @@ async def test_ten_thousand_events_and_episodes_are_kept_at_once_and_hold_nobody
 
     watching = asyncio.create_task(watch())
     await journal.commit(many, episodes)
-    # Written by the loop's own thread it would be one.
+    # If the loop's own thread wrote them, it would be one.
     assert turns > 10
     watching.cancel()
     await journal.commit([], list(episodes))
@@ -397,7 +397,7 @@ async def test_a_second_process_is_refused_until_the_first_ends(path: Path) -> N
     journal.load()
     await journal.commit(events(1, 1))
     assert "is used by another tickboard: end that one, or give this one another file with --state" in opened(path)
-    # Nor does the same process get it twice, and trying costs the first nothing.
+    # The same process cannot open it twice either, and trying does not affect the first.
     with pytest.raises(JournalError, match="is used by another tickboard"):
         Journal(path)
     assert "is used by another tickboard" in opened(path)
@@ -430,7 +430,7 @@ class Writers:
         )
 
     def write_and_die(self, path: Path, seconds: float, least: int = 1) -> int:
-        """Have one write for some time after it has said a number of at least so much; return the last it has said."""
+        """Kill a writer some seconds after it reported `least` or more. Return the last number it reported."""
         assert self.process.stdin is not None
         self.process.stdin.write(f"{path}\n".encode())
         pid, last = self.said(), 0
@@ -458,7 +458,7 @@ def writers() -> Iterator[Writers]:
 
 
 @pytest.mark.slow
-async def test_a_hundred_kills_lose_nothing_that_was_kept(path: Path, writers: Writers) -> None:
+async def test_a_hundred_kills_lose_nothing_that_was_committed(path: Path, writers: Writers) -> None:
     chance = random.Random(1)
     epochs = set()
     newest = 0
@@ -471,13 +471,13 @@ async def test_a_hundred_kills_lose_nothing_that_was_kept(path: Path, writers: W
         await journal.close()
         epochs.add(kept.epoch)
         check_whole(kept)
-        # What it said was kept is; there may be one transaction more, that it had no time to speak of.
+        # Everything it reported is there. One more transaction may be, which it had no time to report.
         assert last <= kept.number <= last + 4
         newest = kept.number
     assert len(epochs) == 1
 
 
-async def test_a_write_that_the_power_cut_short_is_taken_back_whole(
+async def test_a_write_cut_short_by_a_power_failure_is_rolled_back_completely(
     path: Path, tmp_path: Path, writers: Writers
 ) -> None:
     writers.write_and_die(path, 0, least=100)
@@ -490,7 +490,7 @@ async def test_a_write_that_the_power_cut_short_is_taken_back_whole(
         shutil.copytree(path.parent, copy.parent)
         written = copy.with_name(waiting.name)
         cut = chance.randrange(size)
-        # Some of it never came to the disk, or something else is there.
+        # Some of it never reached the disk, or other bytes are in its place.
         written.write_bytes(waiting.read_bytes()[:cut] + chance.choice([b"", bytes(5000), os.urandom(5000)]))
         journal = Journal(copy)
         kept = journal.load()
@@ -502,19 +502,19 @@ async def test_a_write_that_the_power_cut_short_is_taken_back_whole(
 
 
 def check_whole(kept: Kept) -> None:
-    """Assert that the numbers have no hole, and that all of a transaction is there or nothing."""
+    """Assert that the numbers have no gap, and that each transaction is there completely or not at all."""
     assert numbers(kept) == list(range(max(1, kept.number + 1 - LOG_EVENTS), kept.number + 1))
-    assert all((one.kind, one.alert) == what(one.number) for one in kept.events)
+    assert all((one.kind, one.alert) == event_of(one.number) for one in kept.events)
     if kept.number:
         assert [one.lasted_s for one in kept.episodes] == [kept.number, kept.number]
         assert [silence.reason for _, silence in kept.silences] == [str(kept.number)]
-        # Each odd one begins, and is over three later.
+        # Each odd number starts an alert, which is resolved three numbers later.
         begun = range(max(1, kept.number - 2), kept.number + 1)
         assert numbers_of(kept.firing) == [number for number in begun if number % 2]
         assert kept.positions.get("n", 0) >= kept.number - 4
 
 
-async def test_it_is_written_through_to_the_disk(path: Path) -> None:
+async def test_commits_are_synchronous_in_wal_mode(path: Path) -> None:
     journal = Journal(path)
     assert opened_file(journal)._all("PRAGMA synchronous") == [(2,)]
     assert opened_file(journal)._all("PRAGMA journal_mode") == [(b"wal",)]
@@ -553,7 +553,7 @@ asyncio.run(main())
 """
 
 
-def test_a_file_that_may_not_grow_is_told_of_and_what_waited_is_kept_later(path: Path) -> None:
+def test_a_file_that_cannot_grow_is_reported_and_pending_commits_are_written_later(path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", FULL, str(path)],
         capture_output=True,
@@ -572,7 +572,7 @@ def test_a_file_that_may_not_grow_is_told_of_and_what_waited_is_kept_later(path:
     assert kept.episodes == [episode("r", str(int(newest) - 1))]
 
 
-async def test_a_full_disk_is_told_of_and_nothing_is_kept_by_halves(path: Path) -> None:
+async def test_a_full_disk_is_reported_and_no_commit_is_written_in_part(path: Path) -> None:
     journal = Journal(path)
     journal.load()
     await journal.commit(events(1, 10), [episode("r", "before")])
@@ -583,7 +583,7 @@ async def test_a_full_disk_is_told_of_and_nothing_is_kept_by_halves(path: Path) 
         assert isinstance(error, JournalError)
         assert str(error).endswith(": make room on its disk")
     assert rows(journal) == list(range(1, 11))
-    # Those who were told of numbers that aren't kept must not go on from them.
+    # Readers that were sent numbers that are not stored must not continue from them.
     opened_file(journal)._do("PRAGMA max_page_count = 1000000")
     await journal.commit(events(501, 501), epoch="another")
     kept = await reopened(journal)
@@ -592,7 +592,7 @@ async def test_a_full_disk_is_told_of_and_nothing_is_kept_by_halves(path: Path) 
     assert kept.positions == {"n": 7}
 
 
-async def test_what_is_still_not_kept_at_the_end_is_told(path: Path) -> None:
+async def test_closing_raises_if_commits_are_still_unwritten(path: Path) -> None:
     journal = Journal(path)
     journal.load()
     [(pages,)] = opened_file(journal)._all("PRAGMA page_count")
@@ -604,7 +604,7 @@ async def test_what_is_still_not_kept_at_the_end_is_told(path: Path) -> None:
     assert opened(path) == "0"
 
 
-async def test_a_disk_that_fails_for_long_takes_no_more_memory_than_the_log(path: Path) -> None:
+async def test_a_failing_disk_costs_no_more_memory_than_the_log(path: Path) -> None:
     journal = Journal(path)
     journal.load()
     [(pages,)] = opened_file(journal)._all("PRAGMA page_count")
@@ -618,7 +618,7 @@ async def test_a_disk_that_fails_for_long_takes_no_more_memory_than_the_log(path
     assert numbers(await reopened(journal)) == list(range(2 * LOG_EVENTS + 1, 3 * LOG_EVENTS + 1))
 
 
-async def test_what_no_file_can_hold_is_told_of_once(path: Path) -> None:
+async def test_a_commit_that_cannot_be_stored_raises_once(path: Path) -> None:
     journal = Journal(path)
     with pytest.raises(JournalError, match="cannot be kept"):
         await journal.commit([AlertEvent(1, "firing", Alert("id", "\ud800", "info", "T"), NOW)])
@@ -628,7 +628,7 @@ async def test_what_no_file_can_hold_is_told_of_once(path: Path) -> None:
     assert numbers(await reopened(journal)) == [3]
 
 
-async def test_what_no_file_can_hold_keeps_nothing_else_away(path: Path) -> None:
+async def test_data_that_cannot_be_stored_does_not_block_the_rest(path: Path) -> None:
     journal = Journal(path)
     odd = Alert("odd", "\udcff", "info", "T")
     told = [event(1), AlertEvent(2, "firing", odd, NOW), event(3), AlertEvent(4, "changed", odd, NOW)]
@@ -638,7 +638,7 @@ async def test_what_no_file_can_hold_keeps_nothing_else_away(path: Path) -> None
         await journal.commit(told, episodes, silences)
     await journal.mark("\udcff", 1)
     await journal.mark("mail", 3)
-    # They are given with each commit, and go in their time.
+    # Each commit contains them until they end.
     await journal.commit(events(5, 5), episodes, silences)
     await journal.commit([], episodes[:1])
     kept = await reopened(journal)
@@ -646,7 +646,7 @@ async def test_what_no_file_can_hold_keeps_nothing_else_away(path: Path) -> None
     assert (kept.episodes, kept.silences, kept.positions) == (episodes[:1], silences[:1], {"mail": 3})
 
 
-# --- files that aren't as they should be ---
+# --- damaged and foreign files ---
 
 
 async def written(path: Path) -> str:
@@ -659,7 +659,7 @@ async def written(path: Path) -> str:
 
 
 def damage(path: Path, at: int, junk: bytes) -> bytes:
-    """Overwrite a part of a file and return what the file is then."""
+    """Overwrite a part of a file and return the new content of the file."""
     with path.open("r+b") as file:
         file.seek(at)
         file.write(junk)
@@ -669,9 +669,9 @@ def damage(path: Path, at: int, junk: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("at", "junk"),
     [(0, bytes(100)), (0, b"junk" * 5000), (4096, os.urandom(40_000)), (8000, bytes(20_000)), (0, b"x")],
-    ids=["no header", "all junk", "pages of junk", "pages of nothing", "one byte"],
+    ids=["no header", "all junk", "pages of junk", "pages of zeros", "one byte"],
 )
-async def test_a_damaged_file_is_moved_aside_and_a_new_one_begun(path: Path, at: int, junk: bytes) -> None:
+async def test_a_damaged_file_is_moved_aside_and_replaced(path: Path, at: int, junk: bytes) -> None:
     epoch = await written(path)
     broken = damage(path, at, junk)
     journal = Journal(path)
@@ -686,7 +686,7 @@ async def test_a_damaged_file_is_moved_aside_and_a_new_one_begun(path: Path, at:
     assert numbers(kept) == [1]
 
 
-async def test_a_file_that_was_cut_off_is_moved_aside(path: Path) -> None:
+async def test_a_truncated_file_is_moved_aside(path: Path) -> None:
     await written(path)
     os.truncate(path, 30_000)
     journal = Journal(path)
@@ -709,7 +709,7 @@ async def test_a_file_that_was_cut_off_is_moved_aside(path: Path) -> None:
         "DROP TABLE positions",
     ],
 )
-async def test_content_that_means_nothing_is_damage_too(path: Path, statement: str) -> None:
+async def test_invalid_content_counts_as_damage(path: Path, statement: str) -> None:
     await written(path)
     with sqlite3.connect(path) as database:
         database.execute(statement)
@@ -720,7 +720,7 @@ async def test_content_that_means_nothing_is_damage_too(path: Path, statement: s
     await journal.close()
 
 
-async def test_a_file_that_is_damaged_twice_in_a_second_is_kept_twice(path: Path) -> None:
+async def test_files_damaged_in_the_same_second_are_all_kept(path: Path) -> None:
     found = set()
     for _ in range(3):
         await written(path)
@@ -744,7 +744,7 @@ def test_a_newer_format_is_refused_and_left_as_it_is(path: Path) -> None:
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
-async def test_fields_that_a_later_version_adds_are_passed_over(path: Path) -> None:
+async def test_fields_added_by_a_later_version_are_ignored(path: Path) -> None:
     await written(path)
     with sqlite3.connect(path) as database:
         database.execute("UPDATE events SET alert = json_set(alert, '$.colour', 'red')")
@@ -790,7 +790,7 @@ def test_an_empty_file_becomes_a_journal(path: Path) -> None:
     assert opened(path) == "500"
 
 
-async def test_it_is_for_its_user_alone(path: Path) -> None:
+async def test_the_file_is_readable_by_its_user_only(path: Path) -> None:
     journal = Journal(path)
     await journal.commit(events(1, 1))
     assert path.parent.stat().st_mode & 0o777 == 0o700
@@ -801,8 +801,8 @@ async def test_it_is_for_its_user_alone(path: Path) -> None:
 
 
 @pytest.fixture
-def anyones() -> Iterator[Path]:
-    """Give a folder that every user can get to, as pytest's can't be."""
+def shared_folder() -> Iterator[Path]:
+    """A folder that every user can reach, unlike those of pytest."""
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o755)
     yield folder
@@ -811,7 +811,7 @@ def anyones() -> Iterator[Path]:
 
 @pytest.fixture
 def plain_user() -> Iterator[None]:
-    """Be nobody where the tests are run by root, who may do everything."""
+    """Run as nobody if the tests run as root, who may do everything."""
     root = os.geteuid() == 0
     if root:
         os.seteuid(NOBODY)
@@ -825,10 +825,10 @@ def plain_user() -> Iterator[None]:
     [(0o555, None), (0o555, 0o600), (0o755, 0o400)],
     ids=["folder", "folder of a file", "file"],
 )
-def test_what_cannot_be_written_to_is_refused(
-    anyones: Path, folder_mode: int, file_mode: int | None, request: pytest.FixtureRequest
+def test_a_file_that_cannot_be_written_is_refused(
+    shared_folder: Path, folder_mode: int, file_mode: int | None, request: pytest.FixtureRequest
 ) -> None:
-    path = anyones / "state" / "board.sqlite"
+    path = shared_folder / "state" / "board.sqlite"
     path.parent.mkdir()
     if file_mode is not None:
         asyncio.run(written(path))
@@ -842,7 +842,7 @@ def test_what_cannot_be_written_to_is_refused(
         Journal(path)
 
 
-def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:
+def test_a_path_inside_a_file_or_to_a_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(
         JournalError, match=r"/file/board.sqlite: .*: make it writable, give another file with --state, or"
@@ -852,10 +852,10 @@ def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:
         Journal(tmp_path)
 
 
-# --- where it is ---
+# --- the default path ---
 
 
-def test_the_default_place_is_the_user_s_state_folder() -> None:
+def test_the_default_path_is_in_the_users_state_folder() -> None:
     home = {"HOME": "/home/me"}
     assert default_path(None, home) == Path("/home/me/.local/state/tickboard/host.sqlite")
     assert default_path(None, home | {"XDG_STATE_HOME": "/var/state"}) == Path("/var/state/tickboard/host.sqlite")
@@ -864,13 +864,13 @@ def test_the_default_place_is_the_user_s_state_folder() -> None:
     assert default_path(None, {}).is_absolute()
 
 
-def test_each_dashboard_file_has_a_place_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_dashboard_file_has_its_own_default_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = {"HOME": "/home/me"}
     one, other = (default_path(tmp_path / folder / "dashboard.py", home) for folder in ("one", "other"))
     assert one != other
     assert one.name.startswith("dashboard-")
     assert one.suffix == ".sqlite"
-    # However it is spelled.
+    # It is the same however the path is spelled.
     (tmp_path / "one").mkdir()
     monkeypatch.chdir(tmp_path / "one")
     assert default_path(Path("dashboard.py"), home) == one
@@ -878,7 +878,7 @@ def test_each_dashboard_file_has_a_place_of_its_own(tmp_path: Path, monkeypatch:
     assert len(default_path(Path("x" * 250 + ".py"), home).name) < 100
 
 
-def test_a_user_without_a_home_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_without_a_home_folder_gets_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def homeless() -> Path:
         raise RuntimeError("Could not determine home directory.")
 

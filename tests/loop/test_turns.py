@@ -1,4 +1,4 @@
-"""Work is done in turns: one step in each turn of the loop, and new work first."""
+"""Work is done in turns: one step in each turn of the loop, and new work goes first."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Generator, Iterator
@@ -9,7 +9,7 @@ from tickboard.loop.turns import FRESH_STEPS, in_turns, made_in_turns, turns
 
 
 class Log:
-    """What was done in which turn of the loop."""
+    """Records the steps done, and how many were done in one turn of the loop."""
 
     def __init__(self) -> None:
         self.steps: list[str] = []
@@ -29,7 +29,7 @@ class Log:
 
 
 @pytest.mark.parametrize("run", [in_turns, made_in_turns])
-async def test_one_step_is_done_in_each_turn_however_much_work_there_is(
+async def test_each_turn_does_one_step_however_much_work_there_is(
     run: Callable[[Generator[None]], Coroutine[None, None, None]],
 ) -> None:
     log = Log()
@@ -38,7 +38,7 @@ async def test_one_step_is_done_in_each_turn_however_much_work_there_is(
     assert log.most == 1
 
 
-async def test_work_of_one_step_is_done_at_once_where_nothing_waits() -> None:
+async def test_work_of_one_step_is_done_at_once_if_nothing_waits() -> None:
     done: list[str] = []
 
     def work() -> Iterator[None]:
@@ -50,7 +50,7 @@ async def test_work_of_one_step_is_done_at_once_where_nothing_waits() -> None:
     assert done == ["all"]
 
 
-async def test_small_work_does_not_wait_for_long_work_that_came_before_it() -> None:
+async def test_small_work_does_not_wait_for_earlier_long_work() -> None:
     log = Log()
     long = [asyncio.create_task(in_turns(log.work("long", 1_000))) for _ in range(20)]
     while len(log.steps) < 3 * 20 * FRESH_STEPS:
@@ -71,7 +71,7 @@ async def test_new_work_does_not_stop_long_work() -> None:
     assert log.steps.count("long") == 100
 
 
-async def test_what_work_raises_is_raised_where_it_is_waited_for() -> None:
+async def test_an_exception_of_the_work_is_raised_where_it_is_awaited() -> None:
     def broken() -> Iterator[None]:
         yield
         raise ValueError("broken")
@@ -81,7 +81,7 @@ async def test_what_work_raises_is_raised_where_it_is_waited_for() -> None:
     await in_turns(iter([None]))
 
 
-async def test_work_that_nobody_waits_for_any_more_is_not_done() -> None:
+async def test_cancelled_work_is_not_continued() -> None:
     log = Log()
     task = asyncio.create_task(in_turns(log.work("gone", 1_000)))
     while not log.steps:
@@ -93,7 +93,7 @@ async def test_work_that_nobody_waits_for_any_more_is_not_done() -> None:
     assert log.steps[done:] == ["other"] * 10
 
 
-async def test_what_is_called_at_the_end_of_work_stops_no_other_work_by_raising() -> None:
+async def test_an_exception_in_a_settle_callback_does_not_stop_other_work() -> None:
     loop = asyncio.get_running_loop()
     reported: list[object] = []
     loop.set_exception_handler(lambda _, context: reported.append(context["exception"]))

@@ -19,13 +19,13 @@ def log() -> Log:
     return Log()
 
 
-def test_a_block_is_begun_and_ended(log: Log) -> None:
+def test_begin_and_end_are_called_around_a_block(log: Log) -> None:
     with Around(log.begin):
         log.append("block")
     assert log == ["begin", "block", "end"]
 
 
-def test_a_block_that_raises_is_ended(log: Log) -> None:
+def test_end_is_called_after_a_block_that_raises(log: Log) -> None:
     with pytest.raises(KeyError), Around(log.begin):
         raise KeyError
     assert log == ["begin", "end"]
@@ -51,7 +51,7 @@ def test_a_failing_end_does_not_hide_what_the_block_raised() -> None:
         pass
 
 
-def test_one_may_be_used_by_several_threads_at_once() -> None:
+def test_an_around_can_be_used_by_several_threads_at_once() -> None:
     ended: list[str] = []
     meeting = threading.Barrier(2)
 
@@ -73,7 +73,7 @@ def test_one_may_be_used_by_several_threads_at_once() -> None:
     assert sorted(ended) == ["a in a", "b in b"]
 
 
-def test_each_call_of_a_function_is_begun_and_ended(log: Log) -> None:
+def test_begin_and_end_are_called_around_each_call_of_a_function(log: Log) -> None:
     @Around(log.begin)
     def double(number: int, *, by: int = 2) -> int:
         """Say something."""
@@ -85,7 +85,7 @@ def test_each_call_of_a_function_is_begun_and_ended(log: Log) -> None:
     assert (double.__name__, double.__doc__) == ("double", "Say something.")
 
 
-def test_a_call_that_raises_is_ended(log: Log) -> None:
+def test_end_is_called_after_a_call_that_raises(log: Log) -> None:
     @Around(log.begin)
     def fail() -> None:
         raise KeyError
@@ -95,7 +95,7 @@ def test_a_call_that_raises_is_ended(log: Log) -> None:
     assert log == ["begin", "end"]
 
 
-def test_an_async_function_ends_when_it_has_been_awaited(log: Log) -> None:
+def test_end_is_called_when_an_async_function_has_been_awaited(log: Log) -> None:
     @Around(log.begin)
     async def double(number: int) -> int:
         await asyncio.sleep(0)
@@ -113,7 +113,7 @@ def test_an_async_function_ends_when_it_has_been_awaited(log: Log) -> None:
     assert log == ["begin", "call", "end", "begin", "end"]
 
 
-def test_a_generator_has_no_one_end(log: Log) -> None:
+def test_generator_functions_are_refused(log: Log) -> None:
     def plain() -> Iterator[int]:
         yield 1
 

@@ -1,4 +1,4 @@
-"""Distributions: percentiles of buckets, of several senders together, and what has come since the last time."""
+"""Distributions: percentiles of buckets, merging those of several senders, and the difference since the last one."""
 
 import math
 
@@ -12,38 +12,38 @@ from tickboard.metrics.distribution import Distribution, difference, merged
 VALUES = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=50)
 
 
-def test_within_a_bucket_values_lie_evenly() -> None:
+def test_values_are_spread_evenly_within_a_bucket() -> None:
     found = Distribution.explicit([10, 20], [4, 4, 0], 80)
     assert found.percentiles([0, 25, 50, 75, 100]).tolist() == [0, 5, 10, 15, 20]
     assert (found.count, found.mean) == (8, 10)
 
 
-def test_what_is_above_all_bounds_is_at_the_last() -> None:
+def test_values_above_all_bounds_count_as_the_last_bound() -> None:
     assert Distribution.explicit([1, 2], [0, 0, 3], 30).percentiles([1, 50, 99]).tolist() == [2, 2, 2]
 
 
-def test_the_lowest_and_highest_values_are_used_where_they_are_known() -> None:
+def test_known_minimum_and_maximum_bound_the_outer_buckets() -> None:
     found = Distribution.explicit([10], [1, 1], 30, 5, 25)
     assert found.percentiles([0, 50, 100]).tolist() == [5, 10, 25]
     assert Distribution.explicit([], [2], 6, 1, 5).percentiles([50]).tolist() == [3]
 
 
-def test_bounds_below_zero_begin_at_the_first() -> None:
+def test_a_first_bound_below_zero_starts_the_buckets() -> None:
     assert Distribution.explicit([-5, 5], [0, 2, 0], 0).percentiles([0, 100]).tolist() == [-5, 5]
 
 
-def test_of_nothing_there_is_nothing() -> None:
+def test_an_empty_distribution_has_no_percentiles_and_no_mean() -> None:
     nothing = Distribution.explicit([1], [0, 0], 0)
     assert np.isnan(nothing.percentiles([50])).all()
     assert math.isnan(nothing.mean)
 
 
-def test_a_sum_that_is_unknown_is_told_from_the_middles() -> None:
+def test_an_unknown_sum_is_estimated_from_the_middles_of_the_buckets() -> None:
     assert Distribution.explicit([2, 4], [1, 1, 0], math.nan).mean == 2
 
 
 @given(VALUES)
-def test_single_values_give_one_of_them_or_what_lies_between(values: list[float]) -> None:
+def test_percentiles_of_single_values_lie_between_them(values: list[float]) -> None:
     found = Distribution.of(values)
     assert found.percentiles([0, 100]).tolist() == [min(values), max(values)]
     assert found.count == len(values)
@@ -52,7 +52,7 @@ def test_single_values_give_one_of_them_or_what_lies_between(values: list[float]
 
 
 @given(VALUES, VALUES)
-def test_merging_is_having_all_values_at_once(some: list[float], others: list[float]) -> None:
+def test_merging_equals_one_distribution_of_all_values(some: list[float], others: list[float]) -> None:
     both = merged([Distribution.of(some), Distribution.of(others)])
     at_once = Distribution.of(some + others)
     assert both.percentiles([1, 50, 99]) == pytest.approx(at_once.percentiles([1, 50, 99]))
@@ -65,24 +65,24 @@ def test_equal_buckets_are_added_up() -> None:
     assert both.sum == 11
 
 
-def test_unequal_buckets_of_two_senders_are_one_distribution() -> None:
+def test_unequal_buckets_can_be_merged() -> None:
     both = merged([Distribution.explicit([10], [10, 0], 50), Distribution.explicit([5, 10], [0, 10, 0], 75)])
     assert both.percentiles([25, 100]).tolist() == [5, 10]
 
 
-def test_the_difference_is_what_came_since() -> None:
+def test_the_difference_holds_what_was_added_since() -> None:
     before, now = Distribution.explicit([1, 2], [1, 2, 3], 10), Distribution.explicit([1, 2], [1, 4, 3], 13)
     assert difference(now, before).counts.tolist() == [0, 2, 0]
     assert difference(now, before).sum == 3
 
 
 @pytest.mark.parametrize("counts", [[1, 0, 0], [0, 9, 9]])
-def test_counts_that_are_lower_have_begun_anew(counts: list[int]) -> None:
+def test_lower_counts_are_treated_as_a_restart(counts: list[int]) -> None:
     before, now = Distribution.explicit([1, 2], [1, 2, 3], 10), Distribution.explicit([1, 2], counts, 1)
     assert difference(now, before) is now
 
 
-def test_the_difference_of_buckets_that_became_coarser() -> None:
+def test_the_difference_works_after_buckets_became_coarser() -> None:
     before = Distribution.explicit([1, 2, 4, 8], [0, 3, 2, 1, 0], 20)
     now = Distribution.explicit([2, 8], [4, 5, 0], 40)
     assert difference(now, before).counts.tolist() == [1, 2, 0]
@@ -95,19 +95,19 @@ def test_exponential_buckets_grow_by_their_factor() -> None:
     assert found.counts.tolist() == [5, 4, 1, 2, 2]
 
 
-def test_buckets_of_the_same_arrays_are_the_same() -> None:
+def test_the_difference_works_for_buckets_that_share_arrays() -> None:
     before = Distribution.explicit([1, 2], [1, 2, 3], 10)
     now = Distribution(before.low, before.high, before.counts + 1, 12)
     assert difference(now, before).counts.tolist() == [1, 1, 1]
 
 
-def test_exponential_buckets_beyond_every_number_end_at_the_largest() -> None:
+def test_exponential_buckets_beyond_float_range_end_at_the_largest_number() -> None:
     found = Distribution.exponential(-4, [(1_000, math.nan), (0, 1)], [], 0, 0, math.nan)
     assert np.isfinite(found.high).all()
     assert found.count == 1
 
 
-def test_buckets_that_lie_next_to_each_other_become_one_where_there_are_too_many() -> None:
+def test_coarser_joins_neighbouring_buckets() -> None:
     values = [float(7 * number % 100) for number in range(100)]
     whole = Distribution.of(values)
     found = whole.coarser(10)
@@ -119,7 +119,7 @@ def test_buckets_that_lie_next_to_each_other_become_one_where_there_are_too_many
 
 
 @given(VALUES, st.integers(1, 20))
-def test_coarser_buckets_hold_every_value_that_there_was(values: list[float], most: int) -> None:
+def test_coarser_buckets_still_cover_every_value(values: list[float], most: int) -> None:
     found = Distribution.of(values).coarser(most)
     assert len(found.counts) == min(most, len(values))
     assert found.count == len(values)

@@ -1,4 +1,4 @@
-"""The intake against a naive reading of its rules, and what becomes of series that nobody declared."""
+"""The intake is compared with a naive implementation of its rules. Also: the life of undeclared series."""
 
 import math
 import re
@@ -24,7 +24,7 @@ NAMES = ("a", "b", "c")
 
 
 class Bench:
-    """A board's core whose clock the test steps."""
+    """A board's core with a clock that the test advances."""
 
     def __init__(self, window: int = WINDOW, max_series: int = 1_000, **limits: float) -> None:
         self.registry = Registry(max_series)
@@ -54,7 +54,7 @@ class Bench:
 
 @dataclass
 class Naive:
-    """What the rules say, one sample at a time."""
+    """The rules, applied to one sample at a time."""
 
     ticks: list[float] = field(default_factory=list)
     values: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in NAMES})
@@ -68,7 +68,7 @@ class Naive:
             self.values[name].append(self.held.get(name, math.nan))
 
     def batch(self, samples: list[tuple[str, float, float]]) -> None:
-        """Take samples; which of them are newer than all that a series had before is told first."""
+        """Take samples. Those newer than everything their series had before are decided first."""
         if self.ticks:
             samples = [(name, value, min(time, self.ticks[-1] + 60)) for name, value, time in samples]
         samples = sorted(samples, key=lambda sample: sample[2])
@@ -81,7 +81,7 @@ class Naive:
                 self._older(name, value, time, before[name])
 
     def _own(self, time: float) -> int | None:
-        """Return the index of the first tick that is not before a time; None outside the window."""
+        """Return the index of the first tick not before a time, or None if that is outside the window."""
         oldest = max(0, len(self.ticks) - WINDOW)
         if time <= self.ticks[oldest] - 1.0 and time != self.ticks[oldest]:
             return None
@@ -110,7 +110,7 @@ BATCHES = st.lists(st.lists(SAMPLE, max_size=6, unique_by=lambda sample: (sample
 
 @settings(max_examples=300)
 @given(BATCHES)
-def test_samples_of_any_age_go_where_the_rules_say(batches: list[list[tuple[str, float, float]]]) -> None:
+def test_samples_of_any_age_are_placed_as_the_rules_say(batches: list[list[tuple[str, float, float]]]) -> None:
     bench, naive = Bench(), Naive()
     source = bench.intake.source("test")
     for name in NAMES:
@@ -145,7 +145,7 @@ def total(bench: Bench, source: Source, *samples: tuple[float, float]) -> None:
     source.set_totals([column] * len(samples), [value for value, _ in samples], [time for _, time in samples])
 
 
-def test_a_total_shows_its_rise_per_second_until_the_next() -> None:
+def test_a_total_shows_its_rate_until_the_next_sample() -> None:
     bench = Bench()
     source = bench.intake.source("test")
     total(bench, source, (100, 1000.0))
@@ -159,7 +159,7 @@ def count(source: Source, value: float, time: float) -> None:
     source.set_totals([source.total("n", "n_total")], [value], [time])
 
 
-def test_what_two_sources_count_under_one_name_is_never_subtracted() -> None:
+def test_totals_of_two_sources_with_one_name_are_never_subtracted() -> None:
     bench = Bench()
     one, other = bench.intake.source("one"), bench.intake.source("other")
     for second in range(8):
@@ -168,12 +168,12 @@ def test_what_two_sources_count_under_one_name_is_never_subtracted() -> None:
         count(other, 5 + second, bench.time + 0.6)
         assert bench.tick()["n_total"] in ([None] if second == 0 else [pytest.approx(10), pytest.approx(1)])
     assert one.too_old == other.too_old == 0
-    # Older than what the source itself has sent, and not than what the other one has.
+    # Older than what this source has sent, not than what the other one has.
     count(other, 1, bench.time - 3)
     assert other.too_old == 1
 
 
-def test_one_count_that_two_sources_bring_has_one_rate() -> None:
+def test_one_total_sent_by_two_sources_has_one_rate() -> None:
     bench = Bench()
     sources = [bench.intake.source(name) for name in ("one", "other")]
     for second in range(8):
@@ -182,7 +182,7 @@ def test_one_count_that_two_sources_bring_has_one_rate() -> None:
         assert bench.tick()["n_total"] == (None if second == 0 else pytest.approx(10))
 
 
-def test_a_source_goes_on_with_what_another_counted_that_is_silent() -> None:
+def test_a_source_continues_the_total_of_a_silent_one() -> None:
     bench = Bench()
     sources = [bench.intake.source(name) for name in "abc"]
     for second in range(9):
@@ -191,7 +191,7 @@ def test_a_source_goes_on_with_what_another_counted_that_is_silent() -> None:
     assert not bench.intake._beside
 
 
-def test_a_count_beside_another_begins_anew_where_it_falls_or_says_so() -> None:
+def test_a_second_total_restarts_if_it_falls_or_has_a_new_start_time() -> None:
     bench = Bench()
     one, other = bench.intake.source("one"), bench.intake.source("other")
     count(one, 1, 999.0)
@@ -203,7 +203,7 @@ def test_a_count_beside_another_begins_anew_where_it_falls_or_says_so() -> None:
         assert found == {1: 1, 2: 8, 3: pytest.approx(20), 4: 1, 5: pytest.approx(2.5)}[second]
 
 
-def test_distributions_since_a_beginning_are_of_their_source() -> None:
+def test_cumulative_distributions_are_tracked_per_source() -> None:
     bench = Bench()
     one, other = bench.intake.source("one"), bench.intake.source("other")
     columns = [source.histogram("t", "t") for source in (one, other)]
@@ -219,7 +219,7 @@ def test_distributions_since_a_beginning_are_of_their_source() -> None:
 @pytest.mark.parametrize(
     ("start", "rate", "average"), [(1000.6, 10, 5), (990.0, None, None)], ids=["begun since", "another count"]
 )
-def test_one_that_goes_on_with_a_series_counts_by_itself(
+def test_a_sender_that_takes_over_a_series_has_its_own_totals(
     start: float, rate: float | None, average: float | None, aliases: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(intake_module, "MAX_ALIASES", aliases)
@@ -248,14 +248,14 @@ def test_one_that_goes_on_with_a_series_counts_by_itself(
     assert (row["n"], row["t"]) == (6, 4)
 
 
-def test_a_total_that_falls_has_begun_anew() -> None:
+def test_a_total_that_falls_has_restarted() -> None:
     bench = Bench()
     source = bench.intake.source("test")
     total(bench, source, (100, 1000.0), (8, 1002.0))
     assert bench.tick(3) == {"n_total": 4}
 
 
-def test_a_total_that_began_after_the_one_before_has_begun_anew_however_large_it_is() -> None:
+def test_a_total_with_a_later_start_time_has_restarted_however_large_it_is() -> None:
     bench = Bench()
     source = bench.intake.source("test")
     column = source.total("n", "n_total")
@@ -264,7 +264,7 @@ def test_a_total_that_began_after_the_one_before_has_begun_anew_however_large_it
     assert bench.tick() == {"n_total": 12}
 
 
-def test_several_totals_of_a_series_in_a_batch_follow_one_another_in_any_order() -> None:
+def test_totals_of_a_series_in_one_batch_may_be_in_any_order() -> None:
     bench = Bench()
     source = bench.intake.source("test")
     bench.tick(2)
@@ -275,7 +275,7 @@ def test_several_totals_of_a_series_in_a_batch_follow_one_another_in_any_order()
     assert bench.history("n_total") == [2, 4, 4]
 
 
-def test_a_total_that_is_told_twice_counts_once() -> None:
+def test_a_total_sent_twice_counts_once() -> None:
     bench = Bench()
     source = bench.intake.source("test")
     for _ in range(2):
@@ -285,7 +285,7 @@ def test_a_total_that_is_told_twice_counts_once() -> None:
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=2, max_size=30))
-def test_rates_times_their_spans_are_what_was_counted(rises: list[float]) -> None:
+def test_the_rates_add_up_to_what_was_counted(rises: list[float]) -> None:
     bench = Bench()
     source = bench.intake.source("test")
     value = counted = 0.0
@@ -297,7 +297,7 @@ def test_rates_times_their_spans_are_what_was_counted(rises: list[float]) -> Non
     assert counted == pytest.approx(sum(rises))
 
 
-def test_a_counter_shows_what_was_added_per_second() -> None:
+def test_a_counter_shows_its_rate_per_second() -> None:
     bench = Bench()
     source = bench.intake.source("test")
     column = source.counter("c", "jobs")
@@ -313,7 +313,7 @@ def quantiles(row: dict[str, float | None], name: str = "t") -> list[float | Non
     return [row[name], row[f"{name}.p50"], row[f"{name}.p95"], row[f"{name}.p99"]]
 
 
-def test_a_histogram_shows_all_that_came_between_two_ticks_and_holds() -> None:
+def test_a_histogram_shows_the_merged_distributions_of_a_tick_and_holds_them() -> None:
     bench = Bench()
     source = bench.intake.source("test")
     column = source.histogram("t", "t")
@@ -325,7 +325,7 @@ def test_a_histogram_shows_all_that_came_between_two_ticks_and_holds() -> None:
     assert quantiles(bench.tick()) == pytest.approx([10, 10, 19, 19.8])
 
 
-def test_a_late_distribution_goes_to_its_own_tick() -> None:
+def test_a_late_distribution_is_recorded_at_its_own_tick() -> None:
     bench = Bench()
     source = bench.intake.source("test")
     column = source.histogram("t", "t")
@@ -350,7 +350,7 @@ def test_observations_count_for_one_tick() -> None:
     assert quantiles(bench.tick())[0] == 2
 
 
-def test_of_distributions_since_a_beginning_what_is_new_counts() -> None:
+def test_only_the_increase_of_a_cumulative_distribution_counts() -> None:
     bench = Bench()
     source = bench.intake.source("test")
     column = source.histogram("t", "t")
@@ -361,7 +361,7 @@ def test_of_distributions_since_a_beginning_what_is_new_counts() -> None:
     assert quantiles(bench.tick())[:2] == [15, 15]
 
 
-def test_what_has_ended_has_no_value_until_it_comes_again() -> None:
+def test_cleared_series_have_no_value_until_the_next_sample() -> None:
     bench = Bench()
     source = bench.intake.source("test")
     gauge, histogram = source.gauge("g", "g"), source.histogram("t", "t")
@@ -376,7 +376,7 @@ def test_what_has_ended_has_no_value_until_it_comes_again() -> None:
     assert bench.tick() == {"g": 3, "t": None, "t.p50": None, "t.p95": None, "t.p99": None, "n_total": None}
 
 
-def test_values_of_now_are_newer_than_the_newest_tick() -> None:
+def test_values_without_a_time_are_newer_than_the_newest_tick() -> None:
     bench = Bench()
     source = bench.intake.source("test")
     column = source.gauge("g", "g")
@@ -388,10 +388,10 @@ def test_values_of_now_are_newer_than_the_newest_tick() -> None:
     assert bench.history("g") == [None, 9, 1]
 
 
-# --- what is too old ---
+# --- samples that are too old ---
 
 
-def test_what_is_dropped_is_never_called_accepted() -> None:
+def test_dropped_samples_are_reported_and_not_counted_as_accepted() -> None:
     bench = Bench()
     source = bench.intake.source("test")
     for _ in range(3):
@@ -414,7 +414,7 @@ def test_what_is_dropped_is_never_called_accepted() -> None:
     assert bench.tick() == {"g": 2}
 
 
-def test_what_is_dropped_is_named_where_the_metric_is_declared_and_the_time_in_no_calendar() -> None:
+def test_a_dropped_sample_of_a_declared_metric_is_named_even_with_an_impossible_time() -> None:
     bench = Bench()
     bench.registry.gauge("own")
     source = bench.intake.source("test")
@@ -428,16 +428,16 @@ def test_what_is_dropped_is_named_where_the_metric_is_declared_and_the_time_in_n
 
 
 @pytest.mark.parametrize("age_s", [3_600.0, 1e9])
-def test_a_total_and_a_distribution_may_be_too_old_too(age_s: float) -> None:
+def test_totals_and_distributions_can_be_too_old_too(age_s: float) -> None:
     bench = Bench()
     source = bench.intake.source("test")
     for _ in range(3):
         bench.tick()
     column = source.histogram("t", "t")
-    for said in range(2):
-        total(bench, source, (said, bench.time - age_s + said))
-        source.merge_totals(column, Distribution.explicit([10], [said, 0], 0), bench.time - age_s + said)
-        source.merge(column, Distribution.of([1]), bench.time - age_s + said)
+    for attempt in range(2):
+        total(bench, source, (attempt, bench.time - age_s + attempt))
+        source.merge_totals(column, Distribution.explicit([10], [attempt, 0], 0), bench.time - age_s + attempt)
+        source.merge(column, Distribution.of([1]), bench.time - age_s + attempt)
     refusal = source.take_refusal()
     assert refusal is not None
     assert (refusal.samples, source.too_old, source.samples) == (6, 6, 0)
@@ -452,11 +452,11 @@ def test_a_total_and_a_distribution_may_be_too_old_too(age_s: float) -> None:
     assert refusal.samples == 2
 
 
-# --- series that nobody declared ---
+# --- undeclared series ---
 
 
 @pytest.mark.parametrize("ticks", [1, 60, 3_600])
-def test_senders_make_no_more_series_than_the_window_has_memory_for(ticks: int) -> None:
+def test_senders_cannot_create_more_series_than_the_window_has_memory_for(ticks: int) -> None:
     registry = Registry(max_window_mb=1)
     for number in range(5):
         registry.gauge(f"own{number}")
@@ -478,11 +478,11 @@ def test_senders_make_no_more_series_than_the_window_has_memory_for(ticks: int) 
     taken = [engine.window, *vars(engine.window).values(), engine.stats, *vars(engine.stats).values()]
     parts = [part for one in taken for part in (vars(one).values() if isinstance(one, Aggregate) else [one])]
     arrays = [part for part in parts if isinstance(part, np.ndarray)]
-    # What goes with the ticks alone comes to it.
+    # The arrays that depend on the number of ticks alone come on top.
     assert sum(array.nbytes for array in arrays) <= 2**20 + 16 * ticks
 
 
-def test_what_a_board_declares_is_served_however_little_memory_the_window_may_take() -> None:
+def test_declared_metrics_are_served_even_beyond_the_memory_limit() -> None:
     registry = Registry(max_window_mb=1)
     own = [registry.gauge(f"own{number}") for number in range(200)]
     engine = Engine(registry, [], 3_600, "e", lambda: "id")
@@ -494,7 +494,7 @@ def test_what_a_board_declares_is_served_however_little_memory_the_window_may_ta
         registry.gauge("more")
 
 
-def test_the_memory_of_series_that_left_is_used_again() -> None:
+def test_the_memory_of_removed_series_is_reused() -> None:
     registry = Registry(max_window_mb=1)
     intake = Intake(registry, forget_s=10.0)
     engine = Engine(registry, [], 3_600, "e", lambda: "id", intake)
@@ -505,7 +505,7 @@ def test_the_memory_of_series_that_left_is_used_again() -> None:
         engine.tick(1_000.0 + 20 * generation, 20.0)
         engine.tick(1_011.0 + 20 * generation, 11.0)
         engine.check(0.0)
-        # Until a tick has cleared them, their columns are nobody's.
+        # Their columns stay unused until a tick has cleared them.
         assert source.gauge("early", "early") == REFUSED
         source.take_refusal()
         engine.tick(1_012.0 + 20 * generation, 1.0)
@@ -513,7 +513,7 @@ def test_the_memory_of_series_that_left_is_used_again() -> None:
     assert registry.width == registry.room
 
 
-def test_a_metric_gets_a_title_and_a_unit() -> None:
+def test_an_undeclared_metric_gets_a_title_and_a_unit() -> None:
     bench = Bench()
     source = bench.intake.source("test")
     source.gauge(1, "process_resident_memory_bytes")
@@ -528,7 +528,7 @@ def test_a_metric_gets_a_title_and_a_unit() -> None:
     assert list(bench.intake.discovered) == list(infos)
 
 
-def test_series_with_the_same_name_and_labels_are_one() -> None:
+def test_series_with_the_same_name_and_labels_are_the_same() -> None:
     bench = Bench()
     one, other = bench.intake.source("one"), bench.intake.source("other")
     column = one.gauge("k", "g", [("a", "1"), ("b", "2")])
@@ -565,10 +565,10 @@ def test_a_declared_metric_can_be_written_from_outside() -> None:
         ("n" * 257, [], "257 characters"),
         ("g", [(f"l{i}", "v") for i in range(65)], "65 labels"),
         ("g", [("l", "v" * 1_025)], "too long"),
-        ("took.p50", [], "declared already"),
+        ("took.p50", [], "already declared"),
     ],
 )
-def test_what_cannot_be_is_refused_with_the_reason(name: str, labels: list[tuple[str, str]], reason: str) -> None:
+def test_an_invalid_series_is_refused_with_the_reason(name: str, labels: list[tuple[str, str]], reason: str) -> None:
     bench = Bench()
     bench.registry.gauge("queue")
     bench.registry.gauge("disk", labels=("mount",))
@@ -586,7 +586,7 @@ def test_what_cannot_be_is_refused_with_the_reason(name: str, labels: list[tuple
     assert source.samples == 0
 
 
-def test_the_reason_is_that_of_what_was_refused_this_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_reason_is_that_of_the_latest_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source_module, "MAX_REASONS", 3)
     bench = Bench()
     bench.registry.gauge("queue")
@@ -608,7 +608,7 @@ def test_the_reason_is_that_of_what_was_refused_this_time(monkeypatch: pytest.Mo
     assert "'queue' is a gauge here" in refusal.reason
 
 
-def test_a_histogram_whose_percentiles_are_taken_is_refused() -> None:
+def test_a_histogram_whose_percentile_names_are_taken_is_refused() -> None:
     bench = Bench()
     source = bench.intake.source("test")
     source.gauge(1, "t.p95")
@@ -621,13 +621,13 @@ def test_a_histogram_whose_percentiles_are_taken_is_refused() -> None:
     assert (refusal.samples, "t.p95 is taken" in refusal.reason) == (4, True)
 
 
-def test_a_discovered_name_that_is_a_key_of_another_is_refused() -> None:
+def test_a_discovered_name_equal_to_the_key_of_another_metric_is_refused() -> None:
     bench = Bench()
     bench.registry.gauge("cpu_usage")
     assert bench.intake.source("test").gauge(1, "cpu") == REFUSED
 
 
-def test_what_cannot_be_sent_becomes_a_question_mark() -> None:
+def test_lone_surrogates_become_question_marks() -> None:
     bench = Bench()
     column = bench.intake.source("s").gauge(1, "a", [("file", "\udcff")], title="A \udcff", unit="\udcff")
     assert column != REFUSED
@@ -636,14 +636,14 @@ def test_what_cannot_be_sent_becomes_a_question_mark() -> None:
     assert (metric.title, metric.unit) == ("A ?", "?")
 
 
-def test_names_are_made_fit() -> None:
+def test_names_are_made_valid() -> None:
     bench = Bench()
     source = bench.intake.source("test")
     source.gauge(1, "9 lives", [("a-b", "x"), ("9", "y")])
     assert [series.key for series in bench.registry.series] == ['_9_lives{_9="y",a_b="x"}']
 
 
-def test_labels_that_come_to_one_name_keep_both_values() -> None:
+def test_labels_with_the_same_cleaned_name_keep_all_values() -> None:
     bench = Bench()
     source = bench.intake.source("test")
     for key, labels in enumerate(
@@ -665,7 +665,7 @@ def test_labels_that_come_to_one_name_keep_both_values() -> None:
 
 
 @pytest.mark.parametrize("limits", [{"max_series": 2}, {"max_series_per_source": 2}])
-def test_beyond_the_limit_new_series_are_refused_and_the_others_go_on(limits: dict[str, int]) -> None:
+def test_series_beyond_the_limit_are_refused_and_the_others_go_on(limits: dict[str, int]) -> None:
     bench = Bench(**limits)
     source = bench.intake.source("test")
     columns = [source.gauge(name, name) for name in ("a", "b", "c", "d")]
@@ -678,7 +678,7 @@ def test_beyond_the_limit_new_series_are_refused_and_the_others_go_on(limits: di
     assert list(bench.registry.metrics) == ["a", "b"]
 
 
-def test_a_metric_that_has_series_stays_when_another_is_refused() -> None:
+def test_a_metric_with_series_stays_when_another_series_is_refused() -> None:
     bench = Bench(max_series=1)
     source = bench.intake.source("test")
     source.set([source.gauge(1, "g", [("a", "1")])], [1])
@@ -695,7 +695,7 @@ def test_refused_keys_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(source.known) == ["a", "b"]
 
 
-def test_the_names_of_a_series_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_aliases_of_a_series_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intake_module, "MAX_ALIASES", 0)
     bench = Bench()
     source = bench.intake.source("test")
@@ -704,7 +704,7 @@ def test_the_names_of_a_series_are_bounded(monkeypatch: pytest.MonkeyPatch) -> N
     assert len(source.known) == 4
 
 
-def test_a_declared_histogram_takes_values_under_any_number_of_names(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_declared_histogram_accepts_values_without_room_for_aliases(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intake_module, "MAX_ALIASES", 0)
     bench = Bench()
     bench.registry.histogram("t")
@@ -725,7 +725,7 @@ def counted(bench: Bench) -> tuple[int, ...]:
     return tuple(sum(getattr(source, name) for source in bench.intake.sources.values()) for name in names)
 
 
-def test_senders_that_are_gone_are_forgotten_and_stay_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_senders_that_are_gone_are_forgotten_but_their_counts_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intake_module, "MAX_SOURCES", 20)
     bench = Bench(forget_s=2.0)
     bench.intake.source("scrape")
@@ -747,13 +747,13 @@ def test_senders_that_are_gone_are_forgotten_and_stay_counted(monkeypatch: pytes
     assert counted(bench) == (500, 0, 0, 500, 500)
 
 
-def test_a_sender_that_still_comes_or_whose_series_are_there_is_not_forgotten() -> None:
+def test_a_sender_that_is_active_or_still_has_series_is_not_forgotten() -> None:
     bench = Bench(forget_s=2.0)
     bench.intake.sender("malformed")
     for second in range(6):
         writing, other = bench.intake.sender("writing"), bench.intake.sender("other")
         writing.set([writing.gauge("k", "g")], [second])
-        # It writes to a series that came from another one.
+        # It writes to a series that another sender created.
         other.set([other.gauge("o", "g")], [second])
         bench.tick()
         bench.engine.check(bench.time)
@@ -762,14 +762,14 @@ def test_a_sender_that_still_comes_or_whose_series_are_there_is_not_forgotten() 
         writing.set([writing.gauge("k", "g")], [1])
         bench.tick()
         bench.engine.check(bench.time)
-    # Not asked for, as where a request takes long; but its series is there.
+    # It was not asked for, as during a long request, but its series still exists.
     assert set(bench.intake.sources) == {"writing", "others"}
     assert bench.tick() == {"g": 1}
     again = bench.intake.sender("other")
     assert (again is other, again.known) == (False, {})
 
 
-def test_what_a_sender_that_is_gone_has_counted_is_forgotten_with_it() -> None:
+def test_the_totals_of_a_sender_are_forgotten_with_it() -> None:
     bench = Bench(forget_s=2.0)
     staying, leaving = bench.intake.source("staying"), bench.intake.sender("leaving")
     for second in range(12):
@@ -783,11 +783,11 @@ def test_what_a_sender_that_is_gone_has_counted_is_forgotten_with_it() -> None:
     assert set(bench.intake.sources) == {"staying", "others"}
     assert leaving.number not in {number for known in bench.intake._beside.values() for number in known}
     assert leaving.number not in {number for known in bench.intake._distributions.values() for number in known}
-    # The first of each only says where it begins.
+    # The first sample of each only sets the starting point.
     assert counted(bench)[0] == (11 + 12) + (1 + 2)
 
 
-def test_a_sender_of_which_all_was_refused_is_forgotten_and_what_the_others_share_stays(
+def test_a_sender_with_only_refused_samples_is_forgotten_but_the_shared_source_stays(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(intake_module, "MAX_SOURCES", 1)
@@ -803,7 +803,7 @@ def test_a_sender_of_which_all_was_refused_is_forgotten_and_what_the_others_shar
     assert counted(bench) == (0, 0, 0, 2, 0)
 
 
-def test_what_reads_for_a_source_is_made_once_and_goes_with_it() -> None:
+def test_the_reader_of_a_source_is_made_once_and_forgotten_with_it() -> None:
     class Reader:
         def __init__(self, source: Source, more: str) -> None:
             self.source, self.more = source, more
@@ -819,10 +819,10 @@ def test_what_reads_for_a_source_is_made_once_and_goes_with_it() -> None:
     assert bench.intake.sender("a").reader(Reader, "y") is not reader
 
 
-# --- leaving ---
+# --- removing series ---
 
 
-def test_a_series_that_nothing_comes_for_leaves_and_its_column_is_used_again() -> None:
+def test_a_series_without_samples_is_removed_and_its_column_is_reused() -> None:
     bench = Bench(forget_s=2.0)
     source = bench.intake.source("test")
     source.set([source.gauge("old", "old"), source.gauge("kept", "kept")], [1, 2])
@@ -847,7 +847,7 @@ def test_a_series_that_nothing_comes_for_leaves_and_its_column_is_used_again() -
     assert bench.tick() == {"kept": 3, "new": 7}
 
 
-def test_a_metric_stays_while_one_of_its_series_does() -> None:
+def test_a_metric_stays_while_it_has_a_series() -> None:
     bench = Bench(forget_s=2.0)
     source = bench.intake.source("test")
     first, second = (source.counter(place, "hits", [("place", place)]) for place in "ab")
@@ -860,7 +860,7 @@ def test_a_metric_stays_while_one_of_its_series_does() -> None:
     assert list(bench.registry.metrics) == ["hits"]
 
 
-def test_series_of_a_declared_metric_leave_when_nothing_is_written_to_them() -> None:
+def test_unwritten_series_of_a_declared_metric_are_removed() -> None:
     bench = Bench(forget_s=1.0)
     job = bench.registry.gauge("job", labels=["id"])
     for second in range(50):
@@ -879,7 +879,7 @@ def test_series_of_a_declared_metric_leave_when_nothing_is_written_to_them() -> 
     assert bench.tick() == {'job{id="again"}': 1}
 
 
-def test_what_is_written_to_now_and_then_stays_and_what_was_written_once_stays_where_it_is_said() -> None:
+def test_series_written_now_and_then_stay_and_so_do_those_with_forget_false() -> None:
     bench = Bench(forget_s=3.0)
     registry = bench.registry
     registry.gauge("plain").set(1)
@@ -891,7 +891,7 @@ def test_what_is_written_to_now_and_then_stays_and_what_was_written_once_stays_w
     often = gauge.labels(host="a"), counter.labels(host="a"), histogram.labels(host="a")
     for second in range(20):
         if second % 3 == 0:
-            # The same value is a sample, too.
+            # Writing the same value counts too.
             often[0].set(5)
             often[1].inc(0)
             often[2].observe(math.nan)
@@ -906,7 +906,7 @@ def test_what_is_written_to_now_and_then_stays_and_what_was_written_once_stays_w
     assert len(bench.row()) - len(names) <= 5 * 6
 
 
-def test_what_a_failing_sampler_has_written_stays_until_it_is_well_again() -> None:
+def test_stale_series_of_a_failing_sampler_stay_until_it_works_again() -> None:
     bench = Bench(forget_s=2.0)
     heat, load = (bench.registry.gauge(name, labels=["host"]) for name in ("heat", "load"))
     heat.labels(host="a").set(1)
@@ -925,7 +925,7 @@ def test_what_a_failing_sampler_has_written_stays_until_it_is_well_again() -> No
     assert bench.tick() == {}
 
 
-def test_a_series_that_is_written_to_after_a_long_silence_does_not_leave_with_that_value() -> None:
+def test_a_write_after_a_long_silence_keeps_the_series() -> None:
     bench = Bench(forget_s=1.0)
     heat = bench.registry.gauge("heat", labels=["host"]).labels(host="a")
     for _ in range(5):
@@ -935,7 +935,7 @@ def test_a_series_that_is_written_to_after_a_long_silence_does_not_leave_with_th
     assert bench.tick() == {'heat{host="a"}': 7}
 
 
-def test_a_new_series_in_the_column_of_one_that_left_is_not_as_old_as_that() -> None:
+def test_a_new_series_in_a_reused_column_does_not_inherit_its_age() -> None:
     bench = Bench(forget_s=1.0)
     heat = bench.registry.gauge("heat", labels=["host"])
     heat.labels(host="a").set(1)
@@ -949,7 +949,7 @@ def test_a_new_series_in_the_column_of_one_that_left_is_not_as_old_as_that() -> 
 
 
 @pytest.mark.parametrize("kind", ["gauge", "total", "counter", "histogram"])
-def test_what_a_source_writes_to_a_series_that_was_removed_goes_to_no_other(kind: str) -> None:
+def test_samples_for_a_removed_series_are_not_written_to_another(kind: str) -> None:
     bench = Bench()
     source = bench.intake.source("test")
 
@@ -983,7 +983,7 @@ def test_what_a_source_writes_to_a_series_that_was_removed_goes_to_no_other(kind
     assert (bench.row()["other"], bench.row()['m{host="a"}']) == (7, 4)
 
 
-def test_a_declared_series_that_a_source_writes_to_is_forgotten_by_it_when_it_is_removed() -> None:
+def test_a_source_forgets_a_declared_series_when_it_is_removed() -> None:
     bench = Bench()
     heat = bench.registry.gauge("heat", labels=["host"])
     heat.labels(host="a").set(1)
@@ -996,7 +996,7 @@ def test_a_declared_series_that_a_source_writes_to_is_forgotten_by_it_when_it_is
     assert bench.tick() == {}
 
 
-def test_declared_metrics_stay_and_their_series_from_outside_leave() -> None:
+def test_declared_metrics_stay_but_their_series_from_senders_are_removed() -> None:
     bench = Bench(forget_s=1.0)
     bench.registry.gauge("alone")
     bench.registry.gauge("disk", labels=("mount",))
@@ -1009,7 +1009,7 @@ def test_declared_metrics_stay_and_their_series_from_outside_leave() -> None:
     assert list(bench.registry.metrics) == ["alone", "disk"]
 
 
-def test_when_there_is_room_again_what_was_refused_is_looked_at_anew() -> None:
+def test_refused_series_are_retried_when_there_is_room_again() -> None:
     bench = Bench(max_series=1, forget_s=1.0)
     source = bench.intake.source("test")
     source.gauge("a", "a")
@@ -1022,7 +1022,7 @@ def test_when_there_is_room_again_what_was_refused_is_looked_at_anew() -> None:
     assert source.gauge("b", "b") >= 0
 
 
-def test_a_series_may_leave_before_the_first_tick() -> None:
+def test_a_series_can_be_removed_before_the_first_tick() -> None:
     bench = Bench()
     core = bench.registry.gauge("core", labels=["core"])
     core.labels(core=0).set(1)
@@ -1031,7 +1031,7 @@ def test_a_series_may_leave_before_the_first_tick() -> None:
     assert bench.tick() == {'core{core="1"}': 2}
 
 
-def test_while_something_comes_nothing_leaves() -> None:
+def test_series_with_recent_samples_are_not_removed() -> None:
     bench = Bench(forget_s=2.0)
     source = bench.intake.source("test")
     source.set([source.gauge("g", "g")], [1])
@@ -1041,7 +1041,7 @@ def test_while_something_comes_nothing_leaves() -> None:
     assert bench.tick() == {"g": 1}
 
 
-def test_what_was_amended_is_told_once() -> None:
+def test_amended_ticks_are_reported_once() -> None:
     bench = Bench()
     source = bench.intake.source("test")
     bench.tick()
@@ -1133,7 +1133,7 @@ def test_more_than_may_wait_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [value for _, value, _ in late(bench)] == [3]
 
 
-def test_a_sample_of_the_very_time_of_the_only_tick_is_its_own() -> None:
+def test_a_sample_at_the_time_of_the_only_tick_is_recorded_there() -> None:
     bench = Bench()
     source = bench.intake.source("test")
     bench.tick()
@@ -1142,7 +1142,7 @@ def test_a_sample_of_the_very_time_of_the_only_tick_is_its_own() -> None:
     assert bench.history("g") == [5, 5]
 
 
-def test_nothing_is_nothing() -> None:
+def test_empty_batches_have_no_effect() -> None:
     bench = Bench()
     source = bench.intake.source("test")
     source.set([], [], [])

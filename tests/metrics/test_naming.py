@@ -1,4 +1,4 @@
-"""Titles and units for metrics that came without."""
+"""Titles and units for metrics that are sent without them."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from tickboard.metrics.naming import MAX_LABEL, group_of, rate_unit, safe_label,
 
 
 @pytest.mark.parametrize(
-    ("name", "given", "unit"),
+    ("name", "declared", "unit"),
     [
         ("http.server.request.duration", "s", "s"),
         ("jvm.memory.used", "By", "B"),
@@ -25,8 +25,8 @@ from tickboard.metrics.naming import MAX_LABEL, group_of, rate_unit, safe_label,
         ("x", "furlongs per fortnight, more or less", "furlongs per fortnigh"[:20]),
     ],
 )
-def test_the_unit_is_told_from_metadata_or_from_the_name(name: str, given: str, unit: str) -> None:
-    assert unit_of(name, given) == unit
+def test_the_unit_comes_from_metadata_or_from_the_name(name: str, declared: str, unit: str) -> None:
+    assert unit_of(name, declared) == unit
 
 
 def test_a_rate_is_per_second() -> None:
@@ -49,7 +49,7 @@ def test_the_title_is_the_name_in_words(name: str, title: str) -> None:
     assert title_of(name) == title
 
 
-def test_metrics_that_share_their_first_word_belong_together() -> None:
+def test_metrics_are_grouped_by_their_first_word() -> None:
     assert [group_of("http.server.duration"), group_of("http_requests"), group_of("up")] == ["http", "http", ""]
 
 
@@ -69,7 +69,7 @@ def test_metrics_that_share_their_first_word_belong_together() -> None:
         ("", "?"),
     ],
 )
-def test_a_name_that_anyone_chose_becomes_a_harmless_label(name: str, label: str) -> None:
+def test_an_untrusted_name_becomes_a_safe_label(name: str, label: str) -> None:
     found = safe_label(name)
     assert found == label
     assert len(found.encode()) <= 4 * MAX_LABEL
@@ -85,7 +85,7 @@ def test_a_name_that_anyone_chose_becomes_a_harmless_label(name: str, label: str
         ["", " ", "?"],
     ],
 )
-def test_names_that_differ_have_labels_that_differ_in_any_order(names: list[str]) -> None:
+def test_different_names_get_different_labels_in_any_order(names: list[str]) -> None:
     labels = safe_labels(names)
     assert len(set(labels.values())) == len(names)
     assert all(0 < len(label) <= MAX_LABEL for label in labels.values())
@@ -93,8 +93,8 @@ def test_names_that_differ_have_labels_that_differ_in_any_order(names: list[str]
     assert list(labels) == names
 
 
-def test_names_whose_first_digits_are_the_same_get_more_digits() -> None:
-    # So many that four digits come twice.
+def test_names_with_colliding_digits_get_more_digits() -> None:
+    # Enough names for four digits to collide.
     names = [f"{'a' * 60}{number}{'b' * 60}" for number in range(1_500)]
     labels = safe_labels(names)
     assert len(set(labels.values())) == len(names)
@@ -102,7 +102,7 @@ def test_names_whose_first_digits_are_the_same_get_more_digits() -> None:
     assert safe_labels(reversed(names)) == labels
 
 
-def test_a_name_that_is_the_label_of_another_gets_digits_of_its_own() -> None:
+def test_a_name_equal_to_the_label_of_another_gets_its_own_digits() -> None:
     names = ["a\x01", "a\x02"]
     for _ in range(3):
         names.append(safe_labels(names)[names[-1]])
@@ -111,5 +111,5 @@ def test_a_name_that_is_the_label_of_another_gets_digits_of_its_own() -> None:
         assert safe_labels(reversed(names)) == labels
 
 
-def test_a_name_that_is_like_no_other_stays_as_it_is() -> None:
+def test_a_name_without_conflicts_is_unchanged() -> None:
     assert safe_labels(["sda", "a\x01", "a\x02"])["sda"] == "sda"

@@ -1,4 +1,4 @@
-"""Handles write values; the registry gives each series a column and hands out one row a tick."""
+"""Handles write values. The registry assigns each series a column and returns one row per tick."""
 
 import math
 import threading
@@ -29,7 +29,7 @@ def collected(registry: Registry, elapsed_s: float = 1.0) -> dict[str, float | N
     return {series.key: None if math.isnan(row[series.column]) else row[series.column] for series in registry.series}
 
 
-def test_a_gauge_holds_its_last_value_and_has_none_before(registry: Registry) -> None:
+def test_a_gauge_holds_its_last_value_and_starts_without_one(registry: Registry) -> None:
     cpu = registry.gauge("cpu")
     assert collected(registry) == {"cpu": None}
     cpu.set(1)
@@ -39,14 +39,14 @@ def test_a_gauge_holds_its_last_value_and_has_none_before(registry: Registry) ->
 
 
 @pytest.mark.parametrize("nothing", [math.nan, math.inf, -math.inf, None])
-def test_a_gauge_can_be_without_a_value_again(registry: Registry, nothing: float | None) -> None:
+def test_a_gauge_can_be_set_to_no_value(registry: Registry, nothing: float | None) -> None:
     cpu = registry.gauge("cpu")
     cpu.set(1)
     cpu.set(nothing)
     assert collected(registry) == {"cpu": None}
 
 
-def test_a_gauge_goes_up_and_down(registry: Registry) -> None:
+def test_a_gauge_can_be_increased_and_decreased(registry: Registry) -> None:
     jobs = registry.gauge("jobs")
     jobs.inc()
     jobs.inc(4)
@@ -54,7 +54,7 @@ def test_a_gauge_goes_up_and_down(registry: Registry) -> None:
     assert collected(registry) == {"jobs": 3}
 
 
-def test_a_counter_shows_its_rate_a_second_and_starts_anew(registry: Registry) -> None:
+def test_a_counter_shows_the_rate_since_the_last_tick(registry: Registry) -> None:
     errors = registry.counter("errors")
     for _ in range(6):
         errors.inc()
@@ -65,7 +65,7 @@ def test_a_counter_shows_its_rate_a_second_and_starts_anew(registry: Registry) -
 
 
 @pytest.mark.parametrize("wrong", [-1, math.nan, math.inf])
-def test_a_counter_only_grows(registry: Registry, wrong: float) -> None:
+def test_a_counter_refuses_decrements_and_non_finite_values(registry: Registry, wrong: float) -> None:
     with pytest.raises(InputError, match=r"'errors' cannot grow by"):
         registry.counter("errors").inc(wrong)
 
@@ -85,7 +85,7 @@ def test_counting_from_many_threads_loses_nothing(registry: Registry) -> None:
     assert collected(registry) == {"errors": 40_000}
 
 
-def test_a_histogram_gives_average_and_percentiles_of_each_tick(registry: Registry) -> None:
+def test_a_histogram_has_the_average_and_percentiles_of_each_tick(registry: Registry) -> None:
     latency = registry.histogram("latency", "Latency", unit="ms")
     for value in range(1, 101):
         latency.observe(value)
@@ -99,7 +99,7 @@ def test_a_histogram_gives_average_and_percentiles_of_each_tick(registry: Regist
     assert registry.metrics["latency.p95"].title == "Latency p95"
 
 
-def test_in_conditions_a_histogram_s_percentiles_are_the_newest_tick_s(registry: Registry) -> None:
+def test_conditions_use_the_percentiles_of_a_histogram_as_metrics(registry: Registry) -> None:
     latency = registry.histogram("latency")
     assert (latency.p95 > 80).text() == "latency.p95 > 80"
     assert (latency.p95 > 80).metric_name() == "latency.p95"
@@ -130,7 +130,7 @@ def test_a_labelled_histogram_has_its_percentiles_for_each_series(registry: Regi
     assert collected(registry)['latency.p99{route="/"}'] == 4
 
 
-def test_a_labelled_metric_is_written_through_its_labels(registry: Registry) -> None:
+def test_a_labelled_metric_cannot_be_written_without_its_labels(registry: Registry) -> None:
     disk = registry.gauge("disk", labels=["device"])
     with pytest.raises(InputError, match=r"write \.labels\(device=…\)"):
         disk.set(1)
@@ -140,7 +140,7 @@ def test_a_labelled_metric_is_written_through_its_labels(registry: Registry) -> 
         registry.gauge("cpu").labels(core=1)
 
 
-def test_what_cannot_be_sent_becomes_a_question_mark(registry: Registry) -> None:
+def test_lone_surrogates_become_question_marks(registry: Registry) -> None:
     size = registry.gauge("size", "Size \udcff", unit="\udcff", labels=["file"])
     assert (size.metric.title, size.metric.unit) == ("Size ?", "?")
     series = size.labels(file="log-\udcff.txt")
@@ -163,10 +163,10 @@ def test_malformed_labels_are_refused(registry: Registry) -> None:
         registry.gauge("cpu", labels=["a b"])
 
 
-def test_a_name_is_declared_once_but_may_be_said_again(registry: Registry) -> None:
+def test_only_an_identical_declaration_can_be_repeated(registry: Registry) -> None:
     cpu = registry.gauge("cpu", unit="%")
     assert registry.gauge("cpu", unit="%") is cpu
-    with pytest.raises(InputError, match="declared already, as a gauge"):
+    with pytest.raises(InputError, match="already declared, as a gauge"):
         registry.counter("cpu")
     with pytest.raises(InputError, match="the key 'cpu' is taken"):
         registry.gauge("cpu_usage")
@@ -175,14 +175,14 @@ def test_a_name_is_declared_once_but_may_be_said_again(registry: Registry) -> No
         registry.histogram("lat")
 
 
-def test_the_specifications_metrics_have_its_keys(registry: Registry) -> None:
+def test_the_metrics_of_the_specification_have_its_keys(registry: Registry) -> None:
     for name in ("cpu_usage", "memory_usage", "requests_per_sec", "avg_latency", "other"):
         registry.gauge(name)
     registry.gauge("more", key="m")
     assert list(registry.keys.values()) == ["cpu", "memory", "requests", "latency", "other", "m"]
 
 
-def test_the_number_of_series_has_a_limit_and_what_was_there_goes_on() -> None:
+def test_the_number_of_series_is_limited_and_existing_ones_go_on() -> None:
     registry = Registry(max_series=2)
     core = registry.gauge("core", labels=["core"])
     core.labels(core=0).set(1)
@@ -200,7 +200,7 @@ def test_many_series_keep_their_values_as_the_registry_grows(registry: Registry)
     assert registry.collect(1.0).tolist() == list(np.arange(300.0))
 
 
-def test_series_go_in_the_order_in_which_their_metrics_were_declared(registry: Registry) -> None:
+def test_series_are_in_the_order_in_which_their_metrics_were_declared(registry: Registry) -> None:
     core = registry.gauge("core", labels=["core"])
     registry.gauge("cpu")
     core.labels(core=0)
@@ -214,14 +214,14 @@ def test_an_unknown_stat_is_an_error_that_lists_them(registry: Registry) -> None
     assert repr(cpu) == "<gauge cpu>"
 
 
-def test_a_metric_is_found_again_by_its_name(registry: Registry) -> None:
+def test_a_metric_is_found_by_its_name(registry: Registry) -> None:
     cpu = registry.gauge("cpu")
     assert registry.handle("cpu") is cpu
     with pytest.raises(InputError, match="'load' is not a metric of this board; it has cpu"):
         registry.handle("load")
 
 
-def test_a_series_that_is_removed_leaves_its_column_to_another(registry: Registry) -> None:
+def test_the_column_of_a_removed_series_is_reused(registry: Registry) -> None:
     core = registry.gauge("core", labels=["core"])
     took = registry.histogram("took", labels=["route"])
     gone = core.labels(core=0)
@@ -243,7 +243,7 @@ def test_a_series_that_is_removed_leaves_its_column_to_another(registry: Registr
     assert collected(registry) == {'core{core="1"}': 2, 'core{core="2"}': 5, 'core{core="0"}': 4}
 
 
-def test_a_counter_that_is_removed_is_no_longer_counted(registry: Registry) -> None:
+def test_a_removed_counter_is_no_longer_collected(registry: Registry) -> None:
     hits = registry.counter("hits", labels=["route"])
     child = hits.labels(route="/")
     child.inc(5)
@@ -253,7 +253,7 @@ def test_a_counter_that_is_removed_is_no_longer_counted(registry: Registry) -> N
     assert collected(registry) == {"other": 1}
 
 
-def test_a_histogram_that_has_no_room_takes_none() -> None:
+def test_a_histogram_without_room_for_all_its_series_adds_none() -> None:
     registry = Registry(max_series=3)
     took = registry.histogram("took", labels=["route"])
     with pytest.raises(LimitError, match="3 series"):
@@ -263,7 +263,7 @@ def test_a_histogram_that_has_no_room_takes_none() -> None:
     registry.gauge("a")
 
 
-def test_a_metric_that_has_no_room_is_not_declared() -> None:
+def test_a_metric_without_room_for_its_series_is_not_declared() -> None:
     registry = Registry(max_series=1)
     for _ in range(2):
         with pytest.raises(LimitError, match="1 series"):
@@ -272,10 +272,10 @@ def test_a_metric_that_has_no_room_is_not_declared() -> None:
     registry.gauge("a")
 
 
-# --- leaving ---
+# --- removing series ---
 
 
-def test_a_series_can_be_removed_and_comes_back_when_it_is_written_to(registry: Registry) -> None:
+def test_a_removed_series_comes_back_when_it_is_written_to(registry: Registry) -> None:
     heat = registry.gauge("heat", labels=["host"])
     hits = registry.counter("hits", labels=["host"])
     took = registry.histogram("took", labels=["host"])
@@ -301,7 +301,7 @@ def test_a_series_can_be_removed_and_comes_back_when_it_is_written_to(registry: 
     assert heat.labels(host="a") is kept[0]
 
 
-def test_removing_needs_the_labels_that_were_declared(registry: Registry) -> None:
+def test_remove_requires_the_declared_labels(registry: Registry) -> None:
     heat = registry.gauge("heat", labels=["host"])
     with pytest.raises(InputError, match="has the labels host, not none"):
         heat.remove()
@@ -313,14 +313,14 @@ def test_removing_needs_the_labels_that_were_declared(registry: Registry) -> Non
 
 
 @pytest.mark.parametrize("forget", ["5m", None, 300])
-def test_whether_series_leave_is_yes_or_no(registry: Registry, forget: object) -> None:
+def test_forget_must_be_true_or_false(registry: Registry, forget: object) -> None:
     with pytest.raises(InputError, match=r"metric 'heat': forget=.*: give True or False; Board\(forget=\"5m\"\)"):
         registry.gauge("heat", labels=["host"], forget=forget)  # type: ignore[arg-type]
     assert registry.metrics == {}
 
 
 @pytest.mark.parametrize("kind", ["gauge", "counter", "histogram"])
-def test_a_series_that_came_back_has_one_column_whoever_writes_to_it(registry: Registry, kind: str) -> None:
+def test_old_and_new_handles_of_a_series_that_came_back_share_one_column(registry: Registry, kind: str) -> None:
     metric = {"gauge": registry.gauge, "counter": registry.counter, "histogram": registry.histogram}[kind](
         "m", labels=["host"]
     )
@@ -357,7 +357,7 @@ def test_a_merged_distribution_brings_its_series_back(registry: Registry) -> Non
     assert collected(registry)['took{host="a"}'] == 3
 
 
-def test_a_series_comes_back_only_where_there_is_room() -> None:
+def test_a_series_comes_back_only_if_there_is_room() -> None:
     registry = Registry(max_series=1)
     heat = registry.gauge("heat", labels=["host"])
     kept = heat.labels(host="a")
@@ -368,7 +368,7 @@ def test_a_series_comes_back_only_where_there_is_room() -> None:
     assert collected(registry) == {'heat{host="b"}': 1}
 
 
-def test_a_series_of_a_metric_that_has_left_does_not_come_back(registry: Registry) -> None:
+def test_a_series_of_a_withdrawn_metric_does_not_come_back(registry: Registry) -> None:
     lead = registry.discover(Gauge, MetricInfo("queue", "Queue", "", "gauge", ["host"]))
     kept = registry.open(lead, (("host", "a"),))
     registry.remove(kept)
@@ -407,7 +407,7 @@ def test_writing_and_removing_from_many_threads_never_reaches_another_series(reg
     assert len({series.column for series in registry.series}) == len(registry.series) == 28
 
 
-def test_a_binding_has_the_series_that_there_were_when_it_was_made() -> None:
+def test_a_binding_is_a_snapshot_of_the_series() -> None:
     registry = Registry()
     registry.gauge("cpu")
     heat = registry.gauge("heat", labels=["room"])
@@ -415,7 +415,7 @@ def test_a_binding_has_the_series_that_there_were_when_it_was_made() -> None:
     binding = registry.binding()
     assert list(binding) == ["cpu", "heat"]
     assert len(binding) == 2
-    # As from another thread, after the window has been given room.
+    # As from another thread, after room was reserved in the window.
     heat.labels(room="cellar").set(2)
     registry.gauge("new")
     labels, columns = binding["heat"]
@@ -424,7 +424,7 @@ def test_a_binding_has_the_series_that_there_were_when_it_was_made() -> None:
     assert registry.binding()["heat"][1].tolist() == [1, 2]
 
 
-def test_series_are_in_the_order_of_their_metrics_however_they_came_and_went() -> None:
+def test_series_stay_in_the_order_of_their_metrics_after_removals() -> None:
     registry = Registry()
     first, second = (registry.gauge(name, labels=["n"]) for name in ("first", "second"))
     for number in range(3):
@@ -443,7 +443,7 @@ def test_series_are_in_the_order_of_their_metrics_however_they_came_and_went() -
     assert registry.of_metric("second") == []
 
 
-def test_who_holds_the_lock_adds_as_others_do(registry: Registry) -> None:
+def test_add_records_values_while_the_lock_is_held(registry: Registry) -> None:
     hits, took = registry.counter("hits"), registry.histogram("took")
     with registry.lock:
         hits.add(3)
@@ -453,7 +453,7 @@ def test_who_holds_the_lock_adds_as_others_do(registry: Registry) -> None:
     assert collected(registry) == {"hits": 2, "took": 3, "took.p50": 3, "took.p95": 3.9, "took.p99": 3.98}
 
 
-def test_the_names_of_what_is_written_within_a_context_are_collected(registry: Registry) -> None:
+def test_written_by_collects_the_names_of_written_metrics(registry: Registry) -> None:
     cpu, hits, took = registry.gauge("cpu"), registry.counter("hits"), registry.histogram("took")
     disk = registry.gauge("disk", labels=["device"])
     outer: set[str] = set()
@@ -470,7 +470,7 @@ def test_the_names_of_what_is_written_within_a_context_are_collected(registry: R
     assert (outer, inner) == ({"hits", "took", "took.p50", "took.p95", "took.p99"}, {"disk"})
 
 
-def test_a_column_has_the_name_of_its_metric(registry: Registry) -> None:
+def test_name_of_returns_the_metric_of_a_column(registry: Registry) -> None:
     registry.gauge("cpu")
     disk = registry.gauge("disk", labels=["device"]).labels(device="sda")
     [column] = disk.columns
@@ -479,13 +479,13 @@ def test_a_column_has_the_name_of_its_metric(registry: Registry) -> None:
     assert not registry.name_of(column)
 
 
-def test_what_is_merged_in_one_tick_becomes_coarser_where_it_has_too_many_buckets(
+def test_distributions_with_too_many_buckets_in_one_tick_are_coarsened(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(handles_module, "MAX_BUCKETS", 100)
     took = registry.histogram("took")
     for start in range(100):
-        # Ten more values, each in a bucket that no other has.
+        # Ten more values, each in its own bucket.
         took.merge(Distribution.of([float(start + 100 * number) for number in range(10)]))
         assert sum(len(one.counts) for one in took._distributions) <= 100
     took.observe(500.0)
@@ -495,7 +495,7 @@ def test_what_is_merged_in_one_tick_becomes_coarser_where_it_has_too_many_bucket
     assert found["took.p99"] == pytest.approx(990, abs=25)
 
 
-# --- what a handle reads ---
+# --- reading through a handle ---
 
 
 def ticking(*values: float, window: int = 10) -> tuple[Gauge, Engine]:
@@ -508,7 +508,7 @@ def ticking(*values: float, window: int = 10) -> tuple[Gauge, Engine]:
     return gauge, engine
 
 
-def test_a_value_is_that_of_the_newest_tick() -> None:
+def test_value_is_that_of_the_newest_tick() -> None:
     gauge, engine = ticking(1, 2)
     gauge.set(3)
     assert gauge.value == 2
@@ -525,20 +525,20 @@ def test_before_the_first_tick_there_is_no_value() -> None:
     assert np.isnan(newer.value)
 
 
-def test_stats_are_over_the_window_or_a_span_of_it() -> None:
+def test_stats_cover_the_window_or_a_span_of_it() -> None:
     gauge, _ = ticking(9, 1, 2, 3, 4, window=4)
     whole = gauge.stats()
     assert (whole.avg, whole.min, whole.max, whole.count, whole.last, whole.p50) == (2.5, 1, 4, 4, 4, 2.5)
     assert gauge.stats("2s").avg == gauge.stats(2).avg == gauge.stats(timedelta(seconds=2)).avg == 3.5
 
 
-def test_a_tick_without_a_value_is_not_in_the_stats() -> None:
+def test_ticks_without_a_value_are_not_in_the_stats() -> None:
     gauge, _ = ticking(1, 3, np.nan)
     assert np.isnan(gauge.value)
     assert (gauge.stats().avg, gauge.stats().count, gauge.stats().last) == (2, 2, None)
 
 
-def test_a_metric_with_labels_is_read_by_its_series() -> None:
+def test_a_labelled_metric_is_read_through_its_labels() -> None:
     registry = Registry()
     size = registry.gauge("size", labels=("disk",))
     engine = Engine(registry, [], 10, "epoch", str)
@@ -554,7 +554,7 @@ def test_a_metric_with_labels_is_read_by_its_series() -> None:
     assert first.stats().count == 0
 
 
-def test_a_block_in_progress_is_counted() -> None:
+def test_track_inprogress_counts_the_blocks_in_progress() -> None:
     gauge, engine = ticking(0)
     with gauge.track_inprogress(), gauge.track_inprogress():
         engine.tick(1_001.0, 1.0)
@@ -564,7 +564,9 @@ def test_a_block_in_progress_is_counted() -> None:
 
 
 @pytest.mark.parametrize(("unit", "scale"), [("s", 1), ("ms", 1e3), ("µs", 1e6), ("ns", 1e9), ("", 1), ("req", 1)])
-def test_what_is_timed_is_observed_in_the_unit(monkeypatch: pytest.MonkeyPatch, unit: str, scale: float) -> None:
+def test_time_observes_the_duration_in_the_unit_of_the_metric(
+    monkeypatch: pytest.MonkeyPatch, unit: str, scale: float
+) -> None:
     clock = iter([5.0, 5.25])
     monkeypatch.setattr("tickboard.metrics.handles.perf_counter", lambda: next(clock))
     registry = Registry()
@@ -576,7 +578,7 @@ def test_what_is_timed_is_observed_in_the_unit(monkeypatch: pytest.MonkeyPatch, 
     assert latency.value == 0.25 * scale
 
 
-def test_a_value_for_a_column_that_the_series_has_left_is_dropped() -> None:
+def test_a_value_for_the_column_of_a_removed_series_is_dropped() -> None:
     disk = Registry().gauge("disk", labels=("mount",))
     root = disk.labels(mount="/")
     [column] = root.columns
@@ -588,7 +590,7 @@ def test_a_value_for_a_column_that_the_series_has_left_is_dropped() -> None:
 
 
 @pytest.mark.parametrize("value", [None, math.nan, math.inf, -math.inf])
-def test_infinity_is_no_value_however_it_is_set(value: float | None) -> None:
+def test_non_finite_numbers_and_none_mean_no_value(value: float | None) -> None:
     gauge = Registry().gauge("load")
     for set_it in (gauge.set, lambda new: gauge.set_at(gauge.columns[0], new)):
         gauge.set(1)
@@ -596,7 +598,7 @@ def test_infinity_is_no_value_however_it_is_set(value: float | None) -> None:
         assert math.isnan(gauge._registry.values[gauge.columns[0]])
 
 
-def test_the_code_of_a_value_runs_without_the_lock() -> None:
+def test_converting_a_value_to_float_does_not_hold_the_lock() -> None:
     gauge = Registry().gauge("load")
     free: list[bool] = []
 
@@ -619,12 +621,12 @@ def test_the_code_of_a_value_runs_without_the_lock() -> None:
     assert free == [True, True]
 
 
-def test_a_registry_that_is_no_boards_calls_no_functions() -> None:
+def test_set_function_needs_a_board() -> None:
     with pytest.raises(InputError, match="only a board calls functions"):
         Registry().gauge("load").set_function(lambda: 1.0)
 
 
-def test_values_that_write_to_handles_themselves_are_taken() -> None:
+def test_an_iterable_of_values_may_write_to_handles_itself() -> None:
     registry = Registry()
     gauge, histogram = registry.gauge("load"), registry.histogram("latency")
 
@@ -638,8 +640,8 @@ def test_values_that_write_to_handles_themselves_are_taken() -> None:
     assert (row[gauge.columns[0]], row[histogram.columns[0]]) == (2, 2)
 
 
-def test_a_write_in_the_middle_of_a_write_waits_for_nothing() -> None:
-    # As by a signal handler.
+def test_a_write_within_a_write_does_not_deadlock() -> None:
+    # As in a signal handler.
     registry = Registry()
     gauge = registry.gauge("load")
     with registry.lock:
@@ -647,7 +649,7 @@ def test_a_write_in_the_middle_of_a_write_waits_for_nothing() -> None:
     assert registry.collect(1.0)[0] == 1
 
 
-def test_what_is_no_number_counts_from_nothing() -> None:
+def test_inc_counts_from_zero_if_there_is_no_value() -> None:
     registry = Registry()
     gauge = registry.gauge("load")
     gauge.set(math.inf)
@@ -661,7 +663,7 @@ def jobs() -> tuple[Registry, Engine, Gauge]:
     return registry, engine, registry.gauge("jobs", labels=("queue",))
 
 
-def test_a_series_with_a_run_in_progress_does_not_leave() -> None:
+def test_a_series_with_a_block_in_progress_is_not_removed() -> None:
     registry, engine, gauge = jobs()
     with gauge.labels(queue="a").track_inprogress(), gauge.labels(queue="a").track_inprogress():
         for second in range(20):
@@ -676,7 +678,7 @@ def test_a_series_with_a_run_in_progress_does_not_leave() -> None:
     assert not registry.has_series("jobs")
 
 
-def test_a_series_that_is_removed_during_a_run_stays_removed() -> None:
+def test_a_series_removed_during_a_block_stays_removed() -> None:
     registry, engine, gauge = jobs()
     with gauge.labels(queue="a").track_inprogress():
         gauge.remove(queue="a")
@@ -685,7 +687,7 @@ def test_a_series_that_is_removed_during_a_run_stays_removed() -> None:
     assert not registry.busy
 
 
-def test_a_handle_that_was_kept_begins_a_run_of_the_series_that_is_back() -> None:
+def test_an_old_handle_tracks_blocks_of_the_series_that_came_back() -> None:
     _, engine, gauge = jobs()
     kept = gauge.labels(queue="a")
     gauge.remove(queue="a")
@@ -695,7 +697,7 @@ def test_a_handle_that_was_kept_begins_a_run_of_the_series_that_is_back() -> Non
         assert kept.value == gauge.labels(queue="a").value == 4
 
 
-def test_a_block_is_not_begun_where_its_end_could_not_be_written() -> None:
+def test_a_block_on_a_labelled_metric_is_refused_at_its_start() -> None:
     registry = Registry()
     latency, running = registry.histogram("latency", labels=("path",)), registry.gauge("running", labels=("path",))
     for begin in (latency.time, running.track_inprogress):
@@ -703,8 +705,8 @@ def test_a_block_is_not_begun_where_its_end_could_not_be_written() -> None:
             begin()
 
 
-def test_a_metric_is_not_declared_again_with_another_forget(registry: Registry) -> None:
+def test_a_metric_cannot_be_redeclared_with_another_forget(registry: Registry) -> None:
     labelled = registry.gauge("load", labels=("host",))
     assert registry.gauge("load", labels=("host",)) is labelled
-    with pytest.raises(InputError, match="declared already"):
+    with pytest.raises(InputError, match="already declared"):
         registry.gauge("load", labels=("host",), forget=False)

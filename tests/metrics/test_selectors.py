@@ -1,4 +1,4 @@
-"""A subscription asks for series by name, glob and label."""
+"""A subscription selects series by name, glob and label."""
 
 import json
 import re
@@ -38,7 +38,7 @@ LABELS = {"host": "web-1", "core": "0"}
         'cpu{host="web-1",}',
     ],
 )
-def test_a_selector_matches_the_series_it_asks_for(selector: str) -> None:
+def test_a_selector_matches_its_series(selector: str) -> None:
     name = "bus" if selector.startswith("[") else "cpu"
     assert Selectors([selector]).match(name, LABELS)
     assert Selectors(["nothing", selector]).match(name, LABELS)
@@ -67,12 +67,12 @@ def test_a_selector_matches_nothing_else(selector: str) -> None:
     assert not Selectors([selector]).match("cpu", LABELS)
 
 
-def test_without_selectors_everything_is_asked_for() -> None:
+def test_without_selectors_everything_matches() -> None:
     assert Selectors().match("anything", {})
     assert Selectors([]).match("anything", LABELS)
 
 
-def test_a_glob_that_is_no_pattern_matches_itself() -> None:
+def test_an_incomplete_glob_matches_itself() -> None:
     assert Selectors(["["]).match("[", {})
     assert not Selectors(["["]).match("a", {})
 
@@ -90,12 +90,12 @@ def test_a_glob_that_is_no_pattern_matches_itself() -> None:
         ([""], False),
     ],
 )
-def test_a_metric_is_asked_for_as_a_whole_or_by_its_labels_or_not(selectors: list[str], asked: bool | None) -> None:
+def test_a_metric_is_selected_as_a_whole_or_by_labels_or_not_at_all(selectors: list[str], asked: bool | None) -> None:
     assert Selectors(selectors).metric("cpu") is asked
 
 
 @given(st.lists(st.sampled_from(["cpu", "c*", "disk", 'cpu{core="0"}', '*{host="a"}', "cpu{", 'd*{core="*"}'])))
-def test_what_is_said_of_a_metric_is_so_for_each_of_its_series(texts: list[str]) -> None:
+def test_the_answer_for_a_metric_agrees_with_each_of_its_series(texts: list[str]) -> None:
     selectors = Selectors(texts)
     for name in ("cpu", "disk"):
         for labels in ({}, {"core": "0"}, {"host": "a"}, {"host": "b", "core": "1"}):
@@ -103,7 +103,7 @@ def test_what_is_said_of_a_metric_is_so_for_each_of_its_series(texts: list[str])
 
 
 @given(value=st.text())
-def test_any_label_value_can_be_asked_for(value: str) -> None:
+def test_any_label_value_can_be_selected(value: str) -> None:
     selector = f"disk{{device={json.dumps(value, ensure_ascii=False)}}}"
     assert Selectors([selector]).match("disk", {"device": value})
     assert not Selectors([selector]).match("disk", {})
@@ -128,20 +128,20 @@ def test_any_label_value_can_be_asked_for(value: str) -> None:
         (["[!" * 32], ["[!" * 20_000], "40000 characters"),
     ],
 )
-def test_a_subscription_has_its_bounds(within: list[str], beyond: list[str], why: str) -> None:
+def test_a_subscription_is_bounded(within: list[str], beyond: list[str], why: str) -> None:
     assert not why_refused(within)
     assert why in why_refused(beyond)
 
 
 @given(st.text("ab*?[]!-", max_size=12), st.text("ab-[]!*?", max_size=8))
 def test_a_glob_matches_as_in_a_shell(glob: str, text: str) -> None:
-    """As the standard library has it, but for ranges that are turned round: it makes another set of those."""
+    """Compare with the standard library, except for reversed ranges, which it reads differently."""
     assume(not re.search(r"\[[^\]]*[b\]!\-]-", glob))
     assert Selectors([glob]).match(text, {}) == (glob == text or fnmatchcase(text, glob))
 
 
-def test_a_star_is_never_tried_twice() -> None:
-    """With a pattern that goes back, this would not end in a lifetime."""
+def test_stars_are_matched_without_backtracking() -> None:
+    """With backtracking, this would take longer than a lifetime."""
     assert not Selectors(["*a" * 127 + "*b"]).match("a" * 256, {})
     assert not Selectors(["*?a" * 32 + "*b"]).match("a" * 256, {})
     assert not Selectors(["*a" * 127 + "*b*"]).match("a" * 256, {})
@@ -156,13 +156,13 @@ def test_a_star_is_never_tried_twice() -> None:
         ("a*[0-9]b*c", "ab7bc", True),
         ("a*[0-9]b*c", "axbc", False),
         ("a*x*c", "abc", False),
-        # What one part has found is nobody else's, from either side.
+        # Text matched by one part cannot be matched by another, from either side.
         ("ab*b*bc", "abbc", False),
         ("ab*b*bc", "abbbc", True),
         ("*?*?*?*", "ab", False),
     ],
 )
-def test_what_is_between_stars_is_found_in_order(glob: str, text: str, matches: bool) -> None:
+def test_parts_between_stars_are_matched_in_order(glob: str, text: str, matches: bool) -> None:
     assert Selectors([glob]).match(text, {}) == fnmatchcase(text, glob) == matches
 
 
@@ -185,13 +185,13 @@ def test_plain_labels_are_looked_up_however_many_there_are() -> None:
         ("[a-cb-a]", "abc", "d-"),
     ],
 )
-def test_a_range_that_is_turned_round_has_nothing_in_it(glob: str, matched: str, others: str) -> None:
+def test_a_reversed_range_is_empty(glob: str, matched: str, others: str) -> None:
     selectors = Selectors([glob])
     assert all(selectors.match(one, {}) for one in matched)
     assert not any(selectors.match(one, {}) for one in others)
 
 
-def test_many_globs_are_read_in_steps_and_match_what_they_would_have() -> None:
+def test_many_globs_read_in_steps_match_the_same_names() -> None:
     globs = [f"{letter}*[0-9]" for letter in "abcdefghijkl"]
     selectors = Selectors(globs)
     assert len(list(selectors.read())) == len(globs) // STEP_GLOBS
@@ -200,7 +200,7 @@ def test_many_globs_are_read_in_steps_and_match_what_they_would_have() -> None:
     assert not selectors.match("a_x", {})
 
 
-def test_a_selector_that_is_too_long_is_not_read() -> None:
+def test_a_selector_that_is_too_long_matches_nothing() -> None:
     labels = ",".join(f'label_{number}="{number}"' for number in range(1_000))
     assert len(labels) > MAX_SELECTOR
     assert not Selectors([f"*{{{labels}}}"]).match("cpu", {f"label_{number}": str(number) for number in range(1_000)})

@@ -1,4 +1,4 @@
-"""Each stat of a span against a plain reading of the same values, one series at a time."""
+"""Each stat of a span is compared with a plain implementation, one series at a time."""
 
 import math
 import statistics
@@ -15,7 +15,7 @@ ROWS = st.lists(st.tuples(VALUES, VALUES), max_size=30)
 
 
 def plain(stat: str, column: list[float]) -> float | None:
-    """Return a stat as one would write it; None: nothing to say."""
+    """Compute a stat in the obvious way. Return None if it has no value."""
     known = [(time, value) for time, value in enumerate(column) if not math.isnan(value)]
     values = [value for _, value in known]
     if stat == "count":
@@ -50,26 +50,26 @@ def plain_anomaly(column: list[float], values: list[float]) -> float | None:
     return distances[-1] / deviation if deviation else 0.0
 
 
-def test_every_stat_has_a_plain_reading() -> None:
+def test_every_stat_has_a_plain_implementation() -> None:
     assert all(plain(stat, [float(number) for number in range(12)]) is not None for stat in SPAN_STATS)
 
 
 @pytest.mark.parametrize("stat", SPAN_STATS)
 @given(rows=ROWS)
-def test_a_stat_is_what_its_plain_reading_is(stat: str, rows: list[tuple[float, float]]) -> None:
+def test_a_stat_equals_its_plain_implementation(stat: str, rows: list[tuple[float, float]]) -> None:
     if stat == "anomaly":
-        # It divides by how far values lie apart: where that is next to nothing, the quotient is whatever rounding made.
+        # It divides by the spread of the values: if that is almost zero, the quotient is only rounding error.
         rows = [(round(first, 3), round(second, 3)) for first, second in rows]
     table = np.array(rows, np.float64).reshape(-1, 2)
     found = SPAN_STATS[stat](table, np.arange(float(len(rows)))).tolist()
     for column in (0, 1):
         expected = plain(stat, [row[column] for row in rows])
-        # Values of a million have lost what is smaller than this when they are subtracted.
+        # Subtracting values of a million loses anything smaller than this.
         wanted = math.nan if expected is None else pytest.approx(expected, rel=1e-6, abs=1e-4)
         assert math.isnan(found[column]) if expected is None else found[column] == wanted
 
 
-def test_an_outlier_is_far_from_the_median_and_the_ordinary_is_near() -> None:
+def test_the_anomaly_of_an_outlier_is_large_and_of_an_ordinary_value_small() -> None:
     ordinary = np.array([10.0, 11, 9, 10, 12, 8, 10, 11, 9, 10])[:, None]
     times = np.arange(11.0)
     outlier = SPAN_STATS["anomaly"](np.vstack([ordinary, [[30.0]]]), times)
@@ -78,12 +78,12 @@ def test_an_outlier_is_far_from_the_median_and_the_ordinary_is_near() -> None:
     assert common[0] < 1
 
 
-def test_what_was_always_the_same_and_changes_is_an_anomaly() -> None:
+def test_a_change_of_a_constant_value_is_an_anomaly() -> None:
     rows = np.full((20, 1), 5.0)
     assert SPAN_STATS["anomaly"](rows, np.arange(20.0))[0] == 0
     rows[-1] = 6
     assert SPAN_STATS["anomaly"](rows, np.arange(20.0))[0] == pytest.approx(20 / 1.2533)
 
 
-def test_percentiles_of_no_ticks_are_nothing() -> None:
+def test_percentiles_of_no_ticks_are_nan() -> None:
     assert np.isnan(percentiles(np.empty((0, 3)), [50.0, 99.0])).all()

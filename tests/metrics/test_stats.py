@@ -1,4 +1,4 @@
-"""The stats in blocks say just what the specification's way says: filter by name, then sum, min, max, len."""
+"""The stats in blocks equal those of the specification: filter by name, then sum, min, max and len."""
 
 import math
 from itertools import pairwise
@@ -15,7 +15,7 @@ values = st.one_of(st.just(math.nan), st.floats(-1e6, 1e6), st.integers(-50, 50)
 
 
 def naive(history: list[list[float]], capacity: int, column: int) -> list[float]:
-    """The values of one series in the last ticks, as the specification's filter gives them."""
+    """Return the values of one series in the last ticks, as the filter of the specification does."""
     recent = [row[column] for row in history[-capacity:] if column < len(row)]
     return [value for value in recent if not math.isnan(value)]
 
@@ -40,7 +40,7 @@ def assert_same(stats: WindowStats, history: list[list[float]], capacity: int, w
     history=st.lists(st.lists(values, min_size=3, max_size=3), min_size=1, max_size=70),
     read_every=st.integers(1, 7),
 )
-def test_all_stats_agree_with_the_naive_reading_whenever_they_are_read(
+def test_all_stats_equal_the_naive_implementation_whenever_they_are_read(
     capacity: int, history: list[list[float]], read_every: int
 ) -> None:
     window = Window(capacity)
@@ -53,7 +53,7 @@ def test_all_stats_agree_with_the_naive_reading_whenever_they_are_read(
 
 
 @pytest.mark.parametrize("capacity", [1, 2, 9, 59, 60, 61])
-def test_a_long_run_agrees_at_every_tick(capacity: int) -> None:
+def test_stats_are_right_at_every_tick_of_a_long_run(capacity: int) -> None:
     window = Window(capacity)
     stats = WindowStats(window)
     history: list[list[float]] = []
@@ -65,7 +65,7 @@ def test_a_long_run_agrees_at_every_tick(capacity: int) -> None:
 
 
 @given(capacity=st.integers(1, 9), widths=st.lists(st.integers(1, 6), min_size=1, max_size=30))
-def test_series_that_appear_on_the_way_are_counted_from_then_on(capacity: int, widths: list[int]) -> None:
+def test_series_that_appear_later_are_counted_from_then_on(capacity: int, widths: list[int]) -> None:
     window = Window(capacity)
     stats = WindowStats(window)
     history: list[list[float]] = []
@@ -77,7 +77,7 @@ def test_series_that_appear_on_the_way_are_counted_from_then_on(capacity: int, w
 
 
 @given(history=st.lists(st.lists(values, min_size=2, max_size=2), min_size=1, max_size=30), percent=st.floats(0, 100))
-def test_percentiles_are_numpys_over_what_is_there(history: list[list[float]], percent: float) -> None:
+def test_percentiles_equal_those_of_numpy_over_the_present_values(history: list[list[float]], percent: float) -> None:
     window = Window(12)
     stats = WindowStats(window)
     for index, row in enumerate(history):
@@ -92,7 +92,7 @@ def test_percentiles_are_numpys_over_what_is_there(history: list[list[float]], p
             assert math.isnan(found[column])
 
 
-def test_before_the_first_tick_there_is_nothing() -> None:
+def test_there_are_no_stats_before_the_first_tick() -> None:
     window = Window(4)
     stats = WindowStats(window)
     window.reserve(2)
@@ -102,7 +102,7 @@ def test_before_the_first_tick_there_is_nothing() -> None:
     assert np.isnan(stats.percentiles([50.0], both)).all()
 
 
-def test_the_value_is_the_newest_ticks_even_when_there_is_none() -> None:
+def test_value_is_that_of_the_newest_tick_even_if_missing() -> None:
     window = Window(4)
     stats = WindowStats(window)
     for value in (5.0, math.nan):
@@ -114,7 +114,7 @@ def test_the_value_is_the_newest_ticks_even_when_there_is_none() -> None:
 
 
 def test_a_small_value_survives_a_huge_one_that_left_the_window() -> None:
-    """A running sum with subtraction would have lost it: 1e17 + 1 - 1e17 is 0."""
+    """A running sum with subtraction would lose it: 1e17 + 1 - 1e17 is 0."""
     window = Window(4)
     stats = WindowStats(window)
     for value in (1e17, 1.0, 1.0, 1.0, 1.0):
@@ -145,7 +145,7 @@ def history(*rows: list[float], capacity: int = 60) -> tuple[Window, WindowStats
     return window, stats
 
 
-def test_what_is_no_series_has_no_value() -> None:
+def test_column_minus_one_has_no_value() -> None:
     _, stats = history([1.0, 2.0], [3.0, 4.0])
     columns = np.array([1, -1, 0])
     for stat, expected in (("value", [4, 3]), ("avg", [3, 2]), ("stddev", [1, 1])):
@@ -156,12 +156,12 @@ def test_what_is_no_series_has_no_value() -> None:
     assert np.isnan(history([])[1].read("p95", np.array([-1, -1]))).all()
 
 
-def test_a_series_may_be_read_at_many_places_at_once() -> None:
+def test_a_series_can_be_read_several_times_in_one_call() -> None:
     _, stats = history([1.0, 2.0], [3.0, 8.0])
     assert stats.read("p50", np.array([1, 0, 1, 1])).tolist() == [5, 2, 5, 5]
 
 
-def test_a_span_has_as_many_ticks_as_intervals() -> None:
+def test_a_span_covers_as_many_ticks_as_it_has_intervals() -> None:
     _, stats = history(*([float(value)] for value in range(20)))
     column = np.array([0])
     assert stats.read("count", column, 0.5)[0] == 5

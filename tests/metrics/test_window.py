@@ -1,4 +1,4 @@
-"""The ring keeps the newest ticks, gives them oldest first, and says when it cannot tell what was missed."""
+"""The window keeps the newest ticks, returns them oldest first, and says if missed ticks are no longer there."""
 
 import numpy as np
 import pytest
@@ -17,12 +17,12 @@ def filled(capacity: int, ticks: int) -> Window:
     return window
 
 
-def test_a_window_that_holds_nothing_is_refused() -> None:
+def test_a_window_of_zero_ticks_is_refused() -> None:
     with pytest.raises(InputError, match="window of 0 ticks"):
         Window(0)
 
 
-def test_an_empty_window_gives_no_ticks() -> None:
+def test_an_empty_window_has_no_ticks() -> None:
     window = Window(3)
     assert len(window) == 0
     assert len(window.all()) == 0
@@ -31,7 +31,7 @@ def test_an_empty_window_gives_no_ticks() -> None:
 
 
 @given(capacity=st.integers(1, 12), ticks=st.integers(0, 40))
-def test_it_holds_the_last_ticks_oldest_first(capacity: int, ticks: int) -> None:
+def test_a_window_holds_the_last_ticks_oldest_first(capacity: int, ticks: int) -> None:
     everything = filled(capacity, ticks).all()
     kept = list(range(ticks))[-capacity:]
     assert everything.rows[:, 0].tolist() == kept
@@ -40,7 +40,7 @@ def test_it_holds_the_last_ticks_oldest_first(capacity: int, ticks: int) -> None
 
 
 @given(capacity=st.integers(1, 12), ticks=st.integers(0, 40), seen=st.integers(-3, 45))
-def test_since_gives_exactly_what_was_missed_or_nothing_at_all(capacity: int, ticks: int, seen: int) -> None:
+def test_since_returns_exactly_the_missed_ticks_or_none(capacity: int, ticks: int, seen: int) -> None:
     missed = filled(capacity, ticks).since(seen)
     wanted = list(range(seen, ticks))
     oldest_known = max(0, ticks - capacity)
@@ -60,7 +60,7 @@ def test_a_series_that_appears_later_has_no_value_before() -> None:
     assert third[2] == 7.0
 
 
-def test_a_shorter_row_leaves_no_value_of_the_tick_that_it_replaces() -> None:
+def test_a_shorter_row_leaves_no_old_values_behind() -> None:
     window = Window(1)
     window.append(1.0, np.array([1.0, 2.0]))
     window.append(2.0, np.array([3.0]))
@@ -68,12 +68,12 @@ def test_a_shorter_row_leaves_no_value_of_the_tick_that_it_replaces() -> None:
     assert np.isnan(window.row(2)[1])
 
 
-def test_last_gives_the_newest_ticks_and_no_more_than_there_are() -> None:
+def test_last_returns_the_newest_ticks_and_no_more_than_there_are() -> None:
     assert filled(5, 9).last(2).rows[:, 0].tolist() == [7.0, 8.0]
     assert len(filled(5, 3).last(99)) == 3
 
 
-def test_reserving_makes_room_and_keeps_what_is_there() -> None:
+def test_reserving_adds_columns_and_keeps_the_values() -> None:
     window = filled(3, 3)
     window.reserve(50)
     assert window.width >= 50
@@ -102,11 +102,11 @@ def test_times_are_oldest_first() -> None:
     assert window.times().tolist() == window.all().times.tolist()
 
 
-def test_a_span_is_of_time_that_has_gone_by() -> None:
+def test_a_span_is_measured_in_elapsed_time_not_by_the_clock() -> None:
     window = Window(60)
     for index in range(10):
         window.append(1_000.0 + index, np.array([float(index)]))
-    # The clock was set back by an hour: times creep on, and time goes by as before.
+    # The clock was set back by an hour: times advance slowly, but time passes as before.
     for index in range(10):
         window.append(1_009.0 + 0.001 * (index + 1), np.array([10.0 + index]), 1.0)
     column = np.array([0])

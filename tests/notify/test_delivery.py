@@ -1,4 +1,4 @@
-"""Every alert is told: once where nothing fails, never less, not too often, and together with others."""
+"""Every alert is sent at least once, exactly once if nothing fails, within the limit and batched with others."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,18 +20,18 @@ OPS = Destination("ops", Secret("json://host"))
 
 
 class Bench:
-    """A log, and the notices of one destination that reads it, at a time that the test steps.
+    """A log and the delivery to one destination that reads it, with a clock that the test advances.
 
     Attributes:
         now: seconds.
-        told: what was delivered, a list of ``id:kind`` for each message.
+        sent: what was delivered, a list of ``id:kind`` for each message.
     """
 
     def __init__(
         self, destination: Destination = OPS, position: int | None = None, log: AlertLog | None = None
     ) -> None:
         self.now = 0.0
-        self.told: list[list[str]] = []
+        self.sent: list[list[str]] = []
         self.log = log or AlertLog("e")
         self.alerts: dict[str, Alert] = {}
         self.notices = Delivery(destination, self.log)
@@ -59,7 +59,7 @@ class Bench:
             pass
 
     def pass_time(self, seconds: float, *, fails: bool = False) -> None:
-        """Let time pass, and send what comes to be due."""
+        """Advance the clock, and send every message that becomes due."""
         end = self.now + seconds
         while (due := self.notices.due()) is not None and due <= end:
             self.now = max(due, self.now)
@@ -68,7 +68,7 @@ class Bench:
                 self.notices.failed(self.now)
             else:
                 self.notices.delivered(self.now)
-                self.told.append(taken)
+                self.sent.append(taken)
         self.now = end
 
 
@@ -81,38 +81,38 @@ def kind(fired: bool, over: bool) -> str:
 # --- one alert ---
 
 
-def test_an_alert_is_told_once_when_it_fires_and_once_when_it_is_over() -> None:
+def test_an_alert_is_sent_once_when_it_fires_and_once_when_it_is_resolved() -> None:
     bench = Bench()
     bench.fire("a")
     bench.pass_time(60)
     bench.resolve("a")
     bench.pass_time(60)
-    assert bench.told == [["a:firing"], ["a:resolved"]]
+    assert bench.sent == [["a:firing"], ["a:resolved"]]
     assert bench.notices.position == 2
 
 
-def test_the_first_waits_for_others_and_no_longer() -> None:
+def test_the_first_alert_waits_wait_s_for_others_and_no_longer() -> None:
     bench = Bench()
     bench.fire("a")
     bench.pass_time(3)
     bench.fire("b")
     assert bench.notices.due() == 5.0
     bench.pass_time(1.9)
-    assert bench.told == []
+    assert bench.sent == []
     bench.pass_time(0.1)
-    assert bench.told == [["a:firing", "b:firing"]]
+    assert bench.sent == [["a:firing", "b:firing"]]
 
 
-def test_one_that_fires_and_ends_within_a_wait_is_told_once_as_both() -> None:
+def test_an_alert_that_fires_and_ends_within_the_wait_is_sent_once_as_both() -> None:
     bench = Bench()
     bench.fire("a")
     bench.pass_time(1)
     bench.resolve("a")
     bench.pass_time(60)
-    assert bench.told == [["a:both"]]
+    assert bench.sent == [["a:both"]]
 
 
-def test_who_wants_no_ends_is_told_none_but_of_what_was_never_told_as_firing() -> None:
+def test_with_resolved_false_an_end_is_sent_only_if_the_start_was_not() -> None:
     bench = Bench(replace(OPS, resolved=False))
     bench.fire("a")
     bench.pass_time(60)
@@ -120,11 +120,11 @@ def test_who_wants_no_ends_is_told_none_but_of_what_was_never_told_as_firing() -
     bench.fire("b")
     bench.resolve("b")
     bench.pass_time(60)
-    assert bench.told == [["a:firing"], ["b:both"]]
+    assert bench.sent == [["a:firing"], ["b:both"]]
     assert bench.notices.position == 4
 
 
-def test_only_the_severities_that_are_wanted_are_told_and_the_others_move_the_position_on() -> None:
+def test_unwanted_severities_are_not_sent_but_advance_the_position() -> None:
     bench = Bench(replace(OPS, severities=frozenset({"critical"})))
     bench.fire("a", severity="warning")
     bench.resolve("a")
@@ -132,7 +132,7 @@ def test_only_the_severities_that_are_wanted_are_told_and_the_others_move_the_po
     assert bench.notices.position == 2
 
 
-def test_the_position_stays_before_what_is_not_told_yet() -> None:
+def test_the_position_stays_before_alerts_that_are_not_sent_yet() -> None:
     bench = Bench()
     bench.fire("a")
     bench.fire("b", severity="info")
@@ -141,29 +141,29 @@ def test_the_position_stays_before_what_is_not_told_yet() -> None:
     assert bench.notices.position == 2
 
 
-def test_an_event_that_may_not_be_told_yet_is_not() -> None:
+def test_an_unpublished_event_is_not_sent() -> None:
     bench = Bench(log=AlertLog("e", kept=True))
     bench.fire("a")
     assert bench.notices.due() is None
-    bench.log.tell(1)
+    bench.log.publish(1)
     bench.read()
     assert bench.notices.due() == 5.0
 
 
-# --- acknowledged, silenced ---
+# --- acknowledging and silencing ---
 
 
-def test_a_silenced_alert_is_not_told_neither_its_beginning_nor_its_end() -> None:
+def test_neither_the_start_nor_the_end_of_a_silenced_alert_is_sent() -> None:
     bench = Bench()
     bench.fire("a", silence=SILENCE)
     bench.pass_time(60)
     bench.resolve("a")
     bench.pass_time(60)
-    assert bench.told == []
+    assert bench.sent == []
     assert bench.notices.position == 2
 
 
-def test_one_that_is_silenced_before_it_was_told_is_not_told() -> None:
+def test_an_alert_silenced_before_it_was_sent_is_not_sent() -> None:
     bench = Bench()
     bench.fire("a")
     bench.change("a", silenced=SILENCE)
@@ -171,16 +171,16 @@ def test_one_that_is_silenced_before_it_was_told_is_not_told() -> None:
     assert bench.notices.position == 2
 
 
-def test_one_that_still_fires_when_its_silence_ends_is_told_then() -> None:
+def test_an_alert_that_still_fires_when_its_silence_ends_is_sent_then() -> None:
     bench = Bench()
     bench.fire("a", silence=SILENCE)
     bench.pass_time(60)
     bench.change("a", silenced=None)
     bench.pass_time(60)
-    assert bench.told == [["a:firing"]]
+    assert bench.sent == [["a:firing"]]
 
 
-def test_one_that_was_told_is_not_told_again_when_its_silence_ends() -> None:
+def test_an_alert_already_sent_is_not_sent_again_when_its_silence_ends() -> None:
     bench = Bench()
     bench.fire("a")
     bench.pass_time(60)
@@ -189,10 +189,10 @@ def test_one_that_was_told_is_not_told_again_when_its_silence_ends() -> None:
     bench.pass_time(60)
     bench.resolve("a")
     bench.pass_time(60)
-    assert bench.told == [["a:firing"], ["a:resolved"]]
+    assert bench.sent == [["a:firing"], ["a:resolved"]]
 
 
-def test_one_that_is_over_and_silenced_before_that_was_told_is_not_told() -> None:
+def test_a_resolved_alert_silenced_before_that_was_sent_is_not_sent() -> None:
     bench = Bench()
     bench.fire("a")
     bench.pass_time(60)
@@ -203,63 +203,63 @@ def test_one_that_is_over_and_silenced_before_that_was_told_is_not_told() -> Non
     assert bench.notices.due() is None
 
 
-def test_one_that_is_acknowledged_before_it_was_told_is_told_all_the_same() -> None:
+def test_an_alert_acknowledged_before_it_was_sent_is_still_sent() -> None:
     bench = Bench()
     bench.fire("a")
     bench.change("a", acknowledged=Acknowledgement(WHEN))
     bench.pass_time(60)
-    assert bench.told == [["a:firing"]]
+    assert bench.sent == [["a:firing"]]
 
 
 # --- reminders ---
 
 
-def test_one_that_goes_on_firing_is_told_again_as_often_as_asked() -> None:
+def test_reminders_repeat_every_remind_s_until_the_alert_is_resolved() -> None:
     bench = Bench(replace(OPS, remind_s=600.0))
     bench.fire("a")
     bench.pass_time(5 + 1800)
-    assert bench.told == [["a:firing"], ["a:still"], ["a:still"], ["a:still"]]
+    assert bench.sent == [["a:firing"], ["a:still"], ["a:still"], ["a:still"]]
     bench.resolve("a")
     bench.pass_time(3600)
-    assert bench.told[4:] == [["a:resolved"]]
+    assert bench.sent[4:] == [["a:resolved"]]
 
 
-def test_nobody_is_reminded_of_what_is_acknowledged_or_silenced() -> None:
+def test_no_reminders_are_sent_for_acknowledged_or_silenced_alerts() -> None:
     bench = Bench(replace(OPS, remind_s=600.0))
     bench.fire("a", "b")
     bench.pass_time(60)
     bench.change("a", acknowledged=Acknowledgement(WHEN))
     bench.change("b", silenced=SILENCE)
     bench.pass_time(3600)
-    assert bench.told == [["a:firing", "b:firing"]]
+    assert bench.sent == [["a:firing", "b:firing"]]
     bench.change("b", silenced=None)
     bench.pass_time(1)
-    assert bench.told[1:] == [["b:still"]]
+    assert bench.sent[1:] == [["b:still"]]
 
 
-def test_reminders_that_are_due_soon_after_go_with_the_first() -> None:
+def test_reminders_due_soon_after_each_other_are_sent_together() -> None:
     bench = Bench(replace(OPS, remind_s=600.0, wait_s=30.0))
     bench.fire("a")
     bench.pass_time(30)
     bench.fire("b")
     bench.pass_time(30)
     bench.pass_time(605)
-    assert bench.told == [["a:firing"], ["b:firing"], ["a:still", "b:still"]]
+    assert bench.sent == [["a:firing"], ["b:firing"], ["a:still", "b:still"]]
 
 
-def test_a_reminder_that_fails_is_tried_again() -> None:
+def test_a_failed_reminder_is_retried() -> None:
     bench = Bench(replace(OPS, remind_s=600.0))
     bench.fire("a")
     bench.pass_time(60)
     bench.pass_time(560, fails=True)
     bench.pass_time(60)
-    assert bench.told == [["a:firing"], ["a:still"]]
+    assert bench.sent == [["a:firing"], ["a:still"]]
 
 
-# --- often ---
+# --- the limit ---
 
 
-def test_a_value_that_flaps_does_not_flood_and_nothing_of_it_is_lost() -> None:
+def test_a_flapping_value_stays_within_the_limit_and_loses_no_alert() -> None:
     bench = Bench(replace(OPS, limit=3))
     for second in range(600):
         bench.fire(str(second))
@@ -267,9 +267,12 @@ def test_a_value_that_flaps_does_not_flood_and_nothing_of_it_is_lost() -> None:
         bench.resolve(str(second))
         bench.pass_time(0.5)
     bench.pass_time(120)
-    assert len(bench.told) <= 3 * 12
+    assert len(bench.sent) <= 3 * 12
     begun = [
-        told.partition(":")[0] for message in bench.told for told in message if told.endswith((":firing", ":both"))
+        notice.partition(":")[0]
+        for message in bench.sent
+        for notice in message
+        if notice.endswith((":firing", ":both"))
     ]
     assert begun == [str(second) for second in range(600)]
 
@@ -278,10 +281,10 @@ def test_a_minute_never_has_more_messages_than_the_limit() -> None:
     bench = Bench(replace(OPS, limit=4, wait_s=1.0))
     sent: list[float] = []
     for n in range(300):
-        before = len(bench.told)
+        before = len(bench.sent)
         bench.fire(str(n))
         bench.pass_time(1.0)
-        if len(bench.told) > before:
+        if len(bench.sent) > before:
             sent.append(bench.now)
     assert all(later - first >= 59.0 for first, later in zip(sent, sent[4:], strict=False))
     assert len(sent) > 12
@@ -290,7 +293,7 @@ def test_a_minute_never_has_more_messages_than_the_limit() -> None:
 # --- failures ---
 
 
-def test_what_fails_is_tried_again_ever_more_seldom_and_then_told_together_with_what_came_since() -> None:
+def test_failures_are_retried_with_backoff_and_then_sent_with_newer_alerts() -> None:
     bench = Bench()
     bench.fire("a")
     waits = []
@@ -307,20 +310,20 @@ def test_what_fails_is_tried_again_ever_more_seldom_and_then_told_together_with_
     bench.fire("b")
     bench.resolve("a")
     bench.pass_time(LONGEST_BACKOFF_S)
-    assert bench.told == [["b:firing", "a:both"]]
+    assert bench.sent == [["b:firing", "a:both"]]
     assert (bench.notices.failures, bench.notices.position) == (0, 3)
 
 
-def test_back_off_does_not_overflow_however_long_it_fails() -> None:
+def test_backoff_does_not_overflow_however_long_delivery_fails() -> None:
     bench = Bench()
     bench.fire("a")
     bench.pass_time(30 * 86_400, fails=True)
     assert bench.notices.failures > 2000
     bench.pass_time(600)
-    assert bench.told == [["a:firing"]]
+    assert bench.sent == [["a:firing"]]
 
 
-def test_what_is_over_is_given_up_after_a_day_and_what_fires_never() -> None:
+def test_resolved_alerts_are_dropped_after_a_day_and_firing_ones_never() -> None:
     bench = Bench()
     bench.fire("a", "b")
     bench.resolve("a")
@@ -332,25 +335,25 @@ def test_what_is_over_is_given_up_after_a_day_and_what_fires_never() -> None:
     assert bench.notices.take_dropped() == 1
     assert bench.notices.take_dropped() == 0
     bench.pass_time(600)
-    assert bench.told == [["b:firing", "c:both"]]
+    assert bench.sent == [["b:firing", "c:both"]]
 
 
-def test_what_waits_is_bounded() -> None:
+def test_the_queue_of_resolved_alerts_is_bounded() -> None:
     bench = Bench()
     for n in range(MAX_OVER + 100):
         bench.fire(str(n))
         bench.resolve(str(n))
     assert bench.notices.take_dropped() == 100
     bench.pass_time(60)
-    [message] = bench.told
+    [message] = bench.sent
     assert len(message) == MAX_OVER
     assert message[0] == "100:both"
 
 
-# --- beginning, restarts, a log that runs ahead ---
+# --- starting, restarting, falling behind the log ---
 
 
-def test_a_new_destination_is_told_what_fires_and_nothing_of_before() -> None:
+def test_a_new_destination_is_sent_firing_alerts_and_nothing_older() -> None:
     log = AlertLog("e")
     old = Bench(log=log)
     old.fire("a", "b")
@@ -358,10 +361,10 @@ def test_a_new_destination_is_told_what_fires_and_nothing_of_before() -> None:
     old.fire("c", silence=SILENCE)
     new = Bench(log=log)
     new.pass_time(60)
-    assert new.told == [["b:firing"]]
+    assert new.sent == [["b:firing"]]
 
 
-def test_after_a_restart_it_goes_on_where_it_was() -> None:
+def test_after_a_restart_delivery_continues_where_it_was() -> None:
     log = AlertLog("e")
     before = Bench(replace(OPS, remind_s=600.0), log=log)
     before.fire("a", "b")
@@ -372,42 +375,42 @@ def test_after_a_restart_it_goes_on_where_it_was() -> None:
     after = Bench(replace(OPS, remind_s=600.0), before.notices.position, AlertLog("e", log.since(0)))
     after.read()
     after.pass_time(60)
-    assert after.told == [["c:firing", "a:resolved"]]
+    assert after.sent == [["c:firing", "a:resolved"]]
     after.pass_time(600)
-    assert after.told[1:] == [["b:still", "c:still"]]
+    assert after.sent[1:] == [["b:still", "c:still"]]
 
 
-def test_a_restart_during_a_silence_has_one_told_twice_rather_than_never() -> None:
-    for delivered, said in ((True, [["a:firing"]]), (False, [])):
+def test_after_a_restart_during_a_silence_an_alert_is_sent_twice_rather_than_never() -> None:
+    for delivered, notices_sent in ((True, [["a:firing"]]), (False, [])):
         before = Bench()
         before.fire("a")
-        # Of one that could not be told the silence may come just as late.
+        # For an alert that could not be sent, the silence may come just as late.
         before.pass_time(600, fails=not delivered)
         before.change("a", silenced=SILENCE)
-        assert (before.told, before.notices.position) == (said, 2)
+        assert (before.sent, before.notices.position) == (notices_sent, 2)
         after = Bench(OPS, before.notices.position, before.log)
         after.alerts = before.alerts
         after.pass_time(60)
-        assert after.told == []
+        assert after.sent == []
         after.change("a", silenced=None)
         after.pass_time(60)
-        assert after.told == [["a:firing"]]
+        assert after.sent == [["a:firing"]]
 
 
-def test_one_whose_silence_ended_just_before_a_restart_is_told_after_it() -> None:
+def test_an_alert_whose_silence_ended_just_before_a_restart_is_sent_after_it() -> None:
     before = Bench()
     before.fire("a")
     before.change("a", silenced=SILENCE)
     before.change("a", silenced=None)
-    assert (before.told, before.notices.position) == ([], 2)
+    assert (before.sent, before.notices.position) == ([], 2)
     after = Bench(OPS, before.notices.position, AlertLog("e", before.log.since(0)))
     after.read()
     after.pass_time(60)
-    assert after.told == [["a:firing"]]
+    assert after.sent == [["a:firing"]]
 
 
 @pytest.mark.parametrize("position", [1, 10**9])
-def test_where_the_log_cannot_be_read_on_from_it_is_told_what_fires(position: int) -> None:
+def test_firing_alerts_are_sent_if_the_log_no_longer_holds_the_position(position: int) -> None:
     log = AlertLog("e")
     old = Bench(log=log)
     old.fire("a", "b")
@@ -416,11 +419,11 @@ def test_where_the_log_cannot_be_read_on_from_it_is_told_what_fires(position: in
     after = Bench(OPS, position, log)
     assert after.notices.lost
     after.pass_time(60)
-    assert after.told == [["a:firing", "b:firing"]]
+    assert after.sent == [["a:firing", "b:firing"]]
     assert not after.notices.lost
 
 
-def test_a_log_that_has_run_ahead_loses_no_beginning_and_no_end_of_what_was_told() -> None:
+def test_falling_behind_the_log_loses_no_start_and_no_end_of_a_sent_alert() -> None:
     bench = Bench(replace(OPS, severities=frozenset({"critical"})))
     bench.fire("told", "ends")
     bench.pass_time(60)
@@ -433,19 +436,19 @@ def test_a_log_that_has_run_ahead_loses_no_beginning_and_no_end_of_what_was_told
     bench.read()
     assert bench.notices.lost
     bench.pass_time(60)
-    assert bench.told[1:] == [["waits:firing", "new:firing", "ends:resolved", "gone:both"]]
+    assert bench.sent[1:] == [["waits:firing", "new:firing", "ends:resolved", "gone:both"]]
 
 
-def test_a_great_many_events_are_read_in_parts() -> None:
+def test_many_events_are_read_in_batches() -> None:
     bench = Bench()
     for n in range(READ_EVENTS * 2 + 1):
         bench.log.append("firing", Alert(str(n), "m", "info", WHEN), 0.0)
     assert [bench.notices.read(0.0) for _ in range(3)] == [True, True, False]
     bench.pass_time(60)
-    assert len(bench.told[0]) == READ_EVENTS * 2 + 1
+    assert len(bench.sent[0]) == READ_EVENTS * 2 + 1
 
 
-# --- whatever happens ---
+# --- any sequence of events ---
 
 STEPS = st.lists(
     st.one_of(
@@ -460,7 +463,7 @@ STEPS = st.lists(
 
 @settings(deadline=None)
 @given(STEPS)
-def test_whatever_happens_each_beginning_and_end_is_told_and_without_a_restart_once(
+def test_each_start_and_end_is_sent_once_or_after_restarts_at_least_once(
     steps: Sequence[tuple[str, int]],
 ) -> None:
     destination = replace(OPS, limit=2)
@@ -468,7 +471,7 @@ def test_whatever_happens_each_beginning_and_end_is_told_and_without_a_restart_o
     current: dict[int, str] = {}
     ever_silenced: set[str] = set()
     episodes = restarts = 0
-    told: list[list[str]] = []
+    all_sent: list[list[str]] = []
     for what, number in steps:
         id = current.get(number, "")
         if what == "fire" and not id:
@@ -488,20 +491,20 @@ def test_whatever_happens_each_beginning_and_end_is_told_and_without_a_restart_o
             bench.pass_time(number, fails=what == "fail")
         elif what == "restart":
             restarts += 1
-            told += bench.told
+            all_sent += bench.sent
             log = AlertLog("e", bench.log.since(0), bench.log.number)
             alerts, now = bench.alerts, bench.now
             bench = Bench(destination, bench.notices.position, log)
             bench.alerts, bench.now = alerts, now
             bench.read()
     bench.pass_time(1000)
-    told += bench.told
-    said = [one for message in told for one in message]
+    all_sent += bench.sent
+    notices_sent = [one for message in all_sent for one in message]
     assert bench.notices.due() is None
     assert bench.notices.position == bench.log.number
     for id, alert in bench.alerts.items():
-        began = said.count(f"{id}:firing") + said.count(f"{id}:both")
-        ended = said.count(f"{id}:resolved") + said.count(f"{id}:both")
+        began = notices_sent.count(f"{id}:firing") + notices_sent.count(f"{id}:both")
+        ended = notices_sent.count(f"{id}:resolved") + notices_sent.count(f"{id}:both")
         if id not in ever_silenced:
             assert began >= 1
             assert ended == 0 if alert.resolved is None else ended >= 1

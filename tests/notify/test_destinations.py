@@ -1,4 +1,4 @@
-"""Destinations are checked when they are declared, and nothing shows what is secret in a URL."""
+"""Destinations are checked when they are declared, and the secrets in a URL are never shown."""
 
 import pytest
 
@@ -32,12 +32,12 @@ ENVIRONMENT = {
         ("json://me:pa$word@host/$5", "json://me:pa$word@host/$5"),
     ],
 )
-def test_what_the_environment_holds_stands_in_the_url(text: str, url: str) -> None:
+def test_environment_variables_are_inserted_into_the_url(text: str, url: str) -> None:
     assert read_secret(text, ENVIRONMENT).reveal() == url
 
 
 @pytest.mark.parametrize("text", [f"{TOKEN}://${{MISSING}}/b/c", "$MISSING", f"${{EMPTY}}/{TOKEN}"])
-def test_a_variable_that_is_not_set_is_named_and_nothing_else_of_the_url_is(text: str) -> None:
+def test_an_unset_variable_is_named_and_the_rest_of_the_url_is_not_shown(text: str) -> None:
     with pytest.raises(InputError, match=r"environment variable (MISSING|EMPTY) of its URL is not set") as caught:
         read_secret(text, ENVIRONMENT)
     assert TOKEN not in str(caught.value)
@@ -52,13 +52,13 @@ def test_a_secret_shows_its_scheme_and_nothing_else() -> None:
     assert repr(Secret(TOKEN)) == "Secret(://…)"
 
 
-def test_what_is_not_given_has_its_default() -> None:
+def test_omitted_settings_have_defaults() -> None:
     destination = make_destination("ops", "json://host", {})
     assert destination.severities == {"info", "warning", "critical"}
     assert (destination.wait_s, destination.limit, destination.remind_s, destination.resolved) == (5.0, 10, None, True)
 
 
-def test_what_is_given_is_taken() -> None:
+def test_given_settings_are_used() -> None:
     destination = make_destination(
         "ops", "json://host", {}, severities=["critical"], wait="250ms", limit=1, remind="4h", resolved=False
     )
@@ -67,12 +67,12 @@ def test_what_is_given_is_taken() -> None:
     assert destination.resolved is False
 
 
-def test_one_severity_may_be_given_as_a_text() -> None:
+def test_a_single_severity_may_be_a_string() -> None:
     assert make_destination("ops", "json://host", {}, severities="critical").severities == {"critical"}
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("invalid", "error"),
     [
         ({"name": "my ops"}, "a notifier's name is letters, digits, _, . and -, 64 at most, as ops"),
         ({"name": ""}, "a notifier's name is letters"),
@@ -88,9 +88,9 @@ def test_one_severity_may_be_given_as_a_text() -> None:
         ({"url": "json://${NOWHERE}"}, "notifier 'ops': the environment variable NOWHERE"),
     ],
 )
-def test_what_is_wrong_is_told_with_the_mend(given: dict[str, object], said: str) -> None:
-    arguments: dict[str, object] = {"name": "ops", "url": f"json://host/{TOKEN}", "environ": {}} | given
+def test_an_invalid_setting_is_named_in_the_error_without_secrets(invalid: dict[str, object], error: str) -> None:
+    arguments: dict[str, object] = {"name": "ops", "url": f"json://host/{TOKEN}", "environ": {}} | invalid
     with pytest.raises(InputError) as caught:
         make_destination(**arguments)  # type: ignore[arg-type]
-    assert said in str(caught.value)
+    assert error in str(caught.value)
     assert TOKEN not in str(caught.value)

@@ -1,4 +1,4 @@
-"""A digest tells many alerts in one short message."""
+"""A digest summarizes many alerts in one short message."""
 
 from collections.abc import Iterable
 
@@ -45,7 +45,7 @@ def lines(notices: Iterable[Notice]) -> list[str]:
     return compose_message("Shop", list(notices), NOW).body.split("\n")
 
 
-def test_one_alert_says_all_in_its_title() -> None:
+def test_the_title_of_a_single_alert_says_everything() -> None:
     assert compose_message("Shop", [Notice(alert(), fired=True)], NOW) == Message(
         "Shop: CRITICAL CPU usage critical: 95.0%",
         "CRITICAL CPU usage critical: 95.0% (since 2026-01-31 12:00:00 UTC)",
@@ -53,34 +53,34 @@ def test_one_alert_says_all_in_its_title() -> None:
     )
 
 
-def test_one_that_is_over_says_how_long_it_has_lasted_and_what_ended_it() -> None:
+def test_a_resolved_alert_says_how_long_it_lasted_and_what_ended_it() -> None:
     message = compose_message("Shop", [Notice(over(alert(), "no value"), over=True)], NOW)
     assert message.title == "Shop: RESOLVED CPU usage critical: 95.0%"
     assert message.body.endswith("(no value, since 2026-01-31 12:00:00 UTC, for 2 min 5 s)")
     assert message.kind == "success"
 
 
-def test_one_that_fired_and_ended_before_it_was_told_is_told_as_both() -> None:
+def test_an_alert_that_fired_and_ended_before_it_was_sent_is_shown_as_both() -> None:
     message = compose_message("Shop", [Notice(over(alert()), fired=True, over=True)], NOW)
     assert message.title == "Shop: FIRED AND OVER CPU usage critical: 95.0%"
 
 
-def test_one_whose_end_was_never_read_is_over_all_the_same() -> None:
+def test_an_alert_without_a_resolved_time_can_still_be_shown_as_resolved() -> None:
     assert lines([Notice(alert(), over=True)]) == ["RESOLVED CPU usage critical: 95.0% (since 2026-01-31 12:00:00 UTC)"]
 
 
-def test_a_reminder_says_for_how_long_it_fires() -> None:
+def test_a_reminder_says_how_long_the_alert_has_been_firing() -> None:
     assert lines([Notice(alert())]) == [
         "STILL CRITICAL CPU usage critical: 95.0% (since 2026-01-31 12:00:00 UTC, for 30 s)"
     ]
 
 
-def test_an_alert_without_a_beginning_of_its_own_began_when_it_fired() -> None:
+def test_an_alert_without_a_start_time_started_when_it_fired() -> None:
     [line] = lines([Notice(msgspec.structs.replace(alert(), started=""), fired=True)])
     assert "since 2026-01-31 12:00:00 UTC" in line
 
 
-def test_several_are_counted_in_the_title_and_have_a_line_each_the_worst_first() -> None:
+def test_several_alerts_are_counted_in_the_title_and_listed_worst_first() -> None:
     message = compose_message(
         "Shop",
         [
@@ -104,19 +104,19 @@ def test_several_are_counted_in_the_title_and_have_a_line_each_the_worst_first()
 
 
 @pytest.mark.parametrize(("severity", "kind"), [("info", "info"), ("warning", "warning"), ("critical", "failure")])
-def test_its_kind_is_the_worst_that_fires(severity: Severity, kind: str) -> None:
+def test_the_kind_of_a_message_is_the_worst_firing_severity(severity: Severity, kind: str) -> None:
     notices = [Notice(alert("1", severity="info"), fired=True), Notice(alert("2", severity=severity), fired=True)]
     assert compose_message("Shop", notices, NOW).kind == kind
 
 
-def test_ten_thousand_series_are_one_line_with_the_worst() -> None:
+def test_ten_thousand_series_of_a_rule_are_one_line_with_the_worst() -> None:
     notices = [Notice(alert(str(n), value=90 + n / 1000, host=f"web-{n}"), fired=True) for n in range(10_000)]
     message = compose_message("Shop", notices, NOW)
     assert message.title == "Shop: 10,000 firing (10,000 critical)"
     assert message.body == "CRITICAL cpu_usage: 10,000 series; worst: CPU usage critical: 99.999%"
 
 
-def test_the_worst_may_be_the_lowest_or_the_peak_since() -> None:
+def test_the_worst_series_is_judged_by_its_value_and_threshold() -> None:
     low = [Notice(alert(str(n), value=float(n), host=f"web-{n}", threshold=50.0), fired=True) for n in range(40)]
     assert lines(low)[0].endswith("worst: CPU usage critical: 0.0%")
     low[7] = Notice(msgspec.structs.replace(low[7].alert, peak=-100.0), fired=True)
@@ -127,20 +127,20 @@ def test_the_worst_may_be_the_lowest_or_the_peak_since() -> None:
     assert lines(none)[0].endswith("worst: m0")
 
 
-def test_one_series_that_flaps_is_counted_in_times() -> None:
+def test_a_flapping_series_is_counted_in_times() -> None:
     flaps = [Notice(over(alert(str(n))), fired=True, over=True) for n in range(30)]
     assert lines(flaps)[0].startswith("FIRED AND OVER cpu_usage: 30 times; worst:")
     two = [Notice(over(alert(str(n), host=f"web-{n % 2}")), over=True) for n in range(30)]
     assert lines(two) == ["RESOLVED cpu_usage: 30 times on 2 series"]
 
 
-def test_a_rule_of_one_alert_keeps_its_line_among_many() -> None:
+def test_a_rule_with_one_alert_keeps_its_own_line_among_many() -> None:
     notices = [Notice(alert(str(n), host=f"web-{n}"), fired=True) for n in range(30)]
     notices.append(Notice(alert("x", rule="disk", message="Disk full"), fired=True))
     assert lines(notices)[1] == "CRITICAL Disk full (since 2026-01-31 12:00:00 UTC)"
 
 
-def test_more_rules_than_lines_are_counted() -> None:
+def test_rules_beyond_the_line_limit_are_counted() -> None:
     notices = [
         Notice(alert(f"{n}-{m}", rule=f"rule-{n:03}", host=f"{m}"), fired=True) for n in range(500) for m in (1, 2)
     ]
@@ -154,16 +154,16 @@ def test_more_rules_than_lines_are_counted() -> None:
     assert "more rules" not in lines(exactly)[-1]
 
 
-def test_an_alert_of_no_named_rule_goes_by_its_metric() -> None:
+def test_an_alert_without_a_rule_name_is_grouped_by_its_metric() -> None:
     notices = [Notice(msgspec.structs.replace(alert(str(n), host=f"web-{n}"), rule=""), fired=True) for n in range(30)]
     assert lines(notices)[0].startswith("CRITICAL cpu_usage: 30 series")
 
 
-def test_what_was_lost_is_said() -> None:
+def test_a_message_mentions_lost_alerts() -> None:
     assert compose_message("Shop", [Notice(alert(), fired=True)], NOW, lost=True).body.count("\n") == 1
 
 
-def test_a_text_from_outside_stays_one_short_line() -> None:
+def test_untrusted_text_becomes_one_short_line() -> None:
     assert plain_line("a\r\nBcc: everyone\x00\x1b[31m\u202e b") == "a Bcc: everyone [31m b"
     assert plain_line("x" * 1000) == "x" * (MAX_TEXT - 1) + "…"
     message = compose_message("Shop\nX: y", [Notice(alert(message="a\nb" * 1000), fired=True)], NOW)
@@ -185,9 +185,9 @@ def test_a_text_from_outside_stays_one_short_line() -> None:
         (86_400, "1 d"),
     ],
 )
-def test_how_long_it_lasts_is_said_in_two_units_at_most(seconds: float, text: str) -> None:
+def test_a_duration_is_written_in_at_most_two_units(seconds: float, text: str) -> None:
     assert lasted(seconds) == text
 
 
-def test_a_trial_says_that_it_is_one() -> None:
+def test_a_trial_message_says_that_it_is_a_test() -> None:
     assert trial("Shop") == Message("Shop: test", "This is a test: alerts of this board will be sent here.", "info")

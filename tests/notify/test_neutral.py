@@ -1,4 +1,4 @@
-"""What somebody has sent is text in a message, whatever the service makes of a text."""
+"""Untrusted text stays plain text in a message, whatever markup the service understands."""
 
 import html
 import re
@@ -34,11 +34,11 @@ def message(text: str = HOSTILE) -> Message:
 
 
 class Receiver:
-    """An HTTP server that takes whatever a service sends.
+    """An HTTP server that accepts whatever a service sends.
 
     Attributes:
-        port: where it listens.
-        taken: what came: the path, the headers and the body of each request.
+        port: the port it listens on.
+        taken: the path, the headers and the body of each request.
     """
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ def receiving() -> Iterator[Receiver]:
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
             receiver.taken.append((self.path, {name.lower(): value for name, value in self.headers.items()}, body))
-            # What the servers of all these services say when all is well, in one.
+            # One answer that every one of these services accepts as success.
             answer = (
                 b'{"success":true,"ok":true,"room_id":"!r:h","access_token":"t","user_id":"@u:h","joined_rooms":[]}'
             )
@@ -85,7 +85,7 @@ def receiving() -> Iterator[Receiver]:
 
 
 def sent(url: str) -> Receiver:
-    """Send a hostile message and return what has come."""
+    """Send a hostile message and return what was received."""
     with receiving() as receiver:
         service = Service(make_destination("ops", url.replace("PORT", str(receiver.port)), {}))
         assert service.send(message()) == ""
@@ -93,14 +93,14 @@ def sent(url: str) -> Receiver:
 
 
 def notifies_nobody(text: str) -> bool:
-    """Return whether no chat finds a name, a tag or a link with a text of its own in a text."""
+    """Return whether a text has no mention, tag or link that a chat would act on."""
     return not re.search(r"@\w|<[!@#/\w]|\]\(|\[CQ:", text)
 
 
-# --- chats, by real requests ---
+# --- chats, with real requests ---
 
 
-def test_mattermost_shows_text() -> None:
+def test_mattermost_shows_plain_text() -> None:
     text = sent("mmost://127.0.0.1:PORT/token").payload()["text"]
     assert notifies_nobody(text), text
     assert "\\*\\*bold\\*\\* \\`code\\`" in text
@@ -108,14 +108,14 @@ def test_mattermost_shows_text() -> None:
     assert text.replace(NOTHING, "").replace("\\", "").count(PLAIN[:100]) == 2
 
 
-def test_rocket_chat_shows_text() -> None:
+def test_rocket_chat_shows_plain_text() -> None:
     text = sent("rocket://127.0.0.1:PORT/#ops?avatar=no&mode=webhook".replace("127", "a/b@127")).payload()["text"]
     assert notifies_nobody(text), text
     assert "\\*\\*bold\\*\\*" in text
     assert "\\\\*" not in text, "it is escaped once"
 
 
-def test_matrix_shows_text() -> None:
+def test_matrix_shows_plain_text() -> None:
     receiver = sent("matrix://user:token@127.0.0.1:PORT/!room:host?mode=off")
     bodies = [body for _, _, body in receiver.taken if b"CRITICAL" in body]
     for body in bodies:
@@ -126,10 +126,10 @@ def test_matrix_shows_text() -> None:
     assert bodies
 
 
-# --- what shows a text as it is gets it as it is ---
+# --- services that show text as it is ---
 
 
-def test_webhooks_get_the_text_encoded() -> None:
+def test_webhooks_get_the_unchanged_text_encoded() -> None:
     assert sent("json://127.0.0.1:PORT/").payload()["title"].endswith(PLAIN[: MAX_TEXT - 1] + "…")
     form = sent("form://127.0.0.1:PORT/").taken[-1][2].decode()
     assert "title=Shop%3A+CRITICAL+%40everyone" in form
@@ -138,7 +138,7 @@ def test_webhooks_get_the_text_encoded() -> None:
     assert "CRITICAL @everyone @here &lt;!channel&gt;" in xml
 
 
-def test_ntfy_and_gotify_get_the_text() -> None:
+def test_ntfy_and_gotify_get_the_unchanged_text() -> None:
     ntfy = sent("ntfy://127.0.0.1:PORT/topic?mode=private")
     _, headers, body = ntfy.taken[-1]
     assert "x-markdown" not in headers
@@ -151,7 +151,7 @@ def test_ntfy_and_gotify_get_the_text() -> None:
 
 @pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS:UserWarning")
 @pytest.mark.parametrize("form", ["", "&format=html", "&format=text"])
-def test_a_mail_has_one_subject_and_the_text_as_text(form: str) -> None:
+def test_a_mail_has_one_subject_and_a_plain_text_body(form: str) -> None:
     with mailbox() as box:
         url = f"mailto://me:pw@127.0.0.1:{box.port}/?from=a@example.org&to=ops@example.org&mode=insecure{form}"
         service = Service(make_destination("ops", url, {}))
@@ -170,7 +170,7 @@ def test_a_mail_has_one_subject_and_the_text_as_text(form: str) -> None:
             assert "<!channel>" in part.get_content()
 
 
-# --- services whose host cannot be given: what Apprise would send ---
+# --- services with a fixed host: what Apprise would send ---
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_a_mail_has_one_subject_and_the_text_as_text(form: str) -> None:
         ("mastodon://token@host", False),
     ],
 )
-def test_every_chat_gets_text(url: str, markdown: bool) -> None:
+def test_every_chat_gets_plain_text(url: str, markdown: bool) -> None:
     service = Service(make_destination("ops", url, {}))
     title, body = service._neutral(message())
     calls = list(
@@ -203,7 +203,7 @@ def test_every_chat_gets_text(url: str, markdown: bool) -> None:
     assert calls
     for call in calls:
         assert notifies_nobody(call["title"]), call
-        # Without the tags that Apprise itself puts around a title.
+        # Ignore the tags that Apprise itself puts around a title.
         shown = html.unescape(re.sub(r"</?(?:b|br) ?/?>", "", call["body"]))
         assert notifies_nobody(shown), call
         if markdown:
@@ -212,7 +212,7 @@ def test_every_chat_gets_text(url: str, markdown: bool) -> None:
     assert any("@" + NOTHING + "everyone" in html.unescape(call["body"]) for call in calls)
 
 
-def test_a_text_is_the_same_to_the_eye() -> None:
+def test_neutral_text_looks_the_same() -> None:
     assert neutral(HOSTILE, markdown=False).replace(NOTHING, "") == HOSTILE
     assert (
         neutral("95.0 % of a-b (c) at 12:00, x < 5 @ 3 °C", markdown=True) == "95.0 % of a-b (c) at 12:00, x < 5 @ 3 °C"

@@ -1,4 +1,4 @@
-"""Notifiers tell real receivers: those that work, those that hang, fail, come back or never do."""
+"""Notifiers against real receivers: some work, some hang, fail, recover or stay down."""
 
 import asyncio
 import logging
@@ -33,7 +33,7 @@ SECRET = "s3cr3t-t0k3n"
 WHEN = "2026-01-31T12:00:00.000Z"
 WAIT_S = 20.0
 
-# aiosmtpd would have TLS; this is loopback.
+# aiosmtpd asks for TLS. This is loopback.
 pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS:UserWarning")
 
 
@@ -69,8 +69,8 @@ class Bench:
 
     Attributes:
         log: of alerts.
-        counts: what became of the messages.
-        problem: what is shown on the page; None: nothing.
+        counts: how many messages were sent, failed and dropped.
+        problem: the problem shown on the page, or None.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Bench:
 
     @asynccontextmanager
     async def running(self, journal: notify.DeliveryJournal | None = None) -> AsyncIterator[None]:
-        """Let the notifier run for as long as the context is open."""
+        """Run the notifier while the context is open."""
         task = asyncio.create_task(self.notifier.run(self.log, self._subscribe, journal))
         await until(lambda: self._wakes or task.done())
         try:
@@ -128,10 +128,10 @@ class Bench:
         self.problems += message is not None
 
 
-# --- who gets it ---
+# --- successful delivery ---
 
 
-def test_a_webhook_is_told_when_an_alert_fires_and_when_it_is_over(receiver: Webhook) -> None:
+def test_a_webhook_is_notified_when_an_alert_fires_and_when_it_is_resolved(receiver: Webhook) -> None:
     async def scenario() -> None:
         bench = Bench(f"json://127.0.0.1:{receiver.port}/")
         async with bench.running():
@@ -171,7 +171,7 @@ def test_a_mail_is_sent_by_smtp_with_the_password_from_the_environment(box: Mail
     drive(scenario)
 
 
-def test_one_that_fires_and_ends_within_a_wait_is_told_once_as_both(receiver: Webhook) -> None:
+def test_an_alert_that_fires_and_ends_within_the_wait_is_sent_once_as_both(receiver: Webhook) -> None:
     async def scenario() -> None:
         bench = Bench(f"json://127.0.0.1:{receiver.port}/", wait="300ms")
         async with bench.running():
@@ -183,7 +183,7 @@ def test_one_that_fires_and_ends_within_a_wait_is_told_once_as_both(receiver: We
     drive(scenario)
 
 
-def test_nobody_is_told_of_what_is_silenced(receiver: Webhook) -> None:
+def test_silenced_alerts_are_not_sent(receiver: Webhook) -> None:
     async def scenario() -> None:
         bench = Bench(f"json://127.0.0.1:{receiver.port}/")
         silence = Silence("cpu", WHEN, "known", WHEN)
@@ -197,7 +197,7 @@ def test_nobody_is_told_of_what_is_silenced(receiver: Webhook) -> None:
     drive(scenario)
 
 
-def test_ten_thousand_series_in_one_tick_are_one_short_message_and_let_the_loop_go_on(receiver: Webhook) -> None:
+def test_ten_thousand_series_in_one_tick_are_one_short_message(receiver: Webhook) -> None:
     async def scenario() -> None:
         bench = Bench(f"json://127.0.0.1:{receiver.port}/", wait="200ms")
         alerts = [alert(str(n), f"Disk almost full: /data/{n} 99.1%") for n in range(10_000)]
@@ -215,10 +215,10 @@ def test_ten_thousand_series_in_one_tick_are_one_short_message_and_let_the_loop_
     drive(scenario)
 
 
-# --- who does not ---
+# --- failing receivers ---
 
 
-def test_one_that_refuses_and_then_takes_is_told_all_and_the_problem_goes(receiver: Webhook) -> None:
+def test_a_receiver_that_recovers_gets_every_alert_and_the_problem_is_cleared(receiver: Webhook) -> None:
     async def scenario() -> None:
         bench = Bench(f"json://127.0.0.1:{receiver.port}/")
         receiver.status = 503
@@ -240,15 +240,15 @@ def test_one_that_refuses_and_then_takes_is_told_all_and_the_problem_goes(receiv
     drive(scenario)
 
 
-def test_one_that_is_away_and_comes_is_told_all(receiver: Webhook) -> None:
+def test_a_receiver_that_was_unreachable_gets_every_alert_when_it_is_back(receiver: Webhook) -> None:
     async def scenario() -> None:
         bench = Bench(f"json://127.0.0.1:{receiver.port}/")
-        receiver.go()
+        receiver.stop_listening()
         async with bench.running():
             bench.fire(alert("a"))
             await until(lambda: bench.problem)
             assert "could not be reached" in (bench.problem or "")
-            receiver.come()
+            receiver.start_listening()
             await until(lambda: receiver.taken)
             await until(lambda: bench.problem is None)
         assert receiver.titles == ["Shop: CRITICAL message a"]
@@ -256,15 +256,15 @@ def test_one_that_is_away_and_comes_is_told_all(receiver: Webhook) -> None:
     drive(scenario)
 
 
-def test_one_that_is_down_for_good_is_tried_ever_more_seldom_and_its_position_stays(receiver: Webhook) -> None:
+def test_a_receiver_that_stays_down_is_retried_with_backoff_and_its_position_stays(receiver: Webhook) -> None:
     async def scenario() -> None:
         bench = Bench(f"json://127.0.0.1:{receiver.port}/")
-        receiver.go()
+        receiver.stop_listening()
         began = time.monotonic()
         async with bench.running():
             bench.fire(alert("a"))
             await until(lambda: bench.counts.failed == 3)
-            # The third is tried one and two seconds after the first.
+            # The retries come one second and then two seconds later.
             assert time.monotonic() - began >= 3.0
             assert bench.log.positions == {"ops": 0}
         assert bench.counts.sent == 0
@@ -272,7 +272,7 @@ def test_one_that_is_down_for_good_is_tried_ever_more_seldom_and_its_position_st
     drive(scenario)
 
 
-def test_one_that_hangs_is_given_up_in_time_and_its_threads_do_not_pile_up(receiver: Webhook) -> None:
+def test_attempts_to_a_hanging_receiver_time_out_and_their_threads_are_bounded(receiver: Webhook) -> None:
     async def scenario() -> None:
         bench = Bench(f"json://127.0.0.1:{receiver.port}/", send_s=0.1)
         receiver.hangs = True
@@ -280,11 +280,11 @@ def test_one_that_hangs_is_given_up_in_time_and_its_threads_do_not_pile_up(recei
         reasons = [await bench.notifier.attempt(lambda: trial("Shop")) for _ in range(MAX_HANGING + 2)]
         assert reasons[:MAX_HANGING] == ["no answer within 0.1 s"] * MAX_HANGING
         assert reasons[MAX_HANGING:] == [f"{MAX_HANGING} attempts still hang"] * 2
-        # Each has a thread here and one in the receiver.
+        # Each attempt has a thread here and one in the receiver.
         assert threading.active_count() - before <= 2 * MAX_HANGING
-        receiver.go()
+        receiver.stop_listening()
         receiver.hangs = False
-        receiver.come()
+        receiver.start_listening()
         async with asyncio.timeout(WAIT_S):
             while await bench.notifier.attempt(lambda: trial("Shop")):
                 await asyncio.sleep(0.1)
@@ -293,7 +293,7 @@ def test_one_that_hangs_is_given_up_in_time_and_its_threads_do_not_pile_up(recei
     drive(scenario)
 
 
-def test_ticks_go_on_while_one_hangs_and_others_are_told(receiver: Webhook, box: Mailbox) -> None:
+def test_ticks_and_other_notifiers_go_on_while_one_hangs(receiver: Webhook, box: Mailbox) -> None:
     async def scenario() -> None:
         board = Board("Shop", interval_ms=20)
         cpu = board.gauge("cpu")
@@ -317,7 +317,7 @@ def test_ticks_go_on_while_one_hangs_and_others_are_told(receiver: Webhook, box:
     drive(scenario)
 
 
-def test_what_a_service_raises_is_told_by_its_kind_alone(receiver: Webhook) -> None:
+def test_an_exception_of_a_service_is_reported_by_its_type_only(receiver: Webhook) -> None:
     class Broken(Service):
         def send(self, message: object) -> str:
             raise RuntimeError(f"cannot post to https://host/{SECRET}")
@@ -333,13 +333,13 @@ def test_what_a_service_raises_is_told_by_its_kind_alone(receiver: Webhook) -> N
 # --- restarts ---
 
 
-class Marks:
-    """A journal that does what the test says.
+class FakeJournal:
+    """A journal that records positions, or fails as the test says.
 
     Attributes:
         marks: the positions, in order.
-        tried: those that could not be written.
-        error: what it raises, if it can't write.
+        tried: the positions that could not be written.
+        error: what `mark` raises instead of writing, or None.
     """
 
     def __init__(self) -> None:
@@ -354,7 +354,7 @@ class Marks:
         self.marks.append((notifier, number))
 
 
-def test_what_was_not_told_before_the_end_is_told_after_it(receiver: Webhook, tmp_path: Path) -> None:
+def test_alerts_not_sent_before_a_stop_are_sent_after_the_restart(receiver: Webhook, tmp_path: Path) -> None:
     async def scenario() -> None:
         url = f"json://127.0.0.1:{receiver.port}/"
         log, journal = kept_log(tmp_path)
@@ -386,7 +386,7 @@ def test_what_was_not_told_before_the_end_is_told_after_it(receiver: Webhook, tm
 
 
 def kept_log(folder: Path) -> tuple[AlertLog, Journal]:
-    """Return the log of a journal and the positions in it, as they are after a start."""
+    """Return a journal and its log with the positions, as a start loads them."""
     journal = Journal(folder / "alerts.sqlite")
     kept = journal.load()
     log = AlertLog(kept.epoch, kept.events, kept.number)
@@ -422,7 +422,7 @@ async def main(path, url):
             alert = Alert(name, f"<{name}>", "critical", "2026-01-31T12:00:00.000Z", rule=name)
             event = log.append("firing", alert, time.time())
             await journal.commit([event])
-            log.tell(event.number)
+            log.publish(event.number)
             for wake in wakes:
                 wake()
             print(event.number, flush=True)
@@ -433,7 +433,7 @@ asyncio.run(main(*sys.argv[1:]))
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
-def test_killed_at_any_moment_it_has_told_each_alert_after_the_next_start(receiver: Webhook, tmp_path: Path) -> None:
+def test_every_alert_is_sent_after_a_kill_and_a_restart(receiver: Webhook, tmp_path: Path) -> None:
     url = f"json://127.0.0.1:{receiver.port}/"
     for events in (3, 20, 41):
         process = subprocess.Popen(
@@ -460,9 +460,9 @@ def test_killed_at_any_moment_it_has_told_each_alert_after_the_next_start(receiv
     drive(scenario)
 
 
-def test_a_journal_that_cannot_write_keeps_nobody_from_being_told(receiver: Webhook) -> None:
+def test_a_failing_journal_does_not_stop_notifications(receiver: Webhook) -> None:
     async def scenario() -> None:
-        journal = Marks()
+        journal = FakeJournal()
         journal.error = TickboardError("the disk is full")
         bench = Bench(f"json://127.0.0.1:{receiver.port}/")
         async with bench.running(journal):
@@ -475,7 +475,7 @@ def test_a_journal_that_cannot_write_keeps_nobody_from_being_told(receiver: Webh
     drive(scenario)
 
 
-def test_a_new_notifier_is_told_what_fires_already(receiver: Webhook) -> None:
+def test_a_new_notifier_sends_the_alerts_that_already_fire(receiver: Webhook) -> None:
     async def scenario() -> None:
         bench = Bench(f"json://127.0.0.1:{receiver.port}/")
         bench.fire(alert("a"), alert("b"))
@@ -487,7 +487,7 @@ def test_a_new_notifier_is_told_what_fires_already(receiver: Webhook) -> None:
     drive(scenario)
 
 
-def test_a_board_that_stops_and_starts_tells_nothing_twice(receiver: Webhook) -> None:
+def test_a_board_that_stops_and_starts_sends_nothing_twice(receiver: Webhook) -> None:
     async def scenario() -> None:
         board = Board("Shop", interval_ms=20)
         cpu = board.gauge("cpu")
@@ -508,7 +508,7 @@ def test_a_board_that_stops_and_starts_tells_nothing_twice(receiver: Webhook) ->
 
 
 @pytest.mark.slow
-def test_a_board_that_is_ended_and_then_killed_goes_on_telling_where_it_was(receiver: Webhook, tmp_path: Path) -> None:
+def test_notifications_continue_after_a_stop_and_a_kill_of_the_board(receiver: Webhook, tmp_path: Path) -> None:
     file, state = tmp_path / "dashboard.py", str(tmp_path / "alerts.sqlite")
     text = f"""
 from tickboard import Board
@@ -527,21 +527,21 @@ board.notify("ops", "json://127.0.0.1:{receiver.port}/", wait="10ms")
     with serve("run", str(file), "--state", state) as running:
         running.wait_for(lambda: running.json("/api/health")["seq"] >= 20)
         running.stop(signal.SIGKILL)
-    # Not every 95 there is: the receiver's port may have one.
+    # Replace only this 95: the receiver's port may contain one.
     file.write_text(text.replace("cpu.set(95)", "cpu.set(5)"))
     with serve("run", str(file), "--state", state) as running:
         running.wait_for(lambda: len(receiver.taken) == 2)
     assert receiver.titles == ["Shop: WARNING CPU: 95", "Shop: RESOLVED CPU: 95"]
 
 
-# --- what is declared ---
+# --- declarations ---
 
 
-def test_what_is_wrong_with_a_notifier_is_told_and_it_is_not_added() -> None:
+def test_an_invalid_notifier_is_refused_and_not_added() -> None:
     board = Board()
     board.notify("ops", "json://127.0.0.1:9/")
     for name, url, said in (
-        ("ops", "json://127.0.0.1:9/", "notifier 'ops' is declared already: give another name"),
+        ("ops", "json://127.0.0.1:9/", "notifier 'ops' is already declared: give another name"),
         (
             "chat",
             f"chat://{SECRET}",
@@ -573,15 +573,15 @@ url = "$CHAT"
 severities = ["critical"]
 """
     )
-    ended = run_notify(file, "--test", CHAT=f"json://127.0.0.1:{receiver.port}/{SECRET}")
-    assert ended.returncode == 0, ended
+    result = run_notify(file, "--test", CHAT=f"json://127.0.0.1:{receiver.port}/{SECRET}")
+    assert result.returncode == 0, result
     assert receiver.titles == ["Shop: test"] * 2
     config.write_text(f'\n[notifiers.chat]\nurl = "chat://{SECRET}"\n')
-    ended = run_notify("--test", "--config", config)
-    assert ended.stderr.startswith(
+    result = run_notify("--test", "--config", config)
+    assert result.stderr.startswith(
         f"tickboard: {config}:2: notifiers.chat: notifier 'chat': its URL with chat:// is none"
     )
-    assert SECRET not in ended.stderr
+    assert SECRET not in result.stderr
 
 
 def test_a_board_without_notifiers_does_not_load_apprise() -> None:
@@ -595,14 +595,14 @@ async def main():
 asyncio.run(main())
 print([name for name in sys.modules if name.partition(".")[0] in ("apprise", "requests", "yaml", "markdown")])
 """
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)
-    assert ended.stdout == "[]\n"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)
+    assert result.stdout == "[]\n"
 
 
 # --- secrets ---
 
 
-def test_no_log_has_the_secret_not_even_when_all_is_logged(receiver: Webhook, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_secret_is_not_logged_even_at_the_lowest_level(receiver: Webhook, caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
         caplog.set_level(1)
         for name in ("apprise", "urllib3.connectionpool"):
@@ -611,18 +611,18 @@ def test_no_log_has_the_secret_not_even_when_all_is_logged(receiver: Webhook, ca
         assert await bench.notifier.attempt(lambda: trial("Shop")) == ""
         receiver.status = 401
         reasons = [await bench.notifier.attempt(lambda: trial("Shop"))]
-        receiver.go()
+        receiver.stop_listening()
         reasons.append(await bench.notifier.attempt(lambda: trial("Shop")))
         assert receiver.asked == [f"/{SECRET}/", f"/{SECRET}/"]
         assert SECRET not in caplog.text + repr(reasons) + repr(vars(bench.service.destination)) + repr(bench.service)
-        # Others who use the same libraries go on to be logged.
+        # Others who use the same libraries are still logged.
         logging.getLogger("urllib3.connectionpool").debug("of somebody else")
         assert "of somebody else" in caplog.text
 
     drive(scenario)
 
 
-def test_nothing_that_a_running_board_says_has_the_secret(receiver: Webhook, tmp_path: Path) -> None:
+def test_a_running_board_never_shows_the_secret(receiver: Webhook, tmp_path: Path) -> None:
     file = tmp_path / "dashboard.py"
     file.write_text(
         f"""
@@ -674,7 +674,9 @@ def run_notify(*arguments: str | Path, **environ: str) -> subprocess.CompletedPr
     )
 
 
-def test_a_test_says_of_each_notifier_whether_it_was_told(receiver: Webhook, box: Mailbox, tmp_path: Path) -> None:
+def test_notify_test_reports_for_each_notifier_whether_it_was_delivered(
+    receiver: Webhook, box: Mailbox, tmp_path: Path
+) -> None:
     file = tmp_path / "dashboard.py"
     good = f"""
 from tickboard import Board
@@ -683,9 +685,9 @@ board.notify("web", "json://127.0.0.1:{receiver.port}/${{TOKEN}}")
 board.notify("mail", "mailto://me:${{TOKEN}}@127.0.0.1:{box.port}/?from=a@example.org&to=b@example.org&mode=insecure")
 """
     file.write_text(good)
-    ended = run_notify("--test", file, TOKEN=SECRET)
-    assert ended.returncode == 0, ended
-    assert [line.rpartition(" in ")[0] for line in sorted(ended.stdout.splitlines())] == [
+    result = run_notify("--test", file, TOKEN=SECRET)
+    assert result.returncode == 0, result
+    assert [line.rpartition(" in ")[0] for line in sorted(result.stdout.splitlines())] == [
         "mail (E-Mail): delivered",
         "web (JSON): delivered",
     ]
@@ -693,26 +695,26 @@ board.notify("mail", "mailto://me:${{TOKEN}}@127.0.0.1:{box.port}/?from=a@exampl
     assert [mail["subject"] for mail in box.mails] == ["Shop: test"]
 
     receiver.status = 403
-    ended = run_notify(file, "--test", TOKEN=SECRET)
-    assert ended.returncode == 1
-    assert "web (JSON): not delivered: the answer had status 403\n" in ended.stdout
-    assert "mail (E-Mail): delivered" in ended.stdout
-    assert ended.stderr == ""
-    assert SECRET not in ended.stdout
+    result = run_notify(file, "--test", TOKEN=SECRET)
+    assert result.returncode == 1
+    assert "web (JSON): not delivered: the answer had status 403\n" in result.stdout
+    assert "mail (E-Mail): delivered" in result.stdout
+    assert result.stderr == ""
+    assert SECRET not in result.stdout
 
 
-def test_a_test_without_anything_to_test_says_what_to_do(tmp_path: Path) -> None:
+def test_notify_test_without_notifiers_says_how_to_declare_one(tmp_path: Path) -> None:
     file = tmp_path / "dashboard.py"
     file.write_text('from tickboard import Board\nboard = Board("Shop")\n')
-    ended = run_notify(file, "--test")
-    assert ended.returncode == 2
-    assert ended.stderr == f"tickboard: {file} has no notifiers: declare one with board.notify\n"
+    result = run_notify(file, "--test")
+    assert result.returncode == 2
+    assert result.stderr == f"tickboard: {file} has no notifiers: declare one with board.notify\n"
     assert "the board of this machine has no notifiers" in run_notify("--test").stderr
-    ended = run_notify(file)
-    assert ended.returncode == 2
-    assert "say so with --test" in ended.stderr
+    result = run_notify(file)
+    assert result.returncode == 2
+    assert "say so with --test" in result.stderr
     file.write_text('from tickboard import Board\nboard = Board("Shop")\nboard.notify("ops", "${MISSING}/b")\n')
-    ended = run_notify(file, "--test")
-    assert ended.stderr == (
+    result = run_notify(file, "--test")
+    assert result.stderr == (
         f"tickboard: {file}:3: notifier 'ops': the environment variable MISSING of its URL is not set: set it\n"
     )

@@ -1,4 +1,4 @@
-"""The log: what is wrong is written, whatever text it comes with."""
+"""Every log message is written, whatever text it contains."""
 
 import logging
 from collections.abc import Iterator
@@ -30,12 +30,12 @@ def test_an_exception_whose_text_is_not_utf_8_is_written(written: Path) -> None:
     assert lines[-1] == r"  OSError: no such file: caf\udce9"
 
 
-def test_so_is_a_message(written: Path) -> None:
+def test_a_message_whose_text_is_not_utf_8_is_written(written: Path) -> None:
     log.warning("cannot read %s", "caf\udce9")
     assert written.read_text("utf-8") == "cannot read caf\\udce9\n"
 
 
-def test_a_record_is_what_was_logged_and_no_other_line_is(written: Path) -> None:
+def test_text_in_a_record_cannot_forge_another_record(written: Path) -> None:
     forged = "\n2026-01-01 ERROR forged\x1b[2J"
     try:
         raise OSError(forged) from ValueError(forged)
@@ -60,7 +60,7 @@ def test_two_handlers_write_the_same(written: Path, tmp_path: Path) -> None:
     assert (tmp_path / "second.log").read_text() == written.read_text() == "a\n  b\n  ValueError: c\n  d\n"
 
 
-def test_what_can_be_written_is_left_to_the_handlers(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_record_with_printable_text_is_left_unchanged(caplog: pytest.LogCaptureFixture) -> None:
     try:
         raise OSError("no such file: café")
     except OSError:
@@ -70,12 +70,12 @@ def test_what_can_be_written_is_left_to_the_handlers(caplog: pytest.LogCaptureFi
     assert "café" in (record.exc_text or "")
 
 
-def test_arguments_that_do_not_fit_are_reported_by_the_handlers() -> None:
+def test_arguments_that_do_not_fit_the_message_are_reported_by_the_handlers() -> None:
     with pytest.raises(TypeError):  # by pytest's own handler
         log.warning("%d samples", "three")
 
 
-def test_a_stack_that_is_logged_is_no_other_line_either(written: Path) -> None:
+def test_text_in_a_logged_stack_cannot_forge_another_record(written: Path) -> None:
     record = log.makeRecord(log.name, logging.WARNING, "f", 1, "here", (), None, sinfo="Stack:\nforged\x1b[2J")
     log.handle(record)
     assert written.read_text("utf-8") == "here\n  Stack:\n  forged\\x1b[2J\n"

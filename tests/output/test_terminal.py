@@ -1,4 +1,4 @@
-"""Nothing that happens to standard output or standard error ends what is served, or holds it up."""
+"""Nothing that happens to standard output or standard error stops or delays the server."""
 
 import contextlib
 import fcntl
@@ -45,7 +45,7 @@ def free_port() -> int:
 
 @contextmanager
 def shell(line: str, *arguments: str | Path, **environ: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a line of shell, in which "$@" is tickboard with these arguments, for as long as the context is open."""
+    """Run a line of shell, in which "$@" is tickboard with these arguments, while the context is open."""
     command = [sys.executable, "-m", "tickboard", *map(str, arguments)]
     process = subprocess.Popen(
         ["sh", "-c", f"exec {line}" if "|" not in line else line, "sh", *command],
@@ -82,7 +82,7 @@ def answers(port: int) -> bool:
         ('"$@"', {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}),
     ],
 )
-def test_a_board_is_served_whatever_becomes_of_what_it_prints(
+def test_a_board_is_served_even_if_its_output_cannot_be_written(
     line: str, environ: dict[str, str], dashboard: Path
 ) -> None:
     port = free_port()
@@ -94,14 +94,14 @@ def test_a_board_is_served_whatever_becomes_of_what_it_prints(
         assert process.wait(20) == 0
 
 
-def test_the_descriptor_of_a_closed_stream_is_given_to_nothing_else(dashboard: Path, tmp_path: Path) -> None:
+def test_the_descriptors_of_closed_streams_are_not_reused(dashboard: Path, tmp_path: Path) -> None:
     port, state = free_port(), tmp_path / "alerts.sqlite"
     with shell('"$@" <&- >&- 2>&-', "run", dashboard, "--port", str(port), "--state", str(state)) as process:
         wait_for(lambda: answers(port))
         assert {str(Path(f"/proc/{process.pid}/fd/{number}").readlink()) for number in (0, 1, 2)} == {os.devnull}
 
 
-def test_a_reader_that_has_gone_ends_nothing(dashboard: Path) -> None:
+def test_closing_the_reading_end_of_standard_output_stops_nothing(dashboard: Path) -> None:
     port = free_port()
     with shell('"$@"', "dev", dashboard, "--port", str(port)) as process:
         wait_for(lambda: answers(port))
@@ -119,8 +119,8 @@ def test_a_reader_that_has_gone_ends_nothing(dashboard: Path) -> None:
         process.stdout = None  # communicate would read it
 
 
-def test_a_reader_that_reads_nothing_holds_nothing_up(dashboard: Path) -> None:
-    """The pipe is full from the start, as a paused terminal is: every write to it waits for ever."""
+def test_a_full_pipe_on_standard_output_blocks_nothing(dashboard: Path) -> None:
+    """The pipe is full from the start, like a paused terminal: every write to it blocks for ever."""
     reading, writing = os.pipe()
     fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
     os.write(writing, b"x" * 4096)
@@ -169,25 +169,25 @@ def test_a_dashboard_file_may_print(to: str, dashboard: Path) -> None:
         assert "problems" not in httpx.get(f"http://127.0.0.1:{port}/api/board").json()
 
 
-def test_what_a_dashboard_file_prints_is_printed_in_order(dashboard: Path) -> None:
+def test_output_of_a_dashboard_file_is_printed_in_order(dashboard: Path) -> None:
     dashboard.write_text(DASHBOARD + "for number in range(3_000):\n    print('line', number)\n")
     port = free_port()
     with shell('"$@"', "run", dashboard, "--port", str(port)) as process:
         wait_for(lambda: answers(port))
         process.terminate()
-        said, _ = process.communicate(timeout=20)
-    lines = said.decode().splitlines()
+        output, _ = process.communicate(timeout=20)
+    lines = output.decode().splitlines()
     assert lines[:3_000] == [f"line {number}" for number in range(3_000)]
     assert "is live at" in lines[3_000]
 
 
 @pytest.mark.parametrize("arguments", [["check", "FILE"], ["schema"], ["--help"], ["--version"], ["check", "--help"]])
 @pytest.mark.parametrize(("to", "why"), [(">/dev/full", b"No space left"), (">&-", b"it is closed")])
-def test_an_answer_that_nobody_can_read_is_no_success(
+def test_a_command_whose_output_cannot_be_written_fails(
     arguments: list[str], to: str, why: bytes, dashboard: Path
 ) -> None:
-    given = [str(dashboard) if each == "FILE" else each for each in arguments]
-    with shell(f'"$@" {to}', *given) as process:
+    arguments_with_file = [str(dashboard) if each == "FILE" else each for each in arguments]
+    with shell(f'"$@" {to}', *arguments_with_file) as process:
         _, errors = process.communicate(timeout=20)
     assert process.returncode == 1
     assert errors.startswith(b"tickboard: standard output cannot be written to: ")
@@ -195,17 +195,17 @@ def test_an_answer_that_nobody_can_read_is_no_success(
     assert errors.count(b"\n") == 1
 
 
-def test_a_reader_who_has_seen_enough_gets_no_complaint() -> None:
+def test_closing_the_pipe_early_causes_no_error_message() -> None:
     with shell('"$@" | true', "schema") as process:
         _, errors = process.communicate(timeout=20)
     assert errors == b""
 
 
-def test_an_answer_in_characters_that_a_terminal_does_not_have_is_printed(dashboard: Path) -> None:
+def test_characters_that_the_terminal_lacks_are_escaped(dashboard: Path) -> None:
     with shell('"$@"', "check", dashboard, PYTHONIOENCODING="ascii") as process:
-        said, _ = process.communicate(timeout=20)
+        output, _ = process.communicate(timeout=20)
     assert process.returncode == 0
-    assert rb"'Br\xfccke \xfc'" in said
+    assert rb"'Br\xfccke \xfc'" in output
 
 
 def test_a_pipe_without_standard_input_is_refused_in_one_line() -> None:
@@ -230,8 +230,8 @@ def test_viewers_and_readers_are_logged_at_info(dashboard: Path) -> None:
         process.terminate()
         _, errors = process.communicate(timeout=20)
     lines = errors.decode().splitlines()
-    said = [re.sub(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z ", "", line) for line in lines]
-    assert said == [
+    output = [re.sub(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z ", "", line) for line in lines]
+    assert output == [
         "INFO viewer connected from 127.0.0.1",
         "INFO viewer disconnected from 127.0.0.1",
         "INFO alert stream connected from 127.0.0.1",
@@ -239,7 +239,7 @@ def test_viewers_and_readers_are_logged_at_info(dashboard: Path) -> None:
     ]
 
 
-def test_what_clients_do_is_not_logged_unless_asked_for(dashboard: Path) -> None:
+def test_client_activity_is_not_logged_by_default(dashboard: Path) -> None:
     port = free_port()
     with shell('"$@"', "run", dashboard, "--port", str(port)) as process:
         wait_for(lambda: answers(port))
@@ -258,9 +258,9 @@ def test_what_clients_do_is_not_logged_unless_asked_for(dashboard: Path) -> None
 
 
 @pytest.mark.parametrize("arguments", [[], ["run", "FILE"], ["dev", "FILE"], ["pipe"]])
-def test_a_level_that_there_is_not_is_refused_in_one_line(arguments: list[str], dashboard: Path) -> None:
-    given = [str(dashboard) if each == "FILE" else each for each in arguments]
-    with shell('"$@"', *given, "--log-level", "loud") as process:
+def test_an_unknown_log_level_is_refused_in_one_line(arguments: list[str], dashboard: Path) -> None:
+    arguments_with_file = [str(dashboard) if each == "FILE" else each for each in arguments]
+    with shell('"$@"', *arguments_with_file, "--log-level", "loud") as process:
         _, errors = process.communicate(timeout=20)
     assert process.returncode == 2
     assert b"debug, info, warning, error" in errors
@@ -268,7 +268,7 @@ def test_a_level_that_there_is_not_is_refused_in_one_line(arguments: list[str], 
     assert errors.count(b"\n") == 1
 
 
-def test_a_file_that_configures_logging_keeps_its_own(dashboard: Path) -> None:
+def test_a_file_that_configures_logging_keeps_its_configuration(dashboard: Path) -> None:
     own = "import logging\nlogging.basicConfig(format='mine %(message)s')\nlogging.warning('loaded')\n"
     dashboard.write_text(own + DASHBOARD)
     port = free_port()
@@ -281,13 +281,13 @@ def test_a_file_that_configures_logging_keeps_its_own(dashboard: Path) -> None:
     assert errors.decode().splitlines()[:2] == ["mine loaded", "mine viewer connected from 127.0.0.1"]
 
 
-class Mean:
+class Unprintable:
     def __str__(self) -> str:
         raise RuntimeError("no")
 
 
-def test_a_record_that_cannot_be_formatted_is_logged_all_the_same(capfd: pytest.CaptureFixture[str]) -> None:
-    LogHandler().handle(logging.makeLogRecord({"msg": "so %s", "args": (Mean(),), "levelname": "WARNING"}))
+def test_a_record_that_cannot_be_formatted_is_still_logged(capfd: pytest.CaptureFixture[str]) -> None:
+    LogHandler().handle(logging.makeLogRecord({"msg": "so %s", "args": (Unprintable(),), "levelname": "WARNING"}))
     assert ERRORS.finish(10)
     assert "'so %s' cannot be formatted: RuntimeError" in capfd.readouterr().err
 
@@ -295,7 +295,7 @@ def test_a_record_that_cannot_be_formatted_is_logged_all_the_same(capfd: pytest.
 # --- the printer ---
 
 
-def test_what_waits_to_be_written_is_bounded_and_what_is_dropped_is_said() -> None:
+def test_the_queue_of_output_is_bounded_and_drops_are_reported() -> None:
     reading, writing = os.pipe()
     fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
     os.write(writing, b"x" * 4096)
@@ -314,11 +314,11 @@ def test_what_waits_to_be_written_is_bounded_and_what_is_dropped_is_said() -> No
     os.close(writing)
     emptying.join(20)
     os.close(reading)
-    said = b"".join(got).decode().replace("x", "").replace("y", "")
-    assert sorted(said.splitlines()) == ["(6 times, something could not be printed)", "again"]
+    output = b"".join(got).decode().replace("x", "").replace("y", "")
+    assert sorted(output.splitlines()) == ["(6 times, something could not be printed)", "again"]
 
 
-def test_a_reader_that_is_merely_slow_gets_all() -> None:
+def test_a_slow_reader_gets_everything() -> None:
     reading, writing = os.pipe()
     printer = Printer(writing)
     size = 0
@@ -339,7 +339,7 @@ def test_a_reader_that_is_merely_slow_gets_all() -> None:
     assert size == 5_000_000
 
 
-def test_a_descriptor_that_others_made_non_blocking_is_written_to_the_end() -> None:
+def test_a_non_blocking_descriptor_is_written_completely() -> None:
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     printer = Printer(writing)
@@ -354,13 +354,13 @@ def test_a_descriptor_that_others_made_non_blocking_is_written_to_the_end() -> N
     os.close(reading)
 
 
-def test_an_answer_goes_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+def test_put_writes_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
     put("good")
     assert capsys.readouterr().out == "good\n"
     assert not Answers().isatty()
 
 
-def test_a_standard_output_that_is_none_cannot_be_written_to(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_put_raises_without_a_standard_output(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", None)
     with pytest.raises(OutputError, match="it is closed"):
         put("good")

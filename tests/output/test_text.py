@@ -1,4 +1,4 @@
-"""Every text can be sent."""
+"""Every text can be encoded, and control characters are escaped."""
 
 import pytest
 
@@ -25,14 +25,14 @@ CONTROLS = [
 
 
 @pytest.mark.parametrize("code", CONTROLS)
-def test_a_control_character_is_written_as_in_python(code: int) -> None:
+def test_control_characters_are_escaped_as_in_python(code: int) -> None:
     assert escaped(f"a{chr(code)}b") == f"a{ascii(chr(code))[1:-1]}b"
     assert one_line(f"a{chr(code)}b", 20) in {f"a{ascii(chr(code))[1:-1]}b", "a b"}
     assert escaped_lines(f"a{chr(code)}b") in {f"a{ascii(chr(code))[1:-1]}b", "a\tb", "a\n  b"}
 
 
 @pytest.mark.parametrize("text", ["", "é ✓ 🎈 👩‍👩‍👧", "שלום \u200f!", "C:\\new", "100 %"])
-def test_other_texts_are_as_they_are(text: str) -> None:
+def test_other_texts_are_unchanged(text: str) -> None:
     assert escaped(text) == escaped_lines(text) == one_line(text, 100) == text
 
 
@@ -40,7 +40,7 @@ def test_lines_after_the_first_are_indented() -> None:
     assert escaped_lines("a\n2026 ERROR b\n\tc") == "a\n  2026 ERROR b\n  \tc"
 
 
-def test_a_byte_order_mark_is_dropped_once_and_only_at_the_beginning() -> None:
+def test_one_byte_order_mark_is_dropped_and_only_at_the_start() -> None:
     assert without_mark(b"\xef\xbb\xbfa\xef\xbb\xbf") == b"a\xef\xbb\xbf"
     assert without_mark(b"\xef\xbb\xbf\xef\xbb\xbf") == b"\xef\xbb\xbf"
     assert without_mark(b"\xef\xbb") == b"\xef\xbb"

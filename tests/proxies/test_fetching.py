@@ -1,4 +1,4 @@
-"""tools/proxies.py: says what is missing, and fails only where a test must not be skipped."""
+"""tools/proxies.py reports what is missing, and fails only where tests must not be skipped."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ def nothing_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda *_, **__: None)
 
 
-def test_without_apt_the_tests_are_skipped_and_the_reason_is_given(
+def test_without_apt_the_reason_is_printed_and_the_tests_are_skipped(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("CI", raising=False)
@@ -23,13 +23,13 @@ def test_without_apt_the_tests_are_skipped_and_the_reason_is_given(
     assert "their tests are skipped" in said
 
 
-def test_in_ci_it_is_an_error(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_proxy_is_an_error_in_ci(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("CI", "1")
     assert proxies.main() == 1
     assert "CI is set, so this is an error" in capsys.readouterr().err
 
 
-def test_a_download_that_fails_is_said_with_its_reason(
+def test_a_failed_download_is_reported_with_its_reason(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.delenv("CI", raising=False)
@@ -44,7 +44,7 @@ def test_a_download_that_fails_is_said_with_its_reason(
     assert "could not be fetched: the mirror is away" in capsys.readouterr().err
 
 
-def test_what_was_unpacked_is_found_before_what_is_installed(tmp_path: Path) -> None:
+def test_an_unpacked_program_is_preferred_to_an_installed_one(tmp_path: Path) -> None:
     program = tmp_path / "proxies" / "root" / "usr" / "sbin" / "nginx"
     program.parent.mkdir(parents=True)
     program.touch()

@@ -1,6 +1,6 @@
-"""The recipes of docs/deploy.md, run as they stand there by the proxies that they are for.
+"""The recipes of docs/deploy.md, run unchanged by the real proxies.
 
-The proxies are fetched by tools/proxies.py. One that is not here is skipped, unless CI is set.
+The proxies are fetched by tools/proxies.py. Tests of a missing one are skipped, unless CI is set.
 """
 
 import json
@@ -32,7 +32,7 @@ MODULES = ("mpm_event", "authz_core", "proxy", "proxy_http", "alias")
 
 
 def recipe(language: str, number: int) -> str:
-    """Return a block of code of docs/deploy.md, as it stands there."""
+    """Return a code block of docs/deploy.md verbatim."""
     text = (ROOT / "docs" / "deploy.md").read_text()
     found: list[str] = re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     return found[number]
@@ -40,13 +40,13 @@ def recipe(language: str, number: int) -> str:
 
 @dataclass(frozen=True)
 class Proxy:
-    """How a proxy is run.
+    """How to run a proxy.
 
     Attributes:
-        language: of its blocks in the docs.
-        program: its name.
-        wrap: makes the whole configuration of a recipe, its folder, and whether the system is its own.
-        arguments: of the program, from the folder; the configuration is in ``proxy.conf``.
+        language: the language of its blocks in the docs.
+        program: the name of its program.
+        wrap: returns the whole configuration for a recipe and a folder.
+        arguments: returns the program's arguments for the folder; the configuration is in ``proxy.conf``.
     """
 
     language: str
@@ -107,7 +107,7 @@ def free_port() -> int:
 
 @contextmanager
 def running(name: str, text: str, port: int) -> Iterator[None]:
-    """Run a proxy with a recipe, in which the ports are already those of the test."""
+    """Run a proxy with a recipe that already has the ports of the test."""
     proxy = PROXIES[name]
     program = proxies.program(proxy.program)
     if program is None:
@@ -115,7 +115,7 @@ def running(name: str, text: str, port: int) -> Iterator[None]:
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
-    # Not pytest's own folder: the proxies of some systems give up their rights, and it is closed to others.
+    # Not pytest's own folder: some proxies drop their privileges, and it is closed to other users.
     with tempfile.TemporaryDirectory(prefix="proxy") as made:
         folder = Path(made)
         (folder / "proxy.conf").write_text(proxy.wrap(text, folder))
@@ -164,7 +164,7 @@ def with_ports(text: str, port: int, board: int) -> str:
 
 
 class Browser:
-    """Asks a proxy as a browser does that has found its address by the board's name."""
+    """Sends requests to a proxy like a browser that has resolved the board's name to it."""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -178,7 +178,7 @@ class Browser:
         )
 
     def first_event(self, path: str) -> str:
-        """Return the first line of data of the alert stream, which stays open."""
+        """Return the first data line of the alert stream, which stays open."""
         with httpx.stream(
             "GET", f"http://127.0.0.1:{self.port}{path}", headers={"Host": self.host}, trust_env=False, timeout=20
         ) as stream:
@@ -186,7 +186,7 @@ class Browser:
             return next(line for line in stream.iter_lines() if line.startswith("data:"))
 
     def ticks(self, path: str, count: int) -> list[str]:
-        """Return the types of the first messages."""
+        """Return the types of the first messages of the WebSocket."""
         with (
             socket.create_connection(("127.0.0.1", self.port), 20) as connected,
             connect(f"ws://{self.host}{path}", sock=connected, origin=Origin(self.origin), proxy=None) as viewer,
@@ -196,13 +196,15 @@ class Browser:
 
 @pytest.mark.parametrize("number", range(len(RECIPES)), ids=RECIPES)
 @pytest.mark.parametrize("name", PROXIES)
-def test_a_recipe_does_all_that_a_proxy_has_to(name: str, number: int, board: Server, prefixed: Server) -> None:
+def test_every_recipe_passes_on_pages_websockets_and_streams(
+    name: str, number: int, board: Server, prefixed: Server
+) -> None:
     port = free_port()
     text = with_ports(recipe(PROXIES[name].language, number), port, (prefixed if number == 2 else board).port)
     prefix = "" if number == 0 else "/team/board"
     browser = Browser(port)
     with running(name, text, port):
-        # HAProxy asks for the board's health first.
+        # HAProxy checks the board's health first.
         wait_for(lambda: browser.get(f"{prefix}/").status_code == 200)
         page = browser.get(f"{prefix}/")
         assert page.headers["content-type"].startswith("text/html")
@@ -220,11 +222,11 @@ def test_a_recipe_does_all_that_a_proxy_has_to(name: str, number: int, board: Se
             for query in ("", "?a=1&b=2"):
                 bare = browser.get(f"{prefix}{query}")
                 assert bare.status_code in {301, 302, 307, 308}
-                # Caddy leaves the mark of an empty query.
+                # Caddy keeps the question mark of an empty query.
                 assert str(bare.url.join(bare.headers["location"])).rstrip("?").endswith(f"{prefix}/{query}")
 
 
-def test_a_proxy_that_loses_the_port_is_named_the_line_to_change(board: Server) -> None:
+def test_the_error_behind_a_proxy_that_drops_the_port_names_the_fix(board: Server) -> None:
     port = free_port()
     text = with_ports(recipe("nginx", 0), port, board.port)
     with running("nginx", text.replace("$http_host", "$host"), port):
@@ -241,7 +243,7 @@ def test_a_proxy_that_loses_the_port_is_named_the_line_to_change(board: Server) 
     assert board.output().count(f"a page of http://{NAME}:{port} may not watch {NAME}") == 1
 
 
-def test_a_proxy_that_passes_no_upgrade_on_is_named_the_lines_to_add(board: Server) -> None:
+def test_the_error_behind_a_proxy_without_upgrade_names_the_fix(board: Server) -> None:
     port = free_port()
     text = with_ports(recipe("nginx", 0), port, board.port)
     without = "".join(line for line in text.splitlines(keepends=True) if "pgrade" not in line)
@@ -257,7 +259,7 @@ def test_a_proxy_that_passes_no_upgrade_on_is_named_the_lines_to_add(board: Serv
 
 
 @pytest.mark.parametrize("name", ["nginx", "HAProxy"])
-def test_a_proxy_that_is_not_allowed_is_named_the_flag(name: str) -> None:
+def test_the_error_behind_a_proxy_with_an_unknown_host_names_the_flag(name: str) -> None:
     port = free_port()
     with serve("run", str(BOARD)) as server:
         text = with_ports(recipe(PROXIES[name].language, 0), port, server.port)
@@ -267,7 +269,7 @@ def test_a_proxy_that_is_not_allowed_is_named_the_flag(name: str) -> None:
         server.wait_for(lambda: f"--allow-host {NAME}" in server.output())
 
 
-def test_no_recipe_is_left_untested() -> None:
+def test_every_recipe_is_tested() -> None:
     text = (ROOT / "docs" / "deploy.md").read_text()
     languages = [proxy.language for proxy in PROXIES.values() for _ in RECIPES]
     assert [each for each in re.findall(r"^```(\w+)$", text, re.MULTILINE) if each in languages] == languages

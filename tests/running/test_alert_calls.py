@@ -1,4 +1,4 @@
-"""Functions that are called with alerts: each, in order, whatever they do."""
+"""Alert functions are called with each alert, in order, whatever they do."""
 
 import asyncio
 import re
@@ -20,7 +20,7 @@ async def until(true: Callable[[], object]) -> None:
 
 
 def flapping(board: Board) -> None:
-    """Have an alert fire at every other tick."""
+    """Make an alert fire at every other tick."""
     load = board.gauge("load")
 
     @board.every()
@@ -31,7 +31,7 @@ def flapping(board: Board) -> None:
 
 
 @pytest.mark.parametrize("is_async", [True, False])
-def test_a_function_is_called_with_what_fires_and_what_is_resolved_in_order(is_async: bool) -> None:
+def test_a_function_is_called_with_firing_and_resolved_alerts_in_order(is_async: bool) -> None:
     board = Board(interval_ms=20)
     flapping(board)
     alerts: list[Alert] = []
@@ -59,7 +59,7 @@ def test_a_function_is_called_with_what_fires_and_what_is_resolved_in_order(is_a
     assert {alert.message for alert in alerts} == {"1"}
 
 
-def test_what_raises_is_reported_and_the_next_alert_comes() -> None:
+def test_a_function_that_raises_is_reported_and_called_with_the_next_alert() -> None:
     board = Board(interval_ms=20)
     flapping(board)
     failed: list[str] = []
@@ -82,7 +82,7 @@ def test_what_raises_is_reported_and_the_next_alert_comes() -> None:
     asyncio.run(scenario())
 
 
-def test_what_hangs_is_reported_while_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hanging_function_is_reported_while_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tickboard.running.sampling.HANGING_INSTANTS", 0)
     monkeypatch.setattr("tickboard.running.alert_calls.HANGING_S", 0.05)
     monkeypatch.setattr("tickboard.running.alert_calls.WATCH_S", 0.02)
@@ -111,7 +111,7 @@ def test_what_hangs_is_reported_while_others_go_on(monkeypatch: pytest.MonkeyPat
     asyncio.run(scenario())
 
 
-def test_alerts_from_before_are_not_called_with() -> None:
+def test_alerts_from_before_a_restart_are_not_repeated() -> None:
     board = Board(interval_ms=20)
     flapping(board)
     ids: list[str] = []
@@ -136,7 +136,7 @@ def fire(log: AlertLog, *ids: str) -> None:
 
 
 @pytest.mark.parametrize("is_async", [True, False])
-def test_what_waits_when_the_board_stops_is_finished(is_async: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waiting_alerts_are_delivered_when_the_board_stops(is_async: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tickboard.running.alert_calls.FINISH_S", 60.0)
     board = Board(interval_ms=20)
     ids: list[str] = []
@@ -157,7 +157,7 @@ def test_what_waits_when_the_board_stops_is_finished(is_async: bool, monkeypatch
     assert ids == ["a", "b", "c"]
 
 
-def test_what_is_not_delivered_when_the_board_stops_is_logged(
+def test_alerts_not_delivered_when_the_board_stops_are_logged(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("tickboard.running.alert_calls.FINISH_S", 0.05)
@@ -184,7 +184,7 @@ def test_what_is_not_delivered_when_the_board_stops_is_logged(
     assert re.search(r"not delivered: 2 to alert function \S*hang\b", line)
 
 
-def test_a_board_that_replaces_another_goes_on_with_its_alerts(
+def test_a_replacement_board_continues_with_the_waiting_alerts(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("tickboard.running.alert_calls.FINISH_S", 0.05)
@@ -195,7 +195,7 @@ def test_a_board_that_replaces_another_goes_on_with_its_alerts(
 
     def note(board: Board, name: str, key: str) -> None:
         def function(alert: Alert) -> None:
-            # A board that replaces another resolves what none of its rules fires.
+            # A replacement board resolves the alerts that none of its rules fires.
             if not alert.resolved:
                 ids[key].append(alert.id)
             if key == "old":
@@ -236,7 +236,7 @@ def test_a_board_that_replaces_another_goes_on_with_its_alerts(
     }
 
 
-def test_alerts_that_wait_are_called_with_when_the_calls_are_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waiting_alerts_are_delivered_when_the_calls_are_restarted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tickboard.loop.supervisor.AGAIN_S", 0.01)
     board = Board(interval_ms=20)
     ids: list[str] = []
@@ -260,11 +260,11 @@ def test_alerts_that_wait_are_called_with_when_the_calls_are_started_again(monke
     assert ids == ["a", "b"]
 
 
-def yields(alert: Alert) -> Iterator[Alert]:
+def generator_function(alert: Alert) -> Iterator[Alert]:
     yield alert
 
 
-class YieldsWhenCalled:
+class GeneratorCallable:
     def __call__(self, alert: Alert) -> Iterator[Alert]:
         yield alert
 
@@ -274,10 +274,13 @@ class YieldsWhenCalled:
     [
         (None, "alert function None: None cannot be called: give a function"),
         (5, "alert function 5: 5 cannot be called: give a function"),
-        (yields, "alert function yields: it yields, so that calling it runs nothing: handle the alert without yield"),
-        (YieldsWhenCalled(), "runs nothing: handle the alert without yield"),
+        (
+            generator_function,
+            "alert function generator_function: it yields, so that calling it runs nothing: handle",
+        ),
+        (GeneratorCallable(), "runs nothing: handle the alert without yield"),
     ],
 )
-def test_what_cannot_be_called_is_refused(function: object, message: str) -> None:
+def test_a_function_that_cannot_be_called_is_refused(function: object, message: str) -> None:
     with pytest.raises(InputError, match=message):
         Board().on_alert(function)  # type: ignore[type-var]

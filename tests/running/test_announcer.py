@@ -1,4 +1,4 @@
-"""Nobody is told of an event before it is kept, and everyone is when it cannot be."""
+"""An event is published only after it is written to the journal, or if it cannot be written."""
 
 import asyncio
 import sqlite3
@@ -27,7 +27,7 @@ class World:
         self.hub = self.board.hub
         self.announcer = Announcer(self.hub, self.journal)
         self.told: list[str] = []
-        self._reader = Subscriber(self._read, "", self.alerts.log.told)
+        self._reader = Subscriber(self._read, "", self.alerts.log.published)
         self.hub.subscribers.add(self._reader)
         self._now = 1_000.0
 
@@ -39,21 +39,21 @@ class World:
         for _ in range(ticks):
             self._now += 1
             self.cpu.set(value)
-            self.announcer.tell(self.hub.engine.tick(self._now, 1.0).events)
+            self.announcer.announce(self.hub.engine.tick(self._now, 1.0).events)
 
     def _read(self) -> None:
         log = self.alerts.log
         self.told += [event.kind for event in log.since(self._reader.number)]
-        self._reader.number = log.told
+        self._reader.number = log.published
 
 
-async def told(world: World, *kinds: str) -> None:
+async def wait_for_published(world: World, *kinds: str) -> None:
     async with asyncio.timeout(10):
         while world.told != list(kinds):
             await asyncio.sleep(0.005)
 
 
-async def test_without_a_journal_events_are_told_at_once() -> None:
+async def test_without_a_journal_events_are_published_at_once() -> None:
     world = World(None)
     world.tick(95, 3)
     assert world.told == ["firing"]
@@ -61,24 +61,24 @@ async def test_without_a_journal_events_are_told_at_once() -> None:
     await world.announcer.close()
 
 
-async def test_with_one_they_are_told_when_they_are_kept(tmp_path: Path) -> None:
+async def test_with_a_journal_events_are_published_when_they_are_written(tmp_path: Path) -> None:
     world = World(tmp_path / "alerts.sqlite")
     world.tick(95, 3)
     assert world.told == []
     world.tick(1)
-    await told(world, "firing", "resolved")
+    await wait_for_published(world, "firing", "resolved")
     await world.announcer.close()
     assert [event.kind for event in Journal(tmp_path / "alerts.sqlite").load().events] == ["firing", "resolved"]
 
 
-async def test_where_an_episode_stands_outlives_a_restart(tmp_path: Path) -> None:
+async def test_the_state_of_an_episode_survives_a_restart(tmp_path: Path) -> None:
     world = World(tmp_path / "alerts.sqlite")
     world.tick(95, 2)
     world.announcer.keep_episodes()
     await world.announcer.close()
     again = World(tmp_path / "alerts.sqlite")
     again.tick(95)
-    await told(again, "firing")
+    await wait_for_published(again, "firing")
     alert, kept = await again.announcer.act(lambda alerts, now: alerts.silence(alerts.active()[0].id, now, 60, "known"))
     assert kept
     assert alert.silenced is not None
@@ -91,7 +91,7 @@ async def test_where_an_episode_stands_outlives_a_restart(tmp_path: Path) -> Non
     assert [one.silenced for one in third.alerts.active()] == [alert.silenced]
 
 
-async def test_what_cannot_be_kept_is_told_all_the_same_and_the_page_says_so(
+async def test_events_that_cannot_be_written_are_still_published_and_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = World(tmp_path / "alerts.sqlite")
@@ -104,19 +104,19 @@ async def test_what_cannot_be_kept_is_told_all_the_same_and_the_page_says_so(
 
     monkeypatch.setattr(world.journal, "commit", fails)
     world.tick(95, 3)
-    await told(world, "firing")
+    await wait_for_published(world, "firing")
     assert world.hub.problems[SOURCE].message == "the disk is full"
     monkeypatch.setattr(world.journal, "commit", commit)
     world.tick(1)
-    await told(world, "firing", "resolved")
+    await wait_for_published(world, "firing", "resolved")
     assert world.hub.problems == {}
     await world.announcer.close()
-    # A crash meanwhile would have given the number to another event: nobody goes on from the old name's.
+    # After a crash, the number could belong to another event, so nobody may continue in the old epoch.
     assert world.alerts.log.epoch != epoch
     assert Journal(tmp_path / "alerts.sqlite").load().epoch == world.alerts.log.epoch
 
 
-async def test_what_cannot_be_done_changes_nothing(tmp_path: Path) -> None:
+async def test_a_refused_action_changes_nothing(tmp_path: Path) -> None:
     world = World(tmp_path / "alerts.sqlite")
     with pytest.raises(AlertError, match="there is no alert 'x'"):
         await world.announcer.act(lambda alerts, now: alerts.acknowledge("x", now))
@@ -126,7 +126,7 @@ async def test_what_cannot_be_done_changes_nothing(tmp_path: Path) -> None:
     file.close()
 
 
-async def test_a_board_keeps_its_alerts_where_it_says(tmp_path: Path) -> None:
+async def test_a_board_keeps_its_alerts_in_the_given_file(tmp_path: Path) -> None:
     path = tmp_path / "state" / "alerts.sqlite"
     for _ in range(2):
         board = Board(interval_ms=20, state=path)

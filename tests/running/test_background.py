@@ -32,7 +32,7 @@ def served(board: Board) -> Iterator[Background]:
         yield background
 
 
-def test_it_is_served_when_the_call_returns(served: Background) -> None:
+def test_the_board_is_served_when_the_call_returns(served: Background) -> None:
     assert served.url == f"http://127.0.0.1:{served.port}"
     assert httpx.get(f"{served.url}/api/health").json()["status"] == "ok"
     with connect(f"ws://127.0.0.1:{served.port}/ws/metrics") as viewer:
@@ -40,7 +40,7 @@ def test_it_is_served_when_the_call_returns(served: Background) -> None:
         assert json.loads(viewer.recv(10))["data"][0]["value"] == 7
 
 
-def test_what_any_thread_writes_is_shown(board: Board) -> None:
+def test_values_written_by_any_thread_are_shown(board: Board) -> None:
     orders = board.counter("orders")
 
     def take_orders() -> None:
@@ -61,7 +61,7 @@ def drain(viewer: ClientConnection) -> None:
         viewer.recv(10)
 
 
-def test_stopping_says_goodbye_and_frees_the_port(served: Background) -> None:
+def test_stopping_closes_connections_and_frees_the_port(served: Background) -> None:
     with connect(f"ws://127.0.0.1:{served.port}/ws/metrics") as viewer:
         viewer.recv(10)
         served.stop()
@@ -75,7 +75,7 @@ def test_stopping_says_goodbye_and_frees_the_port(served: Background) -> None:
         pass
 
 
-def test_a_process_whose_port_is_taken_goes_on_and_takes_its_place_later(
+def test_a_process_whose_port_is_taken_goes_on_and_serves_when_it_is_free(
     board: Board, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("tickboard.running.background.RETRY_S", 0.05)
@@ -92,30 +92,30 @@ def test_a_process_whose_port_is_taken_goes_on_and_takes_its_place_later(
     assert not any(thread.name.startswith("tickboard") for thread in threading.enumerate())
 
 
-def test_one_that_waits_for_its_port_can_be_stopped(board: Board) -> None:
+def test_a_board_that_waits_for_its_port_can_be_stopped(board: Board) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         serve_in_background(board, port=taken.getsockname()[1]).stop()
     assert not any(thread.name.startswith("tickboard") for thread in threading.enumerate())
 
 
 @pytest.mark.parametrize("port", [-1, 65_536])
-def test_a_port_out_of_range_is_named(board: Board, port: int) -> None:
+def test_a_port_out_of_range_is_refused(board: Board, port: int) -> None:
     with pytest.raises(InputError, match=f"port={port}: give a number from 0 to 65535"):
         serve_in_background(board, port=port)
 
 
-def test_an_address_of_another_machine_is_named(board: Board) -> None:
+def test_an_address_of_another_machine_is_refused(board: Board) -> None:
     with pytest.raises(InputError, match=r"host='192\.0\.2\.1': cannot listen there"):
         serve_in_background(board, host="192.0.2.1", port=0)
 
 
-def test_a_bad_environment_is_told_to_the_caller(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bad_environment_variable_raises_in_the_caller(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WINDOW_SIZE", "many")
     with pytest.raises(InputError, match="WINDOW_SIZE"):
         serve_in_background(board, port=0)
 
 
-def test_it_answers_to_no_other_name(served: Background) -> None:
+def test_other_host_names_are_refused(served: Background) -> None:
     assert httpx.get(served.url, headers={"host": "elsewhere.example"}).status_code == 421
 
 
@@ -138,7 +138,7 @@ print("seen", flush=True)
 """
 
 
-def test_the_program_ends_when_it_is_over_and_the_board_with_it() -> None:
+def test_the_board_does_not_keep_the_program_from_ending() -> None:
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=30, env=os.environ, check=False
     )

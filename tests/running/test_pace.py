@@ -1,4 +1,4 @@
-"""Rounds come at the instants of their schedule, however the clock is set meanwhile, and none is made up for."""
+"""Rounds run at the instants of their schedule, however the clock is set. Skipped rounds are not made up."""
 
 import asyncio
 import time
@@ -20,7 +20,7 @@ STEPS = st.sampled_from(
 
 
 class Clock:
-    """Time goes by by sleeping, and the wall clock can be set."""
+    """A clock that advances by sleeping, and can be set."""
 
     def __init__(self) -> None:
         self.passed_s = 0.0
@@ -32,7 +32,7 @@ class Clock:
 
 
 def wait(schedule: Schedule, last: float, clock: Clock, step_s: float = 0.0, after_s: float = 0.0) -> float:
-    """Wait for a round while the clock is set once, some time after the wait has begun."""
+    """Wait for a round. The clock is set once, `after_s` seconds after the wait has started."""
     pace, began = Pace(schedule, last), clock.passed_s
     while left_s := pace.left_s(clock.now):
         sleep_s = min(left_s, LONGEST_SLEEP_S)
@@ -47,13 +47,13 @@ def wait(schedule: Schedule, last: float, clock: Clock, step_s: float = 0.0, aft
 @example("10ms", YEAR_S, 0.0)
 @example("10s", -3_600.0, 5.0)
 @settings(deadline=None)
-def test_whatever_the_clock_is_set_to_the_next_round_is_one_on_time(when: str, step_s: float, after_s: float) -> None:
+def test_the_next_round_is_on_time_whatever_the_clock_is_set_to(when: str, step_s: float, after_s: float) -> None:
     schedule, clock = parse(when, UTC), Clock()
     last = clock.now
     longest_s = schedule.next(last) - last + LONGEST_SLEEP_S
     for _ in range(3):
         last = wait(schedule, last, clock, step_s, after_s)
-        # An instant of the schedule, the newest that there is, and no longer to wait for than without the step.
+        # The newest instant of the schedule, with no longer wait than without the step.
         assert last <= clock.now
         assert schedule.next(last) > clock.now
         assert schedule.next(last - 1e-6) == last
@@ -64,11 +64,11 @@ def test_whatever_the_clock_is_set_to_the_next_round_is_one_on_time(when: str, s
 
 @pytest.mark.parametrize("when", SCHEDULES)
 @pytest.mark.parametrize("gap_s", [0.0, 1.0, 3_600.0, YEAR_S, 40 * YEAR_S])
-def test_the_newest_instant_is_found_without_a_walk_through_all(when: str, gap_s: float) -> None:
+def test_the_newest_instant_is_found_without_visiting_all(when: str, gap_s: float) -> None:
     calls = 0
 
     class Counted:
-        """The schedule, and how often it was asked."""
+        """The schedule, counting its calls."""
 
         def __getattr__(self, name: str) -> object:
             return getattr(schedule, name)
@@ -86,7 +86,7 @@ def test_the_newest_instant_is_found_without_a_walk_through_all(when: str, gap_s
     assert calls <= 32
 
 
-def test_rounds_that_a_step_of_the_clock_left_out_were_not_missed() -> None:
+def test_rounds_skipped_by_a_step_of_the_clock_do_not_count_as_missed() -> None:
     ticks = parse("100ms")
     assert skipped(ticks, 10.0, 10.1, 0.1, 0.1) == 0
     assert skipped(ticks, 10.0, 10.5, 0.52, 0.1) == 4
@@ -95,7 +95,7 @@ def test_rounds_that_a_step_of_the_clock_left_out_were_not_missed() -> None:
 
 
 @pytest.mark.parametrize("step_s", [-3_600.0, YEAR_S])
-def test_a_clock_that_is_set_does_not_leave_the_schedule_asleep(monkeypatch: pytest.MonkeyPatch, step_s: float) -> None:
+def test_setting_the_clock_does_not_leave_the_schedule_asleep(monkeypatch: pytest.MonkeyPatch, step_s: float) -> None:
     async def scenario() -> None:
         began = time.monotonic()
         offset = 0.0

@@ -1,4 +1,4 @@
-"""Ticks come on time with their samplers' values, and one bad sampler never touches the others."""
+"""Ticks are on time with their samplers' values, and a failing sampler never affects the others."""
 
 import asyncio
 import logging
@@ -46,7 +46,7 @@ class Bench:
         self.samplers.append(Sampler(function.__name__, function, parse(when) if when else None))
 
     def seen(self, wanted: str) -> list[Problem | None]:
-        """Return the problems of a source from now on; None: it was cleared."""
+        """Return a list that collects the problems of a source from now on. None means that it was cleared."""
         seen: list[Problem | None] = []
         send = self.hub.problems._on_change
 
@@ -86,7 +86,7 @@ def drive(test: Callable[[], Awaitable[None]]) -> None:
     asyncio.run(main())
 
 
-def test_ticks_are_at_multiples_of_the_interval_and_none_comes_twice() -> None:
+def test_ticks_are_at_multiples_of_the_interval_without_repeats() -> None:
     async def scenario() -> None:
         bench = Bench(20)
         await bench.run(lambda: len(bench.ticks) >= 5)
@@ -99,7 +99,7 @@ def test_ticks_are_at_multiples_of_the_interval_and_none_comes_twice() -> None:
 
 
 @pytest.mark.parametrize("kind", ["plain", "async"])
-def test_a_tick_has_the_values_of_the_samplers_that_were_due_with_it(kind: str) -> None:
+def test_a_tick_has_the_values_of_the_samplers_due_with_it(kind: str) -> None:
     async def scenario() -> None:
         bench = Bench(200)
         value = bench.registry.gauge("value")
@@ -120,7 +120,7 @@ def test_a_tick_has_the_values_of_the_samplers_that_were_due_with_it(kind: str) 
     drive(scenario)
 
 
-def test_a_sampler_that_blocks_delays_neither_ticks_nor_other_samplers_nor_the_end() -> None:
+def test_a_blocking_sampler_delays_neither_ticks_nor_other_samplers_nor_stopping() -> None:
     async def scenario() -> None:
         bench = Bench(20)
         value = bench.registry.gauge("value")
@@ -169,7 +169,7 @@ def test_a_sampler_that_raises_is_reported_once_and_goes_on(caplog: pytest.LogCa
     assert [record.exc_info is not None for record in caplog.records] == [True]
 
 
-def test_even_a_sampler_that_calls_exit_goes_on() -> None:
+def test_a_sampler_that_calls_exit_is_reported_and_ticks_go_on() -> None:
     async def scenario() -> None:
         bench = Bench(10)
 
@@ -183,7 +183,7 @@ def test_even_a_sampler_that_calls_exit_goes_on() -> None:
     drive(scenario)
 
 
-def test_a_failure_that_cannot_be_put_into_words_is_told_all_the_same() -> None:
+def test_an_exception_without_a_printable_text_is_still_reported() -> None:
     class MuteError(Exception):
         def __str__(self) -> str:
             raise ValueError
@@ -213,7 +213,7 @@ def failing_at(calls: list[int], *times: int) -> None:
         raise ZeroDivisionError(f"call {len(calls)}")
 
 
-def test_ticks_go_on_after_one_that_failed(caplog: pytest.LogCaptureFixture) -> None:
+def test_ticks_go_on_after_failed_ticks(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
         bench = Bench(20)
         calls: list[int] = []
@@ -224,16 +224,16 @@ def test_ticks_go_on_after_one_that_failed(caplog: pytest.LogCaptureFixture) -> 
             return tick(now, elapsed_s)
 
         bench.engine.tick = ticking  # type: ignore[method-assign]
-        told = bench.seen("ticks")
+        reported = bench.seen("ticks")
         await bench.run(lambda: len(bench.ticks) >= 4)
         assert [happened.seq for happened in bench.ticks[:4]] == [1, 2, 3, 4]
-        # The two that failed had their time.
+        # The two failed ticks took up their intervals.
         assert bench.ticks[3].time - bench.ticks[0].time >= 0.09
-        [problem, mended] = told
+        [problem, cleared] = reported
         assert problem is not None
         assert problem.message == "ZeroDivisionError: call 3"
         assert "Traceback" in (problem.detail or "")
-        assert mended is None
+        assert cleared is None
         assert not bench.hub.problems
 
     with caplog.at_level(logging.ERROR, "tickboard"):
@@ -241,7 +241,7 @@ def test_ticks_go_on_after_one_that_failed(caplog: pytest.LogCaptureFixture) -> 
     assert [record.exc_info is not None for record in caplog.records] == [True]
 
 
-def test_another_kind_of_failure_is_told_again() -> None:
+def test_another_type_of_exception_is_reported_again() -> None:
     async def scenario() -> None:
         bench = Bench(10)
         failures = [ZeroDivisionError("a"), ZeroDivisionError("b"), MemoryError("c"), MemoryError("d")]
@@ -250,14 +250,14 @@ def test_another_kind_of_failure_is_told_again() -> None:
             raise failures.pop(0) if failures else MemoryError("e")
 
         bench.engine.tick = ticking  # type: ignore[method-assign]
-        told = bench.seen("ticks")
+        reported = bench.seen("ticks")
         await bench.run(lambda: not failures)
-        assert [problem and problem.message for problem in told] == ["ZeroDivisionError: a", "MemoryError: c"]
+        assert [problem and problem.message for problem in reported] == ["ZeroDivisionError: a", "MemoryError: c"]
 
     drive(scenario)
 
 
-def test_ticks_go_on_where_not_even_the_page_can_be_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_ticks_go_on_if_problems_cannot_be_sent_to_the_page(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
         bench = Bench(10)
         calls: list[int] = []
@@ -315,7 +315,7 @@ def test_a_plain_sampler_stays_in_one_thread() -> None:
     drive(scenario)
 
 
-def test_a_loop_that_was_held_up_skips_ticks_and_counts_them() -> None:
+def test_ticks_skipped_because_the_loop_was_blocked_are_counted() -> None:
     async def scenario() -> None:
         bench = Bench(10)
         held: list[int] = []
@@ -334,7 +334,7 @@ def test_a_loop_that_was_held_up_skips_ticks_and_counts_them() -> None:
     drive(scenario)
 
 
-def test_alerts_are_looked_after_as_time_goes_by() -> None:
+def test_alerts_are_checked_on_whole_seconds() -> None:
     async def scenario() -> None:
         bench = Bench(100)
         checked: list[float] = []
@@ -350,7 +350,7 @@ def test_alerts_are_looked_after_as_time_goes_by() -> None:
     drive(scenario)
 
 
-def test_a_year_that_goes_by_at_once_is_one_check_one_run_and_one_tick(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clock_set_forward_by_a_year_does_not_cause_a_year_of_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario() -> None:
         began, offset = time.monotonic(), 0.0
         monkeypatch.setattr(time, "time", lambda: 1_000_000.0 + offset + (time.monotonic() - began))
@@ -372,7 +372,7 @@ def test_a_year_that_goes_by_at_once_is_one_check_one_run_and_one_tick(monkeypat
             await asyncio.sleep(0.001)
         before, offset = len(bench.ticks), 365 * 86_400.0
         runner = await running
-        # On time again: each second one, and not one for each that was left out.
+        # On time again: one check a second, and none for the seconds that were skipped.
         assert [now for now in checked if now > 2_000_000] == pytest.approx([checked[-2], checked[-2] + 1])
         assert len(checked) <= 5
         assert len(runs) <= 5
@@ -382,7 +382,7 @@ def test_a_year_that_goes_by_at_once_is_one_check_one_run_and_one_tick(monkeypat
     drive(scenario)
 
 
-def test_a_clock_that_is_set_back_is_reported_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_setting_the_clock_back_is_reported_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(problems, "QUIET_S", 0.1)
 
     async def scenario() -> None:
@@ -404,7 +404,7 @@ def test_a_clock_that_is_set_back_is_reported_for_a_while(monkeypatch: pytest.Mo
     drive(scenario)
 
 
-def test_alerts_are_looked_after_again_after_a_failure() -> None:
+def test_alert_checks_go_on_after_a_failure() -> None:
     async def scenario() -> None:
         bench = Bench(3_600_000)
         calls: list[int] = []
@@ -416,15 +416,15 @@ def test_alerts_are_looked_after_again_after_a_failure() -> None:
             return []
 
         bench.engine.check = check  # type: ignore[method-assign]
-        told = bench.seen("alert check")
-        await bench.run(lambda: len(told) == 2)
-        assert [problem and problem.message for problem in told] == ["ZeroDivisionError: call 1", None]
+        reported = bench.seen("alert check")
+        await bench.run(lambda: len(reported) == 2)
+        assert [problem and problem.message for problem in reported] == ["ZeroDivisionError: call 1", None]
         assert len(checked) == 1
 
     drive(scenario)
 
 
-def test_readers_are_given_alerts_and_heartbeats_beside_the_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_readers_get_alerts_and_heartbeats_independently_of_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readers, "HEARTBEAT_S", 0.05)
     monkeypatch.setattr(runner_module, "BEAT_S", 0.01)
 
@@ -433,7 +433,7 @@ def test_readers_are_given_alerts_and_heartbeats_beside_the_ticks(monkeypatch: p
         stream = StreamInbox()
         bench.hub.readers.join(stream, "", time.monotonic())
         log = bench.engine.alerts.log
-        # Before the runner begins, as when a board takes the place of another, and after.
+        # One event before the runner starts, as when a board replaces another, and one after.
         log.append("firing", Alert("id1", "m", "info", "T"), 0.0)
         later = asyncio.get_running_loop().call_later(0.03, tell, bench, log)
         await bench.run(lambda: stream.raw.count(b"heartbeat") == 2 and b"id2" in stream.raw)
@@ -452,7 +452,7 @@ def test_readers_are_given_alerts_and_heartbeats_beside_the_ticks(monkeypatch: p
 
 
 @pytest.mark.parametrize(("name", "source"), [("give", "alert stream"), ("beat", "alert stream heartbeats")])
-def test_readers_are_served_again_after_a_failure_but_not_at_once(
+def test_serving_readers_resumes_after_a_failure_with_a_pause(
     monkeypatch: pytest.MonkeyPatch, name: str, source: str
 ) -> None:
     monkeypatch.setattr(readers, "HEARTBEAT_S", 0.05)
@@ -473,9 +473,9 @@ def test_readers_are_served_again_after_a_failure_but_not_at_once(
             yield from serve(*arguments)
 
         setattr(bench.hub.readers, name, serving)
-        told = bench.seen(source)
-        await bench.run(lambda: len(told) == 2 and b"id1" in stream.raw and b"heartbeat" in stream.raw)
-        assert [problem and problem.message for problem in told] == ["ZeroDivisionError: call 1", None]
+        reported = bench.seen(source)
+        await bench.run(lambda: len(reported) == 2 and b"id1" in stream.raw and b"heartbeat" in stream.raw)
+        assert [problem and problem.message for problem in reported] == ["ZeroDivisionError: call 1", None]
         assert calls[3] - calls[0] >= 0.05
 
     drive(scenario)

@@ -1,4 +1,4 @@
-"""Requests as they stand on the wire: what a client library would put right is sent as it is."""
+"""Raw requests: sent byte for byte, including what a client library would correct."""
 
 import base64
 import socket
@@ -17,12 +17,12 @@ HANDSHAKE = {
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back.
+    """An answer to a request.
 
     Attributes:
-        status: 0 where the server hung up without a word.
-        headers: their names in small letters; of several alike, the values with a comma.
-        body: as much as came with the head, and the rest of what Content-Length says.
+        status: 0 if the server closed the connection without an answer.
+        headers: by lower-case name; values of repeated headers are joined by a comma.
+        body: the bytes that came with the head, and the rest up to Content-Length.
     """
 
     status: int
@@ -31,7 +31,7 @@ class Answer:
 
 
 def exchange(port: int, request: bytes, address: str = "127.0.0.1") -> Answer:
-    """Send bytes, and return the answer; a stream's is only its head."""
+    """Send bytes and return the answer; only the head for a stream."""
     with socket.create_connection((address, port), 20) as client:
         client.sendall(request)
         data = b""
@@ -65,7 +65,7 @@ def request(
     version: str = "1.1",
     **headers: str,
 ) -> bytes:
-    """Return a request; an underscore in a header's name is a hyphen, and None is no Host."""
+    """Return a request. An underscore in a header's name becomes a hyphen; host=None omits Host."""
     lines = [b" ".join([method.encode(), _bytes(target), f"HTTP/{version}".encode()])]
     if host is not None:
         lines.append(b"Host: " + _bytes(host))

@@ -1,4 +1,4 @@
-"""How much work there is in each step of something that is done in steps: counted in lines of Python, not in time."""
+"""Measure the work in each step of an iterator, in lines of Python instead of time."""
 
 import sys
 from collections.abc import Iterator
@@ -6,13 +6,13 @@ from types import FrameType
 from typing import Any
 
 MOST_LINES = 150_000
-"""Lines of Python in one step: 10 ms at most. What C does between them is bounded by the sizes of what it is given."""
+"""Lines of Python in one step: 10 ms at most. The work of C code between them is bounded by the size of its input."""
 
 
 def busiest(steps: Iterator[Any]) -> int:
-    """Run steps to their end, and return how many lines of Python the one with the most of them has run.
+    """Run all steps and return the number of lines of Python that the busiest one ran.
 
-    An exception that the steps raise is raised here, if no step before it had too many lines.
+    An exception from the steps is re-raised if no step before it ran too many lines.
     """
     counted = most = 0
 

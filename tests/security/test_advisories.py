@@ -1,4 +1,4 @@
-"""What advisories for others were about, tried here, as far as no other test does: docs/security.md names them."""
+"""Attacks from security advisories for other projects that no other test covers; docs/security.md names them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,7 +32,7 @@ def server() -> Iterator[Server]:
     ],
     ids=["apart", "all the same", "one in the other", "none", "a number without end"],
 )
-def test_ranges_of_a_file_do_not_multiply_it(server: Server, target: str, ranges: str) -> None:
+def test_range_requests_do_not_multiply_a_file(server: Server, target: str, ranges: str) -> None:
     whole = exchange(server.port, request(target=target)).body
     answer = exchange(server.port, request(target=target, Range=f"bytes={ranges}"[:16_000]))
     assert answer.status in {200, 206, 400, 416}
@@ -40,7 +40,7 @@ def test_ranges_of_a_file_do_not_multiply_it(server: Server, target: str, ranges
 
 
 @pytest.mark.parametrize("path", ["/api/metrics", "/v1/metrics", "/api/v1/write", "/api/alerts/x/ack"])
-def test_forms_with_files_are_not_read(server: Server, path: str) -> None:
+def test_multipart_forms_with_files_are_refused(server: Server, path: str) -> None:
     body = (
         b'--x\r\nContent-Disposition: form-data; name="a"; filename="..\\..\\a"\r\n\r\n' + bytes(2 << 20) + b"\r\n--x--"
     )
@@ -58,7 +58,7 @@ def test_forms_with_files_are_not_read(server: Server, path: str) -> None:
         "/api/stats/%2F%5cevil.example/",
     ],
 )
-def test_no_path_leads_elsewhere(server: Server, target: str) -> None:
+def test_no_path_redirects_to_another_site(server: Server, target: str) -> None:
     answer = exchange(server.port, request(target=target))
     assert answer.status in {307, 308, 400, 404}
     assert "location" not in answer.headers or stays_here(answer, target)
@@ -67,11 +67,11 @@ def test_no_path_leads_elsewhere(server: Server, target: str) -> None:
 @pytest.mark.parametrize(
     "host", ["localhost/api", "localhost?", "localhost#", "a@localhost", "localhost/..", "local host"]
 )
-def test_a_host_that_would_be_a_path_is_refused(server: Server, host: str) -> None:
+def test_a_host_with_path_characters_is_refused(server: Server, host: str) -> None:
     assert exchange(server.port, request(host=host)).status in {400, 421}
 
 
-def test_connections_that_come_and_go_leave_nothing(server: Server) -> None:
+def test_short_connections_leak_no_descriptors_or_threads(server: Server) -> None:
     descriptors = Path(f"/proc/{server.process.pid}/fd")
     server.json("/api/health")
     before = len(list(descriptors.iterdir()))

@@ -1,4 +1,4 @@
-"""Bodies of requests to a board that is mounted in an application: sizes, time, codings, and all of them together."""
+"""Request bodies for a board that is mounted in an application: sizes, deadlines, codings, and a total limit."""
 
 import contextlib
 import gzip
@@ -19,7 +19,7 @@ from tickboard.server.requests import bodies
 
 
 class Around(BaseHTTPMiddleware):
-    """Somebody's middleware, which has a `receive` of its own."""
+    """A third-party middleware with its own `receive`."""
 
     async def dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
         return await call_next(request)
@@ -37,7 +37,7 @@ def mounted(request: pytest.FixtureRequest) -> Iterator[tuple[Board, int]]:
 
 
 def post(port: int, path: bytes, headers: bytes, *body: bytes, kind: bytes = b"application/json") -> bytes:
-    """Send a request part by part, and return its answer."""
+    """Send a request in parts and return its answer."""
     with socket.create_connection(("127.0.0.1", port), GUARD_S) as client:
         client.sendall(
             b"POST /live%s HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\n%s\r\n" % (path, kind, headers)
@@ -46,7 +46,7 @@ def post(port: int, path: bytes, headers: bytes, *body: bytes, kind: bytes = b"a
             for part in body:
                 client.sendall(part)
         answer = client.recv(65_536)
-        # The head and the body come in pieces of their own.
+        # The head and the body arrive separately.
         while answer.endswith(b"\r\n\r\n") and (part := client.recv(65_536)):
             answer += part
         return answer
@@ -57,7 +57,7 @@ KINDS = {b"/api/v1/write": b"application/x-protobuf"}
 
 
 @pytest.mark.parametrize("path", WRITES)
-def test_a_mounted_board_waits_no_longer_for_a_body(
+def test_a_mounted_board_gives_up_on_a_slow_body(
     mounted: tuple[Board, int], path: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bodies, "GRACE_S", 0.1)
@@ -69,7 +69,7 @@ def test_a_mounted_board_waits_no_longer_for_a_body(
 
 
 @pytest.mark.parametrize("path", WRITES)
-def test_a_mounted_board_takes_one_coding_and_no_endless_body(mounted: tuple[Board, int], path: bytes) -> None:
+def test_a_mounted_board_refuses_double_codings_and_endless_bodies(mounted: tuple[Board, int], path: bytes) -> None:
     _, port = mounted
     kind = KINDS.get(path, b"application/json")
     twice = b"Content-Encoding: gzip\r\nContent-Encoding: gzip\r\nContent-Length: 1\r\n"
@@ -79,7 +79,7 @@ def test_a_mounted_board_takes_one_coding_and_no_endless_body(mounted: tuple[Boa
     assert statuses(post(port, path, b"Transfer-Encoding: chunked\r\n", *[chunk] * 40, kind=kind)) == [413]
 
 
-def test_all_bodies_together_are_bounded_and_one_address_has_no_more_than_half(
+def test_all_bodies_share_a_limit_of_which_one_address_gets_half(
     mounted: tuple[Board, int],
 ) -> None:
     board, port = mounted
@@ -91,7 +91,7 @@ def test_all_bodies_together_are_bounded_and_one_address_has_no_more_than_half(
             client.sendall(head + b"Content-Type: application/json\r\n\r\n" + bomb)
         wait_for(lambda: board.hub.traffic.requests_refused["bodies"] >= 18)
         assert bodies.BUDGET._total <= bodies.MAX_BODIES_BYTES // 2
-        # Others are served meanwhile.
+        # Other clients are served meanwhile.
         another = b"X-Forwarded-For: 192.0.2.1\r\nContent-Length: 2\r\n"
         assert statuses(post(port, b"/api/metrics", another, b"[]")) == [200]
         refused, _, _ = select.select(clients, [], [], GUARD_S)
@@ -102,7 +102,7 @@ def test_all_bodies_together_are_bounded_and_one_address_has_no_more_than_half(
     assert not bodies.BUDGET._taken
 
 
-def test_two_addresses_may_have_all_and_give_it_back() -> None:
+def test_two_addresses_may_use_the_whole_budget_and_return_it() -> None:
     budget = bodies.Budget(100)
     assert budget.take("a", 50)
     assert not budget.take("a", 1)

@@ -1,7 +1,7 @@
-"""What a real browser lets a page of another site do to a board, with and without permission.
+"""Attacks on a board by a page of another site in a real browser, with and without permission.
 
-The other site is a server of its own on loopback, under the name evil.example. Whatever it tries is tried again against
-a board that allows it, so that each refusal is the board's and not the browser's or the attempt's own.
+The other site is a separate server on loopback, under the name evil.example. Each attempt is repeated against a board
+that allows it, to prove that the board refuses it and that the attempt itself works.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ class Site(BaseHTTPRequestHandler):
         self.wfile.write(b"<!doctype html><title>evil</title><body>")
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def evil() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def named_browser() -> Iterator[Browser]:
-    """A browser for which some names mean this machine."""
+    """A browser that resolves some names to this machine."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, f"--host-resolver-rules={NAMES}"])
         yield browser
@@ -71,7 +71,7 @@ def closed() -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def opened(evil: str) -> Iterator[Server]:
-    """A board that allows the other site all that can be allowed."""
+    """A board that allows the other site everything that can be allowed."""
     with alarming("--allow-origin", evil, "--allow-frame", evil, "--allow-host", "rebound.example") as server:
         yield server
 
@@ -112,7 +112,9 @@ READ = """async (url) => {
 
 
 @pytest.mark.parametrize("path", ["api/stats", "api/alerts", "metrics", "api/board", "", "nothing"])
-def test_no_other_page_reads_a_document(attacker: Page, closed: Server, opened: Server, path: str) -> None:
+def test_a_page_of_another_site_cannot_read_a_document(
+    attacker: Page, closed: Server, opened: Server, path: str
+) -> None:
     assert attacker.evaluate(READ, local(opened, path)) is True
     assert attacker.evaluate(READ, local(closed, path)) is False
 
@@ -126,7 +128,7 @@ EMBED = """([tag, url]) => new Promise((done) => {
 })"""
 
 
-def test_no_other_page_embeds_a_document(browsing: BrowserContext, attacker: Page, closed: Server) -> None:
+def test_a_page_of_another_site_cannot_embed_an_asset(browsing: BrowserContext, attacker: Page, closed: Server) -> None:
     own = browsing.new_page()
     own.goto(local(closed))
     # As they were sent: the page gives itself another icon while an alert fires.
@@ -151,13 +153,13 @@ WATCH = """(url) => new Promise((done) => {
 })"""
 
 
-def test_no_other_page_reads_the_alert_stream(attacker: Page, closed: Server, opened: Server) -> None:
+def test_a_page_of_another_site_cannot_read_the_alert_stream(attacker: Page, closed: Server, opened: Server) -> None:
     assert attacker.evaluate(STREAM, local(opened, "events/alerts")) is True
     assert attacker.evaluate(STREAM, local(closed, "events/alerts")) is False
     wait_for(lambda: closed.json("/api/health")["subscribers"] == 0)
 
 
-def test_no_other_page_watches(attacker: Page, closed: Server, opened: Server) -> None:
+def test_a_page_of_another_site_cannot_open_the_websocket(attacker: Page, closed: Server, opened: Server) -> None:
     for server, watches in ((opened, True), (closed, False)):
         assert attacker.evaluate(WATCH, local(server, "ws/metrics").replace("http", "ws")) is watches
 
@@ -192,7 +194,9 @@ def names(server: Server) -> set[str]:
     return {metric["name"] for metric in server.json("/api/board")["metrics"]}
 
 
-def test_no_other_page_pushes_what_needs_no_question(attacker: Page, evil: str, closed: Server, opened: Server) -> None:
+def test_a_page_of_another_site_cannot_push_without_a_preflight(
+    attacker: Page, evil: str, closed: Server, opened: Server
+) -> None:
     body = '{"name": "%s", "value": 1}'
     for server in (opened, closed):
         url = local(server, "api/metrics")
@@ -201,19 +205,19 @@ def test_no_other_page_pushes_what_needs_no_question(attacker: Page, evil: str, 
         attacker.evaluate(SEND, [url, body % "by_form_type", "application/x-www-form-urlencoded"])
         attacker.evaluate(BEACON, [url, body % "by_beacon"])
         with attacker.expect_navigation():
-            # What a form sends is name=value: the value ends the JSON that the name begins.
+            # A form sends name=value: the value completes the JSON that the name begins.
             attacker.evaluate(FORM, [url, '{"name": "by_form", "unit": "=", "value": 1}'])
         attacker.goto(evil)
         attacker.evaluate(SANDBOXED, [url, body % "by_sandbox"])
     wait_for(lambda: {"by_fetch", "by_form_type", "by_beacon", "by_form"} <= names(opened))
-    # Its origin is nobody's, and nobody can allow it.
+    # Its origin is "null", which nobody can allow.
     assert "by_sandbox" not in names(opened)
     push(closed, "own", 1)
     wait_for(lambda: "own" in names(closed))
     assert not {name for name in names(closed) if name.startswith("by_")}
 
 
-def test_no_other_page_acknowledges_or_silences(attacker: Page, closed: Server, opened: Server) -> None:
+def test_a_page_of_another_site_cannot_acknowledge_or_silence(attacker: Page, closed: Server, opened: Server) -> None:
     ask = """async ([url, body]) => {
       const headers = { "content-type": "application/json" };
       try { return (await fetch(url, { method: "POST", headers, body })).status; } catch { return 0; }
@@ -233,12 +237,10 @@ def test_no_other_page_acknowledges_or_silences(attacker: Page, closed: Server, 
 PUSH = """async (url) => (await fetch(url, { method: "POST", body: '{"name": "re", "value": 1}' })).status"""
 
 
-def test_a_name_that_comes_to_mean_this_machine_gets_nothing(
-    browsing: BrowserContext, closed: Server, opened: Server
-) -> None:
+def test_dns_rebinding_is_refused(browsing: BrowserContext, closed: Server, opened: Server) -> None:
     for server, gets in ((opened, True), (closed, False)):
         page = browsing.new_page()
-        # Whatever this answers, its document is of the name's own site for the browser, as is the board.
+        # Whatever the answer, the browser treats the document and the board as one site.
         page.goto(f"http://rebound.example:{server.port}/api/stats")
         status = "async (path) => (await fetch(path)).status"
         wanted = 200 if gets else 421
@@ -258,7 +260,7 @@ FRAME = """(url) => new Promise((done) => {
 })"""
 
 
-def test_the_page_is_framed_by_nobody_who_is_not_allowed(attacker: Page, closed: Server, opened: Server) -> None:
+def test_only_allowed_sites_can_frame_the_page(attacker: Page, closed: Server, opened: Server) -> None:
     attacker.evaluate(FRAME, local(opened))
     expect(attacker.frame_locator("iframe").locator(".status .state")).to_have_text("Live")
     for path in ("", "api/stats", "nothing", "metrics"):
@@ -266,7 +268,7 @@ def test_the_page_is_framed_by_nobody_who_is_not_allowed(attacker: Page, closed:
         expect(attacker.frame_locator("iframe").locator("body")).to_contain_text("refused to connect")
 
 
-def test_the_page_frames_itself_only_if_that_is_allowed(browsing: BrowserContext, closed: Server) -> None:
+def test_the_page_can_frame_itself_only_if_allowed(browsing: BrowserContext, closed: Server) -> None:
     page = browsing.new_page()
     with alarming("--allow-frame", "self") as allowing:
         page.goto(local(allowing))
@@ -286,7 +288,7 @@ addEventListener("securitypolicyviolation", (event) =>
 """
 
 
-def test_the_policy_would_be_seen_to_be_violated(browsing: BrowserContext, closed: Server) -> None:
+def test_violations_of_the_content_security_policy_are_detected(browsing: BrowserContext, closed: Server) -> None:
     browsing.add_init_script(VIOLATIONS)
     page = browsing.new_page()
     page.goto(local(closed))
@@ -297,7 +299,7 @@ def test_the_policy_would_be_seen_to_be_violated(browsing: BrowserContext, close
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_keeps_to_its_policy_in_all_that_it_does(named_browser: Browser, scheme: str) -> None:
+def test_the_page_never_violates_its_content_security_policy(named_browser: Browser, scheme: str) -> None:
     messages: list[str] = []
 
     def on_console(message: ConsoleMessage) -> None:
@@ -315,7 +317,7 @@ def test_the_page_keeps_to_its_policy_in_all_that_it_does(named_browser: Browser
         context.add_init_script(VIOLATIONS)
         page = context.new_page()
         page.on("console", on_console)
-        # On a name that is no secure context for the browser, too, and with the table of processes.
+        # Also under a name that the browser does not treat as a secure context, and with the process table.
         for url in (local(server), f"http://board.example:{server.port}/", local(host)):
             page.goto(url)
             expect(page.locator(".status .state")).to_have_text("Live")

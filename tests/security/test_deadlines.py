@@ -1,4 +1,4 @@
-"""Who says nothing, or says or takes it too slowly, is let go: time is an argument, the sockets are real."""
+"""Clients that are silent, or send or read too slowly, are disconnected. Tests set the time; the sockets are real."""
 
 import asyncio
 import contextlib
@@ -28,10 +28,10 @@ from tickboard.server.uvicorn.websocket import LINGER_S, Connection
 
 
 class Clock:
-    """The clock of the gate and its connections.
+    """The clock used by the gate and its connections.
 
     Attributes:
-        offset: seconds that it is ahead of the monotonic one.
+        offset: seconds ahead of the monotonic clock.
     """
 
     offset = 0.0
@@ -41,13 +41,13 @@ class Clock:
 
 
 class Gated(Served):
-    """A board behind a gate, whose time a test sets.
+    """A board behind a gate whose clock a test sets.
 
     Attributes:
-        clock: of the gate and its connections.
-        gate: of its connections.
-        traffic: what is counted.
-        port: where it listens.
+        clock: the clock of the gate and its connections.
+        gate: the gate of its connections.
+        traffic: the counters.
+        port: the port that it listens on.
     """
 
     def __init__(self, board: Board) -> None:
@@ -58,7 +58,7 @@ class Gated(Served):
         self.port = 0
 
     def later(self, seconds: float) -> None:
-        """Have the gate look at the connections so many seconds after the test began."""
+        """Have the gate check the connections as if this many seconds had passed since the start of the test."""
         done = threading.Event()
 
         def look() -> None:
@@ -70,7 +70,7 @@ class Gated(Served):
         assert done.wait(GUARD_S)
 
     def over(self) -> asyncio.Event:
-        """Return an event that routes know too."""
+        """Return an event that routes can use too."""
         assert self.board._live is not None
         over = self.board._live.app.state.over = asyncio.Event()
         return over
@@ -86,9 +86,9 @@ class Gated(Served):
 
     @contextlib.contextmanager
     def client(self, said: bytes, heard: Callable[[HttpConnection], object]) -> Iterator[socket.socket]:
-        """Connect, say something, and wait until it has been heard.
+        """Connect, send something, and wait until the server has read it.
 
-        The system takes little for it: what it does not read, the server keeps.
+        The kernel buffers little for this client: the server keeps what it does not read.
         """
         with socket.socket() as connection:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
@@ -134,7 +134,7 @@ def gated(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gated]:
         yield gated
 
 
-def test_who_says_nothing_is_let_go_without_a_word(gated: Gated) -> None:
+def test_a_silent_client_is_disconnected_without_an_answer(gated: Gated) -> None:
     with gated.client(b"", lambda _: True) as silent:
         gated.later(FIRST_S - 1)
         assert not gated.ending
@@ -144,10 +144,10 @@ def test_who_says_nothing_is_let_go_without_a_word(gated: Gated) -> None:
     assert gated.traffic.requests_refused["silent"] == 1
 
 
-def test_the_gate_looks_by_itself_as_long_as_there_are_connections(
+def test_the_gate_checks_periodically_while_there_are_connections(
     gated: Gated, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # It has to look twice.
+    # It has to check twice.
     monkeypatch.setattr("tickboard.server.uvicorn.http.FIRST_S", 0.7)
     for _ in range(2):
         with gated.client(b"", lambda _: True) as silent:
@@ -156,7 +156,7 @@ def test_the_gate_looks_by_itself_as_long_as_there_are_connections(
 
 
 @pytest.mark.parametrize("said", [b"G", b"\r\n", b"GET / HTTP/1.1", GET, GET + b"X: a", GET + UPGRADE])
-def test_a_head_that_does_not_end_is_answered_with_408(gated: Gated, said: bytes) -> None:
+def test_an_unfinished_head_gets_408(gated: Gated, said: bytes) -> None:
     with gated.client(said, lambda one: one._head_bytes) as slow:
         gated.later(HEAD_S - 1)
         assert not gated.ending
@@ -166,7 +166,7 @@ def test_a_head_that_does_not_end_is_answered_with_408(gated: Gated, said: bytes
     assert gated.traffic.requests_refused["slow"] == 1
 
 
-def test_a_head_that_comes_drop_by_drop_has_no_longer(gated: Gated) -> None:
+def test_a_trickling_head_does_not_extend_the_deadline(gated: Gated) -> None:
     with gated.client(GET + b"X: ", lambda one: one._head_bytes) as slow:
         for seconds in range(int(HEAD_S)):
             slow.sendall(b"a")
@@ -177,7 +177,7 @@ def test_a_head_that_comes_drop_by_drop_has_no_longer(gated: Gated) -> None:
         assert refusal(rest(slow))[0] == 408
 
 
-def test_who_says_nothing_more_is_let_go(gated: Gated) -> None:
+def test_an_idle_connection_is_closed_after_the_keep_alive_time(gated: Gated) -> None:
     with gated.client(GET + b"\r\n", lambda one: one._answered_one) as idle:
         gated.later(KEEP_ALIVE_S - 1)
         idle.sendall(GET + b"\r\n")
@@ -190,7 +190,7 @@ def test_who_says_nothing_more_is_let_go(gated: Gated) -> None:
 
 @pytest.mark.parametrize("path", [b"/reads", b"/api/metrics"])
 @pytest.mark.parametrize("chunked", [False, True])
-def test_a_body_that_comes_too_slowly_is_answered_with_408(gated: Gated, path: bytes, chunked: bool) -> None:
+def test_a_body_that_comes_too_slowly_gets_408(gated: Gated, path: bytes, chunked: bool) -> None:
     length = b"Transfer-Encoding: chunked\r\n\r\n2\r\n" if chunked else b"Content-Length: 9\r\n\r\n"
     head = POST.replace(b"/api/metrics", path) + length
     with gated.client(head + b"[ ", lambda one: one._content) as slow:
@@ -202,7 +202,7 @@ def test_a_body_that_comes_too_slowly_is_answered_with_408(gated: Gated, path: b
     assert gated.traffic.requests_refused["slow"] == 1
 
 
-def test_the_more_has_come_of_a_body_the_longer_it_may_take(gated: Gated) -> None:
+def test_the_deadline_of_a_body_grows_with_the_bytes_received(gated: Gated) -> None:
     length = bodies.LEAST_BYTES_A_S * 20
     head = POST.replace(b"/api/metrics", b"/reads") + b"Content-Length: %d\r\n\r\n" % (length + 1)
     with gated.client(head + b"a" * length, lambda one: one._content == length) as slow:
@@ -211,7 +211,7 @@ def test_the_more_has_come_of_a_body_the_longer_it_may_take(gated: Gated) -> Non
         assert statuses(slow.recv(65_536)) == [200]
 
 
-def test_who_waits_for_a_route_to_read_is_not_slow(gated: Gated) -> None:
+def test_a_client_whose_route_is_not_reading_is_not_slow(gated: Gated) -> None:
     over = gated.over()
     size = 1 << 20
     head = POST.replace(b"/api/metrics", b"/hesitates") + b"Content-Length: %d\r\n\r\n" % size
@@ -227,7 +227,7 @@ def test_who_waits_for_a_route_to_read_is_not_slow(gated: Gated) -> None:
 
 @pytest.mark.parametrize("path", [b"/reads", b"/api/metrics"])
 @pytest.mark.parametrize("in_head", [False, True])
-def test_who_stands_in_line_is_not_slow(
+def test_a_client_waiting_in_the_turnstile_is_not_slow(
     gated: Gated, path: bytes, in_head: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     head = POST.replace(b"/api/metrics", path) + b"Content-Length: 9\r\n\r\n"
@@ -247,14 +247,14 @@ def test_who_stands_in_line_is_not_slow(
         assert statuses(waiting.recv(65_536)) == [200]
 
 
-def test_who_has_stood_in_line_is_slow_afterwards(gated: Gated, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_can_be_slow_after_waiting_in_the_turnstile(gated: Gated, monkeypatch: pytest.MonkeyPatch) -> None:
     head = POST.replace(b"/api/metrics", b"/reads") + b"Content-Length: 9\r\n\r\n"
     with gated.client(head, lambda one: one._at == CONTENT) as slow:
         [connection] = gated.connections
         monkeypatch.setattr(gated.gate.turnstile, "arrive", lambda connection, *, ahead=False: None)
         slow.sendall(b"[]")
         wait_for(lambda: connection._in_line)
-        # What the routes measure by.
+        # The clock that routes use.
         clock = cast("dict[str, Any]", connection.cycle.scope)[CLOCK]
         shown = clock()
         gated.later(1_000)
@@ -268,7 +268,7 @@ def test_who_has_stood_in_line_is_slow_afterwards(gated: Gated, monkeypatch: pyt
         assert refusal(rest(slow))[0] == 408
 
 
-def test_who_does_not_take_its_answer_is_cut(gated: Gated) -> None:
+def test_a_client_that_does_not_read_its_answer_is_disconnected(gated: Gated) -> None:
     with gated.client(GET.replace(b"/api/health", b"/large") + b"\r\n", lambda one: one._answered_one) as stalled:
         gated.later(0)
         gated.later(TAKE_S - 1)
@@ -278,14 +278,14 @@ def test_who_does_not_take_its_answer_is_cut(gated: Gated) -> None:
         assert len(rest(stalled)) < 32 << 20
 
 
-def test_who_takes_its_answer_is_not(gated: Gated) -> None:
+def test_a_client_that_reads_its_answer_slowly_is_not_disconnected(gated: Gated) -> None:
     with gated.client(GET.replace(b"/api/health", b"/large") + b"\r\n", lambda one: one._answered_one) as slow:
         [connection] = gated.connections
         received = 0
         for turn in range(1, 5):
             gated.later(TAKE_S * turn)
             unsent = connection.transport.get_write_buffer_size()
-            # The system has buffers of its own: it is what the server has got rid of that counts.
+            # The kernel has its own buffers, so the bytes that left the server count.
             while connection.transport.get_write_buffer_size() > unsent - TAKE_BYTES:
                 part = slow.recv(65_536)
                 assert part
@@ -297,7 +297,7 @@ def test_who_takes_its_answer_is_not(gated: Gated) -> None:
             received += len(part)
 
 
-def test_who_is_not_gone_some_time_after_its_last_answer_is_cut(gated: Gated) -> None:
+def test_a_client_that_lingers_after_its_last_answer_is_disconnected(gated: Gated) -> None:
     with gated.client(b"JUNK\r\n\r\n", lambda one: one._ended_at) as lingering:
         gated.later(LINGER_S - 1)
         lingering.sendall(b"more")
@@ -306,7 +306,7 @@ def test_who_is_not_gone_some_time_after_its_last_answer_is_cut(gated: Gated) ->
         wait_for(lambda: not gated.connections)
 
 
-def test_who_is_still_taking_its_last_answer_is_not_cut(gated: Gated) -> None:
+def test_a_client_still_reading_its_last_answer_is_not_disconnected(gated: Gated) -> None:
     asked = GET.replace(b"/api/health", b"/large") + b"Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
     with gated.client(asked, lambda one: one._ended_at) as slow:
         gated.later(LINGER_S + 1)
@@ -316,7 +316,7 @@ def test_who_is_still_taking_its_last_answer_is_not_cut(gated: Gated) -> None:
     assert received > 32 << 20
 
 
-def test_a_route_that_waits_knows_that_its_client_has_gone_whatever_was_sent_ahead(gated: Gated) -> None:
+def test_a_waiting_route_notices_a_disconnect_despite_pipelined_requests(gated: Gated) -> None:
     over = gated.over()
     ahead = GET.replace(b"/api/health", b"/waits") + b"\r\n" + GET + b"\r\n"
     with gated.client(ahead, lambda one: one._held):
@@ -324,7 +324,7 @@ def test_a_route_that_waits_knows_that_its_client_has_gone_whatever_was_sent_ahe
     wait_for(over.is_set)
 
 
-def test_what_all_send_ahead_is_bounded_together(gated: Gated, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pipelined_bytes_of_all_connections_share_a_limit(gated: Gated, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tickboard.server.uvicorn.http.MAX_HELD_BYTES", 10_000)
     ahead = (GET + b"\r\n") * 100
     last = GET + b"Connection: close\r\n\r\n"
@@ -349,13 +349,13 @@ def test_requests_and_connections_leave_no_garbage(gated: Gated, connections: in
     gc.disable()
     try:
         ask()
-        # Before, it was dozens of objects for each of them.
+        # A leak would be dozens of objects for each of them.
         assert gc.collect() < 200 * 10
     finally:
         gc.enable()
 
 
-def test_nothing_is_left_of_those_who_have_gone(gated: Gated) -> None:
+def test_nothing_is_kept_for_closed_connections(gated: Gated) -> None:
     for said in (b"", b"G", GET + b"\r\n", POST + b"Content-Length: 9\r\n\r\n", b"JUNK\r\n\r\n"):
         with socket.create_connection(("127.0.0.1", gated.port), GUARD_S) as client:
             client.sendall(said)

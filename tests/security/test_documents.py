@@ -1,4 +1,4 @@
-"""Large documents: however many ask for them, and however slowly they read, memory and the other viewers are safe."""
+"""Large documents: however many clients ask, and however slowly they read, memory and other viewers are safe."""
 
 import contextlib
 import gzip
@@ -42,7 +42,7 @@ def port() -> Iterator[int]:
 
 @contextlib.contextmanager
 def asking(port: int, count: int) -> Iterator[socket.socket]:
-    """Ask for a document, read its status, and read on no more."""
+    """Ask for a document, read its status and then stop reading."""
     with socket.create_connection(("127.0.0.1", port), GUARD_S) as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         client.sendall(request(target=f"/api/metrics/recent?count={count}"))
@@ -53,20 +53,20 @@ def status(client: socket.socket) -> int:
     return int(client.recv(12).split()[1])
 
 
-def test_documents_that_nobody_reads_are_bounded_together(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Half of it is for one address: two of these documents.
+def test_unread_documents_share_a_limit(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    # One address gets half of it: two of these documents.
     monkeypatch.setattr("tickboard.server.routes.large.DOCUMENTS", Budget(2 * 2 * SERIES * TICKS * VALUE_BYTES))
     with contextlib.ExitStack() as stack:
-        # Each of its own kind, so that none is shared.
+        # Each one is different, so that none is shared.
         clients = [stack.enter_context(asking(port, SERIES * TICKS - number)) for number in range(6)]
         assert sorted(map(status, clients)) == [200, 200, 503, 503, 503, 503]
-        # What is small is answered nevertheless.
+        # Small documents are answered nevertheless.
         assert len(httpx.get(f"http://127.0.0.1:{port}/api/metrics/recent").json()) == 60
         assert httpx.get(f"http://127.0.0.1:{port}/api/health").json()["status"] == "ok"
     wait_for(lambda: httpx.get(f"http://127.0.0.1:{port}/api/metrics/recent?count={10**9}").status_code == 200)
 
 
-def test_the_board_is_described_once_for_all_who_ask_between_two_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_board_is_described_once_per_tick_for_all_requests(monkeypatch: pytest.MonkeyPatch) -> None:
     described = 0
     original = Hub.board
 
@@ -89,7 +89,7 @@ def test_the_board_is_described_once_for_all_who_ask_between_two_ticks(monkeypat
         assert described == 2
 
 
-def test_a_document_that_would_always_be_too_large_is_refused_with_how_much_may_be_asked_for(
+def test_a_document_that_is_always_too_large_is_refused_with_the_limit(
     port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tickboard.server.routes.large.MAX_DOCUMENTS_BYTES", 2 * 30_000 * VALUE_BYTES)
@@ -102,7 +102,7 @@ def test_a_document_that_would_always_be_too_large_is_refused_with_how_much_may_
 
 @pytest.mark.parametrize("path", ["/api/stats", "/api/metrics/recent?count=9999"])
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
-def test_a_large_document_says_its_length_compressed_or_not(port: int, path: str, version: str) -> None:
+def test_a_large_document_has_a_content_length_compressed_or_not(port: int, path: str, version: str) -> None:
     for coding in ("gzip", "identity"):
         asked = request(target=path, version=version, Connection="close", Accept_Encoding=coding)
         with socket.create_connection(("127.0.0.1", port), GUARD_S) as client:
@@ -125,10 +125,8 @@ def test_a_row_of_many_series_is_written_in_steps() -> None:
     assert steps >= 10
 
 
-def test_viewers_that_take_nothing_leave_the_memory_that_their_windows_take(
-    port: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Nothing but its being cut ends the first one in time.
+def test_viewers_that_read_nothing_are_disconnected_to_free_memory(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Only being disconnected ends the first one in time.
     monkeypatch.setattr("tickboard.server.streams.raw_socket.LINGER_S", 300.0)
     monkeypatch.setattr("tickboard.hub.viewer.STALLED_S", 300.0)
     monkeypatch.setattr("tickboard.hub.hub.MAX_UNTAKEN_BYTES", 1)

@@ -1,4 +1,4 @@
-"""While something hostile is worked on, everyone else sees every tick and gets answers."""
+"""While the server processes hostile input, other viewers get every tick and other requests are answered."""
 
 import gzip
 import json
@@ -36,7 +36,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def everyone_else(server: Server) -> Iterator[None]:
-    """Watch one metric, and ask for the board's health again and again."""
+    """Watch one metric, and poll the board's health."""
     seen: list[tuple[str, int]] = []
     answered: list[int] = []
     over = threading.Event()
@@ -67,7 +67,7 @@ def everyone_else(server: Server) -> Iterator[None]:
     (kind, first), *ticks = seen
     assert kind == "initial"
     assert ticks == [("metrics", seq) for seq in range(first + 1, first + 1 + len(ticks))]
-    # Answers came all the time, and not only when it was over.
+    # Answers came throughout, not only at the end.
     assert len(set(answered)) >= len(ticks) // 4
 
 
@@ -120,7 +120,7 @@ def many_subscriptions(server: Server) -> None:
 
 
 def different_subscriptions(server: Server) -> None:
-    """What one address gets is bounded: the last of these handshakes are refused."""
+    """Open many distinct subscriptions from one address: the last handshakes are refused."""
     statuses: list[int] = []
     with ExitStack() as viewers:
         for number in range(14):
@@ -154,7 +154,7 @@ def documents(server: Server) -> None:
 
 
 def ahead(server: Server) -> None:
-    """Send very many requests ahead over many connections, and take the answers."""
+    """Pipeline very many requests over many connections, and read the answers."""
     asked = GET + b"\r\n"
     with ExitStack() as stack:
         clients = [stack.enter_context(socket.create_connection(("127.0.0.1", server.port), 30)) for _ in range(50)]
@@ -179,13 +179,13 @@ HOSTILE: list[Callable[[Server], None]] = [
 
 
 @pytest.mark.parametrize("attack", HOSTILE, ids=lambda attack: attack.__name__)
-def test_no_tick_is_missed_and_answers_come(
+def test_no_attack_delays_a_tick_or_an_answer(
     server: Server, everyone_else: None, attack: Callable[[Server], None]
 ) -> None:
     attack(server)
 
 
-def test_the_first_page_imports_nothing() -> None:
+def test_the_first_request_of_the_page_imports_no_modules() -> None:
     counts: list[int] = []
 
     with serve(env={"PYTHONPROFILEIMPORTTIME": "1"}) as server:

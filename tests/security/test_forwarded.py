@@ -1,4 +1,4 @@
-"""X-Forwarded-For: whose a connection is, believed of a proxy on this machine alone, and harmless whatever it says."""
+"""X-Forwarded-For: trusted only from a proxy on this machine, and harmless whatever it contains."""
 
 import contextlib
 import socket
@@ -37,20 +37,18 @@ def scope(peer: str | None, *lists: str, **more: Any) -> dict[str, Any]:
         (["2001:db8:1:2::1%\x1b[31m"], "2001:db8:1:2::/64"),
     ],
 )
-def test_the_last_address_of_the_list_counts_behind_a_proxy_on_this_machine(
-    peer: str, lists: list[str], address: str
-) -> None:
+def test_behind_a_local_proxy_the_last_address_of_the_list_counts(peer: str, lists: list[str], address: str) -> None:
     assert address_of(scope(peer, *lists)) == address
 
 
 @pytest.mark.parametrize(
     "said", ["", "unknown", "evil.example", "127.0.0.1", "::1", "\x1b]0;x\x07", "1", "0x7f.1", ","]
 )
-def test_a_list_without_an_address_leaves_the_peer_s(said: str) -> None:
+def test_a_list_without_an_address_falls_back_to_the_peer(said: str) -> None:
     assert address_of(scope("127.0.0.1", said)) == "127.0.0.1"
 
 
-def test_a_list_is_looked_at_from_its_end_and_not_without_end() -> None:
+def test_only_the_last_entries_of_a_list_are_read() -> None:
     assert address_of(scope("127.0.0.1", "192.0.2.7" + ",x" * (LONGEST_LIST - 1))) == "192.0.2.7"
     assert address_of(scope("127.0.0.1", "192.0.2.7" + ",x" * LONGEST_LIST)) == "127.0.0.1"
 
@@ -70,12 +68,12 @@ def test_a_list_is_looked_at_from_its_end_and_not_without_end() -> None:
         ("\x1b[31m\r\nforged", r"\x1b[31m  forged"),
     ],
 )
-def test_nobody_else_is_believed(peer: str | None, address: str) -> None:
+def test_the_header_of_any_other_peer_is_ignored(peer: str | None, address: str) -> None:
     assert address_of(scope(peer, "203.0.113.9")) == address
 
 
-def test_limits_and_the_log_go_by_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    # uvicorn's own setting, by which it would believe anybody.
+def test_limits_and_the_log_use_the_forwarded_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    # uvicorn's own setting, with which it would trust any peer.
     monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")
     flags = ("--max-per-address", "1", "--log-level", "info")
     with serve(*flags) as server, contextlib.ExitStack() as streams:
@@ -92,12 +90,12 @@ def test_limits_and_the_log_go_by_it(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def outside() -> str | None:
-    """Return an address of this machine that is not loopback's, if it has one."""
+    """Return an address of this machine other than loopback, or None."""
     found = [each.address for all_ in psutil.net_if_addrs().values() for each in all_ if each.family == socket.AF_INET]
     return next((address for address in found if not address.startswith("127.")), None)
 
 
-def test_a_peer_that_is_not_on_loopback_says_nothing_of_others() -> None:
+def test_a_peer_off_loopback_cannot_forward_for_others() -> None:
     address = outside()
     if address is None:
         pytest.skip("this machine has no address but loopback's")
@@ -111,7 +109,7 @@ def test_a_peer_that_is_not_on_loopback_says_nothing_of_others() -> None:
             assert address.encode() in answer.body
 
 
-def test_a_redirect_goes_by_the_scheme_that_a_proxy_on_this_machine_says() -> None:
+def test_a_redirect_uses_the_scheme_forwarded_by_a_local_proxy() -> None:
     with serve() as server:
         for said, scheme in {"https": "https", "HTTPS ": "https", "http": "http", "wss": "https"}.items():
             answer = exchange(server.port, request(target="/api/stats/", X_Forwarded_Proto=said))

@@ -1,4 +1,4 @@
-"""Host: a server that only this machine reaches answers to loopback's own names, however either of them is written."""
+"""Host: a server bound to loopback answers only to loopback names, however the address and the name are written."""
 
 import asyncio
 import ipaddress
@@ -27,7 +27,7 @@ def server() -> Iterator[Server]:
 
 
 def names_of_loopback() -> list[str]:
-    """Return the names that this machine's own table has for loopback."""
+    """Return the names of loopback in this machine's hosts file."""
     names = []
     for line in Path("/etc/hosts").read_text().splitlines():
         address, *others = line.partition("#")[0].split() or [""]
@@ -85,7 +85,7 @@ def status(guard: Guard, host: str, server: tuple[str, int | None] | None = None
         *names_of_loopback(),
     ],
 )
-def test_whatever_loopback_is_called_its_server_is_guarded(host: str) -> None:
+def test_a_server_on_loopback_is_guarded_however_it_is_written(host: str) -> None:
     try:
         listening = listen(host, 0)
     except Exception as error:  # noqa: BLE001
@@ -97,31 +97,31 @@ def test_whatever_loopback_is_called_its_server_is_guarded(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "0", "0x0", "::", "[::]", "::ffff:0.0.0.0"])
-def test_whatever_all_addresses_are_called_their_server_answers_to_any_name(host: str) -> None:
+def test_a_server_on_all_addresses_answers_to_any_host(host: str) -> None:
     with listen(host, 0) as listening:
         guard = Guard(answer, listening.getsockname()[0], [host])
     assert status(guard, "any.example") == 200
 
 
 @pytest.mark.parametrize("server", [None, ("/run/board.sock", None), ("testserver", 80), ("192.0.2.1", 80)])
-def test_a_server_that_says_of_no_loopback_is_not_taken_for_one(server: tuple[str, int | None] | None) -> None:
+def test_a_server_that_reports_no_loopback_address_is_not_guarded(server: tuple[str, int | None] | None) -> None:
     assert status(Guard(answer), "any.example", server) == 200
 
 
 @pytest.mark.parametrize("bind", ["127.0.0.1", "::1", "0.0.0.0"])
-def test_somebody_else_s_server_is_looked_at(bind: str) -> None:
+def test_the_bound_address_of_another_server_is_looked_up(bind: str) -> None:
     loopback = "::1" if ":" in bind else "127.0.0.1"
     with listen(bind, 0) as listening:
         port = listening.getsockname()[1]
         guard = Guard(answer)
         assert status(guard, "any.example", (loopback, port)) == (200 if bind == "0.0.0.0" else 421)
-        # And remembered: it is not looked at for each request.
+        # The result is remembered, not looked up for each request.
     assert status(guard, "any.example", (loopback, port)) == (200 if bind == "0.0.0.0" else 421)
-    # Where the system does not say, the connection's own address decides.
+    # Without that information, the connection's own address decides.
     assert status(Guard(answer), "any.example", (loopback, port)) == 421
 
 
-# --- the Host that is asked for ---
+# --- the Host of a request ---
 
 ANSWERED = [
     "localhost",
@@ -149,7 +149,7 @@ REFUSED: list[str | bytes] = [
     "xlocalhost",
     "127.0.0.1.nip.example",
     "sub.board.example",
-    # An address is answered to as browsers write it.
+    # Addresses are accepted as browsers write them.
     "127.1",
     "2130706433",
     "0x7f000001",
@@ -168,7 +168,7 @@ REFUSED: list[str | bytes] = [
     "[::1",
     "::1",
     "[localhost]",
-    # What is more than a name and a port.
+    # More than a name and a port.
     "localhost:0",
     "localhost:65536",
     "localhost:99999",
@@ -193,7 +193,7 @@ REFUSED: list[str | bytes] = [
     "localhost;evil.example",
     "'localhost'",
     "*",
-    # Other letters, which other programs take for these.
+    # Unicode letters that other programs treat as these.
     "%6cocalhost",
     "l\u03bfcalhost",
     "\u24dbocalhost",
@@ -211,7 +211,7 @@ REFUSED: list[str | bytes] = [
 
 
 @pytest.mark.parametrize("host", ANSWERED)
-def test_names_of_loopback_and_those_allowed_are_answered(server: Server, host: str) -> None:
+def test_loopback_names_and_allowed_hosts_are_answered(server: Server, host: str) -> None:
     assert exchange(server.port, request(host=host)).status == 200
     assert exchange(server.port, handshake(host=host)).status == 101
 
@@ -239,17 +239,17 @@ def test_any_other_host_is_refused(server: Server, host: str | bytes) -> None:
         "X-Rewrite-URL",
     ],
 )
-def test_no_other_header_says_which_host_is_asked_for(server: Server, header: str) -> None:
+def test_no_other_header_replaces_the_host(server: Server, header: str) -> None:
     asked: list[dict[str, Any]] = [{header.replace("-", "_"): name} for name in ("localhost", "evil.example")]
     assert exchange(server.port, request(host="evil.example", **asked[0])).status == 421
     assert exchange(server.port, request(host="localhost", **asked[1])).status == 200
 
 
-def test_forwarded_does_not_either(server: Server) -> None:
+def test_the_forwarded_header_does_not_replace_the_host(server: Server) -> None:
     assert exchange(server.port, request(host="evil.example", Forwarded="host=localhost")).status == 421
 
 
-def test_a_request_names_one_host(server: Server) -> None:
+def test_a_request_must_have_exactly_one_host(server: Server) -> None:
     twice = request(host="localhost").replace(b"Host:", b"Host: evil.example\r\nHost:", 1)
     assert exchange(server.port, twice).status == 400
     same = request(host="localhost").replace(b"Host:", b"Host: localhost\r\nHost:", 1)
@@ -259,14 +259,14 @@ def test_a_request_names_one_host(server: Server) -> None:
     assert exchange(server.port, request(host="evil.example", version="1.0")).status == 421
 
 
-def test_a_whole_url_in_the_request_does_not_stand_in_for_the_host(server: Server) -> None:
+def test_an_absolute_url_in_the_request_does_not_replace_the_host(server: Server) -> None:
     here = f"localhost:{server.port}"
     for name, host in ((here, "evil.example"), ("evil.example", here), ("evil.example", "evil.example")):
         assert exchange(server.port, request(target=f"http://{name}/api/stats", host=host)).status in {400, 421}
     assert exchange(server.port, request(target=f"http://{here}/api/stats", host=here)).status == 200
 
 
-def test_off_loopback_any_name_is_answered_but_none_that_is_no_name() -> None:
+def test_off_loopback_any_valid_host_is_answered() -> None:
     with serve("run", EMPTY, "--host", "0.0.0.0") as running:
         for host in ("evil.example", "192.0.2.1", "my_board:80", "", "b\u00fccher.example"):
             assert exchange(running.port, request(host=host)).status == 200, host
@@ -274,7 +274,7 @@ def test_off_loopback_any_name_is_answered_but_none_that_is_no_name() -> None:
             assert exchange(running.port, request(host=host)).status == 421, host
 
 
-# --- what is allowed ---
+# --- allowed hosts ---
 
 
 @pytest.mark.parametrize(
@@ -310,7 +310,7 @@ def test_off_loopback_any_name_is_answered_but_none_that_is_no_name() -> None:
         ("frame", "http://[::1]:8080", "a policy for frames has no addresses of IPv6: give a name"),
     ],
 )
-def test_what_cannot_be_allowed_is_refused_with_its_name(flag: str, value: str, said: str) -> None:
+def test_an_invalid_allowed_value_is_refused_with_an_error_that_names_it(flag: str, value: str, said: str) -> None:
     given = {f"{kind}s": [value] if kind == flag else [] for kind in ("host", "origin", "frame")}
     with pytest.raises(InputError) as refused:
         Allowed.read(**given, named=FLAG)

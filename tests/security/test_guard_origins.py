@@ -1,4 +1,4 @@
-"""Origin: pages of other sites neither watch nor write, whichever way a board is served; those allowed do, by CORS."""
+"""Origin: pages of other sites can neither watch nor write, however a board is served; allowed ones can, by CORS."""
 
 import contextlib
 import json
@@ -42,8 +42,8 @@ SERVERS = {
 }
 
 
-def writes() -> list[str]:
-    """Return the path of every built-in route that takes more than GET and HEAD."""
+def writing_routes() -> list[str]:
+    """Return the path of every built-in route that accepts methods other than GET and HEAD."""
     board = Board()
     board.prepare(Settings())
     routes = create_app(board.hub, board.intake, Announcer(board.hub).act, Vitals, lambda: None).routes
@@ -55,7 +55,7 @@ def writes() -> list[str]:
     return [path for path, allowed in methods.items() if allowed is None or not allowed <= {"GET", "HEAD"}]
 
 
-WRITES = writes()
+WRITES = writing_routes()
 
 
 def test_the_routes_that_write_are_found() -> None:
@@ -80,7 +80,7 @@ FOREIGN = [
     {"Origin": "file://127.0.0.1:PORT"},
     {"Origin": "file://"},
     {"Origin": "chrome-extension://127.0.0.1:PORT"},
-    # Another name of the same place is another site for the browser, too.
+    # Another name of the same server is also another site for the browser.
     {"Origin": "http://localhost:PORT"},
     {"Origin": "https://wiki.example.evil.example"},
     {"Origin": "http://wiki.example"},
@@ -115,7 +115,7 @@ def run() -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def run_with_the_board_s_own() -> Iterator[int]:
+def run_with_an_allowing_board() -> Iterator[int]:
     with serve("run", str(BOARDS / "allowing.py"), "--interval", "100") as running:
         yield running.port
 
@@ -140,7 +140,7 @@ def the_application() -> Iterator[int]:
 
 WAYS: dict[str, Callable[[], AbstractContextManager[int]]] = {
     "tickboard run": run,
-    "tickboard run, and the board allows": run_with_the_board_s_own,
+    "tickboard run, and the board allows": run_with_an_allowing_board,
     "tickboard dev": dev,
     "serve_in_background": in_background,
     "the application of uvicorn": the_application,
@@ -153,8 +153,8 @@ def port(request: pytest.FixtureRequest) -> Iterator[int]:
         yield port
 
 
-def refused_and_taken(port: int, prefix: str = "", denial: bool = True) -> None:
-    """See that pages of other sites can neither watch nor write, and all others can."""
+def assert_only_allowed_pages_can_write(port: int, prefix: str = "", denial: bool = True) -> None:
+    """Assert that pages of other sites can neither watch nor write, and that all others can."""
     here = f"127.0.0.1:{port}"
     for given in FOREIGN:
         headers = headers_of(given, port)
@@ -183,8 +183,8 @@ def refused_and_taken(port: int, prefix: str = "", denial: bool = True) -> None:
         assert exchange(port, handshake(f"{prefix}/ws/metrics", here, **headers)).status == 101, given
 
 
-def test_only_pages_of_the_board_s_own_and_those_allowed_watch_and_write(port: int) -> None:
-    refused_and_taken(port)
+def test_only_the_boards_own_and_allowed_pages_can_watch_and_write(port: int) -> None:
+    assert_only_allowed_pages_can_write(port)
 
 
 @pytest.mark.parametrize("server", SERVERS)
@@ -192,8 +192,8 @@ def test_a_mounted_board_is_guarded_under_every_server(server: str, tmp_path: Pa
     (tmp_path / "dash.py").write_text(APP)
     with program([*SERVERS[server], "dash:app"], tmp_path) as running:
         running.wait_for("/live/api/health")
-        refused_and_taken(running.port, "/live", denial=server != "granian")
-        # And the Host of a name that was made to mean this machine.
+        assert_only_allowed_pages_can_write(running.port, "/live", denial=server != "granian")
+        # And the Host of a DNS rebinding attack.
         for path in ("/live/api/stats", "/live/"):
             assert exchange(running.port, request(target=path, host="evil.example")).status == 421
             assert exchange(running.port, request(target=path, host="app.example")).status == 200
@@ -210,7 +210,7 @@ def test_a_mounted_board_is_guarded_under_every_server(server: str, tmp_path: Pa
         ("granian", ["--host", "0.0.0.0"]),
     ],
 )
-def test_a_mounted_board_that_others_can_reach_answers_to_any_name(
+def test_a_mounted_board_bound_to_all_addresses_answers_to_any_host(
     server: str, bind: list[str], tmp_path: Path
 ) -> None:
     (tmp_path / "dash.py").write_text(APP)
@@ -222,7 +222,7 @@ def test_a_mounted_board_that_others_can_reach_answers_to_any_name(
         assert exchange(running.port, handshake("/live/ws/metrics", "any.example", **foreign)).status == 403
 
 
-def test_the_application_around_a_board_is_its_own_affair() -> None:
+def test_the_guard_does_not_apply_to_the_application_around_a_board() -> None:
     board = Board("Mounted", interval_ms=50)
     app = FastAPI()
 
@@ -237,7 +237,7 @@ def test_the_application_around_a_board_is_its_own_affair() -> None:
         assert not {"content-security-policy", "x-content-type-options", "referrer-policy"} & answer.headers.keys()
 
 
-def test_a_refusal_names_what_to_change() -> None:
+def test_a_refusal_says_what_to_change() -> None:
     foreign: dict[str, Any] = {"Origin": "https://board.example"}
     with serve("run", str(BOARDS / "empty.py")) as running:
         for asked in (handshake(**foreign), request("POST", "/api/metrics", **foreign)):
@@ -251,7 +251,7 @@ def test_a_refusal_names_what_to_change() -> None:
         assert error.endswith("if that is its name, declare Board(allow_hosts=['board.example'])")
 
 
-def test_what_a_refusal_repeats_is_harmless_in_a_terminal() -> None:
+def test_an_origin_in_a_logged_refusal_is_escaped() -> None:
     with serve("run", str(BOARDS / "empty.py")) as running:
         for origin in (b"http://a\x9b31m.example", b"http://a\xc2\x9b31m", b"\x80\x85\x9d", b"http://\xe2\x80\xa8x"):
             asked = request("POST", "/api/metrics").replace(b"\r\n\r\n", b"\r\nOrigin: " + origin + b"\r\n\r\n")
@@ -264,7 +264,7 @@ def test_what_a_refusal_repeats_is_harmless_in_a_terminal() -> None:
 # --- reading ---
 
 
-def test_no_get_changes_anything() -> None:
+def test_get_requests_change_nothing() -> None:
     served = Served(Board("A", interval_ms=50))
     with serve_app(served) as port:
         exchange(port, request(target="/api/health"))
@@ -311,7 +311,7 @@ def test_without_permission_there_is_no_cors(origin: str) -> None:
             assert answer.status != 204
 
 
-def test_a_site_that_is_allowed_reads_and_writes_and_nobody_else_does(port: int) -> None:
+def test_only_an_allowed_site_can_read_and_write(port: int) -> None:
     for target in (
         "/api/stats",
         "/nothing",
@@ -327,7 +327,7 @@ def test_a_site_that_is_allowed_reads_and_writes_and_nobody_else_does(port: int)
         for other in others:
             answer = exchange(port, request(target=target, **other))
             assert "access-control-allow-origin" not in answer.headers
-            # A cache between may not keep the one for the other.
+            # A cache in between must not serve one answer for the other.
             assert "Origin" in answer.headers["vary"]
     taken = exchange(port, request("POST", "/api/metrics", body=b'{"name": "pushed", "value": 2}', Origin=ALLOWED))
     assert (taken.status, taken.headers["access-control-allow-origin"]) == (200, ALLOWED)
@@ -344,14 +344,14 @@ def test_a_site_that_is_allowed_reads_and_writes_and_nobody_else_does(port: int)
         answer = exchange(port, request("OPTIONS", "/api/metrics", Origin=origin, **PREFLIGHT))
         assert answer.status == 405
         assert list(cors(answer.headers)) == ["vary"]
-    # It is not asked before what is no preflight, nor under another name.
+    # An OPTIONS request that is not a preflight, or from another origin, is not granted.
     assert exchange(port, request("OPTIONS", "/api/metrics", Origin=ALLOWED)).status == 405
     assert exchange(port, request("OPTIONS", "/api/metrics", "evil.example", Origin=ALLOWED, **PREFLIGHT)).status == 421
     twice = request(Origin=ALLOWED).replace(b"\r\n\r\n", b"\r\nOrigin: https://evil.example\r\n\r\n")
     assert "access-control-allow-origin" not in exchange(port, twice).headers
 
 
-def test_a_reload_changes_what_is_allowed(tmp_path: Path) -> None:
+def test_a_reload_changes_the_allowed_origins(tmp_path: Path) -> None:
     file = tmp_path / "dash.py"
     text = "from tickboard import Board\nboard = Board('A'{})\n"
     file.write_text(text.format(""))
@@ -368,6 +368,6 @@ def test_a_reload_changes_what_is_allowed(tmp_path: Path) -> None:
         running.wait_for(lambda: not is_allowed(running))
 
 
-def test_one_text_is_a_list_of_one() -> None:
+def test_a_single_string_is_a_list_of_one() -> None:
     one = Board(allow_hosts="a.example", allow_origins=ALLOWED, allow_frames=ALLOWED)
     assert one.allowed == Board(allow_hosts=["a.example"], allow_origins=[ALLOWED], allow_frames=[ALLOWED]).allowed

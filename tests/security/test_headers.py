@@ -1,4 +1,4 @@
-"""The headers that keep a board's answers to its own pages: on every answer that it makes, and on nobody else's."""
+"""The headers that restrict a board's answers to its own pages: on all of its answers, and on no others."""
 
 import json
 from collections.abc import Iterator
@@ -73,14 +73,14 @@ ANSWERS = {
 @pytest.mark.parametrize(
     ("status", "asked"), [(status, asked) for status, asks in ANSWERS.items() for asked in asks], ids=repr
 )
-def test_every_answer_is_protected(server: Server, status: int, asked: bytes) -> None:
+def test_every_answer_has_the_protective_headers(server: Server, status: int, asked: bytes) -> None:
     answer = exchange(server.port, asked)
     assert answer.status == status
     assert is_protected(answer)
     assert "server" not in answer.headers
 
 
-def test_a_stream_and_a_refusal_for_too_many_are_protected(server: Server) -> None:
+def test_streams_and_refused_connections_have_the_protective_headers(server: Server) -> None:
     with RawStream(server.port) as stream:
         assert NOBODY in stream.head
         for asked in (handshake(), request(target="/events/alerts")):
@@ -117,13 +117,15 @@ NO_HANDSHAKES = [
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_what_no_application_sees_is_refused_as_carefully(server: Server, status: int, asked: bytes) -> None:
+def test_requests_refused_before_the_application_have_the_protective_headers(
+    server: Server, status: int, asked: bytes
+) -> None:
     answer = exchange(server.port, asked)
     assert answer.status == status
     assert is_protected(answer)
 
 
-def test_the_page_and_its_worker_may_load_nothing_from_elsewhere_and_run_nothing_inline(server: Server) -> None:
+def test_the_policy_of_the_page_and_its_worker_forbids_other_hosts_and_inline_code(server: Server) -> None:
     worker = next(path for path in ASSETS if "worker" in path)
     for path in ("/", worker):
         found = directives(exchange(server.port, request(target=path)))
@@ -155,7 +157,7 @@ async def plain(request: Request) -> Response:
     return HTMLResponse("<script>inline()</script>")
 
 
-def test_a_mounted_board_protects_its_answers_and_no_others() -> None:
+def test_a_mounted_board_adds_the_headers_to_its_own_answers_only() -> None:
     routes = [Route("/boom", boom), Route("/own", own), Route("/framed", framed), Route("/plain", plain)]
     board = Board("Mounted", interval_ms=50, routes=routes, allow_frames=["self", "https://Wiki.example:443"])
     app = FastAPI()
@@ -166,7 +168,7 @@ def test_a_mounted_board_protects_its_answers_and_no_others() -> None:
             answer = exchange(port, request(target=f"/live{path}"))
             assert answer.status == status
             assert is_protected(answer, ancestors), path
-        # What the owner's own routes say for themselves stays.
+        # Headers set by the owner's own routes are kept.
         found = directives(exchange(port, request(target="/live/own")))
         assert found == {"default-src": "'none'", "frame-ancestors": ancestors}
         found = directives(exchange(port, request(target="/live/plain")))
@@ -180,7 +182,7 @@ def test_a_mounted_board_protects_its_answers_and_no_others() -> None:
             assert not {"content-security-policy", "referrer-policy"} & answer.headers.keys()
 
 
-def test_a_process_without_its_board_answers_as_carefully() -> None:
+def test_a_process_without_the_board_sends_the_protective_headers() -> None:
     def used() -> None:
         raise UsedError("another process has it")
 
@@ -192,7 +194,7 @@ def test_a_process_without_its_board_answers_as_carefully() -> None:
             assert is_protected(answer)
 
 
-def test_who_may_frame_the_page_is_said_by_flags_and_the_board() -> None:
+def test_flags_and_the_board_set_which_sites_may_frame_the_page() -> None:
     flags = (
         "--allow-frame",
         "https://a.example:8443",

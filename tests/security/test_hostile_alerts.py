@@ -1,4 +1,4 @@
-"""What is said of alerts by somebody who means harm: bodies of acknowledge and silence, and where a stream goes on."""
+"""Hostile input about alerts: bodies of acknowledge and silence, and positions of the stream."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from tickboard import Board
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[tuple[int, Served]]:
-    """Serve a board with an alert."""
+    """Serve a board with one alert."""
     served = Served(Board("Alerts", interval_ms=50))
     with serve_app(served) as port:
         httpx.get(f"http://127.0.0.1:{port}/api/health").raise_for_status()
@@ -23,10 +23,10 @@ DEEP = b"[" * 30_000
 
 BODIES: dict[str, bytes] = {
     "nested": b'{"note":' + DEEP + b"}",
-    "nested where nobody looks": b'{"x":' + DEEP + b"}",
-    "no UTF-8": b'{"note":"\xff"}',
-    "half a pair": b'{"note":"\\ud800"}',
-    "no number": b'{"duration":NaN,"reason":"x"}',
+    "nested in an ignored field": b'{"x":' + DEEP + b"}",
+    "not UTF-8": b'{"note":"\xff"}',
+    "half a surrogate pair": b'{"note":"\\ud800"}',
+    "NaN": b'{"duration":NaN,"reason":"x"}',
     "a number": b'{"duration":1e400,"reason":1}',
     "a large number": b'{"duration":' + b"9" * 50_000 + b"}",
     "a list": b"[1]",
@@ -36,7 +36,7 @@ BODIES: dict[str, bytes] = {
     "a long duration": b'{"duration":"' + b"9" * 50_000 + b'h","reason":"x"}',
     "a long text": b'{"note":"' + b"a" * 60_000 + b'","reason":"' + b"a" * 1_001 + b'","duration":"1h"}',
     "too much": b'{"note":"' + b"a" * 70_000 + b'"}',
-    "a duration that looks like one": '{"duration":"\u0661h","reason":"x","note":1}'.encode(),
+    "a duration with odd digits": '{"duration":"\u0661h","reason":"x","note":1}'.encode(),
     "a negative duration": b'{"duration":"-1h","reason":"x","note":1}',
     "junk": bytes(range(256)) * 100,
 }
@@ -44,7 +44,7 @@ BODIES: dict[str, bytes] = {
 
 @pytest.mark.parametrize("what", ["ack", "silence"])
 @pytest.mark.parametrize("name", BODIES)
-def test_a_bad_body_is_refused_in_one_line(served: tuple[int, Served], what: str, name: str) -> None:
+def test_a_hostile_body_is_refused_with_a_one_line_error(served: tuple[int, Served], what: str, name: str) -> None:
     port, board = served
     url = f"http://127.0.0.1:{port}/api/alerts/id1/{what}"
     answer = httpx.post(url, content=BODIES[name], headers={"Content-Type": "application/json"})
@@ -57,20 +57,22 @@ def test_a_bad_body_is_refused_in_one_line(served: tuple[int, Served], what: str
 PLACES = {
     "digits": "1" * 10_000,
     "a large number": "EPOCH-" + "9" * 19,
-    "a number that is too large": "EPOCH-" + "9" * 10_000,
+    "too large a number": "EPOCH-" + "9" * 10_000,
     "a negative number": "EPOCH--5",
     "digits of another script": "EPOCH-%D9%A1",
     "dashes": "-" * 10_000,
     "another epoch": "e" * 10_000 + "-1",
     "a line": "EPOCH-1%0D%0AX:y",
     "NUL": "EPOCH-1%00",
-    "no UTF-8": "EPOCH-%FF",
+    "not UTF-8": "EPOCH-%FF",
 }
 
 
 @pytest.mark.parametrize("name", PLACES)
 @pytest.mark.parametrize("header", [True, False], ids=["header", "parameter"])
-def test_a_stream_from_no_place_begins_with_all_that_fires(served: tuple[int, Served], name: str, header: bool) -> None:
+def test_a_stream_from_an_invalid_position_begins_with_all_firing_alerts(
+    served: tuple[int, Served], name: str, header: bool
+) -> None:
     port, board = served
     place = PLACES[name].replace("EPOCH", board.log.epoch)
     path, more = "/events/alerts", f"Last-Event-ID: {place}\r\n"

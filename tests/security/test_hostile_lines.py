@@ -1,4 +1,4 @@
-"""Lines of a command that means harm, in `tickboard pipe`: each is read or left out, and then the next is read."""
+"""Hostile lines in the input of `tickboard pipe`: each is read or skipped, and then the next is read."""
 
 import pytest
 
@@ -16,14 +16,14 @@ LINES: dict[str, bytes] = {
     "quotes": b'a,"' + b'"' * 60_000,
     "braces": b"{" * 60_000,
     "equals": b"a=" * 30_000,
-    "a line without end": b"a" * 5_000_000 + b" 1",
+    "an endless line": b"a" * 5_000_000 + b" 1",
     "NUL": b"a\0 1",
-    "a time of no year": b'{"name":"a","value":1,"timestamp":"99999-01-01T00:00:00Z"}',
+    "a time without a valid year": b'{"name":"a","value":1,"timestamp":"99999-01-01T00:00:00Z"}',
 }
 
 
 @pytest.mark.parametrize("name", LINES)
-def test_a_line_that_cannot_be_read_is_left_out_in_one_line_of_the_log(name: str) -> None:
+def test_an_unreadable_line_is_skipped_and_reported_in_one_line(name: str) -> None:
     board = Board()
     board.prepare(Settings())
     source = board.intake.source("stdin")
@@ -43,7 +43,7 @@ def test_a_line_that_cannot_be_read_is_left_out_in_one_line_of_the_log(name: str
 
 
 @pytest.mark.parametrize("value", ["NaN", "inf", "-Infinity", "1e400", "9" * 60_000])
-def test_a_value_of_any_size_is_a_value(value: str) -> None:
+def test_a_value_of_any_length_is_read(value: str) -> None:
     board = Board()
     board.prepare(Settings())
     told: list[str | None] = []

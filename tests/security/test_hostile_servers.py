@@ -1,4 +1,4 @@
-"""What a server that means harm answers to `tickboard health`, `tickboard.connect` and `tickboard.push`."""
+"""Hostile servers against `tickboard health`, `tickboard.connect` and `tickboard.push`."""
 
 import asyncio
 import contextlib
@@ -22,14 +22,14 @@ from tickboard.client.decoder import Decoder, ProtocolError
 from tickboard.client.push import Push
 from tickboard.client.watch import RefusedError
 
-# The package has a function of that name.
+# The package exports a function of that name.
 push_module = sys.modules[Push.__module__]
 
 hostile = pytest.mark.parametrize("name", HTTP)
 
 
 @hostile
-def test_health_says_in_one_line_that_something_is_wrong(name: str) -> None:
+def test_health_reports_any_bad_answer_in_one_line(name: str) -> None:
     with answering(HTTP[name]) as port:
         works, line = probe(f"http://127.0.0.1:{port}", 1.5)
     assert not works
@@ -38,7 +38,7 @@ def test_health_says_in_one_line_that_something_is_wrong(name: str) -> None:
     assert len(line) < 2 * MAX_LINE
 
 
-def test_health_says_where_it_is_redirected_to_and_shows_no_secret() -> None:
+def test_health_names_the_target_of_a_redirect_without_its_secrets() -> None:
     with answering(redirect("http://me:secret1@other.example/x?token=secret2")) as port:
         _, line = probe(f"http://127.0.0.1:{port}")
     assert "it redirects to http://other.example/x: give that address" in line
@@ -52,7 +52,7 @@ def test_health_follows_a_redirect_within_the_host() -> None:
         assert probe(f"http://127.0.0.1:{port}") == (True, "ok")
 
 
-def test_health_prints_reasons_as_text_and_not_without_end() -> None:
+def test_health_escapes_and_truncates_reasons() -> None:
     reasons = [{"source": "\x1b[31m", "message": "a\nb\u202e" * 500, "since": ""} for _ in range(200)]
     content = json.dumps({"status": "failing", "reasons": reasons}).encode()
     assert len(content) < MAX_BYTES
@@ -64,7 +64,7 @@ def test_health_prints_reasons_as_text_and_not_without_end() -> None:
 
 
 @hostile
-async def test_a_client_ends_with_one_line_or_tries_again(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_client_raises_a_one_line_error_or_reconnects(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "FIRST_PAUSE_S", 0.01)
     with answering(HTTP[name]) as port:
         said = ""
@@ -80,7 +80,7 @@ async def test_a_client_ends_with_one_line_or_tries_again(name: str, monkeypatch
 
 
 @pytest.mark.parametrize("scheme", ["ws", "wss", "http", "file"])
-async def test_a_client_is_sent_to_no_other_host(scheme: str) -> None:
+async def test_a_client_does_not_follow_a_redirect_to_another_host(scheme: str) -> None:
     with answering(redirect(f"{scheme}://user:secret1@localhost:1/?token=secret2")) as port:
         ticks = connect(f"http://127.0.0.1:{port}")
         with pytest.raises(RefusedError, match=f"{scheme}://.*localhost:1/") as refused:
@@ -89,7 +89,9 @@ async def test_a_client_is_sent_to_no_other_host(scheme: str) -> None:
 
 
 @hostile
-def test_push_goes_on(name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_push_keeps_running_and_logs_one_line_without_a_traceback(
+    name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr("tickboard.client.delivery.TIMEOUT_S", 1.0)
     with answering(HTTP[name]) as port:
         push = Push(f"http://127.0.0.1:{port}", interval="10ms")
@@ -120,28 +122,28 @@ def tick(seq: int, time: float) -> bytes:
 
 MESSAGES: dict[str, str | bytes] = {
     "deep": '{"type":"series","x":' + DEEP.decode(),
-    "a half pair": '{"type":"\\ud800"}',
+    "half a surrogate pair in a message": '{"type":"\\ud800"}',
     "an epoch of 10 MB": series(1, epoch="e" * 10_000_000),
-    "a layout that is no number": series(1, layout="1"),
+    "a layout that is not a number": series(1, layout="1"),
     "too many series": series(101),
-    "too many more series": changed([], list(range(1, 101))),
-    "a place that is not there": changed([], [5]),
-    "a negative place": changed([], [-1]),
-    "places out of order": changed([], [1, 0]),
-    "more places than series": changed([], [1], added=[]),
+    "too many added series": changed([], list(range(1, 101))),
+    "a position out of range": changed([], [5]),
+    "a negative position": changed([], [-1]),
+    "positions out of order": changed([], [1, 0]),
+    "more positions than series": changed([], [1], added=[]),
     "a long epoch of a change": changed([], [1], epoch="e" * 300),
     "a tick without a time": tick(1, float("nan")),
     "a tick at the end of time": tick(1, float("inf")),
     "a tick after the year 9999": tick(1, 1e18),
-    "a tick with a seq that is no position": tick(2**64 - 1, 0.0),
+    "a tick with an invalid seq": tick(2**64 - 1, 0.0),
     "a tick too short": tick(1, 0.0)[:-1],
-    "no tick": b"\x02",
-    "a window of more than there is": struct.pack("<BBHIQII", 1, 0, 0, 1, 1, 2**32 - 1, 0),
+    "not a tick": b"\x02",
+    "a truncated window": struct.pack("<BBHIQII", 1, 0, 0, 1, 1, 2**32 - 1, 0),
 }
 
 
 @pytest.mark.parametrize("name", MESSAGES)
-def test_a_message_that_is_not_allowed_is_a_broken_protocol(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_message_raises_a_protocol_error(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(receiver, "MAX_SERIES", 100)
     taking = Decoder()
     taking.connected()
@@ -152,7 +154,7 @@ def test_a_message_that_is_not_allowed_is_a_broken_protocol(name: str, monkeypat
 
 
 def test_many_changes_cost_no_more_than_their_series() -> None:
-    """Each goes in front of all others, which would move these once for each."""
+    """Each series is inserted before all others, which would naively move all of them each time."""
     taking = Decoder()
     list(taking.receive(series(100_000)))
     list(taking.receive(changed([], list(range(100_000)))))
@@ -160,7 +162,7 @@ def test_many_changes_cost_no_more_than_their_series() -> None:
     assert taking.position == "e:1"
 
 
-async def test_a_long_window_keeps_no_other_task_waiting() -> None:
+async def test_a_long_window_does_not_block_other_tasks() -> None:
     ticks = 1_000
     window = struct.pack("<BBHIQII", 1, 0, 0, 1, 1, ticks, 0) + bytes(16 * ticks)
 

@@ -1,4 +1,4 @@
-"""Viewers of a mounted board that read nothing: what uvicorn keeps for them is bounded, and is dropped in the end."""
+"""Viewers of a mounted board that read nothing: uvicorn's buffers for them are bounded, and dropped in the end."""
 
 import asyncio
 import contextlib
@@ -21,12 +21,12 @@ from tickboard.server.streams.uvicorn_call import transport_beneath
 SERIES, TICKS = 3_000, 60
 
 MOST_SYSTEM_BYTES = 3 * 2**21
-"""What the system may hold for a connection, on both sides."""
+"""The most that the kernel may buffer for a connection, on both sides."""
 
 
 @contextlib.contextmanager
 def large_board(ws: str = "websockets-sansio", around: type | None = None) -> Iterator[tuple[int, Served]]:
-    """Serve a board whose window is full, and makes no more ticks."""
+    """Serve a board whose window is full and that makes no more ticks."""
     board = Board("Large", interval_ms=3_600_000, window_size=TICKS)
     gauges = [board.gauge(f"wide_metric_{number}") for number in range(SERIES)]
     for gauge in gauges:
@@ -40,19 +40,19 @@ def large_board(ws: str = "websockets-sansio", around: type | None = None) -> It
 
 
 def window(served: Served) -> Frame:
-    """Return the `initial` that everybody gets."""
+    """Return the `initial` frame that every viewer gets."""
     engine = served.board.hub.engine
     steps = JSON.initial(engine.select(), 1, engine.epoch, engine.seq, engine.window.all(), resumed=False, skipped=0)
     return whole(steps)
 
 
-def holds(served: Served, viewers: int = 1) -> bool:
-    """Return whether so many viewers have a window that they have not taken."""
+def has_unsent_windows(served: Served, viewers: int = 1) -> bool:
+    """Return whether this many viewers have an unsent window."""
     return [viewer.untaken is not None for viewer in list(served.board.hub.waiting)] == [True] * viewers
 
 
 def ends(client: socket.socket) -> bool:
-    """Return whether a connection ends after no more than the system held for it."""
+    """Return whether a connection ends after no more than the kernel had buffered."""
     client.settimeout(GUARD_S)
     size = 0
     with contextlib.suppress(ConnectionError):
@@ -64,7 +64,7 @@ def ends(client: socket.socket) -> bool:
 
 
 def check_on(served: Served, now: float) -> None:
-    """Have the hub look for stalled viewers at a time."""
+    """Have the hub check for stalled viewers at a given time."""
     done = threading.Event()
 
     def check() -> None:
@@ -79,7 +79,7 @@ any_ws = pytest.mark.parametrize("ws", ["websockets-sansio", "wsproto"])
 
 
 @any_ws
-def test_those_of_one_address_are_closed_at_once_where_they_leave_too_much(
+def test_viewers_of_one_address_with_too_much_unsent_are_closed_at_once(
     ws: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with large_board(ws) as (port, served), contextlib.ExitStack() as stack:
@@ -88,18 +88,18 @@ def test_those_of_one_address_are_closed_at_once_where_they_leave_too_much(
         monkeypatch.setattr("tickboard.hub.hub.MAX_UNTAKEN_BYTES", 3 * size)
         hub = served.board.hub
         clients = [stack.enter_context(raw_viewer(port)) for _ in range(8)]
-        wait_for(lambda: hub.traffic.viewers_stalled == 5 and hub.viewers == 3 and holds(served, 3))
-        # What waited for the others is not there any more.
+        wait_for(lambda: hub.traffic.viewers_stalled == 5 and hub.viewers == 3 and has_unsent_windows(served, 3))
+        # The frames queued for the others are dropped.
         assert sum(map(ends, clients)) == 5
         with connect(f"ws://127.0.0.1:{port}/ws/metrics?metrics=wide_metric_1") as viewer:
             viewer.recv(GUARD_S)
 
 
 @any_ws
-def test_what_waits_for_one_that_is_closed_is_dropped(ws: str) -> None:
+def test_frames_queued_for_a_closed_viewer_are_dropped(ws: str) -> None:
     with large_board(ws) as (port, served), raw_viewer(port) as client:
         hub = served.board.hub
-        wait_for(lambda: holds(served))
+        wait_for(lambda: has_unsent_windows(served))
         check_on(served, 0.0)
         check_on(served, 20.0)
         wait_for(lambda: hub.viewers == 0)
@@ -108,13 +108,13 @@ def test_what_waits_for_one_that_is_closed_is_dropped(ws: str) -> None:
 
 
 @any_ws
-def test_one_that_reads_slowly_is_not_stalled_and_gets_all(ws: str) -> None:
+def test_a_slow_reader_is_not_stalled_and_gets_everything(ws: str) -> None:
     with large_board(ws) as (port, served), raw_viewer(port) as client:
         hub, size = served.board.hub, window(served).size
         client.settimeout(GUARD_S)
         left, now = size, 0.0
         while left > 2**22:
-            wait_for(lambda: holds(served))
+            wait_for(lambda: has_unsent_windows(served))
             check_on(served, now)
             for _ in range(2**21 // 4096):
                 left -= len(client.recv(4096))
@@ -126,17 +126,17 @@ def test_one_that_reads_slowly_is_not_stalled_and_gets_all(ws: str) -> None:
         assert hub.viewers == 1
 
 
-def test_what_waits_for_one_that_says_goodbye_and_reads_nothing_is_dropped() -> None:
+def test_frames_queued_for_a_viewer_that_closes_unread_are_dropped() -> None:
     with large_board() as (port, served), raw_viewer(port) as client:
         hub = served.board.hub
-        wait_for(lambda: holds(served))
+        wait_for(lambda: has_unsent_windows(served))
         client.sendall(b"\x88\x82\0\0\0\0\x03\xe8")
         wait_for(lambda: hub.viewers == 0)
         assert ends(client)
 
 
 class InAnotherTask:
-    """A middleware that calls the application in a task of its own, where nothing is seen of the server."""
+    """A middleware that calls the application in its own task, which hides the server's transport."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -151,7 +151,7 @@ class InAnotherTask:
         assert self.seen == [None] * len(self.seen)
 
 
-def test_where_nothing_is_seen_of_the_server_a_large_window_counts_until_it_is_sent() -> None:
+def test_without_a_visible_transport_a_large_window_counts_until_it_is_sent() -> None:
     with (
         large_board(around=InAnotherTask) as (port, served),
         connect(f"ws://127.0.0.1:{port}/ws/metrics", max_size=None) as viewer,
@@ -165,7 +165,7 @@ def test_where_nothing_is_seen_of_the_server_a_large_window_counts_until_it_is_s
         assert closed.value.rcvd.code == 1001
 
 
-def test_a_reader_of_alerts_that_is_cut_leaves_nothing() -> None:
+def test_nothing_is_kept_for_a_disconnected_reader_of_alerts() -> None:
     with large_board() as (port, served), RawStream(port) as reader:
         assert reader.event()["event"] == "position"
         served.fire(2_000, "m" * 5_000)

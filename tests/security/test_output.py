@@ -1,4 +1,4 @@
-"""What comes from anywhere is printed and logged as text: it moves no cursor, and is no line that nobody has logged."""
+"""Foreign text is printed and logged escaped: it can neither control the terminal nor forge a line of the log."""
 
 import json
 import re
@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.serving import serve
 
 HOSTILE = "\x1b[2J\x1b]0;owned\x07\r\x9b31m\u202egnp\u2066\u2028\x7f\n2026-01-01T00:00:00.000Z ERROR forged"
-"""Clears a screen, sets a title, reverses a text and forges a line of the log."""
+"""Clears the screen, sets the title, reverses text and forges a line of the log."""
 
 RAW = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
@@ -48,7 +48,7 @@ board.add_source(Broken())
 
 
 def is_text(output: str) -> bool:
-    """Return whether nothing in an output controls a terminal, and no line in it is forged."""
+    """Return whether an output contains no terminal control and no forged line."""
     return RAW.search(output) is None and not re.search(r"^2026-01-01", output, re.MULTILINE)
 
 
@@ -69,7 +69,7 @@ def dashboard(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_title_a_warning_a_thread_a_sampler_and_a_listener_are_printed_as_text(dashboard: Path) -> None:
+def test_titles_warnings_and_exceptions_are_printed_escaped(dashboard: Path) -> None:
     with serve("run", str(dashboard), "--state", "none", "--log-level", "debug") as server:
         expected = ("careful: ", "in a thread ", "in a sampler ", "ConnectionError: ")
         server.wait_for(lambda: all(said in server.output() for said in expected))
@@ -80,7 +80,7 @@ def test_a_title_a_warning_a_thread_a_sampler_and_a_listener_are_printed_as_text
     assert "  OSError: in a sampler" in output, "the traceback is a part of its record"
 
 
-def test_what_a_dashboard_file_prints_is_its_own(tmp_path: Path) -> None:
+def test_output_printed_by_a_dashboard_file_is_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "dashboard.py"
     path.write_text("from tickboard import Board\nboard = Board()\nprint('\\x1b[1mbold')\n")
     with serve("run", str(path), "--state", "none") as server:
@@ -88,7 +88,7 @@ def test_what_a_dashboard_file_prints_is_its_own(tmp_path: Path) -> None:
     assert "\x1b[1mbold" in server.output()
 
 
-def test_a_board_that_is_reloaded_and_cannot_be_is_printed_as_text(tmp_path: Path) -> None:
+def test_a_failed_reload_is_printed_escaped(tmp_path: Path) -> None:
     path = tmp_path / "dash\x1b[31mboard.py"
     path.write_text("from tickboard import Board\nboard = Board()\n")
     with serve("dev", str(path), "--state", "none") as server:
@@ -118,7 +118,7 @@ def test_a_board_that_is_reloaded_and_cannot_be_is_printed_as_text(tmp_path: Pat
         ("run", "a.py", "\x1b[31m\n2026-01-01"),
     ],
 )
-def test_errors_of_the_command_line_are_text(arguments: tuple[str, ...]) -> None:
+def test_command_line_errors_are_printed_escaped(arguments: tuple[str, ...]) -> None:
     done = run(*arguments)
     output = (done.stdout + done.stderr).decode()
     assert is_text(output), output
@@ -126,14 +126,14 @@ def test_errors_of_the_command_line_are_text(arguments: tuple[str, ...]) -> None
     assert r"\x1b" in output, "it is escaped, not dropped"
 
 
-def test_a_configuration_is_text(dashboard: Path) -> None:
+def test_configuration_errors_are_printed_escaped(dashboard: Path) -> None:
     (dashboard.parent / "tickboard.toml").write_text('[rules."\\u001b[31m\\n2026-01-01"]\nseverity = "\\u001b[32m"\n')
     done = run("check", str(dashboard))
     assert is_text((done.stdout + done.stderr).decode())
 
 
 @contextmanager
-def board_that_says(reasons: list[dict[str, str]]) -> Iterator[str]:
+def board_reporting(reasons: list[dict[str, str]]) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             body = json.dumps({"status": "degraded", "reasons": reasons}).encode()
@@ -154,8 +154,8 @@ def board_that_says(reasons: list[dict[str, str]]) -> Iterator[str]:
         server.server_close()
 
 
-def test_what_another_board_says_of_its_health_is_one_line_of_text() -> None:
-    with board_that_says([{"source": f"x{HOSTILE}", "message": HOSTILE, "since": "s"}]) as url:
+def test_the_health_of_another_board_is_printed_as_one_escaped_line() -> None:
+    with board_reporting([{"source": f"x{HOSTILE}", "message": HOSTILE, "since": "s"}]) as url:
         done = run("health", url)
     output = done.stdout.decode()
     assert is_text(output), output
@@ -163,7 +163,7 @@ def test_what_another_board_says_of_its_health_is_one_line_of_text() -> None:
     assert r"\x1b[2J" in output
 
 
-def test_the_labels_of_metrics_are_those_that_were_meant(dashboard: Path) -> None:
+def test_labels_in_metrics_cannot_be_forged(dashboard: Path) -> None:
     with serve("run", str(dashboard), "--state", "none") as server:
         server.wait_for(lambda: "in a sampler" in server.output())
         text = httpx.get(f"{server.url}metrics").text

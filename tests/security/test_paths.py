@@ -1,4 +1,4 @@
-"""Paths that try to leave their folder, their site or their header."""
+"""Paths that try to escape from their folder, their site or their header."""
 
 import asyncio
 from collections.abc import Iterator
@@ -43,17 +43,17 @@ UP = [
 SLASH = ["/", "%2f", "%252f", "\\", "%5c", "//", "%2f%2f", "/./", "%c0%af"]
 
 
-def climbing() -> Iterator[str]:
+def climbing_paths() -> Iterator[str]:
     for up in UP:
         for slash in SLASH:
             for depth in (1, 2, 12):
                 yield f"/assets/{(up + slash) * depth}"
 
 
-def test_nothing_outside_of_the_folder_of_assets_is_read(server: Server) -> None:
+def test_no_path_escapes_from_the_assets_folder(server: Server) -> None:
     asset = next((STATIC / "assets").glob("*.css")).name
     assert exchange(server.port, request(target=f"/assets/{asset}")).status == 200
-    for start in climbing():
+    for start in climbing_paths():
         for target in ("etc/passwd", "app.py", "index.html", "static/index.html"):
             answer = exchange(server.port, request(target=start + target))
             assert answer.status in {400, 404}, start + target
@@ -91,7 +91,7 @@ def test_nothing_outside_of_the_folder_of_assets_is_read(server: Server) -> None
         "/nothing%ff%00%0d%0a",
     ],
 )
-def test_what_is_no_file_of_the_page_is_not_found(server: Server, target: str) -> None:
+def test_a_path_that_is_not_an_asset_gets_404(server: Server, target: str) -> None:
     answer = exchange(server.port, request(target=target.encode("latin-1")))
     assert answer.status in {400, 404, 307, 308}
     if answer.status in {307, 308}:
@@ -113,9 +113,9 @@ def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path, monkeypatch: p
 
 
 def stays_here(answer: Answer, target: str) -> bool:
-    """Return whether a redirect leads to the server that it comes from, as a browser reads it."""
+    """Return whether a redirect stays on its server, as a browser would follow it."""
     location = answer.headers["location"]
-    # Browsers take a backslash for a slash, and leave out tabs and newlines.
+    # Browsers treat a backslash as a slash, and drop tabs and newlines.
     read = location.replace("\\", "/").replace("\t", "").replace("\n", "").replace("\r", "")
     base = f"http://localhost{urlsplit('http://localhost' + target).path}"
     return urlsplit(urljoin(base, read)).netloc == "localhost"
@@ -147,8 +147,8 @@ ELSEWHERE = [
 ]
 
 
-def not_elsewhere(port: int, prefix: str) -> int:
-    """Ask for all of these below a prefix, and return how many redirects there were."""
+def count_safe_redirects(port: int, prefix: str) -> int:
+    """Request all of these below a prefix, and return the number of redirects."""
     redirects = 0
     targets = [f"{start}{end}" for start in ("", prefix, f"{prefix}/", f"{prefix}/api/stats") for end in ELSEWHERE]
     for target in [*targets, prefix, f"{prefix}?a=%0d%0ab", f"{prefix}/api/stats/", "/api/stats/?//evil.example"]:
@@ -162,20 +162,20 @@ def not_elsewhere(port: int, prefix: str) -> int:
     return redirects
 
 
-def test_no_path_leads_to_another_site(server: Server) -> None:
-    assert not_elsewhere(server.port, PREFIX) >= 3
+def test_no_path_redirects_to_another_site(server: Server) -> None:
+    assert count_safe_redirects(server.port, PREFIX) >= 3
 
 
-def test_no_path_of_a_mounted_board_leads_to_another_site() -> None:
+def test_no_path_of_a_mounted_board_redirects_to_another_site() -> None:
     app = FastAPI()
     app.mount(PREFIX, Board("A", interval_ms=50))
     with serve_app(app) as port:
-        assert not_elsewhere(port, PREFIX) >= 2
+        assert count_safe_redirects(port, PREFIX) >= 2
 
 
 @pytest.mark.parametrize("root", ["//evil.example", "/\\evil.example", "/javascript:alert(1)", "/\r\nSet-Cookie: a=b"])
-def test_a_prefix_of_any_name_leads_nowhere_else(root: str) -> None:
-    """A mount may take a part of the path for its name, and servers tell applications of it in their own ways."""
+def test_no_prefix_redirects_to_another_site(root: str) -> None:
+    """A mount may use part of the path as its name, and servers pass it to applications in different ways."""
     sent: list[Message] = []
 
     async def send(message: Message) -> None:
@@ -199,7 +199,7 @@ def test_a_prefix_of_any_name_leads_nowhere_else(root: str) -> None:
         assert stays_here(Answer(308, {"location": location}, b""), quote(root))
 
 
-def test_a_path_that_no_route_has_is_repeated_safely(server: Server) -> None:
+def test_an_unknown_path_is_repeated_safely_in_the_error(server: Server) -> None:
     answer = exchange(server.port, request(target="/%0d%0aX-Injected:%20yes/%3Cscript%3E"))
     assert answer.status == 404
     assert "x-injected" not in answer.headers

@@ -1,4 +1,4 @@
-"""What people do about alerts is bounded, and takes no room from what fires and ends."""
+"""Acknowledgements and silences are rate-limited, and never displace firing and resolved events in the log."""
 
 import json
 from collections.abc import Iterator
@@ -75,7 +75,7 @@ def post(server: Server, id: object, what: str, **body: object) -> httpx.Respons
     return httpx.post(f"{server.url}api/alerts/{id}/{what}", json=body)
 
 
-def test_the_same_again_changes_nothing(server: Server) -> None:
+def test_repeating_an_acknowledgement_or_silence_logs_no_event(server: Server) -> None:
     first = alerts(server)[0]["id"]
     for what, body in (
         ("ack", {"note": "on it", "by": "me"}),
@@ -89,12 +89,12 @@ def test_the_same_again_changes_nothing(server: Server) -> None:
             assert again.status_code == 200
             assert {**again.json(), "seen": ""} == {**done.json(), "seen": ""}
             if what == "silence":
-                break  # another end, when a second has gone by
+                break  # a new end time, once a second has passed
         assert events(server) == before
     assert len(events(server)) == 5, "three began, and one was changed twice"
 
 
-def test_who_is_not_silenced_need_not_be_unsilenced(server: Server) -> None:
+def test_unsilencing_an_alert_that_is_not_silenced_logs_no_event(server: Server) -> None:
     first = alerts(server)[0]["id"]
     before = events(server)
     for _ in range(2 * BURST):
@@ -102,7 +102,7 @@ def test_who_is_not_silenced_need_not_be_unsilenced(server: Server) -> None:
     assert events(server) == before
 
 
-def test_who_changes_too_much_is_told_to_wait(server: Server) -> None:
+def test_too_many_changes_get_429_with_retry_after(server: Server) -> None:
     first, second, _ = (alert["id"] for alert in alerts(server))
     answers = [post(server, first, "ack", note=f"note {number}") for number in range(5 * BURST)]
     others = {post(server, second, "silence", duration="1h", reason=f"{number}").status_code for number in range(5)}
@@ -121,7 +121,7 @@ def test_who_changes_too_much_is_told_to_wait(server: Server) -> None:
     assert post(server, "nobody", "ack").status_code == 404
 
 
-def test_after_a_restart_the_beginnings_are_there_and_the_last_change(
+def test_after_a_restart_the_log_has_the_firing_events_and_the_last_change(
     server: Server, dashboard: Path, state: Path
 ) -> None:
     first = alerts(server)[0]["id"]
@@ -142,7 +142,7 @@ def test_after_a_restart_the_beginnings_are_there_and_the_last_change(
 # --- buckets ---
 
 
-def test_a_bucket_fills_again_by_one_a_second() -> None:
+def test_a_bucket_refills_by_one_per_second() -> None:
     buckets = ChangeRates()
     for _ in range(BURST):
         buckets.take(0.0, "address a", "alert 1")
@@ -159,7 +159,7 @@ def test_a_bucket_fills_again_by_one_a_second() -> None:
         buckets.take(1_000.0, "address b", "alert 3")
 
 
-def test_buckets_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_buckets_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rates, "MAX_BUCKETS", 100)
     buckets = ChangeRates()
     for number in range(1_000):
@@ -175,14 +175,14 @@ def alert(id: str, note: str = "") -> Alert:
     return msgspec.structs.replace(made, acknowledged=Acknowledgement("T", note=note)) if note else made
 
 
-def test_any_number_of_changes_leaves_every_beginning_and_end() -> None:
+def test_no_number_of_changes_displaces_firing_and_resolved_events() -> None:
     log = AlertLog("e")
     for number in range(LOG_EVENTS // 2):
         log.append("firing", alert(f"{number}"), 0.0)
         log.append("resolved", alert(f"{number}"), 0.0)
     for number in range(2 * LOG_EVENTS):
         log.append("changed", alert(f"{number % 3}", f"note {number}"), 0.0)
-    log.tell(log.number)
+    log.publish(log.number)
     kept = log.events()
     assert len(kept) == LOG_EVENTS + MAX_CHANGES
     assert [event.number for event in kept[:LOG_EVENTS]] == list(range(1, LOG_EVENTS + 1))
@@ -193,7 +193,7 @@ def test_any_number_of_changes_leaves_every_beginning_and_end() -> None:
     assert log.has_missed(1)
 
 
-def test_the_last_change_of_each_alert_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_last_change_of_each_alert_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tickboard.alerting.log.MAX_CHANGES", 5)
     log = AlertLog("e")
     for id in "abc":
@@ -201,7 +201,7 @@ def test_the_last_change_of_each_alert_stays(monkeypatch: pytest.MonkeyPatch) ->
     log.append("changed", alert("a", "stays"), 0.0)
     for number in range(100):
         log.append("changed", alert("bc"[number % 2], f"{number}"), 0.0)
-    log.tell(log.number)
+    log.publish(log.number)
     assert len(log.events()) == 3 + 5
     for number in range(log.number + 1):
         assert log.has_missed(number)
@@ -210,11 +210,11 @@ def test_the_last_change_of_each_alert_stays(monkeypatch: pytest.MonkeyPatch) ->
         assert number >= log.number or last["c"].acknowledged == Acknowledgement("T", note="99")
 
 
-def in_file(file: JournalFile) -> list[int]:
+def numbers_in_file(file: JournalFile) -> list[int]:
     return [event.number for event in file.read().events]
 
 
-def test_the_file_keeps_what_the_log_keeps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_file_keeps_the_same_events_as_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tickboard.alerting.log.MAX_CHANGES", 50)
     file = JournalFile(tmp_path / "state.db")
     log = AlertLog(file.read().epoch)
@@ -231,13 +231,13 @@ def test_the_file_keeps_what_the_log_keeps(tmp_path: Path, monkeypatch: pytest.M
         waiting.add(newer)
         if batch % 3:
             file.write(waiting)
-            assert in_file(file) == [event.number for event in log.events()]
-            assert [event.number for event in AlertLog("e", file.read().events).events()] == in_file(file)
+            assert numbers_in_file(file) == [event.number for event in log.events()]
+            assert [event.number for event in AlertLog("e", file.read().events).events()] == numbers_in_file(file)
             waiting = Change()
     file.close()
 
 
-def test_the_file_is_trimmed_to_as_many_beginnings_and_ends_as_the_log(
+def test_the_file_is_trimmed_to_as_many_firing_and_resolved_events_as_the_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tickboard.alerting.log.LOG_EVENTS", 10)
@@ -254,12 +254,12 @@ def test_the_file_is_trimmed_to_as_many_beginnings_and_ends_as_the_log(
             ]
         )
         file.write(change)
-        assert in_file(file) == [event.number for event in log.events()]
+        assert numbers_in_file(file) == [event.number for event in log.events()]
     assert len(log.events()) == 15
     file.close()
 
 
-def test_what_waits_for_a_disk_that_fails_keeps_the_beginnings(tmp_path: Path) -> None:
+def test_events_queued_for_a_failing_disk_keep_every_firing_event(tmp_path: Path) -> None:
     file = JournalFile(tmp_path / "state.db")
     log = AlertLog(file.read().epoch)
     first = Change()
@@ -274,11 +274,11 @@ def test_what_waits_for_a_disk_that_fails_keeps_the_beginnings(tmp_path: Path) -
     assert len(waiting.events) == 1 + MAX_CHANGES
     assert len(waiting.dropped) == 1
     file.write(waiting)
-    assert in_file(file) == [event.number for event in log.events()]
+    assert numbers_in_file(file) == [event.number for event in log.events()]
     file.close()
 
 
-def test_events_that_have_left_are_known() -> None:
+def test_the_log_knows_which_events_it_no_longer_has() -> None:
     log = AlertLog("e", number=7)
     assert log.has_missed(7)
     assert not log.has_missed(6)

@@ -1,4 +1,4 @@
-"""However many connections there are, the board has files to work with, and those who ask are served."""
+"""However many connections there are, the board has file descriptors left and requests are served."""
 
 import contextlib
 import json
@@ -47,7 +47,7 @@ def opens():
 
 @pytest.fixture(params=["uvloop", "asyncio"])
 def env(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
-    """Return the environment of a server with one of the loops."""
+    """Return the environment of a server with one of the event loops."""
     env = {"TRIGGER": str(tmp_path / "trigger")}
     if request.param == "asyncio":
         (tmp_path / "without").mkdir()
@@ -59,7 +59,7 @@ def env(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
 
 @contextlib.contextmanager
 def limited(folder: Path, files: int, env: dict[str, str], *arguments: str) -> Iterator[Server]:
-    """Run a board that opens files, where so many may be open."""
+    """Run a board that opens files, under a limit on open files."""
     board = folder / "board.py"
     board.write_text(BOARD)
     program = ("sh", "-c", f'ulimit -n {files}; exec "$@"', "sh", sys.executable, "-m", "tickboard")
@@ -69,19 +69,19 @@ def limited(folder: Path, files: int, env: dict[str, str], *arguments: str) -> I
 
 @contextlib.contextmanager
 def silent(port: int, count: int, host: str = "127.0.0.1") -> Iterator[list[socket.socket]]:
-    """Connect so many times, and say nothing."""
+    """Open a number of connections and send nothing."""
     with contextlib.ExitStack() as stack:
         yield [stack.enter_context(socket.create_connection((host, port), GUARD_S)) for _ in range(count)]
 
 
-def ask(server: Server) -> socket.socket:
-    """Ask over a new connection, and return it."""
+def send_request(server: Server) -> socket.socket:
+    """Send a request over a new connection and return it."""
     client = socket.create_connection(("127.0.0.1", server.port), GUARD_S)
     client.sendall(GET + b"Connection: close\r\n\r\n")
     return client
 
 
-def test_silent_connections_keep_nobody_from_working(tmp_path: Path, env: dict[str, str]) -> None:
+def test_silent_connections_block_neither_samplers_nor_requests(tmp_path: Path, env: dict[str, str]) -> None:
     with limited(tmp_path, 512, env) as server, silent(server.port, 600):
         before = server.json("/api/stats")["opened"]["last"]
         assert server.json("/api/health")["status"] == "ok"
@@ -105,7 +105,7 @@ def test_silent_connections_keep_nobody_from_working(tmp_path: Path, env: dict[s
     ],
     ids=["heads", "bodies", "junk"],
 )
-def test_slow_ones_keep_nobody_from_working(tmp_path: Path, env: dict[str, str], said: bytes) -> None:
+def test_slow_connections_do_not_block_requests(tmp_path: Path, env: dict[str, str], said: bytes) -> None:
     with limited(tmp_path, 256, env) as server, contextlib.ExitStack() as stack:
         for _ in range(300):
             client = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), GUARD_S))
@@ -116,7 +116,7 @@ def test_slow_ones_keep_nobody_from_working(tmp_path: Path, env: dict[str, str],
             viewer.recv(GUARD_S)
 
 
-def test_viewers_leave_room_for_requests(tmp_path: Path, env: dict[str, str]) -> None:
+def test_viewers_leave_descriptors_for_requests(tmp_path: Path, env: dict[str, str]) -> None:
     with (
         limited(tmp_path, 256, env, "--max-connections", "0", "--max-per-address", "0") as server,
         contextlib.ExitStack() as stack,
@@ -128,17 +128,17 @@ def test_viewers_leave_room_for_requests(tmp_path: Path, env: dict[str, str]) ->
             assert server.json("/api/health")["viewers"] == 96
 
 
-def test_where_the_board_has_taken_all_files_new_connections_wait(tmp_path: Path, env: dict[str, str]) -> None:
+def test_new_connections_wait_while_the_board_uses_all_descriptors(tmp_path: Path, env: dict[str, str]) -> None:
     trigger = Path(env["TRIGGER"])
     with limited(tmp_path, 256, env) as server, connect(server.ws_url) as viewer:
         viewer.recv(GUARD_S)
         before = len(server.lines)
         trigger.touch()
         with contextlib.ExitStack() as stack:
-            # One of them finds nothing left.
-            waiting = [stack.enter_context(ask(server))]
+            # One of them finds no descriptor left.
+            waiting = [stack.enter_context(send_request(server))]
             while "have to wait" not in server.output():
-                waiting.append(stack.enter_context(ask(server)))
+                waiting.append(stack.enter_context(send_request(server)))
                 viewer.recv(GUARD_S)
             first = json.loads(viewer.recv(GUARD_S))
             for _ in range(10):
@@ -148,7 +148,7 @@ def test_where_the_board_has_taken_all_files_new_connections_wait(tmp_path: Path
             trigger.unlink()
             for client in waiting:
                 assert statuses(rest(client)) in ([200], [])
-        with ask(server) as client:
+        with send_request(server) as client:
             assert statuses(rest(client)) == [200]
         assert "connections" in [reason["source"] for reason in server.json("/api/health")["reasons"]]
         assert "Traceback" not in server.output()
@@ -181,15 +181,15 @@ def test_connections_of_every_kind_count_for_their_address(tmp_path: Path) -> No
                     status, error = refusal(rest(client))
                 assert status == 503
                 assert f"all 4 connections that {host} may have are taken: see --max-per-address" in error
-                # Others, and those on this machine, are served.
+                # Other addresses, and this machine, are served.
                 assert server.json("/api/health")["viewers"] == 1
-            # Who has left counts no more.
-            server.wait_for(lambda: works(host, server.port))
+            # Closed connections no longer count.
+            server.wait_for(lambda: can_open_four(host, server.port))
         assert counted(server, "address") >= 2
 
 
-def works(host: str, port: int) -> bool:
-    """Return whether four connections can be open at once."""
+def can_open_four(host: str, port: int) -> bool:
+    """Return whether four connections can be open at a time."""
     with silent(port, 3, host), contextlib.suppress(httpx.HTTPError):
         return httpx.get(f"http://{host}:{port}/api/health").status_code == 200
     return False

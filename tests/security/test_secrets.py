@@ -1,4 +1,4 @@
-"""No secret comes out: not by what is printed, logged, served or written on a command line."""
+"""No secret leaks: neither printed, logged and served, nor shown on a command line."""
 
 import asyncio
 import itertools
@@ -49,7 +49,7 @@ PATHS = (
 
 
 class Target:
-    """An HTTP server that says what a test wants, and repeats what it was asked."""
+    """An HTTP server that answers as a test wants, and echoes the request."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, dict[str, str]]] = []
@@ -96,8 +96,8 @@ def target() -> Iterator[Target]:
     server.server_close()
 
 
-def all_that_is_said(server: Server) -> str:
-    """Return all that a server has printed, serves, and shows to other users of its machine."""
+def everything_shown(server: Server) -> str:
+    """Return everything that a server has printed, serves, and shows to other users of its machine."""
     said = [httpx.get(server.url.rstrip("/") + path).text for path in PATHS]
     said.append(httpx.get(f"{server.url}metrics", headers={"accept": "application/openmetrics-text"}).text)
     for subprotocols in ((), (SUBPROTOCOL,)):
@@ -128,14 +128,14 @@ ENVIRONMENT = {"CANARY_PASSWORD": PASSWORD, "CANARY_T": TOKEN, "CANARY_H": HEADE
         (200, {"content-encoding": f"{TOKEN}"}, "Content-Encoding"),
     ],
 )
-def test_a_target_that_repeats_what_it_is_asked_tells_nobody(
+def test_a_scrape_target_that_echoes_the_request_leaks_no_secret(
     target: Target, status: int, headers: dict[str, str], said: str
 ) -> None:
     target.status, target.headers = status, headers
     url = f"http://me:${{CANARY_PASSWORD}}@127.0.0.1:{target.port}/metrics?token=${{CANARY_T}}"
     with serve("--scrape", url, "--state", "none", "--log-level", "debug", env=ENVIRONMENT) as server:
         server.wait_for(lambda: said in httpx.get(f"{server.url}api/health").text)
-        everything = all_that_is_said(server)
+        everything = everything_shown(server)
     assert_nothing_in(everything + server.output())
     assert f"scrape http://127.0.0.1:{target.port}/metrics" in everything
     path, sent = target.asked[0]
@@ -144,17 +144,17 @@ def test_a_target_that_repeats_what_it_is_asked_tells_nobody(
     assert "single quotes" not in server.output(), "nothing on the command line is a secret"
 
 
-def test_a_target_that_works_tells_nobody(target: Target) -> None:
+def test_a_working_scrape_target_leaks_no_secret(target: Target) -> None:
     target.body = "up 1\n"
     url = f"http://127.0.0.1:{target.port}/metrics?token=${{CANARY_T}}"
     with serve("--scrape", url, "--state", "none", env=ENVIRONMENT) as server:
         server.wait_for(lambda: '"up"' in httpx.get(f"{server.url}api/board").text)
-        everything = all_that_is_said(server)
+        everything = everything_shown(server)
     assert_nothing_in(everything)
     assert f'source="scrape http://127.0.0.1:{target.port}/metrics"' in everything
 
 
-def test_a_variable_that_is_not_set_stops_the_start_with_its_name() -> None:
+def test_an_unset_variable_fails_the_start_and_the_error_names_it() -> None:
     command = [sys.executable, "-m", "tickboard", "--scrape", "http://me:can4ry@127.0.0.1:1/?token=${CANARY_MISSING}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
@@ -163,7 +163,7 @@ def test_a_variable_that_is_not_set_stops_the_start_with_its_name() -> None:
     assert_nothing_in(done.stdout + done.stderr)
 
 
-def test_a_secret_on_the_command_line_is_warned_of_once_with_what_to_write(target: Target) -> None:
+def test_a_secret_on_the_command_line_is_warned_about_once_with_the_fix(target: Target) -> None:
     target.body = "up 1\n"
     urls = (
         f"http://127.0.0.1:{target.port}/a?token=can4ry-a",
@@ -235,19 +235,19 @@ board.alert(load > 0, "busy", severity="critical")
 """
 
 
-def test_a_dashboard_file_whose_errors_hold_secrets_tells_nobody(tmp_path: Path) -> None:
+def test_secrets_in_the_errors_of_a_dashboard_file_are_not_leaked(tmp_path: Path) -> None:
     path = tmp_path / "dashboard.py"
     path.write_text(DASHBOARD)
     with serve("run", str(path), "--state", "none", "--log-level", "debug", env=ENVIRONMENT) as server:
         server.wait_for(lambda: len(server.json("/api/health")["reasons"]) == 5)
-        everything = all_that_is_said(server)
+        everything = everything_shown(server)
         assert any("Traceback" in problem.get("detail", "") for problem in server.json("/api/board")["problems"])
     assert_nothing_in(everything + server.output())
     assert "postgres://…@db.internal/shop?…" in everything
     assert f"login {HIDDEN} / {HIDDEN} refused" in everything
 
 
-# --- who sees what ---
+# --- who sees details ---
 
 
 FAILING = """
@@ -265,9 +265,9 @@ NUMBERS = itertools.count()
 
 
 def problems(url: str, headers: dict[str, str]) -> str:
-    """Return all that is told of problems."""
+    """Return everything that is served about problems."""
     said = [httpx.get(f"{url}{path}", headers=headers).text for path in ("api/board", "api/health")]
-    # A metric that is new has the board sent again.
+    # A new metric causes the board to be sent again.
     ws = f"{url.replace('http', 'ws')}ws/metrics"
     with connect(ws, subprotocols=[SUBPROTOCOL], additional_headers=headers) as viewer:
         httpx.post(f"{url}api/metrics", json=[{"name": f"new.{next(NUMBERS)}", "value": 1}])
@@ -290,7 +290,7 @@ def failing(tmp_path: Path) -> Path:
     return path
 
 
-def test_details_are_for_who_is_on_the_machine_itself(failing: Path) -> None:
+def test_details_are_shown_only_on_the_machine_itself(failing: Path) -> None:
     with serve("run", str(failing), "--state", "none") as server:
         server.wait_for(lambda: server.json("/api/board").get("problems"))
         assert not is_short(problems(server.url, {}))
@@ -298,14 +298,14 @@ def test_details_are_for_who_is_on_the_machine_itself(failing: Path) -> None:
             assert is_short(problems(server.url, {header: "127.0.0.1"})), header
 
 
-def test_who_asks_a_server_of_other_addresses_sees_the_short_form(failing: Path) -> None:
+def test_a_server_bound_to_other_addresses_shows_short_problems(failing: Path) -> None:
     with serve("run", str(failing), "--state", "none", "--host", "0.0.0.0") as server:
         server.wait_for(lambda: server.json("/api/board").get("problems"))
         assert is_short(problems(server.url, {}))
         assert "the text of an exception" in server.output(), "the log has everything"
 
 
-def test_where_the_log_of_alerts_is_kept_is_said_on_the_machine_itself(failing: Path, tmp_path: Path) -> None:
+def test_the_path_of_the_alert_log_is_shown_only_on_the_machine_itself(failing: Path, tmp_path: Path) -> None:
     state = tmp_path / "kept" / "alerts.sqlite"
     state.parent.mkdir()
     with serve("run", str(failing), "--state", str(state)) as server:
@@ -317,7 +317,7 @@ def test_where_the_log_of_alerts_is_kept_is_said_on_the_machine_itself(failing: 
     assert "alerts.sqlite" not in forwarded
 
 
-def test_who_looks_at_a_mounted_board_sees_the_short_form() -> None:
+def test_a_mounted_board_shows_short_problems() -> None:
     board = Board("Shop", interval_ms=50)
 
     @board.every()
@@ -331,7 +331,7 @@ def test_who_looks_at_a_mounted_board_sees_the_short_form() -> None:
         assert is_short(problems(url, {}))
 
 
-def test_a_dashboard_file_that_cannot_be_loaded_says_why_on_the_machine_itself(failing: Path) -> None:
+def test_the_error_of_a_dashboard_file_is_shown_only_on_the_machine_itself(failing: Path) -> None:
     with serve("dev", str(failing), "--state", "none") as server:
         failing.write_text("raise ValueError('the text of an exception')")
         server.wait_for(lambda: "dashboard file" in httpx.get(f"{server.url}api/health").text)
@@ -342,7 +342,7 @@ def test_a_dashboard_file_that_cannot_be_loaded_says_why_on_the_machine_itself(f
     assert "dashboard.py" not in forwarded
 
 
-def test_a_group_of_exceptions_is_short_too() -> None:
+def test_an_exception_group_is_shortened_too() -> None:
     reported = Problems()
     error = ExceptionGroup("many can4ry", [ValueError("can4ry"), OSError("can4ry")])
     from tickboard.problems import described
@@ -375,7 +375,7 @@ def test_a_group_of_exceptions_is_short_too() -> None:
         ("", ""),
     ],
 )
-def test_what_may_be_shown_of_a_url(url: str, shown: str) -> None:
+def test_a_public_url_contains_no_secrets(url: str, shown: str) -> None:
     assert public(url) == shown
 
 
@@ -391,23 +391,23 @@ def test_what_may_be_shown_of_a_url(url: str, shown: str) -> None:
         ("a://b@c://d@e", "a://…@c://…@e"),
     ],
 )
-def test_urls_in_a_text_show_where_they_lead_and_no_more(text: str, shown: str) -> None:
+def test_urls_in_a_text_are_redacted(text: str, shown: str) -> None:
     assert redacted(text) == shown
 
 
-def test_texts_of_any_length_are_searched_in_passing() -> None:
+def test_redacting_long_texts_takes_linear_time() -> None:
     for text in ("a" * 1_000_000, "://" * 300_000, "://a:" * 100_000, "://x?" + "." * 1_000_000, "@" * 1_000_000):
         assert len(redacted(text)) <= 2 * len(text)
 
 
-def test_a_secret_is_hidden_as_it_is_and_as_a_url_has_it() -> None:
+def test_a_secret_is_hidden_both_plain_and_url_encoded() -> None:
     remember("t0p s3cret/&")
     assert redacted("a t0p s3cret/& b t0p%20s3cret%2F%26") == f"a {HIDDEN} b {HIDDEN}"
     remember("abc")
     assert redacted("abc") == "abc", "what is so short is a part of any text"
 
 
-def test_headers_and_the_environment_are_hidden_but_for_what_says_nothing() -> None:
+def test_secret_headers_and_variables_are_hidden_and_harmless_ones_are_not() -> None:
     remember_headers({"Accept": "text/plain-for-all", "Authorization": "Bearer be4rer-token", "X-Any": "an-odd-value"})
     assert redacted("text/plain-for-all be4rer-token an-odd-value") == f"text/plain-for-all {HIDDEN} {HIDDEN}"
     remember_environment({"SHOP_DB_PASSWORD": "variable-one", "API_KEY": "variable-two", "HOME": "/home/variable"})
@@ -428,7 +428,7 @@ def test_headers_and_the_environment_are_hidden_but_for_what_says_nothing() -> N
         ("http://me:password@[bad", True),
     ],
 )
-def test_whether_a_url_holds_a_secret_as_it_is_written(url: str, exposed: bool) -> None:
+def test_a_url_with_a_literal_secret_is_recognized(url: str, exposed: bool) -> None:
     assert is_exposed(url) is exposed
 
 
@@ -438,7 +438,7 @@ def test_whether_a_url_holds_a_secret_as_it_is_written(url: str, exposed: bool) 
 @pytest.mark.parametrize(
     "url", ["http://me:can4ry@host:port/?can4ry", "me:can4ry@host", "ftp://me:can4ry@host/?can4ry"]
 )
-def test_addresses_that_cannot_be_used_are_named_without_their_secrets(url: str) -> None:
+def test_errors_about_invalid_addresses_contain_no_secret(url: str) -> None:
     with pytest.raises(InputError) as pushed:
         tickboard.push(url)
     with pytest.raises(InputError) as watched:
@@ -460,7 +460,7 @@ def test_a_push_that_is_refused_logs_no_secret(target: Target, caplog: pytest.Lo
     assert_nothing_in(caplog.text)
 
 
-def test_a_client_that_is_refused_says_no_secret(target: Target) -> None:
+def test_the_error_of_a_refused_client_contains_no_secret(target: Target) -> None:
     target.status, target.body = 403, "no: {path} {headers}"
 
     async def watch() -> None:
@@ -474,7 +474,7 @@ def test_a_client_that_is_refused_says_no_secret(target: Target) -> None:
     assert_nothing_in(str(caught.value))
 
 
-async def test_targets_that_differ_in_what_is_not_shown_are_numbered(target: Target) -> None:
+async def test_targets_that_differ_only_in_hidden_parts_are_numbered(target: Target) -> None:
     board = Board()
     for module in ("one", "two"):
         board.scrape(f"http://127.0.0.1:{target.port}/probe?module={module}")

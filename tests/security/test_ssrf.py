@@ -1,4 +1,4 @@
-"""Whatever answers a scrape or a webhook: it leads nowhere else, costs little, and learns and shows no secret."""
+"""Hostile answers to a scrape or a webhook are not followed, cost little, and leak no secret."""
 
 import gzip
 import os
@@ -47,13 +47,13 @@ def redirect(where: str, status: int = 302) -> Answer:
 
 
 class Listener(socketserver.ThreadingTCPServer):
-    """A server that writes down what it is sent.
+    """A server that records what it is sent.
 
     Args:
-        says: what it answers.
+        says: its answer.
 
     Attributes:
-        heard: what came of each request first.
+        heard: the first bytes of each request.
         place: its host and port.
     """
 
@@ -74,7 +74,7 @@ class Listener(socketserver.ThreadingTCPServer):
 
 @contextmanager
 def listening(says: bytes = OK + b"Content-Length: 8\r\nConnection: close\r\n\r\nvalue 9\n") -> Iterator[Listener]:
-    """Run a listener for as long as the context is open."""
+    """Run a listener while the context is open."""
     with Listener(says) as one:
         threading.Thread(target=one.serve_forever, args=(0.02,), daemon=True).start()
         try:
@@ -110,7 +110,7 @@ def test_a_redirect_to_another_host_is_named_and_not_followed(status: int) -> No
     ],
     ids=lambda where: ascii(where)[:30],
 )
-def test_a_redirect_leads_nowhere_wherever_it_leads(where: str) -> None:
+def test_no_redirect_is_followed_whatever_its_target(where: str) -> None:
     with target(redirect(where)) as suspect, scraping(suspect) as board:
         wait_for(lambda: problem(board, suspect.url))
         said = problem(board, suspect.url)
@@ -120,7 +120,7 @@ def test_a_redirect_leads_nowhere_wherever_it_leads(where: str) -> None:
     assert len(said) < 500
 
 
-def test_a_redirect_to_itself_is_asked_for_once_at_a_time() -> None:
+def test_a_redirect_to_itself_is_not_followed() -> None:
     asked = 0
 
     def answer(connection: socket.socket) -> None:
@@ -130,12 +130,12 @@ def test_a_redirect_to_itself_is_asked_for_once_at_a_time() -> None:
 
     with target(answer) as suspect, scraping(suspect) as board:
         wait_for(lambda: board.hub.problems.failures.get(f"scrape {suspect.url}", 0) >= 3)
-        # One that has begun may not have been reported yet.
+        # A request in progress may not have been reported yet.
         assert asked <= board.hub.problems.failures[f"scrape {suspect.url}"] + 1
 
 
 def endlessly(head: bytes, part: bytes) -> Answer:
-    """Return what sends something until the client has had enough."""
+    """Return an answer that sends data until the client disconnects."""
 
     def answer(connection: socket.socket) -> None:
         connection.sendall(head)
@@ -170,7 +170,7 @@ ENDLESS: dict[str, tuple[Answer, str]] = {
 
 
 @pytest.mark.parametrize(("answer", "why"), ENDLESS.values(), ids=ENDLESS)
-def test_an_answer_without_end_takes_little_memory_and_no_longer_than_it_may(answer: Answer, why: str) -> None:
+def test_an_endless_answer_takes_little_memory_and_is_ended_by_the_timeout(answer: Answer, why: str) -> None:
     process = psutil.Process(os.getpid())
     with target(good()) as suspect, scraping(suspect) as board:
         wait_for(lambda: last(board).keys() >= {"value suspect", "value witness"})
@@ -181,7 +181,7 @@ def test_an_answer_without_end_takes_little_memory_and_no_longer_than_it_may(ans
         assert process.memory_info().rss - before < 200 << 20
         assert why in said
         suspect.answer = good(b"value 7\n")
-        # It is asked again, and the board has ticked all the time.
+        # It is scraped again, and the board ticked throughout.
         wait_for(lambda: last(board).get("value suspect") == 7)
     assert not any(secret in said for secret in SECRETS)
     assert len(said) < 500
@@ -202,7 +202,7 @@ def test_an_answer_without_end_takes_little_memory_and_no_longer_than_it_may(ans
     ],
     ids=range(7),
 )
-def test_an_error_shows_no_more_than_a_few_characters_of_an_answer(answer: Answer) -> None:
+def test_an_error_shows_only_a_few_characters_of_an_answer(answer: Answer) -> None:
     with target(answer) as suspect, scraping(suspect) as board:
         wait_for(lambda: problem(board, suspect.url))
         said = problem(board, suspect.url)
@@ -219,7 +219,7 @@ def send(url: str) -> str:
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("scheme", ["json", "xml", "form"])
-def test_a_redirect_takes_no_message_and_no_token_to_another_host(scheme: str, status: int) -> None:
+def test_a_webhook_redirect_sends_neither_message_nor_token_to_another_host(scheme: str, status: int) -> None:
     with listening() as other:
         head = f"HTTP/1.1 {status} Moved\r\nLocation: http://{other.place}/\r\nContent-Length: 0\r\n\r\n"
         with listening(head.encode()) as suspect:

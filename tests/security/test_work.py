@@ -1,4 +1,4 @@
-"""Work is counted, not bytes: whatever a body is made of, it is taken in small steps or refused."""
+"""Work is counted, not bytes: any body is processed in small steps or refused."""
 
 import json
 import struct
@@ -42,7 +42,7 @@ def field(number: int, content: bytes) -> bytes:
 
 @pytest.fixture(autouse=True)
 def _small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have less than really may be in a body: to count lines takes time."""
+    """Lower the limits of a body, since counting lines takes time."""
     monkeypatch.setattr(opentelemetry_request, "MAX_MESSAGES", 20_000)
     monkeypatch.setattr(messages, "MAX_FIELDS", 20_000)
     monkeypatch.setattr(remote_write, "MAX_FIELDS", 20_000)
@@ -101,7 +101,7 @@ def otlp(body: bytes, read: Callable[[bytes], Iterator[Any]] = read_protobuf) ->
 
 
 @pytest.mark.parametrize(("body", "refusal"), OTLP.values(), ids=OTLP)
-def test_an_export_is_taken_in_small_steps_or_refused(body: Callable[[], bytes], refusal: str) -> None:
+def test_an_export_is_processed_in_small_steps_or_refused(body: Callable[[], bytes], refusal: str) -> None:
     if refusal:
         with pytest.raises(PayloadError, match=refusal) as raised:
             busiest(otlp(body()))
@@ -110,7 +110,7 @@ def test_an_export_is_taken_in_small_steps_or_refused(body: Callable[[], bytes],
         assert busiest(otlp(body())) <= MOST_LINES
 
 
-def test_the_library_never_parses_much_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_protobuf_library_never_parses_much_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
     parse = opentelemetry_request._parsed
 
@@ -166,7 +166,7 @@ JSON: dict[str, tuple[Callable[[], str], str]] = {
 
 
 @pytest.mark.parametrize(("body", "refusal"), JSON.values(), ids=JSON)
-def test_an_export_in_json_is_taken_in_small_steps_or_refused(body: Callable[[], str], refusal: str) -> None:
+def test_a_json_export_is_processed_in_small_steps_or_refused(body: Callable[[], str], refusal: str) -> None:
     steps = otlp(body().encode(), read_json)
     if refusal:
         with pytest.raises(PayloadError, match=refusal):
@@ -175,7 +175,7 @@ def test_an_export_in_json_is_taken_in_small_steps_or_refused(body: Callable[[],
         assert busiest(steps) <= MOST_LINES
 
 
-def test_json_in_pieces_says_what_it_says_whole() -> None:
+def test_json_parsed_in_pieces_has_the_same_content() -> None:
     points = [{"asDouble": n, "attributes": [{"key": "n", "value": {"stringValue": str(n)}}]} for n in range(1_000)]
     metrics = [
         {"name": "g", "unit": "s", "gauge": {"dataPoints": points}},
@@ -216,25 +216,25 @@ LIST: dict[str, tuple[Callable[[], bytes], str]] = {
     "empty lists": (lambda: b"[" + b"[]," * (1 << 20) + b"[]]", "metric 1 of the list: Expected `object`"),
     "deep nesting": (lambda: b"[" * (1 << 20), "metric 1 of the list has more than 131072 bytes"),
     "a million labels": (lambda: metric(100_000), "the metric has more than 131072 bytes"),
-    "one text": (lambda: b'["' + b"x" * (1 << 20), "metric 1 of the list has more than 131072 bytes"),
+    "one long string": (lambda: b'["' + b"x" * (1 << 20), "metric 1 of the list has more than 131072 bytes"),
     "backslashes": (lambda: b'["' + b"\\" * (1 << 20), "metric 1 of the list has more than 131072 bytes"),
     "a number of 100,000 digits": (lambda: b'[{"name": "a", "value": ' + b"9" * 100_000 + b"}]", "out of range"),
     "a comma at the end": (lambda: b"[" + metric(2) + b"," + b" " * 131_000 + b"]", "comma"),
-    "a mistake far behind": (
+    "a mistake far into the body": (
         lambda: b"[" + b",\n".join([*(metric(2, n) for n in range(9_000)), b'{"name": "a", "value": "b"}']) + b"]",
         "metric 9001 of the list: Expected `float | null`, got `str`",
     ),
-    "no JSON far behind": (
+    "invalid JSON far into the body": (
         lambda: b"[" + b",\n".join([*(metric(2, n) for n in range(9_000)), b"{'a'}"]) + b"]",
         "line 9001: ",
     ),
-    "lines of nothing": (lambda: b'{"name": "a", "value": 1}\n' + b"\n" * (1 << 20) + b"x", "line 1048578: "),
+    "empty lines": (lambda: b'{"name": "a", "value": 1}\n' + b"\n" * (1 << 20) + b"x", "line 1048578: "),
     "one line": (lambda: b'{"name": "a", "value": 1}\n{"' + b"x" * (1 << 20), "line 2 has more than 131072 bytes"),
 }
 
 
 @pytest.mark.parametrize(("body", "refusal"), LIST.values(), ids=LIST)
-def test_a_pushed_body_is_taken_in_small_steps_or_refused(body: Callable[[], bytes], refusal: str) -> None:
+def test_a_pushed_body_is_processed_in_small_steps_or_refused(body: Callable[[], bytes], refusal: str) -> None:
     if refusal:
         with pytest.raises(PayloadError, match=refusal):
             busiest(push(body()))
@@ -270,7 +270,7 @@ WRITTEN: dict[str, tuple[Callable[[], bytes], bool, str]] = {
 
 
 @pytest.mark.parametrize(("body", "version_2", "refusal"), WRITTEN.values(), ids=WRITTEN)
-def test_what_is_written_is_taken_in_small_steps_or_refused(
+def test_a_remote_write_is_processed_in_small_steps_or_refused(
     body: Callable[[], bytes], version_2: bool, refusal: str
 ) -> None:
     sender = RemoteWrite(source())
@@ -282,22 +282,22 @@ def test_what_is_written_is_taken_in_small_steps_or_refused(
         assert busiest(steps) <= MOST_LINES
 
 
-# --- what a target says ---
+# --- the text of a scrape target ---
 
 TEXTS: dict[str, tuple[Callable[[], bytes], str]] = {
     "line breaks": (lambda: b"\n" * 500_000, ""),
     "the same line": (lambda: b"a 1\n" * 60_000, "more than once"),
-    "no numbers": (lambda: b"a 1\n" + b"a x\n" * 30_000, "not a number"),
+    "values that are not numbers": (lambda: b"a 1\n" + b"a x\n" * 30_000, "not a number"),
     "junk": (lambda: b"a\n" * 5_000, "write a name, labels in braces and a value"),
     "one line": (lambda: b'a{b="' + b"x" * (1 << 20) + b'"} 1\nb 2\n', "more than 65536 bytes"),
     "a thousand labels": (
         lambda: (b"a{" + b",".join(b'k%d="v"' % n for n in range(1_000)) + b"} 1\n") * 50,
         "200 labels",
     ),
-    "help without end": (lambda: (b"# HELP a " + b"x" * 60_000 + b"\n") * 20 + b"a 1\n", ""),
-    "types without end": (lambda: (b"# TYPE a " + b"x" * 60_000 + b"\n") * 20, "more than 1024 bytes"),
-    "an exemplar without end": (lambda: b"a 1 # {" + b"x" * 60_000 + b"} 1\n", ""),
-    "a timestamp without end": (lambda: b"a 1 " + b"9" * 60_000 + b"\n", "is no time"),
+    "endless help": (lambda: (b"# HELP a " + b"x" * 60_000 + b"\n") * 20 + b"a 1\n", ""),
+    "endless types": (lambda: (b"# TYPE a " + b"x" * 60_000 + b"\n") * 20, "more than 1024 bytes"),
+    "an endless exemplar": (lambda: b"a 1 # {" + b"x" * 60_000 + b"} 1\n", ""),
+    "an endless timestamp": (lambda: b"a 1 " + b"9" * 60_000 + b"\n", "is no time"),
     "new series": (lambda: b"".join(b'a{k="%d"} 1\n' % n for n in range(5_000)), ""),
     "histograms without +Inf": (
         lambda: b"".join(
@@ -313,7 +313,7 @@ TEXTS: dict[str, tuple[Callable[[], bytes], str]] = {
 
 
 @pytest.mark.parametrize(("text", "problem"), TEXTS.values(), ids=TEXTS)
-def test_a_text_is_taken_in_small_steps_and_what_is_wrong_is_said(text: Callable[[], bytes], problem: str) -> None:
+def test_an_exposition_is_read_in_small_steps_and_errors_are_reported(text: Callable[[], bytes], problem: str) -> None:
     of = source()
     reading = Exposition(of)
     assert busiest(reading.receive(text(), NOW)) <= MOST_LINES
@@ -322,7 +322,7 @@ def test_a_text_is_taken_in_small_steps_and_what_is_wrong_is_said(text: Callable
     assert sum(len(key) for key in of.known if isinstance(key, bytes)) < 1_000_000
 
 
-def test_the_lines_behind_too_many_are_left_out_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lines_beyond_the_limit_are_skipped_and_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exposition, "MAX_LINES", 1_000)
     of = source()
     reading = Exposition(of)
@@ -334,7 +334,7 @@ def test_the_lines_behind_too_many_are_left_out_and_that_is_said(monkeypatch: py
 HARD: dict[str, bytes] = {
     "spaces before a label": b"a{a" + b" " * 60_000 + b'b="c"} 1',
     "spaces before a value": b"a" + b" " * 60_000 + b"b c d e",
-    "spaces behind a value": b"a 1 " + b" " * 60_000 + b"b c",
+    "spaces after a value": b"a 1 " + b" " * 60_000 + b"b c",
     "quotes": b"a{" + b'"' * 60_001 + b"} 1",
     "backslashes": b'a{b="' + b"\\" * 60_001 + b'"} 1',
     "braces": b"a" + b"{}" * 30_000,
@@ -342,8 +342,8 @@ HARD: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("line", HARD.values(), ids=HARD)
-def test_no_pattern_tries_a_line_in_more_than_one_way(line: bytes) -> None:
-    """A pattern that did would take minutes for these; twenty lines of 60 kB are read before a test is given up."""
+def test_no_pattern_backtracks(line: bytes) -> None:
+    """A pattern that backtracks would take minutes for these, so that the test would time out."""
     reading = Exposition(source())
     for _ in range(20):
         list(reading.receive(line + b"\n", NOW))
@@ -362,7 +362,7 @@ PACKETS: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("packet", PACKETS.values(), ids=PACKETS)
-def test_packets_are_taken_in_small_steps(packet: bytes) -> None:
+def test_packets_are_processed_in_small_steps(packet: bytes) -> None:
     of = source()
     statsd = StatsD(of)
     assert busiest(statsd.receive(packet)) <= MOST_LINES
@@ -371,17 +371,17 @@ def test_packets_are_taken_in_small_steps(packet: bytes) -> None:
 
 
 @pytest.mark.parametrize("line", ["a{" + "} 1a" * 15_000 + ",", "a" + ":1x" * 20_000 + ",", "a" + " " * 60_000 + "x"])
-def test_a_line_is_not_looked_through_from_each_of_its_places(line: str) -> None:
-    """With the square of its length, each would take some seconds."""
+def test_a_line_is_read_in_linear_time(line: str) -> None:
+    """In quadratic time, each would take some seconds."""
     for _ in range(5):
         with pytest.raises(InputError):
             named_row(line)
 
 
-# --- what is kept ---
+# --- memory ---
 
 
-def test_what_a_sender_calls_its_series_is_not_kept_at_any_length() -> None:
+def test_long_series_names_of_senders_are_not_kept() -> None:
     long = "x" * 1_000
     labels = {f"{letter}{long[:200]}": long for letter in "abcdefgh"}
     pushed, written, exported = source(), source(), source()

@@ -1,4 +1,4 @@
-"""Datagrams over real sockets: what is sent is handed on, and a port or a path that can't be had is told."""
+"""Datagrams over real sockets: packets reach the receiver, and an unusable port or path raises a clear error."""
 
 import asyncio
 import logging
@@ -23,7 +23,7 @@ WAIT_S = 10.0
 
 
 class Collector:
-    """Keeps what it is given, and tells when it has enough."""
+    """A receiver that keeps its packets and lets a test wait for them."""
 
     def __init__(self) -> None:
         self.calls: list[bytes] = []
@@ -77,11 +77,11 @@ def sender(listener: DatagramListener) -> socket.socket:
 
 
 @pytest.mark.parametrize("unix", [False, True])
-async def test_packets_come_whole_and_in_order_many_at_a_time(tmp_path: Path, unix: bool) -> None:
+async def test_packets_arrive_whole_and_in_order_in_batches(tmp_path: Path, unix: bool) -> None:
     collector = Collector()
     async with listening(collector, tmp_path / "socket" if unix else None) as listener:
         with sender(listener) as client:
-            # More than a Unix socket's queue has would make send() wait for the loop, which runs in this thread.
+            # Filling a Unix socket's queue would make send() wait for the loop, which runs in this thread.
             for first in range(0, 100, 5):
                 for number in range(first, first + 5):
                     client.send(b"%d:" % number + b"x" * (number * 10))
@@ -90,7 +90,7 @@ async def test_packets_come_whole_and_in_order_many_at_a_time(tmp_path: Path, un
     assert len(collector.calls) < 100
 
 
-async def test_the_longest_packet_and_an_empty_one_are_taken() -> None:
+async def test_the_longest_packet_and_an_empty_one_are_received() -> None:
     collector = Collector()
     async with listening(collector) as listener:
         with sender(listener) as client:
@@ -101,7 +101,7 @@ async def test_the_longest_packet_and_an_empty_one_are_taken() -> None:
     assert collector.packets == [b"x" * 65_507, b"", b"y"]
 
 
-async def test_a_turn_takes_no_more_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_turn_of_the_loop_reads_a_bounded_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(datagrams, "TURN_BYTES", 100)
     monkeypatch.setattr(datagrams, "TURN_PACKETS", 10)
     collector = Collector()
@@ -113,7 +113,7 @@ async def test_a_turn_takes_no_more_than_it_may(monkeypatch: pytest.MonkeyPatch)
     assert [len(call.split(b"\n")) for call in collector.calls] == [4] * 5 + [10] * 5
 
 
-async def test_what_has_come_is_taken_when_it_closes_and_closing_twice_is_no_harm() -> None:
+async def test_closing_reads_pending_packets_and_closing_twice_is_harmless() -> None:
     collector = Collector()
     async with listening(collector) as listener:
         with sender(listener) as client:
@@ -124,7 +124,7 @@ async def test_what_has_come_is_taken_when_it_closes_and_closing_twice_is_no_har
         assert not listener.address
 
 
-async def test_ipv6() -> None:
+async def test_a_listener_on_ipv6_receives_packets() -> None:
     collector = Collector()
     async with listening(collector, host="::1") as listener:
         assert listener.address == f"[::1]:{listener.port}"
@@ -133,7 +133,9 @@ async def test_ipv6() -> None:
             await collector.until(lambda: bool(collector.calls))
 
 
-async def test_each_tick_is_ended_and_what_is_wrong_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+async def test_each_sample_flushes_the_receiver_and_a_complaint_is_logged_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     collector = Collector()
     collector.complaints = ["another", "'x' is no line"]
     with caplog.at_level(logging.WARNING):
@@ -145,17 +147,17 @@ async def test_each_tick_is_ended_and_what_is_wrong_is_logged_once(caplog: pytes
     assert caplog.messages == [said]
 
 
-async def test_what_is_wrong_is_told_until_nothing_was_wrong_for_a_minute() -> None:
+async def test_a_complaint_is_cleared_after_a_minute_without_one() -> None:
     told: list[str | None] = []
     collector, times = Collector(), iter([0.0, 1.0, 60.0, 61.0, 62.0, 63.0])
-    listener = DatagramListener(collector, port=0, tell=told.append, clock=lambda: next(times))
+    listener = DatagramListener(collector, port=0, report=told.append, clock=lambda: next(times))
     for complaint in ("one", "other", "", "", "", "new"):
         collector.complaints = [complaint] if complaint else []
         await listener.sample()
     assert told == ["one", None, "new"]
 
 
-# --- what can't be had ---
+# --- unusable addresses ---
 
 
 async def refused(**where: object) -> str:
@@ -166,7 +168,7 @@ async def refused(**where: object) -> str:
     return str(caught.value)
 
 
-async def test_a_taken_port_is_told_with_the_mend_and_is_left_to_its_owner() -> None:
+async def test_the_error_for_a_taken_port_says_how_to_fix_it() -> None:
     collector = Collector()
     async with listening(collector) as first:
         said = await refused(port=first.port)
@@ -191,11 +193,11 @@ async def test_a_taken_port_is_told_with_the_mend_and_is_left_to_its_owner() -> 
         ({"path": "a\0b"}, "give a path that can be made"),
     ],
 )
-async def test_a_place_that_is_none_is_told(where: dict[str, object], said: str) -> None:
+async def test_an_invalid_address_or_path_raises_a_clear_error(where: dict[str, object], said: str) -> None:
     assert said in await refused(**where)
 
 
-async def test_a_socket_that_nobody_listens_on_is_taken_over(tmp_path: Path) -> None:
+async def test_an_abandoned_unix_socket_is_replaced_and_one_in_use_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "socket"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as dead:
         dead.bind(str(path))
@@ -211,14 +213,14 @@ async def test_a_socket_that_nobody_listens_on_is_taken_over(tmp_path: Path) -> 
     assert not path.exists()
 
 
-async def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
+async def test_a_file_that_is_not_a_socket_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "precious"
     path.write_text("data")
     assert "it is there already and no socket" in await refused(path=path)
     assert path.read_text() == "data"
 
 
-async def test_closing_leaves_a_file_that_is_not_its_own(tmp_path: Path) -> None:
+async def test_closing_does_not_delete_a_file_of_another(tmp_path: Path) -> None:
     path = tmp_path / "socket"
     async with listening(Collector(), path):
         os.rename(path, tmp_path / "moved")  # noqa: PTH104
@@ -226,11 +228,11 @@ async def test_closing_leaves_a_file_that_is_not_its_own(tmp_path: Path) -> None
     assert path.read_text() == "another's"
 
 
-# --- the clients that people use ---
+# --- real clients ---
 
 
 class Board:
-    """StatsD behind a socket, and what it has seen."""
+    """StatsD behind a socket, and its series."""
 
     def __init__(self) -> None:
         self.registry = Registry()
@@ -246,7 +248,7 @@ class Board:
         return {series.key: float(row[series.column]) for series in self.registry.series}
 
 
-async def test_the_statsd_package_is_understood() -> None:
+async def test_the_statsd_package_works() -> None:
     board = Board()
     async with listening(board.statsd) as listener:
         client = StatsClient("127.0.0.1", listener.port, prefix="shop")
@@ -260,7 +262,7 @@ async def test_the_statsd_package_is_understood() -> None:
             pipe.set("users", "ann")
             pipe.set("users", "bob")
         client.incr("orders")
-        # A negative gauge is sent as 0 and a move.
+        # The client sends a negative gauge as 0 followed by a relative change.
         seen = await board.until(3 + 2 + 2 + 1)
         client.close()
     assert (seen["shop.orders"], seen["shop.queue"], seen["shop.level"], seen["shop.users"]) == (6, 10, -7, 2)
@@ -269,7 +271,7 @@ async def test_the_statsd_package_is_understood() -> None:
 
 
 @pytest.mark.parametrize("unix", [False, True])
-async def test_the_datadog_package_is_understood(tmp_path: Path, unix: bool) -> None:
+async def test_the_datadog_package_works(tmp_path: Path, unix: bool) -> None:
     board = Board()
     async with listening(board.statsd, tmp_path / "socket" if unix else None) as listener:
         client = DogStatsd(
@@ -304,7 +306,7 @@ async def test_the_datadog_package_is_understood(tmp_path: Path, unix: bool) -> 
     assert board.source.malformed == 0
 
 
-async def test_no_packets_are_taken_before_the_last_are_done() -> None:
+async def test_no_packets_are_read_before_the_previous_ones_are_processed() -> None:
     collector = Collector()
     collector.steps = 1_000
     async with listening(collector) as listener:
@@ -322,7 +324,7 @@ async def test_no_packets_are_taken_before_the_last_are_done() -> None:
         to.close()
 
 
-async def test_what_was_begun_is_done_at_the_end() -> None:
+async def test_closing_finishes_packets_in_progress() -> None:
     done: list[bytes] = []
 
     class Slow(Collector):

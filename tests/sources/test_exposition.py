@@ -1,4 +1,4 @@
-"""What targets say, against the reading of prometheus_client's own parsers."""
+"""The Prometheus text formats, compared with prometheus_client's own parsers."""
 
 import math
 
@@ -37,14 +37,14 @@ class Bench:
         return {one.key: float(row[one.column]) for one in self.registry.series if not math.isnan(row[one.column])}
 
     def twice(self, text: str, **more: bool) -> dict[str, float]:
-        """Say it the slow way, and then by what is known."""
+        """Receive a text twice: first on the slow path, and then from the cache."""
         self.says(text, **more)
         self.tick()
         self.says(text, **more)
         return self.tick()
 
 
-def test_a_text_is_the_values_of_its_series() -> None:
+def test_a_text_sets_the_values_of_its_series() -> None:
     bench = Bench()
     text = """# HELP heat How hot it is.
 # TYPE heat gauge
@@ -60,7 +60,7 @@ no_type 3e2 \r
     assert bench.exposition.samples == 4
 
 
-def test_labels_are_unescaped_and_may_hold_anything() -> None:
+def test_labels_are_unescaped_and_may_contain_anything() -> None:
     bench = Bench()
     bench.says('g{path="C:\\\\a\\"b\\n{}# =,",é="ü"} 1\n')
     [series] = bench.registry.series
@@ -80,7 +80,7 @@ def test_labels_are_unescaped_and_may_hold_anything() -> None:
     ],
 )
 @pytest.mark.parametrize("openmetrics", [False, True])
-def test_only_three_escapes_are_known_and_other_backslashes_stand_for_themselves(
+def test_only_three_escapes_exist_and_other_backslashes_are_literal(
     written: str, label: str, openmetrics: bool
 ) -> None:
     bench = Bench()
@@ -108,7 +108,7 @@ def test_only_three_escapes_are_known_and_other_backslashes_stand_for_themselves
         '{b="c","a"} 6',
     ],
 )
-def test_spaces_stand_where_they_may(line: str) -> None:
+def test_optional_spaces_are_accepted(line: str) -> None:
     bench = Bench()
     assert bench.twice(f"{line}\n") == {'a{b="c"}': 6}
     assert (bench.exposition.problem, bench.source.malformed) == ("", 0)
@@ -118,7 +118,7 @@ def test_spaces_stand_where_they_may(line: str) -> None:
     ("written", "value"),
     [("+Inf", math.inf), ("-inf", -math.inf), ("INF", math.inf), ("1e3", 1000), ("-0", 0), (".5", 0.5)],
 )
-def test_numbers_are_those_that_prometheus_reads(written: str, value: float) -> None:
+def test_numbers_are_read_as_prometheus_reads_them(written: str, value: float) -> None:
     bench = Bench()
     for _ in range(2):
         bench.says(f"a {written}\n")
@@ -127,7 +127,7 @@ def test_numbers_are_those_that_prometheus_reads(written: str, value: float) -> 
 
 
 @pytest.mark.parametrize("written", ["1_000", "0x1p3", "0x10", "1e", "\N{FULLWIDTH DIGIT ONE}", "1,5", "0b1"])
-def test_what_python_takes_for_a_number_is_none(written: str) -> None:
+def test_numbers_that_only_python_accepts_are_refused(written: str) -> None:
     bench = Bench()
     for _ in range(2):
         bench.says(f"a {written}\nb 1\n")
@@ -145,7 +145,7 @@ def test_what_python_takes_for_a_number_is_none(written: str) -> None:
 
 
 @pytest.mark.parametrize("openmetrics", [False, True])
-def test_a_byte_order_mark_is_dropped_once_at_the_beginning(openmetrics: bool) -> None:
+def test_a_byte_order_mark_at_the_beginning_is_ignored(openmetrics: bool) -> None:
     bench = Bench()
     assert bench.twice("\ufeffa 1\nb 2\n# EOF\n", openmetrics=openmetrics) == {"a": 1, "b": 2}
     bench.says("\ufeff# TYPE c counter\nc 1\n# EOF\n", openmetrics=openmetrics)
@@ -153,7 +153,7 @@ def test_a_byte_order_mark_is_dropped_once_at_the_beginning(openmetrics: bool) -
     assert bench.exposition.problem == ""
 
 
-def test_a_series_that_is_there_twice_is_reported() -> None:
+def test_a_duplicate_series_is_reported() -> None:
     bench = Bench()
     bench.says('a{x="1",y="2"} 1\na{y="2",x="1"} 2\nb 3\n')
     assert "is there more than once: the last line counts" in bench.exposition.problem
@@ -164,14 +164,14 @@ def test_a_series_that_is_there_twice_is_reported() -> None:
     assert bench.exposition.problem == ""
 
 
-def test_a_label_of_the_target_never_takes_the_place_of_another() -> None:
+def test_a_label_of_the_target_never_overwrites_another() -> None:
     bench = Bench(("instance", "a:80"))
     assert bench.twice('up{instance="own",exported_instance="its"} 1\n') == {
         'up{exported_exported_instance="own",exported_instance="its",instance="a:80"}': 1
     }
 
 
-def test_a_type_that_does_not_exist_is_reported_and_one_in_capitals_is_known() -> None:
+def test_an_unknown_type_is_reported_and_an_upper_case_one_is_accepted() -> None:
     bench = Bench()
     for _ in range(2):
         bench.says("# TYPE a strange\na 1\n# TYPE b COUNTER\nb 1\n")
@@ -180,14 +180,14 @@ def test_a_type_that_does_not_exist_is_reported_and_one_in_capitals_is_known() -
     assert bench.tick()["a"] == 1
 
 
-def test_names_may_stand_in_the_braces() -> None:
+def test_metric_names_may_be_inside_the_braces() -> None:
     assert Bench().twice('# TYPE "my.metric" gauge\n{"my.metric",a="b"} 1\n{"other"} 2\n') == {
         'my.metric{a="b"}': 1,
         "other": 2,
     }
 
 
-def test_counters_are_rates() -> None:
+def test_counters_become_rates() -> None:
     bench = Bench()
     for value in (10, 30):
         bench.says(f"# TYPE a_total counter\na_total {value}\nb_total {value}\n# TYPE c counter\nc {value}\n")
@@ -213,7 +213,7 @@ def test_in_openmetrics_families_have_units_and_samples_suffixes() -> None:
 
 
 @pytest.mark.parametrize(("stamp", "openmetrics"), [("999700", False), ("999.7", True)])
-def test_a_timestamp_is_when_the_sample_was_taken(stamp: str, openmetrics: bool) -> None:
+def test_a_timestamp_places_the_sample_in_the_window(stamp: str, openmetrics: bool) -> None:
     bench = Bench()
     bench.tick()
     bench.tick()
@@ -223,7 +223,7 @@ def test_a_timestamp_is_when_the_sample_was_taken(stamp: str, openmetrics: bool)
     assert [bench.engine.window.row(seq)[column] for seq in (1, 2)] == [5, 5]
 
 
-def test_histograms_are_distributions() -> None:
+def test_histograms_become_distributions() -> None:
     bench = Bench()
     for counts in ((0, 0, 0), (2, 4, 4)):
         bench.says(
@@ -254,7 +254,7 @@ def text(*buckets: tuple[str, int], more: str = "", kind: str = "histogram") -> 
     return "\n".join([f"# TYPE took {kind}", *lines, more, ""])
 
 
-def test_where_the_last_bucket_is_missing_the_count_stands_in() -> None:
+def test_the_count_replaces_a_missing_last_bucket() -> None:
     bench = Bench()
     for count in (0, 4, 8):
         after = f"took_count {count}\ntook_sum {2 * count}\n"
@@ -262,10 +262,10 @@ def test_where_the_last_bucket_is_missing_the_count_stands_in() -> None:
         found = bench.tick()
     assert bench.exposition.problem == ""
     assert (found["took"], found["took.p50"], found["took_count"]) == (2, 1, 4)
-    # Those above all bounds count too.
+    # Observations above all bounds count too.
     bench.says(text(("1", 4), ("2", 8), more="took_count 16\ntook_sum 16\n"))
     assert bench.tick()["took.p50"] == 2
-    # And when the bucket comes after all, it is that.
+    # If the bucket appears later, it is used.
     for count in (20, 24):
         after = f"took_count {count}\ntook_sum {2 * count}\n"
         bench.says(text(("1", 4), ("2", 8), ("+Inf", count), more=after))
@@ -274,7 +274,7 @@ def test_where_the_last_bucket_is_missing_the_count_stands_in() -> None:
     assert found["took.p50"] == 2
 
 
-def test_a_histogram_that_cannot_be_used_is_reported_and_not_just_empty() -> None:
+def test_an_unusable_histogram_is_reported() -> None:
     bench = Bench()
     for count in (0, 4):
         bench.says(text(("1", count), ("2", count)) + "up 1\n")
@@ -298,7 +298,7 @@ def test_buckets_that_decrease_are_raised_and_reported() -> None:
 @pytest.mark.parametrize(
     ("value", "why"), [("+Inf", "endlessly many"), ("NaN", "is not a number"), ("x", "is not a number")]
 )
-def test_a_bucket_that_counts_nothing_is_reported(value: str, why: str) -> None:
+def test_a_bucket_without_a_valid_count_is_reported(value: str, why: str) -> None:
     bench = Bench()
     for count in (0, 4):
         bench.says(text(("1", count), ("+Inf", count)))
@@ -314,7 +314,7 @@ def test_a_bucket_that_counts_nothing_is_reported(value: str, why: str) -> None:
         assert bench.tick().get("took.p50") == (0.5 if count else None)
 
 
-def test_one_bound_that_is_written_in_two_ways_is_one_bucket() -> None:
+def test_one_bound_written_in_two_ways_is_one_bucket() -> None:
     bench = Bench()
     for count in (0, 4):
         bench.says(text(("1", count), ("1.0", count), ("+Inf", count), ("Inf", count)))
@@ -325,7 +325,7 @@ def test_one_bound_that_is_written_in_two_ways_is_one_bucket() -> None:
     assert "has two buckets up to 1: the last one counts" in bench.exposition.problem
 
 
-def test_buckets_come_in_any_order_and_without_a_sum_there_is_no_mean() -> None:
+def test_buckets_may_be_in_any_order_and_the_sum_may_be_missing() -> None:
     bench = Bench()
     for count in (0, 4):
         bench.says(text(("+Inf", count), ("2", count), ("0.5", 0)))
@@ -347,7 +347,7 @@ def test_a_bucket_without_a_bound_is_reported(line: str, why: str) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["g", ""])
-def test_a_gauge_histogram_is_what_there_is_now(suffix: str) -> None:
+def test_a_gauge_histogram_shows_the_current_observations(suffix: str) -> None:
     bench = Bench()
     for count in (8, 4):
         more = f"took_{suffix}count {count}\ntook_{suffix}sum {count * 3}"
@@ -359,7 +359,7 @@ def test_a_gauge_histogram_is_what_there_is_now(suffix: str) -> None:
     assert bench.exposition.problem == ""
 
 
-def test_a_summary_without_quantiles_is_its_count_and_sum() -> None:
+def test_a_summary_without_quantiles_has_a_count_and_a_sum() -> None:
     bench = Bench()
     for count in (0, 4):
         bench.says(f"# TYPE s summary\ns_sum {count}\ns_count {count}\n")
@@ -368,7 +368,7 @@ def test_a_summary_without_quantiles_is_its_count_and_sum() -> None:
     assert bench.exposition.problem == ""
 
 
-def test_a_histogram_that_begins_anew_with_other_buckets_goes_on() -> None:
+def test_a_histogram_that_restarts_with_other_buckets_continues() -> None:
     bench = Bench()
     for count in (0, 4):
         bench.says(histogram(("1", count), ("+Inf", count)))
@@ -380,7 +380,7 @@ def test_a_histogram_that_begins_anew_with_other_buckets_goes_on() -> None:
     assert found["took.p50"] == 1
 
 
-def test_the_column_of_one_that_has_left_is_not_cleared_when_it_is_anothers() -> None:
+def test_a_removed_series_does_not_clear_its_reused_column() -> None:
     bench = Bench()
     bench.says("a 1\n")
     bench.tick()
@@ -396,7 +396,7 @@ def test_the_column_of_one_that_has_left_is_not_cleared_when_it_is_anothers() ->
     assert bench.tick() == {"b": 2}
 
 
-def test_summaries_are_quantiles_and_totals() -> None:
+def test_summaries_become_quantiles_and_totals() -> None:
     bench = Bench()
     for count in (0, 4):
         bench.says(f'# TYPE s summary\ns{{quantile="0.5"}} 1.5\ns_sum {count * 2}\ns_count {count}\n')
@@ -404,14 +404,14 @@ def test_summaries_are_quantiles_and_totals() -> None:
     assert found == {'s{quantile="0.5"}': 1.5, "s_sum": 8, "s_count": 4}
 
 
-def test_labels_of_the_scrape_go_before_those_of_the_target() -> None:
+def test_labels_of_the_scrape_override_those_of_the_target() -> None:
     bench = Bench(("instance", "a:80"), ("job", "j"))
     assert bench.twice('up{instance="own",x="1"} 1\n') == {
         'up{exported_instance="own",instance="a:80",job="j",x="1"}': 1
     }
 
 
-def test_what_is_no_longer_said_has_no_value() -> None:
+def test_a_series_missing_from_the_next_text_has_no_value() -> None:
     bench = Bench()
     bench.says("a 1\nb 2\n")
     assert bench.tick() == {"a": 1, "b": 2}
@@ -423,7 +423,7 @@ def test_what_is_no_longer_said_has_no_value() -> None:
     assert bench.tick() == {"a": 4}
 
 
-def test_a_histogram_that_is_no_longer_said_has_no_values() -> None:
+def test_a_histogram_missing_from_the_next_text_has_no_values() -> None:
     bench = Bench()
     for count in (0, 4):
         bench.says(histogram(("1", count), ("+Inf", count)))
@@ -451,7 +451,7 @@ def test_a_histogram_that_is_no_longer_said_has_no_values() -> None:
         ("g\xff 1", "not UTF-8"),
     ],
 )
-def test_a_line_that_cannot_be_read_is_told_and_the_others_taken(line: str, why: str) -> None:
+def test_an_unreadable_line_is_reported_and_the_others_are_recorded(line: str, why: str) -> None:
     bench = Bench()
     bench.says(b"a 1\n" + line.encode("latin-1") + b"\nb 2\n" + line.encode("latin-1"))
     assert bench.tick() == {"a": 1, "b": 2}
@@ -462,7 +462,7 @@ def test_a_line_that_cannot_be_read_is_told_and_the_others_taken(line: str, why:
     assert bench.exposition.problem == ""
 
 
-def test_a_known_series_with_a_value_that_is_none_has_none() -> None:
+def test_a_known_series_with_an_invalid_value_has_no_value() -> None:
     bench = Bench()
     bench.says("a 1\nb 2\n")
     bench.says("a one\nb 3\n")
@@ -470,14 +470,14 @@ def test_a_known_series_with_a_value_that_is_none_has_none() -> None:
     assert bench.source.malformed == 1
 
 
-def test_an_openmetrics_text_without_an_end_is_not_whole() -> None:
+def test_an_openmetrics_text_without_eof_is_reported_as_incomplete() -> None:
     bench = Bench()
     bench.says("# TYPE a gauge\na 1\n", openmetrics=True)
     assert "not whole" in bench.exposition.problem
     assert bench.tick() == {"a": 1}
 
 
-def test_others_may_run_while_a_large_text_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_tasks_run_while_a_large_text_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SLICE", 100)
     bench = Bench()
     text = "".join(f"g{index} 1\n" for index in range(500))
@@ -486,7 +486,7 @@ def test_others_may_run_while_a_large_text_is_taken(monkeypatch: pytest.MonkeyPa
     assert len(bench.tick()) == 500
 
 
-def test_what_is_known_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_caches_of_names_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_KNOWN", 5)
     bench = Bench()
     for index in range(50):
@@ -511,7 +511,7 @@ VALUES = st.floats(-1e9, 1e9)
         max_size=12,
     )
 )
-def test_gauges_are_what_the_library_writes_and_reads(samples: list[tuple[str, dict[str, str], float]]) -> None:
+def test_gauges_match_the_library(samples: list[tuple[str, dict[str, str], float]]) -> None:
     lines = []
     for name, labels, value in samples:
         pairs = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels.items())
@@ -533,7 +533,7 @@ def _escaped(text: str) -> str:
 
 
 @pytest.mark.parametrize("openmetrics", [False, True])
-def test_every_type_of_the_library_is_read(openmetrics: bool) -> None:
+def test_every_metric_type_of_the_library_is_read(openmetrics: bool) -> None:
     registry = CollectorRegistry()
     counter = Counter("jobs", "h", ["kind"], registry=registry)
     Gauge("heat", "h", registry=registry).set(21.5)
@@ -557,7 +557,7 @@ def test_every_type_of_the_library_is_read(openmetrics: bool) -> None:
 
 
 @given(st.one_of(st.text(max_size=200).map(str.encode), st.binary(max_size=200)), st.booleans())
-def test_any_text_is_taken(text: bytes, openmetrics: bool) -> None:
+def test_no_bytes_raise_an_exception(text: bytes, openmetrics: bool) -> None:
     bench = Bench()
     for _ in range(2):
         bench.says(text, openmetrics=openmetrics)
@@ -571,14 +571,14 @@ def test_any_text_is_taken(text: bytes, openmetrics: bool) -> None:
         )
     )
 )
-def test_anything_that_looks_like_a_text_is_taken(parts: list[str]) -> None:
+def test_no_text_of_plausible_parts_raises_an_exception(parts: list[str]) -> None:
     bench = Bench()
     for _ in range(2):
         bench.says("".join(parts))
         bench.tick()
 
 
-def test_however_many_reasons_there_are_for_refusing_the_others_are_taken() -> None:
+def test_many_different_refusals_do_not_affect_other_series() -> None:
     bench = Bench()
     names = [f"m{number}" for number in range(100)]
     for name in names:

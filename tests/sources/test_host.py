@@ -24,7 +24,7 @@ on_linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 @dataclass
 class Clock:
-    """Seconds that pass when the test says so."""
+    """A clock that a test advances."""
 
     now: float = 100.0
 
@@ -76,7 +76,7 @@ def test_memory_load_and_uptime_agree_with_proc() -> None:
     assert found["uptime"] == pytest.approx(float(Path("/proc/uptime").read_text().split()[0]), abs=30)
 
 
-def test_elsewhere_than_on_linux_the_uptime_is_told_from_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_platforms_compute_the_uptime_from_the_boot_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.setattr(psutil, "boot_time", lambda: time.time() - 3600)
     registry = Registry()
@@ -115,7 +115,7 @@ def _proc_stat() -> tuple[int, int]:
     return busy, busy + idle + iowait
 
 
-# --- what is declared ---
+# --- declared metrics ---
 
 
 def test_metrics_have_titles_units_and_ranges() -> None:
@@ -129,7 +129,7 @@ def test_metrics_have_titles_units_and_ranges() -> None:
 
 
 @on_linux
-def test_on_linux_it_has_all_that_any_machine_has() -> None:
+def test_every_linux_machine_has_the_basic_metrics() -> None:
     registry = Registry()
     Host(registry)
     wanted = {
@@ -160,7 +160,7 @@ def test_every_metric_is_documented_with_its_unit_and_label(name: str) -> None:
     assert re.sub(r"[`:].*", "", label.lstrip("`")) == METRICS[name].label
 
 
-def test_the_first_sample_has_no_rate_and_never_a_made_up_zero() -> None:
+def test_the_first_sample_has_no_rates_rather_than_zeros() -> None:
     registry, clock = Registry(), Clock()
     host = Host(registry, clock)
     clock.now += 0.05
@@ -171,7 +171,7 @@ def test_the_first_sample_has_no_rate_and_never_a_made_up_zero() -> None:
     assert found["memory_usage"] > 0
 
 
-def test_swap_comes_and_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_swap_may_appear_and_vanish(monkeypatch: pytest.MonkeyPatch) -> None:
     swap = SimpleNamespace(total=0, used=0, percent=0.0, sin=0, sout=0)
     monkeypatch.setattr(psutil, "swap_memory", lambda: swap)
     registry, clock = Registry(), Clock()
@@ -187,7 +187,7 @@ def test_swap_comes_and_goes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isnan(values(registry)["swap_usage"])
 
 
-def test_what_the_platform_lacks_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_metrics_that_the_platform_lacks_are_omitted(monkeypatch: pytest.MonkeyPatch) -> None:
     def lacking(**how: bool) -> None:
         raise NotImplementedError("not here")
 
@@ -220,7 +220,7 @@ def test_pressure_container_and_processes_are_read_below_the_root(tmp_path: Path
 
 
 @on_linux
-def test_hostile_names_reach_the_wire_harmless(tmp_path: Path) -> None:
+def test_hostile_process_names_are_sanitized(tmp_path: Path) -> None:
     for number, name in enumerate([b"\xff\xfe", b'"},{"', b"a\x00\x1b]\n", b"x" * 4000], 1):
         (tmp_path / f"proc/{number}").mkdir(parents=True)
         fields = b"S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 1 4096 %d 0 0 0\n" % number
@@ -237,10 +237,10 @@ def test_hostile_names_reach_the_wire_harmless(tmp_path: Path) -> None:
     assert msgspec.json.decode(msgspec.json.encode(labels)) == labels
 
 
-# --- what comes and goes ---
+# --- devices that appear and vanish ---
 
 
-def test_a_series_without_a_value_leaves_the_registry_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_series_without_a_value_is_removed_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     counters = {
         name: SimpleNamespace(
             bytes_recv=1, bytes_sent=1, packets_recv=0, packets_sent=0, errin=0, errout=0, dropin=0, dropout=0
@@ -271,7 +271,7 @@ def test_a_series_without_a_value_leaves_the_registry_after_a_while(monkeypatch:
     assert rate() == 0
 
 
-def test_one_that_is_back_in_time_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_series_whose_device_returns_in_time_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     sensors = {"cpu": [SimpleNamespace(label="core", current=50.0)]}
     monkeypatch.setattr(psutil, "sensors_temperatures", lambda: dict(sensors), raising=False)
     registry, clock = Registry(), Clock()
@@ -293,7 +293,7 @@ def test_one_that_is_back_in_time_stays(monkeypatch: pytest.MonkeyPatch) -> None
 # --- readers that fail ---
 
 
-def test_a_broken_reader_stops_no_other_and_its_old_value_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_reader_loses_its_value_and_affects_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     registry, clock = Registry(), Clock()
     host = Host(registry, clock)
     values(registry)
@@ -326,7 +326,7 @@ def test_a_broken_reader_stops_no_other_and_its_old_value_goes(monkeypatch: pyte
     assert found["cpu_usage"] >= 0
 
 
-def test_a_reader_that_is_broken_at_first_is_reported_and_declared_when_it_works(
+def test_a_reader_that_fails_at_first_is_reported_and_declared_once_it_works(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def broken(path: str) -> None:
@@ -343,7 +343,7 @@ def test_a_reader_that_is_broken_at_first_is_reported_and_declared_when_it_works
     assert values(registry)["disk_usage"] > 0
 
 
-def test_a_registry_without_room_is_reported_and_the_rest_goes_on() -> None:
+def test_a_full_registry_is_reported_and_the_existing_series_continue() -> None:
     cores = os.cpu_count() or 1
     registry, clock = Registry(max_series=1 + cores), Clock()
     host = Host(registry, clock)

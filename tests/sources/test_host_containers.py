@@ -11,7 +11,7 @@ MACHINE_BYTES = 16_000 * MB
 
 
 def write(root: Path, **files: str) -> None:
-    """Write files of the control groups' tree; a name's ``__`` stands for ``/`` and its ``_0_`` for a dot."""
+    """Write files of the cgroup tree. In names, ``__`` stands for ``/`` and ``_0_`` for a dot."""
     for name, text in files.items():
         path = root / "sys/fs/cgroup" / name.replace("__", "/").replace("_0_", ".")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -19,7 +19,7 @@ def write(root: Path, **files: str) -> None:
 
 
 def container_2(root: Path, **files: str) -> Container:
-    """Make a container of version 2 with half a core and 200 MB."""
+    """Create a cgroup v2 container with half a core and 200 MB."""
     write(root, cgroup_0_controllers="cpu memory", cpu_0_max="50000 100000", memory_0_max=str(200 * MB))
     write(root, memory_0_current=str(150 * MB), memory_0_stat=f"anon 1\ninactive_file {50 * MB}")
     write(root, cpu_0_stat="usage_usec 1000000\nuser_usec 1\nnr_periods 10\nnr_throttled 2\nthrottled_usec 5")
@@ -28,7 +28,7 @@ def container_2(root: Path, **files: str) -> Container:
 
 
 def container_1(root: Path, cpu: str = "cpu,cpuacct", cpuacct: str = "cpu,cpuacct") -> Container:
-    """Make a container of version 1 with two cores and 200 MB."""
+    """Create a cgroup v1 container with two cores and 200 MB."""
     for name, text in {
         f"{cpu}/cpu.cfs_quota_us": "200000",
         f"{cpu}/cpu.cfs_period_us": "100000",
@@ -42,7 +42,7 @@ def container_1(root: Path, cpu: str = "cpu,cpuacct", cpuacct: str = "cpu,cpuacc
     return Container(root, MACHINE_BYTES)
 
 
-def test_version_2_is_in_percent_of_quota_and_limit(tmp_path: Path) -> None:
+def test_cgroup_v2_usage_is_in_percent_of_quota_and_limit(tmp_path: Path) -> None:
     read = container_2(tmp_path)
     first = read(100)
     assert isnan(first["container_cpu_usage", ""])
@@ -57,7 +57,7 @@ def test_version_2_is_in_percent_of_quota_and_limit(tmp_path: Path) -> None:
     }
 
 
-def test_with_nothing_run_nothing_was_throttled(tmp_path: Path) -> None:
+def test_an_idle_container_is_not_throttled(tmp_path: Path) -> None:
     read = container_2(tmp_path)
     read(100)
     found = read(101)
@@ -65,7 +65,7 @@ def test_with_nothing_run_nothing_was_throttled(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("cpu", "cpuacct"), [("cpu,cpuacct", "cpu,cpuacct"), ("cpu", "cpuacct")])
-def test_version_1_is_in_percent_of_quota_and_limit(tmp_path: Path, cpu: str, cpuacct: str) -> None:
+def test_cgroup_v1_usage_is_in_percent_of_quota_and_limit(tmp_path: Path, cpu: str, cpuacct: str) -> None:
     read = container_1(tmp_path, cpu, cpuacct)
     read(100)
     write(tmp_path, **{f"{cpuacct}/cpuacct.usage": "2500000000", f"{cpu}/cpu.stat": "nr_periods 20\nnr_throttled 12"})
@@ -78,7 +78,7 @@ def test_version_1_is_in_percent_of_quota_and_limit(tmp_path: Path, cpu: str, cp
     }
 
 
-def test_what_has_no_limit_is_left_out(tmp_path: Path) -> None:
+def test_resources_without_a_limit_are_omitted(tmp_path: Path) -> None:
     assert {name for name, _ in container_2(tmp_path / "a", cpu_0_max="max 100000")(100)} == {
         "container_memory_usage",
         "container_memory_used",
@@ -92,19 +92,19 @@ def test_what_has_no_limit_is_left_out(tmp_path: Path) -> None:
     assert over(100) == {}
 
 
-def test_the_root_of_a_machine_is_no_container(tmp_path: Path) -> None:
+def test_the_root_cgroup_of_a_machine_is_not_a_container(tmp_path: Path) -> None:
     write(tmp_path / "v2", cgroup_0_controllers="cpu memory", cpu_0_stat="usage_usec 7")
     write(tmp_path / "v1", cpu__cpu_0_cfs_quota_us="-1", memory__memory_0_limit_in_bytes="9223372036854771712")
     for root in ("v2", "v1", "no cgroups at all"):
         assert Container(tmp_path / root, MACHINE_BYTES)(100) == {}
 
 
-def test_a_quota_without_a_count_of_what_was_used_is_left_out(tmp_path: Path) -> None:
+def test_a_quota_without_a_usage_counter_is_omitted(tmp_path: Path) -> None:
     write(tmp_path, cpu__cpu_0_cfs_quota_us="50000", cpu__cpu_0_cfs_period_us="100000")
     assert Container(tmp_path, MACHINE_BYTES)(100) == {}
 
 
-def test_a_limit_that_is_set_later_is_seen(tmp_path: Path) -> None:
+def test_a_limit_that_is_set_later_is_noticed(tmp_path: Path) -> None:
     read = container_2(tmp_path, cpu_0_max="max 100000", memory_0_max="max")
     assert read(100) == {}
     write(tmp_path, memory_0_max=str(100 * MB))
@@ -112,7 +112,7 @@ def test_a_limit_that_is_set_later_is_seen(tmp_path: Path) -> None:
 
 
 def _own_memory_group() -> Path | None:
-    """Return the folder of the version 1 group that this process is in, where it can be seen."""
+    """Return the folder of this process's cgroup v1 memory group, or None if it is not visible."""
     try:
         groups = Path("/proc/self/cgroup").read_text().splitlines()
     except FileNotFoundError:
@@ -126,12 +126,12 @@ def _own_memory_group() -> Path | None:
 
 
 @pytest.mark.skipif(_own_memory_group() is None, reason="this process is in no memory group of version 1")
-def test_the_kernels_own_files_are_understood(tmp_path: Path) -> None:
+def test_the_real_files_of_the_kernel_can_be_read(tmp_path: Path) -> None:
     group = _own_memory_group()
     assert group is not None
     (tmp_path / "sys/fs/cgroup").mkdir(parents=True)
     (tmp_path / "sys/fs/cgroup/memory").symlink_to(group)
-    # With a machine so large, even the kernel's word for no limit is one.
+    # On a machine this large, even the kernel's value for "no limit" is a limit.
     found = Container(tmp_path, machine_bytes=2**63)(100)
     assert found["container_memory_limit", ""] == int((group / "memory.limit_in_bytes").read_text())
     used = int((group / "memory.usage_in_bytes").read_text())

@@ -11,7 +11,7 @@ from tickboard.sources.host.readings import Readings
 
 
 class Times(NamedTuple):
-    """CPU times as Linux has them, where the time of guests is within user and nice."""
+    """CPU times on Linux, where guest time is included in user and nice."""
 
     user: float
     nice: float
@@ -29,7 +29,7 @@ class MacTimes(NamedTuple):
 
 
 class WindowsTimes(NamedTuple):
-    """Where the time of interrupts is within the system's."""
+    """CPU times on Windows, where interrupt time is included in system."""
 
     user: float
     system: float
@@ -39,7 +39,7 @@ class WindowsTimes(NamedTuple):
 
 
 class Cores:
-    """Stands for psutil's CPU times."""
+    """Replaces psutil's CPU times."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *cores: Times | MacTimes | WindowsTimes) -> None:
         self.cores = list(cores)
@@ -62,7 +62,7 @@ def test_waiting_for_a_disk_is_idle_and_a_guest_is_counted_once(monkeypatch: pyt
     assert modes(found) == pytest.approx({"user": 25, "nice": 0, "system": 12.5, "iowait": 12.5})
 
 
-def test_a_mode_that_the_machine_was_never_in_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mode_that_was_never_used_is_omitted(monkeypatch: pytest.MonkeyPatch) -> None:
     host = Cores(monkeypatch, Times(10, 0, 5, 100, 0, 0, 0))
     cpu = Cpu()
     assert list(modes(cpu(100))) == ["user", "system"]
@@ -70,7 +70,7 @@ def test_a_mode_that_the_machine_was_never_in_is_left_out(monkeypatch: pytest.Mo
     assert modes(cpu(101)) == pytest.approx({"user": 50, "system": 0, "nice": 25})
 
 
-def test_macos_has_no_iowait_and_no_guests(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_macos_has_no_iowait_and_no_guest_time(monkeypatch: pytest.MonkeyPatch) -> None:
     host = Cores(monkeypatch, MacTimes(10, 10, 80))
     cpu = Cpu()
     cpu(100)
@@ -80,7 +80,7 @@ def test_macos_has_no_iowait_and_no_guests(monkeypatch: pytest.MonkeyPatch) -> N
     assert modes(found) == pytest.approx({"user": 50, "system": 25})
 
 
-def test_windows_counts_interrupts_within_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_windows_includes_interrupts_in_system_time(monkeypatch: pytest.MonkeyPatch) -> None:
     host = Cores(monkeypatch, WindowsTimes(10, 10, 80, 1, 1))
     cpu = Cpu()
     cpu(100)
@@ -90,7 +90,7 @@ def test_windows_counts_interrupts_within_the_system(monkeypatch: pytest.MonkeyP
     assert modes(found) == pytest.approx({"user": 25, "system": 25})
 
 
-def test_times_that_go_back_are_neither_negative_nor_above_a_hundred(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_decreasing_times_keep_the_usage_between_0_and_100(monkeypatch: pytest.MonkeyPatch) -> None:
     host = Cores(monkeypatch, MacTimes(10, 10, 80))
     cpu = Cpu()
     cpu(100)
@@ -103,9 +103,7 @@ def test_times_that_go_back_are_neither_negative_nor_above_a_hundred(monkeypatch
         assert cpu(now)["cpu_usage", ""] == pytest.approx(usage, nan_ok=True)
 
 
-def test_when_cores_without_numbers_come_or_go_there_is_no_value_for_once(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_unnumbered_cores_that_appear_or_vanish_cost_one_value(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     host = Cores(monkeypatch, MacTimes(1, 1, 1), MacTimes(1, 1, 1))
     cpu = Cpu(tmp_path)
     cpu(100)
@@ -120,7 +118,7 @@ def test_when_cores_without_numbers_come_or_go_there_is_no_value_for_once(
         assert kept == pytest.approx(usage, nan_ok=True)
 
 
-def test_readings_close_together_keep_the_usage(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_readings_close_together_return_the_previous_usage(monkeypatch: pytest.MonkeyPatch) -> None:
     host = Cores(monkeypatch, MacTimes(1, 1, 1))
     cpu = Cpu()
     cpu(100)
@@ -130,7 +128,7 @@ def test_readings_close_together_keep_the_usage(monkeypatch: pytest.MonkeyPatch)
     assert cpu(101.05) == before
 
 
-def test_the_frequency_is_left_out_where_it_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_frequency_is_omitted_where_it_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     for frequency, expected in [
         (SimpleNamespace(current=2400.5), {("cpu_frequency", ""): 2400.5}),
         (SimpleNamespace(current=0.0), {}),
@@ -142,7 +140,7 @@ def test_the_frequency_is_left_out_where_it_is_not_told(monkeypatch: pytest.Monk
     assert read_frequency(0) == {}
 
 
-def test_temperatures_are_by_chip_and_sensor(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_temperatures_are_labelled_by_chip_and_sensor(monkeypatch: pytest.MonkeyPatch) -> None:
     found = {
         "coretemp": [
             SimpleNamespace(label="Package id 0", current=51.0),
@@ -162,7 +160,7 @@ def test_temperatures_are_by_chip_and_sensor(monkeypatch: pytest.MonkeyPatch) ->
     assert read_temperatures(0) == {}
 
 
-def test_sensors_of_one_label_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sensors_with_one_label_are_numbered(monkeypatch: pytest.MonkeyPatch) -> None:
     disks = [SimpleNamespace(label="Composite", current=float(celsius)) for celsius in (41, 62, 43)]
     monkeypatch.setattr(psutil, "sensors_temperatures", lambda: {"nvme": disks}, raising=False)
     assert read_temperatures(0) == {
@@ -178,7 +176,7 @@ def stat(root: Path, *numbers: int) -> None:
     (root / "proc" / "stat").write_text(f"cpu  20 0 10 200 0 0 0 0 0 0\n{cores}intr 12 cpu9 \nctxt 5\n")
 
 
-def test_a_core_has_the_number_that_the_kernel_gives_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_cores_have_the_numbers_of_the_kernel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     stat(tmp_path, 0, 2, 3)
     host = Cores(monkeypatch, MacTimes(1, 1, 10), MacTimes(1, 1, 10), MacTimes(1, 1, 10))
     cpu = Cpu(tmp_path)
@@ -187,7 +185,7 @@ def test_a_core_has_the_number_that_the_kernel_gives_it(monkeypatch: pytest.Monk
     found = cpu(101)
     cores = {label: value for (name, label), value in found.items() if name == "cpu_core"}
     assert cores == pytest.approx({"0": 0, "2": 50, "3": 100})
-    # Core 1 comes back, and core 3 goes: the others go on.
+    # Core 1 comes back and core 3 vanishes: the others continue.
     stat(tmp_path, 0, 1, 2)
     host.cores = [MacTimes(2, 1, 11), MacTimes(9, 9, 9), MacTimes(1.5, 1, 11.5)]
     found = cpu(102)
@@ -196,7 +194,9 @@ def test_a_core_has_the_number_that_the_kernel_gives_it(monkeypatch: pytest.Monk
     assert found["cpu_usage", ""] == pytest.approx(50)
 
 
-def test_where_the_kernel_says_no_numbers_cores_are_counted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_cores_are_numbered_in_order_without_numbers_from_the_kernel(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     Cores(monkeypatch, MacTimes(1, 1, 10), MacTimes(1, 1, 10))
     assert ("cpu_core", "1") in Cpu(tmp_path)(100)
     stat(tmp_path, 4)

@@ -15,7 +15,7 @@ class Counting:
         return self.counters
 
 
-def test_rates_are_deltas_over_the_time_that_really_passed() -> None:
+def test_rates_are_deltas_over_the_actual_time() -> None:
     counting = Counting({"a": (0, 5), "b": (100, 100)})
     rates = DeviceRates(counting)
     rates(100)
@@ -23,7 +23,7 @@ def test_rates_are_deltas_over_the_time_that_really_passed() -> None:
     assert rates(102.5) == {"a": (2000, 0), "b": (0, 400)}
 
 
-def test_readings_close_together_keep_the_rate_and_lose_nothing() -> None:
+def test_readings_close_together_return_the_previous_rate_and_lose_no_count() -> None:
     counting = Counting({"a": (0,)})
     rates = DeviceRates(counting)
     rates(100)
@@ -32,7 +32,7 @@ def test_readings_close_together_keep_the_rate_and_lose_nothing() -> None:
         assert rates(now) == {"a": (rate,)}
 
 
-def test_a_counter_that_begins_anew_or_a_device_that_comes_or_goes_is_no_rate() -> None:
+def test_counter_resets_and_changing_devices_do_not_count_as_rates() -> None:
     counting = Counting({"a": (9000, 9000), "b": (7000, 0)})
     rates = DeviceRates(counting)
     rates(100)
@@ -48,7 +48,7 @@ def test_a_counter_that_begins_anew_or_a_device_that_comes_or_goes_is_no_rate() 
         assert (total(found, 0), total(found, 1)) == pytest.approx(sums, nan_ok=True)
 
 
-def test_a_device_that_has_just_come_has_no_rate_yet() -> None:
+def test_a_new_device_has_no_rate_yet() -> None:
     counting = Counting({"a": (1,)})
     rates = DeviceRates(counting)
     assert isnan(rates(100)["a"][0])
@@ -58,7 +58,7 @@ def test_a_device_that_has_just_come_has_no_rate_yet() -> None:
     assert isnan(found["b"][0])
 
 
-def test_on_linux_what_has_a_device_is_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_linux_only_names_with_a_device_are_selected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
     for name in ("sda", "cciss!c0d0"):
         (tmp_path / name / "device").mkdir(parents=True)
@@ -66,13 +66,13 @@ def test_on_linux_what_has_a_device_is_told_apart(tmp_path: Path, monkeypatch: p
     assert with_device(["sda", "loop0", "cciss/c0d0", "gone"], str(tmp_path)) == ["sda", "cciss/c0d0"]
 
 
-def test_a_device_that_is_plugged_in_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_newly_plugged_in_device_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
     assert with_device(["sda"], str(tmp_path)) == []
     (tmp_path / "sdb" / "device").mkdir(parents=True)
     assert with_device(["sda", "sdb"], str(tmp_path)) == ["sdb"]
 
 
-def test_elsewhere_all_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_other_platforms_all_names_are_selected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     assert with_device(["disk0", "disk1"], str(tmp_path)) == ["disk0", "disk1"]

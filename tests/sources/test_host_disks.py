@@ -16,7 +16,7 @@ MEGABYTE = 1_000_000
 
 
 class Disk(NamedTuple):
-    """A disk's counters as Linux has them."""
+    """The counters of a disk on Linux."""
 
     read_count: int
     write_count: int
@@ -33,7 +33,7 @@ class WindowsDisk(NamedTuple):
 
 
 class Found:
-    """Stands for psutil's counters; all of the disks have a device."""
+    """Replaces psutil's counters; all of the disks have a device."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, found: Mapping[str, Disk | WindowsDisk]) -> None:
         self.found = found
@@ -46,7 +46,7 @@ class Found:
         return dict(self.found)
 
 
-def test_each_disk_and_all_of_them_have_rates(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_disk_and_the_total_have_rates(monkeypatch: pytest.MonkeyPatch) -> None:
     found = Found(monkeypatch, {"sda": Disk(10, 20, 0, 0, 0), "sdb": Disk(0, 0, 0, 0, 0)})
     read = Disks()
     assert isnan(read(100)["disk_read_rate", ""])
@@ -63,12 +63,12 @@ def test_each_disk_and_all_of_them_have_rates(monkeypatch: pytest.MonkeyPatch) -
         ("disk_device_write_rate", "sdb"): MEGABYTE / 2,
         ("disk_reads_rate", "sdb"): 0,
         ("disk_writes_rate", "sdb"): 4,
-        # A tick of the kernel's clock too much.
+        # One tick of the kernel's clock too many.
         ("disk_busy", "sdb"): 100,
     }
 
 
-def test_where_it_is_not_told_nobody_knows_how_busy_a_disk_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_busy_time_is_omitted_where_the_platform_lacks_it(monkeypatch: pytest.MonkeyPatch) -> None:
     Found(monkeypatch, {"PhysicalDrive0": WindowsDisk(1, 1, 1, 1)})
     names = {name for name, _ in Disks()(100)}
     assert "disk_reads_rate" in names
@@ -80,7 +80,7 @@ def test_a_machine_without_disks_has_no_rates(monkeypatch: pytest.MonkeyPatch) -
     assert Disks()(100) == {}
 
 
-def test_of_very_many_disks_some_have_series_and_all_count(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_disk_series_is_limited_and_totals_include_all(monkeypatch: pytest.MonkeyPatch) -> None:
     names = [f"sd{number:03}" for number in range(MAX_DEVICES + 10)]
     found = Found(monkeypatch, dict.fromkeys(names, Disk(0, 0, 0, 0, 0)))
     read = Disks()
@@ -111,7 +111,7 @@ def test_the_rates_agree_with_proc(tmp_path: Path) -> None:
 
 
 def _proc_disks() -> dict[tuple[str, str], int]:
-    """Return what each disk with a device has done so far, and all together."""
+    """Return the counters of each disk with a device, and their totals."""
     found: dict[tuple[str, str], int] = {}
     for line in Path("/proc/diskstats").read_text().splitlines():
         _, _, name, reads, _, sectors_read, _, writes, _, sectors_written, *_ = line.split()
@@ -124,7 +124,7 @@ def _proc_disks() -> dict[tuple[str, str], int]:
     return found
 
 
-def test_the_roots_usage_agrees_with_the_file_system() -> None:
+def test_the_usage_of_the_root_agrees_with_the_file_system() -> None:
     usage = os.statvfs(ROOT)
     used, free = usage.f_blocks - usage.f_bfree, usage.f_bavail
     assert read_usage(0)["disk_usage", ""] == pytest.approx(100 * used / (used + free), abs=1)

@@ -68,7 +68,7 @@ def test_memory_agrees_with_proc() -> None:
         (WindowsMemory(1000, 400, 60.0, 600, 400), {"used": 600, "free": 400}),
     ],
 )
-def test_elsewhere_than_on_linux_the_kinds_are_the_whole_too(
+def test_on_other_platforms_the_kinds_of_memory_add_up_to_the_total(
     monkeypatch: pytest.MonkeyPatch, memory: MacMemory | WindowsMemory, expected: dict[str, float]
 ) -> None:
     monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
@@ -78,7 +78,7 @@ def test_elsewhere_than_on_linux_the_kinds_are_the_whole_too(
     assert found["memory_usage", ""] == memory.percent
 
 
-def test_what_is_swapped_is_a_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_swapping_is_a_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     swap = SimpleNamespace(total=1000, used=125, percent=12.5, sin=4096, sout=0)
     monkeypatch.setattr(psutil, "swap_memory", lambda: swap)
     monkeypatch.setattr(sys, "platform", "linux")
@@ -91,14 +91,14 @@ def test_what_is_swapped_is_a_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (second["swap_in_rate", ""], second["swap_out_rate", ""]) == (4096, 2048)
 
 
-def test_windows_does_not_tell_what_is_swapped(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_windows_has_no_swapping_rates(monkeypatch: pytest.MonkeyPatch) -> None:
     swap = SimpleNamespace(total=1000, used=125, percent=12.5, sin=0, sout=0)
     monkeypatch.setattr(psutil, "swap_memory", lambda: swap)
     monkeypatch.setattr(sys, "platform", "win32")
     assert Swap()(100) == {("swap_usage", ""): 12.5, ("swap_used", ""): 125}
 
 
-def test_a_machine_without_swap_is_asked_again_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_without_swap_is_checked_again_occasionally(monkeypatch: pytest.MonkeyPatch) -> None:
     swap = SimpleNamespace(total=0, used=0, percent=0.0, sin=0, sout=0)
     monkeypatch.setattr(psutil, "swap_memory", lambda: swap)
     read = Swap()

@@ -23,7 +23,7 @@ class Interface(NamedTuple):
 
 
 class Found:
-    """Stands for psutil's counters and for the devices behind them."""
+    """Replaces psutil's counters and the devices behind them."""
 
     def __init__(
         self, monkeypatch: pytest.MonkeyPatch, found: Mapping[str, Interface], real: Iterable[str] = ()
@@ -38,7 +38,7 @@ class Found:
         return dict(self.found)
 
 
-def test_each_interface_has_its_rates(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_interface_and_the_total_have_rates(monkeypatch: pytest.MonkeyPatch) -> None:
     found = Found(monkeypatch, {"eth0": Interface()}, real=["eth0"])
     read = Network()
     assert isnan(read(100)["net_received_rate", ""])
@@ -60,15 +60,15 @@ def test_each_interface_has_its_rates(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("interfaces", "real", "counted"),
     [
-        # Through a device: the bridge and the VPN would count the same bytes again.
+        # Traffic of a device: the bridge and the VPN would count the same bytes again.
         (["lo", "eth0", "docker0", "wg0"], {"eth0"}, 1),
-        # In a container there is none: all but the loopback.
+        # A container has no devices: everything but loopback counts.
         (["lo", "eth0", "eth1"], set[str](), 2),
         (["lo0", "en0", "loop_to_office"], set[str](), 2),
         (["Loopback Pseudo-Interface 1", "Ethernet"], set[str](), 1),
     ],
 )
-def test_bytes_are_counted_once_and_never_on_the_loopback(
+def test_bytes_are_counted_once_and_never_on_loopback(
     monkeypatch: pytest.MonkeyPatch, interfaces: list[str], real: set[str], counted: int
 ) -> None:
     found = Found(monkeypatch, dict.fromkeys(interfaces, Interface()), real)
@@ -78,7 +78,7 @@ def test_bytes_are_counted_once_and_never_on_the_loopback(
     assert read(101)["net_received_rate", ""] == counted * 1000
 
 
-def test_a_bridge_is_shown_once_something_has_passed_and_a_containers_wire_never(
+def test_a_bridge_is_shown_once_it_has_traffic_and_a_veth_never(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     found = Found(monkeypatch, {"eth0": Interface(), "br0": Interface(), "veth1a": Interface(9, 9)}, real=["eth0"])
@@ -92,7 +92,7 @@ def _shown(read: Network, now: float) -> list[str]:
     return [label for name, label in read(now) if name == "net_interface_received_rate"]
 
 
-def test_a_host_with_the_loopback_alone_has_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_host_with_only_loopback_has_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     Found(monkeypatch, {"lo": Interface(10, 10)})
     assert Network()(100) == {}
 

@@ -12,7 +12,7 @@ from tickboard.sources.host import pressure
 from tickboard.sources.host.pressure import Pressure
 
 AVERAGES = "avg10=99.00 avg60=99.00 avg300=99.00"
-"""Whatever the kernel's averages say, the counters are what counts."""
+"""Only the totals are used, so these averages must be ignored."""
 
 
 def write(root: Path, **lines: tuple[int, ...]) -> None:
@@ -24,7 +24,7 @@ def write(root: Path, **lines: tuple[int, ...]) -> None:
         )
 
 
-def test_the_shares_are_of_the_time_between_two_readings(tmp_path: Path) -> None:
+def test_shares_are_relative_to_the_time_between_two_readings(tmp_path: Path) -> None:
     write(tmp_path, cpu=(1_000, 0), memory=(50, 20), io=(7, 7))
     read = Pressure(tmp_path)
     assert all(isnan(share) for share in read(100).values())
@@ -46,7 +46,7 @@ def test_an_old_kernel_has_no_full_line_for_the_cpu(tmp_path: Path) -> None:
     assert read(101) == {("pressure_some", "cpu"): 1}
 
 
-def test_a_kernel_that_does_not_tell_has_no_pressure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kernel_without_pressure_information_has_no_readings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert Pressure(tmp_path)(100) == {}
 
     monkeypatch.setattr(pressure, "read_file", _failing(EOPNOTSUPP))
@@ -72,9 +72,9 @@ def test_the_real_pressure_agrees_with_the_kernel() -> None:
     before_first = _total()
     read(100)
     after_first = _total()
-    _more_than_the_cores_can_do()
+    _overload_the_cores()
     before_second = _total()
-    # So much later that it cannot have been all of the time, however busy the machine.
+    # So long after that the share must be below 100 %, however busy the machine.
     found = read(100 + 1_000)
     after_second = _total()
     assert before_second > after_first
@@ -83,7 +83,7 @@ def test_the_real_pressure_agrees_with_the_kernel() -> None:
     assert share <= (after_second - before_first) * (1 + 1e-9)
 
 
-def _more_than_the_cores_can_do() -> None:
+def _overload_the_cores() -> None:
     code = "import time\nwhile time.process_time() < 0.2: pass"
     running = [subprocess.Popen([sys.executable, "-S", "-c", code]) for _ in range((os.cpu_count() or 1) + 1)]
     for each in running:

@@ -43,7 +43,7 @@ for line in sys.stdin:
 
 
 class Child:
-    """A real process of a name of its own, which works when it is told to and then waits."""
+    """A real process with its own name, which works on request and then waits."""
 
     def __init__(self, running: "subprocess.Popen[str]") -> None:
         assert running.stdin is not None
@@ -64,7 +64,7 @@ class Child:
 
 @contextmanager
 def children(program: Path, count: int) -> Iterator[list[Child]]:
-    """Run real processes that have the name of the file `program`."""
+    """Run real processes named like the file `program`."""
     if not os.path.lexists(program):
         program.symlink_to(Path(sys.executable).resolve())
     command = [str(program), "-I", "-S", "-c", PROGRAM]
@@ -100,11 +100,11 @@ def test_processes_of_one_name_agree_with_psutil(tmp_path: Path, read: object) -
             assert its_name == name
             assert cpu_s == pytest.approx(child.cpu_s(), abs=2 * TICK_S)
             assert cpu_s >= 0.2 - 2 * TICK_S
-            # The kernel's quick count of it is a little behind (proc_pid_stat(5)).
+            # The kernel's fast counter lags a little (proc_pid_stat(5)).
             assert rss_bytes == pytest.approx(child.process.memory_info().rss, rel=0.1)
 
 
-def test_the_cpu_of_a_name_is_that_of_all_its_processes_in_percent_of_a_core(tmp_path: Path) -> None:
+def test_the_cpu_of_a_name_sums_its_processes_in_percent_of_a_core(tmp_path: Path) -> None:
     name = "busy-beavers"
     with children(tmp_path / name, 2) as found:
         read = Processes(reader(Path("/")))
@@ -130,7 +130,7 @@ def test_a_process_may_have_any_name(tmp_path: Path) -> None:
         assert names[child.process.pid] == os.fsdecode(b'a"\xff)\n (b')
 
 
-def test_processes_whose_names_look_alike_are_told_apart() -> None:
+def test_names_that_become_equal_when_sanitized_stay_separate() -> None:
     read = [((1, 1.0), 'a"', 0.0, 1), ((2, 1.0), "a'", 0.0, 2), ((3, 1.0), "b\n", 0.0, 3), ((4, 1.0), "b\n", 0.0, 4)]
     found = Processes(lambda: read)(100)
     memory = {label: value for (name, label), value in found.items() if name == "process_memory"}
@@ -140,7 +140,7 @@ def test_processes_whose_names_look_alike_are_told_apart() -> None:
 
 
 @on_linux
-def test_an_empty_proc_is_a_failure_and_not_a_machine_without_processes(tmp_path: Path) -> None:
+def test_an_empty_proc_raises_an_error(tmp_path: Path) -> None:
     (tmp_path / "self").mkdir()
     with pytest.raises(FileNotFoundError, match="has no processes: is it mounted"):
         list(read_proc(str(tmp_path)))
@@ -157,17 +157,17 @@ def stat(root: Path, number: int, name: bytes, *, flags: int = 0, ticks: int = 0
 
 
 @on_linux
-def test_the_kernels_threads_of_one_kind_are_one(tmp_path: Path) -> None:
+def test_kernel_threads_of_one_kind_share_a_name(tmp_path: Path) -> None:
     stat(tmp_path, 7, b"kworker/0:1-events", flags=0x04208060)
     stat(tmp_path, 8, b"kworker/u8:2", flags=0x04208060)
     stat(tmp_path, 9, b"not/kernel")
     (tmp_path / "self").mkdir()
-    (tmp_path / "10").mkdir()  # it ended a moment ago
+    (tmp_path / "10").mkdir()  # a process that has just ended
     assert sorted(process[1] for process in read_proc(str(tmp_path))) == ["kworker", "kworker", "not/kernel"]
 
 
 @on_linux
-def test_fields_are_read_by_their_places(tmp_path: Path) -> None:
+def test_fields_are_read_by_position(tmp_path: Path) -> None:
     stat(tmp_path, 7, b"work", ticks=50, began=123)
     [(who, name, cpu_s, rss_bytes)] = read_proc(str(tmp_path))
     assert (who, name) == ((7, 123), "work")
@@ -175,7 +175,7 @@ def test_fields_are_read_by_their_places(tmp_path: Path) -> None:
     assert rss_bytes == 2 * os.sysconf("SC_PAGE_SIZE")
 
 
-def test_without_proc_a_failure_is_raised(tmp_path: Path) -> None:
+def test_a_missing_proc_raises_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         list(read_proc(str(tmp_path / "none")))
 
@@ -183,7 +183,7 @@ def test_without_proc_a_failure_is_raised(tmp_path: Path) -> None:
 # --- other platforms ---
 
 
-def test_what_another_platform_hides_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_hidden_by_another_platform_are_omitted(monkeypatch: pytest.MonkeyPatch) -> None:
     times = SimpleNamespace(user=1.0, system=0.5)
     found = [
         {"pid": 0, "name": "System Idle Process", "cpu_times": times, "memory_info": None, "create_time": 0.0},
@@ -196,16 +196,16 @@ def test_what_another_platform_hides_is_left_out(monkeypatch: pytest.MonkeyPatch
     assert list(read_psutil()) == [((4, 0.0), "System", 0.0, 0), ((8, 5.0), "a\n", 1.5, 7)]
 
 
-def test_proc_is_read_on_linux_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_proc_is_read_only_on_linux(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     assert reader(tmp_path) is read_psutil
 
 
-# --- what is made of them ---
+# --- readings ---
 
 
 class Machine:
-    """Processes as a reader returns them."""
+    """A reader that returns given processes and counts its calls."""
 
     def __init__(self, *processes: Process) -> None:
         self.processes = list(processes)
@@ -216,7 +216,7 @@ class Machine:
         return self.processes
 
 
-def test_a_number_that_is_used_again_is_another_process() -> None:
+def test_a_reused_process_id_is_another_process() -> None:
     machine = Machine(((7, 1.0), "a", 50.0, MB))
     read = Processes(machine)
     read(100)
@@ -224,7 +224,7 @@ def test_a_number_that_is_used_again_is_another_process() -> None:
     assert cpu_of(read(102)) == {"a": 25}
 
 
-def test_a_process_that_began_since_counts_and_one_whose_time_goes_back_does_not() -> None:
+def test_a_new_process_counts_and_a_decreasing_cpu_time_does_not() -> None:
     machine = Machine(((7, 1.0), "a", 50.0, MB))
     read = Processes(machine)
     read(100)
@@ -234,7 +234,7 @@ def test_a_process_that_began_since_counts_and_one_whose_time_goes_back_does_not
     assert found["process_count", "a"] == found["processes", ""] == 2
 
 
-def test_it_looks_soon_for_the_second_time_and_then_every_two_seconds() -> None:
+def test_processes_are_read_again_soon_and_then_every_two_seconds() -> None:
     machine = Machine(((7, 1.0), "a", 0.0, MB))
     read = Processes(machine, spent=lambda: 0.0)
     looks = []
@@ -244,7 +244,7 @@ def test_it_looks_soon_for_the_second_time_and_then_every_two_seconds() -> None:
     assert looks == [1, 1, 2, 2, 3, 3, 3, 4]
 
 
-def test_it_looks_less_often_where_a_look_costs_much() -> None:
+def test_processes_are_read_less_often_where_reading_is_expensive() -> None:
     spent = [0.0, 0.5, 0.6, 0.6, 0.7]
     machine = Machine(((7, 1.0), "a", 0.0, MB))
     read = Processes(machine, spent=lambda: spent.pop(0))
@@ -258,7 +258,7 @@ def test_it_looks_less_often_where_a_look_costs_much() -> None:
     assert machine.looks == 3
 
 
-# --- who is shown ---
+# --- selection of the top processes ---
 
 
 def programs(cpu: dict[str, float], memory: dict[str, int] | None = None) -> dict[str, _Program]:
@@ -266,7 +266,7 @@ def programs(cpu: dict[str, float], memory: dict[str, int] | None = None) -> dic
     return {name: _Program(cpu.get(name, 0.0), memory.get(name, 0), 1) for name in {**cpu, **memory}}
 
 
-def test_the_top_by_cpu_and_the_top_by_memory_are_shown_together() -> None:
+def test_the_top_by_cpu_and_the_top_by_memory_are_both_shown() -> None:
     cpu = {f"cpu{number}": 100.0 - number for number in range(TOP + 5)}
     memory = {f"memory{number}": 100 * MB - number for number in range(TOP + 5)}
     top = Top()
@@ -277,13 +277,13 @@ def test_the_top_by_cpu_and_the_top_by_memory_are_shown_together() -> None:
     )
 
 
-def test_one_that_hardly_works_is_not_at_the_top() -> None:
+def test_an_idle_process_is_not_shown() -> None:
     top = Top()
     for _ in range(3):
         assert top.choose(programs({"idle": 0.0, "asleep": 0.05})) == []
 
 
-def test_a_newcomer_is_shown_at_the_second_time_and_stays_for_a_while() -> None:
+def test_a_newcomer_is_shown_at_its_second_reading_and_stays_for_a_while() -> None:
     steady, with_guest = programs({}, {"steady": MB}), programs({"guest": 100}, {"steady": MB})
     resting = programs({"guest": 0}, {"steady": MB})
     top = Top()
@@ -291,26 +291,26 @@ def test_a_newcomer_is_shown_at_the_second_time_and_stays_for_a_while() -> None:
     assert top.choose(with_guest) == ["steady"]
     assert sorted(top.choose(with_guest)) == ["guest", "steady"]
     shown = [("guest" in top.choose(resting)) for _ in range(100)]
-    # Its smoothed CPU time falls below the least, and then it stays for a while more.
+    # It stays for a while after its smoothed CPU time falls below the threshold.
     left = shown.index(False)
     assert STAYS_FOR < left < 2 * STAYS_FOR + 10
     assert not any(shown[left:])
 
 
-def test_one_that_flashes_by_is_never_shown() -> None:
+def test_a_process_seen_only_once_is_never_shown() -> None:
     top = Top()
     top.choose(programs({}, {"steady": MB}))
     for number in range(20):
         assert top.choose(programs({f"flash{number}": 100}, {"steady": MB})) == ["steady"]
 
 
-def test_one_that_has_ended_goes_at_once() -> None:
+def test_an_ended_process_is_removed_at_once() -> None:
     top = Top()
     top.choose(programs({}, {"steady": MB, "brief": MB}))
     assert top.choose(programs({}, {"steady": MB})) == ["steady"]
 
 
-def test_names_that_change_places_do_not_change_the_set() -> None:
+def test_names_that_swap_ranks_do_not_change_the_selection() -> None:
     top, sets = Top(), set()
     for look in range(30):
         memory = {f"p{number}": (100 if (number + look) % 2 else 99) * MB for number in range(TOP + 4)}
@@ -320,7 +320,7 @@ def test_names_that_change_places_do_not_change_the_set() -> None:
     assert len(sets) == 1
 
 
-def test_never_too_many_are_shown() -> None:
+def test_the_number_of_shown_processes_is_bounded() -> None:
     top = Top()
     for look in range(3 * STAYS_FOR):
         wave = look // 2 % 12

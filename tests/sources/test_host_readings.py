@@ -4,7 +4,7 @@ from tickboard.sources.host.readings import SLOW_S, Held, Readings
 
 
 class Source:
-    """Reads a number that goes up, or fails."""
+    """A reader that returns an increasing count, or fails."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -17,14 +17,14 @@ class Source:
         return {("count", ""): self.count}
 
 
-def test_a_held_reading_is_read_again_when_its_time_has_come_even_if_the_tick_is_early() -> None:
+def test_a_cached_reading_is_refreshed_on_time_even_if_the_tick_is_early() -> None:
     source = Source()
     held = Held(source)
     for now, count in [(0, 1), (1, 1), (9, 1), (SLOW_S - 0.1, 2), (SLOW_S + 1, 2)]:
         assert held(now) == {("count", ""): count}
 
 
-def test_a_held_reading_that_failed_is_tried_again_at_once() -> None:
+def test_a_cached_reading_that_failed_is_retried_at_once() -> None:
     source = Source()
     held = Held(source)
     held(0)

@@ -31,12 +31,12 @@ def test_the_real_root_agrees_with_the_file_system() -> None:
     assert 0 < found["disk_space_usage", ROOT] <= 100
 
 
-def test_a_file_that_is_mounted_is_no_storage() -> None:
+def test_a_mounted_file_is_not_storage() -> None:
     with pytest.raises(NotADirectoryError):
         mount_usage(__file__)
 
 
-def test_storage_is_shown_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_storage_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     parts = [
         part("/var/lib/snapd/snap", "/dev/loop0", "squashfs"),
         part("/home", "/dev/sdb1", "btrfs"),
@@ -60,12 +60,12 @@ def test_storage_is_shown_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> N
     ]
 
 
-def test_the_root_of_a_container_is_shown_though_no_device_is_mounted_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_root_of_a_container_is_shown_even_without_a_device(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(psutil, "disk_partitions", lambda all: [part("/etc/hosts", "/dev/sda1")])
     assert storage_mounts() == [(ROOT, ROOT), ("/etc/hosts", "/dev/sda1")]
 
 
-def test_a_device_in_several_places_is_shown_once_and_what_cannot_be_read_is_not() -> None:
+def test_a_device_is_shown_once_and_an_unreadable_mount_is_omitted() -> None:
     def usage(mount: str) -> Usage:
         if mount == "/etc/hosts":
             raise NotADirectoryError(mount)
@@ -75,7 +75,7 @@ def test_a_device_in_several_places_is_shown_once_and_what_cannot_be_read_is_not
     assert mounts_of(Space(lambda: mounts, usage)(100)) == ["/", "/srv", "/data/bound"]
 
 
-def test_it_is_looked_at_now_and_then_and_held_between() -> None:
+def test_disk_space_is_read_occasionally_and_cached_in_between() -> None:
     looked: list[str] = []
 
     def usage(mount: str) -> Usage:
@@ -86,7 +86,7 @@ def test_it_is_looked_at_now_and_then_and_held_between() -> None:
     assert [read(100 + now)["disk_space_usage", "/"] for now in (0, 1, 9, SLOW_S, SLOW_S + 1)] == [1, 1, 1, 2, 2]
 
 
-def test_one_that_hangs_keeps_nobody_waiting_and_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hanging_mount_delays_nobody_and_recovers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(space, "FIRST_WAIT_S", 0.01)
     monkeypatch.setattr(space, "WAIT_S", BOUND_S)
     answers = Event()
@@ -107,7 +107,7 @@ def test_one_that_hangs_keeps_nobody_waiting_and_comes_back(monkeypatch: pytest.
     assert mounts_of(read(100 + 3 * SLOW_S)) == ["/", "/stuck", "/srv"]
 
 
-def test_while_one_look_takes_long_what_was_found_before_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_during_a_slow_reading_the_previous_one_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(space, "WAIT_S", 0.01)
     answers = Event()
     answers.set()
@@ -123,7 +123,7 @@ def test_while_one_look_takes_long_what_was_found_before_is_kept(monkeypatch: py
     answers.set()
 
 
-def test_a_list_of_mounts_that_hangs_is_asked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hanging_list_of_mounts_is_requested_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(space, "FIRST_WAIT_S", 0.01)
     monkeypatch.setattr(space, "WAIT_S", BOUND_S)
     answers, asked = Event(), 0
@@ -144,7 +144,7 @@ def test_a_list_of_mounts_that_hangs_is_asked_for_once(monkeypatch: pytest.Monke
     assert mounts_of(read(141)) == ["/"]
 
 
-def test_that_mounts_cannot_be_told_is_said_each_time() -> None:
+def test_a_failing_list_of_mounts_raises_each_time() -> None:
     def broken() -> list[tuple[str, str]]:
         raise PermissionError("not for you")
 
@@ -154,7 +154,7 @@ def test_that_mounts_cannot_be_told_is_said_each_time() -> None:
             read(now)
 
 
-def test_of_very_many_mounts_some_are_shown() -> None:
+def test_the_number_of_shown_mounts_is_limited() -> None:
     mounts = [(f"/{number}", str(number)) for number in range(MAX_DEVICES + 5)]
     assert len(mounts_of(Space(lambda: mounts, lambda mount: Usage(1, 1, 1))(100))) == MAX_DEVICES
 
@@ -168,7 +168,7 @@ def test_a_mount_may_have_any_name() -> None:
 
 
 @pytest.mark.parametrize("ending", ["", "/and-the-same-again-at-the-end-of-it"])
-def test_mounts_with_the_same_long_beginning_are_two(ending: str) -> None:
+def test_mounts_with_the_same_long_prefix_stay_separate(ending: str) -> None:
     names = [f"/var/lib/kubelet/pods/{'0' * 60}/{number}{ending}" for number in range(2)]
     full = dict(zip(names, (99.0, 1.0), strict=True))
     found = Space(lambda: [(name, name) for name in names], lambda mount: Usage(full[mount], 1, 1))(100)
@@ -177,7 +177,7 @@ def test_mounts_with_the_same_long_beginning_are_two(ending: str) -> None:
     assert all(len(label) <= 64 for label in shown)
 
 
-def test_macos_tells_what_a_volume_uses_and_not_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_macos_usage_is_of_the_volume_not_of_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     monkeypatch.setattr(psutil, "disk_usage", lambda mount: SimpleNamespace(total=1000, used=10, free=400, percent=2.4))
     assert mount_usage(ROOT) == Usage(60, 600, 1000)

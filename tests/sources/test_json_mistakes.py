@@ -1,4 +1,4 @@
-"""What is wrong with JSON is said in words that name it, where it is, and what to send."""
+"""Errors about malformed JSON name the mistake, its position and how to fix it."""
 
 import json
 import math
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tickboard.sources.json_mistakes import explain_mistake
 
 
-def said(text: bytes) -> str:
+def explanation_of(text: bytes) -> str:
     with pytest.raises((ValueError, RecursionError)) as raised:
         msgspec.json.decode(text, type=dict[str, Any])
     return explain_mistake(raised.value, text)
@@ -50,12 +50,12 @@ def said(text: bytes) -> str:
         (b"[3]", "Expected `object`, got `array`"),
     ],
 )
-def test_a_mistake_is_named_with_its_place(text: bytes, wanted: str) -> None:
-    assert wanted in said(text)
+def test_a_mistake_is_named_with_its_position(text: bytes, wanted: str) -> None:
+    assert wanted in explanation_of(text)
 
 
 @given(st.binary(max_size=60) | st.text("{}[]\",:'NaInfityTruelsd -+.0\n", max_size=40).map(str.encode))
-def test_of_any_text_something_is_said_on_one_line(text: bytes) -> None:
+def test_any_malformed_text_gets_a_one_line_explanation(text: bytes) -> None:
     try:
         msgspec.json.decode(text, type=dict[str, Any])
     except (ValueError, RecursionError) as error:

@@ -27,7 +27,7 @@ from tickboard.sources.middleware.requests import MAX_ROUTES, Requests
 
 @dataclass
 class Clock:
-    """Seconds that pass when the test says so."""
+    """A clock that a test advances."""
 
     now: float = 100.0
 
@@ -36,15 +36,15 @@ class Clock:
 
 
 @dataclass
-class HasOne:
-    """Stands for a board."""
+class BoardLike:
+    """Stands in for a board."""
 
     registry: Registry
 
 
 @dataclass
 class Sent:
-    """What an application has sent."""
+    """The messages that an application has sent."""
 
     messages: list[Message] = field(default_factory=list)
 
@@ -57,13 +57,13 @@ async def nothing_received() -> Message:
 
 
 def values(registry: Registry) -> dict[str, float]:
-    """End the tick, one second after the last, and return its values."""
+    """End a tick of one second and return its values."""
     row = registry.collect(1)
     return {series.key: float(row[series.column]) for series in registry.series}
 
 
 def counted(registry: Registry) -> dict[str, float]:
-    """End the tick, and return what was answered by route and status: ``GET /items 2xx``."""
+    """End the tick and return the number of answers by route and status: ``GET /items 2xx``."""
     row = registry.collect(1)
     answered = [series for series in registry.series if series.metric.name == "http_requests" and row[series.column]]
     return {" ".join(dict(series.labels).values()): float(row[series.column]) for series in answered}
@@ -92,10 +92,10 @@ def answers(status: int, after_s: float, clock: Clock, then_s: float = 0) -> App
 # --- without a server ---
 
 
-def test_it_declares_its_metrics_and_shares_them() -> None:
+def test_two_middlewares_declare_and_share_their_metrics() -> None:
     registry, clock = Registry(), Clock()
     app = answers(200, 0, clock)
-    first, second = TickboardMiddleware(app, registry), TickboardMiddleware(app, HasOne(registry))
+    first, second = TickboardMiddleware(app, registry), TickboardMiddleware(app, BoardLike(registry))
     metrics = registry.metrics
     assert (metrics["requests_per_sec"].title, metrics["requests_per_sec"].unit) == ("Requests/sec", "req/s")
     assert (metrics["avg_latency"].title, metrics["avg_latency"].unit) == ("Latency", "ms")
@@ -130,7 +130,7 @@ def test_a_status_of_500_and_above_is_an_error(status: int, errors: int) -> None
 
 
 @pytest.mark.parametrize("status", [None, 200, 500])
-def test_an_exception_is_one_error_and_goes_on_unchanged(status: int | None) -> None:
+def test_an_exception_is_one_error_and_propagates_unchanged(status: int | None) -> None:
     registry, clock = Registry(), Clock()
     thrown = RuntimeError("broken")
 
@@ -149,7 +149,7 @@ def test_an_exception_is_one_error_and_goes_on_unchanged(status: int | None) -> 
     assert found["avg_latency"] == pytest.approx(1000 if status is None else 500)
 
 
-def test_a_request_that_is_cancelled_is_no_error() -> None:
+def test_a_cancelled_request_is_not_an_error() -> None:
     registry, clock = Registry(), Clock()
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -162,7 +162,7 @@ def test_a_request_that_is_cancelled_is_no_error() -> None:
 
 
 @pytest.mark.parametrize("scope_type", ["websocket", "lifespan"])
-def test_other_scopes_get_the_very_same_callables(scope_type: str) -> None:
+def test_other_scopes_pass_through_unchanged(scope_type: str) -> None:
     registry = Registry()
     seen: list[object] = []
 
@@ -180,7 +180,7 @@ def test_other_scopes_get_the_very_same_callables(scope_type: str) -> None:
 @pytest.mark.parametrize(
     ("status", "status_class"), [(200, "2xx"), (204, "2xx"), (302, "3xx"), (404, "4xx"), (503, "5xx"), (999, "other")]
 )
-def test_answers_are_counted_by_route_and_class_of_status(status: int, status_class: str) -> None:
+def test_answers_are_counted_by_route_and_status_class(status: int, status_class: str) -> None:
     registry, clock = Registry(), Clock()
     app = TickboardMiddleware(answers(status, 0.25, clock), registry, clock)
     serve(app, **{"tickboard.route": "/items/{id}"})
@@ -191,7 +191,7 @@ def test_answers_are_counted_by_route_and_class_of_status(status: int, status_cl
     assert found['http_latency.p99{route="GET /items/{id}"}'] == pytest.approx(250)
 
 
-def test_an_exception_before_any_answer_is_an_answer_with_500() -> None:
+def test_an_exception_before_any_answer_counts_as_500() -> None:
     registry = Registry()
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -202,7 +202,7 @@ def test_an_exception_before_any_answer_is_an_answer_with_500() -> None:
     assert counted(registry) == {"GET /items/{id} 5xx": 1}
 
 
-def test_a_request_that_is_given_up_has_no_status() -> None:
+def test_a_cancelled_request_has_no_status() -> None:
     registry = Registry()
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -215,7 +215,7 @@ def test_a_request_that_is_given_up_has_no_status() -> None:
     assert not any(key.startswith("http_requests{") for key in found)
 
 
-def test_no_path_and_no_word_of_a_client_becomes_a_route() -> None:
+def test_paths_and_methods_of_clients_never_become_routes() -> None:
     registry = Registry()
     app = TickboardMiddleware(answers(200, 0, Clock()), registry)
     for number in range(500):
@@ -224,20 +224,20 @@ def test_no_path_and_no_word_of_a_client_becomes_a_route() -> None:
     assert counted(registry) == {"other 2xx": 1_000}
 
 
-def test_a_method_that_a_route_does_not_take_is_no_route() -> None:
+def test_a_method_not_allowed_is_counted_as_other() -> None:
     registry = Registry()
     serve(TickboardMiddleware(answers(405, 0, Clock()), registry), **{"tickboard.route": "/items"})
     assert counted(registry) == {"other 4xx": 1}
 
 
-def test_a_route_that_is_no_text_is_none() -> None:
+def test_a_route_that_is_not_a_string_is_counted_as_other() -> None:
     registry = Registry()
     told: dict[str, Any] = {"tickboard.route": 17}
     serve(TickboardMiddleware(answers(200, 0, Clock()), registry), **told)
     assert counted(registry) == {"other 2xx": 1}
 
 
-def test_routes_beyond_the_limit_are_others_and_those_before_go_on() -> None:
+def test_routes_beyond_the_limit_are_counted_as_other() -> None:
     registry = Registry()
     requests = Requests(registry)
     for number in range(MAX_ROUTES + 50):
@@ -251,7 +251,7 @@ def test_routes_beyond_the_limit_are_others_and_those_before_go_on() -> None:
     assert len(found) == MAX_ROUTES + 2
 
 
-def test_a_registry_that_is_full_harms_no_request() -> None:
+def test_a_full_registry_does_not_affect_requests() -> None:
     room = Registry()
     Requests(room)
     registry = Registry(max_series=len(room.series))
@@ -264,19 +264,19 @@ def test_a_registry_that_is_full_harms_no_request() -> None:
 # --- in flight ---
 
 
-def test_none_are_in_flight_at_first() -> None:
+def test_no_requests_are_in_flight_at_first() -> None:
     registry = Registry()
     TickboardMiddleware(answers(200, 0, Clock()), registry)
     assert values(registry)["requests_in_flight"] == 0
 
 
-def test_requests_are_in_flight_until_they_are_over() -> None:
+def test_requests_are_in_flight_until_they_end() -> None:
     registry = Registry()
     seen: list[float] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] == "/outer":
-            # Within the other, of another middleware on the same registry.
+            # Nested in the other, through another middleware on the same registry.
             await second({"type": "http", "path": "/inner"}, receive, send)
         seen.append(values(registry)["requests_in_flight"])
         raise RuntimeError
@@ -290,7 +290,7 @@ def test_requests_are_in_flight_until_they_are_over() -> None:
     assert values(registry)["requests_in_flight"] == 0
 
 
-def test_a_coroutine_that_is_closed_is_not_in_flight() -> None:
+def test_a_closed_coroutine_is_not_in_flight() -> None:
     registry = Registry()
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -308,7 +308,7 @@ def test_a_coroutine_that_is_closed_is_not_in_flight() -> None:
     assert values(registry)["requests_in_flight"] == 0
 
 
-def test_threads_lose_nothing() -> None:
+def test_threads_lose_no_count() -> None:
     registry = Registry()
     requests = Requests(registry)
 
@@ -366,7 +366,7 @@ async def echo(websocket: WebSocket) -> None:
 
 @contextmanager
 def serving(app: Starlette) -> Iterator[str]:
-    """Serve an application on a free port, and give host and port."""
+    """Serve an application on a free port, and yield host and port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = uvicorn.Server(uvicorn.Config(app, log_level="critical"))
         thread = Thread(target=server.run, args=([listener],))
@@ -420,7 +420,7 @@ def test_a_real_exception_is_answered_with_500_and_counted(registry: Registry, h
     assert (found["requests_per_sec"], found["errors_per_sec"]) == (1, 1)
 
 
-def test_a_real_stream_arrives_whole_and_has_the_latency_of_its_beginning(registry: Registry, host: str) -> None:
+def test_a_real_stream_arrives_whole_and_its_latency_ends_at_its_start(registry: Registry, host: str) -> None:
     started = monotonic()
     assert httpx.get(f"http://{host}/stream").text == "one two three"
     lasted_ms = (monotonic() - started) * 1000
@@ -435,16 +435,16 @@ def test_a_real_websocket_passes_through(registry: Registry, host: str) -> None:
     assert values(registry)["requests_per_sec"] == 0
 
 
-def test_a_real_client_that_leaves_is_not_in_flight(registry: Registry, host: str) -> None:
+def test_a_real_client_that_disconnects_is_not_in_flight(registry: Registry, host: str) -> None:
     with httpx.stream("GET", f"http://{host}/endless") as response:
-        # Held, for the connection is closed with it.
+        # Kept in a variable, since the connection closes with it.
         parts = response.iter_raw()
         next(parts)
         assert values(registry)["requests_in_flight"] == 1
     _until(lambda: values(registry)["requests_in_flight"] == 0)
 
 
-def test_requests_at_the_same_time_are_all_counted(registry: Registry, host: str) -> None:
+def test_concurrent_requests_are_all_counted(registry: Registry, host: str) -> None:
     async def ask_all() -> list[int]:
         async with httpx.AsyncClient(base_url=f"http://{host}") as client:
             found = await asyncio.gather(*(client.get(path) for path in ["/hello", "/broken"] * 25))

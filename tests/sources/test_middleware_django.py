@@ -1,4 +1,4 @@
-"""Django's routes, under WSGI and under ASGI, with Django itself."""
+"""Django's routes under WSGI and ASGI, with real Django."""
 
 import asyncio
 import threading
@@ -105,7 +105,7 @@ def under(protocol: str, registry: Registry) -> Iterator[str]:
 
 
 def counted(registry: Registry) -> dict[str, float]:
-    """End the tick, and return what was answered by route and status: ``GET /items 2xx``."""
+    """End the tick and return the number of answers by route and status: ``GET /items 2xx``."""
     row = registry.collect(1)
     answered = [series for series in registry.series if series.metric.name == "http_requests" and row[series.column]]
     return {" ".join(dict(series.labels).values()): float(row[series.column]) for series in answered}
@@ -130,7 +130,9 @@ def in_flight(registry: Registry) -> float:
     ],
 )
 @pytest.mark.parametrize("protocol", ["wsgi", "asgi"])
-def test_django_says_its_routes(protocol: str, asked: str, answer: str | None, expected: str) -> None:
+def test_requests_are_counted_under_the_routes_of_django(
+    protocol: str, asked: str, answer: str | None, expected: str
+) -> None:
     registry = Registry()
     with under(protocol, registry) as url:
         response = httpx.get(f"{url}{asked}")
@@ -139,7 +141,7 @@ def test_django_says_its_routes(protocol: str, asked: str, answer: str | None, e
     assert counted(registry) == {expected: 1}
 
 
-def test_django_below_a_mount_has_the_mounts_path() -> None:
+def test_routes_of_a_mounted_django_include_the_path_of_the_mount() -> None:
     registry = Registry()
     with under("mounted", registry) as url:
         assert httpx.get(f"{url}/items/17/").text == "item 17"

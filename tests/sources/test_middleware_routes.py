@@ -1,4 +1,4 @@
-"""Which route a request took, with the frameworks themselves."""
+"""The route of a request, with the real frameworks."""
 
 import asyncio
 from pathlib import Path
@@ -26,7 +26,7 @@ from tickboard.sources.middleware.routes import MAX_KNOWN, Routes
 def routes_of(
     app: Application, *asked: str, root_path: str = "", registry: Registry | None = None, count_board: bool = False
 ) -> list[str]:
-    """Ask for "METHOD PATH" one after the other, and return the routes that they were counted under."""
+    """Send "METHOD PATH" requests one after the other, and return the routes that they were counted under."""
     registry = registry or Registry()
     measured = TickboardMiddleware(app, registry, count_board=count_board)
     transport = httpx.ASGITransport(measured, raise_app_exceptions=False, root_path=root_path)
@@ -100,7 +100,7 @@ class Passing(BaseHTTPMiddleware):
     ],
 )
 @pytest.mark.parametrize("root_path", ["", "/behind"])
-def test_starlette(asked: str, route: str, root_path: str) -> None:
+def test_routes_of_starlette(asked: str, route: str, root_path: str) -> None:
     async def broken(request: Request) -> Response:
         raise RuntimeError
 
@@ -121,7 +121,7 @@ def test_starlette(asked: str, route: str, root_path: str) -> None:
         ]
     )
     method, _, path = asked.partition(" ")
-    # Asked twice: found out at first, remembered then.
+    # Sent twice: computed the first time, cached the second.
     asked = f"{method} {root_path}{path}"
     assert routes_of(app, asked, asked, root_path=root_path) == [route, route]
 
@@ -135,12 +135,12 @@ def test_an_endpoint_at_several_paths_has_several_routes() -> None:
     ]
 
 
-def test_an_endpoint_at_paths_that_look_alike_has_the_route_that_was_taken() -> None:
+def test_an_endpoint_at_similar_paths_has_the_matching_route() -> None:
     app = Starlette(routes=[Route("/x/{number:int}", answer), Route("/x/{name}", answer)])
     assert routes_of(app, "GET /x/1", "GET /x/one") == ["GET /x/{number}", "GET /x/{name}"]
 
 
-def test_an_application_that_is_mounted_twice_has_the_routes_of_both() -> None:
+def test_an_application_mounted_twice_has_the_routes_of_both_mounts() -> None:
     twice = inner()
     app = Starlette(routes=[Mount("/v1", twice), Mount("/v2/{tenant}", twice)])
     asked = ["GET /v1/deep/9", "GET /v2/acme/deep/9", "GET /v1/", "GET /v2/acme/"]
@@ -148,7 +148,7 @@ def test_an_application_that_is_mounted_twice_has_the_routes_of_both() -> None:
     assert routes_of(app, *asked, *asked) == expected * 2
 
 
-def test_an_application_that_is_mounted_in_itself_ends() -> None:
+def test_an_application_mounted_in_itself_does_not_recurse_endlessly() -> None:
     app = Router(routes=[Route("/x", answer)])
     app.mount("/again", app)
     assert routes_of(app, "GET /x", "GET /again/x", "GET /again/again/x") == [
@@ -156,12 +156,12 @@ def test_an_application_that_is_mounted_in_itself_ends() -> None:
     ]  # fmt: skip
 
 
-def test_hosts_have_no_part_in_a_route() -> None:
+def test_hosts_are_not_part_of_a_route() -> None:
     app = Starlette(routes=[Host("testserver", Router(routes=[Route("/items/{id}", answer)])), Route("/x", answer)])
     assert routes_of(app, "GET /items/1", "GET /nothing") == ["GET /items/{id}", "other"]
 
 
-def test_it_may_stand_inside_the_application() -> None:
+def test_the_middleware_may_be_inside_the_application() -> None:
     registry = Registry()
     app = Starlette(
         routes=[Mount("/in/{x}", routes=[Route("/items/{id}", answer)])],
@@ -183,7 +183,7 @@ def test_routes_may_be_added_later() -> None:
     assert routes_of(app, "GET /y/1", registry=registry) == ["GET /y/{id}"]
 
 
-def test_a_mounted_board_has_its_routes() -> None:
+def test_a_mounted_board_has_its_own_routes() -> None:
     board = Board()
     app = Starlette(routes=[Mount("/live", board), Mount("/of/{team}", board)])
     asked = ("GET /live/api/health", "GET /of/us/api/health", "GET /live/api/health")
@@ -214,7 +214,7 @@ def test_a_mounted_board_has_its_routes() -> None:
         ("GET /star/deep/9", "GET /star/deep/{key}"),
     ],
 )
-def test_fastapi(asked: str, route: str) -> None:
+def test_routes_of_fastapi(asked: str, route: str) -> None:
     things = APIRouter()
 
     @things.get("/things/{key}")
@@ -243,7 +243,7 @@ def test_fastapi(asked: str, route: str) -> None:
 # --- others ---
 
 
-def test_a_route_below_a_mount_has_the_mounts_path() -> None:
+def test_a_route_of_another_framework_includes_the_path_of_the_mount() -> None:
     async def framework(scope: Scope, receive: Receive, send: Send) -> None:
         scope["path_template"] = "/items/{id:int}"
         await PlainTextResponse("answer")(scope, receive, send)
@@ -253,7 +253,7 @@ def test_a_route_below_a_mount_has_the_mounts_path() -> None:
     assert routes_of(framework, "GET /items/17") == ["GET /items/{id}"]
 
 
-def test_a_route_object_with_a_path_is_enough() -> None:
+def test_any_route_object_with_a_path_is_supported() -> None:
     class Found:
         path = "/items/{id}"
 
@@ -269,16 +269,16 @@ def test_a_route_object_with_a_path_is_enough() -> None:
 @pytest.mark.parametrize(
     "left", [{"route": object()}, {"endpoint": answer}, {"route": 17}, {"router": 17, "route": answer}]
 )
-def test_what_is_not_understood_is_no_route(left: dict[str, Any]) -> None:
+def test_unknown_objects_give_no_route(left: dict[str, Any]) -> None:
     assert Routes().template({"path": "/x", **left}) is None
 
 
-def test_a_prefix_that_no_mount_explains_is_no_route() -> None:
+def test_a_prefix_without_a_matching_mount_gives_no_route() -> None:
     scope = {"path_template": "/x", "app_root_path": "", "root_path": "/elsewhere/17", "router": Router()}
     assert Routes().template(scope) is None
 
 
-def test_objects_of_each_request_do_not_fill_the_memory() -> None:
+def test_the_caches_of_routes_are_bounded() -> None:
     routes = Routes()
     for number in range(MAX_KNOWN * 2):
         routes.template({"path": "/x", "route": type("Route", (), {"path": f"/{number}"})()})

@@ -1,4 +1,4 @@
-"""The WSGI middleware: by itself, and around Flask and Django over real sockets."""
+"""The WSGI middleware: alone, and around Flask over real sockets."""
 
 import io
 import json
@@ -27,7 +27,7 @@ StartResponse = Callable[..., Callable[[bytes], object]]
 
 
 class Clock:
-    """Seconds that pass when the test says so."""
+    """A clock that a test advances."""
 
     now = 100.0
 
@@ -36,7 +36,7 @@ class Clock:
 
 
 class Server:
-    """What a server keeps of an answer."""
+    """A server that records the statuses and written bytes of an answer."""
 
     def __init__(self) -> None:
         self.statuses: list[str] = []
@@ -48,13 +48,13 @@ class Server:
 
 
 def values(registry: Registry) -> dict[str, float]:
-    """End the tick, one second after the last, and return its values."""
+    """End a tick of one second and return its values."""
     row = registry.collect(1)
     return {series.key: float(row[series.column]) for series in registry.series}
 
 
 def counted(registry: Registry) -> dict[str, float]:
-    """End the tick, and return what was answered by route and status: ``GET /items 2xx``."""
+    """End the tick and return the number of answers by route and status: ``GET /items 2xx``."""
     row = registry.collect(1)
     answered = [series for series in registry.series if series.metric.name == "http_requests" and row[series.column]]
     return {" ".join(dict(series.labels).values()): float(row[series.column]) for series in answered}
@@ -70,7 +70,7 @@ def call(app: WSGIApplication, **environ: Any) -> tuple[Server, Iterable[bytes]]
 
 
 class Body:
-    """A body that knows whether it was closed, and may break."""
+    """A body that counts how often it was closed, and may raise."""
 
     def __init__(self, *chunks: bytes, breaks: Exception | None = None) -> None:
         self.chunks = chunks
@@ -98,7 +98,7 @@ def answers(status: str, body: Iterable[bytes], route: str | None = "/items/<id>
 # --- without a server ---
 
 
-def test_a_request_is_counted_with_its_route_and_is_in_flight_until_its_body_is_closed() -> None:
+def test_a_request_is_in_flight_until_its_body_is_closed() -> None:
     registry, body = Registry(), Body(b"one", b"two")
     server, got = call(TickboardWSGIMiddleware(answers("200 OK", body), registry))
     chunks = iter(got)
@@ -111,7 +111,7 @@ def test_a_request_is_counted_with_its_route_and_is_in_flight_until_its_body_is_
     assert server.statuses == ["200 OK"]
 
 
-def test_a_body_that_was_sent_is_over_and_closing_it_then_changes_nothing() -> None:
+def test_a_fully_sent_body_is_over_before_it_is_closed() -> None:
     registry, body = Registry(), Body(b"one", b"", b"two")
     _, got = call(TickboardWSGIMiddleware(answers("200 OK", body), registry))
     assert list(got) == [b"one", b"", b"two"]
@@ -120,7 +120,7 @@ def test_a_body_that_was_sent_is_over_and_closing_it_then_changes_nothing() -> N
     assert (in_flight(registry), body.closed) == (0, 1)
 
 
-def test_a_body_that_is_closed_before_it_is_read_is_counted() -> None:
+def test_a_body_closed_before_it_is_read_is_counted() -> None:
     registry = Registry()
     _, got = call(TickboardWSGIMiddleware(answers("404 Not Found", Body(b"one")), registry))
     close(got)
@@ -128,7 +128,7 @@ def test_a_body_that_is_closed_before_it_is_read_is_counted() -> None:
     assert in_flight(registry) == 0
 
 
-def test_a_body_that_nobody_closes_is_over_with_the_next_request() -> None:
+def test_an_unclosed_body_is_over_with_the_next_request() -> None:
     registry = Registry()
     app = TickboardWSGIMiddleware(answers("200 OK", Body(b"one", b"two")), registry)
     next(iter(call(app)[1]))
@@ -139,18 +139,18 @@ def test_a_body_that_nobody_closes_is_over_with_the_next_request() -> None:
     assert in_flight(registry) == 0
 
 
-def test_a_body_that_is_dropped_while_the_registry_is_locked_waits_for_nothing() -> None:
+def test_dropping_a_body_while_the_registry_is_locked_does_not_deadlock() -> None:
     registry = Registry()
     app = TickboardWSGIMiddleware(answers("200 OK", Body(b"one", b"two")), registry)
     chunks = iter(call(app)[1])
     next(chunks)
     with registry.lock:
-        # Were it to wait, it would wait forever.
+        # If it waited for the lock, it would wait forever.
         del chunks
 
 
 @pytest.mark.parametrize("body", [[b"one", b"two"], (b"one",), [], FileWrapper(io.BytesIO(b"one"))])
-def test_a_body_that_is_all_there_goes_to_the_server_as_it_is(body: Iterable[bytes]) -> None:
+def test_a_complete_body_is_passed_on_unchanged(body: Iterable[bytes]) -> None:
     registry = Registry()
     environ = {"wsgi.file_wrapper": FileWrapper}
     _, got = call(TickboardWSGIMiddleware(answers("200 OK", body), registry), **environ)
@@ -175,14 +175,14 @@ def test_latency_ends_when_the_response_starts() -> None:
         clock.now += 3600
         yield b"late"
 
-    # A generator begins only when it is asked for its first chunk.
+    # A generator starts only when its first chunk is requested.
     _, got = call(TickboardWSGIMiddleware(app, registry, clock))
     assert list(got) == [b"late"]
     found = values(registry)
     assert found["avg_latency"] == found['http_latency{route="other"}'] == pytest.approx(250)
 
 
-def test_an_exception_of_the_application_is_an_error_and_goes_on_unchanged() -> None:
+def test_an_exception_of_the_application_is_counted_and_propagates_unchanged() -> None:
     registry, thrown = Registry(), RuntimeError("broken")
 
     def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -200,10 +200,10 @@ def test_an_exception_of_the_application_is_an_error_and_goes_on_unchanged() -> 
 @pytest.mark.parametrize(
     ("chunks", "status", "expected"),
     [
-        # Nothing had gone: the server answers 500.
+        # Nothing was sent: the server answers 500.
         ([], "200 OK", {"GET /items/<id> 5xx": 1.0}),
         ([b""], "200 OK", {"GET /items/<id> 5xx": 1.0}),
-        # The answer had begun, and stays what it was.
+        # The answer had started, and keeps its status.
         ([b"one"], "200 OK", {"GET /items/<id> 2xx": 1.0}),
         ([b"one"], "503 Oh", {"GET /items/<id> 5xx": 1.0}),
     ],
@@ -227,7 +227,7 @@ def test_an_exception_in_the_body_is_one_error(chunks: list[bytes], status: str,
     assert found[f'http_requests{{route="{label}",status="{status_class}"}}'] == 1
 
 
-def test_a_close_that_raises_ends_the_request_and_goes_on_unchanged() -> None:
+def test_an_exception_in_close_ends_the_request_and_propagates_unchanged() -> None:
     class Broken(Body):
         def close(self) -> None:
             raise OSError("close")
@@ -240,7 +240,7 @@ def test_a_close_that_raises_ends_the_request_and_goes_on_unchanged() -> None:
     assert in_flight(registry) == 0
 
 
-def test_a_worker_that_is_ended_is_no_error() -> None:
+def test_system_exit_is_not_an_error() -> None:
     def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         raise SystemExit
 
@@ -251,7 +251,7 @@ def test_a_worker_that_is_ended_is_no_error() -> None:
     assert (found["errors_per_sec"], found["requests_in_flight"]) == (0, 0)
 
 
-def test_an_answer_that_is_taken_back_before_it_has_gone_is_not_counted() -> None:
+def test_an_answer_replaced_before_it_is_sent_is_not_counted() -> None:
     def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         start_response("200 OK", [])
         try:
@@ -266,7 +266,7 @@ def test_an_answer_that_is_taken_back_before_it_has_gone_is_not_counted() -> Non
     assert counted(registry) == {"other 5xx": 1}
 
 
-def test_what_start_response_returns_is_passed_on() -> None:
+def test_the_write_callable_of_start_response_is_passed_on() -> None:
     def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         start_response("200 OK", [])(b"written")
         return []
@@ -275,7 +275,7 @@ def test_what_start_response_returns_is_passed_on() -> None:
     assert server.written == [b"written"]
 
 
-def test_it_keeps_the_rules_of_wsgi_on_both_sides() -> None:
+def test_the_middleware_conforms_to_wsgi_on_both_sides() -> None:
     def app(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
         start_response("200 OK", [("Content-Type", "text/plain")])
         yield b"fine"
@@ -284,7 +284,7 @@ def test_it_keeps_the_rules_of_wsgi_on_both_sides() -> None:
     strict = validator(TickboardWSGIMiddleware(validator(app), registry))
 
     def lenient(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        # Werkzeug's server breaks one of them itself: the port is a number.
+        # Werkzeug's server violates one rule itself: the port is a number.
         return strict(environ | {"REMOTE_PORT": str(environ["REMOTE_PORT"])}, start_response)
 
     with serving(lenient) as url:
@@ -355,18 +355,18 @@ def flask_app() -> Flask:
         ("GET", "/late", "GET /late 5xx"),
     ],
 )
-def test_flask_says_its_routes_by_itself(method: str, path: str, expected: str) -> None:
+def test_routes_of_flask_are_found_without_configuration(method: str, path: str, expected: str) -> None:
     registry, app = Registry(), flask_app()
     app.wsgi_app = TickboardWSGIMiddleware(app.wsgi_app, registry)  # type: ignore[method-assign]
     app.logger.disabled = True
     with serving(app) as url:
         httpx.request(method, f"{url}{path}")
-        # The answer is whole before the server closes it.
+        # The client has the whole answer before the server closes the body.
         wait_for(lambda: in_flight_now(registry) == 0)
     assert counted(registry) == {expected: 1}
 
 
-def test_flask_below_a_path_says_its_own_route() -> None:
+def test_a_flask_application_below_a_path_has_its_own_route() -> None:
     registry = Registry()
     with serving(TickboardWSGIMiddleware(DispatcherMiddleware(flask_app(), {"/sub": flask_app()}), registry)) as url:
         assert httpx.get(f"{url}/sub/items/3").json() == {"item": 3}
@@ -374,7 +374,7 @@ def test_flask_below_a_path_says_its_own_route() -> None:
     assert counted(registry) == {"GET /items/<int:item_id> 2xx": 1}
 
 
-def test_a_client_that_leaves_is_not_in_flight() -> None:
+def test_a_client_that_disconnects_is_not_in_flight() -> None:
     registry = Registry()
     with serving(TickboardWSGIMiddleware(flask_app(), registry)) as url:
         port = int(url.rpartition(":")[2])
@@ -382,7 +382,7 @@ def test_a_client_that_leaves_is_not_in_flight() -> None:
             client.sendall(b"GET /endless HTTP/1.1\r\nHost: testserver\r\n\r\n")
             assert client.recv(100).startswith(b"HTTP/1.")
             wait_for(lambda: in_flight_now(registry) == 1)
-            # Gone with a reset, while the server sends.
+            # Disconnect with a reset while the server sends.
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         wait_for(lambda: in_flight_now(registry) == 0)
     assert counted(registry) == {"GET /endless 2xx": 1}
@@ -409,12 +409,12 @@ def test_requests_in_many_threads_are_all_counted() -> None:
 
 
 def in_flight_now(registry: Registry) -> float:
-    """Return how many there are, and leave the tick as it is."""
+    """Return the number of requests in flight without ending the tick."""
     [column] = registry.handle("requests_in_flight").columns
     return float(registry.values[column])
 
 
-def test_what_a_client_sends_reaches_the_application() -> None:
+def test_the_request_body_reaches_the_application() -> None:
     registry = Registry()
     app = Flask("measured")
 

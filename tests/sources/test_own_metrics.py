@@ -1,4 +1,4 @@
-"""Tickboard's own numbers are metrics like any other."""
+"""Tickboard's own counters as ordinary metrics."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ from tickboard.sources.own_metrics import CHARTS, OwnMetrics
 NAMES = [name for _, names in CHARTS for name in names]
 
 
-def test_counts_become_rates_from_when_it_begins_to_look() -> None:
+def test_counts_become_rates_from_the_first_sample_on() -> None:
     board = Board()
     board.prepare(Settings())
     board.hub.traffic.sent(1_000, 10)
@@ -42,7 +42,7 @@ def test_counts_become_rates_from_when_it_begins_to_look() -> None:
 
 
 @pytest.mark.parametrize("arrange", [lambda board: None, lambda board: board.card("a")])
-def test_a_board_shows_them_in_a_section_at_its_end(arrange: Callable[[Board], object]) -> None:
+def test_a_board_shows_its_own_metrics_in_a_section_at_the_end(arrange: Callable[[Board], object]) -> None:
     board = Board()
     board.gauge("a")
     arrange(board)
@@ -55,7 +55,7 @@ def test_a_board_shows_them_in_a_section_at_its_end(arrange: Callable[[Board], o
     assert all(name in described for name in NAMES)
 
 
-def test_a_viewer_sees_itself_being_watched() -> None:
+def test_a_viewer_sees_itself_counted() -> None:
     board = Board(interval_ms=20)
     board.monitor_self()
     with serve_app(board, Connection) as port, connect(f"ws://127.0.0.1:{port}/ws/metrics") as viewer:

@@ -1,4 +1,4 @@
-"""What commands print, in the three kinds of lines, into series; what can't be read is left out and reported once."""
+"""Output of commands in the three line formats becomes series; unreadable lines are skipped and reported once."""
 
 import math
 
@@ -62,7 +62,7 @@ def test_a_line_is_a_name_a_value_and_a_unit(line: str, key: str, value: float, 
     assert bench.told == []
 
 
-def test_no_number_is_no_value() -> None:
+def test_nan_clears_the_value() -> None:
     assert Bench().take("load 3\nload nan\n") == {}
 
 
@@ -76,7 +76,7 @@ def test_json_lines_are_metrics_or_objects_of_numbers() -> None:
     assert bench.registry.metrics["queue"].unit == "jobs"
 
 
-def test_csv_has_a_header_labels_and_times() -> None:
+def test_csv_may_have_a_header_labels_and_times() -> None:
     bench = Bench()
     found = bench.take('time,host,"cpu (%)",mem\n1000.5,web-1,12.5,40\n1000.6,web-2,,50\n1000.7,"web-1",13,\n')
     assert found == {'cpu{host="web-1"}': 13, 'mem{host="web-1"}': 40, 'mem{host="web-2"}': 50}
@@ -87,7 +87,7 @@ def test_csv_without_a_header_has_numbered_columns() -> None:
     assert Bench().take("1,2\n3,4\n") == {"column1": 3, "column2": 4}
 
 
-def test_a_column_of_texts_stays_a_label() -> None:
+def test_a_text_column_stays_a_label() -> None:
     assert Bench().take("host,cpu\nweb,1\n7,2\n") == {'cpu{host="web"}': 1, 'cpu{host="7"}': 2}
 
 
@@ -113,26 +113,24 @@ AUTO = [
 
 
 @pytest.mark.parametrize(("text", "found", "malformed"), AUTO)
-def test_only_a_first_line_announces_csv_and_only_if_a_row_follows(
-    text: str, found: dict[str, float], malformed: int
-) -> None:
+def test_only_a_first_line_followed_by_a_row_starts_csv(text: str, found: dict[str, float], malformed: int) -> None:
     bench = Bench()
     assert bench.take(text) == found
     assert bench.source.malformed == malformed
     assert len(bench.told) == min(1, malformed)
 
 
-def test_a_column_of_numbers_stays_one_whatever_stands_where_there_is_none() -> None:
+def test_a_number_column_stays_one_despite_other_content() -> None:
     bench = Bench()
     assert bench.take("host,cpu\nweb,1\nweb,N/A\nweb,-\nweb,oops\nweb,2\n") == {'cpu{host="web"}': 2}
     assert bench.source.malformed == 3
 
 
-def test_columns_of_one_name_and_of_none_stay_apart() -> None:
+def test_columns_with_equal_or_empty_names_stay_separate() -> None:
     assert Bench().take(",cpu,cpu\n5,1,2\n") == {"column1": 5, "cpu": 1, "cpu_3": 2}
 
 
-def test_a_mark_of_utf_8_at_the_very_start_is_dropped() -> None:
+def test_a_byte_order_mark_at_the_start_is_ignored() -> None:
     for text, found in (
         ("cpu 1\n", {"cpu": 1}),
         ("cpu,mem\n1,2\n", {"cpu": 1, "mem": 2}),
@@ -146,19 +144,19 @@ def test_a_mark_of_utf_8_at_the_very_start_is_dropped() -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
-def test_utf_16_is_one_clear_problem(encoding: str) -> None:
+def test_utf_16_is_reported_as_one_clear_problem(encoding: str) -> None:
     bench = Bench()
     assert bench.take("cpu 1\ncpu 2\n".encode(encoding)) == {}
     [told] = bench.told
     assert "it has NUL bytes, as UTF-16 does: write UTF-8, as with iconv" in str(told)
 
 
-def test_labels_that_are_no_utf_8_stay_different() -> None:
+def test_labels_that_are_not_utf_8_stay_different() -> None:
     found = Bench().take(b'temp{room="K\xfcche"} 1\ntemp{room="K\xf6che"} 2\n')
     assert sorted(found.values()) == [1, 2]
 
 
-def test_the_problem_is_cleared_when_all_lines_could_be_read_for_a_while() -> None:
+def test_the_problem_is_cleared_after_a_while_without_unreadable_lines() -> None:
     bench = Bench()
     bench.receive(b"what?\n")
     bench.now += QUIET_S - 1
@@ -173,7 +171,7 @@ def test_the_problem_is_cleared_when_all_lines_could_be_read_for_a_while() -> No
     assert str(bench.told[2]).startswith("line 6, 'what?': ")
 
 
-def test_a_row_of_many_series_is_taken_in_steps_and_a_refused_one_is_in_no_others_way() -> None:
+def test_a_wide_row_is_read_in_steps_and_refused_series_block_no_others() -> None:
     bench = Bench(max_series=150)
     row = "{" + ", ".join(f'"m{number}": {number}' for number in range(200)) + "}\n"
     assert sum(1 for _ in bench.pipe.receive(row.encode(), 0.0)) > 3
@@ -183,7 +181,7 @@ def test_a_row_of_many_series_is_taken_in_steps_and_a_refused_one_is_in_no_other
     assert (len(found), found["m0"], found["m149"]) == (150, 5, 149)
 
 
-def test_a_form_that_is_given_is_not_told_from_the_lines() -> None:
+def test_an_explicit_format_is_not_detected_from_the_lines() -> None:
     assert Bench("lines").take("a,b 3\n") == {"a_b": 3}
     assert Bench("csv").take("cpu\n3\n") == {"cpu": 3}
     bench = Bench("json")
@@ -191,7 +189,7 @@ def test_a_form_that_is_given_is_not_told_from_the_lines() -> None:
     assert "not a JSON object" in str(bench.told[0])
 
 
-def test_a_line_may_come_in_pieces() -> None:
+def test_a_line_may_arrive_in_pieces() -> None:
     bench = Bench()
     for piece in (b"lo", b"ad 1", b".5\r", b"\n\n", b"temp 3"):
         bench.receive(piece)
@@ -225,7 +223,7 @@ def test_a_line_may_come_in_pieces() -> None:
         ("--- 1", "name '---'"),
     ],
 )
-def test_a_line_that_cannot_be_read_is_told_with_its_number(text: str, wrong: str) -> None:
+def test_an_unreadable_line_is_reported_with_its_number(text: str, wrong: str) -> None:
     bench = Bench()
     bench.receive(b"\n")
     bench.take(f"{text}\n{text}\n")
@@ -238,13 +236,13 @@ def test_a_line_that_cannot_be_read_is_told_with_its_number(text: str, wrong: st
     bench.take("good 1" if "," not in text else "5,6")
 
 
-def test_beyond_the_limit_of_series_it_is_told() -> None:
+def test_exceeding_the_limit_of_series_is_reported() -> None:
     bench = Bench(max_series=1)
     assert bench.take("a 1\nb 2\na 3\n") == {"a": 3}
     assert "1 series" in str(bench.told[0])
 
 
-def test_a_line_without_end_takes_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endless_line_takes_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipe_module, "MAX_LINE_BYTES", 100)
     bench = Bench()
     for _ in range(50):
@@ -255,7 +253,7 @@ def test_a_line_without_end_takes_no_memory(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @given(st.binary(max_size=300), st.sampled_from(["auto", "lines", "json", "csv"]))
-def test_nothing_that_comes_in_is_an_exception(data: bytes, form: Format) -> None:
+def test_no_bytes_raise_an_exception(data: bytes, form: Format) -> None:
     Bench(form).take(data)
 
 
@@ -264,7 +262,7 @@ def test_nothing_that_comes_in_is_an_exception(data: bytes, form: Format) -> Non
         st.sampled_from(['{"a":', "1", "}", "a ", ",", '"', "\n", "{", "=", "nan", "x", " ", "time", ":"]), max_size=40
     )
 )
-def test_nothing_that_looks_like_a_line_is_an_exception(parts: list[str]) -> None:
+def test_no_text_of_plausible_parts_raises_an_exception(parts: list[str]) -> None:
     Bench().take("".join(parts))
 
 
@@ -278,7 +276,7 @@ def test_nothing_that_looks_like_a_line_is_an_exception(parts: list[str]) -> Non
         ("1795514400500", 1795514400.5),
     ],
 )
-def test_times(value: object, time: float) -> None:
+def test_times_are_parsed(value: object, time: float) -> None:
     assert parse_time(value) == time
 
 
@@ -290,7 +288,7 @@ def test_times(value: object, time: float) -> None:
         253_402_300_800_000,
     ],
 )  # fmt: skip
-def test_what_is_no_time(value: object) -> None:
+def test_an_invalid_time_raises_an_input_error(value: object) -> None:
     with pytest.raises(InputError, match="is no time") as caught:
         parse_time(value)
     assert len(str(caught.value)) < 200

@@ -1,4 +1,4 @@
-"""Remote write against the real protobuf library's reading of the same bytes."""
+"""Remote write, compared with the real protobuf library on the same bytes."""
 
 import contextlib
 import itertools
@@ -57,9 +57,9 @@ SERIES = st.tuples(NAMES, LABELS, SAMPLES).map(lambda one: ({"__name__": one[0],
 
 
 def newest(request: Any) -> dict[tuple[tuple[str, str], ...], set[float]]:
-    """Read a WriteRequest as the library does: the newest value of each series; several where they have one time.
+    """Return the newest value of each series as the library reads it, or several if they share one time.
 
-    A label without a value is none.
+    A label without a value counts as absent.
     """
     found: dict[tuple[tuple[str, str], ...], tuple[int, set[float]]] = {}
     for series in request.timeseries:
@@ -73,7 +73,7 @@ def newest(request: Any) -> dict[tuple[tuple[str, str], ...], set[float]]:
 
 
 def assert_holds(bench: "Bench", request: Any) -> None:
-    """See that every series has its newest value."""
+    """Assert that every series has its newest value."""
     held = {
         tuple(sorted([("__name__", one.metric.name), *one.labels])): float(bench.registry.values[one.column])
         for one in bench.registry.series
@@ -84,11 +84,11 @@ def assert_holds(bench: "Bench", request: Any) -> None:
 
 
 @given(st.lists(SERIES, max_size=12), st.integers(1, 3))
-def test_what_is_written_is_what_the_library_reads(series: list[Any], times: int) -> None:
+def test_written_values_match_the_library(series: list[Any], times: int) -> None:
     request = write_request(*series)
     bench = Bench()
     for _ in range(times):
-        # The first time every series is read field by field, then by its known bytes.
+        # The first time every series is read field by field, later by its known bytes.
         batch = bench.write(request)
         assert batch.samples == sum(len(one.samples) for one in request.timeseries)
     bench.tick()
@@ -96,14 +96,14 @@ def test_what_is_written_is_what_the_library_reads(series: list[Any], times: int
 
 
 @pytest.mark.parametrize("value", [0.0, -0.0, 1.5, -1e300, 5e-324, struct.unpack("<d", b"\x00" * 6 + b"\x12\x07")[0]])
-def test_every_value_is_read_the_quick_way_as_the_slow_one(value: float) -> None:
+def test_the_fast_path_reads_every_value_like_the_slow_path(value: float) -> None:
     bench = Bench()
     for second in range(3):
         bench.write(write_request(({"__name__": "up", "job": "a"}, [(value, NOW + second + 0.5)])))
         assert bench.tick() == {'up{job="a"}': value}
 
 
-def test_nothing_that_was_read_waits_while_others_run() -> None:
+def test_no_samples_are_pending_while_other_tasks_run() -> None:
     request = write_request(
         *(({"__name__": name}, [(1.0, NOW + n / 10_000) for n in range(2_000)]) for name in ("a", "b"))
     )
@@ -112,14 +112,14 @@ def test_nothing_that_was_read_waits_while_others_run() -> None:
             series.histograms.add(count_int=0, timestamp=int(NOW * 1000))
     bench, batch, steps = Bench(), Batch(), 0
     for _ in bench.sender.receive(request.SerializeToString(), batch):
-        # Their series may leave meanwhile, and others have their columns.
+        # Their series may be removed meanwhile, and their columns reused.
         assert not [*batch.columns, *batch.known, *batch.parts, *batch.part_samples]
         steps += 1
     assert steps > 300
     assert batch.samples == 2 * 2_000
 
 
-def test_times_that_take_other_sizes_are_read_too() -> None:
+def test_times_of_any_encoded_size_are_read() -> None:
     bench = Bench()
     for time in (1.0, 0.0, -5.0, NOW, 4e12):
         bench.write(write_request(({"__name__": "up"}, [(1.0, time)])))
@@ -128,7 +128,7 @@ def test_times_that_take_other_sizes_are_read_too() -> None:
     assert bench.source.too_old >= 1
 
 
-def test_what_comes_after_known_labels_may_be_something_else() -> None:
+def test_known_labels_may_be_followed_by_other_fields() -> None:
     bench = Bench()
     plain = write_request(({"__name__": "up", "job": "a"}, [(1.0, NOW + 0.25)]))
     bench.write(plain)
@@ -136,13 +136,13 @@ def test_what_comes_after_known_labels_may_be_something_else() -> None:
     odd.timeseries[0].exemplars.add(value=9.0, timestamp=int(NOW * 1000))
     bench.write(odd)
     data = plain.SerializeToString()
-    # The same labels, and after them 18 bytes that are an unknown field.
+    # The same labels, followed by an unknown field of 18 bytes.
     other = data[:-18] + b"\x7a\x10" + b"\x00" * 16
     bench.write(other + odd.SerializeToString())
     assert bench.tick() == {'up{job="a"}': 2}
 
 
-def test_labels_in_another_place_are_the_same_series() -> None:
+def test_labels_after_the_samples_are_the_same_series() -> None:
     bench = Bench()
     request = write_request(({"__name__": "up", "job": "a"}, [(1.0, NOW + 0.25)]))
     bench.write(request)
@@ -155,7 +155,7 @@ def test_labels_in_another_place_are_the_same_series() -> None:
     assert len(bench.registry.series) == 1
 
 
-def test_totals_are_told_by_metadata_or_by_their_names() -> None:
+def test_counters_are_recognized_by_metadata_or_name() -> None:
     bench = Bench()
     request = V1["WriteRequest"]()
     for kind, name in ((1, "jobs"), (2, "seats_count"), (3, "took_seconds"), (2, "thing_total")):
@@ -178,7 +178,7 @@ def test_totals_are_told_by_metadata_or_by_their_names() -> None:
     assert bench.registry.metrics["heat"].unit == "°C"
 
 
-def test_a_stale_marker_takes_the_value_away() -> None:
+def test_a_stale_marker_clears_the_value() -> None:
     bench = Bench()
     labels = {"__name__": "up", "job": "a"}
     bench.write(write_request((labels, [(1.0, NOW + 0.1)]), ({"__name__": "n_total"}, [(1.0, NOW + 0.1)])))
@@ -191,7 +191,7 @@ def test_a_stale_marker_takes_the_value_away() -> None:
 
 
 @pytest.mark.parametrize("name", ["up", "n_total"])
-def test_what_has_ended_in_the_request_that_brings_its_last_value_has_none(name: str) -> None:
+def test_a_series_that_ends_in_the_request_of_its_last_value_has_no_value(name: str) -> None:
     bench = Bench()
     for values in ([1.0], [2.0, STALE]):
         bench.write(
@@ -204,7 +204,7 @@ def test_what_has_ended_in_the_request_that_brings_its_last_value_has_none(name:
 
 
 @pytest.mark.parametrize("name", ["up", "n_total"])
-def test_what_has_come_back_in_the_request_that_ends_it_has_a_value(name: str) -> None:
+def test_a_series_that_returns_in_the_request_that_ends_it_has_a_value(name: str) -> None:
     bench = Bench()
     for values in ([1.0], [STALE, 2.0, 3.0], [4.0]):
         bench.write(
@@ -216,14 +216,14 @@ def test_what_has_come_back_in_the_request_that_ends_it_has_a_value(name: str) -
     assert name in found
 
 
-def test_an_infinite_total_is_none() -> None:
+def test_an_infinite_counter_has_no_value() -> None:
     bench = Bench()
     for value in (1.0, math.inf, math.inf, -math.inf, 5.0):
         bench.write(write_request(({"__name__": "n_total"}, [(value, bench.time + 0.1)])))
         assert bench.tick() == {}
 
 
-def test_how_many_there_are_is_not_in_the_unit_of_what_they_are() -> None:
+def test_a_count_does_not_have_the_unit_of_its_observations() -> None:
     bench = Bench()
     bench.write(
         write_request(
@@ -234,7 +234,7 @@ def test_how_many_there_are_is_not_in_the_unit_of_what_they_are() -> None:
     assert units == {"took_seconds_count": "/s", "took_seconds_sum": "s/s"}
 
 
-def test_a_series_without_a_name_is_refused_and_the_others_are_taken() -> None:
+def test_a_series_without_a_name_is_refused_and_the_others_are_recorded() -> None:
     bench = Bench()
     for _ in range(2):
         batch = bench.write(
@@ -245,7 +245,7 @@ def test_a_series_without_a_name_is_refused_and_the_others_are_taken() -> None:
     assert bench.tick() == {"up": 2}
 
 
-def test_refusals_are_told_to_the_request_that_they_are_of(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refusals_are_reported_to_the_request_that_caused_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SLICE", 1)
     bench = Bench()
     bad, good = Batch(), Batch()
@@ -257,7 +257,7 @@ def test_refusals_are_told_to_the_request_that_they_are_of(monkeypatch: pytest.M
     assert (bad.refused_samples, good.refused_samples) == (1, 0)
 
 
-def test_the_ways_to_write_a_series_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_spellings_of_a_series_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_SPELLINGS", 3)
     bench = Bench()
     labels = [
@@ -280,7 +280,7 @@ def buckets(counts: dict[str, float], time: float, name: str = "took_seconds_buc
     return [({"__name__": name, "le": le, **labels}, [(count, time)]) for le, count in counts.items()]
 
 
-def test_the_buckets_of_a_histogram_are_put_together_however_they_come() -> None:
+def test_the_buckets_of_a_histogram_are_combined_in_any_order() -> None:
     bench = Bench()
     bench.write(write_request(*buckets({"1": 0, "2": 0, "+Inf": 0}, NOW + 0.1, route="/")))
     bench.tick()
@@ -295,7 +295,7 @@ def test_the_buckets_of_a_histogram_are_put_together_however_they_come() -> None
     assert bench.registry.metrics["took_seconds"].unit == "s"
 
 
-def test_a_bucket_that_is_none_is_a_series_like_others() -> None:
+def test_a_bucket_without_a_valid_bound_is_an_ordinary_series() -> None:
     bench = Bench()
     bench.write(
         write_request(({"__name__": "x_bucket", "le": "big"}, [(1.0, NOW)]), ({"__name__": "y_bucket"}, [(1.0, NOW)]))
@@ -303,7 +303,7 @@ def test_a_bucket_that_is_none_is_a_series_like_others() -> None:
     assert set(bench.registry.metrics) == {"x_bucket", "y_bucket"}
 
 
-def test_buckets_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_total_number_of_buckets_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(histograms, "MAX_PARTS", 10)
     bench = Bench()
     batch = bench.write(
@@ -314,14 +314,14 @@ def test_buckets_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert batch.reason == "metric 'took_seconds': there are 10 buckets already: send fewer"
 
 
-def test_the_buckets_of_one_histogram_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_buckets_of_one_histogram_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(histograms, "MAX_BUCKETS", 4)
     batch = Bench().write(write_request(*buckets({str(bound): 0 for bound in range(6)}, NOW)))
     assert batch.refused_samples == 2
     assert "'took_seconds' has more than 4 buckets" in batch.reason
 
 
-def test_histograms_that_left_the_board_are_forgotten() -> None:
+def test_histograms_removed_from_the_board_are_forgotten() -> None:
     bench = Bench()
     for place in range(2_100):
         if place % 100 == 0:
@@ -337,7 +337,7 @@ def sums(value: float, time: float, name: str = "took_seconds_sum", **labels: st
 
 
 @pytest.mark.parametrize("comes_first", [False, True])
-def test_the_sum_of_a_histogram_tells_its_average(comes_first: bool) -> None:
+def test_the_average_of_a_histogram_comes_from_its_sum(comes_first: bool) -> None:
     bench = Bench()
     for second, (count, total) in enumerate([(0, 0.0), (4, 1.0), (8, 3.0)]):
         parts = [*buckets({"1": count, "+Inf": count}, NOW + second + 0.1), sums(total, NOW + second + 0.1)]
@@ -348,8 +348,8 @@ def test_the_sum_of_a_histogram_tells_its_average(comes_first: bool) -> None:
     assert "took_seconds_sum" not in found
 
 
-def test_the_parts_of_a_histogram_may_be_behind_one_another() -> None:
-    # Two queues, one of which is always a sample behind the other.
+def test_the_parts_of_a_histogram_may_lag_behind_each_other() -> None:
+    # Two queues, one of which is always one sample behind the other.
     bench = Bench()
     for second in range(4):
         bench.write(write_request(*buckets({"1": 2 * second}, NOW + second + 1.1)))
@@ -358,7 +358,7 @@ def test_the_parts_of_a_histogram_may_be_behind_one_another() -> None:
     assert found["took_seconds.p50"] == 0.5
 
 
-def test_a_histogram_whose_series_end_has_no_value_any_more() -> None:
+def test_a_histogram_whose_series_end_has_no_value() -> None:
     bench = Bench()
     for second, count in enumerate((5.0, 9.0)):
         bench.write(write_request(*buckets({"1": count, "+Inf": count}, NOW + second + 0.1)))
@@ -373,7 +373,7 @@ def test_a_histogram_whose_series_end_has_no_value_any_more() -> None:
     assert bench.tick()["took_seconds.p50"] == 1.0
 
 
-def test_a_bucket_that_comes_later_begins_the_histogram_anew() -> None:
+def test_a_bucket_that_appears_later_restarts_the_histogram() -> None:
     bench = Bench()
     for second in range(2):
         bench.write(write_request(*buckets({"+Inf": 100, "9": 100}, NOW + second + 0.1)))
@@ -384,7 +384,7 @@ def test_a_bucket_that_comes_later_begins_the_histogram_anew() -> None:
     assert bench.tick()["took_seconds.p95"] <= 1.0
 
 
-def test_where_the_last_bucket_never_comes_the_count_stands_in() -> None:
+def test_the_count_replaces_a_missing_last_bucket() -> None:
     bench = Bench()
     refused = 0
     for second in range(8):
@@ -397,7 +397,7 @@ def test_where_the_last_bucket_never_comes_the_count_stands_in() -> None:
     assert (found["took_seconds.p50"], found["took_seconds_count"]) == (1.0, 4.0)
 
 
-def test_a_histogram_that_is_never_whole_is_refused_with_the_reason() -> None:
+def test_a_histogram_that_is_never_complete_is_refused_with_the_reason() -> None:
     bench = Bench()
     answers = [bench.write(write_request(*buckets({"1": 1, "2": 1}, NOW + second + 0.1))) for second in range(30)]
     assert [batch.refused_samples for batch in answers[:16]] == [0] * 16
@@ -405,7 +405,7 @@ def test_a_histogram_that_is_never_whole_is_refused_with_the_reason() -> None:
     assert "histogram 'took_seconds' has neither a bucket with le=\"+Inf\" nor a _count" in answers[16].reason
 
 
-def test_all_parts_of_a_histogram_that_is_too_old_are_refused() -> None:
+def test_all_parts_of_a_too_old_histogram_are_refused() -> None:
     bench = Bench()
     for _ in range(3):
         bench.tick()
@@ -414,7 +414,7 @@ def test_all_parts_of_a_histogram_that_is_too_old_are_refused() -> None:
     assert "metric 'took_seconds': a sample of" in batch.reason
 
 
-def test_a_native_histogram_may_count_what_is_in_no_bucket() -> None:
+def test_a_native_histogram_may_count_observations_outside_its_buckets() -> None:
     bench = Bench()
     for batch in (
         bench.write(native(NOW + 0.1, sum=math.nan, positive_deltas=[2, 0], count_int=5)),
@@ -424,7 +424,7 @@ def test_a_native_histogram_may_count_what_is_in_no_bucket() -> None:
         assert (batch.refused_histograms, batch.reason) == (0, "")
 
 
-def test_a_classic_histogram_that_is_native_too_is_taken_once() -> None:
+def test_a_histogram_sent_as_classic_and_native_is_recorded_once() -> None:
     bench = Bench()
     for second, count in enumerate((0, 4, 8)):
         bench.write(native(NOW + second + 0.1, schema=0, sum=1.25 * count, positive_deltas=[count, 0]))
@@ -443,7 +443,7 @@ def native(time: float, **members: Any) -> Any:
     return request
 
 
-def test_native_histograms_are_distributions() -> None:
+def test_native_histograms_become_distributions() -> None:
     bench = Bench()
     bench.write(native(NOW + 0.1, schema=0, sum=0.0, positive_deltas=[0, 0]))
     bench.tick()
@@ -456,7 +456,7 @@ def test_native_histograms_are_distributions() -> None:
     assert bench.tick() == {}
 
 
-def test_native_histograms_of_floats_with_bounds_of_their_own_and_negative_values() -> None:
+def test_native_histograms_may_have_floats_custom_bounds_and_negative_values() -> None:
     bench = Bench()
     custom = native(NOW + 0.1, schema=-53, sum=6.0, positive_counts=[2.0, 2.0], custom_values=[1.0, 2.0], reset_hint=3)
     bench.write(custom)
@@ -484,7 +484,7 @@ def test_native_histograms_of_floats_with_bounds_of_their_own_and_negative_value
         ({"schema": -53, "positive_deltas": [1, 0], "custom_values": [1.0], "count_int": 9}, "a count of 9"),
     ],
 )
-def test_a_native_histogram_that_cannot_be_does_not_harm_the_others(members: dict[str, Any], wrong: str) -> None:
+def test_an_invalid_native_histogram_does_not_affect_the_others(members: dict[str, Any], wrong: str) -> None:
     bench = Bench()
     request = native(NOW, **members)
     request.MergeFrom(write_request(({"__name__": "up"}, [(1.0, NOW)])))
@@ -496,7 +496,7 @@ def test_a_native_histogram_that_cannot_be_does_not_harm_the_others(members: dic
 
 
 @pytest.mark.parametrize("offset", [1 << 29, -(1 << 29)])
-def test_a_bucket_that_is_too_far_away_is_none(offset: int) -> None:
+def test_a_native_bucket_out_of_range_is_refused(offset: int) -> None:
     request = native(NOW + 0.1, positive_deltas=[1, 0, 0], sum=3.0)
     request.timeseries[0].histograms[0].positive_spans.add(offset=offset, length=1)
     assert "a bucket beyond every number" in Bench().write(request).reason
@@ -523,7 +523,7 @@ def request_v2(*series: tuple[dict[str, str], list[tuple[float, float]], int, st
 
 
 @given(st.lists(SERIES, max_size=12), st.integers(1, 2))
-def test_version_2_is_what_the_library_reads(series: list[Any], times: int) -> None:
+def test_version_2_matches_the_library(series: list[Any], times: int) -> None:
     request = request_v2(*((labels, samples, 2, "") for labels, samples in series))
     bench = Bench()
     for _ in range(times):
@@ -532,7 +532,7 @@ def test_version_2_is_what_the_library_reads(series: list[Any], times: int) -> N
     assert_holds(bench, write_request(*series))
 
 
-def test_version_2_says_what_a_series_is() -> None:
+def test_version_2_includes_the_kind_and_unit_of_a_series() -> None:
     bench = Bench()
     for value, second in ((1, 0.1), (2, 0.6)):
         bench.write(request_v2(({"__name__": "jobs"}, [(value, NOW + second)], 1, "bytes")), v2=True)
@@ -552,7 +552,7 @@ def test_version_2_has_native_histograms_too() -> None:
     assert bench.tick()["took"] == 1.5
 
 
-def test_version_2_says_what_the_parts_of_a_histogram_are() -> None:
+def test_version_2_includes_the_kind_of_the_parts_of_a_histogram() -> None:
     bench = Bench()
     for value in (0.0, 4.0):
         names = ("took_seconds_sum", "took_seconds_count", "rest_seconds_count", "rest_seconds")
@@ -585,13 +585,13 @@ def test_version_2_reads_references_of_any_size(count: int) -> None:
     assert bench.tick() == {f"up{label}": 1, f"down{label}": 0}
 
 
-def test_version_2_of_too_much_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_version_2_with_too_many_fields_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(messages, "MAX_FIELDS", 10)
     with pytest.raises(PayloadError, match="more than 10 symbols and series"):
         Bench().write(b"\x22\x00" * 10, v2=True)
 
 
-def test_references_that_are_no_numbers_are_an_error() -> None:
+def test_malformed_references_are_an_error() -> None:
     sample = b"\x12\x07\x10" + b"\x80" * 5 + b"\x01"
     for references in (b"\x80", b"\x80\x80\x80\x80\x80\x01\x01", b"\x01\x80"):
         series = b"\x0a" + bytes([len(references)]) + references + sample
@@ -611,7 +611,7 @@ def test_version_2_with_wrong_references_is_an_error(references: list[int], wron
 
 
 @pytest.mark.parametrize("v2", [False, True])
-def test_what_is_known_is_not_read_field_by_field(v2: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_known_series_are_not_read_field_by_field(v2: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Bench()
     names = ("up", "jobs_total", "took_seconds_sum")
     for second in range(3):
@@ -635,14 +635,14 @@ def test_what_is_known_is_not_read_field_by_field(v2: bool, monkeypatch: pytest.
 
 @pytest.mark.parametrize("v2", [False, True])
 @pytest.mark.parametrize("name", ["up", "took_seconds_bucket"])
-def test_a_sample_whose_time_is_before_its_value_is_one(name: str, v2: bool) -> None:
+def test_a_sample_with_its_time_before_its_value_is_read(name: str, v2: bool) -> None:
     bench = Bench()
     for second in range(3):
         labels = {"__name__": name} | ({"le": "+Inf"} if name != "up" else {})
         parts = [(labels, [(float(second), NOW + second + 0.1)])]
         data = (request_v2((*parts[0], 0, "")) if v2 else write_request(*parts)).SerializeToString()
         value = struct.pack("<d", second)
-        # 12 10 09 <value> 10 <time>, turned round.
+        # 12 10 09 <value> 10 <time>, with value and time swapped.
         start = data.find(b"\x12\x10\x09" + value)
         if start >= 0:
             data = data[: start + 2] + data[start + 11 : start + 18] + data[start + 2 : start + 11] + data[start + 18 :]
@@ -653,7 +653,7 @@ def test_a_sample_whose_time_is_before_its_value_is_one(name: str, v2: bool) -> 
 
 
 @pytest.mark.parametrize("v2", [False, True])
-def test_what_is_beyond_the_limit_is_refused(v2: bool) -> None:
+def test_series_beyond_the_limit_are_refused(v2: bool) -> None:
     bench = Bench()
     bench.intake = Intake(bench.registry, max_series_per_source=1)
     bench.sender = RemoteWrite(bench.intake.source("remote write"))
@@ -669,7 +669,7 @@ def test_what_is_beyond_the_limit_is_refused(v2: bool) -> None:
         assert "has its 1 series" in batch.reason
 
 
-def test_however_many_reasons_there_are_for_refusing_the_others_are_taken() -> None:
+def test_many_different_refusals_do_not_affect_other_series() -> None:
     bench = Bench()
     names = [f"m{number}" for number in range(100)]
     for name in names:
@@ -702,12 +702,12 @@ LABEL_FIELDS = st.sampled_from("abc").map(
 UNKNOWN_FIELDS = st.sampled_from(
     [b"\x7a\x03abc", b"\x78\x96\x01", b"\x79" + bytes(8), b"\x7d" + bytes(4), b"\x1a\x02\x7a\x00"]
 )
-# A number is the value of a sample.
+# A number stands for the value of a sample.
 CHUNKS = st.lists(st.one_of(VALUES, LABEL_FIELDS, UNKNOWN_FIELDS), max_size=5)
 
 
 @given(st.lists(CHUNKS, max_size=4), st.integers(0, 5))
-def test_fields_in_any_order_are_what_the_library_reads(all_chunks: list[list[Any]], place: int) -> None:
+def test_fields_in_any_order_match_the_library(all_chunks: list[list[Any]], place: int) -> None:
     name = V1["TimeSeries"](labels=[V1["Label"](name="__name__", value="up")]).SerializeToString()
     milliseconds = itertools.count(int(NOW * 1000) + 1)
     data = b""
@@ -731,7 +731,7 @@ def test_fields_in_any_order_are_what_the_library_reads(all_chunks: list[list[An
     assert held == wanted
 
 
-def test_others_may_run_while_a_large_request_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_tasks_run_while_a_large_request_is_processed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SLICE", 10)
     monkeypatch.setattr(module, "SLOW_SLICE", 4)
     bench = Bench()
@@ -741,7 +741,7 @@ def test_others_may_run_while_a_large_request_is_taken(monkeypatch: pytest.Monke
     assert len(bench.tick()) == 40
 
 
-def test_a_series_that_left_is_known_again_when_it_comes_back() -> None:
+def test_a_removed_series_is_known_again_when_it_returns() -> None:
     bench = Bench()
     for _ in range(2):
         bench.write(
@@ -777,7 +777,7 @@ def valid() -> Iterator[bytes]:
     ),
     st.booleans(),
 )
-def test_whatever_comes_is_taken_or_an_error_that_says_what_is_wrong(data: bytes, v2: bool) -> None:
+def test_any_bytes_are_accepted_or_raise_payload_error(data: bytes, v2: bool) -> None:
     bench = Bench()
     bench.write(next(valid()))
     with contextlib.suppress(PayloadError):
@@ -785,7 +785,7 @@ def test_whatever_comes_is_taken_or_an_error_that_says_what_is_wrong(data: bytes
     bench.tick()
 
 
-def test_a_request_cut_anywhere_is_an_error_or_shorter() -> None:
+def test_a_truncated_request_is_an_error_or_shorter() -> None:
     data = next(valid())
     for end in range(len(data)):
         bench = Bench()

@@ -1,4 +1,4 @@
-"""Pushed metrics: what a body means, and that a malformed one leaves no trace."""
+"""Pushed metrics: the meaning of a body, and malformed bodies, which record nothing."""
 
 import contextlib
 import json
@@ -23,7 +23,7 @@ NOW = 1_000.0
 
 
 class Host:
-    """A board's intake, a second a tick."""
+    """A board's intake with one tick per second."""
 
     def __init__(self, max_series: int = 1_000) -> None:
         self.registry = Registry()
@@ -75,13 +75,13 @@ def encoded(*metrics: Any) -> bytes:
         b" [" + json.dumps(metric(3)).encode() + b"]\n",
     ],
 )
-def test_one_a_list_and_lines_are_told_apart(body: bytes) -> None:
+def test_a_single_metric_a_list_and_lines_are_distinguished(body: bytes) -> None:
     host = Host()
     assert host.take(body).accepted in {1, 2}
     assert host.tick() == {"a": 3}
 
 
-def test_lines_are_read_as_lines_when_told_so() -> None:
+def test_lines_are_read_as_lines_on_request() -> None:
     host = Host()
     assert host.take(encoded(metric(3)), lines=True).accepted == 1
     assert host.take(b"", lines=True).accepted == 0
@@ -89,7 +89,7 @@ def test_lines_are_read_as_lines_when_told_so() -> None:
     assert host.tick() == {"a": 3}
 
 
-def test_what_the_board_sends_can_be_pushed() -> None:
+def test_a_metric_that_a_board_sends_can_be_pushed() -> None:
     host = Host()
     sent = Metric("cpu", 12.5, "%", "2026-01-31T12:00:00.250Z", {"host": "a"})
     assert host.take(msgspec.json.encode([sent])).accepted == 1
@@ -97,7 +97,7 @@ def test_what_the_board_sends_can_be_pushed() -> None:
     assert host.registry.metrics["cpu"].unit == "%"
 
 
-def test_the_wire_type_has_the_fields_that_are_read() -> None:
+def test_the_wire_type_has_the_same_fields_as_the_decoder() -> None:
     def fields(kind: type) -> list[tuple[str, object]]:
         return [(one.name, one.type) for one in msgspec.structs.fields(kind) if one.name != "labels"]
 
@@ -107,7 +107,7 @@ def test_the_wire_type_has_the_fields_that_are_read() -> None:
 # --- kinds ---
 
 
-def test_gauges_hold_counters_are_rates_and_histograms_are_summed_up() -> None:
+def test_gauges_hold_counters_are_rates_and_histograms_are_summarized() -> None:
     host = Host()
     seen = host.after(
         metric(3, "queue", title="Jobs", unit="jobs", labels={"w": "1"}),
@@ -124,7 +124,7 @@ def test_gauges_hold_counters_are_rates_and_histograms_are_summed_up() -> None:
     assert (later['queue{w="1"}'], later["done"]) == (4, 0)
 
 
-def test_null_takes_a_gauge_s_value_away() -> None:
+def test_null_clears_the_value_of_a_gauge() -> None:
     host = Host()
     host.after(metric(3))
     assert math.isnan(host.after(metric(None))["a"])
@@ -152,7 +152,7 @@ def test_labels_are_the_same_in_any_order() -> None:
         "2023-11-15T00:13:22+02:00",
     ],
 )
-def test_a_time_is_one_however_it_is_written(time: Any) -> None:
+def test_every_format_of_a_timestamp_is_read(time: Any) -> None:
     host = Host()
     engine = Engine(host.registry, [], 10, "epoch", lambda: "id", host.intake)
     host.take(json.dumps([metric(1), metric(1, "b")]).encode())
@@ -165,7 +165,7 @@ def test_a_time_is_one_however_it_is_written(time: Any) -> None:
 
 
 @pytest.mark.parametrize("time", ["", "yesterday", "2023-11-14", "2023-11-14T22:13:22", -1, 1e18, "1700000000"])
-def test_a_time_that_is_none_is_told(time: Any) -> None:
+def test_an_invalid_timestamp_is_refused_with_the_reason(time: Any) -> None:
     error = Host().refused(json.dumps([metric(), metric(timestamp=time)]).encode())
     assert error.status == 422
     assert str(error).startswith(
@@ -173,7 +173,7 @@ def test_a_time_that_is_none_is_told(time: Any) -> None:
     )
 
 
-# --- what cannot be taken ---
+# --- invalid bodies ---
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_a_time_that_is_none_is_told(time: Any) -> None:
         (b'{"name": "a", "value": 1, "labels": ' + b"[" * 100_000 + b"}", "maximum recursion depth exceeded"),
     ],
 )
-def test_a_bad_line_is_named_and_nothing_is_taken(bad: bytes, said: str) -> None:
+def test_a_bad_line_is_named_and_nothing_is_recorded(bad: bytes, said: str) -> None:
     good = json.dumps(metric()).encode()
     error = Host().refused(b"\n".join([good, b"", good, bad, good]), lines=True)
     assert str(error).startswith("line 4: ")
@@ -212,13 +212,13 @@ def test_a_bad_line_is_named_and_nothing_is_taken(bad: bytes, said: str) -> None
 
 
 @pytest.mark.parametrize("lines", [True, False])
-def test_a_byte_order_mark_is_no_part_of_the_text(lines: bool) -> None:
+def test_a_byte_order_mark_is_ignored(lines: bool) -> None:
     host = Host()
     host.take(b"\xef\xbb\xbf" + json.dumps(metric(3, "a")).encode() + b"\n", lines=lines)
     assert host.tick()["a"] == 3
 
 
-def test_the_number_of_a_bad_line_is_right_far_into_a_body(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_a_bad_line_is_right_deep_in_a_body(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(push, "CHUNK_BYTES", 100)
     good = [metric(number, f"m{number}") for number in range(50)]
     for place in range(50):
@@ -258,13 +258,13 @@ def test_a_bad_metric_of_a_list_is_named(body: bytes, said: str) -> None:
         (None, "histogram", "a histogram's value is null: send a number"),
     ],
 )
-def test_a_value_that_its_kind_cannot_have_is_told(value: Any, kind: str, said: str) -> None:
+def test_a_value_invalid_for_its_kind_is_refused_with_the_reason(value: Any, kind: str, said: str) -> None:
     error = Host().refused(json.dumps([metric(), metric(value, kind=kind)]).encode())
     assert str(error).startswith(f"metric 2: {said}")
     assert error.status == 422
 
 
-def test_series_that_the_board_refuses_are_counted_and_the_others_taken() -> None:
+def test_refused_series_are_counted_and_the_others_are_recorded() -> None:
     host = Host(max_series=2)
     taken = host.take(encoded(*(metric(number, f"m{number}") for number in range(5)), metric(9, "m0")))
     assert (taken.accepted, taken.refused) == (3, 3)
@@ -272,7 +272,7 @@ def test_series_that_the_board_refuses_are_counted_and_the_others_taken() -> Non
     assert host.tick() == {"m0": 9, "m1": 1}
 
 
-def test_what_it_remembers_is_bounded_however_labels_are_written(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_caches_are_bounded_however_labels_are_written(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tickboard.metrics.source.MAX_REFUSED_KEYS", 10)
     monkeypatch.setattr(push, "MAX_SPELLINGS", 10)
     host = Host()
@@ -286,7 +286,7 @@ def test_what_it_remembers_is_bounded_however_labels_are_written(monkeypatch: py
 # --- turns ---
 
 
-def test_others_have_their_turn_and_a_series_may_leave_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_tasks_run_in_between_and_may_remove_a_series(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(push, "CHUNK_SAMPLES", 10)
     monkeypatch.setattr(push, "CHUNK_BYTES", 500)
     monkeypatch.setattr(push, "NEW_COST", 0)
@@ -321,7 +321,7 @@ metrics = st.fixed_dictionaries(
 
 
 @given(st.lists(metrics), st.booleans())
-def test_it_takes_what_a_plain_reading_takes(given: list[dict[str, Any]], lines: bool) -> None:
+def test_the_decoder_matches_a_plain_reading(given: list[dict[str, Any]], lines: bool) -> None:
     host = Host()
     wanted: dict[str, float] = {}
     for one in given:
@@ -342,12 +342,12 @@ def test_it_takes_what_a_plain_reading_takes(given: list[dict[str, Any]], lines:
         st.binary(), st.lists(st.one_of(st.binary(), metrics.map(lambda one: json.dumps(one).encode()))).map(b"\n".join)
     )
 )
-def test_any_bytes_are_taken_or_told(body: bytes) -> None:
+def test_any_bytes_are_accepted_or_raise_payload_error(body: bytes) -> None:
     for lines in (False, True):
         with contextlib.suppress(PayloadError):
             Host().take(body, lines=lines)
 
 
-def test_the_benchmark_s_lines_are_all_taken() -> None:
+def test_all_lines_of_the_benchmark_are_accepted() -> None:
     (body,) = benchmark.payload(2_000)
     assert Host().take(body, lines=True).accepted == 2_000

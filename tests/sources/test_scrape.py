@@ -1,4 +1,4 @@
-"""Scraping real targets: what they say is on the board, and what becomes of those that are down or slow."""
+"""Scraping real targets: their metrics are on the board, and targets that are down or slow are reported."""
 
 import asyncio
 import contextlib
@@ -26,7 +26,7 @@ from tickboard.sources.prometheus.scrape import Scrape
 
 
 class Target:
-    """A real HTTP server that answers as a test says."""
+    """A real HTTP server that answers as a test wants."""
 
     def __init__(self) -> None:
         self.status = 200
@@ -73,10 +73,10 @@ def target() -> Iterator[Target]:
 
 
 class Bench:
-    """A board's core, and one target of it.
+    """A board's core and one scrape target.
 
     Attributes:
-        told: what is wrong with the target; None: nothing.
+        told: the problem of the target, or None.
     """
 
     def __init__(self, max_series: int = 1_000) -> None:
@@ -108,7 +108,7 @@ class Bench:
         }
 
 
-async def test_what_a_target_says_has_its_instance_and_job(target: Target) -> None:
+async def test_scraped_series_are_labelled_with_instance_and_job(target: Target) -> None:
     bench = Bench()
     async with bench.scraping(target.url, job="test", headers={"X-Key": "secret"}, timeout="1500ms") as scrape:
         await scrape.sample()
@@ -157,21 +157,21 @@ async def test_a_target_that_fails_has_no_values_until_it_answers_again(target: 
         assert bench.values()["up"] == 1
 
 
-async def test_a_target_that_is_slow_is_given_up(target: Target) -> None:
+async def test_a_slow_target_times_out(target: Target) -> None:
     target.go_on.clear()
     bench = Bench()
     async with bench.scraping(target.url, timeout="200ms") as scrape:
         await scrape.sample()
         assert bench.told == "it did not answer within 0.2 s"
         target.go_on.set()
-    # With time enough, it answers again.
+    # With enough time, it answers again.
     bench = Bench()
     async with bench.scraping(target.url) as scrape:
         await scrape.sample()
         assert bench.values()["up"] == 1
 
 
-async def test_a_slow_target_holds_no_other_back(target: Target) -> None:
+async def test_a_slow_target_does_not_delay_others(target: Target) -> None:
     other = Target()
     target.go_on.clear()
     bench = Bench()
@@ -185,7 +185,7 @@ async def test_a_slow_target_holds_no_other_back(target: Target) -> None:
     other.close()
 
 
-async def test_a_target_that_is_down_is_told_without_its_password() -> None:
+async def test_a_target_that_is_down_is_reported_without_its_password() -> None:
     bench = Bench()
     async with bench.scraping("http://me:secret@127.0.0.1:1/metrics") as scrape:
         await scrape.sample()
@@ -200,7 +200,7 @@ async def test_a_name_and_a_password_are_sent(target: Target) -> None:
     assert target.asked[0]["authorization"] == "Basic bWU6c2VjcmV0"
 
 
-async def test_no_proxy_of_the_environment_is_asked(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_proxies_of_the_environment_are_ignored(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     bench = Bench()
     async with bench.scraping(target.url) as scrape:
@@ -208,7 +208,7 @@ async def test_no_proxy_of_the_environment_is_asked(target: Target, monkeypatch:
     assert bench.values()["up"] == 1
 
 
-async def test_what_is_not_metrics_is_told(target: Target) -> None:
+async def test_a_document_without_metrics_is_reported(target: Target) -> None:
     target.body, target.headers = b"<html>\n<body>\n</html>\n", {"Content-Type": "text/html"}
     bench = Bench()
     async with bench.scraping(target.url) as scrape:
@@ -217,7 +217,7 @@ async def test_what_is_not_metrics_is_told(target: Target) -> None:
     assert bench.values()["scrape_up"] == 0
 
 
-async def test_where_a_target_has_gone_is_told(target: Target) -> None:
+async def test_the_target_of_a_redirect_is_reported(target: Target) -> None:
     target.status, target.headers["Location"] = 301, "http://me:secret@127.0.0.1:9100/metrics"
     bench = Bench()
     async with bench.scraping(target.url) as scrape:
@@ -228,7 +228,7 @@ async def test_where_a_target_has_gone_is_told(target: Target) -> None:
 @pytest.mark.parametrize(
     ("body", "headers"), [(b"", {}), (b"# EOF\n", {"Content-Type": "application/openmetrics-text"})]
 )
-async def test_a_target_may_have_nothing_to_say(target: Target, body: bytes, headers: dict[str, str]) -> None:
+async def test_a_target_may_have_no_metrics(target: Target, body: bytes, headers: dict[str, str]) -> None:
     target.body, target.headers = body, headers
     bench = Bench()
     async with bench.scraping(target.url) as scrape:
@@ -237,7 +237,7 @@ async def test_a_target_may_have_nothing_to_say(target: Target, body: bytes, hea
     assert bench.values()["scrape_up"] == 1
 
 
-async def test_a_line_that_is_wrong_is_told_once_and_the_others_taken(target: Target) -> None:
+async def test_a_malformed_line_is_reported_once_and_the_others_are_recorded(target: Target) -> None:
     bench = Bench()
     async with bench.scraping(target.url) as scrape:
         for said in (b"what is this", b"what is that"):
@@ -250,7 +250,7 @@ async def test_a_line_that_is_wrong_is_told_once_and_the_others_taken(target: Ta
         assert bench.told is None
 
 
-async def test_two_targets_at_one_host_and_port_are_told_apart(target: Target) -> None:
+async def test_targets_at_one_host_and_port_stay_separate(target: Target) -> None:
     target.body = b"up 1\n"
     bench = Bench()
     base = target.url.removesuffix("/metrics")
@@ -271,7 +271,7 @@ async def test_two_targets_at_one_host_and_port_are_told_apart(target: Target) -
     assert len([one for one in bench.registry.series if one.metric.name == "up"]) == 4
 
 
-async def test_an_answer_is_bounded(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_size_of_an_answer_is_bounded(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_BODY_BYTES", 1_000)
     target.headers["Content-Encoding"] = "gzip"
     target.body = gzip.compress(b"up 1\n" * 1_000)
@@ -281,7 +281,7 @@ async def test_an_answer_is_bounded(target: Target, monkeypatch: pytest.MonkeyPa
     assert "more than 1000 bytes" in str(bench.told)
 
 
-async def test_an_answer_in_several_members_of_gzip_is_read_whole_and_junk_behind_it_is_none(target: Target) -> None:
+async def test_every_member_of_a_gzip_answer_is_read_and_junk_after_it_is_reported(target: Target) -> None:
     target.headers["Content-Encoding"] = "gzip"
     bench = Bench()
     async with bench.scraping(target.url) as scrape:
@@ -296,7 +296,7 @@ async def test_an_answer_in_several_members_of_gzip_is_read_whole_and_junk_behin
         assert "up" not in bench.values()
 
 
-async def test_series_beyond_the_limit_are_told_and_the_others_taken(target: Target) -> None:
+async def test_series_beyond_the_limit_are_reported_and_the_others_are_recorded(target: Target) -> None:
     target.body = b"a 1\nb 2\nc 3\n"
     bench = Bench(max_series=4)
     async with bench.scraping(target.url) as scrape:
@@ -308,7 +308,7 @@ async def test_series_beyond_the_limit_are_told_and_the_others_taken(target: Tar
             assert "c" not in values
 
 
-async def test_series_that_have_left_come_back(target: Target) -> None:
+async def test_removed_series_come_back(target: Target) -> None:
     bench = Bench()
     async with bench.scraping(target.url) as scrape:
         await scrape.sample()
@@ -320,7 +320,7 @@ async def test_series_that_have_left_come_back(target: Target) -> None:
         assert bench.intake.sources[scrape.name].known.keys() == {b"up", "scrape_up", "scrape_duration"}
 
 
-def test_a_target_is_asked_once() -> None:
+def test_a_duplicate_target_is_refused() -> None:
     bench = Bench()
     Scrape(bench.intake, "http://a:b@127.0.0.1/", bench.tell)
     with pytest.raises(InputError, match=re.escape("scrape http://127.0.0.1/ is there already")):
@@ -335,7 +335,7 @@ def test_a_target_too_many_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
         Scrape(bench.intake, "http://b/", bench.tell)
 
 
-def test_a_timeout_is_longer_than_nothing() -> None:
+def test_a_timeout_must_be_positive() -> None:
     bench = Bench()
     with pytest.raises(InputError, match="give more than 0"):
         Scrape(bench.intake, "http://a/", bench.tell, timeout="0s")
@@ -358,7 +358,7 @@ OK = b"HTTP/1.1 200 OK\r\n"
         (OK + b"Content-Type: \xff\xfe\r\nContent-Length: 4\r\n\r\n\xff\xfe\x00\n", "has no metrics"),
     ],
 )
-async def test_an_answer_that_is_none_is_told(said: bytes, why: str) -> None:
+async def test_an_invalid_answer_is_reported(said: bytes, why: str) -> None:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(said)
@@ -374,7 +374,7 @@ async def test_an_answer_that_is_none_is_told(said: bytes, why: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["localhost:9100", "ftp://a/b", "http://", "", "http://[", "http://a:b/"])
-def test_what_is_no_url_is_an_error(url: str) -> None:
+def test_an_invalid_url_is_an_error(url: str) -> None:
     with pytest.raises(InputError, match="give a URL"):
         Scrape(Bench().intake, url, Bench().tell)
 

@@ -1,4 +1,4 @@
-"""StatsD: what a line means, whatever else is in its packet."""
+"""StatsD: the meaning of each line, whatever else is in its packet."""
 
 import math
 from collections import defaultdict
@@ -15,7 +15,7 @@ from tickboard.sources.statsd import MAX_LINE_BYTES, StatsD
 
 
 class Host:
-    """A board's intake with a StatsD source, a second a tick."""
+    """A board's intake with a StatsD source and one tick per second."""
 
     def __init__(self, *, relative: bool = True, max_series: int = 1_000) -> None:
         self.registry = Registry()
@@ -37,24 +37,24 @@ class Host:
 # --- types ---
 
 
-def test_counters_are_added_up_and_are_a_rate_per_second() -> None:
+def test_counters_are_summed_into_a_rate_per_second() -> None:
     host = Host()
     assert host.after(b"hits:1|c\nhits:2|c", b"hits:0.5|c") == {"hits": 3.5}
     assert host.after() == {"hits": 0}
     assert host.registry.metrics["hits"].unit == "/s"
 
 
-def test_a_sampled_counter_stands_for_all_that_were_not_sent() -> None:
+def test_a_sampled_counter_is_scaled_up() -> None:
     assert Host().after(b"hits:3|c|@0.1\nhits:1|c|@1\nhits:1|c") == {"hits": pytest.approx(32)}
 
 
-def test_a_gauge_has_its_newest_value_until_the_next() -> None:
+def test_a_gauge_keeps_its_newest_value() -> None:
     host = Host()
     assert host.after(b"queue:3|g\nqueue:7.25|g") == {"queue": 7.25}
     assert host.after() == {"queue": 7.25}
 
 
-def test_a_gauge_with_a_sign_is_moved() -> None:
+def test_a_signed_gauge_is_a_relative_change() -> None:
     host = Host()
     assert host.after(b"queue:10|g\nqueue:-3|g\nqueue:+1|g\nqueue:+1|g") == {"queue": 9}
     assert host.after(b"queue:-9.5|g") == {"queue": -0.5}
@@ -62,13 +62,13 @@ def test_a_gauge_with_a_sign_is_moved() -> None:
     assert host.after(b"queue:0|g\nqueue:-5|g|@1|c:in-1a")["queue"] == -5
 
 
-def test_or_is_set_to_it_where_signs_are_told_to_be_no_more_than_that() -> None:
+def test_a_signed_gauge_is_absolute_with_relative_off() -> None:
     host = Host(relative=False)
     assert host.after(b"queue:10|g\nqueue:-3|g\nother:+4|g") == {"queue": -3, "other": 4}
     assert host.after(b"other:-4:-5|g")["other"] == -5
 
 
-def test_a_gauge_that_left_begins_at_0_when_it_is_moved() -> None:
+def test_a_relative_change_of_a_removed_gauge_starts_at_0() -> None:
     host = Host()
     host.intake.ticked(1_000.0, 1.0)
     host.after(b"queue:10|g")
@@ -80,7 +80,7 @@ def test_a_gauge_that_left_begins_at_0_when_it_is_moved() -> None:
     assert host.after(b"other:+1|g\nqueue:+2|g") == {"other": 1, "queue": 2}
 
 
-def test_a_counter_that_left_and_came_again_is_counted_in_its_own_column() -> None:
+def test_a_counter_that_is_removed_and_returns_gets_its_own_column() -> None:
     host = Host()
     host.intake.ticked(1_000.0, 1.0)
     host.after(b"hits:1|c\nhits:1|c")
@@ -91,7 +91,7 @@ def test_a_counter_that_left_and_came_again_is_counted_in_its_own_column() -> No
     assert host.after(b"queue:5|g\nhits:1|c\nhits:1|c") == {"queue": 5, "hits": 2}
 
 
-def test_lines_that_are_kept_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cache_of_lines_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(statsd, "MAX_LINES", 3)
     host = Host()
     long = b"hits:1|c|#a:" + b"x" * 300
@@ -103,7 +103,7 @@ def test_lines_that_are_kept_are_bounded(monkeypatch: pytest.MonkeyPatch) -> Non
     assert long not in host.statsd._lines
 
 
-def test_a_counter_goes_down_too() -> None:
+def test_a_counter_may_decrease() -> None:
     host = Host()
     assert host.after(b"open:5|c\nopen:-2|c") == {"open": 3}
     assert host.after(b"open:1|c\nopen:-4|c|@0.5", b"open:-2|c") == {"open": -9}
@@ -121,15 +121,15 @@ def test_timers_histograms_and_distributions_are_observed(kind: str) -> None:
     assert host.registry.metrics["took"].unit == ("ms" if kind == "ms" else "")
 
 
-def test_a_sampled_timer_weighs_as_many_as_it_stands_for() -> None:
+def test_a_sampled_timer_is_weighted() -> None:
     host = Host()
-    # Nine of ten are 100.
+    # Nine out of ten values are 100.
     seen = host.after(b"took:100|ms|@0.1\ntook:100|ms|@0.125\ntook:0|ms|@0.5")
     assert seen["took"] == pytest.approx(90)
     assert seen["took.p50"] == 100
 
 
-def test_a_set_counts_different_values_of_a_tick() -> None:
+def test_a_set_counts_the_distinct_values_of_a_tick() -> None:
     host = Host()
     assert host.after(b"users:ann|s\nusers:bob|s", b"users:ann|s\nusers:1:2|s") == {"users": 3}
     assert host.after(b"users:ann|s\nusers:cy|s|@0.5") == {"users": 2}
@@ -139,7 +139,7 @@ def test_a_set_counts_different_values_of_a_tick() -> None:
     assert host.source.samples == before, "nothing came, and yet it keeps its series from leaving"
 
 
-def test_sets_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_size_of_sets_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(statsd, "MAX_DISTINCT", 3)
     host = Host()
     packet = b"\n".join(b"users:%d|s" % number for number in range(10))
@@ -150,7 +150,7 @@ def test_sets_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 # --- DogStatsD ---
 
 
-def test_packed_values_are_as_many_lines() -> None:
+def test_packed_values_count_as_separate_lines() -> None:
     seen = Host().after(b"took:1:2:6|d\nhits:1:2|c|@0.5\nqueue:5:+1:-2|g")
     assert (seen["took"], seen["hits"], seen["queue"]) == (3, 6, 4)
 
@@ -166,18 +166,18 @@ def test_a_tag_without_a_value_is_true_and_values_keep_their_colons() -> None:
     assert seen == {'hits{canary="true",empty="",url="http://a/b",who="ü"}': 1}
 
 
-def test_of_two_tags_of_a_name_the_last_counts() -> None:
+def test_the_last_of_two_tags_with_one_name_counts() -> None:
     assert Host().after(b"hits:1|c|#a:1,a:2") == {'hits{a="2"}': 1}
 
 
-def test_containers_and_fields_to_come_are_passed_over() -> None:
+def test_container_ids_and_unknown_fields_are_ignored() -> None:
     host = Host()
     assert host.after(b"hits:1|c|c:ci-1f|#a:1|e:it-false|card:low|?:new\nhits:1|c|#a:1") == {'hits{a="1"}': 2}
     assert host.source.malformed == 0
     assert len(host.source.known) == 1
 
 
-def test_a_gauge_with_a_time_goes_to_its_tick() -> None:
+def test_a_gauge_with_a_timestamp_belongs_to_its_tick() -> None:
     host = Host()
     list(host.statsd.receive(b"queue:3|g|T1700000005\nqueue:9|g|T1700000001\nhits:2|c|T1700000001"))
     assert host.tick() == {"queue": 3, "hits": 2}
@@ -190,7 +190,7 @@ def test_events_and_service_checks_are_not_malformed() -> None:
     assert host.source.malformed == 0
 
 
-# --- what cannot be read ---
+# --- malformed lines ---
 
 
 @pytest.mark.parametrize(
@@ -226,15 +226,15 @@ def test_events_and_service_checks_are_not_malformed() -> None:
         b"hits:\xd9\xa1|c",
     ],
 )
-def test_a_malformed_line_is_counted_and_the_others_are_taken(line: bytes) -> None:
+def test_a_malformed_line_is_counted_and_the_others_are_recorded(line: bytes) -> None:
     host = Host()
-    # As the first of its series, and once it is known.
+    # Once as the first line of its series, and once when it is known.
     seen = host.after(b"hits:1|c\n" + line + b"\nqueue:1|g", line + b"\nhits:1|c")
     assert {key: value for key, value in seen.items() if value} == {"hits": 2, "queue": 1}
     assert host.source.malformed == 2
 
 
-def test_a_known_series_with_a_value_that_is_none_is_malformed() -> None:
+def test_an_invalid_value_of_a_known_series_is_malformed() -> None:
     host = Host()
     bad = (b"", b"x", b"nan", b"inf", b"1_0", b"1::2", b"1:nan")
     host.after(b"queue:1|g\ntook:1|ms\nhits:1|c")
@@ -243,7 +243,7 @@ def test_a_known_series_with_a_value_that_is_none_is_malformed() -> None:
     assert host.tick()["queue"] == 1
 
 
-def test_the_first_malformed_line_is_named_with_the_mend() -> None:
+def test_the_first_malformed_line_is_named_with_the_fix() -> None:
     host = Host()
     assert not host.statsd.take_complaint()
     host.after(b"hits:one|c\nhits|c")
@@ -251,13 +251,13 @@ def test_the_first_malformed_line_is_named_with_the_mend() -> None:
     assert not host.statsd.take_complaint()
 
 
-def test_line_breaks_of_every_kind_and_empty_lines_are_no_lines() -> None:
+def test_empty_lines_and_any_line_breaks_are_ignored() -> None:
     host = Host()
     assert host.after(b"\n\nhits:1|c\r\n\r\nhits:1|c\n", b"", b"\n") == {"hits": 2}
     assert host.source.malformed == 0
 
 
-def test_series_beyond_the_limit_are_refused_and_the_others_go_on() -> None:
+def test_series_beyond_the_limit_are_refused_and_the_others_continue() -> None:
     host = Host(max_series=2)
     seen = host.after(b"a:1|c\nb:1|g\nc:1|c\nd:1|g\ne:1|ms\nf:x|s\ng:1|ms|@0.5\na:1|c")
     assert seen == {"a": 2, "b": 1}
@@ -267,7 +267,7 @@ def test_series_beyond_the_limit_are_refused_and_the_others_go_on() -> None:
     assert "statsd has its 2 series" in refusal.reason
 
 
-def test_a_metric_of_another_type_is_refused_and_said() -> None:
+def test_a_metric_of_another_type_is_refused_and_reported() -> None:
     host = Host()
     assert host.after(b"a:1|c\na:5|g\na:1|c") == {"a": 2}
     assert host.statsd.take_complaint().startswith("metric 'a' is a counter here, not a gauge")
@@ -276,7 +276,7 @@ def test_a_metric_of_another_type_is_refused_and_said() -> None:
     assert host.statsd.take_complaint().startswith("'a|g' is not a line of StatsD")
 
 
-def test_what_it_remembers_is_bounded_however_series_are_written(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_caches_are_bounded_however_series_are_written(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tickboard.metrics.source.MAX_REFUSED_KEYS", 10)
     monkeypatch.setattr(statsd, "MAX_SPELLINGS", 10)
     monkeypatch.setattr(statsd, "MAX_SHAPES", 10)
@@ -313,7 +313,7 @@ def lines(draw: st.DrawFn) -> str:
 
 
 class Plain:
-    """A reading of the format, line by line."""
+    """A reference reader of the format, line by line."""
 
     def __init__(self) -> None:
         self.counters: dict[str, float] = defaultdict(float)
@@ -364,10 +364,10 @@ class Plain:
 
 
 @given(st.lists(st.lists(lines(), max_size=6), max_size=4))
-def test_it_reads_as_a_plain_reading_does(packets: list[list[str]]) -> None:
+def test_the_decoder_matches_a_plain_reading(packets: list[list[str]]) -> None:
     host, plain = Host(), Plain()
     for packet in packets:
-        # Times of gauges are their own test: here the newest line counts.
+        # Times of gauges have their own test: here the newest line counts.
         kept = [line.replace("|T17", "") if "_g:" in line else line for line in packet]
         list(host.statsd.receive("\n".join(kept).encode()))
         for line in kept:
@@ -388,7 +388,7 @@ def test_any_bytes_raise_nothing(packets: list[bytes]) -> None:
     host.after(b"\n".join(packets), *packets)
 
 
-def test_the_benchmark_s_lines_are_all_taken() -> None:
+def test_all_lines_of_the_benchmark_are_accepted() -> None:
     packets = benchmark.payload(2_000)
     assert max(map(len, packets)) <= 1_432
     host = Host()

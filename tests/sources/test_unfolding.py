@@ -1,4 +1,4 @@
-"""Compressed bodies: whole, in several members, cut, with junk behind them, and too large."""
+"""Compressed bodies: whole, in several members, truncated, followed by junk, and too large."""
 
 import asyncio
 import gzip
@@ -23,14 +23,14 @@ def unfolded(body: bytes, coding: str = "gzip", *, chunk: int = 1_000, limit: in
 
 
 @given(st.lists(st.binary(max_size=300), min_size=1, max_size=30), st.integers(1, 200))
-def test_members_unfold_to_all_their_contents_however_they_are_cut(contents: list[bytes], chunk: int) -> None:
+def test_all_members_are_decompressed_however_the_body_is_split(contents: list[bytes], chunk: int) -> None:
     body = b"".join(gzip.compress(content) for content in contents)
     assert unfolded(body, chunk=chunk) == b"".join(contents) == gzip.decompress(body)
 
 
 @pytest.mark.parametrize("size", [TURN_BYTES - 1, TURN_BYTES, TURN_BYTES + 1, 3 * TURN_BYTES, 5 * TURN_BYTES + 7])
 @pytest.mark.parametrize("chunk", [1, 1_000, 1 << 20])
-def test_what_unfolds_to_very_much_comes_in_parts(size: int, chunk: int) -> None:
+def test_a_large_result_is_decompressed_in_parts(size: int, chunk: int) -> None:
     body = gzip.compress(bytes(size)) + gzip.compress(b"end")
     unfolding = Unfolding("gzip", size + 3)
     parts = [part for at in range(0, len(body), chunk) for part in unfolding.feed(body[at : at + chunk])]
@@ -39,7 +39,7 @@ def test_what_unfolds_to_very_much_comes_in_parts(size: int, chunk: int) -> None
     assert max(map(len, parts)) <= TURN_BYTES
 
 
-async def test_a_plain_body_is_as_it_is() -> None:
+async def test_a_plain_body_is_unchanged() -> None:
     async def chunks() -> AsyncIterator[bytes]:
         for chunk in (b"ab", b"", b"c"):
             yield chunk
@@ -50,7 +50,7 @@ async def test_a_plain_body_is_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("coding", ["gzip", "x-gzip", "deflate"])
-def test_every_coding_unfolds(coding: str) -> None:
+def test_every_coding_is_decompressed(coding: str) -> None:
     packed = zlib.compress(b"line") if coding == "deflate" else gzip.compress(b"line")
     assert unfolded(packed, coding) == b"line"
 
@@ -77,15 +77,17 @@ def test_every_coding_unfolds(coding: str) -> None:
         (zlib.compress(b"line")[:-1], "deflate", "ends in the middle of its deflate"),
     ],
 )
-def test_what_is_cut_or_goes_on_is_an_error(body: bytes, coding: str, wrong: str, chunk: int) -> None:
+def test_a_truncated_body_or_one_with_junk_after_it_is_an_error(
+    body: bytes, coding: str, wrong: str, chunk: int
+) -> None:
     with pytest.raises(PayloadError, match=wrong) as raised:
         unfolded(body, coding, chunk=chunk)
     assert raised.value.status == 400
 
 
-def test_a_member_that_is_damaged_is_an_error() -> None:
+def test_a_damaged_member_is_an_error() -> None:
     body = bytearray(gzip.compress(b"line" * 100))
-    body[-6] ^= 1  # in its checksum
+    body[-6] ^= 1  # in the checksum
     with pytest.raises(PayloadError, match="is not gzip"):
         unfolded(bytes(body))
 
@@ -96,29 +98,29 @@ def test_a_member_that_is_damaged_is_an_error() -> None:
         (gzip.compress(bytes(LIMIT + 1)), "gzip"),
         (zlib.compress(bytes(LIMIT + 1)), "deflate"),
         (gzip.compress(bytes(LIMIT // 2)) * 3, "gzip"),
-        # A body that unfolds to nothing, and has no end.
+        # A body that never ends and decompresses to nothing.
         (gzip.compress(b"") * (LIMIT // 20 + 1), "gzip"),
     ],
 )
-def test_a_body_is_bounded_as_sent_and_as_unfolded(body: bytes, coding: str) -> None:
+def test_the_size_of_a_body_is_bounded_compressed_and_decompressed(body: bytes, coding: str) -> None:
     with pytest.raises(PayloadError, match=f"more than {LIMIT} bytes") as raised:
         unfolded(body, coding)
     assert raised.value.status == 413
 
 
-def test_nothing_behind_the_end_is_waited_for() -> None:
+def test_content_is_returned_without_waiting_for_more_members() -> None:
     unfolding = Unfolding("gzip", LIMIT)
     assert b"".join(unfolding.feed(gzip.compress(b"line"))) == b"line"
     with pytest.raises(PayloadError, match="goes on"):
         list(unfolding.feed(b"xx"))
 
 
-def test_what_is_unfolded_at_once_is_bounded() -> None:
+def test_the_amount_decompressed_at_once_is_bounded() -> None:
     largest = max(len(part) for part in Unfolding("gzip", 2**26).feed(gzip.compress(bytes(2**26))))
     assert largest <= 2**22 + 2**16
 
 
-async def test_others_have_their_turn_while_a_body_of_many_members_is_read() -> None:
+async def test_other_tasks_run_while_a_body_of_many_members_is_read() -> None:
     turns = 0
 
     async def chunks() -> AsyncIterator[bytes]:
@@ -136,7 +138,7 @@ async def test_others_have_their_turn_while_a_body_of_many_members_is_read() -> 
     assert turns >= 20
 
 
-async def test_however_many_bodies_unfold_at_once_one_does_in_each_turn() -> None:
+async def test_only_one_body_is_decompressed_in_each_turn_of_the_loop() -> None:
     bomb = gzip.compress(bytes(5 * TURN_BYTES))
 
     async def chunks() -> AsyncIterator[bytes]:
@@ -148,11 +150,11 @@ async def test_however_many_bodies_unfold_at_once_one_does_in_each_turn() -> Non
         turns += 1
         await asyncio.sleep(0)
     assert [len(await body) for body in bodies] == [5 * TURN_BYTES] * 20
-    # Each takes five turns at least, and no two the same.
+    # Each takes at least five turns, and no two share one.
     assert turns >= 100
 
 
-async def test_others_have_their_turn_between_chunks_of_one_byte() -> None:
+async def test_other_tasks_run_between_chunks_of_one_byte() -> None:
     async def chunks() -> AsyncIterator[bytes]:
         for _ in range(5_000):
             yield b"a"

@@ -104,7 +104,7 @@ export function AlertFeed() {
           <button
             type="button"
             class="button"
-            title="Put away all that is over"
+            title="Clear finished alerts"
             onClick={() => alerts.clear()}
           >
             Clear All

@@ -94,7 +94,7 @@ function ThemeSwitch() {
 function BellButton() {
   const { bell } = useStores();
   const name = () =>
-    bell.on() ? "Do not notify of alerts" : "Notify of alerts while nobody looks at this page";
+    bell.on() ? "Do not notify of alerts" : "Notify of alerts while this page is in the background";
   return (
     <span class="bell">
       <button

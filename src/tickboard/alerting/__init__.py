@@ -1,1 +1,1 @@
-"""Alerts: rules, the episodes that they are in, and the log of what is told of them. It does no I/O."""
+"""Alerts: the rules, their episodes, and the log of alert events. Nothing here does I/O."""

@@ -1,9 +1,9 @@
-"""Alerts: what the rules of a board tell of its series, from tick to tick and across restarts.
+"""Alerts: evaluate a board's rules on every tick, and keep the alerts across restarts.
 
-It evaluates the rules, moves the series through the table of `episodes`, and writes what begins and ends into the log,
-with what people do about it: they acknowledge, and they silence. A series that has had no value for `STALE_S` is
-resolved, and so is one that has left the board; where missing data is a breach, as for `absent`, it goes on firing, for
-`LOG_AGE_S` at most. Time is an argument.
+`Alerts` evaluates the rules, moves each series through the state table of `episodes`, and logs the alerts that fire and
+are resolved, and what people do about them: acknowledge and silence. An alert whose series has had no value for
+`STALE_S`, or has left the board for as long, is resolved. Where missing data is a breach, as for `absent`, it goes on
+firing, for `ABSENT_S` at most. Time is an argument.
 """
 
 import math
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from tickboard.alerting.compiled_rules import CompiledRules, watches
 from tickboard.alerting.episodes import FIRING, KEEPING, PENDING, Episode, EpisodeTable, Key, firing
-from tickboard.alerting.log import LOG_AGE_S, AlertEvent, AlertLog, EventKind
+from tickboard.alerting.log import AlertEvent, AlertLog, EventKind
 from tickboard.alerting.rules import Rule
 from tickboard.errors import AlertError
 from tickboard.expressions.alignment import Binding, Columns, Floats
@@ -26,27 +26,30 @@ from tickboard.expressions.expr import Values
 from tickboard.wire import Acknowledgement, Alert, Silence
 
 STALE_S = 300.0
-"""A firing alert whose condition has had no value for so long is resolved."""
+"""A firing alert whose condition has had no value for this many seconds is resolved."""
+
+ABSENT_S = 24 * 3600.0
+"""An alert that fires because a value is missing ends when its series has been gone for this many seconds."""
 
 SAME_S = 1.0
-"""Silences that end within so many seconds of each other are the same."""
+"""Two silences whose ends differ by at most this many seconds count as the same."""
 
 Permit = Callable[[], None]
-"""Raises where something may not be changed."""
+"""Raises if the caller may not change anything."""
 
 NO_DATA, RULE_REMOVED = "no data", "rule removed"
-"""What ends an episode other than its values."""
+"""The reasons for which an episode may end, other than its values."""
 
 
 @dataclass
 class _Silenced:
-    """A silence of one series of one rule.
+    """A silence for one series of one rule.
 
     Attributes:
         until: when it ends by the wall clock, POSIX seconds.
-        silence: as the wire has it.
-        ends: when it has lasted for its whole length, in the time that has passed here: it ends then at the latest,
-            whatever the wall clock says, and before then it is not forgotten.
+        silence: the silence as sent on the wire.
+        ends: the value of `Alerts._clock` at which its whole duration has passed in this run. The silence ends then at
+            the latest, whatever the wall clock says, and is kept until then.
         over: whether it is over by the wall clock.
     """
 
@@ -57,13 +60,13 @@ class _Silenced:
 
 
 class Alerts:
-    """All rules of a board and the episodes that they are in.
+    """All rules of a board and their episodes.
 
     Args:
-        rules: the list that the board adds to; it is read at every tick.
-        log: where what is to be told goes.
-        new_id: gives each episode an id that no other has.
-        format_time: turns POSIX seconds into the wire's timestamps.
+        rules: the board's own list, read at every tick, so rules may be added.
+        log: receives the alert events.
+        new_id: returns a unique id for each episode.
+        format_time: formats POSIX seconds as a timestamp of the wire.
 
     Attributes:
         log: as given.
@@ -75,13 +78,13 @@ class Alerts:
         self.log = log
         self._rules = rules
         self._new_id = new_id
-        # Ten thousand alerts that begin at a tick have the same times.
+        # Ten thousand alerts that fire at one tick share their timestamps.
         self._format_time = lru_cache(64)(format_time)
         self._clock = 0.0
         self._revision = (-1, 0)
         self._watches: list[CompiledRules] = []
         self._table = EpisodeTable([], [])
-        # Episodes of series that the board has not, or not yet.
+        # Episodes of series that are not on the board, or not yet.
         self._elsewhere: dict[Key, Episode] = {}
         self._silences: dict[Key, _Silenced] = {}
         self._stand_ins: list[int] = []
@@ -93,16 +96,16 @@ class Alerts:
     def evaluate(
         self, now: float, passed_s: float, values: Values, binding: Binding, revision: int
     ) -> list[AlertEvent]:
-        """Move every series of every rule on by one tick and return what is to be told: ends first, then beginnings.
+        """Advance every series of every rule by one tick; return the events to publish: resolved ones, then firing.
 
         Args:
             now: POSIX seconds.
-            passed_s: seconds since the last tick, whatever the clock was set to meanwhile.
+            passed_s: seconds since the last tick, however the wall clock was set meanwhile.
             values: the newest row and the stats.
             binding: the registry's labels and columns.
-            revision: changes when `binding` does.
+            revision: a number that changes whenever `binding` does.
         """
-        # A call that fails may not have come so far as to let this time pass.
+        # If a call fails before it has counted this time, the next call counts it.
         self._owed_s += passed_s
         if (revision, len(self._rules)) != self._revision:
             self._bind(now, binding)
@@ -116,7 +119,7 @@ class Alerts:
         return self._take_events()
 
     def check(self, now: float) -> list[AlertEvent]:
-        """Do the work that time alone brings: end what has had no value for `STALE_S`, silences, old events.
+        """Do the work that depends on time alone: resolve stale alerts, end silences, expire old events.
 
         Args:
             now: POSIX seconds.
@@ -128,16 +131,16 @@ class Alerts:
         return self._take_events()
 
     def _append(self, kind: EventKind, alert: Alert, now: float) -> None:
-        """Write an event into the log, and keep it until somebody takes it to announce it."""
+        """Append an event to the log, and keep it for the caller to publish."""
         self._events.append(self.log.append(kind, alert, now))
 
     def _take_events(self) -> list[AlertEvent]:
-        # What a call that failed had written is announced by the next.
+        # These include events that an earlier call logged before it failed.
         events, self._events = self._events, []
         return events
 
     def _check_silences(self, now: float) -> None:
-        """End the silences that are over, and resume those that a wrong clock had ended."""
+        """End the silences that are over, and resume those that a wrong clock ended too early."""
         for key, each in list(self._silences.items()):
             passed = self._clock >= each.ends
             over = passed or each.until <= now
@@ -155,7 +158,7 @@ class Alerts:
         said = table.understood(raw)
         for place in self._stand_ins:
             if any(rule == table.rules[place].name for rule, _ in self._elsewhere):
-                # Each series that is missed is told of by itself.
+                # The series that left have episodes of their own.
                 said[place] = np.nan
         moving = table.moving(said)
         if not len(moving):
@@ -172,13 +175,13 @@ class Alerts:
         for watch in self._watches:
             if watch.clears and len(self._table.active(watch)):
                 place, found = watch.place, watch.say_cleared(values)
-                # Where neither says anything it is what missing data means that counts.
+                # Where neither condition has a value, `no_data` decides.
                 unknown = np.where(missing[place], cleared[place], 0.0)
                 cleared[place] = np.where(np.isnan(found), unknown, found)
         return cleared
 
     def _measure(self, values: Values) -> None:
-        """Keep the worst value of each episode."""
+        """Update the worst value of each episode."""
         table = self._table
         for watch in self._watches:
             active = table.active(watch)
@@ -187,7 +190,7 @@ class Alerts:
                 turned = table.direction[at] * watch.subject_values(values, active)
                 table.peak[at] = table.direction[at] * np.fmax(table.direction[at] * table.peak[at], turned)
 
-    # --- what begins and ends ---
+    # --- fire and resolve ---
 
     def _fire(self, places: Columns, now: float, values: Values) -> None:
         table = self._table
@@ -225,7 +228,7 @@ class Alerts:
             self._table.resolve(place)
 
     def _as_is(self, place: int) -> Alert:
-        """Return the alert of a series with its peak, and when its breach was last seen."""
+        """Return a series' firing alert with its peak and the time its breach was last seen."""
         table, peak = self._table, float(self._table.peak[place])
         seen = self._format_time(table.last_breach(place))
         return msgspec.structs.replace(table.alerts[place], seen=seen, peak=None if np.isnan(peak) else peak)
@@ -233,10 +236,10 @@ class Alerts:
     def _over(self, alert: Alert, now: float, ended: str) -> None:
         self._append("resolved", msgspec.structs.replace(alert, resolved=self._format_time(now), ended=ended), now)
 
-    # --- series that come and go ---
+    # --- series that appear and leave ---
 
     def _bind(self, now: float, binding: Binding) -> None:
-        """Watch the series that there are now; each goes on where it was."""
+        """Bind the rules to the series that exist now; episodes continue where they were."""
         before = {episode.key: episode for episode in self.episodes()}
         known = set(self._elsewhere)
         fresh = known | self._table.fresh()
@@ -246,13 +249,13 @@ class Alerts:
             for place, key in enumerate(table.keys):
                 if (episode := before.pop(key, None)) is not None:
                     table.take(place, episode, self._clock, fresh=key in fresh)
-        # What stands for a metric that has no series at all.
+        # A place without labels stands for a metric that has no series at all.
         stand_ins = [
             place
             for place, (_, labels) in enumerate(table.keys)
             if not labels and table.rules[place].condition.true_of_nothing()
         ]
-        # All or nothing: where this is broken off, everything is as it was, and bound again the next time.
+        # All or nothing: if an error occurs above, nothing has changed, and the next tick binds again.
         self._watches, self._table, self._elsewhere, self._stand_ins = bound, table, before, stand_ins
         rules = {rule.name: rule for rule in self._rules}
         has_series = {rule for rule, _ in table.keys} if before else set()
@@ -263,18 +266,18 @@ class Alerts:
             elif rule.no_data == "resolve" and key not in known:
                 self._end_elsewhere(key, now, NO_DATA)
             elif not episode.labels and episode.rule in has_series:
-                # It stood for a metric that had no series, and now has.
+                # The episode stood for a metric without series, which now has some.
                 self._end_elsewhere(key, now, "")
 
     def _move_elsewhere(self, now: float, passed_s: float) -> None:
-        """Move the episodes of series that are not there."""
+        """Advance the episodes of series that are not on the board."""
         rules = {rule.name: rule for rule in self._rules}
         for key, before in list(self._elsewhere.items()):
             rule = rules[before.rule]
             episode = replace(before, lasted_s=before.lasted_s + passed_s, unseen_s=before.unseen_s + passed_s)
             self._elsewhere[key] = episode
             missed = rule.no_data == "alert" or rule.condition.true_of_nothing()
-            if episode.unseen_s > (LOG_AGE_S if missed else STALE_S):
+            if episode.unseen_s > (ABSENT_S if missed else STALE_S):
                 self._end_elsewhere(key, now, NO_DATA)
             elif missed and episode.alert is None and episode.lasted_s >= rule.for_s:
                 alert = self._new_alert(rule, key, np.nan, episode.started, now)
@@ -287,21 +290,21 @@ class Alerts:
             self._over(alert, now, ended)
         del self._elsewhere[key]
 
-    # --- what outlives a run ---
+    # --- across restarts ---
 
     def episodes(self) -> list[Episode]:
-        """Return every episode: what has to be kept across a restart."""
+        """Return all episodes: what must be saved to survive a restart."""
         return [*self._table.episodes(self._clock), *self._elsewhere.values()]
 
     def restore(self, episodes: Iterable[Episode], silences: Iterable[tuple[float, Silence]] = ()) -> None:
-        """Go on with the episodes of an earlier run, before the first tick.
+        """Continue the episodes of an earlier run; call it before the first tick.
 
-        What fires is what the log says; the episodes add how it stood. Those of rules that are gone are resolved at
-        the first tick.
+        The log decides which alerts fire; `episodes` add their state. Alerts of rules that no longer exist are resolved
+        at the first tick.
 
         Args:
-            episodes: as `episodes` gave them, not necessarily at the very end.
-            silences: each with when it ends, POSIX seconds.
+            episodes: what `episodes` returned in the earlier run; they may be older than the end of the log.
+            silences: each with its end in POSIX seconds.
         """
         begun = {event.alert.id: event for event in self.log.firing_by_now()}
         for episode in episodes:
@@ -315,12 +318,12 @@ class Alerts:
         for until, each in silences:
             key = (each.rule, tuple(each.labels.items()))
             fires = self._elsewhere[key].alert if key in self._elsewhere else None
-            # The run before may have ended it by a clock that was wrong.
+            # The earlier run may have ended this silence by a wrong clock.
             over = fires is not None and fires.silenced is None
             self._silences[key] = _Silenced(until, each, self._clock + _length_s(each), over)
 
     def inherit(self, previous: "Alerts") -> None:
-        """Go on with the episodes of a board that this one replaces; both have the same log."""
+        """Continue the episodes of the board that this one replaces; both must share one log."""
         self.restore(previous.episodes(), previous.kept_silences())
 
     def go_on(self, rehearsed: "Alerts", values: Values) -> None:
@@ -353,27 +356,27 @@ class Alerts:
         known = ~np.isnan(np.concatenate(said)) if said else np.empty(0, np.bool_)
         return [self._table.keys[place] for place in np.flatnonzero(known).tolist()]
 
-    # --- what people do ---
+    # --- acknowledging and silencing ---
 
     def active(self, ids: Container[str] | None = None) -> list[Alert]:
-        """Return the alerts that fire now, each with its peak and when it was last seen, in no order.
+        """Return the alerts that fire now, each with its peak and the time its breach was last seen, unordered.
 
         Args:
-            ids: of those that are wanted; all when None.
+            ids: return only these; None: all.
         """
         found = [self._as_is(place) for place, alert in self._table.alerts.items() if ids is None or alert.id in ids]
         elsewhere = [episode.alert for episode in self._elsewhere.values() if episode.alert is not None]
         return found + [alert for alert in elsewhere if ids is None or alert.id in ids]
 
     def silences(self) -> list[tuple[float, Silence]]:
-        """Return the silences in force, each with when it ends, POSIX seconds."""
+        """Return the silences in force, each with its end in POSIX seconds."""
         return [(each.until, each.silence) for each in self._silences.values() if not each.over]
 
     def kept_silences(self) -> list[tuple[float, Silence]]:
-        """Return the silences that have to be kept across a restart, each with when it ends, POSIX seconds.
+        """Return the silences to save across a restart, each with its end in POSIX seconds.
 
-        One that is over by the wall clock is among them until so much time has passed in this run, too: a clock that
-        was wrong may be set.
+        A silence that the wall clock says is over stays among them until its duration has also passed in this run: the
+        clock may be wrong and still be corrected.
         """
         return [(each.until, each.silence) for each in self._silences.values()]
 
@@ -385,17 +388,17 @@ class Alerts:
         by: str = "",
         permit: Permit = lambda: None,
     ) -> AlertEvent | Alert:
-        """Take note that somebody looks after an alert.
+        """Acknowledge a firing alert.
 
         Args:
-            id: the alert's.
+            id: the alert's id.
             now: POSIX seconds.
-            note: what they say.
-            by: who.
-            permit: called before anything changes; what it raises is passed on.
+            note: what the person writes.
+            by: the person's name.
+            permit: called before anything changes; its exception propagates.
 
         Returns:
-            The event; or the alert as it is, where the same was said of it before: nothing changes then.
+            The event; or, if the alert already has this very acknowledgement, the unchanged alert.
 
         Raises:
             AlertError: there is no such alert, or it is over.
@@ -422,19 +425,19 @@ class Alerts:
         by: str = "",
         permit: Permit = lambda: None,
     ) -> AlertEvent | Alert:
-        """Tell nobody of an alert's rule and series for a while; the page still shows it.
+        """Silence the rule and series of an alert for a while: nobody is notified, but the page still shows it.
 
         Args:
-            id: an alert of that rule and series, firing or over.
+            id: an alert of that rule and series, firing or resolved.
             now: POSIX seconds.
-            duration_s: for how long; 0 ends a silence.
+            duration_s: seconds; 0 ends a silence.
             reason: why.
-            by: who.
-            permit: called before anything changes; what it raises is passed on.
+            by: the person's name.
+            permit: called before anything changes; its exception propagates.
 
         Returns:
-            The event; or the alert as it is, where it is silenced so already, to the second, or is to be no longer
-            silenced and was not: nothing changes then.
+            The event; or the unchanged alert, if it already has the same silence with the same end (within `SAME_S`),
+            or has none to end.
 
         Raises:
             AlertError: there is no such alert.
@@ -461,7 +464,7 @@ class Alerts:
         return not before.over and said == (reason, by) and abs(before.until - until) <= SAME_S
 
     def _by_now(self, alert: Alert) -> Alert:
-        """Return an alert with what has changed while it fires."""
+        """Return an alert in its current state, with its peak, if it still fires."""
         return next(iter(self.active({alert.id})), alert)
 
     def _find(self, id: str) -> Alert:  # the wire's name
@@ -471,7 +474,7 @@ class Alerts:
         return alert
 
     def _change(self, key: Key, now: float, **changes: Acknowledgement | Silence | None) -> list[AlertEvent]:
-        """Change the alert of a series that fires, if one does."""
+        """Change the firing alert of a series, if there is one."""
         table = self._table
         for place in table.alerts:
             if table.keys[place] == key:

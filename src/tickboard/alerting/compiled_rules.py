@@ -1,7 +1,7 @@
-"""Compiled rules: rules of one shape, bound to the series that there are, and evaluated together.
+"""Compiled rules: rules of one shape, bound to the series that exist and evaluated together.
 
-A thousand rules like ``a > 1`` are compiled to one: their series stand one behind the other, and so do their columns
-and thresholds. Nothing here knows the states of an alert.
+A thousand rules like ``a > 1`` compile to one: their series, columns and thresholds are concatenated. Nothing here
+knows the states of an alert.
 """
 
 from collections.abc import Hashable, Sequence
@@ -15,19 +15,19 @@ from tickboard.expressions.expr import Condition, Values
 
 
 class CompiledRules:
-    """Rules of one shape.
+    """Rules of one shape, bound to their series.
 
     Args:
-        rules: what is watched; not empty, and of one shape.
+        rules: the rules; not empty, all of one shape.
         binding: the registry's labels and columns.
-        start: the place of its first series among those of all watches.
+        start: the index of the first of their series among the series of all compiled rules.
 
     Attributes:
         rules: as given.
-        counts: how many series each has.
-        labels: of its series, in the order of the rules.
-        place: of its series among those of all watches.
-        clears: whether the rules say what ends them.
+        counts: how many series each rule has.
+        labels: the labels of each series, in the order of the rules.
+        place: the slice of its series among the series of all compiled rules.
+        clears: whether the rules have a ``clear=`` condition.
     """
 
     def __init__(self, rules: Sequence[Rule], binding: Binding, start: int) -> None:
@@ -46,22 +46,22 @@ class CompiledRules:
             self._clear_speaks: NDArray[np.bool_] = np.concatenate([speaks for _, speaks in ends])
 
     def say(self, values: Values) -> Floats:
-        """Return what the condition says of each series: 1, 0 or NaN; float64 [series]."""
+        """Return the condition's result for each series: 1, 0 or NaN; float64 [series]."""
         return self._condition.evaluate(values, iter(self._leaves))
 
     def say_cleared(self, values: Values) -> Floats:
-        """Return what ``clear=`` says of each series, where there is one: 1, 0 or NaN; float64 [series]."""
+        """Return the result of the ``clear=`` condition for each series that has one: 1, 0 or NaN; float64 [series]."""
         assert self._clear is not None
         said = self._clear.evaluate(values, iter(self._clear_leaves))
         return np.where(self._clear_speaks, said, np.nan)
 
     def subject_values(self, values: Values, places: Columns) -> Floats:
-        """Return what ``{value}`` shows of some of its series; NaN where there is nothing; float64 [places]."""
+        """Return the values that ``{value}`` shows for the series at `places`; NaN: no value; float64 [places]."""
         return self._condition.subject().evaluate(values, iter([leaf[places] for leaf in self._leaves]))
 
 
 def watches(rules: Sequence[Rule], binding: Binding) -> list[CompiledRules]:
-    """Return what watches all of the rules, a watch for each shape."""
+    """Return the rules compiled, one `CompiledRules` for each shape."""
     shapes: dict[Hashable, list[Rule]] = {}
     for rule in rules:
         shape = (rule.condition.shape(), rule.clear.shape() if rule.clear is not None else None)
@@ -75,7 +75,7 @@ def watches(rules: Sequence[Rule], binding: Binding) -> list[CompiledRules]:
 
 
 def _joined(aligned: Sequence[Alignment]) -> list[Leaf]:
-    """Return the leaves of all, one behind the other."""
+    """Return the leaves of all alignments, concatenated."""
     return [np.concatenate(leaves) for leaves in zip(*(each.leaves for each in aligned), strict=True)]
 
 

@@ -1,21 +1,21 @@
-"""Episodes: the one table of inactive, pending, firing and keeping. Nothing else knows the states.
+"""Episodes: the state table of inactive, pending, firing and keeping. No other module knows these states.
 
-A rule watches every series of its condition. What the condition says of a series at a tick moves that series through
-the table; only two moves are told to anyone: into firing (an episode begins) and out of it (it is resolved).
+A rule watches every series of its condition. At each tick, the result of the condition moves the series through the
+table. Only two moves are published: into firing (an episode begins) and out of it (it is resolved).
 
-    state      the condition says                        then
-    inactive   breach, for_ is 0                         firing, announced
+    state      result of the condition                   next
+    inactive   breach, for_ is 0                         firing, published
     inactive   breach                                    pending
-    pending    breach for as long as for_                firing, announced
+    pending    breach for as long as for_                firing, published
     pending    no breach                                 inactive
     firing     cleared, keep is 0                        inactive, resolved
     firing     cleared                                   keeping
     keeping    not cleared                               firing, the same episode
     keeping    cleared for as long as keep               inactive, resolved
-    any        nothing (a value is missing)              as it was; or, by no_data, as breach or as cleared
+    any        unknown (a value is missing)              unchanged; or, by no_data, as a breach or as cleared
 
-Cleared is what ``clear=`` says, or simply no breach. All series of all rules move at once, in numpy. Time is an
-argument: a clock that counts what has gone by, so that one that is set moves no episode.
+A series is cleared when ``clear=`` is true, or, without it, when there is no breach. All series of all rules move at
+once, in numpy. Time is an argument, counted by a clock that never steps, so setting the wall clock moves no episode.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,32 +30,32 @@ from tickboard.expressions.alignment import Columns, Floats, Labels
 from tickboard.wire import Alert
 
 INACTIVE, PENDING, FIRING, KEEPING = range(4)
-"""Where a series is in an episode."""
+"""The state of a series."""
 
 TOLERANCE_S = 1e-6
-"""Sums of what has gone by are that exact."""
+"""Summed durations are exact to this many seconds."""
 
 _MEANING = {"keep": np.nan, "alert": 1.0, "resolve": 0.0}
-"""What a missing value says in the condition's place."""
+"""The result that stands in for a missing value, by ``no_data``."""
 
 Key = tuple[str, Labels]
-"""A rule's name and a series' labels."""
+"""A rule's name and the labels of a series."""
 
 
 @dataclass(frozen=True)
 class Episode:
-    """Where one series of one rule is, for who keeps it across a restart.
+    """The state of one series of one rule, in a form that survives a restart.
 
     Attributes:
-        rule: its name.
-        labels: of the series.
+        rule: the rule's name.
+        labels: the labels of the series.
         state: `PENDING`, `FIRING` or `KEEPING`.
-        lasted_s: seconds since it came into that state; time in which nobody looked is left out.
+        lasted_s: seconds since it entered that state, without the time in which no board was running.
         unseen_s: seconds since the condition last had a value.
         started: when the breach began, POSIX seconds.
-        breached: when it was last seen, POSIX seconds.
+        breached: when the breach was last seen, POSIX seconds.
         peak: the worst value; NaN: none.
-        alert: what was announced; None while pending.
+        alert: the published alert; None while pending.
     """
 
     rule: str
@@ -70,32 +70,32 @@ class Episode:
 
     @property
     def key(self) -> Key:
-        """What it is the episode of."""
+        """The rule's name and the labels."""
         return self.rule, self.labels
 
 
 def firing(alert: Alert, time: float) -> Episode:
-    """Return the episode of an alert of which only its beginning is known.
+    """Return the episode of an alert of which only the firing event is known.
 
     Args:
-        alert: as it was announced.
-        time: when, POSIX seconds.
+        alert: the alert as published.
+        time: when it fired, POSIX seconds.
     """
     peak = np.nan if alert.value is None else alert.value
     return Episode(alert.rule, tuple(alert.labels.items()), FIRING, 0.0, 0.0, time, time, peak, alert)
 
 
 class EpisodeTable:
-    """The states of all series of some watches; every array is [series].
+    """The states of all series of some compiled rules; every array is [series].
 
     Attributes:
         keys: the rule's name and the labels of each series.
         rules: the rule of each series.
-        rank: intp, the place of that rule among all.
+        rank: intp, the index of that rule in the board's list.
         direction: float64, 1 where a higher value is worse, -1 where a lower one is.
         peak: float64, the worst value of the episode.
         started: float64, when the breach began, POSIX seconds.
-        alerts: what was announced, by the place of its series.
+        alerts: the published alerts, by the index of their series.
     """
 
     def __init__(self, watches: Sequence[CompiledRules], rules: Sequence[Rule]) -> None:
@@ -124,28 +124,28 @@ class EpisodeTable:
         self.alerts: dict[int, Alert] = {}
 
     def understood(self, said: Floats) -> Floats:
-        """Return what conditions say, with the meaning of missing values in their place.
+        """Return the results of conditions, with missing ones replaced by what ``no_data`` says they mean.
 
-        Where it would end the episode of a series that has just come, it means nothing until there has been a value.
+        ``no_data="resolve"`` does not end the episode of a series that has just come back and has had no value yet.
         """
         missing = np.isnan(said)
         self._fresh &= missing & (self.state != INACTIVE)
         return np.where(missing & ~self._fresh, self._meaning, said) if self._no_data_means else said
 
     def moving(self, said: Floats) -> Columns:
-        """Return the series that are in an episode, or would begin one."""
+        """Return the series that are in an episode or may begin one."""
         return np.flatnonzero((said == 1.0) | (self.state != INACTIVE))
 
     def move(self, moving: Columns, said: Floats, cleared: Floats, clock: float, now: float) -> tuple[Columns, Columns]:
-        """Move series on by one tick, and return those that begin to fire and those that are resolved.
+        """Advance series by one tick; return those that should fire and those that should be resolved.
 
-        They are announced by who calls it, with `fire` and `resolve`.
+        The caller creates and publishes the alerts, and then calls `fire` and `resolve`.
 
         Args:
             moving: the series that may move.
-            said: of them, 1 is a breach, 0 is none, NaN is unknown.
-            cleared: of them, likewise.
-            clock: seconds that have gone by since the table's beginning.
+            said: the condition's result for each: 1 is a breach, 0 is none, NaN is unknown.
+            cleared: whether each is cleared, likewise.
+            clock: seconds since the table's clock began.
             now: POSIX seconds.
         """
         breach, clear = said == 1.0, cleared == 1.0
@@ -173,25 +173,25 @@ class EpisodeTable:
         return self._ordered(moving[fires]), self._ordered(moving[ends])
 
     def fire(self, place: int, alert: Alert) -> None:
-        """Let a series fire."""
+        """Record that a series fires, with its alert."""
         self.state[place] = FIRING
         self.alerts[place] = alert
 
     def resolve(self, place: int) -> None:
-        """End the episode of a series that fires."""
+        """End the episode of a firing series."""
         self.state[place] = INACTIVE
         del self.alerts[place]
 
     def stale(self, before: float) -> Columns:
-        """Return the series that fire and have had no value since a time of the clock."""
+        """Return the firing series that have had no value since `before`, a time of the table's clock."""
         return self._ordered(np.flatnonzero((self.state >= FIRING) & (self._seen < before)))
 
     def forget_stale(self, before: float) -> None:
-        """End the waiting of series that have had no value since a time of the clock; nobody was told of it."""
+        """Reset the pending series that have had no value since `before`; nothing was published of them."""
         self.state[(self.state == PENDING) & (self._seen < before)] = INACTIVE
 
     def active(self, watch: CompiledRules) -> Columns:
-        """Return the series of a watch that are in an episode, counted from its first."""
+        """Return the series of `watch` that are in an episode, as indices from its first series."""
         return np.flatnonzero(self.state[watch.place])
 
     def last_breach(self, place: int) -> float:
@@ -199,7 +199,7 @@ class EpisodeTable:
         return float(self._breached[place])
 
     def episodes(self, clock: float) -> Iterator[Episode]:
-        """Give all episodes."""
+        """Yield all episodes."""
         for place in np.flatnonzero(self.state).tolist():
             name, labels = self.keys[place]
             yield Episode(
@@ -215,17 +215,17 @@ class EpisodeTable:
             )
 
     def fresh(self) -> set[Key]:
-        """Return the series that came anew, with an episode, and have had no value since."""
+        """Return the series that came back with an episode and have had no value since."""
         return {self.keys[place] for place in np.flatnonzero(self._fresh).tolist()}
 
     def take(self, place: int, episode: Episode, clock: float, *, fresh: bool) -> None:
-        """Let a series be where an episode says.
+        """Continue an episode in this table.
 
         Args:
-            place: of the series.
-            episode: of its key.
+            place: the index of the series.
+            episode: the episode, with the same key.
             clock: as for `move`.
-            fresh: whether the series comes anew, and may take its time to have a value.
+            fresh: whether the series has just come back, so that its first value may take a while.
         """
         self.state[place] = episode.state
         self._since[place] = clock - episode.lasted_s
@@ -238,7 +238,7 @@ class EpisodeTable:
             self.alerts[place] = episode.alert
 
     def _ordered(self, places: Columns) -> Columns:
-        """Return places in the order of the rules."""
+        """Return indices of series, sorted by the order of the rules."""
         return places[np.argsort(self.rank[places], kind="stable")]
 
 

@@ -1,11 +1,11 @@
-"""The log of alert events: what fired, what of it is over, what people did about it, in the order it happened.
+"""The log of alert events: what fired, what was resolved, what people did about it, in order.
 
-It is one for all who read it: a reader is a number in it. An event has its number as soon as it happens, but is told
-only once it is kept for good: `tell` says up to where. So nobody is told of what a crash could take back, and a
-number that was told never means something else. It takes alerts and gives events; it knows neither rules nor files.
+All readers share one log; a reader is a number in it. An event is numbered as soon as it happens, but published only
+once it is stored for good: `publish` says up to which number. So nobody sees an event that a crash could lose, and a
+published number never changes its meaning. The log takes alerts and returns events; it knows neither rules nor files.
 
-An event's age is the time for which this run has had it, counted by a clock that never steps. The wall clock may be
-wrong by years when a program starts, and nothing is deleted for what it says.
+The age of an event is the time that this run has held it, by a clock that never steps. The wall clock may be wrong by
+years when a program starts, so nothing is deleted because of it.
 """
 
 from bisect import bisect_left, bisect_right
@@ -18,33 +18,33 @@ from typing import Literal
 from tickboard.wire import Alert
 
 LOG_EVENTS = 20_000
-"""Beginnings and ends of alerts kept for those who come back; the oldest goes when there are more."""
+"""How many firing and resolved events are kept; beyond that, the oldest is dropped."""
 
 MAX_CHANGES = LOG_EVENTS // 4
-"""Changes kept beside them: what people do about alerts takes no room from what begins and ends. When there are more,
-the oldest goes that a later one of the same alert has made out of date; the last of each alert stays."""
+"""How many changes are kept, besides: what people do about alerts takes no room from firing and resolved events. Beyond
+that, the oldest change is dropped that a later one of the same alert replaces; each alert's last change stays."""
 
 LOG_AGE_S = 24 * 3600.0
-"""How long an alert event is kept, in this run."""
+"""How long an alert event is kept in this run."""
 
 MARK_S = 60.0
-"""How exactly the age of an event is known."""
+"""How exactly the age of an event is known, in seconds."""
 
 EventKind = Literal["firing", "resolved", "changed"]
-"""``changed``: acknowledged or silenced, or no longer so."""
+"""``changed``: acknowledged or silenced, or the end of a silence."""
 
 
 @dataclass(eq=False)
 class AlertEvent:
-    """An alert that begins, ends or is changed, numbered in the order of its epoch.
+    """An alert that fires, is resolved or is changed, with its number in the log.
 
     Attributes:
         number: 1, 2, 3, … within the log's epoch.
         kind: what happened.
-        alert: the alert as the wire has it, after that.
+        alert: the alert as sent on the wire, after the event.
         time: POSIX seconds.
-        drops: the number of the change that is kept no longer since this one has come; 0: there is none.
-        frames: what encoders keep here, so that an event is encoded once.
+        drops: the number of an older change that this event pushed out of the log; 0: none.
+        frames: encoded frames of this event, by format, so that it is encoded once.
     """
 
     number: int
@@ -56,11 +56,11 @@ class AlertEvent:
 
 
 class Events(deque[AlertEvent]):
-    """Alert events in order, with at most `LOG_EVENTS` beginnings and ends among them.
+    """Alert events in order, with at most `LOG_EVENTS` firing and resolved events among them.
 
     Attributes:
-        changes: how many others there are.
-        left: the number up to which events have left for their age or number.
+        changes: how many events are changes.
+        left: the highest number that has left because of its age or the limit.
     """
 
     def __init__(self, left: int = 0) -> None:
@@ -88,7 +88,7 @@ class Events(deque[AlertEvent]):
         self.changes = 0
 
     def drop(self, number: int) -> bool:
-        """Remove a change from among the others; return whether it was there."""
+        """Remove one change from the middle; return whether it was there."""
         place = bisect_left(self, number, key=_number)
         found = place < len(self) and self[place].number == number
         if found:
@@ -98,22 +98,22 @@ class Events(deque[AlertEvent]):
 
 
 class AlertLog:
-    """The alert events of one epoch: as many as `Events` holds, and none that was here for longer than `LOG_AGE_S`.
+    """The alert events of one epoch: as many as `Events` holds, none held for longer than `LOG_AGE_S`.
 
     Args:
-        epoch: names this log; it outlives a run where it is kept in a file.
-        events: those before this run, oldest first; they were told.
-        number: the newest event's number, where that has left the log.
-        kept: whether events must be kept by somebody before they are told; otherwise they are told at once.
-        firing: the alerts that fired at the end of an earlier run, in the order they began; a beginning may have left
-            the log long ago.
+        epoch: names this log; it survives restarts if the log is stored in a file.
+        events: those of earlier runs, oldest first; already published.
+        number: the newest event's number, if that event has left the log.
+        kept: whether events must be stored before they are published. If False, they are published at once.
+        firing: the alerts that fired at the end of the earlier run, in the order they began. Their firing events may
+            have left the log long ago.
 
     Attributes:
         epoch: as given.
         number: the newest event's number; 0 before the first.
-        told: the newest event's that may be told.
+        published: the number of the newest published event.
         kept: as given.
-        positions: how far each notifier has told what is in it, by its name.
+        positions: the number up to which each notifier has sent events, by its name.
     """
 
     def __init__(
@@ -131,9 +131,9 @@ class AlertLog:
         self._events = Events()
         self._last_changes: dict[str, int] = {}
         self._outdated: deque[int] = deque()
-        # What fires by all that has happened, and by what may be told of it.
+        # The firing alerts by all events, and by the published ones.
         self._firing = {event.alert.id: event for event in firing}
-        self._untold: deque[AlertEvent] = deque()
+        self._unpublished: deque[AlertEvent] = deque()
         for event in events:
             if not self._events:
                 self._events.left = event.number - 1
@@ -143,34 +143,34 @@ class AlertLog:
             number = max(number, event.number)
         if not self._events:
             self._events.left = number
-        self._told_firing = dict(self._firing)
-        self.number = self.told = number
+        self._published_firing = dict(self._firing)
+        self.number = self.published = number
         self._lived_s = 0.0
-        # Which number was the newest when, so that nothing more is needed of each event.
+        # The newest number at certain times. This gives the age of events without a time for each.
         self._marks: deque[tuple[float, int]] = deque([(0.0, number)])
         self._expired = 0
         self._listed: list[tuple[int, Alert]] | None = None
 
     def append(self, kind: EventKind, alert: Alert, time: float) -> AlertEvent:
-        """Number an event and keep it.
+        """Number an event and store it in the log.
 
         Args:
             kind: what happened.
-            alert: as it is after that.
+            alert: the alert after it.
             time: POSIX seconds.
         """
         self.number += 1
         event = AlertEvent(self.number, kind, alert, time)
         self._make_room(event)
         self._events.append(event)
-        self._untold.append(event)
+        self._unpublished.append(event)
         _follow(self._firing, event)
         if not self.kept:
-            self.tell(self.number)
+            self.publish(self.number)
         return event
 
     def _make_room(self, event: AlertEvent) -> None:
-        """Drop a change that is out of date, where a change comes and there are `MAX_CHANGES` already."""
+        """If `event` is a change and there are `MAX_CHANGES` already, drop one that is out of date."""
         if event.kind != "changed":
             return
         events, last = self._events, self._last_changes
@@ -184,45 +184,45 @@ class AlertLog:
             if number > events.left and events.drop(number):
                 event.drops = number
 
-    def tell(self, number: int) -> None:
-        """Let everyone be told of the events up to this number."""
-        self.told = max(self.told, min(number, self.number))
-        while self._untold and self._untold[0].number <= self.told:
-            _follow(self._told_firing, self._untold.popleft())
+    def publish(self, number: int) -> None:
+        """Publish the events up to this number."""
+        self.published = max(self.published, min(number, self.number))
+        while self._unpublished and self._unpublished[0].number <= self.published:
+            _follow(self._published_firing, self._unpublished.popleft())
         self._listed = None
 
     def has_missed(self, number: int) -> bool:
-        """Return whether the log has every event after a number, so that a reader can go on from there."""
+        """Return whether the log has every event after `number`, so that a reader can resume there."""
         return self._events.left <= number <= self.number
 
     def since(self, number: int, most: int = LOG_EVENTS) -> list[AlertEvent]:
-        """Return the events after `number` that may be told, oldest first, and of them the first `most`."""
+        """Return the published events after `number`, oldest first, at most `most`."""
         first = bisect_right(self._events, number, key=_number)
         events = islice(self._events, first, first + most)
-        return [event for event in events if event.number <= self.told]
+        return [event for event in events if event.number <= self.published]
 
     def firing(self) -> list[AlertEvent]:
-        """Return the alerts that fire by what may be told, in the order they began, each as it was last told.
+        """Return the alerts that fire as far as published, in the order they began, each in its last published state.
 
-        Each is an event with the number of its beginning.
+        Each is an event with the number of its firing event.
         """
-        return list(self._told_firing.values())
+        return list(self._published_firing.values())
 
     def firing_by_now(self) -> list[AlertEvent]:
-        """Return the alerts that fire by all that has happened, as `firing`: for who makes events, not for readers."""
+        """Return what `firing` does, with unpublished events applied: for those who make events, not for readers."""
         return list(self._firing.values())
 
     def alerts(self) -> list[tuple[int, Alert]]:
-        """Return every alert that may be told, once and as it was last told, in the order they began.
+        """Return every published alert once, in its last published state, in the order they began.
 
-        Each has the number of its beginning; of one that is over and whose beginning has left the log, that of the
-        oldest event that is there.
+        Each comes with the number of its firing event or, if it is resolved and that event has left the log, of its
+        oldest event that is still there.
         """
-        # Made once for all who ask between two events.
+        # Built once for all readers between two events.
         if self._listed is None:
             found = {event.alert.id: (event.number, event.alert) for event in self.firing()}
             for event in self._events:
-                if event.number > self.told:
+                if event.number > self.published:
                     break
                 before = found.get(event.alert.id)
                 found[event.alert.id] = (event.number if before is None else before[0], event.alert)
@@ -230,17 +230,17 @@ class AlertLog:
         return self._listed
 
     def find(self, id: str) -> Alert | None:  # the wire's name
-        """Return an alert as it is by now, by its id; None when the log has none."""
+        """Return the current state of an alert by its id; None if the log does not have it."""
         if (event := self._firing.get(id)) is not None:
             return event.alert
         return next((event.alert for event in reversed(self._events) if event.alert.id == id), None)
 
     def pass_time(self, seconds: float) -> None:
-        """Count seconds that have passed, by a clock that never steps."""
+        """Add seconds that have passed, by a clock that never steps."""
         self._lived_s += seconds
 
     def expire(self) -> None:
-        """Drop the events that are too old; what fires stays known."""
+        """Drop the events that are too old; firing alerts stay known."""
         marked_s, number = self._marks[-1] if self._marks else (-MARK_S, self._expired)
         if self.number > number and self._lived_s - marked_s >= MARK_S:
             self._marks.append((self._lived_s, self.number))
@@ -253,7 +253,7 @@ class AlertLog:
 
     @property
     def oldest(self) -> int:
-        """The number from which on events are kept, as far as their age says."""
+        """The lowest number that age alone allows to be kept."""
         return self._expired + 1
 
     def events(self) -> list[AlertEvent]:
@@ -262,7 +262,7 @@ class AlertLog:
 
 
 def _follow(firing: dict[str, AlertEvent], event: AlertEvent) -> None:
-    """Bring what fires up to an event."""
+    """Apply an event to the firing alerts."""
     before = firing.get(event.alert.id)
     if event.kind == "firing":
         firing[event.alert.id] = event

@@ -1,4 +1,4 @@
-"""Rules: what is watched, for how long, how bad it is and what to say. They know no states; `alerts` moves those."""
+"""Rules: a condition, a duration, a severity and a message. They have no state; `alerts` keeps that."""
 
 import math
 import re
@@ -14,33 +14,33 @@ from tickboard.output.text import encodable
 from tickboard.wire import MetricInfo, RuleInfo, Severity
 
 NoData = Literal["keep", "alert", "resolve"]
-"""What a missing value means to an episode: nothing, a breach, or its end."""
+"""What a missing value means to an episode: no change, a breach, or its end."""
 
 Part = tuple[str, str | None, str]
-"""Of a message: a text, the name that follows it, and the format of that."""
+"""A part of a message: literal text, the name of the field after it, and that field's format."""
 
 MAX_WIDTH = 100
-"""Characters and digits that a format may ask for: a message is read by people, and made at each firing."""
+"""The largest width and precision in a format: people read the message, and each firing alert formats it."""
 
 NOTHING = "?"
-"""What stands for a number that there is none of."""
+"""What a message shows in place of a number that does not exist."""
 
 
 @dataclass(frozen=True, eq=False)
 class Rule:
-    """A condition, how long it must last, how bad it is, and what to say.
+    """A condition, how long it must last, a severity and a message.
 
     Attributes:
-        name: what it is called; no other rule of its board is.
+        name: unique on its board.
         condition: what is watched.
-        message: a format text; it may use ``{value}``, ``{metric}``, ``{threshold}`` and the labels' names.
+        message: a format string with ``{value}``, ``{metric}``, ``{threshold}`` and the names of labels.
         severity: info, warning or critical.
-        for_s: seconds that a breach lasts before it fires.
-        clear: what ends it; the condition being false when None.
-        keep_s: seconds that it goes on firing after it is cleared.
+        for_s: seconds that a breach must last before the alert fires.
+        clear: the condition that ends the alert; if None, it ends when `condition` is false.
+        keep_s: seconds that the alert goes on firing after it is cleared.
         no_data: what a missing value means.
-        file: where it was declared.
-        line: in that file.
+        file: where the rule was declared.
+        line: the line in that file.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Rule:
     line: int | None = None
 
     def describe(self) -> RuleInfo:
-        """Return what the page needs to know."""
+        """Return the rule as the page needs it."""
         return RuleInfo(self.condition.text(), self.message, self.severity, self.metric_name, self.threshold, self.name)
 
     @cached_property
@@ -65,17 +65,17 @@ class Rule:
 
     @cached_property
     def threshold(self) -> float | None:
-        """The number that the condition compares with, where it is one."""
+        """The number that the condition compares with; None if it compares with something else."""
         first = self.condition.first()
         return first.right.number if first is not None and isinstance(first.right, Constant) else None
 
     def say(self, value: float, labels: Mapping[str, str]) -> str:
-        """Return the message for one series; as it was written, where its words do not fit their formats.
+        """Return the message for one series; the unformatted text if formatting fails.
 
         Args:
-            value: of the condition's subject; NaN: there is none.
-            labels: of the series; one that the message names and the series has not is empty. ``{value}``, ``{metric}``
-                and ``{threshold}`` are never labels.
+            value: the value of the condition's subject; NaN: none.
+            labels: the labels of the series. A label that the message names and the series lacks is empty. ``{value}``,
+                ``{metric}`` and ``{threshold}`` never stand for labels.
         """
         words: dict[str, object] = {
             "value": value if not math.isnan(value) else _Nothing(),
@@ -84,7 +84,7 @@ class Rule:
         }
         try:
             return _worded(self._parts, dict(labels) | words)
-        except Exception:  # noqa: BLE001  # an alert that says too little is better than none
+        except Exception:  # noqa: BLE001  # an unformatted alert is better than none
             return self.message
 
     @cached_property
@@ -93,16 +93,16 @@ class Rule:
 
 
 def check_rule(rule: Rule, metrics: Mapping[str, MetricInfo], longest_s: float | None = None) -> None:
-    """See that a rule can be watched and told.
+    """Check that a rule can be evaluated and its messages sent.
 
     Args:
         rule: the rule.
-        metrics: those of the board, by name. One that is not there may still come, with any labels.
+        metrics: the board's metrics, by name. A metric that is missing may still appear, with any labels.
         longest_s: the window's length in seconds; None: not known yet.
 
     Raises:
-        InputError: the severity or what missing data means is unknown, the message uses a name or format that it can't
-            have, a text can't be sent, or a span is longer than the window.
+        InputError: the severity or `no_data` is unknown, the message uses an unknown name or a bad format, a text
+            cannot be encoded, or a span is longer than the window.
     """
     _check_choice("severity", rule.severity, get_args(Severity))
     _check_choice("no_data", rule.no_data, get_args(NoData))
@@ -121,7 +121,7 @@ def check_rule(rule: Rule, metrics: Mapping[str, MetricInfo], longest_s: float |
 
 
 def unused_name(wanted: str, taken: Collection[str]) -> str:
-    """Return a name for a rule that no other has: as wanted, or with a number behind it."""
+    """Return a name that is not taken: `wanted`, with a number appended if necessary."""
     name, number = wanted or "rule", 1
     while name in taken:
         number += 1
@@ -155,7 +155,7 @@ def _check_message(rule: Rule, metrics: Mapping[str, MetricInfo]) -> None:
         parts = _parsed(message)
         for _, name, form in parts:
             _check_width(message, form)
-            # A metric that is still to come may have any label.
+            # A metric that has not appeared yet may have any label.
             if name is None or name in words or (name and read - metrics.keys()):
                 continue
             raise InputError(
@@ -172,9 +172,9 @@ def _check_message(rule: Rule, metrics: Mapping[str, MetricInfo]) -> None:
 
 
 def _check_width(message: str, form: str) -> None:
-    """See that a format's width and precision are no more than `MAX_WIDTH`, before anything is formatted with it."""
+    """Check that a format's width and precision are at most `MAX_WIDTH`, before anything is formatted with it."""
     for number in re.findall(r"\d+", form):
-        # Python reads no number of thousands of digits.
+        # int() refuses numbers of thousands of digits.
         if len(number.lstrip("0")) > len(str(MAX_WIDTH)) or int(number) > MAX_WIDTH:
             raise InputError(
                 f"alert message {message[:200]!r}: the format {form[:40]!r} asks for more than {MAX_WIDTH} characters "
@@ -183,9 +183,9 @@ def _check_width(message: str, form: str) -> None:
 
 
 def _parsed(message: str) -> list[Part]:
-    """Return the parts of a format text.
+    """Return the parts of a format string.
 
-    A name is looked up whole: it may have dots, as ``{host.name}``, and reaches into nothing.
+    A name is looked up whole: ``{host.name}`` is the label ``host.name`` and not an attribute.
     """
     return [(literal, name, form or "") for literal, name, form, _ in string.Formatter().parse(message)]
 
@@ -197,7 +197,7 @@ def _worded(parts: list[Part], words: Mapping[str, object]) -> str:
 
 
 class _Nothing:
-    """A number that there is none of, in any format."""
+    """A number that does not exist: it accepts every format."""
 
     def __format__(self, form: str) -> str:
         return NOTHING

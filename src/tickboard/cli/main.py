@@ -296,6 +296,8 @@ def _too_much(error: UnusedCliTokensError) -> str:
         return f"{words[0]!r} is too much: {command} takes {takes}."
     if words[0] in commands:
         return f"Flags go after the command: tickboard {words[0]}{' FILE' * (words[0] in TAKE_A_FILE)} [flags]."
+    if words[0].endswith(".py"):
+        return f"There is no command {words[0]!r}: to serve a file, write tickboard run {words[0]}."
     return f"There is no command {words[0]!r}: the commands are {', '.join(commands)}."
 
 

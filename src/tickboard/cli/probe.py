@@ -58,7 +58,7 @@ def probe(url: str, timeout_s: float = TIMEOUT_S) -> tuple[bool, str]:
         answer = msgspec.json.decode(fetched.body, type=_Answer)
     if answer is None or fetched.status not in STATUSES:
         fix = "give the board's address as a browser opens it, with its path"
-        return False, f"failing: {shown} answers with status {fetched.status}, and not as a board does: {fix}"
+        return False, f"failing: {shown} answers with status {fetched.status}, so it is not a board: {fix}"
     reasons = one_line("; ".join(f"{reason.source}: {reason.message}" for reason in answer.reasons), MAX_LINE)
     return answer.status != "failing", f"{answer.status}: {reasons}" if reasons else answer.status
 

@@ -101,7 +101,7 @@ class Options:
     "The path that a proxy in front does not strip, such as /team/board (TICKBOARD_ROOT_PATH)."
 
     config: Path | None = None
-    "A tickboard.toml with rules, notifiers and history; by default the one beside the dashboard file."
+    "A tickboard.toml with rules, notifiers and history. A command with a FILE reads the one beside it by default."
 
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Parameter(converter=_log_level)] = "warning"
     "What is logged to standard error. info adds viewers who connect and disconnect."

@@ -1,6 +1,6 @@
 """The connection to a board: its handshake, what its failures mean, and when to try again.
 
-It is the part of the client that needs ``websockets``, which is imported with it, when the first tick is asked for.
+Only this part of the client needs ``websockets``. It is imported with this module, when the first tick is asked for.
 """
 
 import random
@@ -31,42 +31,42 @@ SUBPROTOCOL = Subprotocol("tickboard.v2")
 
 
 MAX_MESSAGE_BYTES = 2**28
-"""The longest message that is taken, 256 MiB: it bounds what a server that goes wrong can make this process hold.
+"""The longest message that is accepted, 256 MiB: it bounds the memory that a faulty server can use in this process.
 
-The longest that a board sends is a window. That of 60 ticks has 48 MB with 200,000 series, as many as a board can have;
-one of a million ticks, as many as a window can have, fits with 64 series, and who wants more asks for fewer at a time.
+The longest message of a board is a window. A window of 60 ticks has 48 MB with 200,000 series, the most a board can
+have. A window of a million ticks, the longest, fits with up to 64 series; for more, subscribe to fewer at a time.
 """
 
 
 CLOSE_TIMEOUT_S = 2.0
-"""The longest that leaving waits for the server's goodbye."""
+"""How long closing waits for the server's close frame."""
 
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 10.0
-"""Between two attempts to connect."""
+"""The bounds of the pause between two attempts to connect."""
 
 
 MAX_REASON = 500
-"""Characters of what a connection failed with."""
+"""Characters of the reason for a failed connection that are shown."""
 
 
 LONGEST_RETRY_AFTER_S = 300.0
-"""What a server that is full may ask for; more is taken for this."""
+"""The longest ``Retry-After`` of a server that is obeyed; a longer one counts as this."""
 
 
 LOST = (OSError, ConnectionClosed, InvalidHandshake, InvalidProxy, InvalidURI, ProtocolError)
-"""What opening and reading raise when there is no connection, or none any more."""
+"""What opening and reading raise when there is no connection or it was lost."""
 
 
 async def open_connection(address: str) -> ClientConnection:
-    """Connect, and return the connection; it raises `LOST`."""
-    # Flow control is the library's: with 16 messages not taken it stops reading, the server finds its viewer slow, and
-    # sends it less. So is the ping that finds a server that is gone without a word.
+    """Open a connection and return it; raises `LOST`."""
+    # The library does flow control: with 16 unread messages it stops reading, and the server sends this slow viewer
+    # less. It also sends the pings that detect a server that has vanished.
     try:
         connection = await _Opening(
             address,
             subprotocols=[SUBPROTOCOL],
-            compression=None,  # random floats hardly get smaller, and the server offers none
+            compression=None,  # floats hardly compress, and the server does not offer it
             max_size=MAX_MESSAGE_BYTES,
             close_timeout=CLOSE_TIMEOUT_S,
         )
@@ -79,7 +79,7 @@ async def open_connection(address: str) -> ClientConnection:
 
 
 class _Opening(open_websocket):
-    """A handshake that is redirected within a host alone: no server sends this process to another machine."""
+    """A handshake that follows redirects on the same host only: no server sends this process to another machine."""
 
     def process_redirect(self, exc: Exception) -> Exception | str:
         found = super().process_redirect(exc)
@@ -89,12 +89,12 @@ class _Opening(open_websocket):
 
 
 def may_pass(error: Exception) -> bool:
-    """Return whether what a first connection met may pass by waiting."""
+    """Return whether the failure of a first connection may be temporary."""
     match error:
         case InvalidStatus():
             return error.response.status_code >= 500 or error.response.status_code in {408, 425, 429}
         case InvalidMessage():
-            # The connection was lost before there was an answer.
+            # The connection was lost before there was a response.
             return isinstance(error.__cause__, EOFError)
         case ssl.SSLCertVerificationError() | InvalidHandshake() | InvalidProxy() | InvalidURI() | ProtocolError():
             return False
@@ -102,7 +102,7 @@ def may_pass(error: Exception) -> bool:
 
 
 def explain_failure(address: str, error: Exception) -> str:
-    """Return what to tell of a first connection that failed for good, and how to fix it."""
+    """Return the message for a first connection that failed permanently, and how to fix it."""
     fix = "is it the address of a board, as it is opened in a browser?"
     if isinstance(error, InvalidStatus) and error.response.status_code in {401, 403, 421}:
         fix = "does what is in front of the board want a user, or the server another --allow-host?"
@@ -116,7 +116,7 @@ def explain_failure(address: str, error: Exception) -> str:
 
 
 def reason(error: Exception) -> str:
-    """Return what a connection failed with, in one line."""
+    """Return why a connection failed, on one line."""
     if isinstance(error, InvalidStatus):
         lines = _error_in(error.response.body or b"").splitlines()
         first = redacted(lines[0].strip())[:MAX_REASON] if lines else ""
@@ -128,7 +128,7 @@ def reason(error: Exception) -> str:
 
 
 def _error_in(body: bytes | bytearray) -> str:
-    """Return what an answer says: a board's error, or a text as another server has it."""
+    """Return the message of an error response: a board's error, or another server's text."""
     try:
         return msgspec.json.decode(body, type=ErrorBody).error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -136,15 +136,15 @@ def _error_in(body: bytes | bytearray) -> str:
 
 
 def pause_after(error: Exception, attempts: int, rng: random.Random | None = None) -> float:
-    """Return for how many seconds to wait before the next attempt.
+    """Return how many seconds to wait before the next attempt.
 
-    A random time, so that a thousand clients of a server that starts again do not come at once, from a range whose end
-    doubles with every attempt; with it, what a server that is full asked for in ``Retry-After``.
+    The pause is random, so that a thousand clients of a restarted server do not reconnect at once; its upper bound
+    doubles with every attempt. A full server's ``Retry-After`` is added.
 
     Args:
-        error: what the last one failed with.
-        attempts: how many have failed since it worked.
-        rng: where chance comes from.
+        error: the failure of the last attempt.
+        attempts: how many attempts have failed since the last success.
+        rng: the source of randomness.
     """
     longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(attempts + 1, 16))
     pause_s = (rng or random).uniform(FIRST_PAUSE_S, longest)

@@ -1,6 +1,6 @@
 """The decoder: messages of ``tickboard.v2`` (docs/protocol.md) in, ticks out, each once and in order.
 
-It is told when a connection begins, and goes on after the last tick that it has seen. It knows no sockets.
+After a new connection, it continues after the last tick that it has seen. It knows no sockets.
 """
 
 import datetime as dt
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _WINDOW, _TICK = 1, 2
-"""Kinds of binary messages."""
+"""The kinds of binary messages."""
 
-# Little-endian: kind, flags, 0, layout, seq; then the time, or how many ticks and how many were skipped.
+# Little-endian: kind, flags, 0, layout, seq; then the tick's time, or the window's numbers of ticks and skipped ticks.
 _TICK_HEADER = struct.Struct("<BBHIQd")
 _WINDOW_HEADER = struct.Struct("<BBHIQII")
 
@@ -39,17 +39,17 @@ _NAMES_IN_AN_ERROR = 20
 _VALUES_IN_A_LINE = 12
 
 MAX_SERIES = 1_000_000
-"""Of one layout, five times what a board has unless it was told otherwise: it bounds what a server that goes wrong can
-make this process hold."""
+"""The most series in one layout, five times a board's default limit: it bounds the memory that a faulty server can use
+in this process."""
 
 MAX_EPOCH = 256
-"""Characters of an epoch: it goes into addresses."""
+"""The most characters of an epoch, which becomes part of addresses."""
 
 MAX_SEQ = 10**18
-"""Of a tick; larger ones could not be written as a position."""
+"""The highest seq of a tick; a larger one could not be written as a position."""
 
 MIN_TIME_MS, MAX_TIME_MS = -62_135_596_800_000.0, 253_402_300_799_999.0
-"""Of a tick: the years 1 to 9999, which a datetime can have."""
+"""The range of a tick's time: the years 1 to 9999, as for datetime."""
 
 
 class ProtocolError(TickboardError):
@@ -60,11 +60,11 @@ class ProtocolError(TickboardError):
 
 @dataclass(frozen=True, slots=True)
 class WatchedSeries:
-    """One series of a tick: what a value belongs to.
+    """One series of a tick.
 
     Attributes:
-        name: of the metric.
-        unit: of the values.
+        name: the metric's name.
+        unit: the unit of its values.
         labels: by name, in the order declared; read-only.
         key: the name with its labels, ``disk_usage{mount="/"}``: unique on a board.
     """
@@ -123,7 +123,7 @@ class Tick(Mapping[str, float]):
         if not self.columns:
             object.__setattr__(self, "columns", {one.key: place for place, one in enumerate(self.series)})
 
-    # Two ticks are the same only where they are one: NaN differs from itself.
+    # Ticks are equal only if they are the same object, since NaN differs from itself.
     __eq__ = object.__eq__
     __hash__ = object.__hash__
 
@@ -189,7 +189,7 @@ def unknown_series(key: str, known: Iterable[str], where: str) -> str:
 
 @dataclass(frozen=True)
 class _Layout:
-    """What the values of the next binary messages are of."""
+    """The series of the values in the next binary messages."""
 
     number: int
     epoch: str
@@ -212,16 +212,16 @@ _decode_series = msgspec.json.Decoder(SeriesList).decode
 
 
 class Decoder:
-    """The messages of one board in, its ticks out: each once, in order.
+    """Turns the messages of one board into its ticks, each once and in order.
 
     Call `connected` whenever a connection begins, then `receive` with each of its messages.
 
     Args:
-        since: a position after which to begin; "": where the board is now.
+        since: the position after which to begin; "": now.
         history: without `since`, begin with the whole window instead of its newest tick.
 
     Raises:
-        InputError: `since` is no position.
+        InputError: `since` is not a position.
     """
 
     def __init__(self, since: str = "", *, history: bool = False) -> None:
@@ -231,21 +231,21 @@ class Decoder:
 
     @property
     def position(self) -> str:
-        """Where the newest tick that was given lies, as ``?since=`` has it; "" before there is one."""
+        """The position of the newest tick returned, as for ``?since=``; "" before there is one."""
         return "{}:{}".format(*self._seen) if self._seen else ""
 
     def connected(self) -> None:
-        """Forget what the last connection said of its messages; what was given stays known."""
+        """Forget the layout of the last connection; the position is kept."""
         self._layout = None
 
     def receive(self, message: str | bytes) -> Iterator[Tick]:
-        """Take a message and return its ticks that were not given yet, oldest first.
+        """Read a message and return its new ticks, oldest first.
 
-        They count as given from here on, though each is made only when it is taken: take them all.
-        Kinds, flags and types that are not known are ignored.
+        They count as returned from now on, although each is made only when it is iterated over: iterate over them all.
+        Unknown kinds, flags and types are ignored.
 
         Raises:
-            ProtocolError: it is not what the protocol allows.
+            ProtocolError: the protocol does not allow the message.
         """
         if isinstance(message, str):
             self._take_text(message)
@@ -260,8 +260,10 @@ class Decoder:
         try:
             kind = _decode_type(message).type
             if kind == "series":
-                told = _decode_series(message)
-                self._layout = _layout(told.layout, told.epoch, map(_series, told.series), len(told.series))
+                described = _decode_series(message)
+                self._layout = _layout(
+                    described.layout, described.epoch, map(_series, described.series), len(described.series)
+                )
             elif kind == "series_changed":
                 self._change_series(_decode_changes(message))
         except (ValueError, RecursionError) as error:
@@ -270,13 +272,13 @@ class Decoder:
     def _change_series(self, change: SeriesChanged) -> None:
         before = self._layout
         if before is None or before.number != change.before:
-            # Sent to others, too: who was sent the whole list meanwhile has this already.
+            # Changes are sent to all viewers; one that was sent the whole list meanwhile has them already.
             return
         gone = set(change.removed)
         kept = iter([one for place, one in enumerate(before.series) if place not in gone])
         series: list[WatchedSeries] = []
         for place, added in zip(change.at, change.added, strict=True):
-            # Places are those in the new list, in order.
+            # Indices are those in the new list, in order.
             series += islice(kept, max(0, place - len(series)))
             if place != len(series):
                 raise ProtocolError(f"a series at the place {place}, where {len(series)} come before it")
@@ -299,22 +301,22 @@ class Decoder:
         return self._take(layout, first, times, memoryview(message)[begin + 8 * count :])
 
     def _layout_of(self, message: bytes, least: int) -> _Layout:
-        """Return the layout that a binary message says it has, which the last ``series`` must have told."""
+        """Return the layout that a binary message names, which the last ``series`` message must have described."""
         if len(message) < least:
             raise ProtocolError(f"a binary message of {len(message)} bytes, shorter than its header of {least}")
         number = int.from_bytes(message[4:8], "little")
         if self._layout is None or self._layout.number != number:
-            told = "none" if self._layout is None else str(self._layout.number)
-            raise ProtocolError(f"a binary message of layout {number}, where the last one told is {told}")
+            described = "none" if self._layout is None else str(self._layout.number)
+            raise ProtocolError(f"a binary message of layout {number}, where the last one told is {described}")
         return self._layout
 
     def _take(self, layout: _Layout, first: int, times: Sequence[float], rows: memoryview) -> Iterator[Tick]:
-        """Find out which of some ticks are new, and what lies between them and those given before.
+        """Find the new ones among some ticks, and count the ticks missing before them.
 
         Args:
-            layout: of the values.
-            first: the seq of the first of them.
-            times: in milliseconds since 1970.
+            layout: the layout of the values.
+            first: the seq of the first tick.
+            times: milliseconds since 1970.
             rows: doubles [ticks, series].
         """
         if not 1 <= first <= MAX_SEQ:
@@ -325,11 +327,11 @@ class Decoder:
         if self._seen is None:
             begin = 0 if self._history else max(0, len(times) - 1)
         elif self._seen[0] != layout.epoch:
-            # With seq 0 there was no tick yet that could be of another epoch.
+            # Seq 0 means that there was no tick of the earlier epoch yet.
             missed, fresh = first - 1, self._seen[1] > 0
         else:
             begin, missed = max(0, self._seen[1] + 1 - first), max(0, first - self._seen[1] - 1)
-        # An empty window is where a first connection begins, too: what comes while it is lost is then not lost.
+        # An empty window also sets the position, so that ticks made during a lost connection are fetched afterwards.
         if begin < len(times) or self._seen is None:
             self._seen = layout.epoch, first + len(times) - 1
         return _ticks(layout, first, times, rows, range(begin, len(times)), missed, fresh)
@@ -344,10 +346,10 @@ def _ticks(
     missed: int,
     fresh: bool,
 ) -> Iterator[Tick]:
-    """Make ticks one by one; `missed` and `fresh` are said of the first."""
+    """Yield ticks one by one; the first one gets `missed` and `fresh`."""
     width = 8 * len(layout.series)
     for index in wanted:
-        # A view would keep the whole window for as long as somebody keeps the tick.
+        # A copy, since a view would keep the whole window alive as long as the tick.
         data = bytes(rows[index * width : (index + 1) * width])
         yield Tick(layout.epoch, first + index, times[index] / 1000, layout.series, data, missed, fresh, layout.columns)
         missed, fresh = 0, False
@@ -361,8 +363,8 @@ def _layout(number: int, epoch: str, series: Iterable[WatchedSeries], count: int
     return _Layout(number, epoch, tuple(series))
 
 
-def _series(told: SeriesInfo) -> WatchedSeries:
-    return WatchedSeries(told.name, told.unit, told.labels)
+def _series(described: SeriesInfo) -> WatchedSeries:
+    return WatchedSeries(described.name, described.unit, described.labels)
 
 
 def _require_length(message: bytes, length: int) -> None:
@@ -371,7 +373,7 @@ def _require_length(message: bytes, length: int) -> None:
 
 
 def split_position(text: str) -> tuple[str, int]:
-    """Return the epoch and seq of a position.
+    """Return the epoch and the seq of a position.
 
     Raises:
         InputError: it is not ``EPOCH:SEQ``.

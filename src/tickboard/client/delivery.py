@@ -1,4 +1,4 @@
-"""Delivery: the address of one board, the HTTP connection to it, and what its answers mean; for one thread."""
+"""Delivery: the address of one board, the HTTP connection to it, and the meaning of its responses; for one thread."""
 
 import contextlib
 import io
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from http.client import HTTPConnection, HTTPResponse
 
 TIMEOUT_S = 5.0
-"""The longest that a request may wait for a connection, may take to be sent, and to be answered."""
+"""How long a request may wait for a connection, how long sending may take, and how long the response."""
 
 
 LONGEST_RETRY_AFTER_S = 300.0
-"""What a server may ask for; more is taken for this."""
+"""The longest ``Retry-After`` of a server that is obeyed; a longer one counts as this."""
 
 
 MAX_SAID = 300
-"""Characters of what a server says that are logged."""
+"""Characters of a server's message that are logged."""
 
 
 _OWN_HEADERS = frozenset({"content-encoding", "content-length", "content-type", "expect", "transfer-encoding"})
@@ -41,7 +41,7 @@ _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
 loading_lock = threading.Lock()
-"""Held while modules are loaded: a child of a fork in the middle of it would wait for them for ever."""
+"""Held while modules are loaded: a child forked in the middle would wait for them forever."""
 
 
 def describe(error: BaseException) -> str:
@@ -49,11 +49,11 @@ def describe(error: BaseException) -> str:
 
 
 class RetryError(Exception):
-    """It may work later.
+    """Sending failed, but may succeed later.
 
     Args:
         text: what happened.
-        after_s: when the server says to come back, in seconds.
+        after_s: the server's ``Retry-After``, in seconds.
     """
 
     def __init__(self, text: str, after_s: float = 0.0) -> None:
@@ -62,11 +62,11 @@ class RetryError(Exception):
 
 
 class RefusedPushError(Exception):
-    """It will never work.
+    """The board refused samples, and will refuse them again.
 
     Args:
-        text: what the board says.
-        count: how many of the samples were refused.
+        text: the board's message.
+        count: how many samples it refused.
     """
 
     def __init__(self, text: str, count: int) -> None:
@@ -75,7 +75,7 @@ class RefusedPushError(Exception):
 
 
 class Target:
-    """The board's address, and the connection to it; of one thread."""
+    """The address of a board and the connection to it; for one thread."""
 
     def __init__(self, url: str, headers: Mapping[str, str]) -> None:
         try:
@@ -103,11 +103,11 @@ class Target:
         """Send one body.
 
         Raises:
-            RetryError: it did not get there.
-            RefusedPushError: it did, and will not be taken.
+            RetryError: it could not be delivered.
+            RefusedPushError: it was delivered, and refused for good.
         """
         with loading_lock:
-            # The second one is what a socket takes a host's name apart with.
+            # A socket needs `encodings.idna` to parse a host name.
             import encodings.idna  # noqa: F401
             from http.client import HTTPException
 
@@ -116,7 +116,7 @@ class Target:
             try:
                 response, text = self._exchange(body.encode())
             except (ConnectionError, HTTPException):
-                # A server closes a connection that has been idle, often just as it is used again.
+                # A server may close an idle connection just as it is used again.
                 self.close()
                 if not used:
                     raise
@@ -137,7 +137,7 @@ class Target:
         self.forget()
 
     def forget(self) -> None:
-        """Leave the connection to the process that opened it."""
+        """Drop the connection without closing it: it belongs to the process that opened it."""
         self._connection = None
 
     def _exchange(self, body: bytes) -> "tuple[HTTPResponse, bytes]":
@@ -161,7 +161,7 @@ class Target:
 
 
 def checked_headers(headers: Mapping[Any, Any], own: Collection[str] = ()) -> dict[str, str]:
-    """Return headers that can be sent; an error shows no value, which may be a secret.
+    """Return headers that can be sent; an error does not show their values, which may be secrets.
 
     Args:
         headers: values by name.
@@ -187,7 +187,7 @@ def checked_headers(headers: Mapping[Any, Any], own: Collection[str] = ()) -> di
 
 
 class _Answering(io.RawIOBase):
-    """What a server answers, for `TIMEOUT_S` in all; http.client would wait as long for each piece of it."""
+    """A server's response, limited to `TIMEOUT_S` in all; http.client would allow that time for each piece of it."""
 
     def __init__(self, connection: "socket.socket") -> None:
         self._connection = connection
@@ -210,7 +210,7 @@ class _Answering(io.RawIOBase):
 
 
 class _Bounded:
-    """A connection as http.client reads an answer from it."""
+    """A connection from which http.client reads a response with a time limit."""
 
     def __init__(self, connection: "socket.socket") -> None:
         self._connection = connection
@@ -226,7 +226,7 @@ def _answer(connection: "socket.socket", *arguments: Any, **named: Any) -> "HTTP
 
 
 def _judge(response: "HTTPResponse", text: bytes, samples: int) -> None:
-    """Raise what an answer means, where it isn't that all is well."""
+    """Raise the error that a response stands for, if it is not a success."""
     status = response.status
     answer = _decoded(text)
     if 200 <= status < 300:
@@ -247,10 +247,10 @@ def _judge(response: "HTTPResponse", text: bytes, samples: int) -> None:
 
 
 def _decoded(text: bytes) -> dict[str, Any] | None:
-    """Return the JSON object that an answer is; None: it is none, or one that is made to do harm."""
+    """Return the JSON object of a response; None if it is not one, or is malicious."""
     try:
         answer = loads(text)
-    except Exception:  # noqa: BLE001  # too deep, too large a number, no UTF-8: anybody may have sent it
+    except Exception:  # noqa: BLE001  # too deep, too large a number, not UTF-8: it may come from anyone
         return None
     return answer if isinstance(answer, dict) else None
 
@@ -260,8 +260,8 @@ def _retry_after(text: str) -> float:
 
 
 def shown(said: object) -> str:
-    """Return a foreign text as the log can have it."""
+    """Return foreign text as it may be logged."""
     try:
         return one_line(str(said), MAX_SAID)
-    except Exception:  # noqa: BLE001  # `__str__` is anybody's code
+    except Exception:  # noqa: BLE001  # `__str__` may be foreign code
         return "?"

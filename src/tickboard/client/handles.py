@@ -1,7 +1,7 @@
-"""Handles for pushing, with the verbs of a dashboard file, and what they have recorded and not sent yet.
+"""Handles for pushing, with the same methods as in a dashboard file, and the values that they have not sent yet.
 
-Of a gauge the newest value is kept, of a counter the sum, of a histogram each value. Recording never blocks, never
-raises, and never takes more memory than a bound. Nothing here sends; `tickboard.client.push` does.
+For a gauge the newest value is kept, for a counter the sum, for a histogram each value. Recording never blocks or
+raises, and its memory is bounded. Nothing here sends; `tickboard.client.push` does.
 """
 
 import contextlib
@@ -15,13 +15,13 @@ from typing import ClassVar, NamedTuple, Self, TypeVar
 from tickboard.output.logs import log
 
 MAX_SERIES = 10_000
-"""Metrics, and series, that are remembered; one more series, and the oldest is forgotten and begins anew."""
+"""The most metrics, and the most series, that are remembered; beyond that, the oldest series is forgotten."""
 
 MAX_PENDING = 20_000
-"""Series that wait to be sent; the one that has waited longest is dropped."""
+"""The most series that wait to be sent; beyond that, the one that has waited longest is dropped."""
 
 MAX_OBSERVATIONS = 100_000
-"""Values of histograms that wait to be sent; of the series that has one more, the oldest is dropped."""
+"""The most histogram values that wait to be sent; beyond that, each new value drops the oldest one of its series."""
 
 _CLEAN = -1
 _INFINITY = float("inf")
@@ -29,7 +29,7 @@ _NAN = float("nan")
 
 
 class DeclaredMetric(NamedTuple):
-    """What is recorded, as it was declared."""
+    """A metric as it was declared."""
 
     name: str
     title: str
@@ -38,24 +38,24 @@ class DeclaredMetric(NamedTuple):
 
 
 class PushHandles:
-    """What is recorded, by any thread, until it is taken to be sent.
+    """Values recorded by any thread, until they are taken to be sent.
 
     Args:
-        labels: of every series.
-        begin: called when something waits that nobody will take; returns whether somebody will now.
+        labels: labels of every series.
+        begin: called when something waits and nothing sends it; returns whether sending has begun.
 
     Attributes:
         lock: held while anything here changes.
-        generation: changes with a fork.
-        dropped: values that were lost: there was no room, or they could not be sent.
-        invalid: what could not be recorded.
-        taken: somebody takes what waits.
-        closed: nothing is recorded any more.
+        generation: increases with each fork.
+        dropped: how many values were lost, because there was no room or they could not be sent.
+        invalid: how many values could not be recorded.
+        taken: whether something takes the waiting values.
+        closed: whether recording has ended.
     """
 
     def __init__(self, labels: Mapping[str, object], begin: Callable[[], bool]) -> None:
         self.labels = {utf8_text(name): utf8_text(value) for name, value in labels.items()}
-        # A signal's handler may record while its own thread is recording.
+        # Reentrant, since a signal handler may record while its own thread is recording.
         self.lock = threading.RLock()
         self.generation = 0
         self.dropped = 0
@@ -70,10 +70,10 @@ class PushHandles:
         self._series: dict[tuple[str, tuple[str, ...]], PushHandle] = {}
 
     def declare(self, kind: "type[H]", name: str, title: str, unit: str, labels: Iterable[str]) -> "H":
-        """Return the handle of a metric, made when first asked for."""
+        """Return the handle of a metric; it is made on first use."""
         try:
             known = self._metrics.get(name)
-        except Exception:  # noqa: BLE001  # a list, say, or an object that cannot be hashed
+        except Exception:  # noqa: BLE001  # such as a list, or an object that cannot be hashed
             name = utf8_text(name)
             known = self._metrics.get(name)
         if type(known) is kind:
@@ -98,11 +98,11 @@ class PushHandles:
             return made
 
     def find(self, name: str, values: tuple[str, ...]) -> "PushHandle | None":
-        """Return the handle of one series of a metric with labels."""
+        """Return the handle of one series of a metric with labels, or None."""
         return self._series.get((name, values))
 
     def remember(self, handle: "H", name: str, values: tuple[str, ...]) -> "H":
-        """Keep the handle of one series, for the oldest where there are too many; return the one that is kept."""
+        """Keep the handle of one series, in place of the oldest if there are too many; return the one that is kept."""
         with self.lock:
             known = self._series.get((name, values))
             if type(known) is type(handle):
@@ -113,7 +113,7 @@ class PushHandles:
             return handle
 
     def mark(self, handle: "PushHandle") -> bool:
-        """Have a series wait, of which nothing waited; return whether it does. The caller holds the lock."""
+        """Queue a series that is not queued yet; return True if it was queued. The caller holds the lock."""
         if self.closed:
             self.dropped += 1
             return False
@@ -128,10 +128,10 @@ class PushHandles:
         return True
 
     def take(self, *, repeat: bool = False) -> "Batch":
-        """Return what waits, as nothing does from now on.
+        """Remove and return the queued values.
 
         Args:
-            repeat: and every gauge, though it is as it was.
+            repeat: also return every gauge, even if it has not changed.
         """
         with self.lock:
             pending = self.pending | self.repeated if repeat else self.pending
@@ -139,13 +139,13 @@ class PushHandles:
             return [(handle, handle.take()) for handle in pending]
 
     def put_back(self, batch: "Batch") -> None:
-        """Have what could not be sent wait again, together with what has come since."""
+        """Queue values again that could not be sent, together with those recorded since."""
         with self.lock:
             for handle, values in batch:
                 handle.put_back(values)
 
     def refuse(self, text: str) -> None:
-        """Count what cannot be recorded, and log the first."""
+        """Count a value that cannot be recorded, and log the first one."""
         with self.lock:
             self.invalid += 1
             first = self.invalid == 1
@@ -153,12 +153,12 @@ class PushHandles:
             log_safely(logging.WARNING, f"{text}; further ones are only counted")
 
     def lose(self, count: int) -> None:
-        """Count values that were lost."""
+        """Count lost values."""
         with self.lock:
             self.dropped += count
 
     def forked(self) -> None:
-        """Begin anew in a child process: what was waiting is its parent's to send."""
+        """Start over in a child process: its parent sends what was queued."""
         self.lock = threading.RLock()
         self.pending, self.repeated = {}, {}
         self.observations = self.dropped = self.invalid = 0
@@ -170,16 +170,16 @@ class PushHandles:
 
 
 class PushHandle:
-    """One series, or a metric whose `labels` gives its series.
+    """One series, or a metric whose `labels` returns its series.
 
     Args:
-        handles: where it is recorded.
-        metric: whose series it is.
-        values: of the labels; None: it is no series, nothing can be recorded with it.
-        wrong: why not.
+        handles: where values are recorded.
+        metric: the metric.
+        values: the values of the labels; None: it is not a series, so it cannot record anything.
+        wrong: why it cannot.
 
     Attributes:
-        marked: the generation of its `PushHandles` while something of it waits to be sent.
+        marked: the generation of its `PushHandles` while it is queued for sending.
     """
 
     kind: ClassVar[str]
@@ -199,14 +199,14 @@ class PushHandle:
         self._lost = bool(wrong)
 
     def labels(self, **labels: object) -> Self:
-        """Return the handle of the series with these labels, made when first asked for."""
+        """Return the handle of the series with these labels; it is made on first use."""
         metric = self._metric
         if self._lost:
             return self
         try:
             values = tuple([str(labels[name]) for name in metric.labels])
             good = len(labels) == len(values) > 0
-        except Exception:  # noqa: BLE001  # a label's value is anybody's object
+        except Exception:  # noqa: BLE001  # a label's value may be any object
             good = False
         if not good:
             wanted, given = ", ".join(metric.labels) or "none", ", ".join(labels) or "none"
@@ -218,23 +218,23 @@ class PushHandle:
         return self._handles.remember(type(self)(self._handles, metric, values), metric.name, values)
 
     def line(self, value: float) -> str:
-        """Return a value as it is sent, with a line break at its end."""
+        """Return a value as a line to send, with its line break."""
         if not self._head:
             metric = self._metric
-            told: dict[str, object] = {"name": metric.name, "kind": self.kind}
-            told |= {key: text for key, text in (("title", metric.title), ("unit", metric.unit)) if text}
+            described: dict[str, object] = {"name": metric.name, "kind": self.kind}
+            described |= {key: text for key, text in (("title", metric.title), ("unit", metric.unit)) if text}
             own = zip(metric.labels, map(utf8_text, self._values or ()), strict=True)
             if labels := self._handles.labels | dict(own):
-                told["labels"] = labels
-            self._head = f'{dumps(told)[:-1]}, "value": '
+                described["labels"] = labels
+            self._head = f'{dumps(described)[:-1]}, "value": '
         return f"{self._head}{'null' if value - value else repr(value)}}}\n"
 
     def take(self) -> list[float]:
-        """Return what waits to be sent, as nothing does from now on; `PushHandles` calls it."""
+        """Remove and return the queued values; called by `PushHandles`."""
         raise NotImplementedError
 
     def put_back(self, values: list[float]) -> None:
-        """Have values wait again; `PushHandles` calls it."""
+        """Queue values again; called by `PushHandles`."""
         raise NotImplementedError
 
     def _refuse(self, value: object, may: str, want: str) -> None:
@@ -248,7 +248,7 @@ Batch = list[tuple[PushHandle, list[float]]]
 
 
 class PushGauge(PushHandle):
-    """A value that goes up and down; the newest when it is sent counts."""
+    """A value that goes up and down; the value at the time of sending counts."""
 
     kind = "gauge"
     __slots__ = ("_value",)
@@ -260,7 +260,7 @@ class PushGauge(PushHandle):
         self._value = _NAN
 
     def set(self, value: float | None) -> None:
-        """Set the value; NaN, infinity and None mean that there is none any more."""
+        """Set the value. NaN, infinity and None mean no value."""
         handles = self._handles
         try:
             number = _NAN if value is None else float(value)
@@ -295,7 +295,7 @@ class PushGauge(PushHandle):
         self.inc(-number)
 
     def take(self) -> list[float]:
-        """Return the value."""
+        """Return the value as a list."""
         self.marked = _CLEAN
         if self._value - self._value:
             self._handles.repeated.pop(self, None)
@@ -304,13 +304,13 @@ class PushGauge(PushHandle):
         return [self._value]
 
     def put_back(self, values: list[float]) -> None:
-        """Have the value that it has now wait."""
+        """Queue the current value."""
         if self.marked != self._handles.generation:
             self._handles.mark(self)
 
 
 class PushCounter(PushHandle):
-    """Something that is counted."""
+    """A count."""
 
     kind = "counter"
     __slots__ = ("_sum",)
@@ -322,7 +322,7 @@ class PushCounter(PushHandle):
         self._sum = 0.0
 
     def inc(self, amount: float = 1) -> None:
-        """Count `amount` more, 0 or more."""
+        """Count `amount` more; it must be 0 or more."""
         handles = self._handles
         try:
             number = float(amount)
@@ -338,7 +338,7 @@ class PushCounter(PushHandle):
                 self._sum = number
 
     def take(self) -> list[float]:
-        """Return the sum."""
+        """Return the sum as a list."""
         self.marked = _CLEAN
         return [self._sum]
 
@@ -348,7 +348,7 @@ class PushCounter(PushHandle):
 
 
 class PushHistogram(PushHandle):
-    """Values of which the board shows the average and percentiles."""
+    """Values whose average and percentiles the board shows."""
 
     kind = "histogram"
     __slots__ = ("_seen",)
@@ -388,7 +388,7 @@ class PushHistogram(PushHandle):
         return list(self._seen)
 
     def put_back(self, values: list[float]) -> None:
-        """Have the newest of these wait before what has come since, as many as there is room for."""
+        """Queue the newest of these values before those recorded since, as many as there is room for."""
         handles = self._handles
         if self.marked != handles.generation:
             self._seen = deque()
@@ -402,21 +402,21 @@ class PushHistogram(PushHandle):
 
 
 def log_safely(level: int, text: str, error: BaseException | None = None) -> None:
-    """Write a line to the log; a handler that fails harms nobody."""
+    """Write a line to the log; ignore a handler that raises."""
     with contextlib.suppress(Exception):
         log.log(level, "%s", text, exc_info=error)
 
 
 def utf8_text(value: object) -> str:
-    """Return a text that can be sent as UTF-8."""
+    """Return text that UTF-8 can encode."""
     try:
         return str(value).encode("utf-8", "replace").decode()
-    except Exception:  # noqa: BLE001  # anybody's object
+    except Exception:  # noqa: BLE001  # it may be any object
         return f"a {type(value).__name__}"
 
 
 def _shown(value: object) -> str:
     try:
         return repr(value)[:80]
-    except Exception:  # noqa: BLE001  # anybody's object
+    except Exception:  # noqa: BLE001  # it may be any object
         return f"a {type(value).__name__}"

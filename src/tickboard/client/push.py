@@ -1,9 +1,9 @@
-"""Pushing: numbers of any program to a board that runs elsewhere.
+"""Pushing: sends the numbers of any program to a board that runs elsewhere.
 
-A thread of its own sends what a `PushHandles` has, every second; it works in a child process after a fork as well, and
-holds up the end of the program for a second at most. Whatever a server answers, and whatever else fails in the thread,
-is logged, counted, and the thread goes on. The standard library is all that it needs, and the larger parts of it only
-when there is something to send.
+A thread sends the contents of a `PushHandles` every second. It also works in a child process after a fork, and delays
+the end of the program by a second at most. Whatever a server answers, and whatever else fails in the thread, is logged
+and counted, and the thread continues. Only the standard library is needed, and its larger parts are loaded only when
+there is something to send.
 """
 
 import atexit
@@ -25,22 +25,22 @@ from tickboard.schedule import Duration, duration
 MIN_INTERVAL_S = 0.01
 
 MAX_LINES = 5_000
-"""Samples of one request: about half a megabyte."""
+"""The most samples in one request: about half a megabyte."""
 
 REPEAT_S = 60.0
-"""A gauge that stays as it is is told again so often, so that the board doesn't take it for gone."""
+"""An unchanged gauge is sent again every this many seconds, so that the board doesn't remove it."""
 
 
 LONGEST_PAUSE_S = 30.0
-"""Between two attempts while the board cannot be reached."""
+"""The longest pause between two attempts while the board cannot be reached."""
 
 
 EXIT_S = 1.0
-"""The longest that the end of the program is held up, to send what is left."""
+"""How long the end of the program may be delayed to send what is left."""
 
 
 LOG_EVERY_S = 600.0
-"""A kind of failure is logged once in so many seconds, however often it comes and goes meanwhile."""
+"""Each kind of failure is logged once in this many seconds at most, however often it comes and goes."""
 
 
 def push(
@@ -70,8 +70,8 @@ class Push:
     `push` makes it.
 
     Attributes:
-        sent: samples that the board took.
-        refused: samples that it refused.
+        sent: how many samples the board accepted.
+        refused: how many samples it refused.
     """
 
     def __init__(
@@ -114,9 +114,9 @@ class Push:
 
         Args:
             name: its name on the board.
-            title: what people read; made from the name if empty.
-            unit: of its values.
-            labels: the names of the labels that tell its series apart.
+            title: its title for people; empty: made from the name.
+            unit: the unit of its values.
+            labels: the names of the labels that distinguish its series.
         """
         return self._handles.declare(PushGauge, name, title, unit, labels)
 
@@ -143,7 +143,7 @@ class Push:
         handles = self._handles
         with handles.lock:
             if not handles.taken:
-                # Where it could not be begun there is something, which waits.
+                # If the thread could not be started, something is queued.
                 return not handles.pending
             self._asked += 1
             wanted = self._asked
@@ -167,7 +167,7 @@ class Push:
         try:
             threading.Thread(target=self._run, name="tickboard push", daemon=True).start()
         except RuntimeError:
-            return False  # the program ends, or has too many threads
+            return False  # the program is ending, or has too many threads
         return True
 
     def _run(self) -> None:
@@ -176,13 +176,13 @@ class Push:
             while self._send_once():
                 pass
         finally:
-            # However it ended: what is recorded from now on begins another thread.
+            # However it ended: the next recorded value starts another thread.
             with handles.lock:
                 handles.taken = False
         self._target.close()
 
     def _send_once(self) -> bool:
-        """Wait until it is time, and send what there is; return whether to go on."""
+        """Wait until the next send is due, and send what is queued; return whether to continue."""
         handles = self._handles
         self._wake.wait(self._pause_s)
         closed = False
@@ -194,7 +194,7 @@ class Push:
                 batch = handles.take(repeat=repeat)
             self._repeated = time.monotonic() if repeat else self._repeated
             self._pause_s = self._deliver(batch)
-        except BaseException as error:  # noqa: BLE001  # whatever it is, the thread goes on
+        except BaseException as error:  # noqa: BLE001  # whatever it is, the thread continues
             asked, self._delivered = self._asked, False
             self._broken.failed(describe(error), error)
         with handles.lock:
@@ -206,7 +206,7 @@ class Push:
         return not closed
 
     def _deliver(self, batch: Batch) -> float:
-        """Send samples, or have them wait again; return how long to pause."""
+        """Send samples, or queue them again; return how many seconds to pause."""
         self._delivered = True
         samples = [(handle, value) for handle, values in batch for value in values]
         for start in range(0, len(samples), MAX_LINES):
@@ -224,7 +224,7 @@ class Push:
                 self._away.failed(f"{error}; it is tried again, with what is recorded meanwhile")
                 pause = min(LONGEST_PAUSE_S, self._interval_s * 2.0 ** min(self._failures, 10))
                 return max(pause, self._interval_s, error.after_s)
-            except BaseException as error:  # noqa: BLE001  # it would fail again: what it was about is dropped
+            except BaseException as error:  # noqa: BLE001  # it would fail again, so these samples are dropped
                 self._handles.lose(len(part))
                 self._delivered = False
                 self._broken.failed(f"{describe(error)}; what was to be sent is dropped", error)
@@ -236,22 +236,22 @@ class Push:
         return self._interval_s
 
     def _begin_anew(self) -> None:
-        """Have nothing in the log yet of what fails."""
+        """Start with no failure logged."""
         shown = self._target.shown
         self._away, self._refusing, self._broken = _Failing(shown), _Failing(shown), _Failing(shown)
 
     # --- forks ---
 
     def hold(self) -> None:
-        """Keep all as it is until `let_go`, for a fork."""
+        """Allow no changes until `release`, during a fork."""
         self._handles.lock.acquire()
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """End `hold`."""
         self._handles.lock.release()
 
     def forked(self) -> None:
-        """Begin anew in a child process: what was waiting is its parent's to send."""
+        """Start over in a child process: its parent sends what was queued."""
         self._handles.forked()
         self._target.forget()
         self.sent = self.refused = 0
@@ -263,10 +263,10 @@ class Push:
 
 
 class _Failing:
-    """What the log has of one way to fail: when it begins and when it is over, and no more for `LOG_EVERY_S`.
+    """Logs one kind of failure: when it begins and when it is over, and nothing more for `LOG_EVERY_S`.
 
     Args:
-        shown: the address that it is about.
+        shown: the address, for the log.
     """
 
     def __init__(self, shown: str) -> None:
@@ -275,20 +275,20 @@ class _Failing:
         self._silent_until = -math.inf
 
     def failed(self, text: str, error: BaseException | None = None) -> None:
-        """Log a failure, unless its line is there already."""
+        """Log a failure, unless it is logged already."""
         now = time.monotonic()
         if not self._logged and now >= self._silent_until:
             self._logged, self._silent_until = True, now + LOG_EVERY_S
             self._log(logging.WARNING, text, error)
 
     def worked(self) -> None:
-        """Log that it is over, if the log has it."""
+        """Log that the failure is over, if it was logged."""
         if self._logged:
             self._logged = False
             self._log(logging.INFO, "it works again")
 
     def _log(self, level: int, text: str, error: BaseException | None = None) -> None:
-        with contextlib.suppress(BaseException):  # a handler is anybody's code, and the thread goes on
+        with contextlib.suppress(BaseException):  # a handler may be foreign code, and the thread continues
             log_safely(level, f"push to {self._shown}: {text}", error)
 
 
@@ -302,7 +302,7 @@ def _rest(batch: Batch, start: int) -> Batch:
     return rest
 
 
-# --- fork and exit: told once for all, since it cannot be taken back ---
+# --- fork and exit: registered once for all clients, since it cannot be undone ---
 
 _pushes: "weakref.WeakSet[Push]" = weakref.WeakSet()
 
@@ -317,7 +317,7 @@ def _before_fork() -> None:
 def _after_fork_in_parent() -> None:
     loading_lock.release()
     for one in _held.pushes:
-        one.let_go()
+        one.release()
 
 
 def _after_fork_in_child() -> None:
@@ -329,7 +329,7 @@ def _after_fork_in_child() -> None:
 def _flush_all() -> None:
     end = time.monotonic() + EXIT_S
     for one in list(_pushes):
-        with contextlib.suppress(Exception):  # none takes the others' turn away
+        with contextlib.suppress(Exception):  # one that fails must not keep others from flushing
             one.flush(end - time.monotonic())
 
 

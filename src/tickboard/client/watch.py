@@ -1,7 +1,7 @@
 """The Python client: the ticks of a board that runs elsewhere, as an async iterator that survives a lost connection.
 
-`Ticks` reads a connection through a `Decoder`, notices when it is lost, and connects again. `Tick` itself is in
-`tickboard.client.decoder`. Nothing here knows of boards in this process.
+`Ticks` reads a connection through a `Decoder`, detects when it is lost, and reconnects. `Tick` itself is in
+`tickboard.client.decoder`. Nothing here knows boards in this process.
 """
 
 import asyncio
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
 
 MAX_ADDRESS_BYTES = 7_900
-"""Of an address with its subscription: servers take a first line of 8,192, and a position comes to it."""
+"""The longest address with its subscription: servers accept a first line of 8,192 bytes, and a position is added."""
 
 TICKS_AT_ONCE = 100
-"""Of a window, that are given before others may run."""
+"""How many ticks of a window are returned before others may run."""
 
 
 class RefusedError(TickboardError):
@@ -62,8 +62,8 @@ class Ticks:
     continues after the last tick taken. Dropping the last reference closes the connection.
 
     Args:
-        address: of the WebSocket, with the subscription.
-        decoder: what has been seen so far.
+        address: the WebSocket's address, with the subscription.
+        decoder: decodes the messages, and has the position.
     """
 
     def __init__(self, address: str, decoder: Decoder) -> None:
@@ -82,13 +82,13 @@ class Ticks:
         return self
 
     async def __anext__(self) -> Tick:
-        """Return the next tick, when there is one.
+        """Wait for the next tick and return it.
 
         Cancelling it, as a timeout does, loses nothing.
 
         Raises:
             StopAsyncIteration: it was closed.
-            RefusedError: it never worked, and will not: the address is wrong, or the server does not want it.
+            RefusedError: no connection ever worked, and none will: the address is wrong, or the server refuses it.
         """
         while not self._closed.is_set():
             if self._at_once >= TICKS_AT_ONCE:
@@ -103,8 +103,8 @@ class Ticks:
         raise StopAsyncIteration
 
     async def _refill(self) -> None:
-        """Wait for the next message, or put away a connection that was lost."""
-        # Here, and not above: a program that has not connected yet does without websockets.
+        """Wait for the next message, or close a connection that was lost."""
+        # Imported here, so that a program that has not connected yet does not load websockets.
         from tickboard.client.connection import LOST
 
         try:
@@ -128,7 +128,7 @@ class Ticks:
         await self._disconnect()
 
     def __del__(self) -> None:
-        # A loop that is left by break or by an exception closes nothing by itself.
+        # Leaving a loop by break or by an exception closes nothing by itself.
         socket, loop = getattr(self, "_socket", None), getattr(self, "_loop", None)
         if socket is not None and loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(socket.transport.close)
@@ -153,7 +153,7 @@ class Ticks:
         return await self._socket.recv()
 
     async def _pause(self) -> None:
-        """Wait until it is time to connect, or the end."""
+        """Wait until it is time to connect, or until closed."""
         try:
             async with asyncio.timeout_at(self._not_before):
                 await self._closed.wait()
@@ -172,10 +172,10 @@ class Ticks:
         return socket
 
     async def _lose(self, error: Exception) -> None:
-        """Put the connection away and decide when the next one is tried.
+        """Close the connection and decide when to open the next one.
 
         Raises:
-            RefusedError: it never worked, and trying again would not help.
+            RefusedError: no connection ever worked, and trying again would not help.
         """
         await self._disconnect(1002 if isinstance(error, ProtocolError) else 1000)
         from tickboard.client import connection
@@ -199,10 +199,10 @@ class Ticks:
 
 
 def websocket_url(url: str, metrics: Iterable[str] = ()) -> str:
-    """Return the address of the WebSocket of a board, with a subscription.
+    """Return the address of a board's WebSocket, with a subscription.
 
     Raises:
-        InputError: it is no address of a board, or `metrics` no list of selectors.
+        InputError: it is not a board's address, or `metrics` is not a list of selectors.
     """
     if not isinstance(url, str):
         raise _bad_url(url, "it is no text")
@@ -221,7 +221,7 @@ def websocket_url(url: str, metrics: Iterable[str] = ()) -> str:
         address = urlunsplit((scheme, parts.netloc, path, "&".join(filter(None, (parts.query, asked))), ""))
         if parts.username is not None and parts.password is None:
             raise _bad_url(url, "it has a user without a password")
-        # Both raise a ValueError where they cannot be.
+        # Both raise ValueError if they are invalid.
         parts.hostname.encode("idna"), parts.port
         if len(address.encode()) > MAX_ADDRESS_BYTES:
             raise InputError(

@@ -308,8 +308,8 @@ def _check_name(toml: Toml, path: KeyPath) -> None:
         msgspec.convert(name, NotifierName if section == "notifiers" else Name)
     except msgspec.ValidationError as error:
         if section == "notifiers":
-            mend = f"{section}: {NOTIFIER_NAME_HELP}: write [{section}.ops] and the URL below it"
-            raise BoardError(mend, toml.file, toml.line(path)) from None
+            fix = f"{section}: {NOTIFIER_NAME_HELP}: write [{section}.ops] and the URL below it"
+            raise BoardError(fix, toml.file, toml.line(path)) from None
         raise toml.error(path, "a name has from 1 to 200 characters: choose another") from error
 
 
@@ -335,12 +335,12 @@ def _check_keys(toml: Toml, path: KeyPath, values: dict[str, Any], kind: type[ms
             continue
         if len(path) == 2 and isinstance(value, dict):
             quoted = f"[{shown_path((path[0], f'{path[1]}.{key}'))}]"
-            mend = f"write a name with a dot in quotes, {quoted}; or use one of {', '.join(known)}"
+            fix = f"write a name with a dot in quotes, {quoted}; or use one of {', '.join(known)}"
         elif close := get_close_matches(key.lower(), known, 1, 0.5):
-            mend = f"write {close[0]}"
+            fix = f"write {close[0]}"
         else:
-            mend = f"use one of {', '.join(known)}"
-        raise toml.error((*path, key), f"there is no such key: {mend}")
+            fix = f"use one of {', '.join(known)}"
+        raise toml.error((*path, key), f"there is no such key: {fix}")
 
 
 def _refused(kind: type[msgspec.Struct], key: str, value: object) -> str:

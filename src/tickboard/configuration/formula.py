@@ -350,10 +350,10 @@ class _Formula:
         metrics = self._registry.metrics
         close = get_close_matches(name, metrics, 3, 0.6) or [known for known in metrics if name in known][:3]
         meant = " or ".join(Reading(known).text() for known in close)
-        mend = f"write {meant}" if close else "write the name of one"
+        fix = f"write {meant}" if close else "write the name of one"
         return self.error(
             self._place(node),
-            f'{_shortened(name)} is no metric of this board: {mend}, or metric("{_shortened(name)}") for one that is '
+            f'{_shortened(name)} is no metric of this board: {fix}, or metric("{_shortened(name)}") for one that is '
             "still to come",
         )
 
@@ -400,9 +400,9 @@ class _Formula:
             labels[label] = self._literal(given.value)
         return self._made(node, partial(metric, self._literal(name), **labels))
 
-    def _arguments(self, node: ast.Call, most: int, mend: str) -> list[ast.expr]:
+    def _arguments(self, node: ast.Call, most: int, fix: str) -> list[ast.expr]:
         if not 1 <= len(node.args) <= most or any(isinstance(argument, ast.Starred) for argument in node.args):
-            raise self.error(self._place(node), f"what stands in these parentheses cannot be: write {mend}")
+            raise self.error(self._place(node), f"what stands in these parentheses cannot be: write {fix}")
         return node.args
 
     def _literal(self, node: ast.expr) -> str:

@@ -57,7 +57,7 @@ class _Override:
         """Return the rule of this name as the table wants it."""
         declared = rules.get(self._name)
         changed = self._changed(self._new(rules) if declared is None else declared)
-        self._at(self._told(), lambda: check_rule(changed, self._registry.metrics))
+        self._at(self._name_of_rule(), lambda: check_rule(changed, self._registry.metrics))
         return changed
 
     def _new(self, rules: Iterable[str]) -> Rule:
@@ -97,7 +97,7 @@ class _Override:
     def _condition(self, key: str, text: str) -> Condition:
         return self._at(key, lambda: parse_condition(text, self._registry))
 
-    def _told(self) -> str:
+    def _name_of_rule(self) -> str:
         """Return the key that is to blame for a message that doesn't go with its condition."""
         for key in ("message", "when"):
             if getattr(self._table, key) is not UNSET:

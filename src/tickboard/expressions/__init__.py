@@ -1,1 +1,1 @@
-"""What is said of metrics: ``cpu.avg("10s") > 80``, as Python or as text, and what it gives for every series."""
+"""Expressions over metrics, such as ``cpu.avg("10s") > 80``, written in Python or as text, and their values."""

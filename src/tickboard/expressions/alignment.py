@@ -1,7 +1,8 @@
-"""Alignment: which columns and numbers stand at the leaves of an expression, for each set of labels.
+"""Alignment: the columns and numbers at the leaves of an expression, for each set of labels.
 
-Two sides of an expression meet on equal labels; one without labels goes with every series of the other. All of that is
-settled here once, so that at a tick both sides are columns of the same length. It knows no expressions.
+Two sides of an expression are matched by equal labels; a side without labels is matched with every series of the other.
+All of that is done once, here, so that at a tick both sides are columns of the same length. Expressions are unknown to
+this module.
 """
 
 from collections.abc import Mapping
@@ -15,15 +16,15 @@ Floats = NDArray[np.float64]
 Columns = NDArray[np.intp]
 Leaf = Columns | Floats
 Binding = Mapping[str, tuple[tuple[Labels, ...], Columns]]
-"""For each metric, its series' labels and their columns, in the same order."""
+"""For each metric, the labels of its series and their columns, in the same order."""
 
 
 @dataclass(frozen=True)
 class Alignment:
-    """An expression tied to columns: for each set of labels, what stands at each leaf.
+    """An expression bound to columns: for each set of labels, the values at each leaf.
 
     Attributes:
-        labels: one set of labels for each value that the expression gives.
+        labels: one set of labels for each value of the expression.
         leaves: for each leaf of the tree, from the left: its columns or numbers, [labels].
     """
 
@@ -31,19 +32,19 @@ class Alignment:
     leaves: tuple[Leaf, ...]
 
     def take(self, labels: tuple[Labels, ...], places: Columns) -> "Alignment":
-        """Return what stands at some places, under other labels."""
+        """Return the leaves at some indices, with other labels."""
         leaves: list[Leaf] = [leaf[places] for leaf in self.leaves]
         return Alignment(labels, tuple(leaves))
 
     def lacking(self) -> "Alignment":
-        """Return one without labels whose every leaf is nothing."""
+        """Return an alignment without labels whose every leaf has no value."""
         nothing: list[Leaf] = [
             np.full(1, -1, np.intp) if leaf.dtype == np.intp else np.full(1, np.nan) for leaf in self.leaves
         ]
         return Alignment(((),), tuple(nothing))
 
     def onto(self, labels: tuple[Labels, ...]) -> tuple["Alignment", NDArray[np.bool_]]:
-        """Return it for other labels, and for which of them it has something to say; one without labels has for all."""
+        """Return it for other labels, and a mask of those that it has; without labels, it has all."""
         if self.labels == labels:
             return self, np.ones(len(labels), np.bool_)
         if self.labels == ((),):
@@ -57,7 +58,7 @@ class Alignment:
 
 
 def paired(left: Alignment, right: Alignment) -> Alignment:
-    """Join two sides on equal labels; a side with no labels goes with every series of the other."""
+    """Join two sides on equal labels; a side without labels is matched with every series of the other."""
     if left.labels != right.labels:
         if right.labels == ((),):
             right = right.onto(left.labels)[0]

@@ -1,4 +1,4 @@
-"""The words of a condition that no metric's handle has: `metric`, `absent` and `anomaly`."""
+"""The parts of a condition that no metric's handle has: `metric`, `absent` and `anomaly`."""
 
 from tickboard import schedule
 from tickboard.errors import InputError
@@ -9,11 +9,11 @@ def metric(name: str, /, **labels: object) -> Reading:
     """Return a metric by its name, for conditions. The metric need not exist yet.
 
     Args:
-        name: the metric's.
-        labels: which of its series; all if not given.
+        name: the metric's name.
+        labels: select some of its series; none: all of them.
 
     Raises:
-        InputError: the name is empty or not a text.
+        InputError: the name is empty or not a string.
     """
     if not name or not isinstance(name, str):
         raise InputError(f'metric({name!r}): give a metric\'s name, as metric("queue.depth")')
@@ -23,10 +23,10 @@ def metric(name: str, /, **labels: object) -> Reading:
 def absent(what: Operand) -> Condition:
     """Return the condition that something has no value: ``absent(metric("queue.depth"))``.
 
-    For a metric with labels it is watched for each of its series, and once if it has none at all.
+    For a metric with labels, each of its series is watched; if it has no series at all, the metric itself.
 
     Raises:
-        InputError: it is no metric.
+        InputError: it is not a metric.
     """
     inner = operand(what)
     if not inner.metric_name() or isinstance(inner, Condition):
@@ -37,10 +37,10 @@ def absent(what: Operand) -> Condition:
 def anomaly(what: Measured, span: schedule.Duration = "") -> Reading:
     """Return how far a metric is from its median, in robust deviations: ``anomaly(cpu) > 5``.
 
-    It is ``|value - median| / (1.4826 * MAD)``, over the window or a span of it, where MAD is the median of the
-    distances from the median, which is 1.4826 times smaller than the standard deviation of what is normally distributed
-    (Iglewicz and Hoaglin, "How to detect and handle outliers", 1993). If more than half of the values are the same,
-    1.2533 times the mean distance is used instead. With fewer than ten values there is no result.
+    It is ``|value - median| / (1.4826 * MAD)`` over the window or a span of it. MAD is the median of the distances from
+    the median; for normally distributed values, the standard deviation is 1.4826 times as large (Iglewicz and Hoaglin,
+    "How to detect and handle outliers", 1993). If more than half of the values are the same, 1.2533 times the mean
+    distance is used instead. With fewer than ten values there is no result.
 
     Raises:
         InputError: it is not a metric, or the span is not a duration.

@@ -1,17 +1,17 @@
 """Conditions: what a dashboard file writes as ``cpu > 90`` or ``errors.rate / requests.rate > 0.05``.
 
-An expression is a small tree over metrics named by text. It is aligned to the columns of a registry once, and then
-evaluated at every tick, for all series of its metrics at once. Which numbers stand at the tree's leaves is told when
-it is evaluated, not kept in it: so many rules of the same shape, as ``a > 1`` and ``b > 2``, are one evaluation of
-longer leaves.
+An expression is a small tree over metrics, which it refers to by name. It is aligned to the columns of a registry once,
+and then evaluated at every tick, for all series of its metrics at once. The numbers at the tree's leaves are passed in
+when it is evaluated, not stored in it: so many rules of one shape, such as ``a > 1`` and ``b > 2``, are one evaluation
+of longer leaves.
 
     (used / size) > 0.9          labels  disk=a  disk=b          shape  >(/(value, value), number)
                                  used         0       1
                                  size         4       2          columns of the registry; -1: none
                                  0.9        0.9     0.9
 
-It knows neither the registry nor the window; both come as arguments. A value that is missing (NaN) makes a condition
-neither true nor false.
+It knows neither the registry nor the window; both are passed in. A missing value (NaN) makes a condition neither true
+nor false.
 """
 
 import re
@@ -33,27 +33,27 @@ _PLAIN_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 
 
 class Values(Protocol):
-    """Where an expression reads: the newest row and the stats of the window."""
+    """Where an expression reads its values: the newest row and the stats of the window."""
 
     def read(self, stat: str, columns: Columns, span_s: float | None = None) -> Floats:
-        """Return a reading of some columns, float64 [columns]; NaN where there is none.
+        """Return a value or stat of some columns, float64 [columns]; NaN: none.
 
         Args:
             stat: ``value`` (this tick's row), ``anomaly`` or one of `STATS`.
             columns: [columns]; -1: no series, and so no value.
-            span_s: over the newest seconds alone; the whole window when None.
+            span_s: over the newest seconds only; None: the whole window.
         """
         ...
 
 
 class Operand(ABC):
-    """Anything that may stand in an expression; the operators are defined here once."""
+    """Anything that may be part of an expression; it defines the operators once."""
 
-    # Equality stays identity: handles are kept in dictionaries, and `cpu == 41.5` is hardly ever what one means.
+    # Equality stays identity: handles are dictionary keys, and `cpu == 41.5` is hardly ever what a person means.
 
     @abstractmethod
     def expression(self) -> "Expression":
-        """Return what it stands for."""
+        """Return the expression that it stands for."""
 
     def __gt__(self, other: "Operand | float") -> "Condition":
         return Comparison(">", operand(self), operand(other))
@@ -99,7 +99,7 @@ class Operand(ABC):
 
 
 class Measured(Operand):
-    """What has stats: a metric. Each is over the window, or over a span of it: ``cpu.avg``, ``cpu.avg("10s")``."""
+    """Something with stats: a metric. Each is over the window or a span of it: ``cpu.avg``, ``cpu.avg("10s")``."""
 
     last: "Reading"
     avg: "Reading"
@@ -112,7 +112,7 @@ class Measured(Operand):
     stddev: "Reading"
     """The standard deviation of the population."""
     change: "Reading"
-    """The newest value less the oldest."""
+    """The newest value minus the oldest."""
     rate: "Reading"
     """The change per second."""
 
@@ -130,41 +130,41 @@ class Expression(Operand):
     """A node of a tree."""
 
     def expression(self) -> "Expression":
-        """Return itself."""
+        """Return the expression itself."""
         return self
 
     def parts(self) -> "tuple[Expression, ...]":
-        """Return the expressions that it is made of."""
+        """Return the expressions that it consists of."""
         return ()
 
     @abstractmethod
     def align(self, binding: Binding) -> Alignment:
-        """Tie the expression to the columns that there are now."""
+        """Bind the expression to the columns that exist now."""
 
     @abstractmethod
     def shape(self) -> Hashable:
-        """Return what two expressions have in common that differ in metrics and numbers alone."""
+        """Return a key that is equal for expressions which differ only in metrics and numbers."""
 
     @abstractmethod
     def evaluate(self, values: Values, leaves: Iterator[Leaf]) -> Floats:
-        """Return its values; for a condition 1 is true, 0 is false and NaN is unknown.
+        """Return the values; of a condition, 1 is true, 0 is false and NaN is unknown.
 
         Args:
             values: the newest row and the stats.
-            leaves: of a tree of this shape, from the left; as many are taken as it has.
+            leaves: the leaves of a tree of this shape, from the left; it takes as many as it needs.
         """
 
     @abstractmethod
     def text(self) -> str:
-        """Return the expression as one would write it."""
+        """Return the expression as a person would write it."""
 
     def readings(self) -> "Iterable[Reading]":
-        """Return what it reads of metrics, from the left."""
+        """Return the metrics and stats that it reads, from the left."""
         for part in self.parts():
             yield from part.readings()
 
     def metric_name(self) -> str:
-        """Return the name of the first metric in the expression; empty where there is none."""
+        """Return the name of the first metric in the expression; empty if there is none."""
         return next((reading.metric for reading in self.readings()), "")
 
 
@@ -184,19 +184,19 @@ class Condition(Expression):
     def subject(self) -> Expression:
         """Return the expression that an alert's ``{value}`` shows: the left side of the first comparison.
 
-        It stands leftmost, so that it can be evaluated with the leaves of the whole condition.
+        It is leftmost, so that it can be evaluated with the leaves of the whole condition.
         """
 
     @abstractmethod
     def first(self) -> "Comparison | None":
-        """Return the first comparison, whose threshold the chart draws; None where nothing is compared."""
+        """Return the first comparison, whose threshold the chart draws; None if there is none."""
 
     @abstractmethod
     def rises(self) -> bool:
         """Return whether a higher value of the subject is worse."""
 
     def true_of_nothing(self) -> bool:
-        """Return whether it holds for a series that is not there at all."""
+        """Return whether it is true for a series that does not exist."""
         return False
 
     @abstractmethod
@@ -204,7 +204,7 @@ class Condition(Expression):
         """Return the condition with another number in its first comparison.
 
         Raises:
-            InputError: it compares with no number.
+            InputError: the first comparison is not with a number.
         """
 
 
@@ -232,11 +232,11 @@ class Reading(Measured, Expression):
     """The value of a metric at this tick, or one of its stats over the window or a span of it.
 
     Attributes:
-        metric: its name.
+        metric: the metric's name.
         stat: ``value``, ``anomaly`` or one of `STATS`.
-        span: as ``10s``; the whole window when empty.
-        labels: of the series that are meant, as far as given.
-        spanned: the stat that is meant when a span is given to the value.
+        span: such as ``10s``; empty: the whole window.
+        labels: select some of its series; empty: all of them.
+        spanned: the stat that a span applied to ``value`` stands for.
     """
 
     metric: str
@@ -249,10 +249,10 @@ class Reading(Measured, Expression):
         return self.text()
 
     def __call__(self, span: schedule.Duration) -> "Reading":
-        """Return the stat over the newest ticks alone, as in ``cpu.avg("10s")``.
+        """Return the stat over the newest ticks only, as in ``cpu.avg("10s")``.
 
         Raises:
-            InputError: it is no stat, or the span is none.
+            InputError: it is not a stat, or the span is not a duration.
         """
         stat = self.spanned or self.stat
         if stat == "value" or self.span:
@@ -265,7 +265,7 @@ class Reading(Measured, Expression):
         """Return a stat of the value.
 
         Raises:
-            InputError: it is a stat itself.
+            InputError: it is a stat already.
         """
         if self.stat != "value":
             raise InputError(f"{self.text()} is a stat already: it has no {stat}")
@@ -307,7 +307,7 @@ class Reading(Measured, Expression):
 
 @dataclass(frozen=True, eq=False)
 class Pair(Expression):
-    """Two expressions with an operator between them, paired by their labels."""
+    """Two expressions with an operator between them, matched by their labels."""
 
     operator: str
     left: Expression
@@ -380,7 +380,7 @@ class Comparison(Pair, Condition):
 
 @dataclass(frozen=True, eq=False)
 class Junction(Pair, Condition):
-    """Two conditions joined by and or or, by Kleene's rules: false and unknown is false, true or unknown is true."""
+    """Two conditions joined by and or or, by Kleene's logic: false and unknown is false, true or unknown is true."""
 
     left: Condition
     right: Condition
@@ -388,8 +388,8 @@ class Junction(Pair, Condition):
     def evaluate(self, values: Values, leaves: Iterator[Leaf]) -> Floats:
         left = self.left.evaluate(values, leaves)
         right = self.right.evaluate(values, leaves)
-        # With 0 and 1, `and` is the lower and `or` the higher one; fmin and fmax prefer a number to a NaN, which is
-        # Kleene's rule only when that number decides.
+        # With 0 and 1, `and` is the minimum and `or` the maximum. fmin and fmax prefer a number to NaN, which is
+        # right by Kleene's logic only if that number decides.
         picked, decides = (np.fmin(left, right), 0.0) if self.operator == "&" else (np.fmax(left, right), 1.0)
         unknown = np.isnan(left) | np.isnan(right)
         return np.where(unknown & (picked != decides), np.nan, picked)
@@ -416,7 +416,7 @@ class Junction(Pair, Condition):
 
 @dataclass(frozen=True, eq=False)
 class Negation(Condition):
-    """A condition turned round; unknown stays unknown."""
+    """A condition negated; unknown stays unknown."""
 
     inner: Condition
 
@@ -450,7 +450,7 @@ class Negation(Condition):
 
 @dataclass(frozen=True, eq=False)
 class Absence(Condition):
-    """An expression has no value: a series that says nothing, or a metric that has no series at all."""
+    """True if an expression has no value: a series without one, or a metric without series."""
 
     inner: Expression
 
@@ -503,7 +503,7 @@ def condition(value: object) -> Condition:
     """Return `value` as a condition.
 
     Raises:
-        InputError: it is something else.
+        InputError: it is not a condition.
     """
     if isinstance(value, Condition):
         return value

@@ -1,1 +1,1 @@
-"""Who is connected, what each asked for, and the fan-out of ticks and alerts to them. It does no I/O."""
+"""The hub: who is connected, what each subscribed to, and the fan-out of ticks and alerts. It does no I/O."""

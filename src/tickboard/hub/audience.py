@@ -1,4 +1,4 @@
-"""An audience: the viewers of one distinct subscription, in the order in which they get each tick."""
+"""An audience: the viewers of one distinct subscription, in the order in which they are sent each tick."""
 
 from typing import Generic, Protocol, TypeVar
 
@@ -8,10 +8,10 @@ from tickboard.metrics.selection import Selection
 
 
 class Member(Protocol):
-    """A viewer, as far as its audience knows it.
+    """A viewer, as far as its audience needs it.
 
     Attributes:
-        slot: its place.
+        slot: its index in the audience.
     """
 
     slot: int
@@ -21,34 +21,35 @@ V = TypeVar("V", bound=Member)
 
 
 class Audience(Generic[V]):
-    """The viewers of one distinct subscription, and what was encoded for them at this tick.
+    """The viewers of one distinct subscription, and the frames encoded for them at this tick.
 
-    Viewers keep their slots for as long as a tick is given to them: one that leaves is a None, one that joins comes
-    after `end`, so that nobody gets the tick twice and nobody misses it.
+    Viewers keep their slots while a tick is being sent. One that leaves becomes None, and one that joins goes after
+    `end`, so nobody gets the tick twice and nobody misses it.
 
         slot          0    1    2    3    4
-        viewers     | a  | -  | c  | d  | e  |    b has left; e joined while the tick was given
+        viewers     | a  | -  | c  | d  | e  |    b has left; e joined while the tick was being sent
         descriptors | 7  | -1 | -1 | 9  | 10 |    c is busy
                                  ▲         ▲
                               cursor      end
 
     Args:
-        encoding: how its ticks are written.
-        selectors: what was asked for.
-        selection: the series that this is now; bound anew when the registry changes, with another `layout`.
-        layout: the number of that binding.
-        board: the number of the board's description that they were last told.
-        details: whether its viewers see problems whole.
+        encoding: how its ticks are encoded.
+        selectors: what the viewers subscribed to.
+        selection: the series that the selectors now select; replaced, with a new `layout`, when series appear or leave.
+        layout: the number of the current list of series.
+        board: the number of the board's description that the viewers were last sent.
+        details: whether its viewers see problems in full.
 
     Attributes:
-        described: the layout that the viewers were last told.
-        series: those that the viewers were last sent, in the order of that layout.
-        joined: whether a viewer was sent another layout since.
-        size: how many viewers there are.
-        cursor: the slot that gets the tick next.
-        frame: the tick that is being given, once it is encoded.
-        initials: the ``initial`` messages of this tick, by the position they go on from and the ticks skipped.
-        making: those that are being made in steps, by the same: in which tick that began, and for whom.
+        described: the layout that the viewers were last sent.
+        series: the series of that layout, in order.
+        joined: whether a viewer has been sent another layout since.
+        size: the number of viewers.
+        cursor: the slot that is sent the tick next.
+        frame: the tick being sent; None until it is encoded.
+        initials: the ``initial`` messages of this tick, by the tick that they resume after and the ticks skipped.
+        making: the ``initial`` messages being made in steps, by the same key: the tick at which that began, and the
+            viewers that wait for it.
     """
 
     def __init__(
@@ -79,23 +80,23 @@ class Audience(Generic[V]):
         self.making: dict[tuple[int | None, int], tuple[int, list[V]]] = {}
 
     def add(self, viewer: V) -> None:
-        """Give a viewer the last place."""
+        """Append a viewer."""
         viewer.slot = len(self.viewers)
         self.viewers.append(viewer)
         self.descriptors.append(-1)
         self.size += 1
 
     def remove(self, viewer: V) -> None:
-        """Leave a viewer's place empty."""
+        """Remove a viewer and leave its slot empty."""
         self.viewers[viewer.slot] = None
         self.descriptors[viewer.slot] = -1
         self.size -= 1
         if not self.size:
-            # Nobody is left to give the tick to.
+            # No viewer is left to send the tick to.
             self.end = self.cursor
 
     def begin(self) -> None:
-        """Get ready for the next tick."""
+        """Prepare for the next tick."""
         if self.size < len(self.viewers):
             kept = [
                 (one, descriptor)
@@ -110,5 +111,5 @@ class Audience(Generic[V]):
         self.initials.clear()
 
     def awaits(self, viewer: V) -> bool:
-        """Return whether the tick that is being given has not come to this viewer yet."""
+        """Return whether the tick being sent has not reached this viewer yet."""
         return self.cursor <= viewer.slot < self.end

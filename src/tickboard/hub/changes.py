@@ -1,6 +1,6 @@
-"""What has changed in a board or a list of series, so that nobody has to be sent the whole of it.
+"""The difference between two boards or two lists of series, so that viewers need not be sent the whole.
 
-Takes two of them and returns a message that makes the second of the first; None where the whole is to be sent instead.
+Each function takes the old and the new one and returns a message with the changes, or None if the whole must be sent.
 """
 
 from collections import Counter
@@ -10,7 +10,7 @@ from tickboard.metrics.series import Series
 from tickboard.wire import BoardInfo, MetricsChanged, Panel, PanelsChanged, Row, SeriesChanged, SeriesInfo, encode
 
 STEP_PANELS = 1_000
-"""Panels that are looked at before others may run: about 2 ms."""
+"""How many panels are compared in one step before others may run: about 2 ms."""
 
 
 def series_changes(
@@ -20,14 +20,14 @@ def series_changes(
     epoch: str,
     infos: Callable[[Sequence[Series]], list[SeriesInfo]],
 ) -> SeriesChanged | None:
-    """Return what makes a list of series of another.
+    """Return the changes that turn one list of series into another; None if the order has changed.
 
     Args:
-        before: the list that is known; its series are told apart as objects.
-        after: the new one.
-        layouts: the numbers of the two.
-        epoch: of the ticks.
-        infos: returns what says of some series what they are.
+        before: the old list; series are compared by identity.
+        after: the new list.
+        layouts: the numbers of the two lists.
+        epoch: the epoch of the ticks.
+        infos: returns the descriptions of some series.
     """
     places = _places([id(one) for one in before], [id(one) for one in after])
     if places is None:
@@ -37,7 +37,7 @@ def series_changes(
 
 
 def board_changes(before: BoardInfo, after: BoardInfo) -> Generator[None, None, MetricsChanged | None]:
-    """Return what makes a board of another, where only metrics and their panels differ; found in steps."""
+    """Return the changes from one board to another if only metrics and panels differ, else None; in steps."""
     fixed = ("title", "epoch", "interval_ms", "window_size", "version", "rules")
     if any(getattr(before, name) != getattr(after, name) for name in fixed):
         return None
@@ -80,7 +80,7 @@ def _panels_changes(before: Sequence[Panel], after: Sequence[Panel]) -> Generato
 
 
 def _keys(panels: Iterable[Panel]) -> Generator[None, None, list[Hashable]]:
-    """Give each panel a key that no other of them has: a row goes on by its title, all else by all that it says."""
+    """Return a distinct key for each panel: a row is identified by its title, any other panel by its whole content."""
     seen: Counter[Hashable] = Counter()
     keys: list[Hashable] = []
     for number, panel in enumerate(panels, 1):
@@ -93,9 +93,9 @@ def _keys(panels: Iterable[Panel]) -> Generator[None, None, list[Hashable]]:
 
 
 def _places(before: Sequence[Hashable], after: Sequence[Hashable]) -> tuple[list[int], list[int]] | None:
-    """Return the places of what is removed, in the list as it was, and of what is added, in the list as it is.
+    """Return the indices of removed keys in the old list, and those of added keys in the new list.
 
-    None where what stays is in another order.
+    None if the remaining keys are in another order.
     """
     was, is_now = set(before), set(after)
     if [key for key in before if key in is_now] != [key for key in after if key in was]:

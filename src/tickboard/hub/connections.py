@@ -1,6 +1,6 @@
-"""Connections, as far as the hub knows them: the last step to a viewer or a reader of alerts, a position.
+"""Connections, as the hub sees them: how to send to a viewer or a reader of alerts, and positions.
 
-How they are made of sockets and tasks is the server's.
+The server implements them with sockets and tasks.
 """
 
 import contextlib
@@ -12,8 +12,8 @@ from tickboard.hub.frames import Frame
 from tickboard.output.logs import log
 
 WriteAll = Callable[[Sequence[int], bytes], list[tuple[int, int]]]
-"""Writes the same bytes to many descriptors, and returns the index and the bytes written of each that did not take
-them all: -1 where it failed. A descriptor below 0 is none."""
+"""Writes the same bytes to many descriptors. Returns the index and the number of bytes written for each descriptor that
+did not take them all; -1 bytes: it failed. A negative descriptor is skipped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,66 +25,66 @@ class Position:
 
 
 class ViewerConnection(Protocol):
-    """The last step to one viewer: its connection.
+    """The connection of one viewer.
 
     Attributes:
-        descriptor: what `WriteAll` may write whole frames to while the outlet is idle; -1: nothing.
-        copies: whether its server makes a copy of each frame for this viewer alone.
+        descriptor: the descriptor that `WriteAll` may write whole frames to while the connection is idle; -1: none.
+        copies: whether its server copies each frame for this viewer alone.
     """
 
     descriptor: int
     copies: bool
 
     def send(self, frame: Frame) -> bool:
-        """Take a frame. False: it takes no other until it calls `Viewer.idle_again`."""
+        """Send a frame. False: accept no other until the connection calls `Viewer.idle_again`."""
         ...
 
     def rest(self, wire: bytes, written: int) -> bool:
-        """Take what is left of a frame after so many bytes of it were written to the descriptor; -1: that failed."""
+        """Send the rest of a frame of which `written` bytes were written to the descriptor; -1: that failed."""
         ...
 
     def unsent(self) -> int:
-        """Return how many bytes wait in it: what falls shows that somebody reads."""
+        """Return how many bytes are waiting; a falling number shows that the client reads."""
         ...
 
     def close(self, code: int) -> None:
-        """End the connection with a close code."""
+        """Close the connection with a close code."""
         ...
 
     def cut(self) -> None:
-        """End the connection at once."""
+        """Abort the connection."""
         ...
 
 
 class ReaderConnection(Protocol):
-    """The last step to one reader of the alert stream: its connection.
+    """The connection of one reader of the alert stream.
 
     Attributes:
-        descriptor: what `WriteAll` may write to while the stream is idle; -1: nothing.
-        chunked: whether what it is given is to be in HTTP/1.1's chunked coding (RFC 9112, section 7.1).
+        descriptor: the descriptor that `WriteAll` may write to while the connection is idle; -1: none.
+        chunked: whether its bytes must use HTTP/1.1's chunked coding (RFC 9112, section 7.1).
     """
 
     descriptor: int
     chunked: bool
 
     def write(self, wire: bytes) -> bool:
-        """Take a chunk. False: it takes no other until it calls `Reader.idle_again`."""
+        """Send a chunk. False: accept no other until the connection calls `Reader.idle_again`."""
         ...
 
     def rest(self, wire: bytes, written: int) -> bool:
-        """Take what is left of a chunk after so many bytes of it were written to the descriptor; -1: that failed."""
+        """Send the rest of a chunk of which `written` bytes were written to the descriptor; -1: that failed."""
         ...
 
     def unsent(self) -> int:
-        """Return how many bytes wait in it: what falls shows that somebody reads."""
+        """Return how many bytes are waiting; a falling number shows that the client reads."""
         ...
 
     def end(self) -> None:
-        """End the stream after what waits in it, but soon."""
+        """End the stream soon, after what is waiting."""
         ...
 
     def cut(self) -> None:
-        """End the connection at once."""
+        """Abort the connection."""
         ...
 
 
@@ -92,9 +92,9 @@ def end_failed(what: str, error: Exception, end: Callable[[], object]) -> None:
     """End one connection of many, and log why.
 
     Args:
-        what: the connection.
-        error: what it raised.
-        end: ends it; if that fails too, the others go on all the same.
+        what: the connection, for the log.
+        error: the exception that it raised.
+        end: ends the connection; if that raises too, the exception is ignored.
     """
     log.error("%s failed and is cut", what, exc_info=error)
     with contextlib.suppress(Exception):
@@ -102,7 +102,7 @@ def end_failed(what: str, error: Exception, end: Callable[[], object]) -> None:
 
 
 class Patience:
-    """How long a connection that is busy has taken nothing."""
+    """Measures for how long a busy connection has taken nothing."""
 
     __slots__ = ("_since", "_unsent")
 
@@ -111,11 +111,11 @@ class Patience:
         self._unsent = 0
 
     def tried(self, now: float, unsent: int) -> float:
-        """Return the seconds since the connection last took something, as far as whoever asks again and again can see.
+        """Return the seconds since the connection last took some bytes, as seen by repeated calls.
 
         Args:
-            now: seconds by a clock that doesn't step.
-            unsent: the bytes that wait in it.
+            now: seconds by a clock that never steps.
+            unsent: how many bytes are waiting.
         """
         if self._since is None or unsent < self._unsent:
             self._since = now
@@ -125,9 +125,9 @@ class Patience:
 
 @dataclass(eq=False)
 class Subscriber:
-    """One part of this program that reads the alert log: where it is in it, and how to wake it.
+    """A part of this program that reads the alert log: its position, and a function that wakes it.
 
-    It needs no queue: the log is one for all, and each reads on from its own number.
+    It needs no queue: all readers share one log, and each continues from its own number.
     """
 
     wake: Callable[[], None]

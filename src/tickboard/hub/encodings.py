@@ -1,6 +1,6 @@
 """Encodings: ticks and windows as frames, in JSON and in the binary subprotocols.
 
-A tick is encoded once for all who asked for the same series. The layouts of the binary messages are in
+A tick is encoded once for all viewers with the same subscription. The layouts of the binary messages are in
 docs/protocol.md.
 """
 
@@ -18,21 +18,21 @@ from tickboard.wire import SeriesList, TickSpan, encode, timestamp
 T = TypeVar("T")
 
 STEP_VALUES = 10_000
-"""Values that are written as JSON before others may run: about 5 ms."""
+"""How many values are written as JSON before others may run: about 5 ms."""
 
 
 STEP_FLOATS = 100_000
-"""Values that are copied in binary before others may run: about 1 ms."""
+"""How many values are copied in binary before others may run: about 1 ms."""
 
 
 _WINDOW, _TICK, _AMENDED = 1, 2, 3
-"""Kinds of binary messages."""
+"""The kinds of binary messages."""
 
 
 _RESUMED = 1
 
 
-# Little-endian: kind, flags, 0, layout, seq; then the time, or how many ticks and how many were skipped.
+# Little-endian: kind, flags, 0, layout, seq; then the tick's time, or the window's numbers of ticks and skipped ticks.
 _TICK_HEADER = struct.Struct("<BBHIQd")
 
 
@@ -40,7 +40,7 @@ _WINDOW_HEADER = struct.Struct("<BBHIQII")
 
 
 FLOAT32, FLOAT64 = "<f4", "<f8"
-"""How wide a value is in ``tickboard.v1`` and in ``tickboard.v2``, where whole numbers are exact up to 2^53."""
+"""The types of a value in ``tickboard.v1`` and in ``tickboard.v2``, where whole numbers are exact up to 2^53."""
 
 
 def metrics_frame(selection: Selection, seq: int, time: float, row: Floats) -> bytes:
@@ -51,7 +51,7 @@ def metrics_frame(selection: Selection, seq: int, time: float, row: Floats) -> b
 
 
 def amended_frame(selection: Selection, seq: int, time: float, row: Floats) -> bytes:
-    """Return an ``amended`` message: the values of a tick that have come late; NaN in `row`: as it was."""
+    """Return an ``amended`` message: the late values of a tick; NaN in `row`: unchanged."""
     time_text = timestamp(time).encode()
     data = b",".join(selection.each(row, time_text))
     return b'{"type":"amended","data":[%b],"seq":%d,"timestamp":"%b"}' % (data, seq, time_text)
@@ -60,14 +60,14 @@ def amended_frame(selection: Selection, seq: int, time: float, row: Floats) -> b
 def initial_frame(
     selection: Selection, epoch: str, seq: int, window: Slice, *, resumed: bool = False, skipped: int = 0
 ) -> bytes:
-    """Return an ``initial`` message: the ticks of `window`, and where it ends."""
+    """Return an ``initial`` message: the ticks of `window`, and the position of the last one."""
     return b"".join(whole(initial_steps(selection, epoch, seq, window, resumed=resumed, skipped=skipped)))
 
 
 def initial_steps(
     selection: Selection, epoch: str, seq: int, window: Slice, *, resumed: bool = False, skipped: int = 0
 ) -> Generator[None, None, list[bytes]]:
-    """Return the pieces of an ``initial`` message, made in steps."""
+    """Return the pieces of an ``initial`` message; in steps."""
     data: list[bytes] = []
     ticks: list[TickSpan] = []
     cost = 0
@@ -86,12 +86,12 @@ def initial_steps(
 
 
 def series_list(selection: Selection, layout: int, epoch: str) -> bytes:
-    """Return a ``series`` message: what the values of the binary messages with this layout are of."""
+    """Return a ``series`` message: the series of the values in binary messages with this layout."""
     return whole(series_steps(selection, layout, epoch))
 
 
 def series_steps(selection: Selection, layout: int, epoch: str) -> Generator[None, None, bytes]:
-    """Return a ``series`` message, made in steps."""
+    """Return a ``series`` message; in steps."""
     parts: list[bytes] = []
     for start in range(0, len(selection.series), STEP_SERIES):
         parts.append(encode(selection.infos(selection.series[start : start + STEP_SERIES]))[1:-1])
@@ -100,7 +100,7 @@ def series_steps(selection: Selection, layout: int, epoch: str) -> Generator[Non
 
 
 def whole(steps: Generator[None, None, T]) -> T:
-    """Run steps to their end at once, and return what they return."""
+    """Run a generator to its end at once; return its return value."""
     while True:
         try:
             next(steps)
@@ -112,16 +112,16 @@ def whole(steps: Generator[None, None, T]) -> T:
 def binary_tick(
     selection: Selection, layout: int, seq: int, time: float, row: Floats, dtype: str, *, amended: bool = False
 ) -> bytes:
-    """Return a tick of a binary subprotocol, or the values of it that have come late.
+    """Return a tick in a binary subprotocol, or only its late values.
 
     Args:
         selection: the series.
-        layout: its number.
-        seq: of the tick.
-        time: of the tick, POSIX seconds.
+        layout: the number of their list.
+        seq: the tick's sequence number.
+        time: the tick's time, POSIX seconds.
         row: float64 [series of the registry].
-        dtype: of the values: `FLOAT32` or `FLOAT64`.
-        amended: whether they have come late.
+        dtype: the type of the values: `FLOAT32` or `FLOAT64`.
+        amended: whether `row` has late values only, and NaN elsewhere.
     """
     kind = _AMENDED if amended else _TICK
     return _TICK_HEADER.pack(kind, 0, 0, layout, seq, _milliseconds(time)) + _floats(row[selection.columns], dtype)
@@ -130,14 +130,14 @@ def binary_tick(
 def binary_window(
     selection: Selection, layout: int, window: Slice, dtype: str, *, resumed: bool = False, skipped: int = 0
 ) -> bytes:
-    """Return a window of a binary subprotocol; the arguments are those of `binary_tick`."""
+    """Return a window in a binary subprotocol; for the arguments, see `binary_tick`."""
     return b"".join(whole(window_steps(selection, layout, window, dtype, resumed=resumed, skipped=skipped)))
 
 
 def window_steps(
     selection: Selection, layout: int, window: Slice, dtype: str, *, resumed: bool = False, skipped: int = 0
 ) -> Generator[None, None, list[bytes]]:
-    """Return the pieces of a window of a binary subprotocol, made in steps."""
+    """Return the pieces of a window in a binary subprotocol; in steps."""
     flags = _RESUMED if resumed else 0
     header = _WINDOW_HEADER.pack(_WINDOW, flags, 0, layout, window.first, len(window), min(skipped, 2**32 - 1))
     times = np.floor(window.times * 1000 + 1e-3).astype("<f8").tobytes()
@@ -151,30 +151,30 @@ def window_steps(
 
 
 def _milliseconds(time: float) -> float:
-    """Return POSIX seconds in whole milliseconds, cut off as `timestamp` does."""
+    """Return POSIX seconds in whole milliseconds, truncated like `timestamp`."""
     return float(np.floor(time * 1000 + 1e-3))
 
 
 def _floats(values: Floats, dtype: str) -> bytes:
-    with np.errstate(over="ignore"):  # infinite is what the protocol says of a value that a float32 cannot hold
+    with np.errstate(over="ignore"):  # by the protocol, a value too large for float32 becomes infinite
         return values.astype(dtype).tobytes()
 
 
 class Encoding(Protocol):
-    """How ticks are written for the viewers of one subscription. A layout numbers a selection that was bound anew."""
+    """How ticks are encoded for the viewers of one subscription. A layout is the number of a list of series."""
 
-    tells_board: bool
-    """Whether viewers are sent the board when metrics come or go."""
+    describes_board: bool
+    """Whether viewers are sent the board when metrics appear or leave."""
 
-    tells_changes: bool
-    """Whether viewers are sent only what has changed, of the board and of the series."""
+    describes_changes: bool
+    """Whether viewers are sent only the changes of the board and of the series."""
 
     def prepare(self, selection: Selection) -> Iterator[None]:
-        """Write in steps what stays the same of the series, so that the rest is quick."""
+        """Encode in steps the parts that are the same in every message, so that the rest is quick."""
         ...
 
     def describe(self, selection: Selection, layout: int, epoch: str) -> Frame | None:
-        """Return what must come before the first tick with this layout."""
+        """Return the message that must come before the first tick with this layout; None: none is needed."""
         ...
 
     def tick(self, selection: Selection, layout: int, seq: int, time: float, row: Floats) -> Frame:
@@ -182,28 +182,28 @@ class Encoding(Protocol):
         ...
 
     def amended(self, selection: Selection, layout: int, seq: int, time: float, row: Floats) -> Frame:
-        """Return the values of an earlier tick that have come late; NaN in `row`: as it was."""
+        """Return the late values of an earlier tick; NaN in `row`: unchanged."""
         ...
 
     def initial(
         self, selection: Selection, layout: int, epoch: str, seq: int, window: Slice, *, resumed: bool, skipped: int
     ) -> Generator[None, None, Frame]:
-        """Return what a viewer begins with, or goes on with after it has missed something; made in steps."""
+        """Return the message with which a viewer starts, or resumes after missing ticks; in steps."""
         ...
 
 
 class Json:
-    """The encoding for everyone: ``initial`` and ``metrics``."""
+    """The JSON encoding, for everyone: ``initial`` and ``metrics``."""
 
-    tells_board = False
-    tells_changes = False
+    describes_board = False
+    describes_changes = False
 
     def prepare(self, selection: Selection) -> Iterator[None]:
-        """Write in steps what stays the same of each Metric."""
+        """Encode in steps the part of each Metric that never changes."""
         return selection.write()
 
     def describe(self, selection: Selection, layout: int, epoch: str) -> Frame | None:
-        """Return nothing: each Metric says what it is."""
+        """Return None: each Metric describes itself."""
         return None
 
     def tick(self, selection: Selection, layout: int, seq: int, time: float, row: Floats) -> Frame:
@@ -217,27 +217,27 @@ class Json:
     def initial(
         self, selection: Selection, layout: int, epoch: str, seq: int, window: Slice, *, resumed: bool, skipped: int
     ) -> Generator[None, None, Frame]:
-        """Return an ``initial`` message, made in steps."""
+        """Return an ``initial`` message; in steps."""
         steps = initial_steps(selection, epoch, seq, window, resumed=resumed, skipped=skipped)
         return (yield from Frame.of_pieces((TEXT_OPCODE, (yield from steps))))
 
 
 class Binary:
-    """The encoding of the binary subprotocols, which differ in the width of their values alone.
+    """The encoding of the binary subprotocols, which differ only in the type of their values.
 
     Args:
-        dtype: of the values: `FLOAT32` or `FLOAT64`.
-        tells_changes: whether its viewers understand messages that say only what has changed.
+        dtype: the type of the values: `FLOAT32` or `FLOAT64`.
+        tells_changes: whether its viewers understand messages with changes only.
     """
 
-    tells_board = True
+    describes_board = True
 
-    def __init__(self, dtype: str, *, tells_changes: bool = False) -> None:
+    def __init__(self, dtype: str, *, describes_changes: bool = False) -> None:
         self._dtype = dtype
-        self.tells_changes = tells_changes
+        self.describes_changes = describes_changes
 
     def prepare(self, selection: Selection) -> Iterator[None]:
-        """Write in steps what a ``series`` message says of each series."""
+        """Encode in steps the description of each series for ``series`` messages."""
         return selection.write_infos()
 
     def describe(self, selection: Selection, layout: int, epoch: str) -> Frame | None:
@@ -255,28 +255,28 @@ class Binary:
     def initial(
         self, selection: Selection, layout: int, epoch: str, seq: int, window: Slice, *, resumed: bool, skipped: int
     ) -> Generator[None, None, Frame]:
-        """Return a ``series`` message and a binary window, made in steps."""
-        told = yield from series_steps(selection, layout, epoch)
+        """Return a ``series`` message and a binary window; in steps."""
+        described = yield from series_steps(selection, layout, epoch)
         pieces = yield from window_steps(selection, layout, window, self._dtype, resumed=resumed, skipped=skipped)
-        return (yield from Frame.of_pieces((TEXT_OPCODE, [told]), (BINARY_OPCODE, pieces)))
+        return (yield from Frame.of_pieces((TEXT_OPCODE, [described]), (BINARY_OPCODE, pieces)))
 
 
 JSON: Encoding = Json()
 
 
 BINARY: dict[str, Encoding] = {"tickboard.v2": Binary(FLOAT64), "tickboard.v1": Binary(FLOAT32)}
-"""The binary encodings by their subprotocol, the preferred one first; see docs/protocol.md."""
+"""The binary encodings by subprotocol, the preferred one first; see docs/protocol.md."""
 
 
 BINARY_CHANGES: dict[str, Encoding] = {
-    "tickboard.v2": Binary(FLOAT64, tells_changes=True),
-    "tickboard.v1": Binary(FLOAT32, tells_changes=True),
+    "tickboard.v2": Binary(FLOAT64, describes_changes=True),
+    "tickboard.v1": Binary(FLOAT32, describes_changes=True),
 }
-"""The same for those who ask for changes alone."""
+"""The same, for viewers that ask for changes only."""
 
 
 def recent_metrics(selection: Selection, window: Slice, count: int) -> Generator[None, None, list[bytes]]:
-    """Return the newest `count` Metrics of `window` as a JSON list, oldest first; in pieces, made in steps."""
+    """Return the newest `count` Metrics of `window` as a JSON list, oldest first; in pieces and in steps."""
     yield from selection.write()
     newest: list[bytes] = []
     places = range(0, len(selection.series), STEP_SERIES)
@@ -293,7 +293,7 @@ def recent_metrics(selection: Selection, window: Slice, count: int) -> Generator
 
 
 def between(pieces: Sequence[bytes]) -> list[bytes]:
-    """Return the pieces of a JSON list with commas between them; the first and the last are what is around it."""
+    """Insert commas between the pieces of a JSON list; the first and the last piece are its brackets."""
     first, *inner, last = pieces
     found = [first]
     for number, piece in enumerate(inner):

@@ -1,14 +1,14 @@
-"""Events: what the alert stream sends, as server-sent events (the WHATWG HTML standard)."""
+"""Events: the content of the alert stream as server-sent events (the WHATWG HTML standard)."""
 
 from tickboard.alerting.log import AlertEvent
 from tickboard.wire import AlertPosition, Heartbeat, encode, timestamp
 
 RETRY_MS = 2_000
-"""How long an alert client waits before it comes back."""
+"""How long an alert client waits before it reconnects."""
 
 
 def alert_event(epoch: str, event: AlertEvent) -> bytes:
-    """Return an alert event as a server-sent event, encoded once however many read it."""
+    """Return an alert event as a server-sent event, encoded once for all readers."""
     frame = event.frames.get("sse")
     if frame is None:
         name = b"" if event.kind == "firing" else b"event: %b\n" % event.kind.encode()
@@ -18,12 +18,12 @@ def alert_event(epoch: str, event: AlertEvent) -> bytes:
 
 
 def stream_start(epoch: str, number: int, *, whole: bool) -> bytes:
-    """Return what opens an alert stream: how long to wait before coming back, and the position that it starts from.
+    """Return the start of an alert stream: the time to wait before reconnecting, and the position.
 
     Args:
-        epoch: of the log.
-        number: of the newest event that the client has then.
-        whole: whether it was told of all that fires now, and what else it knows is over.
+        epoch: the log's epoch.
+        number: the number of the newest event that the client then has.
+        whole: whether it has been sent all firing alerts, so that any other alert it knows is over.
     """
     position = encode(AlertPosition(epoch, number, whole))
     return b"retry: %d\nid: %b-%d\nevent: position\ndata: %b\n\n" % (RETRY_MS, epoch.encode(), number, position)

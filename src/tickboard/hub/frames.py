@@ -1,4 +1,4 @@
-"""Frames: WebSocket messages as they go on the wire (RFC 6455), framed once for everyone who gets them.
+"""Frames: WebSocket messages as they go on the wire (RFC 6455), framed once for all receivers.
 
 `tickboard.hub.encodings` makes their content. Nothing here knows viewers or sockets.
 """
@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TypeVar
 
 STEP_BYTES = 2**19
-"""Bytes that are copied before others may run: less than 1 ms, or 4 ms where memory is slow to come by."""
+"""How many bytes are copied before others may run: less than 1 ms, or 4 ms where memory is slow to allocate."""
 
 
 T = TypeVar("T")
@@ -20,10 +20,10 @@ TEXT_OPCODE, BINARY_OPCODE, _CLOSE, _PING, _PONG = 0x1, 0x2, 0x8, 0x9, 0xA
 
 
 class Frame:
-    """One WebSocket message or several, encoded once for all who get them.
+    """One or more WebSocket messages, encoded once for all receivers.
 
     Args:
-        parts: the opcode and content of each message; `text` and `binary` make one of a single message.
+        parts: the opcode and the content of each message. `text` and `binary` make a frame of one message.
 
     Attributes:
         parts: as given.
@@ -36,15 +36,15 @@ class Frame:
 
     @classmethod
     def text(cls, data: bytes) -> "Frame":
-        """Return a frame of one text message, given as UTF-8."""
+        """Return a frame of one text message in UTF-8."""
         return cls([(TEXT_OPCODE, data)])
 
     @classmethod
     def of_pieces(cls, *messages: tuple[int, Sequence[bytes]]) -> "Generator[None, None, Frame]":
-        """Return a frame of some messages, put together in steps.
+        """Return a frame of several messages, joined in steps.
 
         Args:
-            messages: the opcode and the content of each, in pieces.
+            messages: the opcode of each, and its content in pieces.
         """
         pieces: list[bytes] = []
         places: list[tuple[int, int, int]] = []
@@ -57,7 +57,7 @@ class Frame:
             end += len(head) + size
         wire = yield from joined(pieces)
         frame = cls([(opcode, memoryview(wire)[start:stop]) for opcode, start, stop in places])
-        # Nobody changes it, and to make bytes of it would copy it once more.
+        # Nothing modifies this bytearray, so it can stand for bytes without another copy.
         frame.__dict__["wire"] = wire
         return frame
 
@@ -67,7 +67,7 @@ class Frame:
         return cls([(BINARY_OPCODE, data)])
 
     def after(self, other: "Frame") -> "Frame":
-        """Return a frame of the other's messages and then this one's."""
+        """Return a frame of the messages of `other`, followed by those of this one."""
         return Frame(other.parts + self.parts)
 
     @cached_property
@@ -82,7 +82,7 @@ class Frame:
 
 
 def _header(opcode: int, size: int) -> bytes:
-    """Return the header of a WebSocket frame that is a whole message (RFC 6455, section 5.2)."""
+    """Return the header of an unfragmented WebSocket message (RFC 6455, section 5.2)."""
     if size < 126:
         return bytes((0x80 | opcode, size))
     if size < 65_536:
@@ -105,8 +105,8 @@ def close(code: int) -> Frame:
 
 
 def joined(pieces: Sequence[bytes]) -> Generator[None, None, bytearray]:
-    """Return pieces in one, put together in steps: to copy a hundred megabytes takes its time."""
-    # It grows as it is filled: memory for all of it at once would take 50 ms for a hundred megabytes.
+    """Join pieces in steps: copying a hundred megabytes takes a while."""
+    # It grows as it is filled: allocating a hundred megabytes at once would take 50 ms.
     whole = bytearray()
     copied = 0
     for piece in pieces:

@@ -1,6 +1,6 @@
-"""Health: whether a board publishes its ticks, in one word and with the reasons.
+"""Health: whether a board publishes its ticks, as a status and its reasons.
 
-It takes how long ago the last tick was published and the list of problems, and knows neither the clock nor who asks.
+It takes the time since the last tick was published and the list of problems; it knows neither the clock nor the viewer.
 """
 
 from collections.abc import Iterable
@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from tickboard.wire import HealthReason, HealthStatus, Problem, timestamp
 
 FAILING_AFTER_INTERVALS = 3
-"""A board that has published no tick for so many intervals is failing."""
+"""A board is failing if it has published no tick for this many intervals"""
 
 FAILING_AFTER_S = 3.0
-"""But not before it has published none for so long."""
+"""and for this many seconds."""
 
 
 @dataclass(frozen=True)
 class Vitals:
-    """What a running board knows of itself.
+    """The condition of a running board.
 
     Attributes:
         ticks_skipped: ticks that could not be made in time, since the start.
-        silent_s: seconds since the last tick was published, or since it began; 0 while it does not run.
+        silent_s: seconds since the last tick was published, or since the start; 0 while the board does not run.
         interval_s: seconds between two ticks.
     """
 
@@ -36,11 +36,11 @@ class Vitals:
 
 
 def health(vitals: Vitals, problems: Iterable[Problem], now: float) -> tuple[HealthStatus, list[HealthReason]]:
-    """Return the status of a board, and why it is not ``ok``.
+    """Return the status of a board and its reasons.
 
     Args:
-        vitals: of the board.
-        problems: those that there are.
+        vitals: the board's condition.
+        problems: its current problems.
         now: POSIX seconds.
     """
     reasons = [HealthReason(problem.source, problem.message, problem.since) for problem in problems]

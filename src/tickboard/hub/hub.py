@@ -1,10 +1,9 @@
-"""The hub: who is connected, what each asked for, and the fan-out of frames to them.
+"""The hub: who is connected, what each subscribed to, and the fan-out of frames to them.
 
-It knows no asyncio and no sockets. A viewer has an outlet, the last step to its connection: it takes a frame and says
-whether it can take another. A tick is encoded once for each distinct subscription; where a connection has a descriptor
-and nothing waits in front of it, the bytes are written to many of them in one call, with nothing done for each viewer.
-
-What happens when a viewer is slow is in `tickboard.hub.viewer`.
+It knows no asyncio and no sockets. A viewer has an outlet, its connection, which takes a frame and returns whether it
+accepts another. A tick is encoded once for each distinct subscription. Where connections have descriptors and nothing
+waits in front of them, one call writes the bytes to many of them, with no work for each viewer. What happens when a
+viewer is slow is in `tickboard.hub.viewer`.
 """
 
 import contextlib
@@ -34,61 +33,61 @@ P = ParamSpec("P")
 
 
 SLICE_BY_TASKS = 50
-"""Viewers that a tick is handed to before others may run, where some are sent to by tasks of their own: what is in the
-processor's caches is then still there when these run. With 500 a message costs a quarter more CPU."""
+"""How many viewers are sent a tick before others may run, if some are sent to by tasks of their own: the data is then
+still in the processor's caches when these tasks run. With 500, a message costs a quarter more CPU."""
 
 MOST_AT_ONCE = 40_000
-"""Values of an ``initial`` that is made at once; one with more is made in steps."""
+"""An ``initial`` with at most this many values is made at once; a larger one is made in steps."""
 
 ENCODED_AT_ONCE = 5_000
-"""Values of ticks that are encoded before others may run, whose subscriptions differ: about 4 ms."""
+"""How many values of ticks are encoded, for different subscriptions, before others may run: about 4 ms."""
 
 MAX_MADE_AT_ONCE = 2
-"""Large ``initial`` messages, of different contents; further viewers wait."""
+"""How many different large ``initial`` messages are made at the same time; further viewers wait."""
 
 MAX_UNTAKEN_BYTES = 2**28
-"""Of different frames that wait for the viewers of one address to take them."""
+"""How many bytes of different frames may wait for the viewers of one address."""
 
 MAX_OWN_SERIES, OWN_BOARDS = 100_000, 4
-"""Series that the different subscriptions of one address may have in all; or as many as so many whole boards, where
-that is more. Each is encoded anew at each tick, which takes 50 ms for so many."""
+"""How many series the different subscriptions of one address may have together; or this many times the board's series,
+if that is more. Each subscription is encoded at every tick, which takes 50 ms for so many series."""
 
 MAX_OWN_COST = 500
-"""What the globs of the different subscriptions of one address may cost: each is tried on every new series before the
-tick that has it. The only one of an address is never too much."""
+"""What the globs of the different subscriptions of one address may cost together: each is tried on every new series
+before the tick that contains it. The only subscription of an address is always allowed."""
 
 MAX_LOOK_UPS = 16
-"""Of one subscription beforehand, where series come all the time."""
+"""How often `Hub.prepare` looks a subscription up again while new series keep appearing."""
 
 WINDOWS, VIEWERS = "large windows", "viewers"
-"""The sources of the problems that an ``initial`` cannot be made, and that a viewer cannot be sent to."""
+"""The sources of two problems: an ``initial`` cannot be made, and a viewer cannot be sent to."""
 
 BeginWork = Callable[[Iterator[None], Callable[[BaseException | None], None]], object]
-"""Runs steps to their end, and says what they raised."""
+"""Runs the steps to their end, then calls the function with the exception that they raised, or None."""
 
 Describe = Callable[[], Generator[None, None, BoardInfo]]
-"""Returns a board as it is at the first step, made in steps."""
+"""Returns the board as it is at the first step; in steps."""
 
 TRY_AGAIN_LATER = 1013
-"""A close code (the IANA registry of WebSocket close codes)."""
+"""A close code (IANA's registry of WebSocket close codes)."""
 
 
 class Hub:
-    """All who are connected to one board.
+    """All connections to one board.
 
     Args:
-        engine: whose ticks they see; `switch` changes it.
-        describe: returns the Board as the page wants it, made in steps.
+        engine: makes the ticks that they see; `switch` replaces it.
+        describe: returns the board as the page needs it, in steps.
         write_all: writes the same bytes to many descriptors.
-        begin_work: runs long work in steps, between which others have their turn; None: it is done at once.
+        begin_work: runs long work in steps, between which others may run; None: it is done at once.
 
     Attributes:
         traffic: what was sent, skipped and closed.
-        problems: what the board's owner has to fix, by its source.
-        readers: of the alert stream.
+        problems: what the board's owner has to fix, by source.
+        readers: the readers of the alert stream.
         subscribers: the parts of this program that read the alert log.
-        waiting: the viewers whose connections take nothing at the moment.
-        problems_frames: the ``problems`` message of the last change, for those who see them in short and whole.
+        waiting: the viewers whose connections are busy.
+        problems_frames: the newest ``problems`` message, in brief (False) and in full (True).
         begin_work: as given.
     """
 
@@ -115,7 +114,7 @@ class Hub:
         self._has_failed = False
         self._failed = Quiet()
         self._queued: list[Viewer] = []
-        # Of the large `initial` messages that are kept, the newest last.
+        # The large `initial` messages that are cached, the newest last.
         self._large: dict[tuple[Audience[Viewer], tuple[int | None, int]], None] = {}
         self._of_owner: dict[str, Counter[Audience[Viewer]]] = {}
         self._copies: Counter[str] = Counter()
@@ -123,12 +122,12 @@ class Hub:
         self._position = Position("", 0)
         self._given: Happened | None = None
         self._amended: list[tuple[int, float, Floats]] = []
-        self._untold: list[Viewer] = []
+        self._uninformed: list[Viewer] = []
         self._by_tasks = 0
         self._boards = 0
         self._board: BoardInfo | None = None
         self._baseline: BoardInfo | None = None
-        self._tells_changes = False
+        self._describes_changes = False
         self._board_frames: dict[bool, Frame] = {}
         self._changed_frame: Frame | None = None
         self._epoch = engine.epoch
@@ -136,12 +135,12 @@ class Hub:
 
     @property
     def viewers(self) -> int:
-        """How many viewers are connected."""
+        """The number of connected viewers."""
         return len(self._viewers)
 
     @property
     def subscriptions(self) -> int:
-        """How many distinct subscriptions they have."""
+        """The number of distinct subscriptions."""
         return len(self._audiences)
 
     # --- viewers ---
@@ -157,16 +156,16 @@ class Hub:
         owner: str = "",
         prepared: Selection | None = None,
     ) -> Viewer:
-        """Attach a viewer, and send it an ``initial`` with all after `since`, or with the whole window.
+        """Add a viewer, and send it an ``initial`` with all ticks after `since`, or with the whole window.
 
         Args:
-            outlet: the last step to its connection.
-            since: where it goes on from.
-            selectors: what it asks for; none: everything.
-            encoding: how its ticks are written.
-            details: whether it sees problems whole.
-            owner: the address that it is from.
-            prepared: what `prepare` returned for these selectors; without it they are looked up at once.
+            outlet: its connection.
+            since: the position that it resumes after.
+            selectors: what it subscribes to; none: everything.
+            encoding: how its ticks are encoded.
+            details: whether it sees problems in full.
+            owner: the client's address.
+            prepared: what `prepare` returned for these selectors; without it, they are looked up at once.
         """
         viewer = Viewer(self, outlet, since, details=details, owner=owner)
         self._put(viewer, encoding, selectors, prepared)
@@ -175,13 +174,13 @@ class Hub:
         try:
             viewer.pump()
         except BaseException:
-            # Nobody has it, who would have it leave: ticks would go to a descriptor that is somebody else's by then.
+            # The caller gets no viewer to pass to `leave`, and its descriptor may soon be another connection's.
             self.leave(viewer)
             raise
         return viewer
 
     def leave(self, viewer: Viewer) -> None:
-        """Forget a viewer; one that has left already is none."""
+        """Remove a viewer; nothing happens if it has left already."""
         self._viewers.discard(viewer)
         self.retire(viewer)
 
@@ -198,12 +197,12 @@ class Hub:
         """Send a viewer only what these selectors match from now on; none: everything.
 
         Args:
-            viewer: who asks.
+            viewer: the viewer.
             selectors: as for `join`.
             prepared: as for `join`.
 
         Returns:
-            What it must be sent before the first tick of its new subscription.
+            The frame to send to it before the first tick of its new subscription.
         """
         audience = viewer.audience
         if audience is None:
@@ -219,63 +218,63 @@ class Hub:
         return audience.encoding.describe(audience.selection, audience.layout, self.engine.epoch)
 
     def set_descriptor(self, viewer: Viewer, descriptor: int) -> None:
-        """Let ticks be written to a viewer's descriptor from now on, or to none: -1."""
+        """Write ticks to this descriptor of a viewer from now on; -1: to none."""
         assert viewer.audience is not None
         viewer.audience.descriptors[viewer.slot] = descriptor
 
     # --- ticks ---
 
     def publish(self, happened: Happened) -> Iterator[None]:
-        """Give a tick to every viewer.
+        """Send a tick to every viewer.
 
-        The caller runs it to its end and lets others run at each step; between two steps at most `SLICE` viewers are
-        written to. One that is broken off is brought to its end by the next; one that raises is not tried again. With
-        the first tick of another epoch, every viewer gets the board and the window anew.
+        The caller runs the iterator to its end and lets others run at each step; between two steps at most `SLICE`
+        viewers are written to. If the caller stops early, the next call finishes the tick; if it raises, the tick is
+        not tried again. With the first tick of another epoch, every viewer is sent the board and the whole window.
         """
         try:
-            for _ in self._give():
+            for _ in self._hand_out():
                 pass
             for audience in self._audiences.values():
                 audience.begin()
             if self._epoch != self.engine.epoch:
-                # The window, which has this tick, is not the one that viewers know.
+                # The viewers know the window of another epoch, and the new one contains this tick.
                 yield from self._show_anew()
                 return
             self._given = happened
             self._amended = amended_rows(happened, self.engine.window)
             if self._metrics_revision != self.engine.registry.metrics_revision:
-                # Who sees none of the new series does not wait for it, and is told of it with the next tick. Who joins
-                # or subscribes meanwhile is given the tick as any other is.
-                yield from self._give(but_with_the_board=True)
+                # Viewers that see none of the new series do not wait for the description; they get it with the next
+                # tick. Viewers that join or subscribe meanwhile get this tick like all others.
+                yield from self._hand_out(but_with_the_board=True)
                 yield from self._describe_in_steps()
-            yield from self._give()
-            if self._tells_changes and self._board is None and self._baseline is None:
-                # What viewers know, so that the first change is one, too.
+            yield from self._hand_out()
+            if self._describes_changes and self._board is None and self._baseline is None:
+                # What viewers know now, so that the first change can be sent as a change, too.
                 self._baseline = yield from self.describe()
         except Exception:
-            # Else the next tick would begin with it, and fail in its turn.
+            # Otherwise the next tick would start with this one, and fail as well.
             self._given = None
             raise
-        yield from self._tell()
+        yield from self._send_problem_lists()
 
     def listen(self, wake: Callable[[], None]) -> Callable[[], None]:
-        """Have a function called whenever there is something to read in the log of alerts; returns what ends that."""
+        """Call `wake` whenever there are alert events to read; return a function that stops that."""
         subscriber = Subscriber(wake, "", 0)
         self.subscribers.add(subscriber)
         return lambda: self.subscribers.discard(subscriber)
 
     def announce(self, events: list[AlertEvent]) -> None:
-        """Wake who reads alerts when there is something to read."""
+        """Wake the readers of alerts if there are any events."""
         if events:
             self._wake()
 
     def check(self, now: float) -> None:
-        """Close the viewers, and cut the readers, whose connections have taken nothing for `STALLED_S`.
+        """Close viewers and cut readers whose connections have taken nothing for `STALLED_S`.
 
-        Of those of one address that have much to take, the newest stay.
+        Also close viewers of an address for which too many bytes wait; those with the newest ticks stay.
 
         Args:
-            now: seconds by a clock that doesn't step.
+            now: seconds by a clock that never steps.
         """
         if self._has_failed:
             self._has_failed = False
@@ -292,18 +291,18 @@ class Hub:
         self.traffic.subscribers_stalled += self.readers.cut_stalled(now, STALLED_S)
 
     def count_copies(self, owner: str, size: int) -> None:
-        """Count bytes of which a server has a copy for one viewer alone, which has not taken them."""
+        """Count bytes that a server has copied for one viewer, and that it has not taken yet."""
         self._copies[owner] += size
         if not self._copies[owner]:
             del self._copies[owner]
 
     def bound_copies(self, owner: str) -> None:
-        """Close viewers of an address for whom too many bytes are copied: at once, since each copies more."""
+        """Close viewers of an address if too many bytes are copied for them; at once, since each copies more."""
         if self._copies[owner] > MAX_UNTAKEN_BYTES:
             self._bound_untaken([viewer for viewer in self.waiting if viewer.owner == owner])
 
     def _bound_untaken(self, viewers: Iterable[Viewer]) -> None:
-        """Close those of some viewers, of one address, for whom too many bytes wait; the newest stay."""
+        """Close those of an address's viewers for which too many bytes wait; those with the newest ticks stay."""
         kept: set[Frame] = set()
         room = MAX_UNTAKEN_BYTES
         for viewer in sorted(viewers, key=Viewer.newest, reverse=True):
@@ -321,7 +320,7 @@ class Hub:
         self._do_for(viewer, viewer.close, TRY_AGAIN_LATER)
 
     def must_wait(self, viewer: Viewer, seen: Position | None, skipped: int) -> bool:
-        """Return whether enough large ``initial`` messages are being made; the viewer then proceeds after one."""
+        """Return True, and queue the viewer, if its ``initial`` is large and enough of them are being made."""
         audience = viewer.audience
         assert audience is not None
         if self._made_at_once < MAX_MADE_AT_ONCE:
@@ -339,18 +338,18 @@ class Hub:
         return True
 
     def _since(self, seen: Position | None) -> int | None:
-        """Return the tick after which a viewer goes on; None: it begins anew."""
+        """Return the tick after which a viewer resumes; None: it starts with the whole window."""
         return seen.seq if seen is not None and self.engine.has_missed(seen.epoch, seen.seq) else None
 
     def initial_for(self, viewer: Viewer, seen: Position | None, skipped: int) -> Frame | None:
-        """Return the ``initial`` message for a viewer, encoded once for all who need the same.
+        """Return the ``initial`` message for a viewer, encoded once for all that need the same one.
 
-        None: it is a large one, and is made in steps. The viewer gets it by `Viewer.made`.
+        None: it is large, and is made in steps. The viewer then gets it by `Viewer.made`.
         """
         audience = viewer.audience
         assert audience is not None
         if audience.awaits(viewer):
-            # It brings the tick that is being given, which must not come to this viewer twice.
+            # The `initial` contains the tick being sent, which must not reach this viewer twice.
             audience.remove(viewer)
             audience.add(viewer)
         self._bind(audience)
@@ -386,7 +385,7 @@ class Hub:
         viewer: Viewer,
         steps: Generator[None, None, Frame],
     ) -> None:
-        """Make a large ``initial`` in steps for all viewers of an audience who need the same in this tick."""
+        """Make a large ``initial`` in steps for all viewers of an audience that need the same one in this tick."""
         viewers, position, layout = [viewer], self.at(self.engine.seq), audience.layout
         self._made_at_once += 1
         audience.making[key] = position.seq, viewers
@@ -406,7 +405,7 @@ class Hub:
                 del audience.making[key]
             if error is not None:
                 self._report_unmade(error)
-                # The viewers that wait for it would wait for ever.
+                # Otherwise the viewers would wait for it forever.
                 for each in viewers:
                     self._do_for(each, each.close, TRY_AGAIN_LATER)
             else:
@@ -418,7 +417,7 @@ class Hub:
         self.begin_work(make(), settle)
 
     def _keep(self, audience: Audience[Viewer], key: tuple[int | None, int], frame: Frame) -> None:
-        """Keep a large ``initial`` for those who come in the same tick, and of older ones the newest alone."""
+        """Cache a large ``initial`` for viewers that need it in the same tick; keep only the newest ones."""
         audience.initials[key] = frame
         self._large.pop((audience, key), None)
         self._large[audience, key] = None
@@ -437,7 +436,7 @@ class Hub:
         )
 
     def _do_for(self, viewer: Viewer, do: Callable[P, None], *args: P.args, **named: P.kwargs) -> None:
-        """Do something for one viewer of many. If it fails, that viewer is cut, and the others go on."""
+        """Do something for one viewer of many. If it raises, cut that viewer; the others continue."""
         try:
             do(*args, **named)
         except Exception as error:  # noqa: BLE001  # it is reported
@@ -452,17 +451,17 @@ class Hub:
                 kind=type(error),
             )
 
-    def tells_board(self, viewer: Viewer) -> bool:
-        """Return whether a viewer is told when metrics come or go, and some have."""
-        return viewer.audience is not None and viewer.audience.encoding.tells_board and self._board is not None
+    def describes_board(self, viewer: Viewer) -> bool:
+        """Return whether a viewer is sent the board when metrics appear or leave, and some have."""
+        return viewer.audience is not None and viewer.audience.encoding.describes_board and self._board is not None
 
     def given(self, viewer: Viewer) -> int:
-        """Return the newest tick that has been given to an idle viewer."""
+        """Return the newest tick that an idle viewer has been sent."""
         pending = viewer.audience is not None and viewer.audience.awaits(viewer)
         return self.engine.seq - 1 if pending else self.engine.seq
 
     def at(self, seq: int) -> Position:
-        """Return a position in this epoch, the same object for all who are there."""
+        """Return a position in this epoch; one object is shared by all viewers at it."""
         if self._position.seq != seq or self._position.epoch != self.engine.epoch:
             self._position = Position(self.engine.epoch, seq)
         return self._position
@@ -470,14 +469,14 @@ class Hub:
     # --- the board ---
 
     def switch(self, engine: Engine, describe: Describe) -> None:
-        """Show another board from here on: every viewer gets its description and its window."""
+        """Show another board from now on: send every viewer its description and its window."""
         self.engine, self.describe = engine, describe
         for _ in self._show_anew():
             pass
         self._wake()
 
     def close(self, code: int) -> None:
-        """Ask every connection to end; viewers with this close code."""
+        """Ask every connection to end; viewers get this close code."""
         for viewer in list(self._viewers):
             self._do_for(viewer, viewer.close, code)
         self.readers.close()
@@ -486,7 +485,7 @@ class Hub:
         self._wake()
 
     def _show_anew(self) -> Iterator[None]:
-        """Send every viewer the board and its window, in place of what it has."""
+        """Send every viewer the board and its window, which replace what it has."""
         self._epoch = self.engine.epoch
         self._describe_board()
         self._given = None
@@ -507,30 +506,30 @@ class Hub:
             subscriber.wake()
 
     def _send_problems(self) -> None:
-        """Send the list of problems to every viewer; where there are more than `SLICE`, after the next tick."""
+        """Send the list of problems to every viewer; if there are more than `SLICE`, after the next tick."""
         for details in self.problems_frames:
             problems = self.problems.shown(details=details)
             self.problems_frames[details] = Frame.text(encode(ProblemList(problems)))
-        self._untold = list(self._viewers)
-        if len(self._untold) <= SLICE:
-            for _ in self._tell():
+        self._uninformed = list(self._viewers)
+        if len(self._uninformed) <= SLICE:
+            for _ in self._send_problem_lists():
                 pass
 
-    def _tell(self) -> Iterator[None]:
-        """Tell the viewers of the problems, those that there are by now."""
-        while self._untold:
-            for viewer in self._untold[-SLICE:]:
+    def _send_problem_lists(self) -> Iterator[None]:
+        """Send the current problems to the viewers that do not have them yet."""
+        while self._uninformed:
+            for viewer in self._uninformed[-SLICE:]:
                 self._do_for(viewer, viewer.renew, problems=True)
-            del self._untold[-SLICE:]
+            del self._uninformed[-SLICE:]
             yield
 
-    def _give(self, *, but_with_the_board: bool = False) -> Iterator[None]:
-        """Give the tick to all who have not got it yet, or but to those who must know of new metrics before it."""
+    def _hand_out(self, *, but_with_the_board: bool = False) -> Iterator[None]:
+        """Send the tick to all that do not have it yet; optionally not to those that must get new metrics before it."""
         budget = size = min(SLICE, SLICE_BY_TASKS) if self._by_tasks else SLICE
         encoded = looked_up = 0
         registry, audiences = self.engine.registry, list(self._audiences.values())
         if not all(audience.selection.is_current(registry) for audience in audiences):
-            # Nobody waits for those whose new series take longer to find.
+            # Audiences whose new series take longest to look up come last, so that no other waits for them.
             audiences.sort(key=lambda audience: audience.selection.glob_cost)
         for audience in audiences:
             if encoded > ENCODED_AT_ONCE or looked_up > STEP_COST:
@@ -538,7 +537,7 @@ class Hub:
                 yield
             if audience.cursor < audience.end and self._given is not None:
                 looked_up += yield from self._bind_in_steps(audience)
-                if but_with_the_board and audience.encoding.tells_board and audience.layout != audience.described:
+                if but_with_the_board and audience.encoding.describes_board and audience.layout != audience.described:
                     continue
                 encoded += 0 if audience.frame else len(audience.selection.series)
             while audience.cursor < audience.end and self._given is not None:
@@ -548,7 +547,7 @@ class Hub:
                     budget = size
 
     def _give_slice(self, audience: Audience[Viewer], happened: Happened, most: int) -> int:
-        """Give the tick to the next viewers of an audience, and return how many they were."""
+        """Send the tick to the next viewers of an audience; return how many."""
         frame = self._frame_of(audience, happened)
         start, stop = audience.cursor, min(audience.end, audience.cursor + most)
         audience.cursor = stop
@@ -569,14 +568,14 @@ class Hub:
         return stop - start
 
     def _frame_of(self, audience: Audience[Viewer], happened: Happened) -> Frame:
-        """Return the tick as an audience's viewers get it."""
+        """Return the tick as encoded for an audience."""
         if audience.frame is None:
             self._bind(audience)
-            # Read from the window, which has room for series that have appeared since the row was taken.
+            # Read from the window, which has room for series that appeared after the row was made.
             row = self.engine.window.row(happened.seq)
             frame = audience.encoding.tick(audience.selection, audience.layout, happened.seq, happened.time, row)
             for seq, time, changed in self._amended:
-                # Wide enough for series that have appeared since it was made.
+                # Widened for series that appeared after it was made.
                 amended = widened(changed, max(len(changed), audience.selection.width), np.nan)
                 if not np.isnan(amended[audience.selection.columns]).all():
                     frame = audience.encoding.amended(audience.selection, audience.layout, seq, time, amended).after(
@@ -586,10 +585,10 @@ class Hub:
                 description = self._description(audience)
                 frame = frame if description is None else frame.after(description)
             if audience.board != self._boards:
-                # Who was given its tick before the last change was known has not been told of the one before either.
-                is_next = audience.encoding.tells_changes and audience.board == self._boards - 1
+                # The changes apply only to the board just before: an audience that is further behind gets it whole.
+                is_next = audience.encoding.describes_changes and audience.board == self._boards - 1
                 only = self._changed_frame if is_next else None
-                if audience.encoding.tells_board:
+                if audience.encoding.describes_board:
                     frame = frame.after(only or self.board_frame(details=audience.details))
                 audience.board = self._boards
             audience.frame = frame
@@ -607,17 +606,17 @@ class Hub:
         yield
         frame = None if changes is None else Frame.text(encode(changes))
         if self._boards == boards:
-            # Nobody has shown another board meanwhile.
+            # No other board was shown meanwhile.
             self._metrics_revision, self._board, self._changed_frame = revision, board, frame
             self._board_frames = {}
             self._boards += 1
 
     def board(self, *, details: bool) -> Generator[None, None, BoardInfo]:
-        """Return the board as the page wants it, with the problems in short or whole; made in steps."""
+        """Return the board as the page needs it, with problems in brief or in full; in steps."""
         return self._with_problems((yield from self.describe()), details=details)
 
     def board_frame(self, *, details: bool) -> Frame:
-        """Return the ``board`` message of the last change, encoded when somebody needs the whole of it."""
+        """Return the ``board`` message of the last change, encoded when it is first needed."""
         if details not in self._board_frames:
             board = self._with_problems(self._board or whole(self.describe()), details=details)
             self._board_frames[details] = Frame.text(encode(BoardChanged(board)))
@@ -627,9 +626,9 @@ class Hub:
         return msgspec.structs.replace(board, problems=self.problems.shown(details=details))
 
     def _description(self, audience: Audience[Viewer]) -> Frame | None:
-        """Return what says the series of an audience's ticks from here on: what has changed, or all."""
+        """Return the message that describes the series of an audience's next ticks: the changes, or all of them."""
         epoch, changes = self.engine.epoch, None
-        if audience.encoding.tells_changes and not audience.joined:
+        if audience.encoding.describes_changes and not audience.joined:
             layouts, selection = (audience.described, audience.layout), audience.selection
             changes = series_changes(audience.series, selection.series, layouts, epoch, selection.infos)
         audience.described, audience.series, audience.joined = audience.layout, audience.selection.series, False
@@ -651,7 +650,7 @@ class Hub:
                 encoding, wanted, selection, self._layouts, self._boards, details=viewer.details
             )
             self._audiences[encoding, wanted, viewer.details] = audience
-            self._tells_changes |= encoding.tells_changes
+            self._describes_changes |= encoding.describes_changes
         audience.add(viewer)
         viewer.audience = audience
         self._of_owner.setdefault(viewer.owner, Counter())[audience] += 1
@@ -670,11 +669,11 @@ class Hub:
             del self._audiences[audience.encoding, audience.selectors, audience.details]
 
     def prepare(self, selectors: Iterable[str], encoding: Encoding = JSON) -> Generator[None, None, Selection]:
-        """Look up in steps what `join` or `subscribe` is then asked for, and return it for them.
+        """Look up the series of a subscription in steps; pass the result to `join` or `subscribe`.
 
         Args:
             selectors: as for `join`.
-            encoding: how it is to be written.
+            encoding: as for `join`.
         """
         wanted = distinct(selectors)
         known = next((audience for (_, texts, _), audience in self._audiences.items() if texts == wanted), None)
@@ -684,7 +683,7 @@ class Hub:
                 break
             selection = yield from self.engine.select_in_steps(wanted, selection)
         assert selection is not None
-        if not encoding.tells_board:
+        if not encoding.describes_board:
             yield from selection.write()
         return selection
 
@@ -698,10 +697,10 @@ class Hub:
         details: bool = False,
         leaving: Viewer | None = None,
     ) -> str:
-        """Return why an address may not have this subscription too; empty: it may.
+        """Return why an address may not have another subscription; empty: it may.
 
-        What counts is what has to be encoded anew at each tick. So a subscription is free if another viewer has it in
-        the same encoding, with the same details; and one to everything, of which there are only so many encodings.
+        What counts is the encoding work at each tick. So a subscription is free if another viewer has it in the same
+        encoding and with the same details. One to everything is free as well, since there are only a few encodings.
 
         Args:
             owner: the address.
@@ -709,7 +708,7 @@ class Hub:
             selectors: as for `join`.
             encoding: as for `join`.
             details: as for `join`.
-            leaving: the viewer that gives up what it has for it.
+            leaving: the viewer that gives up its current subscription for this one.
         """
         wanted = distinct(selectors)
         if not wanted or (encoding, wanted, details) in self._audiences:
@@ -728,10 +727,10 @@ class Hub:
         return ""
 
     def _bind_in_steps(self, audience: Audience[Viewer]) -> Generator[None, None, int]:
-        """Bind an audience anew where series have come or gone, in steps; what comes meanwhile is for the next tick.
+        """Look up an audience's series again if some have appeared or left; in steps. Later ones wait for a tick.
 
         Returns:
-            How many look-ups that took.
+            The number of look-ups.
         """
         if audience.selection.is_current(self.engine.registry):
             return 0
@@ -747,7 +746,7 @@ class Hub:
             self._take(audience, self.engine.select(audience.selectors, audience.selection))
 
     def _take(self, audience: Audience[Viewer], selection: Selection) -> None:
-        """Have an audience ask for a selection from now on; where its series are the same, viewers need not know."""
+        """Replace an audience's selection; viewers are sent a new layout only if the series differ."""
         if selection.series != audience.selection.series:
             self._layouts += 1
             audience.layout = self._layouts
@@ -761,12 +760,12 @@ class Hub:
 
 
 def distinct(selectors: Iterable[str]) -> tuple[str, ...]:
-    """Return selectors as they are compared: without repetitions, in one order."""
+    """Return selectors in a comparable form: sorted, without repetitions."""
     return tuple(sorted(set(selectors)))
 
 
 def amended_rows(happened: Happened, window: Window) -> list[tuple[int, float, Floats]]:
-    """Return what was changed in the ticks before this one, as seq, time and row; NaN in a row: as it was."""
+    """Return the late values of earlier ticks, as seq, time and row; NaN in a row: unchanged."""
     if not happened.amended:
         return []
     rows: dict[int, Floats] = {}

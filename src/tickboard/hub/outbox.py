@@ -1,6 +1,6 @@
-"""The outbox: what waits for one viewer while its connection takes nothing, bounded in bytes.
+"""The outbox: frames that wait for one viewer while its connection is busy, bounded in bytes.
 
-Ticks are state: they may be thrown away for the newest. Answers are what the viewer asked for, and stay.
+Ticks are state: they may be dropped in favour of the newest. Answers are what the viewer asked for, and stay.
 """
 
 from collections import deque
@@ -8,14 +8,14 @@ from collections import deque
 from tickboard.hub.frames import Frame
 
 OUTBOX_BYTES = 131_072
-"""What may wait for one viewer before its ticks are thrown away for the newest state; one frame always may."""
+"""How many bytes may wait for one viewer before its ticks are dropped; a single frame always may."""
 
 
 class Outbox:
-    """Frames in the order that they came. An empty one is small: most are, most of the time.
+    """Frames in order of arrival. An empty outbox is small, since most are empty most of the time.
 
     Attributes:
-        size: bytes that wait.
+        size: the number of bytes waiting.
     """
 
     __slots__ = ("_frames", "size")
@@ -26,22 +26,22 @@ class Outbox:
 
     @property
     def full(self) -> bool:
-        """Whether more waits than should."""
+        """Whether more bytes wait than allowed."""
         return self.size > OUTBOX_BYTES
 
     def has_room(self, frame: Frame) -> bool:
-        """Return whether a tick may wait, too."""
+        """Return whether a tick fits in."""
         return not self.size or self.size + frame.size <= OUTBOX_BYTES
 
     def put(self, frame: Frame, seq: int = 0) -> None:
-        """Add a frame; `seq` is that of a tick, and 0 for what is no tick."""
+        """Append a frame; `seq` is its tick's, or 0 if it is not a tick."""
         if self._frames is None:
             self._frames = deque()
         self._frames.append((seq, frame))
         self.size += frame.size
 
     def take(self) -> tuple[int, Frame] | None:
-        """Remove the oldest, and return it with its seq; None when nothing waits."""
+        """Remove and return the oldest frame with its seq; None if the outbox is empty."""
         if self._frames is None:
             return None
         seq, frame = self._frames.popleft()
@@ -51,7 +51,7 @@ class Outbox:
         return seq, frame
 
     def drop_ticks(self) -> int:
-        """Throw away the ticks, and return how many there were."""
+        """Drop all ticks; return how many there were."""
         waiting, self._frames, self.size = self._frames or (), None, 0
         for seq, frame in waiting:
             if not seq:
@@ -59,5 +59,5 @@ class Outbox:
         return sum(1 for seq, _ in waiting if seq)
 
     def clear(self) -> None:
-        """Throw away everything."""
+        """Drop everything."""
         self._frames, self.size = None, 0

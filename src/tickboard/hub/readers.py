@@ -1,18 +1,18 @@
-"""The readers of the alert stream: where each is in the log, and the fan-out of what is new to all of them.
+"""The readers of the alert stream: their places in the log, and the fan-out of new events to all of them.
 
-There is one log of alert events, and a reader is a number in it. So nothing waits for a slow reader: it reads on from
-its number when its connection takes something again. What follows a number is encoded once for all who are there, in
-chunks of bounded size; where a connection has a descriptor and nothing waits in front of it, a chunk is written to many
-of them in one call. Like the hub, it knows no asyncio and no sockets.
+There is one log of alert events, and a reader is a number in it. So nothing is queued for a slow reader: it continues
+from its number when its connection accepts data again. The events after a number are encoded once for all readers, in
+chunks of bounded size. Where connections have descriptors and nothing waits in front of them, one call writes a chunk
+to many of them. Like the hub, this module knows no asyncio and no sockets.
 
-                  ┌───────── a chunk was taken whole ─────────┐
-                  ▼                                           │
-     join ──▶ idle: given at once what is new ──▶ busy: given nothing, and nothing is kept for it
-                  ▲                                │     │
-                  └── takes again, and reads on ───┘     ├── nothing taken for 20 s ──▶ cut
-                                                         └── its number has left the log ──▶ ended
+                 ┌─────────── took the whole chunk ──────────┐
+                 ▼                                           │
+     join ──▶ idle: sent new events at once ──▶ busy: sent nothing, and nothing is queued
+                 ▲                                │     │
+                 └── accepts again and continues ─┘     ├── nothing taken for 20 s ──▶ cut
+                                                        └── its number has left the log ──▶ ended
 
-Who is cut or ended comes back with its number, and is then told of what it has missed, or of all that fires.
+A reader that is cut or ended reconnects with its number. It is then sent what it has missed, or all firing alerts.
 """
 
 from bisect import bisect_right
@@ -26,42 +26,42 @@ from tickboard.hub.events import alert_event, heartbeat, stream_start
 P = ParamSpec("P")
 
 SLICE = 500
-"""Readers that are written to before others may run."""
+"""How many readers are written to before others may run."""
 
 CHUNK_BYTES = 65_536
-"""A chunk ends with the event that reaches this size. The system holds twice as much for one connection, so that a
-reader that is a little late takes it at once."""
+"""A chunk ends with the event that reaches this size. The system buffers twice as much for one connection, so a reader
+that is a little late takes it at once."""
 
 CHUNK_EVENTS = 512
-"""A chunk has no more events than this."""
+"""The most events in a chunk."""
 
 CHUNKS = 64
-"""So many are kept for others at the same number. More numbers there are only where many come back after a break."""
+"""How many chunks are cached. There are more different numbers only when many readers reconnect after an outage."""
 
 HEARTBEAT_S = 30.0
-"""Seconds between two heartbeats to one reader."""
+"""Seconds between two heartbeats to a reader."""
 
 NOWHERE = -1
-"""The number of a reader that has none in this log: it is to be told of all that fires."""
+"""The number of a reader that has no place in this log: it is sent all firing alerts first."""
 
 NEVER = float("inf")
 
 
 class Reader:
-    """One connection that reads the alert stream. Made by `Readers.join`; call `Readers.leave` when it ends.
+    """One connection that reads the alert stream. `Readers.join` makes it; call `Readers.leave` when it ends.
 
     Attributes:
-        stream: the last step to its connection.
-        idle: whether its connection takes a chunk at once.
-        slot: its place among the readers; -1 once it is being closed.
-        opening: whether it is still to be told from where it goes on.
-        beat_due: whether a heartbeat is to follow.
-        base: the number to go on from when it has been told of all that fired then.
-        told: the number of the newest of these alerts that it was told of.
-        patience: while it is busy, how long it has taken nothing.
+        stream: its connection.
+        idle: whether its connection accepts a chunk at once.
+        slot: its index among the readers; -1 once it is being closed.
+        opening: whether it must still be sent the position from which it resumes.
+        beat_due: whether a heartbeat is due.
+        base: the newest published number when it joined; it continues after it once it has all firing alerts.
+        sent: the number of the newest of those alerts that it was sent.
+        patience: while it is busy, measures for how long it has taken nothing.
     """
 
-    __slots__ = ("_readers", "base", "beat_due", "idle", "opening", "patience", "slot", "stream", "told")
+    __slots__ = ("_readers", "base", "beat_due", "idle", "opening", "patience", "sent", "slot", "stream")
 
     def __init__(self, readers: "Readers", stream: ReaderConnection, slot: int, base: int, *, opening: bool) -> None:
         self.stream = stream
@@ -70,26 +70,26 @@ class Reader:
         self.opening = opening
         self.beat_due = False
         self.base = base
-        self.told = 0
+        self.sent = 0
         self.patience: Patience | None = None
         self._readers = readers
 
     def idle_again(self) -> None:
-        """Read on; the stream calls it when it can take a chunk again."""
+        """Send further events; the stream calls it when it accepts a chunk again."""
         if not self.idle and self.slot >= 0:
             self._readers.idle_again(self)
 
 
 class Readers:
-    """All who read the alert stream of one board.
+    """All readers of the alert stream of one board.
 
     Args:
-        log: returns the log that they read. When it is one of another epoch, all streams end.
+        log: returns the current log. When its epoch changes, all streams end.
         write_all: writes the same bytes to many descriptors.
 
     Attributes:
-        on_news: called when there may be something to give. Whoever sets it has `give` run then, and `beat` about
-            every second.
+        on_news: called when there may be something to send. Its owner then runs `give`, and runs `beat` about once a
+            second.
     """
 
     def __init__(self, log: Callable[[], AlertLog], write_all: WriteAll) -> None:
@@ -99,7 +99,7 @@ class Readers:
         self._chunks = Chunks(log())
         self._members: set[Reader] = set()
         self._busy: set[Reader] = set()
-        # By slot. A slot is never moved, only taken again, so that who comes and goes disturbs nothing.
+        # By slot. Slots are never moved, only reused, so readers that join and leave disturb no other.
         self._slots: list[Reader | None] = []
         self._numbers: list[int] = []
         self._descriptors: list[int] = []
@@ -109,16 +109,16 @@ class Readers:
         self._beat_time = 0.0
 
     def __len__(self) -> int:
-        """How many are connected."""
+        """The number of connected readers."""
         return len(self._members)
 
     def join(self, stream: ReaderConnection, last_event_id: str, now: float) -> Reader:
-        """Attach a reader, and give it what it has missed, or all that fires.
+        """Add a reader, and send it what it has missed, or all firing alerts.
 
         Args:
             stream: its connection.
-            last_event_id: the id of the last event that it had; "0" for all that the log has.
-            now: seconds by a clock that doesn't step.
+            last_event_id: the id of the last event that it received; "0" for all that the log has.
+            now: seconds by a clock that never steps.
         """
         log = self._current()
         number = resumed_number(last_event_id, log)
@@ -130,7 +130,7 @@ class Readers:
             self._coded.append(False)
             self._beats.append(NEVER)
         slot = self._free.pop()
-        reader = self._slots[slot] = Reader(self, stream, slot, log.told, opening=number is not None)
+        reader = self._slots[slot] = Reader(self, stream, slot, log.published, opening=number is not None)
         self._numbers[slot] = NOWHERE if number is None else number
         self._beats[slot] = now + HEARTBEAT_S
         self._coded[slot] = stream.chunked
@@ -138,26 +138,26 @@ class Readers:
         try:
             self._read_on(reader)
         except BaseException:
-            self.leave(reader)  # nobody has it, who would
+            self.leave(reader)  # the caller has no reader to do it with
             raise
         return reader
 
     def leave(self, reader: Reader) -> None:
-        """Forget a reader; one that has left already is none."""
+        """Remove a reader; nothing happens if it has left already."""
         self._members.discard(reader)
         self._retire(reader)
 
     def close(self) -> None:
-        """End every stream, after what it was given already."""
+        """End every stream, after what was sent already."""
         for reader in list(self._members):
             self._do_for(reader, self._end, reader)
 
     def cut_stalled(self, now: float, after_s: float) -> int:
-        """Cut those whose connections have taken nothing for so long, and return how many they were.
+        """Cut the readers whose connections have taken nothing for `after_s`; return how many.
 
         Args:
-            now: seconds by a clock that doesn't step.
-            after_s: seconds; it is asked several times meanwhile.
+            now: seconds by a clock that never steps.
+            after_s: seconds; call this several times within that span.
         """
         stalled = [
             reader
@@ -170,10 +170,10 @@ class Readers:
         return len(stalled)
 
     def give(self) -> Iterator[None]:
-        """Give every reader what it may be told by now.
+        """Send every reader the events published so far.
 
-        The caller runs it to its end and lets others run at each step; between two steps at most `SLICE` readers are
-        written to. What happens meanwhile may have to wait for the next time.
+        The caller runs the iterator to its end and lets others run at each step; between two steps at most `SLICE`
+        readers are written to. Events published meanwhile may have to wait for the next call.
         """
         more = True
         while more:
@@ -183,10 +183,10 @@ class Readers:
                 yield
 
     def beat(self, now: float, time: float) -> Iterator[None]:
-        """Give those a heartbeat whose last was `HEARTBEAT_S` ago; in slices, as `give`.
+        """Send a heartbeat to readers whose last one was `HEARTBEAT_S` ago; in slices like `give`.
 
         Args:
-            now: seconds by a clock that doesn't step.
+            now: seconds by a clock that never steps.
             time: POSIX seconds.
         """
         self._beat_time = time
@@ -196,14 +196,14 @@ class Readers:
                 yield
 
     def idle_again(self, reader: Reader) -> None:
-        """Let a reader that was busy read on."""
+        """Continue sending to a reader that was busy."""
         reader.idle, reader.patience = True, None
         self._busy.discard(reader)
         self._current()
         self._read_on(reader)
 
     def _read_on(self, reader: Reader) -> None:
-        """Give a reader what is new to it, as far as its connection takes it."""
+        """Send a reader what is new to it, until its connection is busy."""
         while reader.idle and reader.slot >= 0 and (chunk := self._next(reader)) is not None:
             if not reader.stream.write(self._chunks.coded(chunk) if reader.stream.chunked else chunk):
                 self._become_busy(reader)
@@ -211,15 +211,15 @@ class Readers:
             self._descriptors[reader.slot] = reader.stream.descriptor
 
     def _next(self, reader: Reader) -> bytes | None:
-        """Return what a reader is to be given next, and move it on; None when there is nothing."""
+        """Return the next chunk for a reader and advance its number; None if there is none."""
         log, slot = self._chunks.log, reader.slot
         number = self._numbers[slot]
         if number == NOWHERE:
-            chunk, told = self._chunks.of_all_that_fires(reader.base, reader.told)
-            if told is None:
+            chunk, sent = self._chunks.of_all_that_fires(reader.base, reader.sent)
+            if sent is None:
                 self._numbers[slot] = reader.base
             else:
-                reader.told = told
+                reader.sent = sent
             return chunk
         if is_lost(number, log):
             self._end(reader)
@@ -227,7 +227,7 @@ class Readers:
         if reader.opening:
             reader.opening = False
             return stream_start(log.epoch, number, whole=False)
-        if number != log.told:
+        if number != log.published:
             chunk, self._numbers[slot] = self._chunks.after(number)
             return chunk
         if reader.beat_due:
@@ -243,7 +243,7 @@ class Readers:
             self._busy.add(reader)
 
     def _retire(self, reader: Reader) -> None:
-        """Give a reader nothing more, while its connection is being closed."""
+        """Send a reader nothing more, while its connection is being closed."""
         self._busy.discard(reader)
         if reader.slot >= 0:
             slot, reader.slot = reader.slot, -1
@@ -256,27 +256,27 @@ class Readers:
         reader.stream.end()
 
     def _current(self) -> AlertLog:
-        """Return the log; when it is of another epoch than before, no reader is anywhere in it."""
+        """Return the log; end all streams if its epoch has changed."""
         log = self._log()
         if self._chunks.follow(log):
             self.close()
         return log
 
-    # --- many at once ---
+    # --- many readers at once ---
 
     def _give_slice(self, start: int, stop: int) -> bool:
-        """Give the readers in these slots what is new; return whether there is more for some of them."""
+        """Send new events to the readers in these slots; return whether there are more for some of them."""
         log = self._current()
         descriptors, numbers = self._descriptors[start:stop], self._numbers[start:stop]
         behind = {
             number
             for number, descriptor in zip(numbers, descriptors, strict=True)
-            if descriptor >= 0 and number != log.told and not is_lost(number, log)
+            if descriptor >= 0 and number != log.published and not is_lost(number, log)
         }
         more = False
         for number in behind:
             chunk, after = self._chunks.after(number)
-            more |= after < log.told
+            more |= after < log.published
             chosen = [
                 descriptor if where == number else -1 for where, descriptor in zip(numbers, descriptors, strict=True)
             ]
@@ -285,16 +285,16 @@ class Readers:
                 for where, descriptor in zip(self._numbers[start:stop], chosen, strict=True)
             ]
             self._write(start, chosen, chunk)
-        # Who has no descriptor reads on by itself, and who is lost learns of it.
+        # Readers without a descriptor are served one by one, and those whose number has left the log are ended.
         for index, (number, descriptor) in enumerate(zip(numbers, descriptors, strict=True)):
-            if descriptor < 0 or (number != log.told and number not in behind):
+            if descriptor < 0 or (number != log.published and number not in behind):
                 reader = self._slots[start + index]
                 if reader is not None and reader.idle:
                     self._do_for(reader, self._read_on, reader)
         return more
 
     def _beat_slice(self, start: int, stop: int, now: float) -> None:
-        """Give a heartbeat to those of the readers in these slots whose time it is."""
+        """Send a heartbeat to the readers in these slots for which one is due."""
         log = self._current()
         due = [slot for slot, when in enumerate(self._beats[start:stop], start) if when <= now]
         chosen = [-1] * SLICE
@@ -302,22 +302,22 @@ class Readers:
             self._beats[slot] += HEARTBEAT_S * (1 + (now - self._beats[slot]) // HEARTBEAT_S)
             reader = self._slots[slot]
             assert reader is not None
-            if self._descriptors[slot] >= 0 and self._numbers[slot] == log.told:
+            if self._descriptors[slot] >= 0 and self._numbers[slot] == log.published:
                 chosen[slot - start] = self._descriptors[slot]
             else:
                 reader.beat_due = True
                 if reader.idle:
                     self._do_for(reader, self._read_on, reader)
-        self._write(start, chosen, heartbeat(log.epoch, log.told, self._beat_time))
+        self._write(start, chosen, heartbeat(log.epoch, log.published, self._beat_time))
 
     def _write(self, start: int, descriptors: list[int], wire: bytes) -> None:
-        """Write to the descriptors of the readers from a slot on, to each in its own coding."""
+        """Write to the descriptors of the readers from slot `start` on, in each one's coding."""
         coded = self._coded[start : start + len(descriptors)]
         codings = set(coded)
         for coding in codings:
             chosen = descriptors
             if len(codings) > 1:
-                pairs = zip(coded, descriptors, strict=False)  # there may be fewer slots than fit into a slice
+                pairs = zip(coded, descriptors, strict=False)  # the last slice may have fewer slots
                 chosen = [descriptor if each == coding else -1 for each, descriptor in pairs]
             self._write_coded(start, chosen, self._chunks.coded(wire) if coding else wire)
 
@@ -332,7 +332,7 @@ class Readers:
             self._become_busy(reader)
 
     def _do_for(self, reader: Reader, do: Callable[P, None], *args: P.args, **named: P.kwargs) -> None:
-        """Do something for one reader of many. If it fails, that reader is cut, and the others go on."""
+        """Do something for one reader of many. If it raises, cut that reader; the others continue."""
         try:
             do(*args, **named)
         except Exception as error:  # noqa: BLE001  # it is logged
@@ -341,10 +341,10 @@ class Readers:
 
 
 class Chunks:
-    """What follows a number in a log, encoded once for all who ask while nothing new may be told.
+    """The events after a number of the log, encoded once for all readers until more are published.
 
     Args:
-        log: the log at first; `follow` tells of another, and is to be called before each use.
+        log: the first log. Call `follow` with the current log before each use.
 
     Attributes:
         log: the log.
@@ -352,36 +352,36 @@ class Chunks:
 
     def __init__(self, log: AlertLog) -> None:
         self.log = log
-        self._told = log.told
+        self._published = log.published
         self._kept: dict[tuple[int, int], tuple[bytes, int | None]] = {}
         self._coded: dict[bytes, bytes] = {}
         self._firing: list[AlertEvent] | None = None
 
     def follow(self, log: AlertLog) -> bool:
-        """Look whether the log has changed; return whether it is one of another epoch."""
+        """Drop cached chunks if the log has changed; return whether it has another epoch."""
         other = log.epoch != self.log.epoch
-        if log is not self.log or log.told != self._told:
-            self.log, self._told = log, log.told
+        if log is not self.log or log.published != self._published:
+            self.log, self._published = log, log.published
             self._kept.clear()
             self._coded.clear()
             self._firing = None
         return other
 
     def after(self, number: int) -> tuple[bytes, int]:
-        """Return the events after a number, as far as a chunk goes, and the number that it brings a reader to."""
+        """Return a chunk of the events after `number`, and the number that a reader has after it."""
         chunk, last = self._keep((NOWHERE, number), lambda: self._read(self.log.since(number, CHUNK_EVENTS)))
-        return chunk, self.log.told if last is None else last
+        return chunk, self.log.published if last is None else last
 
-    def of_all_that_fires(self, base: int, told: int) -> tuple[bytes, int | None]:
-        """Return the alerts that fire, those that began at `base` or before and after `told`, and then the position.
+    def of_all_that_fires(self, base: int, sent: int) -> tuple[bytes, int | None]:
+        """Return the next firing alerts numbered above `sent` and up to `base`; after the last, also the position.
 
         Returns:
-            A chunk, and the `told` to go on from; None when that was all.
+            A chunk, and the next `sent`; None after the last.
         """
-        return self._keep((base, told), lambda: self._read_firing(base, told))
+        return self._keep((base, sent), lambda: self._read_firing(base, sent))
 
     def coded(self, wire: bytes) -> bytes:
-        """Return bytes as a chunk of HTTP/1.1 (RFC 9112, section 7.1), made once for all who get the same."""
+        """Return bytes in HTTP/1.1's chunked coding (RFC 9112, section 7.1), made once for all readers."""
         found = self._coded.get(wire)
         if found is None:
             if len(self._coded) == CHUNKS:
@@ -389,17 +389,17 @@ class Chunks:
             found = self._coded[wire] = b"%x\r\n%b\r\n" % (len(wire), wire)
         return found
 
-    def _read_firing(self, base: int, told: int) -> tuple[bytes, int | None]:
+    def _read_firing(self, base: int, sent: int) -> tuple[bytes, int | None]:
         if self._firing is None:
             self._firing = self.log.firing()
-        first = bisect_right(self._firing, told, key=_number)
+        first = bisect_right(self._firing, sent, key=_number)
         events = self._firing[first : min(first + CHUNK_EVENTS, bisect_right(self._firing, base, key=_number))]
         chunk, last = self._read(events)
-        # These events are older than the position, so it comes after them: a client must come back from there.
+        # These events are older than the position, so it follows them: a client must resume from the position.
         return (chunk, last) if last is not None else (chunk + stream_start(self.log.epoch, base, whole=True), None)
 
     def _read(self, events: list[AlertEvent]) -> tuple[bytes, int | None]:
-        """Return the beginning of a list of events, and the last's number; None when there can't be more of them."""
+        """Return the first chunk of some events, and its last number; None if no more can follow."""
         parts: list[bytes] = []
         size = 0
         for event in events:
@@ -419,10 +419,10 @@ class Chunks:
 
 
 def resumed_number(last_event_id: str, log: AlertLog) -> int | None:
-    """Return the number to go on after, or None when an id names none from which a reader could."""
+    """Return the number to resume after; None if the id has none from which a reader can resume."""
     if last_event_id == "0":
         oldest = log.since(0, 1)
-        return oldest[0].number - 1 if oldest else log.told
+        return oldest[0].number - 1 if oldest else log.published
     epoch, dash, number = last_event_id.rpartition("-")
     if not (dash and epoch == log.epoch and number.isascii() and number.isdigit() and len(number) < 20):
         return None
@@ -430,8 +430,8 @@ def resumed_number(last_event_id: str, log: AlertLog) -> int | None:
 
 
 def is_lost(number: int, log: AlertLog) -> bool:
-    """Return whether a reader can't go on from a number: it is ahead of the log, or what follows has left the log."""
-    return number > log.told or (number < log.told and not log.has_missed(number))
+    """Return whether a reader can't resume after `number`: it is ahead of the log, or what follows has left it."""
+    return number > log.published or (number < log.published and not log.has_missed(number))
 
 
 def _number(event: AlertEvent) -> int:

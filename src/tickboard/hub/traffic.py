@@ -1,7 +1,7 @@
 """Traffic: what the hub has sent, skipped and closed, and how long a tick took to reach everyone.
 
-Plain counters since the start, which a source turns into rates and `/metrics` gives as they are. It knows neither
-viewers nor the clock.
+These are plain counters since the start: `/metrics` shows them as they are, and a source turns them into rates. Nothing
+here knows viewers or the clock.
 """
 
 from bisect import bisect_left
@@ -9,20 +9,20 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 DELIVERY_BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
-"""Upper bounds of the buckets that delivery times are counted in."""
+"""Upper bounds of the buckets of delivery times."""
 
 Reason = Literal["malformed", "too_large", "slow", "silent", "crowded", "address", "bodies"]
-"""Why a request or a connection is refused before a route looks at it."""
+"""Why a request or a connection was refused before it reached a route."""
 
 
 @dataclass
 class Notified:
-    """What became of the messages to one destination of alerts, from 0.
+    """Counters of one destination of alerts, from 0.
 
     Attributes:
-        sent: messages that were delivered.
-        failed: attempts that were not.
-        dropped: alerts that were given up before they could be told.
+        sent: messages delivered.
+        failed: attempts that failed.
+        dropped: alerts dropped before they could be sent.
     """
 
     sent: int = 0
@@ -35,18 +35,18 @@ class Traffic:
     """Counters, from 0.
 
     Attributes:
-        frames: sent to viewers, ticks and all else.
-        bytes: of their content.
-        frames_skipped: ticks that were not sent to slow viewers.
+        frames: frames sent to viewers, ticks and others.
+        bytes: bytes of their content.
+        frames_skipped: ticks not sent to slow viewers.
         viewers_stalled: viewers closed because their connection took nothing.
         viewers_silent: viewers closed because they answered no ping.
-        subscribers_stalled: readers of the alert stream cut because their connection took nothing.
+        subscribers_stalled: readers of the alert stream cut off because their connection took nothing.
         connections_refused: WebSockets and alert streams refused because there were too many.
-        requests_refused: requests and connections refused before a route looked at them, by the reason.
-        deliveries: ticks counted by the time from the tick to the last write: in each bucket, and above them all.
+        requests_refused: requests and connections refused before they reached a route, by the reason.
+        deliveries: ticks by the time from the tick to the last write: one count for each bucket, and one above them.
         delivery_s: the sum of those times.
-        last_delivery_s: the newest of them.
-        notified: messages about alerts, by the notifier's name.
+        last_delivery_s: the newest of those times.
+        notified: counters of alert messages, by the notifier's name.
     """
 
     frames: int = 0
@@ -63,16 +63,16 @@ class Traffic:
     notified: dict[str, Notified] = field(default_factory=dict)
 
     def sent(self, frames: int, size: int) -> None:
-        """Count frames of one size in bytes."""
+        """Count frames of `size` bytes each."""
         self.frames += frames
         self.bytes += frames * size
 
     def refused(self, reason: Reason) -> None:
-        """Count a request or a connection that is refused."""
+        """Count a refused request or connection."""
         self.requests_refused[reason] += 1
 
     def delivered(self, seconds: float) -> None:
-        """Count a tick that has been written to everyone, so many seconds after it was made."""
+        """Count a tick that reached everyone `seconds` after it was made."""
         self.deliveries[bisect_left(DELIVERY_BOUNDS_S, seconds)] += 1
         self.delivery_s += seconds
         self.last_delivery_s = seconds

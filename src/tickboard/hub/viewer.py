@@ -1,13 +1,13 @@
-"""A viewer: one connection that watches ticks, and what waits for it.
+"""A viewer: one connection that watches ticks, and the frames that wait for it.
 
-What happens when it is slow: frames wait in its outbox, up to `OUTBOX_BYTES`. When there are more, the ticks are
-dropped and counted, and as soon as its connection takes frames again it gets one ``initial`` message with what it has
-missed. So a slow viewer skips to the newest state, and neither delays another nor grows the server. One whose
-connection has taken nothing for `STALLED_S` is closed.
+If it is slow, frames wait in its outbox, up to `OUTBOX_BYTES`. Beyond that, its ticks are dropped and counted. As soon
+as its connection accepts frames again, it gets one ``initial`` message with all it has missed. So a slow viewer skips
+to the newest state, and neither delays others nor uses up memory. A viewer whose connection has taken nothing for
+`STALLED_S` is closed.
 
-                    ┌──────── outlet took it whole ────────┐
+                    ┌───────── outlet took it all ─────────┐
                     ▼                                      │
-     join ──▶ idle: written to at once ──▶ busy: frames wait ──▶ over its bound: ticks skipped
+     join ──▶ idle: written to at once ──▶ busy: frames wait ──▶ outbox full: ticks skipped
                                              │    ▲                          │
                                              │    └──── an `initial` ◀───────┘
                                              └── nothing taken for 20 s ──▶ closed with 1013
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
     from tickboard.hub.hub import Hub
 
 STALLED_S = 20.0
-"""A connection that has taken nothing for so long is closed."""
+"""A connection that has taken nothing for this many seconds is closed."""
 
 
 class Viewer:
-    """One connection that watches ticks. Made by `Hub.join`; call `Hub.leave` when it ends.
+    """One connection that watches ticks. `Hub.join` makes it; call `Hub.leave` when the connection ends.
 
     Attributes:
-        outlet: the last step to its connection.
-        details: whether it sees problems whole.
+        outlet: its connection.
+        details: whether it sees problems in full.
         audience: the viewers of the same subscription; None once it is being closed.
-        owner: the address that it is from.
-        slot: its place among them.
+        owner: the client's address.
+        slot: its index in the audience.
     """
 
     __slots__ = (
@@ -79,12 +79,12 @@ class Viewer:
 
     @property
     def idle(self) -> bool:
-        """Whether its connection takes a frame at once."""
+        """Whether its connection accepts a frame at once."""
         return self._idle
 
     @property
     def untaken(self) -> Frame | None:
-        """The frame that its connection has not taken whole; None: it has."""
+        """The frame that its connection has not fully taken yet; None if there is none."""
         return self._untaken
 
     @untaken.setter
@@ -95,29 +95,29 @@ class Viewer:
 
     @property
     def encoding(self) -> Encoding | None:
-        """How its ticks are written; None once it is being closed."""
+        """How its ticks are encoded; None once it is being closed."""
         return None if self.audience is None else self.audience.encoding
 
     @property
     def full(self) -> bool:
-        """Whether the connection had better not read on before some of what waits for it is sent."""
+        """Whether the connection should stop reading requests until some of the waiting frames are sent."""
         return self._outbox.full
 
     def answer(self, frame: Frame) -> None:
-        """Send this viewer a message of its own, after what waits for it already; nothing once it is being closed."""
+        """Send this viewer a message of its own, after all waiting ones; do nothing once it is being closed."""
         if self.audience is None:
-            return  # its descriptor may be another connection's by now
+            return  # another connection may use its descriptor by now
         if self._idle:
             self._send(frame, self._hub.given(self))
         else:
             self._outbox.put(frame)
 
     def offer(self, seq: int, frame: Frame) -> None:
-        """Send a tick, keep it until the connection takes it, or count it as skipped."""
+        """Send a tick, queue it until the connection accepts it, or count it as skipped."""
         if self._idle:
             self._send(frame, seq)
         elif self._initial_due:
-            # The `initial` brings this tick too. Only to one who fell behind is it a skipped message.
+            # The `initial` contains this tick, so it is skipped only for a viewer that has fallen behind.
             if self._skipped:
                 self._skip(1)
         elif self._outbox.has_room(frame):
@@ -125,17 +125,17 @@ class Viewer:
         else:
             self._skip(1 + self._outbox.drop_ticks())
             self._initial_due = True
-            # One of the ticks thrown away may have told of metrics that have come or gone.
-            self._board_due |= self._hub.tells_board(self)
+            # A dropped tick may have announced metrics that appeared or left.
+            self._board_due |= self._hub.describes_board(self)
 
     def interrupted(self, seq: int, frame: Frame, written: int) -> None:
-        """Take note that a tick written to the descriptor was not taken whole."""
+        """Record that a tick written to the descriptor was only partly taken."""
         self._seen = self._hub.at(seq)
         if not self.outlet.rest(frame.wire, written):
             self._become_busy(frame)
 
     def idle_again(self) -> None:
-        """Send what waits; the outlet calls it when it can take a frame again."""
+        """Send waiting frames; the outlet calls it when it accepts frames again."""
         if self._idle or self._making or self.audience is None:
             return
         self._idle = True
@@ -144,12 +144,12 @@ class Viewer:
         self.pump()
 
     def proceed(self) -> None:
-        """Go on after it has waited for its turn to have an ``initial`` made."""
+        """Continue after waiting for other large ``initial`` messages to be made."""
         self._making = False
         self.idle_again()
 
     def made(self, frame: Frame, position: Position) -> None:
-        """Send a large ``initial`` that was made for this viewer, and then what has come meanwhile."""
+        """Send a large ``initial`` that was made for this viewer, followed by the frames that wait behind it."""
         self._making = False
         if self.audience is None:
             return
@@ -166,7 +166,7 @@ class Viewer:
             self._become_busy(frame)
 
     def pump(self) -> None:
-        """Send what is due and what waits, as far as the outlet takes it."""
+        """Send due messages and waiting frames until the outlet is busy."""
         while self._idle and self.audience is not None and (due := self._next()) is not None:
             seq, frame = due
             self._send(frame, seq)
@@ -174,7 +174,7 @@ class Viewer:
             self._hub.set_descriptor(self, self.outlet.descriptor)
 
     def renew(self, *, board: bool = False, problems: bool = False) -> None:
-        """Let it have the board and its whole window, or the problems, as they are when its connection takes them."""
+        """Queue a fresh board and full window, or the problems. They are encoded when the connection can next send."""
         if board:
             self._outbox.drop_ticks()
             self._seen, self._skipped = None, 0
@@ -184,11 +184,11 @@ class Viewer:
             self.pump()
 
     def newest(self) -> int:
-        """Return the newest tick that it was sent."""
+        """Return the sequence number of the newest tick that it was sent."""
         return self._seen.seq if self._seen is not None else 0
 
     def stalled(self, now: float) -> bool:
-        """Return whether the connection has taken nothing for too long; asked now and then while it is busy."""
+        """Return whether the connection has taken nothing for too long; call it repeatedly while it is busy."""
         return (
             not self._making
             and self._patience is not None
@@ -196,7 +196,7 @@ class Viewer:
         )
 
     def close(self, code: int) -> None:
-        """End the connection with a close code."""
+        """Close the connection with a close code."""
         if self.audience is not None:
             self._hub.retire(self)
             self._idle = False
@@ -204,7 +204,7 @@ class Viewer:
             self.outlet.close(code)
 
     def _next(self) -> tuple[int, Frame] | None:
-        """Return what is to be sent next, with the newest tick that the viewer then has; None when there is nothing."""
+        """Return the next frame, and the newest tick that the viewer has after it; None if there is nothing to send."""
         hub = self._hub
         if (oldest := self._outbox.take()) is not None:
             seq, frame = oldest
@@ -218,7 +218,7 @@ class Viewer:
             self._initial_due = False
             self._skipped = 0
             if initial is None:
-                # What comes meanwhile waits behind it, as behind any other frame that is on its way.
+                # Frames that arrive meanwhile wait behind it, as behind any other frame being sent.
                 self._seen = hub.at(hub.engine.seq)
                 self._making = True
                 self._become_busy()
@@ -241,7 +241,7 @@ class Viewer:
     def _become_busy(self, untaken: Frame | None = None) -> None:
         self._idle = False
         if self.audience is None:
-            return  # it ended just now
+            return  # it has just ended
         self.untaken = untaken
         self._patience = Patience()
         self._hub.set_descriptor(self, -1)

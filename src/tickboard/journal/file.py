@@ -191,7 +191,7 @@ class JournalFile:
                 (until, _decode_silence(silence))
                 for until, silence in self._all("SELECT until, silence FROM silences ORDER BY rowid")
             ]
-            positions = {name.decode(): told for name, told in self._all("SELECT notifier, number FROM positions")}
+            positions = {name.decode(): number for name, number in self._all("SELECT notifier, number FROM positions")}
             self._episodes = {episode.key: episode for episode in episodes}
             self._seen = self._look()
             return Kept(epoch.decode(), number, events, firing, episodes, silences, positions)

@@ -208,7 +208,7 @@ class Journal:
     def _end(self, settle: Waiter = lambda error: None) -> None:
         """Have the thread close the file and end when it has done all else."""
         self._closed = True
-        self._jobs.put(lambda: settle(self._let_go()))
+        self._jobs.put(lambda: settle(self._unlock()))
         self._jobs.put(None)
 
     def _hangs(self, seconds: float) -> JournalError:
@@ -250,7 +250,7 @@ class Journal:
         self.damaged = set_aside(self.path)
         return JournalFile(self.path)
 
-    def _let_go(self) -> JournalError | None:
+    def _unlock(self) -> JournalError | None:
         file, self._file = self._file, None
         try:
             if file is not None:

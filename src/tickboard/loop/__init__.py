@@ -1,1 +1,1 @@
-"""What keeps the event loop free and its tasks alive."""
+"""The event loop: keeps it responsive and its tasks alive."""

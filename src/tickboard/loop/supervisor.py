@@ -1,9 +1,9 @@
-"""The supervisor: the few lines by which everything that runs for long is kept running.
+"""The supervisor: keeps all long-running parts running.
 
-A part that ends without having been stopped has failed, however it ended: by an exception, by a cancellation that is
-somebody else's, by trying to leave the interpreter, or by returning. It is reported, and started again after a moment;
-nothing else is affected. Foreign code, such as a sampler, runs in a task of its own (`outcome`), so that its
-cancellations and time-outs are its own.
+A part that ends without being stopped has failed, however it ended: by an exception, by a cancellation from elsewhere,
+by trying to exit the interpreter, or by returning. It is reported and restarted after a moment; nothing else is
+affected. Foreign code, such as a sampler, runs in a task of its own (`outcome`), so that its cancellations and timeouts
+stay its own.
 """
 
 import asyncio
@@ -15,27 +15,27 @@ from tickboard.output.logs import log
 from tickboard.problems import Reporter, described
 
 AGAIN_S = 1.0
-"""How long a part that has failed waits before it is started again; twice as long each time that it fails at once."""
+"""Seconds before a failed part is restarted; they double each time that it fails again at once."""
 
 MAX_AGAIN_S = 60.0
 
 WELL_S = 3.0
-"""A part that has run for so long works again."""
+"""A part that has run for this many seconds works again."""
 
 STOP_S = 2.0
-"""How long parts may take to end when they are stopped; one that takes longer is left to itself."""
+"""How long parts may take to stop; one that takes longer is abandoned."""
 
 Call = Callable[[], Awaitable[BaseException | None]]
-"""Foreign code; what it returns, it failed with."""
+"""Foreign code. It may return its failure instead of raising it."""
 
 
 async def outcome(call: Call) -> BaseException | None:
-    """Run foreign code in a task of its own, and return what it failed with, raised or returned; None: it worked.
+    """Run foreign code in a task of its own; return the exception that it raised or returned, or None if it worked.
 
-    `SystemExit` and `KeyboardInterrupt` are returned like all else: neither ends the program.
+    `SystemExit` and `KeyboardInterrupt` are returned like any other: neither ends the program.
 
     Raises:
-        CancelledError: the caller was cancelled; the foreign task is cancelled too, and not waited for.
+        CancelledError: the caller was cancelled; the foreign task is cancelled too, but not awaited.
     """
     task = asyncio.create_task(_guarded(call))
     try:
@@ -60,13 +60,13 @@ async def _guarded(call: Call) -> BaseException | None:
 
 
 def end_child(process: int, error: BaseException | None) -> None:
-    """End this process where it is a child that foreign code has forked and that has come back from there.
+    """End this process if it is a child that foreign code has forked and that has returned from there.
 
-    It would go on as a second board, on the sockets of the first.
+    Otherwise it would continue as a second board, on the sockets of the first.
 
     Args:
         process: the id of the process that called the foreign code.
-        error: what that raised.
+        error: the exception that the foreign code raised, if any.
     """
     if os.getpid() == process:
         return
@@ -75,7 +75,7 @@ def end_child(process: int, error: BaseException | None) -> None:
 
 
 class Supervisor:
-    """Keeps the parts of a board running: `start` each, then `stop` them all.
+    """Keeps the parts of a board running. Call `start` for each, then `stop` once.
 
     Args:
         problems: where a part's failure is reported.
@@ -86,18 +86,18 @@ class Supervisor:
         self._parts: list[_Part] = []
 
     def start(self, name: str, job: Call) -> None:
-        """Run a job that is to run until `stop`; the caller is in a running loop.
+        """Run a job until `stop`, in the running loop.
 
         Args:
             name: the source of its problems.
-            job: makes the coroutine, at the start and after each failure.
+            job: returns the coroutine, at the start and after each failure.
         """
         part = _Part(name, job, self._problems)
         self._parts.append(part)
         part.start()
 
     async def stop(self) -> None:
-        """Stop all parts; one that does not end within `STOP_S` is left to itself, and the log says so."""
+        """Stop all parts; one that does not end within `STOP_S` is abandoned and logged."""
         tasks = {task: part for part in self._parts if (task := part.stop()) is not None}
         self._parts.clear()
         if tasks:
@@ -126,7 +126,7 @@ class _Part:
         self._task.add_done_callback(self._ended)
 
     def stop(self) -> asyncio.Task[BaseException | None] | None:
-        """Ask it to end, and return the task that does; None: it has ended."""
+        """Cancel it, and return the task that is ending; None: it has ended."""
         self._stopped = True
         for timer in (self._timer, self._well):
             if timer is not None:
@@ -144,12 +144,12 @@ class _Part:
         error = asyncio.CancelledError() if task.cancelled() else task.result()
         ran_s = time.monotonic() - self._began
         self._again_s = AGAIN_S if ran_s >= WELL_S else min(2 * self._again_s, MAX_AGAIN_S)
-        # A loop that is being closed cancels every task in it, and has gone before the timer fires: that is no failure.
+        # A loop that is being closed cancels all its tasks, and is gone before the timer fires: that is no failure.
         self._timer = asyncio.get_running_loop().call_later(AGAIN_S, self._failed, error)
 
     def _failed(self, error: BaseException | None) -> None:
         loop = asyncio.get_running_loop()
-        # First of all: reporting it may fail too.
+        # Before anything else, since reporting may fail, too.
         self._timer = loop.call_later(self._again_s - AGAIN_S, self.start)
         self._well = loop.call_later(self._again_s - AGAIN_S + WELL_S, self._problems.clear, self.name)
         if error is None:

@@ -1,8 +1,8 @@
-"""Turns: long work in steps, one step in each turn of the loop.
+"""Turns: long work in steps, one step in each turn of the event loop.
 
-However many requests bring long work at the same time, the loop does one step of one of them and then looks after
-everything else: ticks, answers, sockets. Work that has just begun goes before work that has taken many steps, so that
-a small request does not wait for all the large ones that came before it.
+However many requests start long work at the same time, the loop does one step of one of them and then everything else:
+ticks, answers, sockets. New work goes before work that has taken many steps, so that a small request does not wait for
+all large ones before it.
 """
 
 import asyncio
@@ -12,12 +12,12 @@ from typing import Generic, TypeVar
 from weakref import WeakKeyDictionary
 
 FRESH_STEPS = 8
-"""Work that has taken so many steps is long: it takes turns with other long work."""
+"""Work that has taken this many steps is long: it takes turns with other long work."""
 
 _OVER = object()
 
 Settle = Callable[[BaseException | None], None]
-"""Called when work is over, with what it raised."""
+"""Called when work is over, with the exception that it raised, or None."""
 
 
 class _Work:
@@ -42,10 +42,10 @@ class Turns:
         self._is_long_next = False
 
     def at_once(self, steps: Iterator[None]) -> bool:
-        """Do the first step of work now, if no other work waits and this turn has had no step.
+        """Do the first step of work now, if no other work waits and no step was done in this turn.
 
         Returns:
-            Whether that was all of the work; otherwise `begin` it, to go on.
+            True if that completed the work; otherwise call `begin` to continue.
         """
         if self._is_due:
             return False
@@ -55,7 +55,7 @@ class Turns:
             self._call_soon()
 
     def begin(self, steps: Iterator[None], settle: Settle) -> Callable[[], None]:
-        """Begin work. Return a function that cancels it; `settle` is then not called."""
+        """Start work. Return a function that cancels it; `settle` is then not called."""
         work = _Work(steps, settle)
         self._fresh.append(work)
         self._call_soon()
@@ -79,13 +79,13 @@ class Turns:
             try:
                 self._step(work)
             finally:
-                # Whatever `settle` raises, the rest goes on. Even if there is none: this turn has had its step, and
-                # what comes in it is for the next.
+                # Continue whatever `settle` raises. Even without further work: this turn has had its step, and new
+                # work must wait for the next turn.
                 self._call_soon()
             return
 
     def _next(self) -> _Work | None:
-        """Return whose turn it is. Long work has every second turn, so that new work cannot stop it."""
+        """Return the next piece of work. Long work has every second turn, so that new work cannot starve it."""
         first, second = (self._long, self._fresh) if self._is_long_next else (self._fresh, self._long)
         self._is_long_next = not self._is_long_next
         waiting = first or second
@@ -96,7 +96,7 @@ class Turns:
             next(work.steps)
         except StopIteration:
             work.settle(None)
-        except BaseException as error:  # noqa: BLE001  # it is raised where the work is waited for
+        except BaseException as error:  # noqa: BLE001  # raised again where the work is awaited
             work.settle(error)
         else:
             work.taken += 1
@@ -121,7 +121,7 @@ async def in_turns(steps: Iterator[None]) -> None:
     """Run work to its end, one step in each turn of the loop.
 
     Raises:
-        Exception: as the work raised it.
+        Exception: what the work raised.
     """
     if turns().at_once(steps):
         return
@@ -143,7 +143,7 @@ async def in_turns(steps: Iterator[None]) -> None:
 
 
 async def made_in_turns(steps: Generator[None, None, T]) -> T:
-    """Return what work returns, done as `in_turns` does it."""
+    """Run work like `in_turns`, and return its result."""
     made: list[T] = []
 
     def kept() -> Iterator[None]:
@@ -154,23 +154,23 @@ async def made_in_turns(steps: Generator[None, None, T]) -> T:
 
 
 class Shared(Generic[T]):
-    """Something that many ask for, made in turns once for all who ask for the same."""
+    """A result that many callers ask for, made in turns once for all that ask for the same."""
 
     def __init__(self) -> None:
         self._key: Hashable = None
         self._making: asyncio.Task[T] | None = None
 
     async def get(self, key: Hashable, make: Callable[[], Generator[None, None, T]]) -> T:
-        """Return what was made for a key, or is being made, or is made now.
+        """Return the result for a key: one that exists, is being made, or is made now.
 
         Args:
-            key: what it is of; what was made for another one is forgotten.
-            make: begins to make it.
+            key: identifies the result; the result for any other key is discarded.
+            make: starts making it.
         """
         key = (asyncio.get_running_loop(), key)
         if self._making is None or self._key != key or (self._making.done() and _has_failed(self._making)):
             self._key, self._making = key, asyncio.create_task(made_in_turns(make()))
-        # Who leaves does not end it for the others.
+        # One caller's cancellation must not end it for the others.
         return await asyncio.shield(self._making)
 
 

@@ -1,8 +1,9 @@
-"""The watchdog: a thread that sees when the event loop is blocked, and that ends the program when nothing else does.
+"""The watchdog: a thread that detects when the event loop is blocked, and ends the program if it does not end itself.
 
-An async sampler that never awaits holds up every tick, answer and viewer, and nobody in the loop can say so. The thread
-logs where the loop stands, once, and says when it goes on. From Ctrl-C or SIGTERM on the program has `END_S` to end by
-itself, whatever hangs: a sampler, a disk, a listener. Then the thread logs where the main thread stands, and ends it.
+An async sampler that never awaits delays every tick, answer and viewer, and nothing in the loop can report that. The
+thread logs where the loop is stuck, once, and when it continues. After Ctrl-C or SIGTERM the program has `END_S` to end
+by itself, whatever hangs: a sampler, a disk, a listener. Then the thread logs where the main thread is stuck, and ends
+the program.
 """
 
 import asyncio
@@ -17,32 +18,32 @@ from tickboard.output import terminal
 from tickboard.output.logs import log
 
 BEAT_S = 0.5
-"""How often the loop says that it runs, and the thread looks."""
+"""How often the loop signals that it runs, and the thread checks."""
 
 BLOCKED_S = 5.0
-"""A loop that has said nothing for so long is blocked."""
+"""A loop that has not signalled for this many seconds is blocked."""
 
 END_S = 8.0
-"""How long the program may take to end, once it was asked to: all that is waited for at the end takes less."""
+"""How many seconds the program has to end after it was asked to; everything awaited at the end takes less."""
 
 END_NOW_S = 1.0
-"""The same, once it was asked twice."""
+"""The same, after it was asked twice."""
 
 LOG_S = 1.0
-"""How long the last words may take: standard error may be a pipe that nobody reads."""
+"""How many seconds the last log record may take: standard error may be a pipe that nobody reads."""
 
 STATUS = 1
 """The exit status of a program that had to be ended."""
 
 
 class Watchdog:
-    """Watches the loop that it is started in: `start`, and `leave` from a signal's handler.
+    """Watches the loop that it is started in. Call `start`, and `leave` from a signal handler.
 
     Args:
-        blocked_s: after how long a loop that does not run is reported.
-        end_s: how long the program may take to end.
-        end_now_s: the same, once `leave` was called twice.
-        leave_now: ends the program with a status.
+        blocked_s: seconds after which a loop that does not run is reported.
+        end_s: seconds that the program has to end.
+        end_now_s: the same, after `leave` was called twice.
+        leave_now: ends the program with an exit status.
     """
 
     def __init__(
@@ -62,13 +63,13 @@ class Watchdog:
         self._blocked_since: float | None = None
 
     def start(self) -> None:
-        """Begin to watch; the caller is in the running loop, in the main thread."""
+        """Start watching; call it in the running loop, in the main thread."""
         self._thread_id = threading.get_ident()
         self._beat(asyncio.get_running_loop())
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
 
     def leave(self) -> None:
-        """Give the program `end_s` to end; the second time, `end_now_s`."""
+        """Give the program `end_s` to end, from the first call; `end_now_s` from the second."""
         left_s = self._end_s if self._deadline is None else self._end_now_s
         self._deadline = min(self._deadline or float("inf"), time.monotonic() + left_s)
 
@@ -82,7 +83,7 @@ class Watchdog:
             time.sleep(BEAT_S)
             now = time.monotonic()
             if now - looked > 2 * BEAT_S:
-                # This thread was held up as well, as when the whole program was stopped: the loop needs a moment.
+                # This thread was delayed as well, for example because the program was stopped: give the loop a moment.
                 self._beaten = max(self._beaten, now)
             looked = now
             if self._deadline is not None and now >= self._deadline:
@@ -92,7 +93,7 @@ class Watchdog:
 
     def _look(self, now: float) -> None:
         if self._blocked_since is None:
-            # A program that ends has closed its loop.
+            # A program that is ending has closed its loop.
             if self._deadline is None and now - self._beaten >= self._blocked_s:
                 self._blocked_since = self._beaten
                 log.error(
@@ -105,7 +106,7 @@ class Watchdog:
             self._blocked_since = None
 
     def _end(self) -> None:
-        # In a thread: a handler of the log's may be what hangs.
+        # In a thread, since a log handler may be what hangs.
         words = threading.Thread(target=_log_end, args=(self._stack(),), daemon=True)
         words.start()
         words.join(LOG_S)

@@ -1,4 +1,4 @@
-"""Cleaning: names and labels from outside, as they can be on a board."""
+"""Cleaning: makes names and labels from outside valid for a board."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -15,12 +15,12 @@ MAX_NAME = 256
 
 
 MAX_LABEL_VALUE = 1_024
-"""Characters of a metric's name, title and unit and of a label's name, and of a label's value, and labels of a series:
-more are refused."""
+"""The most labels of a series; the most characters of a metric's name, title and unit and of a label's name; and those
+of a label's value. Anything larger is refused."""
 
 
 MAX_KEY_BYTES = 1_024
-"""Of what a sender calls a series, as it is kept: there may be a hundred thousand, and a longer one is kept hashed."""
+"""A sender's key for a series is kept as it is up to this many bytes. Longer ones are hashed: there may be 100,000."""
 
 
 _BAD_NAME = re.compile(r"[^A-Za-z0-9_.:/-]+")
@@ -33,10 +33,10 @@ _FIRST = re.compile(r"[A-Za-z_]")
 
 
 def clean(name: str, labels: Iterable[tuple[str, str]]) -> tuple[str, Labels]:
-    """Return a metric's name and labels as they can be.
+    """Return a metric's name and labels in a valid form.
 
     Raises:
-        InputError: there is no name, or something is too long or too much.
+        InputError: there is no name, or something is too long or too many.
     """
     if len(name) > MAX_NAME:
         raise InputError(f"metric {name[:40]!r}…: the name has {len(name)} characters: use {MAX_NAME} at most")
@@ -56,17 +56,17 @@ def clean(name: str, labels: Iterable[tuple[str, str]]) -> tuple[str, Labels]:
 
 
 def check_texts(name: str, title: str, unit: str) -> None:
-    """Check that a metric's texts, which every viewer is sent, are not too long."""
+    """Check that a metric's texts, which are sent to every viewer, are not too long."""
     for what, text in (("title", title), ("unit", unit)):
         if len(text) > MAX_NAME:
             raise InputError(f"metric {name!r}: the {what} has {len(text)} characters: use {MAX_NAME} at most")
 
 
 def _clean_labels(labels: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Return labels as they can be, sorted.
+    """Return labels in a valid form, sorted.
 
-    Two that come to the same name, as ``a-b`` and ``a/b``, are one with
-    both values: what differs in either is another series.
+    Two labels whose names become the same, such as ``a-b`` and ``a/b``, become one with both values, so that series
+    which differ in either stay different.
     """
     found: dict[str, str] = {}
     for label, value in sorted(labels.items()):
@@ -81,5 +81,5 @@ def _clean_label(label: str) -> str:
 
 
 def short(key: bytes) -> bytes:
-    """Return bytes to know a series by: as they are, or their hash where they are long."""
+    """Return a key for a series: the bytes as they are, or their hash if they are long."""
     return key if len(key) <= MAX_KEY_BYTES else blake2b(key, digest_size=16).digest()

@@ -1,6 +1,6 @@
-"""Distributions: counts in buckets, as Prometheus and OpenTelemetry send them, and what they say together.
+"""Distributions: counts in buckets, as Prometheus and OpenTelemetry send them, and their mean and percentiles.
 
-Within a bucket the values are taken to lie evenly, as Prometheus' ``histogram_quantile`` does. Buckets of several
+Values are assumed to be spread evenly within a bucket, as in Prometheus' ``histogram_quantile``. The buckets of several
 senders need not have the same bounds: their shares are added up value by value.
 """
 
@@ -15,13 +15,13 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Distribution:
-    """How many values lie where.
+    """How many values lie in each bucket.
 
     Attributes:
         low: float64 [buckets], the lower end of each.
-        high: float64 [buckets], the upper end; the same as the lower one where all values are equal.
-        counts: float64 [buckets], how many values.
-        sum: of all values; NaN where the sender doesn't know it.
+        high: float64 [buckets], the upper end; equal to the lower one if all values in the bucket are equal.
+        counts: float64 [buckets], the number of values.
+        sum: the sum of all values; NaN if the sender doesn't know it.
     """
 
     low: Floats
@@ -38,14 +38,14 @@ class Distribution:
         lowest: float | None = None,
         highest: float | None = None,
     ) -> "Distribution":
-        """Return a distribution over buckets that lie side by side.
+        """Return a distribution over adjacent buckets.
 
         Args:
-            bounds: [n], the upper ends, rising, without the infinite one.
-            counts: [n + 1], the last above all bounds.
-            sum: of all values.
-            lowest: the smallest value; where it isn't known, 0 or the first bound, whichever is lower.
-            highest: the largest one; where it isn't known, the last bound.
+            bounds: [n], the upper ends, ascending, without the infinite one.
+            counts: [n + 1], the last one above all bounds.
+            sum: the sum of all values.
+            lowest: the smallest value; if unknown, 0 or the first bound, whichever is lower.
+            highest: the largest value; if unknown, the last bound.
         """
         inner = np.asarray(bounds, np.float64)
         first = inner[0] if len(inner) else 0.0
@@ -72,17 +72,17 @@ class Distribution:
         """Return a distribution over buckets whose ends grow by the factor 2^(2^-scale).
 
         Args:
-            scale: as OpenTelemetry's data model has it; Prometheus calls it the schema.
+            scale: as in OpenTelemetry's data model; Prometheus calls it the schema.
             positive: index and count of each bucket; the one with index 0 begins at 1.
             negative: the same for the values below zero.
-            zero_count: how many values are about zero.
-            zero_threshold: how far from zero those may be.
-            sum: of all values.
+            zero_count: the number of values around zero.
+            zero_threshold: their largest distance from zero.
+            sum: the sum of all values.
         """
         limit = np.finfo(np.float64).max
         with np.errstate(over="ignore"):
             exponent = np.exp2(-float(scale))
-            # From the lowest to the highest, as all buckets are.
+            # Ascending, as all buckets must be.
             negative = sorted(negative, reverse=True)
             up = np.array([index for index, _ in positive], np.float64)
             down = np.array([index for index, _ in negative], np.float64)
@@ -101,27 +101,27 @@ class Distribution:
 
     @property
     def count(self) -> float:
-        """How many values there are."""
+        """The number of values."""
         return float(self.counts.sum())
 
     @property
     def mean(self) -> float:
-        """Their mean: of the sum where it is known, else of the buckets' middles; NaN of none."""
+        """The mean: from the sum if it is known, else from the buckets' midpoints; NaN if there are no values."""
         if not (count := self.count):
             return np.nan
         total = float((self.counts * (self.low + self.high) / 2).sum()) if np.isnan(self.sum) else self.sum
         return total / count
 
     def percentiles(self, percents: Sequence[float]) -> Floats:
-        """Return percentiles, float64 [percents]; NaN of none."""
+        """Return percentiles, float64 [percents]; NaN if there are no values."""
         some = self.counts > 0
         low, high, counts = self.low[some], self.high[some], self.counts[some]
         if not len(counts):
             return np.full(len(percents), np.nan)
         edges = np.unique(np.concatenate([low, high]))
         ranks = np.asarray(percents, np.float64) / 100.0 * counts.sum()
-        # The first edge of each rank that as many values lie at or below, by halving: all edges times all buckets would
-        # be too much where there are thousands of both.
+        # Bisect for the first edge of each rank that enough values lie at or below: comparing all edges with all
+        # buckets would be too slow if there are thousands of both.
         first, last = np.zeros(len(ranks), np.intp), np.full(len(ranks), len(edges) - 1)
         while (first < last).any():
             middle = (first + last) // 2
@@ -132,14 +132,14 @@ class Distribution:
         before = edges[np.maximum(first - 1, 0)]
         _, up_to = _below(before, low, high, counts)
         rise = below - up_to
-        # Between two edges values lie evenly; at an edge there may be many that are all equal.
+        # Values are spread evenly between two edges; at an edge there may be many equal ones.
         within = (ranks < below) & (rise > 0)
         share = np.where(within, (ranks - up_to) / np.where(rise > 0, rise, 1.0), 1.0).clip(0.0, 1.0)
         found: Floats = before * (1.0 - share) + edges[first] * share
         return found
 
     def coarser(self, most: int) -> "Distribution":
-        """Return the same values in `most` buckets at the most: those that lie next to each other are put together."""
+        """Return the same values in at most `most` buckets, by merging adjacent ones."""
         if len(self.counts) <= most:
             return self
         order = np.argsort(self.low, kind="stable")
@@ -154,11 +154,11 @@ class Distribution:
 
 
 def _below(at: Floats, low: Floats, high: Floats, counts: Floats) -> tuple[Floats, Floats]:
-    """Return how many values lie below each of some points, and how many at or below; both float64 [points]."""
+    """Return how many values lie below each point, and how many at or below it; both float64 [points]."""
     with np.errstate(over="ignore"):
         width = high - low
         flat = width == 0
-        # Only values that are all equal tell the two apart.
+        # The two differ only for buckets of equal values.
         inside = np.clip((at[:, None] - low) / np.where(flat, 1.0, width), 0.0, 1.0)
     below: Floats = np.where(flat, at[:, None] > low, inside) @ counts
     up_to: Floats = np.where(flat, at[:, None] >= low, inside) @ counts
@@ -166,7 +166,7 @@ def _below(at: Floats, low: Floats, high: Floats, counts: Floats) -> tuple[Float
 
 
 def merged(distributions: Sequence[Distribution]) -> Distribution:
-    """Return all values of some distributions, at least one, together."""
+    """Return one distribution of all values of one or more distributions."""
     first, *others = distributions
     if all(_same(one, first) for one in others):
         low, high, counts = first.low, first.high, np.sum([one.counts for one in distributions], axis=0)
@@ -178,10 +178,11 @@ def merged(distributions: Sequence[Distribution]) -> Distribution:
 
 
 def difference(now: Distribution, before: Distribution) -> Distribution:
-    """Return the values that `now` has more than `before`, both counted since the same beginning.
+    """Return the values that `now` has beyond `before`, both counted since the same start.
 
-    Where there are fewer, the counting has begun anew: all of `now`. Where the buckets have changed, as those of an
-    exponential histogram do when it becomes coarser, what was in a bucket is taken from the one that its middle is in.
+    If `now` has fewer, counting has restarted, and the result is `now`. If the buckets have changed, as those of an
+    exponential histogram do when it becomes coarser, each old bucket is subtracted from the one that contains its
+    midpoint.
     """
     if now.count < before.count:
         return now

@@ -1,6 +1,6 @@
-"""Handles: what a dashboard file and a source hold of a metric, and write its values with, from any thread.
+"""Handles: how a dashboard file or a source refers to a metric and records its values, from any thread.
 
-A handle writes to its registry's row of the tick to come; `tickboard.metrics.registry` has the columns.
+A handle writes to its registry's row of the next tick; `tickboard.metrics.registry` owns the columns.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
     from tickboard.metrics.registry import Registry
 
 MAX_OBSERVATIONS = 10_000
-"""Observations kept for one histogram series and tick; beyond them, a fair sample of all (reservoir sampling)."""
+"""Observations kept for one histogram series in one tick; beyond that, a fair sample of all (reservoir sampling)."""
 
 
 MAX_BUCKETS = 20_000
-"""Buckets of all that one histogram series is sent in one tick; beyond them, some that lie side by side become one. A
-histogram that its sender wrote with other bounds each time would cost the tick more and more."""
+"""Buckets of all distributions received for one histogram series in one tick; beyond that, adjacent ones are merged. A
+sender that used other bounds each time would otherwise make the tick slower and slower."""
 
 
 QUANTILES = {"p50": 50, "p95": 95, "p99": 99}
 
 
 PER_SECOND = {"ns": 1e9, "µs": 1e6, "μs": 1e6, "us": 1e6, "ms": 1e3, "s": 1.0}
-"""How many of a unit a second has."""
+"""How many of a unit make a second."""
 
 
 _WRITTEN: ContextVar[set[str] | None] = ContextVar("tickboard_written", default=None)
@@ -45,7 +45,7 @@ _WRITTEN: ContextVar[set[str] | None] = ContextVar("tickboard_written", default=
 
 @contextmanager
 def written_by(names: set[str]) -> Iterator[None]:
-    """Add the name of every metric that is written to within the context, and in tasks begun there, to a set."""
+    """Add to `names` the name of every metric that is written to within the context, and in tasks started there."""
     before = _WRITTEN.set(names)
     try:
         yield
@@ -116,7 +116,7 @@ class Handle(Measured):
         ``cpu.avg`` and the like. All are 0 and None where the series has no value.
 
         Raises:
-            InputError: the span is none; or the metric has labels, and this is not the handle of one series.
+            InputError: the span is not a duration; or the metric has labels, and this is not the handle of one series.
         """
         rows = self._rows(None if span is None else duration(span))
         values = rows[~np.isnan(rows)]
@@ -130,7 +130,7 @@ class Handle(Measured):
         """Return the series' values over the newest ticks, float64 [ticks]."""
         if self._labels is None:
             self._require_labels()
-        # The series may have left, and be back with another handle.
+        # The series may have left and come back with another handle.
         column = self._registry.column_of(self, self._labels) if self._column < 0 else self._column
         if column < 0:
             return np.empty(0)
@@ -138,20 +138,20 @@ class Handle(Measured):
 
     @property
     def columns(self) -> list[int]:
-        """The columns of its series: one, a histogram has more, and a metric with labels has none of its own."""
+        """The columns of its series: one; a histogram has more; a metric with labels has none itself."""
         return [self._column] if self._column >= 0 else []
 
     @property
     def key(self) -> tuple[str, Labels | None]:
-        """The name and the labels, by which the registry knows it."""
+        """The name and the labels: the registry's key for it."""
         return self.metric.name, self._labels
 
     def leave(self) -> None:
-        """Have no columns any more; the registry calls it."""
+        """Give up the columns; called by the registry."""
         self._column = -1
 
     def attach(self, labels: Labels) -> None:
-        """Have columns; the registry calls it when a series that has left is written to again."""
+        """Get columns; called by the registry when a series that has left is written to again."""
         self._labels, self._column = labels, self._attach(labels)
 
     def _attach(self, labels: Labels) -> int:
@@ -160,7 +160,7 @@ class Handle(Measured):
     def _require_column(self) -> int:
         """Return the column to write to; the caller holds the registry's lock.
 
-        A series that has left, since nothing was written to it for long or since it was removed, comes back.
+        A series that has left, because nothing was written to it for long or because it was removed, comes back.
 
         Raises:
             InputError: the metric has labels, and this is not the handle of one series.
@@ -173,7 +173,7 @@ class Handle(Measured):
         return column
 
     def _come_back(self) -> Self:
-        """Return the handle of this one's series that has columns; errors are those of `_require_column`."""
+        """Return the handle of this series that has columns; errors as for `_require_column`."""
         if self._labels is None:
             self._require_labels()
         return self._registry.reopen(self, self._labels)
@@ -185,11 +185,11 @@ class Handle(Measured):
         )
 
     def expression(self) -> Reading:
-        """Stand for the value at this tick: of all series, or of the one that it is the handle of."""
+        """Return the expression for the value at this tick: of all series, or of this handle's one."""
         return self._read("value")
 
     def reading(self, stat: str) -> Reading:
-        """Stand for one of the stats."""
+        """Return the expression for one of the stats."""
         return self._read(stat)
 
     def _read(self, stat: str, **more: str) -> Reading:
@@ -258,7 +258,7 @@ class Counter(Handle):
     kind = "counter"
 
     def reading(self, stat: str) -> Reading:
-        """Stand for one of the stats; the rate at this tick is the value itself, and over a span its average."""
+        """Return the expression for a stat; the rate at this tick is the value itself, and over a span its average."""
         return self._read("value", spanned="avg") if stat == "rate" else self._read(stat)
 
     def inc(self, amount: float = 1) -> None:
@@ -280,7 +280,7 @@ class Counter(Handle):
 
 
 class Histogram(Handle):
-    """A distribution: each tick has the average of what was observed since the last one, and its p50, p95, p99.
+    """A distribution: each tick has the average of the values observed since the last one, and their p50, p95, p99.
 
     The percentiles are metrics of their own, named ``NAME.p50`` and so on; in conditions, ``handle.p95`` is that of
     the newest tick.
@@ -308,11 +308,11 @@ class Histogram(Handle):
 
     @property
     def columns(self) -> list[int]:
-        """Those of the average, p50, p95 and p99."""
+        """The columns of the average, p50, p95 and p99."""
         return [*super().columns, *self._quantile_columns]
 
     def leave(self) -> None:
-        """Have no columns any more; the registry calls it."""
+        """Give up the columns; called by the registry."""
         super().leave()
         self._quantile_columns = []
         self._observations.clear()
@@ -322,7 +322,7 @@ class Histogram(Handle):
         del self._registry.histograms[self]
 
     def reading(self, stat: str) -> Reading:
-        """Stand for one of the stats; a percentile is that of the newest tick, and has stats of its own."""
+        """Return the expression for a stat; a percentile is that of the newest tick, and has stats of its own."""
         if stat not in QUANTILES:
             return self._read(stat)
         return Reading(f"{self.metric.name}.{stat}", labels=self._labels or ())
@@ -348,7 +348,7 @@ class Histogram(Handle):
 
     def observe_all(self, values: Iterable[float]) -> None:
         """Add many observations."""
-        # Before the lock: what yields the values may write to handles itself.
+        # Before taking the lock: the iterable may write to handles itself.
         numbers = [float(value) for value in values]
         with self._registry.lock:
             self._add_all(numbers)
@@ -370,13 +370,13 @@ class Histogram(Handle):
             if self._count <= MAX_OBSERVATIONS:
                 self._observations.append(value)
                 continue
-            # Algorithm R (Vitter 1985): each of the values so far is kept with the same chance.
+            # Algorithm R (Vitter 1985): each value so far is kept with the same probability.
             place = self._registry.random.randrange(self._count)
             if place < MAX_OBSERVATIONS:
                 self._observations[place] = value
 
     def merge(self, distribution: Distribution) -> None:
-        """Add what somebody else has observed; it holds until the next, as it is told now and then."""
+        """Add values observed elsewhere. They hold until the next distribution, since senders report now and then."""
         with self._registry.lock:
             self._merge(distribution)
 
@@ -397,7 +397,7 @@ class Histogram(Handle):
         self._registry.written[self._column] = True
 
     def collect(self, row: Floats) -> None:
-        """Write this tick's values into `row` and start anew; the caller holds the registry's lock."""
+        """Write this tick's values into `row` and start over; the caller holds the registry's lock."""
         if self._distributions:
             if self._observations:
                 self._distributions.append(Distribution.of(self._observations))
@@ -416,11 +416,11 @@ class Histogram(Handle):
 
 
 def _number(value: float | None) -> float:
-    """Return a value as the registry holds it: NaN for none. Not under the lock: a value may have slow code."""
+    """Return a value as the registry stores it: NaN for none. Call it without the lock: converting may be slow."""
     number = nan if value is None else float(value)
     return number if isfinite(number) else nan
 
 
 def summary(distribution: Distribution) -> list[float]:
-    """Return what a histogram shows of a distribution, in the order of its columns."""
+    """Return the values that a histogram shows of a distribution, in the order of its columns."""
     return [distribution.mean, *distribution.percentiles(list(QUANTILES.values())).tolist()]

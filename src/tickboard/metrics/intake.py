@@ -1,24 +1,23 @@
-"""The intake: samples that come from outside, in batches, for series that nobody has declared.
+"""The intake: takes batches of samples from outside, for series that need not be declared.
 
-Each sender is a `Source`. It asks once for the column of each of its series, keeps it under whatever it calls the
-series, and from then on writes whole batches: columns, values and times. No object is made of a sample.
+Each sender is a `Source`. It asks once for the column of each of its series, stores it under its own key for the
+series, and from then on writes whole batches: columns, values and times. No object is made per sample.
 
-    what came            between two ticks                             until the next
+    what arrives         between two ticks                             until the next
     gauge                the newest value                              it holds
     total                its rise per second since the sample before   it holds
-    counter              what was added, per second                    0
-    distribution         all that came, merged                         it holds
-    observation          all that came                                 nothing
+    counter              the amount added, per second                  0
+    distribution         all that arrived, merged                      it holds
+    observation          all that arrived                              nothing
 
-A sample that is older than the newest tick goes to its own tick, the first that is not before it, while that is in the
-window; and if it is the series' newest, to all ticks after that too, for it would have held there. `take_amended`
-returns what was amended. One that is older than the window goes to its own tick in history, if there is one that has
-ticks as old (`late_s`): `take_late` returns it. Any other, and one that is older than the sample that its tick already
-has, is dropped: it is counted, and `take_refusal` returns it with what was refused, so that no sender is answered that
-it was taken.
+A sample older than the newest tick goes to its own tick, the first one that is not before it, if that is still in the
+window. If it is the newest of its series, it also goes to all ticks after that, where it would have held.
+`take_amended` returns the changed ticks. A sample older than the window goes to its own tick in history, if history
+keeps ticks that old (`late_s`): `take_late` returns it. Any other, and one older than the sample that its tick has
+already, is dropped and counted, and `take_refusal` reports it for the answer to its sender.
 
-A series with labels, or of a metric that nobody declared, leaves when nothing has come for it in `forget_s` seconds. A
-new one beyond the limits is refused, with all its samples, and counted; what was there goes on.
+A series with labels, or of an undeclared metric, leaves when it has received no sample for `forget_s` seconds. A new
+series beyond the limits is refused: its samples are counted and ignored. Existing series are not affected.
 """
 
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
@@ -45,44 +44,44 @@ from tickboard.wire import MetricInfo
 HANDLES: Mapping[Kind, type[Handle]] = MappingProxyType(
     {"gauge": Gauge, "total": Counter, "counter": Counter, "histogram": Histogram}
 )
-"""What each kind is to those who see it: a total is a counter whose sender does the counting."""
+"""The handle for each kind: a total is a counter whose sender does the counting."""
 
 MAX_SERIES_PER_SOURCE = 50_000
-"""Series of one source; one more is refused."""
+"""The most series of one source; further ones are refused."""
 
 
 MAX_ALIASES = 100_000
-"""Names that a source may have for its series beyond four for each: labels in any order are the same series."""
+"""How many keys a source may have beyond four per series: the same labels in any order are the same series."""
 
 MAX_SOURCES = 1_000
-"""Sources that there are at the same time; senders beyond share one."""
+"""The most sources at the same time; further senders share one."""
 
 OTHERS = "others"
-"""The source of the senders that share one, with what was counted of those that were forgotten."""
+"""The source that such senders share. It also has the counts of forgotten sources."""
 
 FORGET_S = 300.0
-"""A series that nothing has come for in so long leaves."""
+"""A series leaves when it has received no sample for this many seconds."""
 
 
 MAX_LATE = 1_000_000
 """Samples for history alone that wait for the next tick at most: 24 MB."""
 
 AHEAD_S = 60.0
-"""A sample that is further ahead comes from a clock that is wrong, and counts as one of now: when that clock is set
-right, its series go on."""
+"""A sample further ahead than this, in seconds, comes from a wrong clock and counts as one of now. So its series
+continue when that clock is corrected."""
 
 
 class Intake:
     """All sources of a board.
 
     Args:
-        registry: where their series are.
-        max_series_per_source: series that one of them may have.
-        forget_s: a series that nothing has come for in so long leaves.
+        registry: contains their series.
+        max_series_per_source: the most series of one source.
+        forget_s: seconds without a sample after which a series leaves.
 
     Attributes:
-        sources: by name.
-        stale: metrics whose series stay though nothing comes for them: what writes to them fails or hangs.
+        sources: the sources by name.
+        stale: metrics whose series stay without samples, since what writes to them fails or hangs.
         now: the newest tick's time, POSIX seconds; minus infinity before the first.
         late_s: how much older than the newest tick a sample may be that goes to history alone.
     """
@@ -104,26 +103,27 @@ class Intake:
         self._forget_s = forget_s
         self._window: Window | None = None
         self._interval_s = 0.0
-        # Seconds that have passed from tick to tick; `now` is what the wall clock was set to.
+        # Seconds that have passed between ticks, whereas `now` is the wall clock's time.
         self._clock = 0.0
         self._owned: dict[int, _Owned] = {}
         self._discovered: dict[str, None] = {}
         self._amended: list[Amendment] = []
         self._late: list[LateSamples] = []
-        # By column: when something last came for it, the time of its newest sample, and its newest total with its time.
+        # By column: when the last sample arrived, the newest sample's time, and the newest total with its time.
         self._seen: Floats = np.empty(0)
         self._sampled: Floats = np.empty(0)
         self._total: Floats = np.empty(0)
         self._total_time: Floats = np.empty(0)
-        # And which source's it is; what further ones count for the same series is beside it, as value and time.
+        # By column: the source that counts the total. Totals of further sources for the same series are in `_beside`,
+        # as value and time.
         self._counting: NDArray[np.intp] = np.empty(0, np.intp)
         self._beside: dict[int, dict[int, tuple[float, float]]] = {}
-        # By column and source.
+        # By column and source: the newest distribution with its time.
         self._distributions: dict[int, dict[int, tuple[float, Distribution]]] = {}
         self._histograms: dict[int, Histogram] = {}
 
     def source(self, name: str) -> Source:
-        """Return the source of this name, made when first asked for."""
+        """Return the source of this name; it is made on first use."""
         source = self.sources.get(name)
         if source is None:
             if len(self.sources) >= MAX_SOURCES:
@@ -132,16 +132,16 @@ class Intake:
         return source
 
     def sender(self, name: str) -> Source:
-        """Return the source of a sender that may be gone for good after each request: ask for it in each.
+        """Return the source of a sender that may never come back; call this for each request.
 
-        It is forgotten when nothing has asked for it in `forget_s` and none of its series is left.
+        The source is forgotten when this was not called for `forget_s` seconds and it has no series left.
         """
         source = self.source(name)
         source.asked = self._clock
         return source
 
     def next_number(self) -> int:
-        """Return a number for a source that no other has had."""
+        """Return a number for a source; no two sources get the same."""
         self._made += 1
         return self._made
 
@@ -150,28 +150,28 @@ class Intake:
 
     @property
     def discovered(self) -> Iterable[str]:
-        """The names of the metrics that nobody has declared."""
+        """The names of the metrics that were not declared."""
         return self._discovered
 
     # --- for the engine ---
 
     def attach(self, window: Window, interval_s: float) -> None:
-        """Amend the ticks of this window from now on, which come once in `interval_s`."""
+        """Amend the ticks of this window from now on, which has one tick every `interval_s` seconds."""
         self._window, self._interval_s = window, interval_s
 
     def ticked(self, now: float, passed_s: float) -> None:
-        """Take note of a tick's time, and of the seconds that have passed since the one before it."""
+        """Record a tick's time, and the seconds since the one before it."""
         self._fit()
-        # What was written since the last tick came after that, as all else does that comes before the next.
+        # What handles have written since the last tick counts as seen at that tick, like all samples until this one.
         self._seen[self._registry.take_written()] = self._clock
         if np.isneginf(self.now):
-            # Before the first tick nobody could say that a sender's clock was ahead.
+            # Before the first tick, a sender's clock could not be compared with anything.
             self._sampled[self._sampled > now + AHEAD_S] = now
         self.now = now
         self._clock += passed_s
 
     def begin_epoch(self, now: float) -> None:
-        """Take samples by a wall clock that was set back: none that there is yet is newer than those to come."""
+        """Continue after the wall clock was set back to `now`: no earlier sample may count as newer than later ones."""
         self.now = now
         self._amended = []
         self._sampled[:] = np.nan
@@ -183,7 +183,7 @@ class Intake:
                 del known[number]
 
     def take_amended(self) -> list["Amendment"]:
-        """Return what was changed in the window since the last call."""
+        """Return the changes of the window since the last call."""
         amended, self._amended = self._amended, []
         return amended
 
@@ -193,7 +193,7 @@ class Intake:
         return late
 
     def forget(self) -> None:
-        """Remove the series that nothing has come for in `forget_s`, and forget the senders that are gone."""
+        """Remove series without samples for `forget_s` seconds, and forget senders that are gone."""
         registry = self._registry
         with registry.lock:
             self._fit()
@@ -223,12 +223,12 @@ class Intake:
                 distributions.pop(source.number, None)
             self._others().count_in(source)
             for column in set(source.known.values()):
-                # Of series that came from others first.
+                # These series were created by other sources.
                 if (owned := self._owned.get(column)) is not None:
                     owned.keys[:] = [key for key in owned.keys if key[0] is not source]
 
     def left(self, columns: Sequence[int]) -> None:
-        """Forget the series that had these columns; the engine calls it before others may have them."""
+        """Forget the series that had these columns; the engine calls it before the columns are reused."""
         if not columns:
             return
         self._fit()
@@ -262,7 +262,7 @@ class Intake:
         title: str,
         unit: str,
     ) -> int:
-        """Return the column of a series, made when there is none yet, or `REFUSED`."""
+        """Return the column of a series, or `REFUSED`; a new series is made on first use."""
         try:
             name, pairs = clean(name, labels)
             check_texts(name, title, unit)
@@ -309,7 +309,7 @@ class Intake:
             raise
 
     def _declared(self, source: Source, lead: Handle, kind: Kind, labels: Labels) -> Handle:
-        """Return the series of a metric that the board has declared, with the labels that it was declared with."""
+        """Return the series of a declared metric, with its declared labels."""
         wanted, given = lead.metric.labels, dict(labels)
         if set(wanted) != set(given):
             raise InputError(
@@ -348,7 +348,7 @@ class Intake:
         )
 
     def _fit(self) -> None:
-        """Have room for every column of the registry."""
+        """Make room for every column of the registry."""
         width = len(self._registry.values)
         if width > len(self._seen):
             self._seen = widened(self._seen, width, np.inf)
@@ -358,14 +358,14 @@ class Intake:
             self._counting = np.concatenate([self._counting, np.full(width - len(self._counting), -1, np.intp)])
 
     def histogram(self, column: int) -> Histogram | None:
-        """Return the histogram whose column this is, noting that something has come for it."""
+        """Return the histogram with this first column, and record that it has received a sample."""
         histogram = self._histograms.get(column)
         if histogram is not None:
             self._seen[column] = self._clock
         return histogram
 
     def set_now(self, columns: Columns, values: Floats) -> None:
-        """Let values hold from the tick to come."""
+        """Set values from the next tick on."""
         registry = self._registry
         with registry.lock:
             registry.values[columns] = values
@@ -373,15 +373,15 @@ class Intake:
         self._seen[columns] = self._clock
 
     def set_at(self, columns: Columns, values: Floats, times: Floats) -> tuple[int, "Dropped"]:
-        """Give values to the ticks that they belong to.
+        """Write values to the ticks that they belong to.
 
         Returns:
-            How many went to ticks that there were already, and what went to none.
+            How many went to ticks that were made already, and the samples that were dropped.
         """
         if not len(columns):
             return 0, NOTHING
         if (times[1:] < times[:-1]).any():
-            # The newest last: of several for one place, numpy keeps that.
+            # The newest last: of several values for one place, numpy keeps the last.
             order = np.argsort(times, kind="stable")
             columns, values, times = columns[order], values[order], times[order]
         self._seen[columns] = self._clock
@@ -404,10 +404,10 @@ class Intake:
     def rates(
         self, source: Source, columns: Columns, values: Floats, times: Floats, starts: Floats
     ) -> Iterator[tuple[tuple[Columns, Floats, Floats], "Dropped"]]:
-        """Yield the rates per second that totals make with those of the same source before them.
+        """Yield the rates per second of totals, each since the total before it from the same source.
 
         Yields:
-            Columns, rates and times; and the totals that are too old to make any.
+            Columns, rates and times; and the totals that are too old for a rate.
         """
         counting = self._counting[columns]
         beside = (counting >= 0) & (counting != source.number)
@@ -420,7 +420,7 @@ class Intake:
     def _rates_beside(
         self, source: Source, columns: Columns, values: Floats, times: Floats, starts: Floats
     ) -> tuple[tuple[Columns, Floats, Floats], "Dropped"]:
-        """Return what `rates` does, for series that another source counts, too."""
+        """Return what `rates` does, for series whose totals another source counts as well."""
         oldest = self._oldest_total()
         found: list[tuple[int, float, float]] = []
         dropped: list[tuple[int, float]] = []
@@ -435,7 +435,7 @@ class Intake:
             elif np.isfinite(value) and time != since:
                 known[source.number] = value, time
                 if self._total_time[column] <= since:
-                    # The other one is silent: this one goes on in its place.
+                    # The other source is silent: this one takes its place.
                     self._forget_counts(column)
                     self._counting[column], self._total[column], self._total_time[column] = source.number, value, time
                 rise = value if value < before or start > since else value - before
@@ -444,7 +444,7 @@ class Intake:
         return _columns(found), Dropped(*_columns(dropped)) if dropped else NOTHING
 
     def _forget_counts(self, column: int) -> None:
-        """Have all counts of a series begin anew."""
+        """Start all counts of a series over."""
         self._total[column] = self._total_time[column] = np.nan
         self._counting[column] = -1
         self._beside.pop(column, None)
@@ -456,7 +456,7 @@ class Intake:
         good, dropped = ~np.isnan(values), NOTHING
         since = self._total_time[columns]
         wrong = columns[(times < since) & (since > self.now + AHEAD_S)]
-        # The sender's clock was ahead, and is right by now: its counts begin anew.
+        # The sender's clock was ahead and has been corrected: its counts start over.
         self._total[wrong] = self._total_time[wrong] = np.nan
         too_old = good & ((times < self._total_time[columns]) | (times < self._oldest_total()))
         if too_old.any():
@@ -487,17 +487,17 @@ class Intake:
             return (columns[rated], rise[rated] / elapsed[rated], times[rated]), dropped
 
     def is_too_old(self, source: Source, column: int, time: float) -> bool:
-        """Return whether a distribution since a beginning is older than the window, or than the one before it."""
+        """Return whether a cumulative distribution is older than the window, or than the one before it."""
         known = self._distributions.get(column, {})
         before = known.get(source.number)
         if before is not None and time < before[0] and before[0] > self.now + AHEAD_S:
-            # The sender's clock was ahead, and is right by now.
+            # The sender's clock was ahead and has been corrected.
             before = None
             del known[source.number]
         return time < self._oldest_total() or (before is not None and time < before[0])
 
     def risen(self, source: Source, column: int, distribution: Distribution, time: float) -> Distribution | None:
-        """Return what a distribution since a beginning has more than the one before; None where there is none."""
+        """Return how a cumulative distribution has grown since the one before; None if there is none before."""
         known = self._distributions.setdefault(column, {})
         before = known.get(source.number)
         self._seen[column] = self._clock
@@ -507,7 +507,7 @@ class Intake:
         return None if before is None else difference(distribution, before[1])
 
     def take_over(self, source: Source, column: int, key: Hashable, start: float) -> None:
-        """Go on with a series as `Source.take_over` does."""
+        """Do what `Source.take_over` describes."""
         if (owned := self._owned.get(column)) is not None:
             _forget_keys([other for other in owned.keys if other != (source, key)], column)
             owned.keys[:] = [(source, key)]
@@ -530,7 +530,7 @@ class Intake:
             np.add.at(registry.counts, columns, amounts)
 
     def clear(self, columns: Columns) -> None:
-        """Take values away until new ones come; totals begin anew."""
+        """Clear values until new ones arrive; totals start over."""
         every = np.array([each for column in columns.tolist() for each in self._all_columns(column)], np.intp)
         registry = self._registry
         with registry.lock:
@@ -549,7 +549,7 @@ class Intake:
         self._sampled[columns] = times
 
     def _oldest_total(self) -> float:
-        """Return the time before which no total is taken, not even as the base of the next rate.
+        """Return the time before which no total is accepted, not even as the base of the next rate.
 
         A window that is not full yet counts as if it were.
         """
@@ -558,7 +558,7 @@ class Intake:
         return float(self.now) - max(self._window.capacity * self._interval_s, self.late_s)
 
     def _is_before_window(self, times: Floats) -> NDArray[np.bool_]:
-        """Return which times are before the first tick of the window, and don't belong to it."""
+        """Return which times are too old for the first tick of the window."""
         history = np.empty(0) if self._window is None else self._window.times()
         if not len(history):
             return np.zeros(len(times), np.bool_)
@@ -568,13 +568,13 @@ class Intake:
     def _amend(
         self, columns: Columns, values: Floats, times: Floats, newest: NDArray[np.bool_]
     ) -> tuple[int, "Dropped"]:
-        """Give samples to ticks that have been made; `newest` tells which are their series' newest."""
+        """Write samples to ticks that were made already; `newest` marks those that are the newest of their series."""
         window = self._window
         assert window is not None
         history = window.times()
         places = np.searchsorted(history, times)
         inside = ~self._is_before_window(times)
-        # An older one is the value of its tick alone, unless that tick has a newer one already.
+        # An older sample is the value of its own tick only, unless that tick has a newer one already.
         free = places != np.searchsorted(history, self._sampled[columns])
         first = window.oldest
         for which, to_the_end in ((inside & newest, True), (inside & ~newest & free, False)):
@@ -621,8 +621,8 @@ class _Owned:
     """A series that sources write to.
 
     Attributes:
-        source: whose limit it counts to: the one that it came from first; None where the board has declared it.
-        keys: what the sources call it.
+        source: the source that created it, to whose limit it counts; None if the board has declared it.
+        keys: the sources' keys for it.
     """
 
     source: Source | None
@@ -630,20 +630,20 @@ class _Owned:
 
 
 def _forget_keys(keys: Iterable[tuple[Source, Hashable]], column: int) -> None:
-    """Have sources ask anew for the column of what they call so; a key may lead to another one by now."""
+    """Make sources ask again for a column by these keys; a key may lead to another column by now."""
     for source, key in keys:
         if source.known.get(key) == column:
             del source.known[key]
 
 
 def _columns(samples: Sequence[tuple[float, ...]]) -> tuple[Any, ...]:
-    """Return samples as arrays of columns and of the rest; three empty ones of none."""
+    """Return samples as an array of columns and arrays of the rest; three empty arrays if there are none."""
     columns, *rest = zip(*samples, strict=True) if samples else ((), (), ())
     return (np.array(columns, np.intp), *(np.array(one, np.float64) for one in rest))
 
 
 def _has_duplicates(columns: Columns, width: int) -> bool:
-    """Return whether a column is there more than once."""
+    """Return whether a column occurs more than once."""
     mark = np.empty(width, np.intp)
     order = np.arange(len(columns))
     mark[columns] = order

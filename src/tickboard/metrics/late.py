@@ -1,4 +1,4 @@
-"""Late samples: what came for ticks that had been made, and what went to none."""
+"""Late samples: those that changed earlier ticks, and those that were dropped."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ Columns = NDArray[np.intp]
 
 @dataclass(frozen=True, eq=False)
 class Dropped:
-    """Samples that went to no tick, as they were too old.
+    """Samples that were too old for any tick.
 
     Attributes:
         columns: [samples].
@@ -27,7 +27,7 @@ class Dropped:
         return len(self.columns)
 
     def and_also(self, columns: Columns, times: Floats) -> "Dropped":
-        """Return these and more."""
+        """Return these and further dropped samples."""
         return Dropped(np.concatenate([self.columns, columns]), np.concatenate([self.times, times]))
 
 
@@ -56,12 +56,12 @@ class LateSamples:
 
 @dataclass(frozen=True, eq=False)
 class Amendment:
-    """Ticks of the window that were changed.
+    """Consecutive ticks of the window that were changed.
 
     Attributes:
-        first: the sequence number of the first of them.
-        last: and of the last.
-        columns: of the series that were changed.
+        first: the sequence number of the first tick.
+        last: the sequence number of the last tick.
+        columns: the columns of the changed series.
         recalled: whether the values are those of an earlier run, which history has.
     """
 
@@ -72,7 +72,7 @@ class Amendment:
 
 
 def instant(time: float) -> str:
-    """Return a time as people write it; as the number that it is where no calendar has it."""
+    """Return a time in RFC 3339; as a plain number if it is out of the calendar's range."""
     try:
         return datetime.fromtimestamp(time, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     except (ValueError, OverflowError, OSError):

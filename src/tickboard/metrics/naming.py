@@ -1,6 +1,6 @@
-"""Names for people: the title and the unit of a metric that came with neither, and labels that are fit to be shown.
+"""Names for people: the title and unit of a metric that has none, and labels that are safe to show.
 
-Units are told from what OpenTelemetry writes (UCUM, as its semantic conventions use it) and from the suffixes that
+Units are recognised from what OpenTelemetry sends (UCUM, as in its semantic conventions) and from the suffixes that
 Prometheus recommends for names (prometheus.io/docs/practices/naming).
 """
 
@@ -11,9 +11,9 @@ from functools import lru_cache
 from hashlib import sha256
 
 MAX_LABEL = 64
-"""Characters of a label that is made of a name which anyone may have chosen; a longer name is cut in the middle."""
+"""Characters of a label made from an untrusted name; a longer name is cut in the middle."""
 
-# UCUM's, and the words that Prometheus' and OpenMetrics' metadata use.
+# UCUM's units, and the words in the metadata of Prometheus and OpenMetrics.
 _UNITS = {
     "1": "",
     "By": "B",
@@ -51,7 +51,7 @@ _UNITS = {
     "rpm": "rpm",
 }
 
-# Suffixes that say the unit where a name ends in them.
+# Suffixes of a name that are its unit.
 _SUFFIXES = {
     word: unit for word, unit in _UNITS.items() if word.islower() and len(word) > 2 and word not in {"bit", "min"}
 } | {"ms": "ms", "us": "µs", "ns": "ns"}
@@ -59,7 +59,7 @@ _SUFFIXES = {
 _ANNOTATION = re.compile(r"\{([^{}]*)\}")
 _WORDS = re.compile(r"[^A-Za-z0-9]+")
 _KINDS = ("total", "count", "sum", "bucket", "info")
-_ACRONYMS = frozenset(  # lower case, as they stand in names
+_ACRONYMS = frozenset(  # lower case, as in names
     "api asgi cpu db dns fd fds gc gpu grpc http https id io ip jvm os otel ram rpc rss sql tcp tls udp url".split()  # noqa: SIM905
 )
 
@@ -68,8 +68,8 @@ def unit_of(name: str, given: str = "") -> str:
     """Return the unit as people write it.
 
     Args:
-        name: the metric's, as ``http_request_duration_seconds``.
-        given: as the sender writes it, as ``By``, ``{request}``, ``By/s``, ``seconds``; from the name when empty.
+        name: the metric's name, such as ``http_request_duration_seconds``.
+        given: the sender's unit, such as ``By``, ``{request}``, ``By/s`` or ``seconds``; empty: use the name.
     """
     if given:
         return "/".join(_one_unit(part) for part in given.split("/"))
@@ -80,12 +80,12 @@ def unit_of(name: str, given: str = "") -> str:
 
 
 def rate_unit(unit: str) -> str:
-    """Return the unit of the rate per second of what is counted in `unit`."""
+    """Return the unit of a rate per second of something counted in `unit`."""
     return unit if unit.endswith("/s") else f"{unit}/s"
 
 
 def title_of(name: str) -> str:
-    """Return what people read: ``http_request_duration_seconds`` is HTTP request duration."""
+    """Return a title for people: ``http_request_duration_seconds`` becomes HTTP request duration."""
     words = [word for word in _WORDS.split(name) if word]
     kept = list(words)
     while len(kept) > 1 and kept[-1].lower() in _KINDS[:1]:
@@ -101,16 +101,16 @@ def title_of(name: str) -> str:
 
 @lru_cache(32_768)
 def group_of(name: str) -> str:
-    """Return the first word of a name: metrics that share it belong together."""
+    """Return the first word of a name; metrics with the same first word are grouped."""
     words = [word for word in _WORDS.split(name) if word]
     return words[0] if len(words) > 1 else ""
 
 
 def safe_labels(names: Iterable[str]) -> dict[str, str]:
-    """Return a label for each of some names, as `safe_label`, and all of them different.
+    """Return a distinct label for each name, made by `safe_label`.
 
-    Where two names would have one label, each ends in digits made of the whole name: the same ones in every run, and in
-    any order.
+    Where two names would have the same label, digits computed from the whole name are appended to each: the same digits
+    in every run, and in any order.
     """
     labels = {name: safe_label(name) for name in names}
     marked: set[str] = set()
@@ -125,28 +125,28 @@ def safe_labels(names: Iterable[str]) -> dict[str, str]:
 
 @lru_cache(4096)
 def safe_label(name: str) -> str:
-    """Return a name that anyone may have chosen as one that harms neither the wire nor the page.
+    """Return an untrusted name in a form that harms neither the wire nor the page.
 
-    What cannot be printed, a lone surrogate among it, becomes ``\ufffd``, a double quote a single one; what is longer
-    than `MAX_LABEL` is cut in the middle, and nothing at all becomes a question mark.
+    Unprintable characters and lone surrogates become ``\ufffd``, and a double quote becomes a single one. A name longer
+    than `MAX_LABEL` is cut in the middle, and an empty one becomes a question mark.
     """
     return _cut("".join(map(_safe, name)).strip() or "?", MAX_LABEL)
 
 
 def _alike(labels: Mapping[str, str]) -> set[str]:
-    """Return the names whose label another name has, too."""
+    """Return the names that share their label with another name."""
     counts = Counter(labels.values())
     return {name for name, label in labels.items() if counts[label] > 1}
 
 
 def _marked(name: str, size: int) -> str:
-    """Return the label of a name with digits of it at the end."""
+    """Return the label of a name with digits of its hash appended."""
     digits = sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:size]
     return f"{_cut(safe_label(name), MAX_LABEL - size - 1)}~{digits}"
 
 
 def _cut(text: str, size: int) -> str:
-    """Return a text without its middle where it is longer than `size`: names differ at their ends most often."""
+    """Return text of at most `size` characters, without its middle: names mostly differ at their ends."""
     if len(text) <= size:
         return text
     ending = size // 2

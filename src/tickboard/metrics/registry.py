@@ -1,7 +1,7 @@
-"""The registry: which metrics there are, which labels lead to which column, and the values of the tick to come.
+"""The registry: the metrics of a board, the column of each of their series, and the values of the next tick.
 
-Sources and samplers write through handles (`Gauge`, `Counter`, `Histogram`), from any thread; once a tick,
-`Registry.collect` takes one row out. Nothing here knows the time, the window or who reads the row.
+Sources and samplers write through handles (`Gauge`, `Counter`, `Histogram`), from any thread. Once per tick,
+`Registry.collect` takes out one row. Nothing here knows the time, the window or who reads the row.
 """
 
 import re
@@ -25,13 +25,13 @@ from tickboard.output.text import encodable
 from tickboard.wire import MetricInfo
 
 MAX_SERIES = 200_000
-"""Series in one registry; one more is refused with `LimitError`."""
+"""The most series in one registry; further ones are refused with `LimitError`."""
 
 MAX_ADDED = 10_000
-"""Metrics that are known to be the newest."""
+"""How many of the newest metrics `Registry.added_since` can return."""
 
 MAX_WINDOW_MB = 256
-"""Memory that the window of one registry's series may take, in MiB; a series that would need more is refused."""
+"""Memory that the window of a registry's series may take, in MiB; a series that would need more is refused."""
 
 
 SPEC_KEYS = {
@@ -40,7 +40,7 @@ SPEC_KEYS = {
     "requests_per_sec": "requests",
     "avg_latency": "latency",
 }
-"""The keys that the four metrics of the specification have in ``/api/stats``."""
+"""The keys in ``/api/stats`` of the four metrics of the specification."""
 
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:/-]*")
@@ -51,36 +51,36 @@ H = TypeVar("H", bound=Handle)
 
 
 class Registry:
-    """All metrics and series of one board, and the values of the tick to come.
+    """All metrics and series of one board, and the values of the next tick.
 
-    A series that is removed gives its column back: first `take_left`, so that whoever has kept its values can forget
-    them, then `recycle`; from then on another series may have it.
+    A removed series gives up its column in two steps: `take_left` returns it, so that its values can be cleared
+    everywhere; after `recycle`, another series may get it.
 
     Attributes:
-        leaving: by its first column, the handle of each series that leaves when nothing is written to it for long.
-        busy: by column, how many runs are in progress that a gauge counts; until they end, its series stays.
-        metrics: by name, in the order declared.
-        keys: by metric name, the key in ``/api/stats``.
-        values: float64 [width], what the gauges hold; NaN where there is nothing.
-        counts: float64 [width], what was counted since the last tick.
-        written: bool [width], which series were written to, through their handles, since the last `take_written`.
+        leaving: the handle of each series that leaves when nothing is written to it for long, by its first column.
+        busy: the number of runs in progress that a gauge counts, by column; its series stays until they end.
+        metrics: the metrics by name, in the order declared.
+        keys: the key in ``/api/stats``, by metric name.
+        values: float64 [width], the values of gauges; NaN: none.
+        counts: float64 [width], the counts since the last tick.
+        written: bool [width], which series were written to through handles since the last `take_written`.
         width: how many columns a row has.
         room: how many series the window has memory for.
         added: how many metrics have been added so far.
-        revision: changes with every metric or series, so that others know when to bind anew.
+        revision: changes with every metric or series, so that others know when to bind again.
         metrics_revision: changes with every metric.
-        read: returns some columns over the newest seconds of the window, or all of it, float64 [ticks, columns].
+        read: returns columns over the newest seconds of the window, or all of it, float64 [ticks, columns].
         pull: sets a gauge to what a function returns, at every tick.
     """
 
     def __init__(self, max_series: int = MAX_SERIES, max_window_mb: int = MAX_WINDOW_MB) -> None:
         self.metrics: dict[str, MetricInfo] = {}
-        # The newest metrics, and how many there have ever been: a selection looks at those alone that are new to it.
+        # The newest metrics, and how many there have been: a selection only looks at those added since it was made.
         self._added: deque[str] = deque(maxlen=MAX_ADDED)
         self.added = 0
         self.keys: dict[str, str] = {}
         self._taken_keys: set[str] = set()
-        # By column, so that one of many is removed at once.
+        # By column, so that removing one of many is fast.
         self._series: dict[int, Series] = {}
         self._by_metric: dict[str, dict[int, Series]] = {}
         self.values: Floats = np.empty(0)
@@ -95,11 +95,11 @@ class Registry:
         self.max_series = max_series
         self.max_window_mb = max_window_mb
         self.room = sys.maxsize
-        # An engine and a board put theirs in place of these.
+        # The engine and the board replace these.
         self.read: Callable[[NDArray[np.intp], float | None], Floats] = lambda columns, _: np.empty((0, len(columns)))
         self.pull: Callable[[Gauge, Callable[[], float | None]], None] = _no_board
         self._ticks = 0
-        # A signal handler, or a finalizer in the middle of a write, may write too.
+        # Reentrant, since a signal handler or a finalizer may write in the middle of a write.
         self.lock = RLock()
         self.random = Random(0)
         self._counted: dict[int, None] = {}
@@ -124,7 +124,7 @@ class Registry:
         max: float | None = None,
         forget: bool = True,
     ) -> Gauge:
-        """Declare a metric that goes up and down; `tickboard.Board.gauge` says what the arguments mean."""
+        """Declare a metric that goes up and down; for the arguments, see `tickboard.Board.gauge`."""
         return self._declare(Gauge, name, title, unit, labels, key, min, max, forget=forget)
 
     def counter(
@@ -158,7 +158,7 @@ class Registry:
         return self._declare(Histogram, name, title, unit, labels, key, min, max, forget=forget)
 
     def handle(self, name: str) -> Handle:
-        """Return the handle of a metric that was declared, as by a source, to write conditions with.
+        """Return the handle of a metric by its name, to use it in conditions.
 
         Raises:
             InputError: no metric has this name.
@@ -192,7 +192,7 @@ class Registry:
         if (known := self._handles.get(name)) is not None:
             if known.metric == metric and isinstance(known, handle_class) and forget != (name in self._staying):
                 return known
-            raise InputError(f"metric {name!r} is declared already, as a {known.kind}: give each metric its own name")
+            raise InputError(f"metric {name!r} is already declared, as a {known.kind}: give each metric its own name")
         wanted_key = key or SPEC_KEYS.get(name, name)
         if wanted_key in self._taken_keys:
             raise InputError(f"metric {name!r}: the key {wanted_key!r} is taken: give it another key=")
@@ -215,7 +215,7 @@ class Registry:
         for quantile in QUANTILES:
             name = f"{metric.name}.{quantile}"
             if name in self.metrics:
-                raise InputError(f"metric {name!r} is declared already: {metric.name!r} needs it for its {quantile}")
+                raise InputError(f"metric {name!r} is already declared: {metric.name!r} needs it for its {quantile}")
             title = f"{metric.title} {quantile}"
             info = MetricInfo(name, title, metric.unit, "histogram", metric.labels, metric.min, metric.max)
             self._add_metric(info, f"{self.keys[metric.name]}.{quantile}")
@@ -230,7 +230,7 @@ class Registry:
                 raise InputError(f"metric {metric.name!r}: label name {label!r}: use letters, digits, _ and .")
 
     def child(self, handle: H, labels: Labels) -> H:
-        """Return the handle of one series of a labelled metric, made when first asked for.
+        """Return the handle of one series of a metric with labels; it is made on first use.
 
         Raises:
             InputError: the metric has left the board.
@@ -241,9 +241,9 @@ class Registry:
             return self.open(handle, labels)
 
     def reopen(self, handle: H, labels: Labels) -> H:
-        """Return the handle of a series that has left, which comes back with it; the caller holds the lock.
+        """Bring back a series that has left, and return its handle; the caller holds the lock.
 
-        That is the handle itself, unless the series is back already with another one. Errors are those of `child`.
+        That is `handle` itself, unless another handle has brought the series back already. Errors as for `child`.
         """
         self._require_metric(handle)
         known = self.child_of(handle, labels)
@@ -254,13 +254,13 @@ class Registry:
         return handle
 
     def _require_metric(self, handle: Handle) -> None:
-        """See that a handle is of a metric that there is: one that came from outside leaves with its last series."""
+        """Check that a handle's metric still exists: an undeclared one leaves with its last series."""
         lead = self._handles.get(handle.metric.name)
         if lead is None or type(lead) is not type(handle):
             raise InputError(f"metric {handle.metric.name!r} has left the board: wait until it comes again")
 
     def open(self, handle: H, labels: Labels) -> H:
-        """Return the handle of one series as `child` does; the caller holds the lock."""
+        """Return the handle of one series like `child`; the caller holds the lock."""
         known = self._children.get((handle.metric.name, labels))
         if known is None:
             known = type(handle)(self, handle.metric, labels)
@@ -274,14 +274,14 @@ class Registry:
             self.leaving[handle.columns[0]] = handle
 
     def discover(self, handle_class: type[H], metric: MetricInfo) -> H:
-        """Declare a metric that has come from outside, with no series yet; the caller holds the lock.
+        """Add a metric from outside, which has no series yet; the caller holds the lock.
 
         Raises:
             InputError: the name is malformed or taken.
         """
         self._check(metric)
         if metric.name in self.metrics or metric.name in self._taken_keys:
-            raise InputError(f"metric {metric.name!r} is declared already: send it under another name")
+            raise InputError(f"metric {metric.name!r} is already declared: send it under another name")
         if handle_class is Histogram and (
             taken := next((q for q in QUANTILES if f"{metric.name}.{q}" in self.metrics), "")
         ):
@@ -296,7 +296,7 @@ class Registry:
         return handle
 
     def withdraw(self, name: str) -> None:
-        """Forget a discovered metric whose series have left; the caller holds the lock."""
+        """Remove a metric from outside whose series have left; the caller holds the lock."""
         self._forget_metric(name)
         del self._handles[name]
         self.revision += 1
@@ -316,21 +316,21 @@ class Registry:
             del self.metrics[each]
 
     def child_of(self, handle: H, labels: Labels) -> H | None:
-        """Return the handle of one series if there is one; the caller holds the lock."""
+        """Return the handle of one series, or None if there is none; the caller holds the lock."""
         known = self._children.get((handle.metric.name, labels))
         assert known is None or isinstance(known, type(handle))
         return known
 
     def column_of(self, handle: Handle, labels: Labels) -> int:
-        """Return the first column of one series, whichever handle has it; -1: it has left."""
+        """Return the first column of one series, whichever handle has it; -1 if it has left."""
         with self.lock:
             known = self.child_of(handle, labels)
             return known.columns[0] if known is not None else -1
 
     def begin_run(self, gauge: Gauge) -> Callable[[], None]:
-        """Count one more run in progress in a gauge, and return what counts it no more.
+        """Count one more run in progress in a gauge; return a function that ends the run.
 
-        Until then its series does not leave for want of samples. If it is removed, it stays removed.
+        Until then, the series does not leave for lack of samples. If it is removed, it stays removed.
         """
         with self.lock:
             gauge.inc()
@@ -350,32 +350,32 @@ class Registry:
         return end
 
     def name_of(self, column: int) -> str:
-        """Return the name of the metric that a column belongs to; empty when it belongs to none."""
+        """Return the name of the metric that a column belongs to; empty if it belongs to none."""
         found = self._series.get(column)
         return "" if found is None else found.metric.name
 
     def find(self, name: str) -> Handle | None:
-        """Return the handle of a metric; None when there is none of this name."""
+        """Return the handle of a metric; None if there is none of this name."""
         return self._handles.get(name)
 
     def remove(self, *children: Handle) -> None:
-        """Remove series, by their handles as `Handle.labels` gives them; one that was removed already is none."""
+        """Remove series by the handles that `Handle.labels` returns; those that have left are ignored."""
         with self.lock:
             self.drop(children)
 
     def remove_child(self, handle: Handle, labels: Labels) -> None:
-        """Remove one series of a labelled metric, if there is one."""
+        """Remove one series of a metric with labels, if it exists."""
         with self.lock:
             if (child := self._children.get((handle.metric.name, labels))) is not None:
                 self.drop([child])
 
     def has_series(self, names: Iterable[str]) -> set[str]:
-        """Return which of these labelled metrics have series; the caller holds the lock."""
+        """Return which of these metrics with labels have series; the caller holds the lock."""
         wanted = set(names)
         return {name for name, _ in self._children if name in wanted}
 
     def drop(self, children: Iterable[Handle]) -> None:
-        """Remove series as `remove` does; the caller holds the lock."""
+        """Remove series like `remove`; the caller holds the lock."""
         left: list[int] = []
         for child in children:
             if child.columns:
@@ -398,18 +398,18 @@ class Registry:
         self.revision += 1
 
     def take_left(self) -> list[int]:
-        """Return the columns of the series that were removed since the last call; give them to `recycle` afterwards."""
+        """Return the columns of series removed since the last call; pass them to `recycle` afterwards."""
         with self.lock:
             left, self._left = self._left, []
         return left
 
     def recycle(self, columns: Iterable[int]) -> None:
-        """Let new series have these columns; nothing of the old ones may be kept anywhere."""
+        """Make columns available to new series; by now, no value of the old ones may be left anywhere."""
         with self.lock:
             self._free += columns
 
     def require_room(self, metric: MetricInfo, series: int = 1) -> None:
-        """See that so many more series of a metric may be added.
+        """Check that this many more series of a metric may be added.
 
         Raises:
             LimitError: there is no room for them.
@@ -423,21 +423,21 @@ class Registry:
             )
 
     def fit(self, ticks: int, series_bytes: int) -> bool:
-        """Refuse series from now on that the window has no room for; those that there are stay.
+        """Refuse series from now on that do not fit into the window's memory; existing ones stay.
 
         Args:
-            ticks: how many the window has.
-            series_bytes: what one series takes of it.
+            ticks: ticks in the window.
+            series_bytes: bytes that one series takes in the window.
 
         Returns:
-            Whether those that there are fit.
+            Whether the existing series fit.
         """
         room = self.max_window_mb * 2**20 // series_bytes
         self._ticks, self.room = ticks, max(room, self.width)
         return self.width <= room
 
     def add_series(self, metric: MetricInfo, labels: Labels) -> int:
-        """Give a series its column and return it.
+        """Add a series and return its column.
 
         Raises:
             LimitError: there is no room for another series.
@@ -447,7 +447,7 @@ class Registry:
             self._grow()
         if self._free:
             column = self._free.pop()
-            # Sources that know no handles may have written to it a moment after its series was removed.
+            # A source without handles may have written to it just after the series was removed.
             self.values[column], self.counts[column] = np.nan, 0.0
         else:
             column = self.width
@@ -467,27 +467,27 @@ class Registry:
         values = np.concatenate([self.values, more])
         counts = np.concatenate([self.counts, np.zeros(len(more))])
         written = np.concatenate([self.written, np.zeros(len(more), np.bool_)])
-        # All or nothing, where memory runs out.
+        # All or nothing, in case memory runs out.
         self.values, self.counts, self.written = values, counts, written
 
     def hold(self, column: int) -> None:
-        """Let a counter's column show what is in `values`: a rate that somebody else has computed."""
+        """Make a counter's column show what is in `values`: a rate that was computed elsewhere."""
         if column in self._counted:
             del self._counted[column]
             self._counter_columns = np.empty(0, np.intp)
 
     def take_written(self) -> NDArray[np.intp]:
-        """Return the columns of the series that are new or were written to, by handles, since the last call."""
+        """Return the columns of series that are new or were written to through handles since the last call."""
         with self.lock:
             written: NDArray[np.intp] = np.flatnonzero(self.written)
             self.written[written] = False
         return written
 
     def collect(self, elapsed_s: float) -> Floats:
-        """End the tick: return its row, float64 [width], and start counting anew.
+        """End the tick: return its row, float64 [width], and restart the counts.
 
         Args:
-            elapsed_s: seconds since the last tick, for rates; where it isn't positive, counters have no value.
+            elapsed_s: seconds since the last tick, for rates; if it is not positive, counters have no value.
         """
         with self.lock:
             row = self.values[: self.width].copy()
@@ -499,19 +499,19 @@ class Registry:
             for histogram in self.histograms:
                 histogram.collect(row)
             row[np.isinf(row)] = np.nan
-            # Counting starts anew only when there is a row that says what was counted.
+            # Restart the counts only now that there is a row with them.
             self.counts[self._counter_columns] = 0
         return row
 
     def binding(self) -> Binding:
-        """Return each metric's labels and columns, made anew only when the registry has changed."""
+        """Return each metric's labels and columns, rebuilt only when the registry has changed."""
         if self._binding[0] != self.revision:
             self._binding = (self.revision, _Binding(self))
         return self._binding[1]
 
     @property
     def series(self) -> list[Series]:
-        """The series that there are, in the order in which they came."""
+        """All series, in the order in which they appeared."""
         return list(self._series.values())
 
     def of_metric(self, name: str) -> list[Series]:
@@ -519,15 +519,15 @@ class Registry:
         return sorted(self._by_metric.get(name, {}).values(), key=_column)
 
     def added_since(self, added: int) -> list[str] | None:
-        """Return the names of the metrics that came after so many, oldest first; None where they are not known."""
+        """Return the names of metrics added after the first `added` ones, oldest first; None if not all are known."""
         count, names = self.added - added, list(self._added)
         return None if count > len(names) else names[len(names) - count :]
 
     def in_order(self) -> list[Series]:
-        """Return the series in the order in which their metrics were declared, as they go on the wire."""
+        """Return the series in the order in which their metrics were declared, as on the wire."""
         if self._ordered[0] != self.revision:
             revision = self.revision
-            # A series may appear from another thread, with a metric that wasn't there a moment ago.
+            # Another thread may add a series whose metric was not there a moment ago.
             names = dict.fromkeys([*self.metrics, *self._by_metric])
             self._ordered = (revision, [series for name in names for series in self.of_metric(name)])
         return self._ordered[1]
@@ -541,10 +541,10 @@ def _no_board(gauge: Gauge, function: object) -> None:
 
 
 class _Binding(Binding):
-    """The labels and columns of each metric's series, looked up when they are asked for.
+    """The labels and columns of each metric's series, looked up on demand.
 
-    While thousands of series come, a tick looks at those that its rules name and at no others. A series that another
-    thread adds meanwhile, beyond what the window has room for, is for the next tick.
+    While thousands of series appear, a tick only looks at those that its rules name. A series that another thread adds
+    meanwhile, for which the window has no room yet, waits for the next tick.
     """
 
     def __init__(self, registry: Registry) -> None:

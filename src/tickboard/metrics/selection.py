@@ -1,7 +1,7 @@
-"""The selection: the series that a subscription asks for, and how their metrics are written.
+"""The selection: the series of a subscription, and the encoding of their metrics.
 
-Everything about a series that stays the same from tick to tick is written when the series appears. Writing a tick then
-costs one replacement of the time, one encoding of a list of numbers, and one join.
+The parts of a Metric that never change are encoded when its series appears. Encoding a tick then takes one replacement
+of the time, one encoding of a list of numbers, and one join.
 """
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -19,31 +19,31 @@ from tickboard.metrics.window import Floats
 from tickboard.wire import SeriesInfo, encode
 
 STEP_COST = 5_000
-"""Look-ups of selectors before others may run: about 2 ms."""
+"""How many look-ups of selectors are done in one step before others may run: about 2 ms."""
 
 
 STEP_SERIES = 2_000
-"""Series that are described before others may run: about 4 ms."""
+"""How many series are described in one step before others may run: about 4 ms."""
 
 
 ALL = slice(None)
 
 
-# Marks in a template. JSON escapes control characters, so neither can be in a name, a unit or a label.
+# Placeholders in a template. JSON escapes control characters, so neither can occur in a name, a unit or a label.
 _VALUE, _TIME = b"\x00", b"\x01"
 
 
 class Selection:
-    """The series that a subscription asks for, and how their metrics are written; bound to one registry revision.
+    """The series of a subscription and the encoding of their metrics, bound to one revision of a registry.
 
     Args:
-        registry: whose series they are.
+        registry: the registry of the series.
         patterns: selectors; empty: every series.
-        before: the same subscription bound to an earlier revision, which knows of most metrics whether it wants them.
-            Of one that is bound to another registry only the selectors are used.
+        before: the same subscription bound to an earlier revision, which knows already which metrics it selects. If it
+            is bound to another registry, only its selectors are reused.
 
     Attributes:
-        series: those selected, in the order declared.
+        series: the selected series, in the order declared.
         columns: intp [series].
         width: how many columns a row must have.
         looked_up: how many look-ups of selectors it took to find them.
@@ -57,7 +57,7 @@ class Selection:
     def steps(
         cls, registry: Registry, patterns: tuple[str, ...], before: "Selection | None" = None
     ) -> "Generator[None, None, Selection]":
-        """Make one in steps, between which others may run, and return it."""
+        """Make a selection in steps, between which others may run, and return it."""
         found = cls.__new__(cls)
         yield from found._bind(registry, patterns, before)  # noqa: SLF001  # of this class
         return found
@@ -79,19 +79,19 @@ class Selection:
         self.width = int(self.columns.max()) + 1 if len(self.series) else 0
 
     def _chosen(self, registry: Registry, before: "Selection | None") -> "Generator[None, None, list[Series]]":
-        """Return the series that are asked for, in order."""
+        """Return the selected series, in order."""
         selectors = self._selectors
         new = None
         if before is not None and before._registry is registry:  # noqa: SLF001  # of this class
             new = registry.added_since(before._added)  # noqa: SLF001
-        # Of the metrics that are asked for: whether as a whole, or for their labels to say.
+        # Of the metrics that may be selected: True: all series; None: it depends on their labels.
         verdicts: dict[str, bool | None] = {}
         if before is not None and new is not None:
             known = before._verdicts  # noqa: SLF001
             verdicts = {name: verdict for name, verdict in known.items() if name in registry.metrics}
         cost = self.looked_up = 0
         for name in list(registry.metrics) if new is None else new:
-            # One that has come again stands behind all others.
+            # A metric that was added again goes behind all others.
             verdicts.pop(name, None)
             if name in registry.metrics and (verdict := selectors.metric(name)) is not False:
                 verdicts[name] = verdict
@@ -112,28 +112,28 @@ class Selection:
         return chosen
 
     def is_current(self, registry: Registry) -> bool:
-        """Return whether it is bound to this registry as it is now."""
+        """Return whether it is bound to the current revision of this registry."""
         return self._registry is registry and self._revision == registry.revision
 
     @property
     def glob_cost(self) -> int:
-        """What it costs to try the globs on one new series."""
+        """The cost of trying the globs on one new series."""
         return self._selectors.glob_cost
 
     def infos(self, series: Sequence[Series]) -> list[SeriesInfo]:
-        """Return what says of some series what they are, written as JSON."""
-        # The encoder puts what is written already where the value would stand.
+        """Return the descriptions of some series, encoded as JSON."""
+        # The encoder inserts a Raw value as it is.
         return cast("list[SeriesInfo]", [msgspec.Raw(text) for text in self._infos.of(series)])
 
     def write_infos(self) -> Iterator[None]:
-        """Write what `infos` returns, in steps; else that is done when it is needed."""
+        """Encode in steps what `infos` returns, which is otherwise done when it is needed."""
         for start in range(0, len(self.series), STEP_SERIES):
             if start:
                 yield
             self._infos.of(self.series[start : start + STEP_SERIES])
 
     def write(self) -> Iterator[None]:
-        """Write what stays the same of each Metric, in steps; else that is done when it is needed."""
+        """Encode in steps the part of each Metric that never changes, which is otherwise done when it is needed."""
         if self._objects is not None:
             return
         objects: list[bytes] = []
@@ -145,7 +145,7 @@ class Selection:
 
     @property
     def objects(self) -> list[bytes]:
-        """What stays the same of each Metric."""
+        """The part of each Metric that never changes."""
         if self._objects is None:
             self._objects = self._templates.of(self.series)
         return self._objects
@@ -157,7 +157,7 @@ class Selection:
         return self._joined
 
     def metrics(self, row: Floats, time_text: bytes) -> tuple[bytes, int]:
-        """Return the Metrics of one tick, comma-separated, and how many they are; a series without a value is left out.
+        """Return the Metrics of one tick, comma-separated, and their number; series without a value are left out.
 
         Args:
             row: float64 [series of the registry].
@@ -167,7 +167,7 @@ class Selection:
             return b"", 0
         values = encode(row[self.columns].tolist())[1:-1].split(b",")
         if b"null" in values:
-            # NaN encodes as null; it is the mark of a missing value.
+            # NaN encodes as null, which marks a missing value.
             present = self.each(row, time_text)
             return b",".join(present), len(present)
         around = self._all_objects.replace(_TIME, time_text).split(_VALUE)
@@ -177,7 +177,7 @@ class Selection:
         return b"".join(parts), len(values)
 
     def each(self, row: Floats, time_text: bytes, some: slice = ALL) -> list[bytes]:
-        """Return the Metrics of one tick one by one, of some series; without those that have no value."""
+        """Return a list of the Metrics of one tick, of some series; those without a value are left out."""
         values = row[self.columns[some]].tolist()
         return [
             template.replace(_VALUE, encode(value)).replace(_TIME, time_text)
@@ -187,10 +187,10 @@ class Selection:
 
 
 class _Texts:
-    """What is written of each series, once for all subscriptions.
+    """An encoded text for each series, made once for all subscriptions.
 
     Args:
-        write: returns it.
+        write: makes the text.
     """
 
     def __init__(self, write: Callable[[Series], bytes]) -> None:
@@ -199,7 +199,7 @@ class _Texts:
         self._known: dict[int, tuple[Series, bytes]] = {}
 
     def of(self, series: Iterable[Series]) -> list[bytes]:
-        """Return those of some series."""
+        """Return the texts of some series."""
         found: list[bytes] = []
         for one in series:
             known = self._known.get(one.column)
@@ -213,7 +213,7 @@ _texts: WeakKeyDictionary[Registry, tuple[_Texts, _Texts]] = WeakKeyDictionary()
 
 
 def _texts_of(registry: Registry) -> tuple[_Texts, _Texts]:
-    """Return what stays the same of each series' Metric, and its SeriesInfo."""
+    """Return the templates of the series' Metrics, and their SeriesInfo messages."""
     found = _texts.get(registry)
     if found is None:
         found = _texts[registry] = _Texts(_metric_template), _Texts(_series_info)

@@ -1,11 +1,11 @@
-"""Selectors: which series a subscription asks for, by name, glob and label.
+"""Selectors: which series a subscription selects, by name, glob and label.
 
-A selector is a name or a glob as in a shell, and label values or globs for them in braces where only some of the
-series are wanted: ``disk.*``, ``disk_usage{mount="/home"}``, ``*{host="web-*"}``. The key of a series is a selector
-that matches just that series. It takes texts and gives yes or no; it knows neither registry nor window.
+A selector is a name or a glob as in a shell. To select only some of its series, add label values or globs for them in
+braces: ``disk.*``, ``disk_usage{mount="/home"}``, ``*{host="web-*"}``. The key of a series is a selector that matches
+only that series. This module takes text and answers yes or no; it knows neither registry nor window.
 
-What is plain is looked up, however much of it there is. What has a glob in it is tried on every series, so that there
-may not be many of them: see `why_refused`.
+Plain selectors are looked up, however many there are. Globs are tried on every series, so their number is limited: see
+`why_refused`.
 """
 
 import re
@@ -15,25 +15,25 @@ from functools import lru_cache
 import msgspec
 
 MAX_SELECTORS = 1_000
-"""In one subscription."""
+"""The most selectors in one subscription."""
 
 MAX_SELECTOR = 4_096
-"""Characters of a selector. A series of a few labels is asked for with some hundred."""
+"""Characters of a selector; a series with a few labels takes some hundred."""
 
 MAX_GLOBS = 100
-"""Of them; a glob is tried on every series, and so are labels without a name."""
+"""The most globs in one subscription. Globs, and labels without a name, are tried on every series."""
 
 STEP_GLOBS = 5
-"""Globs that are read before others may run: 2 ms each at most."""
+"""How many globs are read in one step before others may run: at most 2 ms each."""
 
 MAX_GLOB = 256
-"""Characters of a glob for a name or for a label's value: as many as a name may have."""
+"""Characters of a glob for a name or a label's value: as many as a name may have."""
 
 MAX_WILDCARDS = 32
-"""Question marks and brackets of a glob: they are made into regular expressions, which takes its time."""
+"""The most question marks and brackets in a glob: they become regular expressions, which take a while to compile."""
 
 MAX_FORMS = 100
-"""Of the selectors of one name, sets of labels that differ: each is tried on every series of that name."""
+"""The most distinct sets of label names among the selectors of one name: each is tried on every series of that name."""
 
 _WITH_LABELS = re.compile(r"([^{}]*)\{(.*)\}", re.DOTALL)
 _LABEL = re.compile(r'\s*+([A-Za-z_][A-Za-z0-9_.]*+)\s*+=\s*+("(?:[^"\\]|\\.)*+")\s*+(?:,|$)', re.DOTALL)
@@ -43,17 +43,17 @@ _Labels = tuple[tuple[str, str], ...]
 
 
 class Selectors:
-    """The selectors of one subscription; with none of them, everything is asked for.
+    """The selectors of one subscription; none: every series is selected.
 
-    A text that is no selector matches nothing, as a name that no metric has.
+    Text that is not a selector matches nothing, like an unknown name.
 
     Attributes:
-        cost: what it costs to look at one series, more or less, in look-ups.
+        cost: the approximate cost of trying one series, in look-ups.
     """
 
     def __init__(self, texts: Iterable[str] = ()) -> None:
         self._names: set[str] = set()
-        # By name and the names of the labels: their values.
+        # The values, by name and the names of the labels.
         self._plain: dict[str, dict[tuple[str, ...], set[tuple[str, ...]]]] = {}
         self._globs: list[tuple[_Glob, list[tuple[str, _Glob]]]] = []
         self._all = True
@@ -72,11 +72,11 @@ class Selectors:
 
     @property
     def glob_cost(self) -> int:
-        """What it costs to try the globs alone on one series."""
+        """The cost of trying only the globs on one series."""
         return self.cost - 1
 
     def read(self) -> Iterator[None]:
-        """Read the globs in steps; else that is done when they are needed."""
+        """Read the globs in steps, which is otherwise done when they are needed."""
         for number, (name, labels) in enumerate(self._globs, 1):
             for glob in (name, *(value for _, value in labels)):
                 glob.read()
@@ -84,7 +84,7 @@ class Selectors:
                 yield
 
     def metric(self, name: str) -> bool | None:
-        """Return whether all series of metric `name` are asked for; None: that is for their labels to say."""
+        """Return whether all series of metric `name` are selected; None: it depends on their labels."""
         if self._all or name in self._names:
             return True
         wanted = [labels for glob, labels in self._globs if glob.match(name)]
@@ -93,7 +93,7 @@ class Selectors:
         return None if wanted or name in self._plain else False
 
     def match(self, name: str, labels: Mapping[str, str]) -> bool:
-        """Return whether the series of metric `name` with these labels is asked for."""
+        """Return whether the series of metric `name` with these labels is selected."""
         if self._all or name in self._names:
             return True
         for names, values in self._plain.get(name, {}).items():
@@ -106,11 +106,11 @@ class Selectors:
 
 
 def why_refused(texts: list[str], what: str = "a subscription") -> str:
-    """Return why selectors ask for more than the server will look up, and what to ask for; empty: they don't.
+    """Return why selectors are too expensive, and what to ask for instead; empty: they are not.
 
     Args:
         texts: the selectors.
-        what: has them, for the error.
+        what: what has them, for the error.
     """
     if len(texts) > MAX_SELECTORS:
         return f"{what} has {len(texts)} selectors: send {MAX_SELECTORS} at most, or a glob that matches more"
@@ -147,15 +147,15 @@ def _refusal(glob: str) -> str:
 
 
 def _cost(name: str, labels: _Labels) -> int:
-    """Return what it costs to try a glob: a long one may be compared at each place of a long text."""
+    """Return the cost of trying a glob: a long one may be compared at each position of a long text."""
     return 1 + (len(name) + sum(len(value) for _, value in labels)) // 16
 
 
 class _Glob:
-    """A glob, as for a name or for a label's value. What a star has found is never looked for again.
+    """A glob for a name or a label's value. Matching never backtracks over a star.
 
-    The standard library's translation to a regular expression takes time with the square of a glob that has many
-    brackets without an end.
+    The standard library's translation to a regular expression takes quadratic time for a glob with many unclosed
+    brackets.
     """
 
     __slots__ = ("_parts", "_text")
@@ -165,13 +165,13 @@ class _Glob:
         self._parts: list[_Part] | None = None
 
     def read(self) -> "list[_Part]":
-        """Return what is between the stars."""
+        """Return the parts between the stars."""
         if self._parts is None:
             self._parts = [_Part(part) for part in _at_stars(self._text)]
         return self._parts
 
     def match(self, text: str) -> bool:
-        """Return whether all of a text is as the glob says."""
+        """Return whether the glob matches the whole text."""
         if text == self._text:
             return True
         first, *middle = self._parts or self.read()
@@ -181,7 +181,7 @@ class _Glob:
         at, end = first.size, len(text) - last.size
         if end < at or not first.is_at(text, 0) or not last.is_at(text, end):
             return False
-        # The first place that fits is as good as any other.
+        # The first match of a part is as good as any later one.
         for part in middle:
             at = part.find(text, at, end)
             if at < 0:
@@ -191,7 +191,7 @@ class _Glob:
 
 
 class _Part:
-    """What is between two stars of a glob: it is as long as what it matches."""
+    """The part of a glob between two stars; it always matches text of its own length."""
 
     __slots__ = ("_pattern", "_text", "size")
 
@@ -214,7 +214,7 @@ class _Part:
 
 
 def _at_stars(glob: str) -> list[str]:
-    """Return what is between the stars of a glob; one in brackets is no star."""
+    """Split a glob at its stars; one inside brackets does not count."""
     parts: list[str] = []
     begin = at = 0
     while at < len(glob):
@@ -227,7 +227,7 @@ def _at_stars(glob: str) -> list[str]:
 
 
 def _characters(part: str) -> Iterator[str]:
-    """Yield a regular expression for each character that is to be matched."""
+    """Yield a regular expression for each character to match."""
     at = 0
     while at < len(part):
         begin, at = at, _bracket_end(part, at) if part[at] == "[" else at + 1
@@ -238,15 +238,15 @@ def _characters(part: str) -> Iterator[str]:
 
 
 def _bracket_end(glob: str, at: int) -> int:
-    """Return where a set in brackets ends; a bracket without an end stands for itself."""
+    """Return where a set in brackets ends; an unclosed bracket stands for itself."""
     begin = at + (2 if glob.startswith("!", at + 1) else 1)
-    # A bracket at its beginning is one of its characters.
+    # A closing bracket at the beginning of a set is one of its characters.
     end = glob.find("]", begin + 1)
     return at + 1 if end < 0 else end + 1
 
 
 def _set(inside: str) -> str:
-    """Return a set of characters and ranges, as ``!a-z``, as a regular expression."""
+    """Translate the inside of a bracketed set, such as ``!a-z``, to a regular expression."""
     negated = inside.startswith("!")
     rest = inside[1:] if negated else inside
     found: list[str] = []
@@ -261,14 +261,14 @@ def _set(inside: str) -> str:
             found.append(re.escape(rest[at]))
             at += 1
     if not found:
-        # A range that is turned round has nothing in it.
+        # A reversed range matches nothing.
         return "." if negated else "(?!)"
     return f"[{'^' if negated else ''}{''.join(found)}]"
 
 
 @lru_cache(maxsize=1_024)
 def _parsed(text: str) -> tuple[str, _Labels]:
-    """Return a selector's glob for the name and its labels' globs."""
+    """Return a selector's glob for the name, and its globs for labels."""
     if len(text) > MAX_SELECTOR:
         return text, ()
     found = _WITH_LABELS.fullmatch(text)

@@ -1,7 +1,7 @@
-"""A source: one sender of samples, and the columns of its series under whatever it calls them.
+"""A source: one sender of samples, and the columns of its series by the sender's own keys.
 
-It asks once for the column of each series, and from then on writes whole batches: columns, values and times. No object
-is made of a sample. `tickboard.metrics.intake` keeps all sources of a board.
+A sender asks once for the column of each series, and from then on writes whole batches: columns, values and times. No
+object is made per sample. `tickboard.metrics.intake` keeps all sources of a board.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -27,24 +27,25 @@ R = TypeVar("R")
 
 
 MAX_REFUSED_KEYS = 10_000
-"""Series that are known to be refused, for each source, so that they need not be looked at again."""
+"""How many refused series each source remembers, so that they need not be checked again."""
 
 
 MAX_REASONS = 1_000
-"""Reasons for which series were refused that are known at the same time, for each source."""
+"""How many reasons for refusing series each source remembers."""
 
 
 REFUSED = -1
-"""The column of a series that was refused, as is any below it: each for a reason; what is written to it is counted."""
+"""The column of a refused series. Columns below it are refused as well, one for each reason; their samples are only
+counted."""
 
 
 @dataclass(frozen=True)
 class RefusedSamples:
-    """What a source has had refused since it last asked.
+    """The refused samples of a source since it last asked.
 
     Attributes:
         samples: how many samples.
-        reason: why the first of them was, naming the series and how to fix it.
+        reason: why the first of them was refused, naming the series and how to fix it.
     """
 
     samples: int
@@ -52,22 +53,22 @@ class RefusedSamples:
 
 
 class Source:
-    """One sender of samples. Made by `Intake.source`.
+    """One sender of samples. `Intake.source` makes it.
 
     Attributes:
-        name: what it is called where its counters are shown.
-        known: the column of each series, by what the sender calls it; `REFUSED` for one that was refused. A sender
-            looks here first; what leaves the registry leaves here too.
-        samples: how many were taken.
-        late: of them, how many went to an earlier tick.
-        too_old: how many were dropped, as they were older than what is kept, or than what came before them.
-        refused: how many were of series that were refused.
+        name: its name where its counters are shown.
+        known: the column of each series, by the sender's key; `REFUSED` or below for a refused one. A sender looks here
+            first. Series that leave the registry are removed from here, too.
+        samples: how many samples were accepted.
+        late: how many of them went to an earlier tick.
+        too_old: how many were dropped because they were older than what is kept, or than an earlier sample.
+        refused: how many were of refused series.
         malformed: how many could not be read; counted by the sender.
-        series: how many there are that came from here first.
-        labels: what all its series have, where it says so.
-        number: unique among all sources that there were.
-        asked: when its sender last came, by the intake's clock; never where it is no sender that comes and goes.
-        key: tells it from others whose names differ only in what may not be shown; it is never shown itself.
+        series: how many existing series it created.
+        labels: the labels of all its series, if it sets them.
+        number: unique among all sources so far.
+        asked: when its sender last came, by the intake's clock; infinity for a sender that stays.
+        key: distinguishes it from sources whose names differ only in secrets; it is never shown.
     """
 
     def __init__(self, intake: "Intake", name: str) -> None:
@@ -87,8 +88,8 @@ class Source:
         self._readers: dict[object, Any] = {}
         self._intake = intake
         self._reasons: dict[str, int] = {}
-        self._untold = 0
-        self._untold_reason = ""
+        self._unreported = 0
+        self._unreported_reason = ""
 
     # --- series ---
 
@@ -98,44 +99,44 @@ class Source:
         """Return the column of a gauge, for `set`.
 
         Args:
-            key: what the sender calls the series, kept in `known`.
-            name: the metric's; what cannot be in a name becomes ``_``.
+            key: the sender's key for the series, stored in `known`.
+            name: the metric's name; invalid characters become ``_``.
             labels: names and values, in any order.
-            title: what people read; guessed from the name when empty.
-            unit: as the sender writes it (``By``, ``seconds``, ``1``, …); guessed from the name when empty.
+            title: the title for people; empty: guessed from the name.
+            unit: the sender's unit (``By``, ``seconds``, ``1``, …); empty: guessed from the name.
 
         Returns:
-            The column, or `REFUSED`: the reason is in `take_refusal` once a sample is written to it.
+            The column, or `REFUSED` or below; after a sample is written to it, `take_refusal` returns the reason.
         """
         return self._intake.column(self, key, "gauge", name, labels, title, unit)
 
     def total(
         self, key: Hashable, name: str, labels: Iterable[tuple[str, str]] = (), *, title: str = "", unit: str = ""
     ) -> int:
-        """Return the column of a count since a beginning, for `set_totals`, or for `set` with rates; as `gauge`."""
+        """Return the column of a cumulative count, for `set_totals`, or for `set` with rates; otherwise as `gauge`."""
         return self._intake.column(self, key, "total", name, labels, title, unit)
 
     def counter(
         self, key: Hashable, name: str, labels: Iterable[tuple[str, str]] = (), *, title: str = "", unit: str = ""
     ) -> int:
-        """Return the column of something that is counted, for `add`; as `gauge`."""
+        """Return the column of something that is counted, for `add`; otherwise as `gauge`."""
         return self._intake.column(self, key, "counter", name, labels, title, unit)
 
     def histogram(
         self, key: Hashable, name: str, labels: Iterable[tuple[str, str]] = (), *, title: str = "", unit: str = ""
     ) -> int:
-        """Return the column of a distribution, for `merge`, `merge_totals` and `observe`; as `gauge`."""
+        """Return the column of a distribution, for `merge`, `merge_totals` and `observe`; otherwise as `gauge`."""
         return self._intake.column(self, key, "histogram", name, labels, title, unit)
 
     # --- samples ---
 
     def set(self, columns: ArrayLike, values: ArrayLike, times: ArrayLike | None = None) -> None:
-        """Take values that hold until the next; NaN: there is none any more.
+        """Record values that hold until the next ones; NaN: no value from now on.
 
         Args:
             columns: [samples], of gauges, or of totals whose rates per second are known.
             values: [samples].
-            times: [samples], POSIX seconds; now when None.
+            times: [samples], POSIX seconds; None: now.
         """
         where, (what, when) = self._taken(columns, values, times)
         if when is None:
@@ -146,16 +147,16 @@ class Source:
     def set_totals(
         self, columns: ArrayLike, values: ArrayLike, times: ArrayLike, starts: ArrayLike | None = None
     ) -> None:
-        """Take counts since a beginning; a count that is lower than the one before has begun anew.
+        """Record cumulative counts; a count lower than the one before it has restarted.
 
-        The one before is this source's: what another one counts under the same name and labels is another count.
+        Each is compared with this source's own: another source's count of the same name and labels is separate.
 
         Args:
             columns: [samples], of totals.
             values: [samples].
             times: [samples], POSIX seconds.
-            starts: [samples], when each count began, where that is known: one that began after the sample before has
-                begun anew, too.
+            starts: [samples], when each count started, if known: one that started after the sample before has restarted
+                as well.
         """
         taken = np.asarray(columns, np.intp) >= 0
         begun = np.full(len(taken), -np.inf) if starts is None else np.asarray(starts, np.float64)
@@ -166,18 +167,18 @@ class Source:
             self._set_at(*rates)
 
     def add(self, columns: ArrayLike, amounts: ArrayLike) -> None:
-        """Count more, or less; columns [samples] of counters, and how much more of each."""
+        """Count more, or less; columns [samples] of counters, and amounts [samples]."""
         where, (what, _) = self._taken(columns, amounts)
         self._intake.add(where, what)
 
     def observe(self, column: int, values: Sequence[float]) -> None:
-        """Take single values of a histogram that were seen since the last tick."""
+        """Record single values of a histogram, observed since the last tick."""
         histogram = self._histogram(column, len(values))
         if histogram is not None:
             histogram.observe_all(values)
 
     def merge(self, column: int, distribution: Distribution, time: float | None = None) -> None:
-        """Take values of a histogram, seen until `time` (POSIX seconds; now when None)."""
+        """Record values of a histogram, observed until `time` (POSIX seconds; None: now)."""
         histogram = self._histogram(column)
         if histogram is None or not distribution.count:
             return
@@ -192,7 +193,7 @@ class Source:
                 self._count_dropped(Dropped(np.array([column]), np.array([time])))
 
     def merge_totals(self, column: int, distribution: Distribution, time: float) -> None:
-        """Take all values of a histogram since a beginning; those that are new since the last time count."""
+        """Record a cumulative distribution of a histogram; the values that are new since the last one count."""
         if column < 0:
             self.merge(column, distribution, time)
         elif self._intake.is_too_old(self, column, time):
@@ -202,33 +203,33 @@ class Source:
             self.merge(column, risen, time)
 
     def clear(self, columns: ArrayLike) -> None:
-        """Take away the values of series whose sender says that they have ended, until they come again."""
+        """Clear the values of series that have ended, as their sender says, until they come back."""
         ended = np.asarray(columns, np.intp)
         self._intake.clear(ended[ended >= 0])
 
     def take_over(self, column: int, key: Hashable, start: float) -> None:
-        """Go on with a series in the place of what wrote to it before, which has to ask for its column anew.
+        """Continue a series in place of the source that wrote to it before, which must ask for its column again.
 
         Args:
-            column: of the series.
-            key: what it is called from now on.
-            start: when the count was begun that is written from now on, POSIX seconds. Where that was after the newest
-                one of the other, all of it is new; else it begins anew: two different counts have no difference.
+            column: the column of the series.
+            key: its key from now on.
+            start: when the new count started, POSIX seconds. If that was after the old one's newest sample, all of it
+                is new. Otherwise counting starts over, since two different counts have no difference.
         """
         self._intake.take_over(self, column, key, start)
 
-    # --- what went wrong ---
+    # --- refused samples ---
 
     def take_refusal(self) -> RefusedSamples | None:
-        """Return what has been refused or dropped since the last call; None when nothing was."""
-        if not self._untold:
+        """Return the samples refused or dropped since the last call; None: none."""
+        if not self._unreported:
             return None
-        refusal = RefusedSamples(self._untold, self._untold_reason)
-        self._untold = 0
+        refusal = RefusedSamples(self._unreported, self._unreported_reason)
+        self._unreported = 0
         return refusal
 
     def refuse(self, key: Hashable, reason: str) -> int:
-        """Note that a series is refused, so that it is known the next time, and return its column, which is none."""
+        """Remember that a series is refused; return its column, which is below 0."""
         if reason not in self._reasons and len(self._reasons) >= MAX_REASONS:
             self._reasons.popitem()
         column = self._reasons.setdefault(reason, REFUSED - len(self._reasons))
@@ -238,14 +239,14 @@ class Source:
         return column
 
     def reader(self, kind: Callable[..., R], *arguments: object) -> R:
-        """Return what reads for this source, ``kind(source, *arguments)``, made once; it goes with the source."""
+        """Return this source's reader, ``kind(source, *arguments)``; it is made once and kept with the source."""
         if kind not in self._readers:
             self._readers[kind] = kind(self, *arguments)
         found: R = self._readers[kind]
         return found
 
     def count_in(self, other: "Source") -> None:
-        """Count what another one has counted as well, which is forgotten."""
+        """Add the counts of another source, which is being forgotten."""
         self.samples += other.samples
         self.late += other.late
         self.too_old += other.too_old
@@ -253,7 +254,7 @@ class Source:
         self.malformed += other.malformed
 
     def forget_refusals(self) -> None:
-        """Look anew at what was refused: there may be room now."""
+        """Forget which series were refused: there may be room for them now."""
         if self._refused_keys:
             self.known = {key: column for key, column in self.known.items() if column >= 0}
             self._refused_keys = 0
@@ -261,7 +262,7 @@ class Source:
     def _taken(
         self, columns: ArrayLike, values: ArrayLike, times: ArrayLike | None = None
     ) -> tuple[Columns, tuple[Floats, Floats | None]]:
-        """Return a batch as arrays, without what is refused."""
+        """Return a batch as arrays, without samples of refused series."""
         where = np.asarray(columns, np.intp)
         what = np.asarray(values, np.float64)
         when = None if times is None else np.asarray(times, np.float64)
@@ -286,15 +287,15 @@ class Source:
 
     def _count_refused(self, samples: int, column: int) -> None:
         self.refused += samples
-        reason = "" if self._untold else next((text for text, one in self._reasons.items() if one == column), "")
-        self._count_untold(samples, reason)
+        reason = "" if self._unreported else next((text for text, one in self._reasons.items() if one == column), "")
+        self._count_unreported(samples, reason)
 
     def _count_dropped(self, dropped: "Dropped") -> None:
         if len(dropped):
             self.too_old += len(dropped)
-            self._count_untold(len(dropped), "" if self._untold else self._intake.why_dropped(dropped))
+            self._count_unreported(len(dropped), "" if self._unreported else self._intake.why_dropped(dropped))
 
-    def _count_untold(self, samples: int, reason: str) -> None:
-        self._untold_reason = self._untold_reason if self._untold else reason
+    def _count_unreported(self, samples: int, reason: str) -> None:
+        self._unreported_reason = self._unreported_reason if self._unreported else reason
         self.samples -= samples
-        self._untold += samples
+        self._unreported += samples

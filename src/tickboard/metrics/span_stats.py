@@ -1,7 +1,7 @@
 """Stats over a span of ticks, computed from its rows on demand. `tickboard.metrics.stats` keeps the running ones.
 
-Each takes rows, float64 [ticks, series] with NaN for a missing value, and the ticks' times, float64 [ticks] in POSIX
-seconds, and gives float64 [series], NaN where it has nothing to say.
+Each function takes rows, float64 [ticks, series] with NaN for a missing value, and the ticks' times, float64 [ticks] in
+POSIX seconds, and returns float64 [series], NaN where there is no result.
 """
 
 from collections.abc import Callable
@@ -14,10 +14,10 @@ from tickboard.expressions.alignment import Floats
 PERCENTILES = {"p50": 50.0, "p95": 95.0, "p99": 99.0}
 
 FEWEST = 10
-"""Values of a series that an anomaly is judged by at least."""
+"""The fewest values of a series by which an anomaly is judged."""
 
 _MAD_TO_SIGMA, _MEAN_TO_SIGMA = 1.4826, 1.2533
-"""The standard deviation of what is normally distributed, in median and mean distances from its median."""
+"""The standard deviation of a normal distribution, in median and in mean distances from its median."""
 
 
 def avg(rows: Floats, times: Floats) -> Floats:
@@ -27,7 +27,7 @@ def avg(rows: Floats, times: Floats) -> Floats:
 
 
 def stddev(rows: Floats, times: Floats) -> Floats:
-    """Return the standard deviation of the population, by two passes."""
+    """Return the standard deviation of the population, in two passes."""
     return np.sqrt(avg((rows - avg(rows, times)) ** 2, times))
 
 
@@ -52,7 +52,7 @@ def last(rows: Floats, times: Floats) -> Floats:
 
 
 def change(rows: Floats, times: Floats) -> Floats:
-    """Return the newest value less the oldest; nothing where there is only one."""
+    """Return the newest value minus the oldest; NaN if there is only one."""
     (began, first), (ended, newest) = _ends(rows, times)
     return np.where(ended > began, newest - first, np.nan)
 
@@ -73,7 +73,7 @@ def anomaly_score(rows: Floats, times: Floats) -> Floats:
     deviation[same] = _MEAN_TO_SIGMA * avg(distances[:, same], times)
     newest = distances[-1]
     found = _divided(newest, deviation)
-    # All values that there are may be the same.
+    # If all values are the same, the deviation is 0, and so is the score.
     found[(deviation == 0) & (newest == 0)] = 0.0
     found[_counted(rows) < FEWEST] = np.nan
     return found
@@ -86,7 +86,7 @@ def median(rows: Floats) -> Floats:
 
 
 def percentiles(rows: Floats, percents: list[float]) -> Floats:
-    """Return percentiles, float64 [percents, series], by linear interpolation as numpy's default."""
+    """Return percentiles, float64 [percents, series], by linear interpolation like numpy's default."""
     ordered = np.sort(rows, axis=0)  # NaN comes last
     result = np.full((len(percents), rows.shape[1]), np.nan)
     counted = _counted(ordered)
@@ -128,7 +128,7 @@ def _counted(rows: Floats) -> NDArray[np.intp]:
 
 
 def _ends(rows: Floats, times: Floats) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
-    """Return the time and value of each series' oldest value and of its newest; NaN where it has none."""
+    """Return the times and values of each series' oldest and newest value; NaN if it has none."""
     if not len(rows):
         nothing = np.full(rows.shape[1], np.nan)
         return (nothing, nothing), (nothing, nothing)

@@ -1,15 +1,16 @@
-"""All stats of all series over the window at once: avg, min, max, count, last and percentiles.
+"""Running stats of all series over the window: avg, min, max, count, last and percentiles.
 
-Exact and without drift: nothing is ever subtracted. The ticks are cut into blocks of about the root of the window's
-length; a window is then the end of its oldest block, some whole blocks, and the beginning of the newest one:
+They are exact and do not drift, since nothing is ever subtracted. The ticks are divided into blocks of about the square
+root of the window's length. A window is then the end of its oldest block, some whole blocks, and the beginning of the
+newest one:
 
     blocks      |  tail block  |   whole   |   whole   |  current
     window            [========|===========|===========|=====]
     aggregates       suffix        middle, kept          head
 
-Each is an aggregate (sum, count, min, max) that is kept or rebuilt once a block, so that a tick costs a few operations
-on one row whatever the window's length. What nobody asks for isn't computed. A series without a value at a tick (NaN)
-has one tick less in its stats.
+Each of these is an aggregate (sum, count, min, max) that is kept, or rebuilt once per block. So a tick takes a few
+operations on one row, whatever the window's length. Aggregates that are not needed are not computed. A series without a
+value at a tick (NaN) has one tick less in its stats.
 """
 
 from dataclasses import dataclass
@@ -23,10 +24,10 @@ from tickboard.metrics.span_stats import SPAN_STATS, percentiles
 from tickboard.metrics.window import Floats, Window, widened
 
 KEPT = ("avg", "min", "max", "count", "last")
-"""The stats of the whole window that cost nothing to ask for."""
+"""The stats of the whole window that are always at hand."""
 
 CELLS_TOGETHER = 2**20
-"""Values that are added up again together at most: 8 MB."""
+"""The most values that are summed up again in one array: 8 MB."""
 
 
 @dataclass
@@ -44,7 +45,7 @@ class Aggregate:
         return cls(np.zeros(shape), np.zeros(shape), np.full(shape, np.inf), np.full(shape, -np.inf))
 
     def widen(self, width: int) -> "Aggregate":
-        """Return it with room for more series."""
+        """Return a copy with room for more series."""
         return Aggregate(
             widened(self.sum, width, 0.0),
             widened(self.count, width, 0.0),
@@ -94,7 +95,7 @@ class Aggregate:
         np.maximum(self.max, other.max, out=self.max)
 
     def at(self, place: int) -> "Aggregate":
-        """Return a view of one of many."""
+        """Return a view of one of many aggregates."""
         return Aggregate(self.sum[place], self.count[place], self.min[place], self.max[place])
 
     def copy_from(self, other: "Aggregate") -> None:
@@ -105,7 +106,7 @@ class Aggregate:
         np.copyto(self.max, other.max)
 
     def reduce_from(self, many: "Aggregate", places: NDArray[np.intp]) -> None:
-        """Become all of `many` at `places` together."""
+        """Become the aggregate of those of `many` at `places`."""
         self.sum.fill(0.0)
         self.count.fill(0.0)
         self.min.fill(np.inf)
@@ -115,14 +116,14 @@ class Aggregate:
 
 
 def _blocks(capacity: int) -> tuple[int, int]:
-    """Return the ticks of a block, and how many blocks are kept of a window."""
+    """Return the ticks per block, and how many blocks are kept."""
     block = max(1, ceil(sqrt(capacity)))
-    # One more than fit in a window: the oldest and the newest may both be partial.
+    # Two more than fit whole into the window: the oldest and the newest may both be partial.
     return block, capacity // block + 2
 
 
 def series_bytes(capacity: int) -> int:
-    """Return the bytes that one series takes in a window of so many ticks, with its stats."""
+    """Return the bytes that one series takes in a window of `capacity` ticks, with its stats."""
     block, slots = _blocks(capacity)
     head, middle, total, last, parts = 1, 1, 1, 1, 4
     return 8 * (capacity + parts * (head + slots + middle + block + total) + last)
@@ -131,11 +132,11 @@ def series_bytes(capacity: int) -> int:
 class WindowStats:
     """The stats of a window.
 
-    Call `update` once after each `Window.append`; then read. What is read is valid until the next `update`. Where an
-    update was broken off, as for want of memory, all is added up again from the window.
+    Call `update` once after each `Window.append`, then read. Results are valid until the next `update`. If an update
+    fails, for example for lack of memory, the stats are recomputed from the window.
 
     Args:
-        window: the ring that it follows from its first tick on.
+        window: the window, from its first tick on.
     """
 
     def __init__(self, window: Window) -> None:
@@ -154,10 +155,10 @@ class WindowStats:
         self._taken_in = 0
 
     def update(self) -> None:
-        """Take in the window's newest tick."""
+        """Include the window's newest tick."""
         self._grow()
         if self._taken_in == self._window.seq - 1:
-            # Until it is done it is not: what is broken off must not count as taken in.
+            # An update that fails halfway must not count as done.
             self._taken_in = -1
             self._take_in()
             self._taken_in = self._window.seq
@@ -177,9 +178,9 @@ class WindowStats:
         np.copyto(self._last, row, where=~np.isnan(row))
 
     def amend(self, columns: Columns, first: int) -> None:
-        """Take in that some series have other values than before in the ticks from `first` on.
+        """Recompute the stats of series whose values have changed in ticks from `first` on.
 
-        Only the blocks that have such ticks are added up again, and of them only these series.
+        Only the blocks that contain such ticks are summed up again, and only these series of them.
         """
         self._grow()
         if not self._window.seq or not len(columns) or self._taken_in != self._window.seq:
@@ -187,12 +188,12 @@ class WindowStats:
         self._add_up(columns, first)
 
     def _catch_up(self) -> None:
-        """Add all up again where something was broken off."""
+        """Recompute all stats if an update has failed."""
         if self._taken_in != self._window.seq:
             self._add_up(np.arange(self._width), self._window.oldest)
 
     def _add_up(self, columns: Columns, first: int) -> None:
-        """Add up some series again, in the ticks from `first` on."""
+        """Sum up some series again, over the ticks from `first` on."""
         self._taken_in = -1
         self._middle_range = (-1, -1)
         self._suffix_block = -1
@@ -205,7 +206,7 @@ class WindowStats:
     def _add_up_together(self, columns: Columns, first: int) -> None:
         window = self._window
         newest = (window.seq - 1) // self._block
-        # The block that the window begins in is no longer whole; its end is added up from its ticks when it is needed.
+        # The block in which the window begins is no longer whole; its end is summed up when it is needed.
         for block in range(max(first - 1, window.oldest - 1) // self._block, newest + 1):
             begin = max(block * self._block + 1, window.oldest)
             end = min((block + 1) * self._block, window.seq)
@@ -255,14 +256,14 @@ class WindowStats:
         return percentiles(self._window.spanned(columns).rows, percents)
 
     def read(self, stat: str, columns: Columns, span_s: float | None = None) -> Floats:
-        """Return a reading of some series, float64 [columns]; NaN where there is none.
+        """Return a value or stat of some series, float64 [columns]; NaN where there is none.
 
-        Those in `KEPT` are kept for the whole window; every other, and each over a span, is computed from the ring.
+        Those in `KEPT` are kept for the whole window; all others, and all over a span, are computed from the ring.
 
         Args:
             stat: ``value`` (the newest row) or one of `SPAN_STATS`.
             columns: [columns]; -1: no series.
-            span_s: over the ticks of the newest seconds alone; the whole window when None.
+            span_s: over the newest seconds only; None: the whole window.
         """
         lacking = columns < 0
         if lacking.all():
@@ -273,7 +274,7 @@ class WindowStats:
             kept: Floats = getattr(self, stat)[columns]
             found = np.where(np.isinf(kept), np.nan, kept)
         else:
-            # One series may stand at many places, as beside each of another metric's.
+            # One series may occur many times, such as beside each series of another metric.
             series, places = np.unique(columns, return_inverse=True)
             ticks = self._window.spanned(series, span_s)
             found = SPAN_STATS[stat](ticks.rows, ticks.times)[places]
@@ -285,7 +286,7 @@ class WindowStats:
         width = self._window.width
         if width == self._width:
             return
-        # All or nothing: one that is out of memory halfway has the width that it had.
+        # All or nothing: if memory runs out halfway, the width stays as it was.
         grown = (
             self._head.widen(width),
             self._blocks.widen(width),
@@ -298,7 +299,7 @@ class WindowStats:
         self._width = width
 
     def _combined(self) -> Aggregate:
-        """Return the aggregate of the whole window, put together once a tick at most."""
+        """Return the aggregate of the whole window, combined at most once per tick."""
         self._grow()
         self._catch_up()
         seq = self._window.seq
@@ -317,7 +318,7 @@ class WindowStats:
         return self._total
 
     def _update_middle(self, first: int, end: int) -> None:
-        """Make the middle aggregate cover the blocks from `first` up to `end`, not included."""
+        """Make the middle aggregate cover the blocks from `first` up to but not including `end`."""
         before, self._middle_range = self._middle_range, (-1, -1)
         if before == (first, end - 1):
             self._middle.merge(self._blocks.at((end - 1) % self._slots))
@@ -336,8 +337,8 @@ class WindowStats:
         return self._suffix.at(place)
 
     def _build_suffixes(self, block: int, first: int) -> None:
-        # Seen from the block's end, each suffix is the one after it and one tick more. It comes a tick later than a
-        # new middle, so that no tick has to pay for both.
+        # From the block's end, each suffix is the one after it plus one tick. This happens a tick later than a new
+        # middle, so that no tick has to pay for both.
         end = self._block - 1
         base = block * self._block + 1
         self._suffix.at(end).load(self._window.row(base + end))

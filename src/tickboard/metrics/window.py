@@ -1,10 +1,10 @@
-"""The window: the last N ticks, for every series, as one float64 ring of ticks x series.
+"""The window: the last N ticks of every series, as one float64 ring of ticks x series.
 
-A tick's position is its sequence number, counted from 1. The ring grows in width as series appear and never in
-length. It takes rows and gives rows; it knows neither metrics nor the clock.
+A tick's position is its sequence number, counted from 1. The ring grows in width as series appear, and never in length.
+It takes and returns rows; it knows neither metrics nor the clock.
 
-When a new epoch begins, the window is empty and its ticks are counted from 1 again. The ring keeps the ticks before
-that for those alone who ask for the newest seconds: these go by what has passed, and not by the wall clock.
+When a new epoch begins, the window is empty and its ticks are counted from 1 again. The ring keeps earlier ticks only
+for stats over the newest seconds, which count time that has passed and not the wall clock.
 
     ring        | …  | -2 | -1 |  0 |  1 |  2 |  3 |
                   before the epoch  |   window     ▲ seq
@@ -23,10 +23,10 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Slice:
-    """Consecutive ticks out of the window, oldest first.
+    """Consecutive ticks of the window, oldest first.
 
     Attributes:
-        first: the sequence number of the first of them.
+        first: the sequence number of the first tick.
         times: float64 [ticks], POSIX seconds.
         rows: float64 [ticks, series]; NaN where a series has no value.
     """
@@ -40,11 +40,11 @@ class Slice:
 
 
 class Window:
-    """The ring.
+    """The window's ring.
 
     Args:
         capacity: how many ticks it holds, at least 1.
-        most: series that there may be; it has no room beyond them that nobody needs.
+        most: the most series; it never allocates spare room beyond them.
 
     Attributes:
         capacity: how many ticks it holds.
@@ -67,7 +67,7 @@ class Window:
 
     @property
     def width(self) -> int:
-        """How many series fit before it has to grow."""
+        """How many series fit before the ring has to grow."""
         return int(self._ring.shape[1])
 
     @property
@@ -76,24 +76,23 @@ class Window:
         return self.seq - len(self) + 1
 
     def reserve(self, width: int) -> None:
-        """Make room for at least `width` series; those that are new have no value in the ticks so far."""
+        """Make room for at least `width` series; new ones have no value in earlier ticks."""
         if width > self.width:
-            # Half as many again, so that series which come one by one don't copy the ring each time.
+            # Half as many again, so that series which appear one by one don't copy the ring each time.
             self._ring = widened(self._ring, max(width, min(self.width * 3 // 2, self._most)), np.nan)
 
     def begin_epoch(self) -> None:
-        """Be empty, and count ticks from 1 again."""
+        """Empty the window, and count ticks from 1 again."""
         self._before += self.seq
         self.seq = 0
 
     def append(self, time: float, row: Floats, passed_s: float | None = None) -> int:
-        """Add a tick, in place of the oldest when the window is full, and return its sequence number.
+        """Add a tick, which replaces the oldest if the window is full, and return its sequence number.
 
         Args:
             time: POSIX seconds.
             row: float64 [series], at least as many as in the tick before.
-            passed_s: seconds that have gone by since the tick before, whatever the clock was set to meanwhile; by the
-                times when None.
+            passed_s: seconds since the tick before, however the clock was set meanwhile; None: from the times.
         """
         self.reserve(len(row))
         place, before = self._place(self.seq + 1), self._place(self.seq)
@@ -107,7 +106,7 @@ class Window:
         return self.seq
 
     def amend(self, first: int, last: int, columns: NDArray[np.intp], values: Floats) -> None:
-        """Put values, float64 [columns], in place of those that the ticks from `first` to `last` have."""
+        """Replace the values of `columns` in the ticks from `first` to `last` by `values`, float64 [columns]."""
         places = self._places(first, last)
         self.reserve(int(columns.max()) + 1)
         self._ring[places[:, None], columns] = values
@@ -120,7 +119,7 @@ class Window:
         self._ring[cells] = np.where(np.isnan(known), rows, known)
 
     def clear(self, columns: NDArray[np.intp]) -> None:
-        """Take the values of some series out of all ticks."""
+        """Clear the values of some series in all ticks."""
         self._ring[:, columns[columns < self.width]] = np.nan
 
     def times(self) -> Floats:
@@ -128,7 +127,7 @@ class Window:
         return self._times[self._places(self.oldest)]
 
     def passed(self) -> Floats:
-        """Return the seconds from each tick to the next by what has gone by, oldest first, 0 before the first."""
+        """Return the seconds that passed before each tick since the one before it, oldest first; 0 for the first."""
         clock = self._clock[self._places(self.oldest)]
         return np.diff(clock, prepend=clock[:1])
 
@@ -138,7 +137,7 @@ class Window:
         return view
 
     def since(self, seq: int) -> Slice | None:
-        """Return all ticks after `seq`, or None when some of them have left the window or `seq` is yet to come."""
+        """Return all ticks after `seq`; None if some have left the window or `seq` is in the future."""
         if not self.oldest - 1 <= seq <= self.seq:
             return None
         return self._slice(seq + 1)
@@ -148,19 +147,19 @@ class Window:
         return self._slice(self.oldest)
 
     def last(self, ticks: int) -> Slice:
-        """Return the newest ticks, as many as there are."""
+        """Return the newest `ticks` ticks, or as many as there are."""
         return self._slice(max(self.oldest, self.seq - ticks + 1))
 
     def spanned(self, columns: NDArray[np.intp], span_s: float | None = None) -> Slice:
-        """Return some series over the newest ticks: those less than `span_s` older than the newest; None: the window.
+        """Return some series over the ticks less than `span_s` older than the newest; None: the whole window.
 
-        So a span of ten intervals has ten ticks. Its times are seconds since some beginning, by what has gone by: a
-        clock that was set makes no span longer, and the ticks before the epoch are in it.
+        So a span of ten intervals has ten ticks. Its times are seconds since an arbitrary start, counted by time that
+        has passed: setting the clock makes no span longer, and ticks before the epoch are included.
         """
         first = self.oldest if span_s is None else self.seq + 1 - min(self._before + self.seq, self.capacity)
         clock = self._clock[self._places(first)]
         if span_s is not None and len(clock):
-            # Times are multiples of the interval in floats, and so is the span: half a millisecond is no tick.
+            # Times are multiples of the interval in floats, and so is the span: tolerate half a millisecond.
             older = int(np.searchsorted(clock, clock[-1] - span_s + 0.0005))
             first, clock = first + older, clock[older:]
         return Slice(first, clock, self._ring[self._places(first)[:, None], columns])
@@ -170,11 +169,11 @@ class Window:
         return Slice(first, self._times[places], self._ring[places])
 
     def _place(self, seq: int) -> int:
-        """Return where in the ring a tick is."""
+        """Return the index of a tick in the ring."""
         return (self._before + seq - 1) % self.capacity
 
     def _places(self, first: int, last: int | None = None) -> NDArray[np.intp]:
-        """Return where in the ring the ticks from `first` to `last` are, or to the newest."""
+        """Return the indices in the ring of the ticks from `first` to `last`; None: to the newest."""
         end = self.seq if last is None else last
         return np.arange(self._before + first - 1, self._before + end) % self.capacity
 

@@ -1,1 +1,1 @@
-"""Telling alerts outside the page: what is told, when, in which words, and by which service."""
+"""Notifications of alerts outside the page: which alerts, when, in which words, and through which service."""

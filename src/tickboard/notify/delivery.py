@@ -1,16 +1,16 @@
-"""Delivery: the notices that wait for one destination, and when they may be sent: `Destination.limit` a minute.
+"""Delivery: the notices that wait for one destination, and when they may be sent: at most `Destination.limit` a minute.
 
-It reads the log of alert events from a position, as every reader does, and keeps pending notices by alert: one that
-fires and ends before a message is sent is reported once, as fired and resolved. A firing alert waits until it is sent,
-however long that takes: there are no more of them than series. A resolved one waits for `GIVE_UP_S`, `MAX_OVER` of them
-at most; the rest are counted as dropped.
+It reads the log of alert events from a position, like every reader, and keeps one pending notice per alert: an alert
+that fires and is resolved before a message is sent is reported once, as fired and resolved. A firing alert waits until
+it is sent, however long that takes; there are at most as many of them as series. A resolved one waits for `GIVE_UP_S`,
+and at most `MAX_OVER` of them wait; the rest are counted as dropped.
 
              read                     due                 delivered
-    log ───────────▶ waiting ──────────────────▶ sending ───────────▶ told ──▶ told again after `remind`
+    log ───────────▶ waiting ──────────────────▶ sending ───────────▶ sent ──▶ sent again after `remind`
      ▲                  ▲                           │                   │
-     └── position       └── failed: backs off ──────┘                   └── is over: waiting
+     └── position       └── failed: backs off ──────┘                   └── resolved: waiting
 
-It knows neither threads nor services. `now` is seconds by a clock that is never set.
+It knows neither threads nor services. `now` is seconds by a clock that never steps.
 """
 
 from collections import OrderedDict, deque
@@ -22,24 +22,24 @@ from tickboard.notify.message_text import Notice
 from tickboard.wire import Alert
 
 READ_EVENTS = 500
-"""Events read in one go: some milliseconds of work, after which others have their turn."""
+"""How many events are read in one step, some milliseconds of work, before others may run."""
 
 MAX_OVER = 20_000
-"""Alerts that are over and wait to be told; the oldest is dropped when there are more."""
+"""How many resolved alerts may wait to be sent; beyond that, the oldest is dropped."""
 
 FIRST_BACKOFF_S = 1.0
 LONGEST_BACKOFF_S = 300.0
-"""What could not be delivered is tried again after a second, then after twice as long, up to five minutes."""
+"""A failed delivery is tried again after a second, then after twice as long each time, up to five minutes."""
 
 GIVE_UP_S = 24 * 3600.0
-"""What is over and could not be told for so long is dropped."""
+"""A resolved alert that could not be sent for this many seconds is dropped."""
 
 MINUTE_S = 60.0
 
 
 @dataclass(slots=True)
-class _Told:
-    """An alert that fires and was told, and when it last was."""
+class _Sent:
+    """A firing alert that was sent, and when it last was."""
 
     alert: Alert
     at: float
@@ -50,18 +50,18 @@ class _Told:
 
 
 class Delivery:
-    """What one destination has yet to be told: `begin`, then `read` whenever there is news, and `take` when it is due.
+    """What one destination has yet to be sent. Call `begin`, then `read` whenever there is news, and `take` when due.
 
-    After `take` comes either `delivered` or `failed`, and no `read` in between.
+    After `take`, call either `delivered` or `failed`, and no `read` in between.
 
     Args:
-        destination: which alerts it wants, and how often.
-        log: where they are.
+        destination: which alerts to send, and how often.
+        log: the log of alert events.
 
     Attributes:
-        position: the number of the event up to which all has been told.
-        failures: attempts that have failed since the last that did not.
-        lost: whether events have left the log before they were read; until the next message is delivered.
+        position: the number of the event up to which everything has been sent.
+        failures: how many attempts have failed since the last success.
+        lost: whether events left the log before they were read; reset when the next message is delivered.
     """
 
     def __init__(self, destination: Destination, log: AlertLog) -> None:
@@ -74,16 +74,16 @@ class Delivery:
         self._dropped = 0
         self._firing: dict[str, Notice] = {}
         self._over: OrderedDict[str, Notice] = OrderedDict()
-        self._told: dict[str, _Told] = {}
+        self._sent: dict[str, _Sent] = {}
         self._sending: list[Notice] = []
         self._first = 0.0
         self._retry_at = float("-inf")
         self._delivered: deque[float] = deque(maxlen=destination.limit)
 
     def begin(self, position: int | None, now: float) -> None:
-        """Go on from where this destination was told all; None: it is new, and is told what fires now.
+        """Start at the position up to which this destination was sent everything; None: it is new.
 
-        Where the log cannot be read on from there, it is told what fires now, too.
+        A new destination, or one whose position has left the log, is sent all firing alerts.
         """
         if position is None:
             self._look_anew(now)
@@ -92,16 +92,16 @@ class Delivery:
             self._look_anew(now)
         else:
             self._read = self.position = position
-            # As they were there: one that was silenced may never have been told. It is, when the silence ends, which
-            # may be among what is read on from there.
+            # Look at each alert as it was at that position: one that was silenced then may never have been sent. It is
+            # sent when the silence ends, and that event may be among those still to be read.
             then = {event.alert.id: event.alert for event in self._log.since(0) if event.number <= position}
             for event in self._log.firing():
                 alert = event.alert
                 if event.number <= position and self._wants(alert) and then.get(alert.id, alert).silenced is None:
-                    self._told[alert.id] = _Told(alert, now)
+                    self._sent[alert.id] = _Sent(alert, now)
 
     def read(self, now: float) -> bool:
-        """Read what is new in the log; return whether there is more of it."""
+        """Read new events from the log; return whether there are more."""
         if not self._log.has_missed(self._read):
             self.lost = True
             self._look_anew(now)
@@ -110,30 +110,30 @@ class Delivery:
         for event in events[:READ_EVENTS]:
             self._take_event(event, now)
         more = len(events) > READ_EVENTS
-        self._read = events[READ_EVENTS - 1].number if more else self._log.told
+        self._read = events[READ_EVENTS - 1].number if more else self._log.published
         self._settle()
         return more
 
     def due(self) -> float | None:
-        """Return when the next message may be sent; None when there is nothing to tell."""
+        """Return when the next message may be sent; None if there is nothing to send."""
         wanted = []
         if self._firing or self._over:
             wanted.append(self._first + self._destination.wait_s)
         if (remind_s := self._destination.remind_s) is not None:
-            wanted += [told.at + remind_s for told in self._told.values() if not told.quiet]
+            wanted += [sent.at + remind_s for sent in self._sent.values() if not sent.quiet]
         if not wanted:
             return None
         full = len(self._delivered) == self._destination.limit
         return max(min(wanted), self._retry_at, self._delivered[0] + MINUTE_S if full else self._retry_at)
 
     def take(self, now: float) -> list[Notice]:
-        """Return what the message that is due has to tell, with the reminders that would be due soon after."""
+        """Return the notices of the message that is due, with the reminders that would be due soon after."""
         reminders = [
-            Notice(told.alert)
-            for told in self._told.values()
+            Notice(sent.alert)
+            for sent in self._sent.values()
             if self._destination.remind_s is not None
-            and not told.quiet
-            and told.at + self._destination.remind_s <= now + self._destination.wait_s
+            and not sent.quiet
+            and sent.at + self._destination.remind_s <= now + self._destination.wait_s
         ]
         self._sending = [*self._firing.values(), *self._over.values(), *reminders]
         for notice in self._sending:
@@ -141,10 +141,10 @@ class Delivery:
         return self._sending
 
     def delivered(self, now: float) -> None:
-        """Take note that what was taken has been told."""
+        """Record that the notices taken were delivered."""
         for notice in self._sending:
             if not notice.over:
-                self._told[notice.alert.id] = _Told(notice.alert, now)
+                self._sent[notice.alert.id] = _Sent(notice.alert, now)
         self._firing.clear()
         self._over.clear()
         self._delivered.append(now)
@@ -154,7 +154,7 @@ class Delivery:
         self._settle()
 
     def failed(self, now: float) -> None:
-        """Take note that it could not be told, and drop what has been tried for too long."""
+        """Record that they could not be delivered, and drop those that have been tried for too long."""
         self._retry_at = now + min(FIRST_BACKOFF_S * 2.0 ** min(self.failures, 30), LONGEST_BACKOFF_S)
         self.failures += 1
         for notice in list(self._over.values()):
@@ -164,7 +164,7 @@ class Delivery:
         self._settle()
 
     def take_dropped(self) -> int:
-        """Return how many alerts were dropped since the last call: they will never be told."""
+        """Return how many alerts were dropped since the last call; they will never be sent."""
         dropped, self._dropped = self._dropped, 0
         return dropped
 
@@ -177,16 +177,16 @@ class Delivery:
         if event.kind == "resolved":
             self._end(event.alert, now)
         elif event.alert.resolved is not None:
-            # Somebody silences what is over already.
+            # Somebody has silenced an alert that is resolved already.
             if event.alert.silenced is not None:
                 self._over.pop(event.alert.id, None)
         else:
             self._see(event.alert, now)
 
     def _see(self, alert: Alert, now: float) -> None:
-        """Take an alert that fires, as it is by now."""
-        if (told := self._told.get(alert.id)) is not None:
-            told.alert = alert
+        """Process the current state of a firing alert."""
+        if (sent := self._sent.get(alert.id)) is not None:
+            sent.alert = alert
         elif alert.silenced is not None:
             self._firing.pop(alert.id, None)
         elif (notice := self._firing.get(alert.id)) is not None:
@@ -196,8 +196,8 @@ class Delivery:
             self._firing[alert.id] = Notice(alert, fired=True)
 
     def _end(self, alert: Alert, now: float) -> None:
-        """Take an alert that is over."""
-        self._told.pop(alert.id, None)
+        """Process a resolved alert."""
+        self._sent.pop(alert.id, None)
         notice = self._firing.pop(alert.id, None)
         if alert.silenced is not None:
             return
@@ -213,21 +213,21 @@ class Delivery:
             self._dropped += 1
 
     def _wait(self, now: float) -> None:
-        """Begin the wait for others, where nothing waits yet."""
+        """Start the wait for further alerts if none is waiting yet."""
         if not self._firing and not self._over:
             self._first = now
 
     def _look_anew(self, now: float) -> None:
-        """Compare what is known with all that fires, in place of reading on."""
+        """Compare the known alerts with all that fire now, instead of reading on."""
         firing = {event.alert.id: event.alert for event in self._log.firing() if self._wants(event.alert)}
-        known = {id: told.alert for id, told in self._told.items()}
+        known = {id: sent.alert for id, sent in self._sent.items()}
         known |= {id: notice.alert for id, notice in self._firing.items()}
         for id, alert in known.items():
             if id not in firing:
                 self._end(alert, now)
         for alert in firing.values():
             self._see(alert, now)
-        self._read = self._log.told
+        self._read = self._log.published
         self._settle()
 
     def _settle(self) -> None:

@@ -1,7 +1,7 @@
-"""Destinations: where alerts are told outside the page, which of them, and how often.
+"""Destinations: where notifications of alerts are sent, for which alerts, and how often.
 
-A URL holds what nobody may see: tokens, passwords. So it is a `Secret`, which shows itself nowhere. It knows neither
-the environment itself nor how anything is sent.
+A URL contains tokens and passwords, so it is a `Secret`, which is never shown. Nothing here reads the environment or
+sends anything.
 """
 
 import re
@@ -16,31 +16,34 @@ from tickboard.schedule import Duration, duration
 from tickboard.wire import Severity
 
 SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)
-"""All there are, the worst last."""
+"""All severities, the worst last."""
+
+LIMIT = 10
+"""The most messages a minute, unless a board sets another limit."""
 
 LONGEST_LIMIT = 10_000
-"""The most messages a minute that may be asked for."""
+"""The highest limit that may be set, in messages a minute."""
 
 
 @dataclass(frozen=True)
 class Destination:
-    """Where alerts are told. Made by `make_destination`.
+    """Where notifications of alerts are sent. `make_destination` makes it.
 
     Attributes:
-        name: what it is called on the page, in the log and in metrics.
-        url: of the service, as Apprise has it.
+        name: its name on the page, in the log and in metrics.
+        url: the service, as Apprise's URL.
         severities: which alerts it sends.
-        wait_s: seconds that the first alert waits for others, to be one message with them.
-        limit: the most messages in a minute. The rest goes into the next message.
-        remind_s: seconds after which one that still fires is told again; None: never.
-        resolved: whether to send the end of an alert.
+        wait_s: seconds that the first alert waits for others, to share a message with them.
+        limit: the most messages a minute. The rest goes into the next message.
+        remind_s: seconds after which a firing alert is sent again; None: never.
+        resolved: whether to send that an alert is resolved.
     """
 
     name: str
     url: Secret
     severities: frozenset[Severity] = frozenset(SEVERITIES)
     wait_s: float = 5.0
-    limit: int = 10
+    limit: int = LIMIT
     remind_s: float | None = None
     resolved: bool = True
 
@@ -52,24 +55,24 @@ def make_destination(
     *,
     severities: Iterable[str] = SEVERITIES,
     wait: Duration = "5s",
-    limit: int = 10,
+    limit: int = LIMIT,
     remind: Duration | None = None,
     resolved: bool = True,
 ) -> Destination:
-    """Return a destination that has been checked.
+    """Check the arguments and return a destination.
 
     Args:
         name: letters, digits, ``_``, ``.`` and ``-``.
-        url: as `read_secret` takes it.
-        environ: where its secrets are.
-        severities: info, warning, critical: those that are told.
+        url: as for `read_secret`.
+        environ: the environment variables with its secrets.
+        severities: which of info, warning and critical to send.
         wait: how long the first alert waits for others.
         limit: messages a minute.
-        remind: after how long one that still fires is told again.
-        resolved: whether to send the end of an alert.
+        remind: after how long a firing alert is sent again.
+        resolved: whether to send that an alert is resolved.
 
     Raises:
-        InputError: something about it is wrong; the message never holds any of the URL, given as the name or not.
+        InputError: an argument is wrong; the message contains nothing of the URL, even if it was passed as the name.
     """
     if not re.fullmatch(NOTIFIER_NAME, name):
         raise InputError(f"{NOTIFIER_NAME_HELP}: give the name first, then the URL")

@@ -1,7 +1,7 @@
-"""The text of a message: many notices in one, of a bounded size, in words for people.
+"""The text of a message: many notices in one, of bounded size, in plain words.
 
-Few alerts have a line each; of many, those of one rule are one line with their number and the worst of them. It takes
-notices and gives a text; it knows neither when it is sent nor how.
+A few alerts get a line each. Of many, the alerts of one rule share a line with their number and the worst of them. It
+takes notices and returns text; it knows neither when nor how it is sent.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -12,13 +12,13 @@ from typing import Literal
 from tickboard.wire import Alert
 
 MAX_LINES = 20
-"""Lines of a message; what is over is only counted."""
+"""Lines of a message; all further alerts are only counted."""
 
 MAX_TEXT = 200
-"""Characters of an alert's own message in one line."""
+"""Characters of one alert's own message in a line."""
 
 Kind = Literal["info", "success", "warning", "failure"]
-"""The kinds of message that Apprise knows: services colour by it, or choose an icon."""
+"""The kinds of message that Apprise knows: services choose a colour or an icon by it."""
 
 _SEVERITIES = {"critical": 0, "warning": 1, "info": 2}
 _KINDS: dict[str, Kind] = {"critical": "failure", "warning": "warning", "info": "info"}
@@ -26,13 +26,13 @@ _KINDS: dict[str, Kind] = {"critical": "failure", "warning": "warning", "info": 
 
 @dataclass(slots=True)
 class Notice:
-    """One thing to tell of an alert.
+    """One alert to notify about.
 
     Attributes:
-        alert: as it is by now.
-        fired: whether its beginning is news.
-        over: whether it has ended. Neither: it is told again because it still fires.
-        tried: when it was first tried to be told, by a clock that doesn't step.
+        alert: its current state.
+        fired: whether to report that it fired.
+        over: whether it is resolved. If neither, this is a reminder that it still fires.
+        tried: when the first attempt to send it was made, by a clock that never steps.
     """
 
     alert: Alert
@@ -43,12 +43,12 @@ class Notice:
 
 @dataclass(frozen=True)
 class Message:
-    """What is sent: plain text.
+    """A message in plain text.
 
     Attributes:
         title: one line.
-        body: at most `MAX_LINES` and one.
-        kind: how it is to look.
+        body: at most `MAX_LINES` lines and one.
+        kind: its kind, for the service.
     """
 
     title: str
@@ -57,13 +57,13 @@ class Message:
 
 
 def compose_message(board: str, notices: Collection[Notice], now: float, *, lost: bool = False) -> Message:
-    """Return one message of all notices.
+    """Return one message with all notices.
 
     Args:
         board: the board's title.
         notices: one or more.
         now: POSIX seconds.
-        lost: whether something before them could not be told; it is said.
+        lost: whether to say that earlier alerts may not have been sent.
     """
     ordered = sorted(notices, key=_order)
     lines = [_line(notice, now) for notice in ordered] if len(ordered) <= MAX_LINES else _grouped(ordered, now)
@@ -74,18 +74,18 @@ def compose_message(board: str, notices: Collection[Notice], now: float, *, lost
 
 
 def trial(board: str) -> Message:
-    """Return a message by which somebody sees that messages come."""
+    """Return a test message, which shows that messages arrive."""
     return Message(f"{plain_line(board)}: test", "This is a test: alerts of this board will be sent here.", "info")
 
 
 def plain_line(text: str) -> str:
-    """Return a text as one line that cannot be anything else: without controls, and not too long."""
+    """Return text as one harmless line: without control characters, and truncated."""
     line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
     return line if len(line) <= MAX_TEXT else f"{line[: MAX_TEXT - 1]}…"
 
 
 def lasted(seconds: float) -> str:
-    """Return how long something took, in two units at most: ``3 s``, ``5 min``, ``2 h 5 min``."""
+    """Return a duration in at most two units: ``3 s``, ``5 min``, ``2 h 5 min``."""
     whole = max(int(seconds), 0)
     units = (("d", whole // 86_400), ("h", whole // 3_600 % 24), ("min", whole // 60 % 60), ("s", whole % 60))
     first = next((index for index, (_, count) in enumerate(units) if count), len(units) - 1)
@@ -98,7 +98,7 @@ def _order(notice: Notice) -> tuple[int, int, str, str]:
 
 
 def _rank(notice: Notice) -> int:
-    """Return where a notice stands: what fires, still fires, has fired and is over, is over."""
+    """Return a notice's rank in the message: firing, still firing, fired and resolved, resolved."""
     if notice.over:
         return 2 if notice.fired else 3
     return 0 if notice.fired else 1
@@ -164,7 +164,7 @@ def _group_line(group: list[Notice]) -> str:
 
 
 def _distance(alert: Alert) -> float:
-    """Return how far an alert's value went past its threshold, whichever side that is."""
+    """Return how far an alert's value went past its threshold, on either side."""
     value = alert.value if alert.peak is None else alert.peak
     if value is None:
         return float("-inf")

@@ -1,22 +1,22 @@
-"""Neutral text: what a message says stays text, whatever the service makes of a text.
+"""Neutral text: what a message says stays text, however the service interprets text.
 
-A label or a name that somebody has sent may be ``@everyone``, ``<!channel>`` or ``[click](http://…)``. Apprise escapes
-what it converts to HTML or Markdown itself; here is the one place for the rest: names that a chat would notify people
-by, and Markdown in what a service takes as plain text and renders all the same. Services that show a text as it is,
-as e-mail, SMS and webhooks, get it as it is. An address in a text stays one: it shows where it leads.
+A label or a name from outside may be ``@everyone``, ``<!channel>`` or ``[click](http://…)``. Apprise escapes the text
+that it converts to HTML or Markdown itself. This module does the rest: names that make a chat notify people, and
+Markdown for services that take plain text and render it anyway. Services that show text as it is, such as e-mail, SMS
+and webhooks, get it unchanged. A web address in a text stays a link, since it shows where it leads.
 """
 
 import re
 from collections.abc import Collection
 
 NOTHING = "\u200b"
-"""A space without width: it parts what must not be read as one."""
+"""A zero-width space: it separates characters that must not be interpreted together."""
 
 _RENDERERS = (
     "cliq discord fluxer fluxers guilded hassio hassios humhub humhubs misskey misskeys mmost mmosts nctalk nctalks "
     "notifiarr revolt ringc ryver schan twist workflow workflows zcliq zohocliq zulip"
 )
-"""The schemes of services that render Markdown in a plain text or in a title."""
+"""The schemes of services that render Markdown in plain text or in a title."""
 
 _OTHER_CHATS = (
     "apprise apprises bale bluesky bsky dingtalk evolution evolutions feishu flock gchat github groupme instagram irc "
@@ -24,33 +24,33 @@ _OTHER_CHATS = (
     "sessions signal signals slack sogs stackfield synology synologys tgram toot toots tweet twitter viber webex "
     "wecombot whapi whatsapp wxteams x xmpp xmpps zalo zoom"
 )
-"""Those of other services where a name in a text may notify people, and of what passes a text on to such."""
+"""The schemes of other services where a name in a text may notify people, and of services that forward to such."""
 
 _MARKDOWN = frozenset(_RENDERERS.split())
 _CHATS = _MARKDOWN.union(_OTHER_CHATS.split())
 
-# Names; tags and Slack's links; Markdown's links; what OneBot reads as a command.
+# Names; tags and Slack's links; Markdown's links; OneBot's commands.
 _READ_AS_ONE = re.compile(r"@(?=\S)|<(?=\S)|](?=\()|\[(?=CQ:)")
 
 _RENDERED = re.compile(r"[\\`*_~\[\]|]")
 
 
 def is_chat(schemes: Collection[str]) -> bool:
-    """Return whether a service is one where a name may notify people, by the schemes of its URLs."""
+    """Return whether a name may notify people on a service, by the schemes of its URLs."""
     return not _CHATS.isdisjoint(schemes)
 
 
 def renders_markdown(schemes: Collection[str]) -> bool:
-    """Return whether a service renders Markdown in a plain text, by the schemes of its URLs."""
+    """Return whether a service renders Markdown in plain text, by the schemes of its URLs."""
     return not _MARKDOWN.isdisjoint(schemes)
 
 
 def neutral(text: str, *, markdown: bool) -> str:
-    """Return a text that a chat shows as it is.
+    """Return text so that a chat shows it as it is.
 
     Args:
-        text: what is to be shown.
-        markdown: whether the chat would render Markdown in it; where Apprise escapes that, it would not.
+        text: the text.
+        markdown: whether the chat would render Markdown in it; False if Apprise escapes it already.
     """
     text = _READ_AS_ONE.sub(lambda found: found[0] + NOTHING, text)
     return _RENDERED.sub(r"\\\g<0>", text) if markdown else text

@@ -1,11 +1,11 @@
-"""Notifiers: tell alerts outside the page, through Apprise: chat, e-mail, telephones, webhooks.
+"""Notifiers: send notifications of alerts through Apprise, to chat, e-mail, telephones and webhooks.
 
-A notifier is a task that reads on in the log of alerts from its own position, which is kept: so an alert is told at
-least once, whatever ends in between, rather twice than never. Each message is sent in a thread of its own with a limit
-on its time: a service that hangs delays neither a tick nor another notifier.
+A notifier is a task that reads the log of alert events from its own position, which survives restarts. So each alert is
+sent at least once, rather twice than never. Each message is sent in a thread of its own with a time limit: a service
+that hangs delays neither a tick nor another notifier.
 
-What Apprise would log is not let out, since it may hold parts of the URL; of a failure only the status of the answer is
-told. Apprise is imported when the first notifier is made: a board without any pays nothing for it.
+Apprise's own log records are suppressed, since they may contain parts of the URL; of a failure, only the status code is
+reported. Apprise is imported when the first notifier is made, so a board without notifiers does not pay for it.
 """
 
 import asyncio
@@ -34,44 +34,44 @@ from tickboard.notify.neutral import is_chat, neutral, renders_markdown
 from tickboard.problems import Reporter
 
 SEND_S = 30.0
-"""How long one attempt to send may take; then it counts as failed, and its thread is left to itself."""
+"""How long one attempt to send may take. After that it counts as failed, and its thread is abandoned."""
 
 MAX_HANGING = 3
-"""Threads of one notifier that may be left to themselves; with so many it tries no more until one ends."""
+"""How many abandoned threads one notifier may have; with so many, it sends nothing more until one ends."""
 
 MAKE_S = 60.0
-"""How long Apprise may take to be imported and to take a URL: a second here, ten on a small board."""
+"""How long importing Apprise and reading a URL may take: it is a second here, and ten on a small computer."""
 
 LOUD = frozenset({"apprise", "urllib3", "requests", "requests_oauthlib", "oauthlib"})
-"""The loggers of what sends, with all below them: they would tell addresses with tokens in them."""
+"""The loggers, with all below them, of the libraries that send: they would log URLs with tokens."""
 
 _STATUS = re.compile(r"error=([1-5][0-9]{2})\b")
 
 
 Subscribe = Callable[[Callable[[], None]], Callable[[], None]]
-"""Has a function called, in the loop, whenever there is news in the log; returns what ends that."""
+"""Subscribes a function, called in the loop when there is news in the log; returns a function that unsubscribes."""
 
 
 class DeliveryJournal(Protocol):
-    """What keeps positions over a restart."""
+    """Stores positions across restarts."""
 
     async def mark(self, notifier: str, number: int) -> None:
-        """Keep how far a notifier has told."""
+        """Store the number up to which a notifier has sent everything."""
         ...
 
 
 class Service:
-    """One service of Apprise's, bound to one destination.
+    """One of Apprise's services, bound to one destination.
 
     Args:
-        destination: where to.
+        destination: the destination.
 
     Attributes:
         destination: as given.
-        kind: the service's name, as ``Slack``.
+        kind: the service's name, such as ``Slack``.
 
     Raises:
-        InputError: Apprise cannot use the URL, or cannot be used itself; the message holds nothing of the URL.
+        InputError: Apprise cannot use the URL, or does not work at all; the message contains nothing of the URL.
     """
 
     def __init__(self, destination: Destination) -> None:
@@ -87,14 +87,14 @@ class Service:
         self.kind = str(plugin.service_name)
         self._plugin = plugin
         self._schemes = frozenset(plugin.schemas())
-        # A text that is too long would be refused, again and again; the URL may ask for more messages instead.
+        # Text that is too long would be refused again and again, so it is truncated; the URL may say to split it.
         self._overflow = None if "overflow=" in url.reveal() else "truncate"
 
     def send(self, message: Message) -> str:
-        """Send a message, and wait for the answer.
+        """Send a message and wait for the answer.
 
         Returns:
-            Why it was not delivered; empty when it was.
+            Why it was not delivered; empty if it was.
         """
         with _quiet() as heard:
             title, body = self._neutral(message)
@@ -112,11 +112,11 @@ class Service:
         return f"the answer had status {heard[-1]}" if heard else "it could not be reached, or did not take the message"
 
     def _neutral(self, message: Message) -> tuple[str, str]:
-        """Return the title and the body as this service shows them and makes nothing of them."""
+        """Return the title and the body so that this service shows them as they are."""
         if not is_chat(self._schemes):
             return message.title, message.body
         rendered = renders_markdown(self._schemes)
-        # What has another format is escaped by Apprise, with the title where that becomes a part of the body.
+        # Apprise escapes text in other formats, and the title as well if it becomes part of the body.
         plain = self._plugin.resolve_format("text") == "text"
         title = neutral(message.title, markdown=rendered and (plain or self._plugin.title_maxlen > 0))
         return title, neutral(message.body, markdown=rendered and plain)
@@ -125,15 +125,15 @@ class Service:
 def configured_services(
     services: Mapping[str, Service], config: Config, environ: Mapping[str, str]
 ) -> dict[str, Service]:
-    """Return the services of a board by name, with those of a configuration in place of others of the same name.
+    """Return the services of a board by name; those of a configuration replace others of the same name.
 
     Args:
-        services: those that are declared.
-        config: what it says of notifiers.
-        environ: where their secrets are.
+        services: the declared services.
+        config: the configuration.
+        environ: the environment variables with their secrets.
 
     Raises:
-        BoardError: one cannot be; with its line in the configuration.
+        BoardError: a notifier cannot be made; with its line in the configuration.
     """
     found = dict(services)
     for name, table in config.notifiers.items():
@@ -146,14 +146,14 @@ def configured_services(
 
 
 class Notifier:
-    """Tells one destination what happens, for as long as its `run` runs.
+    """Notifies one destination of alerts while `run` runs.
 
     Args:
-        service: what sends, and where to.
-        board: the board's title, which each message begins with.
-        counts: where messages are counted.
-        tell: shows on the page and in the log that something is wrong with a source; None: no more.
-        send_s: how long an attempt to send may take.
+        service: the service and its destination.
+        board: the board's title, which begins each message.
+        counts: counts the messages.
+        report: called with a source and what is wrong with it, or None once nothing is.
+        send_s: how long one attempt to send may take.
     """
 
     def __init__(
@@ -161,13 +161,13 @@ class Notifier:
         service: Service,
         board: str,
         counts: Notified,
-        tell: Callable[[str, str | None], None],
+        report: Callable[[str, str | None], None],
         send_s: float = SEND_S,
     ) -> None:
         self._service = service
         self._board = board
         self._counts = counts
-        self._tell = partial(tell, f"notifier {service.destination.name}")
+        self._report = partial(report, f"notifier {service.destination.name}")
         self._send_s = send_s
         self._busy = 0
 
@@ -177,15 +177,14 @@ class Notifier:
         subscribe: Subscribe,
         journal: DeliveryJournal | None = None,
     ) -> None:
-        """Tell what the log holds from this notifier's position on, until it is cancelled.
+        """Send the events of the log from this notifier's position on, until it is cancelled.
 
-        The position is in the log, and is brought up to date there. Where there is none, the notifier is new, and
-        begins with what fires now.
+        The position is kept in the log. Without one, the notifier is new, and starts with all firing alerts.
 
         Args:
-            log: of the board's alerts.
-            subscribe: wakes it.
-            journal: keeps the position over a restart.
+            log: the log of the board's alert events.
+            subscribe: wakes it when there is news.
+            journal: stores the position across restarts.
         """
         name = self._service.destination.name
         delivery = Delivery(self._service.destination, log)
@@ -210,10 +209,10 @@ class Notifier:
             leave()
 
     async def attempt(self, compose: Callable[[], Message]) -> str:
-        """Compose a message and send it, in a thread: of very many alerts that takes a while too.
+        """Compose a message and send it, both in a thread: composing very many alerts takes a while, too.
 
         Returns:
-            Why it was not delivered; empty when it was.
+            Why it was not delivered; empty if it was.
         """
         if self._busy >= MAX_HANGING:
             return f"{self._busy} attempts still hang"
@@ -231,10 +230,10 @@ class Notifier:
                 reason = answer if isinstance(answer, str) else f"it answered {type(answer).__name__}"
             except BaseException as error:  # noqa: BLE001  # a plugin may raise anything, and its text may hold the URL
                 reason = f"it could not be sent: {type(error).__name__}"
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nothing waits for it any more
                 loop.call_soon_threadsafe(settle, reason)
 
-        # A daemon: what hangs must not keep the program from ending.
+        # A daemon thread: one that hangs must not keep the program from ending.
         thread = threading.Thread(target=work, name=f"notifier {self._service.destination.name}", daemon=True)
         try:
             thread.start()
@@ -253,22 +252,22 @@ class Notifier:
         if reason:
             delivery.failed(time.monotonic())
             self._counts.failed += 1
-            self._tell(f"{self._service.kind} takes no message: {reason}; it is tried again until it does")
+            self._report(f"{self._service.kind} takes no message: {reason}; it is tried again until it does")
         else:
             delivery.delivered(time.monotonic())
             self._counts.sent += 1
-            self._tell(None)
+            self._report(None)
 
 
 class Notifiers:
-    """All notifiers of a board: `start`, then `stop`.
+    """All notifiers of a board. Call `start`, then `stop`.
 
     Args:
-        services: what sends, and where to.
+        services: the services and their destinations.
         board: the board's title.
-        notified: where messages are counted, by the notifier's name.
-        tell: shows on the page and in the log that something is wrong with a source; None: no more.
-        problems: where it is reported that a notifier ended, and was started again.
+        notified: counters of messages, by the notifier's name.
+        report: called with a source and what is wrong with it, or None once nothing is.
+        problems: where a notifier that ended and was restarted is reported.
     """
 
     def __init__(
@@ -276,35 +275,35 @@ class Notifiers:
         services: Iterable[Service],
         board: str,
         notified: dict[str, Notified],
-        tell: Callable[[str, str | None], None],
+        report: Callable[[str, str | None], None],
         problems: Reporter,
     ) -> None:
         self._notifiers = {
             service.destination.name: Notifier(
-                service, board, notified.setdefault(service.destination.name, Notified()), tell
+                service, board, notified.setdefault(service.destination.name, Notified()), report
             )
             for service in services
         }
         self._supervisor = Supervisor(problems)
 
     def start(self, log: AlertLog, subscribe: Subscribe, journal: DeliveryJournal | None = None) -> None:
-        """Begin to notify; the caller is in a running loop. The arguments are those of `Notifier.run`."""
+        """Start the notifiers, in the running loop. For the arguments, see `Notifier.run`."""
         for name, notifier in self._notifiers.items():
-            # Not the source of what is wrong with the service: that one may go on failing.
+            # Another source than the service's own problem, which may remain.
             self._supervisor.start(f"notifier {name}: reader", partial(notifier.run, log, subscribe, journal))
 
     async def stop(self) -> None:
-        """End, without waiting for a service that hangs."""
+        """Stop them, without waiting for a service that hangs."""
         await self._supervisor.stop()
 
 
 def _make_plugin(destination: Destination) -> Any:
-    """Return Apprise's plugin for a destination; None: it has none for this URL.
+    """Return Apprise's plugin for a destination; None: there is none for this URL.
 
-    It is made in a thread: what is imported, and what it does then, is foreign code that may hang.
+    It is made in a thread, since the imported foreign code may hang.
 
     Raises:
-        InputError: Apprise cannot be used.
+        InputError: Apprise does not work.
     """
     made: Future[Any] = Future()
 
@@ -312,9 +311,9 @@ def _make_plugin(destination: Destination) -> Any:
         try:
             from apprise import Apprise, AppriseAsset
 
-            # Apprise loads all its services here, and some use what Python is about to drop.
+            # Apprise loads all its services here, and some use deprecated parts of Python.
             with _quiet(), warnings.catch_warnings(action="ignore"):
-                # A redirect would take the headers with their tokens to another host, or to one behind a firewall.
+                # A redirect would send the headers with their tokens to another host, maybe one behind a firewall.
                 asset = AppriseAsset(
                     storage_mode="memory",
                     pgp_autogen=False,
@@ -325,7 +324,7 @@ def _make_plugin(destination: Destination) -> Any:
                 made.set_result(Apprise.instantiate(destination.url.reveal(), asset=asset))
         except ImportError as error:
             made.set_exception(InputError(f"cannot be imported: {error}"))
-        except BaseException as error:  # noqa: BLE001  # anything, and its text may hold the URL
+        except BaseException as error:  # noqa: BLE001  # it may raise anything, and the text may contain the URL
             made.set_exception(InputError(f"failed: {type(error).__name__}"))
 
     threading.Thread(target=make, name=f"notifier {destination.name}", daemon=True).start()
@@ -340,20 +339,20 @@ def _make_plugin(destination: Destination) -> Any:
 
 async def _mark(journal: DeliveryJournal | None, name: str, position: int) -> None:
     if journal is not None:
-        # A journal that cannot write tells so itself; the next position has another chance.
+        # A journal that cannot write reports that itself, and the next position is another chance.
         with contextlib.suppress(TickboardError):
             await journal.mark(name, position)
 
 
 async def _wait(awake: asyncio.Event, due: float | None) -> None:
-    """Wait until there is news, or until a time by the monotonic clock."""
+    """Wait until there is news, or until `due` by the monotonic clock."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(None if due is None else max(due - time.monotonic(), 0.0)):
             await awake.wait()
 
 
 class _Ear(logging.Filter):
-    """Keeps what a thread that sends would log to itself, but for the status of an answer."""
+    """Suppresses what a sending thread logs, and records the status codes in it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -372,7 +371,7 @@ _EAR = _Ear()
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[list[str]]:
-    """Let nothing that this thread sends with be logged; gives the status codes that would have been."""
+    """Suppress log records of this thread while it sends; yield a list that receives the status codes in them."""
     for name, known in list(logging.root.manager.loggerDict.items()):
         if name.partition(".")[0] in LOUD and isinstance(known, logging.Logger):
             known.addFilter(_EAR)

@@ -1,1 +1,1 @@
-"""What may be shown on a terminal or in a log, and how."""
+"""How text is shown on a terminal and in a log, and what must not be shown."""

@@ -1,9 +1,9 @@
 """The log that every part of Tickboard writes to: ``logging.getLogger("tickboard")``.
 
-Where it goes is for the application to decide: Tickboard adds no handler here. It only makes sure that every handler
-can write each record, and that a record is what was logged. Its arguments and an exception's text are anybody's: they
-may hold what controls a terminal, lines that look like records of their own, secrets, and lone surrogates, for which a
-file that is open as UTF-8 refuses the line just when something is wrong.
+The application decides where it goes: Tickboard adds no handler here. It only makes sure that every handler can write
+each record, and that no record can forge another. A record's arguments and an exception's text may come from anywhere:
+they may contain control characters for a terminal, lines that look like other records, secrets, and lone surrogates,
+for which a file opened as UTF-8 would refuse the line just when something is wrong.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ _TIDY = "tickboard_tidy"
 
 
 def tidy(record: logging.LogRecord) -> bool:
-    """Escape a record's message and traceback, once, where there is something to escape; return True.
+    """Escape a record's message and traceback, once, if necessary; return True.
 
     Lines after the first are indented: see `escaped_lines`.
     """
@@ -30,8 +30,8 @@ def tidy(record: logging.LogRecord) -> bool:
         if (better := escaped_lines(message)) != message:
             record.msg, record.args = better, ()
     if record.exc_info and not record.exc_text:
-        # Formatters take the text that is there, and make none of their own.
-        with contextlib.suppress(Exception):  # so may an exception's
+        # Formatters use the text that is there instead of making their own.
+        with contextlib.suppress(Exception):  # formatting the exception may raise as well
             record.exc_text = _formatter.formatException(record.exc_info)
     if record.exc_text:
         record.exc_text = INDENT + escaped_lines(record.exc_text)

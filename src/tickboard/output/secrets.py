@@ -1,8 +1,8 @@
-"""Secrets: where they come from, what of a URL may be shown, and how a text is freed of those that are known.
+"""Secrets: where they come from, which parts of a URL may be shown, and how known secrets are removed from text.
 
-A URL, a header and the environment hold what nobody may see: tokens, passwords. Code that reads one calls `remember`,
-and `redacted` then hides it in every text that is logged, printed or reported: an exception's text is foreign code's,
-and repeats what it was given. It knows neither the environment itself nor who shows a text.
+URLs, headers and the environment contain tokens and passwords. Code that reads one calls `remember`; `redacted` then
+hides it in every text that is logged, printed or reported, since an exception from foreign code may repeat what it was
+passed. Nothing here reads the environment or shows text.
 """
 
 import re
@@ -13,22 +13,22 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 from tickboard.errors import InputError
 
 HIDDEN = "[secret]"
-"""In place of a secret."""
+"""Replaces a secret."""
 
 SHORTEST = 6
-"""Characters of a secret that is looked for: shorter ones are parts of any text."""
+"""Characters of the shortest secret that is searched for: shorter ones occur in any text."""
 
 MOST = 1_000
-"""Secrets that are known; the oldest is forgotten then."""
+"""How many secrets are remembered; beyond that, the oldest is forgotten."""
 
 MAX_PART = 2_000
-"""Characters of the user and password of a URL that are looked for in a text."""
+"""Characters of a URL's user and password that are searched for in text."""
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9]{0,23})://")
 _WHOLE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
-# A password may hold a slash that should have been encoded; digits after a colon, up to a slash, are a port.
+# A password may contain a slash that should have been encoded. Digits between a colon and a slash are a port.
 _URL = re.compile(
     r"://"
     rf'(?P<user>[^\s/?#"]{{0,{MAX_PART}}}@'
@@ -40,10 +40,10 @@ _URL = re.compile(
 _SECRET_NAME = re.compile(
     r"(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|API_?KEY|PRIVATE_?KEY|CREDENTIALS?)$", re.IGNORECASE
 )
-"""What a variable of the environment is called that holds a secret."""
+"""Matches the names of environment variables that contain a secret."""
 
 _PLAIN_PARAMETERS = frozenset({"collect[]", "format", "match", "match[]", "module", "name[]", "target"})
-"""What exporters and Prometheus are asked for; it is no secret."""
+"""Query parameters of exporters and Prometheus that are no secrets."""
 
 _PLAIN_HEADERS = frozenset(
     {"accept", "accept-encoding", "accept-language", "cache-control", "content-type", "host", "user-agent"}
@@ -54,10 +54,10 @@ _longest_first: list[str] = []
 
 
 class Secret:
-    """A text that is shown nowhere: `reveal` gives it, and nothing else does.
+    """Text that is never shown; only `reveal` returns it.
 
     Args:
-        text: what must not be seen.
+        text: the text.
     """
 
     __slots__ = ("_text",)
@@ -66,12 +66,12 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """Return the text, for who sends with it."""
+        """Return the text, to send with it."""
         return self._text
 
     @property
     def scheme(self) -> str:
-        """What stands before ``://``, in lower case, which is no secret; empty where there is none."""
+        """What comes before ``://``, in lower case, which is no secret; empty if there is none."""
         found = _SCHEME.match(self._text)
         return found[1].lower() if found else ""
 
@@ -83,13 +83,13 @@ class Secret:
 
 
 def read_secret(text: str, environ: Mapping[str, str]) -> Secret:
-    """Return a URL with what the environment holds in place of ``${NAME}``, or of ``$NAME`` that is all of it.
+    """Return a URL with each ``${NAME}``, or ``$NAME`` as the whole text, replaced by that environment variable.
 
-    A variable that stands in the user, the password or the query is percent-encoded, so that a password may be
-    anything; at the beginning and in a path it is taken as it is. A ``$`` elsewhere is a ``$``.
+    A variable in the user, the password or the query is percent-encoded, so that a password may contain anything. At
+    the beginning and in the path it is inserted as it is. Any other ``$`` is a ``$``.
 
     Raises:
-        InputError: a variable is not set; the error has its name alone.
+        InputError: a variable is not set; the error contains only its name.
     """
     given = text.strip()
     if whole := _WHOLE.fullmatch(given):
@@ -105,10 +105,10 @@ def read_secret(text: str, environ: Mapping[str, str]) -> Secret:
 
 
 def read_headers(headers: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
-    """Return headers with what the environment holds in place of each ``${NAME}`` in their values.
+    """Return headers with each ``${NAME}`` in their values replaced by that environment variable.
 
     Raises:
-        InputError: a variable is not set, and the error has its name alone; or a value is no text.
+        InputError: a variable is not set, and the error contains only its name; or a value is not text.
     """
     found: dict[str, str] = {}
     for name, value in headers.items():
@@ -129,7 +129,7 @@ def _value(name: str, environ: Mapping[str, str], of: str) -> str:
 
 
 def _encoded(value: str, before: str, after: str) -> str:
-    """Return a value as it has to be written between two parts of a URL."""
+    """Return a value as it must be written between two parts of a URL."""
     _, scheme, begun = before.partition("://")
     if not scheme:
         return value
@@ -139,28 +139,28 @@ def _encoded(value: str, before: str, after: str) -> str:
         return value
     if ":" in begun:
         return quote(value, safe="")
-    # Where a user stands there may be a password with it, after the first colon.
+    # In place of the user there may be a user and a password, separated by the first colon.
     return ":".join(quote(part, safe="") for part in value.split(":", 1))
 
 
-# --- what is shown ---
+# --- what may be shown ---
 
 
 def public(url: str) -> str:
-    """Return a URL as it may be shown: without user, password, what is asked for, and fragment."""
+    """Return a URL as it may be shown: without user, password, query and fragment."""
     if "://" not in url:
-        # Most likely one whose scheme was forgotten.
+        # Most likely a URL whose scheme was forgotten.
         return re.split(r"[?#]", url, maxsplit=1)[0].rpartition("@")[2]
     return re.split(r"[?#]", _URL.sub(lambda found: f"://{found['place']}", url), maxsplit=1)[0]
 
 
 def is_exposed(url: str) -> bool:
-    """Return whether a URL as a person has written it holds a secret, other than by ``${NAME}``."""
+    """Return whether a URL, as a person wrote it, contains a secret other than a ``${NAME}``."""
     return any(len(secret) >= SHORTEST for secret in _secrets_of(_REFERENCE.sub("", url)))
 
 
 def redacted(text: str) -> str:
-    """Return a text without the secrets that are known, and its URLs without user, password and what is asked for."""
+    """Return text without the known secrets, and with its URLs stripped of user, password and query."""
     for secret in _longest_first:
         text = text.replace(secret, HIDDEN)
     return _URL.sub(_shown, text) if "://" in text else text
@@ -172,11 +172,11 @@ def _shown(found: re.Match[str]) -> str:
     return f"://{user}{found['place']}{asked}"
 
 
-# --- what is known ---
+# --- known secrets ---
 
 
 def remember(*secrets: str) -> None:
-    """Hide these in every text from now on, as they are and as a URL has them."""
+    """Hide these secrets in every text from now on, as they are and percent-encoded."""
     global _longest_first  # noqa: PLW0603  # replaced as a whole: other threads read it
     forms = {form for secret in secrets for form in (secret.strip(), quote(secret, safe=""), unquote(secret))}
     new = [form for form in forms if len(form) >= SHORTEST and form not in _known]
@@ -185,25 +185,25 @@ def remember(*secrets: str) -> None:
     _known.update(dict.fromkeys(new))
     while len(_known) > MOST:
         del _known[next(iter(_known))]
-    # One secret may be the beginning of another.
+    # Longest first, since one secret may be the beginning of another.
     _longest_first = sorted(_known, key=len, reverse=True)
 
 
 def remember_url(url: str) -> None:
-    """Hide the user, the password and what is asked for of a URL."""
+    """Hide the user, the password and the query of a URL in every text."""
     remember(*_secrets_of(url))
 
 
 def remember_headers(headers: Mapping[str, str]) -> None:
-    """Hide the values of headers, but for those that say nothing about who asks."""
+    """Hide the values of headers, except those that say nothing about the client."""
     for name, value in headers.items():
         if name.lower() not in _PLAIN_HEADERS:
-            # Of "Bearer abc" the word alone is repeated, too.
+            # Of "Bearer abc", "abc" alone is hidden as well.
             remember(value, value.rpartition(" ")[2])
 
 
 def remember_environment(environ: Mapping[str, str]) -> None:
-    """Hide the values of the variables whose names say that they hold a secret."""
+    """Hide the values of environment variables whose names say that they contain a secret."""
     remember(*(value for name, value in environ.items() if _SECRET_NAME.search(name)))
 
 
@@ -217,7 +217,7 @@ def _secrets_of(url: str) -> list[str]:
 
 
 def _login(place: str) -> Iterable[str]:
-    """Return the secrets in the place of a URL: its password, or its user where that is all, and both as sent."""
+    """Return the secrets of a URL's authority: user and password, the password alone, and both as Basic credentials."""
     user, _, _ = place.rpartition("@")
     name, both, password = user.partition(":")
     if not (password if both else name):

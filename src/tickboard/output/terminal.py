@@ -1,12 +1,12 @@
-"""What the command line prints.
+"""The output of the command line.
 
-While a board is served, nothing that happens to standard output or standard error may end it or hold it up: a pipe
-whose reader has gone, a full disk, a paused terminal, a character that the terminal does not have. So `say`, the log
-and a dashboard file's own `print` queue what they print, and a thread for each of the two streams writes it. A command
-that ends by itself prints with `put`, which raises when nobody can read the answer.
+While a board is served, no fault of standard output or standard error may end it or delay it: a pipe whose reader has
+gone, a full disk, a paused terminal, a character that the terminal lacks. So `say`, the log and a dashboard file's own
+`print` queue their text, and a thread for each of the two streams writes it. A command that ends by itself prints with
+`put`, which raises if the answer cannot be written.
 
-What they print is escaped, line by line, since parts of it come from anywhere: see `tickboard.output.text`. Only what a
-dashboard file prints itself is its own.
+Text is escaped line by line, since parts of it may come from anywhere: see `tickboard.output.text`. Only what a
+dashboard file prints itself is left as it is.
 """
 
 import contextlib
@@ -29,13 +29,13 @@ from tickboard.output.logs import log, tidy
 from tickboard.output.text import escaped, escaped_lines
 
 MAX_CHARACTERS = 1_000_000
-"""What may wait to be written."""
+"""How many characters may wait to be written."""
 
 WAIT_S = 1.0
-"""How long a line waits for its place, once; then lines are dropped until something is written again."""
+"""How long a text waits for room, once. After that, text is dropped until something is written again."""
 
 FINISH_S = 1.0
-"""How long the end of the program waits for lines that are still to be written."""
+"""How long the program waits at its end for the remaining text to be written."""
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
@@ -43,8 +43,8 @@ LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNI
 class Printer:
     """Writes text to a descriptor from a thread of its own.
 
-    The thread uses `os.write`: a stream's lock, held by a write that never returns, would stop all who print, and
-    the end of the interpreter.
+    The thread uses `os.write`: a stream's lock, held by a write that never returns, would block everyone who prints,
+    and the end of the interpreter.
 
     Args:
         descriptor: 1 or 2.
@@ -62,8 +62,8 @@ class Printer:
     def put(self, text: str) -> None:
         """Queue text to be written, and return.
 
-        Where too much waits it is dropped, and how many times is printed when something can be written again. Only the
-        first time it waits for a moment: a terminal that is merely slow gets all.
+        If too much is waiting, the text is dropped. When writing works again, the number of drops is printed. Only the
+        first time does it wait a moment, so that a terminal that is merely slow gets everything.
         """
         with self._changed:
             if not self._stuck:
@@ -79,7 +79,7 @@ class Printer:
             self._changed.notify_all()
 
     def finish(self, seconds: float) -> bool:
-        """Wait until all is written, at most for so long; return whether it is."""
+        """Wait until everything is written, at most `seconds`; return whether it is."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._waiting, seconds)
 
@@ -112,11 +112,11 @@ class Printer:
 
 
 class SafeStream(io.TextIOBase):
-    """In place of standard output or standard error: what a dashboard file prints can't fail or wait, either.
+    """Replaces standard output or standard error, so that a dashboard file's `print` can't fail or block.
 
     Args:
-        printer: it writes.
-        beneath: the stream in whose place it is.
+        printer: writes the text.
+        beneath: the stream that it replaces.
     """
 
     def __init__(self, printer: Printer, beneath: TextIO | None) -> None:
@@ -147,14 +147,14 @@ class SafeStream(io.TextIOBase):
         return "utf-8" if self._beneath is None else self._beneath.encoding
 
     def __getattr__(self, name: str) -> Any:
-        """Return what else the stream beneath has, as its ``buffer``."""
+        """Return other attributes of the stream beneath, such as ``buffer``."""
         return getattr(self._beneath, name)
 
 
 class LogHandler(logging.Handler):
     """Writes the log to standard error, one record a line, each with its time in UTC.
 
-    Records of other libraries are escaped here, as Tickboard's own are where they are logged.
+    Records of other libraries are escaped here; Tickboard's own are escaped where they are logged.
     """
 
     def __init__(self) -> None:
@@ -162,7 +162,7 @@ class LogHandler(logging.Handler):
         self.addFilter(tidy)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Queue a record; one that cannot be formatted is written as it was given."""
+        """Queue a record; one that cannot be formatted is written unformatted."""
         try:
             message = self.format(record)
         except Exception as error:  # noqa: BLE001  # its arguments are foreign: their __str__ may raise anything
@@ -177,8 +177,8 @@ OUTPUT, ERRORS = Printer(1), Printer(2)
 def prepare() -> None:
     """Make standard output and standard error safe to print to, before anything else is opened.
 
-    A descriptor that was closed before the program began would be given to the next file that is opened: the journal or
-    a client's socket would then get what is printed. It is opened for reading, so that writing to it still fails.
+    A descriptor that was closed before the program began would be reused for the next file that is opened: the journal
+    or a client's socket would get what is printed. So it is opened, but for reading only, so that writing still fails.
     """
     for descriptor in (0, 1, 2):
         try:
@@ -195,10 +195,10 @@ def prepare() -> None:
 
 
 def prepare_to_serve(level: str) -> None:
-    """Have all that is printed written by the threads, and the log written to standard error from this level on.
+    """Print through the threads from now on, and log to standard error from this level on.
 
     Other libraries' records are shown from warnings on, or from `level` on if it is higher; all of them at debug. A
-    dashboard file that configures logging itself keeps what it has configured.
+    dashboard file that configures logging itself keeps its configuration.
     """
     sys.stdout, sys.stderr = SafeStream(OUTPUT, sys.__stdout__), SafeStream(ERRORS, sys.__stderr__)
     own = LEVELS[level]
@@ -207,7 +207,7 @@ def prepare_to_serve(level: str) -> None:
     logging.getLogger("tickboard").setLevel(own)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.asgi"):
         logging.getLogger(name).setLevel(other)
-    # A dashboard file may have handlers of its own for what the server logs.
+    # A dashboard file may have handlers of its own for the server's log records.
     for name in ("uvicorn", "uvicorn.error", "uvicorn.asgi", "asyncio"):
         logging.getLogger(name).addFilter(tidy)
     if not logging.root.handlers:
@@ -250,7 +250,7 @@ def say(*lines: str) -> None:
 
 
 class Answers:
-    """Standard output for the answer of a command: a file whose `write` raises OutputError where it is lost."""
+    """Standard output for the answer of a command: a file whose `write` raises OutputError if the text is lost."""
 
     def write(self, text: str) -> int:
         """Write text at once; return the number of characters.
@@ -277,7 +277,7 @@ class Answers:
         """Do nothing: all that was written has been flushed."""
 
     def __getattr__(self, name: str) -> Any:
-        """Return what standard output itself says, as its encoding or whether it is a terminal."""
+        """Return other attributes of standard output, such as its encoding or whether it is a terminal."""
         return getattr(sys.stdout, name)
 
 
@@ -318,10 +318,10 @@ def _printed(lines: Iterable[str]) -> str:
 
 
 def finish() -> None:
-    """Write what is still to be written.
+    """Write the remaining text.
 
-    What a stream still holds and cannot write would be reported by the interpreter at its end, as "Exception ignored";
-    so its descriptor then leads nowhere.
+    Text that a stream still holds and cannot write would be reported by the interpreter at its end as "Exception
+    ignored". So such a stream's descriptor is redirected to nowhere.
     """
     OUTPUT.finish(FINISH_S)
     ERRORS.finish(FINISH_S)

@@ -20,11 +20,11 @@ _UNSEEN_IN_LINES = re.compile(_UNSEEN.pattern.replace("\x00-\x1f", "\x00-\x08\x0
 _BREAKS = dict.fromkeys((*b"\t\n\v\f\r", 0x85, 0x2028, 0x2029), " ")
 
 INDENT = "  "
-"""What the lines of a record begin with, but for the first."""
+"""Precedes every line of a record but the first."""
 
 
 def encodable(text: str) -> str:
-    """Return a text as UTF-8 can have it: with a question mark for each lone surrogate."""
+    """Return text that UTF-8 can encode: lone surrogates become question marks."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -33,24 +33,24 @@ def encodable(text: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """Return a text as one line of a terminal or a log may have it: control characters escaped, secrets hidden."""
+    """Return text as safe for one line of a terminal or a log: control characters escaped, secrets hidden."""
     return _UNSEEN.sub(_escape, redacted(text))
 
 
 def escaped_lines(text: str) -> str:
-    """Return a text of several lines, as a traceback, likewise; line ends and tabs stay.
+    """Return text of several lines, such as a traceback, likewise; line ends and tabs stay.
 
-    Lines after the first are indented, so that none can be taken for another record.
+    Lines after the first are indented, so that none can be mistaken for another record.
     """
     return _UNSEEN_IN_LINES.sub(_escape, redacted(text)).replace("\n", f"\n{INDENT}")
 
 
 def one_line(text: str, length: int) -> str:
-    """Return a text on one line, cut where it is longer than `length`.
+    """Return text on one line, truncated to `length`.
 
-    Line ends are spaces, other control characters are escaped, and secrets are hidden.
+    Line ends become spaces, other control characters are escaped, and secrets are hidden.
     """
-    # Before it is cut, since of half a secret nobody knows that it is one; but of megabytes only the beginning is read.
+    # Hide secrets before truncating, since half a secret is not recognised; but read only the beginning of megabytes.
     line = escaped(text[: 8 * length + 1_000].translate(_BREAKS))
     return line if len(line) <= length else f"{line[: length - 1]}…"
 
@@ -60,9 +60,9 @@ def _escape(found: re.Match[str]) -> str:
 
 
 MARK = b"\xef\xbb\xbf"
-"""The byte order mark in UTF-8, which some editors and .NET's writers put before a text."""
+"""The byte order mark in UTF-8, which some editors and .NET's writers put at the start of text."""
 
 
 def without_mark(text: bytes) -> bytes:
-    """Return a text in UTF-8 without the byte order mark at its beginning, where it has one."""
+    """Return UTF-8 text without the byte order mark at its beginning, if there is one."""
     return text.removeprefix(MARK)

@@ -62,7 +62,7 @@ class AlertCalls:
                 Functions without one get the alerts from now on.
         """
         for queue in self._queues:
-            queue.follow(log, subscribe, positions.get(queue.source, log.told))
+            queue.follow(log, subscribe, positions.get(queue.source, log.published))
             self._supervisor.start(queue.source, queue.work)
         if self._queues:
             self._supervisor.start("alert function watch", self._watch)

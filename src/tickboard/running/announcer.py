@@ -1,6 +1,6 @@
 """The announcer: publishes alert events, once they are kept.
 
-     engine.tick ─▶ events ─▶ journal.commit ─▶ log.tell ─▶ hub.announce ─▶ SSE readers, notifiers
+     engine.tick ─▶ events ─▶ journal.commit ─▶ log.publish ─▶ hub.announce ─▶ SSE readers, notifiers
 
 A tick does not wait for the disk: events gather while one commit is written, and the next takes them all. When the
 journal fails, or its disk does not answer, events are published anyway, and a problem says that nothing is kept: an
@@ -72,7 +72,7 @@ class Announcer:
         self._unsound = False
         self._shown_until = 0.0
 
-    def tell(self, events: list[AlertEvent]) -> None:
+    def announce(self, events: list[AlertEvent]) -> None:
         """Publish events, the newest of the log, once they are kept; the caller is in the running loop."""
         if not events:
             return
@@ -167,7 +167,7 @@ class Announcer:
         if not events:
             return
         try:
-            self._hub.engine.alerts.log.tell(events[-1].number)
+            self._hub.engine.alerts.log.publish(events[-1].number)
             self._hub.announce(events)
         except Exception as error:  # noqa: BLE001  # the next events are published nevertheless
             self._failed(error)

@@ -129,7 +129,7 @@ class Runner:
 
     async def _make_tick(self, due: float, made: float, elapsed_s: float) -> None:
         happened = self._engine.tick(due, elapsed_s)
-        self._announcer.tell(happened.events)
+        self._announcer.announce(happened.events)
         self._report_clock(happened.set_back_s, made)
         try:
             await _run_through(self._hub.publish(happened))
@@ -188,7 +188,7 @@ class Runner:
             with rounds.reported():
                 # Their values are not over: what writes them fails or hangs.
                 self._engine.intake.stale = self._hub.problems.stale
-                self._announcer.tell(self._engine.check(last))
+                self._announcer.announce(self._engine.check(last))
                 self._announcer.keep_episodes()
 
     async def _give_alerts(self) -> None:

@@ -121,7 +121,9 @@ class RunningBoard:
         self._ticks_skipped = 0
         self._problems: Scope = hub.problems.scope()
         self._listeners = Listeners(declared.listeners, self._problems, hub.problems)
-        self._notifiers = Notifiers(declared.services, declared.title, hub.traffic.notified, self.tell, self._problems)
+        self._notifiers = Notifiers(
+            declared.services, declared.title, hub.traffic.notified, self.report, self._problems
+        )
         self._alert_calls: AlertCalls | None = None
         self._alert_positions = alert_positions
         # Of the board that replaces this one: the sources of its alert functions, and where they go on.
@@ -166,11 +168,11 @@ class RunningBoard:
             recorder.refill(engine, settings.window_size * settings.interval_ms / 1000, time.time())
         return cls(declared, settings, engine, hub, Announcer(hub, journal), recorder=recorder)
 
-    def tell(self, source: str, message: str | None) -> None:
+    def report(self, source: str, message: str | None) -> None:
         """Report that a source has a problem, or with None that it has none any more; from any thread."""
         if self._loop is not None and threading.get_ident() != self._thread:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody watches any more
-                self._loop.call_soon_threadsafe(self.tell, source, message)
+                self._loop.call_soon_threadsafe(self.report, source, message)
         elif message is None:
             self._problems.clear(source)
         else:

@@ -71,11 +71,11 @@ def create_app(
             WebSocketRoute("/{path:path}", NoWebSocket()),
         ],
         middleware=[Middleware(Parameters), Middleware(Slash), Middleware(Bodies, traffic=lambda: hub.traffic)],
-        exception_handlers={TickboardError: _told, HTTPException: _told, ClientDisconnect: _gone},
+        exception_handlers={TickboardError: _explained, HTTPException: _explained, ClientDisconnect: _gone},
     )
 
 
-async def _told(request: Request, error: Exception) -> Response:
+async def _explained(request: Request, error: Exception) -> Response:
     if isinstance(error, TickboardError):
         response = error_response(error.status, redacted(str(error)))
         if isinstance(error, BusyError | HistoryError | RateError):

@@ -1,1 +1,1 @@
-"""Sources: where samples come from. Each writes to a registry's handles, and knows neither engine nor viewers."""
+"""Sources: where samples come from. Each writes to a registry, and knows neither engine nor viewers."""

@@ -1,8 +1,8 @@
-"""Datagrams: listens on a UDP port or on a Unix socket, and hands on what comes.
+"""Datagrams: listens on a UDP port or a Unix socket, and passes packets on.
 
-Many packets are taken in one turn of the loop and handed on together; then everything else has its turn, so that ticks
-stay on time whatever comes in. What comes faster than it is taken waits in the kernel's buffer, and is lost when that
-is full, as datagrams are.
+In one turn of the loop, many packets are received and passed on together; then everything else has its turn, so that
+ticks stay on time whatever arrives. Packets that arrive faster than that wait in the kernel's buffer, and are lost when
+it is full, as is normal for datagrams.
 """
 
 import asyncio
@@ -21,52 +21,52 @@ from tickboard.output.logs import log
 from tickboard.problems import Quiet, described
 
 TURN_BYTES = 65_536
-"""What one turn of the loop takes, and one packet more: about 3 ms of work for StatsD."""
+"""Bytes received in one turn of the loop, plus at most one packet: about 3 ms of work for StatsD."""
 
 TURN_PACKETS = 1_000
-"""As many packets at most, however small they are."""
+"""The most packets received in one turn, however small they are."""
 
 BUFFER_BYTES = 8 * 2**20
-"""The kernel's buffer that is asked for; it gives as much as ``net.core.rmem_max`` allows."""
+"""The requested size of the kernel's buffer; the kernel grants as much as ``net.core.rmem_max`` allows."""
 
 MAX_PACKET_BYTES = 2**18
-"""A packet that is longer is cut; UDP has at most 65,507 bytes."""
+"""A longer packet is truncated; UDP has at most 65,507 bytes."""
 
 _OVER = object()
 
-Tell = Callable[[str | None], None]
-"""Takes what is wrong with what comes; None: nothing is any more."""
+Report = Callable[[str | None], None]
+"""Reports what is wrong with the packets, or None once nothing is."""
 
 
 class DatagramDecoder(Protocol):
-    """What is done with the packets."""
+    """Processes the packets."""
 
     def receive(self, data: bytes) -> Iterator[None]:
-        """Take packets, with a line break between two, in steps."""
+        """Process packets, separated by line breaks, in steps."""
         ...
 
     def flush(self) -> None:
         """End a tick."""
 
     def take_complaint(self) -> str:
-        """Return what could not be read or taken since the last call; empty: nothing."""
+        """Return what could not be read or accepted since the last call; empty: nothing."""
 
 
 class DatagramListener:
-    """Listens for one receiver: `start`, then `sample` at every tick, then `close`.
+    """Listens for one receiver. Call `start`, then `sample` at every tick, then `close`.
 
     Args:
-        receiver: who gets the packets.
+        receiver: processes the packets.
         host: where to listen for UDP: an address or a name.
-        port: of UDP; 0: any that is free.
-        path: of a Unix socket, to listen there and not for UDP.
-        tell: reports what is wrong, and with None that nothing is any more; what is wrong is logged when not given.
-        clock: seconds, to measure with.
+        port: the UDP port; 0: any free one.
+        path: a Unix socket to listen on, instead of UDP.
+        report: reports what is wrong, or None once nothing is. By default, what is wrong is logged.
+        clock: returns seconds, to measure durations.
 
     Attributes:
-        name: where it is to listen.
-        address: where it listens, ``127.0.0.1:8125`` or the path; empty while it doesn't.
-        port: the port that it has.
+        name: where it was asked to listen.
+        address: where it listens, ``127.0.0.1:8125`` or the path; empty while it does not.
+        port: its actual port.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class DatagramListener:
         host: str = "127.0.0.1",
         port: int = 8125,
         path: str | os.PathLike[str] | None = None,
-        tell: Tell | None = None,
+        report: Report | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.address = ""
@@ -87,16 +87,16 @@ class DatagramListener:
         self.name = self._path or f"{host}:{port}"
         self._socket: socket.socket | None = None
         self._file: tuple[int, int] | None = None
-        # What is done with the last packets, while that takes more than one step.
+        # The processing of the last packets, while it takes more than one step.
         self._steps: Iterator[None] = iter(())
         self._cancel: Callable[[], None] | None = None
         self._buffer = memoryview(bytearray(TURN_BYTES + MAX_PACKET_BYTES + 1))
-        self._tell = tell or self._log
+        self._report = report or self._log
         self._clock = clock
         self._quiet = Quiet()
 
     async def start(self) -> None:
-        """Begin to listen, in the running loop.
+        """Start listening, in the running loop.
 
         Raises:
             InputError: it cannot listen there.
@@ -109,26 +109,26 @@ class DatagramListener:
         loop.add_reader(listening.fileno(), self._drain, listening)
 
     async def sample(self) -> None:
-        """End a tick, and report the first thing that could not be read or taken, until all has been for a while."""
+        """End a tick; report the first packet that could not be used, and clear the report after a quiet while."""
         self._receiver.flush()
         complaint, now = self._receiver.take_complaint(), self._clock()
         if complaint:
             if self._quiet.failed(now):
-                self._tell(complaint)
+                self._report(complaint)
         elif self._quiet.is_over(now):
-            self._tell(None)
+            self._report(None)
 
     def _log(self, complaint: str | None) -> None:
         if complaint is not None:
             log.warning("%s: %s", self.address, complaint)
 
     async def close(self) -> None:
-        """Take what has come, end listening, and remove the socket's file. Doing it again does nothing."""
+        """Process what has arrived, stop listening, and remove the socket's file. Calling it again does nothing."""
         listening, self._socket = self._socket, None
         if listening is None:
             return
         asyncio.get_running_loop().remove_reader(listening.fileno())
-        # What waits is read to its end.
+        # Process waiting packets to the end.
         if self._cancel is not None:
             self._cancel()
             self._cancel = None
@@ -139,11 +139,11 @@ class DatagramListener:
         self._remove_file()
 
     def _drain(self, listening: socket.socket) -> None:
-        """Take the packets that are there, up to a turn's worth; no others are taken before all of that is done."""
+        """Receive up to one turn's packets; receive no more before they are processed."""
         steps = self._received(listening)
         try:
             is_over = next(steps, _OVER) is _OVER
-        except Exception as error:  # noqa: BLE001  # the loop would log it for every packet, and nobody else knew
+        except Exception as error:  # noqa: BLE001  # the loop would log it for every packet, and report it nowhere
             self._failed(error)
             return
         if not is_over:
@@ -152,7 +152,7 @@ class DatagramListener:
             self._cancel = turns().begin(steps, self._go_on)
 
     def _go_on(self, error: BaseException | None) -> None:
-        """Listen again when all of a turn's packets are done."""
+        """Listen again when all of a turn's packets are processed."""
         self._steps, self._cancel = iter(()), None
         if error is not None:
             self._failed(error)
@@ -176,13 +176,13 @@ class DatagramListener:
                 if end >= TURN_BYTES:
                     break
         except OSError:
-            pass  # there is no more, or the kernel tells of a packet that was none
+            pass  # there is no more, or the kernel reports a packet that could not be delivered
         if end:
             yield from self._receiver.receive(bytes(buffer[: end - 1]))
 
     def _failed(self, error: BaseException) -> None:
         self._quiet.failed(self._clock())
-        self._tell(f"{described(error)}: the packets that came with it are dropped")
+        self._report(f"{described(error)}: the packets that came with it are dropped")
 
     # --- opening ---
 
@@ -223,7 +223,7 @@ class DatagramListener:
         return listening
 
     def _remove_file(self) -> None:
-        """Remove the socket's file, where it is still this one's."""
+        """Remove the socket's file, if it is still this one's."""
         if self._path is None:
             return
         with contextlib.suppress(OSError):
@@ -243,10 +243,10 @@ def _reason(error: OSError) -> str:
 
 
 def _remove_stale(path: str) -> None:
-    """Remove the file of a socket that nobody listens on any more.
+    """Remove the file of a socket on which nothing listens any more.
 
     Raises:
-        InputError: somebody listens, or it is another kind of file.
+        InputError: another program listens on it, or it is another kind of file.
     """
     try:
         mode = os.lstat(path).st_mode

@@ -1,7 +1,7 @@
-"""A list in JSON, cut into pieces of whole elements, so that a long one is decoded piece by piece.
+"""Splits a JSON list into pieces of whole elements, so that a long list is decoded piece by piece.
 
-Where an element ends is found without decoding: numpy looks at all bytes of a piece at once, for quotes, brackets and
-commas. Nothing is checked by that; decoding the pieces finds what is not JSON.
+The ends of elements are found without decoding: numpy searches all bytes of a piece at once for quotes, brackets and
+commas. That checks nothing; decoding the pieces finds invalid JSON.
 """
 
 from collections.abc import Iterator
@@ -10,19 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 PIECE_BYTES = 2**17
-"""Of a piece; to find its end and to decode it takes 1 ms each. An element that is longer cannot be cut off."""
+"""Bytes of a piece; finding its end and decoding it take 1 ms each. A longer element cannot be cut off."""
 
 _QUOTE, _BACKSLASH, _COMMA = b'"\\,'
 
 
 def cut(text: bytes) -> Iterator[tuple[int, int]]:
-    """Yield where the pieces of a list begin and end, without the brackets and the commas between two pieces.
+    """Yield the start and end of each piece of a list, without the brackets and without the commas between pieces.
 
-    The last one ends with the text, whatever is there. A piece of more than `PIECE_BYTES` begins with an element that
-    is longer than that, or is no JSON.
+    The last piece ends with the text, whatever that contains. A piece of more than `PIECE_BYTES` begins with a longer
+    element, or with something that is not JSON.
 
     Args:
-        text: it begins with a bracket, perhaps after white space.
+        text: begins with a bracket, perhaps after white space.
     """
     at = text.index(b"[") + 1
     while len(text) - at > PIECE_BYTES:
@@ -35,19 +35,19 @@ def cut(text: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _last_comma(text: NDArray[np.uint8]) -> int:
-    """Return where the last comma between two elements is; -1 where there is none."""
+    """Return the index of the last comma between two elements; -1 if there is none."""
     quotes = text == _QUOTE
     backslashes = text == _BACKSLASH
     if backslashes.any():
         quotes &= ~_escaped(backslashes)
-    # What is in a text, its first quote included, and what is not.
+    # False from the opening quote of a string up to its closing quote.
     outside = ~np.logical_xor.accumulate(quotes)
-    # Both kinds of brackets have the bit 0x20 of a letter: [ and {, ] and }.
+    # [ and {, and ] and }, differ only in the bit 0x20.
     kinds = text | 0x20
     opened, closed = (kinds == 0x7B) & outside, (kinds == 0x7D) & outside
     depth = np.cumsum(opened.view(np.int8) - closed.view(np.int8), dtype=np.int32)
     found = np.flatnonzero((text == _COMMA) & outside & (depth == 0))
-    # Behind the end of the list nothing is an element.
+    # After the end of the list there are no elements.
     behind = np.flatnonzero(depth < 0)
     if len(behind):
         found = found[found < behind[0]]
@@ -55,7 +55,7 @@ def _last_comma(text: NDArray[np.uint8]) -> int:
 
 
 def _escaped(backslashes: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return which bytes have an odd number of backslashes before them."""
+    """Return which bytes are preceded by an odd number of backslashes."""
     places = np.arange(len(backslashes))
     last_other = np.maximum.accumulate(np.where(backslashes, -1, places))
     run = places - last_other

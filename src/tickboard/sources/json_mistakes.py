@@ -1,7 +1,7 @@
-"""What is wrong with JSON that cannot be read, for the person who wrote the program that sent it.
+"""Explains invalid JSON to the author of the program that sent it.
 
-The decoder says at which byte it stopped. What stands there is most often one of a few things that other languages
-write and JSON does not have: they are named, with what to send in their place.
+The decoder reports the byte at which it stopped. Most often, the text there is one of a few things that other languages
+write and JSON lacks: they are named, with what to send instead.
 """
 
 import re
@@ -18,11 +18,11 @@ _SHOWN_BYTES = 30
 
 
 def explain_mistake(error: Exception, text: bytes) -> str:
-    """Return what is wrong, where it is, and what to send in its place.
+    """Return what is wrong, where it is, and what to send instead.
 
     Args:
-        error: what msgspec raised.
-        text: what it was to decode.
+        error: the exception of msgspec.
+        text: the text that it could not decode.
     """
     said = str(error)
     if isinstance(error, RecursionError):
@@ -34,14 +34,14 @@ def explain_mistake(error: Exception, text: bytes) -> str:
     found = _BYTE.search(said)
     if found is None:
         return said
-    # Of what stands behind the end, the decoder has read the first byte.
+    # Of trailing characters, the decoder has read the first byte.
     at = int(found[1]) - ("trailing characters" in said)
     around = text[max(0, at - _SHOWN_BYTES) : at + _SHOWN_BYTES].decode("utf-8", "replace")
     return f"{_mistake(said[: found.start()], text, at)} (byte {at}), in {around!r}"
 
 
 def _mistake(said: str, text: bytes, at: int) -> str:
-    # The decoder is behind a sign when it stops, and behind four letters that begin as null does.
+    # The decoder stops after a sign, and after four letters of a word that begins like null.
     for begin in (at - 1, at, at - 4):
         if begin >= 0 and (number := _NO_NUMBER.match(text, begin)):
             return f"{number[0].decode()} is no JSON: send null where there is no value"

@@ -1,6 +1,6 @@
-"""Tickboard's own metrics: who watches, what is sent to them, what is not, and how long a tick takes to reach everyone.
+"""Tickboard's own metrics: viewers, frames sent and skipped, and how long a tick takes to reach everyone.
 
-It reads the hub's counters, which are since the start, and writes to the registry, where counters become rates. The
+It reads the hub's counters, which count since the start, and writes to the registry, where counters become rates. The
 same counters are served at ``/metrics`` by `tickboard.server.routes.metrics_endpoint`.
 """
 
@@ -16,15 +16,15 @@ CHARTS = (
     ("Skipped and dropped", ("tickboard.skipped", "tickboard.dropped", "tickboard.refused")),
     ("Tick to last write", ("tickboard.delivery",)),
 )
-"""The section of the page: title and metrics of each chart."""
+"""The charts of the page's section: title and metrics of each."""
 
 
 class OwnMetrics:
-    """The source.
+    """The source of Tickboard's own metrics.
 
     Args:
         registry: where to write.
-        hub: returns what to read.
+        hub: returns the hub to read.
     """
 
     def __init__(self, registry: Registry, hub: Callable[[], Hub]) -> None:
@@ -59,7 +59,7 @@ class OwnMetrics:
             "refused": traffic.connections_refused,
         }
         for name, counter in self._counters.items():
-            # What was sent before it began to look was not sent in the last second.
+            # Counts from before the first call are not part of the last second.
             counter.inc(now[name] - self._before.get(name, now[name]))
         self._before = now
         self._delivery.set(traffic.last_delivery_s * 1000)

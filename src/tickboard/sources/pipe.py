@@ -1,17 +1,17 @@
-"""Lines of text, as a command prints them, into a board: ``some-command | tickboard pipe``.
+"""Lines of text, as a command prints them, become metrics: ``some-command | tickboard pipe``.
 
-Three kinds are recognised, line by line but for CSV, which a first line announces:
+Three formats are recognised, line by line except for CSV, which its first line announces:
 
-    load 1.52                    a name, a value and, if there is one, a unit
+    load 1.52                    a name, a value and optionally a unit
     room_temperature{room="attic"} 31.5 °C
     queue=12
     17.4                         a value alone is called `value`
     {"cpu": 12.5, "mem": 40}     a JSON object: a metric for each number in it, or a Metric as on the wire
-    time,host,cpu (%),mem        CSV: the columns of texts are labels, the others metrics; a time is the row's time
+    time,host,cpu (%),mem        CSV: columns of text are labels, others metrics; a column of times is the row's time
     2026-11-24T10:00:00Z,web-1,12.5,40
 
-It takes bytes and the time, and writes to a source; where they come from is not its business. Whatever a line holds,
-the next one is read.
+It takes bytes and the time, wherever they come from, and writes to a source. Whatever a line contains, the next one is
+read.
 """
 
 from collections.abc import Callable, Iterator
@@ -30,22 +30,22 @@ MAX_LINE_BYTES = 65_536
 """A longer line is malformed."""
 
 STEP_SAMPLES = 64
-"""Samples of one line between two steps."""
+"""How many samples of one line are written in one step."""
 
 
 class Pipe:
-    """Lines in, samples out.
+    """Reads lines and writes samples.
 
     Args:
         source: where to write.
-        tell: is called with what is wrong with the first line that cannot be read, and with None once all could be
-            for a while; the lines between are counted.
-        form: what the lines are; "auto" finds out.
+        report: called with what is wrong with the first line that cannot be read, and with None after a while without
+            such lines; lines between are counted.
+        form: the format of the lines; "auto": detect it.
     """
 
-    def __init__(self, source: Source, tell: Callable[[str | None], None], form: Format = "auto") -> None:
+    def __init__(self, source: Source, report: Callable[[str | None], None], form: Format = "auto") -> None:
         self._source = source
-        self._tell = tell
+        self._report = report
         self._rest = b""
         self._lines = 0
         self._overlong = False
@@ -62,14 +62,14 @@ class Pipe:
         self._read = forms[form]
 
     def receive(self, data: bytes, now: float) -> Iterator[None]:
-        """Take what has come, in steps; a line that is not whole yet waits for its end.
+        """Read what has arrived, in steps; an incomplete line waits for its end.
 
         Args:
-            data: as it has come.
+            data: the bytes as they arrived.
             now: seconds of any clock that never steps.
 
         Yields:
-            Where others may go on for a moment.
+            Where others may run.
         """
         self._now = now
         *whole, self._rest = (self._rest + data).split(b"\n")
@@ -77,13 +77,13 @@ class Pipe:
             yield from self._line(line)
             yield
         if len(self._rest) > MAX_LINE_BYTES:
-            # What has come of it is enough to know; the rest of it is thrown away as it comes.
+            # It is too long already; the rest of the line is discarded as it arrives.
             self._rest, self._overlong = b"", True
         if self._quiet.is_over(now):
-            self._tell(None)
+            self._report(None)
 
     def end(self) -> Iterator[None]:
-        """Take the last line, if it has no end, in steps as `receive` does."""
+        """Read the last line if it is incomplete, in steps like `receive`."""
         if self._rest or self._overlong:
             line, self._rest = self._rest, b""
             yield from self._line(line)
@@ -92,7 +92,7 @@ class Pipe:
     def _line(self, line: bytes) -> Iterator[None]:
         self._lines += 1
         overlong, self._overlong = self._overlong or len(line) > MAX_LINE_BYTES, False
-        # What is no UTF-8 stays different when it was different.
+        # Invalid UTF-8 is escaped, so that different names stay different.
         text = (without_mark(line) if self._lines == 1 else line).decode("utf-8", "backslashreplace").strip()
         if (not text and not overlong) or text.startswith("#"):
             return
@@ -104,7 +104,7 @@ class Pipe:
             row = self._read(text)
             if row is not None:
                 yield from self._write(row)
-        except Exception as error:  # noqa: BLE001  # a line is anybody's text: the next one is read
+        except Exception as error:  # noqa: BLE001  # a line may contain anything: the next one is read
             self._reject(self._lines, text, error)
 
     def _reject(self, number: int, text: str, error: Exception) -> None:
@@ -112,7 +112,7 @@ class Pipe:
         if self._quiet.failed(self._now):
             reason = str(error) if isinstance(error, InputError) else described(error)
             shown = text if len(text) <= 60 else f"{text[:60]}…"
-            self._tell(f"line {number}, {shown!r}: {reason}; it is left out")
+            self._report(f"line {number}, {shown!r}: {reason}; it is left out")
 
     def _write(self, row: TextRow) -> Iterator[None]:
         source, refusal = self._source, None
@@ -130,13 +130,13 @@ class Pipe:
         if refusal is not None:
             raise InputError(refusal.reason)
 
-    # --- the form, where it is not given ---
+    # --- detecting the format ---
 
     def _undecided(self, text: str) -> TextRow | None:
-        """Return the row of a line while it is not known yet what the lines are; None: it announces rows."""
+        """Return the row of a line while the format is unknown; None: the line announces rows."""
         if "," not in text or "{" in text:
             row = _mixed(text)
-            # Something other than CSV could be read: no later line announces it.
+            # Something other than CSV could be read, so no later line announces CSV.
             self._take_back()
             self._read = _mixed
             return row
@@ -164,7 +164,7 @@ class Pipe:
         return self._table.row(cells)
 
     def _take_back(self) -> None:
-        """Count a line that seemed to announce CSV as one that cannot be read: no row of it came."""
+        """Count a line that seemed to announce CSV as unreadable, since no row followed."""
         if (announced := self._announced) is not None:
             self._announced = None
             wrong = InputError("it has commas as the first line of CSV has, and no row of as many cells follows")
@@ -172,7 +172,7 @@ class Pipe:
 
 
 class _Announced(NamedTuple):
-    """A line that may be the first of CSV: the next one shows."""
+    """A line that may be the first of CSV; the next line decides."""
 
     line: int
     text: str

@@ -1,8 +1,8 @@
 """Pushed metrics: JSON in, batches of samples out.
 
-A body is one Metric, a list of them, or one on each line (NDJSON), in the shape in which the board itself sends them,
-with a kind and a title where wanted. It is read to its end before anything of it is written: what is malformed leaves
-no trace.
+A body is one Metric, a list of them, or one on each line (NDJSON), in the format in which the board itself sends them,
+optionally with a kind and a title. A body is read completely before any of it is written, so that a malformed body has
+no effect.
 """
 
 import math
@@ -23,21 +23,21 @@ from tickboard.sources.json_mistakes import explain_mistake
 from tickboard.wire import MetricKind
 
 CHUNK_SAMPLES = 2_000
-"""So many samples are dealt with before others have their turn: about 2 ms."""
+"""How many samples are processed in one step before others may run: about 2 ms."""
 
 NEW_COST, LABEL_BYTES = 40, 10
-"""Samples that one costs as much as, whose series is new; and bytes of its labels that cost one more."""
+"""The cost of a sample of a new series, in samples; and the bytes of its labels that cost one more."""
 
 CHUNK_BYTES = PIECE_BYTES
-"""So many bytes of lines are read before others have their turn; no line may have more."""
+"""How many bytes of lines are read in one step before others may run; no line may be longer."""
 
 MAX_SPELLINGS = 100_000
-"""How many more ways to write its series a source may have than four for each of them."""
+"""How many spellings of its series a source may have beyond four for each."""
 
 _MILLISECONDS_FROM, _TIME_UNTIL = 1e11, 1e14
-"""A number from here on, up to there, is in milliseconds: as seconds it would be past the year 5000."""
+"""Numbers in this range are milliseconds: as seconds, they would lie past the year 5000."""
 
-_MEND = 'send {"name": "queue", "value": 3}'
+_FIX = 'send {"name": "queue", "value": 3}'
 _PATH = re.compile(r"\$\[(\d+)\]")
 _BYTE = re.compile(r"\(byte (\d+)\)")
 
@@ -45,7 +45,7 @@ Key = tuple[str, bytes, MetricKind]
 
 
 class _Sample(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
-    """A PushedMetric whose labels are read only when its series is new."""
+    """A PushedMetric whose labels are decoded only if its series is new."""
 
     name: str
     value: float | None
@@ -63,18 +63,18 @@ _labels = msgspec.json.Decoder(dict[str, str])
 
 
 class PushDecoder:
-    """One body on its way: first `read` it, then `write` it; both yield now and then, for others to have their turn.
+    """Reads one body and writes its samples: call `read`, then `write`; both yield where others may run.
 
     Args:
         body: JSON.
-        source: where to.
-        now: the time of samples that have none, POSIX seconds.
-        lines: it is NDJSON; it is found out from the body when False.
+        source: where to write.
+        now: the time of samples without a timestamp, POSIX seconds.
+        lines: whether it is NDJSON; if False, that is detected from the body.
 
     Attributes:
-        accepted: how many samples were taken.
-        refused: how many were of series that the board refuses.
-        reason: why the first of them was.
+        accepted: how many samples were accepted.
+        refused: how many samples were of series that the board refuses.
+        reason: why the first of them was refused.
     """
 
     def __init__(self, body: bytes, source: Source, now: float, *, lines: bool = False) -> None:
@@ -88,17 +88,17 @@ class PushDecoder:
         self._samples: list[_Sample] = []
         self._keys: list[Key] = []
         self._checked: set[Key] = set()
-        # Of lines: how many samples come before each part, and where it begins.
+        # For lines: the number of samples before each part, and the part's start.
         self._begun: list[tuple[int, int]] = []
         self._time_of: dict[str | float | None, float] = {None: now}
 
     # --- reading ---
 
     def read(self) -> Iterator[None]:
-        """Read all of the body.
+        """Read the whole body.
 
         Raises:
-            PayloadError: some of it is malformed (400), or cannot be used (422); it says where, counted from 1.
+            PayloadError: part of it is malformed (400) or cannot be used (422); it says where, counted from 1.
         """
         place = 0
         for part in self._parts():
@@ -110,7 +110,7 @@ class PushDecoder:
             self._samples += part
 
     def _parts(self) -> Iterator[list[_Sample]]:
-        """Decode part by part."""
+        """Decode the body part by part."""
         body = self._body
         if self._lines:
             yield from self._parts_of_lines()
@@ -152,18 +152,18 @@ class PushDecoder:
             except (ValueError, RecursionError) as error:
                 raise self._bad(error, text, place, start - 1) from None
             if place and not samples:
-                raise PayloadError(f"line {self._line_at(start)}: the list ends with a comma: leave it out; {_MEND}")
+                raise PayloadError(f"line {self._line_at(start)}: the list ends with a comma: leave it out; {_FIX}")
             yield samples
             place += len(samples)
 
     def _bad(self, error: Exception, text: bytes, place: int, start: int) -> PayloadError:
-        """Return what is wrong with a piece of JSON, counted in the whole body.
+        """Return the error for a bad piece of JSON, with positions in the whole body.
 
         Args:
-            error: what the decoder raised.
+            error: the decoder's exception.
             text: the piece.
             place: how many metrics of a list come before it.
-            start: where it begins.
+            start: the byte at which it begins.
         """
         said = explain_mistake(error, text)
         if inside := _PATH.search(said):
@@ -171,15 +171,15 @@ class PushDecoder:
         elif byte := _BYTE.search(said):
             at = start + int(byte[1])
             said = f"line {self._line_at(at)}: {said.replace(byte[0], f'(byte {at})')}"
-        return PayloadError(f"{said}; {_MEND}, or a list of such")
+        return PayloadError(f"{said}; {_FIX}, or a list of such")
 
     def _line_at(self, at: int) -> int:
-        """Return the number of the line that a byte is in."""
+        """Return the number of the line that contains a byte."""
         return self._body.count(b"\n", 0, at) + 1
 
     def _bad_line(self, start: int, part: bytes) -> PayloadError:
-        """Return what is wrong with the first bad line of a part that begins at `start`."""
-        # By halves: a part may have a hundred thousand lines.
+        """Return the error for the first bad line of a part that begins at `start`."""
+        # By bisection: a part may have a hundred thousand lines.
         while middle := part.find(b"\n", len(part) // 2, -1) + 1 or part.rfind(b"\n", 0, len(part) // 2) + 1:
             try:
                 _line.decode_lines(part[:middle])
@@ -192,15 +192,15 @@ class PushDecoder:
             _line.decode_lines(part)
         except (ValueError, RecursionError) as error:
             text = _PATH.sub("$", explain_mistake(error, part))
-            return PayloadError(f"line {number}: {text}; {_MEND} on each line")
+            return PayloadError(f"line {number}: {text}; {_FIX} on each line")
         raise AssertionError("a line was bad a moment ago")
 
     def _begin_part(self, start: int) -> None:
-        """Note where a part of the lines begins, and how many samples come before it."""
+        """Record where a part of the lines begins, and how many samples come before it."""
         self._begun.append((len(self._samples), start))
 
     def _check(self, first: int, chunk: list[_Sample]) -> None:
-        """See that samples can be used, of which `first` is the place of the first, and note their keys and times."""
+        """Check samples, the first of which is number `first`, and record their keys and times."""
         known, checked, time_of, keys = self._source.known, self._checked, self._time_of, self._keys
         for place, sample in enumerate(chunk, first):
             kind, value, time = sample.kind, sample.value, sample.timestamp
@@ -208,7 +208,7 @@ class PushDecoder:
                 time_of[time] = self._read_time(place, time)
             if kind != "gauge" and (value is None or (value < 0 and kind == "counter")):
                 raise self._unusable(place, f"a {kind}'s value is {_text(value)}: {_VALUES[kind]}")
-            # All names that are too long are refused alike.
+            # Names that are too long share a key: all are refused.
             key = (sample.name[: MAX_NAME + 1], short(bytes(sample.labels)), kind)
             keys.append(key)
             if key not in known and key not in checked:
@@ -242,7 +242,7 @@ class PushDecoder:
     # --- writing ---
 
     def write(self) -> Iterator[None]:
-        """Write what was read to the source."""
+        """Write the samples to the source."""
         at = 0
         while at < len(self._samples):
             at = self._write(at)
@@ -253,7 +253,7 @@ class PushDecoder:
             yield
 
     def _write(self, at: int) -> int:
-        """Write some samples from a place on, and return the place of the next."""
+        """Write some samples, beginning at `at`; return where the next ones begin."""
         source, known, time_of = self._source, self._source.known.get, self._time_of
         gauges: list[int] = []
         values: list[float] = []
@@ -290,7 +290,7 @@ class PushDecoder:
         return at
 
     def _open(self, key: Key, sample: _Sample) -> int:
-        """Return the column of a series that is new."""
+        """Return the column of a new series."""
         source = self._source
         if len(source.known) >= 4 * source.series + MAX_SPELLINGS:
             return source.refuse(key, f"{source.name}: its labels are written in too many ways: send one order of them")
@@ -317,7 +317,7 @@ def _text(value: float | None) -> str:
 
 
 def _is_lines(body: bytes) -> bool:
-    """Return whether it is more than one object, the first of them on a line of its own."""
+    """Return whether the body is more than one object, the first of them on a line of its own."""
     stripped = body.strip()
     first, _, more = stripped.partition(b"\n")
     return bool(more) and stripped.startswith(b"{") and first.rstrip().endswith(b"}")

@@ -1,7 +1,7 @@
 """One line of text as a row of samples: a name and a value, a JSON object, or a row of CSV.
 
-Any text may come, of any program: what cannot be read is an `InputError` that says why. Each takes time in proportion
-to its length, whatever is in it: no pattern here goes back over more of a text than a few hundred characters.
+Any program may send any text: what cannot be read raises an `InputError` that says why. Reading takes time proportional
+to the length, whatever the text contains: no pattern here backtracks over more than a few hundred characters.
 """
 
 import csv
@@ -19,16 +19,16 @@ from tickboard.metrics.cleaning import MAX_LABELS
 from tickboard.sources.json_mistakes import explain_mistake
 
 MILLISECONDS = 1e11
-"""A number of seconds that would be in the year 5138 is taken for milliseconds."""
+"""A larger number of seconds would lie after the year 5138, so it counts as milliseconds."""
 
 TIME_UNTIL = 253_402_300_800.0
-"""The end of the year 9999, POSIX seconds: no time is later."""
+"""The end of the year 9999, POSIX seconds: later times are refused."""
 
 MAX_UNIT = 40
-"""Characters of a unit: more is a sentence with a number in it."""
+"""The most characters of a unit: a longer one is a sentence with a number in it."""
 
 MAX_CELLS = 4_096
-"""Cells of a line of CSV."""
+"""The most cells of a line of CSV."""
 
 Labels = tuple[tuple[str, str], ...]
 
@@ -43,10 +43,10 @@ class Sample(NamedTuple):
 
 
 class TextRow(NamedTuple):
-    """What one line says.
+    """The content of one line.
 
     Attributes:
-        samples: at least one; they are read from the line as they are asked for.
+        samples: at least one; they are made from the line on demand.
         time: POSIX seconds; None: now.
     """
 
@@ -54,14 +54,14 @@ class TextRow(NamedTuple):
     time: float | None = None
 
 
-# --- a name, a value and, if there is one, a unit ---
+# --- a name, a value and optionally a unit ---
 
 _NUMBER = (
     r"[-+]?(?>[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?>[eE][-+]?[0-9]+)?"
     r"|[-+]?(?>infinity|inf|nan)(?![^\W_])"
 )
-# A time, a date, an address and the like have numbers behind numbers: they are no units.
-# Each place of a line may be the end of the name: what follows it is looked at no further than a unit goes.
+# Times, dates, addresses and the like have numbers after numbers, which are not units. A name might end at any place of
+# a line, so no more than the length of a unit is examined after each.
 _UNIT = r"(?!/[0-9])[^\s0-9,:;=+.\-][^,;=]{0,127}+"
 _ALONE = re.compile(rf"({_NUMBER})\s*+((?!/[0-9])[^\s0-9,:;=+.\-][^\s,;=]*+)?", re.IGNORECASE)
 _NAMED = re.compile(rf"([^\s={{}}]+?)(?:\s*+\{{(.*)\}})?(?:\s*+[=:]\s*+|\s++)({_NUMBER})\s*+({_UNIT})?", re.IGNORECASE)
@@ -74,7 +74,7 @@ def named_row(text: str) -> TextRow:
         return _one("value", (), found[2] or "", float(found[1]))
     found = _NAMED.fullmatch(text)
     if found is None:
-        raise InputError("write a name, a value and, if there is one, a unit, as: load 1.52")
+        raise InputError("write a name, a value and optionally a unit, as: load 1.52")
     name, labels, value, unit = found.groups()
     if not (name[0].isalpha() or any(map(str.isalpha, name))):
         raise InputError(f"name {_shown(name)} has no letter: write a name, a value and a unit, as: load 1.52")
@@ -88,7 +88,7 @@ def _one(name: str, labels: Labels, unit: str, value: float, time: float | None 
 
 
 def _labels(text: str) -> Labels:
-    """Return the labels of ``a="b", c=d``."""
+    """Parse labels such as ``a="b", c=d``."""
     text = text.strip()
     labels: list[tuple[str, str]] = []
     at = 0
@@ -114,7 +114,7 @@ _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 def json_object(text: str) -> TextRow:
-    """Return the row of an object: a sample of each number in it, or the one that a Metric is, as on the wire."""
+    """Return the row of an object: a sample for each number in it, or the one of a Metric as on the wire."""
     encoded = text.encode("utf-8", "surrogatepass")
     try:
         found = _decode(encoded)
@@ -157,11 +157,11 @@ def _is_number(value: object) -> bool:
 
 _TIMES = frozenset({"time", "timestamp", "ts", "date", "datetime"})
 _MISSING = frozenset({"", "-", "na", "n/a", "none", "null"})
-"""What stands in a column of numbers where there is none."""
+"""Texts that stand for a missing number in a column of numbers."""
 
 
 def cells_of(text: str) -> list[str]:
-    """Return the cells of a line of CSV."""
+    """Split a line of CSV into its cells."""
     try:
         cells = [cell.strip() for cell in next(csv.reader([text], strict=True))]
     except csv.Error as error:
@@ -172,7 +172,7 @@ def cells_of(text: str) -> list[str]:
 
 
 def are_names(cells: Sequence[str]) -> bool:
-    """Return whether all cells are words, as the names of columns are; that of the first, an index, may be empty."""
+    """Return whether all cells are words, like names of columns; the first one, an index, may be empty."""
     words = cells[1:] if len(cells) > 1 and not cells[0] else cells
     return all(cell.lower() not in _MISSING and _as_number(cell) is None and not _is_time(cell) for cell in words)
 
@@ -181,10 +181,10 @@ class CsvTable:
     """The columns of CSV, and its rows.
 
     Args:
-        cells: of the first line: the names of the columns, ``cpu`` or ``cpu (%)``; numbers: the columns have none.
+        cells: the first line: the names of the columns, ``cpu`` or ``cpu (%)``; or numbers if they have no names.
 
     Attributes:
-        has_names: whether the first line was no row itself.
+        has_names: whether the first line has names rather than values.
     """
 
     def __init__(self, cells: Sequence[str]) -> None:
@@ -204,7 +204,7 @@ class CsvTable:
         return len(cells) == len(self._columns)
 
     def row(self, cells: Sequence[str]) -> TextRow | None:
-        """Return a row; None for the first line once more, as a program writes it that has begun again."""
+        """Return a row; None if it repeats the first line, as a restarted program does."""
         if self.has_names and list(cells) == self._first:
             return None
         if not self.fits(cells):
@@ -233,7 +233,7 @@ class CsvTable:
         return TextRow((Sample(column.name, pairs, column.unit, number) for column, number in values), time)
 
     def _decide(self, values: set[str], labels: set[str]) -> None:
-        """Keep what the columns are: their first cell decides, for a row that could be read."""
+        """Set the kinds of columns from the first row that could be read and has a cell in them."""
         for column in self._columns:
             if column.kind is None:
                 column.kind = "value" if column.name in values else "label" if column.name in labels else None
@@ -241,7 +241,7 @@ class CsvTable:
 
 @dataclass
 class _Column:
-    """A column of CSV: its name, its unit, and whether it has times, labels or values; None: not known yet."""
+    """A column of CSV: its name, its unit, and its kind (time, label or value); None: not known yet."""
 
     name: str
     unit: str
@@ -249,7 +249,7 @@ class _Column:
 
 
 def _name_and_unit(cell: str) -> tuple[str, str]:
-    """Return what the first line says of a column: ``cpu`` or ``cpu (%)``."""
+    """Split the name of a column, ``cpu`` or ``cpu (%)``, into name and unit."""
     at = max(cell.rfind("("), cell.rfind("["))
     if at > 0 and cell[-1] in ")]" and (name := cell[:at].rstrip()):
         return name, cell[at + 1 : -1][:MAX_UNIT]
@@ -267,7 +267,7 @@ def _as_number(cell: str) -> float | None:
 
 
 def parse_time(value: object) -> float:
-    """Return POSIX seconds of RFC 3339, or of a number of seconds or milliseconds.
+    """Return a time in POSIX seconds, from RFC 3339 or from a number of seconds or milliseconds.
 
     Raises:
         InputError: it is neither, or before 1970 or after 9999.
@@ -298,7 +298,7 @@ def _is_time(cell: str) -> bool:
 
 
 def _shown(value: object) -> str:
-    """Return a value as an error shows it; a number may have more digits than Python would write."""
+    """Return a value for an error message; a number may have more digits than Python converts."""
     if isinstance(value, str):
         return repr(value if len(value) <= 60 else f"{value[:60]}…")
     try:

@@ -23,27 +23,27 @@ MAX_LINE_BYTES = 8_192
 """A longer line is malformed; it is as long as the packets that clients send to a Unix socket."""
 
 MAX_SHAPES = 10_000
-"""What follows a value is read once and kept, for so many different ones."""
+"""How many different endings of lines, after the value, are cached."""
 
 LEAST_RATE = 1e-9
-"""A sample rate that is smaller, or more than 1, is none."""
+"""The lowest valid sample rate; the highest is 1."""
 
 SLICE = 2_000
-"""Lines that are read before others may run: about 2 ms."""
+"""How many lines are read in one step before others may run: about 2 ms."""
 
 OTHER_COST, NEW_COST, COST_BYTES = 4, 50, 10
-"""Lines that one costs as much as, which is not as most are, and one of a series that is new; and bytes of either that
-cost as much as one more."""
+"""The cost, in lines, of an unusual line and of a line of a new series; and how many bytes of an unusual line cost as
+much as one more."""
 
 MAX_LINES = 50_000
 MAX_KEPT_BYTES = 256
-"""Lines of counters, which are the same again and again, are kept as read: so many, of so many bytes at most."""
+"""How many lines of counters are cached, and up to which length: they are the same again and again."""
 
 MAX_DISTINCT = 1_000_000
-"""Different values of all sets between two ticks; further ones are not counted."""
+"""The most distinct values of all sets between two ticks; further ones are not counted."""
 
 MAX_SPELLINGS = 100_000
-"""How many more ways to write its series a source may have than four for each of them."""
+"""How many spellings of its series a source may have beyond four for each."""
 
 _COUNTER, _GAUGE, _SET = b"cgs"
 _PLUS, _MINUS = b"+-"
@@ -53,13 +53,13 @@ _NOT_METRICS = (b"_e{", b"_sc|")
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """What stands after a value.
+    """The part of a line after the value.
 
     Attributes:
         kind: the first byte of the type: ``m``, ``h`` and ``d`` are all histograms.
-        key: the type and the tags, as they were written: with the name, what the series is known by.
+        key: the type and the tags as written; together with the name, the key of the series.
         weight: how many values this one stands for.
-        time: POSIX seconds; None where the line has none.
+        time: POSIX seconds; None: the line has none.
     """
 
     kind: int
@@ -70,7 +70,7 @@ class _Shape:
 
 @dataclass(slots=True)
 class _Batch:
-    """The samples of one call, by what becomes of them."""
+    """The samples of one call, by how they are written."""
 
     counters: list[int] = field(default_factory=list)
     amounts: list[float] = field(default_factory=list)
@@ -85,9 +85,9 @@ class StatsD:
     """Reads packets and writes their samples to a source.
 
     Args:
-        source: where to.
-        relative: a gauge's value with a sign is added to what the gauge holds, as StatsD has it; False: it is the
-            value, as DogStatsD has it.
+        source: where to write.
+        relative: whether a gauge's value with a sign is added to the gauge, as in StatsD; False: it replaces the gauge,
+            as in DogStatsD.
     """
 
     def __init__(self, source: Source, *, relative: bool = True) -> None:
@@ -95,7 +95,7 @@ class StatsD:
         self._relative = relative
         self._shapes: dict[bytes, _Shape | None] = {}
         self._lines: dict[bytes, tuple[tuple[bytes, bytes], float]] = {}
-        # By column: the series that has it, what its gauge holds, and the hashes of what its set has had this tick.
+        # By column: its series, the value of its gauge, and the hashes of its set's values in this tick.
         self._owners: dict[int, tuple[str, tuple[tuple[str, str], ...]]] = {}
         self._held: dict[int, float] = {}
         self._sets: dict[int, set[int]] = {}
@@ -103,16 +103,16 @@ class StatsD:
         self._complaint = ""
 
     def receive(self, data: bytes) -> Iterator[None]:
-        """Take the lines of a packet, or of several with a line break between them; others may run at each step.
+        """Read the lines of one or more packets, separated by line breaks; others may run at each step.
 
-        A line that cannot be read is counted in the source's ``malformed``; events and service checks are passed over.
+        A line that cannot be read is counted in the source's ``malformed``; events and service checks are skipped.
         """
         lines, at = without_mark(data).split(b"\n"), 0
         while (at := self._read(lines, at)) < len(lines):
             yield
 
     def _read(self, lines_here: list[bytes], at: int) -> int:
-        """Take some lines from a place on, and return the place of the next."""
+        """Read some lines, beginning at `at`; return where the next ones begin."""
         batch = _Batch()
         self._cost = 0
         known = self.source.known.get
@@ -143,7 +143,7 @@ class StatsD:
             except ValueError:
                 self._take(line, name, text, rest, batch)
                 continue
-            # What float() takes and StatsD doesn't: infinity and NaN, whose difference is not 0, and 1_000.
+            # float() accepts what StatsD does not: 1_000, and infinity and NaN, for which value - value is not 0.
             if value - value or b"_" in text:
                 self._refuse(line)
                 continue
@@ -169,7 +169,7 @@ class StatsD:
         return at
 
     def flush(self) -> None:
-        """End a tick: write how many different values each set has had. One that had none has 0, once."""
+        """End a tick: write the number of distinct values of each set. An empty set is written as 0, once."""
         if not self._sets:
             return
         columns = list(self._sets)
@@ -178,7 +178,7 @@ class StatsD:
         self._distinct = 0
 
     def take_complaint(self) -> str:
-        """Return what was wrong with the first line that was not taken since the last call; empty: nothing.
+        """Return what was wrong with the first line that was not accepted since the last call; empty: nothing.
 
         It could not be read, or its series is refused.
         """
@@ -186,10 +186,10 @@ class StatsD:
         refusal = self.source.take_refusal()
         return complaint or ("" if refusal is None else refusal.reason)
 
-    # --- lines that are not as most are ---
+    # --- unusual lines ---
 
     def _take(self, line: bytes, name: bytes, text: bytes, rest: bytes, batch: _Batch) -> None:
-        """Take a line of any shape, and that of a series that is not known yet."""
+        """Read a line of any form, or of a series that is not known yet."""
         if not line or line == b"\r" or line.startswith(_NOT_METRICS):
             return
         self._cost += OTHER_COST + len(line) // COST_BYTES
@@ -211,7 +211,7 @@ class StatsD:
             self._sort(column, value, shape, one.startswith((b"+", b"-")), batch)
 
     def _sort(self, column: int, value: float, shape: _Shape, signed: bool, batch: _Batch) -> None:
-        """Put one value where it belongs."""
+        """Add one value to the batch."""
         if shape.kind == _COUNTER:
             batch.counters.append(column)
             batch.amounts.append(value * shape.weight)
@@ -230,9 +230,9 @@ class StatsD:
             batch.weighted.setdefault(column, []).append((value, shape.weight))
 
     def _include(self, column: int, text: bytes) -> None:
-        """Take a value of a set."""
+        """Add a value to a set."""
         values = self._sets.setdefault(column, set())
-        # A hash has 64 bits, whatever the value has: two that are alike are a chance of 1 in 10^7 among a million.
+        # Hashes have 64 bits: among a million values, two equal hashes have a chance of about 1 in 10^7.
         if self._distinct < MAX_DISTINCT and (mark := hash(text)) not in values:
             values.add(mark)
             self._distinct += 1
@@ -259,10 +259,10 @@ class StatsD:
             shown = line[:80].decode("utf-8", "replace")
             self._complaint = f"{shown!r} is not a line of StatsD: send name:value|type, the value a finite number"
 
-    # --- what is read once ---
+    # --- cached ---
 
     def _column(self, key: tuple[bytes, bytes] | tuple[bytes, bytes, int], name: bytes, shape: _Shape) -> int:
-        """Return the column of a series, made when there is none yet."""
+        """Return the column of a series; it is made on first use."""
         source = self.source
         column = source.known.get(key)
         if column is not None:
@@ -284,7 +284,7 @@ class StatsD:
         return column
 
     def _shape(self, rest: bytes) -> _Shape | None:
-        """Return what stands after a value; None where it cannot be read."""
+        """Return the part of a line after the value; None if it cannot be read."""
         if len(rest) > MAX_KEY_BYTES:
             return _read_shape(rest)
         try:
@@ -311,7 +311,7 @@ def _read_shape(rest: bytes) -> _Shape | None:
             if not one[1:].isdigit() or len(one) > 12:
                 return None
             time = float(one[1:])
-        # Others say where a line comes from, or are of a version to come.
+        # Other fields say where a line comes from, or belong to a later version.
     if name not in _TYPES:
         return None
     return _Shape(name[0], name + b"|" + tags if tags else name, weight, time)
@@ -320,7 +320,7 @@ def _read_shape(rest: bytes) -> _Shape | None:
 def _labels(key: bytes) -> tuple[tuple[str, str], ...]:
     """Return the labels of a type with tags, sorted.
 
-    A tag without a value has ``true``; of two of a name the last counts.
+    A tag without a value gets ``true``; of two tags with the same name, the last one counts.
     """
     tags = key.partition(b"|#")[2].decode("utf-8", "replace")
     pairs = (tag.partition(":") for tag in tags.split(",") if tag)

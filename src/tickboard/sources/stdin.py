@@ -1,7 +1,7 @@
 """Standard input, read in a thread of its own, so that it may be a pipe, a file or a terminal.
 
-Reading goes on whatever happens: a read that fails is reported and tried again, and so is what a receiver does with
-what has come. The end is reported too, and silence when it has lasted.
+Reading continues whatever happens: if a read fails, or the receiver fails to process the data, that is reported, and
+reading is tried again. The end of the input is reported too, and so is a long silence.
 """
 
 import asyncio
@@ -23,40 +23,40 @@ HOW = "give it the output of a command: some-command | tickboard pipe"
 CHUNK = 65_536
 
 SLICE_S = 0.002
-"""The longest that the loop is held, give or take a step of the receiver."""
+"""How long the loop may be blocked, give or take one step of the receiver."""
 
 AGAIN_S = 1.0
-"""A read that has failed is tried again after so long; twice as long each time that it fails at once."""
+"""Seconds before a failed read is tried again; they double each time that it fails again at once."""
 
 MAX_AGAIN_S = 30.0
 
 SILENT_S = 300.0
-"""Nothing has come for so long: the series have left by then, and the page says why."""
+"""A silence of this many seconds is reported: by then the series have left, and the page says why."""
 
 
 class InputDecoder(Protocol):
-    """What is done with what comes, in steps; the loop goes on between any two of them."""
+    """Processes the input in steps; others may run between any two."""
 
     def receive(self, data: bytes, now: float) -> Iterator[None]:
-        """Take what has come, at a time of the monotonic clock."""
+        """Process data; `now` is by the monotonic clock."""
         ...
 
     def end(self) -> Iterator[None]:
-        """Take note that there is no more."""
+        """Process the end of the input."""
         ...
 
 
 class Stdin:
-    """Reads a descriptor to its end and gives what comes to a receiver, in the loop.
+    """Reads a descriptor to its end and passes the data to a receiver, in the loop.
 
-    The next is read when the receiver has taken the last: a command that prints faster than it can be taken waits, as
-    with any pipe.
+    The next data is read when the receiver has processed the last: a command that prints faster has to wait, as with
+    any pipe.
 
     Args:
-        descriptor: what to read; a copy of it is read.
-        receiver: takes what has come.
-        tell: is called with what is wrong with the input, and with None once it no longer is.
-        say: is called with a line for the person at the terminal.
+        descriptor: the descriptor to read; a copy of it is used.
+        receiver: processes the data.
+        report: called with what is wrong with the input, and with None once nothing is.
+        say: called with a line for the person at the terminal.
 
     Raises:
         InputError: it cannot be read at all.
@@ -66,34 +66,34 @@ class Stdin:
         self,
         descriptor: int,
         receiver: InputDecoder,
-        tell: Callable[[str | None], None],
+        report: Callable[[str | None], None],
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
         try:
-            # A copy: the number may come to mean another file.
+            # A copy, since the number may be reused for another file.
             self._descriptor = os.dup(descriptor)
         except OSError as error:
             raise InputError(f"the input can't be read ({error.strerror}): {HOW}") from error
         self._receiver = receiver
-        self._tell = tell
+        self._report_to = report
         self._say = say
         self._orders: SimpleQueue[tuple[asyncio.AbstractEventLoop, asyncio.Future[_Read]] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._task: asyncio.Task[None] | None = None
-        self._told = False
+        self._reported = False
 
     async def start(self) -> None:
-        """Begin to read."""
+        """Start reading."""
         if self._task is None:
             if os.isatty(self._descriptor):
                 self._print(f"Reading what is typed here; {HOW}")
-            # A daemon: a command that prints nothing more must not keep the program from ending.
+            # A daemon thread: a command that prints nothing more must not keep the program from ending.
             self._thread = threading.Thread(target=self._obey, name="standard input", daemon=True)
             self._thread.start()
             self._task = asyncio.create_task(self._take(), name="standard input")
 
     async def close(self) -> None:
-        """Take nothing more."""
+        """Stop reading."""
         if self._task is not None:
             self._orders.put(None)
             self._task.cancel()
@@ -102,7 +102,7 @@ class Stdin:
     # --- in the loop ---
 
     async def _take(self) -> None:
-        """Take what comes until the end, whatever fails meanwhile."""
+        """Process the input until its end, whatever fails meanwhile."""
         again_s = AGAIN_S
         while True:
             data, error = await self._read()
@@ -110,7 +110,7 @@ class Stdin:
                 break
             try:
                 await self._in_slices(self._receiver.receive(data, time.monotonic()))
-            except Exception as raised:  # noqa: BLE001  # the next is read, whatever was wrong with this
+            except Exception as raised:  # noqa: BLE001  # whatever was wrong, reading continues
                 error = raised
             if error is None:
                 again_s = AGAIN_S
@@ -150,33 +150,33 @@ class Stdin:
                 until = time.monotonic() + SLICE_S
 
     def _report(self, message: str | None) -> None:
-        if message is None and not self._told:
+        if message is None and not self._reported:
             return
-        self._told = message is not None
+        self._reported = message is not None
         try:
-            self._tell(message)
+            self._report_to(message)
         except Exception:
             log.exception("standard input: %s", message or "works again")
 
     def _print(self, line: str) -> None:
-        with contextlib.suppress(Exception):  # nobody may be there to read it
+        with contextlib.suppress(Exception):  # nobody may be reading it
             self._say(line)
 
     # --- in the thread ---
 
     def _obey(self) -> None:
-        """Read once for each order."""
+        """Read once for each order from the loop."""
         try:
             while (order := self._orders.get()) is not None:
                 loop, coming = order
                 try:
                     read = _Read(self._read_now())
-                except BaseException as error:  # noqa: BLE001  # the loop's side reports it
+                except BaseException as error:  # noqa: BLE001  # the loop reports it
                     read = _Read(b"", error)
                 try:
                     loop.call_soon_threadsafe(_settle, coming, read)
                 except RuntimeError:
-                    return  # the loop is closed: nobody waits any more
+                    return  # the loop is closed: nothing waits for it any more
         finally:
             os.close(self._descriptor)
 
@@ -185,14 +185,14 @@ class Stdin:
             try:
                 return os.read(self._descriptor, CHUNK)
             except BlockingIOError:
-                # Somebody who shares it has made it so, as ssh and node do.
+                # Another program that shares it has made it non-blocking, as ssh and node do.
                 waiting = select.poll()
                 waiting.register(self._descriptor, select.POLLIN)
                 waiting.poll()
 
 
 class _Read(NamedTuple):
-    """What has been read, nothing at the end, or why it could not be."""
+    """The data that was read, empty at the end; or why it could not be read."""
 
     data: bytes
     error: BaseException | None = None

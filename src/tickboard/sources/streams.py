@@ -1,9 +1,9 @@
-"""Streams: what writes to which series, so that two different things never become one.
+"""Streams: which stream writes to which series, so that two different streams never become one series.
 
-A sender identifies a stream by more than a series has labels for: the library that measures (its scope), the
-process, when a count was begun. Two streams that would be one series are told apart by a label that says in what they
-differ; where nothing does, by a number. One that comes in the place of another, as after a restart, goes on with its
-series. The difference shows when the other one comes again: then both are there.
+A sender identifies a stream by more than a series has labels for: the instrumentation library (its scope), the process,
+the start of its count. Two streams that would become one series are distinguished by a label with what differs between
+them, or else by a number. A stream that replaces another, as after a restart, continues its series. If the other one
+appears again, it was not replaced after all: each of the two then has a series of its own.
 """
 
 from collections.abc import Callable, Hashable, Mapping
@@ -14,22 +14,22 @@ from tickboard.metrics.source import REFUSED, Source
 Labels = tuple[tuple[str, str], ...]
 
 MAX_PAST = 100
-"""Streams that are remembered to have had a series."""
+"""How many earlier streams of a series are remembered."""
 
 MAX_APART = 1_000
-"""Streams and kinds that are known to have series of their own, for each series."""
+"""How many streams and kinds with series of their own are remembered for each series."""
 
 MAX_NUMBER = 100
-"""Streams that only a number distinguishes."""
+"""The most streams that are distinguished only by a number."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Kind:
-    """What streams of one metric of one origin have in common.
+    """What the streams of one metric from one origin have in common.
 
     Attributes:
         id: the same for the same kind from any sender.
-        marks: by the label that would say it, what distinguishes it from others, the best first.
+        marks: what distinguishes it from other kinds, by the name of the label that would say so; the best first.
     """
 
     id: int
@@ -42,9 +42,9 @@ class SenderStream:
 
     Attributes:
         kind: its kind.
-        labels: of its series, as long as it is alone.
-        start: when its count was begun, nanoseconds; 0: not known, or no matter.
-        part: which part of it a series shows.
+        labels: the labels of its series while no other stream shares them.
+        start: when its count started, nanoseconds; 0: unknown or irrelevant.
+        part: which part of the stream a series shows.
     """
 
     kind: Kind
@@ -60,14 +60,14 @@ class SenderStream:
 
 @dataclass(slots=True)
 class _Writer:
-    """Which stream a series has.
+    """The stream that writes to a series.
 
     Attributes:
-        labels: of the series, as asked for.
-        kind: of the stream.
-        stream: its id.
-        past: streams that had the series before.
-        apart: kinds and streams that were there at the same time, and have series of their own.
+        labels: the labels of the series, as requested.
+        kind: the stream's kind.
+        stream: the stream's id.
+        past: the streams that wrote to the series before.
+        apart: kinds and streams that existed at the same time, and have series of their own.
     """
 
     labels: Labels
@@ -77,14 +77,14 @@ class _Writer:
     apart: set[int] = field(default_factory=set)
 
     def set_apart(self, kind: Kind, stream: int, other: Kind) -> None:
-        """Note that a stream is not this series', with all others of its kind where the kinds differ."""
+        """Record that a stream does not write to this series, nor do others of its kind if the kinds differ."""
         if len(self.apart) >= MAX_APART:
             self.apart.clear()
         self.apart.add(stream if kind.id == other.id else kind.id)
 
 
 class Streams:
-    """Which stream writes to which series, for all senders of a board."""
+    """The stream of each series, for all senders of a board."""
 
     def __init__(self) -> None:
         self._writers: dict[int, _Writer] = {}
@@ -99,17 +99,17 @@ class Streams:
         has_now: Callable[[int], bool],
         numbers: dict[Hashable, int],
     ) -> int:
-        """Return the column of a stream, or `REFUSED`.
+        """Return the column of a stream, or `REFUSED` or below.
 
         Args:
-            source: of the sender.
-            key: what it calls the stream.
-            stream: which one.
-            labels: of the series.
-            open_with: opens the series with some labels more, under the key of the stream.
-            has_now: whether something was written to a column a moment ago: its stream is there at the same time.
-            numbers: the last number that was given in this request to streams of one kind with the same labels, which
-                only a number distinguishes: those below it are taken, and to try each would be work for each pair.
+            source: the sender's source.
+            key: the sender's key for the stream.
+            stream: the stream.
+            labels: the labels of the series.
+            open_with: opens the series with additional labels, under the stream's key.
+            has_now: whether a column was written to a moment ago, so that its stream exists at the same time.
+            numbers: the last number used in this request for streams of one kind and the same labels, which only a
+                number distinguishes. Lower numbers are taken; trying each would be work for each pair.
         """
         more: list[tuple[str, str]] = []
         names = {name for name, _ in labels}
@@ -141,7 +141,7 @@ class Streams:
         kind, id = stream.kind, stream.id
         writer = self._writers.get(column)
         if writer is None or writer.labels != labels:
-            # Nothing is known of it, or the column was another series' before.
+            # The series is unknown, or its column belonged to another series before.
             self._writers[column] = _Writer(labels, kind, id)
             return True
         if writer.stream == id:
@@ -162,7 +162,7 @@ class Streams:
 
 
 def _difference(kind: Kind, other: Kind, more: list[tuple[str, str]], names: set[str]) -> tuple[str, str] | None:
-    """Return a label that distinguishes a kind from another, and is not used for that already."""
+    """Return a label that distinguishes a kind from another and is not used for that yet."""
     for name, value in kind.marks.items():
         label = _label(name, names)
         if value and value != other.marks.get(name) and (label, value) not in more:
@@ -171,7 +171,7 @@ def _difference(kind: Kind, other: Kind, more: list[tuple[str, str]], names: set
 
 
 def _label(name: str, names: set[str]) -> str:
-    """Return a label that is none of the series' own."""
+    """Return a label's name that the series does not have yet."""
     while name in names:
         name = f"otel.{name}"
     return name

@@ -1,8 +1,8 @@
-"""Compressed bodies, unfolded piece by piece: of requests that bring samples, and of answers to scrapes.
+"""Decompresses bodies piece by piece: requests with samples, and responses to scrapes.
 
-It takes bytes as they come and gives what they unfold to, never more than a bound, and knows no connection. A body in
-gzip may have several members, one behind the other, which unfold to all their contents (RFC 1952, section 2.2). Bytes
-behind the end that are no member make the body unusable, and the first of them is enough to know.
+It takes bytes as they arrive and returns the decompressed bytes, up to a limit; it knows no connections. A gzip body
+may have several concatenated members, which decompress to all their contents (RFC 1952, section 2.2). Trailing bytes
+that are not a member make the body unusable, and the first of them suffices to know.
 """
 
 import asyncio
@@ -13,39 +13,39 @@ from tickboard.errors import PayloadError
 from tickboard.loop.turns import in_turns
 
 PIECE_BYTES = 4_096
-"""What is given to zlib at once: it copies what is behind the end of a member."""
+"""How many bytes are passed to zlib at once, since it copies what follows the end of a member."""
 
 TURN_BYTES = 2**20
-"""So much is unfolded before others have their turn: about 3 ms. No part is larger."""
+"""How many bytes are decompressed in one step before others may run: about 3 ms. No part is larger."""
 
 TURN_CHUNKS = 100
-"""So many chunks of a plain body are taken before others have their turn: ten thousand of one byte may have come at
-once, and what reads HTTP takes 5 ms for a hundred."""
+"""How many chunks of an uncompressed body are read before others may run: ten thousand chunks of one byte may arrive at
+once, and the HTTP parser takes 5 ms for a hundred."""
 
 PART_BYTES = 256
-"""What a part costs beside its bytes: a body may have a million of nothing."""
+"""The cost of a part in addition to its bytes: a body may have a million empty parts."""
 
-# zlib's windows: gzip's header and trailer; either of gzip's and zlib's.
+# zlib's window bits: for gzip's header and trailer; for gzip or zlib, detected.
 _GZIP, _EITHER = 16 + zlib.MAX_WBITS, 32 + zlib.MAX_WBITS
 _WINDOWS = {"gzip": _GZIP, "x-gzip": _GZIP, "deflate": _EITHER}
 
 CODINGS = frozenset({"identity", *_WINDOWS})
-"""The content codings that there are."""
+"""The supported content codings."""
 
 
 async def unfold(
     chunks: AsyncIterable[bytes], coding: str, limit: int, grow: Callable[[int], object] = lambda _: None
 ) -> bytes:
-    """Return a whole body; one megabyte of all that are unfolded at the same time is in each turn of the loop.
+    """Return a whole body. In each turn of the loop, one megabyte of all bodies in progress is decompressed.
 
     Args:
-        chunks: of the body, as they were sent.
+        chunks: the body's chunks as sent.
         coding: one of `CODINGS`.
-        limit: bytes that it may have, as sent and as unfolded.
-        grow: called with the size of each part before it is kept; what it raises ends the reading.
+        limit: the most bytes of the body, both compressed and decompressed.
+        grow: called with the size of each part before it is kept; an exception ends the reading.
 
     Raises:
-        PayloadError: the body is too large (413), or isn't what its coding says (400).
+        PayloadError: the body is too large (413), or does not match its coding (400).
     """
     if coding not in _WINDOWS:
         return await _plain(chunks, limit, grow)
@@ -58,7 +58,7 @@ async def unfold(
 
 
 async def _plain(chunks: AsyncIterable[bytes], limit: int, grow: Callable[[int], object]) -> bytes:
-    """Return a whole body that needs no unfolding."""
+    """Return a whole body that is not compressed."""
     parts: list[bytes] = []
     size = count = 0
     async for chunk in chunks:
@@ -79,7 +79,7 @@ def _require_size(size: int, limit: int) -> None:
 
 
 def _keep(fed: Iterator[bytes], parts: list[bytes], grow: Callable[[int], object]) -> Iterator[None]:
-    """Put the parts of a body into a list, and yield where others may have their turn."""
+    """Append the parts of a body to a list; yield where others may run."""
     cost = 0
     for part in fed:
         if part:
@@ -92,11 +92,11 @@ def _keep(fed: Iterator[bytes], parts: list[bytes], grow: Callable[[int], object
 
 
 class Unfolding:
-    """One compressed body on its way: `feed` it chunk by chunk, then `end` it.
+    """Decompresses one body: call `feed` with each chunk, then `end`.
 
     Args:
         coding: one of `CODINGS`, but not ``identity``.
-        limit: bytes that it may have, as sent and as unfolded.
+        limit: the most bytes of the body, both compressed and decompressed.
     """
 
     def __init__(self, coding: str, limit: int) -> None:
@@ -108,10 +108,10 @@ class Unfolding:
         self._member = self._begin()
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """Yield what a chunk unfolds to, part by part; it is counted only when all parts are taken.
+        """Yield the decompressed parts of a chunk; iterate over all of them before the next chunk.
 
         Raises:
-            PayloadError: the body is too large (413), or isn't what its coding says (400).
+            PayloadError: the body is too large (413), or does not match its coding (400).
         """
         self._sent += len(chunk)
         _require_size(self._sent, self._limit)
@@ -122,13 +122,13 @@ class Unfolding:
         """Check that the body is complete.
 
         Raises:
-            PayloadError: it isn't (400).
+            PayloadError: it is not (400).
         """
         if not self._member.eof:
             raise PayloadError(f"the body ends in the middle of its {self._coding}: send it whole", 400)
 
     def _unfold(self, piece: bytes) -> Iterator[bytes]:
-        # What is cut off where a part is full comes with the next call, even if nothing is left to give to it.
+        # Output cut off by a full part comes with the next call, even without further input.
         full = False
         while piece or (full and not self._member.eof):
             if self._member.eof:
@@ -136,7 +136,7 @@ class Unfolding:
                     raise self._not_ended()
                 self._member = self._begin()
             try:
-                # One byte more than fits is enough to know that it doesn't.
+                # One byte more than fits suffices to know that it does not fit.
                 part = self._member.decompress(piece, min(TURN_BYTES, self._limit - self._size + 1))
             except zlib.error as error:
                 if self._members > 1:

@@ -1,4 +1,4 @@
-"""Twenty charts at sixty ticks a second, of the number of the tick, until a file says to stop counting."""
+"""Twenty charts of the tick number at sixty ticks a second, until a file stops the counting."""
 
 import os
 from itertools import count

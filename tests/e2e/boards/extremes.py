@@ -1,4 +1,4 @@
-"""Values, units, names and messages at the ends of what there is, as real ones are: long, large, small and alike."""
+"""Extreme but realistic values, units, names and messages: long, large, small and similar."""
 
 from itertools import count
 
@@ -23,7 +23,7 @@ names = [f"dc-frankfurt-hall-b-rack-{number:04}-node-a.internal.example.net" for
 
 @board.every()
 def read() -> None:
-    """Set them all, each to one of two values."""
+    """Set each gauge to one of two values."""
     odd = next(ticks) % 2
     ratio.set(0.99998 if odd else 0.99991)
     events.set(999.9e9 if odd else 33.3e9)

@@ -1,4 +1,4 @@
-"""Two gauges, of which one has a sampler that fails while a file says so."""
+"""Two gauges, one with a sampler that fails while a file exists."""
 
 import os
 from itertools import count
@@ -14,7 +14,7 @@ numbers = count()
 
 @board.every()
 def read_pump() -> None:
-    """Read the pump, or fail before it."""
+    """Read the pump, or fail instead."""
     if Path(os.environ["FAILS"]).exists():
         raise OSError("the pump does not answer")
     pump.labels(site="north").set(100 + next(numbers) % 10)

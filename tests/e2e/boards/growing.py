@@ -1,4 +1,4 @@
-"""Two metrics whose series come one after another, each with one value for ever: which series it is."""
+"""Two metrics whose series appear one after another, each with a constant value: its number."""
 
 from itertools import count
 
@@ -12,7 +12,7 @@ numbers = count(1)
 
 @board.every("1s")
 def grow() -> None:
-    """Begin a series of each, up to four."""
+    """Add a series to each metric, up to four."""
     number = next(numbers)
     if number <= 4:
         first.labels(number=str(number)).set(number)

@@ -1,4 +1,4 @@
-"""Ten thousand series whose values a file says, and one more metric beside them."""
+"""Ten thousand series with values from a file, and one more metric."""
 
 import os
 from pathlib import Path
@@ -15,7 +15,7 @@ disks = [disk.labels(mount=f"/disk{number}") for number in range(COUNT)]
 
 @board.every()
 def read() -> None:
-    """Take the values out of the file that VALUES names: of the disks, the fullest has most, and of the CPU."""
+    """Read the values of the disks, spread over half a percent, and of the CPU from the file that VALUES names."""
     words = Path(os.environ["VALUES"]).read_text().split()
     if len(words) == 2:
         full, busy = map(float, words)

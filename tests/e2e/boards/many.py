@@ -10,6 +10,6 @@ gauges = [board.gauge(f"metric_{number}", f"Metric {number}", unit="%") for numb
 
 @board.every()
 def simulate() -> None:
-    """Set them all."""
+    """Set all gauges."""
     for gauge in gauges:
         gauge.set(random.uniform(0, 100))

@@ -1,4 +1,4 @@
-"""Metrics with very many series: what each worker has is its number, and a little more at two of three ticks."""
+"""Metrics with very many series: each worker's value is its number, and a little more at two of three ticks."""
 
 import os
 from itertools import count
@@ -8,7 +8,7 @@ from tickboard import Board
 
 NUMBER = int(os.environ.get("NUMBER", "1000"))
 WORKING = Path(os.environ["WORKING"])
-"""A file that says how many of the workers have a value."""
+"""A file with the number of workers that have a value."""
 
 board = Board("Many series")
 busy = board.gauge("busy", "Busy", unit="%", labels=["worker"])
@@ -20,7 +20,7 @@ workers = [(number, busy.labels(worker=f"w{number}"), used.labels(worker=f"w{num
 
 @board.every()
 def work() -> None:
-    """Set them all, and leave those without a value that do not work."""
+    """Set all workers, and clear the values of those that do not work."""
     more = next(ticks) % 3 / 10
     working = int(WORKING.read_text() or 0)
     for number, busyness, memory in workers:

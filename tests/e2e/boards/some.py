@@ -1,4 +1,4 @@
-"""As many metrics as the environment says, and one of four series, whose names are long."""
+"""A number of metrics given by the environment, and one metric with four series that have long names."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""One gauge whose value a file says."""
+"""One gauge with its value from a file."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ value = board.gauge("value", "Value", unit="%")
 
 @board.every()
 def read() -> None:
-    """Take the value out of the file that VALUES names."""
+    """Read the value from the file that VALUES names."""
     value.set(float(Path(os.environ["VALUES"]).read_text() or 0))
 
 

@@ -1,4 +1,4 @@
-"""One connection too many is refused and told when to come back; who leaves makes room."""
+"""One connection too many is refused with Retry-After; a connection that closes makes room."""
 
 import asyncio
 import contextlib
@@ -46,7 +46,7 @@ def open_connections(server: Server) -> int:
     return int(health["viewers"] + health["subscribers"])
 
 
-def test_one_too_many_from_an_address_is_refused_and_one_that_leaves_makes_room(server: Server) -> None:
+def test_one_connection_too_many_from_an_address_is_refused_until_one_closes(server: Server) -> None:
     with contextlib.ExitStack() as stack:
         first = stack.enter_context(watch(server))
         stack.enter_context(watch(server))
@@ -67,10 +67,10 @@ def test_one_too_many_from_an_address_is_refused_and_one_that_leaves_makes_room(
     server.wait_for(lambda: open_connections(server) == 0)
 
 
-def test_one_too_many_in_all_is_refused_and_documents_are_not(server: Server) -> None:
+def test_one_connection_too_many_in_total_is_refused_but_documents_are_served(server: Server) -> None:
     with contextlib.ExitStack() as stack:
         for last in range(4):
-            # A proxy on this machine says for whom it asks.
+            # A proxy on this machine forwards the client's address.
             stack.enter_context(watch(server, f"192.0.2.{last}"))
         server.wait_for(lambda: open_connections(server) == 4)
         status, _, why = refusal(server, "192.0.2.99")
@@ -80,7 +80,7 @@ def test_one_too_many_in_all_is_refused_and_documents_are_not(server: Server) ->
     server.wait_for(lambda: open_connections(server) == 0)
 
 
-def test_the_connection_of_who_is_refused_ends_with_the_answer(server: Server) -> None:
+def test_a_refused_connection_is_closed_after_the_answer(server: Server) -> None:
     with contextlib.ExitStack() as stack:
         for _ in range(3):
             stack.enter_context(watch(server))
@@ -91,7 +91,7 @@ def test_the_connection_of_who_is_refused_ends_with_the_answer(server: Server) -
             assert refused(talk(server.port, asked + b"\r\n"))[0] == 503
 
 
-def test_a_stream_that_leaves_makes_room(server: Server) -> None:
+def test_a_stream_that_closes_makes_room(server: Server) -> None:
     url = f"{server.url}events/alerts"
     with contextlib.ExitStack() as stack:
         for _ in range(2):
@@ -104,7 +104,7 @@ def test_a_stream_that_leaves_makes_room(server: Server) -> None:
     server.wait_for(lambda: open_connections(server) == 0)
 
 
-def test_behind_a_proxy_on_this_machine_each_of_its_clients_has_its_own_limit(server: Server) -> None:
+def test_each_client_behind_a_local_proxy_has_its_own_limit(server: Server) -> None:
     with contextlib.ExitStack() as stack:
         for last in range(3):
             stack.enter_context(watch(server, f"2001:db8:1:2::{last}"))
@@ -116,7 +116,7 @@ def test_behind_a_proxy_on_this_machine_each_of_its_clients_has_its_own_limit(se
     server.wait_for(lambda: open_connections(server) == 0)
 
 
-def test_a_refused_handshake_takes_no_place(server: Server) -> None:
+def test_a_refused_handshake_does_not_count(server: Server) -> None:
     for _ in range(6):
         with pytest.raises(InvalidStatus):
             connect(f"ws://127.0.0.1:{server.port}/nothing/here")
@@ -125,7 +125,7 @@ def test_a_refused_handshake_takes_no_place(server: Server) -> None:
 
 
 class Application:
-    """An application that ends as a test says."""
+    """An application that ends when a test wants it to."""
 
     def __init__(self, direct: dict[str, Any] | None = None) -> None:
         self.calls = 0
@@ -147,7 +147,7 @@ class Application:
 
 
 @pytest.mark.parametrize("ended", [False, True])
-def test_a_connection_that_was_taken_over_counts_until_it_ends(ended: bool) -> None:
+def test_a_handed_over_connection_counts_until_it_ends(ended: bool) -> None:
     async def scenario() -> None:
         offer: dict[str, Any] = {"on_end": [], "handed_over": True, "ended": ended}
         app = Application(offer)
@@ -164,7 +164,7 @@ def test_a_connection_that_was_taken_over_counts_until_it_ends(ended: bool) -> N
 
 
 @pytest.mark.parametrize("extensions", [None, {}, {DIRECT: {}}, {DIRECT: {"on_end": [], "handed_over": False}}])
-def test_a_connection_that_was_not_taken_over_ends_with_the_application(extensions: dict[str, Any] | None) -> None:
+def test_a_connection_not_handed_over_ends_with_the_application(extensions: dict[str, Any] | None) -> None:
     async def scenario() -> None:
         app = Application()
         app.scope["extensions"] = extensions
@@ -178,7 +178,7 @@ def test_a_connection_that_was_not_taken_over_ends_with_the_application(extensio
 
 
 @pytest.mark.parametrize("handed_over", [False, True])
-def test_a_connection_whose_application_fails_counts_for_no_longer_than_it_lasts(handed_over: bool) -> None:
+def test_a_connection_whose_application_fails_counts_only_while_it_is_open(handed_over: bool) -> None:
     class Failing(Application):
         async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
             raise RuntimeError("no luck")
@@ -198,7 +198,7 @@ def test_a_connection_whose_application_fails_counts_for_no_longer_than_it_lasts
     asyncio.run(scenario())
 
 
-def test_a_connection_that_is_cancelled_takes_no_place() -> None:
+def test_a_cancelled_connection_does_not_count() -> None:
     async def scenario() -> None:
         app = Application()
         limits = Limits(app, 1, 1, Traffic)
@@ -222,11 +222,11 @@ def test_a_connection_that_is_cancelled_takes_no_place() -> None:
         (None, "an unknown address"),
     ],
 )
-def test_an_address_is_who_it_is_from(client: tuple[str, int] | None, address: str) -> None:
+def test_the_address_of_a_client_is_normalized(client: tuple[str, int] | None, address: str) -> None:
     assert address_of({"type": "http", "client": client}) == address
 
 
-def test_only_what_stays_open_counts() -> None:
+def test_only_lasting_connections_count() -> None:
     assert lasts({"type": "websocket", "path": "/x"})
     assert lasts({"type": "http", "path": "/live/events/alerts"})
     assert not lasts({"type": "http", "path": "/api/stats"})
@@ -234,7 +234,7 @@ def test_only_what_stays_open_counts() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="it has no limit on open files that a process can raise")
-def test_as_many_files_may_be_open_as_the_system_allows() -> None:
+def test_the_limit_on_open_files_is_raised_as_far_as_the_system_allows() -> None:
     raised = (
         "import resource; from tickboard.server.requests.connection_limits import raise_open_files; "
         "print(raise_open_files(), raise_open_files(), resource.getrlimit(resource.RLIMIT_NOFILE))"
@@ -258,12 +258,12 @@ def test_as_many_files_may_be_open_as_the_system_allows() -> None:
         (1_000, 5_000, 936),
     ],
 )
-def test_what_lasts_leaves_room_for_requests(places: int, asked: int | None, most: int) -> None:
+def test_lasting_connections_leave_room_for_requests(places: int, asked: int | None, most: int) -> None:
     assert lasting(places, asked) == most
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="it has no limit on open files")
-def test_beside_a_program_a_board_takes_at_most_half_of_its_files() -> None:
+def test_a_board_beside_a_program_uses_at_most_half_of_its_files() -> None:
     said = "from tickboard.running.background import places_beside; print(places_beside())"
     for files, places in ((200, 100), (5_000, 564)):
         limited = f'ulimit -n {files}; exec "$@"'

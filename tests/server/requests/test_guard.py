@@ -1,4 +1,4 @@
-"""Who may ask: by the Host that a request names and the Origin of the page that makes it."""
+"""Which requests are allowed, by their Host and the Origin of the page that makes them."""
 
 import asyncio
 import json
@@ -48,7 +48,7 @@ def ask(guard: Guard, method: str = "GET", version: str = "1.1", **headers: str)
         ("http://[::1]:3000", "[0:0:0:0:0:0:0:1]:3000"),
     ],
 )
-def test_a_page_of_the_same_place_is_no_other_site(origin: str, host: str) -> None:
+def test_a_page_of_the_same_origin_is_not_foreign(origin: str, host: str) -> None:
     assert not is_foreign({"origin": [origin], "host": [host]})
 
 
@@ -75,12 +75,12 @@ def test_a_page_of_the_same_place_is_no_other_site(origin: str, host: str) -> No
         ("http://board.example:0x50", "board.example"),
     ],
 )
-def test_a_page_of_another_place_is_another_site(origin: str, host: str) -> None:
+def test_a_page_of_another_origin_is_foreign(origin: str, host: str) -> None:
     assert is_foreign({"origin": [origin], "host": [host]})
 
 
-def test_what_a_proxy_says_of_another_host_changes_nothing() -> None:
-    """A page of another site may send it where an application gives all pages the permission to."""
+def test_x_forwarded_host_is_ignored() -> None:
+    """A page of another site may send it if an application allows all pages to."""
     assert is_foreign(
         {"origin": ["http://evil.example"], "host": ["board.example"], "x-forwarded-host": ["evil.example"]}
     )
@@ -94,7 +94,7 @@ def test_what_a_proxy_says_of_another_host_changes_nothing() -> None:
         ("https://board.example", "127.0.0.1:3000", "have the proxy pass Host on"),
     ],
 )
-def test_a_refusal_names_the_line_to_change(
+def test_a_refusal_names_the_proxy_setting_to_change(
     origin: str, host: str, said: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     guard = Guard(app, "127.0.0.1")
@@ -107,7 +107,7 @@ def test_a_refusal_names_the_line_to_change(
     assert said in caplog.text
 
 
-def test_a_name_that_is_not_allowed_is_named_with_the_flag(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_refusal_of_a_host_names_it_and_the_flag(caplog: pytest.LogCaptureFixture) -> None:
     guard = Guard(app, "127.0.0.1")
     for host in ("board.example:8080", "board.example"):
         status, body = ask(guard, host=host)
@@ -117,7 +117,7 @@ def test_a_name_that_is_not_allowed_is_named_with_the_flag(caplog: pytest.LogCap
     assert "--allow-host NAME" in ask(guard, host="a';rm")[1].decode()
 
 
-def test_who_makes_up_names_fills_no_log(caplog: pytest.LogCaptureFixture) -> None:
+def test_many_invented_hosts_do_not_flood_the_log(caplog: pytest.LogCaptureFixture) -> None:
     guard = Guard(app, "127.0.0.1")
     for number in range(MAX_LOGGED + 30):
         assert ask(guard, host=f"n{number}.example")[0] == 421
@@ -125,7 +125,7 @@ def test_who_makes_up_names_fills_no_log(caplog: pytest.LogCaptureFixture) -> No
 
 
 @pytest.mark.parametrize("bound", ["127.0.0.1", "127.0.1.1", "::1", "::ffff:127.0.0.1"])
-def test_on_loopback_only_names_of_this_machine_are_answered(bound: str) -> None:
+def test_on_loopback_only_hosts_of_this_machine_are_answered(bound: str) -> None:
     guard = Guard(app, bound, ["My-Machine", "[fd00::1]", "Dash.example:8080"])
     for host in (
         "localhost",
@@ -145,7 +145,7 @@ def test_on_loopback_only_names_of_this_machine_are_answered(bound: str) -> None
 
 @pytest.mark.parametrize("bound", ["127.0.0.1", "0.0.0.0"])  # nothing is bound
 @pytest.mark.parametrize("host", ["a b", "user@localhost", "localhost:0", "[", "a" * 300 + "@"])
-def test_a_host_that_is_no_name_and_port_is_named(bound: str, host: str) -> None:
+def test_a_malformed_host_is_refused_with_an_error_that_names_it(bound: str, host: str) -> None:
     status, body = ask(Guard(app, bound), host=host)
     assert status == 421
     said = f"Host '{host[:200]}' is no name and port: send it as board.example.com:3000"
@@ -153,13 +153,13 @@ def test_a_host_that_is_no_name_and_port_is_named(bound: str, host: str) -> None
 
 
 @pytest.mark.parametrize("bound", ["0.0.0.0", "::", "192.0.2.1", "fd00::1"])  # nothing is bound
-def test_elsewhere_any_name_is_answered_and_other_sites_are_not(bound: str) -> None:
+def test_off_loopback_any_host_is_answered_and_foreign_origins_are_refused(bound: str) -> None:
     guard = Guard(app, bound)
     assert ask(guard, host="any.example")[0] == 200
     assert ask(guard, "POST", host="any.example", origin="http://evil.example")[0] == 403
 
 
-def test_a_request_has_one_host_unless_it_is_an_old_one() -> None:
+def test_http_1_1_requires_a_host_and_http_1_0_does_not() -> None:
     for bound in ("127.0.0.1", "0.0.0.0"):  # nothing is bound
         guard = Guard(app, bound)
         assert ask(guard)[0] == 400
@@ -168,7 +168,7 @@ def test_a_request_has_one_host_unless_it_is_an_old_one() -> None:
     assert ask(Guard(app, "127.0.0.1"), "POST", version="1.0", origin="http://evil.example")[0] == 403
 
 
-def test_a_host_is_split_as_it_is_compared() -> None:
+def test_a_host_is_split_and_normalized() -> None:
     assert split_host("Board.Example.:08080") == ("board.example", 8080)
     assert split_host("[FD00::0001]") == ("fd00::1", None)
     assert split_host("a:b") is None

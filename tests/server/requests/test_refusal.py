@@ -1,4 +1,4 @@
-"""A handshake is refused under every server: with a status where it takes one, and otherwise by closing it."""
+"""A handshake is refused under every server: with a status if the server supports it, otherwise by closing."""
 
 import asyncio
 from typing import Any
@@ -11,7 +11,7 @@ from tickboard.server.requests.refusal import POLICY_VIOLATION
 
 
 def handshake(extensions: dict[str, Any] | None) -> list[Message]:
-    """Ask a board for a WebSocket that it does not have, and return what it sends."""
+    """Request a WebSocket path that does not exist, and return the messages that the board sends."""
     board = Board("Mounted", interval_ms=50)
     sent: list[Message] = []
 
@@ -35,7 +35,7 @@ def test_a_server_without_denial_responses_closes_the_handshake(extensions: dict
     assert handshake(extensions) == [{"type": "websocket.close", "code": POLICY_VIOLATION, "reason": ""}]
 
 
-def test_a_server_with_denial_responses_says_why() -> None:
+def test_a_server_with_denial_responses_sends_the_reason() -> None:
     start, body = handshake({"websocket.http.response": {}})
     assert (start["type"], start["status"]) == ("websocket.http.response.start", 404)
     assert body["body"] == b'{"error":"no WebSocket at /nothing: use ws/metrics"}'

@@ -1,4 +1,4 @@
-"""Tickboard's own metrics, read by Prometheus' own parsers, and by ours."""
+"""Tickboard's own metrics, read by the parsers of prometheus_client and by ours."""
 
 from collections.abc import Callable, Iterable
 
@@ -22,7 +22,7 @@ from tickboard.sources.prometheus.scrape import ACCEPT
 
 PARSERS: dict[bool, Callable[[str], Iterable[Metric]]] = {False: parse_text, True: parse_openmetrics}
 
-# What Prometheus 2.42 and 3 send.
+# The Accept headers of Prometheus 2.42 and 3.
 PROMETHEUS_2 = (
     "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
     "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
@@ -35,7 +35,7 @@ PROMETHEUS_3 = (
 
 
 def read(text: str, *, openmetrics: bool = False) -> dict[str, float]:
-    """Return every sample by its name and labels; a family that is not whole fails."""
+    """Return every sample by its name and labels. Fail for an incomplete family."""
     found = list(PARSERS[openmetrics](text))
     assert all(family.documentation and family.type != "unknown" for family in found)
     return {
@@ -46,7 +46,7 @@ def read(text: str, *, openmetrics: bool = False) -> dict[str, float]:
 
 
 def busy_board() -> Board:
-    """Return a board that has had a viewer, a tick, and a source with an awkward name."""
+    """Return a board that has had a viewer, ticks, and a source with an awkward name."""
     board = Board(max_series_per_source=1)
     board.gauge("a").set(1)
     board.prepare(Settings())
@@ -70,7 +70,7 @@ def busy_board() -> Board:
 
 
 @pytest.mark.parametrize("openmetrics", [False, True])
-def test_the_counters_are_what_happened(openmetrics: bool) -> None:
+def test_the_counters_match_the_events(openmetrics: bool) -> None:
     board = busy_board()
     hub = board.hub
     text = exposition(families(hub, board.intake, Vitals(4, 10.0)), openmetrics=openmetrics)
@@ -106,7 +106,7 @@ def test_the_counters_are_what_happened(openmetrics: bool) -> None:
     assert ("# UNIT tickboard_sent_bytes bytes\n" in text) is openmetrics
 
 
-def test_without_a_source_there_is_nothing_of_any() -> None:
+def test_a_board_without_sources_has_no_sample_counters() -> None:
     board = Board()
     board.prepare(Settings())
     assert "tickboard_samples" not in exposition(families(board.hub, board.intake, Vitals()))
@@ -147,16 +147,16 @@ def test_what_history_keeps_is_told_where_there_is_one(openmetrics: bool) -> Non
         (ACCEPT, True),
     ],
 )
-def test_the_format_is_what_is_asked_for(accept: str, openmetrics: bool) -> None:
+def test_the_format_follows_the_accept_header(accept: str, openmetrics: bool) -> None:
     assert wants_openmetrics([accept] if accept else []) is openmetrics
 
 
 @given(st.lists(st.text()))
-def test_any_accept_header_is_understood(accept: list[str]) -> None:
+def test_no_accept_header_raises_an_exception(accept: list[str]) -> None:
     assert wants_openmetrics(accept) in {False, True}
 
 
-def test_they_are_at_metrics_in_both_formats() -> None:
+def test_both_formats_are_served_at_metrics() -> None:
     board = Board(interval_ms=20)
     with serve_app(board) as port:
         url = f"http://127.0.0.1:{port}/metrics"
@@ -167,7 +167,7 @@ def test_they_are_at_metrics_in_both_formats() -> None:
             assert "tickboard_viewers" in read(answer.text, openmetrics=kind == OPENMETRICS)
 
 
-def test_a_board_scrapes_another() -> None:
+def test_a_board_can_scrape_another() -> None:
     watched, watching = Board(interval_ms=50), Board(interval_ms=50)
     with serve_app(watched) as port:
         watching.scrape(f"http://127.0.0.1:{port}/metrics", every="50ms")

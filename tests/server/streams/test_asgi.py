@@ -1,4 +1,4 @@
-"""A large frame counts as taken when the server has passed it on, whatever was sent before it."""
+"""A large frame counts as sent when the server has passed it on, whatever was sent before it."""
 
 import asyncio
 from collections.abc import Callable
@@ -19,7 +19,7 @@ LARGE = Frame.text(b"a" * (max(OUTBOX_BYTES, MAX_LINGERING_BYTES) + 1))
 
 
 class Server(asyncio.Transport):
-    """A server that takes all at once, and keeps it."""
+    """A server that accepts everything at once, and keeps it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class Server(asyncio.Transport):
 
 
 class Outlet(MountedViewer):
-    """One that counts how often it has asked for more."""
+    """A viewer that counts how often it asks for more."""
 
     def __init__(self, server: Server) -> None:
         hub = Board("Mounted").hub
@@ -64,8 +64,8 @@ async def until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0.001)
 
 
-@pytest.mark.parametrize("first", [(), (SMALL,)], ids=["alone", "behind a small one"])
-async def test_a_large_frame_is_taken_when_the_server_has_passed_it_on(first: tuple[Frame, ...]) -> None:
+@pytest.mark.parametrize("first", [(), (SMALL,)], ids=["alone", "after a small one"])
+async def test_a_large_frame_counts_as_sent_once_the_server_has_passed_it_on(first: tuple[Frame, ...]) -> None:
     server = Server()
     server.takes_large.set()
     outlet = Outlet(server)
@@ -83,8 +83,8 @@ async def test_a_large_frame_is_taken_when_the_server_has_passed_it_on(first: tu
     await serving
 
 
-@pytest.mark.parametrize("first", [(), (SMALL,)], ids=["alone", "behind a small one"])
-async def test_nobody_waits_for_a_large_frame_before_a_connection_is_closed(first: tuple[Frame, ...]) -> None:
+@pytest.mark.parametrize("first", [(), (SMALL,)], ids=["alone", "after a small one"])
+async def test_closing_does_not_wait_for_a_large_frame(first: tuple[Frame, ...]) -> None:
     server = Server()
     outlet = Outlet(server)
     serving = asyncio.create_task(outlet.serve(never))

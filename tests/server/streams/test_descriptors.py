@@ -1,4 +1,4 @@
-"""The same bytes come to many sockets, one call each or one for all, and those that can't take them are named."""
+"""The same bytes are written to many sockets, with one call each or one for all, and short writes are returned."""
 
 import ctypes
 import errno
@@ -17,14 +17,14 @@ from tickboard.server.streams.uring import Ring
 WIRE = bytes(range(256)) * 4
 
 
-def a_ring() -> Ring | None:
+def make_ring() -> Ring | None:
     try:
         return Ring(16)
     except OSError:
         return None
 
 
-ring = a_ring()
+ring = make_ring()
 needs_ring = pytest.mark.skipif(ring is None, reason="this system has no io_uring, or doesn't let us")
 
 
@@ -59,7 +59,9 @@ def received(end: socket.socket) -> bytes:
     return data
 
 
-def test_every_socket_gets_all_in_order(write: WriteAll, pairs: list[tuple[socket.socket, socket.socket]]) -> None:
+def test_every_socket_gets_all_bytes_in_order(
+    write: WriteAll, pairs: list[tuple[socket.socket, socket.socket]]
+) -> None:
     ends = [near.fileno() for near, _ in pairs]
     for number in range(200):
         assert write(ends, b"%d," % number) == []
@@ -67,14 +69,14 @@ def test_every_socket_gets_all_in_order(write: WriteAll, pairs: list[tuple[socke
     assert [received(far) for _, far in pairs] == [wanted] * len(pairs)
 
 
-def test_a_descriptor_below_0_is_none(write: WriteAll, pairs: list[tuple[socket.socket, socket.socket]]) -> None:
+def test_negative_descriptors_are_skipped(write: WriteAll, pairs: list[tuple[socket.socket, socket.socket]]) -> None:
     assert write([-1, pairs[0][0].fileno(), -1, -1] * 3, b"x") == []
     assert received(pairs[0][1]) == b"xxx"
     assert write([-1] * 20, b"x") == []
     assert write([], b"x") == []
 
 
-def test_who_cannot_take_all_is_named_with_what_it_took(
+def test_short_writes_are_returned_with_the_bytes_written(
     write: WriteAll, pairs: list[tuple[socket.socket, socket.socket]]
 ) -> None:
     ends = [near.fileno() for near, _ in pairs]
@@ -91,13 +93,13 @@ def test_who_cannot_take_all_is_named_with_what_it_took(
     written = told.pop(7, 0)
     assert written < len(wire)
     assert len(received(pairs[7][1])) == filled + written
-    # The others took all, or, where a socket holds less, what they say.
+    # The others took everything, or as much as they report.
     for index, (_, far) in enumerate(pairs):
         if index not in {7, 40}:
             assert len(received(far)) == told.get(index, len(wire))
 
 
-def test_few_writes_are_no_business_of_the_ring(
+def test_a_few_writes_do_not_use_the_ring(
     pairs: list[tuple[socket.socket, socket.socket]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(descriptors, "_rings", None)
@@ -105,7 +107,7 @@ def test_few_writes_are_no_business_of_the_ring(
     assert received(pairs[0][1]) == b"x"
 
 
-def test_without_a_ring_each_is_written_to(
+def test_without_a_ring_each_socket_is_written_separately(
     pairs: list[tuple[socket.socket, socket.socket]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(self: Ring, size: int) -> None:
@@ -119,7 +121,7 @@ def test_without_a_ring_each_is_written_to(
 
 
 @needs_ring
-def test_a_ring_that_fails_names_everyone_and_is_not_used_again(
+def test_a_failing_ring_reports_every_socket_and_is_not_used_again(
     pairs: list[tuple[socket.socket, socket.socket]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failing = Ring(16)

@@ -1,4 +1,4 @@
-"""A viewer's connection that was taken over: what its client asked for ends with it."""
+"""A viewer's connection that was handed over: its pending work ends with it."""
 
 import asyncio
 import socket
@@ -15,10 +15,10 @@ from tickboard.server.streams.client_messages import answer
 from tickboard.server.streams.sockets import PING_EVERY_S, Pulse, SocketViewer
 
 GUARD_S = 30.0
-"""A guard: the longest that something is waited for."""
+"""A hang guard: the longest wait for anything."""
 
 
-async def test_a_message_is_not_read_on_when_its_connection_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_processing_a_message_stops_when_its_connection_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     bench, steps = Bench(), 0
 
     def prepare(*_: object) -> Iterator[None]:
@@ -49,7 +49,7 @@ async def test_a_message_is_not_read_on_when_its_connection_has_ended(monkeypatc
         assert steps == done
 
 
-def test_a_subscription_is_looked_up_in_its_turn_and_an_answer_comes_at_once() -> None:
+def test_a_subscription_is_prepared_in_a_later_step_and_a_ping_is_answered_at_once() -> None:
     bench = Bench()
     inbox = bench.join()
     assert inbox.viewer is not None
@@ -65,7 +65,7 @@ def test_a_subscription_is_looked_up_in_its_turn_and_an_answer_comes_at_once() -
 
 
 class BrokenError(Exception):
-    """What nobody expects."""
+    """An exception that nobody expects."""
 
 
 def broken(*_: object, **__: object) -> NoReturn:
@@ -84,7 +84,7 @@ def begin_reader(transport: asyncio.Transport, hub: Hub, offer: dict[str, Any]) 
     ("begin", "what"),
     [(begin_viewer, "position"), (begin_viewer, "select"), (begin_viewer, "initial"), (begin_reader, "read")],
 )
-async def test_a_connection_that_cannot_join_is_cut_and_given_nothing(
+async def test_a_connection_that_fails_to_join_is_disconnected_and_sent_nothing(
     begin: Callable[[asyncio.Transport, Hub, dict[str, Any]], None], what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench = Bench()
@@ -109,13 +109,13 @@ async def test_a_connection_that_cannot_join_is_cut_and_given_nothing(
             await ended.wait()
         assert not offer["connections"]
         assert (bench.hub.viewers, bench.hub.subscriptions, len(bench.hub.readers)) == (0, 0, 0)
-        # A tick written to its descriptor would go to another connection that has that by now.
+        # A tick written to its descriptor would go to another connection that reuses it.
         bench.tick()
         theirs.setblocking(False)
         assert await asyncio.get_running_loop().sock_recv(theirs, 100) == b""
 
 
-async def test_a_connection_that_cannot_be_pinged_is_cut_and_the_others_are_asked(
+async def test_a_connection_whose_ping_fails_is_disconnected_and_the_others_are_pinged(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     bench, pulse = Bench(), Pulse()

@@ -1,4 +1,4 @@
-"""Connections that find no room wait, and are accepted when there is some; the problem that says so is cleared."""
+"""Connections without a free place wait until there is one; the problem about it is reported and cleared."""
 
 import asyncio
 import errno
@@ -16,7 +16,7 @@ from tickboard.server.uvicorn.gate import Gate
 
 
 class Greeting(asyncio.Protocol):
-    """Says hello."""
+    """A protocol that says hello and closes."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -25,7 +25,7 @@ class Greeting(asyncio.Protocol):
 
 
 class Refusing:
-    """A socket whose `accept` fails as a test says, until it is told otherwise."""
+    """A socket whose `accept` fails with a given error until a test clears it."""
 
     def __init__(self, listening: socket.socket, error: OSError) -> None:
         self.asked = 0
@@ -47,7 +47,7 @@ async def until(problems: Problems, *, there: bool) -> None:
             await asyncio.sleep(0.01)
 
 
-async def hear(port: int) -> bytes:
+async def read_all(port: int) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         async with asyncio.timeout(GUARD_S):
@@ -57,19 +57,19 @@ async def hear(port: int) -> bytes:
 
 
 @pytest.fixture(autouse=True)
-def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_quiet_times(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(accepting, "QUIET_S", 0.2)
     monkeypatch.setattr("tickboard.problems.QUIET_S", 0.1)
 
 
-def test_where_all_places_are_taken_connections_wait_for_one() -> None:
+def test_connections_wait_while_all_places_are_taken() -> None:
     async def scenario() -> None:
         with socket.create_server(("127.0.0.1", 0)) as listening:
             problems, connections = Problems(), {object()}
             acceptor = Acceptor(listening, Greeting, connections, Gate(places=1), problems)
             acceptor.start()
             assert acceptor.is_serving()
-            hearing = asyncio.create_task(hear(listening.getsockname()[1]))
+            hearing = asyncio.create_task(read_all(listening.getsockname()[1]))
             await until(problems, there=True)
             assert "all 1 that may be open are in use: raise the limit on open files" in problems[SOURCE].message
             assert not hearing.done()
@@ -83,19 +83,19 @@ def test_where_all_places_are_taken_connections_wait_for_one() -> None:
 
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.EPERM, errno.ENETDOWN])
-def test_whatever_accept_says_it_is_not_asked_again_at_once(number: int) -> None:
+def test_after_any_accept_error_it_waits_before_retrying(number: int) -> None:
     async def scenario() -> None:
         with socket.create_server(("127.0.0.1", 0)) as listening:
             problems, refusing = Problems(), Refusing(listening, OSError(number, os.strerror(number)))
             acceptor = Acceptor(refusing, Greeting, set(), Gate(), problems)  # type: ignore[arg-type]
             acceptor.start()
-            hearing = asyncio.create_task(hear(listening.getsockname()[1]))
+            hearing = asyncio.create_task(read_all(listening.getsockname()[1]))
             await until(problems, there=True)
             turns = 0
             while refusing.asked < 3:
                 turns += 1
                 await asyncio.sleep(0)
-            # The loop has turned thousands of times between two tries.
+            # The loop turns thousands of times between two attempts.
             assert turns > 100
             assert problems.failures[SOURCE] <= 3
             refusing.error = None
@@ -106,13 +106,13 @@ def test_whatever_accept_says_it_is_not_asked_again_at_once(number: int) -> None
     asyncio.run(scenario())
 
 
-def test_a_connection_that_is_gone_before_it_begins_is_nobodys_fault() -> None:
+def test_a_connection_aborted_before_it_is_accepted_is_not_a_problem() -> None:
     async def scenario() -> None:
         with socket.create_server(("127.0.0.1", 0)) as listening:
             problems, refusing = Problems(), Refusing(listening, ConnectionAbortedError())
             acceptor = Acceptor(refusing, Greeting, set(), Gate(), problems)  # type: ignore[arg-type]
             acceptor.start()
-            hearing = asyncio.create_task(hear(listening.getsockname()[1]))
+            hearing = asyncio.create_task(read_all(listening.getsockname()[1]))
             async with asyncio.timeout(GUARD_S):
                 while not refusing.asked:
                     await asyncio.sleep(0)
@@ -135,14 +135,14 @@ def test_a_connection_that_cannot_be_served_is_closed_and_reported() -> None:
             acceptor = Acceptor(listening, lambda: failing.pop()() if failing else Greeting(), set(), Gate(), problems)
             acceptor.start()
             port = listening.getsockname()[1]
-            # It would stay open until the garbage collector finds it.
+            # Otherwise it would stay open until the garbage collector runs.
             gc.disable()
             try:
-                assert await hear(port) == b""
+                assert await read_all(port) == b""
             finally:
                 gc.enable()
             assert "new connections cannot be served: RuntimeError: no protocol" in problems[SOURCE].message
-            assert await hear(port) == b"hello"
+            assert await read_all(port) == b"hello"
             await until(problems, there=False)
             acceptor.close()
 

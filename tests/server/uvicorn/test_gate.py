@@ -1,4 +1,4 @@
-"""Which connection is ended for a new one, and who counts for which address; the gate alone."""
+"""The gate alone: which connection is closed for a new one, and how connections count by address."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ from tickboard.server.uvicorn.gate import Gate, Group, Refusal
 
 
 class Connection:
-    """A connection that only knows whether it had to go."""
+    """A connection that only records whether it was closed."""
 
     def __init__(self, gate: Gate) -> None:
         self.group: Group | None = None
@@ -23,7 +23,7 @@ class Connection:
         self._gate.release(self)
 
 
-def test_the_one_that_was_waited_for_the_longest_makes_room_and_before_it_one_that_has_ended() -> None:
+def test_ended_connections_and_then_the_longest_waiting_make_room() -> None:
     traffic = Traffic()
     gate = Gate(traffic=lambda: traffic)
     body, silent, answering, later, ended = (Connection(gate) for _ in range(5))
@@ -43,11 +43,11 @@ def test_the_one_that_was_waited_for_the_longest_makes_room_and_before_it_one_th
 
 
 class BrokenError(Exception):
-    """What nobody expects."""
+    """An exception that nobody expects."""
 
 
 class Broken(Connection):
-    """A connection that can be neither looked at nor ended."""
+    """A connection that fails when it is checked and when it is closed."""
 
     def look(self, now: float) -> None:
         raise BrokenError
@@ -58,7 +58,7 @@ class Broken(Connection):
 
 
 class Looking(Connection):
-    """A connection that counts how often it is looked at."""
+    """A connection that counts how often it is checked."""
 
     looks = 0
 
@@ -66,7 +66,7 @@ class Looking(Connection):
         self.looks += 1
 
 
-async def test_a_connection_that_fails_is_ended_and_the_others_are_looked_at(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_connection_that_fails_is_closed_and_the_others_are_checked(caplog: pytest.LogCaptureFixture) -> None:
     gate = Gate()
     broken, looking = [Broken(gate) for _ in range(3)], [Looking(gate) for _ in range(3)]
     for one in (*broken, *looking, *(more := [Broken(gate)])):
@@ -78,7 +78,7 @@ async def test_a_connection_that_fails_is_ended_and_the_others_are_looked_at(cap
     assert caplog.text.count("a connection failed and is cut") == 4
 
 
-def test_an_address_has_so_many_connections_and_this_machine_any_number() -> None:
+def test_connections_are_limited_per_address_except_on_loopback() -> None:
     async def scenario() -> None:
         gate = Gate(per_address=2)
         for _ in range(5):

@@ -1,4 +1,4 @@
-"""A server is judged by the address that its socket is bound to, however it was asked for."""
+"""Whether a server is on loopback depends on the address of its socket, however the host was written."""
 
 import socket
 from typing import Any
@@ -11,7 +11,7 @@ from tickboard.server.uvicorn.listening import is_loopback, listen, url_of
 
 
 def resolve(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
-    """Have every name stand for these addresses, as the file of hosts may say."""
+    """Resolve every name to these addresses, as a hosts file may."""
 
     def getaddrinfo(host: str, port: int, **_: Any) -> list[Any]:
         return [
@@ -31,12 +31,12 @@ def resolve(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
         ("::1", "::1", True, "[::1]"),
         ("::ffff:127.0.0.1", "::ffff:127.0.0.1", True, "127.0.0.1"),
         ("127.1", "127.0.0.1", True, "127.1"),
-        ("0", "0.0.0.0", False, "127.0.0.1"),  # for a moment
-        ("0.0.0.0", "0.0.0.0", False, "127.0.0.1"),  # for a moment
+        ("0", "0.0.0.0", False, "127.0.0.1"),  # only briefly
+        ("0.0.0.0", "0.0.0.0", False, "127.0.0.1"),  # only briefly
         ("[::]", "::", False, "[::1]"),
     ],
 )
-def test_the_address_that_is_bound_says_who_can_reach_it(
+def test_the_bound_address_decides_who_can_reach_the_server(
     host: str, bound: str | None, loopback: bool, shown: str
 ) -> None:
     if ":" in host and not has_ipv6():
@@ -48,7 +48,7 @@ def test_the_address_that_is_bound_says_who_can_reach_it(
         assert url_of(host, listening) == f"http://{shown}:{port}"
 
 
-def test_the_name_of_this_machine_may_stand_for_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_name_of_this_machine_may_resolve_to_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     resolve(monkeypatch, "127.0.1.1")
     with listen("my-machine", 0) as listening:
         address, port = listening.getsockname()
@@ -57,13 +57,13 @@ def test_the_name_of_this_machine_may_stand_for_loopback(monkeypatch: pytest.Mon
         assert url_of("my-machine", listening) == f"http://my-machine:{port}"
 
 
-def test_a_name_is_listened_on_at_the_first_address_that_this_machine_has(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_is_bound_to_its_first_address_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     resolve(monkeypatch, "192.0.2.1", "127.0.0.1")
     with listen("localhost", 0) as listening:
         assert listening.getsockname()[0] == "127.0.0.1"
 
 
-def test_a_port_that_is_taken_is_not_passed_over_for_another_address(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_taken_port_is_an_error_even_if_another_address_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
     with listen("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
         resolve(monkeypatch, "127.0.0.1", "127.0.0.2")
@@ -72,7 +72,7 @@ def test_a_port_that_is_taken_is_not_passed_over_for_another_address(monkeypatch
 
 
 @pytest.mark.parametrize("host", ["", "[]", "256.1.1.1", "192.0.2.1", "a" * 300, "a..b", "[::1", "no.such.invalid"])
-def test_a_host_that_cannot_be_listened_on_is_named(host: str) -> None:
+def test_a_host_that_cannot_be_bound_is_named_in_the_error(host: str) -> None:
     with pytest.raises(InputError, match="--host=") as raised:
         listen(host, 0)
     assert "\n" not in str(raised.value)

@@ -1,4 +1,4 @@
-"""A board is served by uvicorn, also by a release of it that our connection classes have not been tested with."""
+"""A board is served by uvicorn, even by a release that our connection classes are not tested with."""
 
 import json
 import signal
@@ -30,12 +30,12 @@ if __name__ == "__main__":
 """
 
 
-def test_the_release_that_is_locked_is_one_that_is_tested() -> None:
+def test_the_installed_release_is_a_tested_one() -> None:
     assert uvicorn.__version__.rpartition(".")[0] in TESTED
 
 
 @pytest.mark.parametrize(("version", "is_warned"), [(f"{TESTED[0]}.99", False), ("99.0.0", True)])
-def test_a_release_that_is_not_tested_serves_with_its_own_classes_and_a_warning(
+def test_an_untested_release_serves_with_its_own_classes_and_a_warning(
     tmp_path: Path, version: str, is_warned: bool
 ) -> None:
     (tmp_path / "dashboard.py").write_text(FILE.format(version=version))

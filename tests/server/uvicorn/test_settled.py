@@ -1,20 +1,20 @@
-"""The garbage collector beside a board that grows: what stays is not looked through again and again."""
+"""The garbage collector beside a growing board: permanent objects are not scanned again and again."""
 
 import gc
 from collections.abc import Iterator
 
 import pytest
 
-from tickboard.server.uvicorn.settled import settled
+from tickboard.server.uvicorn.settled import FULL_AFTER, settled
 
 
 @pytest.fixture(autouse=True)
-def as_it_was() -> Iterator[None]:
+def unfreeze_afterwards() -> Iterator[None]:
     yield
     gc.unfreeze()
 
 
-def test_what_came_with_many_new_series_is_set_aside_once_it_has_been_looked_through() -> None:
+def test_objects_of_many_new_series_are_frozen_after_a_full_collection() -> None:
     series = 0
     with settled(lambda: series):
         at_first = gc.get_freeze_count()
@@ -35,7 +35,14 @@ def test_what_came_with_many_new_series_is_set_aside_once_it_has_been_looked_thr
     assert gc.get_freeze_count() == 0
 
 
-def test_garbage_that_was_there_before_is_freed() -> None:
+def test_full_collections_are_rare_while_a_board_is_served() -> None:
+    before = gc.get_threshold()
+    with settled(lambda: 0):
+        assert gc.get_threshold() == (*before[:2], FULL_AFTER)
+    assert gc.get_threshold() == before
+
+
+def test_existing_garbage_is_freed_before_freezing() -> None:
     class Ends:
         ended = False
 

@@ -1,4 +1,4 @@
-"""Whose turn it is to be read: one request in each turn of the loop, and first who has asked the least."""
+"""Fair reading of connections: one request per turn of the loop, those with the fewest requests first."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,14 +16,14 @@ def one_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Visitor:
-    """A connection that has sent requests ahead: when one has begun, it comes back for the next.
+    """A connection that has pipelined requests: once one is read, it arrives again for the next.
 
     Args:
-        name: what is written down when it is read.
-        turnstile: where it arrives.
-        log: where it is written down.
-        requests: how many it has sent.
-        shares: its own, and those that it has with others.
+        name: the entry in the log when it is read.
+        turnstile: the turnstile where it arrives.
+        log: the list of reads.
+        requests: the number of requests that it has sent.
+        shares: the shares that it has with others, besides its own.
     """
 
     ahead = True
@@ -50,13 +50,13 @@ class Visitor:
 
 
 class Hammers(Visitor):
-    """A connection that asks again as soon as it has its answer."""
+    """A connection that sends the next request as soon as it has its answer."""
 
     ahead = False
 
 
 class Body(Visitor):
-    """A connection that sends a body: nothing begins."""
+    """A connection that sends a body: no request begins."""
 
     def read_on(self, until: float) -> bool:
         super().read_on(until)
@@ -64,7 +64,7 @@ class Body(Visitor):
 
 
 def run(scenario: Callable[[Turnstile, list[str]], None], turns: int = 2_000) -> list[str]:
-    """Return who was read, with a bar at each turn of the loop in which somebody was."""
+    """Return the names in the order read, with a bar after each turn of the loop in which something was read."""
     log: list[str] = []
 
     async def main() -> None:
@@ -88,7 +88,7 @@ def test_one_request_begins_in_each_turn() -> None:
     assert max(map(len, log.split("|"))) == 1
 
 
-def test_bodies_are_read_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bodies_are_read_in_the_same_turn_as_a_request(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tickboard.server.uvicorn.turnstile.SLICE_S", 60.0)
 
     def scenario(turnstile: Turnstile, log: list[str]) -> None:
@@ -101,7 +101,7 @@ def test_bodies_are_read_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "".join(run(scenario)) == "a|bcde|f|"
 
 
-def test_bodies_are_read_for_a_moment_in_each_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bodies_are_read_for_a_limited_time_in_each_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tickboard.server.uvicorn.turnstile.SLICE_S", 0.0)
 
     def scenario(turnstile: Turnstile, log: list[str]) -> None:
@@ -112,12 +112,12 @@ def test_bodies_are_read_for_a_moment_in_each_turn(monkeypatch: pytest.MonkeyPat
 
 
 def place(log: list[str], name: str) -> int:
-    """Return how many were read before somebody."""
+    """Return the number of reads before the first one of a name."""
     return [each for each in log if each != "|"].index(name)
 
 
 @pytest.mark.parametrize("kind", [Visitor, Hammers])
-def test_who_asks_now_and_then_does_not_wait_for_those_who_ask_all_the_time(kind: type[Visitor]) -> None:
+def test_an_occasional_client_does_not_wait_for_busy_ones(kind: type[Visitor]) -> None:
     def scenario(turnstile: Turnstile, log: list[str]) -> None:
         seldom = Visitor("seldom", turnstile, log, 1)
         for _ in range(100):
@@ -136,7 +136,7 @@ def test_who_asks_now_and_then_does_not_wait_for_those_who_ask_all_the_time(kind
 
 
 @pytest.mark.parametrize("kind", [Visitor, Hammers])
-def test_a_new_connection_does_not_wait_for_those_who_ask_all_the_time(kind: type[Visitor]) -> None:
+def test_a_new_connection_does_not_wait_for_busy_ones(kind: type[Visitor]) -> None:
     def scenario(turnstile: Turnstile, log: list[str]) -> None:
         for _ in range(100):
             kind("often", turnstile, log, 10).arrive()
@@ -151,7 +151,7 @@ def test_a_new_connection_does_not_wait_for_those_who_ask_all_the_time(kind: typ
     assert 500 <= place(run(scenario), "new") <= 502
 
 
-def test_ever_new_connections_keep_nobody_waiting() -> None:
+def test_a_stream_of_new_connections_does_not_starve_others() -> None:
     def scenario(turnstile: Turnstile, log: list[str]) -> None:
         for _ in range(20):
             come(turnstile, log)
@@ -172,7 +172,7 @@ def test_ever_new_connections_keep_nobody_waiting() -> None:
     assert len(log) - log[::-1].index("stays") < 500
 
 
-def test_the_connections_of_one_address_have_a_share_together() -> None:
+def test_the_connections_of_one_address_share_their_turns() -> None:
     def scenario(turnstile: Turnstile, log: list[str]) -> None:
         crowd, alone = Share(), Share()
         for _ in range(50):
@@ -184,7 +184,7 @@ def test_the_connections_of_one_address_have_a_share_together() -> None:
     assert len(log) - log[::-1].index("alone") <= 80
 
 
-def test_what_was_sent_ahead_goes_last_and_is_read_all_the_same() -> None:
+def test_pipelined_requests_go_last_but_are_not_starved() -> None:
     def scenario(turnstile: Turnstile, log: list[str]) -> None:
         Visitor("ahead", turnstile, log, 4).arrive()
         for _ in range(10):
@@ -197,7 +197,7 @@ def test_what_was_sent_ahead_goes_last_and_is_read_all_the_same() -> None:
     assert places[-1] < 50
 
 
-def test_as_many_begin_in_a_turn_as_take_some_milliseconds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_requests_per_turn_adapts_to_their_cost(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
     clock = SimpleNamespace(monotonic=lambda: now)
     monkeypatch.setattr("tickboard.server.uvicorn.turnstile.MOST_AT_ONCE", 4)
@@ -222,7 +222,7 @@ def test_as_many_begin_in_a_turn_as_take_some_milliseconds(monkeypatch: pytest.M
     assert set(begun[-20:-1]) == {1}
 
 
-def test_who_says_much_has_fewer_turns() -> None:
+def test_a_connection_that_sends_much_has_fewer_turns() -> None:
     class Says(Hammers):
         def read_on(self, until: float) -> bool:
             self.shares[0].charge(9 * ROUND_BYTES)
@@ -237,7 +237,7 @@ def test_who_says_much_has_fewer_turns() -> None:
     assert first.count("little") > 5 * first.count("much")
 
 
-def test_a_large_piece_has_its_next_turn_before_long() -> None:
+def test_a_large_upload_is_not_starved() -> None:
     pieces, busy = 5, 20
 
     class Uploads(Hammers):
@@ -257,7 +257,7 @@ def test_a_large_piece_has_its_next_turn_before_long() -> None:
     assert len(log) - log[::-1].index("large") <= pieces * busy * (MOST_ROUNDS + 2)
 
 
-def test_what_is_saved_up_is_bounded() -> None:
+def test_saved_up_credit_is_bounded() -> None:
     def scenario(turnstile: Turnstile, log: list[str]) -> None:
         idle = Visitor("idle", turnstile, log, 1_000)
         turnstile._round = 1_000_000.0
@@ -271,7 +271,7 @@ def test_what_is_saved_up_is_bounded() -> None:
     assert log[: 3 * int(CREDIT)].count("often") > 2
 
 
-def test_a_connection_that_raises_is_ended_and_keeps_nobody_waiting(
+def test_a_connection_that_raises_is_closed_and_delays_nobody(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tickboard.server.uvicorn.turnstile.SLICE_S", 60.0)

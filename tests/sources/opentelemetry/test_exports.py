@@ -1,4 +1,4 @@
-"""OTLP: every kind of metric, in messages made by the real library, and junk."""
+"""OTLP: every kind of metric, in messages built with the real library, and junk."""
 
 import contextlib
 import json
@@ -40,7 +40,7 @@ class Bench:
         self.taken = ExportResult()
 
     def export(self, *metrics: Metric, **resource: str) -> int:
-        """Send metrics and return after how many steps they were taken."""
+        """Send metrics and return the number of steps that processing them took."""
         request = ExportMetricsServiceRequest()
         of_resource = request.resource_metrics.add()
         of_resource.resource.attributes.extend(
@@ -55,7 +55,7 @@ class Bench:
         return sum(1 for piece in pieces if piece for _ in receive(piece, self.time, self.taken))
 
     def send(self, *resources: "Of", sender: OpenTelemetry | None = None) -> None:
-        """Send metrics of resources and scopes, as one request."""
+        """Send metrics of several resources and scopes in one request."""
         request = ExportMetricsServiceRequest()
         for each in resources:
             of_resource = request.resource_metrics.add()
@@ -73,7 +73,7 @@ class Bench:
 
 @dataclass
 class Of:
-    """Metrics, and where they are from."""
+    """Metrics and their origin."""
 
     metrics: list[Metric]
     scope: str = ""
@@ -113,7 +113,7 @@ def histogram(counts: list[int], time: float, temporality: int = DELTA, **member
     return metric
 
 
-def test_a_gauge_has_the_labels_of_its_resource_and_its_own() -> None:
+def test_a_gauge_has_its_own_labels_and_those_of_its_resource() -> None:
     bench = Bench()
     for value in (1.0, 2.5):
         bench.export(
@@ -125,7 +125,7 @@ def test_a_gauge_has_the_labels_of_its_resource_and_its_own() -> None:
     assert (info.kind, info.unit, info.title) == ("gauge", "B", "Queue depth")
 
 
-def test_a_point_without_a_time_is_of_now() -> None:
+def test_a_point_without_a_time_counts_as_now() -> None:
     bench = Bench()
     bench.tick()
     bench.time += 0.5
@@ -144,7 +144,7 @@ def test_a_cumulative_counter_is_a_rate_and_a_new_start_is_a_reset() -> None:
     assert bench.tick() == {"jobs": pytest.approx(200)}
 
 
-def test_a_delta_counter_is_a_rate_over_what_it_spans() -> None:
+def test_a_delta_counter_is_a_rate_over_its_time_span() -> None:
     bench = Bench()
     bench.export(total("jobs", 30, NOW + 0.5, NOW - 9.5, DELTA))
     assert bench.tick() == {"jobs": pytest.approx(3)}
@@ -165,7 +165,7 @@ def test_an_up_down_counter_is_a_gauge() -> None:
     assert found == {"open": 3, "level": -2}
 
 
-def test_histograms_are_distributions() -> None:
+def test_histograms_become_distributions() -> None:
     bench = Bench()
     bench.export(histogram([2, 2, 0], NOW + 0.5, sum=4.0))
     found = bench.tick()
@@ -173,7 +173,7 @@ def test_histograms_are_distributions() -> None:
     assert bench.registry.metrics["took.p50"].unit == "s"
 
 
-def test_cumulative_histograms_show_what_is_new() -> None:
+def test_cumulative_histograms_show_only_new_observations() -> None:
     bench = Bench()
     bench.export(histogram([2, 2, 0], NOW + 0.1, CUMULATIVE, sum=4.0))
     assert bench.tick() == {}
@@ -191,14 +191,14 @@ def test_cumulative_histograms_show_what_is_new() -> None:
         ({"bucket_counts": [2, 0, 0], "count": 2, "sum": 1.0, "min": 0.5}, 0.5, 0.995),
     ],
 )
-def test_what_a_histogram_leaves_out(members: dict[str, Any], average: float, p99: float) -> None:
+def test_a_histogram_without_buckets_still_has_statistics(members: dict[str, Any], average: float, p99: float) -> None:
     bench = Bench()
     bench.export(histogram([], NOW + 0.5, **members))
     found = bench.tick()
     assert [found["took"], found["took.p99"]] == pytest.approx([average, p99])
 
 
-def test_exponential_histograms_are_distributions() -> None:
+def test_exponential_histograms_become_distributions() -> None:
     bench = Bench()
     metric = Metric(name="took")
     metric.exponential_histogram.aggregation_temporality = DELTA  # type: ignore[assignment]
@@ -210,7 +210,7 @@ def test_exponential_histograms_are_distributions() -> None:
     assert [found["took"], found["took.p50"], found["took.p99"]] == pytest.approx([1.2, 0.0, 3.95])
 
 
-def test_a_summary_is_its_quantiles_and_totals() -> None:
+def test_a_summary_becomes_its_quantiles_and_totals() -> None:
     bench = Bench()
     for second, count in ((0.1, 10), (0.6, 20)):
         metric = Metric(name="took", unit="s")
@@ -221,7 +221,7 @@ def test_a_summary_is_its_quantiles_and_totals() -> None:
     assert len(bench.source.known) == 3
 
 
-def test_no_recorded_value_takes_the_value_away() -> None:
+def test_the_no_recorded_value_flag_clears_the_value() -> None:
     bench = Bench()
     metrics = [gauge("g", 1.0, NOW + 0.5), histogram([1, 0, 0], NOW + 0.5)]
     bench.export(*metrics)
@@ -232,7 +232,7 @@ def test_no_recorded_value_takes_the_value_away() -> None:
     assert bench.tick() == {}
 
 
-def test_exemplars_do_not_tell_series_apart() -> None:
+def test_exemplars_do_not_create_new_series() -> None:
     bench = Bench()
     for second in (0.1, 0.2):
         metric = gauge("g", second, NOW + second)
@@ -241,7 +241,7 @@ def test_exemplars_do_not_tell_series_apart() -> None:
     assert len(bench.source.known) == 1
 
 
-def test_attributes_of_every_type_are_texts() -> None:
+def test_attributes_of_every_type_become_text() -> None:
     values = [
         (AnyValue(string_value="a"), "a"),
         (AnyValue(bool_value=True), "true"),
@@ -265,7 +265,7 @@ def test_attributes_of_every_type_are_texts() -> None:
         ({"bucket_counts": [1, 2, 3], "count": 7}, "count is 7 and its buckets have 6"),
     ],
 )
-def test_a_histogram_that_cannot_be_is_rejected_alone(members: dict[str, Any], wrong: str) -> None:
+def test_an_invalid_histogram_is_rejected_alone(members: dict[str, Any], wrong: str) -> None:
     bench = Bench()
     bench.export(gauge("g", 1.0, NOW + 0.5), histogram([], NOW + 0.5, **members), gauge("h", 2.0, NOW + 0.5))
     assert bench.tick() == {"g": 1, "h": 2}
@@ -315,7 +315,7 @@ def infinite() -> Metric:
         (infinite(), "a monotonic sum has the value inf"),
     ],
 )
-def test_every_point_that_cannot_be_is_rejected_alone(metric: Metric, wrong: str) -> None:
+def test_an_invalid_point_is_rejected_alone(metric: Metric, wrong: str) -> None:
     bench = Bench()
     bench.export(gauge("g", 1.0, NOW + 0.5), metric, gauge("h", 2.0, NOW + 0.5))
     assert bench.tick() == {"g": 1, "h": 2}
@@ -324,7 +324,7 @@ def test_every_point_that_cannot_be_is_rejected_alone(metric: Metric, wrong: str
     assert wrong in bench.taken.reason
 
 
-def test_points_of_a_series_that_is_refused_are_rejected_with_those_that_cannot_be() -> None:
+def test_points_of_refused_series_are_counted_with_the_invalid_ones() -> None:
     bench = Bench()
     bench.registry.gauge("n", labels=["zone"])
     bench.export(gauge("n", 1.0, NOW), gauge("", 1.0, NOW), total("took", -1, NOW), gauge("g", 3.0, NOW + 0.5))
@@ -345,13 +345,13 @@ def flagged(metric: Metric) -> Metric:
 
 
 @pytest.mark.parametrize("nothing", [without_value, flagged, lambda _: gauge("g", math.nan, NOW + 1.5)])
-def test_a_gauge_without_a_value_has_none(nothing: Any) -> None:
+def test_a_gauge_point_without_a_value_clears_the_gauge(nothing: Any) -> None:
     bench = Bench()
     bench.export(nothing(gauge("new", 1.0, NOW + 0.5)))
     assert bench.tick() == {}
     bench.export(gauge("g", 1.0, NOW + 1.2))
     assert bench.tick()["g"] == 1
-    # In one request after another, the newer one counts.
+    # Of several values in a request, the newest counts.
     bench.export(gauge("g", 2.0, NOW + 2.2), nothing(gauge("g", 3.0, NOW + 2.5)))
     assert "g" not in bench.tick()
     assert bench.taken.rejected == 0
@@ -359,7 +359,7 @@ def test_a_gauge_without_a_value_has_none(nothing: Any) -> None:
 
 @pytest.mark.parametrize("temporality", [DELTA, CUMULATIVE])
 @pytest.mark.parametrize("monotonic", [True, False])
-def test_a_sum_without_a_value_has_none_and_goes_on(temporality: int, monotonic: bool) -> None:
+def test_a_sum_point_without_a_value_leaves_a_gap_and_the_sum_continues(temporality: int, monotonic: bool) -> None:
     bench = Bench()
     for second in range(6):
         value = 10 if temporality == DELTA else 10 * second
@@ -371,7 +371,7 @@ def test_a_sum_without_a_value_has_none_and_goes_on(temporality: int, monotonic:
     assert found["n"] == (10 if monotonic else 50)
 
 
-def test_metrics_without_points_and_points_without_anything_are_nothing() -> None:
+def test_metrics_without_points_and_empty_points_are_ignored() -> None:
     bench = Bench()
     empty = [Metric(name="a"), Metric(name="b"), Metric(name="c"), Metric(name="d")]
     empty[1].gauge.SetInParent()
@@ -382,11 +382,11 @@ def test_metrics_without_points_and_points_without_anything_are_nothing() -> Non
     assert bench.taken.rejected == 0
 
 
-# --- streams that would be one series ---
+# --- streams that would share a series ---
 
 
 def ten_seconds(bench: Bench, *streams: Any, sender: Any = None) -> dict[str, float]:
-    """Send what each stream gives for each of ten seconds; the last tick."""
+    """Send the metrics of each stream for ten seconds, and return the last tick."""
     for second in range(10):
         bench.send(*(stream(second) for stream in streams))
         found = bench.tick()
@@ -400,7 +400,7 @@ def counting(first: int, by: int, start: float = -100.0, **origin: Any) -> Any:
     return at
 
 
-def test_two_scopes_with_one_metric_are_told_apart() -> None:
+def test_two_scopes_with_one_metric_are_separate_series() -> None:
     bench = Bench()
     assert ten_seconds(bench, counting(10_000, 10, scope="a"), counting(5, 1, scope="b")) == {
         "n": pytest.approx(10),
@@ -409,7 +409,7 @@ def test_two_scopes_with_one_metric_are_told_apart() -> None:
     assert bench.taken.rejected == 0
 
 
-def test_scopes_that_do_not_collide_are_not_told_apart() -> None:
+def test_scopes_that_do_not_collide_get_no_scope_label() -> None:
     bench = Bench()
     a = Of([gauge("g", 1, NOW + 0.5, at="x"), gauge("only_a", 1, NOW + 0.5)], scope="a")
     b = Of([gauge("g", 2, NOW + 0.5, at="y"), gauge("only_b", 1, NOW + 0.5)], scope="b")
@@ -432,7 +432,7 @@ def test_scopes_that_do_not_collide_are_not_told_apart() -> None:
     ],
 )
 @pytest.mark.parametrize("kind", ["gauge", "total", "delta", "histogram", "exponential", "up_down"])
-def test_two_of_any_kind_are_told_apart_by_what_differs(
+def test_colliding_streams_of_any_kind_are_labelled_by_their_difference(
     kind: str, one: dict[str, Any], other: dict[str, Any], label: str
 ) -> None:
     def metric(value: int, second: int) -> Metric:
@@ -463,7 +463,7 @@ def test_two_of_any_kind_are_told_apart_by_what_differs(
     }
 
 
-def test_streams_of_different_units_or_temporality_or_names_that_come_to_one_are_told_apart() -> None:
+def test_colliding_streams_of_different_units_names_or_temporality_are_separate() -> None:
     bench = Bench()
     units = gauge("g", 1, NOW + 0.5, "s"), gauge("g", 1_000, NOW + 0.5, "ms")
     names = gauge("a b", 1, NOW + 0.5), gauge("a?b", 2, NOW + 0.5)
@@ -472,7 +472,7 @@ def test_streams_of_different_units_or_temporality_or_names_that_come_to_one_are
     assert bench.tick() == {"g": 1, 'g{unit="ms"}': 1_000, "a_b": 1, 'a_b{metric="a?b"}': 2, "n": 5}
 
 
-def test_a_kind_that_a_metric_does_not_have_is_refused_by_name() -> None:
+def test_a_metric_of_another_kind_is_refused_with_its_name() -> None:
     bench = Bench()
     bench.send(Of([gauge("n", 1, NOW + 0.5)], scope="a"), Of([total("n", 7, NOW + 0.5)], scope="b"))
     assert bench.tick() == {"n": 1}
@@ -480,7 +480,7 @@ def test_a_kind_that_a_metric_does_not_have_is_refused_by_name() -> None:
     assert bench.taken.reason.startswith("metric 'n' is a gauge here, not a counter")
 
 
-def test_streams_that_come_in_requests_of_their_own_are_told_apart_and_never_subtracted() -> None:
+def test_streams_in_separate_requests_are_never_subtracted_from_each_other() -> None:
     bench = Bench()
     one, other = counting(10_000, 10, resource={"zoo": "1"}), counting(5, 1, resource={"zoo": "2"})
     for second in range(10):
@@ -491,7 +491,7 @@ def test_streams_that_come_in_requests_of_their_own_are_told_apart_and_never_sub
     assert found == {"n": pytest.approx(10), 'n{zoo="2"}': pytest.approx(1)}
 
 
-def test_many_streams_of_nothing_that_differs_but_their_start_are_told_apart() -> None:
+def test_streams_that_differ_only_in_their_start_are_numbered() -> None:
     bench = Bench()
     streams = [counting(1_000 * number, number, -100.0 - number) for number in range(1, 5)]
     for second in range(12):
@@ -503,7 +503,7 @@ def test_many_streams_of_nothing_that_differs_but_their_start_are_told_apart() -
     assert set(found) == {"n", 'n{stream="2"}', 'n{stream="3"}', 'n{stream="4"}'}
 
 
-def test_telling_many_streams_apart_is_work_for_each_and_not_for_each_pair() -> None:
+def test_separating_many_streams_takes_linear_work() -> None:
     bench = Bench()
     points = 1_000
     metric = total("n", 0, NOW, NOW)
@@ -511,11 +511,11 @@ def test_telling_many_streams_apart_is_work_for_each_and_not_for_each_pair() -> 
         metric.sum.data_points.extend(total("n", number, NOW, NOW - number).sum.data_points)
     steps = bench.export(metric)
     assert len(bench.registry.series) == MAX_NUMBER
-    # To look for the series of one is as much work as `SLOW` data points.
+    # Finding the series of one stream is as much work as `SLOW` data points.
     assert steps <= 3 * points * SLOW / SLICE
 
 
-def test_the_address_tells_apart_who_does_not_say_which_instance_it_is() -> None:
+def test_senders_without_an_instance_are_separated_by_address() -> None:
     bench, streams = Bench(), Streams()
     senders = [OpenTelemetry(bench.intake.source(f"otlp 10.0.0.{number}"), streams) for number in (1, 2)]
     for second in range(4):
@@ -538,7 +538,7 @@ def test_one_stream_over_two_addresses_is_one_series() -> None:
     assert found == {'n{instance="x"}': pytest.approx(10)}
 
 
-def test_what_comes_in_the_place_of_another_goes_on_with_its_series() -> None:
+def test_a_stream_that_replaces_another_continues_its_series() -> None:
     bench = Bench()
     ten_seconds(bench, counting(10_000, 10, resource={"service.version": "1"}))
     for second in range(10, 20):
@@ -547,16 +547,16 @@ def test_what_comes_in_the_place_of_another_goes_on_with_its_series() -> None:
         assert found == {"n": pytest.approx(1)}
 
 
-def test_a_count_that_began_before_the_newest_of_another_has_no_difference_to_it() -> None:
+def test_an_older_count_that_takes_over_a_series_gives_no_rate_at_first() -> None:
     bench = Bench()
     ten_seconds(bench, counting(10_000, 10, resource={"service.version": "1"}))
     bench.send(Of([total("n", 50_000, NOW + 10.5, NOW - 50)], resource={"service.version": "2"}))
-    assert bench.tick()["n"] == pytest.approx(10)  # what it held before
+    assert bench.tick()["n"] == pytest.approx(10)  # the value it had before
     bench.send(Of([total("n", 50_002, NOW + 11.5, NOW - 50)], resource={"service.version": "2"}))
     assert bench.tick()["n"] == pytest.approx(2)
 
 
-def test_a_declared_metric_has_no_room_for_a_second_stream() -> None:
+def test_a_second_stream_of_a_declared_metric_is_rejected() -> None:
     bench = Bench()
     bench.registry.counter("n")
     found = ten_seconds(bench, counting(10_000, 10, scope="a"), counting(5, 1, scope="b"))
@@ -565,7 +565,7 @@ def test_a_declared_metric_has_no_room_for_a_second_stream() -> None:
     assert "metric 'n' was declared with the labels none, not scope" in bench.taken.reason
 
 
-def test_a_label_that_tells_streams_apart_is_none_of_their_own() -> None:
+def test_a_distinguishing_label_does_not_replace_a_label_of_the_stream() -> None:
     bench = Bench()
     bench.send(
         Of([gauge("g", 1, NOW + 0.5, scope="own")], scope="a"), Of([gauge("g", 2, NOW + 0.5, scope="own")], scope="b")
@@ -573,7 +573,7 @@ def test_a_label_that_tells_streams_apart_is_none_of_their_own() -> None:
     assert bench.tick() == {'g{scope="own"}': 1, 'g{otel.scope="b",scope="own"}': 2}
 
 
-def test_a_point_that_is_sent_twice_counts_once() -> None:
+def test_a_repeated_point_counts_once() -> None:
     bench = Bench()
     metrics = [
         total("up", 5, NOW + 0.5, NOW - 0.5, DELTA, monotonic=False),
@@ -587,7 +587,7 @@ def test_a_point_that_is_sent_twice_counts_once() -> None:
     assert {key: value for key, value in found.items() if ".p" not in key} == {"up": 5, "rate": 5, "took": 0.5}
 
 
-def test_the_order_of_attributes_does_not_tell_streams_apart() -> None:
+def test_the_order_of_attributes_does_not_matter() -> None:
     bench = Bench()
     for second in range(4):
         metric = total("n", second * 3, NOW + second + 0.5, NOW - 1)
@@ -598,10 +598,10 @@ def test_the_order_of_attributes_does_not_tell_streams_apart() -> None:
     assert found == {'n{a="1",b="2"}': pytest.approx(3)}
 
 
-# --- labels that would be one ---
+# --- labels that would collide ---
 
 
-def test_an_attribute_that_is_called_as_one_of_the_resource_hides_nothing() -> None:
+def test_an_attribute_named_like_one_of_the_resource_hides_nothing() -> None:
     bench = Bench()
     points = [
         gauge("g", 1, NOW + 0.5, host="a"),
@@ -609,7 +609,7 @@ def test_an_attribute_that_is_called_as_one_of_the_resource_hides_nothing() -> N
         gauge("g", 3, NOW + 0.5, host="h"),
     ]
     bench.send(Of([*points, gauge("g", 4, NOW + 0.5)], resource={"host.name": "h", "service.name": "s"}))
-    # One that says the same twice says it once.
+    # An attribute equal to the resource's appears once.
     assert bench.tick() == {
         'g{host="a",host.name="h",service="s"}': 1,
         'g{host="b",host.name="h",service="s"}': 2,
@@ -617,21 +617,21 @@ def test_an_attribute_that_is_called_as_one_of_the_resource_hides_nothing() -> N
     }
 
 
-def test_even_one_that_has_both_names_hides_nothing() -> None:
+def test_attributes_with_both_names_of_a_resource_attribute_hide_nothing() -> None:
     bench = Bench()
     own = {"host": "a", "host.name": "b"}
     bench.send(Of([gauge("g", 1, NOW + 0.5, **own)], resource={"host.name": "h"}))
     assert bench.tick() == {'g{host="a",host.name="b",resource.host.name="h"}': 1}
 
 
-def test_two_attributes_of_a_resource_for_one_label_are_both_there() -> None:
+def test_two_resource_attributes_for_one_label_are_both_kept() -> None:
     bench = Bench()
     both = {"deployment.environment": "old", "deployment.environment.name": "new", "container.name": "c"}
     bench.send(Of([gauge("g", 1, NOW + 0.5)], resource=both | {"k8s.container.name": "c"}))
     assert bench.tick() == {'g{container="c",deployment.environment="old",environment="new"}': 1}
 
 
-def test_attributes_that_come_to_one_label_are_one_with_both_values() -> None:
+def test_attributes_that_map_to_one_label_are_joined() -> None:
     bench = Bench()
     bench.export(
         gauge("g", 1, NOW + 0.5, **{"a-b": "x", "a_b": "y"}),
@@ -641,7 +641,7 @@ def test_attributes_that_come_to_one_label_are_one_with_both_values() -> None:
     assert bench.tick() == {'g{a_b="x;y"}': 1, 'g{a_b="z;y"}': 2, 'g{a.b="x",a_b="y"}': 3}
 
 
-def test_others_may_run_while_a_large_request_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_tasks_run_while_a_large_request_is_processed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SLICE", 10)
     bench = Bench()
     metric = Metric(name="g")
@@ -654,7 +654,7 @@ def test_others_may_run_while_a_large_request_is_taken(monkeypatch: pytest.Monke
     assert len(bench.tick()) == 40
 
 
-def test_what_is_known_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_caches_of_the_sender_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_KINDS", 3)
     bench = Bench()
     for index in range(20):
@@ -672,11 +672,11 @@ def request_of(*metrics: Metric) -> ExportMetricsServiceRequest:
     return request
 
 
-def test_json_is_the_same() -> None:
+def test_json_gives_the_same_values() -> None:
     metric = gauge("g", 1.5, NOW + 0.5, worker="a")
     metric.gauge.data_points[0].exemplars.add(as_double=1.0)
     document = json_format.MessageToDict(request_of(metric, total("jobs", 3, NOW + 0.5)))
-    # As OTLP writes ids: in hexadecimal, which is no base64 of this length.
+    # OTLP writes ids in hexadecimal, which is not valid base64 at this length.
     point = document["resourceMetrics"][0]["scopeMetrics"][0]["metrics"][0]["gauge"]["dataPoints"][0]
     point["exemplars"][0]["spanId"] = "abcde"
     point["unknownField"] = 1
@@ -691,7 +691,7 @@ def test_json_that_cannot_be_read_is_an_error(body: bytes) -> None:
         list(read_json(body))
 
 
-def test_a_number_that_json_does_not_have_is_named() -> None:
+def test_nan_in_json_is_named_in_the_error() -> None:
     with pytest.raises(PayloadError, match="NaN is no JSON: send null"):
         list(read_json(b'{"resourceMetrics": [{"scopeMetrics": [{"metrics": [{"name": NaN}]}]}]}'))
 
@@ -715,7 +715,7 @@ JSON = st.recursive(
 
 
 @given(JSON)
-def test_any_json_is_taken_or_an_error(document: object) -> None:
+def test_any_json_is_accepted_or_raises_payload_error(document: object) -> None:
     bench = Bench()
     with contextlib.suppress(PayloadError):
         bench.take(read_json(json.dumps(document).encode()))
@@ -733,7 +733,7 @@ VALID = request_of(
         lambda one: VALID[: one[0]] + one[1] + VALID[one[0] + len(one[1]) :]
     )
 )
-def test_any_bytes_are_taken_or_an_error(data: bytes) -> None:
+def test_any_bytes_are_accepted_or_raise_payload_error(data: bytes) -> None:
     bench = Bench()
     for _ in range(2):
         with contextlib.suppress(PayloadError):

@@ -103,9 +103,9 @@ def wants_openmetrics(accept: Iterable[str]) -> bool:
     return open_quality > 0 and open_quality >= text_quality
 
 
-def exposition(told: Iterable[Family], *, openmetrics: bool = False) -> str:
+def exposition(families: Iterable[Family], *, openmetrics: bool = False) -> str:
     """Return the document, in the text format (0.0.4) or in OpenMetrics (1.0)."""
-    lines = [line for family in told for line in _lines(family, openmetrics=openmetrics)]
+    lines = [line for family in families for line in _lines(family, openmetrics=openmetrics)]
     return "\n".join([*lines, "# EOF"] if openmetrics else lines) + "\n"
 
 

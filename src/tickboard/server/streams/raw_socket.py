@@ -102,8 +102,8 @@ class RawSocket(asyncio.Protocol):
             self._cut.cancel()
         self._offer["connections"].discard(self)
         self._offer["ended"] = True
-        for tell in self._offer["on_end"]:
-            tell()
+        for call in self._offer["on_end"]:
+            call()
 
     def _cut_later(self) -> None:
         if self._cut is None:

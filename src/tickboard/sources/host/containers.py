@@ -1,9 +1,9 @@
-"""The container that Tickboard runs in: how much it uses of what it may use.
+"""The container that Tickboard runs in: its usage and its limits.
 
-What psutil tells is of the whole machine, also inside a container. What the container may use, and uses, is in its
-control group: the files of version 2 are in Linux's Documentation/admin-guide/cgroup-v2.rst, those of version 1 in
+Even inside a container, psutil reports the whole machine. The container's own usage and limits are in its control
+group: the files of version 2 are described in Linux's Documentation/admin-guide/cgroup-v2.rst, those of version 1 in
 Documentation/admin-guide/cgroup-v1. A container sees its own group as the root of the tree, and the root of a machine
-has no limits: so a limit there is a container's, and never that of, say, a systemd unit on a plain machine.
+has no limits. So a limit found there is a container's, and never that of, say, a systemd unit on a plain machine.
 """
 
 import os
@@ -28,12 +28,12 @@ METRICS: Final = {
 class Container:
     """The container's CPU time in percent of its quota, and its memory in percent of its limit.
 
-    What has no limit is left out; so is all of it where there is no container. Memory that is used is without the page
-    cache that the kernel would give up first (``inactive_file``), as ``docker stats`` counts it.
+    What has no limit is left out; without a container, everything is. Used memory excludes the page cache that the
+    kernel would free first (``inactive_file``), as in ``docker stats``.
 
     Args:
-        root: the root of the file system that ``sys/fs/cgroup`` is looked for in.
-        machine_bytes: the memory of the machine: a limit above it is none. The machine's own when None.
+        root: the root of the file system in which ``sys/fs/cgroup`` is read.
+        machine_bytes: the machine's memory; a limit above it counts as no limit. None: read it from this machine.
     """
 
     def __init__(self, root: Path, machine_bytes: int | None = None) -> None:
@@ -41,7 +41,7 @@ class Container:
         self._machine_bytes = _machine_bytes() if machine_bytes is None else machine_bytes
         self._rates = DeviceRates(self._cpu_counters)
         self._due = -inf
-        # Which version it is does not change while a container runs.
+        # The version does not change while a container runs.
         self._version_2 = (self._tree / "cgroup.controllers").exists()
         self._cpu = self._folder("cpu,cpuacct", "cpu")
         self._cpu_time = self._folder("cpu,cpuacct", "cpuacct")
@@ -53,7 +53,7 @@ class Container:
             return {}
         readings = {**self._read_cpu(now), **self._read_memory()}
         if not readings:
-            # A limit may be set while a container runs.
+            # A limit may be set while the container runs.
             self._due = now + SLOW_S
         return readings
 
@@ -67,7 +67,7 @@ class Container:
         if cores == inf:
             return {}
         used_s, periods, throttled = self._rates(now)[""]
-        # There are periods only while something runs.
+        # Periods pass only while something runs.
         share = 100 * throttled / periods if periods > 0 else 0 * periods
         return {
             ("container_cpu_usage", ""): 100 * used_s / cores,
@@ -75,7 +75,7 @@ class Container:
         }
 
     def _cores(self) -> float:
-        """Return the CPU time that the container may use, in seconds a second."""
+        """Return the CPU time that the container may use, in seconds per second."""
         if self._version_2:
             quota, _, period = _text(self._cpu / "cpu.max").partition(" ")
         else:
@@ -110,16 +110,16 @@ class Container:
 
 
 def _machine_bytes() -> int:
-    """Return the memory of the machine, which the C library knows where there is no ``/proc``."""
+    """Return the machine's memory; the C library knows it even without ``/proc``."""
     try:
         total: int = psutil.virtual_memory().total
-    except Exception:  # noqa: BLE001 - another reader reports what is wrong with the memory
+    except Exception:  # noqa: BLE001 - the reader of memory reports what is wrong
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return total
 
 
 def _text(path: Path) -> str:
-    """Return what a file says, nothing where there is none."""
+    """Return the text of a file; empty if it does not exist."""
     try:
         return path.read_text().strip()
     except (FileNotFoundError, NotADirectoryError):

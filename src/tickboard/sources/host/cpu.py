@@ -1,4 +1,4 @@
-"""The processor: how busy it is, with what, how fast and how hot it runs, and how often it is interrupted."""
+"""The processor: usage by core and mode, frequency, temperature, context switches and interrupts."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ METRICS: Final = {
 MAX_SENSORS = 16
 
 _IDLE = ("idle", "iowait")
-"""Waiting for a disk is idle, as in top."""
+"""Waiting for a disk counts as idle, as in top."""
 
 _MODES = ("user", "system", "iowait", "steal", "nice", "softirq", "irq")
 
@@ -35,7 +35,7 @@ _WITHIN_OTHERS = ("guest", "guest_nice", "interrupt", "dpc")
 
 
 class Cpu:
-    """How busy the cores were, each and together, and by mode, since the reading before."""
+    """The usage of each core, of all together, and by mode, since the reading before."""
 
     def __init__(self, root: Path = Path("/")) -> None:
         self._stat = root / "proc" / "stat"
@@ -47,9 +47,9 @@ class Cpu:
         if now - self._at < MIN_ELAPSED_S:
             return self._readings
         times, are_numbered = self._read()
-        # With a core more or less, and no numbers, nobody can say which is which.
+        # Without numbers, cores cannot be matched if there are more or fewer than before.
         before = self._times if are_numbered or len(times) == len(self._times) else times
-        # Of a core that was not there before nothing is known yet.
+        # Nothing is known yet of a core that was not there before.
         spent = {number: _spent(core, before.get(number, core)) for number, core in times.items()}
         together = {mode: sum(core[mode] for core in spent.values()) for mode in next(iter(spent.values()))}
         all_s = sum(together.values())
@@ -62,21 +62,21 @@ class Cpu:
         return self._readings
 
     def _read(self) -> tuple[dict[int, Mapping[str, float]], bool]:
-        """Return the times of each core, by its number, and whether it is the kernel's: else they are counted."""
+        """Return the times of each core by its number, and whether that is the kernel's; otherwise they are counted."""
         before = self._numbers()
         # A core's fields differ by platform.
         times: list[Mapping[str, float]] = [core._asdict() for core in psutil.cpu_times(percpu=True)]
         if not times:
             raise OSError(f"{self._stat} has no cores")
         numbers = self._numbers()
-        # Between two looks a core may have gone, and another come.
+        # Between the two reads, one core may have gone offline and another online.
         are_numbered = numbers == before and len(numbers) == len(times)
         return dict(zip(numbers if are_numbered else range(len(times)), times, strict=True)), are_numbered
 
     def _numbers(self) -> list[int]:
-        """Return the kernel's numbers of the cores that are online; psutil's list is of these, without the numbers.
+        """Return the kernel's numbers of the cores online; psutil lists these cores, but without the numbers.
 
-        Empty where the kernel doesn't say.
+        Empty if the kernel does not say.
         """
         try:
             found = _CORE.findall(self._stat.read_bytes())
@@ -89,14 +89,14 @@ _CORE = re.compile(rb"^cpu(\d+) ", re.MULTILINE)
 
 
 def _spent(times: Mapping[str, float], before: Mapping[str, float]) -> dict[str, float]:
-    """Return the seconds that a core has spent in each mode; a time that goes back is none."""
+    """Return the seconds that a core has spent in each mode; a time that decreases counts as 0."""
     return {mode: max(0.0, time - before[mode]) for mode, time in times.items() if mode not in _WITHIN_OTHERS}
 
 
 def _modes(times: Sequence[Mapping[str, float]]) -> list[str]:
-    """Return the modes to show, the most telling first.
+    """Return the modes to show, the most informative first.
 
-    One that the machine has never been in since it was started, such as steal on one that is not virtual, is left out.
+    A mode that the machine has never been in, such as steal on one that is not virtual, is left out.
     """
     known = (*_MODES, *(mode for mode in times[0] if mode not in {*_MODES, *_WITHIN_OTHERS, "idle"}))
     return [mode for mode in known if any(core.get(mode) for core in times)]
@@ -112,7 +112,7 @@ def _share(part: float, whole: float) -> float:
 
 
 def read_frequency(now: float) -> Readings:
-    """Read the mean of the cores' frequencies; few virtual machines are told any."""
+    """Read the mean frequency of the cores; most virtual machines do not know it."""
     frequency = psutil.cpu_freq() if hasattr(psutil, "cpu_freq") else None
     return {("cpu_frequency", ""): frequency.current} if frequency is not None and frequency.current > 0 else {}
 
@@ -125,7 +125,7 @@ def read_temperatures(now: float) -> Readings:
     for chip, sensors in psutil.sensors_temperatures().items():
         for number, sensor in enumerate(sensors, 1):
             name = f"{chip} {sensor.label or number}"
-            # Two disks of one kind are one chip to psutil, with sensors of the same label.
+            # psutil treats two disks of one model as one chip, with sensors of the same label.
             same = next(count for count in range(1, len(found) + 2) if _numbered(name, count) not in found)
             found[_numbered(name, same)] = sensor.current
     labels = safe_labels(found)
@@ -137,7 +137,7 @@ def _numbered(name: str, count: int) -> str:
 
 
 class Switches:
-    """How often the cores went from one task to another, and were interrupted."""
+    """How often the cores switched between tasks and were interrupted."""
 
     def __init__(self) -> None:
         self._rates = DeviceRates(_read_switches)

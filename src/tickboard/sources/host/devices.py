@@ -1,4 +1,4 @@
-"""Counters of devices, and the rates that they come to."""
+"""Counters of devices, and their rates."""
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -9,14 +9,14 @@ from pathlib import Path
 from tickboard.sources.host.readings import MIN_ELAPSED_S
 
 Counters = Mapping[str, tuple[float, ...]]
-"""For each device what it has counted since it was started, always in the same order."""
+"""What each device has counted since it was started, always in the same order."""
 
 
 class DeviceRates:
-    """Per second, what each device has counted since the reading before.
+    """What each device has counted since the reading before, per second.
 
-    A device that was not there then has NaN. A counter that begins anew adds nothing for once, so that no rate is ever
-    negative or huge. Readings closer together than `MIN_ELAPSED_S` keep the rates.
+    The rates of a new device are NaN. A counter that has restarted counts as unchanged for one reading, so that no rate
+    is ever negative or huge. A reading less than `MIN_ELAPSED_S` after the last one returns the same rates.
     """
 
     def __init__(self, read: Callable[[], Counters]) -> None:
@@ -44,18 +44,18 @@ def _per_second(counted: tuple[float, ...], before: tuple[float, ...] | None, el
 
 
 def total(rates: Counters, place: int) -> float:
-    """Return the sum over all devices that have a rate, NaN when none has."""
+    """Return the sum over all devices that have a rate; NaN if none has."""
     known = [rate[place] for rate in rates.values() if not isnan(rate[place])]
     return sum(known) if known else nan
 
 
 def with_device(names: Iterable[str], folder: str) -> list[str]:
-    """Return those that are hardware, or a virtual machine's; elsewhere than on Linux there is no telling: all."""
+    """Return the names of devices with real or virtual hardware behind them; on other systems than Linux, all names."""
     return list(_with_device(tuple(names), folder)) if sys.platform == "linux" else list(names)
 
 
-# Looked up again when something has come or gone: it costs more than to read what they have counted.
+# Cached until a device appears or disappears, since it costs more than reading the counters.
 @lru_cache(4)
 def _with_device(names: tuple[str, ...], folder: str) -> tuple[str, ...]:
-    # A device such as "cciss/c0d0" has the "/" as "!" in /sys.
+    # A device such as "cciss/c0d0" has "!" in place of "/" in /sys.
     return tuple(name for name in names if Path(folder, name.replace("/", "!"), "device").exists())

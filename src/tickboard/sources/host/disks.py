@@ -1,4 +1,4 @@
-"""Disks: what they read and write, how busy they are, and how full the file systems on them."""
+"""Disks: their reads, writes and busy time, and how full the root is."""
 
 import os
 from pathlib import Path
@@ -24,18 +24,18 @@ METRICS: Final = {
 _BY_DEVICE: Final = ("disk_device_read_rate", "disk_device_write_rate", "disk_reads_rate", "disk_writes_rate")
 
 ROOT: Final = str(Path(os.sep).resolve())
-"""On Windows, the root of the drive that Tickboard was started on."""
+"""On Windows, the root of the drive on which Tickboard was started."""
 
 
 def read_usage(now: float) -> Readings:
-    """Read how full the root is."""
+    """Read how full the root file system is."""
     return {("disk_usage", ""): psutil.disk_usage(ROOT).percent}
 
 
 class Disks:
-    """What the disks read and write, together and each, and how busy each is where the platform tells.
+    """Reads and writes of all disks together and of each disk, and how busy each is where the platform reports it.
 
-    Disks are those with a device behind them: partitions and volumes are parts of one.
+    Only disks with a device behind them count: partitions and volumes are parts of one.
     """
 
     def __init__(self) -> None:
@@ -52,19 +52,19 @@ class Disks:
             read_write, busy_ms = rates[device][:4], rates[device][4:]
             readings |= {(metric, label): rate for metric, rate in zip(_BY_DEVICE, read_write, strict=True)}
             if busy_ms:
-                # Milliseconds a second, in percent. In steps of a clock tick, it comes out a little above 100 at times.
+                # Milliseconds per second, in percent. Counted in clock ticks, it is sometimes a little above 100.
                 readings["disk_busy", label] = min(busy_ms[0] / 10, 100)
         return readings
 
 
 def _counters() -> Counters:
-    # nowrap=False: psutil would keep and mend every counter it has seen; Rates needs neither.
+    # nowrap=False: psutil would store and correct every counter, which DeviceRates does not need.
     disks = psutil.disk_io_counters(perdisk=True, nowrap=False)
     return {name: _counted(disks[name]) for name in with_device(disks, "/sys/block")}
 
 
 def _counted(disk: Any) -> tuple[float, ...]:
-    """Return bytes and operations in and out, and the milliseconds that it was busy where they are told."""
+    """Return bytes and operations read and written, and the milliseconds that it was busy if known."""
     counted = disk.read_bytes, disk.write_bytes, disk.read_count, disk.write_count
     # Linux and FreeBSD have it.
     return (*counted, disk.busy_time) if hasattr(disk, "busy_time") else counted

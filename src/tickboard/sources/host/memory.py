@@ -1,4 +1,4 @@
-"""Memory and swap: how much is in use, by what, and what moves between them."""
+"""Memory and swap: how much is in use, for what, and how much moves between them."""
 
 import sys
 from math import inf
@@ -21,7 +21,7 @@ METRICS: Final = {
 
 
 def read_memory(now: float) -> Readings:
-    """Read the memory's usage, and what it holds: kinds that do not overlap and are the whole of it together."""
+    """Read the memory usage, and the memory by kinds, which do not overlap and add up to all of it."""
     memory = psutil.virtual_memory()
     return {
         ("memory_usage", ""): memory.percent,
@@ -31,18 +31,18 @@ def read_memory(now: float) -> Readings:
 
 
 def _kinds(memory: object) -> dict[str, int]:
-    """Divide the memory by what the platform tells of it.
+    """Divide the memory by what the platform reports.
 
-    psutil's ``used`` is no part of the whole on Linux: it is all that is not available, and overlaps the others.
+    On Linux, psutil's ``used`` is not a part of the total: it is all that is not available, and overlaps the others.
     """
     sizes: dict[str, int] = memory._asdict()  # type: ignore[attr-defined]  # its fields differ by platform
     whole = sizes["total"]
     if "cached" in sizes and "buffers" in sizes:
-        # Shared memory lies in the cache, and cannot be given back as the rest of it can.
+        # Shared memory is counted in the cache, but cannot be freed like the rest of it.
         shared = min(sizes.get("shared", 0), sizes["cached"])
         kinds = {"shared": shared, "cached": sizes["cached"] - shared, "buffers": sizes["buffers"]}
     elif "wired" in sizes:
-        # macOS: what is left is mostly compressed, and the programs' own as these are.
+        # macOS: the rest is mostly compressed memory, which belongs to programs like ``used``.
         kinds = {"wired": sizes["wired"], "inactive": sizes["inactive"]}
     else:
         kinds = {}
@@ -51,9 +51,9 @@ def _kinds(memory: object) -> dict[str, int]:
 
 
 class Swap:
-    """How full the swap is, and what goes in and out of it; without a swap, nothing.
+    """How full the swap is, and its rates in and out; nothing without swap.
 
-    Windows does not tell what is moved.
+    Windows does not report the rates.
     """
 
     def __init__(self) -> None:
@@ -66,7 +66,7 @@ class Swap:
             return {}
         swap = psutil.swap_memory()
         if not swap.total:
-            # Hardly anybody adds one later.
+            # Swap is rarely added later.
             self._due = now + SLOW_S
             return {}
         readings: Readings = {("swap_usage", ""): swap.percent, ("swap_used", ""): swap.used}

@@ -1,4 +1,4 @@
-"""The network: bytes and packets in and out, together and by interface, and what was lost."""
+"""The network: bytes and packets in and out, in total and by interface, and packets lost."""
 
 from operator import attrgetter
 from typing import Final
@@ -27,18 +27,18 @@ _BY_INTERFACE: Final = tuple(name for name, metric in METRICS.items() if metric.
 _FIELDS: Final = attrgetter(
     "bytes_recv", "bytes_sent", "packets_recv", "packets_sent", "errin", "errout", "dropin", "dropout"
 )
-"""psutil's, in the order of `_BY_INTERFACE`."""
+"""psutil's fields, in the order of `_BY_INTERFACE`."""
 
 _CONTAINERS = "veth"
-"""Docker's and others' name for their end of a container's wire: there may be hundreds, and they come and go."""
+"""The prefix of the host's ends of container interfaces (Docker and others): there may be hundreds, often changing."""
 
 
 class Network:
-    """What passes through the interfaces.
+    """The traffic of the interfaces.
 
-    The totals are over those with a device behind them, so that what passes through a bridge or a VPN is not counted
-    twice; where none has one (in a container), over all but the loopback. By interface there are also the bridges and
-    VPNs, once something has passed through them.
+    The totals are over interfaces with a device behind them, so that traffic through a bridge or a VPN is not counted
+    twice. If there is none (in a container), they are over all but the loopback. By interface, bridges and VPNs are
+    shown as well once they have had traffic.
     """
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ class Network:
         return readings
 
     def _counters(self) -> Counters:
-        """Return the counters of all that is shown, those that are counted in the totals first."""
+        """Return the counters of all interfaces shown, first those that count in the totals."""
         found = psutil.net_io_counters(pernic=True, nowrap=False)
         outside = [name for name in found if not _is_loopback(name)]
         self._counted = with_device(outside, "/sys/class/net") or outside
@@ -73,5 +73,5 @@ class Network:
 
 
 def _is_loopback(interface: str) -> bool:
-    """Tell Linux's ``lo``, BSD's and macOS's ``lo0``, and Windows' ``Loopback Pseudo-Interface 1``."""
+    """Return whether it is Linux's ``lo``, BSD's and macOS's ``lo0``, or Windows' ``Loopback Pseudo-Interface 1``."""
     return interface.rstrip("0123456789") == "lo" or interface.startswith("Loopback")

@@ -1,7 +1,7 @@
-"""Pressure: the share of the time in which somebody, or everybody, waited for CPU, memory or disks (Linux's PSI).
+"""Pressure: the share of time in which some or all tasks waited for CPU, memory or disks (Linux's PSI).
 
-The format is in Linux's Documentation/accounting/psi.rst. Shares are told from the counters, as the averages beside
-them are over ten seconds at least.
+The format is described in Linux's Documentation/accounting/psi.rst. Shares are computed from the counters, since the
+averages beside them cover ten seconds at least.
 """
 
 from errno import EOPNOTSUPP
@@ -17,14 +17,14 @@ METRICS: Final = {
 }
 
 _RESOURCES: Final = {"cpu": ("some",), "memory": ("some", "full"), "io": ("some", "full")}
-"""That all wait for the CPU at once is not defined for a whole machine: the kernel says 0 there."""
+"""For CPU, ``full`` is undefined for a whole machine: the kernel reports 0."""
 
 
 class Pressure:
-    """The shares since the reading before; nothing where the kernel does not tell.
+    """The shares since the reading before; nothing if the kernel does not report pressure.
 
     Args:
-        root: the root of the file system that ``proc/pressure`` is looked for in.
+        root: the root of the file system in which ``proc/pressure`` is read.
     """
 
     def __init__(self, root: Path) -> None:
@@ -32,7 +32,7 @@ class Pressure:
         self._rates = DeviceRates(self._counters)
 
     def __call__(self, now: float) -> Readings:
-        # Microseconds a second, in percent.
+        # Microseconds per second, in percent.
         return {
             (f"pressure_{who}", resource): min(rate / 10_000, 100)
             for resource, rates in self._rates(now).items()

@@ -1,7 +1,7 @@
-"""Processes: which programs take the most CPU time and memory, by name.
+"""Processes: the programs with the most CPU time and memory, by name.
 
-Only names are read, never command lines: those hold passwords. Several processes of one name are one, and so are the
-kernel's threads of one kind.
+Only names are read, never command lines, which may contain passwords. Processes with the same name are shown as one,
+and so are kernel threads of the same kind.
 """
 
 import os
@@ -30,26 +30,26 @@ METRICS: Final = {
 EVERY_S = 2.0
 
 LARGEST_SHARE = 0.004
-"""Of one core: with so many processes that a look costs more, they are looked at less often."""
+"""The largest share of one core that reading may cost: with very many processes, they are read less often."""
 
 TOP = 10
 
 MAX_SHOWN = 40
 
 STAYS_FOR = 15
-"""Looks for which a name stays after it was last at the top, so that the set changes rarely."""
+"""For how many readings a name stays after it was last at the top, so that the set rarely changes."""
 
 LEAST_CPU = 0.3
-"""Percent of a core below which nobody is at the top by CPU; one step of the kernel's clock in two seconds is 0.5."""
+"""Percent of a core below which no program is at the top by CPU; one kernel clock tick in two seconds is 0.5."""
 
 SMOOTHING = 0.3
-"""How much of the newest look is in the CPU time that the top is chosen by."""
+"""The weight of the newest reading in the CPU time by which the top is chosen."""
 
 _KERNEL_THREAD = 0x00200000
 """PF_KTHREAD in Linux's include/linux/sched.h."""
 
 Process = tuple[tuple[int, float], str, float, int]
-"""Who it is (its number and when it began: numbers are used again), its name, CPU time in seconds, RSS in bytes."""
+"""Its identity (pid and start time, since pids are reused), its name, its CPU time in seconds, its RSS in bytes."""
 
 
 @dataclass
@@ -62,13 +62,13 @@ class _Program:
 
 
 class Processes:
-    """The programs that are at the top by CPU or memory, looked at every two seconds.
+    """The top programs by CPU or memory, read every two seconds.
 
-    A process that began since the look before counts with all its CPU time; one that ended since then, with none.
+    A process that started since the last reading counts with all its CPU time; one that ended since, with none.
 
     Args:
         read: returns all processes.
-        spent: returns the CPU time that this thread has taken, in seconds.
+        spent: returns the CPU time used by this thread, in seconds.
     """
 
     def __init__(self, read: Callable[[], Iterable[Process]], spent: Callable[[], float] = time.thread_time) -> None:
@@ -93,7 +93,7 @@ class Processes:
             self._readings["process_cpu", label] = program.cpu
             self._readings["process_memory", label] = program.rss_bytes
             self._readings["process_count", label] = program.count
-        # A second look soon, as the first one tells no CPU.
+        # The second reading comes soon, since the first one shows no CPU.
         self._due = now + (1.0 if isnan(self._at) else max(EVERY_S, (self._spent() - began) / LARGEST_SHARE))
         self._at = now
         return self._readings
@@ -115,10 +115,10 @@ class Processes:
 
 
 class Top:
-    """Chooses whom to show: the top by CPU together with the top by memory.
+    """Chooses the names to show: the top by CPU together with the top by memory.
 
-    A newcomer is shown when it is at the top for the second time (at the first look, at once), and goes when it has
-    not been there for `STAYS_FOR` looks, or is gone from the machine.
+    A new name is shown when it is at the top for the second time (in the first reading, at once). It is removed when it
+    has not been at the top for `STAYS_FOR` readings, or no longer exists.
     """
 
     def __init__(self) -> None:
@@ -148,22 +148,22 @@ class Top:
 
 
 def reader(root: Path) -> Callable[[], Iterable[Process]]:
-    """Return what reads all processes: on Linux from ``proc`` under `root`, as psutil takes many times as long."""
+    """Return a reader of all processes: on Linux, of ``proc`` under `root`, since psutil takes many times as long."""
     return partial(read_proc, str(root / "proc")) if sys.platform == "linux" else read_psutil
 
 
 def read_proc(folder: str) -> Iterator[Process]:
-    """Read the ``stat`` of each process; the fields are in proc_pid_stat(5), counted from 1 there."""
+    """Read the ``stat`` file of each process; the fields are described in proc_pid_stat(5), which counts from 1."""
     found = False
     tick_s, page_bytes = 1 / os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
-    for number in os.listdir(folder):  # noqa: PTH208 - a Path for each of them costs more than to read it
+    for number in os.listdir(folder):  # noqa: PTH208 - making a Path for each costs more than reading it
         if not "0" < number[0] <= "9":
             continue
         try:
             stat = read_file(f"{folder}/{number}/stat")
         except (FileNotFoundError, ProcessLookupError, PermissionError):
-            continue  # it has ended, or is hidden from us
-        # The name is in parentheses, and may hold any byte, parentheses too.
+            continue  # it has ended, or may not be read
+        # The name is in parentheses, and may contain any byte, even parentheses.
         before, _, after = stat.rpartition(b") ")
         fields = after.split(None, 22)
         name = _name(before.partition(b" (")[2], bool(int(fields[6]) & _KERNEL_THREAD))
@@ -171,21 +171,21 @@ def read_proc(folder: str) -> Iterator[Process]:
         found = True
         yield (int(number), int(fields[19])), name, cpu_s, int(fields[21]) * page_bytes
     if not found:
-        # Our own is always there, however much is hidden.
+        # Our own process is always there, however many are hidden.
         raise FileNotFoundError(f"{folder} has no processes: is it mounted?")
 
 
 @lru_cache(4096)
 def _name(name: bytes, kernel: bool) -> str:
     text = name.decode(errors="surrogateescape")
-    # kworker/0:1-events and the like are one program.
+    # kworker/0:1-events and the like count as one program.
     return text.partition("/")[0] if kernel else text
 
 
 def read_psutil() -> Iterator[Process]:
-    """Read all processes through psutil; what may not be read of another's process is left out."""
+    """Read all processes through psutil, without what may not be read of other users' processes."""
     for process in psutil.process_iter(["name", "cpu_times", "memory_info", "create_time"]):
-        # Windows counts the time in which nothing ran as that of a process 0.
+        # Windows counts idle time as that of a process 0.
         if process.pid == 0:
             continue
         times, memory = process.info["cpu_times"], process.info["memory_info"]

@@ -1,8 +1,8 @@
-"""What all readers of the host share: the shape of what they read, and readings that are held for a while because they
-are dear and change slowly.
+"""What all readers of the host share: the type of their readings, and caching of readings that are expensive and change
+slowly.
 
-A reader is called with a time in seconds (from any beginning, and never going back) and returns its readings. It knows
-neither the registry nor the clock.
+A reader is called with a time in seconds (since any start, never decreasing) and returns its readings. It knows neither
+the registry nor the clock.
 """
 
 import os
@@ -11,27 +11,27 @@ from dataclasses import dataclass
 from math import inf
 
 MIN_ELAPSED_S = 0.1
-"""Rates are told from readings at least this far apart: the kernel counts CPU time in steps of 0.01 s."""
+"""Rates need readings at least this far apart, since the kernel counts CPU time in steps of 0.01 s."""
 
 EARLY_S = 0.25
-"""What is read every few seconds may be read this much too early: a tick is never exactly on its second."""
+"""Readings every few seconds may come this many seconds early, since a tick is never exactly on its second."""
 
 SLOW_S = 10.0
-"""Between two readings of what is dear to read, and changes slowly or is not there."""
+"""Seconds between readings that are expensive and change slowly, or are not available."""
 
 MAX_DEVICES = 64
-"""Devices, mounts or interfaces that get series of their own, so that no odd machine fills the board."""
+"""How many devices, mounts or interfaces get series of their own, so that unusual machines do not fill the board."""
 
 Readings = dict[tuple[str, str], float]
-"""The values of one reader by metric and label; NaN: it is there, but has no value yet."""
+"""The values of one reader by metric and label; NaN: it exists, but has no value yet."""
 
 Reader = Callable[[float], Readings]
-"""Raises NotImplementedError where the platform has no such thing; any other exception is a failure."""
+"""Raises NotImplementedError if the platform lacks it; any other exception is a failure."""
 
 
 @dataclass(frozen=True)
 class MetricSpec:
-    """What a metric is declared with; `label` is the name of its one label, where it has one."""
+    """How a metric is declared; `label` is the name of its only label, or empty."""
 
     title: str
     unit: str
@@ -40,7 +40,7 @@ class MetricSpec:
 
 
 def read_file(path: str) -> bytes:
-    """Read a file of /proc, of at most a page: they are read so often that a file object for each is felt."""
+    """Read at most a page of a file in /proc; called so often that a file object each time would be noticeable."""
     file = os.open(path, os.O_RDONLY)
     try:
         return os.read(file, 4096)
@@ -49,7 +49,7 @@ def read_file(path: str) -> bytes:
 
 
 class Held:
-    """A reader that reads every `every_s` seconds, and in between returns what it read.
+    """A reader that reads every `every_s` seconds and returns the same readings in between.
 
     After a failure it reads again at once.
     """

@@ -1,4 +1,4 @@
-"""The source: reads everything that there is to read of the host, and writes it to a registry."""
+"""The source: reads all metrics of the host and writes them to a registry."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -24,7 +24,7 @@ PERCENT_DECIMALS = 2
 keeps."""
 
 RETIRE_S = 30.0
-"""A labelled series that has had no value for so long leaves the registry: its process has ended, its disk is gone."""
+"""A labelled series without a value for this many seconds is removed: its process has ended or its disk is gone."""
 
 
 class HostError(SampleError):
@@ -35,7 +35,7 @@ class HostError(SampleError):
     """
 
     def __init__(self, failures: Mapping[str, Exception]) -> None:
-        # Their texts are anybody's, and may change each time.
+        # The texts of other exceptions may contain anything, and may change each time.
         each = "; ".join(
             f"{name} ({error if isinstance(error, TickboardError) else type(error).__name__})"
             for name, error in failures.items()
@@ -48,13 +48,13 @@ class HostError(SampleError):
 class Host:
     """The metrics of this machine; docs/host.md lists them.
 
-    A metric is declared when there is first something to read: nearly always at once, as a host is read when it is
-    made. Rates and CPU times are means over the time since the sample before.
+    A metric is declared when it first has a reading: nearly always at once, since making a `Host` reads the host. Rates
+    and CPU usage are means over the time since the sample before.
 
     Args:
         registry: where to write.
-        clock: seconds from any beginning, never going back.
-        root: the root of the file system whose ``proc`` and ``sys`` tell of pressure, containers and processes.
+        clock: returns seconds since any start, never decreasing.
+        root: the root of the file system whose ``proc`` and ``sys`` are read for pressure, containers and processes.
 
     Raises:
         InputError: one of its metrics is already declared as something else.
@@ -72,10 +72,10 @@ class Host:
                 raise error
 
     def sample(self) -> None:
-        """Read everything once and set the values; what can't be read now has none.
+        """Read everything once and set the values; what can't be read now has no value.
 
         Raises:
-            HostError: something could not be read. It is raised at the end: all the rest is set.
+            HostError: something could not be read. It is raised at the end: all other values are set.
         """
         failures = self._read_all()
         if failures:
@@ -89,13 +89,13 @@ class Host:
             try:
                 readings = read(now)
             except NotImplementedError:
-                pass  # psutil's word for what this platform lacks
-            except Exception as error:  # noqa: BLE001 - whatever it is, it stops no other reader
+                pass  # how psutil reports that this platform lacks something
+            except Exception as error:  # noqa: BLE001 - whatever it is, the other readers continue
                 failures[name] = error
             try:
                 self._write(name, readings, now)
             except TickboardError as error:
-                # The registry is full, or somebody has declared the metric since.
+                # The registry is full, or the metric was declared elsewhere meanwhile.
                 failures[name] = error
         self._retire(now)
         return failures
@@ -115,7 +115,7 @@ class Host:
                 gauge = gauges[key] = self._declare(*key)
             elif key not in before:
                 self._gone.pop(key, None)
-            # A gauge holds what it was set to, and much is the same each time.
+            # A gauge holds its value, and many are the same each time.
             if before.get(key) != value:
                 gauge.set(value)
             written[key] = value
@@ -131,7 +131,7 @@ class Host:
         metric = METRICS[name]
         labels = (metric.label,) if metric.label else ()
         low = None if metric.unit == "°C" else 0
-        # A gauge is set when its value changes, which may be never; those that have none any more are removed.
+        # A gauge is set only when its value changes, which may be never; series without a value are removed here.
         gauge = self._registry.gauge(
             name, metric.title, unit=metric.unit, labels=labels, min=low, max=metric.max, forget=False
         )
@@ -160,10 +160,10 @@ def _readers(root: Path) -> dict[str, Reader]:
 
 
 class _Made:
-    """A reader that is made when it is first called: what keeps it from being made is a failure of that reader alone.
+    """A reader that is made on its first call, so that failing to make it is only this reader's failure.
 
     Args:
-        make: makes it; tried again at each call until it succeeds.
+        make: makes the reader; called again at each call until it succeeds.
     """
 
     def __init__(self, make: Callable[[], Reader]) -> None:

@@ -1,4 +1,4 @@
-"""How full the file systems are, read in threads of their own: one that hangs keeps nobody waiting."""
+"""How full the file systems are, read in threads of their own, so that one that hangs blocks nothing."""
 
 import sys
 from collections.abc import Callable, Iterable
@@ -21,7 +21,7 @@ METRICS: Final = {
 }
 
 FIRST_WAIT_S = 1.0
-"""At the start the page is laid out by what there is: it is worth a moment."""
+"""How long the first sample waits: the page's layout depends on it, so a moment is worth it."""
 
 WAIT_S = 0.02
 
@@ -44,7 +44,7 @@ _OVER_THE_NETWORK: Final = frozenset(
         "webdav",
     }
 )
-"""One whose server is gone hangs for minutes, and how full it is is that server's affair."""
+"""Network file systems: one whose server is gone hangs for minutes, and its fill level is the server's concern."""
 
 _NO_STORAGE: Final = frozenset(
     {
@@ -62,7 +62,7 @@ _NO_STORAGE: Final = frozenset(
         "udf",
     }
 )
-"""Always full, always empty, or another file system seen twice."""
+"""File systems that are always full, always empty, or another file system seen twice."""
 
 
 @dataclass(frozen=True)
@@ -78,13 +78,14 @@ Mounts = Callable[[], Iterable[tuple[str, str]]]
 
 
 class Space:
-    """How full each file system is, looked at every ten seconds.
+    """How full each file system is, read every ten seconds.
 
-    A file system that does not answer by the next look has no value, and is left alone until it does; all others go on.
+    A file system that does not answer by the next reading has no value and is skipped until it answers; the others
+    continue.
 
     Args:
-        mounts: returns where file systems are mounted, and the device of each; of one device, the first counts.
-        usage: returns how full the one mounted there is; what raises OSError is left out.
+        mounts: returns the mount points of file systems and their devices; of one device, the first counts.
+        usage: returns how full the file system at a mount point is; OSError: leave it out.
     """
 
     def __init__(self, mounts: Mounts | None = None, usage: Callable[[str], Usage] | None = None) -> None:
@@ -118,7 +119,7 @@ class Space:
         look, wait_s = self._look, FIRST_WAIT_S
         if look is not None:
             if not look.done.is_set() and not look.at:
-                return  # it does not even know what is mounted yet, and another would know no sooner
+                return  # it does not even know the mounts yet, and another thread would know them no sooner
             wait_s = WAIT_S
             self._before = look.found.copy()
             if not look.done.is_set():
@@ -129,13 +130,13 @@ class Space:
 
 
 class _Look:
-    """One look at all file systems but some, in a thread of its own.
+    """One reading of all file systems, except some, in a thread of its own.
 
     Attributes:
-        at: the mount that it is looking at.
-        found: what it has found so far.
-        error: what kept it from finding anything.
-        done: it has ended.
+        at: the mount point being read.
+        found: the results so far.
+        error: why nothing could be read.
+        done: set when it has ended.
     """
 
     def __init__(self, mounts: Mounts, usage: Callable[[str], Usage], without: frozenset[str]) -> None:
@@ -145,7 +146,7 @@ class _Look:
         self.done = Event()
         self._mounts, self._usage, self._without = mounts, usage, without
         self._seen: set[str] = set()
-        # A daemon: one that hangs must not keep the program from ending.
+        # A daemon thread: one that hangs must not keep the program from ending.
         Thread(target=self._run, name="disk space", daemon=True).start()
 
     def _run(self) -> None:
@@ -163,7 +164,7 @@ class _Look:
         try:
             self.found[mount] = self._usage(mount)
         except OSError:
-            return  # not ours to look at, or gone since
+            return  # it may not be read, or is gone
         self._seen.add(device)
 
 
@@ -171,25 +172,25 @@ def mount_usage(mount: str) -> Usage:
     """Return how full a file system is.
 
     Raises:
-        OSError: it cannot be told, or is not a folder: a container has files of its machine mounted, as /etc/hosts.
+        OSError: it cannot be read, or is not a folder: containers mount files of the machine, such as /etc/hosts.
     """
     if not Path(mount).is_dir():
         raise NotADirectoryError(mount)
     usage = psutil.disk_usage(mount)
     if sys.platform == "darwin":
-        # psutil tells what this volume uses; the room is shared by all volumes of the disk.
+        # psutil returns this volume's usage, but all volumes of the disk share its space.
         used = usage.total - usage.free
         return Usage(100 * used / usage.total if usage.total else 0.0, used, usage.total)
     return Usage(usage.percent, usage.used, usage.total)
 
 
 def storage_mounts() -> list[tuple[str, str]]:
-    """Return where storage of this machine is mounted, the root first, and the device of each.
+    """Return the mount points of this machine's storage, the root first, and their devices.
 
-    What is mounted in several places (a bind mount, a Btrfs subvolume) comes with the shortest path first.
+    Of storage mounted in several places (a bind mount, a Btrfs subvolume), the shortest path comes first.
     """
     parts = psutil.disk_partitions(all=False)
-    # In a container the root is no device's.
+    # In a container, the root has no device.
     root_device = next((part.device for part in parts if part.mountpoint == ROOT), ROOT)
     others = [
         (part.mountpoint, part.device)
@@ -203,6 +204,6 @@ def _is_storage(kind: str, options: str, mount: str) -> bool:
     kind = kind.lower()
     if not kind or kind in _OVER_THE_NETWORK | _NO_STORAGE or kind.startswith("fuse."):
         return False
-    if not {"remote", "cdrom"}.isdisjoint(options.split(",")):  # Windows' words
+    if not {"remote", "cdrom"}.isdisjoint(options.split(",")):  # psutil's options on Windows
         return False
-    return not mount.startswith("/System/Volumes/")  # macOS: the parts that its one disk is made of
+    return not mount.startswith("/System/Volumes/")  # macOS: parts of its one disk

@@ -17,13 +17,13 @@ METRICS: Final = {
 def read_load(now: float) -> Readings:
     """Read the load averages; Windows has none."""
     if sys.platform == "win32":
-        return {}  # psutil makes one up there, and it is 0 for the first seconds
+        return {}  # psutil emulates it there, and it is 0 for the first seconds
     return {("load", span): load for span, load in zip(("1m", "5m", "15m"), psutil.getloadavg(), strict=True)}
 
 
 def read_uptime(now: float) -> Readings:
-    """Read the time since the machine was started, with the time that it slept."""
+    """Read the time since the machine was started, including the time that it slept."""
     if sys.platform == "linux":
-        # It stays right when somebody sets the time of day, and costs no reading of /proc/stat.
+        # It stays correct when the clock is set, and does not read /proc/stat.
         return {("uptime", ""): time.clock_gettime(time.CLOCK_BOOTTIME)}
     return {("uptime", ""): max(0.0, time.time() - psutil.boot_time())}

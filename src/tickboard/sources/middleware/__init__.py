@@ -1,4 +1,4 @@
-"""The middleware: what an application that is there already puts around itself to be measured.
+"""The middleware: wraps an existing application to measure it.
 
 `TickboardMiddleware` is for ASGI, `TickboardWSGIMiddleware` for WSGI; `django_routes` goes into Django's settings.
 """

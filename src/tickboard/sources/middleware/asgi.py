@@ -1,7 +1,7 @@
 """The ASGI middleware: requests per second, latency, errors and routes of any ASGI application.
 
-It stands in front of an application and passes everything through as it is; it knows neither the server before it nor
-the board that shows the numbers.
+It wraps an application and passes everything through unchanged. It knows neither the server nor the board that shows
+the numbers.
 """
 
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -12,7 +12,7 @@ from tickboard.metrics.registry import Registry
 from tickboard.sources.middleware.requests import MEASURED_KEY, HasRegistry, Requests
 from tickboard.sources.middleware.routes import Routes
 
-# The types of ASGI 3 (asgi.readthedocs.io), as every framework spells them.
+# The types of ASGI 3 (asgi.readthedocs.io), as every framework defines them.
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -24,14 +24,14 @@ class TickboardMiddleware:
     """Measure the HTTP requests of an ASGI application: rate, latency, errors and requests in flight, by route.
 
     WebSockets and lifespan pass through unmeasured. Latency is the time until ``http.response.start``, when status and
-    headers are sent: a download, a stream or an SSE subscription has the latency of its beginning. An error is a status
-    of 500 or above, or an exception, once for each request; an exception before any answer counts as a 500. Exceptions
-    pass through unchanged. A request that is given up before any answer has neither latency nor status. Requests to a
-    board mounted in the application do not count.
+    headers are sent: for a download, a stream or an SSE subscription, that is when it begins. An error is a status of
+    500 or above, or an exception; each request counts at most once. An exception before any response counts as a 500.
+    Exceptions pass through unchanged. A request abandoned before any response has neither latency nor status. Requests
+    to a board mounted in the application do not count.
 
     Args:
         app: the application to measure.
-        registry: where to write: a board, or a registry.
+        registry: where to write: a board or a registry.
         clock: returns seconds, for latencies.
         count_board: whether requests to a mounted board count too.
 
@@ -70,10 +70,10 @@ class TickboardMiddleware:
             requests.forget()
 
         if not self._count_board:
-            # In a list: the scope that the board gets may be a copy.
+            # In a list, since the board may get a copy of the scope.
             scope.setdefault(MEASURED_KEY, []).append(forget)
 
-        # Not a coroutine of its own: what `send` returns is passed on, which saves one await for each message.
+        # Not a coroutine: returning what `send` returns saves one await per message.
         def measured_send(message: Message) -> Awaitable[None]:
             nonlocal status
             if not status and not boards and message["type"] == "http.response.start":

@@ -1,7 +1,7 @@
-"""Django's routes: a middleware of Django's own kind, which tells the one around Django which route was taken.
+"""Django's routes: a Django middleware that passes the route of a request to the middleware around Django.
 
-Around Django, under ASGI as under WSGI, nobody sees its requests, and so not what they were resolved to. One line in
-the settings, anywhere in the list, tells it: ``MIDDLEWARE = ["tickboard.django_routes", …]``.
+From outside Django, under ASGI or WSGI, a request's resolved route is not visible. One line in the settings, anywhere
+in the list, makes it so: ``MIDDLEWARE = ["tickboard.django_routes", …]``.
 """
 
 from collections.abc import Awaitable, Callable
@@ -15,40 +15,40 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _sync_and_async(factory: F) -> F:
-    """Mark a middleware as one for both; Django has a decorator for it, which is there only where Django is."""
+    """Mark a middleware as sync and async; Django's own decorator for it would require Django."""
     factory.sync_capable = factory.async_capable = True  # type: ignore[attr-defined]
     return factory
 
 
 @_sync_and_async
 def django_routes(get_response: GetResponse) -> GetResponse:
-    """Return a Django middleware that leaves each request's route where `TickboardMiddleware` looks for it.
+    """Return a Django middleware that stores each request's route where `TickboardMiddleware` looks for it.
 
-    The route is as Django writes it, ``/items/<int:pk>/``. A request without a route leaves none.
+    The route is as Django writes it, ``/items/<int:pk>/``. A request without a route stores none.
     """
     if iscoroutinefunction(get_response):
 
-        async def tell_async(request: Any) -> Any:
+        async def measured_async(request: Any) -> Any:
             awaited: Awaitable[Any] = get_response(request)
             try:
                 return await awaited
             finally:
-                _tell(request)
+                _measured(request)
 
-        return tell_async
+        return measured_async
 
-    def tell(request: Any) -> Any:
+    def measured(request: Any) -> Any:
         try:
             return get_response(request)
         finally:
-            _tell(request)
+            _measured(request)
 
-    return tell
+    return measured
 
 
-def _tell(request: Any) -> None:
+def _measured(request: Any) -> None:
     match = request.resolver_match
     if match is not None and isinstance(match.route, str):
         carrier = request.scope if hasattr(request, "scope") else request.environ
-        # A regular expression begins with ^, and no route with /.
+        # A regular expression begins with ^, and no route begins with /.
         carrier[ROUTE_KEY] = f"/{match.route.removeprefix('^')}"

@@ -1,7 +1,7 @@
-"""Requests: what is counted of them, whoever serves them.
+"""Requests: what is counted of them, whatever server runs them.
 
-A middleware tells it when a request comes in, what it was answered with and when it is over; it writes to the registry
-and knows neither ASGI nor WSGI. It may be told from any thread.
+A middleware calls it when a request arrives, when it is answered and when it ends; it writes to the registry and knows
+neither ASGI nor WSGI. It may be called from any thread.
 """
 
 import re
@@ -15,23 +15,23 @@ from tickboard.errors import LimitError
 from tickboard.metrics.registry import Registry
 
 ROUTE_KEY = "tickboard.route"
-"""Where a framework or an application may say which route a request took: in the ASGI scope or the WSGI environ."""
+"""The key of a request's route in the ASGI scope or the WSGI environ; a framework or an application may set it."""
 
 MEASURED_KEY = "tickboard.measured"
-"""Where a middleware leaves, in the ASGI scope, a list of functions by which a request is not counted after all. A
-board that is mounted in the application calls them: its page and its streams are no requests of the application's."""
+"""The key, in the ASGI scope, of a list of functions that exclude a request from the counts. A board mounted in the
+application calls them, since requests for its page and its streams are not the application's."""
 
 MAX_ROUTES = 200
-"""Routes that are told apart, each with its method; those beyond are `OTHER`."""
+"""How many routes are distinguished, each with its method; further ones count as `OTHER`."""
 
 MAX_KINDS = 10_000
-"""Answers by route, method and status whose place is remembered; that of others is looked up each time."""
+"""How many combinations of route, method and status are cached; others are looked up each time."""
 
 OTHER = "other"
-"""The route of a request that took none that is known; a path is never one, as there is no end to them."""
+"""The route of requests without a known route. A path is never used as a route, since there is no end of paths."""
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "QUERY"})
-"""Methods that are told apart: any client may send any word."""
+"""The methods that are distinguished: clients may send any word."""
 
 METHOD_NOT_ALLOWED = 405
 
@@ -48,22 +48,23 @@ class HasRegistry(Protocol):
 
 
 Answers = tuple[Callable[[], None], Callable[[float], None]]
-"""What counts the answers of one route and status, and what observes the route's latency."""
+"""Counts the responses of one route and status, and observes the route's latency."""
 
 
 def _nowhere(latency_ms: float = 0.0) -> None:
-    """Count answers that the registry has no room for."""
+    """Ignore responses for which the registry has no room."""
 
 
 class Requests:
-    """The metrics of requests, declared in a registry; several of these on one registry write to the same metrics.
+    """The metrics of requests, declared in a registry. Several of these on one registry share the metrics.
 
     ``requests_per_sec``, ``errors_per_sec`` (counters), ``avg_latency`` (a histogram, ms) and ``requests_in_flight`` (a
     gauge) are of all requests. ``http_requests`` (a counter with the labels route and status) and ``http_latency`` (a
-    histogram with the label route, ms) tell them apart: by route, as "GET /items/{id}", and class of status, as "2xx".
+    histogram with the label route, ms) distinguish them by route, such as "GET /items/{id}", and class of status, such
+    as "2xx".
 
-    For each request: `begin`, then `answer` when its status is known, `fail` for an error that comes after that, and in
-    any case `end`, or `abandon`; or `forget` in place of all of these.
+    For each request, call `begin`; `answer` when its status is known; `fail` for an error after that; and in any case
+    `end` or `abandon`. Or call `forget` instead of all that follows `begin`.
 
     Args:
         registry: where to write: a registry or anything with one.
@@ -79,7 +80,7 @@ class Requests:
         self._observe = registry.histogram("avg_latency", "Latency", unit="ms", min=0).add
         self._errors = registry.counter("errors_per_sec", "Errors/sec", unit="req/s")
         in_flight = registry.gauge("requests_in_flight", "Requests in flight", unit="req", min=0)
-        # There are none from the start, and a gauge that was never set has no value.
+        # 0 from the start, since a gauge that was never set has no value.
         in_flight.inc(0)
         self._route_requests = registry.counter(
             "http_requests", "Requests by route", unit="req/s", labels=("route", "status"), forget=False
@@ -95,10 +96,10 @@ class Requests:
         self._routes: set[str] = set()
         self._learning = Lock()
 
-    # What happens to every request writes to its columns under one lock: a handle each would take it five times.
+    # The parts that every request goes through write to columns under one lock; handles would take it five times.
 
     def begin(self) -> None:
-        """Count a request that comes in."""
+        """Count a request that arrives."""
         registry = self._registry
         with self._lock:
             if self._owed:
@@ -111,29 +112,29 @@ class Requests:
                 registry.values[self._open] -= 1
 
     def forget(self) -> None:
-        """Take back a request that has begun, which then neither is answered nor ends."""
+        """Undo `begin` for a request, which is then neither answered nor ended."""
         registry = self._registry
         with self._lock:
             if registry.counts[self._begun] >= 1:
                 registry.counts[self._begun] -= 1
             else:
-                # A tick has counted it already: another is left out for it, and no rate is below zero.
+                # A tick has counted it already: skip another request instead, so that no rate is negative.
                 self._owed += 1
             registry.values[self._open] -= 1
 
     def answer(self, route: str | None, method: str, status: int, latency_ms: float) -> None:
-        """Count an answer.
+        """Count a response.
 
         Args:
-            route: the template that was taken, as ``/items/{id}``; None when it isn't known.
-            method: as GET.
-            status: one of 500 or above is an error.
-            latency_ms: from the beginning to the answer's.
+            route: the route template, such as ``/items/{id}``; None: unknown.
+            method: such as GET.
+            status: 500 or above is an error.
+            latency_ms: from the start of the request to that of the response.
         """
         count, observe = self._answers.get((route, method, status)) or self._learn(route, method, status)
         with self._lock:
             self._observe(latency_ms)
-            # A series that somebody has removed comes back, unless the registry is full by now.
+            # A removed series comes back, unless the registry is full by now.
             with suppress(LimitError):
                 observe(latency_ms)
                 count()
@@ -141,20 +142,20 @@ class Requests:
             self._errors.inc()
 
     def fail(self) -> None:
-        """Count an error that came when the answer had begun."""
+        """Count an error that occurred after the response had begun."""
         self._errors.inc()
 
     def end(self) -> None:
-        """Take a request out of those in flight."""
+        """Remove a request from those in flight."""
         with self._lock:
             self._registry.values[self._open] -= 1
 
     def abandon(self) -> None:
-        """Take a request out when the next one comes in; never waits, so that a finalizer may call it."""
+        """End a request when the next one begins; never blocks, so a finalizer may call it."""
         self._abandoned.append(None)
 
     def _learn(self, route: str | None, method: str, status: int) -> Answers:
-        """Find or make where an answer is counted that is the first of its kind."""
+        """Return the counters for the first response of its kind."""
         with self._learning:
             answers = self._labelled(self._label(route, method, status), status)
             if method in METHODS and len(self._answers) < MAX_KINDS:
@@ -162,7 +163,7 @@ class Requests:
         return answers
 
     def _label(self, route: str | None, method: str, status: int) -> str:
-        # With a method that it doesn't take, a route was not taken; a client could make up many of those.
+        # If its method is not allowed, no route was taken, and clients could make up many methods.
         if route is None or method not in METHODS or status == METHOD_NOT_ALLOWED:
             return OTHER
         label = f"{method} {shown(route)}"
@@ -180,12 +181,12 @@ class Requests:
                 observe = self._route_latency.labels(route=label).add
                 answers = self._route_requests.labels(route=label, status=status_class).add, observe
             except LimitError:
-                # The registry is full: a request is served all the same, and counted with all others.
+                # The registry is full: the request is still served, and counted in the totals only.
                 answers = _nowhere, _nowhere
             self._by_label[label, status_class] = answers
         return answers
 
 
 def shown(template: str) -> str:
-    """Return a route template as people read it: ``{id}`` for the ``{id:int}`` of Starlette and Litestar."""
+    """Return a route template as people read it: ``{id}`` for ``{id:int}`` in Starlette and Litestar."""
     return _TYPED.sub(r"{\1}", template)

@@ -1,15 +1,15 @@
-r"""Routes: which route template an ASGI request took, read from what routing has left in its scope.
+r"""Routes: the route template of an ASGI request, read from what routing has stored in its scope.
 
-    who routes                     what it leaves                          what is made of it
-    anyone who knows of us         scope["tickboard.route"]                that
+    who routes                     what it stores                          the template
+    anyone who knows Tickboard     scope["tickboard.route"]                that
     Litestar                       scope["path_template"]                  that
-    Starlette, FastAPI             scope["endpoint"], scope["route"],      its path in the tree of routes, with those
-                                   scope["router"]                         of mounts and included routers before it
+    Starlette, FastAPI             scope["endpoint"], scope["route"],      its path in the tree of routes, after those
+                                   scope["router"]                         of mounts and included routers
     others, as scope["route"]      an object with a path                   its path
     nobody                         nothing                                 None
 
-A request below a mount has the mount's template before its own: a mount's own path may have parameters, so it is
-looked up and not taken from the URL. Nothing is imported from any framework, and no path of a request is ever given.
+The template of a request below a mount begins with the mount's template. A mount's path may have parameters, so it is
+looked up and not taken from the URL. No framework is imported, and a request's own path is never returned.
 """
 
 import re
@@ -23,23 +23,23 @@ from tickboard.sources.middleware.requests import ROUTE_KEY
 Scope = MutableMapping[str, Any]
 
 MAX_KNOWN = 1_000
-"""Routes and prefixes that are remembered; a framework that makes objects for each request must not fill the memory."""
+"""How many routes and prefixes are cached; a framework that makes objects for each request must not exhaust memory."""
 
 MAX_DEPTH = 10
-"""Applications inside each other; one may be mounted in itself."""
+"""How deep applications may be nested; one may be mounted in itself."""
 
 _PARAMETER = re.compile(r"\{\w+(?::(\w+))?\}")
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A route where it stands in the tree.
+    """A route at one place of the tree.
 
     Attributes:
-        template: its path with those of the mounts above it.
-        pattern: the paths that lead to it.
-        route: the object that routing leaves in the scope.
-        endpoint: what it leads to.
+        template: its path, after those of the mounts above it.
+        pattern: matches the paths that lead to it.
+        route: the object that routing stores in the scope.
+        endpoint: the route's endpoint.
         mount: whether it is a mount, whose template ends in ``/{path:path}``.
     """
 
@@ -55,9 +55,9 @@ class Known:
     """What is known of a route and an endpoint.
 
     Attributes:
-        places: where the route is; several where it was included or mounted more than once.
-        own: the path below whatever it is mounted in, where the tree doesn't have it.
-        kept: both objects, so that no others can have their identities.
+        places: the places of the route; several if it was included or mounted more than once.
+        own: its path below its mounts, if the tree does not have it.
+        kept: both objects, kept alive so that no others can have their ids.
     """
 
     places: list[Place]
@@ -66,17 +66,17 @@ class Known:
 
 
 class Routes:
-    """Finds templates, and remembers them by the objects that routing leaves."""
+    """Finds templates, and caches them by the objects that routing stores."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[int, int], Known] = {}
-        # Of those that are in one place, as nearly all are.
+        # Of routes with one place, as nearly all have.
         self._templates: dict[tuple[int, int], str] = {}
         self._mounts: dict[str, re.Pattern[str]] = {}
         self._prefixes: dict[str, str | None] = {}
 
     def template(self, scope: Scope) -> str | None:
-        """Return the route template of a request that has been routed; None when it can't be known."""
+        """Return the route template of a request that has been routed; None if it is unknown."""
         if ROUTE_KEY not in scope:
             # By identity: Starlette's routes can't be hashed.
             template = self._templates.get((id(scope.get("route")), id(scope.get("endpoint"))))
@@ -104,7 +104,7 @@ class Routes:
         if len(self._known) >= MAX_KNOWN:
             return Known([], None, (None, None))
         tree = self._walk(scope)
-        # A mounted application may leave only an endpoint, beside the route that led to the mount.
+        # A mounted application may store only an endpoint, beside the route that led to the mount.
         found = (
             [place for place in tree if place.route is route and place.endpoint is endpoint]
             or [place for place in tree if place.endpoint is endpoint and endpoint is not None]
@@ -112,13 +112,13 @@ class Routes:
         )
         own = None if found or hasattr(route, "routes") else _text(route, "path_format") or _text(route, "path") or None
         self._known[id(route), id(endpoint)] = known = Known(found, own, (route, endpoint))
-        # What a mount leads to may have routes of its own kind, and says so elsewhere.
+        # A mount's application may route differently, and store its routes elsewhere.
         if len({place.template for place in found}) == 1 and not found[0].mount:
             self._templates[id(route), id(endpoint)] = found[0].template
         return known
 
     def _walk(self, scope: Scope) -> list[Place]:
-        """Return the tree of routes, and keep the templates of its mounts."""
+        """Return the tree of routes, and cache the templates of its mounts."""
         tree = list(_tree(getattr(scope.get("router"), "routes", ())))
         for place in tree:
             if place.mount:
@@ -127,7 +127,7 @@ class Routes:
         return tree
 
     def _prefix(self, scope: Scope) -> str | None:
-        """Return the template of the mounts above; None when they aren't known."""
+        """Return the template of the mounts above; None if they are unknown."""
         base = scope.get("app_root_path")
         prefix = "" if base is None else scope.get("root_path", "")[len(base) :]
         if not prefix:
@@ -157,7 +157,7 @@ def _tree(routes: Iterable[object], above: str = "", depth: int = 0) -> Iterator
         original = getattr(route, "original_route", route)
         if hasattr(route, "routes"):
             app = getattr(route, "app", None)
-            # One at the root leads everything to its application, and says nothing of what was asked for.
+            # A mount at the root leads everything to its application, and says nothing about the request.
             if path:
                 yield Place(path + _REST, _pattern(path + _REST), original, app, mount=True)
             yield from _tree(_routes_of(app), path, depth + 1)
@@ -166,7 +166,7 @@ def _tree(routes: Iterable[object], above: str = "", depth: int = 0) -> Iterator
 
 
 def _unfolded(routes: Iterable[object]) -> Iterable[object]:
-    """Return routes with those of included routers in place of these, which only FastAPI can tell."""
+    """Replace included routers among routes by their routes, which only FastAPI can do."""
     fastapi = sys.modules.get("fastapi.routing")
     unfold = getattr(fastapi, "iter_route_contexts", None)
     unfolded: Iterable[object] = unfold(routes) if unfold is not None else routes
@@ -174,7 +174,7 @@ def _unfolded(routes: Iterable[object]) -> Iterable[object]:
 
 
 def _routes_of(app: object) -> Iterable[object]:
-    """Return the routes of an application, which may have middleware around it."""
+    """Return the routes of an application, which may be wrapped in middleware."""
     for _ in range(MAX_DEPTH):
         if routes := getattr(app, "routes", None):
             found: Iterable[object] = routes
@@ -189,7 +189,7 @@ def _text(thing: object, name: str) -> str:
 
 
 def _path(scope: Scope) -> str:
-    """Return the path below where the server has put the application."""
+    """Return the path below the application's root path."""
     path: str = scope.get("path", "")
     base: str = scope.get("app_root_path", scope.get("root_path", ""))
     return path[len(base) :] if base and path.startswith(base) else path

@@ -1,6 +1,6 @@
-"""The WSGI middleware: the same numbers as the ASGI one, of any WSGI application (PEP 3333).
+"""The WSGI middleware: the same numbers as the ASGI one, for any WSGI application (PEP 3333).
 
-The route is known where the application says it in ``environ["tickboard.route"]``, and of Flask by itself.
+The route is known if the application sets ``environ["tickboard.route"]``; Flask needs nothing.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -21,12 +21,12 @@ class TickboardWSGIMiddleware:
     """Measure the requests of a WSGI application, as `TickboardMiddleware` does for ASGI.
 
     Latency is the time until the application calls ``start_response``. A request is in flight until its body has been
-    sent or closed. A body that is a list, or a file that the server itself sends (``wsgi.file_wrapper``), goes to the
-    server as it is, and the request ends there.
+    sent or closed. A body that is a list, or a file that the server itself sends (``wsgi.file_wrapper``), is passed to
+    the server as it is, and the request ends there.
 
     Args:
         app: the application to measure.
-        registry: where to write: a board, or a registry.
+        registry: where to write: a board or a registry.
         clock: returns seconds, for latencies.
 
     Raises:
@@ -56,9 +56,9 @@ class TickboardWSGIMiddleware:
 
 
 class _Answer:
-    """One request: what the application answers, and the body that the server iterates over."""
+    """One request: the application's response, and the body that the server iterates over."""
 
-    # Where each request begins; as attributes of the class they cost the request nothing.
+    # Initial values as class attributes cost a request nothing.
     _over = False
     _begun = False
     _status = 0
@@ -77,25 +77,25 @@ class _Answer:
         self._started = clock()
 
     def start_response(self, status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Callable[[bytes], object]:
-        """Take the status, and pass all on; until some of the body has gone, another call takes it back."""
+        """Record the status and pass everything on; until part of the body is sent, another call replaces it."""
         if not self._begun:
             self._take(int(status[:3]) if status[:3].isdecimal() else 500)
         return self._start_response(status, headers, *exc_info)
 
     def of(self, body: Iterable[bytes]) -> "_Answer":
-        """Stand for a body."""
+        """Wrap a body, and return this object as the body."""
         self._body = body
         return self
 
     def __iter__(self) -> Iterator[bytes]:
         try:
             for chunk in self._body:
-                # An empty chunk sends no headers yet.
+                # An empty chunk does not send the headers yet.
                 if chunk and not self._begun:
                     self._begin()
                 yield chunk
         except GeneratorExit:
-            # Perhaps it is the garbage collector's, in a thread that holds the lock: `close` is the one to end it.
+            # It may come from the garbage collector, in a thread that holds the lock: leave the end to `close`.
             raise
         except BaseException as error:
             self.end_with(error)
@@ -103,7 +103,7 @@ class _Answer:
         self.end()
 
     def close(self) -> None:
-        """Close the body, as the server does when it has sent it or has given it up."""
+        """Close the body; the server calls this when it has sent it or has given up."""
         try:
             close = getattr(self._body, "close", None)
             if close is not None:
@@ -114,7 +114,7 @@ class _Answer:
         self.end()
 
     def end(self) -> None:
-        """Count the answer, if that hasn't been done, and end the request."""
+        """Count the response, if that was not done yet, and end the request."""
         if not self._over:
             self._over = True
             if not self._begun:
@@ -122,7 +122,7 @@ class _Answer:
             self._requests.end()
 
     def end_with(self, error: BaseException) -> None:
-        """End the request, in which something was raised; what is no Exception is no error of the application."""
+        """End a request that raised; anything but an Exception is not an error of the application."""
         if not self._over and isinstance(error, Exception):
             if not self._begun:
                 self._take(500)
@@ -131,14 +131,14 @@ class _Answer:
         self.end()
 
     def __del__(self) -> None:
-        # Whoever holds the registry's lock may be here by way of the garbage collector: nothing may wait for it.
+        # The garbage collector may call this in a thread that holds the registry's lock: never wait for it.
         if not self._over:
             self._requests.abandon()
 
     def _take(self, status: int) -> None:
         self._latency_ms = (self._clock() - self._started) * 1000
         self._status = status
-        # Flask forgets its request as soon as it has been called, and an error may come after that.
+        # Flask discards its request right after the call, and an error may come later.
         self._route = _route_of(self._environ) or self._route
 
     def _begin(self) -> None:
@@ -149,9 +149,9 @@ class _Answer:
 
 
 def _route_of(environ: Environ) -> str | None:
-    """Return the route template of a request that has been routed; None when it can't be known."""
-    told = environ.get(ROUTE_KEY)
-    if told is None:
-        # Werkzeug puts its request there, and Flask its rule into that.
-        told = getattr(getattr(environ.get("werkzeug.request"), "url_rule", None), "rule", None)
-    return told if isinstance(told, str) else None
+    """Return the route template of a request that has been routed; None if it is unknown."""
+    route = environ.get(ROUTE_KEY)
+    if route is None:
+        # Werkzeug stores its request there, and Flask stores its rule in that.
+        route = getattr(getattr(environ.get("werkzeug.request"), "url_rule", None), "rule", None)
+    return route if isinstance(route, str) else None

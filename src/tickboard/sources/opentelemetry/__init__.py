@@ -1,1 +1,1 @@
-"""OpenTelemetry's metrics: export requests in protobuf and JSON, read into a source."""
+"""OpenTelemetry's metrics: export requests in protobuf and JSON, written to a source."""

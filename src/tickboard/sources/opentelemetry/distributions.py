@@ -8,21 +8,21 @@ from tickboard.errors import PayloadError
 from tickboard.metrics.distribution import Distribution
 
 MAX_BUCKETS = 10_000
-"""Of one histogram."""
+"""The most buckets of one histogram."""
 
 
 def explicit(point: Any) -> Distribution:
     """Return the distribution of a HistogramDataPoint.
 
     Raises:
-        PayloadError: its bounds and counts don't go together.
+        PayloadError: its bounds and counts don't match.
     """
     bounds, counts = list(point.explicit_bounds), list(point.bucket_counts)
     total = point.sum if point.HasField("sum") else np.nan
     lowest = point.min if point.HasField("min") else None
     highest = point.max if point.HasField("max") else None
     if not counts:
-        # Of the values only their number and sum are told.
+        # Only the number and the sum of the values are known.
         mean = total / point.count if point.count else 0.0
         return Distribution.explicit([], [point.count], total, either(lowest, mean), either(highest, mean))
     if len(counts) != len(bounds) + 1 or len(counts) > MAX_BUCKETS:
@@ -61,7 +61,7 @@ def exponential(point: Any) -> Distribution:
     if not 0 <= abs(point.zero_threshold) < np.inf:
         raise PayloadError(f"a histogram's zero_threshold is {point.zero_threshold}: send a finite number")
     total = point.sum if point.HasField("sum") else np.nan
-    # More than any float64 needs, and less than overflows.
+    # Finer than any float64 needs, and coarse enough not to overflow.
     scale = min(max(point.scale, -11), 20)
     return Distribution.exponential(scale, sides[0], sides[1], point.zero_count, abs(point.zero_threshold), total)
 

@@ -1,18 +1,18 @@
-"""OpenTelemetry's metrics (OTLP 1, opentelemetry-proto) into a source.
+"""Writes OpenTelemetry's metrics (OTLP 1, opentelemetry-proto) to a source.
 
 "Stream" is used as in OpenTelemetry: a metric of a scope of a resource, with its attributes. Its key is the data point
 serialized without value and times, so attributes are parsed only when a key is new.
 
-    instrument                      is
+    instrument                      becomes
     gauge, UpDownCounter            a gauge; deltas are added up
     counter, cumulative             a total
-    counter, delta                  a rate: the delta over the time that it says that it spans
+    counter, delta                  a rate: the delta divided by the time that it spans
     histogram, explicit or exp.     a distribution, cumulative or delta
     summary                         gauges with the label `quantile`, and the totals `_count` and `_sum`
 
-Of the resource, what `RESOURCE_LABELS` names becomes labels; the rest (of SDKs, processes, systems) doesn't tell series
-apart, as long as no two streams would be one series: see `tickboard.sources.streams`. A process that sends no
-`service.instance.id` is known by its `process.pid`. A data point that cannot be used is rejected alone.
+The resource attributes in `RESOURCE_LABELS` become labels. The others (of SDKs, processes, systems) do not distinguish
+series unless two streams would become one series: see `tickboard.sources.streams`. A process that sends no
+`service.instance.id` is identified by its `process.pid`. A data point that cannot be used is rejected alone.
 """
 
 from collections.abc import Callable, Hashable, Iterator
@@ -41,44 +41,44 @@ if TYPE_CHECKING:
     from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 SLICE = 2_000
-"""Data points that are read before others may run."""
+"""How many data points are read before others may run."""
 
 SLOW = 100
-"""Data points that one costs as much as, of a series that is seen for the first time, and of a histogram."""
+"""The cost, in data points, of a histogram and of a data point of a new series."""
 
 WRONG, ENDED = 5, 20
-"""Data points that one costs as much as, which is rejected, and which says that its series has no value."""
+"""The cost, in data points, of a rejected one, and of one that says that its series has no value."""
 
 BUCKETS = 10
-"""Of a histogram, that cost as much as a data point."""
+"""How many buckets of a histogram cost as much as a data point."""
 
 MAX_KINDS = 50_000
-"""Pairs of a resource and a metric that are known at the same time."""
+"""How many pairs of a resource and a metric are cached."""
 
 MAX_DELTAS = 200_000
-"""Streams of deltas of one sender whose sum and newest time are known; beyond them the oldest begins anew."""
+"""How many delta streams of one sender have a sum and a newest time; beyond that, the oldest starts over."""
 
 
 MAX_QUANTILES = 100
-"""Of one summary: each is a series."""
+"""The most quantiles of one summary: each is a series."""
 
 
 _DELTA = 1
-"""AggregationTemporality: all else is cumulative."""
+"""An AggregationTemporality; all others count as cumulative."""
 
 _NO_RECORDED_VALUE = 1
-"""DataPointFlags."""
+"""A flag of DataPointFlags."""
 
 
 @dataclass(slots=True)
 class ExportResult:
-    """What became of one request.
+    """The result of one request.
 
     Attributes:
-        rejected: data points that were malformed or refused.
+        rejected: how many data points were malformed or refused.
         reason: why the first of them was.
-        columns: of the series that it has written to.
-        numbers: of streams that only a number distinguishes, the last one that was given.
+        columns: the columns of the series that it has written to.
+        numbers: for streams that only a number distinguishes, the last number used.
     """
 
     rejected: int = 0
@@ -87,14 +87,14 @@ class ExportResult:
     numbers: dict[Hashable, int] = field(default_factory=dict)
 
     def reject(self, points: int, reason: str) -> None:
-        """Count data points that are not taken."""
+        """Count data points that are rejected."""
         self.rejected += points
         self.reason = self.reason or reason
 
 
 @dataclass(slots=True)
 class _Batch:
-    """Data points of one request that have been read and not been given to the source yet."""
+    """Data points of one request that were read but not written to the source yet."""
 
     taken: ExportResult
     gauges: list[tuple[int, float, int]] = field(default_factory=list)
@@ -111,11 +111,11 @@ class _Batch:
 
 
 class OpenTelemetry:
-    """What one sender exports.
+    """Reads the exports of one sender.
 
     Args:
         source: where to write.
-        streams: which stream each series has; the senders of a board share it.
+        streams: the stream of each series; shared by all senders of a board.
     """
 
     def __init__(self, source: Source, streams: Streams | None = None) -> None:
@@ -123,21 +123,21 @@ class OpenTelemetry:
         self._streams = streams or Streams()
         self._kinds: dict[Hashable, Kind] = {}
         self._resources: dict[bytes, Resource] = {}
-        # Of delta streams: what they have added up to, and from when to when the newest point was.
+        # For delta streams: the sum so far, and the start and the time of the newest point.
         self._deltas: dict[Hashable, tuple[float, int, int]] = {}
 
     def receive(
         self, request: "ExportMetricsServiceRequest", now: float, taken: ExportResult | None = None
     ) -> Iterator[None]:
-        """Take a request; others may run at each step.
+        """Read a request; others may run at each step.
 
         Args:
-            request: it is changed by the reading.
+            request: the request; reading changes it.
             now: POSIX seconds, for data points without a time.
-            taken: what became of it, to be read when all steps are done.
+            taken: receives the result; read it when all steps are done.
 
         Raises:
-            PayloadError: a resource or a scope has too much in it. What was read before that is taken.
+            PayloadError: a resource or a scope is too large. What was read before that is written.
         """
         batch = _Batch(taken or ExportResult())
         try:
@@ -152,7 +152,7 @@ class OpenTelemetry:
                         if which is not None and self._has_name(metric, which, batch):
                             kind = self._kind(place, metric, which, scope, resource)
                             yield from self._metric(metric, which, kind, resource, batch, int(now * 1e9))
-                        # One without a data point takes its time, too.
+                        # A metric without data points takes time, too.
                         if self._is_enough(batch):
                             yield
                     if self._is_enough(batch):
@@ -160,7 +160,7 @@ class OpenTelemetry:
                 if self._is_enough(batch):
                     yield
         finally:
-            self._give(batch)
+            self._write(batch)
 
     def _resource(self, key: bytes, resource: Any) -> Resource:
         found = self._resources.get(key)
@@ -171,7 +171,7 @@ class OpenTelemetry:
         return found
 
     def _kind(self, place: tuple[bytes, bytes], metric: Any, which: str, scope: Any, resource: Resource) -> Kind:
-        """Return what is common to the streams of a metric in a scope of a resource."""
+        """Return what the streams of a metric in a scope of a resource have in common."""
         data = getattr(metric, which)
         temporality = getattr(data, "aggregation_temporality", 0)
         sender = "" if resource.says_instance else self._source.name.removeprefix("otlp ")
@@ -203,20 +203,20 @@ class OpenTelemetry:
             batch.cost += cost
             if batch.cost >= SLICE:
                 batch.cost = 0
-                self._give(batch)
+                self._write(batch)
                 yield
 
     def _is_enough(self, batch: _Batch) -> bool:
-        """Count a message, and return whether others may run: what was read has been given to the source."""
+        """Count a message; return whether others may run, after everything read was written to the source."""
         batch.cost += 1
         if batch.cost < SLICE:
             return False
         batch.cost = 0
-        self._give(batch)
+        self._write(batch)
         return True
 
     def _has_name(self, metric: Any, which: str, batch: _Batch) -> bool:
-        """Return whether a metric's name and unit are not too long to be read; if not, its data points are rejected."""
+        """Return whether a metric's name and unit are short enough; if not, reject its data points."""
         size = len(metric.name) + len(metric.unit)
         if size <= 2 * MAX_NAME:
             return True
@@ -237,7 +237,7 @@ class OpenTelemetry:
         stream: SenderStream,
         batch: _Batch,
     ) -> int:
-        """Return the column of a stream, for which it is looked when its key is not known."""
+        """Return the column of a stream whose key is not known yet."""
 
         def open_with(extra: Labels) -> int:
             batch.cost += SLOW
@@ -256,7 +256,7 @@ class OpenTelemetry:
         batch: _Batch,
         now: int,
     ) -> None:
-        # One of the two is not there, and reads as 0; so do both where there is no value.
+        # One of the two is not set and reads as 0; without a value, both do.
         value = point.as_double + point.as_int
         missing = isnan(value) or (not value and point.WhichOneof("value") is None)
         time, start, flags = point.time_unix_nano, point.start_time_unix_nano, point.flags
@@ -271,7 +271,7 @@ class OpenTelemetry:
             point.ClearField("flags")
         if point.exemplars:
             point.ClearField("exemplars")
-        # A count that was begun at another time is another count.
+        # A count that started at another time is a different count.
         begun = start if which == "sum" and not is_delta else 0
         key = (kind.id, short(point.SerializeToString()), begun)
         column = self._source.known.get(key)
@@ -280,8 +280,8 @@ class OpenTelemetry:
             add = self._source.total if is_total else self._source.gauge
             column = self._open(add, key, metric.name, metric.unit, labels, SenderStream(kind, labels, begun), batch)
         if missing or flags & _NO_RECORDED_VALUE:
-            # What came for it before is written first.
-            self._give(batch)
+            # Earlier points of this series are written first.
+            self._write(batch)
             self._source.clear([column])
             batch.cost += ENDED
             batch.taken.columns.add(column)
@@ -317,9 +317,9 @@ class OpenTelemetry:
             batch.gauges.append((column, value / ((time - begun) / 1e9), time))
 
     def _before(self, key: Hashable, value: float, start: int, time: int, now: int) -> tuple[float, int] | None:
-        """Return what a stream of deltas has added up to, and until when, before a point that is kept from now on.
+        """Add a point to its delta stream; return the sum and the time before it.
 
-        None: the point is there already. It was sent again, as when the answer was lost.
+        None: the point was received before. It was sent again, for example because the response was lost.
         """
         total, begun, until = self._deltas.get(key, (0.0, 0, 0))
         if time and (start, time) == (begun, until):
@@ -356,7 +356,7 @@ class OpenTelemetry:
                 stream = SenderStream(kind, with_part, start if is_total else 0, part)
                 column = self._open(add, key, name, unit, with_part, stream, batch)
             if missing:
-                self._give(batch)
+                self._write(batch)
                 self._source.clear([column])
                 batch.cost += ENDED
             elif is_total:
@@ -386,7 +386,7 @@ class OpenTelemetry:
         elif self._before(key, 0.0, start, point.time_unix_nano, now) is not None:
             self._source.merge(column, found, nanos / 1e9)
 
-    def _give(self, batch: _Batch) -> None:
+    def _write(self, batch: _Batch) -> None:
         if batch.gauges:
             columns, values, times = zip(*batch.gauges, strict=True)
             self._source.set(columns, values, np.array(times, np.float64) / 1e9)

@@ -1,4 +1,4 @@
-"""Labels of a series from the attributes of OTLP: those of its resource, and those of its data points."""
+"""Labels of a series from OTLP's attributes: those of its resource and those of its data points."""
 
 import json
 from base64 import b64encode
@@ -24,33 +24,33 @@ RESOURCE_LABELS: Mapping[str, str] = MappingProxyType(
         "container.name": "container",
     }
 )
-"""The resource attributes that become labels, and as which."""
+"""The resource attributes that become labels, and the names of these labels."""
 
 
 _TELLING = ("service.namespace", "k8s.cluster.name", "k8s.pod.uid", "container.id", "host.id", "process.pid")
-"""The attributes that best distinguish two resources, where they would be one."""
+"""The attributes that best distinguish two resources that would have the same labels."""
 
 
 _INSTANCE = ("service.instance.id", "host.name", "host.id", "k8s.pod.name", "k8s.pod.uid", "container.id")
-"""The attributes of a resource that say which one of several it is."""
+"""The attributes of a resource that identify it among several of its kind."""
 
 
 MAX_VALUE_BYTES = 16 * MAX_LABEL_VALUE
-"""Of an attribute whose value is a list or a map: none that is longer can be a label."""
+"""The largest attribute whose value is a list or a map: a longer one cannot become a label."""
 
 
 MAX_ATTRIBUTES = 256
-"""Of one resource, scope or data point. SDKs keep 128 at most, and a series has 64 labels."""
+"""The most attributes of one resource, scope or data point. SDKs keep at most 128, and a series has 64 labels."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """What is known of a resource.
+    """The attributes of a resource.
 
     Attributes:
-        labels: label, attribute and value of what becomes a label.
-        marks: the other attributes, those that best tell two resources apart first.
-        says_instance: whether it says which one of several it is; else it is the address that tells them apart.
+        labels: label, attribute and value for each attribute that becomes a label.
+        marks: the other attributes; those that best distinguish two resources come first.
+        says_instance: whether it identifies itself among several; otherwise its address distinguishes it.
     """
 
     labels: tuple[tuple[str, str, str], ...]
@@ -60,7 +60,7 @@ class Resource:
 
 def read_resource(resource: Any) -> Resource:
     check_attributes(resource, "resource")
-    # One that is longer than a label's value can be is refused as one, and does not have to be kept whole for that.
+    # A text longer than a label's value is refused later, for which one character too many is enough.
     said = {attribute.key: label_text(attribute.value)[: MAX_LABEL_VALUE + 1] for attribute in resource.attributes}
     if "service.instance.id" not in said and "process.pid" in said:
         said["service.instance.id"] = said["process.pid"]
@@ -69,7 +69,7 @@ def read_resource(resource: Any) -> Resource:
         if value := said.get(name):
             before = labels.pop(label, None)
             if before is not None and before[1] != value:
-                # Two that would be one label: the other one is under its own name.
+                # Two attributes would become one label: the other one keeps its own name.
                 labels[before[0]] = before
             labels[label] = name, value
     rest = [name for name, value in said.items() if name not in RESOURCE_LABELS and is_mark(value)]
@@ -82,21 +82,21 @@ def read_resource(resource: Any) -> Resource:
 
 
 def is_mark(value: str) -> bool:
-    """Return whether a text can be the value of a label, and so distinguish two streams."""
+    """Return whether text can be the value of a label, and so distinguish two streams."""
     return 0 < len(value) <= MAX_LABEL_VALUE
 
 
 def labels_of(resource: Iterable[tuple[str, str, str]], point: Any) -> Labels:
     """Return the labels of a data point: those of its resource, and its attributes.
 
-    Where both have a label, the point's attribute keeps it, and that of the resource is under its own name.
+    If both have a label, it is the point's attribute, and the resource's becomes a label under its own name.
 
     Args:
         resource: label, attribute and value of each.
-        point: with attributes.
+        point: a data point with attributes.
 
     Raises:
-        PayloadError: there are too many, or one of them is too long.
+        PayloadError: there are too many attributes, or one of them is too long.
     """
     check_attributes(point, "data point")
     own = {attribute.key: label_text(attribute.value) for attribute in point.attributes}
@@ -109,7 +109,7 @@ def labels_of(resource: Iterable[tuple[str, str, str]], point: Any) -> Labels:
 
 
 def attributes_key(point: Any) -> bytes:
-    """Return the attributes of a data point as they came, to know them by.
+    """Return the attributes of a data point as received, as a key.
 
     Raises:
         PayloadError: there are too many.

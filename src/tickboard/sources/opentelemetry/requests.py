@@ -1,7 +1,7 @@
-"""OTLP's export requests, in protobuf and in JSON, cut into pieces that are each read in a moment.
+"""OTLP's export requests, in protobuf and in JSON, split into pieces that each take a moment to read.
 
-A request is a tree: resources have scopes, these have metrics, and metrics have data points. One that is small is read
-as it is; of a larger one each piece has some children of one parent, and beside them what the parent says of itself:
+A request is a tree: resources have scopes, these have metrics, and metrics have data points. A small request is read
+whole. Of a larger one, each piece has some children of one parent, together with the other fields of all their parents:
 
     request ─┬─ resource A ─┬─ scope ─┬─ metric ── 50,000 points      A, scope, metric with points 1 to 900
              │              │         │                               A, scope, metric with points 901 to 1,800, …
@@ -28,44 +28,44 @@ if TYPE_CHECKING:
     from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 PIECE_BYTES = 2**17
-"""Of what the library reads at once: 60,000 empty messages at most, which take it 3 ms."""
+"""Bytes of what the library reads at once: at most 60,000 empty messages, which take it 3 ms."""
 
 MAX_POINT_BYTES = 2**18
-"""Of one data point, which is read whole: a histogram with 10,000 buckets has 160,000."""
+"""Bytes of one data point, which is read whole: a histogram with 10,000 buckets has 160,000."""
 
 BESIDE_BYTES = 2**15
-"""Of what a large message says of itself beside its children: it stands in each piece of it anew."""
+"""Bytes of a large message's own fields beside its children: they are repeated in each of its pieces."""
 
 STEP_FIELDS = 2_000
-"""Fields of a large message that are walked over before others may run: about 2 ms."""
+"""How many fields of a large message are walked over before others may run: about 2 ms."""
 
 MAX_MESSAGES = 500_000
-"""Resources, scopes, metrics and data points of one request that are looked at one by one. A request of 16 MB has as
-many when each has 33 bytes, and no SDK sends a data point that is smaller."""
+"""The most resources, scopes, metrics and data points of one request that are read one by one. A request of 16 MB has
+as many if each has 33 bytes, and no SDK sends a smaller data point."""
 
 MAX_JSON_BYTES = 4 * 2**20
-"""Of a JSON body: its decoder cannot be interrupted, and takes 10 ms for so much."""
+"""Bytes of a JSON body: its decoder cannot be interrupted, and takes 10 ms for this many."""
 
 MAX_JSON_VALUES = 300_000
-"""Values of a JSON body, each of which is an object while it is read: 30 MB at most."""
+"""Values of a JSON body, each of which becomes an object while it is read: 30 MB at most."""
 
 PIECE_JSON_COST = 2**15
-"""Of JSON that the library reads at once, in Python: some 50 data points, which take it 3 ms."""
+"""The cost of JSON that the library reads at once, in Python: some 50 data points, which take it 3 ms."""
 
 OBJECT_COST, VALUE_COST = 32, 8
-"""What an object and a value in JSON cost beside their bytes: empty ones take their time, too."""
+"""The cost of an object and of a value in JSON in addition to their bytes: empty ones take time, too."""
 
 
 def read_protobuf(data: bytes) -> "Iterator[ExportMetricsServiceRequest | None]":
     """Yield the pieces of a protobuf body, and None where others may run.
 
     Raises:
-        PayloadError: it is none (400), or has too much in it (413).
+        PayloadError: it is malformed (400) or too large (413).
     """
     if len(data) <= PIECE_BYTES:
         yield _parsed(data)
         return
-    # All of it is walked over before any of it is given away.
+    # Walk over the whole body before yielding any of it.
     pieces: list[bytes] = []
     for piece in _Cut(data).request():
         if piece is None:
@@ -86,20 +86,20 @@ def _parsed(data: bytes) -> "ExportMetricsServiceRequest":
 
 
 _CHILDREN: Sequence[frozenset[int]] = tuple(map(frozenset, ({1}, {2}, {2}, {5, 7, 9, 10, 11}, {1})))
-"""Which fields hold what is below: of a request, a resource, a scope, a metric and a metric's data."""
+"""The fields with the children of a request, a resource, a scope, a metric and a metric's data."""
 
 _NAMES = ("request", "resource", "scope", "metric", "metric", "data point")
 
 
 class _Cut:
-    """Cuts one protobuf body."""
+    """Splits one protobuf body."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._messages = 0
 
     def request(self) -> Iterator[bytes | None]:
-        """Yield the pieces, each a request of its own, and None where others may run."""
+        """Yield the pieces, each of which is a request, and None where others may run."""
         try:
             yield from self._message(0, len(self._data), 0)
         except PayloadError as error:
@@ -129,7 +129,7 @@ class _Cut:
     def _pieces(
         self, beside: bytes, children: Sequence[tuple[int, int, int, int]], level: int
     ) -> Iterator[bytes | None]:
-        """Yield the children, small ones many at a time and large ones cut in their turn, with what is beside them."""
+        """Yield the children, many small ones at a time and large ones split, each time with their parent's fields."""
         data = self._data
         group: list[bytes] = []
         size = 0
@@ -165,7 +165,7 @@ def _too_large(what: str, size: int) -> PayloadError:
 
 
 def _field(number: int, content: bytes) -> bytes:
-    """Return a field of the wire type for bytes."""
+    """Return a field with a length-delimited value."""
     size, rest = bytearray(), len(content)
     while rest >= 0x80:
         size.append(rest & 0x7F | 0x80)
@@ -181,7 +181,7 @@ def read_json(data: bytes) -> "Iterator[ExportMetricsServiceRequest | None]":
     """Yield the pieces of a JSON body (OTLP's JSON encoding of protobuf), and None where others may run.
 
     Raises:
-        PayloadError: it is none (400), or has too much in it (413).
+        PayloadError: it is malformed (400) or too large (413).
     """
     pieces: list[ExportMetricsServiceRequest] = []
     data = without_mark(data)
@@ -190,7 +190,7 @@ def read_json(data: bytes) -> "Iterator[ExportMetricsServiceRequest | None]":
         yield _converted(document)
         return
     yield None
-    # As with protobuf: none of it is given away before all of it could be read.
+    # As with protobuf, yield nothing before all of it could be read.
     for piece in _cut(document, 0):
         pieces.append(_converted(piece))
         yield None
@@ -219,13 +219,13 @@ _JSON_CHILDREN = (
     ("gauge", "sum", "histogram", "exponentialHistogram", "exponential_histogram", "summary"),
     ("dataPoints", "data_points"),
 )
-"""The members that `_CHILDREN` are; those of a metric are objects, and the others lists of objects."""
+"""The members that correspond to `_CHILDREN`; those of a metric are objects, the others lists of objects."""
 
 
 def _cut(message: Any, level: int) -> Iterator[Any]:
     """Yield the pieces of a message that is too large for one."""
     if not isinstance(message, dict):
-        # What is wrong with it is for the library to say.
+        # The library reports what is wrong with it.
         yield message
         return
     names = [name for name in _JSON_CHILDREN[level] if name in message]
@@ -247,7 +247,7 @@ def _cut(message: Any, level: int) -> Iterator[Any]:
 
 
 def _groups(children: list[Any], level: int) -> Iterator[list[Any]]:
-    """Yield children, small ones many at a time and large ones cut in their turn."""
+    """Yield groups of children: many small ones at a time, and large ones split."""
     group: list[Any] = []
     cost = 0
     for child in children:
@@ -271,7 +271,7 @@ def _cost_of(value: object) -> int:
     try:
         return _cost(msgspec.json.encode(value))
     except (ValueError, TypeError, OverflowError, RecursionError):
-        # As a number that JSON can have, and no encoder takes.
+        # Such as a number that JSON allows and the encoder does not.
         return PIECE_JSON_COST + 1
 
 
@@ -290,7 +290,7 @@ def _converted(document: Any) -> "ExportMetricsServiceRequest":
 
 
 def _drop_exemplars(document: object) -> None:
-    """Take the exemplars out: their ids are hexadecimal here, where protobuf's JSON would have base64."""
+    """Remove the exemplars: OTLP writes their ids in hexadecimal, where protobuf's JSON expects base64."""
     waiting = [document]
     while waiting:
         found = waiting.pop()
@@ -303,7 +303,7 @@ def _drop_exemplars(document: object) -> None:
 
 @cache
 def _library() -> Any:
-    # Some megabytes that a board which nobody sends OTLP to does without.
+    # Some megabytes that a board without OTLP does not load.
     from google.protobuf import json_format
     from google.protobuf.message import DecodeError
     from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest

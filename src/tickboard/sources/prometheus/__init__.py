@@ -1,1 +1,1 @@
-"""What Prometheus speaks: the text that it scrapes, and its remote write."""
+"""Prometheus' formats: the text that it scrapes, and its remote write."""

@@ -1,8 +1,8 @@
-"""The text that Prometheus scrapes, in its own format (0.0.4) and in OpenMetrics (1.0), into a source.
+"""The text that Prometheus scrapes, in its own format (0.0.4) and in OpenMetrics (1.0), written to a source.
 
-A target says the same lines again and again, with other values. What stands before the value is the key of a series: a
-line whose key is known costs a cut at its last space and a look into a dict; all values are read at once. Other lines
-(types, series that are new, timestamps, exemplars) are read by their grammar:
+A target sends the same lines again and again, with other values. The text before the value is the key of a series. A
+line with a known key costs a split at its last space and a dict look-up; all values are parsed at once. Other lines
+(types, new series, timestamps, exemplars) are parsed by their grammar:
 
     # TYPE http_requests_total counter
     http_requests_total{method="post",code="200"} 1027 1395066363000
@@ -24,27 +24,27 @@ from tickboard.output.text import without_mark
 from tickboard.sources.prometheus.histograms import ClassicHistograms, Part
 
 SLICE = 2_000
-"""Lines that are read before others may run."""
+"""How many lines are read before others may run."""
 
 SLOW, SLOW_BYTES = 100, 40
-"""Lines that one costs as much as, which is read by its grammar; and bytes of it that cost as much as one more."""
+"""The cost, in lines, of a line that is parsed by its grammar; and how many bytes of it cost as much as one more."""
 
 PIECE_BYTES = 2**16
-"""Of the text that is split into lines at once; a line that is longer is malformed."""
+"""How many bytes of text are split into lines at once; a longer line is malformed."""
 
 MAX_LINES = 1_000_000
-"""Of one text; what is behind them is not read."""
+"""The most lines of one text; further ones are not read."""
 
 MAX_LINE_LABELS = 200
-"""Of one line; a series with more than 64 is refused."""
+"""The most labels of one line; a series with more than 64 is refused."""
 
 MAX_KNOWN = 200_000
-"""Lines that are known at the same time, beside those of the series themselves."""
+"""The most lines that are remembered, besides those of the series themselves."""
 
 _SAYS = re.compile(rb"#\s*(TYPE|UNIT)\s")
 _LABELS = r'\{((?:[^"{}]|"(?:[^"\\]|\\.)*")*)\}'
 _LINE = re.compile(rf"([^\s{{}}\"#]+)?(?:\s*{_LABELS}\s*|\s+)([^\s#]+)(?:\s+([^\s#]+))?(?:\s+#\s.*)?\s*")
-# Each part takes all that it can and gives nothing back: no text is tried in more than one way.
+# All parts are possessive and do not backtrack, so that no text is tried in more than one way.
 _PAIR = re.compile(
     r'\s*+(?:([^\s="{},]++)|"((?:[^"\\]|\\.)*+)")\s*+(?:=\s*+"((?:[^"\\]|\\.)*+)"\s*+)?(?:,\s*+|$)', re.DOTALL
 )
@@ -62,19 +62,19 @@ Labels = tuple[tuple[str, str], ...]
 
 
 class _LineError(ValueError):
-    """A line is not as it should be; says what is wrong."""
+    """A line is malformed; the text says why."""
 
 
 class Exposition:
-    """What one target says.
+    """Reads the texts of one target.
 
     Args:
         source: where to write.
         labels: added to each series; a label of the target with the same name becomes ``exported_…``.
 
     Attributes:
-        problem: what is wrong with the last text, naming the line; empty when nothing is.
-        samples: how many it had.
+        problem: what is wrong with the last text, naming the line; empty: nothing.
+        samples: how many samples the last text had.
     """
 
     def __init__(self, source: Source, labels: Labels = ()) -> None:
@@ -97,12 +97,12 @@ class Exposition:
         self._seconds = False
 
     def receive(self, text: bytes, now: float, *, openmetrics: bool = False) -> Iterator[None]:
-        """Take a text; others may run at each step. A line that cannot be read is counted, and the others are taken.
+        """Read a text; others may run at each step. A line that cannot be read is counted, and the others are used.
 
         Args:
             text: UTF-8.
-            now: the time of samples that say none, POSIX seconds.
-            openmetrics: whether it is in that format, whose timestamps are in seconds and which has an end.
+            now: the time of samples without a timestamp, POSIX seconds.
+            openmetrics: whether it is OpenMetrics, whose timestamps are in seconds and which has an end marker.
         """
         self.problem, self.samples = "", 0
         self._seconds = openmetrics
@@ -126,12 +126,12 @@ class Exposition:
         self._end(np.union1d(single, histograms) if len(histograms) else single)
 
     def _pieces(self, text: bytes) -> Iterator[tuple[int, list[bytes]]]:
-        """Yield the lines of a text, some at a time, and how many are before them."""
+        """Yield the lines of a text, some at a time, each time with the number of lines before them."""
         at = first = 0
         while at <= len(text):
             end = text.rfind(b"\n", at, at + PIECE_BYTES) if at + PIECE_BYTES < len(text) else len(text)
             if end < 0:
-                # One line that is longer: the next begins behind it.
+                # One line that is too long: continue after it.
                 end = text.find(b"\n", at + PIECE_BYTES)
                 end = len(text) if end < 0 else end
                 self._malformed(first + 1, text[at : at + 80], f"it has more than {PIECE_BYTES} bytes")
@@ -148,7 +148,7 @@ class Exposition:
     def _end_histograms(
         self, columns: NDArray[np.intp], values: NDArray[np.float64]
     ) -> Generator[None, None, NDArray[np.intp]]:
-        """Take the histograms of a text, which are complete at its end or not at all; return their columns."""
+        """Finish the histograms of a text, which are complete at its end or never; return their columns."""
         classic = self._classic
         for start in range(0, len(self._parts), SLICE):
             some = slice(start, start + SLICE)
@@ -166,19 +166,19 @@ class Exposition:
         self.problem = self.problem or problem
 
     def _shown(self, column: int) -> str:
-        """Return what the target calls a series, as it may be shown."""
+        """Return the target's key for a series, for an error message."""
         key = next((key for key, known in self._source.known.items() if known == column), b"")
         return repr(key.decode("utf-8", "replace")[:80] if isinstance(key, bytes) else str(key))
 
     def clear(self) -> None:
-        """Take all values away: the target says nothing any more."""
+        """Clear all values: the target does not answer any more."""
         self._end(np.empty(0, np.intp))
 
     def _end(self, columns: NDArray[np.intp]) -> None:
-        """Take the values away of series that were in the text before and aren't now."""
+        """Clear the values of series that were in the text before and are not in this one."""
         gone = np.setdiff1d(self._before, columns, assume_unique=True)
         if len(gone):
-            # The column of one that has left the board meanwhile may be another's now.
+            # If a series has left the board meanwhile, another may have its column now.
             known = np.fromiter(self._source.known.values(), np.intp, len(self._source.known))
             self._source.clear(gone[np.isin(gone, known)])
         self._before = columns
@@ -189,10 +189,10 @@ class Exposition:
         """Read some lines; return where the next one is, and the columns and values of the samples.
 
         Args:
-            lines: of a piece of the text.
+            lines: the lines of a piece of the text.
             at: where to begin.
-            first: how many lines are before the piece.
-            now: the time of samples that say none.
+            first: how many lines come before the piece.
+            now: the time of samples without a timestamp.
         """
         known = self._source.known.get
         parts = self._classic.parts.get
@@ -238,9 +238,9 @@ class Exposition:
         return at, (found, values)
 
     def _values(self, columns: list[int], written: list[bytes]) -> NDArray[np.float64]:
-        """Read the values of known series; one that is no number is NaN, and counted as malformed."""
+        """Parse the values of known series; one that is not a number becomes NaN and is counted as malformed."""
         try:
-            # Python takes 1_000 for a number, and Prometheus doesn't.
+            # Python accepts 1_000 as a number, and Prometheus doesn't.
             if b"_" not in b"".join(written):
                 return np.array(list(map(float, written)), np.float64)
         except ValueError:
@@ -284,7 +284,7 @@ class Exposition:
     # --- by the grammar ---
 
     def _grammar(self, line: bytes, now: float) -> tuple[int, float, float | None] | None:
-        """Read a line; return the column and value of its sample, where it has one, and the time that it says."""
+        """Parse a line; return the column and value of its sample, if it has one, and its timestamp."""
         try:
             text = line.decode().strip()
         except UnicodeDecodeError:
@@ -311,13 +311,13 @@ class Exposition:
             raise _LineError(f"{stamp[:80]!r} is not a number") from None
         if time is not None and not math.isfinite(time):
             raise _LineError(f"{stamp[:80]!r} is no time")
-        # The same key as the quick way cuts off: what stands before the value.
+        # The same key as for known lines: the text before the value.
         key = short(text[: found.start(3)].rstrip().encode())
         column = self._take(key, name, labels, value, now if time is None else time)
         return None if column is None else (column, value, time)
 
     def _metadata(self, number: int, line: bytes) -> None:
-        """Read a comment: what it says of a family's type or unit, if it does."""
+        """Parse a comment: the type or unit of a metric family, if it has one."""
         if not _SAYS.match(line) or line in self._said:
             return
         self._cost += SLOW
@@ -338,12 +338,12 @@ class Exposition:
         (self._types if what == "TYPE" else self._units)[name] = said
 
     def _forget(self) -> None:
-        """Know nothing but the series: what is said now is soon known again."""
+        """Forget everything but the series; the next texts bring it back."""
         for known in (self._said, self._types, self._units, self._skipped):
             known.clear()
 
     def _take(self, key: bytes, name: str, labels: list[tuple[str, str]], value: float, time: float) -> int | None:
-        """Return the column of a sample; None where it is none of its own, or a histogram's."""
+        """Return the column of a sample; None if it is to be ignored or is a part of a histogram."""
         column = self._source.known.get(key)
         if column is not None:
             return column
@@ -378,7 +378,7 @@ class Exposition:
         return column
 
     def _with_own(self, labels: list[tuple[str, str]]) -> Labels:
-        """Return labels with those of the scrape; where the target has one of these, it is given another name."""
+        """Return the labels together with the scrape's; a label of the target with the same name is renamed."""
         taken = {label for label, _ in (*self._labels, *labels)}
         every = list(self._labels)
         for label, text in labels:
@@ -391,7 +391,7 @@ class Exposition:
         return tuple(every)
 
     def _kind(self, name: str) -> tuple[str, str]:
-        """Return the type of the family that a sample belongs to, and the family's name."""
+        """Return the type and the name of the family that a sample belongs to."""
         if (kind := self._types.get(name)) is not None:
             return kind, name
         for suffix in _SUFFIXES:
@@ -401,10 +401,10 @@ class Exposition:
         return "untyped", name
 
     def _open_part(self, key: bytes, name: str, family: str, kind: str, labels: Labels) -> bool | None:
-        """Take a series as a bucket or the sum of a histogram: it is in `parts` then.
+        """Add a series to a histogram as a bucket or as the sum: it is then in `parts`.
 
         Returns:
-            Whether it was taken or refused; None where it is neither a bucket nor a sum.
+            True if it was added, False if it was refused; None if it is neither a bucket nor a sum.
         """
         if key in self._classic.parts:
             return True
@@ -424,7 +424,7 @@ class Exposition:
 
 
 def _pairs(inner: str) -> tuple[str, list[tuple[str, str]]]:
-    """Return the name that stands in the braces, where one does, and the labels."""
+    """Return the name inside the braces, if there is one, and the labels."""
     name = ""
     labels: list[tuple[str, str]] = []
     seen: set[str] = set()
@@ -454,15 +454,15 @@ def _pairs(inner: str) -> tuple[str, list[tuple[str, str]]]:
 
 
 def _unescaped(text: str) -> str:
-    """Undo the three escapes that the formats have; any other backslash stands for itself, as in Prometheus."""
+    """Undo the three escapes of these formats; any other backslash stands for itself, as in Prometheus."""
     return _ESCAPED.sub(lambda found: "\n" if found[1] == "n" else found[1], text) if "\\" in text else text
 
 
 def _real(written: bytes) -> float:
-    """Return a number.
+    """Parse a number.
 
     Raises:
-        ValueError: it is none; Python takes 1_000 for one, and Prometheus doesn't.
+        ValueError: it is not one; Python accepts 1_000, and Prometheus doesn't.
     """
     if b"_" in written:
         raise ValueError(written)

@@ -1,7 +1,7 @@
-"""Prometheus' histograms: what their series and messages say, as distributions.
+"""Prometheus' histograms: turns their series and messages into distributions.
 
-A classic histogram is many series: a count up to each ``le``, and a ``_sum``. They come one by one, and not always in
-one request; `ClassicHistograms` puts them together. A native one is a message, which `read_native` reads.
+A classic histogram is many series: a count up to each ``le``, and a ``_sum``. They arrive one by one, and not always in
+one request; `ClassicHistograms` combines them. A native one is a single message, which `read_native` reads.
 """
 
 import math
@@ -19,37 +19,37 @@ from tickboard.sources.prometheus import protobuf
 from tickboard.sources.prometheus.protobuf import BYTES, fields, float64, signed, varints, zigzag
 
 MAX_PARTS = 500_000
-"""Buckets and sums of all classic histograms of a sender."""
+"""The most buckets and sums of all classic histograms of a sender."""
 
 MAX_BUCKETS = 1_000
-"""Buckets of one histogram, classic or native: more are refused."""
+"""The most buckets of one histogram, classic or native: larger ones are refused."""
 
 MAX_NATIVE_BYTES = 20 * MAX_BUCKETS
-"""Of a native histogram: as many as so many buckets can have."""
+"""Bytes of a native histogram: more than `MAX_BUCKETS` buckets can take."""
 
 SETTLED_PARTS, SETTLED_HISTOGRAMS = 5_000, 200
-"""Of a text, that are looked at when it ends before others may run."""
+"""How many parts, and how many histograms, are processed at the end of a text before others may run."""
 
 SOON = 3
-"""Times of a classic histogram that come before it is known that it has no bucket +Inf."""
+"""When more times than this of a classic histogram wait for a bucket +Inf, its count is used in place of the bucket."""
 
 MAX_WAITING = 16
-"""Times of one classic histogram that wait for their last buckets; the oldest is given up."""
+"""How many times of one classic histogram may wait for their last buckets; beyond that, the oldest is dropped."""
 
 CUSTOM_BOUNDS = -53
-"""The schema of a native histogram that brings its own bounds."""
+"""The schema of a native histogram with bounds of its own."""
 
 SCHEMAS = range(-4, 9)
-"""The others: each bucket's bound is 2^(2^-schema) times the one before."""
+"""The other schemas: each bucket's bound is 2^(2^-schema) times the one before."""
 
 _STALE = (0x7FF0_0000_0000_0002).to_bytes(8, "little")
-"""The NaN by which Prometheus says that a series has ended (its model/value package)."""
+"""The NaN by which Prometheus marks the end of a series (its model/value package)."""
 
 _GAUGE_HINT = 3
-"""Histogram.ResetHint of one that counts what there is."""
+"""The Histogram.ResetHint of a histogram that is not cumulative."""
 
 FARTHEST = 1_100
-"""The power of 2 that no bound's magnitude is beyond: a number has up to 1024."""
+"""The largest exponent of 2 for the magnitude of a bound: a float64 has up to 1024."""
 
 Floats = NDArray[np.float64]
 Labels = tuple[tuple[str, str], ...]
@@ -57,21 +57,21 @@ Labels = tuple[tuple[str, str], ...]
 
 @dataclass(slots=True, eq=False)
 class _Classic:
-    """One classic histogram: a metric with one set of labels, ``le`` aside.
+    """One classic histogram: a metric with one set of labels, not counting ``le``.
 
     Attributes:
-        name: of the metric, without ``_bucket``.
-        labels: without ``le``.
-        unit: as the sender writes it.
-        keys: what its parts are known by.
-        bounds: the ``le`` of each part; NaN: it is the sum.
-        rows: by time, what has come of it: the value of each part.
-        newest: the time of the last that was complete.
-        changed: there are new parts since then.
-        is_gauge: it counts what there is, not what there has been since a beginning.
-        shares: two of its parts are in one place, as those whose ``le`` are 1 and 1.0.
-        order: the places of its buckets, by their bounds.
-        sum_place: that of the sum, once it is known.
+        name: the metric's name, without ``_bucket``.
+        labels: the labels without ``le``.
+        unit: the sender's unit.
+        keys: the keys of its parts.
+        bounds: the ``le`` of each part; NaN: the sum.
+        rows: the values received so far of each part, by time.
+        newest: the newest time that was complete.
+        changed: whether there are new parts since then.
+        is_gauge: whether it is not cumulative.
+        shares: whether two parts share a place, such as those whose ``le`` are 1 and 1.0.
+        order: the places of its buckets, sorted by their bounds.
+        sum_place: the place of the sum; None if unknown.
         shape: a distribution with these buckets.
     """
 
@@ -90,7 +90,7 @@ class _Classic:
     shape: Distribution | None = None
 
     def add(self, key: bytes, bound: float) -> int:
-        """Take one more part, and return its place, which is that of the part with the same bound if there is one."""
+        """Add a part; return its place, which is that of the part with the same bound if there is one."""
         self.keys.append(key)
         if (place := self.place(bound)) is not None:
             self.shares = True
@@ -98,20 +98,20 @@ class _Classic:
         return self.add_place(bound)
 
     def add_place(self, bound: float) -> int:
-        """Take one more bucket, or the sum, and return its place."""
+        """Add a bucket, or the sum; return its place."""
         self.bounds.append(bound)
         self.changed = self.newest > -math.inf
         self.shape = None
         return len(self.bounds) - 1
 
     def place(self, bound: float) -> int | None:
-        """Return the place of the bucket with this bound, of the sum for NaN; None where there is none."""
+        """Return the place of the bucket with this bound, or of the sum for NaN; None if there is none."""
         if math.isnan(bound):
             return next((place for place in range(len(self.bounds)) if self.is_sum(place)), None)
         return self.bounds.index(bound) if bound in self.bounds else None
 
     def distribution(self, row: dict[int, float]) -> tuple[Distribution | None, str]:
-        """Return what a complete row says, and what is wrong with it; None where it says nothing that can be used."""
+        """Return the distribution of a complete row, or None if it cannot be used, and what is wrong with it."""
         shape = self.shape or self._shaped()
         total = math.nan if self.sum_place is None else row[self.sum_place]
         cumulative = np.array([row[place] for place in self.order])
@@ -121,7 +121,8 @@ class _Classic:
         if not (counts.min() >= 0 and math.isfinite(cumulative[-1])):
             if not np.isfinite(cumulative).all():
                 return None, "has a bucket with endlessly many values: it is left out"
-            # A program may count while it writes: a bucket is a little lower than the one before. Prometheus raises it.
+            # A program may count while it writes, so that a bucket is slightly lower than the one before. Raise it, as
+            # Prometheus does.
             counts = np.diff(np.maximum.accumulate(np.maximum(cumulative, 0.0)), prepend=0.0)
             problem = "has buckets that decrease, where each counts all values up to its le: they were raised"
         return Distribution(shape.low, shape.high, counts, total), problem
@@ -136,22 +137,22 @@ class _Classic:
         return self.shape
 
     def is_sum(self, place: int) -> bool:
-        """Return whether a part is not a bucket but the sum."""
+        """Return whether a part is the sum rather than a bucket."""
         return math.isnan(self.bounds[place])
 
 
 Part = tuple[_Classic, int]
-"""A series of a classic histogram: whose it is, and its place there."""
+"""A series of a classic histogram: the histogram, and its place there."""
 
 
 class ClassicHistograms:
     """The classic histograms of a sender.
 
     Args:
-        source: where they go when they are complete.
+        source: where complete histograms are written.
 
     Attributes:
-        parts: by what the sender calls each series of theirs.
+        parts: the part for each of their series, by the sender's key.
     """
 
     def __init__(self, source: Source) -> None:
@@ -159,23 +160,23 @@ class ClassicHistograms:
         self._source = source
         self._all: dict[tuple[str, Labels], _Classic] = {}
         self._look_again_at = 1_000
-        # A total that may be the sum of a histogram whose buckets have yet to come.
+        # Totals that may be the sum of a histogram whose buckets have not arrived yet.
         self._lone_sums: dict[tuple[str, Labels], bytes] = {}
-        # What the series of all counts are known by; and the histograms whose count stands for the bucket +Inf.
+        # The keys of all series of counts; and the histograms whose count replaces the bucket +Inf.
         self._counts: dict[tuple[str, Labels], bytes] = {}
         self._counted: dict[_Classic, bytes] = {}
         self._counted_at: dict[int, _Classic] = {}
-        # By column: when a native histogram of the same name and labels came.
+        # By column: when a native histogram of the same name and labels arrived.
         self._native: dict[int, float] = {}
         self._problem = ""
         self._given_up = 0
 
-    # --- its series ---
+    # --- their series ---
 
     def open_bucket(
         self, key: bytes, name: str, labels: Labels, bound: float, unit: str, *, is_gauge: bool = False
     ) -> int | None:
-        """Take a series as a bucket; None, or `REFUSED` where it can't be taken."""
+        """Add a series as a bucket; return None, or `REFUSED` or below if it is refused."""
         identity = (name, labels)
         histogram = self._all.get(identity) or _Classic(name, labels, unit, is_gauge=is_gauge)
         if len(histogram.bounds) >= MAX_BUCKETS:
@@ -183,7 +184,7 @@ class ClassicHistograms:
         if len(self.parts) >= MAX_PARTS:
             return self._source.refuse(key, f"metric {name!r}: there are {MAX_PARTS} buckets already: send fewer")
         if self._column(histogram) <= REFUSED:
-            # Ask again in its own name, for the reason to be known under it.
+            # Ask again with the bucket's own key, so that the reason is stored under it.
             return self._source.histogram(key, name, labels, unit=unit)
         if identity not in self._all:
             self._sweep()
@@ -194,7 +195,7 @@ class ClassicHistograms:
         return None
 
     def open_sum(self, key: bytes, name: str, labels: Labels) -> bool:
-        """Take a series as the sum of a histogram; False where none is known of this name and labels."""
+        """Add a series as the sum of a histogram; return False if there is none with this name and labels."""
         histogram = self._all.get((name, labels))
         if histogram is None:
             if len(self._lone_sums) >= MAX_PARTS:
@@ -205,26 +206,26 @@ class ClassicHistograms:
         return True
 
     def open_count(self, key: bytes, name: str, labels: Labels) -> None:
-        """Note that a series is how many values a histogram has: the same as its bucket +Inf, where that is missing."""
+        """Record the series of a histogram's count: it equals the bucket +Inf, which may be missing."""
         if len(self._counts) >= MAX_PARTS:
             self._counts.clear()
         self._counts[name, labels] = key
         if (histogram := self._all.get((name, labels))) is not None and histogram in self._counted:
-            # Its column may be another one than before.
+            # It may have another column than before.
             self._count_from(histogram, key)
 
     def native_came(self, column: int, time: float) -> None:
-        """Pass over the classic histogram of a native one's column: they say the same."""
+        """Ignore the classic histogram in the column of a native one: they contain the same."""
         self._native[column] = time
 
     # --- their samples ---
 
     def take(self, parts: Sequence[Part], values: Sequence[float], times: Sequence[float]) -> None:
-        """Take samples; a histogram goes to the source when all its parts of one time are there.
+        """Process samples; a histogram is written to the source when all its parts of one time are there.
 
         Args:
             parts: [samples].
-            values: [samples]: how many values there are up to each bound; NaN: the series has ended.
+            values: [samples]: the number of values up to each bound; NaN: the series has ended.
             times: [samples], POSIX seconds.
         """
         ended = []
@@ -244,7 +245,7 @@ class ClassicHistograms:
             self._drop(histogram)
 
     def take_counts(self, columns: NDArray[np.intp], values: Floats, times: Floats) -> None:
-        """Take those of some samples that are how many values a histogram has, where it has no bucket +Inf."""
+        """Process those samples that are the count of a histogram without a bucket +Inf."""
         if not self._counted_at:
             return
         for place, column in enumerate(columns.tolist()):
@@ -253,7 +254,7 @@ class ClassicHistograms:
 
     def _take_count(self, histogram: _Classic, column: int, value: float, time: float) -> None:
         key = self._counted.get(histogram)
-        # The column of one that has left meanwhile may be another's now.
+        # If the count's series has left, another may have its column now.
         if key is not None and self._source.known.get(key) == column:
             bucket = histogram.place(math.inf)
             assert bucket is not None
@@ -262,12 +263,13 @@ class ClassicHistograms:
     def settle(
         self, parts: Sequence[Part], times: Sequence[float], columns: NDArray[np.intp], values: Floats
     ) -> Generator[None, None, list[int]]:
-        """Return the columns of the histograms in a text, note what is wrong with those that aren't whole; in steps.
+        """Return the columns of the histograms in a text, and record what is wrong with incomplete ones; in steps.
 
-        One that had more parts before is forgotten until the next text: its sender has begun anew, with other buckets.
+        A histogram that had more parts before is forgotten until the next text: its sender has restarted with other
+        buckets.
 
         Args:
-            parts: [parts], all that the text has.
+            parts: [parts], all parts in the text.
             times: [parts], POSIX seconds.
             columns: [samples], all other samples of the text.
             values: [samples].
@@ -279,7 +281,7 @@ class ClassicHistograms:
             newest[histogram] = max(time, newest.get(histogram, -math.inf))
             if not number % SETTLED_PARTS:
                 yield
-        # Where the last sample of each column is.
+        # The index of the last sample of each column.
         last = np.full(int(columns.max(initial=-1)) + 1, -1)
         last[columns[columns >= 0]] = np.flatnonzero(columns >= 0)
         for number, (histogram, lines) in enumerate(counted.items(), 1):
@@ -301,13 +303,13 @@ class ClassicHistograms:
         return [self._column(histogram) for histogram in counted]
 
     def take_problem(self) -> tuple[str, int]:
-        """Return what is wrong with the first histogram since the last call, and how many samples were given up."""
+        """Return what is wrong with the first histogram since the last call, and how many samples were dropped."""
         found = self._problem, self._given_up
         self._problem, self._given_up = "", 0
         return found
 
     def _new_row(self, histogram: _Classic, time: float) -> dict[int, float] | None:
-        """Return where the parts of a new time go; None where it is older than what was complete."""
+        """Return the row of a new time; None if it is older than the newest complete one."""
         if time <= histogram.newest:
             return None
         row = histogram.rows.setdefault(time, {})
@@ -318,7 +320,7 @@ class ClassicHistograms:
         return row
 
     def _end_row(self, histogram: _Classic, row: dict[int, float], time: float) -> None:
-        """Take the parts of a time that are all there, but for a bucket +Inf that never comes."""
+        """Process a row whose parts are all there, except perhaps a bucket +Inf that does not exist."""
         if not self._needs_count(histogram):
             self._complete(histogram, row, time)
         elif len(histogram.rows) > SOON:
@@ -328,7 +330,7 @@ class ClassicHistograms:
         return math.inf not in histogram.bounds
 
     def _count_stands_in(self, histogram: _Classic) -> None:
-        """Have the count of a histogram be its bucket +Inf from now on, where there is a count."""
+        """Use the histogram's count as its bucket +Inf from now on, if there is a count."""
         key = self._counts.get((histogram.name, histogram.labels))
         if key is not None and key in self._source.known:
             histogram.add_place(math.inf)
@@ -341,7 +343,7 @@ class ClassicHistograms:
         self._counted_at[self._source.known.get(key, REFUSED)] = histogram
 
     def _missing(self, histogram: _Classic) -> str:
-        """Return why a histogram isn't whole."""
+        """Return why a histogram is incomplete."""
         if self._needs_count(histogram):
             return 'has neither a bucket with le="+Inf" nor a _count: it is left out; send one of them'
         return "has lines that are missing, or of other times than the rest: it is left out; send all of it at once"
@@ -357,7 +359,7 @@ class ClassicHistograms:
         if self._native.get(column, -math.inf) > time - FORGET_S:
             return
         if histogram.changed:
-            # What was counted with fewer buckets can't be taken from what is counted with more.
+            # Counts with fewer buckets can't be subtracted from counts with more.
             source.clear([column])
             histogram.changed = False
         distribution, problem = histogram.distribution(row)
@@ -374,7 +376,7 @@ class ClassicHistograms:
                 # The source has counted it as one sample.
                 self._given_up += len(row) - 1
 
-    # --- what is kept ---
+    # --- cleaning up ---
 
     def _column(self, histogram: _Classic) -> int:
         key = ("classic", histogram.name, histogram.labels)
@@ -384,7 +386,7 @@ class ClassicHistograms:
         return column
 
     def _drop(self, histogram: _Classic) -> None:
-        """Forget one that has ended, until it comes again."""
+        """Forget a histogram that has ended, until it comes back."""
         if self._all.pop((histogram.name, histogram.labels), None) is None:
             return
         column = self._source.known.get(("classic", histogram.name, histogram.labels))
@@ -395,7 +397,7 @@ class ClassicHistograms:
             del self.parts[key]
 
     def _sweep(self) -> None:
-        """Now and then, forget those whose series has left the board."""
+        """Now and then, forget the histograms whose series has left the board."""
         if len(self._all) < self._look_again_at:
             return
         known = self._source.known
@@ -407,23 +409,23 @@ class ClassicHistograms:
 
 @dataclass(slots=True)
 class NativeHistogram:
-    """A native histogram's message, of either version of remote write.
+    """The message of a native histogram, in either version of remote write.
 
     Attributes:
         time: POSIX seconds.
-        count: how many values there are; NaN where it isn't said.
-        sum: of all values.
-        schema: how fine the buckets are.
-        zero_threshold: values so near to 0 are in the zero bucket.
-        zero_count: how many are.
-        negative_spans: runs of buckets, each as how many are left out before it, and how many it has.
-        negative_deltas: how many values more than the bucket before each has…
-        negative_counts: …or how many it has.
-        positive_spans: as the negative ones; so are the next two.
-        bounds: for `CUSTOM_BOUNDS`, the upper ends of buckets, rising, without the infinite one.
-        is_gauge: it counts what there is, not what there has been since a beginning.
-        has_ended: there is nothing in it but that its series has ended.
-        size: bytes that it has, where they are too many to be read.
+        count: the number of values; NaN: not given.
+        sum: the sum of all values.
+        schema: the resolution of the buckets.
+        zero_threshold: values at most this far from 0 are in the zero bucket.
+        zero_count: the number of values in the zero bucket.
+        negative_spans: runs of buckets, each with the number of buckets skipped before it and its length.
+        negative_deltas: the number of values of each bucket minus that of the one before…
+        negative_counts: …or the number of values of each bucket.
+        positive_spans: like the negative ones; so are the next two.
+        bounds: for `CUSTOM_BOUNDS`, the upper ends of buckets, ascending, without the infinite one.
+        is_gauge: whether it is not cumulative.
+        has_ended: whether it only marks the end of its series.
+        size: its size in bytes, if it is too large to be read.
     """
 
     time: float = 0.0
@@ -444,10 +446,10 @@ class NativeHistogram:
     size: int = 0
 
     def distribution(self) -> Distribution:
-        """Return what it says.
+        """Return the distribution.
 
         Raises:
-            ValueError: the spans, the buckets and the bounds don't belong together.
+            ValueError: the spans, the buckets and the bounds don't match.
         """
         if self.size:
             raise ValueError(f"it has {self.size} bytes: send {MAX_NATIVE_BYTES} at most, for {MAX_BUCKETS} buckets")
@@ -467,10 +469,10 @@ class NativeHistogram:
         return Distribution.exponential(self.schema, up, down, self.zero_count, edge, self.sum)
 
     def _check_count(self, in_buckets: float) -> None:
-        """See that the count is that of the buckets.
+        """Check that the count equals that of the buckets.
 
-        Without a sum it may be more, as observations that are NaN are in no bucket (Prometheus' model/histogram). Of
-        counts that are floats the last digits may differ.
+        If the sum is NaN, it may be higher, since NaN observations are in no bucket (Prometheus' model/histogram). The
+        last digits of float counts may differ.
         """
         is_float = bool(self.positive_counts or self.negative_counts)
         wrong = abs(self.count - in_buckets) > abs(self.count) * (1e-6 if is_float else 2.0**-52)
@@ -478,7 +480,7 @@ class NativeHistogram:
             raise ValueError(f"a count of {self.count:g}, and {in_buckets:g} values in its buckets: they must be equal")
 
     def _sided(self, places: list[int], counts: list[float]) -> list[tuple[int, float]]:
-        """Return buckets as index and count; Prometheus counts by their upper ends."""
+        """Return buckets as index and count; Prometheus numbers them by their upper ends."""
         if any(abs(place) * 2.0**-self.schema > FARTHEST for place in places):
             raise ValueError("a bucket beyond every number")
         return [(place - 1, count) for place, count in zip(places, counts, strict=True)]
@@ -522,7 +524,7 @@ def _usable(counts: Sequence[float]) -> Floats:
 
 
 def read_native(data: bytes, at: int, end: int) -> NativeHistogram:
-    """Read a Histogram (prompb/types.proto; the fields are the same in version 2)."""
+    """Read a Histogram (prompb/types.proto; version 2 has the same fields)."""
     found = NativeHistogram()
     if end - at > MAX_NATIVE_BYTES:
         found.size = end - at

@@ -1,6 +1,6 @@
-"""Prometheus' messages, as far as they are read: a sample, a label, a series, and the request of version 2.
+"""Prometheus' messages, as far as they are needed: a sample, a label, a series, and the request of version 2.
 
-Reading field by field costs some microseconds a field; what is read of many series at once is read by numpy.
+Reading field by field takes some microseconds per field; parts common to many series are read at once by numpy.
 """
 
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -15,47 +15,47 @@ from tickboard.sources.prometheus.histograms import NativeHistogram, read_native
 from tickboard.sources.prometheus.protobuf import BYTES, FIXED64, VARINT, fields, float64, signed, text, varints
 
 SLICE_FIELDS = 2_000
-"""Texts and series of version 2 that are found before others may run."""
+"""How many symbols and series of version 2 are found before others may run."""
 
 STEP_FIELDS = 1_000
-"""Fields of one series that are read before others may run."""
+"""How many fields of one series are read before others may run."""
 
 MAX_FIELDS = 1_000_000
-"""Of both, in one request; and of series in version 1 that are read field by field."""
+"""The most symbols and series in one request; in version 1, the most series that are read field by field."""
 
 MAX_SERIES_BYTES = 2**17
-"""Of one series, with all its samples."""
+"""Bytes of one series with all its samples."""
 
 MAX_SERIES_LABELS = 200
-"""Of one series; a series with more than 64 that have a value is refused alone."""
+"""The most labels of one series; a series with more than 64 that have a value is refused alone."""
 
 MAX_SERIES_SAMPLES = 10_000
-"""Of one series: more do not fit into `MAX_SERIES_BYTES` unless they are empty."""
+"""The most samples of one series: more do not fit into `MAX_SERIES_BYTES` unless they are empty."""
 
 MAX_HISTOGRAMS = 50_000
-"""Native histograms of one request: each costs as much as a hundred samples."""
+"""The most native histograms of one request: each costs as much as a hundred samples."""
 
 MAX_SAMPLE_BYTES = 256
-"""Of one sample, which has 20."""
+"""Bytes of one sample, which normally has up to 20."""
 
 SAMPLE, ZERO = 18, 9
-"""Bytes of a sample with a time between 1971 and 2109, and of one whose value is 0."""
+"""Bytes of a sample with a time between 1971 and 2109; and of one whose value is 0."""
 
 ZERO_SIZE = 7
-"""The second byte of the latter; of the former, that byte is the highest of a value below 1e-260."""
+"""The second byte of a sample whose value is 0. In others, that byte is the highest of a value below 1e-260."""
 
 LEAST, LEAST_V2 = 24, 13
-"""Bytes of the shortest series that has a name and a sample."""
+"""Bytes of the shortest series with a name and a sample, in version 1 and in version 2."""
 
-# The first bytes of both, little-endian.
+# The first bytes of both forms of a sample, little-endian.
 _SAMPLE_HEAD, _ZERO_HEAD, _HEAD = np.uint64(0x09_10_12), np.uint64(0x10_07_12), np.uint64(0xFF_FF_FF)
 
-# Of the six bytes of a time: the marks that another follows, and every other one's digits.
+# In the six bytes of a time: the bits that mark that another byte follows, and the digits of every other byte.
 _MARKS, _FIVE_MARKS = np.uint64(0x80_80_80_80_80_80), np.uint64(0x00_80_80_80_80_80)
 _EVEN, _ODD, _PAIR = np.uint64(0x00_7F_00_7F_00_7F), np.uint64(0x7F_00_7F_00_7F_00), np.uint64(0x3F_FF)
 
 UNKNOWN = 0
-"""The type of a metric whose type isn't known, in both versions."""
+"""The type of a metric whose type is unknown, in both versions."""
 
 Extent = tuple[int, int]
 Columns = NDArray[np.intp]
@@ -64,7 +64,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class About:
-    """What is to be known of a series that is seen for the first time."""
+    """The description of a new series."""
 
     name: str
     labels: list[tuple[str, str]]
@@ -83,14 +83,14 @@ class SeriesV2:
 
 
 class RequestV2:
-    """A request of version 2: its texts, and where its series are.
+    """A request of version 2: its symbols, and where its series are.
 
     Args:
         data: the message.
 
     Attributes:
         data: as given.
-        series: where each begins and ends, once they are found.
+        series: the start and end of each series; empty before `find`.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -100,10 +100,10 @@ class RequestV2:
         self._hashes = np.empty(0, np.int64)
 
     def find(self) -> Iterator[None]:
-        """Find the texts and the series; others may run at each step.
+        """Find the symbols and the series; others may run at each step.
 
         Raises:
-            PayloadError: this is no message, or too much is in it.
+            PayloadError: it is malformed, or there are too many.
         """
         data, end, at = self.data, len(self.data), 0
         hashes: list[int] = []
@@ -132,17 +132,17 @@ class RequestV2:
                 yield
         else:
             raise PayloadError(f"the request has more than {MAX_FIELDS} symbols and series: send fewer", 413)
-        # The first byte tells the key from one of version 1.
+        # The first byte distinguishes the key from one of version 1.
         self._hashes = np.concatenate([*arrays, np.array(hashes, np.int64)]) | 0x80
         yield
 
     def keys(self, references: Sequence[bytes]) -> list[bytes]:
-        """Return what series are known by: the hashes of their texts, 63 bits each.
+        """Return the keys of series: the hashes of their symbols, 63 bits each.
 
-        Python's hashes are keyed: that two texts of a million are alike is a chance of 1 in 10^7.
+        Python's hashes are randomized: among a million symbols, two equal hashes have a chance of about 1 in 10^7.
 
         Args:
-            references: of each series, as they stand there.
+            references: the label references of each series, as encoded.
 
         Raises:
             PayloadError: they are malformed.
@@ -217,7 +217,7 @@ class RequestV2:
 
 
 def samples_at_ends(data: bytes, stops: Columns) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-    """Return the values, the times in seconds, and whether there is a sample that ends at each of `stops`."""
+    """Return the value and the time in seconds of a sample that ends at each of `stops`, and whether there is one."""
     words = np.ndarray(max(0, len(data) - 7), "<u8", data, strides=(1,))
     good = stops >= SAMPLE
     stops = np.maximum(stops, SAMPLE)
@@ -226,7 +226,7 @@ def samples_at_ends(data: bytes, stops: Columns) -> tuple[Floats, Floats, NDArra
     whole = (words[stops - SAMPLE] & _HEAD) == _SAMPLE_HEAD
     zero = (words[stops - ZERO] & _HEAD) == _ZERO_HEAD
     values = np.where(whole, words[stops - 15].view(np.float64), 0.0)
-    # The byte before the time's six is its tag; six digits of seven bits make three of fourteen, and they the number.
+    # The byte before the six of the time is its tag. Six digits of 7 bits make three of 14, and these the number.
     ending = words[stops - 8] >> np.uint64(8)
     digits = ending >> np.uint64(8)
     good &= (whole | zero) & (ending & np.uint64(0xFF) == np.uint64(0x10)) & (digits & _MARKS == _FIVE_MARKS)
@@ -274,5 +274,5 @@ def read_sample(data: bytes, at: int, end: int) -> tuple[float, float]:
 
 
 def split_name(labels: list[tuple[str, str]]) -> tuple[str, list[tuple[str, str]]]:
-    """Return the name of a metric, and its labels; one without a value is none."""
+    """Return the name of a metric, and its labels without those that have no value."""
     return dict(labels).get("__name__", ""), [pair for pair in labels if pair[0] != "__name__" and pair[1]]

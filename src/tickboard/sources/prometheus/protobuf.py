@@ -1,6 +1,6 @@
 """Just enough of the protobuf wire format to walk over a message without a schema (protobuf.dev, "Encoding").
 
-For the one message that comes half a million times a second; whatever comes seldom is read by a library.
+It is for the one message that arrives half a million times a second; rare messages are read by a library.
 """
 
 import struct
@@ -9,24 +9,24 @@ from collections.abc import Iterator
 from tickboard.errors import PayloadError
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
-"""Wire types."""
+"""The wire types."""
 
 _FLOAT64 = struct.Struct("<d")
 
 
 def fields(data: bytes, at: int = 0, end: int | None = None) -> Iterator[tuple[int, int, int, int]]:
-    """Walk over the fields of a message, in the order in which they come.
+    """Yield the fields of a message in order.
 
     Args:
-        data: what the message is in.
-        at: where it begins.
-        end: where it ends; with the data when None.
+        data: contains the message.
+        at: where the message begins.
+        end: where the message ends; None: with the data.
 
     Yields:
-        Number, wire type, and where the value begins and ends; of a varint, the value itself and where it ends.
+        Number, wire type, and where the value begins and ends; for a varint, the value itself and where it ends.
 
     Raises:
-        PayloadError: it is no message.
+        PayloadError: it is malformed.
     """
     end = len(data) if end is None else end
     while at < end:
@@ -78,12 +78,12 @@ def varints(data: bytes, at: int, end: int) -> list[int]:
 
 
 def signed(value: int) -> int:
-    """Return what an int64 field's varint stands for."""
+    """Return the value of an int64 field from its varint."""
     return value - (1 << 64) if value >= 1 << 63 else value
 
 
 def zigzag(value: int) -> int:
-    """Return what a sint32 or sint64 field's varint stands for."""
+    """Return the value of a sint32 or sint64 field from its varint."""
     return (value >> 1) ^ -(value & 1)
 
 

@@ -1,21 +1,21 @@
-"""Prometheus remote write, versions 1 and 2: protobuf messages into a source.
+"""Prometheus remote write, versions 1 and 2: protobuf messages, written to a source.
 
-A request is a list of series, most of them with one sample, and the same series come again and again. In version 1 a
-series with one sample ends in the 18 bytes of the sample, and what is before them is its labels:
+A request is a list of series, most of them with one sample, and the same series arrive again and again. In version 1, a
+series with one sample ends in the 18 bytes of the sample, and the bytes before it are its labels:
 
     0a <size>  ( labels: 0a <size> name and value, … )  12 10  09 <value, 8 bytes>  10 <milliseconds, 6 bytes>
                └───────────── known ────────────────┘  └──────────────── 18 bytes ─────────────────────────┘
 
-or, as protobuf leaves out a zero, in the 9 bytes ``12 07 10 <milliseconds>``. When the bytes of the labels are known,
-they have been read as whole labels before, so a field begins after them. That costs a slice and a look into a dict for
-each series; the samples are read all at once by numpy, and whatever does not look like that (several samples,
-histograms, exemplars, another order) is read field by field.
+or, as protobuf leaves out a zero, in the 9 bytes ``12 07 10 <milliseconds>``. If the bytes of the labels are known,
+they have been parsed as whole labels before, so a field begins after them. Each series then costs a slice and a dict
+look-up, and numpy reads all samples at once. Series of any other form (several samples, histograms, exemplars, another
+order) are read field by field.
 
-In version 2 labels are numbers of texts, which each request counts anew:
+In version 2, labels are indices of symbols, which each request numbers anew:
 
     2a <size>  0a <size> <references>  12 10 …, as above  2a <size> <metadata>
 
-numpy reads the references of many series at once, and a series is known by the hashes of its texts.
+numpy reads the references of many series at once; the key of a series is the hashes of its symbols.
 
 The messages are `prometheus.WriteRequest` (prompb/remote.proto and types.proto) and `io.prometheus.write.v2.Request`
 (prometheus.io/docs/specs/prw/remote_write_spec_2_0).
@@ -58,46 +58,46 @@ from tickboard.sources.prometheus.messages import (
 from tickboard.sources.prometheus.protobuf import BYTES, VARINT, fields, text
 
 SLICE = 2_000
-"""Series that are read before others may run."""
+"""How many series are read before others may run."""
 
 SLOW_SLICE = 10
-"""Of them, those that must be read field by field, as when they are seen for the first time."""
+"""The same, for series that must be read field by field, such as new ones."""
 
 SLOW_BYTES = 512
-"""Of a series that is read field by field, that cost as much as a short one."""
+"""How many bytes of a series that is read field by field cost as much as a short series."""
 
 OTHER_COST = 0.1
-"""Series that are read field by field, that anything else than a series costs as much as, beside its bytes."""
+"""The cost of any other field, besides its bytes, in series that are read field by field."""
 
 LONG_BYTES = 4_096
-"""Of a series that is read in several steps."""
+"""A series with more bytes than this is read in several steps."""
 
 MAX_METADATA_BYTES = 2**14
-"""Of what is said of one family of metrics, its help included."""
+"""Bytes of the metadata of one metric family, including its help."""
 
 MAX_FAMILIES = 20_000
-"""Metric families whose metadata is kept, if name and unit are not too long for a metric."""
+"""The most metric families whose metadata is kept; only those whose name and unit are short enough for a metric."""
 
 MAX_SPELLINGS = 100_000
-"""How many more ways to write its series a source may have than four for each of them."""
+"""How many spellings of its series a source may have beyond four for each."""
 
 _COUNTER, _HISTOGRAM, _SUMMARY = 1, 3, 5
-"""MetricMetadata.MetricType, and Metadata.MetricType of version 2; the others are no totals."""
+"""MetricMetadata.MetricType, and Metadata.MetricType of version 2; series of other types are not totals."""
 
 _NAMELESS = "a series without a name"
 
 
 @dataclass
 class Batch:
-    """One request on its way: what has become of it, and what has been read and not been given to the source yet.
+    """The state of one request: its counts, and samples that were read but not written to the source yet.
 
     Attributes:
-        samples: how many samples the request has held so far.
-        histograms: how many native histograms.
+        samples: how many samples were read so far.
+        histograms: how many native histograms were read so far.
         refused_samples: how many of these samples are of series that the board refuses.
-        refused_histograms: how many of these histograms are refused, or cannot be.
-        reason: why the first of what was refused was.
-        visited: fields without a sample that were passed over in the last step.
+        refused_histograms: how many of these histograms are refused or cannot be used.
+        reason: why the first of them was refused.
+        visited: how many fields without a sample were skipped in the last step.
     """
 
     samples: int = 0
@@ -111,14 +111,14 @@ class Batch:
     values: list[float] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
     part_samples: list[tuple[Part, float, float]] = field(default_factory=list)
-    # Series that are known and look as most do, and where the sample of each ends; the same of parts of histograms.
+    # Known series of the usual form, and where the sample of each ends; then the same for parts of histograms.
     known: list[int] = field(default_factory=list)
     stops: list[int] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
     part_stops: list[int] = field(default_factory=list)
 
     def clear(self) -> None:
-        """Hold nothing that is yet to be given."""
+        """Remove all samples that were not written yet."""
         self.columns.clear()
         self.values.clear()
         self.times.clear()
@@ -130,7 +130,7 @@ class Batch:
 
 
 class RemoteWrite:
-    """What one sender writes.
+    """Reads the requests of one sender.
 
     Args:
         source: where to write.
@@ -145,20 +145,20 @@ class RemoteWrite:
     # --- version 1 ---
 
     def receive(self, data: bytes, batch: Batch) -> Iterator[None]:
-        """Take a WriteRequest, undone of its compression; others may run at each step.
+        """Read a WriteRequest, decompressed; others may run at each step.
 
         Args:
             data: the message.
-            batch: an empty one, which has counted what there was when all is taken.
+            batch: a new one; it has the counts after the last step.
 
         Raises:
-            PayloadError: it is none. What was read before that is taken.
+            PayloadError: it is malformed. What was read before that is written.
         """
         at = visited = 0
         while at < len(data):
             others: list[Extent] = []
             begin, at = at, self._walk(data, at, batch, others)
-            if misread := self._give(data, batch):
+            if misread := self._take_batch(data, batch):
                 others += [
                     (start, stop)
                     for number, wire, start, stop in fields(data, begin, at)
@@ -173,13 +173,13 @@ class RemoteWrite:
                 yield from self._in_slices(data, (self._series(data, *extent, batch) for extent in others), batch)
 
     def _walk(self, data: bytes, at: int, batch: Batch, others: list[Extent]) -> int:
-        """Read up to `SLICE` series from `at` on, and return where the next one begins.
+        """Read up to `SLICE` series from `at` on; return where the next one begins.
 
         Args:
             data: the message.
             at: where a field begins.
-            batch: where to put what is read.
-            others: where to put the series that are too long to be read in one go.
+            batch: receives what is read.
+            others: receives the series that are too long to be read at once.
         """
         known, known_part = self._source.known.get, self._classic.parts.get
         add_column, add_stop = batch.known.append, batch.stops.append
@@ -187,7 +187,7 @@ class RemoteWrite:
         slow, batch.visited = 0.0, 0
         for _ in range(SLICE):
             size = data[at + 1] if at + 3 < end else 0
-            # Most sizes have two bytes.
+            # Most sizes take two bytes.
             if size < 0x80:
                 begin = at + 2
             else:
@@ -222,7 +222,7 @@ class RemoteWrite:
         return at
 
     def _read(self, data: bytes, at: int, end: int, batch: Batch, others: list[Extent]) -> int:
-        """Read a series field by field, unless it is a long one, and return what it cost."""
+        """Read a series field by field, unless it is long; return the cost."""
         if end - at > LONG_BYTES:
             others.append((at, end))
         elif end > at:
@@ -231,7 +231,7 @@ class RemoteWrite:
         return 1 + (end - at) // SLOW_BYTES
 
     def _other(self, data: bytes, at: int, batch: Batch, others: list[Extent]) -> int:
-        """Read a field that isn't a series with a sample, and return where it ends."""
+        """Read a field that isn't a series with a sample; return where it ends."""
         number, wire, begin, stop = next(fields(data, at))
         if number == 1 and wire == BYTES:
             self._read(data, begin, stop, batch, others)
@@ -240,7 +240,7 @@ class RemoteWrite:
         return stop
 
     def _metadata(self, data: bytes, at: int, end: int) -> None:
-        """Read a MetricMetadata: of which type a family of metrics is, and in which unit."""
+        """Read a MetricMetadata: the type and the unit of a metric family."""
         if end - at > MAX_METADATA_BYTES:
             raise PayloadError(f"metadata has {end - at} bytes at byte {at}: send {MAX_METADATA_BYTES} at most", 413)
         kind, name, unit = UNKNOWN, "", ""
@@ -255,7 +255,7 @@ class RemoteWrite:
             self._types[name] = kind, unit
 
     def _series(self, data: bytes, at: int, end: int, batch: Batch) -> Generator[None, None, int]:
-        """Read a TimeSeries field by field, in steps, and return what it cost."""
+        """Read a TimeSeries field by field, in steps; return the cost."""
         check_size(at, end)
         labels: list[bytes] = []
         samples: list[tuple[float, float]] = []
@@ -264,7 +264,7 @@ class RemoteWrite:
         for count, (number, wire, begin, stop) in enumerate(fields(data, at, end), 1):
             if wire == BYTES:
                 if number == 1:
-                    # With its tag and size: as it stands in a series whose labels come first.
+                    # With its tag and size, as in a series whose labels come first.
                     labels.append(data[before:stop])
                 elif number == 2:
                     check_samples(len(samples), at)
@@ -281,28 +281,28 @@ class RemoteWrite:
         return 1 + (end - at) // SLOW_BYTES
 
     def _in_slices(self, data: bytes, series: Iterable[Generator[None, None, int]], batch: Batch) -> Iterator[None]:
-        """Read series field by field, and let others run when it has been enough.
+        """Read series field by field; let others run now and then.
 
-        What was read is given to the source first: meanwhile a series may leave, and another have its column.
+        Everything read is written to the source before that: meanwhile a series may leave, and another get its column.
         """
         cost = 0
         for steps in series:
             cost += yield from self._giving(data, steps, batch)
             if cost >= SLOW_SLICE:
                 cost = 0
-                self._give(data, batch)
+                self._take_batch(data, batch)
                 yield
-        self._give(data, batch)
+        self._take_batch(data, batch)
 
     def _giving(self, data: bytes, steps: Generator[None, None, int], batch: Batch) -> Generator[None, None, int]:
-        """Give what was read to the source before each step, and return what the steps return."""
+        """Write everything read to the source before each step; return the result of the steps."""
         while True:
             try:
                 next(steps)
             except StopIteration as end:
                 cost: int = end.value
                 return cost
-            self._give(data, batch)
+            self._take_batch(data, batch)
             yield
 
     def _about(self, key: bytes) -> About:
@@ -313,10 +313,10 @@ class RemoteWrite:
     # --- version 2 ---
 
     def receive_v2(self, data: bytes, batch: Batch) -> Iterator[None]:
-        """Take a Request of version 2 as `receive` does one of version 1.
+        """Read a Request of version 2; otherwise like `receive`.
 
         Raises:
-            PayloadError: it is none.
+            PayloadError: it is malformed.
         """
         request = RequestV2(data)
         yield from request.find()
@@ -329,7 +329,7 @@ class RemoteWrite:
                 yield from self._in_slices(data, (self._series_v2(request, extent, batch) for extent in others), batch)
 
     def _walk_v2(self, request: "RequestV2", series: Sequence[Extent], batch: Batch) -> list[Extent]:
-        """Read those of some series that are known and look as most do; return the others."""
+        """Read the known series of the usual form; return the others."""
         data = request.data
         known, known_part = self._source.known.get, self._classic.parts.get
         references: list[bytes] = []
@@ -341,7 +341,7 @@ class RemoteWrite:
             if end - at >= LEAST_V2 and data[at] == 0x0A and 0 < (size := data[at + 1]) < 0x80 and at + size + 4 < end:
                 last = at + 2 + size
                 stop = last + (ZERO if data[last + 1] == ZERO_SIZE else SAMPLE)
-                # After the sample, nothing or metadata.
+                # After the sample there is nothing, or metadata.
                 if stop == end or (stop + 1 < end and data[stop] == 0x2A and stop + 2 + data[stop + 1] == end):
                     references.append(data[at + 2 : last])
                     usual.append(extent)
@@ -358,13 +358,13 @@ class RemoteWrite:
                 batch.part_stops.append(stop)
             else:
                 others.append(extent)
-        misread = self._give(data, batch)
+        misread = self._take_batch(data, batch)
         if misread:
             others += [extent for extent, stop in zip(usual, stops, strict=True) if stop in misread]
         return others
 
     def _series_v2(self, request: "RequestV2", extent: Extent, batch: Batch) -> Generator[None, None, int]:
-        """Read a series field by field, in steps, and return what it cost."""
+        """Read a series field by field, in steps; return the cost."""
         one = yield from request.read(extent)
         yield from self._take(short(one.key), one.about, one.samples, one.histograms, batch)
         return 1 + (extent[1] - extent[0]) // SLOW_BYTES
@@ -379,7 +379,7 @@ class RemoteWrite:
         histograms: list[NativeHistogram],
         batch: Batch,
     ) -> Iterator[None]:
-        """Put what a series has into the batch, in steps."""
+        """Add the samples of a series to the batch, in steps."""
         if samples:
             place = self._source.known.get(key)
             found: int | Part | None = self._classic.parts.get(key) if place is None else place
@@ -397,7 +397,7 @@ class RemoteWrite:
             yield
 
     def _open(self, key: bytes, about: Callable[[], About]) -> int | Part:
-        """Return the column of a series that is seen for the first time, or whose part it is."""
+        """Return the column of a new series, or the part of a histogram that it is."""
         series = self._acquaint(key, about)
         if isinstance(series, int):
             return series
@@ -410,7 +410,7 @@ class RemoteWrite:
         if is_total and family and last == "sum" and self._classic.open_sum(key, family, _identity(labels)):
             return self._classic.parts[key]
         if is_total:
-            # How many values there are is not in the values' unit, though that is in the name: took_seconds_count.
+            # A number of values is not in the values' unit, even if the name contains it: took_seconds_count.
             column = source.total(key, name, labels, unit="1" if last in {"count", "bucket"} else unit)
             if last == "count" and family:
                 self._classic.open_count(key, family, _identity(labels))
@@ -423,7 +423,7 @@ class RemoteWrite:
         return column
 
     def _acquaint(self, key: Hashable, about: Callable[[], About]) -> About | int:
-        """Return what is to be known of a series, or `REFUSED`."""
+        """Return the description of a new series, or `REFUSED` or below."""
         source = self._source
         if len(source.known) >= 4 * source.series + MAX_SPELLINGS:
             return source.refuse(key, f"{source.name}: its labels are written in too many ways: send one order of them")
@@ -464,12 +464,12 @@ class RemoteWrite:
             batch.refused_histograms += refusal.samples
             batch.reason = batch.reason or refusal.reason
 
-    def _give(self, data: bytes, batch: Batch) -> set[int]:
-        """Give what has been read to the source, and empty the batch; return the ends of what was no sample."""
+    def _take_batch(self, data: bytes, batch: Batch) -> set[int]:
+        """Write everything read to the source, and empty the batch; return the ends of what were not samples."""
         misread: set[int] = set()
         columns, values, times = np.array(batch.columns, np.intp), np.array(batch.values), np.array(batch.times)
         if batch.known:
-            # Quicker than `array` by a third, for a list of this length.
+            # A third faster than `array` for a list of this length.
             known, stops = (np.fromiter(one, np.intp, len(one)) for one in (batch.known, batch.stops))
             some_values, some_times, good = samples_at_ends(data, stops)
             if not good.all():
@@ -508,7 +508,7 @@ class RemoteWrite:
         if totals.any():
             self._write_totals(columns[totals], values[totals], times[totals])
             columns, values, times = columns[~totals], values[~totals], times[~totals]
-        # By which Prometheus says that a series has ended is a NaN: from its time on there is no value.
+        # Prometheus marks the end of a series by a NaN: from its time on there is no value.
         self._source.set(columns, values, times)
 
     def _write_totals(self, columns: Columns, values: Floats, times: Floats) -> None:
@@ -523,11 +523,11 @@ class RemoteWrite:
 
 
 def _is_total(last: str, kind: int) -> bool:
-    """Return whether a series counts since a beginning.
+    """Return whether a series is a cumulative count.
 
     Args:
         last: the last word of its name.
-        kind: the type of its metric; where it isn't known, the name tells.
+        kind: the type of its metric; if unknown, the name decides.
     """
     if kind == UNKNOWN:
         return last in {"total", "bucket", "sum", "count"}
@@ -537,7 +537,7 @@ def _is_total(last: str, kind: int) -> bool:
 
 
 def _bound(labels: list[tuple[str, str]]) -> float | None:
-    """Return the upper end of a bucket; None where it isn't one."""
+    """Return the upper end of a bucket; None if the labels have none."""
     try:
         bound = float(dict(labels).get("le", ""))
     except ValueError:

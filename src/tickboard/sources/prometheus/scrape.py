@@ -1,4 +1,4 @@
-"""Scraping: asks a target for its metrics, as Prometheus does, and reads what it says."""
+"""Scraping: requests a target's metrics, as Prometheus does, and reads the response."""
 
 import asyncio
 import time
@@ -24,51 +24,52 @@ if TYPE_CHECKING:
     import httpx
 
 MAX_BODY_BYTES = 32 * 2**20
-"""Of an answer, undone of its compression."""
+"""The most bytes of a response, decompressed."""
 
 MAX_HEAD_BYTES, HEAD_PIECE_BYTES = 65_536, 4_096
-"""Of the head of an answer, and of what is read of it before others have their turn."""
+"""The most bytes of the head of a response, and how many of them are read before others may run."""
 
 MAX_SHOWN = 100
-"""Characters of an answer that are shown."""
+"""Characters of a response that are shown."""
 
 ACCEPT = "application/openmetrics-text;version=1.0.0;q=1,text/plain;version=0.0.4;q=0.9,*/*;q=0.1"
 
-Tell = Callable[[str, str | None], None]
-"""Takes the name of a target and what is wrong with it; None: nothing is any more."""
+Report = Callable[[str, str | None], None]
+"""Called with a target's name and what is wrong with it, or None once nothing is."""
 
 
 class _FailedError(Exception):
-    """A target has said nothing that can be used; says why."""
+    """A scrape failed; the text says why."""
 
 
 class Scrape:
-    """One target: `sample` again and again, then `close`.
+    """One target. Call `sample` again and again, then `close`.
 
-    Its series get the labels ``instance`` (its host and port) and, where one is given, ``job``. ``scrape_up`` (1 or 0)
-    and ``scrape_duration`` (s), with the same labels, say how the last scrape went.
+    Its series get the labels ``instance`` (its host and port) and, if given, ``job``. ``scrape_up`` (1 or 0) and
+    ``scrape_duration`` (s), with the same labels, describe the last scrape.
 
     Args:
         intake: where to write.
-        url: of the target's metrics; a name and password in it are sent, and never shown, nor is its query.
-        tell: what is done with what is wrong.
-        job: a label that several targets share.
-        timeout: how long an answer may take, as ``"5s"``.
-        headers: sent with each request, as ``{"Authorization": "Bearer …"}``; never shown.
+        url: the URL of the target's metrics. A user and password in it are sent, but neither they nor its query are
+            ever shown.
+        report: reports what is wrong.
+        job: a label shared by several targets.
+        timeout: how long a response may take, such as ``"5s"``.
+        headers: sent with each request, such as ``{"Authorization": "Bearer …"}``; never shown.
         verify: whether the certificate of an https target must be valid.
 
     Attributes:
-        name: what it is called where people see it: the URL as it may be shown, with a number where two look alike.
+        name: its name for people: the URL without secrets, with a number if two look the same.
 
     Raises:
-        InputError: the URL or the timeout is none, or the target is scraped already.
+        InputError: the URL or the timeout is invalid, or the target is scraped already.
     """
 
     def __init__(
         self,
         intake: Intake,
         url: str,
-        tell: Tell,
+        report: Report,
         *,
         job: str = "",
         timeout: schedule.Duration = "5s",
@@ -78,7 +79,7 @@ class Scrape:
         host = _place(url)
         self.name = f"scrape {public(url)}"
         self._url = url
-        self._tell = tell
+        self._report = report
         self._timeout_s = schedule.duration(timeout)
         if not self._timeout_s:
             raise InputError(f"{self.name}: timeout={timeout!r}: give more than 0, as '5s'")
@@ -104,7 +105,7 @@ class Scrape:
     async def sample(self) -> None:
         """Scrape once, and report what is wrong.
 
-        A target that cannot be reached, is too slow or has no metrics has no values until it has some again.
+        A target that cannot be reached, is too slow or has no metrics has no values until a scrape succeeds again.
         """
         began, now = time.monotonic(), time.time()
         up = 0.0
@@ -113,19 +114,19 @@ class Scrape:
             up = 1.0
         except _FailedError as error:
             self._remark, remark = "", str(error)
-        except Exception as error:  # noqa: BLE001  # whatever the libraries raise, the target has said nothing
+        except Exception as error:  # noqa: BLE001  # whatever the libraries raise, the scrape has failed
             self._remark, remark = "", f"it cannot be asked: {described(error)}"
         finally:
-            # Also when the scrape was cancelled: what was said before is not what is so now.
+            # Even if the scrape was cancelled: the earlier values are no longer current.
             if not up:
                 self._exposition.clear()
             self._went(up, began)
-        # The first of them stays until there is none: the next text has another value in the same line.
+        # Keep the first remark until there is none: the next text has other values in the same line.
         self._remark = (self._remark or remark) if remark else ""
-        self._tell(self.name, self._remark or None)
+        self._report(self.name, self._remark or None)
 
     async def start(self) -> None:
-        """Do nothing: it is `sample` that begins."""
+        """Do nothing; the first `sample` connects."""
 
     async def close(self) -> None:
         """Close the connection to the target."""
@@ -134,11 +135,11 @@ class Scrape:
             await client.aclose()
 
     def _went(self, up: float, began: float) -> None:
-        """Say how a scrape went."""
+        """Record the result of a scrape."""
         self._source.set(self._own_columns(), [up, time.monotonic() - began])
 
     def _own_columns(self) -> list[int]:
-        """Return those of ``scrape_up`` and ``scrape_duration``, made anew where they have left meanwhile."""
+        """Return the columns of ``scrape_up`` and ``scrape_duration``; they are made again if they have left."""
         known = self._source.known
         return [
             known[name] if name in known else self._source.gauge(name, name, self._labels, unit=unit)
@@ -146,10 +147,10 @@ class Scrape:
         ]
 
     async def _scrape(self, now: float) -> str:
-        """Take what the target says; return what is wrong with some of it, or nothing.
+        """Read the target's metrics; return what is wrong with part of them, or an empty string.
 
         Raises:
-            _FailedError: there is nothing that can be taken.
+            _FailedError: nothing could be used.
         """
         try:
             async with asyncio.timeout(self._timeout_s):
@@ -158,7 +159,7 @@ class Scrape:
             raise _FailedError(f"it did not answer within {self._timeout_s:g} s") from None
         exposition, cut = self._exposition, ""
         if self._may_be_cut and not text.endswith(b"\n"):
-            # 12 may be the beginning of 1234.
+            # The line may be incomplete: 12 may be the beginning of 1234.
             text = text[: text.rfind(b"\n") + 1]
             cut = "the answer ends in the middle of a line, which is left out: it may not be whole; what came was used"
         await in_turns(exposition.receive(text, now, openmetrics="openmetrics" in kind))
@@ -172,8 +173,8 @@ class Scrape:
         return exposition.problem or refused or cut
 
     async def _get(self) -> tuple[bytes, str]:
-        """Return the target's answer and its content type."""
-        # Some megabytes that a board without targets does without.
+        """Return the target's response and its content type."""
+        # Some megabytes that a board without targets does not load.
         import httpx
 
         client = self._client = self._client or self._open()
@@ -182,8 +183,8 @@ class Scrape:
             async with client.stream("GET", self._url, extensions={"trace": self._head.trace}) as answer:
                 if answer.status_code != 200:
                     raise _FailedError(_answered(answer))
-                # Not unfolded by httpx, which has no bound, and takes no more than the first member of gzip.
-                # Without a size or chunks, the end of the connection is that of the answer, wherever that was.
+                # Not decompressed by httpx, which has no limit, and reads only the first member of gzip.
+                # Without a length or chunks, the end of the connection is the end of the response, wherever that is.
                 self._may_be_cut = answer.headers.keys().isdisjoint({"content-length", "transfer-encoding"})
                 text = await unfold(answer.aiter_raw(), _coding(answer), MAX_BODY_BYTES)
                 return text, answer.headers.get("content-type", "").lower()
@@ -192,7 +193,7 @@ class Scrape:
         except httpx.TimeoutException:
             raise TimeoutError from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            # It may quote the answer at length.
+            # The error may quote the response at length.
             said = one_line(str(error) or type(error).__name__, MAX_SHOWN)
             raise _FailedError(f"it cannot be asked: {said}") from None
 
@@ -201,16 +202,16 @@ class Scrape:
 
         import httpx
 
-        # What the system trusts; and a target is asked itself, whatever proxy the environment names.
+        # Trust the system's certificates; and connect directly, even if the environment names a proxy.
         trusted = ssl.create_default_context() if self._verify and self._url.lower().startswith("https") else False
         return httpx.AsyncClient(timeout=self._timeout_s, verify=trusted, headers=self._headers, trust_env=False)
 
 
 class _Head:
-    """Reads the head of an answer in small pieces, and not without end.
+    """Reads the head of a response in small pieces and up to a limit.
 
-    A target may answer ``100 Continue`` again and again, or with headers without end. What reads HTTP takes all that
-    has come at once: 75 ms for 64 KB. It offers its stream to whoever traces it.
+    A target may send ``100 Continue`` again and again, or endless headers. The HTTP parser reads all that has arrived
+    at once: 75 ms for 64 KB. It passes its stream to trace functions, which allows limiting it here.
     """
 
     def __init__(self) -> None:
@@ -218,11 +219,11 @@ class _Head:
         self._is_over = False
 
     def begin(self) -> None:
-        """Expect the head of another answer."""
+        """Expect the head of another response."""
         self._size, self._is_over = 0, False
 
     async def trace(self, event: str, info: dict[str, Any]) -> None:
-        """Take note of what httpcore does."""
+        """Handle an event of httpcore."""
         if event in {"connection.connect_tcp.complete", "connection.start_tls.complete"}:
             stream = info["return_value"]
             stream.read = partial(self._read, stream.read)
@@ -241,15 +242,15 @@ class _Head:
 
 
 def _own_source(intake: Intake, name: str, key: str) -> Source:
-    """Return a source that nothing else writes to: what a target calls its series is its own.
+    """Return a source that nothing else writes to, so that the target's keys are its own.
 
     Args:
-        intake: where it is.
-        name: what it is to be called; those that differ only in what may not be shown are numbered.
-        key: tells the target from others.
+        intake: contains the sources.
+        name: the source's name; a number is appended if another differs only in secrets.
+        key: distinguishes the target from others.
 
     Raises:
-        InputError: there is none.
+        InputError: the target is scraped already, or there are too many sources.
     """
     if any(source.key == key for source in intake.sources.values()):
         raise InputError(f"{name} is there already: ask a target once")
@@ -263,7 +264,7 @@ def _own_source(intake: Intake, name: str, key: str) -> Source:
 
 
 def _own_labels(intake: Intake, url: str, labels: Labels) -> Labels:
-    """Return the labels of a target's series, with one more where another target has these: its path, or a number."""
+    """Return the labels of a target's series; if another target has the same, its path or a number is added."""
     taken = {source.labels for source in intake.sources.values()}
     more: list[Labels] = [(), (("path", urlsplit(url).path or "/"),)]
     more += [(("target", str(number)),) for number in range(2, len(taken) + 3)]
@@ -289,7 +290,7 @@ def _place(url: str) -> str:
     """Return the host and port of a target.
 
     Raises:
-        InputError: it is no URL that can be scraped.
+        InputError: it is not a URL that can be scraped.
     """
     try:
         parts = urlsplit(url)
