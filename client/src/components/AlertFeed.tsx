@@ -101,12 +101,7 @@ export function AlertFeed() {
         <h2 id="alerts-title">Alerts</h2>
         <UndoButton />
         <Show when={alerts.over().length > 0}>
-          <button
-            type="button"
-            class="button"
-            title="Clear finished alerts"
-            onClick={() => alerts.clear()}
-          >
+          <button type="button" class="button" title="Clear finished alerts" onClick={() => alerts.clear()}>
             Clear All
           </button>
         </Show>
