@@ -239,16 +239,21 @@ class Intake:
                 if owned.source is not None:
                     owned.source.series -= 1
                 _forget_keys(owned.keys, column)
-        which = np.array(columns, np.intp)
+        gone, which = set(columns), np.array(columns, np.intp)
         self._late = [each.without(which) for each in self._late]
         self._sampled[which] = np.nan
         self._seen[which] = np.inf
         with self._registry.lock:
-            for name in self._discovered.keys() - self._registry.has_series(self._discovered):
-                del self._discovered[name]
-                self._registry.withdraw(name)
+            self._withdraw_empty()
         for source in self.sources.values():
             source.forget_refusals()
+            source.inherited -= gone
+
+    def _withdraw_empty(self) -> None:
+        """Forget the undeclared metrics that have no series; the caller holds the registry's lock."""
+        for name in self._discovered.keys() - self._registry.has_series(self._discovered):
+            del self._discovered[name]
+            self._registry.withdraw(name)
 
     # --- for the sources ---
 

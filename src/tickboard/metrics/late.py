@@ -62,7 +62,7 @@ class Amendment:
         first: the sequence number of the first of them.
         last: and of the last.
         columns: of the series that were changed.
-        recalled: whether the values are those of an earlier run, which history has.
+        recalled: whether the values are those of an earlier run or board, which history has.
     """
 
     first: int

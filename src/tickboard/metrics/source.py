@@ -68,6 +68,8 @@ class Source:
         number: unique among all sources that there were.
         asked: when its sender last came, by the intake's clock; never where it is no sender that comes and goes.
         key: tells it from others whose names differ only in what may not be shown; it is never shown itself.
+        inherited: columns of series that went on from a board that was replaced, until it writes to them or clears
+            them; of a source with a key.
     """
 
     def __init__(self, intake: "Intake", name: str) -> None:
@@ -82,6 +84,7 @@ class Source:
         self.labels: Labels = ()
         self.asked = np.inf
         self.key = ""
+        self.inherited: set[int] = set()
         self.number = intake.next_number()
         self._refused_keys = 0
         self._readers: dict[object, Any] = {}
