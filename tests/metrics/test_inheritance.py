@@ -108,6 +108,42 @@ def test_a_count_since_a_beginning_goes_on() -> None:
     assert [round(value or 0, 6) for value in new.window("requests")] == [25, 20, 2.5]
 
 
+def test_another_count_under_the_same_name_is_not_subtracted_from_the_one_before() -> None:
+    old = Bench()
+    source = old.intake.source("otlp")
+    for value, time in ((100, 1_000.1), (101, 1_000.6)):
+        source.set_totals([source.total("one stream", "requests")], [value], [time])
+    old.tick()
+    new = Bench(old)
+    new.take_the_place_of(old)
+    source = new.intake.source("otlp")
+    for value, time in ((9_000, 1_001.6), (9_003, 1_002.6)):
+        source.set_totals([source.total("another stream", "requests")], [value], [time])
+        new.tick()
+    assert new.window("requests") == [2, 2, 3]
+
+
+@pytest.mark.parametrize("is_declared", [False, True])
+def test_values_and_counts_go_on_after_two_changes_in_a_row(*, is_declared: bool) -> None:
+    benches: list[Bench] = []
+    for _ in range(3):
+        bench = Bench(benches[-1] if benches else None)
+        if is_declared:
+            bench.registry.counter("requests")
+            bench.registry.gauge("load")
+        if benches:
+            bench.take_the_place_of(benches[-1])
+        else:
+            push(bench, "load", 7)
+            count(bench, bench.intake.sender("one"), "requests", 100, 1_000.5)
+            bench.tick()
+        benches.append(bench)
+    count(bench, bench.intake.sender("one"), "requests", 104, 1_001.5)
+    bench.tick()
+    assert bench.window("requests")[-1] == 4
+    assert bench.window("load") == [7, 7]
+
+
 def test_a_counter_and_a_histogram_go_on() -> None:
     old = Bench()
     source = old.intake.source("push")

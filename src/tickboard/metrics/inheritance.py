@@ -61,7 +61,8 @@ class _Inheritance:
         sources = self.intake.sources
         if source.key:
             return next((one for one in sources.values() if one.key == source.key), None)
-        if not (source.known or source.series):
+        if np.isinf(source.asked) and not (source.known or source.series):
+            # The new file may not have it. A sender that has gone is forgotten in time.
             return None
         if source.name not in sources:
             self.intake.source(source.name).asked = self._since(source.asked)
@@ -88,6 +89,7 @@ class _Inheritance:
             return {}
         is_new = registry.revision > revision
         intake._fit()
+        intake._note_owned(handle.columns[0])
         if isinstance(handle, Histogram):
             intake._histograms[handle.columns[0]] = handle
         if heir.key and is_new:
@@ -107,6 +109,8 @@ class _Inheritance:
         """Have the counts of a series go on; `numbers` are those of the sources, by those of the previous ones."""
         intake, previous = self.intake, self.previous
         intake._sampled[new] = previous._sampled[old]
+        if (owned := previous._owned.get(old)) is not None:
+            intake._called[new] = previous._called.get(old, set()) | {key for _, key in owned.keys}
         if (number := numbers.get(int(previous._counting[old]))) is not None:
             intake._counting[new] = number
             intake._total[new], intake._total_time[new] = previous._total[old], previous._total_time[old]
