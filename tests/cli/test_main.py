@@ -168,6 +168,7 @@ def test_check_says_what_configures_a_file(dashboard: Path, tmp_path: Path) -> N
         (["dev", "--wi"], ["--window"]),
         (["completion", ""], ["bash", "zsh", "fish"]),
         (["export", "--format", "o"], ["openmetrics"]),
+        (["history", "f"], ["forget"]),
     ],
 )
 def test_bash_completes_what_is_typed(typed: list[str], completed: list[str]) -> None:
@@ -477,7 +478,10 @@ def test_a_file_that_is_no_dashboard(name: str, text: str, said: str, dashboard:
         (["--window", "0"], "--window=0"),
         (["--window", "1.5"], "--window"),
         (["--colour", "red"], "--colour"),
-        (["serve"], "'serve': the commands are run, dev, check, notify, pipe, export, schema, completion, health."),
+        (
+            ["serve"],
+            "'serve': the commands are run, dev, check, notify, pipe, export, history, schema, completion, health.",
+        ),
         (["completion"], "SHELL"),
         (["completion", "tcsh"], "tcsh"),
         (["completion", "bash", "zsh"], "'zsh' is too much: completion takes one shell"),
