@@ -150,6 +150,45 @@ def test_a_board_takes_over_viewers_and_history() -> None:
     assert board["board"]["title"] == "new"
 
 
+def ticked(board: Board) -> None:
+    """Make a tick and publish it."""
+    engine = board.hub.engine
+    for _ in board.hub.publish(engine.tick((engine.last_time or 0.0) + 1.0, 1.0)):
+        pass
+
+
+def test_a_board_takes_over_what_is_pushed_and_goes_on_with_series_that_come_later() -> None:
+    boards = [Board("old"), Board("new")]
+    queues = [board.gauge("queue", labels=["city"]) for board in boards]
+    old, new = boards
+    old.alert(queues[0] > 3, "long")
+    new.alert(queues[1] > 3, "long")
+    old.prepare(Settings())
+    source = old.intake.source("push")
+    source.set([source.gauge("t", "temperature", [("room", "attic")], unit="°C")], [20])
+    for value in (4, 5):
+        queues[0].labels(city="Oslo").set(value)
+        ticked(old)
+    viewer = Inbox()
+    old.hub.join(viewer)
+    viewer.take()
+    shown = old.describe().panels
+    new.prepare(Settings(), replaces=old)
+    described, initial = viewer.take()
+    assert new.describe().panels == shown
+    assert "temperature" in {metric["name"] for metric in described["board"]["metrics"]}
+    assert [(metric["name"], metric["value"]) for metric in initial["data"]] == [("temperature", 20)] * 2
+    [alert] = new.firing
+    queues[1].labels(city="Oslo").set(6)
+    ticked(new)
+    told = viewer.take()
+    amended = [metric["value"] for message in told if message["type"] == "amended" for metric in message["data"]]
+    assert amended == [4, 5]
+    [tick] = [message for message in told if message["type"] == "metrics"]
+    assert [metric["value"] for metric in tick["data"]] == [6, 20]
+    assert [one.id for one in new.firing] == [alert.id]
+
+
 def test_a_rule_longer_than_the_window_is_refused() -> None:
     board = Board(interval_ms=1_000, window_size=60)
     cpu = board.gauge("cpu")

@@ -9,7 +9,7 @@ from tickboard import engine as engine_module
 from tickboard.alerting.rules import Rule
 from tickboard.engine import Engine
 from tickboard.hub.encodings import whole
-from tickboard.metrics.handles import Gauge
+from tickboard.metrics.handles import Counter, Gauge, Histogram
 from tickboard.metrics.registry import Registry
 from tickboard.wire import MetricInfo, Stats
 
@@ -113,6 +113,121 @@ def test_a_board_without_common_series_inherits_nothing() -> None:
     again = make_engine(before)
     again.inherit(make_engine(before))
     assert again.seq == 0
+
+
+def replaced(old: Engine, after: Registry, window_size: int = 5) -> Engine:
+    """Return an engine that goes on where another is."""
+    new = make_engine(after, epoch="f", window_size=window_size)
+    new.inherit(old)
+    return new
+
+
+def values_of(engine: Engine, key: str) -> list[float]:
+    """Return the values of a series in the window, -1 where it has none."""
+    [column] = [one.column for one in engine.registry.series if one.key == key]
+    return [-1.0 if math.isnan(value) else value for value in engine.window.all().rows[:, column].tolist()]
+
+
+def test_a_series_with_labels_has_its_window_when_the_changed_board_writes_it() -> None:
+    before, after = Registry(), Registry()
+    old = make_engine(before)
+    queue = before.gauge("queue", labels=["city"])
+    for value in (1, 2):
+        queue.labels(city="Oslo").set(value)
+        queue.labels(city="Rome").set(-value)
+        old.tick(value, 1.0)
+    queue = after.gauge("queue", labels=["city"])
+    new = replaced(old, after)
+    assert whole(new.all_stats()) == {}
+    queue.labels(city="Oslo").set(3)
+    happened = new.tick(3, 1.0)
+    assert values_of(new, 'queue{city="Oslo"}') == [1, 2, 3]
+    [amended] = happened.amended
+    assert (amended.first, amended.last, amended.recalled) == (1, 2, True)
+    queue.labels(city="Rome").set(-4)
+    new.tick(4, 1.0)
+    assert values_of(new, 'queue{city="Rome"}') == [-1, -2, -1, -4]
+
+
+def test_counters_and_quantiles_with_labels_have_their_window_too() -> None:
+    before, after = Registry(), Registry()
+    old, new = make_engine(before), make_engine(after, epoch="f")
+    for registry in (before, after):
+        registry.counter("errors", labels=["host"])
+        registry.histogram("took", labels=["host"])
+
+    def write(registry: Registry, amount: float) -> None:
+        errors, took = registry.handle("errors"), registry.handle("took")
+        assert isinstance(errors, Counter)
+        assert isinstance(took, Histogram)
+        errors.labels(host="a").inc(amount)
+        took.labels(host="a").observe_all([amount, 3 * amount])
+
+    for value in (1, 2):
+        write(before, value)
+        old.tick(value, 1.0)
+    new.inherit(old)
+    write(after, 3)
+    new.tick(3, 1.0)
+    assert values_of(new, 'errors{host="a"}') == [1, 2, 3]
+    assert values_of(new, 'took{host="a"}') == [2, 4, 6]
+    assert values_of(new, 'took.p50{host="a"}') == [2, 4, 6]
+
+
+def test_metrics_of_another_name_kind_or_labels_begin_anew() -> None:
+    before, after = Registry(), Registry()
+    old = make_engine(before)
+    before.gauge("a", labels=["n"]).labels(n=1).set(1)
+    before.gauge("b", labels=["n"]).labels(n=1).set(1)
+    before.gauge("c", labels=["n"]).labels(n=1).set(1)
+    before.gauge("d").set(1)
+    before.gauge("same").set(1)
+    old.tick(1, 1.0)
+    renamed, other_labels = after.gauge("z", labels=["n"]), after.gauge("b", labels=["m"])
+    other_kind, unlabelled = after.counter("c", labels=["n"]), after.counter("d")
+    after.gauge("same")
+    new = replaced(old, after)
+    renamed.labels(n=1).set(5)
+    other_labels.labels(m=1).set(5)
+    other_kind.labels(n=1).inc(5)
+    unlabelled.inc(5)
+    new.tick(2, 1.0)
+    keys = ('z{n="1"}', 'b{m="1"}', 'c{n="1"}', "d")
+    assert [values_of(new, key) for key in keys] == [[-1, 5]] * 4
+    assert values_of(new, "same") == [1, -1]
+
+
+def test_a_board_that_is_changed_again_before_a_series_is_written_keeps_its_window() -> None:
+    registries = [Registry() for _ in range(3)]
+    queues = [registry.gauge("queue", labels=["city"]) for registry in registries]
+    engine = make_engine(registries[0])
+    for value in (1, 2, 3):
+        queues[0].labels(city="Oslo").set(value)
+        engine.tick(value, 1.0)
+    engine = replaced(engine, registries[1])
+    engine.tick(4, 1.0)
+    # A shorter window begins with later ticks.
+    engine = replaced(engine, registries[2], window_size=4)
+    queues[2].labels(city="Oslo").set(9)
+    engine.tick(5, 1.0)
+    assert values_of(engine, 'queue{city="Oslo"}') == [2, 3, -1, 9]
+
+
+def test_a_series_that_came_after_the_last_tick_is_no_hindrance() -> None:
+    before, after = Registry(), Registry()
+    old = make_engine(before)
+    before.gauge("cpu").set(1)
+    old.tick(1, 1.0)
+    core = before.gauge("core", labels=["n"])
+    for number in range(40):
+        core.labels(n=number)
+    core = after.gauge("core", labels=["n"])
+    core.labels(n=39).set(7)
+    after.gauge("cpu")
+    new = replaced(old, after)
+    new.tick(2, 1.0)
+    assert values_of(new, 'core{n="39"}') == [-1, 7]
+    assert values_of(new, "cpu") == [1, -1]
 
 
 def test_the_periodic_check_resolves_stale_alerts() -> None:

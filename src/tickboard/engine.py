@@ -22,6 +22,7 @@ from tickboard.alerting.rehearsal import Rehearsal
 from tickboard.alerting.rules import Rule
 from tickboard.durations import Durations
 from tickboard.metrics.earlier import EarlierTicks, Recall
+from tickboard.metrics.inheritance import inherit
 from tickboard.metrics.intake import Intake
 from tickboard.metrics.late import Amendment, LateSamples
 from tickboard.metrics.registry import Registry
@@ -116,7 +117,7 @@ class Engine:
         self._events: list[AlertEvent] = []
         # The last tick's time, and the wall clock's at that tick.
         self._last_time = self._last_now = -math.inf
-        # Whether the last tick is one of an earlier run, and what that had of series that have not come yet.
+        # Whether the last tick is one of an earlier run, and what that or another board had of series yet to come.
         self._resumes = False
         self._recall: Recall | None = None
 
@@ -220,7 +221,7 @@ class Engine:
             self.stats.amend(columns, min(each.first for each in self._amended))
 
     def _take_recalled(self) -> None:
-        """Give the series that have come since the last tick what they had in an earlier run."""
+        """Give the series that have come since the last tick what they had in an earlier run, or on another board."""
         if self._recall is None:
             return
         if (found := self._recall.take(self.registry, self.window.oldest)) is not None and len(found.rows):
@@ -310,23 +311,41 @@ class Engine:
         self._recall = Recall(1, [ticks.keys[place] for place in elsewhere], ticks.rows[:, elsewhere])
 
     def inherit(self, previous: "Engine") -> None:
-        """Start with the ticks of another engine, for the series that both have. Call it before the first tick.
+        """Start with the ticks of another engine, for the series that this one may have. Call it before the first.
 
-        So the page is not empty after a board was edited while it ran. Its alerts continue, too.
+        So the page is not empty after a board was edited while it ran. Series that sources write to stay on
+        the board. Others that the new board declares alike come back with their window when they are written to. Alerts
+        continue, too.
         """
         self.alerts.inherit(previous.alerts)
-        ours = {series.key: series.column for series in self.registry.series}
-        pairs = [(ours[one.key], one.column) for one in previous.registry.series if one.key in ours]
+        columns = inherit(self.intake, previous.intake)
+        previous.window.reserve(previous.registry.width)
+        previous._take_recalled()  # noqa: SLF001  # of this class
         ticks = previous.window.last(self.window.capacity)
-        passed = previous.window.passed()[-len(ticks) :]
-        recall = previous._recall  # noqa: SLF001  # of this class
-        if not len(ticks) or not (pairs or recall is not None):
+        kept = [one for one in previous.registry.series if one.column in columns or self._declares(one)]
+        recall = previous._recall  # noqa: SLF001
+        if not len(ticks) or not (kept or recall is not None):
             return
-        to, source = np.array(pairs, np.intp).reshape(-1, 2).T
+        ours = {(one.metric.name, one.labels): one.column for one in self.registry.series}
+        columns |= {
+            one.column: column for one in kept if (column := ours.get((one.metric.name, one.labels))) is not None
+        }
+        source, to = np.fromiter(columns, np.intp, len(columns)), np.fromiter(columns.values(), np.intp, len(columns))
+        passed = previous.window.passed()[-len(ticks) :]
         for index in range(len(ticks)):
             row = np.full(self.registry.width, np.nan)
             row[to] = ticks.rows[index][source]
             self.window.append(float(ticks.times[index]), row, float(passed[index]))
             self.stats.update()
         self._last_time, self._resumes = float(ticks.times[-1]), previous._resumes  # noqa: SLF001
-        self._recall = None if recall is None else recall.moved(ticks.first - 1)
+        self.intake.now = previous.intake.now
+        keys, rows = ([], np.empty((len(ticks), 0))) if recall is None else recall.past(ticks.first, len(ticks))
+        absent = [one for one in kept if one.column not in columns]
+        keys += [(one.metric.name, one.labels) for one in absent]
+        if keys:
+            self._recall = Recall(1, keys, np.hstack([rows, ticks.rows[:, [one.column for one in absent]]]))
+
+    def _declares(self, series: Series) -> bool:
+        """Return whether the board has a metric of this name, kind and labels."""
+        metric = self.registry.metrics.get(series.metric.name)
+        return metric is not None and (metric.kind, metric.labels) == (series.metric.kind, series.metric.labels)

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from tests.serving import Server, serve
 from websockets.sync.client import ClientConnection, connect
@@ -107,6 +108,50 @@ def test_viewers_stay_connected_through_a_change_and_series_keep_their_history(p
         output = stopped_output(server)
         assert output.count("reloaded, 2 metrics") == 1
         assert output.rstrip().endswith("reloaded, 2 metrics")
+
+
+LABELLED = """from itertools import count
+
+from tickboard import Board
+
+board = Board("First")
+queue = board.gauge("queue", labels=["city"])
+numbers = count(1)
+
+
+@board.every()
+def sample():
+    queue.labels(city="Oslo").set(next(numbers))
+"""
+
+
+def window_of(server: Server, name: str) -> list[float]:
+    """Return the values of a metric in the window, oldest first."""
+    recent = server.json("/api/metrics/recent?count=2000")
+    return [metric["value"] for metric in recent if metric["name"] == name]
+
+
+def test_series_with_labels_and_pushed_metrics_keep_their_window_through_a_change(path: Path) -> None:
+    path.write_text(LABELLED)
+    pushed = {"name": "temperature", "value": 21.5, "unit": "°C", "title": "Attic", "labels": {"room": "attic"}}
+    with serve("dev", str(path), "--interval", "50", "--window", "1200") as server, watching(server) as viewer:
+        assert httpx.post(f"{server.url}api/metrics", json=pushed).json() == {"accepted": 1}
+        server.wait_for(lambda: len(window_of(server, "temperature")) >= 5)
+        for title in ("Second", "Third"):
+            path.write_text(LABELLED.replace("First", title).replace("count(1)", "count(1000)"))
+            assert viewer.until("board")["board"]["title"] == title
+        server.wait_for(lambda: 1000 in window_of(server, "queue"))
+        queue = window_of(server, "queue")
+        old = [value for value in queue if value < 1000]
+        assert len(old) >= 5
+        assert old == sorted(old)
+        assert set(window_of(server, "temperature")) == {21.5}
+        [metric] = [one for one in server.json("/api/board")["metrics"] if one["name"] == "temperature"]
+        assert (metric["title"], metric["unit"]) == ("Attic", "°C")
+        pushed["value"] = 22
+        assert httpx.post(f"{server.url}api/metrics", json=pushed).json() == {"accepted": 1}
+        server.wait_for(lambda: window_of(server, "temperature")[-1] == 22)
+        assert set(window_of(server, "temperature")) == {21.5, 22}
 
 
 def test_times_and_positions_keep_increasing_through_a_change(path: Path) -> None:

@@ -1,8 +1,10 @@
 """The commands that read the file of a history, as programs."""
 
+import contextlib
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,22 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("TICKBOARD_STATE", "TICKBOARD_HISTORY"):
         monkeypatch.delenv(name, raising=False)
     return folder / "tickboard"
+
+
+@contextlib.contextmanager
+def open_elsewhere(file: Path) -> Iterator[None]:
+    """Have another process write a history."""
+    program = (
+        "import sys; from pathlib import Path; from tickboard.history.store import History, Retention\n"
+        "history = History(Path(sys.argv[1]), Retention(), print); print('open', flush=True); sys.stdin.read()\n"
+        "history.close()\n"
+    )
+    command = [sys.executable, "-c", program, str(file)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "open\n"
+        yield
+        process.communicate(timeout=30)
 
 
 def once(*arguments: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -77,3 +95,45 @@ def test_a_reader_who_has_seen_enough_is_no_error(home: Path) -> None:
     command = f"{sys.executable} -m tickboard export --from 2027-01-01T00:00:00Z --to 2028-01-01T00:00:00Z | head -n 2"
     ended = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=30, check=False)
     assert (len(ended.stdout.splitlines()), ended.stderr) == (2, "")
+
+
+def test_info_says_what_is_kept_while_a_board_writes_it(home: Path) -> None:
+    file = home / "host.history.sqlite"
+    record(file, (START, 15_000))
+    ended = once("history", "info")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    head, ticks, minutes, hours = ended.stdout.splitlines()
+    assert head.startswith(f"{file}: 3 series, ")
+    assert head.endswith(" MiB, no board has it open")
+    assert ticks.startswith("  ticks: 15,000, 2027-01-15T08:00:00.000Z to 2027-01-15T12:09:59.000Z, 0.")
+    assert "bytes for a value, " in ticks
+    assert ticks.endswith(" MiB)")
+    assert minutes.startswith("  minutes: 240, ")
+    assert minutes.endswith("bytes for a bucket")
+    assert hours == "  hours: none"
+    with open_elsewhere(file):
+        assert once("history", "info").stdout.splitlines()[0].endswith(", a running board has it open")
+        refused = once("history", "forget", "--metrics", "disk")
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert refused.stderr == f"tickboard: {file} is open in a tickboard that runs: end that one first\n"
+
+
+def test_a_backup_is_made_and_series_are_forgotten(home: Path, tmp_path: Path) -> None:
+    file, copy = home / "host.history.sqlite", tmp_path / "copy.sqlite"
+    record(file, (START, 100))
+    ended = once("history", "backup", copy)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.startswith(f"{copy}: ")
+    again = once("history", "backup", copy)
+    assert (again.returncode, again.stderr) == (
+        2,
+        f"tickboard: {copy} exists already: give the copy another name\n",
+    )
+    ended = once("history", "forget", "--metrics", "disk", "--history", copy)
+    assert (ended.returncode, ended.stdout) == (0, f"{copy}: 2 series forgotten\n")
+    ended = once("history", "forget", "--metrics", "disk", "--history", copy)
+    assert (ended.returncode, ended.stderr) == (1, f"tickboard: no series in {copy} is asked for: see --metrics\n")
+    ended = once("history", "forget")
+    assert ended.returncode == 2
+    assert "name them with --metrics" in ended.stderr
+    assert once("history", "info").stdout.startswith(f"{file}: 3 series")

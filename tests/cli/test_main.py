@@ -168,6 +168,7 @@ def test_check_names_the_configuration_in_use(dashboard: Path, tmp_path: Path) -
         (["dev", "--wi"], ["--window"]),
         (["completion", ""], ["bash", "zsh", "fish"]),
         (["export", "--format", "o"], ["openmetrics"]),
+        (["history", "f"], ["forget"]),
     ],
 )
 def test_bash_completes_what_is_typed(typed: list[str], completed: list[str]) -> None:
@@ -478,7 +479,10 @@ def test_a_file_that_is_not_a_dashboard_is_refused(name: str, text: str, output:
         (["--window", "0"], "--window=0"),
         (["--window", "1.5"], "--window"),
         (["--colour", "red"], "--colour"),
-        (["serve"], "'serve': the commands are run, dev, check, notify, pipe, export, schema, completion, health."),
+        (
+            ["serve"],
+            "'serve': the commands are run, dev, check, notify, pipe, export, history, schema, completion, health.",
+        ),
         (["completion"], "SHELL"),
         (["completion", "tcsh"], "tcsh"),
         (["completion", "bash", "zsh"], "'zsh' is too much: completion takes one shell"),

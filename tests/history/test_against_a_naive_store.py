@@ -41,6 +41,7 @@ class Histories(RuleBasedStateMachine):
         self.interval_ms, self.window = interval_s * 1000, window
         self.epochs = self.named = 0
         self.open()
+        self.append(300, 30, seed=0)
 
     def open(self) -> None:
         self.history = History(self.folder / "h.sqlite", RETENTION, self.problems.append)
@@ -114,7 +115,9 @@ class Histories(RuleBasedStateMachine):
 
     @rule()
     def settle(self) -> None:
+        self.check_all()
         self.history.settle()
+        self.check_all()
 
     @rule(where=st.floats(0, 1), name=st.sampled_from(NAMES), seed=st.integers(0, 2**20), several=st.integers(1, 9))
     def amend(self, where: float, name: str, seed: int, several: int) -> None:
@@ -136,11 +139,23 @@ class Histories(RuleBasedStateMachine):
         recent=st.booleans(),
     )
     def read(self, start: float, length: float, points: int, pattern: str, recent: bool) -> None:
-        self.history.flush()
         oldest = self.now - 6 * 3_600_000 if recent else START
         whole = max(self.now - oldest, 1000)
         start_ms = oldest + int(whole * start)
-        question = Question((pattern,) if pattern else (), start_ms, start_ms + 1 + int(whole * length), points)
+        self.check(start_ms, start_ms + 1 + int(whole * length), points, pattern)
+
+    def check_all(self) -> None:
+        """Ask each tier for everything, and for a part that begins and ends in the middle of buckets."""
+        start = min([START, *self.naive.times()]) - 3_600_000
+        end = max([self.now, *self.naive.times()]) + 3_600_000
+        for points in (1, 30, 1000, 5000):
+            self.check(start, end, points, "")
+            self.check(start + (end - start) // 3 + 12_345, end - (end - start) // 7 - 1, points, "")
+
+    def check(self, start_ms: int, end_ms: int, points: int, pattern: str) -> None:
+        """Ask both stores the same."""
+        self.history.flush()
+        question = Question((pattern,) if pattern else (), start_ms, end_ms, points)
         keys = {each for epoch in self.naive.epochs for row in epoch.ticks.values() for each in row}
         wanted = [each for each in keys if is_wanted(each, pattern)]
         expected = self.naive.answer(question, wanted, self.expired())
@@ -166,6 +181,7 @@ class Histories(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if hasattr(self, "history"):
+            self.settle()
             self.history.close()
             assert self.problems == []
             assert self.history.kept().dropped == 0
@@ -181,5 +197,5 @@ def is_wanted(each: Key, pattern: str) -> bool:
 
 TestHistories = Histories.TestCase
 TestHistories.settings = settings(
-    max_examples=15, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=12, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
 )

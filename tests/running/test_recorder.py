@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tickboard import Board
@@ -358,6 +359,42 @@ def test_a_board_that_takes_the_place_of_another_goes_on_recording(path: Path) -
         [cpu] = answer.series
         assert {1, 2} <= set(cpu.avg.tolist())
         assert sorted(cpu.avg.tolist()) == cpu.avg.tolist()
+
+    run(main)
+
+
+def test_series_that_come_later_or_are_pushed_go_on_in_the_history_of_a_changed_board(path: Path) -> None:
+    async def main() -> None:
+        board = Board(history=path, interval_ms=20, window_size=200)
+        board.gauge("queue", labels=["city"]).labels(city="Oslo").set(1)
+        source = board.intake.source("push")
+        source.set([source.gauge("t", "temperature", [("room", "attic")])], [20])
+        board.prepare()
+        await board.start()
+        await until(lambda: board.hub.engine.seq >= 5)
+        after = Board(interval_ms=20, window_size=200)
+        queue = after.gauge("queue", labels=["city"])
+        after.prepare(after.defaults, replaces=board)
+        await board.stop()
+        await after.start()
+        first = after.hub.engine.seq
+        await until(lambda: after.hub.engine.seq >= first + 5)
+        queue.labels(city="Oslo").set(2)
+        await until(lambda: after.hub.engine.seq >= first + 15)
+        history = after._require_live().history
+        assert history is not None
+        now_ms = int(time.time() * 1000)
+        answer = await asyncio.to_thread(history.read, Question((), now_ms - 60_000, now_ms + 1000, 5000))
+        await after.close()
+        found = {(one.name, one.labels): one.avg[~np.isnan(one.avg)].tolist() for one in answer.series}
+        oslo, attic = found["queue", (("city", "Oslo"),)], found["temperature", (("room", "attic"),)]
+        assert len(found) == 2
+        assert oslo == sorted(oslo)
+        assert set(oslo) == {1, 2}
+        # Every tick has it, and those of the first board are there once; the last of them may have been cut off.
+        assert attic == [20] * len(answer.times)
+        assert first - 1 <= oslo.count(1) <= first
+        assert max(answer.series[0].count) == 1
 
     run(main)
 

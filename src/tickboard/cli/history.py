@@ -10,16 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
+from cyclopts import App, Parameter
 
 from tickboard.board import Board
 from tickboard.cli.dashboard_file import load_board
 from tickboard.cli.serving_options import Options
 from tickboard.errors import InputError
 from tickboard.history.asking import END, START, question
+from tickboard.history.backup import back_up
 from tickboard.history.export_formats import FORMATS, Form
 from tickboard.history.exporting import Export, exported
-from tickboard.output.terminal import Answers, complain
+from tickboard.history.forgetting import forget
+from tickboard.history.inspecting import FileInfo, TierInfo, inspect
+from tickboard.metrics.selectors import why_refused
+from tickboard.output.terminal import Answers, complain, put
 from tickboard.times import time_text
 
 
@@ -66,6 +70,8 @@ class Where:
 
 HOST = Where()
 
+history = App(name="history", help="Look at the file that keeps the history of a board, copy it, or remove series.")
+
 Metrics = Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)]
 
 
@@ -110,3 +116,69 @@ def _missing(ticks: Export, path: Path, start_ms: int) -> list[str]:
     if ticks.damaged:
         lines.append(f"{len(ticks.damaged)} columns of blocks in {path} are damaged: their values are missing")
     return lines
+
+
+@history.command(name="info")
+def info(*, where: Where = HOST) -> None:
+    """Print what is kept, from when on, and how large it is, also while the board runs.
+
+    Args:
+        where: Whose history it is.
+    """
+    path = where.path()
+    put(*_described(path, inspect(path)))
+
+
+@history.command(name="backup")
+def backup(file: Path, /, *, where: Where = HOST) -> None:
+    """Copy the history into another file, also while the board runs.
+
+    Args:
+        file: The copy. No file of this name may exist.
+        where: Whose history it is.
+    """
+    put(f"{file}: {_size(back_up(where.path(), file))}")
+
+
+@history.command(name="forget")
+def forget_series(*, metrics: Metrics = (), where: Where = HOST) -> None:
+    """Remove series and all their values from the history, while no board has it open.
+
+    Args:
+        metrics: Which series: a name, a glob or labels, such as 'disk.*'. May be repeated.
+        where: Whose history it is.
+    """
+    if not metrics:
+        raise InputError("forget removes series for good: name them with --metrics, such as --metrics 'disk.*'")
+    if why := why_refused(list(metrics), "metrics"):
+        raise InputError(why)
+    path = where.path()
+    forgotten = forget(path, metrics)
+    if not forgotten:
+        complain(f"tickboard: no series in {path} is asked for: see --metrics")
+        raise SystemExit(1)
+    put(f"{path}: {forgotten} series forgotten")
+
+
+def _described(path: Path, found: FileInfo) -> list[str]:
+    written = "a running board has it open" if found.is_open else "no board has it open"
+    rows = f", {found.rows:,} of them in no block yet ({_size(found.rows_bytes)})" if found.rows else ""
+    ticks, *others = map(_described_tier, found.tiers)
+    return [f"{path}: {found.series:,} series, {_size(found.size_bytes)}, {written}", f"{ticks}{rows}", *others]
+
+
+def _described_tier(tier: TierInfo) -> str:
+    name = "ticks" if tier.tier == "raw" else tier.tier
+    if tier.oldest_ms is None or tier.newest_ms is None:
+        return f"  {name}: none"
+    parts = [
+        f"  {name}: {tier.entries:,}, {time_text(tier.oldest_ms)} to {time_text(tier.newest_ms)}",
+        _size(tier.size_bytes),
+    ]
+    if tier.value_bytes is not None:
+        parts.append(f"{tier.value_bytes:.2f} bytes for a {'value' if tier.tier == 'raw' else 'bucket'}")
+    return ", ".join(parts)
+
+
+def _size(size_bytes: int) -> str:
+    return f"{size_bytes / 2**20:,.1f} MiB"

@@ -24,7 +24,7 @@ import tickboard
 from tickboard.board import Board
 from tickboard.cli.dashboard_file import find_config, load_board, read_config
 from tickboard.cli.dev import Reloader
-from tickboard.cli.history import export
+from tickboard.cli.history import export, history
 from tickboard.cli.host_board import host_board
 from tickboard.cli.serving_options import Options, count, exposed, fail, whole_number
 from tickboard.configuration.config import config_schema
@@ -61,10 +61,20 @@ DEFAULT_OPTIONS = Options()
 TAKE_A_FILE = ("run", "dev", "check", "notify")
 """The commands for a dashboard file."""
 
-TAKES = {"health": "one URL", "completion": "one shell", "export": "flags alone, such as --board FILE"}
+_WHERE = "flags alone, such as --board FILE"
+
+TAKES = {
+    "health": "one URL",
+    "completion": "one shell",
+    "export": _WHERE,
+    "info": _WHERE,
+    "forget": _WHERE,
+    "backup": "one FILE",
+}
 """What other commands take."""
 
 app.command(export)
+app.command(history)
 
 
 @app.default
@@ -289,7 +299,7 @@ def _run() -> None:
 def _too_much(error: UnusedCliTokensError) -> str:
     """Say what to write in place of the words that no command takes."""
     words = error.unused_tokens or [""]
-    commands = (*TAKE_A_FILE, "pipe", "export", "schema", "completion", "health")
+    commands = (*TAKE_A_FILE, "pipe", "export", "history", "schema", "completion", "health")
     if error.command_chain:
         command = error.command_chain[-1]
         takes = "one FILE" if command in TAKE_A_FILE else TAKES.get(command, "no FILE")

@@ -7,7 +7,7 @@ transactions and statements, but not what the rows mean.
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +85,11 @@ def block_key(span: int, stripe: int) -> int:
     return span << _STRIPE_BITS | stripe
 
 
+def key_parts(key: int) -> tuple[int, int]:
+    """Return the span and the stripe of a block by its key."""
+    return key >> _STRIPE_BITS, key & (1 << _STRIPE_BITS) - 1
+
+
 class Database:
     """An open connection. One thread at a time uses it."""
 
@@ -125,6 +130,14 @@ class Database:
             if str(error).startswith("no such rowid"):
                 return None
             raise
+
+    def copy_to(self, path: Path) -> None:
+        """Copy one state of the file into an empty one, also while it is written to."""
+        with closing(sqlite3.connect(path)) as copy:
+            # In one step: what is written between two steps would make it begin again.
+            self._connection.backup(copy)
+            # All of it is in one file.
+            copy.execute("PRAGMA journal_mode = DELETE")
 
     def script(self, statements: str) -> None:
         """Execute each statement to its end."""
@@ -229,11 +242,7 @@ class HistoryFile(Database):
 
     def size_bytes(self) -> int:
         """Return the size of the file and of those beside it."""
-        total = 0
-        for file in (self._real, *(Path(f"{self._real}{ending}") for ending in BESIDE)):
-            with suppress(OSError):
-                total += file.stat().st_size
-        return total
+        return size_bytes(self._real)
 
     def _prepare(self) -> None:
         self.do(f"PRAGMA page_size = {PAGE_BYTES}")
@@ -291,10 +300,38 @@ def open_to_read(path: Path) -> Database:
         return database
 
 
+def size_bytes(real: Path) -> int:
+    """Return what a file takes on the disk, with those that SQLite keeps beside it."""
+    total = 0
+    for file in (real, *(Path(f"{real}{ending}") for ending in BESIDE)):
+        with suppress(OSError):
+            total += file.stat().st_size
+    return total
+
+
+def is_in_use(real: Path) -> bool:
+    """Return whether a process has a file open to write a history."""
+    lock = _lock_of(real)
+    if not lock.exists():
+        return False
+    with closing(sqlite3.connect(f"{lock.as_uri()}?mode=ro", 0, uri=True)) as connection:
+        try:
+            connection.execute("SELECT 1 FROM sqlite_master")
+        except sqlite3.OperationalError as error:
+            if _code(error) != sqlite3.SQLITE_BUSY:
+                raise
+            return True
+    return False
+
+
+def _lock_of(real: Path) -> Path:
+    return real.with_name(f"{real.name}-lock")
+
+
 def _lock(path: Path, real: Path) -> sqlite3.Connection:
     """Lock the file against other writers for as long as the returned connection is open."""
     # The database's own exclusive lock would shut out readers, too.
-    lock = real.with_name(f"{real.name}-lock")
+    lock = _lock_of(real)
     make_place(find_place(lock, PURPOSE))
     connection = sqlite3.connect(lock, LOCK_WAIT_S, isolation_level=None, check_same_thread=False)
     try:

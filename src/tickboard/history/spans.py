@@ -228,7 +228,10 @@ def write_span(database: Database, tier: int, epoch: int, times: Integers, block
 
 def replace_block(database: Database, span: int, stripe: int, cells: list[Cell]) -> None:
     """Replace a block. Call it inside a transaction."""
-    key, blob = block_key(span, stripe), pack(cells)
+    key, blob = block_key(span, stripe), pack(cells) if cells else b""
     before = database.one("SELECT length(block) FROM blocks WHERE key = ?", key) or 0
-    database.do("INSERT OR REPLACE INTO blocks VALUES (?, ?)", key, blob)
+    if blob:
+        database.do("INSERT OR REPLACE INTO blocks VALUES (?, ?)", key, blob)
+    else:
+        database.do("DELETE FROM blocks WHERE key = ?", key)
     database.do("UPDATE spans SET bytes = bytes + ? WHERE id = ?", len(blob) - before, span)

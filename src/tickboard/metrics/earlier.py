@@ -1,4 +1,4 @@
-"""Ticks of an earlier run, which a window begins with, and their series that have not come again yet."""
+"""Ticks of an earlier run or board, which a window begins with, and their series that have not come again yet."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -88,6 +88,19 @@ class Recall:
         columns = np.fromiter(come.values(), np.intp, len(come))
         return Recalled(first, columns, self._rows[first - self._first :, places])
 
-    def moved(self, ticks: int) -> "Recall":
-        """Return this for a window that begins so many ticks later."""
-        return Recall(self._first - ticks, list(self._places), self._rows[:, list(self._places.values())])
+    def past(self, first: int, ticks: int) -> tuple[list[Key], Floats]:
+        """Return the series that have not come yet, and what they had in some ticks of the window.
+
+        Args:
+            first: the sequence number of the first tick.
+            ticks: how many.
+
+        Returns:
+            Their keys, and float64 [ticks, series]; NaN in ticks that this does not have.
+        """
+        rows = np.full((ticks, len(self._places)), np.nan)
+        start, end = max(first, self._first), min(first + ticks, self._first + len(self._rows))
+        if start < end:
+            known = self._rows[start - self._first : end - self._first]
+            rows[start - first : end - first] = known[:, list(self._places.values())]
+        return list(self._places), rows

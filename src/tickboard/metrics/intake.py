@@ -121,6 +121,8 @@ class Intake:
         # By column and source: the newest distribution with its time.
         self._distributions: dict[int, dict[int, tuple[float, Distribution]]] = {}
         self._histograms: dict[int, Histogram] = {}
+        # By column of a series whose counts are another board's: what its senders called it there.
+        self._called: dict[int, set[Hashable]] = {}
 
     def source(self, name: str) -> Source:
         """Return the source of this name; it is made on first use."""
@@ -234,21 +236,27 @@ class Intake:
         self._fit()
         for column in columns:
             self._forget_counts(column)
+            self._called.pop(column, None)
             self._histograms.pop(column, None)
             if (owned := self._owned.pop(column, None)) is not None:
                 if owned.source is not None:
                     owned.source.series -= 1
                 _forget_keys(owned.keys, column)
-        which = np.array(columns, np.intp)
+        gone, which = set(columns), np.array(columns, np.intp)
         self._late = [each.without(which) for each in self._late]
         self._sampled[which] = np.nan
         self._seen[which] = np.inf
         with self._registry.lock:
-            for name in self._discovered.keys() - self._registry.has_series(self._discovered):
-                del self._discovered[name]
-                self._registry.withdraw(name)
+            self._withdraw_empty()
         for source in self.sources.values():
             source.forget_refusals()
+            source.inherited -= gone
+
+    def _withdraw_empty(self) -> None:
+        """Forget the undeclared metrics that have no series; the caller holds the registry's lock."""
+        for name in self._discovered.keys() - self._registry.has_series(self._discovered):
+            del self._discovered[name]
+            self._registry.withdraw(name)
 
     # --- for the sources ---
 
@@ -274,11 +282,18 @@ class Intake:
         self._fit()
         if isinstance(handle, Histogram):
             self._histograms[column] = handle
+        if key not in self._called.pop(column, (key,)):
+            # It may be another count than the one before.
+            self._forget_counts(column)
         if len(source.known) >= 4 * source.series + MAX_ALIASES:
             return column
         source.known[key] = column
-        self._owned.setdefault(column, _Owned(None, [])).keys.append((source, key))
+        self._note_owned(column).keys.append((source, key))
         return column
+
+    def _note_owned(self, column: int) -> "_Owned":
+        """Note that sources write to a series, and return what is known of that."""
+        return self._owned.setdefault(column, _Owned(None, []))
 
     def _open(self, source: Source, kind: Kind, name: str, labels: Labels, title: str, unit: str) -> Handle:
         registry = self._registry

@@ -62,7 +62,7 @@ class Amendment:
         first: the sequence number of the first tick.
         last: the sequence number of the last tick.
         columns: the columns of the changed series.
-        recalled: whether the values are those of an earlier run, which history has.
+        recalled: whether the values are those of an earlier run or board, which history has.
     """
 
     first: int

@@ -354,6 +354,14 @@ class Registry:
         found = self._series.get(column)
         return "" if found is None else found.metric.name
 
+    def series_at(self, column: int) -> Series | None:
+        """Return the series that a column belongs to; None: there is none."""
+        return self._series.get(column)
+
+    def counts_at(self, column: int) -> bool:
+        """Return whether a column shows what is in `counts`; else it shows what is in `values`."""
+        return column in self._counted
+
     def find(self, name: str) -> Handle | None:
         """Return the handle of a metric; None if there is none of this name."""
         return self._handles.get(name)

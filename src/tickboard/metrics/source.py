@@ -69,6 +69,8 @@ class Source:
         number: unique among all sources so far.
         asked: when its sender last came, by the intake's clock; infinity for a sender that stays.
         key: distinguishes it from sources whose names differ only in secrets; it is never shown.
+        inherited: columns of series that went on from a board that was replaced, until it writes to them or clears
+            them; of a source with a key.
     """
 
     def __init__(self, intake: "Intake", name: str) -> None:
@@ -83,6 +85,7 @@ class Source:
         self.labels: Labels = ()
         self.asked = np.inf
         self.key = ""
+        self.inherited: set[int] = set()
         self.number = intake.next_number()
         self._refused_keys = 0
         self._readers: dict[object, Any] = {}

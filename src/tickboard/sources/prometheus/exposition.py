@@ -181,6 +181,9 @@ class Exposition:
             # If a series has left the board meanwhile, another may have its column now.
             known = np.fromiter(self._source.known.values(), np.intp, len(self._source.known))
             self._source.clear(gone[np.isin(gone, known)])
+        if inherited := self._source.inherited:
+            self._source.clear(np.setdiff1d(np.fromiter(inherited, np.intp, len(inherited)), columns))
+            inherited.clear()
         self._before = columns
 
     def _slice(
