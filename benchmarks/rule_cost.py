@@ -11,8 +11,8 @@ import numpy as np
 from benchmarks.report import Table, duration
 from tickboard.alerting.rules import Rule
 from tickboard.engine import Engine
-from tickboard.expressions.conditions import anomaly
 from tickboard.expressions.expr import Condition
+from tickboard.expressions.functions import anomaly
 from tickboard.metrics.handles import Gauge
 from tickboard.metrics.registry import Registry
 

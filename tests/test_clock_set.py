@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from tickboard.alerting.rules import Rule
 from tickboard.durations import Durations
 from tickboard.engine import Engine, Happened
-from tickboard.expressions.conditions import absent, anomaly, metric
+from tickboard.expressions.functions import absent, anomaly, metric
 from tickboard.metrics.distribution import Distribution
 from tickboard.metrics.handles import Gauge
 from tickboard.metrics.intake import AHEAD_S, Intake

@@ -10,7 +10,7 @@ import pytest
 from tickboard.alerting.log import AlertLog
 from tickboard.alerting.rules import Rule
 from tickboard.engine import Engine
-from tickboard.expressions.conditions import anomaly
+from tickboard.expressions.functions import anomaly
 from tickboard.hub.encodings import whole
 from tickboard.metrics.earlier import EarlierTicks, Key
 from tickboard.metrics.intake import Intake

@@ -9,7 +9,7 @@ import pytest
 from tickboard import schedule
 from tickboard.alerting.rules import Rule, check_rule
 from tickboard.engine import Engine
-from tickboard.expressions.conditions import absent, anomaly
+from tickboard.expressions.functions import absent, anomaly
 from tickboard.metrics.registry import Registry
 
 SCENARIOS = Path(__file__).parent / "scenarios" / "alerts.txt"

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from tickboard.client.push import Push, push
     from tickboard.client.watch import RefusedError, Ticks, connect
     from tickboard.errors import BoardError, InputError, LimitError, TickboardError
-    from tickboard.expressions.conditions import absent, anomaly, metric
     from tickboard.expressions.expr import Condition
+    from tickboard.expressions.functions import absent, anomaly, metric
     from tickboard.history.board_history import BoardHistory
     from tickboard.metrics.handles import Counter, Gauge, Histogram
     from tickboard.running.background import Background, serve_in_background
@@ -70,7 +70,7 @@ _MODULES = {
     "client.push": ("Push", "push"),
     "client.watch": ("RefusedError", "Ticks", "connect"),
     "errors": ("BoardError", "InputError", "LimitError", "TickboardError"),
-    "expressions.conditions": ("absent", "anomaly", "metric"),
+    "expressions.functions": ("absent", "anomaly", "metric"),
     "expressions.expr": ("Condition",),
     "history.board_history": ("BoardHistory",),
     "metrics.handles": ("Counter", "Gauge", "Histogram"),

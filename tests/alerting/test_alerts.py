@@ -18,8 +18,8 @@ from tickboard.alerting.log import AlertEvent, AlertLog
 from tickboard.alerting.rules import NoData, Rule, check_rule, unused_name
 from tickboard.errors import AlertError, InputError
 from tickboard.expressions.alignment import Columns, Floats
-from tickboard.expressions.conditions import absent, metric
 from tickboard.expressions.expr import Condition
+from tickboard.expressions.functions import absent, metric
 from tickboard.metrics.registry import Registry
 from tickboard.wire import Alert
 

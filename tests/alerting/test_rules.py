@@ -7,7 +7,7 @@ import pytest
 from tickboard.alerting import rules
 from tickboard.alerting.rules import Rule, check_rule, unused_name
 from tickboard.errors import InputError
-from tickboard.expressions.conditions import absent, metric
+from tickboard.expressions.functions import absent, metric
 from tickboard.metrics.registry import Registry
 
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from tickboard.configuration.formula import MAX_DEPTH, MAX_LENGTH, parse_condition
 from tickboard.errors import InputError
-from tickboard.expressions.conditions import absent, anomaly, metric
 from tickboard.expressions.expr import Condition, Constant, Expression, Operand
+from tickboard.expressions.functions import absent, anomaly, metric
 from tickboard.metrics.registry import Registry
 
 REGISTRY = Registry()

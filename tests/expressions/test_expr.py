@@ -7,8 +7,8 @@ import pytest
 
 from tickboard.errors import InputError
 from tickboard.expressions.alignment import Columns, Floats
-from tickboard.expressions.conditions import absent
 from tickboard.expressions.expr import Condition, Operand, condition, operand
+from tickboard.expressions.functions import absent
 from tickboard.metrics.registry import Registry
 
 

@@ -102,7 +102,7 @@ def pushing(url: str) -> Iterator[Push]:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tickboard.client.delivery.TIMEOUT_S", 0.3)
+    monkeypatch.setattr("tickboard.client.target.TIMEOUT_S", 0.3)
 
 
 # --- the caller's arguments ---

@@ -92,7 +92,7 @@ async def test_a_client_does_not_follow_a_redirect_to_another_host(scheme: str) 
 def test_push_keeps_running_and_logs_one_line_without_a_traceback(
     name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("tickboard.client.delivery.TIMEOUT_S", 1.0)
+    monkeypatch.setattr("tickboard.client.target.TIMEOUT_S", 1.0)
     with answering(HTTP[name]) as port:
         push = Push(f"http://127.0.0.1:{port}", interval="10ms")
         push.gauge("a").set(1)

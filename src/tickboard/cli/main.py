@@ -37,7 +37,7 @@ from tickboard.notify.notifier import Notifier, Service
 from tickboard.output.logs import log
 from tickboard.output.secrets import is_exposed, read_secret, remember_environment
 from tickboard.output.terminal import Answers, complain, finish, prepare_to_serve, put, say
-from tickboard.server.requests.details import DetailAccess
+from tickboard.server.requests.detail_access import DetailAccess
 from tickboard.server.requests.guard import Guard
 from tickboard.server.uvicorn.listening import listen, url_of
 from tickboard.server.uvicorn.serving import Program, uvicorn_config

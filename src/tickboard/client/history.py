@@ -7,9 +7,9 @@ from urllib.parse import urlencode, urlsplit
 import msgspec
 
 from tickboard.client.decoder import ProtocolError
-from tickboard.client.delivery import checked_headers
 from tickboard.client.history_data import HistoryData
 from tickboard.client.history_format import MAGIC, decode
+from tickboard.client.target import checked_headers
 from tickboard.client.watch import RefusedError
 from tickboard.errors import InputError
 from tickboard.output.secrets import public, redacted, remember_headers, remember_url

@@ -17,8 +17,8 @@ import weakref
 from collections.abc import Iterable, Mapping
 from typing import Self
 
-from tickboard.client.delivery import RefusedPushError, RetryError, Target, describe, loading_lock
 from tickboard.client.handles import Batch, PushCounter, PushGauge, PushHandle, PushHandles, PushHistogram, log_safely
+from tickboard.client.target import RefusedPushError, RetryError, Target, describe, loading_lock
 from tickboard.errors import InputError
 from tickboard.schedule import Duration, duration
 

@@ -17,8 +17,8 @@ from math import isfinite
 from typing import Any, TypeVar
 
 from tickboard.errors import InputError
-from tickboard.expressions.conditions import absent, anomaly, metric
 from tickboard.expressions.expr import STATS, Condition, Measured, Operand, Reading, operand
+from tickboard.expressions.functions import absent, anomaly, metric
 from tickboard.metrics.registry import Registry
 
 MAX_LENGTH = 4_000

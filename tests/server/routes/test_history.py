@@ -28,7 +28,7 @@ from tickboard.history.answers import Answer, Question
 from tickboard.history.layout import Layout, Retention
 from tickboard.history.store import History
 from tickboard.server.requests.bodies import Budget
-from tickboard.server.requests.details import DetailAccess
+from tickboard.server.requests.detail_access import DetailAccess
 from tickboard.server.uvicorn.gate import Gate
 from tickboard.server.uvicorn.http import HttpConnection
 from tickboard.server.uvicorn.websocket import Connection

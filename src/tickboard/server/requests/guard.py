@@ -19,10 +19,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tickboard.output.logs import log
 from tickboard.output.text import one_line
 from tickboard.server.requests.allowed import Allowed
-from tickboard.server.requests.head import Head, head_of
-from tickboard.server.requests.headers import protect
 from tickboard.server.requests.places import DEFAULT_PORTS, split_host, split_origin
 from tickboard.server.requests.refusal import error_response, refuse
+from tickboard.server.requests.request_headers import Head, head_of
+from tickboard.server.requests.response_headers import protect
 from tickboard.server.uvicorn.listening import canonical, is_loopback, listening_on
 
 READING = frozenset({"GET", "HEAD", "OPTIONS"})

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tickboard.server.requests.head import head_of
+from tickboard.server.requests.request_headers import head_of
 from tickboard.server.uvicorn.listening import is_loopback, literal
 
 LONGEST_LIST = 20

@@ -22,7 +22,7 @@ from tickboard.history.store import History
 from tickboard.loop.turns import made_in_turns
 from tickboard.server.requests.bodies import SHARE, Budget
 from tickboard.server.requests.connection_limits import address_of
-from tickboard.server.requests.details import sees_details
+from tickboard.server.requests.detail_access import sees_details
 from tickboard.server.requests.parameters import one_of, whole_number
 from tickboard.server.routes.documents import listed, quality, wants_gzip
 from tickboard.server.routes.large import count_document

@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Message, Receive, Scope, Send
 
-from tickboard.server.requests.headers import PAGE_POLICY, POLICY
+from tickboard.server.requests.response_headers import PAGE_POLICY, POLICY
 from tickboard.server.routes.documents import Documents
 
 STATIC = Path(__file__).parents[1] / "static"

@@ -16,7 +16,7 @@ from tickboard.history.store import History
 from tickboard.hub.encodings import recent_metrics
 from tickboard.hub.health import Vitals, health
 from tickboard.hub.hub import Hub
-from tickboard.server.requests.details import sees_details
+from tickboard.server.requests.detail_access import sees_details
 from tickboard.server.routes.documents import Documents, static_json
 from tickboard.server.routes.large import Large
 from tickboard.server.routes.operations import Paths, Ref, get, query

@@ -14,7 +14,7 @@ from tickboard.hub.viewer import Viewer
 from tickboard.metrics.selection import Selection
 from tickboard.metrics.selectors import why_refused
 from tickboard.server.requests.connection_limits import address_of
-from tickboard.server.requests.details import sees_details
+from tickboard.server.requests.detail_access import sees_details
 from tickboard.wire import ClientMessage, Ping, Pong, Refused, Subscribe, Subscribed, encode, timestamp
 
 MAX_MESSAGE_BYTES = 65_536

@@ -19,7 +19,7 @@ from tickboard.metrics.selection import Selection
 from tickboard.metrics.selectors import why_refused
 from tickboard.output.logs import log
 from tickboard.server.requests.connection_limits import address_of, log_connection
-from tickboard.server.requests.details import is_forwarded, sees_details
+from tickboard.server.requests.detail_access import is_forwarded, sees_details
 from tickboard.server.requests.refusal import error_response, refuse
 from tickboard.server.streams.asgi import Calls, MountedViewer
 from tickboard.server.streams.client_messages import MAX_MESSAGE_BYTES, answer, asked, encoding_of, join, subprotocol

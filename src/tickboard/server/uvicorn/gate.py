@@ -19,7 +19,7 @@ from tickboard.hub.connections import end_failed
 from tickboard.hub.traffic import Reason, Traffic
 from tickboard.output.logs import log
 from tickboard.server.requests.connection_limits import RETRY_AFTER_S, address_of
-from tickboard.server.requests.headers import ALONE
+from tickboard.server.requests.response_headers import ALONE
 from tickboard.server.uvicorn.listening import is_loopback
 from tickboard.server.uvicorn.turnstile import Share, Turnstile
 from tickboard.wire import ErrorBody, encode

@@ -28,7 +28,7 @@ from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 from websockets.typing import StatusLike
 
-from tickboard.server.requests.headers import ALONE
+from tickboard.server.requests.response_headers import ALONE
 
 DIRECT = "tickboard.direct"
 """The extension's name."""

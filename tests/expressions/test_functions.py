@@ -3,7 +3,7 @@
 import pytest
 
 from tickboard.errors import InputError
-from tickboard.expressions.conditions import absent, anomaly, metric
+from tickboard.expressions.functions import absent, anomaly, metric
 from tickboard.metrics.registry import Registry
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tickboard.server.requests.head import head_of
+from tickboard.server.requests.request_headers import head_of
 from tickboard.server.uvicorn.listening import is_loopback
 
 _KEY = "tickboard.details"

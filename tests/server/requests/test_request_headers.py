@@ -2,7 +2,7 @@
 
 from starlette.types import Scope
 
-from tickboard.server.requests.head import head_of
+from tickboard.server.requests.request_headers import head_of
 
 
 def test_headers_are_grouped_by_name_and_read_once() -> None:
