@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,9 @@ class Recorded:
 
     def read(self, *patterns: str, since: float = START, until: float | None = None, points: int = 100_000) -> Answer:
         end = self.now if until is None else until
+        # A read does not wait long for a slow machine to commit a whole day.
+        with suppress(HistoryError):
+            self.history.flush()
         return self.history.read(Question(patterns, int(since * 1000), int(end * 1000), points))
 
 
@@ -521,7 +525,8 @@ def test_reading_a_closed_history_raises(recorded: Recorded) -> None:
     recorded.append(layout_of([CPU]), walk(10))
     recorded.history.close()
     recorded.history.close()
-    with pytest.raises(HistoryError, match="is closed"):
-        recorded.read()
+    for call in (recorded.read, recorded.history.flush, recorded.history.settle):
+        with pytest.raises(HistoryError, match="is closed"):
+            call()
     recorded.open()
     assert recorded.read().series[0].count.sum() == 10

@@ -26,6 +26,7 @@ from tickboard.cli.dashboard_file import find_config, load_board, read_config
 from tickboard.cli.dev import Reloader
 from tickboard.cli.history import export, history
 from tickboard.cli.host_board import host_board
+from tickboard.cli.mistakes import too_much
 from tickboard.cli.serving_options import Options, count, exposed, fail, whole_number
 from tickboard.configuration.config import config_schema
 from tickboard.errors import InputError, OutputError, TickboardError
@@ -57,24 +58,6 @@ app = App(
 
 
 DEFAULT_OPTIONS = Options()
-
-TAKE_A_FILE = ("run", "dev", "check", "notify")
-"""The commands for a dashboard file."""
-
-_WHERE = "flags alone, such as --board FILE"
-
-TAKES = {
-    "health": "one URL",
-    "completion": "one shell",
-    "export": _WHERE,
-    "info": _WHERE,
-    "forget": _WHERE,
-    "backup": "one FILE",
-}
-"""What other commands take."""
-
-app.command(export)
-app.command(history)
 
 
 @app.default
@@ -261,6 +244,10 @@ def notify(
         raise SystemExit(1)
 
 
+app.command(export)
+app.command(history)
+
+
 def main() -> None:
     """Run the command line and exit.
 
@@ -280,7 +267,7 @@ def _run() -> None:
     try:
         app(exit_on_error=False, print_error=False)
     except UnusedCliTokensError as error:
-        fail(f"{_too_much(error)} See tickboard --help.")
+        fail(f"{too_much(error)} See tickboard --help.")
     except CycloptsError as error:
         # Split at spaces and line ends alone: other white space is to be seen.
         fail(f"{' '.join(_WORD.findall(str(error)))} See tickboard --help.")
@@ -294,21 +281,6 @@ def _run() -> None:
     except KeyboardInterrupt:
         # Ctrl-C before it serves, as while a dashboard file is being loaded; the status is a shell's for SIGINT.
         raise SystemExit(130) from None
-
-
-def _too_much(error: UnusedCliTokensError) -> str:
-    """Say what to write in place of the words that no command takes."""
-    words = error.unused_tokens or [""]
-    commands = (*TAKE_A_FILE, "pipe", "export", "history", "schema", "completion", "health")
-    if error.command_chain:
-        command = error.command_chain[-1]
-        takes = "one FILE" if command in TAKE_A_FILE else TAKES.get(command, "no FILE")
-        return f"{words[0]!r} is too much: {command} takes {takes}."
-    if words[0] in commands:
-        return f"Flags go after the command: tickboard {words[0]}{' FILE' * (words[0] in TAKE_A_FILE)} [flags]."
-    if words[0].endswith(".py"):
-        return f"There is no command {words[0]!r}: to serve a file, write tickboard run {words[0]}."
-    return f"There is no command {words[0]!r}: the commands are {', '.join(commands)}."
 
 
 def serve(served: ASGIApp, board: Callable[[], Board], options: Options) -> None:

@@ -194,6 +194,7 @@ class History:
         Raises:
             HistoryError: it failed. It is tried again with the next commit.
         """
+        self._check_open()
         self._wait(self._job(lambda: self._commit(through=False)), None)
 
     def settle(self) -> None:
@@ -202,6 +203,7 @@ class History:
         Raises:
             HistoryError: it failed.
         """
+        self._check_open()
         self._wait(self._job(self._settle), None)
 
     def close(self) -> None:
@@ -219,6 +221,10 @@ class History:
             self._wait(done, ANSWER_S)
         except HistoryError as error:
             self._say(str(error))
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise HistoryError(f"{self.path} is closed")
 
     # --- the thread ---
 
