@@ -112,7 +112,7 @@ class Expiry:
         """Delete the series of stripes that have no blocks left. Call it inside a transaction."""
         used = {stripe for (stripe,) in self._file.all("SELECT DISTINCT key & 65535 FROM blocks")}
         for (blob,) in self._file.all("SELECT series FROM layouts"):
-            used.update(np.unique(np.frombuffer(blob, "<u4") // STRIPE).tolist())
+            used.update((np.frombuffer(blob, "<u4") // STRIPE).tolist())
         known = {stripe for (stripe,) in self._file.all("SELECT DISTINCT id / ? FROM series", STRIPE)}
         if gone := known - used:
             self._file.many("DELETE FROM series WHERE id / ? = ?", ((STRIPE, stripe) for stripe in gone))

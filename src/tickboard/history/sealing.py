@@ -28,6 +28,7 @@ from tickboard.history.spans import (
     Chosen,
     Columns,
     Span,
+    distinct,
     spans_between,
     write_span,
 )
@@ -213,7 +214,7 @@ class Sealer:
             for cells in cells_of(rolled, np.arange(STRIPE)):
                 blocks[stripe] += cells
                 yield
-        times = np.unique(np.concatenate([times // UNIT_MS[tier] * UNIT_MS[tier] for _, times in spans] or [times]))
+        times = distinct(np.concatenate([times // UNIT_MS[tier] * UNIT_MS[tier] for _, times in spans] or [times]))
         with self._database.transaction():
             if len(times):
                 write_span(self._database, tier, epoch, times, blocks)
@@ -255,12 +256,12 @@ class _Rows:
 
     def stripes(self) -> list[int]:
         """Return the stripes of all series."""
-        return sorted({int(stripe) for ids in self._ids.values() for stripe in np.unique(ids // STRIPE)})
+        return sorted({stripe for ids in self._ids.values() for stripe in (ids // STRIPE).tolist()})
 
     def of(self, stripe: int) -> tuple[Integers, Floats]:
         """Return the places of the series in one stripe, and their values, float64 [series, ticks]."""
         columns = {layout: np.flatnonzero(ids // STRIPE == stripe) for layout, ids in self._ids.items()}
-        places = np.unique(np.concatenate([self._ids[layout][found] % STRIPE for layout, found in columns.items()]))
+        places = distinct(np.concatenate([self._ids[layout][found] % STRIPE for layout, found in columns.items()]))
         values = np.full((len(places), self._ticks), np.nan)
         for layout, (indexes, rows) in self._rows.items():
             found = columns[layout]
