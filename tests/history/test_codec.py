@@ -129,6 +129,18 @@ def block_of(values: Floats, field: int = VALUE) -> bytes:
     )
 
 
+@pytest.mark.parametrize("kind", range(8))
+def test_a_column_of_too_few_bytes_is_lost_alone_among_many(kind: int) -> None:
+    [[column]] = codec.encode(np.array([[1.0, 2.0, 4.0]]))
+    into = np.empty((8, 3))
+    kinds, payloads = [column.kind] * 8, [column.payload] * 8
+    kinds[2], payloads[2] = kind, b""
+    damaged = codec.decode(kinds, payloads, into)
+    assert damaged == [2]
+    assert np.isnan(into[2]).all()
+    assert np.delete(into, 2, axis=0).tolist() == [[1, 2, 4]] * 7
+
+
 def test_a_block_decodes_the_requested_columns() -> None:
     values = np.random.default_rng(0).integers(0, 100, (256, 60)).astype(float)
     values[7] = np.nan

@@ -273,7 +273,9 @@ def _decode_together(kinds: Sequence[int], payloads: Sequence[bytes], into: Floa
         if not (WHOLE <= kind <= ROUNDED and _fill(payload[_HEADS[kind] :], numbers[index]))
     ]
     if len(others) < len(into):
-        _compute(np.array(kinds), payloads, numbers, into)
+        computed = np.array(kinds)
+        computed[others] = WHOLE
+        _compute(computed, payloads, numbers, into)
     return others
 
 
@@ -288,7 +290,7 @@ def _fill(body: bytes, numbers: NDArray[np.uint32]) -> bool:
 
 def _compute(kinds: NDArray[np.int64], payloads: Sequence[bytes], numbers: NDArray[np.uint32], into: Floats) -> None:
     """Turn numbers into values. The rows of other kinds receive garbage."""
-    bases = np.array([_BASE.unpack_from(payload)[0] for payload in payloads])
+    bases = np.array([_BASE.unpack_from(payload)[0] if len(payload) >= _BASE.size else 0 for payload in payloads])
     np.add(numbers, bases.astype(np.float64)[:, None], out=into)
     scales = _SCALES[kinds & ~MISSING]
     if scales.max() > 1:
