@@ -25,11 +25,11 @@ endef
 # What does no I/O: its own tests cover it, branch by branch. The rest of the package is covered by all tests together.
 CORE := alerting configuration expressions hub metrics
 CORE_MODULES := engine panels problems schedule settings times durations errors wire notify/destinations notify/delivery notify/message_text notify/neutral output/text output/logs
-SHELL_PARTS := board.py loop/** output/secrets.py running/** server/** sources/**
+SHELL_PARTS := board.py history/** journal/** loop/** output/secrets.py running/** server/** sources/** storage/**
 
 # Tests of the core: its folders', its modules', and what it does while the clock is set or memory runs out.
 CORE_TESTS := $(CORE:%=tests/%) $(wildcard $(foreach module,$(CORE_MODULES),tests/$(patsubst ./%,%,$(dir $(module)))test_$(notdir $(module)).py)) \
-	tests/test_clock_set.py tests/running/test_pace.py tests/failures/test_engine.py tests/security/test_work.py
+	tests/test_clock_set.py tests/test_refill.py tests/running/test_pace.py tests/failures/test_engine.py tests/security/test_work.py
 
 .DEFAULT_GOAL := help
 .PHONY: run test check docs coverage shell-coverage pictures bench format lock build clean help setup page chromium proxies check-lock

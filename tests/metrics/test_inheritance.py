@@ -305,3 +305,47 @@ def test_the_series_of_a_target_that_is_no_longer_scraped_are_gone() -> None:
     target(new, "b")
     new.take_the_place_of(old)
     assert new.keys() == {'up{instance="b"}'}
+
+
+def test_a_source_with_a_key_goes_on_as_the_one_with_the_same_key() -> None:
+    old, new = Bench(), None
+    for key in ("kept", "gone"):
+        source = old.intake.source(f"scrape {key}")
+        source.key = key
+        source.set([source.gauge(key, key, [])], [1])
+    old.tick()
+    new = Bench(old)
+    new.intake.source("another name").key = "kept"
+    new.take_the_place_of(old)
+    assert new.keys() == {"kept"}
+
+
+def test_a_source_that_the_new_board_has_already_is_the_same_one() -> None:
+    old = Bench()
+    push(old, "temperature", 20)
+    old.tick()
+    new = Bench(old)
+    there = new.intake.sender("push")
+    new.take_the_place_of(old)
+    assert new.intake.sources["push"] is there
+    assert new.keys() == {"temperature"}
+
+
+def test_a_declared_metric_that_was_pushed_and_is_declared_no_more_is_gone() -> None:
+    old = Bench()
+    old.registry.gauge("declared", labels=["room"])
+    push(old, "declared", 1, room="attic")
+    old.tick()
+    new = Bench(old)
+    new.take_the_place_of(old)
+    new.tick()
+    assert new.keys() == set()
+
+
+def test_a_source_of_the_file_that_has_no_series_is_not_carried_on() -> None:
+    old = Bench()
+    old.intake.source("statsd 127.0.0.1:8125")
+    old.tick()
+    new = Bench(old)
+    new.take_the_place_of(old)
+    assert new.intake.sources == {}
