@@ -296,6 +296,9 @@ class Histogram(Handle):
         self._buckets = 0
         self._quantile_columns: list[int] = []
         self._quantiles = [f"{metric.name}.{quantile}" for quantile in QUANTILES]
+        # np.percentile imports it when it is first called, and a tick would wait for that.
+        import numpy.ma  # noqa: F401
+
         super().__init__(registry, metric, labels)
 
     def _attach(self, labels: Labels) -> int:
