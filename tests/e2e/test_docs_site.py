@@ -59,7 +59,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def test_the_search_finds_a_name_and_no_other_host_is_contacted(site: str, watched: Watched) -> None:
     page = watched.page
     page.goto(f"{site}/index.html")
-    page.get_by_role("textbox", name="Search").fill("serve_in_background")
+    search = page.get_by_role("textbox", name="Search")
+    search.click()
+    # Until its index is loaded, the page takes no notice of what is typed.
+    expect(page.locator(".md-search-result__meta")).to_have_text("Type to start searching")
+    search.press_sequentially("serve_in_background")
     page.locator(".md-search-result__link", has_text="serve_in_background").first.click()
     expect(page.locator("h1")).to_have_text("Python¶")
     expect(page.locator("[id='tickboard.serve_in_background']")).to_be_in_viewport()
