@@ -137,7 +137,7 @@ class Runner:
             self._hub.traffic.delivered(self.published - made)
             self._hub.check(self.published)
         finally:
-            # It has been made, whoever could not be sent it.
+            # The tick was made, even if publishing it has failed.
             if self._recorder is not None:
                 await _run_through(self._recorder.record(self._engine, happened, self._interval_ms))
 

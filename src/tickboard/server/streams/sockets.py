@@ -98,7 +98,7 @@ class SocketViewer(RawSocket):
         self._cancel: Callable[[], None] | None = None
 
     def begin(self, scope: Scope, prepared: Selection | None = None) -> None:
-        """Take the transport over, and let the viewer join as its handshake asks for.
+        """Take over the transport, and join the hub as the handshake asks.
 
         Args:
             scope: of the handshake.
