@@ -10,7 +10,7 @@ from hypothesis import given, settings
 
 from tickboard.expressions.alignment import Floats
 from tickboard.history import codec
-from tickboard.history.blocks import AVG, VALUE, Block, Cell, pack
+from tickboard.history.blocks import AVG, VALUE, Block, Cell, keys_of, pack
 from tickboard.history.codec import CorruptError
 
 EVERYTHING = st.floats(allow_nan=True, allow_infinity=True)
@@ -144,15 +144,38 @@ def test_a_column_of_too_few_bytes_is_lost_alone_among_many(kind: int) -> None:
 def test_a_block_decodes_the_requested_columns() -> None:
     values = np.random.default_rng(0).integers(0, 100, (256, 60)).astype(float)
     values[7] = np.nan
-    block = Block(block_of(values))
-    wanted = np.array([255, 7, 0])
-    into = np.empty((3, 60))
-    assert block.read([VALUE], wanted, into) == set()
-    np.testing.assert_array_equal(into, values[wanted])
-    assert block.read([AVG], wanted, into) == set()
-    assert np.isnan(into).all()
-    assert 7 not in [cell.place for cell in block.cells()]
-    assert pack(block.cells()) == block_of(values)
+    blob = block_of(values)
+    found = Block(blob).find(keys_of([VALUE, AVG], np.array([0, 7, 255])))
+    assert found.rows == [0, 2], "a column without a value is left out, and so is a field that the block does not have"
+    into = np.empty((2, 60))
+    assert codec.decode(found.kinds, found.payloads, into) == []
+    np.testing.assert_array_equal(into, values[[0, 255]])
+    cells = Block(blob).cells()
+    assert 7 not in [cell.place for cell in cells]
+    assert pack(cells) == blob
+
+
+def test_a_block_without_columns_has_none() -> None:
+    assert Block(pack([])).find(keys_of([VALUE], np.arange(3))) == ([], [], [])
+
+
+@pytest.mark.parametrize("columns", [1, 40])
+def test_a_part_of_each_column_is_decoded_as_in_the_whole(columns: int) -> None:
+    random = np.random.default_rng(0)
+    values = np.concatenate([random.normal(0, 1, (columns, 100)), random.integers(0, 9, (columns, 100))])
+    values[0, 5:50] = np.nan
+    found = Block(block_of(values)).find(keys_of([VALUE], np.arange(len(values))))
+    whole, part = np.empty(values.shape), np.empty((len(values), 7))
+    codec.decode(found.kinds, found.payloads, whole)
+    assert codec.decode(found.kinds, found.payloads, part, 45, 100) == []
+    np.testing.assert_array_equal(part, whole[:, 45:52])
+
+
+def read(blob: bytes, into: Floats) -> list[int]:
+    """Decode all columns of a block, and return which are damaged."""
+    rows, kinds, payloads = Block(blob).find(keys_of([VALUE], np.arange(len(into))))
+    assert rows == list(range(len(into)))
+    return codec.decode(kinds, payloads, into)
 
 
 @settings(max_examples=30)
@@ -164,13 +187,13 @@ def test_a_flipped_bit_loses_one_column_or_the_block_and_is_always_detected(data
     right = np.empty(values.shape)
     blob = block_of(values)
     places = np.arange(len(values))
-    Block(blob).read([VALUE], places, right)
+    assert read(blob, right) == []
     at = data.draw(st.integers(0, len(blob) - 1))
     broken = bytearray(blob)
     broken[at] ^= 1 << data.draw(st.integers(0, 7))
     into = np.empty(values.shape)
     try:
-        damaged = sorted(Block(bytes(broken)).read([VALUE], places, into))
+        damaged = read(bytes(broken), into)
     except CorruptError:
         assert at < 6 + 12 * len(values), "only the directory has all columns in it"
         return
@@ -184,7 +207,7 @@ def test_rewriting_a_block_does_not_hide_a_damaged_column() -> None:
     blob = bytearray(block_of(np.random.default_rng(0).normal(0, 1, (2, 100))))
     blob[-1] ^= 1
     again = pack(Block(bytes(blob)).cells())
-    assert Block(again).read([VALUE], np.array([0, 1]), np.empty((2, 100))) == {1}
+    assert read(again, np.empty((2, 100))) == [1]
 
 
 def test_a_truncated_block_is_rejected() -> None:

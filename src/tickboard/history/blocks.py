@@ -10,12 +10,12 @@ import struct
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tickboard.expressions.alignment import Floats
-from tickboard.history.codec import CorruptError, decode
+from tickboard.history.codec import CorruptError
 
 STRIPE = 256
 """Series in one block: their ids differ only in the last byte."""
@@ -25,10 +25,17 @@ VALUE, MIN, MAX, AVG, COUNT = range(5)
 
 _HEAD = struct.Struct("<HI")
 _ENTRY = struct.Struct("<BBBxII")
-_END = struct.Struct("<I")
 
-_KEYS = np.dtype({"names": ["key"], "formats": ["<u2"], "itemsize": _ENTRY.size})
-"""Of an entry, the place and the field as one number; the directory is sorted by it."""
+_ENTRIES = np.dtype(
+    {
+        "names": ["key", "place", "field", "kind", "end", "crc"],
+        "formats": ["<u2", "u1", "u1", "u1", "<u4", "<u4"],
+        "offsets": [0, 0, 1, 2, 4, 8],
+    }
+)
+"""An entry of the directory. The key is its place and field as one number; the entries are sorted by it."""
+
+_ZERO = np.zeros(1, np.intp)
 
 _FIRST_BYTES = _HEAD.size + STRIPE * _ENTRY.size
 """What is read first of a block: the whole directory, if it has ticks."""
@@ -64,8 +71,22 @@ def pack(cells: Iterable[Cell]) -> bytes:
     return b"".join([head, directory, *(cell.payload for cell in ordered)])
 
 
+class Encoded(NamedTuple):
+    """Columns as they are encoded.
+
+    Attributes:
+        rows: which of the wanted columns each one is.
+        kinds: how each is encoded; 0, which is no kind, if it is damaged.
+        payloads: the encoded columns.
+    """
+
+    rows: list[int]
+    kinds: list[int]
+    payloads: list[bytes]
+
+
 class Block:
-    """Decodes a block.
+    """A block, opened to read.
 
     Args:
         data: from `pack`, as bytes or as an open value of the database, of which only parts are read.
@@ -84,53 +105,40 @@ class Block:
         if len(directory) != count * _ENTRY.size or zlib.crc32(directory) != crc:
             raise CorruptError("the directory of a block is damaged")
         self._data = data
-        self._directory = directory
-        self._count = count
-        self._keys = np.frombuffer(directory, _KEYS)["key"]
+        self._entries = np.frombuffer(directory, _ENTRIES)
 
-    def read(self, fields: Sequence[int], places: NDArray[np.intp], into: Floats) -> set[int]:
-        """Decode some fields of some series.
+    def find(self, keys: NDArray[np.uint16]) -> Encoded:
+        """Return some columns; those that it does not have are left out.
 
         Args:
-            fields: to decode.
-            places: intp [series].
-            into: float64 [fields x series, entries]; receives the values, NaN where there is none or it is damaged.
-
-        Returns:
-            The places of the series that have a damaged column.
+            keys: from `keys_of`.
         """
-        wanted = (np.array(fields)[:, None] * STRIPE + places).ravel().astype(np.uint16)
-        rows: list[int] = []
-        kinds: list[int] = []
-        payloads: list[bytes] = []
-        for row, (key, number) in enumerate(
-            zip(wanted.tolist(), self._keys.searchsorted(wanted).tolist(), strict=True)
-        ):
-            if number < self._count and self._keys[number] == key:
-                cell = self._cell(number)
-                rows.append(row)
-                # `decode` rejects a column without a kind.
-                kinds.append(cell.kind if zlib.crc32(cell.payload, cell.kind) == cell.crc else 0)
-                payloads.append(cell.payload)
-        if len(rows) == len(into):
-            damaged = decode(kinds, payloads, into)
-        else:
-            into.fill(np.nan)
-            some = np.empty((len(rows), into.shape[1]))
-            damaged = decode(kinds, payloads, some)
-            into[rows] = some
-        return {int(wanted[rows[index]]) % STRIPE for index in damaged}
+        there = self._entries["key"]
+        numbers = there.searchsorted(keys)
+        rows = np.flatnonzero(there.take(numbers, mode="clip") == keys) if len(there) else _ZERO[:0]
+        numbers = numbers[rows]
+        kinds, crcs = self._entries["kind"][numbers].tolist(), self._entries["crc"][numbers].tolist()
+        payloads = self._payloads(numbers)
+        columns = zip(kinds, payloads, crcs, strict=True)
+        checked = [kind if zlib.crc32(payload, kind) == crc else 0 for kind, payload, crc in columns]
+        return Encoded(rows.tolist(), checked, payloads)
 
     def cells(self) -> list[Cell]:
         """Return all columns as they are encoded. A damaged column stays damaged."""
-        return [self._cell(number) for number in range(self._count)]
+        places, fields, kinds, crcs = (self._entries[name].tolist() for name in ("place", "field", "kind", "crc"))
+        payloads = self._payloads(np.arange(len(self._entries)))
+        return [Cell(*cell) for cell in zip(places, fields, kinds, payloads, crcs, strict=True)]
 
-    def _cell(self, number: int) -> Cell:
-        at = number * _ENTRY.size
-        place, field, kind, end, crc = _ENTRY.unpack_from(self._directory, at)
-        # It starts where the column of the entry before ends.
-        start = _END.unpack_from(self._directory, at - 8)[0] if number else 0
-        return Cell(place, field, kind, _part(self._data, self._start + start, self._start + end), crc)
+    def _payloads(self, numbers: NDArray[np.intp]) -> list[bytes]:
+        # A column starts where that of the entry before ends.
+        ends = np.concatenate([_ZERO, self._entries["end"]]) + self._start
+        starts, data = ends[numbers].tolist(), self._data
+        return [_part(data, start, end) for start, end in zip(starts, ends[numbers + 1].tolist(), strict=True)]
+
+
+def keys_of(fields: Sequence[int], places: NDArray[np.intp]) -> NDArray[np.uint16]:
+    """Return the keys of some fields of some series, uint16 [fields x series]."""
+    return (np.array(fields)[:, None] * STRIPE + places).ravel().astype(np.uint16)
 
 
 def _part(data: "bytes | sqlite3.Blob", start: int, end: int) -> bytes:

@@ -242,31 +242,41 @@ def _compress(numbers: "NDArray[np.generic]") -> bytes:
 # --- decoding ---
 
 
-def decode(kinds: Sequence[int], payloads: Sequence[bytes], into: Floats) -> list[int]:
-    """Decode columns.
+def decode(
+    kinds: Sequence[int], payloads: Sequence[bytes], into: Floats, first: int = 0, entries: int | None = None
+) -> list[int]:
+    """Decode columns, or the same part of each.
 
     Args:
         kinds: of the columns.
         payloads: of the columns; the caller has compared their checksums.
         into: float64 [columns, values]; receives the values, NaN where a column cannot be decoded.
+        first: index of the first value that is wanted.
+        entries: how many values a column has; None: as many as are wanted.
 
     Returns:
         The indexes of those columns.
     """
-    others = range(len(into)) if len(into) < _TOGETHER else _decode_together(kinds, payloads, into)
+    whole = into.shape[1] if entries is None else entries
+    part = slice(first, first + into.shape[1])
+    others = range(len(into)) if len(into) < _TOGETHER else _decode_together(kinds, payloads, into, part, whole)
     damaged: list[int] = []
+    column = np.empty(whole)
     for index in others:
         try:
-            _decode(kinds[index], payloads[index], into[index])
+            _decode(kinds[index], payloads[index], column)
         except Exception:  # noqa: BLE001  # pcodec may raise anything
-            into[index].fill(np.nan)
+            column.fill(np.nan)
             damaged.append(index)
+        into[index] = column[part]
     return damaged
 
 
-def _decode_together(kinds: Sequence[int], payloads: Sequence[bytes], into: Floats) -> Sequence[int]:
+def _decode_together(
+    kinds: Sequence[int], payloads: Sequence[bytes], into: Floats, part: slice, entries: int
+) -> Sequence[int]:
     """Decode the columns that are a base and 32-bit offsets, which most are, and return the others."""
-    numbers = np.empty(into.shape, np.uint32)
+    numbers = np.empty((len(into), entries), np.uint32)
     others = [
         index
         for index, (kind, payload) in enumerate(zip(kinds, payloads, strict=True))
@@ -275,7 +285,7 @@ def _decode_together(kinds: Sequence[int], payloads: Sequence[bytes], into: Floa
     if len(others) < len(into):
         computed = np.array(kinds)
         computed[others] = WHOLE
-        _compute(computed, payloads, numbers, into)
+        _compute(computed, payloads, numbers[:, part], into)
     return others
 
 

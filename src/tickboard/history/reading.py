@@ -197,29 +197,35 @@ class Reading:
             times = self.columns.times(span)
             if times is None:
                 continue
-            self.columns.values(span, chosen, batch.room(times))
+            first, last = np.searchsorted(times, [start, end]).tolist()
+            if first < last:
+                self.columns.values(span, chosen, batch.room(times[first:last]), first)
             if batch.is_full:
-                yield from batch.take(start, end)
+                yield from batch.take()
         if not epoch.is_sealed:
             self._rows(epoch, chosen, max(start, epoch.sealed), end, batch)
-        yield from batch.take(start, end)
+        yield from batch.take()
 
     def _rows(self, epoch: Epoch, chosen: Chosen, start: int, end: int, batch: "_Batch") -> None:
         """Add ticks that are still rows to a batch."""
-        times = row_times(self._database, epoch.number, start, end)
-        if not len(times):
-            return
-        self._count(len(times) * len(chosen))
+        times: list[int] = []
+        found: list[Floats] = []
         places: dict[int, tuple[NDArray[np.intp], NDArray[np.intp]]] = {}
-        rows = np.full((len(times), len(chosen)), np.nan)
-        for index, (layout, row) in enumerate(each_row(self._database, epoch.number, start, end, len(chosen))):
-            if layout not in places:
-                ids = layout_ids(self._database, layout)
-                _, where, to = np.intersect1d(ids, chosen.ids, assume_unique=True, return_indices=True)
-                places[layout] = where, to
-            source, target = places[layout]
-            rows[index, target] = row.values(source)
-        batch.room(times)[:] = rows.T
+        for row in each_row(self._database, epoch.number, start, end, len(chosen)):
+            self._count(len(chosen))
+            if row.layout not in places:
+                ids = layout_ids(self._database, row.layout)
+                _, source, target = np.intersect1d(ids, chosen.ids, assume_unique=True, return_indices=True)
+                places[row.layout] = source, target
+            source, target = places[row.layout]
+            values = row.values(source)
+            if len(target) < len(chosen):
+                some, values = values, np.full(len(chosen), np.nan)
+                values[target] = some
+            times.append(row.time)
+            found.append(values)
+        if found:
+            batch.room(np.array(times))[:] = np.array(found).T
 
     def _rolled(
         self, tier: int, epoch: Epoch, chosen: Chosen, start: int, end: int, since: int = 0
@@ -358,16 +364,12 @@ class _Batch:
             self._values = wider
         return self._values[:, first : self._used]
 
-    def take(self, start: int, end: int) -> Iterator[tuple[Integers, Floats]]:
-        """Yield the ticks inside a range, if there are any, and clear the batch."""
-        if not self._used:
-            return
-        times, values = np.concatenate(self._times), self._values[:, : self._used]
-        self._times, self._used = [], 0
-        # Times grow within an epoch.
-        first, last = np.searchsorted(times, [start, end]).tolist()
-        if last > first:
-            yield times[first:last], values[:, first:last]
+    def take(self) -> Iterator[tuple[Integers, Floats]]:
+        """Yield the ticks, if there are any, and clear the batch."""
+        if self._used:
+            times, values = np.concatenate(self._times), self._values[:, : self._used]
+            self._times, self._used = [], 0
+            yield times, values
 
 
 class _Sums:

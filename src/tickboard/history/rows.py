@@ -17,8 +17,8 @@ _FEW, _WIDE = 3, 2_000
 """Up to `_FEW` values of a row with at least `_WIDE` are read one by one, since such a row fills many pages."""
 
 _FOUND = "FROM ticks WHERE position >= ? AND position < ? AND time >= ? AND time < ? ORDER BY position"
-_ROWS = f"SELECT position, layout, row {_FOUND}"
-_KEYS = f"SELECT position, layout {_FOUND}"
+_ROWS = f"SELECT position, time, layout, row {_FOUND}"
+_KEYS = f"SELECT position, time, layout, NULL {_FOUND}"
 _TIMES = f"SELECT time {_FOUND}"
 _FIRST = f"SELECT position, time, layout, length(row) / 8 {_FOUND} LIMIT 1"
 
@@ -30,11 +30,15 @@ class Row:
     Attributes:
         database: to read from.
         position: its key.
+        time: POSIX milliseconds.
+        layout: which series its values are of; see `layout_ids`.
         data: its values as float64; None if they are to be read one by one.
     """
 
     database: Database
     position: int
+    time: int
+    layout: int
     data: bytes | None
 
     def values(self, places: NDArray[np.intp]) -> Floats:
@@ -48,10 +52,8 @@ class Row:
             return np.array([_VALUE.unpack(bytes(blob[8 * place : 8 * place + 8]))[0] for place in places.tolist()])
 
 
-def each_row(
-    database: Database, epoch: int, start_ms: int, end_ms: int, wanted: int = 2**31
-) -> Iterator[tuple[int, Row]]:
-    """Yield the ticks of an epoch in a range, each with its layout.
+def each_row(database: Database, epoch: int, start_ms: int, end_ms: int, wanted: int = 2**31) -> Iterator[Row]:
+    """Yield the ticks of an epoch in a range.
 
     Args:
         database: to read from.
@@ -62,12 +64,9 @@ def each_row(
     """
     bounds = position(epoch, 0), position(epoch + 1, 0), start_ms, end_ms
     first = database.all(_FIRST, *bounds)
-    if first and first[0][3] >= _WIDE and wanted <= _FEW:
-        for key, layout in database.all(_KEYS, *bounds):
-            yield layout, Row(database, key, None)
-        return
-    for key, layout, data in database.each(_ROWS, *bounds):
-        yield layout, Row(database, key, data)
+    one_by_one = first and first[0][3] >= _WIDE and wanted <= _FEW
+    for row in database.each(_KEYS if one_by_one else _ROWS, *bounds):
+        yield Row(database, *row)
 
 
 def row_times(database: Database, epoch: int, start_ms: int, end_ms: int) -> Integers:

@@ -17,7 +17,7 @@ from tickboard.history.epochs import Epoch, read_epochs
 from tickboard.history.file import FOREVER, Database, position
 from tickboard.history.recording import Recorder
 from tickboard.history.rollup import Rolled, join, roll, roll_ticks
-from tickboard.history.rows import each_row, first_row, layout_ids, row_times
+from tickboard.history.rows import Row, each_row, first_row, layout_ids
 from tickboard.history.spans import (
     HOURS,
     LENGTH_MS,
@@ -149,14 +149,12 @@ class Sealer:
         self.busy_before = 0
 
     def _read_rows(self, epoch: int, start: int, end: int) -> "tuple[Integers, _Rows]":
-        times = row_times(self._database, epoch, start, end)
-        rows = _Rows(len(times))
-        for index, (layout, row) in enumerate(each_row(self._database, epoch, start, end)):
-            assert row.data is not None
-            rows.add(layout, index, row.data)
+        rows = _Rows()
+        for row in each_row(self._database, epoch, start, end):
+            rows.add(row)
         for layout in rows.layouts():
             rows.know(layout, layout_ids(self._database, layout))
-        return times, rows
+        return np.array(rows.times, np.int64), rows
 
     def _delete_rows(self, epoch: int, sealed: int) -> Iterator[None]:
         """Delete rows that are in blocks, some at a time."""
@@ -233,18 +231,24 @@ class Sealer:
 
 
 class _Rows:
-    """The rows of one block, by layout."""
+    """The rows of one block, by layout.
 
-    def __init__(self, ticks: int) -> None:
-        self._ticks = ticks
+    Attributes:
+        times: of all of them, POSIX milliseconds.
+    """
+
+    def __init__(self) -> None:
+        self.times: list[int] = []
         self._rows: dict[int, tuple[list[int], list[bytes]]] = {}
         self._ids: dict[int, Integers] = {}
 
-    def add(self, layout: int, index: int, row: bytes) -> None:
-        """Add the row of a tick."""
-        indexes, rows = self._rows.setdefault(layout, ([], []))
-        indexes.append(index)
-        rows.append(row)
+    def add(self, row: Row) -> None:
+        """Add the next tick."""
+        assert row.data is not None
+        indexes, rows = self._rows.setdefault(row.layout, ([], []))
+        indexes.append(len(self.times))
+        rows.append(row.data)
+        self.times.append(row.time)
 
     def layouts(self) -> list[int]:
         """Return the layouts of all rows."""
@@ -262,7 +266,7 @@ class _Rows:
         """Return the places of the series in one stripe, and their values, float64 [series, ticks]."""
         columns = {layout: np.flatnonzero(ids // STRIPE == stripe) for layout, ids in self._ids.items()}
         places = distinct(np.concatenate([self._ids[layout][found] % STRIPE for layout, found in columns.items()]))
-        values = np.full((len(places), self._ticks), np.nan)
+        values = np.full((len(places), len(self.times)), np.nan)
         for layout, (indexes, rows) in self._rows.items():
             found = columns[layout]
             if len(found):

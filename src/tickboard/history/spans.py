@@ -7,14 +7,16 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tickboard.expressions.alignment import Floats
 from tickboard.history.answers import Integers
-from tickboard.history.blocks import AVG, COUNT, MAX, MIN, STRIPE, VALUE, Block, Cell, pack
-from tickboard.history.codec import CorruptError, decode_whole, encode_whole
+from tickboard.history.blocks import AVG, COUNT, MAX, MIN, STRIPE, VALUE, Block, Cell, Encoded, keys_of, pack
+from tickboard.history.codec import CorruptError, decode, decode_whole, encode_whole
 from tickboard.history.file import Database, block_key, is_damage
 from tickboard.history.rollup import Rolled
 
@@ -29,8 +31,11 @@ UNIT_MS = (1, MINUTE_MS, HOUR_MS)
 LENGTH_MS = (240 * MINUTE_MS, 240 * MINUTE_MS, 240 * HOUR_MS)
 """The longest span of each tier. Spans of rollups are aligned to multiples of it."""
 
-_FEW = 12
+_FEW = 24
 """Up to so many columns of a block are read one by one, and the rest of it not at all."""
+
+_DECODED_VALUES = 60_000
+"""Values to decode at a time: together they are faster, and so many fit into a processor's cache."""
 
 _ROLLED = (MIN, MAX, AVG, COUNT)
 
@@ -85,6 +90,16 @@ class Chosen:
     ids: Integers
     stripes: tuple[tuple[int, NDArray[np.intp], slice], ...]
 
+    @cached_property
+    def ticks(self) -> "tuple[_Wanted, ...]":
+        """The columns of ticks, one for each series."""
+        return self._wanted((VALUE,))
+
+    @cached_property
+    def rollups(self) -> "tuple[_Wanted, ...]":
+        """The columns of rollups: the four fields of each series, those of the first field first."""
+        return self._wanted(_ROLLED)
+
     @classmethod
     def of(cls, ids: Integers) -> "Chosen":
         """Group series by stripe; `ids` are ascending."""
@@ -99,6 +114,20 @@ class Chosen:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def _wanted(self, fields: Sequence[int]) -> "tuple[_Wanted, ...]":
+        rows = np.arange(len(fields) * len(self.ids)).reshape(len(fields), -1)
+        return tuple(
+            _Wanted(number, keys_of(fields, places), rows[:, where].ravel()) for number, places, where in self.stripes
+        )
+
+
+class _Wanted(NamedTuple):
+    """Columns of a stripe that are to be read: their keys, and which rows of the result they are."""
+
+    stripe: int
+    keys: NDArray[np.uint16]
+    rows: NDArray[np.intp]
 
 
 class Columns:
@@ -160,18 +189,14 @@ class Columns:
             found.update(key - block_key(span, 0) for (key,) in keys)
         return sorted(found)
 
-    def values(self, span: Span, chosen: Chosen, into: Floats) -> None:
-        """Read the ticks of some series into float64 [series, entries]."""
-        for stripe, places, where in chosen.stripes:
-            self._read(span, stripe, places, (VALUE,), into[where])
+    def values(self, span: Span, chosen: Chosen, into: Floats, first: int = 0) -> None:
+        """Read ticks of some series into float64 [series, ticks], beginning with the first that is wanted."""
+        self._read(span, chosen, chosen.ticks, into, first)
 
     def rolled(self, span: Span, times: Integers, chosen: Chosen) -> Rolled:
         """Read a rollup of some series; `times` are those of the span."""
         found = np.empty((len(_ROLLED), len(chosen), len(times)))
-        for stripe, places, where in chosen.stripes:
-            some = np.empty((len(_ROLLED) * len(places), len(times)))
-            self._read(span, stripe, places, _ROLLED, some)
-            found[:, where] = some.reshape(len(_ROLLED), len(places), len(times))
+        self._read(span, chosen, chosen.rollups, found.reshape(-1, len(times)))
         # A series with a damaged field has no value.
         missing = np.isnan(found).any(axis=0)
         low, high, avg, count = found
@@ -180,13 +205,27 @@ class Columns:
             avg[missing] = count[missing] = 0.0
         return Rolled(times, low, high, avg * count, count)
 
-    def _read(self, span: Span, stripe: int, places: NDArray[np.intp], fields: Sequence[int], into: Floats) -> None:
-        with self.block(span.id, stripe, len(into)) as block:
-            if block is None:
-                into.fill(np.nan)
-                return
-            for place in block.read(fields, places, into):
-                self.damaged.add((span.id, stripe * STRIPE + place))
+    def _read(self, span: Span, chosen: Chosen, wanted: "tuple[_Wanted, ...]", into: Floats, first: int = 0) -> None:
+        into.fill(np.nan)
+        waiting = Encoded([], [], [])
+        for stripe, keys, rows in wanted:
+            with self.block(span.id, stripe, len(keys)) as block:
+                if block is not None:
+                    found = block.find(keys)
+                    waiting.rows.extend(rows[found.rows].tolist())
+                    waiting.kinds.extend(found.kinds)
+                    waiting.payloads.extend(found.payloads)
+            if len(waiting.rows) * span.entries >= _DECODED_VALUES:
+                self._decode(span, chosen, waiting, into, first)
+                waiting = Encoded([], [], [])
+        self._decode(span, chosen, waiting, into, first)
+
+    def _decode(self, span: Span, chosen: Chosen, encoded: Encoded, into: Floats, first: int) -> None:
+        rows, kinds, payloads = encoded
+        some = np.empty((len(rows), into.shape[1]))
+        damaged = decode(kinds, payloads, some, first, span.entries)
+        into[rows] = some
+        self.damaged.update((span.id, int(chosen.ids[rows[index] % len(chosen)])) for index in damaged)
 
 
 def distinct(numbers: Integers) -> Integers:
