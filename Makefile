@@ -4,6 +4,7 @@
 PYTHON ?= python3
 ARGS ?=
 JOBS ?= 2
+SKIP ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -32,7 +33,7 @@ CORE_TESTS := $(CORE:%=tests/%) $(wildcard $(foreach module,$(CORE_MODULES),test
 	tests/test_clock_set.py tests/test_refill.py tests/running/test_pace.py tests/failures/test_engine.py tests/security/test_work.py
 
 .DEFAULT_GOAL := help
-.PHONY: run test check docs coverage shell-coverage pictures bench format lock build clean help setup page chromium proxies check-lock
+.PHONY: run test check docs coverage core-tests shell-coverage pictures bench format lock build clean help setup page chromium proxies check-lock
 .DELETE_ON_ERROR:
 
 help: ## list these commands
@@ -43,7 +44,7 @@ run: $(VENV)/.run page ## start the dashboard on port 3000; ARGS="run examples/d
 
 test: setup page chromium proxies ## all tests: the page's, then Python's; ARGS="-k websocket" for some
 	@$(NPM) test
-	@$(BIN)/pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
+	@$(BIN)/pytest --numprocesses $(JOBS) --dist loadfile $(SKIP:%=--ignore=%) $(ARGS)
 
 check: setup ## format, lint, types and imports; quick
 	@$(BIN)/ruff format --check .
@@ -60,6 +61,9 @@ coverage: setup ## check that the core's own tests cover it, branch by branch
 	@$(BIN)/coverage erase
 	@$(BIN)/pytest -q --numprocesses $(JOBS) --dist loadfile --cov --cov-report= $(CORE_TESTS)
 	@$(BIN)/coverage report --fail-under=100 --include="$$(echo "$(CORE:%=src/tickboard/%/*) $(CORE_MODULES:%=src/tickboard/%.py)" | tr " " ,)"
+
+core-tests:
+	@echo $(CORE_TESTS)
 
 shell-coverage: setup ## check that make test ARGS="--cov --cov-report=" has covered what is around the core
 	@$(BIN)/coverage report --fail-under=95 --include="$$(echo "$(SHELL_PARTS:%=src/tickboard/%)" | tr " " ,)"
