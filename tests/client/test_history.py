@@ -19,7 +19,8 @@ from tests.hostile import HTTP, Answers, answering, body
 
 import tickboard
 from tickboard import HistoryData, InputError, ProtocolError, RefusedError
-from tickboard.client.history import MAX_ADDRESS_BYTES, history_url
+from tickboard.client.asking import MAX_ADDRESS_BYTES
+from tickboard.client.history import history_url
 from tickboard.client.history_format import HEADER, SERIES_HEADER, decode
 from tickboard.history.encodings import binary_pieces
 
@@ -282,7 +283,7 @@ def test_a_hostile_server_causes_a_short_error(name: str) -> None:
 
 
 def test_an_answer_that_is_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys.modules["tickboard.client.history"], "MAX_ANSWER_BYTES", len(BODY) - 1)
+    monkeypatch.setattr(sys.modules["tickboard.client.asking"], "MAX_ANSWER_BYTES", len(BODY) - 1)
     for port in answers_of(BODY):
         with pytest.raises(RefusedError, match=f"longer than {len(BODY) - 1} bytes"):
             tickboard.history(f"http://127.0.0.1:{port}")

@@ -1,34 +1,14 @@
 """Reading the history of a board that runs elsewhere."""
 
-import time
 from collections.abc import Mapping
-from urllib.parse import urlencode, urlsplit
 
-import msgspec
-
+from tickboard.client.asking import TIMEOUT_S, answer_of, number_parameter, question_url, refusal, time_parameter
 from tickboard.client.decoder import ProtocolError
 from tickboard.client.history_data import HistoryData
 from tickboard.client.history_format import MAGIC, decode
-from tickboard.client.target import checked_headers
 from tickboard.client.watch import RefusedError
-from tickboard.errors import InputError
-from tickboard.output.secrets import public, redacted, remember_headers, remember_url
-from tickboard.output.text import one_line
-from tickboard.schedule import Duration, duration
-from tickboard.times import Time, parse_time, time_text
-from tickboard.wire import ErrorBody
-
-MAX_ANSWER_BYTES = 2**28
-"""The longest answer that is read, 256 MiB."""
-
-MAX_ADDRESS_BYTES = 7_900
-"""The longest URL with its selectors: servers accept a first line of 8,192 bytes."""
-
-TIMEOUT_S = 30.0
-"""The longest that an answer may take by default, in seconds."""
-
-MAX_REASON = 500
-"""The most characters of an error that are shown."""
+from tickboard.schedule import Duration
+from tickboard.times import Time
 
 
 def history(
@@ -59,23 +39,13 @@ def history(
         RefusedError: the board cannot be reached or refuses to answer, or the server is not a board.
         ProtocolError: the answer breaks the protocol.
     """
-    from tickboard.client.fetch import FAILURES, fetch
-
-    address, timeout_s = history_url(url, metrics, start, end, points), duration(timeout)
-    sent = checked_headers({} if headers is None else headers)
-    remember_headers(sent)
+    body = answer_of(url, history_url(url, metrics, start, end, points), headers, timeout)
+    if not body.startswith(MAGIC):
+        raise RefusedError(refusal(url, "the answer is not a history: give the address of a board"))
     try:
-        fetched = fetch(address, sent, timeout_s, MAX_ANSWER_BYTES)
-    except FAILURES as error:
-        raise RefusedError(_refusal(url, str(error) or type(error).__name__)) from None
-    if fetched.status != 200:
-        raise RefusedError(_refusal(url, f"the server answered {fetched.status}{_said(fetched.body)}"))
-    if not fetched.body.startswith(MAGIC):
-        raise RefusedError(_refusal(url, "the answer is not a history: give the address of a board"))
-    try:
-        return decode(fetched.body)
+        return decode(body)
     except ProtocolError as error:
-        raise ProtocolError(_refusal(url, f"the answer breaks the protocol: {error}")) from error
+        raise ProtocolError(refusal(url, f"the answer breaks the protocol: {error}")) from error
 
 
 def history_url(url: str, metrics: tuple[str, ...], start: Time, end: Time, points: int) -> str:
@@ -84,43 +54,10 @@ def history_url(url: str, metrics: tuple[str, ...], start: Time, end: Time, poin
     Raises:
         InputError: an argument cannot be used.
     """
-    try:
-        parts = urlsplit(url.strip())
-        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except (ValueError, AttributeError, TypeError):
-        good = False
-    if not good or not url.isascii() or not url.strip().isprintable() or " " in url.strip():
-        raise InputError(f"url {public(str(url))!r} is not the address of a board: write it as http://localhost:3000")
-    remember_url(url)
-    if not all(isinstance(text, str) for text in metrics):
-        raise InputError(f'metrics {metrics!r:.80}: give selectors, as "cpu_usage" or "disk.*"')
-    number: object = points
-    if type(number) is not int or number < 1:
-        raise InputError(f"points={number!r:.40}: give a whole number from 1 to 5000")
-    asked = [("from", _sent("start", start)), ("to", _sent("end", end)), ("points", str(points)), ("format", "binary")]
-    query = "&".join(filter(None, (parts.query, urlencode([*asked, *(("metrics", text) for text in metrics)]))))
-    address = parts._replace(path=f"{parts.path.rstrip('/')}/api/history", query=query, fragment="").geturl()
-    if len(address) > MAX_ADDRESS_BYTES:
-        raise InputError(
-            f"url and metrics make an address of {len(address)} characters, more than the {MAX_ADDRESS_BYTES} that "
-            "servers accept: use a glob that matches more"
-        )
-    return address
-
-
-def _sent(name: str, given: Time) -> str:
-    """Return a time as it is sent. Ages stay ages, because the board's clock decides what they mean."""
-    at_ms = parse_time(name, given, int(time.time() * 1000))
-    return given.strip() if isinstance(given, str) else time_text(at_ms)
-
-
-def _refusal(url: str, why: str) -> str:
-    return f"cannot read the history of {public(url)}: {one_line(redacted(why), MAX_REASON)}"
-
-
-def _said(body: bytes) -> str:
-    """Return the error message in a board's answer; empty if there is none."""
-    try:
-        return f": {msgspec.json.decode(body, type=ErrorBody).error}"
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return ""
+    parameters = [
+        ("from", time_parameter("start", start)),
+        ("to", time_parameter("end", end)),
+        ("points", number_parameter("points", points, 5_000)),
+        ("format", "binary"),
+    ]
+    return question_url(url, "/api/history", parameters, metrics)

@@ -305,7 +305,7 @@ def test_only_a_viewer_on_the_machine_is_shown_the_path_of_a_history_that_cannot
 
 def test_concurrent_reads_from_one_address_are_limited(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
     # Half of it is for one address.
-    monkeypatch.setattr("tickboard.server.routes.history.READS", Budget(4))
+    monkeypatch.setattr("tickboard.server.routes.reads.READS", Budget(4))
     asked = past.history.asked
     with held(past), asking(past), asking(past):
         wait_for(lambda: past.history.asked == asked + 2)

@@ -1,0 +1,121 @@
+"""Asking a board that runs elsewhere what it recorded: the URL of a question, and the bytes of its answer."""
+
+import time
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlencode, urlsplit
+
+import msgspec
+
+from tickboard.client.target import checked_headers
+from tickboard.client.watch import RefusedError
+from tickboard.errors import InputError
+from tickboard.output.secrets import public, redacted, remember_headers, remember_url
+from tickboard.output.text import one_line
+from tickboard.schedule import Duration, duration
+from tickboard.times import Time, parse_time, time_text
+from tickboard.wire import ErrorBody
+
+MAX_ANSWER_BYTES = 2**28
+"""The longest answer that is read, 256 MiB."""
+
+MAX_ADDRESS_BYTES = 7_900
+"""The longest URL with its selectors: servers accept a first line of 8,192 bytes."""
+
+TIMEOUT_S = 30.0
+"""The longest that an answer may take by default, in seconds."""
+
+MAX_REASON = 500
+"""The most characters of an error that are shown."""
+
+
+def question_url(url: str, path: str, parameters: Sequence[tuple[str, str]], metrics: Sequence[str]) -> str:
+    """Return the URL that a question is sent to.
+
+    Args:
+        url: the board's address in a browser.
+        path: of the question, below that.
+        parameters: names and values.
+        metrics: selectors.
+
+    Raises:
+        InputError: the address or a selector cannot be used.
+    """
+    try:
+        parts = urlsplit(url.strip())
+        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except (ValueError, AttributeError, TypeError):
+        good = False
+    if not good or not url.isascii() or not url.strip().isprintable() or " " in url.strip():
+        raise InputError(f"url {public(str(url))!r} is not the address of a board: write it as http://localhost:3000")
+    remember_url(url)
+    if not all(isinstance(text, str) for text in metrics):
+        raise InputError(f'metrics {metrics!r:.80}: give selectors, as "cpu_usage" or "disk.*"')
+    query = "&".join(filter(None, (parts.query, urlencode([*parameters, *(("metrics", text) for text in metrics)]))))
+    address = parts._replace(path=f"{parts.path.rstrip('/')}{path}", query=query, fragment="").geturl()
+    if len(address) > MAX_ADDRESS_BYTES:
+        raise InputError(
+            f"url and metrics make an address of {len(address)} characters, more than the {MAX_ADDRESS_BYTES} that "
+            "servers accept: use a glob that matches more"
+        )
+    return address
+
+
+def time_parameter(name: str, given: Time) -> str:
+    """Return a time as it is sent. Ages stay ages, because the board's clock decides what they mean.
+
+    Raises:
+        InputError: it is not a time; the error has its name.
+    """
+    at_ms = parse_time(name, given, int(time.time() * 1000))
+    return given.strip() if isinstance(given, str) else time_text(at_ms)
+
+
+def number_parameter(name: str, given: object, most: int) -> str:
+    """Return a number as it is sent. The board knows best what is too much.
+
+    Raises:
+        InputError: it is not a whole number above 0.
+    """
+    if type(given) is not int or given < 1:
+        raise InputError(f"{name}={given!r:.40}: give a whole number from 1 to {most}")
+    return str(given)
+
+
+def answer_of(url: str, address: str, headers: Mapping[str, str] | None, timeout: Duration) -> bytes:
+    """Ask, and return the content of the answer.
+
+    Args:
+        url: the board's address, for errors.
+        address: the URL of the question.
+        headers: sent with the request.
+        timeout: how long the answer may take.
+
+    Raises:
+        InputError: a header or the timeout cannot be used.
+        RefusedError: the board cannot be reached or refuses to answer.
+    """
+    from tickboard.client.fetch import FAILURES, fetch
+
+    timeout_s = duration(timeout)
+    sent = checked_headers({} if headers is None else headers)
+    remember_headers(sent)
+    try:
+        fetched = fetch(address, sent, timeout_s, MAX_ANSWER_BYTES)
+    except FAILURES as error:
+        raise RefusedError(refusal(url, str(error) or type(error).__name__)) from None
+    if fetched.status != 200:
+        raise RefusedError(refusal(url, f"the server answered {fetched.status}{_said(fetched.body)}"))
+    return fetched.body
+
+
+def refusal(url: str, why: str) -> str:
+    """Return the message of an error about a board."""
+    return f"cannot read the history of {public(url)}: {one_line(redacted(why), MAX_REASON)}"
+
+
+def _said(body: bytes) -> str:
+    """Return the error message in a board's answer; empty if there is none."""
+    try:
+        return f": {msgspec.json.decode(body, type=ErrorBody).error}"
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""

@@ -1,0 +1,123 @@
+"""Reads of the history for requests, a limited number at a time, and answers that are sent as they are encoded.
+
+If the client disconnects, reading and encoding stop.
+"""
+
+import asyncio
+import zlib
+from collections.abc import AsyncIterator, Coroutine, Generator, Iterator
+from typing import Any, TypeVar
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import StreamingResponse
+
+from tickboard.errors import BusyError, HistoryError
+from tickboard.loop.turns import made_in_turns
+from tickboard.server.requests.bodies import SHARE, Budget
+from tickboard.server.requests.connection_limits import address_of
+from tickboard.server.requests.detail_access import sees_details
+from tickboard.server.routes.documents import wants_gzip
+
+MAX_READS = 16
+"""The most questions that this process reads at the same time; half of them from one address."""
+
+READS = Budget(MAX_READS)
+
+RETRY_AFTER_S = 1
+"""When to ask again: most reads take some milliseconds."""
+
+LEVEL = 1
+"""The level of compression: the client is waiting, and nobody else gets the same answer."""
+
+T = TypeVar("T")
+
+
+async def bounded(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """Return the answer to a question. If the client disconnects, the work is cancelled.
+
+    Args:
+        request: who asks.
+        work: reads the answer.
+
+    Raises:
+        BusyError: too many questions are being read.
+        HistoryError: the file cannot be read. Only who may see details is shown its path.
+        ClientDisconnect: the client has disconnected.
+    """
+    address = address_of(request.scope)
+    if not READS.take(address, 1):
+        work.close()
+        raise BusyError(
+            f"{MAX_READS // SHARE} questions from one address, or {MAX_READS} in all, are being read: ask again later",
+            RETRY_AFTER_S,
+        )
+    try:
+        return await _unless_gone(request, work)
+    except HistoryError as error:
+        if sees_details(request.scope):
+            raise
+        raise HistoryError("the history cannot be read: the board's problems and its log say why") from error
+    finally:
+        READS.give_back(address, 1)
+
+
+def streamed(request: Request, pieces: Iterator[bytes], media_type: str, vary: str) -> StreamingResponse:
+    """Return a response that encodes its pieces as fast as the client takes them, compressed if it accepts that.
+
+    Args:
+        request: who asks.
+        pieces: of the content; each takes about a millisecond to make.
+        media_type: of the content.
+        vary: the headers of the request that decide about the answer.
+    """
+    headers = {"cache-control": "no-store", "vary": vary}
+    if wants_gzip(request.headers):
+        headers["content-encoding"] = "gzip"
+        pieces = _compressed(pieces)
+    content = _sent(pieces if request.method == "GET" else iter(()))
+    return StreamingResponse(content, media_type=media_type, headers=headers)
+
+
+async def _unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """Await work, but cancel it if the client disconnects.
+
+    Raises:
+        ClientDisconnect: the client has disconnected.
+    """
+    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(_gone(request))
+    try:
+        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            leaving.result()  # raises if it failed for another reason
+            raise ClientDisconnect
+        return working.result()
+    finally:
+        working.cancel()
+        leaving.cancel()
+        await asyncio.gather(working, leaving, return_exceptions=True)
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _compressed(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    compressor = zlib.compressobj(LEVEL, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+    for piece in pieces:
+        yield compressor.compress(piece)
+    yield compressor.flush()
+
+
+async def _sent(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """Encode one piece in each turn of the loop, once the client has taken the one before."""
+    while (piece := await made_in_turns(_next(pieces))) is not None:
+        if piece:
+            yield piece
+        else:
+            await asyncio.sleep(0)
+
+
+def _next(pieces: Iterator[bytes]) -> Generator[None, None, bytes | None]:
+    yield from ()
+    return next(pieces, None)
