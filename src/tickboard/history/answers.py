@@ -32,6 +32,30 @@ class Question:
 
 
 @dataclass(frozen=True)
+class Comparison:
+    """Two ranges of time that are to be compared. Times are POSIX milliseconds.
+
+    Attributes:
+        patterns: selectors, as in a subscription; empty: every series.
+        start_ms, end_ms: the range; its end is exclusive.
+        baseline_start_ms, baseline_end_ms: the range that it is compared with.
+        limit: the most series that are wanted.
+    """
+
+    patterns: tuple[str, ...]
+    start_ms: int
+    end_ms: int
+    baseline_start_ms: int
+    baseline_end_ms: int
+    limit: int
+
+    @property
+    def until_ms(self) -> int:
+        """The end of the later range."""
+        return max(self.end_ms, self.baseline_end_ms)
+
+
+@dataclass(frozen=True)
 class Buckets:
     """One series over a range. A tick as it was recorded is a bucket of one.
 
@@ -71,3 +95,40 @@ class Answer:
     tier: Tier
     times: Integers
     series: tuple[Buckets, ...]
+
+
+@dataclass(frozen=True)
+class Changed:
+    """How one series differs between two ranges.
+
+    Attributes:
+        name: the metric's.
+        labels: the series' own.
+        unit: the metric's.
+        score: above 0, at most 1.
+        before, after: the average in the baseline and in the range; NaN where the series has no value.
+    """
+
+    name: str
+    labels: Labels
+    unit: str
+    score: float
+    before: float
+    after: float
+
+
+@dataclass(frozen=True)
+class Changes:
+    """The series that differ between two ranges.
+
+    Attributes:
+        asked: the ranges.
+        tier: what was compared: ticks, or the averages of minutes or hours.
+        compared: how many series have enough values to be compared.
+        changed: those that differ, the highest score first.
+    """
+
+    asked: Comparison
+    tier: Tier
+    compared: int
+    changed: tuple[Changed, ...]

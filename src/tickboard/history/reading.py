@@ -71,11 +71,15 @@ class Reading:
         database: to read from.
         catalogue: of its series; it is refreshed.
         is_wanted: returns False when the question was cancelled.
+
+    Attributes:
+        catalogue: the series of the file.
+        columns: reads the columns; it has those that are damaged.
     """
 
     def __init__(self, database: Database, catalogue: Catalogue, is_wanted: Callable[[], bool]) -> None:
         self._database = database
-        self._catalogue = catalogue
+        self.catalogue = catalogue
         self._is_wanted = is_wanted
         self.columns = Columns(database)
         catalogue.refresh(database)
@@ -93,7 +97,7 @@ class Reading:
             TooMuchError: the answer would be too large, or too much had to be read for it.
             GivenUpError: it was cancelled.
         """
-        ids = self._catalogue.choose(question.patterns)
+        ids = self.catalogue.choose(question.patterns)
         plan = self._plan(question)
         chosen = Chosen.of(ids)
         if not plan.length_ms:
@@ -101,12 +105,15 @@ class Reading:
             times, values = self._ticks(question.start_ms, question.end_ms, chosen)
             rolled = Rolled(times, values, values, values, (~np.isnan(values)).astype(np.float64))
             return self._answer(question, plan, chosen, rolled, values)
-        rolled = self._buckets(question, plan, chosen)
+        start = question.start_ms // plan.length_ms * plan.length_ms
+        end = -(-question.end_ms // plan.length_ms) * plan.length_ms
+        _check_size(len(ids), (end - start) // plan.length_ms)
+        rolled = self._buckets(plan.tier, plan.length_ms, start, end, chosen)
         return self._answer(question, plan, chosen, rolled, rolled.avg)
 
     def newest(self, before_ms: int, since_ms: int, layout: Layout, most: int) -> tuple[Integers, Floats]:
         """Return the newest ticks of a range as they were recorded; see `History.newest`."""
-        ids = np.array([self._catalogue.id_of(name, labels) for name, labels, _ in layout.keys], np.int64)
+        ids = np.array([self.catalogue.id_of(name, labels) for name, labels, _ in layout.keys], np.int64)
         known = np.flatnonzero(ids >= 0)
         known = known[np.argsort(ids[known])]
         times, values = self._ticks(since_ms, before_ms, Chosen.of(ids[known]))
@@ -115,13 +122,47 @@ class Reading:
         rows[:, layout.columns[known]] = values.T
         return times, rows
 
+    def averages(self, tier: int, start: int, end: int, chosen: Chosen) -> tuple[Integers, Floats]:
+        """Return the ticks that are in a range, or the averages of the minutes or hours that begin in it.
+
+        Args:
+            tier: number of the tier.
+            start: of the range, POSIX milliseconds, inclusive.
+            end: of the range, exclusive.
+            chosen: the series.
+
+        Returns:
+            Times, POSIX milliseconds, int64 [entries], ascending; and float64 [series, entries], NaN where a series has
+            no value.
+
+        Raises:
+            TooMuchError: too much had to be read.
+            GivenUpError: it was cancelled.
+        """
+        if tier == RAW:
+            return self._ticks(start, end, chosen)
+        unit = UNIT_MS[tier]
+        start, end = -(-start // unit) * unit, -(-end // unit) * unit
+        rolled = self._buckets(tier, unit, start, end, chosen)
+        return rolled.times, rolled.avg
+
     # --- which tier ---
+
+    def finest(self, start_ms: int, tier: int) -> int:
+        """Return the finest tier, starting with one, that has not expired after a time."""
+        while tier < HOURS and start_ms < self._expired[tier]:
+            tier += 1
+        return tier
+
+    def shortest_interval(self, start_ms: int, end_ms: int) -> int:
+        """Return the shortest interval between two ticks of a range, in milliseconds."""
+        return min((epoch.interval_ms for epoch in self._between(start_ms, end_ms)), default=1000)
 
     def _plan(self, question: Question) -> Plan:
         start, end = question.start_ms, question.end_ms
         epochs = self._between(start, end)
         interval_ms = max((epoch.interval_ms for epoch in epochs), default=1000)
-        tier = self._finest(start, RAW)
+        tier = self.finest(start, RAW)
         if tier == RAW and (ticks := self._few_ticks(question, epochs)) is not None:
             return Plan(RAW, 0, interval_ms, ticks)
         wanted = max((end - start) / question.points, interval_ms)
@@ -129,16 +170,10 @@ class Reading:
         if tier == RAW and below_minute < MINUTE_MS:
             return Plan(RAW, below_minute, interval_ms)
         length_ms = max(1, math.ceil(wanted / MINUTE_MS)) * MINUTE_MS
-        tier = self._finest(start, max(tier, MINUTES))
+        tier = self.finest(start, max(tier, MINUTES))
         if tier == HOURS or length_ms >= HOUR_MS:
             return Plan(HOURS, max(1, math.ceil(wanted / HOUR_MS)) * HOUR_MS, interval_ms)
         return Plan(MINUTES, length_ms, interval_ms)
-
-    def _finest(self, start_ms: int, tier: int) -> int:
-        """Return the finest tier, starting with one, that has not expired after a time."""
-        while tier < HOURS and start_ms < self._expired[tier]:
-            tier += 1
-        return tier
 
     def _few_ticks(self, question: Question, epochs: list[Epoch]) -> int | None:
         """Return the number of ticks in the range, or None if there are more than the points wanted."""
@@ -282,27 +317,24 @@ class Reading:
             elif shown.any():
                 yield times[shown], values[:, shown]
 
-    def _buckets(self, question: Question, plan: Plan, chosen: Chosen) -> Rolled:
-        start = question.start_ms // plan.length_ms * plan.length_ms
-        end = -(-question.end_ms // plan.length_ms) * plan.length_ms
-        count = (end - start) // plan.length_ms
-        _check_size(len(chosen), count)
-        sums = _Sums(len(chosen), start, count, plan.length_ms)
-        start = max(start, self._expired[plan.tier])
+    def _buckets(self, tier: int, length_ms: int, start: int, end: int, chosen: Chosen) -> Rolled:
+        """Return the buckets of a range, made from a tier. `start` and `end` are multiples of their length."""
+        sums = _Sums(len(chosen), start, (end - start) // length_ms, length_ms)
+        start = max(start, self._expired[tier])
         for epoch in self._between(start, end):
-            if plan.tier == RAW:
+            if tier == RAW:
                 for times, values in self._shown(epoch, chosen, start, end):
-                    sums.add(roll_ticks(times, values, plan.length_ms))
+                    sums.add(roll_ticks(times, values, length_ms))
             else:
-                for rolled in _joined(self._rolled(plan.tier, epoch, chosen, start, end)):
-                    shown = visible(rolled.times, epoch, self._epochs, UNIT_MS[plan.tier])
+                for rolled in _joined(self._rolled(tier, epoch, chosen, start, end)):
+                    shown = visible(rolled.times, epoch, self._epochs, UNIT_MS[tier])
                     if shown.any():
-                        sums.add(roll(rolled.take(shown), plan.length_ms))
+                        sums.add(roll(rolled.take(shown), length_ms))
         return sums.result()
 
     def _answer(self, question: Question, plan: Plan, chosen: Chosen, rolled: Rolled, avg: Floats) -> Answer:
         count = rolled.count.astype(np.int64)
-        entries = [self._catalogue.entries[id] for id in chosen.ids.tolist()]
+        entries = [self.catalogue.entries[id] for id in chosen.ids.tolist()]
         has_value = np.any(count, axis=1)
         columns = zip(entries, rolled.min, rolled.max, avg, count, has_value, strict=True)
         return Answer(

@@ -20,7 +20,8 @@ import numpy as np
 
 from tickboard.errors import HistoryError
 from tickboard.expressions.alignment import Columns, Floats
-from tickboard.history.answers import Answer, Integers, Question
+from tickboard.history.answers import Answer, Changes, Comparison, Integers, Question
+from tickboard.history.changes import changes
 from tickboard.history.file import PURPOSE
 from tickboard.history.layout import Kept, Layout, Retention, TierKept, milliseconds
 from tickboard.history.reader import Reader
@@ -159,6 +160,20 @@ class History:
     async def ask(self, question: Question) -> Answer:
         """Answer a question without blocking. Cancelling it abandons the read. Errors are those of `read`."""
         return await self._reader.ask(lambda reading: reading.answer(question), question.end_ms)
+
+    def compare(self, asked: Comparison) -> Changes:
+        """Rank series by how much they differ between two ranges. It blocks.
+
+        Raises:
+            TooMuchError: too much would have to be read.
+            BusyError: too many questions are queued.
+            HistoryError: the file cannot be read.
+        """
+        return self._reader.read(lambda reading: changes(reading, asked), asked.until_ms)
+
+    async def ask_changes(self, asked: Comparison) -> Changes:
+        """Compare without blocking. Cancelling it abandons the read. Errors are those of `compare`."""
+        return await self._reader.ask(lambda reading: changes(reading, asked), asked.until_ms)
 
     def newest(self, before_ms: int, since_ms: int, layout: Layout, most: int) -> tuple[Integers, Floats]:
         """Return the newest ticks as they were recorded, to fill a window. It blocks. Errors are those of `read`.

@@ -1,0 +1,162 @@
+"""Comparing: how much the distribution of each series differs between two ranges.
+
+It takes two arrays of values and returns scores. It knows no times, no names and no files. docs/what-changed.md defines
+the score, with its sources.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tickboard.expressions.alignment import Floats
+
+MIN_VALUES = 5
+"""The fewest values in a range. Of fewer, chance alone separates two ranges more often than once in 100."""
+
+ALIKE = 1e-3
+"""A series is unchanged if all its values are within this part of the largest one."""
+
+CRITICAL = 1.63
+"""What the scaled distance reaches by chance in one of 100 pairs of ranges."""
+
+DEVIATION = 1.4826
+"""The standard deviation of a normal distribution, in median absolute deviations."""
+
+LEAST_DEVIATION = 0.01
+"""The least robust deviation, as a part of the larger median: it counts for series that were constant."""
+
+HALFWAY = 3.0
+"""A shift by so many robust deviations counts half of one that is without bounds."""
+
+ONE_RANGE = 0.75
+"""The score of a series that has values in one range only: no value in common, and a shift that counts half."""
+
+_BATCH_VALUES = 200_000
+"""Values to compare at a time: they fit into a processor's cache."""
+
+_FRACTION_BITS = 16
+"""Bits of the fraction that are compared. Blocks keep no more of most values, and rows keep all."""
+
+_SHIFT = 52 - _FRACTION_BITS
+
+_NO_VALUE = 2**30
+"""The key of a missing value: larger than that of any value."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The result for some series.
+
+    Attributes:
+        score: float64 [series]; 0 unchanged, at most 1; NaN if there are too few values to say.
+        before, after: float64 [series]; the average in each range; NaN if there is no value.
+    """
+
+    score: Floats
+    before: Floats
+    after: Floats
+
+
+def compare(before: Floats, after: Floats) -> Compared:
+    """Compare two ranges.
+
+    Args:
+        before: float64 [series, values]; NaN where there is no value.
+        after: the same for the other range, which may have another number of values.
+    """
+    counts = [np.count_nonzero(~np.isnan(values), axis=1) for values in (before, after)]
+    fewer, more = np.minimum(*counts), np.maximum(*counts)
+    score = np.full(len(before), np.nan)
+    score[fewer >= MIN_VALUES] = 0.0
+    if min(before.shape[1], after.shape[1]) >= MIN_VALUES:
+        score[(fewer == 0) & (more >= MIN_VALUES)] = ONE_RANGE
+    places = np.flatnonzero((fewer >= MIN_VALUES) & ~_alike(before, after))
+    step = max(1, _BATCH_VALUES // max(1, before.shape[1] + after.shape[1]))
+    for start in range(0, len(places), step):
+        some = places[start : start + step]
+        score[some] = _scores(before[some], after[some])
+    return Compared(score, _averages(before, counts[0]), _averages(after, counts[1]))
+
+
+def distance(before: Floats, after: Floats) -> Floats:
+    """Return the two-sample Kolmogorov-Smirnov statistic of each series: the largest difference of the shares of values
+    up to any number.
+
+    Values that differ by less than a 100,000th are equal.
+
+    Args:
+        before: float64 [series, values] with at least one value each; NaN where there is no value.
+        after: the same for the other range.
+
+    Returns:
+        float64 [series], 0 to 1.
+    """
+    # One sort of numbers whose last bit says which range they are of.
+    keys = np.concatenate([_keys(before) * 2, _keys(after) * 2 + 1], axis=1)
+    keys.sort(axis=1)
+    ours, theirs = (np.count_nonzero(~np.isnan(values), axis=1)[:, None] for values in (before, after))
+    steps = np.where(keys & 1, -ours, theirs)
+    steps[keys >= _NO_VALUE] = 0
+    apart = np.abs(np.cumsum(steps, axis=1))[:, :-1]
+    # Equal values count together. After the last one both shares are 1.
+    apart[keys[:, 1:] >> 1 == keys[:, :-1] >> 1] = 0
+    largest: Floats = apart.max(axis=1, initial=0) / (ours * theirs)[:, 0]
+    return largest
+
+
+def _scores(before: Floats, after: Floats) -> Floats:
+    """Return the scores of series that have enough values, float64 [series]."""
+    found = np.zeros(len(before))
+    distances = distance(before, after)
+    ours, theirs = (np.count_nonzero(~np.isnan(values), axis=1) for values in (before, after))
+    root = np.sqrt(ours * theirs / (ours + theirs))
+    # Stephens' correction for few values.
+    clear = np.flatnonzero((root + 0.12 + 0.11 / root) * distances >= CRITICAL)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        shifts = _shifts(before[clear], ours[clear], after[clear], theirs[clear])
+        # Without any deviation or shift it is 0.
+        shares = np.nan_to_num(1 / (1 + HALFWAY / shifts))
+    found[clear] = distances[clear] * (1 + shares) / 2
+    return found
+
+
+def _shifts(before: Floats, ours: NDArray[np.intp], after: Floats, theirs: NDArray[np.intp]) -> Floats:
+    """Return the shift of the median in robust deviations of `before`, float64 [series]."""
+    ordered = np.sort(before, axis=1)
+    old, new = _middles(ordered, ours), _middles(np.sort(after, axis=1), theirs)
+    deviations = DEVIATION * _middles(np.sort(np.abs(ordered - old[:, None]), axis=1), ours)
+    least = LEAST_DEVIATION * np.maximum(np.abs(old), np.abs(new))
+    shifts: Floats = np.abs(new - old) / np.maximum(deviations, least)
+    return shifts
+
+
+def _middles(ordered: Floats, counts: NDArray[np.intp]) -> Floats:
+    """Return the medians of rows that are sorted, with NaN last."""
+    around = np.stack([(counts - 1) // 2, counts // 2], axis=1)
+    middles: Floats = (np.take_along_axis(ordered, around, axis=1) / 2).sum(axis=1)
+    return middles
+
+
+def _alike(before: Floats, after: Floats) -> NDArray[np.bool_]:
+    """Return which series have nearly the same value all the time, bool [series]."""
+    low = np.fmin(*(np.fmin.reduce(values, axis=1, initial=np.nan) for values in (before, after)))
+    high = np.fmax(*(np.fmax.reduce(values, axis=1, initial=np.nan) for values in (before, after)))
+    with np.errstate(over="ignore"):
+        alike: NDArray[np.bool_] = high - low <= ALIKE * np.maximum(np.abs(low), np.abs(high))
+    return alike
+
+
+def _averages(values: Floats, counts: NDArray[np.intp]) -> Floats:
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        averages: Floats = np.where(np.isnan(values), 0.0, values).sum(axis=1) / counts
+    return averages
+
+
+def _keys(values: Floats) -> "NDArray[np.int32]":
+    """Return whole numbers in the order of the values: their leading bits, rounded."""
+    patterns = np.abs(values).view(np.int64)
+    sizes = ((patterns + (1 << (_SHIFT - 1))) >> _SHIFT).astype(np.int32)
+    keys: NDArray[np.int32] = np.where(np.signbit(values), -sizes, sizes)
+    keys[np.isnan(values)] = _NO_VALUE // 2
+    return keys
