@@ -42,6 +42,8 @@ PROBLEM = wire.Problem("sampler", "boom", T, ["cpu_usage"], "board.py", 3, "Trac
 INFO = wire.MetricInfo("cpu_usage", "CPU", "%", "gauge", ["host"], 0.0, 100.0)
 RULE = wire.RuleInfo("cpu_usage > 90", "CPU", "critical", "cpu_usage", 90.0)
 BOARD = wire.BoardInfo("Live", "e", 1000, 60, "0.1.0", [INFO], [CARD, wire.Row([CHART], "Row")], [RULE], [PROBLEM], 1)
+CHANGE = wire.SeriesChange("cpu_usage", {"host": "a"}, "%", 0.75, None, 3.5, None)
+
 HISTORY = wire.HistorySeries("cpu_usage", {"host": "a"}, "%", [T, T], [1.0, None], [2.0, None], [1.5, None], [9, 0])
 PANELS_CHANGED = wire.PanelsChanged([0], [1], [CARD], [2], [wire.PanelsChanged([0])])
 
@@ -104,6 +106,8 @@ FULL: list[msgspec.Struct] = [
     ),
     HISTORY,
     wire.HistoryAnswer(T, T, 1000, "raw", [HISTORY]),
+    CHANGE,
+    wire.ChangesAnswer(T, T, T, T, "minutes", 9, [CHANGE]),
     wire.PushedMetric("queue", 3.0, "jobs", T, {"host": "a"}, "counter", "Queue"),
     wire.PushAccepted(3),
     wire.PushRefused("too many series", 3, 2),

@@ -29,7 +29,18 @@ PYTHON: dict[str, tuple[str, ...]] = {
         "Background",
     ),
     "Push": ("push", "Push"),
-    "Client": ("connect", "Ticks", "Tick", "WatchedSeries", "history", "HistoryData", "HistorySeries"),
+    "Client": (
+        "connect",
+        "Ticks",
+        "Tick",
+        "WatchedSeries",
+        "history",
+        "HistoryData",
+        "HistorySeries",
+        "changes",
+        "Changes",
+        "Change",
+    ),
     "Errors": ("TickboardError", "InputError", "BoardError", "LimitError", "RefusedError", "ProtocolError"),
 }
 """The public names by heading."""

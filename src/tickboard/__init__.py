@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tickboard.board import Board
+    from tickboard.client.changes import changes
+    from tickboard.client.changes_data import Change, Changes
     from tickboard.client.decoder import ProtocolError, Tick, WatchedSeries
     from tickboard.client.history import history
     from tickboard.client.history_data import HistoryData, HistorySeries
@@ -32,6 +34,8 @@ __all__ = [
     "Board",
     "BoardError",
     "BoardHistory",
+    "Change",
+    "Changes",
     "Condition",
     "Counter",
     "Gauge",
@@ -53,6 +57,7 @@ __all__ = [
     "WatchedSeries",
     "absent",
     "anomaly",
+    "changes",
     "connect",
     "django_routes",
     "history",
@@ -64,6 +69,8 @@ __all__ = [
 # Where each name is defined: the same as above, for when the program runs.
 _MODULES = {
     "board": ("Board",),
+    "client.changes": ("changes",),
+    "client.changes_data": ("Change", "Changes"),
     "client.decoder": ("ProtocolError", "Tick", "WatchedSeries"),
     "client.history": ("history",),
     "client.history_data": ("HistoryData", "HistorySeries"),

@@ -500,6 +500,42 @@ class HistoryAnswer(msgspec.Struct, frozen=True, rename={"start": "from", "end":
     series: list[HistorySeries]
 
 
+class SeriesChange(msgspec.Struct, frozen=True):
+    """How one series differs between two ranges of time.
+
+    ``score`` is above 0 and at most 1. ``before`` and ``after`` are its average in the baseline and in the range, null
+    where it has no value. ``factor`` is ``after`` divided by ``before``, null if one of them is missing or 0, or their
+    signs differ.
+    """
+
+    name: str
+    labels: dict[str, str]
+    unit: str
+    score: float
+    before: float | None
+    after: float | None
+    factor: float | None
+
+
+_RANGES = {"start": "from", "end": "to", "baseline_start": "baseline_from", "baseline_end": "baseline_to"}
+
+
+class ChangesAnswer(msgspec.Struct, frozen=True, rename=_RANGES):
+    """``GET /api/changes``: the series that differ between a range of time and a baseline, the highest score first.
+
+    ``tier`` says what was compared: ticks, or the averages of minutes or hours. ``compared`` is the number of series
+    that have enough values to be compared.
+    """
+
+    start: str
+    end: str
+    baseline_start: str
+    baseline_end: str
+    tier: HistoryTier
+    compared: int
+    changes: list[SeriesChange]
+
+
 class AcknowledgeAlert(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """``POST /api/alerts/{id}/ack``."""
 

@@ -45,6 +45,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         ("GET", "/api/alerts"),
         ("GET", "/api/silences"),
         ("GET", "/api/history"),
+        ("GET", "/api/changes"),
         ("POST", "/api/alerts/{id}/ack"),
         ("POST", "/api/alerts/{id}/silence"),
         ("POST", "/api/metrics"),

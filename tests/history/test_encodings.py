@@ -13,10 +13,19 @@ from tests.history.answers import START_MS, answer, answers, buckets
 
 from tickboard.client.history_data import HistorySeries
 from tickboard.client.history_format import decode
-from tickboard.history.answers import Answer, Buckets
-from tickboard.history.encodings import CSV_HEADER, PIECE_BYTES, binary_pieces, csv_pieces, json_pieces
+from tickboard.history.answers import Answer, Buckets, Changed, Changes, Comparison
+from tickboard.history.encodings import (
+    CSV_HEADER,
+    PIECE_BYTES,
+    STEP_CHANGES,
+    binary_pieces,
+    change_pieces,
+    changes_answer,
+    csv_pieces,
+    json_pieces,
+)
 from tickboard.times import parse_time, time_text
-from tickboard.wire import HistoryAnswer
+from tickboard.wire import ChangesAnswer, HistoryAnswer
 
 NAN = np.nan
 
@@ -134,3 +143,42 @@ def test_the_arrays_of_a_series_are_read_only() -> None:
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 0
     assert series.times[0] == np.datetime64(START_MS, "ms")
+
+
+# --- changes ---
+
+
+def changes(*numbers: tuple[float, float]) -> Changes:
+    """Return changes with the averages before and after."""
+    asked = Comparison((), 600_000, 1_200_000, 0, 600_000, 20)
+    changed = [Changed("m", (("a", '"'),), "%", 0.5, before, after) for before, after in numbers]
+    return Changes(asked, "raw", 9, tuple(changed))
+
+
+@pytest.mark.parametrize("count", [0, 1, STEP_CHANGES, 2 * STEP_CHANGES + 1])
+def test_changes_are_encoded_in_steps(count: int) -> None:
+    found = changes(*((1.0, float(number)) for number in range(count)))
+    pieces = list(change_pieces(found))
+    assert len(pieces) == 2 + -(-count // STEP_CHANGES)
+    assert msgspec.json.decode(b"".join(pieces), type=ChangesAnswer) == changes_answer(found)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "factor"),
+    [
+        (2.0, 3.0, 1.5),
+        (-2.0, -3.0, 1.5),
+        (1e-200, 1e-200, 1.0),
+        (0.0, 3.0, None),
+        (3.0, 0.0, None),
+        (-1.0, 1.0, None),
+        (NAN, 1.0, None),
+        (1.0, NAN, None),
+        (1e-300, 1e300, None),
+    ],
+)
+def test_the_factor_is_null_if_there_is_none(before: float, after: float, factor: float | None) -> None:
+    [change] = json.loads(b"".join(change_pieces(changes((before, after)))))["changes"]
+    assert change["factor"] == factor
+    assert change["before"] == (None if np.isnan(before) else before)
+    assert change["after"] == (None if np.isnan(after) else after)

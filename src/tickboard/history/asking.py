@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tickboard.errors import InputError
-from tickboard.history.answers import Question
+from tickboard.history.answers import Comparison, Question
 from tickboard.metrics.selectors import why_refused
 from tickboard.times import Time, parse_time
 
@@ -12,6 +12,17 @@ START, END = "-1h", "now"
 
 POINTS, MAX_POINTS = 500, 5_000
 """Buckets for each series: the default, and the most that can be asked for."""
+
+CHANGES_START = "-10m"
+"""The beginning of the range that is compared, if none is given."""
+
+LIMIT, MAX_LIMIT = 20, 10_000
+"""Series in a list of changes: the default, and the most that can be asked for."""
+
+MAX_COMPARED_DAYS = 31
+"""The longest range that can be compared."""
+
+DAY_MS = 86_400_000
 
 
 def question(
@@ -35,14 +46,74 @@ def question(
     Raises:
         InputError: a parameter cannot be used.
     """
+    patterns = _patterns(metrics)
+    start_ms, end_ms = _range(start, end, now_ms, names)
+    _check_whole("points", points, MAX_POINTS)
+    return Question(patterns, start_ms, end_ms, points)
+
+
+def comparison(
+    metrics: Sequence[str],
+    start: Time,
+    end: Time,
+    baseline_start: Time | None,
+    baseline_end: Time | None,
+    limit: int,
+    now_ms: int,
+    names: tuple[str, str, str, str] = ("start", "end", "baseline_start", "baseline_end"),
+) -> Comparison:
+    """Check the parameters of a comparison and return it.
+
+    Args:
+        metrics: selectors; if there are none, every series is compared.
+        start: the beginning of the range, inclusive.
+        end: its end, exclusive.
+        baseline_start: the beginning of the range to compare with; None: both ranges have the same length.
+        baseline_end: its end, exclusive; None: `start`.
+        limit: the most series, 1 to `MAX_LIMIT`.
+        now_ms: the current time, POSIX milliseconds.
+        names: how errors name the four times.
+
+    Raises:
+        InputError: a parameter cannot be used.
+    """
+    patterns = _patterns(metrics)
+    start_ms, end_ms = _range(start, end, now_ms, names[:2])
+    length_ms = end_ms - start_ms
+    _check_length(length_ms, names[:2])
+    until_ms = start_ms if baseline_end is None else parse_time(names[3], baseline_end, now_ms)
+    since_ms = max(0, until_ms - length_ms)
+    if baseline_start is not None:
+        since_ms = parse_time(names[2], baseline_start, now_ms)
+    if since_ms >= until_ms:
+        raise InputError(f"the baseline is empty: give a {names[2]} before {names[3]}, which is {names[0]} by default")
+    _check_length(until_ms - since_ms, names[2:])
+    _check_whole("limit", limit, MAX_LIMIT)
+    return Comparison(patterns, start_ms, end_ms, since_ms, until_ms, limit)
+
+
+def _patterns(metrics: Sequence[str]) -> tuple[str, ...]:
     if not all(isinstance(text, str) for text in metrics):
         raise InputError(f'metrics {metrics!r:.80}: give selectors, as "cpu_usage" or "disk.*"')
     if why := why_refused(list(metrics), "metrics"):
         raise InputError(why)
+    return tuple(metrics)
+
+
+def _range(start: Time, end: Time, now_ms: int, names: tuple[str, str]) -> tuple[int, int]:
     start_ms, end_ms = parse_time(names[0], start, now_ms), parse_time(names[1], end, now_ms)
     if start_ms >= end_ms:
         raise InputError(f"{names[0]}={start!s:.40} is not before {names[1]}={end!s:.40}: give an earlier {names[0]}")
-    number: object = points
-    if type(number) is not int or not 1 <= number <= MAX_POINTS:
-        raise InputError(f"points={number!r:.40}: give a whole number from 1 to {MAX_POINTS}")
-    return Question(tuple(metrics), start_ms, end_ms, points)
+    return start_ms, end_ms
+
+
+def _check_length(length_ms: int, names: tuple[str, str]) -> None:
+    if length_ms > MAX_COMPARED_DAYS * DAY_MS:
+        raise InputError(
+            f"{names[0]} to {names[1]} is {length_ms / DAY_MS:.1f} days: compare {MAX_COMPARED_DAYS} days at most"
+        )
+
+
+def _check_whole(name: str, number: object, most: int) -> None:
+    if type(number) is not int or not 1 <= number <= most:
+        raise InputError(f"{name}={number!r:.40}: give a whole number from 1 to {most}")

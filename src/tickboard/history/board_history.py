@@ -3,11 +3,12 @@
 import time
 from collections.abc import Callable
 
+from tickboard.client.changes_data import Changes, changes_of
 from tickboard.client.history_data import HistoryData
 from tickboard.client.history_format import decode
 from tickboard.errors import NoHistoryError
-from tickboard.history.asking import END, POINTS, START, question
-from tickboard.history.encodings import binary_pieces
+from tickboard.history.asking import CHANGES_START, END, LIMIT, POINTS, START, comparison, question
+from tickboard.history.encodings import binary_pieces, changes_answer
 from tickboard.history.store import History
 from tickboard.times import Time
 
@@ -42,7 +43,44 @@ class BoardHistory:
             BusyError: too many questions are waiting.
         """
         asked = question(metrics, start, end, points, int(time.time() * 1000))
+        return decode(b"".join(binary_pieces(self._history().read(asked))))
+
+    def changes(
+        self,
+        *metrics: str,
+        start: Time = CHANGES_START,
+        end: Time = END,
+        baseline_start: Time | None = None,
+        baseline_end: Time | None = None,
+        limit: int = LIMIT,
+    ) -> Changes:
+        """Return which series changed, and how much: ``board.history.changes(start="-10m")``.
+
+        The values of each series in a range of time are compared with those in a baseline. It waits for the disk. In a
+        coroutine, call it with ``asyncio.to_thread``.
+
+        Args:
+            metrics: only these, by name, glob or label: ``"cpu_usage", "disk.*"``. None: all.
+            start: the beginning of the range: RFC 3339, an age as ``"-15m"``, ``"now"``, POSIX seconds, or a datetime
+                with a timezone.
+            end: its end, exclusive.
+            baseline_start: the beginning of the baseline. None: it is as long as the range.
+            baseline_end: its end, exclusive. None: the beginning of the range.
+            limit: the most series that are returned, 1 to 10,000.
+
+        Raises:
+            InputError: an argument cannot be used.
+            NoHistoryError: the board keeps no history.
+            HistoryError: the file cannot be read.
+            TooMuchError: too much would have to be read.
+            BusyError: too many questions are waiting.
+        """
+        now_ms = int(time.time() * 1000)
+        asked = comparison(metrics, start, end, baseline_start, baseline_end, limit, now_ms)
+        return changes_of(changes_answer(self._history().compare(asked)))
+
+    def _history(self) -> History:
         history = self._kept()
         if history is None:
             raise NoHistoryError
-        return decode(b"".join(binary_pieces(history.read(asked))))
+        return history

@@ -1,9 +1,10 @@
-"""Encoders of answers: JSON, CSV and ``tickboard.history.v1``, in steps.
+"""Encoders of answers: JSON, CSV and ``tickboard.history.v1``, in steps; and of changes, as JSON.
 
 Each function yields the pieces of a document in order; a piece may be empty. A piece takes about a millisecond at most,
 so an event loop can encode one in each turn. docs/protocol.md has the layout of the binary format.
 """
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -11,9 +12,9 @@ import numpy as np
 
 from tickboard.client.history_format import ALIGNMENT, BUCKETS, HEADER, MAGIC, SERIES_HEADER, TICKS, TIERS
 from tickboard.expressions.alignment import Floats
-from tickboard.history.answers import Answer, Buckets, Integers
+from tickboard.history.answers import Answer, Buckets, Changed, Changes, Integers
 from tickboard.times import time_text
-from tickboard.wire import SeriesInfo, encode
+from tickboard.wire import ChangesAnswer, SeriesChange, SeriesInfo, encode
 
 PIECE_BYTES = 2**15
 """The size of a piece. It may exceed this by one column of one series."""
@@ -22,6 +23,9 @@ CSV_HEADER = b"timestamp,name,labels,unit,min,max,avg,count\r\n"
 
 STEP_ROWS = 500
 """Rows of CSV that are encoded in one step."""
+
+STEP_CHANGES = 200
+"""Changes that are encoded in one step."""
 
 STEP_TIMES = 1_000
 """Times that are formatted in one step."""
@@ -189,3 +193,41 @@ def _binary_parts(answer: Answer) -> Iterator[bytes]:
 def _aligned(part: bytes) -> bytes:
     """Pad bytes with zeros to a multiple of `ALIGNMENT`."""
     return part + bytes(-len(part) % ALIGNMENT)
+
+
+# --- changes ---
+
+
+def changes_answer(found: Changes) -> ChangesAnswer:
+    """Return the wire type of changes."""
+    return _answer(found, [_change(one) for one in found.changed])
+
+
+def change_pieces(found: Changes) -> Iterator[bytes]:
+    """Encode changes as JSON, a ``ChangesAnswer``."""
+    yield encode(_answer(found, []))[: -len("]}")]
+    comma = b""
+    for start in range(0, len(found.changed), STEP_CHANGES):
+        yield comma + encode([_change(one) for one in found.changed[start : start + STEP_CHANGES]])[1:-1]
+        comma = b","
+    yield b"]}"
+
+
+def _answer(found: Changes, changes: list[SeriesChange]) -> ChangesAnswer:
+    asked = found.asked
+    return ChangesAnswer(
+        time_text(asked.start_ms),
+        time_text(asked.end_ms),
+        time_text(asked.baseline_start_ms),
+        time_text(asked.baseline_end_ms),
+        found.tier,
+        found.compared,
+        changes,
+    )
+
+
+def _change(one: Changed) -> SeriesChange:
+    is_ratio = one.before and one.after and (one.before > 0) == (one.after > 0)
+    factor = one.after / one.before if is_ratio else math.nan
+    numbers = (number if math.isfinite(number) else None for number in (one.before, one.after, factor))
+    return SeriesChange(one.name, dict(one.labels), one.unit, one.score, *numbers)

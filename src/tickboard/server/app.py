@@ -20,6 +20,7 @@ from tickboard.server.requests.parameters import Parameters
 from tickboard.server.requests.prefix import Slash
 from tickboard.server.requests.refusal import error_response
 from tickboard.server.routes.alerts import Act, alert_routes
+from tickboard.server.routes.changes import changes_route
 from tickboard.server.routes.history import history_route
 from tickboard.server.routes.metrics_endpoint import prometheus_route
 from tickboard.server.routes.openapi import openapi_route
@@ -66,6 +67,7 @@ def create_app(
             openapi_route(),
             *alert_routes(hub, act),
             history_route(history),
+            changes_route(history),
             prometheus_route(hub, intake, vitals, history),
             *page_routes(),
             WebSocketRoute("/{path:path}", NoWebSocket()),

@@ -1,0 +1,84 @@
+"""``GET /api/changes``: which series differ most between two ranges of time, as JSON.
+
+The history is read and compared in a thread of its own.
+"""
+
+import time
+from collections.abc import Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from tickboard.errors import NoHistoryError
+from tickboard.history.answers import Comparison
+from tickboard.history.asking import CHANGES_START, END, LIMIT, MAX_LIMIT, comparison
+from tickboard.history.encodings import change_pieces
+from tickboard.history.store import History
+from tickboard.server.requests.connection_limits import address_of
+from tickboard.server.requests.parameters import whole_number
+from tickboard.server.routes.large import count_document
+from tickboard.server.routes.operations import Paths, Ref, get, query
+from tickboard.server.routes.reads import bounded, streamed
+from tickboard.wire import ChangesAnswer, ErrorBody
+
+TIMES = ("from", "to", "baseline_from", "baseline_to")
+
+CHANGE_BYTES = 256
+"""The memory that one change takes, about."""
+
+
+def changes_route(history: Callable[[], History | None]) -> Route:
+    """Return the route.
+
+    Args:
+        history: returns the board's history, or None if it keeps none.
+    """
+
+    async def changes(request: Request) -> Response:
+        if (kept := history()) is None:
+            raise NoHistoryError
+        asked = asked_comparison(request, int(time.time() * 1000))
+        found = await bounded(request, kept.ask_changes(asked))
+        count_document(found, address_of(request.scope), CHANGE_BYTES * len(found.changed), "limit=100")
+        return streamed(request, change_pieces(found), "application/json", "Accept-Encoding")
+
+    return Route("/api/changes", changes, methods=["GET"])
+
+
+def describe(ref: Ref) -> Paths:
+    """Describe this route."""
+    form = 'RFC 3339, an age as "-15m", or "now"'
+    count = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": LIMIT}
+    described = get(
+        "changes",
+        "Which series differ most between two ranges of time",
+        ref(ChangesAnswer),
+        [
+            query(
+                "from", f"the beginning of the range, inclusive: {form}", {"type": "string", "default": CHANGES_START}
+            ),
+            query("to", f"its end, exclusive: {form}", {"type": "string", "default": END}),
+            query(
+                "baseline_from", "the beginning of the baseline; without it, both have one length", {"type": "string"}
+            ),
+            query("baseline_to", "its end, exclusive; without it, the beginning of the range", {"type": "string"}),
+            query("metrics", "names, globs and labels; none: all", {"type": "array", "items": {"type": "string"}}),
+            query("limit", "the most series in the answer", count),
+        ],
+        {status: ref(ErrorBody) for status in ("404", "422", "503")},
+    )
+    return {"/api/changes": described}
+
+
+def asked_comparison(request: Request, now_ms: int) -> Comparison:
+    """Return the comparison that a request asks for.
+
+    Raises:
+        InputError: a parameter cannot be used.
+    """
+    asked = request.query_params
+    limit = whole_number(asked.get("limit"), "limit", LIMIT, MAX_LIMIT)
+    start, end = asked.get("from", CHANGES_START), asked.get("to", END)
+    baseline = asked.get("baseline_from"), asked.get("baseline_to")
+    return comparison(asked.getlist("metrics"), start, end, *baseline, limit, now_ms, TIMES)
