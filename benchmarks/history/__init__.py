@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from benchmarks.history import cost, reads
+from benchmarks.history import cost, lateness, reads
 from benchmarks.report import Table
 
 
@@ -10,3 +10,4 @@ def tables() -> Iterator[Table]:
     """Return all tables of this benchmark."""
     yield from cost.tables()
     yield from reads.tables()
+    yield from lateness.tables()

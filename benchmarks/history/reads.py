@@ -13,6 +13,8 @@ LIMITS: dict[str, tuple[int, ...]] = {
     "24 h x 20 series, from ticks": (40, 60, 110),
     "24 h x 20 series, from minutes": (5, 8, 70),
     "the whole board, 60 ticks": (3, 10, 80),
+    "what changed in 10 min, up to now": (200, 200, 2000),
+    "what changed in 10 min, before": (200, 200, 2000),
     "30 d x 20 series": (100, 200, 250),
     "a year of one series": (5, 5, 5),
 }
@@ -48,6 +50,8 @@ def measured(series: int) -> Iterator[tuple[str, float]]:
             "24 h x 20 series, from ticks": lambda: made.read(some, DAY_S, DAY_S, 1500),
             "24 h x 20 series, from minutes": lambda: made.read(some, DAY_S, DAY_S, 1000),
             "the whole board, 60 ticks": lambda: made.read((), 10 * HOUR_S, 60, 60),
+            "what changed in 10 min, up to now": lambda: made.compare(600, 600),
+            "what changed in 10 min, before": lambda: made.compare(10 * HOUR_S, 600),
         }
         for name, ask in asked.items():
             yield name, milliseconds(ask)
