@@ -1,6 +1,7 @@
 """What leaves a file, and what stays in it."""
 
 import sqlite3
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,15 @@ def test_nothing_of_their_values_is_left_in_the_file(path: Path) -> None:
     with readable(path) as database:
         assert database.one("SELECT count(*) FROM blocks") == 0
         assert database.one("SELECT sum(bytes - length(times)) FROM spans") == 0
+
+
+def test_the_bytes_of_their_rows_are_gone_also_where_pages_are_free(path: Path) -> None:
+    values = [struct.pack("<d", 1000.0 + seq + 0.1) for seq in (0, 1, 500, 9_000, 15_000, 15_498)]
+    with sqlite3.connect(path) as file:
+        assert file.execute("PRAGMA freelist_count").fetchone()[0] > 0, "sealed rows have left free pages"
+    assert values[-1] in path.read_bytes()
+    forget(path, ("disk",))
+    assert [value in path.read_bytes() for value in values] == [False] * len(values)
 
 
 def test_a_series_that_comes_back_has_new_values_alone(path: Path) -> None:
