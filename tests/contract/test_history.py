@@ -45,6 +45,19 @@ def test_a_series_has_gaps_where_it_has_no_value(server: Server) -> None:
     assert np.isnan(odd.avg).tolist() == (odd.count == 0).tolist()
 
 
+def test_a_gauge_that_rises_has_changed(server: Server) -> None:
+    recent = [one for one in server.json("/api/metrics/recent?count=60") if one["name"] == "first.a"]
+    values = [one["value"] for one in recent]
+    middle = len(recent) // 2
+    start, end, baseline_start = (recent[place]["timestamp"] for place in (middle, -1, 0))
+    found = tickboard.changes(server.url, "first.a", "odd", start=start, end=end, baseline_start=baseline_start)
+    assert (found.tier, found.compared) == ("raw", 2)
+    assert {change.name for change in found} == {"first.a", "odd"}
+    [first] = [change for change in found if change.name == "first.a"]
+    assert [first.before, first.after] == pytest.approx([np.mean(values[:middle]), np.mean(values[middle:-1])])
+    assert first.score > 0.5
+
+
 def test_the_guard_checks_requests_for_history(server: Server) -> None:
     url = f"{server.url}api/history"
     assert httpx.get(url, headers={"Host": "evil.example"}).status_code == 421
