@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 from tickboard.hub.frames import Frame
-from tickboard.hub.readers import Reader
+from tickboard.hub.readers import AlertReader
 from tickboard.hub.viewer import Viewer
 from tickboard.wire import BoardInfo
 
@@ -74,7 +74,7 @@ class StreamInbox(Socket):
 
     def __init__(self, writes: "Writes | None" = None, room: int = 1 << 40) -> None:
         super().__init__(writes, room)
-        self.reader: Reader | None = None
+        self.reader: AlertReader | None = None
         self.ended = self.was_cut = False
         self.largest = 0
 

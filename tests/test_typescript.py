@@ -44,7 +44,7 @@ RULE = wire.RuleInfo("cpu_usage > 90", "CPU", "critical", "cpu_usage", 90.0)
 BOARD = wire.BoardInfo("Live", "e", 1000, 60, "0.1.0", [INFO], [CARD, wire.Row([CHART], "Row")], [RULE], [PROBLEM], 1)
 CHANGE = wire.SeriesChange("cpu_usage", {"host": "a"}, "%", 0.75, None, 3.5, None)
 
-HISTORY = wire.HistorySeries("cpu_usage", {"host": "a"}, "%", [T, T], [1.0, None], [2.0, None], [1.5, None], [9, 0])
+HISTORY = wire.SeriesBuckets("cpu_usage", {"host": "a"}, "%", [T, T], [1.0, None], [2.0, None], [1.5, None], [9, 0])
 PANELS_CHANGED = wire.PanelsChanged([0], [1], [CARD], [2], [wire.PanelsChanged([0])])
 
 FULL: list[msgspec.Struct] = [

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from tickboard.expressions.alignment import Floats
-from tickboard.history.answers import Answer, Changes, Comparison, Question
+from tickboard.history.answers import Answer, ChangesQuestion, FoundChanges, Question
 from tickboard.history.layout import Layout, Retention
 from tickboard.history.store import History
 
@@ -123,14 +123,14 @@ class Recording:
         start = int((self.now - since_s) * 1000)
         return self.history.read(Question(patterns, start, start + int(length_s * 1000), points))
 
-    def compare(self, since_s: float, length_s: float) -> Changes:
+    def compare(self, since_s: float, length_s: float) -> FoundChanges:
         """Compare all series in a range that begins so long before now with the range before it."""
         return self.history.compare(self.comparison(since_s, length_s))
 
-    def comparison(self, since_s: float, length_s: float) -> Comparison:
+    def comparison(self, since_s: float, length_s: float) -> ChangesQuestion:
         """Return what `compare` asks."""
         start, length = int((self.now - since_s) * 1000), int(length_s * 1000)
-        return Comparison((), start, start + length, start - length, start, 20)
+        return ChangesQuestion((), start, start + length, start - length, start, 20)
 
 
 @contextmanager

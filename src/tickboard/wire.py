@@ -470,7 +470,7 @@ HistoryTier = Literal["raw", "minutes", "hours"]
 """What the buckets of an answer of history were made from: ticks, or their rollups."""
 
 
-class HistorySeries(msgspec.Struct, frozen=True):
+class SeriesBuckets(msgspec.Struct, frozen=True):
     """One series of an answer of history, from its first value in the range to its last.
 
     The lists are of one length: when each bucket begins, and the lowest, highest and mean value in it and how many
@@ -497,7 +497,7 @@ class HistoryAnswer(msgspec.Struct, frozen=True, rename={"start": "from", "end":
     end: str
     resolution_ms: int
     tier: HistoryTier
-    series: list[HistorySeries]
+    series: list[SeriesBuckets]
 
 
 class SeriesChange(msgspec.Struct, frozen=True):

@@ -69,14 +69,14 @@ def test_a_full_disk_is_reported_and_queued_ticks_are_written_later(recorded: Re
         recorded.history.flush()
     until(lambda: recorded.problems)
     assert "history.sqlite does not keep the history: " in str(recorded.problems[-1])
-    assert recorded.history.kept().queued == 1000
+    assert recorded.history.status().queued == 1000
     # Committed ticks can still be read.
     assert count(recorded) == 10
     file.do("PRAGMA max_page_count = 1000000")
     recorded.history.settle()
     until(lambda: recorded.problems[-1] is None)
     assert count(recorded) == 1010
-    assert recorded.history.kept().queued == 0
+    assert recorded.history.status().queued == 0
 
 
 @pytest.mark.parametrize("statement", ["INSERT INTO spans", "INSERT INTO blocks", "UPDATE epochs", "DELETE FROM ticks"])
@@ -128,7 +128,7 @@ def test_a_hanging_disk_delays_no_tick_and_is_reported(recorded: Recorded, monke
         return any("has not answered for 0.05 s" in str(problem) for problem in recorded.problems)
 
     until(is_reported)
-    assert recorded.history.kept().queued > 0
+    assert recorded.history.status().queued > 0
     disk.set()
     recorded.history.flush()
     until(lambda: recorded.problems[-1] is None)
@@ -203,7 +203,7 @@ def test_a_flipped_byte_loses_one_column_of_one_block_and_is_reported(recorded: 
         assert cpu.count.sum() == 3000
         assert np.flatnonzero(memory.count == 0).tolist() == list(range(600, 1200))
         np.testing.assert_allclose(memory.avg[1200:], rows[1200:, 1], rtol=1e-5)
-    assert recorded.history.kept().lost == 1
+    assert recorded.history.status().lost == 1
     assert "1 columns of blocks in" in str(recorded.problems[-1])
     # The other columns are still rolled up.
     recorded.begin()

@@ -25,7 +25,7 @@ from tests.world import World, make_world
 
 from tickboard.errors import JournalError
 from tickboard.journal import journal as journal_thread
-from tickboard.journal.change import Change, Kept
+from tickboard.journal.change import JournalChange, JournalContents
 from tickboard.journal.file import JournalFile
 from tickboard.journal.journal import Journal
 from tickboard.running import announcer
@@ -265,7 +265,7 @@ def test_a_lost_file_is_noticed_and_everything_is_written_to_a_new_one(
 
 async def test_a_file_found_in_place_of_the_journal_is_renamed_and_kept(state: Path) -> None:
     journal = Journal(state)
-    whole = Kept("e", 2, events(1, 2), events(1, 2), [], [], {"mail": 2})
+    whole = JournalContents("e", 2, events(1, 2), events(1, 2), [], [], {"mail": 2})
     await journal.commit(events(1, 2))
     for number in range(aside.MAX_RENAMED):
         replace_by_text(state)
@@ -310,7 +310,7 @@ async def test_a_file_that_another_process_has_replaced_is_left_to_it(state: Pat
             await journal.commit(events(3, 3))
         for _ in range(2):
             with pytest.raises(JournalError, match="is used by another tickboard: end that one"):
-                await journal.renew(Kept("e", 3, events(1, 3), [], [], [], {}))
+                await journal.renew(JournalContents("e", 3, events(1, 3), [], [], [], {}))
         assert [file.name for file in state.parent.glob("*.replaced-*")] == []
     with sqlite3.connect(state) as file:
         assert file.execute("SELECT epoch FROM log").fetchall() == [(epoch,)]
@@ -325,7 +325,7 @@ async def test_a_file_damaged_while_in_use_is_replaced_by_a_new_one(
 ) -> None:
     board = Board(state)
 
-    def write(file: JournalFile, taken: Change) -> None:
+    def write(file: JournalFile, taken: JournalChange) -> None:
         monkeypatch.undo()
         file._path.write_bytes(b"junk" * 5000)
         file._seen = file._look()
@@ -396,7 +396,7 @@ FAILURES = [
 async def test_after_any_disk_error_alerts_continue_and_queued_events_are_written(
     state: Path, error: BaseException, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(file: JournalFile, taken: Change) -> None:
+    def fail(file: JournalFile, taken: JournalChange) -> None:
         raise error
 
     board = Board(state)
@@ -425,7 +425,7 @@ async def test_a_hanging_write_counts_as_failed_until_it_returns(state: Path, mo
     disk = threading.Event()
     write = JournalFile.write
 
-    def hang(file: JournalFile, taken: Change) -> None:
+    def hang(file: JournalFile, taken: JournalChange) -> None:
         disk.wait(30)
         write(file, taken)
 
@@ -695,12 +695,12 @@ async def test_a_link_owned_by_the_user_is_followed(tmp_path: Path, state: Path)
     target.unlink()
     with pytest.raises(JournalError, match="was deleted or moved while it was in use"):
         await journal.check()
-    await journal.renew(Kept("e", 2, events(1, 2), [], [], [], {}))
+    await journal.renew(JournalContents("e", 2, events(1, 2), [], [], [], {}))
     # So is the link itself.
     link_to("elsewhere.sqlite", state)
     with pytest.raises(JournalError, match="was deleted or moved while it was in use"):
         await journal.check()
-    await journal.renew(Kept("e", 2, events(1, 2), [], [], [], {}))
+    await journal.renew(JournalContents("e", 2, events(1, 2), [], [], [], {}))
     await journal.close()
     assert numbers(Journal(state.with_name("elsewhere.sqlite")).load()) == [1, 2]
 

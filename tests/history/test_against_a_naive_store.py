@@ -185,7 +185,7 @@ class Histories(RuleBasedStateMachine):
             self.settle()
             self.history.close()
             assert self.problems == []
-            assert self.history.kept().dropped == 0
+            assert self.history.status().dropped == 0
             shutil.rmtree(self.folder)
 
 

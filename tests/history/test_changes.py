@@ -11,7 +11,7 @@ from tickboard.errors import TooMuchError
 from tickboard.expressions.alignment import Floats
 from tickboard.history import changes as changes_module
 from tickboard.history import reading
-from tickboard.history.answers import Changes, Comparison
+from tickboard.history.answers import ChangesQuestion, FoundChanges
 from tickboard.history.comparing import ONE_RANGE
 from tickboard.history.store import History, Retention
 
@@ -56,15 +56,15 @@ class Board:
         end: float = 0,
         baseline: tuple[float, float] | None = None,
         limit: int = 100,
-    ) -> Changes:
+    ) -> FoundChanges:
         """Compare a range that ends some seconds before now with the one before it, or with a baseline."""
         until, since = self.now - end, self.now - end - length_s
         first, last = baseline or (since - length_s, since)
         start, stop, old, new = (int(time * 1000) for time in (since, until, first, last))
-        return self.history.compare(Comparison(patterns, start, stop, old, new, limit))
+        return self.history.compare(ChangesQuestion(patterns, start, stop, old, new, limit))
 
 
-def names(found: Changes) -> list[str]:
+def names(found: FoundChanges) -> list[str]:
     return [one.name for one in found.changed]
 
 
@@ -236,7 +236,7 @@ def test_minutes_answer_where_ticks_have_expired(tmp_path: Path) -> None:
     ticks = 24 * 360
     board.append(np.where(np.arange(ticks) < 300, 1.0, 2.0)[:, None])
     board.history.settle()
-    oldest = board.history.kept().raw.oldest_ms
+    oldest = board.history.status().raw.oldest_ms
     assert oldest is not None
     assert oldest > (START + 6000) * 1000
     found = board.compare(600, end=24 * HOUR_S - 3600)

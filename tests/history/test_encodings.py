@@ -13,7 +13,7 @@ from tests.history.answers import START_MS, answer, answers, buckets
 
 from tickboard.client.history_data import HistorySeries
 from tickboard.client.history_format import decode
-from tickboard.history.answers import Answer, Buckets, Changed, Changes, Comparison
+from tickboard.history.answers import Answer, Buckets, Changed, ChangesQuestion, FoundChanges
 from tickboard.history.encodings import (
     CSV_HEADER,
     PIECE_BYTES,
@@ -148,11 +148,11 @@ def test_the_arrays_of_a_series_are_read_only() -> None:
 # --- changes ---
 
 
-def changes(*numbers: tuple[float, float]) -> Changes:
+def changes(*numbers: tuple[float, float]) -> FoundChanges:
     """Return changes with the averages before and after."""
-    asked = Comparison((), 600_000, 1_200_000, 0, 600_000, 20)
+    asked = ChangesQuestion((), 600_000, 1_200_000, 0, 600_000, 20)
     changed = [Changed("m", (("a", '"'),), "%", 0.5, before, after) for before, after in numbers]
-    return Changes(asked, "raw", 9, tuple(changed))
+    return FoundChanges(asked, "raw", 9, tuple(changed))
 
 
 @pytest.mark.parametrize("count", [0, 1, STEP_CHANGES, 2 * STEP_CHANGES + 1])

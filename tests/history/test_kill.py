@@ -86,6 +86,6 @@ def check(path: Path, said: list[tuple[int, int]]) -> int:
         inside = (whole.times >= run_start + whole.resolution_ms) & (whole.times < run_start + run_least * 1000)
         full = whole.series[0].count[inside][:-2]
         assert (full == whole.resolution_ms // 1000).all()
-    assert history.kept().lost == 0
+    assert history.status().lost == 0
     history.close()
     return start_ms + 1000 * (len(seqs) + BATCH)

@@ -100,14 +100,14 @@ def test_ticks_come_back_as_they_were_recorded(recorded: Recorded) -> None:
 def test_an_empty_history_answers_with_nothing(recorded: Recorded) -> None:
     answer = recorded.read(until=START + 60)
     assert (len(answer.times), answer.series) == (0, ())
-    assert recorded.history.kept().raw.oldest_ms is None
+    assert recorded.history.status().raw.oldest_ms is None
 
 
 def test_what_is_kept_is_known_with_the_first_commit(recorded: Recorded) -> None:
     recorded.begin()
     recorded.append(layout_of([CPU]), walk(3))
     recorded.read()
-    kept = recorded.history.kept()
+    kept = recorded.history.status()
     assert kept.raw.oldest_ms == START * 1000
     assert (kept.series, kept.raw.bytes) == (1, 24)
 
@@ -215,7 +215,7 @@ def test_min_and_max_of_every_tier_are_recorded_values(tmp_path: Path) -> None:
     rows = np.random.default_rng(0).normal(0, 1, (11 * 24 * 60, 1))
     recorded.append(layout_of([CPU]), rows)
     recorded.history.settle()
-    kept = recorded.history.kept()
+    kept = recorded.history.status()
     assert all(tier.bytes for tier in (kept.raw, kept.minutes, kept.hours))
     ticks = recorded.read().series[0].avg
     np.testing.assert_allclose(ticks, rows[:, 0], rtol=1e-5)
@@ -243,7 +243,7 @@ def test_a_coarser_tier_answers_when_the_start_of_the_range_has_expired(tmp_path
     recorded.begin(10.0)
     recorded.append(layout_of([CPU]), walk(6 * 60 * 60))
     recorded.history.settle()
-    oldest = recorded.history.kept().raw.oldest_ms
+    oldest = recorded.history.status().raw.oldest_ms
     assert oldest is not None
     assert recorded.now * 1000 - oldest < 7 * 3600 * 1000
     assert recorded.read(since=oldest / 1000).tier == "raw"
@@ -329,7 +329,7 @@ def test_an_amended_value_reaches_every_tier(tmp_path: Path, settled: bool) -> N
     assert hours.tier == "hours"
     assert (hours.series[0].min.min(), hours.series[0].max.max()) == (-250.5, 250.5)
     assert hours.series[1].count.sum() == len(rows) - 1
-    assert recorded.history.kept().dropped == 0
+    assert recorded.history.status().dropped == 0
     recorded.history.close()
 
 
@@ -355,7 +355,7 @@ def test_an_amended_value_without_a_tick_is_counted_as_dropped(recorded: Recorde
     for second in (-100, 5000):
         recorded.history.amend(START + second, layout, np.array([0]), np.array([1.0]))
     recorded.history.flush()
-    assert recorded.history.kept().dropped == 2
+    assert recorded.history.status().dropped == 2
 
 
 # --- what is kept ---
@@ -367,7 +367,7 @@ def test_each_tier_expires_by_age(tmp_path: Path) -> None:
     for _ in range(6):
         recorded.append(layout_of([CPU]), walk(10 * 288))
         recorded.history.settle()
-    kept = recorded.history.kept()
+    kept = recorded.history.status()
     ages = []
     for tier in (kept.raw, kept.minutes, kept.hours):
         assert tier.oldest_ms is not None
@@ -388,7 +388,7 @@ def test_a_file_over_its_size_limit_deletes_the_oldest_ticks_first(tmp_path: Pat
     for _ in range(12):
         recorded.append(layout, random.normal(0, 1, (1440, 20)))
         recorded.history.settle()
-    kept = recorded.history.kept()
+    kept = recorded.history.status()
     assert kept.raw.oldest_ms is not None
     assert kept.raw.oldest_ms > START * 1000
     assert kept.minutes.oldest_ms == START * 1000
@@ -420,7 +420,7 @@ def test_series_are_deleted_when_their_last_values_expire(tmp_path: Path) -> Non
     recorded.append(layout_of([CPU]), walk(30 * 24))
     recorded.history.settle()
     # The 256 ids of a stripe are deleted together. m255 is in the next stripe.
-    assert recorded.history.kept().series == 2
+    assert recorded.history.status().series == 2
     recorded.append(layout_of([CPU, MEMORY]), walk(24, 2))
     assert [each.name for each in recorded.read(since=recorded.now - DAY_S).series] == ["cpu", "memory"]
     recorded.history.close()
@@ -430,7 +430,7 @@ def test_kept_reports_tiers_bytes_and_series(recorded: Recorded) -> None:
     recorded.begin()
     recorded.append(layout_of([CPU, MEMORY]), walk(5 * 3600, 2))
     recorded.history.settle()
-    kept = recorded.history.kept()
+    kept = recorded.history.status()
     assert (kept.series, kept.queued, kept.dropped, kept.lost) == (2, 0, 0, 0)
     assert kept.raw.oldest_ms == kept.minutes.oldest_ms == START * 1000
     assert kept.file_bytes > kept.raw.bytes > kept.minutes.bytes > 0 == kept.hours.bytes
@@ -468,14 +468,14 @@ def held(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
     """Block the reader thread until the returned function is called."""
     go = threading.Event()
     begun = threading.Event()
-    answer = reading.Reading.answer
+    answer = reading.HistorySnapshot.answer
 
-    def wait(self: reading.Reading, question: Question) -> Answer:
+    def wait(self: reading.HistorySnapshot, question: Question) -> Answer:
         begun.set()
         go.wait(30)
         return answer(self, question)
 
-    monkeypatch.setattr(reading.Reading, "answer", wait)
+    monkeypatch.setattr(reading.HistorySnapshot, "answer", wait)
     yield go.set
     go.set()
 
@@ -508,16 +508,16 @@ def test_a_full_write_queue_drops_the_oldest_ticks(monkeypatch: pytest.MonkeyPat
     layout = layout_of([CPU])
     queue = waiting.Waiting()
     monkeypatch.setattr(waiting, "QUEUE_BYTES", 256 + 10 * (256 + 8))
-    queue.put(waiting.Begin("run", 1000, 60))
+    queue.put(waiting.BeginEpoch("run", 1000, 60))
     for seq in range(25):
-        queue.put(waiting.Tick(seq, seq, layout, b"12345678"))
+        queue.put(waiting.AppendTick(seq, seq, layout, b"12345678"))
     assert (queue.ticks, queue.dropped) == (10, 15)
     taken = queue.take()
-    assert isinstance(taken[0], waiting.Begin)
-    assert [tick.seq for tick in taken if isinstance(tick, waiting.Tick)] == list(range(15, 25))
-    queue.put(waiting.Tick(25, 25, layout, b"12345678"))
+    assert isinstance(taken[0], waiting.BeginEpoch)
+    assert [tick.seq for tick in taken if isinstance(tick, waiting.AppendTick)] == list(range(15, 25))
+    queue.put(waiting.AppendTick(25, 25, layout, b"12345678"))
     queue.put_back(taken)
-    assert [tick.seq for tick in queue.take() if isinstance(tick, waiting.Tick)] == list(range(16, 26))
+    assert [tick.seq for tick in queue.take() if isinstance(tick, waiting.AppendTick)] == list(range(16, 26))
 
 
 def test_reading_a_closed_history_raises(recorded: Recorded) -> None:

@@ -12,7 +12,7 @@ from tests.outlets import StreamInbox, Writes
 from tickboard.alerting import log as alertlog_module
 from tickboard.alerting.log import AlertLog
 from tickboard.hub import readers as readers_module
-from tickboard.hub.readers import CHUNK_BYTES, HEARTBEAT_S, SLICE, Readers
+from tickboard.hub.readers import CHUNK_BYTES, HEARTBEAT_S, SLICE, AlertReaders
 from tickboard.wire import Alert
 
 NOTHING = 0
@@ -31,7 +31,7 @@ class Bench:
         self.log = AlertLog(epoch, kept=kept)
         self.writes = Writes()
         self.news = 0
-        self.readers = Readers(lambda: self.log, self.writes)
+        self.readers = AlertReaders(lambda: self.log, self.writes)
         self._ids = count(1)
 
     def fire(self, times: int = 1, message: str = "m") -> None:

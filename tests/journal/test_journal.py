@@ -23,7 +23,7 @@ from tickboard.alerting.episodes import Episode
 from tickboard.alerting.log import LOG_EVENTS, AlertEvent, AlertLog, EventKind
 from tickboard.errors import JournalError
 from tickboard.journal import file as journal_file
-from tickboard.journal.change import Change, Kept
+from tickboard.journal.change import JournalChange, JournalContents
 from tickboard.journal.file import APPLICATION_ID, VERSION
 from tickboard.journal.journal import Journal, default_path
 from tickboard.wire import Acknowledgement, Alert, Silence
@@ -50,7 +50,7 @@ def episode(rule: str, host: str, lasted_s: float = 0.0) -> Episode:
     return Episode(rule, (("host", host),), 2, lasted_s, 0.0, NOW, NOW, 1.5, alert(1))
 
 
-def numbers(kept: Kept) -> list[int]:
+def numbers(kept: JournalContents) -> list[int]:
     return numbers_of(kept.events)
 
 
@@ -58,7 +58,7 @@ def numbers_of(found: list[AlertEvent]) -> list[int]:
     return [event.number for event in found]
 
 
-async def reopened(journal: Journal) -> Kept:
+async def reopened(journal: Journal) -> JournalContents:
     """Close the journal and return what the next one to open it loads."""
     await journal.close()
     again = Journal(journal.path)
@@ -73,7 +73,7 @@ async def reopened(journal: Journal) -> Kept:
 async def test_a_new_journal_is_empty_and_has_its_own_epoch(path: Path) -> None:
     journal = Journal(path)
     kept = journal.load()
-    assert kept == Kept(kept.epoch, 0, [], [], [], [], {})
+    assert kept == JournalContents(kept.epoch, 0, [], [], [], [], {})
     assert kept.epoch
     assert "-" not in kept.epoch
     assert journal.damaged is None
@@ -221,7 +221,11 @@ async def test_a_closed_journal_refuses_commits(path: Path) -> None:
     journal = Journal(path)
     await asyncio.gather(journal.commit(events(1, 5)), journal.close())
     await journal.close()
-    for late in (journal.commit(events(6, 6)), journal.mark("n", 1), journal.renew(Kept("e", 0, [], [], [], [], {}))):
+    for late in (
+        journal.commit(events(6, 6)),
+        journal.mark("n", 1),
+        journal.renew(JournalContents("e", 0, [], [], [], [], {})),
+    ):
         with pytest.raises(JournalError, match=r"board\.sqlite is closed"):
             await late
     assert numbers(await reopened(journal)) == [1, 2, 3, 4, 5]
@@ -306,12 +310,12 @@ async def test_alerts_that_start_change_and_end_in_one_commit_have_their_last_st
 
 def test_resolved_alerts_do_not_pile_up_while_the_disk_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alert_log, "LOG_EVENTS", 10)
-    log, waiting = AlertLog("e", kept=True), Change()
+    log, waiting = AlertLog("e", kept=True), JournalChange()
     for number in range(1_000):
-        newer = Change()
+        newer = JournalChange()
         newer.append([log.append("firing", alert(number), NOW)])
         waiting.add(newer)
-        newer = Change()
+        newer = JournalChange()
         newer.append([log.append("changed", alert(number), NOW), log.append("resolved", alert(number), NOW)])
         waiting.add(newer)
     assert (len(waiting.events), waiting.fates) == (15, {})
@@ -501,7 +505,7 @@ async def test_a_write_cut_short_by_a_power_failure_is_rolled_back_completely(
     assert len(set(found)) > 5
 
 
-def check_whole(kept: Kept) -> None:
+def check_whole(kept: JournalContents) -> None:
     """Assert that the numbers have no gap, and that each transaction is there completely or not at all."""
     assert numbers(kept) == list(range(max(1, kept.number + 1 - LOG_EVENTS), kept.number + 1))
     assert all((one.kind, one.alert) == event_of(one.number) for one in kept.events)

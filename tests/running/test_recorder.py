@@ -128,7 +128,7 @@ def test_a_sample_from_before_the_window_changes_its_tick_in_the_history_alone(p
     found = values(bench.read())["queue"]
     assert found == [1.0] * 7 + [7.0, 1.0, 8.0] + [1.0] * 11
     assert bench.engine.window.all().rows[:, column].tolist() == [1.0] * 5
-    assert bench.recorder.history.kept().dropped == 0
+    assert bench.recorder.history.status().dropped == 0
 
 
 def test_a_clock_that_was_set_back_begins_an_epoch_that_hides_what_it_overlaps(path: Path) -> None:

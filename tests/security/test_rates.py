@@ -11,7 +11,7 @@ from tests.serving import RawStream, Server, event_number, serve
 
 from tickboard.alerting.log import LOG_EVENTS, MAX_CHANGES, AlertLog
 from tickboard.errors import RateError
-from tickboard.journal.change import Change
+from tickboard.journal.change import JournalChange
 from tickboard.journal.file import JournalFile
 from tickboard.server.routes import rates
 from tickboard.server.routes.rates import BURST, ChangeRates
@@ -218,7 +218,7 @@ def test_the_file_keeps_the_same_events_as_the_log(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr("tickboard.alerting.log.MAX_CHANGES", 50)
     file = JournalFile(tmp_path / "state.db")
     log = AlertLog(file.read().epoch)
-    waiting = Change()
+    waiting = JournalChange()
     for batch in range(20):
         made = []
         for number in range(10):
@@ -226,14 +226,14 @@ def test_the_file_keeps_the_same_events_as_the_log(tmp_path: Path, monkeypatch: 
             made.append(log.append("firing", alert(id), 0.0))
             made += [log.append("changed", alert(kept, f"{batch} {number}"), 0.0) for kept in ("0-0", "0-1", id)]
             made.append(log.append("resolved", alert(id), 0.0))
-        newer = Change()
+        newer = JournalChange()
         newer.append(made)
         waiting.add(newer)
         if batch % 3:
             file.write(waiting)
             assert numbers_in_file(file) == [event.number for event in log.events()]
             assert [event.number for event in AlertLog("e", file.read().events).events()] == numbers_in_file(file)
-            waiting = Change()
+            waiting = JournalChange()
     file.close()
 
 
@@ -246,7 +246,7 @@ def test_the_file_is_trimmed_to_as_many_firing_and_resolved_events_as_the_log(
     file = JournalFile(tmp_path / "state.db")
     log = AlertLog(file.read().epoch)
     for number in range(30):
-        change = Change()
+        change = JournalChange()
         change.append(
             [
                 log.append("firing", alert(f"{number}"), 0.0),
@@ -262,13 +262,13 @@ def test_the_file_is_trimmed_to_as_many_firing_and_resolved_events_as_the_log(
 def test_events_queued_for_a_failing_disk_keep_every_firing_event(tmp_path: Path) -> None:
     file = JournalFile(tmp_path / "state.db")
     log = AlertLog(file.read().epoch)
-    first = Change()
+    first = JournalChange()
     first.append([log.append("firing", alert("a"), 0.0), log.append("changed", alert("a", "kept"), 0.0)])
     file.write(first)
-    waiting = Change()
+    waiting = JournalChange()
     waiting.append([log.append("firing", alert("b"), 0.0)])
     for number in range(LOG_EVENTS + 5):
-        newer = Change()
+        newer = JournalChange()
         newer.append([log.append("changed", alert("a", f"{number}"), 0.0)])
         waiting.add(newer)
     assert len(waiting.events) == 1 + MAX_CHANGES

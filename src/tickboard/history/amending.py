@@ -15,7 +15,7 @@ from tickboard.history.blocks import VALUE, Cell
 from tickboard.history.codec import VALUE_BITS, encode
 from tickboard.history.epochs import Epoch, read_epochs
 from tickboard.history.file import Database
-from tickboard.history.recording import Amended
+from tickboard.history.recording import SealedAmendment
 from tickboard.history.rollup import Rolled, roll, roll_ticks
 from tickboard.history.sealing import cells_of
 from tickboard.history.spans import (
@@ -24,7 +24,7 @@ from tickboard.history.spans import (
     RAW,
     UNIT_MS,
     Chosen,
-    Columns,
+    ColumnReader,
     Span,
     replace_block,
     spans_between,
@@ -49,11 +49,11 @@ class Amender:
         columns: reads blocks.
     """
 
-    def __init__(self, database: Database, columns: Columns) -> None:
+    def __init__(self, database: Database, columns: ColumnReader) -> None:
         self._database = database
         self._columns = columns
 
-    def apply(self, amended: Sequence[Amended]) -> int:
+    def apply(self, amended: Sequence[SealedAmendment]) -> int:
         """Write amended values, and return how many have no tick."""
         changed: dict[int, _Changes] = {}
         missed = 0
@@ -70,7 +70,9 @@ class Amender:
             self._write(changes)
         return missed
 
-    def _find(self, amended: Amended, epoch: Epoch, changed: dict[int, _Changes]) -> tuple[_Changes, int] | None:
+    def _find(
+        self, amended: SealedAmendment, epoch: Epoch, changed: dict[int, _Changes]
+    ) -> tuple[_Changes, int] | None:
         """Return the changes of the span that has the tick, and the index of its entry."""
         until = amended.time + epoch.interval_ms
         for span in spans_between(self._database, RAW, epoch.number, amended.time, until):

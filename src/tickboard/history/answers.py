@@ -32,7 +32,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ChangesQuestion:
     """Two ranges of time that are to be compared. Times are POSIX milliseconds.
 
     Attributes:
@@ -118,7 +118,7 @@ class Changed:
 
 
 @dataclass(frozen=True)
-class Changes:
+class FoundChanges:
     """The series that differ between two ranges.
 
     Attributes:
@@ -128,7 +128,7 @@ class Changes:
         changed: those that differ, the highest score first.
     """
 
-    asked: Comparison
+    asked: ChangesQuestion
     tier: Tier
     compared: int
     changed: tuple[Changed, ...]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tickboard.errors import InputError
-from tickboard.history.answers import Comparison, Question
+from tickboard.history.answers import ChangesQuestion, Question
 from tickboard.metrics.selectors import why_refused
 from tickboard.times import Time, parse_time
 
@@ -61,7 +61,7 @@ def comparison(
     limit: int,
     now_ms: int,
     names: tuple[str, str, str, str] = ("start", "end", "baseline_start", "baseline_end"),
-) -> Comparison:
+) -> ChangesQuestion:
     """Check the parameters of a comparison and return it.
 
     Args:
@@ -89,7 +89,7 @@ def comparison(
         raise InputError(f"the baseline is empty: give a {names[2]} before {names[3]}, which is {names[0]} by default")
     _check_length(until_ms - since_ms, names[2:])
     _check_whole("limit", limit, MAX_LIMIT)
-    return Comparison(patterns, start_ms, end_ms, since_ms, until_ms, limit)
+    return ChangesQuestion(patterns, start_ms, end_ms, since_ms, until_ms, limit)
 
 
 def _patterns(metrics: Sequence[str]) -> tuple[str, ...]:

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tickboard.history.answers import Changed, Changes, Comparison
+from tickboard.history.answers import Changed, ChangesQuestion, FoundChanges
 from tickboard.history.blocks import STRIPE
 from tickboard.history.comparing import Compared, compare
 from tickboard.history.layout import TIERS
-from tickboard.history.reading import Reading
+from tickboard.history.reading import HistorySnapshot
 from tickboard.history.spans import HOURS, MINUTE_MS, MINUTES, RAW, UNIT_MS, Chosen
 
 MAX_TICKS = 1_800
@@ -26,30 +26,30 @@ _GROUP_VALUES = 2_500_000
 """Values that are read together, about: 20 MB."""
 
 
-def changes(reading: Reading, asked: Comparison) -> Changes:
+def changes(snapshot: HistorySnapshot, asked: ChangesQuestion) -> FoundChanges:
     """Compare two ranges.
 
     Raises:
         TooMuchError: too much had to be read.
         GivenUpError: it was cancelled.
     """
-    ids = reading.catalogue.choose(asked.patterns)
+    ids = snapshot.catalogue.choose(asked.patterns)
     interval_ms = min(
-        reading.shortest_interval(asked.start_ms, asked.end_ms),
-        reading.shortest_interval(asked.baseline_start_ms, asked.baseline_end_ms),
+        snapshot.shortest_interval(asked.start_ms, asked.end_ms),
+        snapshot.shortest_interval(asked.baseline_start_ms, asked.baseline_end_ms),
     )
-    tier = _tier(reading, asked, interval_ms)
+    tier = _tier(snapshot, asked, interval_ms)
     score, before, after = np.full((3, len(ids)), np.nan)
     for group in _groups(len(ids), asked, UNIT_MS[tier] if tier else interval_ms):
-        found = _compared(reading, asked, tier, Chosen.of(ids[group]))
+        found = _compared(snapshot, asked, tier, Chosen.of(ids[group]))
         score[group], before[group], after[group] = found.score, found.before, found.after
     score = np.round(score, SCORE_DIGITS)
     ranked = np.flatnonzero(score > 0)
     # Of equal scores, the series that was recorded first comes first.
     ranked = ranked[np.argsort(-score[ranked], kind="stable")][: asked.limit]
-    entries = [reading.catalogue.entries[id] for id in ids[ranked].tolist()]
+    entries = [snapshot.catalogue.entries[id] for id in ids[ranked].tolist()]
     columns = zip(entries, score[ranked].tolist(), before[ranked].tolist(), after[ranked].tolist(), strict=True)
-    return Changes(
+    return FoundChanges(
         asked,
         TIERS[tier],
         int(np.count_nonzero(~np.isnan(score))),
@@ -57,14 +57,14 @@ def changes(reading: Reading, asked: Comparison) -> Changes:
     )
 
 
-def _tier(reading: Reading, asked: Comparison, interval_ms: int) -> int:
+def _tier(snapshot: HistorySnapshot, asked: ChangesQuestion, interval_ms: int) -> int:
     """Return the tier that is compared: the finest that has both ranges, and not too many entries in either."""
     longest = max(asked.end_ms - asked.start_ms, asked.baseline_end_ms - asked.baseline_start_ms)
     tier = RAW if longest <= MAX_TICKS * interval_ms else MINUTES if longest <= MAX_MINUTES * MINUTE_MS else HOURS
-    return reading.finest(min(asked.start_ms, asked.baseline_start_ms), tier)
+    return snapshot.finest(min(asked.start_ms, asked.baseline_start_ms), tier)
 
 
-def _groups(series: int, asked: Comparison, entry_ms: int) -> Iterator[slice]:
+def _groups(series: int, asked: ChangesQuestion, entry_ms: int) -> Iterator[slice]:
     """Yield the places of the series to read together: whole stripes, if the series are all of the board."""
     entries = (asked.end_ms - asked.start_ms + asked.baseline_end_ms - asked.baseline_start_ms) // entry_ms
     size = max(1, _GROUP_VALUES // max(1, entries) // STRIPE) * STRIPE
@@ -72,12 +72,12 @@ def _groups(series: int, asked: Comparison, entry_ms: int) -> Iterator[slice]:
         yield slice(start, start + size)
 
 
-def _compared(reading: Reading, asked: Comparison, tier: int, chosen: Chosen) -> Compared:
+def _compared(snapshot: HistorySnapshot, asked: ChangesQuestion, tier: int, chosen: Chosen) -> Compared:
     if asked.baseline_end_ms == asked.start_ms:
         # A block that has ticks of both ranges is decoded once.
-        times, values = reading.averages(tier, asked.baseline_start_ms, asked.end_ms, chosen)
+        times, values = snapshot.averages(tier, asked.baseline_start_ms, asked.end_ms, chosen)
         cut = int(np.searchsorted(times, asked.start_ms))
         return compare(values[:, :cut], values[:, cut:])
-    _, before = reading.averages(tier, asked.baseline_start_ms, asked.baseline_end_ms, chosen)
-    _, after = reading.averages(tier, asked.start_ms, asked.end_ms, chosen)
+    _, before = snapshot.averages(tier, asked.baseline_start_ms, asked.baseline_end_ms, chosen)
+    _, after = snapshot.averages(tier, asked.start_ms, asked.end_ms, chosen)
     return compare(before, after)

@@ -12,7 +12,7 @@ import numpy as np
 
 from tickboard.client.history_format import ALIGNMENT, BUCKETS, HEADER, MAGIC, SERIES_HEADER, TICKS, TIERS
 from tickboard.expressions.alignment import Floats
-from tickboard.history.answers import Answer, Buckets, Changed, Changes, Integers
+from tickboard.history.answers import Answer, Buckets, Changed, FoundChanges, Integers
 from tickboard.times import time_text
 from tickboard.wire import ChangesAnswer, SeriesChange, SeriesInfo, encode
 
@@ -198,12 +198,12 @@ def _aligned(part: bytes) -> bytes:
 # --- changes ---
 
 
-def changes_answer(found: Changes) -> ChangesAnswer:
+def changes_answer(found: FoundChanges) -> ChangesAnswer:
     """Return the wire type of changes."""
     return _answer(found, [_change(one) for one in found.changed])
 
 
-def change_pieces(found: Changes) -> Iterator[bytes]:
+def change_pieces(found: FoundChanges) -> Iterator[bytes]:
     """Encode changes as JSON, a ``ChangesAnswer``."""
     yield encode(_answer(found, []))[: -len("]}")]
     comma = b""
@@ -213,7 +213,7 @@ def change_pieces(found: Changes) -> Iterator[bytes]:
     yield b"]}"
 
 
-def _answer(found: Changes, changes: list[SeriesChange]) -> ChangesAnswer:
+def _answer(found: FoundChanges, changes: list[SeriesChange]) -> ChangesAnswer:
     asked = found.asked
     return ChangesAnswer(
         time_text(asked.start_ms),

@@ -18,10 +18,11 @@ from tickboard.expressions.alignment import Floats
 from tickboard.history.answers import Integers, Question
 from tickboard.history.catalogue import Catalogue, Entry
 from tickboard.history.epochs import read_epochs
-from tickboard.history.file import DamageError, Database, explained_errors, open_to_read
+from tickboard.history.file import Database, explained_errors, open_to_read
 from tickboard.history.layout import Layout
-from tickboard.history.reading import Reading
+from tickboard.history.reading import HistorySnapshot
 from tickboard.history.spans import LENGTH_MS, MINUTE_MS, RAW
+from tickboard.storage.damage import DamageError
 
 MOST_VALUES = 1_000_000
 """Values that are in memory at the same time: 8 MB, and a few times that while they are read and written."""
@@ -122,9 +123,9 @@ class Export:
                 yield entry, ((piece, place) for piece in pieces)
 
     @contextmanager
-    def _reading(self) -> Iterator[Reading]:
+    def _reading(self) -> Iterator[HistorySnapshot]:
         with self._database.transaction("DEFERRED"):
-            yield Reading(self._database, self._catalogue, lambda: True)
+            yield HistorySnapshot(self._database, self._catalogue, lambda: True)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tickboard.errors import HistoryError
-from tickboard.storage.aside import HEADER_BYTES
+from tickboard.storage.damage import BROKEN, DamageError, check_length, primary_code
 from tickboard.storage.place import BESIDE, Purpose, check_writable, find_place, make_place
 
 APPLICATION_ID = 0x7469636C
@@ -36,7 +36,6 @@ LOCK_WAIT_S = 1.0
 _SEQ_BITS = 40
 _STRIPE_BITS = 16
 
-_BROKEN = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _MISSING = "no such"  # table, column or index: the schema is damaged
 
 _FIXES = {
@@ -64,10 +63,6 @@ CREATE INDEX spans_by_time ON spans (epoch, tier, first);
 CREATE TABLE blocks (key INTEGER PRIMARY KEY, block BLOB NOT NULL);
 INSERT INTO state VALUES ('series', 0), ('expired0', 0), ('expired1', 0), ('expired2', 0);
 """
-
-
-class DamageError(Exception):
-    """SQLite cannot read the file."""
 
 
 def position(epoch: int, seq: int) -> int:
@@ -176,9 +171,7 @@ class HistoryFile(Database):
             make_place(real)
             self._lock = _lock(path, real)
             try:
-                # SQLite treats a file that is too short as an empty database.
-                if 0 < real.stat().st_size < HEADER_BYTES:
-                    raise DamageError("too short")
+                check_length(real)
                 check_writable(real, PURPOSE)
                 connection = sqlite3.connect(real, LOCK_WAIT_S, isolation_level=None, check_same_thread=False)
                 super().__init__(path, connection)
@@ -321,7 +314,7 @@ def is_in_use(real: Path) -> bool:
         try:
             connection.execute("SELECT 1 FROM sqlite_master")
         except sqlite3.OperationalError as error:
-            if _code(error) != sqlite3.SQLITE_BUSY:
+            if primary_code(error) != sqlite3.SQLITE_BUSY:
                 raise
             return True
     return False
@@ -341,7 +334,7 @@ def _lock(path: Path, real: Path) -> sqlite3.Connection:
         connection.execute("BEGIN EXCLUSIVE")
     except sqlite3.OperationalError as error:
         connection.close()
-        if _code(error) != sqlite3.SQLITE_BUSY:
+        if primary_code(error) != sqlite3.SQLITE_BUSY:
             raise
         raise HistoryError(
             f"{path} is used by another tickboard: end that one, or give this one another file with --history"
@@ -365,7 +358,7 @@ def explained_errors(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         if is_damage(error):
             raise DamageError(str(error)) from error
-        code = _code(error)
+        code = primary_code(error)
         fix = _FIXES.get(getattr(error, "sqlite_errorcode", 0)) or _FIXES.get(code, _ELSEWHERE)
         raise PURPOSE.failed(path, f"{error}: {fix}") from error
     except OSError as error:
@@ -374,10 +367,5 @@ def explained_errors(path: Path) -> Iterator[None]:
 
 def is_damage(error: sqlite3.Error) -> bool:
     """Return whether an error says that SQLite cannot read the file."""
-    code = _code(error)
-    return code in _BROKEN or (code == sqlite3.SQLITE_ERROR and str(error).startswith(_MISSING))
-
-
-def _code(error: sqlite3.Error) -> int:
-    """Return SQLite's primary result code, or 0 for an error of Python's own."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+    code = primary_code(error)
+    return code in BROKEN or (code == sqlite3.SQLITE_ERROR and str(error).startswith(_MISSING))

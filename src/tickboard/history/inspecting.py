@@ -13,7 +13,7 @@ from tickboard.history.answers import Tier
 from tickboard.history.exporting import readable
 from tickboard.history.file import PURPOSE, Database, is_in_use, size_bytes
 from tickboard.history.layout import TIERS
-from tickboard.history.spans import RAW, Chosen, Columns, Span
+from tickboard.history.spans import RAW, Chosen, ColumnReader, Span
 from tickboard.storage.place import find_place
 
 SAMPLE = 20
@@ -101,7 +101,7 @@ def _with_rows(ticks: TierInfo, rows: int, oldest: int, newest: int) -> TierInfo
 
 def _value_bytes(database: Database, tier: int) -> float | None:
     """Return what a value takes in the newest spans; None: there is none."""
-    columns = Columns(database)
+    columns = ColumnReader(database)
     ids = [id for (id,) in database.all("SELECT id FROM series ORDER BY id")]
     chosen = Chosen.of(np.array(ids, np.int64))
     size = values = 0

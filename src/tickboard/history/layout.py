@@ -1,4 +1,4 @@
-"""Types that callers of the history use: the layout of rows, the retention, and what is kept."""
+"""Types that callers of the history use: the layout of rows, the retention, and the status."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -65,7 +65,7 @@ class Retention:
 
 
 @dataclass(frozen=True)
-class TierKept:
+class TierStatus:
     """What one tier holds.
 
     Attributes:
@@ -78,7 +78,7 @@ class TierKept:
 
 
 @dataclass(frozen=True)
-class Kept:
+class HistoryStatus:
     """What is kept, as of some seconds ago.
 
     Attributes:
@@ -91,9 +91,9 @@ class Kept:
         lost: columns of blocks that could not be read because they are damaged, since the history was opened.
     """
 
-    raw: TierKept = TierKept()
-    minutes: TierKept = TierKept()
-    hours: TierKept = TierKept()
+    raw: TierStatus = TierStatus()
+    minutes: TierStatus = TierStatus()
+    hours: TierStatus = TierStatus()
     file_bytes: int = 0
     series: int = 0
     queued: int = 0

@@ -16,8 +16,9 @@ from typing import Generic, TypeVar
 
 from tickboard.errors import BusyError, HistoryError, TickboardError
 from tickboard.history.catalogue import Catalogue
-from tickboard.history.file import DamageError, Database, explained_errors, open_to_read
-from tickboard.history.reading import GivenUpError, Reading
+from tickboard.history.file import Database, explained_errors, open_to_read
+from tickboard.history.reading import GivenUpError, HistorySnapshot
+from tickboard.storage.damage import DamageError
 
 MAX_QUESTIONS = 16
 """Most questions in the queue."""
@@ -28,22 +29,22 @@ R = TypeVar("R")
 class _Order(Generic[R]):
     """A question in the queue."""
 
-    def __init__(self, read: Callable[[Reading], R], until_ms: int) -> None:
+    def __init__(self, read: Callable[[HistorySnapshot], R], until_ms: int) -> None:
         self._read = read
         self.until_ms = until_ms
         self.future: Future[R] = Future()
         self.is_wanted = True
 
-    def run(self, reading: Reading) -> None:
+    def run(self, snapshot: HistorySnapshot) -> None:
         """Answer it."""
-        self.future.set_result(self._read(reading))
+        self.future.set_result(self._read(snapshot))
 
     def fail(self, error: BaseException) -> None:
         """Fail it."""
         self.future.set_exception(error)
 
 
-class Reader:
+class HistoryReader:
     """Answers questions in a thread, which starts with the first question.
 
     Args:
@@ -74,7 +75,7 @@ class Reader:
         # Damaged columns that were counted already.
         self._known: set[tuple[int, int]] = set()
 
-    def read(self, read: Callable[[Reading], R], until_ms: int) -> R:
+    def read(self, read: Callable[[HistorySnapshot], R], until_ms: int) -> R:
         """Read in the thread, and wait for the result.
 
         Args:
@@ -87,7 +88,7 @@ class Reader:
         """
         return self._put(read, until_ms).future.result()
 
-    async def ask(self, read: Callable[[Reading], R], until_ms: int) -> R:
+    async def ask(self, read: Callable[[HistorySnapshot], R], until_ms: int) -> R:
         """Read without blocking. Cancelling it abandons the read. Errors are those of `read`."""
         order = self._put(read, until_ms)
         try:
@@ -106,7 +107,7 @@ class Reader:
             self._orders.put(None, timeout=seconds)
         thread.join(seconds)
 
-    def _put(self, read: Callable[[Reading], R], until_ms: int) -> _Order[R]:
+    def _put(self, read: Callable[[HistorySnapshot], R], until_ms: int) -> _Order[R]:
         order = _Order(read, until_ms)
         with self._lock:
             if self._closed:
@@ -141,11 +142,11 @@ class Reader:
             with explained_errors(self._path):
                 database = self._open()
                 with database.transaction("DEFERRED"):
-                    reading = Reading(database, self._catalogue, lambda: order.is_wanted)
+                    snapshot = HistorySnapshot(database, self._catalogue, lambda: order.is_wanted)
                     try:
-                        order.run(reading)
+                        order.run(snapshot)
                     finally:
-                        self._count(reading)
+                        self._count(snapshot)
         except DamageError as error:
             self._let_go()
             order.fail(HistoryError(f"{self._path} is damaged: {error}"))
@@ -155,8 +156,8 @@ class Reader:
             self._let_go()
             order.fail(error)
 
-    def _count(self, reading: Reading) -> None:
-        new = reading.columns.damaged - self._known
+    def _count(self, snapshot: HistorySnapshot) -> None:
+        new = snapshot.columns.damaged - self._known
         if new:
             self._known |= new
             self._damaged(len(new))

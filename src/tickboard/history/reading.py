@@ -28,7 +28,7 @@ from tickboard.history.spans import (
     RAW,
     UNIT_MS,
     Chosen,
-    Columns,
+    ColumnReader,
     Span,
     spans_between,
 )
@@ -64,7 +64,7 @@ class Plan:
     ticks: int = 0
 
 
-class Reading:
+class HistorySnapshot:
     """Reads one snapshot of the file. Make one inside a transaction.
 
     Args:
@@ -81,7 +81,7 @@ class Reading:
         self._database = database
         self.catalogue = catalogue
         self._is_wanted = is_wanted
-        self.columns = Columns(database)
+        self.columns = ColumnReader(database)
         catalogue.refresh(database)
         self._epochs = read_epochs(database)
         # For each tier, the time before which entries may have expired.

@@ -16,14 +16,14 @@ from tickboard.history.epochs import Epoch, read_epochs
 from tickboard.history.file import Database, position
 from tickboard.history.layout import Layout
 from tickboard.history.rows import first_row, layout_ids
-from tickboard.history.waiting import Amend, Begin, Item, Tick
+from tickboard.history.waiting import AmendTick, AppendTick, BeginEpoch, Item
 
 JUMP_MS = 86_400_000
 """A tick this much later than the one before may come from a wrong clock."""
 
 
 @dataclass(frozen=True, eq=False)
-class Amended:
+class SealedAmendment:
     """Amended values of a tick that is in a block.
 
     Attributes:
@@ -58,7 +58,7 @@ class Recorder:
         missed: amended values without a tick, in transactions that did not fail.
     """
 
-    def __init__(self, database: Database, run: Begin | None = None) -> None:
+    def __init__(self, database: Database, run: BeginEpoch | None = None) -> None:
         self._database = database
         self.run = run
         self.epoch = self.interval_ms = self.window = self.width = 0
@@ -77,15 +77,15 @@ class Recorder:
         self.epoch = 0
         self.first_ms = None
 
-    def write(self, items: Iterable[Item]) -> list[Amended]:
+    def write(self, items: Iterable[Item]) -> list[SealedAmendment]:
         """Write items in order, and return amended values of ticks that are in blocks."""
-        amended: list[Amended] = []
+        amended: list[SealedAmendment] = []
         epochs: list[Epoch] | None = None
         for item in items:
-            if isinstance(item, Begin):
+            if isinstance(item, BeginEpoch):
                 self.run, self.epoch = item, 0
                 epochs = None
-            elif isinstance(item, Tick):
+            elif isinstance(item, AppendTick):
                 self._write(item)
                 epochs = None
             else:
@@ -98,7 +98,7 @@ class Recorder:
 
     # --- ticks ---
 
-    def _begin(self, run: Begin) -> None:
+    def _begin(self, run: BeginEpoch) -> None:
         known = self._database.all("SELECT number, first FROM epochs WHERE name = ?", run.epoch)
         if known:
             [(self.epoch, self.first_ms)] = known
@@ -111,7 +111,7 @@ class Recorder:
             self.first_ms = None
         self.interval_ms, self.window = run.interval_ms, run.window
 
-    def _write(self, tick: Tick) -> None:
+    def _write(self, tick: AppendTick) -> None:
         if not self.epoch:
             assert self.run is not None, "begin an epoch first"
             self._begin(self.run)
@@ -178,20 +178,20 @@ class Recorder:
 
     # --- amended values ---
 
-    def _amend(self, item: Amend, epochs: list[Epoch]) -> list[Amended]:
+    def _amend(self, item: AmendTick, epochs: list[Epoch]) -> list[SealedAmendment]:
         time = item.time_ms
         ids, _ = self._known(item.layout)
         chosen = ids[item.places]
         epoch = _epoch_at(time, epochs)
         if epoch is not None:
             if time < epoch.sealed:
-                return [Amended(epoch.number, time, chosen, item.values)]
+                return [SealedAmendment(epoch.number, time, chosen, item.values)]
             if self._amend_row(epoch, item, chosen):
                 return []
         self.missed += len(item.values)
         return []
 
-    def _amend_row(self, epoch: Epoch, item: Amend, ids: Integers) -> bool:
+    def _amend_row(self, epoch: Epoch, item: AmendTick, ids: Integers) -> bool:
         """Change the tick of a time if it is a row. Return whether it is."""
         found = first_row(self._database, epoch.number, item.time_ms, item.time_ms + epoch.interval_ms)
         if found is None:

@@ -24,7 +24,7 @@ _FIRST = f"SELECT position, time, layout, length(row) / 8 {_FOUND} LIMIT 1"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class UnsealedRow:
     """One tick that is not in a block.
 
     Attributes:
@@ -52,7 +52,7 @@ class Row:
             return np.array([_VALUE.unpack(bytes(blob[8 * place : 8 * place + 8]))[0] for place in places.tolist()])
 
 
-def each_row(database: Database, epoch: int, start_ms: int, end_ms: int, wanted: int = 2**31) -> Iterator[Row]:
+def each_row(database: Database, epoch: int, start_ms: int, end_ms: int, wanted: int = 2**31) -> Iterator[UnsealedRow]:
     """Yield the ticks of an epoch in a range.
 
     Args:
@@ -66,7 +66,7 @@ def each_row(database: Database, epoch: int, start_ms: int, end_ms: int, wanted:
     first = database.all(_FIRST, *bounds)
     one_by_one = first and first[0][3] >= _WIDE and wanted <= _FEW
     for row in database.each(_KEYS if one_by_one else _ROWS, *bounds):
-        yield Row(database, *row)
+        yield UnsealedRow(database, *row)
 
 
 def row_times(database: Database, epoch: int, start_ms: int, end_ms: int) -> Integers:

@@ -17,7 +17,7 @@ from tickboard.history.epochs import Epoch, read_epochs
 from tickboard.history.file import FOREVER, Database, position
 from tickboard.history.recording import Recorder
 from tickboard.history.rollup import Rolled, join, roll, roll_ticks
-from tickboard.history.rows import Row, each_row, first_row, layout_ids
+from tickboard.history.rows import UnsealedRow, each_row, first_row, layout_ids
 from tickboard.history.spans import (
     HOURS,
     LENGTH_MS,
@@ -26,7 +26,7 @@ from tickboard.history.spans import (
     RAW,
     UNIT_MS,
     Chosen,
-    Columns,
+    ColumnReader,
     Span,
     distinct,
     spans_between,
@@ -75,7 +75,7 @@ class Sealer:
     def __init__(self, database: Database, recorder: Recorder) -> None:
         self._database = database
         self._recorder = recorder
-        self.columns = Columns(database)
+        self.columns = ColumnReader(database)
         self.busy_before = 0
 
     def run(self) -> Iterator[None]:
@@ -242,7 +242,7 @@ class _Rows:
         self._rows: dict[int, tuple[list[int], list[bytes]]] = {}
         self._ids: dict[int, Integers] = {}
 
-    def add(self, row: Row) -> None:
+    def add(self, row: UnsealedRow) -> None:
         """Add the next tick."""
         assert row.data is not None
         indexes, rows = self._rows.setdefault(row.layout, ([], []))

@@ -130,7 +130,7 @@ class _Wanted(NamedTuple):
     rows: NDArray[np.intp]
 
 
-class Columns:
+class ColumnReader:
     """Reads columns, and records which are damaged.
 
     Args:

@@ -20,16 +20,16 @@ import numpy as np
 
 from tickboard.errors import HistoryError
 from tickboard.expressions.alignment import Columns, Floats
-from tickboard.history.answers import Answer, Changes, Comparison, Integers, Question
+from tickboard.history.answers import Answer, ChangesQuestion, FoundChanges, Integers, Question
 from tickboard.history.changes import changes
 from tickboard.history.file import PURPOSE
-from tickboard.history.layout import Kept, Layout, Retention, TierKept, milliseconds
-from tickboard.history.reader import Reader
-from tickboard.history.waiting import Amend, Begin, Tick, Waiting
+from tickboard.history.layout import HistoryStatus, Layout, Retention, TierStatus, milliseconds
+from tickboard.history.reader import HistoryReader
+from tickboard.history.waiting import AmendTick, AppendTick, BeginEpoch, Waiting
 from tickboard.history.writer import Writer
 from tickboard.output.logs import log
 
-__all__ = ["History", "Kept", "Layout", "Retention", "TierKept"]
+__all__ = ["History", "HistoryStatus", "Layout", "Retention", "TierStatus"]
 
 THROUGH_S = 10.0
 """How often a commit waits for the disk. A power cut loses what came after that."""
@@ -50,7 +50,7 @@ class History:
     """Every tick of a board, kept in one file.
 
     Call `begin`, then `append` for each tick, `read` and `ask` at any time, and `close` at the end. `begin`, `append`,
-    `amend`, `ask` and `kept` never block, and never raise because of the disk, except `ask`.
+    `amend`, `ask` and `status` never block, and never raise because of the disk, except `ask`.
 
     Args:
         path: of the file. It is created with its folders if needed, private to this user.
@@ -89,7 +89,7 @@ class History:
         self._writer: Writer | None = None
         self._thread = threading.Thread(target=self._work, name=f"history {path.name}", daemon=True)
         self._thread.start()
-        self._reader = Reader(self.path, self._generation, self._catch_up, self._found_damaged)
+        self._reader = HistoryReader(self.path, self._generation, self._catch_up, self._found_damaged)
         try:
             self._wait(self._job(lambda: self._open(retention)), START_S)
         except BaseException:
@@ -115,7 +115,7 @@ class History:
             window: number of ticks in the board's window. They are not sealed before they leave it.
         """
         self._last_ms = 0
-        self._waiting.put(Begin(epoch, interval_ms, window))
+        self._waiting.put(BeginEpoch(epoch, interval_ms, window))
 
     def append(self, seq: int, time: float, layout: Layout, row: Floats) -> None:
         """Queue a tick to be written.
@@ -128,7 +128,7 @@ class History:
         """
         # Two ticks of an epoch must not have the same time, even after rounding.
         self._last_ms = max(milliseconds(time), self._last_ms + 1)
-        self._waiting.put(Tick(seq, self._last_ms, layout, row[layout.columns].tobytes()))
+        self._waiting.put(AppendTick(seq, self._last_ms, layout, row[layout.columns].tobytes()))
         self._see_hanging()
 
     def amend(self, time: float, layout: Layout, columns: Columns, values: Floats) -> None:
@@ -143,7 +143,7 @@ class History:
         """
         places = layout.places_of(columns)
         known = places >= 0
-        self._waiting.put(Amend(milliseconds(time), layout, places[known], np.array(values, np.float64)[known]))
+        self._waiting.put(AmendTick(milliseconds(time), layout, places[known], np.array(values, np.float64)[known]))
 
     # --- reading ---
 
@@ -155,13 +155,13 @@ class History:
             BusyError: too many questions are queued.
             HistoryError: the file cannot be read.
         """
-        return self._reader.read(lambda reading: reading.answer(question), question.end_ms)
+        return self._reader.read(lambda snapshot: snapshot.answer(question), question.end_ms)
 
     async def ask(self, question: Question) -> Answer:
         """Answer a question without blocking. Cancelling it abandons the read. Errors are those of `read`."""
-        return await self._reader.ask(lambda reading: reading.answer(question), question.end_ms)
+        return await self._reader.ask(lambda snapshot: snapshot.answer(question), question.end_ms)
 
-    def compare(self, asked: Comparison) -> Changes:
+    def compare(self, asked: ChangesQuestion) -> FoundChanges:
         """Rank series by how much they differ between two ranges. It blocks.
 
         Raises:
@@ -169,11 +169,11 @@ class History:
             BusyError: too many questions are queued.
             HistoryError: the file cannot be read.
         """
-        return self._reader.read(lambda reading: changes(reading, asked), asked.until_ms)
+        return self._reader.read(lambda snapshot: changes(snapshot, asked), asked.until_ms)
 
-    async def ask_changes(self, asked: Comparison) -> Changes:
+    async def ask_changes(self, asked: ChangesQuestion) -> FoundChanges:
         """Compare without blocking. Cancelling it abandons the read. Errors are those of `compare`."""
-        return await self._reader.ask(lambda reading: changes(reading, asked), asked.until_ms)
+        return await self._reader.ask(lambda snapshot: changes(snapshot, asked), asked.until_ms)
 
     def newest(self, before_ms: int, since_ms: int, layout: Layout, most: int) -> tuple[Integers, Floats]:
         """Return the newest ticks as they were recorded, to fill a window. It blocks. Errors are those of `read`.
@@ -187,15 +187,15 @@ class History:
         Returns:
             Times, POSIX milliseconds, int64 [ticks], ascending; and rows, float64 [ticks, columns].
         """
-        return self._reader.read(lambda reading: reading.newest(before_ms, since_ms, layout, most), before_ms)
+        return self._reader.read(lambda snapshot: snapshot.newest(before_ms, since_ms, layout, most), before_ms)
 
-    def kept(self) -> Kept:
+    def status(self) -> HistoryStatus:
         """Return what is kept, as of some seconds ago."""
         writer = self._writer
         if writer is None:
-            return Kept()
+            return HistoryStatus()
         return replace(
-            writer.kept,
+            writer.status,
             queued=self._waiting.ticks,
             dropped=self._waiting.dropped + writer.missed,
             lost=self._lost + writer.lost,

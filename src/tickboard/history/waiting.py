@@ -17,8 +17,8 @@ _OVERHEAD_BYTES = 256
 
 
 @dataclass(frozen=True, eq=False)
-class Begin:
-    """An epoch begins."""
+class BeginEpoch:
+    """Begin an epoch."""
 
     epoch: str
     interval_ms: int
@@ -28,8 +28,8 @@ class Begin:
 
 
 @dataclass(frozen=True, eq=False)
-class Tick:
-    """A tick was made."""
+class AppendTick:
+    """Append a tick."""
 
     seq: int
     time_ms: int
@@ -43,8 +43,8 @@ class Tick:
 
 
 @dataclass(frozen=True, eq=False)
-class Amend:
-    """Values of a tick were changed."""
+class AmendTick:
+    """Change values of a tick."""
 
     time_ms: int
     layout: Layout
@@ -57,7 +57,7 @@ class Amend:
         return 16 * len(self.values) + _OVERHEAD_BYTES
 
 
-Item = Begin | Tick | Amend
+Item = BeginEpoch | AppendTick | AmendTick
 
 
 class Waiting:
@@ -103,17 +103,17 @@ class Waiting:
 
     def _add(self, item: Item) -> None:
         self._bytes += item.size
-        self.ticks += isinstance(item, Tick)
+        self.ticks += isinstance(item, AppendTick)
 
     def _trim(self) -> None:
-        begun: Begin | None = None
+        begun: BeginEpoch | None = None
         while self._bytes > QUEUE_BYTES and self._items:
             item = self._items.popleft()
             self._bytes -= item.size
-            if isinstance(item, Begin):
+            if isinstance(item, BeginEpoch):
                 begun = item
             else:
-                self.ticks -= isinstance(item, Tick)
+                self.ticks -= isinstance(item, AppendTick)
                 self.dropped += 1
         if begun is not None:
             # Keep it, or the ticks after it would go to the previous epoch.

@@ -12,12 +12,13 @@ from pathlib import Path
 from tickboard.errors import HistoryError
 from tickboard.history.amending import Amender
 from tickboard.history.expiry import Expiry
-from tickboard.history.file import APPLICATION_ID, PURPOSE, DamageError, HistoryFile, explained_errors
-from tickboard.history.layout import Kept, Retention, TierKept
-from tickboard.history.recording import Amended, Recorder
+from tickboard.history.file import APPLICATION_ID, PURPOSE, HistoryFile, explained_errors
+from tickboard.history.layout import HistoryStatus, Retention, TierStatus
+from tickboard.history.recording import Recorder, SealedAmendment
 from tickboard.history.sealing import Sealer
-from tickboard.history.waiting import Begin, Waiting
+from tickboard.history.waiting import BeginEpoch, Waiting
 from tickboard.storage.aside import has_header, move_aside
+from tickboard.storage.damage import DamageError
 from tickboard.storage.place import beside, find_place
 
 
@@ -35,7 +36,7 @@ class Writer:
         lost_files: a sentence for each file that was lost or damaged.
         missed: number of amended values without a tick.
         lost: number of damaged columns found.
-        kept: what is kept, as of the last commit that went through to the disk, or the last chores.
+        status: what is kept, as of the last commit that went through to the disk, or the last chores.
 
     Raises:
         HistoryError: the file cannot be used.
@@ -46,8 +47,8 @@ class Writer:
         self._retention = retention
         self._waiting = waiting
         # The current epoch, for a new file.
-        self._run: Begin | None = None
-        self._held: list[Amended] = []
+        self._run: BeginEpoch | None = None
+        self._held: list[SealedAmendment] = []
         self._chores: Iterator[None] | None = None
         self._is_open = False
         # Items committed so far, of `Waiting.count`.
@@ -56,7 +57,7 @@ class Writer:
         self.damaged: Path | None = None
         self.lost_files: list[str] = []
         self.missed = self.lost = 0
-        self.kept = Kept()
+        self.status = HistoryStatus()
         self._open()
 
     @property
@@ -89,7 +90,7 @@ class Writer:
                 self._commit(through=through)
                 if through:
                     self._file.check_writable()
-                if through or self.kept.raw.oldest_ms is None:
+                if through or self.status.raw.oldest_ms is None:
                     self._look()
         except DamageError as error:
             raise self._set_aside(error) from error
@@ -165,17 +166,17 @@ class Writer:
         self._sealer.columns.damaged.clear()
 
     def _look(self) -> None:
-        """Update `kept`."""
+        """Update `status`."""
         tiers = {
-            tier: TierKept(first, size)
+            tier: TierStatus(first, size)
             for tier, first, size in self._file.all("SELECT tier, min(first), sum(bytes) FROM spans GROUP BY tier")
         }
-        raw, minutes, hours = (tiers.get(tier, TierKept()) for tier in range(3))
+        raw, minutes, hours = (tiers.get(tier, TierStatus()) for tier in range(3))
         oldest, size = self._file.all("SELECT min(time), total(length(row)) FROM ticks")[0]
         oldest_ms = min((time for time in (oldest, raw.oldest_ms) if time is not None), default=None)
-        raw = TierKept(oldest_ms, raw.bytes + int(size))
+        raw = TierStatus(oldest_ms, raw.bytes + int(size))
         series = self._file.one("SELECT count(*) FROM series")
-        self.kept = Kept(raw, minutes, hours, self._file.size_bytes(), series)
+        self.status = HistoryStatus(raw, minutes, hours, self._file.size_bytes(), series)
 
     # --- the file ---
 

@@ -68,7 +68,7 @@ class ReaderConnection(Protocol):
     chunked: bool
 
     def write(self, wire: bytes) -> bool:
-        """Send a chunk. False: accept no other until the connection calls `Reader.idle_again`."""
+        """Send a chunk. False: accept no other until the connection calls `AlertReader.idle_again`."""
         ...
 
     def rest(self, wire: bytes, written: int) -> bool:

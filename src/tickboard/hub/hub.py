@@ -21,7 +21,7 @@ from tickboard.hub.changes import board_changes, series_changes
 from tickboard.hub.connections import Position, Subscriber, ViewerConnection, WriteAll
 from tickboard.hub.encodings import JSON, Encoding, whole
 from tickboard.hub.frames import Frame
-from tickboard.hub.readers import SLICE, Readers
+from tickboard.hub.readers import SLICE, AlertReaders
 from tickboard.hub.traffic import Traffic
 from tickboard.hub.viewer import STALLED_S, Viewer
 from tickboard.metrics.selection import STEP_COST, Selection
@@ -102,7 +102,7 @@ class Hub:
         self.describe = describe
         self.traffic = Traffic()
         self.problems = Problems(self._send_problems)
-        self.readers = Readers(lambda: self.engine.alerts.log, write_all)
+        self.readers = AlertReaders(lambda: self.engine.alerts.log, write_all)
         self.subscribers: set[Subscriber] = set()
         self.waiting: set[Viewer] = set()
         self.problems_frames = {False: Frame(()), True: Frame(())}

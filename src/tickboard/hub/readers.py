@@ -47,8 +47,8 @@ NOWHERE = -1
 NEVER = float("inf")
 
 
-class Reader:
-    """One connection that reads the alert stream. `Readers.join` makes it; call `Readers.leave` when it ends.
+class AlertReader:
+    """One connection that reads the alert stream. `AlertReaders.join` makes it; call `AlertReaders.leave` when it ends.
 
     Attributes:
         stream: its connection.
@@ -63,7 +63,9 @@ class Reader:
 
     __slots__ = ("_readers", "base", "beat_due", "idle", "opening", "patience", "sent", "slot", "stream")
 
-    def __init__(self, readers: "Readers", stream: ReaderConnection, slot: int, base: int, *, opening: bool) -> None:
+    def __init__(
+        self, readers: "AlertReaders", stream: ReaderConnection, slot: int, base: int, *, opening: bool
+    ) -> None:
         self.stream = stream
         self.idle = True
         self.slot = slot
@@ -80,7 +82,7 @@ class Reader:
             self._readers.idle_again(self)
 
 
-class Readers:
+class AlertReaders:
     """All readers of the alert stream of one board.
 
     Args:
@@ -97,10 +99,10 @@ class Readers:
         self._log = log
         self._write_all = write_all
         self._chunks = Chunks(log())
-        self._members: set[Reader] = set()
-        self._busy: set[Reader] = set()
+        self._members: set[AlertReader] = set()
+        self._busy: set[AlertReader] = set()
         # By slot. Slots are never moved, only reused, so readers that join and leave disturb no other.
-        self._slots: list[Reader | None] = []
+        self._slots: list[AlertReader | None] = []
         self._numbers: list[int] = []
         self._descriptors: list[int] = []
         self._coded: list[bool] = []
@@ -112,7 +114,7 @@ class Readers:
         """The number of connected readers."""
         return len(self._members)
 
-    def join(self, stream: ReaderConnection, last_event_id: str, now: float) -> Reader:
+    def join(self, stream: ReaderConnection, last_event_id: str, now: float) -> AlertReader:
         """Add a reader, and send it what it has missed, or all firing alerts.
 
         Args:
@@ -130,7 +132,7 @@ class Readers:
             self._coded.append(False)
             self._beats.append(NEVER)
         slot = self._free.pop()
-        reader = self._slots[slot] = Reader(self, stream, slot, log.published, opening=number is not None)
+        reader = self._slots[slot] = AlertReader(self, stream, slot, log.published, opening=number is not None)
         self._numbers[slot] = NOWHERE if number is None else number
         self._beats[slot] = now + HEARTBEAT_S
         self._coded[slot] = stream.chunked
@@ -142,7 +144,7 @@ class Readers:
             raise
         return reader
 
-    def leave(self, reader: Reader) -> None:
+    def leave(self, reader: AlertReader) -> None:
         """Remove a reader; nothing happens if it has left already."""
         self._members.discard(reader)
         self._retire(reader)
@@ -195,14 +197,14 @@ class Readers:
                 self._beat_slice(start, start + SLICE, now)
                 yield
 
-    def idle_again(self, reader: Reader) -> None:
+    def idle_again(self, reader: AlertReader) -> None:
         """Continue sending to a reader that was busy."""
         reader.idle, reader.patience = True, None
         self._busy.discard(reader)
         self._current()
         self._read_on(reader)
 
-    def _read_on(self, reader: Reader) -> None:
+    def _read_on(self, reader: AlertReader) -> None:
         """Send a reader what is new to it, until its connection is busy."""
         while reader.idle and reader.slot >= 0 and (chunk := self._next(reader)) is not None:
             if not reader.stream.write(self._chunks.coded(chunk) if reader.stream.chunked else chunk):
@@ -210,7 +212,7 @@ class Readers:
         if reader.idle and reader.slot >= 0:
             self._descriptors[reader.slot] = reader.stream.descriptor
 
-    def _next(self, reader: Reader) -> bytes | None:
+    def _next(self, reader: AlertReader) -> bytes | None:
         """Return the next chunk for a reader and advance its number; None if there is none."""
         log, slot = self._chunks.log, reader.slot
         number = self._numbers[slot]
@@ -235,14 +237,14 @@ class Readers:
             return heartbeat(log.epoch, number, self._beat_time)
         return None
 
-    def _become_busy(self, reader: Reader) -> None:
+    def _become_busy(self, reader: AlertReader) -> None:
         reader.idle = False
         if reader.slot >= 0:
             reader.patience = Patience()
             self._descriptors[reader.slot] = -1
             self._busy.add(reader)
 
-    def _retire(self, reader: Reader) -> None:
+    def _retire(self, reader: AlertReader) -> None:
         """Send a reader nothing more, while its connection is being closed."""
         self._busy.discard(reader)
         if reader.slot >= 0:
@@ -251,7 +253,7 @@ class Readers:
             self._descriptors[slot], self._beats[slot] = -1, NEVER
             self._free.append(slot)
 
-    def _end(self, reader: Reader) -> None:
+    def _end(self, reader: AlertReader) -> None:
         self._retire(reader)
         reader.stream.end()
 
@@ -327,11 +329,11 @@ class Readers:
             assert reader is not None
             self._do_for(reader, self._interrupted, reader, wire, written)
 
-    def _interrupted(self, reader: Reader, wire: bytes, written: int) -> None:
+    def _interrupted(self, reader: AlertReader, wire: bytes, written: int) -> None:
         if not reader.stream.rest(wire, written):
             self._become_busy(reader)
 
-    def _do_for(self, reader: Reader, do: Callable[P, None], *args: P.args, **named: P.kwargs) -> None:
+    def _do_for(self, reader: AlertReader, do: Callable[P, None], *args: P.args, **named: P.kwargs) -> None:
         """Do something for one reader of many. If it raises, cut that reader; the others continue."""
         try:
             do(*args, **named)

@@ -9,7 +9,7 @@ from tickboard.wire import Silence
 
 
 @dataclass(frozen=True)
-class Kept:
+class JournalContents:
     """All that a journal holds: read from it when it is opened, and written to a new file when it is lost.
 
     Attributes:
@@ -46,7 +46,7 @@ class Fate:
 
 
 @dataclass
-class Change:
+class JournalChange:
     """What one transaction writes; None: as it was.
 
     Attributes:
@@ -71,7 +71,7 @@ class Change:
     silences: list[tuple[float, Silence]] | None = None
     positions: dict[str, int] = field(default_factory=dict)
     oldest: int | None = None
-    whole: Kept | None = None
+    whole: JournalContents | None = None
 
     def append(self, events: Iterable[AlertEvent]) -> None:
         """Add events that came later, in order."""
@@ -81,7 +81,7 @@ class Change:
             self.events.append(event)
             self._follow(event.alert.id, Fate(event if event.kind == "firing" else None, event))
 
-    def add(self, newer: "Change") -> None:
+    def add(self, newer: "JournalChange") -> None:
         """Put what came later on top."""
         if newer.whole is not None:
             # All that came before it is in it.

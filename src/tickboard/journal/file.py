@@ -21,8 +21,8 @@ from tickboard.alerting.episodes import Episode, Key
 from tickboard.alerting.log import LOG_EVENTS, AlertEvent, EventKind
 from tickboard.errors import JournalError, UsedError
 from tickboard.expressions.alignment import Labels
-from tickboard.journal.change import Change, Fate, Kept
-from tickboard.storage.aside import HEADER_BYTES
+from tickboard.journal.change import Fate, JournalChange, JournalContents
+from tickboard.storage.damage import BROKEN, HEADER_BYTES, DamageError, check_length, primary_code
 from tickboard.storage.place import Purpose, check_writable, find_place, make_place
 from tickboard.wire import Alert, Silence
 
@@ -35,9 +35,7 @@ VERSION = 1
 LOCK_WAIT_S = 1.0
 """How long a journal that another process has is waited for: that one may be about to end."""
 
-# Of SQLite's primary result codes, those that say that the file itself is broken; ERROR is that a table is missing.
-_BROKEN = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
-_DAMAGE = _BROKEN | {sqlite3.SQLITE_ERROR}
+_DAMAGE = BROKEN | {sqlite3.SQLITE_ERROR}  # a table is missing
 
 _WAL_HEADER_BYTES = 32
 
@@ -93,10 +91,6 @@ _encode = msgspec.json.Encoder().encode
 _decode_alert = msgspec.json.Decoder(Alert).decode
 _decode_silence = msgspec.json.Decoder(Silence).decode
 _decode_labels = msgspec.json.Decoder(Labels).decode
-
-
-class DamageError(Exception):
-    """The file is a journal, or has its name, and can't be read."""
 
 
 class LostError(JournalError):
@@ -172,7 +166,7 @@ class JournalFile:
             self._check_same(self._look())
             check_writable(find_place(self._path, PURPOSE), PURPOSE)
 
-    def read(self) -> Kept:
+    def read(self) -> JournalContents:
         """Return all that it holds."""
         with explained_errors(self._path), _damage():
             [(epoch, number)] = self._all("SELECT epoch, number FROM log")
@@ -194,9 +188,9 @@ class JournalFile:
             positions = {name.decode(): number for name, number in self._all("SELECT notifier, number FROM positions")}
             self._episodes = {episode.key: episode for episode in episodes}
             self._seen = self._look()
-            return Kept(epoch.decode(), number, events, firing, episodes, silences, positions)
+            return JournalContents(epoch.decode(), number, events, firing, episodes, silences, positions)
 
-    def write(self, taken: Change) -> None:
+    def write(self, taken: JournalChange) -> None:
         """Write everything in one transaction, which is on the disk, in the file at the path, when this returns.
 
         Raises:
@@ -222,7 +216,7 @@ class JournalFile:
         if unkept is not None:
             raise unkept
 
-    def _write(self, taken: Change) -> UnicodeEncodeError | None:
+    def _write(self, taken: JournalChange) -> UnicodeEncodeError | None:
         unkept: UnicodeEncodeError | None = None
         with self._transaction():
             if taken.whole is not None:
@@ -243,7 +237,7 @@ class JournalFile:
             self._many("INSERT OR REPLACE INTO positions VALUES (?, ?)", positions)
         return unkept
 
-    def _fill(self, whole: Kept) -> UnicodeEncodeError | None:
+    def _fill(self, whole: JournalContents) -> UnicodeEncodeError | None:
         """Write everything into a new file, and return why some of it can't be kept."""
         self._do("UPDATE log SET epoch = ?, number = ?", whole.epoch, whole.number)
         events, unkept = _rows(whole.events, lambda event: (event.number, event.kind, event.time, _text(event.alert)))
@@ -257,7 +251,7 @@ class JournalFile:
         self._many("INSERT OR REPLACE INTO positions VALUES (?, ?)", positions)
         return unkept
 
-    def _add(self, taken: Change) -> UnicodeEncodeError | None:
+    def _add(self, taken: JournalChange) -> UnicodeEncodeError | None:
         """Add the events that can be kept, and return why the others can't."""
         number = self._number()
         new = [event for event in taken.events if event.number > number]
@@ -307,9 +301,7 @@ class JournalFile:
     def _make(self) -> None:
         """Create the file where there is none; SQLite gives the files beside it the same rights."""
         make_place(self._real)
-        # SQLite takes what is too short to be a database for an empty one.
-        if 0 < self._real.stat().st_size < HEADER_BYTES:
-            raise DamageError("too short")
+        check_length(self._real)
 
     def _look(self) -> _Seen:
         """Return what is at the path.
@@ -455,7 +447,7 @@ def _damage() -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        if _code(error) in _DAMAGE:
+        if primary_code(error) in _DAMAGE:
             raise DamageError(str(error)) from error
         raise
     except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
@@ -470,10 +462,10 @@ def explained_errors(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         if isinstance(error, sqlite3.IntegrityError):
             raise  # it is what was given that is wrong, not the file
-        code = _code(error)
+        code = primary_code(error)
         if code == sqlite3.SQLITE_BUSY:
             raise UsedError(f"{path} is used by another tickboard: {_FIXES[code]}") from error
-        if code in _BROKEN:
+        if code in BROKEN:
             raise LostError(
                 f"{path} was damaged while it was in use ({error}): everything in memory is written to a new file there"
             ) from error
@@ -481,8 +473,3 @@ def explained_errors(path: Path) -> Iterator[None]:
         raise PURPOSE.failed(path, f"{error}: {fix}") from error
     except OSError as error:
         raise PURPOSE.failed(path, f"{error.filename}: {error.strerror}: {_ELSEWHERE}") from error
-
-
-def _code(error: sqlite3.Error) -> int:
-    """Return SQLite's primary result code; 0 for what Python itself refuses."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF

@@ -23,10 +23,11 @@ from typing import TypeVar
 from tickboard.alerting.episodes import Episode
 from tickboard.alerting.log import AlertEvent
 from tickboard.errors import JournalError
-from tickboard.journal.change import Change, Kept
-from tickboard.journal.file import DamageError, JournalFile, LostError
+from tickboard.journal.change import JournalChange, JournalContents
+from tickboard.journal.file import JournalFile, LostError
 from tickboard.journal.renewal import begin_anew, set_aside
 from tickboard.output.logs import log
+from tickboard.storage.damage import DamageError
 from tickboard.wire import Silence
 
 WRITE_S = 5.0
@@ -62,7 +63,7 @@ class Journal:
         self.damaged: Path | None = None
         self._file: JournalFile | None = None
         self._lock = threading.Lock()
-        self._waiting = Change()
+        self._waiting = JournalChange()
         self._waiters: list[Waiter] = []
         self._ordered = False
         self._closed = False
@@ -74,7 +75,7 @@ class Journal:
         threading.Thread(target=self._work, name=f"journal {path.name}", daemon=True).start()
         self._at_start(self._open)
 
-    def load(self) -> Kept:
+    def load(self) -> JournalContents:
         """Return what is kept. It blocks while it reads.
 
         Raises:
@@ -109,17 +110,17 @@ class Journal:
             JournalError: the disk is full, fails or does not answer, or the journal is closed. Everything waits for the
                 next call.
         """
-        change = Change(epoch, episodes=episodes, silences=silences, oldest=oldest)
+        change = JournalChange(epoch, episodes=episodes, silences=silences, oldest=oldest)
         change.append(events)
         await self._write(change)
 
-    async def renew(self, whole: Kept) -> None:
+    async def renew(self, whole: JournalContents) -> None:
         """Begin a new file in place of one that was lost, with all that there is.
 
         Raises:
             JournalError: as `commit`; the next call tries it again.
         """
-        await self._write(Change(whole=whole))
+        await self._write(JournalChange(whole=whole))
 
     async def mark(self, notifier: str, number: int) -> None:
         """Keep how far a notifier has come.
@@ -127,7 +128,7 @@ class Journal:
         Raises:
             JournalError: as `commit`.
         """
-        await self._write(Change(positions={notifier: number}))
+        await self._write(JournalChange(positions={notifier: number}))
 
     async def check(self) -> None:
         """Check that what was kept still is where it was, and that it may still be written to.
@@ -136,7 +137,7 @@ class Journal:
             LostError: the file was deleted, replaced or changed: call `renew`.
             JournalError: it cannot be looked at or written to, or its disk does not answer.
         """
-        await self._order(Change())
+        await self._order(JournalChange())
 
     async def close(self) -> None:
         """Write what still waits and close the file; a second time does nothing.
@@ -148,19 +149,19 @@ class Journal:
             self._closed = True
             closed, settle = _waiter()
             try:
-                await self._order(Change())
+                await self._order(JournalChange())
             finally:
                 self._end(settle)
                 await self._answer(closed)
 
     # --- what is asked for ---
 
-    async def _write(self, newer: Change) -> None:
+    async def _write(self, newer: JournalChange) -> None:
         if self._closed:
             raise JournalError(f"{self.path} is closed: nothing is kept any more")
         await self._order(newer)
 
-    async def _order(self, newer: Change) -> None:
+    async def _order(self, newer: JournalChange) -> None:
         """Have the thread write a change, or look at the file where nothing waits, and wait for it for a while."""
         done, settle = _waiter()
         with self._lock:
@@ -237,7 +238,7 @@ class Journal:
         except DamageError:
             self._file = self._replace()
 
-    def _load(self) -> Kept:
+    def _load(self) -> JournalContents:
         assert self._file is not None
         try:
             return self._file.read()
@@ -263,12 +264,12 @@ class Journal:
         with self._lock:
             self._ordered = False
             waiters, self._waiters = self._waiters, []
-            taken, self._waiting = self._waiting, Change()
+            taken, self._waiting = self._waiting, JournalChange()
         error = self._keep(taken)
         for settle in waiters:
             settle(error)
 
-    def _keep(self, taken: Change) -> JournalError | None:
+    def _keep(self, taken: JournalChange) -> JournalError | None:
         try:
             self._put(taken)
         except (UnicodeEncodeError, IntegrityError) as error:
@@ -281,7 +282,7 @@ class Journal:
             return error if isinstance(error, JournalError) else self._failed(error)
         return None
 
-    def _put(self, taken: Change) -> None:
+    def _put(self, taken: JournalChange) -> None:
         if taken.whole is not None and not self._begun_anew:
             lost, self._file = self._file, None
             self._file = begin_anew(self.path, lost)
@@ -289,7 +290,7 @@ class Journal:
         if self._file is None:
             raise LostError(f"{self.path} could not be begun anew: it is tried again")
         try:
-            if taken == Change():
+            if taken == JournalChange():
                 self._file.check()
             else:
                 self._file.write(taken)

@@ -5,8 +5,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from tickboard.errors import JournalError, UsedError
-from tickboard.journal.file import APPLICATION_ID, PURPOSE, DamageError, JournalFile, explained_errors
+from tickboard.journal.file import APPLICATION_ID, PURPOSE, JournalFile, explained_errors
 from tickboard.storage.aside import has_header, move_aside
+from tickboard.storage.damage import DamageError
 from tickboard.storage.place import beside, find_place
 
 

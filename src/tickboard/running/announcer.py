@@ -18,7 +18,7 @@ from tickboard.alerting.alerts import Alerts
 from tickboard.alerting.log import AlertEvent
 from tickboard.errors import JournalError
 from tickboard.hub.hub import Hub
-from tickboard.journal.change import Kept
+from tickboard.journal.change import JournalContents
 from tickboard.journal.file import LostError
 from tickboard.journal.journal import Journal
 from tickboard.problems import described
@@ -203,11 +203,11 @@ class Announcer:
             self._failed(error)
             await self.journal.renew(self._whole())
 
-    def _whole(self) -> Kept:
+    def _whole(self) -> JournalContents:
         """Return all that is to be in a new file."""
         alerts = self._hub.engine.alerts
         log = alerts.log
-        return Kept(
+        return JournalContents(
             log.epoch,
             log.number,
             log.events(),

@@ -5,15 +5,13 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from tickboard.storage.damage import HEADER_BYTES
 from tickboard.storage.place import BESIDE, Purpose
 
 MAX_RENAMED = 20
 """Most renamed files to keep, so that repeated damage does not fill the disk."""
 
 _MAGIC = b"SQLite format 3\0"
-
-HEADER_BYTES = 100
-"""Size of SQLite's header."""
 
 
 def move_aside(real: Path, why: str, purpose: Purpose) -> Path:

@@ -19,8 +19,7 @@ from tests.serving import serve_app, wait_for
 import tickboard
 from tickboard import Board, Changes, InputError, RefusedError
 from tickboard.errors import NoHistoryError
-from tickboard.history.answers import Changes as Found
-from tickboard.history.answers import Comparison
+from tickboard.history.answers import ChangesQuestion, FoundChanges
 from tickboard.history.layout import Layout, Retention
 from tickboard.history.store import History
 from tickboard.server.requests.bodies import Budget
@@ -49,7 +48,7 @@ class Waiting(History):
         super().__init__(path, Retention(), lambda _: None, commit_s=0.01)
         self.asked = self.given_up = 0
 
-    async def ask_changes(self, asked: Comparison) -> Found:
+    async def ask_changes(self, asked: ChangesQuestion) -> FoundChanges:
         self.asked += 1
         try:
             while self.holds:

@@ -13,7 +13,7 @@ from tests.outlets import Inbox
 from tests.serving import serve_app, wait_for
 
 from tickboard import Board
-from tickboard.history.layout import Kept
+from tickboard.history.layout import HistoryStatus
 from tickboard.hub.health import Vitals
 from tickboard.hub.traffic import DELIVERY_BOUNDS_S, Notified
 from tickboard.server.routes.metrics_endpoint import OPENMETRICS, TEXT, exposition, families, wants_openmetrics
@@ -116,7 +116,7 @@ def test_a_board_without_sources_has_no_sample_counters() -> None:
 def test_what_history_keeps_is_told_where_there_is_one(openmetrics: bool) -> None:
     board = Board()
     board.prepare(Settings())
-    kept = Kept(file_bytes=5_000, series=3, queued=2, dropped=7, lost=1)
+    kept = HistoryStatus(file_bytes=5_000, series=3, queued=2, dropped=7, lost=1)
     text = exposition(families(board.hub, board.intake, Vitals(), kept), openmetrics=openmetrics)
     found = {name: value for name, value in read(text, openmetrics=openmetrics).items() if "_history_" in name}
     assert found == {

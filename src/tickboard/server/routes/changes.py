@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tickboard.errors import NoHistoryError
-from tickboard.history.answers import Comparison
+from tickboard.history.answers import ChangesQuestion
 from tickboard.history.asking import CHANGES_START, END, LIMIT, MAX_LIMIT, comparison
 from tickboard.history.encodings import change_pieces
 from tickboard.history.store import History
@@ -71,7 +71,7 @@ def describe(ref: Ref) -> Paths:
     return {"/api/changes": described}
 
 
-def asked_comparison(request: Request, now_ms: int) -> Comparison:
+def asked_comparison(request: Request, now_ms: int) -> ChangesQuestion:
     """Return the comparison that a request asks for.
 
     Raises:

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tickboard.history.layout import Kept
+from tickboard.history.layout import HistoryStatus
 from tickboard.history.store import History
 from tickboard.hub.health import Vitals
 from tickboard.hub.hub import Hub
@@ -58,7 +58,7 @@ def prometheus_route(
         openmetrics = wants_openmetrics(request.headers.getlist("accept"))
         return Response(
             exposition(
-                families(hub, intake, vitals(), None if (kept := history()) is None else kept.kept()),
+                families(hub, intake, vitals(), None if (kept := history()) is None else kept.status()),
                 openmetrics=openmetrics,
             ),
             media_type=OPENMETRICS if openmetrics else TEXT,
@@ -109,7 +109,7 @@ def exposition(families: Iterable[Family], *, openmetrics: bool = False) -> str:
     return "\n".join([*lines, "# EOF"] if openmetrics else lines) + "\n"
 
 
-def families(hub: Hub, intake: Intake, vitals: Vitals, kept: Kept | None = None) -> list[Family]:
+def families(hub: Hub, intake: Intake, vitals: Vitals, kept: HistoryStatus | None = None) -> list[Family]:
     """Return what there is to tell; `kept` is what history keeps."""
     traffic = hub.traffic
     return [
@@ -197,7 +197,7 @@ def _deliveries(traffic: Traffic) -> Family:
     )
 
 
-def _history(kept: Kept | None) -> list[Family]:
+def _history(kept: HistoryStatus | None) -> list[Family]:
     """Return what is kept of the ticks; nothing where they are not kept."""
     if kept is None:
         return []

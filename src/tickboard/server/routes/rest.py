@@ -11,7 +11,7 @@ from starlette.routing import Route
 from tickboard.configuration.config import config_schema
 from tickboard.engine import STEP_SERIES, Engine
 from tickboard.errors import InputError
-from tickboard.history.layout import Kept
+from tickboard.history.layout import HistoryStatus
 from tickboard.history.store import History
 from tickboard.hub.encodings import recent_metrics
 from tickboard.hub.health import Vitals, health
@@ -89,7 +89,7 @@ def rest_routes(hub: Hub, vitals: Callable[[], Vitals], history: Callable[[], Hi
                         name: NotifierHealth(each.sent, each.failed, each.dropped)
                         for name, each in traffic.notified.items()
                     },
-                    None if (kept := history()) is None else _kept(kept.kept()),
+                    None if (kept := history()) is None else _history_health(kept.status()),
                 )
             ),
             503 if status == "failing" else 200,
@@ -140,20 +140,20 @@ def describe(ref: Ref) -> Paths:
     }
 
 
-def _kept(kept: Kept) -> HistoryHealth:
+def _history_health(status: HistoryStatus) -> HistoryHealth:
     raw, minutes, hours = (
         TierHealth(None if tier.oldest_ms is None else timestamp(tier.oldest_ms / 1000), tier.bytes)
-        for tier in (kept.raw, kept.minutes, kept.hours)
+        for tier in (status.raw, status.minutes, status.hours)
     )
     return HistoryHealth(
         raw,
         minutes,
         hours,
-        kept.file_bytes,
-        kept.series,
-        kept.queued,
-        kept.dropped,
-        kept.lost,
+        status.file_bytes,
+        status.series,
+        status.queued,
+        status.dropped,
+        status.lost,
     )
 
 

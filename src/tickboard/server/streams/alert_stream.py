@@ -15,7 +15,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from tickboard.hub.hub import Hub
-from tickboard.hub.readers import Reader, Readers
+from tickboard.hub.readers import AlertReader, AlertReaders
 from tickboard.server.requests.connection_limits import log_connection
 from tickboard.server.streams.asgi import Calls, MountedStream
 from tickboard.server.streams.raw_socket import RawSocket
@@ -93,12 +93,14 @@ class DirectStream(RawSocket):
 
     __slots__ = ("_heard", "_reader", "_readers", "chunked")
 
-    def __init__(self, transport: asyncio.Transport, offer: dict[str, Any], readers: Readers, *, chunked: bool) -> None:
+    def __init__(
+        self, transport: asyncio.Transport, offer: dict[str, Any], readers: AlertReaders, *, chunked: bool
+    ) -> None:
         super().__init__(transport, offer)
         self.chunked = chunked
         self._heard = 0
         self._readers = readers
-        self._reader: Reader | None = None
+        self._reader: AlertReader | None = None
 
     def begin(self, last_event_id: str) -> None:
         """Take the transport over, and let the reader join where it was."""

@@ -25,7 +25,7 @@ from starlette.websockets import WebSocketDisconnect
 from tickboard.hub.frames import Frame
 from tickboard.hub.hub import Hub
 from tickboard.hub.outbox import OUTBOX_BYTES
-from tickboard.hub.readers import Reader
+from tickboard.hub.readers import AlertReader
 from tickboard.hub.viewer import Viewer
 from tickboard.problems import Quiet
 from tickboard.server.streams.raw_socket import MAX_LINGERING_BYTES
@@ -298,7 +298,7 @@ class MountedStream(Mounted):
 
     def __init__(self, send: Send, calls: Calls, hub: Hub) -> None:
         super().__init__(send, calls)
-        self.reader: Reader | None = None
+        self.reader: AlertReader | None = None
         self._hub = hub
 
     @property

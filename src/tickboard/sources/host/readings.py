@@ -25,7 +25,7 @@ MAX_DEVICES = 64
 Readings = dict[tuple[str, str], float]
 """The values of one reader by metric and label; NaN: it exists, but has no value yet."""
 
-Reader = Callable[[float], Readings]
+HostReader = Callable[[float], Readings]
 """Raises NotImplementedError if the platform lacks it; any other exception is a failure."""
 
 
@@ -54,7 +54,7 @@ class Held:
     After a failure it reads again at once.
     """
 
-    def __init__(self, read: Reader, every_s: float = SLOW_S) -> None:
+    def __init__(self, read: HostReader, every_s: float = SLOW_S) -> None:
         self._read = read
         self._every_s = every_s
         self._due = -inf

@@ -11,7 +11,7 @@ from tickboard.metrics.handles import Gauge
 from tickboard.metrics.registry import Registry
 from tickboard.problems import described
 from tickboard.sources.host import containers, cpu, disks, memory, network, pressure, processes, space, system
-from tickboard.sources.host.readings import Held, Reader, Readings
+from tickboard.sources.host.readings import Held, HostReader, Readings
 
 METRICS: Final = {
     name: declared
@@ -138,8 +138,8 @@ class Host:
         return gauge.labels(**{metric.label: label}) if metric.label else gauge
 
 
-def _readers(root: Path) -> dict[str, Reader]:
-    everywhere: dict[str, Reader] = {
+def _readers(root: Path) -> dict[str, HostReader]:
+    everywhere: dict[str, HostReader] = {
         "cpu": cpu.Cpu(root),
         "CPU frequency": Held(cpu.read_frequency),
         "temperature": Held(cpu.read_temperatures),
@@ -166,9 +166,9 @@ class _Made:
         make: makes the reader; called again at each call until it succeeds.
     """
 
-    def __init__(self, make: Callable[[], Reader]) -> None:
+    def __init__(self, make: Callable[[], HostReader]) -> None:
         self._make = make
-        self._reader: Reader | None = None
+        self._reader: HostReader | None = None
 
     def __call__(self, now: float) -> Readings:
         self._reader = self._reader or self._make()
