@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from tickboard.metrics.cleaning import MAX_KEY_BYTES, short
 from tickboard.metrics.source import REFUSED, Source
 from tickboard.output.text import without_mark
-from tickboard.sources.prometheus.histograms import ClassicHistograms, Part
+from tickboard.sources.prometheus.classic_histograms import ClassicHistograms, Part
 
 SLICE = 2_000
 """How many lines are read before others may run."""

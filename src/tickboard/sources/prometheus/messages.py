@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tickboard.errors import PayloadError
-from tickboard.sources.prometheus.histograms import NativeHistogram, read_native
+from tickboard.sources.prometheus.native_histograms import NativeHistogram, read_native
 from tickboard.sources.prometheus.protobuf import BYTES, FIXED64, VARINT, fields, float64, signed, text, varints
 
 SLICE_FIELDS = 2_000

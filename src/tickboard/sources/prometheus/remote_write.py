@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from tickboard.errors import PayloadError
 from tickboard.metrics.cleaning import MAX_KEY_BYTES, MAX_NAME, short
 from tickboard.metrics.source import Source
-from tickboard.sources.prometheus.histograms import ClassicHistograms, Labels, NativeHistogram, Part, read_native
+from tickboard.sources.prometheus.classic_histograms import ClassicHistograms, Labels, Part
 from tickboard.sources.prometheus.messages import (
     LEAST,
     LEAST_V2,
@@ -55,6 +55,7 @@ from tickboard.sources.prometheus.messages import (
     samples_at_ends,
     split_name,
 )
+from tickboard.sources.prometheus.native_histograms import NativeHistogram, read_native
 from tickboard.sources.prometheus.protobuf import BYTES, VARINT, fields, text
 
 SLICE = 2_000
