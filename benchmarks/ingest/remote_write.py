@@ -10,7 +10,8 @@ from tests.prompb import V1, V2
 from benchmarks.report import quickest
 from tickboard.metrics.intake import Intake
 from tickboard.metrics.registry import Registry
-from tickboard.sources.prometheus.remote_write import Batch, RemoteWrite
+from tickboard.sources.prometheus.remote_write import RemoteWrite
+from tickboard.sources.prometheus.series_writer import Batch
 
 SERIES = 10_000
 ROUNDS = 7

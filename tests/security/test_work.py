@@ -16,9 +16,10 @@ from tickboard.metrics.source import Source
 from tickboard.sources.opentelemetry import requests as opentelemetry_request
 from tickboard.sources.opentelemetry.exports import ExportResult, OpenTelemetry
 from tickboard.sources.opentelemetry.requests import read_json, read_protobuf
-from tickboard.sources.prometheus import exposition, messages, remote_write
+from tickboard.sources.prometheus import exposition, messages, remote_write, series_writer
 from tickboard.sources.prometheus.exposition import Exposition
-from tickboard.sources.prometheus.remote_write import Batch, RemoteWrite
+from tickboard.sources.prometheus.remote_write import RemoteWrite
+from tickboard.sources.prometheus.series_writer import Batch
 from tickboard.sources.push import PushDecoder
 from tickboard.sources.rows import named_row
 from tickboard.sources.statsd import StatsD
@@ -46,7 +47,7 @@ def _small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(opentelemetry_request, "MAX_MESSAGES", 20_000)
     monkeypatch.setattr(messages, "MAX_FIELDS", 20_000)
     monkeypatch.setattr(remote_write, "MAX_FIELDS", 20_000)
-    monkeypatch.setattr(remote_write, "MAX_HISTOGRAMS", 2_000)
+    monkeypatch.setattr(series_writer, "MAX_HISTOGRAMS", 2_000)
 
 
 # --- OTLP ---

@@ -36,7 +36,7 @@ def test_the_total_number_of_buckets_is_bounded(monkeypatch: pytest.MonkeyPatch)
     batch = bench.write(
         write_request(*(one for place in range(8) for one in buckets({"1": 0, "+Inf": 0}, NOW, a=str(place))))
     )
-    assert len(bench.sender._classic.parts) == 10
+    assert len(bench.sender._writer.parts) == 10
     assert (batch.samples, batch.refused_samples) == (16, 6)
     assert batch.reason == "metric 'took_seconds': there are 10 buckets already: send fewer"
 
@@ -56,7 +56,7 @@ def test_histograms_removed_from_the_board_are_forgotten() -> None:
             bench.engine.check(bench.time)
             bench.tick()
         bench.write(write_request(*buckets({"+Inf": 0}, bench.time, a=str(place))))
-    assert len(bench.sender._classic.parts) <= 1_100
+    assert len(bench.sender._writer.parts) <= 1_100
 
 
 @pytest.mark.parametrize("comes_first", [False, True])
@@ -89,7 +89,7 @@ def test_a_histogram_whose_series_end_has_no_value() -> None:
     assert "took_seconds" in found
     bench.write(write_request(*buckets({"1": STALE, "+Inf": STALE}, NOW + 2.1)))
     assert bench.tick() == {}
-    assert not bench.sender._classic.parts
+    assert not bench.sender._writer.parts
     bench.write(write_request(*buckets({"1": 50.0, "+Inf": 90.0}, NOW + 3.1)))
     assert bench.tick() == {}
     bench.write(write_request(*buckets({"1": 50.0, "+Inf": 92.0}, NOW + 4.1)))

@@ -9,7 +9,8 @@ from tests.prompb import V1
 from tickboard.engine import Engine
 from tickboard.metrics.intake import Intake
 from tickboard.metrics.registry import Registry
-from tickboard.sources.prometheus.remote_write import Batch, RemoteWrite
+from tickboard.sources.prometheus.remote_write import RemoteWrite
+from tickboard.sources.prometheus.series_writer import Batch
 
 NOW = 1_795_514_400.0
 STALE = struct.unpack("<d", struct.pack("<Q", 0x7FF0_0000_0000_0002))[0]

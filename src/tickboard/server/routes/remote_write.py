@@ -14,7 +14,8 @@ from tickboard.metrics.intake import Intake
 from tickboard.server.requests.bodies import chunks, coding_of, lease_of
 from tickboard.server.routes.operations import BYTES, Paths, Ref, failures, json, post
 from tickboard.sources.prometheus.protobuf import varint
-from tickboard.sources.prometheus.remote_write import Batch, RemoteWrite
+from tickboard.sources.prometheus.remote_write import RemoteWrite
+from tickboard.sources.prometheus.series_writer import Batch
 from tickboard.sources.unfolding import unfold
 from tickboard.wire import ErrorBody, encode
 
