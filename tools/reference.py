@@ -48,6 +48,9 @@ PYTHON: dict[str, tuple[str, ...]] = {
 HIDDEN = {"history": "tickboard.client.history.history"}
 """Public names that are those of folders of the package, too, and where they are found in spite of it."""
 
+OPTIONS = {"Board": "\n    options:\n      inherited_members: [gauge, counter, histogram]"}
+"""What mkdocstrings does otherwise for a public name: a board inherits the methods that declare metrics."""
+
 HANDLES: dict[type[Handle], tuple[str, ...]] = {
     Handle: ("labels", "remove", "value", "stats"),
     Gauge: ("set", "inc", "dec", "set_function", "track_inprogress"),
@@ -90,7 +93,7 @@ def python() -> str:
     parts = ["# Python", PYTHON_INTRODUCTION]
     for heading, names in (PYTHON | ({"More": others} if others else {})).items():
         parts.append(f"## {heading}")
-        parts += [f"::: {HIDDEN.get(name, f'tickboard.{name}')}" for name in names]
+        parts += [f"::: {HIDDEN.get(name, f'tickboard.{name}')}{OPTIONS.get(name, '')}" for name in names]
         if heading == "The board":
             parts += ["## Metrics", METRICS_INTRODUCTION]
             for kind, members in HANDLES.items():

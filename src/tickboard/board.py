@@ -33,7 +33,8 @@ from tickboard.history.options import NO_HISTORY, HistoryOptions
 from tickboard.hub.encodings import whole
 from tickboard.hub.hub import Hub
 from tickboard.journal.journal import Journal
-from tickboard.metrics.handles import Counter, Gauge, Handle, Histogram
+from tickboard.metrics.declarations import Declaration, MetricDeclarations
+from tickboard.metrics.handles import Gauge, Handle
 from tickboard.metrics.intake import MAX_SERIES_PER_SOURCE, Intake
 from tickboard.metrics.registry import MAX_SERIES, MAX_WINDOW_MB, Registry
 from tickboard.notify.destinations import LIMIT, SEVERITIES, make_destination
@@ -53,12 +54,13 @@ from tickboard.sources.own_metrics import OwnMetrics
 from tickboard.sources.prometheus.scrape import Scrape
 from tickboard.sources.statsd import StatsD
 
+H = TypeVar("H", bound=Handle)
 F = TypeVar("F", bound=Callable[[], object])
 A = TypeVar("A", bound=AlertFunction)
 P = TypeVar("P", wire.Card, wire.Chart, wire.Table, wire.Row)
 
 
-class Board:
+class Board(MetricDeclarations):
     """A live dashboard: metrics, samplers, rules and panels.
 
     Declare them, then run the file with ``tickboard run FILE``, or mount the board in an ASGI application. A mounted
@@ -166,69 +168,8 @@ class Board:
 
     # --- metrics ---
 
-    def gauge(
-        self,
-        name: str,
-        title: str = "",
-        *,
-        unit: str = "",
-        labels: Iterable[str] = (),
-        key: str | None = None,
-        min: float | None = None,
-        max: float | None = None,
-        forget: bool = True,
-    ) -> Gauge:
-        """Declare a metric that goes up and down: ``cpu = board.gauge("cpu_usage", "CPU Usage", unit="%")``.
-
-        Args:
-            name: its name on the wire and in conditions.
-            title: what people read; the name when empty.
-            unit: of its values, as shown. A lone surrogate in it or in the title becomes ``?``.
-            labels: the names of the labels that tell its series apart: ``labels=("disk",)``.
-            key: its key in ``/api/stats``; the name when None.
-            min: the lower end of its chart's axis; None: fitted to the values.
-            max: the upper end.
-            forget: whether a series with labels is removed when nothing is written to it for as long as the board's
-                `forget` says. Pass False for series that are written once and hold.
-
-        Raises:
-            InputError: the name is malformed, or declared already as something else.
-        """
-        return self.registry.gauge(name, title, unit=unit, labels=labels, key=key, min=min, max=max, forget=forget)
-
-    def counter(
-        self,
-        name: str,
-        title: str = "",
-        *,
-        unit: str = "/s",
-        labels: Iterable[str] = (),
-        key: str | None = None,
-        min: float | None = 0,
-        max: float | None = None,
-        forget: bool = True,
-    ) -> Counter:
-        """Declare a metric that is counted and shown as a rate per second; arguments and errors as for `gauge`."""
-        return self.registry.counter(name, title, unit=unit, labels=labels, key=key, min=min, max=max, forget=forget)
-
-    def histogram(
-        self,
-        name: str,
-        title: str = "",
-        *,
-        unit: str = "",
-        labels: Iterable[str] = (),
-        key: str | None = None,
-        min: float | None = None,
-        max: float | None = None,
-        forget: bool = True,
-    ) -> Histogram:
-        """Declare a metric that is observed many times a tick; arguments and errors as for `gauge`.
-
-        The board shows the average of each tick, and its percentiles as metrics of their own: ``NAME.p50``,
-        ``NAME.p95`` and ``NAME.p99``.
-        """
-        return self.registry.histogram(name, title, unit=unit, labels=labels, key=key, min=min, max=max, forget=forget)
+    def _declare(self, handle_class: type[H], declaration: Declaration) -> H:
+        return self.registry.declare(handle_class, declaration)
 
     def metric(self, name: str) -> Handle:
         """Return the handle of a declared metric, for conditions: ``board.metric("load") > 4``.

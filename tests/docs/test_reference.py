@@ -27,7 +27,7 @@ def test_a_public_name_without_a_heading_is_listed_under_more(monkeypatch: pytes
     assert "\n## More\n" in reference.python()
 
 
-@pytest.mark.parametrize("name", [name for name in vars(Board) if not name.startswith("_")])
+@pytest.mark.parametrize("name", [name for name in dir(Board) if not name.startswith("_")])
 def test_every_method_of_a_board_has_a_docstring(name: str) -> None:
     assert inspect.getdoc(getattr(Board, name))
 

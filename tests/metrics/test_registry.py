@@ -140,29 +140,6 @@ def test_a_labelled_metric_cannot_be_written_without_its_labels(registry: Regist
         registry.gauge("cpu").labels(core=1)
 
 
-def test_lone_surrogates_become_question_marks(registry: Registry) -> None:
-    size = registry.gauge("size", "Size \udcff", unit="\udcff", labels=["file"])
-    assert (size.metric.title, size.metric.unit) == ("Size ?", "?")
-    series = size.labels(file="log-\udcff.txt")
-    series.set(1)
-    assert [one.key for one in registry.series] == ['size{file="log-?.txt"}']
-    assert size.labels(file="log-\udcff.txt") is series
-    assert registry.gauge("size", "Size \udcff", unit="\udcff", labels=["file"]) is size
-
-
-@pytest.mark.parametrize("name", ["", "1cpu", "cpu usage", 'a"b', "a{b}", "é"])
-def test_a_malformed_name_is_refused(registry: Registry, name: str) -> None:
-    with pytest.raises(InputError, match="start with a letter"):
-        registry.gauge(name)
-
-
-def test_malformed_labels_are_refused(registry: Registry) -> None:
-    with pytest.raises(InputError, match="write labels="):
-        registry.gauge("cpu", labels="core")
-    with pytest.raises(InputError, match="label name 'a b'"):
-        registry.gauge("cpu", labels=["a b"])
-
-
 def test_only_an_identical_declaration_can_be_repeated(registry: Registry) -> None:
     cpu = registry.gauge("cpu", unit="%")
     assert registry.gauge("cpu", unit="%") is cpu
@@ -312,13 +289,6 @@ def test_remove_requires_the_declared_labels(registry: Registry) -> None:
             registry.gauge("load").remove(**labels)
 
 
-@pytest.mark.parametrize("forget", ["5m", None, 300])
-def test_forget_must_be_true_or_false(registry: Registry, forget: object) -> None:
-    with pytest.raises(InputError, match=r"metric 'heat': forget=.*: give True or False; Board\(forget=\"5m\"\)"):
-        registry.gauge("heat", labels=["host"], forget=forget)  # type: ignore[arg-type]
-    assert registry.metrics == {}
-
-
 @pytest.mark.parametrize("kind", ["gauge", "counter", "histogram"])
 def test_old_and_new_handles_of_a_series_that_came_back_share_one_column(registry: Registry, kind: str) -> None:
     metric = {"gauge": registry.gauge, "counter": registry.counter, "histogram": registry.histogram}[kind](
@@ -405,23 +375,6 @@ def test_writing_and_removing_from_many_threads_never_reaches_another_series(reg
     found = collected(registry)
     assert {value for key, value in found.items() if key.startswith("other")} == {-1}
     assert len({series.column for series in registry.series}) == len(registry.series) == 28
-
-
-def test_a_binding_is_a_snapshot_of_the_series() -> None:
-    registry = Registry()
-    registry.gauge("cpu")
-    heat = registry.gauge("heat", labels=["room"])
-    heat.labels(room="attic").set(1)
-    binding = registry.binding()
-    assert list(binding) == ["cpu", "heat"]
-    assert len(binding) == 2
-    # As from another thread, after room was reserved in the window.
-    heat.labels(room="cellar").set(2)
-    registry.gauge("new")
-    labels, columns = binding["heat"]
-    assert (labels, columns.tolist()) == (((("room", "attic"),),), [1])
-    assert binding.get("new") is None
-    assert registry.binding()["heat"][1].tolist() == [1, 2]
 
 
 def test_series_stay_in_the_order_of_their_metrics_after_removals() -> None:

@@ -4,11 +4,10 @@ Sources and samplers write through handles (`Gauge`, `Counter`, `Histogram`), fr
 `Registry.collect` takes out one row. Nothing here knows the time, the window or who reads the row.
 """
 
-import re
 import sys
 from collections import Counter as Tally
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from operator import attrgetter
 from random import Random
 from threading import RLock
@@ -19,9 +18,10 @@ from numpy.typing import NDArray
 
 from tickboard.errors import InputError, LimitError
 from tickboard.expressions.alignment import Binding, Floats, Labels
-from tickboard.metrics.handles import QUANTILES, Counter, Gauge, Handle, Histogram
+from tickboard.metrics.binding import LazyBinding
+from tickboard.metrics.declarations import Declaration, MetricDeclarations, check_names
+from tickboard.metrics.handles import QUANTILES, Gauge, Handle, Histogram
 from tickboard.metrics.series import Series
-from tickboard.output.text import encodable
 from tickboard.wire import MetricInfo
 
 MAX_SERIES = 200_000
@@ -43,14 +43,10 @@ SPEC_KEYS = {
 """The keys in ``/api/stats`` of the four metrics of the specification."""
 
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:/-]*")
-_LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
-
-
 H = TypeVar("H", bound=Handle)
 
 
-class Registry:
+class Registry(MetricDeclarations):
     """All metrics and series of one board, and the values of the next tick.
 
     A removed series gives up its column in two steps: `take_left` returns it, so that its values can be cleared
@@ -112,51 +108,6 @@ class Registry:
         self._binding: tuple[int, Binding] = (-1, {})
         self._ordered: tuple[int, list[Series]] = (-1, [])
 
-    def gauge(
-        self,
-        name: str,
-        title: str = "",
-        *,
-        unit: str = "",
-        labels: Iterable[str] = (),
-        key: str | None = None,
-        min: float | None = None,
-        max: float | None = None,
-        forget: bool = True,
-    ) -> Gauge:
-        """Declare a metric that goes up and down; for the arguments, see `tickboard.Board.gauge`."""
-        return self._declare(Gauge, name, title, unit, labels, key, min, max, forget=forget)
-
-    def counter(
-        self,
-        name: str,
-        title: str = "",
-        *,
-        unit: str = "/s",
-        labels: Iterable[str] = (),
-        key: str | None = None,
-        min: float | None = 0,
-        max: float | None = None,
-        forget: bool = True,
-    ) -> Counter:
-        """Declare a metric that is counted and shown as a rate per second; arguments and errors as for `gauge`."""
-        return self._declare(Counter, name, title, unit, labels, key, min, max, forget=forget)
-
-    def histogram(
-        self,
-        name: str,
-        title: str = "",
-        *,
-        unit: str = "",
-        labels: Iterable[str] = (),
-        key: str | None = None,
-        min: float | None = None,
-        max: float | None = None,
-        forget: bool = True,
-    ) -> Histogram:
-        """Declare a metric that is observed many times a tick; arguments and errors as for `gauge`."""
-        return self._declare(Histogram, name, title, unit, labels, key, min, max, forget=forget)
-
     def handle(self, name: str) -> Handle:
         """Return the handle of a metric by its name, to use it in conditions.
 
@@ -168,32 +119,23 @@ class Registry:
             raise InputError(f"{name!r} is not a metric of this board; it has {', '.join(self._handles) or 'none'}")
         return found
 
-    def _declare(
-        self,
-        handle_class: type[H],
-        name: str,
-        title: str,
-        unit: str,
-        labels: Iterable[str],
-        key: str | None,
-        low: float | None,
-        high: float | None,
-        *,
-        forget: bool,
-    ) -> H:
-        if isinstance(labels, str):
-            raise InputError(f"metric {name!r}: labels={labels!r} is one text; write labels=({labels!r},)")
-        metric = MetricInfo(name, encodable(title) or name, encodable(unit), handle_class.kind, list(labels), low, high)
-        self._check(metric)
-        if forget not in (True, False):
-            raise InputError(
-                f'metric {name!r}: forget={forget!r}: give True or False; Board(forget="5m") says how long'
-            )
+    def _declare(self, handle_class: type[H], declaration: Declaration) -> H:
+        return self.declare(handle_class, declaration)
+
+    def declare(self, handle_class: type[H], declaration: Declaration) -> H:
+        """Declare a metric, and return its handle.
+
+        Raises:
+            InputError: the declaration is malformed, or the name or the key is taken.
+            LimitError: there is no room for its series.
+        """
+        metric = declaration.metric(handle_class.kind)
+        name, forget = metric.name, declaration.forget
         if (known := self._handles.get(name)) is not None:
             if known.metric == metric and isinstance(known, handle_class) and forget != (name in self._staying):
                 return known
             raise InputError(f"metric {name!r} is already declared, as a {known.kind}: give each metric its own name")
-        wanted_key = key or SPEC_KEYS.get(name, name)
+        wanted_key = declaration.key or SPEC_KEYS.get(name, name)
         if wanted_key in self._taken_keys:
             raise InputError(f"metric {name!r}: the key {wanted_key!r} is taken: give it another key=")
         self._add_metric(metric, wanted_key)
@@ -219,15 +161,6 @@ class Registry:
             title = f"{metric.title} {quantile}"
             info = MetricInfo(name, title, metric.unit, "histogram", metric.labels, metric.min, metric.max)
             self._add_metric(info, f"{self.keys[metric.name]}.{quantile}")
-
-    def _check(self, metric: MetricInfo) -> None:
-        if not _NAME.fullmatch(metric.name):
-            raise InputError(
-                f"metric name {metric.name!r}: start with a letter or _, go on with letters, digits and _ . : / -"
-            )
-        for label in metric.labels:
-            if not _LABEL.fullmatch(label):
-                raise InputError(f"metric {metric.name!r}: label name {label!r}: use letters, digits, _ and .")
 
     def child(self, handle: H, labels: Labels) -> H:
         """Return the handle of one series of a metric with labels; it is made on first use.
@@ -279,7 +212,7 @@ class Registry:
         Raises:
             InputError: the name is malformed or taken.
         """
-        self._check(metric)
+        check_names(metric)
         if metric.name in self.metrics or metric.name in self._taken_keys:
             raise InputError(f"metric {metric.name!r} is already declared: send it under another name")
         if handle_class is Histogram and (
@@ -514,7 +447,7 @@ class Registry:
     def binding(self) -> Binding:
         """Return each metric's labels and columns, rebuilt only when the registry has changed."""
         if self._binding[0] != self.revision:
-            self._binding = (self.revision, _Binding(self))
+            self._binding = (self.revision, LazyBinding(self.metrics, self.of_metric, self.width))
         return self._binding[1]
 
     @property
@@ -546,32 +479,3 @@ _column = attrgetter("column")
 
 def _no_board(gauge: Gauge, function: object) -> None:
     raise InputError(f"metric {gauge.metric.name!r}: only a board calls functions: declare it with board.gauge")
-
-
-class _Binding(Binding):
-    """The labels and columns of each metric's series, looked up on demand.
-
-    While thousands of series appear, a tick only looks at those that its rules name. A series that another thread adds
-    meanwhile, for which the window has no room yet, waits for the next tick.
-    """
-
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
-        self._width = registry.width
-        self._names = list(registry.metrics)
-        self._found: dict[str, tuple[tuple[Labels, ...], NDArray[np.intp]]] = {}
-
-    def __getitem__(self, name: str) -> tuple[tuple[Labels, ...], NDArray[np.intp]]:
-        if name not in self._found:
-            series = [one for one in self._registry.of_metric(name) if one.column < self._width]
-            if not series:
-                raise KeyError(name)
-            columns = np.array([one.column for one in series], np.intp)
-            self._found[name] = tuple(one.labels for one in series), columns
-        return self._found[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return (name for name in self._names if name in self)
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)

@@ -1,0 +1,146 @@
+"""Declarations: the methods that declare a metric, and what they accept.
+
+A board and its registry have the same three methods. They are written once, here.
+"""
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from tickboard.errors import InputError
+from tickboard.metrics.handles import Counter, Gauge, Handle, Histogram
+from tickboard.output.text import encodable
+from tickboard.wire import MetricInfo, MetricKind
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:/-]*")
+_LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
+
+H = TypeVar("H", bound=Handle)
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """The arguments of a declaration; see `MetricDeclarations.gauge`."""
+
+    name: str
+    title: str
+    unit: str
+    labels: Iterable[str]
+    key: str | None
+    min: float | None
+    max: float | None
+    forget: bool
+
+    def metric(self, kind: MetricKind) -> MetricInfo:
+        """Return the metric that is declared.
+
+        Raises:
+            InputError: a name is malformed, `labels` is one text, or `forget` is not a bool.
+        """
+        if isinstance(self.labels, str):
+            text = self.labels
+            raise InputError(f"metric {self.name!r}: labels={text!r} is one text; write labels=({text!r},)")
+        metric = MetricInfo(
+            self.name,
+            encodable(self.title) or self.name,
+            encodable(self.unit),
+            kind,
+            list(self.labels),
+            self.min,
+            self.max,
+        )
+        check_names(metric)
+        if self.forget not in (True, False):
+            raise InputError(
+                f'metric {self.name!r}: forget={self.forget!r}: give True or False; Board(forget="5m") says how long'
+            )
+        return metric
+
+
+class MetricDeclarations(ABC):
+    """Anything that metrics are declared on."""
+
+    def gauge(
+        self,
+        name: str,
+        title: str = "",
+        *,
+        unit: str = "",
+        labels: Iterable[str] = (),
+        key: str | None = None,
+        min: float | None = None,
+        max: float | None = None,
+        forget: bool = True,
+    ) -> Gauge:
+        """Declare a metric that goes up and down: ``cpu = board.gauge("cpu_usage", "CPU Usage", unit="%")``.
+
+        Args:
+            name: its name on the wire and in conditions.
+            title: what people read; the name when empty.
+            unit: of its values, as shown. A lone surrogate in it or in the title becomes ``?``.
+            labels: the names of the labels that tell its series apart: ``labels=("disk",)``.
+            key: its key in ``/api/stats``; the name when None.
+            min: the lower end of its chart's axis; None: fitted to the values.
+            max: the upper end.
+            forget: whether a series with labels is removed when nothing is written to it for as long as the board's
+                `forget` says. Pass False for series that are written once and hold.
+
+        Raises:
+            InputError: the name is malformed, or declared already as something else.
+        """
+        return self._declare(Gauge, Declaration(name, title, unit, labels, key, min, max, forget))
+
+    def counter(
+        self,
+        name: str,
+        title: str = "",
+        *,
+        unit: str = "/s",
+        labels: Iterable[str] = (),
+        key: str | None = None,
+        min: float | None = 0,
+        max: float | None = None,
+        forget: bool = True,
+    ) -> Counter:
+        """Declare a metric that is counted and shown as a rate per second; arguments and errors as for `gauge`."""
+        return self._declare(Counter, Declaration(name, title, unit, labels, key, min, max, forget))
+
+    def histogram(
+        self,
+        name: str,
+        title: str = "",
+        *,
+        unit: str = "",
+        labels: Iterable[str] = (),
+        key: str | None = None,
+        min: float | None = None,
+        max: float | None = None,
+        forget: bool = True,
+    ) -> Histogram:
+        """Declare a metric that is observed many times a tick; arguments and errors as for `gauge`.
+
+        The board shows the average of each tick, and its percentiles as metrics of their own: ``NAME.p50``,
+        ``NAME.p95`` and ``NAME.p99``.
+        """
+        return self._declare(Histogram, Declaration(name, title, unit, labels, key, min, max, forget))
+
+    @abstractmethod
+    def _declare(self, handle_class: type[H], declaration: Declaration) -> H:
+        """Declare a metric, and return its handle."""
+
+
+def check_names(metric: MetricInfo) -> None:
+    """Check the names of a metric and of its labels.
+
+    Raises:
+        InputError: one of them is malformed.
+    """
+    if not _NAME.fullmatch(metric.name):
+        raise InputError(
+            f"metric name {metric.name!r}: start with a letter or _, go on with letters, digits and _ . : / -"
+        )
+    for label in metric.labels:
+        if not _LABEL.fullmatch(label):
+            raise InputError(f"metric {metric.name!r}: label name {label!r}: use letters, digits, _ and .")
