@@ -1,11 +1,8 @@
-"""Declaring a board, its description for the page, and ticks without a server."""
+"""Declaring a board, and its description for the page."""
 
 import asyncio
-import math
 import re
-import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 from tests.outlets import Inbox
@@ -216,113 +213,6 @@ async def test_a_large_window_is_encoded_in_turns_even_for_the_first_viewer(
     assert viewer.messages()[0]["type"] == "initial"
 
 
-def test_a_gauge_with_a_function_is_evaluated_at_every_tick() -> None:
-    async def scenario() -> None:
-        board = Board(interval_ms=20)
-        waiting = [1, 2, 3]
-        length, failing = board.gauge("length"), board.gauge("failing")
-        length.set_function(waiting.__len__)
-        failing.set_function(lambda: 1 / 0)
-        async with board.lifespan():
-            async with asyncio.timeout(20):
-                while length.value != 3 or not board.hub.problems:
-                    await asyncio.sleep(0.01)
-                waiting.append(4)
-                while length.value != 4:
-                    await asyncio.sleep(0.01)
-        [problem] = board.hub.problems.values()
-        assert "<lambda>" in problem.source
-        assert "ZeroDivisionError" in problem.message
-
-    asyncio.run(scenario())
-
-
-async def awaited() -> float:
-    return 1.0
-
-
-def yields() -> Iterator[float]:
-    yield 1.0
-
-
-class AwaitedWhenCalled:
-    async def __call__(self) -> float:
-        return 1.0
-
-
-@pytest.mark.parametrize(
-    ("function", "message"),
-    [
-        (5, "function of gauge load: 5 cannot be called: give a function"),
-        (yields, "function of gauge load: it yields, .*: return the value without yield"),
-        (awaited, r"function of gauge load: awaited is async: set the gauge in a function with @board\.every\(\)"),
-        (AwaitedWhenCalled(), "is async: set the gauge in a function"),
-    ],
-)
-def test_an_unusable_gauge_function_is_refused(function: Any, message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        Board().gauge("load").set_function(function)
-
-
-def test_a_function_for_a_labelled_gauge_without_labels_is_refused() -> None:
-    gauge = Board().gauge("load", labels=("host", "core"))
-    with pytest.raises(InputError, match=r"function of gauge load: .* with \.labels\(host=…, core=…\)\.set_function"):
-        gauge.set_function(lambda: 1.0)
-
-
-def test_a_second_function_replaces_the_first_of_the_same_series() -> None:
-    board = Board()
-    load, disk = board.gauge("load"), board.gauge("disk", labels=("mount",))
-    calls: list[str] = []
-
-    def call(name: str, value: float) -> float:
-        calls.append(name)
-        return value
-
-    for round in (1, 2):
-        load.set_function(lambda round=round: call(f"load {round}", round))  # type: ignore[misc]
-        disk.labels(mount="/").set_function(lambda round=round: call(f"/ {round}", round))  # type: ignore[misc]
-    disk.labels(mount="/home").set_function(lambda: call("/home", 3))
-    tick = board.tick()
-    assert sorted(calls) == ["/ 2", "/home", "load 2"]
-    assert (tick["load"], tick['disk{mount="/"}'], tick['disk{mount="/home"}']) == (2, 2, 3)
-
-
-def test_removing_a_series_removes_its_function() -> None:
-    board = Board()
-    disk = board.gauge("disk", labels=("mount",))
-    root = disk.labels(mount="/")
-    root.set_function(lambda: 1)
-
-    def remove_its_own() -> float:
-        disk.remove(mount="/home")
-        return 2
-
-    disk.labels(mount="/home").set_function(remove_its_own)
-    assert 'disk{mount="/"}' in board.tick()
-    disk.remove(mount="/")
-    assert not board.tick()
-    root.set(5)
-    board.tick()
-    assert board.tick()['disk{mount="/"}'] == 5
-    disk.remove(mount="/")
-    root.set_function(lambda: 7)
-    assert board.tick()['disk{mount="/"}'] == 7
-
-
-def test_a_series_whose_function_failed_for_long_comes_back() -> None:
-    board = Board(forget="10s")
-    answers: list[float] = []
-    board.gauge("disk", labels=("mount",)).labels(mount="/").set_function(answers.pop)
-    for now in (1_000.0, 2_000.0):
-        with pytest.raises(IndexError):
-            board.tick(now)
-        board.hub.engine.tick(now, 1_000.0)
-        board.intake.forget()
-    answers.append(4)
-    assert board.tick(2_001.0)['disk{mount="/"}'] == 4
-
-
 def test_functions_added_to_a_served_board_are_refused() -> None:
     board = Board()
     load = board.gauge("load")
@@ -366,77 +256,5 @@ def test_declarations_that_a_served_board_would_ignore_are_refused(
         async with board.lifespan():
             with pytest.raises(InputError, match=message):
                 declare(board)
-
-    asyncio.run(scenario())
-
-
-# --- ticks without a server ---
-
-
-def test_a_dashboard_file_can_be_tested_without_a_server() -> None:
-    board = Board(interval_ms=500)
-    cpu = board.gauge("cpu_usage", unit="%")
-    disk = board.gauge("disk", labels=("mount",))
-    board.alert(cpu > 90, "hot: {value:.0f}", for_="1s")
-    runs: list[str] = []
-
-    @board.every()
-    def sample() -> None:
-        runs.append("every tick")
-        disk.labels(mount="/").set(len(runs))
-
-    @board.every("2s")
-    async def sample_now_and_then() -> None:
-        await asyncio.sleep(0)
-        runs.append("now and then")
-
-    first = board.tick(1_000.0)
-    assert (first.time, first.seq) == (1_000.0, 1)
-    assert math.isnan(first["cpu_usage"])
-    assert first['disk{mount="/"}'] == 1
-    cpu.set(95)
-    for _ in range(2):
-        board.tick()
-    assert board.firing == []
-    last = board.tick()
-    assert (last.time, last["cpu_usage"], cpu.value) == (1_001.5, 95, 95)
-    assert [alert.message for alert in board.firing] == ["hot: 95"]
-    cpu.set(5)
-    board.tick(1_002.0)
-    assert board.firing == []
-    assert runs.count("every tick") == 5
-    assert runs.count("now and then") == 2
-
-
-def test_tick_raises_the_exceptions_of_samplers() -> None:
-    board = Board()
-
-    @board.every()
-    def fail() -> None:
-        raise KeyError("lost")
-
-    with pytest.raises(KeyError, match="lost"):
-        board.tick()
-
-
-def test_the_first_tick_has_the_current_time() -> None:
-    board = Board()
-    board.gauge("load").set_function(lambda: 1.0)
-    before = time.time()
-    assert before <= board.tick().time <= time.time()
-
-
-def test_a_served_board_refuses_manual_ticks() -> None:
-    board = Board()
-
-    @board.every()
-    async def sample() -> None: ...
-
-    async def scenario() -> None:
-        with pytest.raises(InputError, match=r"sampler .*sample is async: call tick"):
-            board.tick()
-        async with board.lifespan():
-            with pytest.raises(InputError, match="is being served"):
-                board.tick()
 
     asyncio.run(scenario())

@@ -3,12 +3,9 @@
 It is the top of the library: an ASGI application that runs by itself under ``tickboard run``, or mounted in any other.
 """
 
-import asyncio
-import inspect
 import os
-import time
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -22,11 +19,10 @@ from starlette.types import Receive, Scope, Send
 import tickboard
 from tickboard import panels, schedule, wire
 from tickboard.alerting.rules import NoData, Rule, check_rule, unused_name
-from tickboard.client.decoder import Tick, WatchedSeries
+from tickboard.client.decoder import Tick
 from tickboard.configuration.config import Config
 from tickboard.configuration.overrides import overridden
 from tickboard.errors import BoardError, InputError
-from tickboard.expressions.alignment import Labels
 from tickboard.expressions.expr import Condition, condition
 from tickboard.history.board_history import BoardHistory
 from tickboard.history.options import NO_HISTORY, HistoryOptions
@@ -42,10 +38,12 @@ from tickboard.notify.notifier import Service, configured_services
 from tickboard.output.secrets import public, read_headers, read_secret, remember_environment
 from tickboard.panels import MetricRef
 from tickboard.running.alert_calls import AlertFunction
+from tickboard.running.gauge_functions import GaugeFunction, GaugeFunctions
 from tickboard.running.listeners import Listener
+from tickboard.running.manual_tick import make_tick
 from tickboard.running.mounting import Mounting
 from tickboard.running.running_board import BoardSpec, RunningBoard
-from tickboard.running.sampling import Sampler, check_function, is_async
+from tickboard.running.sampling import Sampler, check_function, function_name
 from tickboard.schedule import Duration
 from tickboard.server.requests.allowed import ARGUMENT, Allowed
 from tickboard.settings import Settings, read_settings
@@ -154,7 +152,7 @@ class Board(MetricDeclarations):
         )
         self.allowed = Allowed.read(allow_hosts, allow_origins, allow_frames, ARGUMENT)
         self._samplers: list[Sampler] = []
-        self._gauge_functions: dict[tuple[str, Labels | None], Sampler] = {}
+        self._gauge_functions = GaugeFunctions(self.registry, self._samplers)
         self._listeners: list[Listener] = []
         self._rules: list[Rule] = []
         self._services: dict[str, Service] = {}
@@ -199,7 +197,7 @@ class Board(MetricDeclarations):
         parsed = schedule.parse(when) if when is not None else None
 
         def register(function: F) -> F:
-            name = _name(function)
+            name = function_name(function)
             self._require_not_served(f"sampler {name}")
             check_function(f"sampler {name}", function, "set the values")
             self._samplers.append(Sampler(name, function, parsed))
@@ -207,26 +205,9 @@ class Board(MetricDeclarations):
 
         return register
 
-    def _pull(self, gauge: Gauge, function: Callable[[], float | None]) -> None:
-        what = f"function of gauge {gauge.metric.name}"
-        check_function(what, function, "return the value")
-        if is_async(function):
-            raise InputError(f"{what}: {_name(function)} is async: set the gauge in a function with @board.every()")
-        _, labels = gauge.key
-        if labels is None:
-            raise InputError(
-                f"{what}: the metric has labels: set the function of one series, with "
-                f".labels({', '.join(f'{label}=…' for label in gauge.metric.labels)}).set_function(…)"
-            )
-        self._require_not_served(what)
-        series = gauge.labels(**dict(labels)) if labels else gauge
-        # Its function may fail for long: that is no reason to forget the series, which would not come back.
-        self.registry.leaving.pop(series.columns[0], None)
-        sampler = Sampler(_name(function), _follow(series, function), None)
-        if (before := self._gauge_functions.get(gauge.key)) is not None:
-            self._samplers.remove(before)
-        self._gauge_functions[gauge.key] = sampler
-        self._samplers.append(sampler)
+    def _pull(self, gauge: Gauge, function: GaugeFunction) -> None:
+        self._require_not_served(f"function of gauge {gauge.metric.name}")
+        self._gauge_functions.set(gauge, function)
 
     def _require_not_served(self, what: str) -> None:
         if self._live is not None and self._live.running:
@@ -406,7 +387,7 @@ class Board(MetricDeclarations):
         Raises:
             InputError: it cannot be called, it yields, or the board is being served: nothing would call it.
         """
-        name = _name(function)
+        name = function_name(function)
         check_function(f"alert function {name}", function, "handle the alert")
         self._require_not_served(f"alert function {name}")
         self._alert_functions.append((name, function))
@@ -626,20 +607,7 @@ class Board(MetricDeclarations):
         live = self._require_live()
         if live.running:
             raise InputError("this board is being served, and makes its ticks itself: tick() is for tests")
-        interval_s = live.settings.interval_ms / 1000
-        last = live.engine.last_time
-        if now is None:
-            now = time.time() if last is None else last + interval_s
-        for sampler in self._samplers:
-            if sampler.awaited and (sampler.schedule is None or last is None or sampler.schedule.next(last) <= now):
-                _run_once(sampler)
-        happened = live.engine.tick(now, interval_s if last is None else max(0.0, now - last))
-        live.engine.alerts.log.publish(live.engine.alerts.log.number)
-        # One that has come since, from another thread, is not in this tick.
-        series = [one for one in live.engine.select().series if one.column < len(happened.row)]
-        shown = tuple(WatchedSeries(one.metric.name, one.metric.unit, dict(one.labels)) for one in series)
-        data = happened.row[[one.column for one in series]].astype("<f8").tobytes()
-        return Tick(live.engine.epoch, happened.seq, happened.time, shown, data)
+        return make_tick(live.engine, self._samplers, live.settings.interval_ms / 1000, now)
 
     @property
     def firing(self) -> list[wire.Alert]:
@@ -703,40 +671,3 @@ class Board(MetricDeclarations):
 def _history_refusal(option: str, why: str) -> InputError:
     argument = {"file": "history", "size": "history_size", "commit": "history_commit"}.get(option, option)
     return InputError(f"Board({argument}=…): {why}")
-
-
-def _name(function: object) -> str:
-    return getattr(function, "__qualname__", repr(function))
-
-
-def _follow(series: Gauge, function: Callable[[], float | None]) -> Callable[[], None]:
-    """Return a sampler that sets a series to what a function returns, until the series is removed."""
-    [column] = series.columns
-    removed = False
-
-    def sample() -> None:
-        nonlocal removed
-        # A series that comes back before the next tick has another column.
-        removed = removed or series.columns != [column]
-        if not removed:
-            series.set_at(column, function())
-
-    return sample
-
-
-def _run_once(sampler: Sampler) -> None:
-    """Run a sampler, plain or async, to its end, and raise what it raises."""
-    result = sampler.function()
-    if inspect.isawaitable(result):
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            asyncio.run(_awaited(result))
-        else:
-            if inspect.iscoroutine(result):
-                result.close()
-            raise InputError(f"sampler {sampler.name} is async: call tick() from a test that is not")
-
-
-async def _awaited(result: Awaitable[object]) -> None:
-    await result

@@ -167,6 +167,11 @@ def check_function(what: str, function: object, instead: str) -> None:
         raise InputError(f"{what}: {YIELDS}: {instead} without yield")
 
 
+def function_name(function: object) -> str:
+    """Return what people know a function by."""
+    return getattr(function, "__qualname__", repr(function))
+
+
 def is_async(function: Callable[..., object]) -> bool:
     """Return whether a function must be called in the loop: an async one, or an object whose ``__call__`` is."""
     return any(inspect.iscoroutinefunction(each) for each in _called(function))
