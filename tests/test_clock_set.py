@@ -20,7 +20,8 @@ from tickboard.engine import Engine, Happened
 from tickboard.expressions.functions import absent, anomaly, metric
 from tickboard.metrics.distribution import Distribution
 from tickboard.metrics.handles import Gauge
-from tickboard.metrics.intake import AHEAD_S, Intake
+from tickboard.metrics.intake import Intake
+from tickboard.metrics.late import AHEAD_S
 from tickboard.metrics.registry import Registry
 from tickboard.running.pace import LONGEST_SLEEP_S, Pace
 from tickboard.schedule import parse

@@ -103,7 +103,7 @@ class Engine:
         self.window = Window(window_size, registry.room)
         self.stats = WindowStats(self.window)
         self.alerts = Alerts(rules, log or AlertLog(epoch), new_id, timestamp)
-        self.intake.attach(self.window, interval_s)
+        self.intake.placement.attach(self.window, interval_s)
         registry.read = self._read
         self._run = epoch
         self._epochs = 1
@@ -214,8 +214,8 @@ class Engine:
             self._left = []
 
     def _take_amended(self) -> None:
-        self._late += self.intake.take_late()
-        self._amended += self.intake.take_amended()
+        self._late += self.intake.placement.take_late()
+        self._amended += self.intake.placement.take_amended()
         if self._amended:
             columns = np.unique(np.concatenate([each.columns for each in self._amended]))
             self.stats.amend(columns, min(each.first for each in self._amended))
@@ -338,7 +338,7 @@ class Engine:
             self.window.append(float(ticks.times[index]), row, float(passed[index]))
             self.stats.update()
         self._last_time, self._resumes = float(ticks.times[-1]), previous._resumes  # noqa: SLF001
-        self.intake.now = previous.intake.now
+        self.intake.placement.now = previous.intake.placement.now
         keys, rows = ([], np.empty((len(ticks), 0))) if recall is None else recall.past(ticks.first, len(ticks))
         absent = [one for one in kept if one.column not in columns]
         keys += [(one.metric.name, one.labels) for one in absent]

@@ -117,7 +117,7 @@ def test_ticks_that_are_amended_are_amended_there_too(path: Path) -> None:
 
 def test_a_sample_from_before_the_window_changes_its_tick_in_the_history_alone(path: Path) -> None:
     bench = Bench(path, window=5)
-    bench.intake.late_s = bench.recorder.late_s
+    bench.intake.placement.late_s = bench.recorder.late_s
     source = bench.intake.source("push")
     column = source.gauge("queue", "queue")
     source.set([column], [1.0])

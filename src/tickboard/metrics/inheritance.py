@@ -108,14 +108,7 @@ class _Inheritance:
     def _count_on(self, old: int, new: int, numbers: dict[int, int]) -> None:
         """Have the counts of a series go on; `numbers` are those of the sources, by those of the previous ones."""
         intake, previous = self.intake, self.previous
-        intake._sampled[new] = previous._sampled[old]
+        intake.placement.go_on(previous.placement, old, new)
         if (owned := previous._owned.get(old)) is not None:
             intake._called[new] = previous._called.get(old, set()) | {key for _, key in owned.keys}
-        if (number := numbers.get(int(previous._counting[old]))) is not None:
-            intake._counting[new] = number
-            intake._total[new], intake._total_time[new] = previous._total[old], previous._total_time[old]
-        if beside := {numbers[one]: count for one, count in previous._beside.get(old, {}).items() if one in numbers}:
-            intake._beside[new] = beside
-        distributions = previous._distributions.get(old, {})
-        if known := {numbers[one]: count for one, count in distributions.items() if one in numbers}:
-            intake._distributions[new] = known
+        intake.totals.go_on(previous.totals, old, new, numbers)

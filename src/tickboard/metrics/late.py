@@ -10,6 +10,10 @@ from tickboard.metrics.window import Floats
 
 Columns = NDArray[np.intp]
 
+AHEAD_S = 60.0
+"""A sample further ahead than this, in seconds, comes from a wrong clock and counts as one of now. So its series
+continue when that clock is corrected."""
+
 
 @dataclass(frozen=True, eq=False)
 class Dropped:

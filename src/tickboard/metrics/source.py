@@ -185,7 +185,7 @@ class Source:
         histogram = self._histogram(column)
         if histogram is None or not distribution.count:
             return
-        if time is None or time > self._intake.now:
+        if time is None or time > self._intake.placement.now:
             histogram.merge(distribution)
         else:
             columns = np.array(histogram.columns, np.intp)
@@ -202,7 +202,7 @@ class Source:
         elif self._intake.is_too_old(self, column, time):
             self.samples += 1
             self._count_dropped(Dropped(np.array([column]), np.array([time])))
-        elif (risen := self._intake.risen(self, column, distribution, time)) is not None:
+        elif (risen := self._intake.totals.risen(self.number, column, distribution, time)) is not None:
             self.merge(column, risen, time)
 
     def clear(self, columns: ArrayLike) -> None:

@@ -112,7 +112,7 @@ class RunningBoard:
         self.hub = hub
         self.history: History | None = None if recorder is None else recorder.history
         self._recorder = recorder
-        declared.intake.late_s = 0.0 if recorder is None else recorder.late_s
+        declared.intake.placement.late_s = 0.0 if recorder is None else recorder.late_s
         self._declared = declared
         self._announcer = announcer
         self._runner: Runner | None = None

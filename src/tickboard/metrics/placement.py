@@ -1,0 +1,194 @@
+"""Placement: which tick each sample belongs to.
+
+A sample older than the newest tick goes to its own tick, the first one that is not before it, if that is still in the
+window. If it is the newest of its series, it also goes to all ticks after that, where it would have held. A sample
+older than the window goes to its own tick in history, if history keeps ticks that old (`Placement.late_s`). Any other,
+and one older than the sample that its tick has already, is dropped.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tickboard.metrics.late import AHEAD_S, NOTHING, Amendment, Columns, Dropped, LateSamples, instant
+from tickboard.metrics.registry import Registry
+from tickboard.metrics.window import Floats, Window, widened
+
+MAX_LATE = 1_000_000
+"""Samples for history alone that wait for the next tick at most: 24 MB."""
+
+
+class Placement:
+    """Writes samples to the ticks that they belong to.
+
+    Args:
+        registry: has the values of the next tick.
+
+    Attributes:
+        now: the newest tick's time, POSIX seconds; minus infinity before the first.
+        late_s: how much older than the newest tick a sample may be that goes to history alone.
+    """
+
+    def __init__(self, registry: Registry) -> None:
+        self.now = -np.inf
+        self.late_s = 0.0
+        self._registry = registry
+        self._window: Window | None = None
+        self._interval_s = 0.0
+        self._amended: list[Amendment] = []
+        self._late: list[LateSamples] = []
+        # By column: the newest sample's time.
+        self._sampled: Floats = np.empty(0)
+
+    # --- for the engine ---
+
+    def attach(self, window: Window, interval_s: float) -> None:
+        """Amend the ticks of this window from now on, which has one tick every `interval_s` seconds."""
+        self._window, self._interval_s = window, interval_s
+
+    def take_amended(self) -> list[Amendment]:
+        """Return the changes of the window since the last call."""
+        amended, self._amended = self._amended, []
+        return amended
+
+    def take_late(self) -> list[LateSamples]:
+        """Return the samples for history alone that have come since the last call."""
+        late, self._late = self._late, []
+        return late
+
+    # --- for the intake ---
+
+    def ticked(self, now: float) -> None:
+        """Record a tick's time."""
+        if np.isneginf(self.now):
+            # Before the first tick, a sender's clock could not be compared with anything.
+            self._sampled[self._sampled > now + AHEAD_S] = now
+        self.now = now
+
+    def begin_epoch(self, now: float) -> None:
+        """Continue after the wall clock was set back to `now`: no earlier sample may count as newer than later ones."""
+        self.now = now
+        self._amended = []
+        self._sampled[:] = np.nan
+
+    def fit(self, width: int) -> None:
+        """Make room for this many columns."""
+        self._sampled = widened(self._sampled, width, np.nan)
+
+    def begin(self, columns: list[int]) -> None:
+        """Begin with a new series."""
+        self._sampled[columns] = np.nan
+
+    def forget(self, columns: Columns) -> None:
+        """Forget the samples of series that have left."""
+        self._late = [each.without(columns) for each in self._late]
+        self._sampled[columns] = np.nan
+
+    def go_on(self, previous: "Placement", old: int, new: int) -> None:
+        """Go on with a series that had the column `old` on a board before, and has `new` now."""
+        self._sampled[new] = previous.newest_sample(old)
+
+    def newest_sample(self, column: int) -> float:
+        """Return the time of a series' newest sample; NaN if there is none."""
+        return float(self._sampled[column])
+
+    def set_now(self, columns: Columns, values: Floats) -> None:
+        """Set values from the next tick on."""
+        self._hold(columns, values, np.nextafter(self.now, np.inf))
+
+    def set_at(self, columns: Columns, values: Floats, times: Floats) -> tuple[int, Dropped]:
+        """Write values to the ticks that they belong to.
+
+        Args:
+            columns: [samples], at least one.
+            values: [samples].
+            times: [samples], POSIX seconds.
+
+        Returns:
+            How many went to ticks that were made already, and the samples that were dropped.
+        """
+        if (times[1:] < times[:-1]).any():
+            # The newest last: of several values for one place, numpy keeps the last.
+            order = np.argsort(times, kind="stable")
+            columns, values, times = columns[order], values[order], times[order]
+        if np.isfinite(self.now):
+            times = np.where(times > self.now + AHEAD_S, np.nextafter(self.now, np.inf), times)
+        newest = ~(times < self._sampled[columns])
+        late = times <= self.now
+        amended, dropped = 0, NOTHING
+        if late.any():
+            amended, dropped = self._amend(columns[late], values[late], times[late], newest[late])
+            if not (kept := ~late).any():
+                return amended, dropped
+            columns, values, times, newest = columns[kept], values[kept], times[kept], newest[kept]
+        if not newest.all():
+            dropped = dropped.and_also(columns[~newest], times[~newest])
+            columns, values, times = columns[newest], values[newest], times[newest]
+        self._hold(columns, values, times)
+        return amended, dropped
+
+    def oldest_total(self) -> float:
+        """Return the time before which no total is accepted, not even as the base of the next rate.
+
+        A window that is not full yet counts as if it were.
+        """
+        if self._window is None or np.isneginf(self.now):
+            return -np.inf
+        return float(self.now) - max(self._window.capacity * self._interval_s, self.late_s)
+
+    def why_dropped(self, time: float) -> str:
+        """Return why a sample of this time was dropped, and what its sender can do."""
+        if self._is_before_window(np.array([time]))[0]:
+            assert self._window is not None
+            begin = instant(min(float(self._window.times()[0]), self.now - self.late_s))
+            return f"is older than the oldest tick that is kept, {begin}: send it sooner, or check the clock"
+        return "came after a newer one: send samples in the order of their times"
+
+    def _hold(self, columns: Columns, values: Floats, times: Floats | float) -> None:
+        registry = self._registry
+        with registry.lock:
+            registry.values[columns] = values
+        self._sampled[columns] = times
+
+    def _is_before_window(self, times: Floats) -> NDArray[np.bool_]:
+        """Return which times are too old for the first tick of the window."""
+        history = np.empty(0) if self._window is None else self._window.times()
+        if not len(history):
+            return np.zeros(len(times), np.bool_)
+        within: NDArray[np.bool_] = (times > history[0] - self._interval_s) | (times >= history[0])
+        return ~within
+
+    def _amend(self, columns: Columns, values: Floats, times: Floats, newest: NDArray[np.bool_]) -> tuple[int, Dropped]:
+        """Write samples to ticks that were made already; `newest` marks those that are the newest of their series."""
+        window = self._window
+        assert window is not None
+        history = window.times()
+        places = np.searchsorted(history, times)
+        inside = ~self._is_before_window(times)
+        # An older sample is the value of its own tick only, unless that tick has a newer one already.
+        free = places != np.searchsorted(history, self._sampled[columns])
+        first = window.oldest
+        for which, to_the_end in ((inside & newest, True), (inside & ~newest & free, False)):
+            for place in np.unique(places[which]).tolist():
+                here = which & (places == place)
+                seq = first + place
+                last = window.seq if to_the_end else seq
+                window.amend(seq, last, columns[here], values[here])
+                self._amended.append(Amendment(seq, last, columns[here]))
+        held = inside & newest
+        self._hold(columns[held], values[held], times[held])
+        amended = (inside & (newest | free)) | self._keep_late(columns, values, times, ~inside)
+        if amended.all():
+            return len(columns), NOTHING
+        return int(np.count_nonzero(amended)), Dropped(columns[~amended], times[~amended])
+
+    def _keep_late(
+        self, columns: Columns, values: Floats, times: Floats, before: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
+        """Keep samples from before the window for history, as far as it reaches back; return which they are."""
+        late = before & (times >= self.now - self.late_s)
+        count = int(np.count_nonzero(late))
+        if count and count + sum(len(each.times) for each in self._late) > MAX_LATE:
+            late[:] = False
+        elif count:
+            self._late.append(LateSamples(columns[late], values[late], times[late]))
+        return late
