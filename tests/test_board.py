@@ -9,7 +9,7 @@ from tests.outlets import Inbox
 
 from tickboard import Board, BoardError, InputError
 from tickboard.configuration.config import parse_config
-from tickboard.hub import hub as hub_module
+from tickboard.hub import initials
 from tickboard.settings import Settings
 from tickboard.wire import Card, Chart, Row
 
@@ -201,7 +201,7 @@ def test_a_rule_longer_than_the_window_is_refused() -> None:
 async def test_a_large_window_is_encoded_in_turns_even_for_the_first_viewer(
     board: Board, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hub_module, "MOST_AT_ONCE", 0)
+    monkeypatch.setattr(initials, "MOST_AT_ONCE", 0)
     board.gauge("a").set(1)
     for _ in board.hub.publish(board.hub.engine.tick(1.0, 1.0)):
         pass

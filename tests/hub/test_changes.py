@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.hub.test_hub import Bench
+from tests.hub.watching import Bench
 from tests.outlets import Inbox, Writes
 
 from tickboard import Board, wire

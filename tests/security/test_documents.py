@@ -16,7 +16,7 @@ from tests.serving import raw_viewer, serve_app, wait_for
 
 from tickboard import Board, wire
 from tickboard.hub.encodings import recent_metrics
-from tickboard.hub.hub import Hub
+from tickboard.hub.shown_board import ShownBoard
 from tickboard.metrics.registry import Registry
 from tickboard.metrics.selection import Selection
 from tickboard.metrics.window import Window
@@ -68,14 +68,14 @@ def test_unread_documents_share_a_limit(port: int, monkeypatch: pytest.MonkeyPat
 
 def test_the_board_is_described_once_per_tick_for_all_requests(monkeypatch: pytest.MonkeyPatch) -> None:
     described = 0
-    original = Hub.board
+    original = ShownBoard.described
 
-    def board_of(hub: Hub, *, details: bool) -> Generator[None, None, wire.BoardInfo]:
+    def described_board(board: ShownBoard, *, details: bool) -> Generator[None, None, wire.BoardInfo]:
         nonlocal described
         described += 1
-        return original(hub, details=details)
+        return original(board, details=details)
 
-    monkeypatch.setattr(Hub, "board", board_of)
+    monkeypatch.setattr(ShownBoard, "described", described_board)
     board = Board("Slow", interval_ms=3_600_000)
     board.gauge("cpu")
     with serve_app(board) as port:

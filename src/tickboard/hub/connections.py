@@ -11,6 +11,9 @@ from typing import Protocol
 from tickboard.hub.frames import Frame
 from tickboard.output.logs import log
 
+TRY_AGAIN_LATER = 1013
+"""A close code (IANA's registry of WebSocket close codes)."""
+
 WriteAll = Callable[[Sequence[int], bytes], list[tuple[int, int]]]
 """Writes the same bytes to many descriptors. Returns the index and the number of bytes written for each descriptor that
 did not take them all; -1 bytes: it failed. A negative descriptor is skipped."""

@@ -8,26 +8,28 @@ viewer is slow is in `tickboard.hub.viewer`.
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import ParamSpec
 
-import msgspec
 import numpy as np
 
 from tickboard.alerting.log import AlertEvent
 from tickboard.engine import Engine, Happened
 from tickboard.hub.audience import Audience
-from tickboard.hub.changes import board_changes, series_changes
-from tickboard.hub.connections import Position, Subscriber, ViewerConnection, WriteAll
-from tickboard.hub.encodings import JSON, Encoding, whole
+from tickboard.hub.audiences import Audiences
+from tickboard.hub.changes import series_changes
+from tickboard.hub.connections import TRY_AGAIN_LATER, Position, Subscriber, ViewerConnection, WriteAll
+from tickboard.hub.encodings import JSON, Encoding
 from tickboard.hub.frames import Frame
+from tickboard.hub.initials import BeginWork, Initials
 from tickboard.hub.readers import SLICE, AlertReaders
+from tickboard.hub.shown_board import Describe, ShownBoard
 from tickboard.hub.traffic import Traffic
 from tickboard.hub.viewer import STALLED_S, Viewer
 from tickboard.metrics.selection import STEP_COST, Selection
 from tickboard.metrics.window import Floats, Window, widened
 from tickboard.problems import Problems, Quiet, described
-from tickboard.wire import BoardChanged, BoardInfo, ProblemList, encode
+from tickboard.wire import ProblemList, encode
 
 P = ParamSpec("P")
 
@@ -36,40 +38,14 @@ SLICE_BY_TASKS = 50
 """How many viewers are sent a tick before others may run, if some are sent to by tasks of their own: the data is then
 still in the processor's caches when these tasks run. With 500, a message costs a quarter more CPU."""
 
-MOST_AT_ONCE = 40_000
-"""An ``initial`` with at most this many values is made at once; a larger one is made in steps."""
-
 ENCODED_AT_ONCE = 5_000
 """How many values of ticks are encoded, for different subscriptions, before others may run: about 4 ms."""
-
-MAX_MADE_AT_ONCE = 2
-"""How many different large ``initial`` messages are made at the same time; further viewers wait."""
 
 MAX_UNTAKEN_BYTES = 2**28
 """How many bytes of different frames may wait for the viewers of one address."""
 
-MAX_OWN_SERIES, OWN_BOARDS = 100_000, 4
-"""How many series the different subscriptions of one address may have together; or this many times the board's series,
-if that is more. Each subscription is encoded at every tick, which takes 50 ms for so many series."""
-
-MAX_OWN_COST = 500
-"""What the globs of the different subscriptions of one address may cost together: each is tried on every new series
-before the tick that contains it. The only subscription of an address is always allowed."""
-
-MAX_LOOK_UPS = 16
-"""How often `Hub.prepare` looks a subscription up again while new series keep appearing."""
-
-WINDOWS, VIEWERS = "large windows", "viewers"
-"""The sources of two problems: an ``initial`` cannot be made, and a viewer cannot be sent to."""
-
-BeginWork = Callable[[Iterator[None], Callable[[BaseException | None], None]], object]
-"""Runs the steps to their end, then calls the function with the exception that they raised, or None."""
-
-Describe = Callable[[], Generator[None, None, BoardInfo]]
-"""Returns the board as it is at the first step; in steps."""
-
-TRY_AGAIN_LATER = 1013
-"""A close code (IANA's registry of WebSocket close codes)."""
+VIEWERS = "viewers"
+"""The source of a problem: a viewer cannot be sent to."""
 
 
 class Hub:
@@ -88,7 +64,9 @@ class Hub:
         subscribers: the parts of this program that read the alert log.
         waiting: the viewers whose connections are busy.
         problems_frames: the newest ``problems`` message, in brief (False) and in full (True).
-        begin_work: as given.
+        board: the board's description, as viewers have it.
+        audiences: the viewers, by what they subscribed to.
+        initials: makes ``initial`` messages.
     """
 
     def __init__(
@@ -99,39 +77,26 @@ class Hub:
         begin_work: BeginWork | None = None,
     ) -> None:
         self.engine = engine
-        self.describe = describe
         self.traffic = Traffic()
         self.problems = Problems(self._send_problems)
         self.readers = AlertReaders(lambda: self.engine.alerts.log, write_all)
         self.subscribers: set[Subscriber] = set()
         self.waiting: set[Viewer] = set()
         self.problems_frames = {False: Frame(()), True: Frame(())}
-        self.begin_work = begin_work
+        self.board = ShownBoard(describe, engine.registry, self.problems)
+        self.audiences = Audiences(engine)
+        self.initials = Initials(self.audiences, self.problems, self._do_for, begin_work)
         self._write_all = write_all
         self._viewers: set[Viewer] = set()
-        self._audiences: dict[tuple[Encoding, tuple[str, ...], bool], Audience[Viewer]] = {}
-        self._made_at_once = 0
         self._has_failed = False
         self._failed = Quiet()
-        self._queued: list[Viewer] = []
-        # The large `initial` messages that are cached, the newest last.
-        self._large: dict[tuple[Audience[Viewer], tuple[int | None, int]], None] = {}
-        self._of_owner: dict[str, Counter[Audience[Viewer]]] = {}
         self._copies: Counter[str] = Counter()
-        self._layouts = 0
         self._position = Position("", 0)
         self._given: Happened | None = None
         self._amended: list[tuple[int, float, Floats]] = []
         self._uninformed: list[Viewer] = []
         self._by_tasks = 0
-        self._boards = 0
-        self._board: BoardInfo | None = None
-        self._baseline: BoardInfo | None = None
-        self._describes_changes = False
-        self._board_frames: dict[bool, Frame] = {}
-        self._changed_frame: Frame | None = None
         self._epoch = engine.epoch
-        self._metrics_revision = engine.registry.metrics_revision
 
     @property
     def viewers(self) -> int:
@@ -141,7 +106,7 @@ class Hub:
     @property
     def subscriptions(self) -> int:
         """The number of distinct subscriptions."""
-        return len(self._audiences)
+        return len(self.audiences)
 
     # --- viewers ---
 
@@ -165,10 +130,10 @@ class Hub:
             encoding: how its ticks are encoded.
             details: whether it sees problems in full.
             owner: the client's address.
-            prepared: what `prepare` returned for these selectors; without it, they are looked up at once.
+            prepared: what `Audiences.prepare` returned for these selectors; without it, they are looked up at once.
         """
         viewer = Viewer(self, outlet, since, details=details, owner=owner)
-        self._put(viewer, encoding, selectors, prepared)
+        self.audiences.put(viewer, encoding, selectors, prepared, self.board.number)
         self._viewers.add(viewer)
         self._by_tasks += outlet.descriptor < 0
         try:
@@ -190,7 +155,7 @@ class Hub:
         viewer.untaken = None
         if viewer.audience is not None:
             self._by_tasks -= viewer.outlet.descriptor < 0
-            self._take_out(viewer, viewer.audience)
+            self.audiences.take_out(viewer, viewer.audience)
             viewer.audience = None
 
     def subscribe(self, viewer: Viewer, selectors: Iterable[str], prepared: Selection | None = None) -> Frame | None:
@@ -210,10 +175,10 @@ class Hub:
         if audience.awaits(viewer) and self._given is not None:
             viewer.offer(self._given.seq, self._frame_of(audience, self._given))
         descriptor = audience.descriptors[viewer.slot]
-        self._take_out(viewer, audience)
-        audience = self._put(viewer, audience.encoding, selectors, prepared)
+        self.audiences.take_out(viewer, audience)
+        audience = self.audiences.put(viewer, audience.encoding, selectors, prepared, self.board.number)
         audience.descriptors[viewer.slot] = descriptor
-        self._bind(audience)
+        self.audiences.bind(audience)
         audience.joined |= audience.layout != audience.described
         return audience.encoding.describe(audience.selection, audience.layout, self.engine.epoch)
 
@@ -234,7 +199,7 @@ class Hub:
         try:
             for _ in self._hand_out():
                 pass
-            for audience in self._audiences.values():
+            for audience in self.audiences:
                 audience.begin()
             if self._epoch != self.engine.epoch:
                 # The viewers know the window of another epoch, and the new one contains this tick.
@@ -242,15 +207,14 @@ class Hub:
                 return
             self._given = happened
             self._amended = amended_rows(happened, self.engine.window)
-            if self._metrics_revision != self.engine.registry.metrics_revision:
+            if not self.board.is_current:
                 # Viewers that see none of the new series do not wait for the description; they get it with the next
                 # tick. Viewers that join or subscribe meanwhile get this tick like all others.
                 yield from self._hand_out(but_with_the_board=True)
-                yield from self._describe_in_steps()
+                yield from self.board.update()
             yield from self._hand_out()
-            if self._describes_changes and self._board is None and self._baseline is None:
-                # What viewers know now, so that the first change can be sent as a change, too.
-                self._baseline = yield from self.describe()
+            if self.audiences.describe_changes:
+                yield from self.board.keep_baseline()
         except Exception:
             # Otherwise the next tick would start with this one, and fail as well.
             self._given = None
@@ -319,122 +283,6 @@ class Hub:
         self.traffic.viewers_stalled += 1
         self._do_for(viewer, viewer.close, TRY_AGAIN_LATER)
 
-    def must_wait(self, viewer: Viewer, seen: Position | None, skipped: int) -> bool:
-        """Return True, and queue the viewer, if its ``initial`` is large and enough of them are being made."""
-        audience = viewer.audience
-        assert audience is not None
-        if self._made_at_once < MAX_MADE_AT_ONCE:
-            return False
-        since = self._since(seen)
-        ticks = len(self.engine.window) if since is None else self.engine.seq - since
-        making = audience.making.get((since, skipped))
-        if (
-            ticks * len(audience.selection.series) <= MOST_AT_ONCE
-            or (since, skipped) in audience.initials
-            or (making is not None and making[0] == self.engine.seq)
-        ):
-            return False
-        self._queued.append(viewer)
-        return True
-
-    def _since(self, seen: Position | None) -> int | None:
-        """Return the tick after which a viewer resumes; None: it starts with the whole window."""
-        return seen.seq if seen is not None and self.engine.has_missed(seen.epoch, seen.seq) else None
-
-    def initial_for(self, viewer: Viewer, seen: Position | None, skipped: int) -> Frame | None:
-        """Return the ``initial`` message for a viewer, encoded once for all that need the same one.
-
-        None: it is large, and is made in steps. The viewer then gets it by `Viewer.made`.
-        """
-        audience = viewer.audience
-        assert audience is not None
-        if audience.awaits(viewer):
-            # The `initial` contains the tick being sent, which must not reach this viewer twice.
-            audience.remove(viewer)
-            audience.add(viewer)
-        self._bind(audience)
-        audience.joined |= audience.layout != audience.described
-        since = self._since(seen)
-        frame = audience.initials.get((since, skipped))
-        if frame is None:
-            making = audience.making.get((since, skipped))
-            if making is not None and making[0] == self.engine.seq:
-                making[1].append(viewer)
-                return None
-            window = self.engine.window.all() if since is None else self.engine.window.since(since)
-            assert window is not None
-            steps = audience.encoding.initial(
-                audience.selection,
-                audience.layout,
-                self.engine.epoch,
-                self.engine.seq,
-                window,
-                resumed=since is not None,
-                skipped=skipped,
-            )
-            if self.begin_work is not None and len(window) * len(audience.selection.series) > MOST_AT_ONCE:
-                self._begin_making(audience, (since, skipped), viewer, steps)
-                return None
-            frame = audience.initials[since, skipped] = whole(steps)
-        return frame
-
-    def _begin_making(
-        self,
-        audience: Audience[Viewer],
-        key: tuple[int | None, int],
-        viewer: Viewer,
-        steps: Generator[None, None, Frame],
-    ) -> None:
-        """Make a large ``initial`` in steps for all viewers of an audience that need the same one in this tick."""
-        viewers, position, layout = [viewer], self.at(self.engine.seq), audience.layout
-        self._made_at_once += 1
-        audience.making[key] = position.seq, viewers
-        assert self.begin_work is not None
-
-        def make() -> Iterator[None]:
-            frame = yield from steps
-            if self.at(self.engine.seq) == position and audience.layout == layout and audience.size:
-                self._keep(audience, key, frame)
-            for each in viewers:
-                self._do_for(each, each.made, frame, position)
-                yield
-
-        def settle(error: BaseException | None) -> None:
-            self._made_at_once -= 1
-            if audience.making.get(key, (0, None))[1] is viewers:
-                del audience.making[key]
-            if error is not None:
-                self._report_unmade(error)
-                # Otherwise the viewers would wait for it forever.
-                for each in viewers:
-                    self._do_for(each, each.close, TRY_AGAIN_LATER)
-            else:
-                self.problems.clear(WINDOWS)
-            queued, self._queued = self._queued, []
-            for each in queued:
-                self._do_for(each, each.proceed)
-
-        self.begin_work(make(), settle)
-
-    def _keep(self, audience: Audience[Viewer], key: tuple[int | None, int], frame: Frame) -> None:
-        """Cache a large ``initial`` for viewers that need it in the same tick; keep only the newest ones."""
-        audience.initials[key] = frame
-        self._large.pop((audience, key), None)
-        self._large[audience, key] = None
-        if len(self._large) > MAX_MADE_AT_ONCE:
-            oldest, old_key = next(iter(self._large))
-            del self._large[oldest, old_key]
-            oldest.initials.pop(old_key, None)
-
-    def _report_unmade(self, error: BaseException) -> None:
-        self.problems.report(
-            WINDOWS,
-            f"the window could not be encoded for some viewers, which were closed: {described(error)}; "
-            "watch fewer metrics at a time, or use a smaller --window",
-            error=error,
-            kind=type(error),
-        )
-
     def _do_for(self, viewer: Viewer, do: Callable[P, None], *args: P.args, **named: P.kwargs) -> None:
         """Do something for one viewer of many. If it raises, cut that viewer; the others continue."""
         try:
@@ -453,7 +301,7 @@ class Hub:
 
     def describes_board(self, viewer: Viewer) -> bool:
         """Return whether a viewer is sent the board when metrics appear or leave, and some have."""
-        return viewer.audience is not None and viewer.audience.encoding.describes_board and self._board is not None
+        return viewer.audience is not None and viewer.audience.encoding.describes_board and self.board.has_changed
 
     def given(self, viewer: Viewer) -> int:
         """Return the newest tick that an idle viewer has been sent."""
@@ -470,7 +318,8 @@ class Hub:
 
     def switch(self, engine: Engine, describe: Describe) -> None:
         """Show another board from now on: send every viewer its description and its window."""
-        self.engine, self.describe = engine, describe
+        self.engine = self.audiences.engine = engine
+        self.board.switch(describe, engine.registry)
         for _ in self._show_anew():
             pass
         self._wake()
@@ -487,13 +336,14 @@ class Hub:
     def _show_anew(self) -> Iterator[None]:
         """Send every viewer the board and its window, which replace what it has."""
         self._epoch = self.engine.epoch
-        self._describe_board()
+        for _ in self.board.update():
+            pass
         self._given = None
-        for audience in self._audiences.values():
+        for audience in self.audiences:
             audience.begin()
             audience.end = 0
-            audience.board = self._boards
-            self._rebind(audience)
+            audience.board = self.board.number
+            self.audiences.rebind(audience)
         viewers = list(self._viewers)
         for first in range(0, len(viewers), SLICE):
             for viewer in viewers[first : first + SLICE]:
@@ -527,7 +377,7 @@ class Hub:
         """Send the tick to all that do not have it yet; optionally not to those that must get new metrics before it."""
         budget = size = min(SLICE, SLICE_BY_TASKS) if self._by_tasks else SLICE
         encoded = looked_up = 0
-        registry, audiences = self.engine.registry, list(self._audiences.values())
+        registry, audiences = self.engine.registry, list(self.audiences)
         if not all(audience.selection.is_current(registry) for audience in audiences):
             # Audiences whose new series take longest to look up come last, so that no other waits for them.
             audiences.sort(key=lambda audience: audience.selection.glob_cost)
@@ -536,7 +386,7 @@ class Hub:
                 encoded = looked_up = 0
                 yield
             if audience.cursor < audience.end and self._given is not None:
-                looked_up += yield from self._bind_in_steps(audience)
+                looked_up += yield from self.audiences.bind_in_steps(audience)
                 if but_with_the_board and audience.encoding.describes_board and audience.layout != audience.described:
                     continue
                 encoded += 0 if audience.frame else len(audience.selection.series)
@@ -570,7 +420,7 @@ class Hub:
     def _frame_of(self, audience: Audience[Viewer], happened: Happened) -> Frame:
         """Return the tick as encoded for an audience."""
         if audience.frame is None:
-            self._bind(audience)
+            self.audiences.bind(audience)
             # Read from the window, which has room for series that appeared after the row was made.
             row = self.engine.window.row(happened.seq)
             frame = audience.encoding.tick(audience.selection, audience.layout, happened.seq, happened.time, row)
@@ -584,46 +434,10 @@ class Hub:
             if audience.described != audience.layout:
                 description = self._description(audience)
                 frame = frame if description is None else frame.after(description)
-            if audience.board != self._boards:
-                # The changes apply only to the board just before: an audience that is further behind gets it whole.
-                is_next = audience.encoding.describes_changes and audience.board == self._boards - 1
-                only = self._changed_frame if is_next else None
-                if audience.encoding.describes_board:
-                    frame = frame.after(only or self.board_frame(details=audience.details))
-                audience.board = self._boards
+            if audience.board != self.board.number and (board := self.board.frame_for(audience)) is not None:
+                frame = frame.after(board)
             audience.frame = frame
         return audience.frame
-
-    def _describe_board(self) -> None:
-        for _ in self._describe_in_steps():
-            pass
-
-    def _describe_in_steps(self) -> Iterator[None]:
-        boards, revision = self._boards, self.engine.registry.metrics_revision
-        before, board = self._board or self._baseline, (yield from self.describe())
-        yield
-        changes = None if before is None else (yield from board_changes(before, board))
-        yield
-        frame = None if changes is None else Frame.text(encode(changes))
-        if self._boards == boards:
-            # No other board was shown meanwhile.
-            self._metrics_revision, self._board, self._changed_frame = revision, board, frame
-            self._board_frames = {}
-            self._boards += 1
-
-    def board(self, *, details: bool) -> Generator[None, None, BoardInfo]:
-        """Return the board as the page needs it, with problems in brief or in full; in steps."""
-        return self._with_problems((yield from self.describe()), details=details)
-
-    def board_frame(self, *, details: bool) -> Frame:
-        """Return the ``board`` message of the last change, encoded when it is first needed."""
-        if details not in self._board_frames:
-            board = self._with_problems(self._board or whole(self.describe()), details=details)
-            self._board_frames[details] = Frame.text(encode(BoardChanged(board)))
-        return self._board_frames[details]
-
-    def _with_problems(self, board: BoardInfo, *, details: bool) -> BoardInfo:
-        return msgspec.structs.replace(board, problems=self.problems.shown(details=details))
 
     def _description(self, audience: Audience[Viewer]) -> Frame | None:
         """Return the message that describes the series of an audience's next ticks: the changes, or all of them."""
@@ -635,133 +449,6 @@ class Hub:
         if changes is not None:
             return Frame.text(encode(changes))
         return audience.encoding.describe(audience.selection, audience.layout, epoch)
-
-    def _put(
-        self, viewer: Viewer, encoding: Encoding, selectors: Iterable[str], prepared: Selection | None
-    ) -> Audience[Viewer]:
-        wanted = distinct(selectors)
-        audience = self._audiences.get((encoding, wanted, viewer.details))
-        if audience is None:
-            self._layouts += 1
-            selection = prepared
-            if selection is None or not selection.is_current(self.engine.registry):
-                selection = self.engine.select(wanted, selection)
-            audience = Audience[Viewer](
-                encoding, wanted, selection, self._layouts, self._boards, details=viewer.details
-            )
-            self._audiences[encoding, wanted, viewer.details] = audience
-            self._describes_changes |= encoding.describes_changes
-        audience.add(viewer)
-        viewer.audience = audience
-        self._of_owner.setdefault(viewer.owner, Counter())[audience] += 1
-        return audience
-
-    def _take_out(self, viewer: Viewer, audience: Audience[Viewer]) -> None:
-        audience.remove(viewer)
-        own = self._of_owner[viewer.owner]
-        own[audience] -= 1
-        if not own[audience]:
-            del own[audience]
-        if not own:
-            del self._of_owner[viewer.owner]
-        if not audience.size:
-            audience.initials.clear()
-            del self._audiences[audience.encoding, audience.selectors, audience.details]
-
-    def prepare(self, selectors: Iterable[str], encoding: Encoding = JSON) -> Generator[None, None, Selection]:
-        """Look up the series of a subscription in steps; pass the result to `join` or `subscribe`.
-
-        Args:
-            selectors: as for `join`.
-            encoding: as for `join`.
-        """
-        wanted = distinct(selectors)
-        known = next((audience for (_, texts, _), audience in self._audiences.items() if texts == wanted), None)
-        selection = None if known is None else known.selection
-        for _ in range(MAX_LOOK_UPS):
-            if selection is not None and selection.is_current(self.engine.registry):
-                break
-            selection = yield from self.engine.select_in_steps(wanted, selection)
-        assert selection is not None
-        if not encoding.describes_board:
-            yield from selection.write()
-        return selection
-
-    def refusal(
-        self,
-        owner: str,
-        prepared: Selection,
-        selectors: Iterable[str],
-        encoding: Encoding = JSON,
-        *,
-        details: bool = False,
-        leaving: Viewer | None = None,
-    ) -> str:
-        """Return why an address may not have another subscription; empty: it may.
-
-        What counts is the encoding work at each tick. So a subscription is free if another viewer has it in the same
-        encoding and with the same details. One to everything is free as well, since there are only a few encodings.
-
-        Args:
-            owner: the address.
-            prepared: what `prepare` returned.
-            selectors: as for `join`.
-            encoding: as for `join`.
-            details: as for `join`.
-            leaving: the viewer that gives up its current subscription for this one.
-        """
-        wanted = distinct(selectors)
-        if not wanted or (encoding, wanted, details) in self._audiences:
-            return ""
-        own = Counter(self._of_owner.get(owner))
-        if leaving is not None and leaving.audience is not None:
-            own[leaving.audience] -= 1
-        own = +own
-        different = f"{owner} has {len(own)} different subscriptions, which with this one have"
-        cost = prepared.glob_cost + sum(audience.selection.glob_cost for audience in own)
-        if own and cost > MAX_OWN_COST:
-            return f"{different} too many or too long globs: subscribe to fewer, to names, or to the same"
-        series = len(prepared.series) + sum(len(audience.selection.series) for audience in own if audience.selectors)
-        if series > max(MAX_OWN_SERIES, OWN_BOARDS * len(self.engine.registry.series)):
-            return f"{different} {series} series: subscribe to fewer, or to the same"
-        return ""
-
-    def _bind_in_steps(self, audience: Audience[Viewer]) -> Generator[None, None, int]:
-        """Look up an audience's series again if some have appeared or left; in steps. Later ones wait for a tick.
-
-        Returns:
-            The number of look-ups.
-        """
-        if audience.selection.is_current(self.engine.registry):
-            return 0
-        before = audience.selection
-        selection = yield from self.engine.select_in_steps(audience.selectors, before)
-        yield from audience.encoding.prepare(selection)
-        if audience.selection is before:
-            self._take(audience, selection)
-        return selection.looked_up
-
-    def _bind(self, audience: Audience[Viewer]) -> None:
-        if not audience.selection.is_current(self.engine.registry):
-            self._take(audience, self.engine.select(audience.selectors, audience.selection))
-
-    def _take(self, audience: Audience[Viewer], selection: Selection) -> None:
-        """Replace an audience's selection; viewers are sent a new layout only if the series differ."""
-        if selection.series != audience.selection.series:
-            self._layouts += 1
-            audience.layout = self._layouts
-            audience.initials.clear()
-        audience.selection = selection
-
-    def _rebind(self, audience: Audience[Viewer]) -> None:
-        self._layouts += 1
-        audience.selection, audience.layout = self.engine.select(audience.selectors, audience.selection), self._layouts
-        audience.initials.clear()
-
-
-def distinct(selectors: Iterable[str]) -> tuple[str, ...]:
-    """Return selectors in a comparable form: sorted, without repetitions."""
-    return tuple(sorted(set(selectors)))
 
 
 def amended_rows(happened: Happened, window: Window) -> list[tuple[int, float, Floats]]:

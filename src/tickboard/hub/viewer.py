@@ -155,7 +155,7 @@ class Viewer:
             return
         if self._board_due and not self._initial_due:
             self._board_due = False
-            frame = frame.after(self._hub.board_frame(details=self.details))
+            frame = frame.after(self._hub.board.frame(details=self.details))
         self._idle = True
         self._hub.waiting.discard(self)
         self._hub.traffic.sent(1, frame.size)
@@ -210,11 +210,11 @@ class Viewer:
             seq, frame = oldest
             return seq or (self._seen.seq if self._seen else 0), frame
         if self._initial_due:
-            if hub.must_wait(self, self._seen, self._skipped):
+            if hub.initials.must_wait(self, self._seen, self._skipped):
                 self._making = True
                 self._become_busy()
                 return None
-            initial = hub.initial_for(self, self._seen, self._skipped)
+            initial = hub.initials.frame_for(self, self._seen, self._skipped)
             self._initial_due = False
             self._skipped = 0
             if initial is None:
@@ -224,7 +224,7 @@ class Viewer:
                 self._become_busy()
                 return None
             if self._board_due:
-                initial = initial.after(hub.board_frame(details=self.details))
+                initial = initial.after(hub.board.frame(details=self.details))
             self._board_due = False
             return hub.engine.seq, initial
         if self._problems_due:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 import pytest
-from tests.hub.test_hub import Bench
+from tests.hub.watching import Bench
 from websockets.frames import Frame, Opcode
 
 from tickboard.hub.hub import Hub
@@ -27,7 +27,7 @@ async def test_processing_a_message_stops_when_its_connection_ends(monkeypatch: 
             steps += 1
             yield
 
-    monkeypatch.setattr(bench.hub, "prepare", prepare)
+    monkeypatch.setattr(bench.hub.audiences, "prepare", prepare)
     ours, theirs = socket.socketpair()
     with theirs:
         transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=ours)
@@ -54,7 +54,7 @@ def test_a_subscription_is_prepared_in_a_later_step_and_a_ping_is_answered_at_on
     inbox = bench.join()
     assert inbox.viewer is not None
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bench.hub, "prepare", broken)
+        patch.setattr(bench.hub.audiences, "prepare", broken)
         subscribing = answer('{"type":"subscribe","metrics":["*"]}', bench.hub, inbox.viewer, 0.0)
         next(subscribing)
         with pytest.raises(BrokenError):
@@ -94,7 +94,7 @@ async def test_a_connection_that_fails_to_join_is_disconnected_and_sent_nothing(
     elif what == "select":
         monkeypatch.setattr(bench.engine, "select", broken)
     elif what == "initial":
-        monkeypatch.setattr(bench.hub, "initial_for", broken)
+        monkeypatch.setattr(bench.hub.initials, "frame_for", broken)
     else:
         monkeypatch.setattr("tickboard.server.streams.client_messages.parse_position", broken)
     ours, theirs = socket.socketpair()

@@ -163,7 +163,7 @@ def _now(engine: Engine) -> tuple[str, int, int]:
 
 
 def _board(hub: Hub, *, details: bool) -> Generator[None, None, list[bytes]]:
-    return [encode((yield from hub.board(details=details)))]
+    return [encode((yield from hub.board.described(details=details)))]
 
 
 def _stats(engine: Engine) -> Generator[None, None, list[bytes]]:

@@ -95,8 +95,9 @@ def answer(message: str | bytes, hub: Hub, viewer: Viewer, now: float) -> Iterat
             # What many ask for at the same time takes turns, from the first look-up on.
             yield
             encoding = viewer.encoding or JSON
-            prepared = yield from hub.prepare(selectors, encoding)
-            why = hub.refusal(viewer.owner, prepared, selectors, encoding, details=viewer.details, leaving=viewer)
+            audiences = hub.audiences
+            prepared = yield from audiences.prepare(selectors, encoding)
+            why = audiences.refusal(viewer.owner, prepared, selectors, encoding, details=viewer.details, leaving=viewer)
             if why:
                 viewer.answer(Frame.text(encode(Refused(why))))
                 return

@@ -49,8 +49,9 @@ class TickStream:
             await refuse(error_response(400, why), scope, receive, send)
             return
         encoding = encoding_of(scope)
-        prepared = await made_in_turns(self._hub.prepare(selectors, encoding))
-        if why := self._hub.refusal(address_of(scope), prepared, selectors, encoding, details=sees_details(scope)):
+        audiences = self._hub.audiences
+        prepared = await made_in_turns(audiences.prepare(selectors, encoding))
+        if why := audiences.refusal(address_of(scope), prepared, selectors, encoding, details=sees_details(scope)):
             await refuse(error_response(429, why), scope, receive, send)
             return
         await send({"type": "websocket.accept", "subprotocol": subprotocol(scope), "headers": []})
