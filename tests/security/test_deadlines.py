@@ -23,7 +23,7 @@ from tickboard.hub.traffic import Traffic
 from tickboard.server.requests import bodies
 from tickboard.server.requests.client_clock import CLOCK
 from tickboard.server.uvicorn.gate import FIRST_S, HEAD_S, KEEP_ALIVE_S, TAKE_BYTES, TAKE_S, Gate
-from tickboard.server.uvicorn.http import CONTENT, HttpConnection
+from tickboard.server.uvicorn.http import HttpConnection
 from tickboard.server.uvicorn.websocket import LINGER_S, Connection
 
 
@@ -157,7 +157,7 @@ def test_the_gate_checks_periodically_while_there_are_connections(
 
 @pytest.mark.parametrize("said", [b"G", b"\r\n", b"GET / HTTP/1.1", GET, GET + b"X: a", GET + UPGRADE])
 def test_an_unfinished_head_gets_408(gated: Gated, said: bytes) -> None:
-    with gated.client(said, lambda one: one._head_bytes) as slow:
+    with gated.client(said, lambda one: one._framing.head_bytes) as slow:
         gated.later(HEAD_S - 1)
         assert not gated.ending
         gated.later(HEAD_S + 1)
@@ -167,7 +167,7 @@ def test_an_unfinished_head_gets_408(gated: Gated, said: bytes) -> None:
 
 
 def test_a_trickling_head_does_not_extend_the_deadline(gated: Gated) -> None:
-    with gated.client(GET + b"X: ", lambda one: one._head_bytes) as slow:
+    with gated.client(GET + b"X: ", lambda one: one._framing.head_bytes) as slow:
         for seconds in range(int(HEAD_S)):
             slow.sendall(b"a")
             gated.later(seconds)
@@ -193,7 +193,7 @@ def test_an_idle_connection_is_closed_after_the_keep_alive_time(gated: Gated) ->
 def test_a_body_that_comes_too_slowly_gets_408(gated: Gated, path: bytes, chunked: bool) -> None:
     length = b"Transfer-Encoding: chunked\r\n\r\n2\r\n" if chunked else b"Content-Length: 9\r\n\r\n"
     head = POST.replace(b"/api/metrics", path) + length
-    with gated.client(head + b"[ ", lambda one: one._content) as slow:
+    with gated.client(head + b"[ ", lambda one: one._framing.content) as slow:
         gated.later(bodies.GRACE_S)
         assert not gated.ending
         gated.later(bodies.GRACE_S + 2)
@@ -205,7 +205,7 @@ def test_a_body_that_comes_too_slowly_gets_408(gated: Gated, path: bytes, chunke
 def test_the_deadline_of_a_body_grows_with_the_bytes_received(gated: Gated) -> None:
     length = bodies.LEAST_BYTES_A_S * 20
     head = POST.replace(b"/api/metrics", b"/reads") + b"Content-Length: %d\r\n\r\n" % (length + 1)
-    with gated.client(head + b"a" * length, lambda one: one._content == length) as slow:
+    with gated.client(head + b"a" * length, lambda one: one._framing.content == length) as slow:
         gated.later(bodies.GRACE_S + 19)
         slow.sendall(b"a")
         assert statuses(slow.recv(65_536)) == [200]
@@ -232,7 +232,7 @@ def test_a_client_waiting_in_the_turnstile_is_not_slow(
 ) -> None:
     head = POST.replace(b"/api/metrics", path) + b"Content-Length: 9\r\n\r\n"
     said, more = (head[:-4], head[-4:] + b"[]") if in_head else (head, b"[]")
-    with gated.client(said, lambda one: one._head_bytes or one._at == CONTENT) as waiting:
+    with gated.client(said, lambda one: one._framing.head_bytes or one._framing.in_body) as waiting:
         [connection] = gated.connections
         with monkeypatch.context() as closed:
             closed.setattr(gated.gate.turnstile, "arrive", lambda connection, *, ahead=False: None)
@@ -242,14 +242,14 @@ def test_a_client_waiting_in_the_turnstile_is_not_slow(
             gated.later(2_000)
             assert not gated.ending
         gated.run(lambda: connection.read_on(0.0))
-        wait_for(lambda: connection._content)
+        wait_for(lambda: connection._framing.content)
         waiting.sendall(b" " * 7)
         assert statuses(waiting.recv(65_536)) == [200]
 
 
 def test_a_client_can_be_slow_after_waiting_in_the_turnstile(gated: Gated, monkeypatch: pytest.MonkeyPatch) -> None:
     head = POST.replace(b"/api/metrics", b"/reads") + b"Content-Length: 9\r\n\r\n"
-    with gated.client(head, lambda one: one._at == CONTENT) as slow:
+    with gated.client(head, lambda one: one._framing.in_body) as slow:
         [connection] = gated.connections
         monkeypatch.setattr(gated.gate.turnstile, "arrive", lambda connection, *, ahead=False: None)
         slow.sendall(b"[]")
@@ -260,7 +260,7 @@ def test_a_client_can_be_slow_after_waiting_in_the_turnstile(gated: Gated, monke
         gated.later(1_000)
         assert clock() == shown
         gated.run(lambda: connection.read_on(0.0))
-        wait_for(lambda: connection._content)
+        wait_for(lambda: connection._framing.content)
         gated.later(1_000 + bodies.GRACE_S - 1)
         assert not gated.ending
         gated.later(1_000 + bodies.GRACE_S + 2)

@@ -1,9 +1,9 @@
 """The HTTP connection under ``tickboard run``: uvicorn's, with limits before a request is looked at, and a way out.
 
-What a client may send is bounded here, before it is parsed or kept: the head, the requests that it sends ahead, what a
-chunked body has beside its content, what comes after the last answer. `tickboard.server.uvicorn.gate` has
-the deadlines. A request that breaks a rule is answered, with the connection's last answer, and what still comes is
-thrown away for a moment, so that a client that is sending can read why.
+What a client may send is bounded before it is parsed or kept: by `tickboard.server.uvicorn.framing` the head, and what
+a chunked body has beside its content; here the requests that it sends ahead, and what comes after the last answer.
+`tickboard.server.uvicorn.gate` has the deadlines. A request that breaks a rule is answered, with the connection's last
+answer, and what still comes is thrown away for a moment, so that a client that is sending can read why.
 
 A response without end needs nothing of HTTP any more once its head is sent. So the connection offers its transport, as
 that for WebSockets does, with the scope's extension `DIRECT`; see `tickboard.server.uvicorn.websocket`. It is to be
@@ -31,17 +31,13 @@ from uvicorn.server import ServerState
 from tickboard.hub.traffic import Reason
 from tickboard.server.requests.bodies import patience_s
 from tickboard.server.requests.client_clock import CLOCK, ClientClock
-from tickboard.server.requests.targets import origin_form
+from tickboard.server.uvicorn.framing import Framing
 from tickboard.server.uvicorn.gate import (
     FIRST_S,
     HEAD_S,
     KEEP_ALIVE_S,
     LOOK_S,
-    MAX_HEAD_BYTES,
-    MAX_HEADER_BYTES,
-    MAX_HEADERS,
     MAX_HELD_BYTES,
-    MAX_URL_BYTES,
     TAKE_BYTES,
     TAKE_S,
     Gate,
@@ -54,18 +50,8 @@ from tickboard.server.uvicorn.websocket import DIRECT, LINGER_S, Connection, Han
 AHEAD_BYTES = 65_536
 """Of requests that wait for the answer to an earlier one; beyond it, no more is read."""
 
-PIECE_BYTES, MOST_PIECE_BYTES = 256, 16_384
-"""Of a chunked body, parsed at once: few requests fit behind its end, and few chunks of one byte."""
-
 MAX_DISCARDED_BYTES = 2**26
 """What is read and thrown away after the last answer."""
-
-HEAD_END = b"\r\n\r\n"
-
-NOTHING, HEAD, CONTENT, CHUNKS = range(4)
-"""What the parser is in the middle of: nothing, a head, a body of known length, a body in chunks."""
-
-BODY = frozenset({CONTENT, CHUNKS})
 
 
 class HttpConnection(HttpToolsProtocol):
@@ -96,13 +82,8 @@ class HttpConnection(HttpToolsProtocol):
         self._gate = gate
         self._address = ""
         self._since = self._looked = self._ended_at = self._taken_at = 0.0
-        self._at = NOTHING
-        # Of the head, or of the body that is being read.
-        self._head_bytes = self._length = self._content = self._overhead = self._since_content = 0
-        self._chunked = self._may_keep = self._deaf = self._answered_one = False
-        self._host = b""
-        self._codings: list[bytes] = []
-        self._refusal: Refusal | None = None
+        self._framing = Framing()
+        self._may_keep = self._deaf = self._answered_one = False
         self._active: RequestResponseCycle | None = None
         self._held = b""
         self._in_line = False
@@ -184,7 +165,9 @@ class HttpConnection(HttpToolsProtocol):
             self.flow.resume_reading()
             return True
         while at < len(data) and not self._answers_first:
-            end = self._end_of_piece(data, at)
+            if not self._framing.in_body and not self._framing.head_bytes:
+                self._since = time.monotonic()
+            end = self._framing.end_of_piece(data, at)
             self._parse(data if end - at == len(data) else data[at:end])
             at = end
             if self._deaf:
@@ -198,7 +181,7 @@ class HttpConnection(HttpToolsProtocol):
                 break
         if at < len(data):
             self._read_later(data[at:])
-        elif self._at not in BODY or len(self.cycle.body) <= HIGH_WATER_LIMIT:
+        elif not self._framing.in_body or len(self.cycle.body) <= HIGH_WATER_LIMIT:
             self.flow.resume_reading()
         return self._active is not before
 
@@ -215,95 +198,48 @@ class HttpConnection(HttpToolsProtocol):
         if data and self._answers_first and self._gate.held > MAX_HELD_BYTES:
             self._refuse(Refusal(503, "bodies", "too much is sent ahead: wait for answers"))
 
-    def _end_of_piece(self, data: bytes, at: int) -> int:
-        """Return where the next piece ends: one head, or as much of a body as has no other head in it."""
-        if self._at == CONTENT:
-            return min(len(data), at + self._length - self._content)
-        if self._at == CHUNKS:
-            most = min(len(data), at + MOST_PIECE_BYTES)
-            end = data.find(HEAD_END, at + PIECE_BYTES, most)
-            return most if end < 0 else end + len(HEAD_END)
-        if not self._head_bytes:
-            self._since = time.monotonic()
-        end = data.find(HEAD_END, at)
-        end = len(data) if end < 0 else end + len(HEAD_END)
-        return min(end, at + MAX_HEAD_BYTES + 1 - self._head_bytes)
-
     def _parse(self, piece: bytes) -> None:
         """Have the parser take a piece, and refuse what it cannot read or what is too much."""
-        in_head = self._at in {NOTHING, HEAD}
-        content = self._content
         for share in self.shares:
             share.charge(len(piece))
         try:
-            if in_head:
-                self._at = HEAD
-                self._head_bytes += len(piece)
+            self._framing.begin_piece(len(piece))
             self.parser.feed_data(piece)
-            if in_head and self._at == HEAD and self._head_bytes > MAX_HEAD_BYTES:
-                raise _too_large("the head of the request", MAX_HEAD_BYTES)
-            if self._at == CHUNKS and not in_head:
-                self._count_overhead(len(piece), self._content - content)
+            self._framing.end_piece(len(piece))
         except Refusal as refusal:
             self._refuse(refusal)
         except httptools.HttpParserUpgrade:
             self._upgrade()
         except httptools.HttpParserError as error:
-            self._refuse(self._refusal or _malformed(piece, in_head=in_head, error=error))
-
-    def _count_overhead(self, sent: int, content: int) -> None:
-        """Bound what a body has in chunks beside its content: extensions, trailers and very many chunks."""
-        self._overhead += sent - content
-        self._since_content = 0 if content else self._since_content + sent
-        if max(self._overhead - self._content, self._since_content) > MAX_HEAD_BYTES:
-            raise Refusal(400, "malformed", "the chunks of the body are mostly not content: send larger ones")
-
-    def _stop(self, refusal: Refusal) -> None:
-        """Leave a callback of the parser, which hides what it raises."""
-        self._refusal = refusal
-        raise refusal
+            self._refuse(self._framing.refusal(piece, error))
 
     # --- the parser's callbacks ---
 
     def on_message_begin(self) -> None:
         """Begin a request."""
         super().on_message_begin()
-        self._at = HEAD
-        self._head_bytes = self._head_bytes or 1
-        self._length = 0
-        self._chunked = False
-        self._host = b""
-        self._codings = []
+        self._framing.begin_message()
 
     def on_url(self, url: bytes) -> None:
         """Take a part of the address."""
         super().on_url(url)
-        if len(self.url) > MAX_URL_BYTES:
-            self._stop(Refusal(414, "too_large", f"the URL is more than {MAX_URL_BYTES} bytes: ask for less at a time"))
+        self._framing.take_url(self.url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header; one that follows a body is dropped: nobody may change a head that has been judged."""
-        if self._at == CHUNKS:
-            return
-        if len(self.headers) == MAX_HEADERS:
-            self._stop(Refusal(431, "too_large", f"the request has more than {MAX_HEADERS} headers: send fewer"))
-        if len(name) + len(value) > MAX_HEADER_BYTES:
-            self._stop(_too_large("a header", MAX_HEADER_BYTES))
+        """Take a header."""
         name = name.lower()
-        if name == b"content-length":
-            self._length = int(value)
-        elif name == b"transfer-encoding":
-            self._codings.append(value.strip().lower())
-        elif name == b"host":
-            self._host = value
-        elif name == b"expect" and value.lower() == b"100-continue":
+        if not self._framing.take_header(name, value, len(self.headers)):
+            return
+        if name == b"expect" and value.lower() == b"100-continue":
             self.expect_100_continue = True
         self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Take a request's head, and offer the transport to the application."""
-        self._head_bytes = 0
-        self._judge()
+        parser = self.parser
+        self.url = self._framing.end_head(
+            parser.get_method(), self.url, parser.get_http_version(), upgrades=parser.should_upgrade()
+        )
         before = self.cycle
         super().on_headers_complete()
         cycle = self.cycle
@@ -312,7 +248,7 @@ class HttpConnection(HttpToolsProtocol):
             return
         # It is this connection that ends, when the client has read what it was sent.
         cycle.transport = self  # type: ignore[assignment]
-        if self._chunked or self._length:
+        if self._framing.has_body:
             self._begin_body(cycle)
         else:
             self._gate.move(self, None)
@@ -323,24 +259,8 @@ class HttpConnection(HttpToolsProtocol):
             extensions: dict[str, Any] = {DIRECT: offer}
             self.scope["extensions"] = extensions
 
-    def _judge(self) -> None:
-        """Refuse what a server may not guess the meaning of."""
-        if self.parser.get_http_version() not in {"1.0", "1.1"}:
-            self._stop(Refusal(400, "malformed", "this port speaks HTTP/1.1"))
-        try:
-            self.url = origin_form(self.parser.get_method(), self.url, self._host)
-        except Refusal as refusal:
-            self._stop(refusal)
-        if self._codings:
-            if self._codings != [b"chunked"] or self.parser.get_http_version() == "1.0":
-                self._stop(Refusal(400, "malformed", "Transfer-Encoding: send chunked alone, in HTTP/1.1"))
-            self._chunked = True
-        if self.parser.should_upgrade() and (self._chunked or self._length):
-            self._stop(Refusal(400, "malformed", "a request with a body cannot ask for another protocol by Upgrade"))
-
     def _begin_body(self, cycle: RequestResponseCycle) -> None:
-        self._at = CHUNKS if self._chunked else CONTENT
-        self._content = self._overhead = self._since_content = 0
+        self._framing.begin_body()
         self._since = time.monotonic()
         cast("dict[str, Any]", cycle.scope)[CLOCK] = self._client_clock
         # An answer that comes before the end of the body is the last: nobody reads a body that nobody wants.
@@ -349,17 +269,17 @@ class HttpConnection(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Take content."""
-        self._content += len(body)
+        self._framing.content += len(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Take the end of a request."""
         super().on_message_complete()
-        if self._at in BODY:
+        if self._framing.in_body:
             if not self.cycle.response_started:
                 self.cycle.keep_alive = self._may_keep
             self._gate.move(self, None)
-        self._at = NOTHING
+        self._framing.end_message()
 
     # --- answers ---
 
@@ -374,7 +294,7 @@ class HttpConnection(HttpToolsProtocol):
     @property
     def _answers_first(self) -> bool:
         """Whether nothing is read before an answer is sent; what is read until then is the body of its request."""
-        return self._answering and not (self._at in BODY and self._active is self.cycle)
+        return self._answering and not (self._framing.in_body and self._active is self.cycle)
 
     def on_response_complete(self) -> None:
         """Wait for the next request, or have it read if it was sent ahead."""
@@ -415,7 +335,7 @@ class HttpConnection(HttpToolsProtocol):
         """
         if self.is_closing():
             return
-        if self._at == NOTHING and not self._deaf and not self._held:
+        if self._framing.is_idle and not self._deaf and not self._held:
             self.transport.close()
             return
         self._deaf = True
@@ -461,12 +381,12 @@ class HttpConnection(HttpToolsProtocol):
             self._since = now
         elif self._in_line:
             pass  # what it has sent is not read yet
-        elif self._at in BODY:
+        elif self._framing.in_body:
             if self.flow.read_paused:
                 self._since = min(now, self._since + waited)  # it is the server that does not read
-            elif now - self._since > patience_s(self._content) + 2 * LOOK_S:
+            elif now - self._since > patience_s(self._framing.content) + 2 * LOOK_S:
                 self._refuse(Refusal(408, "slow", "the body came too slowly"))
-        elif self._head_bytes:
+        elif self._framing.head_bytes:
             if now - self._since > HEAD_S:
                 self._refuse(Refusal(408, "slow", f"the head did not come within {HEAD_S:.0f} s"))
         elif self._answered_one:
@@ -545,19 +465,6 @@ class HttpConnection(HttpToolsProtocol):
         del offer["last"], offer["take"]
         self.parser = None  # type: ignore[assignment]  # as uvicorn itself does at the end
         return self.transport
-
-
-def _too_large(what: str, most: int) -> Refusal:
-    return Refusal(431, "too_large", f"{what} is more than {most} bytes: send less")
-
-
-def _malformed(piece: bytes, *, in_head: bool, error: Exception) -> Refusal:
-    """Return how to refuse what is no HTTP/1.1."""
-    if in_head and piece.startswith(b"\x16\x03"):
-        return Refusal(400, "malformed", "this port speaks HTTP, not TLS: ask for http://")
-    if in_head and "PRI" in str(error):
-        return Refusal(400, "malformed", "this port speaks HTTP/1.1, not HTTP/2")
-    return Refusal(400, "malformed", f"this is no request of HTTP/1.1: {error}")
 
 
 def _last(cycle: RequestResponseCycle) -> bool:
