@@ -7,7 +7,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from tickboard.metrics.intake import Intake
 from tickboard.metrics.registry import Registry
 from tickboard.sources.opentelemetry.exports import OpenTelemetry
-from tickboard.sources.opentelemetry.requests import read_protobuf
+from tickboard.sources.opentelemetry.messages import read_protobuf
 
 POINTS = 10_000
 ROUNDS = 7

@@ -13,9 +13,9 @@ from tickboard.metrics.cleaning import MAX_KEY_BYTES
 from tickboard.metrics.intake import Intake
 from tickboard.metrics.registry import Registry
 from tickboard.metrics.source import Source
-from tickboard.sources.opentelemetry import requests as opentelemetry_request
+from tickboard.sources.opentelemetry import messages as opentelemetry_messages
 from tickboard.sources.opentelemetry.exports import ExportResult, OpenTelemetry
-from tickboard.sources.opentelemetry.requests import read_json, read_protobuf
+from tickboard.sources.opentelemetry.messages import read_json, read_protobuf
 from tickboard.sources.prometheus import exposition, messages, remote_write, series_writer
 from tickboard.sources.prometheus.exposition import Exposition
 from tickboard.sources.prometheus.remote_write import RemoteWrite
@@ -44,7 +44,7 @@ def field(number: int, content: bytes) -> bytes:
 @pytest.fixture(autouse=True)
 def _small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lower the limits of a body, since counting lines takes time."""
-    monkeypatch.setattr(opentelemetry_request, "MAX_MESSAGES", 20_000)
+    monkeypatch.setattr(opentelemetry_messages, "MAX_MESSAGES", 20_000)
     monkeypatch.setattr(messages, "MAX_FIELDS", 20_000)
     monkeypatch.setattr(remote_write, "MAX_FIELDS", 20_000)
     monkeypatch.setattr(series_writer, "MAX_HISTOGRAMS", 2_000)
@@ -113,13 +113,13 @@ def test_an_export_is_processed_in_small_steps_or_refused(body: Callable[[], byt
 
 def test_the_protobuf_library_never_parses_much_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
-    parse = opentelemetry_request._parsed
+    parse = opentelemetry_messages._parsed
 
     def parsed(data: bytes) -> Any:
         sizes.append(len(data))
         return parse(data)
 
-    monkeypatch.setattr(opentelemetry_request, "_parsed", parsed)
+    monkeypatch.setattr(opentelemetry_messages, "_parsed", parsed)
     point = field(1, field(7, attribute(b"k", b"v" * 50)) + b"\x21" + bytes(8))
     body = of_metric(field(5, point * 10_000) + field(5, point)) + of_metric(field(7, point)) * 5_000
     taken = ExportResult()
@@ -136,7 +136,7 @@ def test_the_protobuf_library_never_parses_much_at_once(monkeypatch: pytest.Monk
             for _ in sender.receive(piece, NOW, taken):
                 pass
     assert points == 15_001
-    assert max(sizes) < opentelemetry_request.PIECE_BYTES + 4 * opentelemetry_request.BESIDE_BYTES
+    assert max(sizes) < opentelemetry_messages.PIECE_BYTES + 4 * opentelemetry_messages.BESIDE_BYTES
     assert len(sizes) > 8
 
 

@@ -13,7 +13,7 @@ from tickboard.metrics.registry import Registry
 from tickboard.problems import QUIET_S
 from tickboard.sources import pipe as pipe_module
 from tickboard.sources.pipe import Format, Pipe
-from tickboard.sources.rows import parse_time
+from tickboard.sources.rows import sample_time
 
 
 class Bench:
@@ -277,7 +277,7 @@ def test_no_text_of_plausible_parts_raises_an_exception(parts: list[str]) -> Non
     ],
 )
 def test_times_are_parsed(value: object, time: float) -> None:
-    assert parse_time(value) == time
+    assert sample_time(value) == time
 
 
 @pytest.mark.parametrize(
@@ -290,5 +290,5 @@ def test_times_are_parsed(value: object, time: float) -> None:
 )  # fmt: skip
 def test_an_invalid_time_raises_an_input_error(value: object) -> None:
     with pytest.raises(InputError, match="is no time") as caught:
-        parse_time(value)
+        sample_time(value)
     assert len(str(caught.value)) < 200

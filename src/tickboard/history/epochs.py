@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tickboard.history.answers import Integers
 from tickboard.history.file import FOREVER, Database
-from tickboard.history.rows import newest_time
+from tickboard.history.unsealed import newest_time
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from tickboard.history.catalogue import Catalogue
 from tickboard.history.codec import CorruptError
 from tickboard.history.exporting import readable
 from tickboard.history.file import PURPOSE, HistoryFile, explained_errors, is_in_use, key_parts
-from tickboard.history.rows import layout_ids
 from tickboard.history.spans import Chosen, replace_block
+from tickboard.history.unsealed import layout_ids
 from tickboard.storage.damage import DamageError
 from tickboard.storage.place import find_place
 

@@ -19,7 +19,6 @@ from tickboard.history.epochs import Epoch, overlap, read_epochs, visible
 from tickboard.history.file import Database
 from tickboard.history.layout import TIERS, Layout, no_times
 from tickboard.history.rollup import Rolled, join, roll, roll_ticks
-from tickboard.history.rows import each_row, layout_ids, row_times
 from tickboard.history.spans import (
     HOUR_MS,
     HOURS,
@@ -32,6 +31,7 @@ from tickboard.history.spans import (
     Span,
     spans_between,
 )
+from tickboard.history.unsealed import each_row, layout_ids, row_times
 
 MAX_VALUES = 2_000_000
 """Most buckets in one answer, over all series: 64 MB."""

@@ -15,7 +15,7 @@ from tickboard.history.catalogue import encode_labels
 from tickboard.history.epochs import Epoch, read_epochs
 from tickboard.history.file import Database, position
 from tickboard.history.layout import Layout
-from tickboard.history.rows import first_row, layout_ids
+from tickboard.history.unsealed import first_row, layout_ids
 from tickboard.history.waiting import AmendTick, AppendTick, BeginEpoch, Item
 
 JUMP_MS = 86_400_000

@@ -17,7 +17,6 @@ from tickboard.history.epochs import Epoch, read_epochs
 from tickboard.history.file import FOREVER, Database, position
 from tickboard.history.recording import Recorder
 from tickboard.history.rollup import Rolled, join, roll, roll_ticks
-from tickboard.history.rows import UnsealedRow, each_row, first_row, layout_ids
 from tickboard.history.spans import (
     HOURS,
     LENGTH_MS,
@@ -32,6 +31,7 @@ from tickboard.history.spans import (
     spans_between,
     write_span,
 )
+from tickboard.history.unsealed import UnsealedRow, each_row, first_row, layout_ids
 
 BLOCK_TICKS, WIDE_BLOCK_TICKS = 600, 300
 """Ticks in a block, about. Boards with `WIDE_SERIES` have fewer, because rows cost more to read than blocks."""

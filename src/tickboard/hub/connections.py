@@ -14,6 +14,9 @@ from tickboard.output.logs import log
 TRY_AGAIN_LATER = 1013
 """A close code (IANA's registry of WebSocket close codes)."""
 
+Listen = Callable[[Callable[[], None]], Callable[[], None]]
+"""Has a function called in the loop when there is news in the log of alerts; returns a function that ends it."""
+
 WriteAll = Callable[[Sequence[int], bytes], list[tuple[int, int]]]
 """Writes the same bytes to many descriptors. Returns the index and the number of bytes written for each descriptor that
 did not take them all; -1 bytes: it failed. A negative descriptor is skipped."""

@@ -25,6 +25,7 @@ import msgspec
 from tickboard.alerting.log import AlertLog
 from tickboard.configuration.config import Config
 from tickboard.errors import InputError, TickboardError
+from tickboard.hub.connections import Listen
 from tickboard.hub.traffic import Notified
 from tickboard.loop.supervisor import Supervisor
 from tickboard.notify.delivery import Delivery
@@ -46,10 +47,6 @@ LOUD = frozenset({"apprise", "urllib3", "requests", "requests_oauthlib", "oauthl
 """The loggers, with all below them, of the libraries that send: they would log URLs with tokens."""
 
 _STATUS = re.compile(r"error=([1-5][0-9]{2})\b")
-
-
-Subscribe = Callable[[Callable[[], None]], Callable[[], None]]
-"""Subscribes a function, called in the loop when there is news in the log; returns a function that unsubscribes."""
 
 
 class DeliveryJournal(Protocol):
@@ -174,7 +171,7 @@ class Notifier:
     async def run(
         self,
         log: AlertLog,
-        subscribe: Subscribe,
+        subscribe: Listen,
         journal: DeliveryJournal | None = None,
     ) -> None:
         """Send the events of the log from this notifier's position on, until it is cancelled.
@@ -286,7 +283,7 @@ class Notifiers:
         }
         self._supervisor = Supervisor(problems)
 
-    def start(self, log: AlertLog, subscribe: Subscribe, journal: DeliveryJournal | None = None) -> None:
+    def start(self, log: AlertLog, subscribe: Listen, journal: DeliveryJournal | None = None) -> None:
         """Start the notifiers, in the running loop. For the arguments, see `Notifier.run`."""
         for name, notifier in self._notifiers.items():
             # Another source than the service's own problem, which may remain.

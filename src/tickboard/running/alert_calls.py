@@ -14,6 +14,7 @@ from contextlib import suppress
 from functools import partial
 
 from tickboard.alerting.log import LOG_EVENTS, AlertEvent, AlertLog
+from tickboard.hub.connections import Listen
 from tickboard.loop.supervisor import Supervisor
 from tickboard.output.logs import log as logger
 from tickboard.problems import Reporter, numbered
@@ -28,7 +29,6 @@ FINISH_S = 1.0
 """How long functions may take to finish what waits for them when the board stops."""
 
 AlertFunction = Callable[[Alert], object]
-Subscribe = Callable[[Callable[[], None]], Callable[[], None]]
 
 
 def sources(functions: Iterable[tuple[str, AlertFunction]]) -> list[str]:
@@ -52,7 +52,7 @@ class AlertCalls:
         ]
         self._supervisor = Supervisor(problems)
 
-    def start(self, log: AlertLog, subscribe: Subscribe, positions: Mapping[str, int]) -> None:
+    def start(self, log: AlertLog, subscribe: Listen, positions: Mapping[str, int]) -> None:
         """Begin to call; the caller is in a running loop.
 
         Args:
@@ -125,7 +125,7 @@ class _Queue:
         call = self._call_async if is_async(function) else self._call
         self.running = RunningSampler(Sampler(source, call, None, patience_s=HANGING_S), source, parse("1s"), problems)
 
-    def follow(self, log: AlertLog, subscribe: Subscribe, position: int) -> None:
+    def follow(self, log: AlertLog, subscribe: Listen, position: int) -> None:
         """Take the log's alerts after a position, and those to come."""
         self.position = position
         self._leave = subscribe(partial(self._read, log))

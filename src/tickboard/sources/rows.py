@@ -128,7 +128,7 @@ def json_object(text: str) -> TextRow:
     numbers = [(name, value) for name, value in fields if _is_number(value)]
     if not numbers:
         raise InputError('there is no number in it, as in {"cpu": 12.5}')
-    time = parse_time(times[0]) if times else None
+    time = sample_time(times[0]) if times else None
     return TextRow((Sample(name, labels, "", _finite(name, value)) for name, value in numbers), time)
 
 
@@ -138,7 +138,7 @@ def _metric(found: dict[str, Any]) -> TextRow:
     if not _is_number(value) or not isinstance(labels, dict):
         raise InputError('"value" must be a number, or null, and "labels" an object of texts')
     pairs = tuple((label, str(text)) for label, text in labels.items())
-    time = parse_time(found["timestamp"]) if found.get("timestamp") is not None else None
+    time = sample_time(found["timestamp"]) if found.get("timestamp") is not None else None
     return _one(found["name"], pairs, str(found.get("unit") or ""), _finite(found["name"], value), time)
 
 
@@ -216,7 +216,7 @@ class CsvTable:
             if not cell:
                 continue
             if column.kind == "time":
-                time = parse_time(cell)
+                time = sample_time(cell)
             elif column.kind == "label":
                 labels.append((column.name, cell))
             elif (number := _as_number(cell)) is not None:
@@ -266,7 +266,7 @@ def _as_number(cell: str) -> float | None:
 # --- times ---
 
 
-def parse_time(value: object) -> float:
+def sample_time(value: object) -> float:
     """Return a time in POSIX seconds, from RFC 3339 or from a number of seconds or milliseconds.
 
     Raises:
@@ -291,7 +291,7 @@ def _time(value: object) -> float:
 
 def _is_time(cell: str) -> bool:
     try:
-        parse_time(cell)
+        sample_time(cell)
     except InputError:
         return False
     return True

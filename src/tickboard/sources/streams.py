@@ -24,7 +24,7 @@ MAX_NUMBER = 100
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Kind:
+class StreamKind:
     """What the streams of one metric from one origin have in common.
 
     Attributes:
@@ -47,7 +47,7 @@ class SenderStream:
         part: which part of the stream a series shows.
     """
 
-    kind: Kind
+    kind: StreamKind
     labels: Labels
     start: int
     part: Hashable = None
@@ -71,12 +71,12 @@ class _Writer:
     """
 
     labels: Labels
-    kind: Kind
+    kind: StreamKind
     stream: int
     past: set[int] = field(default_factory=set)
     apart: set[int] = field(default_factory=set)
 
-    def set_apart(self, kind: Kind, stream: int, other: Kind) -> None:
+    def set_apart(self, kind: StreamKind, stream: int, other: StreamKind) -> None:
         """Record that a stream does not write to this series, nor do others of its kind if the kinds differ."""
         if len(self.apart) >= MAX_APART:
             self.apart.clear()
@@ -161,7 +161,9 @@ class Streams:
         return True
 
 
-def _difference(kind: Kind, other: Kind, more: list[tuple[str, str]], names: set[str]) -> tuple[str, str] | None:
+def _difference(
+    kind: StreamKind, other: StreamKind, more: list[tuple[str, str]], names: set[str]
+) -> tuple[str, str] | None:
     """Return a label that distinguishes a kind from another and is not used for that yet."""
     for name, value in kind.marks.items():
         label = _label(name, names)

@@ -22,7 +22,7 @@ from tickboard.metrics.registry import Registry
 from tickboard.sources.opentelemetry import exports as module
 from tickboard.sources.opentelemetry.exports import SLICE, SLOW, ExportResult, OpenTelemetry
 from tickboard.sources.opentelemetry.labels import label_text
-from tickboard.sources.opentelemetry.requests import read_json, read_protobuf
+from tickboard.sources.opentelemetry.messages import read_json, read_protobuf
 from tickboard.sources.streams import MAX_NUMBER, Streams
 
 NOW = 1_795_514_400.0

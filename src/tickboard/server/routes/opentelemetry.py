@@ -13,7 +13,7 @@ from tickboard.metrics.intake import Intake
 from tickboard.server.requests.bodies import read_body
 from tickboard.server.routes.operations import BYTES, Paths, Ref, failures, json, post
 from tickboard.sources.opentelemetry.exports import ExportResult, OpenTelemetry
-from tickboard.sources.opentelemetry.requests import read_json, read_protobuf
+from tickboard.sources.opentelemetry.messages import read_json, read_protobuf
 from tickboard.sources.streams import Streams
 from tickboard.wire import ErrorBody, encode
 

@@ -35,7 +35,7 @@ from tickboard.sources.opentelemetry.labels import (
     labels_of,
     read_resource,
 )
-from tickboard.sources.streams import Kind, Labels, SenderStream, Streams
+from tickboard.sources.streams import Labels, SenderStream, StreamKind, Streams
 
 if TYPE_CHECKING:
     from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
@@ -121,7 +121,7 @@ class OpenTelemetry:
     def __init__(self, source: Source, streams: Streams | None = None) -> None:
         self._source = source
         self._streams = streams or Streams()
-        self._kinds: dict[Hashable, Kind] = {}
+        self._kinds: dict[Hashable, StreamKind] = {}
         self._resources: dict[bytes, Resource] = {}
         # For delta streams: the sum so far, and the start and the time of the newest point.
         self._deltas: dict[Hashable, tuple[float, int, int]] = {}
@@ -170,7 +170,7 @@ class OpenTelemetry:
             found = self._resources[key] = read_resource(resource)
         return found
 
-    def _kind(self, place: tuple[bytes, bytes], metric: Any, which: str, scope: Any, resource: Resource) -> Kind:
+    def _kind(self, place: tuple[bytes, bytes], metric: Any, which: str, scope: Any, resource: Resource) -> StreamKind:
         """Return what the streams of a metric in a scope of a resource have in common."""
         data = getattr(metric, which)
         temporality = getattr(data, "aggregation_temporality", 0)
@@ -184,11 +184,11 @@ class OpenTelemetry:
             own = {"scope": scope.name, "scope_version": scope.version, "unit": metric.unit, "metric": metric.name}
             own |= {f"scope.{one.key}": label_text(one.value) for one in scope.attributes}
             own = {name: value for name, value in own.items() if is_mark(value)}
-            kind = self._kinds[key] = Kind(hash(key), own | resource.marks | own | {"sender": sender})
+            kind = self._kinds[key] = StreamKind(hash(key), own | resource.marks | own | {"sender": sender})
         return kind
 
     def _metric(
-        self, metric: Any, which: str, kind: Kind, resource: Resource, batch: _Batch, now: int
+        self, metric: Any, which: str, kind: StreamKind, resource: Resource, batch: _Batch, now: int
     ) -> Iterator[None]:
         data = getattr(metric, which)
         take = {"gauge": self._number, "sum": self._number, "summary": self._summary}.get(which, self._histogram)
@@ -251,7 +251,7 @@ class OpenTelemetry:
         data: Any,
         which: str,
         point: Any,
-        kind: Kind,
+        kind: StreamKind,
         resource: Resource,
         batch: _Batch,
         now: int,
@@ -330,7 +330,15 @@ class OpenTelemetry:
         return total, until
 
     def _summary(
-        self, metric: Any, data: Any, which: str, point: Any, kind: Kind, resource: Resource, batch: _Batch, now: int
+        self,
+        metric: Any,
+        data: Any,
+        which: str,
+        point: Any,
+        kind: StreamKind,
+        resource: Resource,
+        batch: _Batch,
+        now: int,
     ) -> None:
         time, start = point.time_unix_nano or now, point.start_time_unix_nano
         if len(point.quantile_values) > MAX_QUANTILES:
@@ -365,7 +373,15 @@ class OpenTelemetry:
                 batch.gauges.append((column, value, time))
 
     def _histogram(
-        self, metric: Any, data: Any, which: str, point: Any, kind: Kind, resource: Resource, batch: _Batch, now: int
+        self,
+        metric: Any,
+        data: Any,
+        which: str,
+        point: Any,
+        kind: StreamKind,
+        resource: Resource,
+        batch: _Batch,
+        now: int,
     ) -> None:
         missing = bool(point.flags & _NO_RECORDED_VALUE)
         found = None if missing else explicit(point) if which == "histogram" else exponential(point)

@@ -1,4 +1,4 @@
-"""Rows: the newest ticks, which are not in blocks yet, and the layouts that name the series of their values."""
+"""Unsealed rows: the newest ticks, not in blocks yet, and the layouts that name the series of their values."""
 
 import struct
 from collections.abc import Iterator
