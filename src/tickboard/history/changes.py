@@ -25,6 +25,9 @@ SCORE_DIGITS = 4
 _GROUP_VALUES = 2_500_000
 """Values that are read together, about: 20 MB."""
 
+_ROLLED_VALUES = 4
+"""Values that are read for the average of a minute or an hour."""
+
 
 def changes(snapshot: HistorySnapshot, asked: ChangesQuestion) -> FoundChanges:
     """Compare two ranges.
@@ -40,7 +43,7 @@ def changes(snapshot: HistorySnapshot, asked: ChangesQuestion) -> FoundChanges:
     )
     tier = _tier(snapshot, asked, interval_ms)
     score, before, after = np.full((3, len(ids)), np.nan)
-    for group in _groups(len(ids), asked, UNIT_MS[tier] if tier else interval_ms):
+    for group in _groups(len(ids), asked, tier, interval_ms):
         found = _compared(snapshot, asked, tier, Chosen.of(ids[group]))
         score[group], before[group], after[group] = found.score, found.before, found.after
     score = np.round(score, SCORE_DIGITS)
@@ -64,10 +67,11 @@ def _tier(snapshot: HistorySnapshot, asked: ChangesQuestion, interval_ms: int) -
     return snapshot.finest(min(asked.start_ms, asked.baseline_start_ms), tier)
 
 
-def _groups(series: int, asked: ChangesQuestion, entry_ms: int) -> Iterator[slice]:
+def _groups(series: int, asked: ChangesQuestion, tier: int, interval_ms: int) -> Iterator[slice]:
     """Yield the places of the series to read together: whole stripes, if the series are all of the board."""
-    entries = (asked.end_ms - asked.start_ms + asked.baseline_end_ms - asked.baseline_start_ms) // entry_ms
-    size = max(1, _GROUP_VALUES // max(1, entries) // STRIPE) * STRIPE
+    length_ms = asked.end_ms - asked.start_ms + asked.baseline_end_ms - asked.baseline_start_ms
+    values = length_ms // interval_ms if tier == RAW else _ROLLED_VALUES * length_ms // UNIT_MS[tier]
+    size = max(1, _GROUP_VALUES // max(1, values) // STRIPE) * STRIPE
     for start in range(0, series, size):
         yield slice(start, start + size)
 
