@@ -1,11 +1,13 @@
-"""A program for tests: its children write a history until they are killed, and report each batch they committed.
+"""A program for tests: its children write a history until they are killed, and report what they committed.
 
-It imports everything before it forks, so that a hundred children start as fast as one.
+Usage: python -m tests.history_writer [syncs]; with it they report only what should survive a power cut. It imports
+everything before it forks, so that a hundred children start as fast as one.
 """
 
 import itertools
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +24,13 @@ SERIES = 300
 BATCH = 40
 """Ticks in a commit."""
 
+SYNC_EVERY = 5
+"""Batches until a commit waits for the disk."""
+
 LAYOUT = Layout(tuple((f"m{number}", (), "") for number in range(SERIES)), np.arange(SERIES))
 
 
-def write(path: Path, start_ms: int, name: str) -> None:
+def write(path: Path, start_ms: int, name: str, *, syncs: bool) -> None:
     """Append ticks forever, a second apart. Every series has the number of the tick as its value."""
     history = History(path, Retention(raw_s=7200, minutes_s=86_400), lambda problem: None, commit_s=0.005)
     history.begin(name, 1000, 10)
@@ -33,7 +38,11 @@ def write(path: Path, start_ms: int, name: str) -> None:
         history.append(seq, (start_ms + 1000 * seq) / 1000, LAYOUT, np.full(SERIES, float(seq)))
         if not seq % BATCH:
             history.flush()
-            say(seq)
+            if not syncs:
+                say(seq)
+            elif not seq % (BATCH * SYNC_EVERY):
+                history._wait(history._job(partial(history._commit, through=True)), None)
+                say(seq)
 
 
 def say(number: int) -> None:
@@ -48,7 +57,7 @@ def main() -> None:
         child = os.fork()
         if not child:
             say(os.getpid())
-            write(Path(path), int(start), name)
+            write(Path(path), int(start), name, syncs="syncs" in sys.argv)
         os.waitpid(child, 0)
         say(0)
 

@@ -11,12 +11,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 import pytest
 from tests.journal_writer import SAID, alert, event_of
+from tests.power_cut import Disk
 
 from tickboard.alerting import log as alert_log
 from tickboard.alerting.episodes import Episode
@@ -425,12 +426,21 @@ def opened(path: Path, user: int | None = None) -> str:
 
 
 class Writers:
-    """Processes that write a journal, one at a time."""
+    """Processes that write a journal, one at a time.
 
-    def __init__(self) -> None:
+    Args:
+        environ: more variables of their environment.
+    """
+
+    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
         command = [sys.executable, "-m", "tests.journal_writer"]
         self.process = subprocess.Popen(
-            command, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]
+            command,
+            bufsize=0,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=Path(__file__).parents[2],
+            env={**os.environ, **(environ or {})},
         )
 
     def write_and_die(self, path: Path, seconds: float, least: int = 1) -> int:
@@ -479,6 +489,28 @@ async def test_a_hundred_kills_lose_nothing_that_was_committed(path: Path, write
         assert last <= kept.number <= last + 4
         newest = kept.number
     assert len(epochs) == 1
+
+
+@pytest.mark.parametrize("cuts", [5, pytest.param(100, marks=[pytest.mark.slow, pytest.mark.timeout(600)])])
+@pytest.mark.parametrize("strays", [False, True], ids=["only what was synced", "some pages more"])
+async def test_a_power_cut_loses_nothing_that_was_committed(tmp_path: Path, cuts: int, strays: bool) -> None:
+    disk = Disk(tmp_path / "disk", seed=cuts)
+    path = disk.files / "j.sqlite"
+    chance = random.Random(cuts)
+    writers = Writers(disk.environ)
+    with writers.process:
+        for turn in range(cuts):
+            last = writers.write_and_die(path, chance.uniform(0, 0.1))
+            disk.cut_power(strays=strays)
+            # The next writer begins with what is on the disk.
+            copy = shutil.copytree(disk.files, tmp_path / f"{turn}") / path.name
+            journal = Journal(copy)
+            kept = journal.load()
+            assert journal.damaged is None
+            await journal.close()
+            check_whole(kept)
+            assert last <= kept.number <= last + 4
+        writers.process.kill()
 
 
 async def test_a_write_cut_short_by_a_power_failure_is_rolled_back_completely(

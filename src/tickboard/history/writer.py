@@ -51,8 +51,8 @@ class Writer:
         self._held: list[SealedAmendment] = []
         self._chores: Iterator[None] | None = None
         self._is_open = False
-        # Items committed so far, of `Waiting.count`.
-        self._committed = 0
+        # Items committed so far, of `Waiting.count`, and those of them that survive a power cut.
+        self._committed = self._synced = 0
         self.generation = 0
         self.damaged: Path | None = None
         self.lost_files: list[str] = []
@@ -98,12 +98,16 @@ class Writer:
     def _commit(self, *, through: bool) -> None:
         count = self._waiting.count
         items = self._waiting.take()
-        if not items and (not self._held or self._sealer.busy_before):
+        # A read may have had everything committed, without waiting for the disk.
+        is_touched = through and self._synced != count
+        if not items and not is_touched and (not self._held or self._sealer.busy_before):
             return
         try:
             missed = 0
             self._file.sync_next(through)
             with self._file.transaction():
+                if is_touched:
+                    self._file.touch()
                 amended = [*self._held, *self._recorder.write(items)]
                 # Blocks that are being sealed were read before, and would be written without them.
                 if not self._sealer.busy_before:
@@ -117,6 +121,8 @@ class Writer:
         self._recorder.missed = 0
         self._held = amended
         self._committed = count
+        if through:
+            self._synced = count
         self._count_damaged()
 
     # --- chores ---
