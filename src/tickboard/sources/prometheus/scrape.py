@@ -2,10 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
+from collections.abc import Callable, Mapping
 from itertools import chain, count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from tickboard import schedule
@@ -18,6 +17,7 @@ from tickboard.output.secrets import public
 from tickboard.output.text import one_line
 from tickboard.problems import described
 from tickboard.sources.prometheus.exposition import Exposition
+from tickboard.sources.response_head import ResponseHead
 from tickboard.sources.unfolding import CODINGS, unfold
 
 if TYPE_CHECKING:
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 MAX_BODY_BYTES = 32 * 2**20
 """The most bytes of a response, decompressed."""
-
-MAX_HEAD_BYTES, HEAD_PIECE_BYTES = 65_536, 4_096
-"""The most bytes of the head of a response, and how many of them are read before others may run."""
 
 MAX_SHOWN = 100
 """Characters of a response that are shown."""
@@ -92,7 +89,7 @@ class Scrape:
         }
         self._verify = verify
         self._client: httpx.AsyncClient | None = None
-        self._head = _Head()
+        self._head = ResponseHead()
         self._remark = ""
         self._may_be_cut = False
         self._source = _own_source(intake, self.name, _without_login(url))
@@ -205,40 +202,6 @@ class Scrape:
         # Trust the system's certificates; and connect directly, even if the environment names a proxy.
         trusted = ssl.create_default_context() if self._verify and self._url.lower().startswith("https") else False
         return httpx.AsyncClient(timeout=self._timeout_s, verify=trusted, headers=self._headers, trust_env=False)
-
-
-class _Head:
-    """Reads the head of a response in small pieces and up to a limit.
-
-    A target may send ``100 Continue`` again and again, or endless headers. The HTTP parser reads all that has arrived
-    at once: 75 ms for 64 KB. It passes its stream to trace functions, which allows limiting it here.
-    """
-
-    def __init__(self) -> None:
-        self._size = 0
-        self._is_over = False
-
-    def begin(self) -> None:
-        """Expect the head of another response."""
-        self._size, self._is_over = 0, False
-
-    async def trace(self, event: str, info: dict[str, Any]) -> None:
-        """Handle an event of httpcore."""
-        if event in {"connection.connect_tcp.complete", "connection.start_tls.complete"}:
-            stream = info["return_value"]
-            stream.read = partial(self._read, stream.read)
-        elif event == "http11.receive_response_headers.complete":
-            self._is_over = True
-
-    async def _read(self, read: Callable[..., Awaitable[bytes]], max_bytes: int, **more: float | None) -> bytes:
-        if self._is_over:
-            return await read(max_bytes, **more)
-        data = await read(min(max_bytes, HEAD_PIECE_BYTES), **more)
-        self._size += len(data)
-        if self._size > MAX_HEAD_BYTES + HEAD_PIECE_BYTES:
-            raise _FailedError(f"the head of its answer is more than {MAX_HEAD_BYTES} bytes")
-        await asyncio.sleep(0)
-        return data
 
 
 def _own_source(intake: Intake, name: str, key: str) -> Source:
