@@ -53,7 +53,15 @@ def prometheus_with(data: Path) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def _running(port: int, configuration: str, data: Path) -> Iterator[None]:
+def receiving_prometheus(data: Path, port: int = 0) -> Iterator[int]:
+    """Run Prometheus, which takes remote write into a folder and scrapes nothing, and return its port."""
+    port = port or _free_port()
+    with _running(port, "scrape_configs: []\n", data, "--web.enable-remote-write-receiver"):
+        yield port
+
+
+@contextlib.contextmanager
+def _running(port: int, configuration: str, data: Path, *flags: str) -> Iterator[None]:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "prometheus.yml"
         file.write_text(configuration)
@@ -66,6 +74,7 @@ def _running(port: int, configuration: str, data: Path) -> Iterator[None]:
                     f"--storage.tsdb.path={data}",
                     RETENTION,
                     f"--web.listen-address=127.0.0.1:{port}",
+                    *flags,
                 ],
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -83,6 +83,7 @@ FULL: list[msgspec.Struct] = [
     wire.HealthReason("s", "m", T),
     wire.TierHealth(None, 0),
     wire.HistoryHealth(wire.TierHealth(T, 1), wire.TierHealth(T, 2), wire.TierHealth(T, 3), 4, 5, 6, 7, 8),
+    wire.RemoteWriteHealth(1, 2, 3, 4, 5.5),
     wire.Health(
         "ok",
         [wire.HealthReason("s", "m", "t")],
@@ -103,6 +104,7 @@ FULL: list[msgspec.Struct] = [
         0.5,
         {"ops": wire.NotifierHealth(1, 2, 3)},
         wire.HistoryHealth(wire.TierHealth(T, 1), wire.TierHealth(None, 0), wire.TierHealth(None, 0), *range(2, 7)),
+        wire.RemoteWriteHealth(1, 2, 3, 4, 5.5),
     ),
     HISTORY,
     wire.HistoryAnswer(T, T, 1000, "raw", [HISTORY]),

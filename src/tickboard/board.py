@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 from starlette.routing import BaseRoute
@@ -45,6 +45,7 @@ from tickboard.running.mounting import Mounting
 from tickboard.running.running_board import BoardSpec, RunningBoard
 from tickboard.running.sampling import Sampler, check_function, function_name
 from tickboard.schedule import Duration
+from tickboard.sending.options import RemoteWriteOptions
 from tickboard.server.requests.allowed import ARGUMENT, Allowed
 from tickboard.settings import Settings, read_settings
 from tickboard.sources import datagrams, own_metrics
@@ -156,6 +157,7 @@ class Board(MetricDeclarations):
         self._listeners: list[Listener] = []
         self._rules: list[Rule] = []
         self._services: dict[str, Service] = {}
+        self._remote_write = RemoteWriteOptions()
         self._alert_functions: list[tuple[str, AlertFunction]] = []
         self._panels: list[wire.Panel] = []
         self._own: list[wire.Row] = []
@@ -394,7 +396,7 @@ class Board(MetricDeclarations):
         return function
 
     def apply_config(self, config: Config) -> None:
-        """Apply a ``tickboard.toml``: override and add rules and notifiers, and say how history is kept.
+        """Apply a ``tickboard.toml``: rules and notifiers, how history is kept, and where ticks are sent on.
 
         Call it before the board is served.
 
@@ -410,9 +412,15 @@ class Board(MetricDeclarations):
         options = HistoryOptions.read(
             msgspec.to_builtins(config.history), lambda key, why: config.toml.error(("history", key), why)
         )
+        sending = RemoteWriteOptions.read(
+            msgspec.to_builtins(config.remote_write),
+            os.environ,
+            lambda key, why: config.toml.error(("remote_write", key), why),
+        )
         self._services = configured_services(self._services, config, os.environ)
         self._rules[:] = rules
         self._history_options = options.over(self._history_options)
+        self._remote_write = sending.over(self._remote_write)
 
     def notify(
         self,
@@ -453,6 +461,46 @@ class Board(MetricDeclarations):
                 remind=remind,
                 resolved=resolved,
             )
+        )
+
+    def remote_write(
+        self,
+        url: str,
+        *,
+        version: Literal["1.0", "2.0"] = "1.0",
+        metrics: Iterable[str] = (),
+        headers: Mapping[str, str] | None = None,
+        labels: Mapping[str, str] | None = None,
+        delay: Duration = 0,
+    ) -> None:
+        """Send every tick to Prometheus, VictoriaMetrics, Mimir or another receiver of remote write.
+
+        Ticks are sent from the history, so an outage or a restart leaves no hole: the board has to keep one.
+        ``--remote-write`` and ``tickboard.toml`` win. See docs/prometheus-storage.md.
+
+        Args:
+            url: the receiver, such as ``"http://localhost:9090/api/v1/write"``. ``${NAME}`` is read from the
+                environment. A user, password and query in it are sent and never shown.
+            version: of the protocol. A receiver that does not know 2.0 is sent 1.0.
+            metrics: only these, by name, glob or label: ``["cpu_usage", "disk.*"]``. None: all.
+            headers: sent with each request, as ``{"Authorization": "Bearer ${TOKEN}"}``; never shown.
+            labels: added to each series. By default ``job`` is ``tickboard``, and ``instance`` the name of the machine.
+            delay: after how long a tick is sent, so that values that come late are in it; 5 minutes at most.
+
+        Raises:
+            InputError: an argument cannot be used, a variable is not set, or the board is prepared already.
+        """
+        self._require_not_prepared("remote_write")
+        given: dict[str, object] = {
+            "url": url,
+            "version": version,
+            "metrics": [metrics] if isinstance(metrics, str) else list(metrics),
+            "headers": headers,
+            "labels": labels,
+            "delay": delay,
+        }
+        self._remote_write = RemoteWriteOptions.read(
+            given, os.environ, lambda key, why: InputError(f"remote_write({key}=…): {why}")
         )
 
     @property
@@ -533,6 +581,7 @@ class Board(MetricDeclarations):
         replaces: "Board | None" = None,
         journal: Journal | None = None,
         history: HistoryOptions | None = None,
+        remote_write: RemoteWriteOptions | None = None,
     ) -> None:
         """Make the engine, so that the board can be served. The first request does it if you do not.
 
@@ -542,14 +591,20 @@ class Board(MetricDeclarations):
             journal: keeps the log of alerts; that of `state` if None.
             history: where ticks are kept; what the board was made with if None. A board that replaces another goes on
                 with that one's.
+            remote_write: where ticks are sent; what the board says itself if None.
 
         Raises:
-            InputError: the environment holds a bad value, or a rule asks for more than the window has.
+            InputError: the environment holds a bad value, a rule asks for more than the window has, or ticks are to be
+                sent and no history is kept.
             JournalError: the file of `state` cannot be used.
         """
         if settings is None:
             settings = read_settings(os.environ, default=self._defaults)
         self._check_rules(settings)
+        if remote_write is not None:
+            self._remote_write = remote_write
+        if history is None and replaces is None and self._remote_write.is_wanted and not self._history_options.path:
+            raise InputError("remote_write sends from the history: name its file, as Board(history='ticks.sqlite')")
         if replaces is None:
             if journal is None and self.state is not None:
                 journal = Journal(self.state)
@@ -571,6 +626,7 @@ class Board(MetricDeclarations):
             self._alert_functions,
             self.routes,
             self._described,
+            self._remote_write,
         )
 
     def _check_rules(self, settings: Settings) -> None:
@@ -628,6 +684,11 @@ class Board(MetricDeclarations):
     def history_options(self) -> HistoryOptions:
         """What the board itself and its ``tickboard.toml`` say of history, before flags and environment."""
         return self._history_options
+
+    @property
+    def remote_write_options(self) -> RemoteWriteOptions:
+        """What the board itself and its ``tickboard.toml`` say of remote write, before flags and environment."""
+        return self._remote_write
 
     @property
     def hub(self) -> Hub:

@@ -395,6 +395,20 @@ class HistoryHealth(msgspec.Struct, frozen=True):
     lost: int
 
 
+class RemoteWriteHealth(msgspec.Struct, frozen=True):
+    """What has become of the samples that are sent on: taken and refused by the receiver, since the start.
+
+    ``failed`` counts the requests that failed and were tried again. ``waiting`` is about how many samples wait, as of
+    the last attempt, and ``behind_s`` how old the oldest of them is, in seconds.
+    """
+
+    sent: int
+    refused: int
+    failed: int
+    waiting: int
+    behind_s: float
+
+
 HealthStatus = Literal["ok", "degraded", "failing"]
 
 
@@ -404,7 +418,7 @@ class Health(msgspec.Struct, frozen=True):
     ``failing``, with status 503: no tick was published for three intervals and at least three seconds.
     ``degraded``, with status 200: there is a problem, but ticks are published. All counts are since the start.
     ``delivery_ms`` is how long it took to write the last tick to all viewers. ``history`` is null if
-    none is kept.
+    none is kept, and ``remote_write`` if nothing is sent on.
     """
 
     status: HealthStatus
@@ -426,6 +440,7 @@ class Health(msgspec.Struct, frozen=True):
     delivery_ms: float
     notifiers: dict[str, NotifierHealth] = {}
     history: HistoryHealth | None = None
+    remote_write: RemoteWriteHealth | None = None
 
 
 class PushedMetric(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -96,7 +96,10 @@ def test_an_empty_file_is_an_empty_config() -> None:
         ("[rules.cpu]\nfor_ = '1s'\n", "tickboard.toml:2: rules.cpu.for_: there is no such key: write for"),
         ("[rules.cpu]\nMessage = 'x'\n", "tickboard.toml:2: rules.cpu.Message: there is no such key: write message"),
         ("\n[rule.cpu]\n", "tickboard.toml:2: rule: there is no such key: write rules"),
-        ("xyz = 1\n", "tickboard.toml:1: xyz: there is no such key: use one of rules, notifiers, history"),
+        (
+            "xyz = 1\n",
+            "tickboard.toml:1: xyz: there is no such key: use one of rules, notifiers, history, remote_write",
+        ),
         ("[history]\nsise = 1\n", "tickboard.toml:2: history.sise: there is no such key: write size"),
         (
             "[history.file]\n",
@@ -216,11 +219,12 @@ def test_an_invalid_notifier_name_is_reported_with_its_line_and_how_to_fix_it() 
 
 def test_every_key_has_a_description_and_valid_examples() -> None:
     definitions = config_schema()["$defs"]
-    assert set(definitions) == {"Document", "RuleTable", "NotifierTable", "HistoryTable"}
+    assert set(definitions) == {"Document", "RuleTable", "NotifierTable", "HistoryTable", "RemoteWriteTable"}
     documents: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "RuleTable": lambda table: {"rules": {"name": table}},
         "NotifierTable": lambda table: {"notifiers": {"name": {"url": "x"} | table}},
         "HistoryTable": lambda table: {"history": table},
+        "RemoteWriteTable": lambda table: {"remote_write": table},
     }
     for name, document_of in documents.items():
         for key, described in definitions[name]["properties"].items():
@@ -256,16 +260,19 @@ def accepted(document: dict[str, Any]) -> bool:
     except BoardError:
         return False
     # The config contains exactly what was written.
-    read = msgspec.to_builtins(Document(dict(config.rules), dict(config.notifiers), config.history))
+    read = msgspec.to_builtins(
+        Document(dict(config.rules), dict(config.notifiers), config.history, config.remote_write)
+    )
     given = {
         section: {
             name: {key: value for key, value in table.items() if (key, value) != ("enabled", True)}
             for name, table in tables.items()
         }
         for section, tables in document.items()
-        if tables and section != "history"
+        if tables and section not in PLAIN
     }
-    assert read.pop("history", {}) == document.get("history", {})
+    for section in PLAIN:
+        assert read.pop(section, {}) == document.get(section, {})
     assert read == given
     return True
 
@@ -299,14 +306,25 @@ HISTORY = {
     "size": st.sampled_from(["1GiB", "1.5 MB", "0B"]),
     "commit": durations,
 }
+REMOTE_WRITE = {
+    "url": texts.filter(bool),
+    "version": st.sampled_from(["1.0", "2.0"]),
+    "metrics": st.lists(texts.filter(bool)),
+    "headers": st.dictionaries(texts, texts, max_size=2),
+    "labels": st.dictionaries(texts, texts, max_size=2),
+    "delay": durations,
+}
+PLAIN: dict[str, dict[str, st.SearchStrategy[Any]]] = {"history": HISTORY, "remote_write": REMOTE_WRITE}
+"""The sections that are one table, and not one for each name."""
+
 names = texts.filter(bool)
 rules = st.dictionaries(names, st.fixed_dictionaries({}, optional=RULE), max_size=3)
 notifier_names = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}", fullmatch=True)
 notifiers = st.dictionaries(
     notifier_names, st.fixed_dictionaries({"url": texts.filter(bool)}, optional=NOTIFIER), max_size=3
 )
-history = st.fixed_dictionaries({}, optional=HISTORY)
-documents = st.fixed_dictionaries({}, optional={"rules": rules, "notifiers": notifiers, "history": history})
+plain = {section: st.fixed_dictionaries({}, optional=keys) for section, keys in PLAIN.items()}
+documents = st.fixed_dictionaries({}, optional={"rules": rules, "notifiers": notifiers, **plain})
 anything = st.recursive(
     st.booleans() | st.integers(-10, 10**6) | st.sampled_from(["", "critical", "10s", "10 s\n", "1", "x"]) | texts,
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(texts, inner, max_size=2),
@@ -324,12 +342,12 @@ def test_valid_documents_are_valid_for_parser_and_schema(document: dict[str, Any
 def spoiled(draw: st.DrawFn) -> dict[str, Any]:
     """A document in which one part may be wrong: a value, a key, a table or a section."""
     document: dict[str, Any] = draw(documents)
-    section = draw(st.sampled_from(["rules", "notifiers", "history", "other"]))
+    section = draw(st.sampled_from(["rules", "notifiers", *PLAIN, "other"]))
     depth = draw(st.integers(0, 2))
     if depth == 0 or section == "other":
         return document | {section: draw(anything)}
     tables: dict[str, Any] = document.get(section, {})
-    name = draw(st.sampled_from([*HISTORY, "size_"]) if section == "history" else names | notifier_names)
+    name = draw(st.sampled_from([*PLAIN[section], "size_"]) if section in PLAIN else names | notifier_names)
     if depth == 1:
         return document | {section: tables | {name: draw(anything)}}
     keys = draw(st.sampled_from([*RULE, *NOTIFIER, "url", "when_"]) | texts)

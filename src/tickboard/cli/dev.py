@@ -25,6 +25,7 @@ from tickboard.journal.journal import Journal
 from tickboard.loop.supervisor import Supervisor
 from tickboard.problems import described
 from tickboard.running.running_board import DASHBOARD_FILE
+from tickboard.sending.options import RemoteWriteOptions
 from tickboard.settings import Settings
 
 FIRST_S = 5.0
@@ -56,6 +57,7 @@ class Reloader:
         journal: opens what keeps the log of alerts of the first board, and of those after it; None: nothing does.
         history: returns where the ticks of the first board, and of those after it, are kept.
         config: what configures the board, in place of the ``tickboard.toml`` beside the file.
+        remote_write: returns where the ticks of a board are sent on; None: where it says itself.
 
     Raises:
         BoardError: the file, or what is to configure it, is not there.
@@ -69,12 +71,14 @@ class Reloader:
         journal: Callable[[Board], Journal | None] = lambda _: None,
         history: Callable[[Board], HistoryOptions] = lambda _: HistoryOptions(),
         config: Path | None = None,
+        remote_write: Callable[[Board], RemoteWriteOptions | None] = lambda _: None,
     ) -> None:
         # Absolute: the file may change the folder of the process.
         path, config = path.absolute(), None if config is None else config.absolute()
         self._path = path
         self._config = config
         self._settings = settings
+        self._remote_write = remote_write
         self._print = say
         self._watcher = Watcher(path, config or path.with_name(NAME))
         self._version = 0
@@ -92,7 +96,12 @@ class Reloader:
             if error is not None and (not path.is_file() or (config is not None and not config.is_file())):
                 raise error
             self.board = Board(path.name)
-        self.board.prepare(settings(self.board.defaults), journal=journal(self.board), history=history(self.board))
+        self.board.prepare(
+            settings(self.board.defaults),
+            journal=journal(self.board),
+            history=history(self.board),
+            remote_write=remote_write(self.board),
+        )
         if error is not None:
             self._load = None
             self._report(error)
@@ -178,7 +187,9 @@ class Reloader:
         board = load.board or self.board
         try:
             if board is not self.board:
-                board.prepare(self._settings(board.defaults), replaces=self.board)
+                board.prepare(
+                    self._settings(board.defaults), replaces=self.board, remote_write=self._remote_write(board)
+                )
         except TickboardError as raised:
             error = raised
         except Exception as raised:  # noqa: BLE001  # what a board is made of is the file's

@@ -22,9 +22,9 @@ from starlette.types import ASGIApp
 
 import tickboard
 from tickboard.board import Board
+from tickboard.cli import history as history_commands
 from tickboard.cli.dashboard_file import find_config, load_board, read_config
 from tickboard.cli.dev import Reloader
-from tickboard.cli.history import export, history
 from tickboard.cli.host_board import host_board
 from tickboard.cli.mistakes import too_much
 from tickboard.cli.serving_options import Options, count, exposed, fail, whole_number
@@ -86,10 +86,12 @@ def host(
             raise InputError(f"--statsd={statsd}: give a UDP port from 1 to 65535, as 8125")
         board.statsd(options.host, statsd)
     options.configure(board)
+    history = options.history_of(board, None)
     board.prepare(
         options.settings(board.defaults),
         journal=options.open_journal(board, None),
-        history=options.history_of(board, None),
+        history=history,
+        remote_write=options.remote_write_of(board, history),
     )
     serve(measured, lambda: board, options)
 
@@ -105,10 +107,12 @@ def run(file: Path, /, *, options: Options = DEFAULT_OPTIONS) -> None:
     prepare_to_serve(options.log_level)
     options, anchored = options.anchored(), file.absolute()
     board = load_board(file, options.config)
+    history = options.history_of(board, anchored)
     board.prepare(
         options.settings(board.defaults),
         journal=options.open_journal(board, anchored),
-        history=options.history_of(board, anchored),
+        history=history,
+        remote_write=options.remote_write_of(board, history),
     )
     serve(board, lambda: board, options)
 
@@ -130,6 +134,7 @@ def dev(file: Path, /, *, options: Options = DEFAULT_OPTIONS) -> None:
         lambda board: options.open_journal(board, file),
         lambda board: options.history_of(board, file),
         options.config,
+        lambda board: options.remote_write_of(board, options.history_of(board, file)),
     )
     serve(reloader, lambda: reloader.board, options)
 
@@ -159,10 +164,12 @@ def pipe(
     options.configure(board)
     # Pipes of the same title in the same folder go on with the same history.
     named = Path(f"pipe-{hashlib.sha256(title.encode(errors='surrogateescape')).hexdigest()[:8]}")
+    history = options.history_of(board, named)
     board.prepare(
         options.settings(board.defaults),
         journal=options.named_journal(board),
-        history=options.history_of(board, named),
+        history=history,
+        remote_write=options.remote_write_of(board, history),
     )
     serve(board, lambda: board, options)
 
@@ -244,8 +251,8 @@ def notify(
         raise SystemExit(1)
 
 
-app.command(export)
-app.command(history)
+app.command(history_commands.export)
+app.command(history_commands.history)
 
 
 def main() -> None:
@@ -298,6 +305,8 @@ def serve(served: ASGIApp, board: Callable[[], Board], options: Options) -> None
     def hub() -> Hub:
         return board().hub
 
+    if options.remote_write is not None and is_exposed(options.remote_write):
+        log.warning("%s", exposed("--remote-write", options.remote_write))
     limited, gate = options.limited(served, lambda: hub().traffic)
     flags = options.allowed
     with listen(options.host, options.port) as listening:

@@ -21,6 +21,7 @@ from tickboard.hub.traffic import Traffic
 from tickboard.journal.journal import Journal, default_path
 from tickboard.output.secrets import public
 from tickboard.output.terminal import LEVELS, complain, say
+from tickboard.sending.options import RemoteWriteOptions
 from tickboard.server.requests.allowed import FLAG, Allowed
 from tickboard.server.requests.connection_limits import Limits, lasting, raise_open_files
 from tickboard.server.requests.prefix import Prefix, parse_prefix
@@ -88,6 +89,15 @@ class Options:
     history_commit: str | None = None
     "The time between two writes of history to the disk, such as 1s, the default. 30s is kinder to an SD card."
 
+    remote_write: str | None = None
+    "Where every tick is sent on: http://prometheus:9090/api/v1/write; none: nowhere (TICKBOARD_REMOTE_WRITE)."
+
+    remote_write_version: Literal["1.0", "2.0"] | None = None
+    "The version of remote write; 1.0 by default. A receiver that does not know 2.0 is sent 1.0."
+
+    remote_write_label: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = ()
+    "A label added to each series that is sent on, such as env=prod; may be repeated."
+
     allow_host: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = ()
     "Another name that a server on loopback answers to, such as that of a proxy in front of it; may be repeated."
 
@@ -101,7 +111,7 @@ class Options:
     "The path that a proxy in front does not strip, such as /team/board (TICKBOARD_ROOT_PATH)."
 
     config: Path | None = None
-    "A tickboard.toml with rules, notifiers and history. A command with a FILE reads the one beside it by default."
+    "A tickboard.toml: rules, notifiers, history, and more. A command with a FILE reads the one beside it by default."
 
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Parameter(converter=_log_level)] = "warning"
     "What is logged to standard error. info adds viewers who connect and disconnect."
@@ -198,6 +208,32 @@ class Options:
             return NONE
         return str(beside_state(state))
 
+    def remote_write_of(self, board: Board, history: HistoryOptions) -> RemoteWriteOptions:
+        """Return where a board's ticks are sent on.
+
+        Args:
+            board: it may say some of it itself.
+            history: where its history is kept.
+
+        Raises:
+            InputError: a flag cannot be used, or there is no history to send from.
+        """
+        url = self.remote_write
+        if url is None:
+            url = os.environ.get("TICKBOARD_REMOTE_WRITE", "").strip() or None
+        given = {
+            "url": url,
+            "version": self.remote_write_version,
+            "labels": _labels(self.remote_write_label) if self.remote_write_label else None,
+        }
+        asked = RemoteWriteOptions.read(given, os.environ, _remote_write_refusal).over(board.remote_write_options)
+        if asked.is_wanted and history.path is None:
+            raise InputError(
+                "--remote-write sends from the history, and none is kept: name its file with --history FILE, "
+                "or give --remote-write none"
+            )
+        return asked
+
     @property
     def prefix(self) -> str:
         """The path that the board is served under, without a slash at its end.
@@ -258,6 +294,21 @@ def _absolute(file: str) -> str:
 def _history_refusal(option: str, why: str) -> InputError:
     flag = {"file": "history", "size": "history-size", "commit": "history-commit"}.get(option, option)
     return InputError(f"--{flag.replace('_', '-')}: {why}")
+
+
+def _labels(texts: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise InputError(f"--remote-write-label={text:.40}: give a name and a value, as env=prod")
+        found[name] = value
+    return found
+
+
+def _remote_write_refusal(option: str, why: str) -> InputError:
+    flag = {"url": "", "labels": "-label"}.get(option, f"-{option}")
+    return InputError(f"--remote-write{flag}: {why}")
 
 
 def fail(message: str) -> None:

@@ -1,4 +1,4 @@
-"""What ``tickboard.toml`` may say: rules, thresholds, notifiers and history, set without touching Python.
+"""What ``tickboard.toml`` may say: rules, notifiers, history and remote write, set without touching Python.
 
 `parse_config` takes a file's bytes and gives a `Config`, or one error that names the file, the line, the key and the
 mend. `config_schema` is the same form as a JSON Schema, made from the same types, for editors. It knows no board:
@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -211,8 +211,63 @@ class HistoryTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
     ) = UNSET
 
 
+class RemoteWriteTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Where every tick is sent on: to Prometheus, VictoriaMetrics, Mimir or another receiver of remote write."""
+
+    url: (
+        Annotated[
+            Text,
+            Meta(
+                description='Where to, as a text: a URL; ${NAME} in it comes from the environment; "none": nowhere.',
+                examples=["http://localhost:9090/api/v1/write", "https://${USER}:${PASSWORD}@mimir/api/v1/push"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    version: (
+        Annotated[Literal["1.0", "2.0"], Meta(description='Of the protocol: "1.0", the default, or "2.0".')] | UnsetType
+    ) = UNSET
+    metrics: (
+        Annotated[
+            list[Text],
+            Meta(description="Which series: a list of names, globs or labels; all without it.", examples=[["disk.*"]]),
+        ]
+        | UnsetType
+    ) = UNSET
+    headers: (
+        Annotated[
+            dict[str, str],
+            Meta(
+                description="Sent with each request: names and texts; ${NAME} in these comes from the environment.",
+                examples=[{"Authorization": "Bearer ${MIMIR_TOKEN}"}],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    labels: (
+        Annotated[
+            dict[str, str],
+            Meta(
+                description="Added to each series that has none of the name: names and texts.",
+                examples=[{"env": "prod"}],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    delay: (
+        Annotated[
+            Duration,
+            Meta(
+                description='After how long a tick is sent, with what came late: a number and its unit, as "0s".',
+                examples=["10s"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+
+
 class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A tickboard.toml: rules, notifiers and history, set without touching Python."""
+    """A tickboard.toml: rules, notifiers, history and remote write, set without touching Python."""
 
     rules: Annotated[dict[Name, RuleTable], Meta(description="Rules by name: tables [rules.NAME].")] = {}
     notifiers: Annotated[
@@ -221,9 +276,12 @@ class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     history: Annotated[HistoryTable, Meta(description="What is kept of the ticks: the table [history].")] = (
         HistoryTable()
     )
+    remote_write: Annotated[
+        RemoteWriteTable, Meta(description="Where ticks are sent on: the table [remote_write].")
+    ] = RemoteWriteTable()
 
 
-T = TypeVar("T", RuleTable, NotifierTable, HistoryTable)
+T = TypeVar("T", RuleTable, NotifierTable, HistoryTable, RemoteWriteTable)
 
 
 @dataclass(frozen=True)
@@ -235,12 +293,14 @@ class Config:
         rules: by name, in the order of the file.
         notifiers: by name, in the order of the file.
         history: what is said of it.
+        remote_write: what is said of it.
     """
 
     toml: Toml
     rules: Mapping[str, RuleTable]
     notifiers: Mapping[str, NotifierTable]
     history: HistoryTable
+    remote_write: RemoteWriteTable
 
 
 def parse_config(data: bytes, file: str) -> Config:
@@ -260,6 +320,7 @@ def parse_config(data: bytes, file: str) -> Config:
         _tables(toml, "rules", RuleTable),
         _tables(toml, "notifiers", NotifierTable),
         _table(toml, ("history",), toml.values.get("history", {}), HistoryTable),
+        _table(toml, ("remote_write",), toml.values.get("remote_write", {}), RemoteWriteTable),
     )
 
 
@@ -313,7 +374,7 @@ def _check_name(toml: Toml, path: KeyPath) -> None:
         raise toml.error(path, "a name has from 1 to 200 characters: choose another") from error
 
 
-_DURATIONS = {"for", "keep", "wait", "remind", "keep_minutes", "keep_hours", "commit"}
+_DURATIONS = {"for", "keep", "wait", "remind", "keep_minutes", "keep_hours", "commit", "delay"}
 
 
 def _check_duration(toml: Toml, path: KeyPath, text: str) -> None:
@@ -344,8 +405,8 @@ def _check_keys(toml: Toml, path: KeyPath, values: dict[str, Any], kind: type[ms
 
 
 def _refused(kind: type[msgspec.Struct], key: str, value: object) -> str:
-    # An address may hold a password, and errors are read by everyone who sees the page.
-    shown = "" if key == "url" else f"{_shortened(repr(value))} "
+    # An address or a header may hold a password, and errors are read by everyone who sees the page.
+    shown = "" if key in {"url", "headers"} else f"{_shortened(repr(value))} "
     return f"{shown}cannot be. {_description(kind, key)}"
 
 

@@ -132,3 +132,35 @@ class FoundChanges:
     tier: Tier
     compared: int
     changed: tuple[Changed, ...]
+
+
+@dataclass(frozen=True)
+class TimePosition:
+    """How far somebody has read the ticks, in the order in which they were recorded.
+
+    Attributes:
+        epoch: name of the epoch. If the file does not have it, every tick later than `time_ms` is still to be read.
+        time_ms: of the last tick that was read, POSIX milliseconds.
+    """
+
+    epoch: str
+    time_ms: int
+
+
+@dataclass(frozen=True)
+class RecordedTicks:
+    """Consecutive ticks of one epoch, as they were recorded.
+
+    Attributes:
+        epoch: name of the epoch.
+        interval_ms: between two ticks.
+        ids: int64 [series], ascending; the chosen series, also those without a value.
+        times: int64 [ticks], at least one, POSIX milliseconds, ascending.
+        values: float64 [series, ticks]; NaN where there is no value.
+    """
+
+    epoch: str
+    interval_ms: int
+    ids: Integers
+    times: Integers
+    values: Floats

@@ -75,15 +75,17 @@ class HistorySnapshot:
     Attributes:
         catalogue: the series of the file.
         columns: reads the columns; it has those that are damaged.
+        database: as given.
+        epochs: those that have a tick, oldest first.
     """
 
     def __init__(self, database: Database, catalogue: Catalogue, is_wanted: Callable[[], bool]) -> None:
-        self._database = database
+        self.database = database
         self.catalogue = catalogue
         self._is_wanted = is_wanted
         self.columns = ColumnReader(database)
         catalogue.refresh(database)
-        self._epochs = read_epochs(database)
+        self.epochs = read_epochs(database)
         # For each tier, the time before which entries may have expired.
         self._expired = [
             database.one("SELECT value FROM state WHERE name = ?", f"expired{tier}") for tier in (RAW, MINUTES, HOURS)
@@ -146,6 +148,26 @@ class HistorySnapshot:
         rolled = self._buckets(tier, unit, start, end, chosen)
         return rolled.times, rolled.avg
 
+    def recorded(self, epoch: Epoch, chosen: Chosen, start: int, end: int) -> tuple[Integers, Floats]:
+        """Return the ticks of one epoch in a range, also those that a later epoch hides.
+
+        Args:
+            epoch: one of `epochs`.
+            chosen: the series.
+            start: of the range, POSIX milliseconds, inclusive.
+            end: of the range, exclusive; there has to be a tick in it.
+
+        Returns:
+            Times, POSIX milliseconds, int64 [ticks], ascending; and float64 [series, ticks].
+        """
+        parts = [(times, values.copy()) for times, values in self._raw(epoch, chosen, start, end)]
+        return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts], axis=1)
+
+    @property
+    def expired_ms(self) -> int:
+        """The time before which ticks may have been deleted."""
+        return int(self._expired[RAW])
+
     # --- which tier ---
 
     def finest(self, start_ms: int, tier: int) -> int:
@@ -184,14 +206,14 @@ class HistorySnapshot:
             return None
         count = 0
         for epoch, times in self._tick_times(epochs, start, end):
-            count += int(np.count_nonzero(visible(times, epoch, self._epochs, 1)))
+            count += int(np.count_nonzero(visible(times, epoch, self.epochs, 1)))
             if count > question.points:
                 return None
         return count
 
     def _inside(self, epoch: Epoch, start: int, end: int) -> int:
         """Return the number of ticks in spans that are completely inside a range."""
-        total = self._database.one(
+        total = self.database.one(
             "SELECT total(entries) FROM spans WHERE epoch = ? AND tier = 0 AND first >= ? AND first < ? AND last < ?",
             epoch.number,
             start,
@@ -208,16 +230,16 @@ class HistorySnapshot:
                 if times is not None:
                     yield epoch, times[(times >= start) & (times < end)]
             if not epoch.is_sealed:
-                yield epoch, row_times(self._database, epoch.number, max(start, epoch.sealed), end)
+                yield epoch, row_times(self.database, epoch.number, max(start, epoch.sealed), end)
 
     # --- entries ---
 
     def _between(self, start: int, end: int) -> list[Epoch]:
-        return [epoch for epoch in self._epochs if epoch.first < end and epoch.last >= start]
+        return [epoch for epoch in self.epochs if epoch.first < end and epoch.last >= start]
 
     def _spans(self, tier: int, epoch: Epoch, start: int, end: int, since: int = 0) -> list[Span]:
         """Return the spans of an epoch in a range, except those that start before `since`."""
-        return spans_between(self._database, tier, epoch.number, max(start, since), end, since)
+        return spans_between(self.database, tier, epoch.number, max(start, since), end, since)
 
     def _raw(
         self, epoch: Epoch, chosen: Chosen, start: int, end: int, since: int = 0
@@ -246,10 +268,10 @@ class HistorySnapshot:
         times: list[int] = []
         found: list[Floats] = []
         places: dict[int, tuple[NDArray[np.intp], NDArray[np.intp]]] = {}
-        for row in each_row(self._database, epoch.number, start, end, len(chosen)):
+        for row in each_row(self.database, epoch.number, start, end, len(chosen)):
             self._count(len(chosen))
             if row.layout not in places:
-                ids = layout_ids(self._database, row.layout)
+                ids = layout_ids(self.database, row.layout)
                 _, source, target = np.intersect1d(ids, chosen.ids, assume_unique=True, return_indices=True)
                 places[row.layout] = source, target
             source, target = places[row.layout]
@@ -311,7 +333,7 @@ class HistorySnapshot:
     def _shown(self, epoch: Epoch, chosen: Chosen, start: int, end: int) -> Iterator[tuple[Integers, Floats]]:
         """Yield the ticks of an epoch in a range that are not hidden, in batches of at least one."""
         for times, values in self._raw(epoch, chosen, start, end):
-            shown = visible(times, epoch, self._epochs, 1)
+            shown = visible(times, epoch, self.epochs, 1)
             if shown.all():
                 yield times, values
             elif shown.any():
@@ -327,7 +349,7 @@ class HistorySnapshot:
                     sums.add(roll_ticks(times, values, length_ms))
             else:
                 for rolled in _joined(self._rolled(tier, epoch, chosen, start, end)):
-                    shown = visible(rolled.times, epoch, self._epochs, UNIT_MS[tier])
+                    shown = visible(rolled.times, epoch, self.epochs, UNIT_MS[tier])
                     if shown.any():
                         sums.add(roll(rolled.take(shown), length_ms))
         return sums.result()

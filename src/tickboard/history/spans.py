@@ -17,7 +17,7 @@ from tickboard.expressions.alignment import Floats
 from tickboard.history.answers import Integers
 from tickboard.history.blocks import AVG, COUNT, MAX, MIN, STRIPE, VALUE, Block, Cell, Encoded, keys_of, pack
 from tickboard.history.codec import CorruptError, decode, decode_whole, encode_whole
-from tickboard.history.file import Database, block_key, is_damage
+from tickboard.history.file import FOREVER, Database, block_key, is_damage
 from tickboard.history.rollup import Rolled
 
 RAW, MINUTES, HOURS = range(3)
@@ -250,6 +250,12 @@ def spans_between(
     """
     earliest = max(start_ms - LENGTH_MS[tier], since_ms)
     return [Span(*row) for row in database.each(_SPANS, epoch, tier, earliest, end_ms, start_ms)]
+
+
+def first_span(database: Database, epoch: int, since_ms: int) -> Span | None:
+    """Return the first span of an epoch's ticks that has one from a time on, or None."""
+    rows = database.all(f"{_SPANS} LIMIT 1", epoch, RAW, since_ms - LENGTH_MS[RAW], FOREVER, since_ms)
+    return Span(*rows[0]) if rows else None
 
 
 def write_span(database: Database, tier: int, epoch: int, times: Integers, blocks: Mapping[int, list[Cell]]) -> int:

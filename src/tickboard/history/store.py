@@ -25,6 +25,7 @@ from tickboard.history.changes import changes
 from tickboard.history.file import PURPOSE
 from tickboard.history.layout import HistoryStatus, Layout, Retention, TierStatus, milliseconds
 from tickboard.history.reader import HistoryReader
+from tickboard.history.reading import HistorySnapshot
 from tickboard.history.waiting import AmendTick, AppendTick, BeginEpoch, Waiting
 from tickboard.history.writer import Writer
 from tickboard.output.logs import log
@@ -175,6 +176,16 @@ class History:
     async def ask_changes(self, asked: ChangesQuestion) -> FoundChanges:
         """Compare without blocking. Cancelling it abandons the read. Errors are those of `compare`."""
         return await self._reader.ask(lambda snapshot: changes(snapshot, asked), asked.until_ms)
+
+    async def read_committed(self, read: Callable[[HistorySnapshot], R]) -> R:
+        """Run a function in the thread that reads, without blocking, and return what it returns.
+
+        It sees what was committed so far, and what is queued stays queued. Errors are those of `read`.
+
+        Args:
+            read: called with a snapshot of the file. It should take some milliseconds at most: others wait.
+        """
+        return await self._reader.ask(read, 0)
 
     def newest(self, before_ms: int, since_ms: int, layout: Layout, most: int) -> tuple[Integers, Floats]:
         """Return the newest ticks as they were recorded, to fill a window. It blocks. Errors are those of `read`.

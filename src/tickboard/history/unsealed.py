@@ -20,6 +20,7 @@ _FOUND = "FROM ticks WHERE position >= ? AND position < ? AND time >= ? AND time
 _ROWS = f"SELECT position, time, layout, row {_FOUND}"
 _KEYS = f"SELECT position, time, layout, NULL {_FOUND}"
 _TIMES = f"SELECT time {_FOUND}"
+_COUNT = "SELECT count(*) FROM ticks WHERE position >= ? AND position < ? AND time >= ?"
 _FIRST = f"SELECT position, time, layout, length(row) / 8 {_FOUND} LIMIT 1"
 
 
@@ -80,6 +81,11 @@ def first_row(database: Database, epoch: int, start_ms: int, end_ms: int = FOREV
     bounds = position(epoch, 0), position(epoch + 1, 0), start_ms, end_ms
     rows = database.all(_FIRST, *bounds)
     return rows[0] if rows else None
+
+
+def count_rows(database: Database, epoch: int, start_ms: int) -> int:
+    """Return how many ticks of an epoch there are from a time on."""
+    return int(database.one(_COUNT, position(epoch, 0), position(epoch + 1, 0), start_ms))
 
 
 def newest_time(database: Database, epoch: int) -> int | None:

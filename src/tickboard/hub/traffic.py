@@ -31,6 +31,29 @@ class Notified:
 
 
 @dataclass
+class RemoteWritten:
+    """Counters of remote write, from 0.
+
+    Attributes:
+        sent: samples that the receiver took.
+        refused: samples that it refused.
+        failed: requests that failed, and were tried again.
+        waiting: about how many samples wait to be sent.
+        oldest: time of the oldest of them, POSIX seconds; None if none waits.
+    """
+
+    sent: int = 0
+    refused: int = 0
+    failed: int = 0
+    waiting: int = 0
+    oldest: float | None = None
+
+    def behind_s(self, now: float) -> float:
+        """Return how old the oldest waiting sample is; 0 if none waits. `now` is POSIX seconds."""
+        return 0.0 if self.oldest is None else max(0.0, now - self.oldest)
+
+
+@dataclass
 class Traffic:
     """Counters, from 0.
 
@@ -47,6 +70,7 @@ class Traffic:
         delivery_s: the sum of those times.
         last_delivery_s: the newest of those times.
         notified: counters of alert messages, by the notifier's name.
+        remote_written: counters of remote write; None: nothing is sent.
     """
 
     frames: int = 0
@@ -61,6 +85,7 @@ class Traffic:
     delivery_s: float = 0.0
     last_delivery_s: float = 0.0
     notified: dict[str, Notified] = field(default_factory=dict)
+    remote_written: RemoteWritten | None = None
 
     def sent(self, frames: int, size: int) -> None:
         """Count frames of `size` bytes each."""

@@ -40,6 +40,8 @@ from tickboard.running.listeners import Listener, Listeners
 from tickboard.running.recorder import TickRecorder
 from tickboard.running.runner import Runner
 from tickboard.running.sampling import Sampler
+from tickboard.sending.options import RemoteWriteOptions
+from tickboard.sending.remote_writing import RemoteWriting
 from tickboard.server.app import create_app
 from tickboard.server.streams.descriptors import write_all
 from tickboard.settings import Settings
@@ -63,6 +65,7 @@ class BoardSpec:
         alert_functions: what is called with each alert, by name.
         routes: the board's own; they go before the built-in ones.
         describe: returns the Board as the page wants it, made in steps.
+        remote_write: where its ticks are sent.
     """
 
     title: str
@@ -75,6 +78,7 @@ class BoardSpec:
     alert_functions: list[tuple[str, AlertFunction]]
     routes: list[BaseRoute]
     describe: Callable[[], Generator[None, None, wire.BoardInfo]]
+    remote_write: RemoteWriteOptions
 
 
 class RunningBoard:
@@ -124,6 +128,7 @@ class RunningBoard:
         self._notifiers = Notifiers(
             declared.services, declared.title, hub.traffic.notified, self.report, self._problems
         )
+        self._sending = RemoteWriting(declared.remote_write, self.history, hub.traffic, self._problems)
         self._alert_calls: AlertCalls | None = None
         self._alert_positions = alert_positions
         # Of the board that replaces this one: the sources of its alert functions, and where they go on.
@@ -221,6 +226,7 @@ class RunningBoard:
         self._alert_calls.start(self.engine.alerts.log, self.hub.listen, self._alert_positions)
         # A board that is stopped and started again begins with the alerts from then on.
         self._alert_positions = {}
+        self._sending.start()
         await self._listeners.start()
 
     async def stop(self) -> None:
@@ -232,6 +238,7 @@ class RunningBoard:
         await runner.stop()
         await self._listeners.stop()
         await self._notifiers.stop()
+        await self._sending.stop()
         if self._alert_calls is not None:
             self._positions_after.update(await self._alert_calls.stop(self._functions_after))
 

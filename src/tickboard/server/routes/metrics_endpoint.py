@@ -4,6 +4,7 @@ It reads the counters of the hub and of the sources as they are, since the start
 board, `tickboard.sources.own_metrics` shows the same.
 """
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -16,7 +17,7 @@ from tickboard.history.layout import HistoryStatus
 from tickboard.history.store import History
 from tickboard.hub.health import Vitals
 from tickboard.hub.hub import Hub
-from tickboard.hub.traffic import DELIVERY_BOUNDS_S, Traffic
+from tickboard.hub.traffic import DELIVERY_BOUNDS_S, RemoteWritten, Traffic
 from tickboard.metrics.intake import Intake
 from tickboard.metrics.openmetrics import braces
 from tickboard.problems import Problems
@@ -144,6 +145,7 @@ def families(hub: Hub, intake: Intake, vitals: Vitals, kept: HistoryStatus | Non
         *_notifications(traffic),
         _deliveries(traffic),
         *_history(kept),
+        *_remote_write(traffic.remote_written),
         *_sources(intake),
     ]
 
@@ -207,6 +209,24 @@ def _history(kept: HistoryStatus | None) -> list[Family]:
         _gauge("history_queued", "Ticks that wait to be written to history.", kept.queued),
         _counter("history_dropped", "Ticks and late values that history could not keep.", kept.dropped),
         _counter("history_lost", "Damaged columns met in history.", kept.lost),
+    ]
+
+
+def _remote_write(written: RemoteWritten | None) -> list[Family]:
+    """Return what became of the samples that are sent on; nothing where none are."""
+    if written is None:
+        return []
+    return [
+        Family(
+            "remote_write_samples",
+            "counter",
+            "Samples sent by remote write: taken, and refused by the receiver.",
+            [((("result", "sent"),), written.sent), ((("result", "refused"),), written.refused)],
+        ),
+        _counter("remote_write_failures", "Requests of remote write that failed and were tried again.", written.failed),
+        _gauge("remote_write_waiting", "Samples that wait for remote write, about.", written.waiting),
+        # The oldest sample has the time of the wall clock.
+        _gauge("remote_write_behind_seconds", "Age of the oldest of them.", written.behind_s(time.time())),
     ]
 
 

@@ -16,6 +16,7 @@ from tickboard.history.store import History
 from tickboard.hub.encodings import recent_metrics
 from tickboard.hub.health import Vitals, health
 from tickboard.hub.hub import Hub
+from tickboard.hub.traffic import RemoteWritten
 from tickboard.server.requests.detail_access import sees_details
 from tickboard.server.routes.documents import Documents, static_json
 from tickboard.server.routes.large import Large
@@ -27,6 +28,7 @@ from tickboard.wire import (
     HistoryHealth,
     Metric,
     NotifierHealth,
+    RemoteWriteHealth,
     Stats,
     TierHealth,
     encode,
@@ -90,6 +92,7 @@ def rest_routes(hub: Hub, vitals: Callable[[], Vitals], history: Callable[[], Hi
                         for name, each in traffic.notified.items()
                     },
                     None if (kept := history()) is None else _history_health(kept.status()),
+                    None if (written := traffic.remote_written) is None else _remote_write(written, time.time()),
                 )
             ),
             503 if status == "failing" else 200,
@@ -154,6 +157,12 @@ def _history_health(status: HistoryStatus) -> HistoryHealth:
         status.queued,
         status.dropped,
         status.lost,
+    )
+
+
+def _remote_write(written: RemoteWritten, now: float) -> RemoteWriteHealth:
+    return RemoteWriteHealth(
+        written.sent, written.refused, written.failed, written.waiting, round(written.behind_s(now), 3)
     )
 
 

@@ -1,0 +1,182 @@
+"""What may be said of remote write: where to, in which version, which series, with which labels.
+
+The command line, the environment, ``tickboard.toml`` and the dashboard file may each say some of it, and
+`RemoteWriteOptions.over` puts them together. Nothing here sends anything.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal, cast, get_args
+from urllib.parse import urlsplit
+
+from tickboard import schedule
+from tickboard.errors import InputError
+from tickboard.expressions.alignment import Labels
+from tickboard.metrics.openmetrics import label_name
+from tickboard.metrics.selectors import why_refused
+from tickboard.output.secrets import Secret, public, read_headers, read_secret
+
+NONE = "none"
+"""In place of a URL: nothing is sent."""
+
+Version = Literal["1.0", "2.0"]
+
+LONGEST_DELAY = "5m"
+
+RESERVED = frozenset(
+    {
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "host",
+        "transfer-encoding",
+        "user-agent",
+        "x-prometheus-remote-write-version",
+    }
+)
+"""Headers that belong to the protocol, in lower case. The specification lets nobody set them."""
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}")
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e]{0,8000}")
+
+Refusal = Callable[[str, str], InputError]
+"""Makes the error of an option, from its name and what is wrong with its value."""
+
+
+@dataclass(frozen=True)
+class RemoteWriteOptions:
+    """What somebody has said of remote write; None: nothing of that.
+
+    Attributes:
+        url: where to send, or `NONE`.
+        version: of the protocol.
+        metrics: selectors of the series to send.
+        headers: sent with each request.
+        labels: added to each series, by name.
+        delay: seconds after which a tick is sent.
+    """
+
+    url: Secret | None = None
+    version: Version | None = None
+    metrics: tuple[str, ...] | None = None
+    headers: Mapping[str, str] | None = None
+    labels: Labels | None = None
+    delay: float | None = None
+
+    @classmethod
+    def read(cls, given: Mapping[str, object], environ: Mapping[str, str], refusal: Refusal) -> "RemoteWriteOptions":
+        """Return options as people write them.
+
+        Args:
+            given: by the names of the attributes; None: not said.
+            environ: the environment variables that ``${NAME}`` in the URL and the headers stands for.
+            refusal: makes the error of one that cannot be used.
+
+        Raises:
+            InputError: one cannot be used.
+        """
+        found: dict[str, Any] = {}
+        for name, value in given.items():
+            if value is None:
+                continue
+            try:
+                found[name] = _READ[name](value, environ)
+            except InputError as error:
+                raise refusal(name, str(error)) from error
+        return cls(**found)
+
+    def over(self, others: "RemoteWriteOptions") -> "RemoteWriteOptions":
+        """Return these, and what others say where these say nothing.
+
+        Headers stay with the URL that they were written for: their tokens go nowhere else.
+        """
+        if self.url is not None and self.headers is None:
+            others = replace(others, headers=None)
+        mine = {field.name: getattr(self, field.name) for field in fields(self)}
+        return RemoteWriteOptions(
+            **{name: getattr(others, name) if value is None else value for name, value in mine.items()}
+        )
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether anything is to be sent."""
+        return self.url is not None and self.url.reveal() != NONE
+
+
+def _read_url(value: object, environ: Mapping[str, str]) -> Secret:
+    if not isinstance(value, str):
+        raise InputError("give a URL, such as http://localhost:9090/api/v1/write")
+    if value == NONE:
+        return Secret(NONE)
+    url = read_secret(value, environ)
+    try:
+        parts = urlsplit(url.reveal())
+        is_good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_good = False
+    if not is_good:
+        raise InputError(f"{public(value)[:80]!r}: give a URL, such as http://localhost:9090/api/v1/write")
+    return url
+
+
+def _read_version(value: object, environ: Mapping[str, str]) -> Version:
+    if value not in get_args(Version):
+        raise InputError(f"{value!r:.40}: give '1.0' or '2.0'")
+    return cast("Version", value)
+
+
+def _read_metrics(value: object, environ: Mapping[str, str]) -> tuple[str, ...]:
+    if isinstance(value, str):
+        value = (value,)
+    if not isinstance(value, Sequence) or not all(isinstance(text, str) for text in value):
+        raise InputError(f'{value!r:.80}: give selectors, as "cpu_usage" or "disk.*"')
+    if why := why_refused(list(value), "metrics"):
+        raise InputError(why)
+    return tuple(value)
+
+
+def _read_headers(value: object, environ: Mapping[str, str]) -> dict[str, str]:
+    if not isinstance(value, Mapping):
+        raise InputError('give names and values, as {"Authorization": "Bearer ${TOKEN}"}')
+    for name in value:
+        if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
+            raise InputError(f"{name!r:.40} is no name of a header: give one such as Authorization")
+        if name.lower() in RESERVED:
+            raise InputError(f"{name} belongs to the protocol: leave it out")
+    found = read_headers(value, environ)
+    for name, text in found.items():
+        if not _HEADER_VALUE.fullmatch(text):
+            raise InputError(f"the value of {name} has characters that a header may not have: write it in ASCII")
+    return found
+
+
+def _read_labels(value: object, environ: Mapping[str, str]) -> Labels:
+    if not isinstance(value, Mapping):
+        raise InputError('give names and values, as {"env": "prod"}')
+    for name, text in value.items():
+        if not isinstance(name, str) or not name or label_name(name) != name or name.startswith("__"):
+            raise InputError(f"{name!r:.40} is no name of a label: give letters, digits and _, as env")
+        if not isinstance(text, str):
+            raise InputError(f"label {name} is a {type(text).__name__}: give a text")
+        if not text.isprintable():
+            raise InputError(f"label {name} has characters that cannot be printed: give another text")
+    return tuple(sorted(value.items()))
+
+
+def _read_delay(value: object, environ: Mapping[str, str]) -> float:
+    seconds = schedule.duration(cast("schedule.Duration", value))
+    if seconds > schedule.duration(LONGEST_DELAY):
+        raise InputError(f"give {LONGEST_DELAY} or less")
+    return seconds
+
+
+_READ: dict[str, Callable[[object, Mapping[str, str]], object]] = {
+    "url": _read_url,
+    "version": _read_version,
+    "metrics": _read_metrics,
+    "headers": _read_headers,
+    "labels": _read_labels,
+    "delay": _read_delay,
+}

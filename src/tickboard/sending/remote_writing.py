@@ -1,0 +1,48 @@
+"""Remote write of one board: a supervised sender, if anything is to be sent and there is a history to send from."""
+
+from tickboard.history.store import History
+from tickboard.hub.traffic import RemoteWritten, Traffic
+from tickboard.loop.supervisor import Supervisor
+from tickboard.problems import Reporter
+from tickboard.sending.options import RemoteWriteOptions
+from tickboard.sending.sender import SOURCE, Sender
+
+
+class RemoteWriting:
+    """Sends what a board records. Call `start`, then `stop`.
+
+    Args:
+        options: what to send where.
+        history: has the ticks; None: the board keeps none.
+        traffic: gets the counters, which go on when another board takes this one's place.
+        problems: where it reports what is wrong.
+
+    Raises:
+        InputError: the URL cannot be used.
+    """
+
+    def __init__(
+        self, options: RemoteWriteOptions, history: History | None, traffic: Traffic, problems: Reporter
+    ) -> None:
+        self._is_wanted = options.is_wanted
+        self._problems = problems
+        self._supervisor = Supervisor(problems)
+        self._sender: Sender | None = None
+        if not self._is_wanted:
+            traffic.remote_written = None
+            return
+        counts = traffic.remote_written = traffic.remote_written or RemoteWritten()
+        if history is not None:
+            self._sender = Sender(options, history, counts, problems)
+
+    def start(self) -> None:
+        """Start to send, in the running loop."""
+        if self._sender is not None:
+            # Another source than the sender's own problems, which may remain.
+            self._supervisor.start(f"{SOURCE}: sender", self._sender.run)
+        elif self._is_wanted:
+            self._problems.report(SOURCE, "nothing is sent, because the board has no history to send from")
+
+    async def stop(self) -> None:
+        """Stop, without waiting for an answer."""
+        await self._supervisor.stop()

@@ -1,0 +1,215 @@
+"""Whatever a receiver of remote write answers or does not, it is one failure of that request, and ticks go on."""
+
+import asyncio
+import re
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from tests.serving import serve, wait_for
+
+from tickboard.output.secrets import Secret
+from tickboard.sending.receiver import Receiver, WriteAnswer
+
+GUARD_S = 30.0
+
+Reply = Callable[[socket.socket], None]
+
+
+def says(*parts: bytes) -> Reply:
+    return lambda connection: connection.sendall(b"".join(parts))
+
+
+def hangs(*parts: bytes) -> Reply:
+    def reply(connection: socket.socket) -> None:
+        connection.sendall(b"".join(parts))
+        while connection.recv(65_536):
+            pass
+
+    return reply
+
+
+def trickles(connection: socket.socket) -> None:
+    """Send a byte of an endless head again and again, so that no read times out."""
+    connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+    connection.settimeout(0.05)
+    while True:
+        connection.sendall(b"a")
+        try:
+            if not connection.recv(1):
+                return
+        except TimeoutError:
+            continue
+
+
+class RawReceiver:
+    """A raw socket server that reads each request and answers as a test wants, and then closes the connection."""
+
+    def __init__(self, reply: Reply) -> None:
+        self._reply = reply
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}/write"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listening.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection:
+            try:
+                asked = b""
+                while b"\r\n\r\n" not in asked:
+                    asked += connection.recv(65_536)
+                head, _, body = asked.partition(b"\r\n\r\n")
+                found = re.search(rb"(?i)content-length: (\d+)", head)
+                assert found
+                while len(body) < int(found[1]):
+                    body += connection.recv(65_536)
+                self._reply(connection)
+            except OSError:
+                return
+
+    def close(self) -> None:
+        # On Linux, only this wakes a thread that is waiting in accept.
+        self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+
+
+@contextmanager
+def raw_receiver(reply: Reply) -> Iterator[RawReceiver]:
+    one = RawReceiver(reply)
+    try:
+        yield one
+    finally:
+        one.close()
+
+
+def answers(reply: Reply, timeout_s: float = GUARD_S) -> WriteAnswer:
+    async def send(url: str) -> WriteAnswer:
+        receiver = Receiver(Secret(url), {}, timeout_s)
+        try:
+            async with asyncio.timeout(GUARD_S):
+                return await receiver.send(b"body", "1.0")
+        finally:
+            await receiver.close()
+
+    with raw_receiver(reply) as receiver:
+        return asyncio.run(send(receiver.url))
+
+
+FAILURES: dict[str, tuple[Reply, str]] = {
+    "closes at once": (says(), "its answer cannot be read"),
+    "does not answer HTTP": (says(b"220 smtp ready\r\n"), "its answer cannot be read"),
+    "answers in TLS": (says(b"\x15\x03\x01\x00\x02\x02\x46"), "its answer cannot be read"),
+    "has endless headers": (says(b"HTTP/1.1 200 OK\r\nX: ", b"x" * 200_000), "the head of its answer is more than"),
+    "continues forever": (says(b"HTTP/1.1 100 Continue\r\n\r\n" * 10_000), "the head of its answer is more than"),
+    "has a status that is none": (says(b"HTTP/1.1 999 Oh\r\nContent-Length: 0\r\n\r\n"), "it answers 999 Oh"),
+    "has a status that is no number": (says(b"HTTP/1.1 abc Oh\r\n\r\n"), "its answer cannot be read"),
+    "ends before its size": (says(b"HTTP/1.1 500 Oh\r\nContent-Length: 100\r\n\r\nx"), "its answer cannot be read"),
+    "sends nothing": (hangs(), "it has not answered within 0.5 s"),
+    "hangs in its head": (hangs(b"HTTP/1.1 200 OK\r\n"), "it has not answered within 0.5 s"),
+    "hangs in its body": (hangs(b"HTTP/1.1 500 Oh\r\nContent-Length: 9\r\n\r\n"), "it has not answered within"),
+    "trickles": (trickles, "it has not answered within 0.5 s"),
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_failure_says_what_it_is(failure: str) -> None:
+    reply, why = FAILURES[failure]
+    answer = answers(reply, 0.5 if "within" in why else GUARD_S)
+    assert answer.kind == "failed"
+    assert why in answer.why
+    assert len(answer.why) < 500
+
+
+@pytest.mark.parametrize("failure", ["closes at once", "sends nothing", "ends before its size"])
+def test_a_request_without_a_whole_answer_may_have_been_taken(failure: str) -> None:
+    assert answers(FAILURES[failure][0], 0.5).in_doubt
+
+
+def test_a_receiver_that_is_not_there_has_taken_nothing() -> None:
+    async def send(port: int) -> WriteAnswer:
+        return await Receiver(Secret(f"http://127.0.0.1:{port}/"), {}).send(b"body", "1.0")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+    answer = asyncio.run(send(port))
+    assert (answer.kind, answer.in_doubt) == ("failed", False)
+    assert answer.why.startswith("it cannot be reached")
+
+
+def test_an_endless_body_is_read_to_a_limit() -> None:
+    def endless(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 400 No\r\nTransfer-Encoding: chunked\r\n\r\n")
+        while True:
+            connection.sendall(b"1000\r\n" + b"x" * 0x1000 + b"\r\n")
+
+    answer = answers(endless)
+    assert (answer.kind, answer.status) == ("refused", 400)
+    assert len(answer.why) < 300
+
+
+def test_an_answer_that_is_compressed_harms_nothing() -> None:
+    head = b"HTTP/1.1 400 No\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n"
+    assert answers(says(head, b"\x1f\x8b\x08\x00")).kind == "refused"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [(b"5", 5), (b"100000000", 600), (b"-1", None), (b"soon", None), (b"1.5", None), (b"9" * 1000, None)],
+)
+def test_what_retry_after_says_is_bounded(text: bytes, seconds: float | None) -> None:
+    head = b"HTTP/1.1 503 Oh\r\nContent-Length: 0\r\nRetry-After: " + text + b"\r\n\r\n"
+    assert answers(says(head)).retry_after_s == seconds
+
+
+@pytest.mark.parametrize(
+    ("date", "low", "high"),
+    [
+        (b"Fri, 31 Dec 2100 23:59:59 GMT", 600, 600),
+        (b"Sun, 06 Nov 1994 08:49:37 GMT", 0, 0),
+        (b"Sun, 06 Nov 9999999999 08:49:37 GMT", None, None),
+    ],
+)
+def test_retry_after_may_be_a_date(date: bytes, low: float | None, high: float | None) -> None:
+    head = b"HTTP/1.1 503 Oh\r\nContent-Length: 0\r\nRetry-After: " + date + b"\r\n\r\n"
+    found = answers(says(head)).retry_after_s
+    assert found == low == high
+
+
+def test_ticks_go_on_while_a_receiver_hangs(tmp_path: Path) -> None:
+    board = tmp_path / "board.py"
+    board.write_text("from tickboard import Board\nboard = Board(interval_ms=50)\nboard.gauge('a').set(1)\n")
+    with raw_receiver(hangs()) as receiver:
+        arguments = ("--history", str(tmp_path / "h.sqlite"), "--remote-write", receiver.url)
+        with serve("run", str(board), *arguments) as server:
+            server.wait_for(lambda: server.json("/api/health")["seq"] > 60)
+            health = server.json("/api/health")
+            assert health["status"] == "ok"
+            assert health["remote_write"]["waiting"] > 0
+            # Ctrl-C waits for no answer.
+            assert server.stop() == 0
+
+
+def test_a_receiver_that_cannot_be_reached_is_a_problem_of_the_board(tmp_path: Path) -> None:
+    board = tmp_path / "board.py"
+    board.write_text("from tickboard import Board\nboard = Board(interval_ms=50)\nboard.gauge('a').set(1)\n")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"http://me:${{PASSWORD}}@127.0.0.1:{listening.getsockname()[1]}/write?token=${{KEY}}"
+    arguments = ("--history", str(tmp_path / "h.sqlite"), "--remote-write", url)
+    with serve("run", str(board), *arguments, env={"PASSWORD": "hunter22hunter", "KEY": "abcdefgh"}) as server:
+        server.wait_for(lambda: server.json("/api/health")["status"] == "degraded")
+        [reason] = server.json("/api/health")["reasons"]
+        assert reason["source"] == "remote write"
+        assert "takes nothing: it cannot be reached" in reason["message"]
+        wait_for(lambda: "remote write: " in server.output(), server.output)
+        assert "hunter22" not in server.output() + str(server.json("/api/health"))
+        assert "abcdefgh" not in server.output() + str(server.json("/api/health"))
