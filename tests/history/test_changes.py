@@ -174,10 +174,11 @@ def test_a_range_in_which_nothing_was_recorded_compares_nothing(board: Board) ->
 
 
 def test_equal_scores_are_in_the_order_of_the_first_record(tmp_path: Path) -> None:
-    board = Board(tmp_path / "history.sqlite", [key(name) for name in "badc"])
+    keys = [key(f"m{7 * number % 50}") for number in range(50)]
+    board = Board(tmp_path / "history.sqlite", keys)
     board.begin()
-    board.append(np.repeat([1.0, 5.0], 10)[:, None].repeat(4, axis=1))
-    assert names(board.compare(10)) == ["b", "a", "d", "c"]
+    board.append(np.repeat([1.0, 5.0], 10)[:, None].repeat(50, axis=1))
+    assert names(board.compare(10)) == [name for name, _, _ in keys]
     board.history.close()
 
 
@@ -223,10 +224,14 @@ def test_a_minute_belongs_to_the_range_that_it_begins_in(tmp_path: Path) -> None
     board = Board(tmp_path / "history.sqlite", [key("stepped")])
     board.begin()
     rows = np.where(np.arange(4 * HOUR_S) < 2 * HOUR_S + 30, 1.0, 2.0)[:, None]
+    rows[:60] = 9
     board.append(rows)
     [change] = board.compare(2 * HOUR_S - 30).changed
     # The minute that is cut begins in the baseline: 119 of 1 and one of 1.5.
     assert [change.before, change.after] == pytest.approx([1 + 0.5 / 120, 2])
+    # The first minute begins before the baseline.
+    [change] = board.compare(2 * HOUR_S, baseline=(START + 30, START + 2 * HOUR_S)).changed
+    assert [change.before, change.after] == pytest.approx([1, 2 - 0.5 / 120])
     board.history.close()
 
 

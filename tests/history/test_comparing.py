@@ -149,6 +149,13 @@ def test_the_score_is_that_of_the_formula(before: list[float], after: list[float
     assert score(before, after) == pytest.approx(expected, abs=1e-12)
 
 
+def test_a_distance_that_chance_explains_is_no_change() -> None:
+    # For 600 values, 1.63 is a distance of 0.0934.
+    values = np.arange(600.0)
+    assert compare(row(*values), row(*values + 56)).score[0] == 0
+    assert compare(row(*values), row(*values + 57)).score[0] > 0
+
+
 def test_a_constant_with_tiny_noise_is_unchanged() -> None:
     before = 1000 + np.random.default_rng(0).uniform(-0.2, 0.2, (1, 100))
     assert compare(before, before + 0.5).score[0] == 0

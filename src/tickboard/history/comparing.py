@@ -40,7 +40,7 @@ _FRACTION_BITS = 16
 
 _SHIFT = 52 - _FRACTION_BITS
 
-_NO_VALUE = 2**30
+_NO_VALUE = 2**29
 """The key of a missing value: larger than that of any value."""
 
 
@@ -96,10 +96,8 @@ def distance(before: Floats, after: Floats) -> Floats:
     keys = np.concatenate([_keys(before) * 2, _keys(after) * 2 + 1], axis=1)
     keys.sort(axis=1)
     ours, theirs = (np.count_nonzero(~np.isnan(values), axis=1)[:, None] for values in (before, after))
-    steps = np.where(keys & 1, -ours, theirs)
-    steps[keys >= _NO_VALUE] = 0
-    apart = np.abs(np.cumsum(steps, axis=1))[:, :-1]
-    # Equal values count together. After the last one both shares are 1.
+    apart = np.abs(np.cumsum(np.where(keys & 1, -ours, theirs), axis=1))[:, :-1]
+    # Equal values count together, and so do the missing ones, which come last.
     apart[keys[:, 1:] >> 1 == keys[:, :-1] >> 1] = 0
     largest: Floats = apart.max(axis=1, initial=0) / (ours * theirs)[:, 0]
     return largest
@@ -158,5 +156,5 @@ def _keys(values: Floats) -> "NDArray[np.int32]":
     patterns = np.abs(values).view(np.int64)
     sizes = ((patterns + (1 << (_SHIFT - 1))) >> _SHIFT).astype(np.int32)
     keys: NDArray[np.int32] = np.where(np.signbit(values), -sizes, sizes)
-    keys[np.isnan(values)] = _NO_VALUE // 2
+    keys[np.isnan(values)] = _NO_VALUE
     return keys
