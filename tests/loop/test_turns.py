@@ -1,6 +1,7 @@
 """Work is done in turns: one step in each turn of the loop, and new work goes first."""
 
 import asyncio
+import gc
 from collections.abc import Callable, Coroutine, Generator, Iterator
 
 import pytest
@@ -106,3 +107,20 @@ async def test_an_exception_in_a_settle_callback_does_not_stop_other_work() -> N
     async with asyncio.timeout(30):
         await in_turns(iter([None] * 10))
     assert reported == [error]
+
+
+async def test_failed_work_leaves_no_garbage() -> None:
+    def fails() -> Iterator[None]:
+        yield
+        yield
+        raise ValueError
+
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(20):
+            with pytest.raises(ValueError):  # noqa: PT011  # any
+                await in_turns(fails())
+        assert gc.collect() < 20
+    finally:
+        gc.enable()

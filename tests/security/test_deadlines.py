@@ -355,6 +355,24 @@ def test_requests_and_connections_leave_no_garbage(gated: Gated, connections: in
         gc.enable()
 
 
+def test_clients_that_leave_in_the_middle_of_a_body_leave_no_garbage(gated: Gated) -> None:
+    def leave() -> None:
+        for _ in range(20):
+            with socket.create_connection(("127.0.0.1", gated.port), GUARD_S) as client:
+                client.sendall(POST + b"Content-Length: 999\r\n\r\n[")
+                wait_for(lambda: gated.gate.receiving)
+            wait_for(lambda: not gated.connections)
+
+    leave()
+    gc.collect()
+    gc.disable()
+    try:
+        leave()
+        assert gc.collect() < 20 * 10
+    finally:
+        gc.enable()
+
+
 def test_nothing_is_kept_for_closed_connections(gated: Gated) -> None:
     for said in (b"", b"G", GET + b"\r\n", POST + b"Content-Length: 9\r\n\r\n", b"JUNK\r\n\r\n"):
         with socket.create_connection(("127.0.0.1", gated.port), GUARD_S) as client:

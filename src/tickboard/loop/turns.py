@@ -127,19 +127,23 @@ async def in_turns(steps: Iterator[None]) -> None:
         return
     over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
+    failed: list[BaseException] = []
+
     def settle(error: BaseException | None) -> None:
         if over.done():
             return
-        if error is None:
-            over.set_result(None)
-        else:
-            over.set_exception(error)
+        if error is not None:
+            failed.append(error)
+        over.set_result(None)
 
     cancel = turns().begin(steps, settle)
     try:
         await over
     finally:
         cancel()
+    if failed:
+        # It will hold this frame. If the frame held it too, only a garbage collection would free them.
+        raise failed.pop()
 
 
 async def made_in_turns(steps: Generator[None, None, T]) -> T:

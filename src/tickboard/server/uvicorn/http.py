@@ -113,10 +113,11 @@ class HttpConnection(HttpToolsProtocol):
             self._active.disconnected = True
             self._active.message_event.set()
         super().connection_lost(exc)
-        if not self._answering:
-            # They hold this connection, as it holds them.
-            self._active = None
-            self.cycle = None  # type: ignore[assignment]
+        # They hold this connection, as it holds them.
+        self._take_back()
+        self._active = None
+        self.cycle = None  # type: ignore[assignment]
+        self.pipeline.clear()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the client; they are read when it is this connection's turn."""
@@ -315,8 +316,7 @@ class HttpConnection(HttpToolsProtocol):
         """End the offer: it and the request hold each other, and would wait for the garbage collector."""
         if self._active is not None:
             offer = (self._active.scope.get("extensions") or {}).get(DIRECT) or {}
-            offer.pop("last", None)
-            offer.pop("take", None)
+            offer |= {"last": _not_chunked, "take": _no_transport}
 
     def write(self, data: bytes) -> None:
         """Send a part of an answer."""
@@ -465,6 +465,13 @@ class HttpConnection(HttpToolsProtocol):
         del offer["last"], offer["take"]
         self.parser = None  # type: ignore[assignment]  # as uvicorn itself does at the end
         return self.transport
+
+
+def _no_transport() -> None: ...
+
+
+def _not_chunked() -> bool:
+    return False
 
 
 def _last(cycle: RequestResponseCycle) -> bool:
