@@ -58,7 +58,11 @@ def status(guard: Guard, host: str, server: tuple[str, int | None] | None = None
 
     headers = [(b"host", host.encode())]
     scope = {"type": "http", "http_version": "1.1", "method": "GET", "path": "/", "headers": headers, "server": server}
-    asyncio.run(guard(scope, receive, send))
+
+    async def call() -> None:
+        await guard(scope, receive, send)
+
+    asyncio.run(call())
     return int(sent[0]["status"])
 
 

@@ -28,7 +28,11 @@ def ask(guard: Guard, method: str = "GET", version: str = "1.1", **headers: str)
 
     raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
     scope = {"type": "http", "method": method, "http_version": version, "path": "/", "headers": raw}
-    asyncio.run(guard(scope, receive, send))
+
+    async def call() -> None:
+        await guard(scope, receive, send)
+
+    asyncio.run(call())
     return sent[0]["status"], sent[1]["body"]
 
 

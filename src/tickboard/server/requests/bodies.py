@@ -9,7 +9,7 @@ import asyncio
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -132,11 +132,12 @@ class Bodies:
         self._app = app
         self._traffic = traffic
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one request."""
-        if scope["type"] != "http" or scope["method"] in READING:
-            await self._app(scope, receive, send)
-            return
+        is_counted = scope["type"] == "http" and scope["method"] not in READING
+        return self._counted(scope, receive, send) if is_counted else self._app(scope, receive, send)
+
+    async def _counted(self, scope: Scope, receive: Receive, send: Send) -> None:
         lease = scope[LEASE] = Lease(BUDGET, address_of(scope), self._traffic())
         try:
             await self._app(scope, receive, send)

@@ -8,7 +8,7 @@ import contextlib
 import logging
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import lru_cache, partial
 from ipaddress import IPv6Address
 
@@ -53,11 +53,11 @@ class Limits:
         self._open: Counter[str] = Counter()
         self._total = 0
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Pass a connection on, or refuse it with 503."""
-        if not lasts(scope):
-            await self._app(scope, receive, send)
-            return
+        return self._lasting(scope, receive, send) if lasts(scope) else self._app(scope, receive, send)
+
+    async def _lasting(self, scope: Scope, receive: Receive, send: Send) -> None:
         address = address_of(scope)
         if (refusal := self._refusal(address)) is not None:
             self._traffic().connections_refused += 1

@@ -5,7 +5,7 @@ Everyone else, and everyone who looks at a board that is mounted in an applicati
 everything.
 """
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -29,11 +29,11 @@ class DetailAccess:
         self._app = app
         self._local = is_loopback(bound)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Pass a connection on."""
         if self._local and scope["type"] in {"http", "websocket"} and not is_forwarded(head_of(scope)):
             scope = {**scope, _KEY: True}
-        await self._app(scope, receive, send)
+        return self._app(scope, receive, send)
 
 
 def sees_details(scope: Scope) -> bool:

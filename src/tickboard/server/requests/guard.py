@@ -112,21 +112,19 @@ class Guard:
         self._ports: dict[int, bool] = {}
         self._logged: set[str] = set()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Pass a connection on, or refuse it: 400 (no Host), 421 (a wrong one) or 403 (another site's page)."""
         if scope["type"] not in {"http", "websocket"} or scope.get(GUARDED):
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
         scope[GUARDED] = True
         head, allowed = head_of(scope), self._allowed()
         origin = _first(head, "origin") if _is_allowed(head, allowed) else None
         send = _protecting(send, allowed, origin)
         if (refusal := self._refusal(scope, head, allowed, trusted=origin is not None)) is not None:
-            await refuse(refusal, scope, receive, send)
-        elif origin is not None and _is_preflight(scope, head):
-            await Response(status_code=204, headers=PREFLIGHT)(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
+            return refuse(refusal, scope, receive, send)
+        if origin is not None and _is_preflight(scope, head):
+            return Response(status_code=204, headers=PREFLIGHT)(scope, receive, send)
+        return self._app(scope, receive, send)
 
     def _refusal(self, scope: Scope, head: Head, allowed: Allowed, *, trusted: bool) -> Response | None:
         hosts = head.get("host", ())

@@ -1,6 +1,6 @@
 """Parameters: how many an address may have, looked at before anything reads them, and how routes read them."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -18,14 +18,13 @@ class Parameters:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one connection."""
         query = scope.get("query_string", b"")
         if (count := query.count(b"&") + query.count(b";") + 1) <= MAX_PARAMETERS:
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
         why = f"the address has {count} parameters: send {MAX_PARAMETERS} at most"
-        await refuse(error_response(400, why), scope, receive, send)
+        return refuse(error_response(400, why), scope, receive, send)
 
 
 def one_of(text: str, name: str, known: Sequence[str]) -> str:

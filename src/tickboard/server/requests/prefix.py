@@ -4,6 +4,7 @@ The page asks for everything else by relative paths, so at a prefix without its 
 request is sent to the prefix with its slash.
 """
 
+from collections.abc import Awaitable
 from urllib.parse import quote
 
 from starlette.responses import RedirectResponse
@@ -24,13 +25,13 @@ class Prefix:
         self._app = app
         self._prefix = prefix
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Pass a connection on. A path that is not below the prefix, as that of a health check, is taken as it is."""
         if scope["type"] in {"http", "websocket"}:
             path: str = scope["path"]
             if self._prefix and (path == self._prefix or path.startswith(f"{self._prefix}/")):
                 scope = {**scope, "root_path": self._prefix}
-        await self._app(scope, receive, send)
+        return self._app(scope, receive, send)
 
 
 class Slash:
@@ -43,15 +44,14 @@ class Slash:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one connection."""
         if scope["type"] == "http" and (last := _without_slash(scope)):
             # A relative address is right whatever further prefix a proxy has stripped.
             query = scope["query_string"].decode("latin-1")
             where = f"./{last}/{'?' if query else ''}{query}"
-            await RedirectResponse(where, 308, {"cache-control": "no-store"})(scope, receive, send)
-            return
-        await self._app(scope, receive, send)
+            return RedirectResponse(where, 308, {"cache-control": "no-store"})(scope, receive, send)
+        return self._app(scope, receive, send)
 
 
 def parse_prefix(text: str, named: str) -> str:

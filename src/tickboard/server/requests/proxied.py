@@ -4,7 +4,7 @@ Anybody can send these headers. So they are believed only where the connection c
 addresses the last one counts: the proxy has put it there, and all before it came from the client.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -26,7 +26,7 @@ class Proxied:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Pass a connection on."""
         if scope["type"] in {"http", "websocket"} and is_loopback(peer_of(scope)):
             head = head_of(scope)
@@ -35,7 +35,7 @@ class Proxied:
             said = ",".join(head.get("x-forwarded-proto", ())).strip().lower()
             if (websocket := _SCHEMES.get(said)) is not None:
                 scope["scheme"] = websocket if scope["type"] == "websocket" else websocket.replace("ws", "http")
-        await self._app(scope, receive, send)
+        return self._app(scope, receive, send)
 
 
 def client_of(scope: Scope) -> str:

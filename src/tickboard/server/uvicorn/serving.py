@@ -60,6 +60,7 @@ def uvicorn_config(app: ASGIApp, gate: Gate, log_level: str | None = None) -> uv
         )
     return uvicorn.Config(
         Proxied(app),
+        interface="asgi3",
         lifespan="on",
         http=cast("type[asyncio.Protocol]", partial(HttpConnection, gate=gate)) if tested else "auto",
         ws=Connection if tested else "websockets-sansio",
