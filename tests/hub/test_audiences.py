@@ -75,6 +75,9 @@ def test_the_cost_of_the_globs_of_one_address_is_bounded(bench: Bench, monkeypat
     assert "a has 3 different subscriptions, which with this one have too many or too long globs" in refusal(
         hub, "a", ["h*"]
     )
+    # That is known before any series is looked up.
+    assert "too many or too long globs" in hub.audiences.refusal("a", None, ["h*"])
+    assert not hub.audiences.refusal("b", None, ["h*"])
     # Names cost nothing, nor does a subscription somebody has. Other addresses may, and a first one always may.
     assert not refusal(hub, "a", ["value", 'h{host="i"}'])
     assert not refusal(hub, "a", globs[0])

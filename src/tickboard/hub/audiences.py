@@ -8,6 +8,7 @@ from tickboard.hub.audience import Audience
 from tickboard.hub.encodings import JSON, Encoding
 from tickboard.hub.viewer import Viewer
 from tickboard.metrics.selection import Selection
+from tickboard.metrics.selectors import glob_cost
 
 MAX_OWN_SERIES, OWN_BOARDS = 100_000, 4
 """How many series the different subscriptions of one address may have together; or this many times the board's series,
@@ -113,7 +114,7 @@ class Audiences:
     def refusal(
         self,
         owner: str,
-        prepared: Selection,
+        prepared: Selection | None,
         selectors: Iterable[str],
         encoding: Encoding = JSON,
         *,
@@ -127,7 +128,7 @@ class Audiences:
 
         Args:
             owner: the address.
-            prepared: what `prepare` returned.
+            prepared: what `prepare` returned; None: judge only the globs, before their series are looked up.
             selectors: as for `Hub.join`.
             encoding: as for `Hub.join`.
             details: as for `Hub.join`.
@@ -141,9 +142,11 @@ class Audiences:
             own[leaving.audience] -= 1
         own = +own
         different = f"{owner} has {len(own)} different subscriptions, which with this one have"
-        cost = prepared.glob_cost + sum(audience.selection.glob_cost for audience in own)
+        cost = glob_cost(wanted) + sum(audience.selection.glob_cost for audience in own)
         if own and cost > MAX_OWN_COST:
             return f"{different} too many or too long globs: subscribe to fewer, to names, or to the same"
+        if prepared is None:
+            return ""
         series = len(prepared.series) + sum(len(audience.selection.series) for audience in own if audience.selectors)
         if series > max(MAX_OWN_SERIES, OWN_BOARDS * len(self.engine.registry.series)):
             return f"{different} {series} series: subscribe to fewer, or to the same"

@@ -134,6 +134,11 @@ def why_refused(texts: list[str], what: str = "a subscription") -> str:
     return ""
 
 
+def glob_cost(texts: Iterable[str]) -> int:
+    """Return the approximate cost of trying the globs among these selectors on one series, in look-ups."""
+    return sum(_cost(name, labels) for name, labels in map(_parsed, texts) if _is_glob(name, labels))
+
+
 def _is_glob(name: str, labels: _Labels) -> bool:
     return any(_GLOB.search(text) for text in (name, *(value for _, value in labels)))
 

@@ -1,6 +1,7 @@
 """What a viewer may say over its WebSocket, and how it is answered; the same for every way it is connected."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import msgspec
 from starlette.datastructures import QueryParams
@@ -88,17 +89,16 @@ def answer(message: str | bytes, hub: Hub, viewer: Viewer, now: float) -> Iterat
         case Ping():
             viewer.answer(Frame.text(encode(Pong(timestamp(now)))))
         case Subscribe(metrics):
+            # What many ask for at the same time takes turns, also if it is refused.
+            yield
             selectors = [metrics] if isinstance(metrics, str) else metrics or []
-            if why := why_refused(selectors):
+            encoding = viewer.encoding or JSON
+            judge = partial(hub.audiences.refusal, viewer.owner, details=viewer.details, leaving=viewer)
+            if why := why_refused(selectors) or judge(None, selectors, encoding):
                 viewer.answer(Frame.text(encode(Refused(why))))
                 return
-            # What many ask for at the same time takes turns, from the first look-up on.
-            yield
-            encoding = viewer.encoding or JSON
-            audiences = hub.audiences
-            prepared = yield from audiences.prepare(selectors, encoding)
-            why = audiences.refusal(viewer.owner, prepared, selectors, encoding, details=viewer.details, leaving=viewer)
-            if why:
+            prepared = yield from hub.audiences.prepare(selectors, encoding)
+            if why := judge(prepared, selectors, encoding):
                 viewer.answer(Frame.text(encode(Refused(why))))
                 return
             described = hub.subscribe(viewer, selectors, prepared)
