@@ -80,6 +80,7 @@ class Engine:
         interval_s: seconds between two ticks.
 
     Attributes:
+        interval_s: as given.
         epoch: the epoch of the window's ticks; it changes when the clock is set back.
         fits: whether the series declared at the start fit into the memory allowed for the window.
     """
@@ -99,6 +100,7 @@ class Engine:
         self.intake = intake or Intake(registry)
         self.rules = rules
         self.epoch = epoch
+        self.interval_s = interval_s
         self.fits = registry.fit(window_size, series_bytes(window_size))
         self.window = Window(window_size, registry.room)
         self.stats = WindowStats(self.window)

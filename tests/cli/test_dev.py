@@ -172,6 +172,13 @@ def test_successive_changes_are_shown(path: Path) -> None:
             assert viewer.until("board")["board"]["title"] == title
 
 
+def test_a_board_that_was_replaced_is_freed(path: Path) -> None:
+    path.write_text(f'{BOARD}\n\nimport weakref\n\nweakref.finalize(board, print, "freed").atexit = False\n')
+    with dev_server(path) as server, watching(server):
+        path.write_text(BOARD)
+        server.wait_for(lambda: "freed" in server.output())
+
+
 def test_a_change_of_a_module_beside_the_file_is_shown(path: Path) -> None:
     titles = path.with_name("titles.py")
     titles.write_text('TITLE = "One"\n')

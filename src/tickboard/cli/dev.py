@@ -22,6 +22,7 @@ from tickboard.errors import BoardError, TickboardError
 from tickboard.history.options import HistoryOptions
 from tickboard.hub.hub import Hub
 from tickboard.journal.journal import Journal
+from tickboard.loop.garbage import collect_frozen
 from tickboard.loop.supervisor import Supervisor
 from tickboard.problems import described
 from tickboard.running.running_board import DASHBOARD_FILE
@@ -83,6 +84,7 @@ class Reloader:
         self._watcher = Watcher(path, config or path.with_name(NAME))
         self._version = 0
         self._reported_s = 0.0
+        self._has_replaced = False
         self._left: list[Load] = []
         self._news = asyncio.Event()
         self._load: Load | None = Load(path, config)
@@ -157,6 +159,10 @@ class Reloader:
                 await self._begin()
             elif self._load is not None and self._load.has_ended():
                 await self._finish(self._load)
+            elif self._has_replaced:
+                # By now nothing uses the board that was replaced; but it holds itself.
+                self._has_replaced = False
+                collect_frozen()
             self._look_after(time.monotonic())
 
     async def _begin(self) -> None:
@@ -208,6 +214,7 @@ class Reloader:
                 await step()
             except Exception as raised:  # noqa: BLE001  # the rest goes on
                 self.hub.problems.report(DASHBOARD_FILE, described(raised), error=raised)
+        self._has_replaced = True
         metrics = len(board.registry.metrics)
         self._say(f"{self._path}: reloaded, {metrics} metric{'' if metrics == 1 else 's'}")
 

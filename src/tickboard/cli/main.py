@@ -42,7 +42,6 @@ from tickboard.server.requests.detail_access import DetailAccess
 from tickboard.server.requests.guard import Guard
 from tickboard.server.uvicorn.listening import listen, url_of
 from tickboard.server.uvicorn.serving import Program, uvicorn_config
-from tickboard.server.uvicorn.settled import settled
 from tickboard.settings import read_settings
 from tickboard.sources.pipe import Format, Pipe
 from tickboard.sources.stdin import Stdin
@@ -313,8 +312,7 @@ def serve(served: ASGIApp, board: Callable[[], Board], options: Options) -> None
         bound = listening.getsockname()[0]
         guarded = DetailAccess(Guard(limited, bound, [options.host], lambda: flags | board().allowed), bound)
         say(*greeting(board(), url_of(options.host, listening) + (f"{options.prefix}/" if options.prefix else "")))
-        with settled(lambda: hub().engine.registry.width):
-            Program(uvicorn_config(guarded, gate), hub, gate).run(sockets=[listening])
+        Program(uvicorn_config(guarded, gate), hub, gate).run(sockets=[listening])
 
 
 async def send_tests(board: Board) -> bool:

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 from uvicorn.config import STARTUP_FAILURE
 
 from tickboard.hub.hub import Hub
+from tickboard.loop.garbage import Garbage
 from tickboard.loop.watchdog import Watchdog
 from tickboard.output.logs import log
 from tickboard.problems import described
@@ -177,18 +178,21 @@ class Program(Server):
     def __init__(self, config: uvicorn.Config, hub: Callable[[], Hub], gate: Gate) -> None:
         super().__init__(config, hub, gate)
         self._watchdog = Watchdog()
+        self._garbage = Garbage(lambda: hub().engine.registry.width, lambda: hub().engine.interval_s)
 
     def run(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve until asked to end."""
         try:
             super().run(sockets)
         finally:
+            self._garbage.stop()
             # Threads of the application's own may still hold up the end of the interpreter.
             self._watchdog.leave()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, and begin to watch the loop."""
+        """Start, and begin to watch the loop and to look for garbage."""
         self._watchdog.start()
+        self._garbage.start()
         await super().startup(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
