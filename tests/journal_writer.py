@@ -43,7 +43,7 @@ async def write(path: Path) -> None:
         episode = Episode("r", (("number", "same"),), 1, float(number), 0.0, 0.0, 0.0, 0.0, None)
         other = Episode("r", (("number", str(number)),), 2, float(number), 0.0, 0.0, 0.0, 0.0, alert(number))
         await journal.commit(events, [episode, other], [(0.0, Silence("r", "", str(number), ""))])
-        await journal.mark("n", number)
+        await journal.keep_position("n", number)
         write_number(number)
 
 

@@ -108,6 +108,8 @@ FULL: list[msgspec.Struct] = [
     ),
     HISTORY,
     wire.HistoryAnswer(T, T, 1000, "raw", [HISTORY]),
+    wire.Mark("m", "deployed 1.4", T, "ci", T),
+    wire.NewMark("deployed 1.4", T, T, "ci"),
     CHANGE,
     wire.ChangesAnswer(T, T, T, T, "minutes", 9, [CHANGE]),
     wire.PushedMetric("queue", 3.0, "jobs", T, {"host": "a"}, "counter", "Queue"),

@@ -102,6 +102,16 @@ describe("the alert stream", () => {
     expect(told).toHaveLength(2);
   });
 
+  it("tells nothing of a mark, and comes back after it", () => {
+    newest().place(0, true);
+    newest().say({ id: "m", text: "deployed 1.4", timestamp: "T", by: "" }, "e-1", "mark");
+    clock.pass(1_000);
+    expect(told).toEqual([[[], true]]);
+    newest().fail();
+    clock.pass(300);
+    expect(newest().url).toBe("http://here/events/alerts?last_event_id=e-1");
+  });
+
   it("asks for all again when the stream ended before it had told all that fires", () => {
     newest().say(alert("a"), "e-3");
     newest().fail();

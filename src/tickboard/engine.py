@@ -182,8 +182,9 @@ class Engine:
         return self.window.spanned(columns, span_s).rows
 
     def check(self, now: float) -> list[AlertEvent]:
-        """Do the work on series and alerts that depends on time alone; return the events to publish."""
+        """Do the work on series, alerts and marks that depends on time alone; return the events to publish."""
         self.intake.forget()
+        self.alerts.log.forget(now)
         return self.alerts.check(now)
 
     def _is_set_back(self, now: float, elapsed_s: float) -> bool:

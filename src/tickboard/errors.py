@@ -121,9 +121,14 @@ class AlertError(TickboardError):
 
 
 class JournalError(TickboardError):
-    """The file of the alert log cannot be used; the log in memory goes on."""
+    """The file of the alert log cannot be used; the log in memory goes on.
+
+    Attributes:
+        retry_after_s: when it is worth trying again: a disk may work again by then.
+    """
 
     status = 503
+    retry_after_s = 10
 
 
 class UsedError(JournalError):

@@ -71,6 +71,19 @@ class Alert(msgspec.Struct, frozen=True, omit_defaults=True):
     silenced: Silence | None = None
 
 
+class Mark(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Something that happened, such as a deployment: at ``timestamp``, or from then until ``until``.
+
+    ``by`` is who made the mark; empty if nobody said so.
+    """
+
+    id: str
+    text: str
+    timestamp: str
+    by: str
+    until: str | None = None
+
+
 class Stats(msgspec.Struct, frozen=True, omit_defaults=True):
     """The stats of one series over the window; all 0 if it has no value there."""
 
@@ -563,6 +576,15 @@ class SilenceAlert(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unkno
 
     duration: str
     reason: str
+    by: str = ""
+
+
+class NewMark(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """``POST /api/marks``: both times are RFC 3339, ages such as ``-15m``, or ``now``."""
+
+    text: str
+    timestamp: str = "now"
+    until: str | None = None
     by: str = ""
 
 

@@ -884,6 +884,7 @@ def assert_announced_once(log: AlertLog) -> None:
     current: dict[str, str] = {}
     ids: set[str] = set()
     for event in log.since(0):
+        assert isinstance(event, AlertEvent)
         series, id_ = event.alert.labels["n"], event.alert.id
         if event.kind == "firing":
             assert id_ not in ids

@@ -1,19 +1,25 @@
 """Every reader of the log gets each event once, and none that is not written to disk yet."""
 
+from collections.abc import Sequence
+
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tickboard.alerting import log as alertlog
-from tickboard.alerting.log import LOG_AGE_S, MARK_S, AlertEvent, AlertLog, EventKind, Events
-from tickboard.wire import Acknowledgement, Alert
+from tickboard.alerting.keeping import TRUST_S, Keeping
+from tickboard.alerting.log import LOG_AGE_S, STEP_S, AlertEvent, AlertLog, EventKind, Events, LogEvent
+from tickboard.alerting.marks import MarkEvent
+from tickboard.errors import RateError
+from tickboard.wire import Acknowledgement, Alert, Mark
 
 
 def alert(number: int, note: str = "") -> Alert:
     return Alert(f"id{number}", "m", "info", "T", acknowledged=Acknowledgement("T", note=note) if note else None)
 
 
-def numbers(events: list[AlertEvent]) -> list[int]:
+def numbers(events: Sequence[LogEvent]) -> list[int]:
     return [event.number for event in events]
 
 
@@ -34,11 +40,11 @@ def test_the_log_is_bounded_by_count_and_age(monkeypatch: pytest.MonkeyPatch) ->
     log = AlertLog("e")
     for number in range(15):
         log.append("firing", alert(number), float(number))
-        log.pass_time(MARK_S)
+        log.pass_time(STEP_S)
         log.expire()
     assert numbers(log.since(0)) == list(range(6, 16))
     assert log.oldest == 1
-    log.pass_time(LOG_AGE_S - 4 * MARK_S)
+    log.pass_time(LOG_AGE_S - 4 * STEP_S)
     log.expire()
     assert (log.since(0)[0].number, log.oldest) == (12, 12)
     assert len(log.firing()) == 15
@@ -74,7 +80,7 @@ def test_a_reader_has_missed_events_only_if_later_ones_were_dropped(monkeypatch:
 
 def expire_all(log: AlertLog) -> None:
     """Make every event of a log expire."""
-    log.pass_time(MARK_S)
+    log.pass_time(STEP_S)
     log.expire()
     log.pass_time(LOG_AGE_S)
     log.expire()
@@ -139,15 +145,16 @@ def test_each_alert_is_listed_once_in_its_latest_state_and_in_starting_order() -
     assert [number for number, _ in log.alerts()] == [2, 4, 5]
     log.publish(6)
     assert log.alerts() == [(2, alert(1)), (4, alert(2, "on it")), (5, alert(3))]
-    log.pass_time(MARK_S)
+    log.pass_time(STEP_S)
     log.expire()
     log.append("resolved", alert(2, "over"), 3.0)
     log.publish(7)
     assert log.alerts() == [(2, alert(1)), (4, alert(2, "over")), (5, alert(3))]
-    # A resolved alert is placed by its oldest event in the log, a firing one by its first event.
+    # It keeps its place when its firing event has left the log.
     log.pass_time(LOG_AGE_S)
     log.expire()
-    assert log.alerts() == [(2, alert(1)), (5, alert(3)), (7, alert(2, "over"))]
+    assert numbers(log.since(0)) == [7]
+    assert log.alerts() == [(2, alert(1)), (4, alert(2, "over")), (5, alert(3))]
 
 
 @given(
@@ -229,3 +236,132 @@ def test_the_record_of_changes_is_bounded_by_the_size_of_the_log(monkeypatch: py
         assert log.append("changed", alert(number, "b"), 0.0).drops == older.number
         known.append(len(log._last_changes))
     assert max(known) <= 2 * 4 + 1
+
+
+def over(number: int, note: str = "", resolved: str = "2026-01-31T12:00:00.000Z") -> Alert:
+    return msgspec.structs.replace(alert(number, note), resolved=resolved)
+
+
+def test_an_event_has_the_number_of_the_beginning_of_its_alert() -> None:
+    log = AlertLog("e")
+    kinds: list[tuple[EventKind, Alert]] = [
+        ("firing", alert(1)),
+        ("firing", alert(2)),
+        ("changed", alert(2, "on it")),
+        ("resolved", over(2)),
+        ("changed", over(2, "late")),
+        ("changed", alert(1, "on it")),
+        ("changed", over(3, "unknown")),
+    ]
+    for kind, said in kinds:
+        log.append(kind, said, 0.0)
+    again = AlertLog("e", log.events())
+    for events in (log.events(), again.events()):
+        assert [event.begun for event in events if isinstance(event, AlertEvent)] == [1, 2, 2, 2, 2, 1, 7]
+
+
+def test_beginnings_are_remembered_only_for_alerts_in_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alertlog, "LOG_EVENTS", 4)
+    log = AlertLog("e")
+    for number in range(100):
+        log.append("firing", alert(number), 0.0)
+        begun = log.number
+        log.append("resolved", over(number), 0.0)
+        assert log.append("changed", over(number, "late"), 0.0).begun == begun
+        assert len(log._beginnings) <= 2 * 4
+
+
+def test_the_log_knows_when_the_last_alert_ended_that_has_left_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alertlog, "LOG_EVENTS", 2)
+    log = AlertLog("e", older="2026-01-30T00:00:00.000Z")
+    assert log.older == "2026-01-30T00:00:00.000Z"
+    log.append("firing", alert(1), 0.0)
+    log.append("resolved", over(1, resolved="2026-01-31T00:00:00.000Z"), 0.0)
+    log.append("firing", alert(2), 0.0)
+    assert (log.left, log.older) == (1, "2026-01-30T00:00:00.000Z")
+    log.append("firing", alert(3), 0.0)
+    assert (log.left, log.older) == (2, "2026-01-31T00:00:00.000Z")
+
+
+# --- marks ---
+
+
+def made(number: int) -> Mark:
+    return Mark(f"m{number}", f"deployed {number}", "2026-01-31T12:00:00.000Z", "")
+
+
+def mark(log: AlertLog, number: int) -> MarkEvent:
+    event = log.mark(made(number), 0.0)
+    assert isinstance(event, MarkEvent)
+    return event
+
+
+def test_a_mark_is_numbered_and_published_like_an_alert_event() -> None:
+    log = AlertLog("e", kept=True)
+    log.append("firing", alert(1), 0.0)
+    event = mark(log, 1)
+    assert (event.number, event.mark) == (2, made(1))
+    assert log.since(0) == []
+    assert log.marks.between("", "3", log.published) == []
+    log.publish(2)
+    assert numbers(log.since(1)) == [2]
+    assert log.marks.between("", "3", log.published) == [made(1)]
+    assert [number for number, _ in log.alerts()] == [1]
+    assert log.find("m1") is None
+
+
+def test_a_mark_that_says_the_same_makes_no_event_and_needs_no_permission() -> None:
+    log = AlertLog("e")
+    mark(log, 1)
+
+    def refuse() -> None:
+        raise RateError("too many", 1)
+
+    again = msgspec.structs.replace(made(1), id="other")
+    assert log.mark(again, 1.0, refuse) == made(1)
+    with pytest.raises(RateError):
+        log.mark(made(2), 1.0, refuse)
+    assert (log.number, len(log.marks)) == (1, 1)
+
+
+def test_no_number_of_marks_displaces_alert_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alertlog, "LOG_EVENTS", 4)
+    monkeypatch.setattr(alertlog, "MAX_LOGGED_MARKS", 3)
+    log = AlertLog("e")
+    for number in range(4):
+        log.append("firing", alert(number), 0.0)
+    for number in range(100):
+        mark(log, number)
+    assert numbers(log.since(0)) == [1, 2, 3, 4, 102, 103, 104]
+    assert log.has_missed(0)
+    assert len(log.marks) == 100
+    again = AlertLog("e", log.events(), marks=log.marks.events())
+    assert numbers(again.since(0)) == numbers(log.since(0))
+    mark(again, 100)
+    assert numbers(again.since(4)) == [103, 104, 105]
+    # Alert events leave as if there were no marks.
+    for number in range(4, 8):
+        log.append("firing", alert(number), 0.0)
+    assert [event.kind for event in log.since(0)] == ["mark", "mark", "mark", *["firing"] * 4]
+
+
+def test_marks_leave_the_log_by_age_and_are_kept_beside_it() -> None:
+    log = AlertLog("e")
+    mark(log, 1)
+    expire_all(log)
+    assert log.since(0) == []
+    assert len(log.marks) == 1
+
+
+def test_marks_are_dropped_when_they_are_older_than_they_are_kept() -> None:
+    log = AlertLog("e")
+    log.keeping = Keeping(86_400.0)
+    mark(log, 1)
+    ended = 1_769_860_800.0  # 2026-01-31T12:00:00Z
+    log.forget(ended)
+    log.pass_time(TRUST_S)
+    log.forget(ended + TRUST_S)
+    assert len(log.marks) == 1
+    log.pass_time(86_401.0)
+    log.forget(ended + TRUST_S + 86_401.0)
+    assert len(log.marks) == 0

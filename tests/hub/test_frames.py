@@ -33,7 +33,7 @@ from tickboard.hub.encodings import (
     series_list,
     whole,
 )
-from tickboard.hub.events import alert_event, heartbeat, stream_start
+from tickboard.hub.events import heartbeat, log_event, stream_start
 from tickboard.hub.frames import PING, Frame, close, pong
 from tickboard.metrics import selection as selection_module
 from tickboard.metrics.handles import Gauge
@@ -143,13 +143,13 @@ def test_recent_metrics_are_the_newest_oldest_first(registry: Registry, count: i
     assert [metric.value for metric in found] == wanted
 
 
-def test_alert_events_are_server_sent_events_encoded_once() -> None:
+def test_log_events_are_server_sent_events_encoded_once() -> None:
     alert = Alert("a", "m\nm", "critical", "T")
     firing, resolved = AlertEvent(3, "firing", alert, 0.0), AlertEvent(4, "resolved", alert, 0.0)
-    frame = alert_event("e", firing)
+    frame = log_event("e", firing)
     assert frame == b'id: e-3\ndata: {"id":"a","message":"m\\nm","severity":"critical","timestamp":"T"}\n\n'
-    assert alert_event("e", firing) is frame
-    assert alert_event("e", resolved).startswith(b"id: e-4\nevent: resolved\ndata: {")
+    assert log_event("e", firing) is frame
+    assert log_event("e", resolved).startswith(b"id: e-4\nevent: resolved\ndata: {")
 
 
 def test_the_alert_stream_starts_with_a_retry_and_position_and_sends_heartbeats() -> None:

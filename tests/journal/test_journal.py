@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -21,7 +21,7 @@ from tests.power_cut import Disk
 
 from tickboard.alerting import log as alert_log
 from tickboard.alerting.episodes import Episode
-from tickboard.alerting.log import LOG_EVENTS, AlertEvent, AlertLog, EventKind
+from tickboard.alerting.log import LOG_EVENTS, AlertEvent, AlertLog, EventKind, LogEvent
 from tickboard.errors import JournalError
 from tickboard.journal import file as journal_file
 from tickboard.journal.change import JournalChange, JournalContents
@@ -55,8 +55,12 @@ def numbers(kept: JournalContents) -> list[int]:
     return numbers_of(kept.events)
 
 
-def numbers_of(found: list[AlertEvent]) -> list[int]:
+def numbers_of(found: Sequence[LogEvent]) -> list[int]:
     return [event.number for event in found]
+
+
+def alert_events(kept: JournalContents) -> list[AlertEvent]:
+    return [event for event in kept.events if isinstance(event, AlertEvent)]
 
 
 async def reopened(journal: Journal) -> JournalContents:
@@ -116,11 +120,11 @@ async def test_committed_data_is_loaded_unchanged(path: Path) -> None:
     ]
     assert full.silenced is not None
     await journal.commit(told, episodes, [(NOW + 3600.5, full.silenced)])
-    await journal.mark("mail", 2)
-    await journal.mark("ntfy", 1)
-    await journal.mark("mail", 3)
+    await journal.keep_position("mail", 2)
+    await journal.keep_position("ntfy", 1)
+    await journal.keep_position("mail", 3)
     kept = await reopened(journal)
-    assert [(one.number, one.kind, one.alert, one.time) for one in kept.events] == [
+    assert [(one.number, one.kind, one.alert, one.time) for one in alert_events(kept)] == [
         (one.number, one.kind, one.alert, one.time) for one in told
     ]
     assert (kept.number, kept.episodes, kept.silences) == (3, episodes, [(NOW + 3600.5, full.silenced)])
@@ -202,7 +206,7 @@ async def test_commits_made_during_a_write_keep_their_order(path: Path) -> None:
     journal = Journal(path)
     kept = journal.load()
     orders = [journal.commit([event(number)], [episode("r", str(number))]) for number in range(1, 200)]
-    await asyncio.gather(*orders, *(journal.mark("n", number) for number in range(50)))
+    await asyncio.gather(*orders, *(journal.keep_position("n", number) for number in range(50)))
     kept = await reopened(journal)
     assert numbers(kept) == list(range(1, 200))
     assert kept.episodes == [episode("r", "199")]
@@ -224,7 +228,7 @@ async def test_a_closed_journal_refuses_commits(path: Path) -> None:
     await journal.close()
     for late in (
         journal.commit(events(6, 6)),
-        journal.mark("n", 1),
+        journal.keep_position("n", 1),
         journal.renew(JournalContents("e", 0, [], [], [], [], {})),
     ):
         with pytest.raises(JournalError, match=r"board\.sqlite is closed"):
@@ -540,7 +544,7 @@ async def test_a_write_cut_short_by_a_power_failure_is_rolled_back_completely(
 def check_whole(kept: JournalContents) -> None:
     """Assert that the numbers have no gap, and that each transaction is there completely or not at all."""
     assert numbers(kept) == list(range(max(1, kept.number + 1 - LOG_EVENTS), kept.number + 1))
-    assert all((one.kind, one.alert) == event_of(one.number) for one in kept.events)
+    assert all((one.kind, one.alert) == event_of(one.number) for one in alert_events(kept))
     if kept.number:
         assert [one.lasted_s for one in kept.episodes] == [kept.number, kept.number]
         assert [silence.reason for _, silence in kept.silences] == [str(kept.number)]
@@ -614,7 +618,7 @@ async def test_a_full_disk_is_reported_and_no_commit_is_written_in_part(path: Pa
     await journal.commit(events(1, 10), [episode("r", "before")])
     [(pages,)] = opened_file(journal)._all("PRAGMA page_count")
     opened_file(journal)._do(f"PRAGMA max_page_count = {pages + 2}")
-    orders = (journal.commit(events(11, 500), [episode("r", "after")]), journal.mark("n", 7), journal.check())
+    orders = (journal.commit(events(11, 500), [episode("r", "after")]), journal.keep_position("n", 7), journal.check())
     for error in await asyncio.gather(*orders, return_exceptions=True):
         assert isinstance(error, JournalError)
         assert str(error).endswith(": make room on its disk")
@@ -672,8 +676,8 @@ async def test_data_that_cannot_be_stored_does_not_block_the_rest(path: Path) ->
     silences = [(NOW, Silence("r", "u", reason, "t")) for reason in ("moving", "\udcff")]
     with pytest.raises(JournalError, match="cannot be kept"):
         await journal.commit(told, episodes, silences)
-    await journal.mark("\udcff", 1)
-    await journal.mark("mail", 3)
+    await journal.keep_position("\udcff", 1)
+    await journal.keep_position("mail", 3)
     # Each commit contains them until they end.
     await journal.commit(events(5, 5), episodes, silences)
     await journal.commit([], episodes[:1])

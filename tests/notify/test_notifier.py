@@ -337,21 +337,21 @@ class FakeJournal:
     """A journal that records positions, or fails as the test says.
 
     Attributes:
-        marks: the positions, in order.
+        positions: the positions, in order.
         tried: the positions that could not be written.
-        error: what `mark` raises instead of writing, or None.
+        error: what `keep_position` raises instead of writing, or None.
     """
 
     def __init__(self) -> None:
-        self.marks: list[tuple[str, int]] = []
+        self.positions: list[tuple[str, int]] = []
         self.tried: list[int] = []
         self.error: Exception | None = None
 
-    async def mark(self, notifier: str, number: int) -> None:
+    async def keep_position(self, notifier: str, number: int) -> None:
         if self.error is not None:
             self.tried.append(number)
             raise self.error
-        self.marks.append((notifier, number))
+        self.positions.append((notifier, number))
 
 
 def test_alerts_not_sent_before_a_stop_are_sent_after_the_restart(receiver: Webhook, tmp_path: Path) -> None:
@@ -470,7 +470,7 @@ def test_a_failing_journal_does_not_stop_notifications(receiver: Webhook) -> Non
             await until(lambda: receiver.taken and 1 in journal.tried)
             journal.error = None
             bench.resolve(alert("a"))
-            await until(lambda: journal.marks == [("ops", 2)])
+            await until(lambda: journal.positions == [("ops", 2)])
 
     drive(scenario)
 

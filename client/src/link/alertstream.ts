@@ -12,7 +12,7 @@ import type { Alert } from "../types.gen";
 import { parseAlert, parsePosition } from "./protocol";
 import { Retry } from "./retry";
 
-export type EventName = "position" | "resolved" | "changed";
+export type EventName = "position" | "resolved" | "changed" | "mark";
 
 /** The part of an EventSource that is used here. */
 export interface Events {
@@ -85,6 +85,7 @@ export class AlertStream {
     source.onmessage = (event) => this.received(source, event);
     source.addEventListener("resolved", (event) => this.received(source, event));
     source.addEventListener("changed", (event) => this.received(source, event));
+    source.addEventListener("mark", (event) => this.passed(source, event));
     source.addEventListener("position", (event) => this.place(source, event));
     source.onerror = () => this.failed(source);
     this.listen(source);
@@ -97,13 +98,18 @@ export class AlertStream {
 
   private received(source: Events, event: MessageLike): void {
     if (source !== this.source) return;
-    this.retry.succeeded();
-    this.listen(source);
     const alert = parseAlert(event.data);
     if (alert !== null) this.gathered.push(alert);
-    if (!this.placed) return;
-    if (event.lastEventId !== "") this.lastEventId = event.lastEventId;
-    if (alert !== null) this.tellSoon();
+    this.passed(source, event);
+    if (alert !== null && this.placed) this.tellSoon();
+  }
+
+  /** Move past an event, whatever it says: it need not come again. */
+  private passed(source: Events, event: MessageLike): void {
+    if (source !== this.source) return;
+    this.retry.succeeded();
+    this.listen(source);
+    if (this.placed && event.lastEventId !== "") this.lastEventId = event.lastEventId;
   }
 
   private place(source: Events, event: MessageLike): void {

@@ -1,4 +1,4 @@
-"""The log of alert events: what fired, what was resolved, what people did about it, in order.
+"""The log of alert events: what fired, what was resolved, what people did about it and what they marked, in order.
 
 All readers share one log; a reader is a number in it. An event is numbered as soon as it happens, but published only
 once it is stored for good: `publish` says up to which number. So nobody sees an event that a crash could lose, and a
@@ -10,12 +10,14 @@ years when a program starts, so nothing is deleted because of it.
 
 from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Literal
 
-from tickboard.wire import Alert
+from tickboard.alerting.keeping import Keeping
+from tickboard.alerting.marks import MarkEvent, Marks
+from tickboard.wire import Alert, Mark
 
 LOG_EVENTS = 20_000
 """How many firing and resolved events are kept; beyond that, the oldest is dropped."""
@@ -24,10 +26,13 @@ MAX_CHANGES = LOG_EVENTS // 4
 """How many changes are kept, besides: what people do about alerts takes no room from firing and resolved events. Beyond
 that, the oldest change is dropped that a later one of the same alert replaces; each alert's last change stays."""
 
-LOG_AGE_S = 24 * 3600.0
-"""How long an alert event is kept in this run."""
+MAX_LOGGED_MARKS = 1_000
+"""How many marks are kept in the log, besides: beyond that, the oldest leaves it. `Marks` holds more."""
 
-MARK_S = 60.0
+LOG_AGE_S = 24 * 3600.0
+"""How long an event is kept in this run."""
+
+STEP_S = 60.0
 """How exactly the age of an event is known, in seconds."""
 
 EventKind = Literal["firing", "resolved", "changed"]
@@ -44,6 +49,7 @@ class AlertEvent:
         alert: the alert as sent on the wire, after the event.
         time: POSIX seconds.
         drops: the number of an older change that this event pushed out of the log; 0: none.
+        begun: the number of the alert's firing event, which may have left the log; 0: the log finds it.
         frames: encoded frames of this event, by format, so that it is encoded once.
     """
 
@@ -52,53 +58,67 @@ class AlertEvent:
     alert: Alert
     time: float
     drops: int = 0
+    begun: int = 0
     frames: dict[str, bytes] = field(default_factory=dict)
 
 
-class Events(deque[AlertEvent]):
-    """Alert events in order, with at most `LOG_EVENTS` firing and resolved events among them.
+LogEvent = AlertEvent | MarkEvent
+"""What the log holds."""
+
+
+class Events(deque[LogEvent]):
+    """Events in order, with at most `LOG_EVENTS` firing and resolved events among them.
 
     Attributes:
+        others: how many events are changes or marks.
         changes: how many events are changes.
         left: the highest number that has left because of its age or the limit.
+        older: the latest end of a resolved alert that has left, RFC 3339; empty: none has.
     """
 
     def __init__(self, left: int = 0) -> None:
         super().__init__()
-        self.changes = 0
+        self.others = self.changes = 0
         self.left = left
+        self.older = ""
 
-    def append(self, event: AlertEvent) -> None:
+    def append(self, event: LogEvent) -> None:
         """Add an event."""
         super().append(event)
-        self.changes += event.kind == "changed"
-        while len(self) - self.changes > LOG_EVENTS:
+        self._count(event, 1)
+        while len(self) - self.others > LOG_EVENTS:
             self.popleft()
 
-    def popleft(self) -> AlertEvent:
+    def popleft(self) -> LogEvent:
         """Remove the oldest event and return it."""
         event = super().popleft()
-        self.changes -= event.kind == "changed"
+        self._count(event, -1)
         self.left = event.number
+        if isinstance(event, AlertEvent) and event.alert.resolved is not None:
+            self.older = max(self.older, event.alert.resolved)
         return event
 
     def clear(self) -> None:
         """Remove all events."""
         super().clear()
-        self.changes = 0
+        self.others = self.changes = 0
 
     def drop(self, number: int) -> bool:
-        """Remove one change from the middle; return whether it was there."""
+        """Remove one change or mark from the middle; return whether it was there."""
         place = bisect_left(self, number, key=_number)
         found = place < len(self) and self[place].number == number
         if found:
+            self._count(self[place], -1)
             del self[place]
-            self.changes -= 1
         return found
+
+    def _count(self, event: LogEvent, by: int) -> None:
+        self.changes += by * (event.kind == "changed")
+        self.others += by * (event.kind in {"changed", "mark"})
 
 
 class AlertLog:
-    """The alert events of one epoch: as many as `Events` holds, none held for longer than `LOG_AGE_S`.
+    """The events of one epoch: as many as `Events` holds, none held for longer than `LOG_AGE_S`.
 
     Args:
         epoch: names this log; it survives restarts if the log is stored in a file.
@@ -107,6 +127,8 @@ class AlertLog:
         kept: whether events must be stored before they are published. If False, they are published at once.
         firing: the alerts that fired at the end of the earlier run, in the order they began. Their firing events may
             have left the log long ago.
+        marks: those that were kept in the earlier run, in the order they were made.
+        older: the latest end of a resolved alert that is stored, and not among `events`; empty: none is.
 
     Attributes:
         epoch: as given.
@@ -114,32 +136,40 @@ class AlertLog:
         published: the number of the newest published event.
         kept: as given.
         positions: the number up to which each notifier has sent events, by its name.
+        marks: the marks, also those whose events have left the log.
+        keeping: decides since when resolved alerts and marks are kept.
     """
 
     def __init__(
         self,
         epoch: str,
-        events: Iterable[AlertEvent] = (),
+        events: Iterable[LogEvent] = (),
         number: int = 0,
         *,
         kept: bool = False,
         firing: Iterable[AlertEvent] = (),
+        marks: Iterable[MarkEvent] = (),
+        older: str = "",
     ) -> None:
         self.epoch = epoch
         self.kept = kept
         self.positions: dict[str, int] = {}
+        self.marks = Marks(marks)
+        self.keeping = Keeping(LOG_AGE_S)
         self._events = Events()
+        self._events.older = older
         self._last_changes: dict[str, int] = {}
         self._outdated: deque[int] = deque()
+        self._logged_marks: deque[int] = deque()
+        # The beginnings of resolved alerts, as numbers.
+        self._beginnings: dict[str, int] = {}
         # The firing alerts by all events, and by the published ones.
         self._firing = {event.alert.id: event for event in firing}
-        self._unpublished: deque[AlertEvent] = deque()
+        self._unpublished: deque[LogEvent] = deque()
         for event in events:
             if not self._events:
                 self._events.left = event.number - 1
-            self._make_room(event)
-            self._events.append(event)
-            _follow(self._firing, event)
+            self._add(event)
             number = max(number, event.number)
         if not self._events:
             self._events.left = number
@@ -147,7 +177,7 @@ class AlertLog:
         self.number = self.published = number
         self._lived_s = 0.0
         # The newest number at certain times. This gives the age of events without a time for each.
-        self._marks: deque[tuple[float, int]] = deque([(0.0, number)])
+        self._steps: deque[tuple[float, int]] = deque([(0.0, number)])
         self._expired = 0
         self._listed: list[tuple[int, Alert]] | None = None
 
@@ -159,15 +189,69 @@ class AlertLog:
             alert: the alert after it.
             time: POSIX seconds.
         """
-        self.number += 1
-        event = AlertEvent(self.number, kind, alert, time)
-        self._make_room(event)
-        self._events.append(event)
+        event = AlertEvent(self.number + 1, kind, alert, time)
+        self._append(event)
+        return event
+
+    def mark(self, mark: Mark, time: float, permit: Callable[[], None] = lambda: None) -> MarkEvent | Mark:
+        """Make a mark.
+
+        Args:
+            mark: what is to be marked.
+            time: POSIX seconds.
+            permit: called before anything changes; its exception propagates.
+
+        Returns:
+            The event; or the mark that says the same already.
+        """
+        if (known := self.marks.same(mark)) is not None:
+            return known
+        permit()
+        event = MarkEvent(self.number + 1, mark, time)
+        self.marks.add(event)
+        self._append(event)
+        return event
+
+    def _append(self, event: LogEvent) -> None:
+        self.number = event.number
+        self._add(event)
         self._unpublished.append(event)
-        _follow(self._firing, event)
         if not self.kept:
             self.publish(self.number)
-        return event
+
+    def _add(self, event: LogEvent) -> None:
+        if isinstance(event, MarkEvent):
+            self._make_room_for_mark(event)
+            self._events.append(event)
+            return
+        self._make_room(event)
+        self._remember_beginning(event)
+        self._events.append(event)
+        _follow(self._firing, event)
+
+    def _make_room_for_mark(self, event: MarkEvent) -> None:
+        """If there are `MAX_LOGGED_MARKS` already, drop the oldest."""
+        self._logged_marks.append(event.number)
+        while len(self._logged_marks) > MAX_LOGGED_MARKS and not event.drops:
+            number = self._logged_marks.popleft()
+            if number > self._events.left and self._events.drop(number):
+                event.drops = number
+
+    def _remember_beginning(self, event: AlertEvent) -> None:
+        """Set `event.begun`, before the event is applied to the firing alerts."""
+        id, known = event.alert.id, self._beginnings
+        if event.kind == "firing":
+            event.begun = event.number
+        elif (fires := self._firing.get(id)) is not None:
+            event.begun = fires.number
+        else:
+            event.begun = event.begun or known.get(id, event.number)
+        if event.alert.resolved is None:
+            return
+        known[id] = event.begun
+        if len(known) > 2 * LOG_EVENTS:
+            here = {each.alert.id for each in self._events if isinstance(each, AlertEvent)} | {id}
+            self._beginnings = {id: number for id, number in known.items() if id in here}
 
     def _make_room(self, event: AlertEvent) -> None:
         """If `event` is a change and there are `MAX_CHANGES` already, drop one that is out of date."""
@@ -188,14 +272,16 @@ class AlertLog:
         """Publish the events up to this number."""
         self.published = max(self.published, min(number, self.number))
         while self._unpublished and self._unpublished[0].number <= self.published:
-            _follow(self._published_firing, self._unpublished.popleft())
+            event = self._unpublished.popleft()
+            if isinstance(event, AlertEvent):
+                _follow(self._published_firing, event)
         self._listed = None
 
     def has_missed(self, number: int) -> bool:
         """Return whether the log has every event after `number`, so that a reader can resume there."""
         return self._events.left <= number <= self.number
 
-    def since(self, number: int, most: int = LOG_EVENTS) -> list[AlertEvent]:
+    def since(self, number: int, most: int = LOG_EVENTS) -> list[LogEvent]:
         """Return the published events after `number`, oldest first, at most `most`."""
         first = bisect_right(self._events, number, key=_number)
         events = islice(self._events, first, first + most)
@@ -215,8 +301,7 @@ class AlertLog:
     def alerts(self) -> list[tuple[int, Alert]]:
         """Return every published alert once, in its last published state, in the order they began.
 
-        Each comes with the number of its firing event or, if it is resolved and that event has left the log, of its
-        oldest event that is still there.
+        Each comes with the number of its firing event.
         """
         # Built once for all readers between two events.
         if self._listed is None:
@@ -224,8 +309,8 @@ class AlertLog:
             for event in self._events:
                 if event.number > self.published:
                     break
-                before = found.get(event.alert.id)
-                found[event.alert.id] = (event.number if before is None else before[0], event.alert)
+                if isinstance(event, AlertEvent):
+                    found[event.alert.id] = (event.begun, event.alert)
             self._listed = sorted(found.values(), key=lambda each: each[0])
         return self._listed
 
@@ -233,7 +318,8 @@ class AlertLog:
         """Return the current state of an alert by its id; None if the log does not have it."""
         if (event := self._firing.get(id)) is not None:
             return event.alert
-        return next((event.alert for event in reversed(self._events) if event.alert.id == id), None)
+        events = (event for event in reversed(self._events) if isinstance(event, AlertEvent))
+        return next((event.alert for event in events if event.alert.id == id), None)
 
     def pass_time(self, seconds: float) -> None:
         """Add seconds that have passed, by a clock that never steps."""
@@ -241,22 +327,42 @@ class AlertLog:
 
     def expire(self) -> None:
         """Drop the events that are too old; firing alerts stay known."""
-        marked_s, number = self._marks[-1] if self._marks else (-MARK_S, self._expired)
-        if self.number > number and self._lived_s - marked_s >= MARK_S:
-            self._marks.append((self._lived_s, self.number))
-        while self._marks and self._lived_s - self._marks[0][0] >= LOG_AGE_S:
-            self._expired = self._marks.popleft()[1]
+        step_s, number = self._steps[-1] if self._steps else (-STEP_S, self._expired)
+        if self.number > number and self._lived_s - step_s >= STEP_S:
+            self._steps.append((self._lived_s, self.number))
+        while self._steps and self._lived_s - self._steps[0][0] >= LOG_AGE_S:
+            self._expired = self._steps.popleft()[1]
         if self._events and self._events[0].number <= self._expired:
             self._listed = None
             while self._events and self._events[0].number <= self._expired:
                 self._events.popleft()
+
+    def forget(self, now: float) -> None:
+        """Drop the marks that are kept no longer.
+
+        Args:
+            now: POSIX seconds.
+        """
+        self.keeping.look(now, self._lived_s)
+        if self.keeping.since is not None:
+            self.marks.expire(self.keeping.since)
 
     @property
     def oldest(self) -> int:
         """The lowest number that age alone allows to be kept."""
         return self._expired + 1
 
-    def events(self) -> list[AlertEvent]:
+    @property
+    def left(self) -> int:
+        """The number up to which events have left the log."""
+        return self._events.left
+
+    @property
+    def older(self) -> str:
+        """The latest end of a resolved alert that has left the log, RFC 3339; empty: none has."""
+        return self._events.older
+
+    def events(self) -> list[LogEvent]:
         """Return all events, oldest first, including those that are not published yet."""
         return list(self._events)
 
@@ -272,5 +378,5 @@ def _follow(firing: dict[str, AlertEvent], event: AlertEvent) -> None:
         firing[event.alert.id] = AlertEvent(before.number, "firing", event.alert, before.time)
 
 
-def _number(event: AlertEvent) -> int:
+def _number(event: LogEvent) -> int:
     return event.number

@@ -1,18 +1,19 @@
 """Events: the content of the alert stream as server-sent events (the WHATWG HTML standard)."""
 
-from tickboard.alerting.log import AlertEvent
+from tickboard.alerting.log import AlertEvent, LogEvent
 from tickboard.wire import AlertPosition, Heartbeat, encode, timestamp
 
 RETRY_MS = 2_000
 """How long an alert client waits before it reconnects."""
 
 
-def alert_event(epoch: str, event: AlertEvent) -> bytes:
-    """Return an alert event as a server-sent event, encoded once for all readers."""
+def log_event(epoch: str, event: LogEvent) -> bytes:
+    """Return an event of the log as a server-sent event, encoded once for all readers."""
     frame = event.frames.get("sse")
     if frame is None:
         name = b"" if event.kind == "firing" else b"event: %b\n" % event.kind.encode()
-        frame = b"id: %b-%d\n%bdata: %b\n\n" % (epoch.encode(), event.number, name, encode(event.alert))
+        data = encode(event.alert if isinstance(event, AlertEvent) else event.mark)
+        frame = b"id: %b-%d\n%bdata: %b\n\n" % (epoch.encode(), event.number, name, data)
         event.frames["sse"] = frame
     return frame
 

@@ -8,12 +8,12 @@ viewer is slow is in `tickboard.hub.viewer`.
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import ParamSpec
 
 import numpy as np
 
-from tickboard.alerting.log import AlertEvent
+from tickboard.alerting.log import LogEvent
 from tickboard.engine import Engine, Happened
 from tickboard.hub.audience import Audience
 from tickboard.hub.audiences import Audiences
@@ -227,8 +227,8 @@ class Hub:
         self.subscribers.add(subscriber)
         return lambda: self.subscribers.discard(subscriber)
 
-    def announce(self, events: list[AlertEvent]) -> None:
-        """Wake the readers of alerts if there are any events."""
+    def announce(self, events: Sequence[LogEvent]) -> None:
+        """Wake the readers of the alert stream if there are any events."""
         if events:
             self._wake()
 

@@ -16,12 +16,12 @@ A reader that is cut or ended reconnects with its number. It is then sent what i
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import ParamSpec
 
-from tickboard.alerting.log import AlertEvent, AlertLog
+from tickboard.alerting.log import AlertEvent, AlertLog, LogEvent
 from tickboard.hub.connections import Patience, ReaderConnection, WriteAll, end_failed
-from tickboard.hub.events import alert_event, heartbeat, stream_start
+from tickboard.hub.events import heartbeat, log_event, stream_start
 
 P = ParamSpec("P")
 
@@ -400,12 +400,12 @@ class Chunks:
         # These events are older than the position, so it follows them: a client must resume from the position.
         return (chunk, last) if last is not None else (chunk + stream_start(self.log.epoch, base, whole=True), None)
 
-    def _read(self, events: list[AlertEvent]) -> tuple[bytes, int | None]:
+    def _read(self, events: Sequence[LogEvent]) -> tuple[bytes, int | None]:
         """Return the first chunk of some events, and its last number; None if no more can follow."""
         parts: list[bytes] = []
         size = 0
         for event in events:
-            parts.append(alert_event(self.log.epoch, event))
+            parts.append(log_event(self.log.epoch, event))
             size += len(parts[-1])
             if size >= CHUNK_BYTES:
                 return b"".join(parts), event.number
@@ -436,7 +436,7 @@ def is_lost(number: int, log: AlertLog) -> bool:
     return number > log.published or (number < log.published and not log.has_missed(number))
 
 
-def _number(event: AlertEvent) -> int:
+def _number(event: LogEvent) -> int:
     return event.number
 
 

@@ -5,32 +5,42 @@ Its format is described in docs/alerts.md. Everything here blocks, for as long a
 written is not in the file any more. It reads no clock: the caller decides which events are too old.
 """
 
-import math
 import os
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from tickboard.alerting.episodes import Episode, Key
-from tickboard.alerting.log import LOG_EVENTS, AlertEvent, EventKind
+from tickboard.alerting.log import LOG_EVENTS, AlertEvent
+from tickboard.alerting.question import AlertQuestion, FoundAlerts
 from tickboard.errors import JournalError, UsedError
-from tickboard.expressions.alignment import Labels
+from tickboard.journal import past
 from tickboard.journal.change import Fate, JournalChange, JournalContents
+from tickboard.journal.encoded_rows import (
+    as_rows,
+    as_text,
+    decode_alert,
+    decode_silence,
+    episode_of,
+    episode_row,
+    event_of,
+    event_row,
+)
+from tickboard.journal.past import Past
 from tickboard.storage.damage import BROKEN, HEADER_BYTES, DamageError, check_length, primary_code
 from tickboard.storage.place import Purpose, check_writable, find_place, make_place
-from tickboard.wire import Alert, Silence
 
 APPLICATION_ID = 0x7469636B
 """In the file's header (``tick``), so that a database of another program is known."""
 
-VERSION = 1
-"""Of the format; a file of a newer one is refused."""
+VERSION = 2
+"""Of the format; a file of a newer one is refused, and one of an older one is upgraded."""
 
 LOCK_WAIT_S = 1.0
 """How long a journal that another process has is waited for: that one may be about to end."""
@@ -57,7 +67,10 @@ _FIXES = {
 }
 _SCHEMA = """
 CREATE TABLE log (epoch TEXT NOT NULL, number INTEGER NOT NULL);
-CREATE TABLE events (number INTEGER PRIMARY KEY, kind TEXT NOT NULL, time REAL NOT NULL, alert TEXT NOT NULL);
+CREATE TABLE events (
+    number INTEGER PRIMARY KEY, kind TEXT NOT NULL, time REAL NOT NULL, alert TEXT NOT NULL,
+    begun INTEGER NOT NULL DEFAULT 0
+);
 CREATE TABLE firing (id TEXT PRIMARY KEY, number INTEGER NOT NULL, time REAL NOT NULL, alert TEXT NOT NULL);
 CREATE TABLE episodes (
     rule TEXT NOT NULL, labels TEXT NOT NULL, state INTEGER NOT NULL, lasted_s REAL, unseen_s REAL, started REAL,
@@ -80,17 +93,9 @@ breached = excluded.breached, peak = excluded.peak, alert = excluded.alert
 # Looked for only where there may be too many: it counts all that are there.
 _TRIM = """
 DELETE FROM events WHERE (SELECT min(number) FROM events) <= ?1 AND number <= (
-    SELECT number FROM events WHERE kind != 'changed' ORDER BY number DESC LIMIT 1 OFFSET ?2
+    SELECT number FROM events WHERE kind NOT IN ('changed', 'mark') ORDER BY number DESC LIMIT 1 OFFSET ?2
 )
 """
-
-G = TypeVar("G")
-R = TypeVar("R", bound=tuple[Any, ...])
-
-_encode = msgspec.json.Encoder().encode
-_decode_alert = msgspec.json.Decoder(Alert).decode
-_decode_silence = msgspec.json.Decoder(Silence).decode
-_decode_labels = msgspec.json.Decoder(Labels).decode
 
 
 class LostError(JournalError):
@@ -124,6 +129,7 @@ class JournalFile:
             self._real = find_place(path, PURPOSE)
             self._make()
             self._connection = sqlite3.connect(self._real, LOCK_WAIT_S, isolation_level=None, check_same_thread=False)
+            self._past = Past(self._connection)
             self._descriptor = -1
             try:
                 self._prepare()
@@ -171,24 +177,44 @@ class JournalFile:
         with explained_errors(self._path), _damage():
             [(epoch, number)] = self._all("SELECT epoch, number FROM log")
             events = [
-                AlertEvent(number, _kind(kind), _decode_alert(alert), time)
-                for number, kind, time, alert in self._all(
-                    "SELECT number, kind, time, alert FROM events ORDER BY number"
-                )
+                event_of(row)
+                for row in self._all("SELECT number, kind, time, alert, begun FROM events ORDER BY number")
             ]
             firing = [
-                AlertEvent(number, "firing", _decode_alert(alert), time)
+                AlertEvent(number, "firing", decode_alert(alert), time)
                 for number, time, alert in self._all("SELECT number, time, alert FROM firing ORDER BY number")
             ]
-            episodes = [_episode(row) for row in self._all(_EPISODES)]
+            episodes = [episode_of(row) for row in self._all(_EPISODES)]
             silences = [
-                (until, _decode_silence(silence))
+                (until, decode_silence(silence))
                 for until, silence in self._all("SELECT until, silence FROM silences ORDER BY rowid")
             ]
             positions = {name.decode(): number for name, number in self._all("SELECT notifier, number FROM positions")}
             self._episodes = {episode.key: episode for episode in episodes}
+            marks, older = self._past.marks(), self._past.older(events[0].number - 1 if events else number)
             self._seen = self._look()
-            return JournalContents(epoch.decode(), number, events, firing, episodes, silences, positions)
+            return JournalContents(epoch.decode(), number, events, firing, episodes, silences, positions, marks, older)
+
+    def resolved(self, asked: AlertQuestion, left: int) -> FoundAlerts:
+        """Return the resolved alerts that are asked for, without those that the log holds.
+
+        Args:
+            asked: which alerts.
+            left: the number up to which events have left the log.
+
+        Raises:
+            DamageError: one cannot be read.
+            JournalError: the file cannot be read.
+        """
+        with explained_errors(self._path), _damage():
+            return self._past.find(asked, left)
+
+    def copy_past(self, lost: "JournalFile") -> int:
+        """Copy the resolved alerts of a file that was lost, as far as they can be read; return how many."""
+        with explained_errors(self._path), self._transaction():
+            copied = self._past.copy(lost._past)  # noqa: SLF001  # of this class
+        self._seen = self._look()
+        return copied
 
     def write(self, taken: JournalChange) -> None:
         """Write everything in one transaction, which is on the disk, in the file at the path, when this returns.
@@ -223,31 +249,37 @@ class JournalFile:
                 unkept = self._fill(taken.whole)
             if taken.epoch is not None:
                 self._do("UPDATE log SET epoch = ?", taken.epoch)
-            if taken.events:
+            if taken.events or taken.marks:
                 unkept = self._add(taken) or unkept
+            if taken.since is not None:
+                self._past.delete_before(taken.since)
             if taken.oldest is not None:
                 self._do("DELETE FROM events WHERE number < ?", taken.oldest)
             if taken.episodes is not None:
                 self._change_episodes({episode.key: episode for episode in taken.episodes})
             if taken.silences is not None:
                 self._do("DELETE FROM silences")
-                rows, _ = _rows(taken.silences, lambda one: (one[0], _text(one[1])))
+                rows, _ = as_rows(taken.silences, lambda one: (one[0], as_text(one[1])))
                 self._many("INSERT INTO silences VALUES (?, ?)", rows)
-            positions, _ = _rows(taken.positions.items(), tuple)
+            positions, _ = as_rows(taken.positions.items(), tuple)
             self._many("INSERT OR REPLACE INTO positions VALUES (?, ?)", positions)
         return unkept
 
     def _fill(self, whole: JournalContents) -> UnicodeEncodeError | None:
         """Write everything into a new file, and return why some of it can't be kept."""
         self._do("UPDATE log SET epoch = ?, number = ?", whole.epoch, whole.number)
-        events, unkept = _rows(whole.events, lambda event: (event.number, event.kind, event.time, _text(event.alert)))
-        self._many("INSERT OR REPLACE INTO events VALUES (?, ?, ?, ?)", events)
-        firing, _ = _rows(whole.firing, lambda event: (event.alert.id, event.number, event.time, _text(event.alert)))
+        events, unkept = as_rows(whole.events, event_row)
+        self._many("INSERT OR REPLACE INTO events VALUES (?, ?, ?, ?, ?)", events)
+        self._past.add(whole.events)
+        self._past.add_marks(whole.marks)
+        firing, _ = as_rows(
+            whole.firing, lambda event: (event.alert.id, event.number, event.time, as_text(event.alert))
+        )
         self._many("INSERT OR REPLACE INTO firing VALUES (?, ?, ?, ?)", firing)
         self._change_episodes({episode.key: episode for episode in whole.episodes})
-        silences, _ = _rows(whole.silences, lambda one: (one[0], _text(one[1])))
+        silences, _ = as_rows(whole.silences, lambda one: (one[0], as_text(one[1])))
         self._many("INSERT INTO silences VALUES (?, ?)", silences)
-        positions, _ = _rows(whole.positions.items(), tuple)
+        positions, _ = as_rows(whole.positions.items(), tuple)
         self._many("INSERT OR REPLACE INTO positions VALUES (?, ?)", positions)
         return unkept
 
@@ -255,21 +287,24 @@ class JournalFile:
         """Add the events that can be kept, and return why the others can't."""
         number = self._number()
         new = [event for event in taken.events if event.number > number]
-        if not new:
+        marks = [event for event in taken.marks.values() if event.number > number]
+        if not new and not marks:
             return None
-        events, unkept = _rows(new, lambda event: (event, _text(event.alert)))
-        rows = ((event.number, event.kind, event.time, alert) for event, alert in events)
-        self._many("INSERT INTO events VALUES (?, ?, ?, ?)", rows)
+        rows, unkept = as_rows(new, event_row)
+        self._many("INSERT INTO events VALUES (?, ?, ?, ?, ?)", rows)
+        self._past.add(new)
+        self._past.add_marks(marks)
         fates = [(id, fate) for id, fate in taken.fates.items() if fate.newest.number > number]
-        for id, fate, alert in _rows(fates, lambda each: (*each, _text(each[1].newest.alert)))[0]:
+        for id, fate, alert in as_rows(fates, lambda each: (*each, as_text(each[1].newest.alert)))[0]:
             self._follow(id, fate, alert, number)
         # Also of those that began in this change: one that failed may be on the disk all the same.
-        self._many("DELETE FROM firing WHERE id = ?", ((event.alert.id,) for event in new if event.kind == "resolved"))
+        over = ((event.alert.id,) for event in new if isinstance(event, AlertEvent) and event.kind == "resolved")
+        self._many("DELETE FROM firing WHERE id = ?", over)
         # Whether it could be kept or not: its number is taken.
-        newest = new[-1]
-        self._do("UPDATE log SET number = ?", newest.number)
+        newest = max(event.number for event in (*new[-1:], *marks[-1:]))
+        self._do("UPDATE log SET number = ?", newest)
         self._many("DELETE FROM events WHERE number = ?", ((number,) for number in taken.dropped))
-        self._do(_TRIM, newest.number - LOG_EVENTS, LOG_EVENTS)
+        self._do(_TRIM, newest - LOG_EVENTS, LOG_EVENTS)
         return unkept
 
     def _follow(self, id: str, fate: Fate, alert: str, number: int) -> None:
@@ -293,9 +328,9 @@ class JournalFile:
         if before is None:
             self._do("DELETE FROM episodes")
             before = {}
-        gone, _ = _rows((key for key in before if key not in episodes), lambda key: (key[0], _text(key[1])))
+        gone, _ = as_rows((key for key in before if key not in episodes), lambda key: (key[0], as_text(key[1])))
         self._many("DELETE FROM episodes WHERE rule = ? AND labels = ?", gone)
-        changed, _ = _rows((new for key, new in episodes.items() if before.get(key) != new), _row)
+        changed, _ = as_rows((new for key, new in episodes.items() if before.get(key) != new), episode_row)
         self._many(_CHANGE_EPISODE, changed)
 
     def _make(self) -> None:
@@ -362,10 +397,13 @@ class JournalFile:
                     f"{self._path} was written by a newer tickboard (format {version}, this one knows {VERSION}): "
                     "update tickboard, or give another file with --state"
                 )
+            if version < VERSION:
+                past.upgrade(self._connection)
+                self._do(f"PRAGMA user_version = {VERSION}")
             return
         if application or self._all("SELECT 1 FROM sqlite_master LIMIT 1"):
             raise JournalError(f"{self._path} is a database of another program: give another file with --state")
-        for statement in _SCHEMA.split(";"):
+        for statement in (_SCHEMA + past.SCHEMA).split(";"):
             self._do(statement)
         self._do("INSERT INTO log VALUES (?, 0)", secrets.token_hex(8))
         self._do(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -391,54 +429,6 @@ class JournalFile:
 
     def _all(self, statement: str, *values: object) -> list[Any]:
         return self._connection.execute(statement, values).fetchall()
-
-
-def _text(value: object) -> str:
-    return _encode(value).decode()
-
-
-def _rows(given: Iterable[G], row: Callable[[G], R]) -> tuple[list[R], UnicodeEncodeError | None]:
-    """Return the rows of what can be encoded, and why the last of the others can't: it must not keep them away."""
-    rows: list[R] = []
-    unkept: UnicodeEncodeError | None = None
-    for one in given:
-        try:
-            made = row(one)
-            for value in made:
-                if isinstance(value, str):
-                    value.encode()
-        except UnicodeEncodeError as error:
-            unkept = error
-        else:
-            rows.append(made)
-    return rows, unkept
-
-
-def _row(episode: Episode) -> tuple[object, ...]:
-    # SQLite keeps NaN as NULL.
-    return (
-        episode.rule,
-        _text(episode.labels),
-        episode.state,
-        episode.lasted_s,
-        episode.unseen_s,
-        episode.started,
-        episode.breached,
-        episode.peak,
-        None if episode.alert is None else _text(episode.alert),
-    )
-
-
-def _episode(row: Sequence[Any]) -> Episode:
-    rule, labels, state, *numbers, alert = row
-    lasted_s, unseen_s, started, breached, peak = (math.nan if number is None else number for number in numbers)
-    said = None if alert is None else _decode_alert(alert)
-    return Episode(rule.decode(), _decode_labels(labels), state, lasted_s, unseen_s, started, breached, peak, said)
-
-
-def _kind(text: bytes) -> EventKind:
-    kind: EventKind = msgspec.convert(text.decode(), type=EventKind)
-    return kind
 
 
 @contextmanager

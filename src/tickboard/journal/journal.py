@@ -21,8 +21,9 @@ from sqlite3 import IntegrityError
 from typing import TypeVar
 
 from tickboard.alerting.episodes import Episode
-from tickboard.alerting.log import AlertEvent
-from tickboard.errors import JournalError
+from tickboard.alerting.log import LogEvent
+from tickboard.alerting.question import AlertQuestion, FoundAlerts
+from tickboard.errors import BusyError, JournalError
 from tickboard.journal.change import JournalChange, JournalContents
 from tickboard.journal.file import JournalFile, LostError
 from tickboard.journal.renewal import begin_anew, set_aside
@@ -34,6 +35,9 @@ WRITE_S = 5.0
 """How long a write may take; then it counts as failed, though it may still succeed. A busy SD card or network drive may
 take a second or two for one, and nobody should wait for an alert for much longer."""
 
+MAX_QUESTIONS = 16
+"""How many questions may wait. Each takes up to 0.1 s, and what is written goes before them."""
+
 START_S = 15.0
 """How long opening and reading the file may take: at the start nobody waits for an alert yet."""
 
@@ -44,7 +48,7 @@ R = TypeVar("R")
 
 
 class Journal:
-    """An open journal: `load` once, then `commit`, `mark`, `expire` and `check` in any order, then `close`.
+    """An open journal: `load` once, then `commit`, `keep_position` and `check` in any order, then `close`.
 
     Args:
         path: of the file; it is made with its folders where it isn't there, for this user alone to read.
@@ -66,6 +70,7 @@ class Journal:
         self._waiting = JournalChange()
         self._waiters: list[Waiter] = []
         self._ordered = False
+        self._questions = 0
         self._closed = False
         # A new file was begun, and what is to be in it is not written yet.
         self._begun_anew = False
@@ -85,12 +90,13 @@ class Journal:
 
     async def commit(
         self,
-        events: Iterable[AlertEvent],
+        events: Iterable[LogEvent],
         episodes: list[Episode] | None = None,
         silences: list[tuple[float, Silence]] | None = None,
         *,
         epoch: str | None = None,
         oldest: int | None = None,
+        since: str | None = None,
     ) -> None:
         """Keep all of this together, or none of it. When it returns, it outlives a crash and a power cut.
 
@@ -104,13 +110,15 @@ class Journal:
             epoch: a new name for the log, where events were published that could not be kept: a restart would give
                 their numbers to others, and so those who have them must not go on from them.
             oldest: the number of the oldest event to keep; None: all of them.
+            since: when marks and resolved alerts must have ended at the earliest to be kept, RFC 3339 in UTC with
+                milliseconds; None: all of them are kept.
 
         Raises:
             LostError: the file was deleted, replaced or damaged: call `renew`.
             JournalError: the disk is full, fails or does not answer, or the journal is closed. Everything waits for the
                 next call.
         """
-        change = JournalChange(epoch, episodes=episodes, silences=silences, oldest=oldest)
+        change = JournalChange(epoch, episodes=episodes, silences=silences, oldest=oldest, since=since)
         change.append(events)
         await self._write(change)
 
@@ -122,7 +130,7 @@ class Journal:
         """
         await self._write(JournalChange(whole=whole))
 
-    async def mark(self, notifier: str, number: int) -> None:
+    async def keep_position(self, notifier: str, number: int) -> None:
         """Keep how far a notifier has come.
 
         Raises:
@@ -138,6 +146,31 @@ class Journal:
             JournalError: it cannot be looked at or written to, or its disk does not answer.
         """
         await self._order(JournalChange())
+
+    async def resolved(self, asked: AlertQuestion, left: int) -> FoundAlerts:
+        """Return the resolved alerts that are asked for, without those that the log holds.
+
+        Args:
+            asked: which alerts.
+            left: the number up to which events have left the log.
+
+        Raises:
+            BusyError: too many questions wait.
+            JournalError: the file cannot be read, or its disk does not answer.
+        """
+        if self._closed:
+            raise JournalError(f"{self.path} is closed: nothing is read any more")
+        with self._lock:
+            if self._questions >= MAX_QUESTIONS:
+                raise BusyError(f"{MAX_QUESTIONS} questions to the log of alerts wait: ask again in a second", 1)
+            self._questions += 1
+        found: Future[FoundAlerts] = Future()
+        self._jobs.put(lambda: self._answer_question(asked, left, found))
+        try:
+            async with asyncio.timeout(WRITE_S):
+                return await asyncio.wrap_future(found)
+        except TimeoutError:
+            raise self._hangs(WRITE_S) from None
 
     async def close(self) -> None:
         """Write what still waits and close the file; a second time does nothing.
@@ -259,6 +292,23 @@ class Journal:
         except Exception as error:  # noqa: BLE001  # what was committed stays in the file beside it
             return self._failed(error)
         return None
+
+    def _answer_question(self, asked: AlertQuestion, left: int, found: "Future[FoundAlerts]") -> None:
+        with self._lock:
+            self._questions -= 1
+        if self._ordered:
+            # Alerts that wait to be kept go first; the order itself then finds nothing left to write.
+            self._keep_waiting()
+        if not found.set_running_or_notify_cancel():
+            return
+        try:
+            if self._file is None:
+                raise JournalError(f"{self.path} is being begun anew: ask again later")
+            found.set_result(self._file.resolved(asked, left))
+        except JournalError as error:
+            found.set_exception(error)
+        except BaseException as error:  # noqa: BLE001  # such as an alert that cannot be decoded
+            found.set_exception(self._failed(error))
 
     def _keep_waiting(self) -> None:
         with self._lock:

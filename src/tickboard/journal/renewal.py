@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tickboard.errors import JournalError, UsedError
 from tickboard.journal.file import APPLICATION_ID, PURPOSE, JournalFile, explained_errors
+from tickboard.output.logs import log
 from tickboard.storage.aside import has_header, move_aside
 from tickboard.storage.damage import DamageError
 from tickboard.storage.place import beside, find_place
@@ -34,12 +35,25 @@ def begin_anew(path: Path, lost: JournalFile | None) -> JournalFile:
             for file in beside(real):
                 # Of a database that is gone: worthless without it, and not to be taken for the new one's.
                 file.unlink(missing_ok=True)
+            new = JournalFile(path)
+            if lost is not None:
+                _copy_past(new, lost, path)
+            return new
         finally:
             # Only now: SQLite writes nothing to a file that is not at its path any more, nor deletes what is beside it.
             if lost is not None:
                 with suppress(sqlite3.Error):
                     lost.close()
-    return JournalFile(path)
+
+
+def _copy_past(new: JournalFile, lost: JournalFile, path: Path) -> None:
+    """Copy the alerts that only the lost file has, which is still open."""
+    try:
+        copied = new.copy_past(lost)
+    except JournalError as error:
+        log.warning("%s: resolved alerts that are older than the log were lost with the file: %s", path, error)
+    else:
+        log.warning("%s was begun anew: %d resolved alerts could be read from the lost file", path, copied)
 
 
 def _check_unused(path: Path) -> None:

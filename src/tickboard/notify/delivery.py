@@ -16,7 +16,7 @@ It knows neither threads nor services. `now` is seconds by a clock that never st
 from collections import OrderedDict, deque
 from dataclasses import dataclass
 
-from tickboard.alerting.log import AlertEvent, AlertLog
+from tickboard.alerting.log import AlertEvent, AlertLog, LogEvent
 from tickboard.notify.destinations import Destination
 from tickboard.notify.message_text import Notice
 from tickboard.wire import Alert
@@ -94,7 +94,11 @@ class Delivery:
             self._read = self.position = position
             # Look at each alert as it was at that position: one that was silenced then may never have been sent. It is
             # sent when the silence ends, and that event may be among those still to be read.
-            then = {event.alert.id: event.alert for event in self._log.since(0) if event.number <= position}
+            then = {
+                event.alert.id: event.alert
+                for event in self._log.since(0)
+                if isinstance(event, AlertEvent) and event.number <= position
+            }
             for event in self._log.firing():
                 alert = event.alert
                 if event.number <= position and self._wants(alert) and then.get(alert.id, alert).silenced is None:
@@ -171,8 +175,9 @@ class Delivery:
     def _wants(self, alert: Alert) -> bool:
         return alert.severity in self._destination.severities
 
-    def _take_event(self, event: AlertEvent, now: float) -> None:
-        if not self._wants(event.alert):
+    def _take_event(self, event: LogEvent, now: float) -> None:
+        # Marks are not sent.
+        if not isinstance(event, AlertEvent) or not self._wants(event.alert):
             return
         if event.kind == "resolved":
             self._end(event.alert, now)

@@ -52,7 +52,7 @@ _STATUS = re.compile(r"error=([1-5][0-9]{2})\b")
 class DeliveryJournal(Protocol):
     """Stores positions across restarts."""
 
-    async def mark(self, notifier: str, number: int) -> None:
+    async def keep_position(self, notifier: str, number: int) -> None:
         """Store the number up to which a notifier has sent everything."""
         ...
 
@@ -196,7 +196,7 @@ class Notifier:
                 self._counts.dropped += delivery.take_dropped()
                 if log.positions.get(name) != delivery.position:
                     log.positions[name] = delivery.position
-                    await _mark(journal, name, delivery.position)
+                    await _keep_position(journal, name, delivery.position)
                 due = delivery.due()
                 if due is not None and due <= time.monotonic():
                     await self._send(delivery)
@@ -334,11 +334,11 @@ def _make_plugin(destination: Destination) -> Any:
     raise InputError(f"notifier {destination.name!r}: Apprise, which sends, {why}: install tickboard anew")
 
 
-async def _mark(journal: DeliveryJournal | None, name: str, position: int) -> None:
+async def _keep_position(journal: DeliveryJournal | None, name: str, position: int) -> None:
     if journal is not None:
         # A journal that cannot write reports that itself, and the next position is another chance.
         with contextlib.suppress(TickboardError):
-            await journal.mark(name, position)
+            await journal.keep_position(name, position)
 
 
 async def _wait(awake: asyncio.Event, due: float | None) -> None:

@@ -134,7 +134,7 @@ class _Queue:
     def _read(self, log: AlertLog) -> None:
         while events := log.since(self.position):
             self.position = events[-1].number
-            self._waiting.extend(event for event in events if event.kind != "changed")
+            self._waiting.extend(event for event in events if isinstance(event, AlertEvent) and event.kind != "changed")
         if (dropped := len(self._waiting) - LOG_EVENTS) > 0:
             for _ in range(dropped):
                 self._waiting.popleft()

@@ -11,18 +11,19 @@ memory is written to a new one. Without a journal events are published at once.
 import asyncio
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from tickboard.alerting.alerts import Alerts
-from tickboard.alerting.log import AlertEvent
+from tickboard.alerting.log import AlertEvent, LogEvent
+from tickboard.alerting.marks import MarkEvent
 from tickboard.errors import JournalError
 from tickboard.hub.hub import Hub
 from tickboard.journal.change import JournalContents
 from tickboard.journal.file import LostError
 from tickboard.journal.journal import Journal
 from tickboard.problems import described
-from tickboard.wire import Alert
+from tickboard.wire import Alert, Mark
 
 CHECK_S = 2.0
 """Seconds between two looks at the journal's file, and between two attempts to write to one that failed."""
@@ -30,7 +31,7 @@ CHECK_S = 2.0
 SHOWN_S = 10.0
 """How long it is shown at least that a file was lost, for somebody who looks now and then."""
 
-UNKEPT = "alerts are published, and not kept (the log says more)"
+UNKEPT = "alerts and marks are published, and not kept (the log says more)"
 """What viewers are told of a journal that fails."""
 
 SOURCE = "alert log"
@@ -49,8 +50,20 @@ class Acted(NamedTuple):
     kept: bool
 
 
+class Marked(NamedTuple):
+    """What became of a mark that was to be made.
+
+    Attributes:
+        mark: the mark; the one that says the same already, if there is one.
+        kept: whether it outlives this run; False: it is in force, but the journal failed.
+    """
+
+    mark: Mark
+    kept: bool
+
+
 class Announcer:
-    """Keeps and publishes the alert events of a hub, whichever board it shows.
+    """Keeps and publishes the alert events and marks of a hub, whichever board it shows.
 
     Args:
         hub: whose readers get them.
@@ -63,7 +76,7 @@ class Announcer:
     def __init__(self, hub: Hub, journal: Journal | None = None) -> None:
         self._hub = hub
         self.journal = journal
-        self._events: list[AlertEvent] = []
+        self._events: list[LogEvent] = []
         self._due: asyncio.Future[bool] | None = None
         self._task: asyncio.Task[None] | None = None
         self._had_episodes = False
@@ -72,7 +85,7 @@ class Announcer:
         self._unsound = False
         self._shown_until = 0.0
 
-    def announce(self, events: list[AlertEvent]) -> None:
+    def announce(self, events: Sequence[LogEvent]) -> None:
         """Publish events, the newest of the log, once they are kept; the caller is in the running loop."""
         if not events:
             return
@@ -115,18 +128,26 @@ class Announcer:
         """
         event = change(self._hub.engine.alerts, time.time())
         if isinstance(event, Alert):
-            if self._task is not None:
-                # What it was changed to before may not be kept yet.
-                await asyncio.wait([self._task])
-            return Acted(event, kept=not self._failing)
-        if self.journal is None:
-            self._hub.announce([event])
-            return Acted(event.alert, kept=True)
-        self._events.append(event)
-        written = self._written()
-        # Not awaited itself: who asks may go away, and others wait for it too.
-        await asyncio.wait([written])
-        return Acted(event.alert, written.result())
+            return Acted(event, await self._kept_before())
+        return Acted(event.alert, await self._keep(event))
+
+    async def mark(self, mark: Mark, permit: Callable[[], None]) -> Marked:
+        """Make a mark, and return when it is kept, or cannot be.
+
+        Args:
+            mark: the mark.
+            permit: called unless there is one that says the same already; its exception propagates.
+        """
+        event = self._hub.engine.alerts.log.mark(mark, time.time(), permit)
+        if isinstance(event, Mark):
+            return Marked(event, await self._kept_before())
+        return Marked(event.mark, await self._keep(event))
+
+    def mark_now(self, mark: Mark) -> None:
+        """Make a mark, and publish it once it is kept; the caller is in the running loop."""
+        event = self._hub.engine.alerts.log.mark(mark, time.time())
+        if isinstance(event, MarkEvent):
+            self.announce([event])
 
     async def close(self) -> None:
         """Keep how everything stands at the end, and close the journal; a disk that hangs is not waited for."""
@@ -137,6 +158,23 @@ class Announcer:
             await self.journal.close()
         except JournalError as error:
             self._failed(error)
+
+    async def _keep(self, event: LogEvent) -> bool:
+        """Publish an event once it is kept, or cannot be; return whether it is."""
+        if self.journal is None:
+            self._hub.announce([event])
+            return True
+        self._events.append(event)
+        written = self._written()
+        # Not awaited itself: who asks may go away, and others wait for it too.
+        await asyncio.wait([written])
+        return written.result()
+
+    async def _kept_before(self) -> bool:
+        """Return whether what has happened before is kept, once that is known."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
+        return not self._failing
 
     def _begin(self) -> None:
         """Have all that there is by now written."""
@@ -163,7 +201,7 @@ class Announcer:
                 written.set_result(kept)
                 self._publish(events)
 
-    def _publish(self, events: list[AlertEvent]) -> None:
+    def _publish(self, events: list[LogEvent]) -> None:
         if not events:
             return
         try:
@@ -172,7 +210,7 @@ class Announcer:
         except Exception as error:  # noqa: BLE001  # the next events are published nevertheless
             self._failed(error)
 
-    async def _write(self, events: list[AlertEvent]) -> bool:
+    async def _write(self, events: list[LogEvent]) -> bool:
         """Write events, and how everything stands; return whether it is kept."""
         alerts = self._hub.engine.alerts
         try:
@@ -190,14 +228,19 @@ class Announcer:
             self._hub.problems.clear(SOURCE)
         return True
 
-    async def _commit(self, events: list[AlertEvent]) -> None:
+    async def _commit(self, events: list[LogEvent]) -> None:
         assert self.journal is not None
         alerts = self._hub.engine.alerts
         episodes = alerts.episodes()
         self._had_episodes = bool(episodes)
         try:
             await self.journal.commit(
-                events, episodes, alerts.kept_silences(), epoch=self._renamed, oldest=alerts.log.oldest
+                events,
+                episodes,
+                alerts.kept_silences(),
+                epoch=self._renamed,
+                oldest=alerts.log.oldest,
+                since=alerts.log.keeping.since,
             )
         except LostError as error:
             self._failed(error)
@@ -215,6 +258,7 @@ class Announcer:
             alerts.episodes(),
             alerts.kept_silences(),
             dict(log.positions),
+            log.marks.events(),
         )
 
     def _failed(self, error: Exception) -> None:

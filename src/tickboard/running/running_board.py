@@ -20,7 +20,8 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
 from tickboard import wire
-from tickboard.alerting.log import AlertLog
+from tickboard.alerting.keeping import Keeping
+from tickboard.alerting.log import LOG_AGE_S, AlertLog
 from tickboard.alerting.rules import Rule
 from tickboard.engine import Engine
 from tickboard.history.options import NO_HISTORY, HistoryOptions
@@ -162,12 +163,22 @@ class RunningBoard:
             engine = _engine(declared, settings, epoch, AlertLog(epoch))
         else:
             kept = journal.load()
-            alert_log = AlertLog(kept.epoch, kept.events, kept.number, kept=True, firing=kept.firing)
+            alert_log = AlertLog(
+                kept.epoch,
+                kept.events,
+                kept.number,
+                kept=True,
+                firing=kept.firing,
+                marks=kept.marks,
+                older=kept.older,
+            )
             alert_log.positions |= kept.positions
             engine = _engine(declared, settings, epoch, alert_log)
             engine.alerts.restore(kept.episodes, kept.silences)
             if journal.damaged is not None:
                 log.warning("%s was damaged, and is now %s: the log begins anew", journal.path, journal.damaged)
+        # Also of a board that keeps no history just now: what was kept until today is not to be lost by that.
+        engine.alerts.log.keeping = Keeping(max(LOG_AGE_S, history.retention.hours_s))
         hub = Hub(engine, declared.describe, write_all, lambda steps, settle: turns().begin(steps, settle))
         if (recorder := TickRecorder.open(history, hub.problems)) is not None:
             recorder.refill(engine, settings.window_size * settings.interval_ms / 1000, time.time())
