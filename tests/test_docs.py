@@ -45,7 +45,7 @@ def test_every_endpoint_is_in_the_protocol() -> None:
     board = Board()
     board.prepare(Settings())
     paths = []
-    for route in create_app(board.hub, board.intake, Announcer(board.hub).act, Vitals, lambda: None).routes:
+    for route in create_app(board.hub, board.intake, Announcer(board.hub), Vitals, lambda: None).routes:
         assert isinstance(route, Route | WebSocketRoute | Mount)
         if route.path not in {"/", "/assets", "/{path:path}"}:
             paths.append(route.path)

@@ -20,7 +20,7 @@ Schema = Mapping[str, Any]
 PYTHON: dict[str, tuple[str, ...]] = {
     "The board": ("Board", "BoardHistory"),
     "Conditions": ("metric", "absent", "anomaly", "Condition"),
-    "What a board shows": ("Alert", "Stats", "Settings"),
+    "What a board shows": ("Alert", "Mark", "Stats", "Settings"),
     "In an application": (
         "TickboardMiddleware",
         "TickboardWSGIMiddleware",
@@ -28,7 +28,7 @@ PYTHON: dict[str, tuple[str, ...]] = {
         "serve_in_background",
         "Background",
     ),
-    "Push": ("push", "Push"),
+    "Push": ("push", "Push", "mark"),
     "Client": (
         "connect",
         "Ticks",

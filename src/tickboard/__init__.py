@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tickboard.client.decoder import ProtocolError, Tick, WatchedSeries
     from tickboard.client.history import history
     from tickboard.client.history_data import HistoryData, HistorySeries
+    from tickboard.client.mark import mark
     from tickboard.client.push import Push, push
     from tickboard.client.watch import RefusedError, Ticks, connect
     from tickboard.errors import BoardError, InputError, LimitError, TickboardError
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from tickboard.running.background import Background, serve_in_background
     from tickboard.settings import Settings
     from tickboard.sources.middleware import TickboardMiddleware, TickboardWSGIMiddleware, django_routes
-    from tickboard.wire import Alert, Stats
+    from tickboard.wire import Alert, Mark, Stats
 
 __version__ = "0.1.0"
 
@@ -44,6 +45,7 @@ __all__ = [
     "HistorySeries",
     "InputError",
     "LimitError",
+    "Mark",
     "ProtocolError",
     "Push",
     "RefusedError",
@@ -61,6 +63,7 @@ __all__ = [
     "connect",
     "django_routes",
     "history",
+    "mark",
     "metric",
     "push",
     "serve_in_background",
@@ -74,6 +77,7 @@ _MODULES = {
     "client.decoder": ("ProtocolError", "Tick", "WatchedSeries"),
     "client.history": ("history",),
     "client.history_data": ("HistoryData", "HistorySeries"),
+    "client.mark": ("mark",),
     "client.push": ("Push", "push"),
     "client.watch": ("RefusedError", "Ticks", "connect"),
     "errors": ("BoardError", "InputError", "LimitError", "TickboardError"),
@@ -84,7 +88,7 @@ _MODULES = {
     "running.background": ("Background", "serve_in_background"),
     "settings": ("Settings",),
     "sources.middleware": ("TickboardMiddleware", "TickboardWSGIMiddleware", "django_routes"),
-    "wire": ("Alert", "Stats"),
+    "wire": ("Alert", "Mark", "Stats"),
 }
 _HOMES = {name: f"tickboard.{module}" for module, names in _MODULES.items() for name in names}
 

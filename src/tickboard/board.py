@@ -4,13 +4,17 @@ It is the top of the library: an ASGI application that runs by itself under ``ti
 """
 
 import os
+import threading
+import time
 import traceback
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Literal, TypeVar
+from uuid import uuid4
 
 import msgspec
 from starlette.routing import BaseRoute
@@ -18,6 +22,7 @@ from starlette.types import Receive, Scope, Send
 
 import tickboard
 from tickboard import panels, schedule, wire
+from tickboard.alerting.marks import MAX_MARKS, new_mark
 from tickboard.alerting.rules import NoData, Rule, check_rule, unused_name
 from tickboard.client.decoder import Tick
 from tickboard.configuration.config import Config
@@ -47,11 +52,13 @@ from tickboard.running.sampling import Sampler, check_function, function_name
 from tickboard.schedule import Duration
 from tickboard.sending.options import RemoteWriteOptions
 from tickboard.server.requests.allowed import ARGUMENT, Allowed
+from tickboard.server.routes.rates import ChangeRates
 from tickboard.settings import Settings, read_settings
 from tickboard.sources import datagrams, own_metrics
 from tickboard.sources.own_metrics import OwnMetrics
 from tickboard.sources.prometheus.scrape import Scrape
 from tickboard.sources.statsd import StatsD
+from tickboard.times import Time
 
 H = TypeVar("H", bound=Handle)
 F = TypeVar("F", bound=Callable[[], object])
@@ -159,6 +166,9 @@ class Board(MetricDeclarations):
         self._services: dict[str, Service] = {}
         self._remote_write = RemoteWriteOptions()
         self._alert_functions: list[tuple[str, AlertFunction]] = []
+        self._marks: deque[wire.Mark] = deque(maxlen=MAX_MARKS)
+        self._mark_rates = ChangeRates("marks", "by the board's program")
+        self._marking = threading.Lock()
         self._panels: list[wire.Panel] = []
         self._own: list[wire.Row] = []
         given = {"interval_ms": interval_ms, "window_size": window_size}
@@ -328,6 +338,38 @@ class Board(MetricDeclarations):
         The page, the log, ``/api/health`` and ``/metrics`` show it. It may be called from any thread.
         """
         self._require_live().report(source, message)
+
+    # --- marks ---
+
+    def mark(self, text: str, *, at: Time | None = None, until: Time | None = None, by: str = "") -> None:
+        """Mark a moment, or a span of time: ``board.mark("deployed 1.4")``.
+
+        Marks are sent to everyone who watches, and kept for as long as history. One made before the board is served is
+        made when that begins. It may be called from any thread.
+
+        Args:
+            text: what happened; up to 200 characters.
+            at: when: RFC 3339, an age as ``"-15m"``, ``"now"``, POSIX seconds, or a datetime with a timezone. If None,
+                now.
+            until: when it was over; None: it is a moment.
+            by: who or what makes the mark.
+
+        Raises:
+            InputError: an argument cannot be used.
+            LimitError: there are more than 10 at once, and then more than one a second.
+        """
+        mark = new_mark(str(uuid4()), text, at, until, by, int(time.time() * 1000), self._keep_marks_s())
+        with self._marking:
+            self._mark_rates.take(time.monotonic(), "")
+        if self._live is None:
+            self._marks.append(mark)
+        else:
+            self._live.mark(mark)
+
+    def _keep_marks_s(self) -> float:
+        if self._live is None:
+            return self._history_options.retention.hours_s
+        return self._live.engine.alerts.log.keeping.keep_s
 
     # --- rules ---
 
@@ -625,6 +667,7 @@ class Board(MetricDeclarations):
             self.notifiers,
             self._alert_functions,
             self.routes,
+            self._marks,
             self._described,
             self._remote_write,
         )

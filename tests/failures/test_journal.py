@@ -72,6 +72,10 @@ def acknowledge(server: Server, host: str) -> httpx.Response:
     return httpx.post(f"{server.url}api/alerts/{alert['id']}/ack", json={"note": "on it"}, timeout=30)
 
 
+def mark(server: Server, text: str, **more: str) -> httpx.Response:
+    return httpx.post(f"{server.url}api/marks", json={"text": text, **more}, timeout=30)
+
+
 def kept(state: Path) -> tuple[list[int], set[str], set[str]]:
     """Return the numbers of the events in a file, the hosts that fire, and those that are acknowledged."""
     with sqlite3.connect(state) as file:
@@ -101,17 +105,28 @@ def test_a_hanging_disk_delays_no_alert_and_queued_events_are_written_later(stat
             answer = acknowledge(server, "meanwhile")
             assert (answer.status_code, answer.json()["kept"]) == (202, False)
             assert answer.json()["acknowledged"]["note"] == "on it"
+            answer = mark(server, "deployed 1.4")
+            assert (answer.status_code, answer.json()["kept"]) == (202, False)
+            assert [each["id"] for each in server.json("/api/marks")] == [answer.json()["id"]]
+            assert server.json("/api/alerts?from=-1h&state=active")["total"] == 2, "all of them are in memory"
             fire(server, "meanwhile", 1)
             fire(server, "later")
             server.wait_for(lambda: firing(server) == {"before", "later"})
         server.wait_for(lambda: not problem(server))
         answer = acknowledge(server, "later")
         assert (answer.status_code, "kept" in answer.json()) == (200, False)
+        # The same mark again: it is on the disk by now.
+        [made] = server.json("/api/marks")
+        answer = mark(server, "deployed 1.4", timestamp=made["timestamp"])
+        assert (answer.status_code, answer.json()) == (200, made)
         server.process.kill()
         server.process.wait(10)
     numbers, still_firing, acknowledged = kept(state)
     assert numbers == list(range(1, numbers[-1] + 1))
     assert (still_firing, acknowledged) == ({"before", "later"}, {"later"})
+    with sqlite3.connect(state) as file:
+        assert file.execute("SELECT json_extract(mark, '$.text') FROM marks").fetchall() == [("deployed 1.4",)]
+    file.close()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -224,6 +224,39 @@ def check_health(url: str = "http://127.0.0.1:3000", /) -> None:
         raise SystemExit(1)
 
 
+@app.command(name="mark")
+def make_mark(
+    text: str,
+    /,
+    *,
+    url: str = "http://127.0.0.1:3000",
+    at: Annotated[str, Parameter(allow_leading_hyphen=True)] = "now",
+    until: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
+    by: str = "",
+) -> None:
+    """Mark a moment on a running board, as a deployment, and exit with 1 if that cannot be done.
+
+    Args:
+        text: What happened, such as "deployed 1.4".
+        url: The address of the board's page. ${NAME} in it is read from the environment.
+        at: When: RFC 3339, an age such as -15m, or now.
+        until: When it was over, likewise; without it, the mark is a moment.
+        by: Who or what makes the mark.
+    """
+    # With its HTTP client, which a board that starts does without.
+    from tickboard.client.mark import mark
+    from tickboard.client.watch import RefusedError
+
+    if is_exposed(url):
+        complain(f"tickboard: {exposed('--url', url)}")
+    try:
+        made = mark(read_secret(url, os.environ).reveal(), text, at=at, until=until, by=by)
+    except RefusedError as error:
+        complain(f"tickboard: {error}")
+        raise SystemExit(1) from None
+    put(f"{made.timestamp}{f' to {made.until}' if made.until else ''}: {made.text}")
+
+
 @app.command
 def notify(
     file: Path | None = None,

@@ -1,4 +1,4 @@
-"""Asking a board that runs elsewhere what it recorded: the URL of a question, and the bytes of its answer."""
+"""Asking a board that runs elsewhere: the URL of a question, and the bytes of its answer."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -26,6 +26,12 @@ TIMEOUT_S = 30.0
 
 MAX_REASON = 500
 """The most characters of an error that are shown."""
+
+STATUSES = frozenset({200, 202})
+"""Of an answer that is no refusal."""
+
+READ = "read the history of"
+"""What most questions are for, in errors."""
 
 
 def question_url(url: str, path: str, parameters: Sequence[tuple[str, str]], metrics: Sequence[str]) -> str:
@@ -81,7 +87,14 @@ def number_parameter(name: str, given: object, most: int) -> str:
     return str(given)
 
 
-def answer_of(url: str, address: str, headers: Mapping[str, str] | None, timeout: Duration) -> bytes:
+def answer_of(
+    url: str,
+    address: str,
+    headers: Mapping[str, str] | None,
+    timeout: Duration,
+    body: bytes | None = None,
+    doing: str = READ,
+) -> bytes:
     """Ask, and return the content of the answer.
 
     Args:
@@ -89,6 +102,8 @@ def answer_of(url: str, address: str, headers: Mapping[str, str] | None, timeout
         address: the URL of the question.
         headers: sent with the request.
         timeout: how long the answer may take.
+        body: the JSON that is posted; None: nothing is.
+        doing: what the question is for, for errors.
 
     Raises:
         InputError: a header or the timeout cannot be used.
@@ -100,17 +115,17 @@ def answer_of(url: str, address: str, headers: Mapping[str, str] | None, timeout
     sent = checked_headers({} if headers is None else headers)
     remember_headers(sent)
     try:
-        fetched = fetch(address, sent, timeout_s, MAX_ANSWER_BYTES)
+        fetched = fetch(address, sent, timeout_s, MAX_ANSWER_BYTES, body)
     except FAILURES as error:
-        raise RefusedError(refusal(url, str(error) or type(error).__name__)) from None
-    if fetched.status != 200:
-        raise RefusedError(refusal(url, f"the server answered {fetched.status}{_said(fetched.body)}"))
+        raise RefusedError(refusal(url, str(error) or type(error).__name__, doing)) from None
+    if fetched.status not in STATUSES:
+        raise RefusedError(refusal(url, f"the server answered {fetched.status}{_said(fetched.body)}", doing))
     return fetched.body
 
 
-def refusal(url: str, why: str) -> str:
+def refusal(url: str, why: str, doing: str = READ) -> str:
     """Return the message of an error about a board."""
-    return f"cannot read the history of {public(url)}: {one_line(redacted(why), MAX_REASON)}"
+    return f"cannot {doing} {public(url)}: {one_line(redacted(why), MAX_REASON)}"
 
 
 def _said(body: bytes) -> str:

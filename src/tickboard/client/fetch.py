@@ -33,8 +33,10 @@ class Fetched:
     body: bytes
 
 
-def fetch(address: str, headers: Mapping[str, str], timeout_s: float, most_bytes: int) -> Fetched:
-    """Send a GET and return the answer.
+def fetch(
+    address: str, headers: Mapping[str, str], timeout_s: float, most_bytes: int, body: bytes | None = None
+) -> Fetched:
+    """Send a GET, or a POST with a body, and return the answer.
 
     The request runs in a thread of its own, which is abandoned if it takes too long: httpx limits the time of each
     read, but neither the number of reads nor the time to resolve a name.
@@ -44,6 +46,7 @@ def fetch(address: str, headers: Mapping[str, str], timeout_s: float, most_bytes
         headers: sent with the request.
         timeout_s: the longest that the whole answer may take, in seconds.
         most_bytes: the most bytes of content that are read.
+        body: the JSON that is posted; None: it is a GET.
 
     Raises:
         Exception: one of `FAILURES`: there is no answer, or it is too slow or too large.
@@ -52,7 +55,7 @@ def fetch(address: str, headers: Mapping[str, str], timeout_s: float, most_bytes
 
     def ask() -> None:
         try:
-            answers.put(_read(address, headers, timeout_s, most_bytes))
+            answers.put(_read(address, headers, timeout_s, most_bytes, body))
         except Exception as error:  # noqa: BLE001  # raised below, in the calling thread
             answers.put(error)
 
@@ -66,16 +69,19 @@ def fetch(address: str, headers: Mapping[str, str], timeout_s: float, most_bytes
     return answer
 
 
-def _read(address: str, headers: Mapping[str, str], timeout_s: float, most_bytes: int) -> Fetched:
+def _read(address: str, headers: Mapping[str, str], timeout_s: float, most_bytes: int, body: bytes | None) -> Fetched:
+    method = "GET" if body is None else "POST"
     for _ in range(MAX_REDIRECTS + 1):
         # No proxy from the environment: most boards are on loopback. No compression: a few bytes may unfold to
         # gigabytes.
         sent = {**headers, "Accept-Encoding": "identity"}
-        with httpx.stream("GET", address, headers=sent, timeout=timeout_s, trust_env=False) as answer:
+        if body is not None:
+            sent["Content-Type"] = "application/json"
+        with httpx.stream(method, address, headers=sent, content=body, timeout=timeout_s, trust_env=False) as answer:
             if answer.next_request is None:
                 return Fetched(answer.status_code, _body(answer, most_bytes))
             here, there = httpx.URL(address), answer.next_request.url
-            if there.host != here.host:
+            if there.host != here.host or answer.next_request.method != method:
                 raise httpx.ReadError(f"it redirects to {public(str(there))}: give that address, if it is the board's")
         address, headers = str(there), headers if _is_as_safe(here, there) else {}
     raise httpx.TooManyRedirects(f"it redirects more than {MAX_REDIRECTS} times")

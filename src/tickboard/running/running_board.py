@@ -10,6 +10,7 @@ import contextlib
 import secrets
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -65,6 +66,7 @@ class BoardSpec:
         services: where alerts are told outside the page.
         alert_functions: what is called with each alert, by name.
         routes: the board's own; they go before the built-in ones.
+        marks: those that the board's program makes; taken from it once they are made.
         describe: returns the Board as the page wants it, made in steps.
         remote_write: where its ticks are sent.
     """
@@ -78,6 +80,7 @@ class BoardSpec:
     services: list[Service]
     alert_functions: list[tuple[str, AlertFunction]]
     routes: list[BaseRoute]
+    marks: deque[wire.Mark]
     describe: Callable[[], Generator[None, None, wire.BoardInfo]]
     remote_write: RemoteWriteOptions
 
@@ -136,7 +139,7 @@ class RunningBoard:
         self._functions_after: list[str] = []
         self._positions_after: dict[str, int] = {}
         self.app: Starlette = create_app(
-            hub, declared.intake, announcer.act, self._vitals, lambda: self.history, declared.routes
+            hub, declared.intake, announcer, self._vitals, lambda: self.history, declared.routes
         )
 
     @classmethod
@@ -194,6 +197,23 @@ class RunningBoard:
         else:
             self._problems.report(source, message)
 
+    def mark(self, mark: wire.Mark) -> None:
+        """Make a mark, or make it when the board starts; from any thread."""
+        self._declared.marks.append(mark)
+        if self._loop is None:
+            return
+        if threading.get_ident() == self._thread:
+            self._make_marks()
+            return
+        try:
+            self._loop.call_soon_threadsafe(self._make_marks)
+        except RuntimeError:
+            log.warning("the board has ended: it was not marked %r", mark.text)
+
+    def _make_marks(self) -> None:
+        while self._declared.marks:
+            self._announcer.mark_now(self._declared.marks.popleft())
+
     def replaced_by(self, declared: BoardSpec, settings: Settings) -> "RunningBoard":
         """Return another board, with this one's history and alerts; `show` it to this one's viewers."""
         engine = _engine(declared, settings, secrets.token_hex(6), self.engine.alerts.log)
@@ -232,6 +252,7 @@ class RunningBoard:
         if self._recorder is not None:
             self._recorder.start()
         self._runner.start()
+        self._make_marks()
         self._notifiers.start(self.engine.alerts.log, self.hub.listen, self._announcer.journal)
         self._alert_calls = AlertCalls(self._declared.alert_functions, self._problems)
         self._alert_calls.start(self.engine.alerts.log, self.hub.listen, self._alert_positions)
@@ -256,6 +277,8 @@ class RunningBoard:
     async def close(self) -> None:
         """End all, and then what keeps the log of alerts and the ticks."""
         await self.stop()
+        if self._loop is not None:
+            self._make_marks()
         await self._announcer.close()
         if self._recorder is not None:
             await self._recorder.close()

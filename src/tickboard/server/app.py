@@ -9,19 +9,21 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from tickboard.errors import BusyError, HistoryError, RateError, TickboardError
+from tickboard.errors import BusyError, HistoryError, JournalError, RateError, TickboardError
 from tickboard.history.store import History
 from tickboard.hub.health import Vitals
 from tickboard.hub.hub import Hub
 from tickboard.metrics.intake import Intake
 from tickboard.output.secrets import redacted
+from tickboard.server.announcing import Announcing
 from tickboard.server.requests.bodies import Bodies
 from tickboard.server.requests.parameters import Parameters
 from tickboard.server.requests.prefix import Slash
 from tickboard.server.requests.refusal import error_response
-from tickboard.server.routes.alerts import Act, alert_routes
+from tickboard.server.routes.alerts import alert_routes
 from tickboard.server.routes.changes import changes_route
 from tickboard.server.routes.history import history_route
+from tickboard.server.routes.marks import mark_routes
 from tickboard.server.routes.metrics_endpoint import prometheus_route
 from tickboard.server.routes.openapi import openapi_route
 from tickboard.server.routes.opentelemetry import opentelemetry_route
@@ -37,7 +39,7 @@ from tickboard.server.streams.websocket import NoWebSocket, TickStream, UpgradeR
 def create_app(
     hub: Hub,
     intake: Intake,
-    act: Act,
+    announcer: Announcing,
     vitals: Callable[[], Vitals],
     history: Callable[[], History | None],
     routes: Iterable[BaseRoute] = (),
@@ -47,7 +49,7 @@ def create_app(
     Args:
         hub: whom the viewers join.
         intake: where those write who send metrics.
-        act: does what people do to alerts.
+        announcer: keeps and publishes what people do.
         vitals: returns what the board knows of its ticks.
         history: returns what the board keeps on disk; None: nothing.
         routes: a board's own routes; they go before the built-in ones.
@@ -65,7 +67,8 @@ def create_app(
             alert_stream(hub, calls),
             *rest_routes(hub, vitals, history),
             openapi_route(),
-            *alert_routes(hub, act),
+            *alert_routes(hub, announcer),
+            *mark_routes(hub, announcer),
             history_route(history),
             changes_route(history),
             prometheus_route(hub, intake, vitals, history),
@@ -80,7 +83,7 @@ def create_app(
 async def _explained(request: Request, error: Exception) -> Response:
     if isinstance(error, TickboardError):
         response = error_response(error.status, redacted(str(error)))
-        if isinstance(error, BusyError | HistoryError | RateError):
+        if isinstance(error, BusyError | HistoryError | JournalError | RateError):
             response.headers["retry-after"] = str(error.retry_after_s)
         return response
     assert isinstance(error, HTTPException)

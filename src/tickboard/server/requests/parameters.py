@@ -1,12 +1,13 @@
 """Parameters: how many an address may have, looked at before anything reads them, and how routes read them."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tickboard.errors import InputError
 from tickboard.metrics.selectors import MAX_SELECTORS
 from tickboard.server.requests.refusal import error_response, refuse
+from tickboard.times import parse_time, time_text
 
 MAX_PARAMETERS = MAX_SELECTORS + 10
 """Of one address: a subscription's selectors, and all else that a route knows. To read so many takes 2 ms."""
@@ -49,3 +50,19 @@ def whole_number(text: str | None, name: str, default: int, most: int) -> int:
     if text.isascii() and text.isdigit() and len(text) < 20 and 1 <= int(text) <= most:
         return int(text)
     raise InputError(f"{name}={text[:40]}: give a whole number from 1 to {most}")
+
+
+def range_of_time(asked: Mapping[str, str], now_ms: int) -> tuple[str | None, str | None]:
+    """Return the values of the parameters ``from`` and ``to``, RFC 3339 in UTC with milliseconds; None where missing.
+
+    Args:
+        asked: the parameters.
+        now_ms: the current time, POSIX milliseconds.
+
+    Raises:
+        InputError: one is not a time, or ``from`` is not before ``to``.
+    """
+    start, end = (parse_time(name, asked[name], now_ms) if name in asked else None for name in ("from", "to"))
+    if start is not None and end is not None and start >= end:
+        raise InputError(f"from={asked['from'][:40]} is not before to={asked['to'][:40]}: give an earlier from")
+    return None if start is None else time_text(start), None if end is None else time_text(end)

@@ -1,7 +1,7 @@
 """``/api/alerts`` and ``/api/silences``: what fires and what fired, and what people do about it."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import TypeVar, get_args
 
 import msgspec
@@ -11,25 +11,20 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tickboard.alerting.alerts import Alerts
-from tickboard.alerting.log import AlertEvent
-from tickboard.errors import InputError, PayloadError
+from tickboard.errors import InputError
 from tickboard.hub.hub import Hub
-from tickboard.output.text import without_mark
 from tickboard.schedule import duration
-from tickboard.server.requests.bodies import read_body
+from tickboard.server.announcing import Announcing
 from tickboard.server.requests.connection_limits import address_of
+from tickboard.server.requests.json_bodies import read_asked
 from tickboard.server.requests.parameters import one_of, whole_number
 from tickboard.server.routes.documents import Documents
 from tickboard.server.routes.operations import Paths, Ref, Schema, failures, get, json, post, query, response
 from tickboard.server.routes.rates import ChangeRates
-from tickboard.sources.json_mistakes import explain_mistake
 from tickboard.wire import AcknowledgeAlert, Alert, AlertPage, ErrorBody, Severity, Silence, SilenceAlert, encode
 
 PAGE_ALERTS, MAX_PAGE_ALERTS = 50, 1_000
 """How many alerts a page has without ``limit``, and at most."""
-
-MAX_BODY_BYTES = 64 * 2**10
-"""Of what somebody says of an alert."""
 
 MAX_TEXT = 1_000
 """Characters of a note, a reason or a name: all who watch are told of it, and it is kept."""
@@ -38,12 +33,6 @@ MAX_SILENCE_S = 366 * 86_400.0
 """The longest that a silence lasts: one that nobody remembers hides what it was not meant for."""
 
 STATES = ("all", "active", "resolved")
-
-Change = Callable[[Alerts, float], AlertEvent | Alert]
-"""Does to the alerts, at a time, what somebody asks for; returns the alert as it is where nothing changes."""
-
-Act = Callable[[Change], Awaitable[tuple[Alert, bool]]]
-"""Makes a change, keeps the event and publishes it; returns the alert after that, and whether it is kept."""
 
 Asked = TypeVar("Asked", AcknowledgeAlert, SilenceAlert)
 
@@ -96,12 +85,12 @@ def _change(ref: Ref, operation: str, summary: str, asked: type, *also: str) -> 
     return described
 
 
-def alert_routes(hub: Hub, act: Act) -> list[Route]:
+def alert_routes(hub: Hub, announcer: Announcing) -> list[Route]:
     """Return the routes that read alerts and change them.
 
     Args:
         hub: whose alerts.
-        act: makes what changes; it may raise what `Alerts` raises.
+        announcer: makes what changes, keeps and publishes it; it may raise what `Alerts` raises.
     """
     rates = ChangeRates()
 
@@ -118,14 +107,16 @@ def alert_routes(hub: Hub, act: Act) -> list[Route]:
         return _json(encode([silence for until, silence in found if until > now]))
 
     async def acknowledge(request: Request) -> Response:
-        id, asked = request.path_params["id"], await _read(request, AcknowledgeAlert, '{"note": "on it"}')
+        id, asked = request.path_params["id"], await _asked(request, AcknowledgeAlert, '{"note": "on it"}')
         may = permit(request, id)
-        return _acted(*await act(lambda alerts, now: alerts.acknowledge(id, now, asked.note, asked.by, may)))
+        return _acted(*await announcer.act(lambda alerts, now: alerts.acknowledge(id, now, asked.note, asked.by, may)))
 
     async def silence(request: Request) -> Response:
-        id, asked = request.path_params["id"], await _read(request, SilenceAlert, '{"duration": "1h", "reason": "…"}')
+        id, asked = request.path_params["id"], await _asked(request, SilenceAlert, '{"duration": "1h", "reason": "…"}')
         length_s, may = silence_length(asked), permit(request, id)
-        return _acted(*await act(lambda alerts, now: alerts.silence(id, now, length_s, asked.reason, asked.by, may)))
+        return _acted(
+            *await announcer.act(lambda alerts, now: alerts.silence(id, now, length_s, asked.reason, asked.by, may))
+        )
 
     compressed = [Middleware(Documents)]
     return [
@@ -181,28 +172,14 @@ def silence_length(asked: SilenceAlert) -> float:
     return length_s
 
 
-async def _read(request: Request, kind: type[Asked], example: str) -> Asked:
-    """Return the body of a request; an empty one is an empty object.
-
-    Any page may make a browser post plain text, a form or bytes of no type. The guard refuses those of other sites, and
-    what is not said to be JSON is refused here.
+async def _asked(request: Request, kind: type[Asked], example: str) -> Asked:
+    """Return the body of a request.
 
     Raises:
         PayloadError: it is not JSON, or not said to be, or too large.
         InputError: a field is missing, unknown, of another type or too long.
     """
-    body = without_mark(await read_body(request, MAX_BODY_BYTES))
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type != "application/json" and (body or content_type):
-        given = repr(content_type[:80]) if content_type else "is missing"
-        raise PayloadError(f"Content-Type {given}: send application/json, as in {example}", 415)
-    body = body or b"{}"
-    try:
-        asked = msgspec.json.decode(body, type=kind)
-    except msgspec.ValidationError as error:
-        raise InputError(f"{error}: send JSON as in {example}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise PayloadError(f"the body is not JSON: {explain_mistake(error, body)}: send it as in {example}") from error
+    asked = await read_asked(request, kind, example)
     for name, text in msgspec.structs.asdict(asked).items():
         if len(text) > MAX_TEXT:
             raise InputError(f"{name} has {len(text)} characters: {MAX_TEXT} are the most")

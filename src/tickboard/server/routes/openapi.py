@@ -12,11 +12,21 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 import tickboard
-from tickboard.server.routes import alerts, changes, history, metrics_endpoint, opentelemetry, push, remote_write, rest
+from tickboard.server.routes import (
+    alerts,
+    changes,
+    history,
+    marks,
+    metrics_endpoint,
+    opentelemetry,
+    push,
+    remote_write,
+    rest,
+)
 from tickboard.server.routes.documents import Documents, static_json
 from tickboard.server.routes.operations import Paths, Schema
 
-_MODULES = (rest, alerts, history, changes, metrics_endpoint, push, opentelemetry, remote_write)
+_MODULES = (rest, alerts, marks, history, changes, metrics_endpoint, push, opentelemetry, remote_write)
 
 
 def openapi_route() -> Route:

@@ -1,7 +1,7 @@
 """Rates: how often people may change something.
 
 What they do is kept, and sent to all who watch. So each address and each alert has a bucket of `BURST`, which fills
-again by one a second. Time is an argument.
+again by one a second; marks have one for each address, and one for all. Time is an argument.
 """
 
 import math
@@ -20,9 +20,25 @@ MAX_BUCKETS = 10_000
 
 
 class ChangeRates:
-    """The buckets of all addresses and alerts."""
+    """The buckets of all addresses and alerts.
 
-    def __init__(self) -> None:
+    Args:
+        what: what there is too much of, for the error.
+        where: where it comes from, for the error.
+        burst: how many at once.
+        per_s: how many a second after that.
+    """
+
+    def __init__(
+        self,
+        what: str = "changes",
+        where: str = "from one address or of one alert",
+        burst: int = BURST,
+        per_s: float = PER_S,
+    ) -> None:
+        self._refusal = f"too many {what}: {burst} at once, then {per_s:g} a second, {where}"
+        self._burst = burst
+        self._per_s = per_s
         # What is left in each, and when that was.
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
@@ -38,12 +54,8 @@ class ChangeRates:
         """
         left = {name: self._left(name, now) for name in names}
         if (least := min(left.values())) < 1:
-            wait_s = math.ceil((1 - least) / PER_S)
-            raise RateError(
-                f"too many changes: {BURST} at once, then one a second, from one address or of one alert: "
-                f"try again in {wait_s} s",
-                wait_s,
-            )
+            wait_s = math.ceil((1 - least) / self._per_s)
+            raise RateError(f"{self._refusal}: try again in {wait_s} s", wait_s)
         for name, count in left.items():
             self._buckets[name] = count - 1, now
             self._buckets.move_to_end(name)
@@ -51,5 +63,5 @@ class ChangeRates:
             self._buckets.popitem(last=False)
 
     def _left(self, name: str, now: float) -> float:
-        count, then = self._buckets.get(name, (float(BURST), now))
-        return min(float(BURST), count + (now - then) * PER_S)
+        count, then = self._buckets.get(name, (float(self._burst), now))
+        return min(float(self._burst), count + (now - then) * self._per_s)

@@ -1,0 +1,116 @@
+"""``/api/marks``: what people and programs mark, such as a deployment."""
+
+import time
+from collections.abc import Generator
+from uuid import uuid4
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from tickboard.alerting.marks import new_mark
+from tickboard.hub.hub import Hub
+from tickboard.server.announcing import Announcing
+from tickboard.server.requests.connection_limits import address_of
+from tickboard.server.requests.json_bodies import read_asked
+from tickboard.server.requests.parameters import range_of_time
+from tickboard.server.routes.large import Large
+from tickboard.server.routes.operations import Paths, Ref, failures, get, json, post, query, response
+from tickboard.server.routes.rates import ChangeRates
+from tickboard.times import MAX_TIME_MS, time_text
+from tickboard.wire import ErrorBody, Mark, NewMark, encode
+
+BURST_OF_ALL, PER_S_OF_ALL = 100, 10.0
+"""Marks that all addresses together may make at once, and each second after that."""
+
+STEP_MARKS = 500
+"""Marks that are encoded before others may run, in less than 1 ms."""
+
+MARK_VALUES = 8
+"""Values that one mark is as large as, at most."""
+
+
+def describe(ref: Ref) -> Paths:
+    """Describe these routes."""
+    form = 'RFC 3339, an age as "-15m", or "now"'
+    marks = get(
+        "marks",
+        "The marks that overlap a range of time, in the order of their times",
+        {"type": "array", "items": ref(Mark)},
+        [
+            query(
+                "from", f"the beginning of the range, inclusive: {form}; the oldest mark without", {"type": "string"}
+            ),
+            query("to", f"its end, exclusive: {form}; no end without", {"type": "string"}),
+        ],
+        {"422": ref(ErrorBody), "503": ref(ErrorBody)},
+    )
+    unkept = {"type": "object", "properties": {"kept": {"const": False}}, "required": ["kept"]}
+    unwritten = "published, and known until a restart; the log of alerts can't be written"
+    statuses = ("400", "403", "408", "413", "415", "422", "429", "503")
+    responses = {
+        "200": response("published and kept: the mark, or the one that says the same already", ref(Mark)),
+        "202": response(unwritten, {"allOf": [ref(Mark), unkept]}),
+        **failures(json(ref(ErrorBody)), statuses),
+    }
+    return {"/api/marks": marks | post("mark", "Marks a moment or a span of time", json(ref(NewMark)), responses)}
+
+
+def mark_routes(hub: Hub, announcer: Announcing) -> list[Route]:
+    """Return the routes that read marks and make them.
+
+    Args:
+        hub: whose marks.
+        announcer: keeps and publishes them.
+    """
+    large = Large()
+    of_address = ChangeRates("marks", "from one address")
+    of_all = ChangeRates("marks", "in all", BURST_OF_ALL, PER_S_OF_ALL)
+
+    def permit(address: str) -> None:
+        now = time.monotonic()
+        of_address.take(now, address)
+        of_all.take(now, "")
+
+    async def marks(request: Request) -> Response:
+        log = hub.engine.alerts.log
+        start, end = range_of_time(request.query_params, int(time.time() * 1000))
+        found = log.marks.between(start or "", end or time_text(MAX_TIME_MS), log.published)
+        key = log.epoch, log.marks.revision, log.published, start, end
+        return await large.answer(request, key, MARK_VALUES * len(found), lambda: _array(found))
+
+    async def mark(request: Request) -> Response:
+        asked = await read_asked(request, NewMark, '{"text": "deployed 1.4"}')
+        made = new_mark(
+            str(uuid4()),
+            asked.text,
+            asked.timestamp,
+            asked.until,
+            asked.by,
+            int(time.time() * 1000),
+            hub.engine.alerts.log.keeping.keep_s,
+            "timestamp",
+        )
+        address = address_of(request.scope)
+        done, kept = await announcer.mark(made, lambda: permit(address))
+        if kept:
+            return _json(encode(done))
+        return _json(encode({**msgspec.to_builtins(done), "kept": False}), 202)
+
+    return [
+        Route("/api/marks", marks, methods=["GET"]),
+        Route("/api/marks", mark, methods=["POST"]),
+    ]
+
+
+def _array(marks: list[Mark]) -> Generator[None, None, list[bytes]]:
+    pieces = [b"["]
+    for first in range(0, len(marks), STEP_MARKS):
+        yield
+        pieces += [encode(marks[first : first + STEP_MARKS])[1:-1], b","]
+    return [*pieces[: max(1, len(pieces) - 1)], b"]"]
+
+
+def _json(body: bytes, status: int = 200) -> Response:
+    return Response(body, status, media_type="application/json", headers={"cache-control": "no-store"})
