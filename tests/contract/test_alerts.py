@@ -1,13 +1,21 @@
 """The REST endpoints of alerts on the real server: list alerts, acknowledge and silence them."""
 
+import asyncio
 import json
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from tests.serving import Server, serve
+
+from tickboard.alerting.log import AlertLog
+from tickboard.journal.journal import Journal
+from tickboard.times import parse_time, time_text
+from tickboard.wire import Alert, timestamp
 
 BOARDS = Path(__file__).parents[1] / "boards"
 
@@ -249,3 +257,97 @@ def test_requests_from_other_sites_and_forms_are_refused(quiet: Server) -> None:
     assert untyped.json()["error"].startswith("Content-Type is missing: send application/json")
     for path in ("api/alerts/x/ack", "api/alerts/x/silence"):
         assert httpx.get(f"{quiet.url}{path}").status_code == 405
+
+
+# --- ranges of time ---
+
+
+def test_alerts_of_a_range_of_time_are_those_that_fire_in_it(server: Server) -> None:
+    fire(server, a=91, b=92)
+    push(server, a=10)
+    server.wait_for(lambda: messages(server, state="resolved"))
+    [over] = page(server, state="resolved")["alerts"]
+    assert messages(server, **{"from": "-1h"}) == messages(server, to="now") == ["b: disk 92%", "a: disk 91%"]
+    assert messages(server, **{"from": "-1h", "to": over["timestamp"]}) == []
+    assert messages(server, **{"from": over["resolved"], "to": "now"}) == ["b: disk 92%", "a: disk 91%"]
+    after = time_text(parse_time("resolved", over["resolved"], 0) + 1)
+    assert messages(server, **{"from": after}) == ["b: disk 92%"]
+    assert messages(server, **{"from": "-1h", "state": "active", "severity": "critical"}) == ["b: disk 92%"]
+    first = page(server, **{"from": "-1h", "limit": 1})
+    assert (first["total"], [alert["labels"]["host"] for alert in first["alerts"]]) == (2, ["b"])
+    second = page(server, **{"from": "-1h", "limit": 1, "before": first["next"]})
+    assert (second["total"], "next" in second, second["alerts"]) == (2, False, [over])
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("from=yesterday", "from=yesterday: give a time as 2026"),
+        ("from=2026-01-31", "from=2026-01-31: give a time as 2026"),
+        ("from=now&to=now", "from=now is not before to=now: give an earlier from"),
+        ("to=2026-01-31T12:00:00+01:00", "to=2026-01-31T12:00:00 01:00: give a time"),
+    ],
+)
+def test_an_invalid_range_gets_422_and_the_error_names_it(quiet: Server, query: str, told: str) -> None:
+    answer = httpx.get(f"{quiet.url}api/alerts?{query}")
+    assert answer.status_code == 422
+    assert answer.json()["error"].startswith(told)
+
+
+def write_past(state: Path, alerts: int) -> None:
+    """Write a journal with alerts that left the log long ago: one each minute, for half a minute."""
+
+    async def write() -> None:
+        journal = Journal(state)
+        log = AlertLog(journal.load().epoch, kept=True)
+        start = 1_769_860_800.0
+        for number in range(alerts):
+            began = start + 60 * number
+            old = Alert(f"old{number}", f"old {number}", "info", timestamp(began), "old", rule="old")
+            log.append("firing", old, began)
+            log.append("resolved", msgspec.structs.replace(old, resolved=timestamp(began + 30)), began + 30)
+        await journal.commit(log.events())
+        # All of them are older than the log.
+        await journal.commit([], oldest=log.number + 1)
+        await journal.close()
+
+    asyncio.run(write())
+
+
+def test_alerts_that_have_left_the_log_are_found_in_the_journal(tmp_path: Path) -> None:
+    state = tmp_path / "state" / "alerts.sqlite"
+    write_past(state, 100)
+    with serve("run", str(BOARDS / "alarms.py"), "--interval", "30", "--state", str(state)) as server:
+        fire(server, a=91)
+        assert messages(server) == ["a: disk 91%"], "without a range, what the log has"
+        assert page(server, to="now")["total"] == 101
+        found = page(server, **{"from": "2026-01-31T12:00:00Z", "limit": 60})
+        seen = [alert["message"] for alert in found["alerts"]]
+        assert (found["total"], seen[:2], len(seen)) == (101, ["a: disk 91%", "old 99"], 60)
+        rest = page(server, **{"from": "2026-01-31T12:00:00Z", "limit": 60, "before": found["next"]})
+        assert (rest["total"], "next" in rest) == (101, False)
+        assert seen + [alert["message"] for alert in rest["alerts"]] == [
+            "a: disk 91%",
+            *(f"old {number}" for number in reversed(range(100))),
+        ]
+        half = {"from": "2026-01-31T12:10:15Z", "to": "2026-01-31T12:12:00Z"}
+        assert messages(server, **half) == ["old 11", "old 10"]
+        assert messages(server, **half, rule="old", severity=["info", "warning"], state="resolved") == [
+            "old 11",
+            "old 10",
+        ]
+        assert messages(server, **half, rule="busy") == messages(server, **half, state="active") == []
+
+
+def test_a_journal_that_cannot_be_read_gets_503_but_what_the_log_has_is_answered(tmp_path: Path) -> None:
+    state = tmp_path / "state" / "alerts.sqlite"
+    write_past(state, 3)
+    with sqlite3.connect(state) as file:
+        file.execute("UPDATE resolved SET alert = '{'")
+    file.close()
+    with serve("run", str(BOARDS / "alarms.py"), "--interval", "30", "--state", str(state)) as server:
+        fire(server, a=91)
+        assert messages(server, **{"from": "-15m"}) == ["a: disk 91%"]
+        answer = httpx.get(f"{server.url}api/alerts?from=2026-01-31T12:00:00Z")
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
+        assert str(state) in answer.json()["error"]

@@ -1,7 +1,8 @@
 """``/api/alerts`` and ``/api/silences``: what fires and what fired, and what people do about it."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from heapq import merge
 from typing import TypeVar, get_args
 
 import msgspec
@@ -11,16 +12,18 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tickboard.alerting.alerts import Alerts
+from tickboard.alerting.question import AlertQuestion, FoundAlerts
 from tickboard.errors import InputError
 from tickboard.hub.hub import Hub
 from tickboard.schedule import duration
 from tickboard.server.announcing import Announcing
 from tickboard.server.requests.connection_limits import address_of
 from tickboard.server.requests.json_bodies import read_asked
-from tickboard.server.requests.parameters import one_of, whole_number
+from tickboard.server.requests.parameters import one_of, range_of_time, whole_number
 from tickboard.server.routes.documents import Documents
 from tickboard.server.routes.operations import Paths, Ref, Schema, failures, get, json, post, query, response
 from tickboard.server.routes.rates import ChangeRates
+from tickboard.server.routes.reads import bounded
 from tickboard.wire import AcknowledgeAlert, Alert, AlertPage, ErrorBody, Severity, Silence, SilenceAlert, encode
 
 PAGE_ALERTS, MAX_PAGE_ALERTS = 50, 1_000
@@ -34,29 +37,35 @@ MAX_SILENCE_S = 366 * 86_400.0
 
 STATES = ("all", "active", "resolved")
 
+Read = Callable[[AlertQuestion, int], Awaitable[FoundAlerts]]
+"""Returns the alerts that are asked for and that the log, which has lost all events up to a number, does not hold."""
+
 Asked = TypeVar("Asked", AcknowledgeAlert, SilenceAlert)
 
 
 def describe(ref: Ref) -> Paths:
     """Describe these routes."""
     texts = {"type": "array", "items": {"type": "string"}}
+    form = 'RFC 3339, an age as "-15m", or "now"'
     limit = {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_ALERTS, "default": PAGE_ALERTS}
     return {
         "/api/alerts": get(
             "alerts",
-            "What fires and what fired in the last 24 hours, newest first by when it began",
+            "What fires and what fired, in the last 24 hours or in a range of time, newest first by when it began",
             ref(AlertPage),
             [
                 query("state", "which of them", {"enum": list(STATES), "default": STATES[0]}),
                 query("severity", "any of these", {"type": "array", "items": {"enum": list(get_args(Severity))}}),
                 query("rule", "of any of these", texts),
                 query("metric", "of any of these", texts),
+                query("from", f"only alerts that fire at this time or later: {form}", {"type": "string"}),
+                query("to", f"only alerts that fire before this time: {form}", {"type": "string"}),
                 query("limit", "how many", limit),
                 query(
                     "before", "the `next` of the page before this", {"type": "integer", "minimum": 1, "maximum": 10**15}
                 ),
             ],
-            {"422": ref(ErrorBody)},
+            {"422": ref(ErrorBody), "503": ref(ErrorBody)},
         ),
         "/api/alerts/{id}/ack": _change(
             ref, "acknowledgeAlert", "Says that somebody looks after an alert", AcknowledgeAlert, "409"
@@ -99,7 +108,9 @@ def alert_routes(hub: Hub, announcer: Announcing) -> list[Route]:
         return lambda: rates.take(time.monotonic(), *names)
 
     async def alerts(request: Request) -> Response:
-        return _json(encode(page(hub.engine.alerts, request)))
+        asked, journal = asked_alerts(request, int(time.time() * 1000)), announcer.journal
+        read = None if journal is None else lambda asked, left: bounded(request, journal.resolved(asked, left))
+        return _json(encode(await page(hub.engine.alerts, asked, read)))
 
     async def silences(request: Request) -> Response:
         now = time.time()
@@ -127,32 +138,47 @@ def alert_routes(hub: Hub, announcer: Announcing) -> list[Route]:
     ]
 
 
-def page(alerts: Alerts, request: Request) -> AlertPage:
-    """Return the page of alerts that a request asks for, newest first by the number of their beginning.
+def asked_alerts(request: Request, now_ms: int) -> AlertQuestion:
+    """Return the alerts that a request asks for.
 
     Raises:
         InputError: a parameter can't be used.
     """
     asked = request.query_params
     state = one_of(asked.get("state", "all"), "state", STATES)
-    wanted = {name: frozenset(asked.getlist(name)) for name in ("severity", "rule", "metric") if name in asked}
     for severity in asked.getlist("severity"):
         one_of(severity, "severity", get_args(Severity))
-    limit = whole_number(asked.get("limit"), "limit", PAGE_ALERTS, MAX_PAGE_ALERTS)
-    before = whole_number(asked.get("before"), "before", 10**15, 10**15)
-    found = [
-        (number, alert)
-        for number, alert in reversed(alerts.log.alerts())
-        if (state == "all" or (alert.resolved is None) == (state == "active"))
-        and all(getattr(alert, name) in values for name, values in wanted.items())
-    ]
-    rest = [(number, alert) for number, alert in found if number < before]
-    shown = rest[:limit]
+    return AlertQuestion(
+        state,
+        {name: frozenset(asked.getlist(name)) for name in ("severity", "rule", "metric") if name in asked},
+        whole_number(asked.get("limit"), "limit", PAGE_ALERTS, MAX_PAGE_ALERTS),
+        whole_number(asked.get("before"), "before", 10**15, 10**15),
+        *range_of_time(asked, now_ms),
+    )
+
+
+async def page(alerts: Alerts, asked: AlertQuestion, read: Read | None) -> AlertPage:
+    """Return the page of alerts that is asked for, newest first by the number of their beginning.
+
+    Args:
+        alerts: of the board.
+        asked: which alerts.
+        read: reads those that the log holds no longer; None: there are none.
+    """
+    log = alerts.log
+    found = [(number, alert) for number, alert in reversed(log.alerts()) if asked.matches(alert)]
+    rest = [(number, alert) for number, alert in found if number < asked.before]
+    older = FoundAlerts(0, [])
+    # The log has all that ended after the last alert that has left it.
+    if read is not None and asked.is_of_range and log.older and (asked.start or "") <= log.older:
+        older = await read(asked, log.left)
+    rest = list(merge(rest[: asked.limit + 1], older.page, key=lambda each: -each[0]))
+    shown = rest[: asked.limit]
     as_is = {alert.id: alert for alert in alerts.active({alert.id for _, alert in shown})}
     return AlertPage(
         [alert if alert.resolved is not None else as_is.get(alert.id, alert) for _, alert in shown],
-        len(found),
-        shown[-1][0] if len(rest) > limit else None,
+        len(found) + older.total,
+        shown[-1][0] if len(rest) > asked.limit else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""Reads of the history for requests, a limited number at a time, and answers that are sent as they are encoded.
+"""Reads from the disk for requests, a limited number at a time, and answers that are sent as they are encoded.
 
 If the client disconnects, reading and encoding stop.
 """
@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import StreamingResponse
 
-from tickboard.errors import BusyError, HistoryError
+from tickboard.errors import BusyError, HistoryError, JournalError
 from tickboard.loop.turns import made_in_turns
 from tickboard.server.requests.bodies import SHARE, Budget
 from tickboard.server.requests.connection_limits import address_of
@@ -42,6 +42,7 @@ async def bounded(request: Request, work: Coroutine[Any, Any, T]) -> T:
     Raises:
         BusyError: too many questions are being read.
         HistoryError: the file cannot be read. Only who may see details is shown its path.
+        JournalError: likewise.
         ClientDisconnect: the client has disconnected.
     """
     address = address_of(request.scope)
@@ -57,6 +58,10 @@ async def bounded(request: Request, work: Coroutine[Any, Any, T]) -> T:
         if sees_details(request.scope):
             raise
         raise HistoryError("the history cannot be read: the board's problems and its log say why") from error
+    except JournalError as error:
+        if sees_details(request.scope):
+            raise
+        raise JournalError("older alerts cannot be read: the board's problems and its log say why") from error
     finally:
         READS.give_back(address, 1)
 
