@@ -373,6 +373,23 @@ def test_clients_that_leave_in_the_middle_of_a_body_leave_no_garbage(gated: Gate
         gc.enable()
 
 
+@pytest.mark.parametrize("headers", [b"A: b\r\n" * 200, b"A: " + b"b" * 70_000])
+def test_refused_requests_leave_no_garbage(gated: Gated, headers: bytes) -> None:
+    def ask() -> None:
+        for _ in range(20):
+            assert statuses(talk(gated.port, GET + headers + b"\r\n")) == [431]
+        wait_for(lambda: not gated.connections)
+
+    ask()
+    gc.collect()
+    gc.disable()
+    try:
+        ask()
+        assert gc.collect() < 20 * 10
+    finally:
+        gc.enable()
+
+
 def test_nothing_is_kept_for_closed_connections(gated: Gated) -> None:
     for said in (b"", b"G", GET + b"\r\n", POST + b"Content-Length: 9\r\n\r\n", b"JUNK\r\n\r\n"):
         with socket.create_connection(("127.0.0.1", gated.port), GUARD_S) as client:

@@ -350,6 +350,8 @@ class HttpConnection(HttpToolsProtocol):
 
         Where an earlier request is being answered, its answer is the last instead.
         """
+        # The framing keeps the refusal, and its traceback would keep frames that hold this connection.
+        refusal.__traceback__ = None
         self._gate.count(refusal.reason, refusal.message)
         self._deaf = True
         self._hold(b"")
