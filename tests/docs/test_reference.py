@@ -32,6 +32,15 @@ def test_every_method_of_a_board_has_a_docstring(name: str) -> None:
     assert inspect.getdoc(getattr(Board, name))
 
 
+def test_the_reference_of_a_board_has_the_methods_that_it_inherits() -> None:
+    inherited = {name for name in dir(Board) if not name.startswith("_")} - set(vars(Board))
+    assert inherited == {"gauge", "counter", "histogram"}
+    assert (
+        "::: tickboard.Board\n    options:\n      inherited_members: [gauge, counter, histogram]\n"
+        in reference.python()
+    )
+
+
 def test_the_command_line_reference_has_every_command_and_flag() -> None:
     page = reference.command_line()
     commands = [name for name in app if not name.startswith("-")]
