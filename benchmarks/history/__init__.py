@@ -1,8 +1,8 @@
-"""What the history costs, and how fast it answers."""
+"""What the history costs, how fast it answers, and what it does to ticks meanwhile, beside its peers."""
 
 from collections.abc import Iterator
 
-from benchmarks.history import cost, lateness, reads
+from benchmarks.history import busy, cost, lateness, reads, sealing, watched
 from benchmarks.report import Table
 
 
@@ -11,3 +11,6 @@ def tables() -> Iterator[Table]:
     yield from cost.tables()
     yield from reads.tables()
     yield from lateness.tables()
+    yield from sealing.tables()
+    yield from busy.tables()
+    yield from watched.tables()
