@@ -133,19 +133,24 @@ def glances() -> Iterator[subprocess.Popen[bytes]]:
 def netdata() -> Iterator[subprocess.Popen[bytes]]:
     """Run Netdata as it comes, but for its folders; its page asks for the charts in view each second."""
     port = free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        command, environ = netdata_command(Path(folder), port)
+        urls = [f"http://127.0.0.1:{port}/api/v1/data?chart={chart}&after=-60&points=60" for chart in NETDATA_CHARTS]
+        with asked(command, urls, 1.0, **environ) as process:
+            yield process
+
+
+def netdata_command(folder: Path, port: int) -> tuple[list[str], dict[str, str]]:
+    """Return the command of a Netdata that keeps everything in a folder, and the variables that it needs."""
     found = subprocess.run(
         [sys.executable, str(ROOT / "tools" / "debian.py"), *NETDATA], capture_output=True, text=True, check=True
     )
     root = found.stdout.strip()
-    with tempfile.TemporaryDirectory() as folder:
-        configuration = Path(folder) / "netdata.conf"
-        user = "root" if os.geteuid() == 0 else os.environ.get("USER", "nobody")
-        configuration.write_text(NETDATA_CONFIGURATION.format(folder=folder, root=root, port=port, user=user))
-        libraries = f"{root}/usr/lib/x86_64-linux-gnu:{root}/lib/x86_64-linux-gnu"
-        command = [f"{root}/usr/sbin/netdata", "-D", "-c", str(configuration)]
-        urls = [f"http://127.0.0.1:{port}/api/v1/data?chart={chart}&after=-60&points=60" for chart in NETDATA_CHARTS]
-        with asked(command, urls, 1.0, LD_LIBRARY_PATH=libraries) as process:
-            yield process
+    configuration = folder / "netdata.conf"
+    user = "root" if os.geteuid() == 0 else os.environ.get("USER", "nobody")
+    configuration.write_text(NETDATA_CONFIGURATION.format(folder=folder, root=root, port=port, user=user))
+    libraries = f"{root}/usr/lib/x86_64-linux-gnu:{root}/lib/x86_64-linux-gnu"
+    return [f"{root}/usr/sbin/netdata", "-D", "-c", str(configuration)], {"LD_LIBRARY_PATH": libraries}
 
 
 @contextlib.contextmanager
