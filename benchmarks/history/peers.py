@@ -99,19 +99,24 @@ def recording(folder: Path, history: Path) -> Iterator[Ports]:
 
 def prometheus_command(folder: Path, ports: Ports) -> list[str]:
     """Return the command of a Prometheus that keeps everything in a folder and scrapes the board."""
-    found = subprocess.run(
-        [sys.executable, str(ROOT / "tools" / "debian.py"), "prometheus"], capture_output=True, text=True, check=True
-    )
     folder.mkdir()
     configuration = folder / "prometheus.yml"
     configuration.write_text(CONFIGURATION.format(port=ports.tickboard))
     return [
-        f"{found.stdout.strip()}/usr/bin/prometheus",
+        f"{debian()}/usr/bin/prometheus",
         f"--config.file={configuration}",
         f"--storage.tsdb.path={folder}/data",
         f"--web.listen-address=127.0.0.1:{ports.prometheus}",
         "--web.enable-admin-api",
     ]
+
+
+def debian() -> str:
+    """Return the folder that has Debian's Prometheus."""
+    found = subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "debian.py"), "prometheus"], capture_output=True, text=True, check=True
+    )
+    return found.stdout.strip()
 
 
 @contextlib.contextmanager
@@ -259,16 +264,21 @@ def size_table(history: Path, blocks: Path, netdata: Path, netdata_values: int) 
     ticks = inspect(history).tiers[0]
     size = f"{ticks.value_bytes:.2f}" if ticks.value_bytes is not None else "no block yet"
     result.add("Tickboard", f"{ticks.entries:,} ticks", size, size)
-    samples = sum(json.loads(each.read_text())["stats"]["numSamples"] for each in blocks.glob("*/meta.json"))
-    chunks = sum(each.stat().st_size for each in blocks.glob("*/chunks/*"))
-    index = sum(each.stat().st_size for each in blocks.glob("*/index"))
-    result.add("Prometheus", f"{samples:,}", f"{chunks / samples:.2f}", f"{(chunks + index) / samples:.2f}")
+    result.add("Prometheus", *blocks_cells(blocks))
     files = sum(each.stat().st_size for each in netdata.rglob("*.ndf"))
     journals = sum(each.stat().st_size for each in netdata.rglob("*.njf*"))
     if files and netdata_values:
         cells = (f"{size / netdata_values:.2f}" for size in (files, files + journals))
         result.add("Netdata", f"about {netdata_values:,}", *cells)
     return result
+
+
+def blocks_cells(blocks: Path) -> tuple[str, str, str]:
+    """Return how many samples Prometheus' blocks have, and the bytes of a sample without and with the index."""
+    samples = sum(json.loads(each.read_text())["stats"]["numSamples"] for each in blocks.glob("*/meta.json"))
+    chunks = sum(each.stat().st_size for each in blocks.glob("*/chunks/*"))
+    index = sum(each.stat().st_size for each in blocks.glob("*/index"))
+    return f"{samples:,}", f"{chunks / samples:.2f}", f"{(chunks + index) / samples:.2f}"
 
 
 def snapshot(port: int, folder: Path) -> Path:
