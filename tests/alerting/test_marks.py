@@ -5,7 +5,7 @@ import pytest
 from tickboard.alerting import marks as marks_module
 from tickboard.alerting.marks import MAX_TEXT, MarkEvent, Marks, new_mark
 from tickboard.errors import InputError
-from tickboard.times import Time
+from tickboard.times import Time, parse_time
 from tickboard.wire import Mark
 
 NOW_MS = 1_769_860_800_000
@@ -75,6 +75,20 @@ def test_marks_that_say_the_same_of_the_same_second_are_the_same() -> None:
         new(at="-1h", by="ci"),
     ):
         assert marks.same(other) is None
+
+
+def test_a_mark_is_compared_with_many_of_its_text_without_reading_their_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    marks = Marks(event(number, new(at=f"-{number + 2}m")) for number in range(100))
+    mark = new()
+    read = []
+
+    def parse(name: str, given: Time, now_ms: int) -> int:
+        read.append(given)
+        return parse_time(name, given, now_ms)
+
+    monkeypatch.setattr(marks_module, "parse_time", parse)
+    assert marks.same(mark) is None
+    assert len(read) <= 2
 
 
 def test_the_marks_of_a_range_are_those_that_overlap_it_in_the_order_of_their_times() -> None:
