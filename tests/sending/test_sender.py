@@ -116,6 +116,14 @@ def test_ticks_are_sent_with_their_labels(bench: Bench) -> None:
     assert bench.seen == {}
 
 
+def test_cookies_are_neither_kept_nor_sent_back(bench: Bench) -> None:
+    bench.receiver.always = Reply(400, headers={"Set-Cookie": "id=1"})
+    bench.append(1, 2)
+    # The ticks are sent together, and then one by one.
+    bench.run(lambda: bench.counts.refused == 4)
+    assert ["cookie" in asked.headers for asked in bench.receiver.asked] == [False] * 3
+
+
 def test_an_outage_leaves_no_hole(bench: Bench) -> None:
     bench.append(1)
     bench.run(bench.has(1))

@@ -122,10 +122,16 @@ class Receiver:
     async def _post(self, body: bytes, version: Version) -> WriteAnswer:
         import httpx
 
+        from tickboard.sources.cookies import NoCookies
+
         if self._client is None:
             # Connect directly, even if the environment names a proxy.
             self._client = httpx.AsyncClient(
-                timeout=self._timeout_s, verify=self._trusted, trust_env=False, follow_redirects=False
+                timeout=self._timeout_s,
+                verify=self._trusted,
+                trust_env=False,
+                follow_redirects=False,
+                cookies=NoCookies(),
             )
         headers = self._headers | {
             "Content-Type": CONTENT_TYPES[version],
@@ -169,6 +175,8 @@ async def _beginning(answer: "httpx.Response") -> str:
         found += chunk[: MAX_ANSWER_BYTES - len(found)]
         if len(found) >= MAX_ANSWER_BYTES:
             break
+        # Thousands of chunks of one byte may have arrived at once.
+        await asyncio.sleep(0)
     return one_line(found.decode(errors="replace").strip(), MAX_SHOWN)
 
 

@@ -125,6 +125,15 @@ async def test_scraped_series_are_labelled_with_instance_and_job(target: Target)
     assert bench.told is None
 
 
+async def test_cookies_are_neither_kept_nor_sent_back(target: Target) -> None:
+    target.headers["Set-Cookie"] = "id=1"
+    bench = Bench()
+    async with bench.scraping(target.url) as scrape:
+        await scrape.sample()
+        await scrape.sample()
+    assert [asked.get("cookie") for asked in target.asked] == [None, None]
+
+
 async def test_openmetrics_and_gzip_are_read(target: Target) -> None:
     target.headers = {"Content-Type": "application/openmetrics-text; version=1.0.0", "Content-Encoding": "gzip"}
     target.body = gzip.compress(b"# TYPE heat gauge\nheat 3\n# EOF\n")

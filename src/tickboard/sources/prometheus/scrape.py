@@ -199,9 +199,13 @@ class Scrape:
 
         import httpx
 
+        from tickboard.sources.cookies import NoCookies
+
         # Trust the system's certificates; and connect directly, even if the environment names a proxy.
         trusted = ssl.create_default_context() if self._verify and self._url.lower().startswith("https") else False
-        return httpx.AsyncClient(timeout=self._timeout_s, verify=trusted, headers=self._headers, trust_env=False)
+        return httpx.AsyncClient(
+            timeout=self._timeout_s, verify=trusted, headers=self._headers, trust_env=False, cookies=NoCookies()
+        )
 
 
 def _own_source(intake: Intake, name: str, key: str) -> Source:
