@@ -1,6 +1,5 @@
 """Every endpoint, public name and key is documented, and the examples in the docs match the real ones."""
 
-import dataclasses
 import json
 import pkgutil
 import re
@@ -36,9 +35,9 @@ def test_the_flags_in_the_deployment_recipes_exist() -> None:
     for words in (unit.split(), json.loads(command)):
         assert words[:2] == ["tickboard", "run"]
         flags = {word for word in words if word.startswith("--")}
-        assert flags <= {f"--{field.name.replace('_', '-')}" for field in dataclasses.fields(Options)}
+        assert flags <= {f"--{name.replace('_', '-')}" for name in Options.__struct_fields__}
     assert re.findall(r"^HEALTHCHECK .* CMD (.*)$", recipes, re.MULTILINE) == ['["tickboard", "health"]']
-    assert app["health"].name  # raises for an unknown command
+    assert "health" in app.commands
 
 
 def test_every_endpoint_is_in_the_protocol() -> None:

@@ -3,10 +3,13 @@
 Each function returns one page in Markdown. Nothing here is committed as text, so a page cannot fall behind the code.
 """
 
+import inspect
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import astuple
 from typing import Any
+
+import click
+from msgspec.structs import astuple
 
 import tickboard
 from tickboard.cli.main import app
@@ -115,8 +118,6 @@ def command_line() -> str:
         ("`TICKBOARD_HISTORY`", "beside that file", "where every tick is kept; the flag `--history` wins"),
         ("`TICKBOARD_ROOT_PATH`", "", "the path a proxy does not strip; the flag `--root-path` wins"),
     ]
-    generated = app.generate_docs(output_format="markdown", heading_level=2)
-    _, _, generated = generated.partition("\n")
     return "\n\n".join(
         [
             "# Command line",
@@ -124,18 +125,29 @@ def command_line() -> str:
             "## Environment variables",
             table(("variable", "default", "what it is"), variables),
             "A flag wins over its variable, and a variable over what the dashboard file asks for.",
-            "## tickboard",
-            _without_contents(generated),
+            *_commands(app, "tickboard", "##"),
         ]
     )
 
 
-def _without_contents(text: str) -> str:
-    """Return generated documentation without its own table of contents: the site has one."""
-    before, mark, after = text.partition("## Table of Contents")
-    if not mark:
-        return text
-    return before.rstrip("# ") + after[after.index("**Commands**") :]
+def _commands(command: click.Command, name: str, heading: str) -> Iterable[str]:
+    """Yield the parts of the page about a command and those below it."""
+    context = click.Context(command, info_name=name)
+    yield f"{heading} {name}"
+    yield f"```console\n$ {name} {' '.join(command.collect_usage_pieces(context))}\n```"
+    yield inspect.cleandoc(command.help or "")
+    options = [each for each in command.params if isinstance(each, click.Option)]
+    if options:
+        yield table(("flag", "default", "what it is"), [_flag(each, context) for each in options])
+    if isinstance(command, click.Group):
+        for below, each in command.commands.items():
+            yield from _commands(each, f"{name} {below}", f"{heading}#")
+
+
+def _flag(option: click.Option, context: click.Context) -> tuple[str, str, str]:
+    written = " ".join(filter(None, (option.opts[-1], "" if option.is_flag else option.make_metavar(context))))
+    default = f"`{option.default}`" if option.show_default else ""
+    return f"`{written}`".replace("|", "\\|"), default, option.help or ""
 
 
 def config() -> str:

@@ -7,7 +7,10 @@ def main() -> None:
     """Run the command line."""
     # Before the rest is imported: some libraries open files as they are.
     prepare()
-    from tickboard.cli.main import main
+    from tickboard.cli.imports import imports
+
+    with imports():
+        from tickboard.cli.main import main
 
     main()
 

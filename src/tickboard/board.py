@@ -10,13 +10,13 @@ import traceback
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 from uuid import uuid4
 
 import msgspec
+from msgspec.structs import replace
 from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
 
@@ -24,9 +24,7 @@ import tickboard
 from tickboard import panels, schedule, wire
 from tickboard.alerting.marks import MAX_MARKS, new_mark
 from tickboard.alerting.rules import NoData, Rule, check_rule, unused_name
-from tickboard.client.decoder import Tick
 from tickboard.configuration.config import Config
-from tickboard.configuration.overrides import overridden
 from tickboard.errors import BoardError, InputError
 from tickboard.expressions.expr import Condition, condition
 from tickboard.history.board_history import BoardHistory
@@ -45,7 +43,6 @@ from tickboard.panels import MetricRef
 from tickboard.running.alert_calls import AlertFunction
 from tickboard.running.gauge_functions import GaugeFunction, GaugeFunctions
 from tickboard.running.listeners import Listener
-from tickboard.running.manual_tick import make_tick
 from tickboard.running.mounting import Mounting
 from tickboard.running.running_board import BoardSpec, RunningBoard
 from tickboard.running.sampling import Sampler, check_function, function_name
@@ -54,11 +51,12 @@ from tickboard.sending.options import RemoteWriteOptions
 from tickboard.server.requests.allowed import ARGUMENT, Allowed
 from tickboard.server.routes.rates import ChangeRates
 from tickboard.settings import Settings, read_settings
-from tickboard.sources import datagrams, own_metrics
+from tickboard.sources import own_metrics
 from tickboard.sources.own_metrics import OwnMetrics
-from tickboard.sources.prometheus.scrape import Scrape
-from tickboard.sources.statsd import StatsD
 from tickboard.times import Time
+
+if TYPE_CHECKING:
+    from tickboard.client.decoder import Tick
 
 H = TypeVar("H", bound=Handle)
 F = TypeVar("F", bound=Callable[[], object])
@@ -280,6 +278,8 @@ class Board(MetricDeclarations):
             sent = read_headers(headers or {}, os.environ)
         except InputError as error:
             raise InputError(f"scrape {public(url)}: {error}") from error
+        from tickboard.sources.prometheus.scrape import Scrape
+
         target = Scrape(
             self.intake, address, self.report_problem, job=job, timeout=timeout, headers=sent, verify=verify
         )
@@ -309,7 +309,10 @@ class Board(MetricDeclarations):
         """
         self._require_not_served("statsd")
         source = self.intake.source(f"statsd {path or f'{host}:{port}'}")
-        listener = datagrams.DatagramListener(
+        from tickboard.sources.datagrams import DatagramListener
+        from tickboard.sources.statsd import StatsD
+
+        listener = DatagramListener(
             StatsD(source, relative=relative),
             host=host,
             port=port,
@@ -449,6 +452,8 @@ class Board(MetricDeclarations):
             BoardError: something in it cannot be used. The board stays as it was.
             InputError: the board is prepared already.
         """
+        from tickboard.configuration.overrides import overridden
+
         self._require_not_prepared("apply_config")
         rules = overridden(self._rules, config, self.registry)
         options = HistoryOptions.read(
@@ -684,7 +689,7 @@ class Board(MetricDeclarations):
     def _window_s(settings: Settings) -> float:
         return settings.window_size * settings.interval_ms / 1000
 
-    def tick(self, now: float | None = None) -> Tick:
+    def tick(self, now: float | None = None) -> "Tick":
         """Run the samplers that are due and make one tick, without a server: for tests of a dashboard file.
 
             board.tick()
@@ -701,6 +706,8 @@ class Board(MetricDeclarations):
         Raises:
             InputError: the board is being served; or a sampler is async and so is the caller.
         """
+        from tickboard.running.manual_tick import make_tick
+
         if self._live is None:
             self.prepare(history=NO_HISTORY)
         live = self._require_live()

@@ -1,7 +1,9 @@
 """The three numbers that the environment sets, and their bounds. Where they come from is an argument."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import Final
+
+from msgspec import Struct
 
 from tickboard.errors import InputError
 
@@ -13,8 +15,7 @@ BOUNDS = {
 """Each environment variable's lowest and highest value, and what it means."""
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """How often, how much, and how often alerts are looked after.
 
     Attributes:
@@ -28,12 +29,15 @@ class Settings:
     alert_check_s: int = 10
 
 
+DEFAULTS: Final = Settings()
+
+
 def read_settings(
     environ: Mapping[str, str],
     *,
     interval_ms: int | None = None,
     window_size: int | None = None,
-    default: Settings = Settings(),
+    default: Settings = DEFAULTS,
 ) -> Settings:
     """Return the settings: an argument goes before the environment, and that before the default.
 

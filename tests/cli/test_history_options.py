@@ -6,8 +6,8 @@ import pytest
 
 from tickboard import Board
 from tickboard.cli import serving_options
+from tickboard.cli.checking import check
 from tickboard.cli.dashboard_file import read_config
-from tickboard.cli.main import check
 from tickboard.cli.serving_options import Options
 from tickboard.errors import BoardError, InputError
 from tickboard.history.options import HistoryOptions
@@ -128,7 +128,7 @@ def test_a_value_of_a_configuration_that_cannot_be_used_is_named_with_its_line(t
 def test_a_check_of_a_file_touches_no_history(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "board.py"
     file.write_text("from tickboard import Board\nboard = Board(history='h.sqlite')\nboard.gauge('cpu')\n")
-    check(file)
+    check(file, None)
     assert ": good" in capfd.readouterr().out
     assert not (tmp_path / "h.sqlite").exists()
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import click
 import msgspec
 import pytest
 from tests.docs.blocks import PAGES, ROOT, Block, blocks_in, blocks_of
@@ -133,7 +134,11 @@ def check_command(words: list[str]) -> None:
         if word.startswith("examples/"):
             assert (ROOT / word).exists(), word
     if program == "tickboard":
-        app.parse_args(rest, exit_on_error=False, print_error=False)
+        called: click.Command = app
+        while isinstance(called, click.Group) and rest and not rest[0].startswith("-"):
+            assert rest[0] in called.commands, f"there is no command {rest[0]}"
+            called, rest = called.commands[rest[0]], rest[1:]
+        called.make_context(called.name, list(rest))  # raises for a mistake
     elif program == "source":
         if rest != [".venv/bin/activate"]:
             check_command([word.strip("<()") for word in rest])
@@ -160,12 +165,19 @@ def test_the_commands_of_a_page_exist(block: Block) -> None:
 
 
 @pytest.mark.parametrize(
-    "line",
-    ["tickboard runn x.py", "tickboard run x.py --prot 3", "make nothing", "curl http://localhost:3000/api/no", "tik"],
+    ("line", "error", "message"),
+    [
+        ("tickboard runn x.py", AssertionError, "there is no command runn"),
+        ("tickboard run x.py --prot 3", click.NoSuchOption, "--prot"),
+        ("tickboard run x.py y.py", click.UsageError, "y.py"),
+        ("make nothing", AssertionError, "nothing"),
+        ("curl http://localhost:3000/api/no", AssertionError, "/api/no"),
+        ("tik", AssertionError, "tik is a command that nothing here knows"),
+    ],
 )
-def test_an_invalid_command_is_found(line: str) -> None:
+def test_an_invalid_command_is_found(line: str, error: type[Exception], message: str) -> None:
     [command] = commands_of(Block(ROOT / "x.md", 1, "sh", line, ""))
-    with pytest.raises((AssertionError, Exception), match=r"."):
+    with pytest.raises(error, match=re.escape(message)):
         check_command(command)
 
 

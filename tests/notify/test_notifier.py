@@ -614,7 +614,7 @@ def test_the_secret_is_not_logged_even_at_the_lowest_level(receiver: Webhook, ca
         receiver.stop_listening()
         reasons.append(await bench.notifier.attempt(lambda: trial("Shop")))
         assert receiver.asked == [f"/{SECRET}/", f"/{SECRET}/"]
-        assert SECRET not in caplog.text + repr(reasons) + repr(vars(bench.service.destination)) + repr(bench.service)
+        assert SECRET not in caplog.text + repr(reasons) + repr(msgspec.structs.asdict(bench.service.destination)) + repr(bench.service)
         # Others who use the same libraries are still logged.
         logging.getLogger("urllib3.connectionpool").debug("of somebody else")
         assert "of somebody else" in caplog.text
@@ -712,7 +712,7 @@ def test_notify_test_without_notifiers_says_how_to_declare_one(tmp_path: Path) -
     assert "the board of this machine has no notifiers" in run_notify("--test").stderr
     result = run_notify(file)
     assert result.returncode == 2
-    assert "say so with --test" in result.stderr
+    assert "confirm it with --test" in result.stderr
     file.write_text('from tickboard import Board\nboard = Board("Shop")\nboard.notify("ops", "${MISSING}/b")\n')
     result = run_notify(file, "--test")
     assert result.stderr == (

@@ -1,96 +1,27 @@
-"""The commands that read the file of a history and change it: ``tickboard export`` and ``tickboard history``.
+"""The commands that read the file of a history and change it: ``tickboard export`` and ``tickboard history``."""
 
-Whose file it is, they find by the rule by which a board that starts finds its own.
-"""
-
-import contextlib
-import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import App, Parameter
-
-from tickboard.board import Board
-from tickboard.cli.dashboard_file import load_board
-from tickboard.cli.serving_options import Options
+from tickboard.cli.where import Where
 from tickboard.errors import InputError
-from tickboard.history.asking import END, START, question
+from tickboard.history.asking import question
 from tickboard.history.backup import back_up
 from tickboard.history.export_formats import FORMATS, Form
 from tickboard.history.exporting import Export, exported
-from tickboard.history.forgetting import forget
+from tickboard.history.forgetting import forget as forget_series
 from tickboard.history.inspecting import FileInfo, TierInfo, inspect
 from tickboard.metrics.selectors import why_refused
 from tickboard.output.terminal import Answers, complain, put
 from tickboard.times import time_text
 
 
-@Parameter(name="*")
-@dataclass(frozen=True)
-class Where:
-    """Whose history it is."""
+def export(start: str, end: str, metrics: Sequence[str], form: Form, where: Where) -> bool:
+    """Print every tick of a range of time, and return whether there is one and all could be read.
 
-    history: str | None = None
-    "The file that keeps the history; without one, that of the board (TICKBOARD_HISTORY, or one beside --state)."
-
-    board: Path | None = None
-    "The dashboard file of the board; without one, the board of this machine."
-
-    state: str | None = None
-    "What the board was given as --state (TICKBOARD_STATE)."
-
-    config: Path | None = None
-    "What the board was given as --config."
-
-    def path(self) -> Path:
-        """Return the file, as the board finds it when it starts.
-
-        Raises:
-            InputError: the board keeps no history.
-            BoardError: the board cannot be loaded.
-        """
-        options = Options(history=self.history, state=self.state, config=self.config).anchored()
-        if options.history and options.history != "none":
-            return Path(options.history)
-        file = None if self.board is None else self.board.absolute()
-        # What a dashboard file prints is no part of the answer.
-        with contextlib.redirect_stdout(sys.stderr):
-            if self.board is None:
-                board = Board()
-                options.configure(board)
-            else:
-                board = load_board(self.board, self.config)
-            path = options.history_of(board, file).path
-        if path is None:
-            raise InputError("this board keeps no history: name the file of one with --history FILE")
-        return path
-
-
-HOST = Where()
-
-history = App(name="history", help="Look at the file that keeps the history of a board, copy it, or remove series.")
-
-Metrics = Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)]
-
-
-def export(
-    *,
-    start: Annotated[str, Parameter(name="--from", allow_leading_hyphen=True)] = START,
-    end: Annotated[str, Parameter(name="--to", allow_leading_hyphen=True)] = END,
-    metrics: Metrics = (),
-    form: Annotated[Form, Parameter(name="--format")] = "csv",
-    where: Where = HOST,
-) -> None:
-    """Print every tick of a range of time, also while the board runs; exit with 1 if there is none.
-
-    Args:
-        start: The beginning of the range, inclusive: RFC 3339, an age such as -1d, or now.
-        end: The end of the range, exclusive.
-        metrics: Which series: a name, a glob or labels, such as 'disk.*'. May be repeated; all series by default.
-        form: csv and ndjson are ordered by time; openmetrics is what promtool tsdb create-blocks-from reads.
-        where: Whose history it is.
+    Raises:
+        InputError: the range or a selector cannot be used, or there is no such history.
     """
     asked = question(metrics, start, end, 1, int(time.time() * 1000), ("--from", "--to"))
     path = where.path()
@@ -100,8 +31,7 @@ def export(
             answers.write_bytes(piece)
     missing = _missing(ticks, path, asked.start_ms)
     complain(*(f"tickboard: {line}" for line in missing))
-    if not ticks.found or ticks.damaged:
-        raise SystemExit(1)
+    return bool(ticks.found) and not ticks.damaged
 
 
 def _missing(ticks: Export, path: Path, start_ms: int) -> list[str]:
@@ -118,46 +48,34 @@ def _missing(ticks: Export, path: Path, start_ms: int) -> list[str]:
     return lines
 
 
-@history.command(name="info")
-def info(*, where: Where = HOST) -> None:
-    """Print what is kept, from when on, and how large it is, also while the board runs.
-
-    Args:
-        where: Whose history it is.
-    """
+def info(where: Where) -> None:
+    """Print what is kept, from when on, and how large it is."""
     path = where.path()
     put(*_described(path, inspect(path)))
 
 
-@history.command(name="backup")
-def backup(file: Path, /, *, where: Where = HOST) -> None:
-    """Copy the history into another file, also while the board runs.
-
-    Args:
-        file: The copy. No file of this name may exist.
-        where: Whose history it is.
-    """
+def backup(file: Path, where: Where) -> None:
+    """Copy the history into a new file."""
     put(f"{file}: {_size(back_up(where.path(), file))}")
 
 
-@history.command(name="forget")
-def forget_series(*, metrics: Metrics = (), where: Where = HOST) -> None:
-    """Remove series and all their values from the history, while no board has it open.
+def forget(metrics: Sequence[str], where: Where) -> bool:
+    """Remove series and all their values, and return whether there were any.
 
-    Args:
-        metrics: Which series: a name, a glob or labels, such as 'disk.*'. May be repeated.
-        where: Whose history it is.
+    Raises:
+        InputError: no series are named, a selector cannot be used, or there is no such history.
     """
     if not metrics:
         raise InputError("forget removes series for good: name them with --metrics, such as --metrics 'disk.*'")
     if why := why_refused(list(metrics), "metrics"):
         raise InputError(why)
     path = where.path()
-    forgotten = forget(path, metrics)
+    forgotten = forget_series(path, tuple(metrics))
     if not forgotten:
         complain(f"tickboard: no series in {path} is asked for: see --metrics")
-        raise SystemExit(1)
+        return False
     put(f"{path}: {forgotten} series forgotten")
+    return True
 
 
 def _described(path: Path, found: FileInfo) -> list[str]:

@@ -1,120 +1,113 @@
 """The flags that every serving command takes, and how their values are read.
 
-A flag of one command alone is a parameter of its function in `tickboard.cli.main`.
+A flag of one command alone is declared with its function in `tickboard.cli.main`. What the values are for is imported
+when they are used, so that a command line that is only completed or explained does without.
 """
 
 import os
 from collections.abc import Callable, Sequence, Sized
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from cyclopts import Parameter, Token
-from starlette.types import ASGIApp
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tickboard import schedule
-from tickboard.board import Board
-from tickboard.cli.dashboard_file import read_config
 from tickboard.errors import InputError, JournalError
-from tickboard.history.options import NONE, HistoryOptions, beside_state
-from tickboard.hub.traffic import Traffic
-from tickboard.journal.journal import Journal, default_path
 from tickboard.output.secrets import public
-from tickboard.output.terminal import LEVELS, complain, say
-from tickboard.sending.options import RemoteWriteOptions
-from tickboard.server.requests.allowed import FLAG, Allowed
-from tickboard.server.requests.connection_limits import Limits, lasting, raise_open_files
-from tickboard.server.requests.prefix import Prefix, parse_prefix
-from tickboard.server.uvicorn.gate import Gate
+from tickboard.output.terminal import complain, say
 from tickboard.settings import BOUNDS, Settings, read_settings
 
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
 
-def whole_number(wanted: object, tokens: Sequence[Token]) -> int:
-    """Read a whole number; cyclopts itself would round 1.5."""
-    text = tokens[0].value
-    try:
-        return int(text)
-    except ValueError:
-        raise ValueError(f"give a whole number, not {text!r}.") from None
+    from tickboard.board import Board
+    from tickboard.history.options import HistoryOptions
+    from tickboard.hub.traffic import Traffic
+    from tickboard.journal.journal import Journal
+    from tickboard.sending.options import RemoteWriteOptions
+    from tickboard.server.requests.allowed import Allowed
+    from tickboard.server.uvicorn.gate import Gate
+
+NONE = "none"
+"""In place of a file: nothing is kept."""
+
+LogLevel = Literal["debug", "info", "warning", "error"]
 
 
-def _log_level(wanted: object, tokens: Sequence[Token]) -> str:
-    text = tokens[0].value
-    if text.lower() not in LEVELS:
-        raise ValueError(f"give {', '.join(LEVELS)}, not {text!r}.")
-    return text.lower()
-
-
-@Parameter(name="*")
-@dataclass(frozen=True)
-class Options:
+class Options(Struct, frozen=True):
     """The flags that every serving command takes."""
 
-    host: str = "127.0.0.1"
-    "The address to listen on; 0.0.0.0 lets other machines watch."
-
-    port: Annotated[int, Parameter(converter=whole_number)] = 3000
-    "The port; 0 picks a free one."
-
-    interval: str | None = None
-    "Time between two ticks: milliseconds, or a duration such as 250ms or 1s (METRIC_INTERVAL_MS, 1000)."
-
-    window: Annotated[int | None, Parameter(converter=whole_number)] = None
-    "Ticks in the window (WINDOW_SIZE, 60)."
-
-    max_connections: Annotated[int | None, Parameter(converter=whole_number)] = None
-    "The most WebSockets and alert streams at a time; 0: as many as open files allow, the default."
-
-    max_per_address: Annotated[int, Parameter(converter=whole_number)] = 1000
-    "The most connections from one address. From this machine only viewers count; 0: no limit."
-
-    state: str | None = None
-    "The file that keeps the log of alerts across restarts; none: in memory (TICKBOARD_STATE, or one for each board)."
-
-    history: str | None = None
-    "The file that keeps every tick; none: no history (TICKBOARD_HISTORY, or one beside that of --state)."
-
-    keep: str | None = None
-    "How long every tick is kept, such as 7d, the default."
-
-    keep_minutes: str | None = None
-    "How long minutes are kept, such as 90d, the default."
-
-    keep_hours: str | None = None
-    "How long hours are kept, such as 2y, the default."
-
-    history_size: str | None = None
-    "The most that history may take on the disk, such as 1GiB, the default; the oldest ticks go first."
-
-    history_commit: str | None = None
-    "The time between two writes of history to the disk, such as 1s, the default. 30s is kinder to an SD card."
-
-    remote_write: str | None = None
-    "Where every tick is sent on: http://prometheus:9090/api/v1/write; none: nowhere (TICKBOARD_REMOTE_WRITE)."
-
-    remote_write_version: Literal["1.0", "2.0"] | None = None
-    "The version of remote write; 1.0 by default. A receiver that does not know 2.0 is sent 1.0."
-
-    remote_write_label: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = ()
-    "A label added to each series that is sent on, such as env=prod; may be repeated."
-
-    allow_host: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = ()
-    "Another name that a server on loopback answers to, such as that of a proxy in front of it; may be repeated."
-
-    allow_origin: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = ()
-    "Another site whose pages may watch, read and write: https://wiki.example.com; may be repeated."
-
-    allow_frame: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = ()
-    "Another site whose pages may show the page in a frame: https://wiki.example.com, or self; may be repeated."
-
-    root_path: str | None = None
-    "The path that a proxy in front does not strip, such as /team/board (TICKBOARD_ROOT_PATH)."
-
-    config: Path | None = None
-    "A tickboard.toml: rules, notifiers, history, and more. A command with a FILE reads the one beside it by default."
-
-    log_level: Annotated[Literal["debug", "info", "warning", "error"], Parameter(converter=_log_level)] = "warning"
-    "What is logged to standard error. info adds viewers who connect and disconnect."
+    host: Annotated[str, "The address to listen on; 0.0.0.0 lets other machines watch."] = "127.0.0.1"
+    port: Annotated[int, "The port; 0 picks a free one."] = 3000
+    interval: Annotated[
+        str | None,
+        "Time between two ticks: milliseconds, or a duration such as 250ms or 1s (METRIC_INTERVAL_MS, 1000).",
+    ] = None
+    window: Annotated[int | None, "Ticks in the window (WINDOW_SIZE, 60)."] = None
+    max_connections: Annotated[
+        int | None,
+        "The most WebSockets and alert streams at a time; 0: as many as open files allow, the default.",
+    ] = None
+    max_per_address: Annotated[
+        int,
+        "The most connections from one address. From this machine only viewers count; 0: no limit.",
+    ] = 1000
+    state: Annotated[
+        str | None,
+        "The file that keeps the log of alerts; none: in memory (TICKBOARD_STATE, or one for each board).",
+    ] = None
+    history: Annotated[
+        str | None,
+        "The file that keeps every tick; none: no history (TICKBOARD_HISTORY, or one beside that of --state).",
+    ] = None
+    keep: Annotated[str | None, "How long every tick is kept, such as 7d, the default."] = None
+    keep_minutes: Annotated[str | None, "How long minutes are kept, such as 90d, the default."] = None
+    keep_hours: Annotated[str | None, "How long hours are kept, such as 2y, the default."] = None
+    history_size: Annotated[
+        str | None,
+        "The most that history may take on the disk, such as 1GiB, the default; the oldest ticks go first.",
+    ] = None
+    history_commit: Annotated[
+        str | None,
+        "The time between two writes of history to the disk, such as 1s, the default. 30s is kinder to an SD card.",
+    ] = None
+    remote_write: Annotated[
+        str | None,
+        "Where every tick is sent on: http://prometheus:9090/api/v1/write; none: nowhere (TICKBOARD_REMOTE_WRITE).",
+    ] = None
+    remote_write_version: Annotated[
+        Literal["1.0", "2.0"] | None,
+        "The version of remote write; 1.0 by default. A receiver that does not know 2.0 is sent 1.0.",
+    ] = None
+    remote_write_label: Annotated[
+        tuple[str, ...],
+        "A label added to each series that is sent on, such as env=prod; may be repeated.",
+    ] = ()
+    allow_host: Annotated[
+        tuple[str, ...],
+        "Another name that a server on loopback answers to, such as that of a proxy in front of it; may be repeated.",
+    ] = ()
+    allow_origin: Annotated[
+        tuple[str, ...],
+        "Another site whose pages may watch, read and write: https://wiki.example.com; may be repeated.",
+    ] = ()
+    allow_frame: Annotated[
+        tuple[str, ...],
+        "Another site whose pages may show the page in a frame: https://wiki.example.com, or self; may be repeated.",
+    ] = ()
+    root_path: Annotated[
+        str | None,
+        "The path that a proxy in front does not strip, such as /team/board (TICKBOARD_ROOT_PATH).",
+    ] = None
+    config: Annotated[
+        Path | None,
+        "A tickboard.toml: rules, notifiers, history, and more. A command with a FILE reads the one beside it by default.",
+    ] = None
+    log_level: Annotated[
+        LogLevel,
+        "What is logged to standard error. info adds viewers who connect and disconnect.",
+    ] = "warning"
 
     def settings(self, default: Settings) -> Settings:
         """Return the settings of a board that asks for `default`.
@@ -125,13 +118,15 @@ class Options:
         interval_ms = None if self.interval is None else parse_interval(self.interval)
         return read_settings(os.environ, interval_ms=interval_ms, window_size=self.window, default=default)
 
-    def configure(self, board: Board) -> None:
+    def configure(self, board: "Board") -> None:
         """Apply `--config`, if it was given, to a board that no dashboard file makes.
 
         Raises:
             BoardError: it can't be read, or something in it cannot be.
         """
         if self.config is not None:
+            from tickboard.cli.dashboard_file import read_config
+
             board.apply_config(read_config(self.config))
 
     def anchored(self) -> "Options":
@@ -146,16 +141,18 @@ class Options:
     def _history(self) -> str:
         return self.history if self.history is not None else os.environ.get("TICKBOARD_HISTORY", "").strip()
 
-    def named_journal(self, board: Board) -> Journal | None:
+    def named_journal(self, board: "Board") -> "Journal | None":
         """Return what keeps a board's log of alerts where somebody has named the file; None: nobody has.
 
         Raises:
             JournalError: it cannot be used.
         """
-        path = Path(self._state) if self._state else board.state
-        return None if path is None or self._state == "none" else Journal(path)
+        from tickboard.journal.journal import Journal
 
-    def open_journal(self, board: Board, file: Path | None) -> Journal | None:
+        path = Path(self._state) if self._state else board.state
+        return None if path is None or self._state == NONE else Journal(path)
+
+    def open_journal(self, board: "Board", file: Path | None) -> "Journal | None":
         """Return what keeps a board's log of alerts; None: nothing does.
 
         Args:
@@ -166,17 +163,19 @@ class Options:
             JournalError: the file that somebody named cannot be used. That of a board for which nobody did is passed
                 over, and told of.
         """
-        if self._state == "none":
+        if self._state == NONE:
             return None
         if (named := self.named_journal(board)) is not None:
             return named
+        from tickboard.journal.journal import Journal, default_path
+
         try:
             return Journal(default_path(file, os.environ))
         except JournalError as error:
             say(f"{error}. Until then the log of alerts does not outlive this run.")
             return None
 
-    def history_of(self, board: Board, file: Path | None) -> HistoryOptions:
+    def history_of(self, board: "Board", file: Path | None) -> "HistoryOptions":
         """Return where a board's history is kept and for how long: unless somebody names a file, beside its journal.
 
         Args:
@@ -186,6 +185,8 @@ class Options:
         Raises:
             InputError: a flag cannot be used.
         """
+        from tickboard.history.options import HistoryOptions
+
         given = {
             "file": self._history or None,
             "keep": self.keep,
@@ -197,10 +198,13 @@ class Options:
         asked = HistoryOptions.read(given, _history_refusal).over(board.history_options)
         return asked if asked.file is not None else replace(asked, file=self._default_history(board, file))
 
-    def _default_history(self, board: Board, file: Path | None) -> str:
+    def _default_history(self, board: "Board", file: Path | None) -> str:
         """Return the file of a history for which nobody has named one, or that there is none."""
-        if self._state == "none":
+        if self._state == NONE:
             return NONE
+        from tickboard.history.options import beside_state
+        from tickboard.journal.journal import default_path
+
         try:
             state = Path(self._state) if self._state else board.state or default_path(file, os.environ)
         except JournalError:
@@ -208,7 +212,7 @@ class Options:
             return NONE
         return str(beside_state(state))
 
-    def remote_write_of(self, board: Board, history: HistoryOptions) -> RemoteWriteOptions:
+    def remote_write_of(self, board: "Board", history: "HistoryOptions") -> "RemoteWriteOptions":
         """Return where a board's ticks are sent on.
 
         Args:
@@ -218,6 +222,8 @@ class Options:
         Raises:
             InputError: a flag cannot be used, or there is no history to send from.
         """
+        from tickboard.sending.options import RemoteWriteOptions
+
         url = self.remote_write
         if url is None:
             url = os.environ.get("TICKBOARD_REMOTE_WRITE", "").strip() or None
@@ -241,25 +247,33 @@ class Options:
         Raises:
             InputError: it is no path.
         """
+        from tickboard.server.requests.prefix import parse_prefix
+
         if self.root_path is not None:
             return parse_prefix(self.root_path, "--root-path")
         return parse_prefix(os.environ.get("TICKBOARD_ROOT_PATH", ""), "TICKBOARD_ROOT_PATH")
 
     @property
-    def allowed(self) -> Allowed:
+    def allowed(self) -> "Allowed":
         """The names and sites that the flags allow.
 
         Raises:
             InputError: one of them is no name, or no origin.
         """
+        from tickboard.server.requests.allowed import FLAG, Allowed
+
         return Allowed.read(self.allow_host, self.allow_origin, self.allow_frame, FLAG)
 
-    def limited(self, served: ASGIApp, traffic: Callable[[], Traffic]) -> tuple[ASGIApp, Gate]:
+    def limited(self, served: "ASGIApp", traffic: "Callable[[], Traffic]") -> "tuple[ASGIApp, Gate]":
         """Return an application with the limits on its connections, under its prefix, and the gate before it.
 
         Raises:
             InputError: a limit is below 0, or the prefix is no path.
         """
+        from tickboard.server.requests.connection_limits import Limits, lasting, raise_open_files
+        from tickboard.server.requests.prefix import Prefix
+        from tickboard.server.uvicorn.gate import Gate
+
         for flag, limit in (("--max-connections", self.max_connections), ("--max-per-address", self.max_per_address)):
             if limit is not None and limit < 0:
                 raise InputError(f"{flag}={limit}: give how many there may be; 0: any number")

@@ -6,10 +6,12 @@ The command line, the environment, ``tickboard.toml`` and the dashboard file may
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from tickboard import schedule, sizes
 from tickboard.errors import InputError
@@ -27,8 +29,7 @@ Refusal = Callable[[str, str], InputError]
 """Makes the error of an option, from its name and what is wrong with its value."""
 
 
-@dataclass(frozen=True)
-class HistoryOptions:
+class HistoryOptions(Struct, frozen=True):
     """What somebody has said of a board's history; None: nothing of that.
 
     Attributes:
@@ -70,7 +71,7 @@ class HistoryOptions:
 
     def over(self, others: "HistoryOptions") -> "HistoryOptions":
         """Return these, and what others say where these say nothing."""
-        mine = {field.name: getattr(self, field.name) for field in fields(self)}
+        mine = asdict(self)
         return HistoryOptions(
             **{name: getattr(others, name) if value is None else value for name, value in mine.items()}
         )

@@ -6,8 +6,9 @@ sends anything.
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final, get_args
+
+from msgspec import Struct
 
 from tickboard.configuration.config import NOTIFIER_NAME, NOTIFIER_NAME_HELP
 from tickboard.errors import InputError
@@ -25,8 +26,7 @@ LONGEST_LIMIT = 10_000
 """The highest limit that may be set, in messages a minute."""
 
 
-@dataclass(frozen=True)
-class Destination:
+class Destination(Struct, frozen=True):
     """Where notifications of alerts are sent. `make_destination` makes it.
 
     Attributes:

@@ -1,0 +1,155 @@
+"""The commands that serve a board: each puts a board, its settings and a server together."""
+
+import hashlib
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from starlette.types import ASGIApp
+
+from tickboard.board import Board
+from tickboard.cli.dashboard_file import load_board
+from tickboard.cli.serving_options import Options, count, exposed
+from tickboard.errors import InputError
+from tickboard.hub.hub import Hub
+from tickboard.output.logs import log
+from tickboard.output.secrets import is_exposed
+from tickboard.output.terminal import prepare_to_serve, say
+from tickboard.server.requests.detail_access import DetailAccess
+from tickboard.server.requests.guard import Guard
+from tickboard.server.uvicorn.listening import listen, url_of
+from tickboard.server.uvicorn.serving import Program, uvicorn_config
+
+if TYPE_CHECKING:
+    from tickboard.sources.pipe import Format
+
+
+def host(scrape: Sequence[str], statsd: int | None, options: Options) -> None:
+    """Serve the board of this machine.
+
+    Args:
+        scrape: the URLs of Prometheus targets to show too.
+        statsd: the UDP port for StatsD; None: none.
+        options: where and how often.
+    """
+    from tickboard.cli.host_board import host_board
+
+    prepare_to_serve(options.log_level)
+    board, measured = host_board()
+    for url in scrape:
+        board.scrape(url)
+    for url in filter(is_exposed, scrape):
+        log.warning("%s", exposed("--scrape", url))
+    if statsd is not None:
+        if not 1 <= statsd <= 65_535:
+            raise InputError(f"--statsd={statsd}: give a UDP port from 1 to 65535, as 8125")
+        board.statsd(options.host, statsd)
+    options.configure(board)
+    history = options.history_of(board, None)
+    board.prepare(
+        options.settings(board.defaults),
+        journal=options.open_journal(board, None),
+        history=history,
+        remote_write=options.remote_write_of(board, history),
+    )
+    serve(measured, lambda: board, options)
+
+
+def run(file: Path, options: Options) -> None:
+    """Serve a dashboard file."""
+    prepare_to_serve(options.log_level)
+    options, anchored = options.anchored(), file.absolute()
+    board = load_board(file, options.config)
+    history = options.history_of(board, anchored)
+    board.prepare(
+        options.settings(board.defaults),
+        journal=options.open_journal(board, anchored),
+        history=history,
+        remote_write=options.remote_write_of(board, history),
+    )
+    serve(board, lambda: board, options)
+
+
+def dev(file: Path, options: Options) -> None:
+    """Serve a dashboard file and reload it when it changes."""
+    from tickboard.cli.dev import Reloader
+
+    prepare_to_serve(options.log_level)
+    options, file = options.anchored(), file.absolute()
+    reloader = Reloader(
+        file,
+        options.settings,
+        say,
+        lambda board: options.open_journal(board, file),
+        lambda board: options.history_of(board, file),
+        options.config,
+        lambda board: options.remote_write_of(board, options.history_of(board, file)),
+    )
+    serve(reloader, lambda: reloader.board, options)
+
+
+def pipe(title: str, form: "Format", options: Options) -> None:
+    """Serve a board of the numbers that come from standard input."""
+    from tickboard.sources.pipe import Pipe
+    from tickboard.sources.stdin import Stdin
+
+    prepare_to_serve(options.log_level)
+    if sys.stdin is None:
+        raise InputError(
+            "standard input is closed: pipe shows what a command prints, as in some-command | tickboard pipe"
+        )
+    board = Board(title)
+    lines = Pipe(board.intake.source("pipe"), partial(board.report_problem, "pipe"), form)
+    board.add_source(Stdin(sys.stdin.fileno(), lines, partial(board.report_problem, "standard input"), say))
+    options.configure(board)
+    # Pipes of the same title in the same folder go on with the same history.
+    named = Path(f"pipe-{hashlib.sha256(title.encode(errors='surrogateescape')).hexdigest()[:8]}")
+    history = options.history_of(board, named)
+    board.prepare(
+        options.settings(board.defaults),
+        journal=options.named_journal(board),
+        history=history,
+        remote_write=options.remote_write_of(board, history),
+    )
+    serve(board, lambda: board, options)
+
+
+def serve(served: ASGIApp, board: Callable[[], Board], options: Options) -> None:
+    """Serve an application until Ctrl-C.
+
+    Args:
+        served: the application: the board, or what is around it.
+        board: returns the board that it shows at the moment.
+        options: where to listen.
+
+    Raises:
+        InputError: the address can't be listened on, a limit is below 0, or what is allowed is no name or origin.
+    """
+
+    def hub() -> Hub:
+        return board().hub
+
+    if options.remote_write is not None and is_exposed(options.remote_write):
+        log.warning("%s", exposed("--remote-write", options.remote_write))
+    limited, gate = options.limited(served, lambda: hub().traffic)
+    flags = options.allowed
+    with listen(options.host, options.port) as listening:
+        bound = listening.getsockname()[0]
+        guarded = DetailAccess(Guard(limited, bound, [options.host], lambda: flags | board().allowed), bound)
+        say(*greeting(board(), url_of(options.host, listening) + (f"{options.prefix}/" if options.prefix else "")))
+        Program(uvicorn_config(guarded, gate), hub, gate).run(sockets=[listening])
+
+
+def greeting(board: Board, url: str) -> list[str]:
+    """Return the lines that are printed at the start: the address, the metrics and the interval."""
+    names = list(board.registry.metrics)
+    shown = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+    every = f"a tick every {board.settings.interval_ms} ms, {board.settings.window_size} ticks in the window"
+    return [
+        f"{board.title} is live at {url}",
+        f"  {count(names, 'metric')}, {every}",
+        f"  {shown or 'no metrics yet'}",
+        "  Ctrl-C ends it.",
+    ]
