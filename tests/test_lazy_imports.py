@@ -1,6 +1,7 @@
 """Names of the package are imported on first use, and a program that only sends loads no server."""
 
 import ast
+import gc
 import json
 import subprocess
 import sys
@@ -9,11 +10,31 @@ from pathlib import Path
 import pytest
 
 import tickboard
+from tickboard.cli.imports import imports
+from tickboard.server.later import LATER
+
+EXAMPLE = Path(__file__).parents[1] / "examples" / "dashboard.py"
 
 HEAVY = ("numpy", "starlette", "uvicorn", "websockets", "apprise", "psutil")
 
 SELDOM = ("apprise", "httpx", "google.protobuf")
 """Modules that a board loads only for notifiers, scrape targets or OTLP."""
+
+UNASKED = (
+    "tickboard.cli.dev",
+    "tickboard.cli.history",
+    "tickboard.cli.host_board",
+    "tickboard.client.decoder",
+    "tickboard.configuration.formula",
+    "tickboard.sending.sender",
+    "tickboard.sources.host",
+    "tickboard.sources.pipe",
+    "tickboard.sources.prometheus.scrape",
+    "tickboard.sources.statsd",
+    "tomllib",
+    "difflib",
+)
+"""Modules of commands that were not given, and of what a dashboard file has not declared."""
 
 
 def loaded(program: str, names: tuple[str, ...] = HEAVY) -> list[str]:
@@ -63,7 +84,54 @@ def test_a_program_that_only_sends_or_watches_loads_no_server(program: str) -> N
 
 
 def test_a_board_starts_without_rarely_used_modules() -> None:
-    assert loaded("import tickboard.cli.main", SELDOM) == []
+    assert loaded("import tickboard.cli.serving", SELDOM) == []
+
+
+def test_help_and_completion_load_no_board() -> None:
+    assert loaded("import tickboard.cli.main", (*HEAVY, "tickboard.board", "tickboard.history")) == []
+
+
+def test_the_greeting_waits_for_no_module_that_is_only_needed_later() -> None:
+    names = (*SELDOM, *LATER, *UNASKED)
+    program = f"""
+import json, os, sys
+from tickboard.cli import serving
+from tickboard.cli.main import app
+def greeted(*lines):
+    os.write(1, json.dumps([lines[0], *(name for name in {names!r} if name in sys.modules)]).encode())
+    os._exit(0)
+serving.say = greeted
+app.main(["run", {str(EXAMPLE)!r}, "--port", "0", "--state", "none"])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)
+    greeting, *unneeded = json.loads(done.stdout)
+    assert "is live at" in greeting
+    assert unneeded == []
+
+
+def test_what_was_left_out_at_the_start_is_loaded_once_the_board_runs() -> None:
+    program = """
+import asyncio, sys
+from tickboard import Board
+from tickboard.server.later import LATER
+async def main():
+    async with Board().lifespan():
+        while not all(name in sys.modules for name in LATER):
+            await asyncio.sleep(0.01)
+asyncio.run(main())
+"""
+    assert loaded(program, LATER) == list(LATER)
+
+
+def test_the_collector_runs_again_after_imports_and_leaves_them_alone() -> None:
+    frozen = gc.get_freeze_count()
+    try:
+        with imports():
+            assert not gc.isenabled()
+        assert gc.isenabled()
+        assert gc.get_freeze_count() > frozen
+    finally:
+        gc.unfreeze()
 
 
 def test_a_board_loads_numpy() -> None:

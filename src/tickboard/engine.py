@@ -11,9 +11,9 @@ kept.
 
 import math
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from tickboard.alerting.alerts import Alerts
@@ -42,8 +42,7 @@ STEP_SERIES = 1_000
 """How many series' stats are read in one step before others may run: about 3 ms."""
 
 
-@dataclass(frozen=True)
-class Happened:
+class Happened(Struct, frozen=True):
     """The results of one tick.
 
     Attributes:

@@ -4,9 +4,10 @@ A board that declares none gets a card and a chart for every metric. Nothing her
 """
 
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 from weakref import WeakKeyDictionary
+
+from msgspec import Struct
 
 from tickboard.errors import InputError
 from tickboard.metrics.handles import QUANTILES, Handle
@@ -30,8 +31,7 @@ class KnownMetrics(Protocol):
         ...
 
 
-@dataclass(frozen=True, eq=False)
-class Snapshot:
+class Snapshot(Struct, frozen=True, eq=False):
     """The metrics of a registry at one moment.
 
     Attributes:

@@ -1,7 +1,6 @@
 """The journal keeps resolved alerts and marks for longer than the log, and finds them as a search in memory would."""
 
 import asyncio
-import dataclasses
 import random
 import sqlite3
 import threading
@@ -82,7 +81,7 @@ def episode(log: AlertLog, name: str, fired: int, resolved: int, rule: str = "r"
 
 
 def question(**changes: object) -> AlertQuestion:
-    return dataclasses.replace(EVERYTHING, **changes)  # type: ignore[arg-type]
+    return msgspec.structs.replace(EVERYTHING, **changes)
 
 
 async def found(journal: Journal, asked: AlertQuestion = EVERYTHING, left: int = ALL) -> list[str]:

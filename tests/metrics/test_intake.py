@@ -3,6 +3,7 @@
 import math
 import re
 
+import msgspec
 import numpy as np
 import pytest
 from tests.metrics.sending import Bench, count, total
@@ -112,7 +113,7 @@ def test_senders_cannot_create_more_series_than_the_window_has_memory_for(ticks:
         refusal.reason,
     )
     taken = [engine.window, *vars(engine.window).values(), engine.stats, *vars(engine.stats).values()]
-    parts = [part for one in taken for part in (vars(one).values() if isinstance(one, Aggregate) else [one])]
+    parts = [part for one in taken for part in (msgspec.structs.astuple(one) if isinstance(one, Aggregate) else [one])]
     arrays = [part for part in parts if isinstance(part, np.ndarray)]
     # The arrays that depend on the number of ticks alone come on top.
     assert sum(array.nbytes for array in arrays) <= 2**20 + 16 * ticks

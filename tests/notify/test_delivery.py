@@ -1,12 +1,12 @@
 """Every alert is sent at least once, exactly once if nothing fails, within the limit and batched with others."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tickboard.alerting.log import LOG_EVENTS, AlertLog
 from tickboard.notify.delivery import GIVE_UP_S, LONGEST_BACKOFF_S, MAX_OVER, READ_EVENTS, Delivery

@@ -614,7 +614,9 @@ def test_the_secret_is_not_logged_even_at_the_lowest_level(receiver: Webhook, ca
         receiver.stop_listening()
         reasons.append(await bench.notifier.attempt(lambda: trial("Shop")))
         assert receiver.asked == [f"/{SECRET}/", f"/{SECRET}/"]
-        assert SECRET not in caplog.text + repr(reasons) + repr(msgspec.structs.asdict(bench.service.destination)) + repr(bench.service)
+        assert SECRET not in caplog.text + repr(reasons) + repr(
+            msgspec.structs.asdict(bench.service.destination)
+        ) + repr(bench.service)
         # Others who use the same libraries are still logged.
         logging.getLogger("urllib3.connectionpool").debug("of somebody else")
         assert "of somebody else" in caplog.text

@@ -263,7 +263,7 @@ def test_an_unknown_log_level_is_refused_in_one_line(arguments: list[str], dashb
     with shell('"$@"', *arguments_with_file, "--log-level", "loud") as process:
         _, errors = process.communicate(timeout=20)
     assert process.returncode == 2
-    assert b"debug, info, warning, error" in errors
+    assert b"'debug', 'info', 'warning', 'error'" in errors
     assert b"'loud'" in errors
     assert errors.count(b"\n") == 1
 

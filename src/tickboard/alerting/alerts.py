@@ -8,12 +8,13 @@ firing, for `ABSENT_S` at most. Time is an argument.
 
 import math
 from collections.abc import Callable, Container, Iterable
-from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 
 import msgspec
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from tickboard.alerting.compiled_rules import CompiledRules, watches
@@ -41,8 +42,7 @@ NO_DATA, RULE_REMOVED = "no data", "rule removed"
 """The reasons for which an episode may end, other than its values."""
 
 
-@dataclass
-class _Silenced:
+class _Silenced(Struct):
     """A silence for one series of one rule.
 
     Attributes:

@@ -19,9 +19,9 @@ once, in numpy. Time is an argument, counted by a clock that never steps, so set
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from tickboard.alerting.compiled_rules import CompiledRules
@@ -42,8 +42,7 @@ Key = tuple[str, Labels]
 """A rule's name and the labels of a series."""
 
 
-@dataclass(frozen=True)
-class Episode:
+class Episode(Struct, frozen=True):
     """The state of one series of one rule, in a form that survives a restart.
 
     Attributes:

@@ -11,9 +11,10 @@ years when a program starts, so nothing is deleted because of it.
 from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import Literal
+
+from msgspec import Struct, field
 
 from tickboard.alerting.keeping import Keeping
 from tickboard.alerting.marks import MarkEvent, Marks
@@ -39,8 +40,7 @@ EventKind = Literal["firing", "resolved", "changed"]
 """``changed``: acknowledged or silenced, or the end of a silence."""
 
 
-@dataclass(eq=False)
-class AlertEvent:
+class AlertEvent(Struct, eq=False):
     """An alert that fires, is resolved or is changed, with its number in the log.
 
     Attributes:

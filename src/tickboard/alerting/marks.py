@@ -6,8 +6,9 @@ alerts, which numbers and publishes it. Nothing here reads a clock.
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import ClassVar, Literal
+
+from msgspec import Struct, field
 
 from tickboard.errors import InputError
 from tickboard.output.text import one_line
@@ -27,8 +28,7 @@ SAME_MS = 1_000
 """Two marks with the same text, whose times differ by at most this many milliseconds, are the same."""
 
 
-@dataclass(eq=False)
-class MarkEvent:
+class MarkEvent(Struct, eq=False):
     """A mark that was made, with its number in the log.
 
     Attributes:

@@ -1,12 +1,11 @@
 """Questions about alerts: which of those that fire and those that fired somebody wants to see, page by page."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from tickboard.wire import Alert
 
 
-@dataclass(frozen=True)
-class AlertQuestion:
+class AlertQuestion(Struct, frozen=True):
     """Which alerts are asked for.
 
     Attributes:
@@ -40,8 +39,7 @@ class AlertQuestion:
         )
 
 
-@dataclass(frozen=True)
-class FoundAlerts:
+class FoundAlerts(Struct, frozen=True):
     """Alerts that were found.
 
     Attributes:

@@ -4,9 +4,10 @@ import math
 import re
 import string
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, get_args
+
+from msgspec import Struct
 
 from tickboard.errors import InputError
 from tickboard.expressions.expr import Condition, Constant
@@ -26,8 +27,7 @@ NOTHING = "?"
 """What a message shows in place of a number that does not exist."""
 
 
-@dataclass(frozen=True, eq=False)
-class Rule:
+class Rule(Struct, frozen=True, eq=False, dict=True):
     """A condition, how long it must last, a severity and a message.
 
     Attributes:

@@ -74,7 +74,7 @@ class Options(Struct, frozen=True):
     ] = None
     remote_write: Annotated[
         str | None,
-        "Where every tick is sent on: http://prometheus:9090/api/v1/write; none: nowhere (TICKBOARD_REMOTE_WRITE).",
+        "Where every tick is sent: http://prometheus:9090/api/v1/write; none: nowhere (TICKBOARD_REMOTE_WRITE).",
     ] = None
     remote_write_version: Annotated[
         Literal["1.0", "2.0"] | None,
@@ -102,7 +102,7 @@ class Options(Struct, frozen=True):
     ] = None
     config: Annotated[
         Path | None,
-        "A tickboard.toml: rules, notifiers, history, and more. A command with a FILE reads the one beside it by default.",
+        "A tickboard.toml: rules, notifiers, history, … A command with a FILE reads the one beside it by default.",
     ] = None
     log_level: Annotated[
         LogLevel,

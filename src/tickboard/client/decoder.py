@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar, overload
 
 import msgspec
+from msgspec import Struct
 
 from tickboard.errors import InputError, TickboardError
 from tickboard.wire import SeriesChanged, SeriesInfo, SeriesList
@@ -187,8 +188,7 @@ def unknown_series(key: str, known: Iterable[str], where: str) -> str:
     return f"no series {key!r} in {where}; it has {', '.join(keys[:_NAMES_IN_AN_ERROR] + more) or 'none'}"
 
 
-@dataclass(frozen=True)
-class _Layout:
+class _Layout(Struct, frozen=True, dict=True):
     """The series of the values in the next binary messages."""
 
     number: int

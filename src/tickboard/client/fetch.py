@@ -6,10 +6,10 @@ on only to the same port, or from HTTP to HTTPS.
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
 import httpx
+from msgspec import Struct
 
 from tickboard.output.secrets import public
 
@@ -20,8 +20,7 @@ FAILURES = (httpx.HTTPError, httpx.InvalidURL, ValueError)
 """The exceptions that `fetch` raises."""
 
 
-@dataclass(frozen=True)
-class Fetched:
+class Fetched(Struct, frozen=True):
     """An answer of a server.
 
     Attributes:

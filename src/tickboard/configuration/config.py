@@ -7,12 +7,10 @@ whether a rule exists and what a condition's text means is seen when the config 
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from tickboard import schedule, sizes
 from tickboard.alerting.rules import NoData
@@ -284,8 +282,7 @@ class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
 T = TypeVar("T", RuleTable, NotifierTable, HistoryTable, RemoteWriteTable)
 
 
-@dataclass(frozen=True)
-class Config:
+class Config(Struct, frozen=True):
     """A file that was read and has the right form.
 
     Attributes:
@@ -390,6 +387,8 @@ def _check_keys(toml: Toml, path: KeyPath, values: dict[str, Any], kind: type[ms
     Raises:
         BoardError: with the line of the key.
     """
+    from difflib import get_close_matches
+
     known = [field.encode_name for field in msgspec.structs.fields(kind)]
     for key, value in values.items():
         if key in known:

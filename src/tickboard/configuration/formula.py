@@ -11,7 +11,6 @@ import keyword
 import operator
 import re
 from collections.abc import Callable
-from difflib import get_close_matches
 from functools import partial
 from math import isfinite
 from typing import Any, TypeVar
@@ -348,6 +347,8 @@ class _Formula:
             words = words[:-1]
         name = ".".join(words)
         metrics = self._registry.metrics
+        from difflib import get_close_matches
+
         close = get_close_matches(name, metrics, 3, 0.6) or [known for known in metrics if name in known][:3]
         meant = " or ".join(Reading(known).text() for known in close)
         fix = f"write {meant}" if close else "write the name of one"

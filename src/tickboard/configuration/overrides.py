@@ -5,11 +5,10 @@ cannot be is one error with the line of the key in the configuration.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
-from difflib import get_close_matches
 from typing import TypeVar
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from tickboard import schedule
 from tickboard.alerting.rules import Rule, check_rule
@@ -64,6 +63,8 @@ class _Override:
         when, message = self._table.when, self._table.message
         if when is UNSET or message is UNSET:
             lacking = " and ".join(key for key, value in (("when", when), ("message", message)) if value is UNSET)
+            from difflib import get_close_matches
+
             close = get_close_matches(self._name, rules, 1, 0.5)
             meant = f"; or write {shown_path(('rules', close[0]))}, which there is" if close else ""
             raise self._toml.error(
@@ -87,7 +88,7 @@ class _Override:
             "keep_s": _seconds(table.keep),
             "no_data": table.no_data,
         }
-        rule = replace(rule, **{key: value for key, value in given.items() if value is not UNSET})  # type: ignore[arg-type]
+        rule = replace(rule, **{key: value for key, value in given.items() if value is not UNSET})
         for key in ("when", "clear"):
             if getattr(table, key) is not UNSET:
                 # What is wrong with the rule later on, as a span that the window is too short for, is wrong there.

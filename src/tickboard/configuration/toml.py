@@ -6,10 +6,10 @@ What the keys mean, it doesn't know.
 """
 
 import re
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from tickboard.errors import BoardError
 
@@ -43,8 +43,7 @@ _PART = re.compile(
 _PLACE = re.compile(r" \(at (?:line ([0-9]+), column [0-9]+|end of document)\)$")
 
 
-@dataclass(frozen=True)
-class Toml:
+class Toml(Struct, frozen=True):
     """A document that was read.
 
     Attributes:
@@ -89,6 +88,8 @@ def read_toml(data: bytes, file: str) -> Toml:
     for number, each in enumerate(text.split("\n"), 1):
         if each.count(".") > MAX_DOTS and not each.lstrip().startswith("#"):
             raise BoardError(f"the line has more than {MAX_DOTS} dots: break it in several", file, number)
+    import tomllib
+
     try:
         values = tomllib.loads(text)
     except ValueError as error:
@@ -178,6 +179,8 @@ def _past_blank(text: str, position: int, line: int) -> tuple[int, int]:
 
 def _names(dotted: str) -> KeyPath:
     """Return the names of a dotted key, as ``a."b c"``."""
+    import tomllib
+
     names: list[str] = []
     value: Any = tomllib.loads(f"{dotted} = 0")
     while isinstance(value, dict):

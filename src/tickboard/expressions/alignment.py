@@ -6,9 +6,9 @@ this module.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 Labels = tuple[tuple[str, str], ...]
@@ -19,8 +19,7 @@ Binding = Mapping[str, tuple[tuple[Labels, ...], Columns]]
 """For each metric, the labels of its series and their columns, in the same order."""
 
 
-@dataclass(frozen=True)
-class Alignment:
+class Alignment(Struct, frozen=True):
     """An expression bound to columns: for each set of labels, the values at each leaf.
 
     Attributes:

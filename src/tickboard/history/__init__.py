@@ -8,14 +8,16 @@ It knows series by their names and labels, times and values, and nothing of boar
 
 import sys
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tickboard.client.history import history
-from tickboard.client.history_data import HistoryData
+if TYPE_CHECKING:
+    from tickboard.client.history_data import HistoryData
 
 
 class _Callable(ModuleType):
-    def __call__(self, url: str, *metrics: str, **options: Any) -> HistoryData:
+    def __call__(self, url: str, *metrics: str, **options: Any) -> "HistoryData":
+        from tickboard.client.history import history
+
         return history(url, *metrics, **options)
 
 

@@ -4,9 +4,9 @@ Each block is rewritten once for all its changes. The caller opens the transacti
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from tickboard.expressions.alignment import Floats
@@ -31,8 +31,7 @@ from tickboard.history.spans import (
 )
 
 
-@dataclass
-class _Changes:
+class _Changes(Struct):
     """The changes of one span: for each series the entries and their new values, in order."""
 
     epoch: Epoch

@@ -1,9 +1,9 @@
 """What is asked of history, and what it answers: plain data."""
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from tickboard.expressions.alignment import Floats, Labels
@@ -13,8 +13,7 @@ Tier = Literal["raw", "minutes", "hours"]
 Integers = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class Question:
+class Question(Struct, frozen=True):
     """A range of time, and how finely it is to be answered.
 
     Attributes:
@@ -31,8 +30,7 @@ class Question:
     points: int
 
 
-@dataclass(frozen=True)
-class ChangesQuestion:
+class ChangesQuestion(Struct, frozen=True):
     """Two ranges of time that are to be compared. Times are POSIX milliseconds.
 
     Attributes:
@@ -55,8 +53,7 @@ class ChangesQuestion:
         return max(self.end_ms, self.baseline_end_ms)
 
 
-@dataclass(frozen=True)
-class Buckets:
+class Buckets(Struct, frozen=True):
     """One series over a range. A tick as it was recorded is a bucket of one.
 
     Attributes:
@@ -76,8 +73,7 @@ class Buckets:
     count: Integers
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(Struct, frozen=True, weakref=True):
     """What history has of some series over a range.
 
     Attributes:
@@ -97,8 +93,7 @@ class Answer:
     series: tuple[Buckets, ...]
 
 
-@dataclass(frozen=True)
-class Changed:
+class Changed(Struct, frozen=True):
     """How one series differs between two ranges.
 
     Attributes:
@@ -117,8 +112,7 @@ class Changed:
     after: float
 
 
-@dataclass(frozen=True)
-class FoundChanges:
+class FoundChanges(Struct, frozen=True, weakref=True):
     """The series that differ between two ranges.
 
     Attributes:
@@ -134,8 +128,7 @@ class FoundChanges:
     changed: tuple[Changed, ...]
 
 
-@dataclass(frozen=True)
-class TimePosition:
+class TimePosition(Struct, frozen=True):
     """How far somebody has read the ticks, in the order in which they were recorded.
 
     Attributes:
@@ -147,8 +140,7 @@ class TimePosition:
     time_ms: int
 
 
-@dataclass(frozen=True)
-class RecordedTicks:
+class RecordedTicks(Struct, frozen=True):
     """Consecutive ticks of one epoch, as they were recorded.
 
     Attributes:

@@ -9,10 +9,10 @@ import sqlite3
 import struct
 import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from tickboard.history.codec import CorruptError
@@ -41,8 +41,7 @@ _FIRST_BYTES = _HEAD.size + STRIPE * _ENTRY.size
 """What is read first of a block: the whole directory, if it has ticks."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(Struct, frozen=True):
     """One column of a block.
 
     Attributes:

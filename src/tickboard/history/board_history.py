@@ -2,15 +2,16 @@
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from tickboard.client.changes_data import Changes, changes_of
-from tickboard.client.history_data import HistoryData
-from tickboard.client.history_format import decode
 from tickboard.errors import NoHistoryError
 from tickboard.history.asking import CHANGES_START, END, LIMIT, POINTS, START, comparison, question
-from tickboard.history.encodings import binary_pieces, changes_answer
 from tickboard.history.store import History
 from tickboard.times import Time
+
+if TYPE_CHECKING:
+    from tickboard.client.changes_data import Changes
+    from tickboard.client.history_data import HistoryData
 
 
 class BoardHistory:
@@ -23,7 +24,7 @@ class BoardHistory:
     def __init__(self, kept: Callable[[], History | None]) -> None:
         self._kept = kept
 
-    def read(self, *metrics: str, start: Time = START, end: Time = END, points: int = POINTS) -> HistoryData:
+    def read(self, *metrics: str, start: Time = START, end: Time = END, points: int = POINTS) -> "HistoryData":
         """Return what the board recorded: ``board.history.read("cpu_usage", start="-1d")``.
 
         It waits for the disk. In a coroutine, call it with ``asyncio.to_thread``.
@@ -42,6 +43,9 @@ class BoardHistory:
             TooMuchError: the answer would be too large.
             BusyError: too many questions are waiting.
         """
+        from tickboard.client.history_format import decode
+        from tickboard.history.encodings import binary_pieces
+
         asked = question(metrics, start, end, points, int(time.time() * 1000))
         return decode(b"".join(binary_pieces(self._history().read(asked))))
 
@@ -53,7 +57,7 @@ class BoardHistory:
         baseline_start: Time | None = None,
         baseline_end: Time | None = None,
         limit: int = LIMIT,
-    ) -> Changes:
+    ) -> "Changes":
         """Return which series changed, and how much: ``board.history.changes(start="-10m")``.
 
         The values of each series in a range of time are compared with those in a baseline. It waits for the disk. In a
@@ -75,6 +79,9 @@ class BoardHistory:
             TooMuchError: too much would have to be read.
             BusyError: too many questions are waiting.
         """
+        from tickboard.client.changes_data import changes_of
+        from tickboard.history.encodings import changes_answer
+
         now_ms = int(time.time() * 1000)
         asked = comparison(metrics, start, end, baseline_start, baseline_end, limit, now_ms)
         return changes_of(changes_answer(self._history().compare(asked)))

@@ -5,10 +5,10 @@ A series is identified by its name and labels; its unit may change. It knows no 
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
 
 import msgspec
 import numpy as np
+from msgspec import Struct
 
 from tickboard.expressions.alignment import Labels
 from tickboard.history.answers import Integers
@@ -22,8 +22,7 @@ encode_labels = msgspec.json.Encoder().encode
 _decode_labels = msgspec.json.Decoder(Labels).decode
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One series.
 
     Attributes:

@@ -16,9 +16,9 @@ arrays and bytes, and neither series nor files. docs/history-format.md has the f
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 from pcodec import ChunkConfig  # type: ignore[import-untyped]
 from pcodec.standalone import simple_compress, simple_decompress, simple_decompress_into  # type: ignore[import-untyped]
@@ -76,8 +76,7 @@ class CorruptError(Exception):
     """The bytes are not those that were written."""
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """One encoded column.
 
     Attributes:

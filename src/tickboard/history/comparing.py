@@ -4,9 +4,8 @@ It takes two arrays of values and returns scores. It knows no times, no names an
 the score, with its sources.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from tickboard.expressions.alignment import Floats
@@ -44,8 +43,7 @@ _NO_VALUE = 2**29
 """The key of a missing value: larger than that of any value."""
 
 
-@dataclass(frozen=True)
-class Compared:
+class Compared(Struct, frozen=True):
     """The result for some series.
 
     Attributes:

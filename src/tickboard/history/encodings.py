@@ -6,9 +6,10 @@ so an event loop can encode one in each turn. docs/protocol.md has the layout of
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
+from msgspec import Struct
 
 from tickboard.client.history_format import ALIGNMENT, BUCKETS, HEADER, MAGIC, SERIES_HEADER, TICKS, TIERS
 from tickboard.expressions.alignment import Floats
@@ -50,8 +51,7 @@ def binary_pieces(answer: Answer) -> Iterator[bytes]:
     return _joined(_binary_parts(answer))
 
 
-@dataclass(frozen=True)
-class _Present:
+class _Present(Struct, frozen=True):
     """The buckets of a series from its first value to its last.
 
     Attributes:
@@ -231,3 +231,7 @@ def _change(one: Changed) -> SeriesChange:
     factor = one.after / one.before if is_ratio else math.nan
     numbers = (number if math.isfinite(number) else None for number in (one.before, one.after, factor))
     return SeriesChange(one.name, dict(one.labels), one.unit, one.score, *numbers)
+
+
+PIECES: Final = {"json": json_pieces, "csv": csv_pieces, "binary": binary_pieces}
+"""What encodes an answer, by the name of the format."""

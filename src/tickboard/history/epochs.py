@@ -5,9 +5,9 @@ the file and knows no values.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from tickboard.history.answers import Integers
@@ -15,8 +15,7 @@ from tickboard.history.file import FOREVER, Database
 from tickboard.history.unsealed import newest_time
 
 
-@dataclass(frozen=True)
-class Epoch:
+class Epoch(Struct, frozen=True):
     """One epoch that has a tick. Times are POSIX milliseconds.
 
     Attributes:

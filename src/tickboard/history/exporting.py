@@ -7,11 +7,11 @@ reusing its log, and the board's files would grow until it ends. However long th
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from msgspec import Struct
 
 from tickboard.errors import HistoryError
 from tickboard.expressions.alignment import Floats
@@ -30,8 +30,7 @@ MOST_VALUES = 1_000_000
 _ALL = 2**31
 
 
-@dataclass(frozen=True)
-class Piece:
+class Piece(Struct, frozen=True, dict=True):
     """Some ticks.
 
     Attributes:

@@ -4,10 +4,10 @@ It only reads, also while a board writes the file.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from msgspec import Struct
 
 from tickboard.history.answers import Tier
 from tickboard.history.exporting import readable
@@ -29,8 +29,7 @@ _ROWS = (
 )
 
 
-@dataclass(frozen=True)
-class TierInfo:
+class TierInfo(Struct, frozen=True):
     """What a file has of one tier. Times are POSIX milliseconds.
 
     Attributes:
@@ -50,8 +49,7 @@ class TierInfo:
     value_bytes: float | None
 
 
-@dataclass(frozen=True)
-class FileInfo:
+class FileInfo(Struct, frozen=True):
     """What is in the file of a history.
 
     Attributes:

@@ -1,9 +1,9 @@
 """Types that callers of the history use: the layout of rows, the retention, and the status."""
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from tickboard.expressions.alignment import Columns, Labels
@@ -14,8 +14,7 @@ TIERS: tuple[Tier, ...] = ("raw", "minutes", "hours")
 DAY_S = 86_400
 
 
-@dataclass(frozen=True, eq=False)
-class Layout:
+class Layout(Struct, frozen=True, eq=False, dict=True):
     """Names the series of a row's columns. Make one for each revision of the registry and reuse it.
 
     Layouts are compared by identity. A new one costs a lookup of every series.
@@ -43,8 +42,7 @@ class Layout:
         return found
 
 
-@dataclass(frozen=True)
-class Retention:
+class Retention(Struct, frozen=True):
     """How long each tier is kept, and how large the file may grow.
 
     Attributes:
@@ -64,8 +62,7 @@ class Retention:
         return (self.raw_s, self.minutes_s, self.hours_s)[tier]
 
 
-@dataclass(frozen=True)
-class TierStatus:
+class TierStatus(Struct, frozen=True):
     """What one tier holds.
 
     Attributes:
@@ -77,8 +74,7 @@ class TierStatus:
     bytes: int = 0
 
 
-@dataclass(frozen=True)
-class HistoryStatus:
+class HistoryStatus(Struct, frozen=True):
     """What is kept, as of some seconds ago.
 
     Attributes:

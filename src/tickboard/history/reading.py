@@ -6,9 +6,9 @@ not depend on how far the writer has come. Buckets at the ends of the range are 
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from tickboard.errors import TooMuchError
@@ -47,8 +47,7 @@ class GivenUpError(Exception):
     """The question was cancelled."""
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """How to answer a question.
 
     Attributes:

@@ -5,9 +5,9 @@ fails.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from tickboard.expressions.alignment import Columns, Floats
 from tickboard.history.answers import Integers
@@ -22,8 +22,7 @@ JUMP_MS = 86_400_000
 """A tick this much later than the one before may come from a wrong clock."""
 
 
-@dataclass(frozen=True, eq=False)
-class SealedAmendment:
+class SealedAmendment(Struct, frozen=True, eq=False):
     """Amended values of a tick that is in a block.
 
     Attributes:

@@ -5,17 +5,16 @@ memory. It knows only arrays.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from tickboard.expressions.alignment import Floats
 from tickboard.history.answers import Integers
 
 
-@dataclass(frozen=True)
-class Rolled:
+class Rolled(Struct, frozen=True):
     """Buckets of some series.
 
     Attributes:

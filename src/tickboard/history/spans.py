@@ -6,11 +6,11 @@ Reader and writer both use this to read columns. It knows the tables of the file
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from tickboard.expressions.alignment import Floats
@@ -45,8 +45,7 @@ _SPANS = (
 )
 
 
-@dataclass(frozen=True)
-class Span:
+class Span(Struct, frozen=True):
     """One span, without its blocks.
 
     Attributes:
@@ -78,8 +77,7 @@ class Span:
         return times
 
 
-@dataclass(frozen=True)
-class Chosen:
+class Chosen(Struct, frozen=True, dict=True):
     """Some series, grouped by stripe.
 
     Attributes:

@@ -10,13 +10,13 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 import numpy as np
+from msgspec.structs import replace
 
 from tickboard.errors import HistoryError
 from tickboard.expressions.alignment import Columns, Floats

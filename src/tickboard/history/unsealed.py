@@ -2,9 +2,9 @@
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from tickboard.expressions.alignment import Floats
@@ -24,8 +24,7 @@ _COUNT = "SELECT count(*) FROM ticks WHERE position >= ? AND position < ? AND ti
 _FIRST = f"SELECT position, time, layout, length(row) / 8 {_FOUND} LIMIT 1"
 
 
-@dataclass(frozen=True, slots=True)
-class UnsealedRow:
+class UnsealedRow(Struct, frozen=True):
     """One tick that is not in a block.
 
     Attributes:

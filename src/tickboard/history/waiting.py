@@ -5,7 +5,8 @@ Ticks wait in it while the disk hangs or is full. When they exceed `QUEUE_BYTES`
 
 import threading
 from collections import deque
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tickboard.expressions.alignment import Columns, Floats
 from tickboard.history.layout import Layout
@@ -16,8 +17,7 @@ QUEUE_BYTES = 64 * 2**20
 _OVERHEAD_BYTES = 256
 
 
-@dataclass(frozen=True, eq=False)
-class BeginEpoch:
+class BeginEpoch(Struct, frozen=True, eq=False):
     """Begin an epoch."""
 
     epoch: str
@@ -27,8 +27,7 @@ class BeginEpoch:
     size = _OVERHEAD_BYTES
 
 
-@dataclass(frozen=True, eq=False)
-class AppendTick:
+class AppendTick(Struct, frozen=True, eq=False):
     """Append a tick."""
 
     seq: int
@@ -42,8 +41,7 @@ class AppendTick:
         return len(self.row) + _OVERHEAD_BYTES
 
 
-@dataclass(frozen=True, eq=False)
-class AmendTick:
+class AmendTick(Struct, frozen=True, eq=False):
     """Change values of a tick."""
 
     time_ms: int

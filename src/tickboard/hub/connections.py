@@ -5,8 +5,9 @@ The server implements them with sockets and tasks.
 
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from tickboard.hub.frames import Frame
 from tickboard.output.logs import log
@@ -22,8 +23,7 @@ WriteAll = Callable[[Sequence[int], bytes], list[tuple[int, int]]]
 did not take them all; -1 bytes: it failed. A negative descriptor is skipped."""
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(Struct, frozen=True):
     """The last tick that a viewer has seen."""
 
     epoch: str
@@ -129,8 +129,7 @@ class Patience:
         return now - self._since
 
 
-@dataclass(eq=False)
-class Subscriber:
+class Subscriber(Struct, eq=False):
     """A part of this program that reads the alert log: its position, and a function that wakes it.
 
     It needs no queue: all readers share one log, and each continues from its own number.

@@ -4,7 +4,8 @@ It takes the time since the last tick was published and the list of problems; it
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tickboard.wire import HealthReason, HealthStatus, Problem, timestamp
 
@@ -15,8 +16,7 @@ FAILING_AFTER_S = 3.0
 """and for this many seconds."""
 
 
-@dataclass(frozen=True)
-class Vitals:
+class Vitals(Struct, frozen=True):
     """The condition of a running board.
 
     Attributes:

@@ -5,8 +5,9 @@ here knows viewers or the clock.
 """
 
 from bisect import bisect_left
-from dataclasses import dataclass, field
 from typing import Literal, get_args
+
+from msgspec import Struct, field
 
 DELIVERY_BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 """Upper bounds of the buckets of delivery times."""
@@ -15,8 +16,7 @@ Reason = Literal["malformed", "too_large", "slow", "silent", "crowded", "address
 """Why a request or a connection was refused before it reached a route."""
 
 
-@dataclass
-class Notified:
+class Notified(Struct):
     """Counters of one destination of alerts, from 0.
 
     Attributes:
@@ -30,8 +30,7 @@ class Notified:
     dropped: int = 0
 
 
-@dataclass
-class RemoteWritten:
+class RemoteWritten(Struct):
     """Counters of remote write, from 0.
 
     Attributes:
@@ -53,8 +52,7 @@ class RemoteWritten:
         return 0.0 if self.oldest is None else max(0.0, now - self.oldest)
 
 
-@dataclass
-class Traffic:
+class Traffic(Struct):
     """Counters, from 0.
 
     Attributes:

@@ -1,7 +1,8 @@
 """What goes into a journal and comes out of it: all that is kept, and what one transaction changes of it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from tickboard.alerting.episodes import Episode
 from tickboard.alerting.log import AlertEvent, Events, LogEvent
@@ -9,8 +10,7 @@ from tickboard.alerting.marks import MAX_MARKS, MarkEvent
 from tickboard.wire import Silence
 
 
-@dataclass(frozen=True)
-class JournalContents:
+class JournalContents(Struct, frozen=True):
     """All that a journal holds: read from it when it is opened, and written to a new file when it is lost.
 
     Attributes:
@@ -37,8 +37,7 @@ class JournalContents:
     older: str = ""
 
 
-@dataclass(frozen=True)
-class Fate:
+class Fate(Struct, frozen=True):
     """What becomes of one alert's row among those that fire.
 
     Attributes:
@@ -50,8 +49,7 @@ class Fate:
     newest: AlertEvent
 
 
-@dataclass
-class JournalChange:
+class JournalChange(Struct):
     """What one transaction writes; None: as it was.
 
     Attributes:

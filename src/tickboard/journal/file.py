@@ -10,11 +10,11 @@ import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from tickboard.alerting.episodes import Episode, Key
 from tickboard.alerting.log import LOG_EVENTS, AlertEvent
@@ -102,8 +102,7 @@ class LostError(JournalError):
     """The file was deleted, replaced or damaged while it was in use: everything has to be written to a new one."""
 
 
-@dataclass(frozen=True)
-class _Seen:
+class _Seen(Struct, frozen=True):
     """Identifies a file as this connection wrote it: another file differs, and so does this one changed by others.
 
     Attributes:

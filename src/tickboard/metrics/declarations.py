@@ -6,8 +6,9 @@ A board and its registry have the same three methods. They are written once, her
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TypeVar
+
+from msgspec import Struct
 
 from tickboard.errors import InputError
 from tickboard.metrics.handles import Counter, Gauge, Handle, Histogram
@@ -20,8 +21,7 @@ _LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 H = TypeVar("H", bound=Handle)
 
 
-@dataclass(frozen=True, slots=True)
-class Declaration:
+class Declaration(Struct, frozen=True):
     """The arguments of a declaration; see `MetricDeclarations.gauge`."""
 
     name: str

@@ -5,16 +5,15 @@ senders need not have the same bounds: their shares are added up value by value.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False)
-class Distribution:
+class Distribution(Struct, frozen=True, eq=False):
     """How many values lie in each bucket.
 
     Attributes:

@@ -1,9 +1,9 @@
 """Ticks of an earlier run or board, which a window begins with, and their series that have not come again yet."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from tickboard.expressions.alignment import Labels
 from tickboard.metrics.late import Columns
@@ -14,8 +14,7 @@ Key = tuple[str, Labels]
 """A metric's name and the labels of one of its series."""
 
 
-@dataclass(frozen=True, eq=False)
-class EarlierTicks:
+class EarlierTicks(Struct, frozen=True, eq=False):
     """Ticks as they were recorded.
 
     Attributes:
@@ -36,8 +35,7 @@ class EarlierTicks:
         return EarlierTicks(self.times[-ticks:], self.keys, self.rows[-ticks:])
 
 
-@dataclass(frozen=True, eq=False)
-class Recalled:
+class Recalled(Struct, frozen=True, eq=False):
     """The past of series that have just come.
 
     Attributes:

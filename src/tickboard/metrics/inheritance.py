@@ -6,9 +6,8 @@ one intake looks into another.
 """
 # ruff: noqa: SLF001
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 
 from tickboard.errors import InputError, LimitError
 from tickboard.metrics.handles import Histogram
@@ -30,8 +29,7 @@ def inherit(intake: Intake, previous: Intake) -> dict[int, int]:
         return _Inheritance(intake, previous).columns()
 
 
-@dataclass(frozen=True, eq=False)
-class _Inheritance:
+class _Inheritance(Struct, frozen=True, eq=False):
     """Two intakes whose registries are locked."""
 
     intake: Intake

@@ -18,11 +18,11 @@ series beyond the limits is refused: its samples are counted and ignored. Existi
 """
 
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NoReturn
 
 import numpy as np
+from msgspec import Struct
 
 from tickboard.errors import InputError, LimitError
 from tickboard.expressions.alignment import Labels
@@ -391,8 +391,7 @@ class Intake:
         return f"metric {name!r}: a sample of {instant(time)} {self.placement.why_dropped(time)}"
 
 
-@dataclass(frozen=True, eq=False)
-class _Owned:
+class _Owned(Struct, frozen=True, eq=False):
     """A series that sources write to.
 
     Attributes:

@@ -1,9 +1,9 @@
 """Late samples: those that changed earlier ticks, and those that were dropped."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from tickboard.metrics.window import Floats
@@ -15,8 +15,7 @@ AHEAD_S = 60.0
 continue when that clock is corrected."""
 
 
-@dataclass(frozen=True, eq=False)
-class Dropped:
+class Dropped(Struct, frozen=True, eq=False):
     """Samples that were too old for any tick.
 
     Attributes:
@@ -38,8 +37,7 @@ class Dropped:
 NOTHING = Dropped(np.empty(0, np.intp), np.empty(0))
 
 
-@dataclass(frozen=True, eq=False)
-class LateSamples:
+class LateSamples(Struct, frozen=True, eq=False):
     """Samples that are older than the window, for the ticks that history has of their times.
 
     Attributes:
@@ -58,8 +56,7 @@ class LateSamples:
         return LateSamples(self.columns[others], self.values[others], self.times[others])
 
 
-@dataclass(frozen=True, eq=False)
-class Amendment:
+class Amendment(Struct, frozen=True, eq=False):
     """Consecutive ticks of the window that were changed.
 
     Attributes:

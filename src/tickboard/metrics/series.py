@@ -1,13 +1,12 @@
 """Series: one metric with one set of labels, and its column in every row."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from tickboard.expressions.alignment import Labels
 from tickboard.wire import MetricInfo
 
 
-@dataclass(frozen=True)
-class Series:
+class Series(Struct, frozen=True):
     """One metric with one set of labels, and its column in every row."""
 
     metric: MetricInfo

@@ -5,10 +5,10 @@ object is made per sample. `tickboard.metrics.intake` keeps all sources of a boa
 """
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import ArrayLike
 
 from tickboard.expressions.alignment import Labels
@@ -39,8 +39,7 @@ REFUSED = -1
 counted."""
 
 
-@dataclass(frozen=True)
-class RefusedSamples:
+class RefusedSamples(Struct, frozen=True):
     """The refused samples of a source since it last asked.
 
     Attributes:

@@ -13,10 +13,10 @@ operations on one row, whatever the window's length. Aggregates that are not nee
 value at a tick (NaN) has one tick less in its stats.
 """
 
-from dataclasses import dataclass
 from math import ceil, sqrt
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from tickboard.expressions.alignment import Columns
@@ -30,8 +30,7 @@ CELLS_TOGETHER = 2**20
 """The most values that are summed up again in one array: 8 MB."""
 
 
-@dataclass
-class Aggregate:
+class Aggregate(Struct):
     """Sum, count, min and max of some ticks: each float64 [..., series]."""
 
     sum: Floats

@@ -11,9 +11,9 @@ for stats over the newest seconds, which count time that has passed and not the 
 """
 
 import sys
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from tickboard.errors import InputError
@@ -21,8 +21,7 @@ from tickboard.errors import InputError
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Slice:
+class Slice(Struct, frozen=True):
     """Consecutive ticks of the window, oldest first.
 
     Attributes:

@@ -14,7 +14,8 @@ It knows neither threads nor services. `now` is seconds by a clock that never st
 """
 
 from collections import OrderedDict, deque
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tickboard.alerting.log import AlertEvent, AlertLog, LogEvent
 from tickboard.notify.destinations import Destination
@@ -37,8 +38,7 @@ GIVE_UP_S = 24 * 3600.0
 MINUTE_S = 60.0
 
 
-@dataclass(slots=True)
-class _Sent:
+class _Sent(Struct):
     """A firing alert that was sent, and when it last was."""
 
     alert: Alert

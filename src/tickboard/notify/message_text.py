@@ -5,9 +5,10 @@ takes notices and returns text; it knows neither when nor how it is sent.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+
+from msgspec import Struct
 
 from tickboard.wire import Alert
 
@@ -24,8 +25,7 @@ _SEVERITIES = {"critical": 0, "warning": 1, "info": 2}
 _KINDS: dict[str, Kind] = {"critical": "failure", "warning": "warning", "info": "info"}
 
 
-@dataclass(slots=True)
-class Notice:
+class Notice(Struct):
     """One alert to notify about.
 
     Attributes:
@@ -41,8 +41,7 @@ class Notice:
     tried: float | None = None
 
 
-@dataclass(frozen=True)
-class Message:
+class Message(Struct, frozen=True):
     """A message in plain text.
 
     Attributes:

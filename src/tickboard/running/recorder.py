@@ -13,11 +13,11 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import replace
 from pathlib import Path
 from typing import Self, TypeVar
 
 import numpy as np
+from msgspec.structs import replace
 
 from tickboard.engine import Engine, Happened
 from tickboard.errors import HistoryError, TooMuchError

@@ -12,11 +12,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Self
 from uuid import uuid4
 
+from msgspec import Struct
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
@@ -45,6 +45,7 @@ from tickboard.running.sampling import Sampler
 from tickboard.sending.options import RemoteWriteOptions
 from tickboard.sending.remote_writing import RemoteWriting
 from tickboard.server.app import create_app
+from tickboard.server.later import import_later
 from tickboard.server.streams.descriptors import write_all
 from tickboard.settings import Settings
 
@@ -52,8 +53,7 @@ DASHBOARD_FILE = "dashboard file"
 """The source of the problems of a file that cannot be loaded: a board that is shown has none."""
 
 
-@dataclass(frozen=True, eq=False)
-class BoardSpec:
+class BoardSpec(Struct, frozen=True, eq=False):
     """What a board declares, as far as serving it needs to know.
 
     Attributes:
@@ -260,6 +260,7 @@ class RunningBoard:
         self._alert_positions = {}
         self._sending.start()
         await self._listeners.start()
+        import_later()
 
     async def stop(self) -> None:
         """End what `start` began; viewers stay connected."""

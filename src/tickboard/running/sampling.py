@@ -13,8 +13,9 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from queue import SimpleQueue
+
+from msgspec import Struct
 
 from tickboard.errors import InputError, SampleError
 from tickboard.loop.supervisor import end_child, outcome
@@ -33,8 +34,7 @@ YIELDS = "it yields, so that calling it runs nothing"
 Function = Callable[[], object]
 
 
-@dataclass(frozen=True, eq=False)
-class Sampler:
+class Sampler(Struct, frozen=True, eq=False):
     """A function that sets values, and when it runs: at each instant of its schedule, or at every tick when None.
 
     Attributes:
@@ -240,8 +240,7 @@ class _Thread:
 _Done = tuple[object, BaseException | None]
 
 
-@dataclass(frozen=True, eq=False)
-class _Order:
+class _Order(Struct, frozen=True, eq=False):
     """A run that is asked for: where its end is announced, and where the names of the metrics that it sets go."""
 
     loop: asyncio.AbstractEventLoop

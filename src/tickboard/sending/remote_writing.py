@@ -1,11 +1,15 @@
 """Remote write of one board: a supervised sender, if anything is to be sent and there is a history to send from."""
 
+from typing import TYPE_CHECKING
+
 from tickboard.history.store import History
 from tickboard.hub.traffic import RemoteWritten, Traffic
 from tickboard.loop.supervisor import Supervisor
 from tickboard.problems import Reporter
 from tickboard.sending.options import RemoteWriteOptions
-from tickboard.sending.sender import SOURCE, Sender
+
+if TYPE_CHECKING:
+    from tickboard.sending.sender import Sender
 
 
 class RemoteWriting:
@@ -33,14 +37,20 @@ class RemoteWriting:
             return
         counts = traffic.remote_written = traffic.remote_written or RemoteWritten()
         if history is not None:
-            self._sender = Sender(options, history, counts, problems)
+            from tickboard.sending import sender
+
+            self._sender = sender.Sender(options, history, counts, problems)
 
     def start(self) -> None:
         """Start to send, in the running loop."""
+        if not self._is_wanted:
+            return
+        from tickboard.sending.sender import SOURCE
+
         if self._sender is not None:
             # Another source than the sender's own problems, which may remain.
             self._supervisor.start(f"{SOURCE}: sender", self._sender.run)
-        elif self._is_wanted:
+        else:
             self._problems.report(SOURCE, "nothing is sent, because the board has no history to send from")
 
     async def stop(self) -> None:

@@ -8,11 +8,11 @@ import csv
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec import Struct
 
 from tickboard.errors import InputError
 from tickboard.metrics.cleaning import MAX_LABELS
@@ -239,8 +239,7 @@ class CsvTable:
                 column.kind = "value" if column.name in values else "label" if column.name in labels else None
 
 
-@dataclass
-class _Column:
+class _Column(Struct):
     """A column of CSV: its name, its unit, and its kind (time, label or value); None: not known yet."""
 
     name: str

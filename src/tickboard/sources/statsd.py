@@ -9,10 +9,10 @@ It knows no sockets; `tickboard.sources.datagrams` listens.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from math import isfinite
 
 import numpy as np
+from msgspec import Struct, field
 
 from tickboard.metrics.cleaning import MAX_KEY_BYTES, short
 from tickboard.metrics.distribution import Distribution
@@ -51,8 +51,7 @@ _TYPES = frozenset({b"c", b"g", b"ms", b"h", b"d", b"s"})
 _NOT_METRICS = (b"_e{", b"_sc|")
 
 
-@dataclass(frozen=True, slots=True)
-class _Shape:
+class _Shape(Struct, frozen=True):
     """The part of a line after the value.
 
     Attributes:
@@ -68,8 +67,7 @@ class _Shape:
     time: float | None
 
 
-@dataclass(slots=True)
-class _Batch:
+class _Batch(Struct):
     """The samples of one call, by how they are written."""
 
     counters: list[int] = field(default_factory=list)

@@ -7,7 +7,8 @@ appears again, it was not replaced after all: each of the two then has a series 
 """
 
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from tickboard.metrics.source import REFUSED, Source
 
@@ -23,8 +24,7 @@ MAX_NUMBER = 100
 """The most streams that are distinguished only by a number."""
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class StreamKind:
+class StreamKind(Struct, frozen=True, eq=False):
     """What the streams of one metric from one origin have in common.
 
     Attributes:
@@ -36,8 +36,7 @@ class StreamKind:
     marks: Mapping[str, str]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class SenderStream:
+class SenderStream(Struct, frozen=True, eq=False):
     """One stream, made when its key is new.
 
     Attributes:
@@ -58,8 +57,7 @@ class SenderStream:
         return hash((self.kind.id, tuple(sorted(self.labels)), self.start, self.part))
 
 
-@dataclass(slots=True)
-class _Writer:
+class _Writer(Struct):
     """The stream that writes to a series.
 
     Attributes:

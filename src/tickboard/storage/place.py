@@ -8,8 +8,9 @@ the locks that this process holds on it.
 
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from tickboard.errors import TickboardError
 
@@ -35,8 +36,7 @@ _KINDS = {
 }
 
 
-@dataclass(frozen=True)
-class Purpose:
+class Purpose(Struct, frozen=True):
     """What a file is for, in the words of its errors.
 
     Attributes:

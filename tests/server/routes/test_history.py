@@ -337,7 +337,7 @@ def test_unread_answers_from_one_address_are_limited(past: Past, monkeypatch: py
     # Half of it is for one address: two of these answers.
     monkeypatch.setattr("tickboard.server.routes.large.DOCUMENTS", Budget(4 * size))
     monkeypatch.setattr("tickboard.server.routes.large.PIECE_BYTES", size - 1)
-    monkeypatch.setattr("tickboard.server.routes.history.PIECES", {"json": endless})
+    monkeypatch.setattr("tickboard.history.encodings.PIECES", {"json": endless})
     with contextlib.ExitStack() as stack:
         clients = [stack.enter_context(asking(past, query)) for _ in range(4)]
         statuses = sorted(int(client.recv(12).split()[1]) for client in clients)

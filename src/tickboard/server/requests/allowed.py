@@ -5,8 +5,9 @@ It comes from flags, as ``--allow-origin``, and from the board itself, as ``Boar
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Self
+
+from msgspec import Struct
 
 from tickboard.errors import InputError
 from tickboard.server.requests.places import DEFAULT_PORTS, Origin, split_host, split_origin
@@ -22,8 +23,7 @@ SELF = "self"
 _NAME = re.compile(r"[a-z0-9_.-]{1,253}")
 
 
-@dataclass(frozen=True)
-class Allowed:
+class Allowed(Struct, frozen=True):
     """What is allowed, beyond a board's own pages.
 
     Attributes:

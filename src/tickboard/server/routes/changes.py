@@ -13,7 +13,6 @@ from starlette.routing import Route
 from tickboard.errors import NoHistoryError
 from tickboard.history.answers import ChangesQuestion
 from tickboard.history.asking import CHANGES_START, END, LIMIT, MAX_LIMIT, comparison
-from tickboard.history.encodings import change_pieces
 from tickboard.history.store import History
 from tickboard.server.requests.connection_limits import address_of
 from tickboard.server.requests.parameters import whole_number
@@ -38,6 +37,8 @@ def changes_route(history: Callable[[], History | None]) -> Route:
     async def changes(request: Request) -> Response:
         if (kept := history()) is None:
             raise NoHistoryError
+        from tickboard.history.encodings import change_pieces
+
         asked = asked_comparison(request, int(time.time() * 1000))
         found = await bounded(request, kept.ask_changes(asked))
         count_document(found, address_of(request.scope), CHANGE_BYTES * len(found.changed), "limit=100")

@@ -14,7 +14,6 @@ from starlette.routing import Route
 from tickboard.errors import NoHistoryError
 from tickboard.history.answers import Question
 from tickboard.history.asking import END, MAX_POINTS, POINTS, START, question
-from tickboard.history.encodings import binary_pieces, csv_pieces, json_pieces
 from tickboard.history.store import History
 from tickboard.server.requests.connection_limits import address_of
 from tickboard.server.requests.parameters import one_of, whole_number
@@ -28,8 +27,6 @@ BINARY = "application/vnd.tickboard.history.v1"
 
 MEDIA_TYPES = {"json": "application/json", "csv": "text/csv; charset=utf-8; header=present", "binary": BINARY}
 """The media type of each value of `format`, the preferred one first."""
-
-PIECES = {"json": json_pieces, "csv": csv_pieces, "binary": binary_pieces}
 
 BUCKET_BYTES = 32
 """The memory that one bucket of one series takes."""
@@ -47,6 +44,8 @@ def history_route(history: Callable[[], History | None]) -> Route:
             raise NoHistoryError
         form = wanted_form(request)
         asked = asked_question(request, int(time.time() * 1000))
+        from tickboard.history.encodings import PIECES
+
         answer = await bounded(request, kept.ask(asked))
         size = BUCKET_BYTES * len(answer.times) * len(answer.series)
         count_document(answer, address_of(request.scope), size, "points=100")

@@ -6,9 +6,9 @@ board, `tickboard.sources.own_metrics` shows the same.
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 
+from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -31,8 +31,7 @@ Labels = tuple[tuple[str, str], ...]
 Sample = tuple[Labels, float]
 
 
-@dataclass(frozen=True)
-class Family:
+class Family(Struct, frozen=True):
     """A metric with all its samples.
 
     Attributes:

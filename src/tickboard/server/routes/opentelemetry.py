@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,10 +13,11 @@ from tickboard.loop.turns import in_turns
 from tickboard.metrics.intake import Intake
 from tickboard.server.requests.bodies import read_body
 from tickboard.server.routes.operations import BYTES, Paths, Ref, failures, json, post
-from tickboard.sources.opentelemetry.exports import ExportResult, OpenTelemetry
-from tickboard.sources.opentelemetry.messages import read_json, read_protobuf
 from tickboard.sources.streams import Streams
 from tickboard.wire import ErrorBody, encode
+
+if TYPE_CHECKING:
+    from tickboard.sources.opentelemetry.exports import ExportResult, OpenTelemetry
 
 MAX_BODY_BYTES = 16 * 2**20
 """Of a request, as sent and as undone of its compression."""
@@ -28,6 +30,8 @@ def opentelemetry_route(intake: Intake) -> Route:
     streams = Streams()
 
     async def export(request: Request) -> Response:
+        from tickboard.sources.opentelemetry.exports import ExportResult, OpenTelemetry
+
         source = intake.sender(f"otlp {request.client.host if request.client else 'local'}")
         sender = source.reader(OpenTelemetry, streams)
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -62,7 +66,9 @@ def describe(ref: Ref) -> Paths:
     }
 
 
-def _take(sender: OpenTelemetry, kind: str, body: bytes, taken: ExportResult) -> Iterator[None]:
+def _take(sender: "OpenTelemetry", kind: str, body: bytes, taken: "ExportResult") -> Iterator[None]:
+    from tickboard.sources.opentelemetry.messages import read_json, read_protobuf
+
     now = time.time()
     for piece in read_protobuf(body) if kind == PROTOBUF else read_json(body):
         if piece is not None:
@@ -70,7 +76,7 @@ def _take(sender: OpenTelemetry, kind: str, body: bytes, taken: ExportResult) ->
         yield
 
 
-def _success(kind: str, taken: ExportResult) -> Response:
+def _success(kind: str, taken: "ExportResult") -> Response:
     """Return an ExportMetricsServiceResponse, which says how much of the request was rejected."""
     if kind == JSON:
         part = {"rejectedDataPoints": str(taken.rejected), "errorMessage": taken.reason} if taken.rejected else {}

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
-from cramjam import DecompressionError, snappy
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -14,10 +14,11 @@ from tickboard.metrics.intake import Intake
 from tickboard.server.requests.bodies import chunks, coding_of, lease_of
 from tickboard.server.routes.operations import BYTES, Paths, Ref, failures, json, post
 from tickboard.sources.prometheus.protobuf import varint
-from tickboard.sources.prometheus.remote_write import RemoteWrite
-from tickboard.sources.prometheus.series_writer import Batch
 from tickboard.sources.unfolding import unfold
 from tickboard.wire import ErrorBody, encode
+
+if TYPE_CHECKING:
+    from tickboard.sources.prometheus.series_writer import Batch
 
 MAX_BODY_BYTES = 32 * 2**20
 """Of a request, as sent and as undone of its compression."""
@@ -32,6 +33,9 @@ def remote_write_route(intake: Intake) -> Route:
     """Return the route; samples go to a source for each address that sends."""
 
     async def write(request: Request) -> Response:
+        from tickboard.sources.prometheus.remote_write import RemoteWrite
+        from tickboard.sources.prometheus.series_writer import Batch
+
         source = intake.sender(f"remote write {request.client.host if request.client else 'local'}")
         sender = source.reader(RemoteWrite)
         written = Batch()
@@ -115,7 +119,7 @@ async def _body(request: Request) -> tuple[bytes, int]:
     return packed, size
 
 
-def _quick(receive: Callable[[bytes, Batch], Iterator[None]], packed: bytes, written: Batch) -> Iterator[None]:
+def _quick(receive: "Callable[[bytes, Batch], Iterator[None]]", packed: bytes, written: "Batch") -> Iterator[None]:
     """Take a body that is undone of its compression in its first turn.
 
     So there is one such body in memory at a time: with two, the system's allocator would give the memory of each back
@@ -130,6 +134,8 @@ def _unfolded(packed: bytes) -> bytes:
     Raises:
         PayloadError: it is not in Snappy's block format.
     """
+    from cramjam import DecompressionError, snappy
+
     try:
         return bytes(snappy.decompress_raw(packed))
     except DecompressionError as error:

@@ -7,8 +7,6 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
-import psutil
-
 from tickboard.errors import InputError, PortTakenError
 
 LONGEST_ADDRESS = 80
@@ -116,6 +114,8 @@ def _is_loopback(host: str) -> bool:
 
 def listening_on(port: int) -> list[str]:
     """Return the addresses on which this process listens on a TCP port; none: the system does not say."""
+    import psutil
+
     try:
         found = psutil.Process().net_connections("tcp")
     except (psutil.Error, OSError):

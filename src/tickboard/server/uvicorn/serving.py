@@ -12,7 +12,6 @@ from functools import partial
 from types import FrameType
 from typing import cast
 
-import anyio.to_thread
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.config import STARTUP_FAILURE
@@ -124,7 +123,6 @@ class Server(uvicorn.Server):
         else:
             await self._listen(sockets)
         self.decided.set()
-        threading.Thread(target=_warm_up, name="imports", daemon=True).start()
 
     async def _listen(self, sockets: list[socket.socket]) -> None:
         """Do as uvicorn does, but accept connections in a way of our own."""
@@ -210,13 +208,6 @@ class Program(Server):
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-def _warm_up() -> None:
-    """Import what anyio imports when it first reads a file: in the loop, the first page would hold it for 100 ms."""
-    # What fails here, as where no file may be opened, is tried again by the first page.
-    with contextlib.suppress(Exception):
-        asyncio.run(anyio.to_thread.run_sync(int))
 
 
 def _close(loop: asyncio.AbstractEventLoop) -> None:

@@ -8,7 +8,6 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from heapq import nlargest
 from math import inf, isnan, nan
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 import psutil
+from msgspec import Struct
 
 from tickboard.metrics.naming import safe_labels
 from tickboard.sources.host.readings import EARLY_S, MetricSpec, Readings, read_file
@@ -52,8 +52,7 @@ Process = tuple[tuple[int, float], str, float, int]
 """Its identity (pid and start time, since pids are reused), its name, its CPU time in seconds, its RSS in bytes."""
 
 
-@dataclass
-class _Program:
+class _Program(Struct):
     """All processes of one name."""
 
     cpu: float = 0.0

@@ -7,8 +7,9 @@ the registry nor the clock.
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import inf
+
+from msgspec import Struct
 
 MIN_ELAPSED_S = 0.1
 """Rates need readings at least this far apart, since the kernel counts CPU time in steps of 0.01 s."""
@@ -29,8 +30,7 @@ HostReader = Callable[[float], Readings]
 """Raises NotImplementedError if the platform lacks it; any other exception is a failure."""
 
 
-@dataclass(frozen=True)
-class MetricSpec:
+class MetricSpec(Struct, frozen=True):
     """How a metric is declared; `label` is the name of its only label, or empty."""
 
     title: str

@@ -2,13 +2,13 @@
 
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 from threading import Event, Thread
 from typing import Final
 
 import psutil
+from msgspec import Struct
 
 from tickboard.metrics.naming import safe_labels
 from tickboard.sources.host.disks import ROOT
@@ -65,8 +65,7 @@ _NO_STORAGE: Final = frozenset(
 """File systems that are always full, always empty, or another file system seen twice."""
 
 
-@dataclass(frozen=True)
-class Usage:
+class Usage(Struct, frozen=True):
     """How full a file system is; `percent` is of what users may fill."""
 
     percent: float

@@ -15,8 +15,9 @@ looked up and not taken from the URL. No framework is imported, and a request's 
 import re
 import sys
 from collections.abc import Iterable, Iterator, MutableMapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from tickboard.sources.middleware.requests import ROUTE_KEY
 
@@ -31,8 +32,7 @@ MAX_DEPTH = 10
 _PARAMETER = re.compile(r"\{\w+(?::(\w+))?\}")
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A route at one place of the tree.
 
     Attributes:
@@ -50,8 +50,7 @@ class Place:
     mount: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """What is known of a route and an endpoint.
 
     Attributes:

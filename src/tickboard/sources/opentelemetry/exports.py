@@ -16,11 +16,11 @@ series unless two streams would become one series: see `tickboard.sources.stream
 """
 
 from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass, field
 from math import inf, isnan
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct, field
 
 from tickboard.errors import PayloadError
 from tickboard.metrics.cleaning import MAX_NAME, short
@@ -70,8 +70,7 @@ _NO_RECORDED_VALUE = 1
 """A flag of DataPointFlags."""
 
 
-@dataclass(slots=True)
-class ExportResult:
+class ExportResult(Struct):
     """The result of one request.
 
     Attributes:
@@ -92,8 +91,7 @@ class ExportResult:
         self.reason = self.reason or reason
 
 
-@dataclass(slots=True)
-class _Batch:
+class _Batch(Struct):
     """Data points of one request that were read but not written to the source yet."""
 
     taken: ExportResult

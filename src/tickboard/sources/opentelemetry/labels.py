@@ -3,9 +3,10 @@
 import json
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
+
+from msgspec import Struct
 
 from tickboard.errors import PayloadError
 from tickboard.metrics.cleaning import MAX_LABEL_VALUE, short
@@ -43,8 +44,7 @@ MAX_ATTRIBUTES = 256
 """The most attributes of one resource, scope or data point. SDKs keep at most 128, and a series has 64 labels."""
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(Struct, frozen=True):
     """The attributes of a resource.
 
     Attributes:

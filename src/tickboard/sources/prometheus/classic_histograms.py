@@ -7,9 +7,9 @@ one request; `ClassicHistograms` combines them.
 import math
 from collections import Counter
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from tickboard.metrics.distribution import Distribution
@@ -33,8 +33,7 @@ Floats = NDArray[np.float64]
 Labels = tuple[tuple[str, str], ...]
 
 
-@dataclass(slots=True, eq=False)
-class _Classic:
+class _Classic(Struct, eq=False):
     """One classic histogram: a metric with one set of labels, not counting ``le``.
 
     Attributes:

@@ -4,10 +4,10 @@ Reading field by field takes some microseconds per field; parts common to many s
 """
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from tickboard.errors import PayloadError
@@ -62,8 +62,7 @@ Columns = NDArray[np.intp]
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class About:
+class About(Struct, frozen=True):
     """The description of a new series."""
 
     name: str
@@ -72,8 +71,7 @@ class About:
     unit: str
 
 
-@dataclass(frozen=True)
-class SeriesV2:
+class SeriesV2(Struct, frozen=True):
     """A series of version 2 that was read field by field."""
 
     key: bytes

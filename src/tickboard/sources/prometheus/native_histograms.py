@@ -5,9 +5,9 @@ A native histogram is a single message with all its buckets, whose bounds follow
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from tickboard.metrics.distribution import Distribution
@@ -38,8 +38,7 @@ FARTHEST = 1_100
 Floats = NDArray[np.float64]
 
 
-@dataclass(slots=True)
-class NativeHistogram:
+class NativeHistogram(Struct):
     """The message of a native histogram, in either version of remote write.
 
     Attributes:

@@ -6,9 +6,9 @@ A series is opened when it is new: as a gauge, as a total, or as a part of a cla
 
 import math
 from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass, field
 
 import numpy as np
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from tickboard.errors import PayloadError
@@ -26,8 +26,7 @@ _COUNTER, _HISTOGRAM, _SUMMARY = 1, 3, 5
 _NAMELESS = "a series without a name"
 
 
-@dataclass
-class Batch:
+class Batch(Struct):
     """The state of one request: its counts, and samples that were read but not written to the source yet.
 
     Attributes:
