@@ -219,9 +219,9 @@ def test_functions_added_to_a_served_board_are_refused() -> None:
 
     async def scenario() -> None:
         async with board.lifespan():
-            with pytest.raises(InputError, match=r"function of gauge load: .*: declare it before the board is served"):
+            with pytest.raises(InputError, match=r"function of gauge load: .*: declare it before the board starts"):
                 load.set_function(lambda: 1.0)
-            with pytest.raises(InputError, match=r"alert function print: .*: declare it before the board is served"):
+            with pytest.raises(InputError, match=r"alert function print: .*: declare it before the board starts"):
                 board.on_alert(print)
 
     asyncio.run(scenario())
@@ -238,13 +238,16 @@ class Idle:
 @pytest.mark.parametrize(
     ("declare", "message"),
     [
-        (lambda board: board.every("1s")(print), "sampler print: the board is being served already"),
-        (lambda board: board.monitor_self(), "monitor_self: the board is being served already"),
-        (lambda board: board.scrape("http://u:p@localhost:9100/"), "scrape http://localhost:9100/: the board is being"),
-        (lambda board: board.statsd(port=0), "statsd: the board is being served already"),
-        (lambda board: board.add_source(Idle()), "Idle object at .*: the board is being served already"),
-        (lambda board: board.notify("ops", "json://localhost"), "notifier ops: the board is prepared already"),
-        (lambda board: board.apply_config(parse_config(b"", "a.toml")), "apply_config: the board is prepared"),
+        (lambda board: board.every("1s")(print), "sampler print: the board is already being served"),
+        (lambda board: board.monitor_self(), "monitor_self: the board is already being served"),
+        (
+            lambda board: board.scrape("http://u:p@localhost:9100/"),
+            "scrape http://localhost:9100/: the board is already",
+        ),
+        (lambda board: board.statsd(port=0), "statsd: the board is already being served"),
+        (lambda board: board.add_source(Idle()), "Idle object at .*: the board is already being served"),
+        (lambda board: board.notify("ops", "json://localhost"), "notifier ops: the board is already prepared"),
+        (lambda board: board.apply_config(parse_config(b"", "a.toml")), "apply_config: the board is already prepared"),
     ],
 )
 def test_declarations_that_a_served_board_would_ignore_are_refused(

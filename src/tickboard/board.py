@@ -221,11 +221,11 @@ class Board(MetricDeclarations):
 
     def _require_not_served(self, what: str) -> None:
         if self._live is not None and self._live.running:
-            raise InputError(f"{what}: the board is being served already: declare it before the board is served")
+            raise InputError(f"{what}: the board is already being served: declare it before the board starts")
 
     def _require_not_prepared(self, what: str) -> None:
         if self._live is not None:
-            raise InputError(f"{what}: the board is prepared already: declare it before the first tick or request")
+            raise InputError(f"{what}: the board is already prepared: declare it before the first tick or request")
 
     def monitor_self(self) -> None:
         """Add a section with Tickboard's own numbers: viewers, frames, bytes, skips and the time that a tick takes.
@@ -408,7 +408,7 @@ class Board(MetricDeclarations):
         ends = condition(clear) if clear is not None else None
         taken = {rule.name for rule in self._rules}
         if name in taken:
-            raise InputError(f"an alert is named {name!r} already: give each its own name=")
+            raise InputError(f"an alert is named {name!r} already exists: give this one another name=")
         caller, _ = traceback.extract_stack(limit=2)
         rule = Rule(
             name or unused_name(watched.metric_name(), taken),
@@ -712,7 +712,7 @@ class Board(MetricDeclarations):
             self.prepare(history=NO_HISTORY)
         live = self._require_live()
         if live.running:
-            raise InputError("this board is being served, and makes its ticks itself: tick() is for tests")
+            raise InputError("tick() is for tests: this board is being served and makes its own ticks")
         return make_tick(live.engine, self._samplers, live.settings.interval_ms / 1000, now)
 
     @property

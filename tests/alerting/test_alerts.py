@@ -291,7 +291,7 @@ def test_rules_can_be_added_between_ticks() -> None:
 @pytest.mark.parametrize(
     ("message", "severity", "hint"),
     [
-        ("x", "fatal", "severity 'fatal' is none of info, warning, critical"),
+        ("x", "fatal", "severity 'fatal' is unknown: use one of info, warning, critical"),
         ("{host}: x", "info", "{host} is unknown; it may use {value}"),
         ("{value:.1q}", "info", "write the value as"),
         ("{value", "info", "write the value as"),

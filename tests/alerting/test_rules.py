@@ -28,17 +28,17 @@ def rule(registry: Registry, message: Any = "m", **more: Any) -> Rule:
 @pytest.mark.parametrize(
     ("invalid", "hint"),
     [
-        ({"severity": "fatal"}, "severity 'fatal' is none of info, warning, critical"),
-        ({"no_data": "ok"}, "no_data 'ok' is none of keep, alert, resolve"),
+        ({"severity": "fatal"}, "severity 'fatal' is unknown: use one of info, warning, critical"),
+        ({"no_data": "ok"}, "no_data 'ok' is unknown: use one of keep, alert, resolve"),
         ({"message": "{host}: x"}, "{host} is unknown; it may use {value}, {metric}, {threshold}"),
         ({"message": "{mount}"}, "{mount} is unknown"),
         ({"message": "{}"}, "{} is unknown"),
         ({"message": "{value.real}"}, "{value.real} is unknown"),
         ({"message": "{value:.1q}"}, "write the value as"),
         ({"message": "{value"}, "write the value as"),
-        ({"message": 5}, "is no text"),
-        ({"message": "a\udcff"}, "'a\\udcff' has a lone surrogate"),
-        ({"condition": metric("q\udcff") > 1}, "condition 'metric(\"q\\udcff\") > 1' has a lone surrogate"),
+        ({"message": 5}, "is not text"),
+        ({"message": "a\udcff"}, "'a\\udcff' contains a lone surrogate"),
+        ({"condition": metric("q\udcff") > 1}, "condition 'metric(\"q\\udcff\") > 1' contains a lone surrogate"),
         (
             {"message": "{value:1000000000000}"},
             "'{value:1000000000000}': the format '1000000000000' asks for more than 100",
@@ -56,7 +56,7 @@ def test_the_error_names_the_mistake_or_how_to_fix_it(registry: Registry, invali
 
 
 def test_a_rule_name_with_a_lone_surrogate_is_refused() -> None:
-    with pytest.raises(InputError, match=r"rule name '\\udcff' has a lone surrogate, .*: take it out"):
+    with pytest.raises(InputError, match=r"rule name '\\udcff' contains a lone surrogate, .*: remove it"):
         check_rule(Rule("\udcff", metric("q") > 1, "m", "info"), {})
 
 

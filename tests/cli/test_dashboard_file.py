@@ -121,7 +121,7 @@ def test_an_error_in_a_configuration_names_that_file_and_the_line(write: Write) 
     config = write("[rules.cpu_usage]\n\nwhen = 'cpu > 90'\n", "tickboard.toml")
     error = error_of(path)
     assert (error.file, error.line) == (str(config), 3)
-    assert "cpu is no metric of this board: write cpu_usage" in error.message
+    assert "cpu is not a metric of this board: write cpu_usage" in error.message
 
 
 def test_a_missing_configuration_is_named_in_the_error(write: Write, tmp_path: Path) -> None:

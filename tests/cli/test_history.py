@@ -62,7 +62,7 @@ def test_the_board_of_this_machine_is_exported_unless_another_is_named(home: Pat
 def test_an_export_without_values_says_why_and_exits_with_1(home: Path) -> None:
     record(home / "host.history.sqlite", (START, 2))
     ended = once("export", "--from", "-1h", "--format", "openmetrics")
-    said = f"tickboard: {home / 'host.history.sqlite'} has no values in this range: see --from and --to\n"
+    said = f"tickboard: {home / 'host.history.sqlite'} has no values in this range: check --from and --to\n"
     assert (ended.returncode, ended.stdout, ended.stderr) == (1, "# EOF\n", said)
     ended = once("export", "--metrics", "nothing.*")
     assert ended.returncode == 1
@@ -115,7 +115,7 @@ def test_info_says_what_is_kept_while_a_board_writes_it(home: Path) -> None:
         assert once("history", "info").stdout.splitlines()[0].endswith(", a running board has it open")
         refused = once("history", "forget", "--metrics", "disk")
         assert (refused.returncode, refused.stdout) == (2, "")
-        assert refused.stderr == f"tickboard: {file} is open in a tickboard that runs: end that one first\n"
+        assert refused.stderr == f"tickboard: {file} is open in a running tickboard: stop that one first\n"
 
 
 def test_a_backup_is_made_and_series_are_forgotten(home: Path, tmp_path: Path) -> None:
@@ -127,12 +127,12 @@ def test_a_backup_is_made_and_series_are_forgotten(home: Path, tmp_path: Path) -
     again = once("history", "backup", copy)
     assert (again.returncode, again.stderr) == (
         2,
-        f"tickboard: {copy} exists already: give the copy another name\n",
+        f"tickboard: {copy} already exists: give the copy another name\n",
     )
     ended = once("history", "forget", "--metrics", "disk", "--history", copy)
     assert (ended.returncode, ended.stdout) == (0, f"{copy}: 2 series forgotten\n")
     ended = once("history", "forget", "--metrics", "disk", "--history", copy)
-    assert (ended.returncode, ended.stderr) == (1, f"tickboard: no series in {copy} is asked for: see --metrics\n")
+    assert (ended.returncode, ended.stderr) == (1, f"tickboard: no series in {copy} matches --metrics\n")
     ended = once("history", "forget")
     assert ended.returncode == 2
     assert "name them with --metrics" in ended.stderr

@@ -195,10 +195,10 @@ def test_the_printed_schema_equals_the_served_one(dashboard: Path) -> None:
     [
         ("[rules.cpu_usage]\nthreshold = 9\n", ":1: rules.cpu_usage: no rule of this board has this name"),
         (RULES + "\nsevirity = 'info'\n", ":5: rules.cpu_usage.sevirity: there is no such key: write severity"),
-        (RULES.replace("95", "95 %"), ":2: rules.cpu_usage.when: condition 'cpu_usage > 95 %', column 16: % cannot"),
+        (RULES.replace("95", "95 %"), ":2: rules.cpu_usage.when: condition 'cpu_usage > 95 %', column 16: % is not"),
         (RULES.replace("cpu_usage >", "cpu >"), ":2: rules.cpu_usage.when: condition 'cpu > 95', column 1: cpu is no"),
         (RULES.replace("cpu_usage >", 'cpu_usage.avg(\\"2h\\") >'), ':2: cpu_usage.avg("2h"): the window is 60 s long'),
-        ("[rules.cpu_usage\n", ":1: it is not TOML"),
+        ("[rules.cpu_usage\n", ":1: it is not valid TOML"),
         ("#" * 2_000_000, ": it has more than 1024 KiB"),
     ],
 )

@@ -139,5 +139,5 @@ def test_what_a_board_says_of_it_is_checked_where_it_says_so(caplog: pytest.LogC
         Board().remote_write("x")
     board = Board()
     board.prepare()
-    with pytest.raises(InputError, match="remote_write: the board is prepared already"):
+    with pytest.raises(InputError, match="remote_write: the board is already prepared"):
         board.remote_write(URL)

@@ -242,7 +242,7 @@ def test_the_url_has_the_parameters_of_the_question() -> None:
         ({"points": "many"}, "points='many'"),
         ({"points": 0}, "points=0"),
         ({"points": True}, "points=True"),
-        ({"headers": {"a b": "c"}}, "cannot be a header's name"),
+        ({"headers": {"a b": "c"}}, "is not a valid header name"),
         ({"headers": {"a": "b\nc"}}, "a line break"),
         ({"timeout": "soon"}, "soon"),
     ],

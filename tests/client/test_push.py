@@ -261,7 +261,7 @@ def test_a_user_in_the_address_and_headers_are_sent() -> None:
     ],
 )
 def test_a_malformed_address_is_refused(url: Any) -> None:
-    with pytest.raises(InputError, match="is no address of a board: write it as http://localhost:3000"):
+    with pytest.raises(InputError, match="is not the address of a board: write it as http://localhost:3000"):
         push(url)
 
 

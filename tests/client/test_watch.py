@@ -373,7 +373,7 @@ def test_a_malformed_address_is_refused_at_once(url: str) -> None:
 
 @pytest.mark.parametrize("since", ["e", "e:", ":1", "e:-1", "e:1e3", "e:" + "1" * 20, 5])
 def test_a_malformed_position_is_refused_at_once(since: str) -> None:
-    with pytest.raises(InputError, match="is no position: take the"):
+    with pytest.raises(InputError, match="is not a position: use the"):
         connect("http://h", since=since)
 
 
@@ -808,7 +808,7 @@ def test_a_server_without_the_subprotocol_is_refused() -> None:
     async def main() -> None:
         async with serve_websocket(handle, "127.0.0.1", 0) as running:
             port = running.sockets[0].getsockname()[1]
-            with pytest.raises(RefusedError, match=r"does not speak tickboard\.v2; it needs a board"):
+            with pytest.raises(RefusedError, match=r"does not support tickboard\.v2; the board must be"):
                 await anext(connect(f"http://127.0.0.1:{port}"))
 
     run_bounded(main)

@@ -129,11 +129,11 @@ def test_an_unknown_key_is_refused_with_a_suggestion(text: str, message: str) ->
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
-        ("rules = 1", 1, "rules: it is no table: write [rules.NAME]"),
-        ("[[rules]]", 1, "rules: it is no table: write [rules.NAME]"),
-        ("[rules]\ncpu = 1", 2, "rules.cpu: it is no table: write [rules.cpu]"),
-        ("[rules.'']", 1, 'rules."": a name has from 1 to 200 characters'),
-        (f"[rules.{'x' * 201}]", 1, "a name has from 1 to 200 characters"),
+        ("rules = 1", 1, "rules: it is not a table: write [rules.NAME]"),
+        ("[[rules]]", 1, "rules: it is not a table: write [rules.NAME]"),
+        ("[rules]\ncpu = 1", 2, "rules.cpu: it is not a table: write [rules.cpu]"),
+        ("[rules.'']", 1, 'rules."": use a name of 1 to 200 characters'),
+        (f"[rules.{'x' * 201}]", 1, "use a name of 1 to 200 characters"),
         ("[rules.cpu]\nwhen = 1", 2, "rules.cpu.when: 1 cannot be. What must be true"),
         ("[rules.cpu]\nwhen = ''", 2, "rules.cpu.when: '' cannot be. What must be true"),
         ("[rules.cpu]\nseverity = 'bad'", 2, "'bad' cannot be. How bad it is: info, warning or critical."),
@@ -163,11 +163,11 @@ def test_an_unknown_key_is_refused_with_a_suggestion(text: str, message: str) ->
         ("[notifiers.ops]\nurl = 'x'\nseverities = []", 3, "[] cannot be. Which alerts"),
         ("[notifiers.ops]\nurl = 'x'\nseverities = ['bad']", 3, "['bad'] cannot be. Which alerts"),
         ("[notifiers.ops]\nurl = 'x'\nwait = '5'", 3, "'5' cannot be. How long alerts are gathered"),
-        ("history = 1", 1, "history: it is no table: write [history]"),
+        ("history = 1", 1, "history: it is not a table: write [history]"),
         ("[history]\nkeep = 7", 2, "7 cannot be. How long every tick is kept"),
         ("[history]\nkeep_hours = '99999d'", 2, "history.keep_hours: duration '99999d': the longest is 36500d"),
         ("[history]\nsize = '1 gb'", 2, "'1 gb' cannot be. The most that the file may take"),
-        ("[rules.cpu]\nwhen = ", 2, "it is not TOML"),
+        ("[rules.cpu]\nwhen = ", 2, "it is not valid TOML"),
     ],
 )
 def test_an_invalid_value_is_refused_with_a_description_of_valid_ones(text: str, line: int, message: str) -> None:

@@ -148,7 +148,7 @@ def test_a_span_longer_than_the_window_is_reported_with_its_line() -> None:
         ("[rules.other]\nmessage = 'm'", "and a new one needs when: add that"),
         (
             "[rules.load]\n\nwhen = 'cpu_usag > 1'",
-            ":3: rules.load.when: condition 'cpu_usag > 1', column 1: cpu_usag is no metric of this board: write",
+            ":3: rules.load.when: condition 'cpu_usag > 1', column 1: cpu_usag is not a metric of this board: write",
         ),
         ("[rules.load]\nclear = 'cpu_usage'", "tickboard.toml:2: rules.load.clear: condition 'cpu_usage', column 1: "),
         ("[rules.load]\nmessage = '{hots}'", "tickboard.toml:2: rules.load.message: alert message '{hots}': {hots} is"),

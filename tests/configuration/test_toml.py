@@ -108,7 +108,7 @@ def test_a_key_path_is_shown_on_one_short_line() -> None:
 )
 def test_a_syntax_error_is_reported_with_its_line(text: str, line: int) -> None:
     error = error_of(text.encode())
-    assert error.message.startswith("it is not TOML: ")
+    assert error.message.startswith("it is not valid TOML: ")
     assert "(at " not in error.message
     assert error.line == line
 
@@ -220,7 +220,7 @@ def test_the_line_of_a_key_is_that_of_the_first_statement_that_defines_it(writte
 @pytest.mark.parametrize("text", ["{}a = 1", "[{}a]", "x = {{ {}a = 1 }}", "[[{}a]]"])
 def test_a_key_with_very_many_parts_is_refused_before_parsing(text: str) -> None:
     """Parsing one takes time and memory quadratic in its length."""
-    with pytest.raises(BoardError, match="f:3: the line has more than 1000 dots: break it in several"):
+    with pytest.raises(BoardError, match="f:3: the line has more than 1000 dots: split it into several"):
         read_toml(b"a = 1\n\n" + text.format("a." * 100_000).encode(), "f")
 
 

@@ -181,9 +181,9 @@ def test_each_board_has_its_own_file_and_a_second_run_starts_without_it(tmp_path
     with serve("run", str(BOARD), env=home) as first:
         [state] = (tmp_path / "tickboard").glob("flapping-*.sqlite")
         with serve("run", str(BOARD), env=home) as second:
-            assert f"{state} is used by another tickboard" in second.output()
+            assert f"{state} is in use by another tickboard" in second.output()
             second.wait_for(lambda: second.json("/api/health")["seq"])
-        assert "used by another" not in first.output()
+        assert "in use by another" not in first.output()
         named = subprocess.run(
             [sys.executable, "-m", "tickboard", "run", str(BOARD), "--port", "0", "--state", str(state)],
             capture_output=True,
@@ -192,7 +192,7 @@ def test_each_board_has_its_own_file_and_a_second_run_starts_without_it(tmp_path
             timeout=30,
         )
     assert (named.returncode, named.stderr.count("\n")) == (2, 1)
-    assert "is used by another tickboard: end that one, or give this one another file with --state" in named.stderr
+    assert "is in use by another tickboard: stop that one, or give this one another file with --state" in named.stderr
 
 
 def alerts(server: Server) -> list[dict[str, Any]]:

@@ -86,7 +86,7 @@ def test_two_asgi_workers_with_one_alert_log_both_serve_and_one_has_the_board(fo
             answer = server.get("/live/api/health")
             seen[answer.status_code] = answer.text
         assert NO_BOARD in seen[503]
-        assert "is used by another tickboard" in seen[503]
+        assert "is in use by another tickboard" in seen[503]
         assert "--workers 1" in seen[503]
 
         def refused() -> int:
@@ -120,7 +120,7 @@ def test_a_process_without_the_board_takes_over_when_the_other_ends(folder: Path
         ("WINDOW_SIZE", "0", "WINDOW_SIZE=0: give a whole number from 1"),
         ("ALERT_CHECK_SEC", "-1", "ALERT_CHECK_SEC=-1: give a whole number from 1"),
         ("STATE", "/proc/alerts.db", "/proc/alerts.db does not keep the log of alerts"),
-        ("STATE", "dash.py", "dash.py is no log of alerts"),
+        ("STATE", "dash.py", "dash.py is not a log of alerts"),
     ],
 )
 def test_a_configuration_error_fails_the_start_with_one_line(folder: Path, name: str, value: str, line: str) -> None:

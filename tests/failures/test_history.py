@@ -279,8 +279,8 @@ def test_a_file_in_use_by_another_process_is_refused(recorded: Recorded) -> None
         "History(Path(sys.argv[1]), Retention(), print)"
     )
     done = subprocess.run([sys.executable, "-c", program, recorded.path], capture_output=True, text=True, check=False)
-    assert "is used by another tickboard: end that one, or give this one another file with --history" in done.stderr
-    with pytest.raises(HistoryError, match="is used by another tickboard"):
+    assert "is in use by another tickboard: stop that one, or give this one another file with --history" in done.stderr
+    with pytest.raises(HistoryError, match="is in use by another tickboard"):
         History(recorded.path, Retention(), lambda problem: None)
     recorded.append(LAYOUT, walk(5, 2))
     assert count(recorded) == 5
@@ -307,7 +307,7 @@ def test_a_file_of_another_program_is_refused_and_not_changed(tmp_path: Path) ->
         History(path, Retention(), lambda problem: None)
     text = tmp_path / "notes.txt"
     text.write_text("no database at all" * 100)
-    with pytest.raises(HistoryError, match="is no history: move it away"):
+    with pytest.raises(HistoryError, match="is not a history file: move it away"):
         History(text, Retention(), lambda problem: None)
     assert path.read_bytes() == before
     assert text.exists()

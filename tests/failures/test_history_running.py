@@ -77,7 +77,7 @@ def test_a_file_that_cannot_be_used_never_stops_the_start(make: Callable[[Path],
 
 def test_a_file_that_another_board_uses_is_left_to_it(path: Path) -> None:
     with started(path) as first, started(path) as second:
-        assert f"{path} is used by another tickboard" in problem(second)
+        assert f"{path} is in use by another tickboard" in problem(second)
         assert ticks_go_on(second)
         assert problem(first) == ""
         assert second.json("/api/health")["history"] is None

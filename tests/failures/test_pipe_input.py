@@ -97,7 +97,7 @@ async def test_the_input_is_read_to_its_end_and_the_end_is_reported() -> None:
     thread.join()
     assert one.receiver.got == b"".join(pieces)
     assert one.receiver.ended.is_set()
-    assert one.told == ["the input has ended: what is shown is the last of it, and the board stays until Ctrl-C"]
+    assert one.told == ["the input has ended: the page shows its last values until Ctrl-C"]
     assert said == ["The input has ended; the board stays until Ctrl-C."]
     await one.close()
 

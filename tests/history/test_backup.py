@@ -48,10 +48,10 @@ def test_a_file_that_exists_is_not_replaced(tmp_path: Path) -> None:
     path, copy = tmp_path / "history.sqlite", tmp_path / "copy.sqlite"
     record(path, (START, 10))
     copy.write_text("mine")
-    with pytest.raises(InputError, match=r"copy\.sqlite exists already: give the copy another name"):
+    with pytest.raises(InputError, match=r"copy\.sqlite already exists: give the copy another name"):
         back_up(path, copy)
     assert copy.read_text() == "mine"
-    with pytest.raises(InputError, match="exists already"):
+    with pytest.raises(InputError, match="already exists"):
         back_up(path, path)
 
 

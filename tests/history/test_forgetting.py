@@ -91,7 +91,7 @@ def test_a_block_that_cannot_be_read_goes_too(path: Path) -> None:
 def test_a_file_that_is_open_is_left_alone(path: Path) -> None:
     history = History(path, Retention(), lambda problem: None)
     try:
-        with pytest.raises(HistoryError, match="is open in a tickboard that runs: end that one first"):
+        with pytest.raises(HistoryError, match="is open in a running tickboard: stop that one first"):
             forget(path, ("cpu.usage",))
     finally:
         history.close()

@@ -405,11 +405,11 @@ async def test_a_second_process_is_refused_until_the_first_ends(path: Path) -> N
     journal = Journal(path)
     journal.load()
     await journal.commit(events(1, 1))
-    assert "is used by another tickboard: end that one, or give this one another file with --state" in opened(path)
+    assert "is in use by another tickboard: stop that one, or give this one another file with --state" in opened(path)
     # The same process cannot open it twice either, and trying does not affect the first.
-    with pytest.raises(JournalError, match="is used by another tickboard"):
+    with pytest.raises(JournalError, match="is in use by another tickboard"):
         Journal(path)
-    assert "is used by another tickboard" in opened(path)
+    assert "is in use by another tickboard" in opened(path)
     await journal.commit(events(2, 2))
     await journal.close()
     assert opened(path) == "2"
@@ -817,7 +817,7 @@ def test_a_database_of_another_program_is_refused_and_left_as_it_is(tmp_path: Pa
 def test_a_file_of_another_kind_is_refused_and_left_as_it_is(tmp_path: Path, content: str) -> None:
     path = tmp_path / "dashboard.py"
     path.write_text(content)
-    with pytest.raises(JournalError, match=r"dashboard\.py is no log of alerts: move it away, or give another file"):
+    with pytest.raises(JournalError, match=r"dashboard\.py is not a log of alerts: move it away, or give another file"):
         Journal(path)
     assert path.read_text() == content
     assert [file.name for file in tmp_path.iterdir()] == [path.name]

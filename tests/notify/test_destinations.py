@@ -78,13 +78,16 @@ def test_a_single_severity_may_be_a_string() -> None:
         ({"name": ""}, "a notifier's name is letters"),
         ({"name": f"slack://{TOKEN}/b", "url": "ops"}, "what is given is not shown: give the name first, then the URL"),
         ({"name": f"{TOKEN}\n"}, "a notifier's name is letters"),
-        ({"severities": ["critical", "bad"]}, "notifier 'ops': severity 'bad' is none of info, warning, critical"),
+        (
+            {"severities": ["critical", "bad"]},
+            "notifier 'ops': severity 'bad' is unknown: use one of info, warning, critical",
+        ),
         ({"severities": []}, "notifier 'ops': severities is empty: give some of"),
         ({"wait": "soon"}, "notifier 'ops': duration 'soon'"),
         ({"limit": 0}, "notifier 'ops': limit=0: give a whole number of messages a minute, from 1 to"),
         ({"limit": 1.5}, "limit=1.5"),
         ({"limit": True}, "limit=True"),
-        ({"remind": "0s"}, "remind='0s': give how long after an alert it is told again, as 4h"),
+        ({"remind": "0s"}, "remind='0s': give how long after an alert it is sent again, as 4h"),
         ({"url": "json://${NOWHERE}"}, "notifier 'ops': the environment variable NOWHERE"),
     ],
 )

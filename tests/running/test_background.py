@@ -84,7 +84,9 @@ def test_a_process_whose_port_is_taken_goes_on_and_serves_when_it_is_free(
         served = serve_in_background(board, port=port)
         assert not served.serving
         [line] = [record.getMessage() for record in caplog.records]
-        assert line.startswith(f"this process has no board: port {port} is taken: end what uses it, or choose another")
+        assert line.startswith(
+            f"this process has no board: port {port} is taken: stop the program that uses it, or choose another"
+        )
         assert line.endswith("--workers 1")
     with served:
         wait_for(lambda: served.serving)

@@ -227,7 +227,7 @@ def test_a_file_that_is_in_use_is_reported_and_there_is_no_recorder(path: Path) 
     opened(path, Problems())
     problems = Problems()
     assert TickRecorder.open(HistoryOptions(str(path)), problems) is None
-    assert "is used by another tickboard" in problems[SOURCE].message
+    assert "is in use by another tickboard" in problems[SOURCE].message
     [brief] = problems.shown(details=False)
     assert str(path) not in brief.message
 

@@ -397,7 +397,7 @@ def test_setting_the_clock_back_is_reported_for_a_while(monkeypatch: pytest.Monk
         await running
         [problem, cleared] = seen
         assert problem is not None
-        assert problem.message == "the wall clock was set back by 1:00:00: the charts begin anew, alerts go on"
+        assert problem.message == "the wall clock was set back by 1:00:00: the charts start over, alerts continue"
         assert cleared is None
         assert bench.engine.epoch != "e"
 

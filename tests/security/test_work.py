@@ -298,7 +298,7 @@ TEXTS: dict[str, tuple[Callable[[], bytes], str]] = {
     "endless help": (lambda: (b"# HELP a " + b"x" * 60_000 + b"\n") * 20 + b"a 1\n", ""),
     "endless types": (lambda: (b"# TYPE a " + b"x" * 60_000 + b"\n") * 20, "more than 1024 bytes"),
     "an endless exemplar": (lambda: b"a 1 # {" + b"x" * 60_000 + b"} 1\n", ""),
-    "an endless timestamp": (lambda: b"a 1 " + b"9" * 60_000 + b"\n", "is no time"),
+    "an endless timestamp": (lambda: b"a 1 " + b"9" * 60_000 + b"\n", "is not a time"),
     "new series": (lambda: b"".join(b'a{k="%d"} 1\n' % n for n in range(5_000)), ""),
     "histograms without +Inf": (
         lambda: b"".join(

@@ -173,7 +173,7 @@ async def test_the_error_for_a_taken_port_says_how_to_fix_it() -> None:
     async with listening(collector) as first:
         said = await refused(port=first.port)
         where = f"cannot listen on UDP 127.0.0.1:{first.port}"
-        assert said == f"{where}: another program listens there; end it, or give another port"
+        assert said == f"{where}: another program listens there; stop it, or give another port"
         with sender(first) as client:
             client.send(b"still mine")
             await collector.until(lambda: bool(collector.calls))
@@ -189,8 +189,8 @@ async def test_the_error_for_a_taken_port_says_how_to_fix_it() -> None:
         ({"port": -1}, "127.0.0.1:-1"),
         ({"path": "/no/such/folder/socket"}, "/no/such/folder/socket: No such file or directory"),
         ({"path": "/tmp/" + "x" * 200}, "path too long"),
-        ({"path": ""}, "give a path that can be made"),
-        ({"path": "a\0b"}, "give a path that can be made"),
+        ({"path": ""}, "give a path in a writable folder"),
+        ({"path": "a\0b"}, "give a path in a writable folder"),
     ],
 )
 async def test_an_invalid_address_or_path_raises_a_clear_error(where: dict[str, object], said: str) -> None:
@@ -208,7 +208,7 @@ async def test_an_abandoned_unix_socket_is_replaced_and_one_in_use_is_refused(tm
             client.send(b"alive")
             await collector.until(lambda: bool(collector.calls))
         said = await refused(path=path)
-        assert said == f"cannot listen on {path}: another program listens there; end it, or give another path"
+        assert said == f"cannot listen on {path}: another program listens there; stop it, or give another path"
         assert path.is_socket()
     assert not path.exists()
 
@@ -216,7 +216,7 @@ async def test_an_abandoned_unix_socket_is_replaced_and_one_in_use_is_refused(tm
 async def test_a_file_that_is_not_a_socket_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "precious"
     path.write_text("data")
-    assert "it is there already and no socket" in await refused(path=path)
+    assert "it exists and is not a socket" in await refused(path=path)
     assert path.read_text() == "data"
 
 

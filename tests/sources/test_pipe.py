@@ -207,12 +207,12 @@ def test_a_line_may_arrive_in_pieces() -> None:
         ('{"a": "b"}', "no number in it"),
         ('{"name": "a", "value": "b"}', "must be a number"),
         ('{"name": "a", "value": 1, "labels": 3}', "must be a number"),
-        ('{"cpu": 1, "time": "noon"}', "'noon' is no time"),
+        ('{"cpu": 1, "time": "noon"}', "'noon' is not a time"),
         ('{"cpu": 1' + "0" * 400 + "}", "too large"),
         ("a,b\n1,2\n1", "1 cells, and the first line has 2"),
         ('a,b\n1,"2', "not CSV"),
         ("a,b\nx,", "no number in it"),
-        ("a,b\n1,2\n1,x", "column 'b': 'x' is no number, as those before were"),
+        ("a,b\n1,2\n1,x", "column 'b': 'x' is not a number, unlike those before it"),
         ("load 5 " + "of all that there is" * 3, "has more than 40 characters"),
         ("12:30:05 started", "name '12:30' has no letter"),
         ("load 31,5", "it is neither a name and a value nor the first line of CSV"),
@@ -289,6 +289,6 @@ def test_times_are_parsed(value: object, time: float) -> None:
     ],
 )  # fmt: skip
 def test_an_invalid_time_raises_an_input_error(value: object) -> None:
-    with pytest.raises(InputError, match="is no time") as caught:
+    with pytest.raises(InputError, match="is not a time") as caught:
         sample_time(value)
     assert len(str(caught.value)) < 200

@@ -280,7 +280,7 @@ def test_the_caches_are_bounded_however_labels_are_written(monkeypatch: pytest.M
     taken = host.take(bodies)
     assert len(host.source.known) < 30
     assert taken.accepted + taken.refused == 100
-    assert "written in too many ways" in taken.reason
+    assert "come in too many orders" in taken.reason
 
 
 # --- turns ---

@@ -131,21 +131,20 @@ def unused_name(wanted: str, taken: Collection[str]) -> str:
 
 def _check_choice(what: str, given: str, choices: Collection[str]) -> None:
     if given not in choices:
-        raise InputError(f"{what} {given!r} is none of {', '.join(choices)}")
+        raise InputError(f"{what} {given!r} is unknown: use one of {', '.join(choices)}")
 
 
 def _check_text(what: str, text: str) -> None:
     if encodable(text) != text:
         raise InputError(
-            f"{what} {text!r} has a lone surrogate, which is no character and comes, as a rule, from a file's name "
-            "that is not UTF-8: take it out"
+            f"{what} {text!r} contains a lone surrogate, usually from a file name that is not UTF-8: remove it"
         )
 
 
 def _check_message(rule: Rule, metrics: Mapping[str, MetricInfo]) -> None:
     message = rule.message
     if not isinstance(message, str):
-        raise InputError(f'alert message {message!r} is no text: write one, as "CPU: {{value:.1f}}%"')
+        raise InputError(f'alert message {message!r} is not text: write one, such as "CPU: {{value:.1f}}%"')
     _check_text("alert message", message)
     read = {reading.metric for reading in rule.condition.readings()}
     labels = {label for name in read & metrics.keys() for label in metrics[name].labels}

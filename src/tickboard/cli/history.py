@@ -38,11 +38,11 @@ def _missing(ticks: Export, path: Path, start_ms: int) -> list[str]:
     """Return what is not in an export, and why."""
     lines = []
     if start_ms < ticks.kept_since_ms:
-        lines.append(f"ticks before {time_text(ticks.kept_since_ms)} are not kept any more in {path}")
+        lines.append(f"ticks before {time_text(ticks.kept_since_ms)} are no longer kept in {path}")
     if not ticks.series:
-        lines.append(f"no series in {path} is asked for: see --metrics")
+        lines.append(f"no series in {path} matches --metrics")
     elif not ticks.found:
-        lines.append(f"{path} has no values in this range: see --from and --to")
+        lines.append(f"{path} has no values in this range: check --from and --to")
     if ticks.damaged:
         lines.append(f"{len(ticks.damaged)} columns of blocks in {path} are damaged: their values are missing")
     return lines
@@ -72,7 +72,7 @@ def forget(metrics: Sequence[str], where: Where) -> bool:
     path = where.path()
     forgotten = forget_series(path, tuple(metrics))
     if not forgotten:
-        complain(f"tickboard: no series in {path} is asked for: see --metrics")
+        complain(f"tickboard: no series in {path} matches --metrics")
         return False
     put(f"{path}: {forgotten} series forgotten")
     return True

@@ -172,7 +172,7 @@ class Options(Struct, frozen=True):
         try:
             return Journal(default_path(file, os.environ))
         except JournalError as error:
-            say(f"{error}. Until then the log of alerts does not outlive this run.")
+            say(f"{error}. Until then, alerts are not kept after this run.")
             return None
 
     def history_of(self, board: "Board", file: Path | None) -> "HistoryOptions":
@@ -276,7 +276,7 @@ class Options(Struct, frozen=True):
 
         for flag, limit in (("--max-connections", self.max_connections), ("--max-per-address", self.max_per_address)):
             if limit is not None and limit < 0:
-                raise InputError(f"{flag}={limit}: give how many there may be; 0: any number")
+                raise InputError(f"{flag}={limit}: give 0 or more; 0 means no limit")
         places = raise_open_files()
         most = lasting(places, self.max_connections)
         gate = Gate(places, self.max_per_address, traffic)

@@ -71,10 +71,10 @@ async def open_connection(address: str) -> ClientConnection:
             close_timeout=CLOSE_TIMEOUT_S,
         )
     except ValueError as error:
-        raise ProtocolError(f"it leads to an address that cannot be used: {error}") from error
+        raise ProtocolError(f"it redirects to an invalid address: {error}") from error
     if connection.subprotocol != SUBPROTOCOL:
         await connection.close(1002)
-        raise ProtocolError(f"it does not speak {SUBPROTOCOL}")
+        raise ProtocolError(f"it does not support {SUBPROTOCOL}")
     return connection
 
 
@@ -103,15 +103,15 @@ def may_pass(error: Exception) -> bool:
 
 def explain_failure(address: str, error: Exception) -> str:
     """Return the message for a first connection that failed permanently, and how to fix it."""
-    fix = "is it the address of a board, as it is opened in a browser?"
+    fix = "is it the address that you open in a browser?"
     if isinstance(error, InvalidStatus) and error.response.status_code in {401, 403, 421}:
-        fix = "does what is in front of the board want a user, or the server another --allow-host?"
+        fix = "does a proxy in front of the board need a login, or the server an --allow-host?"
     elif isinstance(error, ssl.SSLError):
         fix = "use the name that the certificate is for, and one that this machine trusts"
     elif isinstance(error, InvalidProxy):
-        fix = "look at the proxy in this process's environment"
+        fix = "check the proxy settings in this process's environment"
     elif isinstance(error, ProtocolError):
-        fix = "it needs a board of Tickboard 0.1 or newer, and a proxy in between that passes Sec-WebSocket-Protocol on"
+        fix = "the board must be Tickboard 0.1 or newer, and a proxy in between must pass on Sec-WebSocket-Protocol"
     return f"cannot watch {public(address)}: {reason(error)}; {fix}"
 
 

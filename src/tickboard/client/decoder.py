@@ -380,5 +380,5 @@ def split_position(text: str) -> tuple[str, int]:
     """
     found = _POSITION.fullmatch(str(text))
     if not found:
-        raise InputError(f"since {text!r} is no position: take the .position of a tick, EPOCH:SEQ")
+        raise InputError(f"since {text!r} is not a position: use the .position of a tick, EPOCH:SEQ")
     return found[1], int(found[2])

@@ -84,7 +84,7 @@ class Target:
         except (ValueError, AttributeError, TypeError):
             good = False
         if not good or not url.isascii() or not url.isprintable() or " " in url:
-            raise InputError(f"{public(str(url))!r} is no address of a board: write it as http://localhost:3000")
+            raise InputError(f"{public(str(url))!r} is not the address of a board: write it as http://localhost:3000")
         remember_url(url)
         self.shown = public(url)
         self._parts = parts
@@ -174,15 +174,17 @@ def checked_headers(headers: Mapping[Any, Any], own: Collection[str] = ()) -> di
         raise InputError(f'headers is a {type(headers).__name__}: give texts by name, as {{"X-Team": "a"}}')
     for name, value in headers.items():
         if not isinstance(name, str) or _HEADER_NAME.fullmatch(name) is None:
-            raise InputError(f"headers: {name!r} cannot be a header's name: use letters, digits and -, as X-Team")
+            raise InputError(f"headers: {name!r} is not a valid header name: use letters, digits and -, as X-Team")
         if name.lower() in own:
-            raise InputError(f"headers: {name} says how the samples are sent, and is set by push itself: leave it out")
+            raise InputError(f"headers: {name} is set by push itself: leave it out")
         if not isinstance(value, str):
             raise InputError(
                 f"headers: {name} is {None if value is None else f'a {type(value).__name__}'}: give a text"
             )
         if _HEADER_VALUE.fullmatch(value) is None:
-            raise InputError(f"headers: {name} has a line break or a character that no header can have: leave it out")
+            raise InputError(
+                f"headers: {name} contains a line break or a character that headers cannot have: remove it"
+            )
     return dict(headers)
 
 

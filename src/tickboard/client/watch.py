@@ -211,7 +211,7 @@ def websocket_url(url: str, metrics: Iterable[str] = ()) -> str:
         parts = urlsplit(url.strip())
         scheme = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}.get(parts.scheme)
         if scheme is None or not parts.hostname or re.search(r"[\s\x00-\x1f\x7f]", url.strip()):
-            raise _bad_url(url, "it has no host" if scheme else "its scheme is none of http, https, ws and wss")
+            raise _bad_url(url, "it has no host" if scheme else "its scheme is not http, https, ws or wss")
         own = {"since", "metrics"} & {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
         if own:
             raise _bad_url(url, f"what it asks for is said by the argument {min(own)}, not in the address")
@@ -226,7 +226,7 @@ def websocket_url(url: str, metrics: Iterable[str] = ()) -> str:
         if len(address.encode()) > MAX_ADDRESS_BYTES:
             raise InputError(
                 f"url and metrics make an address of {len(address)} characters, of "
-                f"{MAX_ADDRESS_BYTES} that servers take: ask for a glob that matches more"
+                f"{MAX_ADDRESS_BYTES} that servers accept: use a glob that matches more"
             )
     except InputError:
         raise
@@ -248,5 +248,5 @@ def _selectors(metrics: Iterable[str]) -> list[str]:
         raise InputError(f'metrics {metrics!r} is no list of texts: write metrics=["cpu_usage", "disk.*"]')
     globs = sum(1 for one in chosen if re.search(r"[*?\[]", one))
     if globs > MAX_GLOBS:
-        raise InputError(f"metrics has {globs} globs: ask for {MAX_GLOBS} at most, or for one that matches more")
+        raise InputError(f"metrics has {globs} globs: ask for {MAX_GLOBS} at most, or one that matches more")
     return chosen

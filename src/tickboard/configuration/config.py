@@ -333,7 +333,7 @@ def config_schema() -> dict[str, Any]:
 def _tables(toml: Toml, section: str, kind: type[T]) -> dict[str, T]:
     values = toml.values.get(section, {})
     if not isinstance(values, dict):
-        raise toml.error((section,), f"it is no table: write [{section}.NAME] and the keys below it")
+        raise toml.error((section,), f"it is not a table: write [{section}.NAME] and the keys below it")
     for name in values:
         _check_name(toml, (section, name))
     return {name: _table(toml, (section, name), value, kind) for name, value in values.items()}
@@ -342,7 +342,7 @@ def _tables(toml: Toml, section: str, kind: type[T]) -> dict[str, T]:
 def _table(toml: Toml, path: KeyPath, values: object, kind: type[T]) -> T:
     """Return one table of the file, checked."""
     if not isinstance(values, dict):
-        raise toml.error(path, f"it is no table: write [{shown_path(path)}] and the keys below it")
+        raise toml.error(path, f"it is not a table: write [{shown_path(path)}] and the keys below it")
     _check_keys(toml, path, values, kind)
     fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
     for key, value in values.items():
@@ -368,7 +368,7 @@ def _check_name(toml: Toml, path: KeyPath) -> None:
         if section == "notifiers":
             fix = f"{section}: {NOTIFIER_NAME_HELP}: write [{section}.ops] and the URL below it"
             raise BoardError(fix, toml.file, toml.line(path)) from None
-        raise toml.error(path, "a name has from 1 to 200 characters: choose another") from error
+        raise toml.error(path, "use a name of 1 to 200 characters") from error
 
 
 _DURATIONS = {"for", "keep", "wait", "remind", "keep_minutes", "keep_hours", "commit", "delay"}

@@ -54,7 +54,7 @@ _COMPARISON: dict[type[ast.cmpop], Callable[[Any, Any], Condition]] = {
     ast.Lt: operator.lt,
     ast.LtE: operator.le,
 }
-_MENDS = {
+_FIXES = {
     "&&": "write & with each side in parentheses, as (a > 1) & (b > 2)",
     "||": "write | with each side in parentheses, as (a > 1) | (b > 2)",
     "!": "write ~ before a condition in parentheses, as ~(a > 1)",
@@ -65,7 +65,7 @@ _MENDS = {
     "or": "write | with each side in parentheses, as (a > 1) | (b > 2)",
     "not": "write ~ before a condition in parentheses, as ~(a > 1)",
 }
-"""What to write for what people write who know it from elsewhere."""
+"""What to write instead of operators of other languages."""
 
 
 def parse_condition(text: str, registry: Registry) -> Condition:
@@ -104,7 +104,7 @@ class _Formula:
     def parse(self) -> Value:
         text = self._text
         if len(text) > MAX_LENGTH:
-            raise self.error(MAX_LENGTH, f"it is longer than {MAX_LENGTH} characters: make rules of its parts")
+            raise self.error(MAX_LENGTH, f"it is longer than {MAX_LENGTH} characters: split it into several rules")
         source = self._source()
         begin = len(source) - len(source.lstrip())
         if begin == len(source):
@@ -125,7 +125,7 @@ class _Formula:
     def _syntax_error(self, begin: int, error: SyntaxError) -> InputError:
         if "too many nested" in error.msg:
             return self._depth_error(begin)
-        said = error.msg if "closed" in error.msg or "unmatched" in error.msg else "this is no condition"
+        said = error.msg if "closed" in error.msg or "unmatched" in error.msg else "this is not a condition"
         # Where the text ends too soon, the place is told as one before the next line.
         ends = error.lineno != 1 or not error.offset
         place = len(self._text.rstrip()) if ends else begin + (error.offset or 1) - 1
@@ -148,7 +148,8 @@ class _Formula:
                 calls.pop()
             if kind == "text" and last in {"text", "word"}:
                 raise self.error(
-                    place, f"{_shortened(written)} follows upon something else: put a comma or a sign between"
+                    place,
+                    f"{_shortened(written)} follows another word directly: put an operator or a comma between them",
                 )
             source += self._let_through(kind, written, place, bool(calls and calls[-1]))
             if kind != "space":
@@ -166,8 +167,8 @@ class _Formula:
         if kind == "label" and in_call:
             self._names[place] = written
             return "x" * len(written)
-        if written in _MENDS and not (written == "=" and in_call):
-            raise self.error(place, f"{written} cannot stand here: {_MENDS[written]}")
+        if written in _FIXES and not (written == "=" and in_call):
+            raise self.error(place, f"{written} is not allowed here: {_FIXES[written]}")
         if kind == "word" and keyword.iskeyword(written):
             # It means something to Python, but a metric may well be named disk.in.
             self._names[place] = written
@@ -187,12 +188,12 @@ class _Formula:
         if character in "\"'":
             return self.error(place, f"a text begins with {character} and does not end: close it on the same line")
         if character.isdigit() or character == ".":
-            return self.error(place, "this is no number: write it as 90, 0.5 or 1e9")
+            return self.error(place, "this is not a number: write it as 90, 0.5 or 1e9")
         if character == "#":
-            return self.error(place, "a comment cannot stand here: put it behind the text, or on a line of its own")
+            return self.error(place, "comments are not allowed here: put it after the text, or on a line of its own")
         shown = character if character.isprintable() else ascii(character)[1:-1]
         return self.error(
-            place, f"{shown} cannot stand here: write names, numbers, + - * /, > >= < <=, & | ~ and parentheses"
+            place, f"{shown} is not allowed here: write names, numbers, + - * /, > >= < <=, & | ~ and parentheses"
         )
 
     # --- from tree to expression ---
@@ -215,7 +216,7 @@ class _Formula:
                 return self._unary(node, depth)
             case ast.Compare():
                 return self._comparison(node, depth)
-        raise self.error(self._place(node), f"this cannot stand in a condition: write one as {_EXAMPLE}")
+        raise self.error(self._place(node), f"this is not allowed in a condition: write one as {_EXAMPLE}")
 
     def _place(self, node: ast.expr | ast.keyword) -> int:
         return self._begin + node.col_offset
@@ -230,12 +231,12 @@ class _Formula:
     def _number(self, node: ast.Constant) -> float:
         if isinstance(node.value, str):
             raise self.error(
-                self._place(node), "a text cannot stand here: write a name without quotes, or metric(…) around it"
+                self._place(node), "a text is not allowed here: write a name without quotes, or metric(…) around it"
             )
         number = node.value
         if not isinstance(number, int | float):
             # Three dots are a constant, too.
-            raise self.error(self._place(node), f"this is no condition: write one as {_EXAMPLE}")
+            raise self.error(self._place(node), f"this is not a condition: write one as {_EXAMPLE}")
         return self._finite(node, lambda: float(number))
 
     def _finite(self, node: ast.expr, compute: Callable[[], float]) -> float:
@@ -244,7 +245,7 @@ class _Formula:
         except (OverflowError, ZeroDivisionError):
             number = float("nan")
         if not isfinite(number):
-            raise self.error(self._place(node), "this is no finite number: write one that is")
+            raise self.error(self._place(node), "this is not a finite number: write one")
         return number
 
     def _unary(self, node: ast.UnaryOp, depth: int) -> Value:
@@ -252,17 +253,19 @@ class _Formula:
         if isinstance(node.op, ast.Invert):
             if not isinstance(inner, Condition):
                 raise self.error(
-                    self._place(node), "~ turns a condition round: put one in parentheses, as ~(cpu_usage > 90)"
+                    self._place(node), "~ negates a condition: put one in parentheses, as ~(cpu_usage > 90)"
                 )
             return ~inner
         if not isinstance(inner, float):
-            raise self.error(self._place(node), "a sign stands before a number only: write 0 - x for the negative of x")
+            raise self.error(
+                self._place(node), "a sign can only come before a number: write 0 - x for the negative of x"
+            )
         return -inner if isinstance(node.op, ast.USub) else inner
 
     def _arithmetic(self, node: ast.BinOp, depth: int) -> Value:
         compute = _ARITHMETIC.get(type(node.op))
         if compute is None:
-            raise self.error(self._place(node.right), "there is no such sign before this: compute with +, -, * and /")
+            raise self.error(self._place(node.right), "this operator is not supported: use +, -, * and /")
         left, right = self._read(node.left, depth + 1), self._read(node.right, depth + 1)
         if isinstance(left, float) and isinstance(right, float):
             return self._finite(node, lambda: compute(left, right))
@@ -287,10 +290,10 @@ class _Formula:
                 # a > 1 & b > 2 is, to Python, a > (1 & b) > 2.
                 if isinstance(side, ast.BinOp) and isinstance(side.op, ast.BitAnd | ast.BitOr):
                     raise self.error(self._place(side), _SIDES)
-            raise self.error(self._place(sides[2]), "two comparisons make a chain: write (1 < x) & (x < 2)")
+            raise self.error(self._place(sides[2]), "comparisons cannot be chained: write (1 < x) & (x < 2)")
         left, right = (self._read(side, depth + 1) for side in sides)
         if isinstance(left, float) and isinstance(right, float):
-            raise self.error(self._place(node), "two numbers are compared: compare a metric with something")
+            raise self.error(self._place(node), "this compares two numbers: compare a metric with something")
         return compare(left, right)
 
     def _name(self, node: ast.Name | ast.Attribute, depth: int) -> Operand:
@@ -337,7 +340,7 @@ class _Formula:
                 raise self.error(
                     self._place(node),
                     f"{_shortened(name)} has no {_shortened(word)}: its stats are {', '.join(STATS)}; for a metric "
-                    'that is still to come write metric("…")',
+                    'that does not exist yet, write metric("…")',
                 )
             found = self._made(node, partial(found.reading, word))
         return operand(found)
@@ -354,8 +357,8 @@ class _Formula:
         fix = f"write {meant}" if close else "write the name of one"
         return self.error(
             self._place(node),
-            f'{_shortened(name)} is no metric of this board: {fix}, or metric("{_shortened(name)}") for one that is '
-            "still to come",
+            f'{_shortened(name)} is not a metric of this board: {fix}, or metric("{_shortened(name)}") for one that '
+            "does not exist yet",
         )
 
     # --- calls ---
@@ -365,7 +368,7 @@ class _Formula:
         if name == "metric":
             return self._named_metric(node)
         if node.keywords:
-            raise self.error(self._place(node.keywords[0]), "labels can be given to metric(…) alone: leave them out")
+            raise self.error(self._place(node.keywords[0]), "only metric(…) takes labels: leave them out")
         if name == "absent":
             (what,) = self._arguments(node, 1, 'absent(cpu_usage) or absent(metric("queue.depth"))')
             return self._made(node, partial(absent, self._measured(what, depth)))
@@ -373,7 +376,7 @@ class _Formula:
             what, *span = self._arguments(node, 2, 'anomaly(cpu_usage) or anomaly(cpu_usage, "5m")')
             measured, spans = self._measured(what, depth), [self._literal(one) for one in span]
             if not isinstance(measured, Measured):
-                raise self.error(self._place(what), "it is of one metric alone: write anomaly(cpu_usage)")
+                raise self.error(self._place(what), "it takes one metric: write anomaly(cpu_usage)")
             return self._made(node, lambda: anomaly(measured, *spans))
         if name and name not in self._registry.metrics:
             raise self.error(
@@ -386,7 +389,7 @@ class _Formula:
         found = self._read(node.func, depth + 1)
         (span,) = self._arguments(node, 1, 'a span of the window after a stat, as cpu_usage.avg("30s")')
         if not isinstance(found, Reading):
-            raise self.error(self._place(node), 'a span is given to the stat of a metric: write cpu_usage.avg("30s")')
+            raise self.error(self._place(node), 'only the stat of a metric takes a span: write cpu_usage.avg("30s")')
         return self._made(node, partial(found, self._literal(span)))
 
     def _named_metric(self, node: ast.Call) -> Operand:
@@ -395,30 +398,30 @@ class _Formula:
         for given in node.keywords:
             label = self._names.get(self._place(given), "")
             if label in labels or not label:
-                raise self.error(
-                    self._place(given), 'each label is given once, by its name: write metric("load", host="a")'
-                )
+                raise self.error(self._place(given), 'give each label once, by name: write metric("load", host="a")')
             labels[label] = self._literal(given.value)
         return self._made(node, partial(metric, self._literal(name), **labels))
 
     def _arguments(self, node: ast.Call, most: int, fix: str) -> list[ast.expr]:
         if not 1 <= len(node.args) <= most or any(isinstance(argument, ast.Starred) for argument in node.args):
-            raise self.error(self._place(node), f"what stands in these parentheses cannot be: write {fix}")
+            raise self.error(self._place(node), f"these arguments are not valid: write {fix}")
         return node.args
 
     def _literal(self, node: ast.expr) -> str:
         if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
-            raise self.error(self._place(node), 'a text must stand here: write it in quotes, as "30s"')
+            raise self.error(self._place(node), 'text is needed here: put it in quotes, as "30s"')
         return self._texts[self._place(node)]
 
     def _measured(self, node: ast.expr, depth: int) -> Operand:
         found = self._read(node, depth + 1)
         if isinstance(found, float):
-            raise self.error(self._place(node), "a number is never missing or strange: write the name of a metric")
+            raise self.error(self._place(node), "a number is never absent or anomalous: write the name of a metric")
         return found
 
     def _depth_error(self, place: int) -> InputError:
-        return self.error(place, f"more than {MAX_DEPTH} expressions stand in each other: make rules of its parts")
+        return self.error(
+            place, f"more than {MAX_DEPTH} expressions are nested in each other: split it into several rules"
+        )
 
 
 def _shortened(text: str) -> str:

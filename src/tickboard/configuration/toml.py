@@ -79,15 +79,15 @@ def read_toml(data: bytes, file: str) -> Toml:
         BoardError: it is too large, is not UTF-8, or is not TOML.
     """
     if len(data) > MAX_BYTES:
-        raise BoardError(f"it has more than {MAX_BYTES // 1024} KiB: leave out what is no setting of a board", file)
+        raise BoardError(f"it has more than {MAX_BYTES // 1024} KiB: keep only what configures the board", file)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise BoardError("it is not UTF-8: save it in that encoding", file, line) from error
+        raise BoardError("it is not UTF-8: save it as UTF-8", file, line) from error
     for number, each in enumerate(text.split("\n"), 1):
         if each.count(".") > MAX_DOTS and not each.lstrip().startswith("#"):
-            raise BoardError(f"the line has more than {MAX_DOTS} dots: break it in several", file, number)
+            raise BoardError(f"the line has more than {MAX_DOTS} dots: split it into several", file, number)
     import tomllib
 
     try:
@@ -143,7 +143,9 @@ def _syntax_error(text: str, file: str, error: ValueError) -> BoardError:
         said = said[: place.start()]
         line = int(place[1]) if place[1] else text.rstrip().count("\n") + 1
     # Of a table that stands there twice tomllib tells the name.
-    return BoardError(f'it is not TOML: {_without_url(said)}; write name = "text", name = 1 or [table]', file, line)
+    return BoardError(
+        f'it is not valid TOML: {_without_url(said)}; write name = "text", name = 1 or [table]', file, line
+    )
 
 
 def _lines(text: str) -> dict[KeyPath, int]:

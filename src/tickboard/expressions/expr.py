@@ -268,7 +268,7 @@ class Reading(Measured, Expression):
             InputError: it is a stat already.
         """
         if self.stat != "value":
-            raise InputError(f"{self.text()} is a stat already: it has no {stat}")
+            raise InputError(f"{self.text()} is already a stat: it has no {stat}")
         return Reading(self.metric, stat, "", self.labels)
 
     @property
@@ -373,7 +373,10 @@ class Comparison(Pair, Condition):
 
     def with_threshold(self, number: float) -> Condition:
         if not isinstance(self.right, Constant):
-            raise InputError(f"{self.text()} compares with no number that a threshold could replace: write it anew")
+            raise InputError(
+                f"{self.text()} compares with no number that threshold could replace: write the condition again, "
+                "with when"
+            )
         right = operand(number)
         return Comparison(self.operator, self.left, right)
 
@@ -483,7 +486,9 @@ class Absence(Condition):
         return True
 
     def with_threshold(self, number: float) -> Condition:
-        raise InputError(f"{self.text()} compares with no number that a threshold could replace: write it anew")
+        raise InputError(
+            f"{self.text()} compares with no number that threshold could replace: write the condition again, with when"
+        )
 
 
 def operand(value: object) -> Expression:
@@ -496,7 +501,7 @@ def operand(value: object) -> Expression:
         return value.expression()
     if isinstance(value, int | float) and not isinstance(value, bool) and np.isfinite(value):
         return Constant(float(value))
-    raise InputError(f"{value!r} cannot stand in a condition: use a metric, one of its stats or a finite number")
+    raise InputError(f"{value!r} is not allowed in a condition: use a metric, one of its stats or a finite number")
 
 
 def condition(value: object) -> Condition:

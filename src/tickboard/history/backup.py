@@ -26,7 +26,7 @@ def back_up(path: Path, target: Path) -> int:
     """
     with readable(path) as database:
         if target.exists() or target.is_symlink():
-            raise InputError(f"{target} exists already: give the copy another name")
+            raise InputError(f"{target} already exists: give the copy another name")
         partial = target.with_name(f"{target.name}.partial")
         try:
             real = find_place(partial, _PURPOSE)

@@ -290,7 +290,7 @@ def open_to_read(path: Path) -> Database:
         database = Database(path, connection)
         try:
             if database.one("PRAGMA application_id") != APPLICATION_ID:
-                raise HistoryError(f"{path} is no history: give the file of a history")
+                raise HistoryError(f"{path} is not a history file: give the path of one")
             if (version := database.one("PRAGMA user_version")) > VERSION:
                 raise HistoryError(f"{path} was written by a newer tickboard (format {version}): update tickboard")
             database.do("PRAGMA query_only = ON")
@@ -341,7 +341,7 @@ def _lock(path: Path, real: Path) -> sqlite3.Connection:
         if primary_code(error) != sqlite3.SQLITE_BUSY:
             raise
         raise HistoryError(
-            f"{path} is used by another tickboard: end that one, or give this one another file with --history"
+            f"{path} is in use by another tickboard: stop that one, or give this one another file with --history"
         ) from error
     except BaseException:
         connection.close()

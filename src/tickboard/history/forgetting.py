@@ -38,7 +38,7 @@ def forget(path: Path, patterns: tuple[str, ...]) -> int:
     """
     with readable(path):
         if is_in_use(find_place(path, PURPOSE)):
-            raise HistoryError(f"{path} is open in a tickboard that runs: end that one first")
+            raise HistoryError(f"{path} is open in a running tickboard: stop that one first")
     try:
         with explained_errors(path), closing(HistoryFile(path)) as file:
             return _forget(file, patterns)

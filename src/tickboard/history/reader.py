@@ -116,7 +116,7 @@ class HistoryReader:
                 self._orders.put_nowait(order)  # type: ignore[arg-type]
             except Full as error:
                 raise BusyError(
-                    f"{MAX_QUESTIONS} questions to the history wait to be answered: ask again in a second", 1
+                    f"{MAX_QUESTIONS} queries of the history are waiting already: try again in a second", 1
                 ) from error
             if self._thread is None:
                 self._thread = threading.Thread(

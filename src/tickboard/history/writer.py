@@ -233,7 +233,7 @@ class Writer:
         with explained_errors(self._path):
             real = find_place(self._path, PURPOSE)
             if not has_header(real, APPLICATION_ID):
-                raise HistoryError(f"{self._path} is no history: move it away, or {PURPOSE.another_file}")
+                raise HistoryError(f"{self._path} is not a history file: move it away, or {PURPOSE.another_file}")
             self.damaged = move_aside(real, "damaged", PURPOSE)
         self.lost_files.append(f"{self._path} was damaged ({error}) and is now {self.damaged}")
 

@@ -63,7 +63,7 @@ _FIXES = {
     sqlite3.SQLITE_IOERR: "see whether its disk is full or failing",
     # Of a file that is only to be read.
     sqlite3.SQLITE_IOERR_LOCK: _ELSEWHERE,
-    sqlite3.SQLITE_BUSY: "end that one, or give this one another file with --state",
+    sqlite3.SQLITE_BUSY: "stop that one, or give this one another file with --state",
 }
 _SCHEMA = """
 CREATE TABLE log (epoch TEXT NOT NULL, number INTEGER NOT NULL);
@@ -453,7 +453,7 @@ def explained_errors(path: Path) -> Iterator[None]:
             raise  # it is what was given that is wrong, not the file
         code = primary_code(error)
         if code == sqlite3.SQLITE_BUSY:
-            raise UsedError(f"{path} is used by another tickboard: {_FIXES[code]}") from error
+            raise UsedError(f"{path} is in use by another tickboard: {_FIXES[code]}") from error
         if code in BROKEN:
             raise LostError(
                 f"{path} was damaged while it was in use ({error}): everything in memory is written to a new file there"

@@ -75,5 +75,5 @@ def set_aside(path: Path) -> Path:
     with explained_errors(path):
         real = find_place(path, PURPOSE)
         if not has_header(real, APPLICATION_ID):
-            raise JournalError(f"{path} is no log of alerts: move it away, or give another file with --state")
+            raise JournalError(f"{path} is not a log of alerts: move it away, or give another file with --state")
         return move_aside(real, "damaged", PURPOSE)

@@ -103,7 +103,7 @@ class Supervisor:
         if tasks:
             _, left = await asyncio.wait(tasks, timeout=STOP_S)
             for task in left:
-                log.warning("%s: did not stop within %g s; it is left to itself", tasks[task].name, STOP_S)
+                log.warning("%s: did not stop within %g s; it is abandoned", tasks[task].name, STOP_S)
 
 
 class _Part:

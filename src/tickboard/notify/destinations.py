@@ -94,7 +94,7 @@ def _known(severities: Iterable[str]) -> frozenset[Severity]:
     given = [severities] if isinstance(severities, str) else list(severities)
     known: frozenset[Severity] = frozenset(severity for severity in SEVERITIES if severity in given)
     if unknown := [severity for severity in given if severity not in known]:
-        raise InputError(f"severity {unknown[0]!r} is none of {', '.join(SEVERITIES)}")
+        raise InputError(f"severity {unknown[0]!r} is unknown: use one of {', '.join(SEVERITIES)}")
     if not known:
         raise InputError(f"severities is empty: give some of {', '.join(SEVERITIES)}")
     return known
@@ -108,5 +108,5 @@ def _limited(limit: int) -> int:
 
 def _positive(remind: Duration) -> float:
     if not (seconds := duration(remind)):
-        raise InputError(f"remind={remind!r}: give how long after an alert it is told again, as 4h")
+        raise InputError(f"remind={remind!r}: give how long after an alert it is sent again, as 4h")
     return seconds

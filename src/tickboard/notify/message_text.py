@@ -67,7 +67,7 @@ def compose_message(board: str, notices: Collection[Notice], now: float, *, lost
     ordered = sorted(notices, key=_order)
     lines = [_line(notice, now) for notice in ordered] if len(ordered) <= MAX_LINES else _grouped(ordered, now)
     if lost:
-        lines.append("Alerts that came before these may not have been told: the log no longer has them.")
+        lines.append("Earlier alerts may not have been sent: the log no longer has them.")
     title = _line_title(ordered[0]) if len(ordered) == 1 else _counted(ordered)
     return Message(f"{plain_line(board)}: {title}", "\n".join(lines), _kind(ordered))
 

@@ -17,7 +17,7 @@ START_S = 2.0
 """How long the start of a board waits for its listeners; one that takes longer goes on by itself, and is reported."""
 
 CLOSE_S = 2.0
-"""How long a listener may take to close; then it is left to itself, and reported."""
+"""How long a listener may take to close; then it is abandoned, and reported."""
 
 AGAIN_S = 5.0
 """After how long a listener that could not start is tried again; twice as long each time, up to `MAX_AGAIN_S`."""
@@ -92,7 +92,7 @@ class Listeners:
             async with asyncio.timeout(CLOSE_S):
                 error = await outcome(listener.close)
         except TimeoutError:
-            self._lasting.report(name, f"its close() has not returned within {CLOSE_S:g} s: it is left to itself")
+            self._lasting.report(name, f"its close() has not returned within {CLOSE_S:g} s: it is abandoned")
             return
         if error is None:
             self._lasting.clear(name)

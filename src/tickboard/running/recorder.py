@@ -242,4 +242,4 @@ def _answered(read: Callable[[], R]) -> R:
     try:
         return done.result(READ_S)
     except TimeoutError as error:
-        raise HistoryError(f"its disk has not answered for {READ_S:g} s: the window begins empty") from error
+        raise HistoryError(f"its disk has not answered for {READ_S:g} s: the window starts empty") from error

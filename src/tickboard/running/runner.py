@@ -146,7 +146,7 @@ class Runner:
         if set_back_s:
             back = timedelta(seconds=round(set_back_s))
             self._problems.report(
-                CLOCK, f"the wall clock was set back by {back}: the charts begin anew, alerts go on", kind=CLOCK
+                CLOCK, f"the wall clock was set back by {back}: the charts start over, alerts continue", kind=CLOCK
             )
             self._clock_set.failed(made)
         elif self._clock_set.is_over(made):

@@ -179,7 +179,7 @@ class RunningBoard:
             engine = _engine(declared, settings, epoch, alert_log)
             engine.alerts.restore(kept.episodes, kept.silences)
             if journal.damaged is not None:
-                log.warning("%s was damaged, and is now %s: the log begins anew", journal.path, journal.damaged)
+                log.warning("%s was damaged, and is now %s: the log starts over", journal.path, journal.damaged)
         # Also of a board that keeps no history just now: what was kept until today is not to be lost by that.
         engine.alerts.log.keeping = Keeping(max(LOG_AGE_S, history.retention.hours_s))
         hub = Hub(engine, declared.describe, write_all, lambda steps, settle: turns().begin(steps, settle))

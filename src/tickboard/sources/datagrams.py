@@ -207,7 +207,7 @@ class DatagramListener:
 
     def _open_unix(self, path: str) -> socket.socket:
         if not path or "\0" in path:
-            raise InputError(f"cannot listen on {path!r}: give a path that can be made")
+            raise InputError(f"cannot listen on {path!r}: give a path in a writable folder")
         _remove_stale(path)
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         try:
@@ -216,7 +216,8 @@ class DatagramListener:
         except OSError as error:
             listening.close()
             raise InputError(
-                f"cannot listen on {path}: {getattr(error, 'strerror', None) or error}; give a path that can be made"
+                f"cannot listen on {path}: {getattr(error, 'strerror', None) or error}; give a path in a writable "
+                "folder"
             ) from error
         self._file = made.st_dev, made.st_ino
         self.address = path
@@ -234,7 +235,7 @@ class DatagramListener:
 
 def _reason(error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
-        return "another program listens there; end it, or give another port"
+        return "another program listens there; stop it, or give another port"
     if error.errno == errno.EACCES:
         return "that port is for root alone; give one from 1024 on"
     if error.errno == errno.EADDRNOTAVAIL:
@@ -253,7 +254,7 @@ def _remove_stale(path: str) -> None:
     except OSError:
         return
     if not stat.S_ISSOCK(mode):
-        raise InputError(f"cannot listen on {path}: it is there already and no socket; give another path")
+        raise InputError(f"cannot listen on {path}: it exists and is not a socket; give another path")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(path)
@@ -262,4 +263,4 @@ def _remove_stale(path: str) -> None:
             return
         except OSError as error:
             raise InputError(f"cannot listen on {path}: {error.strerror}; give another path") from error
-    raise InputError(f"cannot listen on {path}: another program listens there; end it, or give another path")
+    raise InputError(f"cannot listen on {path}: another program listens there; stop it, or give another path")

@@ -293,7 +293,9 @@ class PushDecoder:
         """Return the column of a new series."""
         source = self._source
         if len(source.known) >= 4 * source.series + MAX_SPELLINGS:
-            return source.refuse(key, f"{source.name}: its labels are written in too many ways: send one order of them")
+            return source.refuse(
+                key, f"{source.name}: its labels come in too many orders: always send them in the same one"
+            )
         opened = {"gauge": source.gauge, "counter": source.counter, "histogram": source.histogram}[sample.kind]
         return opened(key, sample.name, _read_labels(sample), title=sample.title, unit=sample.unit)
 
@@ -304,7 +306,7 @@ _VALUES = {"counter": "send how much more there is, 0 or more", "histogram": "se
 
 def _too_long(what: str) -> PayloadError:
     return PayloadError(
-        f"{what} has more than {PIECE_BYTES} bytes, or is no JSON: send fewer labels, and shorter ones", 413
+        f"{what} has more than {PIECE_BYTES} bytes, or is not JSON: send fewer labels, and shorter ones", 413
     )
 
 

@@ -223,7 +223,9 @@ class CsvTable:
                 values.append((column, number))
             elif column.kind == "value":
                 if cell.lower() not in _MISSING:
-                    raise InputError(f"column {_shown(column.name)}: {_shown(cell)} is no number, as those before were")
+                    raise InputError(
+                        f"column {_shown(column.name)}: {_shown(cell)} is not a number, unlike those before it"
+                    )
             elif cell.lower() not in _MISSING:
                 labels.append((column.name, cell))
         if not values:
@@ -276,7 +278,7 @@ def sample_time(value: object) -> float:
     except (ValueError, OverflowError):
         time = math.nan
     if not 0 <= time < TIME_UNTIL:
-        raise InputError(f"{_shown(value)} is no time: write 2026-11-24T10:00:00Z, or seconds since 1970")
+        raise InputError(f"{_shown(value)} is not a time: write 2026-11-24T10:00:00Z, or seconds since 1970")
     return time
 
 

@@ -267,7 +267,9 @@ class StatsD:
             return column
         self._cost += NEW_COST
         if len(source.known) >= 4 * source.series + MAX_SPELLINGS:
-            return source.refuse(key, f"{source.name}: its series are written in too many ways: send one order of tags")
+            return source.refuse(
+                key, f"{source.name}: its tags come in too many orders: always send them in the same one"
+            )
         called, labels = name.decode("utf-8", "replace"), _labels(shape.key)
         if shape.kind == _COUNTER:
             column = source.counter(key, called, labels)

@@ -123,7 +123,7 @@ class Stdin:
             await self._in_slices(self._receiver.end())
         except Exception:
             log.exception("the last line of the input")
-        self._report("the input has ended: what is shown is the last of it, and the board stays until Ctrl-C")
+        self._report("the input has ended: the page shows its last values until Ctrl-C")
         self._print("The input has ended; the board stays until Ctrl-C.")
 
     async def _read(self) -> "_Read":

@@ -153,6 +153,4 @@ class Unfolding:
         return zlib.decompressobj(_WINDOWS[self._coding])
 
     def _not_ended(self) -> PayloadError:
-        return PayloadError(
-            f"the body goes on after its {self._coding} has ended, with something else: send nothing after it", 400
-        )
+        return PayloadError(f"the body goes on after its {self._coding} has ended: send nothing after it", 400)

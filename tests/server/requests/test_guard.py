@@ -152,7 +152,7 @@ def test_on_loopback_only_hosts_of_this_machine_are_answered(bound: str) -> None
 def test_a_malformed_host_is_refused_with_an_error_that_names_it(bound: str, host: str) -> None:
     status, body = ask(Guard(app, bound), host=host)
     assert status == 421
-    said = f"Host '{host[:200]}' is no name and port: send it as board.example.com:3000"
+    said = f"Host '{host[:200]}' is not a name and port: send it as board.example.com:3000"
     assert json.loads(body) == {"error": said}
 
 

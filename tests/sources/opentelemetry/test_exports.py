@@ -259,8 +259,8 @@ def test_attributes_of_every_type_become_text() -> None:
     ("members", "wrong"),
     [
         ({"bucket_counts": [1, 2]}, "2 bounds and 2 counts"),
-        ({"explicit_bounds": [2.0, 1.0], "bucket_counts": [1, 1, 1]}, "do not rise"),
-        ({"explicit_bounds": [1.0, math.nan], "bucket_counts": [1, 1, 1]}, "do not rise"),
+        ({"explicit_bounds": [2.0, 1.0], "bucket_counts": [1, 1, 1]}, "are not ascending"),
+        ({"explicit_bounds": [1.0, math.nan], "bucket_counts": [1, 1, 1]}, "are not ascending"),
         ({"explicit_bounds": [0.0] * 10_001, "bucket_counts": [1] * 10_002}, "10000 at most"),
         ({"bucket_counts": [1, 2, 3], "count": 7}, "count is 7 and its buckets have 6"),
     ],

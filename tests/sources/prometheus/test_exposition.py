@@ -447,7 +447,7 @@ def test_a_histogram_missing_from_the_next_text_has_no_values() -> None:
         ('g{__name__="b"} 1', "cannot be called __name__"),
         ("g one", "is not a number"),
         ("g 1 soon", "is not a number"),
-        ("g 1 inf", "is no time"),
+        ("g 1 inf", "is not a time"),
         ("g\xff 1", "not UTF-8"),
     ],
 )

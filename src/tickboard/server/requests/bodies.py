@@ -110,7 +110,7 @@ class Lease:
         """
         if not self._budget.take(self._address, size):
             self.traffic.refused("bodies")
-            raise BusyError("too many bodies are being read: send it again in some seconds", RETRY_AFTER_S)
+            raise BusyError("too many bodies are being read: try again in a few seconds", RETRY_AFTER_S)
         self._size += size
 
     def end(self) -> None:

@@ -130,11 +130,11 @@ class Guard:
         hosts = head.get("host", ())
         # Somebody else's server has looked at what HTTP wants.
         if len(hosts) > 1 or (not hosts and self._bound is not None and scope["http_version"] != "1.0"):
-            return error_response(400, "a request has one Host header, the name and the port that it asks for")
+            return error_response(400, "send exactly one Host header, with the server's name and port")
         if hosts and not self._answers_to(place := split_host(hosts[0]), hosts[0], scope, allowed):
             if place is None:
                 host = hosts[0][:MAX_SHOWN]
-                return self._refused(f"Host {host!r} is no name and port: send it as board.example.com:3000", 421)
+                return self._refused(f"Host {host!r} is not a name and port: send it as board.example.com:3000", 421)
             name = place[0]
             how = self._allow.format("host", name if re.fullmatch(r"[a-z0-9._-]{1,253}", name) else "NAME")
             fix = f"start it with {how}" if self._allow.startswith("-") else f"declare {how}"

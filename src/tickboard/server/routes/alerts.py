@@ -194,7 +194,7 @@ def silence_length(asked: SilenceAlert) -> float:
             f"duration {asked.duration[:40]!r}: the longest silence is 366d: silence for less, or fix the rule"
         )
     if length_s and not asked.reason.strip():
-        raise InputError("reason: say why, for those who wonder later why nobody was notified")
+        raise InputError("reason: say why, so that others know later why nobody was notified")
     return length_s
 
 

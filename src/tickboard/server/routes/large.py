@@ -85,7 +85,7 @@ def count_document(document: object, address: str, size: int, less: str) -> None
     if not DOCUMENTS.take(address, size):
         raise BusyError(
             f"documents of more than {MAX_DOCUMENTS_BYTES} bytes are being made and sent: "
-            f"ask again in some seconds, or for less, as with {less}",
+            f"try again in a few seconds, or ask for less, as with {less}",
             RETRY_AFTER_S,
         )
     weakref.finalize(document, DOCUMENTS.give_back, address, size)

@@ -185,7 +185,7 @@ def _notifications(traffic: Traffic) -> list[Family]:
         dropped.append(((notifier,), each.dropped))
     return [
         Family("notifications", "counter", "Messages about alerts: delivered, and attempts that failed.", results),
-        Family("notifications_dropped", "counter", "Alerts that were given up before they could be told.", dropped),
+        Family("notifications_dropped", "counter", "Alerts that were dropped before they could be sent.", dropped),
     ]
 
 

@@ -70,7 +70,8 @@ class Calls:
         kind = type(error).__name__
         self._hub.problems.report(
             SOURCE,
-            f"the application's {where} raised {kind}, and the connection was ended: see what is around the board",
+            f"the application's {where} raised {kind}, and the connection was ended: check the middleware around the "
+            "board",
             error=error,
             kind=(where, kind),
         )

@@ -38,12 +38,14 @@ def listen(host: str, port: int, flag: str = "--{}={}") -> socket.socket:
         found = socket.getaddrinfo(bare(host), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         return _first(found)
     except UnicodeError as error:
-        raise InputError(f"{named}: no machine can have this name") from error
+        raise InputError(f"{named}: it is not a valid host name") from error
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise PortTakenError(f"port {port} is taken: end what uses it, or choose another with {another}") from error
+            raise PortTakenError(
+                f"port {port} is taken: stop the program that uses it, or choose another with {another}"
+            ) from error
         if error.errno == errno.EACCES:
-            raise InputError(f"port {port} needs more rights: choose one above 1023 with {another}") from error
+            raise InputError(f"port {port} needs more privileges: choose one above 1023 with {another}") from error
         raise InputError(f"{named}: cannot listen there: {error.strerror or error}") from error
 
 

@@ -36,7 +36,7 @@ def explicit(point: Any) -> Distribution:
         mean = total / point.count if point.count else 0.0
         return Distribution.explicit([], counts, total, either(lowest, mean), either(highest, mean))
     if sorted(bounds) != bounds or not np.isfinite(bounds).all():
-        raise PayloadError(f"a histogram's bounds do not rise: {bounds[:10]}")
+        raise PayloadError(f"a histogram's bounds are not ascending: {bounds[:10]}")
     if counts[0] == 0:
         lowest = None
     if counts[-1] == 0:

@@ -261,7 +261,7 @@ class OpenTelemetry:
         is_delta = which == "sum" and data.aggregation_temporality == _DELTA
         is_total = which == "sum" and data.is_monotonic
         if is_total and not 0 <= value < inf and not missing:
-            raise PayloadError(f"a monotonic sum has the value {value:g}: send 0 or more, or say that it may fall")
+            raise PayloadError(f"a monotonic sum has the value {value:g}: send 0 or more, or mark it as not monotonic")
         point.ClearField("value")
         point.ClearField("time_unix_nano")
         point.ClearField("start_time_unix_nano")

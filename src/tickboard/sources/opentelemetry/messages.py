@@ -81,7 +81,7 @@ def _parsed(data: bytes) -> "ExportMetricsServiceRequest":
     try:
         found: ExportMetricsServiceRequest = request.FromString(data)
     except decode_error as error:
-        raise PayloadError(f"the body is no ExportMetricsServiceRequest: {error}") from error
+        raise PayloadError(f"the body is not an ExportMetricsServiceRequest: {error}") from error
     return found
 
 
@@ -103,7 +103,7 @@ class _Cut:
         try:
             yield from self._message(0, len(self._data), 0)
         except PayloadError as error:
-            raise PayloadError(f"the body is no ExportMetricsServiceRequest: {error}", error.status) from error
+            raise PayloadError(f"the body is not an ExportMetricsServiceRequest: {error}", error.status) from error
 
     def _message(self, begin: int, end: int, level: int) -> Iterator[bytes | None]:
         """Yield the pieces of a message that is too large for one."""
@@ -208,7 +208,7 @@ def _document(data: bytes) -> dict[str, Any]:
         return msgspec.json.decode(data, type=dict[str, Any])
     except (ValueError, RecursionError) as error:
         raise PayloadError(
-            f"the body is no ExportMetricsServiceRequest in JSON: {explain_mistake(error, data)}"
+            f"the body is not an ExportMetricsServiceRequest in JSON: {explain_mistake(error, data)}"
         ) from error
 
 
@@ -285,7 +285,7 @@ def _converted(document: Any) -> "ExportMetricsServiceRequest":
         _drop_exemplars(document)
         found: ExportMetricsServiceRequest = json_format.ParseDict(document, request(), ignore_unknown_fields=True)
     except (json_format.ParseError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise PayloadError(f"the body is no ExportMetricsServiceRequest in JSON: {error}") from error
+        raise PayloadError(f"the body is not an ExportMetricsServiceRequest in JSON: {error}") from error
     return found
 
 

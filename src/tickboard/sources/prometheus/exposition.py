@@ -313,7 +313,7 @@ class Exposition:
         except ValueError:
             raise _LineError(f"{stamp[:80]!r} is not a number") from None
         if time is not None and not math.isfinite(time):
-            raise _LineError(f"{stamp[:80]!r} is no time")
+            raise _LineError(f"{stamp[:80]!r} is not a time")
         # The same key as for known lines: the text before the value.
         key = short(text[: found.start(3)].rstrip().encode())
         column = self._take(key, name, labels, value, now if time is None else time)

@@ -138,7 +138,9 @@ class SeriesWriter:
         """Return the description of a new series, or `REFUSED` or below."""
         source = self._source
         if len(source.known) >= 4 * source.series + MAX_SPELLINGS:
-            return source.refuse(key, f"{source.name}: its labels are written in too many ways: send one order of them")
+            return source.refuse(
+                key, f"{source.name}: its labels come in too many orders: always send them in the same one"
+            )
         series = about()
         if not series.name:
             return source.refuse(_NAMELESS, f"a series with the labels {series.labels[:3]} has no __name__: send one")
