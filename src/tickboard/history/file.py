@@ -244,7 +244,7 @@ class HistoryFile(Database):
     def _prepare(self) -> None:
         self.do(f"PRAGMA page_size = {PAGE_BYTES}")
         self.do("PRAGMA auto_vacuum = INCREMENTAL")  # before WAL, or it is too late
-        # Debian overwrites what is deleted, at a fifth of all that is written. Free pages keep it until they are used
+        # Debian overwrites what is deleted, a seventh of all that is written. Free pages keep it until they are used
         # again; `forget` gives them back.
         self.do("PRAGMA secure_delete = FAST")
         self.do("PRAGMA fullfsync = ON")  # macOS: through the disk's own cache
