@@ -13,7 +13,7 @@ import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.raw import GET, GUARD_S, IN_CHUNKS, POST, UPGRADE, counted, refusal, rest, statuses, talk
+from tests.raw import GET, GUARD_S, IN_CHUNKS, POST, UPGRADE, counted, half_close, refusal, rest, statuses, talk
 from tests.serving import Server, serve
 
 from tickboard.server.uvicorn.gate import MAX_HEAD_BYTES, MAX_HEADER_BYTES, MAX_HEADERS, MAX_URL_BYTES
@@ -444,7 +444,7 @@ def test_no_input_causes_a_server_error(server: Server, parts: list[bytes], cuts
                 while part := client.recv(65_536):
                     answer += part
             client.settimeout(GUARD_S)
-            client.shutdown(socket.SHUT_WR)
+            half_close(client)
             answer += rest(client)
     if b" 101 " not in answer and b"text/event-stream" not in answer:
         assert all(status < 500 for status in statuses(answer)), answer
