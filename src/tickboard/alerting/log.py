@@ -65,6 +65,9 @@ class AlertEvent(Struct, eq=False):
 LogEvent = AlertEvent | MarkEvent
 """What the log holds."""
 
+_OTHERS = frozenset({"changed", "mark"})
+"""Kinds of events that have room of their own in the log."""
+
 
 class Events(deque[LogEvent]):
     """Events in order, with at most `LOG_EVENTS` firing and resolved events among them.
@@ -85,14 +88,16 @@ class Events(deque[LogEvent]):
     def append(self, event: LogEvent) -> None:
         """Add an event."""
         super().append(event)
-        self._count(event, 1)
+        if event.kind in _OTHERS:
+            self._count(event, 1)
         while len(self) - self.others > LOG_EVENTS:
             self.popleft()
 
     def popleft(self) -> LogEvent:
         """Remove the oldest event and return it."""
         event = super().popleft()
-        self._count(event, -1)
+        if event.kind in _OTHERS:
+            self._count(event, -1)
         self.left = event.number
         if isinstance(event, AlertEvent) and event.alert.resolved is not None:
             self.older = max(self.older, event.alert.resolved)
@@ -114,7 +119,7 @@ class Events(deque[LogEvent]):
 
     def _count(self, event: LogEvent, by: int) -> None:
         self.changes += by * (event.kind == "changed")
-        self.others += by * (event.kind in {"changed", "mark"})
+        self.others += by
 
 
 class AlertLog:
@@ -239,10 +244,11 @@ class AlertLog:
 
     def _remember_beginning(self, event: AlertEvent) -> None:
         """Set `event.begun`, before the event is applied to the firing alerts."""
-        id, known = event.alert.id, self._beginnings
         if event.kind == "firing":
             event.begun = event.number
-        elif (fires := self._firing.get(id)) is not None:
+            return
+        id, known = event.alert.id, self._beginnings
+        if (fires := self._firing.get(id)) is not None:
             event.begun = fires.number
         else:
             event.begun = event.begun or known.get(id, event.number)
