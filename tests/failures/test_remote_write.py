@@ -11,8 +11,15 @@ from pathlib import Path
 import pytest
 from tests.serving import serve, wait_for
 
+from tickboard.history.layout import Retention
+from tickboard.history.store import History
+from tickboard.hub.traffic import Traffic
 from tickboard.output.secrets import Secret
+from tickboard.problems import Problems
+from tickboard.sending.options import RemoteWriteOptions
 from tickboard.sending.receiver import Receiver, WriteAnswer
+from tickboard.sending.remote_writing import RemoteWriting
+from tickboard.sending.sender import Sender
 
 GUARD_S = 30.0
 
@@ -183,6 +190,31 @@ def test_retry_after_may_be_a_date(date: bytes, low: float | None, high: float |
     head = b"HTTP/1.1 503 Oh\r\nContent-Length: 0\r\nRetry-After: " + date + b"\r\n\r\n"
     found = answers(says(head)).retry_after_s
     assert found == low == high
+
+
+def test_a_sender_that_fails_is_reported_and_started_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = 0
+
+    async def run(self: Sender) -> None:
+        nonlocal runs
+        runs += 1
+        raise RuntimeError("a bug")
+
+    async def fail() -> str:
+        options = RemoteWriteOptions(url=Secret("http://127.0.0.1:9/"))
+        writing = RemoteWriting(options, history, Traffic(), problems)
+        writing.start()
+        async with asyncio.timeout(GUARD_S):
+            while runs < 2:
+                await asyncio.sleep(0.01)
+        await writing.stop()
+        return problems["remote write: sender"].message
+
+    monkeypatch.setattr(Sender, "run", run)
+    problems = Problems()
+    history = History(tmp_path / "h.sqlite", Retention(), lambda problem: None)
+    assert asyncio.run(fail()) == "RuntimeError: a bug; it is started again"
+    history.close()
 
 
 def test_ticks_go_on_while_a_receiver_hangs(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ REFUSED, DELETED, NAMES, POSITION = (
 LOOK_S = 1.0
 """Seconds between two looks for new ticks, which are committed once a second."""
 
-FIRST_BACKOFF_S, LONGEST_BACKOFF_S = 1.0, 30.0
+FIRST_BACKOFF_S, LONGEST_BACKOFF_S = 1.0, 10.0
 """After a failure a request is tried again after a second, then after twice as long each time."""
 
 RATE = 50_000
