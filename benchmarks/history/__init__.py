@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from benchmarks.history import busy, cost, imported, lateness, peers, reads, sealing, watched
+from benchmarks.history import busy, cost, imported, peers, reads, sealing, watched
 from benchmarks.report import Table
 
 
@@ -13,7 +13,6 @@ def tables() -> Iterator[Table]:
     yield from cost.tables()
     yield from reads.tables()
     yield from imported.tables()
-    yield from lateness.tables()
     yield from sealing.tables()
     yield from busy.tables()
     yield from watched.tables()

@@ -34,15 +34,19 @@ def tables() -> Iterator[Table]:
     """Measure, and yield the table."""
     result = Table(
         "History: lateness of the loop while readers are busy",
-        f"A served board with a tick a second, and {READERS} readers on the other core that ask `/api/history` without "
-        "pause: for 20 series over an hour in 1,000 buckets as JSON, and 60 ticks of the whole board as binary, in "
-        f"turn; how late the loop wakes from 5 ms of sleep, over {ROUNDS} interleaved rounds of {SECONDS:.0f} s.",
-        ["series", "p99, idle", "p99, busy", "limit", "most, idle", "most, busy", "answers/s"],
+        f"A served board with a tick a second, and {READERS} readers on the other core that ask without pause: "
+        "`/api/history` for 20 series over an hour in 1,000 buckets as JSON, and 60 ticks of the whole board as binary "
+        "in turn, or `/api/changes` for what changed on the whole board in 10 minutes. How late the loop wakes from "
+        f"5 ms of sleep, over {ROUNDS} interleaved rounds of {SECONDS:.0f} s.",
+        ["series", "asked", "p99, idle", "p99, busy", "limit", "most, idle", "most, busy", "answers/s"],
     )
-    for series in SERIES:
-        idle, busy, answers = measured(series)
+    asked = [(series, "history", questions(series)) for series in SERIES]
+    asked += [(series, "changes", ["/api/changes?from=-10m"]) for series in SERIES]
+    for series, name, paths in asked:
+        idle, busy, answers = measured(series, paths)
         result.add(
             f"{series:,}",
+            name,
             f"{np.percentile(idle, 99):.1f} ms",
             f"{np.percentile(busy, 99):.1f} ms",
             LIMIT,
@@ -53,7 +57,7 @@ def tables() -> Iterator[Table]:
     yield result
 
 
-def measured(series: int) -> tuple[list[float], list[float], int]:
+def measured(series: int, paths: list[str]) -> tuple[list[float], list[float], int]:
     """Return how late the loop is in ms without and with readers, and how many answers those got."""
     idle: list[float] = []
     busy: list[float] = []
@@ -67,7 +71,7 @@ def measured(series: int) -> tuple[list[float], list[float], int]:
                 late(server)
                 time.sleep(SECONDS)
                 idle += late(server)
-                with reading(server.port, READERS, questions(series)) as times:
+                with reading(server.port, READERS, paths) as times:
                     time.sleep(SECONDS)
                     busy += late(server)
                 answers += len(times)
