@@ -12,7 +12,7 @@ from tickboard.alerting.log import LOG_EVENTS, AlertLog
 from tickboard.notify.delivery import GIVE_UP_S, LONGEST_BACKOFF_S, MAX_OVER, READ_EVENTS, Delivery
 from tickboard.notify.destinations import Destination
 from tickboard.output.secrets import Secret
-from tickboard.wire import Acknowledgement, Alert, Severity, Silence
+from tickboard.wire import Acknowledgement, Alert, Mark, Severity, Silence
 
 WHEN = "2026-01-31T12:00:00.000Z"
 SILENCE = Silence("cpu", WHEN, "known", WHEN)
@@ -513,3 +513,20 @@ def test_each_start_and_end_is_sent_once_or_after_restarts_at_least_once(
                 assert ended <= 1
         elif alert.resolved is None and alert.silenced is None:
             assert began >= 1
+
+
+def test_a_mark_is_not_sent_and_moves_the_position() -> None:
+    bench = Bench()
+    bench.log.mark(Mark("m", "deployed 1.4", WHEN, "ci"), 0.0)
+    bench.read()
+    assert (bench.notices.due(), bench.notices.position) == (None, 1)
+    bench.fire("a")
+    bench.log.mark(Mark("n", "deployed 1.5", WHEN, "ci"), 0.0)
+    bench.read()
+    bench.pass_time(60)
+    assert (bench.sent, bench.notices.position) == ([["a:firing"]], 3)
+    again = Bench(position=3, log=bench.log)
+    again.alerts |= bench.alerts
+    again.resolve("a")
+    again.pass_time(60)
+    assert again.sent == [["a:resolved"]]

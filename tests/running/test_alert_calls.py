@@ -49,6 +49,7 @@ def test_a_function_is_called_with_firing_and_resolved_alerts_in_order(is_async:
 
     async def scenario() -> None:
         async with board.lifespan():
+            board.mark("no alert")
             await until(lambda: len(alerts) >= 6)
             assert (threading.get_ident() in threads) == is_async
             assert len(threads) == 1
