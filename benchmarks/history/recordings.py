@@ -125,12 +125,8 @@ class Recording:
 
     def compare(self, since_s: float, length_s: float) -> FoundChanges:
         """Compare all series in a range that begins so long before now with the range before it."""
-        return self.history.compare(self.comparison(since_s, length_s))
-
-    def comparison(self, since_s: float, length_s: float) -> ChangesQuestion:
-        """Return what `compare` asks."""
         start, length = int((self.now - since_s) * 1000), int(length_s * 1000)
-        return ChangesQuestion((), start, start + length, start - length, start, 20)
+        return self.history.compare(ChangesQuestion((), start, start + length, start - length, start, 20))
 
 
 @contextmanager
