@@ -400,8 +400,11 @@ def test_readers_at_many_positions_get_every_event_with_a_small_chunk_cache(
 ) -> None:
     monkeypatch.setattr(readers_module, "CHUNKS", 2)
     bench.fire(10)
+    cached = bench.readers._chunks._kept
     for number in range(10):
         assert len(bench.join(f"e-{number}").take()) == 1 + 10 - number
+        assert 1 <= len(cached) <= 2
+        assert any(after == number for _, after in cached)
 
 
 def whole(coded: bytes) -> bytes:
@@ -437,6 +440,10 @@ def test_a_chunked_http_stream_carries_the_same_events_as_a_plain_one(
         inbox.raw[:] = whole(bytes(inbox.raw))
     assert kinds(chunked[0].take()) == kinds(chunked[1].take()) == events
     assert kinds(chunked[2].take()) == ["position 0", *(f"firing {at}" for at in range(1, 6)), "heartbeat 5"]
+    for wire in (b"a", b"b", b"c"):
+        assert whole(bench.readers._chunks.coded(wire)) == wire
+        assert wire in bench.readers._chunks._coded
+        assert len(bench.readers._chunks._coded) <= 2
 
 
 # --- heartbeats ---
