@@ -217,7 +217,7 @@ def test_refused_series_are_reported_and_the_others_are_recorded(server: Server)
 @pytest.mark.parametrize(
     ("body", "headers", "status", "wrong"),
     [
-        (b"\xff", {}, 400, "no ExportMetricsServiceRequest"),
+        (b"\xff", {}, 400, "not an ExportMetricsServiceRequest"),
         (gauge(), {"Content-Type": "text/plain"}, 415, "send application/x-protobuf or application/json"),
         (b"{", {"Content-Type": "application/json"}, 400, "in JSON"),
         (gauge(), {"Content-Encoding": "gzip"}, 400, "not gzip"),

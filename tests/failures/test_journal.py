@@ -324,7 +324,7 @@ async def test_a_file_that_another_process_has_replaced_is_left_to_it(state: Pat
         with pytest.raises(JournalError, match="was replaced or changed"):
             await journal.commit(events(3, 3))
         for _ in range(2):
-            with pytest.raises(JournalError, match="is in use by another tickboard: end that one"):
+            with pytest.raises(JournalError, match="is in use by another tickboard: stop that one"):
                 await journal.renew(JournalContents("e", 3, events(1, 3), [], [], [], {}))
         assert [file.name for file in state.parent.glob("*.replaced-*")] == []
     with sqlite3.connect(state) as file:

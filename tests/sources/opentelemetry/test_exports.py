@@ -687,7 +687,7 @@ def test_json_gives_the_same_values() -> None:
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"3", b"null", b'{"resourceMetrics": 3}', b"[" * 100_000, b"\xff"])
 def test_json_that_cannot_be_read_is_an_error(body: bytes) -> None:
-    with pytest.raises(PayloadError, match="no ExportMetricsServiceRequest in JSON"):
+    with pytest.raises(PayloadError, match="is not an ExportMetricsServiceRequest in JSON"):
         list(read_json(body))
 
 
