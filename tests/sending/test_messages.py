@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.prompb import V1, V2
 
-from tickboard.sending.messages import STALE, Group, OutgoingSeries
+from tickboard.sending.messages import STALE, OutgoingSeries, SeriesGroup
 from tickboard.sending.options import Version
 
 VERSIONS: tuple[Version, ...] = ("1.0", "2.0")
@@ -50,7 +50,7 @@ def test_a_message_has_exactly_the_samples_that_are_there(version: Version, data
     values = np.array(data.draw(st.lists(st.floats(), min_size=len(many) * ticks, max_size=len(many) * ticks)))
     there = np.array(data.draw(st.lists(st.booleans(), min_size=len(many) * ticks, max_size=len(many) * ticks)))
     values, there = values.reshape(len(many), ticks), there.reshape(len(many), ticks)
-    message = Group([series(each) for each in many], version).encode(np.array(times, np.int64), values, there)
+    message = SeriesGroup([series(each) for each in many], version).encode(np.array(times, np.int64), values, there)
     wanted = [
         (sorted(pairs), [(times[tick], bits(values[row, tick])) for tick in range(ticks) if there[row, tick]])
         for row, pairs in enumerate(many)
@@ -62,14 +62,14 @@ def test_a_message_has_exactly_the_samples_that_are_there(version: Version, data
 def test_a_stale_marker_keeps_its_bits(version: Version) -> None:
     values = np.zeros((1, 1))
     values.view(np.uint64)[0, 0] = STALE
-    message = Group([series([("a", "b")])], version).encode(np.array([5]), values, np.ones((1, 1), np.bool_))
+    message = SeriesGroup([series([("a", "b")])], version).encode(np.array([5]), values, np.ones((1, 1), np.bool_))
     [(_, [(_, value)])] = read(version, message)
     assert value == struct.pack("<Q", 0x7FF0000000000002)
     assert math.isnan(struct.unpack("<d", value)[0])
 
 
 def test_a_group_encodes_ticks_of_different_numbers_one_after_another() -> None:
-    group = Group([series([("a", "b")]), series([("a", "c")])], "1.0")
+    group = SeriesGroup([series([("a", "b")]), series([("a", "c")])], "1.0")
     for ticks in (1, 3, 1, 2):
         times = np.arange(1_800_000_000_000, 1_800_000_000_000 + ticks)
         message = group.encode(times, np.ones((2, ticks)), np.ones((2, ticks), np.bool_))
@@ -77,7 +77,7 @@ def test_a_group_encodes_ticks_of_different_numbers_one_after_another() -> None:
 
 
 def test_version_2_has_each_text_once_and_says_what_a_series_is() -> None:
-    group = Group([series([("__name__", "a"), ("x", "a")], "ms"), series([("__name__", "b"), ("x", "a")])], "2.0")
+    group = SeriesGroup([series([("__name__", "a"), ("x", "a")], "ms"), series([("__name__", "b"), ("x", "a")])], "2.0")
     request = V2["Request"].FromString(group.encode(np.array([5]), np.ones((2, 1)), np.ones((2, 1), np.bool_)))
     assert list(request.symbols) == ["", "__name__", "a", "x", "ms", "b"]
     assert [one.metadata.type for one in request.timeseries] == [2, 2]
@@ -85,6 +85,6 @@ def test_version_2_has_each_text_once_and_says_what_a_series_is() -> None:
 
 
 def test_the_size_of_a_group_is_what_its_labels_take() -> None:
-    group = Group([series([("__name__", "a" * 1000)])], "1.0")
+    group = SeriesGroup([series([("__name__", "a" * 1000)])], "1.0")
     message = group.encode(np.array([1_800_000_000_000]), np.ones((1, 1)), np.ones((1, 1), np.bool_))
     assert 0 < len(message) - group.size <= 24

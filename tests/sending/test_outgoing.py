@@ -255,6 +255,16 @@ def test_only_the_series_that_are_asked_for_are_sent(tmp_path: Path) -> None:
     bench.history.close()
 
 
+def test_ticks_without_a_series_that_is_asked_for_are_passed_over(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, RemoteWriteOptions(metrics=("nothing",)))
+    bench.begin()
+    bench.append(*[[1.0] * 4] * 1000)
+    bench.history.settle()
+    bench.append(*[[1.0] * 4] * 10)
+    assert [(batch.requests, batch.waiting) for batch in bench.all()] == [((), 0), ((), 0)]
+    bench.history.close()
+
+
 def test_ticks_that_are_not_old_enough_wait(bench: Bench) -> None:
     bench.append(*([float(tick)] * 4 for tick in range(10)))
     batch = bench.next(until_ms=1000 * START + 4000)

@@ -1,7 +1,7 @@
 """The messages of remote write: ``prometheus.WriteRequest`` (1.0) and ``io.prometheus.write.v2.Request`` (2.0).
 
 All series of a message have samples of the same times, so their bytes are made with NumPy, in one array for all. What
-does not change from tick to tick, the labels, is encoded once (`Group`).
+does not change from tick to tick, the labels, is encoded once (`SeriesGroup`).
 """
 
 from collections.abc import Sequence
@@ -54,7 +54,7 @@ class OutgoingSeries:
         return b"".join(_delimited(_LABEL, _label(name, value)) for name, value in self.labels)
 
 
-class Group:
+class SeriesGroup:
     """Series that are sent in one message, with all of theirs that is the same in each.
 
     Args:

@@ -20,7 +20,7 @@ from tickboard.history.following import count_after, ticks_after
 from tickboard.history.reading import HistorySnapshot
 from tickboard.history.spans import distinct
 from tickboard.sending.labels import WrittenNames, added_labels
-from tickboard.sending.messages import STALE, Group, OutgoingSeries
+from tickboard.sending.messages import STALE, OutgoingSeries, SeriesGroup
 from tickboard.sending.options import RemoteWriteOptions, Version
 from tickboard.sending.position import PositionFile, Sent
 
@@ -81,7 +81,7 @@ class _Plan:
 
     version: Version
     ids: Integers
-    groups: tuple[tuple[Integers, Group], ...]
+    groups: tuple[tuple[Integers, SeriesGroup], ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -315,7 +315,7 @@ def _among(ids: Integers, others: Integers) -> NDArray[np.bool_]:
     return found
 
 
-def _grouped(series: list[tuple[int, OutgoingSeries]], version: Version) -> list[tuple[Integers, Group]]:
+def _grouped(series: list[tuple[int, OutgoingSeries]], version: Version) -> list[tuple[Integers, SeriesGroup]]:
     """Return series in groups that fit into one request each with one tick."""
     groups: list[list[tuple[int, OutgoingSeries]]] = []
     size = MAX_BYTES
@@ -327,5 +327,6 @@ def _grouped(series: list[tuple[int, OutgoingSeries]], version: Version) -> list
         groups[-1].append((id, one))
         size += more
     return [
-        (np.array([id for id, _ in group], np.int64), Group([one for _, one in group], version)) for group in groups
+        (np.array([id for id, _ in group], np.int64), SeriesGroup([one for _, one in group], version))
+        for group in groups
     ]
