@@ -273,6 +273,20 @@ def test_ticks_that_are_not_old_enough_wait(bench: Bench) -> None:
     assert bench.next(done=batch.until, until_ms=1000 * START + 4000) is None
 
 
+def test_ticks_that_wait_do_not_stop_all_others_after_the_clock_was_set_back(bench: Bench) -> None:
+    bench.append(*([float(tick)] * 4 for tick in range(10)))
+    bench.now -= 3600
+    bench.begin()
+    bench.append(*([100.0 + tick] * 4 for tick in range(10)))
+    # By the clock, five ticks after it was set back.
+    until_ms = 1000 * (START + 10 - 3600 + 5)
+    batches: list[TickBatch] = []
+    while (batch := bench.next(done=batches[-1].until if batches else None, until_ms=until_ms)) is not None:
+        batches.append(batch)
+    values = [value for _, value in of(samples(*batches), "cpu_usage")]
+    assert values == [*map(float, range(10)), *(100.0 + tick for tick in range(5))]
+
+
 def test_requests_are_bounded_in_samples_and_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_SAMPLES", 10)
     bench = Bench(tmp_path)

@@ -4,10 +4,13 @@ Unlike an answer, this has every tick of every epoch, also those that a later ep
 and then of time.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tickboard.history.answers import RecordedTicks, TimePosition
 from tickboard.history.epochs import Epoch
+from tickboard.history.file import FOREVER
 from tickboard.history.reading import HistorySnapshot
 from tickboard.history.spans import Chosen, first_span
 from tickboard.history.unsealed import count_rows, first_row
@@ -22,7 +25,7 @@ def ticks_after(
         snapshot: of the file.
         position: the last tick that was read.
         patterns: selectors, as in a `Question`.
-        until_ms: ticks from this time on are not read.
+        until_ms: ticks from this time on are not read, unless a later epoch hides them.
         most: the most values to return, for all series together; but at least one tick.
     """
     chosen = Chosen.of(snapshot.catalogue.choose(patterns))
@@ -30,10 +33,12 @@ def ticks_after(
         first = _first_tick(snapshot, epoch, since)
         if first is None:
             continue
-        if first >= until_ms:
+        # After the clock was set back, hidden ticks may be far ahead of it, and nothing amends them any more.
+        until = FOREVER if _is_hidden(first, epoch, snapshot.epochs) else until_ms
+        if first >= until:
             return None
         count = max(1, most // max(len(chosen), 1))
-        end = min(until_ms, first + count * epoch.interval_ms)
+        end = min(until, first + count * epoch.interval_ms)
         times, values = snapshot.recorded(epoch, chosen, first, end)
         name = snapshot.database.one("SELECT name FROM epochs WHERE number = ?", epoch.number)
         return RecordedTicks(name, epoch.interval_ms, chosen.ids, times, values)
@@ -63,6 +68,11 @@ def _left(snapshot: HistorySnapshot, position: TimePosition) -> list[tuple[Epoch
         return [(epoch, since) for epoch in snapshot.epochs if epoch.last >= since]
     epochs = [epoch for epoch in snapshot.epochs if epoch.number >= number]
     return [(epoch, since if epoch.number == number else epoch.first) for epoch in epochs]
+
+
+def _is_hidden(time: int, epoch: Epoch, epochs: Sequence[Epoch]) -> bool:
+    """Return whether a tick of an epoch is not before a later epoch."""
+    return any(other.number > epoch.number and other.first <= time for other in epochs)
 
 
 def _first_tick(snapshot: HistorySnapshot, epoch: Epoch, since: int) -> int | None:
