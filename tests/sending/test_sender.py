@@ -215,14 +215,47 @@ def test_of_a_batch_that_is_refused_the_good_ticks_arrive(bench: Bench, status: 
 def test_a_wrong_token_costs_a_tick_at_a_time(bench: Bench) -> None:
     bench.receiver.always = Reply(401, "who are you?")
     bench.append(*range(20))
-    bench.run(lambda: len(bench.receiver.asked) >= 4)
-    assert bench.receiver.asked[-1].samples
-    bench.receiver.always = None
-    bench.run(lambda: bench.values[-1:] == [19] and bench.is_done())
+
+    def is_done_with_the_right_token() -> bool:
+        if len(bench.receiver.asked) >= 4:
+            bench.receiver.always = None
+        return bench.values[-1:] == [19] and bench.is_done()
+
+    bench.run(is_done_with_the_right_token)
     lost = bench.counts.refused // 2
     assert 1 <= lost <= 10
     assert bench.values == [*range(lost, 20)]
     assert "it answers 401 Unauthorized: who are you?" in bench.seen[REFUSED]
+
+
+def test_attempts_with_a_wrong_token_become_rare(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FIRST_BACKOFF_S", 1.0)
+    monkeypatch.setattr(module, "LONGEST_BACKOFF_S", 30.0)
+    waited: list[float] = []
+    sleep = asyncio.sleep
+
+    async def note(seconds: float) -> None:
+        waited.append(seconds)
+        await sleep(min(seconds, 0.01))
+
+    monkeypatch.setattr(asyncio, "sleep", note)
+    bench.receiver.always = Reply(401)
+    bench.append(*range(20))
+    bench.run(lambda: len(bench.receiver.asked) > 6)
+    for wait_s, longest_s in zip([seconds for seconds in waited if seconds > 0.5], [1, 2, 4, 8, 16, 30], strict=False):
+        assert 0.75 * longest_s <= wait_s <= longest_s
+
+
+def test_a_request_that_was_taken_is_not_sent_again_if_the_next_one_fails(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tickboard.sending.outgoing.MAX_SAMPLES", 1)
+    # The two series of the first tick are sent in a request each.
+    bench.receiver.replies += [Reply(takes=True), Reply(429), Reply(503)]
+    bench.append(1, 2)
+    bench.run(bench.has(1, 2))
+    assert [len(asked.samples) for asked in bench.receiver.asked] == [1] * 6
+    assert (bench.counts.sent, bench.counts.refused, bench.counts.failed) == (4, 0, 2)
 
 
 def test_an_answer_is_shown_as_text_on_one_line_and_bounded(bench: Bench) -> None:

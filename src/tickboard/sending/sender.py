@@ -88,6 +88,8 @@ class Sender:
         self._outgoing = Outgoing(options, PositionFile(history.path, options.url.reveal()), start_ms)
         self._most = MOST_TICKS
         self._failures = 0
+        # How many requests of the batch up to a tick were taken or refused before one failed.
+        self._ended: tuple[TimePosition | None, int] = None, 0
         self._refused = Quiet()
         self._deleted = Quiet()
 
@@ -138,15 +140,22 @@ class Sender:
     async def _send(self, batch: TickBatch) -> tuple[bool, bool, float]:
         """Send a batch. Return whether it is settled, whether it may have been taken, and how long to wait now."""
         wait_s, was_refused = 0.0, False
-        for request in batch.requests:
+        until, ended = self._ended
+        first = ended if until == batch.until else 0
+        for number, request in enumerate(batch.requests[first:], first):
             answer = await self._receiver.send(request.body, self._version)
             if answer.kind == "failed":
+                self._ended = batch.until, number
                 return False, answer.in_doubt, self._failed(answer)
             if answer.kind == "unsupported":
                 log.warning("%s: %s does not take version 2.0: it is sent 1.0", SOURCE, self._receiver.name)
                 self._version = "1.0"
+                self._ended = None, 0
                 return False, False, 0.0
-            self._failures = 0
+            # The fault of the whole request, such as a wrong token, and not of some samples.
+            is_general = answer.kind == "refused" and answer.status not in {400, 413}
+            if not is_general:
+                self._failures = 0
             self._problems.clear(SOURCE)
             if answer.kind == "taken":
                 self._took(request, answer)
@@ -155,8 +164,6 @@ class Sender:
                 # Of what it has taken already, it says that it is out of order.
                 self._counts.sent += request.samples
                 continue
-            # The fault of the whole request, such as a wrong token, and not of some samples.
-            is_general = answer.status not in {400, 413}
             if is_general:
                 wait_s = self._backoff_s()
                 self._failures += 1
