@@ -17,6 +17,7 @@ from tickboard.history.answers import Answer, Buckets, Changed, ChangesQuestion,
 from tickboard.history.encodings import (
     CSV_HEADER,
     PIECE_BYTES,
+    PIECE_PARTS,
     STEP_CHANGES,
     binary_pieces,
     change_pieces,
@@ -128,6 +129,13 @@ def test_a_large_answer_is_encoded_in_small_pieces(pieces: Callable[[Answer], It
     # One column of one series at most beyond what a piece has.
     assert max(map(len, made)) < PIECE_BYTES + 30 * len(values)
     assert len(made) > 60
+
+
+@pytest.mark.parametrize("pieces", [json_pieces, csv_pieces, binary_pieces])
+def test_a_piece_has_few_series_however_short_they_are(pieces: Callable[[Answer], Iterator[bytes]]) -> None:
+    found = list(pieces(answer(*(buckets(f"series{number}", np.array([1.0])) for number in range(1000)))))
+    assert max(piece.count(b"series") for piece in found) <= PIECE_PARTS
+    assert sum(piece.count(b"series") for piece in found) >= 1000
 
 
 def test_a_tick_takes_eight_bytes_in_binary() -> None:
