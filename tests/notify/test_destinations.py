@@ -85,6 +85,7 @@ def test_a_single_severity_may_be_a_string() -> None:
         ({"severities": []}, "notifier 'ops': severities is empty: give some of"),
         ({"wait": "soon"}, "notifier 'ops': duration 'soon'"),
         ({"limit": 0}, "notifier 'ops': limit=0: give a whole number of messages a minute, from 1 to"),
+        ({"limit": 10_001}, "limit=10001: give a whole number of messages a minute, from 1 to 10000"),
         ({"limit": 1.5}, "limit=1.5"),
         ({"limit": True}, "limit=True"),
         ({"remind": "0s"}, "remind='0s': give how long after an alert it is sent again, as 4h"),
