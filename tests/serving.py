@@ -249,7 +249,7 @@ class RawStream:
 @contextlib.contextmanager
 def serve_app(app: ASGIApp, ws: Any = "websockets-sansio", http: Any = "auto") -> Iterator[int]:
     """Run an application under uvicorn in a thread, on a free port, by default with uvicorn's own connections."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", ws=ws, http=http))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", ws=ws, http=http, interface="asgi3"))
     started = threading.Event()
 
     async def main() -> None:
