@@ -295,6 +295,21 @@ def test_a_record_that_cannot_be_formatted_is_still_logged(capfd: pytest.Capture
 # --- the printer ---
 
 
+def test_an_unexpected_error_is_printed_before_the_program_ends() -> None:
+    program = """
+import sys
+from tickboard.output.terminal import prepare, prepare_to_serve
+prepare()
+prepare_to_serve("warning")
+# The thread that prints runs only while this one waits.
+sys.setswitchinterval(1000)
+raise RuntimeError("unforeseen")
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False)
+    assert ended.returncode == 1
+    assert "RuntimeError: unforeseen" in ended.stderr
+
+
 def test_the_queue_of_output_is_bounded_and_drops_are_reported() -> None:
     reading, writing = os.pipe()
     fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)

@@ -216,6 +216,8 @@ def prepare_to_serve(level: str) -> None:
 
 def _complain_of(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     _complain(f"{escaped_lines(''.join(traceback.format_exception(kind, error, trace)).rstrip())}\n")
+    # The program ends now, and the thread that prints with it.
+    ERRORS.finish(FINISH_S)
 
 
 def _show_warning(
