@@ -112,6 +112,8 @@ def _read_url(value: object, environ: Mapping[str, str]) -> Secret:
         return Secret(NONE)
     url = read_secret(value, environ)
     try:
+        # Bytes that are not UTF-8 are surrogates in arguments.
+        url.reveal().encode()
         parts = urlsplit(url.reveal())
         is_good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
