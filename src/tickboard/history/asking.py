@@ -110,7 +110,8 @@ def _range(start: Time, end: Time, now_ms: int, names: tuple[str, str]) -> tuple
 def _check_length(length_ms: int, names: tuple[str, str]) -> None:
     if length_ms > MAX_COMPARED_DAYS * DAY_MS:
         raise InputError(
-            f"{names[0]} to {names[1]} is {length_ms / DAY_MS:.1f} days: compare {MAX_COMPARED_DAYS} days at most"
+            f"{names[0]} and {names[1]} are {length_ms / DAY_MS:.1f} days apart: "
+            f"compare {MAX_COMPARED_DAYS} days at most"
         )
 
 

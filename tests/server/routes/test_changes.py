@@ -180,8 +180,8 @@ def test_head_returns_the_headers_of_get(past: Past) -> None:
     [
         ("from=yesterday", "from=yesterday: give a time as"),
         ("from=-1h&to=-2h", "from=-1h is not before to=-2h"),
-        ("from=-32d", "from to to is 32.0 days: compare 31 days at most"),
-        ("baseline_from=-40d", "baseline_from to baseline_to is 40.0 days: compare 31 days at most"),
+        ("from=-32d", "from and to are 32.0 days apart: compare 31 days at most"),
+        ("baseline_from=-40d", "baseline_from and baseline_to are 40.0 days apart: compare 31 days at most"),
         ("baseline_from=soon", "baseline_from=soon: give a time as"),
         ("baseline_to=", "baseline_to=: give a time as"),
         (
@@ -276,7 +276,7 @@ def test_the_board_and_a_client_return_the_same(past: Past) -> None:
     [
         ({"start": "soon"}, "start=soon"),
         ({"end": "-2h"}, "start=-10m is not before end=-2h: give an earlier start"),
-        ({"start": "-99d"}, "start to end is 99.0 days"),
+        ({"start": "-99d"}, "start and end are 99.0 days apart"),
         ({"baseline_start": "now"}, "give a baseline_start before baseline_end, which is start by default"),
         ({"baseline_end": "later"}, "baseline_end=later"),
         ({"limit": 10_001}, "limit=10001"),
