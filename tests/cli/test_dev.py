@@ -267,6 +267,23 @@ def test_a_broken_file_is_reported_and_the_last_good_board_goes_on(path: Path) -
         assert "Traceback" not in output
 
 
+def test_a_url_of_remote_write_that_cannot_be_used_leaves_the_last_good_board_as_it_was(path: Path) -> None:
+    failing = path.with_name("failing")
+    path.write_text(
+        BOARD.replace(
+            "    cpu.set(1)",
+            f"    if __import__('os').path.exists({str(failing)!r}):\n        raise OSError\n    cpu.set(1)",
+        )
+    )
+    history = str(path.with_name("h.sqlite"))
+    with serve("dev", str(path), "--interval", "50", "--history", history) as server:
+        path.write_text(f"{BOARD}\nboard.remote_write('http://999.1.1.1/write')\n")
+        server.wait_for(lambda: "999.1.1.1" in str(server.json("/api/health")["reasons"]))
+        # Its problems are still reported.
+        failing.touch()
+        server.wait_for(lambda: "OSError" in str(server.json("/api/health")["reasons"]))
+
+
 def test_fixing_the_file_clears_the_problem(path: Path) -> None:
     with dev_server(path) as server, watching(server) as viewer:
         path.write_text(BROKEN)

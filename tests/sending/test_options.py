@@ -23,6 +23,7 @@ def read(**given: object) -> RemoteWriteOptions:
         ({"url": "ftp://a/b"}, "give a URL"),
         ({"url": "http://a:99999/b"}, "give a URL"),
         ({"url": "http://a/\udcff"}, "give a URL"),
+        ({"url": "http://999.1.1.1/b"}, "url: 'http://999.1.1.1/b': Invalid IPv4 address"),
         ({"url": "http://user:hunter22@/x"}, "url: 'http:///x': give a URL"),
         ({"url": "${NO_SUCH}"}, "url: the environment variable NO_SUCH of its URL is not set"),
         ({"url": 5}, "give a URL"),

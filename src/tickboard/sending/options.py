@@ -16,6 +16,7 @@ from tickboard.expressions.alignment import Labels
 from tickboard.metrics.openmetrics import label_name
 from tickboard.metrics.selectors import why_refused
 from tickboard.output.secrets import Secret, public, read_headers, read_secret
+from tickboard.output.text import one_line
 
 NONE = "none"
 """In place of a URL: nothing is sent."""
@@ -120,6 +121,16 @@ def _read_url(value: object, environ: Mapping[str, str]) -> Secret:
         is_good = False
     if not is_good:
         raise InputError(f"{public(value)[:80]!r}: give a URL, such as http://localhost:9090/api/v1/write")
+    # Some megabytes that a board without a receiver does not load.
+    import httpx
+
+    try:
+        httpx.URL(url.reveal())
+    except httpx.InvalidURL as error:
+        why = one_line(str(error), 200)
+        raise InputError(
+            f"{public(value)[:80]!r}: {why}: give a URL, such as http://localhost:9090/api/v1/write"
+        ) from None
     return url
 
 

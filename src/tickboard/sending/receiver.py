@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from tickboard import __version__
-from tickboard.errors import InputError, PayloadError
+from tickboard.errors import PayloadError
 from tickboard.output.secrets import Secret, public
 from tickboard.output.text import one_line
 from tickboard.problems import described
@@ -74,9 +74,6 @@ class Receiver:
         headers: sent with each request.
         timeout_s: how long an answer may take.
 
-    Raises:
-        InputError: the URL cannot be used.
-
     Attributes:
         name: the address as it may be shown.
     """
@@ -86,10 +83,7 @@ class Receiver:
         import httpx
 
         self.name = one_line(public(url.reveal()), MAX_SHOWN)
-        try:
-            self._url = str(httpx.URL(url.reveal()))
-        except httpx.InvalidURL as error:
-            raise InputError(f"remote write {self.name!r} is no URL that can be used: {_said(error)}") from None
+        self._url = str(httpx.URL(url.reveal()))
         self._timeout_s = timeout_s
         self._headers = {**headers, "User-Agent": f"tickboard/{__version__}", "Accept-Encoding": "identity"}
         self._trusted = ssl.create_default_context() if self._url.lower().startswith("https") else False

@@ -20,9 +20,6 @@ class RemoteWriting:
         history: has the ticks; None: the board keeps none.
         traffic: gets the counters, which go on when another board takes this one's place.
         problems: where it reports what is wrong.
-
-    Raises:
-        InputError: the URL cannot be used.
     """
 
     def __init__(
