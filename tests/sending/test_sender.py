@@ -260,6 +260,16 @@ def test_a_request_that_was_taken_is_not_sent_again_if_the_next_one_fails(
     assert (bench.counts.sent, bench.counts.refused, bench.counts.failed) == (4, 0, 2)
 
 
+def test_what_was_never_sent_is_not_in_doubt(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tickboard.sending.outgoing.MAX_SAMPLES", 1)
+    # The first of two requests has to be sent again, and the second, which is new then, is refused.
+    bench.receiver.replies += [Reply(500, takes=True), Reply(400, "out of order"), Reply(400, "bad")]
+    bench.append(1)
+    bench.run(lambda: len(bench.receiver.asked) == 3 and bench.is_done())
+    assert (bench.counts.sent, bench.counts.refused) == (1, 1)
+    assert bench.problems[REFUSED].message.endswith("it answers 400 Bad Request: bad")
+
+
 def test_an_answer_is_shown_as_text_on_one_line_and_bounded(bench: Bench) -> None:
     bench.receiver.always = Reply(400, "\x1b[31mred\r\n<script>\u202e" + "x" * 100_000)
     bench.append(1)

@@ -12,7 +12,7 @@ the loop, and a backlog is sent at a bounded rate.
 import asyncio
 import random
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from tickboard.errors import BusyError, HistoryError
@@ -57,6 +57,21 @@ MOST_TICKS = 5_000
 """Ticks in one batch, if they fit."""
 
 
+@dataclass(frozen=True)
+class _Attempt:
+    """How far a batch came before one of its requests failed.
+
+    Attributes:
+        until: of the batch; None: there is none.
+        ended: how many of its requests were taken or refused.
+        is_doubtful: whether all of them may have been taken before they were first sent here.
+    """
+
+    until: TimePosition | None = None
+    ended: int = 0
+    is_doubtful: bool = False
+
+
 class Sender:
     """Sends the ticks of a history to one receiver while `run` runs.
 
@@ -88,8 +103,7 @@ class Sender:
         self._outgoing = Outgoing(options, PositionFile(history.path, options.url.reveal()), start_ms)
         self._most = MOST_TICKS
         self._failures = 0
-        # How many requests of the batch up to a tick were taken or refused before one failed.
-        self._ended: tuple[TimePosition | None, int] = None, 0
+        self._attempt = _Attempt()
         self._refused = Quiet()
         self._deleted = Quiet()
 
@@ -97,7 +111,7 @@ class Sender:
         """Send until it is cancelled."""
         done: TimePosition | None = None
         # If it was started again: of the last batch nothing is known.
-        in_doubt = True
+        in_doubt, self._attempt = True, _Attempt()
         try:
             while True:
                 look = partial(
@@ -140,17 +154,18 @@ class Sender:
     async def _send(self, batch: TickBatch) -> tuple[bool, bool, float]:
         """Send a batch. Return whether it is settled, whether it may have been taken, and how long to wait now."""
         wait_s, was_refused = 0.0, False
-        until, ended = self._ended
-        first = ended if until == batch.until else 0
+        if self._attempt.until != batch.until:
+            self._attempt = _Attempt(batch.until, is_doubtful=batch.is_doubtful)
+        first = self._attempt.ended
         for number, request in enumerate(batch.requests[first:], first):
             answer = await self._receiver.send(request.body, self._version)
             if answer.kind == "failed":
-                self._ended = batch.until, number
+                self._attempt = replace(self._attempt, ended=number)
                 return False, answer.in_doubt, self._failed(answer)
             if answer.kind == "unsupported":
                 log.warning("%s: %s does not take version 2.0: it is sent 1.0", SOURCE, self._receiver.name)
                 self._version = "1.0"
-                self._ended = None, 0
+                self._attempt = _Attempt()
                 return False, False, 0.0
             # The fault of the whole request, such as a wrong token, and not of some samples.
             is_general = answer.kind == "refused" and answer.status not in {400, 413}
@@ -160,7 +175,9 @@ class Sender:
             if answer.kind == "taken":
                 self._took(request, answer)
                 continue
-            if batch.is_doubtful and batch.ticks == 1 and answer.status == 400:
+            # Of the requests after the one that failed, none was sent.
+            is_doubtful = batch.is_doubtful and (number == first or self._attempt.is_doubtful)
+            if is_doubtful and batch.ticks == 1 and answer.status == 400:
                 # Of what it has taken already, it says that it is out of order.
                 self._counts.sent += request.samples
                 continue
