@@ -117,6 +117,19 @@ def test_ticks_are_sent_with_their_labels(bench: Bench) -> None:
     assert bench.seen == {}
 
 
+def test_the_problem_says_how_the_receiver_fails_now(bench: Bench) -> None:
+    bench.receiver.always = Reply(503)
+    bench.append(1)
+
+    def fails_with_429() -> bool:
+        said = bench.problems[SOURCE].message if SOURCE in bench.problems else ""
+        if "it answers 503" in said:
+            bench.receiver.always = Reply(429)
+        return "it answers 429" in said
+
+    bench.run(fails_with_429)
+
+
 def test_cookies_are_neither_kept_nor_sent_back(bench: Bench) -> None:
     bench.receiver.always = Reply(400, headers={"Set-Cookie": "id=1"})
     bench.append(1, 2)

@@ -218,7 +218,7 @@ class Sender:
         self._problems.report(
             SOURCE,
             f"{self._receiver.name} takes nothing: {answer.why}; history keeps what waits, and it is tried again",
-            kind="failed",
+            kind=("failed", answer.status),
             brief="the receiver takes nothing (the log says more); history keeps what waits",
         )
         backoff_s = self._backoff_s()
