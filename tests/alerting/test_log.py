@@ -353,6 +353,21 @@ def test_marks_leave_the_log_by_age_and_are_kept_beside_it() -> None:
     assert len(log.marks) == 1
 
 
+def test_marks_that_have_left_by_age_take_no_room_from_newer_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alertlog, "MAX_LOGGED_MARKS", 3)
+    log = AlertLog("e")
+    for number in range(3):
+        mark(log, number)
+    expire_all(log)
+    for number in range(3, 6):
+        mark(log, number)
+    assert [event.mark.text for event in log.since(0) if isinstance(event, MarkEvent)] == [
+        "deployed 3",
+        "deployed 4",
+        "deployed 5",
+    ]
+
+
 def test_marks_are_dropped_when_they_are_older_than_they_are_kept() -> None:
     log = AlertLog("e")
     log.keeping = Keeping(86_400.0)

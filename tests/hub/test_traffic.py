@@ -2,7 +2,7 @@
 
 from typing import get_args
 
-from tickboard.hub.traffic import DELIVERY_BOUNDS_S, Reason, Traffic
+from tickboard.hub.traffic import DELIVERY_BOUNDS_S, Reason, RemoteWritten, Traffic
 
 
 def test_frames_are_counted_with_their_bytes() -> None:
@@ -30,3 +30,11 @@ def test_refused_requests_are_counted_by_reason() -> None:
     traffic.refused("slow")
     assert {reason: count for reason, count in traffic.requests_refused.items() if count} == {"slow": 2, "bodies": 1}
     assert set(traffic.requests_refused) == set(get_args(Reason))
+
+
+def test_remote_write_is_as_far_behind_as_its_oldest_waiting_sample_is_old() -> None:
+    written = RemoteWritten()
+    assert written.behind_s(100.0) == 0
+    written.oldest = 90.0
+    assert written.behind_s(100.0) == 10
+    assert written.behind_s(80.0) == 0, "the clock was set back"
