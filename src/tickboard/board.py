@@ -364,10 +364,10 @@ class Board(MetricDeclarations):
         mark = new_mark(str(uuid4()), text, at, until, by, int(time.time() * 1000), self._keep_marks_s())
         with self._marking:
             self._mark_rates.take(time.monotonic(), "")
-        if self._live is None:
-            self._marks.append(mark)
-        else:
-            self._live.mark(mark)
+        self._marks.append(mark)
+        # Looked at afterwards: the board may begin to be served at this moment.
+        if self._live is not None:
+            self._live.make_marks()
 
     def _keep_marks_s(self) -> float:
         if self._live is None:

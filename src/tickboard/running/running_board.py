@@ -197,9 +197,8 @@ class RunningBoard:
         else:
             self._problems.report(source, message)
 
-    def mark(self, mark: wire.Mark) -> None:
-        """Make a mark, or make it when the board starts; from any thread."""
-        self._declared.marks.append(mark)
+    def make_marks(self) -> None:
+        """Make the marks that wait in the board, or make them when it starts; from any thread."""
         if self._loop is None:
             return
         if threading.get_ident() == self._thread:
@@ -208,7 +207,7 @@ class RunningBoard:
         try:
             self._loop.call_soon_threadsafe(self._make_marks)
         except RuntimeError:
-            log.warning("the board has ended: it was not marked %r", mark.text)
+            log.warning("the board has ended: it was not marked %r", self._declared.marks[-1].text)
 
     def _make_marks(self) -> None:
         while self._declared.marks:
