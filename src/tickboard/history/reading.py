@@ -258,12 +258,12 @@ class HistorySnapshot:
                 self.columns.values(span, chosen, batch.room(times[first:last]), first)
             if batch.is_full:
                 yield from batch.take()
-        if not epoch.is_sealed:
-            self._rows(epoch, chosen, max(start, epoch.sealed), end, batch)
         yield from batch.take()
+        if not epoch.is_sealed:
+            yield from self._rows(epoch, chosen, max(start, epoch.sealed), end)
 
-    def _rows(self, epoch: Epoch, chosen: Chosen, start: int, end: int, batch: "_Batch") -> None:
-        """Add ticks that are still rows to a batch."""
+    def _rows(self, epoch: Epoch, chosen: Chosen, start: int, end: int) -> Iterator[tuple[Integers, Floats]]:
+        """Yield ticks that are still rows, in batches."""
         times: list[int] = []
         found: list[Floats] = []
         places: dict[int, tuple[NDArray[np.intp], NDArray[np.intp]]] = {}
@@ -280,8 +280,11 @@ class HistorySnapshot:
                 values[target] = some
             times.append(row.time)
             found.append(values)
+            if len(found) * len(chosen) >= _BATCH_VALUES:
+                yield np.array(times), np.ascontiguousarray(np.array(found).T)
+                times, found = [], []
         if found:
-            batch.room(np.array(times))[:] = np.array(found).T
+            yield np.array(times), np.ascontiguousarray(np.array(found).T)
 
     def _rolled(
         self, tier: int, epoch: Epoch, chosen: Chosen, start: int, end: int, since: int = 0

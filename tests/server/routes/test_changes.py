@@ -228,12 +228,12 @@ def asking(past: Past, target: str = f"/api/changes?{RANGE}") -> Iterator[socket
 
 def test_concurrent_comparisons_and_reads_are_limited_together(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
     # Half of it is for one address.
-    monkeypatch.setattr("tickboard.server.routes.reads.READS", Budget(4))
-    asked = past.history.asked
+    reads = Budget(4)
+    monkeypatch.setattr("tickboard.server.routes.reads.READS", reads)
     past.history.holds = True
     try:
         with asking(past), asking(past):
-            wait_for(lambda: past.history.asked == asked + 2)
+            wait_for(lambda: reads._taken["127.0.0.1"] == 2)
             for path in ("changes", "history"):
                 refused = httpx.get(f"{past.url}/api/{path}")
                 assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")

@@ -29,6 +29,7 @@ from tickboard.history.layout import Layout, Retention
 from tickboard.history.store import History
 from tickboard.server.requests.bodies import Budget
 from tickboard.server.requests.detail_access import DetailAccess
+from tickboard.server.routes import reads
 from tickboard.server.uvicorn.gate import Gate
 from tickboard.server.uvicorn.http import HttpConnection
 from tickboard.server.uvicorn.websocket import Connection
@@ -128,9 +129,9 @@ def held(past: Past) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def asking(past: Past, query: str = RANGE) -> Iterator[socket.socket]:
-    """Send a question, and do not read the answer."""
-    with socket.create_connection(("127.0.0.1", past.port), GUARD_S) as client:
+def asking(past: Past, query: str = RANGE, source: str = "127.0.0.1") -> Iterator[socket.socket]:
+    """Send a question from an address, and do not read the answer."""
+    with socket.create_connection(("127.0.0.1", past.port), GUARD_S, (source, 0)) as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         client.sendall(request(target=f"/api/history?{query}"))
         yield client
@@ -305,15 +306,28 @@ def test_only_a_viewer_on_the_machine_is_shown_the_path_of_a_history_that_cannot
 
 def test_concurrent_reads_from_one_address_are_limited(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
     # Half of it is for one address.
-    monkeypatch.setattr("tickboard.server.routes.reads.READS", Budget(4))
-    asked = past.history.asked
+    budget = Budget(4)
+    monkeypatch.setattr(reads, "READS", budget)
     with held(past), asking(past), asking(past):
-        wait_for(lambda: past.history.asked == asked + 2)
+        wait_for(lambda: budget._taken["127.0.0.1"] == 2)
         refused = past.get()
         assert refused.status_code == 503
         assert refused.headers["retry-after"] == "1"
         assert "ask again later" in refused.json()["error"]
     wait_for(lambda: past.get().status_code == 200)
+
+
+def test_many_questions_of_one_address_delay_those_of_another_by_one_at_most(past: Past) -> None:
+    asked = past.history.asked
+    with held(past), asking(past):
+        wait_for(lambda: past.history.asked == asked + 1)
+        with asking(past), asking(past):
+            wait_for(lambda: reads.READS._taken["127.0.0.1"] == 3)
+            with asking(past, source="127.0.0.2"):
+                # It is read though two wait that came before it.
+                wait_for(lambda: past.history.asked == asked + 2)
+                assert reads.READS._taken["127.0.0.2"] == 1
+    wait_for(lambda: not reads.READS._taken["127.0.0.1"] and not reads._TURNS)
 
 
 def test_a_request_with_a_body_is_answered(past: Past) -> None:

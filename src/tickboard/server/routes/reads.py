@@ -7,6 +7,7 @@ import asyncio
 import zlib
 from collections.abc import AsyncIterator, Coroutine, Generator, Iterator
 from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import StreamingResponse
@@ -19,7 +20,7 @@ from tickboard.server.requests.detail_access import sees_details
 from tickboard.server.routes.documents import wants_gzip
 
 MAX_READS = 16
-"""The most questions that this process reads at the same time; half of them from one address."""
+"""The most questions that this process has at the same time; half of them from one address."""
 
 READS = Budget(MAX_READS)
 
@@ -28,6 +29,9 @@ RETRY_AFTER_S = 1
 
 LEVEL = 1
 """The level of compression: the client is waiting, and nobody else gets the same answer."""
+
+_TURNS: WeakValueDictionary[tuple[str, int], asyncio.Lock] = WeakValueDictionary()
+"""By address and event loop; each is there while a question of the address is."""
 
 T = TypeVar("T")
 
@@ -53,7 +57,7 @@ async def bounded(request: Request, work: Coroutine[Any, Any, T]) -> T:
             RETRY_AFTER_S,
         )
     try:
-        return await _unless_gone(request, work)
+        return await _unless_gone(request, _in_turn(address, work))
     except HistoryError as error:
         if sees_details(request.scope):
             raise
@@ -63,6 +67,7 @@ async def bounded(request: Request, work: Coroutine[Any, Any, T]) -> T:
             raise
         raise JournalError("older alerts cannot be read: the board's problems and its log say why") from error
     finally:
+        work.close()  # its turn may not have come
         READS.give_back(address, 1)
 
 
@@ -81,6 +86,19 @@ def streamed(request: Request, pieces: Iterator[bytes], media_type: str, vary: s
         pieces = _compressed(pieces)
     content = _sent(pieces if request.method == "GET" else iter(()))
     return StreamingResponse(content, media_type=media_type, headers=headers)
+
+
+async def _in_turn(address: str, work: Coroutine[Any, Any, T]) -> T:
+    """Await work once no other question of the address is being answered.
+
+    Questions are read one after another, so a question never waits for more than one of each other address.
+    """
+    place = address, id(asyncio.get_running_loop())
+    turn = _TURNS.get(place)
+    if turn is None:
+        turn = _TURNS[place] = asyncio.Lock()
+    async with turn:
+        return await work
 
 
 async def _unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
