@@ -79,7 +79,9 @@ def test_a_refusal_repeats_the_error_of_the_board(server: Server) -> None:
 
 
 def test_an_unreachable_server_raises_a_refused_error() -> None:
-    with pytest.raises(RefusedError, match=r"cannot mark http://127\.0\.0\.1:1: "):
+    with pytest.raises(
+        RefusedError, match=r"cannot mark http://127\.0\.0\.1:1: .*: start the board, or give the address"
+    ):
         tickboard.mark("http://127.0.0.1:1", "x")
 
 

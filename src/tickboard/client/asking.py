@@ -30,6 +30,9 @@ MAX_REASON = 500
 STATUSES = frozenset({200, 202})
 """Of an answer that is no refusal."""
 
+NOT_RUNNING = ": start the board, or give the address of one that runs"
+"""How to fix a refused connection, in errors."""
+
 READ = "read the history of"
 """What most questions are for, in errors."""
 
@@ -117,7 +120,8 @@ def answer_of(
     try:
         fetched = fetch(address, sent, timeout_s, MAX_ANSWER_BYTES, body)
     except FAILURES as error:
-        raise RefusedError(refusal(url, str(error) or type(error).__name__, doing)) from None
+        why = str(error) or type(error).__name__
+        raise RefusedError(refusal(url, f"{why}{NOT_RUNNING if _is_closed(error) else ''}", doing)) from None
     if fetched.status not in STATUSES:
         raise RefusedError(refusal(url, f"the server answered {fetched.status}{_said(fetched.body)}", doing))
     return fetched.body
@@ -126,6 +130,13 @@ def answer_of(
 def refusal(url: str, why: str, doing: str = READ) -> str:
     """Return the message of an error about a board."""
     return f"cannot {doing} {public(url)}: {one_line(redacted(why), MAX_REASON)}"
+
+
+def _is_closed(error: BaseException | None) -> bool:
+    """Return whether the cause of an error is a port that nothing listens on."""
+    while error is not None and not isinstance(error, ConnectionRefusedError):
+        error = error.__context__
+    return error is not None
 
 
 def _said(body: bytes) -> str:
