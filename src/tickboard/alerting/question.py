@@ -13,8 +13,9 @@ class AlertQuestion(Struct, frozen=True):
         wanted: by the name of a field of an alert (severity, rule, metric), the values that it may have.
         limit: how many alerts a page has.
         before: the number that the page's alerts began before.
-        start: only alerts that fire at this time or later, RFC 3339 in UTC with milliseconds; None: no limit.
-        end: only alerts that fire before this time; None: no limit.
+        start: only alerts that were firing at this time or began later, RFC 3339 in UTC with milliseconds; None: no
+            limit.
+        end: only alerts that began to fire before this time; None: no limit.
     """
 
     state: str

@@ -58,8 +58,8 @@ def describe(ref: Ref) -> Paths:
                 query("severity", "any of these", {"type": "array", "items": {"enum": list(get_args(Severity))}}),
                 query("rule", "of any of these", texts),
                 query("metric", "of any of these", texts),
-                query("from", f"only alerts that fire at this time or later: {form}", {"type": "string"}),
-                query("to", f"only alerts that fire before this time: {form}", {"type": "string"}),
+                query("from", f"only alerts that were firing at this time or began later: {form}", {"type": "string"}),
+                query("to", f"only alerts that began to fire before this time: {form}", {"type": "string"}),
                 query("limit", "how many", limit),
                 query(
                     "before", "the `next` of the page before this", {"type": "integer", "minimum": 1, "maximum": 10**15}
