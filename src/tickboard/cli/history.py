@@ -14,7 +14,11 @@ from tickboard.history.forgetting import forget as forget_series
 from tickboard.history.inspecting import FileInfo, TierInfo, inspect
 from tickboard.metrics.selectors import why_refused
 from tickboard.output.terminal import Answers, complain, put
+from tickboard.output.text import one_line
 from tickboard.times import time_text
+
+MAX_SHOWN = 200
+"""The most characters of selectors in an error."""
 
 
 def export(start: str, end: str, metrics: Sequence[str], form: Form, where: Where) -> bool:
@@ -29,18 +33,18 @@ def export(start: str, end: str, metrics: Sequence[str], form: Form, where: Wher
     with exported(path, asked) as ticks:
         for piece in FORMATS[form](ticks):
             answers.write_bytes(piece)
-    missing = _missing(ticks, path, asked.start_ms)
+    missing = _missing(ticks, path, asked.start_ms, metrics)
     complain(*(f"tickboard: {line}" for line in missing))
     return bool(ticks.found) and not ticks.damaged
 
 
-def _missing(ticks: Export, path: Path, start_ms: int) -> list[str]:
+def _missing(ticks: Export, path: Path, start_ms: int, metrics: Sequence[str]) -> list[str]:
     """Return what is not in an export, and why."""
     lines = []
     if start_ms < ticks.kept_since_ms:
         lines.append(f"ticks before {time_text(ticks.kept_since_ms)} are no longer kept in {path}")
-    if not ticks.series:
-        lines.append(f"no series in {path} matches --metrics")
+    if metrics and not ticks.series:
+        lines.append(_unmatched(path, metrics))
     elif not ticks.found:
         lines.append(f"{path} has no values in this range: check --from and --to")
     if ticks.damaged:
@@ -66,21 +70,26 @@ def forget(metrics: Sequence[str], where: Where) -> bool:
         InputError: no series are named, a selector cannot be used, or there is no such history.
     """
     if not metrics:
-        raise InputError("forget removes series for good: name them with --metrics, such as --metrics 'disk.*'")
+        raise InputError("forget removes series for good: name them with --metrics, such as --metrics 'disk_*'")
     if why := why_refused(list(metrics), "metrics"):
         raise InputError(why)
     path = where.path()
     forgotten = forget_series(path, tuple(metrics))
     if not forgotten:
-        complain(f"tickboard: no series in {path} matches --metrics")
+        complain(f"tickboard: {_unmatched(path, metrics)}")
         return False
     put(f"{path}: {forgotten} series forgotten")
     return True
 
 
+def _unmatched(path: Path, metrics: Sequence[str]) -> str:
+    shown = one_line(" or ".join(metrics), MAX_SHOWN)
+    return f"no series in {path} matches --metrics {shown}: give names, or globs such as 'disk_*'"
+
+
 def _described(path: Path, found: FileInfo) -> list[str]:
     written = "a running board has it open" if found.is_open else "no board has it open"
-    rows = f", {found.rows:,} of them in no block yet ({_size(found.rows_bytes)})" if found.rows else ""
+    rows = f", {found.rows:,} of them not yet in a block ({_size(found.rows_bytes)})" if found.rows else ""
     ticks, *others = map(_described_tier, found.tiers)
     return [f"{path}: {found.series:,} series, {_size(found.size_bytes)}, {written}", f"{ticks}{rows}", *others]
 
@@ -89,14 +98,13 @@ def _described_tier(tier: TierInfo) -> str:
     name = "ticks" if tier.tier == "raw" else tier.tier
     if tier.oldest_ms is None or tier.newest_ms is None:
         return f"  {name}: none"
-    parts = [
-        f"  {name}: {tier.entries:,}, {time_text(tier.oldest_ms)} to {time_text(tier.newest_ms)}",
-        _size(tier.size_bytes),
-    ]
+    parts = [f"  {name}: {tier.entries:,}, {time_text(tier.oldest_ms)} to {time_text(tier.newest_ms)}"]
+    if tier.size_bytes:
+        parts.append(_size(tier.size_bytes))
     if tier.value_bytes is not None:
         parts.append(f"{tier.value_bytes:.2f} bytes for a {'value' if tier.tier == 'raw' else 'bucket'}")
     return ", ".join(parts)
 
 
 def _size(size_bytes: int) -> str:
-    return f"{size_bytes / 2**20:,.1f} MiB"
+    return f"{size_bytes / 2**10:,.1f} KiB" if size_bytes < 2**20 else f"{size_bytes / 2**20:,.1f} MiB"
