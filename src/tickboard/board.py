@@ -529,7 +529,7 @@ class Board(MetricDeclarations):
             url: the receiver, such as ``"http://localhost:9090/api/v1/write"``. ``${NAME}`` is read from the
                 environment. A user, password and query in it are sent and never shown.
             version: of the protocol. A receiver that does not know 2.0 is sent 1.0.
-            metrics: only these, by name, glob or label: ``["cpu_usage", "disk.*"]``. None: all.
+            metrics: only these, by name, glob or label: ``["cpu_usage", "disk_*"]``. None: all.
             headers: sent with each request, as ``{"Authorization": "Bearer ${TOKEN}"}``; never shown.
             labels: added to each series. By default ``job`` is ``tickboard``, and ``instance`` the name of the machine.
             delay: after how long a tick is sent, so that values that come late are in it; 5 minutes at most.

@@ -148,7 +148,7 @@ def pipe(title: str, form: "Format", options: Options) -> None:
 @click.option(
     "--metrics",
     multiple=True,
-    help="Which series: a name, a glob or labels, such as 'disk.*'. May be repeated. All series by default.",
+    help="Which series: a name, a glob or labels, such as 'disk_*'. May be repeated. All series by default.",
 )
 @click.option(
     "--format",
@@ -196,7 +196,7 @@ def backup(file: Path, where: Where) -> None:
 
 @history_group.command()
 @click.option(
-    "--metrics", multiple=True, help="Which series: a name, a glob or labels, such as 'disk.*'. May be repeated."
+    "--metrics", multiple=True, help="Which series: a name, a glob or labels, such as 'disk_*'. May be repeated."
 )
 @flags(Where, "where")
 def forget(metrics: tuple[str, ...], where: Where) -> None:

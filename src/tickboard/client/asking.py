@@ -58,7 +58,7 @@ def question_url(url: str, path: str, parameters: Sequence[tuple[str, str]], met
         raise InputError(f"url {public(str(url))!r} is not the address of a board: write it as http://localhost:3000")
     remember_url(url)
     if not all(isinstance(text, str) for text in metrics):
-        raise InputError(f'metrics {metrics!r:.80}: give selectors, as "cpu_usage" or "disk.*"')
+        raise InputError(f'metrics {metrics!r:.80}: give selectors, as "cpu_usage" or "disk_*"')
     query = "&".join(filter(None, (parts.query, urlencode([*parameters, *(("metrics", text) for text in metrics)]))))
     address = parts._replace(path=f"{parts.path.rstrip('/')}{path}", query=query, fragment="").geturl()
     if len(address) > MAX_ADDRESS_BYTES:

@@ -26,7 +26,7 @@ def history(
 
     Args:
         url: the board's address in a browser, ``http://host:3000`` or ``https://user:word@host/live``.
-        metrics: only these, by name, glob or label: ``"cpu_usage", "disk.*"``. None: all.
+        metrics: only these, by name, glob or label: ``"cpu_usage", "disk_*"``. None: all.
         start: the beginning of the range: RFC 3339, an age as ``"-15m"``, ``"now"``, POSIX seconds, or a datetime
             with a timezone. Ages are relative to the board's clock.
         end: its end, exclusive.

@@ -45,7 +45,7 @@ def connect(url: str, *, metrics: Iterable[str] = (), since: str | None = None, 
     Args:
         url: the board's address in a browser, ``http://host:3000`` or ``https://host/live``; or that of its WebSocket,
             ``wss://host/live/ws/metrics``.
-        metrics: only these, by name, glob or label: ``["cpu_usage", "disk.*"]``. None: all.
+        metrics: only these, by name, glob or label: ``["cpu_usage", "disk_*"]``. None: all.
         since: the `Tick.position` of the last tick that you processed, to continue after it.
         history: begin with the board's whole window, oldest tick first. Ignored if `since` is given.
 
@@ -245,7 +245,7 @@ def _bad_url(url: object, why: str) -> InputError:
 def _selectors(metrics: Iterable[str]) -> list[str]:
     chosen = [] if isinstance(metrics, str) else list(metrics)
     if isinstance(metrics, str) or not all(isinstance(one, str) for one in chosen):
-        raise InputError(f'metrics {metrics!r} is no list of texts: write metrics=["cpu_usage", "disk.*"]')
+        raise InputError(f'metrics {metrics!r} is no list of texts: write metrics=["cpu_usage", "disk_*"]')
     globs = sum(1 for one in chosen if re.search(r"[*?\[]", one))
     if globs > MAX_GLOBS:
         raise InputError(f"metrics has {globs} globs: ask for {MAX_GLOBS} at most, or one that matches more")

@@ -228,7 +228,7 @@ class RemoteWriteTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     metrics: (
         Annotated[
             list[Text],
-            Meta(description="Which series: a list of names, globs or labels; all without it.", examples=[["disk.*"]]),
+            Meta(description="Which series: a list of names, globs or labels; all without it.", examples=[["disk_*"]]),
         ]
         | UnsetType
     ) = UNSET

@@ -94,7 +94,7 @@ def comparison(
 
 def _patterns(metrics: Sequence[str]) -> tuple[str, ...]:
     if not all(isinstance(text, str) for text in metrics):
-        raise InputError(f'metrics {metrics!r:.80}: give selectors, as "cpu_usage" or "disk.*"')
+        raise InputError(f'metrics {metrics!r:.80}: give selectors, as "cpu_usage" or "disk_*"')
     if why := why_refused(list(metrics), "metrics"):
         raise InputError(why)
     return tuple(metrics)

@@ -30,7 +30,7 @@ class BoardHistory:
         It waits for the disk. In a coroutine, call it with ``asyncio.to_thread``.
 
         Args:
-            metrics: only these, by name, glob or label: ``"cpu_usage", "disk.*"``. None: all.
+            metrics: only these, by name, glob or label: ``"cpu_usage", "disk_*"``. None: all.
             start: the beginning of the range: RFC 3339, an age as ``"-15m"``, ``"now"``, POSIX seconds, or a datetime
                 with a timezone.
             end: its end, exclusive.
@@ -64,7 +64,7 @@ class BoardHistory:
         coroutine, call it with ``asyncio.to_thread``.
 
         Args:
-            metrics: only these, by name, glob or label: ``"cpu_usage", "disk.*"``. None: all.
+            metrics: only these, by name, glob or label: ``"cpu_usage", "disk_*"``. None: all.
             start: the beginning of the range: RFC 3339, an age as ``"-15m"``, ``"now"``, POSIX seconds, or a datetime
                 with a timezone.
             end: its end, exclusive.

@@ -1,7 +1,7 @@
 """Selectors: which series a subscription selects, by name, glob and label.
 
 A selector is a name or a glob as in a shell. To select only some of its series, add label values or globs for them in
-braces: ``disk.*``, ``disk_usage{mount="/home"}``, ``*{host="web-*"}``. The key of a series is a selector that matches
+braces: ``disk_*``, ``disk_usage{mount="/home"}``, ``*{host="web-*"}``. The key of a series is a selector that matches
 only that series. This module takes text and answers yes or no; it knows neither registry nor window.
 
 Plain selectors are looked up, however many there are. Globs are tried on every series, so their number is limited: see

@@ -144,7 +144,7 @@ def _read_metrics(value: object, environ: Mapping[str, str]) -> tuple[str, ...]:
     if isinstance(value, str):
         value = (value,)
     if not isinstance(value, Sequence) or not all(isinstance(text, str) for text in value):
-        raise InputError(f'{value!r:.80}: give selectors, as "cpu_usage" or "disk.*"')
+        raise InputError(f'{value!r:.80}: give selectors, as "cpu_usage" or "disk_*"')
     if why := why_refused(list(value), "metrics"):
         raise InputError(why)
     return tuple(value)
