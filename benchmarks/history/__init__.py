@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from benchmarks.history import busy, cost, imported, peers, reads, sealing, watched
+from benchmarks.history import busy, cost, imported, peers, reads, sealing, sending, watched
 from benchmarks.report import Table
 
 
@@ -14,5 +14,6 @@ def tables() -> Iterator[Table]:
     yield from reads.tables()
     yield from imported.tables()
     yield from sealing.tables()
+    yield from sending.tables()
     yield from busy.tables()
     yield from watched.tables()
