@@ -149,7 +149,7 @@ def readable(path: Path) -> Iterator[Database]:
         with closing(open_to_read(path)) as database, explained_errors(path):
             yield database
     except DamageError as error:
-        raise HistoryError(f"{path} is damaged: {error}") from error
+        raise HistoryError(f"{path} is damaged, or is not a history: {error}") from error
 
 
 def _length_ms(interval_ms: int, series: int) -> int:

@@ -43,7 +43,7 @@ def forget(path: Path, patterns: tuple[str, ...]) -> int:
         with explained_errors(path), closing(HistoryFile(path)) as file:
             return _forget(file, patterns)
     except DamageError as error:
-        raise HistoryError(f"{path} is damaged: {error}") from error
+        raise HistoryError(f"{path} is damaged, or is not a history: {error}") from error
 
 
 def _forget(file: HistoryFile, patterns: tuple[str, ...]) -> int:
