@@ -255,7 +255,7 @@ def health(url: str) -> None:
     help="The address of the board's page. ${NAME} in it is read from the environment.",
 )
 @click.option("--at", default="now", show_default=True, help="When: RFC 3339, an age such as -15m, or now.")
-@click.option("--until", help="When it was over, likewise. Without it, the mark is a moment.")
+@click.option("--until", help="When it ended, in the same form. Without it, the mark is a moment.")
 @click.option("--by", default="", help="Who or what makes the mark.")
 def mark(text: str, url: str, at: str, until: str | None, by: str) -> None:
     """Mark a moment on a running board, such as a deployment: tickboard mark 'deployed 1.4'. Exit with 1 if that cannot
