@@ -263,7 +263,7 @@ def test_a_lost_file_is_noticed_and_everything_is_written_to_a_new_one(
         lose(state)
         # No alert fires that would cause a write.
         server.wait_for(lambda: "while it was in use: everything in memory is written to a new file" in problem(server))
-        assert f"{SOURCE}: {state} " in server.output()
+        server.wait_for(lambda: f"{SOURCE}: {state} " in server.output())
         fire(server, "later")
         server.wait_for(lambda: "later" in firing(server))
         assert acknowledge(server, "later").status_code == 200

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from tests.history.writers import Writers
 from tests.history_writer import BATCH
+from tests.long import LONG
 
 from tickboard.history.answers import Question
 from tickboard.history.store import History, Retention
@@ -16,7 +17,7 @@ from tickboard.history.store import History, Retention
 START_MS = 1_800_000_000_000
 
 
-@pytest.mark.parametrize("kills", [6, pytest.param(100, marks=[pytest.mark.slow, pytest.mark.timeout(600)])])
+@pytest.mark.parametrize("kills", [6, pytest.param(100, marks=[LONG, pytest.mark.timeout(600)])])
 def test_a_kill_loses_no_committed_tick_and_doubles_none(tmp_path: Path, kills: int) -> None:
     path = tmp_path / "h.sqlite"
     said: list[tuple[int, int]] = []

@@ -14,6 +14,7 @@ import httpx
 import pytest
 from tests.history.test_kill import START_MS, check
 from tests.history.writers import Writers
+from tests.long import LONG
 from tests.power_cut import Disk
 from tests.serving import Server, serve
 
@@ -38,7 +39,7 @@ async def sample() -> None:
 """
 
 
-@pytest.mark.parametrize("cuts", [5, pytest.param(100, marks=[pytest.mark.slow, pytest.mark.timeout(900)])])
+@pytest.mark.parametrize("cuts", [5, pytest.param(100, marks=[LONG, pytest.mark.timeout(900)])])
 @pytest.mark.parametrize("strays", [False, True], ids=["only what was synced", "some pages more"])
 def test_a_power_cut_loses_no_synced_tick_and_doubles_none(tmp_path: Path, cuts: int, strays: bool) -> None:
     disk = Disk(tmp_path / "disk", seed=cuts)
@@ -63,7 +64,7 @@ def test_a_power_cut_loses_no_synced_tick_and_doubles_none(tmp_path: Path, cuts:
     [
         # The machine may be busy: a commit may be so late.
         ((16.0, 18.0), 5.0),
-        pytest.param((12.0, 19.5, 34.0, 61.0, 75.0, 97.0), 0.0, marks=pytest.mark.slow),
+        pytest.param((12.0, 19.5, 34.0, 61.0, 75.0, 97.0), 0.0, marks=LONG),
     ],
     ids=["two cuts", "six cuts"],
 )

@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.journal_writer import SAID, alert, event_of
+from tests.long import LONG
 from tests.power_cut import Disk
 
 from tickboard.alerting import log as alert_log
@@ -495,7 +496,7 @@ async def test_a_hundred_kills_lose_nothing_that_was_committed(path: Path, write
     assert len(epochs) == 1
 
 
-@pytest.mark.parametrize("cuts", [5, pytest.param(100, marks=[pytest.mark.slow, pytest.mark.timeout(600)])])
+@pytest.mark.parametrize("cuts", [5, pytest.param(100, marks=[LONG, pytest.mark.timeout(600)])])
 @pytest.mark.parametrize("strays", [False, True], ids=["only what was synced", "some pages more"])
 async def test_a_power_cut_loses_nothing_that_was_committed(tmp_path: Path, cuts: int, strays: bool) -> None:
     disk = Disk(tmp_path / "disk", seed=cuts)
@@ -807,7 +808,7 @@ def test_a_database_of_another_program_is_refused_and_left_as_it_is(tmp_path: Pa
         if broken:
             damage(path, 100, bytes(200))
         before = path.read_bytes()
-        with pytest.raises(JournalError, match=r"(another program|no log of alerts): .*another file with --state"):
+        with pytest.raises(JournalError, match=r"(another program|not a log of alerts): .*another file with --state"):
             Journal(path)
         assert path.read_bytes() == before
         assert [file.name for file in tmp_path.iterdir()] == [path.name]

@@ -101,7 +101,8 @@ def test_ticks_are_at_multiples_of_the_interval_without_repeats() -> None:
 @pytest.mark.parametrize("kind", ["plain", "async"])
 def test_a_tick_has_the_values_of_the_samplers_due_with_it(kind: str) -> None:
     async def scenario() -> None:
-        bench = Bench(200)
+        # A tick waits for half of its interval; a busy machine may take a while to run a thread.
+        bench = Bench(2_000)
         value = bench.registry.gauge("value")
         calls: list[int] = []
 
@@ -114,8 +115,8 @@ def test_a_tick_has_the_values_of_the_samplers_due_with_it(kind: str) -> None:
             plain()
 
         bench.sampler(plain if kind == "plain" else coroutine)
-        await bench.run(lambda: len(bench.ticks) >= 4)
-        assert [tick.row[0] for tick in bench.ticks[:4]] == [1, 2, 3, 4]
+        await bench.run(lambda: len(bench.ticks) >= 2)
+        assert [tick.row[0] for tick in bench.ticks[:2]] == [1, 2]
 
     drive(scenario)
 
