@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 from tests.raw import GUARD_S
+from tests.raw_server import read_request
 
 Answers = Iterator[bytes]
 """What is sent, piece by piece, for as long as somebody takes it."""
@@ -20,8 +21,8 @@ def answering(answers: Callable[[], Answers], asked: list[bytes] | None = None) 
     def answer(connection: socket.socket) -> None:
         with connection, contextlib.suppress(OSError):
             connection.settimeout(GUARD_S)
-            while b"\r\n\r\n" not in (request := connection.recv(65_536)):
-                pass
+            if not (request := read_request(connection)):
+                return
             if asked is not None:
                 asked.append(request)
             for piece in answers():

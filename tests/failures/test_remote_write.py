@@ -1,14 +1,12 @@
 """Whatever a receiver of remote write answers or does not, it is one failure of that request, and ticks go on."""
 
 import asyncio
-import re
 import socket
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests.raw import GUARD_S
+from tests.raw_server import Answer, hangs, raw_server, says, trickles
 from tests.serving import serve, wait_for
 
 from tickboard.history.layout import Retention
@@ -21,85 +19,8 @@ from tickboard.sending.receiver import Receiver, WriteAnswer
 from tickboard.sending.remote_writing import RemoteWriting
 from tickboard.sending.sender import Sender
 
-GUARD_S = 30.0
 
-Reply = Callable[[socket.socket], None]
-
-
-def says(*parts: bytes) -> Reply:
-    return lambda connection: connection.sendall(b"".join(parts))
-
-
-def hangs(*parts: bytes) -> Reply:
-    def reply(connection: socket.socket) -> None:
-        connection.sendall(b"".join(parts))
-        while connection.recv(65_536):
-            pass
-
-    return reply
-
-
-def trickles(connection: socket.socket) -> None:
-    """Send a byte of an endless head again and again, so that no read times out."""
-    connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
-    connection.settimeout(0.05)
-    while True:
-        connection.sendall(b"a")
-        try:
-            if not connection.recv(1):
-                return
-        except TimeoutError:
-            continue
-
-
-class RawReceiver:
-    """A raw socket server that reads each request and answers as a test wants, and then closes the connection."""
-
-    def __init__(self, reply: Reply) -> None:
-        self._reply = reply
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}/write"
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listening.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, connection: socket.socket) -> None:
-        with connection:
-            try:
-                asked = b""
-                while b"\r\n\r\n" not in asked:
-                    asked += connection.recv(65_536)
-                head, _, body = asked.partition(b"\r\n\r\n")
-                found = re.search(rb"(?i)content-length: (\d+)", head)
-                assert found
-                while len(body) < int(found[1]):
-                    body += connection.recv(65_536)
-                self._reply(connection)
-            except OSError:
-                return
-
-    def close(self) -> None:
-        # On Linux, only this wakes a thread that is waiting in accept.
-        self._listening.shutdown(socket.SHUT_RDWR)
-        self._listening.close()
-
-
-@contextmanager
-def raw_receiver(reply: Reply) -> Iterator[RawReceiver]:
-    one = RawReceiver(reply)
-    try:
-        yield one
-    finally:
-        one.close()
-
-
-def answers(reply: Reply, timeout_s: float = GUARD_S) -> WriteAnswer:
+def answers(reply: Answer, timeout_s: float = GUARD_S) -> WriteAnswer:
     async def send(url: str) -> WriteAnswer:
         receiver = Receiver(Secret(url), {}, timeout_s)
         try:
@@ -108,11 +29,11 @@ def answers(reply: Reply, timeout_s: float = GUARD_S) -> WriteAnswer:
         finally:
             await receiver.close()
 
-    with raw_receiver(reply) as receiver:
+    with raw_server(reply, "/write") as receiver:
         return asyncio.run(send(receiver.url))
 
 
-FAILURES: dict[str, tuple[Reply, str]] = {
+FAILURES: dict[str, tuple[Answer, str]] = {
     "closes at once": (says(), "its answer cannot be read"),
     "does not answer HTTP": (says(b"220 smtp ready\r\n"), "its answer cannot be read"),
     "answers in TLS": (says(b"\x15\x03\x01\x00\x02\x02\x46"), "its answer cannot be read"),
@@ -124,7 +45,7 @@ FAILURES: dict[str, tuple[Reply, str]] = {
     "sends nothing": (hangs(), "it has not answered within 0.5 s"),
     "hangs in its head": (hangs(b"HTTP/1.1 200 OK\r\n"), "it has not answered within 0.5 s"),
     "hangs in its body": (hangs(b"HTTP/1.1 500 Oh\r\nContent-Length: 9\r\n\r\n"), "it has not answered within"),
-    "trickles": (trickles, "it has not answered within 0.5 s"),
+    "trickles": (trickles(b"HTTP/1.1 200 OK\r\nX: "), "it has not answered within 0.5 s"),
 }
 
 
@@ -220,7 +141,7 @@ def test_a_sender_that_fails_is_reported_and_started_again(tmp_path: Path, monke
 def test_ticks_go_on_while_a_receiver_hangs(tmp_path: Path) -> None:
     board = tmp_path / "board.py"
     board.write_text("from tickboard import Board\nboard = Board(interval_ms=50)\nboard.gauge('a').set(1)\n")
-    with raw_receiver(hangs()) as receiver:
+    with raw_server(hangs(), "/write") as receiver:
         arguments = ("--history", str(tmp_path / "h.sqlite"), "--remote-write", receiver.url)
         with serve("run", str(board), *arguments) as server:
             server.wait_for(lambda: server.json("/api/health")["seq"] > 60)

@@ -5,12 +5,11 @@ import gzip
 import math
 import socket
 import struct
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import pytest
+from tests.raw_server import Answer, hangs, raw_server, says, trickles
 from tests.serving import serve_app, wait_for
 
 from tickboard import Board
@@ -20,91 +19,14 @@ from tickboard.sources.prometheus.scrape import Scrape
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\n"
 SAID = b"value 5\n"
 
-Answer = Callable[[socket.socket], None]
-
-
-def says(*parts: bytes) -> Answer:
-    """Return an answer that sends some bytes and closes the connection."""
-    return lambda connection: connection.sendall(b"".join(parts))
-
 
 def good(body: bytes = SAID, *headers: bytes) -> Answer:
     fields = b"".join(b"%b\r\n" % header for header in headers)
     return says(OK, fields, b"Content-Length: %d\r\nConnection: close\r\n\r\n" % len(body), body)
 
 
-class Target:
-    """A raw socket server that answers each request as a test wants, and then closes the connection."""
-
-    def __init__(self, answer: Answer) -> None:
-        self.answer = answer
-        self.ending = threading.Event()
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}/metrics"
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listening.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, connection: socket.socket) -> None:
-        with connection:
-            try:
-                asked = b""
-                while not asked.endswith(b"\r\n\r\n"):
-                    got = connection.recv(65_536)
-                    if not got:
-                        return
-                    asked += got
-                self.answer(connection)
-            except OSError:
-                return
-
-    def close(self) -> None:
-        self.ending.set()
-        # On Linux, only this wakes a thread that is waiting in accept.
-        self._listening.shutdown(socket.SHUT_RDWR)
-        self._listening.close()
-
-
-@contextmanager
-def target(answer: Answer) -> Iterator[Target]:
-    one = Target(answer)
-    try:
-        yield one
-    finally:
-        one.close()
-
-
 def resets(connection: socket.socket) -> None:
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-
-def hangs(*parts: bytes) -> Answer:
-    """Return an answer that sends some bytes, and then nothing until the client gives up."""
-
-    def answer(connection: socket.socket) -> None:
-        connection.sendall(b"".join(parts))
-        connection.settimeout(30)
-        connection.recv(1)
-
-    return answer
-
-
-def trickles(connection: socket.socket) -> None:
-    connection.sendall(OK + b"Content-Length: 1000000\r\n\r\n")
-    connection.settimeout(0.05)
-    while True:
-        connection.sendall(b"a")
-        try:
-            if not connection.recv(1):
-                return
-        except TimeoutError:
-            continue
 
 
 def gzipped(data: bytes, coding: bytes = b"gzip") -> Answer:
@@ -131,7 +53,7 @@ FAILURES: dict[str, tuple[Answer, str]] = {
     "hangs: sends nothing": (hangs(), "did not answer within 0.5 s"),
     "hangs: in its headers": (hangs(OK), "did not answer within 0.5 s"),
     "hangs: in its body": (hangs(OK, b"Content-Length: 100\r\n\r\nvalue 5\n"), "did not answer within 0.5 s"),
-    "hangs: trickles": (trickles, "did not answer within 0.5 s"),
+    "hangs: trickles": (trickles(OK + b"Content-Length: 1000000\r\n\r\n"), "did not answer within 0.5 s"),
     "wrong type: a page": (
         says(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 15\r\n\r\n<html>\n</html>\n"),
         "it answers with text/html that has no metrics",
@@ -182,7 +104,7 @@ def problems(board: Board) -> dict[str, str]:
 @pytest.mark.parametrize("failure", FAILURES)
 def test_a_target_that_fails_is_reported_alone_and_recovers(failure: str) -> None:
     answer, why = FAILURES[failure]
-    with target(good()) as suspect, target(good()) as witness:
+    with raw_server(good()) as suspect, raw_server(good()) as witness:
         board = Board(interval_ms=50)
         board.scrape(suspect.url, every="100ms", timeout="500ms", job="suspect")
         board.scrape(witness.url, every="100ms", job="witness")
@@ -221,7 +143,7 @@ async def awaits_a_task_that_is_cancelled(self: Scrape) -> tuple[bytes, str]:
 
 @pytest.mark.parametrize("get", [cancels, exits, unforeseen, awaits_a_task_that_is_cancelled])
 def test_no_failure_of_the_http_library_ends_a_scrape(get: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    with target(good()) as suspect, target(good()) as witness:
+    with raw_server(good()) as suspect, raw_server(good()) as witness:
         board = Board(interval_ms=50)
         board.scrape(suspect.url, every="100ms", job="suspect")
         board.scrape(witness.url, every="100ms", job="witness")
@@ -245,7 +167,7 @@ def test_no_failure_of_the_http_library_ends_a_scrape(get: Callable[..., Any], m
 
 
 def test_a_line_truncated_by_the_end_of_the_connection_is_ignored() -> None:
-    with target(says(OK, b"\r\nvalue 5\nother 12")) as suspect:
+    with raw_server(says(OK, b"\r\nvalue 5\nother 12")) as suspect:
         board = Board(interval_ms=50)
         board.scrape(suspect.url, every="100ms", job="it")
         with serve_app(board, Connection):

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 
 import psutil
 import pytest
-from tests.failures.test_scrape import OK, Answer, Target, good, hangs, last, problems, says, target
+from tests.failures.test_scrape import OK, good, last, problems
+from tests.raw_server import Answer, RawServer, hangs, raw_server, says
 from tests.serving import serve_app, wait_for
 
 from tickboard import Board
@@ -24,9 +25,9 @@ SECRETS = ("pass-w0rd", "t0ken-in-query", "bearer-t0ken")
 
 
 @contextmanager
-def scraping(suspect: Target, timeout: str = "500ms") -> Iterator[Board]:
+def scraping(suspect: RawServer, timeout: str = "500ms") -> Iterator[Board]:
     """Scrape a target with secrets of every kind, beside a good one."""
-    with target(good()) as witness:
+    with raw_server(good()) as witness:
         board = Board(interval_ms=50)
         url = suspect.url.replace("http://", f"http://me:{SECRETS[0]}@") + f"?token={SECRETS[1]}"
         headers = {"Authorization": f"Bearer {SECRETS[2]}", "X-Token": SECRETS[2]}
@@ -87,7 +88,7 @@ def listening(says: bytes = OK + b"Content-Length: 8\r\nConnection: close\r\n\r\
 def test_a_redirect_to_another_host_is_named_and_not_followed(status: int) -> None:
     with listening() as other:
         where = f"http://you:{SECRETS[0]}@{other.place}/metrics?token={SECRETS[1]}"
-        with target(redirect(where, status)) as suspect, scraping(suspect) as board:
+        with raw_server(redirect(where, status)) as suspect, scraping(suspect) as board:
             wait_for(lambda: f"it answers {status} Moved" in problem(board, suspect.url))
             said = problem(board, suspect.url)
         assert not other.heard
@@ -111,7 +112,7 @@ def test_a_redirect_to_another_host_is_named_and_not_followed(status: int) -> No
     ids=lambda where: ascii(where)[:30],
 )
 def test_no_redirect_is_followed_whatever_its_target(where: str) -> None:
-    with target(redirect(where)) as suspect, scraping(suspect) as board:
+    with raw_server(redirect(where)) as suspect, scraping(suspect) as board:
         wait_for(lambda: problem(board, suspect.url))
         said = problem(board, suspect.url)
         wait_for(lambda: last(board).get("scrape_up suspect") == 0)
@@ -128,7 +129,7 @@ def test_a_redirect_to_itself_is_not_followed() -> None:
         asked += 1
         redirect("/metrics")(connection)
 
-    with target(answer) as suspect, scraping(suspect) as board:
+    with raw_server(answer) as suspect, scraping(suspect) as board:
         wait_for(lambda: board.hub.problems.failures.get(f"scrape {suspect.url}", 0) >= 3)
         # A request in progress may not have been reported yet.
         assert asked <= board.hub.problems.failures[f"scrape {suspect.url}"] + 1
@@ -172,7 +173,7 @@ ENDLESS: dict[str, tuple[Answer, str]] = {
 @pytest.mark.parametrize(("answer", "why"), ENDLESS.values(), ids=ENDLESS)
 def test_an_endless_answer_takes_little_memory_and_is_ended_by_the_timeout(answer: Answer, why: str) -> None:
     process = psutil.Process(os.getpid())
-    with target(good()) as suspect, scraping(suspect) as board:
+    with raw_server(good()) as suspect, scraping(suspect) as board:
         wait_for(lambda: last(board).keys() >= {"value suspect", "value witness"})
         before = process.memory_info().rss
         suspect.answer = answer
@@ -203,7 +204,7 @@ def test_an_endless_answer_takes_little_memory_and_is_ended_by_the_timeout(answe
     ids=range(7),
 )
 def test_an_error_shows_only_a_few_characters_of_an_answer(answer: Answer) -> None:
-    with target(answer) as suspect, scraping(suspect) as board:
+    with raw_server(answer) as suspect, scraping(suspect) as board:
         wait_for(lambda: problem(board, suspect.url))
         said = problem(board, suspect.url)
     assert said.count("secret") <= 8
