@@ -1,27 +1,20 @@
 """``GET /api/changes``, ``board.history.changes`` and ``tickboard.changes``, with a board whose ticks are known."""
 
-import asyncio
-import contextlib
 import datetime as dt
 import gzip
-import socket
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
-from tests.raw import GUARD_S
-from tests.security.raw import request
+from tests.server.routes.past import Past, asking, board_of, held, served
 from tests.serving import serve_app, wait_for
 
 import tickboard
-from tickboard import Board, Changes, InputError, RefusedError
+from tickboard import Changes, InputError, RefusedError
 from tickboard.errors import NoHistoryError
-from tickboard.history.answers import ChangesQuestion, FoundChanges
-from tickboard.history.layout import Layout, Retention
-from tickboard.history.store import History
+from tickboard.history.layout import Layout
 from tickboard.server.requests.bodies import Budget
 from tickboard.times import parse_time
 
@@ -39,64 +32,10 @@ ROWS = np.stack([[20.0] * 300 + [80.0] * 300, [7.0] * 600, [np.nan] * 300 + [3.0
 RANGE = f"from={FROM}&to={TO}"
 
 
-class Waiting(History):
-    """A history that holds its answers back while `holds` is set."""
-
-    holds = False
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path, Retention(), lambda _: None, commit_s=0.01)
-        self.asked = self.given_up = 0
-
-    async def ask_changes(self, asked: ChangesQuestion) -> FoundChanges:
-        self.asked += 1
-        try:
-            while self.holds:
-                await asyncio.sleep(0.01)
-        except asyncio.CancelledError:
-            self.given_up += 1
-            raise
-        return await super().ask_changes(asked)
-
-
-class Past:
-    """A board that is served, and its history.
-
-    Attributes:
-        board: the board.
-        history: its history.
-        port: where it is served.
-        url: the same, as a URL.
-    """
-
-    def __init__(self, board: Board, history: Waiting, port: int) -> None:
-        self.board = board
-        self.history = history
-        self.port = port
-        self.url = f"http://127.0.0.1:{port}"
-
-    def get(self, query: str = RANGE, **headers: str) -> httpx.Response:
-        return httpx.get(f"{self.url}/api/changes?{query}", headers=headers, timeout=GUARD_S)
-
-
-def board_of(history: History | None) -> Board:
-    board = Board("Past", interval_ms=3_600_000)
-    board.prepare()
-    board._require_live().history = history
-    return board
-
-
 @pytest.fixture(scope="module")
 def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Past]:
-    history = Waiting(tmp_path_factory.mktemp("past") / "history")
-    history.begin("first", 1_000, 60)
-    for number, row in enumerate(ROWS):
-        history.append(number + 1, START_S + number, LAYOUT, row)
-    history.flush()
-    board = board_of(history)
-    with serve_app(board) as port:
-        yield Past(board, history, port)
-    history.close()
+    with served(tmp_path_factory.mktemp("past"), START_S, LAYOUT, ROWS, "/api/changes", RANGE) as past:
+        yield past
 
 
 # --- the answer ---
@@ -218,39 +157,24 @@ def test_more_than_can_be_read_at_once_is_refused(past: Past, monkeypatch: pytes
     assert "ask for fewer series, a shorter range" in answer.json()["error"]
 
 
-@contextlib.contextmanager
-def asking(past: Past, target: str = f"/api/changes?{RANGE}") -> Iterator[socket.socket]:
-    """Send a question, and do not read the answer."""
-    with socket.create_connection(("127.0.0.1", past.port), GUARD_S) as client:
-        client.sendall(request(target=target))
-        yield client
-
-
 def test_concurrent_comparisons_and_reads_are_limited_together(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
     # Half of it is for one address.
     reads = Budget(4)
     monkeypatch.setattr("tickboard.server.routes.reads.READS", reads)
-    past.history.holds = True
-    try:
-        with asking(past), asking(past):
-            wait_for(lambda: reads._taken["127.0.0.1"] == 2)
-            for path in ("changes", "history"):
-                refused = httpx.get(f"{past.url}/api/{path}")
-                assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
-    finally:
-        past.history.holds = False
+    with held(past), asking(past), asking(past):
+        wait_for(lambda: reads._taken["127.0.0.1"] == 2)
+        for path in ("changes", "history"):
+            refused = httpx.get(f"{past.url}/api/{path}")
+            assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
     wait_for(lambda: past.get().status_code == 200)
 
 
 def test_a_comparison_is_cancelled_when_its_client_disconnects(past: Past) -> None:
     asked, given_up = past.history.asked, past.history.given_up
-    past.history.holds = True
-    try:
+    with held(past):
         with asking(past):
             wait_for(lambda: past.history.asked == asked + 1)
         wait_for(lambda: past.history.given_up == given_up + 1)
-    finally:
-        past.history.holds = False
 
 
 # --- Python ---

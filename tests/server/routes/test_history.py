@@ -1,15 +1,12 @@
 """``GET /api/history`` and ``board.history``, with a board whose ticks are known."""
 
-import asyncio
 import contextlib
 import csv
 import gzip
 import io
 import json
-import socket
 import threading
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +14,18 @@ import httpx
 import numpy as np
 import pytest
 from tests.raw import GUARD_S
-from tests.security.raw import request
+from tests.server.routes.past import Past, Waiting, asking, board_of, held, served
 from tests.serving import serve_app, wait_for
 
 import tickboard
-from tickboard import Board, HistoryData, InputError
+from tickboard import HistoryData, InputError
 from tickboard.client.history_format import decode
 from tickboard.errors import NoHistoryError
-from tickboard.history.answers import Answer, Question
-from tickboard.history.layout import Layout, Retention
-from tickboard.history.store import History
+from tickboard.history.answers import Answer
+from tickboard.history.layout import Layout
 from tickboard.server.requests.bodies import Budget
 from tickboard.server.requests.detail_access import DetailAccess
 from tickboard.server.routes import reads
-from tickboard.server.uvicorn.gate import Gate
-from tickboard.server.uvicorn.http import HttpConnection
-from tickboard.server.uvicorn.websocket import Connection
 from tickboard.times import parse_time
 
 FROM, TO = "2026-01-31T12:00:00Z", "2026-01-31T12:10:00Z"
@@ -52,89 +45,17 @@ ROWS[100:110, 2] = 3.5
 RANGE = f"from={FROM}&to={TO}"
 
 
-class Waiting(History):
-    """A history that holds its answers back while `holds` is set."""
-
-    holds = False
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path, Retention(), lambda _: None, commit_s=0.01)
-        self.asked = self.given_up = 0
-
-    async def ask(self, question: Question) -> Answer:
-        self.asked += 1
-        try:
-            while self.holds:
-                await asyncio.sleep(0.01)
-        except asyncio.CancelledError:
-            self.given_up += 1
-            raise
-        return await super().ask(question)
-
-
-class Past:
-    """A board that is served, and its history.
-
-    Attributes:
-        board: the board.
-        history: its history.
-        port: where it is served.
-        url: the same, as a URL.
-    """
-
-    def __init__(self, board: Board, history: Waiting, port: int) -> None:
-        self.board = board
-        self.history = history
-        self.port = port
-        self.url = f"http://127.0.0.1:{port}"
-
-    def get(self, query: str = RANGE, **headers: str) -> httpx.Response:
-        return httpx.get(f"{self.url}/api/history?{query}", headers=headers, timeout=GUARD_S)
-
-    def series(self, query: str) -> list[Any]:
-        answer = self.get(query)
-        assert answer.status_code == 200, answer.text
-        found: list[Any] = answer.json()["series"]
-        return found
-
-
-def board_of(history: History | None) -> Board:
-    board = Board("Past", interval_ms=3_600_000)
-    board.prepare()
-    board._require_live().history = history
-    return board
-
-
 @pytest.fixture(scope="module")
 def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Past]:
-    history = Waiting(tmp_path_factory.mktemp("past") / "history")
-    history.begin("first", 1_000, 60)
-    for number, row in enumerate(ROWS):
-        history.append(number + 1, START_S + number, LAYOUT, row)
-    wait_for(lambda: len(history.read(Question((), START_S * 1000, (START_S + TICKS) * 1000, 5_000)).times) == TICKS)
-    board = board_of(history)
-    with serve_app(board, Connection, partial(HttpConnection, gate=Gate())) as port:
-        yield Past(board, history, port)
-    history.close()
+    with served(tmp_path_factory.mktemp("past"), START_S, LAYOUT, ROWS, "/api/history", RANGE) as past:
+        yield past
 
 
-@contextlib.contextmanager
-def held(past: Past) -> Iterator[None]:
-    """Hold all answers back while the context is open."""
-    past.history.holds = True
-    try:
-        yield
-    finally:
-        past.history.holds = False
-
-
-@contextlib.contextmanager
-def asking(past: Past, query: str = RANGE, source: str = "127.0.0.1") -> Iterator[socket.socket]:
-    """Send a question from an address, and do not read the answer."""
-    with socket.create_connection(("127.0.0.1", past.port), GUARD_S, (source, 0)) as client:
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
-        client.sendall(request(target=f"/api/history?{query}"))
-        yield client
+def series_of(past: Past, query: str = RANGE) -> list[Any]:
+    answer = past.get(query)
+    assert answer.status_code == 200, answer.text
+    found: list[Any] = answer.json()["series"]
+    return found
 
 
 # --- the answer ---
@@ -155,7 +76,7 @@ def test_ticks_are_returned_as_they_were_recorded(past: Past) -> None:
 
 
 def test_a_range_with_more_ticks_than_points_is_returned_in_buckets(past: Past) -> None:
-    [cpu] = past.series(f"{RANGE}&points=10&metrics=cpu")
+    [cpu] = series_of(past, f"{RANGE}&points=10&metrics=cpu")
     assert len(cpu["times"]) <= 12
     assert sum(cpu["count"]) == TICKS
     assert (min(cpu["min"]), max(cpu["max"])) == (0, 59)
@@ -163,7 +84,7 @@ def test_a_range_with_more_ticks_than_points_is_returned_in_buckets(past: Past) 
 
 
 def test_from_is_inclusive_and_to_is_exclusive(past: Past) -> None:
-    [cpu] = past.series("from=2026-01-31T12:00:01Z&to=2026-01-31T12:00:03Z&metrics=cpu")
+    [cpu] = series_of(past, "from=2026-01-31T12:00:01Z&to=2026-01-31T12:00:03Z&metrics=cpu")
     assert cpu["times"] == ["2026-01-31T12:00:01.000Z", "2026-01-31T12:00:02.000Z"]
 
 
@@ -178,7 +99,7 @@ def test_from_is_inclusive_and_to_is_exclusive(past: Past) -> None:
     ],
 )
 def test_selectors_choose_the_series(past: Past, metrics: str, names: list[str]) -> None:
-    assert [series["name"] for series in past.series(f"{RANGE}&{metrics}")] == names
+    assert [series["name"] for series in series_of(past, f"{RANGE}&{metrics}")] == names
 
 
 def test_the_default_range_is_the_last_hour(past: Past) -> None:
@@ -216,7 +137,7 @@ def test_the_format_comes_from_the_parameter_or_from_accept(past: Past, query: s
 
 def test_all_formats_have_the_same_values(past: Past) -> None:
     query = f"{RANGE}&points=7"
-    found = past.series(query)
+    found = series_of(past, query)
     rows = list(csv.DictReader(io.StringIO(past.get(f"{query}&format=csv").text, newline="")))
     data = decode(past.get(f"{query}&format=binary").content)
     at = 0
