@@ -23,6 +23,7 @@ from tickboard.server.uvicorn.listening import listen, url_of
 from tickboard.server.uvicorn.serving import Program, uvicorn_config
 
 if TYPE_CHECKING:
+    from tickboard.journal.journal import Journal
     from tickboard.sources.pipe import Format
 
 
@@ -47,13 +48,7 @@ def host(scrape: Sequence[str], statsd: int | None, options: Options) -> None:
             raise InputError(f"--statsd={statsd}: give a UDP port from 1 to 65535, as 8125")
         board.statsd(options.host, statsd)
     options.configure(board)
-    history = options.history_of(board, None)
-    board.prepare(
-        options.settings(board.defaults),
-        journal=options.open_journal(board, None),
-        history=history,
-        remote_write=options.remote_write_of(board, history),
-    )
+    _prepare(board, options, None, options.open_journal(board, None))
     serve(measured, lambda: board, options)
 
 
@@ -62,13 +57,7 @@ def run(file: Path, options: Options) -> None:
     prepare_to_serve(options.log_level)
     options, anchored = options.anchored(), file.absolute()
     board = load_board(file, options.config)
-    history = options.history_of(board, anchored)
-    board.prepare(
-        options.settings(board.defaults),
-        journal=options.open_journal(board, anchored),
-        history=history,
-        remote_write=options.remote_write_of(board, history),
-    )
+    _prepare(board, options, anchored, options.open_journal(board, anchored))
     serve(board, lambda: board, options)
 
 
@@ -106,14 +95,19 @@ def pipe(title: str, form: "Format", options: Options) -> None:
     options.configure(board)
     # Pipes of the same title in the same folder go on with the same history.
     named = Path(f"pipe-{hashlib.sha256(title.encode(errors='surrogateescape')).hexdigest()[:8]}")
+    _prepare(board, options, named, options.named_journal(board))
+    serve(board, lambda: board, options)
+
+
+def _prepare(board: Board, options: Options, named: Path | None, journal: "Journal | None") -> None:
+    """Make a board ready to be served; `named` is what its history is named after, None for the host's."""
     history = options.history_of(board, named)
     board.prepare(
         options.settings(board.defaults),
-        journal=options.named_journal(board),
+        journal=journal,
         history=history,
         remote_write=options.remote_write_of(board, history),
     )
-    serve(board, lambda: board, options)
 
 
 def serve(served: ASGIApp, board: Callable[[], Board], options: Options) -> None:
