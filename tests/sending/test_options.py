@@ -1,9 +1,9 @@
 """What may be said of remote write."""
 
 import re
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from tickboard.errors import InputError
 from tickboard.sending.options import NONE, RemoteWriteOptions

@@ -1,19 +1,17 @@
 """What may be said of a board's history: its file, how long each tier is kept, how large it may grow.
 
 The command line, the environment, ``tickboard.toml`` and the dashboard file may each say some of it, and
-`HistoryOptions.over` puts them together. Nothing here opens a file.
+`over` puts them together. Nothing here opens a file.
 """
 
 import os
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
-
-from msgspec import Struct
-from msgspec.structs import asdict
+from typing import cast
 
 from tickboard import schedule, sizes
+from tickboard.configuration.options import PartialOptions, Refusal, read_options
 from tickboard.errors import InputError
 from tickboard.history.layout import Retention
 
@@ -25,11 +23,8 @@ LEAST_SIZE = "16MiB"
 COMMIT = ("100ms", "5m")
 """The shortest and the longest time between two commits."""
 
-Refusal = Callable[[str, str], InputError]
-"""Makes the error of an option, from its name and what is wrong with its value."""
 
-
-class HistoryOptions(Struct, frozen=True):
+class HistoryOptions(PartialOptions, frozen=True):
     """What somebody has said of a board's history; None: nothing of that.
 
     Attributes:
@@ -59,22 +54,7 @@ class HistoryOptions(Struct, frozen=True):
         Raises:
             InputError: one cannot be used.
         """
-        found: dict[str, Any] = {}
-        for name, value in given.items():
-            if value is None:
-                continue
-            try:
-                found[name] = _READ[name](value)
-            except InputError as error:
-                raise refusal(name, str(error)) from error
-        return cls(**found)
-
-    def over(self, others: "HistoryOptions") -> "HistoryOptions":
-        """Return these, and what others say where these say nothing."""
-        mine = asdict(self)
-        return HistoryOptions(
-            **{name: getattr(others, name) if value is None else value for name, value in mine.items()}
-        )
+        return cls(**read_options(_READ, given, refusal))
 
     @property
     def path(self) -> Path | None:

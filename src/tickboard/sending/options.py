@@ -1,16 +1,19 @@
 """What may be said of remote write: where to, in which version, which series, with which labels.
 
 The command line, the environment, ``tickboard.toml`` and the dashboard file may each say some of it, and
-`RemoteWriteOptions.over` puts them together. Nothing here sends anything.
+`over` puts them together. Nothing here sends anything.
 """
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any, Literal, cast, get_args
+from functools import partial
+from typing import Literal, Self, cast, get_args
 from urllib.parse import urlsplit
 
+from msgspec.structs import replace
+
 from tickboard import schedule
+from tickboard.configuration.options import PartialOptions, Refusal, read_options
 from tickboard.errors import InputError
 from tickboard.expressions.alignment import Labels
 from tickboard.metrics.openmetrics import label_name
@@ -42,12 +45,8 @@ RESERVED = frozenset(
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e]{0,8000}")
 
-Refusal = Callable[[str, str], InputError]
-"""Makes the error of an option, from its name and what is wrong with its value."""
 
-
-@dataclass(frozen=True)
-class RemoteWriteOptions:
+class RemoteWriteOptions(PartialOptions, frozen=True):
     """What somebody has said of remote write; None: nothing of that.
 
     Attributes:
@@ -78,27 +77,17 @@ class RemoteWriteOptions:
         Raises:
             InputError: one cannot be used.
         """
-        found: dict[str, Any] = {}
-        for name, value in given.items():
-            if value is None:
-                continue
-            try:
-                found[name] = _READ[name](value, environ)
-            except InputError as error:
-                raise refusal(name, str(error)) from error
-        return cls(**found)
+        readers = {name: partial(read, environ=environ) for name, read in _READ.items()}
+        return cls(**read_options(readers, given, refusal))
 
-    def over(self, others: "RemoteWriteOptions") -> "RemoteWriteOptions":
+    def over(self, others: Self) -> Self:
         """Return these, and what others say where these say nothing.
 
         Headers stay with the URL that they were written for: their tokens go nowhere else.
         """
         if self.url is not None and self.headers is None:
             others = replace(others, headers=None)
-        mine = {field.name: getattr(self, field.name) for field in fields(self)}
-        return RemoteWriteOptions(
-            **{name: getattr(others, name) if value is None else value for name, value in mine.items()}
-        )
+        return super().over(others)
 
     @property
     def is_wanted(self) -> bool:
@@ -185,7 +174,7 @@ def _read_delay(value: object, environ: Mapping[str, str]) -> float:
     return seconds
 
 
-_READ: dict[str, Callable[[object, Mapping[str, str]], object]] = {
+_READ: dict[str, Callable[..., object]] = {
     "url": _read_url,
     "version": _read_version,
     "metrics": _read_metrics,
