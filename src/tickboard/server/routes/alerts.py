@@ -21,7 +21,18 @@ from tickboard.server.requests.connection_limits import address_of
 from tickboard.server.requests.json_bodies import read_asked
 from tickboard.server.requests.parameters import one_of, range_of_time, whole_number
 from tickboard.server.routes.documents import Documents
-from tickboard.server.routes.operations import Paths, Ref, Schema, failures, get, json, post, query, response
+from tickboard.server.routes.operations import (
+    Paths,
+    Ref,
+    Schema,
+    failures,
+    get,
+    json,
+    post,
+    query,
+    response,
+    time_query,
+)
 from tickboard.server.routes.rates import ChangeRates
 from tickboard.server.routes.reads import bounded
 from tickboard.wire import AcknowledgeAlert, Alert, AlertPage, ErrorBody, Severity, Silence, SilenceAlert, encode
@@ -46,7 +57,6 @@ Asked = TypeVar("Asked", AcknowledgeAlert, SilenceAlert)
 def describe(ref: Ref) -> Paths:
     """Describe these routes."""
     texts = {"type": "array", "items": {"type": "string"}}
-    form = 'RFC 3339, an age as "-15m", or "now"'
     limit = {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_ALERTS, "default": PAGE_ALERTS}
     return {
         "/api/alerts": get(
@@ -58,8 +68,8 @@ def describe(ref: Ref) -> Paths:
                 query("severity", "any of these", {"type": "array", "items": {"enum": list(get_args(Severity))}}),
                 query("rule", "of any of these", texts),
                 query("metric", "of any of these", texts),
-                query("from", f"only alerts that were firing at this time or began later: {form}", {"type": "string"}),
-                query("to", f"only alerts that began to fire before this time: {form}", {"type": "string"}),
+                time_query("from", "only alerts that were firing at this time or began later"),
+                time_query("to", "only alerts that began to fire before this time"),
                 query("limit", "how many", limit),
                 query(
                     "before", "the `next` of the page before this", {"type": "integer", "minimum": 1, "maximum": 10**15}

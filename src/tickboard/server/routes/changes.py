@@ -17,7 +17,7 @@ from tickboard.history.store import History
 from tickboard.server.requests.connection_limits import address_of
 from tickboard.server.requests.parameters import whole_number
 from tickboard.server.routes.large import count_document
-from tickboard.server.routes.operations import Paths, Ref, get, query
+from tickboard.server.routes.operations import Paths, Ref, get, query, time_query
 from tickboard.server.routes.reads import bounded, streamed
 from tickboard.wire import ChangesAnswer, ErrorBody
 
@@ -49,21 +49,16 @@ def changes_route(history: Callable[[], History | None]) -> Route:
 
 def describe(ref: Ref) -> Paths:
     """Describe this route."""
-    form = 'RFC 3339, an age as "-15m", or "now"'
     count = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": LIMIT}
     described = get(
         "changes",
         "Which series differ most between two ranges of time",
         ref(ChangesAnswer),
         [
-            query(
-                "from", f"the beginning of the range, inclusive: {form}", {"type": "string", "default": CHANGES_START}
-            ),
-            query("to", f"its end, exclusive: {form}", {"type": "string", "default": END}),
-            query(
-                "baseline_from", "the beginning of the baseline; without it, both have one length", {"type": "string"}
-            ),
-            query("baseline_to", "its end, exclusive; without it, the beginning of the range", {"type": "string"}),
+            time_query("from", "the beginning of the range, inclusive", CHANGES_START),
+            time_query("to", "its end, exclusive", END),
+            time_query("baseline_from", "the beginning of the baseline, without which it is as long as the range"),
+            time_query("baseline_to", "its end, exclusive, without which it is the beginning of the range"),
             query("metrics", "names, globs and labels; none: all", {"type": "array", "items": {"type": "string"}}),
             query("limit", "the most series in the answer", count),
         ],

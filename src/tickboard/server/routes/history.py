@@ -19,7 +19,7 @@ from tickboard.server.requests.connection_limits import address_of
 from tickboard.server.requests.parameters import one_of, whole_number
 from tickboard.server.routes.documents import listed, quality
 from tickboard.server.routes.large import count_document
-from tickboard.server.routes.operations import BYTES, Paths, Ref, get, query
+from tickboard.server.routes.operations import BYTES, Paths, Ref, get, query, time_query
 from tickboard.server.routes.reads import bounded, streamed
 from tickboard.wire import ErrorBody, HistoryAnswer
 
@@ -56,15 +56,14 @@ def history_route(history: Callable[[], History | None]) -> Route:
 
 def describe(ref: Ref) -> Paths:
     """Describe this route."""
-    form = 'RFC 3339, an age as "-15m", or "now"'
     count = {"type": "integer", "minimum": 1, "maximum": MAX_POINTS, "default": POINTS}
     described = get(
         "history",
         "What was recorded in a range of time, in buckets with min, max, avg and count",
         ref(HistoryAnswer),
         [
-            query("from", f"the beginning of the range, inclusive: {form}", {"type": "string", "default": START}),
-            query("to", f"its end, exclusive: {form}", {"type": "string", "default": END}),
+            time_query("from", "the beginning of the range, inclusive", START),
+            time_query("to", "its end, exclusive", END),
             query("metrics", "names, globs and labels; none: all", {"type": "array", "items": {"type": "string"}}),
             query("points", "buckets of each series; two more cover the ends of the range", count),
             query("format", "of the answer; without it, Accept decides", {"enum": list(MEDIA_TYPES)}),

@@ -16,7 +16,7 @@ from tickboard.server.requests.connection_limits import address_of
 from tickboard.server.requests.json_bodies import read_asked
 from tickboard.server.requests.parameters import range_of_time
 from tickboard.server.routes.large import Large
-from tickboard.server.routes.operations import Paths, Ref, failures, get, json, post, query, response
+from tickboard.server.routes.operations import Paths, Ref, failures, get, json, post, response, time_query
 from tickboard.server.routes.rates import ChangeRates
 from tickboard.times import MAX_TIME_MS, time_text
 from tickboard.wire import ErrorBody, Mark, NewMark, encode
@@ -33,16 +33,13 @@ MARK_VALUES = 8
 
 def describe(ref: Ref) -> Paths:
     """Describe these routes."""
-    form = 'RFC 3339, an age as "-15m", or "now"'
     marks = get(
         "marks",
         "The marks that overlap a range of time, in the order of their times",
         {"type": "array", "items": ref(Mark)},
         [
-            query(
-                "from", f"the beginning of the range, inclusive: {form}; the oldest mark without", {"type": "string"}
-            ),
-            query("to", f"its end, exclusive: {form}; no end without", {"type": "string"}),
+            time_query("from", "the beginning of the range, inclusive; without it, marks of any age"),
+            time_query("to", "its end, exclusive; without it, marks of any later time"),
         ],
         {"422": ref(ErrorBody), "503": ref(ErrorBody)},
     )

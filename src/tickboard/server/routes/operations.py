@@ -36,6 +36,12 @@ def query(name: str, description: str, schema: Schema) -> Schema:
     return {"name": name, "in": "query", "description": description, "schema": schema}
 
 
+def time_query(name: str, description: str, default: str | None = None) -> Schema:
+    """Describe a parameter that is a time; a default of None: it may be left out."""
+    schema = {"type": "string"} if default is None else {"type": "string", "default": default}
+    return query(name, f'{description}: RFC 3339, an age such as "-15m", or "now"', schema)
+
+
 def post(operation: str, summary: str, content: Schema, responses: Schema) -> Schema:
     """Describe a POST; `content` has the schema of each media type of its body."""
     body = {"required": True, "content": content}
