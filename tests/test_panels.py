@@ -81,6 +81,29 @@ def test_an_invalid_table_is_an_error(
         panels.table(registry, metrics, label, limit=limit)
 
 
+def test_a_table_tells_rows_apart_by_further_labels(registry: Registry) -> None:
+    registry.gauge("process_cpu", labels=["process", "user"])
+    assert panels.table(registry, ["process_cpu"], "process", also=["user"]).also == ["user"]
+    with pytest.raises(InputError, match="no label 'host'; it has process, user"):
+        panels.table(registry, ["process_cpu"], "process", also=["host"])
+
+
+def test_a_card_shows_one_series_or_the_highest_of_them(registry: Registry) -> None:
+    load = registry.gauge("load", labels=["span"])
+    assert panels.card(registry, load.labels(span="1m"), note="1 min") == Card("load", "load", "1 min", {"span": "1m"})
+    assert panels.card(registry, load, limit=1) == Card("load", "load", limit=1)
+    with pytest.raises(InputError, match="limit=-1: give the number of cards"):
+        panels.card(registry, load, limit=-1)
+
+
+def test_a_row_with_a_title_has_a_note_and_may_begin_folded() -> None:
+    assert panels.row([], "Requests", note="of this page", folded=True) == Row([], "Requests", "of this page", True)
+    with pytest.raises(InputError, match="only a row with a title"):
+        panels.row([], note="of this page")
+    with pytest.raises(InputError, match="only a row with a title"):
+        panels.row([], folded=True)
+
+
 def test_undeclared_metrics_are_grouped_in_rows_by_their_first_word() -> None:
     registry = Registry()
     for name in ("http_requests", "up", "http_errors", "queue_depth"):

@@ -8,7 +8,7 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Generator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -239,7 +239,7 @@ class Board(MetricDeclarations):
         source = OwnMetrics(self.registry, lambda: self.hub)
         self._samplers.append(Sampler("monitor_self", source.sample, None))
         charts = [panels.chart(self.registry, names, title) for title, names in own_metrics.CHARTS]
-        self._own = [panels.row(charts, "Tickboard itself")]
+        self._own = [panels.row(charts, "Tickboard itself", note="what this dashboard costs", folded=True)]
 
     # --- sources ---
 
@@ -557,9 +557,13 @@ class Board(MetricDeclarations):
 
     # --- panels ---
 
-    def card(self, metric: MetricRef, title: str = "") -> wire.Card:
-        """Show a card with the metric's average, newest value, min, max and count; inside `row`, only there."""
-        return self._add(panels.card(self.registry, metric, title))
+    def card(self, metric: MetricRef, title: str = "", *, note: str = "", limit: int = 0) -> wire.Card:
+        """Show a card with the newest value, a sparkline, the average, min and max; inside `row`, only there.
+
+        A metric with labels has a card for each series, or for the `limit` highest; ``load.labels(span="1m")`` for one.
+        `note` is shown beside the title: ``board.card(cpu, note="8 cores")``.
+        """
+        return self._add(panels.card(self.registry, metric, title, note=note, limit=limit))
 
     def chart(
         self,
@@ -572,20 +576,25 @@ class Board(MetricDeclarations):
         """Show a chart of one or more metrics of one unit; inside `row`, only there."""
         return self._add(panels.chart(self.registry, metrics, title, min=min, max=max, stacked=stacked))
 
-    def table(self, *metrics: MetricRef, label: str, title: str = "", limit: int = 10) -> wire.Table:
+    def table(
+        self, *metrics: MetricRef, label: str, title: str = "", limit: int = 10, also: Sequence[str] = ()
+    ) -> wire.Table:
         """Show the newest values of metrics with labels: a row for each value of `label`, the highest first.
 
-        Inside `row`, only there.
+        Labels in `also` have a column each, and rows of their own where they differ. Inside `row`, only there.
         """
-        return self._add(panels.table(self.registry, metrics, label, title, limit))
+        return self._add(panels.table(self.registry, metrics, label, title, limit, also))
 
-    def row(self, *children: wire.Panel, title: str = "") -> wire.Row:
-        """Put panels side by side, as ``board.row(board.card(cpu), board.chart(cpu), title="CPU")``."""
+    def row(self, *children: wire.Panel, title: str = "", note: str = "", folded: bool = False) -> wire.Row:
+        """Put panels side by side, as ``board.row(board.card(cpu), board.chart(cpu), title="CPU")``.
+
+        With a title it is a section, which the viewer folds; `folded` is how it begins, `note` stands beside the title.
+        """
         for child in children:
             # Made by this board a moment ago, it stands at the end already: the row takes it in. By identity, since
             # two panels may be alike.
             self._panels = [panel for panel in self._panels if panel is not child]
-        return self._add(panels.row(children, title))
+        return self._add(panels.row(children, title, note=note, folded=folded))
 
     def _add(self, panel: P) -> P:
         self._panels.append(panel)

@@ -4,6 +4,7 @@ A board that declares none gets a card and a chart for every metric. Nothing her
 """
 
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
+from itertools import product
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
@@ -41,10 +42,24 @@ class Snapshot(Struct, frozen=True, eq=False):
     metrics: Mapping[str, MetricInfo]
 
 
-def card(registry: KnownMetrics, metric: MetricRef, title: str = "") -> Card:
-    """Return a card for a metric. Its title is the metric's unless given."""
+def card(registry: KnownMetrics, metric: MetricRef, title: str = "", *, note: str = "", limit: int = 0) -> Card:
+    """Return a card for each series of a metric; for one series, if `metric` is the handle of that.
+
+    Args:
+        registry: where the metric is declared.
+        metric: a handle or a name.
+        title: the card's title; empty: the metric's.
+        note: a few words beside the title, as ``8 cores``.
+        limit: only the cards of that many series, the highest ones; 0: of all.
+
+    Raises:
+        InputError: the metric is unknown, or the limit is below 0.
+    """
     info = lookup(registry, metric)
-    return Card(info.name, title or info.title)
+    if limit < 0:
+        raise InputError(f"limit={limit}: give the number of cards, or 0 for a card for each series")
+    labels = dict(metric.own_labels) if isinstance(metric, Handle) else {}
+    return Card(info.name, title or info.title, note, labels, limit)
 
 
 def chart(
@@ -87,7 +102,14 @@ def chart(
     )
 
 
-def table(registry: KnownMetrics, metrics: Sequence[MetricRef], label: str, title: str = "", limit: int = 10) -> Table:
+def table(
+    registry: KnownMetrics,
+    metrics: Sequence[MetricRef],
+    label: str,
+    title: str = "",
+    limit: int = 10,
+    also: Sequence[str] = (),
+) -> Table:
     """Return a table of the newest values of some metrics.
 
     Args:
@@ -96,27 +118,40 @@ def table(registry: KnownMetrics, metrics: Sequence[MetricRef], label: str, titl
         label: the label with one row for each of its values.
         title: the table's title; empty: the first metric's.
         limit: the number of rows shown.
+        also: further labels, which have a column each; a row for each combination of values.
 
     Raises:
-        InputError: no metric is given, one is unknown or has no such label, or the limit is below 1.
+        InputError: no metric is given, one is unknown or lacks one of the labels, or the limit is below 1.
     """
     infos = [lookup(registry, metric) for metric in metrics]
     if not infos:
         raise InputError("a table needs at least one metric: board.table(cpu, label='process')")
-    for info in infos:
-        if label not in info.labels:
+    for info, name in product(infos, (label, *also)):
+        if name not in info.labels:
             raise InputError(
-                f"metric {info.name!r} has no label {label!r}; it has {', '.join(info.labels) or 'none'}: "
+                f"metric {info.name!r} has no label {name!r}; it has {', '.join(info.labels) or 'none'}: "
                 "name one that all of the table's metrics have"
             )
     if limit < 1:
         raise InputError(f"limit={limit}: a table shows 1 row or more")
-    return Table([info.name for info in infos], label, title or infos[0].title, limit)
+    return Table([info.name for info in infos], label, title or infos[0].title, limit, list(also))
 
 
-def row(panels: Iterable[Panel], title: str = "") -> Row:
-    """Return a row of panels side by side."""
-    return Row(list(panels), title)
+def row(panels: Iterable[Panel], title: str = "", *, note: str = "", folded: bool = False) -> Row:
+    """Return a row of panels side by side.
+
+    Args:
+        panels: the panels.
+        title: makes the row a section, which the viewer folds and unfolds.
+        note: a few words beside the title.
+        folded: whether the section begins folded.
+
+    Raises:
+        InputError: a note or `folded` without a title.
+    """
+    if not title and (note or folded):
+        raise InputError('only a row with a title has a note or is folded: give it one, as title="Requests"')
+    return Row(list(panels), title, note, folded)
 
 
 def default_panels(metrics: KnownMetrics, without: Collection[str] = ()) -> Generator[None, None, list[Panel]]:

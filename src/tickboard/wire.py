@@ -145,10 +145,16 @@ class RuleInfo(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Card(msgspec.Struct, frozen=True, tag="card", omit_defaults=True):
-    """The window's average of a metric with its newest value, min, max and count; one for each of its series."""
+    """The newest value of a metric with its average, min, max and count; one for each of its series.
+
+    Only series that have all of `labels`; with a `limit`, the highest of them. `note` is shown beside the title.
+    """
 
     metric: str
     title: str
+    note: str = ""
+    labels: dict[str, str] = {}
+    limit: int = 0
 
 
 class Chart(msgspec.Struct, frozen=True, tag="chart", omit_defaults=True):
@@ -163,19 +169,28 @@ class Chart(msgspec.Struct, frozen=True, tag="chart", omit_defaults=True):
 
 
 class Table(msgspec.Struct, frozen=True, tag="table", omit_defaults=True):
-    """The newest values of one or more metrics: a row for each value of a label, highest of the first metric first."""
+    """The newest values of one or more metrics: a row for each value of a label, highest of the first metric first.
+
+    Rows are told apart by the labels in `also` as well, each of which has a column.
+    """
 
     metrics: list[str]
     label: str
     title: str
     limit: int = 10
+    also: list[str] = []
 
 
 class Row(msgspec.Struct, frozen=True, tag="row", omit_defaults=True):
-    """Panels side by side, with an optional title."""
+    """Panels side by side. With a title they are a section, which the viewer folds and unfolds.
+
+    `note` is shown beside the title; a `folded` section begins folded.
+    """
 
     panels: list["Panel"]
     title: str = ""
+    note: str = ""
+    folded: bool = False
 
 
 Panel = Card | Chart | Table | Row

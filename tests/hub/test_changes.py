@@ -228,6 +228,13 @@ def test_added_metrics_and_panels_are_sent_as_a_change() -> None:
     assert whole(board_changes(before, after)) == wire.MetricsChanged("e", 0, 0, [], [C], panels)
 
 
+def test_a_row_with_another_note_replaces_the_one_before() -> None:
+    before = described([A], [CARD_A, wire.Row([CARD_A], "Alpha")])
+    row = wire.Row([CARD_A], "Alpha", "one metric", folded=True)
+    panels = wire.PanelsChanged(removed=[1], at=[1], added=[row])
+    assert whole(board_changes(before, described([A], [CARD_A, row]))) == wire.MetricsChanged("e", 0, 0, [], [], panels)
+
+
 @pytest.mark.parametrize("change", [{"title": "Other"}, {"epoch": "f"}, {"rules": [wire.RuleInfo("c", "m", "info")]}])
 def test_a_change_of_the_title_epoch_or_rules_sends_the_whole_board(change: dict[str, Any]) -> None:
     bench = Bench()

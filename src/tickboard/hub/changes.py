@@ -80,11 +80,11 @@ def _panels_changes(before: Sequence[Panel], after: Sequence[Panel]) -> Generato
 
 
 def _keys(panels: Iterable[Panel]) -> Generator[None, None, list[Hashable]]:
-    """Return a distinct key for each panel: a row is identified by its title, any other panel by its whole content."""
+    """Return a distinct key for each panel: a row is known by its heading, any other panel by its whole content."""
     seen: Counter[Hashable] = Counter()
     keys: list[Hashable] = []
     for number, panel in enumerate(panels, 1):
-        key = ("row", panel.title) if isinstance(panel, Row) else encode(panel)
+        key = ("row", panel.title, panel.note, panel.folded) if isinstance(panel, Row) else encode(panel)
         seen[key] += 1
         keys.append((key, seen[key]))
         if not number % STEP_PANELS:

@@ -81,6 +81,11 @@ class Handle(Measured):
         """
         return self._registry.child(self, self._key(labels))
 
+    @property
+    def own_labels(self) -> Labels:
+        """The labels of its series; empty if the metric has none, or if it stands for all series."""
+        return self._labels or ()
+
     def remove(self, **labels: object) -> None:
         """Remove the series with these labels. Does nothing if there is none.
 
