@@ -1,30 +1,55 @@
 /**
- * The colours of lines, as custom properties of the style sheet so that both themes have their own. Eight that
- * are told apart with the common kinds of colour blindness; beyond eight the dash tells the lines apart too.
+ * The colours of what is drawn, as custom properties of the style sheet so that both themes have their own. Eight
+ * that are told apart with the common kinds of colour blindness.
  */
-const COLORS = 8;
-const DASHES = [[], [6, 4], [2, 3], [8, 3, 2, 3]];
+import type { Severity } from "../types.gen";
 
-export const colorVariable = (line: number): string => `--line-${(line % COLORS) + 1}`;
+export const COLORS = 8;
 
-export const dashOf = (line: number): number[] => DASHES[Math.floor(line / COLORS) % DASHES.length];
+export const colorVariable = (color: number): string => `--line-${(color % COLORS) + 1}`;
 
 export interface Colors {
-  line(index: number): string;
+  lines: readonly string[];
+  surface: string;
   text: string;
+  textSoft: string;
+  textFaint: string;
   grid: string;
-  severity: Record<"info" | "warning" | "critical", string>;
+  axis: string;
+  ghost: string;
+  accent: string;
+  severity: Record<Severity, string>;
+  severityText: Record<Severity, string>;
 }
 
 /** The colours as they are now, for a canvas, which cannot read the style sheet itself. */
 export function readColors(element: Element): Colors {
   const style = getComputedStyle(element);
   const read = (name: string) => style.getPropertyValue(name).trim();
-  const lines = Array.from({ length: COLORS }, (_, i) => read(colorVariable(i)));
+  const bySeverity = (suffix: string) => ({
+    info: read(`--info${suffix}`),
+    warning: read(`--warning${suffix}`),
+    critical: read(`--critical${suffix}`),
+  });
   return {
-    line: (index) => lines[index % COLORS],
-    text: read("--text-faint"),
+    lines: Array.from({ length: COLORS }, (_, i) => read(colorVariable(i))),
+    surface: read("--surface"),
+    text: read("--text"),
+    textSoft: read("--text-soft"),
+    textFaint: read("--text-faint"),
     grid: read("--grid"),
-    severity: { info: read("--info"), warning: read("--warning"), critical: read("--critical") },
+    axis: read("--axis"),
+    ghost: read("--ghost"),
+    accent: read("--accent"),
+    severity: bySeverity(""),
+    severityText: bySeverity("-text"),
   };
+}
+
+let known: { theme: string; colors: Colors } | null = null;
+
+/** The colours of a theme while the document has it: read once for all that is drawn. */
+export function colorsOf(theme: string): Colors {
+  if (known?.theme !== theme) known = { theme, colors: readColors(document.documentElement) };
+  return known.colors;
 }

@@ -7,7 +7,7 @@ import { formatTicks, isBinary } from "../format";
 import type { Severity } from "../types.gen";
 import { type AxisLimits, axisPlaces, nextRange, type Range, timePlaces } from "./axis";
 import { extent, isolated, stack, withNulls } from "./columns";
-import { type Colors, dashOf } from "./palette";
+import { COLORS, type Colors } from "./palette";
 import type { Shade } from "./shade";
 
 /** What a plot cannot change: another needs another plot. */
@@ -24,6 +24,7 @@ export interface PlotOptions extends PlotSettings {
   onCursor(tick: number | null): void;
 }
 
+const DASHES = [[], [6, 4], [2, 3], [8, 3, 2, 3]];
 const SYNC = "tickboard";
 const AXIS_FONT = "11px system-ui, sans-serif";
 const AXIS_GAP = 8;
@@ -123,7 +124,7 @@ export class Plot {
     const { colors, lines, limits, onCursor } = this.options;
     const long = () => this.span[1] - this.span[0] > 20 * 60_000;
     const axis = {
-      stroke: () => colors().text,
+      stroke: () => colors().textFaint,
       font: AXIS_FONT,
       ticks: { show: false },
       grid: { stroke: () => colors().grid, width: 1 },
@@ -195,15 +196,15 @@ export class Plot {
     const filled = stacked || lines <= FILLED_LINES;
     const alpha = stacked ? 0.28 : 0.13 / lines;
     return {
-      stroke: () => colors().line(line),
+      stroke: () => colors().lines[line % COLORS],
       width: 1.75,
-      dash: dashOf(line),
-      ...(filled ? { fill: () => translucent(colors().line(line), alpha) } : {}),
+      dash: DASHES[Math.floor(line / COLORS) % DASHES.length],
+      ...(filled ? { fill: () => translucent(colors().lines[line % COLORS], alpha) } : {}),
       points: {
         show: true,
         size: 4,
-        stroke: () => colors().line(line),
-        fill: () => colors().line(line),
+        stroke: () => colors().lines[line % COLORS],
+        fill: () => colors().lines[line % COLORS],
         filter: (chart, series) => isolated(chart.data[series] as (number | null)[]),
       },
     };

@@ -41,7 +41,8 @@ export class Window {
   private length = 0;
   private head = 0;
   private written = 0;
-  private times: Float64Array;
+  /** As it lies in memory: see `ring`. */
+  times: Float64Array;
   private seqs: Float64Array;
   private readonly columns = new Map<string, Column>();
   private layout: readonly Series[] = [];
@@ -136,6 +137,19 @@ export class Window {
     return out;
   }
 
+  /**
+   * One series as it lies in memory, without a copy: the value of the oldest tick is at `oldest`, those after it
+   * follow and go on at the beginning. Undefined for a series that is not there.
+   */
+  ring(key: string): Float64Array | undefined {
+    return this.columns.get(key)?.values;
+  }
+
+  /** The slot of the oldest tick. */
+  get oldest(): number {
+    return this.slot(0);
+  }
+
   has(key: string): boolean {
     return this.columns.has(key);
   }
@@ -162,6 +176,14 @@ export class Window {
       times: slots.map((slot) => this.times[slot]),
       values: slots.map((slot) => ring?.[slot] ?? Number.NaN),
     };
+  }
+
+  /** The greatest value of a series in the window, NaN when it has none. */
+  highest(key: string): number {
+    let high = Number.NaN;
+    for (const value of this.columns.get(key)?.values ?? [])
+      if (!(value <= high) && !Number.isNaN(value)) high = value;
+    return high;
   }
 
   /** The average of a series over the window, NaN when it has no value. */

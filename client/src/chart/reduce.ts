@@ -1,0 +1,92 @@
+/**
+ * The points of a line, for a plot so many pixels wide. Pure. Where there are more ticks than pixels, each pixel keeps
+ * the least and the greatest of its values, in the order in which they came: no peak is lost.
+ *
+ *   ticks    . ' . : ' | . . '       9 ticks, 3 pixels
+ *   points   . '   . |   . '         2 of each
+ */
+
+/** A ring of ticks: the oldest is at `oldest`, `ticks` of them, and after the last slot comes the first. */
+export interface Ring {
+  times: Float64Array;
+  oldest: number;
+  ticks: number;
+}
+
+/** The points of one line, in arrays that are used again for the next. A value is NaN where there is a gap. */
+export class Points {
+  length = 0;
+  times = new Float64Array(256);
+  values = new Float64Array(256);
+
+  /** Take all ticks of a ring, or, where they are more than twice the pixels, two of each pixel. */
+  take(ring: Ring, values: Float64Array, spanMs: number, pixels: number): void {
+    this.length = 0;
+    const { ticks } = ring;
+    if (ticks > 2 * pixels) this.takeReduced(ring, values, spanMs / Math.max(1, pixels));
+    else this.takeAll(ring, values);
+  }
+
+  private takeAll({ times, oldest, ticks }: Ring, values: Float64Array): void {
+    const capacity = times.length;
+    this.reserve(ticks);
+    for (let i = 0, slot = oldest; i < ticks; i++) {
+      this.times[i] = times[slot];
+      this.values[i] = values[slot];
+      if (++slot === capacity) slot = 0;
+    }
+    this.length = ticks;
+  }
+
+  /** Pixels lie at whole multiples of what one shows, so that a point stays the same while it moves. */
+  private takeReduced({ times, oldest, ticks }: Ring, values: Float64Array, pixelMs: number): void {
+    const capacity = times.length;
+    let pixel = Number.NaN;
+    let low = Number.NaN;
+    let high = Number.NaN;
+    let lowTime = 0;
+    let highTime = 0;
+    for (let i = 0, slot = oldest; i < ticks; i++) {
+      const time = times[slot];
+      const value = values[slot];
+      if (++slot === capacity) slot = 0;
+      const here = Math.floor(time / pixelMs);
+      if (here !== pixel) {
+        if (i > 0) this.close(low, lowTime, high, highTime);
+        pixel = here;
+        low = high = Number.NaN;
+        lowTime = highTime = time;
+      }
+      if (!(value >= low) && !Number.isNaN(value)) {
+        low = value;
+        lowTime = time;
+      }
+      if (!(value <= high) && !Number.isNaN(value)) {
+        high = value;
+        highTime = time;
+      }
+    }
+    if (ticks > 0) this.close(low, lowTime, high, highTime);
+  }
+
+  private close(low: number, lowTime: number, high: number, highTime: number): void {
+    if (lowTime <= highTime) this.push(lowTime, low);
+    if (low !== high && !Number.isNaN(low)) this.push(highTime, high);
+    if (lowTime > highTime) this.push(lowTime, low);
+  }
+
+  private push(time: number, value: number): void {
+    if (this.length === this.times.length) this.reserve(2 * this.length);
+    this.times[this.length] = time;
+    this.values[this.length++] = value;
+  }
+
+  private reserve(length: number): void {
+    if (this.times.length >= length) return;
+    const [times, values] = [this.times, this.values];
+    this.times = new Float64Array(length);
+    this.values = new Float64Array(length);
+    this.times.set(times);
+    this.values.set(values);
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * A spark: one line without axes, its newest value as a dot, and a threshold. It takes values and colours and draws
+ * them; it must not know stores, signals or the document around it.
+ */
+import type { Severity } from "../types.gen";
+import type { Colors } from "./palette";
+import { Points, type Ring } from "./reduce";
+import type { Surface } from "./surface";
+
+export interface SparkScale {
+  /** Fixed ends, where the metric declares them. */
+  min?: number;
+  max?: number;
+  /** The least that is between the ends, so that noise stays flat; undefined to begin at zero. */
+  least?: number;
+}
+
+export interface SparkPicture {
+  ring: Ring;
+  values: Float64Array;
+  spanMs: number;
+  scale: SparkScale;
+  threshold?: number;
+  severity?: Severity;
+  /** Whether the dot has the severity's colour. */
+  firing?: boolean;
+  colors: Colors;
+}
+
+const PAD = 3;
+const DOT = 2.25;
+const WIDTH = 1.25;
+const points = new Points();
+
+/** The ends of a spark's scale. Pure. */
+export function sparkRange(
+  low: number,
+  high: number,
+  { min, max, least }: SparkScale,
+  threshold = Number.NaN,
+): [low: number, high: number] {
+  if (least !== undefined) {
+    const missing = Math.max(0, least - (high - low)) / 2;
+    const [from, to] = [low - missing, high + missing];
+    return to > from ? [from, to] : [from - 1, to + 1];
+  }
+  const from = min ?? Math.min(0, low);
+  const to = max ?? Math.max(high, threshold || high);
+  return to > from ? [from, to] : [from, from + 1];
+}
+
+export function drawSpark(surface: Surface, picture: SparkPicture): void {
+  const { ring, values, spanMs, scale, threshold, severity, firing, colors } = picture;
+  const context = surface.begin();
+  const { width, height } = surface;
+  points.take(ring, values, spanMs, width);
+  const { times, values: drawn, length } = points;
+  let low = Number.NaN;
+  let high = Number.NaN;
+  let last = -1;
+  for (let i = 0; i < length; i++) {
+    if (Number.isNaN(drawn[i])) continue;
+    if (!(drawn[i] >= low)) low = drawn[i];
+    if (!(drawn[i] <= high)) high = drawn[i];
+    last = i;
+  }
+  if (last === -1) return;
+  const [from, to] = sparkRange(low, high, scale, threshold);
+  const newest = ring.times[(ring.oldest + ring.ticks - 1) % ring.times.length];
+  const x = (time: number) => width - PAD - ((newest - time) / spanMs) * (width - PAD - 1);
+  const y = (value: number) => height - PAD - ((value - from) / (to - from)) * (height - 2 * PAD);
+
+  if (threshold !== undefined && threshold >= from && threshold <= to) {
+    context.strokeStyle = colors.severity[severity ?? "warning"];
+    context.globalAlpha = 0.75;
+    context.lineWidth = 1;
+    context.setLineDash([4, 3]);
+    context.beginPath();
+    context.moveTo(0, surface.sharp(y(threshold)));
+    context.lineTo(width - PAD, surface.sharp(y(threshold)));
+    context.stroke();
+    context.setLineDash([]);
+    context.globalAlpha = 1;
+  }
+  context.strokeStyle = colors.lines[0];
+  context.lineWidth = WIDTH;
+  context.lineJoin = "round";
+  context.beginPath();
+  let drawing = false;
+  for (let i = 0; i < length; i++) {
+    if (Number.isNaN(drawn[i])) drawing = false;
+    else if (drawing) context.lineTo(x(times[i]), y(drawn[i]));
+    else {
+      context.moveTo(x(times[i]), y(drawn[i]));
+      drawing = true;
+    }
+  }
+  context.stroke();
+  context.fillStyle = firing && severity !== undefined ? colors.severity[severity] : colors.lines[0];
+  context.beginPath();
+  context.arc(x(times[last]), y(drawn[last]), DOT, 0, 2 * Math.PI);
+  context.fill();
+}
