@@ -11,6 +11,7 @@ import { Sound } from "./alerts/sound";
 import { paced } from "./chart/pace";
 import { App } from "./components/App";
 import { type Stores, StoresContext } from "./components/context";
+import { reveal } from "./components/reveal";
 import { AlertActions } from "./link/actions";
 import { browserNetwork, DirectFeed, type FeedEvent, type Listener } from "./link/feed";
 import { SharedFeed, type WorkerLink } from "./link/port";
@@ -22,9 +23,11 @@ import { createBoardStore } from "./stores/board";
 import { createConnectionStore } from "./stores/connection";
 import { createHistoryStore } from "./stores/history";
 import { createRowsStore } from "./stores/rows";
+import { createSectionsStore } from "./stores/sections";
 import { createSparkStore } from "./stores/sparks";
 import { createStatsStore } from "./stores/stats";
 import { createThemeStore } from "./stores/theme";
+import { createViewStore, type Place } from "./stores/view";
 import { systemClock } from "./time/clock";
 import type { Health } from "./types.gen";
 
@@ -36,12 +39,23 @@ const dismissedKey = `tickboard:dismissed:${mount}`;
 const foldedKey = `tickboard:folded:${mount}`;
 const hiddenKey = `tickboard:hidden:${mount}`;
 const collapsedKey = `tickboard:collapsed:${mount}`;
+const openedKey = `tickboard:opened:${mount}`;
 const BELL_KEY = "tickboard:bell";
 
 const listUnder = (key: string): Memory => ({
   load: () => readStoredList(key),
   save: (texts) => writeStored(key, JSON.stringify(texts)),
 });
+
+const addressWith = (hash: string) => `${location.pathname}${location.search}${hash}`;
+
+const browserPlace: Place = {
+  state: () => history.state,
+  hash: () => location.hash,
+  push: (state, hash) => history.pushState(state, "", addressWith(hash)),
+  replace: (state, hash) => history.replaceState(state, "", addressWith(hash)),
+  back: () => history.back(),
+};
 
 function createStores(): Stores {
   const board = createBoardStore();
@@ -58,6 +72,7 @@ function createStores(): Stores {
     hidden: listUnder(hiddenKey),
     onFiring: (fresh, quiet) => quiet || visible() || bell.take(fresh),
   });
+  const rows = createRowsStore(listUnder(collapsedKey), listUnder(openedKey));
   return {
     board,
     connection,
@@ -67,7 +82,9 @@ function createStores(): Stores {
     actions: new AlertActions(base),
     history: createHistoryStore(askHealth, connection.newest),
     sparks: createSparkStore(stats.live),
-    rows: createRowsStore(listUnder(collapsedKey)),
+    rows,
+    sections: createSectionsStore(board, alerts, rows, reveal),
+    view: createViewStore(browserPlace),
     theme,
   };
 }
@@ -115,7 +132,7 @@ function listen(target: EventTarget, type: string, listener: (event: Event) => v
 
 /** Connect while the page lives, let go when it goes away, and be there again when it comes back from the cache. */
 function connect(stores: Stores): void {
-  const { alerts, bell, board, connection, sparks, stats, theme } = stores;
+  const { alerts, bell, board, connection, sparks, stats, theme, view } = stores;
   const feed = createFeed((event: FeedEvent) =>
     batch(() => {
       for (const store of [board, connection, stats, sparks, alerts]) store.apply(event);
@@ -126,6 +143,10 @@ function connect(stores: Stores): void {
   listen(window, "pagehide", () => feed.stop());
   listen(window, "pageshow", (event) => (event as PageTransitionEvent).persisted && feed.start());
   listen(window, "online", () => feed.wake());
+  listen(window, "popstate", () => view.moved());
+  listen(window, "keydown", (event) => {
+    if ((event as KeyboardEvent).key === "Escape" && !event.defaultPrevented) view.close();
+  });
   listen(window, "beforeprint", () => theme.print(true));
   listen(window, "afterprint", () => {
     theme.print(false);

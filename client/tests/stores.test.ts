@@ -272,20 +272,34 @@ describe("the board store", () => {
 });
 
 describe("the rows store", () => {
-  it("remembers which rows are closed", () => {
-    let saved: string[] = ["nginx"];
-    const memory = {
+  const memoryOf = (...paths: string[]) => {
+    let saved = paths;
+    return {
       load: () => saved,
-      save: (titles: string[]) => {
-        saved = titles;
+      save: (next: string[]) => {
+        saved = next;
       },
     };
-    const rows = createRoot(() => createRowsStore(memory));
-    expect([rows.collapsed("nginx"), rows.collapsed("postgres")]).toEqual([true, false]);
-    rows.toggle("postgres");
-    rows.toggle("nginx");
-    expect([rows.collapsed("nginx"), rows.collapsed("postgres")]).toEqual([false, true]);
-    expect(createRoot(() => createRowsStore(memory)).collapsed("postgres")).toBe(true);
+  };
+  const row = (path: string, folded = false) => ({ path, folded });
+
+  it("remembers what the viewer has folded and opened, each beside how it begins", () => {
+    const [folded, opened] = [memoryOf("nginx"), memoryOf("itself")];
+    const make = () => createRoot(() => createRowsStore(folded, opened));
+    const rows = make();
+    const all = [row("nginx"), row("postgres"), row("itself", true), row("requests", true)];
+    expect(all.map(rows.isOpen)).toEqual([false, true, true, false]);
+    for (const one of all) rows.toggle(one);
+    expect(all.map(rows.isOpen)).toEqual([true, false, false, true]);
+    expect(all.map(make().isOpen)).toEqual([true, false, false, true]);
+    expect([folded.load(), opened.load()]).toEqual([["postgres"], ["requests"]]);
+  });
+
+  it("opens what is folded and leaves what is open", () => {
+    const rows = createRoot(() => createRowsStore(memoryOf("a"), memoryOf()));
+    rows.setOpen(row("a"), true);
+    rows.setOpen(row("b"), true);
+    expect([row("a"), row("b")].map(rows.isOpen)).toEqual([true, true]);
   });
 });
 

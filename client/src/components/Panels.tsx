@@ -8,12 +8,10 @@ import type { Card } from "../types.gen";
 import { ChartPanel } from "./ChartPanel";
 import { useStores } from "./context";
 import { Icon } from "./Icon";
-import type { Group, Plotted } from "./layout";
+import type { Group, Plotted, RowGroup } from "./layout";
 import { MetricCard } from "./MetricCard";
 import { Skeleton } from "./Skeleton";
 import { TablePanel } from "./TablePanel";
-
-type RowGroup = Extract<Group, { type: "row" }>;
 
 function Cards(props: { panels: readonly Card[] }) {
   return (
@@ -34,13 +32,12 @@ function Charts(props: { panels: readonly Plotted[] }) {
 }
 
 /** Closed, its panels are not there at all, and cost nothing. */
-function Row(props: { row: RowGroup; path: string }) {
+function Row(props: { row: RowGroup }) {
   const { rows } = useStores();
   const id = createUniqueId();
-  const path = () => [props.path, props.row.title].filter(Boolean).join(" / ");
-  const open = () => props.row.title === "" || !rows.collapsed(path());
+  const open = () => props.row.title === "" || rows.isOpen(props.row);
   return (
-    <section class="row">
+    <section class="row" data-section={props.row.path}>
       <Show when={props.row.title}>
         <h2>
           <button
@@ -48,7 +45,7 @@ function Row(props: { row: RowGroup; path: string }) {
             class="row-toggle"
             aria-expanded={open()}
             aria-controls={id}
-            onClick={() => rows.toggle(path())}
+            onClick={() => rows.toggle(props.row)}
           >
             <Icon name="chevron" />
             {props.row.title}
@@ -57,14 +54,14 @@ function Row(props: { row: RowGroup; path: string }) {
       </Show>
       <div class="row-panels" id={id} hidden={!open()}>
         <Show when={open()}>
-          <Groups groups={props.row.groups} path={path()} />
+          <Groups groups={props.row.groups} />
         </Show>
       </div>
     </section>
   );
 }
 
-function GroupOf(props: { group: Group; path: string }) {
+function GroupOf(props: { group: Group }) {
   return (
     <Switch>
       <Match when={props.group.type === "cards" && props.group}>
@@ -73,14 +70,12 @@ function GroupOf(props: { group: Group; path: string }) {
       <Match when={props.group.type === "charts" && props.group}>
         {(group) => <Charts panels={group().panels} />}
       </Match>
-      <Match when={props.group.type === "row" && props.group}>
-        {(group) => <Row row={group()} path={props.path} />}
-      </Match>
+      <Match when={props.group.type === "row" && props.group}>{(group) => <Row row={group()} />}</Match>
     </Switch>
   );
 }
 
-function Groups(props: { groups: readonly Group[]; path: string }) {
+function Groups(props: { groups: readonly Group[] }) {
   const byId = createMemo(() => new Map(props.groups.map((group) => [group.id, group])));
   /** What a group is now; one that has just gone, as it was, for what is in it is told before it is removed. */
   const follow = (id: number): Accessor<Group> =>
@@ -89,7 +84,7 @@ function Groups(props: { groups: readonly Group[]; path: string }) {
     <For each={[...byId().keys()]}>
       {(id) => {
         const group = follow(id);
-        return <GroupOf group={group()} path={props.path} />;
+        return <GroupOf group={group()} />;
       }}
     </For>
   );
@@ -100,7 +95,7 @@ export function Panels() {
   return (
     <div class="panels">
       <Show when={stats.loaded() && board.board()} fallback={<Skeleton />}>
-        <Groups groups={board.groups()} path="" />
+        <Groups groups={board.groups()} />
       </Show>
     </div>
   );

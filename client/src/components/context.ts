@@ -10,9 +10,11 @@ import type { BoardStore } from "../stores/board";
 import type { ConnectionStore } from "../stores/connection";
 import type { HistoryStore } from "../stores/history";
 import type { RowsStore } from "../stores/rows";
+import type { SectionsStore } from "../stores/sections";
 import type { SparkStore } from "../stores/sparks";
 import type { StatsStore } from "../stores/stats";
 import type { ThemeStore } from "../stores/theme";
+import type { ViewStore } from "../stores/view";
 
 export interface Stores {
   board: BoardStore;
@@ -24,7 +26,9 @@ export interface Stores {
   connection: ConnectionStore;
   history: HistoryStore;
   rows: RowsStore;
+  sections: SectionsStore;
   theme: ThemeStore;
+  view: ViewStore;
 }
 
 export const StoresContext = createContext<Stores>();

@@ -7,14 +7,32 @@
  *   before   cards 1 (a b)   charts 2 (a b)
  *   after    cards 1 (a b c) charts 2 (a b c)   row 3 "nginx" (…)
  */
-import type { Card, Chart, Panel, Table } from "../types.gen";
+import type { Card, Chart, Panel, Row, Table } from "../types.gen";
 
 export type Plotted = Chart | Table;
+
+/** A row of panels; with a title it is a section, which begins folded or open. */
+export interface RowGroup {
+  type: "row";
+  id: number;
+  title: string;
+  /** The titles of the row and of those around it, joined. No two rows with a title have the same. */
+  path: string;
+  note: string;
+  folded: boolean;
+  groups: readonly Group[];
+}
 
 export type Group =
   | { type: "cards"; id: number; panels: readonly Card[] }
   | { type: "charts"; id: number; panels: readonly Plotted[] }
-  | { type: "row"; id: number; title: string; groups: readonly Group[] };
+  | RowGroup;
+
+/** The metrics that a panel shows. */
+export function metricsOf(panel: Panel): readonly string[] {
+  if (panel.type === "row") return panel.panels.flatMap(metricsOf);
+  return panel.type === "card" ? [panel.metric] : panel.metrics;
+}
 
 /** Panels that were there, by what they say; each is given once. */
 class Pool {
@@ -36,16 +54,29 @@ class Pool {
 
 /** The groups of a board's panels, as much as can be those before. */
 export function arrange(panels: readonly Panel[], before: readonly Group[] = []): Group[] {
-  return identified(grouped(panels, new Pool(before)), before);
+  return identified(grouped(panels, new Pool(before), new Set(), ""), before);
+}
+
+/** A path that no row has yet: the second "Disk" is "Disk (2)". */
+function uniquePath(around: string, title: string, taken: Set<string>): string {
+  const plain = [around, title].filter(Boolean).join(" / ");
+  if (title === "") return plain;
+  let path = plain;
+  for (let number = 2; taken.has(path); number++) path = `${plain} (${number})`;
+  taken.add(path);
+  return path;
 }
 
 /** Neighbours of one kind belong together. The ids are given afterwards. */
-function grouped(panels: readonly Panel[], pool: Pool): Group[] {
+function grouped(panels: readonly Panel[], pool: Pool, taken: Set<string>, around: string): Group[] {
   const groups: Group[] = [];
   for (const panel of panels) {
     const last = groups.at(-1);
     if (panel.type === "row") {
-      groups.push({ type: "row", id: 0, title: panel.title ?? "", groups: grouped(panel.panels, pool) });
+      const { title = "", note = "", folded = false } = panel as Row & { note?: string; folded?: boolean };
+      const path = uniquePath(around, title, taken);
+      const inner = grouped(panel.panels, pool, taken, path);
+      groups.push({ type: "row", id: 0, title, path, note, folded, groups: inner });
     } else if (panel.type === "card") {
       const card = pool.take(panel);
       if (last?.type === "cards") (last.panels as Card[]).push(card);
@@ -59,7 +90,8 @@ function grouped(panels: readonly Panel[], pool: Pool): Group[] {
   return groups;
 }
 
-function leavesOf(group: Group): Panel[] {
+/** The panels of a group and of all in it, in order. */
+export function leavesOf(group: Group): Panel[] {
   return group.type === "row" ? group.groups.flatMap(leavesOf) : [...group.panels];
 }
 

@@ -1,28 +1,42 @@
 /**
- * Which rows of panels are collapsed, by their titles, and kept for the next visit. It must not know what is in a
- * row.
+ * Which sections are folded. A section begins as its board says; what the viewer folds or opens is kept for the next
+ * visit. It must not know what is in a section.
  */
 import { createSignal } from "solid-js";
 
 export interface RowsMemory {
   load(): string[];
-  save(titles: string[]): void;
+  save(paths: string[]): void;
 }
 
-const MAX_COLLAPSED = 1000;
+/** What is known of a section: its titles, and how it begins. */
+export interface Foldable {
+  path: string;
+  folded: boolean;
+}
 
-export function createRowsStore(memory: RowsMemory) {
-  const [titles, setTitles] = createSignal<ReadonlySet<string>>(new Set(memory.load()));
+const MOST_REMEMBERED = 1000;
 
-  return {
-    collapsed: (title: string): boolean => titles().has(title),
-    toggle(title: string): void {
-      const next = new Set(titles());
-      if (!next.delete(title)) next.add(title);
-      setTitles(next);
-      memory.save([...next].slice(-MAX_COLLAPSED));
-    },
-  };
+export function createRowsStore(foldedMemory: RowsMemory, openedMemory: RowsMemory) {
+  const [folded, setFolded] = createSignal<ReadonlySet<string>>(new Set(foldedMemory.load()));
+  const [opened, setOpened] = createSignal<ReadonlySet<string>>(new Set(openedMemory.load()));
+
+  const isOpen = ({ path, folded: begins }: Foldable): boolean =>
+    begins ? opened().has(path) : !folded().has(path);
+
+  function setOpen(row: Foldable, open: boolean): void {
+    if (isOpen(row) === open) return;
+    // Only what differs from how the section begins is kept.
+    const [paths, set, memory] = row.folded
+      ? ([opened(), setOpened, openedMemory] as const)
+      : ([folded(), setFolded, foldedMemory] as const);
+    const next = new Set(paths);
+    if (!next.delete(row.path)) next.add(row.path);
+    set(next);
+    memory.save([...next].slice(-MOST_REMEMBERED));
+  }
+
+  return { isOpen, setOpen, toggle: (row: Foldable): void => setOpen(row, !isOpen(row)) };
 }
 
 export type RowsStore = ReturnType<typeof createRowsStore>;

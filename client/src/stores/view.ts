@@ -1,0 +1,95 @@
+/**
+ * What is open over the board: an enlarged chart, the search, the outline or the list of shortcuts, one at a time.
+ * Opening adds an entry to the browser's history, so that the back button closes it, and a chart is in the address, so
+ * that a link opens it. The store takes the browser's history as an argument. It must not know how a view is drawn.
+ */
+import { createSignal } from "solid-js";
+
+/** A chart's id is its metrics, joined by commas. */
+export type View =
+  | { type: "chart"; id: string }
+  | { type: "search" }
+  | { type: "outline" }
+  | { type: "shortcuts" };
+
+/** The part of the browser's history and address that is needed. */
+export interface Place {
+  state(): unknown;
+  hash(): string;
+  /** Add an entry, or replace the present one. An empty hash removes it from the address. */
+  push(state: unknown, hash: string): void;
+  replace(state: unknown, hash: string): void;
+  /** Go back one entry. `moved` is called afterwards, not at once. */
+  back(): void;
+}
+
+const CHART = "#chart=";
+
+interface Kept {
+  view: View;
+}
+
+const isKept = (state: unknown): state is Kept =>
+  typeof state === "object" && state !== null && "view" in state;
+
+const hashOf = (view: View): string => (view.type === "chart" ? CHART + encodeURIComponent(view.id) : "");
+
+/** The view of an entry in the history: the one that it was made for, or the chart in its address. */
+function viewAt(place: Place): View | null {
+  const state = place.state();
+  if (isKept(state)) return state.view;
+  const hash = place.hash();
+  if (!hash.startsWith(CHART)) return null;
+  try {
+    return { type: "chart", id: decodeURIComponent(hash.slice(CHART.length)) };
+  } catch {
+    // A link that was cut within a character.
+    return null;
+  }
+}
+
+export function createViewStore(place: Place) {
+  const [shown, setShown] = createSignal<View | null>(viewAt(place));
+  /** Going back takes a while. What is to be shown meanwhile waits for it. */
+  let leaving = false;
+  let next: View | null = null;
+
+  function open(view: View): void {
+    const write = isKept(place.state()) ? place.replace : place.push;
+    write({ view }, hashOf(view));
+    setShown(view);
+  }
+
+  function show(view: View): void {
+    if (leaving) next = view;
+    else open(view);
+  }
+
+  function close(): void {
+    next = null;
+    if (shown() === null || leaving) return;
+    setShown(null);
+    if (isKept(place.state())) {
+      leaving = true;
+      place.back();
+    } else {
+      place.replace(null, "");
+    }
+  }
+
+  return {
+    /** What is open, null for nothing. */
+    shown,
+    show,
+    close,
+    /** The browser has moved to another entry of its history, or the address was changed by hand. */
+    moved(): void {
+      leaving = false;
+      setShown(viewAt(place));
+      if (next !== null) open(next);
+      next = null;
+    },
+  };
+}
+
+export type ViewStore = ReturnType<typeof createViewStore>;
