@@ -89,11 +89,11 @@ def test_a_table_tells_rows_apart_by_further_labels(registry: Registry) -> None:
 
 
 def test_a_card_shows_one_series_or_the_highest_of_them(registry: Registry) -> None:
-    load = registry.gauge("load", labels=["span"])
-    assert panels.card(registry, load.labels(span="1m"), note="1 min") == Card("load", "load", "1 min", {"span": "1m"})
-    assert panels.card(registry, load, limit=1) == Card("load", "load", limit=1)
+    disk = registry.gauge("disk", "Disk", labels=["mount"])
+    assert panels.card(registry, disk.labels(mount="/"), note="1 TB") == Card("disk", "Disk", "1 TB", {"mount": "/"})
+    assert panels.card(registry, disk, limit=1) == Card("disk", "Disk", limit=1)
     with pytest.raises(InputError, match="limit=-1: give the number of cards"):
-        panels.card(registry, load, limit=-1)
+        panels.card(registry, disk, limit=-1)
 
 
 def test_a_row_with_a_title_has_a_note_and_may_begin_folded() -> None:
