@@ -43,16 +43,12 @@ export function App() {
   return (
     <div class="dashboard">
       <Header />
-      <ConnectionTrouble />
-      <Problems />
-      <div class="layout">
-        <main>
-          <Panels />
-        </main>
-        <aside>
-          <AlertFeed />
-        </aside>
-      </div>
+      <main class="page">
+        <ConnectionTrouble />
+        <Problems />
+        <AlertFeed />
+        <Panels />
+      </main>
       <Footer />
     </div>
   );
