@@ -6,8 +6,8 @@ from typing import NamedTuple
 import psutil
 import pytest
 
-from tickboard.sources.host.cpu import MAX_SENSORS, Cpu, Switches, read_frequency, read_temperatures
-from tickboard.sources.host.readings import Readings
+from tickboard.sources.host.cpu import MAX_SENSORS, Cpu, Heat, Switches, read_frequency, read_temperatures
+from tickboard.sources.host.readings import Label, Readings
 
 
 class Times(NamedTuple):
@@ -46,7 +46,7 @@ class Cores:
         monkeypatch.setattr(psutil, "cpu_times", lambda percpu: list(self.cores))
 
 
-def modes(readings: Readings) -> dict[str, float]:
+def modes(readings: Readings) -> dict[Label, float]:
     return {label: value for (name, label), value in readings.items() if name == "cpu_mode"}
 
 
@@ -168,6 +168,27 @@ def test_sensors_with_one_label_are_numbered(monkeypatch: pytest.MonkeyPatch) ->
         ("temperature", "nvme Composite #2"): 62.0,
         ("temperature", "nvme Composite #3"): 43.0,
     }
+
+
+def test_the_hottest_core_or_package_says_how_much_heat_slows_down(tmp_path: Path) -> None:
+    read = Heat(tmp_path)
+    assert read(100) == {}
+
+    def count(core: int, of: str, milliseconds: int) -> None:
+        folder = tmp_path / f"sys/devices/system/cpu/cpu{core}/thermal_throttle"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{of}_throttle_total_time_ms").write_text(f"{milliseconds}\n")
+        (folder / f"{of}_throttle_count").write_text("7\n")
+
+    for core in (0, 1):
+        count(core, "core", 5000)
+        count(core, "package", 9000)
+    assert isnan(read(110)["cpu_hot", ""])
+    assert read(120)["cpu_hot", ""] == 0
+    count(1, "core", 7500)
+    assert read(130)["cpu_hot", ""] == 25
+    count(0, "package", 90_000)
+    assert read(140)["cpu_hot", ""] == 100
 
 
 def stat(root: Path, *numbers: int) -> None:

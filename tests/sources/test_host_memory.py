@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from tickboard.sources.host.memory import Swap, read_memory
-from tickboard.sources.host.readings import SLOW_S, Readings
+from tickboard.sources.host.readings import SLOW_S, Label, Readings
 
 
 class MacMemory(NamedTuple):
@@ -30,7 +30,7 @@ class WindowsMemory(NamedTuple):
     free: int
 
 
-def kinds(readings: Readings) -> dict[str, float]:
+def kinds(readings: Readings) -> dict[Label, float]:
     return {label: value for (name, label), value in readings.items() if name == "memory_kind"}
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from tickboard.sources.host import network
 from tickboard.sources.host.network import Network
+from tickboard.sources.host.readings import Label
 
 
 class Interface(NamedTuple):
@@ -44,6 +45,7 @@ def test_each_interface_and_the_total_have_rates(monkeypatch: pytest.MonkeyPatch
     assert isnan(read(100)["net_received_rate", ""])
     found.found = {"eth0": Interface(2000, 4000, 20, 40, 2, 4, 6, 8)}
     assert read(102) == {
+        ("net_rate", ""): 3000,
         ("net_received_rate", ""): 2000,
         ("net_sent_rate", ""): 1000,
         ("net_interface_received_rate", "eth0"): 2000,
@@ -88,7 +90,7 @@ def test_a_bridge_is_shown_once_it_has_traffic_and_a_veth_never(
     assert _shown(read, 101) == ["eth0", "br0"]
 
 
-def _shown(read: Network, now: float) -> list[str]:
+def _shown(read: Network, now: float) -> list[Label]:
     return [label for name, label in read(now) if name == "net_interface_received_rate"]
 
 

@@ -1,5 +1,6 @@
 import os
 import sys
+from math import isnan, nan
 from threading import Event
 from types import SimpleNamespace
 
@@ -8,13 +9,13 @@ import pytest
 
 from tickboard.sources.host import space
 from tickboard.sources.host.disks import ROOT
-from tickboard.sources.host.readings import MAX_DEVICES, SLOW_S, Readings
-from tickboard.sources.host.space import Space, Usage, mount_usage, storage_mounts
+from tickboard.sources.host.readings import MAX_DEVICES, SLOW_S, Label, Readings
+from tickboard.sources.host.space import Filling, Space, Usage, mount_usage, storage_mounts
 
 BOUND_S = 10
 
 
-def mounts_of(readings: Readings) -> list[str]:
+def mounts_of(readings: Readings) -> list[Label]:
     return [label for name, label in readings if name == "disk_space_usage"]
 
 
@@ -181,3 +182,51 @@ def test_on_macos_usage_is_of_the_volume_not_of_the_disk(monkeypatch: pytest.Mon
     monkeypatch.setattr(sys, "platform", "darwin")
     monkeypatch.setattr(psutil, "disk_usage", lambda mount: SimpleNamespace(total=1000, used=10, free=400, percent=2.4))
     assert mount_usage(ROOT) == Usage(60, 600, 1000)
+
+
+GIB = 2**30
+HOUR_S = 3600.0
+
+
+def full_in(sizes_gib: list[float], every_s: float = 60.0) -> float:
+    """Return what is told after a disk of 100 GiB had these sizes."""
+    filling, seconds = Filling(), nan
+    for number, size in enumerate(sizes_gib):
+        seconds = filling.full_in(number * every_s, Usage(size, int(size * GIB), 100 * GIB))
+    return seconds
+
+
+def test_a_disk_that_fills_is_full_when_its_line_reaches_the_end() -> None:
+    # 1 GiB a minute from 20 on: 49 are left after half an hour.
+    assert full_in([20.0 + minute for minute in range(31)]) == pytest.approx(50 * 60, rel=1e-6)
+
+
+def test_a_bad_minute_among_hours_does_not_bend_the_line() -> None:
+    steady = [20 + minute / 60 for minute in range(240)]
+    expected = (100 - steady[-1]) * HOUR_S
+    assert full_in([*steady[:120], steady[120] + 3, *steady[121:]]) == pytest.approx(expected, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        [20.0 + minute for minute in range(14)],
+        [50.0] * 60,
+        [50.0 - minute / 10 for minute in range(60)],
+        [50.0 + minute / 100_000 for minute in range(60)],
+        [0.0] * 60,
+    ],
+    ids=["too short", "steady", "emptied", "years away", "empty"],
+)
+def test_a_disk_that_does_not_fill_soon_says_nothing(sizes: list[float]) -> None:
+    assert isnan(full_in(sizes))
+
+
+def test_what_was_long_ago_is_forgotten() -> None:
+    fast = [minute / 10 for minute in range(300)]
+    assert isnan(full_in([*fast, *([fast[-1]] * 361)]))
+
+
+def test_readings_every_few_seconds_are_as_good_as_one_a_minute() -> None:
+    sizes = [20 + second * SLOW_S / 3600 for second in range(6 * 60)]
+    assert full_in(sizes, SLOW_S) == pytest.approx((100 - sizes[-1]) * HOUR_S, rel=1e-6)

@@ -1,48 +1,36 @@
-"""The board that ``tickboard`` alone shows: this machine, and what Tickboard itself does."""
+"""The board that ``tickboard`` alone shows: what is slow on this machine, and what Tickboard itself does."""
 
 import socket
+from collections.abc import Iterable, Iterator
 from typing import Final
 
+import psutil
+
 from tickboard.board import Board
+from tickboard.expressions.functions import metric
 from tickboard.sources.host import Host
 from tickboard.sources.middleware import TickboardMiddleware
-from tickboard.wire import Panel
+from tickboard.wire import Card, Panel
 
-CARDS: Final = (
-    "cpu_usage",
-    "memory_usage",
-    "container_cpu_usage",
-    "container_memory_usage",
-    "swap_usage",
-    "disk_usage",
-    "requests_per_sec",
-    "avg_latency",
-    "uptime",
-)
-"""The numbers that say how the machine is."""
+PROCESSES: Final = ("process_cpu", "process_memory", "process_count")
 
 SECTIONS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "CPU": {
         "CPU by mode (%)": ("cpu_mode",),
-        "CPU cores (%)": ("cpu_core",),
-        "Container CPU (%)": ("container_cpu_usage", "container_cpu_throttled"),
-        "Load": ("load",),
-        "Switches and interrupts (/s)": ("context_switches_rate", "interrupts_rate"),
-        "Temperature (°C)": ("temperature",),
+        "Top processes": PROCESSES,
     },
-    "Memory": {
+    "Memory and pressure": {
         "Memory by kind": ("memory_kind",),
-        "Memory and swap (%)": ("memory_usage", "container_memory_usage", "swap_usage"),
-        "Swap traffic": ("swap_in_rate", "swap_out_rate"),
+        "Swap in use": ("swap_used",),
+        "Some wait (% of time)": ("pressure_some",),
     },
     "Disks": {
-        "Disk traffic": ("disk_device_read_rate", "disk_device_write_rate"),
-        "Disk operations (ops/s)": ("disk_reads_rate", "disk_writes_rate"),
+        "Disk traffic": ("disk_read_rate", "disk_write_rate"),
         "Disk busy (%)": ("disk_busy",),
-        "Disk space (%)": ("disk_space_usage",),
+        "Disk space": ("disk_space_usage", "disk_space_full_in"),
     },
     "Network": {
-        "Network traffic": ("net_interface_received_rate", "net_interface_sent_rate"),
+        "Traffic": ("net_received_rate", "net_sent_rate"),
         "Errors and drops (packets/s)": (
             "net_received_errors_rate",
             "net_sent_errors_rate",
@@ -50,22 +38,33 @@ SECTIONS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
             "net_sent_drops_rate",
         ),
     },
-    "Pressure": {
-        "Some wait (%)": ("pressure_some",),
-        "All wait (%)": ("pressure_full",),
+    "Container": {
+        "CPU of its limit (%)": ("container_cpu_usage", "container_cpu_throttled"),
+        "Memory of its limit (%)": ("container_memory_usage",),
     },
-    "Processes": {
-        "Top processes": ("process_cpu", "process_memory", "process_count"),
+    "More of this machine": {
+        "CPU cores (%)": ("cpu_core",),
+        "Load": ("load",),
+        "Temperature (°C)": ("temperature",),
+        "Switches and interrupts (/s)": ("context_switches_rate", "interrupts_rate"),
+        "All wait (% of time)": ("pressure_full",),
+        "Swap traffic": ("swap_in_rate", "swap_out_rate"),
+        "Traffic by disk": ("disk_device_read_rate", "disk_device_write_rate"),
+        "Disk operations (ops/s)": ("disk_reads_rate", "disk_writes_rate"),
+        "Traffic by interface": ("net_interface_received_rate", "net_interface_sent_rate"),
     },
     "Requests": {
         "Requests answered here (req/s)": ("requests_per_sec", "errors_per_sec"),
         "Latency of those requests (ms)": ("avg_latency", "avg_latency.p50", "avg_latency.p95", "avg_latency.p99"),
     },
 }
-"""The rows of the page: under each title the panels, by their titles, and what each shows."""
+"""The sections of the page: under each title the panels, by their titles, and what each shows."""
 
 STACKED: Final = {"cpu_mode", "memory_kind"}
 """Parts of a whole."""
+
+FOLDED: Final = {"More of this machine", "Requests"}
+"""What nobody asks first."""
 
 
 def host_board() -> tuple[Board, TickboardMiddleware]:
@@ -82,47 +81,103 @@ def host_board() -> tuple[Board, TickboardMiddleware]:
 
 
 def _arrange(board: Board) -> None:
-    """Lay the page out: the cards, then a row for each part of the machine.
+    """Lay the page out: six cards, then a section for each part of the machine.
 
     What this machine lacks, the host has not declared, and is left out here too.
     """
     has = board.registry.metrics.keys()
-    board.row(*(board.card(name) for name in CARDS if name in has))
+    notes = _notes()
+    board.row(*_cards(board, notes))
     for section, charts in SECTIONS.items():
         shown = {title: [name for name in names if name in has] for title, names in charts.items()}
         panels = [_panel(board, title, names) for title, names in shown.items() if names]
         if panels:
-            board.row(*panels, title=section)
+            board.row(*panels, title=section, note=notes.get(section, ""), folded=section in FOLDED)
+
+
+def _notes() -> dict[str, str]:
+    cores = psutil.cpu_count() or 1
+    memory, swap = psutil.virtual_memory().total, psutil.swap_memory().total
+    return {
+        "CPU": _counted(cores, "core"),
+        "Memory": _gib(memory),
+        "Memory and pressure": f"{_gib(memory)}, {f'swap {_gib(swap)}' if swap else 'no swap'}",
+        "Container": "against its own limits",
+        "Requests": "to Tickboard's own page and API, not to your services",
+    }
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _gib(size_bytes: int) -> str:
+    return f"{size_bytes / 2**30:.1f} GiB"
+
+
+def _cards(board: Board, notes: dict[str, str]) -> Iterator[Card]:
+    """Make the cards: CPU, memory, disk, network, load and pressure, and in a container what it uses of its limits."""
+    has = board.registry.metrics.keys()
+    for name, title, note, labels, limit in (
+        ("cpu_usage", "", notes["CPU"], {}, 0),
+        ("memory_usage", "", notes["Memory"], {}, 0),
+        ("container_cpu_usage", "", "", {}, 0),
+        ("container_memory_usage", "", "", {}, 0),
+        ("disk_space_usage", "Disk", "fullest", {}, 1),
+        ("net_rate", "", "in and out", {}, 0),
+        ("load", "Load", "1 min", {"span": "1m"}, 0),
+        ("pressure_some", "Pressure", "memory, some", {"resource": "memory"}, 0),
+    ):
+        if name in has:
+            handle = board.metric(name)
+            yield board.card(handle.labels(**labels) if labels else handle, title, note=note, limit=limit)
 
 
 def _panel(board: Board, title: str, names: list[str]) -> Panel:
-    if names[0].startswith("process_"):
-        return board.table(*names, label="process", title=title, limit=15)
+    if names[0] == PROCESSES[0]:
+        return board.table(*names, label="process", also=["user"], title=title)
+    if names[0] == "disk_space_usage":
+        return board.table(*names, label="mount", title=title)
     return board.chart(*names, title=title, stacked=names[0] in STACKED)
 
 
 def _watch(board: Board) -> None:
-    """Tell what would worry the owner of any machine, once it has lasted."""
+    """Report what a person would want to be woken for, and nothing else; busy is not broken."""
     has = board.registry.metrics.keys()
-    if "cpu_usage" in has:
-        cpu = board.metric("cpu_usage")
-        board.alert(
-            cpu > 90, "CPU usage critical: {value:.1f}%", severity="critical", for_="10s", clear=cpu < 80, keep="5s"
-        )
-    if "memory_usage" in has:
-        board.alert(board.metric("memory_usage") > 85, "Memory usage high: {value:.1f}%", for_="10s")
-    if "container_memory_usage" in has:
-        board.alert(
-            board.metric("container_memory_usage") > 90,
-            "Container memory almost at its limit: {value:.1f}%",
-            severity="critical",
-            for_="10s",
-        )
-    if "disk_space_usage" in has:
-        board.alert(
-            board.metric("disk_space_usage") > 90,
-            "Disk almost full: {mount} {value:.1f}%",
-            severity="critical",
-            for_="10s",
-        )
-    board.alert(board.metric("avg_latency").p95 > 1_000, "Tickboard answers slowly: p95 {value:.0f}ms", for_="5s")
+    _watch_memory(board, has)
+    cores = psutil.cpu_count() or 1
+    load, hot = metric("load", span="5m"), metric("cpu_hot")
+    board.alert(load > 2 * cores, f"Load of {{value:.1f}} on {_counted(cores, 'core')}", for_="5m")
+    board.alert(hot > 20, "CPU slowed down by heat: {value:.0f} % of the time", for_="5m")
+
+    full, full_in = metric("disk_space_usage"), metric("disk_space_full_in")
+    board.alert(full > 95, "Disk almost full: {mount} {value:.1f} %", severity="critical", for_="1m")
+    board.alert(full_in / 3600 < 6, "Disk {mount} full in {value:.1f} h at this rate", for_="10m")
+
+    for way in ("received", "sent"):
+        errors, drops = metric(f"net_{way}_errors_rate"), metric(f"net_{way}_drops_rate")
+        board.alert(errors > 1, f"Packets {way} with errors on {{interface}}: {{value:.0f}} a second", for_="2m")
+        board.alert(drops > 10, f"Packets {way} and dropped on {{interface}}: {{value:.0f}} a second", for_="5m")
+
+    throttled, memory = metric("container_cpu_throttled"), metric("container_memory_usage")
+    board.alert(throttled > 25, "Container held back by its CPU limit: {value:.0f} % of the time", for_="5m")
+    board.alert(memory > 95, "Container memory almost at its limit: {value:.1f} %", severity="critical", for_="1m")
+
+
+def _watch_memory(board: Board, has: Iterable[str]) -> None:
+    swap, growth = metric("swap_usage"), metric("swap_used").change
+    # A megabyte in the window is no noise.
+    growing = growth > 2**20
+    board.alert((swap > 80) & growing, "Swap almost full and growing: {value:.0f} %", severity="critical", for_="1m")
+    board.alert((swap > 10) & growing, "Swap in use and growing: {value:.0f} %", for_="2m")
+    if "pressure_some" not in has:
+        # A system that does not report pressure says no more than this.
+        board.alert(metric("memory_usage") > 95, "Memory almost full: {value:.1f} %", severity="critical", for_="1m")
+        return
+    some, all_wait = metric("pressure_some", resource="memory"), metric("pressure_full", resource="memory")
+    board.alert(some > 10, "Memory pressure: something waits {value:.0f} % of the time", for_="1m")
+    board.alert(
+        all_wait > 20, "Memory pressure: everything waits {value:.0f} % of the time", severity="critical", for_="1m"
+    )
+    disks = metric("pressure_full", resource="io")
+    board.alert(disks > 40, "I/O pressure: everything waits for disks {value:.0f} % of the time", for_="5m")

@@ -1,9 +1,9 @@
-"""The processor: usage by core and mode, frequency, temperature, context switches and interrupts."""
+"""The processor: usage by core and mode, frequency, temperature, throttling, context switches and interrupts."""
 
 import re
 from collections.abc import Mapping, Sequence
 from itertools import islice
-from math import nan
+from math import isnan, nan
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +18,7 @@ METRICS: Final = {
     "cpu_core": MetricSpec("CPU Cores", "%", "core", max=100),
     "cpu_mode": MetricSpec("CPU by Mode", "%", "mode", max=100),
     "cpu_frequency": MetricSpec("CPU Frequency", "MHz"),
+    "cpu_hot": MetricSpec("CPU Slowed by Heat", "%", max=100),
     "temperature": MetricSpec("Temperature", "°C", "sensor"),
     "context_switches_rate": MetricSpec("Context Switches", "/s"),
     "interrupts_rate": MetricSpec("Interrupts", "/s"),
@@ -134,6 +135,31 @@ def read_temperatures(now: float) -> Readings:
 
 def _numbered(name: str, count: int) -> str:
     return name if count == 1 else f"{name} #{count}"
+
+
+class Heat:
+    """The share of time in which heat slowed the CPU down: that of the core or package with the largest.
+
+    Intel's processors have counters of it, in milliseconds, described in Linux's
+    Documentation/admin-guide/thermal/intel_thermal_throttle.rst.
+
+    Args:
+        root: the root of the file system in which ``sys/devices/system/cpu`` is read.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._folder = root / "sys" / "devices" / "system" / "cpu"
+        self._rates = DeviceRates(self._counters)
+
+    def __call__(self, now: float) -> Readings:
+        rates = [rate for (rate,) in self._rates(now).values()]
+        known = [rate for rate in rates if not isnan(rate)]
+        # Milliseconds per second, in percent.
+        return {("cpu_hot", ""): min(100, max(known) / 10) if known else nan} if rates else {}
+
+    def _counters(self) -> Counters:
+        files = self._folder.glob("cpu[0-9]*/thermal_throttle/*_throttle_total_time_ms")
+        return {str(file): (float(file.read_text()),) for file in files}
 
 
 class Switches:

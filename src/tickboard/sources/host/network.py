@@ -10,6 +10,7 @@ from tickboard.sources.host.devices import Counters, DeviceRates, total, with_de
 from tickboard.sources.host.readings import MAX_DEVICES, MetricSpec, Readings
 
 METRICS: Final = {
+    "net_rate": MetricSpec("Network", "B/s"),
     "net_received_rate": MetricSpec("Network Received", "B/s"),
     "net_sent_rate": MetricSpec("Network Sent", "B/s"),
     "net_interface_received_rate": MetricSpec("Interface Received", "B/s", "interface"),
@@ -50,7 +51,12 @@ class Network:
         if not rates:
             return {}
         counted = {name: rates[name] for name in self._counted}
-        readings: Readings = {("net_received_rate", ""): total(counted, 0), ("net_sent_rate", ""): total(counted, 1)}
+        received, sent = total(counted, 0), total(counted, 1)
+        readings: Readings = {
+            ("net_rate", ""): received + sent,
+            ("net_received_rate", ""): received,
+            ("net_sent_rate", ""): sent,
+        }
         labels = safe_labels(rates)
         for name in list(rates)[:MAX_DEVICES]:
             label = labels[name]

@@ -23,7 +23,10 @@ SLOW_S = 10.0
 MAX_DEVICES = 64
 """How many devices, mounts or interfaces get series of their own, so that unusual machines do not fill the board."""
 
-Readings = dict[tuple[str, str], float]
+Label = str | tuple[str, ...]
+"""The value of a metric's only label, the values of several, or an empty text."""
+
+Readings = dict[tuple[str, Label], float]
 """The values of one reader by metric and label; NaN: it exists, but has no value yet."""
 
 HostReader = Callable[[float], Readings]
@@ -31,12 +34,24 @@ HostReader = Callable[[float], Readings]
 
 
 class MetricSpec(Struct, frozen=True):
-    """How a metric is declared; `label` is the name of its only label, or empty."""
+    """How a metric is declared; `label` is the name of its only label, the names of several, or an empty text."""
 
     title: str
     unit: str
-    label: str = ""
+    label: Label = ""
     max: float | None = None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of its labels."""
+        return listed(self.label)
+
+
+def listed(label: Label) -> tuple[str, ...]:
+    """Return a label, several or none as a tuple."""
+    if isinstance(label, str):
+        return (label,) if label else ()
+    return label
 
 
 def read_file(path: str) -> bytes:

@@ -11,7 +11,7 @@ from tickboard.metrics.handles import Gauge
 from tickboard.metrics.registry import Registry
 from tickboard.problems import described
 from tickboard.sources.host import containers, cpu, disks, memory, network, pressure, processes, space, system
-from tickboard.sources.host.readings import Held, HostReader, Readings
+from tickboard.sources.host.readings import Held, HostReader, Label, Readings, listed
 
 METRICS: Final = {
     name: declared
@@ -63,10 +63,10 @@ class Host:
     def __init__(self, registry: Registry, clock: Callable[[], float] = monotonic, root: Path = Path("/")) -> None:
         self._registry = registry
         self._clock = clock
-        self._gauges: dict[tuple[str, str], Gauge] = {}
+        self._gauges: dict[tuple[str, Label], Gauge] = {}
         self._readers = _readers(root)
         self._written: dict[str, Readings] = {name: {} for name in self._readers}
-        self._gone: dict[tuple[str, str], float] = {}
+        self._gone: dict[tuple[str, Label], float] = {}
         for error in self._read_all().values():
             if isinstance(error, InputError):
                 raise error
@@ -127,20 +127,20 @@ class Host:
         for key in retired:
             del self._gone[key]
 
-    def _declare(self, name: str, label: str) -> Gauge:
+    def _declare(self, name: str, label: Label) -> Gauge:
         metric = METRICS[name]
-        labels = (metric.label,) if metric.label else ()
         low = None if metric.unit == "°C" else 0
         # A gauge is set only when its value changes, which may be never; series without a value are removed here.
         gauge = self._registry.gauge(
-            name, metric.title, unit=metric.unit, labels=labels, min=low, max=metric.max, forget=False
+            name, metric.title, unit=metric.unit, labels=metric.labels, min=low, max=metric.max, forget=False
         )
-        return gauge.labels(**{metric.label: label}) if metric.label else gauge
+        return gauge.labels(**dict(zip(metric.labels, listed(label), strict=True))) if label else gauge
 
 
 def _readers(root: Path) -> dict[str, HostReader]:
     everywhere: dict[str, HostReader] = {
         "cpu": cpu.Cpu(root),
+        "heat": Held(cpu.Heat(root)),
         "CPU frequency": Held(cpu.read_frequency),
         "temperature": Held(cpu.read_temperatures),
         "interrupts": cpu.Switches(),

@@ -1,12 +1,14 @@
 """How full the file systems are, read in threads of their own, so that one that hangs blocks nothing."""
 
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable
-from math import inf
+from math import inf, nan
 from pathlib import Path
 from threading import Event, Thread
 from typing import Final
 
+import numpy as np
 import psutil
 from msgspec import Struct
 
@@ -18,12 +20,25 @@ METRICS: Final = {
     "disk_space_usage": MetricSpec("Disk Space", "%", "mount", max=100),
     "disk_space_used": MetricSpec("Disk Space Used", "B", "mount"),
     "disk_space_size": MetricSpec("Disk Space in All", "B", "mount"),
+    "disk_space_full_in": MetricSpec("Full In", "s", "mount"),
 }
 
 FIRST_WAIT_S = 1.0
 """How long the first sample waits: the page's layout depends on it, so a moment is worth it."""
 
 WAIT_S = 0.02
+
+POINT_S = 60.0
+"""How far the sizes are apart that say how a file system fills."""
+
+TREND_S = 6 * 3600.0
+"""How long ago the oldest of them is."""
+
+LEAST_TREND_S = 900.0
+"""How long a file system is watched before anything is said of when it will be full."""
+
+FAR_S = 90 * 86400.0
+"""What is later is no prediction."""
 
 _OVER_THE_NETWORK: Final = frozenset(
     {
@@ -73,6 +88,37 @@ class Usage(Struct, frozen=True):
     size_bytes: int
 
 
+class Filling:
+    """When a file system will be full if it goes on as in the last hours, by a line of least squares."""
+
+    def __init__(self) -> None:
+        self._sizes: deque[tuple[float, float]] = deque(maxlen=int(TREND_S / POINT_S) + 1)
+        self._rate = nan
+
+    def full_in(self, now: float, usage: Usage) -> float:
+        """Return the seconds until nothing is free; NaN if it does not fill, or was not watched for long enough.
+
+        Args:
+            now: seconds, as of a clock that never decreases.
+            usage: how full it is now.
+        """
+        sizes = self._sizes
+        if not sizes or now - sizes[-1][0] >= POINT_S - EARLY_S:
+            sizes.append((now, usage.used_bytes))
+            self._rate = _slope(sizes) if now - sizes[0][0] >= LEAST_TREND_S - EARLY_S else nan
+        if not self._rate > 0 or usage.percent <= 0:
+            return nan
+        free_bytes = usage.used_bytes * (100 / usage.percent - 1)
+        seconds = free_bytes / self._rate
+        return seconds if seconds < FAR_S else nan
+
+
+def _slope(points: Iterable[tuple[float, float]]) -> float:
+    x, y = np.array(list(points)).T
+    x = x - x.mean()
+    return float(x @ (y - y.mean()) / (x @ x))
+
+
 Mounts = Callable[[], Iterable[tuple[str, str]]]
 
 
@@ -94,6 +140,7 @@ class Space:
         self._look: _Look | None = None
         self._before: dict[str, Usage] = {}
         self._hanging: dict[str, _Look] = {}
+        self._filling: dict[str, Filling] = {}
 
     def __call__(self, now: float) -> Readings:
         if now >= self._due - EARLY_S:
@@ -107,8 +154,10 @@ class Space:
         readings: Readings = {}
         found = found.copy()
         labels = safe_labels(found)
+        self._filling = {mount: self._filling.get(mount) or Filling() for mount in found}
         for mount, usage in found.items():
             label = labels[mount]
+            readings["disk_space_full_in", label] = self._filling[mount].full_in(now, usage)
             readings["disk_space_usage", label] = usage.percent
             readings["disk_space_used", label] = usage.used_bytes
             readings["disk_space_size", label] = usage.size_bytes
