@@ -407,6 +407,7 @@ def test_ten_thousand_alerts_that_fire_in_one_tick_are_grouped(watched: Watched,
     page.keyboard.press("Enter")
     expect(members).to_have_count(0)
     # The page still responds.
+    page.get_by_role("button", name="Theme and density").click()
     page.get_by_role("button", name="Theme: dark").click()
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     file.write_text("50 50")

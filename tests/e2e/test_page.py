@@ -358,7 +358,7 @@ def test_on_a_phone_the_header_has_two_aligned_rows(page: Page) -> None:
         assert middle[".pill"] == pytest.approx(middle[".status .time"], abs=5)
 
 
-def test_the_theme_can_be_switched_and_is_remembered(page: Page, spec: Server) -> None:
+def test_the_theme_and_density_can_be_changed_and_are_remembered(page: Page, spec: Server) -> None:
     page.emulate_media(color_scheme="light")
     page.goto(spec.url)
 
@@ -367,11 +367,14 @@ def test_the_theme_can_be_switched_and_is_remembered(page: Page, spec: Server) -
         return sum(int(shade) for shade in shades[:3]) < 270
 
     assert not is_dark()
+    page.get_by_role("button", name="Theme and density").click()
     page.get_by_role("button", name="Theme: dark").click()
+    page.get_by_role("button", name="Density: compact").click()
     assert is_dark()
     page.reload()
     expect(page.locator(".status.connected")).to_be_visible()
     assert is_dark()
+    expect(page.locator("html")).to_have_attribute("data-density", "compact")
 
 
 def test_nothing_shifts_while_values_change(page: Page, spec: Server) -> None:

@@ -1,12 +1,13 @@
 /**
- * The top of the page: what this is, whether it is live, how many critical alerts and warnings fire, and the
- * things a viewer can set: the bell, pause and theme.
+ * The top of the page: what this is, whether it is live, how many critical alerts and warnings fire, and ways to
+ * search, to go to a section, and to what a viewer can set.
  */
-import { createMemo, For, Show } from "solid-js";
+import { createMemo, Show } from "solid-js";
 import { formatCount, formatDuration, formatTime, plural } from "../format";
-import { THEMES } from "../stores/theme";
+import type { Severity } from "../types.gen";
 import { useStores } from "./context";
 import { Icon } from "./Icon";
+import { Settings } from "./Settings";
 
 function ConnectionStatus() {
   const { connection } = useStores();
@@ -19,13 +20,8 @@ function ConnectionStatus() {
     if (!connection.connected()) return connection.tried() ? "disconnected" : "disconnected connecting";
     return connection.paused() ? "connected paused" : "connected";
   };
-  const note = () => {
-    if (connection.connected()) {
-      return connection.behind() > 0 ? `behind by ${formatDuration(connection.behind() * 1000)}` : "";
-    }
-    if (!connection.tried()) return "";
-    return connection.retryIn() === null ? "Reconnecting…" : `Reconnecting in ${connection.retryIn()} s`;
-  };
+  const note = () =>
+    connection.behind() > 0 ? `behind by ${formatDuration(connection.behind() * 1000)}` : "";
   /** While paused it is the time of what is seen, not of what is collected. */
   const updated = createMemo<number>(
     (before) => (connection.paused() ? before : connection.newest()),
@@ -52,42 +48,15 @@ function ConnectionStatus() {
 
 function PauseButton() {
   const { connection, stats } = useStores();
+  const name = () => (connection.paused() ? "Resume drawing" : "Pause drawing");
   const toggle = () => {
     connection.setPaused((paused) => !paused);
     stats.draw();
   };
   return (
-    <button
-      type="button"
-      class="button pause"
-      aria-label={connection.paused() ? "Resume drawing" : "Pause drawing"}
-      onClick={toggle}
-    >
+    <button type="button" class="icon-button pause" aria-label={name()} title={name()} onClick={toggle}>
       <Icon name={connection.paused() ? "play" : "pause"} />
-      <span class="button-text">{connection.paused() ? "Resume" : "Pause"}</span>
     </button>
-  );
-}
-
-function ThemeSwitch() {
-  const { theme } = useStores();
-  return (
-    <fieldset class="themes">
-      <legend class="visually-hidden">Theme</legend>
-      <For each={THEMES}>
-        {(name) => (
-          <button
-            type="button"
-            aria-label={`Theme: ${name}`}
-            title={`Theme: ${name}`}
-            aria-pressed={theme.theme() === name}
-            onClick={() => theme.setTheme(name)}
-          >
-            <Icon name={name} />
-          </button>
-        )}
-      </For>
-    </fieldset>
   );
 }
 
@@ -99,7 +68,7 @@ function BellButton() {
     <span class="bell">
       <button
         type="button"
-        class="button"
+        class="icon-button"
         aria-label="Notify of alerts"
         aria-pressed={bell.on()}
         aria-describedby="bell-note"
@@ -115,28 +84,79 @@ function BellButton() {
   );
 }
 
+/** How many alerts of a severity fire. */
+function Badge(props: { severity: Severity; text: string }) {
+  const { alerts } = useStores();
+  return (
+    <Show when={alerts.firingCount(props.severity) > 0}>
+      <a class={`${props.severity}-badge`} href="#alerts">
+        {props.text}
+      </a>
+    </Show>
+  );
+}
+
+/** What the board is called; what comes after a dot says which one of many. */
+function Title() {
+  const { board } = useStores();
+  const parts = () => {
+    const title = board.title();
+    const dot = title.indexOf(" · ");
+    return dot === -1 ? [title, ""] : [title.slice(0, dot), title.slice(dot)];
+  };
+  return (
+    <h1 title={board.title()}>
+      {parts()[0]}
+      <span>{parts()[1]}</span>
+    </h1>
+  );
+}
+
 export function Header() {
-  const { alerts, board } = useStores();
+  const { alerts, view } = useStores();
+  const warnings = () => alerts.firingCount("warning");
   return (
     <header>
-      <h1>{board.title()}</h1>
+      <Title />
       <ConnectionStatus />
       <span class="badges">
-        <Show when={alerts.firingCount("critical") > 0}>
-          <a class="critical-badge" href="#alerts">
-            {`${formatCount(alerts.firingCount("critical"))} Critical`}
-          </a>
-        </Show>
-        <Show when={alerts.firingCount("warning") > 0}>
-          <a class="warning-badge" href="#alerts">
-            {`${formatCount(alerts.firingCount("warning"))} ${plural(alerts.firingCount("warning"), "Warning")}`}
-          </a>
-        </Show>
+        <Badge severity="critical" text={`${formatCount(alerts.firingCount("critical"))} Critical`} />
+        <Badge severity="warning" text={`${formatCount(warnings())} ${plural(warnings(), "Warning")}`} />
       </span>
       <div class="actions">
-        <BellButton />
+        <button
+          type="button"
+          class="search-button"
+          aria-label="Search metrics, labels and alerts"
+          aria-keyshortcuts="/"
+          title="Search (/)"
+          onClick={() => view.show({ type: "search" })}
+        >
+          <Icon name="search" />
+          <span class="search-text">Search metrics, labels, alerts</span>
+          <kbd>/</kbd>
+        </button>
         <PauseButton />
-        <ThemeSwitch />
+        <button
+          type="button"
+          class="icon-button not-narrow"
+          aria-label="Outline"
+          title="Outline (o)"
+          onClick={() => view.show({ type: "outline" })}
+        >
+          <Icon name="list" />
+        </button>
+        <BellButton />
+        <Settings />
+        <button
+          type="button"
+          class="icon-button not-phone"
+          aria-label="Keyboard shortcuts"
+          title="Keyboard shortcuts (?)"
+          onClick={() => view.show({ type: "shortcuts" })}
+        >
+          <Icon name="help" />
+        </button>
       </div>
     </header>
   );

@@ -1,14 +1,18 @@
 /**
- * Light, dark or as the system has it, and light on paper. It sets `data-theme` on the root element, from which the style sheet takes
- * every colour, and says when colours have changed, for a canvas does not notice. It must not know a colour.
+ * Light, dark or as the system has it, and light on paper; comfortable or compact. It sets `data-theme` and
+ * `data-density` on the root element, from which the style sheet takes every colour and height, and says when they have
+ * changed, for a canvas does not notice. It must not know a colour.
  */
 import { createEffect, createMemo, createSignal, onCleanup } from "solid-js";
 import { readStored, writeStored } from "../storage";
 
 export const THEMES = ["system", "light", "dark"] as const;
 export type Theme = (typeof THEMES)[number];
+export const DENSITIES = ["comfortable", "compact"] as const;
+export type Density = (typeof DENSITIES)[number];
 
 const KEY = "tickboard:theme";
+const DENSITY_KEY = "tickboard:density";
 
 export function createThemeStore(root: HTMLElement, systemDark: MediaQueryList) {
   const stored = readStored(KEY);
@@ -18,6 +22,9 @@ export function createThemeStore(root: HTMLElement, systemDark: MediaQueryList) 
   systemDark.addEventListener("change", changed);
   onCleanup(() => systemDark.removeEventListener("change", changed));
 
+  const [density, setDensity] = createSignal<Density>(
+    readStored(DENSITY_KEY) === "compact" ? "compact" : "comfortable",
+  );
   const [printing, setPrinting] = createSignal(false);
   const shown = createMemo(() => {
     if (printing()) return "light";
@@ -27,10 +34,16 @@ export function createThemeStore(root: HTMLElement, systemDark: MediaQueryList) 
     root.dataset.theme = shown();
     writeStored(KEY, theme() === "system" ? null : theme());
   });
+  createEffect(() => {
+    root.dataset.density = density();
+    writeStored(DENSITY_KEY, density() === "compact" ? "compact" : null);
+  });
 
   return {
     theme,
     setTheme,
+    density,
+    setDensity,
     shown,
     /** Whether the page is being printed: all of it is drawn, light and as wide as a sheet, and stands still. */
     printing,

@@ -1,0 +1,62 @@
+/**
+ * A button and a panel that opens below it, over the page: one press outside or Esc closes it. Where there is no room
+ * below it opens above, and on a phone it takes the foot of the screen.
+ */
+import { createSignal, createUniqueId, type JSX, Show } from "solid-js";
+
+const GAP = 4;
+/** A button below this share of the window has its panel above. */
+const LOW = 0.6;
+
+/** Put a panel beside what it belongs to: at its right end, and no higher than there is room. */
+function placeBeside(panel: HTMLElement, anchor: HTMLElement): void {
+  const { top, bottom, right } = anchor.getBoundingClientRect();
+  const above = bottom > LOW * innerHeight;
+  const room = above ? top : innerHeight - bottom;
+  panel.style.setProperty("--right", `${Math.max(GAP, document.documentElement.clientWidth - right)}px`);
+  panel.style.setProperty("--top", above ? "auto" : `${bottom + GAP}px`);
+  panel.style.setProperty("--bottom", above ? `${innerHeight - top + GAP}px` : "auto");
+  panel.style.setProperty("--room", `${room - 2 * GAP}px`);
+}
+
+export function MenuButton(props: {
+  label: string;
+  class?: string;
+  button: JSX.Element;
+  children: (close: () => void) => JSX.Element;
+}) {
+  const [open, setOpen] = createSignal(false);
+  const id = createUniqueId();
+  let button!: HTMLButtonElement;
+  let panel!: HTMLDivElement;
+  function toggled(event: ToggleEvent): void {
+    setOpen(event.newState === "open");
+    if (event.newState === "open") placeBeside(panel, button);
+  }
+  return (
+    <>
+      <button
+        type="button"
+        class={props.class ?? "icon-button"}
+        ref={button}
+        popovertarget={id}
+        aria-label={props.label}
+        aria-expanded={open()}
+        title={props.label}
+      >
+        {props.button}
+      </button>
+      <div
+        class="menu"
+        id={id}
+        ref={panel}
+        popover="auto"
+        role="dialog"
+        aria-label={props.label}
+        on:beforetoggle={toggled}
+      >
+        <Show when={open()}>{props.children(() => panel.hidePopover())}</Show>
+      </div>
+    </>
+  );
+}
