@@ -22,6 +22,7 @@ import { type BellStore, createBellStore } from "./stores/bell";
 import { createBoardStore } from "./stores/board";
 import { createConnectionStore } from "./stores/connection";
 import { createHistoryStore } from "./stores/history";
+import { createPinsStore } from "./stores/pins";
 import { createRowsStore } from "./stores/rows";
 import { createSectionsStore } from "./stores/sections";
 import { createSparkStore } from "./stores/sparks";
@@ -40,6 +41,7 @@ const foldedKey = `tickboard:folded:${mount}`;
 const hiddenKey = `tickboard:hidden:${mount}`;
 const collapsedKey = `tickboard:collapsed:${mount}`;
 const openedKey = `tickboard:opened:${mount}`;
+const pinnedKey = `tickboard:pinned:${mount}`;
 const BELL_KEY = "tickboard:bell";
 
 const listUnder = (key: string): Memory => ({
@@ -82,6 +84,7 @@ function createStores(): Stores {
     actions: new AlertActions(base),
     history: createHistoryStore(askHealth, connection.newest),
     sparks: createSparkStore(stats.live),
+    pins: createPinsStore(listUnder(pinnedKey), board),
     rows,
     sections: createSectionsStore(board, alerts, rows, reveal),
     view: createViewStore(browserPlace),

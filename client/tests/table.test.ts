@@ -1,7 +1,7 @@
 /** A table's rows: one for each value of the label, the highest first, and in an order that can be read. */
 import { describe, expect, it } from "vitest";
 import { highest } from "../src/chart/choice";
-import { ordered, planOf, present, valuesOf } from "../src/window/table";
+import { byLabel, matching, ordered, planOf, present, valuesOf } from "../src/window/table";
 import { series } from "./world";
 
 const none = Number.NaN;
@@ -11,12 +11,12 @@ const nowhere = () => undefined;
 describe("the rows of a table", () => {
   const cpu = ["10", "9", "x"].map((pid) => series("cpu", { pid }));
   const memory = ["9", "7"].map((pid) => series("memory", { pid }));
-  const plan = planOf([[...cpu, series("cpu")], memory], "pid");
+  const plan = planOf([[...cpu, series("cpu")], memory], ["pid"]);
   const newest = (key: string) =>
     ({ [cpu[0].key]: 1, [cpu[1].key]: 2, [memory[0].key]: 30, cpu: 99 })[key] ?? none;
 
   it("are the values of the label, by name as people sort them; a series without it has none", () => {
-    expect(plan.names).toEqual(["7", "9", "10", "x"]);
+    expect(plan.texts).toEqual([["7"], ["9"], ["10"], ["x"]]);
   });
 
   it("have the newest value of each metric, or none", () => {
@@ -29,7 +29,25 @@ describe("the rows of a table", () => {
 
   it("that have no value now are left out", () => {
     const values = valuesOf(plan, newest, [false, false]);
-    expect(present(plan, values).map((row) => plan.names[row])).toEqual(["9", "10"]);
+    expect(present(plan, values).map((row) => plan.texts[row][0])).toEqual(["9", "10"]);
+  });
+
+  it("are told apart by further labels, sorted and found by each", () => {
+    const people = [
+      ["worker", "root"],
+      ["Web", "app"],
+      ["worker", "app"],
+      ["db", ""],
+    ].map(([name, user]) => series("cpu", user === "" ? { name } : { name, user }));
+    const plan = planOf([people], ["name", "user"]);
+    const names = (rows: readonly number[]) => rows.map((row) => plan.texts[row].join(" "));
+    const all = [...plan.keys.keys()];
+    expect(names(all)).toEqual(["db ", "Web app", "worker app", "worker root"]);
+    expect(new Set(plan.keys).size).toBe(4);
+    expect(names(byLabel(plan, all, 1))).toEqual(["db ", "Web app", "worker app", "worker root"]);
+    expect(names(matching(plan, all, " WO"))).toEqual(["worker app", "worker root"]);
+    expect(names(matching(plan, all, "root"))).toEqual(["worker root"]);
+    expect(matching(plan, all, " ")).toBe(all);
   });
 
   it.each([
@@ -37,7 +55,7 @@ describe("the rows of a table", () => {
     [false, 7],
   ])("of several series add up rates: %s", (adds, value) => {
     const both = ["GET", "PUT"].map((method) => series("hits", { route: "/", method }));
-    const values = valuesOf(planOf([both], "route"), (key) => (key.includes("GET") ? 7 : 5), [adds]);
+    const values = valuesOf(planOf([both], ["route"]), (key) => (key.includes("GET") ? 7 : 5), [adds]);
     expect(Array.from(values[0])).toEqual([value]);
   });
 });

@@ -93,7 +93,7 @@ def test_a_table_does_not_move_while_rows_appear_and_vanish(page: Page, workers:
     before = (panel.bounding_box(), column.bounding_box())
     workers.work(2)
     expect(names(page)).to_have_text(["w1", "w0"])
-    expect(page.locator(".table-count")).to_have_count(0)
+    expect(page.locator(".table-count")).to_have_text("2 of 2")
     assert (panel.bounding_box(), column.bounding_box()) == before
     workers.work(0)
     expect(page.get_by_text("No current values")).to_be_visible()
@@ -141,20 +141,52 @@ def test_a_row_can_be_collapsed_and_its_state_is_remembered(page: Page, workers:
     expect(names(page)).to_have_count(5)
 
 
-def test_a_table_too_wide_for_a_phone_scrolls_in_its_panel(page: Page, workers: Workers) -> None:
-    page.set_viewport_size({"width": 300, "height": 844})
+def test_all_rows_of_a_table_scroll_in_its_panel_below_their_headings(page: Page, workers: Workers) -> None:
     page.goto(workers.url)
-    page.locator(".table-panel").scroll_into_view_if_needed()
     expect(names(page)).to_have_count(5)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 300
-    scrolled = page.locator(".table-panel .table-scroll")
-    assert scrolled.evaluate("(it) => it.scrollWidth > it.clientWidth")
+    panel, scrolled = page.locator(".table-panel"), page.locator(".table-panel .table-scroll")
+    size = "(it) => [it.offsetWidth, it.offsetHeight]"
+    before = panel.evaluate(size)
+    panel.get_by_role("button", name="All", exact=True).click()
+    expect(names(page)).to_have_count(500)
+    expect(page.locator(".table-count")).to_have_text("500 of 1,000")
+    assert panel.evaluate(size) == before
     scrolled.focus()
-    page.keyboard.press("ArrowRight")
-    page.wait_for_function("() => document.querySelector('.table-panel .table-scroll').scrollLeft > 0")
-    # The column of names stays in view.
-    left = names(page).first.evaluate("(it) => it.getBoundingClientRect().left")
-    assert left >= scrolled.evaluate("(it) => it.getBoundingClientRect().left") - 1
+    page.keyboard.press("End")
+    expect(names(page).last).to_be_in_viewport()
+    expect(heading(page, "Busy")).to_be_in_viewport()
+    panel.get_by_role("button", name="Fewer").click()
+    expect(names(page)).to_have_text(["w999", "w998", "w997", "w996", "w995"])
+
+
+def test_a_table_can_be_filtered(page: Page, workers: Workers) -> None:
+    page.goto(workers.url)
+    expect(names(page)).to_have_count(5)
+    field = page.get_by_label("Filter Busiest workers")
+    field.fill("W12")
+    expect(names(page)).to_have_text(["w129", "w128", "w127", "w126", "w125"])
+    expect(page.locator(".table-count")).to_have_text("5 of 11")
+    field.fill("x")
+    expect(page.get_by_text("Nothing is called “x”")).to_be_visible()
+    field.press("Escape")
+    expect(names(page).first).to_have_text("w999")
+
+
+def test_on_a_phone_a_table_has_the_name_the_value_and_one_more_column(page: Page) -> None:
+    page.set_viewport_size({"width": 320, "height": 844})
+    with serve("run", str(Path(__file__).parent / "boards" / "processes.py")) as server:
+        page.goto(server.url)
+        expect(names(page)).to_have_count(3)
+        headings = page.get_by_role("columnheader")
+        expect(headings).to_have_text(["Process", "CPU", "Memory"])
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320
+        page.set_viewport_size({"width": 1280, "height": 844})
+        expect(headings).to_have_text(["Process", "User", "CPU", "Memory", "Count"])
+        users = page.locator(".live-table td.label")
+        expect(users).to_have_text(["root", "app", "root"])
+        heading(page, "User").get_by_role("button").click()
+        expect(names(page)).to_have_text(["worker", "db", "worker"])
+        expect(users).to_have_text(["app", "root", "root"])
 
 
 def test_ticks_do_not_change_panels_that_are_off_screen(page: Page, workers: Workers) -> None:

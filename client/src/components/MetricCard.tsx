@@ -1,87 +1,155 @@
-/** A metric in one glance: the window's average large, the newest value beside it, and the range it moved in. */
+/**
+ * A metric in one glance: its newest value large, the window as a spark, and one small line with average, minimum and
+ * maximum. A screen reader gets the words of that line in full, also where there is no room for them.
+ */
 import { createMemo, createSignal, For, Show } from "solid-js";
-import { SEVERITIES } from "../alerts/entries";
-import { formatAverage, formatBeside, formatCount, formatLabels, plural } from "../format";
+import { formatCount, formatDuration, formatLabels, formatLine, plural } from "../format";
 import type { Series } from "../link/protocol";
-import type { Card, Severity } from "../types.gen";
+import type { Card } from "../types.gen";
+import { kept } from "../window/kept";
+import { cardTexts, differing, leastLine, type Text } from "./cardText";
 import { useStores } from "./context";
 import { distinct } from "./distinct";
 import { sayHighest, useHighest } from "./highest";
 import { useInView } from "./inView";
 import { Name } from "./Name";
+import { SeverityShape } from "./SeverityShape";
+import { Spark } from "./Spark";
+import { useSeverity, useThreshold } from "./severity";
 import { useStale } from "./stale";
+import { useWidth, widthOf } from "./width";
 
 const MAX_CARDS = 12;
-/** Two longer texts are not read beside each other. */
-const LONG_TEXT = 9;
+/** Between the parts of the small line, in pixels. */
+const GAP = 8;
 
-/** The worst severity among the alerts that are firing on a series, or on its metric as a whole. */
-function useSeverity({ key, name }: Series): () => Severity | undefined {
-  const { alerts } = useStores();
-  return createMemo(() => {
-    const here = [alerts.severityOf(key), alerts.severityOf(name)];
-    return SEVERITIES.find((severity) => here.includes(severity));
-  });
+function Beside(props: { word: string; text: Text }) {
+  return (
+    <span class="stat">
+      <span class="stat-word">
+        {props.word}
+        <span class="unseen">:</span>
+      </span>{" "}
+      <b>{props.text.number}</b>
+      <Show when={props.text.unit}>
+        <span classList={{ "visually-hidden": !props.text.ownUnit }}> {props.text.unit}</span>
+      </Show>
+    </span>
+  );
 }
 
-function SeriesCard(props: { title: string; unit: string; series: Series; short: string }) {
-  const { stats } = useStores();
+/** Where a value lies between 0 and 100 %, and where its threshold does. */
+function Share(props: { value: number; threshold: number | undefined }) {
+  const share = () => Math.min(1, Math.max(0, props.value / 100 || 0));
+  return (
+    <div class="share" aria-hidden="true">
+      <span style={{ transform: `scaleX(${share()})` }} />
+      <Show when={props.threshold !== undefined && props.threshold > 0 && props.threshold < 100}>
+        <i style={{ left: `${props.threshold}%` }} />
+      </Show>
+    </div>
+  );
+}
+
+function SeriesCard(props: { title: string; unit: string; series: Series; note: string; short: string }) {
+  const { board, stats, view } = useStores();
   let article!: HTMLElement;
   // Hundreds of cards are no rarity; what is out of sight keeps the numbers that it had.
   const numbers = stats.statsOf(
     props.series.key,
     useInView(() => article),
   );
-  const extent = () => [numbers().min, numbers().max] as const;
-  const average = () => formatAverage(numbers().avg, props.unit, extent());
-  const beside = (value: number) => formatBeside(value, props.unit, average().unit, extent());
-  // Once they needed two lines they keep them, for a card that grows and shrinks moves all that is below.
-  const long = createMemo<boolean>(
-    (before) => before || Math.max(beside(numbers().min).length, beside(numbers().max).length) > LONG_TEXT,
-    false,
-  );
-  const severity = useSeverity(props.series);
-  const stale = useStale(props.series.name);
-  const labels = formatLabels(props.series.labels);
-  const range = () => {
-    const { min, max, last } = numbers();
-    return max > min ? ((last - min) / (max - min)) * 100 : 50;
+  const texts = createMemo(() => cardTexts(numbers(), props.unit));
+  // What has once needed room keeps it: a card that grows and shrinks moves all that is below.
+  const digits = createMemo<number>((before) => Math.max(before, texts().now.number.length), 1);
+  const span = () => {
+    const { window_size = 60, interval_ms = 1000 } = board.board() ?? {};
+    return formatDuration(window_size * interval_ms);
   };
+  const longest = createMemo<string>((before) => {
+    const line = leastLine(texts());
+    return line.length > before.length ? line : before;
+  }, "");
+  const width = useWidth(() => article);
+  /** What the small line has room for: the samples go first, then the window, then it wraps. */
+  const room = createMemo(() => {
+    const least = widthOf(longest()) + 2 * GAP;
+    const withWindow = least + widthOf(`${span()}:`) + GAP;
+    if (width() >= withWindow + widthOf("999 samples") + 2 * GAP) return "all";
+    if (width() >= withWindow) return "window";
+    return width() >= least ? "numbers" : "little";
+  });
+  const severity = useSeverity(() => props.series);
+  const threshold = useThreshold(props.series.name, severity);
+  const stale = useStale(props.series.name);
+  /** Whether the value is a share of a whole, as far as is known; once it was none, it is none. */
+  const isShare = createMemo<boolean>((before) => {
+    const { min = 0, max = 100 } = board.metric(props.series.name) ?? {};
+    const { min: low, max: high } = numbers();
+    return before && props.unit === "%" && min === 0 && max === 100 && !(low < 0 || high > 100);
+  }, true);
 
   return (
     <article
       class="metric-card"
       ref={article}
-      classList={{ empty: numbers().count === 0, stale: stale() !== "" }}
+      classList={{ stale: stale() !== "", plain: !isShare() }}
       data-metric={props.series.key}
       data-severity={severity()}
+      style={{ "--digits": digits() }}
     >
       <h3>
-        {props.title}
-        <Show when={labels}>
-          <span class="labels">
-            {" · "}
-            <Name text={labels} short={props.short} />
+        <Show when={severity()}>{(worst) => <SeverityShape severity={worst()} />}</Show>
+        <button
+          type="button"
+          class="card-title"
+          title={`Enlarge ${props.title}`}
+          onClick={() => view.show({ type: "chart", id: props.series.name })}
+        >
+          {props.title}
+        </button>
+        <Show when={props.short || props.note}>
+          <span class="card-note">
+            <Name text={formatLabels(props.series.labels)} short={props.short} />
+            {props.short && props.note ? " " : ""}
+            {props.note}
           </span>
         </Show>
       </h3>
-      <div class="current">
-        <span class="average" style={{ "--digits": average().number.length }}>
-          <span class="value">{average().number}</span> <span class="unit">{average().unit}</span>
+      <div class="card-now">
+        <p class="now">
+          <span class="visually-hidden">now </span>
+          <span class="now-value">{texts().now.number}</span> <span class="now-unit">{texts().now.unit}</span>
+        </p>
+        <Spark
+          series={props.series.key}
+          threshold={threshold()?.value}
+          severity={threshold()?.severity}
+          firing={severity() !== undefined}
+        />
+      </div>
+      <Show when={isShare()}>
+        <Share value={numbers().last} threshold={threshold()?.value} />
+      </Show>
+      <div class="card-stats" data-room={room()}>
+        <span class="window">{span()}:</span>
+        <span class="current stat">
+          <span class="stat-word">avg</span> <b class="value">{texts().avg.number}</b>{" "}
+          <span class="unit" classList={{ "visually-hidden": !texts().avg.ownUnit }}>
+            {texts().avg.unit}
+          </span>
         </span>
-        <span class="now">now {beside(numbers().last)}</span>
-      </div>
-      <div class="meter" aria-hidden="true">
-        <span style={{ transform: `translateX(${range()}%)` }} />
-      </div>
-      <div class="range" classList={{ long: long() }}>
-        <span>Min: {beside(numbers().min)}</span>
-        <span>Max: {beside(numbers().max)}</span>
-      </div>
-      <div class="samples">
-        ({formatCount(numbers().count)} {plural(numbers().count, "sample")})
+        <span class="range">
+          <Beside word="Min" text={texts().min} />
+          <Beside word="Max" text={texts().max} />
+        </span>
+        <span class="samples">
+          <span class="unseen">(</span>
+          {formatCount(numbers().count)} {plural(numbers().count, "sample")}
+          <span class="unseen">)</span>
+        </span>
         <Show when={stale()}>
-          <span class="stale-note"> {stale()}</span>
+          <span class="stale-note">{stale()}</span>
         </Show>
       </div>
     </article>
@@ -102,16 +170,22 @@ function MoreCards(props: { shown: number; all: number; onInView: (inView: () =>
 /** One card for each series of the metric, as far as they can be read; one without a value for a metric that has none yet. */
 export function MetricCard(props: { card: Card }) {
   const { board, stats } = useStores();
-  const info = () => board.metric(props.card.metric);
-  const waiting: Series = { key: props.card.metric, name: props.card.metric, unit: "", labels: {} };
-  const all = () => stats.seriesOf(props.card.metric);
+  const { metric, labels: wanted = {}, limit = 0 } = props.card;
+  const info = () => board.metric(metric);
+  const waiting: Series = { key: metric, name: metric, unit: "", labels: {} };
+  const isWanted = ({ labels }: Series) =>
+    Object.entries(wanted).every(([label, value]) => labels[label] === value);
+  const all = createMemo<readonly Series[]>(
+    (before) => kept(before, stats.seriesOf(metric).filter(isWanted)),
+    [],
+  );
   const [inView, setInView] = createSignal<() => boolean>(() => false);
   // The first choice is made unseen: the cards' places have to be there.
-  const chosen = useHighest(all, MAX_CARDS, (chosenAny) => !chosenAny || inView()());
+  const chosen = useHighest(all, limit || MAX_CARDS, (chosenAny) => !chosenAny || limit > 0 || inView()());
   const series = createMemo(() => (chosen().length > 0 ? chosen() : [waiting]));
   const short = createMemo(() => {
-    const labels = series().map((one) => formatLabels(one.labels));
-    const texts = distinct(labels);
+    const ofOne = Object.keys(wanted).length > 0;
+    const texts = distinct(differing(series().map(({ labels }) => (ofOne ? {} : labels))).map(formatLine));
     return new Map(series().map(({ key }, i) => [key, texts[i]]));
   });
   return (
@@ -119,14 +193,15 @@ export function MetricCard(props: { card: Card }) {
       <For each={series()}>
         {(one) => (
           <SeriesCard
-            title={props.card.title || info()?.title || props.card.metric}
+            title={props.card.title || info()?.title || metric}
             unit={info()?.unit ?? one.unit}
             series={one}
+            note={props.card.note ?? ""}
             short={short().get(one.key) ?? ""}
           />
         )}
       </For>
-      <Show when={all().length > chosen().length}>
+      <Show when={limit === 0 && all().length > chosen().length}>
         <MoreCards
           shown={chosen().length}
           all={all().length}

@@ -1,17 +1,21 @@
 /**
- * The panels in the order declared: cards that follow each other flow in one grid, charts and tables in another,
- * and a row keeps its own together under its title, which opens and closes it. When panels come and go, those that
- * stay keep their elements: groups are told apart by id, panels by object.
+ * The panels in the order declared: cards that follow each other flow in one grid, charts and tables in another, and a
+ * titled row is a section that folds. When panels come and go, those that stay keep their elements: groups are told
+ * apart by id, panels by object.
  */
 import { type Accessor, createMemo, createUniqueId, For, Match, Show, Switch } from "solid-js";
 import type { Card } from "../types.gen";
 import { ChartPanel } from "./ChartPanel";
 import { useStores } from "./context";
 import { Icon } from "./Icon";
-import type { Group, Plotted, RowGroup } from "./layout";
+import { type Group, type Plotted, type RowGroup, spansOf } from "./layout";
 import { MetricCard } from "./MetricCard";
+import { SeverityShape } from "./SeverityShape";
 import { Skeleton } from "./Skeleton";
-import { TablePanel } from "./TablePanel";
+import { isWideTable, TablePanel } from "./TablePanel";
+
+/** A chart of more series has a ranked table beside it. */
+const MANY_SERIES = 8;
 
 function Cards(props: { panels: readonly Card[] }) {
   return (
@@ -21,23 +25,49 @@ function Cards(props: { panels: readonly Card[] }) {
   );
 }
 
+/** Whether each panel needs the whole width; one that once did keeps it. */
+function useWide(panels: () => readonly Plotted[]): () => readonly boolean[] {
+  const { stats } = useStores();
+  const known = new WeakSet<Plotted>();
+  const isWide = (panel: Plotted): boolean => {
+    if (known.has(panel)) return true;
+    const wide =
+      panel.type === "table"
+        ? isWideTable(panel)
+        : panel.metrics.reduce((sum, name) => sum + stats.seriesOf(name).length, 0) > MANY_SERIES;
+    if (wide) known.add(panel);
+    return wide;
+  };
+  return () => panels().map(isWide);
+}
+
 function Charts(props: { panels: readonly Plotted[] }) {
+  const wide = useWide(() => props.panels);
+  const spans = createMemo(() => spansOf(props.panels, wide()));
+  const styleOf = (place: number) => {
+    const { two, twelve, sixty } = spans()[place] ?? { two: 2, twelve: 12, sixty: 60 };
+    return { "--of-two": two, "--of-twelve": twelve, "--of-sixty": sixty };
+  };
   return (
     <div class="charts">
       <For each={props.panels}>
-        {(panel) => (panel.type === "chart" ? <ChartPanel chart={panel} /> : <TablePanel table={panel} />)}
+        {(panel, place) => (
+          <div class="place" style={styleOf(place())}>
+            {panel.type === "chart" ? <ChartPanel chart={panel} /> : <TablePanel table={panel} />}
+          </div>
+        )}
       </For>
     </div>
   );
 }
 
-/** Closed, its panels are not there at all, and cost nothing. */
+/** Folded, its panels are not there at all, and cost nothing. */
 function Row(props: { row: RowGroup }) {
-  const { rows } = useStores();
+  const { rows, sections } = useStores();
   const id = createUniqueId();
   const open = () => props.row.title === "" || rows.isOpen(props.row);
   return (
-    <section class="row" data-section={props.row.path}>
+    <section class="row" classList={{ folded: !open() }} data-section={props.row.path}>
       <Show when={props.row.title}>
         <h2>
           <button
@@ -50,6 +80,12 @@ function Row(props: { row: RowGroup }) {
             <Icon name="chevron" />
             {props.row.title}
           </button>
+          <Show when={sections.severityOf(props.row.path)}>
+            {(severity) => <SeverityShape severity={severity()} />}
+          </Show>
+          <Show when={props.row.note}>
+            <span class="row-note">{props.row.note}</span>
+          </Show>
         </h2>
       </Show>
       <div class="row-panels" id={id} hidden={!open()}>
@@ -90,11 +126,24 @@ function Groups(props: { groups: readonly Group[] }) {
   );
 }
 
+function Pinned() {
+  const { pins } = useStores();
+  return (
+    <Show when={pins.panels().length > 0}>
+      <section class="pinned" aria-labelledby="pinned">
+        <h2 id="pinned">Pinned</h2>
+        <Charts panels={pins.panels()} />
+      </section>
+    </Show>
+  );
+}
+
 export function Panels() {
   const { board, stats } = useStores();
   return (
     <div class="panels">
       <Show when={stats.loaded() && board.board()} fallback={<Skeleton />}>
+        <Pinned />
         <Groups groups={board.groups()} />
       </Show>
     </div>

@@ -1,139 +1,54 @@
 /**
- * The newest values of some metrics, a row for each value of a label: top processes, busiest routes. Off screen it
- * costs nothing. Its height is that of all the rows it may have, whatever it has at a tick.
+ * The newest values of some metrics, a row for each value of a label: top processes, busiest routes. It can be sorted by
+ * every column and filtered. Off screen it costs nothing. Its height is that of all the rows it may have, whatever it
+ * has at a tick; all rows together scroll in it.
  */
-import { createMemo, createSignal, For, Index, Show } from "solid-js";
-import { nextRange, type Range } from "../chart/axis";
-import { extentOf, formatText, isBinary } from "../format";
+import { createEffect, createMemo, createSignal, For, Index, Show } from "solid-js";
+import { formatCount } from "../format";
 import type { Table } from "../types.gen";
 import { kept } from "../window/kept";
-import { ordered, planOf, present, type Sorting, valuesOf } from "../window/table";
+import type { Sorting } from "../window/table";
 import { useStores } from "./context";
-import { distinct } from "./distinct";
+import { Icon } from "./Icon";
 import { useInView } from "./inView";
 import { Name } from "./Name";
+import { PanelMenu } from "./PanelMenu";
 import { useStale } from "./stale";
+import { MOST_ROWS, useColumns, useTableView } from "./tableView";
 
 const LIMIT = 10;
-/** Rows that change places more often than this cannot be read. A little less than the second of most boards. */
-const SHOW_EVERY_MS = 900;
+/** A table of more metrics, or of more columns, takes the whole width. */
+const MOST_METRICS = 3;
+const MOST_COLUMNS = 5;
+/** The columns that a phone has room for besides the name. */
+const PHONE_COLUMNS = 2;
 
-/** A table of more metrics than this takes the whole width. */
-const WIDE_FROM = 3;
+export const isWideTable = ({ metrics, also = [] }: Table): boolean =>
+  metrics.length > MOST_METRICS || metrics.length + also.length > MOST_COLUMNS;
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
+const capitalized = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
-interface ShownRow {
-  name: string;
-  /** What distinguishes it from the other rows. */
-  short: string;
-  cells: string[];
-  /** How much of the first metric's scale its value takes, 0 to 1. */
-  bar: number;
-}
-
-interface View {
-  rows: ShownRow[];
-  /** How many rows there are in all. */
-  all: number;
-}
-
-interface Column {
-  title: string;
-  unit: string;
-}
-
-function useColumns(table: Table): () => readonly Column[] {
-  const { board, stats } = useStores();
-  return createMemo(() =>
-    table.metrics.map((name) => {
-      const info = board.metric(name);
-      return { title: info?.title ?? name, unit: info?.unit ?? stats.seriesOf(name)[0]?.unit ?? "" };
-    }),
-  );
-}
-
-/** The share of the scale, which is the metric's own or grows and shrinks seldom, as a chart's axis does. */
-function useBars(table: Table, columns: () => readonly Column[]): (values: readonly number[]) => number[] {
-  const { board } = useStores();
-  let range: Range | null = null;
-  return (values) => {
-    const { unit } = columns()[0];
-    const limits = { min: 0, max: board.metric(table.metrics[0])?.max, unit };
-    range = nextRange(range, 0, Math.max(0, ...values.map((value) => value || 0)), limits, isBinary(unit));
-    const { max } = range;
-    return values.map((value) => Math.min(1, Math.max(0, (value || 0) / max)));
-  };
-}
-
-function useView(
-  table: Table,
-  columns: () => readonly Column[],
-  sorting: () => Sorting,
-  live: () => boolean,
-): () => View {
-  const { board, stats } = useStores();
-  const limit = table.limit ?? LIMIT;
-  const series = table.metrics.map((name) => createMemo(() => stats.seriesOf(name)));
-  const plan = createMemo(() =>
-    planOf(
-      series.map((all) => all()),
-      table.label,
-    ),
-  );
-  const barsOf = useBars(table, columns);
-  let sortedBy: Sorting | null = null;
-  let shownAt = Number.NaN;
-
-  return createMemo<View>(
-    (before) => {
-      if (!live()) return before;
-      stats.drawn();
-      const { window } = stats;
-      const sort = sorting();
-      const resorted = sort !== sortedBy;
-      if (!resorted && Math.abs(window.newestTime - shownAt) < SHOW_EVERY_MS) return before;
-      sortedBy = sort;
-      shownAt = window.newestTime;
-
-      const { names } = plan();
-      const adds = table.metrics.map((name) => board.metric(name)?.kind === "counter");
-      const values = valuesOf(plan(), (key) => window.newest(key), adds);
-      const rows = present(plan(), values);
-      const { by, descending } = sort;
-      const [sorted, unit] = by === "name" ? [null, ""] : [values[by], columns()[by].unit];
-      // Another order begins from the names: what was shown says nothing about it.
-      const places = new Map(resorted ? [] : before.rows.map(({ name }, place) => [name, place]));
-      const extents = values.map((column) => extentOf(column));
-      const read = (value: number) => formatText(value, unit, by === "name" ? undefined : extents[by]);
-      const order = ordered(rows, sorted, descending, limit, read, (row) => places.get(names[row]));
-      const bars = barsOf(order.map((row) => values[0][row]));
-      const short = distinct(order.map((row) => names[row]));
-      const shown = order.map((row, place) => ({
-        name: names[row],
-        short: short[place],
-        cells: columns().map((column, at) => formatText(values[at][row], column.unit, extents[at])),
-        bar: bars[place],
-      }));
-      return { rows: shown, all: rows.length };
-    },
-    { rows: [], all: 0 },
-  );
-}
+type By = Pick<Sorting, "of" | "at">;
 
 function Heading(props: {
   title: string;
   note?: string;
+  spare?: boolean;
   sorting: Sorting;
-  by: Sorting["by"];
-  onSort: (by: Sorting["by"]) => void;
+  by: By;
+  onSort: (by: By) => void;
 }) {
   const direction = () => {
-    if (props.sorting.by !== props.by) return undefined;
+    if (props.sorting.of !== props.by.of || props.sorting.at !== props.by.at) return undefined;
     return props.sorting.descending ? "descending" : "ascending";
   };
   return (
-    <th scope="col" aria-sort={direction()}>
+    <th
+      scope="col"
+      aria-sort={direction()}
+      classList={{ label: props.by.of === "label", spare: props.spare }}
+    >
       <button type="button" title={`Sort by ${props.title}`} onClick={() => props.onSort(props.by)}>
         {props.title}
         <span class="sort" aria-hidden="true" />
@@ -146,109 +61,200 @@ function Heading(props: {
 }
 
 export function TablePanel(props: { table: Table }) {
+  const { sections } = useStores();
+  const { label, metrics, also = [], title } = props.table;
+  const least = props.table.limit ?? LIMIT;
   let section!: HTMLElement;
+  let pointed = false;
   const inView = useInView(() => section);
-  const [sorting, setSorting] = createSignal<Sorting>({ by: 0, descending: true });
+  const [sorting, setSorting] = createSignal<Sorting>({ of: "metric", at: 0, descending: true });
+  const [filter, setFilter] = createSignal("");
+  const [all, setAll] = createSignal(false);
+  const limit = () => (all() ? MOST_ROWS : least);
   const columns = useColumns(props.table);
-  const view = useView(props.table, columns, sorting, inView);
-  const names = createMemo<readonly string[]>(
+  const view = useTableView(props.table, columns, {
+    ...{ sorting, filter, limit },
+    ...{ held: () => pointed, live: inView },
+  });
+  const keys = createMemo<readonly string[]>(
     (before) =>
       kept(
         before,
-        view().rows.map(({ name }) => name),
+        view().rows.map(({ key }) => key),
       ),
     [],
   );
-  const stale = props.table.metrics.map(useStale);
-  const limit = props.table.limit ?? LIMIT;
-  const { label } = props.table;
-  const labelTitle = label.charAt(0).toUpperCase() + label.slice(1);
+  const stale = metrics.map(useStale);
   /** Columns as wide as any value was: one that follows its values would move all others with every tick. */
   const widths = createMemo<readonly number[]>(
     (before) =>
       columns().map(({ title, unit }, at) => {
         const cells = view().rows.map(({ cells }) => (cells[at]?.length ?? 0) + 1);
-        return Math.max(before[at] ?? 0, 10 + unit.length, title.length + 4, ...cells);
+        return Math.max(before[at] ?? 0, 8 + unit.length, title.length + 4, ...cells);
       }),
     [],
   );
+  /** A phone shows the first metrics, and labels where there are not enough of them. */
+  const isSpareMetric = (at: number) =>
+    at >= PHONE_COLUMNS && !(sorting().of === "metric" && sorting().at === at);
+  const isSpareLabel = (at: number) => at >= PHONE_COLUMNS - metrics.length;
+  const isSorted = (of: By["of"], at: number) => sorting().of === of && sorting().at === at;
+
+  createEffect(() => {
+    const wanted = sections.wantedRow(metrics.join(" "));
+    if (wanted !== undefined) setFilter(wanted);
+  });
 
   /** Numbers begin with the highest, names with the first. */
-  function sortBy(by: Sorting["by"]): void {
-    setSorting((before) => ({ by, descending: before.by === by ? !before.descending : by !== "name" }));
+  function sortBy({ of, at }: By): void {
+    setSorting((before) => ({
+      ...{ of, at },
+      descending: before.of === of && before.at === at ? !before.descending : of === "metric",
+    }));
+  }
+
+  function onFilterKey(event: KeyboardEvent): void {
+    if (event.key !== "Escape" || filter() === "") return;
+    event.preventDefault();
+    setFilter("");
   }
 
   return (
     <section
       class="table-panel"
-      classList={{ wide: props.table.metrics.length > WIDE_FROM }}
       ref={section}
-      data-metric={props.table.metrics.join(" ")}
-      style={{ "--rows": limit }}
+      data-metric={metrics.join(" ")}
+      style={{ "--rows": least, "--labels": also.length }}
     >
       <div class="table-head">
-        <h3>{props.table.title}</h3>
-        <Show when={view().all > view().rows.length}>
-          <span class="table-count">
-            {view().rows.length} of {view().all.toLocaleString("en")}
-          </span>
-        </Show>
+        <h3>
+          {title} <span class="table-now">now</span>
+        </h3>
+        <label class="filter">
+          <Icon name="search" />
+          <span class="visually-hidden">Filter {title}</span>
+          <input
+            type="text"
+            placeholder="Filter"
+            value={filter()}
+            onInput={(event) => setFilter(event.currentTarget.value)}
+            onKeyDown={onFilterKey}
+          />
+        </label>
+        <PanelMenu panel={props.table} />
       </div>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard */}
-      <section class="table-scroll" tabIndex={0} aria-label={props.table.title}>
-        <table class="live-table" style={{ "min-width": `calc(var(--name) + ${sum(widths())}ch)` }}>
-          <caption class="visually-hidden">{props.table.title}, newest values</caption>
+      <section class="table-scroll" tabIndex={0} aria-label={title}>
+        <table class="live-table" style={{ "--widths": `${sum(widths())}ch` }}>
+          <caption class="visually-hidden">{title}, newest values</caption>
           <colgroup>
             <col />
-            <Index each={widths()}>{(width) => <col style={{ width: `${width()}ch` }} />}</Index>
+            <For each={also}>
+              {(_, at) => <col class="label-column" classList={{ spare: isSpareLabel(at()) }} />}
+            </For>
+            <Index each={widths()}>
+              {(width, at) => (
+                <col
+                  classList={{ first: at === 0, spare: isSpareMetric(at) }}
+                  style={{ "--width": `${width()}ch` }}
+                />
+              )}
+            </Index>
           </colgroup>
           <thead>
             <tr>
-              <Heading title={labelTitle} sorting={sorting()} by="name" onSort={sortBy} />
+              <For each={[label, ...also]}>
+                {(name, at) => (
+                  <Heading
+                    title={capitalized(name)}
+                    spare={at() > 0 && isSpareLabel(at() - 1)}
+                    sorting={sorting()}
+                    by={{ of: "label", at: at() }}
+                    onSort={sortBy}
+                  />
+                )}
+              </For>
               <Index each={columns()}>
-                {(column, place) => (
+                {(column, at) => (
                   <Heading
                     title={column().title}
-                    note={stale[place]()}
+                    note={stale[at]()}
+                    spare={isSpareMetric(at)}
                     sorting={sorting()}
-                    by={place}
+                    by={{ of: "metric", at }}
                     onSort={sortBy}
                   />
                 )}
               </Index>
             </tr>
           </thead>
-          <tbody>
+          <tbody
+            onPointerEnter={() => {
+              pointed = true;
+            }}
+            onPointerLeave={() => {
+              pointed = false;
+            }}
+          >
             {/* By place: a tick changes texts, and no element moves. */}
-            <Index each={names()}>
-              {(name, place) => (
-                <tr>
-                  <th scope="row">
-                    <Name text={name()} short={view().rows[place]?.short} />
-                  </th>
-                  <For each={props.table.metrics}>
-                    {(_, column) => (
-                      <td classList={{ stale: stale[column()]() !== "" }}>
-                        <Show when={column() === 0}>
-                          <span
-                            class="bar"
-                            aria-hidden="true"
-                            style={{ transform: `scaleX(${view().rows[place]?.bar ?? 0})` }}
-                          />
-                        </Show>
-                        <span class="cell">{view().rows[place]?.cells[column()]}</span>
-                      </td>
-                    )}
-                  </For>
-                </tr>
-              )}
+            <Index each={keys()}>
+              {(_, place) => {
+                const row = () => view().rows[place];
+                return (
+                  <tr>
+                    <th scope="row">
+                      <Name text={row()?.texts[0] ?? ""} short={row()?.short} />
+                    </th>
+                    <For each={also}>
+                      {(_, at) => (
+                        <td
+                          class="label"
+                          classList={{ spare: isSpareLabel(at()) }}
+                          title={row()?.texts[at() + 1]}
+                        >
+                          {row()?.texts[at() + 1]}
+                        </td>
+                      )}
+                    </For>
+                    <For each={metrics}>
+                      {(_, at) => (
+                        <td
+                          classList={{
+                            first: at() === 0,
+                            spare: isSpareMetric(at()),
+                            sorted: isSorted("metric", at()),
+                            stale: stale[at()]() !== "",
+                          }}
+                        >
+                          <Show when={at() === 0}>
+                            <span class="bar" aria-hidden="true">
+                              <span style={{ transform: `scaleX(${row()?.bar ?? 0})` }} />
+                            </span>
+                          </Show>
+                          <span class="cell">{row()?.cells[at()]}</span>
+                        </td>
+                      )}
+                    </For>
+                  </tr>
+                );
+              }}
             </Index>
           </tbody>
         </table>
-        <Show when={names().length === 0}>
-          <p class="no-rows">No current values</p>
+        <Show when={keys().length === 0}>
+          <p class="no-rows">{filter() === "" ? "No current values" : `Nothing is called “${filter()}”`}</p>
         </Show>
       </section>
+      <div class="table-foot">
+        <span class="table-count">
+          {view().rows.length} of {formatCount(view().matching)}
+        </span>
+        <Show when={all() || view().matching > least}>
+          <button type="button" class="link" onClick={() => setAll((shown) => !shown)}>
+            {all() ? "Fewer" : "All"}
+          </button>
+        </Show>
+      </div>
     </section>
   );
 }

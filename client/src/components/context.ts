@@ -9,6 +9,7 @@ import type { BellStore } from "../stores/bell";
 import type { BoardStore } from "../stores/board";
 import type { ConnectionStore } from "../stores/connection";
 import type { HistoryStore } from "../stores/history";
+import type { PinsStore } from "../stores/pins";
 import type { RowsStore } from "../stores/rows";
 import type { SectionsStore } from "../stores/sections";
 import type { SparkStore } from "../stores/sparks";
@@ -25,6 +26,7 @@ export interface Stores {
   sparks: SparkStore;
   connection: ConnectionStore;
   history: HistoryStore;
+  pins: PinsStore;
   rows: RowsStore;
   sections: SectionsStore;
   theme: ThemeStore;

@@ -4,16 +4,28 @@ import { useStores } from "./context";
 
 const MARGIN = "200px";
 
-export function useInView(element: () => HTMLElement): () => boolean {
+const setters = new WeakMap<Element, (inView: boolean) => void>();
+/** One for all of a page's elements, of which there may be thousands. */
+let observer: IntersectionObserver | null = null;
+
+function observe(element: Element, set: (inView: boolean) => void): void {
+  observer ??= new IntersectionObserver(
+    (entries) => {
+      for (const { target, isIntersecting } of entries) setters.get(target)?.(isIntersecting);
+    },
+    { rootMargin: MARGIN },
+  );
+  setters.set(element, set);
+  observer.observe(element);
+}
+
+export function useInView(element: () => Element): () => boolean {
   const { theme } = useStores();
   const [inView, setInView] = createSignal(false);
   onMount(() => {
-    const observer = new IntersectionObserver(
-      (entries) => setInView(entries.at(-1)?.isIntersecting ?? false),
-      { rootMargin: MARGIN },
-    );
-    observer.observe(element());
-    onCleanup(() => observer.disconnect());
+    const observed = element();
+    observe(observed, setInView);
+    onCleanup(() => observer?.unobserve(observed));
   });
   return createMemo(() => inView() || theme.printing());
 }

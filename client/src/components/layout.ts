@@ -7,7 +7,7 @@
  *   before   cards 1 (a b)   charts 2 (a b)
  *   after    cards 1 (a b c) charts 2 (a b c)   row 3 "nginx" (…)
  */
-import type { Card, Chart, Panel, Row, Table } from "../types.gen";
+import type { Card, Chart, Panel, Table } from "../types.gen";
 
 export type Plotted = Chart | Table;
 
@@ -73,7 +73,7 @@ function grouped(panels: readonly Panel[], pool: Pool, taken: Set<string>, aroun
   for (const panel of panels) {
     const last = groups.at(-1);
     if (panel.type === "row") {
-      const { title = "", note = "", folded = false } = panel as Row & { note?: string; folded?: boolean };
+      const { title = "", note = "", folded = false } = panel;
       const path = uniquePath(around, title, taken);
       const inner = grouped(panel.panels, pool, taken, path);
       groups.push({ type: "row", id: 0, title, path, note, folded, groups: inner });
@@ -116,4 +116,58 @@ function goesOn(group: Group, old: Group): boolean {
   if (group.type !== old.type) return false;
   const leaves = new Set(leavesOf(old));
   return leavesOf(group).some((panel) => leaves.has(panel));
+}
+
+/** How many columns a panel takes: of two on a tablet, of twelve on a laptop, of sixty on a wall. */
+export interface Span {
+  two: number;
+  twelve: number;
+  sixty: number;
+}
+
+/** How many of a number of panels lie in each row: as even as can be, the fuller rows first. */
+export function shared(count: number, most: number): number[] {
+  const rows = Math.ceil(count / most);
+  return Array.from({ length: rows }, (_, row) => Math.floor(count / rows) + (row < count % rows ? 1 : 0));
+}
+
+/** For each of a number of panels, the columns of so many that its row has. */
+const even = (count: number, most: number, columns: number): number[] =>
+  shared(count, most).flatMap((inRow) => Array<number>(inRow).fill(columns / inRow));
+
+/** What a panel would like to have of twelve columns. */
+function wish(panel: Plotted): number {
+  if (panel.type === "table") return panel.metrics.length === 1 && !panel.also?.length ? 3 : 5;
+  return panel.metrics.length > 1 ? 5 : 4;
+}
+
+/** Three in a row have what they would like, where that is twelve columns. */
+function fitted(panels: readonly Plotted[]): number[] {
+  let end = 0;
+  return shared(panels.length, 3).flatMap((inRow) => {
+    end += inRow;
+    const wishes = panels.slice(end - inRow, end).map(wish);
+    const fits = inRow === 3 && wishes.reduce((sum, one) => sum + one, 0) === 12;
+    return fits ? wishes : Array<number>(inRow).fill(12 / inRow);
+  });
+}
+
+/**
+ * How wide the panels of a group are, so that no row has a hole.
+ *
+ * @param wide for each panel, whether it needs the whole width of a laptop.
+ */
+export function spansOf(panels: readonly Plotted[], wide: readonly boolean[]): Span[] {
+  const spans: Span[] = [];
+  for (let start = 0; start < panels.length; ) {
+    let end = start;
+    while (end < panels.length && wide[end] === wide[start]) end++;
+    const run = panels.slice(start, end);
+    const two = wide[start] ? even(run.length, 1, 2) : even(run.length, 2, 2);
+    const twelve = wide[start] ? even(run.length, 1, 12) : fitted(run);
+    const sixty = even(run.length, wide[start] ? 2 : 5, 60);
+    for (let i = 0; i < run.length; i++) spans.push({ two: two[i], twelve: twelve[i], sixty: sixty[i] });
+    start = end;
+  }
+  return spans;
 }

@@ -30,6 +30,19 @@ export function createBoardStore() {
     return found;
   });
 
+  /** The rules with a threshold that can be drawn, by metric. */
+  const thresholds = createMemo(() => {
+    const found = new Map<string, RuleInfo[]>();
+    for (const rule of rules()) {
+      if (typeof rule.threshold !== "number" || !comparesPlainly(rule)) continue;
+      const name = rule.metric ?? "";
+      const others = found.get(name);
+      if (others === undefined) found.set(name, [rule]);
+      else others.push(rule);
+    }
+    return found;
+  });
+
   /** Whether an alert's value and threshold are on its metric's own scale. */
   function isPlain(alert: Alert): boolean {
     const rule = rules().find(({ name }) => name === alert.rule);
@@ -63,10 +76,7 @@ export function createBoardStore() {
     metric: (name: string): MetricInfo | undefined => metrics().get(name),
     /** The rules with a threshold that can be drawn on a chart of these metrics. */
     thresholdsOf: (names: readonly string[]): RuleInfo[] =>
-      rules().filter(
-        (rule) =>
-          typeof rule.threshold === "number" && comparesPlainly(rule) && names.includes(rule.metric ?? ""),
-      ),
+      names.flatMap((name) => thresholds().get(name) ?? []),
     isPlain,
     /** The unit of an alert's value: its metric's, where that is what its rule compares. */
     unitOf: (alert: Alert): string => (isPlain(alert) ? (metrics().get(alert.metric ?? "")?.unit ?? "") : ""),

@@ -2,7 +2,7 @@
  * The board's titled rows, in order, with what fires in each. It takes the board's panels and the firing alerts, and
  * goes to a section: unfolds it and all that it is in, and has it shown. It must not know an element.
  */
-import { createMemo } from "solid-js";
+import { createMemo, createSignal } from "solid-js";
 import { SEVERITIES } from "../alerts/entries";
 import type { Episode } from "../alerts/episodes";
 import { type Group, leavesOf, metricsOf, type RowGroup } from "../components/layout";
@@ -102,12 +102,19 @@ export function createSectionsStore(
     return sections;
   });
 
+  const [wanted, setWanted] = createSignal<{ panel: string; row: string } | null>(null);
+
   return {
     all,
+    /** The row that was asked for last in a table with these metrics, undefined for none. */
+    wantedRow: (panel: string): string | undefined => (wanted()?.panel === panel ? wanted()?.row : undefined),
+    /** The worst severity that fires in a section. */
+    severityOf: (path: string): Severity | undefined => counts().get(path)?.severity,
     /** The innermost section that shows a metric, undefined when none does. */
     of: (metric: string): string | undefined => sectionsOf().get(metric)?.at(-1),
-    /** Unfold a section and show it, or one panel in it. A path of "" is the page itself. */
-    go(path: string, panel?: string): void {
+    /** Unfold a section and show it, or one panel in it, or a row of that. A path of "" is the page itself. */
+    go(path: string, panel?: string, row?: string): void {
+      setWanted(panel === undefined || row === undefined ? null : { panel, row });
       for (const row of chainTo(board.groups(), path)) if (row.title !== "") rows.setOpen(row, true);
       reveal(panel === undefined ? { section: path } : { panel });
     },

@@ -2,37 +2,64 @@
  * The rows of a table panel: which series belong to one row, which rows are shown, and in what order. Pure: series
  * and values in, rows out; it must not know how they are drawn.
  *
- * A row is one value of a label. Where several series of a metric have it, the rates of a counter add up, and of
- * anything else the highest is shown: percentages and durations have no sum.
+ * A row is one value of a label, and of those that tell rows apart besides. Where several series of a metric are in
+ * it, the rates of a counter add up, and of anything else the highest is shown: percentages and durations have no sum.
  */
 import type { Series } from "../link/protocol";
 
 /** Which series go into which row, as long as the series are the same. */
 export interface Plan {
-  /** The label's values, in the order of names as people sort them. */
-  names: readonly string[];
+  /** For each row the labels' values, in the order in which people sort them. */
+  texts: readonly (readonly string[])[];
+  /** For each row one string that no other has. */
+  keys: readonly string[];
   /** For each metric its series' keys, and for each of those the row. */
   columns: readonly { keys: readonly string[]; rows: Int32Array }[];
 }
 
-/** What the rows are sorted by: a metric's place, or the name. */
+/** What the rows are sorted by: one of the labels, or one of the metrics. */
 export interface Sorting {
-  by: number | "name";
+  of: "label" | "metric";
+  at: number;
   descending: boolean;
 }
 
 const NAMES = new Intl.Collator("en", { numeric: true });
 
-/** @param series of each metric; one without the label has no row. */
-export function planOf(series: readonly (readonly Series[])[], label: string): Plan {
-  const labelled = series.map((all) => all.filter(({ labels }) => labels[label] !== undefined));
-  const names = [...new Set(labelled.flat().map(({ labels }) => labels[label]))].sort(NAMES.compare);
-  const rows = new Map(names.map((name, row) => [name, row]));
+const keyOf = (texts: readonly string[]): string => texts.join("\0");
+
+function compareTexts(one: readonly string[], other: readonly string[]): number {
+  for (let i = 0; i < one.length; i++) {
+    const order = NAMES.compare(one[i], other[i]);
+    if (order !== 0) return order;
+  }
+  return 0;
+}
+
+/** @param series of each metric; one without the first of the labels has no row. */
+export function planOf(series: readonly (readonly Series[])[], labels: readonly string[]): Plan {
+  const textsOf = (one: Series) => labels.map((label) => one.labels[label] ?? "");
+  const labelled = series.map((all) => all.filter((one) => one.labels[labels[0]] !== undefined));
+  const byKey = new Map(labelled.flat().map((one) => [keyOf(textsOf(one)), textsOf(one)]));
+  const sorted = [...byKey].sort(([, one], [, other]) => compareTexts(one, other));
+  const keys = sorted.map(([key]) => key);
+  const rows = new Map(keys.map((key, row) => [key, row]));
   const columns = labelled.map((all) => ({
     keys: all.map(({ key }) => key),
-    rows: Int32Array.from(all, ({ labels }) => rows.get(labels[label]) ?? 0),
+    rows: Int32Array.from(all, (one) => rows.get(keyOf(textsOf(one))) ?? 0),
   }));
-  return { names, columns };
+  return { texts: sorted.map(([, texts]) => texts), keys, columns };
+}
+
+/** The rows in the order of one of their labels, and of equals by name. */
+export const byLabel = (plan: Plan, rows: readonly number[], at: number): number[] =>
+  rows.toSorted((one, other) => NAMES.compare(plan.texts[one][at], plan.texts[other][at]) || one - other);
+
+/** The rows in one of whose labels a text is, whatever its case. */
+export function matching(plan: Plan, rows: readonly number[], text: string): readonly number[] {
+  const wanted = text.trim().toLowerCase();
+  if (wanted === "") return rows;
+  return rows.filter((row) => plan.texts[row].some((one) => one.toLowerCase().includes(wanted)));
 }
 
 /**
@@ -46,7 +73,7 @@ export function valuesOf(
   adds: readonly boolean[],
 ): Float64Array[] {
   return plan.columns.map(({ keys, rows }, column) => {
-    const values = new Float64Array(plan.names.length).fill(Number.NaN);
+    const values = new Float64Array(plan.keys.length).fill(Number.NaN);
     keys.forEach((key, i) => {
       const value = newest(key);
       if (!Number.isFinite(value)) return;
@@ -60,7 +87,7 @@ export function valuesOf(
 
 /** The rows that have a value now. */
 export function present(plan: Plan, values: readonly Float64Array[]): number[] {
-  return [...plan.names.keys()].filter((row) => values.some((column) => !Number.isNaN(column[row])));
+  return [...plan.keys.keys()].filter((row) => values.some((column) => !Number.isNaN(column[row])));
 }
 
 /**
@@ -70,7 +97,7 @@ export function present(plan: Plan, values: readonly Float64Array[]): number[] {
  * which follow by name. Rows without a value are last.
  *
  * @param rows to choose from, by name.
- * @param values to sort by; null to sort by name.
+ * @param values to sort by; null where the rows are in order.
  * @param read how a value is shown; of two values that read the same, all between do.
  * @param before for a row, its place when it was last shown.
  */

@@ -1,0 +1,60 @@
+/**
+ * The texts of a card. Pure: numbers and labels in, texts out.
+ *
+ * A number that has the same unit as the large one does not repeat it on the screen; a screen reader gets it.
+ */
+import { type Extent, type Formatted, formatAverage, formatValue } from "../format";
+import type { SeriesStats } from "../window/stats";
+
+export interface Text {
+  number: string;
+  /** Empty where it is the metric's own, as that of the large number is. */
+  unit: string;
+  /** Whether the unit is to be seen, since it is not that of the large number. */
+  ownUnit: boolean;
+}
+
+export interface CardTexts {
+  now: Text;
+  avg: Text;
+  min: Text;
+  max: Text;
+}
+
+export function cardTexts({ last, avg, min, max }: SeriesStats, unit: string): CardTexts {
+  const extent: Extent = [min, max];
+  const large = formatValue(last, unit, extent);
+  const beside = (formatted: Formatted): Text => {
+    const ownUnit = formatted.unit !== large.unit;
+    return {
+      number: formatted.number,
+      unit: ownUnit || formatted.unit !== unit ? formatted.unit : "",
+      ownUnit,
+    };
+  };
+  const average = formatAverage(avg, unit, extent);
+  return {
+    now: { ...large, ownUnit: true },
+    avg: { ...average, ownUnit: average.unit !== large.unit },
+    min: beside(formatValue(min, unit, extent)),
+    max: beside(formatValue(max, unit, extent)),
+  };
+}
+
+const seen = ({ number, unit, ownUnit }: Text): string => (ownUnit ? `${number} ${unit}` : number);
+
+/** What is to be seen of the small line at least. */
+export const leastLine = ({ avg, min, max }: CardTexts): string =>
+  `avg ${seen(avg)} min ${seen(min)} max ${seen(max)}`;
+
+/** The labels in which some series differ; of a single one all of its labels. */
+export function differing(
+  all: readonly Readonly<Record<string, string>>[],
+): readonly Readonly<Record<string, string>>[] {
+  const [first] = all;
+  if (all.length < 2) return all;
+  const shared = Object.keys(first).filter((label) => all.every((labels) => labels[label] === first[label]));
+  return all.map((labels) =>
+    Object.fromEntries(Object.entries(labels).filter(([label]) => !shared.includes(label))),
+  );
+}

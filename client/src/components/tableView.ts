@@ -1,0 +1,149 @@
+/**
+ * What a table shows at a tick: its rows, in an order that changes seldom, with texts and bars. It takes the table, how
+ * it is sorted and filtered, and follows the ticks while the table is in view. It must not know an element.
+ */
+import { type Accessor, createMemo } from "solid-js";
+import { nextRange, type Range } from "../chart/axis";
+import { extentOf, formatText, isBinary } from "../format";
+import type { Table } from "../types.gen";
+import { byLabel, matching, ordered, planOf, present, type Sorting, valuesOf } from "../window/table";
+import { useStores } from "./context";
+import { distinct } from "./distinct";
+
+/** A little less than the second of most boards. */
+const SHOW_EVERY_MS = 900;
+/** Rows that change places more often than this cannot be read. */
+const ORDER_EVERY_MS = 5_000;
+/** More rows are not read, and each costs its drawing. */
+export const MOST_ROWS = 500;
+
+export interface ShownRow {
+  key: string;
+  /** The values of the labels, and of the first what distinguishes it from the other rows. */
+  texts: readonly string[];
+  short: string;
+  cells: readonly string[];
+  /** How much of the first metric's scale its value takes, 0 to 1. */
+  bar: number;
+}
+
+export interface TableView {
+  rows: readonly ShownRow[];
+  /** How many rows match the filter, and how many there are. */
+  matching: number;
+  all: number;
+}
+
+export interface Column {
+  title: string;
+  unit: string;
+}
+
+export interface TableSettings {
+  sorting: Accessor<Sorting>;
+  filter: Accessor<string>;
+  limit: Accessor<number>;
+  /** Whether the order has to stay, as while somebody points at a row. */
+  held: () => boolean;
+  live: Accessor<boolean>;
+}
+
+export function useColumns(table: Table): Accessor<readonly Column[]> {
+  const { board, stats } = useStores();
+  return createMemo(() =>
+    table.metrics.map((name) => {
+      const info = board.metric(name);
+      return { title: info?.title ?? name, unit: info?.unit ?? stats.seriesOf(name)[0]?.unit ?? "" };
+    }),
+  );
+}
+
+/** The share of the scale, which is the metric's own or grows and shrinks seldom, as a chart's axis does. */
+function useBars(
+  table: Table,
+  columns: Accessor<readonly Column[]>,
+): (values: readonly number[]) => number[] {
+  const { board } = useStores();
+  let range: Range | null = null;
+  return (values) => {
+    const { unit } = columns()[0];
+    const limits = { min: 0, max: board.metric(table.metrics[0])?.max, unit };
+    range = nextRange(range, 0, Math.max(0, ...values.map((value) => value || 0)), limits, isBinary(unit));
+    const { max } = range;
+    return values.map((value) => Math.min(1, Math.max(0, (value || 0) / max)));
+  };
+}
+
+export function useTableView(
+  table: Table,
+  columns: Accessor<readonly Column[]>,
+  { sorting, filter, limit, held, live }: TableSettings,
+): Accessor<TableView> {
+  const { board, stats } = useStores();
+  const labels = [table.label, ...(table.also ?? [])];
+  const series = table.metrics.map((name) => createMemo(() => stats.seriesOf(name)));
+  const plan = createMemo(() =>
+    planOf(
+      series.map((all) => all()),
+      labels,
+    ),
+  );
+  const barsOf = useBars(table, columns);
+  let [shownAt, orderedAt] = [Number.NaN, Number.NaN];
+  let asked: readonly unknown[] = [];
+
+  return createMemo<TableView>(
+    (before) => {
+      if (!live()) return before;
+      stats.drawn();
+      const { window } = stats;
+      const sort = sorting();
+      const ask = [sort, filter(), limit()];
+      const [resorted, changed] = [sort !== asked[0], ask.some((one, i) => one !== asked[i])];
+      const now = window.newestTime;
+      if (!changed && Math.abs(now - shownAt) < SHOW_EVERY_MS) return before;
+      [asked, shownAt] = [ask, now];
+
+      const { texts, keys } = plan();
+      const adds = table.metrics.map((name) => board.metric(name)?.kind === "counter");
+      const values = valuesOf(plan(), (key) => window.newest(key), adds);
+      const all = present(plan(), values);
+      const rows = matching(plan(), all, filter());
+      const extents = values.map((column) => extentOf(column));
+      // Another order begins from the names: what was shown says nothing about it.
+      const places = new Map(resorted ? [] : before.rows.map(({ key }, place) => [key, place]));
+
+      function inOrder(): number[] {
+        orderedAt = now;
+        const place = (row: number) => places.get(keys[row]);
+        if (sort.of === "label") {
+          const sorted = byLabel(plan(), rows, sort.at);
+          return ordered(sorted, null, sort.descending, limit(), () => "", place);
+        }
+        const read = (value: number) => formatText(value, columns()[sort.at].unit, extents[sort.at]);
+        return ordered(rows, values[sort.at], sort.descending, limit(), read, place);
+      }
+
+      /** The rows as they were, undefined where others have to be shown too. */
+      function asBefore(): number[] | undefined {
+        if (changed || (!held() && !(Math.abs(now - orderedAt) < ORDER_EVERY_MS))) return undefined;
+        const stay = rows.filter((row) => places.has(keys[row]));
+        if (stay.length < Math.min(limit(), rows.length)) return undefined;
+        return stay.sort((one, other) => (places.get(keys[one]) ?? 0) - (places.get(keys[other]) ?? 0));
+      }
+
+      const order = asBefore() ?? inOrder();
+      const bars = barsOf(order.map((row) => values[0][row]));
+      const short = distinct(order.map((row) => texts[row][0]));
+      const shown = order.map((row, place) => ({
+        key: keys[row],
+        texts: texts[row],
+        short: short[place],
+        cells: columns().map((column, at) => formatText(values[at][row], column.unit, extents[at])),
+        bar: bars[place],
+      }));
+      return { rows: shown, matching: rows.length, all: all.length };
+    },
+    { rows: [], matching: 0, all: 0 },
+  );
+}

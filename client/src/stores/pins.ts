@@ -1,0 +1,47 @@
+/**
+ * Which panels are pinned to the top of the page, kept for the next visit. A panel that the board no longer has stays
+ * pinned for when it comes back. It must not know how they are drawn.
+ */
+import { createMemo, createSignal } from "solid-js";
+import { leavesOf, type Plotted } from "../components/layout";
+import { kept } from "../window/kept";
+import type { BoardStore } from "./board";
+import type { RowsMemory } from "./rows";
+
+const MOST_PINNED = 50;
+
+/** What a panel is known by from one visit to the next. */
+const idOf = ({ type, metrics, title }: Plotted): string => JSON.stringify([type, metrics, title]);
+
+export function createPinsStore(memory: RowsMemory, board: Pick<BoardStore, "groups">) {
+  const [ids, setIds] = createSignal<readonly string[]>(memory.load());
+
+  const panels = createMemo<readonly Plotted[]>((before) => {
+    if (ids().length === 0) return kept(before, []);
+    const known = new Map<string, Plotted>();
+    for (const panel of board.groups().flatMap(leavesOf)) {
+      if (panel.type !== "card" && panel.type !== "row" && !known.has(idOf(panel)))
+        known.set(idOf(panel), panel);
+    }
+    return kept(
+      before,
+      ids().flatMap((id) => known.get(id) ?? []),
+    );
+  }, []);
+
+  return {
+    /** The pinned panels that the board has, in the order in which they were pinned. */
+    panels,
+    isPinned: (panel: Plotted): boolean => ids().includes(idOf(panel)),
+    toggle(panel: Plotted): void {
+      const id = idOf(panel);
+      const next = ids().includes(id)
+        ? ids().filter((one) => one !== id)
+        : [...ids(), id].slice(-MOST_PINNED);
+      setIds(next);
+      memory.save(next);
+    },
+  };
+}
+
+export type PinsStore = ReturnType<typeof createPinsStore>;
