@@ -33,8 +33,8 @@ def measure() -> None:
         busy.labels(worker=worker).set(random.gauss(60, 12))
 
 
-board.row(board.chart(busy, title="Busy workers (%)"), board.chart(jobs, title="Jobs done"))
-board.row(board.card(took), board.card(failed), board.chart(took, "took.p50", "took.p95", title="Time per job (ms)"))
+board.row(board.chart(busy, title="Busy workers"), board.chart(jobs, title="Jobs done"))
+board.row(board.card(took), board.card(failed), board.chart(took, "took.p50", "took.p95", title="Time per job"))
 
 board.alert(busy > 90, "{worker} is overloaded: {value:.0f}%", severity="critical", for_="1s", clear=busy < 80)
 board.alert(took.p95 > 60, "Jobs are slow: p95 is {value:.0f} ms", keep="5s")

@@ -23,7 +23,7 @@ def simulate():
 
 
 board.row(board.card(orders), board.card(checkout))
-board.row(board.chart(queue), board.chart(checkout, "checkout.p95", title="Checkout (ms)"))
+board.row(board.chart(queue), board.chart(checkout, "checkout.p95", title="Checkout"))
 
 board.alert(queue.avg("10s") > 6, "{city}: {value:.0f} orders wait", severity="critical", for_="5s", clear=queue < 4)
 board.alert(checkout.p95 > 60, "Checkout is slow: p95 is {value:.0f} ms")

@@ -24,9 +24,9 @@ def test_by_default_every_metric_has_a_card_and_a_chart(registry: Registry) -> N
     assert cards == Row([Card("cpu", "CPU"), Card("load", "Load"), Card("lat", "Latency")])
     assert charts == Row(
         [
-            Chart(["cpu"], "CPU (%)", "%", 0, 100),
+            Chart(["cpu"], "CPU", "%", 0, 100),
             Chart(["load"], "Load"),
-            Chart(["lat", "lat.p50", "lat.p95", "lat.p99"], "Latency (ms)", "ms"),
+            Chart(["lat", "lat.p50", "lat.p95", "lat.p99"], "Latency", "ms"),
         ]
     )
 
@@ -140,7 +140,7 @@ def test_a_metric_that_returns_has_its_new_title_and_unit() -> None:
             registry.discover(Gauge, MetricInfo("comes", title, unit, "gauge"))
         [row] = whole(panels.discovered_panels(registry, registry, ["comes"]))
         assert isinstance(row, Row)
-        assert row.panels == [Card("comes", title), Chart(["comes"], f"{title} ({unit})", unit)]
+        assert row.panels == [Card("comes", title), Chart(["comes"], title, unit)]
         with registry.lock:
             registry.withdraw("comes")
 

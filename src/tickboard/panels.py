@@ -76,7 +76,7 @@ def chart(
     Args:
         registry: where the metrics are declared.
         metrics: handles or names.
-        title: the chart's title; empty: the first metric's, with its unit.
+        title: the chart's title; empty: the first metric's. The page shows the unit beside it.
         min: the lower end of the axis; None: the first metric's.
         max: the upper end of the axis; None: the first metric's.
         stacked: whether to stack the lines.
@@ -94,7 +94,7 @@ def chart(
     lead = infos[0]
     return Chart(
         [info.name for info in infos],
-        title or (f"{lead.title} ({lead.unit})" if lead.unit and lead.unit not in lead.title else lead.title),
+        title or lead.title,
         lead.unit,
         lead.min if min is None else min,
         lead.max if max is None else max,

@@ -16,22 +16,22 @@ PROCESSES: Final = ("process_cpu", "process_memory", "process_count")
 
 SECTIONS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "CPU": {
-        "CPU by mode (%)": ("cpu_mode",),
+        "CPU by mode": ("cpu_mode",),
         "Top processes": PROCESSES,
     },
     "Memory and pressure": {
         "Memory by kind": ("memory_kind",),
         "Swap in use": ("swap_used",),
-        "Some wait (% of time)": ("pressure_some",),
+        "Pressure, something waits": ("pressure_some",),
     },
     "Disks": {
         "Disk traffic": ("disk_read_rate", "disk_write_rate"),
-        "Disk busy (%)": ("disk_busy",),
+        "Disk busy": ("disk_busy",),
         "Disk space": ("disk_space_usage", "disk_space_full_in"),
     },
     "Network": {
         "Traffic": ("net_received_rate", "net_sent_rate"),
-        "Errors and drops (packets/s)": (
+        "Errors and drops": (
             "net_received_errors_rate",
             "net_sent_errors_rate",
             "net_received_drops_rate",
@@ -39,23 +39,23 @@ SECTIONS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         ),
     },
     "Container": {
-        "CPU of its limit (%)": ("container_cpu_usage", "container_cpu_throttled"),
-        "Memory of its limit (%)": ("container_memory_usage",),
+        "CPU of its limit": ("container_cpu_usage", "container_cpu_throttled"),
+        "Memory of its limit": ("container_memory_usage",),
     },
     "More of this machine": {
-        "CPU cores (%)": ("cpu_core",),
+        "CPU cores": ("cpu_core",),
         "Load": ("load",),
-        "Temperature (°C)": ("temperature",),
-        "Switches and interrupts (/s)": ("context_switches_rate", "interrupts_rate"),
-        "All wait (% of time)": ("pressure_full",),
+        "Temperature": ("temperature",),
+        "Switches and interrupts": ("context_switches_rate", "interrupts_rate"),
+        "Pressure, everything waits": ("pressure_full",),
         "Swap traffic": ("swap_in_rate", "swap_out_rate"),
         "Traffic by disk": ("disk_device_read_rate", "disk_device_write_rate"),
-        "Disk operations (ops/s)": ("disk_reads_rate", "disk_writes_rate"),
+        "Disk operations": ("disk_reads_rate", "disk_writes_rate"),
         "Traffic by interface": ("net_interface_received_rate", "net_interface_sent_rate"),
     },
     "Requests": {
-        "Requests answered here (req/s)": ("requests_per_sec", "errors_per_sec"),
-        "Latency of those requests (ms)": ("avg_latency", "avg_latency.p50", "avg_latency.p95", "avg_latency.p99"),
+        "Requests answered here": ("requests_per_sec", "errors_per_sec"),
+        "Latency of those requests": ("avg_latency", "avg_latency.p50", "avg_latency.p95", "avg_latency.p99"),
     },
 }
 """The sections of the page: under each title the panels, by their titles, and what each shows."""
