@@ -25,6 +25,7 @@ import { createHistoryStore } from "./stores/history";
 import { createPinsStore } from "./stores/pins";
 import { createRowsStore } from "./stores/rows";
 import { createSectionsStore } from "./stores/sections";
+import { createShortcutsStore } from "./stores/shortcuts";
 import { createSparkStore } from "./stores/sparks";
 import { createStatsStore } from "./stores/stats";
 import { createThemeStore } from "./stores/theme";
@@ -42,6 +43,7 @@ const hiddenKey = `tickboard:hidden:${mount}`;
 const collapsedKey = `tickboard:collapsed:${mount}`;
 const openedKey = `tickboard:opened:${mount}`;
 const pinnedKey = `tickboard:pinned:${mount}`;
+const SHORTCUTS_KEY = "tickboard:shortcuts";
 const BELL_KEY = "tickboard:bell";
 
 const listUnder = (key: string): Memory => ({
@@ -54,7 +56,11 @@ const addressWith = (hash: string) => `${location.pathname}${location.search}${h
 const browserPlace: Place = {
   state: () => history.state,
   hash: () => location.hash,
-  push: (state, hash) => history.pushState(state, "", addressWith(hash)),
+  push: (state, hash) => {
+    // The search scrolls the page, and going back afterwards must not undo that.
+    if (hash === "") history.scrollRestoration = "manual";
+    history.pushState(state, "", addressWith(hash));
+  },
   replace: (state, hash) => history.replaceState(state, "", addressWith(hash)),
   back: () => history.back(),
 };
@@ -88,6 +94,10 @@ function createStores(): Stores {
     rows,
     sections: createSectionsStore(board, alerts, rows, reveal),
     view: createViewStore(browserPlace),
+    shortcuts: createShortcutsStore({
+      load: () => readStored(SHORTCUTS_KEY) !== "off",
+      save: (on) => writeStored(SHORTCUTS_KEY, on ? null : "off"),
+    }),
     theme,
   };
 }
@@ -146,7 +156,10 @@ function connect(stores: Stores): void {
   listen(window, "pagehide", () => feed.stop());
   listen(window, "pageshow", (event) => (event as PageTransitionEvent).persisted && feed.start());
   listen(window, "online", () => feed.wake());
-  listen(window, "popstate", () => view.moved());
+  listen(window, "popstate", () => {
+    view.moved();
+    history.scrollRestoration = "auto";
+  });
   listen(window, "keydown", (event) => {
     if ((event as KeyboardEvent).key === "Escape" && !event.defaultPrevented) view.close();
   });

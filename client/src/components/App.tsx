@@ -10,6 +10,7 @@ import { Footer } from "./Footer";
 import { Header } from "./Header";
 import { Panels } from "./Panels";
 import { Problems } from "./Problems";
+import { SkipLink, Views } from "./Views";
 
 const plainIcon = document.querySelector<HTMLLinkElement>("link[rel=icon]")?.href ?? "";
 
@@ -42,6 +43,7 @@ export function App() {
   });
   return (
     <div class="dashboard">
+      <SkipLink />
       <Header />
       <main class="page">
         <ConnectionTrouble />
@@ -50,6 +52,7 @@ export function App() {
         <Panels />
       </main>
       <Footer />
+      <Views />
     </div>
   );
 }

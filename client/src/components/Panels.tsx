@@ -141,7 +141,7 @@ function Pinned() {
 export function Panels() {
   const { board, stats } = useStores();
   return (
-    <div class="panels">
+    <div class="panels" id="panels" tabIndex={-1}>
       <Show when={stats.loaded() && board.board()} fallback={<Skeleton />}>
         <Pinned />
         <Groups groups={board.groups()} />

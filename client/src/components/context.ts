@@ -12,6 +12,7 @@ import type { HistoryStore } from "../stores/history";
 import type { PinsStore } from "../stores/pins";
 import type { RowsStore } from "../stores/rows";
 import type { SectionsStore } from "../stores/sections";
+import type { ShortcutsStore } from "../stores/shortcuts";
 import type { SparkStore } from "../stores/sparks";
 import type { StatsStore } from "../stores/stats";
 import type { ThemeStore } from "../stores/theme";
@@ -29,6 +30,7 @@ export interface Stores {
   pins: PinsStore;
   rows: RowsStore;
   sections: SectionsStore;
+  shortcuts: ShortcutsStore;
   theme: ThemeStore;
   view: ViewStore;
 }

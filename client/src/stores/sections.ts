@@ -16,6 +16,8 @@ export interface Section {
   path: string;
   title: string;
   note: string;
+  /** How it begins. */
+  folded: boolean;
   /** How many sections it is in. */
   depth: number;
   panels: readonly Panel[];
@@ -67,13 +69,14 @@ export function createSectionsStore(
   const all = createMemo<readonly Section[]>((before) => {
     const known = new Map(before.map((section) => [section.path, section]));
     const after = Array.from(titled(board.groups()), ([row, depth]): Section => {
-      const { path, title, note } = row;
+      const { path, title, note, folded } = row;
       const old = known.get(path);
       const panels = kept(old?.panels, leavesOf(row));
-      if (old?.note === note && old.depth === depth && old.panels === panels) return old;
+      if (old?.note === note && old.folded === folded && old.depth === depth && old.panels === panels)
+        return old;
       const found = () => counts().get(path);
       return {
-        ...{ path, title, note, depth, panels },
+        ...{ path, title, note, folded, depth, panels },
         severity: () => found()?.severity,
         firing: () => found()?.count ?? 0,
       };

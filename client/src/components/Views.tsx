@@ -1,0 +1,112 @@
+/**
+ * What can be open over the page, loaded when it is first wanted, and the keys that open it. The charts' own view is
+ * drawn where the charts are.
+ */
+import { ErrorBoundary, lazy, Match, onCleanup, onMount, Suspense, Switch } from "solid-js";
+import { SEVERITIES } from "../alerts/entries";
+import { seriesKey } from "../link/protocol";
+import type { Action } from "../stores/shortcuts";
+import { useStores } from "./context";
+import { chartInSight } from "./reveal";
+
+const Search = lazy(() => import("./finding/Search"));
+const Outline = lazy(() => import("./finding/Outline"));
+const Shortcuts = lazy(() => import("./finding/Shortcuts"));
+
+/** They are there when the server is not. */
+const PRELOAD_AFTER_MS = 5_000;
+
+function useActions(): (action: Action) => void {
+  const { alerts, connection, sections, stats, theme, view } = useStores();
+  let shownLast = "";
+
+  function pause(): void {
+    connection.setPaused((paused) => !paused);
+    stats.draw();
+  }
+
+  function enlarge(): void {
+    const id = chartInSight();
+    if (view.shown()?.type === "chart") view.close();
+    else if (id !== undefined) view.show({ type: "chart", id });
+  }
+
+  /** Go from one that fires to the next, the worst first. */
+  function next(): void {
+    const all = alerts.firing().map(({ alert }) => alert);
+    all.sort((one, other) => SEVERITIES.indexOf(one.severity) - SEVERITIES.indexOf(other.severity));
+    const alert = all[(all.findIndex(({ id }) => id === shownLast) + 1) % all.length];
+    if (alert === undefined) return;
+    shownLast = alert.id;
+    const { metric = "", labels } = alert;
+    sections.go(sections.of(metric) ?? "", seriesKey(metric, labels));
+  }
+
+  const toggle = (type: "search" | "outline" | "shortcuts") => () =>
+    view.shown()?.type === type ? view.close() : view.show({ type });
+
+  const actions: Record<Action, () => void> = {
+    ...{ search: toggle("search"), outline: toggle("outline"), shortcuts: toggle("shortcuts") },
+    ...{ pause, enlarge, next },
+    theme: () => theme.setTheme(theme.shown() === "dark" ? "light" : "dark"),
+  };
+  return (action) => actions[action]();
+}
+
+export function Views() {
+  const { shortcuts, view } = useStores();
+  const act = useActions();
+
+  function onKeyDown(event: KeyboardEvent): void {
+    const action = shortcuts.actionOf(event);
+    if (action === undefined) return;
+    event.preventDefault();
+    if (!event.repeat) act(action);
+  }
+
+  onMount(() => {
+    const timer = setTimeout(() => {
+      for (const part of [Search, Outline, Shortcuts]) part.preload().catch(() => {});
+    }, PRELOAD_AFTER_MS);
+    window.addEventListener("keydown", onKeyDown);
+    onCleanup(() => {
+      clearTimeout(timer);
+      window.removeEventListener("keydown", onKeyDown);
+    });
+  });
+
+  const shows = (type: string) => view.shown()?.type === type;
+  return (
+    // A part that cannot be loaded, since the server has gone, is not shown.
+    <ErrorBoundary
+      fallback={(_, reset) => {
+        view.close();
+        queueMicrotask(reset);
+        return null;
+      }}
+    >
+      <Suspense>
+        <Switch>
+          <Match when={shows("search")}>
+            <Search />
+          </Match>
+          <Match when={shows("outline")}>
+            <Outline />
+          </Match>
+          <Match when={shows("shortcuts")}>
+            <Shortcuts />
+          </Match>
+        </Switch>
+      </Suspense>
+    </ErrorBoundary>
+  );
+}
+
+/** The first thing that the Tab key reaches. */
+export function SkipLink() {
+  return (
+    <a class="skip-link" href="#panels">
+      Skip to the panels
+    </a>
+  );
+}

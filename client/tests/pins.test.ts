@@ -1,0 +1,36 @@
+/** Panels that are pinned to the top: in the order in which that was done, and also after the board has changed. */
+import { createRoot, createSignal } from "solid-js";
+import { describe, expect, it } from "vitest";
+import { arrange, type Group, type Plotted } from "../src/components/layout";
+import { createPinsStore } from "../src/stores/pins";
+import type { Panel } from "../src/types.gen";
+
+const chart = (metric: string): Plotted => ({ type: "chart", metrics: [metric], title: metric });
+const row = (title: string, ...panels: Panel[]): Panel => ({ type: "row", title, panels });
+
+describe("pins", () => {
+  it("are kept, and show what the board has of them", () => {
+    let saved: string[] = [];
+    const memory = {
+      load: () => saved,
+      save: (next: string[]) => {
+        saved = next;
+      },
+    };
+    const [groups, setGroups] = createSignal<readonly Group[]>([]);
+    const show = (...panels: Panel[]) => setGroups((before) => arrange(panels, before));
+    const make = () => createRoot(() => createPinsStore(memory, { groups }));
+    show(chart("a"), row("b", chart("b"), chart("c")));
+    const pins = make();
+    pins.toggle(chart("c"));
+    pins.toggle(chart("a"));
+    expect(pins.panels()).toEqual([chart("c"), chart("a")]);
+    show(row("b", chart("b"), chart("c")), chart("d"));
+    expect(make().panels()).toEqual([chart("c")]);
+    expect([pins.isPinned(chart("a")), pins.isPinned(chart("d"))]).toEqual([true, false]);
+    pins.toggle(chart("c"));
+    expect(pins.panels()).toEqual([]);
+    show(chart("a"));
+    expect(make().panels()).toEqual([chart("a")]);
+  });
+});
