@@ -307,6 +307,9 @@ export function formatTime(time: number): string {
   return Number.isFinite(time) ? CLOCK.format(time) : NO_VALUE;
 }
 
+/** `Nov 29` */
+export const formatDay = (time: number): string => DAY.format(time);
+
 /** The time, and the day before it when that is not today's. */
 export function formatWhen(time: number, now: number): string {
   const sameDay = new Date(time).toDateString() === new Date(now).toDateString();
@@ -327,6 +330,13 @@ export function formatDuration(milliseconds: number): string {
   const hours = Math.floor(minutes / 60);
   if (hours < 48) return minutes % 60 === 0 ? `${hours} h` : `${hours} h ${minutes % 60} min`;
   return `${Math.round(hours / 24)} d`;
+}
+
+/** The same to the second as long as that is read: `7 min 58 s`, `6 h 12 min`. */
+export function formatLength(milliseconds: number): string {
+  const seconds = Math.max(0, Math.round(milliseconds / 1000));
+  if (seconds < 90 || seconds >= 3_600) return formatDuration(milliseconds);
+  return seconds % 60 === 0 ? `${seconds / 60} min` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }
 
 /** What tells one line of a chart from the others: `user` for `mode=user`; a bare number wouldn't say of what. */

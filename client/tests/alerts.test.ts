@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { Entry } from "../src/alerts/entries";
 import type { FeedEvent } from "../src/link/feed";
 import { type AlertStore, createAlertStore, MAX_ALERTS, type Memory, UNDO_MS } from "../src/stores/alerts";
+import { STAY_MS } from "../src/stores/staying";
 import type { Alert } from "../src/types.gen";
 import { alert, at, TestClock } from "./world";
 
@@ -30,11 +31,14 @@ describe("the alert store", () => {
     );
   const take = (...alerts: Alert[]) => store.apply({ type: "alerts", alerts, whole: false });
   const over = (id: string, more: Partial<Alert> = {}) => alert(id, { resolved: at(9), ...more });
-  const firing = () => [...store.firingIds()];
-  const recent = () => [...store.recentIds()];
+  const named = (ids: readonly string[]) => ids.map((id) => store.entry(id)?.lead.alert.id ?? "none");
+  const firing = () => named(store.firingIds());
+  const recent = () => named(store.recentIds());
+  /** The entry of which an alert is the first. */
   const entry = (id: string): Entry => {
-    const found = store.entry(id);
-    if (found === undefined) throw new Error(`there is no entry ${id}`);
+    const all = [...store.firingIds(), ...store.recentIds()].map((one) => store.entry(one));
+    const found = all.find((one) => one?.lead.alert.id === id);
+    if (found === undefined) throw new Error(`there is no entry of ${id}`);
     return found;
   };
   const folded = () => firing().filter((id) => store.isFolded(entry(id)));
@@ -49,8 +53,9 @@ describe("the alert store", () => {
   it("has each alert once, what fires apart from what is over", () => {
     take(alert("a", { timestamp: at(1) }), over("c"));
     take(alert("b", { timestamp: at(2) }), alert("a", { timestamp: at(1) }));
-    expect([firing(), recent()]).toEqual([["b", "a"], ["c"]]);
+    expect([firing(), recent()]).toEqual([["a", "b"], ["c"]]);
     take(over("a"));
+    clock.pass(STAY_MS);
     expect([firing(), recent()]).toEqual([["b"], ["a", "c"]]);
     expect([store.firing().length, store.over().length]).toEqual([1, 2]);
   });
@@ -88,8 +93,10 @@ describe("the alert store", () => {
     take(alert("a"));
     store.dismiss(entry("a"));
     take(over("a"));
+    // Where it is it stays a line.
+    expect([firing(), folded()]).toEqual([["a"], ["a"]]);
+    clock.pass(STAY_MS);
     expect([firing(), recent()]).toEqual([[], ["a"]]);
-    expect(store.isFolded(entry("a"))).toBe(false);
   });
 
   it("undoes what was done last, for a while", () => {
@@ -113,11 +120,55 @@ describe("the alert store", () => {
     expect(store.undo()).toBeNull();
   });
 
+  it("keeps what ends in its place for a while, counted as over", () => {
+    take(alert("a", { timestamp: at(1) }), alert("b", { timestamp: at(2) }));
+    take(over("a"));
+    expect([firing(), recent(), store.firing().length]).toEqual([["a", "b"], [], 1]);
+    expect(entry("a").firing).toBe(false);
+    clock.pass(STAY_MS - 1);
+    expect(firing()).toEqual(["a", "b"]);
+    clock.pass(1);
+    expect([firing(), recent()]).toEqual([["b"], ["a"]]);
+  });
+
+  it("keeps it for as long as the viewer reads there or writes why it is silenced", () => {
+    take(alert("a"), alert("b"));
+    store.reads(true);
+    store.setDraft({ id: entry("b").id, duration: "2h", reason: "" });
+    take(over("a"), over("b"));
+    clock.pass(10 * STAY_MS);
+    expect(firing()).toEqual(["a", "b"]);
+    store.reads(false);
+    expect(firing()).toEqual(["a", "b"]);
+    store.setDraft(null);
+    expect([firing(), recent()]).toEqual([[], ["a", "b"]]);
+  });
+
+  it("shows a series that fires again in its place, and its last time among what is over", () => {
+    const cpu = (id: string, more: Partial<Alert> = {}) => alert(id, { rule: "cpu", metric: "cpu", ...more });
+    take(cpu("a"));
+    take(cpu("a", { resolved: at(9) }));
+    const [place] = store.firingIds();
+    take(cpu("b", { timestamp: at(10) }));
+    expect([firing(), recent(), store.firingIds()[0]]).toEqual([["b"], ["a"], place]);
+  });
+
+  it("knows since when the first of a severity fires, and when the last ended", () => {
+    expect(store.lastEnded()).toBeNaN();
+    take(
+      alert("a", { timestamp: at(5) }),
+      alert("b", { timestamp: at(3) }),
+      over("c"),
+      over("d", { resolved: at(7) }),
+    );
+    expect([store.firingSince("warning"), store.lastEnded()]).toEqual([3_000, 9_000]);
+  });
+
   it("unfolds a group when another alert of it fires", () => {
     const disk = (i: number) => alert(`d${i}`, { rule: "disk" });
     take(...Array.from({ length: 8 }, (_, i) => disk(i)));
-    store.dismiss(entry("rule:disk"));
-    expect(folded()).toEqual(["rule:disk"]);
+    store.dismiss(entry("d0"));
+    expect(folded()).toEqual(["d0"]);
     take(disk(8));
     expect(folded()).toEqual([]);
   });
@@ -137,7 +188,7 @@ describe("the alert store", () => {
 
   it("counts ten thousand and draws one", () => {
     take(...Array.from({ length: 10_000 }, (_, i) => alert(`d${i}`, { rule: "disk" })));
-    expect([store.firing().length, firing()]).toEqual([10_000, ["rule:disk"]]);
+    expect([store.firing().length, firing()]).toEqual([10_000, ["d0"]]);
     expect(store.firingLeftOut()).toEqual({ hidden: 0, more: 0 });
   });
 
@@ -156,7 +207,7 @@ describe("the alert store", () => {
     const before = store.firingIds();
     take(alert("a", { acknowledged: { timestamp: at(2) } }));
     expect(store.firingIds()).toBe(before);
-    expect(entry("a").worst.alert.acknowledged).toBeDefined();
+    expect(entry("a").lead.alert.acknowledged).toBeDefined();
   });
 
   it("does not bring back what was dismissed, even after a reload", () => {
@@ -183,7 +234,8 @@ describe("the alert store", () => {
   it("ends an alert of which the log is gone", () => {
     take(alert("a", { severity: "critical" }), alert("b", { severity: "critical" }));
     store.apply({ type: "alerts", alerts: [alert("b", { severity: "critical" })], whole: true });
-    expect([firing(), entry("a").worst.state]).toEqual([["b"], "lost"]);
+    expect([firing(), entry("a").lead.state]).toEqual([["a", "b"], "lost"]);
+    expect(store.firing().length).toBe(1);
   });
 
   it("does not claim to know what fires before the stream has said it, nor when it has ended", () => {

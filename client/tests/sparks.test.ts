@@ -1,7 +1,8 @@
 /** The values around the moment are kept as the window moves on, and drawn with a gap where there is none. */
 import { createRoot } from "solid-js";
 import { beforeEach, describe, expect, it } from "vitest";
-import { createSparkStore, type SparkStore } from "../src/stores/sparks";
+import { createSparkStore, MAX_POINTS, type SparkStore } from "../src/stores/sparks";
+import type { Alert } from "../src/types.gen";
 import { type Spark, sparkLines } from "../src/window/spark";
 import { Window } from "../src/window/window";
 import { alert, at, series, tick, ticks, windowOf } from "./world";
@@ -22,67 +23,77 @@ describe("the spark store", () => {
     store = createRoot(() => createSparkStore(window));
   });
 
-  it("keeps what has left the window, and goes on until as much came after as before", () => {
-    const spark = store.follow(fires("a", 3));
+  const of = (one: Alert, ended = Number.POSITIVE_INFINITY) => store.of(one, ended);
+
+  it("keeps what has left the window, and goes on until the alert is over and as much came after as before", () => {
+    of(fires("a", 3), 5_000);
     for (let seq = 4; seq <= 60; seq++) pass(seq);
-    expect(spark().times).toHaveLength(27);
-    expect([spark().values[0], spark().values.at(-1)]).toEqual([1, 27]);
+    const { times, values } = of(fires("a", 3), 5_000);
+    expect(times).toHaveLength(33);
+    expect([values[0], values.at(-1)]).toEqual([1, 33]);
     expect(window.between("cpu", 0, Number.POSITIVE_INFINITY).times).toHaveLength(10);
   });
 
-  it("is the same when the feed asks for it again", () => {
-    const spark = store.follow(fires("a", 3));
-    for (let seq = 4; seq <= 40; seq++) pass(seq);
-    expect(store.follow(fires("a", 3))).toBe(spark);
+  it("goes on for as long as the alert fires, thinned out, and loses no peak", () => {
+    of(fires("a", 3));
+    for (let seq = 4; seq <= 3_600; seq++) pass(seq, seq === 1_999 ? 100 : 5);
+    const { from, to, times, values } = of(fires("a", 3));
+    expect(times.length).toBeLessThanOrEqual(MAX_POINTS);
+    expect(times.length).toBeGreaterThan(MAX_POINTS / 4);
+    expect([from, Math.max(...values)]).toEqual([1_000, 100]);
+    expect(to - 3_600_000).toBeLessThanOrEqual(0);
+    expect(times.toSorted((a, b) => a - b)).toEqual(times);
   });
 
   it("begins when the first values of the series come, and stays empty for one that has none", () => {
-    const [load, none] = ["load", "none"].map((metric) =>
-      store.follow(alert(metric, { metric, timestamp: at(5) })),
-    );
+    const [load, none] = ["load", "none"].map((metric) => alert(metric, { metric, timestamp: at(5) }));
+    of(load);
+    of(none);
     const next = { ...ticks([series("cpu"), series("load")], 4, [[4, 40]]), received: 0 };
     window.take(next);
     store.apply(next);
-    expect(load().values.at(-1)).toBe(40);
-    expect(none().values).toEqual([]);
+    expect(of(load).values.at(-1)).toBe(40);
+    expect(of(none).values).toEqual([]);
   });
 
   it("takes what it missed while nobody looked out of the window that comes then", () => {
-    const spark = store.follow(fires("a", 3));
+    of(fires("a", 3));
     window.take(ticks([series("cpu")], 4, [[4], [5], [6]]));
     store.apply({
       ...{ type: "snapshot", status: { connected: true, tried: true, retryAt: null }, board: null },
       ...{ problems: [], window: null, episodes: null, alertsLive: false, trouble: null, serverTime: 0 },
     });
-    expect(spark().values).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(of(fires("a", 3)).values).toEqual([1, 2, 3, 4, 5, 6]);
   });
 
   it("forgets the oldest of very many", () => {
-    const spark = store.follow(fires("first", 3));
-    for (let i = 0; i < 200; i++) store.follow(fires(`more ${i}`, 3));
-    expect(store.follow(fires("first", 3))).not.toBe(spark);
+    of(fires("first", 3));
+    for (let i = 0; i < 200; i++) of(fires(`more ${i}`, 3));
+    for (let seq = 4; seq <= 40; seq++) pass(seq);
+    expect(of(fires("more 199", 3)).times[0]).toBe(1_000);
+    // It begins anew, with what the window has.
+    expect(of(fires("first", 3)).times[0]).toBe(31_000);
   });
 });
 
 describe("the lines of a spark", () => {
   const spark = (values: number[], more: Partial<Spark> = {}): Spark => ({
-    ...{ from: 0, fired: 5_000, to: 10_000 },
+    ...{ from: 0, fired: 5_000, ended: Number.POSITIVE_INFINITY, to: 10_000 },
     times: values.map((_, i) => i * 1000),
     values,
     ...more,
   });
 
-  it("meet where the alert fired", () => {
-    const lines = sparkLines(spark([0, 0, 0, 0, 0, 10, 10]), undefined, 106, 26);
-    expect(lines?.before.endsWith("L53.0 3.0")).toBe(true);
-    expect(lines?.after).toBe("M53.0 3.0L63.0 3.0");
-    expect(lines?.moment).toEqual({ x: 53, y: 3 });
+  it("shade the episode from where the alert fired to now, or to its end", () => {
+    const values = [0, 0, 0, 0, 0, 10, 10, 10, 0];
+    const lines = sparkLines(spark(values), undefined, 106, 26);
+    expect(lines?.line.startsWith("M3.0 23.0L13.0 23.0")).toBe(true);
+    expect(lines?.episode).toEqual({ left: 53, right: 83 });
+    expect(sparkLines(spark(values, { ended: 7_000 }), undefined, 106, 26)?.episode.right).toBe(73);
   });
 
   it("leave a gap where there is no value", () => {
-    expect(sparkLines(spark([1, 2, Number.NaN, 2, 1]), undefined, 106, 26)?.before.match(/M/g)).toHaveLength(
-      2,
-    );
+    expect(sparkLines(spark([1, 2, Number.NaN, 2, 1]), undefined, 106, 26)?.line.match(/M/g)).toHaveLength(2);
   });
 
   it("have the threshold in view, however far away it is", () => {
@@ -95,7 +106,7 @@ describe("the lines of a spark", () => {
     expect(sparkLines(spark([]), undefined, 106, 26)).toBeNull();
   });
 
-  it("mark the newest value while the moment is still to come", () => {
-    expect(sparkLines(spark([1, 2, 3]), undefined, 106, 26)?.moment).toEqual({ x: 23, y: 3 });
+  it("mark the newest value", () => {
+    expect(sparkLines(spark([1, 2, 3, Number.NaN]), undefined, 106, 26)?.newest).toEqual({ x: 23, y: 3 });
   });
 });

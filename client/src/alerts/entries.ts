@@ -1,29 +1,28 @@
 /**
- * What the feed draws: an entry is one alert, or the many that one rule fired at once. What fires and what is over
- * are two lists, and a group that has ended in part has an entry in each. Pure; it must not know how they are drawn.
+ * What the feed draws. An entry is what one rule says, of one series or of many: what fires and what is over are two
+ * lists. Pure; it must not know how they are drawn.
  *
- *   episodes   disk a · disk b · … · disk y · disk z (over) · cpu · memory (over)
- *   firing     rule:disk (25) · cpu
- *   recent     over:disk (1) · memory
+ *   episodes   disk a · disk b · … · disk y · disk z (over) · cpu · cpu (over) · cpu (over)
+ *   firing     disk (25) · cpu
+ *   recent     disk (1) · cpu (2)
  */
 
-import type { Severity } from "../types.gen";
+import type { Alert, Severity } from "../types.gen";
 import { type Episode, isFiring, lastEndedFirst, ruleOf } from "./episodes";
 
 export interface Entry {
-  /** The alert's; of a group the rule's, with `rule:` before it while it fires and `over:` afterwards. */
+  /** Its severity and rule, with `over:` before it when it is of the recent ones. */
   id: string;
-  /** The one alert, or the worst of the group. */
-  worst: Episode;
-  grouped: boolean;
+  /** The one that speaks for all: the worst of those that fire, the newest of those that are over. */
+  lead: Episode;
   firing: boolean;
-  /** How many alerts it stands for. */
+  /** How many alerts it stands for: if any fires, those that do. */
   total: number;
-  /** When the first of them began, the newest fired and the last ended: milliseconds since 1970. */
+  /** When the first of them began and fired, and the last ended: milliseconds since 1970. */
   began: number;
   fired: number;
   ended: number;
-  /** All of them; of a group the worst first. */
+  /** All of them: the worst first, or the newest. */
   episodes: readonly Episode[];
 }
 
@@ -33,67 +32,67 @@ export const SEVERITIES: readonly Severity[] = ["critical", "warning", "info"];
 /** The worst value of an episode as far as it is known. */
 export const worstValue = ({ alert }: Episode): number => alert.peak ?? alert.value ?? Number.NaN;
 
-/** Higher is worse, but for a rule that fires below its threshold. */
-function firesBelow({ alert }: Episode): boolean {
-  return alert.threshold !== undefined && alert.value !== undefined && alert.value < alert.threshold;
-}
+const keyOf = ({ alert }: Episode): string => `${alert.severity} ${ruleOf(alert)}`;
 
-function groupOf(rule: string, episodes: Episode[]): Entry {
-  const sign = firesBelow(episodes[0]) ? -1 : 1;
+/** Whether a rule fires below its threshold; then the least is the worst. */
+export const firesBelow = ({ threshold, value }: Alert): boolean =>
+  threshold !== undefined && value !== undefined && value < threshold;
+
+/** What fires before what has ended, and of both the worst first. */
+function ranked(episodes: readonly Episode[]): Episode[] {
+  const sign = firesBelow(episodes[0].alert) ? -1 : 1;
   const rank = (episode: Episode): number => {
     const value = sign * worstValue(episode);
     return Number.isNaN(value) ? Number.NEGATIVE_INFINITY : value;
   };
-  const ranked = episodes.map((episode) => ({ episode, rank: rank(episode) }));
-  ranked.sort((a, b) => (b.rank > a.rank ? 1 : b.rank < a.rank ? -1 : 0));
-  const firing = isFiring(episodes[0]);
+  return episodes
+    .map((episode) => ({ episode, rank: rank(episode), firing: isFiring(episode) }))
+    .sort((a, b) => Number(b.firing) - Number(a.firing) || (b.rank > a.rank ? 1 : b.rank < a.rank ? -1 : 0))
+    .map(({ episode }) => episode);
+}
+
+/** @param episodes of one rule, the first of which speaks for all. */
+function entryFrom(id: string, episodes: readonly Episode[]): Entry {
+  const firing = episodes.filter(isFiring);
+  const counted = firing.length > 0 ? firing : episodes;
+  const [lead] = episodes;
   return {
-    id: `${firing ? "rule" : "over"}:${rule}`,
-    worst: ranked[0].episode,
-    grouped: true,
-    firing,
-    total: episodes.length,
-    began: episodes.reduce((least, { began }) => Math.min(least, began), Number.POSITIVE_INFINITY),
-    fired: episodes.reduce((most, { fired }) => Math.max(most, fired), 0),
-    ended: episodes.reduce((most, { ended }) => Math.max(most, ended), 0),
-    episodes: ranked.map(({ episode }) => episode),
+    ...{ id, lead, firing: firing.length > 0, total: counted.length, episodes },
+    began: counted.reduce((least, { began }) => Math.min(least, began), Number.POSITIVE_INFINITY),
+    fired: counted.reduce((least, { fired }) => Math.min(least, fired), Number.POSITIVE_INFINITY),
+    ended: counted.reduce((most, { ended }) => Math.max(most, ended), 0),
   };
 }
 
-export function entryOf(episode: Episode): Entry {
-  const { alert, began, fired, ended } = episode;
-  return {
-    ...{ id: alert.id, worst: episode, grouped: false, firing: isFiring(episode), total: 1 },
-    ...{ began, fired, ended, episodes: [episode] },
-  };
-}
+/** One alert by itself. */
+export const entryOf = (episode: Episode): Entry => entryFrom(episode.alert.id, [episode]);
 
-/** The entries of episodes that all fire or are all over, groups first, in no order. */
-function entriesOf(episodes: readonly Episode[]): Entry[] {
+function byRule(episodes: readonly Episode[]): Map<string, Episode[]> {
   const groups = new Map<string, Episode[]>();
-  for (const episode of episodes.filter(({ grouped }) => grouped)) {
-    const rule = ruleOf(episode.alert);
-    const group = groups.get(rule);
-    if (group === undefined) groups.set(rule, [episode]);
+  for (const episode of episodes) {
+    const key = keyOf(episode);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [episode]);
     else group.push(episode);
   }
-  return [
-    ...Array.from(groups, ([rule, group]) => groupOf(rule, group)),
-    ...episodes.filter(({ grouped }) => !grouped).map(entryOf),
-  ];
+  return groups;
 }
 
-const rank = ({ worst }: Entry): number => SEVERITIES.indexOf(worst.alert.severity);
-
-/** What fires, the worst severity first and of one the newest: what there is no room for is the least of it. */
-export function firingEntries(episodes: readonly Episode[]): Entry[] {
-  return entriesOf(episodes.filter(isFiring)).sort((a, b) => rank(a) - rank(b) || b.fired - a.fired);
+/**
+ * What fires, and what has just ended and stays in its place: the worst severity first. Of one severity the order is
+ * that before, and what is new comes last, so that nothing moves that need not.
+ */
+export function firingEntries(episodes: readonly Episode[], before: readonly string[] = []): Entry[] {
+  const place = new Map(before.map((id, i) => [id, i]));
+  const placeOf = ({ id }: Entry): number => place.get(id) ?? before.length;
+  const rank = ({ lead }: Entry): number => SEVERITIES.indexOf(lead.alert.severity);
+  return Array.from(byRule(episodes), ([id, group]) => entryFrom(id, ranked(group))).sort(
+    (a, b) => rank(a) - rank(b) || placeOf(a) - placeOf(b) || a.fired - b.fired,
+  );
 }
 
-/** What is over, what ended last first; at most so many, of which a group is one. */
+/** What is over, what ended last first; at most so many. */
 export function recentEntries(episodes: readonly Episode[], limit: number): Entry[] {
-  const over = episodes.filter((episode) => !isFiring(episode)).sort(lastEndedFirst);
-  return entriesOf(over)
-    .sort((a, b) => b.ended - a.ended || b.fired - a.fired)
-    .slice(0, limit);
+  const over = episodes.toSorted(lastEndedFirst);
+  return Array.from(byRule(over), ([key, group]) => entryFrom(`over:${key}`, group)).slice(0, limit);
 }

@@ -1,7 +1,7 @@
 /**
- * What is known of each alert: whether it fires or is over, and whether so many series of its rule fired with it that
- * they are one entry. It takes alerts as they are told, in any order and as often as they are told. The shared worker
- * and each tab keep one; it must not know who shows them.
+ * What is known of each alert: whether it fires or is over, and whether very many series of its rule fired with it. It
+ * takes alerts as they are told, in any order and as often as they are told. The shared worker and each tab keep one;
+ * it must not know who shows them.
  */
 import type { Alert } from "../types.gen";
 
@@ -24,7 +24,7 @@ export interface Episode {
   readonly ended: number;
 }
 
-/** More series of one rule than this are one entry. */
+/** More series of one rule than this are many. */
 export const GROUP_ABOVE = 5;
 /** What is over of groups that is kept at most: so many can end together. */
 const MAX_GROUPED_OVER = 10_000;

@@ -3,11 +3,11 @@ import { createEffect } from "solid-js";
 import { badged } from "../alerts/tabicon";
 import { plural } from "../format";
 import icon from "../icon.svg?raw";
-import { AlertFeed } from "./AlertFeed";
 import { ConnectionTrouble } from "./ConnectionTrouble";
 import { useStores } from "./context";
 import { Footer } from "./Footer";
 import { Header } from "./Header";
+import { Health } from "./Health";
 import { Panels } from "./Panels";
 import { Problems } from "./Problems";
 import { SkipLink, Views } from "./Views";
@@ -48,7 +48,7 @@ export function App() {
       <main class="page">
         <ConnectionTrouble />
         <Problems />
-        <AlertFeed />
+        <Health />
         <Panels />
       </main>
       <Footer />

@@ -2,7 +2,7 @@
  * A button and a panel that opens below it, over the page: one press outside or Esc closes it. Where there is no room
  * below it opens above, and on a phone it takes the foot of the screen.
  */
-import { createSignal, createUniqueId, type JSX, Show } from "solid-js";
+import { createSignal, createUniqueId, type JSX, onMount, Show } from "solid-js";
 
 const GAP = 4;
 /** A button below this share of the window has its panel above. */
@@ -17,6 +17,32 @@ function placeBeside(panel: HTMLElement, anchor: HTMLElement): void {
   panel.style.setProperty("--top", above ? "auto" : `${bottom + GAP}px`);
   panel.style.setProperty("--bottom", above ? `${innerHeight - top + GAP}px` : "auto");
   panel.style.setProperty("--room", `${room - 2 * GAP}px`);
+}
+
+/** A panel that is open for as long as it is there. `onClose` is called when the viewer closes it. */
+export function Panel(props: {
+  anchor: () => HTMLElement;
+  label: string;
+  onClose(): void;
+  children: JSX.Element;
+}) {
+  let panel!: HTMLDivElement;
+  onMount(() => {
+    placeBeside(panel, props.anchor());
+    panel.showPopover();
+  });
+  return (
+    <div
+      class="menu"
+      ref={panel}
+      popover="auto"
+      role="dialog"
+      aria-label={props.label}
+      on:toggle={(event: ToggleEvent) => event.newState === "closed" && props.onClose()}
+    >
+      {props.children}
+    </div>
+  );
 }
 
 export function MenuButton(props: {

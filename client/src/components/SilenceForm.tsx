@@ -1,15 +1,38 @@
-/** For how long nobody is told of an alert, and why: both are seen by everyone else. */
+/** For how long nobody is notified of an alert, and why: both are seen by everyone else. It opens over the page. */
 import { createSignal, createUniqueId, For, onMount, Show, untrack } from "solid-js";
 import { formatUntil } from "../format";
-import type { Draft } from "../stores/alerts";
 import type { Silence } from "../types.gen";
 import { useStores } from "./context";
+import { Panel } from "./Menu";
 
-const DURATIONS = ["15m", "1h", "8h"];
-export const NEW_DRAFT = { duration: DURATIONS[1], reason: "" };
-const WORDS: Record<string, string> = { "15m": "15 min", "1h": "1 h", "8h": "8 h" };
+const MORNING_HOUR = 8;
+const MINUTE_MS = 60_000;
+
+interface Length {
+  words: string;
+  /** As the server takes it, at this moment. */
+  duration(): string;
+}
+
+function untilTomorrow(): string {
+  const morning = new Date();
+  morning.setDate(morning.getDate() + 1);
+  morning.setHours(MORNING_HOUR, 0, 0, 0);
+  return `${Math.ceil((morning.getTime() - Date.now()) / MINUTE_MS)}m`;
+}
+
+const LENGTHS: Record<string, Length> = {
+  "30m": { words: "30 min", duration: () => "30m" },
+  "2h": { words: "2 h", duration: () => "2h" },
+  "8h": { words: "8 h", duration: () => "8h" },
+  tomorrow: { words: "Until tomorrow 08:00", duration: untilTomorrow },
+};
+export const NEW_DRAFT = { duration: "2h", reason: "" };
 
 export interface SilenceFormProps {
+  anchor: () => HTMLElement;
+  /** What is silenced, in words. */
+  what: string;
   /** The silence that is in force. */
   silenced: Silence | undefined;
   onSilence(duration: string, reason: string): Promise<void>;
@@ -18,20 +41,23 @@ export interface SilenceFormProps {
 
 export function SilenceForm(props: SilenceFormProps) {
   const { alerts, connection } = useStores();
-  // What is typed stays when the alert ends and its entry moves to another list.
-  const duration = () => alerts.draft()?.duration ?? DURATIONS[1];
-  const edit = (more: Partial<Draft>) => alerts.setDraft((draft) => draft && { ...draft, ...more });
+  // What is typed stays when the alert changes.
+  const length = () => LENGTHS[alerts.draft()?.duration ?? ""] ?? LENGTHS[NEW_DRAFT.duration];
+  const edit = (more: { duration?: string; reason?: string }) => {
+    const draft = alerts.draft();
+    if (draft !== null) alerts.setDraft({ ...draft, ...more });
+  };
   const [asking, setAsking] = createSignal(false);
   let form!: HTMLFormElement;
   let reason: HTMLInputElement | undefined;
   const name = createUniqueId();
-  onMount(() => (reason ?? form.querySelector("button"))?.focus());
+  onMount(() => queueMicrotask(() => (reason ?? form.querySelector("button"))?.focus()));
 
-  async function ask(duration: string, reason: string): Promise<void> {
+  async function ask(duration: string, why: string): Promise<void> {
     if (asking()) return;
     setAsking(true);
     try {
-      await props.onSilence(duration, reason);
+      await props.onSilence(duration, why);
     } finally {
       setAsking(false);
     }
@@ -40,68 +66,64 @@ export function SilenceForm(props: SilenceFormProps) {
   function submit(event: SubmitEvent): void {
     event.preventDefault();
     if (props.silenced !== undefined) void ask("0s", "ended by a viewer");
-    else void ask(duration(), reason?.value.trim() ?? "");
-  }
-
-  function onKeyDown(event: KeyboardEvent): void {
-    if (event.key !== "Escape") return;
-    event.preventDefault();
-    props.onCancel();
+    else void ask(length().duration(), reason?.value.trim() ?? "");
   }
 
   return (
-    <form class="silence" ref={form} aria-busy={asking()} onSubmit={submit} onKeyDown={onKeyDown}>
-      <Show
-        when={props.silenced}
-        fallback={
-          <>
-            <fieldset class="durations">
-              <legend class="visually-hidden">Silence for</legend>
-              <For each={DURATIONS}>
-                {(one) => (
-                  <label>
-                    <input
-                      type="radio"
-                      name={name}
-                      value={one}
-                      checked={duration() === one}
-                      onChange={() => edit({ duration: one })}
-                    />
-                    <span>{WORDS[one]}</span>
-                  </label>
-                )}
-              </For>
-            </fieldset>
-            <input
-              class="reason"
-              type="text"
-              ref={reason}
-              value={untrack(alerts.draft)?.reason ?? ""}
-              onInput={(event) => edit({ reason: event.currentTarget.value })}
-              required
-              maxLength={200}
-              autocomplete="off"
-              placeholder="Why? Everyone sees it"
-              aria-label="Reason"
-            />
-          </>
-        }
-      >
-        {(silenced) => (
-          <p class="silenced-why">
-            Silenced until {formatUntil(Date.parse(silenced().until), connection.time())}
-            <Show when={silenced().by}> by {silenced().by}</Show>: {silenced().reason}
-          </p>
-        )}
-      </Show>
-      <div class="silence-buttons">
-        <button type="submit" class="button">
-          {props.silenced === undefined ? "Silence" : "End silence"}
-        </button>
-        <button type="button" class="button plain" onClick={() => props.onCancel()}>
-          Cancel
-        </button>
-      </div>
-    </form>
+    <Panel anchor={props.anchor} label={`Silence ${props.what}`} onClose={props.onCancel}>
+      <form class="silence" ref={form} aria-busy={asking()} onSubmit={submit}>
+        <Show
+          when={props.silenced}
+          fallback={
+            <>
+              <fieldset class="durations">
+                <legend>Silence</legend>
+                <For each={Object.entries(LENGTHS)}>
+                  {([key, { words }]) => (
+                    <label>
+                      <input
+                        type="radio"
+                        name={name}
+                        value={key}
+                        checked={length() === LENGTHS[key]}
+                        onChange={() => edit({ duration: key })}
+                      />
+                      <span>{words}</span>
+                    </label>
+                  )}
+                </For>
+              </fieldset>
+              <input
+                class="reason"
+                type="text"
+                ref={reason}
+                value={untrack(alerts.draft)?.reason ?? ""}
+                onInput={(event) => edit({ reason: event.currentTarget.value })}
+                required
+                maxLength={200}
+                autocomplete="off"
+                placeholder="Why (shown to everyone)"
+                aria-label="Reason"
+              />
+            </>
+          }
+        >
+          {(silenced) => (
+            <p class="silenced-why">
+              Silenced until {formatUntil(Date.parse(silenced().until), connection.time())}
+              <Show when={silenced().by}> by {silenced().by}</Show>: {silenced().reason}
+            </p>
+          )}
+        </Show>
+        <div class="silence-buttons">
+          <button type="button" class="button small" onClick={() => props.onCancel()}>
+            Cancel
+          </button>
+          <button type="submit" class="button small primary">
+            {props.silenced === undefined ? "Silence" : "End silence"}
+          </button>
+        </div>
+      </form>
+    </Panel>
   );
 }

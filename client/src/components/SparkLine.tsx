@@ -1,31 +1,38 @@
-/** The values around the moment that an alert fired, small: what came before, what has come since, the threshold. */
-import { createMemo, Show } from "solid-js";
-import type { Alert } from "../types.gen";
+/** The values from before an alert fired until now, small: its episode shaded, and the threshold. */
+import { createMemo, Show, untrack } from "solid-js";
+import type { Episode } from "../alerts/episodes";
 import { type SparkLines, sparkLines } from "../window/spark";
 import { useStores } from "./context";
 
-const WIDTH = 92;
-const HEIGHT = 24;
+const WIDTH = 132;
+const HEIGHT = 36;
 
-export function SparkLine(props: { alert: Alert }) {
-  const { board, sparks } = useStores();
-  const spark = sparks.follow(props.alert);
-  const lines = createMemo<SparkLines | null>(() =>
-    sparkLines(spark(), board.isPlain(props.alert) ? props.alert.threshold : undefined, WIDTH, HEIGHT),
-  );
+export function SparkLine(props: { episode: Episode; inView: () => boolean }) {
+  const { board, sparks, stats } = useStores();
+  const threshold = () => (board.isPlain(props.episode.alert) ? props.episode.alert.threshold : undefined);
+  const lines = createMemo<SparkLines | null>((before) => {
+    const { alert, ended } = props.episode;
+    if (before !== undefined && !props.inView()) return before;
+    stats.drawn();
+    return untrack(() => sparkLines(sparks.of(alert, ended), threshold(), WIDTH, HEIGHT));
+  });
   return (
-    <svg class="spark" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} width={WIDTH} height={HEIGHT} aria-hidden="true">
+    <svg class="spark" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" aria-hidden="true">
       <Show when={lines()}>
         {(drawn) => (
           <>
+            <rect
+              class="spark-episode"
+              x={drawn().episode.left}
+              y="0"
+              width={Math.max(0, drawn().episode.right - drawn().episode.left)}
+              height={HEIGHT}
+            />
             <Show when={drawn().threshold !== null}>
-              <path class="spark-threshold" d={`M3 ${drawn().threshold}H${WIDTH - 3}`} />
+              <path class="spark-threshold" d={`M0 ${drawn().threshold}H${WIDTH}`} />
             </Show>
-            <path class="spark-before" d={drawn().before} />
-            <path class="spark-after" d={drawn().after} />
-            <Show when={drawn().moment}>
-              {(moment) => <circle class="spark-moment" cx={moment().x} cy={moment().y} r="2.5" />}
-            </Show>
+            <path class="spark-line" d={drawn().line} />
+            <path class="spark-newest" d={`M${drawn().newest.x} ${drawn().newest.y}h0`} />
           </>
         )}
       </Show>

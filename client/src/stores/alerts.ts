@@ -1,19 +1,20 @@
 /**
  * The alert feed: what fires, what is over, what the viewer has folded or put away, and which severities are shown.
  * What fires is always counted and always there, whatever the viewer did: it can be folded to a line, and only what
- * is over can be put away. Both are remembered by a `Memory`, for a reload, and can be undone for a while. The store
- * takes alerts as they come and gives entries: an alert, or the many of one rule that fired at once. It must not know
- * where they come from.
+ * is over can be put away. Both are remembered by a `Memory`, for a reload, and can be undone for a while. What ends
+ * while it is seen stays in its place for a moment. The store takes alerts as they come and gives entries, one for each
+ * rule. It must not know where they come from.
  */
 import { createMemo, createSignal } from "solid-js";
 import { type Entry, firingEntries, recentEntries, SEVERITIES } from "../alerts/entries";
-import { type Episode, Episodes, isFiring } from "../alerts/episodes";
+import { type Episode, Episodes, isFiring, ruleOf } from "../alerts/episodes";
 import { formatCount } from "../format";
 import type { FeedEvent } from "../link/feed";
 import { seriesKey } from "../link/protocol";
 import type { Clock } from "../time/clock";
 import type { Alert, Severity } from "../types.gen";
 import { kept } from "../window/kept";
+import { createStaying } from "./staying";
 
 /** Where a list of texts is kept: the ids that were put away or folded, the severities that are hidden. */
 export interface Memory {
@@ -30,7 +31,7 @@ export interface AlertStoreOptions {
   onFiring?(alerts: readonly Alert[], quiet: boolean): void;
 }
 
-/** A silence that somebody is about to ask for. */
+/** A silence that somebody is about to ask for, of an entry. */
 export interface Draft {
   id: string;
   duration: string;
@@ -73,6 +74,18 @@ function countsOf(episodes: readonly Episode[]): Record<Severity, number> {
   return found;
 }
 
+/** A rule and a series: at most one alert of both fires. */
+const placeOf = ({ alert }: Episode): string =>
+  `${ruleOf(alert)} ${seriesKey(alert.metric ?? "", alert.labels)}`;
+
+/** When the first of each severity fired; Infinity where none does. */
+function firstOf(episodes: readonly Episode[]): Record<Severity, number> {
+  const none = Number.POSITIVE_INFINITY;
+  const first = { critical: none, warning: none, info: none };
+  for (const { alert, fired } of episodes) first[alert.severity] = Math.min(first[alert.severity], fired);
+  return first;
+}
+
 const totalOf = (entries: readonly Entry[]): number => entries.reduce((sum, { total }) => sum + total, 0);
 const idsOf = (episodes: readonly Episode[]): string[] => episodes.map(({ alert }) => alert.id);
 
@@ -100,24 +113,40 @@ export function createAlertStore(options: AlertStoreOptions) {
   const known = new Episodes(KEPT_OVER);
   const dismissed = createIds(options.dismissed);
   const folded = createIds(options.folded);
+  const staying = createStaying(options.clock);
   const [all, setAll] = createSignal<readonly Episode[]>([]);
   const [live, setLive] = createSignal(false);
+  const heard = createMemo<boolean>((before) => before || live(), false);
   const [hidden, setHidden] = createSignal<ReadonlySet<string>>(new Set(options.hidden.load()));
   const [undo, setUndo] = createSignal<Undo | null>(null);
   const [draft, setDraft] = createSignal<Draft | null>(null);
   let cancelUndo: () => void = () => {};
+  let reading = false;
+  const hold = () => staying.hold(reading || draft() !== null);
 
   const isShown = ({ alert }: Episode) => !hidden().has(alert.severity);
   const firing = createMemo(() => all().filter(isFiring));
   const counts = createMemo(() => countsOf(firing()));
+  const since = createMemo(() => firstOf(firing()));
   const over = createMemo(() =>
     all().filter((episode) => !isFiring(episode) && !dismissed.ids().has(episode.alert.id)),
   );
   const overCounts = createMemo(() => countsOf(over()));
+  /** What fires again is shown as firing, and its last time among what is over. */
+  const firingKeys = createMemo(() => new Set(firing().map(placeOf)));
+  const stays = (episode: Episode): boolean =>
+    staying.ids().has(episode.alert.id) && !firingKeys().has(placeOf(episode));
 
-  const firingShown = createMemo(() => firingEntries(firing().filter(isShown)).slice(0, MAX_ALERTS));
+  const firingShown = createMemo<readonly Entry[]>((before) => {
+    const here = [...firing(), ...over().filter(stays)].filter(isShown);
+    return firingEntries(
+      here,
+      before.map(({ id }) => id),
+    ).slice(0, MAX_ALERTS);
+  }, []);
+  const recent = createMemo(() => over().filter((episode) => !stays(episode)));
   const recentShown = createMemo(() =>
-    recentEntries(over().filter(isShown), MAX_ALERTS - firingShown().length),
+    recentEntries(recent().filter(isShown), MAX_ALERTS - firingShown().length),
   );
   const entriesById = createMemo(
     () => new Map([...firingShown(), ...recentShown()].map((entry) => [entry.id, entry])),
@@ -151,8 +180,19 @@ export function createAlertStore(options: AlertStoreOptions) {
     return worst;
   });
 
+  /** What ends now keeps its place, but for what a tab that has just come hears of first. */
+  function stay(): void {
+    const fired = firing();
+    const ended = fired.filter(({ alert }) => {
+      const now = known.get(alert.id);
+      return now !== undefined && !isFiring(now);
+    });
+    staying.add(idsOf(ended));
+  }
+
   function take(alerts: readonly Alert[], whole: boolean, quiet: boolean): void {
     const fresh = known.take(alerts, whole).map(({ alert }) => alert);
+    stay();
     setAll(known.all);
     // What was folded before a reload is nothing new.
     const news = fresh.filter(({ id }) => !folded.ids().has(id));
@@ -166,6 +206,7 @@ export function createAlertStore(options: AlertStoreOptions) {
       setLive(event.alertsLive);
       if (event.episodes === null) return;
       known.restore(event.episodes);
+      stay();
       setAll(known.all);
     }
   }
@@ -192,15 +233,19 @@ export function createAlertStore(options: AlertStoreOptions) {
     offer(text, () => dismissed.remove(ids));
   }
 
-  const isFolded = (entry: Entry): boolean =>
-    entry.firing && entry.episodes.every(({ alert }) => folded.ids().has(alert.id));
+  const isFolded = (entry: Entry): boolean => entry.episodes.every(({ alert }) => folded.ids().has(alert.id));
 
   return {
     apply,
     /** All that fires, whatever the viewer has folded or hidden. */
     firing,
-    /** How many of it there are of each severity. */
+    /** How many of it there are of each severity, and since when the first of them: milliseconds since 1970. */
     firingCount: (severity: Severity): number => counts()[severity],
+    firingSince: (severity: Severity): number => since()[severity],
+    /** When the last that is known of ended; NaN when none did. */
+    lastEnded: createMemo(() =>
+      all().reduce((last, one) => (isFiring(one) ? last : Math.max(one.ended, last || 0)), Number.NaN),
+    ),
     /** The newest that fires and is critical. */
     newestCritical: createMemo(() =>
       firing()
@@ -209,15 +254,23 @@ export function createAlertStore(options: AlertStoreOptions) {
     ),
     /** Whether the server would say at once when something else fires. */
     live,
+    /** Whether it has said that at all. */
+    known: heard,
     /** What is over and not put away, and how many of it there are of each severity. */
     over,
+    /** Those of them that do not stay where they fired. */
+    recent,
     overCount: (severity: Severity): number => overCounts()[severity],
     /** What is drawn: entries of the severities that are shown, fifty in all. */
     firingIds: idsIn(firingShown),
     recentIds: idsIn(recentShown),
     /** How many alerts are in no entry that is drawn: of a hidden severity, or for lack of room. */
-    firingLeftOut: () => leftOut(firing(), firingShown()),
-    recentLeftOut: () => leftOut(over(), recentShown()),
+    firingLeftOut: () =>
+      leftOut(
+        firing(),
+        firingShown().filter((entry) => entry.firing),
+      ),
+    recentLeftOut: () => leftOut(recent(), recentShown()),
     /** The entry with an id, undefined when it has gone. */
     entry: (id: string): Entry | undefined => entriesById().get(id),
     /** The episodes that are about a metric; the same array for as long as they are the same. */
@@ -238,8 +291,8 @@ export function createAlertStore(options: AlertStoreOptions) {
       setHidden(new Set<string>());
       options.hidden.save([]);
     },
-    /** What the server answered about one of them. */
-    take: (alert: Alert) => take([alert], false, true),
+    /** What the server answered about some of them. */
+    take: (alerts: readonly Alert[]) => take(alerts, false, true),
     isFolded,
     /** Fold an entry that fires to a line, put one that is over away. */
     dismiss(entry: Entry): void {
@@ -256,9 +309,17 @@ export function createAlertStore(options: AlertStoreOptions) {
     clear(): void {
       putAway(over(), `${formatCount(over().length)} cleared`);
     },
-    /** The silence whose form is open, null for none: its alert may end meanwhile, and move to another list. */
+    /** The silence whose form is open, null for none. */
     draft,
-    setDraft,
+    setDraft(next: Draft | null): void {
+      setDraft(next);
+      hold();
+    },
+    /** Whether the viewer reads or aims at what is listed: nothing leaves its place meanwhile. */
+    reads(on: boolean): void {
+      reading = on;
+      hold();
+    },
     /** What was done last, for as long as it can be undone; null when there is nothing. */
     undo,
     /** Another tab has put something away, folded something, or undone that. */

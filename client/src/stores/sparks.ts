@@ -1,26 +1,46 @@
 /**
- * The values of an alert's series around the moment that it fired: taken out of the window while they are in it, and
- * kept as the window moves on. It must not know how they are drawn.
+ * The values of an alert's series from before it fired until it is over: taken out of the window while they are in it,
+ * and kept as the window moves on. A long episode is thinned out, so that it never has more than so many. It must not
+ * know how they are drawn.
  *
- *   window       ──────────────────────┐
- *   spark   from ·········│fired        ┊······· to: what is still to come is added with the ticks
+ *   window        ┊──────────────────────┤ now
+ *   spark   from ·········│fired ········│ at least to here, and on until it is over
  */
-import { createSignal } from "solid-js";
 import type { FeedEvent } from "../link/feed";
 import { seriesKey } from "../link/protocol";
 import type { Alert } from "../types.gen";
 import type { Spark } from "../window/spark";
 import type { Window } from "../window/window";
 
-/** Ticks on each side of the moment. */
+/** Ticks before the moment, as many as after it at least, and after the end. */
 const SIDE_TICKS = 24;
+const AFTER_TICKS = 6;
+export const MAX_POINTS = 120;
 /** More than are drawn at once. */
 const MAX_SPARKS = 200;
 
 interface Followed {
   key: string;
-  spark: () => Spark;
-  set(spark: Spark): void;
+  fired: number;
+  from: number;
+  /** When there is no more to come: Infinity while it fires. */
+  until: number;
+  times: number[];
+  values: number[];
+}
+
+/** Every second value goes; of two neighbours the one stays that is further from what was kept before. */
+function thin(one: Followed): void {
+  const [times, values] = [[one.times[0]], [one.values[0]]];
+  for (let i = 1; i < one.values.length; i += 2) {
+    const last = values[values.length - 1];
+    const next =
+      i + 1 < one.values.length && !(Math.abs(one.values[i] - last) >= Math.abs(one.values[i + 1] - last));
+    times.push(one.times[i + (next ? 1 : 0)]);
+    values.push(one.values[i + (next ? 1 : 0)]);
+  }
+  one.times = times;
+  one.values = values;
 }
 
 export function createSparkStore(window: Window) {
@@ -30,26 +50,23 @@ export function createSparkStore(window: Window) {
 
   function begin(alert: Alert): Followed {
     const fired = Date.parse(alert.timestamp);
-    const side = SIDE_TICKS * window.intervalMs;
-    const [spark, set] = createSignal<Spark>({
-      ...{ from: fired - side, fired, to: fired + side },
-      ...{ times: [], values: [] },
-    });
-    return { key: seriesKey(alert.metric ?? "", alert.labels), spark, set };
+    const key = seriesKey(alert.metric ?? "", alert.labels);
+    const from = fired - SIDE_TICKS * window.intervalMs;
+    return { key, fired, from, until: Number.POSITIVE_INFINITY, times: [], values: [] };
   }
 
   function read(one: Followed): void {
-    const before = one.spark();
-    const last = before.times.at(-1);
-    const next = window.between(one.key, last ?? before.from - 1, before.to);
+    const last = one.times.at(-1);
+    const next = window.between(one.key, last ?? one.from - 1, one.until);
     if (next.times.length > 0 && (last !== undefined || window.has(one.key))) {
-      const times = [...before.times, ...next.times];
-      one.set({ ...before, times, values: [...before.values, ...next.values] });
+      one.times.push(...next.times);
+      one.values.push(...next.values);
+      while (one.times.length > MAX_POINTS) thin(one);
     }
-    if (window.newestTime >= before.to) open.delete(one);
+    if (window.newestTime >= one.until) open.delete(one);
   }
 
-  function follow(alert: Alert): () => Spark {
+  function find(alert: Alert): Followed {
     const known = followed.get(alert.id) ?? begin(alert);
     // What was asked for last is the last to be forgotten.
     const isNew = !followed.delete(alert.id);
@@ -59,7 +76,7 @@ export function createSparkStore(window: Window) {
       read(known);
       forgetOldest();
     }
-    return known.spark;
+    return known;
   }
 
   function forgetOldest(): void {
@@ -75,8 +92,22 @@ export function createSparkStore(window: Window) {
     apply(event: FeedEvent): void {
       if (event.type === "ticks" || event.type === "snapshot") for (const one of open) read(one);
     },
-    /** The spark of an alert: from here on its ticks are collected, whether or not it is drawn. */
-    follow,
+    /**
+     * The spark of an alert as far as it is known: from here on its ticks are collected, whether or not it is drawn.
+     *
+     * @param ended when the alert ended, Infinity while it fires.
+     */
+    of(alert: Alert, ended: number): Spark {
+      const one = find(alert);
+      const { fired, from, times, values } = one;
+      one.until = Math.max(ended, fired + SIDE_TICKS * window.intervalMs) + AFTER_TICKS * window.intervalMs;
+      const to = Math.max(fired + SIDE_TICKS * window.intervalMs, times.at(-1) ?? 0);
+      return {
+        ...{ from: Math.max(from, Math.min(fired, times[0] ?? from)), fired, ended, to },
+        times,
+        values,
+      };
+    },
   };
 }
 

@@ -1,12 +1,14 @@
 /**
- * A spark, the values around the moment that an alert fired, and its lines in a box of so many pixels. Pure: times
- * and values in, the texts of SVG paths out.
+ * A spark, the values from before an alert fired until it is over, and its lines in a box of so many pixels. Pure:
+ * times and values in, the texts of SVG paths out.
  */
 
 /** Times in milliseconds since 1970, by the server's clock. */
 export interface Spark {
   from: number;
   fired: number;
+  /** Infinity while it fires. */
+  ended: number;
   to: number;
   times: readonly number[];
   /** NaN where the series had no value. */
@@ -14,11 +16,11 @@ export interface Spark {
 }
 
 export interface SparkLines {
-  /** Before the alert fired, and from then on. */
-  before: string;
-  after: string;
-  /** Where it fired, null when no value is known near it. */
-  moment: { x: number; y: number } | null;
+  line: string;
+  /** Where the episode begins and ends, from the left. */
+  episode: { left: number; right: number };
+  /** Where the newest value is. */
+  newest: { x: number; y: number };
   /** The height of the threshold, null when there is none to draw. */
   threshold: number | null;
 }
@@ -42,27 +44,23 @@ function pathOf(xs: readonly number[], ys: readonly number[]): string {
 
 /** @param threshold is part of what is seen, however far from it the values are; undefined for none. */
 export function sparkLines(
-  { from, fired, to, times, values }: Spark,
+  { from, fired, ended, to, times, values }: Spark,
   threshold: number | undefined,
   width: number,
   height: number,
 ): SparkLines | null {
+  const newest = values.findLastIndex(Number.isFinite);
+  if (newest === -1) return null;
   const shown = values.filter(Number.isFinite);
-  if (shown.length === 0) return null;
   const all = threshold === undefined ? shown : [...shown, threshold];
   const [low, high] = [Math.min(...all), Math.max(...all)];
   const span = high > low ? high - low : 1;
+  const x = (time: number) => PAD + ((time - from) / (to - from)) * (width - 2 * PAD);
   const y = (value: number) => height - PAD - ((value - low) / span) * (height - 2 * PAD);
-  const xs = times.map((time) => PAD + ((time - from) / (to - from)) * (width - 2 * PAD));
-  const ys = values.map(y);
-  const after = times.findIndex((time) => time >= fired);
-  const split = after === -1 ? times.length : after;
-  const moment = split < times.length ? split : split - 1;
   return {
-    // The lines meet where it fired.
-    before: pathOf(xs.slice(0, split + 1), ys.slice(0, split + 1)),
-    after: pathOf(xs.slice(split), ys.slice(split)),
-    moment: Number.isFinite(ys[moment]) ? { x: xs[moment], y: ys[moment] } : null,
+    line: pathOf(times.map(x), values.map(y)),
+    episode: { left: Math.max(0, x(fired)), right: x(Math.min(ended, times[times.length - 1])) },
+    newest: { x: x(times[newest]), y: y(values[newest]) },
     threshold: threshold === undefined ? null : y(threshold),
   };
 }

@@ -1,0 +1,270 @@
+/**
+ * What one rule says, of one series or of many: how bad it is, since when, the values around it, what is now, and what a
+ * viewer can do about it. Folded it is a line. Of many, those that are worst open in place. When it ends it keeps its
+ * size and place for a while.
+ */
+import { createMemo, createSignal, createUniqueId, For, Show } from "solid-js";
+import { type Entry, entryOf } from "../alerts/entries";
+import type { Episode } from "../alerts/episodes";
+import { extentOf, formatCount, formatValue } from "../format";
+import { Refused } from "../link/actions";
+import { seriesKey } from "../link/protocol";
+import type { Alert } from "../types.gen";
+import { useStores } from "./context";
+import { Icon } from "./Icon";
+import { useInView } from "./inView";
+import { Outcome } from "./Outcome";
+import { SeverityShape } from "./SeverityShape";
+import { NEW_DRAFT, SilenceForm } from "./SilenceForm";
+import { SparkLine } from "./SparkLine";
+import { useSilencedUntil } from "./silenced";
+import { useSummary } from "./summary";
+
+const MAX_OPENED = 50;
+
+/** What fires and is not acknowledged yet. */
+const unseen = ({ episodes }: Entry): Alert[] =>
+  episodes.flatMap(({ alert, state }) =>
+    state === "firing" && alert.acknowledged === undefined ? alert : [],
+  );
+
+/** The value now of an alert's series. One that is not on its metric's scale, or whose series is gone: as it fired. */
+function ValueNow(props: { alert: Alert; inView: () => boolean }) {
+  const { board, stats } = useStores();
+  const value = createMemo<number | undefined>((before) => {
+    const { labels, metric, value } = props.alert;
+    if (before !== undefined && !props.inView()) return before;
+    stats.drawn();
+    const now = board.isPlain(props.alert)
+      ? stats.window.newest(seriesKey(metric ?? "", labels))
+      : Number.NaN;
+    return Number.isFinite(now) ? now : value;
+  });
+  const text = () => {
+    const { threshold } = props.alert;
+    return formatValue(value() ?? Number.NaN, board.unitOf(props.alert), extentOf([value(), threshold]));
+  };
+  return (
+    <span class="alert-value" aria-live="off">
+      <Show when={value() !== undefined}>
+        {text().number} <small>{text().unit}</small>
+      </Show>
+    </span>
+  );
+}
+
+/** A press shows all of it again. */
+function Folded(props: { entry: Entry; text: string }) {
+  const { alerts } = useStores();
+  return (
+    <button
+      type="button"
+      class="unfold"
+      aria-expanded="false"
+      title={`Unfold: ${props.text}`}
+      onClick={() => alerts.unfold(props.entry)}
+    >
+      <Icon name="chevron" />
+      <SeverityShape severity={props.entry.lead.alert.severity} hollow={!props.entry.firing} />
+      <span class="severity">{props.entry.lead.alert.severity.toUpperCase()}</span>
+      <span class="message">{props.text}</span>
+    </button>
+  );
+}
+
+/** Ask the server one after the other, until it says no; what it said yes to holds. */
+function useAsking() {
+  const { alerts } = useStores();
+  const [error, setError] = createSignal("");
+  async function ask(about: readonly Alert[], what: (id: string) => Promise<Alert>): Promise<boolean> {
+    setError("");
+    const answers: Alert[] = [];
+    try {
+      for (const { id } of about) answers.push(await what(id));
+      return true;
+    } catch (problem) {
+      if (!(problem instanceof Refused)) throw problem;
+      const done = answers.length > 0 ? `${answers.length} of ${about.length} done. ` : "";
+      setError(done + problem.message);
+      return false;
+    } finally {
+      if (answers.length > 0) alerts.take(answers);
+    }
+  }
+  return { ask, error, forget: () => setError("") };
+}
+
+function Actions(props: { entry: Entry; name: string; asking: ReturnType<typeof useAsking> }) {
+  const { actions, alerts } = useStores();
+  let silenceButton!: HTMLButtonElement;
+  const alert = () => props.entry.lead.alert;
+  const silencing = () => alerts.draft()?.id === props.entry.id;
+  const silencedUntil = useSilencedUntil(alert);
+  const left = () => unseen(props.entry);
+  const seen = () => alert().acknowledged !== undefined && left().length === 0;
+  const word = () => {
+    if (seen()) return "Acknowledged";
+    return props.entry.total > 1 ? `Acknowledge ${formatCount(left().length)}` : "Acknowledge";
+  };
+
+  function closeForm(): void {
+    if (!silencing()) return;
+    alerts.setDraft(null);
+    props.asking.forget();
+    silenceButton.focus();
+  }
+
+  async function silence(duration: string, reason: string): Promise<void> {
+    const about = props.entry.episodes.filter(({ state }) => state === "firing" || props.entry.total === 1);
+    const of = about.map((one) => one.alert);
+    if (await props.asking.ask(of, (id) => actions.silence(id, duration, reason))) closeForm();
+  }
+
+  return (
+    <div class="alert-actions">
+      <button
+        type="button"
+        class="button small"
+        // What is over needs nobody, but the place of the button stays.
+        classList={{ absent: !props.entry.firing && !seen() }}
+        aria-label={`${word()}: ${props.name}`}
+        aria-pressed={seen()}
+        aria-disabled={!props.entry.firing || seen()}
+        onClick={() => left().length > 0 && void props.asking.ask(left(), (id) => actions.acknowledge(id))}
+      >
+        <Icon name="check" />
+        {word()}
+      </button>
+      <button
+        type="button"
+        class="button small"
+        ref={silenceButton}
+        aria-label={`Silence: ${props.name}`}
+        aria-pressed={silencedUntil() !== null}
+        aria-expanded={silencing()}
+        onClick={() => alerts.setDraft({ id: props.entry.id, ...NEW_DRAFT })}
+      >
+        <Icon name="silent" />
+        {silencedUntil() === null ? "Silence" : "Silenced"}
+      </button>
+      <Show when={silencing()}>
+        <SilenceForm
+          anchor={() => silenceButton}
+          what={props.name}
+          silenced={silencedUntil() === null ? undefined : alert().silenced}
+          onSilence={silence}
+          onCancel={closeForm}
+        />
+      </Show>
+    </div>
+  );
+}
+
+/** The worst of many, each with its own buttons. */
+function Members(props: { entry: Entry; id: string }) {
+  const shown = createMemo<ReadonlyMap<string, Episode>>(
+    () => new Map(props.entry.episodes.slice(0, MAX_OPENED).map((one) => [one.alert.id, one])),
+  );
+  return (
+    <div class="members" id={props.id}>
+      <ul>
+        <For each={[...shown().keys()]}>
+          {(id) => {
+            // One that has just gone is as it was, for what is in it is updated before it is removed.
+            const episode = createMemo<Episode>(
+              (before) => shown().get(id) ?? before,
+              shown().get(id) as Episode,
+            );
+            return <AlertEntry entry={entryOf(episode())} member />;
+          }}
+        </For>
+      </ul>
+      <Show when={props.entry.total > MAX_OPENED}>
+        <p class="alerts-more">{`${MAX_OPENED} of ${formatCount(props.entry.total)}, the worst`}</p>
+      </Show>
+    </div>
+  );
+}
+
+/** @param props.member whether it is one of many, and shown below them. */
+export function AlertEntry(props: { entry: Entry; member?: boolean }) {
+  const { alerts } = useStores();
+  const [open, setOpen] = createSignal(false);
+  const asking = useAsking();
+  const id = createUniqueId();
+  const alert = () => props.entry.lead.alert;
+  const summary = useSummary(() => props.entry);
+  const isGroup = () => props.entry.total > 1;
+  const folded = () => !props.member && alerts.isFolded(props.entry);
+  const silencedUntil = useSilencedUntil(alert);
+  let item!: HTMLLIElement;
+  const inView = useInView(() => item);
+  const quiet = () => props.entry.firing && (unseen(props.entry).length === 0 || silencedUntil() !== null);
+
+  return (
+    <li
+      ref={item}
+      class={`alert alert-${alert().severity}`}
+      classList={{
+        ...{ folded: folded(), resolved: !props.entry.firing, quiet: quiet() },
+        ...{ member: props.member, "alert-group": isGroup() },
+      }}
+      data-alert={isGroup() ? props.entry.id : alert().id}
+      data-state={props.entry.lead.state}
+      data-folded={folded() ? "" : undefined}
+    >
+      <Show when={!folded()} fallback={<Folded entry={props.entry} text={summary()} />}>
+        <span class="alert-severity">
+          <SeverityShape severity={alert().severity} hollow={!props.entry.firing} />
+          <span class="severity">{alert().severity.toUpperCase()}</span>
+        </span>
+        <div class="alert-content">
+          <Show
+            when={isGroup()}
+            fallback={
+              <span class="message" title={alert().message}>
+                {alert().message}
+              </span>
+            }
+          >
+            <button
+              type="button"
+              class="group-toggle message"
+              aria-expanded={open()}
+              aria-controls={id}
+              onClick={() => setOpen((shown) => !shown)}
+            >
+              <Icon name="chevron" />
+              {summary()}
+            </button>
+          </Show>
+          <Outcome entry={props.entry} inView={inView} />
+        </div>
+        <Show when={alert().metric && !props.member}>
+          <SparkLine episode={props.entry.lead} inView={inView} />
+        </Show>
+        <ValueNow alert={alert()} inView={inView} />
+        <Actions entry={props.entry} name={summary()} asking={asking} />
+        <Show when={!props.member}>
+          <button
+            type="button"
+            class="icon-button small dismiss"
+            aria-label={`Dismiss: ${summary()}${props.entry.firing ? ", folds it to a line while it fires" : ""}`}
+            title={props.entry.firing ? "Fold to a line, while it fires" : "Dismiss"}
+            onClick={() => alerts.dismiss(props.entry)}
+          >
+            ×
+          </button>
+        </Show>
+        <Show when={asking.error()}>
+          <p class="alert-error" role="alert">
+            {asking.error()}
+          </p>
+        </Show>
+        <Show when={isGroup() && open()}>
+          <Members entry={props.entry} id={id} />
+        </Show>
+      </Show>
+    </li>
+  );
+}

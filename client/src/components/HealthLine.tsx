@@ -1,0 +1,131 @@
+/** The first line of all: whether something is wrong, since when, and in which section. */
+import { For, Show } from "solid-js";
+import { SEVERITIES } from "../alerts/entries";
+import { formatCount, formatLength, formatTime, formatUntil } from "../format";
+import type { Section } from "../stores/sections";
+import { useStores } from "./context";
+import { SeverityShape } from "./SeverityShape";
+
+function SectionLink(props: { section: Section }) {
+  const { alerts, sections } = useStores();
+  const severity = () => (alerts.live() ? props.section.severity() : undefined);
+  const go = (event: MouseEvent) => {
+    event.preventDefault();
+    sections.go(props.section.path);
+  };
+  return (
+    <a
+      class="section-link"
+      data-severity={severity()}
+      href={`#${encodeURIComponent(props.section.path)}`}
+      onClick={go}
+    >
+      <Show when={severity()} fallback={<span class="dot" classList={{ unknown: !alerts.live() }} />}>
+        {(worst) => <SeverityShape severity={worst()} />}
+      </Show>
+      {props.section.title}
+      <Show when={severity()}>
+        <span class="visually-hidden">{`, ${formatCount(props.section.firing())} firing, ${severity()}`}</span>
+      </Show>
+    </a>
+  );
+}
+
+/** `1 critical since 14:24, 1 warning since 14:26`. */
+function useFiring(): () => string {
+  const { alerts, connection } = useStores();
+  return () =>
+    SEVERITIES.filter((severity) => alerts.firingCount(severity) > 0)
+      .map((severity) => {
+        const since = formatUntil(alerts.firingSince(severity), connection.time());
+        return `${formatCount(alerts.firingCount(severity))} ${severity} since ${since}`;
+      })
+      .join(", ");
+}
+
+/** What was known when the connection was lost. */
+function useUnknown(): () => string {
+  const { alerts, connection } = useStores();
+  return () => {
+    if (!connection.tried()) return "No connection yet";
+    const count = alerts.firing().length;
+    const at = Number.isFinite(connection.newest()) ? ` at ${formatTime(connection.newest())}` : "";
+    if (!alerts.known()) return "What fires cannot be seen from here";
+    const before = count === 0 ? "All was quiet" : `${formatCount(count)} fired`;
+    return `${before}${at}; what fires now cannot be seen from here`;
+  };
+}
+
+/** What was done last, for as long as it can be undone. */
+function UndoButton() {
+  const { alerts } = useStores();
+  return (
+    <span class="undo">
+      <span role="status">{alerts.undo()?.text}</span>
+      <Show when={alerts.undo()}>
+        {(done) => (
+          <button type="button" class="button small" onClick={() => done().undo()}>
+            Undo
+          </button>
+        )}
+      </Show>
+    </span>
+  );
+}
+
+/**
+ * @param props.open whether what is over is listed below.
+ * @param props.onToggle the viewer wants to see it, or not.
+ */
+export function HealthLine(props: { open: boolean; onToggle(): void }) {
+  const { alerts, connection, sections } = useStores();
+  const firing = useFiring();
+  const unknown = useUnknown();
+  const count = () => alerts.firing().length;
+  const say = () => {
+    if (!alerts.live()) return "Not known";
+    return count() === 0 ? "All quiet" : `${formatCount(count())} firing`;
+  };
+  const isQuiet = () => alerts.live() && count() === 0;
+  const quietFor = () => {
+    const ended = alerts.lastEnded();
+    return Number.isFinite(ended) ? ` for ${formatLength(connection.serverTime() - ended)}` : "";
+  };
+  const top = () => sections.all().filter(({ depth }) => depth === 0);
+  return (
+    <div class="health-line">
+      <span class="health-says">
+        <Show when={count() === 0 || !alerts.live()}>
+          <span class="dot" classList={{ good: alerts.live(), unknown: !alerts.live() }} />
+        </Show>
+        {say()}
+      </span>
+      <span class="health-more">
+        <span class="no-alerts" role="status">
+          {isQuiet() ? "No active alerts" : ""}
+        </span>
+        <Show when={alerts.live()} fallback={unknown()}>
+          <Show when={isQuiet()} fallback={firing()}>
+            <span aria-live="off">{quietFor()}</span>
+          </Show>
+        </Show>
+      </span>
+      <Show when={count() === 0 && alerts.recent().length > 0}>
+        <button
+          type="button"
+          class="recent-toggle"
+          aria-expanded={props.open}
+          onClick={() => props.onToggle()}
+        >
+          Recent {formatCount(alerts.recent().length)}
+        </button>
+      </Show>
+      <UndoButton />
+      <Show when={top().length > 0}>
+        <nav class="sections" aria-label="Sections">
+          <For each={top()}>{(section) => <SectionLink section={section} />}</For>
+        </nav>
+      </Show>
+    </div>
+  );
+}

@@ -1,0 +1,83 @@
+/** Since when an alert fires and for how long, or how it ended, and what somebody did about it. */
+import { createMemo, Show } from "solid-js";
+import { type Entry, firesBelow } from "../alerts/entries";
+import { extentOf, formatLength, formatText, formatUntil, formatWhen } from "../format";
+import { useStores } from "./context";
+import { useSilencedUntil } from "./silenced";
+
+/**
+ * The worst value of an episode. The server says it when it is over; until then it is the worst that was seen here.
+ *
+ * @param inView whether it is read.
+ */
+function useWorst(entry: () => Entry, inView: () => boolean): () => number | undefined {
+  const { board, sparks, stats } = useStores();
+  return createMemo<number | undefined>((before) => {
+    const { firing, lead } = entry();
+    const { alert, ended, fired } = lead;
+    const known = [alert.peak, alert.value].filter((value) => value !== undefined);
+    if (known.length === 0 || !firing || !board.isPlain(alert)) return alert.peak;
+    if (before !== undefined && !inView()) return before;
+    stats.drawn();
+    const { times, values } = sparks.of(alert, ended);
+    const seen = values.filter((value, i) => times[i] >= fired && Number.isFinite(value));
+    return (firesBelow(alert) ? Math.min : Math.max)(...known, ...seen);
+  });
+}
+
+/** @param props.inView whether it is read: what fires changes with every tick. */
+export function Outcome(props: { entry: Entry; inView?: () => boolean }) {
+  const { board, connection } = useStores();
+  const worst = useWorst(
+    () => props.entry,
+    () => props.inView?.() ?? false,
+  );
+  const alert = () => props.entry.lead.alert;
+  const silencedUntil = useSilencedUntil(alert);
+  const since = () => formatWhen(props.entry.fired, connection.time());
+  const lasted = () => {
+    const { began, ended, firing, lead } = props.entry;
+    if (firing) return formatLength(connection.serverTime() - began);
+    return lead.state === "lost" ? "ended with a restart" : `resolved after ${formatLength(ended - began)}`;
+  };
+  const peak = () => {
+    const [{ threshold, value }, peak] = [alert(), worst()];
+    if (peak === undefined || props.entry.total > 1) return "";
+    return `peak ${formatText(peak, board.unitOf(alert()), extentOf([peak, threshold, value]))}`;
+  };
+  const care = () => {
+    const { episodes, firing, total } = props.entry;
+    const until = silencedUntil();
+    const { acknowledged, ended, silenced } = alert();
+    if (!firing) return ended ?? "";
+    const seen = episodes.filter(
+      (one) => one.state === "firing" && one.alert.acknowledged !== undefined,
+    ).length;
+    if (total > 1) return seen === 0 ? "" : seen === total ? "all acknowledged" : `${seen} acknowledged`;
+    if (until !== null) {
+      const words = [`silenced until ${formatUntil(until, connection.time())}`, silenced?.reason];
+      return words.filter(Boolean).join(": ");
+    }
+    return acknowledged === undefined
+      ? ""
+      : [["acknowledged", acknowledged.by].filter(Boolean).join(" by "), acknowledged.note]
+          .filter(Boolean)
+          .join(": ");
+  };
+
+  return (
+    <span class="outcome">
+      since <time dateTime={alert().timestamp}>{since()}</time> · {/* It ticks, and that is no news. */}
+      <span class="lasted" aria-live="off">
+        {lasted()}
+      </span>
+      <Show when={peak()}>
+        <span class="peak"> · {peak()}</span>
+      </Show>
+      <Show when={care()}>
+        {" · "}
+        <span class="outcome-note">{care()}</span>
+      </Show>
+    </span>
+  );
+}

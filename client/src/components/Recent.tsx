@@ -1,0 +1,192 @@
+/** The alerts that are over: one row for each rule, the last first. A row opens in place and says more of each. */
+import { createMemo, createSignal, createUniqueId, For, Show } from "solid-js";
+import { type Entry, entryOf, SEVERITIES } from "../alerts/entries";
+import { formatCount, formatDay, formatLength, formatTime, formatWhen } from "../format";
+import { useStores } from "./context";
+import { Icon } from "./Icon";
+import { MenuButton } from "./Menu";
+import { Outcome } from "./Outcome";
+import { SeverityShape } from "./SeverityShape";
+import { SparkLine } from "./SparkLine";
+
+/** So many repeats of a rule are listed when its row is open. */
+const MAX_REPEATS = 20;
+
+/** `1–2 s each`: how long the shortest and the longest took. */
+function sayLasted({ episodes }: Entry): string {
+  const lengths = episodes.map(({ began, ended }) => ended - began);
+  const [short, long] = [Math.min(...lengths), Math.max(...lengths)].map(formatLength);
+  if (episodes.length === 1) return episodes[0].state === "lost" ? "" : long;
+  const unit = / \S+$/.exec(long)?.[0] ?? "";
+  const same = short.endsWith(unit) && !short.slice(0, -unit.length).includes(" ");
+  return `${short === long ? long : `${same ? short.slice(0, -unit.length) : short}–${long}`} each`;
+}
+
+function Repeats(props: { entry: Entry; id: string }) {
+  const shown = () => props.entry.episodes.slice(0, MAX_REPEATS);
+  return (
+    <div class="repeats" id={props.id}>
+      <Show when={props.entry.lead.alert.metric}>
+        <SparkLine episode={props.entry.lead} inView={() => true} />
+      </Show>
+      <ul>
+        <For each={shown()}>
+          {(episode) => (
+            <li>
+              <span class="repeat-message">{episode.alert.message}</span>
+              <Outcome entry={entryOf(episode)} />
+            </li>
+          )}
+        </For>
+      </ul>
+      <Show when={props.entry.total > MAX_REPEATS}>
+        <p class="alerts-more">{`${formatCount(props.entry.total - MAX_REPEATS)} more`}</p>
+      </Show>
+    </div>
+  );
+}
+
+function RecentRow(props: { id: string }) {
+  const { alerts, connection } = useStores();
+  const [open, setOpen] = createSignal(false);
+  const id = createUniqueId();
+  // One that has just gone is as it was, for what is in it is updated before it is removed.
+  const entry = createMemo<Entry>(
+    (before) => alerts.entry(props.id) ?? before,
+    alerts.entry(props.id) as Entry,
+  );
+  const alert = () => entry().lead.alert;
+  const isToday = () => formatWhen(entry().lead.fired, connection.time()) === formatTime(entry().lead.fired);
+  return (
+    <li
+      class={`alert recent-row resolved alert-${alert().severity}`}
+      data-alert={alert().id}
+      data-state={entry().lead.state}
+    >
+      <div class="recent-line">
+        <button
+          type="button"
+          class="alert-content recent-open"
+          aria-expanded={open()}
+          aria-controls={id}
+          title={alert().message}
+          onClick={() => setOpen((shown) => !shown)}
+        >
+          <SeverityShape severity={alert().severity} hollow />
+          <span class="severity">{alert().severity.toUpperCase()}</span>
+          <span class="message recent-words">{alert().message}</span>
+          <Show when={entry().total > 1}>
+            <span class="repeated">×{formatCount(entry().total)}</span>
+          </Show>
+        </button>
+        <span class="lasted">{sayLasted(entry())}</span>
+        <time
+          class="time"
+          dateTime={alert().timestamp}
+          title={formatWhen(entry().lead.fired, connection.time())}
+        >
+          <Show when={isToday()} fallback={formatDay(entry().lead.fired)}>
+            {formatTime(entry().lead.fired).slice(0, -3)}
+            <span class="seconds">{formatTime(entry().lead.fired).slice(-3)}</span>
+          </Show>
+        </time>
+        <button
+          type="button"
+          class="icon-button small dismiss"
+          aria-label={`Dismiss: ${alert().message}${entry().total > 1 ? ` and ${formatCount(entry().total - 1)} before it` : ""}`}
+          title="Dismiss"
+          onClick={() => alerts.dismiss(entry())}
+        >
+          ×
+        </button>
+      </div>
+      <Show when={open()}>
+        <Repeats entry={entry()} id={id} />
+      </Show>
+    </li>
+  );
+}
+
+/** Which severities are listed. What fires is counted whatever is hidden. */
+function SeverityFilter() {
+  const { alerts } = useStores();
+  const hidden = () => SEVERITIES.filter((severity) => !alerts.isShown(severity)).length;
+  return (
+    <MenuButton
+      label="Severities that are listed"
+      class={`icon-button small severity-filter${hidden() > 0 ? " filtered" : ""}`}
+      button={<Icon name="filter" />}
+    >
+      {() => (
+        <fieldset class="severities">
+          <legend>List alerts that are</legend>
+          <For each={SEVERITIES}>
+            {(severity) => (
+              <label class="menu-item severity-toggle">
+                <input
+                  type="checkbox"
+                  checked={alerts.isShown(severity)}
+                  onChange={() => alerts.toggle(severity)}
+                />
+                <SeverityShape severity={severity} />
+                {severity}
+                <span class="severity-count">
+                  {`${formatCount(alerts.firingCount(severity))} firing, ${formatCount(alerts.overCount(severity))} over`}
+                </span>
+              </label>
+            )}
+          </For>
+        </fieldset>
+      )}
+    </MenuButton>
+  );
+}
+
+/** What of a list is not drawn: for lack of room, or of a hidden severity. */
+export function LeftOut(props: { of: { hidden: number; more: number } }) {
+  const { alerts } = useStores();
+  return (
+    <>
+      <Show when={props.of.more > 0}>
+        <p class="alerts-more">{`${formatCount(props.of.more)} more`}</p>
+      </Show>
+      <Show when={props.of.hidden > 0}>
+        <p class="alerts-more">
+          {`${formatCount(props.of.hidden)} of hidden severities `}
+          <button type="button" class="button small" onClick={() => alerts.showAll()}>
+            Show
+          </button>
+        </p>
+      </Show>
+    </>
+  );
+}
+
+/** @param props.alone whether nothing else is listed: then it has the whole width. */
+export function Recent(props: { alone: boolean }) {
+  const { alerts } = useStores();
+  const count = () => formatCount(alerts.recent().length);
+  return (
+    <div class="recent" classList={{ alone: props.alone }}>
+      <div class="alert-header">
+        <h2>{props.alone ? `Alerts (${count()})` : `Recent (${count()})`}</h2>
+        <span class="recent-note">{props.alone ? "all over, newest first" : "alerts that are over"}</span>
+        <SeverityFilter />
+        <Show when={alerts.recent().length > 0}>
+          <button
+            type="button"
+            class="button small plain"
+            title="Clear finished alerts"
+            onClick={() => alerts.clear()}
+          >
+            Clear All
+          </button>
+        </Show>
+      </div>
+      <ul class="alerts">
+        <For each={alerts.recentIds()}>{(id) => <RecentRow id={id} />}</For>
+      </ul>
+      <LeftOut of={alerts.recentLeftOut()} />
+    </div>
+  );
+}

@@ -1,0 +1,56 @@
+/** What an entry of alerts says: the message of one, or of many what they share and the worst of them. */
+import { type Entry, firesBelow, worstValue } from "../alerts/entries";
+import { ruleOf } from "../alerts/episodes";
+import { extentOf, formatCount, formatLabels, formatText, plural } from "../format";
+import type { Alert } from "../types.gen";
+import { useStores } from "./context";
+import { distinct } from "./distinct";
+
+/** So many names are compared with the worst one's, to find what tells it from them. */
+const MAX_COMPARED = 50;
+
+/** The labels that differ among some alerts. */
+function differing(alerts: readonly Alert[]): string[] {
+  const [first = {}] = alerts.map(({ labels }) => labels ?? {});
+  return Object.keys(first).filter((label) => alerts.some(({ labels }) => labels?.[label] !== first[label]));
+}
+
+/** What tells each of some alerts from the others, as short as can be. */
+export function shortNames(alerts: readonly Alert[]): string[] {
+  const names = differing(alerts);
+  const texts = alerts.map(({ labels = {} }) =>
+    names.length === 1
+      ? (labels[names[0]] ?? "")
+      : formatLabels(Object.fromEntries(names.map((name) => [name, labels[name] ?? ""]))),
+  );
+  return distinct(texts);
+}
+
+/**
+ * `Pod CPU over 90 %: 2 pods, worst …c05 at 97.6 %`, or the alert's own message.
+ *
+ * A rule that somebody gave a name in words is called by it.
+ */
+export function useSummary(entry: () => Entry): () => string {
+  const { board } = useStores();
+  const title = (alert: Alert): string => {
+    const { threshold, metric = "" } = alert;
+    if (/\s/.test(alert.rule ?? "") || threshold === undefined || !board.isPlain(alert)) return ruleOf(alert);
+    const side = firesBelow(alert) ? "under" : "over";
+    const limit = formatText(threshold, board.unitOf(alert)).replace(/\.0+(?=\D|$)/, "");
+    return `${board.metric(metric)?.title ?? metric} ${side} ${limit}`;
+  };
+  return () => {
+    const { episodes, lead, total } = entry();
+    const { alert } = lead;
+    if (total === 1) return alert.message;
+    const compared = episodes.slice(0, MAX_COMPARED).map((one) => one.alert);
+    const labels = differing(compared);
+    const what = labels.length === 1 ? plural(total, labels[0]) : "series";
+    const many = `${title(alert)}: ${formatCount(total)} ${what}`;
+    const value = worstValue(lead);
+    const [name] = shortNames(compared);
+    if (!Number.isFinite(value) || name === "") return many;
+    return `${many}, worst ${name} at ${formatText(value, board.unitOf(alert), extentOf([value, alert.threshold]))}`;
+  };
+}
