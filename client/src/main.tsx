@@ -21,6 +21,7 @@ import { createAlertStore, type Memory } from "./stores/alerts";
 import { type BellStore, createBellStore } from "./stores/bell";
 import { createBoardStore } from "./stores/board";
 import { createConnectionStore } from "./stores/connection";
+import { createCursorStore } from "./stores/cursor";
 import { createHistoryStore } from "./stores/history";
 import { createPinsStore } from "./stores/pins";
 import { createRowsStore } from "./stores/rows";
@@ -84,6 +85,7 @@ function createStores(): Stores {
   return {
     board,
     connection,
+    cursor: createCursorStore(),
     stats,
     alerts,
     bell,

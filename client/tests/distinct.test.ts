@@ -1,6 +1,6 @@
 /** Names that stand beside each other are short, and never look the same where they differ. */
 import { describe, expect, it } from "vitest";
-import { distinct, LONGEST } from "../src/components/distinct";
+import { distinct, factored, LONGEST, named } from "../src/components/distinct";
 
 describe("names beside each other", () => {
   it("stay as they are where they are short, or alone", () => {
@@ -60,5 +60,42 @@ describe("names beside each other", () => {
       );
       expect(new Set(distinct(names)).size).toBe(new Set(names).size);
     }
+  });
+});
+
+describe("what names share", () => {
+  it("is said once, and what differs is left", () => {
+    const nodes = ["0-0", "1-7", "2-14"].map((id) => ({
+      node: `ip-10-0-${id}.eu-west-1.compute.internal`,
+      zone: "eu",
+    }));
+    expect(named(nodes)).toEqual({
+      common: "zone = eu, node = ip-10-0-[…].eu-west-1.compute.internal",
+      what: "node",
+      parts: ["0-0", "1-7", "2-14"],
+    });
+  });
+
+  it("is cut between words, and never takes all of a name", () => {
+    expect(factored(["checkout-7f9c05", "checkout-7f9c01"])).toEqual({
+      before: "checkout-",
+      after: "",
+      parts: ["7f9c05", "7f9c01"],
+    });
+    expect(factored(["worker", "worker-2"]).parts).toEqual(["worker", "worker-2"]);
+    expect(factored(["a-1", "a-2"]).parts).toEqual(["a-1", "a-2"]);
+    expect(factored(["same", "same"]).parts).toEqual(["same", "same"]);
+  });
+
+  it("leaves the values of all labels that differ", () => {
+    const shards = [
+      { region: "eu-west-1", shard: "0" },
+      { region: "us-east-1", shard: "1" },
+    ];
+    expect(named(shards)).toEqual({
+      common: "",
+      what: "region / shard",
+      parts: ["eu-west-1 / 0", "us-east-1 / 1"],
+    });
   });
 });

@@ -1,7 +1,6 @@
 /** Numbers as a person reads them, axes that hold still, and messages that may be anything. */
 import { describe, expect, it } from "vitest";
 import { axisPlaces, nextRange, roundUp, timePlaces } from "../src/chart/axis";
-import { extent, isolated, stack, withNulls } from "../src/chart/columns";
 import {
   axisStep,
   extentOf,
@@ -296,27 +295,6 @@ describe("an axis", () => {
   it("is round", () => {
     expect([7, 11, 130, 4100].map((value) => roundUp(value))).toEqual([8, 15, 150, 5000]);
     expect(roundUp(1500, true)).toBe(2048);
-  });
-});
-
-describe("columns", () => {
-  it("have null for a gap", () => {
-    expect(withNulls(Float64Array.of(1, Number.NaN, 3))).toEqual([1, null, 3]);
-  });
-
-  it("are stacked, with a gap only where all have one", () => {
-    const gap = Number.NaN;
-    const stacked = stack([Float64Array.of(1, gap, gap), Float64Array.of(2, 5, gap)]);
-    expect(stacked.map((line) => [...line])).toEqual([
-      [1, 0, null],
-      [3, 5, null],
-    ]);
-  });
-
-  it("know their extent and their lonely points", () => {
-    expect(extent([[null, 3, -1], [7]])).toEqual([-1, 7]);
-    expect(extent([])).toEqual([Number.NaN, Number.NaN]);
-    expect(isolated([1, null, 2, null, 3, 4])).toEqual([0, 2]);
   });
 });
 

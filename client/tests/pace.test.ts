@@ -24,13 +24,24 @@ describe("drawing", () => {
       });
   });
 
-  it("follows each frame where it costs nothing", () => {
-    for (const what of ["a", "b", "c"]) {
-      ask(what);
+  it("happens fifteen times a second at most, and draws the newest", () => {
+    for (let ms = 0; ms < 1_000; ms++) {
+      ask(`${ms}`);
       frame();
       clock.pass(1);
     }
-    expect(drawn).toEqual(["a", "b", "c"]);
+    expect(drawn.length).toBeGreaterThan(13);
+    expect(drawn.length).toBeLessThan(18);
+    expect(Number(drawn.at(-1))).toBeGreaterThan(1_000 - 70);
+  });
+
+  it("happens with the next frame when there was none for a while", () => {
+    ask("a");
+    frame();
+    clock.pass(100);
+    ask("b");
+    frame();
+    expect(drawn).toEqual(["a", "b"]);
   });
 
   it("leaves as much time as it took, and then draws the newest alone", () => {
@@ -62,7 +73,7 @@ describe("drawing", () => {
       throw new Error("a defect");
     });
     expect(frame).toThrow("a defect");
-    clock.pass(1);
+    clock.pass(100);
     draw(() => drawn.push("next"));
     frame();
     expect(drawn).toEqual(["next"]);

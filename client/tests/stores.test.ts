@@ -55,13 +55,31 @@ describe("the stats store", () => {
     expect(store.drawn()).toBe(before + 1);
   });
 
+  it("does not have all follow again for pictures that have their turn later", () => {
+    const before = store.drawn();
+    store.inTurn(() => {});
+    frame();
+    expect(store.drawn()).toBe(before);
+  });
+
+  it("shows what came during a pause once that is over", () => {
+    setPaused(true);
+    store.apply(arrival(tick(3, { cpu: 3 })));
+    frame();
+    setPaused(false);
+    const before = store.drawn();
+    store.draw();
+    frame();
+    expect(store.drawn()).toBe(before + 1);
+  });
+
   describe("with pictures that take long", () => {
     let time: number;
     let painted: string[];
     const settle = () => new Promise((resolve) => setTimeout(resolve));
     const picture = (name: string) => () => {
       painted.push(name);
-      time += 10;
+      time += 25;
     };
 
     beforeEach(() => {

@@ -49,7 +49,7 @@ def names(page: Page) -> Locator:
 
 
 def heading(page: Page, title: str) -> Locator:
-    return page.get_by_role("columnheader", name=title)
+    return page.locator(".live-table").get_by_role("columnheader", name=title)
 
 
 def test_a_table_shows_the_highest_series_and_the_total_number(page: Page, workers: Workers) -> None:
@@ -103,15 +103,21 @@ def test_a_table_does_not_move_while_rows_appear_and_vanish(page: Page, workers:
     assert (panel.bounding_box(), column.bounding_box()) == before
 
 
-def test_a_chart_draws_the_highest_lines_and_says_so(page: Page, workers: Workers) -> None:
+def test_a_chart_of_very_many_series_ranks_them_and_says_so(page: Page, workers: Workers) -> None:
     page.goto(workers.url)
     chart = page.locator('.chart[data-metric="busy"]')
-    expect(chart.locator("canvas")).to_be_visible()
-    expect(chart.locator(".legend-note")).to_have_text("40 of 1,000 series, the highest")
-    expect(chart.locator(".line-label")).to_have_count(40)
-    expect(chart.locator(".line-label").first).to_have_text("w999")
-    expect(chart.locator(".line-value").first).to_have_text(re.compile(r"999\.\d %"))
-    chart.get_by_role("button", name=re.compile("Show as table")).click()
+    expect(chart.locator("canvas").first).to_be_visible()
+    expect(chart.locator("h3")).to_contain_text("1,000 series")
+    names = chart.locator(".ranked-table .row-name")
+    expect(names).to_have_text([f"w{number}" for number in range(999, 991, -1)])
+    expect(chart.locator(".ranked-table td.now").first).to_have_text(re.compile(r"^999\.\d$"))
+    chart.get_by_role("button", name="50 more").click()
+    expect(names).to_have_count(58)
+    chart.get_by_label("Filter the series").fill("w12")
+    expect(names).to_have_count(11)
+    expect(names.first).to_have_text("w129")
+    chart.get_by_role("button", name="More: ").click()
+    chart.get_by_role("menuitem", name="Show as table").click()
     expect(chart.locator("thead th")).to_have_count(41)
     expect(chart.locator("caption")).to_contain_text("40 of 1,000 series, the highest")
 

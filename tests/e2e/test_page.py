@@ -65,8 +65,8 @@ def test_the_page_shows_everything_that_the_specification_requires(page: Page, s
     expect(first.locator(".unit").first).to_have_text("%")
     expect(first.locator(".range")).to_contain_text(re.compile(r"Min: *[\d.,]+.*Max: *[\d.,]+", re.DOTALL))
     expect(first.locator(".samples")).to_contain_text(re.compile(r"\(\d+ samples?\)"))
-    for title in ("CPU Usage (%)", "Memory (%)", "Requests/sec", "Latency (ms)"):
-        expect(page.locator(".chart").filter(has_text=title).first).to_be_attached()
+    for title in ("CPU Usage %", "Memory %", "Requests/sec", "Latency ms"):
+        expect(page.locator(".chart h3").get_by_text(title)).to_be_attached()
     expect(page.get_by_role("region", name="Alerts", exact=True)).to_contain_text(
         re.compile(r"\d+ firing|No active alerts")
     )
@@ -104,9 +104,13 @@ def test_hovering_shows_the_value_and_its_time(page: Page, spec: Server) -> None
     expect(area.locator("canvas")).to_be_visible()
     # Near the newest values: the first tick of a board may have none.
     area.hover(position={"x": area.evaluate("(it) => it.clientWidth") - 30, "y": 60})
-    expect(page.locator('.chart[data-metric="cpu_usage"]')).to_contain_text(
-        re.compile(r"\d.*%.*\d\d:\d\d:\d\d|\d\d:\d\d:\d\d.*\d.*%", re.DOTALL)
-    )
+    tip = page.locator('.chart[data-metric="cpu_usage"] .tip')
+    expect(tip).to_contain_text(re.compile(r"\d\d:\d\d:\d\d.*\d.*%", re.DOTALL))
+    # The cursors of all charts in view move together.
+    expect(page.locator('.chart[data-metric="memory_usage"] .cursor')).to_be_visible()
+    page.mouse.move(5, 5)
+    expect(page.locator(".tip")).to_have_count(0)
+    expect(page.locator(".cursor")).to_have_count(0)
 
 
 def test_pausing_freezes_the_page_and_resuming_jumps_to_now(page: Page, spec: Server) -> None:
@@ -330,16 +334,35 @@ def test_panels_fill_their_rows(page: Page, count: int) -> None:
             assert all(len(row) >= len(rows[0]) - 1 for rows in [rows_of(page, ".metric-card")] for row in rows)
 
 
-def test_a_legend_of_four_lines_is_fully_visible_on_every_screen(page: Page) -> None:
+COLORS_AT_THE_END = """() => {
+    const canvas = document.querySelector('.chart[data-metric="parts"] canvas');
+    const style = getComputedStyle(document.documentElement);
+    const { width, height } = canvas;
+    const left = Math.round(width * 0.58);
+    const { data } = canvas.getContext("2d").getImageData(left, 0, width - left, height);
+    const drawn = new Set();
+    for (let i = 0; i < data.length; i += 4) drawn.add((data[i] << 16) | (data[i + 1] << 8) | data[i + 2]);
+    return [1, 2, 3, 4].filter((line) => drawn.has(parseInt(style.getPropertyValue(`--line-${line}`).slice(1), 16)));
+}"""
+"""Which of the first four colours are at the right of a chart, where the lines' labels are."""
+
+
+def test_the_labels_of_four_lines_are_fully_visible_on_every_screen(page: Page) -> None:
     with serve("run", str(BOARDS / "some.py"), env={"METRICS": "1"}) as server:
         page.goto(server.url)
-        legend = page.locator('.chart[data-metric="parts"] .legend').first
-        expect(legend.locator(".line-value")).to_have_text(["1.0 packets/s"] * 4)
-        for width in (390, 1280):
-            page.set_viewport_size({"width": width, "height": 900})
-            shown = legend.evaluate("(it) => [it.scrollHeight <= it.clientHeight, it.scrollWidth <= it.clientWidth]")
-            assert shown == [True, True]
+        chart = page.locator('.chart[data-metric="parts"]').first
+        expect(chart.locator("canvas")).to_be_visible()
+        # All lines are at 1, over each other, and each has its label.
+        page.wait_for_function(f"() => ({COLORS_AT_THE_END})().length === 4")
+        # Where there is no room beside the lines, they are listed below.
+        page.set_viewport_size({"width": 320, "height": 900})
+        legend = chart.locator(".legend")
+        expect(legend.locator(".line-value")).to_have_text(["1.0"] * 4)
         expect(legend.locator(".line-label").first).to_have_text("received with errors")
+        shown = legend.evaluate("(it) => [it.scrollHeight <= it.clientHeight, it.scrollWidth <= it.clientWidth]")
+        assert shown == [True, True]
+        page.set_viewport_size({"width": 1280, "height": 900})
+        expect(legend).to_have_count(0)
 
 
 def test_on_a_phone_the_header_has_two_aligned_rows(page: Page) -> None:
@@ -481,7 +504,9 @@ def test_the_arrow_keys_move_the_cursor_of_every_chart(page: Page, spec: Server)
     page.locator('.chart[data-metric="cpu_usage"] [role="img"]').focus()
     for _ in range(3):
         page.keyboard.press("ArrowLeft")
+    chart = page.locator('.chart[data-metric="cpu_usage"]')
+    expect(chart.get_by_role("status")).to_have_text(re.compile(r"^\d\d:\d\d:\d\d: \d+\.\d %$"))
     for metric in ("cpu_usage", "memory_usage"):
-        expect(page.locator(f'.chart[data-metric="{metric}"] .line-time')).to_have_text(
-            re.compile(r"at \d\d:\d\d:\d\d")
-        )
+        expect(page.locator(f'.chart[data-metric="{metric}"] .cursor')).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator(".cursor")).to_have_count(0)

@@ -30,15 +30,17 @@ def test_values_of_a_failing_sampler_are_marked_stale_until_it_works(watched: Wa
         # The value is still shown.
         expect(pump.locator(".value")).to_have_text(re.compile(r"\d"))
         expect(page.get_by_role("alert").filter(has_text="read_pump")).to_be_visible()
-        for place in (chart, both.locator(".legend li").first, table.locator("thead th").nth(1)):
+        for place in (chart, both.get_by_text("Pump · north stale"), table.locator("thead th").nth(1)):
             place.scroll_into_view_if_needed()
             expect(place).to_contain_text(STALE)
-        expect(table.locator("td").first).to_have_class("stale")
-        chart.get_by_role("button", name="Show as table").click()
+        expect(table.locator("td").first).to_have_class(re.compile(r"\bstale\b"))
+        chart.get_by_role("button", name="More: ").click()
+        chart.get_by_role("menuitem", name="Show as table").click()
         expect(chart.locator("thead")).to_contain_text(STALE)
         # The other one is not stale.
-        for place in (fan, both.locator(".legend li").last, table.locator("thead th").nth(2)):
+        for place in (fan, table.locator("thead th").nth(2)):
             expect(place).not_to_contain_text("stale")
+        expect(both).not_to_have_class(re.compile(r"\bstale\b"))
         fails.unlink()
         expect(page.locator(".stale-note")).to_have_count(0)
         expect(pump).not_to_have_class(re.compile(r"\bstale\b"))

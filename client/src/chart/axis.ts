@@ -1,6 +1,7 @@
 /**
  * The range of a chart's value axis. Pure. An axis that follows every value jitters once a second and can't be
- * read; this one starts at zero, has headroom, is round, grows at once and shrinks only when half of it is empty.
+ * read; this one has headroom, is round, grows at once and shrinks only when half of it is empty. It starts at zero,
+ * unless that would press a line flat that hardly moves: then it is close around the values.
  */
 import { axisStep } from "../format";
 
@@ -16,9 +17,20 @@ export interface AxisLimits {
   unit: string;
 }
 
+/** Values that differ by less than this share of the highest get an axis close around them … */
+const CLOSE_BELOW = 0.2;
+/** … and keep it until they differ by more than this. */
+const CLOSE_UNTIL = 0.4;
+/** A close axis shows at least this share of the highest value, so that noise stays small. */
+const CLOSE_LEAST = 0.05;
+/** A close axis is drawn anew when the values fill less than this share of it. */
+const CLOSE_FILLED = 0.3;
+/** The ends of a close axis are so round that it has about so many steps of that kind. */
+const CLOSE_STEPS = 2;
+
 /** More would be a wall, and a step so small that it changes nothing would never end. */
 const MOST_PLACES = 50;
-const HEADROOM = 1.1;
+const HEADROOM = 1.05;
 const SHRINK_BELOW = 0.5;
 const ROUND = [1, 1.5, 2, 3, 4, 5, 6, 8, 10];
 
@@ -61,6 +73,52 @@ export function nextRange(
   const top = fixed ?? end(above, now.max, binary);
   const min = floor === 0 ? 0 : floor;
   return { min, max: top > min ? top : min + 1 };
+}
+
+/** The same of values that may lie far from zero and close together, as the current axis decides and they require. */
+export function automaticRange(
+  current: Range | null,
+  low: number,
+  high: number,
+  limits: AxisLimits,
+  binary = false,
+): Range {
+  const declared = typeof limits.min === "number" || limits.unit === "%";
+  const wasClose = current !== null && current.min > 0;
+  const spread = (high - low) / high;
+  const close = low > 0 && (wasClose ? spread < CLOSE_UNTIL : spread > 0 && spread < CLOSE_BELOW);
+  if (declared || !close) return nextRange(wasClose ? null : current, low, high, limits, binary);
+  return closeRange(current, low, high, limits);
+}
+
+/** An axis close around the values, from one round place to another. */
+export function closeRange(current: Range | null, low: number, high: number, limits: AxisLimits): Range {
+  if (Number.isNaN(low)) return { min: 0, max: 1 };
+  const least = CLOSE_LEAST * Math.max(Math.abs(low), Math.abs(high)) || 1;
+  const missing = Math.max(0, least - (high - low)) / 2;
+  const [from, to] = [low - missing, high + missing];
+  if (current !== null && current.min <= low && high <= current.max) {
+    if (to - from >= CLOSE_FILLED * (current.max - current.min)) return current;
+  }
+  const step = axisStep((to - from) / CLOSE_STEPS, limits.unit);
+  const max = limits.max ?? Math.ceil(to / step - 1e-9) * step;
+  const min = limits.min ?? Math.floor(from / step + 1e-9) * step;
+  return { min: from >= 0 ? Math.max(0, min) : min, max };
+}
+
+/** A logarithmic axis: from one power of ten to another; what is not positive has no place on it. */
+export function logRange(low: number, high: number): Range {
+  if (!(high > 0)) return { min: 0.1, max: 1 };
+  const max = 10 ** Math.ceil(Math.log10(high) - 1e-9);
+  const min = low > 0 ? 10 ** Math.floor(Math.log10(low) + 1e-9) : max / 1e4;
+  return { min: min < max ? min : max / 10, max };
+}
+
+/** Where the labels of a logarithmic axis stand: at powers of ten, no more of them than there is room for. */
+export function logPlaces({ min, max }: Range, room: number): number[] {
+  const [first, last] = [Math.round(Math.log10(min)), Math.round(Math.log10(max))];
+  const step = Math.max(1, Math.ceil((last - first) / Math.max(1, room)));
+  return Array.from({ length: Math.floor((last - first) / step) + 1 }, (_, i) => 10 ** (first + i * step));
 }
 
 /** Where the labels of an axis stand: at round values, no more of them than there is room for. */

@@ -1,249 +1,530 @@
 /**
- * One chart on a canvas: uPlot with what all our charts share. It takes columns and colours and draws them; it
- * must not know stores, signals or the document around it. The cursors of all plots on a page move together.
+ * One chart on a canvas. It takes a scene and draws it, and answers what lies at a place of it; the cursor has a canvas
+ * of its own, so that moving it draws no line anew. It must not know stores, signals or the document around it.
+ *
+ *    axis │ shades, grid, lines, thresholds │ labels
+ *         └─────────────────────────────────┘
+ *                     times
  */
-import uPlot from "uplot";
-import { formatTicks, isBinary } from "../format";
-import type { Severity } from "../types.gen";
-import { type AxisLimits, axisPlaces, nextRange, type Range, timePlaces } from "./axis";
-import { extent, isolated, stack, withNulls } from "./columns";
-import { COLORS, type Colors } from "./palette";
-import type { Shade } from "./shade";
+import type { Range } from "./axis";
+import { pushApart } from "./labels";
+import { drawDot, drawIsolated, type Place, rule, traceArea, traceBetween, traceLine } from "./painting";
+import { Points } from "./reduce";
+import {
+  axisLabels,
+  axisWidth,
+  type Box,
+  boxOf,
+  LABEL,
+  labelsWidth,
+  rangeOf,
+  type Scene,
+  type SceneLine,
+  timeLabels,
+  valueScale,
+  valueText,
+} from "./scene";
+import { addToStack, beginStack, stackExtent } from "./stack";
+import { Surface } from "./surface";
+import { BOLD, FONT, textWidth } from "./text";
 
-/** What a plot cannot change: another needs another plot. */
-export interface PlotSettings {
-  lines: number;
-  limits: AxisLimits;
-  stacked: boolean;
-  thresholds: readonly { value: number; severity: Severity }[];
-}
+const LINE = 1.5;
+const ISOLATED_LINE = 2;
+const STACKED_LINE = 1.25;
+const HALO = 4.5;
+/** More lines that stand out are not lifted off the others. */
+const MOST_HALOS = 3;
+const GHOST_ALPHA = 0.6;
+const AREA_ALPHA = 0.08;
+const STACK_ALPHA = 0.28;
+const SHADE_ALPHA = 0.08;
+const THRESHOLD_ALPHA = 0.8;
+const DOT = 2.5;
+const CURSOR_DOT = 3;
+const EPISODE_HEIGHT = 3;
+/** A layer of a stack that is thinner has no line of its own. */
+const THIN = 2;
+const TEXT_HEIGHT = 14;
+/** The middle of a text of 11 pixels lies so far above its foot. */
+const MIDDLE = 4;
 
-export interface PlotOptions extends PlotSettings {
-  colors(): Colors;
-  /** The tick under the cursor, null when the cursor is elsewhere. */
-  onCursor(tick: number | null): void;
-}
+/** Points of lines, for the time of one drawing: all plots use the same. */
+const pool: Points[] = [];
+const layer = new Points();
+let sums = new Float64Array(0);
+let tops = new Float64Array(0);
 
-const DASHES = [[], [6, 4], [2, 3], [8, 3, 2, 3]];
-const SYNC = "tickboard";
-const AXIS_FONT = "11px system-ui, sans-serif";
-const AXIS_GAP = 8;
-const AXIS_AT_LEAST = 52;
-/** What a label needs of the axis' length, and a digit of its width. */
-const LABEL_SPACE = 36;
-const TIME_SPACE = 84;
-const DIGIT = 6.4;
-/** A filled area under more lines than this is mud. */
-const FILLED_LINES = 3;
-/** What half of a time's label needs, and what there is beside the plot: one that would be cut off is left out. */
-const HALF_LABEL = 26;
-const RIGHT = 8;
-/** A rule's threshold is drawn when the values come this near to it; else it would press them flat. */
-const THRESHOLD_NEAR = 0.5;
-const SHADE_ALPHA = 0.1;
-const SHADE_EDGE_ALPHA = 0.45;
-
-const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-const MINUTES = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
-
-function translucent(color: string, alpha: number): string {
-  return `color-mix(in srgb, ${color} ${alpha * 100}%, transparent)`;
-}
-
-/** All labels are seen whole; where they are short, charts below each other begin at one place. */
-function axisSize(labels: readonly string[]): number {
-  const longest = Math.max(0, ...labels.map(({ length }) => length));
-  return Math.max(AXIS_AT_LEAST, Math.ceil(longest * DIGIT) + AXIS_GAP);
-}
-
-/** uPlot tells the other plots only when asked to by a third argument, which its types leave out. */
-type Publishing = uPlot & {
-  setCursor(at: { left: number; top: number }, fire: boolean, publish: boolean): void;
+const pointsAt = (line: number): Points => {
+  pool[line] ??= new Points();
+  return pool[line];
 };
 
+interface Layout {
+  box: Box;
+  range: Range;
+  from: number;
+  to: number;
+  x: Place;
+  y: Place;
+  /** Where the labels at the lines' ends stand; empty when they are not drawn. */
+  labels: readonly number[];
+}
+
 export class Plot {
-  private readonly chart: uPlot;
+  private readonly surface: Surface;
+  private overlay: Surface | null = null;
+  private scene: Scene | null = null;
+  private layout: Layout | null = null;
   private range: Range | null = null;
-  private span: [number, number] = [0, 1];
-  private shades: readonly Shade[] = [];
+  private cursor: number | null = null;
+  private drawnSize = "";
 
-  constructor(
-    private readonly element: HTMLElement,
-    private readonly options: PlotOptions,
-  ) {
-    const empty = Array.from({ length: options.lines + 1 }, () => []) as unknown as uPlot.AlignedData;
-    this.chart = new uPlot(this.uplotOptions(), empty, element);
+  constructor(private readonly element: HTMLElement) {
+    this.surface = new Surface(element);
   }
 
-  /**
-   * @param spanMs how much time the axis shows, its newest end at the newest tick.
-   * @param shades when alerts fired.
-   */
-  draw(
-    times: Float64Array,
-    columns: readonly Float64Array[],
-    spanMs: number,
-    shades: readonly Shade[] = [],
-  ): void {
-    this.shades = shades;
-    const { limits, stacked, thresholds } = this.options;
-    const lines = stacked ? stack(columns) : columns.map(withNulls);
-    const [low, high] = extent(lines);
-    const near = thresholds.map(({ value }) => value).filter((value) => high >= value * THRESHOLD_NEAR);
-    this.range = nextRange(this.range, low, Math.max(high, ...near), limits, isBinary(limits.unit));
-    const newest = times.at(-1) ?? 0;
-    this.span = [newest - spanMs, newest];
-    this.chart.setData([Array.from(times), ...lines] as uPlot.AlignedData);
+  /** The ends of the value axis as it was drawn last. */
+  get axis(): Range {
+    return this.layout?.range ?? { min: 0, max: 1 };
   }
 
-  resize(): void {
-    const { clientWidth: width, clientHeight: height } = this.element;
-    const { chart } = this;
-    if (width > 0 && height > 0 && (width !== chart.width || height !== chart.height)) {
-      chart.setSize({ width, height });
+  /** Whether the labels at the lines' ends found room when it was drawn last. */
+  get hasLabels(): boolean {
+    return (this.layout?.labels.length ?? 0) > 0;
+  }
+
+  get canvas(): HTMLCanvasElement {
+    return this.surface.canvas;
+  }
+
+  draw(scene: Scene): void {
+    if (!this.surface.fit()) return;
+    const { width, height, ratio } = this.surface;
+    const size = `${width} ${height} ${ratio}`;
+    if (size === this.drawnSize && this.scene !== null && isSame(scene, this.scene)) return;
+    if (scene.scale !== this.scene?.scale || scene.unit !== this.scene.unit) this.range = null;
+    this.drawnSize = size;
+    this.scene = scene;
+    const context = this.surface.begin();
+    context.font = FONT;
+    context.lineJoin = "round";
+    const layout = this.arrange(scene, context);
+    this.layout = layout;
+    this.drawShades(context, scene, layout);
+    this.drawAxes(context, scene, layout);
+    context.save();
+    context.beginPath();
+    context.rect(layout.box.left, layout.box.top - DOT, layout.box.width + DOT, layout.box.height + 2 * DOT);
+    context.clip();
+    if (scene.stacked) this.drawStack(context, scene, layout);
+    else this.drawLines(context, scene, layout);
+    context.restore();
+    this.drawThresholds(context, scene, layout);
+    this.drawEpisodes(context, scene, layout);
+    this.drawLabels(context, scene, layout);
+    if (this.cursor !== null) this.drawCursor();
+  }
+
+  /** Put the cursor on a time, or away with null. */
+  moveCursor(time: number | null): void {
+    if (time === this.cursor && time === null) return;
+    this.cursor = time;
+    this.drawCursor();
+  }
+
+  /** The index of the tick that is nearest to a place, oldest first; null outside of the axes. */
+  tickAt(x: number): number | null {
+    const { scene, layout } = this;
+    if (scene === null || layout === null || scene.ring.ticks === 0) return null;
+    const { left, width } = layout.box;
+    if (x < left - DOT || x > left + width + DOT) return null;
+    return this.nearestTick(layout.from + ((x - left) / width) * scene.spanMs);
+  }
+
+  /** The index of the tick nearest to a time. */
+  nearestTick(time: number): number {
+    const { times, oldest, ticks } = (this.scene as Scene).ring;
+    const at = (index: number): number => times[(oldest + index) % times.length];
+    let [low, high] = [0, ticks - 1];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (at(middle) < time) low = middle + 1;
+      else high = middle;
     }
+    return low > 0 && time - at(low - 1) < at(low) - time ? low - 1 : low;
   }
 
-  /** Colours have changed. */
-  repaint(): void {
-    this.chart.redraw(false, true);
+  /** How far from the left edge a time lies. */
+  placeOf(time: number): number {
+    return this.layout?.x(time) ?? 0;
   }
 
-  /** Put the cursor on a tick, or away with null; the other plots follow. */
-  moveCursor(tick: number | null): void {
-    const time = tick === null ? undefined : this.chart.data[0][tick];
-    const left = time === undefined ? -10 : this.chart.valToPos(time, "x");
-    (this.chart as Publishing).setCursor({ left, top: time === undefined ? -10 : 0 }, true, true);
+  /** The line whose label is at a place; undefined where there is none. */
+  labelAt(x: number, y: number): string | undefined {
+    const { scene, layout } = this;
+    if (scene === null || layout === null || x < layout.box.left + layout.box.width + LABEL.FROM_PLOT)
+      return undefined;
+    const i = layout.labels.findIndex((place) => Math.abs(place - y) <= TEXT_HEIGHT / 2);
+    return scene.lines[i]?.key;
+  }
+
+  /** The line that is nearest to a height at a tick; undefined when none has a value there. */
+  nearestLine(tick: number, y: number): string | undefined {
+    const { scene, layout } = this;
+    if (scene === null || layout === null) return undefined;
+    const slot = (scene.ring.oldest + tick) % scene.ring.times.length;
+    let [found, least, sum] = [undefined as string | undefined, Number.POSITIVE_INFINITY, 0];
+    for (const { key, values } of scene.lines) {
+      const value = values?.[slot] ?? Number.NaN;
+      if (Number.isNaN(value)) continue;
+      const height = layout.y(scene.stacked ? sum + value / 2 : value);
+      sum += value;
+      if (Math.abs(height - y) < least) [found, least] = [key, Math.abs(height - y)];
+    }
+    return found;
   }
 
   destroy(): void {
-    this.chart.destroy();
+    this.surface.remove();
+    this.overlay?.remove();
   }
 
-  private uplotOptions(): uPlot.Options {
-    const { colors, lines, limits, onCursor } = this.options;
-    const long = () => this.span[1] - this.span[0] > 20 * 60_000;
-    const axis = {
-      stroke: () => colors().textFaint,
-      font: AXIS_FONT,
-      ticks: { show: false },
-      grid: { stroke: () => colors().grid, width: 1 },
-      border: { show: false },
-      // Not read, but uPlot asks for places only where it has found one that it knows, and 5 and more it knows.
-      incrs: (_: uPlot, __: number, low: number, high: number) => [Math.max(5, high - low)],
-    };
-    return {
-      width: Math.max(1, this.element.clientWidth),
-      height: Math.max(1, this.element.clientHeight),
-      ms: 1,
-      padding: [10, RIGHT, 0, 0],
-      legend: { show: false },
-      cursor: {
-        y: false,
-        sync: { key: SYNC, setSeries: false },
-        drag: { x: false, y: false, setScale: false },
-        points: { size: 7, width: 2 },
-      },
-      scales: {
-        x: { time: true, range: () => this.span },
-        y: { range: () => [this.range?.min ?? 0, this.range?.max ?? 1] },
-      },
-      axes: [
-        {
-          ...axis,
-          splits: (chart, _, low, high) =>
-            timePlaces(low, high, chart.bbox.width / devicePixelRatio / TIME_SPACE),
-          size: 26,
-          gap: 6,
-          grid: { show: false },
-          values: (chart, splits) =>
-            splits.map((time) => (this.fits(chart, time) ? (long() ? MINUTES : CLOCK).format(time) : "")),
-        },
-        {
-          ...axis,
-          size: (_, labels) => axisSize(labels ?? []),
-          gap: AXIS_GAP,
-          splits: (chart, _, low, high) =>
-            axisPlaces(low, high, chart.bbox.height / devicePixelRatio / LABEL_SPACE, limits.unit),
-          values: (_, splits) => formatTicks(splits, limits.unit),
-        },
-      ],
-      series: [{}, ...Array.from({ length: lines }, (_, line) => this.seriesOptions(line))],
-      bands: this.options.stacked
-        ? Array.from({ length: lines - 1 }, (_, i) => ({ series: [i + 2, i + 1] as [number, number] }))
-        : [],
-      hooks: {
-        setCursor: [
-          (chart) =>
-            onCursor(
-              chart.cursor.left !== undefined && chart.cursor.left >= 0 ? (chart.cursor.idx ?? null) : null,
-            ),
-        ],
-        drawClear: [(chart) => this.drawShades(chart)],
-        draw: [(chart) => this.drawThresholds(chart)],
-      },
-    };
+  private arrange(scene: Scene, context: CanvasRenderingContext2D): Layout {
+    const { width, height, ratio } = this.surface;
+    const { ring, lines, spanMs } = scene;
+    const newest = ring.times[(ring.oldest + ring.ticks - 1) % ring.times.length] ?? 0;
+    const pixels = Math.max(1, Math.round(width * ratio));
+    const [low, high] = scene.stacked
+      ? stackExtent(columnsOf(scene), sumsFor(scene))
+      : takeLines(scene, pixels);
+    this.range = rangeOf(scene, this.range, low, high);
+    const { range } = this;
+    const logarithmic = scene.scale === "log";
+    const axis = axisLabels(range, boxOf(width, height, 0, 0).height, scene.unit, logarithmic);
+    const values = scene.labelled ? lines.map((line) => valueText(lastOf(scene, line), scene.unit)) : [];
+    const right = scene.labelled ? labelsWidth(context, lines, values, width) : null;
+    const box = boxOf(width, height, axisWidth(context, axis.texts), right ?? 0);
+    const y = valueScale(range, box, logarithmic);
+    // Where pixels hold several ticks, the picture moves by whole ones.
+    const pixelMs = spanMs / pixels;
+    const to = ring.ticks > 2 * pixels ? (Math.floor(newest / pixelMs) + 1) * pixelMs : newest;
+    const from = to - spanMs;
+    const factor = box.width / spanMs;
+    const x = (time: number): number => box.left + (time - from) * factor;
+    const wanted = right === null ? [] : labelPlaces(scene, y, box);
+    const labels = pushApart(
+      wanted,
+      Math.min(TEXT_HEIGHT + 1, box.height / Math.max(1, lines.length - 1)),
+      box.top + 3,
+      box.top + box.height,
+    );
+    return { box, range, from, to, x, y, labels };
   }
 
-  private fits(chart: uPlot, time: number): boolean {
-    const [oldest, newest] = this.span;
-    const width = chart.bbox.width / devicePixelRatio;
-    return !(((newest - time) / (newest - oldest)) * width < HALF_LABEL - RIGHT);
-  }
-
-  private seriesOptions(line: number): uPlot.Series {
-    const { colors, lines, stacked } = this.options;
-    const filled = stacked || lines <= FILLED_LINES;
-    const alpha = stacked ? 0.28 : 0.13 / lines;
-    return {
-      stroke: () => colors().lines[line % COLORS],
-      width: 1.75,
-      dash: DASHES[Math.floor(line / COLORS) % DASHES.length],
-      ...(filled ? { fill: () => translucent(colors().lines[line % COLORS], alpha) } : {}),
-      points: {
-        show: true,
-        size: 4,
-        stroke: () => colors().lines[line % COLORS],
-        fill: () => colors().lines[line % COLORS],
-        filter: (chart, series) => isolated(chart.data[series] as (number | null)[]),
-      },
-    };
-  }
-
-  /** Under the lines: quiet over the time that it fired, and a thin line where it began. */
-  private drawShades(chart: uPlot): void {
-    const { ctx, bbox } = chart;
-    const [oldest, newest] = this.span;
-    ctx.save();
-    for (const { from, to, severity, begins } of this.shades) {
-      if (to < oldest || from > newest) continue;
-      const left = Math.round(chart.valToPos(Math.max(from, oldest), "x", true));
-      const right = Math.round(chart.valToPos(Math.min(to, newest), "x", true));
-      ctx.fillStyle = this.options.colors().severity[severity];
-      ctx.globalAlpha = SHADE_ALPHA;
-      ctx.fillRect(left, bbox.top, Math.max(devicePixelRatio, right - left), bbox.height);
-      ctx.globalAlpha = SHADE_EDGE_ALPHA;
-      if (begins && from >= oldest) ctx.fillRect(left, bbox.top, devicePixelRatio, bbox.height);
+  private drawShades(context: CanvasRenderingContext2D, { shades, colors }: Scene, layout: Layout): void {
+    const { box } = layout;
+    context.globalAlpha = SHADE_ALPHA;
+    for (const shade of shades) {
+      const [left, width] = shadeExtent(shade, layout);
+      if (width === 0) continue;
+      context.fillStyle = colors.severity[shade.severity];
+      context.fillRect(left, box.top, width, box.height);
     }
-    ctx.restore();
+    context.globalAlpha = 1;
   }
 
-  private drawThresholds(chart: uPlot): void {
-    const { ctx, bbox } = chart;
-    const { min, max } = this.range ?? { min: 0, max: 0 };
-    for (const { value, severity } of this.options.thresholds) {
-      if (value <= min || value > max) continue;
-      const y = Math.round(chart.valToPos(value, "y", true)) + 0.5;
-      ctx.save();
-      ctx.strokeStyle = this.options.colors().severity[severity];
-      ctx.globalAlpha = 0.75;
-      ctx.lineWidth = devicePixelRatio;
-      ctx.setLineDash([4 * devicePixelRatio, 4 * devicePixelRatio]);
-      ctx.beginPath();
-      ctx.moveTo(bbox.left, y);
-      ctx.lineTo(bbox.left + bbox.width, y);
-      ctx.stroke();
-      ctx.restore();
+  private drawEpisodes(context: CanvasRenderingContext2D, { shades, colors }: Scene, layout: Layout): void {
+    const { box } = layout;
+    for (const shade of shades) {
+      const [left, width] = shadeExtent(shade, layout);
+      if (width === 0) continue;
+      context.fillStyle = colors.severity[shade.severity];
+      context.fillRect(left, box.top + box.height - EPISODE_HEIGHT + 1, width, EPISODE_HEIGHT);
     }
   }
+
+  private drawAxes(
+    context: CanvasRenderingContext2D,
+    scene: Scene,
+    { box, range, from, to, x, y }: Layout,
+  ): void {
+    const { surface } = this;
+    const { colors, unit } = scene;
+    const axis = axisLabels(range, box.height, unit, scene.scale === "log");
+    context.lineWidth = 1;
+    context.fillStyle = colors.textFaint;
+    context.textAlign = "right";
+    axis.values.forEach((value, i) => {
+      const place = surface.sharp(y(value));
+      context.strokeStyle = value === 0 || value === range.min ? colors.axis : colors.grid;
+      rule(context, box.left, place, box.left + box.width, place);
+      context.fillText(axis.texts[i], box.left - LABEL.FROM_PLOT, place + MIDDLE - 0.5);
+    });
+    const times = timeLabels(from, to, box.width);
+    const foot = box.top + box.height;
+    context.textAlign = "center";
+    context.strokeStyle = colors.axis;
+    times.values.forEach((time, i) => {
+      const half = textWidth(context, times.texts[i]) / 2;
+      const place = x(time);
+      if (place - half < 0 || place + half > surface.width) return;
+      context.fillText(times.texts[i], place, foot + 16);
+      rule(context, surface.sharp(place), foot, surface.sharp(place), foot + 3);
+    });
+  }
+
+  private drawLines(context: CanvasRenderingContext2D, scene: Scene, { box, range, x, y }: Layout): void {
+    const { lines, colors, isolated, ring } = scene;
+    const [back, front]: [number[], number[]] = [[], []];
+    lines.forEach((line, i) => {
+      const stands = isolated === null ? line.color !== null && !line.stale : isolated.has(line.key);
+      (stands ? front : back).push(i);
+    });
+    context.strokeStyle = context.fillStyle = colors.ghost;
+    context.globalAlpha = GHOST_ALPHA;
+    context.lineWidth = 1;
+    for (const i of back) {
+      context.beginPath();
+      traceLine(context, pointsAt(i), x, y);
+      context.stroke();
+      drawIsolated(context, pointsAt(i), x, y, 1);
+    }
+    context.globalAlpha = 1;
+    // The first line is the uppermost.
+    for (const i of front.reverse()) {
+      const points = pointsAt(i);
+      const color = colorOf(scene, lines[i]);
+      if (lines.length === 1 && range.min <= 0 && scene.scale !== "log") {
+        context.fillStyle = color;
+        context.globalAlpha = AREA_ALPHA;
+        context.beginPath();
+        traceArea(context, points, x, y, y(Math.max(range.min, 0)));
+        context.fill();
+        context.globalAlpha = 1;
+      }
+      context.beginPath();
+      traceLine(context, points, x, y);
+      if (isolated !== null && front.length <= MOST_HALOS) {
+        context.strokeStyle = colors.surface;
+        context.lineWidth = HALO;
+        context.stroke();
+      }
+      context.strokeStyle = context.fillStyle = color;
+      context.lineWidth = isolated === null ? LINE : ISOLATED_LINE;
+      context.stroke();
+      drawIsolated(context, points, x, y, LINE);
+    }
+    const newest = (ring.oldest + ring.ticks - 1) % ring.times.length;
+    for (const i of front) {
+      const value = lines[i].values?.[newest] ?? Number.NaN;
+      if (Number.isNaN(value)) continue;
+      context.fillStyle = colorOf(scene, lines[i]);
+      drawDot(context, Math.min(x(ring.times[newest]), box.left + box.width), y(value), DOT);
+    }
+  }
+
+  private drawStack(context: CanvasRenderingContext2D, scene: Scene, { y, x }: Layout): void {
+    const { lines, ring, isolated, spanMs, colors } = scene;
+    const pixels = Math.max(1, Math.round(this.surface.width * this.surface.ratio));
+    const thin = THIN / (y(0) - y(1));
+    beginStack(columnsOf(scene), sumsFor(scene));
+    let below = pointsAt(0);
+    below.take(ring, sums, spanMs, pixels);
+    lines.forEach((line, i) => {
+      const { values } = line;
+      addToStack(values, sums);
+      for (let slot = 0; slot < sums.length; slot++) {
+        tops[slot] = Math.abs(values?.[slot] || 0) < thin ? Number.NaN : sums[slot];
+      }
+      const above = pointsAt((i + 1) % 2);
+      above.take(ring, sums, spanMs, pixels);
+      const stands = !line.stale && (isolated === null ? line.color !== null : isolated.has(line.key));
+      const color = stands ? colorOf(scene, line) : colors.ghost;
+      context.fillStyle = context.strokeStyle = color;
+      context.globalAlpha = STACK_ALPHA;
+      context.beginPath();
+      traceBetween(context, above, below, x, y);
+      context.fill();
+      context.globalAlpha = 1;
+      layer.take(ring, tops, spanMs, pixels);
+      context.lineWidth = STACKED_LINE;
+      context.beginPath();
+      traceLine(context, layer, x, y);
+      context.stroke();
+      below = above;
+    });
+  }
+
+  private drawThresholds(context: CanvasRenderingContext2D, scene: Scene, { box, range, y }: Layout): void {
+    const { colors, thresholds } = scene;
+    for (const { value, severity, label } of thresholds) {
+      if (value <= range.min || value > range.max) continue;
+      const place = this.surface.sharp(y(value));
+      context.strokeStyle = colors.severity[severity];
+      context.globalAlpha = THRESHOLD_ALPHA;
+      context.lineWidth = 1;
+      context.setLineDash([4, 3]);
+      rule(context, box.left, place, box.left + box.width, place);
+      context.setLineDash([]);
+      context.globalAlpha = 1;
+      // Above its line, unless that is the uppermost there is.
+      const foot = place - box.top < TEXT_HEIGHT ? place + TEXT_HEIGHT - 2 : place - MIDDLE;
+      context.textAlign = "left";
+      context.strokeStyle = colors.surface;
+      context.lineWidth = 3;
+      context.strokeText(label, box.left + 4, foot);
+      context.fillStyle = colors.severityText[severity];
+      context.fillText(label, box.left + 4, foot);
+    }
+  }
+
+  private drawLabels(context: CanvasRenderingContext2D, scene: Scene, { box, labels }: Layout): void {
+    if (labels.length === 0) return;
+    const { colors, isolated, lines, unit } = scene;
+    const left = box.left + box.width + LABEL.FROM_PLOT;
+    const stands = (line: SceneLine) => !line.stale && (isolated === null || isolated.has(line.key));
+    context.textAlign = "left";
+    lines.forEach((line, i) => {
+      context.fillStyle = stands(line) ? colorOf(scene, line) : colors.ghost;
+      context.fillRect(left, labels[i] - 1.25, LABEL.SWATCH, 2.5);
+      context.fillStyle = stands(line) ? colors.textSoft : colors.textFaint;
+      context.fillText(line.name, left + LABEL.SWATCH + LABEL.GAP, labels[i] + MIDDLE - 0.5);
+    });
+    context.textAlign = "right";
+    context.font = BOLD;
+    lines.forEach((line, i) => {
+      if (line.stale) return;
+      context.fillStyle = stands(line) ? colors.text : colors.textFaint;
+      context.fillText(
+        valueText(lastOf(scene, line), unit),
+        this.surface.width - 2,
+        labels[i] + MIDDLE - 0.5,
+      );
+    });
+    context.font = FONT;
+  }
+
+  private drawCursor(): void {
+    const { scene, layout, cursor } = this;
+    const { ring } = scene ?? {};
+    if (
+      scene === null ||
+      layout === null ||
+      ring === undefined ||
+      ring.ticks === 0 ||
+      cursor === null ||
+      cursor < layout.from
+    ) {
+      this.overlay?.remove();
+      this.overlay = null;
+      return;
+    }
+    if (this.overlay === null) {
+      this.overlay = new Surface(this.element);
+      this.overlay.canvas.className = "cursor";
+    }
+    const { overlay } = this;
+    const { box, x, y } = layout;
+    if (!overlay.fit()) return;
+    const context = overlay.begin();
+    const slot = (ring.oldest + this.nearestTick(cursor)) % ring.times.length;
+    const place = x(ring.times[slot]);
+    context.strokeStyle = scene.colors.textFaint;
+    context.lineWidth = 1;
+    rule(context, overlay.sharp(place), box.top, overlay.sharp(place), box.top + box.height);
+    context.strokeStyle = scene.colors.surface;
+    context.lineWidth = LINE;
+    let sum = 0;
+    for (const line of scene.lines) {
+      const value = line.values?.[slot] ?? Number.NaN;
+      sum += value || 0;
+      const stands = scene.isolated === null ? line.color !== null : scene.isolated.has(line.key);
+      if (Number.isNaN(value) || !stands) continue;
+      const height = y(scene.stacked ? sum : value);
+      if (height < box.top - DOT || height > box.top + box.height + DOT) continue;
+      context.fillStyle = colorOf(scene, line);
+      drawDot(context, place, height, CURSOR_DOT);
+      context.stroke();
+    }
+  }
+}
+
+/** Whether two scenes look the same: each part is replaced when it changes. */
+function isSame(one: Scene, other: Scene): boolean {
+  return (
+    one.ring === other.ring &&
+    one.version === other.version &&
+    one.lines === other.lines &&
+    one.shades === other.shades &&
+    one.thresholds === other.thresholds &&
+    one.isolated === other.isolated &&
+    one.colors === other.colors &&
+    one.scale === other.scale &&
+    one.labelled === other.labelled
+  );
+}
+
+function colorOf({ colors }: Scene, line: SceneLine): string {
+  return line.stale ? colors.ghost : line.color === null ? colors.textSoft : colors.lines[line.color];
+}
+
+/** The newest value of a line in the window, NaN when it has none. */
+function lastOf({ ring }: Scene, { values }: SceneLine): number {
+  if (values === undefined) return Number.NaN;
+  for (let i = ring.ticks - 1; i >= 0; i--) {
+    const value = values[(ring.oldest + i) % ring.times.length];
+    if (!Number.isNaN(value)) return value;
+  }
+  return Number.NaN;
+}
+
+/** Take the points of all lines; return the least and the greatest value. */
+function takeLines({ lines, ring, spanMs }: Scene, pixels: number): [low: number, high: number] {
+  let low = Number.NaN;
+  let high = Number.NaN;
+  lines.forEach((line, i) => {
+    const points = pointsAt(i);
+    if (line.values === undefined) points.length = 0;
+    else points.take(ring, line.values, spanMs, pixels);
+    const { values, length } = points;
+    for (let at = 0; at < length; at++) {
+      const value = values[at];
+      if (value < low || (Number.isNaN(low) && !Number.isNaN(value))) low = value;
+      if (value > high || (Number.isNaN(high) && !Number.isNaN(value))) high = value;
+    }
+  });
+  return [low, high];
+}
+
+const columnsOf = ({ lines }: Scene): (Float64Array | undefined)[] => lines.map(({ values }) => values);
+
+/** Room for the sums of a stack, one for each slot of the ring. */
+function sumsFor({ ring }: Scene): Float64Array {
+  if (sums.length !== ring.times.length) {
+    sums = new Float64Array(ring.times.length);
+    tops = new Float64Array(ring.times.length);
+  }
+  return sums;
+}
+
+/** Where the labels would like to stand: at their lines' ends, or in the middle of their layers. */
+function labelPlaces(scene: Scene, y: Place, box: Box): number[] {
+  let sum = 0;
+  return scene.lines.map((line) => {
+    const value = lastOf(scene, line);
+    if (Number.isNaN(value)) return box.top + box.height;
+    const height = y(scene.stacked ? sum + value / 2 : value);
+    sum += value;
+    return height;
+  });
+}
+
+function shadeExtent(
+  { from, to }: { from: number; to: number },
+  layout: Layout,
+): [left: number, width: number] {
+  const { box, x } = layout;
+  if (to < layout.from || from > layout.to) return [0, 0];
+  const left = x(Math.max(from, layout.from));
+  return [left, Math.max(2, Math.min(x(to), box.left + box.width) - left)];
 }

@@ -24,6 +24,8 @@ export interface SparkPicture {
   severity?: Severity;
   /** Whether the dot has the severity's colour. */
   firing?: boolean;
+  /** Whether it is grey, without a dot. */
+  quiet?: boolean;
   colors: Colors;
 }
 
@@ -50,7 +52,7 @@ export function sparkRange(
 }
 
 export function drawSpark(surface: Surface, picture: SparkPicture): void {
-  const { ring, values, spanMs, scale, threshold, severity, firing, colors } = picture;
+  const { ring, values, spanMs, scale, threshold, severity, firing, quiet, colors } = picture;
   const context = surface.begin();
   const { width, height } = surface;
   points.take(ring, values, spanMs, width);
@@ -82,7 +84,7 @@ export function drawSpark(surface: Surface, picture: SparkPicture): void {
     context.setLineDash([]);
     context.globalAlpha = 1;
   }
-  context.strokeStyle = colors.lines[0];
+  context.strokeStyle = quiet ? colors.textFaint : colors.lines[0];
   context.lineWidth = WIDTH;
   context.lineJoin = "round";
   context.beginPath();
@@ -96,6 +98,7 @@ export function drawSpark(surface: Surface, picture: SparkPicture): void {
     }
   }
   context.stroke();
+  if (quiet && !firing) return;
   context.fillStyle = firing && severity !== undefined ? colors.severity[severity] : colors.lines[0];
   context.beginPath();
   context.arc(x(times[last]), y(drawn[last]), DOT, 0, 2 * Math.PI);

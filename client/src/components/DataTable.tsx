@@ -1,22 +1,14 @@
 /** The newest ticks of a chart as a table: what a canvas cannot say to a screen reader, and numbers to copy. */
-import { createMemo, For, Index } from "solid-js";
+import { createMemo, For, Index, Show } from "solid-js";
 import { formatText, formatTime } from "../format";
 import { computeStats } from "../window/stats";
 import { useStores } from "./context";
-
-export interface TableLine {
-  key: string;
-  label: string;
-  /** What distinguishes it from the other lines. */
-  short: string;
-  unit: string;
-  /** Since when its values are not what is, in words; empty while they are. */
-  stale: string;
-}
+import { sayHighest } from "./highest";
+import type { Line } from "./lines";
 
 const ROWS = 30;
 
-export function DataTable(props: { title: string; note: string; lines: readonly TableLine[] }) {
+export function DataTable(props: { title: string; lines: readonly Line[]; all: number }) {
   const { stats } = useStores();
   const rows = createMemo(() => {
     stats.drawn();
@@ -34,7 +26,8 @@ export function DataTable(props: { title: string; note: string; lines: readonly 
   return (
     <table class="data-table">
       <caption class="visually-hidden">
-        {props.title}, newest first{props.note && `, ${props.note}`}
+        {props.title}, newest first
+        <Show when={props.all > props.lines.length}>, {sayHighest(props.lines.length, props.all)}</Show>
       </caption>
       <thead>
         <tr>

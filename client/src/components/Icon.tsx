@@ -2,6 +2,10 @@
 const PATHS = {
   pause: "M8 5v14M16 5v14",
   play: "M8 5l11 7-11 7z",
+  expand: "M14 4h6v6M10 20H4v-6M20 4l-7 7M4 20l7-7",
+  download: "M12 4v11m-4.5-4.5 4.5 4.5 4.5-4.5M4 20h16",
+  link: "M10 14l4-4M10.5 7l2-2a4.5 4.5 0 016.5 6.5l-2 2M13.5 17l-2 2A4.5 4.5 0 015 12.5l2-2",
+  left: "M15 5l-7 7 7 7",
   table: "M4 5h16v14H4zM4 10h16M4 14.5h16M10 10v9",
   chart: "M4 18l5-7 4 4 7-9",
   chevron: "M8 10l4 4 4-4",

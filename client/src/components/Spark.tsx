@@ -16,7 +16,8 @@ const LEAST_SHARE = 0.14;
  * @param props.threshold is part of what is seen, however far the values are from it.
  * @param props.severity the threshold's.
  * @param props.firing whether the dot has the severity's colour.
- * @param props.rangeOwn whether the range is that of the values, and not the metric's scale.
+ * @param props.rangeOwn whether the range is that of the values, and not the metric's scale: so in rows, where the line
+ *     is grey and without a dot.
  */
 export function Spark(props: {
   series: string;
@@ -48,6 +49,7 @@ export function Spark(props: {
       threshold: props.threshold,
       severity: props.severity,
       firing: props.firing,
+      quiet: props.rangeOwn,
       colors: colorsOf(theme.shown()),
     });
   }

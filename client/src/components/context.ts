@@ -8,6 +8,7 @@ import type { AlertStore } from "../stores/alerts";
 import type { BellStore } from "../stores/bell";
 import type { BoardStore } from "../stores/board";
 import type { ConnectionStore } from "../stores/connection";
+import type { CursorStore } from "../stores/cursor";
 import type { HistoryStore } from "../stores/history";
 import type { PinsStore } from "../stores/pins";
 import type { RowsStore } from "../stores/rows";
@@ -26,6 +27,7 @@ export interface Stores {
   bell: BellStore;
   sparks: SparkStore;
   connection: ConnectionStore;
+  cursor: CursorStore;
   history: HistoryStore;
   pins: PinsStore;
   rows: RowsStore;

@@ -69,3 +69,61 @@ function shorten(text: string, from: number, to: number, longest: number): strin
   const middle = cutMiddle(text.slice(start, end), room);
   return `${start > 0 ? "…" : ""}${middle}${end < text.length ? "…" : ""}`;
 }
+
+/** What a number of names share, said once, and what is left of each. */
+export interface Shared {
+  before: string;
+  after: string;
+  parts: readonly string[];
+}
+
+/** Less is not worth saying elsewhere. */
+const WORTH_SAYING = 4;
+
+/** The names without what all of them share at their edges, cut between words; nothing is cut when a name would vanish. */
+export function factored(texts: readonly string[]): Shared {
+  const none = { before: "", after: "", parts: texts };
+  const all = [...new Set(texts)];
+  if (all.length < 2) return none;
+  const least = Math.min(...all.map(({ length }) => length));
+  const prefix = shared(all, (text, i) => text[i]);
+  const suffix = Math.min(
+    least - prefix,
+    shared(all, (text, i) => text[text.length - 1 - i]),
+  );
+  // The outermost edge of a word in any of the names.
+  const from = Math.min(...all.map((text) => edge(text, prefix, -1)));
+  const to = Math.min(...all.map((text) => text.length - edge(text, text.length - suffix, 1)));
+  if (from + to < WORTH_SAYING || least - from - to < 1) return none;
+  return {
+    before: all[0].slice(0, from),
+    after: all[0].slice(all[0].length - to),
+    parts: texts.map((text) => text.slice(from, text.length - to)),
+  };
+}
+
+/** How the series of a chart are told apart. */
+export interface Named {
+  /** What all have in common, `pod = checkout-[…]`; empty when that is nothing. */
+  common: string;
+  /** The labels that differ, `pod`. */
+  what: string;
+  /** What is left for each, in their order. */
+  parts: readonly string[];
+}
+
+/** Tell series apart by their labels: what they share is said once. */
+export function named(labels: readonly Readonly<Record<string, string>>[]): Named {
+  const keys = [...new Set(labels.flatMap((each) => Object.keys(each)))];
+  const differing = keys.filter((key) => labels.some((each) => each[key] !== labels[0][key]));
+  const constant = keys.filter((key) => !differing.includes(key));
+  const columns = differing.map((key) => ({ key, ...factored(labels.map((each) => each[key] ?? "")) }));
+  const said = columns
+    .filter(({ before, after }) => before !== "" || after !== "")
+    .map(({ key, before, after }) => `${key} = ${before}[…]${after}`);
+  return {
+    common: [...constant.map((key) => `${key} = ${labels[0][key]}`), ...said].join(", "),
+    what: differing.join(" / "),
+    parts: labels.map((_, i) => columns.map(({ parts }) => parts[i]).join(" / ")),
+  };
+}

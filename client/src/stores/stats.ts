@@ -14,8 +14,8 @@ import { Window } from "../window/window";
 const FIRST_CAPACITY = 60;
 const FIRST_INTERVAL_MS = 1000;
 
-/** What the pictures of one drawing may take; those that are left have their turn in the next. */
-const BUDGET_MS = 16;
+/** What the pictures of one drawing may take; those that are left have their turn in the next. Less than a person notices. */
+const BUDGET_MS = 40;
 
 /**
  * @param nextFrame calls back once when the next drawing may be made.
@@ -31,6 +31,8 @@ export function createStatsStore(
   const [loaded, setLoaded] = createSignal(false);
   let waiting = false;
   let drawing = false;
+  /** Whether what is drawn is not what is in the window. */
+  let changed = false;
   /** The pictures whose turn comes, those that have waited longest first. */
   const turns = new Set<() => void>();
 
@@ -40,42 +42,49 @@ export function createStatsStore(
 
   /** Have everything that depends on the window follow it at the next frame. */
   function draw(): void {
+    changed = true;
+    ask();
+  }
+
+  function ask(): void {
     if (waiting) return;
     waiting = true;
     nextFrame(() => {
       waiting = false;
       drawing = true;
       try {
-        if (!paused()) {
-          if (window.epoch !== "") setLoaded(true);
-          setDrawn((count) => count + 1);
-        }
+        follow();
       } finally {
         drawing = false;
-        void takeTurns();
+        takeTurns();
       }
     });
   }
 
-  async function takeTurns(): Promise<void> {
+  function follow(): void {
+    if (!changed || paused()) return;
+    changed = false;
+    if (window.epoch !== "") setLoaded(true);
+    setDrawn((count) => count + 1);
+  }
+
+  function takeTurns(): void {
     const end = now() + BUDGET_MS;
     try {
       for (const turn of turns) {
         turns.delete(turn);
         turn();
-        // A plot paints when those who called have come to their end: only then its cost is known.
-        await null;
         if (now() >= end) break;
       }
     } finally {
-      if (turns.size > 0) draw();
+      if (turns.size > 0) ask();
     }
   }
 
   /** Have a picture drawn when its turn comes: once, however often it was asked for until then. */
   function inTurn(picture: () => void): void {
     turns.add(picture);
-    if (!drawing) draw();
+    if (!drawing) ask();
   }
 
   function showBoard(board: BoardInfo): void {

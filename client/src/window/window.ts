@@ -38,6 +38,8 @@ export class Window {
   epoch = "";
   /** Goes up when a series appears or goes away, so that a view can keep its list till then. */
   seriesVersion = 0;
+  /** Goes up when anything changes, so that nothing is drawn twice. */
+  version = 0;
   private length = 0;
   private head = 0;
   private written = 0;
@@ -77,6 +79,7 @@ export class Window {
 
   /** Take what came next or was missed; what begins afresh, or is of another epoch, in place of what was here. */
   take(ticks: Ticks): void {
+    this.version++;
     const { epoch, afresh, series, first, times, values } = ticks;
     if (afresh || epoch !== this.epoch) this.begin(epoch, times.length);
     if (series !== null) this.follow(series);
@@ -90,6 +93,7 @@ export class Window {
   /** Put values that came late into their tick; nothing when that is not in the window, as in a hole. */
   amend({ epoch, series, seq, values }: Amendment): void {
     if (epoch !== this.epoch) return;
+    this.version++;
     if (series !== null) this.follow(series);
     let index = this.length - 1;
     while (index >= 0 && this.seqs[this.slot(index)] !== seq) index--;
@@ -118,6 +122,7 @@ export class Window {
     this.columns.clear();
     this.targets.fill(null);
     this.seriesVersion++;
+    this.version++;
   }
 
   /** Times oldest first, milliseconds. */

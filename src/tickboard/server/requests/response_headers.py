@@ -10,7 +10,7 @@ from starlette.datastructures import MutableHeaders
 POLICY = "content-security-policy"
 
 PAGE_POLICY = (
-    # Nothing inline: uPlot and SolidJS set styles through the object model, which a policy does not concern.
+    # Nothing inline: SolidJS and our own code set styles through the object model, which a policy does not concern.
     "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; object-src 'none'"
 )
 """Of the page, its assets and its worker. Who may frame it is for `protect` to say."""

@@ -1,0 +1,48 @@
+/**
+ * Where the labels at the lines' ends stand: each as near to its line as it can be, none over another. Pure.
+ *
+ *   ends     ─────────── a          labels   ── a
+ *            ─────────── b                   ── b
+ *            ─────────── c                   ── c
+ */
+
+/**
+ * The places of labels that would like to stand at others, in the same order.
+ *
+ * @param wanted the places they would like, in any order.
+ * @param gap the least distance of two.
+ * @param low the first place that there is; with too little room for all, they begin there.
+ * @param high the last.
+ */
+export function pushApart(wanted: readonly number[], gap: number, low: number, high: number): number[] {
+  const order = [...wanted.keys()].sort((a, b) => wanted[a] - wanted[b] || a - b);
+  const groups: { place: number; count: number }[] = [];
+  for (const i of order) {
+    // A group stands around the average of what its labels want; two that touch are one.
+    let group = { place: Math.min(high, Math.max(low, wanted[i])), count: 1 };
+    for (let last = groups.at(-1); last !== undefined && overlap(last, group, gap); last = groups.at(-1)) {
+      groups.pop();
+      const count = last.count + group.count;
+      const place = (last.place * last.count + group.place * group.count) / count;
+      group = { place: within(place, count, gap, low, high), count };
+    }
+    groups.push(group);
+  }
+  const places = new Array<number>(wanted.length);
+  let next = 0;
+  for (const { place, count } of groups) {
+    for (let i = 0; i < count; i++) places[order[next++]] = place + (i - (count - 1) / 2) * gap;
+  }
+  return places;
+}
+
+type Group = { place: number; count: number };
+
+function overlap(one: Group, other: Group, gap: number): boolean {
+  return other.place - one.place < ((one.count + other.count) / 2) * gap - 1e-9;
+}
+
+function within(place: number, count: number, gap: number, low: number, high: number): number {
+  const half = ((count - 1) / 2) * gap;
+  return Math.max(low + half, Math.min(high - half, place));
+}

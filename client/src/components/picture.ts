@@ -1,0 +1,97 @@
+/** What a chart's picture is made of, out of the stores: its lines, its axis, its rules and when they fired. */
+import { type Accessor, createMemo, createSignal } from "solid-js";
+import type { Scale, Threshold } from "../chart/scene";
+import { shadesOf } from "../chart/shade";
+import { formatText, formatTicks } from "../format";
+import type { Chart } from "../types.gen";
+import { computeStats } from "../window/stats";
+import type { Picture } from "./ChartCanvas";
+import { useStores } from "./context";
+import { type Lines, useLines } from "./lines";
+import { createStandout } from "./standout";
+
+/** A screen reader would be busy for minutes with more lines. */
+const DESCRIBED = 8;
+const DESCRIBE_EVERY_MS = 10_000;
+
+export interface ChartPicture extends Picture {
+  lines: Lines["drawn"];
+  all: Lines;
+  hold: (held: boolean) => void;
+  /** Say anew what there is to see, for a screen reader. */
+  describe: () => void;
+  /** The same, where that was long ago. */
+  describeSeldom: () => void;
+}
+
+/**
+ * @param live whether it is drawn.
+ * @param direct whether a line's label may be at its end.
+ */
+export function usePicture(
+  chart: Chart,
+  live: Accessor<boolean>,
+  scale: Accessor<Scale> = () => "automatic",
+  direct: Accessor<boolean> = () => true,
+): ChartPicture {
+  const { alerts, board, connection, stats } = useStores();
+  const standout = createStandout();
+  const [held, hold] = createSignal(false);
+  const all = useLines(chart, live, held, standout.chosen);
+  const [description, setDescription] = createSignal("");
+  let described = Number.NEGATIVE_INFINITY;
+
+  const unit = () => chart.unit || board.metric(chart.metrics[0])?.unit || (all.all()[0]?.unit ?? "");
+  const only = () => (chart.metrics.length === 1 ? board.metric(chart.metrics[0]) : undefined);
+
+  function describe(): void {
+    described = connection.time();
+    const lines = all.drawn().slice(0, DESCRIBED);
+    const parts = lines.map(({ key, label, stale, unit: own }) => {
+      const { last, min, max, avg } = computeStats(stats.window.ordered(key));
+      const [l, lo, hi, a] = [last, min, max, avg].map((value) => formatText(value, own, [min, max]));
+      const note = stale && `, ${stale}`;
+      return `${label}${note}: latest ${l}, min ${lo}, max ${hi}, average ${a}`;
+    });
+    const count = all.all().length;
+    const rest = count > DESCRIBED ? `The highest ${DESCRIBED} of ${count} series` : "";
+    setDescription([`${chart.title}, line chart`, rest, ...parts].filter(Boolean).join(". "));
+  }
+
+  const thresholds = createMemo<readonly Threshold[]>((before) => {
+    const next = board.thresholdsOf(chart.metrics).map(
+      ({ threshold, severity }): Threshold => ({
+        value: threshold as number,
+        severity,
+        label: `${formatTicks([threshold as number], unit())[0].replace(/%$/, "")} ${severity}`,
+      }),
+    );
+    return JSON.stringify(before) === JSON.stringify(next) ? before : next;
+  }, []);
+
+  const shades = createMemo(() => {
+    if (!live()) return [];
+    const drawn = new Set(all.drawn().map(({ key }) => key));
+    return shadesOf(chart.metrics.flatMap(alerts.episodesOf), drawn);
+  });
+
+  return {
+    title: chart.title,
+    lines: all.drawn,
+    all,
+    unit,
+    limits: createMemo(() => ({ min: chart.min ?? only()?.min, max: chart.max ?? only()?.max })),
+    stacked: chart.stacked ?? false,
+    thresholds,
+    shades,
+    scale,
+    labelled: () => direct() && !all.many() && all.all().length > 1,
+    standout,
+    description,
+    hold,
+    describe,
+    describeSeldom: () => {
+      if (connection.time() - described > DESCRIBE_EVERY_MS) describe();
+    },
+  };
+}
