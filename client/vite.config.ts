@@ -40,5 +40,7 @@ export default defineConfig({
   test: {
     environment: "node",
     include: ["tests/**/*.test.ts"],
+    // The palette's test reads the style sheet.
+    css: { include: [/base\.css/] },
   },
 });

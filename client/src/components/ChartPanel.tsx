@@ -2,7 +2,7 @@
  * A chart with its title, its legend and its table. Off screen it costs nothing: the plot is made when it first
  * comes into view, and follows the ticks only while it is there.
  */
-import { createMemo, createSignal, Show } from "solid-js";
+import { createMemo, createSignal, lazy, Show, Suspense } from "solid-js";
 import { SEVERITIES } from "../alerts/entries";
 import type { Plot } from "../chart/plot";
 import { formatCount, formatTicks, formatValue } from "../format";
@@ -10,15 +10,16 @@ import type { Chart } from "../types.gen";
 import { computeStats } from "../window/stats";
 import { ChartCanvas } from "./ChartCanvas";
 import { useStores } from "./context";
-import { DataTable } from "./DataTable";
 import { Icon } from "./Icon";
 import { useInView } from "./inView";
 import { Legend } from "./Legend";
 import type { Line } from "./lines";
 import { PanelMenu } from "./PanelMenu";
 import { type ChartPicture, usePicture } from "./picture";
-import { RankedTable } from "./RankedTable";
 import { SeverityShape } from "./SeverityShape";
+
+const RankedTable = lazy(() => import("./RankedTable"));
+const DataTable = lazy(() => import("./DataTable"));
 
 /** A table with more columns is not read. */
 const COLUMNS = 40;
@@ -181,18 +182,20 @@ export function ChartPanel(props: { chart: Chart }) {
           </Show>
         </div>
         <Show when={many() && !asTable()}>
-          <RankedTable
-            title={props.chart.title}
-            lines={all()}
-            what={picture.all.what()}
-            unit={unit()}
-            full={() => props.chart.max ?? board.metric(props.chart.metrics[0])?.max ?? axis().max}
-            limit={limit()}
-            filter={filter()}
-            standout={picture.standout}
-            live={live}
-            onHold={picture.hold}
-          />
+          <Suspense fallback={<div class="ranked" />}>
+            <RankedTable
+              title={props.chart.title}
+              lines={all()}
+              what={picture.all.what()}
+              unit={unit()}
+              full={() => props.chart.max ?? board.metric(props.chart.metrics[0])?.max ?? axis().max}
+              limit={limit()}
+              filter={filter()}
+              standout={picture.standout}
+              live={live}
+              onHold={picture.hold}
+            />
+          </Suspense>
         </Show>
         <Show when={listed() && !asTable()}>
           <Legend lines={all()} standout={picture.standout} live={live} />

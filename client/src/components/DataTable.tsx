@@ -8,7 +8,7 @@ import type { Line } from "./lines";
 
 const ROWS = 30;
 
-export function DataTable(props: { title: string; lines: readonly Line[]; all: number }) {
+export default function DataTable(props: { title: string; lines: readonly Line[]; all: number }) {
   const { stats } = useStores();
   const rows = createMemo(() => {
     stats.drawn();

@@ -2,6 +2,7 @@
  * The legend of a chart with more lines than colours: its series by rank, with what differs in their names and what
  * they are now. Its columns give way as it gets narrower; the narrowest is a list beside the lines.
  */
+import "../styles/ranked.css";
 import { type Accessor, createMemo, createSignal, createUniqueId, For, Show } from "solid-js";
 import { colorVariable } from "../chart/palette";
 import { valueText } from "../chart/scene";
@@ -49,7 +50,7 @@ function useBeat(live: Accessor<boolean>): Accessor<number> {
   }, Number.NaN);
 }
 
-export function RankedTable(props: {
+export default function RankedTable(props: {
   title: string;
   lines: readonly Line[];
   what: string;
