@@ -1,6 +1,6 @@
 /** Texts on a canvas: their fonts and widths. A width is measured once. */
 export const FONT =
-  "11px system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Noto Sans', sans-serif";
+  "11px -apple-system, 'Segoe UI', Roboto, 'Noto Sans', Ubuntu, Cantarell, 'Liberation Sans', Arial, sans-serif";
 export const BOLD = `600 ${FONT}`;
 
 const LONGEST_MEMORY = 2_000;

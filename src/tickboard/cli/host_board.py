@@ -137,7 +137,7 @@ def _panel(board: Board, title: str, names: list[str]) -> Panel:
     if names[0] == PROCESSES[0]:
         return board.table(*names, label="process", also=["user"], title=title)
     if names[0] == "disk_space_usage":
-        return board.table(*names, label="mount", title=title)
+        return board.table(*names, label="mount", title=title, limit=5)
     return board.chart(*names, title=title, stacked=names[0] in STACKED)
 
 
