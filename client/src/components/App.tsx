@@ -5,6 +5,7 @@ import { plural } from "../format";
 import icon from "../icon.svg?raw";
 import { ConnectionTrouble } from "./ConnectionTrouble";
 import { useStores } from "./context";
+import { EnlargedPlace } from "./EnlargedPlace";
 import { Footer } from "./Footer";
 import { Header } from "./Header";
 import { Health } from "./Health";
@@ -48,6 +49,7 @@ export function App() {
       <main class="page">
         <ConnectionTrouble />
         <Problems />
+        <EnlargedPlace />
         <Health />
         <Panels />
       </main>

@@ -257,12 +257,24 @@ export function ChartCanvas(props: {
     return true;
   }
 
+  /** Have the line nearest to the pointer stand out, or all again. */
+  function isolate(key: string): boolean {
+    if (key !== "i" || picture.lines().length < 2) return false;
+    if (standout.clear()) return true;
+    const at = pointer();
+    const tick = at === null ? null : (plot?.tickAt(at.x) ?? null);
+    const nearest = at === null || tick === null ? undefined : plot?.nearestLine(tick, at.y);
+    standout.choose(nearest ?? picture.lines()[0].key, false);
+    return true;
+  }
+
   function onKeyDown(event: KeyboardEvent): void {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const { key } = event;
     const taken =
       step(key) ||
       change(key) ||
+      isolate(key) ||
       (key === "Escape" && (standout.clear() || cursor.time() !== null)) ||
       props.onKey?.(key);
     if (!taken) return;

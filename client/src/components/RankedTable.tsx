@@ -8,7 +8,9 @@ import { colorVariable } from "../chart/palette";
 import { valueText } from "../chart/scene";
 import { extentOf, formatCount, formatDuration } from "../format";
 import type { Severity } from "../types.gen";
+import { percentile } from "../window/percentile";
 import { computeStats } from "../window/stats";
+import { useBeat } from "./beat";
 import { useStores } from "./context";
 import type { Line } from "./lines";
 import { Spark } from "./Spark";
@@ -17,38 +19,16 @@ import type { Standout } from "./standout";
 const ROWS = 8;
 /** How many rows are added at once. */
 const MORE = 50;
-/** Numbers that change more often than this cannot be read. A little less than the second of most boards. */
-const SHOW_EVERY_MS = 900;
 
 export interface Limit {
   value: number;
   severity: Severity;
 }
 
-/** The value below which a share of the others lies. NaN takes no part. */
-export function percentile(values: readonly number[], share: number): number {
-  const sorted = Float64Array.from(values.filter((value) => !Number.isNaN(value))).sort();
-  if (sorted.length === 0) return Number.NaN;
-  const place = share * (sorted.length - 1);
-  const [low, high] = [sorted[Math.floor(place)], sorted[Math.ceil(place)]];
-  return low + (high - low) * (place - Math.floor(place));
-}
-
 const average = (values: readonly number[]): number => {
   const known = values.filter((value) => !Number.isNaN(value));
   return known.reduce((sum, value) => sum + value, 0) / known.length;
 };
-
-/** Changes at most about once a second, with a drawing, while it is looked at. */
-function useBeat(live: Accessor<boolean>): Accessor<number> {
-  const { stats } = useStores();
-  return createMemo<number>((before) => {
-    if (!live()) return before;
-    stats.drawn();
-    const now = stats.window.newestTime;
-    return Math.abs(now - before) < SHOW_EVERY_MS ? before : now;
-  }, Number.NaN);
-}
 
 export default function RankedTable(props: {
   title: string;

@@ -1,0 +1,56 @@
+/** Where an enlarged chart takes the place of the board: loaded when one is first wanted. */
+import { createMemo, ErrorBoundary, lazy, onCleanup, onMount, Show, Suspense } from "solid-js";
+import type { Chart } from "../types.gen";
+import { useStores } from "./context";
+import { leavesOf } from "./layout";
+
+const Enlarged = lazy(() => import("./Enlarged"));
+
+/** It is there when the server is not. */
+const PRELOAD_AFTER_MS = 5_000;
+
+export function EnlargedPlace() {
+  const { board, stats, view } = useStores();
+
+  /** The panel with these metrics, or else a chart of them, as far as they exist. */
+  function find(id: string): Chart | undefined {
+    const panel = board
+      .groups()
+      .flatMap(leavesOf)
+      .find((one): one is Chart => one.type === "chart" && one.metrics.join(",") === id);
+    if (panel !== undefined) return panel;
+    const metrics = id.split(",").filter((name) => board.metric(name) !== undefined);
+    const title = metrics.map((name) => board.metric(name)?.title).join(", ");
+    return metrics.length === 0 ? undefined : { type: "chart", metrics, title };
+  }
+
+  const chart = createMemo<Chart | undefined>((before) => {
+    const shown = view.shown();
+    if (shown?.type !== "chart" || !stats.loaded()) return undefined;
+    const found = find(shown.id);
+    return JSON.stringify(found) === JSON.stringify(before) ? before : found;
+  });
+
+  onMount(() => {
+    const timer = setTimeout(() => void Enlarged.preload(), PRELOAD_AFTER_MS);
+    onCleanup(() => clearTimeout(timer));
+  });
+
+  return (
+    <Show when={chart()} keyed>
+      {(one) => (
+        <ErrorBoundary
+          fallback={
+            <p class="enlarged" role="alert">
+              The enlarged chart could not be loaded. Reload the page.
+            </p>
+          }
+        >
+          <Suspense>
+            <Enlarged chart={one} />
+          </Suspense>
+        </ErrorBoundary>
+      )}
+    </Show>
+  );
+}

@@ -1,0 +1,19 @@
+/** A chart as CSV. */
+import { describe, expect, it } from "vitest";
+import { csvOf } from "../src/chart/csv";
+
+describe("a chart as CSV", () => {
+  it("has a row for each tick and an empty field where there is no value", () => {
+    const lines = [
+      { label: "user", values: [1.5, Number.NaN] },
+      { label: "system", values: [0, 2] },
+    ];
+    expect(csvOf([0, 1_000], lines)).toBe(
+      "time,user,system\r\n1970-01-01T00:00:00.000Z,1.5,0\r\n1970-01-01T00:00:01.000Z,,2\r\n",
+    );
+  });
+
+  it("quotes what would be taken for something else", () => {
+    expect(csvOf([], [{ label: 'a "b", c', values: [] }])).toBe('time,"a ""b"", c"\r\n');
+  });
+});
