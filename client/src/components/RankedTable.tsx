@@ -197,7 +197,7 @@ function Row(props: {
           <span class="row-name">{props.line.short}</span>
         </button>
       </th>
-      <td class="share">
+      <td class="share-cell">
         <span class="meter-bar" aria-hidden="true">
           <span style={{ width: share(now()) }} />
           <Show when={props.limit}>{(limit) => <i style={{ left: share(limit().value) }} />}</Show>
