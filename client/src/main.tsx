@@ -66,10 +66,10 @@ const browserPlace: Place = {
   back: () => history.back(),
 };
 
-function createStores(): Stores {
+function createStores(retry: () => void): Stores {
   const board = createBoardStore();
   const intervalMs = () => board.board()?.interval_ms ?? 1000;
-  const connection = createConnectionStore(systemClock.now, Date.now, intervalMs);
+  const connection = createConnectionStore(systemClock.now, Date.now, intervalMs, retry);
   const theme = createThemeStore(document.documentElement, matchMedia("(prefers-color-scheme: dark)"));
   const held = () => connection.paused() || theme.printing();
   const stats = createStatsStore(paced(systemClock, requestAnimationFrame), held);
@@ -146,13 +146,14 @@ function listen(target: EventTarget, type: string, listener: (event: Event) => v
 }
 
 /** Connect while the page lives, let go when it goes away, and be there again when it comes back from the cache. */
-function connect(stores: Stores): void {
+function connect(stores: Stores, started: (feed: SharedFeed) => void): void {
   const { alerts, bell, board, connection, sparks, stats, theme, view } = stores;
   const feed = createFeed((event: FeedEvent) =>
     batch(() => {
       for (const store of [board, connection, stats, sparks, alerts]) store.apply(event);
     }),
   );
+  started(feed);
   feed.start();
   onCleanup(() => feed.stop());
   listen(window, "pagehide", () => feed.stop());
@@ -186,10 +187,17 @@ function connect(stores: Stores): void {
 }
 
 function Root() {
-  const stores = createStores();
+  let feed: SharedFeed | undefined;
+  const stores = createStores(() => feed?.wake());
   // Untracked: without a shared worker the first events are shown while it connects, and what the stores read for
   // that must not make it connect again.
-  createEffect(() => untrack(() => connect(stores)));
+  createEffect(() =>
+    untrack(() =>
+      connect(stores, (started) => {
+        feed = started;
+      }),
+    ),
+  );
   return (
     <StoresContext.Provider value={stores}>
       <App />

@@ -358,6 +358,26 @@ describe("the connection store", () => {
     expect(store.behind()).toBe(0);
   });
 
+  it("is stale when no tick comes or the connection is missed, and only with something to show", () => {
+    store.apply(link(false));
+    pass(2_000);
+    expect([store.lost(), store.stale()]).toEqual([true, false]);
+    store.apply(link(true));
+    store.apply(arrival(tick(100, {}), now));
+    expect([store.lost(), store.stale()]).toEqual([false, false]);
+    store.apply(link(false));
+    // It may be back before anybody notices.
+    pass(900);
+    expect(store.stale()).toBe(false);
+    pass(200);
+    expect([store.lost(), store.stale()]).toEqual([true, true]);
+    store.apply(link(true));
+    store.apply(arrival(tick(102, {}), now));
+    expect(store.stale()).toBe(false);
+    pass(5_000);
+    expect([store.lost(), store.stale()]).toEqual([false, true]);
+  });
+
   it("knows the server's time by the ticks, and its own where there are none yet", () => {
     expect(store.serverTime()).toBe(100_000);
     store.apply(arrival(tick(40, {}), now));

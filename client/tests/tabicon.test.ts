@@ -1,6 +1,6 @@
 /** The tab's icon says how many alerts fire, as far as that can be read there. */
 import { describe, expect, it } from "vitest";
-import { badged } from "../src/alerts/tabicon";
+import { badged, marked } from "../src/alerts/tabicon";
 import icon from "../src/icon.svg?raw";
 
 describe("the tab's icon", () => {
@@ -19,5 +19,12 @@ describe("the tab's icon", () => {
   it("says no more than nine", () => {
     expect(drawing(9)).toContain(">9</text>");
     expect(drawing(10_000)).toContain(">9+</text>");
+  });
+
+  it("says that the page is stale, and that it waits, each in its own way", () => {
+    const all = ["stale", "waiting"].map((mark) => marked(icon, mark as "stale" | "waiting"));
+    expect(new Set([...all, badged(icon, 1, "critical")]).size).toBe(3);
+    // Nothing of a stale page has a colour.
+    expect(decodeURIComponent(all[0])).not.toContain("#1f6feb");
   });
 });

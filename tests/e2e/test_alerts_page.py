@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 from tests.e2e.conftest import PATIENCE_MS, Watched
+from tests.e2e.looks import CONTRAST
 from tests.serving import Server, serve
 
 BOARDS = Path(__file__).parent / "boards"
@@ -47,22 +48,6 @@ RECORD_CALLS = """
         }
     };
 """
-
-CONTRAST = """(element) => {
-    const shade = (text) => {
-        const drawing = new OffscreenCanvas(1, 1).getContext("2d");
-        drawing.fillStyle = text;
-        drawing.fillRect(0, 0, 1, 1);
-        const linear = (it) => (it <= 0.04045 ? it / 12.92 : ((it + 0.055) / 1.055) ** 2.4);
-        const [red, green, blue, alpha] = [...drawing.getImageData(0, 0, 1, 1).data].map((it) => linear(it / 255));
-        return { alpha, light: 0.2126 * red + 0.7152 * green + 0.0722 * blue };
-    };
-    let ground = element;
-    while (shade(getComputedStyle(ground).backgroundColor).alpha === 0) ground = ground.parentElement;
-    const one = shade(getComputedStyle(element).color).light;
-    const other = shade(getComputedStyle(ground).backgroundColor).light;
-    return (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
-}"""
 
 
 @pytest.fixture

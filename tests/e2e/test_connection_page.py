@@ -73,10 +73,40 @@ def test_the_page_is_not_live_while_the_server_hangs(page: Page, counting: Serve
     try:
         expect(state(page)).to_have_text("Not live")
         expect(page.locator(".status .note")).to_have_text(re.compile(r"^behind by \d+ s$"))
+        expect(page.get_by_role("region", name="Connection lost")).to_contain_text("no tick has come for")
     finally:
         counting.process.send_signal(signal.SIGCONT)
     expect(state(page)).to_have_text("Live")
     expect(page.locator(".status .note")).to_have_count(0)
+
+
+HOLD_TIMERS = """
+    const real = window.setTimeout;
+    window.setTimeout = (call, after, ...more) => (window.held && after > 400 ? 0 : real(call, after, ...more));
+"""
+
+
+def test_a_lost_connection_is_explained_and_can_be_tried_again_at_once(page: Page, counting: Server) -> None:
+    # The page connects by itself, and never tries again unless somebody presses the button.
+    page.add_init_script("delete window.SharedWorker;" + HOLD_TIMERS)
+    with Proxy(counting.port) as proxy:
+        page.goto(f"http://127.0.0.1:{proxy.port}/")
+        expect(state(page)).to_have_text("Live")
+        page.evaluate("window.held = true")
+        proxy.cut()
+        bar = page.get_by_role("region", name="Connection lost")
+        expect(bar).to_contain_text(re.compile(r"Stale since \d\d:\d\d:\d\d, for \d+ s"))
+        expect(bar).to_contain_text("The server does not answer. Values below are the last that came.")
+        expect(page).to_have_title(re.compile(r"^Stale since \d\d:\d\d:\d\d · Counting$"))
+        expect(page.locator("link[rel=icon]")).to_have_attribute("href", re.compile("^data:"))
+        proxy.restore()
+        page.wait_for_timeout(2_000)
+        expect(state(page)).to_have_text("Disconnected")
+        bar.get_by_role("button", name="Retry now").click()
+        expect(state(page)).to_have_text("Live")
+        expect(bar).to_have_count(0)
+        expect(page).to_have_title("Counting")
+        expect(page.locator("link[rel=icon]")).to_have_attribute("href", re.compile(r"icon-.*\.svg$"))
 
 
 def test_a_page_that_was_hidden_is_live_again_and_up_to_date(page: Page, counting: Server) -> None:
@@ -92,8 +122,8 @@ def test_a_page_that_was_hidden_is_live_again_and_up_to_date(page: Page, countin
     counting.wait_for(lambda: counting.json("/api/health")["seq"] > seq + 40)
     page.evaluate(hide, False)
     expect(state(page)).to_have_text("Live")
-    last = page.locator('.metric-card[data-metric="count"] .now')
-    counting.wait_for(lambda: int(last.inner_text().removeprefix("now ").replace(",", "")) >= seq + 40)
+    last = page.locator('.metric-card[data-metric="count"] .now-value')
+    counting.wait_for(lambda: int(last.inner_text().replace(",", "")) >= seq + 40)
 
 
 @pytest.mark.parametrize("hours", [5, -9])

@@ -9,7 +9,7 @@ import { useStores } from "./context";
 import { Icon } from "./Icon";
 import { Settings } from "./Settings";
 
-function ConnectionStatus() {
+function ConnectionStatus(props: { waiting: boolean }) {
   const { connection } = useStores();
   const word = () => {
     if (!connection.connected()) return connection.tried() ? "Disconnected" : "Connecting…";
@@ -39,8 +39,17 @@ function ConnectionStatus() {
       <Show when={note()}>
         <span class="note">{note()}</span>
       </Show>
-      <Show when={Number.isFinite(updated())}>
-        <span class="time">Updated: {formatTime(updated())}</span>
+      <Show
+        when={!props.waiting}
+        fallback={
+          <span class="time" role="status">
+            Waiting for the first value
+          </span>
+        }
+      >
+        <Show when={Number.isFinite(updated())}>
+          <span class="time">Updated: {formatTime(updated())}</span>
+        </Show>
       </Show>
     </div>
   );
@@ -112,13 +121,14 @@ function Title() {
   );
 }
 
-export function Header() {
+/** @param props.waiting whether the board has no metric yet. */
+export function Header(props: { waiting: boolean }) {
   const { alerts, view } = useStores();
   const warnings = () => alerts.firingCount("warning");
   return (
     <header>
       <Title />
-      <ConnectionStatus />
+      <ConnectionStatus waiting={props.waiting} />
       <span class="badges">
         <Badge severity="critical" text={`${formatCount(alerts.firingCount("critical"))} Critical`} />
         <Badge severity="warning" text={`${formatCount(warnings())} ${plural(warnings(), "Warning")}`} />

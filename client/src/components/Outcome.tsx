@@ -27,7 +27,7 @@ function useWorst(entry: () => Entry, inView: () => boolean): () => number | und
 
 /** @param props.inView whether it is read: what fires changes with every tick. */
 export function Outcome(props: { entry: Entry; inView?: () => boolean }) {
-  const { board, connection } = useStores();
+  const { alerts, board, connection } = useStores();
   const worst = useWorst(
     () => props.entry,
     () => props.inView?.() ?? false,
@@ -37,7 +37,9 @@ export function Outcome(props: { entry: Entry; inView?: () => boolean }) {
   const since = () => formatWhen(props.entry.fired, connection.time());
   const lasted = () => {
     const { began, ended, firing, lead } = props.entry;
-    if (firing) return formatLength(connection.serverTime() - began);
+    // Without a connection nobody knows whether it still does.
+    const now = alerts.live() ? connection.serverTime() : connection.newest();
+    if (firing) return formatLength(now - began);
     return lead.state === "lost" ? "ended with a restart" : `resolved after ${formatLength(ended - began)}`;
   };
   const peak = () => {

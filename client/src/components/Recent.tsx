@@ -1,7 +1,7 @@
 /** The alerts that are over: one row for each rule, the last first. A row opens in place and says more of each. */
 import { createMemo, createSignal, createUniqueId, For, Show } from "solid-js";
 import { type Entry, entryOf, SEVERITIES } from "../alerts/entries";
-import { formatCount, formatDay, formatLength, formatTime, formatWhen } from "../format";
+import { formatCount, formatDay, formatDuration, formatLength, formatTime, formatWhen } from "../format";
 import { useStores } from "./context";
 import { Icon } from "./Icon";
 import { MenuButton } from "./Menu";
@@ -15,11 +15,11 @@ const MAX_REPEATS = 20;
 /** `1–2 s each`: how long the shortest and the longest took. */
 function sayLasted({ episodes }: Entry): string {
   const lengths = episodes.map(({ began, ended }) => ended - began);
-  const [short, long] = [Math.min(...lengths), Math.max(...lengths)].map(formatLength);
-  if (episodes.length === 1) return episodes[0].state === "lost" ? "" : long;
-  const unit = / \S+$/.exec(long)?.[0] ?? "";
-  const same = short.endsWith(unit) && !short.slice(0, -unit.length).includes(" ");
-  return `${short === long ? long : `${same ? short.slice(0, -unit.length) : short}–${long}`} each`;
+  if (episodes.length === 1) return episodes[0].state === "lost" ? "" : formatLength(lengths[0]);
+  const [short, long] = [Math.min(...lengths), Math.max(...lengths)].map(formatDuration);
+  if (short === long) return `${long} each`;
+  const unit = /^\d+( \S+)$/.exec(long)?.[1] ?? " ";
+  return `${short.endsWith(unit) ? short.slice(0, -unit.length) : short}–${long} each`;
 }
 
 function Repeats(props: { entry: Entry; id: string }) {

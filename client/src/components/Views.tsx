@@ -48,7 +48,7 @@ function useActions(): (action: Action) => void {
   const actions: Record<Action, () => void> = {
     ...{ search: toggle("search"), outline: toggle("outline"), shortcuts: toggle("shortcuts") },
     ...{ pause, enlarge, next },
-    theme: () => theme.setTheme(theme.shown() === "dark" ? "light" : "dark"),
+    theme: () => theme.setTheme(theme.isDark() ? "light" : "dark"),
   };
   return (action) => actions[action]();
 }

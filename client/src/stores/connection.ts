@@ -15,16 +15,26 @@ const BEHIND_AT_LEAST_MS = 3_000;
 const HAND_MS = 200;
 /** The longest that there is between two tries. */
 const RETRY_AT_MOST_S = 10;
+/** A connection that is back sooner was not missed. */
+const MISSED_MS = 1_000;
 
 /**
  * @param now the time that is measured with, which nobody sets.
  * @param wall the time that is shown.
+ * @param retry tries to connect at once.
  */
-export function createConnectionStore(now: () => number, wall: () => number, intervalMs: () => number) {
+export function createConnectionStore(
+  now: () => number,
+  wall: () => number,
+  intervalMs: () => number,
+  retry: () => void = () => {},
+) {
   const [link, setLink] = createSignal<LinkStatus>({ connected: false, tried: false, retryAt: null });
   const [trouble, setTrouble] = createSignal<Trouble | null>(null);
   const [newest, setNewest] = createSignal(Number.NaN);
   const [skewMs, setSkewMs] = createSignal(Number.POSITIVE_INFINITY);
+  /** When the connection was lost. */
+  const [lostAt, setLostAt] = createSignal(now());
   /** When the connection was opened or the window began afresh: the first tick is waited for from then on. */
   const [begun, setBegun] = createSignal(now());
   const [moment, setMoment] = createSignal(now());
@@ -47,6 +57,8 @@ export function createConnectionStore(now: () => number, wall: () => number, int
     return connected() && late > allowed ? Math.floor(late / 1000) : 0;
   });
 
+  const lost = createMemo(() => link().tried && !connected() && moment() - lostAt() >= MISSED_MS);
+
   function begin(): void {
     setSkewMs(Number.POSITIVE_INFINITY);
     setNewest(Number.NaN);
@@ -61,6 +73,7 @@ export function createConnectionStore(now: () => number, wall: () => number, int
 
   function showLink(status: LinkStatus): void {
     if (status.connected && !connected()) setBegun(now());
+    if (!status.connected && connected()) setLostAt(now());
     setLink(status);
   }
 
@@ -101,7 +114,12 @@ export function createConnectionStore(now: () => number, wall: () => number, int
     /** Why there is no WebSocket, where that is known. */
     trouble,
     retryIn,
+    retry,
     behind,
+    /** Whether there is no connection, and has not been for so long that it is missed. */
+    lost,
+    /** Whether what is shown is not what is now: there are values, and none has come for too long. */
+    stale: createMemo(() => Number.isFinite(newest()) && (lost() || behind() > 0)),
     /** Whether what is shown is what is now. */
     live: () => connected() && behind() === 0,
     /** When the newest tick was made, milliseconds since 1970; NaN before the first. */

@@ -1,4 +1,4 @@
-/** What the server keeps of the ticks, asked for now and then by the line that shows it. It must not know that line. */
+/** What the server says of itself and keeps of the ticks, asked for now and then by who shows it, whom it must not know. */
 import { createMemo, createSignal } from "solid-js";
 import { formatDuration, formatText } from "../format";
 import type { Health, HistoryHealth } from "../types.gen";
@@ -31,17 +31,19 @@ export function sayKept({ raw, minutes, hours, file_bytes }: HistoryHealth, now:
  * @param now the time of the newest tick, milliseconds since 1970.
  */
 export function createHistoryStore(load: () => Promise<Health>, now: () => number) {
-  const [health, setHealth] = createSignal<HistoryHealth | null>(null);
+  const [health, setHealth] = createSignal<Health | null>(null);
   const kept = createMemo(() => {
-    const known = health();
+    const known = health()?.history ?? null;
     return known === null ? "" : sayKept(known, now());
   });
 
   return {
+    /** As it was asked for last, null before. */
+    health,
     kept,
     async refresh(): Promise<void> {
       try {
-        setHealth((await load()).history ?? null);
+        setHealth(await load());
       } catch {
         // The header says that the server does not answer; what was known stays.
       }

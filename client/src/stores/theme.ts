@@ -26,12 +26,13 @@ export function createThemeStore(root: HTMLElement, systemDark: MediaQueryList) 
     readStored(DENSITY_KEY) === "compact" ? "compact" : "comfortable",
   );
   const [printing, setPrinting] = createSignal(false);
-  const shown = createMemo(() => {
-    if (printing()) return "light";
-    return theme() === "system" ? (dark() ? "dark" : "light") : theme();
-  });
+  /** Whether what is shown is not what is now: then nothing has a colour. */
+  const [stale, setStale] = createSignal(false);
+  const isDark = () => !printing() && (theme() === "system" ? dark() : theme() === "dark");
+  const shown = createMemo(() => (isDark() ? "dark" : "light") + (stale() ? " stale" : ""));
   createEffect(() => {
-    root.dataset.theme = shown();
+    root.toggleAttribute("data-stale", stale());
+    root.dataset.theme = isDark() ? "dark" : "light";
     writeStored(KEY, theme() === "system" ? null : theme());
   });
   createEffect(() => {
@@ -44,7 +45,10 @@ export function createThemeStore(root: HTMLElement, systemDark: MediaQueryList) 
     setTheme,
     density,
     setDensity,
+    isDark,
+    /** What the colours depend on: when it changes, so have they. */
     shown,
+    setStale,
     /** Whether the page is being printed: all of it is drawn, light and as wide as a sheet, and stands still. */
     printing,
     print(on: boolean): void {

@@ -1,0 +1,49 @@
+/** That what is shown is not what is now: since when, why, and when it is tried again. It is no alert. */
+import { Show } from "solid-js";
+import { formatDuration, formatLength, formatWhen } from "../format";
+import { useStores } from "./context";
+import { Icon } from "./Icon";
+
+export function Stale() {
+  const { connection } = useStores();
+  const says = () => {
+    const newest = connection.newest();
+    if (!connection.stale()) return "No connection";
+    return `Stale since ${formatWhen(newest, connection.time())}`;
+  };
+  const lasting = () =>
+    connection.stale() ? `, for ${formatLength(connection.serverTime() - connection.newest())}` : "";
+  const reason = () => {
+    if (connection.connected()) {
+      return `The connection is open, but no tick has come for ${formatDuration(connection.behind() * 1000)}: the server is busy or hangs.`;
+    }
+    return navigator.onLine ? "The server does not answer." : "This device is offline.";
+  };
+  const next = () => {
+    if (connection.connected()) return "";
+    return connection.retryIn() === null ? " Trying now…" : ` Next try in ${connection.retryIn()} s.`;
+  };
+  return (
+    <Show when={connection.stale() || connection.lost()}>
+      <section class="stale-bar" aria-label="Connection lost">
+        <Icon name="plug" />
+        <div>
+          <p class="stale-says">
+            <span role="status">{says()}</span>
+            <span aria-live="off">{lasting()}</span>
+          </p>
+          <p class="stale-why">
+            {reason()}
+            <Show when={connection.stale()}> Values below are the last that came.</Show>
+            {next()}
+          </p>
+        </div>
+        <Show when={!connection.connected()}>
+          <button type="button" class="button primary" onClick={() => connection.retry()}>
+            Retry now
+          </button>
+        </Show>
+      </section>
+    </Show>
+  );
+}

@@ -1,0 +1,51 @@
+/** What the browser's tab says: its title and icon. What fires, that the page is stale, or that it waits. */
+import { createEffect, createMemo } from "solid-js";
+import { badged, marked } from "../alerts/tabicon";
+import { formatTime, plural } from "../format";
+import icon from "../icon.svg?raw";
+import { useStores } from "./context";
+
+const plainIcon = document.querySelector<HTMLLinkElement>("link[rel=icon]")?.href ?? "";
+
+/** Whether the board has no metric yet. */
+export function useWaiting(): () => boolean {
+  const { board, stats } = useStores();
+  return createMemo(() => {
+    const { metrics, panels } = board.board() ?? {};
+    return stats.loaded() && metrics?.length === 0 && panels?.length === 0;
+  });
+}
+
+/** How many alerts of the worst severity that calls for someone fire: what there is room for on a tab. */
+function useUrgent(): () => { count: number; severity: "critical" | "warning" } | null {
+  const { alerts } = useStores();
+  return () => {
+    for (const severity of ["critical", "warning"] as const) {
+      const count = alerts.firingCount(severity);
+      if (count > 0) return { count, severity };
+    }
+    return null;
+  };
+}
+
+export function useTab(waiting: () => boolean): void {
+  const { board, connection } = useStores();
+  const urgent = useUrgent();
+  createEffect(() => {
+    const title = board.title();
+    const { count = 0, severity = "critical" } = urgent() ?? {};
+    const what = severity === "critical" ? `${count}` : `${count} ${plural(count, "warning")}`;
+    if (connection.stale()) document.title = `Stale since ${formatTime(connection.newest())} · ${title}`;
+    else if (waiting()) document.title = `${title}: waiting for the first value`;
+    else document.title = count > 0 ? `(${what}) ${title}` : title;
+  });
+  createEffect(() => {
+    const link = document.querySelector<HTMLLinkElement>("link[rel=icon]");
+    if (link === null) return;
+    const { count = 0, severity = "critical" } = urgent() ?? {};
+    let address = count > 0 ? badged(icon, count, severity) : plainIcon;
+    if (connection.stale()) address = marked(icon, "stale");
+    else if (waiting()) address = marked(icon, "waiting");
+    if (link.href !== address) link.href = address;
+  });
+}

@@ -1,0 +1,18 @@
+"""Scripts that read how something looks on the page."""
+
+CONTRAST = """(element) => {
+    const shade = (text) => {
+        const drawing = new OffscreenCanvas(1, 1).getContext("2d");
+        drawing.fillStyle = text;
+        drawing.fillRect(0, 0, 1, 1);
+        const linear = (it) => (it <= 0.04045 ? it / 12.92 : ((it + 0.055) / 1.055) ** 2.4);
+        const [red, green, blue, alpha] = [...drawing.getImageData(0, 0, 1, 1).data].map((it) => linear(it / 255));
+        return { alpha, light: 0.2126 * red + 0.7152 * green + 0.0722 * blue };
+    };
+    let ground = element;
+    while (shade(getComputedStyle(ground).backgroundColor).alpha === 0) ground = ground.parentElement;
+    const one = shade(getComputedStyle(element).color).light;
+    const other = shade(getComputedStyle(ground).backgroundColor).light;
+    return (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
+}"""
+"""The contrast of an element's text with the ground that it is on."""
