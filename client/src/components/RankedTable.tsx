@@ -80,7 +80,7 @@ export default function RankedTable(props: {
               <th class="name" scope="col">
                 {props.what}
               </th>
-              <th class="share" scope="col">
+              <th class="share-cell" scope="col">
                 <span class="visually-hidden">share of the scale</span>
               </th>
               <th class="now" scope="col">
