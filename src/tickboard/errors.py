@@ -60,6 +60,12 @@ class SampleError(TickboardError):
         self.detail = detail
 
 
+class RefusedError(TickboardError):
+    """A board that runs elsewhere refused a connection or a request, cannot be reached, or is not a board."""
+
+    status = 502
+
+
 class LimitError(TickboardError):
     """A limit is reached. What exists already is not affected."""
 

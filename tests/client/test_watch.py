@@ -36,8 +36,9 @@ from tickboard import Board
 from tickboard.client import connection
 from tickboard.client.connection import pause_after
 from tickboard.client.decoder import Decoder, ProtocolError, Tick, WatchedSeries, split_position
-from tickboard.client.watch import RefusedError, Ticks, connect, websocket_url
-from tickboard.errors import InputError
+from tickboard.client.ticks import Ticks
+from tickboard.client.watch import connect, websocket_url
+from tickboard.errors import InputError, RefusedError
 from tickboard.output.secrets import public
 
 BOARDS = Path(__file__).parents[1] / "boards"

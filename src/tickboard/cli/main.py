@@ -17,7 +17,7 @@ from tickboard.cli.flags import PATH, Group, flags
 from tickboard.cli.imports import imports
 from tickboard.cli.serving_options import Options, exposed, fail
 from tickboard.cli.where import Where
-from tickboard.errors import InputError, OutputError, TickboardError
+from tickboard.errors import InputError, OutputError, RefusedError, TickboardError
 from tickboard.output.secrets import is_exposed, read_secret, remember_environment
 from tickboard.output.terminal import Answers, complain, finish, put
 
@@ -263,7 +263,6 @@ def mark(text: str, url: str, at: str, until: str | None, by: str) -> None:
     """
     with imports():
         from tickboard.client.mark import mark as make_mark
-        from tickboard.client.watch import RefusedError
 
     if is_exposed(url):
         complain(f"tickboard: {exposed('--url', url)}")

@@ -7,8 +7,7 @@ from urllib.parse import urlencode, urlsplit
 import msgspec
 
 from tickboard.client.target import checked_headers
-from tickboard.client.watch import RefusedError
-from tickboard.errors import InputError
+from tickboard.errors import InputError, RefusedError
 from tickboard.output.secrets import public, redacted, remember_headers, remember_url
 from tickboard.output.text import one_line
 from tickboard.schedule import Duration, duration

@@ -6,8 +6,7 @@ import msgspec
 
 from tickboard.client.asking import TIMEOUT_S, answer_of, number_parameter, question_url, refusal, time_parameter
 from tickboard.client.changes_data import Changes, changes_of
-from tickboard.client.watch import RefusedError
-from tickboard.errors import InputError
+from tickboard.errors import InputError, RefusedError
 from tickboard.schedule import Duration
 from tickboard.times import Time
 from tickboard.wire import ChangesAnswer

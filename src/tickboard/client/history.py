@@ -6,7 +6,7 @@ from tickboard.client.asking import TIMEOUT_S, answer_of, number_parameter, ques
 from tickboard.client.decoder import ProtocolError
 from tickboard.client.history_data import HistoryData
 from tickboard.client.history_format import MAGIC, decode
-from tickboard.client.watch import RefusedError
+from tickboard.errors import RefusedError
 from tickboard.schedule import Duration
 from tickboard.times import Time
 

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from tickboard.client.asking import TIMEOUT_S, answer_of, question_url, refusal, time_parameter
-from tickboard.client.watch import RefusedError
-from tickboard.errors import InputError
+from tickboard.errors import InputError, RefusedError
 from tickboard.output.logs import log
 from tickboard.output.secrets import public
 from tickboard.output.text import encodable
