@@ -80,8 +80,8 @@ def test_missed_ticks_are_known_only_within_the_epoch() -> None:
     engine = make_engine(registry, window_size=3)
     for now in range(5):
         engine.tick(now, 1.0)
-    assert [seq for seq in range(9) if engine.has_missed("e", seq)] == [2, 3, 4, 5]
-    assert not engine.has_missed("other", 3)
+    assert [seq for seq in range(9) if engine.can_resume_after("e", seq)] == [2, 3, 4, 5]
+    assert not engine.can_resume_after("other", 3)
 
 
 def test_a_changed_board_inherits_the_window_of_the_series_it_keeps() -> None:

@@ -66,7 +66,7 @@ def test_the_longest_text_is_taken() -> None:
 def test_marks_that_say_the_same_of_the_same_second_are_the_same() -> None:
     marks = Marks([event(1, new(at="-1h", until="now", by="ci"))])
     same = new(at="-3601s", until="now", by="ci")
-    assert marks.same(same) == new(at="-1h", until="now", by="ci")
+    assert marks.find_same(same) == new(at="-1h", until="now", by="ci")
     for other in (
         new("deployed 1.5", "-1h", "now", "ci"),
         new(at="-1h", until="now"),
@@ -74,7 +74,7 @@ def test_marks_that_say_the_same_of_the_same_second_are_the_same() -> None:
         new(at="-1h", until="-2s", by="ci"),
         new(at="-1h", by="ci"),
     ):
-        assert marks.same(other) is None
+        assert marks.find_same(other) is None
 
 
 def test_a_mark_is_compared_with_many_of_its_text_without_reading_their_times(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,7 +87,7 @@ def test_a_mark_is_compared_with_many_of_its_text_without_reading_their_times(mo
         return parse_time(name, given, now_ms)
 
     monkeypatch.setattr(marks_module, "parse_time", parse)
-    assert marks.same(mark) is None
+    assert marks.find_same(mark) is None
     assert len(read) <= 2
 
 

@@ -151,7 +151,7 @@ def test_acknowledging_an_alert_is_sent_to_every_reader(server: Server) -> None:
     assert "acknowledged" in only_alert(server)
     answer = post(server, f"{id}/ack", {})
     assert answer.status_code == 409
-    assert "is over since" in answer.json()["error"]
+    assert "was resolved at" in answer.json()["error"]
 
 
 def first_event(server: Server, name: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from tests.outlets import StreamInbox, Writes, shows
 
 from tickboard import problems
 from tickboard.alerting.log import AlertEvent, AlertLog
-from tickboard.engine import Engine, Happened
+from tickboard.engine import Engine, TickResult
 from tickboard.hub import readers
 from tickboard.hub.hub import Hub
 from tickboard.metrics.registry import Registry
@@ -32,13 +32,13 @@ class Bench:
         self.hub = Hub(self.engine, shows(BoardInfo("B", "e", 1, 1, "0", [], [])), Writes())
         self.interval_ms = interval_ms
         self.samplers: list[Sampler] = []
-        self.ticks: list[Happened] = []
+        self.ticks: list[TickResult] = []
         self._more = asyncio.Condition()
         publish = self.hub.publish
 
-        def collect(happened: Happened) -> Iterator[None]:
-            yield from publish(happened)
-            self.ticks.append(happened)
+        def collect(tick: TickResult) -> Iterator[None]:
+            yield from publish(tick)
+            self.ticks.append(tick)
 
         self.hub.publish = collect  # type: ignore[method-assign]
 
@@ -220,14 +220,14 @@ def test_ticks_go_on_after_failed_ticks(caplog: pytest.LogCaptureFixture) -> Non
         calls: list[int] = []
         tick = bench.engine.tick
 
-        def ticking(now: float, elapsed_s: float) -> Happened:
+        def ticking(now: float, elapsed_s: float) -> TickResult:
             failing_at(calls, 3, 4)
             return tick(now, elapsed_s)
 
         bench.engine.tick = ticking  # type: ignore[method-assign]
         reported = bench.seen("ticks")
         await bench.run(lambda: len(bench.ticks) >= 4)
-        assert [happened.seq for happened in bench.ticks[:4]] == [1, 2, 3, 4]
+        assert [tick.seq for tick in bench.ticks[:4]] == [1, 2, 3, 4]
         # The two failed ticks took up their intervals.
         assert bench.ticks[3].time - bench.ticks[0].time >= 0.09
         [problem, cleared] = reported
@@ -247,7 +247,7 @@ def test_another_type_of_exception_is_reported_again() -> None:
         bench = Bench(10)
         failures = [ZeroDivisionError("a"), ZeroDivisionError("b"), MemoryError("c"), MemoryError("d")]
 
-        def ticking(now: float, elapsed_s: float) -> Happened:
+        def ticking(now: float, elapsed_s: float) -> TickResult:
             raise failures.pop(0) if failures else MemoryError("e")
 
         bench.engine.tick = ticking  # type: ignore[method-assign]
@@ -264,9 +264,9 @@ def test_ticks_go_on_if_problems_cannot_be_sent_to_the_page(caplog: pytest.LogCa
         calls: list[int] = []
         publish = bench.hub.publish
 
-        def publishing(happened: Happened) -> Iterator[None]:
+        def publishing(tick: TickResult) -> Iterator[None]:
             failing_at(calls, 2)
-            return publish(happened)
+            return publish(tick)
 
         def deaf() -> None:
             raise RuntimeError("deaf")
@@ -274,7 +274,7 @@ def test_ticks_go_on_if_problems_cannot_be_sent_to_the_page(caplog: pytest.LogCa
         bench.hub.publish = publishing  # type: ignore[method-assign]
         bench.hub.problems._on_change = deaf
         await bench.run(lambda: len(bench.ticks) >= 3)
-        assert [happened.seq for happened in bench.ticks[:3]] == [1, 3, 4]
+        assert [tick.seq for tick in bench.ticks[:3]] == [1, 3, 4]
 
     with caplog.at_level(logging.ERROR, "tickboard"):
         drive(scenario)

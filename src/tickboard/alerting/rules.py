@@ -1,4 +1,4 @@
-"""Rules: a condition, a duration, a severity and a message. They have no state; `alerts` keeps that."""
+"""Rules: a condition, a duration, a severity and a message. They have no state; `alerts` keeps it."""
 
 import math
 import re
@@ -21,7 +21,7 @@ Part = tuple[str, str | None, str]
 """A part of a message: literal text, the name of the field after it, and that field's format."""
 
 MAX_WIDTH = 100
-"""The largest width and precision in a format: people read the message, and each firing alert formats it."""
+"""The largest width and precision in a format. Each firing alert formats its message, and larger ones help nobody."""
 
 NOTHING = "?"
 """What a message shows in place of a number that does not exist."""
@@ -69,7 +69,7 @@ class Rule(Struct, frozen=True, eq=False, dict=True):
         first = self.condition.first()
         return first.right.number if first is not None and isinstance(first.right, Constant) else None
 
-    def say(self, value: float, labels: Mapping[str, str]) -> str:
+    def format_message(self, value: float, labels: Mapping[str, str]) -> str:
         """Return the message for one series; the unformatted text if formatting fails.
 
         Args:

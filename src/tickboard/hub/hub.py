@@ -14,7 +14,7 @@ from typing import ParamSpec
 import numpy as np
 
 from tickboard.alerting.log import LogEvent
-from tickboard.engine import Engine, Happened
+from tickboard.engine import Engine, TickResult
 from tickboard.hub.audience import Audience
 from tickboard.hub.audiences import Audiences
 from tickboard.hub.changes import series_changes
@@ -92,7 +92,7 @@ class Hub:
         self._failed = Quiet()
         self._copies: Counter[str] = Counter()
         self._position = Position("", 0)
-        self._given: Happened | None = None
+        self._given: TickResult | None = None
         self._amended: list[tuple[int, float, Floats]] = []
         self._uninformed: list[Viewer] = []
         self._by_tasks = 0
@@ -189,7 +189,7 @@ class Hub:
 
     # --- ticks ---
 
-    def publish(self, happened: Happened) -> Iterator[None]:
+    def publish(self, tick: TickResult) -> Iterator[None]:
         """Send a tick to every viewer.
 
         The caller runs the iterator to its end and lets others run at each step; between two steps at most `SLICE`
@@ -205,8 +205,8 @@ class Hub:
                 # The viewers know the window of another epoch, and the new one contains this tick.
                 yield from self._show_anew()
                 return
-            self._given = happened
-            self._amended = amended_rows(happened, self.engine.window)
+            self._given = tick
+            self._amended = amended_rows(tick, self.engine.window)
             if not self.board.is_current:
                 # Viewers that see none of the new series do not wait for the description; they get it with the next
                 # tick. Viewers that join or subscribe meanwhile get this tick like all others.
@@ -396,9 +396,9 @@ class Hub:
                     yield
                     budget = size
 
-    def _give_slice(self, audience: Audience[Viewer], happened: Happened, most: int) -> int:
+    def _give_slice(self, audience: Audience[Viewer], tick: TickResult, most: int) -> int:
         """Send the tick to the next viewers of an audience; return how many."""
-        frame = self._frame_of(audience, happened)
+        frame = self._frame_of(audience, tick)
         start, stop = audience.cursor, min(audience.end, audience.cursor + most)
         audience.cursor = stop
         descriptors = audience.descriptors[start:stop]
@@ -409,21 +409,21 @@ class Hub:
             for index, size in self._write_all(descriptors, frame.wire):
                 viewer = audience.viewers[start + index]
                 assert viewer is not None
-                self._do_for(viewer, viewer.interrupted, happened.seq, frame, size)
+                self._do_for(viewer, viewer.interrupted, tick.seq, frame, size)
         if others:
             for index, descriptor in enumerate(descriptors):
                 viewer = audience.viewers[start + index]
                 if descriptor < 0 and viewer is not None:
-                    self._do_for(viewer, viewer.offer, happened.seq, frame)
+                    self._do_for(viewer, viewer.offer, tick.seq, frame)
         return stop - start
 
-    def _frame_of(self, audience: Audience[Viewer], happened: Happened) -> Frame:
+    def _frame_of(self, audience: Audience[Viewer], tick: TickResult) -> Frame:
         """Return the tick as encoded for an audience."""
         if audience.frame is None:
             self.audiences.bind(audience)
             # Read from the window, which has room for series that appeared after the row was made.
-            row = self.engine.window.row(happened.seq)
-            frame = audience.encoding.tick(audience.selection, audience.layout, happened.seq, happened.time, row)
+            row = self.engine.window.row(tick.seq)
+            frame = audience.encoding.tick(audience.selection, audience.layout, tick.seq, tick.time, row)
             for seq, time, changed in self._amended:
                 # Widened for series that appeared after it was made.
                 amended = widened(changed, max(len(changed), audience.selection.width), np.nan)
@@ -451,14 +451,14 @@ class Hub:
         return audience.encoding.describe(audience.selection, audience.layout, epoch)
 
 
-def amended_rows(happened: Happened, window: Window) -> list[tuple[int, float, Floats]]:
+def amended_rows(tick: TickResult, window: Window) -> list[tuple[int, float, Floats]]:
     """Return the late values of earlier ticks, as seq, time and row; NaN in a row: unchanged."""
-    if not happened.amended:
+    if not tick.amended:
         return []
     rows: dict[int, Floats] = {}
     times = window.times()
-    for each in happened.amended:
-        for seq in range(max(each.first, window.oldest), min(each.last, happened.seq - 1) + 1):
+    for each in tick.amended:
+        for seq in range(max(each.first, window.oldest), min(each.last, tick.seq - 1) + 1):
             row = rows.setdefault(seq, np.full(window.width, np.nan))
             row[each.columns] = window.row(seq)[each.columns]
     return [(seq, float(times[seq - window.oldest]), rows[seq]) for seq in sorted(rows)]

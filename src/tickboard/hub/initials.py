@@ -126,7 +126,7 @@ class Initials:
     def _since(self, seen: Position | None) -> int | None:
         """Return the tick after which a viewer resumes; None: it starts with the whole window."""
         engine = self._audiences.engine
-        return seen.seq if seen is not None and engine.has_missed(seen.epoch, seen.seq) else None
+        return seen.seq if seen is not None and engine.can_resume_after(seen.epoch, seen.seq) else None
 
     def _here(self) -> Position:
         """Return the position of the newest tick."""

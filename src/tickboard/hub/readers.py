@@ -433,7 +433,7 @@ def resumed_number(last_event_id: str, log: AlertLog) -> int | None:
 
 def is_lost(number: int, log: AlertLog) -> bool:
     """Return whether a reader can't resume after `number`: it is ahead of the log, or what follows has left it."""
-    return number > log.published or (number < log.published and not log.has_missed(number))
+    return number > log.published or (number < log.published and not log.can_resume_after(number))
 
 
 def _number(event: LogEvent) -> int:

@@ -87,7 +87,7 @@ class Delivery:
         """
         if position is None:
             self._look_anew(now)
-        elif not self._log.has_missed(position):
+        elif not self._log.can_resume_after(position):
             self.lost = True
             self._look_anew(now)
         else:
@@ -106,7 +106,7 @@ class Delivery:
 
     def read(self, now: float) -> bool:
         """Read new events from the log; return whether there are more."""
-        if not self._log.has_missed(self._read):
+        if not self._log.can_resume_after(self._read):
             self.lost = True
             self._look_anew(now)
             return False

@@ -19,7 +19,7 @@ from typing import Self, TypeVar
 import numpy as np
 from msgspec.structs import replace
 
-from tickboard.engine import Engine, Happened
+from tickboard.engine import Engine, TickResult
 from tickboard.errors import HistoryError, TooMuchError
 from tickboard.history.answers import Question
 from tickboard.history.layout import Layout, milliseconds
@@ -119,10 +119,10 @@ class TickRecorder:
         except Exception as error:  # noqa: BLE001  # the window begins with what it has got
             self._failed(error)
 
-    def record(self, engine: Engine, happened: Happened, interval_ms: int) -> Iterator[None]:
+    def record(self, engine: Engine, tick: TickResult, interval_ms: int) -> Iterator[None]:
         """Give a tick that was published to the history, and what it has amended, in steps. Raises nothing."""
         try:
-            yield from self._record(engine, happened, interval_ms)
+            yield from self._record(engine, tick, interval_ms)
         except Exception as error:  # noqa: BLE001  # ticks go on, whatever it was
             self._failed(error)
         else:
@@ -153,19 +153,19 @@ class TickRecorder:
         except Exception:
             log.exception("the history could not be closed")
 
-    def _record(self, engine: Engine, happened: Happened, interval_ms: int) -> Iterator[None]:
+    def _record(self, engine: Engine, tick: TickResult, interval_ms: int) -> Iterator[None]:
         layout = yield from self._layout_of(engine.registry)
         if self._epoch != engine.epoch:
             self.history.begin(engine.epoch, interval_ms, engine.window.capacity)
             self._epoch = engine.epoch
         # A series may have come since the row was taken.
-        width = max(len(happened.row), int(layout.columns.max(initial=-1)) + 1)
-        self.history.append(happened.seq, happened.time, layout, widened(happened.row, width, np.nan))
-        others = replace(happened, amended=[each for each in happened.amended if not each.recalled])
+        width = max(len(tick.row), int(layout.columns.max(initial=-1)) + 1)
+        self.history.append(tick.seq, tick.time, layout, widened(tick.row, width, np.nan))
+        others = replace(tick, amended=[each for each in tick.amended if not each.recalled])
         for _, amended_time, row in amended_rows(others, engine.window):
             columns = np.flatnonzero(~np.isnan(row))
             self.history.amend(amended_time, layout, columns, row[columns])
-        yield from self._amend_late(layout, happened.late)
+        yield from self._amend_late(layout, tick.late)
 
     def _amend_late(self, layout: Layout, late: Sequence[LateSamples]) -> Iterator[None]:
         """Give samples that are older than the window to the ticks that the history has of their times."""
