@@ -473,6 +473,7 @@ def test_a_file_that_is_not_a_dashboard_is_refused(name: str, text: str, output:
         (["--root-path", "team/board"], "--root-path=team/board: give the path that the proxy passes on"),
         (["--statsd", "65536"], "--statsd=65536"),
         (["--statsd", "0"], "--statsd=0"),
+        (["--scrape", "localhost"], "tickboard: --scrape 'localhost': give a URL"),
         (["--interval", "soon"], "--interval=soon"),
         (["--interval", "5"], "--interval=5"),
         (["--interval", "-5"], "--interval=-5"),

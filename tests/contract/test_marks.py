@@ -107,8 +107,16 @@ BODIES: dict[str, tuple[bytes, int, str]] = {
     "too much": (b'"' + b"x" * 70_000, 413, "the body is more than 65536 bytes"),
     "an unknown field": (b'{"text":"x","at":"now"}', 422, "unknown field `at`"),
     "an empty text": (b'{"text":" "}', 422, "text is empty: say what happened"),
-    "a long text": (json.dumps({"text": "x" * 201}).encode(), 422, "text has 201 characters: 200 are the most"),
-    "a long name": (json.dumps({"text": "x", "by": "x" * 201}).encode(), 422, "by has 201 characters"),
+    "a long text": (
+        json.dumps({"text": "x" * 201}).encode(),
+        422,
+        "text=xxxxxxxxxxxxxxxxxxx… has 201 characters: give 200 at most",
+    ),
+    "a long name": (
+        json.dumps({"text": "x", "by": "x" * 201}).encode(),
+        422,
+        "by=xxxxxxxxxxxxxxxxxxx… has 201 characters",
+    ),
     "no time": (b'{"text":"x","timestamp":"soon"}', 422, "timestamp=soon: give a time as"),
     "an end before the beginning": (b'{"text":"x","until":"-1h"}', 422, "until=-1h is before timestamp=now"),
     "a time that is not kept": (

@@ -148,7 +148,7 @@ def new_mark(
     at_ms = now_ms if at is None else parse_time(name, at, now_ms)
     until_ms = None if until is None else parse_time("until", until, now_ms)
     if until_ms is not None and until_ms < at_ms:
-        raise InputError(f"until={until!s:.40} is before {name}={at or 'now'!s:.40}: give a later until")
+        raise InputError(f"until={until!s:.40} is before {name}={at or 'now'!s:.40}: give a later time")
     end_ms = at_ms if until_ms is None else until_ms
     given = f"{name}={at!s:.40}" if until is None else f"until={until!s:.40}"
     if end_ms > now_ms + MAX_AHEAD_S * 1000:
@@ -164,7 +164,7 @@ def _checked(name: str, text: object) -> str:
     if not isinstance(text, str):
         raise InputError(f"{name}={text!r:.40} is not a text: write it in quotes")
     if len(text) > MAX_TEXT:
-        raise InputError(f"{name} has {len(text)} characters: {MAX_TEXT} are the most")
+        raise InputError(f"{name}={one_line(text, 20)} has {len(text)} characters: give {MAX_TEXT} at most")
     return one_line(text, MAX_TEXT)
 
 

@@ -27,7 +27,7 @@ def export(start: str, end: str, metrics: Sequence[str], form: Form, where: Wher
     Raises:
         InputError: the range or a selector cannot be used, or there is no such history.
     """
-    asked = question(metrics, start, end, 1, int(time.time() * 1000), ("--from", "--to"))
+    asked = question(metrics, start, end, 1, int(time.time() * 1000), ("--from", "--to", "--metrics"))
     path = where.path()
     answers = Answers()
     with exported(path, asked) as ticks:
@@ -71,7 +71,7 @@ def forget(metrics: Sequence[str], where: Where) -> bool:
     """
     if not metrics:
         raise InputError("forget removes series for good: name them with --metrics, such as --metrics 'disk_*'")
-    if why := why_refused(list(metrics), "metrics"):
+    if why := why_refused(list(metrics), "--metrics"):
         raise InputError(why)
     path = where.path()
     forgotten = forget_series(path, tuple(metrics))

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 COMPLETE = "_TICKBOARD_COMPLETE"
 """The environment variable with which the script of `completion` asks for what may come next."""
 
+MARK_FLAGS = {"url": "--url", "timestamp": "--at", "until": "--until", "by": "--by"}
+"""The flags of `mark`, by the names of what they set in the request."""
+
 _WORD = re.compile(r"[^ \n\t]+")
 
 
@@ -262,12 +265,12 @@ def mark(text: str, url: str, at: str, until: str | None, by: str) -> None:
     be done.
     """
     with imports():
-        from tickboard.client.mark import mark as make_mark
+        from tickboard.client.mark import make_mark
 
     if is_exposed(url):
         complain(f"tickboard: {exposed('--url', url)}")
     try:
-        made = make_mark(read_secret(url, os.environ).reveal(), text, at=at, until=until, by=by)
+        made = make_mark(read_secret(url, os.environ).reveal(), text, at, until, by, names=MARK_FLAGS)
     except RefusedError as error:
         complain(f"tickboard: {error}")
         raise SystemExit(1) from None

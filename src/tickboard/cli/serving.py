@@ -40,7 +40,11 @@ def host(scrape: Sequence[str], statsd: int | None, options: Options) -> None:
     prepare_to_serve(options.log_level)
     board, measured = host_board()
     for url in scrape:
-        board.scrape(url)
+        try:
+            board.scrape(url)
+        except InputError as error:
+            # It begins with the name of the method, which is that of the flag.
+            raise InputError(f"--{error}") from error
     for url in filter(is_exposed, scrape):
         log.warning("%s", exposed("--scrape", url))
     if statsd is not None:

@@ -48,7 +48,7 @@ def changes(
     names = {"from": "start", "to": "end", "baseline_from": "baseline_start", "baseline_to": "baseline_end"}
     parameters = [(name, time_parameter(names[name], at)) for name, at in given.items() if at is not None]
     parameters.append(("limit", number_parameter("limit", limit, 10_000)))
-    body = answer_of(url, question_url(url, "/api/changes", parameters, metrics), headers, timeout)
+    body = answer_of(url, question_url(url, "/api/changes", parameters, metrics), headers, timeout, names=names)
     try:
         return changes_of(msgspec.json.decode(body, type=ChangesAnswer))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InputError):

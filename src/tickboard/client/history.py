@@ -10,6 +10,9 @@ from tickboard.errors import RefusedError
 from tickboard.schedule import Duration
 from tickboard.times import Time
 
+NAMES = {"from": "start", "to": "end"}
+"""How errors name the parameters of the question, by their names in the request."""
+
 
 def history(
     url: str,
@@ -39,7 +42,7 @@ def history(
         RefusedError: the board cannot be reached or refuses to answer, or the server is not a board.
         ProtocolError: the answer breaks the protocol.
     """
-    body = answer_of(url, history_url(url, metrics, start, end, points), headers, timeout)
+    body = answer_of(url, history_url(url, metrics, start, end, points), headers, timeout, names=NAMES)
     if not body.startswith(MAGIC):
         raise RefusedError(refusal(url, "the answer is not a history: give the address of a board"))
     try:

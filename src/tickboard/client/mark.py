@@ -13,6 +13,9 @@ from tickboard.schedule import Duration
 from tickboard.times import Time
 from tickboard.wire import Mark, NewMark, encode
 
+ARGUMENTS = {"url": "url", "timestamp": "at", "until": "until", "by": "by"}
+"""How errors name what a mark is made of, by its name in the request."""
+
 
 class _Answer(Mark, frozen=True, omit_defaults=True):
     """A mark as the board answers with it; `kept` is False if its disk fails."""
@@ -46,23 +49,37 @@ def mark(
         timeout: how long the answer may take.
 
     Returns:
-        The mark, or the one that says the same already.
+        The mark; or the existing one, if there is one with the same text at the same time.
 
     Raises:
         InputError: an argument cannot be used.
         RefusedError: the board cannot be reached or refuses the mark, or the server is not a board.
     """
-    address = question_url(url, "/api/marks", [], [])
+    return make_mark(url, text, at, until, by, headers, timeout)
+
+
+def make_mark(
+    url: str,
+    text: str,
+    at: Time | None,
+    until: Time | None,
+    by: str,
+    headers: Mapping[str, str] | None = None,
+    timeout: Duration = TIMEOUT_S,
+    names: Mapping[str, str] = ARGUMENTS,
+) -> Mark:
+    """Do what `mark` does, with other names for its arguments in errors."""
+    address = question_url(url, "/api/marks", [], [], names["url"])
     for name, given in (("text", text), ("by", by)):
         if not isinstance(given, str):
             raise InputError(f"{name}={given!r:.40} is not a text: write it in quotes")
     asked = NewMark(
         encodable(text),
-        "now" if at is None else time_parameter("at", at),
-        None if until is None else time_parameter("until", until),
+        "now" if at is None else time_parameter(names["timestamp"], at),
+        None if until is None else time_parameter(names["until"], until),
         encodable(by),
     )
-    body = answer_of(url, address, headers, timeout, encode(asked), "mark")
+    body = answer_of(url, address, headers, timeout, encode(asked), "mark", names)
     try:
         made = msgspec.json.decode(body, type=_Answer)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

@@ -182,7 +182,7 @@ def test_head_returns_the_headers_of_get(past: Past, coding: str) -> None:
         ("from=yesterday", "from=yesterday: give a time as"),
         ("to=", "to=: give a time as"),
         ("from=2026-01-31T12:00:00+01:00", 'write "+" as %2B'),
-        ("from=now", "from=now is not before to=now: give an earlier from"),
+        ("from=now", "from=now is not before to=now: give an earlier time"),
         ("from=-1h&to=-2h", "from=-1h is not before to=-2h"),
         ("points=0", "points=0: give a whole number from 1 to 5000"),
         ("points=5001", "points=5001: give a whole number from 1 to 5000"),
@@ -311,13 +311,15 @@ def test_the_board_and_a_client_return_the_same_data(past: Past) -> None:
 def test_the_client_raises_the_error_of_the_board(past: Past) -> None:
     with pytest.raises(tickboard.RefusedError, match="answered 422: points=5001: give a whole number from 1 to 5000"):
         tickboard.history(past.url, points=5_001)
+    with pytest.raises(tickboard.RefusedError, match="answered 422: start=-1h is not before end=-2h"):
+        tickboard.history(past.url, end="-2h")
 
 
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
         ({"start": "soon"}, "start=soon"),
-        ({"end": "-2h"}, "start=-1h is not before end=-2h: give an earlier start"),
+        ({"end": "-2h"}, "start=-1h is not before end=-2h: give an earlier time"),
         ({"points": 5_001}, "points=5001"),
         ({"points": "many"}, "points='many'"),
         ({"points": True}, "points=True"),

@@ -83,7 +83,7 @@ def asked_question(request: Request, now_ms: int) -> Question:
     asked = request.query_params
     points = whole_number(asked.get("points"), "points", POINTS, MAX_POINTS)
     start, end = asked.get("from", START), asked.get("to", END)
-    return question(asked.getlist("metrics"), start, end, points, now_ms, ("from", "to"))
+    return question(asked.getlist("metrics"), start, end, points, now_ms, ("from", "to", "metrics"))
 
 
 def wanted_form(request: Request) -> str:
