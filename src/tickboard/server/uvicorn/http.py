@@ -90,6 +90,7 @@ class HttpConnection(HttpToolsProtocol):
         self._client_clock = ClientClock()
         self.shares: tuple[Share, ...] = ()
         self._written = self._taken = self._discarded = 0
+        self._is_head_next, self._head = False, b""
 
     # --- the transport's protocol ---
 
@@ -286,6 +287,7 @@ class HttpConnection(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._active = cycle
+        self._is_head_next = True
         super()._start_asgi_task(cycle, app)
 
     @property
@@ -319,10 +321,20 @@ class HttpConnection(HttpToolsProtocol):
             offer |= {"last": _not_chunked, "take": _no_transport}
 
     def write(self, data: bytes) -> None:
-        """Send a part of an answer."""
-        if data and not self.is_closing():
-            self._written += len(data)
-            self.transport.write(data)
+        """Send a part of an answer. Its head is sent with the part after it, or at the next turn of the loop."""
+        if not data or self.is_closing():
+            return
+        self._written += len(data)
+        if self._is_head_next:
+            self._is_head_next, self._head = False, data
+            self.loop.call_soon(self._send_head)
+        else:
+            self.transport.writelines((self._head, data))
+            self._head = b""
+
+    def _send_head(self) -> None:
+        head, self._head = self._head, b""
+        self.transport.write(head)
 
     def is_closing(self) -> bool:
         """Return whether nothing more can be sent."""
@@ -335,6 +347,7 @@ class HttpConnection(HttpToolsProtocol):
         """
         if self.is_closing():
             return
+        self._send_head()
         if self._framing.is_idle and not self._deaf and not self._held:
             self.transport.close()
             return
@@ -450,6 +463,7 @@ class HttpConnection(HttpToolsProtocol):
             # Something between the application and this connection holds the head back: the content goes that way, too.
             cycle.chunked_encoding = None
             return None
+        self._send_head()
         # For uvicorn the response is over.
         cycle.response_complete = True
         cycle.transport = TakenTransport()
