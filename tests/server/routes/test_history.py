@@ -163,6 +163,34 @@ def test_an_answer_is_compressed_if_the_client_accepts_gzip(past: Past, form: st
         assert gzip.decompress(b"".join(answer.iter_raw())) == plain.content
 
 
+SMALL = "from=2026-01-31T12:00:01Z&to=2026-01-31T12:00:03Z&metrics=cpu"
+
+
+@pytest.mark.parametrize("coding", ["gzip", "identity"])
+def test_a_small_answer_is_sent_with_its_length(past: Past, coding: str) -> None:
+    for query in (RANGE, SMALL):
+        answer = past.get(query, **{"Accept-Encoding": coding})
+        assert "transfer-encoding" not in answer.headers
+        assert int(answer.headers["content-length"]) == answer.num_bytes_downloaded
+
+
+@pytest.mark.parametrize("coding", ["gzip", "identity"])
+def test_a_large_answer_is_sent_in_pieces(past: Past, monkeypatch: pytest.MonkeyPatch, coding: str) -> None:
+    whole = past.get(RANGE)
+    monkeypatch.setattr(reads, "WHOLE_BYTES", 1_000)
+    answer = past.get(RANGE, **{"Accept-Encoding": coding})
+    assert answer.headers["transfer-encoding"] == "chunked"
+    assert answer.headers.get("content-encoding", "identity") == coding
+    assert answer.content == whole.content
+
+
+def test_an_answer_of_a_few_hundred_bytes_is_compressed_only_for_a_client_that_takes_nothing_else(past: Past) -> None:
+    for accepted, coding in (("gzip", None), ("gzip, identity;q=0", "gzip")):
+        answer = past.get(SMALL, **{"Accept-Encoding": accepted})
+        assert answer.headers.get("content-encoding") == coding
+        assert answer.json()["series"][0]["avg"] == [1, 2]
+
+
 @pytest.mark.parametrize("coding", ["gzip", "identity"])
 def test_head_returns_the_headers_of_get(past: Past, coding: str) -> None:
     url, headers = f"{past.url}/api/history?{RANGE}", {"Accept-Encoding": coding}

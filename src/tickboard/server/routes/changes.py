@@ -18,7 +18,7 @@ from tickboard.server.requests.connection_limits import address_of
 from tickboard.server.requests.parameters import whole_number
 from tickboard.server.routes.large import count_document
 from tickboard.server.routes.operations import Paths, Ref, get, query, time_query
-from tickboard.server.routes.reads import bounded, streamed
+from tickboard.server.routes.reads import bounded, encoded
 from tickboard.wire import ChangesAnswer, ErrorBody
 
 TIMES = ("from", "to", "baseline_from", "baseline_to")
@@ -42,7 +42,7 @@ def changes_route(history: Callable[[], History | None]) -> Route:
         asked = asked_comparison(request, int(time.time() * 1000))
         found = await bounded(request, kept.ask_changes(asked))
         count_document(found, address_of(request.scope), CHANGE_BYTES * len(found.changed), "limit=100")
-        return streamed(request, change_pieces(found), "application/json", "Accept-Encoding")
+        return await encoded(request, change_pieces(found), "application/json", "Accept-Encoding")
 
     return Route("/api/changes", changes, methods=["GET"])
 

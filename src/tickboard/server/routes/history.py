@@ -20,7 +20,7 @@ from tickboard.server.requests.parameters import one_of, whole_number
 from tickboard.server.routes.documents import listed, quality
 from tickboard.server.routes.large import count_document
 from tickboard.server.routes.operations import BYTES, Paths, Ref, get, query, time_query
-from tickboard.server.routes.reads import bounded, streamed
+from tickboard.server.routes.reads import bounded, encoded
 from tickboard.wire import ErrorBody, HistoryAnswer
 
 BINARY = "application/vnd.tickboard.history.v1"
@@ -49,7 +49,7 @@ def history_route(history: Callable[[], History | None]) -> Route:
         answer = await bounded(request, kept.ask(asked))
         size = BUCKET_BYTES * len(answer.times) * len(answer.series)
         count_document(answer, address_of(request.scope), size, "points=100")
-        return streamed(request, PIECES[form](answer), MEDIA_TYPES[form], "Accept, Accept-Encoding")
+        return await encoded(request, PIECES[form](answer), MEDIA_TYPES[form], "Accept, Accept-Encoding")
 
     return Route("/api/history", read, methods=["GET"])
 
