@@ -76,7 +76,7 @@ def test_an_export_without_values_says_why_and_exits_with_1(home: Path) -> None:
     ("arguments", "said"),
     [
         ([], "does not exist: give the file of a history"),
-        (["--history", "none"], "this board keeps no history: name the file of one with --history FILE"),
+        (["--history", "none"], "this board keeps no history: name a history file with --history FILE"),
         (["--state", "none"], "this board keeps no history"),
         (["--from", "yesterday"], "--from=yesterday: give a time as"),
         (["--from", "now", "--to", "-1h"], "--from=now is not before --to=-1h: give an earlier time"),

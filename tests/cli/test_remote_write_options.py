@@ -62,11 +62,13 @@ def test_a_flag_that_cannot_be_used_is_one_error_that_names_it(options: Options,
 
 
 def test_without_a_history_there_is_nothing_to_send_from() -> None:
-    with pytest.raises(InputError, match="--remote-write sends from the history, and none is kept: name its file"):
+    with pytest.raises(
+        InputError, match="--remote-write sends ticks from the history, but none is kept: name its file"
+    ):
         Options(remote_write=URL).remote_write_of(Board(), NO_HISTORY)
     board = Board()
     board.remote_write(URL)
-    with pytest.raises(InputError, match="remote_write sends from the history: name its file"):
+    with pytest.raises(InputError, match="remote_write sends ticks from the history, but none is kept: name its file"):
         board.prepare()
     # What is not served sends nothing.
     board.tick()

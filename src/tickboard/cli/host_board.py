@@ -1,4 +1,4 @@
-"""The board that ``tickboard`` alone shows: this machine, and what Tickboard itself does."""
+"""The board that ``tickboard`` shows without a command: this machine, and Tickboard itself."""
 
 import socket
 from typing import Final
@@ -19,7 +19,7 @@ CARDS: Final = (
     "avg_latency",
     "uptime",
 )
-"""The numbers that say how the machine is."""
+"""The metrics that are shown as cards, at the top of the page."""
 
 SECTIONS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "CPU": {
@@ -62,17 +62,17 @@ SECTIONS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "Latency of those requests (ms)": ("avg_latency", "avg_latency.p50", "avg_latency.p95", "avg_latency.p99"),
     },
 }
-"""The rows of the page: under each title the panels, by their titles, and what each shows."""
+"""The rows of the page: the title of each row, the titles of its panels, and the metrics that each panel shows."""
 
 STACKED: Final = {"cpu_mode", "memory_kind"}
-"""Parts of a whole."""
+"""Metrics whose series add up to a whole."""
 
 
 def host_board() -> tuple[Board, TickboardMiddleware]:
     """Return the board of this machine, and the application that serves it and measures its requests."""
     board = Board(f"Live Dashboard · {socket.gethostname()}")
     host = Host(board.registry)
-    # What this board answers is all that there is to count.
+    # This board's own requests are the only ones, so they are counted.
     measured = TickboardMiddleware(board, board.registry, count_board=True)
     board.every()(host.sample)
     _arrange(board)
@@ -82,9 +82,9 @@ def host_board() -> tuple[Board, TickboardMiddleware]:
 
 
 def _arrange(board: Board) -> None:
-    """Lay the page out: the cards, then a row for each part of the machine.
+    """Lay out the page: the cards, then a row for each part of the machine.
 
-    What this machine lacks, the host has not declared, and is left out here too.
+    Metrics that this machine does not have are left out.
     """
     has = board.registry.metrics.keys()
     board.row(*(board.card(name) for name in CARDS if name in has))
@@ -102,7 +102,7 @@ def _panel(board: Board, title: str, names: list[str]) -> Panel:
 
 
 def _watch(board: Board) -> None:
-    """Tell what would worry the owner of any machine, once it has lasted."""
+    """Add rules for conditions that are bad on any machine."""
     has = board.registry.metrics.keys()
     if "cpu_usage" in has:
         cpu = board.metric("cpu_usage")
