@@ -238,7 +238,7 @@ def test_a_configuration_in_another_folder_can_be_wrong_at_the_start(path: Path,
     config.parent.mkdir()
     config.write_text("[rules.cpu_usage]\nthreshold = nan\n")
     with serve("dev", str(path), "--interval", "50", "--config", str(config)) as server:
-        assert f"{config}:2: rules.cpu_usage.threshold: nan cannot be" in server.output()
+        assert f"{config}:2: rules.cpu_usage.threshold: nan is invalid" in server.output()
         with connect(server.ws_url) as connection:
             viewer = Viewer(connection)
             assert viewer.next()["type"] == "initial"

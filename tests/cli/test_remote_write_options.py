@@ -99,9 +99,12 @@ def test_a_password_on_the_command_line_gets_a_warning(tmp_path: Path) -> None:
     ("text", "why"),
     [
         ('url = "prometheus"', ":2: remote_write.url: 'prometheus': give a URL"),
-        ("url = 5", ":2: remote_write.url: cannot be. Where to, as a text"),
-        ('version = "3.0"', ":2: remote_write.version: '3.0' cannot be. Of the protocol"),
-        ('headers = { Authorization = 5, x = "s3cret-s3cret" }', ":2: remote_write.headers: cannot be. Sent with each"),
+        ("url = 5", ":2: remote_write.url: the value is invalid. The URL to send to"),
+        ('version = "3.0"', ":2: remote_write.version: '3.0' is invalid. The version"),
+        (
+            'headers = { Authorization = 5, x = "s3cret-s3cret" }',
+            ":2: remote_write.headers: the value is invalid. Headers of each",
+        ),
         ('headers = { Host = "x" }', ":2: remote_write.headers: Host belongs to the protocol"),
         ('headers = { A = "${NO_SUCH}" }', ":2: remote_write.headers: the environment variable NO_SUCH"),
         ('labels = { "a-b" = "c" }', ":2: remote_write.labels: 'a-b' is no name of a label"),

@@ -74,10 +74,10 @@ def test_a_single_severity_may_be_a_string() -> None:
 @pytest.mark.parametrize(
     ("invalid", "error"),
     [
-        ({"name": "my ops"}, "a notifier's name is letters, digits, _, . and -, 64 at most, as ops"),
-        ({"name": ""}, "a notifier's name is letters"),
-        ({"name": f"slack://{TOKEN}/b", "url": "ops"}, "what is given is not shown: give the name first, then the URL"),
-        ({"name": f"{TOKEN}\n"}, "a notifier's name is letters"),
+        ({"name": "my ops"}, "a notifier's name has up to 64 letters, digits, _, . and -, as ops"),
+        ({"name": ""}, "a notifier's name has up to 64 letters"),
+        ({"name": f"slack://{TOKEN}/b", "url": "ops"}, "the given one is not shown: give the name first, then the URL"),
+        ({"name": f"{TOKEN}\n"}, "a notifier's name has up to 64 letters"),
         (
             {"severities": ["critical", "bad"]},
             "notifier 'ops': severity 'bad' is unknown: use one of info, warning, critical",
