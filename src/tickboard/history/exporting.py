@@ -16,8 +16,8 @@ from msgspec import Struct
 from tickboard.errors import HistoryError
 from tickboard.expressions.alignment import Floats
 from tickboard.history.answers import Integers, Question
-from tickboard.history.catalogue import Catalogue, Entry
-from tickboard.history.epochs import read_epochs
+from tickboard.history.catalogue import Entry
+from tickboard.history.contents import Contents
 from tickboard.history.file import Database, explained_errors, open_to_read
 from tickboard.history.layout import Layout
 from tickboard.history.reading import HistorySnapshot
@@ -71,16 +71,14 @@ class Export:
 
     def __init__(self, database: Database, question: Question) -> None:
         self._database = database
-        self._catalogue = Catalogue()
-        with self._reading():
-            ids = self._catalogue.choose(question.patterns).tolist()
+        self._contents = Contents()
+        with self._reading() as reading:
+            ids = reading.catalogue.choose(question.patterns).tolist()
             epochs = [
-                epoch
-                for epoch in read_epochs(database)
-                if epoch.first < question.end_ms and epoch.last >= question.start_ms
+                epoch for epoch in reading.epochs if epoch.first < question.end_ms and epoch.last >= question.start_ms
             ]
-            self.kept_since_ms: int = database.one("SELECT value FROM state WHERE name = 'expired0'")
-        entries = [self._catalogue.entries[id] for id in ids]
+            self.kept_since_ms = reading.expired_ms
+        entries = [reading.catalogue.entries[id] for id in ids]
         self.series = tuple(sorted(entries, key=lambda entry: (entry.name, entry.labels)))
         self._interval_ms = min((epoch.interval_ms for epoch in epochs), default=1000)
         self._start_ms = max(question.start_ms, min((epoch.first for epoch in epochs), default=question.end_ms))
@@ -124,7 +122,7 @@ class Export:
     @contextmanager
     def _reading(self) -> Iterator[HistorySnapshot]:
         with self._database.transaction("DEFERRED"):
-            yield HistorySnapshot(self._database, self._catalogue, lambda: True)
+            yield HistorySnapshot(self._database, self._contents, lambda: True)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from sqlite3 import Error
 from typing import Generic, TypeVar
 
 from tickboard.errors import BusyError, HistoryError, TickboardError
-from tickboard.history.catalogue import Catalogue
+from tickboard.history.contents import Contents
 from tickboard.history.file import Database, explained_errors, open_to_read
 from tickboard.history.reading import GivenUpError, HistorySnapshot
 from tickboard.storage.damage import DamageError
@@ -71,7 +71,7 @@ class HistoryReader:
         self._closed = False
         self._database: Database | None = None
         self._opened = -1
-        self._catalogue = Catalogue()
+        self._contents = Contents()
         # Damaged columns that were counted already.
         self._known: set[tuple[int, int]] = set()
 
@@ -142,7 +142,7 @@ class HistoryReader:
             with explained_errors(self._path):
                 database = self._open()
                 with database.transaction("DEFERRED"):
-                    snapshot = HistorySnapshot(database, self._catalogue, lambda: order.is_wanted)
+                    snapshot = HistorySnapshot(database, self._contents, lambda: order.is_wanted)
                     try:
                         order.run(snapshot)
                     finally:
@@ -166,7 +166,7 @@ class HistoryReader:
         generation = self._generation()
         if self._database is None or self._opened != generation:
             self._let_go()
-            self._catalogue = Catalogue()
+            self._contents = Contents()
             self._known.clear()
             self._database = open_to_read(self._path)
             self._opened = generation

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from tickboard.errors import TooMuchError
 from tickboard.expressions.alignment import Floats
 from tickboard.history.answers import Answer, Buckets, Integers, Question
-from tickboard.history.catalogue import Catalogue
-from tickboard.history.epochs import Epoch, overlap, read_epochs, visible
+from tickboard.history.contents import Contents
+from tickboard.history.epochs import Epoch, overlap, visible
 from tickboard.history.file import Database
 from tickboard.history.layout import TIERS, Layout, no_times
 from tickboard.history.rollup import Rolled, join, roll, roll_ticks
@@ -68,7 +68,7 @@ class HistorySnapshot:
 
     Args:
         database: to read from.
-        catalogue: of its series; it is refreshed.
+        contents: of its file; they are refreshed.
         is_wanted: returns False when the question was cancelled.
 
     Attributes:
@@ -78,17 +78,14 @@ class HistorySnapshot:
         epochs: those that have a tick, oldest first.
     """
 
-    def __init__(self, database: Database, catalogue: Catalogue, is_wanted: Callable[[], bool]) -> None:
+    def __init__(self, database: Database, contents: Contents, is_wanted: Callable[[], bool]) -> None:
+        contents.refresh(database)
         self.database = database
-        self.catalogue = catalogue
+        self.catalogue = contents.catalogue
+        self.epochs = contents.epochs
+        self._expired = contents.expired
         self._is_wanted = is_wanted
         self.columns = ColumnReader(database)
-        catalogue.refresh(database)
-        self.epochs = read_epochs(database)
-        # For each tier, the time before which entries may have expired.
-        self._expired = [
-            database.one("SELECT value FROM state WHERE name = ?", f"expired{tier}") for tier in (RAW, MINUTES, HOURS)
-        ]
         self._work = 0
 
     def answer(self, question: Question) -> Answer:
@@ -165,7 +162,7 @@ class HistorySnapshot:
     @property
     def expired_ms(self) -> int:
         """The time before which ticks may have been deleted."""
-        return int(self._expired[RAW])
+        return self._expired[RAW]
 
     # --- which tier ---
 

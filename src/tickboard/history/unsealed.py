@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tickboard.expressions.alignment import Floats
 from tickboard.history.answers import Integers
 from tickboard.history.file import FOREVER, Database, position
+from tickboard.history.layout import no_times
 
 _VALUE = struct.Struct("<d")
 
@@ -62,6 +63,8 @@ def each_row(database: Database, epoch: int, start_ms: int, end_ms: int, wanted:
         end_ms: end of the range, exclusive.
         wanted: how many values of each row will be read.
     """
+    if start_ms >= end_ms:
+        return
     bounds = position(epoch, 0), position(epoch + 1, 0), start_ms, end_ms
     first = database.all(_FIRST, *bounds)
     one_by_one = first and first[0][3] >= _WIDE and wanted <= _FEW
@@ -71,6 +74,8 @@ def each_row(database: Database, epoch: int, start_ms: int, end_ms: int, wanted:
 
 def row_times(database: Database, epoch: int, start_ms: int, end_ms: int) -> Integers:
     """Return the times of the ticks of an epoch in a range."""
+    if start_ms >= end_ms:
+        return no_times()
     bounds = position(epoch, 0), position(epoch + 1, 0), start_ms, end_ms
     return np.array([time for (time,) in database.each(_TIMES, *bounds)], np.int64)
 
