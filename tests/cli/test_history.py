@@ -75,7 +75,7 @@ def test_an_export_without_values_says_why_and_exits_with_1(home: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "does not exist: give the file of a history"),
+        ([], "does not exist: give the path of a history file"),
         (["--history", "none"], "this board keeps no history: name a history file with --history FILE"),
         (["--state", "none"], "this board keeps no history"),
         (["--from", "yesterday"], "--from=yesterday: give a time as"),

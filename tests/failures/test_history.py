@@ -204,7 +204,7 @@ def test_a_flipped_byte_loses_one_column_of_one_block_and_is_reported(recorded: 
         assert np.flatnonzero(memory.count == 0).tolist() == list(range(600, 1200))
         np.testing.assert_allclose(memory.avg[1200:], rows[1200:, 1], rtol=1e-5)
     assert recorded.history.status().lost == 1
-    assert "1 columns of blocks in" in str(recorded.problems[-1])
+    assert "the values of 1 column in" in str(recorded.problems[-1])
     # The other columns are still rolled up.
     recorded.begin()
     recorded.append(LAYOUT, walk(5 * 3600, 2))

@@ -103,7 +103,7 @@ def test_a_file_that_is_deleted_is_begun_anew_and_that_is_said(path: Path) -> No
         server.wait_for(lambda: "was deleted" in problem(server))
         assert ticks_go_on(server)
         server.wait_for(lambda: path.exists() and server.json("/api/health")["history"]["raw"]["oldest"])
-        assert "the history has begun anew there" in problem(server)
+        assert "a new history was started there" in problem(server)
 
 
 def test_a_disk_that_hangs_at_the_start_is_waited_for_in_vain_and_the_board_runs(path: Path, tmp_path: Path) -> None:

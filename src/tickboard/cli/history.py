@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from tickboard.cli.serving_options import count
 from tickboard.cli.where import Where
 from tickboard.errors import InputError
 from tickboard.history.asking import question
@@ -48,7 +49,7 @@ def _missing(ticks: Export, path: Path, start_ms: int, metrics: Sequence[str]) -
     elif not ticks.found:
         lines.append(f"{path} has no values in this range: check --from and --to")
     if ticks.damaged:
-        lines.append(f"{len(ticks.damaged)} columns in {path} are damaged: their values are missing")
+        lines.append(f"the values of {count(ticks.damaged, 'column')} in {path} are damaged and missing")
     return lines
 
 

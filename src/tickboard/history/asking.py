@@ -1,4 +1,4 @@
-"""Questions to history, made from the parameters that people and programs give, and their limits."""
+"""Makes questions to history from the parameters of people and programs, and checks their limits."""
 
 from collections.abc import Sequence
 
@@ -36,7 +36,7 @@ def question(
     """Check the parameters of a question and return it.
 
     Args:
-        metrics: selectors; if there are none, every series is read.
+        metrics: selectors; empty: every series.
         start: the beginning of the range, inclusive.
         end: the end of the range, exclusive.
         points: the most buckets for each series, 1 to `MAX_POINTS`.
@@ -65,7 +65,7 @@ def comparison(
     """Check the parameters of a comparison and return it.
 
     Args:
-        metrics: selectors; if there are none, every series is compared.
+        metrics: selectors; empty: every series.
         start: the beginning of the range, inclusive.
         end: its end, exclusive.
         baseline_start: the beginning of the range to compare with; None: both ranges have the same length.

@@ -1,6 +1,6 @@
-"""What a history has, without its values: its series, its epochs, and what may have expired.
+"""The contents of a history without its values: its series, its epochs, and the times before which entries expired.
 
-It is read again only when the file has changed, since each query takes as long as decoding a hundred ticks.
+They are read again only when the file has changed, since each query takes as long as decoding a hundred ticks.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ class Contents:
 
     Attributes:
         catalogue: its series.
-        epochs: those that have a tick, oldest first.
+        epochs: the epochs that have a tick, oldest first.
         expired: for each tier, the time before which entries may have expired, POSIX milliseconds.
     """
 
@@ -30,7 +30,7 @@ class Contents:
         """Read the contents again if another connection has changed the file.
 
         Args:
-            database: the same connection each time, one that only reads; call it inside a transaction.
+            database: always the same read-only connection, inside a transaction.
         """
         version: int = database.one("PRAGMA data_version")
         if version == self._version:

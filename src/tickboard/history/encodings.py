@@ -1,7 +1,7 @@
-"""Encoders of answers: JSON, CSV and ``tickboard.history.v1``, in steps; and of changes, as JSON.
+"""Encodes answers as JSON, CSV and ``tickboard.history.v1``, and changes as JSON, in steps.
 
 Each function yields the pieces of a document in order; a piece may be empty. A piece takes about a millisecond at most,
-so an event loop can encode one in each turn. docs/protocol.md has the layout of the binary format.
+so an event loop can encode one in each turn. docs/protocol.md describes the binary format.
 """
 
 import math
@@ -22,15 +22,15 @@ PIECE_BYTES = 2**16
 """The size of a piece. It may exceed this by one column of one series."""
 
 PIECE_PARTS = 150
-"""The most parts of a piece: what is short takes its time, too. A series has three to six."""
+"""The most parts of a piece, since short parts take time too. A series has three to six."""
 
 CSV_HEADER = b"timestamp,name,labels,unit,min,max,avg,count\r\n"
 
 STEP_ROWS = 500
-"""Rows of CSV that are encoded in one step."""
+"""How many rows of CSV are encoded in one step."""
 
 STEP_CHANGES = 200
-"""Changes that are encoded in one step."""
+"""How many changes are encoded in one step."""
 
 
 def json_pieces(answer: Answer) -> Iterator[bytes]:
@@ -76,7 +76,7 @@ class _Present(Struct, frozen=True):
 
     @property
     def end(self) -> int:
-        """The place after that of their last time."""
+        """The place after the last time."""
         return self.first + len(self.count)
 
     @property
@@ -87,7 +87,7 @@ class _Present(Struct, frozen=True):
 
 def _same(one: Floats, other: Floats) -> bool:
     """Return whether two columns are equal."""
-    # As bytes they usually are, and that is compared in a tenth of the time.
+    # Usually their bytes are equal too, and comparing bytes takes a tenth of the time.
     return one.tobytes() == other.tobytes() or np.array_equal(one, other, equal_nan=True)
 
 
@@ -134,7 +134,7 @@ def _numbers(values: Floats | Integers) -> bytes:
     """Encode numbers as a JSON list, with null for NaN."""
     numbers = values.tolist()
     if len(numbers) > 8 and numbers[0] == numbers[-1] and numbers.count(numbers[0]) == len(numbers):
-        # Many series never move.
+        # Many series never change.
         return b"[%b]" % (b"%b," % encode(numbers[0]) * len(numbers))[:-1]
     return encode(numbers)
 
@@ -238,4 +238,4 @@ def _change(one: Changed) -> SeriesChange:
 
 
 PIECES: Final = {"json": json_pieces, "csv": csv_pieces, "binary": binary_pieces}
-"""What encodes an answer, by the name of the format."""
+"""The encoder of an answer, by the name of the format."""

@@ -1,4 +1,4 @@
-"""Columns of times as text, RFC 3339 in UTC with milliseconds, made with NumPy: some 20 ns for each.
+"""Columns of times as text, RFC 3339 in UTC with milliseconds, made with NumPy in about 20 ns each.
 
 All texts have the same length, so the text of a range of times is a slice.
 """
@@ -46,7 +46,7 @@ def time_texts(times: Integers) -> list[str]:
 
 
 def _parts(numbers: Integers, unit: int) -> tuple[Integers, Integers]:
-    """Return the whole units in each number, and what is left. It takes half the time of `np.divmod`."""
+    """Return the whole units in each number, and the remainder, in half the time of `np.divmod`."""
     whole = numbers // unit
     return whole, numbers - whole * unit
 

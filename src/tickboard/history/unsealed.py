@@ -1,4 +1,4 @@
-"""Unsealed rows: the newest ticks, not in blocks yet, and the layouts that name the series of their values."""
+"""Unsealed rows: the newest ticks, which are not in blocks yet, and the layouts that name their series."""
 
 import struct
 from collections.abc import Iterator
@@ -29,11 +29,11 @@ class UnsealedRow(Struct, frozen=True):
     """One tick that is not in a block.
 
     Attributes:
-        database: to read from.
+        database: the connection to read from.
         position: its key.
         time: POSIX milliseconds.
-        layout: which series its values are of; see `layout_ids`.
-        data: its values as float64; None if they are to be read one by one.
+        layout: the series of its values; see `layout_ids`.
+        data: its values as float64; None: `values` reads them one by one.
     """
 
     database: Database
@@ -57,10 +57,10 @@ def each_row(database: Database, epoch: int, start_ms: int, end_ms: int, wanted:
     """Yield the ticks of an epoch in a range.
 
     Args:
-        database: to read from.
-        epoch: number of the epoch.
-        start_ms: start of the range, inclusive.
-        end_ms: end of the range, exclusive.
+        database: the connection to read from.
+        epoch: the number of the epoch.
+        start_ms: the start of the range, inclusive.
+        end_ms: the end of the range, exclusive.
         wanted: how many values of each row will be read.
     """
     if start_ms >= end_ms:
@@ -88,7 +88,7 @@ def first_row(database: Database, epoch: int, start_ms: int, end_ms: int = FOREV
 
 
 def count_rows(database: Database, epoch: int, start_ms: int) -> int:
-    """Return how many ticks of an epoch there are from a time on."""
+    """Return the number of rows of an epoch at or after a time."""
     return int(database.one(_COUNT, position(epoch, 0), position(epoch + 1, 0), start_ms))
 
 
