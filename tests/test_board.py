@@ -78,7 +78,7 @@ def test_an_invalid_declaration_is_refused_and_changes_nothing(board: Board) -> 
         board.every("often")
     with pytest.raises(InputError, match=r'write @board\.every\("1s"\)'):
         board.every(lambda: None)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="'load' is not a metric of this board; it has cpu"):
+    with pytest.raises(InputError, match="'load' is not a metric of this board: use one of cpu"):
         board.metric("load")
     assert board.describe().rules == []
     assert board.metric("cpu") is cpu

@@ -49,7 +49,7 @@ def test_an_invalid_panel_is_refused(registry: Registry) -> None:
         panels.chart(registry, ["cpu", "load"])
     with pytest.raises(InputError, match="at least one metric"):
         panels.chart(registry, [])
-    with pytest.raises(InputError, match="'mem' is not a metric of this board; it has cpu, load"):
+    with pytest.raises(InputError, match="'mem' is not a metric of this board: use one of cpu, load"):
         panels.card(registry, "mem")
     with pytest.raises(InputError, match="it has none"):
         panels.card(Registry(), "mem")

@@ -187,7 +187,7 @@ def lookup(registry: KnownMetrics, metric: MetricRef) -> MetricInfo:
     name = metric.metric.name if isinstance(metric, Handle) else metric
     if (info := registry.metrics.get(name)) is None:
         known = ", ".join(registry.metrics) or "none"
-        raise InputError(f"{name!r} is not a metric of this board; it has {known}")
+        raise InputError(f"{name!r} is not a metric of this board: use one of {known}")
     return info
 
 

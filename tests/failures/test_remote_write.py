@@ -134,7 +134,7 @@ def test_a_sender_that_fails_is_reported_and_started_again(tmp_path: Path, monke
     monkeypatch.setattr(Sender, "run", run)
     problems = Problems()
     history = History(tmp_path / "h.sqlite", Retention(), lambda problem: None)
-    assert asyncio.run(fail()) == "RuntimeError: a bug; it is started again"
+    assert asyncio.run(fail()) == "RuntimeError: a bug; it will be restarted"
     history.close()
 
 

@@ -385,7 +385,7 @@ async def test_an_alert_that_cannot_be_read_is_an_error_that_names_the_file(jour
 async def test_a_closed_journal_answers_no_question(path: Path) -> None:
     journal = Journal(path)
     await journal.close()
-    with pytest.raises(JournalError, match="is closed: nothing is read any more"):
+    with pytest.raises(JournalError, match="is closed and can no longer be read"):
         await found(journal)
 
 

@@ -121,5 +121,5 @@ def test_generator_functions_are_refused(log: Log) -> None:
         yield 1
 
     for function in (plain, awaited):
-        with pytest.raises(InputError, match="yields: use `with` inside it"):
+        with pytest.raises(InputError, match="is a generator: use `with` inside it"):
             Around(log.begin)(function)

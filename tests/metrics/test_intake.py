@@ -108,7 +108,7 @@ def test_senders_cannot_create_more_series_than_the_window_has_memory_for(ticks:
     assert refusal is not None
     assert refusal.samples == source.refused == 2 * registry.room + 5
     assert re.fullmatch(
-        rf"metric 'g0_\d+': {registry.room} series x {ticks} ticks fill the 1 MB that the window may take; use fewer "
+        rf"metric 'g0_\d+': {registry.room} series x {ticks} ticks fill the 1 MB that the window may take: use fewer "
         r"labels, a smaller --window, or a larger Board\(max_window_mb=…\)",
         refusal.reason,
     )

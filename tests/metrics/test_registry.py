@@ -143,7 +143,7 @@ def test_a_labelled_metric_cannot_be_written_without_its_labels(registry: Regist
 def test_only_an_identical_declaration_can_be_repeated(registry: Registry) -> None:
     cpu = registry.gauge("cpu", unit="%")
     assert registry.gauge("cpu", unit="%") is cpu
-    with pytest.raises(InputError, match="already declared, as a gauge"):
+    with pytest.raises(InputError, match="already declared as a gauge"):
         registry.counter("cpu")
     with pytest.raises(InputError, match="the key 'cpu' is taken"):
         registry.gauge("cpu_usage")
@@ -164,7 +164,7 @@ def test_the_number_of_series_is_limited_and_existing_ones_go_on() -> None:
     core = registry.gauge("core", labels=["core"])
     core.labels(core=0).set(1)
     core.labels(core=1).set(2)
-    with pytest.raises(LimitError, match="has its 2 series"):
+    with pytest.raises(LimitError, match="is at its limit of 2 series"):
         core.labels(core=2)
     core.labels(core=1).set(3)
     assert collected(registry) == {'core{core="0"}': 1, 'core{core="1"}': 3}
@@ -194,7 +194,7 @@ def test_an_unknown_stat_is_an_error_that_lists_them(registry: Registry) -> None
 def test_a_metric_is_found_by_its_name(registry: Registry) -> None:
     cpu = registry.gauge("cpu")
     assert registry.handle("cpu") is cpu
-    with pytest.raises(InputError, match="'load' is not a metric of this board; it has cpu"):
+    with pytest.raises(InputError, match="'load' is not a metric of this board: use one of cpu"):
         registry.handle("load")
 
 

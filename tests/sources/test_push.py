@@ -268,7 +268,7 @@ def test_refused_series_are_counted_and_the_others_are_recorded() -> None:
     host = Host(max_series=2)
     taken = host.take(encoded(*(metric(number, f"m{number}") for number in range(5)), metric(9, "m0")))
     assert (taken.accepted, taken.refused) == (3, 3)
-    assert "push has its 2 series" in taken.reason
+    assert "push is at its limit of 2 series" in taken.reason
     assert host.tick() == {"m0": 9, "m1": 1}
 
 
