@@ -108,7 +108,7 @@ def test_an_intermittent_problem_is_logged_a_few_times_and_then_once_a_minute(
     assert len(caplog.messages) == LOG_BURST
     bench.now += 60
     bench.problems.report("a", "wrong")
-    assert caplog.messages[LOG_BURST:] == ["a: wrong (236 more changes of it were not logged)"]
+    assert caplog.messages[LOG_BURST:] == ["a: wrong (236 more of its changes were not logged)"]
     # Another source has its own lines.
     bench.problems.report("b", "wrong")
     assert caplog.messages[-1] == "b: wrong"

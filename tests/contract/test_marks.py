@@ -294,4 +294,4 @@ def test_a_mark_made_after_the_end_of_the_board_is_logged(caplog: pytest.LogCapt
     with serve_app(Served(board)) as port:
         httpx.get(f"http://127.0.0.1:{port}/api/health").raise_for_status()
     board.mark("too late")
-    assert "the board has ended: it was not marked 'too late'" in caplog.text
+    assert "the board has ended: this mark was not made: 'too late'" in caplog.text

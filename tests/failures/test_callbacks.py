@@ -132,4 +132,4 @@ def test_a_serving_thread_that_fails_is_logged(caplog: pytest.LogCaptureFixture)
 
     with caplog.at_level(logging.ERROR, "tickboard"):
         background._serve(cast("Server", Broken()), socket.create_server(("127.0.0.1", 0)))
-    assert "the board is not served any more" in caplog.text
+    assert "the board is no longer served" in caplog.text

@@ -111,10 +111,10 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("headers", "said"),
     [
-        ({"X-Team": None}, "headers: X-Team is None: give a text"),
-        ({"X-Team": 5}, "headers: X-Team is a int: give a text"),
-        ({"X-Team": b"a"}, "headers: X-Team is a bytes: give a text"),
-        ({"X-Team": ["a"]}, "headers: X-Team is a list: give a text"),
+        ({"X-Team": None}, "headers: X-Team is None: give a string"),
+        ({"X-Team": 5}, "headers: X-Team is a int: give a string"),
+        ({"X-Team": b"a"}, "headers: X-Team is a bytes: give a string"),
+        ({"X-Team": ["a"]}, "headers: X-Team is a list: give a string"),
         ({"X-Team": "a\r\nX-Other: b"}, "headers: X-Team contains a line break"),
         ({"X-Team": "a\0"}, "headers: X-Team contains a line break or a character"),
         ({"X-Team": "\u20ac"}, "headers: X-Team contains a line break or a character"),

@@ -145,7 +145,7 @@ def test_only_an_identical_declaration_can_be_repeated(registry: Registry) -> No
     assert registry.gauge("cpu", unit="%") is cpu
     with pytest.raises(InputError, match="already declared as a gauge"):
         registry.counter("cpu")
-    with pytest.raises(InputError, match="the key 'cpu' is taken"):
+    with pytest.raises(InputError, match="key 'cpu' is taken"):
         registry.gauge("cpu_usage")
     registry.gauge("lat.p95")
     with pytest.raises(InputError, match="needs it for its p95"):
@@ -575,7 +575,7 @@ def test_converting_a_value_to_float_does_not_hold_the_lock() -> None:
 
 
 def test_set_function_needs_a_board() -> None:
-    with pytest.raises(InputError, match="only a board calls functions"):
+    with pytest.raises(InputError, match="only a board calls a function for it"):
         Registry().gauge("load").set_function(lambda: 1.0)
 
 

@@ -88,7 +88,7 @@ def test_a_single_severity_may_be_a_string() -> None:
         ({"limit": 10_001}, "limit=10001: give a whole number of messages a minute, from 1 to 10000"),
         ({"limit": 1.5}, "limit=1.5"),
         ({"limit": True}, "limit=True"),
-        ({"remind": "0s"}, "remind='0s': give how long after an alert it is sent again, as 4h"),
+        ({"remind": "0s"}, "remind='0s' would remind without a pause: give a duration such as 4h"),
         ({"url": "json://${NOWHERE}"}, "notifier 'ops': the environment variable NOWHERE"),
     ],
 )

@@ -313,7 +313,7 @@ def test_the_path_of_the_alert_log_is_shown_only_on_the_machine_itself(failing: 
         server.wait_for(lambda: "alert log" in httpx.get(f"{server.url}api/health").text)
         assert str(state) in httpx.get(f"{server.url}api/health").text
         forwarded = httpx.get(f"{server.url}api/health", headers={"x-forwarded-for": "1.2.3.4"}).text
-    assert "alerts and marks are published, and not kept" in forwarded
+    assert "alerts and marks are published, but not stored" in forwarded
     assert "alerts.sqlite" not in forwarded
 
 

@@ -307,7 +307,7 @@ class Intake:
 
     def _refuse_more(self, source: Source, name: str) -> NoReturn:
         raise LimitError(
-            f"metric {name!r}: {source.name} is at its limit of {self._max_series} series: send fewer labels, or raise it"
+            f"metric {name!r}: {source.name} is at its limit of {self._max_series} series: send fewer, or raise it"
         )
 
     def _fit(self) -> None:
