@@ -78,7 +78,7 @@ def test_an_export_without_values_says_why_and_exits_with_1(home: Path) -> None:
         ([], "does not exist: give the path of a history file"),
         (["--history", "none"], "this board keeps no history: name a history file with --history FILE"),
         (["--state", "none"], "this board keeps no history"),
-        (["--from", "yesterday"], "--from=yesterday: give a time as"),
+        (["--from", "yesterday"], "--from=yesterday: give a time such as"),
         (["--from", "now", "--to", "-1h"], "--from=now is not before --to=-1h: give an earlier time"),
         (["--metrics", "x" * 5_000], "has 5000 characters"),
         (["--metrics", "a*"] * 101, "--metrics has 101 globs"),

@@ -53,7 +53,7 @@ def test_a_flag_wins_over_the_environment_and_that_over_the_board(monkeypatch: p
         (Options(remote_write="prometheus"), "--remote-write: 'prometheus': give a URL"),
         (Options(remote_write="http://${NO_SUCH}/"), "--remote-write: the environment variable NO_SUCH"),
         (Options(remote_write=URL, remote_write_label=("env",)), "--remote-write-label=env: give a name and a value"),
-        (Options(remote_write=URL, remote_write_label=("a-b=c",)), "--remote-write-label: 'a-b' is no name of a label"),
+        (Options(remote_write=URL, remote_write_label=("a-b=c",)), "--remote-write-label: 'a-b' is not a label name"),
     ],
 )
 def test_a_flag_that_cannot_be_used_is_one_error_that_names_it(options: Options, why: str) -> None:
@@ -107,7 +107,7 @@ def test_a_password_on_the_command_line_gets_a_warning(tmp_path: Path) -> None:
         ),
         ('headers = { Host = "x" }', ":2: remote_write.headers: Host belongs to the protocol"),
         ('headers = { A = "${NO_SUCH}" }', ":2: remote_write.headers: the environment variable NO_SUCH"),
-        ('labels = { "a-b" = "c" }', ":2: remote_write.labels: 'a-b' is no name of a label"),
+        ('labels = { "a-b" = "c" }', ":2: remote_write.labels: 'a-b' is not a label name"),
         ('delay = "1h"', ":2: remote_write.delay: give 5m or less"),
         ('delay = "soon"', ":2: remote_write.delay: "),
         ('uri = "x"', ":2: remote_write.uri: there is no such key: write url"),

@@ -58,8 +58,8 @@ def test_a_mark_is_made_on_the_board(server: Server) -> None:
         ({"url": "host:3000"}, "is not the address of a board"),
         ({"text": 7}, "text=7 is not a text"),
         ({"by": None}, "by=None is not a text"),
-        ({"at": "yesterday"}, "at=yesterday: give a time as"),
-        ({"until": "soon"}, "until=soon: give a time as"),
+        ({"at": "yesterday"}, "at=yesterday: give a time such as"),
+        ({"until": "soon"}, "until=soon: give a time such as"),
         ({"headers": {"a": "b\nc"}}, "a line break"),
         ({"timeout": "soon"}, "soon"),
     ],
@@ -150,8 +150,8 @@ def test_the_command_exits_with_1_and_one_line_if_the_mark_cannot_be_made(server
     ("arguments", "why"),
     [
         (("x", "--url", "localhost:3000"), "--url 'localhost:3000' is not the address of a board"),
-        (("x", "--at", "yesterday"), "--at=yesterday: give a time as"),
-        (("x", "--until", "soon"), "--until=soon: give a time as"),
+        (("x", "--at", "yesterday"), "--at=yesterday: give a time such as"),
+        (("x", "--until", "soon"), "--until=soon: give a time such as"),
         ((), "Missing argument 'TEXT'"),
     ],
 )

@@ -282,8 +282,8 @@ def test_alerts_of_a_range_of_time_are_those_that_fire_in_it(server: Server) -> 
 @pytest.mark.parametrize(
     ("query", "told"),
     [
-        ("from=yesterday", "from=yesterday: give a time as 2026"),
-        ("from=2026-01-31", "from=2026-01-31: give a time as 2026"),
+        ("from=yesterday", "from=yesterday: give a time such as 2026"),
+        ("from=2026-01-31", "from=2026-01-31: give a time such as 2026"),
         ("from=now&to=now", "from=now is not before to=now: give an earlier from"),
         ("to=2026-01-31T12:00:00+01:00", "to=2026-01-31T12:00:00 01:00: give a time"),
     ],

@@ -89,8 +89,8 @@ def test_the_marks_of_a_range_are_those_that_overlap_it(server: Server) -> None:
 @pytest.mark.parametrize(
     ("query", "told"),
     [
-        ("from=yesterday", "from=yesterday: give a time as 2026"),
-        ("to=", "to=: give a time as"),
+        ("from=yesterday", "from=yesterday: give a time such as 2026"),
+        ("to=", "to=: give a time such as"),
         ("from=now&to=-1h", "from=now is not before to=-1h: give an earlier from"),
     ],
 )
@@ -117,7 +117,7 @@ BODIES: dict[str, tuple[bytes, int, str]] = {
         422,
         "by=xxxxxxxxxxxxxxxxxxx… has 201 characters",
     ),
-    "no time": (b'{"text":"x","timestamp":"soon"}', 422, "timestamp=soon: give a time as"),
+    "no time": (b'{"text":"x","timestamp":"soon"}', 422, "timestamp=soon: give a time such as"),
     "an end before the beginning": (b'{"text":"x","until":"-1h"}', 422, "until=-1h is before timestamp=now"),
     "a time that is not kept": (
         b'{"text":"x","timestamp":"1970-01-01T00:00:00Z"}',

@@ -138,7 +138,7 @@ def test_a_prometheus_that_does_not_know_2_0_is_sent_1_0(board: Path, tmp_path: 
                 "instance": "here",
                 "job": "tickboard",
             }
-            assert "does not take version 2.0: it is sent 1.0" in server.output()
+            assert "does not support version 2.0: using 1.0" in server.output()
 
 
 def test_the_file_says_where_and_a_reload_goes_on(board: Path, tmp_path: Path) -> None:

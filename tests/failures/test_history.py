@@ -339,7 +339,7 @@ def test_new_files_are_private_to_the_user(recorded: Recorded) -> None:
 def test_a_file_that_others_may_write_to_is_refused(recorded: Recorded) -> None:
     recorded.history.close()
     recorded.path.chmod(0o666)
-    with pytest.raises(HistoryError, match=r"others may write to .*: if you trust what is in it, chmod 600"):
+    with pytest.raises(HistoryError, match=r"others may write to .*: if you trust its contents, chmod 600"):
         History(recorded.path, Retention(), lambda problem: None)
     recorded.path.chmod(0o600)
     if os.geteuid() == 0:

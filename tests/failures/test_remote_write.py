@@ -162,7 +162,7 @@ def test_a_receiver_that_cannot_be_reached_is_a_problem_of_the_board(tmp_path: P
         server.wait_for(lambda: server.json("/api/health")["status"] == "degraded")
         [reason] = server.json("/api/health")["reasons"]
         assert reason["source"] == "remote write"
-        assert "takes nothing: it cannot be reached" in reason["message"]
+        assert "cannot be sent to: it cannot be reached" in reason["message"]
         wait_for(lambda: "remote write: " in server.output(), server.output)
         assert "hunter22" not in server.output() + str(server.json("/api/health"))
         assert "abcdefgh" not in server.output() + str(server.json("/api/health"))

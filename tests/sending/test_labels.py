@@ -51,7 +51,7 @@ def test_of_two_series_that_would_be_one_the_first_is_sent() -> None:
     names = WrittenNames(())
     found = names.of(entries(("a.b", ()), ("a_b", ()), ("c", ())))
     assert found == [OutgoingSeries((("__name__", "a_b"),), ""), None, OutgoingSeries((("__name__", "c"),), "")]
-    assert names.clash == "a.b and a_b would be one series there"
+    assert names.clash == "a.b and a_b would be one series"
     names.of(entries(("a.b", ()), ("c", ())))
     assert names.clash == ""
 
@@ -59,4 +59,4 @@ def test_of_two_series_that_would_be_one_the_first_is_sent() -> None:
 def test_a_series_with_two_labels_of_one_name_is_not_sent() -> None:
     names = WrittenNames(())
     assert names.of(entries(("a", (("x.y", "1"), ("x_y", "2"))), ("b", (("__name__", "c"),)))) == [None, None]
-    assert names.clash == 'b{__name__="c"} has two labels with one name there'
+    assert names.clash == 'b{__name__="c"} would have two labels with one name'

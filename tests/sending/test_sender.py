@@ -147,7 +147,7 @@ def test_an_outage_leaves_no_hole(bench: Bench) -> None:
     assert bench.counts.waiting == 76
     assert bench.counts.behind_s(time.time() + 5) > 5
     assert SOURCE in bench.problems
-    assert "takes nothing: it cannot be reached" in bench.problems[SOURCE].message
+    assert "cannot be sent to: it cannot be reached" in bench.problems[SOURCE].message
     assert "[secret]" not in bench.problems[SOURCE].message
     bench.append(*range(40, 60))
     bench.receiver.start()
@@ -219,7 +219,7 @@ def test_of_a_batch_that_is_refused_the_good_ticks_arrive(bench: Bench, status: 
     assert (bench.counts.sent, bench.counts.refused) == (14, 2)
     assert (
         bench.seen[REFUSED].endswith(
-            f"refuses samples, which are not sent again: it answers {status}"
+            f"refused samples, which are not sent again: it answers {status}"
             f"{' Bad Request' if status == 400 else ''}: bad"
         )
         or status != 400
@@ -291,14 +291,14 @@ def test_an_answer_is_shown_as_text_on_one_line_and_bounded(bench: Bench) -> Non
     assert "\\x1b[31mred  <script>\\u202ex" in message
     assert len(message) < 400
     [brief] = [each.message for each in bench.problems.shown(details=False)]
-    assert brief == "the receiver refuses some of what it is sent (the log says more)"
+    assert brief == "the receiver refused some samples (the log says more)"
 
 
 @pytest.mark.parametrize(
     ("reply", "why"),
     [
-        (Reply(301, headers={"Location": "http://127.0.0.1:9/w?key=abcdefgh"}), "it leads to, http://127.0.0.1:9/w;"),
-        (Reply(308, headers={"Location": "/elsewhere"}), "it leads to, /elsewhere;"),
+        (Reply(301, headers={"Location": "http://127.0.0.1:9/w?key=abcdefgh"}), "it redirects to, http://127.0.0.1:9/w;"),
+        (Reply(308, headers={"Location": "/elsewhere"}), "it redirects to, /elsewhere;"),
         (Reply(304), "it answers 304"),
         (Reply(closes=True), "its answer cannot be read"),
     ],
@@ -323,7 +323,7 @@ def test_2_0_is_sent_to_a_receiver_that_knows_it(tmp_path: Path, receiver: Metri
     bench.append(3)
     bench.run(lambda: bench.counts.refused)
     assert (bench.counts.sent, bench.counts.refused) == (5, 1)
-    assert "it took 1 of 2" in bench.problems[REFUSED].message
+    assert "it accepted 1 of 2" in bench.problems[REFUSED].message
     bench.history.close()
 
 
@@ -373,8 +373,7 @@ def test_two_series_of_one_name_are_reported_and_the_others_sent(tmp_path: Path,
     bench.history.flush()
     bench.run(lambda: bench.values == [1] and NAMES in bench.problems)
     assert bench.problems[NAMES].message == (
-        "a.b and a_b would be one series there, where other characters become _: one of them is not sent; "
-        "give it another name"
+        "a.b and a_b would be one series in Prometheus, where other characters become _: one is not sent: rename it"
     )
     assert receiver.series("a_b")[0][1] == 2
     bench.history.close()

@@ -117,12 +117,12 @@ def test_head_returns_the_headers_of_get(past: Past) -> None:
 @pytest.mark.parametrize(
     ("query", "why"),
     [
-        ("from=yesterday", "from=yesterday: give a time as"),
+        ("from=yesterday", "from=yesterday: give a time such as"),
         ("from=-1h&to=-2h", "from=-1h is not before to=-2h"),
         ("from=-32d", "from=-32d makes a range of 32.0 days: compare 31 days at most"),
         ("baseline_from=-40d", "baseline_from=-40d makes a baseline of 40.0 days: compare 31 days at most"),
-        ("baseline_from=soon", "baseline_from=soon: give a time as"),
-        ("baseline_to=", "baseline_to=: give a time as"),
+        ("baseline_from=soon", "baseline_from=soon: give a time such as"),
+        ("baseline_to=", "baseline_to=: give a time such as"),
         (
             "baseline_from=now",
             "the baseline is empty: baseline_from=now is not before from=-10m: give an earlier time",

@@ -207,8 +207,8 @@ def test_head_returns_the_headers_of_get(past: Past, coding: str) -> None:
 @pytest.mark.parametrize(
     ("query", "why"),
     [
-        ("from=yesterday", "from=yesterday: give a time as"),
-        ("to=", "to=: give a time as"),
+        ("from=yesterday", "from=yesterday: give a time such as"),
+        ("to=", "to=: give a time such as"),
         ("from=2026-01-31T12:00:00+01:00", 'write "+" as %2B'),
         ("from=now", "from=now is not before to=now: give an earlier time"),
         ("from=-1h&to=-2h", "from=-1h is not before to=-2h"),
