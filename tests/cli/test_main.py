@@ -469,7 +469,7 @@ def test_a_file_that_is_not_a_dashboard_is_refused(name: str, text: str, output:
         (["--host", ""], "--host=:"),
         (["--host", "[]"], "--host=[]:"),
         (["--host", "no.such.invalid"], "--host=no.such.invalid:"),
-        (["--allow-host", "https://board.example.com/"], "--allow-host=https://board.example.com/: give a name alone"),
+        (["--allow-host", "https://board.example.com/"], "--allow-host=https://board.example.com/: give only a name"),
         (["--root-path", "team/board"], "--root-path=team/board: give the path that the proxy passes on"),
         (["--statsd", "65536"], "--statsd=65536"),
         (["--statsd", "0"], "--statsd=0"),

@@ -104,7 +104,7 @@ BODIES: dict[str, tuple[bytes, int, str]] = {
     "nothing": (b"", 422, "missing required field `text`"),
     "not JSON": (b"{", 400, "the body is not JSON"),
     "half a surrogate pair": (b'{"text":"\\ud800"}', 400, "the body is not JSON"),
-    "too much": (b'"' + b"x" * 70_000, 413, "the body is more than 65536 bytes"),
+    "too much": (b'"' + b"x" * 70_000, 413, "the body has more than 65536 bytes"),
     "an unknown field": (b'{"text":"x","at":"now"}', 422, "unknown field `at`"),
     "an empty text": (b'{"text":" "}', 422, "text is empty: say what happened"),
     "a long text": (

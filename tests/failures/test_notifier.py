@@ -322,7 +322,7 @@ async def test_a_notifier_recovers_after_a_thread_could_not_be_started(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("raise ImportError('no module named markdown')", "cannot be imported: no module named markdown: install"),
+        ("raise ImportError('no module named markdown')", "cannot be imported: no module named markdown: reinstall"),
         ("raise RuntimeError('odd')", "failed: RuntimeError: reinstall tickboard"),
         ("raise SystemExit(3)", "failed: SystemExit: reinstall tickboard"),
         ("import time\ntime.sleep(600)", "was not ready within 1 s: reinstall tickboard"),

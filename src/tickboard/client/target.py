@@ -179,7 +179,7 @@ def checked_headers(headers: Mapping[Any, Any], own: Collection[str] = ()) -> di
             raise InputError(f"headers: {name} is set by push itself: leave it out")
         if not isinstance(value, str):
             raise InputError(
-                f"headers: {name} is {None if value is None else f'a {type(value).__name__}'}: give a text"
+                f"headers: {name} is {None if value is None else f'a {type(value).__name__}'}: give a string"
             )
         if _HEADER_VALUE.fullmatch(value) is None:
             raise InputError(

@@ -90,7 +90,7 @@ class Printer:
                 text = "".join(self._texts)
                 self._texts.clear()
                 dropped, self._dropped = self._dropped, 0
-            written = self._write(text + (f"({dropped} texts could not be printed)\n" if dropped else ""))
+            written = self._write(text + (f"({dropped} prints were lost)\n" if dropped else ""))
             with self._changed:
                 self._waiting -= len(text)
                 self._stuck = self._stuck and self._waiting > MAX_CHARACTERS

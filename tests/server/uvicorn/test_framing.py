@@ -77,7 +77,7 @@ def test_the_address_and_the_headers_are_bounded() -> None:
     ("headers", "version", "upgrades", "message"),
     [
         ([], "2.0", False, "this port speaks HTTP/1.1"),
-        ([(b"host", b"a")], "1.1", False, "name two places"),
+        ([(b"host", b"a")], "1.1", False, "name different hosts"),
         ([(b"transfer-encoding", b"gzip")], "1.1", False, "send chunked alone"),
         ([(b"transfer-encoding", b"chunked"), (b"transfer-encoding", b"chunked")], "1.1", False, "send chunked alone"),
         ([(b"transfer-encoding", b"chunked")], "1.0", False, "send chunked alone"),
