@@ -127,7 +127,7 @@ def test_samples_that_are_too_old_are_refused_and_the_others_are_recorded(server
     )
     answer = write(server, packed(request))
     assert answer.status_code == 400
-    assert "2 samples were refused, the others were taken: metric 'backfilled" in answer.json()["error"]
+    assert "2 samples were refused, the others were accepted: metric 'backfilled" in answer.json()["error"]
     assert "is older than the oldest tick that is kept" in answer.json()["error"]
     assert answer.headers["X-Prometheus-Remote-Write-Samples-Written"] == "1"
     server.wait_for(lambda: server.json("/api/stats").get("fresh", {}).get("last") == 2)

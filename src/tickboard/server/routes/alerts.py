@@ -61,7 +61,7 @@ def describe(ref: Ref) -> Paths:
     return {
         "/api/alerts": get(
             "alerts",
-            "The firing and resolved alerts of the last 24 hours or of a range of time, newest first by when they began",
+            "Firing and resolved alerts of the last 24 hours or of a range of time, newest first by when they began",
             ref(AlertPage),
             [
                 query("state", "which alerts", {"enum": list(STATES), "default": STATES[0]}),

@@ -1,4 +1,4 @@
-"""Where OpenTelemetry's SDKs and Collector export to: ``POST /v1/metrics``, OTLP over HTTP in protobuf and JSON."""
+"""``POST /v1/metrics``: metrics from OpenTelemetry's SDKs and Collector, as OTLP over HTTP in protobuf or JSON."""
 
 import time
 from collections.abc import Iterator
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from tickboard.sources.opentelemetry.exports import ExportResult, OpenTelemetry
 
 MAX_BODY_BYTES = 16 * 2**20
-"""Of a request, as sent and as undone of its compression."""
+"""The most bytes of a request, compressed and decompressed."""
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 
 
 def opentelemetry_route(intake: Intake) -> Route:
-    """Return the route; data points go to a source for each address that sends."""
+    """Return the route; each sending address is a source of its own."""
     streams = Streams()
 
     async def export(request: Request) -> Response:
@@ -56,10 +56,10 @@ def describe(ref: Ref) -> Paths:
     return {
         "/v1/metrics": post(
             "exportMetrics",
-            "Takes OpenTelemetry's metrics: OTLP over HTTP, an ExportMetricsServiceRequest",
+            "Accepts metrics from OpenTelemetry: OTLP over HTTP, an ExportMetricsServiceRequest",
             either,
             {
-                "200": {"description": "taken; a partial success says what was refused", "content": either},
+                "200": {"description": "accepted; a partial success says how much was refused", "content": either},
                 **failures(refused, ("400", "403", "408", "413", "415", "503")),
             },
         )
@@ -91,10 +91,10 @@ def _success(kind: str, taken: "ExportResult") -> Response:
 
 
 def _failure(kind: str, error: TickboardError) -> Response:
-    """Return a google.rpc.Status, as OTLP wants it, in the request's own encoding."""
+    """Return a google.rpc.Status, as OTLP requires, in the request's own encoding."""
     if kind == PROTOBUF:
         message = str(error).encode()[:1_000]
-        # Its one field that matters: number 2, the message.
+        # Only field 2, the message.
         size = bytes([len(message)]) if len(message) < 128 else bytes([len(message) & 127 | 128, len(message) >> 7])
         return Response(b"\x12" + size + message, error.status, media_type=PROTOBUF)
     return Response(encode({"message": str(error), "error": str(error)}), error.status, media_type=JSON)

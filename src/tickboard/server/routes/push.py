@@ -1,4 +1,4 @@
-"""``POST /api/metrics``: metrics that a program pushes, as JSON or NDJSON."""
+"""``POST /api/metrics``: metrics pushed by programs, as JSON or NDJSON."""
 
 import time
 
@@ -15,15 +15,15 @@ from tickboard.sources.push import PushDecoder
 from tickboard.wire import ErrorBody, PushAccepted, PushedMetric, PushRefused, encode
 
 MAX_BODY_BYTES = 16 * 2**20
-"""Of a body, as sent and as undone of its compression."""
+"""The most bytes of a body, compressed and decompressed."""
 
 _LINES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"})
-# The last two are what curl says of -d, and what programs say that don't think of it.
+# The last two are what curl -d sends, and what programs send that do not set a type.
 _KNOWN = _LINES | {"application/json", "text/plain", "application/x-www-form-urlencoded", ""}
 
 
 def push_routes(intake: Intake) -> list[Route]:
-    """Return the route that takes pushed metrics."""
+    """Return the route for pushed metrics."""
 
     async def push(request: Request) -> Response:
         source = intake.sender(f"push {request.client.host}" if request.client else "push")
@@ -49,16 +49,16 @@ def describe(ref: Ref) -> Paths:
     return {
         "/api/metrics": post(
             "pushMetrics",
-            "Takes metrics that a program pushes",
+            "Accepts metrics that a program pushes",
             {
                 **json({"anyOf": [one, {"type": "array", "items": one}]}),
                 "application/x-ndjson": {"schema": {"type": "string"}},
             },
             {
-                "200": response("all were taken", ref(PushAccepted)),
+                "200": response("all samples were accepted", ref(PushAccepted)),
                 **body_failures(ref),
                 "422": response(
-                    "a value cannot be used, and nothing was taken; or series were refused, and the others taken",
+                    "a value is invalid, and nothing was accepted; or some series were refused, the others accepted",
                     {"anyOf": [ref(PushRefused), ref(ErrorBody)]},
                 ),
             },

@@ -1,4 +1,4 @@
-"""Reads from the disk for requests, a limited number at a time, and answers that are sent as they are encoded.
+"""Reads from disk for requests: a limited number at a time, with answers that are encoded while they are sent.
 
 If the client disconnects, reading and encoding stop.
 """
@@ -21,7 +21,7 @@ from tickboard.server.requests.detail_access import sees_details
 from tickboard.server.routes.documents import MINIMUM_BYTES, qualities
 
 MAX_READS = 16
-"""The most questions that this process has at the same time; half of them from one address."""
+"""The most questions that this process handles at a time; half of them from one address."""
 
 READS = Budget(MAX_READS)
 
@@ -38,7 +38,7 @@ LEVEL = 1
 """The level of compression: the client is waiting, and nobody else gets the same answer."""
 
 _TURNS: WeakValueDictionary[tuple[str, int], asyncio.Lock] = WeakValueDictionary()
-"""By address and event loop; each is there while a question of the address is."""
+"""By address and event loop; each exists as long as a question from its address."""
 
 T = TypeVar("T")
 
@@ -47,12 +47,12 @@ async def bounded(request: Request, work: Coroutine[Any, Any, T]) -> T:
     """Return the answer to a question. If the client disconnects, the work is cancelled.
 
     Args:
-        request: who asks.
+        request: the request.
         work: reads the answer.
 
     Raises:
         BusyError: too many questions are being read.
-        HistoryError: the file cannot be read. Only who may see details is shown its path.
+        HistoryError: the file cannot be read. Its path is shown only to clients that may see details.
         JournalError: likewise.
         ClientDisconnect: the client has disconnected.
     """
@@ -79,15 +79,15 @@ async def bounded(request: Request, work: Coroutine[Any, Any, T]) -> T:
 
 
 async def encoded(request: Request, pieces: Iterator[bytes], media_type: str, vary: str) -> Response:
-    """Return a response with a content that is encoded in pieces, compressed if the client accepts that.
+    """Return a response whose content is encoded in pieces, compressed if the client accepts that.
 
-    A small content is sent whole. A larger one is encoded as fast as the client takes it.
+    A small content is sent whole. A larger one is encoded as fast as the client reads it.
 
     Args:
-        request: who asks.
-        pieces: of the content; each takes about a millisecond to make.
-        media_type: of the content.
-        vary: the headers of the request that decide about the answer.
+        request: the request.
+        pieces: the pieces of the content; each takes about a millisecond to make.
+        media_type: the media type of the content.
+        vary: the request headers that the answer depends on.
     """
     headers = {"cache-control": "no-store", "vary": vary}
     content = await made_in_turns(_begun(pieces))
@@ -112,9 +112,9 @@ def _begun(pieces: Iterator[bytes]) -> Generator[None, None, list[bytes]]:
 
 
 async def _in_turn(address: str, work: Coroutine[Any, Any, T]) -> T:
-    """Await work once no other question of the address is being answered.
+    """Await work once no other question from the address is being answered.
 
-    Questions are read one after another, so a question never waits for more than one of each other address.
+    Each address has one question at a time, so a question never waits for more than one of each other address.
     """
     place = address, id(asyncio.get_running_loop())
     turn = _TURNS.get(place)
@@ -169,7 +169,7 @@ def _compressed(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 async def _sent(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Encode one piece in each turn of the loop, once the client has taken the one before."""
+    """Encode one piece in each turn of the loop, once the client has read the one before."""
     while (piece := await made_in_turns(_next(pieces))) is not None:
         if piece:
             yield piece
