@@ -205,7 +205,7 @@ def test_a_silence_ends_by_itself(server: Server) -> None:
 BODIES: dict[str, tuple[str, bytes, int, str]] = {
     "not JSON": ("ack", b"{", 400, "the body is not JSON"),
     "not UTF-8": ("ack", b'{"note":"\xff"}', 400, "the body is not JSON"),
-    "NaN": ("ack", b'{"note": NaN}', 400, "NaN is no JSON: send null"),
+    "NaN": ("ack", b'{"note": NaN}', 400, "NaN is not JSON: send null"),
     "deep nesting": ("ack", b'{"note":' + b"[" * 5000, 422, "Expected `str`"),
     "too much": ("ack", b'"' + b"x" * 70_000, 413, "the body has more than 65536 bytes"),
     "a list": ("ack", b"[]", 422, "Expected `object`, got `array`"),

@@ -95,7 +95,7 @@ def test_version_2_is_answered_with_the_number_of_samples_written(server: Server
         (packed(write_request(({"__name__": "junk"}, [(1.0, 1.0)]))) + b"xx", {}, 400, "Snappy"),
         (packed(write_request(({"__name__": "junk"}, [(1.0, 1.0)])))[:-1], {}, 400, "Snappy"),
         (packed(b"\x0a\x05abc"), {}, 400, "ends in the middle"),
-        (b"\xff\xff\xff\xff\x0f", {}, 413, "unfolds to 4294967295"),
+        (b"\xff\xff\xff\xff\x0f", {}, 413, "the decompressed body has 4294967295 bytes"),
         (b"x" * (33 << 20), {}, 413, "more than 33554432"),
     ],
 )

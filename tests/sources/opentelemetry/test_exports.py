@@ -692,7 +692,7 @@ def test_json_that_cannot_be_read_is_an_error(body: bytes) -> None:
 
 
 def test_nan_in_json_is_named_in_the_error() -> None:
-    with pytest.raises(PayloadError, match="NaN is no JSON: send null"):
+    with pytest.raises(PayloadError, match="NaN is not JSON: send null"):
         list(read_json(b'{"resourceMetrics": [{"scopeMetrics": [{"metrics": [{"name": NaN}]}]}]}'))
 
 

@@ -46,8 +46,8 @@ SLICE = 2_000
 SLOW = 100
 """The cost, in data points, of a histogram and of a data point of a new series."""
 
-WRONG, ENDED = 5, 20
-"""The cost, in data points, of a rejected one, and of one that says that its series has no value."""
+REJECTED_COST, ENDED_COST = 5, 20
+"""The cost, in data points, of a rejected one, and of one that ends the values of its series."""
 
 BUCKETS = 10
 """How many buckets of a histogram cost as much as a data point."""
@@ -169,10 +169,10 @@ class OpenTelemetry:
         return found
 
     def _kind(self, place: tuple[bytes, bytes], metric: Any, which: str, scope: Any, resource: Resource) -> StreamKind:
-        """Return what the streams of a metric in a scope of a resource have in common."""
+        """Return the kind of all streams of a metric in a scope of a resource."""
         data = getattr(metric, which)
         temporality = getattr(data, "aggregation_temporality", 0)
-        sender = "" if resource.says_instance else self._source.name.removeprefix("otlp ")
+        sender = "" if resource.identifies_itself else self._source.name.removeprefix("otlp ")
         key = (*place, metric.name, metric.unit, which, temporality, getattr(data, "is_monotonic", False), sender)
         kind = self._kinds.get(key)
         if kind is None:
@@ -196,7 +196,7 @@ class OpenTelemetry:
                 take(metric, data, which, point, kind, resource, batch, now)
             except PayloadError as error:
                 self._source.malformed += 1
-                batch.cost += WRONG
+                batch.cost += REJECTED_COST
                 batch.taken.reject(1, f"metric {metric.name[:MAX_NAME]!r}: {error}")
             batch.cost += cost
             if batch.cost >= SLICE:
@@ -281,7 +281,7 @@ class OpenTelemetry:
             # Earlier points of this series are written first.
             self._write(batch)
             self._source.clear([column])
-            batch.cost += ENDED
+            batch.cost += ENDED_COST
             batch.taken.columns.add(column)
         elif is_delta:
             self._delta(column, key, value, start, time, now, batch, is_total=is_total)
@@ -317,7 +317,7 @@ class OpenTelemetry:
     def _before(self, key: Hashable, value: float, start: int, time: int, now: int) -> tuple[float, int] | None:
         """Add a point to its delta stream; return the sum and the time before it.
 
-        None: the point was received before. It was sent again, for example because the response was lost.
+        None if the point was already received: it was sent again, for example because the response was lost.
         """
         total, begun, until = self._deltas.get(key, (0.0, 0, 0))
         if time and (start, time) == (begun, until):
@@ -364,7 +364,7 @@ class OpenTelemetry:
             if missing:
                 self._write(batch)
                 self._source.clear([column])
-                batch.cost += ENDED
+                batch.cost += ENDED_COST
             elif is_total:
                 batch.totals.append((column, value, time, start))
             else:
