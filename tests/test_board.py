@@ -154,7 +154,7 @@ def ticked(board: Board) -> None:
         pass
 
 
-def test_a_board_takes_over_what_is_pushed_and_goes_on_with_series_that_come_later() -> None:
+def test_a_board_takes_over_pushed_series_and_those_that_come_later() -> None:
     boards = [Board("old"), Board("new")]
     queues = [board.gauge("queue", labels=["city"]) for board in boards]
     old, new = boards

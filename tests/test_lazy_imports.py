@@ -122,7 +122,7 @@ app.main(["run", {str(EXAMPLE)!r}, "--port", "0", "--state", "none"])
     assert unneeded == []
 
 
-def test_what_was_left_out_at_the_start_is_loaded_once_the_board_runs() -> None:
+def test_modules_left_out_at_the_start_are_loaded_once_the_board_runs() -> None:
     program = """
 import asyncio, sys
 from tickboard import Board

@@ -116,7 +116,7 @@ def test_ten_ticks_of_breach_are_one_alert() -> None:
     assert run(bench, [50, 95, 99, 91, 96, 50, 50]) == [[], ["firing"], [], [], [], ["resolved"], []]
 
 
-def test_a_value_at_the_threshold_is_no_breach() -> None:
+def test_a_value_at_the_threshold_is_not_a_breach() -> None:
     bench = Bench()
     bench.rule(bench.registry.gauge("cpu") > 90)
     assert run(bench, [90, 90.0001, 90]) == [[], ["firing"], ["resolved"]]

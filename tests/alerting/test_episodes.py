@@ -45,7 +45,7 @@ ALL = np.array([0])
         (KEEPING, math.nan, 1.0, KEEPING, False, True),
     ],
 )
-def test_each_state_changes_by_what_the_conditions_say(
+def test_each_state_changes_as_the_conditions_require(
     state: int, condition: float, cleared: float, then: int, fires: bool, ends: bool
 ) -> None:
     episodes = table()
@@ -98,7 +98,7 @@ def test_an_episode_continues_in_another_table() -> None:
     assert episodes.stale(48.1).tolist() == [0]
 
 
-def test_an_episode_is_made_from_an_alert_alone() -> None:
+def test_an_episode_is_made_from_only_an_alert() -> None:
     log = AlertLog("e")
     event = log.append("firing", ALERT, 7.0)
     episode = firing(event.alert, event.time)

@@ -6,7 +6,7 @@ NOW = 1_769_860_800.0
 """2026-01-31T12:00:00Z."""
 
 
-def test_what_is_too_old_is_known_an_hour_after_the_start() -> None:
+def test_the_retention_limit_is_known_an_hour_after_the_start() -> None:
     keeping = Keeping(3600.0)
     keeping.update(NOW, 0.0)
     keeping.update(NOW + TRUST_S - 1, TRUST_S - 1)
@@ -37,7 +37,7 @@ def test_a_clock_that_drifts_is_trusted() -> None:
     assert keeping.since is not None
 
 
-def test_a_clock_before_1970_plus_what_is_kept_deletes_nothing() -> None:
+def test_a_clock_near_1970_deletes_nothing() -> None:
     keeping = Keeping(3600.0)
     keeping.update(0.0, 0.0)
     keeping.update(TRUST_S, TRUST_S)

@@ -271,7 +271,7 @@ def test_beginnings_are_remembered_only_for_alerts_in_the_log(monkeypatch: pytes
         assert len(log._beginnings) <= 2 * 4
 
 
-def test_the_log_knows_when_the_last_alert_ended_that_has_left_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_log_knows_when_the_last_alert_that_has_left_it_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alertlog, "LOG_EVENTS", 2)
     log = AlertLog("e", older="2026-01-30T00:00:00.000Z")
     assert log.older == "2026-01-30T00:00:00.000Z"
@@ -310,7 +310,7 @@ def test_a_mark_is_numbered_and_published_like_an_alert_event() -> None:
     assert log.find("m1") is None
 
 
-def test_a_mark_that_says_the_same_makes_no_event_and_needs_no_permission() -> None:
+def test_an_identical_mark_makes_no_event_and_needs_no_permission() -> None:
     log = AlertLog("e")
     mark(log, 1)
 
@@ -368,7 +368,7 @@ def test_marks_that_have_left_by_age_take_no_room_from_newer_ones(monkeypatch: p
     ]
 
 
-def test_marks_are_dropped_when_they_are_older_than_they_are_kept() -> None:
+def test_marks_are_dropped_when_their_retention_has_passed() -> None:
     log = AlertLog("e")
     log.keeping = Keeping(86_400.0)
     mark(log, 1)

@@ -53,17 +53,17 @@ def test_control_characters_in_a_mark_are_escaped() -> None:
         ({"at": "-8d"}, "at=-8d is longer ago than the 7 days that marks are kept"),
     ],
 )
-def test_an_argument_that_cannot_be_used_is_refused_by_name(given: dict[str, object], said: str) -> None:
+def test_an_invalid_argument_is_refused_by_name(given: dict[str, object], said: str) -> None:
     with pytest.raises(InputError) as caught:
         new(**given)  # type: ignore[arg-type]
     assert str(caught.value).startswith(said)
 
 
-def test_the_longest_text_is_taken() -> None:
+def test_the_longest_text_is_accepted() -> None:
     assert new("x" * MAX_TEXT).text == "x" * MAX_TEXT
 
 
-def test_marks_that_say_the_same_of_the_same_second_are_the_same() -> None:
+def test_marks_with_the_same_text_and_second_are_the_same() -> None:
     marks = Marks([event(1, new(at="-1h", until="now", by="ci"))])
     same = new(at="-3601s", until="now", by="ci")
     assert marks.find_same(same) == new(at="-1h", until="now", by="ci")
@@ -77,7 +77,9 @@ def test_marks_that_say_the_same_of_the_same_second_are_the_same() -> None:
         assert marks.find_same(other) is None
 
 
-def test_a_mark_is_compared_with_many_of_its_text_without_reading_their_times(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mark_is_compared_with_many_of_the_same_text_without_parsing_their_times(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     marks = Marks(event(number, new(at=f"-{number + 2}m")) for number in range(100))
     mark = new()
     read = []
@@ -91,7 +93,7 @@ def test_a_mark_is_compared_with_many_of_its_text_without_reading_their_times(mo
     assert len(read) <= 2
 
 
-def test_the_marks_of_a_range_are_those_that_overlap_it_in_the_order_of_their_times() -> None:
+def test_the_marks_that_overlap_a_range_are_ordered_by_time() -> None:
     told = [("c", "-10m", None), ("a", "-40m", "-20m"), ("b", "-30m", None), ("late", "-1m", None)]
     marks = Marks(event(number, new(text, at, until)) for number, (text, at, until) in enumerate(told))
 

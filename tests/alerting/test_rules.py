@@ -130,7 +130,7 @@ def test_a_rule_describes_itself_for_the_page(registry: Registry) -> None:
     assert rule(registry, condition=metric("cpu") * 0 + 5 > 1).metric_name == "cpu"
 
 
-def test_a_name_that_is_taken_gets_a_number() -> None:
+def test_a_name_in_use_gets_a_number() -> None:
     assert unused_name("cpu", {"disk"}) == "cpu"
     assert unused_name("cpu", {"cpu", "cpu_2"}) == "cpu_3"
     assert unused_name("", ()) == "rule"

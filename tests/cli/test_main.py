@@ -170,7 +170,7 @@ def test_check_names_the_configuration_in_use(dashboard: Path, tmp_path: Path) -
         (["history", "f"], ["forget"]),
     ],
 )
-def test_bash_completes_what_is_typed(typed: list[str], completed: list[str], tmp_path: Path) -> None:
+def test_bash_completes_a_typed_word(typed: list[str], completed: list[str], tmp_path: Path) -> None:
     script = once("completion", "bash")
     assert (script.returncode, script.stderr) == (0, "")
     words = " ".join(f'"{word}"' for word in ["tickboard", *typed])

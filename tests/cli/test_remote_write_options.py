@@ -28,7 +28,7 @@ def url_of(options: RemoteWriteOptions) -> str | None:
     return None if options.url is None else options.url.reveal()
 
 
-def test_a_flag_wins_over_the_environment_and_that_over_the_board(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_flag_overrides_the_environment_which_overrides_the_board(monkeypatch: pytest.MonkeyPatch) -> None:
     board = Board()
     assert url_of(Options().remote_write_of(board, NO_HISTORY)) is None
     board.remote_write("http://board/", labels={"env": "prod"}, metrics="cpu*", delay="5s")
@@ -56,12 +56,12 @@ def test_a_flag_wins_over_the_environment_and_that_over_the_board(monkeypatch: p
         (Options(remote_write=URL, remote_write_label=("a-b=c",)), "--remote-write-label: 'a-b' is not a label name"),
     ],
 )
-def test_a_flag_that_cannot_be_used_is_one_error_that_names_it(options: Options, why: str) -> None:
+def test_an_invalid_flag_raises_one_error_that_names_it(options: Options, why: str) -> None:
     with pytest.raises(InputError, match=re.escape(why)):
         options.remote_write_of(Board(), KEPT)
 
 
-def test_without_a_history_there_is_nothing_to_send_from() -> None:
+def test_remote_write_requires_a_history() -> None:
     with pytest.raises(
         InputError, match="--remote-write sends ticks from the history, but none is kept: name its file"
     ):
@@ -113,7 +113,7 @@ def test_a_password_on_the_command_line_gets_a_warning(tmp_path: Path) -> None:
         ('uri = "x"', ":2: remote_write.uri: there is no such key: write url"),
     ],
 )
-def test_a_key_that_cannot_be_used_is_one_error_with_its_line(tmp_path: Path, text: str, why: str) -> None:
+def test_an_invalid_key_raises_one_error_with_its_line(tmp_path: Path, text: str, why: str) -> None:
     config = tmp_path / "tickboard.toml"
     config.write_text(f"[remote_write]\n{text}\n")
     with pytest.raises(BoardError, match=re.escape(why)) as raised:
@@ -139,7 +139,7 @@ def test_the_configuration_wins_over_the_board(tmp_path: Path) -> None:
     assert options.headers == {"Authorization": "Bearer t0ken-t0ken"}
 
 
-def test_what_a_board_says_of_it_is_checked_where_it_says_so(caplog: pytest.LogCaptureFixture) -> None:
+def test_remote_write_of_a_board_is_checked_where_it_is_declared(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG), pytest.raises(InputError, match=r"remote_write\(url=…\): 'x': give a URL"):
         Board().remote_write("x")
     board = Board()

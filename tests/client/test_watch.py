@@ -293,7 +293,7 @@ def test_arbitrary_bytes_raise_nothing_but_protocol_errors(message: bytes) -> No
 
 
 @given(st.data())
-def test_each_tick_comes_once_however_connections_are_lost(data: st.DataObject) -> None:
+def test_each_tick_arrives_once_however_connections_are_lost(data: st.DataObject) -> None:
     """Ticks are made. Some are sent, some are lost with their connection, and windows bring back what they still hold.
 
     made      1 2 3 4 5 6 7 8 9

@@ -339,7 +339,7 @@ def test_alerts_that_have_left_the_log_are_found_in_the_journal(tmp_path: Path) 
         assert messages(server, **half, rule="busy") == messages(server, **half, state="active") == []
 
 
-def test_a_journal_that_cannot_be_read_gets_503_but_what_the_log_has_is_answered(tmp_path: Path) -> None:
+def test_an_unreadable_journal_gets_503_but_the_log_is_still_answered(tmp_path: Path) -> None:
     state = tmp_path / "state" / "alerts.sqlite"
     write_past(state, 3)
     with sqlite3.connect(state) as file:

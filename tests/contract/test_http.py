@@ -98,7 +98,7 @@ def assets(server: Server) -> list[str]:
     return [part.partition('"')[0] for part in page.split('"./')[1:]]
 
 
-def test_a_static_document_that_the_client_has_is_not_sent_again(server: Server) -> None:
+def test_a_cached_static_document_is_not_sent_again(server: Server) -> None:
     paths = STATIC + [f"/{path}" for path in assets(server)]
     assert len(paths) > len(STATIC)
     for path in paths:

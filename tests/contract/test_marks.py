@@ -57,7 +57,7 @@ def texts(server: Server, **query: str) -> list[str]:
     return [mark["text"] for mark in marks(server, **query)]
 
 
-def test_a_mark_has_an_id_a_text_a_time_and_who_made_it(server: Server) -> None:
+def test_a_mark_has_an_id_a_text_a_time_and_an_author(server: Server) -> None:
     mark = make(server, "deployed 1.4", by="ci")
     assert list(mark) == ["id", "text", "timestamp", "by"]
     assert (mark["text"], mark["by"]) == ("deployed 1.4", "ci")
@@ -268,7 +268,7 @@ def test_a_board_marks_from_any_thread(state: Path) -> None:
     assert kept == ["before it is served", "from a thread", "from the loop"]
 
 
-def test_a_mark_by_the_program_is_refused_at_once_if_it_cannot_be_used() -> None:
+def test_an_invalid_mark_by_the_program_is_refused_at_once() -> None:
     board = Board(keep_minutes="1d", keep_hours="2d")
     with pytest.raises(InputError, match="text is empty"):
         board.mark("")

@@ -150,7 +150,7 @@ def test_every_member_of_a_gzip_body_is_read(server: Server) -> None:
     server.wait_for(lambda: {"first_member", "second_member"} <= server.json("/api/stats").keys())
 
 
-def test_a_malformed_point_is_rejected_alone(server: Server) -> None:
+def test_only_a_malformed_point_is_rejected(server: Server) -> None:
     histogram = {"dataPoints": [{"explicitBounds": [1, 2], "bucketCounts": ["1", "2"]}]}
     metrics = [
         {"name": "before", "gauge": {"dataPoints": [{"asInt": "3"}]}},

@@ -162,7 +162,7 @@ def test_a_value_that_is_not_a_condition_is_refused(registry: Registry) -> None:
     assert isinstance(condition(cpu > 1), Condition)
 
 
-def test_a_stat_can_be_taken_over_a_span(registry: Registry) -> None:
+def test_a_stat_can_be_over_a_span(registry: Registry) -> None:
     cpu = registry.gauge("cpu")
     assert evaluate(registry, cpu.avg("10s"), 4.0) == [50]
     assert (cpu.avg("10s") > 80).text() == 'cpu.avg("10s") > 80'

@@ -155,7 +155,9 @@ SAVES = {
 
 
 @pytest.mark.parametrize("what", SAVES)
-async def test_after_any_failed_save_the_last_board_runs_on_and_the_next_save_is_shown(path: Path, what: str) -> None:
+async def test_after_any_failed_save_the_last_board_keeps_running_and_the_next_save_is_shown(
+    path: Path, what: str
+) -> None:
     path.with_name("beside.py").write_text("raise KeyboardInterrupt\n")
     text, message = SAVES[what]
     async with developing(path) as developed:

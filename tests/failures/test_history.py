@@ -80,7 +80,7 @@ def test_a_full_disk_is_reported_and_queued_ticks_are_written_later(recorded: Re
 
 
 @pytest.mark.parametrize("statement", ["INSERT INTO spans", "INSERT INTO blocks", "UPDATE epochs", "DELETE FROM ticks"])
-def test_sealing_that_fails_at_any_step_is_retried_without_loss_or_doubling(
+def test_sealing_that_fails_at_any_step_is_retried_without_loss_or_duplicates(
     recorded: Recorded, statement: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = walk(4000, 2)

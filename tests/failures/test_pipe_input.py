@@ -136,7 +136,7 @@ async def test_a_read_that_fails_is_reported_and_retried(error: BaseException, m
     await one.close()
 
 
-async def test_a_terminal_that_is_gone_is_reported() -> None:
+async def test_a_closed_terminal_is_reported() -> None:
     terminal, other = os.openpty()
     told: list[str | None] = []
     stdin = Stdin(terminal, CollectingReceiver(), told.append)

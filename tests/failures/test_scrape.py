@@ -102,7 +102,7 @@ def problems(board: Board) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-def test_a_target_that_fails_is_reported_alone_and_recovers(failure: str) -> None:
+def test_only_a_failing_target_is_reported_and_recovers(failure: str) -> None:
     answer, why = FAILURES[failure]
     with raw_server(good()) as suspect, raw_server(good()) as witness:
         board = Board(interval_ms=50)

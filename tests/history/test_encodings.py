@@ -185,7 +185,7 @@ def test_changes_are_encoded_in_steps(count: int) -> None:
         (1e-300, 1e300, None),
     ],
 )
-def test_the_factor_is_null_if_there_is_none(before: float, after: float, factor: float | None) -> None:
+def test_a_missing_factor_is_null(before: float, after: float, factor: float | None) -> None:
     [change] = json.loads(b"".join(change_pieces(changes((before, after)))))["changes"]
     assert change["factor"] == factor
     assert change["before"] == (None if np.isnan(before) else before)

@@ -17,7 +17,7 @@ DAY_MS = 86_400_000
 @example([])
 @example([0, MAX_TIME_MS])
 @example([DAY_MS - 1, DAY_MS, 3 * DAY_MS])
-def test_each_time_is_written_as_alone(times: list[int]) -> None:
+def test_times_written_together_equal_times_written_one_by_one(times: list[int]) -> None:
     given = np.array(times, np.int64)
     assert time_texts(given) == [time_text(each) for each in times]
     assert json.loads(b"[%b]" % json_times(given)[1:]) == [time_text(each) for each in times]

@@ -318,7 +318,7 @@ def test_a_reader_that_reads_nothing_is_disconnected_after_a_while(bench: Bench)
     assert kinds(slow.take())[-1] == kinds(idle.take())[-1] == "firing 6"
 
 
-def test_a_reader_that_falls_behind_the_log_is_ended_and_then_gets_all_firing_alerts(
+def test_a_reader_behind_the_log_is_ended_and_then_gets_all_firing_alerts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(alertlog_module, "LOG_EVENTS", 3)

@@ -159,7 +159,7 @@ def test_the_metrics_of_the_specification_have_its_keys(registry: Registry) -> N
     assert list(registry.keys.values()) == ["cpu", "memory", "requests", "latency", "other", "m"]
 
 
-def test_the_number_of_series_is_limited_and_existing_ones_go_on() -> None:
+def test_the_number_of_series_is_limited_and_existing_ones_continue() -> None:
     registry = Registry(max_series=2)
     core = registry.gauge("core", labels=["core"])
     core.labels(core=0).set(1)

@@ -43,7 +43,7 @@ def test_an_unset_variable_is_named_and_the_rest_of_the_url_is_not_shown(text: s
     assert TOKEN not in str(caught.value)
 
 
-def test_a_secret_shows_its_scheme_and_nothing_else() -> None:
+def test_a_secret_shows_only_its_scheme() -> None:
     secret = Secret(f"SLACK://{TOKEN}/b")
     destination = make_destination("ops", f"slack://{TOKEN}/b", {})
     for shown in (repr(secret), str(secret), f"{secret}", f"{secret!r:>40}", repr(destination), str([destination])):

@@ -240,7 +240,7 @@ def test_a_receiver_that_recovers_gets_every_alert_and_the_problem_is_cleared(re
     drive(scenario)
 
 
-def test_a_receiver_that_was_unreachable_gets_every_alert_when_it_is_back(receiver: Webhook) -> None:
+def test_an_unreachable_receiver_gets_every_alert_when_it_returns(receiver: Webhook) -> None:
     async def scenario() -> None:
         bench = Bench(f"json://127.0.0.1:{receiver.port}/")
         receiver.stop_listening()
@@ -293,7 +293,7 @@ def test_attempts_to_a_hanging_receiver_time_out_and_their_threads_are_bounded(r
     drive(scenario)
 
 
-def test_ticks_and_other_notifiers_go_on_while_one_hangs(receiver: Webhook, box: Mailbox) -> None:
+def test_ticks_and_other_notifiers_continue_while_one_hangs(receiver: Webhook, box: Mailbox) -> None:
     async def scenario() -> None:
         board = Board("Shop", interval_ms=20)
         cpu = board.gauge("cpu")

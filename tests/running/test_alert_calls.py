@@ -83,7 +83,7 @@ def test_a_function_that_raises_is_reported_and_called_with_the_next_alert() -> 
     asyncio.run(scenario())
 
 
-def test_a_hanging_function_is_reported_while_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hanging_function_is_reported_while_others_continue(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tickboard.running.sampling.HANGING_INSTANTS", 0)
     monkeypatch.setattr("tickboard.running.alert_calls.HANGING_S", 0.05)
     monkeypatch.setattr("tickboard.running.alert_calls.WATCH_S", 0.02)

@@ -145,7 +145,7 @@ def test_a_blocking_sampler_delays_neither_ticks_nor_other_samplers_nor_stopping
     drive(scenario)
 
 
-def test_a_sampler_that_raises_is_reported_once_and_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_sampler_that_raises_is_reported_once_and_continues(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
         bench = Bench(10)
         calls: list[int] = []
@@ -170,7 +170,7 @@ def test_a_sampler_that_raises_is_reported_once_and_goes_on(caplog: pytest.LogCa
     assert [record.exc_info is not None for record in caplog.records] == [True]
 
 
-def test_a_sampler_that_calls_exit_is_reported_and_ticks_go_on() -> None:
+def test_a_sampler_that_calls_exit_is_reported_and_ticks_continue() -> None:
     async def scenario() -> None:
         bench = Bench(10)
 
@@ -214,7 +214,7 @@ def failing_at(calls: list[int], *times: int) -> None:
         raise ZeroDivisionError(f"call {len(calls)}")
 
 
-def test_ticks_go_on_after_failed_ticks(caplog: pytest.LogCaptureFixture) -> None:
+def test_ticks_continue_after_failed_ticks(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
         bench = Bench(20)
         calls: list[int] = []
@@ -258,7 +258,7 @@ def test_another_type_of_exception_is_reported_again() -> None:
     drive(scenario)
 
 
-def test_ticks_go_on_if_problems_cannot_be_sent_to_the_page(caplog: pytest.LogCaptureFixture) -> None:
+def test_ticks_continue_if_problems_cannot_be_sent_to_the_page(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
         bench = Bench(10)
         calls: list[int] = []
@@ -405,7 +405,7 @@ def test_setting_the_clock_back_is_reported_for_a_while(monkeypatch: pytest.Monk
     drive(scenario)
 
 
-def test_alert_checks_go_on_after_a_failure() -> None:
+def test_alert_checks_continue_after_a_failure() -> None:
     async def scenario() -> None:
         bench = Bench(3_600_000)
         calls: list[int] = []

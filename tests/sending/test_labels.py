@@ -10,7 +10,7 @@ from tickboard.sending.labels import WrittenNames, added_labels, written_labels
 from tickboard.sending.messages import OutgoingSeries
 
 
-def test_names_are_those_of_an_export() -> None:
+def test_names_equal_those_of_an_export() -> None:
     labels = (("mount point", "/"), ("9", "x"))
     assert written_labels("disk.used%", labels, ()) == (("_9", "x"), ("__name__", "disk_used_"), ("mount_point", "/"))
 
@@ -47,7 +47,7 @@ def entries(*keys: tuple[str, tuple[tuple[str, str], ...]]) -> list[Entry]:
     return [Entry(number, name, labels, "") for number, (name, labels) in enumerate(keys)]
 
 
-def test_of_two_series_that_would_be_one_the_first_is_sent() -> None:
+def test_only_the_first_of_two_series_that_would_be_one_is_sent() -> None:
     names = WrittenNames(())
     found = names.of(entries(("a.b", ()), ("a_b", ()), ("c", ())))
     assert found == [OutgoingSeries((("__name__", "a_b"),), ""), None, OutgoingSeries((("__name__", "c"),), "")]

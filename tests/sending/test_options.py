@@ -49,7 +49,7 @@ def read(**given: object) -> RemoteWriteOptions:
         ({"delay": "soon"}, "delay: "),
     ],
 )
-def test_what_cannot_be_used_is_one_error_that_names_it(given: dict[str, object], why: str) -> None:
+def test_an_invalid_option_raises_one_error_that_names_it(given: dict[str, object], why: str) -> None:
     with pytest.raises(InputError, match=re.escape(why)) as raised:
         read(**given)
     assert "hunter22" not in str(raised.value)
@@ -63,7 +63,7 @@ def test_secrets_come_from_the_environment_and_are_not_shown() -> None:
     assert "p%40ss" not in repr(options.url)
 
 
-def test_nothing_is_sent_unless_somebody_says_where() -> None:
+def test_nothing_is_sent_without_a_url() -> None:
     assert not RemoteWriteOptions().is_wanted
     assert read(url=URL).is_wanted
     assert not read(url=NONE).over(read(url=URL)).is_wanted

@@ -157,7 +157,7 @@ def test_a_board_without_history_answers_404_and_says_how_to_keep_one() -> None:
         board_of(None).history.changes()
 
 
-def test_more_than_can_be_read_at_once_is_refused(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_question_for_too_many_values_is_refused(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tickboard.history.reading.MAX_WORK", 100)
     answer = past.get()
     assert answer.status_code == 422

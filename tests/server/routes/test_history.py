@@ -184,7 +184,7 @@ def test_a_large_answer_is_sent_in_pieces(past: Past, monkeypatch: pytest.Monkey
     assert answer.content == whole.content
 
 
-def test_an_answer_of_a_few_hundred_bytes_is_compressed_only_for_a_client_that_takes_nothing_else(past: Past) -> None:
+def test_a_small_answer_is_compressed_only_if_nothing_else_is_accepted(past: Past) -> None:
     for accepted, coding in (("gzip", None), ("gzip, identity;q=0", "gzip")):
         answer = past.get(SMALL, **{"Accept-Encoding": accepted})
         assert answer.headers.get("content-encoding") == coding
@@ -242,9 +242,7 @@ def test_an_answer_that_would_be_too_large_is_refused(past: Past, monkeypatch: p
 
 
 @pytest.mark.parametrize(("bound", "shown"), [("127.0.0.1", True), ("192.0.2.1", False)])
-def test_only_a_viewer_on_the_machine_is_shown_the_path_of_a_history_that_cannot_be_read(
-    tmp_path: Path, bound: str, shown: bool
-) -> None:
+def test_only_local_viewers_see_the_path_of_an_unreadable_history(tmp_path: Path, bound: str, shown: bool) -> None:
     history = Waiting(tmp_path / "closed")
     history.close()
     with serve_app(DetailAccess(board_of(history), bound)) as port:
@@ -358,7 +356,7 @@ def test_the_error_names_an_invalid_argument(past: Past, arguments: dict[str, An
         past.board.history.read(**arguments)
 
 
-def test_metrics_that_are_not_texts_are_refused(past: Past) -> None:
+def test_metrics_that_are_not_strings_are_refused(past: Past) -> None:
     metrics: Any = 5
     with pytest.raises(InputError, match=r'metrics \(5,\): give selectors, as "cpu_usage"'):
         past.board.history.read(metrics)
@@ -378,7 +376,7 @@ def test_requests_are_answered_while_another_thread_reads(past: Past) -> None:
     assert len(found) == 1
 
 
-def test_health_and_metrics_say_what_is_kept(past: Past) -> None:
+def test_health_and_metrics_report_the_history(past: Past) -> None:
     kept = httpx.get(f"{past.url}/api/health").json()["history"]
     assert kept["raw"]["oldest"] == "2026-01-31T12:00:00.000Z"
     assert (kept["series"], kept["dropped"], kept["lost"]) == (3, 0, 0)

@@ -45,7 +45,7 @@ def test_a_piece_of_a_body_ends_with_it() -> None:
     assert framing.is_idle
 
 
-def test_a_piece_of_a_body_in_chunks_is_small_or_ends_with_what_may_end_it() -> None:
+def test_a_piece_of_a_chunked_body_is_small_or_ends_with_a_possible_end() -> None:
     framing = in_body((b"transfer-encoding", b"Chunked"))
     assert framing.end_of_piece(b"a" * 10**6, 0) == MOST_PIECE_BYTES
     assert framing.end_of_piece(b"a" * PIECE_BYTES + HEAD_END + b"a" * 999, 0) == PIECE_BYTES + len(HEAD_END)
@@ -118,7 +118,7 @@ def test_chunks_that_are_mostly_not_content_are_refused() -> None:
         (b"nonsense", "Invalid method", "this is not an HTTP/1.1 request: Invalid method"),
     ],
 )
-def test_what_is_no_request_is_refused_with_what_it_is(piece: bytes, error: str, message: str) -> None:
+def test_bytes_that_are_not_a_request_are_refused_with_the_reason(piece: bytes, error: str, message: str) -> None:
     framing = Framing()
     framing.begin_piece(len(piece))
     assert message in framing.refusal(piece, ValueError(error)).message

@@ -336,7 +336,7 @@ def test_a_duplicate_target_is_refused() -> None:
         Scrape(bench.intake, "http://127.0.0.1/", bench.tell)
 
 
-def test_a_target_too_many_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_target_too_many_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intake, "MAX_SOURCES", 1)
     bench = Bench()
     Scrape(bench.intake, "http://a/", bench.tell)
