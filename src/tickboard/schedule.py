@@ -354,7 +354,7 @@ def _number_ms(length: float | timedelta, what: str) -> Decimal:
 
 
 def _seconds(length: object) -> float:
-    """Return a number as a float; NaN if it is no number or has a unit of its own, like NumPy's timedelta64."""
+    """Return a number as a float; NaN if it is not a number or has a unit of its own, like NumPy's timedelta64."""
     if isinstance(length, bool) or not isinstance(length, Real) or type(length).__name__ == "timedelta64":
         return nan
     try:

@@ -216,7 +216,7 @@ class JournalFile:
         self._seen = self._look()
         return copied
 
-    def write(self, taken: JournalChange) -> None:
+    def write(self, change: JournalChange) -> None:
         """Write everything in one transaction. When this returns, it is on disk in the file at the path.
 
         Raises:
@@ -228,7 +228,7 @@ class JournalFile:
         with explained_errors(self._path):
             self._check_same(self._try_look())
             try:
-                unkept = self._write(taken)
+                unkept = self._write(change)
             finally:
                 before, now = self._seen, self._try_look()
                 self._seen = now or before
@@ -237,31 +237,31 @@ class JournalFile:
             elif (now.file, before.wal and now.wal) != (before.file, before.wal):
                 raise self._lost("was deleted, moved or replaced")
         # Not earlier: a transaction that fails leaves the file unchanged.
-        if taken.episodes is not None:
-            self._episodes = {episode.key: episode for episode in taken.episodes}
+        if change.episodes is not None:
+            self._episodes = {episode.key: episode for episode in change.episodes}
         if unkept is not None:
             raise unkept
 
-    def _write(self, taken: JournalChange) -> UnicodeEncodeError | None:
+    def _write(self, change: JournalChange) -> UnicodeEncodeError | None:
         unkept: UnicodeEncodeError | None = None
         with self._transaction():
-            if taken.whole is not None:
-                unkept = self._fill(taken.whole)
-            if taken.epoch is not None:
-                self._do("UPDATE log SET epoch = ?", taken.epoch)
-            if taken.events or taken.marks:
-                unkept = self._add(taken) or unkept
-            if taken.since is not None:
-                self._past.delete_before(taken.since)
-            if taken.oldest is not None:
-                self._do("DELETE FROM events WHERE number < ?", taken.oldest)
-            if taken.episodes is not None:
-                self._change_episodes({episode.key: episode for episode in taken.episodes})
-            if taken.silences is not None:
+            if change.whole is not None:
+                unkept = self._fill(change.whole)
+            if change.epoch is not None:
+                self._do("UPDATE log SET epoch = ?", change.epoch)
+            if change.events or change.marks:
+                unkept = self._add(change) or unkept
+            if change.since is not None:
+                self._past.delete_before(change.since)
+            if change.oldest is not None:
+                self._do("DELETE FROM events WHERE number < ?", change.oldest)
+            if change.episodes is not None:
+                self._change_episodes({episode.key: episode for episode in change.episodes})
+            if change.silences is not None:
                 self._do("DELETE FROM silences")
-                rows, _ = as_rows(taken.silences, lambda one: (one[0], as_text(one[1])))
+                rows, _ = as_rows(change.silences, lambda one: (one[0], as_text(one[1])))
                 self._many("INSERT INTO silences VALUES (?, ?)", rows)
-            positions, _ = as_rows(taken.positions.items(), tuple)
+            positions, _ = as_rows(change.positions.items(), tuple)
             self._many("INSERT OR REPLACE INTO positions VALUES (?, ?)", positions)
         return unkept
 
@@ -283,18 +283,18 @@ class JournalFile:
         self._many("INSERT OR REPLACE INTO positions VALUES (?, ?)", positions)
         return unkept
 
-    def _add(self, taken: JournalChange) -> UnicodeEncodeError | None:
+    def _add(self, change: JournalChange) -> UnicodeEncodeError | None:
         """Add the events that can be encoded, and return the error of the others."""
         number = self._number()
-        new = [event for event in taken.events if event.number > number]
-        marks = [event for event in taken.marks.values() if event.number > number]
+        new = [event for event in change.events if event.number > number]
+        marks = [event for event in change.marks.values() if event.number > number]
         if not new and not marks:
             return None
         rows, unkept = as_rows(new, event_row)
         self._many("INSERT INTO events VALUES (?, ?, ?, ?, ?)", rows)
         self._past.add(new)
         self._past.add_marks(marks)
-        fates = [(id, fate) for id, fate in taken.fates.items() if fate.newest.number > number]
+        fates = [(id, fate) for id, fate in change.fates.items() if fate.newest.number > number]
         for id, fate, alert in as_rows(fates, lambda each: (*each, as_text(each[1].newest.alert)))[0]:
             self._follow(id, fate, alert, number)
         # Including those that began in this change: a write that failed may have reached the disk all the same.
@@ -303,7 +303,7 @@ class JournalFile:
         # Even if it could not be encoded: its number is taken.
         newest = max(event.number for event in (*new[-1:], *marks[-1:]))
         self._do("UPDATE log SET number = ?", newest)
-        self._many("DELETE FROM events WHERE number = ?", ((number,) for number in taken.dropped))
+        self._many("DELETE FROM events WHERE number = ?", ((number,) for number in change.dropped))
         self._do(_TRIM, newest - LOG_EVENTS, LOG_EVENTS)
         return unkept
 

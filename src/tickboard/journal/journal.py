@@ -314,36 +314,36 @@ class Journal:
         with self._lock:
             self._ordered = False
             waiters, self._waiters = self._waiters, []
-            taken, self._waiting = self._waiting, JournalChange()
-        error = self._keep(taken)
+            change, self._waiting = self._waiting, JournalChange()
+        error = self._keep(change)
         for settle in waiters:
             settle(error)
 
-    def _keep(self, taken: JournalChange) -> JournalError | None:
+    def _keep(self, change: JournalChange) -> JournalError | None:
         try:
-            self._put(taken)
+            self._put(change)
         except (UnicodeEncodeError, IntegrityError) as error:
             # It can never be written, and must not block everything else.
             return JournalError(f"{self.path}: an alert cannot be kept: {error}")
         except BaseException as error:  # noqa: BLE001  # anything else may be temporary: a full disk, no memory
             with self._lock:
-                taken.add(self._waiting)
-                self._waiting = taken
+                change.add(self._waiting)
+                self._waiting = change
             return error if isinstance(error, JournalError) else self._failed(error)
         return None
 
-    def _put(self, taken: JournalChange) -> None:
-        if taken.whole is not None and not self._begun_anew:
+    def _put(self, change: JournalChange) -> None:
+        if change.whole is not None and not self._begun_anew:
             lost, self._file = self._file, None
             self._file = begin_anew(self.path, lost)
             self._begun_anew = True
         if self._file is None:
             raise LostError(f"{self.path} could not be replaced by a new file: it will be tried again")
         try:
-            if taken == JournalChange():
+            if change == JournalChange():
                 self._file.check()
             else:
-                self._file.write(taken)
+                self._file.write(change)
         except LostError:
             self._begun_anew = False
             raise

@@ -2,7 +2,7 @@
 
 A full collection looks through every object that can hold others, and nothing else runs meanwhile: 100 ms and more
 beside 2,000 connections. Python begins one at any time. Here, that is switched off, and the objects that exist at the
-start, which stay, are not searched at all. The quick collections of young objects go on as usual. They and reference
+start, which stay, are not searched at all. The quick collections of young objects continue as usual. They and reference
 counts free nearly everything, so a full collection is needed only for cycles that lived for seconds.
 
 It comes when the program has twice as many objects as after the last one, or when that was long ago, so that full

@@ -1,4 +1,4 @@
-"""Connection limits: how many WebSockets and alert streams may be open, in all and from one address.
+"""Connection limits: how many WebSockets and alert streams may be open, in total and from one address.
 
 Requests for documents are not counted. A connection over the limit gets 503 with Retry-After; open ones are not
 affected. `tickboard.server.uvicorn.gate` has the limits and deadlines of HTTP connections.

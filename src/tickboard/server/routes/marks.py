@@ -63,7 +63,7 @@ def mark_routes(hub: Hub, announcer: Announcing) -> list[Route]:
     """
     large = Large()
     of_address = ChangeRates("marks", "from one address")
-    of_all = ChangeRates("marks", "in all", BURST_OF_ALL, PER_S_OF_ALL)
+    of_all = ChangeRates("marks", "in total", BURST_OF_ALL, PER_S_OF_ALL)
 
     def permit(address: str) -> None:
         now = time.monotonic()

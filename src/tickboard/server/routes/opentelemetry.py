@@ -35,16 +35,16 @@ def opentelemetry_route(intake: Intake) -> Route:
         source = intake.sender(f"otlp {request.client.host if request.client else 'local'}")
         sender = source.reader(OpenTelemetry, streams)
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        taken = ExportResult()
+        result = ExportResult()
         try:
             if kind not in {PROTOBUF, JSON}:
                 raise PayloadError(f"Content-Type {kind!r}: send {PROTOBUF} or {JSON}", 415)
             body = await read_body(request, MAX_BODY_BYTES)
-            await in_turns(_take(sender, kind, body, taken))
+            await in_turns(_take(sender, kind, body, result))
         except PayloadError as error:
             source.malformed += 1
             return _failure(kind, error)
-        return _success(kind, taken)
+        return _success(kind, result)
 
     return Route("/v1/metrics", export, methods=["POST"])
 
@@ -66,27 +66,27 @@ def describe(ref: Ref) -> Paths:
     }
 
 
-def _take(sender: "OpenTelemetry", kind: str, body: bytes, taken: "ExportResult") -> Iterator[None]:
+def _take(sender: "OpenTelemetry", kind: str, body: bytes, result: "ExportResult") -> Iterator[None]:
     from tickboard.sources.opentelemetry.messages import read_json, read_protobuf
 
     now = time.time()
     for piece in read_protobuf(body) if kind == PROTOBUF else read_json(body):
         if piece is not None:
-            yield from sender.receive(piece, now, taken)
+            yield from sender.receive(piece, now, result)
         yield
 
 
-def _success(kind: str, taken: "ExportResult") -> Response:
+def _success(kind: str, result: "ExportResult") -> Response:
     """Return an ExportMetricsServiceResponse, which says how much of the request was rejected."""
     if kind == JSON:
-        part = {"rejectedDataPoints": str(taken.rejected), "errorMessage": taken.reason} if taken.rejected else {}
+        part = {"rejectedDataPoints": str(result.rejected), "errorMessage": result.reason} if result.rejected else {}
         return Response(encode({"partialSuccess": part} if part else {}), media_type=JSON)
     from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 
     answer = ExportMetricsServiceResponse()
-    if taken.rejected:
-        answer.partial_success.rejected_data_points = taken.rejected
-        answer.partial_success.error_message = taken.reason
+    if result.rejected:
+        answer.partial_success.rejected_data_points = result.rejected
+        answer.partial_success.error_message = result.reason
     return Response(answer.SerializeToString(), media_type=PROTOBUF)
 
 

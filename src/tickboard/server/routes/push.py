@@ -30,15 +30,15 @@ def push_routes(intake: Intake) -> list[Route]:
         try:
             kind = _content_type(request)
             body = await read_body(request, MAX_BODY_BYTES)
-            taken = PushDecoder(body, source, time.time(), lines=kind in _LINES)
-            await in_turns(taken.read())
+            decoder = PushDecoder(body, source, time.time(), lines=kind in _LINES)
+            await in_turns(decoder.read())
         except PayloadError:
             source.malformed += 1
             raise
-        await in_turns(taken.write())
-        if taken.refused:
-            return _json(encode(PushRefused(taken.reason, taken.accepted, taken.refused)), 422)
-        return _json(encode(PushAccepted(taken.accepted)), 200)
+        await in_turns(decoder.write())
+        if decoder.refused:
+            return _json(encode(PushRefused(decoder.reason, decoder.accepted, decoder.refused)), 422)
+        return _json(encode(PushAccepted(decoder.accepted)), 200)
 
     return [Route("/api/metrics", push, methods=["POST"])]
 

@@ -60,7 +60,7 @@ async def bounded(request: Request, work: Coroutine[Any, Any, T]) -> T:
     if not READS.take(address, 1):
         work.close()
         raise BusyError(
-            f"{MAX_READS // SHARE} questions from one address, or {MAX_READS} in all, are being read: ask again later",
+            f"{MAX_READS // SHARE} questions from one address, or {MAX_READS} in total, are waiting: ask again later",
             RETRY_AFTER_S,
         )
     try:

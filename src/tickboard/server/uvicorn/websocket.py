@@ -5,9 +5,10 @@ It does the handshake with the ASGI application, and lets the application take o
 
 - ``take()``: returns the transport, which this connection does not use any more; None if the client has already sent
   something, which only this connection has.
-- ``connections``: uvicorn's set of the connections to end at shutdown; add the new owner to it. - ``on_end``: functions
-to call when the connection has ended; others may be added. - ``handed_over``: whether it was taken over. - ``ended``:
-whether it was taken over and has ended.
+- ``connections``: uvicorn's set of the connections to end at shutdown; add the new owner to it.
+- ``on_end``: functions to call when the connection has ended; others may be added.
+- ``handed_over``: whether it was taken over.
+- ``ended``: whether it was taken over and has ended.
 
 For other connections, it improves how they end and what one client can cost: close codes arrive, no client can grow a
 buffer or keep a dead connection, and a client's faults are not logged.
