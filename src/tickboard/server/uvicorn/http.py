@@ -334,7 +334,9 @@ class HttpConnection(HttpToolsProtocol):
 
     def _send_head(self) -> None:
         head, self._head = self._head, b""
-        self.transport.write(head)
+        # The sending side may have been closed since.
+        if head:
+            self.transport.write(head)
 
     def is_closing(self) -> bool:
         """Return whether nothing more can be sent."""
