@@ -452,7 +452,7 @@ def test_readers_get_alerts_and_heartbeats_independently_of_ticks(monkeypatch: p
     drive(scenario)
 
 
-@pytest.mark.parametrize(("name", "source"), [("give", "alert stream"), ("beat", "alert stream heartbeats")])
+@pytest.mark.parametrize(("name", "source"), [("send_new", "alert stream"), ("beat", "alert stream heartbeats")])
 def test_serving_readers_resumes_after_a_failure_with_a_pause(
     monkeypatch: pytest.MonkeyPatch, name: str, source: str
 ) -> None:

@@ -203,7 +203,7 @@ class Runner:
             if self._news.is_set():
                 self._news.clear()
                 with giving.reported():
-                    await _run_through(readers.give())
+                    await _run_through(readers.send_new())
                 if giving.failing:
                     # Send the rest later, since it would fail again at once.
                     await asyncio.sleep(BEAT_S)
