@@ -280,7 +280,7 @@ def test_each_connection_must_send_its_own_series() -> None:
     receiver = Decoder()
     receiver.receive(series("a"))
     receiver.connected()
-    with pytest.raises(ProtocolError, match="the last one told is none"):
+    with pytest.raises(ProtocolError, match="the last one described is none"):
         receiver.receive(tick(1, 1))
 
 
@@ -384,14 +384,14 @@ def test_a_position_is_an_epoch_and_a_seq() -> None:
 
 @pytest.mark.parametrize("metrics", ["cpu_usage", [1]])
 def test_metrics_that_are_not_a_list_of_strings_are_refused_at_once(metrics: list[str]) -> None:
-    with pytest.raises(InputError, match="is no list of texts"):
+    with pytest.raises(InputError, match="is not a list of texts"):
         connect("http://h", metrics=metrics)
 
 
 def test_a_subscription_beyond_the_server_limits_is_refused_at_once() -> None:
-    with pytest.raises(InputError, match="101 globs: ask for 100 at most"):
+    with pytest.raises(InputError, match="101 globs: use 100 at most"):
         connect("http://h", metrics=["a*"] * 101)
-    with pytest.raises(InputError, match="an address of 9017 characters, of 7900"):
+    with pytest.raises(InputError, match="an address of 9017 characters, more than the 7900"):
         connect("http://h", metrics=["a"] * 900)
 
 
@@ -648,7 +648,7 @@ def test_a_mounted_board_is_watched_at_its_path() -> None:
 def test_a_wrong_path_raises_without_a_retry(server: Server) -> None:
     async def main() -> None:
         with pytest.raises(
-            RefusedError, match=r"cannot watch ws://127.0.0.1:\d+/no/ws/metrics: .* 404.*; is it the address"
+            RefusedError, match=r"cannot watch ws://127.0.0.1:\d+/no/ws/metrics: .* 404.*; give the address"
         ):
             await anext(connect(f"{server.url}no"))
 

@@ -1,4 +1,4 @@
-"""Asking a board that runs elsewhere what changed."""
+"""`changes`, which asks a board that runs elsewhere what changed."""
 
 from collections.abc import Mapping
 
@@ -25,8 +25,8 @@ def changes(
 ) -> Changes:
     """Return what changed on a board that runs elsewhere: ``tickboard.changes(url, start="-10m")``.
 
-    The values of each series in a range of time are compared with those in a baseline. It waits for the answer. In a
-    coroutine, call it with ``asyncio.to_thread``.
+    It compares the values of each series in a range of time with those in a baseline, and blocks until the answer has
+    arrived. In a coroutine, call it with ``asyncio.to_thread``.
 
     Args:
         url: the board's address in a browser, ``http://host:3000`` or ``https://user:word@host/live``.
@@ -36,7 +36,7 @@ def changes(
         end: its end, exclusive.
         baseline_start: the beginning of the baseline. None: it is as long as the range.
         baseline_end: its end, exclusive. None: the beginning of the range.
-        limit: the most series that are returned, 1 to 10,000.
+        limit: the most series to return, 1 to 10,000.
         headers: sent with the request, for example for a proxy in front of the board.
         timeout: how long the answer may take.
 

@@ -1,4 +1,4 @@
-"""Reading the history of a board that runs elsewhere."""
+"""`history`, which reads the history of a board that runs elsewhere."""
 
 from collections.abc import Mapping
 
@@ -25,7 +25,7 @@ def history(
 ) -> HistoryData:
     """Return what a board that runs elsewhere recorded: ``tickboard.history(url, "cpu_usage", start="-1d")``.
 
-    It waits for the answer. In a coroutine, call it with ``asyncio.to_thread``.
+    It blocks until the answer has arrived. In a coroutine, call it with ``asyncio.to_thread``.
 
     Args:
         url: the board's address in a browser, ``http://host:3000`` or ``https://user:word@host/live``.

@@ -1,4 +1,4 @@
-"""Making a mark on a board that runs elsewhere, as a deploy script does."""
+"""`mark`, which makes a mark on a board that runs elsewhere, for example from a deploy script."""
 
 from collections.abc import Mapping
 
@@ -14,11 +14,11 @@ from tickboard.times import Time
 from tickboard.wire import Mark, NewMark, encode
 
 ARGUMENTS = {"url": "url", "timestamp": "at", "until": "until", "by": "by"}
-"""How errors name what a mark is made of, by its name in the request."""
+"""How errors name the arguments of `mark`, by their names in the request."""
 
 
 class _Answer(Mark, frozen=True, omit_defaults=True):
-    """A mark as the board answers with it; `kept` is False if its disk fails."""
+    """The board's answer: the mark; `kept` is False if the board's disk fails."""
 
     kept: bool = True
 
@@ -35,16 +35,16 @@ def mark(
 ) -> Mark:
     """Mark a moment, or a span of time, on a board that runs elsewhere: ``tickboard.mark(url, "deployed 1.4")``.
 
-    It waits until the mark is on the board's disk, and logs a warning if the disk fails. In a coroutine, call it with
-    ``asyncio.to_thread``. To repeat a call that failed, pass the same `at` again: the mark is made once.
+    It blocks until the mark is on the board's disk, and logs a warning if the disk fails. In a coroutine, call it with
+    ``asyncio.to_thread``. To repeat a call that failed, pass the same `at` again: the mark is made only once.
 
     Args:
         url: the board's address in a browser, ``http://host:3000`` or ``https://user:word@host/live``.
         text: what happened; up to 200 characters.
         at: when: RFC 3339, an age as ``"-15m"``, ``"now"``, POSIX seconds, or a datetime with a timezone. Ages are
             relative to the board's clock. None: now.
-        until: when it was over; None: it is a moment.
-        by: who or what makes the mark.
+        until: when it ended; None: it is a moment.
+        by: who or what made the mark.
         headers: sent with the request, for example for a proxy in front of the board.
         timeout: how long the answer may take.
 

@@ -25,12 +25,12 @@ TICKS_AT_ONCE = 100
 class Ticks:
     """The ticks of a board, for one task: an async iterator, and an async context manager that closes its connection.
 
-    `connect` makes it. It connects when you ask for the first tick. You can leave a loop and begin another, which
-    continues after the last tick taken. Dropping the last reference closes the connection.
+    `connect` makes it. It opens its connection when you ask for the first tick. You can leave a loop and begin another,
+    which continues after the last tick. Dropping the last reference closes the connection.
 
     Args:
         address: the WebSocket's address, with the subscription.
-        decoder: decodes the messages, and has the position.
+        decoder: decodes the messages and keeps the position.
     """
 
     def __init__(self, address: str, decoder: Decoder) -> None:
@@ -86,13 +86,13 @@ class Ticks:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the connection and end the iteration, also in another task. Calling it again does nothing."""
+        """Close the connection and end the iteration, even in another task. Calling it again does nothing."""
         self._closed.set()
         self._waiting = iter(())
         await self._disconnect()
 
     def __del__(self) -> None:
-        # Leaving a loop by break or by an exception closes nothing by itself.
+        # Leaving a loop by break or by an exception does not close the connection.
         socket, loop = getattr(self, "_socket", None), getattr(self, "_loop", None)
         if socket is not None and loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(socket.transport.close)

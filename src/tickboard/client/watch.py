@@ -23,8 +23,8 @@ MAX_ADDRESS_BYTES = 7_900
 def connect(url: str, *, metrics: Iterable[str] = (), since: str | None = None, history: bool = False) -> "Ticks":
     """Watch a board: iterate over what this returns with ``async for``.
 
-    Iteration begins with the newest tick and never ends by itself. A lost connection is opened again, and the ticks
-    made meanwhile come first, if the board still has them. `Tick.missed` and `Tick.fresh` say when it does not.
+    Iteration begins with the newest tick and never ends by itself. A lost connection is opened again, followed by the
+    ticks made meanwhile, if the board still has them. `Tick.missed` and `Tick.fresh` say if it does not.
 
     Args:
         url: the board's address in a browser, ``http://host:3000`` or ``https://host/live``; or that of its WebSocket,
@@ -49,7 +49,7 @@ def websocket_url(url: str, metrics: Iterable[str] = ()) -> str:
         InputError: it is not a board's address, or `metrics` is not a list of selectors.
     """
     if not isinstance(url, str):
-        raise _bad_url(url, "it is no text")
+        raise _bad_url(url, "it is not text")
     remember_url(url)
     try:
         parts = urlsplit(url.strip())
@@ -58,7 +58,7 @@ def websocket_url(url: str, metrics: Iterable[str] = ()) -> str:
             raise _bad_url(url, "it has no host" if scheme else "its scheme is not http, https, ws or wss")
         own = {"since", "metrics"} & {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
         if own:
-            raise _bad_url(url, f"what it asks for is said by the argument {min(own)}, not in the address")
+            raise _bad_url(url, f"{min(own)} is an argument of connect, not a part of the address")
         path = parts.path.rstrip("/")
         path = path if path.endswith("/ws/metrics") else f"{path}/ws/metrics"
         asked = urlencode([("metrics", one) for one in _selectors(metrics)])
@@ -69,8 +69,8 @@ def websocket_url(url: str, metrics: Iterable[str] = ()) -> str:
         parts.hostname.encode("idna"), parts.port
         if len(address.encode()) > MAX_ADDRESS_BYTES:
             raise InputError(
-                f"url and metrics make an address of {len(address)} characters, of "
-                f"{MAX_ADDRESS_BYTES} that servers accept: use a glob that matches more"
+                f"url and metrics make an address of {len(address)} characters, more than the {MAX_ADDRESS_BYTES} that "
+                "servers accept: use globs that match more"
             )
     except InputError:
         raise
@@ -89,8 +89,8 @@ def _bad_url(url: object, why: str) -> InputError:
 def _selectors(metrics: Iterable[str]) -> list[str]:
     chosen = [] if isinstance(metrics, str) else list(metrics)
     if isinstance(metrics, str) or not all(isinstance(one, str) for one in chosen):
-        raise InputError(f'metrics {metrics!r} is no list of texts: write metrics=["cpu_usage", "disk_*"]')
+        raise InputError(f'metrics {metrics!r} is not a list of texts: write metrics=["cpu_usage", "disk_*"]')
     globs = sum(1 for one in chosen if re.search(r"[*?\[]", one))
     if globs > MAX_GLOBS:
-        raise InputError(f"metrics has {globs} globs: ask for {MAX_GLOBS} at most, or one that matches more")
+        raise InputError(f"metrics has {globs} globs: use {MAX_GLOBS} at most, or one that matches more")
     return chosen
