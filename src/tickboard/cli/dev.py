@@ -204,7 +204,7 @@ class Reloader:
             error = BoardError(described(raised), str(self._path))
         if error is not None:
             self._report(error)
-            self._say(str(error), "The last good board stays.")
+            self._say(str(error), "The last good board keeps running.")
             return
         if board is self.board:
             self.hub.problems.clear(DASHBOARD_FILE)
@@ -227,7 +227,7 @@ class Reloader:
             taken_s = now - load.began
             self._reported_s = 2 * taken_s
             message = (
-                f"it has been loading for more than {math.floor(taken_s)} s; the last good board stays, "
+                f"it has been loading for more than {math.floor(taken_s)} s; the last good board keeps running, "
                 "and a newer save replaces this load"
             )
             file, line = load.place or (str(self._path), None)
