@@ -1,7 +1,7 @@
 """How long resolved alerts and marks are kept.
 
-Their age is measured by the wall clock, because it spans runs. The clock may be wrong by years when a program starts,
-or when somebody sets it, so nothing is deleted for a while after that.
+Their age is measured by the wall clock, because it spans runs. The clock may be wrong by years when a program starts or
+after it is set, so nothing is deleted for a while after that.
 """
 
 from tickboard.times import time_text

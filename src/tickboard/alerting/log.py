@@ -124,7 +124,7 @@ class Events(deque[LogEvent]):
 
 
 class AlertLog:
-    """The events of one epoch: as many as `Events` holds, none held for longer than `LOG_AGE_S`.
+    """The events of one epoch. Each is kept for at most `LOG_AGE_S`, and their number is limited by `Events`.
 
     Args:
         epoch: names this log; it survives restarts if the log is stored in a file.

@@ -32,12 +32,12 @@ class Rule(Struct, frozen=True, eq=False, dict=True):
 
     Attributes:
         name: unique on its board.
-        condition: what is watched.
+        condition: the condition that fires the alert.
         message: a format string with ``{value}``, ``{metric}``, ``{threshold}`` and the names of labels.
         severity: info, warning or critical.
         for_s: seconds that a breach must last before the alert fires.
         clear: the condition that ends the alert; if None, it ends when `condition` is false.
-        keep_s: seconds that the alert goes on firing after it is cleared.
+        keep_s: seconds that the alert keeps firing after it is cleared.
         no_data: what a missing value means.
         file: where the rule was declared.
         line: the line in that file.

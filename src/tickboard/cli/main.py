@@ -29,7 +29,7 @@ COMPLETE = "_TICKBOARD_COMPLETE"
 """The environment variable that the script of `completion` sets to ask for completions."""
 
 MARK_FLAGS = {"url": "--url", "timestamp": "--at", "until": "--until", "by": "--by"}
-"""The flags of `mark`, by the names of what they set in the request."""
+"""The flags of `mark`, by the names of the fields that they set in the request."""
 
 _WORD = re.compile(r"[^ \n\t]+")
 

@@ -117,8 +117,8 @@ def reason(error: Exception) -> str:
     if isinstance(error, InvalidStatus):
         lines = _error_in(error.response.body or b"").splitlines()
         first = redacted(lines[0].strip())[:MAX_REASON] if lines else ""
-        said = f" ({first})" if first.isprintable() and first and "<" not in first else ""
-        return f"the server answered {error.response.status_code}{said}"
+        detail = f" ({first})" if first.isprintable() and first and "<" not in first else ""
+        return f"the server answered {error.response.status_code}{detail}"
     if isinstance(error, ConnectionClosed) and error.sent is not None and error.sent.code == 1009:
         return f"it sent a message of more than {MAX_MESSAGE_BYTES} bytes (ask for fewer metrics)"
     return one_line(redacted(str(error)), MAX_REASON) or type(error).__name__

@@ -27,7 +27,7 @@ LONGEST_RETRY_AFTER_S = 300.0
 """The longest ``Retry-After`` of a server that is obeyed; a longer one counts as this."""
 
 
-MAX_SAID = 300
+MAX_SHOWN = 300
 """The most characters of a server's message that are logged."""
 
 
@@ -262,9 +262,9 @@ def _retry_after(text: str) -> float:
     return min(float(text), LONGEST_RETRY_AFTER_S) if text.isascii() and text.isdigit() and len(text) < 10 else 0.0
 
 
-def shown(said: object) -> str:
+def shown(text: object) -> str:
     """Return foreign text on one line, safe to log."""
     try:
-        return one_line(str(said), MAX_SAID)
+        return one_line(str(text), MAX_SHOWN)
     except Exception:  # noqa: BLE001  # `__str__` may be foreign code
         return "?"

@@ -136,15 +136,15 @@ def _without_url(text: str) -> str:
 
 
 def _syntax_error(text: str, file: str, error: ValueError) -> BoardError:
-    said = str(error)
-    place = _PLACE.search(said)
+    message = str(error)
+    place = _PLACE.search(message)
     line = None
     if place is not None:
-        said = said[: place.start()]
+        message = message[: place.start()]
         line = int(place[1]) if place[1] else text.rstrip().count("\n") + 1
     # tomllib names a table that is declared twice, and the name may contain a URL.
     return BoardError(
-        f'it is not valid TOML: {_without_url(said)}; write name = "text", name = 1 or [table]', file, line
+        f'it is not valid TOML: {_without_url(message)}; write name = "text", name = 1 or [table]', file, line
     )
 
 

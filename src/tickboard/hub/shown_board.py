@@ -14,7 +14,7 @@ from tickboard.problems import Problems
 from tickboard.wire import BoardChanged, BoardInfo, encode
 
 Describe = Callable[[], Generator[None, None, BoardInfo]]
-"""Returns the board as it is at the first step; in steps."""
+"""Returns the description of the board in steps, as of the first step."""
 
 
 class ShownBoard:
@@ -55,7 +55,7 @@ class ShownBoard:
         self._describe, self._registry = describe, registry
 
     def update(self) -> Iterator[None]:
-        """Describe the board anew, in steps."""
+        """Update the description of the board, in steps."""
         number, revision = self.number, self._registry.metrics_revision
         before, board = self._board or self._baseline, (yield from self._describe())
         yield
