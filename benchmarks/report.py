@@ -67,7 +67,8 @@ HEAD = """# Benchmarks
 
 Written by `make bench` (`python -m benchmarks`), which measures them anew; `make bench ARGS=fanout` only those of the
 fan-out. Figures are medians over several rounds; ratios are against a peer in the same run. A limit stands beside its
-figure where there is one.
+figure where there is one. The benchmarks of the history first record this host for 40 minutes, once:
+`.cache/benchmarks` keeps it.
 """
 
 

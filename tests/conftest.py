@@ -1,8 +1,10 @@
 """Settings and fixtures for all tests."""
 
+import functools
 import os
 from collections.abc import Iterator
 
+import httpx
 import pytest
 from hypothesis import settings
 
@@ -15,6 +17,9 @@ os.environ["TICKBOARD_STATE"] = os.environ["TICKBOARD_HISTORY"] = "none"
 # uses the same examples each time, so that it fails only for changes; elsewhere each run uses other examples.
 settings.register_profile("tickboard", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("tickboard")
+
+# Each `httpx.get` makes a client, and each client reads all certificate authorities, which takes 25 ms: read them once.
+pytest.MonkeyPatch().setattr("httpx._transports.default.create_ssl_context", functools.cache(httpx.create_ssl_context))
 
 
 @pytest.fixture(autouse=True)

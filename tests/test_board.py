@@ -78,7 +78,7 @@ def test_an_invalid_declaration_is_refused_and_changes_nothing(board: Board) -> 
         board.every("often")
     with pytest.raises(InputError, match=r'write @board\.every\("1s"\)'):
         board.every(lambda: None)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="'load' is not a metric of this board; it has cpu"):
+    with pytest.raises(InputError, match="'load' is not a metric of this board: use one of cpu"):
         board.metric("load")
     assert board.describe().rules == []
     assert board.metric("cpu") is cpu
@@ -154,7 +154,7 @@ def ticked(board: Board) -> None:
         pass
 
 
-def test_a_board_takes_over_what_is_pushed_and_goes_on_with_series_that_come_later() -> None:
+def test_a_board_takes_over_pushed_series_and_those_that_come_later() -> None:
     boards = [Board("old"), Board("new")]
     queues = [board.gauge("queue", labels=["city"]) for board in boards]
     old, new = boards

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tickboard.alerting.rules import Rule
 from tickboard.durations import Durations
-from tickboard.engine import Engine, Happened
+from tickboard.engine import Engine, TickResult
 from tickboard.expressions.functions import absent, anomaly, metric
 from tickboard.metrics.distribution import Distribution
 from tickboard.metrics.handles import Gauge
@@ -52,7 +52,7 @@ class Machine:
     forget_s: float = 300.0
     passed_s: float = 0.0
     offset_s: float = BEGAN
-    ticks: list[Happened] = field(default_factory=list)
+    ticks: list[TickResult] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.registry = Registry()
@@ -76,7 +76,7 @@ class Machine:
     def now(self) -> float:
         return self.offset_s + self.passed_s
 
-    def tick(self) -> Happened:
+    def tick(self) -> TickResult:
         """Advance to the next tick and make it."""
         pace = Pace(self._schedule, self._last)
         while left_s := pace.left_s(self.now):
@@ -84,14 +84,14 @@ class Machine:
         self._last = pace.instant(self.now)
         value = self.value(len(self.ticks))
         self.gauge.set(value)
-        happened = self.engine.tick(self._last, self.passed_s - self._made)
+        tick = self.engine.tick(self._last, self.passed_s - self._made)
         self._made = self.passed_s
-        self.ticks.append(happened)
-        events = [*happened.events]
+        self.ticks.append(tick)
+        events = [*tick.events]
         if len(self.ticks) % 10 == 0:
             events += self.engine.check(self.now)
         self.fired += [(len(self.ticks), event.kind, event.alert.rule, self.passed_s) for event in events]
-        return happened
+        return tick
 
     def run(self, ticks: int, steps: Mapping[int, float] = {}) -> None:
         """Make ticks. Set the clock before those that are in `steps`, counted from 1."""
@@ -226,19 +226,19 @@ def test_the_window_has_the_newest_ticks_since_the_clock_was_set_back(
     for number in range(1, 65):
         before, passed_s = machine._last, machine.passed_s
         machine.run(1, steps)
-        happened, engine = machine.ticks[-1], machine.engine
+        tick, engine = machine.ticks[-1], machine.engine
         instant = machine._last
         back_s = before + machine.passed_s - passed_s - instant if times and instant <= times[-1] else 0.0
         if times and (instant < times[-1] - most_s or back_s > most_s):
-            assert happened.set_back_s == pytest.approx(times[-1] - instant)
+            assert tick.set_back_s == pytest.approx(times[-1] - instant)
             times.clear()
             assert engine.epoch not in epochs
             epochs.append(engine.epoch)
         else:
-            assert happened.set_back_s == 0
+            assert tick.set_back_s == 0
         times.append(max(instant, times[-1] + 0.001) if times else instant)
         assert engine.epoch == epochs[-1]
-        assert engine.seq == happened.seq == len(times)
+        assert engine.seq == tick.seq == len(times)
         assert engine.window.times().tolist() == times[-7:]
         # Never far from the actual time.
         assert abs(times[-1] - machine.now) <= most_s + 0.1 + interval_ms / 1000
@@ -251,7 +251,7 @@ def test_the_window_has_the_newest_ticks_since_the_clock_was_set_back(
         if known:
             assert found["avg"] == pytest.approx(sum(known) / len(known))
             assert (found["min"], found["max"]) == (min(known), max(known))
-        assert not engine.has_missed("run", 1) or engine.epoch == "run"
+        assert not engine.can_resume_after("run", 1) or engine.epoch == "run"
 
 
 @pytest.mark.parametrize(("interval_ms", "most_s"), [(10, 2.0), (1_000, 2.0), (10_000, 20.0)])
@@ -259,7 +259,7 @@ def test_setting_the_clock_back_slightly_starts_no_new_epoch(interval_ms: int, m
     for back_s, epochs in ((most_s - 0.01, 1), (most_s + 0.02, 2)):
         machine = Machine(interval_ms)
         machine.run(20, {10: -back_s})
-        assert len({happened.seq for happened in machine.ticks}) == (20 if epochs == 1 else 11)
+        assert len({tick.seq for tick in machine.ticks}) == (20 if epochs == 1 else 11)
 
 
 # --- series that expire ---

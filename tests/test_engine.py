@@ -80,8 +80,8 @@ def test_missed_ticks_are_known_only_within_the_epoch() -> None:
     engine = make_engine(registry, window_size=3)
     for now in range(5):
         engine.tick(now, 1.0)
-    assert [seq for seq in range(9) if engine.has_missed("e", seq)] == [2, 3, 4, 5]
-    assert not engine.has_missed("other", 3)
+    assert [seq for seq in range(9) if engine.can_resume_after("e", seq)] == [2, 3, 4, 5]
+    assert not engine.can_resume_after("other", 3)
 
 
 def test_a_changed_board_inherits_the_window_of_the_series_it_keeps() -> None:
@@ -174,7 +174,7 @@ def test_counters_and_quantiles_with_labels_have_their_window_too() -> None:
     assert values_of(new, 'took.p50{host="a"}') == [2, 4, 6]
 
 
-def test_metrics_of_another_name_kind_or_labels_begin_anew() -> None:
+def test_metrics_with_another_name_kind_or_labels_start_over() -> None:
     before, after = Registry(), Registry()
     old = make_engine(before)
     before.gauge("a", labels=["n"]).labels(n=1).set(1)
@@ -213,7 +213,7 @@ def test_a_board_that_is_changed_again_before_a_series_is_written_keeps_its_wind
     assert values_of(engine, 'queue{city="Oslo"}') == [2, 3, -1, 9]
 
 
-def test_a_series_that_came_after_the_last_tick_is_no_hindrance() -> None:
+def test_a_series_that_appeared_after_the_last_tick_can_be_inherited() -> None:
     before, after = Registry(), Registry()
     old = make_engine(before)
     before.gauge("cpu").set(1)

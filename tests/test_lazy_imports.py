@@ -15,7 +15,9 @@ from tickboard.server.later import LATER
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "dashboard.py"
 
-HEAVY = ("numpy", "starlette", "uvicorn", "websockets", "apprise", "psutil")
+SERVER = ("numpy", "starlette", "uvicorn", "apprise", "psutil")
+
+HEAVY = (*SERVER, "websockets")
 
 SELDOM = ("apprise", "httpx", "google.protobuf")
 """Modules that a board loads only for notifiers, scrape targets or OTLP."""
@@ -75,12 +77,21 @@ def test_an_unknown_name_raises_an_attribute_error() -> None:
     [
         "import tickboard",
         "import tickboard; tickboard.push('http://127.0.0.1:1').gauge('load').set(1)",
-        "import tickboard; tickboard.connect('http://127.0.0.1:1')",
+        "import tickboard; tickboard.connect",
         "from tickboard import push, connect, Tick, InputError",
     ],
 )
-def test_a_program_that_only_sends_or_watches_loads_no_server(program: str) -> None:
+def test_a_program_that_only_sends_or_imports_connect_loads_no_server(program: str) -> None:
     assert loaded(program) == []
+
+
+def test_importing_connect_does_not_load_asyncio() -> None:
+    assert loaded("import tickboard; tickboard.connect", ("asyncio",)) == []
+
+
+def test_connecting_loads_websockets_but_no_server() -> None:
+    program = "import tickboard; tickboard.connect('http://127.0.0.1:1')"
+    assert loaded(program, (*SERVER, "websockets")) == ["websockets"]
 
 
 def test_a_board_starts_without_rarely_used_modules() -> None:
@@ -111,7 +122,7 @@ app.main(["run", {str(EXAMPLE)!r}, "--port", "0", "--state", "none"])
     assert unneeded == []
 
 
-def test_what_was_left_out_at_the_start_is_loaded_once_the_board_runs() -> None:
+def test_modules_left_out_at_the_start_are_loaded_once_the_board_runs() -> None:
     program = """
 import asyncio, sys
 from tickboard import Board

@@ -45,13 +45,13 @@ def test_a_title_does_not_repeat_its_unit() -> None:
 
 
 def test_an_invalid_panel_is_refused(registry: Registry) -> None:
-    with pytest.raises(InputError, match="several units: cpu in %, load in no unit"):
+    with pytest.raises(InputError, match="different units: cpu in %, load in no unit"):
         panels.chart(registry, ["cpu", "load"])
     with pytest.raises(InputError, match="at least one metric"):
         panels.chart(registry, [])
-    with pytest.raises(InputError, match="'mem' is not a metric of this board; it has cpu, load"):
+    with pytest.raises(InputError, match="'mem' is not a metric of this board: use one of cpu, load"):
         panels.card(registry, "mem")
-    with pytest.raises(InputError, match="it has none"):
+    with pytest.raises(InputError, match="use one of none"):
         panels.card(Registry(), "mem")
 
 

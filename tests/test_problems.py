@@ -108,7 +108,7 @@ def test_an_intermittent_problem_is_logged_a_few_times_and_then_once_a_minute(
     assert len(caplog.messages) == LOG_BURST
     bench.now += 60
     bench.problems.report("a", "wrong")
-    assert caplog.messages[LOG_BURST:] == ["a: wrong (236 more changes of it were not logged)"]
+    assert caplog.messages[LOG_BURST:] == ["a: wrong (236 more of its changes were not logged)"]
     # Another source has its own lines.
     bench.problems.report("b", "wrong")
     assert caplog.messages[-1] == "b: wrong"
@@ -190,7 +190,7 @@ def test_a_closed_scope_clears_its_own_problems_and_reports_no_more(
     assert caplog.messages == ["other: wrong", "a: wrong", "b: wrong", "a: works again"]
 
 
-def test_quiet_is_over_once_nothing_has_failed_for_a_while() -> None:
+def test_a_quiet_period_ends_once_nothing_has_failed_for_a_while() -> None:
     quiet = Quiet()
     assert not quiet.is_over(0.0)
     assert [quiet.failed(0.0), quiet.failed(10.0)] == [True, False]

@@ -37,7 +37,7 @@ def ticks(first: float, values: Sequence[Sequence[float]], keys: Sequence[Key] =
     return EarlierTicks(times, keys, np.array(values, np.float64).reshape(len(values), len(keys)))
 
 
-def test_the_window_begins_with_the_ticks_and_goes_on_after_them() -> None:
+def test_the_window_begins_with_the_earlier_ticks_and_continues_after_them() -> None:
     registry = Registry()
     registry.gauge("other").set(7)
     cpu = registry.gauge("cpu")
@@ -54,7 +54,7 @@ def test_the_window_begins_with_the_ticks_and_goes_on_after_them() -> None:
     assert (stats.avg, stats.min, stats.max, stats.count) == (3, 1, 6, 3)
 
 
-def test_of_more_ticks_than_the_window_has_the_newest_are_taken() -> None:
+def test_of_more_ticks_than_the_window_holds_the_newest_are_kept() -> None:
     registry = Registry()
     registry.gauge("cpu")
     engine = make_engine(registry, window_size=3)
@@ -71,7 +71,7 @@ def test_no_ticks_at_all_are_an_empty_window() -> None:
     assert engine.tick(50.0, 1.0).seq == 1
 
 
-def test_the_time_in_which_nothing_ran_has_passed_in_spans() -> None:
+def test_the_time_without_a_board_counts_in_spans() -> None:
     registry = Registry()
     cpu = registry.gauge("cpu")
     engine = make_engine(registry)
@@ -82,7 +82,7 @@ def test_the_time_in_which_nothing_ran_has_passed_in_spans() -> None:
     assert [cpu.stats(span).count for span in ("2s", "4s", "5s", "6s")] == [2, 2, 3, 4]
 
 
-def test_labels_tell_series_apart() -> None:
+def test_labels_distinguish_series() -> None:
     registry = Registry()
     disk = registry.gauge("disk", labels=["name"])
     disk.labels(name="b").set(1)
@@ -119,7 +119,7 @@ def test_a_series_that_is_pushed_has_its_past_when_it_comes() -> None:
     assert engine.tick(106.0, 1.0).amended == []
 
 
-def test_what_has_left_the_window_does_not_come_back() -> None:
+def test_values_that_have_left_the_window_do_not_come_back() -> None:
     registry = Registry()
     engine = make_engine(registry, window_size=3)
     engine.refill(ticks(100, [[1], [2], [3]]))
@@ -148,7 +148,7 @@ def test_a_late_sample_of_this_run_is_not_overwritten_by_the_past() -> None:
     assert engine.window.all().rows[:, column].tolist() == [1, 8, 8, 8]
 
 
-def test_a_changed_board_has_the_past_too_and_that_of_what_is_still_to_come() -> None:
+def test_a_changed_board_has_the_past_also_of_series_still_to_come() -> None:
     before = Registry()
     before.gauge("cpu")
     engine = make_engine(before)
@@ -167,7 +167,7 @@ def test_a_changed_board_has_the_past_too_and_that_of_what_is_still_to_come() ->
     assert (queue.stats().count, queue.stats().avg) == (2, 5.5)
 
 
-def test_a_board_that_had_nothing_yet_hands_its_past_on() -> None:
+def test_a_board_without_series_yet_passes_its_past_on() -> None:
     engine = make_engine(Registry())
     engine.refill(ticks(100, [[1], [3]]))
     registry = Registry()
@@ -211,7 +211,7 @@ def fired(engine: Engine, first: float, values: Sequence[float]) -> list[float]:
     return times
 
 
-def test_a_breach_goes_on_where_it_was() -> None:
+def test_a_breach_continues_where_it_was() -> None:
     registry = Registry()
     engine = make_engine(registry, [hot(registry, 5)])
     engine.refill(ticks(100, [[1], [95], [96], [97]]))
@@ -228,7 +228,7 @@ def test_a_breach_that_ended_in_the_past_begins_anew() -> None:
     assert fired(engine, 104, [95] * 8) == [109]
 
 
-def test_nothing_is_fired_by_the_past_alone() -> None:
+def test_the_past_alone_fires_nothing() -> None:
     registry = Registry()
     engine = make_engine(registry, [hot(registry, 2)])
     engine.refill(ticks(100, [[95]] * 8))
@@ -236,7 +236,7 @@ def test_nothing_is_fired_by_the_past_alone() -> None:
     assert fired(engine, 108, [1, 1]) == []
 
 
-def test_what_the_log_says_fires_is_not_fired_again() -> None:
+def test_an_alert_that_fires_in_the_log_is_not_fired_again() -> None:
     registry = Registry()
     rules = [hot(registry, 2)]
     first = make_engine(registry, rules)
@@ -250,7 +250,7 @@ def test_what_the_log_says_fires_is_not_fired_again() -> None:
     assert len(engine.alerts.log.firing()) == 1
 
 
-def test_a_wait_that_the_journal_kept_is_corrected_by_the_ticks_after_it() -> None:
+def test_a_wait_in_the_journal_is_corrected_by_later_ticks() -> None:
     registry = Registry()
     first = make_engine(registry, [hot(registry, 10)])
     fired(first, 100, [95] * 6)
@@ -263,7 +263,7 @@ def test_a_wait_that_the_journal_kept_is_corrected_by_the_ticks_after_it() -> No
         assert fired(engine, 108, [95] * 12) == expected
 
 
-def test_a_wait_that_is_longer_than_the_window_goes_on_from_the_journal() -> None:
+def test_a_wait_longer_than_the_window_continues_from_the_journal() -> None:
     registry = Registry()
     first = make_engine(registry, [hot(registry, 60)])
     fired(first, 100, [95] * 41)
@@ -276,7 +276,7 @@ def test_a_wait_that_is_longer_than_the_window_goes_on_from_the_journal() -> Non
 
 
 @pytest.mark.parametrize("gap_s", [1, 600])
-def test_an_interval_that_was_longer_is_counted_as_it_was(gap_s: int) -> None:
+def test_ticks_of_a_longer_interval_count_with_their_own_duration(gap_s: int) -> None:
     registry = Registry()
     engine = make_engine(registry, [hot(registry, 40)])
     times = np.array([100.0, 110.0, 120.0, 130.0])
@@ -285,7 +285,7 @@ def test_an_interval_that_was_longer_is_counted_as_it_was(gap_s: int) -> None:
     assert fired(engine, start, [95] * 12) == [start + 9]
 
 
-def test_an_anomaly_is_judged_by_the_past() -> None:
+def test_an_anomaly_is_compared_with_the_past() -> None:
     registry = Registry()
     cpu = registry.gauge("cpu")
     engine = make_engine(registry, [Rule("odd", anomaly(cpu) > 5, "odd", "warning")], window_size=20)

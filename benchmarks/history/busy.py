@@ -20,8 +20,8 @@ EARLIER_TICKS = 3_600
 READERS = 4
 """Half of what one address may ask at the same time."""
 
-SECONDS = 10.0
-ROUNDS = 5
+SECONDS = 8.0
+ROUNDS = 2
 
 SETTLE_S = 5.0
 

@@ -1,28 +1,17 @@
 """What it costs to keep every tick: bytes per value, CPU time per tick, memory, and what is written to the disk."""
 
 import gc
-import os
 import sqlite3
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
-import msgspec
-import numpy as np
 import psutil
 
-from benchmarks.history.host import record
+from benchmarks.history.recorded import HostRecording
 from benchmarks.history.recordings import SERIES, Board, Replayed, Synthetic, recording
 from benchmarks.report import Table
-from tickboard.history.layout import Layout
-
-HOST_SECONDS = 1_800
-
-HOST_FILE = "TICKBOARD_HOST_RECORDING"
-"""The environment variable with a file of `benchmarks.history.host`; without it the host is recorded now."""
 
 WARM_UP, TICKS = 1_200, 1_800
 
@@ -30,26 +19,17 @@ CPU_LIMITS = {"this host": "< 0.1 %", "1,000": "< 0.2 %", "10,000": "< 0.8 %"}
 MEMORY_LIMITS = {"this host": "< 12 MB", "10,000": "< 150 MB"}
 
 
-def tables() -> Iterator[Table]:
+def tables(recording: HostRecording) -> Iterator[Table]:
     """Measure, and yield the tables."""
-    with TemporaryDirectory() as folder:
-        given = os.environ.get(HOST_FILE)
-        path = Path(given) if given else Path(folder) / "host.npz"
-        if not given:
-            record(path, HOST_SECONDS)
-        data = np.load(path)
-    keys = msgspec.json.decode(bytes(data["keys"]), type=list[str])
-    layout = Layout(tuple((key, (), "") for key in keys), np.arange(len(keys)))
-    # Of the first seconds rates are missing.
-    host = Replayed(layout, data["rows"][2:])
-    yield size_table(host)
+    host = recording.values()
+    yield size_table(host, recording.described)
     yield cost_table(host)
 
 
 # --- bytes ---
 
 
-def size_table(host: Replayed) -> Table:
+def size_table(host: Replayed, described: str) -> Table:
     """Return how many bytes a value takes."""
     result = Table(
         "History: bytes of a value",
@@ -58,8 +38,7 @@ def size_table(host: Replayed) -> Table:
         "decimals that wander (two fifths), whole numbers, rates and constants.",
         ["board", "series", "recorded", "ticks", "minutes", "together", "limit"],
     )
-    minutes = len(host.rows) // 60
-    boards: list[tuple[str, Board, str, str]] = [("this host", host, f"{minutes} min, repeated", "0.8")]
+    boards: list[tuple[str, Board, str, str]] = [("this host", host, f"{described}, repeated", "0.8")]
     boards += [("synthetic", Synthetic(series), "4 h", "") for series in SERIES[:2]]
     for name, board, recorded, limit in boards:
         raw, rolled = sizes(board)

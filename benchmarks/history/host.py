@@ -1,9 +1,5 @@
-"""Host data as the product samples it, each second, recorded to a file for the benchmarks to use.
+"""Host data as the product samples it, each second, recorded to a file for the benchmarks to use."""
 
-Usage: python -m benchmarks.history.host FILE SECONDS
-"""
-
-import sys
 import time
 from pathlib import Path
 
@@ -37,7 +33,3 @@ def record(path: Path, seconds: int) -> None:
     keys = sorted({key for each in rows.values() for key in each})
     matrix = np.array([[each.get(key, np.nan) for key in keys] for each in rows.values()])
     np.savez_compressed(path, times=np.array(list(rows)), rows=matrix, keys=msgspec.json.encode(keys))
-
-
-if __name__ == "__main__":
-    record(Path(sys.argv[1]), int(sys.argv[2]))

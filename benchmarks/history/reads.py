@@ -1,11 +1,22 @@
 """How long answers take at the server, without HTTP, when they are warm."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
 
-from benchmarks.history.recordings import SERIES, Synthetic, milliseconds, recording, some_series
+from benchmarks.history.prepared import Task
+from benchmarks.history.recordings import SERIES, START, Past, Recording, Synthetic, milliseconds, some_series
 from benchmarks.report import Table
 
 HOUR_S, DAY_S = 3600, 86_400
+
+HISTORIES: dict[str, tuple[int, int]] = {
+    "ticks": (1, 25 * HOUR_S + 700),
+    # A tick a minute makes as many minutes; one an hour as many hours.
+    "minutes": (60, 30 * 24 * 60),
+    "hours": (HOUR_S, 365 * 24),
+}
+"""The seconds between two ticks, and how many there are."""
 
 LIMITS: dict[str, tuple[int, ...]] = {
     "1 h x 20 series, up to now": (6, 6, 60),
@@ -20,11 +31,29 @@ LIMITS: dict[str, tuple[int, ...]] = {
 }
 
 
-def tables() -> Iterator[Table]:
-    """Measure, and yield the table."""
+def tasks(folder: Path) -> list[Task]:
+    """Return what makes the histories, what takes longest first."""
+    return [(prepare, (folder, series, kind)) for series in reversed(SERIES) for kind in HISTORIES]
+
+
+def prepare(folder: Path, series: int, kind: str) -> None:
+    """Record one history."""
+    interval_s, ticks = HISTORIES[kind]
+    made = Recording(file(folder, series, kind), Synthetic(series), interval_s)
+    made.record(ticks)
+    made.history.close()
+
+
+def file(folder: Path, series: int, kind: str) -> Path:
+    """Return the file of a history."""
+    return folder / f"{kind}-{series}.sqlite"
+
+
+def tables(folder: Path) -> Iterator[Table]:
+    """Measure histories that were prepared in a folder, and yield the table."""
     found: dict[str, list[float]] = {name: [] for name in LIMITS}
     for series in SERIES:
-        for name, took in measured(series):
+        for name, took in measured(folder, series):
             found[name].append(took)
             print(f"{series:,}: {name}: {took:.1f} ms", flush=True)
     result = Table(
@@ -39,26 +68,28 @@ def tables() -> Iterator[Table]:
     yield result
 
 
-def measured(series: int) -> Iterator[tuple[str, float]]:
+def measured(folder: Path, series: int) -> Iterator[tuple[str, float]]:
     """Yield how long each question takes on a board of some series."""
     some = some_series(series)
-    with recording(Synthetic(series)) as made:
-        made.record(25 * HOUR_S + 700)
+    with closing(opened(folder, series, "ticks")) as past:
         asked: dict[str, Callable[[], object]] = {
-            "1 h x 20 series, up to now": lambda: made.read(some, HOUR_S, HOUR_S, 5000),
-            "1 h x 20 series, before": lambda: made.read(some, 5 * HOUR_S, HOUR_S, 5000),
-            "24 h x 20 series, from ticks": lambda: made.read(some, DAY_S, DAY_S, 1500),
-            "24 h x 20 series, from minutes": lambda: made.read(some, DAY_S, DAY_S, 1000),
-            "the whole board, 60 ticks": lambda: made.read((), 10 * HOUR_S, 60, 60),
-            "what changed in 10 min, up to now": lambda: made.compare(600, 600),
-            "what changed in 10 min, before": lambda: made.compare(10 * HOUR_S, 600),
+            "1 h x 20 series, up to now": lambda: past.read(some, HOUR_S, HOUR_S, 5000),
+            "1 h x 20 series, before": lambda: past.read(some, 5 * HOUR_S, HOUR_S, 5000),
+            "24 h x 20 series, from ticks": lambda: past.read(some, DAY_S, DAY_S, 1500),
+            "24 h x 20 series, from minutes": lambda: past.read(some, DAY_S, DAY_S, 1000),
+            "the whole board, 60 ticks": lambda: past.read((), 10 * HOUR_S, 60, 60),
+            "what changed in 10 min, up to now": lambda: past.compare(600, 600),
+            "what changed in 10 min, before": lambda: past.compare(10 * HOUR_S, 600),
         }
         for name, ask in asked.items():
             yield name, milliseconds(ask)
-    # A tick a minute makes as many minutes; one an hour as many hours.
-    with recording(Synthetic(series), 60) as made:
-        made.record(30 * 24 * 60)
-        yield "30 d x 20 series", milliseconds(lambda: made.read(some, 30 * DAY_S, 30 * DAY_S, 1000))
-    with recording(Synthetic(series), HOUR_S) as made:
-        made.record(365 * 24)
-        yield "a year of one series", milliseconds(lambda: made.read(some[:1], 365 * DAY_S, 365 * DAY_S, 1000))
+    with closing(opened(folder, series, "minutes")) as past:
+        yield "30 d x 20 series", milliseconds(lambda: past.read(some, 30 * DAY_S, 30 * DAY_S, 1000))
+    with closing(opened(folder, series, "hours")) as past:
+        yield "a year of one series", milliseconds(lambda: past.read(some[:1], 365 * DAY_S, 365 * DAY_S, 1000))
+
+
+def opened(folder: Path, series: int, kind: str) -> Past:
+    """Open a history that was prepared."""
+    interval_s, ticks = HISTORIES[kind]
+    return Past(file(folder, series, kind), START + interval_s * ticks)

@@ -118,15 +118,32 @@ class Recording:
         self.history.append(self.ticks, self.now, self.board.layout, row)
         self.now += self._interval_s
 
+
+class Past:
+    """A history that was recorded before, to read from.
+
+    Args:
+        path: of its file.
+        now: when it ends, POSIX seconds.
+    """
+
+    def __init__(self, path: Path, now: float) -> None:
+        self._history = History(path, EVERYTHING, _fail)
+        self._now = now
+
+    def close(self) -> None:
+        """Close it."""
+        self._history.close()
+
     def read(self, patterns: tuple[str, ...], since_s: float, length_s: float, points: int) -> Answer:
-        """Answer a question about a range that begins so long before now."""
-        start = int((self.now - since_s) * 1000)
-        return self.history.read(Question(patterns, start, start + int(length_s * 1000), points))
+        """Answer a question about a range that begins so long before its end."""
+        start = int((self._now - since_s) * 1000)
+        return self._history.read(Question(patterns, start, start + int(length_s * 1000), points))
 
     def compare(self, since_s: float, length_s: float) -> FoundChanges:
-        """Compare all series in a range that begins so long before now with the range before it."""
-        start, length = int((self.now - since_s) * 1000), int(length_s * 1000)
-        return self.history.compare(ChangesQuestion((), start, start + length, start - length, start, 20))
+        """Compare all series in a range that begins so long before its end with the range before it."""
+        start, length = int((self._now - since_s) * 1000), int(length_s * 1000)
+        return self._history.compare(ChangesQuestion((), start, start + length, start - length, start, 20))
 
 
 @contextmanager

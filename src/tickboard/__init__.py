@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from tickboard.client.history_data import HistoryData, HistorySeries
     from tickboard.client.mark import mark
     from tickboard.client.push import Push, push
-    from tickboard.client.watch import RefusedError, Ticks, connect
-    from tickboard.errors import BoardError, InputError, LimitError, TickboardError
+    from tickboard.client.ticks import Ticks
+    from tickboard.client.watch import connect
+    from tickboard.errors import BoardError, InputError, LimitError, RefusedError, TickboardError
     from tickboard.expressions.expr import Condition
     from tickboard.expressions.functions import absent, anomaly, metric
     from tickboard.history.board_history import BoardHistory
@@ -79,8 +80,9 @@ _MODULES = {
     "client.history_data": ("HistoryData", "HistorySeries"),
     "client.mark": ("mark",),
     "client.push": ("Push", "push"),
-    "client.watch": ("RefusedError", "Ticks", "connect"),
-    "errors": ("BoardError", "InputError", "LimitError", "TickboardError"),
+    "client.ticks": ("Ticks",),
+    "client.watch": ("connect",),
+    "errors": ("BoardError", "InputError", "LimitError", "RefusedError", "TickboardError"),
     "expressions.functions": ("absent", "anomaly", "metric"),
     "expressions.expr": ("Condition",),
     "history.board_history": ("BoardHistory",),

@@ -1,6 +1,6 @@
 """The board: what a dashboard file declares.
 
-It is the top of the library: an ASGI application that runs by itself under ``tickboard run``, or mounted in any other.
+It is the top of the library: an ASGI application that runs under ``tickboard run``, or mounted in another application.
 """
 
 import os
@@ -74,25 +74,25 @@ class Board(MetricDeclarations):
         title: the page's heading.
         interval_ms: milliseconds between two ticks; ``METRIC_INTERVAL_MS`` and ``--interval`` win.
         window_size: ticks in the window; ``WINDOW_SIZE`` and ``--window`` win.
-        routes: Starlette routes of your own, served beside the board's and before them.
+        routes: Starlette routes of your own; they take precedence over the board's.
         max_series: the most series, of declared and undeclared metrics together; 200,000 by default.
         max_series_per_source: the most series that one sender of undeclared metrics may add; 50,000 by default.
-        max_window_mb: the most memory for the window and its stats; 256 by default. Beyond it new series are refused.
-            Those that the file declares are always served.
+        max_window_mb: the most memory for the window and its stats; 256 by default. Beyond it, new series are refused.
+            Series that the file declares are always served.
         forget: how long a series without new samples stays, if it has labels or its metric is not declared.
         state: the file that keeps the log of alerts across restarts; ``--state`` wins. If None, ``tickboard run`` uses
             a file of its own, and a mounted board keeps the log in memory.
         history: the file that keeps every tick across restarts, or ``"none"``; ``--history`` wins. If None,
             ``tickboard run`` uses a file of its own, and a mounted board keeps no history. See docs/history.md.
-        keep: how long every tick is kept; 7 days by default. ``--keep`` wins, and so for the next four.
+        keep: how long every tick is kept; 7 days by default. ``--keep`` wins; the next four have flags too.
         keep_minutes: how long minutes are kept; 90 days by default.
         keep_hours: how long hours are kept; 2 years by default.
-        history_size: the most that the file of the history may take, as ``"1GiB"``, which is the default.
+        history_size: the maximum size of the history file; ``"1GiB"`` by default.
         history_commit: the time between two writes of history to the disk; a second by default.
         allow_hosts: further names that the board answers to on loopback, such as that of a proxy in front of it:
             ``"board.example.com"``.
         allow_origins: other sites whose pages may watch, read and write: ``"https://wiki.example.com"``.
-        allow_frames: other sites whose pages may show the board in a frame; ``"self"``: its own.
+        allow_frames: other sites whose pages may show the board in a frame; ``"self"``: the board's own site.
 
     Raises:
         InputError: a limit is not a whole number of 0 or more, `forget` is not a duration, an option of the history
@@ -100,7 +100,7 @@ class Board(MetricDeclarations):
 
     Attributes:
         registry: the board's metrics and series, for sources that write to them.
-        intake: where samples from outside arrive, for metrics that need no declaration.
+        intake: takes samples from outside, for metrics that are not declared.
         routes: as given. You can add more until the board is first served.
         state: as given.
         allowed: the allowed names and sites.
@@ -196,11 +196,11 @@ class Board(MetricDeclarations):
             when: an interval, as ``"250ms"``, ``"5m"``, seconds or a timedelta; a cron text of six fields (seconds
                 first) or five; None for every tick.
 
-        A failure of the function is shown as a problem, and it runs again at its next instant; one that takes longer
-        than three of them is reported while it runs. What it returns is not used.
+        If the function fails, the page shows a problem, and it runs again at the next instant. A run that takes longer
+        than three intervals is reported. The return value is not used.
 
         Raises:
-            InputError: the text is neither, the function yields, or the board is being served.
+            InputError: the schedule is invalid, the function yields, or the board is being served.
         """
         if callable(when):
             raise InputError('@board.every takes a schedule: write @board.every("1s") or @board.every()')
@@ -228,7 +228,7 @@ class Board(MetricDeclarations):
             raise InputError(f"{what}: the board is already prepared: declare it before the first tick or request")
 
     def monitor_self(self) -> None:
-        """Add a section with Tickboard's own numbers: viewers, frames, bytes, skips and the time that a tick takes.
+        """Add a section with Tickboard's own metrics: viewers, frames, bytes, skips and the duration of a tick.
 
         Raises:
             InputError: the board is being served.
@@ -253,7 +253,7 @@ class Board(MetricDeclarations):
         headers: Mapping[str, str] | None = None,
         verify: bool = True,
     ) -> None:
-        """Read a target's metrics on a schedule, as Prometheus does, as text or OpenMetrics.
+        """Read a target's metrics on a schedule, like Prometheus, as text or OpenMetrics.
 
         Its series get the label ``instance``, with its host and port, and ``job`` if you give one. ``scrape_up`` and
         ``scrape_duration`` report each scrape. If a scrape fails, the page says so, and the target's series have no
@@ -261,8 +261,8 @@ class Board(MetricDeclarations):
 
         Args:
             url: the address, such as ``"http://localhost:9100/metrics"``. ``$NAME`` and ``${NAME}`` are read from the
-                environment. A name, password and query in it are sent and never shown.
-            every: a schedule, as `every` takes it.
+                environment. A user, password and query in it are sent and never shown.
+            every: a schedule, as for `every`.
             job: a label that several targets share.
             timeout: how long an answer may take.
             headers: sent with each request, as ``{"Authorization": "Bearer ${TOKEN}"}``; never shown.
@@ -294,7 +294,7 @@ class Board(MetricDeclarations):
         *,
         relative: bool = True,
     ) -> None:
-        """Listen to StatsD and DogStatsD over UDP, or over a Unix datagram socket.
+        """Listen for StatsD and DogStatsD over UDP, or over a Unix datagram socket.
 
         Args:
             host: the address to listen on.
@@ -302,7 +302,7 @@ class Board(MetricDeclarations):
             path: the path of a Unix socket, instead of UDP.
             relative: whether a gauge of ``+3`` or ``-3`` is a change, as in StatsD. In DogStatsD it is a value.
 
-        If it cannot listen there, the page and the log give the reason, and the rest of the board goes on.
+        If it cannot listen there, the page and the log give the reason, and the rest of the board keeps running.
 
         Raises:
             InputError: the board is being served.
@@ -323,12 +323,12 @@ class Board(MetricDeclarations):
         self._samplers.append(Sampler(source.name, listener.sample, None))
 
     def add_source(self, listener: Listener) -> None:
-        """Start a source of your own with the board and close it with it; it writes to `intake` or to handles.
+        """Add a source of your own, which writes to `intake` or to handles. It is started and closed with the board.
 
-        What it raises is shown as a problem, and a start that failed is tried again.
+        An exception is shown as a problem, and a start that failed is tried again.
 
         Raises:
-            InputError: it has no methods ``start`` and ``close``, or the board is being served.
+            InputError: it lacks the method ``start`` or ``close``, or the board is being served.
         """
         self._require_not_served(f"source {listener!r}")
         if not all(callable(getattr(listener, name, None)) for name in ("start", "close")):
@@ -336,9 +336,9 @@ class Board(MetricDeclarations):
         self._listeners.append(listener)
 
     def report_problem(self, source: str, message: str | None) -> None:
-        """Report that a source has a problem; None: it has none any more.
+        """Report the problem of a source; None clears it.
 
-        The page, the log, ``/api/health`` and ``/metrics`` show it. It may be called from any thread.
+        The page, the log, ``/api/health`` and ``/metrics`` show it. You can call this from any thread.
         """
         self._require_live().report(source, message)
 
@@ -347,25 +347,25 @@ class Board(MetricDeclarations):
     def mark(self, text: str, *, at: Time | None = None, until: Time | None = None, by: str = "") -> None:
         """Mark a moment, or a span of time: ``board.mark("deployed 1.4")``.
 
-        Marks are sent to everyone who watches, and kept for as long as history. One made before the board is served is
-        made when that begins. It may be called from any thread.
+        Marks are sent to all viewers, and kept as long as history. A mark made before the board is served is published
+        when serving begins. You can call this from any thread.
 
         Args:
             text: what happened; up to 200 characters.
             at: when: RFC 3339, an age as ``"-15m"``, ``"now"``, POSIX seconds, or a datetime with a timezone. If None,
                 now.
-            until: when it was over; None: it is a moment.
-            by: who or what makes the mark.
+            until: when it ended; None: it is a moment.
+            by: who or what made the mark.
 
         Raises:
             InputError: an argument cannot be used.
-            LimitError: there are more than 10 at once, and then more than one a second.
+            LimitError: more than 10 marks were made at once, or more than one a second after that.
         """
         mark = new_mark(str(uuid4()), text, at, until, by, int(time.time() * 1000), self._keep_marks_s())
         with self._marking:
             self._mark_rates.take(time.monotonic(), "")
         self._marks.append(mark)
-        # Looked at afterwards: the board may begin to be served at this moment.
+        # Checked after the mark is stored, since another thread may begin to serve the board at this moment.
         if self._live is not None:
             self._live.make_marks()
 
@@ -388,18 +388,18 @@ class Board(MetricDeclarations):
         no_data: NoData = "keep",
         name: str = "",
     ) -> None:
-        """Add a rule: an alert fires when a condition becomes true, and is resolved when it ends.
+        """Add a rule: an alert fires when a condition becomes true, and is resolved when it becomes false.
 
         Args:
-            when: a condition such as ``cpu > 90``. For a metric with labels it is watched for each of its series.
+            when: a condition such as ``cpu > 90``. It is evaluated for each series of a metric with labels.
             message: a format text with ``{value}``, as ``{value:.1f}``, ``{metric}``, ``{threshold}`` and labels.
             severity: info, warning or critical.
-            for_: how long the condition must last before it fires.
-            clear: the condition that ends it, if not just the opposite.
-            keep: how long it goes on firing once it is cleared.
+            for_: how long the condition must be true before the alert fires.
+            clear: the condition that ends the alert; None: `when` is false.
+            keep: how long the alert keeps firing after it is cleared.
             no_data: what a missing value means: ``"keep"`` changes nothing, ``"alert"`` counts as a breach,
-                ``"resolve"`` ends it.
-            name: the rule's name, for ``tickboard.toml``, silences and restarts; that of its first metric if not given.
+                ``"resolve"`` ends the alert.
+            name: the rule's name, for ``tickboard.toml``, silences and restarts. By default, that of its first metric.
 
         Raises:
             InputError: an argument cannot be used. The rule is not added.
@@ -408,7 +408,7 @@ class Board(MetricDeclarations):
         ends = condition(clear) if clear is not None else None
         taken = {rule.name for rule in self._rules}
         if name in taken:
-            raise InputError(f"an alert is named {name!r} already exists: give this one another name=")
+            raise InputError(f"an alert named {name!r} already exists: give this one another name=")
         caller, _ = traceback.extract_stack(limit=2)
         rule = Rule(
             name or unused_name(watched.metric_name(), taken),
@@ -428,11 +428,11 @@ class Board(MetricDeclarations):
     def on_alert(self, function: A) -> A:
         """Call the decorated function, plain or async, with each alert that fires and each that is resolved.
 
-        It gets a `tickboard.Alert`; ``alert.resolved`` is empty while it fires. Its alerts come one after another, in
-        order. What it raises is shown as a problem, and the next alert comes.
+        It gets a `tickboard.Alert`; ``alert.resolved`` is None while it fires. Alerts are passed one at a time, in
+        order. An exception is shown as a problem, and the next alert is passed.
 
         Raises:
-            InputError: it cannot be called, it yields, or the board is being served: nothing would call it.
+            InputError: the function cannot be called or yields, or the board is being served.
         """
         name = function_name(function)
         check_function(f"alert function {name}", function, "handle the alert")
@@ -441,7 +441,7 @@ class Board(MetricDeclarations):
         return function
 
     def apply_config(self, config: Config) -> None:
-        """Apply a ``tickboard.toml``: rules and notifiers, how history is kept, and where ticks are sent on.
+        """Apply a ``tickboard.toml``: rules, notifiers, how history is kept, and where ticks are sent.
 
         Call it before the board is served.
 
@@ -450,7 +450,7 @@ class Board(MetricDeclarations):
 
         Raises:
             BoardError: something in it cannot be used. The board stays as it was.
-            InputError: the board is prepared already.
+            InputError: the board is already prepared.
         """
         from tickboard.configuration.overrides import overridden
 
@@ -480,19 +480,19 @@ class Board(MetricDeclarations):
         remind: Duration | None = None,
         resolved: bool = True,
     ) -> None:
-        """Send alerts outside the page too, through Apprise: chat, e-mail, telephones, webhooks.
+        """Send alerts through Apprise too: to chat, e-mail, phones and webhooks.
 
         Args:
             name: its name on the page and in the log.
             url: an Apprise URL. ``$NAME`` and ``${NAME}`` are read from the environment. It is never shown.
-            severities: which alerts it sends.
-            wait: how long the first alert waits for others to share a message.
-            limit: the most messages in a minute. The rest goes into the next message.
-            remind: after how long to repeat an alert that still fires and that nobody has acknowledged, as ``4h``.
+            severities: the severities of the alerts that it sends.
+            wait: how long the first alert waits for others, to share a message.
+            limit: the most messages in a minute. Further alerts go into the next message.
+            remind: how long until an alert that still fires, and is not acknowledged, is sent again, as ``4h``.
             resolved: whether to send the end of an alert.
 
         Raises:
-            InputError: an argument cannot be used, or the board is prepared already. The notifier is not added.
+            InputError: an argument cannot be used, or the board is already prepared. The notifier is not added.
         """
         self._require_not_prepared(f"notifier {name}")
         if name in self._services:
@@ -522,20 +522,20 @@ class Board(MetricDeclarations):
     ) -> None:
         """Send every tick to Prometheus, VictoriaMetrics, Mimir or another receiver of remote write.
 
-        Ticks are sent from the history, so an outage or a restart leaves no hole: the board has to keep one.
+        Ticks are sent from the history, which the board must keep, so an outage or a restart leaves no gap.
         ``--remote-write`` and ``tickboard.toml`` win. See docs/prometheus-storage.md.
 
         Args:
             url: the receiver, such as ``"http://localhost:9090/api/v1/write"``. ``${NAME}`` is read from the
                 environment. A user, password and query in it are sent and never shown.
-            version: of the protocol. A receiver that does not know 2.0 is sent 1.0.
+            version: the version of the protocol. A receiver that does not support 2.0 is sent 1.0.
             metrics: only these, by name, glob or label: ``["cpu_usage", "disk_*"]``. None: all.
             headers: sent with each request, as ``{"Authorization": "Bearer ${TOKEN}"}``; never shown.
             labels: added to each series. By default ``job`` is ``tickboard``, and ``instance`` the name of the machine.
-            delay: after how long a tick is sent, so that values that come late are in it; 5 minutes at most.
+            delay: how long to wait before a tick is sent, so that it includes late values; 5 minutes at most.
 
         Raises:
-            InputError: an argument cannot be used, a variable is not set, or the board is prepared already.
+            InputError: an argument cannot be used, a variable is not set, or the board is already prepared.
         """
         self._require_not_prepared("remote_write")
         given: dict[str, object] = {
@@ -558,7 +558,7 @@ class Board(MetricDeclarations):
     # --- panels ---
 
     def card(self, metric: MetricRef, title: str = "", *, note: str = "", limit: int = 0) -> wire.Card:
-        """Show a card with the newest value, a sparkline, the average, min and max; inside `row`, only there.
+        """Show a card with the newest value, a sparkline, average, min and max. Pass it to `row` to put it there.
 
         A metric with labels has a card for each series, or for the `limit` highest; ``load.labels(span="1m")`` for one.
         `note` is shown beside the title: ``board.card(cpu, note="8 cores")``.
@@ -573,7 +573,7 @@ class Board(MetricDeclarations):
         max: float | None = None,
         stacked: bool = False,
     ) -> wire.Chart:
-        """Show a chart of one or more metrics of one unit; inside `row`, only there."""
+        """Show a chart of one or more metrics with the same unit. Pass it to `row` to put it there."""
         return self._add(panels.chart(self.registry, metrics, title, min=min, max=max, stacked=stacked))
 
     def table(
@@ -581,7 +581,7 @@ class Board(MetricDeclarations):
     ) -> wire.Table:
         """Show the newest values of metrics with labels: a row for each value of `label`, the highest first.
 
-        Labels in `also` have a column each, and rows of their own where they differ. Inside `row`, only there.
+        Labels in `also` have a column each, and rows of their own where they differ. Pass it to `row` to put it there.
         """
         return self._add(panels.table(self.registry, metrics, label, title, limit, also))
 
@@ -591,8 +591,8 @@ class Board(MetricDeclarations):
         With a title it is a section, which the viewer folds; `folded` is how it begins, `note` stands beside the title.
         """
         for child in children:
-            # Made by this board a moment ago, it stands at the end already: the row takes it in. By identity, since
-            # two panels may be alike.
+            # `card` and the like added the child to the page; it moves into the row. Compared by identity, since two
+            # panels may be equal.
             self._panels = [panel for panel in self._panels if panel is not child]
         return self._add(panels.row(children, title, note=note, folded=folded))
 
@@ -603,11 +603,11 @@ class Board(MetricDeclarations):
     # --- life ---
 
     def describe(self) -> wire.BoardInfo:
-        """Return the description of the board that the page gets."""
+        """Return the description of the board that is sent to the page."""
         return whole(self._described())
 
     def _described(self) -> Generator[None, None, wire.BoardInfo]:
-        """Return the board as it is at the first step, made in steps."""
+        """Return the description in steps, as of the first step."""
         live = self._require_live()
         revision, metrics = self.registry.metrics_revision, panels.Snapshot(dict(self.registry.metrics))
         shown = yield from self._all_panels(metrics)
@@ -639,19 +639,18 @@ class Board(MetricDeclarations):
         history: HistoryOptions | None = None,
         remote_write: RemoteWriteOptions | None = None,
     ) -> None:
-        """Make the engine, so that the board can be served. The first request does it if you do not.
+        """Make the engine, so that the board can be served. If you don't call it, the first request does.
 
         Args:
-            settings: those of the environment if None.
-            replaces: a served board, whose viewers, window and alerts move to this one.
-            journal: keeps the log of alerts; that of `state` if None.
-            history: where ticks are kept; what the board was made with if None. A board that replaces another goes on
-                with that one's.
-            remote_write: where ticks are sent; what the board says itself if None.
+            settings: None: those of the environment.
+            replaces: a served board, whose viewers, window, history and alerts move to this one.
+            journal: keeps the log of alerts; None: the journal in the file `state`.
+            history: where ticks are kept; None: as the board declares.
+            remote_write: where ticks are sent; None: as the board declares.
 
         Raises:
-            InputError: the environment holds a bad value, a rule asks for more than the window has, or ticks are to be
-                sent and no history is kept.
+            InputError: the environment has an invalid value, a rule needs a longer window, or remote write is declared
+                without a history.
             JournalError: the file of `state` cannot be used.
         """
         if settings is None:
@@ -660,7 +659,10 @@ class Board(MetricDeclarations):
         if remote_write is not None:
             self._remote_write = remote_write
         if history is None and replaces is None and self._remote_write.is_wanted and not self._history_options.path:
-            raise InputError("remote_write sends from the history: name its file, as Board(history='ticks.sqlite')")
+            raise InputError(
+                "remote_write sends ticks from the history, but none is kept: name its file, as "
+                "Board(history='ticks.sqlite')"
+            )
         if replaces is None:
             if journal is None and self.state is not None:
                 journal = Journal(self.state)
@@ -687,7 +689,7 @@ class Board(MetricDeclarations):
         )
 
     def _check_rules(self, settings: Settings) -> None:
-        """See that every rule can be watched in the window that there is."""
+        """Check every rule, including that the window is long enough for it."""
         for rule in self._rules:
             try:
                 check_rule(rule, self.registry.metrics, self._window_s(settings))
@@ -706,14 +708,14 @@ class Board(MetricDeclarations):
             board.tick()
             assert [alert.rule for alert in board.firing] == ["cpu_usage"]
 
-        What a sampler raises, this raises. Scrapes, sources that listen and functions with `on_alert` are not run, and
-        no history is kept.
+        Exceptions of samplers propagate. Scrapes, sources that listen and `on_alert` functions are not run, and no
+        history is kept.
 
         Args:
-            now: its time, POSIX seconds; None: one interval after the last tick. The first has the time of day.
+            now: its time, POSIX seconds; None: one interval after the last tick, or now for the first.
 
         Raises:
-            InputError: the board is being served; or a sampler is async and so is the caller.
+            InputError: the board is being served, or a sampler is async and so is the caller.
         """
         from tickboard.running.manual_tick import make_tick
 
@@ -726,7 +728,7 @@ class Board(MetricDeclarations):
 
     @property
     def firing(self) -> list[wire.Alert]:
-        """The alerts that fire now, in the order in which they began."""
+        """The alerts that fire now, in the order they began."""
         return [event.alert for event in self._require_live().engine.alerts.log.firing()]
 
     @property
@@ -736,17 +738,17 @@ class Board(MetricDeclarations):
 
     @property
     def defaults(self) -> Settings:
-        """The settings that the board itself asks for, before flags and environment."""
+        """The board's own settings, before flags and environment."""
         return self._defaults
 
     @property
     def history_options(self) -> HistoryOptions:
-        """What the board itself and its ``tickboard.toml`` say of history, before flags and environment."""
+        """The options of history that the board and its ``tickboard.toml`` set, before flags and environment."""
         return self._history_options
 
     @property
     def remote_write_options(self) -> RemoteWriteOptions:
-        """What the board itself and its ``tickboard.toml`` say of remote write, before flags and environment."""
+        """The options of remote write that the board and its ``tickboard.toml`` set, before flags and environment."""
         return self._remote_write
 
     @property
@@ -760,7 +762,7 @@ class Board(MetricDeclarations):
         return self._require_live().settings
 
     async def start(self) -> None:
-        """Start samplers and ticks. Does nothing if they run."""
+        """Start samplers and ticks. Does nothing if they are running."""
         await self._require_live().start()
 
     async def stop(self) -> None:

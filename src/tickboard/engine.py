@@ -1,12 +1,11 @@
-"""The engine: one call per tick, from the sources' values to what happened.
+"""The engine: one call per tick, which takes the sources' values and returns the results.
 
 It owns the window, the stats and the alerts, and takes the time as an argument. It sends nothing.
 
 When the wall clock is set back by more than a little, a new epoch begins: the window is empty, and its ticks are
-numbered from 1. Ticks already published stay as they were. Alerts continue, since durations count time that has passed.
+numbered from 1. Ticks already published stay as they were. Alerts continue, since durations don't use the wall clock.
 
-A tick that fails, for example for lack of memory, does not affect the next: what it had taken but not processed is
-kept.
+A tick that fails, for example for lack of memory, does not affect the next, which processes what the failed one left.
 """
 
 import math
@@ -34,15 +33,15 @@ from tickboard.metrics.window import Floats, Window
 from tickboard.wire import Stats, timestamp
 
 SET_BACK_S, SET_BACK_INTERVALS = 2.0, 2
-"""If the wall clock is set back by more than the longer of these, a new epoch begins. If by less, ticks follow the last
-one a millisecond apart until the clock has caught up."""
+"""If the wall clock is set back by more than the longer of these, a new epoch begins. If it is set back by less, ticks
+follow the last one a millisecond apart until the clock has caught up."""
 
 
 STEP_SERIES = 1_000
-"""How many series' stats are read in one step before others may run: about 3 ms."""
+"""How many series' stats are read in one step, before other work may run: about 3 ms."""
 
 
-class Happened(Struct, frozen=True):
+class TickResult(Struct, frozen=True):
     """The results of one tick.
 
     Attributes:
@@ -52,8 +51,7 @@ class Happened(Struct, frozen=True):
         events: the alerts that fired, were resolved or changed.
         amended: earlier ticks whose values have changed since they were published.
         late: samples that are older than the window.
-        set_back_s: by how many seconds the wall clock was set back, if this tick begins a new epoch because of it; else
-            0.
+        set_back_s: the seconds that the wall clock was set back by, if this tick begins a new epoch for it; else 0.
     """
 
     seq: int
@@ -110,15 +108,15 @@ class Engine:
         self._epochs = 1
         self._most_back_s = max(SET_BACK_S, SET_BACK_INTERVALS * interval_s)
         self._durations = Durations(interval_s)
-        # Not processed by a tick yet. Each tick processes all of it unless an earlier one failed.
+        # What no tick has processed yet: empty between ticks, unless the last one failed.
         self._elapsed_s = self._passed_s = self._unseen_s = self._set_back_s = 0.0
         self._left: list[int] = []
         self._amended: list[Amendment] = []
         self._late: list[LateSamples] = []
         self._events: list[AlertEvent] = []
-        # The last tick's time, and the wall clock's at that tick.
+        # The last tick's time, and the wall clock at that tick.
         self._last_time = self._last_now = -math.inf
-        # Whether the last tick is one of an earlier run, and what that or another board had of series yet to come.
+        # Whether the last tick is from an earlier run, and earlier values of series that may still appear.
         self._resumes = False
         self._recall: Recall | None = None
 
@@ -132,13 +130,13 @@ class Engine:
         """The newest tick's time, POSIX seconds; None before the first."""
         return None if self._last_time == -math.inf else self._last_time
 
-    def tick(self, now: float, elapsed_s: float) -> Happened:
+    def tick(self, now: float, elapsed_s: float) -> TickResult:
         """Make a tick.
 
         Args:
-            now: its time, POSIX seconds. Times in a window only increase: one slightly before the last tick's is placed
-                a millisecond after it; one long before it begins a new epoch.
-            elapsed_s: seconds since the last call by a clock that never steps.
+            now: its time, POSIX seconds. Times in a window only increase: a time slightly before the last tick's is
+                moved to a millisecond after it; one long before it begins a new epoch.
+            elapsed_s: seconds since the last call, by a clock that never steps.
         """
         passed_s = self._durations.passed_s(now, elapsed_s)
         self._elapsed_s += elapsed_s
@@ -151,15 +149,15 @@ class Engine:
         self._clear_left()
         self._take_amended()
         self._take_recalled()
-        # Allocate memory before anything is taken.
+        # Allocate memory before values are taken, since that can fail.
         self.window.reserve(self.registry.width)
         row = self.registry.collect(self._elapsed_s)
         self._elapsed_s = 0.0
-        # A series may appear from another thread at any time. The rules see the series of this binding, so the window
-        # needs room for all of them.
+        # Another thread may add a series at any time. The rules see the series of this binding, so the window needs
+        # room for all of them.
         revision, binding = self.registry.revision, self.registry.binding()
         self.window.reserve(self.registry.width)
-        # The time in which nothing ran has passed for who looks at the window, and not for who waits for samples.
+        # The time between two runs counts for the window's spans, but not for the intake, which waits for samples.
         seq = self.window.append(now, row, max(self._passed_s, now - self._last_time if self._resumes else 0.0))
         self._last_time, self._resumes = now, False
         self.intake.ticked(now, self._passed_s)
@@ -167,11 +165,11 @@ class Engine:
         self.stats.update()
         unseen_s, self._unseen_s = self._unseen_s, 0.0
         self._events += self.alerts.evaluate(now, unseen_s, self.stats, binding, revision)
-        return self._hand_over(Happened(seq, now, row, self._events, self._amended, self._late, self._set_back_s))
+        return self._hand_over(TickResult(seq, now, row, self._events, self._amended, self._late, self._set_back_s))
 
-    def _hand_over(self, happened: Happened) -> Happened:
+    def _hand_over(self, result: TickResult) -> TickResult:
         self._events, self._amended, self._late, self._set_back_s = [], [], [], 0.0
-        return happened
+        return result
 
     def _read(self, columns: NDArray[np.intp], span_s: float | None) -> Floats:
         """Return columns over the newest `span_s` seconds of the window, or all of it; float64 [ticks, columns]."""
@@ -223,7 +221,7 @@ class Engine:
             self.stats.amend(columns, min(each.first for each in self._amended))
 
     def _take_recalled(self) -> None:
-        """Give the series that have come since the last tick what they had in an earlier run, or on another board."""
+        """Fill in the earlier values of series that appeared since the last tick, from an earlier run or board."""
         if self._recall is None:
             return
         if (found := self._recall.take(self.registry, self.window.oldest)) is not None and len(found.rows):
@@ -253,7 +251,7 @@ class Engine:
         self.window.reserve(selection.width)
         return selection
 
-    def has_missed(self, epoch: str, seq: int) -> bool:
+    def can_resume_after(self, epoch: str, seq: int) -> bool:
         """Return whether the window has every tick after a position, so that a viewer can resume there."""
         return epoch == self.epoch and self.window.oldest - 1 <= seq <= self.seq
 
@@ -285,14 +283,14 @@ class Engine:
         return found
 
     def refill(self, earlier: EarlierTicks) -> None:
-        """Begin with the ticks of an earlier run, before the first tick. Their numbers are counted from 1.
+        """Begin with the ticks of an earlier run, numbered from 1. Call it before the first tick.
 
-        Series are the same by name and labels. What there was of a series that the board does not have yet, such as one
-        that is pushed, is put into the window when it comes. The time between the last of these ticks and the first of
-        this run counts as passed in spans. Rules that wait for a duration go on from what these ticks say.
+        Series are matched by name and labels. If the board does not have a series yet, for example because it is
+        pushed, its values are put into the window when it appears. Spans count the time between the two runs. Pending
+        alerts continue.
 
         Args:
-            earlier: the ticks, none of which is later than now.
+            earlier: the ticks; none is later than now.
         """
         ticks = earlier.last(self.window.capacity)
         if not len(ticks):
@@ -308,16 +306,15 @@ class Engine:
             self.stats.update()
             self._last_time, self._resumes = time, True
             rehearsal.tick(self.stats, self.registry.binding(), self.registry.revision)
-        self.alerts.go_on(rehearsal.alerts, self.stats)
+        self.alerts.continue_waiting(rehearsal.alerts, self.stats)
         elsewhere = [place for place, key in enumerate(ticks.keys) if key not in columns]
         self._recall = Recall(1, [ticks.keys[place] for place in elsewhere], ticks.rows[:, elsewhere])
 
     def inherit(self, previous: "Engine") -> None:
-        """Start with the ticks of another engine, for the series that this one may have. Call it before the first.
+        """Begin with the ticks and alerts of another engine, so that a board edited while it runs keeps its window.
 
-        So the page is not empty after a board was edited while it ran. Series that sources write to stay on
-        the board. Others that the new board declares alike come back with their window when they are written to. Alerts
-        continue, too.
+        Call it before the first tick. Series that sources write to stay on the board. Other series that the new board
+        declares in the same way come back with their window when they are written to.
         """
         self.alerts.inherit(previous.alerts)
         columns = inherit(self.intake, previous.intake)

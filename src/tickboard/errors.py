@@ -1,7 +1,7 @@
-"""Errors, by whose fault they are.
+"""Errors, grouped by whose fault they are.
 
-Each message names the bad input and how to fix it, on one line. Each error has the HTTP status that fits it, so that
-the command line, the REST routes and the page show the same sentence. Nothing here knows who shows it.
+Each message names the bad input and how to fix it, on one line. Each error has an HTTP status, so the command line, the
+REST routes and the page show the same sentence. Nothing here knows how it is shown.
 """
 
 
@@ -22,7 +22,7 @@ class InputError(TickboardError, ValueError):
 
 
 class PortTakenError(InputError):
-    """Another program listens on the requested port."""
+    """Another program already listens on the port."""
 
 
 class BoardError(InputError):
@@ -30,8 +30,8 @@ class BoardError(InputError):
 
     Args:
         message: what is wrong and how to fix it, on one line.
-        file: the file.
-        line: the line in it, counted from 1, if known.
+        file: the path of the file.
+        line: the line in it, counted from 1; None: not known.
     """
 
     def __init__(self, message: str, file: str, line: int | None = None) -> None:
@@ -47,12 +47,12 @@ class OutputError(TickboardError):
 
 
 class SampleError(TickboardError):
-    """Some values could not be sampled and were withdrawn, so no shown value is stale because of it.
+    """Some values could not be sampled, and were removed, so that the board shows no stale value.
 
-    The cause lies outside the program, so no traceback is shown.
+    The cause is outside the program, so no traceback is shown.
 
     Attributes:
-        detail: more for the owner of the board.
+        detail: details for the owner of the board.
     """
 
     def __init__(self, message: str, detail: str = "") -> None:
@@ -60,17 +60,23 @@ class SampleError(TickboardError):
         self.detail = detail
 
 
+class RefusedError(TickboardError):
+    """A board that runs elsewhere refused a connection or a request, cannot be reached, or is not a board."""
+
+    status = 502
+
+
 class LimitError(TickboardError):
-    """A limit is reached. What exists already is not affected."""
+    """A limit is reached. Existing series and connections are not affected."""
 
     status = 429
 
 
 class BusyError(TickboardError):
-    """The server has too much to do; the same request may succeed later.
+    """The server is overloaded; the same request may succeed later.
 
     Args:
-        message: what there is too much of, on one line.
+        message: what is wrong, on one line.
         retry_after_s: seconds after which to try again.
     """
 
@@ -99,7 +105,7 @@ class PayloadError(TickboardError, ValueError):
 
     Args:
         message: what is wrong and how to fix it, on one line.
-        status: 400 malformed, 408 too slow, 413 too large, 415 of another type.
+        status: 400 malformed, 408 too slow, 413 too large, 415 wrong type.
     """
 
     def __init__(self, message: str, status: int = 400) -> None:
@@ -112,7 +118,7 @@ class AlertError(TickboardError):
 
     Args:
         message: what is wrong and how to fix it, on one line.
-        status: 404 there is no such alert, 409 it is over.
+        status: 404 there is no such alert, 409 it is resolved.
     """
 
     def __init__(self, message: str, status: int) -> None:
@@ -121,10 +127,10 @@ class AlertError(TickboardError):
 
 
 class JournalError(TickboardError):
-    """The file of the alert log cannot be used; the log in memory goes on.
+    """The file of the alert log cannot be used. The log in memory still works.
 
     Attributes:
-        retry_after_s: when it is worth trying again: a disk may work again by then.
+        retry_after_s: seconds after which to try again: a disk may work again by then.
     """
 
     status = 503
@@ -136,10 +142,10 @@ class UsedError(JournalError):
 
 
 class HistoryError(TickboardError):
-    """The file that keeps the history cannot be used or read. The board goes on without it.
+    """The history file cannot be used or read. The board works without it.
 
     Attributes:
-        retry_after_s: when it is worth trying again: a disk may work again by then.
+        retry_after_s: seconds after which to try again: a disk may work again by then.
     """
 
     status = 503
@@ -147,7 +153,7 @@ class HistoryError(TickboardError):
 
 
 class TooMuchError(InputError):
-    """More of the history is asked for than is read at once. The message says what to ask for instead."""
+    """A question asks for more of the history than is read at once. The message says what to ask for instead."""
 
 
 class NoHistoryError(TickboardError):
@@ -158,5 +164,5 @@ class NoHistoryError(TickboardError):
     def __init__(self) -> None:
         super().__init__(
             "this board keeps no history: start it with --history FILE, or declare Board(history=FILE); "
-            "if that was done, the board's problems say what is wrong with the file"
+            "if you did, the board's problems say what is wrong with the file"
         )

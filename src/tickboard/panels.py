@@ -20,7 +20,7 @@ MetricRef = Handle | str
 """A metric as a dashboard file names it: a handle or a name."""
 
 STEP_METRICS = 1_000
-"""How many metrics' panels are made in one step before others may run: about 5 ms."""
+"""How many metrics get their panels in one step before other work may run: about 5 ms."""
 
 
 class KnownMetrics(Protocol):
@@ -82,7 +82,7 @@ def chart(
         stacked: whether to stack the lines.
 
     Raises:
-        InputError: no metric is given, one is unknown, or the units differ.
+        InputError: there is no metric, one is unknown, or the units differ.
     """
     infos = [lookup(registry, metric) for metric in metrics]
     if not infos:
@@ -90,7 +90,9 @@ def chart(
     units = {info.unit for info in infos}
     if len(units) > 1:
         names = ", ".join(f"{info.name} in {info.unit or 'no unit'}" for info in infos)
-        raise InputError(f"a chart has one axis, and these have several units: {names}; make a chart for each")
+        raise InputError(
+            f"a chart has one axis, but these metrics have different units: {names}: make one for each unit"
+        )
     lead = infos[0]
     return Chart(
         [info.name for info in infos],
@@ -115,13 +117,13 @@ def table(
     Args:
         registry: where the metrics are declared.
         metrics: handles or names, one for each column; rows are sorted by the first, highest first.
-        label: the label with one row for each of its values.
+        label: the label that gets a row for each of its values.
         title: the table's title; empty: the first metric's.
         limit: the number of rows shown.
         also: further labels, which have a column each; a row for each combination of values.
 
     Raises:
-        InputError: no metric is given, one is unknown or lacks one of the labels, or the limit is below 1.
+        InputError: there is no metric, one is unknown or lacks one of the labels, or the limit is below 1.
     """
     infos = [lookup(registry, metric) for metric in metrics]
     if not infos:
@@ -130,10 +132,10 @@ def table(
         if name not in info.labels:
             raise InputError(
                 f"metric {info.name!r} has no label {name!r}; it has {', '.join(info.labels) or 'none'}: "
-                "name one that all of the table's metrics have"
+                "name one that all metrics of the table have"
             )
     if limit < 1:
-        raise InputError(f"limit={limit}: a table shows 1 row or more")
+        raise InputError(f"limit={limit}: give 1 or more rows")
     return Table([info.name for info in infos], label, title or infos[0].title, limit, list(also))
 
 
@@ -203,7 +205,7 @@ def discovered_panels(
 
 def _both(metrics: KnownMetrics, name: str, known: dict[str, tuple[MetricInfo, Card, Chart]]) -> tuple[Card, Chart]:
     info = lookup(metrics, name)
-    # Each new metric makes this run for all others, maybe ten thousand: reuse what was made of the same description.
+    # Each new metric makes this run for all others, maybe ten thousand: reuse the panels of the same description.
     if (found := known.get(name)) is None or found[0] is not info:
         made = chart(metrics, [name, *_quantiles_of(metrics, info)])
         found = known[name] = info, card(metrics, name), made
@@ -222,7 +224,7 @@ def lookup(registry: KnownMetrics, metric: MetricRef) -> MetricInfo:
     name = metric.metric.name if isinstance(metric, Handle) else metric
     if (info := registry.metrics.get(name)) is None:
         known = ", ".join(registry.metrics) or "none"
-        raise InputError(f"{name!r} is not a metric of this board; it has {known}")
+        raise InputError(f"{name!r} is not a metric of this board: use one of {known}")
     return info
 
 

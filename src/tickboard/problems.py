@@ -23,7 +23,7 @@ LOG_BURST = 4
 """How many log lines one source may write at once."""
 
 LOG_EVERY_S = 60.0
-"""After that burst, a source may write one more line every this many seconds."""
+"""After that burst, a source may write one line in this many seconds."""
 
 MAX_SOURCES = 1_000
 """How many sources have a failure count and a log limit of their own; all others share the name ``other``."""
@@ -48,15 +48,15 @@ class Details(TypedDict, total=False):
 
     Attributes:
         error: the exception behind it. Its traceback becomes the detail, and the innermost line in the user's own code
-            becomes file and line, unless these are given.
+            becomes file and line, unless these are passed.
         file: where to look.
         line: the line in that file.
         detail: more for the owner of the board, such as a traceback.
         brief: the message for viewers who may not see the full one. By default it is the message, with an exception
             reduced to its type.
         metrics: the names of metrics whose shown values are stale because of the problem.
-        kind: two reports of a source with the same kind are the same problem. By default it is the message; give one if
-            the message contains something that varies.
+        kind: reports of a source with the same kind are the same problem. By default it is the message; pass one if the
+            message contains something that varies.
         logged: whether to log it; True by default.
     """
 
@@ -87,7 +87,7 @@ class Problems(Mapping[str, Problem]):
 
     Args:
         changed: called after each change.
-        now: returns POSIX seconds, for the time since when a problem is known.
+        now: returns POSIX seconds, for the time when a problem began.
         monotonic: returns seconds by a clock that never steps, for the log's limit.
 
     Attributes:
@@ -202,7 +202,7 @@ class Problems(Mapping[str, Problem]):
         lines = self._lines.setdefault(source, _Lines(self._monotonic()))
         left_out = lines.take(self._monotonic())
         if left_out is not None:
-            more = f" ({left_out} more changes of it were not logged)" if left_out else ""
+            more = f" ({left_out} more of its changes were not logged)" if left_out else ""
             # A filter or handler of the application may raise; that must not stop the part that reports.
             with contextlib.suppress(Exception):
                 log.log(level, "%s%s", text, more, exc_info=error)
@@ -270,7 +270,7 @@ class _Lines:
         self._left_out = 0
 
     def take(self, now: float) -> int | None:
-        """Use up one line; return how many were left out before it, or None if no line may be written."""
+        """Use one line; return how many were left out before it, or None if no line may be written."""
         self._left = min(LOG_BURST, self._left + (now - self._at) / LOG_EVERY_S)
         self._at = now
         if self._left < 1:
@@ -284,7 +284,7 @@ class _Lines:
 def numbered(sources: Iterable[str]) -> list[str]:
     """Return distinct names: the second ``a`` becomes ``a (2)``.
 
-    Functions made in a loop share a name. As sources, one that works would clear the problem of another.
+    Functions made in a loop share a name. If they shared a source, one that works would clear the problem of another.
     """
     found: dict[str, None] = {}
     for source in sources:

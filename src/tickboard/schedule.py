@@ -1,4 +1,4 @@
-"""Schedules: cron and intervals. They answer when the next instant is and how many were missed.
+"""Schedules: cron and intervals. They compute the next instant, and how many were missed.
 
 `parse` takes text such as ``"* * * * * *"`` or ``"250ms"`` and returns a `Schedule`; `duration` does the same for a
 length of time: ``"5m"``, seconds or a timedelta. Times are POSIX seconds and always arguments: nothing here reads a
@@ -326,7 +326,7 @@ def _interval_ms(length: Duration) -> int:
             f"schedule {_quoted(length)}: the shortest interval is {MIN_INTERVAL_MS}ms: write that or more"
         )
     if interval_ms % 1:
-        raise InputError(f"schedule {_quoted(length)}: an interval is a whole number of milliseconds: write one in ms")
+        raise InputError(f"schedule {_quoted(length)}: an interval has whole milliseconds: write a whole number of ms")
     return int(interval_ms)
 
 
@@ -344,7 +344,7 @@ def _number_ms(length: float | timedelta, what: str) -> Decimal:
         seconds = _seconds(length)
         if not isfinite(seconds):
             raise InputError(
-                f'{what} {_quoted(length)}: write a number and its unit, as "10s", seconds, or a timedelta'
+                f'{what} {_quoted(length)}: write a number and its unit such as "10s", seconds, or a timedelta'
             )
         # From the number as written: 0.1 is 100 ms.
         length_ms = Decimal(repr(seconds)) * 1000
@@ -354,7 +354,7 @@ def _number_ms(length: float | timedelta, what: str) -> Decimal:
 
 
 def _seconds(length: object) -> float:
-    """Return a number as a float; NaN if it is no number or has a unit of its own, like NumPy's timedelta64."""
+    """Return a number as a float; NaN if it is not a number or has a unit of its own, like NumPy's timedelta64."""
     if isinstance(length, bool) or not isinstance(length, Real) or type(length).__name__ == "timedelta64":
         return nan
     try:
@@ -430,7 +430,7 @@ def _values(text: str, field: _Field, written: str) -> set[int]:
     for part in written.split(","):
         found = _PART.fullmatch(part)
         if found is None:
-            raise _bad(text, field, part, "is no such value: write a number, *, a range 1-5, a step */5, or a list 1,3")
+            raise _bad(text, field, part, "is invalid: write a number, *, a range 1-5, a step */5, or a list 1,3")
         star, first, last, step = found.groups()
         if step is not None and first is not None and last is None:
             raise _bad(text, field, part, f"has a step but no range: write {first}-{field.high}/{step} or */{step}")

@@ -1,4 +1,4 @@
-"""The three numbers that the environment sets, and their bounds. Where they come from is an argument."""
+"""The three numbers that environment variables set, and their bounds. The environment is an argument."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -10,18 +10,18 @@ from tickboard.errors import InputError
 BOUNDS = {
     "METRIC_INTERVAL_MS": (10, 3_600_000, "milliseconds between two ticks"),
     "WINDOW_SIZE": (1, 1_000_000, "ticks in the window"),
-    "ALERT_CHECK_SEC": (1, 86_400, "seconds between two checks of what time does to alerts"),
+    "ALERT_CHECK_SEC": (1, 86_400, "seconds between two runs of time-driven alert work"),
 }
 """Each environment variable's lowest and highest value, and what it means."""
 
 
 class Settings(Struct, frozen=True):
-    """How often, how much, and how often alerts are looked after.
+    """How often a board ticks, how long its window is, and how often time-driven alert work runs.
 
     Attributes:
         interval_ms: milliseconds between two ticks.
         window_size: ticks in the window.
-        alert_check_s: seconds between two runs of the alerts' time-driven work.
+        alert_check_s: seconds between two runs of time-driven alert work.
     """
 
     interval_ms: int = 1000
@@ -39,7 +39,7 @@ def read_settings(
     window_size: int | None = None,
     default: Settings = DEFAULTS,
 ) -> Settings:
-    """Return the settings: an argument goes before the environment, and that before the default.
+    """Return the settings. An argument takes precedence over the environment, and that over the default.
 
     Raises:
         InputError: a value is not a whole number within its bounds.

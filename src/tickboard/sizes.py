@@ -1,4 +1,4 @@
-"""Sizes: how much room something may take, as people write it."""
+"""Sizes in bytes, as people write them."""
 
 import re
 from decimal import Decimal
@@ -6,7 +6,7 @@ from decimal import Decimal
 from tickboard.errors import InputError
 
 SIZE = r"([0-9]{1,15}(?:\.[0-9]{1,15})?) ?(B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)"
-"""How a size is written."""
+"""The regular expression of a written size."""
 
 _SIZE = re.compile(SIZE)
 _UNITS = {"B": 1} | {

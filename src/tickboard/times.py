@@ -11,7 +11,7 @@ from tickboard.errors import InputError
 from tickboard.schedule import DURATION, duration
 
 Time = str | float | datetime
-"""A time: RFC 3339, an age as ``"-15m"``, ``"now"``, POSIX seconds, or a datetime with a timezone."""
+"""A time: RFC 3339, an age such as ``"-15m"``, ``"now"``, POSIX seconds, or a datetime with a timezone."""
 
 MAX_TIME_MS = 253_402_300_799_999
 """The end of the year 9999, the last that RFC 3339 can write."""
@@ -30,7 +30,7 @@ def parse_time(name: str, given: Time, now_ms: int) -> int:
     Times before 1970 become 0, and times after 9999 the last of that year.
 
     Args:
-        name: of the parameter or argument, for the error.
+        name: the parameter's or argument's name, for the message.
         given: the time.
         now_ms: the current time, which ``now`` and ages are relative to.
 
@@ -80,9 +80,9 @@ def _bounded(time_ms: int) -> int:
 def _not_a_time(name: str, given: object, why: str = "") -> InputError:
     shown = given if isinstance(given, str) else repr(given)
     if isinstance(given, datetime):
-        fix = "give it a timezone, as datetime.now(UTC) has"
+        fix = "give it a timezone, as in datetime.now(UTC)"
     else:
-        fix = "give a time as 2026-01-31T12:00:00Z, an age as -15m, or now"
+        fix = "give a time such as 2026-01-31T12:00:00Z, an age such as -15m, or now"
     if isinstance(given, str) and _PLUS_LOST.fullmatch(given):
         fix += '; in an address, write "+" as %2B'
     return InputError(f"{name}={shown[:40]}{why}: {fix}")

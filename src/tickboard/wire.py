@@ -49,8 +49,8 @@ class Alert(msgspec.Struct, frozen=True, omit_defaults=True):
     """One episode of a rule being true. It fires once and is resolved once.
 
     ``value`` is the value that it fired with, ``peak`` the worst since. ``started`` is when the rule became true,
-    ``timestamp`` when the alert fired, and ``seen`` when the rule was last true. ``ended`` says what ended it, if that
-    was not the value.
+    ``timestamp`` when the alert fired, and ``seen`` when the rule was last true. ``ended`` is the reason if something
+    other than the value ended it.
     """
 
     id: str
@@ -74,7 +74,7 @@ class Alert(msgspec.Struct, frozen=True, omit_defaults=True):
 class Mark(msgspec.Struct, frozen=True, omit_defaults=True):
     """Something that happened, such as a deployment: at ``timestamp``, or from then until ``until``.
 
-    ``by`` is who made the mark; empty if nobody said so.
+    ``by`` is who made the mark; empty if unknown.
     """
 
     id: str
@@ -215,7 +215,7 @@ class BoardInfo(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Initial(msgspec.Struct, frozen=True, tag="initial", omit_defaults=True):
-    """The first message: the window, or only what the viewer has missed when ``resumed``."""
+    """The first message: the window, or only the missed ticks if ``resumed``."""
 
     data: list[Metric]
     epoch: str
@@ -391,7 +391,7 @@ class NotifierHealth(msgspec.Struct, frozen=True):
 
 
 class HealthReason(msgspec.Struct, frozen=True):
-    """Why a board is not well: a problem in brief, without what only its owner may see."""
+    """Why a board is degraded or failing: a problem in brief, without details that only its owner may see."""
 
     source: str
     message: str
@@ -406,11 +406,11 @@ class TierHealth(msgspec.Struct, frozen=True):
 
 
 class HistoryHealth(msgspec.Struct, frozen=True):
-    """What is kept of the ticks, as of some seconds ago.
+    """The state of the history, as of some seconds ago.
 
-    ``raw`` are ticks as they were recorded, ``minutes`` and ``hours`` their rollups. ``series`` are all that there are,
-    also those that have left the board. ``queued`` are the ticks that wait to be written. ``dropped`` counts the ticks
-    and late values that could not be kept, and ``lost`` the damaged columns that were met, both since the start.
+    ``raw`` are the recorded ticks, ``minutes`` and ``hours`` their rollups. ``series`` counts all series, including
+    those that have left the board. ``queued`` counts the ticks that wait to be written. ``dropped`` counts the ticks
+    and late values that could not be stored, and ``lost`` the damaged columns that were found, both since the start.
     """
 
     raw: TierHealth
@@ -424,10 +424,10 @@ class HistoryHealth(msgspec.Struct, frozen=True):
 
 
 class RemoteWriteHealth(msgspec.Struct, frozen=True):
-    """What has become of the samples that are sent on: taken and refused by the receiver, since the start.
+    """The state of remote write: how many samples the receiver has accepted and refused since the start.
 
     ``failed`` counts the requests that failed and were tried again. ``waiting`` is about how many samples wait, as of
-    the last attempt, and ``behind_s`` how old the oldest of them is, in seconds.
+    the last attempt, and ``behind_s`` the age of the oldest one in seconds.
     """
 
     sent: int
@@ -445,8 +445,8 @@ class Health(msgspec.Struct, frozen=True):
 
     ``failing``, with status 503: no tick was published for three intervals and at least three seconds.
     ``degraded``, with status 200: there is a problem, but ticks are published. All counts are since the start.
-    ``delivery_ms`` is how long it took to write the last tick to all viewers. ``history`` is null if
-    none is kept, and ``remote_write`` if nothing is sent on.
+    ``delivery_ms`` is how long it took to write the last tick to all viewers. ``history`` is null if there is no
+    history, and ``remote_write`` if it is not used.
     """
 
     status: HealthStatus
@@ -510,14 +510,14 @@ class AlertPage(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 HistoryTier = Literal["raw", "minutes", "hours"]
-"""What the buckets of an answer of history were made from: ticks, or their rollups."""
+"""The source of the buckets in a history answer: ticks, or their rollups."""
 
 
 class SeriesBuckets(msgspec.Struct, frozen=True):
-    """One series of an answer of history, from its first value in the range to its last.
+    """One series of a history answer, from its first value in the range to its last.
 
-    The lists are of one length: when each bucket begins, and the lowest, highest and mean value in it and how many
-    there are; null and 0 where the series has none.
+    The lists have the same length: when each bucket begins, its lowest, highest and mean value, and its number of
+    values; null and 0 where the series has none.
     """
 
     name: str
@@ -531,9 +531,9 @@ class SeriesBuckets(msgspec.Struct, frozen=True):
 
 
 class HistoryAnswer(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
-    """``GET /api/history``: what was recorded from a time until before another, in buckets of ``resolution_ms``.
+    """``GET /api/history``: the recorded values from one time to just before another, in buckets of ``resolution_ms``.
 
-    A tick as it was recorded is a bucket of one. Buckets in which nothing was recorded are left out.
+    A single tick is a bucket of one. Buckets in which nothing was recorded are left out.
     """
 
     start: str
@@ -566,8 +566,8 @@ _RANGES = {"start": "from", "end": "to", "baseline_start": "baseline_from", "bas
 class ChangesAnswer(msgspec.Struct, frozen=True, rename=_RANGES):
     """``GET /api/changes``: the series that differ between a range of time and a baseline, the highest score first.
 
-    ``tier`` says what was compared: ticks, or the averages of minutes or hours. ``compared`` is the number of series
-    that have enough values to be compared.
+    ``tier`` is what was compared: ticks, or the averages of minutes or hours. ``compared`` is the number of series that
+    have enough values to be compared.
     """
 
     start: str

@@ -116,7 +116,7 @@ def test_ten_ticks_of_breach_are_one_alert() -> None:
     assert run(bench, [50, 95, 99, 91, 96, 50, 50]) == [[], ["firing"], [], [], [], ["resolved"], []]
 
 
-def test_a_value_at_the_threshold_is_no_breach() -> None:
+def test_a_value_at_the_threshold_is_not_a_breach() -> None:
     bench = Bench()
     bench.rule(bench.registry.gauge("cpu") > 90)
     assert run(bench, [90, 90.0001, 90]) == [[], ["firing"], ["resolved"]]
@@ -515,7 +515,7 @@ def test_an_alert_can_be_acknowledged_until_it_is_resolved() -> None:
     bench.registry.values[0] = 1
     [ended] = bench.tick(6)
     assert ended.alert.acknowledged is not None
-    with pytest.raises(AlertError, match="is over since T6") as refused:
+    with pytest.raises(AlertError, match="was resolved at T6") as refused:
         bench.alerts.acknowledge("id1", 7)
     assert refused.value.status == 409
 
@@ -733,7 +733,7 @@ def test_a_reload_during_a_commit_neither_loses_nor_repeats_an_episode() -> None
 def test_an_alert_without_an_episode_cannot_be_acknowledged() -> None:
     bench = firing_bench()
     bench.start(bench.alerts.log)
-    with pytest.raises(AlertError, match="is over"):
+    with pytest.raises(AlertError, match="is resolved"):
         bench.alerts.acknowledge("id1", 1)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tickboard.alerting.compiled_rules import CompiledRules, watches
+from tickboard.alerting.compiled_rules import CompiledRules, compile_rules
 from tickboard.alerting.rules import Rule
 from tickboard.expressions.alignment import Columns, Floats
 from tickboard.expressions.expr import Condition
@@ -25,7 +25,7 @@ class Row:
 
 
 def make(*rules: Rule, registry: Registry) -> list[CompiledRules]:
-    return watches(rules, registry.binding())
+    return compile_rules(rules, registry.binding())
 
 
 def rule(name: str, condition: Condition, clear: Condition | None = None) -> Rule:
@@ -41,8 +41,8 @@ def test_rules_of_one_shape_share_one_watch() -> None:
     assert [each.name for each in one.rules] == ["r", "t"]
     assert (one.counts, one.place, other.place) == ([1, 2], slice(0, 3), slice(3, 4))
     row = Row(np.array([3.0, 4.0, 6.0]))
-    assert one.say(row).tolist() == [1, 0, 1]
-    assert other.say(row).tolist() == [0]
+    assert one.evaluate(row).tolist() == [1, 0, 1]
+    assert other.evaluate(row).tolist() == [0]
     assert one.subject_values(row, np.array([2, 0])).tolist() == [6, 3]
 
 
@@ -53,7 +53,7 @@ def test_a_clear_condition_is_nan_for_series_that_it_does_not_cover() -> None:
         core.labels(n=n)
     ok.labels(n=1)
     [watch] = make(rule("r", core > 90, ok > 0), registry=registry)
-    found = watch.say_cleared(Row(np.array([95.0, 95.0, 1.0]))).tolist()
+    found = watch.evaluate_clear(Row(np.array([95.0, 95.0, 1.0]))).tolist()
     assert math.isnan(found[0])
     assert found[1] == 1
 
@@ -95,12 +95,12 @@ def test_rules_evaluated_together_give_the_same_results_as_alone(values: list[fl
         for watch in make(*rules, registry=registry)
         for name, found in zip(
             [(one.name, n) for one, count in zip(watch.rules, watch.counts, strict=True) for n in range(count)],
-            watch.say(row).tolist(),
+            watch.evaluate(row).tolist(),
             strict=True,
         )
     }
     for one in rules:
         [alone] = make(one, registry=registry)
-        for n, expected in enumerate(alone.say(row).tolist()):
+        for n, expected in enumerate(alone.evaluate(row).tolist()):
             found = together[one.name, n]
             assert found == expected or (math.isnan(found) and math.isnan(expected))

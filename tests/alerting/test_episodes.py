@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from tickboard.alerting.compiled_rules import watches
+from tickboard.alerting.compiled_rules import compile_rules
 from tickboard.alerting.episodes import FIRING, INACTIVE, KEEPING, PENDING, Episode, EpisodeTable, firing
 from tickboard.alerting.log import AlertLog
 from tickboard.alerting.rules import NoData, Rule
@@ -19,7 +19,7 @@ def table(*, for_s: float = 0, keep_s: float = 0, no_data: NoData = "keep", seri
     for n in range(series):
         core.labels(n=n)
     rules = [Rule("r", core > 7, "m", "info", for_s, None, keep_s, no_data)]
-    return EpisodeTable(watches(rules, registry.binding()), rules)
+    return EpisodeTable(compile_rules(rules, registry.binding()), rules)
 
 
 ALERT = Alert("id1", "m", "info", "T", labels={"n": "0"}, value=8.0, rule="r")
@@ -45,7 +45,7 @@ ALL = np.array([0])
         (KEEPING, math.nan, 1.0, KEEPING, False, True),
     ],
 )
-def test_each_state_changes_by_what_the_conditions_say(
+def test_each_state_changes_as_the_conditions_require(
     state: int, condition: float, cleared: float, then: int, fires: bool, ends: bool
 ) -> None:
     episodes = table()
@@ -72,25 +72,25 @@ def test_only_series_that_may_change_state_are_examined() -> None:
 
 @pytest.mark.parametrize(("no_data", "meaning"), [("keep", None), ("alert", 1), ("resolve", 0)])
 def test_no_data_decides_what_a_missing_value_means(no_data: NoData, meaning: float | None) -> None:
-    found = table(no_data=no_data).understood(np.array([math.nan]))[0]
+    found = table(no_data=no_data).interpret_missing(np.array([math.nan]))[0]
     assert (None if math.isnan(found) else found) == meaning
 
 
 def test_the_episode_of_a_fresh_series_does_not_end_before_its_first_value() -> None:
     episodes = table(no_data="resolve")
-    episodes.take(0, firing(ALERT, 1.0), 0.0, fresh=True)
+    episodes.restore(0, firing(ALERT, 1.0), 0.0, fresh=True)
     nothing, something = np.array([math.nan]), np.array([1.0])
-    assert math.isnan(episodes.understood(nothing)[0])
+    assert math.isnan(episodes.interpret_missing(nothing)[0])
     assert episodes.fresh() == {("r", (("n", "0"),))}
-    assert episodes.understood(something)[0] == 1
+    assert episodes.interpret_missing(something)[0] == 1
     assert episodes.fresh() == set()
-    assert episodes.understood(nothing)[0] == 0
+    assert episodes.interpret_missing(nothing)[0] == 0
 
 
 def test_an_episode_continues_in_another_table() -> None:
     episode = Episode("r", (("n", "0"),), KEEPING, 3.0, 2.0, 100.0, 104.0, 9.5, ALERT)
     episodes = table()
-    episodes.take(0, episode, 50.0, fresh=False)
+    episodes.restore(0, episode, 50.0, fresh=False)
     assert list(episodes.episodes(50.0)) == [episode]
     assert list(episodes.episodes(51.0)) == [Episode(*episode.key, KEEPING, 4.0, 3.0, 100.0, 104.0, 9.5, ALERT)]
     assert episodes.last_breach(0) == 104
@@ -98,7 +98,7 @@ def test_an_episode_continues_in_another_table() -> None:
     assert episodes.stale(48.1).tolist() == [0]
 
 
-def test_an_episode_is_made_from_an_alert_alone() -> None:
+def test_an_episode_is_made_from_only_an_alert() -> None:
     log = AlertLog("e")
     event = log.append("firing", ALERT, 7.0)
     episode = firing(event.alert, event.time)

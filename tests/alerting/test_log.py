@@ -67,15 +67,15 @@ def test_no_event_is_dropped_because_the_wall_clock_steps(step_s: float) -> None
     assert (log.since(0), log.oldest, log.number) == ([], 6, 5)
 
 
-def test_a_reader_has_missed_events_only_if_later_ones_were_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reader_can_resume_unless_events_after_its_position_were_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alertlog, "LOG_EVENTS", 2)
     log = AlertLog("e")
-    assert [log.has_missed(number) for number in (0, 1)] == [True, False]
+    assert [log.can_resume_after(number) for number in (0, 1)] == [True, False]
     for number in range(1, 5):
         log.append("firing", alert(number), 0.0)
-    assert [log.has_missed(number) for number in (1, 2, 3, 4, 5)] == [False, True, True, True, False]
+    assert [log.can_resume_after(number) for number in (1, 2, 3, 4, 5)] == [False, True, True, True, False]
     expire_all(log)
-    assert [log.has_missed(number) for number in (3, 4, 5)] == [False, True, False]
+    assert [log.can_resume_after(number) for number in (3, 4, 5)] == [False, True, False]
 
 
 def expire_all(log: AlertLog) -> None:
@@ -113,7 +113,7 @@ def test_alerts_that_fire_since_before_the_log_starts_are_known() -> None:
     events = [AlertEvent(4, "firing", alert(4), 4.0), AlertEvent(5, "changed", alert(1, "on it"), 5.0)]
     log = AlertLog("e", events, firing=old)
     assert [(event.number, event.alert) for event in log.firing()] == [(1, alert(1, "on it")), (4, alert(4))]
-    assert [log.has_missed(number) for number in (2, 3)] == [False, True]
+    assert [log.can_resume_after(number) for number in (2, 3)] == [False, True]
     assert numbers(log.since(0)) == [4, 5]
     log.append("resolved", alert(1), 6.0)
     assert numbers(log.firing()) == [4]
@@ -271,7 +271,7 @@ def test_beginnings_are_remembered_only_for_alerts_in_the_log(monkeypatch: pytes
         assert len(log._beginnings) <= 2 * 4
 
 
-def test_the_log_knows_when_the_last_alert_ended_that_has_left_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_log_knows_when_the_last_alert_that_has_left_it_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alertlog, "LOG_EVENTS", 2)
     log = AlertLog("e", older="2026-01-30T00:00:00.000Z")
     assert log.older == "2026-01-30T00:00:00.000Z"
@@ -310,7 +310,7 @@ def test_a_mark_is_numbered_and_published_like_an_alert_event() -> None:
     assert log.find("m1") is None
 
 
-def test_a_mark_that_says_the_same_makes_no_event_and_needs_no_permission() -> None:
+def test_an_identical_mark_makes_no_event_and_needs_no_permission() -> None:
     log = AlertLog("e")
     mark(log, 1)
 
@@ -333,7 +333,7 @@ def test_no_number_of_marks_displaces_alert_events(monkeypatch: pytest.MonkeyPat
     for number in range(100):
         mark(log, number)
     assert numbers(log.since(0)) == [1, 2, 3, 4, 102, 103, 104]
-    assert log.has_missed(0)
+    assert log.can_resume_after(0)
     assert len(log.marks) == 100
     again = AlertLog("e", log.events(), marks=log.marks.events())
     assert numbers(again.since(0)) == numbers(log.since(0))
@@ -368,7 +368,7 @@ def test_marks_that_have_left_by_age_take_no_room_from_newer_ones(monkeypatch: p
     ]
 
 
-def test_marks_are_dropped_when_they_are_older_than_they_are_kept() -> None:
+def test_marks_are_dropped_when_their_retention_has_passed() -> None:
     log = AlertLog("e")
     log.keeping = Keeping(86_400.0)
     mark(log, 1)

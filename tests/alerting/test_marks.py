@@ -40,33 +40,33 @@ def test_control_characters_in_a_mark_are_escaped() -> None:
     [
         ({"text": ""}, "text is empty: say what happened"),
         ({"text": " \n"}, "text is empty"),
-        ({"text": "x" * 201}, "text has 201 characters: 200 are the most"),
+        ({"text": "x" * 201}, "text=xxxxxxxxxxxxxxxxxxx… has 201 characters: give 200 at most"),
         ({"text": 7}, "text=7 is not a text: write it in quotes"),
-        ({"by": "x" * 201}, "by has 201 characters: 200 are the most"),
+        ({"by": "x" * 201}, "by=xxxxxxxxxxxxxxxxxxx… has 201 characters: give 200 at most"),
         ({"by": None}, "by=None is not a text"),
-        ({"at": "yesterday"}, "at=yesterday: give a time as 2026"),
-        ({"until": "soon"}, "until=soon: give a time as 2026"),
-        ({"until": "-1s"}, "until=-1s is before at=now: give a later until"),
+        ({"at": "yesterday"}, "at=yesterday: give a time such as 2026"),
+        ({"until": "soon"}, "until=soon: give a time such as 2026"),
+        ({"until": "-1s"}, "until=-1s is before at=now: give a later time"),
         ({"at": "-1h", "until": "-2h"}, "until=-2h is before at=-1h"),
         ({"at": "2027-02-02T00:00:00Z"}, "at=2027-02-02T00:00:00Z is more than 366 days ahead"),
         ({"until": "2999-01-01T00:00:00Z"}, "until=2999-01-01T00:00:00Z is more than 366 days ahead"),
         ({"at": "-8d"}, "at=-8d is longer ago than the 7 days that marks are kept"),
     ],
 )
-def test_an_argument_that_cannot_be_used_is_refused_by_name(given: dict[str, object], said: str) -> None:
+def test_an_invalid_argument_is_refused_by_name(given: dict[str, object], said: str) -> None:
     with pytest.raises(InputError) as caught:
         new(**given)  # type: ignore[arg-type]
     assert str(caught.value).startswith(said)
 
 
-def test_the_longest_text_is_taken() -> None:
+def test_the_longest_text_is_accepted() -> None:
     assert new("x" * MAX_TEXT).text == "x" * MAX_TEXT
 
 
-def test_marks_that_say_the_same_of_the_same_second_are_the_same() -> None:
+def test_marks_with_the_same_text_and_second_are_the_same() -> None:
     marks = Marks([event(1, new(at="-1h", until="now", by="ci"))])
     same = new(at="-3601s", until="now", by="ci")
-    assert marks.same(same) == new(at="-1h", until="now", by="ci")
+    assert marks.find_same(same) == new(at="-1h", until="now", by="ci")
     for other in (
         new("deployed 1.5", "-1h", "now", "ci"),
         new(at="-1h", until="now"),
@@ -74,10 +74,12 @@ def test_marks_that_say_the_same_of_the_same_second_are_the_same() -> None:
         new(at="-1h", until="-2s", by="ci"),
         new(at="-1h", by="ci"),
     ):
-        assert marks.same(other) is None
+        assert marks.find_same(other) is None
 
 
-def test_a_mark_is_compared_with_many_of_its_text_without_reading_their_times(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mark_is_compared_with_many_of_the_same_text_without_parsing_their_times(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     marks = Marks(event(number, new(at=f"-{number + 2}m")) for number in range(100))
     mark = new()
     read = []
@@ -87,11 +89,11 @@ def test_a_mark_is_compared_with_many_of_its_text_without_reading_their_times(mo
         return parse_time(name, given, now_ms)
 
     monkeypatch.setattr(marks_module, "parse_time", parse)
-    assert marks.same(mark) is None
+    assert marks.find_same(mark) is None
     assert len(read) <= 2
 
 
-def test_the_marks_of_a_range_are_those_that_overlap_it_in_the_order_of_their_times() -> None:
+def test_the_marks_that_overlap_a_range_are_ordered_by_time() -> None:
     told = [("c", "-10m", None), ("a", "-40m", "-20m"), ("b", "-30m", None), ("late", "-1m", None)]
     marks = Marks(event(number, new(text, at, until)) for number, (text, at, until) in enumerate(told))
 

@@ -30,11 +30,11 @@ def question(
         (question(start="11:00", end="12:00"), ""),
     ],
 )
-def test_an_alert_is_asked_for_by_state_fields_and_when_it_fired(asked: AlertQuestion, found: str) -> None:
+def test_a_question_matches_alerts_by_state_fields_and_time(asked: AlertQuestion, found: str) -> None:
     assert "".join(alert.id for alert in (FIRING, OVER) if asked.matches(alert)) == found
 
 
-def test_a_question_is_about_a_range_of_time_if_it_has_an_end_of_one() -> None:
+def test_a_question_with_a_start_or_an_end_is_about_a_range_of_time() -> None:
     assert [each.is_of_range for each in (question(), question(start="12:00"), question(end="12:00"))] == [
         False,
         True,

@@ -61,9 +61,9 @@ def test_a_rule_name_with_a_lone_surrogate_is_refused() -> None:
 
 
 def test_a_message_format_may_have_a_width_or_precision_of_100(registry: Registry) -> None:
-    assert rule(registry, "{value:9>100.1f}").say(5, {}) == "5.0".rjust(100, "9")
-    assert len(rule(registry, "{value:.100f}").say(5, {})) == 102
-    assert rule(registry, "{value:0100.1f}").say(5, {}) == "5.0".zfill(100)
+    assert rule(registry, "{value:9>100.1f}").format_message(5, {}) == "5.0".rjust(100, "9")
+    assert len(rule(registry, "{value:.100f}").format_message(5, {})) == 102
+    assert rule(registry, "{value:0100.1f}").format_message(5, {}) == "5.0".zfill(100)
 
 
 def test_any_exception_while_formatting_a_message_becomes_an_input_error(
@@ -79,7 +79,7 @@ def test_any_exception_while_formatting_a_message_becomes_an_input_error(
 
 def test_a_message_may_use_only_the_labels_of_its_metrics(registry: Registry) -> None:
     disk = registry.handle("disk")
-    assert rule(registry, "{mount}: {value:.0f}", condition=disk > 1).say(5.4, {"mount": "/"}) == "/: 5"
+    assert rule(registry, "{mount}: {value:.0f}", condition=disk > 1).format_message(5.4, {"mount": "/"}) == "/: 5"
     with pytest.raises(InputError, match=r"\{host\} is unknown; it may use .*\{mount\}"):
         rule(registry, "{host}", condition=disk > 1)
     with pytest.raises(InputError, match="write the value as"):
@@ -88,27 +88,27 @@ def test_a_message_may_use_only_the_labels_of_its_metrics(registry: Registry) ->
 
 def test_the_message_for_an_undeclared_metric_may_use_any_label(registry: Registry) -> None:
     made = rule(registry, "{host.name} {{{value:.1f}}} of {metric}", condition=metric("queue.depth") > 5)
-    assert made.say(7, {"host.name": "a"}) == "a {7.0} of queue.depth"
-    assert made.say(7, {}) == " {7.0} of queue.depth"
+    assert made.format_message(7, {"host.name": "a"}) == "a {7.0} of queue.depth"
+    assert made.format_message(7, {}) == " {7.0} of queue.depth"
 
 
 def test_a_label_does_not_replace_a_built_in_placeholder(registry: Registry) -> None:
     labels = {"value": "a", "metric": "b", "threshold": "c"}
     made = rule(registry, "{metric} is {value:.1f}, over {threshold:.0f}", condition=metric("q") > 1)
-    assert made.say(5, labels) == "q is 5.0, over 1"
+    assert made.format_message(5, labels) == "q is 5.0, over 1"
     registry.gauge("q", labels=list(labels))
-    assert rule(registry, made.message, condition=metric("q") > 1).say(5, labels) == "q is 5.0, over 1"
+    assert rule(registry, made.message, condition=metric("q") > 1).format_message(5, labels) == "q is 5.0, over 1"
 
 
 def test_a_message_that_cannot_be_formatted_is_sent_unformatted(registry: Registry) -> None:
     # These are not checked: `check_rule` would have refused them.
     for message in ("{host:.1f} has {value}", "{value:d}", "{value"):
-        assert Rule("r", metric("q") > 1, message, "info").say(5.0, {"host": "a"}) == message
+        assert Rule("r", metric("q") > 1, message, "info").format_message(5.0, {"host": "a"}) == message
 
 
 def test_a_missing_number_is_shown_as_a_question_mark(registry: Registry) -> None:
     made = rule(registry, "{value:.1f}% of {threshold:.0f}", condition=absent(registry.handle("cpu")))
-    assert made.say(float("nan"), {}) == "?% of ?"
+    assert made.format_message(float("nan"), {}) == "?% of ?"
     assert made.threshold is None
 
 
@@ -130,7 +130,7 @@ def test_a_rule_describes_itself_for_the_page(registry: Registry) -> None:
     assert rule(registry, condition=metric("cpu") * 0 + 5 > 1).metric_name == "cpu"
 
 
-def test_a_name_that_is_taken_gets_a_number() -> None:
+def test_a_name_in_use_gets_a_number() -> None:
     assert unused_name("cpu", {"disk"}) == "cpu"
     assert unused_name("cpu", {"cpu", "cpu_2"}) == "cpu_3"
     assert unused_name("", ()) == "rule"

@@ -75,17 +75,18 @@ def test_an_export_without_values_says_why_and_exits_with_1(home: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "does not exist: give the file of a history"),
-        (["--history", "none"], "this board keeps no history: name the file of one with --history FILE"),
+        ([], "does not exist: give the path of a history file"),
+        (["--history", "none"], "this board keeps no history: name a history file with --history FILE"),
         (["--state", "none"], "this board keeps no history"),
-        (["--from", "yesterday"], "--from=yesterday: give a time as"),
-        (["--from", "now", "--to", "-1h"], "--from=now is not before --to=-1h: give an earlier --from"),
+        (["--from", "yesterday"], "--from=yesterday: give a time such as"),
+        (["--from", "now", "--to", "-1h"], "--from=now is not before --to=-1h: give an earlier time"),
         (["--metrics", "x" * 5_000], "has 5000 characters"),
+        (["--metrics", "a*"] * 101, "--metrics has 101 globs"),
         (["--format", "xml"], "--format"),
         (["--board", "missing.py"], "missing.py: there is no such file"),
     ],
 )
-def test_what_cannot_be_exported_is_told_in_one_line(arguments: list[str], said: str) -> None:
+def test_an_impossible_export_is_reported_in_one_line(arguments: list[str], said: str) -> None:
     ended = once("export", *arguments)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert said in ended.stderr
@@ -93,14 +94,14 @@ def test_what_cannot_be_exported_is_told_in_one_line(arguments: list[str], said:
     assert ended.stderr.count("\n") == 1
 
 
-def test_a_reader_who_has_seen_enough_is_no_error(home: Path) -> None:
+def test_a_reader_that_closes_the_pipe_is_not_an_error(home: Path) -> None:
     record(home / "host.history.sqlite", (START, 20_000))
     command = f"{sys.executable} -m tickboard export --from 2027-01-01T00:00:00Z --to 2028-01-01T00:00:00Z | head -n 2"
     ended = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=30, check=False)
     assert (len(ended.stdout.splitlines()), ended.stderr) == (2, "")
 
 
-def test_info_says_what_is_kept_while_a_board_writes_it(home: Path) -> None:
+def test_info_describes_a_file_that_a_board_is_writing(home: Path) -> None:
     file = home / "host.history.sqlite"
     record(file, (START, 15_000))
     ended = once("history", "info")

@@ -46,7 +46,7 @@ def test_without_a_journal_there_is_no_history_unless_a_file_is_named(monkeypatc
     assert file_of(Options()) == "e.sqlite"
 
 
-def test_a_flag_wins_over_the_environment_and_that_over_the_board(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_flag_overrides_the_environment_which_overrides_the_board(monkeypatch: pytest.MonkeyPatch) -> None:
     board = Board(history="b.sqlite")
     assert file_of(Options(), board) == "b.sqlite"
     monkeypatch.setenv("TICKBOARD_HISTORY", "none")
@@ -54,7 +54,7 @@ def test_a_flag_wins_over_the_environment_and_that_over_the_board(monkeypatch: p
     assert file_of(Options(history="f.sqlite"), board) == "f.sqlite"
 
 
-def test_files_are_those_of_the_folder_of_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_relative_paths_belong_to_the_folder_of_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TICKBOARD_HISTORY", "e.sqlite")
     anchored = Options(state="alerts").anchored()
     monkeypatch.chdir("/")
@@ -63,7 +63,7 @@ def test_files_are_those_of_the_folder_of_the_start(tmp_path: Path, monkeypatch:
     assert Options(state="none", history="none").anchored() == Options(state="none", history="none")
 
 
-def test_how_long_and_how_much_comes_from_flags_then_from_the_board() -> None:
+def test_retention_and_size_come_from_flags_and_then_from_the_board() -> None:
     options = Options(keep="2d", keep_minutes="30d", keep_hours="1y", history_size="2GiB", history_commit="30s")
     day_s = 86_400.0
     assert options.history_of(Board(keep="9d"), None) == HistoryOptions(
@@ -84,7 +84,7 @@ def test_how_long_and_how_much_comes_from_flags_then_from_the_board() -> None:
         (Options(history_commit="1h"), "--history-commit: give 5m or less"),
     ],
 )
-def test_a_flag_that_cannot_be_used_is_named(options: Options, said: str) -> None:
+def test_an_invalid_flag_is_named(options: Options, said: str) -> None:
     with pytest.raises(InputError) as caught:
         options.history_of(Board(), None)
     assert str(caught.value).startswith(said)
@@ -99,7 +99,7 @@ def test_a_flag_that_cannot_be_used_is_named(options: Options, said: str) -> Non
         ("history_commit", 0, "Board(history_commit=…): give 100ms or more"),
     ],
 )
-def test_an_argument_that_cannot_be_used_is_named(option: str, value: object, said: str) -> None:
+def test_an_invalid_argument_is_named(option: str, value: object, said: str) -> None:
     with pytest.raises(InputError) as caught:
         Board(**{option: value})  # type: ignore[arg-type]
     assert str(caught.value).startswith(said)
@@ -115,7 +115,7 @@ def test_a_configuration_wins_over_the_board_and_flags_over_both(tmp_path: Path)
     assert file_of(Options(state="none"), board) == "c.sqlite"
 
 
-def test_a_value_of_a_configuration_that_cannot_be_used_is_named_with_its_line(tmp_path: Path) -> None:
+def test_an_invalid_value_of_a_configuration_is_named_with_its_line(tmp_path: Path) -> None:
     config = tmp_path / "tickboard.toml"
     config.write_text('[history]\n\nkeep = "3s"\n')
     board = Board()
@@ -133,7 +133,7 @@ def test_a_check_of_a_file_touches_no_history(tmp_path: Path, capfd: pytest.Capt
     assert not (tmp_path / "h.sqlite").exists()
 
 
-def test_without_a_home_folder_there_is_no_history_and_that_is_said(
+def test_without_a_home_folder_there_is_no_history_and_the_log_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def no_home() -> Path:

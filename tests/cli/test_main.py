@@ -170,7 +170,7 @@ def test_check_names_the_configuration_in_use(dashboard: Path, tmp_path: Path) -
         (["history", "f"], ["forget"]),
     ],
 )
-def test_bash_completes_what_is_typed(typed: list[str], completed: list[str], tmp_path: Path) -> None:
+def test_bash_completes_a_typed_word(typed: list[str], completed: list[str], tmp_path: Path) -> None:
     script = once("completion", "bash")
     assert (script.returncode, script.stderr) == (0, "")
     words = " ".join(f'"{word}"' for word in ["tickboard", *typed])
@@ -469,10 +469,11 @@ def test_a_file_that_is_not_a_dashboard_is_refused(name: str, text: str, output:
         (["--host", ""], "--host=:"),
         (["--host", "[]"], "--host=[]:"),
         (["--host", "no.such.invalid"], "--host=no.such.invalid:"),
-        (["--allow-host", "https://board.example.com/"], "--allow-host=https://board.example.com/: give a name alone"),
+        (["--allow-host", "https://board.example.com/"], "--allow-host=https://board.example.com/: give only a name"),
         (["--root-path", "team/board"], "--root-path=team/board: give the path that the proxy passes on"),
         (["--statsd", "65536"], "--statsd=65536"),
         (["--statsd", "0"], "--statsd=0"),
+        (["--scrape", "localhost"], "tickboard: --scrape 'localhost': give a URL"),
         (["--interval", "soon"], "--interval=soon"),
         (["--interval", "5"], "--interval=5"),
         (["--interval", "-5"], "--interval=-5"),

@@ -28,7 +28,7 @@ def url_of(options: RemoteWriteOptions) -> str | None:
     return None if options.url is None else options.url.reveal()
 
 
-def test_a_flag_wins_over_the_environment_and_that_over_the_board(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_flag_overrides_the_environment_which_overrides_the_board(monkeypatch: pytest.MonkeyPatch) -> None:
     board = Board()
     assert url_of(Options().remote_write_of(board, NO_HISTORY)) is None
     board.remote_write("http://board/", labels={"env": "prod"}, metrics="cpu*", delay="5s")
@@ -53,20 +53,22 @@ def test_a_flag_wins_over_the_environment_and_that_over_the_board(monkeypatch: p
         (Options(remote_write="prometheus"), "--remote-write: 'prometheus': give a URL"),
         (Options(remote_write="http://${NO_SUCH}/"), "--remote-write: the environment variable NO_SUCH"),
         (Options(remote_write=URL, remote_write_label=("env",)), "--remote-write-label=env: give a name and a value"),
-        (Options(remote_write=URL, remote_write_label=("a-b=c",)), "--remote-write-label: 'a-b' is no name of a label"),
+        (Options(remote_write=URL, remote_write_label=("a-b=c",)), "--remote-write-label: 'a-b' is not a label name"),
     ],
 )
-def test_a_flag_that_cannot_be_used_is_one_error_that_names_it(options: Options, why: str) -> None:
+def test_an_invalid_flag_raises_one_error_that_names_it(options: Options, why: str) -> None:
     with pytest.raises(InputError, match=re.escape(why)):
         options.remote_write_of(Board(), KEPT)
 
 
-def test_without_a_history_there_is_nothing_to_send_from() -> None:
-    with pytest.raises(InputError, match="--remote-write sends from the history, and none is kept: name its file"):
+def test_remote_write_requires_a_history() -> None:
+    with pytest.raises(
+        InputError, match="--remote-write sends ticks from the history, but none is kept: name its file"
+    ):
         Options(remote_write=URL).remote_write_of(Board(), NO_HISTORY)
     board = Board()
     board.remote_write(URL)
-    with pytest.raises(InputError, match="remote_write sends from the history: name its file"):
+    with pytest.raises(InputError, match="remote_write sends ticks from the history, but none is kept: name its file"):
         board.prepare()
     # What is not served sends nothing.
     board.tick()
@@ -97,18 +99,21 @@ def test_a_password_on_the_command_line_gets_a_warning(tmp_path: Path) -> None:
     ("text", "why"),
     [
         ('url = "prometheus"', ":2: remote_write.url: 'prometheus': give a URL"),
-        ("url = 5", ":2: remote_write.url: cannot be. Where to, as a text"),
-        ('version = "3.0"', ":2: remote_write.version: '3.0' cannot be. Of the protocol"),
-        ('headers = { Authorization = 5, x = "s3cret-s3cret" }', ":2: remote_write.headers: cannot be. Sent with each"),
+        ("url = 5", ":2: remote_write.url: the value is invalid. The URL to send to"),
+        ('version = "3.0"', ":2: remote_write.version: '3.0' is invalid. The version"),
+        (
+            'headers = { Authorization = 5, x = "s3cret-s3cret" }',
+            ":2: remote_write.headers: the value is invalid. Headers of each",
+        ),
         ('headers = { Host = "x" }', ":2: remote_write.headers: Host belongs to the protocol"),
         ('headers = { A = "${NO_SUCH}" }', ":2: remote_write.headers: the environment variable NO_SUCH"),
-        ('labels = { "a-b" = "c" }', ":2: remote_write.labels: 'a-b' is no name of a label"),
+        ('labels = { "a-b" = "c" }', ":2: remote_write.labels: 'a-b' is not a label name"),
         ('delay = "1h"', ":2: remote_write.delay: give 5m or less"),
         ('delay = "soon"', ":2: remote_write.delay: "),
         ('uri = "x"', ":2: remote_write.uri: there is no such key: write url"),
     ],
 )
-def test_a_key_that_cannot_be_used_is_one_error_with_its_line(tmp_path: Path, text: str, why: str) -> None:
+def test_an_invalid_key_raises_one_error_with_its_line(tmp_path: Path, text: str, why: str) -> None:
     config = tmp_path / "tickboard.toml"
     config.write_text(f"[remote_write]\n{text}\n")
     with pytest.raises(BoardError, match=re.escape(why)) as raised:
@@ -134,7 +139,7 @@ def test_the_configuration_wins_over_the_board(tmp_path: Path) -> None:
     assert options.headers == {"Authorization": "Bearer t0ken-t0ken"}
 
 
-def test_what_a_board_says_of_it_is_checked_where_it_says_so(caplog: pytest.LogCaptureFixture) -> None:
+def test_remote_write_of_a_board_is_checked_where_it_is_declared(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG), pytest.raises(InputError, match=r"remote_write\(url=…\): 'x': give a URL"):
         Board().remote_write("x")
     board = Board()

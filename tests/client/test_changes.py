@@ -54,7 +54,7 @@ def test_changes_are_a_sequence() -> None:
 @pytest.mark.parametrize(
     "answer", [[], {}, "changes", ANSWER | {"from": "yesterday"}, ANSWER | {"tier": "days"}, ANSWER | {"changes": [1]}]
 )
-def test_an_answer_that_is_none_of_a_board_is_refused(answer: object) -> None:
+def test_an_answer_not_from_a_board_is_refused(answer: object) -> None:
     with pytest.raises(RefusedError, match="the answer does not say what changed: give the address of a board"):
         changes(answer)
 

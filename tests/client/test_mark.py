@@ -58,8 +58,8 @@ def test_a_mark_is_made_on_the_board(server: Server) -> None:
         ({"url": "host:3000"}, "is not the address of a board"),
         ({"text": 7}, "text=7 is not a text"),
         ({"by": None}, "by=None is not a text"),
-        ({"at": "yesterday"}, "at=yesterday: give a time as"),
-        ({"until": "soon"}, "until=soon: give a time as"),
+        ({"at": "yesterday"}, "at=yesterday: give a time such as"),
+        ({"until": "soon"}, "until=soon: give a time such as"),
         ({"headers": {"a": "b\nc"}}, "a line break"),
         ({"timeout": "soon"}, "soon"),
     ],
@@ -143,13 +143,31 @@ def test_the_command_exits_with_1_and_one_line_if_the_mark_cannot_be_made(server
     assert errors.startswith("tickboard: cannot mark http://127.0.0.1:1: ")
     status, printed, errors = command("x" * 201, "--url", server.url)
     assert (status, printed) == (1, "")
-    assert errors.endswith("the server answered 422: text has 201 characters: 200 are the most\n")
+    assert errors.endswith("the server answered 422: text=xxxxxxxxxxxxxxxxxxx… has 201 characters: give 200 at most\n")
 
 
-@pytest.mark.parametrize("arguments", [("x", "--url", "localhost:3000"), ("x", "--at", "yesterday"), ()])
-def test_a_mistake_exits_with_2_and_one_line(arguments: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("x", "--url", "localhost:3000"), "--url 'localhost:3000' is not the address of a board"),
+        (("x", "--at", "yesterday"), "--at=yesterday: give a time such as"),
+        (("x", "--until", "soon"), "--until=soon: give a time such as"),
+        ((), "Missing argument 'TEXT'"),
+    ],
+)
+def test_a_mistake_exits_with_2_and_one_line_that_names_the_flag(arguments: tuple[str, ...], why: str) -> None:
     status, printed, errors = command(*arguments)
     assert (status, printed, errors.count("\n")) == (2, "", 1)
+    assert errors.startswith(f"tickboard: {why}")
+
+
+def test_an_error_of_the_board_names_the_flags(server: Server) -> None:
+    _, _, errors = command("x", "--url", server.url, "--until", "-1h")
+    assert errors.endswith("the server answered 422: --until=-1h is before --at=now: give a later time\n")
+    _, _, errors = command("x", "--url", server.url, "--by", "y" * 201)
+    assert "the server answered 422: --by=yyy" in errors
+    with pytest.raises(RefusedError, match="answered 422: at=-9y is longer ago than"):
+        tickboard.mark(server.url, "x", at="-9y")
 
 
 def test_the_command_warns_of_a_mark_that_is_not_on_disk_and_prints_foreign_text_safely() -> None:

@@ -325,7 +325,7 @@ def test_a_connection_closed_by_the_server_is_reopened() -> None:
 
 def test_samples_refused_by_the_board_are_dropped_counted_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     with answering() as server, pushing(server.url) as numbers:
-        refusal = json.dumps({"error": "push has its 2 series", "accepted": 1, "refused": 2})
+        refusal = json.dumps({"error": "push is at its limit of 2 series", "accepted": 1, "refused": 2})
         server.answers = [(422, {}, refusal), (400, {}, "what?"), (302, {"Location": "/login"}, "")]
         for _ in range(3):
             for name in "abc":
@@ -333,7 +333,7 @@ def test_samples_refused_by_the_board_are_dropped_counted_and_logged_once(caplog
             assert numbers.flush(10)
     assert (numbers.sent, numbers.refused, numbers.dropped) == (1, 8, 8)
     assert [record.getMessage() for record in caplog.records] == [
-        f"push to {server.url}: push has its 2 series; it is dropped, and further ones too"
+        f"push to {server.url}: push is at its limit of 2 series; these samples are dropped, and further ones too"
     ]
 
 
@@ -342,7 +342,7 @@ def test_a_redirect_is_logged_with_its_target(caplog: pytest.LogCaptureFixture) 
         server.answers = [(301, {"Location": "https://board/"}, "")]
         numbers.gauge("a").set(1)
         numbers.flush(10)
-    assert "it answers 301, go to https://board/: give the address that it leads to" in caplog.text
+    assert "it redirects to https://board/ (status 301): give that address" in caplog.text
 
 
 def test_pauses_grow_and_follow_retry_after() -> None:

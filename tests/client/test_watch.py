@@ -36,8 +36,9 @@ from tickboard import Board
 from tickboard.client import connection
 from tickboard.client.connection import pause_after
 from tickboard.client.decoder import Decoder, ProtocolError, Tick, WatchedSeries, split_position
-from tickboard.client.watch import RefusedError, Ticks, connect, websocket_url
-from tickboard.errors import InputError
+from tickboard.client.ticks import Ticks
+from tickboard.client.watch import connect, websocket_url
+from tickboard.errors import InputError, RefusedError
 from tickboard.output.secrets import public
 
 BOARDS = Path(__file__).parents[1] / "boards"
@@ -279,7 +280,7 @@ def test_each_connection_must_send_its_own_series() -> None:
     receiver = Decoder()
     receiver.receive(series("a"))
     receiver.connected()
-    with pytest.raises(ProtocolError, match="the last one told is none"):
+    with pytest.raises(ProtocolError, match="the last one described is none"):
         receiver.receive(tick(1, 1))
 
 
@@ -292,7 +293,7 @@ def test_arbitrary_bytes_raise_nothing_but_protocol_errors(message: bytes) -> No
 
 
 @given(st.data())
-def test_each_tick_comes_once_however_connections_are_lost(data: st.DataObject) -> None:
+def test_each_tick_arrives_once_however_connections_are_lost(data: st.DataObject) -> None:
     """Ticks are made. Some are sent, some are lost with their connection, and windows bring back what they still hold.
 
     made      1 2 3 4 5 6 7 8 9
@@ -383,14 +384,14 @@ def test_a_position_is_an_epoch_and_a_seq() -> None:
 
 @pytest.mark.parametrize("metrics", ["cpu_usage", [1]])
 def test_metrics_that_are_not_a_list_of_strings_are_refused_at_once(metrics: list[str]) -> None:
-    with pytest.raises(InputError, match="is no list of texts"):
+    with pytest.raises(InputError, match="is not a list of texts"):
         connect("http://h", metrics=metrics)
 
 
 def test_a_subscription_beyond_the_server_limits_is_refused_at_once() -> None:
-    with pytest.raises(InputError, match="101 globs: ask for 100 at most"):
+    with pytest.raises(InputError, match="101 globs: use 100 at most"):
         connect("http://h", metrics=["a*"] * 101)
-    with pytest.raises(InputError, match="an address of 9017 characters, of 7900"):
+    with pytest.raises(InputError, match="an address of 9017 characters, more than the 7900"):
         connect("http://h", metrics=["a"] * 900)
 
 
@@ -647,7 +648,7 @@ def test_a_mounted_board_is_watched_at_its_path() -> None:
 def test_a_wrong_path_raises_without_a_retry(server: Server) -> None:
     async def main() -> None:
         with pytest.raises(
-            RefusedError, match=r"cannot watch ws://127.0.0.1:\d+/no/ws/metrics: .* 404.*; is it the address"
+            RefusedError, match=r"cannot watch ws://127.0.0.1:\d+/no/ws/metrics: .* 404.*; give the address"
         ):
             await anext(connect(f"{server.url}no"))
 

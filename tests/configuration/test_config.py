@@ -103,10 +103,7 @@ def test_an_empty_file_is_an_empty_config() -> None:
         ("[history]\nsise = 1\n", "tickboard.toml:2: history.sise: there is no such key: write size"),
         (
             "[history.file]\n",
-            (
-                "tickboard.toml:1: history.file: {} cannot be. The path of the file, from the folder that Tickboard is "
-                'started in; "none": no history.'
-            ),
+            'tickboard.toml:1: history.file: {} is invalid. The path of the file, as text. "none": no history.',
         ),
         (
             "[notifiers.ops]\nurl = 'x'\nsecurities = []\n",
@@ -134,39 +131,39 @@ def test_an_unknown_key_is_refused_with_a_suggestion(text: str, message: str) ->
         ("[rules]\ncpu = 1", 2, "rules.cpu: it is not a table: write [rules.cpu]"),
         ("[rules.'']", 1, 'rules."": use a name of 1 to 200 characters'),
         (f"[rules.{'x' * 201}]", 1, "use a name of 1 to 200 characters"),
-        ("[rules.cpu]\nwhen = 1", 2, "rules.cpu.when: 1 cannot be. What must be true"),
-        ("[rules.cpu]\nwhen = ''", 2, "rules.cpu.when: '' cannot be. What must be true"),
-        ("[rules.cpu]\nseverity = 'bad'", 2, "'bad' cannot be. How bad it is: info, warning or critical."),
+        ("[rules.cpu]\nwhen = 1", 2, "rules.cpu.when: 1 is invalid. The condition, as text."),
+        ("[rules.cpu]\nwhen = ''", 2, "rules.cpu.when: '' is invalid. The condition, as text."),
+        ("[rules.cpu]\nseverity = 'bad'", 2, "'bad' is invalid. The severity: info, warning or critical."),
         (
             "[rules.cpu]\nfor = 10",
             2,
-            '10 cannot be. How long it must last before it fires: a number and its unit, as "10s".',
+            '10 is invalid. How long the condition must be true before the alert fires, as "10s".',
         ),
-        ("[rules.cpu]\nkeep = 'soon'", 2, "'soon' cannot be. How long it goes on"),
-        ("[rules.cpu]\nkeep = '1s\\n'", 2, "cannot be. How long it goes on"),
-        ('[rules.cpu]\nkeep = "1s\\n"', 2, "cannot be. How long it goes on"),
+        ("[rules.cpu]\nkeep = 'soon'", 2, "'soon' is invalid. How long the alert keeps firing"),
+        ("[rules.cpu]\nkeep = '1s\\n'", 2, "is invalid. How long the alert keeps firing"),
+        ('[rules.cpu]\nkeep = "1s\\n"', 2, "is invalid. How long the alert keeps firing"),
         ("[rules.cpu]\nfor = '99999d'", 2, "rules.cpu.for: duration '99999d': the longest is 36500d: write less"),
-        ("[rules.cpu]\nno_data = 'ok'", 2, "'ok' cannot be. What becomes of it"),
-        ("[rules.cpu]\nthreshold = '90'", 2, "'90' cannot be. A finite number"),
-        ("[rules.cpu]\nthreshold = true", 2, "True cannot be. A finite number"),
-        ("[rules.cpu]\nthreshold = nan", 2, "nan cannot be. A finite number"),
-        ("[rules.cpu]\nthreshold = -inf", 2, "-inf cannot be. A finite number"),
+        ("[rules.cpu]\nno_data = 'ok'", 2, "'ok' is invalid. What a missing value means"),
+        ("[rules.cpu]\nthreshold = '90'", 2, "'90' is invalid. A finite number"),
+        ("[rules.cpu]\nthreshold = true", 2, "True is invalid. A finite number"),
+        ("[rules.cpu]\nthreshold = nan", 2, "nan is invalid. A finite number"),
+        ("[rules.cpu]\nthreshold = -inf", 2, "-inf is invalid. A finite number"),
         (
             f"[rules.cpu]\nthreshold = {'9' * 400}",
             2,
             "threshold: the number has more than 64 bits: write a smaller one",
         ),
-        ("[rules.cpu]\nenabled = 'no'", 2, "'no' cannot be. true, or false"),
-        ("[rules.cpu]\nmessage = 1979-05-27", 2, "cannot be. What to say"),
-        ("[notifiers.ops]\nlimit = 1", 1, "notifiers.ops: it has no url. Where to"),
-        ("[notifiers.ops]\nurl = 'x'\nlimit = 0", 3, "0 cannot be. The most messages a minute"),
-        ("[notifiers.ops]\nurl = 'x'\nseverities = []", 3, "[] cannot be. Which alerts"),
-        ("[notifiers.ops]\nurl = 'x'\nseverities = ['bad']", 3, "['bad'] cannot be. Which alerts"),
-        ("[notifiers.ops]\nurl = 'x'\nwait = '5'", 3, "'5' cannot be. How long alerts are gathered"),
+        ("[rules.cpu]\nenabled = 'no'", 2, "'no' is invalid. true, or false"),
+        ("[rules.cpu]\nmessage = 1979-05-27", 2, "is invalid. The text of the alert"),
+        ("[notifiers.ops]\nlimit = 1", 1, "notifiers.ops: it has no url. An Apprise URL"),
+        ("[notifiers.ops]\nurl = 'x'\nlimit = 0", 3, "0 is invalid. The most messages a minute"),
+        ("[notifiers.ops]\nurl = 'x'\nseverities = []", 3, "[] is invalid. The severities to send"),
+        ("[notifiers.ops]\nurl = 'x'\nseverities = ['bad']", 3, "['bad'] is invalid. The severities to send"),
+        ("[notifiers.ops]\nurl = 'x'\nwait = '5'", 3, "'5' is invalid. How long alerts are collected"),
         ("history = 1", 1, "history: it is not a table: write [history]"),
-        ("[history]\nkeep = 7", 2, "7 cannot be. How long every tick is kept"),
+        ("[history]\nkeep = 7", 2, "7 is invalid. How long every tick is kept"),
         ("[history]\nkeep_hours = '99999d'", 2, "history.keep_hours: duration '99999d': the longest is 36500d"),
-        ("[history]\nsize = '1 gb'", 2, "'1 gb' cannot be. The most that the file may take"),
+        ("[history]\nsize = '1 gb'", 2, "'1 gb' is invalid. The maximum size of the file"),
         ("[rules.cpu]\nwhen = ", 2, "it is not valid TOML"),
     ],
 )
@@ -209,7 +206,7 @@ def test_an_invalid_notifier_name_is_reported_with_its_line_and_how_to_fix_it() 
     error = error_of('[notifiers.ops]\nurl = "x"\n["notifiers"."my ops"]\nurl = "x"')
     assert error.line == 3
     assert error.message == (
-        "notifiers: a notifier's name is letters, digits, _, . and -, 64 at most, as ops; what is given is not shown: "
+        "notifiers: a notifier's name has up to 64 letters, digits, _, . and -, as ops; the given one is not shown: "
         "write [notifiers.ops] and the URL below it"
     )
 

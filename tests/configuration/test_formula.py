@@ -133,7 +133,7 @@ EXAMPLE = "this is not a condition: write one as cpu_usage > 90"
         (
             "nothing.like.it.avg > 1",
             1,
-            "nothing.like.it is not a metric of this board: write the name of one, or metric(",
+            "nothing.like.it is not a metric of this board: write a metric's name, or metric(",
         ),
         ("if > 1", 1, "if is not a metric of this board"),
         ("metric > 1", 1, "metric is not a metric of this board"),
@@ -212,7 +212,7 @@ EXAMPLE = "this is not a condition: write one as cpu_usage > 90"
         ("anomaly(cpu, 5) > 1", 14, "text is needed here"),
         ("anomaly(cpu, '5') > 1", 1, "write a number and its unit"),
         ("max(cpu) > 1", 1, "there is no max(…): there are metric(…), absent(…) and anomaly(…), and stats"),
-        ("cpu('10s') > 1", 1, "say which stat of it"),
+        ("cpu('10s') > 1", 1, "name a stat"),
         ("cpu.avg() > 1", 1, "these arguments are not valid: write a span of the window after a stat"),
         ("cpu.avg(10) > 1", 9, "text is needed here"),
         ("cpu.avg('soon') > 1", 1, "write a number and its unit"),

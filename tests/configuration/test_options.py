@@ -13,12 +13,12 @@ class Options(PartialOptions, frozen=True):
     name: str | None = None
 
 
-def test_an_option_that_one_place_does_not_give_is_taken_from_the_other() -> None:
+def test_a_missing_option_comes_from_the_fallback() -> None:
     assert Options(size=0).over(Options(5, "a")) == Options(0, "a")
     assert Options().over(Options()) == Options()
 
 
-def test_the_options_that_are_given_are_read() -> None:
+def test_given_options_are_read() -> None:
     def refusal(name: str, why: str) -> InputError:
         return InputError(f"--{name}: {why}")
 

@@ -139,13 +139,13 @@ def test_a_span_longer_than_the_window_is_reported_with_its_line() -> None:
     [
         (
             "[rules.cpu_usag]\nthreshold = 9",
-            "and a new one needs when and message: add that; or write rules.cpu_usage, which there is",
+            "and a new one needs when and message: add it, or write rules.cpu_usage, which exists",
         ),
         (
             "[rules.other]\nwhen = 'cpu_usage > 1'",
             "tickboard.toml:1: rules.other: no rule of this board has this name, ",
         ),
-        ("[rules.other]\nmessage = 'm'", "and a new one needs when: add that"),
+        ("[rules.other]\nmessage = 'm'", "and a new one needs when: add it"),
         (
             "[rules.load]\n\nwhen = 'cpu_usag > 1'",
             ":3: rules.load.when: condition 'cpu_usag > 1', column 1: cpu_usag is not a metric of this board: write",
@@ -156,7 +156,7 @@ def test_a_span_longer_than_the_window_is_reported_with_its_line() -> None:
         ("[rules.load]\nwhen = 'cpu_usage > 1'", "tickboard.toml:2: rules.load.when: alert message 'Load of {host}"),
         ("[rules.spread]\nthreshold = 1", "tickboard.toml:2: rules.spread.threshold: cpu_usage.max > cpu_usage.avg"),
         ("[rules.new]\nwhen = 'x > 1'\nmessage = 'm'\nenabled = false", "tickboard.toml:2: rules.new.when: condition"),
-        ("[rules.cpu_usage]\nthreshold = 1\n[rules.load]\nwhen = ''", "rules.load.when: '' cannot be"),
+        ("[rules.cpu_usage]\nthreshold = 1\n[rules.load]\nwhen = ''", "rules.load.when: '' is invalid"),
         (
             "[rules.cpu_usage]\nthreshold = 1\n[rules.load]\nwhen = '('",
             "tickboard.toml:4: rules.load.when: condition '('",

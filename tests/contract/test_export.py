@@ -34,7 +34,7 @@ def exported(*arguments: str | Path) -> str:
     return subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
 
 
-def test_an_export_of_a_board_that_runs_has_what_the_board_answers(server: Server, file: Path) -> None:
+def test_an_export_of_a_running_board_has_the_values_that_the_board_returns(server: Server, file: Path) -> None:
     end = server.json("/api/metrics/recent?count=1")[0]["timestamp"]
     data = tickboard.history(server.url, start="-10m", end=end, points=5_000)
     lines = map(json.loads, exported("--history", file, "--to", end, "--format", "ndjson").splitlines())

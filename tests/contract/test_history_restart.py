@@ -56,7 +56,7 @@ def kill(server: Server) -> list[tuple[str, float]]:
     return seen
 
 
-def test_the_window_goes_on_after_a_kill(arguments: tuple[str, ...]) -> None:
+def test_the_window_continues_after_a_kill(arguments: tuple[str, ...]) -> None:
     with serve(*arguments, env={"VALUE": "1"}) as server:
         epoch, before = server.json("/api/health")["epoch"], kill(server)
     with serve(*arguments, env={"VALUE": "5"}) as server:
@@ -84,9 +84,7 @@ def test_a_board_without_a_journal_keeps_no_history(tmp_path: Path, arguments: t
     assert not list(tmp_path.rglob("*.sqlite"))
 
 
-def test_history_is_kept_beside_the_journal_unless_somebody_says_otherwise(
-    tmp_path: Path, arguments: tuple[str, ...]
-) -> None:
+def test_history_is_kept_beside_the_journal_by_default(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     home = {"XDG_STATE_HOME": str(tmp_path / "home"), "TICKBOARD_STATE": "", "TICKBOARD_HISTORY": "", "VALUE": "1"}
     with serve(*arguments[:2], env=home) as server:
         server.wait_for(lambda: kept(server)["raw"]["oldest"])
@@ -97,7 +95,7 @@ def test_history_is_kept_beside_the_journal_unless_somebody_says_otherwise(
     assert [path.name.split("-")[0] for path in (tmp_path / "home").rglob("*.history.sqlite")] == ["board"]
 
 
-def test_a_sample_from_before_the_window_goes_to_its_tick_in_history(arguments: tuple[str, ...]) -> None:
+def test_a_sample_older_than_the_window_goes_to_its_tick_in_history(arguments: tuple[str, ...]) -> None:
     with serve(*arguments, "--window", "10", env={"VALUE": "1"}) as server:
         server.wait_for(lambda: server.json("/api/health")["seq"] > 60)
         first = server.json("/api/history?metrics=cpu_usage&points=5000")["series"][0]
@@ -115,7 +113,7 @@ def test_a_sample_from_before_the_window_goes_to_its_tick_in_history(arguments: 
         assert server.json("/api/health")["history"]["dropped"] == 0
 
 
-def test_a_pipe_goes_on_with_what_the_command_before_it_printed(tmp_path: Path) -> None:
+def test_a_pipe_continues_with_the_values_of_the_previous_command(tmp_path: Path) -> None:
     home = {"XDG_STATE_HOME": str(tmp_path), "TICKBOARD_STATE": "", "TICKBOARD_HISTORY": ""}
     arguments = ("pipe", "--interval", "50", "--window", "2000")
 
@@ -144,7 +142,7 @@ def test_a_pipe_goes_on_with_what_the_command_before_it_printed(tmp_path: Path) 
     assert path.name.startswith("pipe-")
 
 
-def test_a_file_that_is_reloaded_goes_on_recording(arguments: tuple[str, ...]) -> None:
+def test_a_file_that_is_reloaded_continues_recording(arguments: tuple[str, ...]) -> None:
     _, file, *options = arguments
     with serve("dev", file, *options, env={"VALUE": "1"}) as server:
         server.wait_for(lambda: server.json("/api/health")["seq"] > 20)
@@ -161,7 +159,7 @@ def test_a_file_that_is_reloaded_goes_on_recording(arguments: tuple[str, ...]) -
         assert server.json("/api/stats")["cpu"]["min"] == 1
 
 
-def test_an_interval_that_was_changed_is_no_error(arguments: tuple[str, ...]) -> None:
+def test_a_changed_interval_is_not_an_error(arguments: tuple[str, ...]) -> None:
     with serve(*arguments, env={"VALUE": "1"}) as server:
         kill(server)
     for interval, window in (("200", "500"), ("20", "5000")):

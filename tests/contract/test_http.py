@@ -98,7 +98,7 @@ def assets(server: Server) -> list[str]:
     return [part.partition('"')[0] for part in page.split('"./')[1:]]
 
 
-def test_a_static_document_that_the_client_has_is_not_sent_again(server: Server) -> None:
+def test_a_cached_static_document_is_not_sent_again(server: Server) -> None:
     paths = STATIC + [f"/{path}" for path in assets(server)]
     assert len(paths) > len(STATIC)
     for path in paths:
@@ -190,8 +190,8 @@ def test_a_handshake_that_arrives_as_a_plain_request_is_logged_once() -> None:
         for name in ("X-Forwarded-For", "Forwarded", "Via"):
             httpx.get(f"{running.url}ws/metrics", headers={name: "192.0.2.1"})
         running.stop()
-    assert running.output().count("a handshake has come as a plain request") == 1
-    assert running.output().count("a plain request has come through a proxy") == 1
+    assert running.output().count("a handshake arrived as a plain request") == 1
+    assert running.output().count("a plain request arrived through a proxy") == 1
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def texts(server: Server, **query: str) -> list[str]:
     return [mark["text"] for mark in marks(server, **query)]
 
 
-def test_a_mark_has_an_id_a_text_a_time_and_who_made_it(server: Server) -> None:
+def test_a_mark_has_an_id_a_text_a_time_and_an_author(server: Server) -> None:
     mark = make(server, "deployed 1.4", by="ci")
     assert list(mark) == ["id", "text", "timestamp", "by"]
     assert (mark["text"], mark["by"]) == ("deployed 1.4", "ci")
@@ -89,8 +89,8 @@ def test_the_marks_of_a_range_are_those_that_overlap_it(server: Server) -> None:
 @pytest.mark.parametrize(
     ("query", "told"),
     [
-        ("from=yesterday", "from=yesterday: give a time as 2026"),
-        ("to=", "to=: give a time as"),
+        ("from=yesterday", "from=yesterday: give a time such as 2026"),
+        ("to=", "to=: give a time such as"),
         ("from=now&to=-1h", "from=now is not before to=-1h: give an earlier from"),
     ],
 )
@@ -104,12 +104,20 @@ BODIES: dict[str, tuple[bytes, int, str]] = {
     "nothing": (b"", 422, "missing required field `text`"),
     "not JSON": (b"{", 400, "the body is not JSON"),
     "half a surrogate pair": (b'{"text":"\\ud800"}', 400, "the body is not JSON"),
-    "too much": (b'"' + b"x" * 70_000, 413, "the body is more than 65536 bytes"),
+    "too much": (b'"' + b"x" * 70_000, 413, "the body has more than 65536 bytes"),
     "an unknown field": (b'{"text":"x","at":"now"}', 422, "unknown field `at`"),
     "an empty text": (b'{"text":" "}', 422, "text is empty: say what happened"),
-    "a long text": (json.dumps({"text": "x" * 201}).encode(), 422, "text has 201 characters: 200 are the most"),
-    "a long name": (json.dumps({"text": "x", "by": "x" * 201}).encode(), 422, "by has 201 characters"),
-    "no time": (b'{"text":"x","timestamp":"soon"}', 422, "timestamp=soon: give a time as"),
+    "a long text": (
+        json.dumps({"text": "x" * 201}).encode(),
+        422,
+        "text=xxxxxxxxxxxxxxxxxxx… has 201 characters: give 200 at most",
+    ),
+    "a long name": (
+        json.dumps({"text": "x", "by": "x" * 201}).encode(),
+        422,
+        "by=xxxxxxxxxxxxxxxxxxx… has 201 characters",
+    ),
+    "no time": (b'{"text":"x","timestamp":"soon"}', 422, "timestamp=soon: give a time such as"),
     "an end before the beginning": (b'{"text":"x","until":"-1h"}', 422, "until=-1h is before timestamp=now"),
     "a time that is not kept": (
         b'{"text":"x","timestamp":"1970-01-01T00:00:00Z"}',
@@ -260,7 +268,7 @@ def test_a_board_marks_from_any_thread(state: Path) -> None:
     assert kept == ["before it is served", "from a thread", "from the loop"]
 
 
-def test_a_mark_by_the_program_is_refused_at_once_if_it_cannot_be_used() -> None:
+def test_an_invalid_mark_by_the_program_is_refused_at_once() -> None:
     board = Board(keep_minutes="1d", keep_hours="2d")
     with pytest.raises(InputError, match="text is empty"):
         board.mark("")
@@ -286,4 +294,4 @@ def test_a_mark_made_after_the_end_of_the_board_is_logged(caplog: pytest.LogCapt
     with serve_app(Served(board)) as port:
         httpx.get(f"http://127.0.0.1:{port}/api/health").raise_for_status()
     board.mark("too late")
-    assert "the board has ended: it was not marked 'too late'" in caplog.text
+    assert "the board has ended: this mark was not made: 'too late'" in caplog.text

@@ -150,7 +150,7 @@ def test_every_member_of_a_gzip_body_is_read(server: Server) -> None:
     server.wait_for(lambda: {"first_member", "second_member"} <= server.json("/api/stats").keys())
 
 
-def test_a_malformed_point_is_rejected_alone(server: Server) -> None:
+def test_only_a_malformed_point_is_rejected(server: Server) -> None:
     histogram = {"dataPoints": [{"explicitBounds": [1, 2], "bucketCounts": ["1", "2"]}]}
     metrics = [
         {"name": "before", "gauge": {"dataPoints": [{"asInt": "3"}]}},
@@ -172,7 +172,7 @@ def test_a_malformed_point_is_rejected_alone(server: Server) -> None:
     body = json.dumps(document).replace("null", "NaN").encode()
     answer = post(server, body, **{"Content-Type": "application/json"})
     assert answer.status_code == 400
-    assert "NaN is no JSON: send null" in answer.json()["message"]
+    assert "NaN is not JSON: send null" in answer.json()["message"]
 
 
 def test_two_libraries_with_one_metric_name_make_two_series(server: Server) -> None:
@@ -226,7 +226,7 @@ def test_refused_series_are_reported_and_the_others_are_recorded(server: Server)
             gzip.compress(gauge(), mtime=0) + b"xx",
             {"Content-Encoding": "gzip"},
             400,
-            "goes on after its gzip has ended",
+            "continues after the end of its gzip data",
         ),
         (gauge(), {"Content-Encoding": "br"}, 415, "send gzip, deflate or none"),
         (gzip.compress(b"\0" * (17 << 20), mtime=0), {"Content-Encoding": "gzip"}, 413, "more than 16777216"),

@@ -109,5 +109,7 @@ def test_a_trailing_slash_is_stripped_from_the_prefix(text: str, prefix: str) ->
 
 @pytest.mark.parametrize("text", ["a", "http://x/a", "/a?b", "/a#b", "/a//b", "/a b", "/%61"])
 def test_a_malformed_prefix_is_refused_with_an_error_that_names_it(text: str) -> None:
-    with pytest.raises(InputError, match=r"--root-path=.*: give the path that the proxy passes on, as /team/board"):
+    with pytest.raises(
+        InputError, match=r"--root-path=.*: give the path that the proxy passes on, such as /team/board"
+    ):
         parse_prefix(text, "--root-path")

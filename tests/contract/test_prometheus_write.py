@@ -95,7 +95,7 @@ def test_version_2_is_answered_with_the_number_of_samples_written(server: Server
         (packed(write_request(({"__name__": "junk"}, [(1.0, 1.0)]))) + b"xx", {}, 400, "Snappy"),
         (packed(write_request(({"__name__": "junk"}, [(1.0, 1.0)])))[:-1], {}, 400, "Snappy"),
         (packed(b"\x0a\x05abc"), {}, 400, "ends in the middle"),
-        (b"\xff\xff\xff\xff\x0f", {}, 413, "unfolds to 4294967295"),
+        (b"\xff\xff\xff\xff\x0f", {}, 413, "the decompressed body has 4294967295 bytes"),
         (b"x" * (33 << 20), {}, 413, "more than 33554432"),
     ],
 )
@@ -127,7 +127,7 @@ def test_samples_that_are_too_old_are_refused_and_the_others_are_recorded(server
     )
     answer = write(server, packed(request))
     assert answer.status_code == 400
-    assert "2 samples were refused, the others were taken: metric 'backfilled" in answer.json()["error"]
+    assert "2 samples were refused, the others were accepted: metric 'backfilled" in answer.json()["error"]
     assert "is older than the oldest tick that is kept" in answer.json()["error"]
     assert answer.headers["X-Prometheus-Remote-Write-Samples-Written"] == "1"
     server.wait_for(lambda: server.json("/api/stats").get("fresh", {}).get("last") == 2)

@@ -84,7 +84,7 @@ def compare(server: Server, port: int, name: str, query: str) -> list[tuple[int,
 
 
 @pytest.mark.timeout(180)
-def test_an_outage_and_a_kill_leave_no_hole(board: Path, tmp_path: Path) -> None:
+def test_an_outage_and_a_kill_leave_no_gap(board: Path, tmp_path: Path) -> None:
     data = tmp_path / "prometheus"
     with contextlib.ExitStack() as stack:
         running = contextlib.ExitStack()
@@ -138,10 +138,10 @@ def test_a_prometheus_that_does_not_know_2_0_is_sent_1_0(board: Path, tmp_path: 
                 "instance": "here",
                 "job": "tickboard",
             }
-            assert "does not take version 2.0: it is sent 1.0" in server.output()
+            assert "does not support version 2.0: using 1.0" in server.output()
 
 
-def test_the_file_says_where_and_a_reload_goes_on(board: Path, tmp_path: Path) -> None:
+def test_the_file_names_the_receiver_and_a_reload_continues(board: Path, tmp_path: Path) -> None:
     with metric_receiver() as receiver:
         (tmp_path / "tickboard.toml").write_text(
             f"""

@@ -40,7 +40,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
         yield server
 
 
-def test_the_foot_says_what_is_kept_and_how_large_it_is(watched: Watched, server: Server) -> None:
+def test_the_foot_shows_the_retention_and_the_size_of_the_history(watched: Watched, server: Server) -> None:
     page = watched.page
     page.goto(server.url)
     expect(page.locator("footer")).to_have_text(re.compile(r"^History: every tick for 3 d · [\d.]+ [KM]iB$"))
@@ -54,7 +54,7 @@ def test_the_window_has_the_ticks_before_the_restart(page: Page, server: Server)
     expect(card.locator(".range")).to_have_text(re.compile(r"Min: 5.*Max: 7"))
 
 
-def test_without_history_the_foot_says_nothing(page: Page, tmp_path: Path) -> None:
+def test_without_history_the_foot_is_empty(page: Page, tmp_path: Path) -> None:
     board = tmp_path / "board.py"
     board.write_text(BOARD)
     with serve("run", str(board), "--history", "none") as server:

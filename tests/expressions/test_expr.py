@@ -162,7 +162,7 @@ def test_a_value_that_is_not_a_condition_is_refused(registry: Registry) -> None:
     assert isinstance(condition(cpu > 1), Condition)
 
 
-def test_a_stat_can_be_taken_over_a_span(registry: Registry) -> None:
+def test_a_stat_can_be_over_a_span(registry: Registry) -> None:
     cpu = registry.gauge("cpu")
     assert evaluate(registry, cpu.avg("10s"), 4.0) == [50]
     assert (cpu.avg("10s") > 80).text() == 'cpu.avg("10s") > 80'
@@ -182,7 +182,7 @@ def test_a_percentile_of_a_histogram_is_a_value_of_the_tick_with_its_own_stats(r
     assert latency.p95.max("30s").text() == 'latency.p95.max("30s")'
     assert latency.avg("30s").text() == 'latency.avg("30s")'
     with pytest.raises(
-        InputError, match=r'latency.p95 is of one tick: say which stat of it, as latency.p95.max\("10s"\)'
+        InputError, match=r'latency.p95 is a value of one tick: name a stat, as latency.p95.max\("10s"\)'
     ):
         latency.p95("30s")
 
@@ -191,7 +191,7 @@ def test_invalid_stats_and_spans_are_refused(registry: Registry) -> None:
     cpu = registry.gauge("cpu")
     with pytest.raises(InputError, match=r"cpu.avg is already a stat: it has no max"):
         cpu.avg.max  # noqa: B018
-    with pytest.raises(InputError, match="is of one tick"):
+    with pytest.raises(InputError, match="is a value of one tick"):
         cpu.avg("10s")("5s")
     with pytest.raises(InputError, match="give a span above 0"):
         cpu.avg("0s")

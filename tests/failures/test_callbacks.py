@@ -58,7 +58,7 @@ def test_a_datagram_receiver_that_raises_is_reported_and_gets_the_next_datagram(
             for number in range(2):
                 sender.sendto(b"%d" % number, ("127.0.0.1", listener.port))
                 await until(lambda: len(receiver.packets) > number)  # noqa: B023  # it is awaited here
-        assert told == ["ZeroDivisionError: a defect: the packets that came with it are dropped"]
+        assert told == ["ZeroDivisionError: a defect: the packets received with it were dropped"]
         now = 3_600.0
         await listener.sample()
         assert told[1:] == [None]
@@ -132,4 +132,4 @@ def test_a_serving_thread_that_fails_is_logged(caplog: pytest.LogCaptureFixture)
 
     with caplog.at_level(logging.ERROR, "tickboard"):
         background._serve(cast("Server", Broken()), socket.create_server(("127.0.0.1", 0)))
-    assert "the board is not served any more" in caplog.text
+    assert "the board is no longer served" in caplog.text

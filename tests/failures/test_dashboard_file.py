@@ -155,7 +155,9 @@ SAVES = {
 
 
 @pytest.mark.parametrize("what", SAVES)
-async def test_after_any_failed_save_the_last_board_runs_on_and_the_next_save_is_shown(path: Path, what: str) -> None:
+async def test_after_any_failed_save_the_last_board_keeps_running_and_the_next_save_is_shown(
+    path: Path, what: str
+) -> None:
     path.with_name("beside.py").write_text("raise KeyboardInterrupt\n")
     text, message = SAVES[what]
     async with developing(path) as developed:
@@ -204,7 +206,7 @@ async def test_a_save_that_returns_the_running_board_does_not_start_it_twice(pat
         async with developing(path) as developed:
             path.write_text(text + "\n")
             await developed.until(lambda: developed.said)
-            assert "its board is that of a module elsewhere" in developed.said[-1]
+            assert "its board is made by a module in another folder" in developed.said[-1]
             assert developed.problems == {}
             await developed.ticks()
     finally:
@@ -262,7 +264,7 @@ async def test_a_newer_save_replaces_a_load_that_hangs(path: Path, what: str, ga
         assert "dashboard file" not in developed.problems
         if "call" in what:
             await developed.until(lambda: "earlier load" in developed.problems)
-            assert "an earlier load has not ended" in developed.problems["earlier load"]
+            assert "an earlier load is still in a call" in developed.problems["earlier load"]
             await developed.until(lambda: len(loading_threads()) == 1)
             await developed.ticks()
             gates[0].set()

@@ -113,7 +113,7 @@ def test_the_program_is_killed_if_something_keeps_it_from_exiting(tmp_path: Path
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(30) == 1
         server.stop()
-        assert "the program did not end by itself: it is ended now; it stands at" in server.output()
+        assert "the program did not end by itself and is ended now; it is at" in server.output()
 
 
 def test_a_second_ctrl_c_ends_the_program(tmp_path: Path) -> None:
@@ -219,7 +219,7 @@ async def blocks():
 """
     )
     with serve("run", str(path)) as server:
-        server.wait_for(lambda: "the event loop goes on; it was blocked for" in server.output())
+        server.wait_for(lambda: "the event loop continues; it was blocked for" in server.output())
         assert server.output().count("the event loop has been blocked for") == 1
         assert "time.sleep(7)" in server.output()
         server.wait_for(lambda: server.json("/api/health")["status"] == "ok")

@@ -22,7 +22,7 @@ HERE = str(Path(tickboard.__file__).parent)
 PARTS = ("engine.py", "window.py", "stats.py", "spans.py", "watch.py", "episodes.py", "alerts.py", "aligned.py")
 """The modules that a tick runs through."""
 
-ONE_STEP = {"fire", "resolve", "_append", "_take_events", "_hand_over", "_fire", "_resolve", "_over"}
+ONE_STEP = {"fire", "resolve", "_append", "_take_events", "_hand_over", "_fire", "_resolve", "_log_resolved"}
 """Functions that move one alert or pass on results, and allocate next to no memory between their steps."""
 
 FAILS_AT, TICKS = 12, 30

@@ -80,7 +80,7 @@ def test_a_full_disk_is_reported_and_queued_ticks_are_written_later(recorded: Re
 
 
 @pytest.mark.parametrize("statement", ["INSERT INTO spans", "INSERT INTO blocks", "UPDATE epochs", "DELETE FROM ticks"])
-def test_sealing_that_fails_at_any_step_is_retried_without_loss_or_doubling(
+def test_sealing_that_fails_at_any_step_is_retried_without_loss_or_duplicates(
     recorded: Recorded, statement: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = walk(4000, 2)
@@ -204,7 +204,7 @@ def test_a_flipped_byte_loses_one_column_of_one_block_and_is_reported(recorded: 
         assert np.flatnonzero(memory.count == 0).tolist() == list(range(600, 1200))
         np.testing.assert_allclose(memory.avg[1200:], rows[1200:, 1], rtol=1e-5)
     assert recorded.history.status().lost == 1
-    assert "1 columns of blocks in" in str(recorded.problems[-1])
+    assert "the values of 1 column in" in str(recorded.problems[-1])
     # The other columns are still rolled up.
     recorded.begin()
     recorded.append(LAYOUT, walk(5 * 3600, 2))
@@ -339,7 +339,7 @@ def test_new_files_are_private_to_the_user(recorded: Recorded) -> None:
 def test_a_file_that_others_may_write_to_is_refused(recorded: Recorded) -> None:
     recorded.history.close()
     recorded.path.chmod(0o666)
-    with pytest.raises(HistoryError, match=r"others may write to .*: if you trust what is in it, chmod 600"):
+    with pytest.raises(HistoryError, match=r"others may write to .*: if you trust its contents, chmod 600"):
         History(recorded.path, Retention(), lambda problem: None)
     recorded.path.chmod(0o600)
     if os.geteuid() == 0:

@@ -63,7 +63,7 @@ def of_another_program(path: Path) -> None:
         (of_another_program, "is a database of another program"),
     ],
 )
-def test_a_file_that_cannot_be_used_never_stops_the_start(make: Callable[[Path], None], said: str, path: Path) -> None:
+def test_an_unusable_file_never_prevents_the_start(make: Callable[[Path], None], said: str, path: Path) -> None:
     make(path)
     with started(path) as server:
         assert said in problem(server)
@@ -84,7 +84,7 @@ def test_a_file_that_another_board_uses_is_left_to_it(path: Path) -> None:
         first.wait_for(lambda: first.json("/api/health")["history"]["raw"]["oldest"])
 
 
-def test_a_file_that_cannot_be_read_is_moved_away_and_that_is_said(path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_moved_aside_and_reported(path: Path) -> None:
     with started(path) as server:
         server.wait_for(lambda: server.json("/api/health")["history"]["raw"]["oldest"])
     content = bytearray(path.read_bytes())
@@ -96,17 +96,17 @@ def test_a_file_that_cannot_be_read_is_moved_away_and_that_is_said(path: Path) -
     assert len(list(path.parent.glob("*.damaged-*"))) >= 1
 
 
-def test_a_file_that_is_deleted_is_begun_anew_and_that_is_said(path: Path) -> None:
+def test_a_deleted_file_is_recreated_and_reported(path: Path) -> None:
     with started(path) as server:
         server.wait_for(lambda: server.json("/api/health")["history"]["raw"]["oldest"])
         path.unlink()
         server.wait_for(lambda: "was deleted" in problem(server))
         assert ticks_go_on(server)
         server.wait_for(lambda: path.exists() and server.json("/api/health")["history"]["raw"]["oldest"])
-        assert "the history has begun anew there" in problem(server)
+        assert "a new history was started there" in problem(server)
 
 
-def test_a_disk_that_hangs_at_the_start_is_waited_for_in_vain_and_the_board_runs(path: Path, tmp_path: Path) -> None:
+def test_the_board_runs_although_the_disk_hangs_at_its_start(path: Path, tmp_path: Path) -> None:
     world = make_world(tmp_path, path.parent)
     with started(path) as server:
         server.wait_for(lambda: server.json("/api/health")["history"]["raw"]["oldest"])
@@ -115,7 +115,7 @@ def test_a_disk_that_hangs_at_the_start_is_waited_for_in_vain_and_the_board_runs
         assert ticks_go_on(server)
 
 
-def test_a_disk_that_hangs_delays_no_tick_and_what_waited_is_kept_when_it_is_back(path: Path, tmp_path: Path) -> None:
+def test_a_hanging_disk_delays_no_tick_and_waiting_ticks_are_kept_when_it_returns(path: Path, tmp_path: Path) -> None:
     world = make_world(tmp_path, path.parent)
     with started(path, **world.environ) as server:
         server.wait_for(lambda: server.json("/api/health")["history"]["raw"]["oldest"])
@@ -129,7 +129,7 @@ def test_a_disk_that_hangs_delays_no_tick_and_what_waited_is_kept_when_it_is_bac
         assert server.json("/api/health")["history"]["dropped"] == 0
 
 
-def test_a_disk_that_hangs_keeps_no_program_from_ending(path: Path, tmp_path: Path) -> None:
+def test_a_hanging_disk_keeps_no_program_from_ending(path: Path, tmp_path: Path) -> None:
     world = make_world(tmp_path, path.parent)
     with started(path, **world.environ) as server:
         server.wait_for(lambda: server.json("/api/health")["history"]["raw"]["oldest"])

@@ -79,7 +79,7 @@ def shown(registry: Registry) -> set[str]:
 
 @pytest.mark.parametrize("broken", [raises, nonsense, nothing, no_such_thing])
 @pytest.mark.parametrize("asked", PARTS)
-def test_a_part_that_fails_is_reported_alone_and_recovers(
+def test_only_a_failing_part_is_reported_and_recovers(
     asked: str, broken: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     registry = Registry()

@@ -133,7 +133,7 @@ def test_a_listener_that_cannot_start_is_reported_and_retried(failure: str) -> N
     async def scenario() -> None:
         await bench.board.start()
         problems = bench.board.hub.problems
-        assert "; it is tried again" in problems[SOURCE].message
+        assert "; it will be tried again" in problems[SOURCE].message
         await bench.works()
         await bench.until(lambda: not problems)
         assert bench.suspect.starts == 3
@@ -204,7 +204,7 @@ def test_a_board_can_replace_one_whose_listener_cannot_close() -> None:
         await after.board.start()
         await after.works()
         problem = after.board.hub.problems[f"closing {SOURCE}"]
-        assert problem.message == "OSError: no such device: what it holds may not be free"
+        assert problem.message == "OSError: no such device: its resources may not be free"
         await after.board.stop()
 
     asyncio.run(scenario())

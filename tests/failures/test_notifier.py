@@ -167,7 +167,7 @@ async def test_whatever_a_service_does_the_board_keeps_running_and_it_recovers(
         await world.fire()
         await until(lambda: world.problem)
         assert said in world.problem
-        assert world.problem.endswith("; it is tried again until it does")
+        assert world.problem.endswith("; it will be tried again until it does")
         assert world.counts.failed >= 1
         await until(lambda: len(receiver.taken) == 1)
         await world.ticks(20)
@@ -193,10 +193,10 @@ async def test_an_invalid_answer_does_not_count_as_a_delivery(
         with monkeypatch.context() as answering:
             answering.setattr(service._plugin, "notify", lambda *arguments, **more: answer)
             await world.fire()
-            await until(lambda: f"it answered {type(answer).__name__}, not whether" in world.problem)
+            await until(lambda: f"it returned {type(answer).__name__}, not whether" in world.problem)
         with monkeypatch.context() as answering:
             answering.setattr(service, "send", lambda message: 5)
-            await until(lambda: "it answered int" in world.problem)
+            await until(lambda: "it returned int" in world.problem)
         await until(lambda: odd.taken)
         await until(lambda: not world.problem)
         assert len(receiver.taken) == 1
@@ -322,11 +322,11 @@ async def test_a_notifier_recovers_after_a_thread_could_not_be_started(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("raise ImportError('no module named markdown')", "cannot be imported: no module named markdown: install"),
-        ("raise RuntimeError('odd')", "failed: RuntimeError: install tickboard anew"),
-        ("raise SystemExit(3)", "failed: SystemExit: install tickboard anew"),
-        ("import time\ntime.sleep(600)", "has not been ready within 1 s: install tickboard anew"),
-        ("Apprise = AppriseAsset = None", "failed: TypeError: install tickboard anew"),
+        ("raise ImportError('no module named markdown')", "cannot be imported: no module named markdown: reinstall"),
+        ("raise RuntimeError('odd')", "failed: RuntimeError: reinstall tickboard"),
+        ("raise SystemExit(3)", "failed: SystemExit: reinstall tickboard"),
+        ("import time\ntime.sleep(600)", "was not ready within 1 s: reinstall tickboard"),
+        ("Apprise = AppriseAsset = None", "failed: TypeError: reinstall tickboard"),
     ],
     ids=["raises ImportError", "raises", "exits", "hangs", "is of another type"],
 )
@@ -346,7 +346,7 @@ def test_a_broken_apprise_import_is_reported_in_one_line(tmp_path: Path, text: s
         [sys.executable, "-c", program, "check", str(file)], capture_output=True, text=True, check=False, timeout=50
     )
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
-    assert f"notifier 'ops': Apprise, which sends, {said}" in done.stderr
+    assert f"notifier 'ops': Apprise, which sends messages, {said}" in done.stderr
     assert SECRET not in done.stderr
 
 
@@ -355,6 +355,8 @@ def test_a_plugin_that_raises_when_created_does_not_leak_its_url(monkeypatch: py
         raise RuntimeError(f"cannot use {SECRET}")
 
     monkeypatch.setattr("apprise.Apprise.instantiate", fail)
-    with pytest.raises(InputError, match=r"notifier 'ops': Apprise, which sends, failed: RuntimeError: ") as raised:
+    with pytest.raises(
+        InputError, match=r"notifier 'ops': Apprise, which sends messages, failed: RuntimeError: "
+    ) as raised:
         Board().notify("ops", f"json://{SECRET}@host/")
     assert SECRET not in str(raised.value)

@@ -132,11 +132,11 @@ async def test_a_read_that_fails_is_reported_and_retried(error: BaseException, m
     await one.until(lambda: one.receiver.got)
     await one.until(lambda: one.told[-1] is None)
     assert type(error).__name__ in str(one.told[0])
-    assert str(one.told[0]).endswith("it is read again in 0.01 s")
+    assert str(one.told[0]).endswith("reading is tried again in 0.01 s")
     await one.close()
 
 
-async def test_a_terminal_that_is_gone_is_reported() -> None:
+async def test_a_closed_terminal_is_reported() -> None:
     terminal, other = os.openpty()
     told: list[str | None] = []
     stdin = Stdin(terminal, CollectingReceiver(), told.append)
@@ -156,7 +156,9 @@ async def test_reading_from_a_terminal_prints_a_hint() -> None:
     taker = CollectingReceiver()
     stdin = Stdin(shown, taker, lambda _: None, said.append)
     await stdin.start()
-    assert said == ["Reading what is typed here; give it the output of a command: some-command | tickboard pipe"]
+    assert said == [
+        "Reading what you type here; or pipe the output of a command into it: some-command | tickboard pipe"
+    ]
     os.write(terminal, b"load 1\n")
     with anyio.fail_after(20):
         while taker.got != b"load 1\n":
@@ -184,7 +186,7 @@ async def test_long_silence_is_reported_until_input_arrives(monkeypatch: pytest.
     one = Input(CollectingReceiver())
     await one.stdin.start()
     await one.until(lambda: one.told)
-    assert "the command has nothing to say, hangs, or keeps its output in a buffer" in str(one.told[0])
+    assert "the command prints nothing, hangs, or keeps its output in a buffer" in str(one.told[0])
     os.write(one.writing, b"a")
     await one.until(lambda: len(one.told) >= 2)
     assert one.told[1] is None
@@ -257,7 +259,7 @@ async def test_a_folder_is_reported(tmp_path: Path) -> None:
 def test_a_closed_input_raises_one_error_at_once() -> None:
     closed = os.open(os.devnull, os.O_RDONLY)
     os.close(closed)
-    with pytest.raises(InputError, match=r"the input can't be read \(Bad file descriptor\): give it the output"):
+    with pytest.raises(InputError, match=r"the input can't be read \(Bad file descriptor\): pipe the output"):
         Stdin(closed, CollectingReceiver(), lambda _: None)
 
 

@@ -111,10 +111,10 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("headers", "said"),
     [
-        ({"X-Team": None}, "headers: X-Team is None: give a text"),
-        ({"X-Team": 5}, "headers: X-Team is a int: give a text"),
-        ({"X-Team": b"a"}, "headers: X-Team is a bytes: give a text"),
-        ({"X-Team": ["a"]}, "headers: X-Team is a list: give a text"),
+        ({"X-Team": None}, "headers: X-Team is None: give a string"),
+        ({"X-Team": 5}, "headers: X-Team is a int: give a string"),
+        ({"X-Team": b"a"}, "headers: X-Team is a bytes: give a string"),
+        ({"X-Team": ["a"]}, "headers: X-Team is a list: give a string"),
         ({"X-Team": "a\r\nX-Other: b"}, "headers: X-Team contains a line break"),
         ({"X-Team": "a\0"}, "headers: X-Team contains a line break or a character"),
         ({"X-Team": "\u20ac"}, "headers: X-Team contains a line break or a character"),
@@ -313,7 +313,7 @@ def test_any_exception_while_sending_is_logged_once_and_the_client_keeps_sending
         assert (numbers.sent, numbers.dropped) == (1, 2)
     assert [one["value"] for one in server.got[-1]] == [3]
     (line,) = caplog.messages
-    assert f"{kind.__name__}: no; what was to be sent is dropped" in line
+    assert f"{kind.__name__}: no; the samples are dropped" in line
 
 
 def test_a_failure_before_sending_does_not_stop_the_client(
@@ -387,7 +387,7 @@ def test_an_intermittent_failure_is_logged_only_occasionally(
             assert not numbers.flush(20)
             assert numbers.flush(20)
         assert [line.partition(": ")[2] for line in caplog.messages] == [
-            "it answers 503 Busy; it is tried again, with what is recorded meanwhile",
+            "it answers 503 Busy; trying again, with the values recorded meanwhile",
             "it works again",
         ]
         monkeypatch.setattr(MODULE, "LOG_EVERY_S", -math.inf)

@@ -37,8 +37,8 @@ FAILURES: dict[str, tuple[Answer, str]] = {
     "closes at once": (says(), "its answer cannot be read"),
     "does not answer HTTP": (says(b"220 smtp ready\r\n"), "its answer cannot be read"),
     "answers in TLS": (says(b"\x15\x03\x01\x00\x02\x02\x46"), "its answer cannot be read"),
-    "has endless headers": (says(b"HTTP/1.1 200 OK\r\nX: ", b"x" * 200_000), "the head of its answer is more than"),
-    "continues forever": (says(b"HTTP/1.1 100 Continue\r\n\r\n" * 10_000), "the head of its answer is more than"),
+    "has endless headers": (says(b"HTTP/1.1 200 OK\r\nX: ", b"x" * 200_000), "the head of its answer has more than"),
+    "continues forever": (says(b"HTTP/1.1 100 Continue\r\n\r\n" * 10_000), "the head of its answer has more than"),
     "has a status that is none": (says(b"HTTP/1.1 999 Oh\r\nContent-Length: 0\r\n\r\n"), "it answers 999 Oh"),
     "has a status that is no number": (says(b"HTTP/1.1 abc Oh\r\n\r\n"), "its answer cannot be read"),
     "ends before its size": (says(b"HTTP/1.1 500 Oh\r\nContent-Length: 100\r\n\r\nx"), "its answer cannot be read"),
@@ -50,7 +50,7 @@ FAILURES: dict[str, tuple[Answer, str]] = {
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-def test_a_failure_says_what_it_is(failure: str) -> None:
+def test_a_failure_names_its_cause(failure: str) -> None:
     reply, why = FAILURES[failure]
     answer = answers(reply, 0.5 if "within" in why else GUARD_S)
     assert answer.kind == "failed"
@@ -59,11 +59,11 @@ def test_a_failure_says_what_it_is(failure: str) -> None:
 
 
 @pytest.mark.parametrize("failure", ["closes at once", "sends nothing", "ends before its size"])
-def test_a_request_without_a_whole_answer_may_have_been_taken(failure: str) -> None:
+def test_a_request_without_a_whole_answer_may_have_been_accepted(failure: str) -> None:
     assert answers(FAILURES[failure][0], 0.5).in_doubt
 
 
-def test_a_receiver_that_is_not_there_has_taken_nothing() -> None:
+def test_an_unreachable_receiver_has_accepted_nothing() -> None:
     async def send(port: int) -> WriteAnswer:
         return await Receiver(Secret(f"http://127.0.0.1:{port}/"), {}).send(b"body", "1.0")
 
@@ -94,7 +94,7 @@ def test_an_answer_that_is_compressed_harms_nothing() -> None:
     ("text", "seconds"),
     [(b"5", 5), (b"100000000", 600), (b"-1", None), (b"soon", None), (b"1.5", None), (b"9" * 1000, None)],
 )
-def test_what_retry_after_says_is_bounded(text: bytes, seconds: float | None) -> None:
+def test_the_pause_of_retry_after_is_bounded(text: bytes, seconds: float | None) -> None:
     head = b"HTTP/1.1 503 Oh\r\nContent-Length: 0\r\nRetry-After: " + text + b"\r\n\r\n"
     assert answers(says(head)).retry_after_s == seconds
 
@@ -113,7 +113,7 @@ def test_retry_after_may_be_a_date(date: bytes, low: float | None, high: float |
     assert found == low == high
 
 
-def test_a_sender_that_fails_is_reported_and_started_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sender_that_fails_is_reported_and_restarted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = 0
 
     async def run(self: Sender) -> None:
@@ -134,11 +134,11 @@ def test_a_sender_that_fails_is_reported_and_started_again(tmp_path: Path, monke
     monkeypatch.setattr(Sender, "run", run)
     problems = Problems()
     history = History(tmp_path / "h.sqlite", Retention(), lambda problem: None)
-    assert asyncio.run(fail()) == "RuntimeError: a bug; it is started again"
+    assert asyncio.run(fail()) == "RuntimeError: a bug; it will be restarted"
     history.close()
 
 
-def test_ticks_go_on_while_a_receiver_hangs(tmp_path: Path) -> None:
+def test_ticks_continue_while_a_receiver_hangs(tmp_path: Path) -> None:
     board = tmp_path / "board.py"
     board.write_text("from tickboard import Board\nboard = Board(interval_ms=50)\nboard.gauge('a').set(1)\n")
     with raw_server(hangs(), "/write") as receiver:
@@ -162,7 +162,7 @@ def test_a_receiver_that_cannot_be_reached_is_a_problem_of_the_board(tmp_path: P
         server.wait_for(lambda: server.json("/api/health")["status"] == "degraded")
         [reason] = server.json("/api/health")["reasons"]
         assert reason["source"] == "remote write"
-        assert "takes nothing: it cannot be reached" in reason["message"]
+        assert "cannot be sent to: it cannot be reached" in reason["message"]
         wait_for(lambda: "remote write: " in server.output(), server.output)
         assert "hunter22" not in server.output() + str(server.json("/api/health"))
         assert "abcdefgh" not in server.output() + str(server.json("/api/health"))

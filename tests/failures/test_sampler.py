@@ -372,7 +372,7 @@ async def yields_async() -> AsyncIterator[int]:
 
 @pytest.mark.parametrize("function", [yields, yields_async, functools.partial(yields)])
 def test_a_generator_function_is_refused_where_it_is_declared(function: Callable[[], object]) -> None:
-    with pytest.raises(InputError, match="it yields, so that calling it runs nothing"):
+    with pytest.raises(InputError, match="it is a generator, so calling it runs nothing"):
         tickboard.Board().every("1s")(function)
 
 
@@ -383,7 +383,7 @@ def test_a_sampler_that_returns_a_generator_is_reported() -> None:
         await bench.until(lambda: bench.problems)
         problem = bench.problems[0]
         assert problem is not None
-        assert "it yields, so that calling it runs nothing" in problem.message
+        assert "it is a generator, so calling it runs nothing" in problem.message
 
     drive(bench, scenario)
 

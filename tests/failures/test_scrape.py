@@ -34,21 +34,21 @@ def gzipped(data: bytes, coding: bytes = b"gzip") -> Answer:
 
 
 FAILURES: dict[str, tuple[Answer, str]] = {
-    "raises: closes at once": (says(), "cannot be asked"),
-    "raises: resets": (resets, "cannot be asked"),
+    "raises: closes at once": (says(), "cannot be scraped"),
+    "raises: resets": (resets, "cannot be scraped"),
     "raises: answers 500": (says(b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n"), "it answers 500 Oh"),
-    "raises: does not answer HTTP": (says(b"220 smtp ready\r\n"), "cannot be asked"),
+    "raises: does not answer HTTP": (says(b"220 smtp ready\r\n"), "cannot be scraped"),
     "raises: redirects": (
         says(b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:9/m\r\nContent-Length: 0\r\n\r\n"),
-        "give the address that it leads to, http://127.0.0.1:9/m",
+        "use the address that it redirects to, http://127.0.0.1:9/m",
     ),
     "raises: redirects to itself": (
         says(b"HTTP/1.1 301 Moved\r\nLocation: /metrics\r\nContent-Length: 0\r\n\r\n"),
-        "give the address that it leads to",
+        "use the address that it redirects to",
     ),
     "raises: endless headers": (
         says(OK, b"X: " + b"x" * 200_000),
-        "the head of its answer is more than 65536 bytes",
+        "the head of its answer has more than 65536 bytes",
     ),
     "hangs: sends nothing": (hangs(), "did not answer within 0.5 s"),
     "hangs: in its headers": (hangs(OK), "did not answer within 0.5 s"),
@@ -67,19 +67,19 @@ FAILURES: dict[str, tuple[Answer, str]] = {
         "that has no metrics",
     ),
     "wrong type: nulls": (good(b"\x00" * 1000), "that has no metrics"),
-    "wrong type: not gzip": (gzipped(SAID), "cannot be asked: the body is not gzip"),
+    "wrong type: not gzip": (gzipped(SAID), "cannot be scraped: the body is not gzip"),
     "wrong type: gzip twice": (
         gzipped(gzip.compress(gzip.compress(SAID)), b"gzip, gzip"),
         "it answers with Content-Encoding 'gzip, gzip'",
     ),
     "wrong type: another coding": (gzipped(SAID, b"br"), "it answers with Content-Encoding 'br'"),
-    "ends: before its size": (says(OK, b"Content-Length: 100\r\n\r\n", SAID), "cannot be asked"),
-    "ends: in a chunk": (says(OK, b"Transfer-Encoding: chunked\r\n\r\n40\r\n", SAID), "cannot be asked"),
+    "ends: before its size": (says(OK, b"Content-Length: 100\r\n\r\n", SAID), "cannot be scraped"),
+    "ends: in a chunk": (says(OK, b"Transfer-Encoding: chunked\r\n\r\n40\r\n", SAID), "cannot be scraped"),
     "ends: before the last chunk": (
         says(OK, b"Transfer-Encoding: chunked\r\n\r\n8\r\n", SAID, b"\r\n"),
-        "cannot be asked",
+        "cannot be scraped",
     ),
-    "ends: in its gzip": (gzipped(gzip.compress(SAID * 100)[:-12]), "cannot be asked: the body ends in the middle"),
+    "ends: in its gzip": (gzipped(gzip.compress(SAID * 100)[:-12]), "cannot be scraped: the body ends in the middle"),
 }
 """Answers of a target, and the expected report."""
 
@@ -102,7 +102,7 @@ def problems(board: Board) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-def test_a_target_that_fails_is_reported_alone_and_recovers(failure: str) -> None:
+def test_only_a_failing_target_is_reported_and_recovers(failure: str) -> None:
     answer, why = FAILURES[failure]
     with raw_server(good()) as suspect, raw_server(good()) as witness:
         board = Board(interval_ms=50)
@@ -185,5 +185,5 @@ def test_a_target_that_does_not_exist_yet_is_retried_until_it_does() -> None:
     board = Board(interval_ms=50)
     board.scrape(f"http://127.0.0.1:{free}/metrics", every="100ms", job="it")
     with serve_app(board, Connection):
-        wait_for(lambda: any("cannot be asked" in message for message in problems(board).values()))
+        wait_for(lambda: any("cannot be scraped" in message for message in problems(board).values()))
         wait_for(lambda: last(board).get("scrape_up it") == 0)

@@ -21,7 +21,7 @@ def text(path: Path) -> bytes:
         return b"".join(csv(export))
 
 
-def test_a_copy_that_is_made_while_the_history_is_written_has_all_that_was_committed(tmp_path: Path) -> None:
+def test_a_copy_made_while_the_history_is_written_has_every_committed_tick(tmp_path: Path) -> None:
     path, copy = tmp_path / "history.sqlite", tmp_path / "copies" / "copy.sqlite"
     record(path, (START, 1_000))
     history = History(path, Retention(), lambda problem: None)

@@ -130,7 +130,7 @@ def test_the_result_is_the_same_before_and_after_sealing(board: Board, ticks: in
         assert one.score == pytest.approx(other.score, abs=1e-3)
 
 
-def test_rounding_in_blocks_is_no_change(tmp_path: Path) -> None:
+def test_rounding_in_blocks_is_not_a_change(tmp_path: Path) -> None:
     board = Board(tmp_path / "history.sqlite", [key("thirds"), key("tenths")])
     board.begin()
     thirds = np.array([[1 / 3, 0.1], [2 / 3, 0.2]] * 900)
@@ -276,7 +276,7 @@ def test_ticks_that_a_later_run_hides_are_not_compared(board: Board) -> None:
     assert board.compare(200).changed == ()
 
 
-def test_more_than_can_be_read_at_once_is_refused(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_question_for_too_many_values_is_refused(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
     board.append(kinds(60))
     monkeypatch.setattr(reading, "MAX_WORK", 100)
     with pytest.raises(TooMuchError, match="ask for fewer series, a shorter range"):

@@ -130,7 +130,7 @@ def block_of(values: Floats, field: int = VALUE) -> bytes:
 
 
 @pytest.mark.parametrize("kind", range(8))
-def test_a_column_of_too_few_bytes_is_lost_alone_among_many(kind: int) -> None:
+def test_only_a_column_of_too_few_bytes_is_lost(kind: int) -> None:
     [[column]] = codec.encode(np.array([[1.0, 2.0, 4.0]]))
     into = np.empty((8, 3))
     kinds, payloads = [column.kind] * 8, [column.payload] * 8

@@ -67,7 +67,7 @@ def test_the_distance_is_the_largest_difference_of_the_shares_up_to_a_value(
         ([1_000_000, 1_000_500, 999_700], [999_900, 1_000_100, 1_000_400, 1_000_900], 0.4166666666666667),
     ],
 )
-def test_the_distance_is_that_of_scipy(before: list[float], after: list[float], expected: float) -> None:
+def test_the_distance_equals_that_of_scipy(before: list[float], after: list[float], expected: float) -> None:
     """The expected values are those of `ks_2samp` in scipy 1.17.1."""
     assert distance(row(*before), row(*after))[0] == pytest.approx(expected, abs=1e-12)
 
@@ -78,7 +78,7 @@ VALUES = st.lists(NUMBERS, min_size=1, max_size=20)
 
 
 @given(st.lists(st.tuples(VALUES, VALUES), min_size=1, max_size=5))
-def test_the_distance_is_that_of_a_naive_count(pairs: list[tuple[list[float], list[float]]]) -> None:
+def test_the_distance_equals_that_of_a_naive_count(pairs: list[tuple[list[float], list[float]]]) -> None:
     before, after = (with_gaps([pair[side] for pair in pairs]) for side in (0, 1))
     for (ours, theirs), found in zip(pairs, distance(before, after).tolist(), strict=True):
         assert found == pytest.approx(naive_distance(ours, theirs), abs=1e-12)
@@ -99,7 +99,7 @@ def with_gaps(rows: list[list[float]]) -> Floats:
     return found
 
 
-def test_values_that_differ_by_less_than_blocks_keep_are_equal() -> None:
+def test_values_that_differ_by_less_than_the_precision_of_blocks_are_equal() -> None:
     exact = row(*[1 / 3, 2 / 3] * 5)
     [[column]] = encode(exact)
     rounded = np.empty_like(exact)
@@ -137,7 +137,7 @@ def test_the_score_is_half_distance_and_half_shift(before: list[float], after: l
     st.lists(st.integers(1, 30).map(float), min_size=5, max_size=40),
     st.lists(st.integers(1, 30).map(float), min_size=5, max_size=40),
 )
-def test_the_score_is_that_of_the_formula(before: list[float], after: list[float]) -> None:
+def test_the_score_equals_that_of_the_formula(before: list[float], after: list[float]) -> None:
     far = naive_distance(before, after)
     root = math.sqrt(len(before) * len(after) / (len(before) + len(after)))
     expected = 0.0
@@ -149,7 +149,7 @@ def test_the_score_is_that_of_the_formula(before: list[float], after: list[float
     assert score(before, after) == pytest.approx(expected, abs=1e-12)
 
 
-def test_a_distance_that_chance_explains_is_no_change() -> None:
+def test_a_distance_explained_by_chance_is_not_a_change() -> None:
     # For 600 values, 1.63 is a distance of 0.0934.
     values = np.arange(600.0)
     assert compare(row(*values), row(*values + 56)).score[0] == 0
@@ -192,7 +192,7 @@ def test_a_series_in_one_range_only_has_a_score_if_the_other_has_ticks() -> None
     assert math.isnan(score(there, []))
 
 
-def test_a_shift_that_is_clear_ranks_before_a_series_that_appeared_and_a_steady_drift_after_it() -> None:
+def test_a_clear_shift_ranks_before_a_new_series_and_a_steady_drift_after_it() -> None:
     drift = [float(number) for number in range(100)]
     assert score([40.0, 41.0] * 50, [50.0, 51.0] * 50) > ONE_RANGE > score(drift[:50], drift[50:]) > 0.5
 

@@ -74,7 +74,7 @@ def test_openmetrics_is_ordered_by_series_with_valid_names_and_escaped_labels(pa
     ]
 
 
-def test_seconds_are_the_same_milliseconds_also_where_a_reader_cuts_them_off() -> None:
+def test_seconds_mean_the_same_milliseconds_rounded_or_truncated() -> None:
     times = np.arange(START * 1000, START * 1000 + 5_000)
     seconds = Piece(times, np.empty((len(times), 0))).seconds
     assert [int(float(text) * 1000) for text in seconds] == times.tolist()
@@ -83,9 +83,7 @@ def test_seconds_are_the_same_milliseconds_also_where_a_reader_cuts_them_off() -
 
 
 @pytest.mark.parametrize("form", ["csv", "ndjson", "openmetrics"])
-def test_what_is_in_memory_is_bounded_and_the_same_comes_out(
-    path: Path, form: Form, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_memory_is_bounded_and_the_export_is_the_same(path: Path, form: Form, monkeypatch: pytest.MonkeyPatch) -> None:
     record(path, (START, 2_000), (START + 9_000, 500))
     whole = written(path, form)
     assert whole.count("\n") > 6_000
@@ -103,13 +101,13 @@ def test_what_is_in_memory_is_bounded_and_the_same_comes_out(
     assert max(sizes) <= 400
 
 
-def test_the_range_is_what_was_asked_for(path: Path) -> None:
+def test_the_range_is_the_requested_one(path: Path) -> None:
     record(path, (START, 100))
     rows = written(path, "csv", asked("cpu.*", since=START + 10, until=START + 12)).splitlines()[1:]
     assert [row.split(",")[0] for row in rows] == ["2027-01-15T08:00:10.000Z", "2027-01-15T08:00:11.000Z"]
 
 
-def test_times_ascend_where_the_clock_was_set_back_and_right_again(path: Path) -> None:
+def test_times_ascend_where_the_clock_was_set_back_and_forward_again(path: Path) -> None:
     record(path, (START, 900), (START + 400, 100), (START + 2_000, 50))
     lines = written(path, "openmetrics", asked("cpu.usage")).splitlines()[1:-1]
     times = [float(line.split()[-1]) for line in lines]
@@ -145,7 +143,7 @@ def test_the_log_of_the_database_can_be_reused_while_an_export_waits(path: Path)
         other.close()
 
 
-def test_what_is_damaged_is_counted_and_the_rest_is_exported(path: Path) -> None:
+def test_damaged_blocks_are_counted_and_the_rest_is_exported(path: Path) -> None:
     record(path, (START, 2_000))
     connection = sqlite3.connect(path)
     [(key, block)] = connection.execute("SELECT key, block FROM blocks ORDER BY key LIMIT 1").fetchall()
@@ -158,7 +156,7 @@ def test_what_is_damaged_is_counted_and_the_rest_is_exported(path: Path) -> None
     assert 3_000 < text.count("\n") < 5_000
 
 
-def test_a_file_that_is_no_history_is_refused(path: Path) -> None:
+def test_a_file_that_is_not_a_history_is_refused(path: Path) -> None:
     with pytest.raises(HistoryError, match="does not exist"), exported(path, asked()):
         pass
     path.write_bytes(b"x" * 4096)

@@ -35,7 +35,7 @@ def answer(path: Path, question: Question) -> Answer:
 
 
 @pytest.mark.parametrize("points", [5, 100_000])
-def test_series_leave_every_tier_and_the_others_stay_as_they_were(path: Path, points: int) -> None:
+def test_forgotten_series_leave_every_tier_and_the_others_are_unchanged(path: Path, points: int) -> None:
     question = Question((), WHOLE.start_ms, WHOLE.end_ms, points)
     before = answer(path, question)
     assert forget(path, ("disk",)) == 2
@@ -46,7 +46,7 @@ def test_series_leave_every_tier_and_the_others_stay_as_they_were(path: Path, po
         assert np.array_equal(getattr(after.series[0], name), getattr(before.series[0], name))
 
 
-def test_nothing_of_their_values_is_left_in_the_file(path: Path) -> None:
+def test_none_of_their_values_remain_in_the_file(path: Path) -> None:
     before = inspect(path)
     assert forget(path, ("*",)) == 3
     after = inspect(path)
@@ -59,7 +59,7 @@ def test_nothing_of_their_values_is_left_in_the_file(path: Path) -> None:
         assert database.one("SELECT sum(bytes - length(times)) FROM spans") == 0
 
 
-def test_the_bytes_of_their_rows_are_gone_also_where_pages_are_free(path: Path) -> None:
+def test_the_bytes_of_their_rows_are_gone_even_from_free_pages(path: Path) -> None:
     values = [struct.pack("<d", 1000.0 + seq + 0.1) for seq in (0, 1, 500, 9_000, 15_000, 15_498)]
     with sqlite3.connect(path) as file:
         assert file.execute("PRAGMA freelist_count").fetchone()[0] > 0, "sealed rows have left free pages"
@@ -68,7 +68,7 @@ def test_the_bytes_of_their_rows_are_gone_also_where_pages_are_free(path: Path) 
     assert [value in path.read_bytes() for value in values] == [False] * len(values)
 
 
-def test_a_series_that_comes_back_has_new_values_alone(path: Path) -> None:
+def test_a_series_that_comes_back_has_only_new_values(path: Path) -> None:
     forget(path, ("cpu.usage",))
     history = History(path, Retention(), lambda problem: None)
     history.begin("again", 1000, 60)
@@ -98,7 +98,7 @@ def test_a_file_that_is_open_is_left_alone(path: Path) -> None:
     assert inspect(path).series == 3
 
 
-def test_a_file_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+def test_a_missing_file_is_not_created(tmp_path: Path) -> None:
     with pytest.raises(HistoryError, match="does not exist"):
         forget(tmp_path / "none.sqlite", ("cpu",))
     assert list(tmp_path.iterdir()) == []

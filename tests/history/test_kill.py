@@ -18,7 +18,7 @@ START_MS = 1_800_000_000_000
 
 
 @pytest.mark.parametrize("kills", [6, pytest.param(100, marks=[LONG, pytest.mark.timeout(600)])])
-def test_a_kill_loses_no_committed_tick_and_doubles_none(tmp_path: Path, kills: int) -> None:
+def test_a_kill_loses_and_duplicates_no_committed_tick(tmp_path: Path, kills: int) -> None:
     path = tmp_path / "h.sqlite"
     said: list[tuple[int, int]] = []
     start_ms = START_MS

@@ -44,19 +44,19 @@ def test_options_are_read_as_people_write_them() -> None:
         ("commit", "1h", "commit: give 5m or less"),
     ],
 )
-def test_one_that_cannot_be_used_is_named(option: str, value: object, said: str) -> None:
+def test_an_invalid_option_is_named(option: str, value: object, said: str) -> None:
     with pytest.raises(InputError) as caught:
         HistoryOptions.read({option: value}, refused)
     assert str(caught.value).startswith(said)
 
 
-def test_what_is_said_first_wins_and_the_rest_is_added() -> None:
+def test_earlier_options_take_precedence_and_missing_ones_are_added() -> None:
     flags = HistoryOptions(keep=1.0)
     board = HistoryOptions("b.sqlite", keep=2.0, size=3)
     assert flags.over(board) == HistoryOptions("b.sqlite", 1.0, size=3)
 
 
-def test_none_is_no_file() -> None:
+def test_none_means_no_file() -> None:
     assert HistoryOptions("none").path is None
     assert HistoryOptions().path is None
     assert HistoryOptions("x").path == Path("x")
@@ -70,6 +70,6 @@ def test_a_coarser_tier_is_kept_for_at_least_as_long_as_a_finer_one() -> None:
     assert HistoryOptions(keep=3600.0, keep_minutes=60.0).retention.minutes_s == 3600
 
 
-def test_the_file_lies_beside_that_of_the_alerts() -> None:
+def test_the_file_is_beside_that_of_the_alerts() -> None:
     assert beside_state(Path("/a/host.sqlite")) == Path("/a/host.history.sqlite")
     assert beside_state(Path("alerts")) == Path("alerts.history.sqlite")

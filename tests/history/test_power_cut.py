@@ -41,7 +41,7 @@ async def sample() -> None:
 
 @pytest.mark.parametrize("cuts", [5, pytest.param(100, marks=[LONG, pytest.mark.timeout(900)])])
 @pytest.mark.parametrize("strays", [False, True], ids=["only what was synced", "some pages more"])
-def test_a_power_cut_loses_no_synced_tick_and_doubles_none(tmp_path: Path, cuts: int, strays: bool) -> None:
+def test_a_power_cut_loses_and_duplicates_no_synced_tick(tmp_path: Path, cuts: int, strays: bool) -> None:
     disk = Disk(tmp_path / "disk", seed=cuts)
     path = disk.files / "h.sqlite"
     chance = random.Random(cuts)

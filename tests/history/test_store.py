@@ -103,7 +103,7 @@ def test_an_empty_history_answers_with_nothing(recorded: Recorded) -> None:
     assert recorded.history.status().raw.oldest_ms is None
 
 
-def test_what_is_kept_is_known_with_the_first_commit(recorded: Recorded) -> None:
+def test_the_status_includes_the_first_commit(recorded: Recorded) -> None:
     recorded.begin()
     recorded.append(layout_of([CPU]), walk(3))
     recorded.read()

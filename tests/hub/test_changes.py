@@ -180,7 +180,7 @@ def test_adding_ten_series_to_ten_thousand_metrics_sends_only_those_ten() -> Non
     assert new.series == old.series
 
 
-def test_a_reordered_list_has_no_places() -> None:
+def test_a_reordered_list_has_no_difference() -> None:
     assert _places("abc", "acb") is None
     assert _places("abc", "axc") == ([1], [1])
     assert _places("", "ab") == ([], [0, 1])

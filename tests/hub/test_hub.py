@@ -589,7 +589,7 @@ def test_readers_are_notified_of_alerts_and_board_switches(bench: Bench) -> None
     bench.hub.announce(bench.engine.tick(99.0, 1.0).events)
     bench.hub.switch(bench.engine, bench.describe)
     assert news == [1, 1]
-    for _ in bench.hub.readers.give():
+    for _ in bench.hub.readers.send_new():
         pass
     assert len(stream.take()) == 2
     bench.hub.readers.leave(reader)
@@ -872,6 +872,6 @@ def test_a_reader_that_fails_to_join_is_not_added(bench: Bench, monkeypatch: pyt
         bench.hub.readers.join(stream, "", 0.0)
     assert len(bench.hub.readers) == 0
     bench.hub.announce([AlertEvent(1, "firing", Alert("1", "m", "info", "T"), 0.0)])
-    for _ in bench.hub.readers.give():
+    for _ in bench.hub.readers.send_new():
         pass
     assert not stream.raw

@@ -209,7 +209,7 @@ def test_an_outdated_large_window_is_not_cached(bench: Bench, work: Work, betwee
     assert seqs(first.messages()) == seqs(second.messages()) == list(range(1, bench.engine.seq + 1))
 
 
-def test_if_a_large_window_fails_its_viewers_are_closed_with_1013_and_the_others_go_on(
+def test_if_a_large_window_fails_its_viewers_are_closed_with_1013_and_the_others_continue(
     bench: Bench, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Failing(Json):

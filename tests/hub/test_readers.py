@@ -49,7 +49,7 @@ class Bench:
         return inbox
 
     def give(self) -> int:
-        return sum(1 for _ in self.readers.give())
+        return sum(1 for _ in self.readers.send_new())
 
     def beat(self, after_s: float) -> None:
         for _ in self.readers.beat(JOINED + after_s, 5.0):
@@ -178,7 +178,7 @@ def test_joining_or_leaving_during_a_send_neither_loses_nor_repeats_events(
     monkeypatch.setattr(readers_module, "SLICE", 1)
     first, leaving, last = bench.join(), bench.join(), bench.join()
     bench.fire()
-    giving = bench.readers.give()
+    giving = bench.readers.send_new()
     next(giving)
     bench.leave(leaving)
     joined = bench.join()
@@ -318,7 +318,7 @@ def test_a_reader_that_reads_nothing_is_disconnected_after_a_while(bench: Bench)
     assert kinds(slow.take())[-1] == kinds(idle.take())[-1] == "firing 6"
 
 
-def test_a_reader_that_falls_behind_the_log_is_ended_and_then_gets_all_firing_alerts(
+def test_a_reader_behind_the_log_is_ended_and_then_gets_all_firing_alerts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(alertlog_module, "LOG_EVENTS", 3)
@@ -669,7 +669,7 @@ def test_no_reader_ever_misses_or_repeats_an_event(actions: list[tuple[str, int]
                 bench.log.publish(bench.log.number - number % 2)
             elif action == "step":
                 if next(giving, "over") == "over":
-                    giving = bench.readers.give()
+                    giving = bench.readers.send_new()
             elif action == "beat":
                 if next(beating, "over") == "over":
                     seconds += 20

@@ -149,7 +149,7 @@ def break_methods(inbox: Inbox, monkeypatch: pytest.MonkeyPatch, *names: str) ->
 def check_that_one_was_disconnected(bench: Bench, broken: Inbox, *others: Inbox) -> None:
     """Check that all viewers but one go on, and that the problem is cleared after a while."""
     assert broken.was_cut
-    assert bench.hub.problems[VIEWERS].message == "a viewer could not be sent to, and was cut: BrokenError"
+    assert bench.hub.problems[VIEWERS].message == "sending to a viewer failed, and it was disconnected: BrokenError"
     for inbox in others:
         assert not inbox.was_cut
         assert seqs(inbox.messages()) == list(range(1, bench.engine.seq + 1))

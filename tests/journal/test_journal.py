@@ -180,7 +180,7 @@ async def test_firing_alerts_are_kept_after_their_first_event_has_left_the_log(p
     ]
     log = AlertLog(kept.epoch, kept.events, kept.number, firing=kept.firing)
     assert [(one.number, one.alert) for one in log.firing()] == [(1, noted), (3, alert(3)), (4, alert(4))]
-    assert not log.has_missed(2)
+    assert not log.can_resume_after(2)
     assert numbers_of(log.since(0)) == [4, 5, 6]
 
 

@@ -106,7 +106,7 @@ async def test_resolved_alerts_are_found_by_the_range_of_time_in_which_they_fire
     assert await found(journal, question(state="active")) == []
 
 
-async def test_an_alert_that_changes_after_its_end_is_found_as_it_is_by_then(journal: Journal) -> None:
+async def test_an_alert_that_changes_after_its_end_is_found_in_its_last_state(journal: Journal) -> None:
     log = AlertLog("e", kept=True)
     episode(log, "a1", 0, 10)
     await journal.commit(log.events())
@@ -119,7 +119,7 @@ async def test_an_alert_that_changes_after_its_end_is_found_as_it_is_by_then(jou
     assert await found(journal, left=3) == ["a1"]
 
 
-async def test_pages_of_any_question_are_those_of_a_search_in_memory(journal: Journal) -> None:
+async def test_pages_of_any_question_equal_those_of_a_search_in_memory(journal: Journal) -> None:
     chance = random.Random(7)
     log = AlertLog("e", kept=True)
     for number in range(300):
@@ -284,7 +284,7 @@ def version_1(path: Path, *events: tuple[int, str, Alert]) -> None:
     path.chmod(0o600)
 
 
-async def test_a_file_of_the_version_before_is_upgraded_with_what_it_holds(path: Path) -> None:
+async def test_a_file_of_the_previous_version_is_upgraded_with_its_contents(path: Path) -> None:
     noted = msgspec.structs.replace(alert("a1", 0, 10), acknowledged=Acknowledgement("T", "me"))
     version_1(
         path,
@@ -351,7 +351,7 @@ async def test_resolved_alerts_are_copied_from_a_file_that_was_deleted(path: Pat
     assert len((await reopened(journal)).events) == 4
 
 
-async def test_what_is_unreadable_in_a_lost_file_does_not_prevent_a_new_one(path: Path) -> None:
+async def test_unreadable_rows_of_a_lost_file_do_not_prevent_a_new_one(path: Path) -> None:
     journal = Journal(path)
     log = AlertLog(journal.load().epoch, kept=True)
     for number in range(5):
@@ -385,7 +385,7 @@ async def test_an_alert_that_cannot_be_read_is_an_error_that_names_the_file(jour
 async def test_a_closed_journal_answers_no_question(path: Path) -> None:
     journal = Journal(path)
     await journal.close()
-    with pytest.raises(JournalError, match="is closed: nothing is read any more"):
+    with pytest.raises(JournalError, match="is closed and can no longer be read"):
         await found(journal)
 
 
@@ -417,7 +417,7 @@ async def test_writes_go_before_questions_and_too_many_questions_are_refused(
     assert [type(answer) for answer in answers] == [list] * journal_thread.MAX_QUESTIONS + [BusyError] * 4
 
 
-async def test_a_question_to_a_hanging_disk_is_given_up(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_question_to_a_hanging_disk_times_out(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal_thread, "WRITE_S", 0.05)
     hanging = threading.Event()
     journal._jobs.put(lambda: (hanging.wait(30), None)[1])

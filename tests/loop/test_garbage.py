@@ -105,7 +105,7 @@ async def test_objects_of_many_new_series_are_set_aside() -> None:
         assert len(more) == len(kept)
 
 
-def test_garbage_among_what_was_set_aside_can_be_freed() -> None:
+def test_garbage_among_objects_set_aside_can_be_freed() -> None:
     kept = Cycle()
     gc.freeze()
     ended = weakref.ref(kept)

@@ -38,7 +38,7 @@ def test_blocks_may_be_nested(log: Log) -> None:
     assert log == ["begin", "begin", "end", "end"]
 
 
-def test_a_failing_end_does_not_hide_what_the_block_raised() -> None:
+def test_a_failing_end_does_not_hide_the_exception_of_the_block() -> None:
     def begin() -> Callable[[], None]:
         def end() -> None:
             raise InputError("full")
@@ -121,5 +121,5 @@ def test_generator_functions_are_refused(log: Log) -> None:
         yield 1
 
     for function in (plain, awaited):
-        with pytest.raises(InputError, match="yields: use `with` inside it"):
+        with pytest.raises(InputError, match="is a generator: use `with` inside it"):
             Around(log.begin)(function)

@@ -5,7 +5,7 @@ import numpy as np
 from tickboard.metrics.earlier import Recall
 
 
-def test_ticks_that_it_does_not_have_are_empty() -> None:
+def test_missing_ticks_are_empty() -> None:
     key = ("load", ())
     recall = Recall(1, [key], np.array([[1.0], [2.0]]))
     keys, rows = recall.past(2, 2)

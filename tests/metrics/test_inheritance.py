@@ -45,7 +45,7 @@ def push(bench: Bench, name: str, value: float, source: str = "push", /, **label
     return column
 
 
-def test_a_pushed_series_stays_with_its_value_its_window_and_how_it_is_shown() -> None:
+def test_a_pushed_series_keeps_its_value_its_window_and_its_appearance() -> None:
     old = Bench()
     for value in (20, 21):
         push(old, "temperature", value, room="attic")
@@ -66,7 +66,7 @@ def test_a_pushed_series_stays_with_its_value_its_window_and_how_it_is_shown() -
     assert new.window('temperature{room="attic"}') == [20, 21, 22, 23]
 
 
-def test_a_series_that_nothing_comes_for_leaves_when_it_would_have_left() -> None:
+def test_a_series_without_samples_leaves_when_it_would_have_left() -> None:
     old = Bench(forget_s=10)
     push(old, "silent", 1, "push a")
     old.tick()
@@ -91,7 +91,7 @@ def count(bench: Bench, source: Source, name: str, value: float, time: float) ->
     source.set_totals([source.total(name, name)], [value], [time])
 
 
-def test_a_count_since_a_beginning_goes_on() -> None:
+def test_a_count_since_its_start_continues() -> None:
     old = Bench()
     one, other = old.intake.source("one"), old.intake.source("other")
     count(old, one, "requests", 100, 1_000.5)
@@ -108,7 +108,7 @@ def test_a_count_since_a_beginning_goes_on() -> None:
     assert [round(value or 0, 6) for value in new.window("requests")] == [25, 20, 2.5]
 
 
-def test_another_count_under_the_same_name_is_not_subtracted_from_the_one_before() -> None:
+def test_another_count_with_the_same_name_is_not_subtracted_from_the_previous_one() -> None:
     old = Bench()
     source = old.intake.source("otlp")
     for value, time in ((100, 1_000.1), (101, 1_000.6)):
@@ -124,7 +124,7 @@ def test_another_count_under_the_same_name_is_not_subtracted_from_the_one_before
 
 
 @pytest.mark.parametrize("is_declared", [False, True])
-def test_values_and_counts_go_on_after_two_changes_in_a_row(*, is_declared: bool) -> None:
+def test_values_and_counts_continue_after_two_changes_in_a_row(*, is_declared: bool) -> None:
     benches: list[Bench] = []
     for _ in range(3):
         bench = Bench(benches[-1] if benches else None)
@@ -144,7 +144,7 @@ def test_values_and_counts_go_on_after_two_changes_in_a_row(*, is_declared: bool
     assert bench.window("load") == [7, 7]
 
 
-def test_a_counter_and_a_histogram_go_on() -> None:
+def test_a_counter_and_a_histogram_continue() -> None:
     old = Bench()
     source = old.intake.source("push")
     source.add([source.counter("jobs", "jobs")], [6])
@@ -179,7 +179,7 @@ def test_a_late_sample_goes_to_its_tick_before_the_first_tick_of_the_new_board()
     assert new.window("queue") == [1, 5, 5]
 
 
-def test_a_metric_that_the_new_board_declares_alike_is_its_own() -> None:
+def test_a_metric_that_the_new_board_declares_identically_is_its_own() -> None:
     old = Bench()
     source = old.intake.source("push")
     source.set([source.gauge("t", "temperature", [("floor", "2"), ("room", "attic")])], [20])
@@ -196,7 +196,7 @@ def test_a_metric_that_the_new_board_declares_alike_is_its_own() -> None:
     assert list(new.intake.discovered) == []
 
 
-def test_a_metric_that_the_new_board_declares_otherwise_replaces_it() -> None:
+def test_a_metric_that_the_new_board_declares_differently_replaces_it() -> None:
     old = Bench()
     for name in ("kind", "label", "part.p50"):
         push(old, name, 1, room="attic")
@@ -226,7 +226,7 @@ def test_a_declared_metric_that_is_pushed_keeps_its_value() -> None:
     assert (new.window("load"), new.window('room{name="attic"}')) == ([4, 4], [5, 5])
 
 
-def test_what_the_new_board_has_set_already_counts() -> None:
+def test_a_value_that_the_new_board_has_already_set_counts() -> None:
     old = Bench()
     old.registry.gauge("load")
     push(old, "load", 4)
@@ -238,7 +238,7 @@ def test_what_the_new_board_has_set_already_counts() -> None:
     assert new.window("load") == [4, 9]
 
 
-def test_limits_of_the_new_board_hold() -> None:
+def test_limits_of_the_new_board_apply() -> None:
     old = Bench()
     for host in "abc":
         push(old, "queue", 1, host=host)
@@ -307,7 +307,7 @@ def test_the_series_of_a_target_that_is_no_longer_scraped_are_gone() -> None:
     assert new.keys() == {'up{instance="b"}'}
 
 
-def test_a_source_with_a_key_goes_on_as_the_one_with_the_same_key() -> None:
+def test_a_source_with_a_key_continues_as_the_one_with_the_same_key() -> None:
     old, new = Bench(), None
     for key in ("kept", "gone"):
         source = old.intake.source(f"scrape {key}")
@@ -320,7 +320,7 @@ def test_a_source_with_a_key_goes_on_as_the_one_with_the_same_key() -> None:
     assert new.keys() == {"kept"}
 
 
-def test_a_source_that_the_new_board_has_already_is_the_same_one() -> None:
+def test_a_source_that_the_new_board_already_has_is_the_same_one() -> None:
     old = Bench()
     push(old, "temperature", 20)
     old.tick()
@@ -331,7 +331,7 @@ def test_a_source_that_the_new_board_has_already_is_the_same_one() -> None:
     assert new.keys() == {"temperature"}
 
 
-def test_a_declared_metric_that_was_pushed_and_is_declared_no_more_is_gone() -> None:
+def test_a_pushed_metric_whose_declaration_was_removed_is_gone() -> None:
     old = Bench()
     old.registry.gauge("declared", labels=["room"])
     push(old, "declared", 1, room="attic")
@@ -342,7 +342,7 @@ def test_a_declared_metric_that_was_pushed_and_is_declared_no_more_is_gone() -> 
     assert new.keys() == set()
 
 
-def test_a_source_of_the_file_that_has_no_series_is_not_carried_on() -> None:
+def test_a_source_of_the_file_without_series_is_not_inherited() -> None:
     old = Bench()
     old.intake.source("statsd 127.0.0.1:8125")
     old.tick()

@@ -108,7 +108,7 @@ def test_senders_cannot_create_more_series_than_the_window_has_memory_for(ticks:
     assert refusal is not None
     assert refusal.samples == source.refused == 2 * registry.room + 5
     assert re.fullmatch(
-        rf"metric 'g0_\d+': {registry.room} series x {ticks} ticks fill the 1 MB that the window may take; use fewer "
+        rf"metric 'g0_\d+': {registry.room} series x {ticks} ticks fill the 1 MB that the window may take: use fewer "
         r"labels, a smaller --window, or a larger Board\(max_window_mb=…\)",
         refusal.reason,
     )
@@ -245,7 +245,7 @@ def test_the_reason_is_that_of_the_latest_refusal(monkeypatch: pytest.MonkeyPatc
     assert "'queue' is a gauge here" in refusal.reason
 
 
-def test_a_histogram_whose_percentile_names_are_taken_is_refused() -> None:
+def test_a_histogram_whose_percentile_names_are_in_use_is_refused() -> None:
     bench = Bench()
     source = bench.intake.source("test")
     source.gauge(1, "t.p95")
@@ -302,7 +302,7 @@ def test_labels_with_the_same_cleaned_name_keep_all_values() -> None:
 
 
 @pytest.mark.parametrize("limits", [{"max_series": 2}, {"max_series_per_source": 2}])
-def test_series_beyond_the_limit_are_refused_and_the_others_go_on(limits: dict[str, int]) -> None:
+def test_series_beyond_the_limit_are_refused_and_existing_ones_continue(limits: dict[str, int]) -> None:
     bench = Bench(**limits)
     source = bench.intake.source("test")
     columns = [source.gauge(name, name) for name in ("a", "b", "c", "d")]

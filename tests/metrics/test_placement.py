@@ -180,7 +180,7 @@ def ticked(late_s: float) -> tuple[Bench, Source]:
     return bench, bench.intake.source("test")
 
 
-def test_a_sample_from_before_the_window_is_for_history_and_leaves_the_window_alone() -> None:
+def test_a_sample_older_than_the_window_goes_to_history_and_not_to_the_window() -> None:
     bench, source = ticked(100)
     bench.send(source, "g", (1, bench.time - 50), (2, bench.time))
     column = source.gauge("g", "g")
@@ -192,7 +192,7 @@ def test_a_sample_from_before_the_window_is_for_history_and_leaves_the_window_al
     assert late(bench) == []
 
 
-def test_one_that_is_older_than_history_is_refused() -> None:
+def test_a_sample_older_than_history_is_refused() -> None:
     bench, source = ticked(100)
     bench.send(source, "g", (1, bench.time - 101))
     refusal = source.take_refusal()
@@ -202,7 +202,7 @@ def test_one_that_is_older_than_history_is_refused() -> None:
     assert (source.samples, source.too_old) == (0, 1)
 
 
-def test_totals_from_before_the_window_make_the_rates_of_their_time() -> None:
+def test_totals_older_than_the_window_become_rates_at_their_own_times() -> None:
     bench, source = ticked(100)
     column = source.total("t", "t")
     old = bench.time - 50
@@ -211,7 +211,7 @@ def test_totals_from_before_the_window_make_the_rates_of_their_time() -> None:
     assert source.too_old == 0
 
 
-def test_a_distribution_from_before_the_window_is_that_of_its_time() -> None:
+def test_a_distribution_older_than_the_window_belongs_to_its_own_time() -> None:
     bench, source = ticked(100)
     column = source.histogram("h", "h")
     source.merge(column, Distribution.of([1.0, 3.0]), bench.time - 50)
@@ -220,7 +220,7 @@ def test_a_distribution_from_before_the_window_is_that_of_its_time() -> None:
     assert found[0][:2] == (column, 2)
 
 
-def test_what_came_for_a_series_that_has_left_is_for_no_other() -> None:
+def test_samples_for_a_series_that_has_left_go_to_no_other() -> None:
     bench, source = ticked(100)
     bench.send(source, "g", (1, bench.time - 50), (2, bench.time))
     handle = bench.registry.leaving[source.gauge("g", "g")]
@@ -228,7 +228,7 @@ def test_what_came_for_a_series_that_has_left_is_for_no_other() -> None:
     assert late(bench) == []
 
 
-def test_more_than_may_wait_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_samples_beyond_the_bound_of_waiting_ones_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_LATE", 2)
     bench, source = ticked(100)
     for number in range(3):

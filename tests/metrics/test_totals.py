@@ -148,7 +148,7 @@ def test_a_total_sent_twice_counts_once() -> None:
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=2, max_size=30))
-def test_the_rates_add_up_to_what_was_counted(rises: list[float]) -> None:
+def test_the_rates_add_up_to_the_count(rises: list[float]) -> None:
     bench = Bench()
     source = bench.intake.source("test")
     value = counted = 0.0

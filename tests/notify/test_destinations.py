@@ -43,7 +43,7 @@ def test_an_unset_variable_is_named_and_the_rest_of_the_url_is_not_shown(text: s
     assert TOKEN not in str(caught.value)
 
 
-def test_a_secret_shows_its_scheme_and_nothing_else() -> None:
+def test_a_secret_shows_only_its_scheme() -> None:
     secret = Secret(f"SLACK://{TOKEN}/b")
     destination = make_destination("ops", f"slack://{TOKEN}/b", {})
     for shown in (repr(secret), str(secret), f"{secret}", f"{secret!r:>40}", repr(destination), str([destination])):
@@ -74,10 +74,10 @@ def test_a_single_severity_may_be_a_string() -> None:
 @pytest.mark.parametrize(
     ("invalid", "error"),
     [
-        ({"name": "my ops"}, "a notifier's name is letters, digits, _, . and -, 64 at most, as ops"),
-        ({"name": ""}, "a notifier's name is letters"),
-        ({"name": f"slack://{TOKEN}/b", "url": "ops"}, "what is given is not shown: give the name first, then the URL"),
-        ({"name": f"{TOKEN}\n"}, "a notifier's name is letters"),
+        ({"name": "my ops"}, "a notifier's name has up to 64 letters, digits, _, . and -, as ops"),
+        ({"name": ""}, "a notifier's name has up to 64 letters"),
+        ({"name": f"slack://{TOKEN}/b", "url": "ops"}, "the given one is not shown: give the name first, then the URL"),
+        ({"name": f"{TOKEN}\n"}, "a notifier's name has up to 64 letters"),
         (
             {"severities": ["critical", "bad"]},
             "notifier 'ops': severity 'bad' is unknown: use one of info, warning, critical",
@@ -88,7 +88,7 @@ def test_a_single_severity_may_be_a_string() -> None:
         ({"limit": 10_001}, "limit=10001: give a whole number of messages a minute, from 1 to 10000"),
         ({"limit": 1.5}, "limit=1.5"),
         ({"limit": True}, "limit=True"),
-        ({"remind": "0s"}, "remind='0s': give how long after an alert it is sent again, as 4h"),
+        ({"remind": "0s"}, "remind='0s' would remind without a pause: give a duration such as 4h"),
         ({"url": "json://${NOWHERE}"}, "notifier 'ops': the environment variable NOWHERE"),
     ],
 )

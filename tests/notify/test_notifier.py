@@ -226,7 +226,7 @@ def test_a_receiver_that_recovers_gets_every_alert_and_the_problem_is_cleared(re
             bench.fire(alert("a"))
             await until(lambda: bench.problem)
             assert bench.problem == (
-                "JSON takes no message: the answer had status 503; it is tried again until it does"
+                "JSON did not accept a message: the answer had status 503; it will be tried again until it does"
             )
             bench.fire(alert("b"))
             receiver.status = 200
@@ -240,7 +240,7 @@ def test_a_receiver_that_recovers_gets_every_alert_and_the_problem_is_cleared(re
     drive(scenario)
 
 
-def test_a_receiver_that_was_unreachable_gets_every_alert_when_it_is_back(receiver: Webhook) -> None:
+def test_an_unreachable_receiver_gets_every_alert_when_it_returns(receiver: Webhook) -> None:
     async def scenario() -> None:
         bench = Bench(f"json://127.0.0.1:{receiver.port}/")
         receiver.stop_listening()
@@ -293,7 +293,7 @@ def test_attempts_to_a_hanging_receiver_time_out_and_their_threads_are_bounded(r
     drive(scenario)
 
 
-def test_ticks_and_other_notifiers_go_on_while_one_hangs(receiver: Webhook, box: Mailbox) -> None:
+def test_ticks_and_other_notifiers_continue_while_one_hangs(receiver: Webhook, box: Mailbox) -> None:
     async def scenario() -> None:
         board = Board("Shop", interval_ms=20)
         cpu = board.gauge("cpu")
@@ -545,10 +545,10 @@ def test_an_invalid_notifier_is_refused_and_not_added() -> None:
         (
             "chat",
             f"chat://{SECRET}",
-            "notifier 'chat': its URL with chat:// is none that Apprise can use: write it as in",
+            "notifier 'chat': Apprise cannot use its URL with chat://: write it like",
         ),
-        ("chat", f"slack://{SECRET}", "notifier 'chat': its URL with slack:// is none"),
-        ("chat", SECRET, "notifier 'chat': its URL is none"),
+        ("chat", f"slack://{SECRET}", "notifier 'chat': Apprise cannot use its URL with slack://"),
+        ("chat", SECRET, "notifier 'chat': Apprise cannot use its URL"),
         (f"slack://{SECRET}", "ops", "give the name first, then the URL"),
         ("chat", "$NOWHERE_TO_BE_FOUND", "the environment variable NOWHERE_TO_BE_FOUND of its URL is not set: set it"),
     ):
@@ -579,7 +579,7 @@ severities = ["critical"]
     config.write_text(f'\n[notifiers.chat]\nurl = "chat://{SECRET}"\n')
     result = run_notify("--test", "--config", config)
     assert result.stderr.startswith(
-        f"tickboard: {config}:2: notifiers.chat: notifier 'chat': its URL with chat:// is none"
+        f"tickboard: {config}:2: notifiers.chat: notifier 'chat': Apprise cannot use its URL with chat://"
     )
     assert SECRET not in result.stderr
 
@@ -656,7 +656,7 @@ board.notify("chat", "$CHAT", wait="10ms")
         running.wait_for(lambda: not running.json("/api/board").get("problems"))
         running.stop()
         said.append(running.output())
-    assert "notifier ops: JSON takes no message: the answer had status 500" in said[-1]
+    assert "notifier ops: JSON did not accept a message: the answer had status 500" in said[-1]
     assert f"/{SECRET}" in receiver.asked
     assert SECRET not in "".join(said)
     assert SECRET not in receiver.text

@@ -330,7 +330,7 @@ def test_the_queue_of_output_is_bounded_and_drops_are_reported() -> None:
     emptying.join(20)
     os.close(reading)
     output = b"".join(got).decode().replace("x", "").replace("y", "")
-    assert sorted(output.splitlines()) == ["(6 times, something could not be printed)", "again"]
+    assert sorted(output.splitlines()) == ["(6 prints were lost)", "again"]
 
 
 def test_a_slow_reader_gets_everything() -> None:

@@ -254,8 +254,8 @@ def test_the_error_behind_a_proxy_without_upgrade_names_the_fix(board: Server) -
                 browser.ticks("/ws/metrics", 1)
             assert refused.value.response.status_code == 426
             assert b"proxy_set_header Upgrade $http_upgrade;" in refused.value.response.body
-    board.wait_for(lambda: "a handshake has come as a plain request" in board.output())
-    assert board.output().count("a handshake has come as a plain request") == 1
+    board.wait_for(lambda: "a handshake arrived as a plain request" in board.output())
+    assert board.output().count("a handshake arrived as a plain request") == 1
 
 
 @pytest.mark.parametrize("name", ["nginx", "HAProxy"])

@@ -83,7 +83,7 @@ def test_a_function_that_raises_is_reported_and_called_with_the_next_alert() -> 
     asyncio.run(scenario())
 
 
-def test_a_hanging_function_is_reported_while_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hanging_function_is_reported_while_others_continue(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tickboard.running.sampling.HANGING_INSTANTS", 0)
     monkeypatch.setattr("tickboard.running.alert_calls.HANGING_S", 0.05)
     monkeypatch.setattr("tickboard.running.alert_calls.WATCH_S", 0.02)
@@ -105,7 +105,7 @@ def test_a_hanging_function_is_reported_while_others_go_on(monkeypatch: pytest.M
             await until(lambda: len(board.hub.problems) == 2)
             messages = sorted(problem.message for problem in board.hub.problems.values())
             assert re.fullmatch(r"it has been running for more than \d+ s", messages[0])
-            assert messages[1] == "more than 2 alerts wait for it: the oldest are dropped"
+            assert messages[1] == "more than 2 alerts are waiting for it: the oldest are dropped"
             over.set()
             await until(lambda: not board.hub.problems)
 
@@ -277,7 +277,7 @@ class GeneratorCallable:
         (5, "alert function 5: 5 cannot be called: give a function"),
         (
             generator_function,
-            "alert function generator_function: it yields, so that calling it runs nothing: handle",
+            "alert function generator_function: it is a generator, so calling it runs nothing: handle",
         ),
         (GeneratorCallable(), "runs nothing: handle the alert without yield"),
     ],

@@ -75,7 +75,7 @@ def test_stopping_closes_connections_and_frees_the_port(served: Background) -> N
         pass
 
 
-def test_a_process_whose_port_is_taken_goes_on_and_serves_when_it_is_free(
+def test_a_process_whose_port_is_in_use_continues_and_serves_when_it_is_free(
     board: Board, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("tickboard.running.background.RETRY_S", 0.05)

@@ -47,7 +47,7 @@ class AwaitedWhenCalled:
     ("function", "message"),
     [
         (5, "function of gauge load: 5 cannot be called: give a function"),
-        (yields, "function of gauge load: it yields, .*: return the value without yield"),
+        (yields, "function of gauge load: it is a generator, .*: return the value without yield"),
         (awaited, r"function of gauge load: awaited is async: set the gauge in a function with @board\.every\(\)"),
         (AwaitedWhenCalled(), "is async: set the gauge in a function"),
     ],

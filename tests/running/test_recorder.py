@@ -90,7 +90,7 @@ def test_every_tick_is_recorded_with_its_time_and_its_series(path: Path) -> None
     assert not bench.problems
 
 
-def test_a_series_that_comes_after_its_row_was_taken_is_recorded_from_the_next_tick_on(path: Path) -> None:
+def test_a_series_that_appears_after_the_row_was_made_is_recorded_from_the_next_tick(path: Path) -> None:
     bench = Bench(path)
     bench.registry.gauge("cpu").set(1)
     happened = bench.engine.tick(bench.time, 1.0)
@@ -103,7 +103,7 @@ def test_a_series_that_comes_after_its_row_was_taken_is_recorded_from_the_next_t
     assert found["late"][-1] == 5
 
 
-def test_ticks_that_are_amended_are_amended_there_too(path: Path) -> None:
+def test_amended_ticks_are_also_amended_in_history(path: Path) -> None:
     bench = Bench(path)
     source = bench.intake.source("push")
     column = source.gauge("queue", "queue")
@@ -115,7 +115,7 @@ def test_ticks_that_are_amended_are_amended_there_too(path: Path) -> None:
     assert values(bench.read())["queue"] == [1, 9, 9, 9]
 
 
-def test_a_sample_from_before_the_window_changes_its_tick_in_the_history_alone(path: Path) -> None:
+def test_a_sample_older_than_the_window_changes_its_tick_only_in_history(path: Path) -> None:
     bench = Bench(path, window=5)
     bench.intake.placement.late_s = bench.recorder.late_s
     source = bench.intake.source("push")
@@ -131,7 +131,7 @@ def test_a_sample_from_before_the_window_changes_its_tick_in_the_history_alone(p
     assert bench.recorder.history.status().dropped == 0
 
 
-def test_a_clock_that_was_set_back_begins_an_epoch_that_hides_what_it_overlaps(path: Path) -> None:
+def test_a_clock_that_was_set_back_begins_an_epoch_that_hides_overlapped_ticks(path: Path) -> None:
     bench = Bench(path)
     cpu = bench.registry.gauge("cpu")
     begun = bench.time
@@ -146,7 +146,7 @@ def test_a_clock_that_was_set_back_begins_an_epoch_that_hides_what_it_overlaps(p
     assert values(bench.read())["cpu"] == [1, 50, 51, 4, 5, 6, 7, 8]
 
 
-def test_the_next_run_begins_with_the_window_of_the_one_before(path: Path) -> None:
+def test_the_next_run_begins_with_the_previous_window(path: Path) -> None:
     first = Bench(path)
     first.registry.gauge("cpu")
     source = first.intake.source("push")
@@ -171,7 +171,7 @@ def test_the_next_run_begins_with_the_window_of_the_one_before(path: Path) -> No
     assert values(second.read())["queue"] == [3] * 6 + [4]
 
 
-def test_nothing_that_is_older_than_the_window_or_later_than_now_comes_back(path: Path) -> None:
+def test_no_tick_older_than_the_window_or_later_than_now_comes_back(path: Path) -> None:
     first = Bench(path, window=100)
     cpu = first.registry.gauge("cpu")
     for value in range(40):
@@ -185,7 +185,7 @@ def test_nothing_that_is_older_than_the_window_or_later_than_now_comes_back(path
     assert (cpu.stats().min, cpu.stats().max) == (19, 28)
 
 
-def test_an_interval_that_was_shorter_comes_back_as_means(path: Path) -> None:
+def test_ticks_of_a_shorter_interval_come_back_as_means(path: Path) -> None:
     first = Bench(path, window=100)
     cpu = first.registry.gauge("cpu")
     begun = first.time
@@ -203,7 +203,7 @@ def test_an_interval_that_was_shorter_comes_back_as_means(path: Path) -> None:
     assert (cpu.stats().min > 4, cpu.stats().max < 39.5) == (True, True)
 
 
-def test_more_series_than_one_answer_may_have_come_back_as_far_as_they_are_declared(
+def test_if_one_answer_cannot_have_all_series_the_declared_ones_come_back(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tickboard.history.reading.MAX_VALUES", 15)
@@ -232,13 +232,13 @@ def test_a_file_that_is_in_use_is_reported_and_there_is_no_recorder(path: Path) 
     assert str(path) not in brief.message
 
 
-def test_no_history_is_no_problem() -> None:
+def test_a_missing_history_is_not_a_problem() -> None:
     problems = Problems()
     assert TickRecorder.open(HistoryOptions("none"), problems) is None
     assert not problems
 
 
-def test_what_the_history_says_from_its_thread_is_shown_until_it_is_well(
+def test_a_problem_from_the_thread_of_history_is_shown_until_it_recovers(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recorder_module, "SHOWN_S", 0.05)
@@ -258,7 +258,7 @@ def test_what_the_history_says_from_its_thread_is_shown_until_it_is_well(
     asyncio.run(main())
 
 
-def test_what_is_over_at_once_is_shown_for_a_while(path: Path) -> None:
+def test_a_problem_that_ends_at_once_is_shown_for_a_while(path: Path) -> None:
     async def main() -> None:
         bench = Bench(path)
         bench.recorder.start()
@@ -273,7 +273,7 @@ def test_what_is_over_at_once_is_shown_for_a_while(path: Path) -> None:
     asyncio.run(main())
 
 
-def test_what_recording_raises_is_reported_and_the_next_tick_is_recorded(
+def test_an_exception_while_recording_is_reported_and_the_next_tick_is_recorded(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench = Bench(path)
@@ -287,7 +287,7 @@ def test_what_recording_raises_is_reported_and_the_next_tick_is_recorded(
     assert values(bench.read())["cpu"] == [1]
 
 
-def test_what_reading_raises_leaves_the_window_empty_and_is_reported(
+def test_an_exception_while_reading_leaves_the_window_empty_and_is_reported(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def read(_: History, question: Question) -> Answer:
@@ -318,7 +318,7 @@ def make_board(path: Path, value: float) -> Board:
     return board
 
 
-def test_a_board_records_while_it_is_served_and_goes_on_when_it_is_served_again(path: Path) -> None:
+def test_a_board_records_while_it_is_served_and_continues_when_served_again(path: Path) -> None:
     async def main() -> None:
         board = make_board(path, 1)
         engine = board.hub.engine
@@ -336,7 +336,7 @@ def test_a_board_records_while_it_is_served_and_goes_on_when_it_is_served_again(
     run(main)
 
 
-def test_a_board_that_takes_the_place_of_another_goes_on_recording(path: Path) -> None:
+def test_a_board_that_replaces_another_continues_recording(path: Path) -> None:
     async def main() -> None:
         board = make_board(path, 1)
         live = board._live
@@ -363,7 +363,7 @@ def test_a_board_that_takes_the_place_of_another_goes_on_recording(path: Path) -
     run(main)
 
 
-def test_series_that_come_later_or_are_pushed_go_on_in_the_history_of_a_changed_board(path: Path) -> None:
+def test_pushed_and_later_series_continue_in_the_history_of_a_changed_board(path: Path) -> None:
     async def main() -> None:
         board = Board(history=path, interval_ms=20, window_size=200)
         board.gauge("queue", labels=["city"]).labels(city="Oslo").set(1)
@@ -416,7 +416,7 @@ def test_a_tick_that_cannot_be_published_is_recorded(path: Path, monkeypatch: py
     run(main)
 
 
-def test_a_board_with_a_history_that_cannot_be_used_runs_without_it(tmp_path: Path) -> None:
+def test_a_board_whose_history_is_unusable_runs_without_it(tmp_path: Path) -> None:
     async def main() -> None:
         board = Board(history=tmp_path, interval_ms=20)
         board.prepare(Settings(20, 60, 10))

@@ -11,7 +11,7 @@ from tests.outlets import StreamInbox, Writes, shows
 
 from tickboard import problems
 from tickboard.alerting.log import AlertEvent, AlertLog
-from tickboard.engine import Engine, Happened
+from tickboard.engine import Engine, TickResult
 from tickboard.hub import readers
 from tickboard.hub.hub import Hub
 from tickboard.metrics.registry import Registry
@@ -32,13 +32,13 @@ class Bench:
         self.hub = Hub(self.engine, shows(BoardInfo("B", "e", 1, 1, "0", [], [])), Writes())
         self.interval_ms = interval_ms
         self.samplers: list[Sampler] = []
-        self.ticks: list[Happened] = []
+        self.ticks: list[TickResult] = []
         self._more = asyncio.Condition()
         publish = self.hub.publish
 
-        def collect(happened: Happened) -> Iterator[None]:
-            yield from publish(happened)
-            self.ticks.append(happened)
+        def collect(tick: TickResult) -> Iterator[None]:
+            yield from publish(tick)
+            self.ticks.append(tick)
 
         self.hub.publish = collect  # type: ignore[method-assign]
 
@@ -145,7 +145,7 @@ def test_a_blocking_sampler_delays_neither_ticks_nor_other_samplers_nor_stopping
     drive(scenario)
 
 
-def test_a_sampler_that_raises_is_reported_once_and_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_sampler_that_raises_is_reported_once_and_continues(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
         bench = Bench(10)
         calls: list[int] = []
@@ -170,7 +170,7 @@ def test_a_sampler_that_raises_is_reported_once_and_goes_on(caplog: pytest.LogCa
     assert [record.exc_info is not None for record in caplog.records] == [True]
 
 
-def test_a_sampler_that_calls_exit_is_reported_and_ticks_go_on() -> None:
+def test_a_sampler_that_calls_exit_is_reported_and_ticks_continue() -> None:
     async def scenario() -> None:
         bench = Bench(10)
 
@@ -214,20 +214,20 @@ def failing_at(calls: list[int], *times: int) -> None:
         raise ZeroDivisionError(f"call {len(calls)}")
 
 
-def test_ticks_go_on_after_failed_ticks(caplog: pytest.LogCaptureFixture) -> None:
+def test_ticks_continue_after_failed_ticks(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
         bench = Bench(20)
         calls: list[int] = []
         tick = bench.engine.tick
 
-        def ticking(now: float, elapsed_s: float) -> Happened:
+        def ticking(now: float, elapsed_s: float) -> TickResult:
             failing_at(calls, 3, 4)
             return tick(now, elapsed_s)
 
         bench.engine.tick = ticking  # type: ignore[method-assign]
         reported = bench.seen("ticks")
         await bench.run(lambda: len(bench.ticks) >= 4)
-        assert [happened.seq for happened in bench.ticks[:4]] == [1, 2, 3, 4]
+        assert [tick.seq for tick in bench.ticks[:4]] == [1, 2, 3, 4]
         # The two failed ticks took up their intervals.
         assert bench.ticks[3].time - bench.ticks[0].time >= 0.09
         [problem, cleared] = reported
@@ -247,7 +247,7 @@ def test_another_type_of_exception_is_reported_again() -> None:
         bench = Bench(10)
         failures = [ZeroDivisionError("a"), ZeroDivisionError("b"), MemoryError("c"), MemoryError("d")]
 
-        def ticking(now: float, elapsed_s: float) -> Happened:
+        def ticking(now: float, elapsed_s: float) -> TickResult:
             raise failures.pop(0) if failures else MemoryError("e")
 
         bench.engine.tick = ticking  # type: ignore[method-assign]
@@ -258,15 +258,15 @@ def test_another_type_of_exception_is_reported_again() -> None:
     drive(scenario)
 
 
-def test_ticks_go_on_if_problems_cannot_be_sent_to_the_page(caplog: pytest.LogCaptureFixture) -> None:
+def test_ticks_continue_if_problems_cannot_be_sent_to_the_page(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
         bench = Bench(10)
         calls: list[int] = []
         publish = bench.hub.publish
 
-        def publishing(happened: Happened) -> Iterator[None]:
+        def publishing(tick: TickResult) -> Iterator[None]:
             failing_at(calls, 2)
-            return publish(happened)
+            return publish(tick)
 
         def deaf() -> None:
             raise RuntimeError("deaf")
@@ -274,7 +274,7 @@ def test_ticks_go_on_if_problems_cannot_be_sent_to_the_page(caplog: pytest.LogCa
         bench.hub.publish = publishing  # type: ignore[method-assign]
         bench.hub.problems._on_change = deaf
         await bench.run(lambda: len(bench.ticks) >= 3)
-        assert [happened.seq for happened in bench.ticks[:3]] == [1, 3, 4]
+        assert [tick.seq for tick in bench.ticks[:3]] == [1, 3, 4]
 
     with caplog.at_level(logging.ERROR, "tickboard"):
         drive(scenario)
@@ -405,7 +405,7 @@ def test_setting_the_clock_back_is_reported_for_a_while(monkeypatch: pytest.Monk
     drive(scenario)
 
 
-def test_alert_checks_go_on_after_a_failure() -> None:
+def test_alert_checks_continue_after_a_failure() -> None:
     async def scenario() -> None:
         bench = Bench(3_600_000)
         calls: list[int] = []
@@ -452,7 +452,7 @@ def test_readers_get_alerts_and_heartbeats_independently_of_ticks(monkeypatch: p
     drive(scenario)
 
 
-@pytest.mark.parametrize(("name", "source"), [("give", "alert stream"), ("beat", "alert stream heartbeats")])
+@pytest.mark.parametrize(("name", "source"), [("send_new", "alert stream"), ("beat", "alert stream heartbeats")])
 def test_serving_readers_resumes_after_a_failure_with_a_pause(
     monkeypatch: pytest.MonkeyPatch, name: str, source: str
 ) -> None:

@@ -190,7 +190,7 @@ def test_an_idle_connection_is_closed_after_the_keep_alive_time(gated: Gated) ->
 
 @pytest.mark.parametrize("path", [b"/reads", b"/api/metrics"])
 @pytest.mark.parametrize("chunked", [False, True])
-def test_a_body_that_comes_too_slowly_gets_408(gated: Gated, path: bytes, chunked: bool) -> None:
+def test_a_body_that_arrives_too_slowly_gets_408(gated: Gated, path: bytes, chunked: bool) -> None:
     length = b"Transfer-Encoding: chunked\r\n\r\n2\r\n" if chunked else b"Content-Length: 9\r\n\r\n"
     head = POST.replace(b"/api/metrics", path) + length
     with gated.client(head + b"[ ", lambda one: one._framing.content) as slow:

@@ -154,7 +154,7 @@ def test_malformed_requests_are_refused(server: Server, request_: bytes, size: i
 
 @pytest.mark.parametrize(
     ("name", "says"),
-    [("TLS", "not TLS: ask for http://"), ("HTTP/2's preface", "not HTTP/2"), ("a tunnel", "no proxy")],
+    [("TLS", "not TLS: use http://"), ("HTTP/2's preface", "not HTTP/2"), ("a tunnel", "not a proxy")],
 )
 def test_common_mistakes_are_named_in_the_error(server: Server, name: str, says: str) -> None:
     assert says in refusal(talk(server.port, MALFORMED[name]))[1]

@@ -20,7 +20,7 @@ from tickboard.client import connection
 from tickboard.client import decoder as receiver
 from tickboard.client.decoder import Decoder, ProtocolError
 from tickboard.client.push import Push
-from tickboard.client.watch import RefusedError
+from tickboard.errors import RefusedError
 
 # The package exports a function of that name.
 push_module = sys.modules[Push.__module__]

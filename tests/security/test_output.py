@@ -93,7 +93,7 @@ def test_a_failed_reload_is_printed_escaped(tmp_path: Path) -> None:
     path.write_text("from tickboard import Board\nboard = Board()\n")
     with serve("dev", str(path), "--state", "none") as server:
         path.write_text(f"raise ValueError({HOSTILE!r})\n")
-        server.wait_for(lambda: "The last good board goes on." in server.output())
+        server.wait_for(lambda: "The last good board keeps running." in server.output())
     assert is_text(server.output()), server.output()
     assert r"dash\x1b[31mboard.py" in server.output()
 

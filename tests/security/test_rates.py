@@ -186,11 +186,11 @@ def test_no_number_of_changes_displaces_firing_and_resolved_events() -> None:
     kept = log.events()
     assert len(kept) == LOG_EVENTS + MAX_CHANGES
     assert [event.number for event in kept[:LOG_EVENTS]] == list(range(1, LOG_EVENTS + 1))
-    assert log.has_missed(0), "a reader has missed nothing that is still so"
+    assert log.can_resume_after(0), "a reader has missed nothing that is still so"
     log.append("firing", alert("new"), 0.0)
     assert log.events()[0].number == 2
-    assert not log.has_missed(0)
-    assert log.has_missed(1)
+    assert not log.can_resume_after(0)
+    assert log.can_resume_after(1)
 
 
 def test_the_last_change_of_each_alert_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,7 +204,7 @@ def test_the_last_change_of_each_alert_is_kept(monkeypatch: pytest.MonkeyPatch) 
     log.publish(log.number)
     assert len(log.events()) == 3 + 5
     for number in range(log.number + 1):
-        assert log.has_missed(number)
+        assert log.can_resume_after(number)
         last = {event.alert.id: event.alert for event in log.since(number) if isinstance(event, AlertEvent)}
         assert number >= 4 or last["a"].acknowledged == Acknowledgement("T", note="stays")
         assert number >= log.number or last["c"].acknowledged == Acknowledgement("T", note="99")
@@ -280,5 +280,5 @@ def test_events_queued_for_a_failing_disk_keep_every_firing_event(tmp_path: Path
 
 def test_the_log_knows_which_events_it_no_longer_has() -> None:
     log = AlertLog("e", number=7)
-    assert log.has_missed(7)
-    assert not log.has_missed(6)
+    assert log.can_resume_after(7)
+    assert not log.can_resume_after(6)

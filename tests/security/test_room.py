@@ -180,7 +180,7 @@ def test_connections_of_every_kind_count_for_their_address(tmp_path: Path) -> No
                 with socket.create_connection((host, server.port), GUARD_S) as client:
                     status, error = refusal(rest(client))
                 assert status == 503
-                assert f"all 4 connections that {host} may have are taken: see --max-per-address" in error
+                assert f"all 4 connections that {host} may have are in use: see --max-per-address" in error
                 # Other addresses, and this machine, are served.
                 assert server.json("/api/health")["viewers"] == 1
             # Closed connections no longer count.

@@ -123,7 +123,11 @@ ENVIRONMENT = {"CANARY_PASSWORD": PASSWORD, "CANARY_T": TOKEN, "CANARY_H": HEADE
     [
         (200, {}, "has no metrics"),
         (503, {}, "it answers 503"),
-        (301, {"location": f"http://me:can4ry-pw@127.0.0.1:1/x?token={TOKEN}#can4ry"}, "the address that it leads to"),
+        (
+            301,
+            {"location": f"http://me:can4ry-pw@127.0.0.1:1/x?token={TOKEN}#can4ry"},
+            "the address that it redirects to",
+        ),
         (200, {"content-type": f"text/{TOKEN}"}, "has no metrics"),
         (200, {"content-encoding": f"{TOKEN}"}, "Content-Encoding"),
     ],
@@ -313,7 +317,7 @@ def test_the_path_of_the_alert_log_is_shown_only_on_the_machine_itself(failing: 
         server.wait_for(lambda: "alert log" in httpx.get(f"{server.url}api/health").text)
         assert str(state) in httpx.get(f"{server.url}api/health").text
         forwarded = httpx.get(f"{server.url}api/health", headers={"x-forwarded-for": "1.2.3.4"}).text
-    assert "alerts and marks are published, and not kept" in forwarded
+    assert "alerts and marks are published, but not stored" in forwarded
     assert "alerts.sqlite" not in forwarded
 
 
@@ -480,7 +484,7 @@ async def test_targets_that_differ_only_in_hidden_parts_are_numbered(target: Tar
         board.scrape(f"http://127.0.0.1:{target.port}/probe?module={module}")
     names = [f"scrape http://127.0.0.1:{target.port}/probe{more}" for more in ("", " (2)")]
     assert list(board.intake.sources) == names
-    with pytest.raises(InputError, match="is there already: ask a target once"):
+    with pytest.raises(InputError, match="is already scraped: declare a target once"):
         board.scrape(f"http://other@127.0.0.1:{target.port}/probe?module=two")
 
 

@@ -253,10 +253,10 @@ def labelled(**labels: str) -> bytes:
 SAMPLE = b"\x12\x10\x09" + struct.pack("<d", 1.0) + b"\x10\x80\xe8\x92\xba\xa0\x34"
 
 WRITTEN: dict[str, tuple[Callable[[], bytes], bool, str]] = {
-    "empty series": (lambda: b"\x0a\x00" * 60_000, False, "more than 20000 series"),
+    "empty series": (lambda: b"\x0a\x00" * 60_000, False, "more than 20000 fields"),
     "a series of empty labels": (lambda: field(1, b"\x0a\x00" * 60_000), False, "more than 200 labels"),
     "a series of empty samples": (lambda: field(1, b"\x12\x00" * 60_000), False, "more than 10000 samples"),
-    "a sample of kilobytes": (lambda: field(1, field(2, b"\x18\x00" * 50_000)), False, "it is none"),
+    "a sample of kilobytes": (lambda: field(1, field(2, b"\x18\x00" * 50_000)), False, "a sample has"),
     "empty histograms": (lambda: field(1, labelled(__name__="h") + b"\x22\x00" * 3_000), False, "2000 native"),
     "spans": (lambda: field(1, labelled(__name__="h") + field(4, b"\x42\x00" * 60_000)) * 5, False, ""),
     "metadata": (lambda: field(3, b"\x08\x00" * 60_000), False, "metadata has 120000 bytes"),

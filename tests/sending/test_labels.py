@@ -10,7 +10,7 @@ from tickboard.sending.labels import WrittenNames, added_labels, written_labels
 from tickboard.sending.messages import OutgoingSeries
 
 
-def test_names_are_those_of_an_export() -> None:
+def test_names_equal_those_of_an_export() -> None:
     labels = (("mount point", "/"), ("9", "x"))
     assert written_labels("disk.used%", labels, ()) == (("_9", "x"), ("__name__", "disk_used_"), ("mount_point", "/"))
 
@@ -47,11 +47,11 @@ def entries(*keys: tuple[str, tuple[tuple[str, str], ...]]) -> list[Entry]:
     return [Entry(number, name, labels, "") for number, (name, labels) in enumerate(keys)]
 
 
-def test_of_two_series_that_would_be_one_the_first_is_sent() -> None:
+def test_only_the_first_of_two_series_that_would_be_one_is_sent() -> None:
     names = WrittenNames(())
     found = names.of(entries(("a.b", ()), ("a_b", ()), ("c", ())))
     assert found == [OutgoingSeries((("__name__", "a_b"),), ""), None, OutgoingSeries((("__name__", "c"),), "")]
-    assert names.clash == "a.b and a_b would be one series there"
+    assert names.clash == "a.b and a_b would be one series"
     names.of(entries(("a.b", ()), ("c", ())))
     assert names.clash == ""
 
@@ -59,4 +59,4 @@ def test_of_two_series_that_would_be_one_the_first_is_sent() -> None:
 def test_a_series_with_two_labels_of_one_name_is_not_sent() -> None:
     names = WrittenNames(())
     assert names.of(entries(("a", (("x.y", "1"), ("x_y", "2"))), ("b", (("__name__", "c"),)))) == [None, None]
-    assert names.clash == 'b{__name__="c"} has two labels with one name there'
+    assert names.clash == 'b{__name__="c"} would have two labels with one name'

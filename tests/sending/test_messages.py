@@ -43,7 +43,7 @@ def read(version: Version, data: bytes) -> list[tuple[list[tuple[str, str]], lis
 
 @pytest.mark.parametrize("version", VERSIONS)
 @given(data=st.data())
-def test_a_message_has_exactly_the_samples_that_are_there(version: Version, data: st.DataObject) -> None:
+def test_a_message_has_exactly_the_existing_samples(version: Version, data: st.DataObject) -> None:
     many = data.draw(st.lists(labels, min_size=1, max_size=6))
     ticks = data.draw(st.integers(1, 4))
     times = sorted(data.draw(st.sets(st.integers(-(2**62), 2**62), min_size=ticks, max_size=ticks)))
@@ -76,7 +76,7 @@ def test_a_group_encodes_ticks_of_different_numbers_one_after_another() -> None:
         assert [len(samples) for _, samples in read("1.0", message)] == [ticks, ticks]
 
 
-def test_version_2_has_each_text_once_and_says_what_a_series_is() -> None:
+def test_version_2_has_each_string_once_and_the_type_of_each_series() -> None:
     group = SeriesGroup([series([("__name__", "a"), ("x", "a")], "ms"), series([("__name__", "b"), ("x", "a")])], "2.0")
     request = V2["Request"].FromString(group.encode(np.array([5]), np.ones((2, 1)), np.ones((2, 1), np.bool_)))
     assert list(request.symbols) == ["", "__name__", "a", "x", "ms", "b"]
@@ -84,7 +84,7 @@ def test_version_2_has_each_text_once_and_says_what_a_series_is() -> None:
     assert [request.symbols[one.metadata.unit_ref] for one in request.timeseries] == ["ms", ""]
 
 
-def test_the_size_of_a_group_is_what_its_labels_take() -> None:
+def test_the_size_of_a_group_is_that_of_its_labels() -> None:
     group = SeriesGroup([series([("__name__", "a" * 1000)])], "1.0")
     message = group.encode(np.array([1_800_000_000_000]), np.ones((1, 1)), np.ones((1, 1), np.bool_))
     assert 0 < len(message) - group.size <= 24

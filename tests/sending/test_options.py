@@ -32,24 +32,24 @@ def read(**given: object) -> RemoteWriteOptions:
         ({"metrics": 5}, "metrics: 5: give selectors"),
         ({"metrics": ["x"] * 20_000}, "metrics: "),
         ({"headers": "a: b"}, "headers: give names and values"),
-        ({"headers": {"a b": "c"}}, "headers: 'a b' is no name of a header"),
+        ({"headers": {"a b": "c"}}, "headers: 'a b' is not a header name"),
         ({"headers": {"Content-Type": "text/plain"}}, "headers: Content-Type belongs to the protocol"),
         ({"headers": {"X-Prometheus-Remote-Write-Version": "1"}}, "belongs to the protocol"),
-        ({"headers": {"A": "b\r\nC: d"}}, "the value of A has characters that a header may not have"),
+        ({"headers": {"A": "b\r\nC: d"}}, "the value of A has characters that are not allowed in a header"),
         ({"headers": {"A": "é"}}, "the value of A has characters"),
         ({"headers": {"A": "${NO_SUCH}"}}, "the environment variable NO_SUCH of a header is not set"),
         ({"headers": {"A": 5}}, "headers: A is a int"),
         ({"labels": ["a"]}, "labels: give names and values"),
-        ({"labels": {"a-b": "c"}}, "labels: 'a-b' is no name of a label"),
-        ({"labels": {"__name__": "c"}}, "is no name of a label"),
-        ({"labels": {"": "c"}}, "is no name of a label"),
+        ({"labels": {"a-b": "c"}}, "labels: 'a-b' is not a label name"),
+        ({"labels": {"__name__": "c"}}, "is not a label name"),
+        ({"labels": {"": "c"}}, "is not a label name"),
         ({"labels": {"a": 5}}, "labels: label a is a int"),
         ({"labels": {"a": "b\n"}}, "label a has characters that cannot be printed"),
         ({"delay": "6m"}, "delay: give 5m or less"),
         ({"delay": "soon"}, "delay: "),
     ],
 )
-def test_what_cannot_be_used_is_one_error_that_names_it(given: dict[str, object], why: str) -> None:
+def test_an_invalid_option_raises_one_error_that_names_it(given: dict[str, object], why: str) -> None:
     with pytest.raises(InputError, match=re.escape(why)) as raised:
         read(**given)
     assert "hunter22" not in str(raised.value)
@@ -63,7 +63,7 @@ def test_secrets_come_from_the_environment_and_are_not_shown() -> None:
     assert "p%40ss" not in repr(options.url)
 
 
-def test_nothing_is_sent_unless_somebody_says_where() -> None:
+def test_nothing_is_sent_without_a_url() -> None:
     assert not RemoteWriteOptions().is_wanted
     assert read(url=URL).is_wanted
     assert not read(url=NONE).over(read(url=URL)).is_wanted

@@ -122,7 +122,7 @@ def test_all_ticks_are_sent_once_and_in_order(bench: Bench) -> None:
     assert bench.all() == []
 
 
-def test_sealed_ticks_are_sent_as_history_has_them(bench: Bench) -> None:
+def test_sealed_ticks_are_sent_with_the_values_in_history(bench: Bench) -> None:
     bench.append(*([random.random() * 100, 1.0, float(tick), math.nan] for tick in range(2000)))
     bench.history.settle()
     answer = bench.history.newest(FOREVER, 0, LAYOUT, 5000)
@@ -132,7 +132,7 @@ def test_sealed_ticks_are_sent_as_history_has_them(bench: Bench) -> None:
     assert of(found, "disksdb") == [(1000 * tick, float(tick)) for tick in range(2000)]
 
 
-def test_a_restart_goes_on_where_the_receiver_was(bench: Bench) -> None:
+def test_a_restart_continues_at_the_position_of_the_receiver(bench: Bench) -> None:
     bench.append(*([float(tick)] * 4 for tick in range(10)))
     first = bench.next(most=4)
     assert first is not None
@@ -151,7 +151,7 @@ def test_a_restart_goes_on_where_the_receiver_was(bench: Bench) -> None:
     assert bench.next() is None
 
 
-def test_what_is_in_doubt_is_not_mixed_with_what_is_new(bench: Bench) -> None:
+def test_ticks_in_doubt_are_not_mixed_with_new_ones(bench: Bench) -> None:
     bench.append(*([float(tick)] * 4 for tick in range(5)))
     first = bench.next()
     assert first is not None
@@ -178,7 +178,7 @@ def _settled(bench: Bench, batch: TickBatch) -> Iterator[TickBatch]:
         yield found
 
 
-def test_a_batch_that_is_not_settled_comes_again_and_counts_what_came_since(bench: Bench) -> None:
+def test_an_unsettled_batch_is_repeated_and_later_samples_count_as_waiting(bench: Bench) -> None:
     bench.append([1.0, 2.0, 3.0, 4.0])
     first = bench.next()
     bench.append(*[[1.0, 2.0, 3.0, 4.0]] * 9)
@@ -189,7 +189,7 @@ def test_a_batch_that_is_not_settled_comes_again_and_counts_what_came_since(benc
     assert samples(first) == samples(again)
 
 
-def test_the_next_epoch_follows_whatever_its_time_is(bench: Bench) -> None:
+def test_the_next_epoch_follows_even_if_its_times_are_earlier(bench: Bench) -> None:
     bench.append(*([float(tick)] * 4 for tick in range(10)))
     bench.now -= 5
     bench.begin()
@@ -201,7 +201,7 @@ def test_the_next_epoch_follows_whatever_its_time_is(bench: Bench) -> None:
     assert found[10][0] == 5000
 
 
-def test_a_new_receiver_is_sent_what_comes_from_now_on(tmp_path: Path) -> None:
+def test_a_new_receiver_is_sent_only_new_ticks(tmp_path: Path) -> None:
     bench = Bench(tmp_path, start_ms=1000 * START + 4500)
     bench.begin()
     bench.append(*([float(tick)] * 4 for tick in range(10)))
@@ -209,7 +209,7 @@ def test_a_new_receiver_is_sent_what_comes_from_now_on(tmp_path: Path) -> None:
     bench.history.close()
 
 
-def test_a_file_that_began_anew_goes_on_by_time(bench: Bench) -> None:
+def test_a_recreated_file_continues_by_time(bench: Bench) -> None:
     bench.append(*([float(tick)] * 4 for tick in range(10)))
     bench.all()
     bench.history.close()
@@ -255,7 +255,7 @@ def test_only_the_series_that_are_asked_for_are_sent(tmp_path: Path) -> None:
     bench.history.close()
 
 
-def test_ticks_without_a_series_that_is_asked_for_are_passed_over(tmp_path: Path) -> None:
+def test_ticks_without_a_requested_series_are_skipped(tmp_path: Path) -> None:
     bench = Bench(tmp_path, RemoteWriteOptions(metrics=("nothing",)))
     bench.begin()
     bench.append(*[[1.0] * 4] * 1000)
@@ -273,7 +273,7 @@ def test_ticks_that_are_not_old_enough_wait(bench: Bench) -> None:
     assert bench.next(done=batch.until, until_ms=1000 * START + 4000) is None
 
 
-def test_ticks_that_wait_do_not_stop_all_others_after_the_clock_was_set_back(bench: Bench) -> None:
+def test_waiting_ticks_do_not_block_all_others_after_the_clock_was_set_back(bench: Bench) -> None:
     bench.append(*([float(tick)] * 4 for tick in range(10)))
     bench.now -= 3600
     bench.begin()

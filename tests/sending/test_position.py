@@ -20,7 +20,7 @@ def history(tmp_path: Path) -> Path:
     return tmp_path / "folder" / "host.history.sqlite"
 
 
-def test_what_was_saved_is_loaded(history: Path) -> None:
+def test_a_saved_position_is_loaded(history: Path) -> None:
     file = PositionFile(history, URL)
     assert file.load() is None
     for sent in (FIRST, SECOND, FIRST):
@@ -32,7 +32,9 @@ def test_what_was_saved_is_loaded(history: Path) -> None:
 
 
 @given(cut=st.integers(0, 2 * RECORD_BYTES), filler=st.binary(max_size=20))
-def test_a_torn_record_leaves_the_one_before(tmp_path_factory: pytest.TempPathFactory, cut: int, filler: bytes) -> None:
+def test_a_torn_record_leaves_the_previous_one(
+    tmp_path_factory: pytest.TempPathFactory, cut: int, filler: bytes
+) -> None:
     history = tmp_path_factory.mktemp("torn") / "h.sqlite"
     file = PositionFile(history, URL)
     file.load()
@@ -62,7 +64,7 @@ def test_another_receiver_has_no_position(history: Path) -> None:
     assert PositionFile(history, "http://elsewhere/").load() == SECOND
 
 
-def test_a_changed_password_is_no_other_receiver_and_is_not_in_the_file(history: Path) -> None:
+def test_a_changed_password_is_not_another_receiver_and_is_not_in_the_file(history: Path) -> None:
     file = PositionFile(history, "http://me:password1@localhost/?key=password3")
     file.load()
     file.save(FIRST)
@@ -70,7 +72,7 @@ def test_a_changed_password_is_no_other_receiver_and_is_not_in_the_file(history:
     assert b"password" not in history.with_name("host.history.sqlite-sent").read_bytes()
 
 
-def test_a_file_that_was_removed_meanwhile_is_made_again(history: Path) -> None:
+def test_a_file_that_was_removed_meanwhile_is_recreated(history: Path) -> None:
     file = PositionFile(history, URL)
     file.load()
     file.save(FIRST)
@@ -80,7 +82,7 @@ def test_a_file_that_was_removed_meanwhile_is_made_again(history: Path) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"\0" * 2000, b"{}", os.urandom(1024), b"00000000 {}".ljust(512) * 2])
-def test_a_file_of_something_else_is_no_position(history: Path, data: bytes) -> None:
+def test_a_file_of_another_kind_is_not_a_position(history: Path, data: bytes) -> None:
     file = PositionFile(history, URL)
     file.load()
     history.with_name("host.history.sqlite-sent").write_bytes(data)
@@ -97,7 +99,7 @@ def test_a_file_that_others_may_write_to_is_refused(history: Path) -> None:
         file.load()
 
 
-def test_a_disk_that_takes_nothing_is_one_error(history: Path) -> None:
+def test_a_position_that_cannot_be_written_raises_one_error(history: Path) -> None:
     file = PositionFile(history, URL)
     file.load()
     path = history.with_name("host.history.sqlite-sent")

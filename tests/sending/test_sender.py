@@ -117,7 +117,7 @@ def test_ticks_are_sent_with_their_labels(bench: Bench) -> None:
     assert bench.seen == {}
 
 
-def test_the_problem_says_how_the_receiver_fails_now(bench: Bench) -> None:
+def test_the_problem_has_the_latest_failure_of_the_receiver(bench: Bench) -> None:
     bench.receiver.always = Reply(503)
     bench.append(1)
 
@@ -138,7 +138,7 @@ def test_cookies_are_neither_kept_nor_sent_back(bench: Bench) -> None:
     assert ["cookie" in asked.headers for asked in bench.receiver.asked] == [False] * 3
 
 
-def test_an_outage_leaves_no_hole(bench: Bench) -> None:
+def test_an_outage_leaves_no_gap(bench: Bench) -> None:
     bench.append(1)
     bench.run(bench.has(1))
     bench.receiver.stop()
@@ -147,7 +147,7 @@ def test_an_outage_leaves_no_hole(bench: Bench) -> None:
     assert bench.counts.waiting == 76
     assert bench.counts.behind_s(time.time() + 5) > 5
     assert SOURCE in bench.problems
-    assert "takes nothing: it cannot be reached" in bench.problems[SOURCE].message
+    assert "cannot be sent to: it cannot be reached" in bench.problems[SOURCE].message
     assert "[secret]" not in bench.problems[SOURCE].message
     bench.append(*range(40, 60))
     bench.receiver.start()
@@ -157,7 +157,7 @@ def test_an_outage_leaves_no_hole(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 429])
-def test_a_receiver_that_is_not_well_is_tried_again(bench: Bench, status: int) -> None:
+def test_a_failing_receiver_is_retried(bench: Bench, status: int) -> None:
     bench.receiver.replies += [Reply(status, "in a moment")] * 3
     bench.append(1, 2)
     bench.run(bench.has(1, 2))
@@ -167,7 +167,7 @@ def test_a_receiver_that_is_not_well_is_tried_again(bench: Bench, status: int) -
     assert bench.counts.refused == 0
 
 
-def test_a_receiver_that_took_it_and_failed_is_not_reported(bench: Bench) -> None:
+def test_a_receiver_that_accepted_the_request_and_failed_is_not_reported(bench: Bench) -> None:
     bench.receiver.replies += [Reply(500, takes=True), Reply(closes=True, takes=True), Reply(503)]
     bench.append(*range(10))
     bench.run(bench.has(*range(10)))
@@ -204,7 +204,7 @@ def test_the_time_between_two_attempts_grows_up_to_a_limit(bench: Bench, monkeyp
 
 
 @pytest.mark.parametrize("status", [400, 422, 413])
-def test_of_a_batch_that_is_refused_the_good_ticks_arrive(bench: Bench, status: int) -> None:
+def test_the_good_ticks_of_a_refused_batch_arrive(bench: Bench, status: int) -> None:
     # One of the ticks is refused whenever it comes, and everything that it comes with.
     bench.append(*range(8))
     refuse = bench.receiver._refusal
@@ -219,7 +219,7 @@ def test_of_a_batch_that_is_refused_the_good_ticks_arrive(bench: Bench, status: 
     assert (bench.counts.sent, bench.counts.refused) == (14, 2)
     assert (
         bench.seen[REFUSED].endswith(
-            f"refuses samples, which are not sent again: it answers {status}"
+            f"refused samples, which are not sent again: it answers {status}"
             f"{' Bad Request' if status == 400 else ''}: bad"
         )
         or status != 400
@@ -261,7 +261,7 @@ def test_attempts_with_a_wrong_token_become_rare(bench: Bench, monkeypatch: pyte
         assert 0.75 * longest_s <= wait_s <= longest_s
 
 
-def test_a_request_that_was_taken_is_not_sent_again_if_the_next_one_fails(
+def test_an_accepted_request_is_not_sent_again_if_the_next_one_fails(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tickboard.sending.outgoing.MAX_SAMPLES", 1)
@@ -273,7 +273,7 @@ def test_a_request_that_was_taken_is_not_sent_again_if_the_next_one_fails(
     assert (bench.counts.sent, bench.counts.refused, bench.counts.failed) == (4, 0, 2)
 
 
-def test_what_was_never_sent_is_not_in_doubt(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ticks_that_were_never_sent_are_not_in_doubt(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tickboard.sending.outgoing.MAX_SAMPLES", 1)
     # The first of two requests has to be sent again, and the second, which is new then, is refused.
     bench.receiver.replies += [Reply(500, takes=True), Reply(400, "out of order"), Reply(400, "bad")]
@@ -291,19 +291,22 @@ def test_an_answer_is_shown_as_text_on_one_line_and_bounded(bench: Bench) -> Non
     assert "\\x1b[31mred  <script>\\u202ex" in message
     assert len(message) < 400
     [brief] = [each.message for each in bench.problems.shown(details=False)]
-    assert brief == "the receiver refuses some of what it is sent (the log says more)"
+    assert brief == "the receiver refused some samples (the log says more)"
 
 
 @pytest.mark.parametrize(
     ("reply", "why"),
     [
-        (Reply(301, headers={"Location": "http://127.0.0.1:9/w?key=abcdefgh"}), "it leads to, http://127.0.0.1:9/w;"),
-        (Reply(308, headers={"Location": "/elsewhere"}), "it leads to, /elsewhere;"),
+        (
+            Reply(301, headers={"Location": "http://127.0.0.1:9/w?key=abcdefgh"}),
+            "it redirects to, http://127.0.0.1:9/w;",
+        ),
+        (Reply(308, headers={"Location": "/elsewhere"}), "it redirects to, /elsewhere;"),
         (Reply(304), "it answers 304"),
         (Reply(closes=True), "its answer cannot be read"),
     ],
 )
-def test_an_answer_that_is_none_is_tried_again(bench: Bench, reply: Reply, why: str) -> None:
+def test_an_invalid_answer_is_retried(bench: Bench, reply: Reply, why: str) -> None:
     bench.receiver.replies += [reply, reply]
     bench.append(1)
     bench.run(bench.has(1))
@@ -323,7 +326,7 @@ def test_2_0_is_sent_to_a_receiver_that_knows_it(tmp_path: Path, receiver: Metri
     bench.append(3)
     bench.run(lambda: bench.counts.refused)
     assert (bench.counts.sent, bench.counts.refused) == (5, 1)
-    assert "it took 1 of 2" in bench.problems[REFUSED].message
+    assert "it accepted 1 of 2" in bench.problems[REFUSED].message
     bench.history.close()
 
 
@@ -345,7 +348,7 @@ def test_1_0_is_sent_to_a_receiver_that_does_not_know_2_0(
     bench.history.close()
 
 
-def test_a_sample_that_2_0_refuses_is_no_reason_for_1_0(tmp_path: Path, receiver: MetricReceiver) -> None:
+def test_a_sample_refused_over_2_0_does_not_switch_to_1_0(tmp_path: Path, receiver: MetricReceiver) -> None:
     bench = Bench(tmp_path, receiver, version="2.0")
     receiver.replies += [Reply(400, "bad", {WRITTEN: "1"})]
     bench.append(1)
@@ -373,8 +376,7 @@ def test_two_series_of_one_name_are_reported_and_the_others_sent(tmp_path: Path,
     bench.history.flush()
     bench.run(lambda: bench.values == [1] and NAMES in bench.problems)
     assert bench.problems[NAMES].message == (
-        "a.b and a_b would be one series there, where other characters become _: one of them is not sent; "
-        "give it another name"
+        "a.b and a_b would be one series in Prometheus, where other characters become _: one is not sent: rename it"
     )
     assert receiver.series("a_b")[0][1] == 2
     bench.history.close()
@@ -400,7 +402,7 @@ def test_ticks_that_were_deleted_before_they_were_sent_are_reported(
     assert "were deleted before they could be sent: keep them longer" in bench.problems[DELETED].message
 
 
-def test_a_history_that_cannot_be_read_is_reported_and_tried_again(bench: Bench) -> None:
+def test_a_history_that_cannot_be_read_is_reported_and_retried(bench: Bench) -> None:
     bench.append(1)
     real = bench.history._reader._path
     bench.history._reader._path = real.with_name("gone.sqlite")

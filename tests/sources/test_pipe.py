@@ -148,7 +148,7 @@ def test_utf_16_is_reported_as_one_clear_problem(encoding: str) -> None:
     bench = Bench()
     assert bench.take("cpu 1\ncpu 2\n".encode(encoding)) == {}
     [told] = bench.told
-    assert "it has NUL bytes, as UTF-16 does: write UTF-8, as with iconv" in str(told)
+    assert "it has NUL bytes, like UTF-16: write UTF-8, for example with iconv" in str(told)
 
 
 def test_labels_that_are_not_utf_8_stay_different() -> None:
@@ -204,21 +204,21 @@ def test_a_line_may_arrive_in_pieces() -> None:
         ("t{room} 3", "labels {room}"),
         ('{"cpu": ', "not a JSON object"),
         ("{" * 50_000, "not a JSON object"),
-        ('{"a": "b"}', "no number in it"),
+        ('{"a": "b"}', "it has no number"),
         ('{"name": "a", "value": "b"}', "must be a number"),
         ('{"name": "a", "value": 1, "labels": 3}', "must be a number"),
         ('{"cpu": 1, "time": "noon"}', "'noon' is not a time"),
         ('{"cpu": 1' + "0" * 400 + "}", "too large"),
-        ("a,b\n1,2\n1", "1 cells, and the first line has 2"),
+        ("a,b\n1,2\n1", "1 cells, but the first line has 2"),
         ('a,b\n1,"2', "not CSV"),
-        ("a,b\nx,", "no number in it"),
+        ("a,b\nx,", "it has no number"),
         ("a,b\n1,2\n1,x", "column 'b': 'x' is not a number, unlike those before it"),
         ("load 5 " + "of all that there is" * 3, "has more than 40 characters"),
         ("12:30:05 started", "name '12:30' has no letter"),
         ("load 31,5", "it is neither a name and a value nor the first line of CSV"),
         ("load 5 2", "write a name, a value"),
         ("load info", "write a name, a value"),
-        ('{"cpu": NaN}', "NaN is no JSON: send null"),
+        ('{"cpu": NaN}', "NaN is not JSON: send null"),
         ("x" * 70_000 + " 1", "more than 65536 bytes"),
         ("--- 1", "name '---'"),
     ],

@@ -189,7 +189,7 @@ def test_an_invalid_timestamp_is_refused_with_the_reason(time: Any) -> None:
         (b'{"name": 1, "value": 1}', "Expected `str`, got `int` - at `$.name`"),
         (b'{"name": "a", "value": "1"}', "got `str` - at `$.value`"),
         (b'{"name": "a", "value": true}', "got `bool` - at `$.value`"),
-        (b'{"name": "a", "value": NaN}', "NaN is no JSON: send null where there is no value (byte 23), in "),
+        (b'{"name": "a", "value": NaN}', "NaN is not JSON: send null where there is no value (byte 23), in "),
         (b'{"name": "a", "value": 1e999}', "Number out of range"),
         (b'{"name": "a", "value": 1, "kind": "summary"}', "Invalid enum value 'summary'"),
         (b'{"name": "a", "value": 1, "lables": {}}', "unknown field `lables`"),
@@ -198,7 +198,7 @@ def test_an_invalid_timestamp_is_refused_with_the_reason(time: Any) -> None:
         (b'{"name": "a", "value": 1, "labels": null}', "labels: Expected `object`, got `null`"),
         (b'{"name": "a", "value": 1, "labels": {"x": "\xff"}}', "labels: 'utf-8' codec can't decode"),
         (b'{"name": "\xff", "value": 1}', "'utf-8' codec can't decode"),
-        (b'{"name": "a", "value": -Infinity}', "-Infinity is no JSON: send null"),
+        (b'{"name": "a", "value": -Infinity}', "-Infinity is not JSON: send null"),
         (b'{"name": "a", "value": 1,}', "trailing comma in object: leave the comma out"),
         (b'{"name": "a", "value": 1, "labels": ' + b"[" * 100_000 + b"}", "maximum recursion depth exceeded"),
     ],
@@ -238,8 +238,14 @@ def test_the_number_of_a_bad_line_is_right_deep_in_a_body(monkeypatch: pytest.Mo
         (json.dumps([metric(), 3]).encode(), "metric 2 of the list: Expected `object`, got `int` - at `$`"),
         (b'[{"name": "a",\n"value": 1},\n{"name": x}]', "line 3: JSON is malformed: invalid character (byte 37)"),
         (b"", "Input data was truncated"),
-        (b'[{"name": "a",\n"value": NaN}]', "line 2: NaN is no JSON: send null where there is no value (byte 24), in "),
-        (b"{'name': 'a', 'value': 1}", "line 1: a text in single quotes is no JSON: use double quotes (byte 1), in "),
+        (
+            b'[{"name": "a",\n"value": NaN}]',
+            "line 2: NaN is not JSON: send null where there is no value (byte 24), in ",
+        ),
+        (
+            b"{'name': 'a', 'value': 1}",
+            "line 1: a string in single quotes is not JSON: use double quotes (byte 1), in ",
+        ),
         (json.dumps([metric(), metric(labels={"a": 1})]).encode(), "metric 2: labels: Expected `str`, got `int`"),
     ],
 )
@@ -253,7 +259,7 @@ def test_a_bad_metric_of_a_list_is_named(body: bytes, said: str) -> None:
 @pytest.mark.parametrize(
     ("value", "kind", "said"),
     [
-        (-1, "counter", "a counter's value is -1: send how much more there is, 0 or more"),
+        (-1, "counter", "a counter's value is -1: send the increase, 0 or more"),
         (None, "counter", "a counter's value is null"),
         (None, "histogram", "a histogram's value is null: send a number"),
     ],
@@ -268,7 +274,7 @@ def test_refused_series_are_counted_and_the_others_are_recorded() -> None:
     host = Host(max_series=2)
     taken = host.take(encoded(*(metric(number, f"m{number}") for number in range(5)), metric(9, "m0")))
     assert (taken.accepted, taken.refused) == (3, 3)
-    assert "push has its 2 series" in taken.reason
+    assert "push is at its limit of 2 series" in taken.reason
     assert host.tick() == {"m0": 9, "m1": 1}
 
 
@@ -280,7 +286,7 @@ def test_the_caches_are_bounded_however_labels_are_written(monkeypatch: pytest.M
     taken = host.take(bodies)
     assert len(host.source.known) < 30
     assert taken.accepted + taken.refused == 100
-    assert "come in too many orders" in taken.reason
+    assert "arrive in too many different orders" in taken.reason
 
 
 # --- turns ---

@@ -264,7 +264,7 @@ def test_series_beyond_the_limit_are_refused_and_the_others_continue() -> None:
     refusal = host.source.take_refusal()
     assert refusal is not None
     assert (refusal.samples, host.source.refused) == (5, 5)
-    assert "statsd has its 2 series" in refusal.reason
+    assert "statsd is at its limit of 2 series" in refusal.reason
 
 
 def test_a_metric_of_another_type_is_refused_and_reported() -> None:

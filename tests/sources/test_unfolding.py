@@ -59,10 +59,10 @@ def test_every_coding_is_decompressed(coding: str) -> None:
 @pytest.mark.parametrize(
     ("body", "coding", "wrong"),
     [
-        (gzip.compress(b"line", mtime=0) + b"xx", "gzip", "goes on after its gzip has ended"),
-        (gzip.compress(b"line", mtime=0) * 3 + b"xx", "gzip", "goes on after its gzip has ended"),
-        (gzip.compress(b"line", mtime=0) + bytes(512), "gzip", "goes on after its gzip has ended"),
-        (gzip.compress(b"line", mtime=0) + zlib.compress(b"more"), "gzip", "goes on after its gzip has ended"),
+        (gzip.compress(b"line", mtime=0) + b"xx", "gzip", "continues after the end of its gzip data"),
+        (gzip.compress(b"line", mtime=0) * 3 + b"xx", "gzip", "continues after the end of its gzip data"),
+        (gzip.compress(b"line", mtime=0) + bytes(512), "gzip", "continues after the end of its gzip data"),
+        (gzip.compress(b"line", mtime=0) + zlib.compress(b"more"), "gzip", "continues after the end of its gzip data"),
         (
             gzip.compress(b"line", mtime=0) + gzip.compress(b"more", mtime=0)[:-1],
             "gzip",
@@ -72,8 +72,8 @@ def test_every_coding_is_decompressed(coding: str) -> None:
         (gzip.compress(b"line", mtime=0)[:-9], "gzip", "ends in the middle of its gzip"),
         (b"", "gzip", "ends in the middle of its gzip"),
         (b"plain text", "gzip", "is not gzip"),
-        (zlib.compress(b"line") + b"x", "deflate", "goes on after its deflate has ended"),
-        (zlib.compress(b"line") * 2, "deflate", "goes on after its deflate has ended"),
+        (zlib.compress(b"line") + b"x", "deflate", "continues after the end of its deflate data"),
+        (zlib.compress(b"line") * 2, "deflate", "continues after the end of its deflate data"),
         (zlib.compress(b"line")[:-1], "deflate", "ends in the middle of its deflate"),
     ],
 )
@@ -111,7 +111,7 @@ def test_the_size_of_a_body_is_bounded_compressed_and_decompressed(body: bytes, 
 def test_content_is_returned_without_waiting_for_more_members() -> None:
     unfolding = Unfolding("gzip", LIMIT)
     assert b"".join(unfolding.feed(gzip.compress(b"line"))) == b"line"
-    with pytest.raises(PayloadError, match="goes on"):
+    with pytest.raises(PayloadError, match="continues after the end"):
         list(unfolding.feed(b"xx"))
 
 

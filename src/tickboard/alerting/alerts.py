@@ -1,9 +1,8 @@
 """Alerts: evaluate a board's rules on every tick, and keep the alerts across restarts.
 
-`Alerts` evaluates the rules, moves each series through the state table of `episodes`, and logs the alerts that fire and
-are resolved, and what people do about them: acknowledge and silence. An alert whose series has had no value for
-`STALE_S`, or has left the board for as long, is resolved. Where missing data is a breach, as for `absent`, it goes on
-firing, for `ABSENT_S` at most. Time is an argument.
+`Alerts` evaluates the rules, moves each series through the state table of `episodes`, and logs which alerts fire, are
+resolved, acknowledged or silenced. An alert is resolved when its series has had no value, or has been off the board,
+for `STALE_S`. If missing data is a breach, as for `absent`, the alert fires for up to `ABSENT_S`. Time is an argument.
 """
 
 import math
@@ -17,7 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from tickboard.alerting.compiled_rules import CompiledRules, watches
+from tickboard.alerting.compiled_rules import CompiledRules, compile_rules
 from tickboard.alerting.episodes import FIRING, KEEPING, PENDING, Episode, EpisodeTable, Key, firing
 from tickboard.alerting.log import AlertEvent, AlertLog, EventKind
 from tickboard.alerting.rules import Rule
@@ -39,7 +38,7 @@ Permit = Callable[[], None]
 """Raises if the caller may not change anything."""
 
 NO_DATA, RULE_REMOVED = "no data", "rule removed"
-"""The reasons for which an episode may end, other than its values."""
+"""The reasons, other than its values, for which an episode can end."""
 
 
 class _Silenced(Struct):
@@ -48,8 +47,8 @@ class _Silenced(Struct):
     Attributes:
         until: when it ends by the wall clock, POSIX seconds.
         silence: the silence as sent on the wire.
-        ends: the value of `Alerts._clock` at which its whole duration has passed in this run. The silence ends then at
-            the latest, whatever the wall clock says, and is kept until then.
+        ends: the value of `Alerts._clock` at which its whole duration has passed in this run. The silence is kept until
+            then, and ends then at the latest, whatever the wall clock says.
         over: whether it is over by the wall clock.
     """
 
@@ -82,14 +81,15 @@ class Alerts:
         self._format_time = lru_cache(64)(format_time)
         self._clock = 0.0
         self._revision = (-1, 0)
-        self._watches: list[CompiledRules] = []
+        self._groups: list[CompiledRules] = []
         self._table = EpisodeTable([], [])
-        # Episodes of series that are not on the board, or not yet.
+        # Episodes of series that are not on the board now.
         self._elsewhere: dict[Key, Episode] = {}
         self._silences: dict[Key, _Silenced] = {}
+        # Indices of the series without labels that stand for a metric without series.
         self._stand_ins: list[int] = []
         self._events: list[AlertEvent] = []
-        self._owed_s = 0.0
+        self._uncounted_s = 0.0
 
     # --- ticks ---
 
@@ -106,11 +106,11 @@ class Alerts:
             revision: a number that changes whenever `binding` does.
         """
         # If a call fails before it has counted this time, the next call counts it.
-        self._owed_s += passed_s
+        self._uncounted_s += passed_s
         if (revision, len(self._rules)) != self._revision:
             self._bind(now, binding)
             self._revision = (revision, len(self._rules))
-        passed_s, self._owed_s = self._owed_s, 0.0
+        passed_s, self._uncounted_s = self._uncounted_s, 0.0
         self._clock += passed_s
         self.log.pass_time(passed_s)
         if self._elsewhere:
@@ -135,7 +135,7 @@ class Alerts:
         self._events.append(self.log.append(kind, alert, now))
 
     def _take_events(self) -> list[AlertEvent]:
-        # These include events that an earlier call logged before it failed.
+        # They include events that an earlier call logged before it failed.
         events, self._events = self._events, []
         return events
 
@@ -153,28 +153,28 @@ class Alerts:
     def _step(self, now: float, values: Values) -> None:
         table = self._table
         raw = np.empty(len(table.keys))
-        for watch in self._watches:
-            raw[watch.place] = watch.say(values)
-        said = table.understood(raw)
+        for group in self._groups:
+            raw[group.place] = group.evaluate(values)
+        results = table.interpret_missing(raw)
         for place in self._stand_ins:
             if any(rule == table.rules[place].name for rule, _ in self._elsewhere):
-                # The series that left have episodes of their own.
-                said[place] = np.nan
-        moving = table.moving(said)
+                # The series that left the board have episodes of their own.
+                results[place] = np.nan
+        moving = table.moving(results)
         if not len(moving):
             return
-        cleared = self._cleared(said, np.isnan(raw), values)
-        fires, ends = table.move(moving, said[moving], cleared[moving], self._clock, now)
+        cleared = self._cleared(results, np.isnan(raw), values)
+        fires, ends = table.move(moving, results[moving], cleared[moving], self._clock, now)
         self._measure(values)
         self._resolve(ends, now)
         self._fire(fires, now, values)
 
-    def _cleared(self, said: Floats, missing: NDArray[np.bool_], values: Values) -> Floats:
+    def _cleared(self, results: Floats, missing: NDArray[np.bool_], values: Values) -> Floats:
         """Return whether each series is cleared: 1, 0 or NaN; float64 [series]."""
-        cleared: Floats = 1.0 - said
-        for watch in self._watches:
-            if watch.clears and len(self._table.active(watch)):
-                place, found = watch.place, watch.say_cleared(values)
+        cleared: Floats = 1.0 - results
+        for group in self._groups:
+            if group.clears and len(self._table.active(group)):
+                place, found = group.place, group.evaluate_clear(values)
                 # Where neither condition has a value, `no_data` decides.
                 unknown = np.where(missing[place], cleared[place], 0.0)
                 cleared[place] = np.where(np.isnan(found), unknown, found)
@@ -183,11 +183,11 @@ class Alerts:
     def _measure(self, values: Values) -> None:
         """Update the worst value of each episode."""
         table = self._table
-        for watch in self._watches:
-            active = table.active(watch)
+        for group in self._groups:
+            active = table.active(group)
             if len(active):
-                at = active + watch.place.start
-                turned = table.direction[at] * watch.subject_values(values, active)
+                at = active + group.place.start
+                turned = table.direction[at] * group.subject_values(values, active)
                 table.peak[at] = table.direction[at] * np.fmax(table.direction[at] * table.peak[at], turned)
 
     # --- fire and resolve ---
@@ -195,10 +195,10 @@ class Alerts:
     def _fire(self, places: Columns, now: float, values: Values) -> None:
         table = self._table
         found = np.full(len(table.keys), np.nan) if len(places) else np.empty(0)
-        for watch in self._watches:
-            mine = places[(places >= watch.place.start) & (places < watch.place.stop)]
+        for group in self._groups:
+            mine = places[(places >= group.place.start) & (places < group.place.stop)]
             if len(mine):
-                found[mine] = watch.subject_values(values, mine - watch.place.start)
+                found[mine] = group.subject_values(values, mine - group.place.start)
         for place in places.tolist():
             key, value = table.keys[place], float(found[place])
             alert = self._new_alert(table.rules[place], key, value, float(table.started[place]), now)
@@ -207,15 +207,15 @@ class Alerts:
 
     def _new_alert(self, rule: Rule, key: Key, value: float, started: float, now: float) -> Alert:
         labels = dict(key[1])
-        said, nothing = rule.say(value, labels), value != value  # noqa: PLR0124  # NaN alone differs from itself
+        message, missing = rule.format_message(value, labels), math.isnan(value)
         return Alert(
             self._new_id(),
-            f"{said} ({NO_DATA})" if nothing and rule.no_data == "alert" else said,
+            f"{message} ({NO_DATA})" if missing and rule.no_data == "alert" else message,
             rule.severity,
             self._format_time(now),
             rule.metric_name,
             labels,
-            None if nothing else value,
+            None if missing else value,
             rule=rule.name,
             started=self._format_time(started),
             threshold=rule.threshold,
@@ -224,16 +224,16 @@ class Alerts:
 
     def _resolve(self, places: Columns, now: float, ended: str = "") -> None:
         for place in places.tolist():
-            self._over(self._as_is(place), now, ended)
+            self._log_resolved(self._current_alert(place), now, ended)
             self._table.resolve(place)
 
-    def _as_is(self, place: int) -> Alert:
+    def _current_alert(self, place: int) -> Alert:
         """Return a series' firing alert with its peak and the time its breach was last seen."""
         table, peak = self._table, float(self._table.peak[place])
         seen = self._format_time(table.last_breach(place))
         return msgspec.structs.replace(table.alerts[place], seen=seen, peak=None if np.isnan(peak) else peak)
 
-    def _over(self, alert: Alert, now: float, ended: str) -> None:
+    def _log_resolved(self, alert: Alert, now: float, ended: str) -> None:
         self._append("resolved", msgspec.structs.replace(alert, resolved=self._format_time(now), ended=ended), now)
 
     # --- series that appear and leave ---
@@ -243,20 +243,19 @@ class Alerts:
         before = {episode.key: episode for episode in self.episodes()}
         known = set(self._elsewhere)
         fresh = known | self._table.fresh()
-        bound = watches(self._rules, binding)
+        bound = compile_rules(self._rules, binding)
         table = EpisodeTable(bound, self._rules)
         if before:
             for place, key in enumerate(table.keys):
                 if (episode := before.pop(key, None)) is not None:
-                    table.take(place, episode, self._clock, fresh=key in fresh)
-        # A place without labels stands for a metric that has no series at all.
+                    table.restore(place, episode, self._clock, fresh=key in fresh)
         stand_ins = [
             place
             for place, (_, labels) in enumerate(table.keys)
             if not labels and table.rules[place].condition.true_of_nothing()
         ]
-        # All or nothing: if an error occurs above, nothing has changed, and the next tick binds again.
-        self._watches, self._table, self._elsewhere, self._stand_ins = bound, table, before, stand_ins
+        # Assigned last: if an error occurs above, nothing has changed, and the next tick binds again.
+        self._groups, self._table, self._elsewhere, self._stand_ins = bound, table, before, stand_ins
         rules = {rule.name: rule for rule in self._rules}
         has_series = {rule for rule, _ in table.keys} if before else set()
         for key, episode in list(before.items()):
@@ -287,13 +286,13 @@ class Alerts:
     def _end_elsewhere(self, key: Key, now: float, ended: str) -> None:
         alert = self._elsewhere[key].alert
         if alert is not None:
-            self._over(alert, now, ended)
+            self._log_resolved(alert, now, ended)
         del self._elsewhere[key]
 
     # --- across restarts ---
 
     def episodes(self) -> list[Episode]:
-        """Return all episodes: what must be saved to survive a restart."""
+        """Return all episodes, to be saved across a restart."""
         return [*self._table.episodes(self._clock), *self._elsewhere.values()]
 
     def restore(self, episodes: Iterable[Episode], silences: Iterable[tuple[float, Silence]] = ()) -> None:
@@ -326,18 +325,18 @@ class Alerts:
         """Continue the episodes of the board that this one replaces; both must share one log."""
         self.restore(previous.episodes(), previous.kept_silences())
 
-    def go_on(self, rehearsed: "Alerts", values: Values) -> None:
-        """Have rules wait on from what they said of ticks of an earlier run, before the first tick.
+    def continue_waiting(self, rehearsed: "Alerts", values: Values) -> None:
+        """Continue the pending series of an earlier run; call it before the first tick.
 
-        What fires stays as the log has it. A series that breached at the end of those ticks is pending, for as long as
-        it did; one that did not is no longer.
+        Firing alerts stay as they are in the log. A series that was breaching in the last tick of the earlier run is
+        pending for as long as it had been breaching; any other is not pending.
 
         Args:
-            rehearsed: the same rules, evaluated over those ticks.
-            values: at the last of them.
+            rehearsed: the same rules, evaluated over ticks of the earlier run.
+            values: the values at the last of those ticks.
         """
         breaching = {episode.key: episode for episode in rehearsed.episodes() if episode.state != KEEPING}
-        for key in rehearsed.heard(values):
+        for key in rehearsed.keys_with_result(values):
             before = self._elsewhere.get(key)
             if before is not None and before.alert is not None:
                 continue
@@ -345,15 +344,15 @@ class Alerts:
                 self._elsewhere.pop(key, None)
                 continue
             if before is not None and episode.lasted_s >= rehearsed._clock:  # noqa: SLF001  # of this class
-                # It breached from the first of the ticks on, and maybe before.
+                # It breached in all of the ticks, and maybe before them.
                 lasted_s, started = max(episode.lasted_s, before.lasted_s), min(episode.started, before.started)
                 episode = replace(episode, lasted_s=lasted_s, started=started)
             self._elsewhere[key] = replace(episode, state=PENDING, alert=None)
 
-    def heard(self, values: Values) -> list[Key]:
-        """Return the rule and labels of each series of which its condition says something."""
-        said = [watch.say(values) for watch in self._watches]
-        known = ~np.isnan(np.concatenate(said)) if said else np.empty(0, np.bool_)
+    def keys_with_result(self, values: Values) -> list[Key]:
+        """Return the rule and labels of each series whose condition has a result."""
+        results = [group.evaluate(values) for group in self._groups]
+        known = ~np.isnan(np.concatenate(results)) if results else np.empty(0, np.bool_)
         return [self._table.keys[place] for place in np.flatnonzero(known).tolist()]
 
     # --- acknowledging and silencing ---
@@ -364,7 +363,9 @@ class Alerts:
         Args:
             ids: return only these; None: all.
         """
-        found = [self._as_is(place) for place, alert in self._table.alerts.items() if ids is None or alert.id in ids]
+        found = [
+            self._current_alert(place) for place, alert in self._table.alerts.items() if ids is None or alert.id in ids
+        ]
         elsewhere = [episode.alert for episode in self._elsewhere.values() if episode.alert is not None]
         return found + [alert for alert in elsewhere if ids is None or alert.id in ids]
 
@@ -393,19 +394,19 @@ class Alerts:
         Args:
             id: the alert's id.
             now: POSIX seconds.
-            note: what the person writes.
+            note: the person's note.
             by: the person's name.
             permit: called before anything changes; its exception propagates.
 
         Returns:
-            The event; or, if the alert already has this very acknowledgement, the unchanged alert.
+            The event; or the unchanged alert, if it already has this acknowledgement.
 
         Raises:
-            AlertError: there is no such alert, or it is over.
+            AlertError: there is no such alert, or it is resolved.
         """
         alert = self._find(id)
         if alert.resolved is not None:
-            raise AlertError(f"alert {id[:80]!r} is over since {alert.resolved}: it needs no acknowledgement", 409)
+            raise AlertError(f"alert {id[:80]!r} was resolved at {alert.resolved}: it needs no acknowledgement", 409)
         before = alert.acknowledged
         if before is not None and (before.note, before.by) == (note, by):
             return self._by_now(alert)
@@ -413,7 +414,7 @@ class Alerts:
         seen = Acknowledgement(self._format_time(now), by, note)
         events = self._change(_key_of(alert), now, acknowledged=seen)
         if not events:
-            raise AlertError(f"alert {id[:80]!r} is over: it needs no acknowledgement", 409)
+            raise AlertError(f"alert {id[:80]!r} is resolved: it needs no acknowledgement", 409)
         return events[0]
 
     def silence(
@@ -443,25 +444,25 @@ class Alerts:
             AlertError: there is no such alert.
         """
         alert = self._find(id)
-        key, said = _key_of(alert), None
+        key, silence = _key_of(alert), None
         if self._is_silenced_so(key, now + duration_s if duration_s > 0 else None, reason, by):
             return self._by_now(alert)
         permit()
         self._silences.pop(key, None)
         if duration_s > 0:
             until = now + duration_s
-            said = Silence(key[0], self._format_time(until), reason, self._format_time(now), alert.labels, by)
-            self._silences[key] = _Silenced(until, said, self._clock + duration_s)
-        if events := self._change(key, now, silenced=said):
+            silence = Silence(key[0], self._format_time(until), reason, self._format_time(now), alert.labels, by)
+            self._silences[key] = _Silenced(until, silence, self._clock + duration_s)
+        if events := self._change(key, now, silenced=silence):
             return events[0]
-        return self.log.append("changed", msgspec.structs.replace(alert, silenced=said), now)
+        return self.log.append("changed", msgspec.structs.replace(alert, silenced=silence), now)
 
     def _is_silenced_so(self, key: Key, until: float | None, reason: str, by: str) -> bool:
         before = self._silences.get(key)
         if before is None or until is None:
             return before is None and until is None
-        said = before.silence.reason, before.silence.by
-        return not before.over and said == (reason, by) and abs(before.until - until) <= SAME_S
+        same = (before.silence.reason, before.silence.by) == (reason, by)
+        return not before.over and same and abs(before.until - until) <= SAME_S
 
     def _by_now(self, alert: Alert) -> Alert:
         """Return an alert in its current state, with its peak, if it still fires."""
@@ -479,7 +480,7 @@ class Alerts:
         for place in table.alerts:
             if table.keys[place] == key:
                 table.alerts[place] = msgspec.structs.replace(table.alerts[place], **changes)
-                return [self.log.append("changed", self._as_is(place), now)]
+                return [self.log.append("changed", self._current_alert(place), now)]
         episode = self._elsewhere.get(key)
         if episode is None or episode.alert is None:
             return []

@@ -1,4 +1,4 @@
-"""Compiled rules: rules of one shape, bound to the series that exist and evaluated together.
+"""Compiled rules: groups of rules of one shape, bound to the series that exist and evaluated together.
 
 A thousand rules like ``a > 1`` compile to one: their series, columns and thresholds are concatenated. Nothing here
 knows the states of an alert.
@@ -18,7 +18,7 @@ class CompiledRules:
     """Rules of one shape, bound to their series.
 
     Args:
-        rules: the rules; not empty, all of one shape.
+        rules: at least one, all of one shape.
         binding: the registry's labels and columns.
         start: the index of the first of their series among the series of all compiled rules.
 
@@ -43,25 +43,25 @@ class CompiledRules:
         if self.clears:
             ends = [_clear_of(rule).align(binding).onto(each.labels) for rule, each in zip(rules, aligned, strict=True)]
             self._clear_leaves = _joined([end for end, _ in ends])
-            self._clear_speaks: NDArray[np.bool_] = np.concatenate([speaks for _, speaks in ends])
+            self._has_clear: NDArray[np.bool_] = np.concatenate([known for _, known in ends])
 
-    def say(self, values: Values) -> Floats:
+    def evaluate(self, values: Values) -> Floats:
         """Return the condition's result for each series: 1, 0 or NaN; float64 [series]."""
         return self._condition.evaluate(values, iter(self._leaves))
 
-    def say_cleared(self, values: Values) -> Floats:
+    def evaluate_clear(self, values: Values) -> Floats:
         """Return the result of the ``clear=`` condition for each series that has one: 1, 0 or NaN; float64 [series]."""
         assert self._clear is not None
-        said = self._clear.evaluate(values, iter(self._clear_leaves))
-        return np.where(self._clear_speaks, said, np.nan)
+        results = self._clear.evaluate(values, iter(self._clear_leaves))
+        return np.where(self._has_clear, results, np.nan)
 
     def subject_values(self, values: Values, places: Columns) -> Floats:
         """Return the values that ``{value}`` shows for the series at `places`; NaN: no value; float64 [places]."""
         return self._condition.subject().evaluate(values, iter([leaf[places] for leaf in self._leaves]))
 
 
-def watches(rules: Sequence[Rule], binding: Binding) -> list[CompiledRules]:
-    """Return the rules compiled, one `CompiledRules` for each shape."""
+def compile_rules(rules: Sequence[Rule], binding: Binding) -> list[CompiledRules]:
+    """Group rules by shape and compile each group."""
     shapes: dict[Hashable, list[Rule]] = {}
     for rule in rules:
         shape = (rule.condition.shape(), rule.clear.shape() if rule.clear is not None else None)

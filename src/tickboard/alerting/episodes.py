@@ -33,7 +33,7 @@ INACTIVE, PENDING, FIRING, KEEPING = range(4)
 """The state of a series."""
 
 TOLERANCE_S = 1e-6
-"""Summed durations are exact to this many seconds."""
+"""The rounding error, in seconds, that is allowed in a sum of durations."""
 
 _MEANING = {"keep": np.nan, "alert": 1.0, "resolve": 0.0}
 """The result that stands in for a missing value, by ``no_data``."""
@@ -74,7 +74,7 @@ class Episode(Struct, frozen=True):
 
 
 def firing(alert: Alert, time: float) -> Episode:
-    """Return the episode of an alert of which only the firing event is known.
+    """Return the episode of an alert if nothing but its firing event is known.
 
     Args:
         alert: the alert as published.
@@ -97,12 +97,12 @@ class EpisodeTable:
         alerts: the published alerts, by the index of their series.
     """
 
-    def __init__(self, watches: Sequence[CompiledRules], rules: Sequence[Rule]) -> None:
-        self.rules = [rule for watch in watches for rule in _each(watch)]
+    def __init__(self, groups: Sequence[CompiledRules], rules: Sequence[Rule]) -> None:
+        self.rules = [rule for group in groups for rule in _each(group)]
         self.keys: list[Key] = list(
             zip(
                 (rule.name for rule in self.rules),
-                (labels for watch in watches for labels in watch.labels),
+                (labels for group in groups for labels in group.labels),
                 strict=True,
             )
         )
@@ -122,33 +122,35 @@ class EpisodeTable:
         self._fresh: NDArray[np.bool_] = np.zeros(count, np.bool_)
         self.alerts: dict[int, Alert] = {}
 
-    def understood(self, said: Floats) -> Floats:
-        """Return the results of conditions, with missing ones replaced by what ``no_data`` says they mean.
+    def interpret_missing(self, result: Floats) -> Floats:
+        """Return the results of conditions, with a missing one replaced as its rule's ``no_data`` says.
 
-        ``no_data="resolve"`` does not end the episode of a series that has just come back and has had no value yet.
+        ``no_data="resolve"`` does not end the episode of a series that has just come back and has no value yet.
         """
-        missing = np.isnan(said)
+        missing = np.isnan(result)
         self._fresh &= missing & (self.state != INACTIVE)
-        return np.where(missing & ~self._fresh, self._meaning, said) if self._no_data_means else said
+        return np.where(missing & ~self._fresh, self._meaning, result) if self._no_data_means else result
 
-    def moving(self, said: Floats) -> Columns:
-        """Return the series that are in an episode or may begin one."""
-        return np.flatnonzero((said == 1.0) | (self.state != INACTIVE))
+    def moving(self, result: Floats) -> Columns:
+        """Return the series that are in an episode or are about to begin one."""
+        return np.flatnonzero((result == 1.0) | (self.state != INACTIVE))
 
-    def move(self, moving: Columns, said: Floats, cleared: Floats, clock: float, now: float) -> tuple[Columns, Columns]:
+    def move(
+        self, moving: Columns, result: Floats, cleared: Floats, clock: float, now: float
+    ) -> tuple[Columns, Columns]:
         """Advance series by one tick; return those that should fire and those that should be resolved.
 
         The caller creates and publishes the alerts, and then calls `fire` and `resolve`.
 
         Args:
             moving: the series that may move.
-            said: the condition's result for each: 1 is a breach, 0 is none, NaN is unknown.
+            result: the condition's result for each: 1 is a breach, 0 is none, NaN is unknown.
             cleared: whether each is cleared, likewise.
             clock: seconds since the table's clock began.
             now: POSIX seconds.
         """
-        breach, clear = said == 1.0, cleared == 1.0
-        known = ~np.isnan(said) | clear
+        breach, clear = result == 1.0, cleared == 1.0
+        known = ~np.isnan(result) | clear
         self._seen[moving[known]] = clock
         self._breached[moving[breach]] = now
 
@@ -159,7 +161,7 @@ class EpisodeTable:
         self.started[moving[begins]] = now
         self.peak[moving[begins]] = np.nan
         state[begins] = PENDING
-        state[(before == PENDING) & (said == 0.0)] = INACTIVE
+        state[(before == PENDING) & (result == 0.0)] = INACTIVE
         lasted = clock - self._since[moving] + TOLERANCE_S
         fires = (state == PENDING) & breach & (lasted >= self._for[moving])
         keeps = (before == FIRING) & clear
@@ -189,9 +191,9 @@ class EpisodeTable:
         """Reset the pending series that have had no value since `before`; nothing was published of them."""
         self.state[(self.state == PENDING) & (self._seen < before)] = INACTIVE
 
-    def active(self, watch: CompiledRules) -> Columns:
-        """Return the series of `watch` that are in an episode, as indices from its first series."""
-        return np.flatnonzero(self.state[watch.place])
+    def active(self, group: CompiledRules) -> Columns:
+        """Return the series of `group` that are in an episode, as indices from its first series."""
+        return np.flatnonzero(self.state[group.place])
 
     def last_breach(self, place: int) -> float:
         """Return when the breach of a series was last seen, POSIX seconds."""
@@ -214,17 +216,17 @@ class EpisodeTable:
             )
 
     def fresh(self) -> set[Key]:
-        """Return the series that came back with an episode and have had no value since."""
+        """Return the series that came back to the board with an episode and have had no value since."""
         return {self.keys[place] for place in np.flatnonzero(self._fresh).tolist()}
 
-    def take(self, place: int, episode: Episode, clock: float, *, fresh: bool) -> None:
+    def restore(self, place: int, episode: Episode, clock: float, *, fresh: bool) -> None:
         """Continue an episode in this table.
 
         Args:
             place: the index of the series.
             episode: the episode, with the same key.
             clock: as for `move`.
-            fresh: whether the series has just come back, so that its first value may take a while.
+            fresh: whether the series has just come back, so its first value may take a while.
         """
         self.state[place] = episode.state
         self._since[place] = clock - episode.lasted_s
@@ -241,8 +243,8 @@ class EpisodeTable:
         return places[np.argsort(self.rank[places], kind="stable")]
 
 
-def _each(watch: CompiledRules) -> Iterator[Rule]:
-    for rule, count in zip(watch.rules, watch.counts, strict=True):
+def _each(group: CompiledRules) -> Iterator[Rule]:
+    for rule, count in zip(group.rules, group.counts, strict=True):
         for _ in range(count):
             yield rule
 

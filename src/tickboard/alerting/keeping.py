@@ -1,7 +1,7 @@
-"""Keeping: since when resolved alerts and marks are kept.
+"""How long resolved alerts and marks are kept.
 
-Their age is measured by the wall clock, because it spans runs. The clock may be wrong by years when a program starts,
-or when somebody sets it, so nothing is deleted for a while after that.
+Their age is measured by the wall clock, because it spans runs. The clock may be wrong by years when a program starts or
+after it is set, so nothing is deleted for a while after that.
 """
 
 from tickboard.times import time_text
@@ -14,14 +14,15 @@ SET_S = 600.0
 
 
 class Keeping:
-    """Decides what is too old.
+    """Decides which resolved alerts and marks are too old.
 
     Args:
         keep_s: seconds that resolved alerts and marks are kept.
 
     Attributes:
         keep_s: as given.
-        since: what ended before this time is too old, RFC 3339 in UTC with milliseconds; None: nothing is.
+        since: alerts and marks that ended before this time are too old, RFC 3339 in UTC with milliseconds; None: none
+            are.
     """
 
     def __init__(self, keep_s: float) -> None:
@@ -30,7 +31,7 @@ class Keeping:
         self._offset_s: float | None = None
         self._set_at_s = 0.0
 
-    def look(self, now: float, lived_s: float) -> None:
+    def update(self, now: float, lived_s: float) -> None:
         """Update `since`; call it more often than the clock drifts by `SET_S`.
 
         Args:

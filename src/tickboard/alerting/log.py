@@ -1,8 +1,8 @@
-"""The log of alert events: what fired, what was resolved, what people did about it and what they marked, in order.
+"""The log of alert events, in order: alerts that fired or were resolved, what people did about them, and marks.
 
-All readers share one log; a reader is a number in it. An event is numbered as soon as it happens, but published only
-once it is stored for good: `publish` says up to which number. So nobody sees an event that a crash could lose, and a
-published number never changes its meaning. The log takes alerts and returns events; it knows neither rules nor files.
+All readers share one log; a reader's position is the number of an event. An event is numbered as soon as it happens,
+but published only after it is stored. So nobody sees an event that a crash could lose, and a published number never
+changes its meaning. The log takes alerts and returns events; it knows neither rules nor files.
 
 The age of an event is the time that this run has held it, by a clock that never steps. The wall clock may be wrong by
 years when a program starts, so nothing is deleted because of it.
@@ -24,17 +24,18 @@ LOG_EVENTS = 20_000
 """How many firing and resolved events are kept; beyond that, the oldest is dropped."""
 
 MAX_CHANGES = LOG_EVENTS // 4
-"""How many changes are kept, besides: what people do about alerts takes no room from firing and resolved events. Beyond
-that, the oldest change is dropped that a later one of the same alert replaces; each alert's last change stays."""
+"""How many changes are kept; they don't count towards `LOG_EVENTS`. Beyond that, the oldest change that a later change
+of the same alert replaced is dropped. The last change of each alert stays."""
 
 MAX_LOGGED_MARKS = 1_000
-"""How many marks are kept in the log, besides: beyond that, the oldest leaves it. `Marks` holds more."""
+"""How many marks are kept in the log; they don't count towards `LOG_EVENTS`. Beyond that, the oldest leaves the log.
+`Marks` keeps more."""
 
 LOG_AGE_S = 24 * 3600.0
 """How long an event is kept in this run."""
 
 STEP_S = 60.0
-"""How exactly the age of an event is known, in seconds."""
+"""The precision of an event's age, in seconds."""
 
 EventKind = Literal["firing", "resolved", "changed"]
 """``changed``: acknowledged or silenced, or the end of a silence."""
@@ -66,7 +67,7 @@ LogEvent = AlertEvent | MarkEvent
 """What the log holds."""
 
 _OTHERS = frozenset({"changed", "mark"})
-"""Kinds of events that have room of their own in the log."""
+"""Kinds of events that don't count towards `LOG_EVENTS`."""
 
 
 class Events(deque[LogEvent]):
@@ -123,26 +124,26 @@ class Events(deque[LogEvent]):
 
 
 class AlertLog:
-    """The events of one epoch: as many as `Events` holds, none held for longer than `LOG_AGE_S`.
+    """The events of one epoch. Each is kept for at most `LOG_AGE_S`, and their number is limited by `Events`.
 
     Args:
         epoch: names this log; it survives restarts if the log is stored in a file.
         events: those of earlier runs, oldest first; already published.
         number: the newest event's number, if that event has left the log.
         kept: whether events must be stored before they are published. If False, they are published at once.
-        firing: the alerts that fired at the end of the earlier run, in the order they began. Their firing events may
+        firing: the alerts that were firing when the earlier run ended, in the order they began. Their firing events may
             have left the log long ago.
-        marks: those that were kept in the earlier run, in the order they were made.
-        older: the latest end of a resolved alert that is stored, and not among `events`; empty: none is.
+        marks: the marks of earlier runs, in the order they were made.
+        older: the latest end of a resolved alert that is stored but not among `events`; empty: none is.
 
     Attributes:
         epoch: as given.
         number: the newest event's number; 0 before the first.
         published: the number of the newest published event.
         kept: as given.
-        positions: the number up to which each notifier has sent events, by its name.
-        marks: the marks, also those whose events have left the log.
-        keeping: decides since when resolved alerts and marks are kept.
+        positions: the number up to which each notifier has sent events, by the notifier's name.
+        marks: the marks, including those whose events have left the log.
+        keeping: decides which resolved alerts and marks are too old.
     """
 
     def __init__(
@@ -166,9 +167,9 @@ class AlertLog:
         self._last_changes: dict[str, int] = {}
         self._outdated: deque[int] = deque()
         self._logged_marks: deque[int] = deque()
-        # The beginnings of resolved alerts, as numbers.
+        # The number of each resolved alert's firing event.
         self._beginnings: dict[str, int] = {}
-        # The firing alerts by all events, and by the published ones.
+        # The firing alerts after all events; those after the published events are in `_published_firing`.
         self._firing = {event.alert.id: event for event in firing}
         self._unpublished: deque[LogEvent] = deque()
         for event in events:
@@ -202,14 +203,14 @@ class AlertLog:
         """Make a mark.
 
         Args:
-            mark: what is to be marked.
+            mark: the mark.
             time: POSIX seconds.
             permit: called before anything changes; its exception propagates.
 
         Returns:
-            The event; or the mark that says the same already.
+            The event; or the existing mark, if there is one with the same text at the same time.
         """
-        if (known := self.marks.same(mark)) is not None:
+        if (known := self.marks.find_same(mark)) is not None:
             return known
         permit()
         event = MarkEvent(self.number + 1, mark, time)
@@ -283,7 +284,7 @@ class AlertLog:
                 _follow(self._published_firing, event)
         self._listed = None
 
-    def has_missed(self, number: int) -> bool:
+    def can_resume_after(self, number: int) -> bool:
         """Return whether the log has every event after `number`, so that a reader can resume there."""
         return self._events.left <= number <= self.number
 
@@ -294,14 +295,14 @@ class AlertLog:
         return [event for event in events if event.number <= self.published]
 
     def firing(self) -> list[AlertEvent]:
-        """Return the alerts that fire as far as published, in the order they began, each in its last published state.
+        """Return the alerts that fire after the published events, in the order they began, in their published state.
 
         Each is an event with the number of its firing event.
         """
         return list(self._published_firing.values())
 
     def firing_by_now(self) -> list[AlertEvent]:
-        """Return what `firing` does, with unpublished events applied: for those who make events, not for readers."""
+        """Return what `firing` does, but after the unpublished events too: for code that makes events, not readers."""
         return list(self._firing.values())
 
     def alerts(self) -> list[tuple[int, Alert]]:
@@ -344,12 +345,12 @@ class AlertLog:
                 self._events.popleft()
 
     def forget(self, now: float) -> None:
-        """Drop the marks that are kept no longer.
+        """Drop the marks that are too old.
 
         Args:
             now: POSIX seconds.
         """
-        self.keeping.look(now, self._lived_s)
+        self.keeping.update(now, self._lived_s)
         if self.keeping.since is not None:
             self.marks.expire(self.keeping.since)
 

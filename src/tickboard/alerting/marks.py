@@ -1,7 +1,7 @@
 """Marks: what people and programs note about a time, such as a deployment.
 
-`new_mark` checks what somebody asks for, and `Marks` holds the marks that are kept. A mark is an event of the log of
-alerts, which numbers and publishes it. Nothing here reads a clock.
+`new_mark` checks a request for a mark, and `Marks` holds all marks. A mark is an event of the alert log, which numbers
+and publishes it. Nothing here reads a clock.
 """
 
 from collections import deque
@@ -16,16 +16,16 @@ from tickboard.times import MAX_TIME_MS, Time, parse_time, time_text
 from tickboard.wire import Mark
 
 MAX_MARKS = 10_000
-"""How many marks are kept. Beyond that, the one that was made first is dropped."""
+"""How many marks are kept. Beyond that, the first one made is dropped."""
 
 MAX_TEXT = 200
-"""Characters of a mark's text, and of who made it: it is drawn beside a chart."""
+"""The most characters of a mark's text, and of its author's name: they are drawn beside a chart."""
 
 MAX_AHEAD_S = 366 * 86_400
 """How far a mark may be in the future."""
 
 SAME_MS = 1_000
-"""Two marks with the same text, whose times differ by at most this many milliseconds, are the same."""
+"""Two marks with the same text and author are the same if their times differ by at most this many milliseconds."""
 
 
 class MarkEvent(Struct, eq=False):
@@ -49,7 +49,7 @@ class MarkEvent(Struct, eq=False):
 
 
 class Marks:
-    """The marks that are kept, at most `MAX_MARKS`.
+    """All marks, at most `MAX_MARKS`.
 
     Args:
         events: those of earlier runs, in the order they were made.
@@ -71,16 +71,16 @@ class Marks:
         self._events.append(event)
         self.revision += 1
 
-    def same(self, mark: Mark) -> Mark | None:
-        """Return a mark that says the same of the same time, or None."""
-        said = mark.text, mark.by, mark.until is None
+    def find_same(self, mark: Mark) -> Mark | None:
+        """Return an existing mark with the same text, author and time; None if there is none."""
+        wanted = mark.text, mark.by, mark.until is None
         (first, last), (first_end, last_end) = _around(mark.timestamp), _around(ends(mark))
         for event in reversed(self._events):
             known = event.mark
             if (
                 first <= known.timestamp <= last
                 and first_end <= ends(known) <= last_end
-                and (known.text, known.by, known.until is None) == said
+                and (known.text, known.by, known.until is None) == wanted
             ):
                 return known
         return None
@@ -113,7 +113,7 @@ class Marks:
 
 
 def ends(mark: Mark) -> str:
-    """Return when a mark ends; one without `until` ends when it begins."""
+    """Return when a mark ends; a mark without `until` ends when it begins."""
     return mark.until or mark.timestamp
 
 
@@ -127,7 +127,7 @@ def new_mark(
     keep_s: float,
     name: str = "at",
 ) -> Mark:
-    """Return the mark that somebody asks for. Control characters in its texts are escaped, and secrets hidden.
+    """Return a new mark. Control characters in its texts are escaped, and secrets are hidden.
 
     Args:
         id: its id.
@@ -148,7 +148,7 @@ def new_mark(
     at_ms = now_ms if at is None else parse_time(name, at, now_ms)
     until_ms = None if until is None else parse_time("until", until, now_ms)
     if until_ms is not None and until_ms < at_ms:
-        raise InputError(f"until={until!s:.40} is before {name}={at or 'now'!s:.40}: give a later until")
+        raise InputError(f"until={until!s:.40} is before {name}={at or 'now'!s:.40}: give a later time")
     end_ms = at_ms if until_ms is None else until_ms
     given = f"{name}={at!s:.40}" if until is None else f"until={until!s:.40}"
     if end_ms > now_ms + MAX_AHEAD_S * 1000:
@@ -164,12 +164,12 @@ def _checked(name: str, text: object) -> str:
     if not isinstance(text, str):
         raise InputError(f"{name}={text!r:.40} is not a text: write it in quotes")
     if len(text) > MAX_TEXT:
-        raise InputError(f"{name} has {len(text)} characters: {MAX_TEXT} are the most")
+        raise InputError(f"{name}={one_line(text, 20)} has {len(text)} characters: give {MAX_TEXT} at most")
     return one_line(text, MAX_TEXT)
 
 
 def _around(timestamp: str) -> tuple[str, str]:
-    """Return the earliest and the latest time that is the same."""
-    # As texts: all marks are compared with them, in the event loop, and parsing 10,000 times takes 60 ms.
+    """Return the earliest and the latest time that counts as the same."""
+    # As text: all marks are compared with them in the event loop, and parsing 10,000 times would take 60 ms.
     at_ms = parse_time("timestamp", timestamp, 0)
     return time_text(max(0, at_ms - SAME_MS)), time_text(min(at_ms + SAME_MS, MAX_TIME_MS))

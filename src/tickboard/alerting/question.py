@@ -1,4 +1,4 @@
-"""Questions about alerts: which of those that fire and those that fired somebody wants to see, page by page."""
+"""Queries for alerts, firing and resolved, page by page."""
 
 from msgspec import Struct
 
@@ -6,13 +6,13 @@ from tickboard.wire import Alert
 
 
 class AlertQuestion(Struct, frozen=True):
-    """Which alerts are asked for.
+    """A query for alerts.
 
     Attributes:
         state: ``all``, ``active`` or ``resolved``.
-        wanted: by the name of a field of an alert (severity, rule, metric), the values that it may have.
+        wanted: the allowed values of a field (severity, rule, metric), by the field's name.
         limit: how many alerts a page has.
-        before: the number that the page's alerts began before.
+        before: only alerts whose firing event has a lower number than this.
         start: only alerts that were firing at this time or began later, RFC 3339 in UTC with milliseconds; None: no
             limit.
         end: only alerts that began to fire before this time; None: no limit.
@@ -31,7 +31,7 @@ class AlertQuestion(Struct, frozen=True):
         return self.start is not None or self.end is not None
 
     def matches(self, alert: Alert) -> bool:
-        """Return whether an alert is asked for, on whatever page."""
+        """Return whether an alert matches, on whatever page."""
         return (
             (self.state == "all" or (alert.resolved is None) == (self.state == "active"))
             and (self.end is None or alert.timestamp < self.end)
@@ -41,11 +41,11 @@ class AlertQuestion(Struct, frozen=True):
 
 
 class FoundAlerts(Struct, frozen=True):
-    """Alerts that were found.
+    """The alerts that match a query.
 
     Attributes:
-        total: how many were found, on all pages.
-        page: the page's, each with the number of its beginning, the newest first; one more than the question's limit if
+        total: how many match, on all pages.
+        page: the page's alerts, newest first, each with the number of its firing event; one more than the limit if
             there are further pages.
     """
 

@@ -1,4 +1,4 @@
-"""Rules: a condition, a duration, a severity and a message. They have no state; `alerts` keeps that."""
+"""Rules: a condition, a duration, a severity and a message. They have no state; `alerts` keeps it."""
 
 import math
 import re
@@ -21,7 +21,7 @@ Part = tuple[str, str | None, str]
 """A part of a message: literal text, the name of the field after it, and that field's format."""
 
 MAX_WIDTH = 100
-"""The largest width and precision in a format: people read the message, and each firing alert formats it."""
+"""The largest width and precision in a format. Each firing alert formats its message, and larger ones help nobody."""
 
 NOTHING = "?"
 """What a message shows in place of a number that does not exist."""
@@ -32,12 +32,12 @@ class Rule(Struct, frozen=True, eq=False, dict=True):
 
     Attributes:
         name: unique on its board.
-        condition: what is watched.
+        condition: the condition that fires the alert.
         message: a format string with ``{value}``, ``{metric}``, ``{threshold}`` and the names of labels.
         severity: info, warning or critical.
         for_s: seconds that a breach must last before the alert fires.
         clear: the condition that ends the alert; if None, it ends when `condition` is false.
-        keep_s: seconds that the alert goes on firing after it is cleared.
+        keep_s: seconds that the alert keeps firing after it is cleared.
         no_data: what a missing value means.
         file: where the rule was declared.
         line: the line in that file.
@@ -69,7 +69,7 @@ class Rule(Struct, frozen=True, eq=False, dict=True):
         first = self.condition.first()
         return first.right.number if first is not None and isinstance(first.right, Constant) else None
 
-    def say(self, value: float, labels: Mapping[str, str]) -> str:
+    def format_message(self, value: float, labels: Mapping[str, str]) -> str:
         """Return the message for one series; the unformatted text if formatting fails.
 
         Args:

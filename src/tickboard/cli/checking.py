@@ -1,4 +1,4 @@
-"""The commands that look at a board without serving it: check, notify and schema."""
+"""The commands that load a board without serving it: check, notify and schema."""
 
 import asyncio
 import os
@@ -23,10 +23,10 @@ from tickboard.settings import read_settings
 
 
 def check(file: Path, config: Path | None) -> None:
-    """Load a dashboard file, and print a summary of it.
+    """Load a dashboard file and print a summary.
 
     Raises:
-        BoardError: something is wrong with it.
+        BoardError: the file cannot be used.
     """
     board = load_board(file, config)
     board.prepare(read_settings(os.environ, default=board.defaults), history=NO_HISTORY)
@@ -38,7 +38,7 @@ def check(file: Path, config: Path | None) -> None:
 
 def schema() -> None:
     """Print the JSON Schema of tickboard.toml."""
-    # All of it is known text, and its examples of URLs are to be seen whole.
+    # Not escaped and redacted as other output: it is known text, whose example URLs must stay complete.
     Answers().write(f"{msgspec.json.format(msgspec.json.encode(config_schema()), indent=2).decode()}\n")
 
 
@@ -61,7 +61,7 @@ def notify(file: Path | None, config: Path | None) -> bool:
 
 
 async def _send_tests(board: Board) -> bool:
-    """Send the messages, and print what became of each as soon as it is known."""
+    """Send the messages, and print each result as soon as it is known."""
 
     async def send(service: Service) -> bool:
         began = time.monotonic()

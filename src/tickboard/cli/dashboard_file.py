@@ -1,6 +1,6 @@
-"""Loading a dashboard file: from its path to its board, or to one error that names the file and the line.
+"""Loading a dashboard file: returns its board, or raises one error that names the file and the line.
 
-What the ``tickboard.toml`` beside it says of the board is applied to it.
+The ``tickboard.toml`` beside the file is applied to the board.
 """
 
 import importlib
@@ -22,20 +22,20 @@ from tickboard.problems import described
 MODULE_NAME = "__dashboard__"
 
 _lock = threading.RLock()
-"""Held while what is imported, or where from, is changed: a load may overtake another."""
+"""Held while `sys.modules` or `sys.path` is changed, since two loads may run at the same time."""
 
 _folders: list[str] = []
-"""Those of dashboard files that were put into the path; the modules in them are imported anew each time."""
+"""The folders of dashboard files that are in `sys.path`. The modules in them are imported again by each load."""
 
 _loads = 0
-"""How many are at work without compiled code."""
+"""How many loads are running with `sys.dont_write_bytecode` set."""
 
 _writes_no_bytecode = False
-"""What Python was to do with compiled code before the first of them."""
+"""The value of `sys.dont_write_bytecode` before the first of these loads."""
 
 
 class SupersededError(BaseException):
-    """Raised in the thread of a load that a newer one has overtaken."""
+    """Raised in the thread of a load that a newer load has replaced."""
 
 
 def load_board(path: Path, config: Path | None = None) -> Board:
@@ -43,10 +43,11 @@ def load_board(path: Path, config: Path | None = None) -> Board:
 
     Args:
         path: the dashboard file.
-        config: what configures it, in place of the ``tickboard.toml`` beside it.
+        config: the file that configures the board; None: the ``tickboard.toml`` beside `path`, if there is one.
 
     Raises:
-        BoardError: the file is missing, raises, or has no board; or the other is missing, or something in it cannot be.
+        BoardError: the dashboard file is missing, raises an exception, or has no board; or `config` is missing, or
+            something in it cannot be used.
     """
     board = _board_of(path)
     configured_by = find_config(path, config)
@@ -56,16 +57,16 @@ def load_board(path: Path, config: Path | None = None) -> Board:
 
 
 def find_config(path: Path, config: Path | None = None) -> Path | None:
-    """Return the file that configures a dashboard file's board: the one given, or the one beside it, if it is there."""
+    """Return the file that configures a dashboard file's board: `config`, or the one beside it if that exists."""
     beside = path.with_name(NAME)
     return config or (beside if beside.exists() or beside.is_symlink() else None)
 
 
 def read_config(path: Path) -> Config:
-    """Return what a ``tickboard.toml`` says.
+    """Read a ``tickboard.toml``.
 
     Raises:
-        BoardError: it can't be read, or something in it cannot be.
+        BoardError: it can't be read, or something in it cannot be used.
     """
     try:
         with path.open("rb") as file:
@@ -80,7 +81,7 @@ def read_config(path: Path) -> Config:
 
 
 def _board_of(path: Path) -> Board:
-    """Run a dashboard file and return its board: the one named ``board``, or the only one that it makes."""
+    """Run a dashboard file and return its board: the one named ``board``, or else the only one."""
     if not path.is_file():
         what = "is a folder, not a dashboard file" if path.is_dir() else "there is no such file"
         raise BoardError(f"{what}; give the path of a Python file that makes a Board", str(path))
@@ -93,7 +94,7 @@ def _board_of(path: Path) -> Board:
     if len(boards) == 1:
         return next(iter(boards.values()))
     if boards:
-        raise BoardError(f"it makes {len(boards)} boards; name the one to show `board`", str(path))
+        raise BoardError(f"it makes {len(boards)} boards; give the one to show the name `board`", str(path))
     raise BoardError(
         'it makes no board; begin with: from tickboard import Board; board = Board("My dashboard")', str(path)
     )
@@ -101,7 +102,7 @@ def _board_of(path: Path) -> Board:
 
 def _run(path: Path) -> ModuleType:
     folder = str(path.resolve().parent)
-    # Absolute, as Python has it: the file may change the folder of the process.
+    # Absolute, since the file may change the current folder.
     spec = importlib.util.spec_from_file_location(MODULE_NAME, path.absolute())
     if spec is None or spec.loader is None:
         raise BoardError("it is not a Python file; its name must end in .py", str(path))
@@ -115,7 +116,7 @@ def _run(path: Path) -> ModuleType:
             exec(compile(path.read_bytes(), str(path), "exec"), vars(module))  # noqa: S102  # running it is the point
     except BaseException as error:
         with _lock:
-            # The board that goes on finds its own modules again; those of a newer load are not touched.
+            # Restore the modules of the board that stays in use, unless a newer load has begun.
             if sys.modules.get(MODULE_NAME) is module:
                 _forget_modules(folder)
                 sys.modules |= before
@@ -129,13 +130,13 @@ def _run(path: Path) -> ModuleType:
 
 
 def _is_main_thread() -> bool:
-    """Return whether Ctrl-C is raised here."""
+    """Return whether this is the thread in which Ctrl-C is raised."""
     return threading.current_thread() is threading.main_thread()
 
 
 @contextmanager
 def _no_compiled_code() -> Iterator[None]:
-    """Let imports read the text: a .pyc of the same second, and what was found missing before, would hide a change."""
+    """Import modules from their source: a cached .pyc of the same second would hide a change."""
     global _loads, _writes_no_bytecode  # noqa: PLW0603  # so is sys.dont_write_bytecode
     with _lock:
         if not _loads:
@@ -154,20 +155,20 @@ def _no_compiled_code() -> Iterator[None]:
 
 def _described(error: BaseException) -> str:
     if isinstance(error, SystemExit):
-        return "it calls exit(); a dashboard file only declares"
+        return "it calls exit(); a dashboard file only declares a board: remove the call"
     if isinstance(error, TickboardError):
         return str(error)
     return described(error).splitlines()[0]
 
 
 def _line_in(path: Path, error: BaseException) -> int | None:
-    """Return the line of the file itself, not of the library, where an error comes from."""
+    """Return the line of the dashboard file, not of the library, that raised an error."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
     return lines[-1] if lines else None
 
 
 def _import_from(folder: str) -> None:
-    """Import modules from this folder first, and no longer from that of an earlier dashboard file."""
+    """Import modules from this folder first, and no longer from the folder of an earlier dashboard file."""
     for earlier in [one for one in _folders if one != folder]:
         _folders.remove(earlier)
         if earlier in sys.path:
@@ -178,7 +179,7 @@ def _import_from(folder: str) -> None:
 
 
 def _forget_modules(folder: str) -> dict[str, ModuleType]:
-    """Remove the modules beside the dashboard file, which may have changed, and return them by their names."""
+    """Remove the modules beside the dashboard file, which may have changed, and return them by name."""
     found, folders = {}, {folder, *_folders}
     for name, module in list(sys.modules.items()):
         origin = getattr(module, "__file__", None)
@@ -186,6 +187,6 @@ def _forget_modules(folder: str) -> dict[str, ModuleType]:
         if name == MODULE_NAME or (beside and name != "__main__"):
             found[name] = sys.modules.pop(name)
             if getattr(getattr(module, "__spec__", None), "_initializing", False):
-                # A load that hangs in the middle of importing it would keep others from doing so.
+                # If a load hangs while it imports this module, its lock would block the next load.
                 vars(sys.modules["_frozen_importlib"]).get("_module_locks", {}).pop(name, None)
     return found

@@ -1,8 +1,8 @@
-"""``tickboard dev``: serves a dashboard file and puts a new board in place of the old one whenever the file changes.
+"""``tickboard dev``: serves a dashboard file, and replaces its board whenever the file changes.
 
-So it does when what configures the board changes, the ``tickboard.toml`` beside it or the one that was given. Viewers
-stay connected: the hub outlives the boards. A file that can't be loaded, or that takes long, is reported on the page
-and in the terminal, and the last good board goes on. A newer save overtakes a load that is still at work.
+It also reloads when the ``tickboard.toml`` changes. Viewers stay connected: the hub outlives the boards. A file that
+can't be loaded, or that takes long, is reported on the page and in the terminal, and the last good board stays. A newer
+save replaces a load that has not ended.
 """
 
 import asyncio
@@ -30,22 +30,23 @@ from tickboard.sending.options import RemoteWriteOptions
 from tickboard.settings import Settings
 
 FIRST_S = 5.0
-"""The longest that the start waits for the file to be loaded; from then on it is served without a board."""
+"""How long the start waits for the file to be loaded. After that, an empty board is served until it is."""
 
 SLOW_S = 3.0
-"""A load that takes so long is reported; and again each time that it has taken twice as long."""
+"""A load that takes this long is reported, and again each time that its duration has doubled."""
 
 INTERRUPTED_S = 0.5
-"""How long a newer load waits for the one that it overtakes to end."""
+"""How long a new load waits for the interrupted one to end."""
 
 MAX_LEFT = 8
-"""Overtaken loads that may be left over, each in a call that can't be interrupted; with more, a newer one waits."""
+"""The most interrupted loads that may still run, each in a call that can't be interrupted. With more, a new load
+waits."""
 
 LOOK_S = 1.0
-"""Seconds between two looks at what is at work."""
+"""Seconds between two checks of the loads and the watcher."""
 
 SILENT_S = 10.0
-"""A file system that has not answered for so long is reported."""
+"""A file system that has not answered for this many seconds is reported."""
 
 
 class Reloader:
@@ -53,15 +54,16 @@ class Reloader:
 
     Args:
         path: the dashboard file; the Python files beside it are watched too.
-        settings: returns a board's settings from those that it asks for.
-        say: prints a line for the person at the terminal.
-        journal: opens what keeps the log of alerts of the first board, and of those after it; None: nothing does.
-        history: returns where the ticks of the first board, and of those after it, are kept.
-        config: what configures the board, in place of the ``tickboard.toml`` beside the file.
-        remote_write: returns where the ticks of a board are sent on; None: where it says itself.
+        settings: returns a board's settings from the board's own defaults.
+        say: prints a line in the terminal.
+        journal: opens the journal that keeps the log of alerts, for the first board and those after it; None: none
+            does.
+        history: returns where ticks are kept, for the first board and those after it.
+        config: the file that configures the board; None: the ``tickboard.toml`` beside `path`, if there is one.
+        remote_write: returns where a board's ticks are sent; None: as the board itself declares.
 
     Raises:
-        BoardError: the file, or what is to configure it, is not there.
+        BoardError: the dashboard file or `config` does not exist.
     """
 
     def __init__(
@@ -74,7 +76,7 @@ class Reloader:
         config: Path | None = None,
         remote_write: Callable[[Board], RemoteWriteOptions | None] = lambda _: None,
     ) -> None:
-        # Absolute: the file may change the folder of the process.
+        # Absolute, since the file may change the current folder.
         path, config = path.absolute(), None if config is None else config.absolute()
         self._path = path
         self._config = config
@@ -89,7 +91,7 @@ class Reloader:
         self._news = asyncio.Event()
         self._load: Load | None = Load(path, config)
         self._load.start()
-        # In a thread, so that what works now works when it is loaded again, and Ctrl-C differs from what a file raises.
+        # In a thread like every later load, so that all behave alike, and Ctrl-C differs from an error of the file.
         self._load.wait(FIRST_S)
         error = self._load.error
         if self._load.board is not None:
@@ -109,29 +111,29 @@ class Reloader:
             self._report(error)
             self._say(str(error), "Waiting for it to be fixed.")
         elif self._load is not None:
-            self._say(f"{path} has been loading for {FIRST_S:g} s; its board is shown as soon as it has been loaded.")
+            self._say(f"{path} has been loading for {FIRST_S:g} s; its board is shown as soon as it is loaded.")
 
     @property
     def hub(self) -> Hub:
-        """Who is connected, whichever board they see."""
+        """The hub, which outlives the boards."""
         return self.board.hub
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one ASGI connection with the board of the moment."""
+        """Serve one ASGI connection with the current board."""
         if scope["type"] != "lifespan":
             await self.board(scope, receive, send)
             return
         await receive()
         await self.board.start()
         supervisor = Supervisor(self.hub.problems)
-        supervisor.start("reload", self._keep_up)
+        supervisor.start("reload", self._reload_on_changes)
         self._watcher.start(self._wake_from_thread())
         await send({"type": "lifespan.startup.complete"})
         await receive()
         self._watcher.stop()
         await supervisor.stop()
         if self._load is not None:
-            await self._overtake(self._load)
+            await self._interrupt(self._load)
         await self.board.close()
         await send({"type": "lifespan.shutdown.complete"})
 
@@ -143,10 +145,10 @@ class Reloader:
 
         return wake
 
-    # --- what is at work ---
+    # --- loads ---
 
-    async def _keep_up(self) -> None:
-        """Load the file whenever it has changed, and show what comes of it."""
+    async def _reload_on_changes(self) -> None:
+        """Load the file whenever it has changed, and show the result."""
         if self._load is not None:
             self._load.notify(self._wake_from_thread())
             self._news.set()
@@ -160,15 +162,15 @@ class Reloader:
             elif self._load is not None and self._load.has_ended():
                 await self._finish(self._load)
             elif self._has_replaced:
-                # By now nothing uses the board that was replaced; but it holds itself.
+                # Nothing uses the replaced board any more, but it refers to itself.
                 self._has_replaced = False
                 collect_frozen()
-            self._look_after(time.monotonic())
+            self._check(time.monotonic())
 
     async def _begin(self) -> None:
-        """Load the file, in place of a load that is still at work."""
+        """Load the file, and interrupt a load that has not ended."""
         if self._load is not None:
-            await self._overtake(self._load)
+            await self._interrupt(self._load)
         if len(self._left) > MAX_LEFT:
             return
         version = self._watcher.version
@@ -176,7 +178,7 @@ class Reloader:
         load.start()
         self._load, self._version, self._reported_s = load, version, 0.0
 
-    async def _overtake(self, load: Load) -> None:
+    async def _interrupt(self, load: Load) -> None:
         self._load = None
         if load.has_ended():
             return
@@ -187,7 +189,7 @@ class Reloader:
             await asyncio.sleep(0.01)
 
     async def _finish(self, load: Load) -> None:
-        """Show the board that was loaded, or what is wrong with the file."""
+        """Show the loaded board, or report the error."""
         self._load = None
         error: TickboardError | None = load.error
         board = load.board or self.board
@@ -198,40 +200,40 @@ class Reloader:
                 )
         except TickboardError as raised:
             error = raised
-        except Exception as raised:  # noqa: BLE001  # what a board is made of is the file's
+        except Exception as raised:  # noqa: BLE001  # preparing a board may call code of the file
             error = BoardError(described(raised), str(self._path))
         if error is not None:
             self._report(error)
-            self._say(str(error), "The last good board goes on.")
+            self._say(str(error), "The last good board keeps running.")
             return
         if board is self.board:
             self.hub.problems.clear(DASHBOARD_FILE)
-            self._say(f"{self._path}: its board is that of a module elsewhere; start again to see a change of that")
+            self._say(f"{self._path}: its board is made by a module in another folder; restart to reload that module")
             return
         before, self.board = self.board, board
         for step in (before.stop, board.start):
             try:
                 await step()
-            except Exception as raised:  # noqa: BLE001  # the rest goes on
+            except Exception as raised:  # noqa: BLE001  # the other step still runs
                 self.hub.problems.report(DASHBOARD_FILE, described(raised), error=raised)
         self._has_replaced = True
         metrics = len(board.registry.metrics)
         self._say(f"{self._path}: reloaded, {metrics} metric{'' if metrics == 1 else 's'}")
 
-    def _look_after(self, now: float) -> None:
-        """Report what takes too long, and clear what no longer does."""
+    def _check(self, now: float) -> None:
+        """Report loads and a watcher that take too long, and clear these problems when they are over."""
         load = self._load
         if load is not None and not load.has_ended() and now - load.began >= max(SLOW_S, self._reported_s):
             taken_s = now - load.began
             self._reported_s = 2 * taken_s
             message = (
-                f"it has been loading for more than {math.floor(taken_s)} s; the last good board goes on, "
-                "and a newer save overtakes it"
+                f"it has been loading for more than {math.floor(taken_s)} s; the last good board keeps running, "
+                "and a newer save replaces this load"
             )
             file, line = load.place or (str(self._path), None)
             self.hub.problems.report(DASHBOARD_FILE, message, file=file, line=line, logged=False)
             self._say(f"{file}{f':{line}' if line else ''}: {message}")
-        self._look_after_left()
+        self._check_left()
         silent_s = now - self._watcher.looked
         if self._watcher.failure is not None:
             self.hub.problems.report("file watcher", described(self._watcher.failure), error=self._watcher.failure)
@@ -241,7 +243,7 @@ class Reloader:
         else:
             self.hub.problems.clear("file watcher")
 
-    def _look_after_left(self) -> None:
+    def _check_left(self) -> None:
         self._left = [load for load in self._left if not load.has_ended()]
         for load in self._left:
             load.interrupt()
@@ -249,20 +251,20 @@ class Reloader:
             self.hub.problems.clear("earlier load")
             return
         file, line = self._left[0].place or (str(self._path), None)
-        count = f"{len(self._left)} earlier loads have" if len(self._left) > 1 else "an earlier load has"
-        waits = "; the newest save waits for one to end, or start again" if len(self._left) > MAX_LEFT else ""
-        message = f"{count} not ended: a call that can't be interrupted; nothing of it is shown{waits}"
+        count = f"{len(self._left)} earlier loads are" if len(self._left) > 1 else "an earlier load is"
+        waits = "; the newest save waits until one ends, or restart" if len(self._left) > MAX_LEFT else ""
+        message = f"{count} still in a call that can't be interrupted; its board will not be shown{waits}"
         self.hub.problems.report("earlier load", message, file=file, line=line, logged=False)
 
     def _report(self, error: TickboardError) -> None:
         message, file, line = str(error), None, None
         if isinstance(error, BoardError):
             message, file, line = error.message, error.file, error.line
-        # What is wrong with it may be what it raised.
-        brief = "it cannot be used as it is; the terminal says why"
+        # The message may contain an exception's text, which only the owner may see.
+        brief = "it cannot be used; the terminal says why"
         self.hub.problems.report(DASHBOARD_FILE, message, brief=brief, file=file, line=line, logged=False)
 
     def _say(self, *lines: str) -> None:
-        with contextlib.suppress(Exception):  # nobody may be there to read it
+        with contextlib.suppress(Exception):  # the terminal may be gone
             for line in lines:
                 self._print(line)

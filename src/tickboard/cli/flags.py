@@ -1,4 +1,4 @@
-"""How commands are declared: their flags are the fields of a class, and their help is printed as other answers are.
+"""How commands are declared: their flags are the fields of a class, and their help is printed like other output.
 
 Nothing here knows what the commands do.
 """
@@ -14,13 +14,13 @@ import msgspec
 from tickboard.output.terminal import Answers
 
 PATH = click.Path(path_type=Path)
-"""A path, which completes as one."""
+"""The type of a path, which a shell completes."""
 
 Run = TypeVar("Run", bound=Callable[..., None])
 
 
 class _Helpful(click.Command):
-    """Prints its help so that a full disk or a closed pipe is reported as for any other answer."""
+    """A command whose help is printed like other output, so that a full disk or a closed pipe is reported."""
 
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
         option = super().get_help_option(ctx)
@@ -30,13 +30,13 @@ class _Helpful(click.Command):
 
 
 class Command(_Helpful):
-    """A command."""
+    """A command with flags and operands."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the words of the command line.
 
         Raises:
-            click.UsageError: there is an unknown flag, a bad value, or a word too many.
+            click.UsageError: a flag is unknown, a value is invalid, or there is an argument too many.
         """
         ctx.allow_extra_args = True
         extra = super().parse_args(ctx, args)
@@ -50,14 +50,14 @@ class Group(_Helpful, click.Group):
     """A command that has commands, listed in the order of their declaration."""
 
     command_class = Command
-    group_class = type  # its groups are of this class too
+    group_class = type  # nested groups use this class too
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of the commands."""
         return list(self.commands)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write what each command does, without cutting it off."""
+        """Write a summary of each command, without truncating it."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary(command)) for name, command in self.commands.items()])
 
@@ -87,17 +87,17 @@ def summary(command: click.Command) -> str:
 
 
 def operands(command: click.Command, ctx: click.Context) -> str:
-    """Return what a command takes besides flags, such as ``FILE``; empty: nothing."""
+    """Return the names of a command's arguments other than flags, such as ``FILE``; empty: none."""
     return " ".join(each.human_readable_name for each in command.params if isinstance(each, click.Argument))
 
 
 def flags(group: type[msgspec.Struct], name: str) -> Callable[[Run], Run]:
-    """Give a command the fields of a class as flags; its function gets an instance of the class as `name`.
+    """Add the fields of a class to a command as flags; its function gets an instance of the class as `name`.
 
     A field ``allow_host: Annotated[tuple[str, ...], "its help"] = ()`` is a flag ``--allow-host`` that may be repeated.
 
     Args:
-        group: the class. Each field has a default.
+        group: the class. Every field has a default.
         name: the parameter of the function.
     """
     hints = get_type_hints(group, include_extras=True)

@@ -1,9 +1,10 @@
-"""The commands that read the file of a history and change it: ``tickboard export`` and ``tickboard history``."""
+"""The commands that read and change a history file: ``tickboard export`` and ``tickboard history``."""
 
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from tickboard.cli.serving_options import count
 from tickboard.cli.where import Where
 from tickboard.errors import InputError
 from tickboard.history.asking import question
@@ -22,12 +23,12 @@ MAX_SHOWN = 200
 
 
 def export(start: str, end: str, metrics: Sequence[str], form: Form, where: Where) -> bool:
-    """Print every tick of a range of time, and return whether there is one and all could be read.
+    """Print every tick of a range of time; return whether there are any and all could be read.
 
     Raises:
-        InputError: the range or a selector cannot be used, or there is no such history.
+        InputError: the range or a selector cannot be used, or the history does not exist.
     """
-    asked = question(metrics, start, end, 1, int(time.time() * 1000), ("--from", "--to"))
+    asked = question(metrics, start, end, 1, int(time.time() * 1000), ("--from", "--to", "--metrics"))
     path = where.path()
     answers = Answers()
     with exported(path, asked) as ticks:
@@ -39,7 +40,7 @@ def export(start: str, end: str, metrics: Sequence[str], form: Form, where: Wher
 
 
 def _missing(ticks: Export, path: Path, start_ms: int, metrics: Sequence[str]) -> list[str]:
-    """Return what is not in an export, and why."""
+    """Return a line for each thing that is missing in an export."""
     lines = []
     if start_ms < ticks.kept_since_ms:
         lines.append(f"ticks before {time_text(ticks.kept_since_ms)} are no longer kept in {path}")
@@ -48,12 +49,12 @@ def _missing(ticks: Export, path: Path, start_ms: int, metrics: Sequence[str]) -
     elif not ticks.found:
         lines.append(f"{path} has no values in this range: check --from and --to")
     if ticks.damaged:
-        lines.append(f"{len(ticks.damaged)} columns of blocks in {path} are damaged: their values are missing")
+        lines.append(f"the values of {count(ticks.damaged, 'column')} in {path} are damaged and missing")
     return lines
 
 
 def info(where: Where) -> None:
-    """Print what is kept, from when on, and how large it is."""
+    """Print what is kept, since when, and how large it is."""
     path = where.path()
     put(*_described(path, inspect(path)))
 
@@ -64,14 +65,14 @@ def backup(file: Path, where: Where) -> None:
 
 
 def forget(metrics: Sequence[str], where: Where) -> bool:
-    """Remove series and all their values, and return whether there were any.
+    """Remove series and all their values; return whether there were any.
 
     Raises:
-        InputError: no series are named, a selector cannot be used, or there is no such history.
+        InputError: no selector is given or one cannot be used, or the history does not exist.
     """
     if not metrics:
         raise InputError("forget removes series for good: name them with --metrics, such as --metrics 'disk_*'")
-    if why := why_refused(list(metrics), "metrics"):
+    if why := why_refused(list(metrics), "--metrics"):
         raise InputError(why)
     path = where.path()
     forgotten = forget_series(path, tuple(metrics))

@@ -58,20 +58,20 @@ SECTIONS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "Latency of those requests": ("avg_latency", "avg_latency.p50", "avg_latency.p95", "avg_latency.p99"),
     },
 }
-"""The sections of the page: under each title the panels, by their titles, and what each shows."""
+"""The sections of the page: the title of each, the titles of its panels, and the metrics that each panel shows."""
 
 STACKED: Final = {"cpu_mode", "memory_kind"}
-"""Parts of a whole."""
+"""Metrics whose series add up to a whole."""
 
 FOLDED: Final = {"More of this machine", "Requests"}
-"""What nobody asks first."""
+"""Sections that begin folded, since they hold what is rarely asked for first."""
 
 
 def host_board() -> tuple[Board, TickboardMiddleware]:
     """Return the board of this machine, and the application that serves it and measures its requests."""
     board = Board(f"Live Dashboard · {socket.gethostname()}")
     host = Host(board.registry)
-    # What this board answers is all that there is to count.
+    # This board's own requests are the only ones, so they are counted.
     measured = TickboardMiddleware(board, board.registry, count_board=True)
     board.every()(host.sample)
     _arrange(board)
@@ -83,7 +83,7 @@ def host_board() -> tuple[Board, TickboardMiddleware]:
 def _arrange(board: Board) -> None:
     """Lay the page out: six cards, then a section for each part of the machine.
 
-    What this machine lacks, the host has not declared, and is left out here too.
+    Metrics that this machine does not have are left out.
     """
     has = board.registry.metrics.keys()
     notes = _notes()

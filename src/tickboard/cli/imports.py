@@ -1,4 +1,4 @@
-"""Imports without the garbage collector, which would look through all that is imported many times and find nothing."""
+"""Imports without the garbage collector, which would scan all that is imported many times and find nothing."""
 
 import gc
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def imports() -> Iterator[None]:
-    """Switch the collector off; at the end set aside all that there is, which stays, and switch it on."""
+    """Switch the collector off; at the end, exclude all existing objects from collection and switch it on again."""
     gc.disable()
     try:
         yield

@@ -1,10 +1,11 @@
-"""Loading a dashboard file in a thread, which a newer load overtakes.
+"""Loading a dashboard file in a thread, which a newer load can replace.
 
-A file may take as long as it likes, or for ever, while the last good board is served. A load that is no longer wanted
-is ended where that is possible: an exception is raised in its thread while that runs Python. A call that waits (for a
-connection, for time to pass) can't be interrupted: its thread ends soon after the call has returned. An exception that
-waits for the end of such a call would slow down all threads of Python 3.11, and stop those that a debugger follows. An
-import of a module from elsewhere isn't interrupted either: many can't be imported again after half an import.
+A load may take any time, or hang, while the last good board is served. A load that a newer one replaces is interrupted
+if possible: an exception is raised in its thread while the thread runs Python code. A call that waits (for a
+connection, for time to pass) can't be interrupted: its thread ends soon after the call returns. An exception that is
+pending until such a call returns would slow down all threads of Python 3.11, and stop threads under a debugger. An
+import of a module from another folder isn't interrupted either, since many modules can't be imported again after half
+an import.
 """
 
 import contextlib
@@ -27,13 +28,13 @@ class Load:
 
     Args:
         path: the dashboard file.
-        config: what configures it, in place of the ``tickboard.toml`` beside it.
-        ended: is called from the thread at its end.
+        config: the file that configures the board; None: the ``tickboard.toml`` beside `path`, if there is one.
+        ended: called from the thread when the load ends.
 
     Attributes:
-        began: when, by the monotonic clock.
-        board: what it has loaded; None: it is at work, or has failed.
-        error: why it has failed; None: it has not.
+        began: when it began, by the monotonic clock.
+        board: the loaded board; None: it is not loaded yet, or loading failed.
+        error: why loading failed; None: it has not.
     """
 
     def __init__(self, path: Path, config: Path | None, ended: Callable[[], None] = lambda: None) -> None:
@@ -44,7 +45,7 @@ class Load:
         self._config = config
         self._notify = ended
         self._folder = str(path.resolve().parent)
-        # Held where an exception may be raised in the thread, and where the thread says that it no longer may.
+        # Held while an exception is raised in the thread, and while the thread sets `_over`, which forbids that.
         self._lock = threading.Lock()
         self._over = False
         self._used_s: float | None = None
@@ -52,15 +53,15 @@ class Load:
         self._thread = threading.Thread(target=self._work, name="dashboard file", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Begin to load."""
         self._thread.start()
 
     def wait(self, seconds: float) -> bool:
-        """Wait for its end, so long at most; return whether it has ended."""
+        """Wait for its end, at most `seconds`; return whether it has ended."""
         return self._ended.wait(seconds)
 
     def notify(self, ended: Callable[[], None]) -> None:
-        """Call this at its end; it may have come already."""
+        """Call `ended` when the load ends, instead of the function given before. It may have ended already."""
         self._notify = ended
 
     def has_ended(self) -> bool:
@@ -69,14 +70,14 @@ class Load:
 
     @property
     def place(self) -> Place | None:
-        """Where it is: the innermost line of a file in the dashboard file's folder."""
+        """Where the load is now: the innermost line of a file in the dashboard file's folder."""
         frame, _ = self._own_frame()
         return None if frame is None else (frame.f_code.co_filename, frame.f_lineno)
 
     def interrupt(self) -> None:
-        """Raise an exception in it, if it runs code of the dashboard file; its outcome is of no interest any more.
+        """Raise an exception in the thread if it runs code of the dashboard file; the result is no longer needed.
 
-        Whether it runs is seen from the second call on.
+        The first call only measures whether the thread runs, so call it repeatedly.
         """
         with self._lock:
             if self._over or self._thread.ident is None or not self._runs(self._thread.ident):
@@ -84,13 +85,13 @@ class Load:
             frame, importing = self._own_frame()
             if frame is None or importing:
                 return
-            # CPython alone has it.
+            # Only CPython has this function.
             with contextlib.suppress(AttributeError):
                 raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
                 raise_in(ctypes.c_ulong(self._thread.ident), ctypes.py_object(SupersededError))
 
     def _runs(self, thread: int) -> bool:
-        """Return whether the thread, which has not ended, has used the processor since this was last asked."""
+        """Return whether a living thread has used CPU time since the last call."""
         if not hasattr(time, "pthread_getcpuclockid"):  # macOS and Windows
             return True
         used_s = time.clock_gettime(time.pthread_getcpuclockid(thread))
@@ -98,8 +99,8 @@ class Load:
         return before_s is not None and used_s > before_s
 
     def _own_frame(self) -> tuple[FrameType | None, bool]:
-        """Return the innermost frame of code in the folder, and whether a module from elsewhere is imported there."""
-        frame = sys._current_frames().get(self._thread.ident or 0)  # noqa: SLF001  # the way to see another thread's
+        """Return the innermost frame of code in the folder, and whether it is importing a module from elsewhere."""
+        frame = sys._current_frames().get(self._thread.ident or 0)  # noqa: SLF001  # the only way to see another thread's
         importing = False
         while frame is not None:
             name = frame.f_code.co_filename
@@ -112,13 +113,13 @@ class Load:
     def _work(self) -> None:
         with contextlib.suppress(SupersededError):
             self._run()
-        # An exception that was on its way may still be raised here, once.
+        # An exception that `interrupt` has requested may still be raised here, once.
         while not self._ended.is_set():
             with contextlib.suppress(SupersededError):
                 with self._lock:
                     self._over = True
                 self._ended.set()
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        with contextlib.suppress(RuntimeError):  # the event loop is closed: the program ends
             self._notify()
 
     def _run(self) -> None:
@@ -128,5 +129,5 @@ class Load:
             self.error = error
         except SupersededError:
             raise
-        except BaseException as error:  # noqa: BLE001  # whatever a file raises is what is wrong with it
+        except BaseException as error:  # noqa: BLE001  # a file may raise anything, and it is reported
             self.error = BoardError(described(error), str(self._path))

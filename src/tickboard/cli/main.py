@@ -17,7 +17,7 @@ from tickboard.cli.flags import PATH, Group, flags
 from tickboard.cli.imports import imports
 from tickboard.cli.serving_options import Options, exposed, fail
 from tickboard.cli.where import Where
-from tickboard.errors import InputError, OutputError, TickboardError
+from tickboard.errors import InputError, OutputError, RefusedError, TickboardError
 from tickboard.output.secrets import is_exposed, read_secret, remember_environment
 from tickboard.output.terminal import Answers, complain, finish, put
 
@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from tickboard.sources.pipe import Format
 
 COMPLETE = "_TICKBOARD_COMPLETE"
-"""The environment variable with which the script of `completion` asks for what may come next."""
+"""The environment variable that the script of `completion` sets to ask for completions."""
+
+MARK_FLAGS = {"url": "--url", "timestamp": "--at", "until": "--until", "by": "--by"}
+"""The flags of `mark`, by the names of the fields that they set in the request."""
 
 _WORD = re.compile(r"[^ \n\t]+")
 
@@ -57,7 +60,7 @@ def _print_version(ctx: click.Context, parameter: click.Parameter, value: bool) 
 def app(ctx: click.Context, scrape: tuple[str, ...], statsd: int | None, options: Options) -> None:
     """A live dashboard in Python.
 
-    Without a command, show this machine: CPU, memory, disks, network and processes, and what is sent to it.
+    Without a command, show this machine: CPU, memory, disks, network and processes, and metrics that are sent to it.
     """
     if ctx.invoked_subcommand is None:
         with imports():
@@ -92,7 +95,7 @@ def dev(file: Path, options: Options) -> None:
 @click.argument("file", type=PATH)
 @click.option("--config", type=PATH, help="A tickboard.toml, instead of the one beside the file.")
 def check(file: Path, config: Path | None) -> None:
-    """Load a dashboard file. Print a summary of it, or what is wrong with it."""
+    """Load a dashboard file, and print a summary or the error."""
     with imports():
         from tickboard.cli import checking
 
@@ -160,7 +163,7 @@ def pipe(title: str, form: "Format", options: Options) -> None:
 )
 @flags(Where, "where")
 def export(start: str, end: str, metrics: tuple[str, ...], form: "Form", where: Where) -> None:
-    """Print every tick of a range of time, also while the board runs. Exit with 1 if there is none."""
+    """Print every tick of a range of time. Works while the board runs. Exit with 1 if there are none."""
     with imports():
         from tickboard.cli import history
 
@@ -170,13 +173,13 @@ def export(start: str, end: str, metrics: tuple[str, ...], form: "Form", where: 
 
 @app.group(name="history")
 def history_group() -> None:
-    """Look at the file that keeps the history of a board, copy it, or remove series."""
+    """Inspect a board's history file, copy it, or remove series."""
 
 
 @history_group.command()
 @flags(Where, "where")
 def info(where: Where) -> None:
-    """Print what is kept, from when on, and how large it is, also while the board runs."""
+    """Print what is kept, since when, and how large it is. Works while the board runs."""
     with imports():
         from tickboard.cli import history
 
@@ -187,7 +190,7 @@ def info(where: Where) -> None:
 @click.argument("file", type=PATH)
 @flags(Where, "where")
 def backup(file: Path, where: Where) -> None:
-    """Copy the history into a new file, also while the board runs."""
+    """Copy the history into a new file. Works while the board runs."""
     with imports():
         from tickboard.cli import history
 
@@ -200,7 +203,7 @@ def backup(file: Path, where: Where) -> None:
 )
 @flags(Where, "where")
 def forget(metrics: tuple[str, ...], where: Where) -> None:
-    """Remove series and all their values from the history, while no board has it open."""
+    """Remove series and all their values from the history. Stop the board first."""
     with imports():
         from tickboard.cli import history
 
@@ -256,19 +259,16 @@ def health(url: str) -> None:
 )
 @click.option("--at", default="now", show_default=True, help="When: RFC 3339, an age such as -15m, or now.")
 @click.option("--until", help="When it ended, in the same form. Without it, the mark is a moment.")
-@click.option("--by", default="", help="Who or what makes the mark.")
+@click.option("--by", default="", help="Who or what made the mark.")
 def mark(text: str, url: str, at: str, until: str | None, by: str) -> None:
-    """Mark a moment on a running board, such as a deployment: tickboard mark 'deployed 1.4'. Exit with 1 if that cannot
-    be done.
-    """
+    """Mark a moment on a running board, such as a deployment: tickboard mark 'deployed 1.4'. Exit with 1 on failure."""
     with imports():
-        from tickboard.client.mark import mark as make_mark
-        from tickboard.client.watch import RefusedError
+        from tickboard.client.mark import make_mark
 
     if is_exposed(url):
         complain(f"tickboard: {exposed('--url', url)}")
     try:
-        made = make_mark(read_secret(url, os.environ).reveal(), text, at=at, until=until, by=by)
+        made = make_mark(read_secret(url, os.environ).reveal(), text, at, until, by, names=MARK_FLAGS)
     except RefusedError as error:
         complain(f"tickboard: {error}")
         raise SystemExit(1) from None
@@ -278,7 +278,7 @@ def mark(text: str, url: str, at: str, until: str | None, by: str) -> None:
 def main() -> None:
     """Run the command line and exit.
 
-    The status is 0 for success, 1 if the answer is no or cannot be printed, and 2 for a mistake of the user.
+    The status is 0 for success, 1 if the answer is no or cannot be printed, and 2 if the user made a mistake.
     """
     if COMPLETE in os.environ:
         app.main(prog_name="tickboard", complete_var=COMPLETE)
@@ -287,7 +287,7 @@ def main() -> None:
         _run()
     finally:
         finish()
-        # The system takes all memory back at once; the collector would look through it first, and hold up the end.
+        # The system frees all memory at once. The collector would look through it first and delay the exit.
         gc.freeze()
 
 
@@ -301,16 +301,16 @@ def _run() -> None:
         put(*error.format_message().splitlines())
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx is not None else "tickboard"
-        # Split at spaces, tabs and line ends alone: other white space is to be seen.
+        # Split only at spaces, tabs and line ends, so that other white space is shown escaped.
         message = " ".join(_WORD.findall(error.format_message()))
         fail(f"{message}{'' if message.endswith(('.', '?')) else '.'} See {command} --help.")
     except OutputError as error:
-        # A reader who has seen enough, as head, is no error to speak of.
+        # A reader such as head that has read enough is not an error.
         if not isinstance(error.__cause__, BrokenPipeError):
             complain(f"tickboard: {error}")
         raise SystemExit(1) from None
     except TickboardError as error:
         fail(str(error))
     except KeyboardInterrupt:
-        # Ctrl-C before it serves, as while a dashboard file is being loaded; the status is a shell's for SIGINT.
+        # Ctrl-C before the board is served, for example while its file is loaded. Shells use this status for SIGINT.
         raise SystemExit(130) from None

@@ -1,4 +1,4 @@
-"""The probe: asks a board that is served elsewhere how it is, as a container's or a service's health check does."""
+"""The probe: asks a board that runs elsewhere for its health, for the health check of a container or a service."""
 
 import contextlib
 
@@ -17,32 +17,32 @@ TIMEOUT_S = 5.0
 """How long an answer may take; Docker's own limit is 30 s."""
 
 STATUSES = (200, 503)
-"""Of the answer of a board."""
+"""The statuses that a board answers with."""
 
 MAX_BYTES = 2**20
-"""Bytes of an answer that are read."""
+"""The most bytes of an answer that are read."""
 
 MAX_LINE = 4096
-"""Characters of its reasons that are printed; Docker keeps as many bytes."""
+"""The most characters of the reasons that are printed; Docker keeps as many bytes."""
 
 
 class _Answer(msgspec.Struct, frozen=True):
-    """What is read of an answer: boards of other versions have other fields beside these."""
+    """The fields of an answer that are read. Boards of other versions may send other fields too."""
 
     status: HealthStatus
     reasons: list[HealthReason] = []
 
 
 def probe(url: str, timeout_s: float = TIMEOUT_S) -> tuple[bool, str]:
-    """Ask a board for its health; return whether ticks are published, and one line that says how it is.
+    """Ask a board for its health; return whether it publishes ticks, and one line with its status and the reasons.
 
     Args:
-        url: of the page, as ``http://127.0.0.1:3000``, or of its ``/api/health``; a user and a query are sent, and
-            never shown.
+        url: the address of the page, as ``http://127.0.0.1:3000``, or of its ``/api/health``. A user and a query are
+            sent, and never shown.
         timeout_s: how long the whole answer may take.
 
     Raises:
-        InputError: it is no http or https URL.
+        InputError: it is not an http or https URL.
     """
     address = health_url(url)
     remember_url(address)
@@ -53,7 +53,7 @@ def probe(url: str, timeout_s: float = TIMEOUT_S) -> tuple[bool, str]:
         why = one_line(redacted(str(error)), MAX_LINE) or type(error).__name__
         return False, f"failing: {shown} does not answer: {why}"
     answer: _Answer | None = None
-    # Whatever it sends is not as a board's if it cannot be read: no UTF-8, nested too deeply.
+    # An answer that cannot be decoded (not UTF-8, nested too deeply) is not that of a board.
     with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         answer = msgspec.json.decode(fetched.body, type=_Answer)
     if answer is None or fetched.status not in STATUSES:
@@ -67,7 +67,7 @@ def health_url(url: str) -> str:
     """Return the address of a board's health.
 
     Raises:
-        InputError: it is no http or https URL.
+        InputError: it is not an http or https URL.
     """
     try:
         parsed = httpx.URL(url)

@@ -33,14 +33,18 @@ def host(scrape: Sequence[str], statsd: int | None, options: Options) -> None:
     Args:
         scrape: the URLs of Prometheus targets to show too.
         statsd: the UDP port for StatsD; None: none.
-        options: where and how often.
+        options: the flags.
     """
     from tickboard.cli.host_board import host_board
 
     prepare_to_serve(options.log_level)
     board, measured = host_board()
     for url in scrape:
-        board.scrape(url)
+        try:
+            board.scrape(url)
+        except InputError as error:
+            # The message begins with the method's name, which is the flag's too.
+            raise InputError(f"--{error}") from error
     for url in filter(is_exposed, scrape):
         log.warning("%s", exposed("--scrape", url))
     if statsd is not None:
@@ -80,7 +84,7 @@ def dev(file: Path, options: Options) -> None:
 
 
 def pipe(title: str, form: "Format", options: Options) -> None:
-    """Serve a board of the numbers that come from standard input."""
+    """Serve a board that shows the numbers on standard input."""
     from tickboard.sources.pipe import Pipe
     from tickboard.sources.stdin import Stdin
 
@@ -93,14 +97,14 @@ def pipe(title: str, form: "Format", options: Options) -> None:
     lines = Pipe(board.intake.source("pipe"), partial(board.report_problem, "pipe"), form)
     board.add_source(Stdin(sys.stdin.fileno(), lines, partial(board.report_problem, "standard input"), say))
     options.configure(board)
-    # Pipes of the same title in the same folder go on with the same history.
+    # A pipe with the same title in the same folder continues the same history.
     named = Path(f"pipe-{hashlib.sha256(title.encode(errors='surrogateescape')).hexdigest()[:8]}")
     _prepare(board, options, named, options.named_journal(board))
     serve(board, lambda: board, options)
 
 
 def _prepare(board: Board, options: Options, named: Path | None, journal: "Journal | None") -> None:
-    """Make a board ready to be served; `named` is what its history is named after, None for the host's."""
+    """Make a board ready to be served; its history is named after the path `named`, or None for the host board."""
     history = options.history_of(board, named)
     board.prepare(
         options.settings(board.defaults),
@@ -114,12 +118,12 @@ def serve(served: ASGIApp, board: Callable[[], Board], options: Options) -> None
     """Serve an application until Ctrl-C.
 
     Args:
-        served: the application: the board, or what is around it.
-        board: returns the board that it shows at the moment.
-        options: where to listen.
+        served: the application: the board, or one that contains it.
+        board: returns the board that it shows now.
+        options: the flags.
 
     Raises:
-        InputError: the address can't be listened on, a limit is below 0, or what is allowed is no name or origin.
+        InputError: the address can't be listened on, a limit is below 0, or an allowed name or origin is malformed.
     """
 
     def hub() -> Hub:

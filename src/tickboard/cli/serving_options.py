@@ -1,7 +1,7 @@
 """The flags that every serving command takes, and how their values are read.
 
-A flag of one command alone is declared with its function in `tickboard.cli.main`. What the values are for is imported
-when they are used, so that a command line that is only completed or explained does without.
+A flag of only one command is declared with that command in `tickboard.cli.main`. Modules that use the values are
+imported when they are needed, so that help and completion don't load them.
 """
 
 import os
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tickboard.server.uvicorn.gate import Gate
 
 NONE = "none"
-"""In place of a file: nothing is kept."""
+"""In place of a file name: keep nothing."""
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 
@@ -47,11 +47,11 @@ class Options(Struct, frozen=True):
     window: Annotated[int | None, "Ticks in the window (WINDOW_SIZE, 60)."] = None
     max_connections: Annotated[
         int | None,
-        "The most WebSockets and alert streams at a time; 0: as many as open files allow, the default.",
+        "The most WebSockets and alert streams at a time; 0, the default: as many as open files allow.",
     ] = None
     max_per_address: Annotated[
         int,
-        "The most connections from one address. From this machine only viewers count; 0: no limit.",
+        "The most connections from one address; 0: no limit. From this machine, only viewers count.",
     ] = 1000
     state: Annotated[
         str | None,
@@ -78,11 +78,11 @@ class Options(Struct, frozen=True):
     ] = None
     remote_write_version: Annotated[
         Literal["1.0", "2.0"] | None,
-        "The version of remote write; 1.0 by default. A receiver that does not know 2.0 is sent 1.0.",
+        "The version of remote write; 1.0 by default. A receiver that does not support 2.0 is sent 1.0.",
     ] = None
     remote_write_label: Annotated[
         tuple[str, ...],
-        "A label added to each series that is sent on, such as env=prod; may be repeated.",
+        "A label to add to each series that is sent, such as env=prod; may be repeated.",
     ] = ()
     allow_host: Annotated[
         tuple[str, ...],
@@ -106,11 +106,11 @@ class Options(Struct, frozen=True):
     ] = None
     log_level: Annotated[
         LogLevel,
-        "What is logged to standard error. info adds viewers who connect and disconnect.",
+        "What is logged to standard error. info adds viewers that connect and disconnect.",
     ] = "warning"
 
     def settings(self, default: Settings) -> Settings:
-        """Return the settings of a board that asks for `default`.
+        """Return the settings of a board whose own are `default`.
 
         Raises:
             InputError: a flag or an environment variable holds a bad value.
@@ -119,10 +119,10 @@ class Options(Struct, frozen=True):
         return read_settings(os.environ, interval_ms=interval_ms, window_size=self.window, default=default)
 
     def configure(self, board: "Board") -> None:
-        """Apply `--config`, if it was given, to a board that no dashboard file makes.
+        """Apply `--config`, if it was given, to a board that has no dashboard file.
 
         Raises:
-            BoardError: it can't be read, or something in it cannot be.
+            BoardError: the file can't be read, or something in it cannot be used.
         """
         if self.config is not None:
             from tickboard.cli.dashboard_file import read_config
@@ -130,7 +130,7 @@ class Options(Struct, frozen=True):
             board.apply_config(read_config(self.config))
 
     def anchored(self) -> "Options":
-        """Return options whose files are those of the folder of now: a dashboard file may go to another."""
+        """Return the options with absolute paths, since a dashboard file may change the current folder."""
         return replace(self, state=_absolute(self._state), history=_absolute(self._history))
 
     @property
@@ -142,10 +142,10 @@ class Options(Struct, frozen=True):
         return self.history if self.history is not None else os.environ.get("TICKBOARD_HISTORY", "").strip()
 
     def named_journal(self, board: "Board") -> "Journal | None":
-        """Return what keeps a board's log of alerts where somebody has named the file; None: nobody has.
+        """Return the journal in a file that a flag, the environment or the board names; None: no file is named.
 
         Raises:
-            JournalError: it cannot be used.
+            JournalError: the file cannot be used.
         """
         from tickboard.journal.journal import Journal
 
@@ -153,15 +153,17 @@ class Options(Struct, frozen=True):
         return None if path is None or self._state == NONE else Journal(path)
 
     def open_journal(self, board: "Board", file: Path | None) -> "Journal | None":
-        """Return what keeps a board's log of alerts; None: nothing does.
+        """Return the journal that keeps a board's log of alerts; None: none does.
+
+        If no file is named, the board has a file of its own. If that one cannot be used, a line is printed and the
+        log is kept in memory.
 
         Args:
-            board: it may name a file itself.
+            board: the board, which may name a file.
             file: the dashboard file; None: the host board.
 
         Raises:
-            JournalError: the file that somebody named cannot be used. That of a board for which nobody did is passed
-                over, and told of.
+            JournalError: a named file cannot be used.
         """
         if self._state == NONE:
             return None
@@ -176,11 +178,11 @@ class Options(Struct, frozen=True):
             return None
 
     def history_of(self, board: "Board", file: Path | None) -> "HistoryOptions":
-        """Return where a board's history is kept and for how long: unless somebody names a file, beside its journal.
+        """Return where a board's history is kept, and for how long. By default, its file is beside the journal.
 
         Args:
-            board: it may say some of it itself.
-            file: the dashboard file, or what stands for it; None: the host board.
+            board: the board, which may set some of these options.
+            file: the dashboard file, or a path that stands for it; None: the host board.
 
         Raises:
             InputError: a flag cannot be used.
@@ -199,7 +201,7 @@ class Options(Struct, frozen=True):
         return asked if asked.file is not None else replace(asked, file=self._default_history(board, file))
 
     def _default_history(self, board: "Board", file: Path | None) -> str:
-        """Return the file of a history for which nobody has named one, or that there is none."""
+        """Return the file of a history if no file is named; `NONE`: it has none."""
         if self._state == NONE:
             return NONE
         from tickboard.history.options import beside_state
@@ -213,10 +215,10 @@ class Options(Struct, frozen=True):
         return str(beside_state(state))
 
     def remote_write_of(self, board: "Board", history: "HistoryOptions") -> "RemoteWriteOptions":
-        """Return where a board's ticks are sent on.
+        """Return where a board's ticks are sent by remote write.
 
         Args:
-            board: it may say some of it itself.
+            board: the board, which may set some of these options.
             history: where its history is kept.
 
         Raises:
@@ -235,17 +237,17 @@ class Options(Struct, frozen=True):
         asked = RemoteWriteOptions.read(given, os.environ, _remote_write_refusal).over(board.remote_write_options)
         if asked.is_wanted and history.path is None:
             raise InputError(
-                "--remote-write sends from the history, and none is kept: name its file with --history FILE, "
+                "--remote-write sends ticks from the history, but none is kept: name its file with --history FILE, "
                 "or give --remote-write none"
             )
         return asked
 
     @property
     def prefix(self) -> str:
-        """The path that the board is served under, without a slash at its end.
+        """The path that the board is served under, without a slash at the end.
 
         Raises:
-            InputError: it is no path.
+            InputError: it is not a path.
         """
         from tickboard.server.requests.prefix import parse_prefix
 
@@ -258,17 +260,17 @@ class Options(Struct, frozen=True):
         """The names and sites that the flags allow.
 
         Raises:
-            InputError: one of them is no name, or no origin.
+            InputError: one of them is not a name or not an origin.
         """
         from tickboard.server.requests.allowed import FLAG, Allowed
 
         return Allowed.read(self.allow_host, self.allow_origin, self.allow_frame, FLAG)
 
     def limited(self, served: "ASGIApp", traffic: "Callable[[], Traffic]") -> "tuple[ASGIApp, Gate]":
-        """Return an application with the limits on its connections, under its prefix, and the gate before it.
+        """Return an application with its prefix and the limits on its connections, and the gate before it.
 
         Raises:
-            InputError: a limit is below 0, or the prefix is no path.
+            InputError: a limit is below 0, or the prefix is not a path.
         """
         from tickboard.server.requests.connection_limits import Limits, lasting, raise_open_files
         from tickboard.server.requests.prefix import Prefix
@@ -326,19 +328,19 @@ def _remote_write_refusal(option: str, why: str) -> InputError:
 
 
 def fail(message: str) -> None:
-    """Say what is wrong in one line, and exit with status 2."""
+    """Print one line on standard error, and exit with status 2."""
     complain(f"tickboard: {message}")
     raise SystemExit(2)
 
 
 def exposed(where: str, url: str) -> str:
-    """Return what is said of a URL with a secret in it, as it was written on the command line."""
+    """Return the warning about a URL on the command line that contains a secret."""
     return (
-        f"{where} {public(url)}: every user of this machine can read the user, password or query of its URL, as with "
-        "ps: write it as '${NAME}', in single quotes, and set NAME in the environment"
+        f"{where} {public(url)}: every user of this machine can read the user, password or query of its URL, for "
+        "example with ps: write it as '${NAME}', in single quotes, and set NAME in the environment"
     )
 
 
 def count(things: Sized, name: str) -> str:
-    """Return how many there are, in words that fit one too."""
+    """Return a number and a noun, in the plural unless it is 1."""
     return f"{len(things)} {name}{'' if len(things) == 1 else 's'}"

@@ -1,8 +1,8 @@
-"""Watching a dashboard file: whether it, its configuration, or a Python file beside it has changed.
+"""Watching a dashboard file, its configuration and the Python files beside it for changes.
 
-A thread looks ten times a second. It looks the files up by name each time, so it sees every kind of change: written in
-place, moved over, deleted and made again, behind a link that is switched, in a folder that is renamed, or on a file
-system that notifies nobody.
+A thread checks ten times a second. It looks the files up by name each time, so it sees every kind of change: a file
+that is written in place, replaced, or deleted and made again; a link that is switched; a renamed folder; and changes on
+a file system without notifications.
 """
 
 import os
@@ -12,25 +12,26 @@ from collections.abc import Callable
 from pathlib import Path
 
 LOOK_EVERY_S = 0.1
-"""An editor may write a file in several steps: a change counts once two looks in a row have seen the same."""
+"""Seconds between two looks. An editor may write a file in several steps, so a change counts once two looks in a row
+see the same state."""
 
 LOOKS = 20
-"""A file that never stops changing counts as changed after so many looks."""
+"""A file that never stops changing counts as changed after this many looks."""
 
 State = tuple[object, ...]
 
 
 class Watcher:
-    """Looks at files until it is stopped.
+    """Watches files for changes until it is stopped.
 
     Args:
         path: the dashboard file.
-        config: what configures it.
+        config: the file that configures it.
 
     Attributes:
-        version: how often the files have changed; no change is missed from when the watcher was made.
+        version: how often the files have changed since the watcher was made.
         looked: when it last looked, by the monotonic clock.
-        failure: why the last look failed; None: it didn't.
+        failure: the error of the last look; None: it did not fail.
     """
 
     def __init__(self, path: Path, config: Path) -> None:
@@ -43,24 +44,24 @@ class Watcher:
         self._announced = state_of(path, config)
 
     def start(self, changed: Callable[[], None]) -> None:
-        """Begin to look; `changed` is called from a thread."""
+        """Begin to watch; `changed` is called from a thread."""
         self.looked = time.monotonic()
-        # A daemon: a file system that doesn't answer must not keep the program from ending.
+        # A daemon thread, since a file system that hangs must not keep the program from ending.
         threading.Thread(target=self._watch, args=(changed,), name="file watcher", daemon=True).start()
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop watching."""
         self._stopping.set()
 
     def _watch(self, changed: Callable[[], None]) -> None:
         before, looks, took_s = self._announced, 0, 0.0
-        # A look at many files, or over a network, costs more: it has a twentieth of the time at most.
+        # Looking at many files, or over a network, is slow: it takes at most a twentieth of the time.
         while not self._stopping.wait(max(LOOK_EVERY_S, 20 * took_s)):
             began = time.monotonic()
             try:
                 now = state_of(self._path, self._config)
                 self.failure = None
-            except BaseException as error:  # noqa: BLE001  # it looks again, and the reloader reports it
+            except BaseException as error:  # noqa: BLE001  # the reloader reports it, and the next look tries again
                 self.failure, now = error, before
             self.looked = time.monotonic()
             took_s = self.looked - began
@@ -71,12 +72,12 @@ class Watcher:
                 try:
                     changed()
                 except RuntimeError:
-                    return  # the loop is closed: nobody waits any more
+                    return  # the event loop is closed: the program ends
             before = now
 
 
 def state_of(path: Path, config: Path) -> State:
-    """Return something that differs whenever a file has changed, has gone or has come."""
+    """Return a value that differs whenever a file was changed, removed or added."""
     folder = Path(os.path.realpath(path)).parent
     try:
         with os.scandir(folder) as entries:

@@ -1,4 +1,4 @@
-"""Which history a command is about: the flags that name it, and the rule that finds its file."""
+"""The flags that say which history a command uses, and how its file is found."""
 
 import contextlib
 import sys
@@ -12,7 +12,7 @@ from tickboard.errors import InputError
 
 
 class Where(Struct, frozen=True):
-    """Whose history it is."""
+    """The flags that say which history a command uses."""
 
     history: Annotated[
         str | None,
@@ -36,7 +36,7 @@ class Where(Struct, frozen=True):
         from tickboard.cli.dashboard_file import load_board
 
         file = None if self.board is None else self.board.absolute()
-        # What a dashboard file prints is no part of the answer.
+        # A dashboard file may print; standard output is for the command's answer.
         with contextlib.redirect_stdout(sys.stderr):
             if self.board is None:
                 board = Board()
@@ -45,5 +45,5 @@ class Where(Struct, frozen=True):
                 board = load_board(self.board, self.config)
             path = options.history_of(board, file).path
         if path is None:
-            raise InputError("this board keeps no history: name the file of one with --history FILE")
+            raise InputError("this board keeps no history: name a history file with --history FILE")
         return path

@@ -1,1 +1,1 @@
-"""For other programs: watch a board, or push metrics to it. It loads neither numpy nor Starlette."""
+"""The client for other programs: watch a board, push metrics to it, read its history. It loads no server."""

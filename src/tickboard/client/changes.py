@@ -1,4 +1,4 @@
-"""Asking a board that runs elsewhere what changed."""
+"""`changes`, which asks a board that runs elsewhere what changed."""
 
 from collections.abc import Mapping
 
@@ -6,8 +6,7 @@ import msgspec
 
 from tickboard.client.asking import TIMEOUT_S, answer_of, number_parameter, question_url, refusal, time_parameter
 from tickboard.client.changes_data import Changes, changes_of
-from tickboard.client.watch import RefusedError
-from tickboard.errors import InputError
+from tickboard.errors import InputError, RefusedError
 from tickboard.schedule import Duration
 from tickboard.times import Time
 from tickboard.wire import ChangesAnswer
@@ -26,8 +25,8 @@ def changes(
 ) -> Changes:
     """Return what changed on a board that runs elsewhere: ``tickboard.changes(url, start="-10m")``.
 
-    The values of each series in a range of time are compared with those in a baseline. It waits for the answer. In a
-    coroutine, call it with ``asyncio.to_thread``.
+    It compares the values of each series in a range of time with those in a baseline, and blocks until the answer has
+    arrived. In a coroutine, call it with ``asyncio.to_thread``.
 
     Args:
         url: the board's address in a browser, ``http://host:3000`` or ``https://user:word@host/live``.
@@ -37,7 +36,7 @@ def changes(
         end: its end, exclusive.
         baseline_start: the beginning of the baseline. None: it is as long as the range.
         baseline_end: its end, exclusive. None: the beginning of the range.
-        limit: the most series that are returned, 1 to 10,000.
+        limit: the most series to return, 1 to 10,000.
         headers: sent with the request, for example for a proxy in front of the board.
         timeout: how long the answer may take.
 
@@ -49,7 +48,7 @@ def changes(
     names = {"from": "start", "to": "end", "baseline_from": "baseline_start", "baseline_to": "baseline_end"}
     parameters = [(name, time_parameter(names[name], at)) for name, at in given.items() if at is not None]
     parameters.append(("limit", number_parameter("limit", limit, 10_000)))
-    body = answer_of(url, question_url(url, "/api/changes", parameters, metrics), headers, timeout)
+    body = answer_of(url, question_url(url, "/api/changes", parameters, metrics), headers, timeout, names=names)
     try:
         return changes_of(msgspec.json.decode(body, type=ChangesAnswer))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InputError):

@@ -15,10 +15,10 @@ class Change:
     """How one series differs between a range of time and a baseline.
 
     Attributes:
-        name: of the metric.
-        unit: of the values.
+        name: the metric's name.
+        unit: the unit of its values.
         labels: by name.
-        score: above 0; 1 for values that have nothing in common and are far apart.
+        score: above 0; 1 for ranges that have no values in common and are far apart.
         before: the average in the baseline; None if the series has no value there.
         after: the average in the range; None if the series has no value there.
         factor: `after` divided by `before`; None if one of them is None or 0, or their signs differ.
@@ -48,7 +48,7 @@ class Changes(Sequence[Change]):
     Attributes:
         start: the beginning of the range, inclusive; in UTC.
         end: its end, exclusive.
-        baseline_start: the beginning of the range that it was compared with.
+        baseline_start: the beginning of the baseline.
         baseline_end: its end, exclusive.
         tier: what was compared: raw (ticks), or the averages of minutes or hours.
         compared: how many series have enough values to be compared; 0 if one of the ranges is empty.
@@ -82,10 +82,10 @@ class Changes(Sequence[Change]):
 
 
 def changes_of(answer: ChangesAnswer) -> Changes:
-    """Return what an answer of a board says.
+    """Return the changes in a board's answer.
 
     Raises:
-        InputError: it has something that is not a time.
+        InputError: the answer contains an invalid time.
     """
     return Changes(
         _datetime("from", answer.start),

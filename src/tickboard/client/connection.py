@@ -1,7 +1,4 @@
-"""The connection to a board: its handshake, what its failures mean, and when to try again.
-
-Only this part of the client needs ``websockets``. It is imported with this module, when the first tick is asked for.
-"""
+"""The connection to a board: its handshake, the meaning of its failures, and when to try again."""
 
 import random
 import re
@@ -39,7 +36,7 @@ have. A window of a million ticks, the longest, fits with up to 64 series; for m
 
 
 CLOSE_TIMEOUT_S = 2.0
-"""How long closing waits for the server's close frame."""
+"""How long closing waits for the server's close frame, in seconds."""
 
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 10.0
@@ -47,7 +44,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 10.0
 
 
 MAX_REASON = 500
-"""Characters of the reason for a failed connection that are shown."""
+"""The most characters of the reason for a failed connection that are shown."""
 
 
 LONGEST_RETRY_AFTER_S = 300.0
@@ -55,7 +52,7 @@ LONGEST_RETRY_AFTER_S = 300.0
 
 
 LOST = (OSError, ConnectionClosed, InvalidHandshake, InvalidProxy, InvalidURI, ProtocolError)
-"""What opening and reading raise when there is no connection or it was lost."""
+"""The exceptions of opening and reading if there is no connection or it was lost."""
 
 
 async def open_connection(address: str) -> ClientConnection:
@@ -103,9 +100,9 @@ def may_pass(error: Exception) -> bool:
 
 def explain_failure(address: str, error: Exception) -> str:
     """Return the message for a first connection that failed permanently, and how to fix it."""
-    fix = "is it the address that you open in a browser?"
+    fix = "give the address that you open in a browser"
     if isinstance(error, InvalidStatus) and error.response.status_code in {401, 403, 421}:
-        fix = "does a proxy in front of the board need a login, or the server an --allow-host?"
+        fix = "check whether a proxy in front of the board needs a login, or the server an --allow-host"
     elif isinstance(error, ssl.SSLError):
         fix = "use the name that the certificate is for, and one that this machine trusts"
     elif isinstance(error, InvalidProxy):
@@ -120,8 +117,8 @@ def reason(error: Exception) -> str:
     if isinstance(error, InvalidStatus):
         lines = _error_in(error.response.body or b"").splitlines()
         first = redacted(lines[0].strip())[:MAX_REASON] if lines else ""
-        said = f" ({first})" if first.isprintable() and first and "<" not in first else ""
-        return f"the server answered {error.response.status_code}{said}"
+        detail = f" ({first})" if first.isprintable() and first and "<" not in first else ""
+        return f"the server answered {error.response.status_code}{detail}"
     if isinstance(error, ConnectionClosed) and error.sent is not None and error.sent.code == 1009:
         return f"it sent a message of more than {MAX_MESSAGE_BYTES} bytes (ask for fewer metrics)"
     return one_line(redacted(str(error)), MAX_REASON) or type(error).__name__

@@ -1,6 +1,6 @@
-"""The decoder: messages of ``tickboard.v2`` (docs/protocol.md) in, ticks out, each once and in order.
+"""The decoder: turns messages of ``tickboard.v2`` (docs/protocol.md) into ticks, each once and in order.
 
-After a new connection, it continues after the last tick that it has seen. It knows no sockets.
+After a reconnection, it continues after the last tick that it returned. It knows no sockets.
 """
 
 import datetime as dt
@@ -47,7 +47,7 @@ MAX_EPOCH = 256
 """The most characters of an epoch, which becomes part of addresses."""
 
 MAX_SEQ = 10**18
-"""The highest seq of a tick; a larger one could not be written as a position."""
+"""The highest seq of a tick; a higher one does not fit into a position."""
 
 MIN_TIME_MS, MAX_TIME_MS = -62_135_596_800_000.0, 253_402_300_799_999.0
 """The range of a tick's time: the years 1 to 9999, as for datetime."""
@@ -97,18 +97,18 @@ def _escaped(value: str) -> str:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Tick(Mapping[str, float]):
-    """One instant of a board's clock: a mapping from the key of each series to its value, NaN where it has none.
+    """One instant of a board's clock: a mapping from the key of each series to its value, NaN if it has none.
 
-    Keys are ``cpu_usage`` or ``disk_usage{mount="/"}``. Printed, it shows its time and its values.
+    Keys are ``cpu_usage`` or ``disk_usage{mount="/"}``. Printing it shows its time and its values.
 
     Attributes:
         epoch: names the run of the board; ticks of different epochs are different histories.
         seq: 1, 2, 3, … within the epoch.
         time: POSIX seconds, in whole milliseconds.
-        series: what the values are of; the same object from tick to tick for as long as it stays the same.
+        series: the series of the values; the same object from tick to tick until it changes.
         data: the values, 8 bytes each: little-endian IEEE 754 doubles.
-        missed: how many ticks before this one could not be had; 0 except after a long absence or a restart.
-        fresh: whether its epoch is new: the board restarted or is another one, and older ticks do not continue.
+        missed: how many ticks before this one were lost; 0 except after a long absence or a restart.
+        fresh: whether its epoch is new: the board was restarted or replaced, and this tick does not continue the last.
     """
 
     epoch: str
@@ -182,7 +182,7 @@ class Tick(Mapping[str, float]):
 
 
 def unknown_series(key: str, known: Iterable[str], where: str) -> str:
-    """Return what to say of a key that is not known: which there are, those of the same metric first."""
+    """Return the error for an unknown key, which lists the known ones: first those of the same metric."""
     keys = sorted(known, key=lambda other: not other.startswith(f"{key}{{"))
     more = [f"and {len(keys) - _NAMES_IN_AN_ERROR} more"] if len(keys) > _NAMES_IN_AN_ERROR else []
     return f"no series {key!r} in {where}; it has {', '.join(keys[:_NAMES_IN_AN_ERROR] + more) or 'none'}"
@@ -201,7 +201,7 @@ class _Layout(Struct, frozen=True, dict=True):
 
 
 class _Typed(msgspec.Struct):
-    """Any text message."""
+    """The part that all text messages have."""
 
     type: str
 
@@ -231,7 +231,7 @@ class Decoder:
 
     @property
     def position(self) -> str:
-        """The position of the newest tick returned, as for ``?since=``; "" before there is one."""
+        """The position of the newest tick returned, for ``?since=``; "" before the first."""
         return "{}:{}".format(*self._seen) if self._seen else ""
 
     def connected(self) -> None:
@@ -241,8 +241,8 @@ class Decoder:
     def receive(self, message: str | bytes) -> Iterator[Tick]:
         """Read a message and return its new ticks, oldest first.
 
-        They count as returned from now on, although each is made only when it is iterated over: iterate over them all.
-        Unknown kinds, flags and types are ignored.
+        They count as returned from now on, although each is made only when you reach it: iterate over them all. Unknown
+        kinds, flags and types are ignored.
 
         Raises:
             ProtocolError: the protocol does not allow the message.
@@ -251,7 +251,7 @@ class Decoder:
             self._take_text(message)
             return iter(())
         if not message:
-            raise ProtocolError("a binary message of no bytes: it has no kind")
+            raise ProtocolError("an empty binary message")
         if message[0] == _TICK:
             return self._take_tick(message)
         return self._take_window(message) if message[0] == _WINDOW else iter(())
@@ -272,7 +272,7 @@ class Decoder:
     def _change_series(self, change: SeriesChanged) -> None:
         before = self._layout
         if before is None or before.number != change.before:
-            # Changes are sent to all viewers; one that was sent the whole list meanwhile has them already.
+            # Changes are sent to all viewers. A viewer that was sent the whole list meanwhile already has them.
             return
         gone = set(change.removed)
         kept = iter([one for place, one in enumerate(before.series) if place not in gone])
@@ -281,7 +281,7 @@ class Decoder:
             # Indices are those in the new list, in order.
             series += islice(kept, max(0, place - len(series)))
             if place != len(series):
-                raise ProtocolError(f"a series at the place {place}, where {len(series)} come before it")
+                raise ProtocolError(f"an added series at index {place}, but only {len(series)} come before it")
             series.append(_series(added))
         series += kept
         self._layout = _layout(change.layout, change.epoch, series, len(series))
@@ -307,11 +307,11 @@ class Decoder:
         number = int.from_bytes(message[4:8], "little")
         if self._layout is None or self._layout.number != number:
             described = "none" if self._layout is None else str(self._layout.number)
-            raise ProtocolError(f"a binary message of layout {number}, where the last one told is {described}")
+            raise ProtocolError(f"a binary message of layout {number}, but the last one described is {described}")
         return self._layout
 
     def _take(self, layout: _Layout, first: int, times: Sequence[float], rows: memoryview) -> Iterator[Tick]:
-        """Find the new ones among some ticks, and count the ticks missing before them.
+        """Return the new ones among some ticks, and count the ticks missing before them.
 
         Args:
             layout: the layout of the values.
@@ -320,9 +320,9 @@ class Decoder:
             rows: doubles [ticks, series].
         """
         if not 1 <= first <= MAX_SEQ:
-            raise ProtocolError(f"a tick with the seq {first}: the first tick of an epoch has 1, none over {MAX_SEQ}")
+            raise ProtocolError(f"a tick with the seq {first}, which is not from 1 to {MAX_SEQ}")
         if not all(MIN_TIME_MS <= time <= MAX_TIME_MS for time in times):
-            raise ProtocolError("a tick with a time that is no time of the years 1 to 9999")
+            raise ProtocolError("a tick with a time outside of the years 1 to 9999")
         begin, missed, fresh = 0, 0, False
         if self._seen is None:
             begin = 0 if self._history else max(0, len(times) - 1)
@@ -357,9 +357,9 @@ def _ticks(
 
 def _layout(number: int, epoch: str, series: Iterable[WatchedSeries], count: int) -> _Layout:
     if count > MAX_SERIES:
-        raise ProtocolError(f"a layout of {count} series, of {MAX_SERIES} at most: ask for fewer metrics")
+        raise ProtocolError(f"a layout of {count} series, more than {MAX_SERIES}: ask for fewer metrics")
     if len(epoch) > MAX_EPOCH:
-        raise ProtocolError(f"an epoch of {len(epoch)} characters, of {MAX_EPOCH} at most")
+        raise ProtocolError(f"an epoch of {len(epoch)} characters, more than {MAX_EPOCH}")
     return _Layout(number, epoch, tuple(series))
 
 
@@ -369,7 +369,7 @@ def _series(described: SeriesInfo) -> WatchedSeries:
 
 def _require_length(message: bytes, length: int) -> None:
     if len(message) != length:
-        raise ProtocolError(f"a binary message of {len(message)} bytes, where {length} were announced")
+        raise ProtocolError(f"a binary message of {len(message)} bytes, although its header says {length}")
 
 
 def split_position(text: str) -> tuple[str, int]:

@@ -14,7 +14,7 @@ from msgspec import Struct
 from tickboard.output.secrets import public
 
 MAX_REDIRECTS = 5
-"""The most that are followed for one document, all within its host."""
+"""The most redirects that are followed for one document, all within its host."""
 
 FAILURES = (httpx.HTTPError, httpx.InvalidURL, ValueError)
 """The exceptions that `fetch` raises."""
@@ -45,7 +45,7 @@ def fetch(
         headers: sent with the request.
         timeout_s: the longest that the whole answer may take, in seconds.
         most_bytes: the most bytes of content that are read.
-        body: the JSON that is posted; None: it is a GET.
+        body: the JSON to post; None: it is a GET.
 
     Raises:
         Exception: one of `FAILURES`: there is no answer, or it is too slow or too large.
@@ -71,8 +71,8 @@ def fetch(
 def _read(address: str, headers: Mapping[str, str], timeout_s: float, most_bytes: int, body: bytes | None) -> Fetched:
     method = "GET" if body is None else "POST"
     for _ in range(MAX_REDIRECTS + 1):
-        # No proxy from the environment: most boards are on loopback. No compression: a few bytes may unfold to
-        # gigabytes.
+        # No proxy from the environment, since most boards are on loopback. No compression, since a few bytes may unfold
+        # to gigabytes.
         sent = {**headers, "Accept-Encoding": "identity"}
         if body is not None:
             sent["Content-Type"] = "application/json"

@@ -1,6 +1,6 @@
 """Handles for pushing, with the same methods as in a dashboard file, and the values that they have not sent yet.
 
-For a gauge the newest value is kept, for a counter the sum, for a histogram each value. Recording never blocks or
+Until it is sent, a gauge keeps its newest value, a counter its sum, a histogram each value. Recording never blocks or
 raises, and its memory is bounded. Nothing here sends; `tickboard.client.push` does.
 """
 
@@ -18,7 +18,7 @@ MAX_SERIES = 10_000
 """The most metrics, and the most series, that are remembered; beyond that, the oldest series is forgotten."""
 
 MAX_PENDING = 20_000
-"""The most series that wait to be sent; beyond that, the one that has waited longest is dropped."""
+"""The most series that wait to be sent; beyond that, the series that has waited longest is dropped."""
 
 MAX_OBSERVATIONS = 100_000
 """The most histogram values that wait to be sent; beyond that, each new value drops the oldest one of its series."""
@@ -42,7 +42,7 @@ class PushHandles:
 
     Args:
         labels: labels of every series.
-        begin: called when something waits and nothing sends it; returns whether sending has begun.
+        begin: called when values wait and nothing sends them; returns whether sending has begun.
 
     Attributes:
         lock: held while anything here changes.
@@ -102,7 +102,7 @@ class PushHandles:
         return self._series.get((name, values))
 
     def remember(self, handle: "H", name: str, values: tuple[str, ...]) -> "H":
-        """Keep the handle of one series, in place of the oldest if there are too many; return the one that is kept."""
+        """Keep the handle of one series, replacing the oldest if there are too many; return the handle that is kept."""
         with self.lock:
             known = self._series.get((name, values))
             if type(known) is type(handle):
@@ -158,7 +158,7 @@ class PushHandles:
             self.dropped += count
 
     def forked(self) -> None:
-        """Start over in a child process: its parent sends what was queued."""
+        """Start over in a child process; its parent sends the queued values."""
         self.lock = threading.RLock()
         self.pending, self.repeated = {}, {}
         self.observations = self.dropped = self.invalid = 0
@@ -248,7 +248,7 @@ Batch = list[tuple[PushHandle, list[float]]]
 
 
 class PushGauge(PushHandle):
-    """A value that goes up and down; the value at the time of sending counts."""
+    """A value that goes up and down; the value at the time of sending is sent."""
 
     kind = "gauge"
     __slots__ = ("_value",)

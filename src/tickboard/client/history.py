@@ -1,4 +1,4 @@
-"""Reading the history of a board that runs elsewhere."""
+"""`history`, which reads the history of a board that runs elsewhere."""
 
 from collections.abc import Mapping
 
@@ -6,9 +6,12 @@ from tickboard.client.asking import TIMEOUT_S, answer_of, number_parameter, ques
 from tickboard.client.decoder import ProtocolError
 from tickboard.client.history_data import HistoryData
 from tickboard.client.history_format import MAGIC, decode
-from tickboard.client.watch import RefusedError
+from tickboard.errors import RefusedError
 from tickboard.schedule import Duration
 from tickboard.times import Time
+
+NAMES = {"from": "start", "to": "end"}
+"""How errors name the parameters of the question, by their names in the request."""
 
 
 def history(
@@ -22,7 +25,7 @@ def history(
 ) -> HistoryData:
     """Return what a board that runs elsewhere recorded: ``tickboard.history(url, "cpu_usage", start="-1d")``.
 
-    It waits for the answer. In a coroutine, call it with ``asyncio.to_thread``.
+    It blocks until the answer has arrived. In a coroutine, call it with ``asyncio.to_thread``.
 
     Args:
         url: the board's address in a browser, ``http://host:3000`` or ``https://user:word@host/live``.
@@ -39,7 +42,7 @@ def history(
         RefusedError: the board cannot be reached or refuses to answer, or the server is not a board.
         ProtocolError: the answer breaks the protocol.
     """
-    body = answer_of(url, history_url(url, metrics, start, end, points), headers, timeout)
+    body = answer_of(url, history_url(url, metrics, start, end, points), headers, timeout, names=NAMES)
     if not body.startswith(MAGIC):
         raise RefusedError(refusal(url, "the answer is not a history: give the address of a board"))
     try:

@@ -26,8 +26,8 @@ class HistorySeries:
     """One series over a range of time, from its first value to its last. The arrays are read-only and equally long.
 
     Attributes:
-        name: of the metric.
-        unit: of the values.
+        name: the metric's name.
+        unit: the unit of its values.
         labels: by name.
         key: the name with its labels, ``disk_usage{mount="/"}``: unique on a board.
         times: datetime64[ms] in UTC; when each bucket begins, ascending.
@@ -61,13 +61,13 @@ class HistorySeries:
 class HistoryData(Mapping[str, HistorySeries]):
     """What a board recorded in a range of time: a mapping from the key of each series to its buckets.
 
-    Keys are ``cpu_usage`` or ``disk_usage{mount="/"}``. A tick as it was recorded is a bucket of one. Series without a
-    value in the range are left out.
+    Keys are ``cpu_usage`` or ``disk_usage{mount="/"}``. A single tick is a bucket of one. Series without a value in the
+    range are left out.
 
     Attributes:
         start: the beginning of the range, inclusive; in UTC.
         end: its end, exclusive.
-        resolution_s: the length of a bucket in seconds; of ticks, the interval at which they were made.
+        resolution_s: the length of a bucket in seconds; of single ticks, their interval.
         tier: what the buckets were made from: raw (ticks), minutes or hours.
         series: all of them, by name and labels.
     """
@@ -101,7 +101,7 @@ class HistoryData(Mapping[str, HistorySeries]):
         """Return a table with a row for each bucket of each series, as a pandas DataFrame.
 
         Its columns are ``time`` (in UTC), ``series`` (the key), ``name``, ``unit``, ``min``, ``max``, ``avg``,
-        ``count`` and one for each label. A label that has the name of another column has ``label_`` before it.
+        ``count`` and one for each label. If a label has the name of another column, ``label_`` is put before it.
 
         Raises:
             ModuleNotFoundError: pandas is not installed.
@@ -120,7 +120,7 @@ class HistoryData(Mapping[str, HistorySeries]):
         return pd.DataFrame(columns).assign(time=lambda table: table["time"].dt.tz_localize("UTC"))
 
     def to_polars(self) -> "pl.DataFrame":
-        """Return a table with a row for each bucket of each series, as a polars DataFrame; columns as `to_pandas` has.
+        """Return a table with a row for each bucket of each series, as a polars DataFrame, like `to_pandas`.
 
         Raises:
             ModuleNotFoundError: polars is not installed.
@@ -133,7 +133,7 @@ class HistoryData(Mapping[str, HistorySeries]):
         for name, values in self._columns().items():
             if isinstance(values, tuple):
                 places, texts = values
-                # The place -1 is that of the None at the end.
+                # Place -1 is the None at the end.
                 known = pl.Series(name, [*texts, None], pl.Categorical)
                 columns.append(known.gather(places % len(known)))
             else:
@@ -141,7 +141,7 @@ class HistoryData(Mapping[str, HistorySeries]):
         return pl.DataFrame(columns).with_columns(pl.col("time").dt.replace_time_zone("UTC"))
 
     def _columns(self) -> "dict[str, NDArray[Any] | tuple[NDArray[np.int64], list[str]]]":
-        """Return the columns of a table: an array, or for texts an array of places in a list; -1 is no text."""
+        """Return the columns of a table: an array, or for texts an array of places in a list; -1: no text."""
         import numpy as np
 
         of_series = np.repeat(np.arange(len(self)), [len(one) for one in self.series])

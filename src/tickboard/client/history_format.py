@@ -37,7 +37,7 @@ ALIGNMENT = 8
 """Every float64 is at a multiple of this many bytes."""
 
 _MAX_REASON = 200
-"""The most characters that an error shows of what is wrong with a description."""
+"""The most characters of a decoding error that are shown."""
 
 _decode_info = msgspec.json.Decoder(SeriesInfo).decode
 

@@ -1,9 +1,8 @@
 """Pushing: sends the numbers of any program to a board that runs elsewhere.
 
 A thread sends the contents of a `PushHandles` every second. It also works in a child process after a fork, and delays
-the end of the program by a second at most. Whatever a server answers, and whatever else fails in the thread, is logged
-and counted, and the thread continues. Only the standard library is needed, and its larger parts are loaded only when
-there is something to send.
+the end of the program by a second at most. Refusals and failures are logged and counted, and the thread continues. Only
+the standard library is needed, and its larger parts are loaded when there is something to send.
 """
 
 import atexit
@@ -36,11 +35,11 @@ LONGEST_PAUSE_S = 30.0
 
 
 EXIT_S = 1.0
-"""How long the end of the program may be delayed to send what is left."""
+"""How many seconds the end of the program may be delayed to send the last values."""
 
 
 LOG_EVERY_S = 600.0
-"""Each kind of failure is logged once in this many seconds at most, however often it comes and goes."""
+"""Each kind of failure is logged at most once in this many seconds, however often it begins and ends."""
 
 
 def push(
@@ -135,7 +134,7 @@ class Push:
 
     @property
     def invalid(self) -> int:
-        """How many could not be recorded: not a number, a counter that would fall, other labels than declared."""
+        """How many values could not be recorded: not a number, a falling counter, other labels than declared."""
         return self._handles.invalid
 
     def flush(self, timeout: float = EXIT_S) -> bool:
@@ -154,7 +153,7 @@ class Push:
             return answered and self._delivered
 
     def close(self, timeout: float = EXIT_S) -> None:
-        """Send what is left, as `flush` does, and stop. Later values are dropped."""
+        """Send the last values, as `flush` does, and stop. Later values are dropped."""
         self.flush(timeout)
         with self._handles.lock:
             self._handles.closed = True
@@ -176,7 +175,7 @@ class Push:
             while self._send_once():
                 pass
         finally:
-            # However it ended: the next recorded value starts another thread.
+            # The next recorded value starts another thread.
             with handles.lock:
                 handles.taken = False
         self._target.close()
@@ -194,7 +193,7 @@ class Push:
                 batch = handles.take(repeat=repeat)
             self._repeated = time.monotonic() if repeat else self._repeated
             self._pause_s = self._deliver(batch)
-        except BaseException as error:  # noqa: BLE001  # whatever it is, the thread continues
+        except BaseException as error:  # noqa: BLE001  # the thread must keep running
             asked, self._delivered = self._asked, False
             self._broken.failed(describe(error), error)
         with handles.lock:
@@ -216,18 +215,18 @@ class Push:
             except RefusedPushError as error:
                 self.sent += len(part) - error.count
                 self.refused += error.count
-                self._refusing.failed(f"{error}; it is dropped, and further ones too")
+                self._refusing.failed(f"{error}; these samples are dropped, and further ones too")
             except RetryError as error:
                 self._handles.put_back(_rest(batch, start))
                 self._failures += 1
                 self._delivered = False
-                self._away.failed(f"{error}; it is tried again, with what is recorded meanwhile")
+                self._away.failed(f"{error}; trying again, with the values recorded meanwhile")
                 pause = min(LONGEST_PAUSE_S, self._interval_s * 2.0 ** min(self._failures, 10))
                 return max(pause, self._interval_s, error.after_s)
             except BaseException as error:  # noqa: BLE001  # it would fail again, so these samples are dropped
                 self._handles.lose(len(part))
                 self._delivered = False
-                self._broken.failed(f"{describe(error)}; what was to be sent is dropped", error)
+                self._broken.failed(f"{describe(error)}; the samples are dropped", error)
             else:
                 self.sent += len(part)
                 for failing in (self._away, self._refusing, self._broken):
@@ -243,7 +242,7 @@ class Push:
     # --- forks ---
 
     def hold(self) -> None:
-        """Allow no changes until `release`, during a fork."""
+        """Block changes until `release`, during a fork."""
         self._handles.lock.acquire()
 
     def release(self) -> None:
@@ -251,7 +250,7 @@ class Push:
         self._handles.lock.release()
 
     def forked(self) -> None:
-        """Start over in a child process: its parent sends what was queued."""
+        """Start over in a child process; its parent sends the queued values."""
         self._handles.forked()
         self._target.forget()
         self.sent = self.refused = 0

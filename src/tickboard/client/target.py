@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from http.client import HTTPConnection, HTTPResponse
 
 TIMEOUT_S = 5.0
-"""How long a request may wait for a connection, how long sending may take, and how long the response."""
+"""The longest that each may take: connecting, sending, and the whole response."""
 
 
 LONGEST_RETRY_AFTER_S = 300.0
 """The longest ``Retry-After`` of a server that is obeyed; a longer one counts as this."""
 
 
-MAX_SAID = 300
-"""Characters of a server's message that are logged."""
+MAX_SHOWN = 300
+"""The most characters of a server's message that are logged."""
 
 
 _OWN_HEADERS = frozenset({"content-encoding", "content-length", "content-type", "expect", "transfer-encoding"})
@@ -41,10 +41,11 @@ _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
 loading_lock = threading.Lock()
-"""Held while modules are loaded: a child forked in the middle would wait for them forever."""
+"""Held while modules are loaded, since a child that is forked meanwhile would wait for them forever."""
 
 
 def describe(error: BaseException) -> str:
+    """Return an exception's type and text, as they may be logged."""
     return f"{type(error).__name__}: {shown(error)}"
 
 
@@ -104,7 +105,7 @@ class Target:
 
         Raises:
             RetryError: it could not be delivered.
-            RefusedPushError: it was delivered, and refused for good.
+            RefusedPushError: it was delivered and refused, and would be again.
         """
         with loading_lock:
             # A socket needs `encodings.idna` to parse a host name.
@@ -165,7 +166,7 @@ def checked_headers(headers: Mapping[Any, Any], own: Collection[str] = ()) -> di
 
     Args:
         headers: values by name.
-        own: names in small letters that `push` sets itself.
+        own: names, in lower case, that `push` sets itself.
 
     Raises:
         InputError: one of them cannot be sent.
@@ -179,7 +180,7 @@ def checked_headers(headers: Mapping[Any, Any], own: Collection[str] = ()) -> di
             raise InputError(f"headers: {name} is set by push itself: leave it out")
         if not isinstance(value, str):
             raise InputError(
-                f"headers: {name} is {None if value is None else f'a {type(value).__name__}'}: give a text"
+                f"headers: {name} is {None if value is None else f'a {type(value).__name__}'}: give a string"
             )
         if _HEADER_VALUE.fullmatch(value) is None:
             raise InputError(
@@ -189,7 +190,7 @@ def checked_headers(headers: Mapping[Any, Any], own: Collection[str] = ()) -> di
 
 
 class _Answering(io.RawIOBase):
-    """A server's response, limited to `TIMEOUT_S` in all; http.client would allow that time for each piece of it."""
+    """A server's response, which may take `TIMEOUT_S` in all; http.client would allow that time for each piece."""
 
     def __init__(self, connection: "socket.socket") -> None:
         self._connection = connection
@@ -233,19 +234,19 @@ def _judge(response: "HTTPResponse", text: bytes, samples: int) -> None:
     answer = _decoded(text)
     if 200 <= status < 300:
         if answer is None:
-            raise RetryError(f"it answers {status}, but not as a board does: give the address of a board")
+            raise RetryError(f"it answers {status}, but it is not a board: give the address of a board")
         return
-    said, refused = shown(f"it answers {status} {response.reason}"), samples
+    reason, refused = shown(f"it answers {status} {response.reason}"), samples
     if answer is not None and "error" in answer:
-        said = shown(answer["error"])
+        reason = shown(answer["error"])
         count = answer.get("refused")
         refused = min(samples, max(0, count)) if isinstance(count, int) else samples
     if status in {408, 429} or status >= 500:
-        raise RetryError(said, _retry_after(response.getheader("Retry-After") or ""))
+        raise RetryError(reason, _retry_after(response.getheader("Retry-After") or ""))
     if 300 <= status < 400:
         where = shown(public(response.getheader("Location") or "?"))
-        said = f"it answers {status}, go to {where}: give the address that it leads to"
-    raise RefusedPushError(said, refused)
+        reason = f"it redirects to {where} (status {status}): give that address"
+    raise RefusedPushError(reason, refused)
 
 
 def _decoded(text: bytes) -> dict[str, Any] | None:
@@ -261,9 +262,9 @@ def _retry_after(text: str) -> float:
     return min(float(text), LONGEST_RETRY_AFTER_S) if text.isascii() and text.isdigit() and len(text) < 10 else 0.0
 
 
-def shown(said: object) -> str:
-    """Return foreign text as it may be logged."""
+def shown(text: object) -> str:
+    """Return foreign text on one line, safe to log."""
     try:
-        return one_line(str(said), MAX_SAID)
+        return one_line(str(text), MAX_SHOWN)
     except Exception:  # noqa: BLE001  # `__str__` may be foreign code
         return "?"

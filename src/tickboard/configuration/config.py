@@ -1,8 +1,8 @@
-"""What ``tickboard.toml`` may say: rules, notifiers, history and remote write, set without touching Python.
+"""The contents of ``tickboard.toml``: rules, notifiers, history and remote write, set without touching Python.
 
-`parse_config` takes a file's bytes and gives a `Config`, or one error that names the file, the line, the key and the
-mend. `config_schema` is the same form as a JSON Schema, made from the same types, for editors. It knows no board:
-whether a rule exists and what a condition's text means is seen when the config is applied to one.
+`parse_config` takes a file's bytes and returns a `Config`, or raises one error that names the file, the line, the key
+and the fix. `config_schema` returns a JSON Schema, made from the same types, for editors. Nothing here knows a board:
+whether a rule exists, and whether a condition is valid, is checked when the configuration is applied to one.
 """
 
 import math
@@ -19,13 +19,13 @@ from tickboard.errors import BoardError, InputError
 from tickboard.wire import Severity
 
 NOTIFIER_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}"
-"""What a notifier's name looks like, as a regular expression."""
+"""The regular expression of a notifier's name."""
 
-NOTIFIER_NAME_HELP = "a notifier's name is letters, digits, _, . and -, 64 at most, as ops; what is given is not shown"
-"""Said of a name that isn't one: it may be the URL, which was meant for another place."""
+NOTIFIER_NAME_HELP = "a notifier's name has up to 64 letters, digits, _, . and -, as ops; the given one is not shown"
+"""The error of an invalid name. It does not contain the name, which may be a URL that was put in the wrong place."""
 
 NAME = "tickboard.toml"
-"""What the file is called beside a dashboard file."""
+"""The name of the file beside a dashboard file."""
 
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 NotifierName = Annotated[str, Meta(pattern=rf"^{NOTIFIER_NAME}$(?!\n)")]
@@ -35,13 +35,13 @@ Text = Annotated[str, Meta(min_length=1)]
 
 
 class RuleTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, rename={"for_": "for"}):
-    """A rule: what is given replaces what the dashboard file says; one that isn't there needs when and message."""
+    """A rule. Its keys replace those of the rule in the dashboard file; a new rule needs when and message."""
 
     when: (
         Annotated[
             Text,
             Meta(
-                description="What must be true: a condition as a text.",
+                description="The condition, as text.",
                 examples=["cpu_usage > 90", 'latency.p95("30s") > 80', "(cpu_usage > 80) & (load > 4)"],
             ),
         ]
@@ -51,18 +51,18 @@ class RuleTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
         Annotated[
             Text,
             Meta(
-                description="What to say: a text with {value}, {metric}, {threshold} and the labels' names.",
+                description="The text of the alert, with {value}, {metric}, {threshold} and the names of labels.",
                 examples=["{host}: CPU {value:.1f}%"],
             ),
         ]
         | UnsetType
     ) = UNSET
-    severity: Annotated[Severity, Meta(description="How bad it is: info, warning or critical.")] | UnsetType = UNSET
+    severity: Annotated[Severity, Meta(description="The severity: info, warning or critical.")] | UnsetType = UNSET
     for_: (
         Annotated[
             Duration,
             Meta(
-                description='How long it must last before it fires: a number and its unit, as "10s".',
+                description='How long the condition must be true before the alert fires, as "10s".',
                 examples=["10s", "5m"],
             ),
         ]
@@ -71,7 +71,10 @@ class RuleTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     clear: (
         Annotated[
             Text,
-            Meta(description="What ends it, if not just the opposite: a condition as a text.", examples=["cpu < 80"]),
+            Meta(
+                description="The condition that ends the alert, as text. By default, that the other one is false.",
+                examples=["cpu < 80"],
+            ),
         ]
         | UnsetType
     ) = UNSET
@@ -79,7 +82,7 @@ class RuleTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
         Annotated[
             Duration,
             Meta(
-                description='How long it goes on firing once it is cleared: a number and its unit, as "30s".',
+                description='How long the alert keeps firing after it is cleared, as "30s".',
                 examples=["30s"],
             ),
         ]
@@ -88,27 +91,27 @@ class RuleTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     no_data: (
         Annotated[
             NoData,
-            Meta(description="What becomes of it when its series have no value any more: keep, alert or resolve."),
+            Meta(description="What a missing value means: keep, alert or resolve."),
         ]
         | UnsetType
     ) = UNSET
     threshold: (
         Annotated[
             float,
-            Meta(description="A finite number in place of the one in its first comparison.", examples=[90, 0.5]),
+            Meta(description="A finite number to replace the one in the first comparison.", examples=[90, 0.5]),
         ]
         | UnsetType
     ) = UNSET
-    enabled: Annotated[bool, Meta(description="true, or false: there is no such rule.")] = True
+    enabled: Annotated[bool, Meta(description="true, or false to remove the rule.")] = True
 
 
 class NotifierTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Where alerts are told besides the page."""
+    """A service that alerts are sent to."""
 
     url: Annotated[
         Text,
         Meta(
-            description="Where to, as a text: an Apprise URL; $NAME and ${NAME} in it come from the environment.",
+            description="An Apprise URL, as text. $NAME and ${NAME} in it are read from the environment.",
             examples=["$OPS_URL", "slack://${SLACK_TOKEN}/#ops"],
         ),
     ]
@@ -116,7 +119,7 @@ class NotifierTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
         Annotated[
             list[Severity],
             Meta(
-                description="Which alerts it tells: a list of info, warning and critical; all of them without it.",
+                description="The severities to send: a list of info, warning and critical. By default, all.",
                 examples=[["critical"]],
                 min_length=1,
             ),
@@ -127,37 +130,39 @@ class NotifierTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
         Annotated[
             Duration,
             Meta(
-                description='How long alerts are gathered into one message: a number and its unit, as "5s".',
+                description='How long alerts are collected into one message, as "5s".',
                 examples=["5s"],
             ),
         ]
         | UnsetType
     ) = UNSET
     limit: (
-        Annotated[int, Meta(description="The most messages a minute: a whole number from 1 on.", ge=1, examples=[10])]
+        Annotated[int, Meta(description="The most messages a minute: a whole number, 1 or more.", ge=1, examples=[10])]
         | UnsetType
     ) = UNSET
     remind: (
         Annotated[
             Duration,
             Meta(
-                description='After how long it tells again of what still fires: a number and its unit, as "4h".',
+                description='How long until an alert that still fires is sent again, as "4h".',
                 examples=["4h"],
             ),
         ]
         | UnsetType
     ) = UNSET
-    resolved: Annotated[bool, Meta(description="Whether it tells of the end too: true or false.")] | UnsetType = UNSET
+    resolved: Annotated[bool, Meta(description="Whether to send the end of an alert: true or false.")] | UnsetType = (
+        UNSET
+    )
 
 
 class HistoryTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Where every tick is kept, for how long, and how large that may grow."""
+    """Where every tick is kept, for how long, and in how large a file."""
 
     file: (
         Annotated[
             Text,
             Meta(
-                description='The path of the file, from the folder that Tickboard is started in; "none": no history.',
+                description='The path of the file, as text. "none": no history.',
                 examples=["/var/lib/tickboard/history.sqlite", "none"],
             ),
         ]
@@ -167,7 +172,7 @@ class HistoryTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
         Annotated[
             Duration,
             Meta(
-                description='How long every tick is kept: a number and its unit, as "7d", which is the default.',
+                description='How long every tick is kept, as "7d", the default.',
                 examples=["7d"],
             ),
         ]
@@ -176,14 +181,14 @@ class HistoryTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
     keep_minutes: (
         Annotated[
             Duration,
-            Meta(description='How long minutes are kept: a number and its unit, as "90d", the default.'),
+            Meta(description='How long minutes are kept, as "90d", the default.'),
         ]
         | UnsetType
     ) = UNSET
     keep_hours: (
         Annotated[
             Duration,
-            Meta(description='How long hours are kept: a number and its unit, as "2y", the default.'),
+            Meta(description='How long hours are kept, as "2y", the default.'),
         ]
         | UnsetType
     ) = UNSET
@@ -191,7 +196,7 @@ class HistoryTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
         Annotated[
             Size,
             Meta(
-                description='The most that the file may take: a number and its unit, as "1GiB", the default.',
+                description='The maximum size of the file, as "1GiB", the default.',
                 examples=["1GiB", "200MB"],
             ),
         ]
@@ -201,7 +206,7 @@ class HistoryTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
         Annotated[
             Duration,
             Meta(
-                description='The time between two writes to the disk: a number and its unit, as "1s", the default.',
+                description='The time between two writes to the disk, as "1s", the default.',
                 examples=["30s"],
             ),
         ]
@@ -210,25 +215,25 @@ class HistoryTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
 
 
 class RemoteWriteTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Where every tick is sent on: to Prometheus, VictoriaMetrics, Mimir or another receiver of remote write."""
+    """Where every tick is sent: Prometheus, VictoriaMetrics, Mimir or another receiver of remote write."""
 
     url: (
         Annotated[
             Text,
             Meta(
-                description='Where to, as a text: a URL; ${NAME} in it comes from the environment; "none": nowhere.',
+                description='The URL to send to, as text. ${NAME} in it is read from the environment. "none": nowhere.',
                 examples=["http://localhost:9090/api/v1/write", "https://${USER}:${PASSWORD}@mimir/api/v1/push"],
             ),
         ]
         | UnsetType
     ) = UNSET
     version: (
-        Annotated[Literal["1.0", "2.0"], Meta(description='Of the protocol: "1.0", the default, or "2.0".')] | UnsetType
+        Annotated[Literal["1.0", "2.0"], Meta(description='The version: "1.0", the default, or "2.0".')] | UnsetType
     ) = UNSET
     metrics: (
         Annotated[
             list[Text],
-            Meta(description="Which series: a list of names, globs or labels; all without it.", examples=[["disk_*"]]),
+            Meta(description="Which series: a list of names, globs or labels. By default, all.", examples=[["disk_*"]]),
         ]
         | UnsetType
     ) = UNSET
@@ -236,7 +241,7 @@ class RemoteWriteTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
         Annotated[
             dict[str, str],
             Meta(
-                description="Sent with each request: names and texts; ${NAME} in these comes from the environment.",
+                description="Headers of each request: names and texts. ${NAME} in a text is read from the environment.",
                 examples=[{"Authorization": "Bearer ${MIMIR_TOKEN}"}],
             ),
         ]
@@ -246,7 +251,7 @@ class RemoteWriteTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
         Annotated[
             dict[str, str],
             Meta(
-                description="Added to each series that has none of the name: names and texts.",
+                description="Labels to add to each series that does not have them: names and texts.",
                 examples=[{"env": "prod"}],
             ),
         ]
@@ -256,7 +261,7 @@ class RemoteWriteTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
         Annotated[
             Duration,
             Meta(
-                description='After how long a tick is sent, with what came late: a number and its unit, as "0s".',
+                description='How long to wait before a tick is sent, so that it includes late values, as "10s".',
                 examples=["10s"],
             ),
         ]
@@ -271,26 +276,24 @@ class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     notifiers: Annotated[
         dict[NotifierName, NotifierTable], Meta(description="Notifiers by name: tables [notifiers.NAME].")
     ] = {}
-    history: Annotated[HistoryTable, Meta(description="What is kept of the ticks: the table [history].")] = (
-        HistoryTable()
+    history: Annotated[HistoryTable, Meta(description="How ticks are kept: the table [history].")] = HistoryTable()
+    remote_write: Annotated[RemoteWriteTable, Meta(description="Where ticks are sent: the table [remote_write].")] = (
+        RemoteWriteTable()
     )
-    remote_write: Annotated[
-        RemoteWriteTable, Meta(description="Where ticks are sent on: the table [remote_write].")
-    ] = RemoteWriteTable()
 
 
 T = TypeVar("T", RuleTable, NotifierTable, HistoryTable, RemoteWriteTable)
 
 
 class Config(Struct, frozen=True):
-    """A file that was read and has the right form.
+    """The contents of a valid file.
 
     Attributes:
         toml: the file, for its name and lines.
         rules: by name, in the order of the file.
         notifiers: by name, in the order of the file.
-        history: what is said of it.
-        remote_write: what is said of it.
+        history: the table ``[history]``.
+        remote_write: the table ``[remote_write]``.
     """
 
     toml: Toml
@@ -301,14 +304,14 @@ class Config(Struct, frozen=True):
 
 
 def parse_config(data: bytes, file: str) -> Config:
-    """Return what a file says.
+    """Return the contents of a file.
 
     Args:
         data: the file's bytes.
         file: its name, for errors.
 
     Raises:
-        BoardError: it is not TOML, or a key or a value in it is none of those that there are.
+        BoardError: it is not TOML, or contains an unknown key or an invalid value.
     """
     toml = read_toml(data, file)
     _check_keys(toml, (), toml.values, Document)
@@ -382,10 +385,10 @@ def _check_duration(toml: Toml, path: KeyPath, text: str) -> None:
 
 
 def _check_keys(toml: Toml, path: KeyPath, values: dict[str, Any], kind: type[msgspec.Struct]) -> None:
-    """Refuse a key that there isn't, and name the one that was meant.
+    """Check that all keys are known.
 
     Raises:
-        BoardError: with the line of the key.
+        BoardError: a key is unknown; the error suggests a similar one.
     """
     from difflib import get_close_matches
 
@@ -404,9 +407,9 @@ def _check_keys(toml: Toml, path: KeyPath, values: dict[str, Any], kind: type[ms
 
 
 def _refused(kind: type[msgspec.Struct], key: str, value: object) -> str:
-    # An address or a header may hold a password, and errors are read by everyone who sees the page.
-    shown = "" if key in {"url", "headers"} else f"{_shortened(repr(value))} "
-    return f"{shown}cannot be. {_description(kind, key)}"
+    # A URL or a header may contain a password, and everyone who sees the page can read errors.
+    shown = "the value" if key in {"url", "headers"} else _shortened(repr(value))
+    return f"{shown} is invalid. {_description(kind, key)}"
 
 
 def _shortened(text: str) -> str:

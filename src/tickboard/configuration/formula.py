@@ -1,9 +1,9 @@
-"""Formulas: conditions written as strings, ``(cpu_usage > 80) & (load.last > 4)``, as in ``tickboard.toml``.
+"""Formulas: conditions written as text, ``(cpu_usage > 80) & (load.last > 4)``, as in ``tickboard.toml``.
 
-`parse_condition` takes such a string and the metrics there are. It returns the same expression that a dashboard file
-makes in Python, or raises one error with the string, the position and the fix. Nothing is evaluated: the string is cut
-into words, of which only those that may stand in a condition are let through. Python's own parser makes a tree of them,
-and each allowed node is turned into objects of `expr` and `conditions`.
+`parse_condition` takes a formula and the board's metrics. It returns the same expression that a dashboard file makes in
+Python, or raises one error with the text, the column and the fix. Nothing is evaluated: the text is split into tokens,
+and only those that are allowed in a condition are passed to Python's own parser. Each allowed node of its tree becomes
+an object of `tickboard.expressions`.
 """
 
 import ast
@@ -21,10 +21,10 @@ from tickboard.expressions.functions import absent, anomaly, metric
 from tickboard.metrics.registry import Registry
 
 MAX_LENGTH = 4_000
-"""Characters in one formula."""
+"""The most characters in one formula."""
 
 MAX_DEPTH = 100
-"""Of expressions in each other; ``a & b & c`` is two."""
+"""The most expressions nested in each other; ``a & b & c`` is two."""
 
 T = TypeVar("T")
 Value = Operand | float
@@ -69,15 +69,16 @@ _FIXES = {
 
 
 def parse_condition(text: str, registry: Registry) -> Condition:
-    """Return the condition that a text says.
+    """Parse a formula and return its condition.
 
     Args:
-        text: of names of metrics with a stat and a span, as ``load``, ``cpu.avg``, ``cpu.p95("30s")``; of numbers,
-            ``+ - * /``, comparisons, ``& | ~``, ``absent(x)``, ``anomaly(x)`` and ``metric("name", label="value")``.
-        registry: whose metrics may be named without ``metric()``.
+        text: a formula of metrics with an optional stat and span, as ``load``, ``cpu.avg``, ``cpu.p95("30s")``,
+            numbers, ``+ - * /``, comparisons, ``& | ~``, ``absent(x)``, ``anomaly(x)`` and
+            ``metric("name", label="value")``.
+        registry: has the metrics that can be named without ``metric()``.
 
     Raises:
-        InputError: it is no such text.
+        InputError: the formula is invalid.
     """
     formula = _Formula(text, registry)
     found = formula.parse()
@@ -88,10 +89,10 @@ def parse_condition(text: str, registry: Registry) -> Condition:
 
 
 class _Formula:
-    """One text on its way to an expression.
+    """Parses one formula.
 
-    Places are indices into the text; Python's parser is given a source of the same length, in which what it need not
-    know is blotted out, so its columns are these places.
+    Places are indices into the text. Python's parser gets a source of the same length, in which texts, labels and
+    keywords are replaced by ``x``, so its columns are these places.
     """
 
     def __init__(self, text: str, registry: Registry) -> None:
@@ -125,16 +126,16 @@ class _Formula:
     def _syntax_error(self, begin: int, error: SyntaxError) -> InputError:
         if "too many nested" in error.msg:
             return self._depth_error(begin)
-        said = error.msg if "closed" in error.msg or "unmatched" in error.msg else "this is not a condition"
-        # Where the text ends too soon, the place is told as one before the next line.
+        problem = error.msg if "closed" in error.msg or "unmatched" in error.msg else "this is not a condition"
+        # If the text ends too soon, Python reports the start of the next line.
         ends = error.lineno != 1 or not error.offset
         place = len(self._text.rstrip()) if ends else begin + (error.offset or 1) - 1
-        return self.error(place, f"{said}: write one as {_EXAMPLE}")
+        return self.error(place, f"{problem}: write one as {_EXAMPLE}")
 
     # --- from text to source ---
 
     def _source(self) -> str:
-        """Return the text for Python's parser, and keep what was blotted out."""
+        """Return the source for Python's parser, and store what is replaced in it."""
         source, place, last = "", 0, ""
         calls: list[bool] = []
         while place < len(self._text):
@@ -151,14 +152,14 @@ class _Formula:
                     place,
                     f"{_shortened(written)} follows another word directly: put an operator or a comma between them",
                 )
-            source += self._let_through(kind, written, place, bool(calls and calls[-1]))
+            source += self._token_source(kind, written, place, bool(calls and calls[-1]))
             if kind != "space":
                 last = kind
             place = token.end()
         return source
 
-    def _let_through(self, kind: str, written: str, place: int, in_call: bool) -> str:
-        """Return what Python's parser gets for a token, of the same length."""
+    def _token_source(self, kind: str, written: str, place: int, in_call: bool) -> str:
+        """Return a token's source for Python's parser, of the same length."""
         if kind == "space":
             return " " * len(written)
         if kind == "text":
@@ -170,7 +171,7 @@ class _Formula:
         if written in _FIXES and not (written == "=" and in_call):
             raise self.error(place, f"{written} is not allowed here: {_FIXES[written]}")
         if kind == "word" and keyword.iskeyword(written):
-            # It means something to Python, but a metric may well be named disk.in.
+            # A keyword of Python, which may be part of a metric's name, such as disk.in.
             self._names[place] = written
             return "x" * len(written)
         return written
@@ -222,7 +223,7 @@ class _Formula:
         return self._begin + node.col_offset
 
     def _made(self, node: ast.expr, make: Callable[[], T]) -> T:
-        """Return what is made, or say where what cannot be stands."""
+        """Return what `make` returns. An InputError becomes an error with the place of a node."""
         try:
             return make()
         except InputError as error:
@@ -235,7 +236,7 @@ class _Formula:
             )
         number = node.value
         if not isinstance(number, int | float):
-            # Three dots are a constant, too.
+            # Three dots are a constant of Python.
             raise self.error(self._place(node), f"this is not a condition: write one as {_EXAMPLE}")
         return self._finite(node, lambda: float(number))
 
@@ -283,7 +284,7 @@ class _Formula:
 
     def _comparison(self, node: ast.Compare, depth: int) -> Condition:
         compare = _COMPARISON.get(type(node.ops[0]))
-        assert compare is not None  # no other sign or word is let through
+        assert compare is not None  # no other operator is passed to the parser
         sides = [node.left, *node.comparators]
         if len(sides) > 2:
             for side in sides:
@@ -297,7 +298,7 @@ class _Formula:
         return compare(left, right)
 
     def _name(self, node: ast.Name | ast.Attribute, depth: int) -> Operand:
-        """Return the metric that a dotted name begins with, the longest there is, or the stat that follows it."""
+        """Return the metric with the longest name that a dotted name begins with, or the stat after that name."""
         inner, words = self._words(node)
         if inner is not None:
             found = self._read(inner, depth + 1)
@@ -311,7 +312,7 @@ class _Formula:
         raise self._name_error(node, words)
 
     def _words(self, node: ast.expr) -> tuple[ast.expr | None, list[str]]:
-        """Return the words of a dotted name, and what stands before them if that isn't a name."""
+        """Return the words of a dotted name, and the expression before them if it does not begin with a name."""
         words: list[str] = []
         while isinstance(node, ast.Attribute):
             assert node.end_col_offset is not None  # Python's parser gives it
@@ -326,7 +327,7 @@ class _Formula:
         try:
             return self._registry.handle(name)
         except InputError:
-            # What a histogram declares beside itself has no handle.
+            # A metric that a histogram declares in addition has no handle.
             return Reading(name)
 
     def _stat(self, node: ast.expr, found: Operand, words: list[str]) -> Operand:
@@ -354,7 +355,7 @@ class _Formula:
 
         close = get_close_matches(name, metrics, 3, 0.6) or [known for known in metrics if name in known][:3]
         meant = " or ".join(Reading(known).text() for known in close)
-        fix = f"write {meant}" if close else "write the name of one"
+        fix = f"write {meant}" if close else "write a metric's name"
         return self.error(
             self._place(node),
             f'{_shortened(name)} is not a metric of this board: {fix}, or metric("{_shortened(name)}") for one that '
@@ -429,6 +430,6 @@ def _shortened(text: str) -> str:
 
 
 def _excerpt(text: str, place: int) -> str:
-    """Return the part of a text that a place is in, as a literal on one line."""
+    """Return the part of a text around a place, as a literal on one line."""
     begin, end = max(0, place - 40), place + 40
     return f"{'…' * (begin > 0)}{text[begin:end]!r}{'…' * (end < len(text))}"

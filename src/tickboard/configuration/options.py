@@ -1,7 +1,7 @@
-"""Options of one part of a board, such as its history, of which several places may each give some.
+"""Options of one part of a board, such as its history, that can be set in several places.
 
-The command line, the environment, ``tickboard.toml`` and the dashboard file are such places. `PartialOptions.over` puts
-together what they give.
+The places are the command line, the environment, ``tickboard.toml`` and the dashboard file. `PartialOptions.over`
+combines the options of two places.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,14 +13,14 @@ from msgspec.structs import asdict
 from tickboard.errors import InputError
 
 Refusal = Callable[[str, str], InputError]
-"""Makes the error of an option, from its name and what is wrong with its value."""
+"""Makes the error of an option from its name and the reason."""
 
 
 class PartialOptions(Struct, frozen=True):
-    """Options as one place gives them. An attribute is None if the place does not give it."""
+    """The options that one place sets. An attribute is None if the place does not set it."""
 
     def over(self, others: Self) -> Self:
-        """Return these options, with those of another place where this one gives none."""
+        """Return these options, completed with those of another place. These take precedence."""
         mine = asdict(self)
         return type(self)(**{name: getattr(others, name) if value is None else value for name, value in mine.items()})
 
@@ -31,8 +31,8 @@ def read_options(
     """Return the values of options that people wrote.
 
     Args:
-        readers: by the name of an option, what reads its value, or raises InputError.
-        given: what was written, by name; None: the option is not given.
+        readers: a function for each option that reads its value, or raises InputError.
+        given: the values as written, by name; None: the option is not set.
         refusal: makes the error of a value that cannot be used.
 
     Raises:

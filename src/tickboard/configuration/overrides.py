@@ -1,7 +1,7 @@
-"""Overrides: the rules of a board as its configuration wants them, with others beside them.
+"""Overrides: the changes that a configuration makes to the rules of a board, and the rules that it adds.
 
-It takes the rules that a dashboard file declares and gives those to be watched; none of the given ones is changed. What
-cannot be is one error with the line of the key in the configuration.
+It takes the rules that a dashboard file declares, and returns new ones; rules are never changed in place. An error has
+the line of the key in the configuration.
 """
 
 from collections.abc import Callable, Iterable
@@ -23,15 +23,15 @@ T = TypeVar("T")
 
 
 def overridden(rules: Iterable[Rule], config: Config, registry: Registry) -> list[Rule]:
-    """Return the rules of a board, in their order, as a configuration overrides them; then those that it adds.
+    """Return the rules of a board with the changes of a configuration, in their order, followed by its new rules.
 
     Args:
-        rules: those that are declared.
-        config: what is given of a rule that is declared takes the place of what it has.
-        registry: the board's metrics, which conditions name.
+        rules: the declared rules.
+        config: its keys replace those of the declared rules.
+        registry: the board's metrics, for conditions.
 
     Raises:
-        BoardError: a condition, a message or a threshold cannot be, or a new rule lacks a condition or a message.
+        BoardError: a condition, a message or a threshold cannot be used, or a new rule lacks a condition or a message.
     """
     found = {rule.name: rule for rule in rules}
     for name, table in config.rules.items():
@@ -44,7 +44,7 @@ def overridden(rules: Iterable[Rule], config: Config, registry: Registry) -> lis
 
 
 class _Override:
-    """One table ``[rules.NAME]`` on its way to a rule."""
+    """Applies one table ``[rules.NAME]``."""
 
     def __init__(self, config: Config, name: str, table: RuleTable, registry: Registry) -> None:
         self._toml = config.toml
@@ -53,7 +53,7 @@ class _Override:
         self._registry = registry
 
     def apply(self, rules: dict[str, Rule]) -> Rule:
-        """Return the rule of this name as the table wants it."""
+        """Return the rule of this name, changed or new."""
         declared = rules.get(self._name)
         changed = self._changed(self._new(rules) if declared is None else declared)
         self._at(self._name_of_rule(), lambda: check_rule(changed, self._registry.metrics))
@@ -66,9 +66,9 @@ class _Override:
             from difflib import get_close_matches
 
             close = get_close_matches(self._name, rules, 1, 0.5)
-            meant = f"; or write {shown_path(('rules', close[0]))}, which there is" if close else ""
+            meant = f", or write {shown_path(('rules', close[0]))}, which exists" if close else ""
             raise self._toml.error(
-                self._path(), f"no rule of this board has this name, and a new one needs {lacking}: add that{meant}"
+                self._path(), f"no rule of this board has this name, and a new one needs {lacking}: add it{meant}"
             )
         return Rule(self._name, self._condition("when", when), message, "warning")
 
@@ -91,7 +91,7 @@ class _Override:
         rule = replace(rule, **{key: value for key, value in given.items() if value is not UNSET})
         for key in ("when", "clear"):
             if getattr(table, key) is not UNSET:
-                # What is wrong with the rule later on, as a span that the window is too short for, is wrong there.
+                # Errors that are found later, such as a span longer than the window, are reported at this key.
                 return replace(rule, file=self._toml.file, line=self._toml.line(self._path(key)))
         return rule
 
@@ -99,7 +99,7 @@ class _Override:
         return self._at(key, lambda: parse_condition(text, self._registry))
 
     def _name_of_rule(self) -> str:
-        """Return the key that is to blame for a message that doesn't go with its condition."""
+        """Return the key to name in the error if the message and the condition don't fit together."""
         for key in ("message", "when"):
             if getattr(self._table, key) is not UNSET:
                 return key
@@ -109,7 +109,7 @@ class _Override:
         return ("rules", self._name, key) if key else ("rules", self._name)
 
     def _at(self, key: str, make: Callable[[], T]) -> T:
-        """Return what is made, or say in which line what cannot be stands."""
+        """Return what `make` returns. An InputError becomes an error with the line of a key."""
         try:
             return make()
         except InputError as error:

@@ -1,8 +1,8 @@
-"""TOML with lines: the values of a document, and where each of its keys stands, so that an error can say so.
+"""TOML with lines: the values of a document, and the line of each key, for errors.
 
-It takes bytes and gives a `Toml`, or one error that names the file and the line. The values are those of Python's own
-`tomllib`, which tells no lines; so the text, once it is known to be good, is gone through again for its keys alone.
-What the keys mean, it doesn't know.
+It takes bytes and returns a `Toml`, or raises one error that names the file and the line. Python's own `tomllib` reads
+the values but reports no lines, so the text, once it is known to be valid, is scanned again for its keys. Nothing here
+knows what the keys mean.
 """
 
 import re
@@ -14,18 +14,18 @@ from msgspec import Struct
 from tickboard.errors import BoardError
 
 MAX_BYTES = 1_048_576
-"""Of one file; a larger one is refused."""
+"""The largest file that is accepted."""
 
 MAX_DOTS = 1_000
-"""In one line that is no comment. To read a dotted key costs the square of its length."""
+"""The most dots in a line that is not a comment. The time to read a dotted key grows with the square of its length."""
 
 MAX_DEPTH = 8
-"""Names that lead to a key whose line is known; no key that means something has more."""
+"""The most names in the path of a key whose line is recorded. No known key has a longer path."""
 
 KeyPath = tuple[str, ...]
 """The names that lead to a value: ``("rules", "cpu_usage", "severity")``."""
 
-# Keys and values as in TOML 1.0 (toml.io/en/v1.0.0), for a text that is known to be good.
+# Keys and values as in TOML 1.0 (toml.io/en/v1.0.0), for text that is known to be valid.
 _KEY = r"""(?:[A-Za-z0-9_-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')"""
 _DOTTED = rf"{_KEY}(?:[ \t]*+\.[ \t]*+{_KEY})*+"
 _BLANK = re.compile(r"(?:[ \t\r\n]++|#[^\n]*+)*+")
@@ -44,12 +44,12 @@ _PLACE = re.compile(r" \(at (?:line ([0-9]+), column [0-9]+|end of document)\)$"
 
 
 class Toml(Struct, frozen=True):
-    """A document that was read.
+    """A TOML document.
 
     Attributes:
-        file: where it came from, as errors name it.
-        values: what it holds.
-        lines: the line of each key, counted from 1; a key inside ``{}`` has that of the statement around it.
+        file: its name, for errors.
+        values: its values.
+        lines: the line of each key, counted from 1; a key inside ``{}`` has the line of the statement around it.
     """
 
     file: str
@@ -57,7 +57,7 @@ class Toml(Struct, frozen=True):
     lines: Mapping[KeyPath, int]
 
     def line(self, path: KeyPath) -> int | None:
-        """Return the line of a key, or of what is nearest around it; None for the document as a whole."""
+        """Return the line of a key, or of the nearest key around it; None: neither has one."""
         for length in range(len(path), 0, -1):
             if (line := self.lines.get(path[:length])) is not None:
                 return line
@@ -69,10 +69,10 @@ class Toml(Struct, frozen=True):
 
 
 def read_toml(data: bytes, file: str) -> Toml:
-    """Return the document that a file holds.
+    """Return the document in a file.
 
     Args:
-        data: the file's bytes, `MAX_BYTES` of them at most.
+        data: the file's bytes.
         file: its name, for errors.
 
     Raises:
@@ -93,7 +93,7 @@ def read_toml(data: bytes, file: str) -> Toml:
     try:
         values = tomllib.loads(text)
     except ValueError as error:
-        # tomllib's own errors are ValueErrors; for a number of too many digits it lets int's through.
+        # tomllib's own errors are ValueErrors, and int raises one for a number with too many digits.
         raise _syntax_error(text, file, error) from error
     except RecursionError as error:
         raise BoardError("its values are nested too deeply: a rule is a table of plain values", file) from error
@@ -103,7 +103,7 @@ def read_toml(data: bytes, file: str) -> Toml:
 
 
 def _check_numbers(toml: Toml) -> None:
-    """Refuse whole numbers of more than 64 bits, as TOML allows; Python cannot even show one of many digits."""
+    """Refuse whole numbers of more than 64 bits, as TOML allows; Python cannot even print very long ones."""
     waiting: list[tuple[KeyPath, Any]] = [((), toml.values)]
     while waiting:
         path, value = waiting.pop()
@@ -116,9 +116,9 @@ def _check_numbers(toml: Toml) -> None:
 
 
 def shown_path(path: KeyPath) -> str:
-    """Return a path as one writes it in TOML, names quoted where they have to be, on one line.
+    """Return a path as it is written in TOML, on one line, with quotes where they are needed.
 
-    Of a URL only the scheme is shown: one that was written in the wrong place may hold a password.
+    Only the scheme of a URL is shown, because a URL that was put in the wrong place may contain a password.
     """
     return ".".join(name if re.fullmatch(r"[A-Za-z0-9_-]{1,60}", name) else _quoted(name) for name in path)
 
@@ -136,27 +136,27 @@ def _without_url(text: str) -> str:
 
 
 def _syntax_error(text: str, file: str, error: ValueError) -> BoardError:
-    said = str(error)
-    place = _PLACE.search(said)
+    message = str(error)
+    place = _PLACE.search(message)
     line = None
     if place is not None:
-        said = said[: place.start()]
+        message = message[: place.start()]
         line = int(place[1]) if place[1] else text.rstrip().count("\n") + 1
-    # Of a table that stands there twice tomllib tells the name.
+    # tomllib names a table that is declared twice, and the name may contain a URL.
     return BoardError(
-        f'it is not valid TOML: {_without_url(said)}; write name = "text", name = 1 or [table]', file, line
+        f'it is not valid TOML: {_without_url(message)}; write name = "text", name = 1 or [table]', file, line
     )
 
 
 def _lines(text: str) -> dict[KeyPath, int]:
-    """Return the line of each key of a text that is good TOML."""
+    """Return the line of each key of valid TOML."""
     lines: dict[KeyPath, int] = {}
     table: KeyPath = ()
     position, line = _past_blank(text, 0, 1)
     while position < len(text):
         header = _HEADER.match(text, position)
         found = header or _PAIR.match(text, position)
-        assert found is not None  # good TOML is headers and pairs
+        assert found is not None  # valid TOML consists of headers and pairs
         path = _names(found[1])
         if header is not None:
             table = ()
@@ -175,7 +175,7 @@ def _lines(text: str) -> dict[KeyPath, int]:
 
 def _past_blank(text: str, position: int, line: int) -> tuple[int, int]:
     blank = _BLANK.match(text, position)
-    assert blank is not None  # it matches nothing, too
+    assert blank is not None  # it also matches empty text
     return blank.end(), line + text.count("\n", position, blank.end())
 
 
@@ -192,11 +192,11 @@ def _names(dotted: str) -> KeyPath:
 
 
 def _end_of_value(text: str, position: int) -> int:
-    """Return where the value that begins here ends: at the first end of a line outside strings and brackets."""
+    """Return the end of the value that begins here: the first end of a line outside strings and brackets."""
     depth = 0
     while position < len(text):
         part = _PART.match(text, position)
-        assert part is not None  # good TOML closes its strings
+        assert part is not None  # valid TOML closes its strings
         if part[0] == "\n" and depth == 0:
             break
         depth += (part[0] in {"[", "{"}) - (part[0] in {"]", "}"})

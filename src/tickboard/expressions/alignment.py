@@ -1,8 +1,7 @@
 """Alignment: the columns and numbers at the leaves of an expression, for each set of labels.
 
 Two sides of an expression are matched by equal labels; a side without labels is matched with every series of the other.
-All of that is done once, here, so that at a tick both sides are columns of the same length. Expressions are unknown to
-this module.
+This is done once, so that both sides have the same length at each tick. This module does not know expressions.
 """
 
 from collections.abc import Mapping
@@ -36,14 +35,14 @@ class Alignment(Struct, frozen=True):
         return Alignment(labels, tuple(leaves))
 
     def lacking(self) -> "Alignment":
-        """Return an alignment without labels whose every leaf has no value."""
+        """Return an alignment without labels, whose leaves have no value."""
         nothing: list[Leaf] = [
             np.full(1, -1, np.intp) if leaf.dtype == np.intp else np.full(1, np.nan) for leaf in self.leaves
         ]
         return Alignment(((),), tuple(nothing))
 
     def onto(self, labels: tuple[Labels, ...]) -> tuple["Alignment", NDArray[np.bool_]]:
-        """Return it for other labels, and a mask of those that it has; without labels, it has all."""
+        """Return it for other labels, and a mask of the labels that it has; without labels, it matches all."""
         if self.labels == labels:
             return self, np.ones(len(labels), np.bool_)
         if self.labels == ((),):

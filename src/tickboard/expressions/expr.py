@@ -1,9 +1,8 @@
-"""Conditions: what a dashboard file writes as ``cpu > 90`` or ``errors.rate / requests.rate > 0.05``.
+"""Conditions, written as ``cpu > 90`` or ``errors.rate / requests.rate > 0.05`` in a dashboard file.
 
 An expression is a small tree over metrics, which it refers to by name. It is aligned to the columns of a registry once,
-and then evaluated at every tick, for all series of its metrics at once. The numbers at the tree's leaves are passed in
-when it is evaluated, not stored in it: so many rules of one shape, such as ``a > 1`` and ``b > 2``, are one evaluation
-of longer leaves.
+and then evaluated at every tick, for all series of its metrics at once. The leaves of the tree are passed in when it is
+evaluated, so rules of one shape, such as ``a > 1`` and ``b > 2``, are evaluated together, with longer leaves.
 
     (used / size) > 0.9          labels  disk=a  disk=b          shape  >(/(value, value), number)
                                  used         0       1
@@ -36,12 +35,12 @@ class Values(Protocol):
     """Where an expression reads its values: the newest row and the stats of the window."""
 
     def read(self, stat: str, columns: Columns, span_s: float | None = None) -> Floats:
-        """Return a value or stat of some columns, float64 [columns]; NaN: none.
+        """Return a value or stat of some columns, float64 [columns]; NaN: no value.
 
         Args:
             stat: ``value`` (this tick's row), ``anomaly`` or one of `STATS`.
-            columns: [columns]; -1: no series, and so no value.
-            span_s: over the newest seconds only; None: the whole window.
+            columns: [columns]; -1: no series, so no value.
+            span_s: the newest seconds only; None: the whole window.
         """
         ...
 
@@ -49,11 +48,11 @@ class Values(Protocol):
 class Operand(ABC):
     """Anything that may be part of an expression; it defines the operators once."""
 
-    # Equality stays identity: handles are dictionary keys, and `cpu == 41.5` is hardly ever what a person means.
+    # Equality stays identity: handles are dictionary keys, and a measured value is hardly ever equal to a number.
 
     @abstractmethod
     def expression(self) -> "Expression":
-        """Return the expression that it stands for."""
+        """Return it as an expression."""
 
     def __gt__(self, other: "Operand | float") -> "Condition":
         return Comparison(">", operand(self), operand(other))
@@ -99,7 +98,7 @@ class Operand(ABC):
 
 
 class Measured(Operand):
-    """Something with stats: a metric. Each is over the window or a span of it: ``cpu.avg``, ``cpu.avg("10s")``."""
+    """A metric, which has stats over the window or a span of it: ``cpu.avg``, ``cpu.avg("10s")``."""
 
     last: "Reading"
     avg: "Reading"
@@ -143,7 +142,7 @@ class Expression(Operand):
 
     @abstractmethod
     def shape(self) -> Hashable:
-        """Return a key that is equal for expressions which differ only in metrics and numbers."""
+        """Return a key that is equal for expressions that differ only in metrics and numbers."""
 
     @abstractmethod
     def evaluate(self, values: Values, leaves: Iterator[Leaf]) -> Floats:
@@ -151,7 +150,7 @@ class Expression(Operand):
 
         Args:
             values: the newest row and the stats.
-            leaves: the leaves of a tree of this shape, from the left; it takes as many as it needs.
+            leaves: the leaves of a tree of this shape, from the left; it consumes as many as it needs.
         """
 
     @abstractmethod
@@ -184,7 +183,7 @@ class Condition(Expression):
     def subject(self) -> Expression:
         """Return the expression that an alert's ``{value}`` shows: the left side of the first comparison.
 
-        It is leftmost, so that it can be evaluated with the leaves of the whole condition.
+        It is the leftmost part, so it can be evaluated with the leaves of the whole condition.
         """
 
     @abstractmethod
@@ -196,7 +195,7 @@ class Condition(Expression):
         """Return whether a higher value of the subject is worse."""
 
     def true_of_nothing(self) -> bool:
-        """Return whether it is true for a series that does not exist."""
+        """Return whether the condition is true for a series that does not exist."""
         return False
 
     @abstractmethod
@@ -236,7 +235,7 @@ class Reading(Measured, Expression):
         stat: ``value``, ``anomaly`` or one of `STATS`.
         span: such as ``10s``; empty: the whole window.
         labels: select some of its series; empty: all of them.
-        spanned: the stat that a span applied to ``value`` stands for.
+        spanned: the stat to use if a span is applied to ``value``.
     """
 
     metric: str
@@ -256,7 +255,7 @@ class Reading(Measured, Expression):
         """
         stat = self.spanned or self.stat
         if stat == "value" or self.span:
-            raise InputError(f'{self.text()} is of one tick: say which stat of it, as {self.text()}.max("10s")')
+            raise InputError(f'{self.text()} is a value of one tick: name a stat, as {self.text()}.max("10s")')
         if schedule.duration(span) <= 0:
             raise InputError(f'{self.text()}("{span}"): give a span above 0, as "10s"')
         return Reading(self.metric, stat, schedule.written(span), self.labels)
@@ -358,9 +357,9 @@ class Comparison(Pair, Condition):
     def evaluate(self, values: Values, leaves: Iterator[Leaf]) -> Floats:
         left = self.left.evaluate(values, leaves)
         right = self.right.evaluate(values, leaves)
-        said = _COMPARISON[self.operator](left, right).astype(np.float64)
-        said[np.isnan(left) | np.isnan(right)] = np.nan
-        return said
+        result = _COMPARISON[self.operator](left, right).astype(np.float64)
+        result[np.isnan(left) | np.isnan(right)] = np.nan
+        return result
 
     def subject(self) -> Expression:
         return self.left
@@ -383,7 +382,7 @@ class Comparison(Pair, Condition):
 
 @dataclass(frozen=True, eq=False)
 class Junction(Pair, Condition):
-    """Two conditions joined by and or or, by Kleene's logic: false and unknown is false, true or unknown is true."""
+    """Two conditions joined by Kleene's *and* or *or*: false and unknown is false, true or unknown is true."""
 
     left: Condition
     right: Condition
@@ -391,8 +390,8 @@ class Junction(Pair, Condition):
     def evaluate(self, values: Values, leaves: Iterator[Leaf]) -> Floats:
         left = self.left.evaluate(values, leaves)
         right = self.right.evaluate(values, leaves)
-        # With 0 and 1, `and` is the minimum and `or` the maximum. fmin and fmax prefer a number to NaN, which is
-        # right by Kleene's logic only if that number decides.
+        # Of 0 and 1, `and` is the minimum and `or` the maximum. fmin and fmax prefer a number to NaN, which agrees with
+        # Kleene's logic only if that number decides.
         picked, decides = (np.fmin(left, right), 0.0) if self.operator == "&" else (np.fmax(left, right), 1.0)
         unknown = np.isnan(left) | np.isnan(right)
         return np.where(unknown & (picked != decides), np.nan, picked)

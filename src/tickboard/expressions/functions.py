@@ -1,4 +1,4 @@
-"""The parts of a condition that no metric's handle has: `metric`, `absent` and `anomaly`."""
+"""The functions for conditions: `metric`, `absent` and `anomaly`."""
 
 from tickboard import schedule
 from tickboard.errors import InputError
@@ -21,9 +21,9 @@ def metric(name: str, /, **labels: object) -> Reading:
 
 
 def absent(what: Operand) -> Condition:
-    """Return the condition that something has no value: ``absent(metric("queue.depth"))``.
+    """Return the condition that a metric has no value: ``absent(metric("queue.depth"))``.
 
-    For a metric with labels, each of its series is watched; if it has no series at all, the metric itself.
+    For a metric with labels, each of its series is watched; if it has no series, the metric itself is.
 
     Raises:
         InputError: it is not a metric.

@@ -1,9 +1,9 @@
-"""History: every tick of a board, kept in one file, and read again in as few buckets as are asked for.
+"""History: every tick of a board, kept in one file and read in any number of buckets.
 
-It knows series by their names and labels, times and values, and nothing of boards.
+It knows the names and labels of series, times and values, but not boards.
 
-`tickboard.history` is also a public function. Once this package is imported, Python sets it as the attribute
-`tickboard.history` in place of the function, so the package itself can be called.
+`tickboard.history` is also a public function. When this package is imported, Python replaces the function by the
+package as the attribute `tickboard.history`, so the package itself can be called.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Amending: change ticks that are in blocks already, with their minutes and hours.
+"""Amending: change ticks that are already in blocks, with their minutes and hours.
 
 Each block is rewritten once for all its changes. The caller opens the transaction.
 """
@@ -32,7 +32,7 @@ from tickboard.history.spans import (
 
 
 class _Changes(Struct):
-    """The changes of one span: for each series the entries and their new values, in order."""
+    """The changes to one span: for each series, the entries and their new values, in order."""
 
     epoch: Epoch
     span: Span
@@ -44,7 +44,7 @@ class Amender:
     """Rewrites blocks with amended values.
 
     Args:
-        database: the connection that writes.
+        database: the connection for writing.
         columns: reads blocks.
     """
 
@@ -53,7 +53,7 @@ class Amender:
         self._columns = columns
 
     def apply(self, amended: Sequence[SealedAmendment]) -> int:
-        """Write amended values, and return how many have no tick."""
+        """Write amended values, and return the number of values without a tick."""
         changed: dict[int, _Changes] = {}
         missed = 0
         epochs = {epoch.number: epoch for epoch in read_epochs(self._database)} if amended else {}
@@ -110,7 +110,7 @@ class Amender:
             times = self._columns.times(span)
             if times is None:
                 continue
-            # All entries are in one span, because the ticks that they were made of are.
+            # All entries are in one span, because their ticks are.
             where = np.searchsorted(times, rolled.times)
             before = self._columns.rolled(span, times, chosen)
             for name in ("min", "max", "sum", "count"):

@@ -1,4 +1,4 @@
-"""What is asked of history, and what it answers: plain data."""
+"""Questions to history and its answers, as plain data."""
 
 from typing import Literal
 
@@ -14,14 +14,14 @@ Integers = NDArray[np.int64]
 
 
 class Question(Struct, frozen=True):
-    """A range of time, and how finely it is to be answered.
+    """A range of time, and the number of buckets.
 
     Attributes:
         patterns: selectors, as in a subscription; empty: every series.
         start_ms: POSIX milliseconds, inclusive.
         end_ms: POSIX milliseconds, exclusive.
-        points: the most buckets for each series that are wanted. An answer has two more at most, for the buckets that
-            the ends of the range cut.
+        points: the most buckets for each series. An answer has at most two more, for the buckets at the ends of the
+            range.
     """
 
     patterns: tuple[str, ...]
@@ -31,13 +31,13 @@ class Question(Struct, frozen=True):
 
 
 class ChangesQuestion(Struct, frozen=True):
-    """Two ranges of time that are to be compared. Times are POSIX milliseconds.
+    """Two ranges of time to compare. Times are POSIX milliseconds.
 
     Attributes:
         patterns: selectors, as in a subscription; empty: every series.
         start_ms, end_ms: the range; its end is exclusive.
         baseline_start_ms, baseline_end_ms: the range that it is compared with.
-        limit: the most series that are wanted.
+        limit: the most series to return.
     """
 
     patterns: tuple[str, ...]
@@ -54,12 +54,12 @@ class ChangesQuestion(Struct, frozen=True):
 
 
 class Buckets(Struct, frozen=True):
-    """One series over a range. A tick as it was recorded is a bucket of one.
+    """One series over a range. A single tick is a bucket of one.
 
     Attributes:
-        name: the metric's.
-        labels: the series' own.
-        unit: the metric's.
+        name: the name of its metric.
+        labels: its labels.
+        unit: the unit of its metric.
         min, max, avg: float64 [buckets]; NaN where the series has no value.
         count: int64 [buckets]; how many ticks have a value.
     """
@@ -74,15 +74,15 @@ class Buckets(Struct, frozen=True):
 
 
 class Answer(Struct, frozen=True, weakref=True):
-    """What history has of some series over a range.
+    """The history of some series over a range.
 
     Attributes:
-        start_ms, end_ms: the range that was asked for.
-        resolution_ms: the length of a bucket; of raw ticks, the interval at which they were made.
-        tier: what the buckets were made from; raw with ``resolution_ms`` of the interval: the ticks themselves.
-        times: int64 [buckets]; when each begins, POSIX milliseconds, ascending. Where nothing at all was recorded there
-            are no buckets: two times that lie further apart than `resolution_ms` have a gap between them.
-        series: those that have a value in the range, by name and labels.
+        start_ms, end_ms: the range of the question.
+        resolution_ms: the length of a bucket; of single ticks, their interval.
+        tier: the tier that the buckets were made from; if raw and `resolution_ms` is the interval, they are the ticks.
+        times: int64 [buckets]; when each begins, POSIX milliseconds, ascending. There are no buckets where nothing was
+            recorded: between two times that are more than `resolution_ms` apart there is a gap.
+        series: the series that have a value in the range, by name and labels.
     """
 
     start_ms: int
@@ -97,9 +97,9 @@ class Changed(Struct, frozen=True):
     """How one series differs between two ranges.
 
     Attributes:
-        name: the metric's.
-        labels: the series' own.
-        unit: the metric's.
+        name: the name of its metric.
+        labels: its labels.
+        unit: the unit of its metric.
         score: above 0, at most 1.
         before, after: the average in the baseline and in the range; NaN where the series has no value.
     """
@@ -119,7 +119,7 @@ class FoundChanges(Struct, frozen=True, weakref=True):
         asked: the ranges.
         tier: what was compared: ticks, or the averages of minutes or hours.
         compared: how many series have enough values to be compared.
-        changed: those that differ, the highest score first.
+        changed: the series that differ, the highest score first.
     """
 
     asked: ChangesQuestion
@@ -129,11 +129,11 @@ class FoundChanges(Struct, frozen=True, weakref=True):
 
 
 class TimePosition(Struct, frozen=True):
-    """How far somebody has read the ticks, in the order in which they were recorded.
+    """A reader's position among the ticks, in the order they were recorded.
 
     Attributes:
-        epoch: name of the epoch. If the file does not have it, every tick later than `time_ms` is still to be read.
-        time_ms: of the last tick that was read, POSIX milliseconds.
+        epoch: the name of the epoch. If the file does not have it, the reader still needs every tick after `time_ms`.
+        time_ms: the time of the last tick that was read, POSIX milliseconds.
     """
 
     epoch: str
@@ -144,9 +144,9 @@ class RecordedTicks(Struct, frozen=True):
     """Consecutive ticks of one epoch, as they were recorded.
 
     Attributes:
-        epoch: name of the epoch.
-        interval_ms: between two ticks.
-        ids: int64 [series], ascending; the chosen series, also those without a value.
+        epoch: the name of the epoch.
+        interval_ms: milliseconds between two ticks.
+        ids: int64 [series], ascending; the chosen series, including those without a value.
         times: int64 [ticks], at least one, POSIX milliseconds, ascending.
         values: float64 [series, ticks]; NaN where there is no value.
     """

@@ -1,4 +1,4 @@
-"""Questions to history, made from the parameters that people and programs give, and their limits."""
+"""Makes questions to history from the parameters of people and programs, and checks their limits."""
 
 from collections.abc import Sequence
 
@@ -31,23 +31,23 @@ def question(
     end: Time,
     points: int,
     now_ms: int,
-    names: tuple[str, str] = ("start", "end"),
+    names: tuple[str, str, str] = ("start", "end", "metrics"),
 ) -> Question:
     """Check the parameters of a question and return it.
 
     Args:
-        metrics: selectors; if there are none, every series is read.
+        metrics: selectors; empty: every series.
         start: the beginning of the range, inclusive.
         end: the end of the range, exclusive.
         points: the most buckets for each series, 1 to `MAX_POINTS`.
         now_ms: the current time, POSIX milliseconds.
-        names: how errors name the parameters `start` and `end`.
+        names: how errors name the parameters `start`, `end` and `metrics`.
 
     Raises:
         InputError: a parameter cannot be used.
     """
-    patterns = _patterns(metrics)
-    start_ms, end_ms = _range(start, end, now_ms, names)
+    patterns = _patterns(metrics, names[2])
+    start_ms, end_ms = _range(start, end, now_ms, names[:2])
     _check_whole("points", points, MAX_POINTS)
     return Question(patterns, start_ms, end_ms, points)
 
@@ -65,7 +65,7 @@ def comparison(
     """Check the parameters of a comparison and return it.
 
     Args:
-        metrics: selectors; if there are none, every series is compared.
+        metrics: selectors; empty: every series.
         start: the beginning of the range, inclusive.
         end: its end, exclusive.
         baseline_start: the beginning of the range to compare with; None: both ranges have the same length.
@@ -80,22 +80,26 @@ def comparison(
     patterns = _patterns(metrics)
     start_ms, end_ms = _range(start, end, now_ms, names[:2])
     length_ms = end_ms - start_ms
-    _check_length(length_ms, names[:2])
+    _check_length(length_ms, f"{names[0]}={start!s:.40} makes a range")
     until_ms = start_ms if baseline_end is None else parse_time(names[3], baseline_end, now_ms)
     since_ms = max(0, until_ms - length_ms)
     if baseline_start is not None:
         since_ms = parse_time(names[2], baseline_start, now_ms)
     if since_ms >= until_ms:
-        raise InputError(f"the baseline is empty: give a {names[2]} before {names[3]}, which is {names[0]} by default")
-    _check_length(until_ms - since_ms, names[2:])
+        until = f"{names[0]}={start!s:.40}" if baseline_end is None else f"{names[3]}={baseline_end!s:.40}"
+        if baseline_start is None:
+            raise InputError(f"the baseline is empty: there is no time before {until}: give a later time")
+        since = f"{names[2]}={baseline_start!s:.40}"
+        raise InputError(f"the baseline is empty: {since} is not before {until}: give an earlier time")
+    _check_length(until_ms - since_ms, f"{names[2]}={baseline_start!s:.40} makes a baseline")
     _check_whole("limit", limit, MAX_LIMIT)
     return ChangesQuestion(patterns, start_ms, end_ms, since_ms, until_ms, limit)
 
 
-def _patterns(metrics: Sequence[str]) -> tuple[str, ...]:
+def _patterns(metrics: Sequence[str], name: str = "metrics") -> tuple[str, ...]:
     if not all(isinstance(text, str) for text in metrics):
-        raise InputError(f'metrics {metrics!r:.80}: give selectors, as "cpu_usage" or "disk_*"')
-    if why := why_refused(list(metrics), "metrics"):
+        raise InputError(f'{name} {metrics!r:.80}: give selectors, as "cpu_usage" or "disk_*"')
+    if why := why_refused(list(metrics), name):
         raise InputError(why)
     return tuple(metrics)
 
@@ -103,16 +107,13 @@ def _patterns(metrics: Sequence[str]) -> tuple[str, ...]:
 def _range(start: Time, end: Time, now_ms: int, names: tuple[str, str]) -> tuple[int, int]:
     start_ms, end_ms = parse_time(names[0], start, now_ms), parse_time(names[1], end, now_ms)
     if start_ms >= end_ms:
-        raise InputError(f"{names[0]}={start!s:.40} is not before {names[1]}={end!s:.40}: give an earlier {names[0]}")
+        raise InputError(f"{names[0]}={start!s:.40} is not before {names[1]}={end!s:.40}: give an earlier time")
     return start_ms, end_ms
 
 
-def _check_length(length_ms: int, names: tuple[str, str]) -> None:
+def _check_length(length_ms: int, what: str) -> None:
     if length_ms > MAX_COMPARED_DAYS * DAY_MS:
-        raise InputError(
-            f"{names[0]} and {names[1]} are {length_ms / DAY_MS:.1f} days apart: "
-            f"compare {MAX_COMPARED_DAYS} days at most"
-        )
+        raise InputError(f"{what} of {length_ms / DAY_MS:.1f} days: compare {MAX_COMPARED_DAYS} days at most")
 
 
 def _check_whole(name: str, number: object, most: int) -> None:

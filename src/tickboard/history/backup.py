@@ -1,4 +1,4 @@
-"""A copy of a history, also while a board writes it: one state of the file, complete and in one file of its own."""
+"""A backup of a history: a complete copy of one state, in a single file. It works while a board writes the history."""
 
 import os
 import sqlite3
@@ -14,15 +14,15 @@ _PURPOSE = Purpose("a copy", "another file", "give the copy another file", Histo
 def back_up(path: Path, target: Path) -> int:
     """Copy the history in a file, and return the size of the copy in bytes.
 
-    The copy appears under its name when it is complete, for this user alone to read.
+    The copy gets its name when it is complete. Only this user can read it.
 
     Args:
-        path: the file that is copied.
-        target: the copy; its folders are made where they do not exist.
+        path: the file to copy.
+        target: the copy; its folders are made if they do not exist.
 
     Raises:
         InputError: the target exists.
-        HistoryError: there is no such history, it cannot be read, or the copy cannot be written.
+        HistoryError: the history does not exist or cannot be read, or the copy cannot be written.
     """
     with readable(path) as database:
         if target.exists() or target.is_symlink():

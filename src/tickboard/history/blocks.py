@@ -1,7 +1,7 @@
 """Blocks: the columns of up to 256 series over the entries of one span, as one blob with a directory.
 
-A series is found by its place in the stripe. Ticks have one field for each series, rollups have four. It knows bytes
-and places, but no series and no files. docs/history-format.md has the format to the byte.
+A series is found by its place in the stripe. Ticks have one field for each series, rollups have four. This module knows
+bytes and places, but no series and no files. docs/history-format.md describes the format to the byte.
 """
 
 import itertools
@@ -38,18 +38,18 @@ _ENTRIES = np.dtype(
 _ZERO = np.zeros(1, np.intp)
 
 _FIRST_BYTES = _HEAD.size + STRIPE * _ENTRY.size
-"""What is read first of a block: the whole directory, if it has ticks."""
+"""How many bytes of a block are read first: the whole directory, if the block has ticks."""
 
 
 class Cell(Struct, frozen=True):
     """One column of a block.
 
     Attributes:
-        place: of the series in its stripe.
-        field: of the series.
+        place: the place of its series in the stripe.
+        field: the field of the series.
         kind: how the column is encoded.
         payload: the encoded column.
-        crc: as it was written; it differs from the payload's when the column is damaged.
+        crc: the checksum that was written; it differs from the payload's if the column is damaged.
     """
 
     place: int
@@ -74,8 +74,8 @@ class Encoded(NamedTuple):
     """Columns as they are encoded.
 
     Attributes:
-        rows: which of the wanted columns each one is.
-        kinds: how each is encoded; 0, which is no kind, if it is damaged.
+        rows: the index of each among the requested columns.
+        kinds: how each is encoded; 0, which is not a kind, if it is damaged.
         payloads: the encoded columns.
     """
 
@@ -88,10 +88,10 @@ class Block:
     """A block, opened to read.
 
     Args:
-        data: from `pack`, as bytes or as an open value of the database, of which only parts are read.
+        data: the result of `pack`, as bytes or as an open value of the database. Only the needed parts are read.
 
     Raises:
-        CorruptError: its directory is damaged: nothing of it can be read.
+        CorruptError: its directory is damaged, so nothing in it can be read.
     """
 
     def __init__(self, data: "bytes | sqlite3.Blob") -> None:
@@ -107,10 +107,10 @@ class Block:
         self._entries = np.frombuffer(directory, _ENTRIES)
 
     def find(self, keys: NDArray[np.uint16]) -> Encoded:
-        """Return some columns; those that it does not have are left out.
+        """Return some columns; columns that the block does not have are left out.
 
         Args:
-            keys: from `keys_of`.
+            keys: the result of `keys_of`.
         """
         there = self._entries["key"]
         numbers = there.searchsorted(keys)
@@ -129,7 +129,7 @@ class Block:
         return [Cell(*cell) for cell in zip(places, fields, kinds, payloads, crcs, strict=True)]
 
     def _payloads(self, numbers: NDArray[np.intp]) -> list[bytes]:
-        # A column starts where that of the entry before ends.
+        # A column starts where the previous one ends.
         ends = np.concatenate([_ZERO, self._entries["end"]]) + self._start
         starts, data = ends[numbers].tolist(), self._data
         return [_part(data, start, end) for start, end in zip(starts, ends[numbers + 1].tolist(), strict=True)]

@@ -1,6 +1,6 @@
 """The catalogue: all series in the history, and which of them selectors match.
 
-A series is identified by its name and labels; its unit may change. It knows no values.
+A series is identified by its name and labels; its unit may change. This module knows no values.
 """
 
 import threading
@@ -16,7 +16,7 @@ from tickboard.history.file import Database
 from tickboard.metrics.selectors import Selectors
 
 _CHOICES = 64
-"""Cached results of `Catalogue.choose`."""
+"""How many results of `Catalogue.choose` are cached."""
 
 encode_labels = msgspec.json.Encoder().encode
 _decode_labels = msgspec.json.Decoder(Labels).decode
@@ -26,10 +26,10 @@ class Entry(Struct, frozen=True):
     """One series.
 
     Attributes:
-        id: of its row.
-        name: of its metric.
-        labels: of the series.
-        unit: of its metric; the newest.
+        id: the id of its row.
+        name: the name of its metric.
+        labels: its labels.
+        unit: the newest unit of its metric.
     """
 
     id: int

@@ -15,18 +15,18 @@ from tickboard.history.reading import HistorySnapshot
 from tickboard.history.spans import HOURS, MINUTE_MS, MINUTES, RAW, UNIT_MS, Chosen
 
 MAX_TICKS = 1_800
-"""Ticks of a range that are compared as they are. The averages of minutes answer for longer ranges."""
+"""The longest range, in ticks, whose ticks are compared. For longer ranges, the averages of minutes are."""
 
 MAX_MINUTES = 1_440
-"""Minutes of a range whose averages are compared: a day. The averages of hours answer for longer ranges."""
+"""The longest range, in minutes, whose averages of minutes are compared: a day. For longer ones, those of hours are."""
 
 SCORE_DIGITS = 4
 
 _GROUP_VALUES = 2_500_000
-"""Values that are read together, about: 20 MB."""
+"""About how many values are read together: 20 MB."""
 
 _ROLLED_VALUES = 4
-"""Values that are read for the average of a minute or an hour."""
+"""How many values are read for the average of a minute or an hour."""
 
 
 def changes(snapshot: HistorySnapshot, asked: ChangesQuestion) -> FoundChanges:
@@ -48,7 +48,7 @@ def changes(snapshot: HistorySnapshot, asked: ChangesQuestion) -> FoundChanges:
         score[group], before[group], after[group] = found.score, found.before, found.after
     score = np.round(score, SCORE_DIGITS)
     ranked = np.flatnonzero(score > 0)
-    # Of equal scores, the series that was recorded first comes first.
+    # With equal scores, the series that was recorded first comes first.
     ranked = ranked[np.argsort(-score[ranked], kind="stable")][: asked.limit]
     entries = [snapshot.catalogue.entries[id] for id in ids[ranked].tolist()]
     columns = zip(entries, score[ranked].tolist(), before[ranked].tolist(), after[ranked].tolist(), strict=True)
@@ -61,14 +61,14 @@ def changes(snapshot: HistorySnapshot, asked: ChangesQuestion) -> FoundChanges:
 
 
 def _tier(snapshot: HistorySnapshot, asked: ChangesQuestion, interval_ms: int) -> int:
-    """Return the tier that is compared: the finest that has both ranges, and not too many entries in either."""
+    """Return the tier to compare: the finest that still has both ranges, without too many entries in either."""
     longest = max(asked.end_ms - asked.start_ms, asked.baseline_end_ms - asked.baseline_start_ms)
     tier = RAW if longest <= MAX_TICKS * interval_ms else MINUTES if longest <= MAX_MINUTES * MINUTE_MS else HOURS
     return snapshot.finest(min(asked.start_ms, asked.baseline_start_ms), tier)
 
 
 def _groups(series: int, asked: ChangesQuestion, tier: int, interval_ms: int) -> Iterator[slice]:
-    """Yield the places of the series to read together: whole stripes, if the series are all of the board."""
+    """Yield the series to read together, as slices: whole stripes, if all series of the board are compared."""
     length_ms = asked.end_ms - asked.start_ms + asked.baseline_end_ms - asked.baseline_start_ms
     values = length_ms // interval_ms if tier == RAW else _ROLLED_VALUES * length_ms // UNIT_MS[tier]
     size = max(1, _GROUP_VALUES // max(1, values) // STRIPE) * STRIPE
@@ -78,7 +78,7 @@ def _groups(series: int, asked: ChangesQuestion, tier: int, interval_ms: int) ->
 
 def _compared(snapshot: HistorySnapshot, asked: ChangesQuestion, tier: int, chosen: Chosen) -> Compared:
     if asked.baseline_end_ms == asked.start_ms:
-        # A block that has ticks of both ranges is decoded once.
+        # Read both at once, so that a block with ticks of both is decoded once.
         times, values = snapshot.averages(tier, asked.baseline_start_ms, asked.end_ms, chosen)
         cut = int(np.searchsorted(times, asked.start_ms))
         return compare(values[:, :cut], values[:, cut:])

@@ -8,9 +8,9 @@ A column gets the first of these kinds that fits it:
 - rounded: the leading bits of floats, as many as the precision needs;
 - raw: float64 as it is.
 
-All but the first are compressed with pcodec. Missing values (NaN) are runs beside them. Whole numbers and decimals come
-back exactly; rounded floats within `VALUE_PRECISION` of the value and `RANGE_PRECISION` of the column's range. It knows
-arrays and bytes, and neither series nor files. docs/history-format.md has the format to the byte.
+All but the first are compressed with pcodec. Missing values (NaN) are stored as runs. Whole numbers and decimals are
+exact; rounded floats are within `VALUE_PRECISION` of the value and `RANGE_PRECISION` of the column's range. This module
+knows arrays and bytes, but no series and no files. docs/history-format.md describes the format to the byte.
 """
 
 import struct
@@ -53,15 +53,15 @@ _SLICE = 64
 """Columns in one step of `encode`."""
 
 _TOGETHER = 5
-"""From so many columns on, it is faster to compute all values at once."""
+"""From this many columns on, it is faster to compute all values at once."""
 
 _CONFIG = ChunkConfig(compression_level=4)
 
 _MAGIC, _END = b"pco!", b"\0"
-"""The first and the last bytes of each pcodec file. They are left out: that is a hundredth of all bytes."""
+"""The first and the last bytes of each pcodec file. They are left out, which saves 1 %."""
 
 _SCALES = np.array([1.0, 1.0, 1.0, 10.0, 100.0, 1000.0, 1.0, 1.0])
-"""By kind, what whole numbers are divided by."""
+"""By kind, the divisor of whole numbers."""
 
 _FLOAT = struct.Struct("<d")
 _BASE = struct.Struct("<q")
@@ -105,7 +105,7 @@ def encode(columns: Floats, bits: int = VALUE_BITS) -> Iterator[list[Column]]:
 
     Args:
         columns: float64 [columns, values], at least one value; NaN where there is none.
-        bits: of the fraction to keep; with `EXACT_BITS` every value round-trips exactly.
+        bits: how many bits of the fraction to keep; with `EXACT_BITS` every value round-trips exactly.
     """
     for start in range(0, len(columns), _SLICE):
         some = np.ascontiguousarray(columns[start : start + _SLICE])
@@ -141,7 +141,7 @@ class _Plan:
 
     Args:
         columns: float64 [columns, values] without NaN.
-        bits: of the fraction to keep.
+        bits: how many bits of the fraction to keep.
     """
 
     def __init__(self, columns: Floats, bits: int) -> None:
@@ -247,14 +247,14 @@ def decode(
     """Decode columns, or the same part of each.
 
     Args:
-        kinds: of the columns.
-        payloads: of the columns; the caller has compared their checksums.
+        kinds: the kind of each column.
+        payloads: the payload of each column; the caller has compared their checksums.
         into: float64 [columns, values]; receives the values, NaN where a column cannot be decoded.
-        first: index of the first value that is wanted.
-        entries: how many values a column has; None: as many as are wanted.
+        first: the index of the first value to decode.
+        entries: how many values a column has; None: as many as `into`.
 
     Returns:
-        The indexes of those columns.
+        The indexes of the columns that cannot be decoded.
     """
     whole = into.shape[1] if entries is None else entries
     part = slice(first, first + into.shape[1])
@@ -274,7 +274,7 @@ def decode(
 def _decode_together(
     kinds: Sequence[int], payloads: Sequence[bytes], into: Floats, part: slice, entries: int
 ) -> Sequence[int]:
-    """Decode the columns that are a base and 32-bit offsets, which most are, and return the others."""
+    """Decode the columns with a base and 32-bit offsets, which most have; return the indexes of the others."""
     numbers = np.empty((len(into), entries), np.uint32)
     others = [
         index
@@ -298,7 +298,7 @@ def _fill(body: bytes, numbers: NDArray[np.uint32]) -> bool:
 
 
 def _compute(kinds: NDArray[np.int64], payloads: Sequence[bytes], numbers: NDArray[np.uint32], into: Floats) -> None:
-    """Turn numbers into values. The rows of other kinds receive garbage."""
+    """Turn numbers into values. Rows of other kinds receive garbage."""
     bases = np.array([_BASE.unpack_from(payload)[0] if len(payload) >= _BASE.size else 0 for payload in payloads])
     np.add(numbers, bases.astype(np.float64)[:, None], out=into)
     scales = _SCALES[kinds & ~MISSING]

@@ -1,7 +1,7 @@
 """Comparing: how much the distribution of each series differs between two ranges.
 
-It takes two arrays of values and returns scores. It knows no times, no names and no files. docs/what-changed.md defines
-the score, with its sources.
+It takes two arrays of values and returns scores. It knows no times, names or files. docs/what-changed.md defines the
+score and names its sources.
 """
 
 import numpy as np
@@ -11,31 +11,31 @@ from numpy.typing import NDArray
 from tickboard.expressions.alignment import Floats
 
 MIN_VALUES = 5
-"""The fewest values in a range. Of fewer, chance alone separates two ranges more often than once in 100."""
+"""The fewest values in a range. With fewer, two ranges differ by chance more often than once in 100."""
 
 ALIKE = 1e-3
-"""A series is unchanged if all its values are within this part of the largest one."""
+"""A series is unchanged if all its values differ by at most this part of the largest one."""
 
 CRITICAL = 1.63
-"""What the scaled distance reaches by chance in one of 100 pairs of ranges."""
+"""The scaled distance that one of 100 pairs of ranges reaches by chance."""
 
 DEVIATION = 1.4826
 """The standard deviation of a normal distribution, in median absolute deviations."""
 
 LEAST_DEVIATION = 0.01
-"""The least robust deviation, as a part of the larger median: it counts for series that were constant."""
+"""The smallest robust deviation, as a part of the larger median: it is used for series that were constant."""
 
 HALFWAY = 3.0
-"""A shift by so many robust deviations counts half of one that is without bounds."""
+"""A shift by this many robust deviations counts half as much as an infinite one."""
 
 ONE_RANGE = 0.75
 """The score of a series that has values in one range only: no value in common, and a shift that counts half."""
 
 _BATCH_VALUES = 200_000
-"""Values to compare at a time: they fit into a processor's cache."""
+"""How many values are compared at a time: they fit into a processor's cache."""
 
 _FRACTION_BITS = 16
-"""Bits of the fraction that are compared. Blocks keep no more of most values, and rows keep all."""
+"""How many bits of the fraction are compared. Blocks keep no more of most values, while rows keep all."""
 
 _SHIFT = 52 - _FRACTION_BITS
 
@@ -47,7 +47,7 @@ class Compared(Struct, frozen=True):
     """The result for some series.
 
     Attributes:
-        score: float64 [series]; 0 unchanged, at most 1; NaN if there are too few values to say.
+        score: float64 [series]; 0 unchanged, at most 1; NaN if there are too few values.
         before, after: float64 [series]; the average in each range; NaN if there is no value.
     """
 
@@ -78,10 +78,10 @@ def compare(before: Floats, after: Floats) -> Compared:
 
 
 def distance(before: Floats, after: Floats) -> Floats:
-    """Return the two-sample Kolmogorov-Smirnov statistic of each series: the largest difference of the shares of values
-    up to any number.
+    """Return the two-sample Kolmogorov-Smirnov statistic of each series.
 
-    Values that differ by less than a 100,000th are equal.
+    It is the largest difference, over all numbers, between the shares of values up to that number. Values that differ
+    by less than a 100,000th are equal.
 
     Args:
         before: float64 [series, values] with at least one value each; NaN where there is no value.
@@ -90,12 +90,12 @@ def distance(before: Floats, after: Floats) -> Floats:
     Returns:
         float64 [series], 0 to 1.
     """
-    # One sort of numbers whose last bit says which range they are of.
+    # Sort both ranges together; the last bit of each number is the number of its range.
     keys = np.concatenate([_keys(before) * 2, _keys(after) * 2 + 1], axis=1)
     keys.sort(axis=1)
     ours, theirs = (np.count_nonzero(~np.isnan(values), axis=1)[:, None] for values in (before, after))
     apart = np.abs(np.cumsum(np.where(keys & 1, -ours, theirs), axis=1))[:, :-1]
-    # Equal values count together, and so do the missing ones, which come last.
+    # Equal values count together, and so do missing ones, which come last.
     apart[keys[:, 1:] >> 1 == keys[:, :-1] >> 1] = 0
     largest: Floats = apart.max(axis=1, initial=0) / (ours * theirs)[:, 0]
     return largest
@@ -128,7 +128,7 @@ def _shifts(before: Floats, ours: NDArray[np.intp], after: Floats, theirs: NDArr
 
 
 def _middles(ordered: Floats, counts: NDArray[np.intp]) -> Floats:
-    """Return the medians of rows that are sorted, with NaN last."""
+    """Return the medians of sorted rows, in which NaN comes last."""
     around = np.stack([(counts - 1) // 2, counts // 2], axis=1)
     middles: Floats = (np.take_along_axis(ordered, around, axis=1) / 2).sum(axis=1)
     return middles

@@ -1,7 +1,7 @@
-"""Encoders of answers: JSON, CSV and ``tickboard.history.v1``, in steps; and of changes, as JSON.
+"""Encodes answers as JSON, CSV and ``tickboard.history.v1``, and changes as JSON, in steps.
 
 Each function yields the pieces of a document in order; a piece may be empty. A piece takes about a millisecond at most,
-so an event loop can encode one in each turn. docs/protocol.md has the layout of the binary format.
+so an event loop can encode one in each turn. docs/protocol.md describes the binary format.
 """
 
 import math
@@ -14,25 +14,23 @@ from msgspec import Struct
 from tickboard.client.history_format import ALIGNMENT, BUCKETS, HEADER, MAGIC, SERIES_HEADER, TICKS, TIERS
 from tickboard.expressions.alignment import Floats
 from tickboard.history.answers import Answer, Buckets, Changed, FoundChanges, Integers
+from tickboard.history.time_texts import TIME_BYTES, json_times, time_texts
 from tickboard.times import time_text
 from tickboard.wire import ChangesAnswer, SeriesChange, SeriesInfo, encode
 
-PIECE_BYTES = 2**15
+PIECE_BYTES = 2**16
 """The size of a piece. It may exceed this by one column of one series."""
 
 PIECE_PARTS = 150
-"""The most parts of a piece: what is short takes its time, too. A series has three to six."""
+"""The most parts of a piece, since short parts take time too. A series has three to six."""
 
 CSV_HEADER = b"timestamp,name,labels,unit,min,max,avg,count\r\n"
 
 STEP_ROWS = 500
-"""Rows of CSV that are encoded in one step."""
+"""How many rows of CSV are encoded in one step."""
 
 STEP_CHANGES = 200
-"""Changes that are encoded in one step."""
-
-STEP_TIMES = 1_000
-"""Times that are formatted in one step."""
+"""How many changes are encoded in one step."""
 
 
 def json_pieces(answer: Answer) -> Iterator[bytes]:
@@ -59,7 +57,6 @@ class _Present(Struct, frozen=True):
 
     Attributes:
         first: the place of their first time among the answer's times.
-        ticks: whether each is a bucket of one, whose min, max and avg are the same.
     """
 
     first: int
@@ -67,26 +64,30 @@ class _Present(Struct, frozen=True):
     max: Floats
     avg: Floats
     count: Integers
-    ticks: bool
 
     @classmethod
     def of(cls, series: Buckets) -> "_Present":
+        if series.count.all():
+            return cls(0, series.min, series.max, series.avg, series.count)
         places = np.flatnonzero(series.count)
         first, end = (int(places[0]), int(places[-1]) + 1) if len(places) else (0, 0)
         there = slice(first, end)
-        low, high, mean, count = series.min[there], series.max[there], series.avg[there], series.count[there]
-        ticks = bool((count <= 1).all()) and _same(mean, low) and _same(mean, high)
-        return cls(first, low, high, mean, count, ticks)
+        return cls(first, series.min[there], series.max[there], series.avg[there], series.count[there])
 
     @property
-    def times(self) -> slice:
-        """Their places among the answer's times."""
-        return slice(self.first, self.first + len(self.count))
+    def end(self) -> int:
+        """The place after the last time."""
+        return self.first + len(self.count)
+
+    @property
+    def is_ticks(self) -> bool:
+        """Whether each is a bucket of one, whose min, max and avg are the same."""
+        return bool((self.count <= 1).all()) and _same(self.avg, self.min) and _same(self.avg, self.max)
 
 
 def _same(one: Floats, other: Floats) -> bool:
     """Return whether two columns are equal."""
-    # As bytes they usually are, and that is compared in a tenth of the time.
+    # Usually their bytes are equal too, and comparing bytes takes a tenth of the time.
     return one.tobytes() == other.tobytes() or np.array_equal(one, other, equal_nan=True)
 
 
@@ -113,19 +114,17 @@ def _json_parts(answer: Answer) -> Iterator[bytes]:
         answer.resolution_ms,
         answer.tier.encode(),
     )
-    texts: list[bytes] = []
-    for some in _time_texts(answer.times):
-        texts += [f'"{text}"'.encode() for text in some]
-        yield b""
+    times = json_times(answer.times)
     comma = b""
     for series in answer.series:
         present = _Present.of(series)
-        head = encode({"name": series.name, "labels": dict(series.labels), "unit": series.unit})
-        yield b'%b%b,"times":[%b],' % (comma, head[:-1], b",".join(texts[present.times]))
-        low = _numbers(present.min)
+        described = encode({"name": series.name, "labels": dict(series.labels), "unit": series.unit})[:-1]
+        shown = times[TIME_BYTES * present.first + 1 : TIME_BYTES * present.end]
+        yield b'%b%b,"times":[%b],' % (comma, described, shown)
+        low, same = _numbers(present.min), present.min.tobytes()
         yield b'"min":%b,' % low
-        yield b'"max":%b,' % (low if present.ticks else _numbers(present.max))
-        yield b'"avg":%b,' % (low if present.ticks else _numbers(present.avg))
+        yield b'"max":%b,' % (low if present.max.tobytes() == same else _numbers(present.max))
+        yield b'"avg":%b,' % (low if present.avg.tobytes() == same else _numbers(present.avg))
         yield b'"count":%b}' % _numbers(present.count)
         comma = b","
     yield b"]}"
@@ -133,13 +132,11 @@ def _json_parts(answer: Answer) -> Iterator[bytes]:
 
 def _numbers(values: Floats | Integers) -> bytes:
     """Encode numbers as a JSON list, with null for NaN."""
-    return encode(values.tolist())
-
-
-def _time_texts(times: Integers) -> Iterator[list[str]]:
-    for start in range(0, len(times), STEP_TIMES):
-        some = times[start : start + STEP_TIMES].astype("datetime64[ms]")
-        yield [f"{text}Z" for text in np.datetime_as_string(some).tolist()]
+    numbers = values.tolist()
+    if len(numbers) > 8 and numbers[0] == numbers[-1] and numbers.count(numbers[0]) == len(numbers):
+        # Many series never change.
+        return b"[%b]" % (b"%b," % encode(numbers[0]) * len(numbers))[:-1]
+    return encode(numbers)
 
 
 # --- CSV ---
@@ -147,15 +144,12 @@ def _time_texts(times: Integers) -> Iterator[list[str]]:
 
 def _csv_parts(answer: Answer) -> Iterator[bytes]:
     yield CSV_HEADER
-    texts: list[str] = []
-    for some in _time_texts(answer.times):
-        texts += some
-        yield b""
+    texts = time_texts(answer.times)
     for series in answer.series:
         present = _Present.of(series)
         labels = encode(dict(series.labels)).decode() if series.labels else ""
         named = ",".join(("", *map(csv_field, (series.name, labels, series.unit)), ""))
-        times = texts[present.times]
+        times = texts[present.first : present.end]
         for start in range(0, len(times), STEP_ROWS):
             rows = slice(start, start + STEP_ROWS)
             columns = (present.min[rows], present.max[rows], present.avg[rows], present.count[rows])
@@ -191,10 +185,11 @@ def _binary_parts(answer: Answer) -> Iterator[bytes]:
     for series in answer.series:
         present = _Present.of(series)
         described = encode(SeriesInfo(series.name, series.unit, dict(series.labels)))
-        kind = TICKS if present.ticks else BUCKETS
+        is_ticks = present.is_ticks
+        kind = TICKS if is_ticks else BUCKETS
         yield SERIES_HEADER.pack(present.first, len(present.count), len(described), kind)
         yield _aligned(described)
-        columns = (present.avg,) if present.ticks else (present.min, present.max, present.avg, present.count)
+        columns = (present.avg,) if is_ticks else (present.min, present.max, present.avg, present.count)
         for column in columns:
             yield column.astype("<f8").tobytes()
 
@@ -243,4 +238,4 @@ def _change(one: Changed) -> SeriesChange:
 
 
 PIECES: Final = {"json": json_pieces, "csv": csv_pieces, "binary": binary_pieces}
-"""What encodes an answer, by the name of the format."""
+"""The encoder of an answer, by the name of the format."""

@@ -1,7 +1,7 @@
-"""Epochs: the runs of a board, and which of them hides others.
+"""Epochs: the runs of a board, and which of them hide others.
 
-When the times of two epochs overlap, as after the clock was set back, the newer one hides the older one there. It reads
-the file and knows no values.
+If the times of two epochs overlap, for example after the clock was set back, the newer one hides the older one there.
+This module reads the file, but no values.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ class Epoch(Struct, frozen=True):
 
     Attributes:
         number: grows with each epoch.
-        interval_ms: between two ticks.
+        interval_ms: milliseconds between two ticks.
         first, last: the times of its first and last tick.
         sealed: ticks before this are in blocks.
         minutes: ticks before this are rolled up into minutes.
@@ -62,10 +62,10 @@ def visible(times: Integers, epoch: Epoch, epochs: Sequence[Epoch], unit_ms: int
     """Return which entries of an epoch are not hidden by a later one, bool [entries].
 
     Args:
-        times: of the entries.
-        epoch: of the entries.
+        times: the times of the entries.
+        epoch: the epoch of the entries.
         epochs: all epochs.
-        unit_ms: the unit of the tier that answers. All entries of a unit are hidden together.
+        unit_ms: the unit of the tier. All entries of a unit are hidden together.
     """
     shown = np.ones(len(times), np.bool_)
     for other in epochs:

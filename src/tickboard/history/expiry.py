@@ -1,6 +1,6 @@
-"""Expiry: delete what exceeds its age or the size of the file.
+"""Expiry: delete spans that are too old, or that make the file too large.
 
-Nothing is deleted before it is in the tier above. When the file is too large, the oldest ticks are deleted first, then
+Nothing is deleted before it is in the tier above. If the file is too large, the oldest ticks are deleted first, then
 the oldest minutes, then the oldest hours. Each step is a transaction of its own.
 """
 
@@ -19,16 +19,16 @@ TRUST_MS = 3_600_000
 """How long after a jump of the clock nothing is deleted by age, because the clock may be wrong."""
 
 _FREE_SHARE = 20
-"""One in this many pages may stay free, beside those that rows need."""
+"""One in this many pages may stay free, in addition to those that rows need."""
 
 _ROW_BYTES = 40
-"""Size of a row beside its values."""
+"""The size of a row without its values."""
 
 _VACUUMED_PAGES = 500
-"""Pages to return to the file system in one step."""
+"""How many pages are returned to the file system in one step."""
 
 _ROOM_SHARE = 50
-"""One in this many bytes is freed at once, so that not every new block deletes an old one."""
+"""One in this many bytes is freed in addition, so that not every new block deletes an old one."""
 
 
 _OLDEST = """
@@ -41,7 +41,7 @@ class Expiry:
     """Deletes spans.
 
     Args:
-        file: to delete from.
+        file: the file to delete from.
         retention: the limits.
         recorder: knows the newest tick.
     """

@@ -1,4 +1,4 @@
-"""What an export is written as: CSV, JSON lines, or OpenMetrics. Each function yields pieces of a document.
+"""The formats of an export: CSV, JSON lines and OpenMetrics. Each function yields pieces of a document.
 
 CSV and JSON lines are ordered by time, OpenMetrics by series, as its readers require.
 """
@@ -20,7 +20,7 @@ Form = Literal["csv", "ndjson", "openmetrics"]
 CSV_HEADER = b"timestamp,name,labels,unit,value\r\n"
 
 STEP_VALUES = 20_000
-"""Values that become one piece of a document, more or less."""
+"""About how many values become one piece of a document."""
 
 
 def csv(export: Export) -> Iterator[bytes]:
@@ -40,7 +40,7 @@ def csv(export: Export) -> Iterator[bytes]:
 
 
 def ndjson(export: Export) -> Iterator[bytes]:
-    """Encode ticks as JSON, one `Metric` a line, in the form in which a WebSocket sends it."""
+    """Encode ticks as JSON, one `Metric` a line, as a WebSocket sends it."""
     heads: list[tuple[str, str, str]] = []
     for entry in export.series:
         name, unit = encode(entry.name).decode(), encode(entry.unit).decode()
@@ -92,7 +92,7 @@ def _rows(export: Export) -> Iterator[tuple[list[str], list[list[float]]]]:
 
 
 def _named(series: Sequence[Entry]) -> dict[tuple[str, str], Entry]:
-    """Return series by the names and labels that they have in OpenMetrics, in the order in which they are written.
+    """Return series by their names and labels in OpenMetrics, in the order they are written.
 
     Raises:
         InputError: two of them would be the same.

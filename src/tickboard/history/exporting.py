@@ -1,8 +1,8 @@
-"""Exporting: the ticks of a range, piece by piece, from a file that a board may be writing meanwhile.
+"""Exporting: reads the ticks of a range in pieces, from a file that a board may be writing.
 
-Each piece is read in a transaction of its own. One that lasted as long as the whole export would keep SQLite from
-reusing its log, and the board's files would grow until it ends. However long the range is, memory holds one piece or
-`MOST_VALUES`. It knows nothing of formats.
+Each piece is read in a transaction of its own: one transaction for the whole export would keep SQLite from reusing its
+log, and the board's files would grow meanwhile. Memory holds one piece or `MOST_VALUES`, however long the range is.
+Nothing here knows formats.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,8 +16,8 @@ from msgspec import Struct
 from tickboard.errors import HistoryError
 from tickboard.expressions.alignment import Floats
 from tickboard.history.answers import Integers, Question
-from tickboard.history.catalogue import Catalogue, Entry
-from tickboard.history.epochs import read_epochs
+from tickboard.history.catalogue import Entry
+from tickboard.history.contents import Contents
 from tickboard.history.file import Database, explained_errors, open_to_read
 from tickboard.history.layout import Layout
 from tickboard.history.reading import HistorySnapshot
@@ -25,7 +25,7 @@ from tickboard.history.spans import LENGTH_MS, MINUTE_MS, RAW
 from tickboard.storage.damage import DamageError
 
 MOST_VALUES = 1_000_000
-"""Values that are in memory at the same time: 8 MB, and a few times that while they are read and written."""
+"""How many values are in memory at a time: 8 MB, and a few times that while they are read and written."""
 
 _ALL = 2**31
 
@@ -48,7 +48,7 @@ class Piece(Struct, frozen=True, dict=True):
 
     @cached_property
     def seconds(self) -> list[str]:
-        """The times in POSIX seconds, such that seconds times 1000, cut off as Prometheus does, are milliseconds."""
+        """The times in POSIX seconds. Times 1000 and truncated, as Prometheus does, they are the milliseconds."""
         seconds = self.times / 1000
         cut = (seconds * 1000).astype(np.int64) != self.times
         seconds[cut] = np.nextafter(seconds[cut], np.inf)
@@ -60,27 +60,25 @@ class Export:
 
     Args:
         database: a connection.
-        question: which series, and the range; `points` is of no account.
+        question: the series and the range; `points` is ignored.
 
     Attributes:
-        series: those that the selectors ask for, by name and labels; also those without a value in the range.
+        series: the selected series, by name and labels, including those without a value in the range.
         found: how many values were read.
         damaged: columns that could not be read.
-        kept_since_ms: ticks that were made before this may have been deleted, POSIX milliseconds.
+        kept_since_ms: ticks before this time may have been deleted, POSIX milliseconds.
     """
 
     def __init__(self, database: Database, question: Question) -> None:
         self._database = database
-        self._catalogue = Catalogue()
-        with self._reading():
-            ids = self._catalogue.choose(question.patterns).tolist()
+        self._contents = Contents()
+        with self._reading() as reading:
+            ids = reading.catalogue.choose(question.patterns).tolist()
             epochs = [
-                epoch
-                for epoch in read_epochs(database)
-                if epoch.first < question.end_ms and epoch.last >= question.start_ms
+                epoch for epoch in reading.epochs if epoch.first < question.end_ms and epoch.last >= question.start_ms
             ]
-            self.kept_since_ms: int = database.one("SELECT value FROM state WHERE name = 'expired0'")
-        entries = [self._catalogue.entries[id] for id in ids]
+            self.kept_since_ms = reading.expired_ms
+        entries = [reading.catalogue.entries[id] for id in ids]
         self.series = tuple(sorted(entries, key=lambda entry: (entry.name, entry.labels)))
         self._interval_ms = min((epoch.interval_ms for epoch in epochs), default=1000)
         self._start_ms = max(question.start_ms, min((epoch.first for epoch in epochs), default=question.end_ms))
@@ -110,9 +108,9 @@ class Export:
             start = end
 
     def by_series(self, series: Sequence[Entry]) -> Iterator[tuple[Entry, Iterator[tuple[Piece, int]]]]:
-        """Yield series in this order, each with its pieces and its column in them; read those before the next series.
+        """Yield series in this order, each with its pieces and its column in them.
 
-        As many series as fit into memory are read together.
+        Iterate over the pieces of a series before the next series. As many series as fit into memory are read together.
         """
         together = max(1, MOST_VALUES // max(self._ticks, 1))
         for first in range(0, len(series), together):
@@ -124,7 +122,7 @@ class Export:
     @contextmanager
     def _reading(self) -> Iterator[HistorySnapshot]:
         with self._database.transaction("DEFERRED"):
-            yield HistorySnapshot(self._database, self._catalogue, lambda: True)
+            yield HistorySnapshot(self._database, self._contents, lambda: True)
 
 
 @contextmanager
@@ -132,7 +130,7 @@ def exported(path: Path, question: Question) -> Iterator[Export]:
     """Open the history in a file to export from it.
 
     Raises:
-        HistoryError: there is no such file, it is none of a history, or it cannot be read: also while it is exported.
+        HistoryError: the file does not exist, is not a history, or cannot be read, now or during the export.
     """
     with readable(path) as database:
         yield Export(database, question)
@@ -143,7 +141,7 @@ def readable(path: Path) -> Iterator[Database]:
     """Open the history in a file to read it.
 
     Raises:
-        HistoryError: there is no such file, it is none of a history, or it cannot be read.
+        HistoryError: the file does not exist, is not a history, or cannot be read.
     """
     try:
         with closing(open_to_read(path)) as database, explained_errors(path):
@@ -153,7 +151,7 @@ def readable(path: Path) -> Iterator[Database]:
 
 
 def _length_ms(interval_ms: int, series: int) -> int:
-    """Return how long a piece is: no more ticks than fit into memory, in whole spans where that is possible."""
+    """Return the length of a piece: no more ticks than fit into memory, and whole spans if possible."""
     length_ms = max(1, MOST_VALUES // max(series, 1)) * interval_ms
     if length_ms < MINUTE_MS:
         return length_ms

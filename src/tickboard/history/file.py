@@ -1,8 +1,8 @@
 """The history's file: an SQLite database that one process writes and others may read at the same time.
 
-docs/history-format.md describes its tables. Everything here blocks, for as long as the disk does. It raises
-`HistoryError` for what a person can fix, and `DamageError` where SQLite cannot read the file. It knows connections,
-transactions and statements, but not what the rows mean.
+docs/history-format.md describes its tables. Everything here blocks for as long as the disk does. It raises
+`HistoryError` for problems that a person can fix, and `DamageError` if SQLite cannot read the file. It knows
+connections, transactions and statements, but not what the rows mean.
 """
 
 import sqlite3
@@ -19,7 +19,7 @@ APPLICATION_ID = 0x7469636C
 """In the file's header (``ticl``). It distinguishes the file from databases of other programs."""
 
 VERSION = 1
-"""Of the format. A file with a newer version is refused."""
+"""The version of the format. A file with a newer version is refused."""
 
 PAGE_BYTES = 4096
 
@@ -40,7 +40,7 @@ _MISSING = "no such"  # table, column or index: the schema is damaged
 
 _FIXES = {
     sqlite3.SQLITE_FULL: "make room on its disk",
-    sqlite3.SQLITE_IOERR: "see whether its disk is full or failing",
+    sqlite3.SQLITE_IOERR: "check whether its disk is full or failing",
 }
 _ELSEWHERE = f"make it writable, {PURPOSE.another_file}"
 
@@ -86,7 +86,7 @@ def key_parts(key: int) -> tuple[int, int]:
 
 
 class Database:
-    """An open connection. One thread at a time uses it."""
+    """An open connection, for one thread at a time."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
@@ -127,11 +127,11 @@ class Database:
             raise
 
     def copy_to(self, path: Path) -> None:
-        """Copy one state of the file into an empty one, also while it is written to."""
+        """Copy one state of the file into an empty file, even while it is written to."""
         with closing(sqlite3.connect(path)) as copy:
-            # In one step: what is written between two steps would make it begin again.
+            # In one step, since a write between two steps would restart the copy.
             self._connection.backup(copy)
-            # All of it is in one file.
+            # So that the copy is a single file.
             copy.execute("PRAGMA journal_mode = DELETE")
 
     def script(self, statements: str) -> None:
@@ -154,13 +154,13 @@ class Database:
 
 
 class HistoryFile(Database):
-    """The connection that writes. It locks the file against other writers.
+    """The connection for writing. It locks the file against other writers.
 
     Args:
-        path: of the file. It is created with its folders if needed, private to this user.
+        path: the file. It is created with its folders if needed, private to this user.
 
     Raises:
-        HistoryError: another process has it, it was written by a newer version or another program, others may write
+        HistoryError: another process uses the file, a newer version or another program wrote it, other users can write
             to it, or it cannot be written to.
         DamageError: SQLite cannot read it.
     """
@@ -216,11 +216,11 @@ class HistoryFile(Database):
         check_writable(find_place(self.path, PURPOSE), PURPOSE)
 
     def sync_next(self, through: bool) -> None:
-        """Choose whether the next commits survive a power cut, or only a kill."""
+        """Set whether the next commits survive a power cut (`through`), or only a kill."""
         self.do(f"PRAGMA synchronous = {'FULL' if through else 'NORMAL'}")
 
     def touch(self) -> None:
-        """Write what is there already, so that the transaction has something to wait for the disk with."""
+        """Write an unchanged value, so that the transaction waits for the disk even if it is otherwise empty."""
         self.do(f"PRAGMA application_id = {APPLICATION_ID}")
 
     def used_bytes(self) -> int:
@@ -244,8 +244,8 @@ class HistoryFile(Database):
     def _prepare(self) -> None:
         self.do(f"PRAGMA page_size = {PAGE_BYTES}")
         self.do("PRAGMA auto_vacuum = INCREMENTAL")  # before WAL, or it is too late
-        # Debian overwrites what is deleted, a seventh of all that is written. Free pages keep it until they are used
-        # again; `forget` gives them back.
+        # Debian's default overwrites deleted data, which makes up a seventh of all writes. With FAST, free pages keep
+        # it until they are reused; `forget` returns them to the file system.
         self.do("PRAGMA secure_delete = FAST")
         self.do("PRAGMA fullfsync = ON")  # macOS: through the disk's own cache
         self.do("PRAGMA journal_size_limit = 4194304")
@@ -274,16 +274,16 @@ class HistoryFile(Database):
 
 
 def open_to_read(path: Path) -> Database:
-    """Return a connection that only reads.
+    """Return a read-only connection.
 
     Raises:
-        HistoryError: there is no such file, it is none of a history, or it was written by a newer version.
+        HistoryError: the file does not exist, is not a history, or was written by a newer version.
         DamageError: SQLite cannot read it.
     """
     with explained_errors(path):
         real = find_place(path, PURPOSE)
         if not real.exists():
-            raise HistoryError(f"{path} does not exist: give the file of a history")
+            raise HistoryError(f"{path} does not exist: give the path of a history file")
         connection = sqlite3.connect(
             f"{real.as_uri()}?mode=ro", LOCK_WAIT_S, isolation_level=None, check_same_thread=False, uri=True
         )
@@ -301,7 +301,7 @@ def open_to_read(path: Path) -> Database:
 
 
 def size_bytes(real: Path) -> int:
-    """Return what a file takes on the disk, with those that SQLite keeps beside it."""
+    """Return the size of a file, with the files that SQLite keeps beside it."""
     total = 0
     for file in (real, *(Path(f"{real}{ending}") for ending in BESIDE)):
         with suppress(OSError):
@@ -310,7 +310,7 @@ def size_bytes(real: Path) -> int:
 
 
 def is_in_use(real: Path) -> bool:
-    """Return whether a process has a file open to write a history."""
+    """Return whether a process has a history file open for writing."""
     lock = _lock_of(real)
     if not lock.exists():
         return False
@@ -330,7 +330,7 @@ def _lock_of(real: Path) -> Path:
 
 def _lock(path: Path, real: Path) -> sqlite3.Connection:
     """Lock the file against other writers for as long as the returned connection is open."""
-    # The database's own exclusive lock would shut out readers, too.
+    # An exclusive lock of the database itself would lock out readers too.
     lock = _lock_of(real)
     make_place(find_place(lock, PURPOSE))
     connection = sqlite3.connect(lock, LOCK_WAIT_S, isolation_level=None, check_same_thread=False)
@@ -354,7 +354,7 @@ def explained_errors(path: Path) -> Iterator[None]:
     """Turn errors of the file into one sentence that names it and says how to fix it.
 
     Raises:
-        HistoryError: in place of any error of SQLite or the system that a person can fix.
+        HistoryError: for any error of SQLite or the system that a person can fix.
         DamageError: SQLite cannot read the file.
     """
     try:

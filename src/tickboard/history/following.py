@@ -1,7 +1,6 @@
-"""Following: read ticks one after another, in the order in which they were recorded, from a position on.
+"""Following: read ticks in the order they were recorded, from a position on.
 
-Unlike an answer, this has every tick of every epoch, also those that a later epoch hides: the order is that of epochs
-and then of time.
+Unlike an answer, this includes ticks that a later epoch hides. Ticks are ordered by epoch, then by time.
 """
 
 from collections.abc import Sequence
@@ -22,18 +21,18 @@ def ticks_after(
     """Return the first ticks after a position, or None if there are none yet.
 
     Args:
-        snapshot: of the file.
+        snapshot: a snapshot of the file.
         position: the last tick that was read.
         patterns: selectors, as in a `Question`.
         until_ms: ticks from this time on are not read, unless a later epoch hides them.
-        most: the most values to return, for all series together; but at least one tick.
+        most: the most values to return, over all series. At least one tick is returned.
     """
     chosen = Chosen.of(snapshot.catalogue.choose(patterns))
     for epoch, since in _left(snapshot, position):
         first = _first_tick(snapshot, epoch, since)
         if first is None:
             continue
-        # After the clock was set back, hidden ticks may be far ahead of it, and nothing amends them any more.
+        # After the clock was set back, hidden ticks may be in the future. Nothing amends them any more.
         until = FOREVER if _is_hidden(first, epoch, snapshot.epochs) else until_ms
         if first >= until:
             return None
@@ -46,7 +45,7 @@ def ticks_after(
 
 
 def count_after(snapshot: HistorySnapshot, position: TimePosition) -> int:
-    """Return how many ticks there are after a position."""
+    """Return the number of ticks after a position."""
     count = 0
     for epoch, since in _left(snapshot, position):
         total = snapshot.database.one(
@@ -61,7 +60,7 @@ def count_after(snapshot: HistorySnapshot, position: TimePosition) -> int:
 
 
 def _left(snapshot: HistorySnapshot, position: TimePosition) -> list[tuple[Epoch, int]]:
-    """Return the epochs that may have ticks after a position, each with the time from which on."""
+    """Return the epochs that may have ticks after a position, each with the earliest time of such a tick."""
     number = snapshot.database.one("SELECT number FROM epochs WHERE name = ?", position.epoch)
     since = position.time_ms + 1
     if number is None:
@@ -71,12 +70,12 @@ def _left(snapshot: HistorySnapshot, position: TimePosition) -> list[tuple[Epoch
 
 
 def _is_hidden(time: int, epoch: Epoch, epochs: Sequence[Epoch]) -> bool:
-    """Return whether a tick of an epoch is not before a later epoch."""
+    """Return whether a later epoch begins at or before the time of an epoch's tick."""
     return any(other.number > epoch.number and other.first <= time for other in epochs)
 
 
 def _first_tick(snapshot: HistorySnapshot, epoch: Epoch, since: int) -> int | None:
-    """Return the time of the first tick of an epoch from a time on, or None."""
+    """Return the time of an epoch's first tick at or after `since`, or None."""
     while (span := first_span(snapshot.database, epoch.number, since)) is not None:
         times = snapshot.columns.times(span)
         if times is not None:

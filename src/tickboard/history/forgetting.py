@@ -1,6 +1,6 @@
-"""Forgetting: some series leave the file of a history, with all their values, while no board has it open.
+"""Forgetting: remove series and all their values from a history file that no board has open.
 
-Every step is a transaction. If it is interrupted, the file is whole, and the same again finishes it.
+Every step is a transaction. If it is interrupted, the file stays valid, and a second run finishes the work.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from tickboard.storage.damage import DamageError
 from tickboard.storage.place import find_place
 
 _STEP = 50
-"""Blocks that are written in one transaction."""
+"""How many blocks are written in one transaction."""
 
 
 def forget(path: Path, patterns: tuple[str, ...]) -> int:
@@ -34,7 +34,7 @@ def forget(path: Path, patterns: tuple[str, ...]) -> int:
         patterns: selectors.
 
     Raises:
-        HistoryError: there is no such history, a board has it open, or it cannot be read or written.
+        HistoryError: the history does not exist, a board has it open, or it cannot be read or written.
     """
     with readable(path):
         if is_in_use(find_place(path, PURPOSE)):
@@ -52,7 +52,7 @@ def _forget(file: HistoryFile, patterns: tuple[str, ...]) -> int:
     ids = catalogue.choose(patterns)
     if not len(ids):
         return 0
-    # What is deleted is overwritten.
+    # Overwrite deleted values.
     file.do("PRAGMA secure_delete = ON")
     for stripe, places, _ in Chosen.of(ids).stripes:
         keys = [key for (key,) in file.all("SELECT key FROM blocks") if key_parts(key)[1] == stripe]
@@ -75,7 +75,7 @@ def _take_from_blocks(file: HistoryFile, keys: Sequence[int], places: NDArray[np
         try:
             cells = Block(file.one("SELECT block FROM blocks WHERE key = ?", key)).cells()
         except CorruptError:
-            cells = []  # nothing of it can be read
+            cells = []  # nothing in it can be read
         replace_block(file, *key_parts(key), [cell for cell in cells if cell.place not in gone])
 
 

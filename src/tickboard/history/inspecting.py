@@ -1,6 +1,6 @@
-"""What is in the file of a history: how much of each tier, from when, and what a value costs.
+"""Inspecting a history file: how much of each tier it has, since when, and how many bytes a value takes.
 
-It only reads, also while a board writes the file.
+It only reads, and works while a board writes the file.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from tickboard.history.spans import RAW, Chosen, ColumnReader, Span
 from tickboard.storage.place import find_place
 
 SAMPLE = 20
-"""Spans of each tier, the newest, in which values are counted: all of a large file would take minutes."""
+"""How many of the newest spans of each tier are measured. All spans of a large file would take minutes."""
 
 _NEWEST = (
     "SELECT id, tier, epoch, first, last, entries, times, bytes FROM spans WHERE tier = ? ORDER BY id DESC LIMIT ?"
@@ -30,14 +30,14 @@ _ROWS = (
 
 
 class TierInfo(Struct, frozen=True):
-    """What a file has of one tier. Times are POSIX milliseconds.
+    """The contents of one tier of a file. Times are POSIX milliseconds.
 
     Attributes:
-        tier: which.
-        entries: how many ticks, minutes or hours; of the ticks also those that are in no block yet.
-        oldest_ms, newest_ms: the first and the last of them; None: there is none.
-        size_bytes: of the blocks.
-        value_bytes: what a value takes in the newest blocks, a bucket with its four numbers being one value; None:
+        tier: the tier.
+        entries: how many ticks, minutes or hours it has, including ticks that are not in blocks yet.
+        oldest_ms, newest_ms: the times of the first and the last entry; None: there are none.
+        size_bytes: the size of the blocks.
+        value_bytes: the bytes of a value in the newest blocks, where a bucket with its four numbers is one value; None:
             there is no block.
     """
 
@@ -50,15 +50,15 @@ class TierInfo(Struct, frozen=True):
 
 
 class FileInfo(Struct, frozen=True):
-    """What is in the file of a history.
+    """The contents of a history file.
 
     Attributes:
         tiers: ticks, minutes, hours.
-        series: how many different series there are, also those that have left the board.
-        rows: ticks that are in no block yet.
-        rows_bytes: what those take.
-        size_bytes: of the file and what SQLite keeps beside it.
-        is_open: whether a process writes it.
+        series: how many different series it has, including those that have left the board.
+        rows: how many ticks are not in blocks yet.
+        rows_bytes: the size of these ticks.
+        size_bytes: the size of the file and of those that SQLite keeps beside it.
+        is_open: whether a process has it open for writing.
     """
 
     tiers: tuple[TierInfo, ...]
@@ -70,10 +70,10 @@ class FileInfo(Struct, frozen=True):
 
 
 def inspect(path: Path) -> FileInfo:
-    """Return what is in a file.
+    """Return the contents of a history file.
 
     Raises:
-        HistoryError: there is no such file, it is none of a history, or it cannot be read.
+        HistoryError: the file does not exist, is not a history, or cannot be read.
     """
     with readable(path) as database:
         real = find_place(path, PURPOSE)
@@ -98,7 +98,7 @@ def _with_rows(ticks: TierInfo, rows: int, oldest: int, newest: int) -> TierInfo
 
 
 def _value_bytes(database: Database, tier: int) -> float | None:
-    """Return what a value takes in the newest spans; None: there is none."""
+    """Return the bytes of a value in the newest spans; None: there are none."""
     columns = ColumnReader(database)
     ids = [id for (id,) in database.all("SELECT id FROM series ORDER BY id")]
     chosen = Chosen.of(np.array(ids, np.int64))

@@ -46,10 +46,11 @@ class Retention(Struct, frozen=True):
     """How long each tier is kept, and how large the file may grow.
 
     Attributes:
-        raw_s: seconds that ticks are kept as they were recorded.
+        raw_s: seconds that ticks are kept.
         minutes_s: seconds that minutes are kept.
         hours_s: seconds that hours are kept.
-        size_bytes: of the file. When it is exceeded, the oldest ticks are deleted first, then the oldest minutes.
+        size_bytes: the largest size of the file. Beyond it, the oldest ticks are deleted first, then the oldest
+            minutes.
     """
 
     raw_s: float = 7 * DAY_S
@@ -63,7 +64,7 @@ class Retention(Struct, frozen=True):
 
 
 class TierStatus(Struct, frozen=True):
-    """What one tier holds.
+    """The contents of one tier.
 
     Attributes:
         oldest_ms: time of the oldest entry, POSIX milliseconds; None if the tier is empty.
@@ -75,16 +76,16 @@ class TierStatus(Struct, frozen=True):
 
 
 class HistoryStatus(Struct, frozen=True):
-    """What is kept, as of some seconds ago.
+    """The contents of the file, some seconds ago.
 
     Attributes:
-        raw: ticks as they were recorded.
+        raw: the ticks.
         minutes, hours: the rollups.
-        file_bytes: size of the file and of those that SQLite keeps beside it.
-        series: number of series, including those that have left the board.
-        queued: ticks that wait to be written.
-        dropped: ticks and amended values that could not be kept, since the history was opened.
-        lost: columns of blocks that could not be read because they are damaged, since the history was opened.
+        file_bytes: the size of the file and of those that SQLite keeps beside it.
+        series: the number of series, including those that have left the board.
+        queued: how many ticks wait to be written.
+        dropped: how many ticks and amended values could not be kept since the history was opened.
+        lost: how many damaged columns were found since the history was opened.
     """
 
     raw: TierStatus = TierStatus()

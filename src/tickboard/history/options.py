@@ -1,7 +1,7 @@
-"""What may be said of a board's history: its file, how long each tier is kept, how large it may grow.
+"""The options of a board's history: its file, how long each tier is kept, and how large it may grow.
 
-The command line, the environment, ``tickboard.toml`` and the dashboard file may each say some of it, and
-`over` puts them together. Nothing here opens a file.
+Each can be set on the command line, in the environment, in ``tickboard.toml`` or in the dashboard file; `over` combines
+these places. Nothing here opens a file.
 """
 
 import os
@@ -16,7 +16,7 @@ from tickboard.errors import InputError
 from tickboard.history.layout import Retention
 
 NONE = "none"
-"""In place of a file: no history is kept."""
+"""In place of a file name: keep no history."""
 
 SHORTEST_KEEP = "1h"
 LEAST_SIZE = "16MiB"
@@ -25,14 +25,14 @@ COMMIT = ("100ms", "5m")
 
 
 class HistoryOptions(PartialOptions, frozen=True):
-    """What somebody has said of a board's history; None: nothing of that.
+    """Options of a board's history; None: not set.
 
     Attributes:
         file: the path of the file, or `NONE`.
-        keep: seconds that ticks are kept as they were recorded.
+        keep: seconds that ticks are kept.
         keep_minutes: seconds that minutes are kept.
         keep_hours: seconds that hours are kept.
-        size: bytes that the file may take.
+        size: the largest size of the file, in bytes.
         commit: seconds between two commits.
     """
 
@@ -45,14 +45,14 @@ class HistoryOptions(PartialOptions, frozen=True):
 
     @classmethod
     def read(cls, given: Mapping[str, object], refusal: Refusal) -> "HistoryOptions":
-        """Return options as people write them.
+        """Read options as people write them.
 
         Args:
-            given: by the names of the attributes; None: not said.
-            refusal: makes the error of one that cannot be used.
+            given: the values by the names of the attributes; None: not set.
+            refusal: makes the error for a value that cannot be used.
 
         Raises:
-            InputError: one cannot be used.
+            InputError: a value cannot be used.
         """
         return cls(**read_options(_READ, given, refusal))
 
@@ -63,7 +63,7 @@ class HistoryOptions(PartialOptions, frozen=True):
 
     @property
     def retention(self) -> Retention:
-        """How long, and how much: a coarser tier is kept for at least as long as a finer one."""
+        """The retention. A coarser tier is kept for at least as long as a finer one."""
         usual = Retention()
         raw_s = usual.raw_s if self.keep is None else self.keep
         minutes_s = usual.minutes_s if self.keep_minutes is None else self.keep_minutes
@@ -75,11 +75,11 @@ class HistoryOptions(PartialOptions, frozen=True):
 
 
 NO_HISTORY = HistoryOptions(NONE)
-"""What keeps nothing."""
+"""Keeps no history."""
 
 
 def beside_state(state: Path) -> Path:
-    """Return the file of the history of a board whose journal is in a file: ``host.history.sqlite``, say."""
+    """Return the history file that belongs to a journal's file, for example ``host.history.sqlite``."""
     return state.with_name(f"{state.stem}.history.sqlite")
 
 

@@ -1,7 +1,7 @@
 """The reader: one thread with a read-only connection and a bounded queue.
 
-One thread is faster than several, which would share the interpreter. Questions are refused when the queue is full. A
-question that was cancelled is abandoned.
+One thread is faster than several, which would compete for the interpreter. Questions are refused when the queue is
+full. A cancelled question is abandoned.
 """
 
 import asyncio
@@ -15,13 +15,13 @@ from sqlite3 import Error
 from typing import Generic, TypeVar
 
 from tickboard.errors import BusyError, HistoryError, TickboardError
-from tickboard.history.catalogue import Catalogue
+from tickboard.history.contents import Contents
 from tickboard.history.file import Database, explained_errors, open_to_read
 from tickboard.history.reading import GivenUpError, HistorySnapshot
 from tickboard.storage.damage import DamageError
 
 MAX_QUESTIONS = 16
-"""Most questions in the queue."""
+"""The most questions in the queue."""
 
 R = TypeVar("R")
 
@@ -48,7 +48,7 @@ class HistoryReader:
     """Answers questions in a thread, which starts with the first question.
 
     Args:
-        path: of the file.
+        path: the file.
         generation: returns a number that changes when the file has to be reopened.
         catch_up: called with the end of the range before each read.
         damaged: called with the number of damaged columns that were found.
@@ -71,8 +71,8 @@ class HistoryReader:
         self._closed = False
         self._database: Database | None = None
         self._opened = -1
-        self._catalogue = Catalogue()
-        # Damaged columns that were counted already.
+        self._contents = Contents()
+        # Damaged columns that are already counted.
         self._known: set[tuple[int, int]] = set()
 
     def read(self, read: Callable[[HistorySnapshot], R], until_ms: int) -> R:
@@ -80,11 +80,11 @@ class HistoryReader:
 
         Args:
             read: called in the thread.
-            until_ms: end of the range that it reads.
+            until_ms: the end of the range that it reads.
 
         Raises:
-            BusyError: too many questions wait.
-            HistoryError: the file cannot be read, or it is closed.
+            BusyError: too many questions are waiting.
+            HistoryError: the file cannot be read or is closed.
         """
         return self._put(read, until_ms).future.result()
 
@@ -116,7 +116,7 @@ class HistoryReader:
                 self._orders.put_nowait(order)  # type: ignore[arg-type]
             except Full as error:
                 raise BusyError(
-                    f"{MAX_QUESTIONS} queries of the history are waiting already: try again in a second", 1
+                    f"{MAX_QUESTIONS} queries of the history are already waiting: try again in a second", 1
                 ) from error
             if self._thread is None:
                 self._thread = threading.Thread(
@@ -132,7 +132,7 @@ class HistoryReader:
             # It may have been cancelled while it was queued.
             if order.future.set_running_or_notify_cancel():
                 self._answer(order)
-        self._let_go()
+        self._close_file()
 
     def _answer(self, order: "_Order[object]") -> None:
         try:
@@ -142,18 +142,18 @@ class HistoryReader:
             with explained_errors(self._path):
                 database = self._open()
                 with database.transaction("DEFERRED"):
-                    snapshot = HistorySnapshot(database, self._catalogue, lambda: order.is_wanted)
+                    snapshot = HistorySnapshot(database, self._contents, lambda: order.is_wanted)
                     try:
                         order.run(snapshot)
                     finally:
                         self._count(snapshot)
         except DamageError as error:
-            self._let_go()
+            self._close_file()
             order.fail(HistoryError(f"{self._path} is damaged: {error}"))
         except (TickboardError, GivenUpError) as error:
             order.fail(error)
-        except BaseException as error:  # noqa: BLE001  # whatever it is, the thread goes on
-            self._let_go()
+        except BaseException as error:  # noqa: BLE001  # the thread must keep running
+            self._close_file()
             order.fail(error)
 
     def _count(self, snapshot: HistorySnapshot) -> None:
@@ -165,14 +165,14 @@ class HistoryReader:
     def _open(self) -> Database:
         generation = self._generation()
         if self._database is None or self._opened != generation:
-            self._let_go()
-            self._catalogue = Catalogue()
+            self._close_file()
+            self._contents = Contents()
             self._known.clear()
             self._database = open_to_read(self._path)
             self._opened = generation
         return self._database
 
-    def _let_go(self) -> None:
+    def _close_file(self) -> None:
         database, self._database = self._database, None
         if database is not None:
             with suppress(Error):

@@ -1,7 +1,8 @@
 """Reading: choose the tier for a question, and compute the answer from one snapshot of the file.
 
-What is not rolled up yet is computed from the tier below, and what is not in blocks yet from rows. So the answer does
-not depend on how far the writer has come. Buckets at the ends of the range are complete. It knows no threads.
+Entries that are not rolled up yet are computed from the tier below, and ticks that are not in blocks yet are read from
+rows. So the answer does not depend on the progress of the writer. Buckets at the ends of the range are complete.
+Nothing here knows threads.
 """
 
 import math
@@ -14,8 +15,8 @@ from numpy.typing import NDArray
 from tickboard.errors import TooMuchError
 from tickboard.expressions.alignment import Floats
 from tickboard.history.answers import Answer, Buckets, Integers, Question
-from tickboard.history.catalogue import Catalogue
-from tickboard.history.epochs import Epoch, overlap, read_epochs, visible
+from tickboard.history.contents import Contents
+from tickboard.history.epochs import Epoch, overlap, visible
 from tickboard.history.file import Database
 from tickboard.history.layout import TIERS, Layout, no_times
 from tickboard.history.rollup import Rolled, join, roll, roll_ticks
@@ -34,13 +35,13 @@ from tickboard.history.spans import (
 from tickboard.history.unsealed import each_row, layout_ids, row_times
 
 MAX_VALUES = 2_000_000
-"""Most buckets in one answer, over all series: 64 MB."""
+"""The most buckets in one answer, over all series: 64 MB."""
 
 MAX_WORK = 200_000_000
-"""Most values to decode for one answer: some seconds."""
+"""The most values to decode for one answer: some seconds."""
 
 _BATCH_VALUES = 200_000
-"""Values to put into buckets at a time: they fit into a processor's cache."""
+"""How many values are put into buckets at a time: they fit into a processor's cache."""
 
 
 class GivenUpError(Exception):
@@ -51,10 +52,10 @@ class Plan(Struct, frozen=True):
     """How to answer a question.
 
     Attributes:
-        tier: number of the tier that answers.
-        length_ms: of a bucket; 0 for the ticks themselves.
+        tier: the number of the tier to read.
+        length_ms: the length of a bucket; 0 for the ticks themselves.
         interval_ms: the longest interval of the epochs in the range.
-        ticks: number of ticks, if they are the answer.
+        ticks: the number of ticks, if they are the answer.
     """
 
     tier: int
@@ -67,28 +68,25 @@ class HistorySnapshot:
     """Reads one snapshot of the file. Make one inside a transaction.
 
     Args:
-        database: to read from.
-        catalogue: of its series; it is refreshed.
-        is_wanted: returns False when the question was cancelled.
+        database: the connection to read from.
+        contents: the contents of the file; they are refreshed.
+        is_wanted: returns False if the question was cancelled.
 
     Attributes:
         catalogue: the series of the file.
-        columns: reads the columns; it has those that are damaged.
+        columns: reads the columns, and records which are damaged.
         database: as given.
-        epochs: those that have a tick, oldest first.
+        epochs: the epochs that have a tick, oldest first.
     """
 
-    def __init__(self, database: Database, catalogue: Catalogue, is_wanted: Callable[[], bool]) -> None:
+    def __init__(self, database: Database, contents: Contents, is_wanted: Callable[[], bool]) -> None:
+        contents.refresh(database)
         self.database = database
-        self.catalogue = catalogue
+        self.catalogue = contents.catalogue
+        self.epochs = contents.epochs
+        self._expired = contents.expired
         self._is_wanted = is_wanted
         self.columns = ColumnReader(database)
-        catalogue.refresh(database)
-        self.epochs = read_epochs(database)
-        # For each tier, the time before which entries may have expired.
-        self._expired = [
-            database.one("SELECT value FROM state WHERE name = ?", f"expired{tier}") for tier in (RAW, MINUTES, HOURS)
-        ]
         self._work = 0
 
     def answer(self, question: Question) -> Answer:
@@ -128,8 +126,8 @@ class HistorySnapshot:
 
         Args:
             tier: number of the tier.
-            start: of the range, POSIX milliseconds, inclusive.
-            end: of the range, exclusive.
+            start: the start of the range, POSIX milliseconds, inclusive.
+            end: its end, exclusive.
             chosen: the series.
 
         Returns:
@@ -148,13 +146,13 @@ class HistorySnapshot:
         return rolled.times, rolled.avg
 
     def recorded(self, epoch: Epoch, chosen: Chosen, start: int, end: int) -> tuple[Integers, Floats]:
-        """Return the ticks of one epoch in a range, also those that a later epoch hides.
+        """Return the ticks of one epoch in a range, including those that a later epoch hides.
 
         Args:
             epoch: one of `epochs`.
             chosen: the series.
-            start: of the range, POSIX milliseconds, inclusive.
-            end: of the range, exclusive; there has to be a tick in it.
+            start: the start of the range, POSIX milliseconds, inclusive.
+            end: its end, exclusive; the range must contain a tick.
 
         Returns:
             Times, POSIX milliseconds, int64 [ticks], ascending; and float64 [series, ticks].
@@ -165,12 +163,12 @@ class HistorySnapshot:
     @property
     def expired_ms(self) -> int:
         """The time before which ticks may have been deleted."""
-        return int(self._expired[RAW])
+        return self._expired[RAW]
 
     # --- which tier ---
 
     def finest(self, start_ms: int, tier: int) -> int:
-        """Return the finest tier, starting with one, that has not expired after a time."""
+        """Return the finest tier, `tier` or coarser, that still has everything after a time."""
         while tier < HOURS and start_ms < self._expired[tier]:
             tier += 1
         return tier

@@ -1,6 +1,6 @@
-"""Recording: write each tick into a row of its own, and amended values into ticks that are still rows.
+"""Recording: write each tick as a row, and amended values into ticks that are still rows.
 
-It knows the current epoch, the id of each series, and the layouts in the file. It forgets its caches when a transaction
+It knows the current epoch, the id of each series, and the layouts in the file. It clears its caches if a transaction
 fails.
 """
 
@@ -26,8 +26,8 @@ class SealedAmendment(Struct, frozen=True, eq=False):
     """Amended values of a tick that is in a block.
 
     Attributes:
-        epoch: number of the tick's epoch.
-        time: of the tick, or less than an interval before it.
+        epoch: the number of the tick's epoch.
+        time: the time of the tick, or less than an interval before it.
         ids: int64 [values].
         values: float64 [values].
     """
@@ -42,18 +42,18 @@ class Recorder:
     """Writes queued items. The caller opens the transactions.
 
     Args:
-        database: the connection that writes.
+        database: the connection for writing.
         run: the current epoch, if it began in another file.
 
     Attributes:
         run: the current epoch; None before the first.
-        epoch: number of the current epoch; 0 before the first.
-        interval_ms: between its ticks.
-        window: number of ticks in the board's window; these are not sealed.
-        first_ms: time of its first tick; None before that.
-        newest_ms: time of the newest tick; 0 before the first.
+        epoch: the number of the current epoch; 0 before the first.
+        interval_ms: milliseconds between its ticks.
+        window: the number of ticks in the board's window; these are not sealed.
+        first_ms: the time of its first tick; None before that.
+        newest_ms: the time of the newest tick; 0 before the first.
         jumped_ms: when the clock last jumped ahead by more than `JUMP_MS`.
-        width: number of series in the newest row.
+        width: the number of series in the newest row.
         missed: amended values without a tick, in transactions that did not fail.
     """
 
@@ -67,7 +67,7 @@ class Recorder:
         self.forget()
 
     def forget(self) -> None:
-        """Clear what is cached of the file, after a transaction failed."""
+        """Clear the caches, after a transaction failed."""
         self._ids: dict[tuple[str, str], tuple[int, str]] | None = None
         self.missed = 0
         self._layouts: dict[bytes, int] = {}
@@ -77,7 +77,7 @@ class Recorder:
         self.first_ms = None
 
     def write(self, items: Iterable[Item]) -> list[SealedAmendment]:
-        """Write items in order, and return amended values of ticks that are in blocks."""
+        """Write items in order, and return the amended values of ticks that are in blocks."""
         amended: list[SealedAmendment] = []
         epochs: list[Epoch] | None = None
         for item in items:

@@ -1,7 +1,7 @@
 """Rollups: min, max, sum and count of every series over buckets of entries.
 
-Entries are ticks, or buckets of a finer tier. Each series is a row of the arrays, so that its values are contiguous in
-memory. It knows only arrays.
+Entries are ticks, or buckets of a finer tier. Each series is a row of the arrays, so its values are contiguous in
+memory. This module knows only arrays.
 """
 
 from collections.abc import Sequence
@@ -62,7 +62,7 @@ def roll_ticks(times: Integers, values: Floats, length_ms: int) -> Rolled:
     Args:
         times: int64 [ticks], POSIX milliseconds, ascending, at least one.
         values: float64 [series, ticks]; NaN where there is no value.
-        length_ms: of a bucket; buckets start at its multiples.
+        length_ms: the length of a bucket; buckets start at its multiples.
     """
     starts, edges = buckets(times, length_ms)
     present = ~np.isnan(values)

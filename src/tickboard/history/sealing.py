@@ -1,8 +1,8 @@
 """Sealing: rows of ticks become blocks, and blocks of ticks become rollups by minute and hour.
 
 All work is done in steps, between which the caller commits new ticks. Columns are compressed outside a transaction. One
-transaction then writes a span with its blocks and moves the mark up to which the epoch is sealed or rolled up, so that
-a reader sees each tick once. The rows are deleted afterwards, some at a time.
+transaction then writes a span with its blocks and moves the mark before which the epoch is sealed or rolled up, so a
+reader sees each tick once. The rows are deleted afterwards, some at a time.
 """
 
 from collections.abc import Iterator
@@ -34,15 +34,15 @@ from tickboard.history.spans import (
 from tickboard.history.unsealed import UnsealedRow, each_row, first_row, layout_ids
 
 BLOCK_TICKS, WIDE_BLOCK_TICKS = 600, 300
-"""Ticks in a block, about. Boards with `WIDE_SERIES` have fewer, because rows cost more to read than blocks."""
+"""About how many ticks a block has: fewer with `WIDE_SERIES`, because rows are slower to read than blocks."""
 
 WIDE_SERIES = 5_000
 
 AFTER_WINDOW_MS = 60_000
-"""How long after it left the window a tick is sealed. Late samples rarely come after that."""
+"""How long after it left the window a tick is sealed. Samples rarely arrive later than that."""
 
 _DELETED_ROWS = 50
-"""Rows to delete in one transaction."""
+"""How many rows are deleted in one transaction."""
 
 _MINUTES = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 16, 20, 24, 30, 40, 48, 60, 80, 120, 240)
 """Possible lengths of a block in minutes. They divide 240, so a rollup is made of whole blocks."""
@@ -61,10 +61,10 @@ _MARK = {
 
 
 class Sealer:
-    """Makes blocks of rows, and rollups of blocks.
+    """Turns rows into blocks, and blocks into rollups.
 
     Args:
-        database: the connection that writes.
+        database: the connection for writing.
         recorder: knows the current epoch.
 
     Attributes:
@@ -234,7 +234,7 @@ class _Rows:
     """The rows of one block, by layout.
 
     Attributes:
-        times: of all of them, POSIX milliseconds.
+        times: the times of all rows, POSIX milliseconds.
     """
 
     def __init__(self) -> None:
@@ -281,7 +281,7 @@ def cells_of(rolled: Rolled, places: Integers) -> Iterator[list[Cell]]:
 
     Args:
         rolled: the rollup.
-        places: of its series in their stripe.
+        places: the places of its series in their stripe.
     """
     count = np.where(rolled.count > 0, rolled.count, np.nan)
     fields = ((MIN, rolled.min, EXACT_BITS), (MAX, rolled.max, EXACT_BITS), (AVG, rolled.avg, AVG_BITS))

@@ -1,6 +1,6 @@
-"""Spans: the entries of one epoch and tier over one piece of time, with a block for each stripe of series.
+"""Spans: the entries of one epoch and tier over a stretch of time, with a block for each stripe of series.
 
-Reader and writer both use this to read columns. It knows the tables of the file, but no threads and no questions.
+Both reader and writer use it to read columns. It knows the tables of the file, but no threads and no questions.
 """
 
 import sqlite3
@@ -32,10 +32,10 @@ LENGTH_MS = (240 * MINUTE_MS, 240 * MINUTE_MS, 240 * HOUR_MS)
 """The longest span of each tier. Spans of rollups are aligned to multiples of it."""
 
 _FEW = 24
-"""Up to so many columns of a block are read one by one, and the rest of it not at all."""
+"""Up to this many columns of a block are read one by one; for more, the whole block is read."""
 
 _DECODED_VALUES = 60_000
-"""Values to decode at a time: together they are faster, and so many fit into a processor's cache."""
+"""How many values are decoded at a time: together they are faster, and this many fit into a processor's cache."""
 
 _ROLLED = (MIN, MAX, AVG, COUNT)
 
@@ -49,12 +49,12 @@ class Span(Struct, frozen=True):
     """One span, without its blocks.
 
     Attributes:
-        id: of its row.
-        tier: number of the tier.
-        epoch: number of the epoch.
+        id: the id of its row.
+        tier: the number of its tier.
+        epoch: the number of its epoch.
         first, last: the times of its first and last entry, POSIX milliseconds.
         entries: how many entries it has.
-        packed: their encoded times.
+        packed: the encoded times of its entries.
     """
 
     id: int
@@ -121,7 +121,7 @@ class Chosen(Struct, frozen=True, dict=True):
 
 
 class _Wanted(NamedTuple):
-    """Columns of a stripe that are to be read: their keys, and which rows of the result they are."""
+    """Columns of a stripe to read: their keys, and their rows in the result."""
 
     stripe: int
     keys: NDArray[np.uint16]
@@ -132,11 +132,11 @@ class ColumnReader:
     """Reads columns, and records which are damaged.
 
     Args:
-        database: to read from.
+        database: the connection to read from.
 
     Attributes:
-        damaged: a span and a series' id for each column that could not be read; a negative number instead of the id for
-            a whole stripe or span.
+        damaged: a span and the id of a series for each column that could not be read; a negative number instead of the
+            id for a whole stripe or span.
     """
 
     def __init__(self, database: Database) -> None:
@@ -144,7 +144,7 @@ class ColumnReader:
         self.damaged: set[tuple[int, int]] = set()
 
     def times(self, span: Span) -> Integers | None:
-        """Return the times of a span, or None if they are damaged. Then nothing of the span can be read."""
+        """Return the times of a span, or None if they are damaged. Then nothing in the span can be read."""
         try:
             return span.times()
         except CorruptError:
@@ -153,11 +153,11 @@ class ColumnReader:
 
     @contextmanager
     def block(self, span: int, stripe: int, columns: int = STRIPE) -> Iterator[Block | None]:
-        """Open one block; None if none of its series has a value or it is damaged.
+        """Open one block; None if none of its series has a value, or it is damaged.
 
         Args:
-            span: its id.
-            stripe: number of the stripe.
+            span: the id of its span.
+            stripe: the number of its stripe.
             columns: how many columns will be read.
         """
         key = block_key(span, stripe)
@@ -188,7 +188,7 @@ class ColumnReader:
         return sorted(found)
 
     def values(self, span: Span, chosen: Chosen, into: Floats, first: int = 0) -> None:
-        """Read ticks of some series into float64 [series, ticks], beginning with the first that is wanted."""
+        """Read ticks of some series into float64 [series, ticks], beginning with the tick at index `first`."""
         self._read(span, chosen, chosen.ticks, into, first)
 
     def rolled(self, span: Span, times: Integers, chosen: Chosen) -> Rolled:
@@ -239,11 +239,11 @@ def spans_between(
     """Return the spans of a tier and an epoch that have an entry in a range, in order.
 
     Args:
-        database: to read from.
-        tier: number of the tier.
-        epoch: number of the epoch.
-        start_ms: start of the range, inclusive.
-        end_ms: end of the range, exclusive.
+        database: the connection to read from.
+        tier: the number of the tier.
+        epoch: the number of the epoch.
+        start_ms: the start of the range, inclusive.
+        end_ms: the end of the range, exclusive.
         since_ms: spans that start before this are left out.
     """
     earliest = max(start_ms - LENGTH_MS[tier], since_ms)
@@ -251,7 +251,7 @@ def spans_between(
 
 
 def first_span(database: Database, epoch: int, since_ms: int) -> Span | None:
-    """Return the first span of an epoch's ticks that has one from a time on, or None."""
+    """Return the first span with a tick of an epoch at or after a time, or None."""
     rows = database.all(f"{_SPANS} LIMIT 1", epoch, RAW, since_ms - LENGTH_MS[RAW], FOREVER, since_ms)
     return Span(*rows[0]) if rows else None
 

@@ -1,8 +1,8 @@
 """History: every tick of a board, kept in one file on disk, and its rollups by minute and hour.
 
 One thread writes. It commits once a second, and seals and rolls up old ticks in between. One thread reads. The event
-loop never waits for the disk: ticks go into a bounded queue. A kill loses what was not committed, about a second. A
-power cut loses ten seconds at most.
+loop never waits for the disk: ticks go into a bounded queue. A kill loses ticks that are not committed, about a second.
+A power cut loses ten seconds at most.
 """
 
 import threading
@@ -33,17 +33,17 @@ from tickboard.output.logs import log
 __all__ = ["History", "HistoryStatus", "Layout", "Retention", "TierStatus"]
 
 THROUGH_S = 9.5
-"""A commit waits for the disk before it is this long that one did. A power cut loses what came after that: ten seconds
-at most, if the disk takes no longer than half a second."""
+"""A commit waits for the disk if more than this would pass since the last one that did. A power cut loses the ticks
+after that one: ten seconds at most, if the disk takes no longer than half a second."""
 
 ANSWER_S = 5.0
-"""How long the disk may take before it is reported as hanging. `History.close` waits no longer, either."""
+"""How long the disk may take before it is reported as hanging, and how long `History.close` waits for it."""
 
 START_S = 15.0
 """How long `History` waits for the file to open."""
 
 CHORES_AGAIN_S = 30.0
-"""How long to wait after the chores failed."""
+"""How long to wait before the chores are tried again after a failure."""
 
 R = TypeVar("R")
 
@@ -52,21 +52,20 @@ class History:
     """Every tick of a board, kept in one file.
 
     Call `begin`, then `append` for each tick, `read` and `ask` at any time, and `close` at the end. `begin`, `append`,
-    `amend`, `ask` and `status` never block, and never raise because of the disk, except `ask`.
+    `amend`, `ask` and `status` never block. Of these, only `ask` can raise because of the disk.
 
     Args:
-        path: of the file. It is created with its folders if needed, private to this user.
+        path: the file. It is created with its folders if needed, private to this user.
         retention: how long ticks, minutes and hours are kept, and how large the file may be.
-        report: called from any thread with what is wrong, in one sentence, whenever that changes; with None when
-            nothing is wrong.
-        commit_s: seconds between two commits. A longer time spares an SD card, but a kill loses as much.
+        report: called from any thread with the problem, in one sentence, whenever it changes; None: there is none.
+        commit_s: seconds between two commits. A longer time is kinder to an SD card, but a kill loses more.
 
     Attributes:
-        path: of the file, absolute.
+        path: the absolute path of the file.
 
     Raises:
-        HistoryError: another process has the file, a newer version or another program wrote it, others may write to it,
-            it cannot be written to, or its disk does not answer. The board goes on without history.
+        HistoryError: another process uses the file, a newer version or another program wrote it, other users can write
+            to it, it cannot be written to, or its disk does not answer.
     """
 
     def __init__(
@@ -82,7 +81,7 @@ class History:
         # When the thread started its current job, by the monotonic clock; None if it is idle.
         self._began: float | None = None
         self._is_hanging = False
-        self._said: str | None = None
+        self._reported: str | None = None
         self._lost = 0
         # After the chores failed: when to try again, by the monotonic clock, and the reason.
         self._chores_at = 0.0
@@ -103,7 +102,7 @@ class History:
 
     @property
     def damaged(self) -> Path | None:
-        """Where a damaged file was moved to; None if there was none."""
+        """The path that a damaged file was moved to; None if there was none."""
         return None if self._writer is None else self._writer.damaged
 
     # --- writing: never blocks ---
@@ -113,8 +112,8 @@ class History:
 
         Args:
             epoch: a unique name.
-            interval_ms: between two ticks.
-            window: number of ticks in the board's window. They are not sealed before they leave it.
+            interval_ms: milliseconds between two ticks.
+            window: the number of ticks in the board's window. They are not sealed before they leave it.
         """
         self._last_ms = 0
         self._waiting.put(BeginEpoch(epoch, interval_ms, window))
@@ -134,11 +133,11 @@ class History:
         self._see_hanging()
 
     def amend(self, time: float, layout: Layout, columns: Columns, values: Floats) -> None:
-        """Change values of a tick that is kept already, and of its minute and hour.
+        """Change values of a tick that is already kept, and of its minute and hour.
 
         Args:
-            time: of the tick, POSIX seconds. If no tick has this time, the first one less than an interval later is
-                changed. If there is none, the values are counted as dropped.
+            time: the time of the tick, POSIX seconds. If no tick has this time, the first one less than an interval
+                later is changed. If there is none, the values are counted as dropped.
             layout: names the series of the columns.
             columns: intp [values].
             values: float64 [values]; NaN removes a value.
@@ -180,20 +179,20 @@ class History:
     async def read_committed(self, read: Callable[[HistorySnapshot], R]) -> R:
         """Run a function in the thread that reads, without blocking, and return what it returns.
 
-        It sees what was committed so far, and what is queued stays queued. Errors are those of `read`.
+        The function sees what is committed so far, without queued ticks. Errors are those of `read`.
 
         Args:
-            read: called with a snapshot of the file. It should take some milliseconds at most: others wait.
+            read: called with a snapshot of the file. It should take some milliseconds at most, since others wait.
         """
         return await self._reader.ask(read, 0)
 
     def newest(self, before_ms: int, since_ms: int, layout: Layout, most: int) -> tuple[Integers, Floats]:
-        """Return the newest ticks as they were recorded, to fill a window. It blocks. Errors are those of `read`.
+        """Return the newest ticks, to fill a window. It blocks. Errors are those of `read`.
 
         Args:
-            before_ms: end of the range, POSIX milliseconds, exclusive.
-            since_ms: start of the range, inclusive.
-            layout: the wanted series, and their columns in the result.
+            before_ms: the end of the range, POSIX milliseconds, exclusive.
+            since_ms: the start of the range, inclusive.
+            layout: the series to return, and their columns in the result.
             most: the most ticks to return.
 
         Returns:
@@ -202,7 +201,7 @@ class History:
         return self._reader.read(lambda snapshot: snapshot.newest(before_ms, since_ms, layout, most), before_ms)
 
     def status(self) -> HistoryStatus:
-        """Return what is kept, as of some seconds ago."""
+        """Return the contents of the file, as of some seconds ago."""
         writer = self._writer
         if writer is None:
             return HistoryStatus()
@@ -247,7 +246,7 @@ class History:
         try:
             self._wait(done, ANSWER_S)
         except HistoryError as error:
-            self._say(str(error))
+            self._report_if_new(str(error))
 
     def _check_open(self) -> None:
         if self._closed:
@@ -295,10 +294,10 @@ class History:
         try:
             return bool(job())
         except HistoryError as error:
-            self._say(str(error))
-        except BaseException as error:  # whatever happens, the thread has to go on
+            self._report_if_new(str(error))
+        except BaseException as error:  # the thread must keep running
             log.exception("the history")
-            self._say(f"{self.path} does not keep the history: {type(error).__name__}: {error}")
+            self._report_if_new(f"{self.path} does not keep the history: {type(error).__name__}: {error}")
         finally:
             self._began = None
         return False
@@ -323,7 +322,7 @@ class History:
         try:
             more = self._writer.step()
         except BaseException as error:
-            # Do not compress the same block every second in vain.
+            # Otherwise the same block would be compressed every second, in vain.
             self._chores_at = time.monotonic() + CHORES_AGAIN_S
             self._unsealed = str(error)
             raise
@@ -359,40 +358,43 @@ class History:
         began = self._began
         if began is not None and time.monotonic() - began > ANSWER_S and not self._is_hanging:
             self._is_hanging = True
-            self._say(f"{self.path} does not keep the history: its disk has not answered for {ANSWER_S:g} s: {_CHECK}")
+            self._report_if_new(
+                f"{self.path} does not keep the history: its disk has not answered for {ANSWER_S:g} s: {_CHECK}"
+            )
 
     def _found_damaged(self, columns: int) -> None:
         self._lost += columns
-        self._say(None)
+        self._report_if_new(None)
 
     def _is_well(self) -> None:
         self._is_hanging = False
-        self._say(None)
+        self._report_if_new(None)
 
-    def _say(self, problem: str | None) -> None:
+    def _report_if_new(self, problem: str | None) -> None:
         """Report a problem if it is new. Lost and damaged data stay reported."""
         with self._lock:
-            said = problem or self._unsealed or self._damage()
-            if said == self._said:
+            current = problem or self._unsealed or self._damage()
+            if current == self._reported:
                 return
-            self._said = said
-        self._report(said)
+            self._reported = current
+        self._report(current)
 
     def _damage(self) -> str | None:
         writer = self._writer
         if writer is None:
             return None
         lost = self._lost + writer.lost
-        told = list(writer.lost_files)
+        damage = list(writer.lost_files)
         if lost:
-            told.append(f"{lost} columns of blocks in {self.path} are damaged: their values are missing")
-        return "; ".join(told) or None
+            columns = "1 column" if lost == 1 else f"{lost} columns"
+            damage.append(f"the values of {columns} in {self.path} are damaged and missing")
+        return "; ".join(damage) or None
 
 
-_CHECK = "check that it is there and works"
+_CHECK = "check that it is connected and works"
 
 _CATCH_UP_S = 1.0
-"""How long a read waits for the writer. Then it goes on without the newest ticks."""
+"""How long a read waits for the writer. After that, it continues without the newest ticks."""
 
 
 def _run(job: Callable[[], R], done: "Future[R]") -> None:

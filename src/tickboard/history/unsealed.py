@@ -1,4 +1,4 @@
-"""Unsealed rows: the newest ticks, not in blocks yet, and the layouts that name the series of their values."""
+"""Unsealed rows: the newest ticks, which are not in blocks yet, and the layouts that name their series."""
 
 import struct
 from collections.abc import Iterator
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tickboard.expressions.alignment import Floats
 from tickboard.history.answers import Integers
 from tickboard.history.file import FOREVER, Database, position
+from tickboard.history.layout import no_times
 
 _VALUE = struct.Struct("<d")
 
@@ -28,11 +29,11 @@ class UnsealedRow(Struct, frozen=True):
     """One tick that is not in a block.
 
     Attributes:
-        database: to read from.
+        database: the connection to read from.
         position: its key.
         time: POSIX milliseconds.
-        layout: which series its values are of; see `layout_ids`.
-        data: its values as float64; None if they are to be read one by one.
+        layout: the series of its values; see `layout_ids`.
+        data: its values as float64; None: `values` reads them one by one.
     """
 
     database: Database
@@ -56,12 +57,14 @@ def each_row(database: Database, epoch: int, start_ms: int, end_ms: int, wanted:
     """Yield the ticks of an epoch in a range.
 
     Args:
-        database: to read from.
-        epoch: number of the epoch.
-        start_ms: start of the range, inclusive.
-        end_ms: end of the range, exclusive.
+        database: the connection to read from.
+        epoch: the number of the epoch.
+        start_ms: the start of the range, inclusive.
+        end_ms: the end of the range, exclusive.
         wanted: how many values of each row will be read.
     """
+    if start_ms >= end_ms:
+        return
     bounds = position(epoch, 0), position(epoch + 1, 0), start_ms, end_ms
     first = database.all(_FIRST, *bounds)
     one_by_one = first and first[0][3] >= _WIDE and wanted <= _FEW
@@ -71,6 +74,8 @@ def each_row(database: Database, epoch: int, start_ms: int, end_ms: int, wanted:
 
 def row_times(database: Database, epoch: int, start_ms: int, end_ms: int) -> Integers:
     """Return the times of the ticks of an epoch in a range."""
+    if start_ms >= end_ms:
+        return no_times()
     bounds = position(epoch, 0), position(epoch + 1, 0), start_ms, end_ms
     return np.array([time for (time,) in database.each(_TIMES, *bounds)], np.int64)
 
@@ -83,7 +88,7 @@ def first_row(database: Database, epoch: int, start_ms: int, end_ms: int = FOREV
 
 
 def count_rows(database: Database, epoch: int, start_ms: int) -> int:
-    """Return how many ticks of an epoch there are from a time on."""
+    """Return the number of rows of an epoch at or after a time."""
     return int(database.one(_COUNT, position(epoch, 0), position(epoch + 1, 0), start_ms))
 
 

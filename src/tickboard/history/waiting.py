@@ -1,6 +1,6 @@
 """The write queue: bounded, and filled from any thread.
 
-Ticks wait in it while the disk hangs or is full. When they exceed `QUEUE_BYTES`, the oldest are dropped and counted.
+Ticks wait in it while the disk hangs or is full. If it exceeds `QUEUE_BYTES`, the oldest are dropped and counted.
 """
 
 import threading
@@ -12,7 +12,7 @@ from tickboard.expressions.alignment import Columns, Floats
 from tickboard.history.layout import Layout
 
 QUEUE_BYTES = 64 * 2**20
-"""Bound of the queue: six and a half minutes of 20,000 series, or hours of a host."""
+"""The largest size of the queue: six and a half minutes of 20,000 series, or hours of a host."""
 
 _OVERHEAD_BYTES = 256
 
@@ -62,9 +62,9 @@ class Waiting:
     """The queue.
 
     Attributes:
-        dropped: number of items that were dropped because the queue was full.
-        ticks: number of ticks that wait.
-        count: number of items added so far.
+        dropped: how many items were dropped because the queue was full.
+        ticks: how many ticks wait.
+        count: how many items were added so far.
     """
 
     def __init__(self) -> None:

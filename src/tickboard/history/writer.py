@@ -1,6 +1,6 @@
 """The writer: commit queued ticks, and do the chores in between. One thread uses it.
 
-When the file is deleted, replaced or damaged while it is in use, a new one is started and recording continues there.
+If the file is deleted, replaced or damaged while it is in use, a new one is started and recording continues there.
 Items that could not be committed stay in the queue.
 """
 
@@ -26,17 +26,17 @@ class Writer:
     """The file, open for writing.
 
     Args:
-        path: of the file.
+        path: the file.
         retention: the limits.
         waiting: the write queue.
 
     Attributes:
-        generation: grows with each file that is opened; readers have to reopen it then.
-        damaged: where a damaged file was moved to; None if there was none.
+        generation: grows with each file that is opened; readers must then reopen it.
+        damaged: the path that a damaged file was moved to; None if there was none.
         lost_files: a sentence for each file that was lost or damaged.
-        missed: number of amended values without a tick.
-        lost: number of damaged columns found.
-        status: what is kept, as of the last commit that went through to the disk, or the last chores.
+        missed: how many amended values have no tick.
+        lost: how many damaged columns were found.
+        status: the contents, as of the last commit that waited for the disk, or the last chores.
 
     Raises:
         HistoryError: the file cannot be used.
@@ -51,7 +51,7 @@ class Writer:
         self._held: list[SealedAmendment] = []
         self._chores: Iterator[None] | None = None
         self._is_open = False
-        # Items committed so far, of `Waiting.count`, and those of them that survive a power cut.
+        # How many items, of `Waiting.count`, are committed, and how many survive a power cut.
         self._committed = self._synced = 0
         self.generation = 0
         self.damaged: Path | None = None
@@ -62,7 +62,7 @@ class Writer:
 
     @property
     def newest_ms(self) -> int:
-        """Time of the newest committed tick; 0 before the first."""
+        """The time of the newest committed tick; 0 before the first."""
         return self._recorder.newest_ms
 
     @property
@@ -98,7 +98,7 @@ class Writer:
     def _commit(self, *, through: bool) -> None:
         count = self._waiting.count
         items = self._waiting.take()
-        # A read may have had everything committed, without waiting for the disk.
+        # If a read has committed everything, that has not waited for the disk, so this commit must.
         is_touched = through and self._synced != count
         if not items and not is_touched and (not self._held or self._sealer.busy_before):
             return
@@ -109,7 +109,7 @@ class Writer:
                 if is_touched:
                     self._file.touch()
                 amended = [*self._held, *self._recorder.write(items)]
-                # Blocks that are being sealed were read before, and would be written without them.
+                # A block that is being sealed has already been read, and would be written without the amendments.
                 if not self._sealer.busy_before:
                     missed = self._amender.apply(amended)
                     amended = []
@@ -216,9 +216,9 @@ class Writer:
             self._file.close()
         if not real.exists():
             for file in beside(real):
-                # SQLite would take those of the deleted database for the new one's.
+                # SQLite would mistake the deleted database's log for the new one's.
                 file.unlink(missing_ok=True)
-        self.lost_files.append(f"{self._path} {why}: the history has begun anew there")
+        self.lost_files.append(f"{self._path} {why}: a new history was started there")
         self._open()
         return HistoryError(self.lost_files[-1])
 

@@ -1,4 +1,4 @@
-"""An audience: the viewers of one distinct subscription, in the order in which they are sent each tick."""
+"""An audience: the viewers of one distinct subscription, in the order they are sent each tick."""
 
 from typing import Generic, Protocol, TypeVar
 
@@ -8,7 +8,7 @@ from tickboard.metrics.selection import Selection
 
 
 class Member(Protocol):
-    """A viewer, as far as its audience needs it.
+    """The part of a viewer that its audience uses.
 
     Attributes:
         slot: its index in the audience.
@@ -23,8 +23,8 @@ V = TypeVar("V", bound=Member)
 class Audience(Generic[V]):
     """The viewers of one distinct subscription, and the frames encoded for them at this tick.
 
-    Viewers keep their slots while a tick is being sent. One that leaves becomes None, and one that joins goes after
-    `end`, so nobody gets the tick twice and nobody misses it.
+    Viewers keep their slots while a tick is being sent. The slot of a viewer that leaves becomes None, and a viewer
+    that joins goes after `end`, so nobody gets the tick twice and nobody misses it.
 
         slot          0    1    2    3    4
         viewers     | a  | -  | c  | d  | e  |    b has left; e joined while the tick was being sent
@@ -37,19 +37,19 @@ class Audience(Generic[V]):
         selectors: what the viewers subscribed to.
         selection: the series that the selectors now select; replaced, with a new `layout`, when series appear or leave.
         layout: the number of the current list of series.
-        board: the number of the board's description that the viewers were last sent.
+        board: the number of the board's description that was last sent to the viewers.
         details: whether its viewers see problems in full.
 
     Attributes:
-        described: the layout that the viewers were last sent.
+        described: the layout that was last sent to the viewers.
         series: the series of that layout, in order.
         joined: whether a viewer has been sent another layout since.
         size: the number of viewers.
-        cursor: the slot that is sent the tick next.
+        cursor: the slot of the next viewer to send the tick to.
         frame: the tick being sent; None until it is encoded.
         initials: the ``initial`` messages of this tick, by the tick that they resume after and the ticks skipped.
-        making: the ``initial`` messages being made in steps, by the same key: the tick at which that began, and the
-            viewers that wait for it.
+        making: the ``initial`` messages being made in steps, by the same key: the tick at which making it began, and
+            the viewers that wait for it.
     """
 
     def __init__(

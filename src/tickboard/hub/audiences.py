@@ -11,15 +11,15 @@ from tickboard.metrics.selection import Selection
 from tickboard.metrics.selectors import glob_cost
 
 MAX_OWN_SERIES, OWN_BOARDS = 100_000, 4
-"""How many series the different subscriptions of one address may have together; or this many times the board's series,
-if that is more. Each subscription is encoded at every tick, which takes 50 ms for so many series."""
+"""The most series that all different subscriptions of one address may have: this number, or this many times the board's
+series if that is more. Each subscription is encoded at every tick, which takes 50 ms for `MAX_OWN_SERIES`."""
 
 MAX_OWN_COST = 500
-"""What the globs of the different subscriptions of one address may cost together: each is tried on every new series
+"""The most that the globs of all different subscriptions of one address may cost: each is tried on every new series
 before the tick that contains it. The only subscription of an address is always allowed."""
 
 MAX_LOOK_UPS = 16
-"""How often `Audiences.prepare` looks a subscription up again while new series keep appearing."""
+"""How often `Audiences.prepare` repeats the look-up of a subscription while new series keep appearing."""
 
 
 class Audiences:
@@ -53,7 +53,7 @@ class Audiences:
     def put(
         self, viewer: Viewer, encoding: Encoding, selectors: Iterable[str], prepared: Selection | None, board: int
     ) -> Audience[Viewer]:
-        """Add a viewer to the audience of its subscription, and return that; it is made if there is none.
+        """Add a viewer to the audience of its subscription, and return the audience; it is made if there is none.
 
         Args:
             viewer: the viewer.
@@ -77,8 +77,8 @@ class Audiences:
         self._of_owner.setdefault(viewer.owner, Counter())[audience] += 1
         return audience
 
-    def take_out(self, viewer: Viewer, audience: Audience[Viewer]) -> None:
-        """Remove a viewer from its audience, and the audience if it was the last one."""
+    def remove(self, viewer: Viewer, audience: Audience[Viewer]) -> None:
+        """Remove a viewer from its audience, and the audience if it was its last viewer."""
         audience.remove(viewer)
         own = self._of_owner[viewer.owner]
         own[audience] -= 1
@@ -123,8 +123,8 @@ class Audiences:
     ) -> str:
         """Return why an address may not have another subscription; empty: it may.
 
-        What counts is the encoding work at each tick. So a subscription is free if another viewer has it in the same
-        encoding and with the same details. One to everything is free as well, since there are only a few encodings.
+        The limit is on the encoding work at each tick. So a subscription is free if another viewer has it in the same
+        encoding and with the same details. A subscription to everything is free too, as there are only a few encodings.
 
         Args:
             owner: the address.
@@ -144,18 +144,20 @@ class Audiences:
         different = f"{owner} has {len(own)} different subscriptions, which with this one have"
         cost = glob_cost(wanted) + sum(audience.selection.glob_cost for audience in own)
         if own and cost > MAX_OWN_COST:
-            return f"{different} too many or too long globs: subscribe to fewer, to names, or to the same"
+            return f"{different} too many or too long globs: use fewer globs, names, or the same subscription again"
         if prepared is None:
             return ""
         series = len(prepared.series) + sum(len(audience.selection.series) for audience in own if audience.selectors)
         if series > max(MAX_OWN_SERIES, OWN_BOARDS * len(self.engine.registry.series)):
-            return f"{different} {series} series: subscribe to fewer, or to the same"
+            return f"{different} {series} series: subscribe to fewer, or use the same subscription again"
         return ""
 
     # --- the series that they select ---
 
     def bind_in_steps(self, audience: Audience[Viewer]) -> Generator[None, None, int]:
-        """Look up an audience's series again if some have appeared or left; in steps. Later ones wait for a tick.
+        """Look up an audience's series again if some have appeared or left; in steps.
+
+        Series that appear meanwhile are looked up at the next tick.
 
         Returns:
             The number of look-ups.
@@ -175,7 +177,7 @@ class Audiences:
             self._take(audience, self.engine.select(audience.selectors, audience.selection))
 
     def rebind(self, audience: Audience[Viewer]) -> None:
-        """Look up an audience's series again, and have its viewers sent their layout whatever they are."""
+        """Look up an audience's series again, and send its viewers a new layout even if the series are the same."""
         self._layouts += 1
         audience.selection, audience.layout = self.engine.select(audience.selectors, audience.selection), self._layouts
         audience.initials.clear()

@@ -1,6 +1,6 @@
-"""The difference between two boards or two lists of series, so that viewers need not be sent the whole.
+"""The difference between two boards or two lists of series, so that viewers are sent only the changes.
 
-Each function takes the old and the new one and returns a message with the changes, or None if the whole must be sent.
+Each function takes the old and the new one and returns a message with the changes, or None if all must be sent again.
 """
 
 from collections import Counter
@@ -10,7 +10,7 @@ from tickboard.metrics.series import Series
 from tickboard.wire import BoardInfo, MetricsChanged, Panel, PanelsChanged, Row, SeriesChanged, SeriesInfo, encode
 
 STEP_PANELS = 1_000
-"""How many panels are compared in one step before others may run: about 2 ms."""
+"""How many panels are compared in one step, before other work may run: about 2 ms."""
 
 
 def series_changes(

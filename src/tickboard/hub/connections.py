@@ -1,4 +1,4 @@
-"""Connections, as the hub sees them: how to send to a viewer or a reader of alerts, and positions.
+"""The connections that the hub uses: how to send to a viewer or a reader of alerts, and positions.
 
 The server implements them with sockets and tasks.
 """
@@ -16,11 +16,11 @@ TRY_AGAIN_LATER = 1013
 """A close code (IANA's registry of WebSocket close codes)."""
 
 Listen = Callable[[Callable[[], None]], Callable[[], None]]
-"""Has a function called in the loop when there is news in the log of alerts; returns a function that ends it."""
+"""Takes a function to call in the event loop when the alert log has new events; returns a function that stops it."""
 
 WriteAll = Callable[[Sequence[int], bytes], list[tuple[int, int]]]
-"""Writes the same bytes to many descriptors. Returns the index and the number of bytes written for each descriptor that
-did not take them all; -1 bytes: it failed. A negative descriptor is skipped."""
+"""Writes the same bytes to many descriptors. Returns the index of each descriptor that did not take them all, with the
+number of bytes written; -1: writing failed. A negative descriptor is skipped."""
 
 
 class Position(Struct, frozen=True):
@@ -46,7 +46,7 @@ class ViewerConnection(Protocol):
         ...
 
     def rest(self, wire: bytes, written: int) -> bool:
-        """Send the rest of a frame of which `written` bytes were written to the descriptor; -1: that failed."""
+        """Send the rest of a frame after `written` bytes were written to the descriptor; -1: writing failed."""
         ...
 
     def unsent(self) -> int:
@@ -78,7 +78,7 @@ class ReaderConnection(Protocol):
         ...
 
     def rest(self, wire: bytes, written: int) -> bool:
-        """Send the rest of a chunk of which `written` bytes were written to the descriptor; -1: that failed."""
+        """Send the rest of a chunk after `written` bytes were written to the descriptor; -1: writing failed."""
         ...
 
     def unsent(self) -> int:
@@ -86,7 +86,7 @@ class ReaderConnection(Protocol):
         ...
 
     def end(self) -> None:
-        """End the stream soon, after what is waiting."""
+        """End the stream after the waiting chunks."""
         ...
 
     def cut(self) -> None:
@@ -117,7 +117,7 @@ class Patience:
         self._unsent = 0
 
     def tried(self, now: float, unsent: int) -> float:
-        """Return the seconds since the connection last took some bytes, as seen by repeated calls.
+        """Return the seconds since the connection last took some bytes, as measured by repeated calls.
 
         Args:
             now: seconds by a clock that never steps.

@@ -1,7 +1,6 @@
 """Encodings: ticks and windows as frames, in JSON and in the binary subprotocols.
 
-A tick is encoded once for all viewers with the same subscription. The layouts of the binary messages are in
-docs/protocol.md.
+A tick is encoded once for all viewers with the same subscription. docs/protocol.md describes the binary messages.
 """
 
 import struct
@@ -18,11 +17,11 @@ from tickboard.wire import SeriesList, TickSpan, encode, timestamp
 T = TypeVar("T")
 
 STEP_VALUES = 10_000
-"""How many values are written as JSON before others may run: about 5 ms."""
+"""How many values are written as JSON before other work may run: about 5 ms."""
 
 
 STEP_FLOATS = 100_000
-"""How many values are copied in binary before others may run: about 1 ms."""
+"""How many values are copied in binary before other work may run: about 1 ms."""
 
 
 _WINDOW, _TICK, _AMENDED = 1, 2, 3
@@ -40,7 +39,7 @@ _WINDOW_HEADER = struct.Struct("<BBHIQII")
 
 
 FLOAT32, FLOAT64 = "<f4", "<f8"
-"""The types of a value in ``tickboard.v1`` and in ``tickboard.v2``, where whole numbers are exact up to 2^53."""
+"""The type of a value in ``tickboard.v1``, and in ``tickboard.v2``, where whole numbers are exact up to 2^53."""
 
 
 def metrics_frame(selection: Selection, seq: int, time: float, row: Floats) -> bytes:
@@ -188,7 +187,7 @@ class Encoding(Protocol):
     def initial(
         self, selection: Selection, layout: int, epoch: str, seq: int, window: Slice, *, resumed: bool, skipped: int
     ) -> Generator[None, None, Frame]:
-        """Return the message with which a viewer starts, or resumes after missing ticks; in steps."""
+        """Return the first message of a viewer that joins, or that resumes after missing ticks; in steps."""
         ...
 
 
@@ -227,7 +226,7 @@ class Binary:
 
     Args:
         dtype: the type of the values: `FLOAT32` or `FLOAT64`.
-        tells_changes: whether its viewers understand messages with changes only.
+        describes_changes: whether its viewers understand messages with changes only.
     """
 
     describes_board = True

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TypeVar
 
 STEP_BYTES = 2**19
-"""How many bytes are copied before others may run: less than 1 ms, or 4 ms where memory is slow to allocate."""
+"""How many bytes are copied before other work may run: less than 1 ms, or 4 ms if memory is slow to allocate."""
 
 
 T = TypeVar("T")
@@ -27,7 +27,7 @@ class Frame:
 
     Attributes:
         parts: as given.
-        size: bytes of content.
+        size: the bytes of content.
     """
 
     def __init__(self, parts: Iterable[tuple[int, bytes | memoryview]]) -> None:
@@ -67,7 +67,7 @@ class Frame:
         return cls([(BINARY_OPCODE, data)])
 
     def after(self, other: "Frame") -> "Frame":
-        """Return a frame of the messages of `other`, followed by those of this one."""
+        """Return a frame with the messages of `other`, followed by those of this one."""
         return Frame(other.parts + self.parts)
 
     @cached_property
@@ -106,7 +106,7 @@ def close(code: int) -> Frame:
 
 def joined(pieces: Sequence[bytes]) -> Generator[None, None, bytearray]:
     """Join pieces in steps: copying a hundred megabytes takes a while."""
-    # It grows as it is filled: allocating a hundred megabytes at once would take 50 ms.
+    # It grows as it is filled, since allocating a hundred megabytes at once would take 50 ms.
     whole = bytearray()
     copied = 0
     for piece in pieces:

@@ -1,6 +1,6 @@
-"""Health: whether a board publishes its ticks, as a status and its reasons.
+"""Health: the status of a board and its reasons.
 
-It takes the time since the last tick was published and the list of problems; it knows neither the clock nor the viewer.
+It takes the time since the last tick was published and the list of problems; it knows neither the clock nor viewers.
 """
 
 from collections.abc import Iterable
@@ -9,11 +9,8 @@ from msgspec import Struct
 
 from tickboard.wire import HealthReason, HealthStatus, Problem, timestamp
 
-FAILING_AFTER_INTERVALS = 3
-"""A board is failing if it has published no tick for this many intervals"""
-
-FAILING_AFTER_S = 3.0
-"""and for this many seconds."""
+FAILING_AFTER_INTERVALS, FAILING_AFTER_S = 3, 3.0
+"""A board is failing if it has published no tick for this many intervals, and for this many seconds."""
 
 
 class Vitals(Struct, frozen=True):

@@ -1,9 +1,9 @@
 """The hub: who is connected, what each subscribed to, and the fan-out of frames to them.
 
 It knows no asyncio and no sockets. A viewer has an outlet, its connection, which takes a frame and returns whether it
-accepts another. A tick is encoded once for each distinct subscription. Where connections have descriptors and nothing
-waits in front of them, one call writes the bytes to many of them, with no work for each viewer. What happens when a
-viewer is slow is in `tickboard.hub.viewer`.
+accepts another. A tick is encoded once for each distinct subscription. If connections have descriptors and nothing
+waits in front of them, one call writes the bytes to many of them, with no work for each viewer. `tickboard.hub.viewer`
+handles slow viewers.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ from typing import ParamSpec
 import numpy as np
 
 from tickboard.alerting.log import LogEvent
-from tickboard.engine import Engine, Happened
+from tickboard.engine import Engine, TickResult
 from tickboard.hub.audience import Audience
 from tickboard.hub.audiences import Audiences
 from tickboard.hub.changes import series_changes
@@ -35,17 +35,17 @@ P = ParamSpec("P")
 
 
 SLICE_BY_TASKS = 50
-"""How many viewers are sent a tick before others may run, if some are sent to by tasks of their own: the data is then
-still in the processor's caches when these tasks run. With 500, a message costs a quarter more CPU."""
+"""How many viewers are sent a tick before other work may run, if some viewers have a task of their own that sends: the
+data is then still in the processor's caches when these tasks run. With 500, a message costs a quarter more CPU."""
 
 ENCODED_AT_ONCE = 5_000
-"""How many values of ticks are encoded, for different subscriptions, before others may run: about 4 ms."""
+"""How many values of ticks are encoded, for different subscriptions, before other work may run: about 4 ms."""
 
 MAX_UNTAKEN_BYTES = 2**28
 """How many bytes of different frames may wait for the viewers of one address."""
 
 VIEWERS = "viewers"
-"""The source of a problem: a viewer cannot be sent to."""
+"""The source of a problem: sending to a viewer failed."""
 
 
 class Hub:
@@ -55,16 +55,16 @@ class Hub:
         engine: makes the ticks that they see; `switch` replaces it.
         describe: returns the board as the page needs it, in steps.
         write_all: writes the same bytes to many descriptors.
-        begin_work: runs long work in steps, between which others may run; None: it is done at once.
+        begin_work: runs long work in steps, between which other work may run; None: it is done at once.
 
     Attributes:
-        traffic: what was sent, skipped and closed.
-        problems: what the board's owner has to fix, by source.
+        traffic: counters of what was sent, skipped and closed.
+        problems: the problems that the board's owner has to fix, by source.
         readers: the readers of the alert stream.
         subscribers: the parts of this program that read the alert log.
         waiting: the viewers whose connections are busy.
         problems_frames: the newest ``problems`` message, in brief (False) and in full (True).
-        board: the board's description, as viewers have it.
+        board: the description of the board that viewers know.
         audiences: the viewers, by what they subscribed to.
         initials: makes ``initial`` messages.
     """
@@ -92,7 +92,7 @@ class Hub:
         self._failed = Quiet()
         self._copies: Counter[str] = Counter()
         self._position = Position("", 0)
-        self._given: Happened | None = None
+        self._tick: TickResult | None = None
         self._amended: list[tuple[int, float, Floats]] = []
         self._uninformed: list[Viewer] = []
         self._by_tasks = 0
@@ -150,12 +150,12 @@ class Hub:
         self.retire(viewer)
 
     def retire(self, viewer: Viewer) -> None:
-        """Send a viewer nothing more, while its connection is being closed."""
+        """Stop sending to a viewer, while its connection is being closed."""
         self.waiting.discard(viewer)
         viewer.untaken = None
         if viewer.audience is not None:
             self._by_tasks -= viewer.outlet.descriptor < 0
-            self.audiences.take_out(viewer, viewer.audience)
+            self.audiences.remove(viewer, viewer.audience)
             viewer.audience = None
 
     def subscribe(self, viewer: Viewer, selectors: Iterable[str], prepared: Selection | None = None) -> Frame | None:
@@ -172,10 +172,10 @@ class Hub:
         audience = viewer.audience
         if audience is None:
             return None
-        if audience.awaits(viewer) and self._given is not None:
-            viewer.offer(self._given.seq, self._frame_of(audience, self._given))
+        if audience.awaits(viewer) and self._tick is not None:
+            viewer.offer(self._tick.seq, self._frame_of(audience, self._tick))
         descriptor = audience.descriptors[viewer.slot]
-        self.audiences.take_out(viewer, audience)
+        self.audiences.remove(viewer, audience)
         audience = self.audiences.put(viewer, audience.encoding, selectors, prepared, self.board.number)
         audience.descriptors[viewer.slot] = descriptor
         self.audiences.bind(audience)
@@ -189,35 +189,35 @@ class Hub:
 
     # --- ticks ---
 
-    def publish(self, happened: Happened) -> Iterator[None]:
+    def publish(self, tick: TickResult) -> Iterator[None]:
         """Send a tick to every viewer.
 
-        The caller runs the iterator to its end and lets others run at each step; between two steps at most `SLICE`
-        viewers are written to. If the caller stops early, the next call finishes the tick; if it raises, the tick is
-        not tried again. With the first tick of another epoch, every viewer is sent the board and the whole window.
+        The caller runs the iterator to its end, and other work at each step; between two steps at most `SLICE` viewers
+        are written to. If the caller stops early, the next call finishes the tick; if it raises, the tick is not tried
+        again. With the first tick of another epoch, every viewer is sent the board and the whole window.
         """
         try:
-            for _ in self._hand_out():
+            for _ in self._send_tick():
                 pass
             for audience in self.audiences:
                 audience.begin()
             if self._epoch != self.engine.epoch:
                 # The viewers know the window of another epoch, and the new one contains this tick.
-                yield from self._show_anew()
+                yield from self._resend_all()
                 return
-            self._given = happened
-            self._amended = amended_rows(happened, self.engine.window)
+            self._tick = tick
+            self._amended = amended_rows(tick, self.engine.window)
             if not self.board.is_current:
-                # Viewers that see none of the new series do not wait for the description; they get it with the next
-                # tick. Viewers that join or subscribe meanwhile get this tick like all others.
-                yield from self._hand_out(but_with_the_board=True)
+                # Viewers that see none of the new series get the tick at once, and the description with the next tick.
+                # Viewers that join or subscribe meanwhile get this tick like all others.
+                yield from self._send_tick(except_new_series=True)
                 yield from self.board.update()
-            yield from self._hand_out()
+            yield from self._send_tick()
             if self.audiences.describe_changes:
                 yield from self.board.keep_baseline()
         except Exception:
-            # Otherwise the next tick would start with this one, and fail as well.
-            self._given = None
+            # Otherwise the next tick would begin with this one, and fail too.
+            self._tick = None
             raise
         yield from self._send_problem_lists()
 
@@ -244,7 +244,7 @@ class Hub:
             self._has_failed = False
             self._failed.failed(now)
         elif self._failed.is_over(now):
-            self.problems.clear(VIEWERS, "no other was cut for a while")
+            self.problems.clear(VIEWERS, "no other viewer was cut for a while")
         waiting: dict[str, list[Viewer]] = {}
         for viewer in self.waiting:
             waiting.setdefault(viewer.owner, []).append(viewer)
@@ -255,13 +255,13 @@ class Hub:
         self.traffic.subscribers_stalled += self.readers.cut_stalled(now, STALLED_S)
 
     def count_copies(self, owner: str, size: int) -> None:
-        """Count bytes that a server has copied for one viewer, and that it has not taken yet."""
+        """Count bytes that a server has copied for one viewer, and that the viewer has not taken yet."""
         self._copies[owner] += size
         if not self._copies[owner]:
             del self._copies[owner]
 
     def bound_copies(self, owner: str) -> None:
-        """Close viewers of an address if too many bytes are copied for them; at once, since each copies more."""
+        """Close viewers of an address if too many bytes are copied for them. Call it after each copy."""
         if self._copies[owner] > MAX_UNTAKEN_BYTES:
             self._bound_untaken([viewer for viewer in self.waiting if viewer.owner == owner])
 
@@ -294,7 +294,7 @@ class Hub:
             self._has_failed = True
             self.problems.report(
                 VIEWERS,
-                f"a viewer could not be sent to, and was cut: {described(error)}",
+                f"sending to a viewer failed, and it was disconnected: {described(error)}",
                 error=error,
                 kind=type(error),
             )
@@ -303,13 +303,13 @@ class Hub:
         """Return whether a viewer is sent the board when metrics appear or leave, and some have."""
         return viewer.audience is not None and viewer.audience.encoding.describes_board and self.board.has_changed
 
-    def given(self, viewer: Viewer) -> int:
-        """Return the newest tick that an idle viewer has been sent."""
+    def newest_sent(self, viewer: Viewer) -> int:
+        """Return the newest tick that was sent to an idle viewer."""
         pending = viewer.audience is not None and viewer.audience.awaits(viewer)
         return self.engine.seq - 1 if pending else self.engine.seq
 
     def at(self, seq: int) -> Position:
-        """Return a position in this epoch; one object is shared by all viewers at it."""
+        """Return a position in this epoch; all viewers at the same position share one object."""
         if self._position.seq != seq or self._position.epoch != self.engine.epoch:
             self._position = Position(self.engine.epoch, seq)
         return self._position
@@ -320,7 +320,7 @@ class Hub:
         """Show another board from now on: send every viewer its description and its window."""
         self.engine = self.audiences.engine = engine
         self.board.switch(describe, engine.registry)
-        for _ in self._show_anew():
+        for _ in self._resend_all():
             pass
         self._wake()
 
@@ -333,12 +333,12 @@ class Hub:
             subscriber.closing = True
         self._wake()
 
-    def _show_anew(self) -> Iterator[None]:
-        """Send every viewer the board and its window, which replace what it has."""
+    def _resend_all(self) -> Iterator[None]:
+        """Send every viewer the board and its window, to replace the ones it has."""
         self._epoch = self.engine.epoch
         for _ in self.board.update():
             pass
-        self._given = None
+        self._tick = None
         for audience in self.audiences:
             audience.begin()
             audience.end = 0
@@ -373,8 +373,8 @@ class Hub:
             del self._uninformed[-SLICE:]
             yield
 
-    def _hand_out(self, *, but_with_the_board: bool = False) -> Iterator[None]:
-        """Send the tick to all that do not have it yet; optionally not to those that must get new metrics before it."""
+    def _send_tick(self, *, except_new_series: bool = False) -> Iterator[None]:
+        """Send the tick to all viewers that do not have it yet, or only to those that see no new series."""
         budget = size = min(SLICE, SLICE_BY_TASKS) if self._by_tasks else SLICE
         encoded = looked_up = 0
         registry, audiences = self.engine.registry, list(self.audiences)
@@ -385,20 +385,20 @@ class Hub:
             if encoded > ENCODED_AT_ONCE or looked_up > STEP_COST:
                 encoded = looked_up = 0
                 yield
-            if audience.cursor < audience.end and self._given is not None:
+            if audience.cursor < audience.end and self._tick is not None:
                 looked_up += yield from self.audiences.bind_in_steps(audience)
-                if but_with_the_board and audience.encoding.describes_board and audience.layout != audience.described:
+                if except_new_series and audience.encoding.describes_board and audience.layout != audience.described:
                     continue
                 encoded += 0 if audience.frame else len(audience.selection.series)
-            while audience.cursor < audience.end and self._given is not None:
-                budget -= self._give_slice(audience, self._given, budget)
+            while audience.cursor < audience.end and self._tick is not None:
+                budget -= self._send_slice(audience, self._tick, budget)
                 if budget <= 0:
                     yield
                     budget = size
 
-    def _give_slice(self, audience: Audience[Viewer], happened: Happened, most: int) -> int:
+    def _send_slice(self, audience: Audience[Viewer], tick: TickResult, most: int) -> int:
         """Send the tick to the next viewers of an audience; return how many."""
-        frame = self._frame_of(audience, happened)
+        frame = self._frame_of(audience, tick)
         start, stop = audience.cursor, min(audience.end, audience.cursor + most)
         audience.cursor = stop
         descriptors = audience.descriptors[start:stop]
@@ -409,21 +409,21 @@ class Hub:
             for index, size in self._write_all(descriptors, frame.wire):
                 viewer = audience.viewers[start + index]
                 assert viewer is not None
-                self._do_for(viewer, viewer.interrupted, happened.seq, frame, size)
+                self._do_for(viewer, viewer.interrupted, tick.seq, frame, size)
         if others:
             for index, descriptor in enumerate(descriptors):
                 viewer = audience.viewers[start + index]
                 if descriptor < 0 and viewer is not None:
-                    self._do_for(viewer, viewer.offer, happened.seq, frame)
+                    self._do_for(viewer, viewer.offer, tick.seq, frame)
         return stop - start
 
-    def _frame_of(self, audience: Audience[Viewer], happened: Happened) -> Frame:
+    def _frame_of(self, audience: Audience[Viewer], tick: TickResult) -> Frame:
         """Return the tick as encoded for an audience."""
         if audience.frame is None:
             self.audiences.bind(audience)
             # Read from the window, which has room for series that appeared after the row was made.
-            row = self.engine.window.row(happened.seq)
-            frame = audience.encoding.tick(audience.selection, audience.layout, happened.seq, happened.time, row)
+            row = self.engine.window.row(tick.seq)
+            frame = audience.encoding.tick(audience.selection, audience.layout, tick.seq, tick.time, row)
             for seq, time, changed in self._amended:
                 # Widened for series that appeared after it was made.
                 amended = widened(changed, max(len(changed), audience.selection.width), np.nan)
@@ -451,14 +451,14 @@ class Hub:
         return audience.encoding.describe(audience.selection, audience.layout, epoch)
 
 
-def amended_rows(happened: Happened, window: Window) -> list[tuple[int, float, Floats]]:
+def amended_rows(tick: TickResult, window: Window) -> list[tuple[int, float, Floats]]:
     """Return the late values of earlier ticks, as seq, time and row; NaN in a row: unchanged."""
-    if not happened.amended:
+    if not tick.amended:
         return []
     rows: dict[int, Floats] = {}
     times = window.times()
-    for each in happened.amended:
-        for seq in range(max(each.first, window.oldest), min(each.last, happened.seq - 1) + 1):
+    for each in tick.amended:
+        for seq in range(max(each.first, window.oldest), min(each.last, tick.seq - 1) + 1):
             row = rows.setdefault(seq, np.full(window.width, np.nan))
             row[each.columns] = window.row(seq)[each.columns]
     return [(seq, float(times[seq - window.oldest]), rows[seq]) for seq in sorted(rows)]

@@ -1,7 +1,7 @@
-"""The ``initial`` messages: the window, or what a viewer has missed of it, encoded once for all that need the same.
+"""The ``initial`` messages: the window, or the ticks that a viewer has missed, encoded once for all who need the same.
 
-A large one is made in steps, between which others may run. Few are made at the same time, and the viewers that need
-another one wait until it is their turn.
+A large one is made in steps, between which other work may run. Only a few are made at the same time, and viewers that
+need another one wait for their turn.
 """
 
 from collections.abc import Callable, Generator, Iterator
@@ -42,9 +42,9 @@ class Initials:
 
     Args:
         audiences: the viewers, by what they subscribed to.
-        problems: where it is reported that one cannot be made.
+        problems: receives a report if a message cannot be made.
         do_for: does something for one viewer.
-        begin_work: runs long work in steps, between which others may run; None: it is done at once.
+        begin_work: runs long work in steps, between which other work may run; None: it is done at once.
 
     Attributes:
         begin_work: as given.
@@ -126,7 +126,7 @@ class Initials:
     def _since(self, seen: Position | None) -> int | None:
         """Return the tick after which a viewer resumes; None: it starts with the whole window."""
         engine = self._audiences.engine
-        return seen.seq if seen is not None and engine.has_missed(seen.epoch, seen.seq) else None
+        return seen.seq if seen is not None and engine.can_resume_after(seen.epoch, seen.seq) else None
 
     def _here(self) -> Position:
         """Return the position of the newest tick."""

@@ -1,6 +1,6 @@
 """The outbox: frames that wait for one viewer while its connection is busy, bounded in bytes.
 
-Ticks are state: they may be dropped in favour of the newest. Answers are what the viewer asked for, and stay.
+Ticks are state: they may be dropped in favour of the newest. Answers to the viewer's requests are never dropped.
 """
 
 from collections import deque
@@ -8,7 +8,7 @@ from collections import deque
 from tickboard.hub.frames import Frame
 
 OUTBOX_BYTES = 131_072
-"""How many bytes may wait for one viewer before its ticks are dropped; a single frame always may."""
+"""How many bytes may wait for one viewer before its ticks are dropped. A single frame may always wait."""
 
 
 class Outbox:

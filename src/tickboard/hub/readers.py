@@ -1,9 +1,9 @@
-"""The readers of the alert stream: their places in the log, and the fan-out of new events to all of them.
+"""The readers of the alert stream: their positions in the log, and the fan-out of new events to all of them.
 
-There is one log of alert events, and a reader is a number in it. So nothing is queued for a slow reader: it continues
-from its number when its connection accepts data again. The events after a number are encoded once for all readers, in
-chunks of bounded size. Where connections have descriptors and nothing waits in front of them, one call writes a chunk
-to many of them. Like the hub, this module knows no asyncio and no sockets.
+There is one log of alert events, and a reader's position is a number in it. So nothing is queued for a slow reader: it
+continues from its number when its connection accepts data again. The events after a number are encoded once for all
+readers, in chunks of bounded size. If connections have descriptors and nothing waits in front of them, one call writes
+a chunk to many of them. Like the hub, this module knows no asyncio and no sockets.
 
                  ┌─────────── took the whole chunk ──────────┐
                  ▼                                           │
@@ -12,7 +12,8 @@ to many of them. Like the hub, this module knows no asyncio and no sockets.
                  └── accepts again and continues ─┘     ├── nothing taken for 20 s ──▶ cut
                                                         └── its number has left the log ──▶ ended
 
-A reader that is cut or ended reconnects with its number. It is then sent what it has missed, or all firing alerts.
+A reader that is cut or ended reconnects with its number. It is then sent the events that it missed, or all firing
+alerts.
 """
 
 from bisect import bisect_right
@@ -26,7 +27,7 @@ from tickboard.hub.events import heartbeat, log_event, stream_start
 P = ParamSpec("P")
 
 SLICE = 500
-"""How many readers are written to before others may run."""
+"""How many readers are written to before other work may run."""
 
 CHUNK_BYTES = 65_536
 """A chunk ends with the event that reaches this size. The system buffers twice as much for one connection, so a reader
@@ -42,7 +43,7 @@ HEARTBEAT_S = 30.0
 """Seconds between two heartbeats to a reader."""
 
 NOWHERE = -1
-"""The number of a reader that has no place in this log: it is sent all firing alerts first."""
+"""The number of a reader without a position in this log: it is sent all firing alerts first."""
 
 NEVER = float("inf")
 
@@ -56,8 +57,8 @@ class AlertReader:
         slot: its index among the readers; -1 once it is being closed.
         opening: whether it must still be sent the position from which it resumes.
         beat_due: whether a heartbeat is due.
-        base: the newest published number when it joined; it continues after it once it has all firing alerts.
-        sent: the number of the newest of those alerts that it was sent.
+        base: the newest published number when it joined, after which it continues once it has all firing alerts.
+        sent: the number of the newest firing alert that it was sent.
         patience: while it is busy, measures for how long it has taken nothing.
     """
 
@@ -90,12 +91,12 @@ class AlertReaders:
         write_all: writes the same bytes to many descriptors.
 
     Attributes:
-        on_news: called when there may be something to send. Its owner then runs `give`, and runs `beat` about once a
-            second.
+        on_news: called when there may be something to send. Its owner then runs `send_new`, and runs `beat` about once
+            a second.
     """
 
     def __init__(self, log: Callable[[], AlertLog], write_all: WriteAll) -> None:
-        self.on_news: Callable[[], None] = _nobody_gives
+        self.on_news: Callable[[], None] = _ignore_news
         self._log = log
         self._write_all = write_all
         self._chunks = Chunks(log())
@@ -115,11 +116,11 @@ class AlertReaders:
         return len(self._members)
 
     def join(self, stream: ReaderConnection, last_event_id: str, now: float) -> AlertReader:
-        """Add a reader, and send it what it has missed, or all firing alerts.
+        """Add a reader, and send it the events that it missed, or all firing alerts.
 
         Args:
             stream: its connection.
-            last_event_id: the id of the last event that it received; "0" for all that the log has.
+            last_event_id: the id of the last event that it received; "0" for all events in the log.
             now: seconds by a clock that never steps.
         """
         log = self._current()
@@ -140,7 +141,7 @@ class AlertReaders:
         try:
             self._read_on(reader)
         except BaseException:
-            self.leave(reader)  # the caller has no reader to do it with
+            self.leave(reader)  # the caller has no reader to pass to `leave`
             raise
         return reader
 
@@ -150,7 +151,7 @@ class AlertReaders:
         self._retire(reader)
 
     def close(self) -> None:
-        """End every stream, after what was sent already."""
+        """End every stream, after the chunks that are already sent."""
         for reader in list(self._members):
             self._do_for(reader, self._end, reader)
 
@@ -171,21 +172,21 @@ class AlertReaders:
             self._do_for(reader, reader.stream.cut)
         return len(stalled)
 
-    def give(self) -> Iterator[None]:
+    def send_new(self) -> Iterator[None]:
         """Send every reader the events published so far.
 
-        The caller runs the iterator to its end and lets others run at each step; between two steps at most `SLICE`
-        readers are written to. Events published meanwhile may have to wait for the next call.
+        The caller runs the iterator to its end, and other work at each step; between two steps at most `SLICE` readers
+        are written to. Events published meanwhile may have to wait for the next call.
         """
         more = True
         while more:
             more = False
             for start in range(0, len(self._slots), SLICE):
-                more |= self._give_slice(start, start + SLICE)
+                more |= self._send_slice(start, start + SLICE)
                 yield
 
     def beat(self, now: float, time: float) -> Iterator[None]:
-        """Send a heartbeat to readers whose last one was `HEARTBEAT_S` ago; in slices like `give`.
+        """Send a heartbeat to readers whose last one was `HEARTBEAT_S` ago; in slices like `send_new`.
 
         Args:
             now: seconds by a clock that never steps.
@@ -205,7 +206,7 @@ class AlertReaders:
         self._read_on(reader)
 
     def _read_on(self, reader: AlertReader) -> None:
-        """Send a reader what is new to it, until its connection is busy."""
+        """Send a reader new chunks until its connection is busy."""
         while reader.idle and reader.slot >= 0 and (chunk := self._next(reader)) is not None:
             if not reader.stream.write(self._chunks.coded(chunk) if reader.stream.chunked else chunk):
                 self._become_busy(reader)
@@ -217,7 +218,7 @@ class AlertReaders:
         log, slot = self._chunks.log, reader.slot
         number = self._numbers[slot]
         if number == NOWHERE:
-            chunk, sent = self._chunks.of_all_that_fires(reader.base, reader.sent)
+            chunk, sent = self._chunks.of_firing(reader.base, reader.sent)
             if sent is None:
                 self._numbers[slot] = reader.base
             else:
@@ -245,7 +246,7 @@ class AlertReaders:
             self._busy.add(reader)
 
     def _retire(self, reader: AlertReader) -> None:
-        """Send a reader nothing more, while its connection is being closed."""
+        """Stop sending to a reader, while its connection is being closed."""
         self._busy.discard(reader)
         if reader.slot >= 0:
             slot, reader.slot = reader.slot, -1
@@ -266,7 +267,7 @@ class AlertReaders:
 
     # --- many readers at once ---
 
-    def _give_slice(self, start: int, stop: int) -> bool:
+    def _send_slice(self, start: int, stop: int) -> bool:
         """Send new events to the readers in these slots; return whether there are more for some of them."""
         log = self._current()
         descriptors, numbers = self._descriptors[start:stop], self._numbers[start:stop]
@@ -313,7 +314,7 @@ class AlertReaders:
         self._write(start, chosen, heartbeat(log.epoch, log.published, self._beat_time))
 
     def _write(self, start: int, descriptors: list[int], wire: bytes) -> None:
-        """Write to the descriptors of the readers from slot `start` on, in each one's coding."""
+        """Write to the descriptors of the readers from slot `start` on, each in its coding."""
         coded = self._coded[start : start + len(descriptors)]
         codings = set(coded)
         for coding in codings:
@@ -370,11 +371,11 @@ class Chunks:
         return other
 
     def after(self, number: int) -> tuple[bytes, int]:
-        """Return a chunk of the events after `number`, and the number that a reader has after it."""
+        """Return a chunk of the events after `number`, and the number of its last event."""
         chunk, last = self._keep((NOWHERE, number), lambda: self._read(self.log.since(number, CHUNK_EVENTS)))
         return chunk, self.log.published if last is None else last
 
-    def of_all_that_fires(self, base: int, sent: int) -> tuple[bytes, int | None]:
+    def of_firing(self, base: int, sent: int) -> tuple[bytes, int | None]:
         """Return the next firing alerts numbered above `sent` and up to `base`; after the last, also the position.
 
         Returns:
@@ -421,7 +422,7 @@ class Chunks:
 
 
 def resumed_number(last_event_id: str, log: AlertLog) -> int | None:
-    """Return the number to resume after; None if the id has none from which a reader can resume."""
+    """Return the number to resume after; None if a reader can't resume from this id."""
     if last_event_id == "0":
         oldest = log.since(0, 1)
         return oldest[0].number - 1 if oldest else log.published
@@ -432,13 +433,13 @@ def resumed_number(last_event_id: str, log: AlertLog) -> int | None:
 
 
 def is_lost(number: int, log: AlertLog) -> bool:
-    """Return whether a reader can't resume after `number`: it is ahead of the log, or what follows has left it."""
-    return number > log.published or (number < log.published and not log.has_missed(number))
+    """Return whether a reader can't resume after `number`: it is ahead of the log, or later events have left it."""
+    return number > log.published or (number < log.published and not log.can_resume_after(number))
 
 
 def _number(event: LogEvent) -> int:
     return event.number
 
 
-def _nobody_gives() -> None:
+def _ignore_news() -> None:
     pass

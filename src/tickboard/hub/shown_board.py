@@ -1,4 +1,4 @@
-"""The board as viewers have it: its description, numbered, and the messages that say how it has changed."""
+"""The board that viewers know: its numbered description, and the messages with its changes."""
 
 from collections.abc import Callable, Generator, Iterator
 
@@ -14,11 +14,11 @@ from tickboard.problems import Problems
 from tickboard.wire import BoardChanged, BoardInfo, encode
 
 Describe = Callable[[], Generator[None, None, BoardInfo]]
-"""Returns the board as it is at the first step; in steps."""
+"""Returns the description of the board in steps, as of the first step."""
 
 
 class ShownBoard:
-    """The newest description of a board that viewers were sent, or are to be sent.
+    """The newest description of a board, which viewers were or will be sent.
 
     Args:
         describe: returns the board as the page needs it, in steps.
@@ -55,7 +55,7 @@ class ShownBoard:
         self._describe, self._registry = describe, registry
 
     def update(self) -> Iterator[None]:
-        """Describe the board anew, in steps."""
+        """Update the description of the board, in steps."""
         number, revision = self.number, self._registry.metrics_revision
         before, board = self._board or self._baseline, (yield from self._describe())
         yield
@@ -69,7 +69,7 @@ class ShownBoard:
             self.number += 1
 
     def keep_baseline(self) -> Iterator[None]:
-        """Keep what viewers know now, so that the first change can be sent as a change, too; in steps."""
+        """Keep the description that viewers have now, so that the first change can be sent as a change; in steps."""
         if self._board is None and self._baseline is None:
             self._baseline = yield from self._describe()
 
@@ -88,7 +88,7 @@ class ShownBoard:
         """Return the message about the board that brings an audience up to date; None: it needs none."""
         frame = None
         if audience.encoding.describes_board:
-            # The changes apply only to the board just before: an audience that is further behind gets it whole.
+            # The changes apply only to the previous description: an audience that is further behind gets all of it.
             is_next = audience.encoding.describes_changes and audience.board == self.number - 1
             frame = (self._changed_frame if is_next else None) or self.frame(details=audience.details)
         audience.board = self.number

@@ -1,7 +1,7 @@
-"""Traffic: what the hub has sent, skipped and closed, and how long a tick took to reach everyone.
+"""Traffic: counters of what the hub has sent, skipped and closed, and of how long ticks took to reach everyone.
 
-These are plain counters since the start: `/metrics` shows them as they are, and a source turns them into rates. Nothing
-here knows viewers or the clock.
+They count from the start: `/metrics` shows them unchanged, and a source turns them into rates. Nothing here knows
+viewers or the clock.
 """
 
 from bisect import bisect_left
@@ -38,7 +38,7 @@ class RemoteWritten(Struct):
         refused: samples that it refused.
         failed: requests that failed, and were tried again.
         waiting: about how many samples wait to be sent.
-        oldest: time of the oldest of them, POSIX seconds; None if none waits.
+        oldest: the time of the oldest of these, POSIX seconds; None if none waits.
     """
 
     sent: int = 0
@@ -64,7 +64,8 @@ class Traffic(Struct):
         subscribers_stalled: readers of the alert stream cut off because their connection took nothing.
         connections_refused: WebSockets and alert streams refused because there were too many.
         requests_refused: requests and connections refused before they reached a route, by the reason.
-        deliveries: ticks by the time from the tick to the last write: one count for each bucket, and one above them.
+        deliveries: how many ticks took how long, from the tick to the last write: a count for each bucket, and one for
+            longer times.
         delivery_s: the sum of those times.
         last_delivery_s: the newest of those times.
         notified: counters of alert messages, by the notifier's name.

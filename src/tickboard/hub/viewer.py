@@ -1,8 +1,8 @@
 """A viewer: one connection that watches ticks, and the frames that wait for it.
 
-If it is slow, frames wait in its outbox, up to `OUTBOX_BYTES`. Beyond that, its ticks are dropped and counted. As soon
-as its connection accepts frames again, it gets one ``initial`` message with all it has missed. So a slow viewer skips
-to the newest state, and neither delays others nor uses up memory. A viewer whose connection has taken nothing for
+If it is slow, frames wait in its outbox, up to `OUTBOX_BYTES`. Beyond that, its ticks are dropped and counted. When its
+connection accepts frames again, it gets one ``initial`` message with all the ticks that it missed. So a slow viewer
+skips to the newest state, and neither delays others nor uses up memory. A viewer whose connection has taken nothing for
 `STALLED_S` is closed.
 
                     ┌───────── outlet took it all ─────────┐
@@ -104,11 +104,11 @@ class Viewer:
         return self._outbox.full
 
     def answer(self, frame: Frame) -> None:
-        """Send this viewer a message of its own, after all waiting ones; do nothing once it is being closed."""
+        """Send this viewer an answer, after all waiting frames; do nothing once it is being closed."""
         if self.audience is None:
             return  # another connection may use its descriptor by now
         if self._idle:
-            self._send(frame, self._hub.given(self))
+            self._send(frame, self._hub.newest_sent(self))
         else:
             self._outbox.put(frame)
 
@@ -144,7 +144,7 @@ class Viewer:
         self.pump()
 
     def proceed(self) -> None:
-        """Continue after waiting for other large ``initial`` messages to be made."""
+        """Continue after other large ``initial`` messages have been made."""
         self._making = False
         self.idle_again()
 
@@ -229,7 +229,7 @@ class Viewer:
             return hub.engine.seq, initial
         if self._problems_due:
             self._problems_due = False
-            return hub.given(self), hub.problems_frames[self.details]
+            return hub.newest_sent(self), hub.problems_frames[self.details]
         return None
 
     def _send(self, frame: Frame, seq: int) -> None:

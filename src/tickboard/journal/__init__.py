@@ -1,1 +1,1 @@
-"""The file that keeps the log of alerts, and all else of alerts that outlives a run."""
+"""The file that keeps the log of alerts, and every other part of alerting that outlives a run."""

@@ -1,4 +1,4 @@
-"""What goes into a journal and comes out of it: all that is kept, and what one transaction changes of it."""
+"""The data of a journal: its whole contents, and the changes that one transaction writes."""
 
 from collections.abc import Iterable, Sequence
 
@@ -11,19 +11,19 @@ from tickboard.wire import Silence
 
 
 class JournalContents(Struct, frozen=True):
-    """All that a journal holds: read from it when it is opened, and written to a new file when it is lost.
+    """The whole contents of a journal: read when it opens, and written to a new file if the old one is lost.
 
     Attributes:
-        epoch: of the log; made once with the file.
-        number: the newest event's, even where that has left the log.
-        events: as many as `Events` holds, oldest first.
-        firing: the alerts that fire, in the order they began, as they are by now under the number of their beginning;
-            also those that began before the oldest event.
-        episodes: as last given.
-        silences: as last given, each with when it ends, POSIX seconds; those that are over among them.
-        positions: by the notifier's name, the number of the newest event that it has dealt with.
+        epoch: the log's; created with the file.
+        number: the number of the newest event, even if that event has left the log.
+        events: the newest ones, as many as `Events` holds; oldest first.
+        firing: the firing alerts in their current state, each under the number of its firing event, in that order;
+            including those that began before the oldest event.
+        episodes: as of the last commit.
+        silences: as of the last commit, each with its end in POSIX seconds; some may be over.
+        positions: by notifier name, the number of the newest event it has handled.
         marks: all marks, in the order they were made.
-        older: the latest end of a resolved alert that is not among the events, RFC 3339; empty: there is none.
+        older: the latest end of a resolved alert that is not among the events, RFC 3339; empty if there is none.
     """
 
     epoch: str
@@ -38,11 +38,11 @@ class JournalContents(Struct, frozen=True):
 
 
 class Fate(Struct, frozen=True):
-    """What becomes of one alert's row among those that fire.
+    """How one alert's row in the table of firing alerts changes.
 
     Attributes:
-        begun: the event of its beginning; None: that was kept before, or it is over.
-        newest: the newest of its events: ``resolved`` deletes the row.
+        begun: its firing event; None if that was written earlier, or the alert is over.
+        newest: its newest event; ``resolved`` deletes the row.
     """
 
     begun: AlertEvent | None
@@ -50,25 +50,24 @@ class Fate(Struct, frozen=True):
 
 
 class JournalChange(Struct):
-    """What one transaction writes; None: as it was.
+    """The changes that one transaction writes; None means unchanged.
 
     Attributes:
         epoch: a new name for the log.
-        events: to be added; added to by `append` alone.
-        marks: to be added, by their numbers.
-        dropped: the numbers of changes and marks that the log holds no longer.
-        fates: by the alert's id, what events make of it, also those that `events` has no room for; bounded by the
-            series that there are.
-        episodes: all that there are.
-        silences: all that are in force, each with when it ends.
-        positions: of notifiers, those that have moved.
+        events: the events to add; only `append` adds to them.
+        marks: the marks to add, by number.
+        dropped: the numbers of changes and marks that have left the log.
+        fates: by alert id, including alerts whose events no longer fit into `events`; bounded by the number of series.
+        episodes: all current ones.
+        silences: all that are in force, each with its end.
+        positions: of the notifiers whose position has changed.
         oldest: the number of the oldest event to keep; those before it are deleted.
         since: marks and resolved alerts that ended before this time are deleted; RFC 3339.
-        whole: everything, for a new file; None: the file that there is goes on.
+        whole: the full contents of a new file; None keeps the present file.
     """
 
     epoch: str | None = None
-    # More than the log holds need not be kept: a disk that fails for long takes no more memory than this.
+    # Bounded like the log itself, so that a disk that fails for a long time does not fill the memory.
     events: Events = field(default_factory=Events)
     marks: dict[int, MarkEvent] = field(default_factory=dict)
     dropped: set[int] = field(default_factory=set)
@@ -81,7 +80,7 @@ class JournalChange(Struct):
     whole: JournalContents | None = None
 
     def append(self, events: Iterable[LogEvent]) -> None:
-        """Add events that came later, in order."""
+        """Add later events, in order."""
         for event in events:
             if event.drops:
                 self._drop(event.drops)
@@ -92,9 +91,9 @@ class JournalChange(Struct):
                 self._add_marks({event.number: event})
 
     def add(self, newer: "JournalChange") -> None:
-        """Put what came later on top."""
+        """Merge a later change into this one."""
         if newer.whole is not None:
-            # All that came before it is in it.
+            # It includes everything before it.
             self.events.clear()
             self.marks.clear()
             self.dropped.clear()
@@ -119,21 +118,21 @@ class JournalChange(Struct):
             del self.marks[next(iter(self.marks))]
 
     def _drop(self, number: int) -> None:
-        # What has not come into the file yet need not leave it.
+        # An event that was never written need not be deleted.
         if not self.events.drop(number):
             self.dropped.add(number)
 
     def _follow(self, id: str, newer: Fate) -> None:
-        """Keep what fires up to date, as `AlertLog` does."""
+        """Update the firing alerts, as `AlertLog` does."""
         before = self.fates.get(id)
         if before is None or newer.begun is not None:
             self.fates[id] = newer
         elif newer.newest.kind != "resolved":
-            # One that is over may be changed, too, and stays so.
+            # An alert that is over may still change; it stays over.
             if before.newest.kind != "resolved":
                 self.fates[id] = Fate(before.begun, newer.newest)
         elif before.begun is None:
             self.fates[id] = newer
         else:
-            # Begun and over before it was written: a disk that fails for long makes no heap of these.
+            # It began and ended before it was written. Dropping it bounds this table while the disk fails.
             del self.fates[id]

@@ -1,4 +1,4 @@
-"""Rows of the journal's tables: how values are written into them, and read from them."""
+"""Converts values to rows of the journal's tables, and back."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -28,11 +28,14 @@ def as_text(value: object) -> str:
     return _encode(value).decode()
 
 
-def as_rows(given: Iterable[G], row: Callable[[G], R]) -> tuple[list[R], UnicodeEncodeError | None]:
-    """Return the rows of what can be encoded, and why the last of the others can't: it must not keep them away."""
+def as_rows(items: Iterable[G], row: Callable[[G], R]) -> tuple[list[R], UnicodeEncodeError | None]:
+    """Return the rows of the items that can be encoded, and the last encoding error.
+
+    One bad item must not block the rest.
+    """
     rows: list[R] = []
     unkept: UnicodeEncodeError | None = None
-    for one in given:
+    for one in items:
         try:
             made = row(one)
             for value in made:
@@ -63,10 +66,10 @@ def episode_row(episode: Episode) -> tuple[object, ...]:
 
 def episode_of(row: Sequence[Any]) -> Episode:
     """Return the episode of a row."""
-    rule, labels, state, *numbers, alert = row
+    rule, labels, state, *numbers, text = row
     lasted_s, unseen_s, started, breached, peak = (math.nan if number is None else number for number in numbers)
-    said = None if alert is None else decode_alert(alert)
-    return Episode(rule.decode(), _decode_labels(labels), state, lasted_s, unseen_s, started, breached, peak, said)
+    alert = None if text is None else decode_alert(text)
+    return Episode(rule.decode(), _decode_labels(labels), state, lasted_s, unseen_s, started, breached, peak, alert)
 
 
 def event_row(event: LogEvent) -> tuple[object, ...]:

@@ -1,8 +1,8 @@
-"""The journal's file: an SQLite database that one process has open, and what is read from it and written to it.
+"""The journal's file: reads and writes an SQLite database that one process has open.
 
 Its format is described in docs/alerts.md. Everything here blocks, for as long as the disk does. It raises
-`JournalError` for what a person can fix, `DamageError` for a file that cannot be read, and `LostError` where what was
-written is not in the file any more. It reads no clock: the caller decides which events are too old.
+`JournalError` for what a person can fix, `DamageError` for a file that cannot be read, and `LostError` if the file no
+longer contains what was written. It reads no clock: the caller decides which events are too old.
 """
 
 import os
@@ -37,13 +37,13 @@ from tickboard.storage.damage import BROKEN, HEADER_BYTES, DamageError, check_le
 from tickboard.storage.place import Purpose, check_writable, find_place, make_place
 
 APPLICATION_ID = 0x7469636B
-"""In the file's header (``tick``), so that a database of another program is known."""
+"""In the file's header (``tick``); it tells the journal from a database of another program."""
 
 VERSION = 2
-"""Of the format; a file of a newer one is refused, and one of an older one is upgraded."""
+"""The format's version. A file with a newer one is refused; an older one is upgraded."""
 
 LOCK_WAIT_S = 1.0
-"""How long a journal that another process has is waited for: that one may be about to end."""
+"""How long to wait for a journal that another process has open: that process may be about to end."""
 
 _DAMAGE = BROKEN | {sqlite3.SQLITE_ERROR}  # a table is missing
 
@@ -61,7 +61,7 @@ _ELSEWHERE = f"make it writable, {PURPOSE.another_file}"
 _FIXES = {
     sqlite3.SQLITE_FULL: "make room on its disk",
     sqlite3.SQLITE_IOERR: "see whether its disk is full or failing",
-    # Of a file that is only to be read.
+    # The file is read-only.
     sqlite3.SQLITE_IOERR_LOCK: _ELSEWHERE,
     sqlite3.SQLITE_BUSY: "stop that one, or give this one another file with --state",
 }
@@ -80,7 +80,7 @@ CREATE TABLE silences (until REAL NOT NULL, silence TEXT NOT NULL);
 CREATE TABLE positions (notifier TEXT PRIMARY KEY, number INTEGER NOT NULL);
 """
 
-# The order in which they were first written; an episode that changes stays where it is.
+# In the order of their first write; an episode that changes keeps its place.
 _EPISODES = """
 SELECT rule, labels, state, lasted_s, unseen_s, started, breached, peak, alert FROM episodes ORDER BY rowid
 """
@@ -90,7 +90,7 @@ state = excluded.state, lasted_s = excluded.lasted_s, unseen_s = excluded.unseen
 breached = excluded.breached, peak = excluded.peak, alert = excluded.alert
 """
 
-# Looked for only where there may be too many: it counts all that are there.
+# The first condition comes first since it is cheap: the subquery counts rows.
 _TRIM = """
 DELETE FROM events WHERE (SELECT min(number) FROM events) <= ?1 AND number <= (
     SELECT number FROM events WHERE kind NOT IN ('changed', 'mark') ORDER BY number DESC LIMIT 1 OFFSET ?2
@@ -99,7 +99,7 @@ DELETE FROM events WHERE (SELECT min(number) FROM events) <= ?1 AND number <= (
 
 
 class LostError(JournalError):
-    """The file was deleted, replaced or damaged while it was in use: everything has to be written to a new one."""
+    """The file was deleted, replaced or damaged while in use: everything must be written to a new one."""
 
 
 class _Seen(Struct, frozen=True):
@@ -107,7 +107,7 @@ class _Seen(Struct, frozen=True):
 
     Attributes:
         file: device and inode.
-        wal: device and inode of the file beside it; None: there is none.
+        wal: device and inode of the write-ahead log; None if there is none.
         content: size and beginning of both.
     """
 
@@ -122,7 +122,7 @@ class JournalFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._real = path
-        # What the file's episodes are, so that only those that differ are written; None: unknown.
+        # The episodes in the file, so that only changed ones are written; None: unknown.
         self._episodes: dict[Key, Episode] | None = None
         with explained_errors(path), _damage():
             self._real = find_place(path, PURPOSE)
@@ -132,7 +132,8 @@ class JournalFile:
             self._descriptor = -1
             try:
                 self._prepare()
-                # Only now, with the lock: closing a descriptor of a file ends all locks of this process on it (POSIX).
+                # Open it only while holding the lock: closing any descriptor of a file releases this process's locks on
+                # it (POSIX).
                 self._descriptor = os.open(self._real, os.O_RDONLY)
                 self._seen = self._look()
             except BaseException:
@@ -140,7 +141,7 @@ class JournalFile:
                 raise
 
     def close(self) -> None:
-        """Close the file; once."""
+        """Close the file. Call it once."""
         try:
             self._connection.close()
         finally:
@@ -148,12 +149,12 @@ class JournalFile:
                 os.close(self._descriptor)
 
     def is_at(self, real: Path) -> bool:
-        """Return whether a path leads to what is open here."""
+        """Return whether a path leads to the file that is open here."""
         found = real.stat()
         return self._seen.file == (found.st_dev, found.st_ino)
 
     def remove_wal(self, real: Path) -> None:
-        """Delete the file of this database beside a path, if it is there."""
+        """Delete the write-ahead log of this database beside a path, if it is there."""
         wal = Path(f"{real}-wal")
         with suppress(FileNotFoundError):
             found = wal.stat()
@@ -161,18 +162,18 @@ class JournalFile:
                 wal.unlink()
 
     def check(self) -> None:
-        """Check that what was written is still where it was, and that this user and nobody else may write to it.
+        """Check that the file is unchanged and in its place, and that only this user may write to it.
 
         Raises:
             LostError: it was deleted, moved, replaced or changed by another program.
-            JournalError: it cannot be looked at or written to, or others may write to it.
+            JournalError: it cannot be accessed or written to, or others may write to it.
         """
         with explained_errors(self._path):
             self._check_same(self._look())
             check_writable(find_place(self._path, PURPOSE), PURPOSE)
 
     def read(self) -> JournalContents:
-        """Return all that it holds."""
+        """Return the whole contents."""
         with explained_errors(self._path), _damage():
             [(epoch, number)] = self._all("SELECT epoch, number FROM log")
             events = [
@@ -195,11 +196,11 @@ class JournalFile:
             return JournalContents(epoch.decode(), number, events, firing, episodes, silences, positions, marks, older)
 
     def resolved(self, asked: AlertQuestion, left: int) -> FoundAlerts:
-        """Return the resolved alerts that are asked for, without those that the log holds.
+        """Return the resolved alerts that match a question, without those in the log.
 
         Args:
-            asked: which alerts.
-            left: the number up to which events have left the log.
+            asked: the question.
+            left: events up to this number have left the log.
 
         Raises:
             DamageError: one cannot be read.
@@ -209,25 +210,25 @@ class JournalFile:
             return self._past.find(asked, left)
 
     def copy_past(self, lost: "JournalFile") -> int:
-        """Copy the resolved alerts of a file that was lost, as far as they can be read; return how many."""
+        """Copy the resolved alerts of a lost file, as far as they can be read; return how many."""
         with explained_errors(self._path), self._transaction():
             copied = self._past.copy(lost._past)  # noqa: SLF001  # of this class
         self._seen = self._look()
         return copied
 
-    def write(self, taken: JournalChange) -> None:
-        """Write everything in one transaction, which is on the disk, in the file at the path, when this returns.
+    def write(self, change: JournalChange) -> None:
+        """Write everything in one transaction. When this returns, it is on disk in the file at the path.
 
         Raises:
-            UnicodeEncodeError: an event has a text that no file can hold; all else is written.
-            LostError: what was written before, or now, is not in the file at the path.
-            JournalError: nothing was written; or it was, but the file cannot be looked at.
+            UnicodeEncodeError: an event has text that cannot be encoded; everything else is written.
+            LostError: the file at the path does not contain what was written before, or now.
+            JournalError: nothing was written; or it was, but the file cannot be accessed.
         """
         unkept: UnicodeEncodeError | None = None
         with explained_errors(self._path):
             self._check_same(self._try_look())
             try:
-                unkept = self._write(taken)
+                unkept = self._write(change)
             finally:
                 before, now = self._seen, self._try_look()
                 self._seen = now or before
@@ -235,37 +236,37 @@ class JournalFile:
                 self._look()
             elif (now.file, before.wal and now.wal) != (before.file, before.wal):
                 raise self._lost("was deleted, moved or replaced")
-        # Only now: a transaction that fails leaves the file as it was.
-        if taken.episodes is not None:
-            self._episodes = {episode.key: episode for episode in taken.episodes}
+        # Not earlier: a transaction that fails leaves the file unchanged.
+        if change.episodes is not None:
+            self._episodes = {episode.key: episode for episode in change.episodes}
         if unkept is not None:
             raise unkept
 
-    def _write(self, taken: JournalChange) -> UnicodeEncodeError | None:
+    def _write(self, change: JournalChange) -> UnicodeEncodeError | None:
         unkept: UnicodeEncodeError | None = None
         with self._transaction():
-            if taken.whole is not None:
-                unkept = self._fill(taken.whole)
-            if taken.epoch is not None:
-                self._do("UPDATE log SET epoch = ?", taken.epoch)
-            if taken.events or taken.marks:
-                unkept = self._add(taken) or unkept
-            if taken.since is not None:
-                self._past.delete_before(taken.since)
-            if taken.oldest is not None:
-                self._do("DELETE FROM events WHERE number < ?", taken.oldest)
-            if taken.episodes is not None:
-                self._change_episodes({episode.key: episode for episode in taken.episodes})
-            if taken.silences is not None:
+            if change.whole is not None:
+                unkept = self._fill(change.whole)
+            if change.epoch is not None:
+                self._do("UPDATE log SET epoch = ?", change.epoch)
+            if change.events or change.marks:
+                unkept = self._add(change) or unkept
+            if change.since is not None:
+                self._past.delete_before(change.since)
+            if change.oldest is not None:
+                self._do("DELETE FROM events WHERE number < ?", change.oldest)
+            if change.episodes is not None:
+                self._change_episodes({episode.key: episode for episode in change.episodes})
+            if change.silences is not None:
                 self._do("DELETE FROM silences")
-                rows, _ = as_rows(taken.silences, lambda one: (one[0], as_text(one[1])))
+                rows, _ = as_rows(change.silences, lambda one: (one[0], as_text(one[1])))
                 self._many("INSERT INTO silences VALUES (?, ?)", rows)
-            positions, _ = as_rows(taken.positions.items(), tuple)
+            positions, _ = as_rows(change.positions.items(), tuple)
             self._many("INSERT OR REPLACE INTO positions VALUES (?, ?)", positions)
         return unkept
 
     def _fill(self, whole: JournalContents) -> UnicodeEncodeError | None:
-        """Write everything into a new file, and return why some of it can't be kept."""
+        """Write everything into a new file; return the error if some of it cannot be encoded."""
         self._do("UPDATE log SET epoch = ?, number = ?", whole.epoch, whole.number)
         events, unkept = as_rows(whole.events, event_row)
         self._many("INSERT OR REPLACE INTO events VALUES (?, ?, ?, ?, ?)", events)
@@ -282,32 +283,32 @@ class JournalFile:
         self._many("INSERT OR REPLACE INTO positions VALUES (?, ?)", positions)
         return unkept
 
-    def _add(self, taken: JournalChange) -> UnicodeEncodeError | None:
-        """Add the events that can be kept, and return why the others can't."""
+    def _add(self, change: JournalChange) -> UnicodeEncodeError | None:
+        """Add the events that can be encoded, and return the error of the others."""
         number = self._number()
-        new = [event for event in taken.events if event.number > number]
-        marks = [event for event in taken.marks.values() if event.number > number]
+        new = [event for event in change.events if event.number > number]
+        marks = [event for event in change.marks.values() if event.number > number]
         if not new and not marks:
             return None
         rows, unkept = as_rows(new, event_row)
         self._many("INSERT INTO events VALUES (?, ?, ?, ?, ?)", rows)
         self._past.add(new)
         self._past.add_marks(marks)
-        fates = [(id, fate) for id, fate in taken.fates.items() if fate.newest.number > number]
+        fates = [(id, fate) for id, fate in change.fates.items() if fate.newest.number > number]
         for id, fate, alert in as_rows(fates, lambda each: (*each, as_text(each[1].newest.alert)))[0]:
             self._follow(id, fate, alert, number)
-        # Also of those that began in this change: one that failed may be on the disk all the same.
+        # Including those that began in this change: a write that failed may have reached the disk all the same.
         over = ((event.alert.id,) for event in new if isinstance(event, AlertEvent) and event.kind == "resolved")
         self._many("DELETE FROM firing WHERE id = ?", over)
-        # Whether it could be kept or not: its number is taken.
+        # Even if it could not be encoded: its number is taken.
         newest = max(event.number for event in (*new[-1:], *marks[-1:]))
         self._do("UPDATE log SET number = ?", newest)
-        self._many("DELETE FROM events WHERE number = ?", ((number,) for number in taken.dropped))
+        self._many("DELETE FROM events WHERE number = ?", ((number,) for number in change.dropped))
         self._do(_TRIM, newest - LOG_EVENTS, LOG_EVENTS)
         return unkept
 
     def _follow(self, id: str, fate: Fate, alert: str, number: int) -> None:
-        """Keep what fires up to date; what is in the file up to a number is there already."""
+        """Update the firing alerts. Events up to `number` are in the file already."""
         begun, newest = fate.begun, fate.newest
         if newest.kind == "resolved":
             self._do("DELETE FROM firing WHERE id = ?", id)
@@ -333,7 +334,7 @@ class JournalFile:
         self._many(_CHANGE_EPISODE, changed)
 
     def _make(self) -> None:
-        """Create the file where there is none; SQLite gives the files beside it the same rights."""
+        """Create the file if it does not exist; SQLite gives the files beside it the same permissions."""
         make_place(self._real)
         check_length(self._real)
 
@@ -341,8 +342,8 @@ class JournalFile:
         """Return what is at the path.
 
         Raises:
-            LostError: nothing.
-            OSError: it cannot be looked at.
+            LostError: nothing is there.
+            OSError: it cannot be accessed.
         """
         try:
             file = self._path.stat()
@@ -358,7 +359,7 @@ class JournalFile:
         return _Seen((file.st_dev, file.st_ino), wal, (file.st_size, begins, wal_size, wal_begins))
 
     def _try_look(self) -> _Seen | None:
-        """Return what is at the path; None where that can't be seen just now."""
+        """Return what is at the path, or None if it cannot be accessed now."""
         try:
             return self._look()
         except OSError:
@@ -372,13 +373,13 @@ class JournalFile:
         return LostError(f"{self._path} {how} while it was in use: everything in memory is written to a new file there")
 
     def _prepare(self) -> None:
-        # Everything that this connection reads as text is decoded where it is used.
+        # Text is read as bytes and decoded where it is used.
         self._connection.text_factory = bytes
-        # With the lock for as long as it is open, no other process writes, and WAL needs no shared memory, which
-        # network file systems have not.
+        # The lock is held until the file is closed, so no other process writes, and WAL needs no shared memory, which
+        # network file systems lack.
         self._do("PRAGMA locking_mode = EXCLUSIVE")
         self._do("PRAGMA synchronous = FULL")
-        self._do("PRAGMA fullfsync = ON")  # macOS: through the disk's own cache
+        self._do("PRAGMA fullfsync = ON")  # macOS: flushes the disk's own cache
         self._do("PRAGMA journal_size_limit = 1048576")
         with self._transaction("EXCLUSIVE"):
             self._recognise()
@@ -387,7 +388,7 @@ class JournalFile:
             raise DamageError(found)
 
     def _recognise(self) -> None:
-        """See that it is a journal, and one that this version knows; make it one when it is empty."""
+        """Check that it is a journal of a known format; initialise an empty file."""
         [(application,)] = self._all("PRAGMA application_id")
         [(version,)] = self._all("PRAGMA user_version")
         if application == APPLICATION_ID:
@@ -415,7 +416,7 @@ class JournalFile:
             yield
             self._do("COMMIT")
         except BaseException:
-            # After some errors SQLite has rolled back by itself.
+            # After some errors SQLite has already rolled back.
             if self._connection.in_transaction:
                 self._do("ROLLBACK")
             raise
@@ -432,7 +433,7 @@ class JournalFile:
 
 @contextmanager
 def _damage() -> Iterator[None]:
-    """Turn what shows that the file is broken into `DamageError`."""
+    """Raise errors that show a broken file as `DamageError`."""
     try:
         yield
     except sqlite3.Error as error:
@@ -445,12 +446,12 @@ def _damage() -> Iterator[None]:
 
 @contextmanager
 def explained_errors(path: Path) -> Iterator[None]:
-    """Turn what can go wrong with the file into one sentence that names it and says how to fix it."""
+    """Raise file errors with a message that names the file and says how to fix it."""
     try:
         yield
     except sqlite3.Error as error:
         if isinstance(error, sqlite3.IntegrityError):
-            raise  # it is what was given that is wrong, not the file
+            raise  # the values are wrong, not the file
         code = primary_code(error)
         if code == sqlite3.SQLITE_BUSY:
             raise UsedError(f"{path} is in use by another tickboard: {_FIXES[code]}") from error

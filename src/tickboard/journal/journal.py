@@ -1,10 +1,10 @@
-"""The journal: the file that keeps the log of alerts, and all else of alerts that outlives a run.
+"""The journal: the file that keeps the log of alerts, and every other part of alerting that outlives a run.
 
-It takes events, episodes, silences and the notifiers' positions and gives them back after a restart, a crash or a
-power cut as they were when the last `Journal.commit` returned. It is an SQLite database, described in docs/alerts.md,
-that one process has for itself. One thread does all that touches the disk, since a disk may hang: nobody waits for it
-for longer than `WRITE_S`, and it is never waited for when the program ends. What comes while it writes goes into its
-next transaction. The journal knows no rules and no readers.
+It stores events, episodes, silences and the notifiers' positions. After a restart, a crash or a power cut it returns
+them as of the last `Journal.commit` that returned. It is an SQLite database, described in docs/alerts.md, that only one
+process may open. One thread makes all disk accesses, since a disk may hang: no caller waits for it for longer than
+`WRITE_S`, and the end of the program does not wait at all. Changes that arrive during a write go into the next
+transaction. The journal knows no rules and no readers.
 """
 
 import asyncio
@@ -32,17 +32,17 @@ from tickboard.storage.damage import DamageError
 from tickboard.wire import Silence
 
 WRITE_S = 5.0
-"""How long a write may take; then it counts as failed, though it may still succeed. A busy SD card or network drive may
-take a second or two for one, and nobody should wait for an alert for much longer."""
+"""How long a write may take before it counts as failed, though it may still succeed. A busy SD card or network drive
+may take a second or two, and an alert should not be delayed for much longer."""
 
 MAX_QUESTIONS = 16
-"""How many questions may wait. One takes up to 0.3 s among 200,000 alerts, and what is written goes before them."""
+"""How many questions may wait. One takes up to 0.3 s among 200,000 alerts, and writes go before them."""
 
 START_S = 15.0
-"""How long opening and reading the file may take: at the start nobody waits for an alert yet."""
+"""How long opening and reading the file may take. At the start, no alert waits for it."""
 
 Waiter = Callable[[JournalError | None], None]
-"""Called when what it waits for is kept, or with the reason why it is not."""
+"""Called when the awaited change is written, with the error if it is not."""
 
 R = TypeVar("R")
 
@@ -51,15 +51,15 @@ class Journal:
     """An open journal: `load` once, then `commit`, `keep_position` and `check` in any order, then `close`.
 
     Args:
-        path: of the file; it is made with its folders where it isn't there, for this user alone to read.
+        path: the file. It and its folders are created if missing, readable by this user only.
 
     Attributes:
-        path: as given, made absolute: the program may change its folder.
-        damaged: where a file that could not be read was moved to; None where all was well.
+        path: the absolute path, since the program may change its working directory.
+        damaged: where an unreadable file was moved to; None if there was none.
 
     Raises:
-        JournalError: another process has it, its folder can't be written to, others may write to it, it was made by a
-            newer version, it is no journal, or its disk does not answer.
+        JournalError: another process has it open, its folder can't be written to, others may write to it, a newer
+            version wrote it, it is not a journal, or its disk does not respond.
     """
 
     def __init__(self, path: Path) -> None:
@@ -72,19 +72,19 @@ class Journal:
         self._ordered = False
         self._questions = 0
         self._closed = False
-        # A new file was begun, and what is to be in it is not written yet.
+        # A new file was created, but its contents are not written yet.
         self._begun_anew = False
-        # When the thread began what it does now, by the monotonic clock; None: it does nothing.
+        # When the thread began its current job, by the monotonic clock; None: it is idle.
         self._begun: float | None = None
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         threading.Thread(target=self._work, name=f"journal {path.name}", daemon=True).start()
         self._at_start(self._open)
 
     def load(self) -> JournalContents:
-        """Return what is kept. It blocks while it reads.
+        """Return the contents. This blocks while it reads.
 
         Raises:
-            JournalError: the file can't be read or written to, or its disk does not answer.
+            JournalError: the file can't be read or written to, or its disk does not respond.
         """
         return self._at_start(self._load)
 
@@ -98,71 +98,71 @@ class Journal:
         oldest: int | None = None,
         since: str | None = None,
     ) -> None:
-        """Keep all of this together, or none of it. When it returns, it outlives a crash and a power cut.
+        """Write all of this together, or none of it. When this returns, it survives a crash and a power cut.
 
-        What could not be kept is tried again with the next call, so that the numbers in the file have no hole. Of more
-        events than `LOG_EVENTS` the oldest go first; what fires is known of all of them.
+        What could not be written is tried again by the next call, so that the numbers in the file have no gap. If more
+        than `LOG_EVENTS` events wait, the oldest are dropped, but all firing alerts are recorded.
 
         Args:
-            events: the newest of the log, in order; those that are kept already are passed over.
-            episodes: all that there are now; None: as they were.
-            silences: all that are in force now, each with when it ends, POSIX seconds; None: as they were.
-            epoch: a new name for the log, where events were published that could not be kept: a restart would give
-                their numbers to others, and so those who have them must not go on from them.
-            oldest: the number of the oldest event to keep; None: all of them.
-            since: when marks and resolved alerts must have ended at the earliest to be kept, RFC 3339 in UTC with
-                milliseconds; None: all of them are kept.
+            events: the newest of the log, in order; those that are written already are skipped.
+            episodes: all current ones; None: unchanged.
+            silences: all that are in force, each with its end in POSIX seconds; None: unchanged.
+            epoch: a new name for the log, if events were published that could not be written. After a restart other
+                events get their numbers, so readers must not resume from them.
+            oldest: the number of the oldest event to keep; None keeps all.
+            since: marks and resolved alerts that ended before this time are deleted, RFC 3339 in UTC with milliseconds;
+                None keeps all.
 
         Raises:
             LostError: the file was deleted, replaced or damaged: call `renew`.
-            JournalError: the disk is full, fails or does not answer, or the journal is closed. Everything waits for the
-                next call.
+            JournalError: the disk is full, fails or does not respond, or the journal is closed. The next call tries
+                again.
         """
         change = JournalChange(epoch, episodes=episodes, silences=silences, oldest=oldest, since=since)
         change.append(events)
         await self._write(change)
 
     async def renew(self, whole: JournalContents) -> None:
-        """Begin a new file in place of one that was lost, with all that there is.
+        """Replace a lost file by a new one with the whole contents.
 
         Raises:
-            JournalError: as `commit`; the next call tries it again.
+            JournalError: as for `commit`; the next call tries again.
         """
         await self._write(JournalChange(whole=whole))
 
     async def keep_position(self, notifier: str, number: int) -> None:
-        """Keep how far a notifier has come.
+        """Record a notifier's position.
 
         Raises:
-            JournalError: as `commit`.
+            JournalError: as for `commit`.
         """
         await self._write(JournalChange(positions={notifier: number}))
 
     async def check(self) -> None:
-        """Check that what was kept still is where it was, and that it may still be written to.
+        """Check that the file is unchanged and in its place, and can still be written to.
 
         Raises:
             LostError: the file was deleted, replaced or changed: call `renew`.
-            JournalError: it cannot be looked at or written to, or its disk does not answer.
+            JournalError: it cannot be accessed or written to, or its disk does not respond.
         """
         await self._order(JournalChange())
 
     async def resolved(self, asked: AlertQuestion, left: int) -> FoundAlerts:
-        """Return the resolved alerts that are asked for, without those that the log holds.
+        """Return the resolved alerts that match a question, without those in the log.
 
         Args:
-            asked: which alerts.
-            left: the number up to which events have left the log.
+            asked: the question.
+            left: events up to this number have left the log.
 
         Raises:
             BusyError: too many questions wait.
-            JournalError: the file cannot be read, or its disk does not answer.
+            JournalError: the file cannot be read, or its disk does not respond.
         """
         if self._closed:
-            raise JournalError(f"{self.path} is closed: nothing is read any more")
+            raise JournalError(f"{self.path} is closed and can no longer be read")
         with self._lock:
             if self._questions >= MAX_QUESTIONS:
-                raise BusyError(f"{MAX_QUESTIONS} questions to the log of alerts wait: ask again in a second", 1)
+                raise BusyError(f"{MAX_QUESTIONS} requests for the log of alerts are waiting: try again in a second", 1)
             self._questions += 1
         found: Future[FoundAlerts] = Future()
         self._jobs.put(lambda: self._answer_question(asked, left, found))
@@ -173,10 +173,10 @@ class Journal:
             raise self._hangs(WRITE_S) from None
 
     async def close(self) -> None:
-        """Write what still waits and close the file; a second time does nothing.
+        """Write waiting changes and close the file. A second call does nothing.
 
         Raises:
-            JournalError: what waited is lost, or is written when the disk answers, if the program is still there then.
+            JournalError: waiting changes are lost, unless the disk responds before the program ends.
         """
         if not self._closed:
             self._closed = True
@@ -187,20 +187,20 @@ class Journal:
                 self._end(settle)
                 await self._answer(closed)
 
-    # --- what is asked for ---
+    # --- orders for the thread ---
 
     async def _write(self, newer: JournalChange) -> None:
         if self._closed:
-            raise JournalError(f"{self.path} is closed: nothing is kept any more")
+            raise JournalError(f"{self.path} is closed and can no longer be written")
         await self._order(newer)
 
     async def _order(self, newer: JournalChange) -> None:
-        """Have the thread write a change, or look at the file where nothing waits, and wait for it for a while."""
+        """Have the thread write a change, or check the file if nothing waits, and wait for that, within limits."""
         done, settle = _waiter()
         with self._lock:
             self._waiting.add(newer)
             self._waiters.append(settle)
-            # One order takes all that waits: however long the disk hangs, there is no more than one in the queue.
+            # One order takes all waiting changes, so the queue never holds two, however long the disk hangs.
             if not self._ordered:
                 self._ordered = True
                 self._jobs.put(self._keep_waiting)
@@ -211,7 +211,7 @@ class Journal:
                 self._waiters.remove(settle)
 
     async def _answer(self, done: "asyncio.Future[JournalError | None]") -> None:
-        """Wait for the thread, but no longer than its disk may hang."""
+        """Wait for the thread, but no longer than `WRITE_S` since it began its current job."""
         begun = self._begun
         left_s = WRITE_S if begun is None else max(0.0, begun + WRITE_S - time.monotonic())
         try:
@@ -223,13 +223,13 @@ class Journal:
             raise error
 
     def _at_start(self, job: Callable[[], R]) -> R:
-        """Have the thread do something and wait for it, in a thread of the caller's that may block."""
+        """Have the thread run a job, and block until it has."""
         done: Future[R] = Future()
         self._jobs.put(lambda: _run(job, done))
         try:
             error = done.exception(START_S)
         except BaseException as waited:
-            # Should the disk answer later, the file is free for others.
+            # If the disk responds later, the file becomes free for others.
             self._end()
             if not isinstance(waited, TimeoutError):
                 raise
@@ -240,7 +240,7 @@ class Journal:
         raise (error if isinstance(error, JournalError) else self._failed(error)) from error
 
     def _end(self, settle: Waiter = lambda error: None) -> None:
-        """Have the thread close the file and end when it has done all else."""
+        """Have the thread finish its jobs, close the file and end."""
         self._closed = True
         self._jobs.put(lambda: settle(self._unlock()))
         self._jobs.put(None)
@@ -261,7 +261,7 @@ class Journal:
             self._begun = time.monotonic()
             try:
                 job()
-            except BaseException:  # whatever it was, the thread goes on: nothing would be kept any more
+            except BaseException:  # whatever it was, the thread must go on, or nothing would be written any more
                 log.exception("the log of alerts")
             self._begun = None
 
@@ -289,7 +289,7 @@ class Journal:
         try:
             if file is not None:
                 file.close()
-        except Exception as error:  # noqa: BLE001  # what was committed stays in the file beside it
+        except Exception as error:  # noqa: BLE001  # committed changes are safe in the write-ahead log
             return self._failed(error)
         return None
 
@@ -297,13 +297,13 @@ class Journal:
         with self._lock:
             self._questions -= 1
         if self._ordered:
-            # Alerts that wait to be kept go first; the order itself then finds nothing left to write.
+            # Waiting alerts go first; the order in the queue then finds nothing left to write.
             self._keep_waiting()
         if not found.set_running_or_notify_cancel():
             return
         try:
             if self._file is None:
-                raise JournalError(f"{self.path} is being begun anew: ask again later")
+                raise JournalError(f"{self.path} is being replaced by a new file: try again later")
             found.set_result(self._file.resolved(asked, left))
         except JournalError as error:
             found.set_exception(error)
@@ -314,36 +314,36 @@ class Journal:
         with self._lock:
             self._ordered = False
             waiters, self._waiters = self._waiters, []
-            taken, self._waiting = self._waiting, JournalChange()
-        error = self._keep(taken)
+            change, self._waiting = self._waiting, JournalChange()
+        error = self._keep(change)
         for settle in waiters:
             settle(error)
 
-    def _keep(self, taken: JournalChange) -> JournalError | None:
+    def _keep(self, change: JournalChange) -> JournalError | None:
         try:
-            self._put(taken)
+            self._put(change)
         except (UnicodeEncodeError, IntegrityError) as error:
-            # What can't be written now never can: it must not keep all else away.
+            # It can never be written, and must not block everything else.
             return JournalError(f"{self.path}: an alert cannot be kept: {error}")
-        except BaseException as error:  # noqa: BLE001  # anything else may pass: a full disk, no memory
+        except BaseException as error:  # noqa: BLE001  # anything else may be temporary: a full disk, no memory
             with self._lock:
-                taken.add(self._waiting)
-                self._waiting = taken
+                change.add(self._waiting)
+                self._waiting = change
             return error if isinstance(error, JournalError) else self._failed(error)
         return None
 
-    def _put(self, taken: JournalChange) -> None:
-        if taken.whole is not None and not self._begun_anew:
+    def _put(self, change: JournalChange) -> None:
+        if change.whole is not None and not self._begun_anew:
             lost, self._file = self._file, None
             self._file = begin_anew(self.path, lost)
             self._begun_anew = True
         if self._file is None:
-            raise LostError(f"{self.path} could not be begun anew: it is tried again")
+            raise LostError(f"{self.path} could not be replaced by a new file: it will be tried again")
         try:
-            if taken == JournalChange():
+            if change == JournalChange():
                 self._file.check()
             else:
-                self._file.write(taken)
+                self._file.write(change)
         except LostError:
             self._begun_anew = False
             raise
@@ -351,39 +351,39 @@ class Journal:
 
 
 def default_path(file: Path | None, environ: Mapping[str, str]) -> Path:
-    """Return where the journal of a board is kept when nobody says where.
+    """Return the default path of a board's journal.
 
     Args:
-        file: the dashboard file; None: the host board.
+        file: the dashboard file; None for the host board.
         environ: ``XDG_STATE_HOME`` and ``HOME`` are read.
 
     Raises:
         JournalError: there is no home folder.
     """
     state = Path(environ.get("XDG_STATE_HOME", ""))
-    # The XDG Base Directory Specification has relative paths ignored.
+    # The XDG Base Directory Specification says to ignore relative paths.
     if not state.is_absolute():
         try:
             home = Path(environ.get("HOME", "") or Path.home())
         except RuntimeError as error:
             raise JournalError(
-                "there is no home folder to keep the log of alerts in: give a file with --state, or --state none"
+                "there is no home folder for the log of alerts: give a file with --state, or --state none"
             ) from error
         state = home / ".local" / "state"
     if file is None:
         return state / "tickboard" / "host.sqlite"
-    # Boards of the same name in other folders are other boards.
+    # Files of the same name in different folders are different boards.
     digest = hashlib.sha256(os.fsencode(file.resolve())).hexdigest()[:8]
     return state / "tickboard" / f"{file.stem[:60]}-{digest}.sqlite"
 
 
 def _waiter() -> "tuple[asyncio.Future[JournalError | None], Waiter]":
-    """Return a future of the running loop, and what settles it from any thread."""
+    """Return a future of the running loop, and a function that settles it from any thread."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[JournalError | None] = loop.create_future()
 
     def settle(error: JournalError | None) -> None:
-        # The loop may be closed: then nobody waits any more.
+        # If the loop is closed, nobody waits any more.
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(_settle, done, error)
 

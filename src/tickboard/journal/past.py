@@ -1,7 +1,7 @@
-"""The tables of the journal that reach further back than the log: alerts that are resolved, and marks.
+"""The tables of the journal that reach further back than the log: resolved alerts and marks.
 
-Their size is bounded by numbers of rows, and the caller decides which rows are too old. Each function runs inside a
-transaction of the caller's and raises what SQLite raises.
+The number of rows is bounded, and the caller decides which rows are too old. Each function runs inside the caller's
+transaction and raises SQLite's errors.
 """
 
 import sqlite3
@@ -17,13 +17,13 @@ from tickboard.alerting.question import AlertQuestion, FoundAlerts
 from tickboard.journal.encoded_rows import as_rows, as_text, decode_alert, decode_mark
 
 MAX_RESOLVED = 200_000
-"""How many resolved alerts are kept. Beyond that, those that ended first are deleted."""
+"""How many resolved alerts are kept. Beyond that, the ones that ended first are deleted."""
 
 SPARE = 1_000
-"""How many more there may be for a while, so that they are not counted at each write."""
+"""How many more there may be for a while, so that not every write counts them."""
 
 DELETED = 2_000
-"""The most rows that one write deletes because of their age."""
+"""The most rows that one write deletes for their age."""
 
 SCHEMA = """
 CREATE TABLE resolved (
@@ -39,16 +39,16 @@ class Past:
     """The tables of one open file.
 
     Args:
-        connection: to the file; its texts are bytes.
+        connection: to the file; it returns text as bytes.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        # How many resolved alerts there are at most; None: unknown.
+        # An upper bound of the number of resolved alerts; None: unknown.
         self._count: int | None = None
 
     def add(self, events: Iterable[LogEvent]) -> None:
-        """Keep the alerts that events resolve, or change after their end, if they can be encoded."""
+        """Store the alerts that events resolve, or change after their end, if they can be encoded."""
         over = {
             event.begun or event.number: event
             for event in events
@@ -61,7 +61,7 @@ class Past:
         self._bound(len(rows))
 
     def add_marks(self, events: Iterable[MarkEvent]) -> None:
-        """Keep marks."""
+        """Store marks."""
         rows, _ = as_rows(events, lambda event: (event.number, event.time, ends(event.mark), as_text(event.mark)))
         if rows:
             self._connection.executemany("INSERT OR REPLACE INTO marks VALUES (?, ?, ?, ?)", rows)
@@ -71,12 +71,12 @@ class Past:
             )
 
     def delete_before(self, since: str) -> None:
-        """Delete what ended before a time, a bounded number of rows in each call."""
+        """Delete rows that ended before a time, a bounded number in each call."""
         self._connection.execute("DELETE FROM marks WHERE ended < ?", (since,))
         self._delete_oldest("WHERE ended < ?", DELETED, since)
 
     def copy(self, other: "Past") -> int:
-        """Copy the resolved alerts of another file that this one does not have, as far as they can be read.
+        """Copy the resolved alerts that only another file has, as far as they can be read.
 
         Returns:
             How many could be read.
@@ -85,7 +85,7 @@ class Past:
 
         def rows() -> Iterator[tuple[object, ...]]:
             nonlocal read
-            # What damage has left of the other file is enough.
+            # The other file may be damaged: copy what can be read.
             with suppress(sqlite3.DatabaseError, UnicodeDecodeError, msgspec.MsgspecError):
                 for number, newest, *texts in other._connection.execute("SELECT * FROM resolved"):  # noqa: SLF001
                     decode_alert(texts[-1])
@@ -107,11 +107,11 @@ class Past:
         return "" if found is None else str(found, "ascii")
 
     def find(self, asked: AlertQuestion, left: int) -> FoundAlerts:
-        """Return the resolved alerts that are asked for and whose newest event has a number up to `left`."""
+        """Return the resolved alerts that match a question, if their newest event has a number up to `left`."""
         if asked.state == "active":
             return FoundAlerts(0, [])
         where, values = _conditions(asked, left)
-        # The index has all that is compared: alerts are read for the page alone.
+        # The index covers the conditions, so alerts are read for the page only.
         source = f"FROM resolved INDEXED BY resolved_at WHERE {where}"
         [(total,)] = self._connection.execute(f"SELECT count(*) {source}", values)
         page = f"SELECT number {source} AND number < ? ORDER BY number DESC LIMIT ?"
@@ -128,7 +128,7 @@ class Past:
             [(self._count,)] = self._connection.execute("SELECT count(*) FROM resolved")
         if (extra := self._count - MAX_RESOLVED) > 0:
             self._delete_oldest("", extra)
-            # The transaction may fail: then they are still there.
+            # If the transaction fails, they are still there.
             self._count = None
 
     def _delete_oldest(self, where: str, most: int, *values: str) -> None:
@@ -137,9 +137,9 @@ class Past:
 
 
 def upgrade(connection: sqlite3.Connection) -> None:
-    """Make the tables in a file of format 1, and fill them with what its log knows.
+    """Create the tables in a file of format 1, and fill them from its log.
 
-    Where the firing event of an alert has left the log, the alert counts as begun with its oldest event there.
+    If an alert's firing event has left the log, the alert counts as begun with its oldest event there.
     """
     for statement in SCHEMA.split(";"):
         connection.execute(statement)
@@ -156,7 +156,7 @@ def upgrade(connection: sqlite3.Connection) -> None:
 
 
 def _conditions(asked: AlertQuestion, left: int) -> tuple[str, list[Any]]:
-    """Return the condition of an alert that is asked for, in SQL, and its values."""
+    """Return the SQL condition for a question, and its values."""
     conditions = ["newest <= ?"]
     values: list[Any] = [left]
     if asked.start is not None:

@@ -1,4 +1,4 @@
-"""A new file in place of one that can't be read, or was lost while it was in use; what was there is kept beside it."""
+"""Replaces a journal that cannot be read, or was lost while in use. The old file is kept under another name."""
 
 import sqlite3
 from contextlib import suppress
@@ -13,47 +13,47 @@ from tickboard.storage.place import beside, find_place
 
 
 def begin_anew(path: Path, lost: JournalFile | None) -> JournalFile:
-    """Return a new file at a path; what is there by now is renamed, for somebody to look at.
+    """Return a new file at a path. A file that is there now is renamed, so that it can be examined.
 
     Args:
-        path: of the file.
-        lost: what was open there; it is closed.
+        path: the journal's.
+        lost: the file that was open there; it is closed.
 
     Raises:
-        JournalError: it can't be created; another process has what is there.
+        JournalError: it can't be created, or another process has the file that is there.
     """
     with explained_errors(path):
         try:
             real = find_place(path, PURPOSE)
             if lost is not None:
-                # Otherwise SQLite would take it for that of what is at the path now, and write it into that.
+                # Otherwise SQLite would apply it to the file that is at the path now.
                 lost.remove_wal(real)
             if real.exists():
                 if lost is None or not lost.is_at(real):
                     _check_unused(path)
                 move_aside(real, "replaced", PURPOSE)
             for file in beside(real):
-                # Of a database that is gone: worthless without it, and not to be taken for the new one's.
+                # They belong to a database that is gone, and must not be applied to the new one.
                 file.unlink(missing_ok=True)
             new = JournalFile(path)
             if lost is not None:
                 _copy_past(new, lost, path)
             return new
         finally:
-            # Only now: SQLite writes nothing to a file that is not at its path any more, nor deletes what is beside it.
+            # Not earlier: once its file has left the path, SQLite neither writes to it nor deletes files beside it.
             if lost is not None:
                 with suppress(sqlite3.Error):
                     lost.close()
 
 
 def _copy_past(new: JournalFile, lost: JournalFile, path: Path) -> None:
-    """Copy the alerts that only the lost file has, which is still open."""
+    """Copy the alerts that only the lost file has. It is still open."""
     try:
         copied = new.copy_past(lost)
     except JournalError as error:
-        log.warning("%s: resolved alerts that are older than the log were lost with the file: %s", path, error)
+        log.warning("%s: resolved alerts older than the log were lost with the file: %s", path, error)
     else:
-        log.warning("%s was begun anew: %d resolved alerts could be read from the lost file", path, copied)
+        log.warning("%s was replaced by a new file: %d resolved alerts could be read from the lost one", path, copied)
 
 
 def _check_unused(path: Path) -> None:
@@ -63,14 +63,14 @@ def _check_unused(path: Path) -> None:
     except UsedError:
         raise
     except (DamageError, JournalError):
-        return  # whatever it is, nobody has it
+        return  # whatever it is, nobody has it open
 
 
 def set_aside(path: Path) -> Path:
-    """Move a file that can't be read to another name, for somebody to look at, and return that.
+    """Rename a file that can't be read, so that it can be examined, and return its new path.
 
     Raises:
-        JournalError: it is no journal, but somebody's file that was given by mistake; or it can't be moved.
+        JournalError: it is not a journal, but another file named by mistake; or it can't be moved.
     """
     with explained_errors(path):
         real = find_place(path, PURPOSE)

@@ -1,14 +1,14 @@
 """Python's garbage collector beside the event loop: full collections are rare, and never come just before a tick.
 
 A full collection looks through every object that can hold others, and nothing else runs meanwhile: 100 ms and more
-beside 2,000 connections. Python begins one when it sees fit. Here Python's own are switched off, and what exists at the
-start, which stays, is not looked through at all. The quick collections of young objects go on as usual. They and
-reference counts free nearly everything, so a full collection is needed only for cycles that lived for seconds.
+beside 2,000 connections. Python begins one at any time. Here, that is switched off, and the objects that exist at the
+start, which stay, are not searched at all. The quick collections of young objects continue as usual. They and reference
+counts free nearly everything, so a full collection is needed only for cycles that lived for seconds.
 
 It comes when the program has twice as many objects as after the last one, or when that was long ago, so that full
 collections take a ten-thousandth of the time. It starts in the pause between two ticks.
 
-For a process of ours alone: an application has its own collector.
+Used only in Tickboard's own process: an application that mounts a board keeps its own settings.
 """
 
 import asyncio
@@ -18,30 +18,31 @@ import time
 from collections.abc import Callable
 
 NEVER = 2**31 - 1
-"""Collections of the middle generation before Python would start a full one; its own number is 10."""
+"""Collections of the middle generation before Python starts a full one; Python's default is 10."""
 
 SHARE = 10_000
-"""A full collection is due when this many times its duration has passed: 100 ms come every 17 minutes."""
+"""A full collection is due after this many times its duration: one that takes 100 ms comes every 17 minutes."""
 
 GROWN_BLOCKS, LEAST_BLOCKS = 2.0, 500_000
-"""It is also due with so many times the allocated blocks of memory, and at least so many more (some 40 MB)."""
+"""It is also due once the allocated memory blocks have grown by this factor, and by at least this many (some 40 MB)."""
 
 GROWN_SERIES, LEAST_SERIES = 1.25, 500
-"""With so many times the series that there were, and at least so many more, what has come is set aside as well: the
-objects of 10,000 series take a full collection 50 ms."""
+"""Once the series have grown by this factor, and by at least this many, the new objects are set aside as well: the
+objects of 10,000 series make a full collection 50 ms longer."""
 
 LOOK_S = 1.0
-"""How often it is checked whether a full collection is due."""
+"""How often to check whether a full collection is due."""
 
 BEHIND_TICK, BEFORE_TICK = 0.2, 0.5
-"""How far a good moment is from the last tick and from the next one, in intervals or, if these are longer, seconds."""
+"""A pause for a collection keeps this distance to the last tick and to the next one: intervals, or seconds if those are
+shorter."""
 
 
 class Garbage:
     """Decides when a program looks for garbage.
 
     Args:
-        series: returns how many series there have been at the same time, at most.
+        series: returns the highest number of series so far.
         interval_s: returns the seconds between two ticks, which are made at multiples of it.
     """
 
@@ -65,7 +66,7 @@ class Garbage:
         self._timer = asyncio.get_running_loop().call_later(LOOK_S, self._look)
 
     def stop(self) -> None:
-        """Leave it to Python again."""
+        """Restore Python's own collections."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -74,7 +75,7 @@ class Garbage:
             gc.unfreeze()
 
     def collect(self) -> None:
-        """Look through all objects that are not set aside."""
+        """Run a full collection of the objects that are not set aside."""
         began = time.monotonic()
         gc.collect()
         self._collected = time.monotonic()
@@ -103,17 +104,17 @@ class Garbage:
         self._timer = asyncio.get_running_loop().call_later(wait_s, self._look)
 
     def _after_collection(self, phase: str, info: dict[str, int]) -> None:
-        """Set aside the objects of many new series, of those objects that two quick collections have kept."""
+        """Set aside the objects of many new series, once they have survived two quick collections."""
         series = self._series() if phase == "stop" and info["generation"] >= 1 else 0
         if series > max(self._known_series * GROWN_SERIES, self._known_series + LEAST_SERIES):
             self._known_series = series
             gc.freeze()
-            # They are no reason to look for garbage.
+            # This growth is not garbage.
             self._blocks = sys.getallocatedblocks()
 
 
 def collect_frozen() -> None:
-    """Look through what was set aside, too: a board that was replaced is there, and holds itself."""
+    """Collect among the objects set aside, too: a replaced board is there, and its references form cycles."""
     gc.unfreeze()
     gc.collect()
     gc.freeze()

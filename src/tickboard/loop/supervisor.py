@@ -15,12 +15,12 @@ from tickboard.output.logs import log
 from tickboard.problems import Reporter, described
 
 AGAIN_S = 1.0
-"""Seconds before a failed part is restarted; they double each time that it fails again at once."""
+"""Seconds before a failed part is restarted; they double each time it fails again soon."""
 
 MAX_AGAIN_S = 60.0
 
 WELL_S = 3.0
-"""A part that has run for this many seconds works again."""
+"""A part that has run for this many seconds counts as working again."""
 
 STOP_S = 2.0
 """How long parts may take to stop; one that takes longer is abandoned."""
@@ -60,7 +60,7 @@ async def _guarded(call: Call) -> BaseException | None:
 
 
 def end_child(process: int, error: BaseException | None) -> None:
-    """End this process if it is a child that foreign code has forked and that has returned from there.
+    """End this process if it is a child that foreign code forked and that has returned from that code.
 
     Otherwise it would continue as a second board, on the sockets of the first.
 
@@ -126,7 +126,7 @@ class _Part:
         self._task.add_done_callback(self._ended)
 
     def stop(self) -> asyncio.Task[BaseException | None] | None:
-        """Cancel it, and return the task that is ending; None: it has ended."""
+        """Cancel it, and return its task while that is ending, or None."""
         self._stopped = True
         for timer in (self._timer, self._well):
             if timer is not None:
@@ -144,16 +144,17 @@ class _Part:
         error = asyncio.CancelledError() if task.cancelled() else task.result()
         ran_s = time.monotonic() - self._began
         self._again_s = AGAIN_S if ran_s >= WELL_S else min(2 * self._again_s, MAX_AGAIN_S)
-        # A loop that is being closed cancels all its tasks, and is gone before the timer fires: that is no failure.
+        # Not at once: a loop that is being closed cancels all its tasks, which is no failure, and is gone before the
+        # timer fires.
         self._timer = asyncio.get_running_loop().call_later(AGAIN_S, self._failed, error)
 
     def _failed(self, error: BaseException | None) -> None:
         loop = asyncio.get_running_loop()
-        # Before anything else, since reporting may fail, too.
+        # Before reporting, since that may fail, too.
         self._timer = loop.call_later(self._again_s - AGAIN_S, self.start)
         self._well = loop.call_later(self._again_s - AGAIN_S + WELL_S, self._problems.clear, self.name)
         if error is None:
-            self._problems.report(self.name, "it ended, and is started again", kind="ended")
+            self._problems.report(self.name, "it ended; it will be restarted", kind="ended")
         else:
-            message = f"{described(error)}; it is started again"
+            message = f"{described(error)}; it will be restarted"
             self._problems.report(self.name, message, error=error, kind=type(error))

@@ -142,7 +142,8 @@ async def in_turns(steps: Iterator[None]) -> None:
     finally:
         cancel()
     if failed:
-        # It will hold this frame. If the frame held it too, only a garbage collection would free them.
+        # The error will refer to this frame. If the frame referred to it, too, only a garbage collection would free
+        # both.
         raise failed.pop()
 
 
@@ -158,7 +159,7 @@ async def made_in_turns(steps: Generator[None, None, T]) -> T:
 
 
 class Shared(Generic[T]):
-    """A result that many callers ask for, made in turns once for all that ask for the same."""
+    """A result that many callers ask for: made once, in turns, for all who ask with the same key."""
 
     def __init__(self) -> None:
         self._key: Hashable = None

@@ -24,10 +24,10 @@ BLOCKED_S = 5.0
 """A loop that has not signalled for this many seconds is blocked."""
 
 END_S = 8.0
-"""How many seconds the program has to end after it was asked to; everything awaited at the end takes less."""
+"""How many seconds the program has to end after the first request; everything awaited at the end takes less."""
 
 END_NOW_S = 1.0
-"""The same, after it was asked twice."""
+"""The same, after a second request."""
 
 LOG_S = 1.0
 """How many seconds the last log record may take: standard error may be a pipe that nobody reads."""
@@ -97,12 +97,12 @@ class Watchdog:
             if self._deadline is None and now - self._beaten >= self._blocked_s:
                 self._blocked_since = self._beaten
                 log.error(
-                    "the event loop has been blocked for %.0f s: nothing is served until it goes on; it stands at\n%s",
+                    "the event loop has been blocked for %.0f s: nothing is served until it continues; it is at\n%s",
                     now - self._beaten,
                     self._stack(),
                 )
         elif self._beaten > self._blocked_since:
-            log.warning("the event loop goes on; it was blocked for %.0f s", self._beaten - self._blocked_since)
+            log.warning("the event loop continues; it was blocked for %.0f s", self._beaten - self._blocked_since)
             self._blocked_since = None
 
     def _end(self) -> None:
@@ -118,5 +118,5 @@ class Watchdog:
 
 
 def _log_end(stack: str) -> None:
-    log.error("the program did not end by itself: it is ended now; it stands at\n%s", stack)
+    log.error("the program did not end by itself and is ended now; it is at\n%s", stack)
     terminal.ERRORS.finish(LOG_S)

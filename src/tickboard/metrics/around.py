@@ -1,4 +1,4 @@
-"""Measuring around a block of code or each call of a function: ``with requests.time():``, ``@requests.time()``."""
+"""Measures a block of code, or each call of a function: ``with requests.time():``, ``@requests.time()``."""
 
 import inspect
 from collections.abc import Callable
@@ -14,7 +14,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _Ends = tuple[tuple["Around", Callable[[], None]], ...]
 
-# The blocks that this task or thread is in, the innermost last.
+# The measured blocks that this task or thread is in, innermost last.
 _ENDS: ContextVar[_Ends] = ContextVar("tickboard_around", default=())
 
 
@@ -22,8 +22,8 @@ class Around:
     """A context manager and a decorator, for any number of blocks and calls, in any threads and tasks.
 
     Args:
-        begin: called before; it returns a function that is called after, however the block or call ends. An exception
-            of that function is raised only if the block itself raised none.
+        begin: called before the block; it returns a function that is called after it, however the block ends. An
+            exception from that function is raised only if the block itself raised none.
     """
 
     def __init__(self, begin: Callable[[], Callable[[], None]]) -> None:
@@ -45,13 +45,13 @@ class Around:
                 raise
 
     def __call__(self, function: F) -> F:
-        """Return a function that does the same and is measured; an async one until it has been awaited.
+        """Wrap a function so that each call is measured; an async one until it has been awaited.
 
         Raises:
             InputError: it is a generator, which has no single end.
         """
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-            raise InputError(f"{function.__qualname__} yields: use `with` inside it, around what is to be measured")
+            raise InputError(f"{function.__qualname__} is a generator: use `with` inside it, around the measured code")
         if inspect.iscoroutinefunction(function):
 
             @wraps(function)

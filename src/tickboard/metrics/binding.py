@@ -1,4 +1,4 @@
-"""A binding: where the series of each metric are, as rules look them up."""
+"""A binding: where rules look up the series of each metric."""
 
 from collections.abc import Callable, Iterable, Iterator
 

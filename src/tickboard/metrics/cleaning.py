@@ -1,4 +1,4 @@
-"""Cleaning: makes names and labels from outside valid for a board."""
+"""Cleaning: turns names and labels from outside into valid ones."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -36,13 +36,13 @@ def clean(name: str, labels: Iterable[tuple[str, str]]) -> tuple[str, Labels]:
     """Return a metric's name and labels in a valid form.
 
     Raises:
-        InputError: there is no name, or something is too long or too many.
+        InputError: the name is missing, something is too long, or there are too many labels.
     """
     if len(name) > MAX_NAME:
         raise InputError(f"metric {name[:40]!r}…: the name has {len(name)} characters: use {MAX_NAME} at most")
     found = _BAD_NAME.sub("_", name)
     if not found or not any(character.isalnum() for character in found):
-        raise InputError(f"a metric's name {name!r}: use letters, digits and _ . : / -")
+        raise InputError(f"metric name {name!r} has no letter or digit: use letters, digits and _ . : / -")
     if not _FIRST.match(found):
         found = f"_{found}"
     given = dict(labels)

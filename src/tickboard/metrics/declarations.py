@@ -34,14 +34,14 @@ class Declaration(Struct, frozen=True):
     forget: bool
 
     def metric(self, kind: MetricKind) -> MetricInfo:
-        """Return the metric that is declared.
+        """Return the declared metric.
 
         Raises:
-            InputError: a name is malformed, `labels` is one text, or `forget` is not a bool.
+            InputError: a name is malformed, `labels` is a string, or `forget` is not a bool.
         """
         if isinstance(self.labels, str):
             text = self.labels
-            raise InputError(f"metric {self.name!r}: labels={text!r} is one text; write labels=({text!r},)")
+            raise InputError(f"metric {self.name!r}: labels={text!r} is a string: write labels=({text!r},)")
         metric = MetricInfo(
             self.name,
             encodable(self.title) or self.name,
@@ -54,13 +54,13 @@ class Declaration(Struct, frozen=True):
         check_names(metric)
         if self.forget not in (True, False):
             raise InputError(
-                f'metric {self.name!r}: forget={self.forget!r}: give True or False; Board(forget="5m") says how long'
+                f'metric {self.name!r}: forget={self.forget!r}: give True or False; Board(forget="5m") sets how long'
             )
         return metric
 
 
 class MetricDeclarations(ABC):
-    """Anything that metrics are declared on."""
+    """The methods that declare metrics."""
 
     def gauge(
         self,
@@ -80,12 +80,12 @@ class MetricDeclarations(ABC):
             name: its name on the wire and in conditions.
             title: what people read; the name when empty.
             unit: of its values, as shown. A lone surrogate in it or in the title becomes ``?``.
-            labels: the names of the labels that tell its series apart: ``labels=("disk",)``.
+            labels: the names of the labels that distinguish its series: ``labels=("disk",)``.
             key: its key in ``/api/stats``; the name when None.
             min: the lower end of its chart's axis; None: fitted to the values.
             max: the upper end.
             forget: whether a series with labels is removed when nothing is written to it for as long as the board's
-                `forget` says. Pass False for series that are written once and hold.
+                `forget` says. Pass False for series that are written once and keep their value.
 
         Raises:
             InputError: the name is malformed, or declared already as something else.
@@ -139,7 +139,7 @@ def check_names(metric: MetricInfo) -> None:
     """
     if not _NAME.fullmatch(metric.name):
         raise InputError(
-            f"metric name {metric.name!r}: start with a letter or _, go on with letters, digits and _ . : / -"
+            f"metric name {metric.name!r}: start with a letter or _, and use letters, digits and _ . : / -"
         )
     for label in metric.labels:
         if not _LABEL.fullmatch(label):

@@ -1,7 +1,7 @@
 """Distributions: counts in buckets, as Prometheus and OpenTelemetry send them, and their mean and percentiles.
 
-Values are assumed to be spread evenly within a bucket, as in Prometheus' ``histogram_quantile``. The buckets of several
-senders need not have the same bounds: their shares are added up value by value.
+Values are assumed to be spread evenly within a bucket, as in Prometheus' ``histogram_quantile``. Senders may use
+different bounds: where their buckets overlap, the shares add up.
 """
 
 from collections.abc import Sequence
@@ -119,8 +119,8 @@ class Distribution(Struct, frozen=True, eq=False):
             return np.full(len(percents), np.nan)
         edges = np.unique(np.concatenate([low, high]))
         ranks = np.asarray(percents, np.float64) / 100.0 * counts.sum()
-        # Bisect for the first edge of each rank that enough values lie at or below: comparing all edges with all
-        # buckets would be too slow if there are thousands of both.
+        # Bisect for each rank's first edge with enough values at or below it: comparing all edges with all buckets
+        # would be too slow with thousands of both.
         first, last = np.zeros(len(ranks), np.intp), np.full(len(ranks), len(edges) - 1)
         while (first < last).any():
             middle = (first + last) // 2

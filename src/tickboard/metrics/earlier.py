@@ -1,4 +1,4 @@
-"""Ticks of an earlier run or board, which a window begins with, and their series that have not come again yet."""
+"""Ticks of an earlier run or board that a window begins with, and their series that have not returned yet."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ class EarlierTicks(Struct, frozen=True, eq=False):
 
     Attributes:
         times: float64 [ticks], POSIX seconds, ascending.
-        keys: of the series, [series].
+        keys: [series], the key of each.
         rows: float64 [ticks, series]; NaN where a series has no value.
     """
 
@@ -36,11 +36,11 @@ class EarlierTicks(Struct, frozen=True, eq=False):
 
 
 class Recalled(Struct, frozen=True, eq=False):
-    """The past of series that have just come.
+    """The past values of series that have just appeared.
 
     Attributes:
         first: the sequence number of the first tick.
-        columns: of the series.
+        columns: [columns], one for each series.
         rows: float64 [ticks, columns].
     """
 
@@ -50,11 +50,11 @@ class Recalled(Struct, frozen=True, eq=False):
 
 
 class Recall:
-    """The series of earlier ticks that the registry does not have yet: each gets its past when it comes.
+    """The series of earlier ticks that the registry lacks so far: each gets its past values when it appears.
 
     Args:
-        first: the sequence number that the first tick has in the window; less than 1: the window has not got it.
-        keys: of the series.
+        first: the sequence number of the first tick in the window; less than 1 if the window does not include it.
+        keys: [series], the key of each.
         rows: float64 [ticks, series].
     """
 
@@ -65,14 +65,14 @@ class Recall:
         self._looked_at: tuple[Registry, int] | None = None
 
     def is_over(self, oldest: int) -> bool:
-        """Return whether every series has come, or every tick is older than the window's oldest."""
+        """Return whether every series has appeared, or every tick is older than the window's oldest."""
         return not self._places or self._first + len(self._rows) <= oldest
 
     def take(self, registry: Registry, oldest: int) -> Recalled | None:
-        """Return the past of the series that have come since the last call; None: none has.
+        """Return the past values of the series that have appeared since the last call, or None.
 
         Args:
-            registry: where they come.
+            registry: where they appear.
             oldest: the sequence number of the window's oldest tick.
         """
         if self._looked_at == (registry, registry.revision):
@@ -87,14 +87,14 @@ class Recall:
         return Recalled(first, columns, self._rows[first - self._first :, places])
 
     def past(self, first: int, ticks: int) -> tuple[list[Key], Floats]:
-        """Return the series that have not come yet, and what they had in some ticks of the window.
+        """Return the series that have not appeared yet, with their values in some ticks of the window.
 
         Args:
             first: the sequence number of the first tick.
             ticks: how many.
 
         Returns:
-            Their keys, and float64 [ticks, series]; NaN in ticks that this does not have.
+            Their keys, and float64 [ticks, series]; NaN in ticks outside these rows.
         """
         rows = np.full((ticks, len(self._places)), np.nan)
         start, end = max(first, self._first), min(first + ticks, self._first + len(self._rows))

@@ -1,8 +1,8 @@
-"""What a board has from the one that it replaces: the series that sources write to.
+"""What a board inherits from the one it replaces: the series that sources write to.
 
-Their senders know nothing of a dashboard file that was saved: they may not write again for long, or at all. So these
-series stay on the board with their values, their counts go on, and they leave when they would have left. Here alone,
-one intake looks into another.
+Their senders do not know that a dashboard file was saved: they may not write again for long, or at all. So these series
+stay on the board with their values, their counts continue, and they leave when they would have left. Only this module
+lets one intake access another's private state.
 """
 # ruff: noqa: SLF001
 
@@ -17,13 +17,13 @@ from tickboard.metrics.source import Kind, Source
 
 
 def inherit(intake: Intake, previous: Intake) -> dict[int, int]:
-    """Give an intake the series that sources write to on a board that is replaced.
+    """Move the series that sources write to from the intake of a replaced board to a new one.
 
     A metric that the new board declares must have the same kind and labels; its title and unit are the new ones. Series
     of a target that is no longer scraped are gone, and so are those beyond the limits of the new board.
 
     Returns:
-        The columns that the series have from now on, by those that they had.
+        The new columns of the series, by their old ones.
     """
     with previous._registry.lock, intake._registry.lock:
         return _Inheritance(intake, previous).columns()
@@ -55,19 +55,19 @@ class _Inheritance(Struct, frozen=True, eq=False):
         return columns
 
     def _heir(self, source: Source) -> Source | None:
-        """Return the source that goes on for one of the previous board; None: nothing does."""
+        """Return the source that continues one of the previous board; None if there is none."""
         sources = self.intake.sources
         if source.key:
             return next((one for one in sources.values() if one.key == source.key), None)
         if np.isinf(source.asked) and not (source.known or source.series):
-            # The new file may not have it. A sender that has gone is forgotten in time.
+            # The new file may not declare it. A sender that has gone is forgotten later.
             return None
         if source.name not in sources:
             self.intake.source(source.name).asked = self._since(source.asked)
         return self.intake.source(source.name)
 
     def _since(self, clock: float) -> float:
-        """Return by the clock of the new intake what was an instant by that of the previous one."""
+        """Convert an instant from the previous intake's clock to the new one's."""
         return self.intake._clock + clock - self.previous._clock
 
     def _series(self, heir: Source, series: Series) -> dict[int, int]:
@@ -104,7 +104,7 @@ class _Inheritance(Struct, frozen=True, eq=False):
         return columns
 
     def _count_on(self, old: int, new: int, numbers: dict[int, int]) -> None:
-        """Have the counts of a series go on; `numbers` are those of the sources, by those of the previous ones."""
+        """Continue the counts of a series; `numbers` maps the old numbers of the sources to the new ones."""
         intake, previous = self.intake, self.previous
         intake.placement.go_on(previous.placement, old, new)
         if (owned := previous._owned.get(old)) is not None:

@@ -10,8 +10,8 @@ series, and from then on writes whole batches: columns, values and times. No obj
     distribution         all that arrived, merged                      it holds
     observation          all that arrived                              nothing
 
-`Placement` says which tick a sample belongs to, and `Totals` how much a count has risen. A sample that is too old for
-either is dropped and counted, and `take_refusal` reports it for the answer to its sender.
+`Placement` determines which tick a sample belongs to, and `Totals` how much a count has risen. A sample that is too old
+for either is dropped and counted, and `take_refusal` reports it for the answer to its sender.
 
 A series with labels, or of an undeclared metric, leaves when it has received no sample for `forget_s` seconds. A new
 series beyond the limits is refused: its samples are counted and ignored. Existing series are not affected.
@@ -51,7 +51,7 @@ MAX_ALIASES = 100_000
 """How many keys a source may have beyond four per series: the same labels in any order are the same series."""
 
 MAX_SOURCES = 1_000
-"""The most sources at the same time; further senders share one."""
+"""The most sources at a time; further senders share one."""
 
 OTHERS = "others"
 """The source that such senders share. It also has the counts of forgotten sources."""
@@ -88,7 +88,7 @@ class Intake:
         self._registry = registry
         self._max_series = max_series_per_source
         self._forget_s = forget_s
-        # Seconds that have passed between ticks, whereas a tick's time is the wall clock's.
+        # Seconds that passed between ticks, unlike a tick's time, which is the wall clock's.
         self._clock = 0.0
         self._owned: dict[int, _Owned] = {}
         self._discovered: dict[str, None] = {}
@@ -97,7 +97,7 @@ class Intake:
         self.placement = Placement(registry)
         self.totals = Totals(self._see)
         self._histograms: dict[int, Histogram] = {}
-        # By column of a series whose counts are another board's: what its senders called it there.
+        # By column of a series inherited from another board: its senders' keys for it there.
         self._called: dict[int, set[Hashable]] = {}
 
     def source(self, name: str) -> Source:
@@ -112,7 +112,7 @@ class Intake:
     def sender(self, name: str) -> Source:
         """Return the source of a sender that may never come back; call this for each request.
 
-        The source is forgotten when this was not called for `forget_s` seconds and it has no series left.
+        The source is forgotten once this has not been called for `forget_s` seconds and it has no series left.
         """
         source = self.source(name)
         source.asked = self._clock
@@ -231,7 +231,7 @@ class Intake:
         if isinstance(handle, Histogram):
             self._histograms[column] = handle
         if key not in self._called.pop(column, (key,)):
-            # It may be another count than the one before.
+            # It may be a different count from the one before.
             self.totals.forget(column)
         if len(source.known) >= 4 * source.series + MAX_ALIASES:
             return column
@@ -240,7 +240,7 @@ class Intake:
         return column
 
     def _note_owned(self, column: int) -> "_Owned":
-        """Note that sources write to a series, and return what is known of that."""
+        """Record that sources write to a series, and return that record."""
         return self._owned.setdefault(column, _Owned(None, []))
 
     def _open(self, source: Source, kind: Kind, name: str, labels: Labels, title: str, unit: str) -> Handle:
@@ -277,7 +277,7 @@ class Intake:
         if set(wanted) != set(given):
             raise InputError(
                 f"metric {lead.metric.name!r} was declared with the labels {', '.join(wanted) or 'none'}, "
-                f"not {', '.join(given) or 'none'}: send it so, or under another name"
+                f"not {', '.join(given) or 'none'}: send those, or another name"
             )
         if wanted:
             return self._child(source, lead, kind, tuple((label, given[label]) for label in wanted))
@@ -307,7 +307,7 @@ class Intake:
 
     def _refuse_more(self, source: Source, name: str) -> NoReturn:
         raise LimitError(
-            f"metric {name!r}: {source.name} has its {self._max_series} series; send fewer labels, or raise the limit"
+            f"metric {name!r}: {source.name} is at its limit of {self._max_series} series: send fewer, or raise it"
         )
 
     def _fit(self) -> None:
@@ -319,7 +319,7 @@ class Intake:
             self.totals.fit(width)
 
     def _see(self, columns: Columns) -> None:
-        """Note that series have received samples."""
+        """Record that series have received samples."""
         self._seen[columns] = self._clock
 
     def histogram(self, column: int) -> Histogram | None:
@@ -384,7 +384,7 @@ class Intake:
         return [column] if histogram is None else histogram.columns
 
     def why_dropped(self, dropped: "Dropped") -> str:
-        """Return why the first of these samples was dropped, and what its sender can do."""
+        """Return why the first of these samples was dropped, and how its sender can fix it."""
         column, time = int(dropped.columns[0]), float(dropped.times[0])
         handle = self._registry.leaving.get(column)
         name = handle.metric.name if handle is not None else self._registry.name_of(column)
@@ -395,7 +395,7 @@ class _Owned(Struct, frozen=True, eq=False):
     """A series that sources write to.
 
     Attributes:
-        source: the source that created it, to whose limit it counts; None if the board has declared it.
+        source: the source that created it and whose limit it counts towards; None if the board declares it.
         keys: the sources' keys for it.
     """
 
@@ -404,7 +404,7 @@ class _Owned(Struct, frozen=True, eq=False):
 
 
 def _forget_keys(keys: Iterable[tuple[Source, Hashable]], column: int) -> None:
-    """Make sources ask again for a column by these keys; a key may lead to another column by now."""
+    """Make sources ask again for a column by these keys. A key may refer to another column by now."""
     for source, key in keys:
         if source.known.get(key) == column:
             del source.known[key]

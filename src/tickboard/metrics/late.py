@@ -11,7 +11,7 @@ from tickboard.metrics.window import Floats
 Columns = NDArray[np.intp]
 
 AHEAD_S = 60.0
-"""A sample further ahead than this, in seconds, comes from a wrong clock and counts as one of now. So its series
+"""A sample further ahead than this, in seconds, comes from a wrong clock and counts as a sample of now. So its series
 continue when that clock is corrected."""
 
 
@@ -38,7 +38,7 @@ NOTHING = Dropped(np.empty(0, np.intp), np.empty(0))
 
 
 class LateSamples(Struct, frozen=True, eq=False):
-    """Samples that are older than the window, for the ticks that history has of their times.
+    """Samples older than the window, for history's ticks of their times.
 
     Attributes:
         columns: [samples].

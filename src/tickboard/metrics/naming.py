@@ -1,4 +1,4 @@
-"""Names for people: the title and unit of a metric that has none, and labels that are safe to show.
+"""Names for people: titles and units of metrics without any, and labels that are safe to show.
 
 Units are recognised from what OpenTelemetry sends (UCUM, as in its semantic conventions) and from the suffixes that
 Prometheus recommends for names (prometheus.io/docs/practices/naming).

@@ -8,12 +8,12 @@ _NOT_IN_LABELS = re.compile(r"[^a-zA-Z0-9_]")
 
 
 def metric_name(name: str) -> str:
-    """Return a metric's name as Prometheus takes it: every other character becomes ``_``."""
+    """Return a metric's name as Prometheus accepts it: every other character becomes ``_``."""
     return _not_with_a_digit(_NOT_IN_NAMES.sub("_", name))
 
 
 def label_name(name: str) -> str:
-    """Return the name of a label as Prometheus takes it: every other character becomes ``_``."""
+    """Return the name of a label as Prometheus accepts it: every other character becomes ``_``."""
     return _not_with_a_digit(_NOT_IN_LABELS.sub("_", name))
 
 

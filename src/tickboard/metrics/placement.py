@@ -1,9 +1,9 @@
 """Placement: which tick each sample belongs to.
 
-A sample older than the newest tick goes to its own tick, the first one that is not before it, if that is still in the
-window. If it is the newest of its series, it also goes to all ticks after that, where it would have held. A sample
-older than the window goes to its own tick in history, if history keeps ticks that old (`Placement.late_s`). Any other,
-and one older than the sample that its tick has already, is dropped.
+A sample older than the newest tick goes to its own tick, the first one at or after its time, if that is still in the
+window. If it is the newest of its series, it also goes to all later ticks, since it would have held. A sample older
+than the window goes to its own tick in history, if history keeps ticks that old (`Placement.late_s`). Any other is
+dropped, and so is one older than the sample that its tick already has.
 """
 
 import numpy as np
@@ -14,18 +14,18 @@ from tickboard.metrics.registry import Registry
 from tickboard.metrics.window import Floats, Window, widened
 
 MAX_LATE = 1_000_000
-"""Samples for history alone that wait for the next tick at most: 24 MB."""
+"""The most samples for history alone that may wait for the next tick: 24 MB."""
 
 
 class Placement:
     """Writes samples to the ticks that they belong to.
 
     Args:
-        registry: has the values of the next tick.
+        registry: holds the values of the next tick.
 
     Attributes:
         now: the newest tick's time, POSIX seconds; minus infinity before the first.
-        late_s: how much older than the newest tick a sample may be that goes to history alone.
+        late_s: how much older than the newest tick a sample for history alone may be, in seconds.
     """
 
     def __init__(self, registry: Registry) -> None:
@@ -42,7 +42,7 @@ class Placement:
     # --- for the engine ---
 
     def attach(self, window: Window, interval_s: float) -> None:
-        """Amend the ticks of this window from now on, which has one tick every `interval_s` seconds."""
+        """From now on, amend the ticks of this window, which has one tick every `interval_s` seconds."""
         self._window, self._interval_s = window, interval_s
 
     def take_amended(self) -> list[Amendment]:
@@ -51,7 +51,7 @@ class Placement:
         return amended
 
     def take_late(self) -> list[LateSamples]:
-        """Return the samples for history alone that have come since the last call."""
+        """Return the samples for history alone that have arrived since the last call."""
         late, self._late = self._late, []
         return late
 
@@ -60,7 +60,7 @@ class Placement:
     def ticked(self, now: float) -> None:
         """Record a tick's time."""
         if np.isneginf(self.now):
-            # Before the first tick, a sender's clock could not be compared with anything.
+            # Only since this tick can a sender's clock be compared with ours.
             self._sampled[self._sampled > now + AHEAD_S] = now
         self.now = now
 
@@ -75,7 +75,7 @@ class Placement:
         self._sampled = widened(self._sampled, width, np.nan)
 
     def begin(self, columns: list[int]) -> None:
-        """Begin with a new series."""
+        """Start a new series."""
         self._sampled[columns] = np.nan
 
     def forget(self, columns: Columns) -> None:
@@ -84,7 +84,7 @@ class Placement:
         self._sampled[columns] = np.nan
 
     def go_on(self, previous: "Placement", old: int, new: int) -> None:
-        """Go on with a series that had the column `old` on a board before, and has `new` now."""
+        """Continue a series that had the column `old` on the previous board, and has `new` now."""
         self._sampled[new] = previous.newest_sample(old)
 
     def newest_sample(self, column: int) -> float:
@@ -104,7 +104,7 @@ class Placement:
             times: [samples], POSIX seconds.
 
         Returns:
-            How many went to ticks that were made already, and the samples that were dropped.
+            How many went to earlier ticks, and the samples that were dropped.
         """
         if (times[1:] < times[:-1]).any():
             # The newest last: of several values for one place, numpy keeps the last.
@@ -129,14 +129,14 @@ class Placement:
     def oldest_total(self) -> float:
         """Return the time before which no total is accepted, not even as the base of the next rate.
 
-        A window that is not full yet counts as if it were.
+        A window that is not full yet counts as full.
         """
         if self._window is None or np.isneginf(self.now):
             return -np.inf
         return float(self.now) - max(self._window.capacity * self._interval_s, self.late_s)
 
     def why_dropped(self, time: float) -> str:
-        """Return why a sample of this time was dropped, and what its sender can do."""
+        """Return why a sample of this time was dropped, and how its sender can fix it."""
         if self._is_before_window(np.array([time]))[0]:
             assert self._window is not None
             begin = instant(min(float(self._window.times()[0]), self.now - self.late_s))
@@ -150,7 +150,7 @@ class Placement:
         self._sampled[columns] = times
 
     def _is_before_window(self, times: Floats) -> NDArray[np.bool_]:
-        """Return which times are too old for the first tick of the window."""
+        """Return which times are before the first tick of the window."""
         history = np.empty(0) if self._window is None else self._window.times()
         if not len(history):
             return np.zeros(len(times), np.bool_)
@@ -158,13 +158,13 @@ class Placement:
         return ~within
 
     def _amend(self, columns: Columns, values: Floats, times: Floats, newest: NDArray[np.bool_]) -> tuple[int, Dropped]:
-        """Write samples to ticks that were made already; `newest` marks those that are the newest of their series."""
+        """Write samples to earlier ticks; `newest` marks those that are the newest of their series."""
         window = self._window
         assert window is not None
         history = window.times()
         places = np.searchsorted(history, times)
         inside = ~self._is_before_window(times)
-        # An older sample is the value of its own tick only, unless that tick has a newer one already.
+        # A sample that is not the newest is the value of its own tick only, unless that tick has a newer one.
         free = places != np.searchsorted(history, self._sampled[columns])
         first = window.oldest
         for which, to_the_end in ((inside & newest, True), (inside & ~newest & free, False)):
@@ -184,7 +184,7 @@ class Placement:
     def _keep_late(
         self, columns: Columns, values: Floats, times: Floats, before: NDArray[np.bool_]
     ) -> NDArray[np.bool_]:
-        """Keep samples from before the window for history, as far as it reaches back; return which they are."""
+        """Keep samples from before the window for history, as far back as it reaches; return which they are."""
         late = before & (times >= self.now - self.late_s)
         count = int(np.count_nonzero(late))
         if count and count + sum(len(each.times) for each in self._late) > MAX_LATE:

@@ -1,7 +1,7 @@
 """The registry: the metrics of a board, the column of each of their series, and the values of the next tick.
 
 Sources and samplers write through handles (`Gauge`, `Counter`, `Histogram`), from any thread. Once per tick,
-`Registry.collect` takes out one row. Nothing here knows the time, the window or who reads the row.
+`Registry.collect` returns their row. Nothing here knows the time, the window or who reads the row.
 """
 
 import sys
@@ -53,8 +53,8 @@ class Registry(MetricDeclarations):
     everywhere; after `recycle`, another series may get it.
 
     Attributes:
-        leaving: the handle of each series that leaves when nothing is written to it for long, by its first column.
-        busy: the number of runs in progress that a gauge counts, by column; its series stays until they end.
+        leaving: the handle of each series that leaves after a time without samples, by its first column.
+        busy: by column of a gauge, how many runs in progress it counts; its series stays until they end.
         metrics: the metrics by name, in the order declared.
         keys: the key in ``/api/stats``, by metric name.
         values: float64 [width], the values of gauges; NaN: none.
@@ -66,7 +66,7 @@ class Registry(MetricDeclarations):
         revision: changes with every metric or series, so that others know when to bind again.
         metrics_revision: changes with every metric.
         read: returns columns over the newest seconds of the window, or all of it, float64 [ticks, columns].
-        pull: sets a gauge to what a function returns, at every tick.
+        pull: makes a gauge take its value from a function at every tick.
     """
 
     def __init__(self, max_series: int = MAX_SERIES, max_window_mb: int = MAX_WINDOW_MB) -> None:
@@ -116,7 +116,7 @@ class Registry(MetricDeclarations):
         """
         found = self._handles.get(name)
         if found is None:
-            raise InputError(f"{name!r} is not a metric of this board; it has {', '.join(self._handles) or 'none'}")
+            raise InputError(f"{name!r} is not a metric of this board: use one of {', '.join(self._handles) or 'none'}")
         return found
 
     def _declare(self, handle_class: type[H], declaration: Declaration) -> H:
@@ -134,10 +134,10 @@ class Registry(MetricDeclarations):
         if (known := self._handles.get(name)) is not None:
             if known.metric == metric and isinstance(known, handle_class) and forget != (name in self._staying):
                 return known
-            raise InputError(f"metric {name!r} is already declared, as a {known.kind}: give each metric its own name")
+            raise InputError(f"metric {name!r} is already declared as a {known.kind}: give each metric its own name")
         wanted_key = declaration.key or SPEC_KEYS.get(name, name)
         if wanted_key in self._taken_keys:
-            raise InputError(f"metric {name!r}: the key {wanted_key!r} is taken: give it another key=")
+            raise InputError(f"metric {name!r}: key {wanted_key!r} is taken: give another key=")
         self._add_metric(metric, wanted_key)
         if handle_class is Histogram:
             self._declare_quantiles(metric)
@@ -190,7 +190,7 @@ class Registry(MetricDeclarations):
         """Check that a handle's metric still exists: an undeclared one leaves with its last series."""
         lead = self._handles.get(handle.metric.name)
         if lead is None or type(lead) is not type(handle):
-            raise InputError(f"metric {handle.metric.name!r} has left the board: wait until it comes again")
+            raise InputError(f"metric {handle.metric.name!r} has left the board: wait until a source sends it again")
 
     def open(self, handle: H, labels: Labels) -> H:
         """Return the handle of one series like `child`; the caller holds the lock."""
@@ -229,7 +229,7 @@ class Registry(MetricDeclarations):
         return handle
 
     def withdraw(self, name: str) -> None:
-        """Remove a metric from outside whose series have left; the caller holds the lock."""
+        """Remove an undeclared metric whose series have left; the caller holds the lock."""
         self._forget_metric(name)
         del self._handles[name]
         self.revision += 1
@@ -288,15 +288,15 @@ class Registry(MetricDeclarations):
         return "" if found is None else found.metric.name
 
     def series_at(self, column: int) -> Series | None:
-        """Return the series that a column belongs to; None: there is none."""
+        """Return the series that a column belongs to, or None."""
         return self._series.get(column)
 
     def counts_at(self, column: int) -> bool:
-        """Return whether a column shows what is in `counts`; else it shows what is in `values`."""
+        """Return whether a column takes its value from `counts`, not from `values`."""
         return column in self._counted
 
     def find(self, name: str) -> Handle | None:
-        """Return the handle of a metric; None if there is none of this name."""
+        """Return the handle of a metric, or None."""
         return self._handles.get(name)
 
     def remove(self, *children: Handle) -> None:
@@ -345,7 +345,7 @@ class Registry(MetricDeclarations):
         return left
 
     def recycle(self, columns: Iterable[int]) -> None:
-        """Make columns available to new series; by now, no value of the old ones may be left anywhere."""
+        """Make columns available to new series. The old series' values must be cleared everywhere by now."""
         with self.lock:
             self._free += columns
 
@@ -356,11 +356,13 @@ class Registry(MetricDeclarations):
             LimitError: there is no room for them.
         """
         if len(self._series) + series > self.max_series:
-            raise LimitError(f"metric {metric.name!r}: the board has its {self.max_series} series; use fewer labels")
+            raise LimitError(
+                f"metric {metric.name!r}: the board is at its limit of {self.max_series} series: use fewer labels"
+            )
         if self.width - len(self._free) + series > self.room:
             raise LimitError(
                 f"metric {metric.name!r}: {self.room} series x {self._ticks} ticks fill the {self.max_window_mb} MB "
-                "that the window may take; use fewer labels, a smaller --window, or a larger Board(max_window_mb=…)"
+                "that the window may take: use fewer labels, a smaller --window, or a larger Board(max_window_mb=…)"
             )
 
     def fit(self, ticks: int, series_bytes: int) -> bool:
@@ -412,7 +414,7 @@ class Registry(MetricDeclarations):
         self.values, self.counts, self.written = values, counts, written
 
     def hold(self, column: int) -> None:
-        """Make a counter's column show what is in `values`: a rate that was computed elsewhere."""
+        """Make a counter's column take its value from `values`: a rate computed elsewhere."""
         if column in self._counted:
             del self._counted[column]
             self._counter_columns = np.empty(0, np.intp)
@@ -425,7 +427,7 @@ class Registry(MetricDeclarations):
         return written
 
     def collect(self, elapsed_s: float) -> Floats:
-        """End the tick: return its row, float64 [width], and restart the counts.
+        """Return the tick's row, float64 [width], and restart the counts.
 
         Args:
             elapsed_s: seconds since the last tick, for rates; if it is not positive, counters have no value.
@@ -440,7 +442,7 @@ class Registry(MetricDeclarations):
             for histogram in self.histograms:
                 histogram.collect(row)
             row[np.isinf(row)] = np.nan
-            # Restart the counts only now that there is a row with them.
+            # Not earlier: an error above must not lose the counts.
             self.counts[self._counter_columns] = 0
         return row
 
@@ -468,7 +470,7 @@ class Registry(MetricDeclarations):
         """Return the series in the order in which their metrics were declared, as on the wire."""
         if self._ordered[0] != self.revision:
             revision = self.revision
-            # Another thread may add a series whose metric was not there a moment ago.
+            # Another thread may add a series of a new metric meanwhile.
             names = dict.fromkeys([*self.metrics, *self._by_metric])
             self._ordered = (revision, [series for name in names for series in self.of_metric(name)])
         return self._ordered[1]
@@ -478,4 +480,4 @@ _column = attrgetter("column")
 
 
 def _no_board(gauge: Gauge, function: object) -> None:
-    raise InputError(f"metric {gauge.metric.name!r}: only a board calls functions: declare it with board.gauge")
+    raise InputError(f"metric {gauge.metric.name!r}: only a board calls a function for it: declare it with board.gauge")

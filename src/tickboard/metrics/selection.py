@@ -1,7 +1,7 @@
 """The selection: the series of a subscription, and the encoding of their metrics.
 
-The parts of a Metric that never change are encoded when its series appears. Encoding a tick then takes one replacement
-of the time, one encoding of a list of numbers, and one join.
+The constant parts of a Metric are encoded when its series appears. Encoding a tick then takes one replacement of the
+time, one encoding of a list of numbers, and one join.
 """
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -39,8 +39,8 @@ class Selection:
     Args:
         registry: the registry of the series.
         patterns: selectors; empty: every series.
-        before: the same subscription bound to an earlier revision, which knows already which metrics it selects. If it
-            is bound to another registry, only its selectors are reused.
+        before: the same subscription bound to an earlier revision, to reuse the metrics that it selects. If it is bound
+            to another registry, only its selectors are reused.
 
     Attributes:
         series: the selected series, in the order declared.
@@ -84,14 +84,14 @@ class Selection:
         new = None
         if before is not None and before._registry is registry:  # noqa: SLF001  # of this class
             new = registry.added_since(before._added)  # noqa: SLF001
-        # Of the metrics that may be selected: True: all series; None: it depends on their labels.
+        # By metric that may be selected: True for all series, None if it depends on their labels.
         verdicts: dict[str, bool | None] = {}
         if before is not None and new is not None:
             known = before._verdicts  # noqa: SLF001
             verdicts = {name: verdict for name, verdict in known.items() if name in registry.metrics}
         cost = self.looked_up = 0
         for name in list(registry.metrics) if new is None else new:
-            # A metric that was added again goes behind all others.
+            # A metric that was added again goes last.
             verdicts.pop(name, None)
             if name in registry.metrics and (verdict := selectors.metric(name)) is not False:
                 verdicts[name] = verdict
@@ -126,14 +126,14 @@ class Selection:
         return cast("list[SeriesInfo]", [msgspec.Raw(text) for text in self._infos.of(series)])
 
     def write_infos(self) -> Iterator[None]:
-        """Encode in steps what `infos` returns, which is otherwise done when it is needed."""
+        """Encode the results of `infos` in steps; otherwise that happens on demand."""
         for start in range(0, len(self.series), STEP_SERIES):
             if start:
                 yield
             self._infos.of(self.series[start : start + STEP_SERIES])
 
     def write(self) -> Iterator[None]:
-        """Encode in steps the part of each Metric that never changes, which is otherwise done when it is needed."""
+        """Encode the constant part of each Metric in steps; otherwise that happens on demand."""
         if self._objects is not None:
             return
         objects: list[bytes] = []
@@ -145,7 +145,7 @@ class Selection:
 
     @property
     def objects(self) -> list[bytes]:
-        """The part of each Metric that never changes."""
+        """The constant part of each Metric."""
         if self._objects is None:
             self._objects = self._templates.of(self.series)
         return self._objects
@@ -195,7 +195,7 @@ class _Texts:
 
     def __init__(self, write: Callable[[Series], bytes]) -> None:
         self._write = write
-        # By column, which another series may have by now.
+        # By column, which may belong to another series by now.
         self._known: dict[int, tuple[Series, bytes]] = {}
 
     def of(self, series: Iterable[Series]) -> list[bytes]:

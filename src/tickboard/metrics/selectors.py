@@ -18,7 +18,7 @@ MAX_SELECTORS = 1_000
 """The most selectors in one subscription."""
 
 MAX_SELECTOR = 4_096
-"""Characters of a selector; a series with a few labels takes some hundred."""
+"""Characters of a selector; one for a series with a few labels has some hundred."""
 
 MAX_GLOBS = 100
 """The most globs in one subscription. Globs, and labels without a name, are tried on every series."""
@@ -76,7 +76,7 @@ class Selectors:
         return self.cost - 1
 
     def read(self) -> Iterator[None]:
-        """Read the globs in steps, which is otherwise done when they are needed."""
+        """Read the globs in steps; otherwise that happens on demand."""
         for number, (name, labels) in enumerate(self._globs, 1):
             for glob in (name, *(value for _, value in labels)):
                 glob.read()
@@ -106,14 +106,14 @@ class Selectors:
 
 
 def why_refused(texts: list[str], what: str = "a subscription") -> str:
-    """Return why selectors are too expensive, and what to ask for instead; empty: they are not.
+    """Return why selectors are too expensive, and what to ask for instead; empty if they are not.
 
     Args:
         texts: the selectors.
-        what: what has them, for the error.
+        what: the owner of the selectors, for the message.
     """
     if len(texts) > MAX_SELECTORS:
-        return f"{what} has {len(texts)} selectors: send {MAX_SELECTORS} at most, or a glob that matches more"
+        return f"{what} has {len(texts)} selectors: send {MAX_SELECTORS} at most, or use globs"
     if longest := next((text for text in texts if len(text) > MAX_SELECTOR), ""):
         return f"selector {longest[:40]!r}… has {len(longest)} characters: send {MAX_SELECTOR} at most"
     globs = 0
@@ -128,7 +128,7 @@ def why_refused(texts: list[str], what: str = "a subscription") -> str:
         elif labels:
             forms.setdefault(name, set()).add(tuple(sorted(dict(labels))))
     if globs > MAX_GLOBS:
-        return f"{what} has {globs} globs, or labels without a name: send {MAX_GLOBS} at most, or one that matches more"
+        return f"{what} has {globs} globs, or labels without a name: send {MAX_GLOBS} at most, or broader ones"
     if many := next((name for name, kinds in forms.items() if len(kinds) > MAX_FORMS), ""):
         return f"{what} has {len(forms[many])} sets of labels for {many[:40]!r}: send {MAX_FORMS} at most"
     return ""

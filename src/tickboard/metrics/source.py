@@ -55,21 +55,21 @@ class Source:
     """One sender of samples. `Intake.source` makes it.
 
     Attributes:
-        name: its name where its counters are shown.
+        name: shown with its counters.
         known: the column of each series, by the sender's key; `REFUSED` or below for a refused one. A sender looks here
-            first. Series that leave the registry are removed from here, too.
+            first. Series that leave the registry are removed here, too.
         samples: how many samples were accepted.
         late: how many of them went to an earlier tick.
-        too_old: how many were dropped because they were older than what is kept, or than an earlier sample.
+        too_old: how many were dropped because they were older than the oldest tick, or than an earlier sample.
         refused: how many were of refused series.
         malformed: how many could not be read; counted by the sender.
         series: how many existing series it created.
         labels: the labels of all its series, if it sets them.
         number: unique among all sources so far.
-        asked: when its sender last came, by the intake's clock; infinity for a sender that stays.
+        asked: when its sender last wrote, by the intake's clock; infinity for a permanent sender.
         key: distinguishes it from sources whose names differ only in secrets; it is never shown.
-        inherited: columns of series that went on from a board that was replaced, until it writes to them or clears
-            them; of a source with a key.
+        inherited: for a source with a key, the columns of series inherited from a replaced board, until it writes to
+            them or clears them.
     """
 
     def __init__(self, intake: "Intake", name: str) -> None:
@@ -121,7 +121,7 @@ class Source:
     def counter(
         self, key: Hashable, name: str, labels: Iterable[tuple[str, str]] = (), *, title: str = "", unit: str = ""
     ) -> int:
-        """Return the column of something that is counted, for `add`; otherwise as `gauge`."""
+        """Return the column of a count of increments, for `add`; otherwise as `gauge`."""
         return self._intake.column(self, key, "counter", name, labels, title, unit)
 
     def histogram(
@@ -195,7 +195,7 @@ class Source:
                 self._count_dropped(Dropped(np.array([column]), np.array([time])))
 
     def merge_totals(self, column: int, distribution: Distribution, time: float) -> None:
-        """Record a cumulative distribution of a histogram; the values that are new since the last one count."""
+        """Record a cumulative distribution of a histogram; only the values since the last one count."""
         if column < 0:
             self.merge(column, distribution, time)
         elif self._intake.is_too_old(self, column, time):
@@ -215,15 +215,15 @@ class Source:
         Args:
             column: the column of the series.
             key: its key from now on.
-            start: when the new count started, POSIX seconds. If that was after the old one's newest sample, all of it
-                is new. Otherwise counting starts over, since two different counts have no difference.
+            start: when the new count started, POSIX seconds. If that was after the old one's newest sample, the whole
+                count is new. Otherwise counting starts over, since the difference between two counts means nothing.
         """
         self._intake.take_over(self, column, key, start)
 
     # --- refused samples ---
 
     def take_refusal(self) -> RefusedSamples | None:
-        """Return the samples refused or dropped since the last call; None: none."""
+        """Return the samples refused or dropped since the last call; None if there are none."""
         if not self._unreported:
             return None
         refusal = RefusedSamples(self._unreported, self._unreported_reason)

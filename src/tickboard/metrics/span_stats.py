@@ -14,10 +14,11 @@ from tickboard.expressions.alignment import Floats
 PERCENTILES = {"p50": 50.0, "p95": 95.0, "p99": 99.0}
 
 FEWEST = 10
-"""The fewest values of a series by which an anomaly is judged."""
+"""How many values a series needs before it has an anomaly score."""
 
 _MAD_TO_SIGMA, _MEAN_TO_SIGMA = 1.4826, 1.2533
-"""The standard deviation of a normal distribution, in median and in mean distances from its median."""
+"""The factors from the median and the mean distance to the median to the standard deviation of a normal
+distribution."""
 
 
 def avg(rows: Floats, times: Floats) -> Floats:

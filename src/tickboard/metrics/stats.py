@@ -24,10 +24,10 @@ from tickboard.metrics.span_stats import SPAN_STATS, percentiles
 from tickboard.metrics.window import Floats, Window, widened
 
 KEPT = ("avg", "min", "max", "count", "last")
-"""The stats of the whole window that are always at hand."""
+"""The stats of the whole window that are kept up to date."""
 
 CELLS_TOGETHER = 2**20
-"""The most values that are summed up again in one array: 8 MB."""
+"""The most values that are recomputed in one array: 8 MB."""
 
 
 class Aggregate(Struct):
@@ -179,7 +179,7 @@ class WindowStats:
     def amend(self, columns: Columns, first: int) -> None:
         """Recompute the stats of series whose values have changed in ticks from `first` on.
 
-        Only the blocks that contain such ticks are summed up again, and only these series of them.
+        Only these series, in the blocks that contain such ticks, are recomputed.
         """
         self._grow()
         if not self._window.seq or not len(columns) or self._taken_in != self._window.seq:
@@ -192,7 +192,7 @@ class WindowStats:
             self._add_up(np.arange(self._width), self._window.oldest)
 
     def _add_up(self, columns: Columns, first: int) -> None:
-        """Sum up some series again, over the ticks from `first` on."""
+        """Recompute the sums of some series over the ticks from `first` on."""
         self._taken_in = -1
         self._middle_range = (-1, -1)
         self._suffix_block = -1
@@ -205,7 +205,7 @@ class WindowStats:
     def _add_up_together(self, columns: Columns, first: int) -> None:
         window = self._window
         newest = (window.seq - 1) // self._block
-        # The block in which the window begins is no longer whole; its end is summed up when it is needed.
+        # The block in which the window begins is no longer whole; its end is aggregated on demand.
         for block in range(max(first - 1, window.oldest - 1) // self._block, newest + 1):
             begin = max(block * self._block + 1, window.oldest)
             end = min((block + 1) * self._block, window.seq)
@@ -273,7 +273,7 @@ class WindowStats:
             kept: Floats = getattr(self, stat)[columns]
             found = np.where(np.isinf(kept), np.nan, kept)
         else:
-            # One series may occur many times, such as beside each series of another metric.
+            # One series may occur many times, for example paired with each series of another metric.
             series, places = np.unique(columns, return_inverse=True)
             ticks = self._window.spanned(series, span_s)
             found = SPAN_STATS[stat](ticks.rows, ticks.times)[places]

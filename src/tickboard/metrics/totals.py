@@ -1,8 +1,8 @@
-"""Totals: cumulative counts and distributions, and how much they have risen since the one before.
+"""Totals: cumulative counts and distributions, and how much each has risen since the one before.
 
-Each source's count of a series is its own: two counts of one name and labels have no difference. The first source that
-counts a series sets its rate; those of further sources are kept beside it, and one of them takes its place when it is
-silent. A count that falls, or began later than the one before, has restarted.
+Counts of different sources are never compared, even for the same series. The first source that counts a series sets its
+rate. The counts of further sources are kept beside it, and one of them takes over when the first is silent. A count
+that falls, or began later than the one before, has restarted.
 
 Times are arguments: `now` is the newest tick's, and no total before `oldest` is accepted, not even as the base of the
 next rate.
@@ -72,7 +72,7 @@ class Totals:
             distributions.pop(number, None)
 
     def take_over(self, number: int, column: int, start: float) -> None:
-        """Go on with another source's count of a series: `Source.take_over` describes it."""
+        """Continue another source's count of a series; see `Source.take_over`."""
         total, time = self._total[column], self._total_time[column]
         newest = max((time for time, _ in self._distributions.get(column, {}).values()), default=np.nan)
         self.forget(column)
@@ -82,7 +82,7 @@ class Totals:
             self._distributions[column] = {number: (newest, Distribution.of([]))}
 
     def go_on(self, previous: "Totals", old: int, new: int, numbers: Mapping[int, int]) -> None:
-        """Go on with the counts of a series that had another column on a board before.
+        """Continue the counts of a series that had another column on the previous board.
 
         Args:
             previous: the totals of that board.
@@ -116,7 +116,7 @@ class Totals:
         """Yield the rates per second of totals, each since the total before it from the same source.
 
         Args:
-            number: that of the source.
+            number: the source's.
             columns: [samples].
             values: [samples].
             times: [samples], POSIX seconds.
@@ -125,7 +125,7 @@ class Totals:
             oldest: the time before which a total is too old.
 
         Yields:
-            Columns, rates and times; and the totals that are too old for a rate.
+            Columns, rates and times, and the totals that are too old for a rate.
         """
         counting = self._counting[columns]
         beside = (counting >= 0) & (counting != number)

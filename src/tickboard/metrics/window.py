@@ -4,7 +4,7 @@ A tick's position is its sequence number, counted from 1. The ring grows in widt
 It takes and returns rows; it knows neither metrics nor the clock.
 
 When a new epoch begins, the window is empty and its ticks are counted from 1 again. The ring keeps earlier ticks only
-for stats over the newest seconds, which count time that has passed and not the wall clock.
+for stats over the newest seconds, which count elapsed time and not the wall clock.
 
     ring        | …  | -2 | -1 |  0 |  1 |  2 |  3 |
                   before the epoch  |   window     ▲ seq
@@ -52,7 +52,7 @@ class Window:
 
     def __init__(self, capacity: int, most: int | None = None) -> None:
         if capacity < 1:
-            raise InputError(f"a window of {capacity} ticks holds nothing: use 1 or more")
+            raise InputError(f"a window of {capacity} ticks can hold nothing: use 1 or more")
         self.capacity = capacity
         self.seq = 0
         self._most = sys.maxsize if most is None else most
@@ -111,7 +111,7 @@ class Window:
         self._ring[places[:, None], columns] = values
 
     def fill(self, first: int, columns: NDArray[np.intp], rows: Floats) -> None:
-        """Put values, float64 [ticks, columns], into the ticks from `first` on where these have none."""
+        """Set values, float64 [ticks, columns], in the ticks from `first` on where there are none."""
         self.reserve(int(columns.max()) + 1)
         cells = self._places(first, first + len(rows) - 1)[:, None], columns
         known = self._ring[cells]
@@ -152,8 +152,8 @@ class Window:
     def spanned(self, columns: NDArray[np.intp], span_s: float | None = None) -> Slice:
         """Return some series over the ticks less than `span_s` older than the newest; None: the whole window.
 
-        So a span of ten intervals has ten ticks. Its times are seconds since an arbitrary start, counted by time that
-        has passed: setting the clock makes no span longer, and ticks before the epoch are included.
+        So a span of ten intervals has ten ticks. Its times are seconds of elapsed time since an arbitrary start:
+        setting the clock makes no span longer, and ticks before the epoch are included.
         """
         first = self.oldest if span_s is None else self.seq + 1 - min(self._before + self.seq, self.capacity)
         clock = self._clock[self._places(first)]

@@ -1,1 +1,1 @@
-"""Notifications of alerts outside the page: which alerts, when, in which words, and through which service."""
+"""Notifications of alerts outside the page: which alerts, when, with what text, and through which service."""

@@ -50,7 +50,8 @@ class _Sent(Struct):
 
 
 class Delivery:
-    """What one destination has yet to be sent. Call `begin`, then `read` whenever there is news, and `take` when due.
+    """The notices still to be sent to one destination. Call `begin`, then `read` whenever there are events, and `take`
+    when due.
 
     After `take`, call either `delivered` or `failed`, and no `read` in between.
 
@@ -81,13 +82,13 @@ class Delivery:
         self._delivered: deque[float] = deque(maxlen=destination.limit)
 
     def begin(self, position: int | None, now: float) -> None:
-        """Start at the position up to which this destination was sent everything; None: it is new.
+        """Start at the position up to which everything was sent to this destination; None if it is new.
 
-        A new destination, or one whose position has left the log, is sent all firing alerts.
+        A new destination, or one whose position has left the log, gets all firing alerts.
         """
         if position is None:
             self._look_anew(now)
-        elif not self._log.has_missed(position):
+        elif not self._log.can_resume_after(position):
             self.lost = True
             self._look_anew(now)
         else:
@@ -106,7 +107,7 @@ class Delivery:
 
     def read(self, now: float) -> bool:
         """Read new events from the log; return whether there are more."""
-        if not self._log.has_missed(self._read):
+        if not self._log.can_resume_after(self._read):
             self.lost = True
             self._look_anew(now)
             return False
@@ -131,7 +132,7 @@ class Delivery:
         return max(min(wanted), self._retry_at, self._delivered[0] + MINUTE_S if full else self._retry_at)
 
     def take(self, now: float) -> list[Notice]:
-        """Return the notices of the message that is due, with the reminders that would be due soon after."""
+        """Return the notices of the message that is due, including reminders that are due soon after."""
         reminders = [
             Notice(sent.alert)
             for sent in self._sent.values()
@@ -182,7 +183,7 @@ class Delivery:
         if event.kind == "resolved":
             self._end(event.alert, now)
         elif event.alert.resolved is not None:
-            # Somebody has silenced an alert that is resolved already.
+            # Somebody silenced an alert after it was resolved.
             if event.alert.silenced is not None:
                 self._over.pop(event.alert.id, None)
         else:
@@ -223,7 +224,7 @@ class Delivery:
             self._first = now
 
     def _look_anew(self, now: float) -> None:
-        """Compare the known alerts with all that fire now, instead of reading on."""
+        """Compare the known alerts with all firing ones, instead of reading the log."""
         firing = {event.alert.id: event.alert for event in self._log.firing() if self._wants(event.alert)}
         known = {id: sent.alert for id, sent in self._sent.items()}
         known |= {id: notice.alert for id, notice in self._firing.items()}

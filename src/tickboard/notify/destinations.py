@@ -108,5 +108,5 @@ def _limited(limit: int) -> int:
 
 def _positive(remind: Duration) -> float:
     if not (seconds := duration(remind)):
-        raise InputError(f"remind={remind!r}: give how long after an alert it is sent again, as 4h")
+        raise InputError(f"remind={remind!r} would remind without a pause: give a duration such as 4h")
     return seconds

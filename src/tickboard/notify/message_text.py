@@ -1,7 +1,7 @@
-"""The text of a message: many notices in one, of bounded size, in plain words.
+"""The text of a message: combines many notices into one message of bounded size.
 
-A few alerts get a line each. Of many, the alerts of one rule share a line with their number and the worst of them. It
-takes notices and returns text; it knows neither when nor how it is sent.
+A few alerts get a line each. If there are many, the alerts of one rule share a line with their number and the worst of
+them. It takes notices and returns text; it knows neither when nor how the text is sent.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -19,7 +19,7 @@ MAX_TEXT = 200
 """Characters of one alert's own message in a line."""
 
 Kind = Literal["info", "success", "warning", "failure"]
-"""The kinds of message that Apprise knows: services choose a colour or an icon by it."""
+"""Apprise's kinds of message: services choose a colour or an icon by it."""
 
 _SEVERITIES = {"critical": 0, "warning": 1, "info": 2}
 _KINDS: dict[str, Kind] = {"critical": "failure", "warning": "warning", "info": "info"}
@@ -46,7 +46,7 @@ class Message(Struct, frozen=True):
 
     Attributes:
         title: one line.
-        body: at most `MAX_LINES` lines and one.
+        body: at most `MAX_LINES` + 1 lines.
         kind: its kind, for the service.
     """
 

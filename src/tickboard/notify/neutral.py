@@ -1,4 +1,4 @@
-"""Neutral text: what a message says stays text, however the service interprets text.
+"""Neutral text: prevents chat services from interpreting a message's text.
 
 A label or a name from outside may be ``@everyone``, ``<!channel>`` or ``[click](http://…)``. Apprise escapes the text
 that it converts to HTML or Markdown itself. This module does the rest: names that make a chat notify people, and
@@ -24,12 +24,12 @@ _OTHER_CHATS = (
     "sessions signal signals slack sogs stackfield synology synologys tgram toot toots tweet twitter viber webex "
     "wecombot whapi whatsapp wxteams x xmpp xmpps zalo zoom"
 )
-"""The schemes of other services where a name in a text may notify people, and of services that forward to such."""
+"""The schemes of other services where a name in a text may notify people, and of services that forward to those."""
 
 _MARKDOWN = frozenset(_RENDERERS.split())
 _CHATS = _MARKDOWN.union(_OTHER_CHATS.split())
 
-# Names; tags and Slack's links; Markdown's links; OneBot's commands.
+# Mentions; tags and Slack's links; Markdown's links; OneBot's commands.
 _READ_AS_ONE = re.compile(r"@(?=\S)|<(?=\S)|](?=\()|\[(?=CQ:)")
 
 _RENDERED = re.compile(r"[\\`*_~\[\]|]")

@@ -1,10 +1,10 @@
 """Notifiers: send notifications of alerts through Apprise, to chat, e-mail, telephones and webhooks.
 
 A notifier is a task that reads the log of alert events from its own position, which survives restarts. So each alert is
-sent at least once, rather twice than never. Each message is sent in a thread of its own with a time limit: a service
+sent at least once: twice is better than never. Each message is sent in a thread of its own with a time limit: a service
 that hangs delays neither a tick nor another notifier.
 
-Apprise's own log records are suppressed, since they may contain parts of the URL; of a failure, only the status code is
+Apprise's own log records are suppressed, since they may contain parts of the URL; only the status code of a failure is
 reported. Apprise is imported when the first notifier is made, so a board without notifiers does not pay for it.
 """
 
@@ -41,10 +41,10 @@ MAX_HANGING = 3
 """How many abandoned threads one notifier may have; with so many, it sends nothing more until one ends."""
 
 MAKE_S = 60.0
-"""How long importing Apprise and reading a URL may take: it is a second here, and ten on a small computer."""
+"""How long importing Apprise and reading a URL may take: a second on a PC, ten on a small computer."""
 
 LOUD = frozenset({"apprise", "urllib3", "requests", "requests_oauthlib", "oauthlib"})
-"""The loggers, with all below them, of the libraries that send: they would log URLs with tokens."""
+"""The top-level loggers of the libraries that send: they would log URLs with tokens."""
 
 _STATUS = re.compile(r"error=([1-5][0-9]{2})\b")
 
@@ -64,7 +64,7 @@ class Service:
         destination: the destination.
 
     Attributes:
-        destination: as given.
+        destination: the destination.
         kind: the service's name, such as ``Slack``.
 
     Raises:
@@ -77,8 +77,8 @@ class Service:
         if plugin is None:
             scheme = f" with {url.scheme}://" if url.scheme else ""
             raise InputError(
-                f"notifier {destination.name!r}: its URL{scheme} is none that Apprise can use: "
-                "write it as in slack://token/token/token or ntfys://host/topic"
+                f"notifier {destination.name!r}: Apprise cannot use its URL{scheme}: "
+                "write it like slack://token/token/token or ntfys://host/topic"
             )
         self.destination = destination
         self.kind = str(plugin.service_name)
@@ -105,8 +105,10 @@ class Service:
         if delivered is True:
             return ""
         if not isinstance(delivered, bool):
-            return f"it answered {type(delivered).__name__}, not whether it took the message"
-        return f"the answer had status {heard[-1]}" if heard else "it could not be reached, or did not take the message"
+            return f"it returned {type(delivered).__name__}, not whether it accepted the message"
+        return (
+            f"the answer had status {heard[-1]}" if heard else "it could not be reached, or did not accept the message"
+        )
 
     def _neutral(self, message: Message) -> tuple[str, str]:
         """Return the title and the body so that this service shows them as they are."""
@@ -149,7 +151,7 @@ class Notifier:
         service: the service and its destination.
         board: the board's title, which begins each message.
         counts: counts the messages.
-        report: called with a source and what is wrong with it, or None once nothing is.
+        report: called with a source and its problem, or None once there is none.
         send_s: how long one attempt to send may take.
     """
 
@@ -180,7 +182,7 @@ class Notifier:
 
         Args:
             log: the log of the board's alert events.
-            subscribe: wakes it when there is news.
+            subscribe: wakes it when there are events.
             journal: stores the position across restarts.
         """
         name = self._service.destination.name
@@ -224,7 +226,7 @@ class Notifier:
         def work() -> None:
             try:
                 answer: object = self._service.send(compose())
-                reason = answer if isinstance(answer, str) else f"it answered {type(answer).__name__}"
+                reason = answer if isinstance(answer, str) else f"it returned {type(answer).__name__}"
             except BaseException as error:  # noqa: BLE001  # a plugin may raise anything, and its text may hold the URL
                 reason = f"it could not be sent: {type(error).__name__}"
             with contextlib.suppress(RuntimeError):  # the loop is closed: nothing waits for it any more
@@ -249,7 +251,9 @@ class Notifier:
         if reason:
             delivery.failed(time.monotonic())
             self._counts.failed += 1
-            self._report(f"{self._service.kind} takes no message: {reason}; it is tried again until it does")
+            self._report(
+                f"{self._service.kind} did not accept a message: {reason}; it will be tried again until it does"
+            )
         else:
             delivery.delivered(time.monotonic())
             self._counts.sent += 1
@@ -263,7 +267,7 @@ class Notifiers:
         services: the services and their destinations.
         board: the board's title.
         notified: counters of messages, by the notifier's name.
-        report: called with a source and what is wrong with it, or None once nothing is.
+        report: called with a source and its problem, or None once there is none.
         problems: where a notifier that ended and was restarted is reported.
     """
 
@@ -295,7 +299,7 @@ class Notifiers:
 
 
 def _make_plugin(destination: Destination) -> Any:
-    """Return Apprise's plugin for a destination; None: there is none for this URL.
+    """Return Apprise's plugin for a destination, or None if there is none for its URL.
 
     It is made in a thread, since the imported foreign code may hang.
 
@@ -330,19 +334,19 @@ def _make_plugin(destination: Destination) -> Any:
     except InputError as error:
         why = str(error)
     except TimeoutError:
-        why = f"has not been ready within {MAKE_S:g} s"
-    raise InputError(f"notifier {destination.name!r}: Apprise, which sends, {why}: install tickboard anew")
+        why = f"was not ready within {MAKE_S:g} s"
+    raise InputError(f"notifier {destination.name!r}: Apprise, which sends messages, {why}: reinstall tickboard")
 
 
 async def _keep_position(journal: DeliveryJournal | None, name: str, position: int) -> None:
     if journal is not None:
-        # A journal that cannot write reports that itself, and the next position is another chance.
+        # The journal reports its own failures, and writes again with the next position.
         with contextlib.suppress(TickboardError):
             await journal.keep_position(name, position)
 
 
 async def _wait(awake: asyncio.Event, due: float | None) -> None:
-    """Wait until there is news, or until `due` by the monotonic clock."""
+    """Wait until there are events, or until `due` by the monotonic clock."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(None if due is None else max(due - time.monotonic(), 0.0)):
             await awake.wait()

@@ -1,1 +1,1 @@
-"""How text is shown on a terminal and in a log, and what must not be shown."""
+"""Makes text safe for a terminal or a log, and keeps secrets out of it."""

@@ -1,4 +1,4 @@
-"""Secrets: where they come from, which parts of a URL may be shown, and how known secrets are removed from text.
+"""Secrets: reads them, hides them in text, and determines which parts of a URL may be shown.
 
 URLs, headers and the environment contain tokens and passwords. Code that reads one calls `remember`; `redacted` then
 hides it in every text that is logged, printed or reported, since an exception from foreign code may repeat what it was
@@ -43,7 +43,7 @@ _SECRET_NAME = re.compile(
 """Matches the names of environment variables that contain a secret."""
 
 _PLAIN_PARAMETERS = frozenset({"collect[]", "format", "match", "match[]", "module", "name[]", "target"})
-"""Query parameters of exporters and Prometheus that are no secrets."""
+"""Query parameters of exporters and Prometheus that are not secret."""
 
 _PLAIN_HEADERS = frozenset(
     {"accept", "accept-encoding", "accept-language", "cache-control", "content-type", "host", "user-agent"}
@@ -71,7 +71,7 @@ class Secret:
 
     @property
     def scheme(self) -> str:
-        """What comes before ``://``, in lower case, which is no secret; empty if there is none."""
+        """The part before ``://``, in lower case, which is not secret; empty if there is none."""
         found = _SCHEME.match(self._text)
         return found[1].lower() if found else ""
 
@@ -113,7 +113,7 @@ def read_headers(headers: Mapping[str, str], environ: Mapping[str, str]) -> dict
     found: dict[str, str] = {}
     for name, value in headers.items():
         if not isinstance(value, str):
-            raise InputError(f"headers: {name} is a {type(value).__name__}: give a text")
+            raise InputError(f"headers: {name} is a {type(value).__name__}: give a string")
         found[name] = _REFERENCE.sub(lambda reference: _value(reference[1], environ, "a header"), value)
     remember_headers(found)
     return found

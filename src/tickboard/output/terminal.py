@@ -3,10 +3,10 @@
 While a board is served, no fault of standard output or standard error may end it or delay it: a pipe whose reader has
 gone, a full disk, a paused terminal, a character that the terminal lacks. So `say`, the log and a dashboard file's own
 `print` queue their text, and a thread for each of the two streams writes it. A command that ends by itself prints with
-`put`, which raises if the answer cannot be written.
+`put`, which raises if its output cannot be written.
 
-Text is escaped line by line, since parts of it may come from anywhere: see `tickboard.output.text`. Only what a
-dashboard file prints itself is left as it is.
+Text is escaped line by line, since parts of it may come from anywhere: see `tickboard.output.text`. Only a dashboard
+file's own output is left as it is.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ MAX_CHARACTERS = 1_000_000
 """How many characters may wait to be written."""
 
 WAIT_S = 1.0
-"""How long a text waits for room, once. After that, text is dropped until something is written again."""
+"""How long to wait for room, once. After that, text is dropped until writing works again."""
 
 FINISH_S = 1.0
 """How long the program waits at its end for the remaining text to be written."""
@@ -90,7 +90,7 @@ class Printer:
                 text = "".join(self._texts)
                 self._texts.clear()
                 dropped, self._dropped = self._dropped, 0
-            written = self._write(text + (f"({dropped} times, something could not be printed)\n" if dropped else ""))
+            written = self._write(text + (f"({dropped} prints were lost)\n" if dropped else ""))
             with self._changed:
                 self._waiting -= len(text)
                 self._stuck = self._stuck and self._waiting > MAX_CHARACTERS
@@ -216,7 +216,7 @@ def prepare_to_serve(level: str) -> None:
 
 def _complain_of(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     _complain(f"{escaped_lines(''.join(traceback.format_exception(kind, error, trace)).rstrip())}\n")
-    # The program ends now, and the thread that prints with it.
+    # The program ends now, and with it the thread that prints.
     ERRORS.finish(FINISH_S)
 
 
@@ -252,7 +252,7 @@ def say(*lines: str) -> None:
 
 
 class Answers:
-    """Standard output for the answer of a command: a file whose `write` raises OutputError if the text is lost."""
+    """Standard output for the result of a command: a file whose `write` raises OutputError if the text is lost."""
 
     def write(self, text: str) -> int:
         """Write text at once; return the number of characters.
@@ -296,7 +296,7 @@ def _lost_output() -> Iterator[None]:
 
 
 def put(*lines: str) -> None:
-    """Print the answer of a command.
+    """Print the result of a command.
 
     Raises:
         OutputError: standard output cannot be written to.

@@ -13,7 +13,7 @@ from tickboard.output.secrets import redacted
 _UNSEEN = re.compile(
     "[\x00-\x1f\x7f-\x9f"  # C0, DEL and C1
     "\u2028\u2029"  # line and paragraph separators
-    "\u202a-\u202e\u2066-\u2069"  # what overrides and isolates the direction of a text (UAX 9)
+    "\u202a-\u202e\u2066-\u2069"  # characters that override or isolate the direction of text (UAX 9)
     "\ud800-\udfff]"  # lone surrogates
 )
 _UNSEEN_IN_LINES = re.compile(_UNSEEN.pattern.replace("\x00-\x1f", "\x00-\x08\x0b-\x1f"))
@@ -38,7 +38,7 @@ def escaped(text: str) -> str:
 
 
 def escaped_lines(text: str) -> str:
-    """Return text of several lines, such as a traceback, likewise; line ends and tabs stay.
+    """Escape several lines of text, such as a traceback, likewise; line ends and tabs stay.
 
     Lines after the first are indented, so that none can be mistaken for another record.
     """

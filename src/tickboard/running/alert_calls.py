@@ -1,9 +1,9 @@
 """Alert calls: calls an application's functions with each alert that fires, and with each that is resolved.
 
-A function is run like a sampler: a plain one in a thread of its own, an async one in a task. Its alerts come one after
-another, in order. What it raises is reported, and the next alert comes; one that does not return is reported while it
-does not, and its alerts wait, `LOG_EVENTS` at most. When the board stops, functions get `FINISH_S` for what waits; the
-rest is handed to the board that replaces it, or counted in the log.
+A function runs like a sampler: a plain one in a thread of its own, an async one in a task. It gets its alerts one after
+another, in order. If it raises, that is reported, and it gets the next alert. If it hangs, that is reported, and up to
+`LOG_EVENTS` alerts wait. When the board stops, functions have `FINISH_S` to finish; the remaining alerts are passed to
+the board that replaces it, or counted in the log.
 """
 
 import asyncio
@@ -23,16 +23,16 @@ from tickboard.schedule import parse
 from tickboard.wire import Alert
 
 WATCH_S = 1.0
-"""How often it is looked whether a function hangs."""
+"""How often to check whether a function hangs."""
 
 FINISH_S = 1.0
-"""How long functions may take to finish what waits for them when the board stops."""
+"""How long functions may take to finish their waiting alerts when the board stops."""
 
 AlertFunction = Callable[[Alert], object]
 
 
 def sources(functions: Iterable[tuple[str, AlertFunction]]) -> list[str]:
-    """Return what each function is known by; all are different."""
+    """Return a distinct source name for each function."""
     return numbered(f"alert function {name}" for name, _ in functions)
 
 
@@ -53,13 +53,13 @@ class AlertCalls:
         self._supervisor = Supervisor(problems)
 
     def start(self, log: AlertLog, subscribe: Listen, positions: Mapping[str, int]) -> None:
-        """Begin to call; the caller is in a running loop.
+        """Start calling. Call this in a running loop.
 
         Args:
-            log: of the board's alerts.
-            subscribe: has a function called when there is something to read in it; returns what ends that.
+            log: the log of the board's alerts.
+            subscribe: makes a function be called when the log has events to read; returns a function that ends that.
             positions: by source, the number of the last event that a function of the replaced board was called for.
-                Functions without one get the alerts from now on.
+                Functions without one start with the next alert.
         """
         for queue in self._queues:
             queue.follow(log, subscribe, positions.get(queue.source, log.published))
@@ -68,10 +68,10 @@ class AlertCalls:
             self._supervisor.start("alert function watch", self._watch)
 
     async def stop(self, handed_over: Collection[str] = ()) -> dict[str, int]:
-        """Give the functions `FINISH_S` to finish what waits, and end, without waiting for one that hangs.
+        """Wait up to `FINISH_S` for the functions to finish, and end.
 
         Args:
-            handed_over: the sources of the functions that another board goes on with.
+            handed_over: the sources of the functions that another board continues.
 
         Returns:
             Their positions, for that board's `start`. Alerts that wait for other functions are counted in the log.
@@ -107,10 +107,10 @@ class _Queue:
     """The alerts that wait for one function.
 
     Attributes:
-        source: what its problems are known by.
+        source: the source of its problems.
         position: the number of the last event that was read from the log.
         idle: set while no alert waits and no call runs.
-        running: the function at work.
+        running: the running function.
     """
 
     def __init__(self, source: str, function: AlertFunction, problems: Reporter) -> None:
@@ -126,7 +126,7 @@ class _Queue:
         self.running = RunningSampler(Sampler(source, call, None, patience_s=HANGING_S), source, parse("1s"), problems)
 
     def follow(self, log: AlertLog, subscribe: Listen, position: int) -> None:
-        """Take the log's alerts after a position, and those to come."""
+        """Queue the log's alerts after a position, now and in the future."""
         self.position = position
         self._leave = subscribe(partial(self._read, log))
         self._read(log)
@@ -139,7 +139,7 @@ class _Queue:
             for _ in range(dropped):
                 self._waiting.popleft()
             self._problems.report(
-                f"{self.source}: queue", f"more than {LOG_EVENTS} alerts wait for it: the oldest are dropped"
+                f"{self.source}: queue", f"more than {LOG_EVENTS} alerts are waiting for it: the oldest are dropped"
             )
         self.idle.clear()
         self._awake.set()
@@ -147,7 +147,7 @@ class _Queue:
     async def work(self) -> None:
         """Call the function whenever an alert waits."""
         while True:
-            # Alerts may wait already: it is started again after a failure.
+            # Alerts may be waiting already, since this restarts after a failure.
             while self._waiting:
                 await self.running.run()
             self._problems.clear(f"{self.source}: queue")
@@ -156,12 +156,12 @@ class _Queue:
             self._awake.clear()
 
     def leave(self) -> None:
-        """Take no more alerts."""
+        """Stop queueing alerts."""
         if self._leave is not None:
             self._leave()
 
     def close(self) -> list[AlertEvent]:
-        """Call the function no more, and return what it was not called for."""
+        """Stop calling the function, and return the events it was not called for."""
         waiting, self._waiting = self._waiting, deque()
         self.running.close()
         return list(waiting)

@@ -1,11 +1,11 @@
-"""The announcer: publishes alert events, once they are kept.
+"""The announcer: publishes alert events once the journal has stored them.
 
      engine.tick ─▶ events ─▶ journal.commit ─▶ log.publish ─▶ hub.announce ─▶ SSE readers, notifiers
 
-A tick does not wait for the disk: events gather while one commit is written, and the next takes them all. When the
-journal fails, or its disk does not answer, events are published anyway, and a problem says that nothing is kept: an
-alert that reaches nobody is worse than one that comes twice. When its file was deleted or replaced, everything in
-memory is written to a new one. Without a journal events are published at once.
+A tick does not wait for the disk: events gather during one commit, and the next takes them all. If the journal fails,
+or its disk does not answer, events are published anyway, and a problem says that nothing is stored: a lost alert is
+worse than one sent twice. If its file was deleted or replaced, everything in memory is written to a new one. Without a
+journal, events are published at once.
 """
 
 import asyncio
@@ -26,24 +26,24 @@ from tickboard.problems import described
 from tickboard.wire import Alert, Mark
 
 CHECK_S = 2.0
-"""Seconds between two looks at the journal's file, and between two attempts to write to one that failed."""
+"""Seconds between two checks of the journal's file, and between two attempts to write after a failure."""
 
 SHOWN_S = 10.0
-"""How long it is shown at least that a file was lost, for somebody who looks now and then."""
+"""How long the problem of a lost file is shown at least, so that people who look now and then see it."""
 
-UNKEPT = "alerts and marks are published, and not kept (the log says more)"
-"""What viewers are told of a journal that fails."""
+UNKEPT = "alerts and marks are published, but not stored (the log says more)"
+"""The message for viewers when the journal fails."""
 
 SOURCE = "alert log"
 """The source of a problem of the journal."""
 
 
 class Acted(NamedTuple):
-    """What became of something that was asked to be done to an alert.
+    """The result of an action on an alert.
 
     Attributes:
-        alert: as it is after that.
-        kept: whether it outlives this run; False: it is in force, but the journal failed.
+        alert: its state after the action.
+        kept: whether the action outlives this run; if not, it is in force, but the journal failed.
     """
 
     alert: Alert
@@ -51,11 +51,11 @@ class Acted(NamedTuple):
 
 
 class Marked(NamedTuple):
-    """What became of a mark that was to be made.
+    """The result of making a mark.
 
     Attributes:
-        mark: the mark; the one that says the same already, if there is one.
-        kept: whether it outlives this run; False: it is in force, but the journal failed.
+        mark: the mark; the existing one, if there was one with the same content.
+        kept: whether it outlives this run; if not, it is in force, but the journal failed.
     """
 
     mark: Mark
@@ -63,14 +63,14 @@ class Marked(NamedTuple):
 
 
 class Announcer:
-    """Keeps and publishes the alert events and marks of a hub, whichever board it shows.
+    """Stores and publishes the alert events and marks of a hub, whichever board it shows.
 
     Args:
-        hub: whose readers get them.
-        journal: where events are kept; None: nowhere.
+        hub: publishes them to its readers.
+        journal: stores the events; None: nothing is stored.
 
     Attributes:
-        journal: as given.
+        journal: the journal, or None.
     """
 
     def __init__(self, hub: Hub, journal: Journal | None = None) -> None:
@@ -86,7 +86,7 @@ class Announcer:
         self._shown_until = 0.0
 
     def announce(self, events: Sequence[LogEvent]) -> None:
-        """Publish events, the newest of the log, once they are kept; the caller is in the running loop."""
+        """Publish events, the newest of the log, once they are stored. Call it in the running loop."""
         if not events:
             return
         if self.journal is None:
@@ -96,13 +96,13 @@ class Announcer:
         self._begin()
 
     def keep_episodes(self) -> None:
-        """Keep where each episode stands, for a restart; to be called now and then."""
+        """Store the state of each episode, for a restart. Call it now and then."""
         alerts = self._hub.engine.alerts
         if self.journal is not None and (self._had_episodes or alerts.episodes()):
             self._begin()
 
     async def watch(self) -> None:
-        """Look at the journal's file now and then, and write to one that failed until it works, until cancelled."""
+        """Check the journal's file now and then, and write again after a failure until that works; until cancelled."""
         assert self.journal is not None
         while True:
             await asyncio.sleep(CHECK_S)
@@ -113,18 +113,18 @@ class Announcer:
                 self._unsound = True
                 self._failed(error)
             if self._failing:
-                # What can be written clears the problem, or writes everything to a new file.
+                # A write that succeeds clears the problem, or puts everything into a new file.
                 await asyncio.wait([self._written()])
 
     async def act(self, change: Callable[[Alerts, float], AlertEvent | Alert]) -> Acted:
-        """Do what somebody asks to be done to an alert, and return when that is kept, or cannot be.
+        """Perform an action on an alert; return when it is stored, or cannot be.
 
         Args:
-            change: does it, given the alerts and the time in POSIX seconds; returns the event, or the alert as it is
-                where nothing has changed.
+            change: performs it; takes the alerts and the time in POSIX seconds, and returns the event, or the alert if
+                nothing has changed.
 
         Raises:
-            AlertError: it cannot be done.
+            AlertError: the action is impossible.
         """
         event = change(self._hub.engine.alerts, time.time())
         if isinstance(event, Alert):
@@ -132,11 +132,11 @@ class Announcer:
         return Acted(event.alert, await self._keep(event))
 
     async def mark(self, mark: Mark, permit: Callable[[], None]) -> Marked:
-        """Make a mark, and return when it is kept, or cannot be.
+        """Make a mark; return when it is stored, or cannot be.
 
         Args:
             mark: the mark.
-            permit: called unless there is one that says the same already; its exception propagates.
+            permit: called unless there is a mark with the same content already; its exception propagates.
         """
         event = self._hub.engine.alerts.log.mark(mark, time.time(), permit)
         if isinstance(event, Mark):
@@ -144,13 +144,13 @@ class Announcer:
         return Marked(event.mark, await self._keep(event))
 
     def mark_now(self, mark: Mark) -> None:
-        """Make a mark, and publish it once it is kept; the caller is in the running loop."""
+        """Make a mark, and publish it once it is stored. Call it in the running loop."""
         event = self._hub.engine.alerts.log.mark(mark, time.time())
         if isinstance(event, MarkEvent):
             self.announce([event])
 
     async def close(self) -> None:
-        """Keep how everything stands at the end, and close the journal; a disk that hangs is not waited for."""
+        """Store the final state and close the journal, without waiting for a disk that hangs."""
         if self.journal is None:
             return
         await asyncio.wait([self._written()])
@@ -160,31 +160,31 @@ class Announcer:
             self._failed(error)
 
     async def _keep(self, event: LogEvent) -> bool:
-        """Publish an event once it is kept, or cannot be; return whether it is."""
+        """Publish an event once it is stored, or cannot be; return whether it is stored."""
         if self.journal is None:
             self._hub.announce([event])
             return True
         self._events.append(event)
         written = self._written()
-        # Not awaited itself: who asks may go away, and others wait for it too.
+        # Not awaited directly: the caller may be cancelled, and others wait for it, too.
         await asyncio.wait([written])
         return written.result()
 
     async def _kept_before(self) -> bool:
-        """Return whether what has happened before is kept, once that is known."""
+        """Return whether all earlier changes are stored, once that is known."""
         if self._task is not None:
             await asyncio.wait([self._task])
         return not self._failing
 
     def _begin(self) -> None:
-        """Have all that there is by now written."""
+        """Start writing everything so far."""
         if self._due is None:
             self._due = asyncio.get_running_loop().create_future()
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._write_all())
 
     def _written(self) -> "asyncio.Future[bool]":
-        """Have all that there is by now written; return what will say whether it is kept."""
+        """Start writing everything so far; return a future of whether it is stored."""
         self._begin()
         assert self._due is not None
         return self._due
@@ -197,7 +197,7 @@ class Announcer:
             try:
                 kept = await self._write(events)
             finally:
-                # Whatever happened to them on the way to the disk: an alert is published, and nobody waits for ever.
+                # Whatever happened on the way to the disk, alerts are published, and nobody waits forever.
                 written.set_result(kept)
                 self._publish(events)
 
@@ -211,15 +211,15 @@ class Announcer:
             self._failed(error)
 
     async def _write(self, events: list[LogEvent]) -> bool:
-        """Write events, and how everything stands; return whether it is kept."""
+        """Write events and the current state; return whether they are stored."""
         alerts = self._hub.engine.alerts
         try:
             await self._commit(events)
-        except Exception as error:  # noqa: BLE001  # whatever it was, alerts go on
+        except Exception as error:  # noqa: BLE001  # whatever it was, alerts must go on
             self._failed(error)
             if events and self._renamed is None:
-                # Were the program to end now, their numbers would be given to others: those who have them must not go
-                # on from there.
+                # If the program ends now, other events get these numbers after a restart. A new epoch keeps readers
+                # from resuming there.
                 self._renamed = alerts.log.epoch = secrets.token_hex(8)
             return False
         self._renamed = None
@@ -247,7 +247,7 @@ class Announcer:
             await self.journal.renew(self._whole())
 
     def _whole(self) -> JournalContents:
-        """Return all that is to be in a new file."""
+        """Return the whole contents for a new file."""
         alerts = self._hub.engine.alerts
         log = alerts.log
         return JournalContents(

@@ -1,6 +1,6 @@
-"""The background: a board served from a thread, beside a program that has no event loop to serve it.
+"""The background: serves a board from a thread, in a program that has no event loop.
 
-It is for what runs under WSGI, and for any script: training, a batch, a robot. The thread ends with the program.
+For applications under WSGI, and for any script: training, a batch job, a robot. The thread ends with the program.
 """
 
 import atexit
@@ -24,24 +24,24 @@ from tickboard.server.uvicorn.serving import Server, uvicorn_config
 from tickboard.settings import Settings
 
 MAX_CONNECTIONS = 500
-"""WebSockets and alert streams that may be open: the program around it wants most of its open files for itself."""
+"""WebSockets and alert streams that may be open: most of the open files belong to the program around it."""
 
 STOP_S = 5.0
 """How long the end of the program waits for the thread."""
 
 
 def places_beside() -> int:
-    """Return how many connections of every kind may be open: at most half of the files, the rest is the program's."""
+    """Return how many connections of all kinds may be open: at most half of the process's file limit."""
     files = open_files()
     return min(MAX_CONNECTIONS + ROOM, files // 2) if files else MAX_CONNECTIONS + ROOM
 
 
 class Served(Protocol):
-    """What can be served: a board."""
+    """A board that can be served."""
 
     @property
     def hub(self) -> Hub:
-        """Who is connected."""
+        """The connected viewers and readers."""
         ...
 
     @property
@@ -51,7 +51,7 @@ class Served(Protocol):
 
     @property
     def allowed(self) -> Allowed:
-        """The names and sites that are allowed."""
+        """The allowed names and sites."""
         ...
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -96,10 +96,10 @@ class Background:
         return self._server is not None
 
     def start(self) -> None:
-        """Serve it; where another process has what it needs, wait for that in the thread.
+        """Serve the board. If another process has its port or its log of alerts, wait for them in a thread.
 
         Raises:
-            TickboardError: as `serve_in_background` says.
+            TickboardError: as for `serve_in_background`.
         """
         try:
             self._serve()
@@ -107,7 +107,7 @@ class Background:
             log.error("%s", without_board(error))
             self._waiting = Thread(target=self._wait, name="tickboard waits", daemon=True)
             self._waiting.start()
-        # Threads that are no daemons have ended by then, those of the interpreter's own have not.
+        # At that time non-daemon threads have ended, but the interpreter's own threads still run.
         atexit.register(self.stop)
 
     def stop(self) -> None:
@@ -121,7 +121,7 @@ class Background:
             self._thread.join(STOP_S)
 
     def _wait(self) -> None:
-        """Try again now and then, until it is served or stopped."""
+        """Try again now and then until the board is served, or stopped."""
         while not self._stopped.wait(RETRY_S):
             try:
                 self._serve()
@@ -134,7 +134,7 @@ class Background:
             return
 
     def _serve(self) -> None:
-        # Made here, so that what is wrong with the environment is raised where it can be seen.
+        # Create it here, so that errors in the environment are raised in the caller.
         hub = self._board.hub
         listening = listen(self._host, self.port, "{}={!r}")
         places = places_beside()
@@ -158,17 +158,17 @@ def serve_in_background(board: Served, host: str = "127.0.0.1", port: int = 3000
     """Serve a board from a thread of its own, until the program ends or `Background.stop` is called.
 
     It returns when viewers can connect. The board shows the numbers of the process that calls it. A server that forks
-    workers calls it in each, and one of them gets the port. The others log that they have no board and go on; one
+    workers calls it in each, and one of them gets the port. The others log that they have no board and continue; one
     takes over when the first ends.
 
     Args:
-        board: the board, which must not be served elsewhere too.
+        board: the board, which must not be served elsewhere.
         host: the address to listen on; 0.0.0.0 lets other machines watch.
         port: the port; 0 picks a free one.
 
     Raises:
         InputError: the address can't be listened on, or the environment holds a bad value.
-        TickboardError: the thread could not begin to serve; the log says why.
+        TickboardError: the thread could not start serving; the log says why.
     """
     background = Background(board, host, port)
     background.start()
@@ -180,5 +180,5 @@ def _serve(server: Server, listening: socket.socket) -> None:
     with listening:
         try:
             server.run(sockets=[listening])
-        except BaseException:  # the thread is all that serves: whatever it ends with, somebody has to know
-            log.exception("the board is not served any more")
+        except BaseException:  # however the only serving thread ends, that must be known
+            log.exception("the board is no longer served")

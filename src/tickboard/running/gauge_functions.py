@@ -1,4 +1,4 @@
-"""Gauges that show what a function returns: each function is a sampler that runs at every tick."""
+"""Gauges that take their value from a function: each function is a sampler that runs at every tick."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from tickboard.metrics.registry import Registry
 from tickboard.running.sampling import Sampler, check_function, function_name, is_async
 
 GaugeFunction = Callable[[], float | None]
-"""Returns the value of a gauge; None: it has none at the moment."""
+"""Returns the value of a gauge; None if it has none at the moment."""
 
 
 class GaugeFunctions:
@@ -26,10 +26,10 @@ class GaugeFunctions:
         self._by_series: dict[tuple[str, Labels | None], Sampler] = {}
 
     def set(self, gauge: Gauge, function: GaugeFunction) -> None:
-        """Set a gauge to what a function returns, at every tick, in place of the function before.
+        """Make a gauge take its value from a function at every tick, in place of an earlier function.
 
         Raises:
-            InputError: it is no plain function without arguments, or the gauge has labels and is not one series.
+            InputError: it is not a plain function without arguments, or the gauge has labels and is not one series.
         """
         what = f"function of gauge {gauge.metric.name}"
         check_function(what, function, "return the value")
@@ -44,7 +44,7 @@ class GaugeFunctions:
                 f".labels({', '.join(f'{label}=…' for label in gauge.metric.labels)}).set_function(…)"
             )
         series = gauge.labels(**dict(labels)) if labels else gauge
-        # Its function may fail for long: that is no reason to forget the series, which would not come back.
+        # Its function may fail for a long time. Do not forget the series then: it would not come back.
         self._registry.leaving.pop(series.columns[0], None)
         sampler = Sampler(function_name(function), _follow(series, function), None)
         if (before := self._by_series.get(gauge.key)) is not None:
@@ -54,7 +54,7 @@ class GaugeFunctions:
 
 
 def _follow(series: Gauge, function: GaugeFunction) -> Callable[[], None]:
-    """Return a sampler that sets a series to what a function returns, until the series is removed."""
+    """Return a sampler that sets a series from a function until the series is removed."""
     [column] = series.columns
     removed = False
 

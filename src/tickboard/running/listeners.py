@@ -1,7 +1,7 @@
-"""Listeners: starts the sources that wait for others to send, and closes them.
+"""Listeners: starts and closes the sources that listen for senders.
 
-A listener is anybody's code. One that cannot start is reported and tried again; one that raises or hangs while it
-starts or closes holds up neither the other listeners nor the rest of the board.
+A listener is foreign code. One that cannot start is reported and tried again. One that raises or hangs while it starts
+or closes holds up neither the other listeners nor the rest of the board.
 """
 
 import asyncio
@@ -14,26 +14,27 @@ from tickboard.loop.supervisor import Supervisor, outcome
 from tickboard.problems import Problems, Reporter, described, numbered
 
 START_S = 2.0
-"""How long the start of a board waits for its listeners; one that takes longer goes on by itself, and is reported."""
+"""How long the start of a board waits for its listeners; one that takes longer is reported, and continues on its
+own."""
 
 CLOSE_S = 2.0
-"""How long a listener may take to close; then it is abandoned, and reported."""
+"""How long a listener may take to close before it is reported and abandoned."""
 
 AGAIN_S = 5.0
-"""After how long a listener that could not start is tried again; twice as long each time, up to `MAX_AGAIN_S`."""
+"""How long to wait before a listener that could not start is tried again; doubled each time, up to `MAX_AGAIN_S`."""
 
 MAX_AGAIN_S = 60.0
 
 
 class Listener(Protocol):
-    """A source that waits for others to send. What it is called on the page is its ``name``, if it has one."""
+    """A source that listens for senders. The page shows its ``name``, if it has one."""
 
     async def start(self) -> None:
-        """Begin to listen; it is called again later when it raises."""
+        """Start listening. If this raises, it is called again later."""
         ...
 
     async def close(self) -> None:
-        """End it."""
+        """Stop listening."""
         ...
 
 
@@ -41,9 +42,9 @@ class Listeners:
     """The listeners of one board: `start`, then `stop`.
 
     Args:
-        listeners: what to start.
-        problems: where it is reported that one cannot start, for as long as the board is served.
-        lasting: where it is reported that one could not be closed, which outlives the board.
+        listeners: the listeners to start.
+        problems: where listeners that cannot start are reported, while the board is served.
+        lasting: where listeners that could not be closed are reported; this outlives the board.
     """
 
     def __init__(self, listeners: Iterable[Listener], problems: Reporter, lasting: Problems) -> None:
@@ -54,7 +55,7 @@ class Listeners:
         self._supervisor = Supervisor(problems)
 
     async def start(self) -> None:
-        """Start them all, and wait for that, but not for longer than `START_S`."""
+        """Start all listeners, and wait up to `START_S` for them."""
         waiting: dict[str, asyncio.Task[bool]] = {}
         for source, listener in self._listeners.items():
             tried = asyncio.Event()
@@ -68,7 +69,7 @@ class Listeners:
                 self._problems.report(source, f"its start() has not returned within {START_S:g} s")
 
     async def stop(self) -> None:
-        """Close them all, together."""
+        """Close all listeners concurrently."""
         await self._supervisor.stop()
         await asyncio.gather(*(self._close(source, listener) for source, listener in self._listeners.items()))
 
@@ -76,9 +77,9 @@ class Listeners:
         again_s = AGAIN_S
         while (error := await outcome(listener.start)) is not None:
             if isinstance(error, TickboardError):
-                self._problems.report(source, f"{error}; it is tried again")
+                self._problems.report(source, f"{error}; it will be tried again")
             else:
-                self._problems.report(source, f"{described(error)}; it is tried again", error=error)
+                self._problems.report(source, f"{described(error)}; it will be tried again", error=error)
             tried.set()
             await asyncio.sleep(again_s)
             again_s = min(2 * again_s, MAX_AGAIN_S)
@@ -92,17 +93,17 @@ class Listeners:
             async with asyncio.timeout(CLOSE_S):
                 error = await outcome(listener.close)
         except TimeoutError:
-            self._lasting.report(name, f"its close() has not returned within {CLOSE_S:g} s: it is abandoned")
+            self._lasting.report(name, f"its close() has not returned within {CLOSE_S:g} s: it was abandoned")
             return
         if error is None:
             self._lasting.clear(name)
         else:
-            self._lasting.report(name, f"{described(error)}: what it holds may not be free", error=error)
+            self._lasting.report(name, f"{described(error)}: its resources may not be free", error=error)
 
 
 def _name(listener: Listener) -> str:
     try:
         name = str(getattr(listener, "name", "") or "")
-    except Exception:  # noqa: BLE001  # it may be a property of anybody's
+    except Exception:  # noqa: BLE001  # it may be a property in foreign code
         name = ""
     return f"listener {name or type(listener).__name__}"

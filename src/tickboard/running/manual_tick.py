@@ -1,4 +1,4 @@
-"""A tick that is made by hand: for tests of a dashboard file, without a server and without waiting."""
+"""Makes a tick by hand: for tests of a dashboard file, without a server and without waiting."""
 
 import asyncio
 import inspect
@@ -16,9 +16,9 @@ def make_tick(engine: Engine, samplers: Iterable[Sampler], interval_s: float, no
 
     Args:
         engine: makes the tick.
-        samplers: of the board. Those that ask others over the network are left out.
-        interval_s: between two ticks.
-        now: its time, POSIX seconds; None: one interval after the last tick. The first has the time of day.
+        samplers: the board's. Those that make network requests are left out.
+        interval_s: seconds between two ticks.
+        now: its time, POSIX seconds; None: one interval after the last tick, or the current time for the first.
 
     Raises:
         InputError: a sampler is async and so is the caller.
@@ -31,7 +31,7 @@ def make_tick(engine: Engine, samplers: Iterable[Sampler], interval_s: float, no
             _run_once(sampler)
     happened = engine.tick(now, interval_s if last is None else max(0.0, now - last))
     engine.alerts.log.publish(engine.alerts.log.number)
-    # One that has come since, from another thread, is not in this tick.
+    # A series that another thread has added since is not in this tick.
     series = [one for one in engine.select().series if one.column < len(happened.row)]
     shown = tuple(WatchedSeries(one.metric.name, one.metric.unit, dict(one.labels)) for one in series)
     data = happened.row[[one.column for one in series]].astype("<f8").tobytes()
@@ -49,7 +49,7 @@ def _run_once(sampler: Sampler) -> None:
         else:
             if inspect.iscoroutine(result):
                 result.close()
-            raise InputError(f"sampler {sampler.name} is async: call tick() from a test that is not")
+            raise InputError(f"sampler {sampler.name} is async: call tick() from a test that is not async")
 
 
 async def _awaited(result: Awaitable[object]) -> None:

@@ -1,9 +1,9 @@
-"""A board as an ASGI application: it begins with the first call, and a process that cannot have it says why.
+"""A board as an ASGI application: it starts with the first call, and a process that cannot have it says why.
 
 Of several worker processes, one has the log of alerts (and, beside a WSGI application, the port). In the others the
-application goes on, and what is asked of the board is answered with 503 and the reason; it is tried again now and then,
-since the process that has it may end. What a person has to correct first (a setting, a file that cannot be opened)
-fails the server's start, where the server asks by lifespan.
+application runs on, and requests to the board get 503 and the reason. These processes try again now and then, since the
+one with the board may end. Errors that a person must fix first (a setting, a file that cannot be opened) fail the
+server's start, if the server uses the lifespan protocol.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from tickboard.server.uvicorn.ending import Ending
 from tickboard.sources.middleware.requests import MEASURED_KEY
 
 RETRY_S = 5.0
-"""How long a process without a board waits before it tries again to have it."""
+"""How long a process without the board waits before it tries again to get it."""
 
 GOING_AWAY = 1001
 """A close code (RFC 6455, section 7.4.1)."""
@@ -39,8 +39,8 @@ class Mounting:
     """Serves the ASGI calls of one board.
 
     Args:
-        live: returns the board that is served, and makes it where nobody has; it may block for a second.
-        allowed: who may ask for it, beside pages of its own.
+        live: returns the served board, and creates it on the first call; it may block for a second.
+        allowed: who may access it, besides its own pages.
     """
 
     def __init__(self, live: Callable[[], RunningBoard], allowed: Allowed) -> None:
@@ -63,7 +63,7 @@ class Mounting:
         await self._guard(scope, receive, send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve what the guard has passed on."""
+        """Serve a call that the guard has accepted."""
         if (live := await self._begun()) is not None:
             if scope["type"] == "http" and scope["method"] not in READING:
                 await self._write(live, scope, receive, send)
@@ -74,10 +74,10 @@ class Mounting:
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
-        """Have the board run while the context is open, unless another process has it.
+        """Run the board while the context is open, unless another process has it.
 
         Raises:
-            TickboardError: something has to be corrected first.
+            TickboardError: something has to be fixed first.
         """
         await self._start()
         try:
@@ -86,7 +86,7 @@ class Mounting:
             await self._end()
 
     async def _write(self, live: RunningBoard, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request that has a body, which may never come to its end."""
+        """Serve a request that has a body, which may never be complete."""
         task = asyncio.current_task()
         assert task is not None
         self._writing.add(task)
@@ -95,13 +95,13 @@ class Mounting:
         except asyncio.CancelledError:
             if task not in self._given_up or task.uncancel():
                 raise
-            await refuse(_later("the server ends: send it again later"), scope, receive, send)
+            await refuse(_later("the server is shutting down: send it again later"), scope, receive, send)
         finally:
             self._writing.discard(task)
             self._given_up.discard(task)
 
     def _server_ends(self) -> None:
-        """End what would keep the server from ending: viewers, alert streams, and bodies that do not come."""
+        """End everything that would keep the server from ending: viewers, alert streams, and incomplete bodies."""
         if self._running is not None:
             self._running.hub.close(GOING_AWAY)
         asyncio.get_running_loop().call_later(LINGER_S, self._give_up, set(self._writing))
@@ -127,7 +127,7 @@ class Mounting:
         try:
             await self._end()
         except Exception as error:
-            log.exception("the board did not end as it should")
+            log.exception("the board could not be stopped cleanly")
             await send({"type": "lifespan.shutdown.failed", "message": described(error)})
             return
         await send({"type": "lifespan.shutdown.complete"})
@@ -146,7 +146,7 @@ class Mounting:
             await live.close()
 
     async def _begun(self) -> RunningBoard | None:
-        """Return the board, which runs; None where this process cannot have it."""
+        """Return the board, running; None if this process cannot have it."""
         try:
             if not self._refusal:
                 live = self._live()
@@ -179,13 +179,13 @@ class Mounting:
 
 
 def _taken(functions: list[Callable[[], None]]) -> list[Callable[[], None]]:
-    """Return what a list has, and empty it: nothing in it may be called twice."""
+    """Empty a list and return its items, so that none is called twice."""
     taken, functions[:] = functions[:], []
     return taken
 
 
 def without_board(error: TickboardError) -> str:
-    """Return the sentence that says why a process has no board."""
+    """Return a sentence that says why a process has no board."""
     several = isinstance(error, UsedError | PortTakenError)
     fix = "; of several worker processes only one can have the board: start the server with --workers 1"
     return redacted(f"this process has no board: {error}{fix if several else ''}")

@@ -1,8 +1,8 @@
 """Pace: when the next round of something repeated is due, by a wall clock that may jump at any time.
 
-Missed rounds are skipped: however many instants have gone by, the next round is for the newest of them. After the clock
-was set back, rounds continue right away, on the schedule of the new time. `Pace` takes the time as an argument;
-`sleep_until_next` is the few lines that ask for it and wait.
+Missed rounds are skipped: however many instants have passed, the next round is for the newest of them. After the clock
+was set back, rounds continue right away, on the schedule of the new time. `Pace` takes the time as an argument; only
+`sleep_until_next` reads the clock and waits.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ import time
 from tickboard.schedule import Schedule
 
 LONGEST_SLEEP_S = 1.0
-"""The clock is looked at again at least so often: it may be set, and a laptop may sleep."""
+"""How often to read the clock at least: it may be set, and a laptop may sleep."""
 
 
 class Pace:
@@ -32,17 +32,17 @@ class Pace:
         Ask again after `LONGEST_SLEEP_S` at the latest: the clock may have been set meanwhile.
         """
         if self._due > now:
-            # A clock that was set back has an instant that comes sooner.
+            # After the clock was set back, an earlier instant may be next.
             self._due = min(self._due, self._schedule.next(now))
         return max(0.0, self._due - now)
 
     def instant(self, now: float) -> float:
-        """Return the instant that the round is for, once it is due: the newest that has come."""
+        """Return the instant of a round that is due: the newest one up to now."""
         return self._schedule.latest(self._due, now)
 
 
 async def sleep_until_next(schedule: Schedule, last: float) -> float:
-    """Sleep until the schedule's next instant after `last`, and return it; the newest, where several have gone by."""
+    """Sleep until the schedule's next instant after `last`, and return it; the newest one if several have passed."""
     pace = Pace(schedule, last)
     while left_s := pace.left_s(now := time.time()):
         await asyncio.sleep(min(left_s, LONGEST_SLEEP_S))
@@ -50,14 +50,14 @@ async def sleep_until_next(schedule: Schedule, last: float) -> float:
 
 
 def skipped(schedule: Schedule, last: float, due: float, elapsed_s: float, interval_s: float) -> int:
-    """Return how many rounds between two could not be made in time.
+    """Return how many rounds between two were missed.
 
     Args:
         schedule: when rounds are due.
         last: the instant of the earlier round.
-        due: of the later one.
-        elapsed_s: seconds between them by a clock that is never set: instants that a step of the wall clock left out
-            are not counted.
+        due: the instant of the later round.
+        elapsed_s: seconds between them by a clock that is never set: instants that a step of the wall clock skipped are
+            not counted.
         interval_s: seconds between two instants.
     """
     return max(0, min(schedule.missed(last, due) - 1, int(elapsed_s / interval_s)))

@@ -1,10 +1,10 @@
-"""The recorder: gives the ticks of a board to its history, after they are published.
+"""The recorder: appends the ticks of a board to its history, after they are published.
 
      engine.tick ─▶ hub.publish ─▶ history.append, history.amend
 
-It never waits for the disk. What is wrong with the history is a problem of its own, shown until all is well again, and
-stops neither ticks nor the start: a board whose history cannot be used runs without one. Like the hub, it goes on when
-one board takes the place of another.
+It never waits for the disk. A failure of the history is reported as a problem until it is over, and stops neither ticks
+nor the start: a board whose history cannot be used runs without one. Like the hub, the recorder continues when one
+board replaces another.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from typing import Self, TypeVar
 import numpy as np
 from msgspec.structs import replace
 
-from tickboard.engine import Engine, Happened
+from tickboard.engine import Engine, TickResult
 from tickboard.errors import HistoryError, TooMuchError
 from tickboard.history.answers import Question
 from tickboard.history.layout import Layout, milliseconds
@@ -38,20 +38,21 @@ from tickboard.problems import Problems, described
 SOURCE = "history"
 """The source of the problems of a history."""
 
-BRIEF = "ticks are published, and history does not keep them as it should (the log says more)"
-"""What viewers see of a problem of a history: its message names the file."""
+BRIEF = "ticks are published, but not all are stored in the history (the log says more)"
+"""The message for viewers, since the full one names the file."""
 
 SHOWN_S = 10.0
-"""How long a problem is shown at least, for somebody who looks now and then: a lost file is begun anew at once."""
+"""How long a problem is shown at least, so that people who look now and then see it: a lost file is replaced at
+once."""
 
 READ_S = 15.0
-"""How long the start waits for the ticks that the window is to begin with."""
+"""How long the start waits for the ticks that the window begins with."""
 
 STEP_LATE = 200
-"""Late ticks that are amended before others may run: about 2 ms."""
+"""How many late ticks are amended in one step before other work may run: about 2 ms."""
 
 STEP_SERIES = 5_000
-"""Series that are described before others may run: about 1 ms."""
+"""How many series are described in one step before other work may run: about 1 ms."""
 
 R = TypeVar("R")
 
@@ -60,13 +61,13 @@ class TickRecorder:
     """Records the ticks of whichever board is served.
 
     Args:
-        options: where, and for how long.
-        path: of the file.
-        problems: where it reports what is wrong with the history.
+        options: where to record, and for how long.
+        path: the history's file.
+        problems: where failures of the history are reported.
 
     Attributes:
-        history: what keeps the ticks.
-        late_s: seconds that ticks are kept, and that a sample may be late.
+        history: the history.
+        late_s: how many seconds ticks are kept, and a sample may be late.
 
     Raises:
         HistoryError: the file cannot be used.
@@ -75,7 +76,7 @@ class TickRecorder:
     def __init__(self, options: HistoryOptions, path: Path, problems: Problems) -> None:
         self._problems = problems
         self._loop: asyncio.AbstractEventLoop | None = None
-        # What the history says of itself, and what was raised here.
+        # The history's own message, and the exception raised here.
         self._message: str | None = None
         self._failure: Exception | None = None
         self._shown_until = 0.0
@@ -89,41 +90,41 @@ class TickRecorder:
 
     @classmethod
     def open(cls, options: HistoryOptions, problems: Problems) -> Self | None:
-        """Return a recorder; None: no history is wanted, or it cannot be used, which is reported."""
+        """Return a recorder; None if no history is wanted, or if it cannot be used, which is reported."""
         if options.path is None:
             return None
         try:
             return cls(options, options.path, problems)
         except HistoryError as error:
             problems.report(SOURCE, str(error), brief=BRIEF)
-        except Exception as error:  # noqa: BLE001  # no history is a reason not to start
+        except Exception as error:  # noqa: BLE001  # the board starts all the same
             problems.report(SOURCE, described(error), error=error)
         return None
 
     def start(self) -> None:
-        """Show from now on what the history says of itself; the caller is in the running loop."""
+        """Report the history's messages from now on. Call it in the running loop."""
         self._loop = asyncio.get_running_loop()
         self._show()
 
     def refill(self, engine: Engine, span_s: float, now: float) -> None:
-        """Have the window of a new run begin with what there was in its span before now; it blocks while it reads.
+        """Fill the window of a new run with the ticks of its span before now. This blocks while it reads.
 
         Args:
-            engine: before its first tick.
-            span_s: seconds that its window has.
+            engine: the new engine, before its first tick.
+            span_s: the window's length in seconds.
             now: POSIX seconds.
         """
         start_ms, now_ms = milliseconds(now - span_s), milliseconds(now)
         try:
             engine.refill(_answered(lambda: self._earlier(engine, start_ms, now_ms)))
-        except Exception as error:  # noqa: BLE001  # the window begins with what it has got
+        except Exception as error:  # noqa: BLE001  # the window begins without them
             self._failed(error)
 
-    def record(self, engine: Engine, happened: Happened, interval_ms: int) -> Iterator[None]:
-        """Give a tick that was published to the history, and what it has amended, in steps. Raises nothing."""
+    def record(self, engine: Engine, tick: TickResult, interval_ms: int) -> Iterator[None]:
+        """Append a published tick and its amendments to the history, in steps. Raises nothing."""
         try:
-            yield from self._record(engine, happened, interval_ms)
-        except Exception as error:  # noqa: BLE001  # ticks go on, whatever it was
+            yield from self._record(engine, tick, interval_ms)
+        except Exception as error:  # noqa: BLE001  # whatever it was, ticks must go on
             self._failed(error)
         else:
             if self._failure is not None:
@@ -131,12 +132,12 @@ class TickRecorder:
                 self._show()
 
     def _earlier(self, engine: Engine, start_ms: int, now_ms: int) -> EarlierTicks:
-        """Return the ticks of a span; where there were more of them than the window has, their means."""
+        """Return the ticks of a span; their means if there are more than the window holds."""
         ticks = engine.window.capacity
         try:
             answer = self.history.read(Question((), start_ms, now_ms, ticks))
         except TooMuchError:
-            # Then without the series that the board does not have yet.
+            # Leave out the series that the board does not have yet.
             layout = whole(self._layout_of(engine.registry))
             times, rows = self.history.newest(now_ms, start_ms, layout, ticks)
             return EarlierTicks(
@@ -147,28 +148,28 @@ class TickRecorder:
         return EarlierTicks(answer.times / 1000, keys, rows)
 
     async def close(self) -> None:
-        """Commit what was recorded, if the disk answers in time, and close the history."""
+        """Commit the recorded ticks, if the disk answers in time, and close the history."""
         try:
             await asyncio.to_thread(self.history.close)
         except Exception:
             log.exception("the history could not be closed")
 
-    def _record(self, engine: Engine, happened: Happened, interval_ms: int) -> Iterator[None]:
+    def _record(self, engine: Engine, tick: TickResult, interval_ms: int) -> Iterator[None]:
         layout = yield from self._layout_of(engine.registry)
         if self._epoch != engine.epoch:
             self.history.begin(engine.epoch, interval_ms, engine.window.capacity)
             self._epoch = engine.epoch
-        # A series may have come since the row was taken.
-        width = max(len(happened.row), int(layout.columns.max(initial=-1)) + 1)
-        self.history.append(happened.seq, happened.time, layout, widened(happened.row, width, np.nan))
-        others = replace(happened, amended=[each for each in happened.amended if not each.recalled])
+        # A series may have appeared since the row was made.
+        width = max(len(tick.row), int(layout.columns.max(initial=-1)) + 1)
+        self.history.append(tick.seq, tick.time, layout, widened(tick.row, width, np.nan))
+        others = replace(tick, amended=[each for each in tick.amended if not each.recalled])
         for _, amended_time, row in amended_rows(others, engine.window):
             columns = np.flatnonzero(~np.isnan(row))
             self.history.amend(amended_time, layout, columns, row[columns])
-        yield from self._amend_late(layout, happened.late)
+        yield from self._amend_late(layout, tick.late)
 
     def _amend_late(self, layout: Layout, late: Sequence[LateSamples]) -> Iterator[None]:
-        """Give samples that are older than the window to the ticks that the history has of their times."""
+        """Write samples older than the window to the history's ticks of their times."""
         for samples in late:
             order = np.argsort(samples.times, kind="stable")
             times, starts = np.unique(samples.times[order], return_index=True)
@@ -180,11 +181,11 @@ class TickRecorder:
                     yield
 
     def _layout_of(self, registry: Registry) -> Generator[None, None, Layout]:
-        """Return the series of a registry, described anew when it has changed."""
+        """Return the series of a registry, described again if it has changed."""
         bound = registry, registry.revision
         if self._bound != bound:
             series = registry.series
-            # Ten thousand new objects for each series that comes would be work for the collector.
+            # Ten thousand new objects for each new series would burden the garbage collector.
             known = {id(one): key for one, key in zip(self._series, self._layout.keys, strict=True)}
             keys = []
             for start in range(0, len(series), STEP_SERIES):
@@ -201,7 +202,7 @@ class TickRecorder:
         self._show()
 
     def _noted(self, message: str | None) -> None:
-        """Take what the history says of itself, from any thread; None: all is well."""
+        """Take a message of the history, from any thread; None if all is well."""
         if self._loop is None:
             self._message = message
             return
@@ -225,17 +226,17 @@ class TickRecorder:
 
 
 def _answered(read: Callable[[], R]) -> R:
-    """Return what is read of the history.
+    """Return the result of reading the history.
 
     Raises:
-        HistoryError: the disk does not answer for `READ_S`.
+        HistoryError: the disk has not answered for `READ_S`.
     """
     done: Future[R] = Future()
 
     def run() -> None:
         try:
             done.set_result(read())
-        except BaseException as error:  # noqa: BLE001  # raised where it is waited for
+        except BaseException as error:  # noqa: BLE001  # raised in the waiting thread
             done.set_exception(error)
 
     threading.Thread(target=run, name="history window", daemon=True).start()

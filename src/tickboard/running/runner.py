@@ -1,14 +1,14 @@
 """The runner: asyncio's part in the life of a tick.
 
-It runs the samplers on their schedules, makes each tick on time, and hands what happened to the hub and then to the
-recorder. It also has the hub send the readers of alerts what is new to them.
+It runs the samplers on their schedules, makes each tick on time, and passes the result to the hub and then to the
+recorder. It also makes the hub send new alerts to their readers.
 
-Ticks stay on the wall clock: each is made at a multiple of the interval and carries that time, however late the loop
-was. One that could not be made in its own interval is skipped and counted, never made up for. A tick waits for the
-samplers that are due at the same instant, for at most half its interval, so that it has their values.
+Ticks follow the wall clock: each is made at a multiple of the interval and has that time, however late the loop was. A
+tick that could not be made in its own interval is skipped and counted, never made later. A tick waits for the samplers
+that are due at the same instant, for at most half its interval, so that it has their values.
 
-Each part is supervised: whatever it raises and however it ends, it runs again, and the rest is not affected. What is
-done again and again goes on after a failure: the failure is reported, and the next round comes at its time.
+Each part is supervised: whatever it raises and however it ends, it is restarted, and the rest is not affected. If one
+round of a repeated part fails, that is reported, and the next round runs on time.
 """
 
 import asyncio
@@ -29,31 +29,31 @@ from tickboard.running.sampling import RunningSampler, Sampler, report_failure
 from tickboard.schedule import parse
 
 BEAT_S = 1.0
-"""Seconds between two looks for which readers of alerts a heartbeat is due, and for samplers that hang."""
+"""Seconds between two checks for readers of alerts that need a heartbeat, and for samplers that hang."""
 
 TICKS = "ticks"
-"""The source of the problems of the tick itself."""
+"""The source of problems of the ticks themselves."""
 
 CLOCK = "clock"
-"""The source that says for a while that the wall clock was set back."""
+"""The source of the problem that the wall clock was set back, which is shown for a while."""
 
 
 class Runner:
     """Makes the ticks of one engine, until it is stopped.
 
     Args:
-        engine: what makes them.
-        hub: who gets them.
-        announcer: who announces alerts.
-        samplers: what runs before them.
+        engine: makes the ticks.
+        hub: publishes them.
+        announcer: publishes alerts.
+        samplers: run before the ticks.
         problems: where failures are reported.
-        interval_ms: milliseconds between two.
-        alert_check_s: seconds between two runs of the alerts' time-driven work.
-        recorder: records the ticks; None: nothing does.
+        interval_ms: milliseconds between two ticks.
+        alert_check_s: seconds between two runs of time-driven alert work.
+        recorder: records the ticks; None: they are not recorded.
 
     Attributes:
         ticks_skipped: ticks that could not be made in time.
-        published: when the last tick was published, or else the runner began, by the monotonic clock.
+        published: when the last tick was published, or else the runner started, by the monotonic clock.
     """
 
     def __init__(
@@ -91,10 +91,10 @@ class Runner:
         self._supervisor = Supervisor(problems)
 
     def start(self) -> None:
-        """Begin; the caller is in a running loop."""
+        """Start. Call it in a running loop."""
         self.published = time.monotonic()
         self._hub.readers.on_news = self._news.set
-        # Whom another board's runner had not given all of it yet.
+        # Another board's runner may have left events unsent.
         self._news.set()
         start = self._supervisor.start
         start(TICKS, self._make_ticks)
@@ -107,14 +107,14 @@ class Runner:
             start("alert log check", self._announcer.watch)
 
     async def stop(self) -> None:
-        """End, without waiting for a sampler that hangs."""
+        """Stop, without waiting for a sampler that hangs."""
         await self._supervisor.stop()
         for running in self._running:
             running.close()
 
     async def _make_ticks(self) -> None:
         rounds = Rounds(TICKS, self._problems)
-        # Samplers, ticks and checks are due at instants of the wall clock.
+        # Samplers, ticks and checks follow the wall clock.
         last = last_due = time.time()
         last_made = last_woke = time.monotonic()
         while True:
@@ -137,12 +137,12 @@ class Runner:
             self._hub.traffic.delivered(self.published - made)
             self._hub.check(self.published)
         finally:
-            # The tick was made, even if publishing it has failed.
+            # The tick exists even if publishing it has failed.
             if self._recorder is not None:
                 await _run_through(self._recorder.record(self._engine, happened, self._interval_ms))
 
     def _report_clock(self, set_back_s: float, made: float) -> None:
-        """Say for a while that the wall clock was set back: nobody has to fix it, but the charts begin anew."""
+        """Report for a while that the wall clock was set back: nobody has to fix it, but the charts start over."""
         if set_back_s:
             back = timedelta(seconds=round(set_back_s))
             self._problems.report(
@@ -153,7 +153,7 @@ class Runner:
             self._problems.clear(CLOCK, "")
 
     async def _wait_for_samplers(self, last_due: float, due: float) -> None:
-        """Wait for the samplers that were due since the last tick; not for those that have been running for longer."""
+        """Wait for the samplers that were due since the last tick, but not for those that have been running longer."""
         try:
             async with asyncio.timeout(self._interval_s / 2):
                 while any(last_due < running.due <= due for running in self._awaited):
@@ -168,7 +168,7 @@ class Runner:
         while True:
             running.due = await sleep_until_next(running.schedule, last)
             await running.run()
-            # One that took longer than to its next instant skips those it missed.
+            # A sampler that ran past its next instants skips them.
             last = running.schedule.latest(running.due, time.time())
             running.due = running.schedule.next(last)
             self._progress.set()
@@ -186,13 +186,13 @@ class Runner:
         while True:
             last = await sleep_until_next(self._check_schedule, last)
             with rounds.reported():
-                # Their values are not over: what writes them fails or hangs.
+                # These series must not be removed: their samplers fail or hang.
                 self._engine.intake.stale = self._hub.problems.stale
                 self._announcer.announce(self._engine.check(last))
                 self._announcer.keep_episodes()
 
     async def _give_alerts(self) -> None:
-        """Send the readers of alerts what is new, as soon as it is, and their heartbeats."""
+        """Send new events to the readers of alerts at once, and their heartbeats."""
         readers = self._hub.readers
         giving = Rounds("alert stream", self._problems)
         beating = Rounds("alert stream heartbeats", self._problems)
@@ -203,9 +203,9 @@ class Runner:
             if self._news.is_set():
                 self._news.clear()
                 with giving.reported():
-                    await _run_through(readers.give())
+                    await _run_through(readers.send_new())
                 if giving.failing:
-                    # What was not sent is still to be, but not at once: it would fail again.
+                    # Send the rest later, since it would fail again at once.
                     await asyncio.sleep(BEAT_S)
                     self._news.set()
             with beating.reported():
@@ -213,13 +213,13 @@ class Runner:
 
 
 async def _run_through(steps: Iterator[None]) -> None:
-    """Run something to its end, and let others run at each step."""
+    """Run steps to their end; other work may run between them."""
     for _ in steps:
         await asyncio.sleep(0)
 
 
 class Rounds:
-    """The rounds of something of ours that is done again and again: a failure is reported, and the next round comes.
+    """The rounds of a repeated part: a failure is reported, and the next round runs all the same.
 
     Attributes:
         failing: whether the last round failed.
@@ -232,10 +232,10 @@ class Rounds:
 
     @contextlib.contextmanager
     def reported(self) -> Iterator[None]:
-        """Run one round, and keep its failure from the rest."""
+        """Run one round, and report its failure instead of raising it."""
         try:
             yield
-        except Exception as error:  # noqa: BLE001  # nothing that is ours may stop for what one round met
+        except Exception as error:  # noqa: BLE001  # one failed round must not stop the part
             self.failing = True
             report_failure(self._problems, self._source, error)
         else:

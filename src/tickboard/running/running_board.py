@@ -1,8 +1,8 @@
-"""A board while it is served: the engine, the hub, the announcer, the recorder, and what runs beside them.
+"""A board while it is served: the engine, the hub, the announcer, the recorder, and the parts beside them.
 
-It is made of what a board declares, and knows nothing of how that was declared. When a board takes the place of
-another, as under ``tickboard dev``, the hub, the announcer and the recorder go on: nobody is disconnected, no episode
-ends, and no tick is left out of the history.
+It is made from a board's declarations, and does not know how they were declared. When one board replaces another, as
+under ``tickboard dev``, the hub, the announcer and the recorder continue: nobody is disconnected, no episode ends, and
+no tick is missing from the history.
 """
 
 import asyncio
@@ -50,25 +50,25 @@ from tickboard.server.streams.descriptors import write_all
 from tickboard.settings import Settings
 
 DASHBOARD_FILE = "dashboard file"
-"""The source of the problems of a file that cannot be loaded: a board that is shown has none."""
+"""The source of the problem that a file cannot be loaded; it is cleared when a board is shown."""
 
 
 class BoardSpec(Struct, frozen=True, eq=False):
-    """What a board declares, as far as serving it needs to know.
+    """The declarations of a board that are needed to serve it.
 
     Attributes:
         title: the page's heading.
         registry: the metrics and series.
-        intake: where samples come from outside.
+        intake: takes samples from outside.
         rules: the alert rules; more may be added.
-        samplers: what sets values.
-        listeners: sources that wait for others to send.
-        services: where alerts are told outside the page.
-        alert_functions: what is called with each alert, by name.
-        routes: the board's own; they go before the built-in ones.
-        marks: those that the board's program makes; taken from it once they are made.
-        describe: returns the Board as the page wants it, made in steps.
-        remote_write: where its ticks are sent.
+        samplers: the functions that set values.
+        listeners: sources that listen for senders.
+        services: where notifications are sent.
+        alert_functions: functions to call with each alert, by name.
+        routes: the board's own; they take precedence over the built-in ones.
+        marks: marks from the board's program that are still to be made.
+        describe: returns the board's description for the page, made in steps.
+        remote_write: where its ticks are sent, if anywhere.
     """
 
     title: str
@@ -89,19 +89,20 @@ class RunningBoard:
     """A board that is served.
 
     Args:
-        declared: what it is made of.
+        declared: its declarations.
         settings: how often it ticks, and how long its window is.
-        engine: what makes its ticks.
-        hub: who sees them.
+        engine: makes its ticks.
+        hub: publishes them.
         announcer: publishes alerts.
-        alert_positions: where its alert functions go on, by source. The board that it replaces fills it when it stops.
-        recorder: records its ticks; None: nothing does.
+        alert_positions: where its alert functions resume, by source. The board that it replaces fills this when it
+            stops.
+        recorder: records its ticks; None: they are not recorded.
 
     Attributes:
-        settings: as given.
-        engine: as given.
-        hub: as given.
-        history: what it keeps on disk; None: nothing.
+        settings: its settings.
+        engine: its engine.
+        hub: its hub.
+        history: its history on disk, or None.
         app: the ASGI application.
     """
 
@@ -135,7 +136,7 @@ class RunningBoard:
         self._sending = RemoteWriting(declared.remote_write, self.history, hub.traffic, self._problems)
         self._alert_calls: AlertCalls | None = None
         self._alert_positions = alert_positions
-        # Of the board that replaces this one: the sources of its alert functions, and where they go on.
+        # For the board that replaces this one: the sources of its alert functions, and where they resume.
         self._functions_after: list[str] = []
         self._positions_after: dict[str, int] = {}
         self.app: Starlette = create_app(
@@ -150,13 +151,13 @@ class RunningBoard:
         journal: Journal | None,
         history: HistoryOptions = NO_HISTORY,
     ) -> Self:
-        """Return a board that is served from now on, with the alerts that a journal has kept, and the last ticks.
+        """Return a new board, with the alerts from a journal and the last ticks from a history.
 
         Args:
-            declared: what it is made of.
+            declared: its declarations.
             settings: how often it ticks, and how long its window is.
-            journal: keeps the log of alerts; None: nothing does.
-            history: where its ticks are kept. If that cannot be used, the board runs without it and says so.
+            journal: stores the log of alerts; None: nothing is stored.
+            history: where its ticks are stored. If that cannot be used, the board runs without it and reports that.
 
         Raises:
             JournalError: the journal can't be read.
@@ -180,7 +181,7 @@ class RunningBoard:
             engine.alerts.restore(kept.episodes, kept.silences)
             if journal.damaged is not None:
                 log.warning("%s was damaged, and is now %s: the log starts over", journal.path, journal.damaged)
-        # Also of a board that keeps no history just now: what was kept until today is not to be lost by that.
+        # Even if the board has no history now: alerts that were kept so far must not be deleted because of that.
         engine.alerts.log.keeping = Keeping(max(LOG_AGE_S, history.retention.hours_s))
         hub = Hub(engine, declared.describe, write_all, lambda steps, settle: turns().begin(steps, settle))
         if (recorder := TickRecorder.open(history, hub.problems)) is not None:
@@ -188,7 +189,7 @@ class RunningBoard:
         return cls(declared, settings, engine, hub, Announcer(hub, journal), recorder=recorder)
 
     def report(self, source: str, message: str | None) -> None:
-        """Report that a source has a problem, or with None that it has none any more; from any thread."""
+        """Report a source's problem, or clear it if `message` is None; from any thread."""
         if self._loop is not None and threading.get_ident() != self._thread:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody watches any more
                 self._loop.call_soon_threadsafe(self.report, source, message)
@@ -198,7 +199,7 @@ class RunningBoard:
             self._problems.report(source, message)
 
     def make_marks(self) -> None:
-        """Make the marks that wait in the board, or make them when it starts; from any thread."""
+        """Make the board's waiting marks, now or when it starts; from any thread."""
         if self._loop is None:
             return
         if threading.get_ident() == self._thread:
@@ -207,7 +208,7 @@ class RunningBoard:
         try:
             self._loop.call_soon_threadsafe(self._make_marks)
         except RuntimeError:
-            log.warning("the board has ended: it was not marked %r", self._declared.marks[-1].text)
+            log.warning("the board has ended: this mark was not made: %r", self._declared.marks[-1].text)
 
     def _make_marks(self) -> None:
         while self._declared.marks:
@@ -230,11 +231,11 @@ class RunningBoard:
 
     @property
     def running(self) -> bool:
-        """Whether ticks are made."""
+        """Whether it makes ticks."""
         return self._runner is not None
 
     async def start(self) -> None:
-        """Begin to sample, to make ticks and to publish alerts, if it hasn't begun."""
+        """Start sampling, making ticks and publishing alerts, unless it has started."""
         if self._runner is not None:
             return
         self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
@@ -255,14 +256,14 @@ class RunningBoard:
         self._notifiers.start(self.engine.alerts.log, self.hub.listen, self._announcer.journal)
         self._alert_calls = AlertCalls(self._declared.alert_functions, self._problems)
         self._alert_calls.start(self.engine.alerts.log, self.hub.listen, self._alert_positions)
-        # A board that is stopped and started again begins with the alerts from then on.
+        # After a stop and another start, functions begin with the alerts from then on.
         self._alert_positions = {}
         self._sending.start()
         await self._listeners.start()
         import_later()
 
     async def stop(self) -> None:
-        """End what `start` began; viewers stay connected."""
+        """Stop the parts that `start` started; viewers stay connected."""
         if self._runner is None:
             return
         runner, self._runner = self._runner, None
@@ -275,7 +276,7 @@ class RunningBoard:
             self._positions_after.update(await self._alert_calls.stop(self._functions_after))
 
     async def close(self) -> None:
-        """End all, and then what keeps the log of alerts and the ticks."""
+        """Stop everything, then close the journal and the history."""
         await self.stop()
         if self._loop is not None:
             self._make_marks()
@@ -306,7 +307,7 @@ def _engine(declared: BoardSpec, settings: Settings, epoch: str, alert_log: Aler
     )
     if not engine.fits:
         log.warning(
-            "%d series x %d ticks take more than the %d MB that the window may take: no other series are taken; use a "
+            "%d series x %d ticks take more than the %d MB that the window may take: further series are refused; use a "
             "smaller --window, or a larger Board(max_window_mb=…)",
             registry.width,
             ticks,

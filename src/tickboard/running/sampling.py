@@ -1,9 +1,9 @@
-"""Sampling: runs one function of the user's, plain or async, and reports what becomes of it.
+"""Sampling: runs one function of the user's, plain or async, and reports its failures.
 
 A plain function runs in a thread of its own, so that one that blocks delays nobody; an async one in a task of its own.
 Whatever it raises is reported, and it runs again at its next instant: `StopIteration`, a cancellation, an attempt to
-leave the interpreter. One that does not return is reported while it does not. Stale are the metrics that it has set
-before, but for those that it set in the run that failed; while a run hangs, all of them.
+exit the interpreter. One that does not return is reported until it does. After a failed run, the metrics that it set
+earlier but not in that run are stale; while a run hangs, all of its metrics are.
 """
 
 import asyncio
@@ -24,25 +24,25 @@ from tickboard.problems import Reporter, described, last_place, own_place
 from tickboard.schedule import Schedule
 
 HANGING_INSTANTS = 3
-"""A run that takes as long as from one instant to the third after it is reported as hanging."""
+"""A run that takes this many intervals of its schedule is reported as hanging."""
 
 HANGING_S = 3.0
-"""No run is reported as hanging before it has taken so long."""
+"""But no run is reported as hanging before it has taken this many seconds."""
 
-YIELDS = "it yields, so that calling it runs nothing"
+YIELDS = "it is a generator, so calling it runs nothing"
 
 Function = Callable[[], object]
 
 
 class Sampler(Struct, frozen=True, eq=False):
-    """A function that sets values, and when it runs: at each instant of its schedule, or at every tick when None.
+    """A function that sets values, and when it runs.
 
     Attributes:
-        name: what people know it by.
-        function: plain or async; what it returns is not used.
-        schedule: its instants; None: every tick.
-        awaited: whether a tick that is due with it waits for it, for a while. One that asks others over the network
-            takes as long as they do, and is not waited for.
+        name: its name for people.
+        function: plain or async; its result is ignored.
+        schedule: when it runs; None: at every tick.
+        awaited: whether a tick that is due at the same instant waits for it, for a while. Ticks do not wait for
+            samplers that make network requests.
         patience_s: how long a run may take before it is reported as hanging.
     """
 
@@ -54,19 +54,19 @@ class Sampler(Struct, frozen=True, eq=False):
 
 
 class RunningSampler:
-    """One sampler at work.
+    """A running sampler.
 
     Args:
-        sampler: what runs.
-        source: what its problems are known by; no other sampler of the board has the same.
-        ticks: when it is due that has no schedule of its own.
+        sampler: the sampler.
+        source: the source of its problems, unique on the board.
+        ticks: the schedule of a sampler without one of its own.
         problems: where its failures are reported.
 
     Attributes:
-        sampler: as given.
+        sampler: the sampler.
         schedule: its own, or that of the ticks.
-        source: as given.
-        due: the instant that it is running for, or waits for.
+        source: the source of its problems.
+        due: the instant that it runs for, or waits for.
     """
 
     def __init__(self, sampler: Sampler, source: str, ticks: Schedule, problems: Reporter) -> None:
@@ -82,7 +82,7 @@ class RunningSampler:
         self._reported_s = 0.0
 
     async def run(self) -> None:
-        """Run it once, to its end, and report how that went.
+        """Run it once, to its end, and report or clear its problem.
 
         Raises:
             CancelledError: the caller was cancelled.
@@ -101,7 +101,7 @@ class RunningSampler:
             self._problems.clear(self.source)
 
     def report_hanging(self, now: float) -> None:
-        """Report the run of the moment if it takes too long; again each time that it has taken twice as long.
+        """Report the current run if it takes too long; again each time its duration has doubled.
 
         Args:
             now: seconds by the monotonic clock.
@@ -113,7 +113,7 @@ class RunningSampler:
             return
         first = not self._reported_s
         self._reported_s = running_s
-        # Those that this run has set, too: what was set before it hung is no longer new.
+        # Including those that this run has set: they are no longer new either.
         metrics = self._known | self._written
         consequence = ": until it returns, its values are stale" if metrics else ""
         self._problems.report(
@@ -124,7 +124,7 @@ class RunningSampler:
         )
 
     def close(self) -> None:
-        """End its thread when it is idle; a run that hangs is left to itself."""
+        """End its thread when it is idle; a run that hangs is abandoned."""
         if self._thread is not None:
             self._thread.close()
 
@@ -154,12 +154,12 @@ def check_function(what: str, function: object, instead: str) -> None:
     """Check that calling a function runs it.
 
     Args:
-        what: its kind and name, for the error: ``sampler read``.
-        function: what was given.
-        instead: what to do without yield, for the error.
+        what: its kind and name, for the message: ``sampler read``.
+        function: the object to check.
+        instead: what to do instead of yielding, for the message.
 
     Raises:
-        InputError: it cannot be called, or it yields.
+        InputError: it cannot be called, or it is a generator.
     """
     if not callable(function):
         raise InputError(f"{what}: {function!r} cannot be called: give a function")
@@ -168,7 +168,7 @@ def check_function(what: str, function: object, instead: str) -> None:
 
 
 def function_name(function: object) -> str:
-    """Return what people know a function by."""
+    """Return a function's name for people."""
     return getattr(function, "__qualname__", repr(function))
 
 
@@ -178,14 +178,14 @@ def is_async(function: Callable[..., object]) -> bool:
 
 
 def _called(function: Callable[..., object]) -> tuple[object, object]:
-    """Return what runs when a function is called: itself, or the ``__call__`` of an object."""
+    """Return the code that runs when a function is called: itself, and the ``__call__`` of an object."""
     return function, getattr(function, "__call__", None)  # noqa: B004
 
 
 def report_failure(problems: Reporter, source: str, error: BaseException, stale: set[str] | None = None) -> None:
-    """Report what a round failed with; the same kind at the same place is the same problem.
+    """Report the exception of a failed round; the same type at the same place is the same problem.
 
-    Its text may hold a value that changes, and the same failure every second is one report, not one a second.
+    Its text may contain a value that changes, and a failure every second should be reported once.
     """
     if isinstance(error, SampleError):
         problems.report(source, str(error), detail=error.detail or None, metrics=stale or ())
@@ -195,10 +195,10 @@ def report_failure(problems: Reporter, source: str, error: BaseException, stale:
 
 
 class _Thread:
-    """A thread that runs one plain function when asked to, one run at a time.
+    """A thread that runs one plain function on demand, one run at a time.
 
-    It is a daemon: a function that never returns must not keep the program from ending. And it stays the same thread
-    from run to run, since psutil's percentages are since the last call *in this thread*.
+    It is a daemon: a function that never returns must not keep the program from ending. All runs share one thread,
+    since psutil measures percentages since the last call *in this thread*.
     """
 
     def __init__(self, name: str, function: Function) -> None:
@@ -207,7 +207,7 @@ class _Thread:
         threading.Thread(target=self._work, name=name, daemon=True).start()
 
     async def call(self, written: set[str]) -> "_Done":
-        """Run the function, and return what it returned and what it raised."""
+        """Run the function; return its result and its exception."""
         loop = asyncio.get_running_loop()
         done: asyncio.Future[_Done] = loop.create_future()
         self._orders.put(_Order(loop, done, written))
@@ -241,7 +241,7 @@ _Done = tuple[object, BaseException | None]
 
 
 class _Order(Struct, frozen=True, eq=False):
-    """A run that is asked for: where its end is announced, and where the names of the metrics that it sets go."""
+    """One run: the future to settle at its end, and the set that receives the names of the metrics it sets."""
 
     loop: asyncio.AbstractEventLoop
     done: "asyncio.Future[_Done]"

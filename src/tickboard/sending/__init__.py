@@ -1,1 +1,1 @@
-"""Remote write: every tick goes on to Prometheus, VictoriaMetrics, Mimir or whatever speaks its protocol."""
+"""Remote write: sends every tick to Prometheus, VictoriaMetrics, Mimir or any other receiver of the protocol."""

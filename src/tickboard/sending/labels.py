@@ -1,7 +1,7 @@
-"""The labels of series as Prometheus takes them: valid names, ``__name__``, ``job`` and ``instance``.
+"""The labels of series for Prometheus: valid names, ``__name__``, ``job`` and ``instance``.
 
-Names become what they are in an export of OpenMetrics. Two series that would be one are found here: a receiver would
-refuse everything that has both.
+Names are the same as in an OpenMetrics export. Two series whose names and labels become the same are found here: a
+receiver would refuse a request with both.
 """
 
 import platform
@@ -17,22 +17,22 @@ NAME = "__name__"
 JOB = "tickboard"
 
 
-def added_labels(given: Labels | None) -> Labels:
-    """Return the labels that each series gets unless it has one of that name itself.
+def added_labels(configured: Labels | None) -> Labels:
+    """Return the labels to add to each series that does not have them itself.
 
     Args:
-        given: what the options say; ``job`` and ``instance`` (the name of this machine) unless they are in it.
+        configured: the labels from the options; ``job`` and ``instance`` (this machine's name) are added.
     """
-    return tuple(({"job": JOB, "instance": platform.node() or "localhost"} | dict(given or ())).items())
+    return tuple(({"job": JOB, "instance": platform.node() or "localhost"} | dict(configured or ())).items())
 
 
 def written_labels(name: str, labels: Labels, added: Labels) -> Labels | None:
-    """Return all labels of a series, sorted by name; None: two of its own have one name in Prometheus.
+    """Return all labels of a series, sorted by name; None if two of its own would have the same name in Prometheus.
 
     Args:
-        name: of the metric.
-        labels: of the series.
-        added: for those names that it does not have itself.
+        name: the metric's name.
+        labels: the series' own labels.
+        added: labels to add unless it has them itself.
     """
     own = [(label_name(label), value) for label, value in labels]
     if len({NAME, *(label for label, _ in own)}) <= len(own):
@@ -42,7 +42,7 @@ def written_labels(name: str, labels: Labels, added: Labels) -> Labels | None:
 
 
 class WrittenNames:
-    """Knows all series as they are sent, and which of them cannot be.
+    """Converts all series to the form in which they are sent, and finds those that cannot be sent.
 
     Args:
         added: labels for each series.
@@ -53,12 +53,12 @@ class WrittenNames:
 
     def __init__(self, added: Labels) -> None:
         self._added = added
-        # What is known is encoded already.
+        # Reused, because its labels are encoded already.
         self._known: dict[Entry, OutgoingSeries | None] = {}
         self.clash = ""
 
     def of(self, entries: Iterable[Entry]) -> list[OutgoingSeries | None]:
-        """Return each series as it is sent; None: it cannot be, and `clash` says why."""
+        """Return each series as it is sent; None if it cannot be, and `clash` says why."""
         taken: dict[Labels, Entry] = {}
         found: list[OutgoingSeries | None] = []
         known: dict[Entry, OutgoingSeries | None] = {}
@@ -66,9 +66,9 @@ class WrittenNames:
         for entry in entries:
             known[entry] = series = self._known[entry] if entry in self._known else self._written(entry)
             if series is None:
-                self.clash = f"{_shown(entry)} has two labels with one name there"
+                self.clash = f"{_shown(entry)} would have two labels with one name"
             elif (other := taken.setdefault(series.labels, entry)) is not entry:
-                self.clash = f"{_shown(other)} and {_shown(entry)} would be one series there"
+                self.clash = f"{_shown(other)} and {_shown(entry)} would be one series"
                 series = None
             found.append(series)
         self._known = known

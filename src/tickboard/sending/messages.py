@@ -1,7 +1,7 @@
 """The messages of remote write: ``prometheus.WriteRequest`` (1.0) and ``io.prometheus.write.v2.Request`` (2.0).
 
-All series of a message have samples of the same times, so their bytes are made with NumPy, in one array for all. What
-does not change from tick to tick, the labels, is encoded once (`SeriesGroup`).
+All series of a message have samples of the same times, so NumPy makes their bytes in one array. The labels, which do
+not change from tick to tick, are encoded once (`SeriesGroup`).
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from tickboard.history.answers import Integers
 from tickboard.sending.options import Version
 
 STALE = np.uint64(0x7FF0000000000002)
-"""The bits of the NaN that says that a series has no value any more."""
+"""The bits of the NaN that marks a series as ended."""
 
 CONTENT_TYPES: dict[Version, str] = {
     "1.0": "application/x-protobuf",
@@ -42,7 +42,7 @@ class OutgoingSeries:
 
     Attributes:
         labels: all of them, sorted by name, with ``__name__``.
-        unit: of its values.
+        unit: the unit of its values.
     """
 
     labels: Labels
@@ -55,11 +55,11 @@ class OutgoingSeries:
 
 
 class SeriesGroup:
-    """Series that are sent in one message, with all of theirs that is the same in each.
+    """Series that are sent in one message, with their constant parts encoded.
 
     Args:
         series: at least one.
-        version: of the protocol.
+        version: the protocol's version.
     """
 
     def __init__(self, series: Sequence[OutgoingSeries], version: Version) -> None:
@@ -80,7 +80,7 @@ class SeriesGroup:
         Args:
             times: int64 [ticks], POSIX milliseconds, ascending.
             values: float64 [series, ticks].
-            there: bool [series, ticks]: which of the values are sent. A series without any is left out.
+            there: bool [series, ticks], which of the values to send. A series without any is left out.
         """
         samples = _samples(times, values)
         flat, each = samples.tobytes(), samples[0].nbytes
@@ -96,7 +96,7 @@ class SeriesGroup:
         return b"".join(parts)
 
     def _with_samples(self, size: int) -> list[bytes]:
-        """Return what comes before the samples of each series, of which there are `size` bytes."""
+        """Return the bytes that precede the samples of each series, which take `size` bytes."""
         if self._prefixes[0] != size:
             self._prefixes = size, [self._prefix(head, size) for head in self._heads]
         return self._prefixes[1]
@@ -112,7 +112,7 @@ def _samples(times: Integers, values: Floats) -> NDArray[np.uint8]:
     found[..., :3] = (_SAMPLE, 10 + length, _VALUE)
     found[..., 3:11] = np.ascontiguousarray(values, "<f8").view(np.uint8).reshape(*values.shape, 8)
     found[..., 11] = _TIME
-    # All times with the same number of bytes: one that needs fewer ends with zeros, as a varint may.
+    # All times take the same number of bytes: a varint may end with zeros.
     shifts = np.arange(0, 7 * length, 7, dtype=np.uint64)
     varints = times.astype(np.uint64)[:, None] >> shifts & np.uint64(0x7F)
     varints[:, :-1] |= np.uint64(0x80)

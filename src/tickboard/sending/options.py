@@ -1,7 +1,7 @@
-"""What may be said of remote write: where to, in which version, which series, with which labels.
+"""The options of remote write: where to send, in which version, which series, with which labels.
 
-The command line, the environment, ``tickboard.toml`` and the dashboard file may each say some of it, and
-`over` puts them together. Nothing here sends anything.
+The command line, the environment, ``tickboard.toml`` and the dashboard file may each set some of them, and `over`
+combines them. Nothing here sends anything.
 """
 
 import re
@@ -40,20 +40,20 @@ RESERVED = frozenset(
         "x-prometheus-remote-write-version",
     }
 )
-"""Headers that belong to the protocol, in lower case. The specification lets nobody set them."""
+"""Headers that belong to the protocol, in lower case. The specification forbids setting them."""
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e]{0,8000}")
 
 
 class RemoteWriteOptions(PartialOptions, frozen=True):
-    """What somebody has said of remote write; None: nothing of that.
+    """Options of remote write; None means not set.
 
     Attributes:
         url: where to send, or `NONE`.
         version: of the protocol.
         metrics: selectors of the series to send.
-        headers: sent with each request.
+        headers: added to each request.
         labels: added to each series, by name.
         delay: seconds after which a tick is sent.
     """
@@ -66,24 +66,24 @@ class RemoteWriteOptions(PartialOptions, frozen=True):
     delay: float | None = None
 
     @classmethod
-    def read(cls, given: Mapping[str, object], environ: Mapping[str, str], refusal: Refusal) -> "RemoteWriteOptions":
-        """Return options as people write them.
+    def read(cls, written: Mapping[str, object], environ: Mapping[str, str], refusal: Refusal) -> "RemoteWriteOptions":
+        """Parse options as people write them.
 
         Args:
-            given: by the names of the attributes; None: not said.
-            environ: the environment variables that ``${NAME}`` in the URL and the headers stands for.
-            refusal: makes the error of one that cannot be used.
+            written: by the names of the attributes; None means not set.
+            environ: the environment variables that ``${NAME}`` in the URL and the headers refers to.
+            refusal: makes the error for an invalid option.
 
         Raises:
-            InputError: one cannot be used.
+            InputError: an option is invalid.
         """
         readers = {name: partial(read, environ=environ) for name, read in _READ.items()}
-        return cls(**read_options(readers, given, refusal))
+        return cls(**read_options(readers, written, refusal))
 
     def over(self, others: Self) -> Self:
-        """Return these, and what others say where these say nothing.
+        """Return these options, with those that are not set taken from others.
 
-        Headers stay with the URL that they were written for: their tokens go nowhere else.
+        Headers stay with the URL that they were written for, so that their tokens are sent nowhere else.
         """
         if self.url is not None and self.headers is None:
             others = replace(others, headers=None)
@@ -91,7 +91,7 @@ class RemoteWriteOptions(PartialOptions, frozen=True):
 
     @property
     def is_wanted(self) -> bool:
-        """Whether anything is to be sent."""
+        """Whether remote write is wanted."""
         return self.url is not None and self.url.reveal() != NONE
 
 
@@ -102,7 +102,7 @@ def _read_url(value: object, environ: Mapping[str, str]) -> Secret:
         return Secret(NONE)
     url = read_secret(value, environ)
     try:
-        # Bytes that are not UTF-8 are surrogates in arguments.
+        # In arguments, bytes that are not UTF-8 are surrogates.
         url.reveal().encode()
         parts = urlsplit(url.reveal())
         is_good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
@@ -110,7 +110,7 @@ def _read_url(value: object, environ: Mapping[str, str]) -> Secret:
         is_good = False
     if not is_good:
         raise InputError(f"{public(value)[:80]!r}: give a URL, such as http://localhost:9090/api/v1/write")
-    # Some megabytes that a board without a receiver does not load.
+    # Imported here, since it takes some megabytes that a board without a receiver does not need.
     import httpx
 
     try:
@@ -133,7 +133,7 @@ def _read_metrics(value: object, environ: Mapping[str, str]) -> tuple[str, ...]:
     if isinstance(value, str):
         value = (value,)
     if not isinstance(value, Sequence) or not all(isinstance(text, str) for text in value):
-        raise InputError(f'{value!r:.80}: give selectors, as "cpu_usage" or "disk_*"')
+        raise InputError(f'{value!r:.80}: give selectors such as "cpu_usage" or "disk_*"')
     if why := why_refused(list(value), "metrics"):
         raise InputError(why)
     return tuple(value)
@@ -141,29 +141,29 @@ def _read_metrics(value: object, environ: Mapping[str, str]) -> tuple[str, ...]:
 
 def _read_headers(value: object, environ: Mapping[str, str]) -> dict[str, str]:
     if not isinstance(value, Mapping):
-        raise InputError('give names and values, as {"Authorization": "Bearer ${TOKEN}"}')
+        raise InputError('give names and values such as {"Authorization": "Bearer ${TOKEN}"}')
     for name in value:
         if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
-            raise InputError(f"{name!r:.40} is no name of a header: give one such as Authorization")
+            raise InputError(f"{name!r:.40} is not a header name: give one such as Authorization")
         if name.lower() in RESERVED:
             raise InputError(f"{name} belongs to the protocol: leave it out")
     found = read_headers(value, environ)
     for name, text in found.items():
         if not _HEADER_VALUE.fullmatch(text):
-            raise InputError(f"the value of {name} has characters that a header may not have: write it in ASCII")
+            raise InputError(f"the value of {name} has characters that are not allowed in a header: write it in ASCII")
     return found
 
 
 def _read_labels(value: object, environ: Mapping[str, str]) -> Labels:
     if not isinstance(value, Mapping):
-        raise InputError('give names and values, as {"env": "prod"}')
+        raise InputError('give names and values such as {"env": "prod"}')
     for name, text in value.items():
         if not isinstance(name, str) or not name or label_name(name) != name or name.startswith("__"):
-            raise InputError(f"{name!r:.40} is no name of a label: give letters, digits and _, as env")
+            raise InputError(f"{name!r:.40} is not a label name: use letters, digits and _")
         if not isinstance(text, str):
-            raise InputError(f"label {name} is a {type(text).__name__}: give a text")
+            raise InputError(f"label {name} is a {type(text).__name__}: give a string")
         if not text.isprintable():
-            raise InputError(f"label {name} has characters that cannot be printed: give another text")
+            raise InputError(f"label {name} has characters that cannot be printed: leave them out")
     return tuple(sorted(value.items()))
 
 

@@ -1,7 +1,7 @@
-"""What is sent next: ticks of the history after a position, as requests of bounded size.
+"""Outgoing batches: the ticks of the history after a position, as requests of bounded size.
 
-It runs in the thread that reads the history, and so does the encoding. It knows no network: the caller says what became
-of a batch when it asks for the next one. A batch has several ticks if all their series fit into one request, and else
+Reading and encoding run in the history's reader thread. Nothing here knows the network: when the caller asks for the
+next batch, it says how the last one ended. A batch has several ticks if all their series fit into one request, or else
 one tick in several requests.
 """
 
@@ -25,21 +25,21 @@ from tickboard.sending.options import RemoteWriteOptions, Version
 from tickboard.sending.position import PositionFile, Sent
 
 MAX_SAMPLES = 5_000
-"""Most samples in one request."""
+"""The most samples in one request."""
 
 MAX_BYTES = 2**20
-"""Most bytes of one request before compression, unless one series has more."""
+"""The most bytes of one request before compression, unless one series has more."""
 
 SAMPLE_BYTES = 20
-"""At least the size of a sample."""
+"""An upper bound of the size of a sample."""
 
 READ_VALUES = 400_000
-"""Most values to read at once: some ten milliseconds of the thread that reads."""
+"""The most values to read at once: some ten milliseconds of the reader thread."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """The body of a request, and how many samples it has."""
+    """The body of a request, and its number of samples."""
 
     body: bytes
     samples: int
@@ -50,14 +50,14 @@ class TickBatch:
     """Some ticks to send.
 
     Attributes:
-        requests: to be sent one after another; none if no series has a value.
+        requests: to send one after another; none if no series has a value.
         ticks: how many ticks it has.
-        until: the last of them.
+        until: the position of the last of them.
         since_ms: the time of the first of them, POSIX milliseconds.
-        interval_ms: between two ticks.
-        is_doubtful: whether the receiver may have taken them already.
-        waiting: about how many samples wait, with those of this batch.
-        deleted_ms: ticks between these times were deleted before they could be sent; None: none were.
+        interval_ms: milliseconds between two ticks.
+        is_doubtful: whether the receiver may have accepted them already.
+        waiting: about how many samples wait, including this batch.
+        deleted_ms: ticks between these times were deleted before they could be sent; None if none were.
     """
 
     requests: tuple[Request, ...]
@@ -77,7 +77,7 @@ class TickBatch:
 
 @dataclass(frozen=True, eq=False)
 class _Plan:
-    """The series that are sent, in groups of one request each, by their ids."""
+    """The series to send, by id, in groups of one request each."""
 
     version: Version
     ids: Integers
@@ -86,13 +86,13 @@ class _Plan:
 
 @dataclass(frozen=True, eq=False)
 class _Read:
-    """Ticks that were read.
+    """Ticks from the history.
 
     Attributes:
-        ticks: they, with stale markers.
-        there: bool [series, ticks]: which values are sent.
+        ticks: the ticks, with stale markers.
+        there: bool [series, ticks], which values to send.
         last: ids of the series that have a value in the last tick.
-        beyond: ticks after them.
+        beyond: how many ticks follow them.
         deleted_ms: as in `TickBatch`.
     """
 
@@ -104,16 +104,16 @@ class _Read:
 
 
 class Outgoing:
-    """Yields batches from a position on, which it keeps in a file.
+    """Makes batches from a position on, which it stores in a file.
 
     Args:
-        options: which series, and their labels.
-        file: keeps the position.
+        options: which series to send, and their labels.
+        file: stores the position.
         start_ms: where to begin if the file has no position, POSIX milliseconds.
 
     Attributes:
-        names: the series' labels, and what is wrong with them.
-        trouble: what is wrong with the file, in one sentence; empty if nothing is.
+        names: the labels of the series, and their clashes.
+        trouble: why the file cannot be used, in one sentence; empty if it can.
     """
 
     def __init__(self, options: RemoteWriteOptions, file: PositionFile, start_ms: int) -> None:
@@ -125,7 +125,7 @@ class Outgoing:
         self._is_loaded = False
         self._saved: Sent | None = None
         self._read: _Read | None = None
-        # The first tick of `_read` that is still to be sent.
+        # The index of the first tick of `_read` that is not sent yet.
         self._at = 0
         self._batch: TickBatch | None = None
         self._last: Integers = np.empty(0, np.int64)
@@ -142,16 +142,16 @@ class Outgoing:
         in_doubt: bool = False,
         until_ms: int = FOREVER,
     ) -> TickBatch | None:
-        """Return the next batch, or None if nothing waits.
+        """Return the next batch, or None if there is nothing to send.
 
         Args:
-            snapshot: of the history.
-            version: of the protocol.
+            snapshot: the history's current state.
+            version: the protocol's version.
             most: the most ticks.
-            done: the `until` of a batch that is settled: it was taken, or refused for good. If this is not the last
-                batch, that one comes again.
-            in_doubt: whether the last batch may have been taken.
-            until_ms: ticks from this time on wait.
+            done: the `until` of a settled batch, which was accepted or refused for good. Unless this is the last batch,
+                that one is returned again.
+            in_doubt: whether the last batch may have been accepted.
+            until_ms: ticks from this time on have to wait.
         """
         self._load()
         self._settle(done, in_doubt=in_doubt)
@@ -159,13 +159,13 @@ class Outgoing:
         if read is None:
             self._read, self._at = self._read_on(snapshot, until_ms), 0
         elif done is None:
-            # It is a while later.
+            # Time has passed: count again.
             self._read = replace(read, beyond=count_after(snapshot, _end(read.ticks)))
         if self._read is None:
             self._save(Sent(self._sent.position))
             return None
         self._batch = self._cut(self._read, version, most)
-        # Before it is sent: a kill from now on leaves it in doubt.
+        # Saved before it is sent: if the process is killed from now on, the batch is in doubt.
         self._save(Sent(self._sent.position, _farther(self._batch.until, self._sent.doubtful)))
         return self._batch
 
@@ -188,13 +188,13 @@ class Outgoing:
         try:
             self._file.save(sent)
         except HistoryError as error:
-            # Go on: what the position is for is a restart.
+            # Go on: only a restart needs the stored position.
             self.trouble = str(error)
             return
         self._saved, self.trouble = sent, ""
 
     def _settle(self, done: TimePosition | None, *, in_doubt: bool) -> None:
-        """Move on to the end of the last batch if that is settled."""
+        """Advance to the end of the last batch if it is settled."""
         batch = self._batch
         if batch is None:
             return
@@ -217,7 +217,7 @@ class Outgoing:
         if ticks is None:
             return None
         there = ~np.isnan(ticks.values)
-        self._know(snapshot.catalogue.entries, ticks.ids[there.any(axis=1)])
+        self._update_plan(snapshot.catalogue.entries, ticks.ids[there.any(axis=1)])
         before = np.concatenate([_among(ticks.ids, self._last)[:, None], there[:, :-1]], axis=1)
         ended = before & ~there
         ticks.values.view(np.uint64)[ended] = STALE
@@ -226,8 +226,8 @@ class Outgoing:
             deleted_ms = position.time_ms, min(snapshot.expired_ms, int(ticks.times[0]))
         return _Read(ticks, there | ended, ticks.ids[there[:, -1]], count_after(snapshot, _end(ticks)), deleted_ms)
 
-    def _know(self, entries: Mapping[int, Entry], ids: Integers) -> None:
-        """Make another plan for the next batch if there are new series, or if a known one is another now."""
+    def _update_plan(self, entries: Mapping[int, Entry], ids: Integers) -> None:
+        """Plan the next batch anew if there are new series, or if an id now belongs to another series."""
         plan = self._plan
         known = np.empty(0, np.int64) if plan is None else plan.ids
         if entries is not self._entries:
@@ -238,7 +238,7 @@ class Outgoing:
         if not _among(ids, known).all():
             known, plan = distinct(np.concatenate([known, ids])), None
         if len(known) > 2 * len(ids) + 1000:
-            # Most of them have left.
+            # Most of these series have left.
             known, plan = ids, None
         if plan is None:
             self._plan = _Plan("1.0", known, ())
@@ -252,7 +252,7 @@ class Outgoing:
         doubtful = self._sent.doubtful
         is_doubtful = doubtful is not None and doubtful.epoch == ticks.epoch and ticks.times[at] <= doubtful.time_ms
         if doubtful is not None and is_doubtful:
-            # What may have been taken is not mixed with what was not.
+            # Do not mix ticks that may have been accepted with ticks that were not.
             end = min(end, int(np.searchsorted(ticks.times, doubtful.time_ms, "right")))
         requests = []
         for ids, group in plan.groups:
@@ -274,7 +274,7 @@ class Outgoing:
         )
 
     def _planned(self, version: Version) -> _Plan:
-        """Return the plan, made for this version."""
+        """Return the plan for this version."""
         plan = self._plan
         assert plan is not None
         if plan.version != version or not plan.groups:
@@ -308,7 +308,7 @@ def _farther(position: TimePosition, doubtful: TimePosition | None) -> TimePosit
 
 
 def _among(ids: Integers, others: Integers) -> NDArray[np.bool_]:
-    """Return which ids are among others, which are ascending, bool [ids]."""
+    """Return which ids are among `others`, which are ascending, bool [ids]."""
     if not len(others):
         return np.zeros(len(ids), np.bool_)
     found: NDArray[np.bool_] = others[np.minimum(np.searchsorted(others, ids), len(others) - 1)] == ids
@@ -316,7 +316,7 @@ def _among(ids: Integers, others: Integers) -> NDArray[np.bool_]:
 
 
 def _grouped(series: list[tuple[int, OutgoingSeries]], version: Version) -> list[tuple[Integers, SeriesGroup]]:
-    """Return series in groups that fit into one request each with one tick."""
+    """Group series so that one tick of each group fits into one request."""
     groups: list[list[tuple[int, OutgoingSeries]]] = []
     size = MAX_BYTES
     for id, one in series:

@@ -1,8 +1,8 @@
-"""The position: up to which tick a receiver has taken everything, kept in a small file beside the history.
+"""The position: the tick up to which a receiver has accepted everything, in a small file beside the history.
 
-The file is written in position before and after each request, so it holds what a kill leaves. It has two records of
-`RECORD_BYTES`, written in turns: if a power cut tears one, the other is read, and the ticks since then are sent again.
-docs/history-format.md describes it. Everything here blocks for as long as the disk does.
+The file is updated before and after each request, so it is right even if the process is killed. It has two records of
+`RECORD_BYTES`, written alternately: if a power cut damages one, the other is used, and the ticks since then are sent
+again. docs/history-format.md describes it. Everything here blocks for as long as the disk does.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from tickboard.output.secrets import public
 from tickboard.storage.place import Purpose, find_place, make_place
 
 ENDING = "-sent"
-"""What the name of the file has more than that of the history."""
+"""Appended to the name of the history's file."""
 
 RECORD_BYTES = 512
 
@@ -28,11 +28,11 @@ PURPOSE = Purpose("the position of remote write", "--history", "give another fil
 
 @dataclass(frozen=True)
 class Sent:
-    """How far a receiver has been sent to.
+    """How far a receiver has got.
 
     Attributes:
-        position: everything up to it was taken, or refused for good.
-        doubtful: everything after `position` and up to this may have been taken, since the answer never came; None: no
+        position: everything up to this was accepted, or refused for good.
+        doubtful: everything after `position` and up to this may have been accepted: the answer is not known. None if no
             request is under way.
     """
 
@@ -50,11 +50,11 @@ class _Record(msgspec.Struct):
 
 
 class PositionFile:
-    """Keeps the position of one receiver.
+    """Stores the position of one receiver.
 
     Args:
-        history: path of the file of the history.
-        url: of the receiver. The file keeps its hash, without user, password and query.
+        history: the path of the history's file.
+        url: the receiver's. The file contains its hash, made without user, password and query.
     """
 
     def __init__(self, history: Path, url: str) -> None:
@@ -64,7 +64,7 @@ class PositionFile:
         self._number = 0
 
     def load(self) -> Sent | None:
-        """Return the position, or None if the file has none of this receiver.
+        """Return the position, or None if the file has none for this receiver.
 
         Raises:
             HistoryError: others may write to the file, or it cannot be read.
@@ -74,7 +74,7 @@ class PositionFile:
             make_place(self._real)
             data = self._real.read_bytes()
         except OSError as error:
-            raise PURPOSE.failed(self._path, f"{error.strerror}: see its disk and its rights") from error
+            raise PURPOSE.failed(self._path, f"{error.strerror}: check its disk and its permissions") from error
         records = [_decoded(data[at : at + RECORD_BYTES]) for at in (0, RECORD_BYTES)]
         newest = max((one for one in records if one is not None), key=lambda one: one.number, default=None)
         if newest is None:
@@ -104,7 +104,7 @@ class PositionFile:
             finally:
                 os.close(file)
         except OSError as error:
-            raise PURPOSE.failed(self._path, f"{error.strerror}: see its disk and its rights") from error
+            raise PURPOSE.failed(self._path, f"{error.strerror}: check its disk and its permissions") from error
 
 
 def _encoded(record: _Record) -> bytes:

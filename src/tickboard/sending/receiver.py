@@ -1,7 +1,7 @@
-"""The receiver: takes one request over HTTP, and says what became of it, whatever it answers or does not.
+"""The receiver: sends one request over HTTP, and returns its outcome, whatever the receiver answers.
 
-No redirect is followed, of an answer only its beginning is read, and the whole takes `TIMEOUT_S` at most. Its text is
-shown as text, on one line and without secrets. It knows no ticks and tries nothing twice.
+It follows no redirect, reads only the beginning of an answer, and takes `TIMEOUT_S` at most. The text of an answer is
+shown escaped, on one line and without secrets. Nothing here knows ticks or sends anything twice.
 """
 
 import asyncio
@@ -27,35 +27,35 @@ if TYPE_CHECKING:
     import httpx
 
 TIMEOUT_S = 30.0
-"""How long a receiver may take to answer, as Prometheus' own default."""
+"""How long a receiver may take to answer: the default of Prometheus."""
 
 MAX_ANSWER_BYTES = 4_096
-"""Bytes of an answer that are read."""
+"""How many bytes of an answer are read."""
 
 MAX_SHOWN = 200
-"""Characters of an answer that are shown."""
+"""How many characters of an answer are shown."""
 
 MAX_RETRY_AFTER_S = 600.0
-"""The longest time for which a receiver may ask to be left alone."""
+"""The longest pause that a receiver may ask for."""
 
 WRITTEN = "x-prometheus-remote-write-samples-written"
 _WRITTEN = (WRITTEN, "x-prometheus-remote-write-histograms-written", "x-prometheus-remote-write-exemplars-written")
 
-Kind = Literal["taken", "refused", "unsupported", "failed"]
+Kind = Literal["accepted", "refused", "unsupported", "failed"]
 
 
 @dataclass(frozen=True)
 class WriteAnswer:
-    """What became of a request.
+    """The outcome of a request.
 
     Attributes:
-        kind: it was taken; it was refused for good, at least in part; the receiver does not know the version; or it
-            failed and may be tried again.
-        why: what was wrong, in a few words; empty if it was taken.
-        status: of HTTP; 0: there was no answer.
-        written: how many samples the receiver says that it took; None: it does not say.
+        kind: accepted; refused for good, at least in part; unsupported, if the receiver does not know the version; or
+            failed, so that it may be tried again.
+        why: the reason in a few words; empty if it was accepted.
+        status: the HTTP status; 0 if there was no answer.
+        written: how many samples the receiver reports as written; None if it does not report it.
         retry_after_s: when to try again, if the receiver says so.
-        in_doubt: whether a request that failed may have been taken.
+        in_doubt: whether a failed request may have been accepted.
     """
 
     kind: Kind
@@ -75,11 +75,11 @@ class Receiver:
         timeout_s: how long an answer may take.
 
     Attributes:
-        name: the address as it may be shown.
+        name: the address, without its secrets.
     """
 
     def __init__(self, url: Secret, headers: "Mapping[str, str]", timeout_s: float = TIMEOUT_S) -> None:
-        # Some megabytes that a board without a receiver does not load, and not while ticks are made.
+        # Imported here: a board without a receiver does not need it, and later it would delay ticks.
         import httpx
 
         self.name = one_line(public(url.reveal()), MAX_SHOWN)
@@ -92,7 +92,7 @@ class Receiver:
         self._knows_v2 = False
 
     async def send(self, body: bytes, version: Version) -> WriteAnswer:
-        """Send a request. Only a cancellation is raised."""
+        """Send a request and return its outcome. It raises only when cancelled."""
         import httpx
 
         try:
@@ -102,9 +102,9 @@ class Receiver:
             why = f"it has not answered within {self._timeout_s:g} s"
             return WriteAnswer("failed", why, in_doubt=True)
         except httpx.ConnectError as error:
-            return WriteAnswer("failed", f"it cannot be reached: {_said(error)}")
+            return WriteAnswer("failed", f"it cannot be reached: {_error_text(error)}")
         except Exception as error:  # noqa: BLE001  # whatever the libraries raise, the request has failed
-            return WriteAnswer("failed", f"its answer cannot be read: {_said(error)}", in_doubt=True)
+            return WriteAnswer("failed", f"its answer cannot be read: {_error_text(error)}", in_doubt=True)
 
     async def close(self) -> None:
         """Close the connection."""
@@ -137,34 +137,34 @@ class Receiver:
             "POST", self._url, content=body, headers=headers, extensions={"trace": self._head.trace}
         ) as answer:
             text = await _beginning(answer)
-            return self._judged(answer, text, version)
+            return self._outcome(answer, text, version)
 
-    def _judged(self, answer: "httpx.Response", text: str, version: Version) -> WriteAnswer:
+    def _outcome(self, answer: "httpx.Response", text: str, version: Version) -> WriteAnswer:
         status, written = answer.status_code, _written(answer)
-        says_written = any(name in answer.headers for name in _WRITTEN)
+        counts_written = any(name in answer.headers for name in _WRITTEN)
         if version == "2.0":
-            if status == 415 or (not says_written and (answer.is_success or (status == 400 and not self._knows_v2))):
-                # A receiver of 1.0 that does not look at the type takes a request of 2.0 for an empty one.
+            if status == 415 or (not counts_written and (answer.is_success or (status == 400 and not self._knows_v2))):
+                # A receiver of 1.0 that ignores the content type mistakes a request of 2.0 for an empty one.
                 return WriteAnswer("unsupported", status=status)
-            self._knows_v2 = self._knows_v2 or says_written
+            self._knows_v2 = self._knows_v2 or counts_written
         if answer.is_success:
-            return WriteAnswer("taken", status=status, written=written)
+            return WriteAnswer("accepted", status=status, written=written)
         why = f"it answers {status} {one_line(answer.reason_phrase, 80)}".rstrip()
         if text:
             why = f"{why}: {text}"
         if answer.has_redirect_location:
             where = one_line(public(answer.headers["Location"]), MAX_SHOWN)
-            return WriteAnswer("failed", f"{why}: give the address that it leads to, {where}", status)
+            return WriteAnswer("failed", f"{why}: use the address that it redirects to, {where}", status)
         if answer.is_client_error and status != 429:
             return WriteAnswer("refused", why, status, written)
-        # A receiver that fails may have taken some of it.
+        # A receiver that fails may have accepted some of it.
         return WriteAnswer("failed", why, status, retry_after_s=_retry_after(answer), in_doubt=answer.is_server_error)
 
 
 async def _beginning(answer: "httpx.Response") -> str:
     """Return the beginning of an answer's text, on one line."""
     found = b""
-    # Not decompressed: nobody has asked for a coding. What is not read closes the connection.
+    # Not decompressed: we asked for no coding. Unread data closes the connection.
     async for chunk in answer.aiter_raw():
         found += chunk[: MAX_ANSWER_BYTES - len(found)]
         if len(found) >= MAX_ANSWER_BYTES:
@@ -180,7 +180,7 @@ def _written(answer: "httpx.Response") -> int | None:
 
 
 def _retry_after(answer: "httpx.Response") -> float | None:
-    """Return how many seconds the answer asks to wait; None: it does not say."""
+    """Return how many seconds the answer asks to wait, or None."""
     text = answer.headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit() and len(text) < 19:
         return min(float(text), MAX_RETRY_AFTER_S)
@@ -188,11 +188,11 @@ def _retry_after(answer: "httpx.Response") -> float | None:
         at = email.utils.parsedate_to_datetime(text).timestamp()
     except (ValueError, OverflowError):
         return None
-    # The header names an instant.
+    # The header is an instant.
     return min(max(at - time.time(), 0.0), MAX_RETRY_AFTER_S)
 
 
-def _said(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     if isinstance(error, PayloadError):
         return str(error)
     return one_line(str(error), MAX_SHOWN) or described(error)

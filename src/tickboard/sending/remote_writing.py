@@ -1,4 +1,4 @@
-"""Remote write of one board: a supervised sender, if anything is to be sent and there is a history to send from."""
+"""Remote write of one board: a supervised sender, if remote write is wanted and the board has a history."""
 
 from typing import TYPE_CHECKING
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 
 class RemoteWriting:
-    """Sends what a board records. Call `start`, then `stop`.
+    """Sends the recorded ticks of a board. Call `start`, then `stop`.
 
     Args:
-        options: what to send where.
-        history: has the ticks; None: the board keeps none.
-        traffic: gets the counters, which go on when another board takes this one's place.
-        problems: where it reports what is wrong.
+        options: what to send, and where.
+        history: holds the ticks; None if the board has no history.
+        traffic: gets the counters, which continue when another board replaces this one.
+        problems: where failures are reported.
     """
 
     def __init__(
@@ -39,13 +39,13 @@ class RemoteWriting:
             self._sender = sender.Sender(options, history, counts, problems)
 
     def start(self) -> None:
-        """Start to send, in the running loop."""
+        """Start sending, in the running loop."""
         if not self._is_wanted:
             return
         from tickboard.sending.sender import SOURCE
 
         if self._sender is not None:
-            # Another source than the sender's own problems, which may remain.
+            # Not the source of the sender's own problems, which may remain.
             self._supervisor.start(f"{SOURCE}: sender", self._sender.run)
         else:
             self._problems.report(SOURCE, "nothing is sent, because the board has no history to send from")

@@ -1,12 +1,12 @@
-"""The sender: takes batches of ticks from the history and sends them, one request after another, as long as it runs.
+"""The sender: takes batches of ticks from the history and sends them, one request after another.
 
-      history ──▶ outgoing (the thread that reads) ──▶ receiver (HTTP)
+      history ──▶ outgoing (in the reader thread) ──▶ receiver (HTTP)
          ▲                    │
-         └── position ◀───────┴── taken, refused or in doubt
+         └── position ◀───────┴── accepted, refused or in doubt
 
-What a receiver cannot take now is tried again, later and later. What it refuses for good is counted and reported. A
-batch of several ticks that is refused is sent again tick by tick, so that what is good in it arrives. It never blocks
-the loop, and a backlog is sent at a bounded rate.
+A request that fails is tried again after growing pauses. Samples that the receiver refuses for good are counted and
+reported. If it refuses a batch of several ticks, they are sent again one by one, so that the valid ones arrive. The
+sender never blocks the loop, and sends a backlog at a bounded rate.
 """
 
 import asyncio
@@ -40,31 +40,31 @@ REFUSED, DELETED, NAMES, POSITION = (
 """The sources of its other problems."""
 
 LOOK_S = 1.0
-"""Seconds between two looks for new ticks, which are committed once a second."""
+"""Seconds between two checks for new ticks, which are committed once a second."""
 
 FIRST_BACKOFF_S, LONGEST_BACKOFF_S = 1.0, 10.0
-"""After a failure a request is tried again after a second, then after twice as long each time."""
+"""The first and the longest pause before a failed request is tried again; each is twice the one before."""
 
 RATE = 50_000
-"""Samples a second that a backlog is sent at, at most; but always `AHEAD` times those that come."""
+"""The most samples of a backlog to send in a second; or `AHEAD` times as many as arrive, if that is more."""
 
 AHEAD = 4
 
 REQUEST_S = 0.01
-"""The least time between the starts of two requests of a backlog."""
+"""The shortest time between the starts of two requests of a backlog."""
 
 MOST_TICKS = 5_000
-"""Ticks in one batch, if they fit."""
+"""The most ticks in one batch, if they fit."""
 
 
 @dataclass(frozen=True)
 class _Attempt:
-    """How far a batch came before one of its requests failed.
+    """How much of a batch was sent before one of its requests failed.
 
     Attributes:
-        until: of the batch; None: there is none.
-        ended: how many of its requests were taken or refused.
-        is_doubtful: whether all of them may have been taken before they were first sent here.
+        until: the batch's `until`; None if there is no batch.
+        ended: how many of its requests were accepted or refused.
+        is_doubtful: whether all of them may have been accepted before this attempt.
     """
 
     until: TimePosition | None = None
@@ -76,10 +76,10 @@ class Sender:
     """Sends the ticks of a history to one receiver while `run` runs.
 
     Args:
-        options: what to send where.
-        history: has the ticks.
+        options: what to send, and where.
+        history: holds the ticks.
         counts: counts the samples.
-        problems: where it reports what is wrong.
+        problems: where failures are reported.
         timeout_s: how long an answer may take.
     """
 
@@ -98,7 +98,7 @@ class Sender:
         self._delay_ms = round((options.delay or 0.0) * 1000)
         self._version = options.version or "1.0"
         self._receiver = Receiver(options.url, options.headers or {}, timeout_s)
-        # Ticks have the time of the wall clock, and those from now on are sent.
+        # Start with the ticks from now on; their times are the wall clock's.
         start_ms = round(time.time() * 1000)
         self._outgoing = Outgoing(options, PositionFile(history.path, options.url.reveal()), start_ms)
         self._most = MOST_TICKS
@@ -110,7 +110,7 @@ class Sender:
     async def run(self) -> None:
         """Send until it is cancelled."""
         done: TimePosition | None = None
-        # If it was started again: of the last batch nothing is known.
+        # After a restart of this part, the outcome of the last batch is unknown.
         in_doubt, self._attempt = True, _Attempt()
         try:
             while True:
@@ -146,13 +146,13 @@ class Sender:
             await self._receiver.close()
 
     def _until_ms(self) -> int:
-        # Ticks have the time of the wall clock.
+        # Ticks follow the wall clock.
         return round(time.time() * 1000) - self._delay_ms if self._delay_ms else FOREVER
 
     # --- sending ---
 
     async def _send(self, batch: TickBatch) -> tuple[bool, bool, float]:
-        """Send a batch. Return whether it is settled, whether it may have been taken, and how long to wait now."""
+        """Send a batch. Return whether it is settled, whether it may have been accepted, and how long to wait now."""
         wait_s, was_refused = 0.0, False
         if self._attempt.until != batch.until:
             self._attempt = _Attempt(batch.until, is_doubtful=batch.is_doubtful)
@@ -163,22 +163,22 @@ class Sender:
                 self._attempt = replace(self._attempt, ended=number)
                 return False, answer.in_doubt, self._failed(answer)
             if answer.kind == "unsupported":
-                log.warning("%s: %s does not take version 2.0: it is sent 1.0", SOURCE, self._receiver.name)
+                log.warning("%s: %s does not support version 2.0: using 1.0", SOURCE, self._receiver.name)
                 self._version = "1.0"
                 self._attempt = _Attempt()
                 return False, False, 0.0
-            # The fault of the whole request, such as a wrong token, and not of some samples.
+            # The whole request is at fault, for example with a wrong token, and not some of its samples.
             is_general = answer.kind == "refused" and answer.status not in {400, 413}
             if not is_general:
                 self._failures = 0
             self._problems.clear(SOURCE)
-            if answer.kind == "taken":
-                self._took(request, answer)
+            if answer.kind == "accepted":
+                self._count_accepted(request, answer)
                 continue
-            # Of the requests after the one that failed, none was sent.
+            # No request after the failed one was sent.
             is_doubtful = batch.is_doubtful and (number == first or self._attempt.is_doubtful)
             if is_doubtful and batch.ticks == 1 and answer.status == 400:
-                # Of what it has taken already, it says that it is out of order.
+                # The receiver reports samples that it already has as out of order.
                 self._counts.sent += request.samples
                 continue
             if is_general:
@@ -187,39 +187,40 @@ class Sender:
             if batch.ticks > 1:
                 self._most = batch.ticks // 2 if answer.status == 413 else 1
                 return False, False, wait_s
-            self._refuse(request.samples, answer)
+            self._report_refused(request.samples, answer)
             was_refused = True
         self._most = 1 if was_refused else min(2 * self._most, MOST_TICKS)
         return True, False, wait_s
 
-    def _took(self, request: Request, answer: WriteAnswer) -> None:
-        """Count samples that were taken; those that the answer does not count were refused."""
+    def _count_accepted(self, request: Request, answer: WriteAnswer) -> None:
+        """Count accepted samples. Those missing from the answer's count were refused."""
         if answer.written is None or answer.written >= request.samples:
             self._counts.sent += request.samples
         else:
-            self._refuse(request.samples, replace(answer, why=f"it took {answer.written} of {request.samples}"))
+            why = f"it accepted {answer.written} of {request.samples}"
+            self._report_refused(request.samples, replace(answer, why=why))
 
-    def _refuse(self, samples: int, answer: WriteAnswer) -> None:
-        """Count and report samples that were refused."""
+    def _report_refused(self, samples: int, answer: WriteAnswer) -> None:
+        """Count and report refused samples."""
         written = min(answer.written or 0, samples)
         self._counts.sent += written
         self._counts.refused += samples - written
         self._refused.failed(time.monotonic())
         self._problems.report(
             REFUSED,
-            f"{self._receiver.name} refuses samples, which are not sent again: {answer.why}",
+            f"{self._receiver.name} refused samples, which are not sent again: {answer.why}",
             kind=answer.status,
-            brief="the receiver refuses some of what it is sent (the log says more)",
+            brief="the receiver refused some samples (the log says more)",
         )
 
     def _failed(self, answer: WriteAnswer) -> float:
-        """Report that a request failed, and return when to try again."""
+        """Report a failed request, and return how long to wait before the next attempt."""
         self._counts.failed += 1
         self._problems.report(
             SOURCE,
-            f"{self._receiver.name} takes nothing: {answer.why}; history keeps what waits, and it is tried again",
+            f"{self._receiver.name} cannot be sent to: {answer.why}; ticks wait in the history",
             kind=("failed", answer.status),
-            brief="the receiver takes nothing (the log says more); history keeps what waits",
+            brief="the receiver cannot be sent to (the log says more); ticks wait in the history",
         )
         backoff_s = self._backoff_s()
         self._failures += 1
@@ -227,13 +228,13 @@ class Sender:
 
     def _backoff_s(self) -> float:
         longest_s = min(FIRST_BACKOFF_S * 2.0 ** min(self._failures, 30), LONGEST_BACKOFF_S)
-        # Not all at the same time, if many boards have one receiver.
+        # Random, so that many boards do not try the same receiver at the same time.
         return longest_s * random.uniform(0.75, 1.0)
 
     # --- reporting ---
 
     def _report(self, batch: TickBatch | None) -> None:
-        """Report how much waits, and what is wrong with the ticks or the position."""
+        """Report how much waits, and problems of the ticks or the position."""
         now = time.monotonic()
         if not self._failures:
             self._problems.clear(SOURCE)
@@ -258,11 +259,11 @@ class Sender:
 
     def _clash(self) -> str:
         clash = self._outgoing.names.clash
-        return clash and f"{clash}, where other characters become _: one of them is not sent; give it another name"
+        return clash and f"{clash} in Prometheus, where other characters become _: one is not sent: rename it"
 
 
 def _pace_s(batch: TickBatch) -> float:
-    """Return how long a batch of a backlog must take at least."""
+    """Return the least time that a batch of a backlog must take."""
     if batch.waiting <= batch.samples:
         return 0.0
     coming = batch.samples / batch.ticks * 1000 / batch.interval_ms

@@ -1,4 +1,4 @@
-"""What routes ask of the board's announcer, which keeps and publishes what people do."""
+"""The interface of the board's announcer for routes: it stores and publishes people's actions."""
 
 from collections.abc import Awaitable, Callable
 from typing import Protocol
@@ -9,7 +9,7 @@ from tickboard.journal.journal import Journal
 from tickboard.wire import Alert, Mark
 
 Change = Callable[[Alerts, float], AlertEvent | Alert]
-"""Does to the alerts, at a time, what somebody asks for; returns the alert as it is where nothing changes."""
+"""Performs an action on the alerts at a time; returns the event, or the alert if nothing has changed."""
 
 
 class Announcing(Protocol):
@@ -17,13 +17,13 @@ class Announcing(Protocol):
 
     @property
     def journal(self) -> Journal | None:
-        """Where alerts and marks are kept; None: in memory alone."""
+        """Where alerts and marks are stored; None: in memory alone."""
         ...
 
     def act(self, change: Change) -> Awaitable[tuple[Alert, bool]]:
-        """Make a change, keep the event and publish it; return the alert after that, and whether it is kept."""
+        """Make a change, store and publish its event; return the alert afterwards, and whether it is stored."""
         ...
 
     def mark(self, mark: Mark, permit: Callable[[], None]) -> Awaitable[tuple[Mark, bool]]:
-        """Make a mark likewise, if `permit` does not raise; return it, or one that says the same already."""
+        """Make a mark likewise, if `permit` does not raise; return it, or an existing one with the same content."""
         ...

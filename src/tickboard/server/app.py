@@ -1,4 +1,4 @@
-"""All routes of a board, put together."""
+"""The ASGI application of a board: all its routes and their middleware."""
 
 from collections.abc import Callable, Iterable
 
@@ -47,18 +47,18 @@ def create_app(
     """Return the ASGI application of one hub.
 
     Args:
-        hub: whom the viewers join.
-        intake: where those write who send metrics.
-        announcer: keeps and publishes what people do.
-        vitals: returns what the board knows of its ticks.
-        history: returns what the board keeps on disk; None: nothing.
-        routes: a board's own routes; they go before the built-in ones.
+        hub: the hub that viewers join.
+        intake: where senders of metrics write.
+        announcer: stores and publishes people's actions.
+        vitals: returns the state of the board's ticks.
+        history: returns the board's history, or None.
+        routes: the board's own routes; they take precedence over the built-in ones.
     """
     calls = Calls(hub)
     return Starlette(
         routes=[
             *routes,
-            # Those that are asked for the most come first: they are tried one by one.
+            # Routes are tried in order, so the most frequent come first.
             remote_write_route(intake),
             opentelemetry_route(intake),
             *push_routes(intake),
@@ -92,5 +92,5 @@ async def _explained(request: Request, error: Exception) -> Response:
 
 
 async def _gone(request: Request, error: Exception) -> Response:
-    """Answer nobody: the client has left in the middle of what it sent, which is no fault of the server's."""
+    """Answer nobody: the client disconnected while sending its body, which is not the server's fault."""
     return Response(status_code=400)

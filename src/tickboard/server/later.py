@@ -1,5 +1,6 @@
-"""What only some requests need: imported in a thread once a board runs, so that a board starts sooner and no request
-holds the loop up for an import.
+"""Late imports: modules that only some requests need are imported in a thread once a board runs.
+
+So a board starts sooner, and no request delays the loop with an import.
 """
 
 import asyncio
@@ -18,18 +19,18 @@ LATER: Final = (
     "tickboard.history.encodings",
     "psutil",
 )
-"""Modules of requests that send metrics or read history, and of what the guard asks of the system."""
+"""Modules for requests that send metrics or read history, and for the guard's system calls."""
 
 
 def import_later() -> None:
-    """Begin to import them, and return."""
+    """Start importing them in a thread."""
     threading.Thread(target=_import, name="imports", daemon=True).start()
 
 
 def _import() -> None:
-    # What fails here, as where no file may be opened, is tried again by the first request that needs it.
+    # If an import fails, for example for lack of file descriptors, the first request that needs it tries again.
     with contextlib.suppress(Exception):
         for name in LATER:
             import_module(name)
-        # What anyio imports when it first reads a file, as it does for the page, takes 100 ms.
+        # anyio's imports for reading its first file, such as the page, take 100 ms.
         asyncio.run(anyio.to_thread.run_sync(int))

@@ -1,1 +1,1 @@
-"""Sources: where samples come from. Each writes to a registry, and knows neither engine nor viewers."""
+"""Sources: the origins of samples. Each writes to a registry, and knows neither engine nor viewers."""

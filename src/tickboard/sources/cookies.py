@@ -1,6 +1,6 @@
-"""Cookies of servers that are asked again and again: none is kept, so none is sent back.
+"""Ignores the cookies of servers that are requested again and again.
 
-An HTTP client keeps them forever. A server that sets others with each answer would make its memory grow, and each
+An HTTP client keeps cookies forever. A server that sets others with each answer would make its memory grow, and each
 request larger and slower than the last.
 """
 

@@ -35,7 +35,7 @@ MAX_PACKET_BYTES = 2**18
 _OVER = object()
 
 Report = Callable[[str | None], None]
-"""Reports what is wrong with the packets, or None once nothing is."""
+"""Reports a problem with the packets, or None once there is none."""
 
 
 class DatagramDecoder(Protocol):
@@ -49,7 +49,7 @@ class DatagramDecoder(Protocol):
         """End a tick."""
 
     def take_complaint(self) -> str:
-        """Return what could not be read or accepted since the last call; empty: nothing."""
+        """Return the first problem since the last call, or an empty string."""
 
 
 class DatagramListener:
@@ -60,7 +60,7 @@ class DatagramListener:
         host: where to listen for UDP: an address or a name.
         port: the UDP port; 0: any free one.
         path: a Unix socket to listen on, instead of UDP.
-        report: reports what is wrong, or None once nothing is. By default, what is wrong is logged.
+        report: reports a problem, or None once there is none. By default, problems are logged.
         clock: returns seconds, to measure durations.
 
     Attributes:
@@ -182,7 +182,7 @@ class DatagramListener:
 
     def _failed(self, error: BaseException) -> None:
         self._quiet.failed(self._clock())
-        self._report(f"{described(error)}: the packets that came with it are dropped")
+        self._report(f"{described(error)}: the packets received with it were dropped")
 
     # --- opening ---
 
@@ -237,7 +237,7 @@ def _reason(error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
         return "another program listens there; stop it, or give another port"
     if error.errno == errno.EACCES:
-        return "that port is for root alone; give one from 1024 on"
+        return "only root may use that port; give one from 1024 on"
     if error.errno == errno.EADDRNOTAVAIL:
         return "this machine does not have that address; give one that it has, or 0.0.0.0 for all"
     return f"{error.strerror}; give another address"

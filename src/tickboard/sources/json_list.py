@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 PIECE_BYTES = 2**17
-"""Bytes of a piece; finding its end and decoding it take 1 ms each. A longer element cannot be cut off."""
+"""The size of a piece in bytes; finding its end and decoding it take 1 ms each. A longer element cannot be split."""
 
 _QUOTE, _BACKSLASH, _COMMA = b'"\\,'
 

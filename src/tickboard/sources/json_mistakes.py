@@ -1,7 +1,7 @@
 """Explains invalid JSON to the author of the program that sent it.
 
-The decoder reports the byte at which it stopped. Most often, the text there is one of a few things that other languages
-write and JSON lacks: they are named, with what to send instead.
+The decoder reports the byte at which it stopped. The text there is usually one of a few things that other languages
+have and JSON lacks. These are named, with what to send instead.
 """
 
 import re
@@ -24,35 +24,35 @@ def explain_mistake(error: Exception, text: bytes) -> str:
         error: the exception of msgspec.
         text: the text that it could not decode.
     """
-    said = str(error)
+    message = str(error)
     if isinstance(error, RecursionError):
-        return f"{said}: the JSON is nested too deeply"
+        return f"{message}: the JSON is nested too deeply"
     if isinstance(error, UnicodeDecodeError):
-        return f"the text is not UTF-8: {said}"
+        return f"the text is not UTF-8: {message}"
     if not text.strip():
-        return f"{said}: the text is empty"
-    found = _BYTE.search(said)
+        return f"{message}: the text is empty"
+    found = _BYTE.search(message)
     if found is None:
-        return said
+        return message
     # Of trailing characters, the decoder has read the first byte.
-    at = int(found[1]) - ("trailing characters" in said)
+    at = int(found[1]) - ("trailing characters" in message)
     around = text[max(0, at - _SHOWN_BYTES) : at + _SHOWN_BYTES].decode("utf-8", "replace")
-    return f"{_mistake(said[: found.start()], text, at)} (byte {at}), in {around!r}"
+    return f"{_mistake(message[: found.start()], text, at)} (byte {at}), in {around!r}"
 
 
-def _mistake(said: str, text: bytes, at: int) -> str:
+def _mistake(message: str, text: bytes, at: int) -> str:
     # The decoder stops after a sign, and after four letters of a word that begins like null.
     for begin in (at - 1, at, at - 4):
         if begin >= 0 and (number := _NO_NUMBER.match(text, begin)):
-            return f"{number[0].decode()} is no JSON: send null where there is no value"
+            return f"{number[0].decode()} is not JSON: send null where there is no value"
     if word := _WORD.match(text, at):
-        return f"{word[0].decode()} is no JSON: send {_WORDS[word[0]]}"
+        return f"{word[0].decode()} is not JSON: send {_WORDS[word[0]]}"
     if text[at : at + 1] == b"'":
-        return "a text in single quotes is no JSON: use double quotes"
-    if "keys must be strings" in said:
-        return "a name without quotes is no JSON: put it in double quotes"
-    if "trailing comma" in said:
-        return f"{said}: leave the comma out"
+        return "a string in single quotes is not JSON: use double quotes"
+    if "keys must be strings" in message:
+        return "a name without quotes is not JSON: put it in double quotes"
+    if "trailing comma" in message:
+        return f"{message}: leave the comma out"
     if text[at : at + 1] in {b"/", b"#"}:
-        return "a comment is no JSON: leave it out"
-    return said
+        return "a comment is not JSON: leave it out"
+    return message

@@ -1,4 +1,4 @@
-"""Lines of text, as a command prints them, become metrics: ``some-command | tickboard pipe``.
+"""Makes metrics from lines of text that a command prints: ``some-command | tickboard pipe``.
 
 Three formats are recognised, line by line except for CSV, which its first line announces:
 
@@ -10,8 +10,7 @@ Three formats are recognised, line by line except for CSV, which its first line 
     time,host,cpu (%),mem        CSV: columns of text are labels, others metrics; a column of times is the row's time
     2026-11-24T10:00:00Z,web-1,12.5,40
 
-It takes bytes and the time, wherever they come from, and writes to a source. Whatever a line contains, the next one is
-read.
+It takes bytes and the time, and writes to a source. Whatever a line contains, the next one is read.
 """
 
 from collections.abc import Callable, Iterator
@@ -38,8 +37,8 @@ class Pipe:
 
     Args:
         source: where to write.
-        report: called with what is wrong with the first line that cannot be read, and with None after a while without
-            such lines; lines between are counted.
+        report: called with the problem of the first line that cannot be read, and with None after a while without such
+            lines; further ones are only counted.
         form: the format of the lines; "auto": detect it.
     """
 
@@ -87,7 +86,7 @@ class Pipe:
         if self._rest or self._overlong:
             line, self._rest = self._rest, b""
             yield from self._line(line)
-        self._take_back()
+        self._withdraw_announced()
 
     def _line(self, line: bytes) -> Iterator[None]:
         self._lines += 1
@@ -100,7 +99,9 @@ class Pipe:
             if overlong:
                 raise InputError(f"it has more than {MAX_LINE_BYTES} bytes")
             if "\0" in text:
-                raise InputError("it has NUL bytes, as UTF-16 does: write UTF-8, as with iconv -f UTF-16 -t UTF-8")
+                raise InputError(
+                    "it has NUL bytes, like UTF-16: write UTF-8, for example with iconv -f UTF-16 -t UTF-8"
+                )
             row = self._read(text)
             if row is not None:
                 yield from self._write(row)
@@ -112,7 +113,7 @@ class Pipe:
         if self._quiet.failed(self._now):
             reason = str(error) if isinstance(error, InputError) else described(error)
             shown = text if len(text) <= 60 else f"{text[:60]}…"
-            self._report(f"line {number}, {shown!r}: {reason}; it is left out")
+            self._report(f"line {number}, {shown!r}: {reason}; the line was skipped")
 
     def _write(self, row: TextRow) -> Iterator[None]:
         source, refusal = self._source, None
@@ -137,17 +138,19 @@ class Pipe:
         if "," not in text or "{" in text:
             row = _mixed(text)
             # Something other than CSV could be read, so no later line announces CSV.
-            self._take_back()
+            self._withdraw_announced()
             self._read = _mixed
             return row
         cells = cells_of(text)
         if are_names(cells):
-            self._take_back()
+            self._withdraw_announced()
             self._announced = _Announced(self._lines, text, CsvTable(cells))
             return None
         table = self._announced.table if self._announced is not None else CsvTable(cells)
         if table.has_names and (self._announced is None or not table.fits(cells)):
-            raise InputError("it is neither a name and a value nor the first line of CSV, as: time,cpu,memory")
+            raise InputError(
+                "it is neither a name and a value nor the first line of CSV: write load 1.52, or time,cpu,memory"
+            )
         found = table.row(cells)
         self._table, self._announced, self._read = table, None, self._csv_or_json
         return found
@@ -163,11 +166,11 @@ class Pipe:
                 return None
         return self._table.row(cells)
 
-    def _take_back(self) -> None:
+    def _withdraw_announced(self) -> None:
         """Count a line that seemed to announce CSV as unreadable, since no row followed."""
         if (announced := self._announced) is not None:
             self._announced = None
-            wrong = InputError("it has commas as the first line of CSV has, and no row of as many cells follows")
+            wrong = InputError("it has commas like the first line of CSV, but no row with as many cells follows")
             self._reject(announced.line, announced.text, wrong)
 
 

@@ -35,7 +35,7 @@ MAX_SPELLINGS = 100_000
 """How many spellings of its series a source may have beyond four for each."""
 
 _MILLISECONDS_FROM, _TIME_UNTIL = 1e11, 1e14
-"""Numbers in this range are milliseconds: as seconds, they would lie past the year 5000."""
+"""Numbers in this range count as milliseconds: as seconds, they would be after the year 5000."""
 
 _FIX = 'send {"name": "queue", "value": 3}'
 _PATH = re.compile(r"\$\[(\d+)\]")
@@ -152,7 +152,7 @@ class PushDecoder:
             except (ValueError, RecursionError) as error:
                 raise self._bad(error, text, place, start - 1) from None
             if place and not samples:
-                raise PayloadError(f"line {self._line_at(start)}: the list ends with a comma: leave it out; {_FIX}")
+                raise PayloadError(f"line {self._line_at(start)}: the list ends with a comma: remove it; {_FIX}")
             yield samples
             place += len(samples)
 
@@ -165,13 +165,13 @@ class PushDecoder:
             place: how many metrics of a list come before it.
             start: the byte at which it begins.
         """
-        said = explain_mistake(error, text)
-        if inside := _PATH.search(said):
-            said = f"metric {place + int(inside[1]) + 1} of the list: {said.replace(inside[0], '$')}"
-        elif byte := _BYTE.search(said):
+        message = explain_mistake(error, text)
+        if inside := _PATH.search(message):
+            message = f"metric {place + int(inside[1]) + 1} of the list: {message.replace(inside[0], '$')}"
+        elif byte := _BYTE.search(message):
             at = start + int(byte[1])
-            said = f"line {self._line_at(at)}: {said.replace(byte[0], f'(byte {at})')}"
-        return PayloadError(f"{said}; {_FIX}, or a list of such")
+            message = f"line {self._line_at(at)}: {message.replace(byte[0], f'(byte {at})')}"
+        return PayloadError(f"{message}; {_FIX}, or a list of these")
 
     def _line_at(self, at: int) -> int:
         """Return the number of the line that contains a byte."""
@@ -294,14 +294,14 @@ class PushDecoder:
         source = self._source
         if len(source.known) >= 4 * source.series + MAX_SPELLINGS:
             return source.refuse(
-                key, f"{source.name}: its labels come in too many orders: always send them in the same one"
+                key, f"{source.name}: its labels arrive in too many different orders: always use the same one"
             )
         opened = {"gauge": source.gauge, "counter": source.counter, "histogram": source.histogram}[sample.kind]
         return opened(key, sample.name, _read_labels(sample), title=sample.title, unit=sample.unit)
 
 
 _Instant = Annotated[datetime, msgspec.Meta(tz=True)]
-_VALUES = {"counter": "send how much more there is, 0 or more", "histogram": "send a number"}
+_VALUES = {"counter": "send the increase, 0 or more", "histogram": "send a number"}
 
 
 def _too_long(what: str) -> PayloadError:

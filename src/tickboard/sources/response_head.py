@@ -1,7 +1,7 @@
 """The head of an HTTP response, read in small pieces and up to a limit.
 
-A server may send ``100 Continue`` again and again, or endless headers. The HTTP parser reads all that has arrived at
-once: 75 ms for 64 KB. httpcore passes its stream to trace functions, which allows limiting it here.
+A server may send ``100 Continue`` again and again, or endless headers. The HTTP parser reads everything that has
+arrived in one go: 75 ms for 64 KB. httpcore passes its stream to trace functions, which allows limiting it here.
 """
 
 import asyncio
@@ -44,6 +44,6 @@ class ResponseHead:
         data = await read(min(max_bytes, HEAD_PIECE_BYTES), **more)
         self._size += len(data)
         if self._size > MAX_HEAD_BYTES + HEAD_PIECE_BYTES:
-            raise PayloadError(f"the head of its answer is more than {MAX_HEAD_BYTES} bytes", 413)
+            raise PayloadError(f"the head of its answer has more than {MAX_HEAD_BYTES} bytes", 413)
         await asyncio.sleep(0)
         return data

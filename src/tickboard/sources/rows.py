@@ -1,7 +1,8 @@
-"""One line of text as a row of samples: a name and a value, a JSON object, or a row of CSV.
+"""Parses a line of text as a row of samples: a name and a value, a JSON object, or a row of CSV.
 
-Any program may send any text: what cannot be read raises an `InputError` that says why. Reading takes time proportional
-to the length, whatever the text contains: no pattern here backtracks over more than a few hundred characters.
+Any program may send any text: a line that cannot be read raises an `InputError` that says why. Reading takes time
+proportional to the length, whatever the text contains: no pattern here backtracks over more than a few hundred
+characters.
 """
 
 import csv
@@ -74,10 +75,12 @@ def named_row(text: str) -> TextRow:
         return _one("value", (), found[2] or "", float(found[1]))
     found = _NAMED.fullmatch(text)
     if found is None:
-        raise InputError("write a name, a value and optionally a unit, as: load 1.52")
+        raise InputError("write a name, a value and optionally a unit, such as: load 1.52")
     name, labels, value, unit = found.groups()
     if not (name[0].isalpha() or any(map(str.isalpha, name))):
-        raise InputError(f"name {_shown(name)} has no letter: write a name, a value and a unit, as: load 1.52")
+        raise InputError(
+            f"name {_shown(name)} has no letter: write a name, a value and optionally a unit, such as: load 1.52"
+        )
     return _one(name, _labels(labels or ""), unit or "", float(value))
 
 
@@ -127,7 +130,7 @@ def json_object(text: str) -> TextRow:
     labels = tuple((name, value) for name, value in fields if isinstance(value, str))
     numbers = [(name, value) for name, value in fields if _is_number(value)]
     if not numbers:
-        raise InputError('there is no number in it, as in {"cpu": 12.5}')
+        raise InputError('it has no number: write {"cpu": 12.5}')
     time = sample_time(times[0]) if times else None
     return TextRow((Sample(name, labels, "", _finite(name, value)) for name, value in numbers), time)
 
@@ -136,7 +139,7 @@ def _metric(found: dict[str, Any]) -> TextRow:
     value, labels = found["value"], found.get("labels") or {}
     value = math.nan if value is None else value
     if not _is_number(value) or not isinstance(labels, dict):
-        raise InputError('"value" must be a number, or null, and "labels" an object of texts')
+        raise InputError('"value" must be a number or null, and "labels" an object of strings')
     pairs = tuple((label, str(text)) for label, text in labels.items())
     time = sample_time(found["timestamp"]) if found.get("timestamp") is not None else None
     return _one(found["name"], pairs, str(found.get("unit") or ""), _finite(found["name"], value), time)
@@ -208,7 +211,7 @@ class CsvTable:
         if self.has_names and list(cells) == self._first:
             return None
         if not self.fits(cells):
-            raise InputError(f"it has {len(cells)} cells, and the first line has {len(self._columns)}")
+            raise InputError(f"it has {len(cells)} cells, but the first line has {len(self._columns)}")
         labels: list[tuple[str, str]] = []
         values: list[tuple[_Column, float]] = []
         time: float | None = None
@@ -229,7 +232,7 @@ class CsvTable:
             elif cell.lower() not in _MISSING:
                 labels.append((column.name, cell))
         if not values:
-            raise InputError("there is no number in it")
+            raise InputError("it has no number")
         self._decide({column.name for column, _ in values}, {name for name, _ in labels})
         pairs = tuple(labels)
         return TextRow((Sample(column.name, pairs, column.unit, number) for column, number in values), time)
@@ -305,4 +308,4 @@ def _shown(value: object) -> str:
     try:
         return repr(value)[:60]
     except ValueError:
-        return "a number of too many digits"
+        return "a number with too many digits"

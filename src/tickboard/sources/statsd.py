@@ -176,10 +176,7 @@ class StatsD:
         self._distinct = 0
 
     def take_complaint(self) -> str:
-        """Return what was wrong with the first line that was not accepted since the last call; empty: nothing.
-
-        It could not be read, or its series is refused.
-        """
+        """Return the problem of the first malformed or refused line since the last call, or an empty string."""
         complaint, self._complaint = self._complaint, ""
         refusal = self.source.take_refusal()
         return complaint or ("" if refusal is None else refusal.reason)
@@ -268,7 +265,7 @@ class StatsD:
         self._cost += NEW_COST
         if len(source.known) >= 4 * source.series + MAX_SPELLINGS:
             return source.refuse(
-                key, f"{source.name}: its tags come in too many orders: always send them in the same one"
+                key, f"{source.name}: its tags arrive in too many different orders: always use the same one"
             )
         called, labels = name.decode("utf-8", "replace"), _labels(shape.key)
         if shape.kind == _COUNTER:

@@ -1,7 +1,7 @@
 """Standard input, read in a thread of its own, so that it may be a pipe, a file or a terminal.
 
-Reading continues whatever happens: if a read fails, or the receiver fails to process the data, that is reported, and
-reading is tried again. The end of the input is reported too, and so is a long silence.
+Reading continues whatever happens: if a read or the receiver fails, that is reported, and reading is tried again. The
+end of the input is reported, too, and so is a long silence.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from tickboard.errors import InputError
 from tickboard.output.logs import log
 from tickboard.problems import described
 
-HOW = "give it the output of a command: some-command | tickboard pipe"
+HOW = "pipe the output of a command into it: some-command | tickboard pipe"
 
 CHUNK = 65_536
 
@@ -26,12 +26,12 @@ SLICE_S = 0.002
 """How long the loop may be blocked, give or take one step of the receiver."""
 
 AGAIN_S = 1.0
-"""Seconds before a failed read is tried again; they double each time that it fails again at once."""
+"""Seconds before a failed read is tried again; they double each time it fails again at once."""
 
 MAX_AGAIN_S = 30.0
 
 SILENT_S = 300.0
-"""A silence of this many seconds is reported: by then the series have left, and the page says why."""
+"""A silence of this many seconds is reported: by then the series have left, and the page should say why."""
 
 
 class InputDecoder(Protocol):
@@ -55,7 +55,7 @@ class Stdin:
     Args:
         descriptor: the descriptor to read; a copy of it is used.
         receiver: processes the data.
-        report: called with what is wrong with the input, and with None once nothing is.
+        report: called with a problem of the input, and with None once there is none.
         say: called with a line for the person at the terminal.
 
     Raises:
@@ -86,7 +86,7 @@ class Stdin:
         """Start reading."""
         if self._task is None:
             if os.isatty(self._descriptor):
-                self._print(f"Reading what is typed here; {HOW}")
+                self._print(f"Reading what you type here; or {HOW}")
             # A daemon thread: a command that prints nothing more must not keep the program from ending.
             self._thread = threading.Thread(target=self._obey, name="standard input", daemon=True)
             self._thread.start()
@@ -116,7 +116,7 @@ class Stdin:
                 again_s = AGAIN_S
                 self._report(None)
             else:
-                self._report(f"{described(error)}; it is read again in {again_s:g} s")
+                self._report(f"{described(error)}; reading is tried again in {again_s:g} s")
                 await asyncio.sleep(again_s)
                 again_s = min(2 * again_s, MAX_AGAIN_S)
         try:
@@ -133,7 +133,7 @@ class Stdin:
         silent = loop.call_later(
             SILENT_S,
             self._report,
-            f"nothing has come for {SILENT_S / 60:g} min: the command has nothing to say, hangs, or keeps its output "
+            f"nothing has arrived for {SILENT_S / 60:g} min: the command prints nothing, hangs, or keeps its output "
             "in a buffer",
         )
         try:

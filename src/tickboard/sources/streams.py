@@ -25,11 +25,11 @@ MAX_NUMBER = 100
 
 
 class StreamKind(Struct, frozen=True, eq=False):
-    """What the streams of one metric from one origin have in common.
+    """The common properties of all streams of one metric from one origin.
 
     Attributes:
         id: the same for the same kind from any sender.
-        marks: what distinguishes it from other kinds, by the name of the label that would say so; the best first.
+        marks: values that distinguish it from other kinds, by the name of the label to use; the best first.
     """
 
     id: int
@@ -105,9 +105,9 @@ class Streams:
             stream: the stream.
             labels: the labels of the series.
             open_with: opens the series with additional labels, under the stream's key.
-            has_now: whether a column was written to a moment ago, so that its stream exists at the same time.
+            has_now: returns whether this request has written to a column, so that its stream exists at the same time.
             numbers: the last number used in this request for streams of one kind and the same labels, which only a
-                number distinguishes. Lower numbers are taken; trying each would be work for each pair.
+                number distinguishes. Lower numbers are taken, and trying each would take quadratic time.
         """
         more: list[tuple[str, str]] = []
         names = {name for name, _ in labels}

@@ -75,7 +75,7 @@ async def _plain(chunks: AsyncIterable[bytes], limit: int, grow: Callable[[int],
 
 def _require_size(size: int, limit: int) -> None:
     if size > limit:
-        raise PayloadError(f"the body is more than {limit} bytes: send less at a time", 413)
+        raise PayloadError(f"the body has more than {limit} bytes: send less at a time", 413)
 
 
 def _keep(fed: Iterator[bytes], parts: list[bytes], grow: Callable[[int], object]) -> Iterator[None]:
@@ -125,7 +125,7 @@ class Unfolding:
             PayloadError: it is not (400).
         """
         if not self._member.eof:
-            raise PayloadError(f"the body ends in the middle of its {self._coding}: send it whole", 400)
+            raise PayloadError(f"the body ends in the middle of its {self._coding} data: send all of it", 400)
 
     def _unfold(self, piece: bytes) -> Iterator[bytes]:
         # Output cut off by a full part comes with the next call, even without further input.
@@ -153,4 +153,4 @@ class Unfolding:
         return zlib.decompressobj(_WINDOWS[self._coding])
 
     def _not_ended(self) -> PayloadError:
-        return PayloadError(f"the body goes on after its {self._coding} has ended: send nothing after it", 400)
+        return PayloadError(f"the body continues after the end of its {self._coding} data: send nothing after it", 400)

@@ -1,1 +1,1 @@
-"""Where files that outlive a run may be, and what becomes of those that cannot be read."""
+"""Checks on files that outlive a run, and what to do with those that cannot be read."""

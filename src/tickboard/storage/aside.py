@@ -1,4 +1,4 @@
-"""Rename a file that is damaged or in the way, so that a person can look at it."""
+"""Renames a file that is damaged or in the way, so that a person can examine it."""
 
 import glob
 import time
@@ -9,7 +9,7 @@ from tickboard.storage.damage import HEADER_BYTES
 from tickboard.storage.place import BESIDE, Purpose
 
 MAX_RENAMED = 20
-"""Most renamed files to keep, so that repeated damage does not fill the disk."""
+"""The most renamed files, so that repeated damage does not fill the disk."""
 
 _MAGIC = b"SQLite format 3\0"
 
@@ -23,7 +23,7 @@ def move_aside(real: Path, why: str, purpose: Purpose) -> Path:
         purpose: what the file is for.
 
     Raises:
-        TickboardError: of the purpose; there are `MAX_RENAMED` such files already.
+        TickboardError: the purpose's error: there are `MAX_RENAMED` such files already.
         OSError: it cannot be moved.
     """
     if len(list(real.parent.glob(f"{glob.escape(real.name)}.{why}-*Z*"))) >= MAX_RENAMED:

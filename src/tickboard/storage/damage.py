@@ -1,4 +1,4 @@
-"""Damage: how to tell that SQLite cannot read a database file."""
+"""Damage: recognises database files that SQLite cannot read."""
 
 import sqlite3
 from pathlib import Path
@@ -7,11 +7,11 @@ HEADER_BYTES = 100
 """Size of SQLite's header."""
 
 BROKEN = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
-"""The primary result codes that say that the file itself is broken."""
+"""The primary result codes for a broken file."""
 
 
 class DamageError(Exception):
-    """SQLite cannot read the file, or what is in it is not what was written."""
+    """SQLite cannot read the file, or it does not contain what was written."""
 
 
 def check_length(real: Path) -> None:

@@ -1,9 +1,9 @@
-"""Where an SQLite file may be: the checks on it, the files beside it and its folder, and how they are created.
+"""Where an SQLite file may be: checks and creates it, its folder and the files beside it.
 
 A user who can write to the file, to its folder, or to a link on the way can put another file in its place. In a folder
-like ``/tmp`` that is everyone. So what others could have put there, or could change later, is refused with one line
-that says how to fix it. It opens nothing: opening a pipe would wait for ever, and closing a database's file would drop
-the locks that this process holds on it.
+like ``/tmp`` that is everyone. So a file that others could have put there, or could change later, is refused with one
+line that says how to fix it. Checks open nothing: opening a pipe would wait forever, and closing a database's file
+would drop the locks that this process holds on it.
 """
 
 import os
@@ -23,7 +23,7 @@ else:
     _POSIX = True
 
 BESIDE = ("-wal", "-shm", "-journal")
-"""The endings of the files that SQLite keeps beside a database; it reads what it finds there."""
+"""The endings of the files that SQLite keeps beside a database, and reads if they exist."""
 
 _MAX_LINKS = 40
 
@@ -37,13 +37,13 @@ _KINDS = {
 
 
 class Purpose(Struct, frozen=True):
-    """What a file is for, in the words of its errors.
+    """What a file is for: the words of its error messages.
 
     Attributes:
-        keeps: what the file keeps, as in "cannot keep the log of alerts".
+        keeps: the contents of the file, as in "cannot keep the log of alerts".
         option: the flag that names another file.
         another_file: how to use another file or none, as an instruction.
-        error: raised where the file cannot be used.
+        error: raised if the file cannot be used.
     """
 
     keeps: str
@@ -56,18 +56,18 @@ class Purpose(Struct, frozen=True):
         return self.error(f"{path} cannot keep {self.keeps}: {why}")
 
     def failed(self, path: Path, why: str) -> TickboardError:
-        """Return the error for a file in use that takes nothing at the moment."""
+        """Return the error for a file in use that cannot be written to at the moment."""
         return self.error(f"{path} does not keep {self.keeps}: {why}")
 
 
 def find_place(path: Path, purpose: Purpose) -> Path:
     """Return the file that a path leads to, after checking that nobody else could have put it there or can change it.
 
-    A symbolic link is followed when it is this user's own or root's.
+    A symbolic link is followed if it belongs to this user or root.
 
     Raises:
-        TickboardError: of the purpose; the file or its folder is not safe: the message says why and how to fix it.
-        OSError: it cannot be looked at.
+        TickboardError: the purpose's error: the file or its folder is not safe.
+        OSError: it cannot be accessed.
     """
     _check_links(path, path.absolute(), purpose)
     real = path.resolve()
@@ -78,7 +78,7 @@ def find_place(path: Path, purpose: Purpose) -> Path:
 
 
 def make_place(real: Path) -> None:
-    """Create the file and its folders where they do not exist, for this user alone, whatever the umask.
+    """Create the file and its folders if they do not exist, for this user alone, whatever the umask.
 
     Raises:
         OSError: they cannot be created.
@@ -102,15 +102,15 @@ def check_writable(path: Path, purpose: Purpose) -> None:
     """Check that the file and its folder can still be written to.
 
     Raises:
-        TickboardError: of the purpose; they cannot.
-        OSError: they cannot be looked at.
+        TickboardError: the purpose's error: they cannot.
+        OSError: they cannot be accessed.
     """
     effective = os.access in os.supports_effective_ids
     for file, mode in ((path, os.R_OK | os.W_OK), (path.parent, os.W_OK | os.X_OK)):
         if not os.access(file, mode, effective_ids=effective):
             file.stat()
             raise purpose.failed(
-                path, f"{file} cannot be written to any more: make it writable, or {purpose.another_file}"
+                path, f"{file} can no longer be written to: make it writable, or {purpose.another_file}"
             )
 
 
@@ -122,7 +122,7 @@ def beside(real: Path) -> list[Path]:
 def _check_links(path: Path, asked: Path, purpose: Purpose, depth: int = 0) -> None:
     """Check every symbolic link on the way, as the kernel follows them."""
     if not _POSIX or depth > _MAX_LINKS:
-        return  # the kernel refuses so many itself
+        return  # the kernel itself refuses this many
     way = Path(asked.anchor)
     for part in asked.parts[1:]:
         way /= part
@@ -143,8 +143,8 @@ def _check_folder(path: Path, folder: Path, purpose: Purpose) -> None:
     if stat.S_ISDIR(found.st_mode) and _others_write(found) and not found.st_mode & stat.S_ISVTX:
         raise purpose.refused(
             path,
-            f"others may write to its folder {folder}: chmod go-w {folder}, or put it in a new folder, "
-            f"as {purpose.option} {folder / 'tickboard' / path.name}",
+            f"others may write to its folder {folder}: chmod go-w {folder}, or use a new folder, "
+            f"such as {purpose.option} {folder / 'tickboard' / path.name}",
         )
 
 
@@ -154,29 +154,29 @@ def _check_file(path: Path, file: Path, purpose: Purpose) -> None:
     except (FileNotFoundError, NotADirectoryError):
         return
     if stat.S_ISLNK(found.st_mode):
-        # The file itself has been resolved by now: this is one of those beside it, which are never links.
+        # The file itself is already resolved: this is one of the files beside it, which are never links.
         raise purpose.refused(path, f"{file} is a symbolic link: remove it")
     if not stat.S_ISREG(found.st_mode):
-        kind = _KINDS.get(stat.S_IFMT(found.st_mode), "no regular file")
+        kind = _KINDS.get(stat.S_IFMT(found.st_mode), "not a regular file")
         raise purpose.refused(path, f"{file} is {kind}: {purpose.another_file}")
     if not _POSIX:
         return
     if found.st_uid != os.geteuid():
         raise purpose.refused(
             path,
-            f"{file} belongs to {_user(found.st_uid)}, and this is {_user(os.geteuid())}: "
+            f"{file} belongs to {_user(found.st_uid)}, but this process runs as {_user(os.geteuid())}: "
             f"run as {_user(found.st_uid)}, or {purpose.another_file}",
         )
     if _others_write(found):
-        raise purpose.refused(path, f"others may write to {file}: if you trust what is in it, chmod 600 {file}")
+        raise purpose.refused(path, f"others may write to {file}: if you trust its contents, chmod 600 {file}")
     if found.st_nlink > 1:
         raise purpose.refused(
-            path, f"{file} has another name too (a hard link): remove that one, or replace this one by a copy"
+            path, f"{file} has a second name (a hard link): remove that, or replace the file with a copy"
         )
 
 
 def _others_write(found: os.stat_result) -> bool:
-    """Return whether anyone but its owner and root may write; a group of the owner alone is nobody else."""
+    """Return whether anyone but its owner and root may write; a group with only the owner in it does not count."""
     if not _POSIX:
         return False
     if found.st_mode & stat.S_IWOTH:
@@ -185,7 +185,7 @@ def _others_write(found: os.stat_result) -> bool:
 
 
 def _is_private_group(gid: int, uid: int) -> bool:
-    """Return whether a group has one member, as where each user has a group of the same name."""
+    """Return whether a group has only its owner in it, as on systems where each user has a group of the same name."""
     try:
         group, owner = grp.getgrgid(gid), pwd.getpwuid(uid)
     except KeyError:

@@ -95,7 +95,7 @@ def test_x_forwarded_host_is_ignored() -> None:
     [
         ("http://localhost:8080", "localhost", "a proxy that passes Host on without its port has to pass it on"),
         ("http://localhost:8080", "localhost:80", "a proxy that passes Host on with another port has to pass it on"),
-        ("https://board.example", "127.0.0.1:3000", "have the proxy pass Host on"),
+        ("https://board.example", "127.0.0.1:3000", "configure the proxy to pass Host on"),
     ],
 )
 def test_a_refusal_names_the_proxy_setting_to_change(

@@ -117,17 +117,24 @@ def test_head_returns_the_headers_of_get(past: Past) -> None:
 @pytest.mark.parametrize(
     ("query", "why"),
     [
-        ("from=yesterday", "from=yesterday: give a time as"),
+        ("from=yesterday", "from=yesterday: give a time such as"),
         ("from=-1h&to=-2h", "from=-1h is not before to=-2h"),
-        ("from=-32d", "from and to are 32.0 days apart: compare 31 days at most"),
-        ("baseline_from=-40d", "baseline_from and baseline_to are 40.0 days apart: compare 31 days at most"),
-        ("baseline_from=soon", "baseline_from=soon: give a time as"),
-        ("baseline_to=", "baseline_to=: give a time as"),
+        ("from=-32d", "from=-32d makes a range of 32.0 days: compare 31 days at most"),
+        ("baseline_from=-40d", "baseline_from=-40d makes a baseline of 40.0 days: compare 31 days at most"),
+        ("baseline_from=soon", "baseline_from=soon: give a time such as"),
+        ("baseline_to=", "baseline_to=: give a time such as"),
         (
             "baseline_from=now",
-            "the baseline is empty: give a baseline_from before baseline_to, which is from by default",
+            "the baseline is empty: baseline_from=now is not before from=-10m: give an earlier time",
         ),
-        ("from=1970-01-01T00:00:00Z&to=1970-01-01T00:01:00Z", "the baseline is empty"),
+        (
+            "baseline_from=-1h&baseline_to=-2h",
+            "the baseline is empty: baseline_from=-1h is not before baseline_to=-2h",
+        ),
+        (
+            "from=1970-01-01T00:00:00Z&to=1970-01-01T00:01:00Z",
+            "the baseline is empty: there is no time before from=1970-01-01T00:00:00Z: give a later time",
+        ),
         ("limit=0", "limit=0: give a whole number from 1 to 10000"),
         ("limit=10001", "limit=10001"),
         ("limit=many", "limit=many"),
@@ -150,7 +157,7 @@ def test_a_board_without_history_answers_404_and_says_how_to_keep_one() -> None:
         board_of(None).history.changes()
 
 
-def test_more_than_can_be_read_at_once_is_refused(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_question_for_too_many_values_is_refused(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tickboard.history.reading.MAX_WORK", 100)
     answer = past.get()
     assert answer.status_code == 422
@@ -199,9 +206,9 @@ def test_the_board_and_a_client_return_the_same(past: Past) -> None:
     ("arguments", "why"),
     [
         ({"start": "soon"}, "start=soon"),
-        ({"end": "-2h"}, "start=-10m is not before end=-2h: give an earlier start"),
-        ({"start": "-99d"}, "start and end are 99.0 days apart"),
-        ({"baseline_start": "now"}, "give a baseline_start before baseline_end, which is start by default"),
+        ({"end": "-2h"}, "start=-10m is not before end=-2h: give an earlier time"),
+        ({"start": "-99d"}, "start=-99d makes a range of 99.0 days"),
+        ({"baseline_start": "now"}, "baseline_start=now is not before start=-10m"),
         ({"baseline_end": "later"}, "baseline_end=later"),
         ({"limit": 10_001}, "limit=10001"),
         ({"limit": True}, "limit=True"),
@@ -215,3 +222,5 @@ def test_the_error_names_an_invalid_argument(past: Past, arguments: dict[str, An
 def test_the_client_raises_the_error_of_the_board(past: Past) -> None:
     with pytest.raises(RefusedError, match="answered 422: limit=10001: give a whole number from 1 to 10000"):
         tickboard.changes(past.url, limit=10_001)
+    with pytest.raises(RefusedError, match="answered 422: the baseline is empty: baseline_start=now is not before st"):
+        tickboard.changes(past.url, baseline_start="now")

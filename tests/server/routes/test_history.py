@@ -163,6 +163,34 @@ def test_an_answer_is_compressed_if_the_client_accepts_gzip(past: Past, form: st
         assert gzip.decompress(b"".join(answer.iter_raw())) == plain.content
 
 
+SMALL = "from=2026-01-31T12:00:01Z&to=2026-01-31T12:00:03Z&metrics=cpu"
+
+
+@pytest.mark.parametrize("coding", ["gzip", "identity"])
+def test_a_small_answer_is_sent_with_its_length(past: Past, coding: str) -> None:
+    for query in (RANGE, SMALL):
+        answer = past.get(query, **{"Accept-Encoding": coding})
+        assert "transfer-encoding" not in answer.headers
+        assert int(answer.headers["content-length"]) == answer.num_bytes_downloaded
+
+
+@pytest.mark.parametrize("coding", ["gzip", "identity"])
+def test_a_large_answer_is_sent_in_pieces(past: Past, monkeypatch: pytest.MonkeyPatch, coding: str) -> None:
+    whole = past.get(RANGE)
+    monkeypatch.setattr(reads, "WHOLE_BYTES", 1_000)
+    answer = past.get(RANGE, **{"Accept-Encoding": coding})
+    assert answer.headers["transfer-encoding"] == "chunked"
+    assert answer.headers.get("content-encoding", "identity") == coding
+    assert answer.content == whole.content
+
+
+def test_a_small_answer_is_compressed_only_if_nothing_else_is_accepted(past: Past) -> None:
+    for accepted, coding in (("gzip", None), ("gzip, identity;q=0", "gzip")):
+        answer = past.get(SMALL, **{"Accept-Encoding": accepted})
+        assert answer.headers.get("content-encoding") == coding
+        assert answer.json()["series"][0]["avg"] == [1, 2]
+
+
 @pytest.mark.parametrize("coding", ["gzip", "identity"])
 def test_head_returns_the_headers_of_get(past: Past, coding: str) -> None:
     url, headers = f"{past.url}/api/history?{RANGE}", {"Accept-Encoding": coding}
@@ -179,10 +207,10 @@ def test_head_returns_the_headers_of_get(past: Past, coding: str) -> None:
 @pytest.mark.parametrize(
     ("query", "why"),
     [
-        ("from=yesterday", "from=yesterday: give a time as"),
-        ("to=", "to=: give a time as"),
+        ("from=yesterday", "from=yesterday: give a time such as"),
+        ("to=", "to=: give a time such as"),
         ("from=2026-01-31T12:00:00+01:00", 'write "+" as %2B'),
-        ("from=now", "from=now is not before to=now: give an earlier from"),
+        ("from=now", "from=now is not before to=now: give an earlier time"),
         ("from=-1h&to=-2h", "from=-1h is not before to=-2h"),
         ("points=0", "points=0: give a whole number from 1 to 5000"),
         ("points=5001", "points=5001: give a whole number from 1 to 5000"),
@@ -214,9 +242,7 @@ def test_an_answer_that_would_be_too_large_is_refused(past: Past, monkeypatch: p
 
 
 @pytest.mark.parametrize(("bound", "shown"), [("127.0.0.1", True), ("192.0.2.1", False)])
-def test_only_a_viewer_on_the_machine_is_shown_the_path_of_a_history_that_cannot_be_read(
-    tmp_path: Path, bound: str, shown: bool
-) -> None:
+def test_only_local_viewers_see_the_path_of_an_unreadable_history(tmp_path: Path, bound: str, shown: bool) -> None:
     history = Waiting(tmp_path / "closed")
     history.close()
     with serve_app(DetailAccess(board_of(history), bound)) as port:
@@ -311,13 +337,15 @@ def test_the_board_and_a_client_return_the_same_data(past: Past) -> None:
 def test_the_client_raises_the_error_of_the_board(past: Past) -> None:
     with pytest.raises(tickboard.RefusedError, match="answered 422: points=5001: give a whole number from 1 to 5000"):
         tickboard.history(past.url, points=5_001)
+    with pytest.raises(tickboard.RefusedError, match="answered 422: start=-1h is not before end=-2h"):
+        tickboard.history(past.url, end="-2h")
 
 
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
         ({"start": "soon"}, "start=soon"),
-        ({"end": "-2h"}, "start=-1h is not before end=-2h: give an earlier start"),
+        ({"end": "-2h"}, "start=-1h is not before end=-2h: give an earlier time"),
         ({"points": 5_001}, "points=5001"),
         ({"points": "many"}, "points='many'"),
         ({"points": True}, "points=True"),
@@ -328,7 +356,7 @@ def test_the_error_names_an_invalid_argument(past: Past, arguments: dict[str, An
         past.board.history.read(**arguments)
 
 
-def test_metrics_that_are_not_texts_are_refused(past: Past) -> None:
+def test_metrics_that_are_not_strings_are_refused(past: Past) -> None:
     metrics: Any = 5
     with pytest.raises(InputError, match=r'metrics \(5,\): give selectors, as "cpu_usage"'):
         past.board.history.read(metrics)
@@ -348,7 +376,7 @@ def test_requests_are_answered_while_another_thread_reads(past: Past) -> None:
     assert len(found) == 1
 
 
-def test_health_and_metrics_say_what_is_kept(past: Past) -> None:
+def test_health_and_metrics_report_the_history(past: Past) -> None:
     kept = httpx.get(f"{past.url}/api/health").json()["history"]
     assert kept["raw"]["oldest"] == "2026-01-31T12:00:00.000Z"
     assert (kept["series"], kept["dropped"], kept["lost"]) == (3, 0, 0)

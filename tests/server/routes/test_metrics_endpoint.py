@@ -113,7 +113,7 @@ def test_a_board_without_sources_has_no_sample_counters() -> None:
 
 
 @pytest.mark.parametrize("openmetrics", [False, True])
-def test_what_history_keeps_is_told_where_there_is_one(openmetrics: bool) -> None:
+def test_the_metrics_of_history_are_exposed_if_there_is_one(openmetrics: bool) -> None:
     board = Board()
     board.prepare(Settings())
     kept = HistoryStatus(file_bytes=5_000, series=3, queued=2, dropped=7, lost=1)

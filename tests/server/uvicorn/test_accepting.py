@@ -62,7 +62,7 @@ def short_quiet_times(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tickboard.problems.QUIET_S", 0.1)
 
 
-def test_connections_wait_while_all_places_are_taken() -> None:
+def test_connections_wait_while_all_places_are_in_use() -> None:
     async def scenario() -> None:
         with socket.create_server(("127.0.0.1", 0)) as listening:
             problems, connections = Problems(), {object()}

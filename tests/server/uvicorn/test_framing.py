@@ -45,7 +45,7 @@ def test_a_piece_of_a_body_ends_with_it() -> None:
     assert framing.is_idle
 
 
-def test_a_piece_of_a_body_in_chunks_is_small_or_ends_with_what_may_end_it() -> None:
+def test_a_piece_of_a_chunked_body_is_small_or_ends_with_a_possible_end() -> None:
     framing = in_body((b"transfer-encoding", b"Chunked"))
     assert framing.end_of_piece(b"a" * 10**6, 0) == MOST_PIECE_BYTES
     assert framing.end_of_piece(b"a" * PIECE_BYTES + HEAD_END + b"a" * 999, 0) == PIECE_BYTES + len(HEAD_END)
@@ -58,16 +58,16 @@ def test_a_head_may_come_in_pieces_but_not_be_too_large() -> None:
     framing.end_piece(MAX_HEAD_BYTES - 100)
     assert framing.end_of_piece(b"a" * 99, 0) == 1
     framing.begin_piece(1)
-    with pytest.raises(Refusal, match="the head of the request is more than 65536 bytes"):
+    with pytest.raises(Refusal, match="the head of the request has more than 65536 bytes"):
         framing.end_piece(1)
 
 
 def test_the_address_and_the_headers_are_bounded() -> None:
     framing = began()
     framing.take_url(b"/" * MAX_URL_BYTES)
-    with pytest.raises(Refusal, match="the URL is more than 16384 bytes"):
+    with pytest.raises(Refusal, match="the URL has more than 16384 bytes"):
         framing.take_url(b"/" * (MAX_URL_BYTES + 1))
-    with pytest.raises(Refusal, match="a header is more than 16384 bytes"):
+    with pytest.raises(Refusal, match="a header has more than 16384 bytes"):
         framing.take_header(b"a", b"b" * MAX_HEADER_BYTES, 0)
     with pytest.raises(Refusal, match="more than 100 headers"):
         framing.take_header(b"a", b"b", MAX_HEADERS)
@@ -77,11 +77,11 @@ def test_the_address_and_the_headers_are_bounded() -> None:
     ("headers", "version", "upgrades", "message"),
     [
         ([], "2.0", False, "this port speaks HTTP/1.1"),
-        ([(b"host", b"a")], "1.1", False, "name two places"),
-        ([(b"transfer-encoding", b"gzip")], "1.1", False, "send chunked alone"),
-        ([(b"transfer-encoding", b"chunked"), (b"transfer-encoding", b"chunked")], "1.1", False, "send chunked alone"),
-        ([(b"transfer-encoding", b"chunked")], "1.0", False, "send chunked alone"),
-        ([(b"content-length", b"1")], "1.1", True, "cannot ask for another protocol"),
+        ([(b"host", b"a")], "1.1", False, "name different hosts"),
+        ([(b"transfer-encoding", b"gzip")], "1.1", False, "send only chunked"),
+        ([(b"transfer-encoding", b"chunked"), (b"transfer-encoding", b"chunked")], "1.1", False, "send only chunked"),
+        ([(b"transfer-encoding", b"chunked")], "1.0", False, "send only chunked"),
+        ([(b"content-length", b"1")], "1.1", True, "cannot use Upgrade"),
     ],
 )
 def test_a_head_that_could_mean_two_things_is_refused(
@@ -115,10 +115,10 @@ def test_chunks_that_are_mostly_not_content_are_refused() -> None:
     [
         (b"\x16\x03\x01", "Invalid method", "this port speaks HTTP, not TLS"),
         (b"PRI * HTTP/2.0", "PRI/SM", "not HTTP/2"),
-        (b"nonsense", "Invalid method", "this is no request of HTTP/1.1: Invalid method"),
+        (b"nonsense", "Invalid method", "this is not an HTTP/1.1 request: Invalid method"),
     ],
 )
-def test_what_is_no_request_is_refused_with_what_it_is(piece: bytes, error: str, message: str) -> None:
+def test_bytes_that_are_not_a_request_are_refused_with_the_reason(piece: bytes, error: str, message: str) -> None:
     framing = Framing()
     framing.begin_piece(len(piece))
     assert message in framing.refusal(piece, ValueError(error)).message

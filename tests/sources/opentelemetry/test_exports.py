@@ -265,7 +265,7 @@ def test_attributes_of_every_type_become_text() -> None:
         ({"bucket_counts": [1, 2, 3], "count": 7}, "count is 7 and its buckets have 6"),
     ],
 )
-def test_an_invalid_histogram_is_rejected_alone(members: dict[str, Any], wrong: str) -> None:
+def test_only_an_invalid_histogram_is_rejected(members: dict[str, Any], wrong: str) -> None:
     bench = Bench()
     bench.export(gauge("g", 1.0, NOW + 0.5), histogram([], NOW + 0.5, **members), gauge("h", 2.0, NOW + 0.5))
     assert bench.tick() == {"g": 1, "h": 2}
@@ -315,7 +315,7 @@ def infinite() -> Metric:
         (infinite(), "a monotonic sum has the value inf"),
     ],
 )
-def test_an_invalid_point_is_rejected_alone(metric: Metric, wrong: str) -> None:
+def test_only_an_invalid_point_is_rejected(metric: Metric, wrong: str) -> None:
     bench = Bench()
     bench.export(gauge("g", 1.0, NOW + 0.5), metric, gauge("h", 2.0, NOW + 0.5))
     assert bench.tick() == {"g": 1, "h": 2}
@@ -547,7 +547,7 @@ def test_a_stream_that_replaces_another_continues_its_series() -> None:
         assert found == {"n": pytest.approx(1)}
 
 
-def test_an_older_count_that_takes_over_a_series_gives_no_rate_at_first() -> None:
+def test_an_older_count_that_takes_over_a_series_has_no_rate_at_first() -> None:
     bench = Bench()
     ten_seconds(bench, counting(10_000, 10, resource={"service.version": "1"}))
     bench.send(Of([total("n", 50_000, NOW + 10.5, NOW - 50)], resource={"service.version": "2"}))
@@ -692,7 +692,7 @@ def test_json_that_cannot_be_read_is_an_error(body: bytes) -> None:
 
 
 def test_nan_in_json_is_named_in_the_error() -> None:
-    with pytest.raises(PayloadError, match="NaN is no JSON: send null"):
+    with pytest.raises(PayloadError, match="NaN is not JSON: send null"):
         list(read_json(b'{"resourceMetrics": [{"scopeMetrics": [{"metrics": [{"name": NaN}]}]}]}'))
 
 

@@ -156,7 +156,7 @@ def test_a_byte_order_mark_at_the_beginning_is_ignored(openmetrics: bool) -> Non
 def test_a_duplicate_series_is_reported() -> None:
     bench = Bench()
     bench.says('a{x="1",y="2"} 1\na{y="2",x="1"} 2\nb 3\n')
-    assert "is there more than once: the last line counts" in bench.exposition.problem
+    assert "occurs more than once: the last line was used" in bench.exposition.problem
     assert bench.tick() == {'a{x="1",y="2"}': 2, "b": 3}
     bench.says("a 1\nb 3\n")
     assert bench.exposition.problem == ""
@@ -279,7 +279,7 @@ def test_an_unusable_histogram_is_reported() -> None:
     for count in (0, 4):
         bench.says(text(("1", count), ("2", count)) + "up 1\n")
         assert bench.exposition.problem == (
-            "histogram 'took' has neither a bucket with le=\"+Inf\" nor a _count: it is left out; send one of them"
+            "histogram 'took' has neither a bucket with le=\"+Inf\" nor a _count: it was left out; send one of them"
         )
         assert bench.tick() == {"up": 1}
     bench.says(text(("1", 0), ("2", 0), ("+Inf", 0)))
@@ -296,7 +296,7 @@ def test_buckets_that_decrease_are_raised_and_reported() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "why"), [("+Inf", "endlessly many"), ("NaN", "is not a number"), ("x", "is not a number")]
+    ("value", "why"), [("+Inf", "infinitely many"), ("NaN", "is not a number"), ("x", "is not a number")]
 )
 def test_a_bucket_without_a_valid_count_is_reported(value: str, why: str) -> None:
     bench = Bench()
@@ -322,7 +322,7 @@ def test_one_bound_written_in_two_ways_is_one_bucket() -> None:
     assert found["took.p50"] == 0.5
     assert bench.exposition.problem == ""
     bench.says(text(("1", 5), ("1.0", 6), ("+Inf", 6), ("Inf", 6)))
-    assert "has two buckets up to 1: the last one counts" in bench.exposition.problem
+    assert "has two buckets up to 1: the last one was used" in bench.exposition.problem
 
 
 def test_buckets_may_be_in_any_order_and_the_sum_may_be_missing() -> None:
@@ -337,7 +337,7 @@ def test_buckets_may_be_in_any_order_and_the_sum_may_be_missing() -> None:
 
 @pytest.mark.parametrize(
     ("line", "why"),
-    [('took_bucket{le="big"} 1', 'le="big" is not a number'), ("took_bucket 1", "without a label le")],
+    [('took_bucket{le="big"} 1', 'le="big" is not a number'), ("took_bucket 1", "a bucket has no label le")],
 )
 def test_a_bucket_without_a_bound_is_reported(line: str, why: str) -> None:
     bench = Bench()
@@ -443,7 +443,7 @@ def test_a_histogram_missing_from_the_next_text_has_no_values() -> None:
         ('g{"a"} 1 2 3', "write a name"),
         ('{a="b"} 1', "it has no name"),
         ('g{"x","y"} 1', "has no value"),
-        ('g{a="b",a="c"} 1', "label 'a' is there twice"),
+        ('g{a="b",a="c"} 1', "label 'a' occurs twice"),
         ('g{__name__="b"} 1', "cannot be called __name__"),
         ("g one", "is not a number"),
         ("g 1 soon", "is not a number"),
@@ -473,7 +473,7 @@ def test_a_known_series_with_an_invalid_value_has_no_value() -> None:
 def test_an_openmetrics_text_without_eof_is_reported_as_incomplete() -> None:
     bench = Bench()
     bench.says("# TYPE a gauge\na 1\n", openmetrics=True)
-    assert "not whole" in bench.exposition.problem
+    assert "incomplete" in bench.exposition.problem
     assert bench.tick() == {"a": 1}
 
 
@@ -491,7 +491,7 @@ def test_the_caches_of_names_are_bounded(monkeypatch: pytest.MonkeyPatch) -> Non
     bench = Bench()
     for index in range(50):
         bench.says(f"# TYPE i{index} info\n# UNIT i{index} bytes\ni{index}_info 1\n")
-    assert len(bench.exposition._said) <= 6
+    assert len(bench.exposition._declared) <= 6
     assert len(bench.exposition._skipped) <= 6
 
 

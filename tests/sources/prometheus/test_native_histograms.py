@@ -39,7 +39,7 @@ def test_native_histograms_may_have_floats_custom_bounds_and_negative_values() -
         ({"schema": 0, "positive_deltas": [1]}, "more than its 1 buckets"),
         ({"schema": 0, "positive_deltas": [1, 1, 1]}, "spans of 2 buckets, and 3 buckets"),
         ({"schema": 0, "positive_deltas": [1, -2]}, "fewer than 0"),
-        ({"schema": 0, "positive_counts": [1.0, math.inf]}, "endlessly many"),
+        ({"schema": 0, "positive_counts": [1.0, math.inf]}, "infinitely many"),
         ({"schema": 0, "positive_deltas": [0] * 1_001}, "1001 buckets"),
         ({"schema": -53, "positive_deltas": [1, 1], "custom_values": [2.0, 1.0]}, "rising"),
         ({"schema": -53, "positive_deltas": [1, 1]}, "bucket 1 of 1"),

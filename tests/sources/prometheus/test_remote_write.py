@@ -288,11 +288,11 @@ def test_series_beyond_the_limit_are_refused(v2: bool) -> None:
         request = request_v2(*((*part, 0, "") for part in parts)) if v2 else write_request(*parts)
         batch = bench.write(request, v2=v2)
         assert (batch.samples, batch.refused_samples) == (5, 4)
-        assert "has its 1 series" in batch.reason
+        assert "is at its limit of 1 series" in batch.reason
     if not v2:
         batch = bench.write(native(NOW, schema=0, positive_deltas=[1, 1]))
         assert (batch.histograms, batch.refused_histograms) == (1, 1)
-        assert "has its 1 series" in batch.reason
+        assert "is at its limit of 1 series" in batch.reason
 
 
 def test_a_series_that_is_too_long_is_an_error() -> None:

@@ -143,7 +143,7 @@ async def test_openmetrics_and_gzip_are_read(target: Target) -> None:
         assert bench.values()["heat"] == 3
         target.body = gzip.compress(b"# TYPE heat gauge\nheat 4\n")
         await scrape.sample()
-        assert "not whole" in str(bench.told)
+        assert "incomplete" in str(bench.told)
         assert bench.values()["heat"] == 4
 
 
@@ -198,7 +198,7 @@ async def test_a_target_that_is_down_is_reported_without_its_password() -> None:
     bench = Bench()
     async with bench.scraping("http://me:secret@127.0.0.1:1/metrics") as scrape:
         await scrape.sample()
-    assert str(bench.told).startswith("it cannot be asked: ")
+    assert str(bench.told).startswith("it cannot be scraped: ")
     assert "secret" not in str(bench.told)
     assert list(bench.intake.sources) == ["scrape http://127.0.0.1:1/metrics"]
 
@@ -231,7 +231,7 @@ async def test_the_target_of_a_redirect_is_reported(target: Target) -> None:
     bench = Bench()
     async with bench.scraping(target.url) as scrape:
         await scrape.sample()
-    assert str(bench.told).endswith("give the address that it leads to, http://127.0.0.1:9100/metrics")
+    assert str(bench.told).endswith("use the address that it redirects to, http://127.0.0.1:9100/metrics")
 
 
 @pytest.mark.parametrize(
@@ -301,7 +301,7 @@ async def test_every_member_of_a_gzip_answer_is_read_and_junk_after_it_is_report
         assert (values["up"], values["heat"]) == (1, 2)
         target.body = gzip.compress(b"up 0\n") + b"xx"
         await scrape.sample()
-        assert "goes on after its gzip has ended" in str(bench.told)
+        assert "continues after the end of its gzip data" in str(bench.told)
         assert "up" not in bench.values()
 
 
@@ -332,11 +332,11 @@ async def test_removed_series_come_back(target: Target) -> None:
 def test_a_duplicate_target_is_refused() -> None:
     bench = Bench()
     Scrape(bench.intake, "http://a:b@127.0.0.1/", bench.tell)
-    with pytest.raises(InputError, match=re.escape("scrape http://127.0.0.1/ is there already")):
+    with pytest.raises(InputError, match=re.escape("scrape http://127.0.0.1/ is already scraped")):
         Scrape(bench.intake, "http://127.0.0.1/", bench.tell)
 
 
-def test_a_target_too_many_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_target_too_many_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intake, "MAX_SOURCES", 1)
     bench = Bench()
     Scrape(bench.intake, "http://a/", bench.tell)
@@ -356,14 +356,14 @@ OK = b"HTTP/1.1 200 OK\r\n"
 @pytest.mark.parametrize(
     ("said", "why"),
     [
-        (b"", "cannot be asked"),
-        (b"what is this\r\n\r\n", "cannot be asked"),
+        (b"", "cannot be scraped"),
+        (b"what is this\r\n\r\n", "cannot be scraped"),
         (b"HTTP/1.1 301 Moved\r\nContent-Length: 0\r\n\r\n", "answers 301 Moved"),
-        (b"HTTP/1.1 302 Found\r\nLocation: \xff[\r\nContent-Length: 0\r\n\r\n", "the address that it leads to"),
+        (b"HTTP/1.1 302 Found\r\nLocation: \xff[\r\nContent-Length: 0\r\n\r\n", "the address that it redirects to"),
         (b"HTTP/1.1 204\r\n\r\n", "answers 204"),
-        (OK + b"Content-Length: 10\r\n\r\nup 1\n", "cannot be asked"),
-        (OK + b"Content-Encoding: gzip\r\nContent-Length: 5\r\n\r\nup 1\n", "cannot be asked"),
-        (OK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", "cannot be asked"),
+        (OK + b"Content-Length: 10\r\n\r\nup 1\n", "cannot be scraped"),
+        (OK + b"Content-Encoding: gzip\r\nContent-Length: 5\r\n\r\nup 1\n", "cannot be scraped"),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", "cannot be scraped"),
         (OK + b"Content-Type: \xff\xfe\r\nContent-Length: 4\r\n\r\n\xff\xfe\x00\n", "has no metrics"),
     ],
 )
@@ -410,7 +410,7 @@ def test_a_board_scrapes_a_program_that_uses_the_client_library(tmp_path: Path) 
             running.wait_for(counted)
             [problem] = running.json("/api/board")["problems"]
             assert problem["source"] == "scrape http://127.0.0.1:1/metrics"
-            assert problem["message"].startswith("it cannot be asked")
+            assert problem["message"].startswith("it cannot be scraped")
             assert "detail" not in problem
             with httpx.stream("GET", f"{running.url}events/alerts") as events:
                 told = next(line for line in events.iter_lines() if line.startswith("data:"))

@@ -1,1 +1,1 @@
-"""What every request passes before it reaches a route."""
+"""The checks that every request passes before it reaches a route."""

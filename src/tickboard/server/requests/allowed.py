@@ -1,6 +1,6 @@
-"""What the owner of a board allows: further names of the server, and pages of other sites that read, write or frame it.
+"""What the owner of a board allows: other names of the server, and pages of other sites that read, write or frame it.
 
-It comes from flags, as ``--allow-origin``, and from the board itself, as ``Board(allow_origins=[…])``.
+It comes from flags such as ``--allow-origin``, and from the board itself, as in ``Board(allow_origins=[…])``.
 """
 
 import re
@@ -15,21 +15,21 @@ from tickboard.server.uvicorn.listening import canonical, literal
 
 FLAG = "--allow-{}={}"
 ARGUMENT = "Board(allow_{}s=[{!r}])"
-"""How an error writes the kind (host, origin or frame) and the value of what is wrong."""
+"""How a message writes the kind (host, origin or frame) and the value of an invalid text."""
 
 SELF = "self"
-"""In place of an origin that may frame a board: pages of the board's own."""
+"""In place of an origin that may frame a board: the board's own pages."""
 
 _NAME = re.compile(r"[a-z0-9_.-]{1,253}")
 
 
 class Allowed(Struct, frozen=True):
-    """What is allowed, beyond a board's own pages.
+    """Allowed hosts, origins and frames, beyond a board's own pages.
 
     Attributes:
-        hosts: names that a server on loopback answers to.
+        hosts: further names that a server on loopback answers to.
         origins: sites whose pages may watch, read and write.
-        frames: who may frame the board, as the policy ``frame-ancestors`` has it; none: nobody.
+        frames: who may frame the board, in the syntax of the policy ``frame-ancestors``; empty: nobody.
     """
 
     hosts: frozenset[str] = frozenset()
@@ -38,16 +38,16 @@ class Allowed(Struct, frozen=True):
 
     @classmethod
     def read(cls, hosts: Iterable[str], origins: Iterable[str], frames: Iterable[str], named: str) -> Self:
-        """Return what these texts allow; one text alone is a list of one.
+        """Parse these texts; a single text counts as a list of one.
 
         Args:
-            hosts: names, as ``board.example.com``.
-            origins: as ``https://wiki.example.com``.
-            frames: as origins, or ``self``.
-            named: how an error writes the kind and the value of what is wrong: `FLAG` or `ARGUMENT`.
+            hosts: names such as ``board.example.com``.
+            origins: origins such as ``https://wiki.example.com``.
+            frames: origins, or ``self``.
+            named: how a message writes an invalid text: `FLAG` or `ARGUMENT`.
 
         Raises:
-            InputError: one of them is no name, or no origin.
+            InputError: one of them is not a name or not an origin.
         """
         return cls(
             frozenset(_host(text, named.format("host", text)) for text in _listed(hosts)),
@@ -76,7 +76,7 @@ def _host(text: str, named: str) -> str:
     place = split_host(text)
     name = place[0] if place is not None else canonical(text)
     if literal(name) is None and not _NAME.fullmatch(name):
-        raise InputError(f"{named}: {_ascii(name) or 'give a name alone, as board.example.com'}")
+        raise InputError(f"{named}: {_ascii(name) or 'give only a name, such as board.example.com'}")
     return name
 
 
@@ -84,14 +84,16 @@ def _origin(text: str, named: str) -> Origin:
     if "*" in text:
         raise InputError(f"{named}: give each origin; there are no wildcards")
     if text.strip().lower() == "null":
-        raise InputError(f"{named}: every page in a sandbox has this origin: serve the page from a site, and give that")
+        raise InputError(
+            f"{named}: every sandboxed page has this origin: serve the page from a site, and give its origin"
+        )
     found = split_origin(text)
     if found is None:
         raise InputError(
-            f"{named}: give a scheme, a name and a port, as https://wiki.example.com or http://localhost:5173"
+            f"{named}: give a scheme, a name and a port, as in https://wiki.example.com or http://localhost:5173"
         )
     if literal(found.name) is None and not _NAME.fullmatch(found.name):
-        raise InputError(f"{named}: {_ascii(found.name) or 'no site can have this name'}")
+        raise InputError(f"{named}: {_ascii(found.name) or 'this is not a valid site name'}")
     return found
 
 
@@ -100,13 +102,13 @@ def _frame(text: str, named: str) -> str:
         return "'self'"
     origin = _origin(text, named)
     if ":" in origin.name:
-        raise InputError(f"{named}: a policy for frames has no addresses of IPv6: give a name")
+        raise InputError(f"{named}: a policy for frames cannot contain IPv6 addresses: give a name")
     port = "" if origin.port == DEFAULT_PORTS.get(origin.scheme) else f":{origin.port}"
     return f"{origin.scheme}://{origin.name}{port}"
 
 
 def _ascii(name: str) -> str:
-    """Return how to fix a name with other letters than ASCII's; "": it is not that."""
+    """Return how to fix a name with non-ASCII letters; empty if it has none."""
     if name.isascii():
         return ""
     try:

@@ -1,8 +1,8 @@
 """Bodies of requests: read up to a limit and a deadline, and decompressed up to the same limit.
 
-No more than the limit is ever in memory, however large the body or what it unfolds to. All bodies together are limited
-too: `Bodies` counts them, from the first byte to the answer, whichever server runs the board. A compressed body is
-unfolded by `tickboard.sources.unfolding`, which has the same limit.
+No more than the limit is ever in memory, however large the body is, compressed or not. All bodies together are limited,
+too: `Bodies` counts them, from the first byte to the answer, whichever server runs the board.
+`tickboard.sources.unfolding` decompresses bodies, with the same limit.
 """
 
 import asyncio
@@ -25,16 +25,16 @@ GRACE_S = 10.0
 """How long a body may take, whatever its size."""
 
 LEAST_BYTES_A_S = 16_384
-"""So much has to come in each further second, as it is sent: compression doesn't help."""
+"""How many bytes, as sent, must arrive in each further second. Compression does not help."""
 
 LEAST_LEFT_S = 0.05
-"""Seconds until a body that is not waited for is looked at again."""
+"""Seconds until the deadline of a body is checked again while nothing waits for it."""
 
 MAX_BODIES_BYTES = 64 * 2**20
-"""Of all bodies in memory, of this process."""
+"""The most bytes of all bodies in this process's memory."""
 
 SHARE = 2
-"""One address may have so much of it: one part in two."""
+"""One address may use half of it."""
 
 LEASE = "tickboard.bodies"
 """The key in a request's scope."""
@@ -46,7 +46,7 @@ def patience_s(received: int) -> float:
 
 
 class Budget:
-    """How many bytes of one kind are in memory, in all and for each address; from any thread."""
+    """Limits the bytes of one kind in memory, in total and for each address; from any thread."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -56,7 +56,7 @@ class Budget:
         self._lock = threading.Lock()
 
     def take(self, address: str, size: int) -> bool:
-        """Count bytes for an address; return False, and count nothing, where they are too many."""
+        """Count bytes for an address; return False, and count nothing, if they are too many."""
         with self._lock:
             self._subtract()
             if self._total + size > self._most or self._taken[address] + size > self._most // SHARE:
@@ -66,7 +66,7 @@ class Budget:
             return True
 
     def give_back(self, address: str, size: int) -> None:
-        """Count bytes no more. It waits for no lock, so that a finalizer may call it, whatever it interrupts."""
+        """Stop counting bytes. This waits for no lock, so a finalizer may call it at any point."""
         self._given_back.append((address, size))
         if self._lock.acquire(blocking=False):
             try:
@@ -84,16 +84,16 @@ class Budget:
 
 
 BUDGET = Budget(MAX_BODIES_BYTES)
-"""Memory is the process's, however many boards it has."""
+"""One for all boards of this process, which share its memory."""
 
 
 class Lease:
-    """What the body of one request takes of the budget.
+    """The share of the budget that the body of one request takes.
 
     Args:
-        budget: of all.
-        address: who sends it.
-        traffic: where it is counted that it is refused.
+        budget: the budget of all bodies.
+        address: the sender's.
+        traffic: counts refusals.
     """
 
     def __init__(self, budget: Budget, address: str, traffic: Traffic) -> None:
@@ -103,7 +103,7 @@ class Lease:
         self._size = 0
 
     def take(self, size: int) -> None:
-        """Take so many bytes more.
+        """Take more bytes.
 
         Raises:
             BusyError: there are too many bodies already.
@@ -114,18 +114,18 @@ class Lease:
         self._size += size
 
     def end(self) -> None:
-        """Give all back."""
+        """Give everything back."""
         if self._size:
             self._budget.give_back(self._address, self._size)
             self._size = 0
 
 
 class Bodies:
-    """ASGI middleware that counts the body of a request until it has been answered.
+    """ASGI middleware that counts the body of a request until the request is answered.
 
     Args:
         app: the routes.
-        traffic: returns where refusals are counted.
+        traffic: returns the counters of refusals.
     """
 
     def __init__(self, app: ASGIApp, traffic: Callable[[], Traffic]) -> None:
@@ -146,15 +146,15 @@ class Bodies:
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """Return the body of a request, undone of gzip or deflate.
+    """Return the body of a request, decompressed.
 
     Args:
-        request: whose body.
-        limit: bytes that it may have, as sent and as undone.
+        request: the request.
+        limit: the most bytes, compressed and decompressed.
 
     Raises:
-        PayloadError: it is too large (413), too slow (408), its coding is unknown or one of several (415), or it isn't
-            what its coding says (400).
+        PayloadError: it is too large (413), too slow (408), its coding is unknown or it has several (415), or it is not
+            in that coding (400).
         BusyError: there are too many bodies already.
     """
     coding = coding_of(request, "identity")
@@ -164,26 +164,26 @@ async def read_body(request: Request, limit: int) -> bytes:
 
 
 def coding_of(request: Request, default: str) -> str:
-    """Return the content coding of a body; several are one name that is none."""
+    """Return the content coding of a body. Several become one name that is unknown."""
     named = ",".join(request.headers.getlist("content-encoding"))
     return named.strip().lower() or default
 
 
 def lease_of(request: Request) -> Lease:
-    """Return what the body of a request takes of the budget; `Bodies` is around the route."""
+    """Return the lease of a request's body; the route must be inside `Bodies`."""
     lease: Lease = request.scope[LEASE]
     return lease
 
 
 async def chunks(request: Request, limit: int) -> AsyncIterator[bytes]:
-    """Yield a body as it is sent, as long as it comes quickly enough.
+    """Yield a body as it is sent, as long as it arrives quickly enough.
 
     Raises:
-        PayloadError: it says that it is too large (413), or is too slow (408).
+        PayloadError: it declares that it is too large (413), or is too slow (408).
     """
     announced = request.headers.get("content-length", "")
     if announced.isascii() and announced.isdecimal() and (len(announced) > 18 or int(announced) > limit):
-        raise PayloadError(f"the body is more than {limit} bytes: send less at a time", 413)
+        raise PayloadError(f"the body has more than {limit} bytes: send less at a time", 413)
     waiting = _Waiting(request.scope.get(CLOCK, time.monotonic))
     try:
         while True:
@@ -197,13 +197,13 @@ async def chunks(request: Request, limit: int) -> AsyncIterator[bytes]:
         if not waiting.is_over:
             raise
         lease_of(request).traffic.refused("slow")
-        raise PayloadError("the body came too slowly: send it at once", 408) from None
+        raise PayloadError("the body arrived too slowly: send it at once", 408) from None
     finally:
         waiting.end()
 
 
 class _Waiting:
-    """The waiting of the running task for all chunks of a body, with one timer: a body may have many chunks.
+    """Waits for all chunks of a body in the running task, with one timer, since a body may have many chunks.
 
     Args:
         clock: the client's; see `tickboard.server.requests.client_clock`.
@@ -223,7 +223,7 @@ class _Waiting:
         """Return the next message of a request.
 
         Raises:
-            TimeoutError: its body has been waited for too long.
+            TimeoutError: the body took too long.
         """
         assert self._task is not None
         cancelling = self._task.cancelling()
@@ -242,11 +242,11 @@ class _Waiting:
         return message
 
     def end(self) -> None:
-        """Wait no more."""
+        """Stop the timer."""
         self._timer.cancel()
 
     def _look(self) -> None:
-        """End the waiting if it has been too long; else look again when it would be."""
+        """End the waiting if the deadline has passed; otherwise check again when it will have."""
         waited = self._waited if self._since is None else self._waited + self._clock() - self._since
         left_s = patience_s(self._received) - waited
         if left_s <= 0 and self._since is not None:

@@ -1,7 +1,7 @@
-"""The client's clock: it measures how long a client takes to send, and stands still while the server does not read.
+"""The client's clock: measures how long a client takes to send, and stops while the server does not read.
 
-Under ``tickboard run``, what a connection has received may stand in line for a while before it is read. A request finds
-its clock in the scope, under `CLOCK`; other servers have none, and the monotonic clock takes its place.
+Under ``tickboard run``, received data may wait in line for a while before it is read. A request finds its clock in the
+scope, under `CLOCK`. Other servers have none; the monotonic clock is used then.
 """
 
 import time
@@ -11,7 +11,7 @@ CLOCK = "tickboard.client_clock"
 
 
 class ClientClock:
-    """Seconds of a clock that can be stopped. Only differences have a meaning."""
+    """A clock in seconds that can be stopped. Only differences have a meaning."""
 
     __slots__ = ("_behind_s", "_stopped_at")
 
@@ -20,7 +20,7 @@ class ClientClock:
         self._stopped_at: float | None = None
 
     def __call__(self) -> float:
-        """Return what it shows."""
+        """Return its time."""
         return (time.monotonic() if self._stopped_at is None else self._stopped_at) - self._behind_s
 
     def stop(self) -> None:
@@ -28,7 +28,7 @@ class ClientClock:
         self._stopped_at = time.monotonic()
 
     def resume(self) -> float:
-        """Start it again; return for how many seconds it was stopped."""
+        """Start it again; return how many seconds it was stopped."""
         assert self._stopped_at is not None
         stood_s = time.monotonic() - self._stopped_at
         self._behind_s += stood_s

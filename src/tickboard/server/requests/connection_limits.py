@@ -1,4 +1,4 @@
-"""Connection limits: how many WebSockets and alert streams may be open, in all and from one address.
+"""Connection limits: how many WebSockets and alert streams may be open, in total and from one address.
 
 Requests for documents are not counted. A connection over the limit gets 503 with Retry-After; open ones are not
 affected. `tickboard.server.uvicorn.gate` has the limits and deadlines of HTTP connections.
@@ -26,23 +26,23 @@ from tickboard.server.uvicorn.websocket import DIRECT
 RETRY_AFTER_S = 5
 
 OPEN_FILES_KEPT = 128
-"""Of those that the system allows, for the board's own work: samplers, files and libraries."""
+"""How many of the allowed open files are reserved for the board's own work: samplers, files and libraries."""
 
 ROOM = 64
-"""Connections, of those that may be open, for requests: WebSockets and alert streams don't take them."""
+"""How many of the allowed connections are reserved for requests: WebSockets and alert streams don't get them."""
 
 MAX_SHOWN = 100
-"""Characters that are shown of what is no address."""
+"""How many characters are shown of a text that is not an address."""
 
 
 class Limits:
-    """ASGI middleware.
+    """ASGI middleware that limits connections.
 
     Args:
-        app: what it protects.
-        connections: how many may be open; 0: as many as come.
-        per_address: of them from one address, or one /64 of IPv6; 0: as many as come.
-        traffic: returns where refusals are counted.
+        app: the application to protect.
+        connections: how many may be open; 0: any number.
+        per_address: how many may be open from one address, or one /64 of IPv6; 0: any number.
+        traffic: returns the counters of refusals.
     """
 
     def __init__(self, app: ASGIApp, connections: int, per_address: int, traffic: Callable[[], Traffic]) -> None:
@@ -75,9 +75,9 @@ class Limits:
 
     def _refusal(self, address: str) -> Response | None:
         if self._connections and self._total >= self._connections:
-            why = f"all {self._connections} connections of this server are taken: see --max-connections"
+            why = f"all {self._connections} connections of this server are in use: see --max-connections"
         elif self._per_address and self._open[address] >= self._per_address:
-            why = f"all {self._per_address} connections that {address} may have are taken: see --max-per-address"
+            why = f"all {self._per_address} connections that {address} may have are in use: see --max-per-address"
         else:
             return None
         return error_response(503, why, {"retry-after": str(RETRY_AFTER_S), "connection": "close"})
@@ -101,9 +101,9 @@ def lasts(scope: Scope) -> bool:
 
 
 def address_of(scope: Scope) -> str:
-    """Return who a connection is from: an address, or the /64 of an IPv6 one, which one machine may have all of.
+    """Return where a connection is from: an address, or the /64 of an IPv6 address, all of which one machine may have.
 
-    Behind a proxy on this machine it is the address that the proxy has passed on.
+    Behind a proxy on this machine, this is the address that the proxy has passed on.
     """
     host = client_of(scope)
     return _address_of(host) if len(host) <= LONGEST_ADDRESS else one_line(host, MAX_SHOWN)
@@ -120,7 +120,7 @@ def _address_of(host: str) -> str:
 
 
 def log_connection(what: str, scope: Scope) -> Callable[[], None]:
-    """Log that a viewer or an alert stream has connected, and return what logs that it has disconnected."""
+    """Log that a viewer or an alert stream has connected; return a function that logs its end."""
     if not log.isEnabledFor(logging.INFO):
         return _nothing
     address = address_of(scope)
@@ -136,14 +136,14 @@ def lasting(places: int, asked: int | None = None) -> int:
 
     Args:
         places: connections of every kind that may be open; 0: any number.
-        asked: what somebody asked for; None: nobody did.
+        asked: the configured number; None if there is none.
     """
     possible = places - min(ROOM, places // 4)
     return min(asked or possible, possible) if possible else asked or 0
 
 
 def open_files() -> int:
-    """Return how many files this process may have open; 0 where the system doesn't say."""
+    """Return how many files this process may have open; 0 if unknown."""
     if sys.platform == "win32":
         return 0
     import resource
@@ -153,16 +153,13 @@ def open_files() -> int:
 
 
 def raise_open_files() -> int:
-    """Let this process have as many files open as the system allows, and return for how many connections that is.
-
-    0 where the system doesn't say.
-    """
+    """Raise the limit of open files as far as the system allows; return how many connections fit, 0 if unknown."""
     if sys.platform == "win32":
         return 0
     import resource
 
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(OSError, ValueError):  # as on macOS, where "unlimited" is more than it takes
+    with contextlib.suppress(OSError, ValueError):  # as on macOS, which rejects its own "unlimited"
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     files = open_files()
     return max(files - OPEN_FILES_KEPT, files // 4, 1) if files else 0

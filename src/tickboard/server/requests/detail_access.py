@@ -1,8 +1,7 @@
-"""Details: who may see problems whole, with tracebacks, places in files and the texts of exceptions.
+"""Details: who may see problems in full, with tracebacks, places in files and the texts of exceptions.
 
-Who is on the machine itself: the server is bound to loopback, and nothing says that a proxy has passed the request on.
-Everyone else, and everyone who looks at a board that is mounted in an application, sees the short form. The log has
-everything.
+Only people on the machine itself may: the server is bound to loopback, and the request shows no sign of a proxy. All
+others, and all viewers of a board that is mounted in an application, see the short form. The log has everything.
 """
 
 from collections.abc import Awaitable, Iterable
@@ -18,10 +17,10 @@ _FORWARDING = frozenset({"forwarded", "via", "x-real-ip"})
 
 
 class DetailAccess:
-    """ASGI middleware that takes note of who may see them.
+    """ASGI middleware that records in the scope whether the client may see details.
 
     Args:
-        app: what is served.
+        app: the application.
         bound: the address that the server's socket is bound to.
     """
 
@@ -42,9 +41,9 @@ def sees_details(scope: Scope) -> bool:
 
 
 def is_forwarded(names: Iterable[str]) -> bool:
-    """Return whether a proxy says that it has passed a request on.
+    """Return whether a request's headers show that a proxy has passed it on.
 
     Args:
-        names: of the request's headers, in small letters.
+        names: the names of the headers, in lower case.
     """
     return any(name in _FORWARDING or name.startswith("x-forwarded-") for name in names)

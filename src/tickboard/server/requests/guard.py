@@ -1,12 +1,12 @@
-"""The guard: keeps other web pages in the same browser from a dashboard. It stands before every way in.
+"""The guard: protects a dashboard from other web pages in the same browser. Every connection passes it.
 
 A page of any site may open a WebSocket to localhost or post to it, and by DNS rebinding even read documents from it. So
-a server that listens on loopback answers only to loopback names and addresses (and the names that were allowed), and a
-WebSocket or a request that writes is refused when its Origin is another site. Programs send no Origin. Every answer has
-the headers that keep it from other sites' frames and pages, and only sites that were allowed get those of CORS.
+a server that listens on loopback answers only to loopback names and addresses (and to allowed names), and refuses a
+WebSocket or a request that writes if its Origin is another site. Programs send no Origin. Every response has headers
+that keep it out of other sites' frames and pages, and only allowed sites get CORS headers.
 
-Origin and Host are compared with their ports, the scheme's own where none is written: another program on the same
-machine is another site. So a proxy has to pass Host on as it got it, and a refusal says how.
+Origin and Host are compared including their ports, with the scheme's default: another program on the same machine is
+another site. So a proxy has to pass Host on unchanged, and a refusal says how.
 """
 
 import re
@@ -29,28 +29,28 @@ READING = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing."""
 
 GUARDED = "tickboard.guarded"
-"""In a scope that a guard has passed on: another one behind it has nothing to add."""
+"""The key in a scope that has passed a guard: a second guard does nothing."""
 
 MAX_LOGGED = 20
-"""Reasons for a refusal that are logged, each once: who makes up new ones fills no disk."""
+"""How many distinct refusals are logged, each once, so that nobody can fill the disk."""
 
 MAX_SHOWN = 200
-"""Characters of a header that are shown."""
+"""How many characters of a header are shown."""
 
 PREFLIGHT = {
     "access-control-allow-methods": "GET, HEAD, POST",
     "access-control-allow-headers": "*",
     "access-control-max-age": "600",
 }
-"""What an allowed site may send; there are no credentials."""
+"""The answer to a preflight from an allowed site. Credentials are not allowed."""
 
 _STARTS = frozenset({"http.response.start", "websocket.http.response.start"})
 
 
 def is_foreign(head: Head) -> bool:
-    """Return whether a page of another site makes this request: its Origin is not the Host that it asks for.
+    """Return whether this request comes from a page of another site: its Origin differs from its Host.
 
-    A request without Origin is a program's, unless its browser says by Sec-Fetch-Site that another site makes it.
+    A request without Origin comes from a program, unless the header Sec-Fetch-Site names another site.
     """
     origins = head.get("origin", ())
     if not origins:
@@ -63,20 +63,20 @@ def is_foreign(head: Head) -> bool:
 
 
 def why_foreign(head: Head, does: str, allow: str) -> str:
-    """Return why a page of another site is refused, and which line to change if it is the board's own page.
+    """Return why a page of another site is refused, and what to change if it is the board's own page.
 
     Args:
         head: the request's headers.
-        does: what it may not do, as "write to".
-        allow: how to allow an origin, as "--allow-origin {}".
+        does: what it may not do, such as "write to".
+        allow: how to allow an origin, such as "--allow-origin {}".
     """
     origin, host = (one_line(_first(head, name), MAX_SHOWN) for name in ("origin", "host"))
     page, asked = split_origin(origin), split_host(host)
     if page is not None and asked is not None and page.name == asked[0]:
         lost = "without its port" if asked[1] is None else "with another port"
-        instead = f"ask from a page of this host; a proxy that passes Host on {lost} has to pass it on as it is"
+        instead = f"use a page of this host; a proxy that passes Host on {lost} has to pass it on unchanged"
     else:
-        instead = "ask from a page of this host, or have the proxy pass Host on"
+        instead = "use a page of this host, or configure the proxy to pass Host on"
     trusted = f"; {allow.format(origin)} allows that site" if page is not None else ""
     return (
         f"a page of {origin if 'origin' in head else 'another site'} may not {does} {host}: {instead}: in nginx, "
@@ -85,14 +85,14 @@ def why_foreign(head: Head, does: str, allow: str) -> str:
 
 
 class Guard:
-    """ASGI middleware.
+    """ASGI middleware that checks Host and Origin.
 
     Args:
-        app: what it guards.
-        bound: the address that the server's socket is bound to; None: somebody else's server, which is looked at.
-        names: further names that it answers to, as the one it was started with.
+        app: the application to guard.
+        bound: the address that the server's socket is bound to; None for a foreign server, whose socket is looked up.
+        names: further names that it answers to, such as the one it was started with.
         allowed: returns what is allowed at the moment.
-        flags: whether a person has flags to allow more with; otherwise it is the board's arguments.
+        flags: whether messages suggest flags to allow more; otherwise they suggest the board's arguments.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class Guard:
 
     def _refusal(self, scope: Scope, head: Head, allowed: Allowed, *, trusted: bool) -> Response | None:
         hosts = head.get("host", ())
-        # Somebody else's server has looked at what HTTP wants.
+        # A foreign server checks the rules of HTTP itself.
         if len(hosts) > 1 or (not hosts and self._bound is not None and scope["http_version"] != "1.0"):
             return error_response(400, "send exactly one Host header, with the server's name and port")
         if hosts and not self._answers_to(place := split_host(hosts[0]), hosts[0], scope, allowed):
@@ -150,7 +150,7 @@ class Guard:
     def _answers_to(self, place: tuple[str, int | None] | None, host: str, scope: Scope, allowed: Allowed) -> bool:
         if place is None:
             return not host and not self._is_on_loopback(scope)
-        # An address can't be rebound: only a name can come to mean another machine.
+        # An address cannot be rebound: only a name can resolve to another machine.
         name = place[0]
         return is_loopback(name) or name in self._names or name in allowed.hosts or not self._is_on_loopback(scope)
 
@@ -158,7 +158,7 @@ class Guard:
         """Return whether only this machine can reach the server."""
         if self._bound is not None:
             return is_loopback(self._bound)
-        # Where a connection has come in, which for a server on all addresses may be loopback, too.
+        # The address of this connection, which for a server on all addresses may be loopback, too.
         host, port = scope.get("server") or ("", None)
         if port is None or not is_loopback(str(host)):
             return False
@@ -174,7 +174,7 @@ class Guard:
 
 
 def _is_allowed(head: Head, allowed: Allowed) -> bool:
-    """Return whether a page of a site that was allowed makes this request."""
+    """Return whether this request comes from a page of an allowed site."""
     origins = head.get("origin", ())
     return len(origins) == 1 and split_origin(origins[0]) in allowed.origins
 
@@ -184,9 +184,9 @@ def _is_preflight(scope: Scope, head: Head) -> bool:
 
 
 def _protecting(send: Send, allowed: Allowed, origin: str | None) -> Send:
-    """Return a `send` that adds what each response has to have; an origin that is allowed gets the header of CORS."""
+    """Return a `send` that adds the protective headers to each response, and CORS headers for an allowed origin."""
 
-    # Not a coroutine of its own, which would be one more for each frame of a viewer.
+    # Not a coroutine, which would cost one more for each frame of a viewer.
     def send_protected(message: Message) -> Awaitable[None]:
         if message["type"] in _STARTS:
             headers = MutableHeaders(raw=list(message.get("headers", ())))
@@ -202,7 +202,7 @@ def _protecting(send: Send, allowed: Allowed, origin: str | None) -> Send:
 
 
 def _first(head: Head, name: str) -> str:
-    """Return the first value of a header; "" where there is none."""
+    """Return the first value of a header; "" if it is missing."""
     return head[name][0] if name in head else ""
 
 

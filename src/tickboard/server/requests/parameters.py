@@ -1,4 +1,4 @@
-"""Parameters: how many an address may have, looked at before anything reads them, and how routes read them."""
+"""Parameters: limits how many a URL may have, before anything reads them, and reads their values for routes."""
 
 from collections.abc import Awaitable, Mapping, Sequence
 
@@ -10,11 +10,12 @@ from tickboard.server.requests.refusal import error_response, refuse
 from tickboard.times import parse_time, time_text
 
 MAX_PARAMETERS = MAX_SELECTORS + 10
-"""Of one address: a subscription's selectors, and all else that a route knows. To read so many takes 2 ms."""
+"""The most in one URL: a subscription's selectors, and all other parameters of a route. Reading that many takes 2
+ms."""
 
 
 class Parameters:
-    """ASGI middleware that refuses an address with too many parameters, of a request or a handshake, with 400."""
+    """ASGI middleware that refuses a request or a handshake with too many parameters, with 400."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -24,15 +25,15 @@ class Parameters:
         query = scope.get("query_string", b"")
         if (count := query.count(b"&") + query.count(b";") + 1) <= MAX_PARAMETERS:
             return self._app(scope, receive, send)
-        why = f"the address has {count} parameters: send {MAX_PARAMETERS} at most"
+        why = f"the URL has {count} parameters: send {MAX_PARAMETERS} at most"
         return refuse(error_response(400, why), scope, receive, send)
 
 
 def one_of(text: str, name: str, known: Sequence[str]) -> str:
-    """Return the value of a parameter that is one of these.
+    """Return the value of a parameter if it is one of the known ones.
 
     Raises:
-        InputError: it is none of them.
+        InputError: it is not.
     """
     if text not in known:
         raise InputError(f"{name}={text[:40]}: give one of {', '.join(known)}")
@@ -40,10 +41,10 @@ def one_of(text: str, name: str, known: Sequence[str]) -> str:
 
 
 def whole_number(text: str | None, name: str, default: int, most: int) -> int:
-    """Return the value of a parameter that is a whole number from 1 to `most`; `default` where there is none.
+    """Return the value of a parameter that is a whole number from 1 to `most`; `default` if it is missing.
 
     Raises:
-        InputError: it is no such number.
+        InputError: it is not such a number.
     """
     if text is None:
         return default
@@ -53,7 +54,7 @@ def whole_number(text: str | None, name: str, default: int, most: int) -> int:
 
 
 def range_of_time(asked: Mapping[str, str], now_ms: int) -> tuple[str | None, str | None]:
-    """Return the values of the parameters ``from`` and ``to``, RFC 3339 in UTC with milliseconds; None where missing.
+    """Return the values of the parameters ``from`` and ``to``, RFC 3339 in UTC with milliseconds; None if missing.
 
     Args:
         asked: the parameters.

@@ -1,4 +1,4 @@
-"""Places on the web, as they are compared: the name and port of a Host header, and the origin of a page (RFC 6454)."""
+"""Places on the web, in a form to compare: the name and port of a Host header, and the origin of a page (RFC 6454)."""
 
 import re
 from functools import lru_cache
@@ -9,7 +9,7 @@ from tickboard.server.uvicorn.listening import canonical
 MAX_PORT = 65_535
 
 LONGEST_KEPT = 300
-"""Characters of a Host header that is taken apart once for all requests; a name has 253 at most."""
+"""The longest Host header that is parsed only once for all requests. A name has 253 characters at most."""
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -18,7 +18,7 @@ _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 
 
 class Origin(NamedTuple):
-    """Where a page is from; the port is the scheme's own where none is written, None where it has none."""
+    """The origin of a page. Without a port it has the scheme's default, or None if the scheme has none."""
 
     scheme: str
     name: str
@@ -26,7 +26,7 @@ class Origin(NamedTuple):
 
 
 def split_host(text: str) -> tuple[str, int | None] | None:
-    """Return the name and the port of a Host header, as they are compared; None: it is none."""
+    """Return the name and the port of a Host header in a form to compare; None if it is invalid."""
     return _split_host(text) if len(text) <= LONGEST_KEPT else _split_host.__wrapped__(text)
 
 
@@ -40,7 +40,7 @@ def _split_host(text: str) -> tuple[str, int | None] | None:
 
 
 def split_origin(text: str) -> Origin | None:
-    """Return an Origin header as it is compared; None: it is none, or ``null``."""
+    """Return an Origin header in a form to compare; None if it is invalid or ``null``."""
     scheme, separator, rest = text.lower().partition("://")
     place = split_host(rest)
     if not separator or place is None or rest != rest.strip() or not _SCHEME.fullmatch(scheme):

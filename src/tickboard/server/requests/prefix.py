@@ -1,7 +1,7 @@
-"""The path that a board is served under: kept off its routes, and always with its slash at the end.
+"""The path prefix that a board is served under: hidden from its routes, and always with a slash at the end.
 
-The page asks for everything else by relative paths, so at a prefix without its slash it would find nothing. Such a
-request is sent to the prefix with its slash.
+The page uses relative paths, which would be wrong under a prefix without its final slash. Such a request is redirected
+to the prefix with its slash.
 """
 
 from collections.abc import Awaitable
@@ -14,11 +14,11 @@ from tickboard.errors import InputError
 
 
 class Prefix:
-    """ASGI middleware that takes a prefix which the proxy in front does not strip.
+    """ASGI middleware for a prefix that the proxy in front does not strip.
 
     Args:
-        app: it finds the prefix in the scope's ``root_path``.
-        prefix: as `parse_prefix` returns it.
+        app: the application; it finds the prefix in the scope's ``root_path``.
+        prefix: the result of `parse_prefix`.
     """
 
     def __init__(self, app: ASGIApp, prefix: str) -> None:
@@ -26,7 +26,7 @@ class Prefix:
         self._prefix = prefix
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Pass a connection on. A path that is not below the prefix, as that of a health check, is taken as it is."""
+        """Pass a connection on. A path outside the prefix, such as that of a health check, is left as it is."""
         if scope["type"] in {"http", "websocket"}:
             path: str = scope["path"]
             if self._prefix and (path == self._prefix or path.startswith(f"{self._prefix}/")):
@@ -35,7 +35,7 @@ class Prefix:
 
 
 class Slash:
-    """ASGI middleware that sends a request of a prefix without its slash to the one with it.
+    """ASGI middleware that redirects a request for the prefix without its slash.
 
     Args:
         app: the board's routes.
@@ -47,7 +47,7 @@ class Slash:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one connection."""
         if scope["type"] == "http" and (last := _without_slash(scope)):
-            # A relative address is right whatever further prefix a proxy has stripped.
+            # A relative address is right whatever other prefix a proxy has stripped.
             query = scope["query_string"].decode("latin-1")
             where = f"./{last}/{'?' if query else ''}{query}"
             return RedirectResponse(where, 308, {"cache-control": "no-store"})(scope, receive, send)
@@ -55,25 +55,25 @@ class Slash:
 
 
 def parse_prefix(text: str, named: str) -> str:
-    """Return the prefix that a flag or an environment variable says, without a slash at its end; "": none.
+    """Return the prefix in a flag or an environment variable, without its final slash; "" if there is none.
 
     Args:
-        text: as it was written.
-        named: what it was written for, for the error.
+        text: its value.
+        named: the name of the flag or variable, for messages.
 
     Raises:
-        InputError: it is no path.
+        InputError: it is not a path.
     """
     prefix = text.strip().rstrip("/")
     if prefix and (not prefix.startswith("/") or "//" in prefix or any(each in prefix for each in "?#% \t\\")):
-        raise InputError(f"{named}={text[:80]}: give the path that the proxy passes on, as /team/board")
+        raise InputError(f"{named}={text[:80]}: give the path that the proxy passes on, such as /team/board")
     return prefix
 
 
 def _without_slash(scope: Scope) -> str:
-    """Return the last part, encoded, of a path that is the prefix alone, without its slash; "": it is not that.
+    """Return the last part, encoded, of a path that is the prefix without its final slash; "" for any other path.
 
-    Some servers give an application that is mounted the path "/" for both; what was asked for is in ``raw_path``.
+    Some servers pass "/" to a mounted application in both cases; then ``raw_path`` has the original path.
     """
     path, root = scope["path"], scope.get("root_path", "")
     if path == root or not path:

@@ -1,7 +1,7 @@
-"""What a proxy on this machine says of a request: whose it is (X-Forwarded-For), and its scheme (X-Forwarded-Proto).
+"""Reads what a proxy on this machine adds: the client's address (X-Forwarded-For) and the scheme (X-Forwarded-Proto).
 
-Anybody can send these headers. So they are believed only where the connection comes from loopback. In a list of
-addresses the last one counts: the proxy has put it there, and all before it came from the client.
+Anybody can send these headers, so they are trusted only on connections from loopback. In a list of addresses the last
+one counts: the proxy has added it, and all before it came from the client.
 """
 
 from collections.abc import Awaitable, Sequence
@@ -12,16 +12,16 @@ from tickboard.server.requests.request_headers import head_of
 from tickboard.server.uvicorn.listening import is_loopback, literal
 
 LONGEST_LIST = 20
-"""Addresses of a list that are looked at, from its end."""
+"""How many addresses of a list are read, from its end."""
 
 LONGEST_ADDRESS = 60
-"""Characters of an address, with its port."""
+"""The most characters of an address with its port."""
 
 _SCHEMES = {"http": "ws", "ws": "ws", "https": "wss", "wss": "wss"}
 
 
 class Proxied:
-    """ASGI middleware that puts what a proxy on this machine says into the scope: its ``client`` and ``scheme``."""
+    """ASGI middleware that sets a scope's ``client`` and ``scheme`` from the headers of a proxy on this machine."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -32,16 +32,16 @@ class Proxied:
             head = head_of(scope)
             if (address := forwarded_for(head.get("x-forwarded-for", ()))) is not None:
                 scope["client"] = (address, 0)
-            said = ",".join(head.get("x-forwarded-proto", ())).strip().lower()
-            if (websocket := _SCHEMES.get(said)) is not None:
+            scheme = ",".join(head.get("x-forwarded-proto", ())).strip().lower()
+            if (websocket := _SCHEMES.get(scheme)) is not None:
                 scope["scheme"] = websocket if scope["type"] == "websocket" else websocket.replace("ws", "http")
         return self._app(scope, receive, send)
 
 
 def client_of(scope: Scope) -> str:
-    """Return the address that a connection is from, or that a proxy on this machine says it is from.
+    """Return the address that a connection is from, according to a proxy on this machine if there is one.
 
-    It is what the server says where that is no address, as for a Unix socket; "": nothing.
+    If the server does not name an address, as for a Unix socket, this is whatever it names, or "".
     """
     peer = peer_of(scope)
     if not is_loopback(peer):
@@ -50,12 +50,12 @@ def client_of(scope: Scope) -> str:
 
 
 def peer_of(scope: Scope) -> str:
-    """Return the address at the other end of a connection; "" where the server does not say."""
+    """Return the address at the other end of a connection; "" if the server does not provide it."""
     return str((scope.get("client") or ("",))[0])
 
 
 def forwarded_for(lists: Sequence[str]) -> str | None:
-    """Return the last address of X-Forwarded-For that is not loopback's own; what is no address is passed over.
+    """Return the last address of X-Forwarded-For that is not loopback. Texts that are not addresses are skipped.
 
     Args:
         lists: the values of all headers of this name, in their order.

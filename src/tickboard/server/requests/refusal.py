@@ -16,7 +16,7 @@ POLICY_VIOLATION = 1008
 
 
 async def refuse(response: Response, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer a request or a handshake with a refusal."""
+    """Refuse a request or a handshake."""
     if scope["type"] != "websocket":
         await response(scope, receive, send)
         return
@@ -28,7 +28,7 @@ async def refuse(response: Response, scope: Scope, receive: Receive, send: Send)
 
 
 def error_response(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
-    """Return an error as JSON, which no cache keeps."""
+    """Return an error as JSON, which caches do not store."""
     return Response(
         encode(ErrorBody(message)), status, {"cache-control": "no-store"} | dict(headers or {}), "application/json"
     )

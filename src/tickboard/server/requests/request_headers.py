@@ -1,11 +1,11 @@
-"""The headers of a request or a handshake, read once for everything in front of the routes that asks for some."""
+"""The headers of a request or a handshake, parsed once for all middleware."""
 
 from collections.abc import Mapping, Sequence
 
 from starlette.types import Scope
 
 Head = Mapping[str, Sequence[str]]
-"""The values of each header, by its name in small letters."""
+"""The values of each header, by its name in lower case."""
 
 _KEY = "tickboard.head"
 
@@ -14,7 +14,7 @@ def head_of(scope: Scope) -> Head:
     """Return the headers of a scope."""
     raw = scope.get("headers", ())
     known: tuple[object, Head] | None = scope.get(_KEY)
-    # An application in front may have copied the scope with other headers.
+    # An application in front may have copied the scope and changed the headers.
     if known is not None and known[0] is raw:
         return known[1]
     head: dict[str, list[str]] = {}

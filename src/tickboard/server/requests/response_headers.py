@@ -1,6 +1,6 @@
-"""The headers by which a browser keeps a response of a board to the board's own pages.
+"""Response headers that make a browser keep a response to the board's own pages.
 
-They are added to what has none of its own: a route of the board's owner may say otherwise.
+They are added if missing, so that a route of the board's owner may set its own.
 """
 
 from collections.abc import Sequence
@@ -10,10 +10,10 @@ from starlette.datastructures import MutableHeaders
 POLICY = "content-security-policy"
 
 PAGE_POLICY = (
-    # Nothing inline: SolidJS and our own code set styles through the object model, which a policy does not concern.
+    # Nothing inline: SolidJS and our own code set styles through the object model, which policies do not restrict.
     "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; object-src 'none'"
 )
-"""Of the page, its assets and its worker. Who may frame it is for `protect` to say."""
+"""For the page, its assets and its worker. `protect` adds who may frame it."""
 
 HEADERS = {
     "x-content-type-options": "nosniff",
@@ -25,15 +25,15 @@ _POLICY = POLICY.encode()
 _FIXED = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
 
 ALONE = [*_FIXED, (_POLICY, b"frame-ancestors 'none'")]
-"""The headers of an answer that no application makes."""
+"""The headers of a response that does not come from an application."""
 
 
 def protect(headers: MutableHeaders, frames: Sequence[str] = ()) -> None:
-    """Add what is missing to the headers of a response.
+    """Add the missing ones of these headers to a response.
 
     Args:
-        headers: they are changed.
-        frames: who may frame it, as the policy ``frame-ancestors`` has it; none: nobody.
+        headers: the response's headers, which are changed.
+        frames: who may frame it, in the syntax of the policy ``frame-ancestors``; empty: nobody.
     """
     named = {name for name, _ in headers.raw}
     headers.raw.extend(header for header in _FIXED if header[0] not in named)

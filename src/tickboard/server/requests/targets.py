@@ -1,4 +1,4 @@
-"""What a request asks for (RFC 9112, section 3.2), in the one form that routes know: a path, and perhaps a query."""
+"""Request targets (RFC 9112, section 3.2), in the only form that routes accept: a path, and perhaps a query."""
 
 import httptools
 
@@ -10,15 +10,15 @@ def origin_form(method: bytes, target: bytes, host: bytes) -> bytes:
 
     Args:
         method: the request's.
-        target: as it was sent. Clients of a proxy send a whole URL, whose place has to be the one in Host: the one that
-            is judged and the one that is meant cannot differ.
-        host: the Host header; empty: there is none.
+        target: the target as sent. Clients of a proxy send a whole URL; its host must be the one in Host, so that the
+            checked host and the requested one cannot differ.
+        host: the Host header; empty if there is none.
 
     Raises:
-        Refusal: it is that of a tunnel, asks for all of the server, or is none.
+        Refusal: it is for a tunnel or for the whole server, or is malformed.
     """
     if method == b"CONNECT":
-        raise _malformed("this server is no proxy: CONNECT is not answered")
+        raise _malformed("this server is not a proxy: it does not support CONNECT")
     if target.startswith(b"/"):
         return target
     scheme, separator, rest = target.partition(b"://")
@@ -30,7 +30,7 @@ def origin_form(method: bytes, target: bytes, host: bytes) -> bytes:
         raise _malformed("the URL cannot be read") from error
     place = rest[: min((at for at in map(rest.find, (b"/", b"?", b"#")) if at >= 0), default=len(rest))]
     if host and place.lower() != host.strip().lower():
-        raise _malformed("the URL and the Host header name two places: send the same in both")
+        raise _malformed("the URL and the Host header name different hosts: send the same in both")
     query = b"?" + asked.query if asked.query else b""
     path: bytes = asked.path or b"/"
     return path + query

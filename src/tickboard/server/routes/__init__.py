@@ -1,1 +1,1 @@
-"""The routes that answer with a document."""
+"""The routes that return documents."""

@@ -1,4 +1,4 @@
-"""``/api/alerts`` and ``/api/silences``: what fires and what fired, and what people do about it."""
+"""``/api/alerts`` and ``/api/silences``: firing and resolved alerts, and people's actions on them."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -18,7 +18,7 @@ from tickboard.hub.hub import Hub
 from tickboard.schedule import duration
 from tickboard.server.announcing import Announcing
 from tickboard.server.requests.connection_limits import address_of
-from tickboard.server.requests.json_bodies import read_asked
+from tickboard.server.requests.json_bodies import read_json
 from tickboard.server.requests.parameters import one_of, range_of_time, whole_number
 from tickboard.server.routes.documents import Documents
 from tickboard.server.routes.operations import (
@@ -38,18 +38,18 @@ from tickboard.server.routes.reads import bounded
 from tickboard.wire import AcknowledgeAlert, Alert, AlertPage, ErrorBody, Severity, Silence, SilenceAlert, encode
 
 PAGE_ALERTS, MAX_PAGE_ALERTS = 50, 1_000
-"""How many alerts a page has without ``limit``, and at most."""
+"""How many alerts a page has by default, and at most."""
 
 MAX_TEXT = 1_000
-"""Characters of a note, a reason or a name: all who watch are told of it, and it is kept."""
+"""The most characters of a note, a reason or a name: they are sent to all viewers, and stored."""
 
 MAX_SILENCE_S = 366 * 86_400.0
-"""The longest that a silence lasts: one that nobody remembers hides what it was not meant for."""
+"""The longest silence. A forgotten silence hides alerts that it was not meant for."""
 
 STATES = ("all", "active", "resolved")
 
 Read = Callable[[AlertQuestion, int], Awaitable[FoundAlerts]]
-"""Returns the alerts that are asked for and that the log, which has lost all events up to a number, does not hold."""
+"""Returns the alerts that match a question and are no longer in the log, which holds events after a number only."""
 
 Asked = TypeVar("Asked", AcknowledgeAlert, SilenceAlert)
 
@@ -61,27 +61,29 @@ def describe(ref: Ref) -> Paths:
     return {
         "/api/alerts": get(
             "alerts",
-            "What fires and what fired, in the last 24 hours or in a range of time, newest first by when it began",
+            "Firing and resolved alerts of the last 24 hours or of a range of time, newest first by when they began",
             ref(AlertPage),
             [
-                query("state", "which of them", {"enum": list(STATES), "default": STATES[0]}),
-                query("severity", "any of these", {"type": "array", "items": {"enum": list(get_args(Severity))}}),
-                query("rule", "of any of these", texts),
-                query("metric", "of any of these", texts),
+                query("state", "which alerts", {"enum": list(STATES), "default": STATES[0]}),
+                query(
+                    "severity",
+                    "of any of these severities",
+                    {"type": "array", "items": {"enum": list(get_args(Severity))}},
+                ),
+                query("rule", "of any of these rules", texts),
+                query("metric", "of any of these metrics", texts),
                 time_query("from", "only alerts that were firing at this time or began later"),
                 time_query("to", "only alerts that began to fire before this time"),
-                query("limit", "how many", limit),
+                query("limit", "the most alerts in the answer", limit),
                 query(
-                    "before", "the `next` of the page before this", {"type": "integer", "minimum": 1, "maximum": 10**15}
+                    "before", "the `next` of the previous page", {"type": "integer", "minimum": 1, "maximum": 10**15}
                 ),
             ],
             {"422": ref(ErrorBody), "503": ref(ErrorBody)},
         ),
-        "/api/alerts/{id}/ack": _change(
-            ref, "acknowledgeAlert", "Says that somebody looks after an alert", AcknowledgeAlert, "409"
-        ),
+        "/api/alerts/{id}/ack": _change(ref, "acknowledgeAlert", "Acknowledges an alert", AcknowledgeAlert, "409"),
         "/api/alerts/{id}/silence": _change(
-            ref, "silenceAlert", "Tells nobody of an alert's rule and series for a while", SilenceAlert
+            ref, "silenceAlert", "Silences an alert's rule and series for a while", SilenceAlert
         ),
         "/api/silences": get(
             "silences", "The silences in force, the first to end first", {"type": "array", "items": ref(Silence)}
@@ -90,12 +92,12 @@ def describe(ref: Ref) -> Paths:
 
 
 def _change(ref: Ref, operation: str, summary: str, asked: type, *also: str) -> Schema:
-    """Describe what is done to one alert; an empty body is an empty object."""
+    """Describe an action on one alert; an empty body counts as an empty object."""
     unkept = {"type": "object", "properties": {"kept": {"const": False}}, "required": ["kept"]}
-    unwritten = "in force until a restart; the log of alerts can't be written"
+    unwritten = "in force until a restart, because the log of alerts cannot be written"
     statuses = ("400", "403", "404", "408", "413", "415", "422", "429", "503", *also)
     responses = {
-        "200": response("done, and kept: the alert as it is now", ref(Alert)),
+        "200": response("done and stored: the alert as it is now", ref(Alert)),
         "202": response(unwritten, {"allOf": [ref(Alert), unkept]}),
         **failures(json(ref(ErrorBody)), statuses),
     }
@@ -108,8 +110,8 @@ def alert_routes(hub: Hub, announcer: Announcing) -> list[Route]:
     """Return the routes that read alerts and change them.
 
     Args:
-        hub: whose alerts.
-        announcer: makes what changes, keeps and publishes it; it may raise what `Alerts` raises.
+        hub: the hub whose alerts they are.
+        announcer: makes, stores and publishes changes; it raises the errors of `Alerts`.
     """
     rates = ChangeRates()
 
@@ -118,7 +120,7 @@ def alert_routes(hub: Hub, announcer: Announcing) -> list[Route]:
         return lambda: rates.take(time.monotonic(), *names)
 
     async def alerts(request: Request) -> Response:
-        asked, journal = asked_alerts(request, int(time.time() * 1000)), announcer.journal
+        asked, journal = alert_question(request, int(time.time() * 1000)), announcer.journal
         read = None if journal is None else lambda asked, left: bounded(request, journal.resolved(asked, left))
         return _json(encode(await page(hub.engine.alerts, asked, read)))
 
@@ -148,11 +150,11 @@ def alert_routes(hub: Hub, announcer: Announcing) -> list[Route]:
     ]
 
 
-def asked_alerts(request: Request, now_ms: int) -> AlertQuestion:
-    """Return the alerts that a request asks for.
+def alert_question(request: Request, now_ms: int) -> AlertQuestion:
+    """Return the question in a request for alerts.
 
     Raises:
-        InputError: a parameter can't be used.
+        InputError: a parameter is invalid.
     """
     asked = request.query_params
     state = one_of(asked.get("state", "all"), "state", STATES)
@@ -168,18 +170,18 @@ def asked_alerts(request: Request, now_ms: int) -> AlertQuestion:
 
 
 async def page(alerts: Alerts, asked: AlertQuestion, read: Read | None) -> AlertPage:
-    """Return the page of alerts that is asked for, newest first by the number of their beginning.
+    """Return the page of alerts that a question asks for, newest first by the number of their firing event.
 
     Args:
-        alerts: of the board.
-        asked: which alerts.
-        read: reads those that the log holds no longer; None: there are none.
+        alerts: the board's alerts.
+        asked: the question.
+        read: reads alerts that are no longer in the log; None: there are none.
     """
     log = alerts.log
     found = [(number, alert) for number, alert in reversed(log.alerts()) if asked.matches(alert)]
     rest = [(number, alert) for number, alert in found if number < asked.before]
     older = FoundAlerts(0, [])
-    # The log has all that ended after the last alert that has left it.
+    # The log has every alert that ended after the last one that left it.
     if read is not None and asked.is_of_range and log.older and (asked.start or "") <= log.older:
         older = await read(asked, log.left)
     rest = list(merge(rest[: asked.limit + 1], older.page, key=lambda each: -each[0]))
@@ -193,10 +195,10 @@ async def page(alerts: Alerts, asked: AlertQuestion, read: Read | None) -> Alert
 
 
 def silence_length(asked: SilenceAlert) -> float:
-    """Return the seconds that a silence is to last; 0 ends one.
+    """Return how many seconds a silence should last; 0 ends one.
 
     Raises:
-        InputError: it is no length of time or too long, or there is no reason for it.
+        InputError: it is not a duration, or too long, or it has no reason.
     """
     length_s = duration(asked.duration)
     if length_s > MAX_SILENCE_S:
@@ -204,7 +206,7 @@ def silence_length(asked: SilenceAlert) -> float:
             f"duration {asked.duration[:40]!r}: the longest silence is 366d: silence for less, or fix the rule"
         )
     if length_s and not asked.reason.strip():
-        raise InputError("reason: say why, so that others know later why nobody was notified")
+        raise InputError("reason is empty: say why, so that others know later why nobody was notified")
     return length_s
 
 
@@ -212,18 +214,18 @@ async def _asked(request: Request, kind: type[Asked], example: str) -> Asked:
     """Return the body of a request.
 
     Raises:
-        PayloadError: it is not JSON, or not said to be, or too large.
+        PayloadError: it is not JSON, not declared as JSON, or too large.
         InputError: a field is missing, unknown, of another type or too long.
     """
-    asked = await read_asked(request, kind, example)
+    asked = await read_json(request, kind, example)
     for name, text in msgspec.structs.asdict(asked).items():
         if len(text) > MAX_TEXT:
-            raise InputError(f"{name} has {len(text)} characters: {MAX_TEXT} are the most")
+            raise InputError(f"{name} has {len(text)} characters: send {MAX_TEXT} at most")
     return asked
 
 
 def _acted(alert: Alert, kept: bool) -> Response:
-    """Answer what was asked to be done: 202 where it is in force, but a restart would forget it."""
+    """Answer an action: with 202 if it is in force, but would be lost with a restart."""
     if kept:
         return _json(encode(alert))
     return _json(encode({**msgspec.to_builtins(alert), "kept": False}), 202)

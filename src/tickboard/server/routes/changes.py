@@ -18,20 +18,20 @@ from tickboard.server.requests.connection_limits import address_of
 from tickboard.server.requests.parameters import whole_number
 from tickboard.server.routes.large import count_document
 from tickboard.server.routes.operations import Paths, Ref, get, query, time_query
-from tickboard.server.routes.reads import bounded, streamed
+from tickboard.server.routes.reads import bounded, encoded
 from tickboard.wire import ChangesAnswer, ErrorBody
 
 TIMES = ("from", "to", "baseline_from", "baseline_to")
 
 CHANGE_BYTES = 256
-"""The memory that one change takes, about."""
+"""The approximate memory of one change."""
 
 
 def changes_route(history: Callable[[], History | None]) -> Route:
     """Return the route.
 
     Args:
-        history: returns the board's history, or None if it keeps none.
+        history: returns the board's history, or None.
     """
 
     async def changes(request: Request) -> Response:
@@ -39,10 +39,10 @@ def changes_route(history: Callable[[], History | None]) -> Route:
             raise NoHistoryError
         from tickboard.history.encodings import change_pieces
 
-        asked = asked_comparison(request, int(time.time() * 1000))
+        asked = changes_question(request, int(time.time() * 1000))
         found = await bounded(request, kept.ask_changes(asked))
         count_document(found, address_of(request.scope), CHANGE_BYTES * len(found.changed), "limit=100")
-        return streamed(request, change_pieces(found), "application/json", "Accept-Encoding")
+        return await encoded(request, change_pieces(found), "application/json", "Accept-Encoding")
 
     return Route("/api/changes", changes, methods=["GET"])
 
@@ -57,9 +57,11 @@ def describe(ref: Ref) -> Paths:
         [
             time_query("from", "the beginning of the range, inclusive", CHANGES_START),
             time_query("to", "its end, exclusive", END),
-            time_query("baseline_from", "the beginning of the baseline, without which it is as long as the range"),
-            time_query("baseline_to", "its end, exclusive, without which it is the beginning of the range"),
-            query("metrics", "names, globs and labels; none: all", {"type": "array", "items": {"type": "string"}}),
+            time_query(
+                "baseline_from", "the beginning of the baseline; by default the baseline is as long as the range"
+            ),
+            time_query("baseline_to", "its end, exclusive; by default the beginning of the range"),
+            query("metrics", "names, globs and labels; all by default", {"type": "array", "items": {"type": "string"}}),
             query("limit", "the most series in the answer", count),
         ],
         {status: ref(ErrorBody) for status in ("404", "422", "503")},
@@ -67,11 +69,11 @@ def describe(ref: Ref) -> Paths:
     return {"/api/changes": described}
 
 
-def asked_comparison(request: Request, now_ms: int) -> ChangesQuestion:
+def changes_question(request: Request, now_ms: int) -> ChangesQuestion:
     """Return the comparison that a request asks for.
 
     Raises:
-        InputError: a parameter cannot be used.
+        InputError: a parameter is invalid.
     """
     asked = request.query_params
     limit = whole_number(asked.get("limit"), "limit", LIMIT, MAX_LIMIT)

@@ -1,7 +1,6 @@
-"""How a document is sent: compressed if the client takes that, and not at all if the client has it already.
+"""Sends documents: compressed if the client accepts that, and not at all if it already has them.
 
-It speaks of the request's headers Accept-Encoding and If-None-Match (RFC 9110, sections 12.5.3 and 13.1.2), for every
-document alike.
+The request's headers Accept-Encoding and If-None-Match decide (RFC 9110, sections 12.5.3 and 13.1.2).
 """
 
 import hashlib
@@ -15,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tickboard.wire import encode
 
 MAX_LISTED = 100
-"""Elements of a header that are looked at: browsers send ten, and more of them say nothing new."""
+"""How many elements of a header are read: browsers send ten."""
 
 MINIMUM_BYTES = 1_000
 """A smaller document is sent as it is."""
@@ -58,7 +57,7 @@ def wants_gzip(headers: Headers) -> bool:
 def qualities(accept: Iterable[str]) -> tuple[float, float]:
     """Return how much a client wants gzip, and how much it wants no coding; 0 is not at all.
 
-    No coding is acceptable unless it is excluded, and wanted least if nothing is said of it.
+    No coding is acceptable unless it is excluded; if it is not mentioned, the client wants it least.
     """
     found: dict[str, float] = {}
     for each in listed(accept):
@@ -75,7 +74,7 @@ def listed(values: Iterable[str]) -> list[str]:
 
 
 def quality(parameters: Iterable[str]) -> float:
-    """Return the ``q`` among the parameters of what a client accepts: 1 without one, 0 where it is none."""
+    """Return the ``q`` among the parameters of an Accept element: 1 if it is missing, 0 if it is invalid."""
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name.strip() == "q":
@@ -106,7 +105,7 @@ def _tags(values: Iterable[str]) -> Iterable[str]:
 
 
 def _unless_known(send: Send, known: set[str]) -> Send:
-    """Return a `send` that answers 304 in place of a document whose ETag is among those known; ``*`` is any."""
+    """Return a `send` that answers 304 instead of a document whose ETag is known; ``*`` matches any."""
     unchanged = False
 
     async def send_unless_known(message: Message) -> None:
@@ -127,7 +126,7 @@ def _unless_known(send: Send, known: set[str]) -> Send:
 
 
 def static_json(document: object) -> Response:
-    """Return a document that changes with the version of Tickboard alone: it is asked for anew, but sent once."""
+    """Return a document that changes only with Tickboard's version: clients revalidate it, but get it once."""
     body = encode(document)
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     return Response(body, media_type="application/json", headers={"cache-control": "no-cache", "etag": tag})

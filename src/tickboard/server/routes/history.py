@@ -1,4 +1,4 @@
-"""``GET /api/history``: what was recorded in a range of time, as JSON, CSV or binary.
+"""``GET /api/history``: the recorded values of a range of time, as JSON, CSV or binary.
 
 The history is read in a thread of its own. The answer stays in memory as arrays and is encoded piece by piece, as fast
 as the client reads it. If the client disconnects, reading and encoding stop.
@@ -20,7 +20,7 @@ from tickboard.server.requests.parameters import one_of, whole_number
 from tickboard.server.routes.documents import listed, quality
 from tickboard.server.routes.large import count_document
 from tickboard.server.routes.operations import BYTES, Paths, Ref, get, query, time_query
-from tickboard.server.routes.reads import bounded, streamed
+from tickboard.server.routes.reads import bounded, encoded
 from tickboard.wire import ErrorBody, HistoryAnswer
 
 BINARY = "application/vnd.tickboard.history.v1"
@@ -36,20 +36,20 @@ def history_route(history: Callable[[], History | None]) -> Route:
     """Return the route.
 
     Args:
-        history: returns the board's history, or None if it keeps none.
+        history: returns the board's history, or None.
     """
 
     async def read(request: Request) -> Response:
         if (kept := history()) is None:
             raise NoHistoryError
         form = wanted_form(request)
-        asked = asked_question(request, int(time.time() * 1000))
+        asked = history_question(request, int(time.time() * 1000))
         from tickboard.history.encodings import PIECES
 
         answer = await bounded(request, kept.ask(asked))
         size = BUCKET_BYTES * len(answer.times) * len(answer.series)
         count_document(answer, address_of(request.scope), size, "points=100")
-        return streamed(request, PIECES[form](answer), MEDIA_TYPES[form], "Accept, Accept-Encoding")
+        return await encoded(request, PIECES[form](answer), MEDIA_TYPES[form], "Accept, Accept-Encoding")
 
     return Route("/api/history", read, methods=["GET"])
 
@@ -59,14 +59,16 @@ def describe(ref: Ref) -> Paths:
     count = {"type": "integer", "minimum": 1, "maximum": MAX_POINTS, "default": POINTS}
     described = get(
         "history",
-        "What was recorded in a range of time, in buckets with min, max, avg and count",
+        "The recorded values of a range of time, in buckets with min, max, avg and count",
         ref(HistoryAnswer),
         [
             time_query("from", "the beginning of the range, inclusive", START),
             time_query("to", "its end, exclusive", END),
-            query("metrics", "names, globs and labels; none: all", {"type": "array", "items": {"type": "string"}}),
+            query("metrics", "names, globs and labels; all by default", {"type": "array", "items": {"type": "string"}}),
             query("points", "buckets of each series; two more cover the ends of the range", count),
-            query("format", "of the answer; without it, Accept decides", {"enum": list(MEDIA_TYPES)}),
+            query(
+                "format", "the format of the answer; by default the header Accept decides", {"enum": list(MEDIA_TYPES)}
+            ),
         ],
         {status: ref(ErrorBody) for status in ("404", "422", "503")},
     )
@@ -74,23 +76,23 @@ def describe(ref: Ref) -> Paths:
     return {"/api/history": described}
 
 
-def asked_question(request: Request, now_ms: int) -> Question:
+def history_question(request: Request, now_ms: int) -> Question:
     """Return the question in a request.
 
     Raises:
-        InputError: a parameter cannot be used.
+        InputError: a parameter is invalid.
     """
     asked = request.query_params
     points = whole_number(asked.get("points"), "points", POINTS, MAX_POINTS)
     start, end = asked.get("from", START), asked.get("to", END)
-    return question(asked.getlist("metrics"), start, end, points, now_ms, ("from", "to"))
+    return question(asked.getlist("metrics"), start, end, points, now_ms, ("from", "to", "metrics"))
 
 
 def wanted_form(request: Request) -> str:
     """Return the format that a request asks for: the parameter's, or the one that Accept prefers, or JSON.
 
     Raises:
-        InputError: there is no such format.
+        InputError: the format is unknown.
     """
     if (form := request.query_params.get("format")) is not None:
         return one_of(form, "format", tuple(MEDIA_TYPES))

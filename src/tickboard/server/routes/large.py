@@ -1,7 +1,7 @@
-"""Large documents: made in turns, once for all who ask for the same, compressed with it, and bounded in memory.
+"""Large documents: made and compressed in turns, once for all clients that ask for the same, and bounded in memory.
 
-Each is kept in pieces, which are sent one by one as the client takes them. It counts in `DOCUMENTS` from its beginning
-until the last client has it: how many ask, and how slowly they read, costs no more than that.
+Each is kept in pieces, which are sent one by one as the client reads them. It counts in `DOCUMENTS` from its beginning
+until the last client has it, however many clients there are and however slowly they read.
 """
 
 import asyncio
@@ -19,25 +19,25 @@ from tickboard.server.requests.connection_limits import RETRY_AFTER_S, address_o
 from tickboard.server.routes.documents import MINIMUM_BYTES, wants_gzip
 
 PIECE_BYTES = 2**16
-"""What is compressed before others may run, in some 3 ms, and what is sent at once."""
+"""The size of a piece that is compressed in one step, in some 3 ms, and sent at once."""
 
 VALUE_BYTES = 160
-"""What one series, or one value of the window, takes of a document while it is made."""
+"""The memory that one series, or one value of the window, takes while a document is made."""
 
 MAX_DOCUMENTS_BYTES = 2**28
-"""Of all large documents in memory, of this process; half of it for those that one address asks for."""
+"""The most bytes of all large documents in this process's memory; half of it for one address."""
 
 DOCUMENTS = Budget(MAX_DOCUMENTS_BYTES)
 
 LEVEL = 6
-"""Of compression."""
+"""The compression level."""
 
 Steps = Generator[None, None, list[bytes]]
 """Makes the pieces of a document, in steps."""
 
 
 class Large:
-    """One large document, as it is at any time."""
+    """One large document in its current version."""
 
     def __init__(self) -> None:
         self._shared = Shared[_Made]()
@@ -46,17 +46,19 @@ class Large:
         """Return the response to a request.
 
         Args:
-            request: who asks; its headers say whether it takes gzip.
-            key: what the document is of: the same for all who get the same.
-            values: series or values that it has at most.
-            make: begins to make it.
+            request: the request; its headers say whether the client accepts gzip.
+            key: identifies the contents of the document.
+            values: the most series or values that it has.
+            make: starts making it.
 
         Raises:
-            PayloadError: it would be too large, whatever else is in memory.
+            PayloadError: it would be too large even if nothing else were in memory.
             BusyError: there are too many large documents in memory.
         """
         if values > (most := MAX_DOCUMENTS_BYTES // SHARE // VALUE_BYTES):
-            raise PayloadError(f"the document would have {values} values: ask for {most} at most, as by count={most}")
+            raise PayloadError(
+                f"the document would have {values} values: ask for {most} at most, for example with count={most}"
+            )
         gzip, address = wants_gzip(request.headers), address_of(request.scope)
         made = await self._shared.get((key, gzip), lambda: _made(address, values, make, gzip=gzip))
         headers = {"cache-control": "no-store"}
@@ -75,7 +77,7 @@ def count_document(document: object, address: str, size: int, less: str) -> None
         document: the object that holds it in memory.
         address: the client that asked for it first.
         size: the bytes that it takes, approximately.
-        less: an example of asking for less, for the error.
+        less: an example of asking for less, for the message.
 
     Raises:
         BusyError: there are too many large documents in memory.
@@ -85,7 +87,7 @@ def count_document(document: object, address: str, size: int, less: str) -> None
     if not DOCUMENTS.take(address, size):
         raise BusyError(
             f"documents of more than {MAX_DOCUMENTS_BYTES} bytes are being made and sent: "
-            f"try again in a few seconds, or ask for less, as with {less}",
+            f"try again in a few seconds, or ask for less, for example with {less}",
             RETRY_AFTER_S,
         )
     weakref.finalize(document, DOCUMENTS.give_back, address, size)
@@ -95,12 +97,12 @@ class _Made:
     """A document in memory.
 
     Args:
-        address: who has asked for it first.
-        bytes_: what it takes, about.
+        address: the client that asked for it first.
+        bytes_: its approximate size in memory.
 
     Attributes:
-        pieces: of its content.
-        is_compressed: whether that is in gzip.
+        pieces: the pieces of its content.
+        is_compressed: whether they are compressed with gzip.
     """
 
     def __init__(self, address: str, bytes_: int) -> None:

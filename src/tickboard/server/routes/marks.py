@@ -1,4 +1,4 @@
-"""``/api/marks``: what people and programs mark, such as a deployment."""
+"""``/api/marks``: the marks that people and programs make, for example for a deployment."""
 
 import time
 from collections.abc import Generator
@@ -13,7 +13,7 @@ from tickboard.alerting.marks import new_mark
 from tickboard.hub.hub import Hub
 from tickboard.server.announcing import Announcing
 from tickboard.server.requests.connection_limits import address_of
-from tickboard.server.requests.json_bodies import read_asked
+from tickboard.server.requests.json_bodies import read_json
 from tickboard.server.requests.parameters import range_of_time
 from tickboard.server.routes.large import Large
 from tickboard.server.routes.operations import Paths, Ref, failures, get, json, post, response, time_query
@@ -22,13 +22,13 @@ from tickboard.times import MAX_TIME_MS, time_text
 from tickboard.wire import ErrorBody, Mark, NewMark, encode
 
 BURST_OF_ALL, PER_S_OF_ALL = 100, 10.0
-"""Marks that all addresses together may make at once, and each second after that."""
+"""How many marks all addresses together may make at once, and in each second after that."""
 
 STEP_MARKS = 500
-"""Marks that are encoded before others may run, in less than 1 ms."""
+"""How many marks are encoded in one step before other work may run: less than 1 ms."""
 
 MARK_VALUES = 8
-"""Values that one mark is as large as, at most."""
+"""The size of the largest mark, in values of a document."""
 
 
 def describe(ref: Ref) -> Paths:
@@ -44,10 +44,10 @@ def describe(ref: Ref) -> Paths:
         {"422": ref(ErrorBody), "503": ref(ErrorBody)},
     )
     unkept = {"type": "object", "properties": {"kept": {"const": False}}, "required": ["kept"]}
-    unwritten = "published, and known until a restart; the log of alerts can't be written"
+    unwritten = "published, but lost with a restart, because the log of alerts cannot be written"
     statuses = ("400", "403", "408", "413", "415", "422", "429", "503")
     responses = {
-        "200": response("published and kept: the mark, or the one that says the same already", ref(Mark)),
+        "200": response("published and stored: the mark, or an existing one with the same content", ref(Mark)),
         "202": response(unwritten, {"allOf": [ref(Mark), unkept]}),
         **failures(json(ref(ErrorBody)), statuses),
     }
@@ -58,12 +58,12 @@ def mark_routes(hub: Hub, announcer: Announcing) -> list[Route]:
     """Return the routes that read marks and make them.
 
     Args:
-        hub: whose marks.
-        announcer: keeps and publishes them.
+        hub: the hub whose marks they are.
+        announcer: stores and publishes them.
     """
     large = Large()
     of_address = ChangeRates("marks", "from one address")
-    of_all = ChangeRates("marks", "in all", BURST_OF_ALL, PER_S_OF_ALL)
+    of_all = ChangeRates("marks", "in total", BURST_OF_ALL, PER_S_OF_ALL)
 
     def permit(address: str) -> None:
         now = time.monotonic()
@@ -78,7 +78,7 @@ def mark_routes(hub: Hub, announcer: Announcing) -> list[Route]:
         return await large.answer(request, key, MARK_VALUES * len(found), lambda: _array(found))
 
     async def mark(request: Request) -> Response:
-        asked = await read_asked(request, NewMark, '{"text": "deployed 1.4"}')
+        asked = await read_json(request, NewMark, '{"text": "deployed 1.4"}')
         made = new_mark(
             str(uuid4()),
             asked.text,

@@ -1,7 +1,7 @@
 """``GET /metrics``: Tickboard's own metrics for scrapers, in the Prometheus text format or in OpenMetrics.
 
-It reads the counters of the hub and of the sources as they are, since the start; the scraper makes rates of them. On a
-board, `tickboard.sources.own_metrics` shows the same.
+It returns the counters of the hub and of the sources since the start; the scraper computes rates.
+`tickboard.sources.own_metrics` shows the same on a board.
 """
 
 import time
@@ -35,11 +35,12 @@ class Family(Struct, frozen=True):
     """A metric with all its samples.
 
     Attributes:
-        name: without the ``_total`` of a counter.
+        name: its name, without the ``_total`` of a counter.
         kind: gauge, counter or histogram.
-        meaning: in one sentence.
-        samples: labels and value of each; of a histogram the bounds, in ``le``, with how many were up to each.
-        sum: of a histogram's values.
+        meaning: its description in one sentence.
+        samples: the labels and the value of each. For a histogram: each bound in ``le``, and the number of values up to
+            it.
+        sum: the sum of a histogram's values.
     """
 
     name: str
@@ -68,7 +69,7 @@ def prometheus_route(
     return Route("/metrics", metrics, methods=["GET"])
 
 
-def describe(ref: Ref) -> Paths:  # its text has no wire type
+def describe(ref: Ref) -> Paths:  # the text has no wire type
     """Describe this route."""
     text = {"schema": {"type": "string"}}
     return {
@@ -78,7 +79,7 @@ def describe(ref: Ref) -> Paths:  # its text has no wire type
                 "summary": "Tickboard's own metrics for Prometheus, in the format that Accept prefers",
                 "responses": {
                     "200": {
-                        "description": "as asked",
+                        "description": "the metrics",
                         "content": {"text/plain": text, "application/openmetrics-text": text},
                     }
                 },
@@ -88,9 +89,9 @@ def describe(ref: Ref) -> Paths:  # its text has no wire type
 
 
 def wants_openmetrics(accept: Iterable[str]) -> bool:
-    """Return whether Accept headers prefer OpenMetrics to the text format; where they say nothing, they don't.
+    """Return whether Accept headers prefer OpenMetrics to the text format; without such headers, they don't.
 
-    Of the two the one of the higher ``q`` is wanted, and OpenMetrics where they are equal: who names it knows it.
+    The format with the higher ``q`` is preferred, and OpenMetrics if both are equal, since it was named explicitly.
     """
     open_quality = text_quality = 0.0
     for media_range in listed(accept):
@@ -110,35 +111,35 @@ def exposition(families: Iterable[Family], *, openmetrics: bool = False) -> str:
 
 
 def families(hub: Hub, intake: Intake, vitals: Vitals, kept: HistoryStatus | None = None) -> list[Family]:
-    """Return what there is to tell; `kept` is what history keeps."""
+    """Return all families; `kept` is the history's status."""
     traffic = hub.traffic
     return [
         _gauge("viewers", "WebSockets that watch.", hub.viewers),
-        _gauge("subscriptions", "Distinct subscriptions that they have.", hub.subscriptions),
+        _gauge("subscriptions", "Distinct subscriptions of viewers.", hub.subscriptions),
         _gauge("subscribers", "Readers of the alert stream.", len(hub.readers)),
         _counter("ticks", "Ticks of this epoch.", hub.engine.seq),
         _counter("ticks_skipped", "Ticks that could not be made in time.", vitals.ticks_skipped),
         _counter("frames_sent", "Messages sent to viewers.", traffic.frames),
-        _counter("sent_bytes", "Bytes of those messages.", traffic.bytes),
+        _counter("sent_bytes", "Bytes of messages sent to viewers.", traffic.bytes),
         _counter("frames_skipped", "Ticks not sent to slow viewers.", traffic.frames_skipped),
         _counter("connections_refused", "Connections refused with 503.", traffic.connections_refused),
         Family(
             "requests_refused",
             "counter",
-            "Requests and connections refused before a route looked at them.",
+            "Requests and connections refused before they reached a route.",
             [((("reason", reason),), count) for reason, count in traffic.requests_refused.items()],
         ),
         Family(
             "viewers_dropped",
             "counter",
-            "Viewers closed: they took nothing, or answered no ping.",
+            "Viewers disconnected because they read nothing, or answered no ping.",
             [
                 ((("reason", "stalled"),), traffic.viewers_stalled),
                 ((("reason", "silent"),), traffic.viewers_silent),
             ],
         ),
         _counter(
-            "subscribers_dropped", "Readers of the alert stream cut: they took nothing.", traffic.subscribers_stalled
+            "subscribers_dropped", "Alert readers disconnected because they read nothing.", traffic.subscribers_stalled
         ),
         *_problems(hub.problems, vitals),
         *_notifications(traffic),
@@ -174,7 +175,7 @@ def _problems(problems: Problems, vitals: Vitals) -> list[Family]:
 
 
 def _notifications(traffic: Traffic) -> list[Family]:
-    """Return what became of the messages about alerts; nothing where nobody is told."""
+    """Return the results of notifications; nothing without notifiers."""
     if not traffic.notified:
         return []
     results: list[Sample] = []
@@ -194,46 +195,50 @@ def _deliveries(traffic: Traffic) -> Family:
     counts = accumulate(traffic.deliveries)
     samples: list[Sample] = [((("le", bound),), count) for bound, count in zip(bounds, counts, strict=True)]
     return Family(
-        "delivery_seconds", "histogram", "From a tick to the last write of it.", samples, sum=traffic.delivery_s
+        "delivery_seconds", "histogram", "Time from a tick to its last write.", samples, sum=traffic.delivery_s
     )
 
 
 def _history(kept: HistoryStatus | None) -> list[Family]:
-    """Return what is kept of the ticks; nothing where they are not kept."""
+    """Return the state of the history; nothing without a history."""
     if kept is None:
         return []
     return [
-        _gauge("history_bytes", "Bytes that history takes on the disk.", kept.file_bytes),
-        _gauge("history_series", "Series in history, also those that have left.", kept.series),
-        _gauge("history_queued", "Ticks that wait to be written to history.", kept.queued),
-        _counter("history_dropped", "Ticks and late values that history could not keep.", kept.dropped),
-        _counter("history_lost", "Damaged columns met in history.", kept.lost),
+        _gauge("history_bytes", "Bytes of the history on disk.", kept.file_bytes),
+        _gauge("history_series", "Series in the history, including those that have left the board.", kept.series),
+        _gauge("history_queued", "Ticks that wait to be written to the history.", kept.queued),
+        _counter("history_dropped", "Ticks and late values that the history could not store.", kept.dropped),
+        _counter("history_lost", "Damaged columns found in the history.", kept.lost),
     ]
 
 
 def _remote_write(written: RemoteWritten | None) -> list[Family]:
-    """Return what became of the samples that are sent on; nothing where none are."""
+    """Return the results of remote write; nothing without remote write."""
     if written is None:
         return []
     return [
         Family(
             "remote_write_samples",
             "counter",
-            "Samples sent by remote write: taken, and refused by the receiver.",
+            "Samples of remote write that the receiver accepted or refused.",
             [((("result", "sent"),), written.sent), ((("result", "refused"),), written.refused)],
         ),
         _counter("remote_write_failures", "Requests of remote write that failed and were tried again.", written.failed),
-        _gauge("remote_write_waiting", "Samples that wait for remote write, about.", written.waiting),
-        # The oldest sample has the time of the wall clock.
-        _gauge("remote_write_behind_seconds", "Age of the oldest of them.", written.behind_s(time.time())),
+        _gauge("remote_write_waiting", "Approximate number of samples that wait for remote write.", written.waiting),
+        # The oldest sample's time is the wall clock's.
+        _gauge(
+            "remote_write_behind_seconds",
+            "Age of the oldest sample that waits for remote write.",
+            written.behind_s(time.time()),
+        ),
     ]
 
 
 _SOURCE_COUNTERS = (
-    ("samples", "Samples that were taken.", "samples"),
-    ("samples_late", "Of them, those that went to an earlier tick.", "late"),
-    ("samples_too_old", "Samples dropped, older than what is kept or than what came before them.", "too_old"),
-    ("samples_refused", "Samples of series that were refused.", "refused"),
+    ("samples", "Accepted samples.", "samples"),
+    ("samples_late", "Accepted samples that went to an earlier tick.", "late"),
+    ("samples_too_old", "Dropped samples: older than the oldest tick or than an earlier sample.", "too_old"),
+    ("samples_refused", "Samples of refused series.", "refused"),
     ("samples_malformed", "Lines, samples or requests that could not be read.", "malformed"),
 )
 
@@ -252,13 +257,13 @@ def _sources(intake: Intake) -> list[Family]:
     ]
 
 
-# --- how it is written ---
+# --- the formats ---
 
 
 def _lines(family: Family, *, openmetrics: bool) -> list[str]:
     name = f"tickboard_{family.name}"
     sampled = f"{name}_total" if family.kind == "counter" else name
-    # The text format knows a counter by the name of its samples, OpenMetrics by that of the family.
+    # The text format names a counter by its samples, OpenMetrics by its family.
     head = name if openmetrics else sampled
     lines = [f"# HELP {head} {family.meaning}", f"# TYPE {head} {family.kind}"]
     if openmetrics and (unit := head.rpartition("_")[2]) in {"seconds", "bytes"}:
@@ -269,7 +274,7 @@ def _lines(family: Family, *, openmetrics: bool) -> list[str]:
     return [*lines, f"{name}_sum {family.sum}", f"{name}_count {family.samples[-1][1]}"]
 
 
-# --- what the Accept header says ---
+# --- the Accept header ---
 
 
 def _parameter(parameters: list[str], wanted: str) -> str:

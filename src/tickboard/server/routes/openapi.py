@@ -1,6 +1,6 @@
-"""``GET /api/openapi.json``: the OpenAPI 3.1 document of the REST part.
+"""``GET /api/openapi.json``: the OpenAPI 3.1 document of the REST API.
 
-Each module of routes describes its own; this puts them together with the schemas of the wire types that they name.
+Each module of routes describes its own. This combines them, with the schemas of the wire types that they refer to.
 """
 
 from typing import Any
@@ -58,7 +58,7 @@ def document(root_path: str = "") -> dict[str, Any]:
         "info": {
             "title": "Tickboard",
             "version": tickboard.__version__,
-            "description": "What a live dashboard shows, as documents. The live part is WS /ws/metrics and "
+            "description": "The contents of a live dashboard as documents. The live part is WS /ws/metrics and "
             "SSE /events/alerts, described in docs/protocol.md.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },

@@ -1,4 +1,4 @@
-"""Where OpenTelemetry's SDKs and Collector export to: ``POST /v1/metrics``, OTLP over HTTP in protobuf and JSON."""
+"""``POST /v1/metrics``: metrics from OpenTelemetry's SDKs and Collector, as OTLP over HTTP in protobuf or JSON."""
 
 import time
 from collections.abc import Iterator
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from tickboard.sources.opentelemetry.exports import ExportResult, OpenTelemetry
 
 MAX_BODY_BYTES = 16 * 2**20
-"""Of a request, as sent and as undone of its compression."""
+"""The most bytes of a request, compressed and decompressed."""
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 
 
 def opentelemetry_route(intake: Intake) -> Route:
-    """Return the route; data points go to a source for each address that sends."""
+    """Return the route; each sending address is a source of its own."""
     streams = Streams()
 
     async def export(request: Request) -> Response:
@@ -35,16 +35,16 @@ def opentelemetry_route(intake: Intake) -> Route:
         source = intake.sender(f"otlp {request.client.host if request.client else 'local'}")
         sender = source.reader(OpenTelemetry, streams)
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        taken = ExportResult()
+        result = ExportResult()
         try:
             if kind not in {PROTOBUF, JSON}:
                 raise PayloadError(f"Content-Type {kind!r}: send {PROTOBUF} or {JSON}", 415)
             body = await read_body(request, MAX_BODY_BYTES)
-            await in_turns(_take(sender, kind, body, taken))
+            await in_turns(_take(sender, kind, body, result))
         except PayloadError as error:
             source.malformed += 1
             return _failure(kind, error)
-        return _success(kind, taken)
+        return _success(kind, result)
 
     return Route("/v1/metrics", export, methods=["POST"])
 
@@ -56,45 +56,45 @@ def describe(ref: Ref) -> Paths:
     return {
         "/v1/metrics": post(
             "exportMetrics",
-            "Takes OpenTelemetry's metrics: OTLP over HTTP, an ExportMetricsServiceRequest",
+            "Accepts metrics from OpenTelemetry: OTLP over HTTP, an ExportMetricsServiceRequest",
             either,
             {
-                "200": {"description": "taken; a partial success says what was refused", "content": either},
+                "200": {"description": "accepted; a partial success says how much was refused", "content": either},
                 **failures(refused, ("400", "403", "408", "413", "415", "503")),
             },
         )
     }
 
 
-def _take(sender: "OpenTelemetry", kind: str, body: bytes, taken: "ExportResult") -> Iterator[None]:
+def _take(sender: "OpenTelemetry", kind: str, body: bytes, result: "ExportResult") -> Iterator[None]:
     from tickboard.sources.opentelemetry.messages import read_json, read_protobuf
 
     now = time.time()
     for piece in read_protobuf(body) if kind == PROTOBUF else read_json(body):
         if piece is not None:
-            yield from sender.receive(piece, now, taken)
+            yield from sender.receive(piece, now, result)
         yield
 
 
-def _success(kind: str, taken: "ExportResult") -> Response:
+def _success(kind: str, result: "ExportResult") -> Response:
     """Return an ExportMetricsServiceResponse, which says how much of the request was rejected."""
     if kind == JSON:
-        part = {"rejectedDataPoints": str(taken.rejected), "errorMessage": taken.reason} if taken.rejected else {}
+        part = {"rejectedDataPoints": str(result.rejected), "errorMessage": result.reason} if result.rejected else {}
         return Response(encode({"partialSuccess": part} if part else {}), media_type=JSON)
     from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 
     answer = ExportMetricsServiceResponse()
-    if taken.rejected:
-        answer.partial_success.rejected_data_points = taken.rejected
-        answer.partial_success.error_message = taken.reason
+    if result.rejected:
+        answer.partial_success.rejected_data_points = result.rejected
+        answer.partial_success.error_message = result.reason
     return Response(answer.SerializeToString(), media_type=PROTOBUF)
 
 
 def _failure(kind: str, error: TickboardError) -> Response:
-    """Return a google.rpc.Status, as OTLP wants it, in the request's own encoding."""
+    """Return a google.rpc.Status, as OTLP requires, in the request's own encoding."""
     if kind == PROTOBUF:
         message = str(error).encode()[:1_000]
-        # Its one field that matters: number 2, the message.
+        # Only field 2, the message.
         size = bytes([len(message)]) if len(message) < 128 else bytes([len(message) & 127 | 128, len(message) >> 7])
         return Response(b"\x12" + size + message, error.status, media_type=PROTOBUF)
     return Response(encode({"message": str(error), "error": str(error)}), error.status, media_type=JSON)

@@ -1,4 +1,4 @@
-"""What a route module says of its operations in the OpenAPI document, beside the routes themselves."""
+"""Operations of the OpenAPI document: functions with which a module describes its routes."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,10 +9,10 @@ Schema = dict[str, Any]
 """A JSON Schema, or an object of OpenAPI 3.1."""
 
 Paths = dict[str, Schema]
-"""The operations of some paths, as OpenAPI has them."""
+"""The operations of some paths, in OpenAPI's form."""
 
 Ref = Callable[[type], Schema]
-"""Returns the reference to the schema of a wire type, and sees that the document has it."""
+"""Returns the reference to the schema of a wire type, and adds the schema to the document."""
 
 BYTES: Schema = {"schema": {"type": "string", "format": "binary"}}
 
@@ -24,9 +24,9 @@ def get(
     parameters: list[Schema] | None = None,
     errors: Schema | None = None,
 ) -> Schema:
-    """Describe a GET that answers with JSON; `errors` has the schema of each other status."""
-    responses = {"200": response("as asked", schema)}
-    responses |= {status: response("what is wrong and how to fix it", body) for status, body in (errors or {}).items()}
+    """Describe a GET that answers with JSON; `errors` has the schema of each error status."""
+    responses = {"200": response("the answer", schema)}
+    responses |= {status: response("what is wrong, and how to fix it", body) for status, body in (errors or {}).items()}
     described = {"operationId": operation, "summary": summary, "parameters": parameters or [], "responses": responses}
     return {"get": described}
 
@@ -37,7 +37,7 @@ def query(name: str, description: str, schema: Schema) -> Schema:
 
 
 def time_query(name: str, description: str, default: str | None = None) -> Schema:
-    """Describe a parameter that is a time; a default of None: it may be left out."""
+    """Describe a parameter that is a time; None: it has no default."""
     schema = {"type": "string"} if default is None else {"type": "string", "default": default}
     return query(name, f'{description}: RFC 3339, an age such as "-15m", or "now"', schema)
 
@@ -60,15 +60,15 @@ def json(schema: Schema) -> Schema:
 
 def failures(content: Schema, statuses: tuple[str, ...]) -> Schema:
     """Describe errors that all have the same body."""
-    return {status: {"description": "what is wrong and how to fix it", "content": content} for status in statuses}
+    return {status: {"description": "what is wrong, and how to fix it", "content": content} for status in statuses}
 
 
 def body_failures(ref: Ref) -> Schema:
-    """Describe what is wrong with the body of a POST."""
+    """Describe the errors for the body of a POST."""
     reasons = {
-        "400": "the body is malformed; nothing was taken",
-        "403": "a page of another site asks",
-        "408": "the body came too slowly",
+        "400": "the body is malformed; nothing was accepted",
+        "403": "the request comes from a page of another site",
+        "408": "the body arrived too slowly",
         "413": "the body is too large",
         "415": "the body has another type or coding",
         "503": "too many bodies at once: Retry-After says when to send it again",

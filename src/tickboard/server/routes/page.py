@@ -1,4 +1,4 @@
-"""The page: the built files that the wheel ships, served with what keeps a browser from asking anyone else."""
+"""The page: serves the built files of the wheel, with a policy that forbids requests to other hosts."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ STATIC = Path(__file__).parents[1] / "static"
 
 
 class _Assets(StaticFiles):
-    """Files whose names contain a hash of their content: a browser keeps them for good."""
+    """Files whose names contain a hash of their content, so that browsers cache them forever."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_kept(message: Message) -> None:
@@ -24,7 +24,7 @@ class _Assets(StaticFiles):
                 message["headers"] = [
                     *message["headers"],
                     (b"cache-control", b"public, max-age=31536000, immutable"),
-                    # Also of the worker's script: it is under the policy that comes with it.
+                    # Needed for the worker's script, too: a worker has the policy of its own response.
                     (POLICY.encode(), PAGE_POLICY.encode()),
                 ]
             await send(message)

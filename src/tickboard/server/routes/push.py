@@ -1,4 +1,4 @@
-"""``POST /api/metrics``: metrics that a program pushes, as JSON or NDJSON."""
+"""``POST /api/metrics``: metrics pushed by programs, as JSON or NDJSON."""
 
 import time
 
@@ -15,30 +15,30 @@ from tickboard.sources.push import PushDecoder
 from tickboard.wire import ErrorBody, PushAccepted, PushedMetric, PushRefused, encode
 
 MAX_BODY_BYTES = 16 * 2**20
-"""Of a body, as sent and as undone of its compression."""
+"""The most bytes of a body, compressed and decompressed."""
 
 _LINES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"})
-# The last two are what curl says of -d, and what programs say that don't think of it.
+# The last two are what curl -d sends, and what programs send that do not set a type.
 _KNOWN = _LINES | {"application/json", "text/plain", "application/x-www-form-urlencoded", ""}
 
 
 def push_routes(intake: Intake) -> list[Route]:
-    """Return the route that takes pushed metrics."""
+    """Return the route for pushed metrics."""
 
     async def push(request: Request) -> Response:
         source = intake.sender(f"push {request.client.host}" if request.client else "push")
         try:
             kind = _content_type(request)
             body = await read_body(request, MAX_BODY_BYTES)
-            taken = PushDecoder(body, source, time.time(), lines=kind in _LINES)
-            await in_turns(taken.read())
+            decoder = PushDecoder(body, source, time.time(), lines=kind in _LINES)
+            await in_turns(decoder.read())
         except PayloadError:
             source.malformed += 1
             raise
-        await in_turns(taken.write())
-        if taken.refused:
-            return _json(encode(PushRefused(taken.reason, taken.accepted, taken.refused)), 422)
-        return _json(encode(PushAccepted(taken.accepted)), 200)
+        await in_turns(decoder.write())
+        if decoder.refused:
+            return _json(encode(PushRefused(decoder.reason, decoder.accepted, decoder.refused)), 422)
+        return _json(encode(PushAccepted(decoder.accepted)), 200)
 
     return [Route("/api/metrics", push, methods=["POST"])]
 
@@ -49,16 +49,16 @@ def describe(ref: Ref) -> Paths:
     return {
         "/api/metrics": post(
             "pushMetrics",
-            "Takes metrics that a program pushes",
+            "Accepts metrics that a program pushes",
             {
                 **json({"anyOf": [one, {"type": "array", "items": one}]}),
                 "application/x-ndjson": {"schema": {"type": "string"}},
             },
             {
-                "200": response("all were taken", ref(PushAccepted)),
+                "200": response("all samples were accepted", ref(PushAccepted)),
                 **body_failures(ref),
                 "422": response(
-                    "a value cannot be used, and nothing was taken; or series were refused, and the others taken",
+                    "a value is invalid, and nothing was accepted; or some series were refused, the others accepted",
                     {"anyOf": [ref(PushRefused), ref(ErrorBody)]},
                 ),
             },

@@ -1,7 +1,7 @@
-"""Rates: how often people may change something.
+"""Rates: limits how often people may change something.
 
-What they do is kept, and sent to all who watch. So each address and each alert has a bucket of `BURST`, which fills
-again by one a second; marks have one for each address, and one for all. Time is an argument.
+Changes are stored, and sent to all viewers. So each address and each alert has a bucket of `BURST` changes, which is
+refilled by one a second; for marks, there is one for each address and one for all. Time is an argument.
 """
 
 import math
@@ -16,16 +16,16 @@ PER_S = 1.0
 """Changes a second that may be made after that."""
 
 MAX_BUCKETS = 10_000
-"""Addresses and alerts that are known; the one that was seen longest ago is forgotten then."""
+"""How many addresses and alerts are remembered; beyond that, the one unused for longest is forgotten."""
 
 
 class ChangeRates:
     """The buckets of all addresses and alerts.
 
     Args:
-        what: what there is too much of, for the error.
-        where: where it comes from, for the error.
-        burst: how many at once.
+        what: what is limited, for the message.
+        where: where it comes from, for the message.
+        burst: how many changes at once.
         per_s: how many a second after that.
     """
 
@@ -39,15 +39,15 @@ class ChangeRates:
         self._refusal = f"too many {what}: {burst} at once, then {per_s:g} a second, {where}"
         self._burst = burst
         self._per_s = per_s
-        # What is left in each, and when that was.
+        # How much was left in each, and when.
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, now: float, *names: str) -> None:
         """Take one from each of these buckets, or from none.
 
         Args:
-            now: seconds by a clock that doesn't step.
-            names: of the buckets.
+            now: seconds by a clock that never steps.
+            names: the names of the buckets.
 
         Raises:
             RateError: one of them is empty.

@@ -1,4 +1,4 @@
-"""Reads from the disk for requests, a limited number at a time, and answers that are sent as they are encoded.
+"""Reads from disk for requests: a limited number at a time, with answers that are encoded while they are sent.
 
 If the client disconnects, reading and encoding stop.
 """
@@ -6,32 +6,39 @@ If the client disconnects, reading and encoding stop.
 import asyncio
 import zlib
 from collections.abc import AsyncIterator, Coroutine, Generator, Iterator
+from itertools import chain, islice
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from tickboard.errors import BusyError, HistoryError, JournalError
 from tickboard.loop.turns import made_in_turns
 from tickboard.server.requests.bodies import SHARE, Budget
 from tickboard.server.requests.connection_limits import address_of
 from tickboard.server.requests.detail_access import sees_details
-from tickboard.server.routes.documents import wants_gzip
+from tickboard.server.routes.documents import MINIMUM_BYTES, qualities
 
 MAX_READS = 16
-"""The most questions that this process has at the same time; half of them from one address."""
+"""The most questions that this process handles at a time; half of them from one address."""
 
 READS = Budget(MAX_READS)
 
 RETRY_AFTER_S = 1
 """When to ask again: most reads take some milliseconds."""
 
+QUICK_S = 0.05
+"""Whether the client has disconnected is watched only after this: it costs more than most reads."""
+
+WHOLE_BYTES = 2**16
+"""A smaller content is encoded whole before it is sent."""
+
 LEVEL = 1
 """The level of compression: the client is waiting, and nobody else gets the same answer."""
 
 _TURNS: WeakValueDictionary[tuple[str, int], asyncio.Lock] = WeakValueDictionary()
-"""By address and event loop; each is there while a question of the address is."""
+"""By address and event loop; each exists as long as a question from its address."""
 
 T = TypeVar("T")
 
@@ -40,12 +47,12 @@ async def bounded(request: Request, work: Coroutine[Any, Any, T]) -> T:
     """Return the answer to a question. If the client disconnects, the work is cancelled.
 
     Args:
-        request: who asks.
+        request: the request.
         work: reads the answer.
 
     Raises:
         BusyError: too many questions are being read.
-        HistoryError: the file cannot be read. Only who may see details is shown its path.
+        HistoryError: the file cannot be read. Its path is shown only to clients that may see details.
         JournalError: likewise.
         ClientDisconnect: the client has disconnected.
     """
@@ -53,7 +60,7 @@ async def bounded(request: Request, work: Coroutine[Any, Any, T]) -> T:
     if not READS.take(address, 1):
         work.close()
         raise BusyError(
-            f"{MAX_READS // SHARE} questions from one address, or {MAX_READS} in all, are being read: ask again later",
+            f"{MAX_READS // SHARE} questions from one address, or {MAX_READS} in total, are waiting: ask again later",
             RETRY_AFTER_S,
         )
     try:
@@ -71,27 +78,43 @@ async def bounded(request: Request, work: Coroutine[Any, Any, T]) -> T:
         READS.give_back(address, 1)
 
 
-def streamed(request: Request, pieces: Iterator[bytes], media_type: str, vary: str) -> StreamingResponse:
-    """Return a response that encodes its pieces as fast as the client takes them, compressed if it accepts that.
+async def encoded(request: Request, pieces: Iterator[bytes], media_type: str, vary: str) -> Response:
+    """Return a response whose content is encoded in pieces, compressed if the client accepts that.
+
+    A small content is sent whole. A larger one is encoded as fast as the client reads it.
 
     Args:
-        request: who asks.
-        pieces: of the content; each takes about a millisecond to make.
-        media_type: of the content.
-        vary: the headers of the request that decide about the answer.
+        request: the request.
+        pieces: the pieces of the content; each takes about a millisecond to make.
+        media_type: the media type of the content.
+        vary: the request headers that the answer depends on.
     """
     headers = {"cache-control": "no-store", "vary": vary}
-    if wants_gzip(request.headers):
+    content = await made_in_turns(_begun(pieces))
+    size = len(content[0])
+    gzip, identity = qualities(request.headers.getlist("accept-encoding"))
+    compressed = gzip > 0 and gzip >= identity and (size >= MINIMUM_BYTES or len(content) > 1 or not identity)
+    if compressed:
         headers["content-encoding"] = "gzip"
-        pieces = _compressed(pieces)
-    content = _sent(pieces if request.method == "GET" else iter(()))
-    return StreamingResponse(content, media_type=media_type, headers=headers)
+    if len(content) == 1 and size < WHOLE_BYTES:
+        body = b"".join(_compressed(iter(content))) if compressed else content[0]
+        return Response(body, media_type=media_type, headers=headers)
+    pieces = chain(content, pieces)
+    sent = _sent(_compressed(pieces) if compressed else pieces) if request.method == "GET" else _sent(iter(()))
+    return StreamingResponse(sent, media_type=media_type, headers=headers)
+
+
+def _begun(pieces: Iterator[bytes]) -> Generator[None, None, list[bytes]]:
+    """Return the first piece, and the second if there is one, unless the first is large."""
+    yield from ()
+    content = [next(pieces, b"")]
+    return content if len(content[0]) >= WHOLE_BYTES else [*content, *islice(pieces, 1)]
 
 
 async def _in_turn(address: str, work: Coroutine[Any, Any, T]) -> T:
-    """Await work once no other question of the address is being answered.
+    """Await work once no other question from the address is being answered.
 
-    Questions are read one after another, so a question never waits for more than one of each other address.
+    Each address has one question at a time, so a question never waits for more than one of each other address.
     """
     place = address, id(asyncio.get_running_loop())
     turn = _TURNS.get(place)
@@ -102,22 +125,35 @@ async def _in_turn(address: str, work: Coroutine[Any, Any, T]) -> T:
 
 
 async def _unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """Await work, but cancel it if the client disconnects.
+    """Await work, but cancel it if the client disconnects. Work that is over within `QUICK_S` is not watched.
 
     Raises:
         ClientDisconnect: the client has disconnected.
     """
-    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(_gone(request))
+    loop = asyncio.get_running_loop()
+    leaving: asyncio.Task[None] | None = None
+    until_gone = asyncio.timeout(None)
+
+    def watch() -> None:
+        nonlocal leaving
+        leaving = loop.create_task(_gone(request))
+        leaving.add_done_callback(lambda task: None if task.cancelled() else until_gone.reschedule(0))
+
+    timer = loop.call_later(QUICK_S, watch)
     try:
-        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            leaving.result()  # raises if it failed for another reason
-            raise ClientDisconnect
-        return working.result()
-    finally:
-        working.cancel()
-        leaving.cancel()
-        await asyncio.gather(working, leaving, return_exceptions=True)
+        async with until_gone:
+            try:
+                return await work
+            finally:
+                timer.cancel()
+                if leaving is not None:
+                    leaving.cancel()
+                    await asyncio.wait((leaving,))
+    except TimeoutError as error:
+        if leaving is None or not until_gone.expired():
+            raise
+        leaving.result()  # raises if it failed for another reason
+        raise ClientDisconnect from error
 
 
 async def _gone(request: Request) -> None:
@@ -133,7 +169,7 @@ def _compressed(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 async def _sent(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Encode one piece in each turn of the loop, once the client has taken the one before."""
+    """Encode one piece in each turn of the loop, once the client has read the one before."""
     while (piece := await made_in_turns(_next(pieces))) is not None:
         if piece:
             yield piece

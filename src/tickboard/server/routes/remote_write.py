@@ -1,4 +1,4 @@
-"""Where Prometheus writes to: ``POST /api/v1/write``, in both versions of remote write."""
+"""``POST /api/v1/write``: samples from Prometheus, in both versions of remote write."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from tickboard.sources.prometheus.series_writer import Batch
 
 MAX_BODY_BYTES = 32 * 2**20
-"""Of a request, as sent and as undone of its compression."""
+"""The most bytes of a request, compressed and decompressed."""
 
 QUICK_BYTES = 2**20
-"""Of a body that is undone of its compression at once, in less than 1 ms."""
+"""The most bytes of a body that is decompressed at once, in less than 1 ms."""
 
 V1, V2 = "prometheus.WriteRequest", "io.prometheus.write.v2.Request"
 
 
 def remote_write_route(intake: Intake) -> Route:
-    """Return the route; samples go to a source for each address that sends."""
+    """Return the route; each sending address is a source of its own."""
 
     async def write(request: Request) -> Response:
         from tickboard.sources.prometheus.remote_write import RemoteWrite
@@ -44,7 +44,7 @@ def remote_write_route(intake: Intake) -> Route:
             receive = sender.receive if version == V1 else sender.receive_v2
             packed, size = await _body(request)
             if size > QUICK_BYTES:
-                # The library lets go of the interpreter meanwhile.
+                # Decompression releases the GIL.
                 await in_turns(receive(await asyncio.to_thread(_unfolded, packed), written))
             else:
                 await in_turns(_quick(receive, packed, written))
@@ -57,8 +57,8 @@ def remote_write_route(intake: Intake) -> Route:
             "X-Prometheus-Remote-Write-Exemplars-Written": "0",
         }
         if refused := written.refused_samples + written.refused_histograms:
-            # Not 429: to send the same again would not help.
-            message = f"{refused} samples were refused, the others were taken: {written.reason}"
+            # Not 429: sending the same again would not help.
+            message = f"{refused} samples were refused, the others were accepted: {written.reason}"
             return Response(encode(ErrorBody(message)), 400, headers, media_type="application/json")
         return Response(status_code=204, headers=headers)
 
@@ -70,10 +70,10 @@ def describe(ref: Ref) -> Paths:
     return {
         "/api/v1/write": post(
             "remoteWrite",
-            "Takes what Prometheus writes: a WriteRequest of version 1 or a Request of version 2, in Snappy",
+            "Accepts samples from Prometheus: a WriteRequest of version 1 or a Request of version 2, in Snappy",
             {"application/x-protobuf": BYTES},
             {
-                "204": {"description": "taken"},
+                "204": {"description": "accepted"},
                 **failures(json(ref(ErrorBody)), ("400", "403", "408", "413", "415", "503")),
             },
         )
@@ -81,10 +81,10 @@ def describe(ref: Ref) -> Paths:
 
 
 def _version(content_type: str) -> str:
-    """Return which message a content type says that the body is.
+    """Return which message the body contains, according to its content type.
 
     Raises:
-        PayloadError: none that is known.
+        PayloadError: the type is unknown.
     """
     kind, _, parameters = content_type.partition(";")
     if kind.strip().lower() != "application/x-protobuf":
@@ -100,10 +100,10 @@ def _version(content_type: str) -> str:
 
 
 async def _body(request: Request) -> tuple[bytes, int]:
-    """Return the body of a request as it was sent, and how many bytes it unfolds to.
+    """Return the body of a request as it was sent, and its decompressed size in bytes.
 
     Raises:
-        PayloadError: it is too large or too slow, or has another coding than Snappy.
+        PayloadError: it is too large or too slow, or its coding is not Snappy.
         BusyError: there are too many bodies already.
     """
     coding = coding_of(request, "snappy")
@@ -111,25 +111,25 @@ async def _body(request: Request) -> tuple[bytes, int]:
         raise PayloadError(f"Content-Encoding {coding[:80]!r}: send snappy", 415)
     lease = lease_of(request)
     packed = await unfold(chunks(request, MAX_BODY_BYTES), "identity", MAX_BODY_BYTES, lease.take)
-    # The size stands first, so that nothing is unfolded that is too large.
+    # The body begins with its size, so nothing too large is decompressed.
     size, _ = varint(packed, 0, min(len(packed), 5))
     if size > MAX_BODY_BYTES:
-        raise PayloadError(f"the body unfolds to {size} bytes: send {MAX_BODY_BYTES} at most", 413)
+        raise PayloadError(f"the decompressed body has {size} bytes: send {MAX_BODY_BYTES} at most", 413)
     lease.take(max(0, size - len(packed)))
     return packed, size
 
 
 def _quick(receive: "Callable[[bytes, Batch], Iterator[None]]", packed: bytes, written: "Batch") -> Iterator[None]:
-    """Take a body that is undone of its compression in its first turn.
+    """Decompress a body in its first turn, and receive it.
 
-    So there is one such body in memory at a time: with two, the system's allocator would give the memory of each back
-    to the system, and to get it anew costs as much as half of the decoding.
+    So only one such body is in memory at a time: with two, the allocator would return the memory of each to the system,
+    and getting it back costs half as much as decoding.
     """
     yield from receive(_unfolded(packed), written)
 
 
 def _unfolded(packed: bytes) -> bytes:
-    """Return a body undone of its compression.
+    """Return a decompressed body.
 
     Raises:
         PayloadError: it is not in Snappy's block format.

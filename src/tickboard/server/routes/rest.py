@@ -36,14 +36,14 @@ from tickboard.wire import (
 )
 
 BOARD_VALUES = 4
-"""Values that one metric is as large as, in the description of a board, with its card and its chart."""
+"""The size of one metric in the description of a board, with its card and its chart, in values of a document."""
 
 RECENT_METRICS = 60
-"""How many Metrics ``/api/metrics/recent`` gives without ``count``."""
+"""How many Metrics ``/api/metrics/recent`` returns by default."""
 
 
 def rest_routes(hub: Hub, vitals: Callable[[], Vitals], history: Callable[[], History | None]) -> list[Route]:
-    """Return the REST routes of a hub; its health says what a history has kept."""
+    """Return the REST routes of a hub; the health document includes the state of the history."""
     all_stats, newest, boards = Large(), Large(), Large()
 
     async def stats(request: Request) -> Response:
@@ -54,13 +54,13 @@ def rest_routes(hub: Hub, vitals: Callable[[], Vitals], history: Callable[[], Hi
         engine = hub.engine
         most = len(engine.registry.series) * len(engine.window)
         asked = parse_count(request.query_params.get("count"))
-        # What asks for more than there is shares one answer; a tick that comes before it is made is in it, too.
+        # Requests for more than there is share one answer. It includes a tick that comes before it is made.
         count = min(asked, most)
         return await newest.answer(request, (_now(engine), count), count, lambda: _recent(engine, asked))
 
     async def board(request: Request) -> Response:
         engine, details = hub.engine, sees_details(request.scope)
-        # The problems may change between two ticks, and so does this frame of them.
+        # Problems may change between two ticks; their frame then changes as well.
         key = (*_now(engine), details, hub.problems_frames[details])
         return await boards.answer(
             request, key, BOARD_VALUES * len(engine.registry.metrics), lambda: _board(hub, details=details)
@@ -118,7 +118,7 @@ def describe(ref: Ref) -> Paths:
     """Describe these routes."""
     count = query(
         "count",
-        "how many; all there are when that is fewer",
+        "how many at most",
         {"type": "integer", "minimum": 0, "default": RECENT_METRICS},
     )
     return {
@@ -137,7 +137,7 @@ def describe(ref: Ref) -> Paths:
         "/api/board": get("board", "The board's title, metrics, panels, rules and problems", ref(BoardInfo)),
         "/api/health": get(
             "health",
-            "Whether ticks are published, what is wrong, and who watches",
+            "Whether ticks are published, which problems there are, and how many viewers",
             ref(Health),
             errors={"503": ref(Health)},
         ),
@@ -169,7 +169,7 @@ def _remote_write(written: RemoteWritten, now: float) -> RemoteWriteHealth:
 
 
 def _now(engine: Engine) -> tuple[str, int, int]:
-    """Return what all documents of one tick have in common."""
+    """Return the common part of the keys of all documents of one tick."""
     return engine.epoch, engine.seq, engine.registry.revision
 
 
@@ -191,7 +191,7 @@ def _recent(engine: Engine, count: int) -> Generator[None, None, list[bytes]]:
 
 
 def parse_count(text: str | None) -> int:
-    """Return how many Metrics are asked for.
+    """Parse the number of Metrics that a request asks for.
 
     Raises:
         InputError: it is not a whole number of 0 or more.
@@ -200,7 +200,7 @@ def parse_count(text: str | None) -> int:
         return RECENT_METRICS
     if not (text.isascii() and text.isdigit()):
         raise InputError(f"count={text[:40]}: give a whole number of 0 or more")
-    # Nobody has more than this, and int() refuses thousands of digits.
+    # No window has more than this, and int() refuses thousands of digits.
     return int(text) if len(text) < 19 else 10**18
 
 

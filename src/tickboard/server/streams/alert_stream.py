@@ -1,8 +1,7 @@
 """The alert stream: server-sent events (the WHATWG HTML standard's format), resumed by Last-Event-ID.
 
-Where the server offers its connection, as `tickboard.server.uvicorn.http` does, the events go straight to it, and the
-application is done. Under any other ASGI server they go through ``send``. What is sent is decided by the hub's readers
-either way.
+If the server offers its connection, as `tickboard.server.uvicorn.http` does, events go straight to it, and the ASGI
+call returns. Under any other ASGI server they go through ``send``. In both cases the hub's readers decide what is sent.
 """
 
 import asyncio
@@ -22,13 +21,13 @@ from tickboard.server.streams.raw_socket import RawSocket
 from tickboard.server.uvicorn.websocket import DIRECT
 
 REREAD_S = 0.1
-"""How long a request that has been received waits before it is asked what else there is."""
+"""How long to wait between two calls of `receive` after the request was received."""
 
 MAX_HEARD_BYTES = 2**20
-"""Of a client that reads the stream."""
+"""The most bytes that a client of the stream may send."""
 
 LAST_CHUNK = b"0\r\n\r\n"
-"""By which a client knows that the content is whole (RFC 9112, section 7.1)."""
+"""Tells a client that the content is complete (RFC 9112, section 7.1)."""
 
 HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -80,7 +79,7 @@ class AlertStream:
 async def _until_gone(receive: Receive) -> None:
     """Wait until the client has gone."""
     while (await receive())["type"] != "http.disconnect":
-        # The request, or what a middleware gives in its place again and again.
+        # It is the request, or a message that a middleware repeats.
         await asyncio.sleep(REREAD_S)
 
 
@@ -103,28 +102,28 @@ class DirectStream(RawSocket):
         self._reader: AlertReader | None = None
 
     def begin(self, last_event_id: str) -> None:
-        """Take the transport over, and let the reader join where it was."""
+        """Take over the transport, and let the reader resume."""
         with self.taken_over():
             self._reader = self._readers.join(self, last_event_id, time.monotonic())
 
     def end(self) -> None:
-        """End the stream after what waits in it, but soon."""
+        """End the stream once its queued data is sent, or soon anyway."""
         if self.chunked:
             self._transport.write(LAST_CHUNK)
         self._transport.close()
         self._cut_later()
 
     def data_received(self, data: bytes) -> None:
-        """Throw away what the client says: the response that it gets is the connection's last.
+        """Discard data from the client: this response is the connection's last.
 
-        One that goes on and on, as with a body, is cut: a stream is for reading.
+        A client that keeps sending, for example a body, is disconnected.
         """
         self._heard += len(data)
         if self._heard > MAX_HEARD_BYTES:
             self.cut()
 
     def resume_writing(self) -> None:
-        """Let the reader read on, now that the transport is empty."""
+        """Let the reader continue, now that the transport is empty."""
         if self._reader is not None:
             self._reader.idle_again()
 
@@ -136,7 +135,7 @@ class DirectStream(RawSocket):
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
-        """End at once, as uvicorn asks for; whoever could be told has been told."""
+        """End at once, as uvicorn requests. Events that could be sent were sent before."""
         self._transport.abort()
 
 

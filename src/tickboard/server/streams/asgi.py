@@ -1,16 +1,16 @@
-"""Connections where a board is mounted in somebody's application: frames and events go through the ASGI ``send``.
+"""Connections of a board that is mounted in an application: frames and events go through the ASGI ``send``.
 
-An application's ``send`` and ``receive`` are foreign code: they raise, they hang, they cancel, and what they do (time
-limits, cancel scopes, context variables) belongs to the task that calls them. So each ASGI call has two tasks in its
-context: one sends what is due to the client, one receives. The hub only hands a frame over and wakes the first:
-whatever happens to one viewer, the tick and the other viewers go on.
+An application's ``send`` and ``receive`` are foreign code: they may raise, hang or cancel, and their time limits,
+cancel scopes and context variables belong to the task that calls them. So each ASGI call has two tasks in its context:
+one sends, one receives. The hub only passes a frame on and wakes the first: whatever happens to one viewer, the tick
+and the other viewers are not affected.
 
-At most two frames are with a connection: the one that is being sent and the next. What more there is waits in the hub,
-which skips ticks. How many calls have failed, and why, is reported by `Calls`.
+A connection holds at most two frames: the one being sent and the next. Further ones wait in the hub, which skips ticks.
+`Calls` reports failed calls.
 
-A server may take any frame at once, and keep a copy of it for as long as the client reads nothing. So a large frame
-counts as sent when the server has passed it on, as far as `tickboard.server.streams.uvicorn_call` can see; and a
-connection that ends with much unsent is cut beneath the server, which would keep it.
+A server may accept any frame at once, and keep a copy of it for as long as the client reads nothing. So a large frame
+counts as sent when the server has passed it on, as far as `tickboard.server.streams.uvicorn_call` can see. If much is
+unsent when a connection ends, its transport is aborted directly, since the server would keep it.
 """
 
 import asyncio
@@ -32,20 +32,20 @@ from tickboard.server.streams.raw_socket import MAX_LINGERING_BYTES
 from tickboard.server.streams.uvicorn_call import transport_beneath
 
 LINGER_S = 2.0
-"""How long a connection that ends has for what is still to be sent; then it is cut."""
+"""How long a connection that ends has to send the rest before it is cut."""
 
 LOOK_S = 0.05
-"""How often it is looked whether a large frame has been passed on."""
+"""How often to check whether a large frame has been passed on."""
 
 SOURCE = "mounted connections"
-"""Of the problem that is reported."""
+"""The source of the reported problem."""
 
 UNREACHABLE = frozenset({errno.ENOTCONN, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN})
-"""Of an `OSError`: what it says of a connection that has no class of its own."""
+"""The numbers of `OSError` that mean a lost connection and have no class of their own."""
 
 
 class Calls:
-    """Reports the ASGI calls of one board that have failed in the application's ``send`` or ``receive``.
+    """Reports ASGI calls of one board that failed in the application's ``send`` or ``receive``.
 
     Args:
         hub: shows the problem.
@@ -59,12 +59,12 @@ class Calls:
         self._hub = hub
 
     def failed(self, where: str, error: BaseException, now: float) -> None:
-        """Report a call that has failed.
+        """Report a failed call.
 
         Args:
             where: ``send`` or ``receive``.
-            error: what it raised.
-            now: seconds by a clock that doesn't step.
+            error: the exception that it raised.
+            now: seconds by a clock that never steps.
         """
         self.quiet.failed(now)
         kind = type(error).__name__
@@ -77,17 +77,17 @@ class Calls:
         )
 
     def worked(self, now: float) -> None:
-        """Clear the problem when no call has failed for a while."""
+        """Clear the problem if no call has failed for a while."""
         if self.quiet.is_over(now):
             self._hub.problems.clear(SOURCE)
 
 
 class Mounted:
-    """The last step of a viewer or a reader. Made in its ASGI call, which then awaits `serve`.
+    """The outlet of a viewer or a reader. Its ASGI call creates it, then awaits `serve`.
 
     Args:
         send: ASGI's.
-        calls: where a failure is reported.
+        calls: where failures are reported.
 
     Attributes:
         descriptor: -1; ASGI has none.
@@ -104,45 +104,45 @@ class Mounted:
         self._over: asyncio.Future[None] = self._loop.create_future()
         self._news: asyncio.Future[None] = self._loop.create_future()
         self._transport = transport_beneath()
-        # Messages of one frame, and its size.
+        # The messages of each frame, and its size.
         self._due: deque[tuple[Iterable[Message], int]] = deque()
-        # Of large frames that are due, or that the server may still have.
+        # The bytes of large frames that are due, or may still be in the server.
         self._large_bytes = 0
         self._linger: asyncio.TimerHandle | None = None
         self._error: Exception | None = None
         self._sending = self._busy = self._last_due = self._last_sent = False
 
     def rest(self, wire: bytes, written: int) -> bool:
-        """Never asked for: there is no descriptor to write to."""
+        """Never called: there is no descriptor to write to."""
         raise NotImplementedError
 
     def unsent(self) -> int:
-        """Return how many bytes wait in the server; 0 where that is not known."""
+        """Return how many bytes wait in the server; 0 if unknown."""
         return 0 if self._transport is None else self._transport.get_write_buffer_size()
 
     def idle_again(self) -> None:
-        """Ask the hub for what waits there: all that was handed over has been sent."""
+        """Ask the hub for more: everything that was handed over has been sent."""
         raise NotImplementedError
 
     def timed_out(self) -> None:
-        """Count a client that the application has lost patience with."""
+        """Count a client for which the application's time limit expired."""
         raise NotImplementedError
 
     def cut(self) -> None:
-        """Leave the connection at once, whatever its ``send`` waits for."""
+        """End the call at once, whatever its ``send`` waits for."""
         if not self._over.done():
             self._over.set_result(None)
 
     async def serve(self, reading: Callable[[], Awaitable[None]]) -> None:
-        """Send what is due until the client has gone, or this side has ended the connection.
+        """Send everything due until the client disconnects, or this side ends the connection.
 
         Args:
-            reading: receives from the client; it returns when the client has gone.
+            reading: receives from the client; it returns when the client has disconnected.
 
         Raises:
-            Exception: as the application's ``send`` or ``receive`` raised it; it has been reported.
+            Exception: from the application's ``send`` or ``receive``, after it was reported.
         """
-        # In the context of this call, and so with whatever the application has put into it.
+        # They run in the context of this call, with the application's context variables.
         tasks = [self._loop.create_task(self._send_all()), self._loop.create_task(self._read(reading))]
         try:
             await self._over
@@ -152,7 +152,7 @@ class Mounted:
                 self._linger.cancel()
             for task in tasks:
                 task.cancel()
-            # Nobody waits longer for a `send` or a `receive` that does not give up.
+            # Do not wait longer for a `send` or a `receive` that ignores its cancellation.
             await asyncio.wait(tasks, timeout=LINGER_S)
             self._abandon()
         if self._error is not None:
@@ -160,11 +160,11 @@ class Mounted:
 
     @property
     def _goes_on(self) -> bool:
-        """Whether the connection may be used for something else when this call is over."""
+        """Whether the connection may be reused after this call."""
         return False
 
     def _abandon(self) -> None:
-        """Have the server keep nothing for a client that does not read it, once the connection is over."""
+        """Once the connection is over, make the server drop data that the client does not read."""
         if self._transport is None or self._goes_on or not self.unsent():
             return
         if self.unsent() > MAX_LINGERING_BYTES:
@@ -173,7 +173,7 @@ class Mounted:
             self._loop.call_later(LINGER_S, self._transport.abort)
 
     def _hand_over(self, messages: Iterable[Message], size: int = 0) -> bool:
-        """Have messages of so many bytes sent; return whether more may be handed over at once."""
+        """Queue the messages of a frame, of `size` bytes; return whether more may be handed over at once."""
         is_large = size > OUTBOX_BYTES
         self._large_bytes += size if is_large else 0
         self._busy = self._sending or bool(self._due) or is_large
@@ -183,7 +183,7 @@ class Mounted:
         return not self._busy
 
     def _end_with(self, message: Message) -> None:
-        """Have the last message sent after what is due, and leave the connection then, or soon anyway."""
+        """Queue the last message, and end the call when it is sent, or soon anyway."""
         if not self._last_due:
             self._hand_over((message,))
             self._last_due = True
@@ -214,7 +214,7 @@ class Mounted:
                 else:
                     await self._news
                 self._news = self._loop.create_future()
-        except BaseException as error:  # noqa: BLE001  # foreign code; `serve` raises it where it belongs
+        except BaseException as error:  # noqa: BLE001  # foreign code; `serve` raises it in the ASGI call
             if isinstance(error, TimeoutError):
                 self.timed_out()
             self._failed("send", error)
@@ -222,7 +222,7 @@ class Mounted:
             self.cut()
 
     async def _passed_on(self) -> None:
-        """Wait until the server has passed a large frame on to the system, as far as it can be seen."""
+        """Wait until the server has passed a large frame on to the system, as far as that can be seen."""
         await asyncio.sleep(0)
         while self.unsent() > OUTBOX_BYTES:
             await asyncio.sleep(LOOK_S)
@@ -236,7 +236,7 @@ class Mounted:
             self.cut()
 
     def _failed(self, where: str, error: BaseException) -> None:
-        """Report what ``send`` or ``receive`` raised, unless it says that the connection is over."""
+        """Report an exception of ``send`` or ``receive``, unless it means that the connection is over."""
         if self._over.done() or is_disconnect(error):
             return
         self._calls.failed(where, error, time.monotonic())
@@ -249,11 +249,11 @@ class MountedViewer(Mounted):
 
     Args:
         send: ASGI's.
-        calls: where a failure is reported.
-        hub: whom the viewer joins.
+        calls: where failures are reported.
+        hub: the hub that the viewer joins.
 
     Attributes:
-        viewer: who gets the frames; set by the endpoint.
+        viewer: gets the frames; set by the endpoint.
     """
 
     def __init__(self, send: Send, calls: Calls, hub: Hub) -> None:
@@ -262,18 +262,18 @@ class MountedViewer(Mounted):
         self._hub = hub
 
     def send(self, frame: Frame) -> bool:
-        """Have a frame sent; return whether another may follow at once."""
+        """Queue a frame; return whether another may follow at once."""
         return self._hand_over([_websocket_message(message) for message in frame.messages], frame.size)
 
     def close(self, code: int) -> None:
-        """Close the WebSocket after what is due; at once where that is too much to wait for."""
+        """Close the WebSocket after everything due; at once if that is too much to wait for."""
         if max(self.unsent(), self._large_bytes) > MAX_LINGERING_BYTES:
             self.cut()
             return
         self._end_with({"type": "websocket.close", "code": code})
 
     def idle_again(self) -> None:
-        """Send the viewer what waits for it."""
+        """Let the hub send what waits for the viewer."""
         if self.viewer is not None:
             self.viewer.idle_again()
 
@@ -287,12 +287,12 @@ class MountedStream(Mounted):
 
     Args:
         send: ASGI's.
-        calls: where a failure is reported.
-        hub: whose alerts they are.
+        calls: where failures are reported.
+        hub: the hub whose alerts they are.
 
     Attributes:
-        reader: who reads it; set by the endpoint.
-        chunked: False; the coding of a response is the server's.
+        reader: its reader; set by the endpoint.
+        chunked: False; the server encodes the response.
     """
 
     chunked = False
@@ -304,19 +304,19 @@ class MountedStream(Mounted):
 
     @property
     def _goes_on(self) -> bool:
-        """Whether the response is whole: another may follow on its connection."""
+        """Whether the response is complete, so that another may follow on its connection."""
         return self._last_sent
 
     def write(self, wire: bytes) -> bool:
-        """Have a chunk sent; return whether another may follow at once."""
+        """Queue a chunk; return whether another may follow at once."""
         return self._hand_over([{"type": "http.response.body", "body": wire, "more_body": True}])
 
     def end(self) -> None:
-        """End the response after what is due."""
+        """End the response after everything due."""
         self._end_with({"type": "http.response.body", "body": b"", "more_body": False})
 
     def idle_again(self) -> None:
-        """Give the reader what is new to it."""
+        """Let the reader continue."""
         if self.reader is not None:
             self.reader.idle_again()
 
@@ -326,10 +326,10 @@ class MountedStream(Mounted):
 
 
 def is_disconnect(error: BaseException) -> bool:
-    """Return whether an application's ``send`` or ``receive`` says by an error that the client has gone.
+    """Return whether an error from ``send`` or ``receive`` means that the client has disconnected.
 
-    Servers raise an `OSError` of their own (ASGI 2.4), Starlette its `WebSocketDisconnect`. One with another number, as
-    that of a full disk, is a fault of whatever stands between.
+    Servers raise their own `OSError` (ASGI 2.4), Starlette its `WebSocketDisconnect`. An `OSError` with another number,
+    such as a full disk, is a failure of the code in between.
     """
     if isinstance(error, ConnectionError | TimeoutError | WebSocketDisconnect):
         return True

@@ -1,4 +1,4 @@
-"""What a viewer may say over its WebSocket, and how it is answered; the same for every way it is connected."""
+"""Messages from viewers over their WebSocket, and the answers to them, however they are connected."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -19,30 +19,30 @@ from tickboard.server.requests.detail_access import sees_details
 from tickboard.wire import ClientMessage, Ping, Pong, Refused, Subscribe, Subscribed, encode, timestamp
 
 MAX_MESSAGE_BYTES = 65_536
-"""A longer message from a client ends its connection with 1009."""
+"""The longest message from a client; a longer one ends its connection with 1009."""
 
 _decode = msgspec.json.Decoder(ClientMessage).decode
 
 
 def subprotocol(scope: Scope) -> str | None:
-    """Return the subprotocol that a handshake is answered with."""
+    """Return the subprotocol to accept in a handshake."""
     offered = scope.get("subprotocols", ())
     return next((name for name in BINARY if name in offered), None)
 
 
 def asked(scope: Scope) -> list[str]:
-    """Return the selectors in the address of a handshake."""
+    """Return the selectors in the URL of a handshake."""
     return QueryParams(scope["query_string"]).getlist("metrics")
 
 
 def join(hub: Hub, outlet: ViewerConnection, scope: Scope, prepared: Selection | None = None) -> Viewer:
-    """Attach a viewer as its handshake asks for: from a position, with a subscription, in an encoding.
+    """Attach a viewer with the position, the subscription and the encoding that its handshake asks for.
 
     Args:
-        hub: whose viewer it is to be.
+        hub: the hub to join.
         outlet: the last step to its connection.
-        scope: of the handshake.
-        prepared: what `Hub.prepare` returned for it.
+        scope: the handshake's scope.
+        prepared: the result of `Hub.prepare` for it.
     """
     query = QueryParams(scope["query_string"])
     since = parse_position(query.get("since", ""))
@@ -66,19 +66,19 @@ def encoding_of(scope: Scope) -> Encoding:
 
 
 def parse_position(text: str) -> Position | None:
-    """Return the position written ``EPOCH:SEQ``, or None where it isn't one."""
+    """Parse a position written as ``EPOCH:SEQ``; return None if it isn't one."""
     epoch, colon, seq = text.rpartition(":")
-    # Twenty digits are more than any board will count; int() of a megabyte of them would take its time.
+    # No board will count to twenty digits, and int() of a megabyte of them would take long.
     return Position(epoch, int(seq)) if colon and seq.isascii() and seq.isdigit() and len(seq) < 20 else None
 
 
 def answer(message: str | bytes, hub: Hub, viewer: Viewer, now: float) -> Iterator[None]:
-    """Do what a client's message asks for, in steps; what can't be understood is ignored.
+    """Handle a client's message, in steps. Anything unknown is ignored.
 
     Args:
-        message: as the client sent it.
-        hub: whose viewer it is.
-        viewer: who said it.
+        message: the message as received.
+        hub: the viewer's hub.
+        viewer: the sender.
         now: POSIX seconds.
     """
     try:
@@ -89,7 +89,7 @@ def answer(message: str | bytes, hub: Hub, viewer: Viewer, now: float) -> Iterat
         case Ping():
             viewer.answer(Frame.text(encode(Pong(timestamp(now)))))
         case Subscribe(metrics):
-            # What many ask for at the same time takes turns, also if it is refused.
+            # Many requests at the same time take turns, including those that are refused.
             yield
             selectors = [metrics] if isinstance(metrics, str) else metrics or []
             encoding = viewer.encoding or JSON

@@ -1,7 +1,7 @@
-"""Writing the same bytes to many sockets: what a tick's fan-out comes down to.
+"""Writes the same bytes to many sockets, for the fan-out of a tick.
 
-Each write is the socket's own, without a buffer in between: the caller knows that nothing waits in front of it. Where
-the system has io_uring, hundreds of them are one system call; elsewhere each is one.
+Writes go directly to each socket, so its transport must have nothing queued. If the system has io_uring, one system
+call does hundreds of writes; otherwise each write is one.
 """
 
 import os
@@ -16,10 +16,10 @@ FEW = 64
 
 
 def write_each(descriptors: Sequence[int], wire: bytes) -> list[tuple[int, int]]:
-    """Write to every descriptor that is not below 0, none of which blocks, one after the other.
+    """Write to every descriptor that is not below 0, one after the other. All must be non-blocking.
 
     Returns:
-        The index, and the bytes written, of each that did not take all; -1 bytes where it failed.
+        The index and the number of bytes written of each incomplete write; -1 bytes if it failed.
     """
     write, size = os.write, len(wire)
     short: list[tuple[int, int]] = []
@@ -38,13 +38,13 @@ def write_each(descriptors: Sequence[int], wire: bytes) -> list[tuple[int, int]]
 
 
 def write_all(descriptors: Sequence[int], wire: bytes) -> list[tuple[int, int]]:
-    """Do as `write_each` in the quickest way that this system has."""
+    """Do the same as `write_each` in the fastest way of this system."""
     ring = _rings.ring if len(descriptors) >= FEW else None
     return ring.write_all(descriptors, wire) if ring is not None and ring.works else write_each(descriptors, wire)
 
 
 class _Rings(threading.local):
-    """A ring belongs to its thread. It is made when it is first needed: importing this module opens nothing."""
+    """One ring for each thread, created on first use, so that importing this module opens nothing."""
 
     @cached_property
     def ring(self) -> Ring | None:

@@ -1,7 +1,7 @@
 """A connection that was taken over from uvicorn: bytes go straight to its socket.
 
-It is the protocol of its transport from then on. What it sends and receives is for its subclasses: a viewer's frames,
-a reader's events. It holds as little as it can, since there may be ten thousand.
+It becomes the protocol of its transport. Its subclasses decide what to send and receive: a viewer's frames, a reader's
+events. It holds as little as possible, since there may be ten thousand.
 """
 
 import asyncio
@@ -12,25 +12,25 @@ from collections.abc import Iterator
 from typing import Any
 
 LINGER_S = 2.0
-"""How long a connection that ends has for what is still to be sent; then it is cut."""
+"""How long a connection that ends has to send the rest before it is cut."""
 
 MAX_LINGERING_BYTES = 2**22
-"""What a client may have to take before its close frame: it has two seconds for it."""
+"""The most bytes that may be unsent before a close frame: the client has two seconds to read them."""
 
 SEND_BUFFER_BYTES = 131_072
-"""What the system may hold for one connection; left alone, Linux goes up to 4 MB, which is hours of stale ticks."""
+"""The size of the system's send buffer for one connection. By default, Linux allows 4 MB: hours of stale ticks."""
 
 
 class RawSocket(asyncio.Protocol):
     """The connection.
 
     Args:
-        transport: it has no other protocol after `taken_over`.
+        transport: its transport; `taken_over` makes this its protocol.
         offer: the extension by which it was taken over; see `tickboard.server.uvicorn.websocket`.
 
     Attributes:
         descriptor: the socket's.
-        copies: False; what waits in the transport is the frame itself.
+        copies: False; the transport queues the frame itself.
     """
 
     copies = False
@@ -39,7 +39,7 @@ class RawSocket(asyncio.Protocol):
 
     def __init__(self, transport: asyncio.Transport, offer: dict[str, Any]) -> None:
         connected: socket.socket = transport.get_extra_info("socket")
-        with contextlib.suppress(OSError):  # a socket that has died is found out by the first write
+        with contextlib.suppress(OSError):  # the first write finds a dead socket
             connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         self.descriptor = connected.fileno()
         self._transport = transport
@@ -48,13 +48,13 @@ class RawSocket(asyncio.Protocol):
 
     @contextlib.contextmanager
     def taken_over(self) -> Iterator[None]:
-        """Take the transport over; what has been written to it is sent first.
+        """Take over the transport; data written to it before is sent first.
 
-        What is done in the context has somebody look after the connection: where it fails, the connection is cut.
+        Within the context, register the connection with its new owner. If that fails, the connection is cut.
         """
         self._transport.set_protocol(self)
         self._offer["connections"].add(self)
-        # A write that isn't taken whole is known at once, and nothing more is written until the rest is sent.
+        # An incomplete write is noticed at once, and nothing more is written until the rest is sent.
         self._transport.set_write_buffer_limits(0)
         try:
             yield
@@ -63,7 +63,7 @@ class RawSocket(asyncio.Protocol):
             raise
 
     def write(self, wire: bytes) -> bool:
-        """Send bytes; return whether the system took them whole."""
+        """Send bytes; return whether the system accepted all of them."""
         if self._transport.get_write_buffer_size():
             return self.rest(wire, 0)
         try:
@@ -75,7 +75,7 @@ class RawSocket(asyncio.Protocol):
         return self.rest(wire, written)
 
     def rest(self, wire: bytes, written: int) -> bool:
-        """Send what is left of them; return whether the system took it."""
+        """Send the rest of a write; return whether the system accepted it."""
         if written == len(wire):
             return True
         if written < 0:
@@ -93,11 +93,11 @@ class RawSocket(asyncio.Protocol):
         self._transport.abort()
 
     def eof_received(self) -> None:
-        """Take the end of what the client sends; the transport closes when it has sent the rest, or soon anyway."""
+        """Handle the end of the client's data: the transport closes when it has sent the rest, or soon anyway."""
         self._cut_later()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection, and tell whoever asked to be told."""
+        """Forget the connection, and call its end callbacks."""
         if self._cut is not None:
             self._cut.cancel()
         self._offer["connections"].discard(self)

@@ -1,8 +1,8 @@
 """A viewer's connection under ``tickboard run``, after its handshake: frames go straight to its socket.
 
-It takes the place of uvicorn's connection on the same transport. It holds nothing but what a viewer needs, so that ten
-thousand of them are small, and has no task: what the client says is handled as it comes in, and what it is sent is
-written by the hub. The reading of WebSocket frames (RFC 6455) is that of websockets' sans-I/O core.
+It replaces uvicorn's connection on the same transport. It holds only what a viewer needs, so that ten thousand of them
+are small, and has no task: messages from the client are handled as they arrive, and the hub writes to the client. The
+sans-I/O core of websockets parses the frames (RFC 6455).
 """
 
 import asyncio
@@ -26,21 +26,22 @@ from tickboard.server.streams.client_messages import MAX_MESSAGE_BYTES, answer, 
 from tickboard.server.streams.raw_socket import MAX_LINGERING_BYTES, RawSocket
 
 PING_EVERY_S = 20.0
-"""A client that has said nothing for so long is asked whether it is there."""
+"""A client that has sent nothing for this many seconds gets a ping."""
 
 ANSWER_WITHIN_S = 20.0
-"""One that then says nothing for so long is given up."""
+"""A client that sends nothing for this many seconds after a ping is disconnected."""
 
 BEAT_S = 0.5
 
 PINGS_A_BEAT = 250
-"""Ten thousand viewers who came together aren't all asked together."""
+"""How many pings are sent in one beat: ten thousand viewers may have connected at the same time."""
 
 FRAMES_AT_ONCE = 100
-"""Of one client, that are read before others may run: about 1 ms. One may send tens of thousands of pings at once."""
+"""How many frames of one client are read in one step: about 1 ms. A client may send tens of thousands of pings at
+once."""
 
 MAX_FRAGMENTS = 1_024
-"""Of one message: empty ones cost memory too."""
+"""The most fragments of one message: even empty ones take memory."""
 
 NORMAL, PROTOCOL_ERROR, NOT_TEXT, TOO_BIG, SILENT, RESTART = 1000, 1002, 1007, 1009, 1011, 1012
 """Close codes (RFC 6455, section 7.4.1, and the IANA registry)."""
@@ -53,14 +54,14 @@ class SocketViewer(RawSocket):
     """The connection: the protocol of its transport, and the outlet of its viewer.
 
     Args:
-        transport: it has done its handshake and has no other protocol from now on.
-        hub: whom the viewer joins.
-        pulse: who asks whether the client is there.
+        transport: its transport, after the handshake.
+        hub: the hub that the viewer joins.
+        pulse: pings the client.
         offer: the extension by which it was taken over; see `tickboard.server.uvicorn.websocket`.
 
     Attributes:
-        heard: when the client was last heard.
-        asked: when it was asked since; 0: it wasn't.
+        heard: when the client last sent something.
+        asked: when it got a ping since; 0 if it did not.
     """
 
     __slots__ = (
@@ -94,15 +95,15 @@ class SocketViewer(RawSocket):
         self._fragments: list[Received] | None = None
         self._size = 0
         self._held = self._closing = self._failed = False
-        # Stops the reading that takes turns.
+        # Cancels the reading in turns.
         self._cancel: Callable[[], None] | None = None
 
     def begin(self, scope: Scope, prepared: Selection | None = None) -> None:
         """Take over the transport, and join the hub as the handshake asks.
 
         Args:
-            scope: of the handshake.
-            prepared: what `Hub.prepare` returned for it.
+            scope: the handshake's scope.
+            prepared: the result of `Hub.prepare` for it.
         """
         with self.taken_over():
             self._viewer = join(self._hub, self, scope, prepared)
@@ -111,13 +112,13 @@ class SocketViewer(RawSocket):
     # --- the outlet ---
 
     def send(self, frame: Frame) -> bool:
-        """Send a frame; return whether the system took it whole."""
+        """Send a frame; return whether the system accepted all of it."""
         return self.write(frame.wire)
 
     def close(self, code: int) -> None:
-        """End the connection: say so, and wait for the client's goodbye, but not for long.
+        """End the connection: send a close frame, and wait a moment for the client's.
 
-        One that has very much to take before that would not hear it in time, and memory is what it costs to wait.
+        If very much is unsent, the client would not get the frame in time, and waiting costs memory: cut it at once.
         """
         if not self._closing:
             self._closing = True
@@ -130,7 +131,7 @@ class SocketViewer(RawSocket):
     # --- the transport's protocol ---
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes from the client; those after a violation of the protocol are thrown away."""
+        """Receive bytes from the client; those after a protocol error are discarded."""
         if self._failed:
             return
         self.heard, self.asked = time.monotonic(), 0.0
@@ -139,15 +140,15 @@ class SocketViewer(RawSocket):
 
     @property
     def _reading(self) -> bool:
-        """Whether what has come is being read, in turns."""
+        """Whether received data is being read, in turns."""
         return self._cancel is not None
 
     def _read_on(self) -> None:
-        """Read what has come, unless that is being done; nothing more comes before all of it is read."""
+        """Read the received data, unless that is in progress. Nothing more is received before all of it is read."""
         if self._reading or self._held or not self._buffer:
             return
         steps = self._read()
-        # Most of the time there is one message, of a few bytes.
+        # Usually it is one message of a few bytes.
         if next(steps, _OVER) is not _OVER:
             self._transport.pause_reading()
             self._cancel = turns().begin(steps, self._has_read)
@@ -163,7 +164,7 @@ class SocketViewer(RawSocket):
                 self._transport.resume_reading()
 
     def _read(self) -> Iterator[None]:
-        """Read the messages that have come, in steps, as long as the client takes the answers."""
+        """Read the received messages, in steps, as long as the client reads the answers."""
         while not self._failed and not self._held:
             try:
                 frames, self._buffer = frames_in(self._buffer, MAX_MESSAGE_BYTES, FRAMES_AT_ONCE)
@@ -180,7 +181,7 @@ class SocketViewer(RawSocket):
             yield
 
     def resume_writing(self) -> None:
-        """Let what waits for the viewer follow, now that the transport is empty."""
+        """Send what waits for the viewer, now that the transport is empty."""
         if self._viewer is None or self._closing:
             return
         self._viewer.idle_again()
@@ -202,7 +203,7 @@ class SocketViewer(RawSocket):
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
-        """End at once, as uvicorn asks for; whoever could be told has been told."""
+        """End at once, as uvicorn requests, with a close frame if none was sent."""
         if self._closing:
             self._transport.abort()
         elif self._viewer is not None:
@@ -211,13 +212,13 @@ class SocketViewer(RawSocket):
     # --- liveness ---
 
     def ask(self, now: float) -> None:
-        """Ping the client, unless it takes nothing: whether it is stalled is for the hub to see."""
+        """Ping the client, unless it reads nothing: the hub detects stalled viewers."""
         if self._viewer is not None and self._viewer.idle:
             self.asked = now
             self._viewer.answer(PING)
 
     def give_up(self) -> None:
-        """End the connection of a client that doesn't answer."""
+        """End the connection of a client that does not answer."""
         if self._viewer is not None and not self._closing:
             self._hub.traffic.viewers_silent += 1
             self._viewer.close(SILENT)
@@ -238,7 +239,7 @@ class SocketViewer(RawSocket):
             yield from self._take(frame, self._viewer)
 
     def _take(self, frame: Received, viewer: Viewer) -> Iterator[None]:
-        """Take a message or a fragment of one, in steps."""
+        """Handle a message or a fragment of one, in steps."""
         if (frame.opcode is Opcode.CONT) == (self._fragments is None):
             self._fail(PROTOCOL_ERROR)
             return
@@ -261,13 +262,13 @@ class SocketViewer(RawSocket):
         self._hold_back(viewer)
 
     def _hold_back(self, viewer: Viewer) -> None:
-        """Read no more of a client that takes no answers: its own system then makes it wait."""
+        """Stop reading from a client that does not read its answers: its system then makes it wait."""
         if viewer.full and not self._held:
             self._held = True
             self._transport.pause_reading()
 
     def _goodbye(self, content: bytes) -> None:
-        """Take the client's close frame: the answer to ours, or the one to answer."""
+        """Handle the client's close frame, and answer it unless it is the answer to ours."""
         try:
             code = Close.parse(content).code if content else NORMAL
         except (ProtocolError, UnicodeDecodeError):
@@ -283,9 +284,9 @@ class SocketViewer(RawSocket):
     def _fail(self, code: int) -> None:
         """End the connection of a client that broke the protocol, so that it learns why.
 
-        Closing the socket while the client still sends, as in the middle of too large a message, would reset the
-        connection, and the close frame would be lost. So this end is closed for writing alone, what still comes is
-        thrown away, and the client has a moment to hang up.
+        Closing the socket while the client still sends, as in the middle of a message that is too large, would reset
+        the connection, and the close frame would be lost. So only the sending half is closed, further data is
+        discarded, and the client has a moment to disconnect.
         """
         self._failed = True
         self._buffer, self._fragments = b"", None
@@ -304,11 +305,11 @@ class SocketViewer(RawSocket):
 
 
 def frames_in(data: bytes, max_size: int, most: int) -> tuple[list[Received], bytes]:
-    """Return the whole WebSocket frames at the beginning of what a client sent, `most` of them, and what is left.
+    """Return the complete WebSocket frames at the beginning of a client's data, at most `most`, and the rest.
 
     Raises:
-        PayloadTooBig: a frame has more content than `max_size` bytes.
-        ProtocolError: it is no frame of a client.
+        PayloadTooBig: a frame has more than `max_size` bytes of content.
+        ProtocolError: it is not a valid frame of a client.
     """
     position = start = 0
 
@@ -332,14 +333,14 @@ def frames_in(data: bytes, max_size: int, most: int) -> tuple[list[Received], by
 
 
 class Pulse:
-    """Asks clients that have said nothing for a while whether they are there, and gives up those that don't answer."""
+    """Pings clients that have sent nothing for a while, and disconnects those that don't answer."""
 
     def __init__(self) -> None:
         self._connections: set[SocketViewer] = set()
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, connection: SocketViewer) -> None:
-        """Look after a connection."""
+        """Watch a connection."""
         self._connections.add(connection)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(BEAT_S, self._beat)
@@ -355,7 +356,7 @@ class Pulse:
     def beat(self, now: float) -> None:
         """Ping silent connections, and close those that did not answer, at `now`, seconds of the monotonic clock.
 
-        A connection that raises is logged and cut; the others are looked after all the same.
+        A connection that raises is logged and cut; the others are not affected.
         """
         pings = PINGS_A_BEAT
         for connection in list(self._connections):

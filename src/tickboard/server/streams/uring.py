@@ -1,8 +1,8 @@
 """Many writes in one system call: Linux's io_uring, by ctypes and numpy.
 
-A ring is two arrays that are shared with the kernel: one takes a 64-byte entry for each write, the other gives its
-result. Both are filled and read as columns, so that nothing is done in Python for each viewer, and the kernel is
-entered once for hundreds of them. Offsets and numbers are those of Linux's ``include/uapi/linux/io_uring.h``.
+A ring is two arrays shared with the kernel: one holds a 64-byte entry for each write, the other the results. Both are
+written and read as columns, so Python does no work per viewer, and one system call serves hundreds of them. Offsets and
+numbers are those of Linux's ``include/uapi/linux/io_uring.h``.
 
     entries    | send fd 7 | send fd 9 | send fd 10 | ──io_uring_enter──▶ | 449 | 449 | -EAGAIN |    results
 """
@@ -18,7 +18,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-# The same on every architecture that numbers its system calls since 2018.
+# Numbered the same on every architecture, like all system calls since 2018.
 _SETUP, _ENTER = 425, 426
 _ENTER_GETEVENTS = 1
 _SEND = 26
@@ -27,7 +27,7 @@ _SQ_RING_AT, _ENTRIES_AT = 0, 0x10000000
 _SINGLE_MMAP = 1
 
 _FLAGS = ((1 << 8) | (1 << 12) | (1 << 13), 0)
-"""COOP_TASKRUN, SINGLE_ISSUER and DEFER_TASKRUN of Linux 6.1, which save interrupts; or none."""
+"""COOP_TASKRUN, SINGLE_ISSUER and DEFER_TASKRUN of Linux 6.1, which avoid interrupts; or none."""
 
 _ENTRY = np.dtype(
     [
@@ -47,8 +47,8 @@ _RESULT = np.dtype([("user_data", "u8"), ("result", "i4"), ("flags", "u4")])
 
 
 class _Offsets(ctypes.Structure):
-    # Where they are. Of the submission side: head, tail, mask, entries, flags, dropped, array; of the completion side:
-    # head, tail, mask, entries, overflow, results.
+    # Of the submission side: head, tail, mask, entries, flags, dropped, array; of the completion side: head, tail,
+    # mask, entries, overflow, results.
     _fields_ = (("at", ctypes.c_uint32 * 8), ("user_address", ctypes.c_uint64))
 
 
@@ -70,18 +70,18 @@ class Ring:
     """A ring for one thread.
 
     Args:
-        size: writes in one call, a power of two.
+        size: the most writes in one call, a power of two.
 
     Attributes:
-        works: False once the kernel has refused it; then it can't be used any more.
+        works: False once the kernel has refused a call; the ring is then unusable.
 
     Raises:
-        OSError: this system has none, or doesn't let us.
+        OSError: the system has no io_uring, or does not allow it.
     """
 
     def __init__(self, size: int = 512) -> None:
         if sys.platform != "linux":
-            raise OSError(errno.ENOSYS, "io_uring is Linux's")
+            raise OSError(errno.ENOSYS, "io_uring needs Linux")
         self._call = ctypes.CDLL(None, use_errno=True).syscall
         self._call.restype = ctypes.c_long
         parameters, self._descriptor = self._set_up(size)
@@ -90,10 +90,10 @@ class Ring:
         self._map(parameters)
 
     def write_all(self, descriptors: Sequence[int], wire: bytes) -> list[tuple[int, int]]:
-        """Write to every descriptor, none of which blocks, and return those that did not take all.
+        """Write to every descriptor. All must be non-blocking.
 
         Returns:
-            The index of each, and the bytes written; -1 where it failed, or where the ring did.
+            The index and the number of bytes written of each incomplete write; -1 bytes if it or the ring failed.
         """
         short: list[tuple[int, int]] = []
         for start in range(0, len(descriptors), self._size):
@@ -127,11 +127,11 @@ class Ring:
         self._entries = np.frombuffer(entries, _ENTRY, self._size)
         self._entries["opcode"] = _SEND
         self._entries["message_flags"] = _MSG_DONTWAIT | _MSG_NOSIGNAL
-        # Which entry is at which place of the queue: each at its own, for good.
+        # The entry at each place of the queue: this mapping never changes.
         np.frombuffer(ring, np.uint32, self._size, submission[6])[:] = np.arange(self._size)
 
     def _write(self, descriptors: NDArray[np.int32], wire: bytes) -> NDArray[np.int32]:
-        """Return the result of each write; a descriptor below 0 gives len(wire)."""
+        """Return the result of each write; for a descriptor below 0, len(wire)."""
         chosen = np.flatnonzero(descriptors >= 0)
         count = len(chosen)
         tail = int(self._tail[0])
@@ -152,7 +152,7 @@ class Ring:
         return results
 
     def _enter(self, count: int) -> None:
-        """Have so many entries done, and wait until they are: sockets that would block end at once."""
+        """Submit entries, and wait for their results. Sockets that would block return at once."""
         submitted = 0
         while self.works and (submitted < count or self._finished() < count):
             left = count - submitted

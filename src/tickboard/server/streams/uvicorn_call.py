@@ -1,9 +1,9 @@
-"""What is beneath an ASGI call under uvicorn: the objects whose coroutines wait in a task, and the call's transport.
+"""Finds the transport of an ASGI call under uvicorn, among the objects whose coroutines wait in its task.
 
-ASGI does not say how much of what was sent is still in the server, and has no way to cut a connection. uvicorn keeps
-all that one ``send`` brings, and keeps it when the application has returned, for as long as the client stays connected
-and reads nothing. But it runs each call in a task of its own, whose outermost coroutine is a method of the connection.
-So the connection is found there. It is only read, and its transport is cut.
+ASGI does not say how much data is still in the server, and cannot cut a connection. uvicorn keeps everything from
+``send``, even after the application has returned, as long as the client stays connected and reads nothing. But it runs
+each call in a task of its own, whose outermost coroutine is a method of the connection. So the connection is found
+there. Nothing in it is changed; only its transport is aborted.
 """
 
 import asyncio
@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from typing import Any
 
 DEEPEST = 50
-"""Coroutines that wait for each other in a task, of which one may be the server's."""
+"""How deep to search the coroutines of a task, which wait for each other."""
 
 
 def waiting_in(task: "asyncio.Task[Any]") -> Iterator[object]:
-    """Yield the `self` of each coroutine that waits in a task, the outermost first; None for one without."""
+    """Yield the `self` of each coroutine that waits in a task, outermost first; None if it has none."""
     waits: Any = task.get_coro()
     for _ in range(DEEPEST):
         frame = getattr(waits, "cr_frame", None)
@@ -26,9 +26,9 @@ def waiting_in(task: "asyncio.Task[Any]") -> Iterator[object]:
 
 
 def transport_beneath() -> asyncio.Transport | None:
-    """Return the transport of the ASGI call that runs; None where it is not found.
+    """Return the transport of the current ASGI call, or None.
 
-    That is under another server than uvicorn, or where a middleware has the application called in another task.
+    It is not found under other servers than uvicorn, or if a middleware calls the application in another task.
     """
     task = asyncio.current_task()
     assert task is not None

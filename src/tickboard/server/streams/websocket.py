@@ -1,7 +1,7 @@
 """The WebSocket endpoint: answers the handshake, and lets the viewer join the hub.
 
-Where the server offers its connection, as `tickboard.server.uvicorn.websocket` does, the viewer's frames go straight to
-it, and the application is done. Under any other ASGI server they go through ``send``. Either way the hub decides what
+If the server offers its connection, as `tickboard.server.uvicorn.websocket` does, the viewer's frames go straight to
+it, and the ASGI call returns. Under any other ASGI server they go through ``send``. In both cases the hub decides what
 is sent.
 """
 
@@ -31,7 +31,7 @@ NO_UPGRADE = (
     '"proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;" '
     "(docs/deploy.md has this for nginx, Caddy, Apache and HAProxy)"
 )
-"""What a request says that was meant to be a handshake."""
+"""Added to messages about a request that should have been a handshake."""
 
 
 class TickStream:
@@ -78,24 +78,24 @@ class TickStream:
     async def _read(self, receive: Receive, viewer: Viewer) -> None:
         while (message := await receive())["type"] != "websocket.disconnect":
             text = message.get("text")
-            said = text if text is not None else message.get("bytes") or b""
-            # Servers take messages of 16 MB and more, and to decode one is a single step.
-            if len(said) > MAX_MESSAGE_BYTES:
+            data = text if text is not None else message.get("bytes") or b""
+            # Servers accept messages of 16 MB and more, and decoding one is a single step.
+            if len(data) > MAX_MESSAGE_BYTES:
                 viewer.close(TOO_BIG)
             if viewer.audience is None:
                 continue
-            # A `receive` that always has something may not keep the others from running.
-            await in_turns(answer(said, self._hub, viewer, time.time()))
+            # A `receive` that always returns at once must not starve the loop.
+            await in_turns(answer(data, self._hub, viewer, time.time()))
             while viewer.full:
-                # Reading on would only pile up answers; the client's own system then makes it wait.
+                # Reading on would only pile up answers. Instead, the client's system makes it wait.
                 await asyncio.sleep(0.05)
 
 
 class UpgradeRequired:
-    """The ASGI endpoint for requests of the WebSocket's path that are no handshake: they are answered with 426.
+    """The ASGI endpoint for plain requests of the WebSocket's path: they are answered with 426.
 
-    A handshake becomes one when a proxy does not pass Upgrade and Connection on; its Sec-WebSocket-Key usually still
-    comes through. That is logged once, and so is a plain request that a proxy has passed on.
+    A handshake becomes a plain request if a proxy does not pass Upgrade and Connection on; its Sec-WebSocket-Key
+    usually still arrives. That is logged once, and so is a plain request through a proxy.
     """
 
     def __init__(self) -> None:
@@ -105,9 +105,9 @@ class UpgradeRequired:
         """Answer one request."""
         headers_in = Headers(scope=scope)
         if "sec-websocket-key" in headers_in:
-            self._log("a handshake has come as a plain request", scope)
+            self._log("a handshake arrived as a plain request", scope)
         elif is_forwarded(headers_in):
-            self._log("a plain request has come through a proxy", scope)
+            self._log("a plain request arrived through a proxy", scope)
         headers = {"upgrade": "websocket", "sec-websocket-version": "13"}
         if scope["http_version"] == "1.1":  # HTTP/2 has no such header
             headers["connection"] = "Upgrade"

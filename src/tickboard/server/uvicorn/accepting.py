@@ -1,8 +1,8 @@
-"""Accepting connections: never more than there is room for, and never in vain.
+"""Accepts connections, but never more than there is room for.
 
-The loops' own servers take what comes. Where no file may be opened any more, asyncio's then tries a thousand times and
-logs each, and uvloop's may stop listening for good and says nothing. Here a connection that waits is ended for a new
-one; where there is none, new ones wait in the system's queue until there is room.
+The loops' own servers accept everything. When no more files may be opened, asyncio's tries a thousand times and logs
+each, and uvloop's may silently stop listening for good. Here, an idle connection is ended to make room for a new one;
+if there is none, new ones wait in the system's queue until there is room.
 """
 
 import asyncio
@@ -17,28 +17,28 @@ from tickboard.problems import QUIET_S, Details, Quiet, Reporter, described
 from tickboard.server.uvicorn.gate import Gate
 
 AT_ONCE = 32
-"""Connections that are accepted before others have their turn."""
+"""How many connections are accepted in one step."""
 
 RETRY_S = 0.1
-"""How long new connections wait where there is no room."""
+"""How long to wait before accepting again when there is no room."""
 
 SOURCE = "connections"
-"""Of the problem that is reported."""
+"""The source of the reported problem."""
 
 RAISE = ": raise the limit on open files"
 
 EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-"""What `accept` says when the system has no room."""
+"""The errors of `accept` when the system has no room."""
 
 
 class Acceptor:
-    """Listens on one socket; in place of an `asyncio.Server`, as far as uvicorn uses one.
+    """Listens on one socket. It replaces an `asyncio.Server`, as far as uvicorn uses one.
 
     Args:
-        listening: the socket; its maker closes it.
+        listening: the socket; its creator closes it.
         connect: makes the protocol of a new connection.
-        connections: those that are open.
-        gate: says how many may be, and ends one for another.
+        connections: the open connections.
+        gate: limits their number, and ends one to make room for another.
         problems: where it is reported that there is no room, or that a connection cannot be served.
     """
 
@@ -63,7 +63,7 @@ class Acceptor:
         self._serving = False
 
     def start(self) -> None:
-        """Begin to accept."""
+        """Start accepting."""
         self._listening.setblocking(False)
         self._serving = True
         self._listen()
@@ -73,7 +73,7 @@ class Acceptor:
         return self._serving
 
     def close(self) -> None:
-        """Accept no more; connections stay."""
+        """Stop accepting; connections stay open."""
         if self._clearing is not None:
             self._clearing.cancel()
         if self._again is not None:
@@ -83,14 +83,14 @@ class Acceptor:
         self._serving = False
 
     async def wait_closed(self) -> None:
-        """Return at once: connections are uvicorn's to wait for."""
+        """Return at once: uvicorn itself waits for connections."""
 
     def _listen(self) -> None:
         self._again = None
         self._loop.add_reader(self._listening, self._accept)
 
     def _wait(self, why: str) -> None:
-        """Let new connections wait for a moment in the system's queue."""
+        """Leave new connections in the system's queue for a moment."""
         self._loop.remove_reader(self._listening)
         self._again = self._loop.call_later(RETRY_S, self._listen)
         self._report(f"have to wait: {why}")
@@ -108,7 +108,7 @@ class Acceptor:
             self._clearing = self._loop.call_later(QUIET_S, self._clear)
 
     def _accept(self) -> None:
-        """Accept the connections that wait."""
+        """Accept waiting connections."""
         for _ in range(AT_ONCE):
             places = self._gate.places
             if places and len(self._connections) + len(self._arriving) >= places and not self._gate.make_room():
@@ -127,15 +127,15 @@ class Acceptor:
             connection.setblocking(False)
             task = self._loop.create_task(self._loop.connect_accepted_socket(self._connect, connection))
             self._arriving.add(task)
-            # Even a task that is cancelled before its first step comes there.
+            # This runs even for a task that is cancelled before its first step.
             task.add_done_callback(partial(self._arrived, connection))
 
     def _arrived(self, connection: socket.socket, task: "asyncio.Task[Any]") -> None:
-        """Close a connection that has not begun, whatever the reason."""
+        """Close a connection that could not be started, whatever the reason."""
         self._arriving.discard(task)
         error = None if task.cancelled() else task.exception()
         if task.cancelled() or error is not None:
             connection.close()
-        # One that has gone by now is nobody's fault.
+        # An OSError means that the client has already disconnected.
         if error is not None and not isinstance(error, OSError):
             self._report(f"cannot be served: {described(error)}", error=error)

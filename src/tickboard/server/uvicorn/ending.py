@@ -1,10 +1,10 @@
-"""How a mounted board notices that the server around it begins to end.
+"""Detects that the server around a mounted board is shutting down.
 
-The lifespan says so too late: a server first waits for its connections, and an alert stream never ends by itself. So it
-is looked at every quarter of a second. uvicorn, alone, with workers or in gunicorn, has a flag for it and closes its
-listening sockets, whatever the reason; its `Server` is found among the coroutines that run, and is only read. Other
-servers go by SIGINT and SIGTERM, whose handler is called by one of this module, as before. A server that goes on after
-such a signal goes on with its board: streams that come back some seconds later stay.
+The lifespan event comes too late: a server first waits for its connections, and an alert stream never ends by itself.
+So this module checks every quarter of a second. uvicorn, alone, with workers or in gunicorn, has a flag and closes its
+listening sockets, whatever the reason; its `Server` is found among the waiting coroutines, and only read. Other servers
+react to SIGINT and SIGTERM: a handler here records the signal and calls theirs. If a server continues after such a
+signal, so does its board: streams that reconnect some seconds later stay open.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from tickboard.server.streams.uvicorn_call import waiting_in
 LOOK_S = 0.25
 
 SIGNALLED_S = 5.0
-"""For so long after a signal, what comes back is ended again."""
+"""How long after a signal streams that reconnect are ended again."""
 
 Handler = Callable[[int, FrameType | None], Any]
 
@@ -32,7 +32,7 @@ class Ending:
     """Watches the server around a board.
 
     Args:
-        on_end: called when the server begins to end, and again while it is about to.
+        on_end: called when the server begins to shut down, and again until it has.
     """
 
     def __init__(self, on_end: Callable[[], None]) -> None:
@@ -43,7 +43,7 @@ class Ending:
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
-        """Begin to watch; the caller is in the server's loop."""
+        """Start watching. Call it in the server's loop."""
         loop = asyncio.get_running_loop()
         self._server = server_around()
         if self._server is None and threading.current_thread() is threading.main_thread():
@@ -52,7 +52,7 @@ class Ending:
         self._timer = loop.call_later(LOOK_S, self._look)
 
     def stop(self) -> None:
-        """End watching; signal handlers are as they were, unless somebody has changed them since."""
+        """Stop watching, and restore signal handlers unless they have been changed since."""
         if self._timer is not None:
             self._timer.cancel()
         for number, (own, before) in self._chained.items():
@@ -66,10 +66,10 @@ class Ending:
             self._on_end()
 
     def _chain(self, number: int, loop: asyncio.AbstractEventLoop) -> None:
-        """Have a signal's handler called by one that takes note of the signal."""
+        """Replace a signal's handler by one that records the signal and calls the original."""
         before = signal.getsignal(number)
         if not callable(before) or before is signal.default_int_handler:
-            return  # nobody handles it: the program ends by it
+            return  # not handled: the signal ends the program
 
         def handler(number: int, frame: FrameType | None) -> None:
             with contextlib.suppress(RuntimeError):  # the loop is closed
@@ -87,12 +87,12 @@ class Ending:
 
 
 def server_around() -> uvicorn.Server | None:
-    """Return the uvicorn server whose loop this is, if it is one's."""
+    """Return the uvicorn server that runs this loop, if any."""
     found = (each for task in asyncio.all_tasks() for each in waiting_in(task))
     return next((each for each in found if isinstance(each, uvicorn.Server)), None)
 
 
 def is_ending(server: uvicorn.Server) -> bool:
-    """Return whether a server has begun to end: it was asked to, or it listens no more."""
+    """Return whether a server is shutting down: it was asked to, or it no longer listens."""
     listening = getattr(server, "servers", ())
     return server.should_exit or (server.started and not any(each.is_serving() for each in listening))

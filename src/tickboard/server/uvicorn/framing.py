@@ -1,8 +1,8 @@
-"""Framing: where a client is in what it sends, and what a head and a body may be.
+"""Framing: tracks where a client is in its requests, and limits their heads and bodies.
 
-It counts bytes and looks at headers, without a socket, a parser or a clock. `tickboard.server.uvicorn.http` cuts what
-has come into pieces as `Framing.end_of_piece` says, gives each to the parser, and passes on what the parser finds. What
-breaks a rule is a `Refusal`. A parser hides what its callbacks raise, so `Framing.refusal` remembers it.
+It counts bytes and checks headers, without a socket, a parser or a clock. `tickboard.server.uvicorn.http` cuts received
+data into pieces at `Framing.end_of_piece`, passes each to the parser, and reports here what the parser finds. A broken
+rule raises `Refusal`. A parser hides the exceptions of its callbacks, so `Framing.refusal` remembers them.
 """
 
 from tickboard.hub.traffic import Reason
@@ -10,20 +10,21 @@ from tickboard.server.requests.targets import origin_form
 from tickboard.server.uvicorn.gate import MAX_HEAD_BYTES, MAX_HEADER_BYTES, MAX_HEADERS, MAX_URL_BYTES, Refusal
 
 PIECE_BYTES, MOST_PIECE_BYTES = 256, 16_384
-"""Of a chunked body, parsed at once: few requests fit behind its end, and few chunks of one byte."""
+"""The sizes of a piece of a chunked body. It is small so that few requests after its end, and few one-byte chunks, fit
+into one piece."""
 
 HEAD_END = b"\r\n\r\n"
 
 NOTHING, HEAD, CONTENT, CHUNKS = range(4)
-"""What the parser is in the middle of: nothing, a head, a body of known length, a body in chunks."""
+"""What the parser is reading: nothing, a head, a body of known length, a body in chunks."""
 
 
 class Framing:
-    """What one connection's client is sending.
+    """The state of one client's data.
 
     Attributes:
-        head_bytes: of the head that has begun; 0: none has.
-        content: bytes of the body that have come, without the coding of its chunks.
+        head_bytes: the bytes of the current head so far; 0 if none has begun.
+        content: the bytes of the body so far, without the chunked coding.
     """
 
     __slots__ = (
@@ -62,13 +63,13 @@ class Framing:
 
     @property
     def has_body(self) -> bool:
-        """Whether the head that has just ended says that a body follows."""
+        """Whether the head that has just ended declares a body."""
         return self._chunked or self._length > 0
 
     # --- pieces ---
 
     def end_of_piece(self, data: bytes, at: int) -> int:
-        """Return where the next piece ends: one head, or as much of a body as has no other head in it."""
+        """Return where the next piece ends: after one head, or a part of a body that contains no further head."""
         if self._at == CONTENT:
             return min(len(data), at + self._length - self.content)
         if self._at == CHUNKS:
@@ -88,7 +89,7 @@ class Framing:
             self.head_bytes += size
 
     def end_piece(self, size: int) -> None:
-        """Check what a piece has come to, now that the parser has read it.
+        """Check the limits after the parser has read a piece.
 
         Raises:
             Refusal: the head is too large, or a body in chunks is mostly not content.
@@ -104,22 +105,22 @@ class Framing:
         if self._refused is not None:
             return self._refused
         if self._in_head and piece.startswith(b"\x16\x03"):
-            return Refusal(400, "malformed", "this port speaks HTTP, not TLS: ask for http://")
+            return Refusal(400, "malformed", "this port speaks HTTP, not TLS: use http://")
         if self._in_head and "PRI" in str(error):
             return Refusal(400, "malformed", "this port speaks HTTP/1.1, not HTTP/2")
-        return Refusal(400, "malformed", f"this is no request of HTTP/1.1: {error}")
+        return Refusal(400, "malformed", f"this is not an HTTP/1.1 request: {error}")
 
     def _count_overhead(self, sent: int, content: int) -> None:
-        """Bound what a body has in chunks beside its content: extensions, trailers and very many chunks."""
+        """Limit the overhead of a chunked body: extensions, trailers and very many chunks."""
         self._overhead += sent - content
         self._since_content = 0 if content else self._since_content + sent
         if max(self._overhead - self.content, self._since_content) > MAX_HEAD_BYTES:
             raise self._refuse(400, "malformed", "the chunks of the body are mostly not content: send larger ones")
 
-    # --- what the parser finds ---
+    # --- events of the parser ---
 
     def begin_message(self) -> None:
-        """Begin a request."""
+        """Start a request."""
         self._at = HEAD
         self.head_bytes = self.head_bytes or 1
         self._length = 0
@@ -128,23 +129,23 @@ class Framing:
         self._codings = []
 
     def take_url(self, url: bytes) -> None:
-        """Take the part of the address that has come.
+        """Check the URL as far as it was received.
 
         Raises:
             Refusal: it is too long.
         """
         if len(url) > MAX_URL_BYTES:
-            raise self._refuse(414, "too_large", f"the URL is more than {MAX_URL_BYTES} bytes: ask for less at a time")
+            raise self._refuse(414, "too_large", f"the URL has more than {MAX_URL_BYTES} bytes: ask for less at a time")
 
     def take_header(self, name: bytes, value: bytes, before: int) -> bool:
-        """Take a header whose name is in lower case; return False for one to drop.
+        """Check a header; return False if it must be dropped.
 
-        One that follows a body is dropped: nobody may change a head that has been judged.
+        Headers after a body are dropped: nothing may change a head that was already checked.
 
         Args:
-            name: of the header.
-            value: of the header.
-            before: how many headers came before it.
+            name: the header's name in lower case.
+            value: its value.
+            before: how many headers preceded it.
 
         Raises:
             Refusal: it is too large, or one too many.
@@ -164,10 +165,10 @@ class Framing:
         return True
 
     def end_head(self, method: bytes, url: bytes, version: str, *, upgrades: bool) -> bytes:
-        """End a head; return the address in the form that the application gets.
+        """End a head; return the URL in the form that the application gets.
 
         Raises:
-            Refusal: a server may not guess what it means.
+            Refusal: the head is ambiguous, and a server must not guess.
         """
         self.head_bytes = 0
         if version not in {"1.0", "1.1"}:
@@ -179,14 +180,14 @@ class Framing:
             raise
         if self._codings:
             if self._codings != [b"chunked"] or version == "1.0":
-                raise self._refuse(400, "malformed", "Transfer-Encoding: send chunked alone, in HTTP/1.1")
+                raise self._refuse(400, "malformed", "Transfer-Encoding: send only chunked, in HTTP/1.1")
             self._chunked = True
         if upgrades and self.has_body:
-            raise self._refuse(400, "malformed", "a request with a body cannot ask for another protocol by Upgrade")
+            raise self._refuse(400, "malformed", "a request with a body cannot use Upgrade")
         return url
 
     def begin_body(self) -> None:
-        """Begin a body."""
+        """Start a body."""
         self._at = CHUNKS if self._chunked else CONTENT
         self.content = self._overhead = self._since_content = 0
 
@@ -199,4 +200,4 @@ class Framing:
         return self._refused
 
     def _too_large(self, what: str, most: int) -> Refusal:
-        return self._refuse(431, "too_large", f"{what} is more than {most} bytes: send less")
+        return self._refuse(431, "too_large", f"{what} has more than {most} bytes: send less")

@@ -1,10 +1,10 @@
 """The gate: deadlines and limits of HTTP connections under ``tickboard run``, before a request is handled.
 
-How long one may be silent, how long a head may take, how much it may have. One `Gate` is shared by all HTTP connections
-of a server. It knows which have sent no whole request yet, which are sending a body, and which have had their last
-answer. It makes each check its deadlines twice a second, counts them by address, and ends one when a new one needs its
-place. The connections themselves read: see `tickboard.server.uvicorn.http`. A connection that is taken over, for a
-WebSocket or an alert stream, leaves the gate; only its address still counts.
+They limit how long a client may be silent, and how long and how large a head may be. All HTTP connections of a server
+share one `Gate`. It knows which of them have not sent a whole request yet, which are sending a body, and which have had
+their last answer. It makes each check its deadlines twice a second, counts them by address, and ends one when a new one
+needs its place. The connections themselves read: see `tickboard.server.uvicorn.http`. A connection that is taken over,
+for a WebSocket or an alert stream, leaves the gate; only its address still counts.
 """
 
 import asyncio
@@ -25,17 +25,17 @@ from tickboard.server.uvicorn.turnstile import Share, Turnstile
 from tickboard.wire import ErrorBody, encode
 
 MAX_HEAD_BYTES = 65_536
-"""Of a request's head, and of what a body has in chunks beside its content."""
+"""The most bytes of a request's head, and of a chunked body's overhead."""
 
 MAX_URL_BYTES = MAX_HEADER_BYTES = 16_384
 
 MAX_HEADERS = 100
 
 MAX_HELD_BYTES = 2**24
-"""Of requests that were sent ahead and wait unread, of all connections together."""
+"""The most bytes of pipelined requests that wait unread, of all connections together."""
 
 FIRST_S = 10.0
-"""How long a new connection may say nothing."""
+"""How long a new connection may send nothing."""
 
 HEAD_S = 10.0
 """How long a head may take, from its first byte."""
@@ -44,19 +44,19 @@ KEEP_ALIVE_S = 5.0
 """How long a connection stays open between two requests."""
 
 TAKE_S, TAKE_BYTES = 20.0, 16_384
-"""A client has to take so many bytes of its answer in so many seconds."""
+"""A client must read this many bytes of its answer in this many seconds."""
 
 LOOK_S = 0.5
 
 
-class Refusal(Exception):  # noqa: N818  # what a client does is no error of the server's
-    """A request that is refused.
+class Refusal(Exception):  # noqa: N818  # not an error of the server's
+    """A request is refused.
 
     Args:
-        status: of the answer.
-        reason: what it is counted as.
+        status: the HTTP status of the answer.
+        reason: the kind that it is counted as.
         message: what is wrong and how to fix it.
-        headers: further ones of the answer.
+        headers: further headers of the answer.
     """
 
     def __init__(self, status: int, reason: Reason, message: str, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
@@ -67,7 +67,7 @@ class Refusal(Exception):  # noqa: N818  # what a client does is no error of the
         self.message = message
 
     def response(self, headers: list[tuple[bytes, bytes]]) -> bytes:
-        """Return the whole answer, with these headers too."""
+        """Return the whole answer, including these headers."""
         body = encode(ErrorBody(self.message))
         lines = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}".encode()]
         lines += [name + b": " + value for name, value in (*headers, *self.headers, *ALONE)]
@@ -78,10 +78,10 @@ class Refusal(Exception):  # noqa: N818  # what a client does is no error of the
 
 
 class Gated(Protocol):
-    """A connection that the gate looks after.
+    """A connection that the gate watches.
 
     Attributes:
-        group: of those that may be ended for a new one; None: it may not.
+        group: its group, if it may be ended to make room for a new one; else None.
     """
 
     group: "Group | None"
@@ -91,30 +91,30 @@ class Gated(Protocol):
         ...
 
     def give_way(self) -> None:
-        """End it at once, for a new one."""
+        """End it at once, to make room for a new one."""
         ...
 
 
 Group = OrderedDict[Gated, float]
-"""Connections, each with the time since when it is among them: the oldest first."""
+"""Connections, each with the time when it joined the group, oldest first."""
 
 
 class Gate:
-    """What all HTTP connections of one server share.
+    """The state shared by all HTTP connections of one server.
 
     Args:
-        places: connections of every kind that may be open; 0: any number.
-        per_address: of them from one address of another machine, or one /64 of IPv6; 0: any number. Those from this
-            machine are not counted: a proxy here connects for many clients.
-        traffic: returns where refusals are counted.
+        places: how many connections of all kinds may be open; 0: any number.
+        per_address: how many may be open from one address of another machine, or one /64 of IPv6; 0: any number.
+            Connections from this machine are not counted: a proxy here connects for many clients.
+        traffic: returns the counters of refusals.
 
     Attributes:
-        places: as given.
-        ended: connections that have had their last answer, the oldest first.
-        waiting: those that have sent no whole request since they began, or since their last answer.
-        receiving: those that are sending a body.
-        held: bytes that all of them have received and not read.
-        turnstile: whose turn it is to be read.
+        places: how many connections may be open.
+        ended: connections that have had their last answer, oldest first.
+        waiting: connections that have not sent a whole request since they began, or since their last answer.
+        receiving: connections that are sending a body.
+        held: how many received bytes of all of them are unread.
+        turnstile: decides which connection is read next.
     """
 
     def __init__(self, places: int = 0, per_address: int = 0, traffic: Callable[[], Traffic] = Traffic) -> None:
@@ -133,10 +133,10 @@ class Gate:
         self._timer: asyncio.TimerHandle | None = None
 
     def enter(self, connection: Gated, client: tuple[str, int] | None) -> str:
-        """Look after a new connection; return the address that it counts for, to `leave` with; "": for none.
+        """Watch a new connection; return the address that it counts for, to pass to `leave`, or "".
 
         Raises:
-            Refusal: its address has as many as it may; it is looked after nevertheless, and counts for none.
+            Refusal: its address has too many; the connection is watched all the same, but not counted.
         """
         self._connections.add(connection)
         self.move(connection, self.waiting)
@@ -146,13 +146,13 @@ class Gate:
             return ""
         address = address_of({"type": "http", "client": client, "headers": []})
         if self._addresses[address] >= self._per_address:
-            message = f"all {self._per_address} connections that {address} may have are taken: see --max-per-address"
+            message = f"all {self._per_address} connections that {address} may have are in use: see --max-per-address"
             raise Refusal(503, "address", message)
         self._addresses[address] += 1
         return address
 
     def leave(self, address: str) -> None:
-        """Count one connection less for an address."""
+        """Count one connection fewer for an address."""
         if not address:
             return
         self._addresses[address] -= 1
@@ -161,12 +161,12 @@ class Gate:
             self._shares.pop(address, None)
 
     def shares(self, address: str) -> tuple[Share, ...]:
-        """Return what a new connection has of the turns: a share of its own, and that of the address it counts for."""
+        """Return the shares of a new connection: one of its own, and that of the address it counts for."""
         own = self.turnstile.share()
         return (own, self._shares.setdefault(address, Share())) if address else (own,)
 
     def move(self, connection: Gated, group: "Group | None") -> None:
-        """Put a connection at the end of a group, or in none."""
+        """Move a connection to the end of a group, or to none."""
         if connection.group is not None:
             del connection.group[connection]
         if group is not None:
@@ -174,15 +174,15 @@ class Gate:
         connection.group = group
 
     def release(self, connection: Gated) -> None:
-        """Look after a connection no more: it has ended, or was taken over."""
+        """Stop watching a connection: it has ended, or was taken over."""
         self._connections.discard(connection)
         self.move(connection, None)
 
     def make_room(self) -> bool:
-        """End a connection for a new one; return whether there was one to end.
+        """End a connection to make room for a new one; return whether there was one to end.
 
-        It is one that has had its last answer, or else the one that has been waited for the longest: for a request, or
-        for the end of a body. One that has just come is safe, whatever fills the others.
+        It is one that has had its last answer, or else the one that has kept the server waiting the longest for a
+        request or the end of a body. So one that has just arrived is safe, whoever fills the others.
         """
         if self.ended:
             next(iter(self.ended)).give_way()
@@ -207,9 +207,9 @@ class Gate:
         self.look(time.monotonic())
 
     def look(self, now: float) -> None:
-        """Have all connections look at their deadlines at `now`, seconds of the monotonic clock.
+        """Make all connections check their deadlines at `now`, seconds of the monotonic clock.
 
-        A connection that raises is logged and ended; the others are looked at all the same.
+        A connection that raises is logged and ended; the others are not affected.
         """
         for connection in list(self._connections):
             try:

@@ -1,18 +1,18 @@
-"""The HTTP connection under ``tickboard run``: uvicorn's, with limits before a request is looked at, and a way out.
+"""The HTTP connection under ``tickboard run``: uvicorn's, with limits before requests, and a transport to take over.
 
-What a client may send is bounded before it is parsed or kept: by `tickboard.server.uvicorn.framing` the head, and what
-a chunked body has beside its content; here the requests that it sends ahead, and what comes after the last answer.
-`tickboard.server.uvicorn.gate` has the deadlines. A request that breaks a rule is answered, with the connection's last
-answer, and what still comes is thrown away for a moment, so that a client that is sending can read why.
+A client's data is limited before it is parsed or stored: `tickboard.server.uvicorn.framing` limits the head and the
+overhead of a chunked body; this module limits pipelined requests, and data after the last answer.
+`tickboard.server.uvicorn.gate` has the deadlines. A request that breaks a rule gets the connection's last answer, and
+further data is discarded for a moment, so that a client that is still sending can read it.
 
-A response without end needs nothing of HTTP any more once its head is sent. So the connection offers its transport, as
-that for WebSockets does, with the scope's extension `DIRECT`; see `tickboard.server.uvicorn.websocket`. It is to be
-taken when the response has started; None then means that the content must be sent as usual. A request has one function
-more, to be called before the response starts:
+An endless response does not need HTTP any more once its head is sent. So the connection offers its transport, as that
+for WebSockets does, with the scope's extension `DIRECT`; see `tickboard.server.uvicorn.websocket`. Take it when the
+response has started; None then means that the content must be sent as usual. One more function must be called before
+the response starts:
 
-- ``last()``: the response is the connection's last, and says ``Connection: close``. It returns whether the content has
-  HTTP/1.1's chunked coding (RFC 9112, section 7.1), by which a client knows where each piece ends that it is sent; one
-  of HTTP/1.0 gets the bytes of the content alone, and the end of the connection is theirs (section 6.3).
+- ``last()``: makes the response the connection's last, with ``Connection: close``. It returns whether the content has
+  HTTP/1.1's chunked coding (RFC 9112, section 7.1), which shows a client where each piece ends. A client of HTTP/1.0
+  gets only the bytes of the content, which end with the connection (section 6.3).
 """
 
 import sys
@@ -48,10 +48,10 @@ from tickboard.server.uvicorn.turnstile import Share
 from tickboard.server.uvicorn.websocket import DIRECT, LINGER_S, Connection, HandshakeError, TakenTransport
 
 AHEAD_BYTES = 65_536
-"""Of requests that wait for the answer to an earlier one; beyond it, no more is read."""
+"""The most bytes of requests that wait for the answer to an earlier one; beyond it, reading stops."""
 
 MAX_DISCARDED_BYTES = 2**26
-"""What is read and thrown away after the last answer."""
+"""The most bytes that are read and discarded after the last answer."""
 
 
 class HttpConnection(HttpToolsProtocol):
@@ -61,7 +61,7 @@ class HttpConnection(HttpToolsProtocol):
         config: uvicorn's.
         server_state: uvicorn's.
         app_state: uvicorn's.
-        gate: what it shares with the other connections of its server.
+        gate: shared with the other connections of its server.
 
     Attributes:
         group: see `tickboard.server.uvicorn.gate.Gated`.
@@ -90,11 +90,12 @@ class HttpConnection(HttpToolsProtocol):
         self._client_clock = ClientClock()
         self.shares: tuple[Share, ...] = ()
         self._written = self._taken = self._discarded = 0
+        self._is_head_next, self._head = False, b""
 
     # --- the transport's protocol ---
 
     def connection_made(self, transport: BaseTransport) -> None:
-        """Begin to wait for the first request."""
+        """Start waiting for the first request."""
         super().connection_made(cast("Transport", transport))
         self._since = self._looked = time.monotonic()
         try:
@@ -109,18 +110,18 @@ class HttpConnection(HttpToolsProtocol):
         self._gate.leave(self._address)
         self._hold(b"")
         if self._active is not None:
-            # uvicorn says so to the newest request alone, which may wait behind this one.
+            # uvicorn only tells the newest request, which may wait behind this one.
             self._active.disconnected = True
             self._active.message_event.set()
         super().connection_lost(exc)
-        # They hold this connection, as it holds them.
+        # They refer to this connection, as it refers to them.
         self._take_back()
         self._active = None
         self.cycle = None  # type: ignore[assignment]
         self.pipeline.clear()
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes from the client; they are read when it is this connection's turn."""
+        """Receive bytes from the client; they are read when it is this connection's turn."""
         if self._deaf:
             self._discard(len(data))
             return
@@ -136,7 +137,7 @@ class HttpConnection(HttpToolsProtocol):
         if self._discarded > MAX_DISCARDED_BYTES:
             self.transport.abort()
         elif not self._in_line:
-            # The system copies a quarter of a megabyte at a time: for one connection in each turn.
+            # Each read copies a quarter of a megabyte: do it for one connection in each turn.
             self.flow.pause_reading()
             self._queue(ahead=True)
 
@@ -146,9 +147,9 @@ class HttpConnection(HttpToolsProtocol):
         self._gate.turnstile.arrive(self, ahead=ahead)
 
     def read_on(self, until: float) -> bool:
-        """Read what waits, up to the end of one request; return whether one has begun.
+        """Read waiting data, up to the end of one request; return whether a request has started.
 
-        It is parsed piece by piece, so that no piece holds more than is allowed.
+        It is parsed piece by piece, so that no piece contains more than is allowed.
 
         Args:
             until: when to stop, by the monotonic clock; at least one piece is read.
@@ -160,7 +161,7 @@ class HttpConnection(HttpToolsProtocol):
         if self._gone or self.transport.is_closing():
             return False
         if self.pipeline:
-            # It came in one piece with the end of a body in chunks.
+            # It arrived in one piece with the end of a chunked body.
             self._start_asgi_task(*self.pipeline.pop())
         if self._deaf:
             self.flow.resume_reading()
@@ -174,7 +175,7 @@ class HttpConnection(HttpToolsProtocol):
             if self._deaf:
                 return self._active is not before
             if self._gone:
-                # A WebSocket's client that did not wait for its answer.
+                # The client of a WebSocket did not wait for the answer to its handshake.
                 if rest := data[at:]:
                     cast("Connection", self.transport.get_protocol()).data_received(rest)
                 return True
@@ -187,20 +188,20 @@ class HttpConnection(HttpToolsProtocol):
         return self._active is not before
 
     def _read_later(self, data: bytes) -> None:
-        """Keep what was not read: until there is an answer, or until it is this connection's turn again."""
+        """Keep unread data until there is an answer, or until it is this connection's turn again."""
         self._hold(data)
         if not self._answers_first and not self._deaf:
             self._queue()
 
     def _hold(self, data: bytes) -> None:
-        """Keep bytes in place of those that were kept; what all have sent ahead together is bounded."""
+        """Keep bytes instead of those kept so far. The total that all connections have sent ahead is limited."""
         self._gate.held += len(data) - len(self._held)
         self._held = data
         if data and self._answers_first and self._gate.held > MAX_HELD_BYTES:
-            self._refuse(Refusal(503, "bodies", "too much is sent ahead: wait for answers"))
+            self._refuse(Refusal(503, "bodies", "too many requests are sent ahead: wait for answers"))
 
     def _parse(self, piece: bytes) -> None:
-        """Have the parser take a piece, and refuse what it cannot read or what is too much."""
+        """Parse a piece, and refuse it if it is malformed or too large."""
         for share in self.shares:
             share.charge(len(piece))
         try:
@@ -222,12 +223,12 @@ class HttpConnection(HttpToolsProtocol):
         self._framing.begin_message()
 
     def on_url(self, url: bytes) -> None:
-        """Take a part of the address."""
+        """Receive a part of the URL."""
         super().on_url(url)
         self._framing.take_url(self.url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header."""
+        """Receive a header."""
         name = name.lower()
         if not self._framing.take_header(name, value, len(self.headers)):
             return
@@ -236,7 +237,7 @@ class HttpConnection(HttpToolsProtocol):
         self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """Take a request's head, and offer the transport to the application."""
+        """Receive the end of a head, and offer the transport to the application."""
         parser = self.parser
         self.url = self._framing.end_head(
             parser.get_method(), self.url, parser.get_http_version(), upgrades=parser.should_upgrade()
@@ -244,10 +245,10 @@ class HttpConnection(HttpToolsProtocol):
         before = self.cycle
         super().on_headers_complete()
         cycle = self.cycle
-        # The head of a WebSocket's handshake makes no cycle.
+        # A WebSocket's handshake has no cycle.
         if cycle is before:
             return
-        # It is this connection that ends, when the client has read what it was sent.
+        # So that `close` is this connection's, which waits until the client has read its data.
         cycle.transport = self  # type: ignore[assignment]
         if self._framing.has_body:
             self._begin_body(cycle)
@@ -264,17 +265,17 @@ class HttpConnection(HttpToolsProtocol):
         self._framing.begin_body()
         self._since = time.monotonic()
         cast("dict[str, Any]", cycle.scope)[CLOCK] = self._client_clock
-        # An answer that comes before the end of the body is the last: nobody reads a body that nobody wants.
+        # An answer before the end of the body is the last: the rest of the body is not read.
         self._may_keep, cycle.keep_alive = cycle.keep_alive, False
         self._gate.move(self, self._gate.receiving)
 
     def on_body(self, body: bytes) -> None:
-        """Take content."""
+        """Receive content."""
         self._framing.content += len(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """Take the end of a request."""
+        """Receive the end of a request."""
         super().on_message_complete()
         if self._framing.in_body:
             if not self.cycle.response_started:
@@ -286,6 +287,7 @@ class HttpConnection(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._active = cycle
+        self._is_head_next = True
         super()._start_asgi_task(cycle, app)
 
     @property
@@ -294,11 +296,11 @@ class HttpConnection(HttpToolsProtocol):
 
     @property
     def _answers_first(self) -> bool:
-        """Whether nothing is read before an answer is sent; what is read until then is the body of its request."""
+        """Whether reading waits until an answer is sent; until then, only the body of its request is read."""
         return self._answering and not (self._framing.in_body and self._active is self.cycle)
 
     def on_response_complete(self) -> None:
-        """Wait for the next request, or have it read if it was sent ahead."""
+        """Wait for the next request, or queue it for reading if it was sent ahead."""
         self._take_back()
         self.server_state.total_requests += 1
         if (self._deaf and not self.pipeline) or self.transport.is_closing():
@@ -313,28 +315,41 @@ class HttpConnection(HttpToolsProtocol):
             self.flow.resume_reading()
 
     def _take_back(self) -> None:
-        """End the offer: it and the request hold each other, and would wait for the garbage collector."""
+        """End the offer: it and the request refer to each other, and only the garbage collector would free them."""
         if self._active is not None:
             offer = (self._active.scope.get("extensions") or {}).get(DIRECT) or {}
             offer |= {"last": _not_chunked, "take": _no_transport}
 
     def write(self, data: bytes) -> None:
-        """Send a part of an answer."""
-        if data and not self.is_closing():
-            self._written += len(data)
-            self.transport.write(data)
+        """Send a part of an answer. Its head is sent with the part after it, or at the next turn of the loop."""
+        if not data or self.is_closing():
+            return
+        self._written += len(data)
+        if self._is_head_next:
+            self._is_head_next, self._head = False, data
+            self.loop.call_soon(self._send_head)
+        else:
+            self.transport.writelines((self._head, data))
+            self._head = b""
+
+    def _send_head(self) -> None:
+        head, self._head = self._head, b""
+        # The sending side may have been closed since.
+        if head:
+            self.transport.write(head)
 
     def is_closing(self) -> bool:
         """Return whether nothing more can be sent."""
         return self._ended_at > 0 or self.transport.is_closing()
 
     def close(self) -> None:
-        """End the connection after what was sent; where the client may be sending still, when it has read that.
+        """End the connection once its data is sent; if the client may still be sending, once it has read that.
 
-        Closing the socket while something comes would reset the connection, and the answer would be lost.
+        Closing the socket while data arrives would reset the connection, and the answer would be lost.
         """
         if self.is_closing():
             return
+        self._send_head()
         if self._framing.is_idle and not self._deaf and not self._held:
             self.transport.close()
             return
@@ -346,11 +361,11 @@ class HttpConnection(HttpToolsProtocol):
         self.flow.resume_reading()
 
     def _refuse(self, refusal: Refusal) -> None:
-        """Answer what cannot be taken, and end the connection.
+        """Answer with a refusal, and end the connection.
 
-        Where an earlier request is being answered, its answer is the last instead.
+        If an earlier request is being answered, that answer is the last one instead.
         """
-        # The framing keeps the refusal, and its traceback would keep frames that hold this connection.
+        # The framing keeps the refusal, and its traceback would keep frames that refer to this connection.
         refusal.__traceback__ = None
         self._gate.count(refusal.reason, refusal.message)
         self._deaf = True
@@ -382,53 +397,53 @@ class HttpConnection(HttpToolsProtocol):
         elif self._answers_first:
             self._since = now
         elif self._in_line:
-            pass  # what it has sent is not read yet
+            pass  # its data is not read yet
         elif self._framing.in_body:
             if self.flow.read_paused:
-                self._since = min(now, self._since + waited)  # it is the server that does not read
+                self._since = min(now, self._since + waited)  # the server itself does not read
             elif now - self._since > patience_s(self._framing.content) + 2 * LOOK_S:
-                self._refuse(Refusal(408, "slow", "the body came too slowly"))
+                self._refuse(Refusal(408, "slow", "the body arrived too slowly"))
         elif self._framing.head_bytes:
             if now - self._since > HEAD_S:
-                self._refuse(Refusal(408, "slow", f"the head did not come within {HEAD_S:.0f} s"))
+                self._refuse(Refusal(408, "slow", f"the head did not arrive within {HEAD_S:.0f} s"))
         elif self._answered_one:
             if now - self._since > KEEP_ALIVE_S:
                 self.transport.close()
         elif now - self._since > FIRST_S:
-            # Browsers open connections to have them; an answer to no question would be shown.
-            self._gate.count("silent", f"nothing came within {FIRST_S:.0f} s")
+            # Browsers open spare connections, and would show an answer that they did not ask for.
+            self._gate.count("silent", f"nothing arrived within {FIRST_S:.0f} s")
             self.transport.close()
 
     def _look_at_answer(self, now: float) -> None:
-        """Cut a client that does not take its answer: all of it is in memory."""
+        """Cut a client that does not read its answer, which is in memory."""
         unsent = self.transport.get_write_buffer_size()
         taken = self._written - unsent
         if not unsent or not self._taken_at or taken - self._taken >= TAKE_BYTES:
             self._taken, self._taken_at = taken, now if unsent else 0.0
         elif now - self._taken_at > TAKE_S:
-            self._gate.count("slow", f"the client took less than {TAKE_BYTES} bytes of an answer in {TAKE_S:.0f} s")
+            self._gate.count("slow", f"the client read less than {TAKE_BYTES} bytes of an answer in {TAKE_S:.0f} s")
             self.transport.abort()
 
     def give_way(self) -> None:
-        """End the connection at once, for a new one."""
+        """End the connection at once, to make room for a new one."""
         self._gate.release(self)
         self.connections.discard(self)
         self.transport.abort()
 
-    # --- the ways out ---
+    # --- handing over ---
 
     @property
     def _gone(self) -> bool:
-        """Whether another protocol has the transport, or it has ended."""
+        """Whether another protocol has the transport, or the connection has ended."""
         return self.parser is None
 
     def _upgrade(self) -> None:
-        """Hand over to a WebSocket; a request for another protocol is answered as one without Upgrade."""
+        """Hand over to a WebSocket; a request for another protocol is answered without the upgrade."""
         if not self._should_upgrade():
             self.cycle.keep_alive = False
             self._deaf = True
         elif self._answering:
-            self._refuse(Refusal(400, "malformed", "a handshake has to wait for the answer to the request before it"))
+            self._refuse(Refusal(400, "malformed", "a handshake must wait for the answer to the previous request"))
         else:
             try:
                 self.handle_websocket_upgrade()
@@ -447,14 +462,15 @@ class HttpConnection(HttpToolsProtocol):
 
     def _take(self, cycle: RequestResponseCycle, offer: dict[str, Any]) -> Transport | None:
         if not cycle.response_started or self.is_closing():
-            # Something between the application and this connection holds the head back: the content goes that way, too.
+            # A middleware holds the head back: send the content through it, too.
             cycle.chunked_encoding = None
             return None
-        # For uvicorn the response is over.
+        self._send_head()
+        # To uvicorn, the response is complete.
         cycle.response_complete = True
         cycle.transport = TakenTransport()
         self.server_state.total_requests += 1
-        # Requests that came behind this one get no answer, and reading may have been paused for them.
+        # Requests after this one get no answer, and reading may have been paused for them.
         self.pipeline.clear()
         self._hold(b"")
         self.flow.resume_reading()
@@ -463,7 +479,7 @@ class HttpConnection(HttpToolsProtocol):
         if self._address:
             offer["on_end"].append(partial(self._gate.leave, self._address))
         offer["handed_over"] = True
-        # What holds this connection, which is ten times as large as what takes its place.
+        # They refer to this connection, which is ten times as large as its replacement.
         del offer["last"], offer["take"]
         self.parser = None  # type: ignore[assignment]  # as uvicorn itself does at the end
         return self.transport
@@ -479,6 +495,6 @@ def _not_chunked() -> bool:
 def _last(cycle: RequestResponseCycle) -> bool:
     cycle.keep_alive = False
     chunked = cycle.scope["http_version"] == "1.1"
-    # uvicorn would send a client of HTTP/1.0 chunks, too; with None it adds the header, and chunks of its own.
+    # With None, uvicorn adds the header and its own chunks, even for a client of HTTP/1.0.
     cycle.chunked_encoding = None if chunked else False
     return chunked

@@ -1,4 +1,4 @@
-"""The socket that a server listens on, and what its address says: who can reach it, and where the page is."""
+"""The socket that a server listens on, and its address: who can reach it, and the URL of the page."""
 
 import errno
 import socket
@@ -10,29 +10,29 @@ from typing import Any
 from tickboard.errors import InputError, PortTakenError
 
 LONGEST_ADDRESS = 80
-"""Characters of an address, with its brackets and zone."""
+"""The most characters of an address, with its brackets and zone."""
 
 BACKLOG = 2_048
-"""Connections that may wait to be accepted."""
+"""How many connections may wait to be accepted."""
 
 
 def listen(host: str, port: int, flag: str = "--{}={}") -> socket.socket:
-    """Return a socket that listens.
+    """Return a listening socket.
 
     Args:
-        host: a name or an address; that of IPv6 may be in brackets.
-        port: 0 picks a free one.
-        flag: how an error writes the name and the value of what is wrong.
+        host: a name or an address; an IPv6 address may be in brackets.
+        port: the port; 0 picks a free one.
+        flag: how a message writes the name and the value of a wrong argument.
 
     Raises:
-        PortTakenError: another program listens on it.
+        PortTakenError: another program listens on the port.
         InputError: the port is out of range, or the address is not one of this machine's.
     """
     if not 0 <= port <= 65_535:
         raise InputError(f"{flag.format('port', port)}: give a number from 0 to 65535; 0 picks a free one")
     named = flag.format("host", host)
     if not bare(host):
-        raise InputError(f"{named}: give an address of this machine, as 127.0.0.1, or 0.0.0.0 for all of them")
+        raise InputError(f"{named}: give an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all of them")
     another = flag.format("port", "N")
     try:
         found = socket.getaddrinfo(bare(host), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -50,9 +50,9 @@ def listen(host: str, port: int, flag: str = "--{}={}") -> socket.socket:
 
 
 def _first(found: Sequence[tuple[int, int, int, str, Any]]) -> socket.socket:
-    """Return a socket that listens on the first address that this machine has.
+    """Return a socket that listens on the first of these addresses that this machine has.
 
-    A name may stand for several: localhost for ::1 too, where IPv6 is switched off.
+    A name may have several: localhost may mean ::1 even if IPv6 is switched off.
     """
     *others, last = found
     for family, kind, protocol, _, where in others:
@@ -70,7 +70,7 @@ def _bound(family: int, kind: int, protocol: int, where: Any) -> socket.socket:
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(where)
-        # Clients that connect from here on wait: the address is printed before the loop runs.
+        # From here on clients can connect, and wait: the address is printed before the loop runs.
         listening.listen(BACKLOG)
     except BaseException:
         listening.close()
@@ -79,7 +79,7 @@ def _bound(family: int, kind: int, protocol: int, where: Any) -> socket.socket:
 
 
 def canonical(host: str) -> str:
-    """Return a name or an address in the one way that it is compared: small letters, no brackets, no final dot."""
+    """Return a name or an address in the form to compare: lower case, no brackets, no final dot."""
     address = literal(host)
     return str(address) if address is not None else host.lower().removesuffix(".")
 
@@ -90,7 +90,7 @@ def bare(host: str) -> str:
 
 
 def literal(host: str) -> IPv4Address | IPv6Address | None:
-    """Return the address that a host is; an IPv4 one written as IPv6 is itself. None: it is a name."""
+    """Parse a host as an address; None if it is a name. An IPv4 address written as IPv6 becomes IPv4."""
     return _address(host) if len(host) <= LONGEST_ADDRESS else None
 
 
@@ -104,7 +104,7 @@ def _address(host: str) -> IPv4Address | IPv6Address | None:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether an address can be reached from this machine alone."""
+    """Return whether an address can be reached only from this machine."""
     return len(host) <= LONGEST_ADDRESS and _is_loopback(host)
 
 
@@ -115,7 +115,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def listening_on(port: int) -> list[str]:
-    """Return the addresses on which this process listens on a TCP port; none: the system does not say."""
+    """Return the addresses on which this process listens on a TCP port; empty if unknown."""
     import psutil
 
     try:
@@ -126,7 +126,7 @@ def listening_on(port: int) -> list[str]:
 
 
 def url_of(host: str, listening: socket.socket) -> str:
-    """Return the URL to open: with the name that was asked for, or this machine's address if it listens on all."""
+    """Return the URL to open: with the requested name, or with loopback if the socket listens on all addresses."""
     bound, port = listening.getsockname()[:2]
     address = literal(bound)
     if address is not None and address.is_unspecified:

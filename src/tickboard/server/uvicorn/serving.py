@@ -1,4 +1,4 @@
-"""Serving: uvicorn's server as Tickboard runs it, from the first connection to an end that nothing holds up."""
+"""Serving: runs uvicorn's server for Tickboard, from the first connection to a shutdown that nothing can delay."""
 
 import asyncio
 import contextlib
@@ -29,26 +29,26 @@ from tickboard.server.uvicorn.http import HttpConnection
 from tickboard.server.uvicorn.websocket import Connection
 
 TESTED = ("0.54",)
-"""Releases of uvicorn whose own methods our connection classes are tested with: they override some that have no public
-interface. Under any other, uvicorn's own classes serve."""
+"""Releases of uvicorn that our connection classes are tested with: they override non-public methods. With any other
+release, uvicorn's own classes are used."""
 
 GOODBYE_S = 0.35
-"""How long viewers have to end by themselves after Ctrl-C."""
+"""How long viewers have to disconnect by themselves after Ctrl-C."""
 
 LAST_ANSWERS_S = 0.2
-"""How long, after that, requests have to be answered."""
+"""How long, after that, requests may take to be answered."""
 
 LAST_TASKS_S = 1.0
-"""How long tasks have to end once they are cancelled."""
+"""How long tasks may take to end once they are cancelled."""
 
 
 def uvicorn_config(app: ASGIApp, gate: Gate, log_level: str | None = None) -> uvicorn.Config:
-    """Return how uvicorn runs a board: with our connection classes, or with its own where ours have not been tested.
+    """Return uvicorn's configuration for a board: with our connection classes, or with its own if ours are not tested.
 
     Args:
-        app: the board, with what is around it.
-        gate: what its connections share.
-        log_level: of uvicorn's own log; None: as it is set already.
+        app: the board, with its middleware.
+        gate: shared by its connections.
+        log_level: the level of uvicorn's own log; None: unchanged.
     """
     tested = uvicorn.__version__.rpartition(".")[0] in TESTED
     if not tested:
@@ -76,17 +76,17 @@ def uvicorn_config(app: ASGIApp, gate: Gate, log_level: str | None = None) -> uv
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, which closes the viewers' connections first, and goes on whatever a task does.
+    """uvicorn's server, which closes the viewers' connections first, and continues whatever a task does.
 
-    It leaves signals to the program that it is a part of; `Program` is one by itself.
+    It leaves signals to the program that it is a part of; `Program` handles them itself.
 
     Args:
         config: uvicorn's.
-        hub: returns whose viewers there are.
-        gate: what its connections share.
+        hub: returns the hub whose viewers are served.
+        gate: shared by its connections.
 
     Attributes:
-        decided: set when it has started, or never will.
+        decided: set when it has started, or cannot start.
     """
 
     def __init__(self, config: uvicorn.Config, hub: Callable[[], Hub], gate: Gate) -> None:
@@ -96,9 +96,9 @@ class Server(uvicorn.Server):
         self._gate = gate
 
     def run(self, sockets: list[socket.socket] | None = None) -> None:
-        """Serve until asked to end.
+        """Serve until asked to stop.
 
-        A task of a sampler's own that leaves the interpreter stops the loop: it is reported, and the loop goes on.
+        If a task of a sampler exits the interpreter, the loop stops: that is reported, and the loop is resumed.
         """
         loop = (self.config.get_loop_factory() or asyncio.new_event_loop)()
         try:
@@ -117,15 +117,15 @@ class Server(uvicorn.Server):
             _close(loop)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, and say so to the thread that waits for it."""
-        if sockets is None or self.config.http == "auto" or sys.platform == "win32":  # whose loop has no `add_reader`
+        """Start, and wake the thread that waits for that."""
+        if sockets is None or self.config.http == "auto" or sys.platform == "win32":  # its loop has no `add_reader`
             await super().startup(sockets)
         else:
             await self._listen(sockets)
         self.decided.set()
 
     async def _listen(self, sockets: list[socket.socket]) -> None:
-        """Do as uvicorn does, but accept connections in a way of our own."""
+        """Start as uvicorn does, but accept connections with `Acceptor`."""
         await self.lifespan.startup()
         if self.lifespan.should_exit:
             sys.exit(STARTUP_FAILURE)
@@ -142,7 +142,7 @@ class Server(uvicorn.Server):
         return make(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Close WebSockets with 1001 and end the alert streams, let uvicorn end the rest, and cut off what stays."""
+        """Close WebSockets with 1001, end the alert streams, let uvicorn end the rest, and cut whatever remains."""
         hub = self._hub()
         hub.close(1001)
         with contextlib.suppress(TimeoutError):
@@ -152,11 +152,11 @@ class Server(uvicorn.Server):
         asyncio.get_running_loop().call_later(LAST_ANSWERS_S, self._cut)
         await super().shutdown(sockets)
         if self.force_exit:
-            # Asked twice, uvicorn leaves this out, and cancels the board where it stands. What hangs is the watchdog's.
+            # Asked twice, uvicorn skips this, and the board would be cancelled anywhere. The watchdog handles hangs.
             await self.lifespan.shutdown()
 
     def _cut(self) -> None:
-        # uvicorn logs every request that ends so, with a traceback: at the end that is nobody's fault.
+        # uvicorn would log each of these requests with a traceback, though ending them is normal here.
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         for connection in list(self.server_state.connections):
             if (transport := getattr(connection, "transport", None)) is not None:
@@ -166,12 +166,12 @@ class Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        """Leave signals to the program."""
+        """Leave signals to the surrounding program."""
         yield
 
 
 class Program(Server):
-    """A server that is all of a program: it ends with status 0 on Ctrl-C and SIGTERM, and nothing holds that up."""
+    """A server that is the whole program: it ends with status 0 on Ctrl-C and SIGTERM, and nothing can delay that."""
 
     def __init__(self, config: uvicorn.Config, hub: Callable[[], Hub], gate: Gate) -> None:
         super().__init__(config, hub, gate)
@@ -179,28 +179,28 @@ class Program(Server):
         self._garbage = Garbage(lambda: hub().engine.registry.width, lambda: hub().engine.interval_s)
 
     def run(self, sockets: list[socket.socket] | None = None) -> None:
-        """Serve until asked to end."""
+        """Serve until asked to stop."""
         try:
             super().run(sockets)
         finally:
             self._garbage.stop()
-            # Threads of the application's own may still hold up the end of the interpreter.
+            # The application's own threads may still delay the end of the interpreter.
             self._watchdog.leave()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, and begin to watch the loop and to look for garbage."""
+        """Start, and begin to watch the loop and to collect garbage."""
         self._watchdog.start()
         self._garbage.start()
         await super().startup(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to end; what hangs does not keep the program."""
+        """Begin to shut down; the watchdog ends the program if something hangs."""
         self._watchdog.leave()
         super().handle_exit(sig, frame)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        """End on the signals that ask for it; uvicorn's own version raises them again afterwards."""
+        """Shut down on SIGINT and SIGTERM. uvicorn's own version raises them again afterwards."""
         asked = [signal.SIGINT, signal.SIGTERM]
         before = {number: signal.signal(number, partial(_leave, self)) for number in asked}
         try:
@@ -211,14 +211,14 @@ class Program(Server):
 
 
 def _close(loop: asyncio.AbstractEventLoop) -> None:
-    """Close a loop as `asyncio.run` does, but leave tasks that refuse to be cancelled to themselves."""
+    """Close a loop as `asyncio.run` does, but abandon tasks that ignore their cancellation."""
     tasks = asyncio.all_tasks(loop)
     for task in tasks:
         task.cancel()
     if tasks:
         loop.run_until_complete(asyncio.wait(tasks, timeout=LAST_TASKS_S))
     loop.run_until_complete(loop.shutdown_asyncgens())
-    # What is left is destroyed while it is pending, which the loop would log; the supervisor has named it.
+    # The remaining tasks are destroyed while pending. The loop would log that, but the supervisor has already.
     loop.set_exception_handler(lambda _, __: None)
     loop.close()
 

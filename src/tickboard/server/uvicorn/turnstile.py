@@ -1,9 +1,9 @@
-"""The turnstile: connections are read one after another, so that however many send at once, the loop is never held.
+"""The turnstile: reads connections one after another, so that the loop is never blocked, however many send at once.
 
-What a connection has received waits here until it is its turn. In each turn of the loop a few requests begin, as many
-as take some milliseconds; then ticks, answers and sockets have theirs. The next is always the connection, and the
-address, that has had the least: a client that asks now and then goes before a hundred that ask without a pause. What
-was sent before the last answer had come, ahead, goes last: no browser does that.
+Received data waits here until it is its connection's turn. In each turn of the loop a few requests start, as many as
+take some milliseconds; then ticks, answers and sockets have their turn. The next is always the connection, and the
+address, that has used the least: a client that asks now and then comes before a hundred that ask without a pause.
+Requests that were sent ahead, before the last answer, come last: no browser does that.
 """
 
 import asyncio
@@ -18,32 +18,32 @@ SLICE_S = 0.002
 """How long connections are read in one turn of the loop."""
 
 QUICK_S, LONG_S = 0.004, 0.008
-"""A turn of the loop that took less has room for one more request; one that took more had too many."""
+"""After a turn of the loop shorter than the first, one more request may start; longer than the second, fewer."""
 
 MOST_AT_ONCE = 8
-"""Requests that begin in one turn of the loop at most."""
+"""The most requests that start in one turn of the loop."""
 
 AHEAD_EVERY = 8
-"""Of those that are read while others wait, one in so many was sent ahead."""
+"""While others wait, one in this many reads is of requests that were sent ahead."""
 
 
 CREDIT, NEW_CREDIT = 8.0, 2.0
-"""Rounds that a connection can save up by asking less often than the others, and those that a new one has."""
+"""How many rounds a connection can save up by asking less often than others, and how many a new one has."""
 
 
 ROUND_BYTES = 512
-"""What is read costs a turn more for each so many bytes: a request that says much makes much work."""
+"""Each of this many bytes costs one more turn, since large requests make much work."""
 
 MOST_ROUNDS = 8.0
-"""Rounds that the bytes of one read cost at most: the next piece of a large body has to be read in time, too."""
+"""The most rounds that the bytes of one read cost, so that the next piece of a large body is read in time."""
 
 
 class Share:
-    """What a connection or an address has had of the turns.
+    """How much a connection or an address has used.
 
     Attributes:
-        until: the round up to which it has had its part: one turn in each. A round is over when everybody who waits
-            has had one.
+        until: the round up to which it has used its turns, one in each. A round is over when everyone waiting has had
+            one.
     """
 
     __slots__ = ("_left", "until")
@@ -53,11 +53,11 @@ class Share:
         self._left = MOST_ROUNDS
 
     def begin(self) -> None:
-        """Begin a read, which costs `MOST_ROUNDS` at most."""
+        """Start a read, which costs `MOST_ROUNDS` at most."""
         self._left = MOST_ROUNDS
 
     def charge(self, size: int) -> None:
-        """Count so many bytes that were read."""
+        """Count bytes that were read."""
         rounds = min(size / ROUND_BYTES, self._left)
         self._left -= rounds
         self.until += rounds
@@ -67,13 +67,13 @@ class Passing(Protocol):
     """A connection that is read in turns.
 
     Attributes:
-        shares: its own, and that of its address if that has one.
+        shares: its own share, and that of its address if there is one.
     """
 
     shares: tuple[Share, ...]
 
     def read_on(self, until: float) -> bool:
-        """Read what waits, until a time by the monotonic clock; return whether a request has begun."""
+        """Read waiting data until a time by the monotonic clock; return whether a request has started."""
         ...
 
     def give_way(self) -> None:
@@ -82,11 +82,11 @@ class Passing(Protocol):
 
 
 _Place = tuple[float, int, Passing]
-"""The round in which somebody is due, and their number among those that are due in the same."""
+"""The round in which a connection is due, its order among those of the same round, and the connection."""
 
 
 class Turnstile:
-    """Whose turn it is, for the connections of one server."""
+    """Decides which connection of one server is read next."""
 
     def __init__(self) -> None:
         self._waiting: list[_Place] = []
@@ -98,15 +98,15 @@ class Turnstile:
         self._ended = 0.0
 
     def share(self) -> Share:
-        """Return the share of a new connection: it goes before those that have saved nothing up."""
+        """Return the share of a new connection: it comes before those that have saved nothing."""
         return Share(self._round - NEW_CREDIT)
 
     def arrive(self, connection: Passing, *, ahead: bool = False) -> None:
-        """Have a connection read: at once if nobody was read in this turn, or else when it is its turn.
+        """Queue a connection to be read: at once if none was read in this turn, or else when it is its turn.
 
         Args:
-            connection: it is read once.
-            ahead: whether what is to be read was sent before the last answer.
+            connection: the connection; it is read once.
+            ahead: whether its data was sent before the last answer.
         """
         due = max([self._round - CREDIT, *(share.until for share in connection.shares)])
         for share in connection.shares:
@@ -119,7 +119,7 @@ class Turnstile:
             self._read()
 
     def _turn(self) -> None:
-        """Read those whose turn it is."""
+        """Read the connections whose turn it is."""
         if not self._waiting and not self._ahead:
             self._is_due = False
             return
@@ -131,8 +131,8 @@ class Turnstile:
         self._read()
 
     def _read(self) -> None:
-        """Read connections until some requests have begun."""
-        # The next turn first: whatever is raised here, it comes.
+        """Read connections until some requests have started."""
+        # Schedule the next turn first, so that it comes whatever is raised here.
         asyncio.get_running_loop().call_soon(self._turn)
         begun, until = 0, time.monotonic() + SLICE_S
         while self._waiting or self._ahead:
@@ -142,7 +142,7 @@ class Turnstile:
                 return
 
     def _read_one(self, connection: Passing, until: float) -> bool:
-        """Read one connection; if that fails, end it: what it had received is lost."""
+        """Read one connection; if that fails, end it, and its data is lost."""
         for share in connection.shares:
             share.begin()
         try:
@@ -154,6 +154,6 @@ class Turnstile:
     def _next(self) -> Passing:
         is_ahead = not self._waiting or (bool(self._ahead) and not next(self._reads) % AHEAD_EVERY)
         due, _, connection = heapq.heappop(self._ahead if is_ahead else self._waiting)
-        # Every connection that waits is a part of the round; nobody who is read is ahead of it.
+        # Every waiting connection is one part of the round; no connection that is read is ahead of the round.
         self._round = max(self._round + (0 if is_ahead else 1 / (len(self._waiting) + 1)), due)
         return connection

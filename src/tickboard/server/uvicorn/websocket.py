@@ -1,17 +1,17 @@
 """The WebSocket connection under ``tickboard run``: uvicorn's sans-I/O one, which can be taken over.
 
-It does the handshake with the ASGI application, and offers the application to take the transport over, as
-`tickboard.server.uvicorn.http` does for other requests: the scope's extension `DIRECT` has
+It does the handshake with the ASGI application, and lets the application take over the transport, as
+`tickboard.server.uvicorn.http` does for other requests. The scope's extension `DIRECT` has
 
-- ``take()``: returns the transport, from which this connection then gets and to which it sends nothing more; None when
-  the client has said something already, which only this connection knows.
-- ``connections``: uvicorn's set of the connections that it ends when it ends; what takes over belongs in it.
-- ``on_end``: functions to call when the connection has ended; others may add theirs.
-- ``handed_over``: whether it was taken.
-- ``ended``: whether it was taken and has ended.
+- ``take()``: returns the transport, which this connection does not use any more; None if the client has already sent
+  something, which only this connection has.
+- ``connections``: uvicorn's set of the connections to end at shutdown; add the new owner to it.
+- ``on_end``: functions to call when the connection has ended; others may be added.
+- ``handed_over``: whether it was taken over.
+- ``ended``: whether it was taken over and has ended.
 
-Of what isn't taken over, it mends how a connection ends and what one client can cost: a close code that arrives, no
-buffer that a client can grow, no connection that is never given up, and nothing in the log that is the client's fault.
+For other connections, it improves how they end and what one client can cost: close codes arrive, no client can grow a
+buffer or keep a dead connection, and a client's faults are not logged.
 """
 
 import sys
@@ -34,16 +34,16 @@ DIRECT = "tickboard.direct"
 """The extension's name."""
 
 LINGER_S = 2.0
-"""How long a connection that ends has for what is still to be sent; then it is cut."""
+"""How long a connection that ends has to send the rest before it is cut."""
 
 
 class HandshakeError(Exception):
-    """A handshake that is none.
+    """A handshake is invalid.
 
     Args:
-        status: of the answer.
+        status: the HTTP status of the answer.
         message: what is wrong.
-        headers: of the answer.
+        headers: headers of the answer.
     """
 
     def __init__(self, status: int, message: str, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
@@ -54,24 +54,24 @@ class HandshakeError(Exception):
 
 
 class Handshake(ServerProtocol):
-    """websockets' reading of a handshake, which leaves it to others to answer what is none."""
+    """The handshake of websockets, which raises instead of answering an invalid one."""
 
     def reject(self, status: StatusLike, text: str) -> Response:
         """Return a response that refuses a handshake.
 
         Raises:
-            HandshakeError: it is the handshake itself that is wrong.
+            HandshakeError: the handshake itself is invalid.
         """
         error = self.handshake_exc
         if error is not None:
-            raise HandshakeError(int(status), f"this is no handshake of a WebSocket: {error}")
+            raise HandshakeError(int(status), f"this is not a WebSocket handshake: {error}")
         response = super().reject(status, text)
         response.headers.update([(name.decode(), value.decode()) for name, value in ALONE])
         return response
 
 
 class Connection(WebSocketsSansIOProtocol):
-    """uvicorn's connection, with the ends of its life put right. Each method says what uvicorn 0.54 does instead."""
+    """uvicorn's connection, with corrections of how it ends. Each method says what uvicorn 0.54 does instead."""
 
     def __init__(
         self,
@@ -88,23 +88,22 @@ class Connection(WebSocketsSansIOProtocol):
         self._on_end: list[Callable[[], None]] = []
 
     def on_end(self, function: Callable[[], None]) -> None:
-        """Have a function called when the connection has ended, also after it was taken over."""
+        """Call a function when the connection has ended, even after it was taken over."""
         self._on_end.append(function)
 
     def handle_connect(self, event: Request) -> None:
-        """Take a handshake, and offer the transport to the application.
+        """Handle a handshake, and offer the transport to the application.
 
-        websockets answers a version that it does not know with 400; RFC 6455, section 4.4, asks for 426 and the one
-        that is known.
+        websockets answers an unknown version with 400; RFC 6455, section 4.4, asks for 426 and the known version.
 
         Raises:
-            HandshakeError: it is none.
+            HandshakeError: it is invalid.
         """
         if (versions := event.headers.get_all("Sec-WebSocket-Version")) and versions != ["13"]:
             message = "this server speaks version 13 of the WebSocket protocol"
             raise HandshakeError(426, message, [(b"upgrade", b"websocket"), (b"sec-websocket-version", b"13")])
         super().handle_connect(event)
-        # A descriptor can be written to only where nothing is between it and the wire.
+        # Writing to the descriptor is possible only if there is no TLS layer in between.
         if self.scheme == "ws" and sys.platform != "win32":
             self._offer = {"take": self._take, "connections": self.connections, "on_end": self._on_end}
             self._offer |= {"handed_over": False, "ended": False}
@@ -119,17 +118,17 @@ class Connection(WebSocketsSansIOProtocol):
         self.stop_keepalive()
         self.connections.discard(self)
         self._offer["handed_over"] = True
-        # The offer lives as long as the viewer does, and this connection is ten times as large as that.
+        # The offer lives as long as the viewer, and this connection is ten times as large as a viewer.
         del self._offer["take"]
         # uvicorn closes this connection's transport when the application returns.
         self.transport = TakenTransport()
         return transport
 
     async def send(self, message: ASGISendEvent) -> None:
-        """Take one ASGI message; none where the client broke the protocol before its handshake was answered.
+        """Send one ASGI message; none if the client broke the protocol before its handshake was answered.
 
-        uvicorn answers a refusal with a status as it should, and then logs an error because the handshake was never
-        completed: one line for every scanner that tries a path.
+        uvicorn answers a refusal with its status, and then logs an error because the handshake was never completed: one
+        line for every scanner that tries a path.
         """
         if self._unanswered:
             return
@@ -138,10 +137,10 @@ class Connection(WebSocketsSansIOProtocol):
             self.handshake_complete = True
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes from the client; those after a violation of the protocol are thrown away.
+        """Receive bytes from the client; those after a protocol error are discarded.
 
         Raises:
-            HandshakeError: they are no handshake.
+            HandshakeError: they are not a valid handshake.
         """
         if self._failed:
             return
@@ -154,14 +153,14 @@ class Connection(WebSocketsSansIOProtocol):
     def handle_parser_exception(self) -> None:
         """End a connection whose client broke the protocol, so that it learns why.
 
-        uvicorn closes the socket at once. Where the client is still sending, as in the middle of too large a message,
-        that resets the connection, and the close frame is lost. So this end is closed for writing alone, what
-        still comes is thrown away, and the client has a moment to hang up.
+        uvicorn closes the socket at once. If the client is still sending, for example a message that is too large, that
+        resets the connection, and the close frame is lost. So only the sending half is closed, further data is
+        discarded, and the client has a moment to disconnect.
         """
         self._failed = True
         self.stop_keepalive()
         closing = self.conn.close_sent
-        if closing is None:  # the handshake cannot be read, or something else came before its answer
+        if closing is None:  # the handshake is malformed, or more data came before its answer
             self._unanswered = True
             self.handshake_complete = True
             self.transport.close()
@@ -175,9 +174,9 @@ class Connection(WebSocketsSansIOProtocol):
         self.close_timer = self.loop.call_later(LINGER_S, self.transport.abort)
 
     def send_receive_event_to_app(self) -> None:
-        """Hand a whole message to the application, or end the connection with 1007 when its text is none.
+        """Pass a whole message to the application, or end the connection with 1007 if its text is not UTF-8.
 
-        uvicorn logs a traceback for it.
+        uvicorn logs a traceback instead.
         """
         if self.curr_msg_data_type == "text":
             try:
@@ -189,7 +188,7 @@ class Connection(WebSocketsSansIOProtocol):
         super().send_receive_event_to_app()
 
     def handle_cont(self, event: Frame) -> None:
-        """Take a further fragment. uvicorn keeps empty ones too, without end: they count for nothing in a size."""
+        """Receive a further fragment. uvicorn keeps any number of empty ones, which no size limit counts."""
         if event.data or event.fin:
             super().handle_cont(event)
 
@@ -200,17 +199,17 @@ class Connection(WebSocketsSansIOProtocol):
             self.transport.write(b"".join(pong))
 
     def keepalive_timeout(self) -> None:
-        """Give up a client that doesn't answer; uvicorn waits for ever for it to take what is still to be sent."""
+        """Disconnect a client that does not answer. uvicorn waits forever for it to read the remaining data."""
         super().keepalive_timeout()
         self._cut_later()
 
     def handle_close(self, event: Frame) -> None:
-        """Take a close frame, and wait no longer than a moment for a client that doesn't read the answer."""
+        """Handle a close frame, and wait only a moment for a client that does not read the answer."""
         super().handle_close(event)
         self._cut_later()
 
     def eof_received(self) -> None:
-        """Take the end of what the client sends, and wait no longer than a moment for it to take the rest."""
+        """Handle the end of the client's data, and wait only a moment for it to read the rest."""
         self._cut_later()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -228,7 +227,7 @@ class Connection(WebSocketsSansIOProtocol):
 
 
 class TakenTransport(Transport):
-    """In place of a transport that was taken over."""
+    """Replaces a transport that was taken over."""
 
     def close(self) -> None:
         """Do nothing."""

@@ -1,4 +1,4 @@
-"""Memory and swap: how much is in use, for what, and how much moves between them."""
+"""Memory and swap: how much is in use, by which kinds, and how much moves between them."""
 
 import sys
 from math import inf

@@ -40,7 +40,7 @@ STAYS_FOR = 15
 """For how many readings a name stays after it was last at the top, so that the set rarely changes."""
 
 LEAST_CPU = 0.3
-"""Percent of a core below which no program is at the top by CPU; one kernel clock tick in two seconds is 0.5."""
+"""The least CPU usage, in percent of a core, of a program at the top; one kernel clock tick in two seconds is 0.5."""
 
 SMOOTHING = 0.3
 """The weight of the newest reading in the CPU time by which the top is chosen."""
@@ -227,7 +227,7 @@ def _name(name: bytes, kernel: bool) -> str:
 
 
 def read_psutil() -> Iterator[Process]:
-    """Read all processes through psutil, without what may not be read of other users' processes."""
+    """Read all processes through psutil, without those fields of other users' processes that may not be read."""
     for process in psutil.process_iter(["name", "username", "cpu_times", "memory_info", "create_time"]):
         # Windows counts idle time as that of a process 0.
         if process.pid == 0:

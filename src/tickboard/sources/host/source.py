@@ -20,15 +20,14 @@ METRICS: Final = {
 }
 
 PERCENT_DECIMALS = 2
-"""A percentage is told from counters that are coarser than that, and its further digits are a sixth of what history
-keeps."""
+"""The counters behind a percentage are coarser than this, and further digits would take a sixth of the history."""
 
 RETIRE_S = 30.0
 """A labelled series without a value for this many seconds is removed: its process has ended or its disk is gone."""
 
 
 class HostError(SampleError):
-    """Some of the host could not be read; all the rest was.
+    """Part of the host could not be read; everything else was.
 
     Attributes:
         failures: the exception of each reader that failed, by the reader's name.
@@ -72,7 +71,7 @@ class Host:
                 raise error
 
     def sample(self) -> None:
-        """Read everything once and set the values; what can't be read now has no value.
+        """Read everything once and set the values; a part that can't be read now has no value.
 
         Raises:
             HostError: something could not be read. It is raised at the end: all other values are set.

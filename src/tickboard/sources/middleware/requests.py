@@ -1,4 +1,4 @@
-"""Requests: what is counted of them, whatever server runs them.
+"""Requests: counts them, whatever server handles them.
 
 A middleware calls it when a request arrives, when it is answered and when it ends; it writes to the registry and knows
 neither ASGI nor WSGI. It may be called from any thread.

@@ -24,7 +24,7 @@ from tickboard.sources.middleware.requests import ROUTE_KEY
 Scope = MutableMapping[str, Any]
 
 MAX_KNOWN = 1_000
-"""How many routes and prefixes are cached; a framework that makes objects for each request must not exhaust memory."""
+"""How many routes and prefixes are cached, in case a framework makes new objects for each request."""
 
 MAX_DEPTH = 10
 """How deep applications may be nested; one may be mounted in itself."""
@@ -51,7 +51,7 @@ class Place(Struct, frozen=True):
 
 
 class Known(Struct, frozen=True):
-    """What is known of a route and an endpoint.
+    """The cached result for a route and an endpoint.
 
     Attributes:
         places: the places of the route; several if it was included or mounted more than once.

@@ -46,8 +46,8 @@ SLICE = 2_000
 SLOW = 100
 """The cost, in data points, of a histogram and of a data point of a new series."""
 
-WRONG, ENDED = 5, 20
-"""The cost, in data points, of a rejected one, and of one that says that its series has no value."""
+REJECTED_COST, ENDED_COST = 5, 20
+"""The cost, in data points, of a rejected one, and of one that ends the values of its series."""
 
 BUCKETS = 10
 """How many buckets of a histogram cost as much as a data point."""
@@ -94,7 +94,7 @@ class ExportResult(Struct):
 class _Batch(Struct):
     """Data points of one request that were read but not written to the source yet."""
 
-    taken: ExportResult
+    result: ExportResult
     gauges: list[tuple[int, float, int]] = field(default_factory=list)
     totals: list[tuple[int, float, int, int]] = field(default_factory=list)
     cost: int = 0
@@ -102,7 +102,7 @@ class _Batch(Struct):
     def has(self, column: int) -> bool:
         """Return whether the request has written to a series."""
         return (
-            column in self.taken.columns
+            column in self.result.columns
             or any(column == one[0] for one in self.gauges)
             or any(column == one[0] for one in self.totals)
         )
@@ -125,19 +125,19 @@ class OpenTelemetry:
         self._deltas: dict[Hashable, tuple[float, int, int]] = {}
 
     def receive(
-        self, request: "ExportMetricsServiceRequest", now: float, taken: ExportResult | None = None
+        self, request: "ExportMetricsServiceRequest", now: float, result: ExportResult | None = None
     ) -> Iterator[None]:
         """Read a request; others may run at each step.
 
         Args:
             request: the request; reading changes it.
             now: POSIX seconds, for data points without a time.
-            taken: receives the result; read it when all steps are done.
+            result: receives the result; read it when all steps are done.
 
         Raises:
             PayloadError: a resource or a scope is too large. What was read before that is written.
         """
-        batch = _Batch(taken or ExportResult())
+        batch = _Batch(result or ExportResult())
         try:
             for resource_metrics in request.resource_metrics:
                 key_of_resource = short(resource_metrics.resource.SerializeToString())
@@ -169,10 +169,10 @@ class OpenTelemetry:
         return found
 
     def _kind(self, place: tuple[bytes, bytes], metric: Any, which: str, scope: Any, resource: Resource) -> StreamKind:
-        """Return what the streams of a metric in a scope of a resource have in common."""
+        """Return the kind of all streams of a metric in a scope of a resource."""
         data = getattr(metric, which)
         temporality = getattr(data, "aggregation_temporality", 0)
-        sender = "" if resource.says_instance else self._source.name.removeprefix("otlp ")
+        sender = "" if resource.identifies_itself else self._source.name.removeprefix("otlp ")
         key = (*place, metric.name, metric.unit, which, temporality, getattr(data, "is_monotonic", False), sender)
         kind = self._kinds.get(key)
         if kind is None:
@@ -196,8 +196,8 @@ class OpenTelemetry:
                 take(metric, data, which, point, kind, resource, batch, now)
             except PayloadError as error:
                 self._source.malformed += 1
-                batch.cost += WRONG
-                batch.taken.reject(1, f"metric {metric.name[:MAX_NAME]!r}: {error}")
+                batch.cost += REJECTED_COST
+                batch.result.reject(1, f"metric {metric.name[:MAX_NAME]!r}: {error}")
             batch.cost += cost
             if batch.cost >= SLICE:
                 batch.cost = 0
@@ -220,7 +220,7 @@ class OpenTelemetry:
             return True
         points = len(getattr(metric, which).data_points)
         self._source.malformed += points
-        batch.taken.reject(
+        batch.result.reject(
             points, f"metric {metric.name[:40]!r}…: name and unit have {size} characters: use {2 * MAX_NAME} at most"
         )
         return False
@@ -241,7 +241,7 @@ class OpenTelemetry:
             batch.cost += SLOW
             return add(key, name, (*labels, *extra), unit=unit)
 
-        return self._streams.column(self._source, key, stream, labels, open_with, batch.has, batch.taken.numbers)
+        return self._streams.column(self._source, key, stream, labels, open_with, batch.has, batch.result.numbers)
 
     def _number(
         self,
@@ -281,8 +281,8 @@ class OpenTelemetry:
             # Earlier points of this series are written first.
             self._write(batch)
             self._source.clear([column])
-            batch.cost += ENDED
-            batch.taken.columns.add(column)
+            batch.cost += ENDED_COST
+            batch.result.columns.add(column)
         elif is_delta:
             self._delta(column, key, value, start, time, now, batch, is_total=is_total)
         elif is_total:
@@ -317,7 +317,7 @@ class OpenTelemetry:
     def _before(self, key: Hashable, value: float, start: int, time: int, now: int) -> tuple[float, int] | None:
         """Add a point to its delta stream; return the sum and the time before it.
 
-        None: the point was received before. It was sent again, for example because the response was lost.
+        None if the point was already received: it was sent again, for example because the response was lost.
         """
         total, begun, until = self._deltas.get(key, (0.0, 0, 0))
         if time and (start, time) == (begun, until):
@@ -364,7 +364,7 @@ class OpenTelemetry:
             if missing:
                 self._write(batch)
                 self._source.clear([column])
-                batch.cost += ENDED
+                batch.cost += ENDED_COST
             elif is_total:
                 batch.totals.append((column, value, time, start))
             else:
@@ -392,7 +392,7 @@ class OpenTelemetry:
             labels = labels_of(resource.labels, point)
             stream = SenderStream(kind, labels, 0 if is_delta else start)
             column = self._open(self._source.histogram, key, metric.name, metric.unit, labels, stream, batch)
-        batch.taken.columns.add(column)
+        batch.result.columns.add(column)
         if found is None:
             self._source.clear([column])
         elif not is_delta:
@@ -404,13 +404,13 @@ class OpenTelemetry:
         if batch.gauges:
             columns, values, times = zip(*batch.gauges, strict=True)
             self._source.set(columns, values, np.array(times, np.float64) / 1e9)
-            batch.taken.columns.update(columns)
+            batch.result.columns.update(columns)
         if batch.totals:
             columns, values, times, starts = zip(*batch.totals, strict=True)
             begun = np.array(starts, np.float64) / 1e9
             self._source.set_totals(columns, values, np.array(times, np.float64) / 1e9, begun)
-            batch.taken.columns.update(columns)
+            batch.result.columns.update(columns)
         batch.gauges.clear()
         batch.totals.clear()
         if (refusal := self._source.take_refusal()) is not None:
-            batch.taken.reject(refusal.samples, refusal.reason)
+            batch.result.reject(refusal.samples, refusal.reason)

@@ -28,7 +28,7 @@ RESOURCE_LABELS: Mapping[str, str] = MappingProxyType(
 """The resource attributes that become labels, and the names of these labels."""
 
 
-_TELLING = ("service.namespace", "k8s.cluster.name", "k8s.pod.uid", "container.id", "host.id", "process.pid")
+_DISTINGUISHING = ("service.namespace", "k8s.cluster.name", "k8s.pod.uid", "container.id", "host.id", "process.pid")
 """The attributes that best distinguish two resources that would have the same labels."""
 
 
@@ -50,34 +50,36 @@ class Resource(Struct, frozen=True):
     Attributes:
         labels: label, attribute and value for each attribute that becomes a label.
         marks: the other attributes; those that best distinguish two resources come first.
-        says_instance: whether it identifies itself among several; otherwise its address distinguishes it.
+        identifies_itself: whether it identifies itself among several; otherwise its address distinguishes it.
     """
 
     labels: tuple[tuple[str, str, str], ...]
     marks: dict[str, str]
-    says_instance: bool
+    identifies_itself: bool
 
 
 def read_resource(resource: Any) -> Resource:
     check_attributes(resource, "resource")
-    # A text longer than a label's value is refused later, for which one character too many is enough.
-    said = {attribute.key: label_text(attribute.value)[: MAX_LABEL_VALUE + 1] for attribute in resource.attributes}
-    if "service.instance.id" not in said and "process.pid" in said:
-        said["service.instance.id"] = said["process.pid"]
+    # A text longer than a label's value is refused later: one character too many is enough for that.
+    attributes = {
+        attribute.key: label_text(attribute.value)[: MAX_LABEL_VALUE + 1] for attribute in resource.attributes
+    }
+    if "service.instance.id" not in attributes and "process.pid" in attributes:
+        attributes["service.instance.id"] = attributes["process.pid"]
     labels: dict[str, tuple[str, str]] = {}
     for name, label in RESOURCE_LABELS.items():
-        if value := said.get(name):
+        if value := attributes.get(name):
             before = labels.pop(label, None)
             if before is not None and before[1] != value:
                 # Two attributes would become one label: the other one keeps its own name.
                 labels[before[0]] = before
             labels[label] = name, value
-    rest = [name for name, value in said.items() if name not in RESOURCE_LABELS and is_mark(value)]
-    rest.sort(key=lambda name: (_TELLING.index(name) if name in _TELLING else len(_TELLING), name))
+    rest = [name for name, value in attributes.items() if name not in RESOURCE_LABELS and is_mark(value)]
+    rest.sort(key=lambda name: (_DISTINGUISHING.index(name) if name in _DISTINGUISHING else len(_DISTINGUISHING), name))
     return Resource(
         tuple((label, name, value) for label, (name, value) in labels.items()),
-        {name: said[name] for name in rest},
-        any(said.get(name) for name in _INSTANCE),
+        {name: attributes[name] for name in rest},
+        any(attributes.get(name) for name in _INSTANCE),
     )
 
 

@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 PIECE_BYTES = 2**17
-"""Bytes of what the library reads at once: at most 60,000 empty messages, which take it 3 ms."""
+"""How many bytes the library parses at once: at most 60,000 empty messages, which take it 3 ms."""
 
 MAX_POINT_BYTES = 2**18
-"""Bytes of one data point, which is read whole: a histogram with 10,000 buckets has 160,000."""
+"""The most bytes of one data point, which is parsed whole: a histogram with 10,000 buckets has 160,000."""
 
 BESIDE_BYTES = 2**15
-"""Bytes of a large message's own fields beside its children: they are repeated in each of its pieces."""
+"""The most bytes of a large message's own fields, without its children: they are repeated in each of its pieces."""
 
 STEP_FIELDS = 2_000
 """How many fields of a large message are walked over before others may run: about 2 ms."""
@@ -44,10 +44,10 @@ MAX_MESSAGES = 500_000
 as many if each has 33 bytes, and no SDK sends a smaller data point."""
 
 MAX_JSON_BYTES = 4 * 2**20
-"""Bytes of a JSON body: its decoder cannot be interrupted, and takes 10 ms for this many."""
+"""The most bytes of a JSON body: its decoder cannot be interrupted, and takes 10 ms for this many."""
 
 MAX_JSON_VALUES = 300_000
-"""Values of a JSON body, each of which becomes an object while it is read: 30 MB at most."""
+"""The most values of a JSON body: each becomes an object while it is read, 30 MB in all."""
 
 PIECE_JSON_COST = 2**15
 """The cost of JSON that the library reads at once, in Python: some 50 data points, which take it 3 ms."""
@@ -65,7 +65,7 @@ def read_protobuf(data: bytes) -> "Iterator[ExportMetricsServiceRequest | None]"
     if len(data) <= PIECE_BYTES:
         yield _parsed(data)
         return
-    # Walk over the whole body before yielding any of it.
+    # Walk over the whole body before yielding any of it, so that a malformed one has no effect.
     pieces: list[bytes] = []
     for piece in _Cut(data).request():
         if piece is None:
@@ -161,7 +161,9 @@ class _Cut:
 
 
 def _too_large(what: str, size: int) -> PayloadError:
-    return PayloadError(f"a {what} has more than {size} bytes of its own: send fewer or shorter attributes", 413)
+    return PayloadError(
+        f"a {what} has more than {size} bytes without its children: send fewer or shorter attributes", 413
+    )
 
 
 def _field(number: int, content: bytes) -> bytes:
@@ -303,7 +305,7 @@ def _drop_exemplars(document: object) -> None:
 
 @cache
 def _library() -> Any:
-    # Some megabytes that a board without OTLP does not load.
+    # Imported here, since it takes some megabytes that a board without OTLP does not need.
     from google.protobuf import json_format
     from google.protobuf.message import DecodeError
     from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest

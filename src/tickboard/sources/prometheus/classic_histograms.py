@@ -88,7 +88,7 @@ class _Classic(Struct, eq=False):
         return self.bounds.index(bound) if bound in self.bounds else None
 
     def distribution(self, row: dict[int, float]) -> tuple[Distribution | None, str]:
-        """Return the distribution of a complete row, or None if it cannot be used, and what is wrong with it."""
+        """Return the distribution of a complete row, or None if it is unusable, and its problem or an empty string."""
         shape = self.shape or self._shaped()
         total = math.nan if self.sum_place is None else row[self.sum_place]
         cumulative = np.array([row[place] for place in self.order])
@@ -97,11 +97,11 @@ class _Classic(Struct, eq=False):
         problem = ""
         if not (counts.min() >= 0 and math.isfinite(cumulative[-1])):
             if not np.isfinite(cumulative).all():
-                return None, "has a bucket with endlessly many values: it is left out"
+                return None, "has a bucket with infinitely many values: it was left out"
             # A program may count while it writes, so that a bucket is slightly lower than the one before. Raise it, as
             # Prometheus does.
             counts = np.diff(np.maximum.accumulate(np.maximum(cumulative, 0.0)), prepend=0.0)
-            problem = "has buckets that decrease, where each counts all values up to its le: they were raised"
+            problem = "has buckets that decrease, though each counts all values up to its le: they were raised"
         return Distribution(shape.low, shape.high, counts, total), problem
 
     def _shaped(self) -> Distribution:
@@ -214,7 +214,7 @@ class ClassicHistograms:
             if row is None:
                 continue
             if histogram.shares and row.get(place, value) != value:
-                self._note(histogram, f"has two buckets up to {histogram.bounds[place]:g}: the last one counts")
+                self._note(histogram, f"has two buckets up to {histogram.bounds[place]:g}: the last one was used")
             row[place] = value
             if len(row) == len(histogram.bounds):
                 self._end_row(histogram, row, time)
@@ -240,7 +240,7 @@ class ClassicHistograms:
     def settle(
         self, parts: Sequence[Part], times: Sequence[float], columns: NDArray[np.intp], values: Floats
     ) -> Generator[None, None, list[int]]:
-        """Return the columns of the histograms in a text, and record what is wrong with incomplete ones; in steps.
+        """Return the columns of the histograms in a text, and record the problems of incomplete ones; in steps.
 
         A histogram that had more parts before is forgotten until the next text: its sender has restarted with other
         buckets.
@@ -270,7 +270,7 @@ class ClassicHistograms:
                 self._drop(histogram)
                 continue
             if self._needs_count(histogram):
-                self._count_stands_in(histogram)
+                self._use_count(histogram)
             if (key := self._counted.get(histogram)) is not None:
                 column = self._source.known.get(key, REFUSED)
                 if 0 <= column < len(last) and last[column] >= 0:
@@ -280,7 +280,7 @@ class ClassicHistograms:
         return [self._column(histogram) for histogram in counted]
 
     def take_problem(self) -> tuple[str, int]:
-        """Return what is wrong with the first histogram since the last call, and how many samples were dropped."""
+        """Return the problem of the first bad histogram since the last call, and how many samples were dropped."""
         found = self._problem, self._given_up
         self._problem, self._given_up = "", 0
         return found
@@ -301,12 +301,12 @@ class ClassicHistograms:
         if not self._needs_count(histogram):
             self._complete(histogram, row, time)
         elif len(histogram.rows) > SOON:
-            self._count_stands_in(histogram)
+            self._use_count(histogram)
 
     def _needs_count(self, histogram: _Classic) -> bool:
         return math.inf not in histogram.bounds
 
-    def _count_stands_in(self, histogram: _Classic) -> None:
+    def _use_count(self, histogram: _Classic) -> None:
         """Use the histogram's count as its bucket +Inf from now on, if there is a count."""
         key = self._counts.get((histogram.name, histogram.labels))
         if key is not None and key in self._source.known:
@@ -322,8 +322,8 @@ class ClassicHistograms:
     def _missing(self, histogram: _Classic) -> str:
         """Return why a histogram is incomplete."""
         if self._needs_count(histogram):
-            return 'has neither a bucket with le="+Inf" nor a _count: it is left out; send one of them'
-        return "has lines that are missing, or of other times than the rest: it is left out; send all of it at once"
+            return 'has neither a bucket with le="+Inf" nor a _count: it was left out; send one of them'
+        return "has missing lines, or lines of different times: it was left out; send all of it at once"
 
     def _note(self, histogram: _Classic, problem: str) -> None:
         self._problem = self._problem or f"histogram {histogram.name!r} {problem}"

@@ -1,8 +1,8 @@
-"""The text that Prometheus scrapes, in its own format (0.0.4) and in OpenMetrics (1.0), written to a source.
+"""Reads the text that Prometheus scrapes, in its own format (0.0.4) and in OpenMetrics (1.0).
 
-A target sends the same lines again and again, with other values. The text before the value is the key of a series. A
-line with a known key costs a split at its last space and a dict look-up; all values are parsed at once. Other lines
-(types, new series, timestamps, exemplars) are parsed by their grammar:
+A target sends the same lines again and again, with new values. The text before the value is the key of a series. A line
+with a known key costs a split at its last space and a dict look-up; all values are parsed at once. Other lines (types,
+new series, timestamps, exemplars) are parsed by their grammar:
 
     # TYPE http_requests_total counter
     http_requests_total{method="post",code="200"} 1027 1395066363000
@@ -41,7 +41,7 @@ MAX_LINE_LABELS = 200
 MAX_KNOWN = 200_000
 """The most lines that are remembered, besides those of the series themselves."""
 
-_SAYS = re.compile(rb"#\s*(TYPE|UNIT)\s")
+_DECLARATION = re.compile(rb"#\s*(TYPE|UNIT)\s")
 _LABELS = r'\{((?:[^"{}]|"(?:[^"\\]|\\.)*")*)\}'
 _LINE = re.compile(rf"([^\s{{}}\"#]+)?(?:\s*{_LABELS}\s*|\s+)([^\s#]+)(?:\s+([^\s#]+))?(?:\s+#\s.*)?\s*")
 # All parts are possessive and do not backtrack, so that no text is tried in more than one way.
@@ -73,7 +73,7 @@ class Exposition:
         labels: added to each series; a label of the target with the same name becomes ``exported_…``.
 
     Attributes:
-        problem: what is wrong with the last text, naming the line; empty: nothing.
+        problem: the first problem of the last text, naming the line; empty if there is none.
         samples: how many samples the last text had.
     """
 
@@ -89,7 +89,7 @@ class Exposition:
         self._part_values: list[float] = []
         self._part_times: list[float] = []
         self._skipped: set[bytes] = set()
-        self._said: set[bytes] = set()
+        self._declared: set[bytes] = set()
         self._stamped: set[int] = set()
         self._totals: NDArray[np.bool_] = np.zeros(1_024, np.bool_)
         self._before: NDArray[np.intp] = np.empty(0, np.intp)
@@ -116,12 +116,12 @@ class Exposition:
         columns = np.concatenate([some for some, _ in here])
         values = np.concatenate([some for _, some in here])
         if openmetrics and b"# EOF" not in [line.strip() for line in text[-100:].split(b"\n")[-3:]]:
-            self._remark("the answer has no # EOF at its end: it is not whole; what came was used")
+            self._remark("the answer has no # EOF at its end: it is incomplete; the received part was used")
         histograms = yield from self._end_histograms(columns, values)
         counts = np.bincount(columns[columns >= 0])
         single = np.flatnonzero(counts)
         if len(single) < len(columns) and (twice := set(np.flatnonzero(counts > 1).tolist()) - self._stamped):
-            self._remark(f"series {self._shown(min(twice))} is there more than once: the last line counts")
+            self._remark(f"series {self._shown(min(twice))} occurs more than once: the last line was used")
         self._stamped.clear()
         self._end(np.union1d(single, histograms) if len(histograms) else single)
 
@@ -142,7 +142,7 @@ class Exposition:
             first += len(lines)
             at = end + 1
             if first > MAX_LINES and at < len(text):
-                self._remark(f"the answer has more than {MAX_LINES} lines: those behind them are left out")
+                self._remark(f"the answer has more than {MAX_LINES} lines: the rest was left out")
                 return
 
     def _end_histograms(
@@ -171,7 +171,7 @@ class Exposition:
         return repr(key.decode("utf-8", "replace")[:80] if isinstance(key, bytes) else str(key))
 
     def clear(self) -> None:
-        """Clear all values: the target does not answer any more."""
+        """Clear all values: the target no longer answers."""
         self._end(np.empty(0, np.intp))
 
     def _end(self, columns: NDArray[np.intp]) -> None:
@@ -218,7 +218,7 @@ class Exposition:
                 number = _number(value)
                 self._part(part, number, now)
                 if math.isnan(number) and not (part[0].is_sum(part[1]) and _is_number(value)):
-                    self._malformed(first + at, line, "a bucket or a sum that is not a number")
+                    self._malformed(first + at, line, "a bucket or sum is not a number")
             elif line.startswith(b"#"):
                 self._metadata(first + at, line)
             elif key not in self._skipped and line and not line.isspace():
@@ -254,7 +254,7 @@ class Exposition:
                 if not self.problem:
                     value = each[:80].decode("utf-8", "replace")
                     self._remark(
-                        f"series {self._shown(column)} has the value {value!r}, which is not a number: it has none"
+                        f"series {self._shown(column)} has the value {value!r}, which is not a number: it was ignored"
                     )
         return np.array([_number(each) for each in written])
 
@@ -282,7 +282,7 @@ class Exposition:
 
     def _malformed(self, number: int, line: bytes, why: str) -> None:
         self._source.malformed += 1
-        self._remark(f"line {number}, {line[:80].decode('utf-8', 'replace')!r}: {why}; it is left out")
+        self._remark(f"line {number}, {line[:80].decode('utf-8', 'replace')!r}: {why}; the line was skipped")
 
     # --- by the grammar ---
 
@@ -321,7 +321,7 @@ class Exposition:
 
     def _metadata(self, number: int, line: bytes) -> None:
         """Parse a comment: the type or unit of a metric family, if it has one."""
-        if not _SAYS.match(line) or line in self._said:
+        if not _DECLARATION.match(line) or line in self._declared:
             return
         self._cost += SLOW
         if len(line) > MAX_KEY_BYTES:
@@ -330,23 +330,23 @@ class Exposition:
         found = _METADATA.fullmatch(line.decode("utf-8", "replace").strip())
         if found is None:
             return
-        what, quoted, plain, said = found.groups()
+        what, quoted, plain, value = found.groups()
         name = plain if quoted is None else _unescaped(quoted)
-        if what == "TYPE" and (said := said.lower()) not in _TYPES:
-            self._malformed(number, line, f"there is no type {said[:80]!r}: write one of {', '.join(sorted(_TYPES))}")
+        if what == "TYPE" and (value := value.lower()) not in _TYPES:
+            self._malformed(number, line, f"there is no type {value[:80]!r}: write one of {', '.join(sorted(_TYPES))}")
             return
-        if len(self._said) >= MAX_KNOWN:
+        if len(self._declared) >= MAX_KNOWN:
             self._forget()
-        self._said.add(line)
-        (self._types if what == "TYPE" else self._units)[name] = said
+        self._declared.add(line)
+        (self._types if what == "TYPE" else self._units)[name] = value
 
     def _forget(self) -> None:
         """Forget everything but the series; the next texts bring it back."""
-        for known in (self._said, self._types, self._units, self._skipped):
+        for known in (self._declared, self._types, self._units, self._skipped):
             known.clear()
 
     def _take(self, key: bytes, name: str, labels: list[tuple[str, str]], value: float, time: float) -> int | None:
-        """Return the column of a sample; None if it is to be ignored or is a part of a histogram."""
+        """Return the column of a sample; None if it should be ignored or is a part of a histogram."""
         column = self._source.known.get(key)
         if column is not None:
             return column
@@ -359,7 +359,7 @@ class Exposition:
                 return self._source.known.get(key, REFUSED)
             part = self._classic.parts[key]
             if math.isnan(value) and not part[0].is_sum(part[1]):
-                raise _LineError("a bucket or a sum that is not a number")
+                raise _LineError("a bucket or sum is not a number")
             self._part(part, value, time)
             return None
         if kind == "info" or (kind in {"counter", "histogram", "summary"} and name.endswith("_created")):
@@ -418,7 +418,7 @@ class Exposition:
             return None
         written = dict(labels).get("le")
         if written is None:
-            raise _LineError('a bucket without a label le: write le="0.5"')
+            raise _LineError('a bucket has no label le: write le="0.5"')
         bound = _number(written.encode())
         if math.isnan(bound):
             raise _LineError(f'le="{written}" is not a number')
@@ -436,7 +436,7 @@ def _pairs(inner: str) -> tuple[str, list[tuple[str, str]]]:
     while at < len(inner):
         found = _PAIR.match(inner, at)
         if found is None or found.end() == at:
-            raise _LineError(f'labels {{{inner[:60]}}} are not as in {{name="value"}}')
+            raise _LineError(f'labels {{{inner[:60]}}} are malformed: write {{name="value"}}')
         if len(labels) >= MAX_LINE_LABELS:
             raise _LineError(f"it has more than {MAX_LINE_LABELS} labels")
         plain, quoted, value = found.groups()
@@ -445,7 +445,7 @@ def _pairs(inner: str) -> tuple[str, list[tuple[str, str]]]:
             if word == "__name__":
                 raise _LineError("a label cannot be called __name__: that is the metric's name")
             if word in seen:
-                raise _LineError(f"label {word[:80]!r} is there twice")
+                raise _LineError(f"label {word[:80]!r} occurs twice")
             seen.add(word)
             labels.append((word, _unescaped(value)))
         elif quoted is not None and not name:

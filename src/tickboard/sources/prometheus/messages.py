@@ -1,4 +1,4 @@
-"""Prometheus' messages, as far as they are needed: a sample, a label, a series, and the request of version 2.
+"""Reads Prometheus' messages: a sample, a label, a series, and the request of version 2.
 
 Reading field by field takes some microseconds per field; parts common to many series are read at once by numpy.
 """
@@ -24,7 +24,7 @@ MAX_FIELDS = 1_000_000
 """The most symbols and series in one request; in version 1, the most series that are read field by field."""
 
 MAX_SERIES_BYTES = 2**17
-"""Bytes of one series with all its samples."""
+"""The most bytes of one series with all its samples."""
 
 MAX_SERIES_LABELS = 200
 """The most labels of one series; a series with more than 64 that have a value is refused alone."""
@@ -36,7 +36,7 @@ MAX_HISTOGRAMS = 50_000
 """The most native histograms of one request: each costs as much as a hundred samples."""
 
 MAX_SAMPLE_BYTES = 256
-"""Bytes of one sample, which normally has up to 20."""
+"""The most bytes of one sample, which normally has up to 20."""
 
 SAMPLE, ZERO = 18, 9
 """Bytes of a sample with a time between 1971 and 2109; and of one whose value is 0."""
@@ -87,7 +87,7 @@ class RequestV2:
         data: the message.
 
     Attributes:
-        data: as given.
+        data: the message.
         series: the start and end of each series; empty before `find`.
     """
 
@@ -152,7 +152,7 @@ class RequestV2:
         first = np.concatenate([[0], last + 1])[: len(last)]
         sizes = last - first + 1
         if not is_last[bounds[1:] - 1].all() or sizes.max(initial=0) > 4:
-            raise PayloadError("a series has label references that are no numbers")
+            raise PayloadError("a series has malformed label references")
         found = (packed[first] & 0x7F).astype(np.intp)
         for place in range(1, int(sizes.max(initial=0))):
             longer = sizes > place
@@ -191,7 +191,7 @@ class RequestV2:
         if len(references) % 2:
             raise PayloadError(f"a series has {len(references)} label references: they come in pairs, name and value")
         if max(references, default=0) >= 2**32:
-            raise PayloadError("a series has label references that are no numbers")
+            raise PayloadError("a series has malformed label references")
         key = self._hashed(np.array(references, np.intp))
         return SeriesV2(key, lambda: self._about(references, metadata), samples, histograms)
 
@@ -261,7 +261,7 @@ def read_label(data: bytes, at: int, end: int) -> tuple[str, str]:
 def read_sample(data: bytes, at: int, end: int) -> tuple[float, float]:
     """Return the value and the time in seconds of a Sample."""
     if end - at > MAX_SAMPLE_BYTES:
-        raise PayloadError(f"a sample has {end - at} bytes at byte {at}: it is none")
+        raise PayloadError(f"a sample has {end - at} bytes at byte {at}: send {MAX_SAMPLE_BYTES} at most")
     value = time = 0.0
     for number, wire, begin, _ in fields(data, at, end):
         if number == 1 and wire == FIXED64:
@@ -272,5 +272,5 @@ def read_sample(data: bytes, at: int, end: int) -> tuple[float, float]:
 
 
 def split_name(labels: list[tuple[str, str]]) -> tuple[str, list[tuple[str, str]]]:
-    """Return the name of a metric, and its labels without those that have no value."""
+    """Return the name of a metric, and those of its labels that have a value."""
     return dict(labels).get("__name__", ""), [pair for pair in labels if pair[0] != "__name__" and pair[1]]

@@ -18,7 +18,7 @@ MAX_BUCKETS = 1_000
 """The most buckets of one histogram, classic or native: larger ones are refused."""
 
 MAX_NATIVE_BYTES = 20 * MAX_BUCKETS
-"""Bytes of a native histogram: more than `MAX_BUCKETS` buckets can take."""
+"""The most bytes of a native histogram: `MAX_BUCKETS` buckets take fewer."""
 
 CUSTOM_BOUNDS = -53
 """The schema of a native histogram with bounds of its own."""
@@ -43,7 +43,7 @@ class NativeHistogram(Struct):
 
     Attributes:
         time: POSIX seconds.
-        count: the number of values; NaN: not given.
+        count: the number of values; NaN if it is missing.
         sum: the sum of all values.
         schema: the resolution of the buckets.
         zero_threshold: values at most this far from 0 are in the zero bucket.
@@ -149,7 +149,7 @@ def _places(spans: Iterable[tuple[int, int]], buckets: int) -> list[int]:
 def _usable(counts: Sequence[float]) -> Floats:
     found = np.array(counts, np.float64)
     if not (np.isfinite(found) & (found >= 0)).all():
-        raise ValueError("a bucket with fewer than 0 values, or endlessly many")
+        raise ValueError("a bucket with fewer than 0 values, or infinitely many")
     return found
 
 

@@ -1,6 +1,6 @@
 """Just enough of the protobuf wire format to walk over a message without a schema (protobuf.dev, "Encoding").
 
-It is for the one message that arrives half a million times a second; rare messages are read by a library.
+It is for the one kind of message that arrives half a million times a second; a library reads the rare ones.
 """
 
 import struct

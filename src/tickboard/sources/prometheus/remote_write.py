@@ -1,4 +1,4 @@
-"""Prometheus remote write, versions 1 and 2: protobuf messages, written to a source.
+"""Reads Prometheus remote write, versions 1 and 2: protobuf messages.
 
 A request is a list of series, most of them with one sample, and the same series arrive again and again. In version 1, a
 series with one sample ends in the 18 bytes of the sample, and the bytes before it are its labels:
@@ -107,7 +107,7 @@ class RemoteWrite:
                 ]
             visited += batch.visited
             if visited > MAX_FIELDS:
-                raise PayloadError(f"the request has more than {MAX_FIELDS} series that are none: send fewer", 413)
+                raise PayloadError(f"the request has more than {MAX_FIELDS} fields without a sample: send fewer", 413)
             if others or at < len(data):
                 yield
             if others:
@@ -228,14 +228,16 @@ class RemoteWrite:
         """
         cost = 0
         for steps in series:
-            cost += yield from self._giving(data, steps, batch)
+            cost += yield from self._write_between(data, steps, batch)
             if cost >= SLOW_SLICE:
                 cost = 0
                 self._writer.write(data, batch)
                 yield
         self._writer.write(data, batch)
 
-    def _giving(self, data: bytes, steps: Generator[None, None, int], batch: Batch) -> Generator[None, None, int]:
+    def _write_between(
+        self, data: bytes, steps: Generator[None, None, int], batch: Batch
+    ) -> Generator[None, None, int]:
         """Write everything read to the source before each step; return the result of the steps."""
         while True:
             try:

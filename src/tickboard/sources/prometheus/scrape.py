@@ -27,12 +27,12 @@ MAX_BODY_BYTES = 32 * 2**20
 """The most bytes of a response, decompressed."""
 
 MAX_SHOWN = 100
-"""Characters of a response that are shown."""
+"""How many characters of a response are shown."""
 
 ACCEPT = "application/openmetrics-text;version=1.0.0;q=1,text/plain;version=0.0.4;q=0.9,*/*;q=0.1"
 
 Report = Callable[[str, str | None], None]
-"""Called with a target's name and what is wrong with it, or None once nothing is."""
+"""Called with a target's name and its problem, or None once there is none."""
 
 
 class _FailedError(Exception):
@@ -49,7 +49,7 @@ class Scrape:
         intake: where to write.
         url: the URL of the target's metrics. A user and password in it are sent, but neither they nor its query are
             ever shown.
-        report: reports what is wrong.
+        report: reports the target's problem.
         job: a label shared by several targets.
         timeout: how long a response may take, such as ``"5s"``.
         headers: sent with each request, such as ``{"Authorization": "Bearer …"}``; never shown.
@@ -79,7 +79,7 @@ class Scrape:
         self._report = report
         self._timeout_s = schedule.duration(timeout)
         if not self._timeout_s:
-            raise InputError(f"{self.name}: timeout={timeout!r}: give more than 0, as '5s'")
+            raise InputError(f"{self.name}: timeout={timeout!r}: give more than 0, such as '5s'")
         self._headers = {
             "Accept": ACCEPT,
             "Accept-Encoding": "gzip, deflate",
@@ -100,7 +100,7 @@ class Scrape:
         self._own_columns()
 
     async def sample(self) -> None:
-        """Scrape once, and report what is wrong.
+        """Scrape once, and report or clear the target's problem.
 
         A target that cannot be reached, is too slow or has no metrics has no values until a scrape succeeds again.
         """
@@ -112,12 +112,12 @@ class Scrape:
         except _FailedError as error:
             self._remark, remark = "", str(error)
         except Exception as error:  # noqa: BLE001  # whatever the libraries raise, the scrape has failed
-            self._remark, remark = "", f"it cannot be asked: {described(error)}"
+            self._remark, remark = "", f"it cannot be scraped: {described(error)}"
         finally:
             # Even if the scrape was cancelled: the earlier values are no longer current.
             if not up:
                 self._exposition.clear()
-            self._went(up, began)
+            self._record(up, began)
         # Keep the first remark until there is none: the next text has other values in the same line.
         self._remark = (self._remark or remark) if remark else ""
         self._report(self.name, self._remark or None)
@@ -131,7 +131,7 @@ class Scrape:
         if client is not None:
             await client.aclose()
 
-    def _went(self, up: float, began: float) -> None:
+    def _record(self, up: float, began: float) -> None:
         """Record the result of a scrape."""
         self._source.set(self._own_columns(), [up, time.monotonic() - began])
 
@@ -144,7 +144,7 @@ class Scrape:
         ]
 
     async def _scrape(self, now: float) -> str:
-        """Read the target's metrics; return what is wrong with part of them, or an empty string.
+        """Read the target's metrics; return the problem of a part of them, or an empty string.
 
         Raises:
             _FailedError: nothing could be used.
@@ -158,7 +158,7 @@ class Scrape:
         if self._may_be_cut and not text.endswith(b"\n"):
             # The line may be incomplete: 12 may be the beginning of 1234.
             text = text[: text.rfind(b"\n") + 1]
-            cut = "the answer ends in the middle of a line, which is left out: it may not be whole; what came was used"
+            cut = "the answer ends in the middle of a line, which was left out: it may be incomplete; the rest was used"
         await in_turns(exposition.receive(text, now, openmetrics="openmetrics" in kind))
         if not exposition.samples and text.strip() and b"# EOF" not in text:
             raise _FailedError(
@@ -166,12 +166,12 @@ class Scrape:
                 "give the URL of its metrics"
             )
         refusal = self._source.take_refusal()
-        refused = f"{refusal.samples} samples were refused, the others taken: {refusal.reason}" if refusal else ""
+        refused = f"{refusal.samples} samples were refused, the others accepted: {refusal.reason}" if refusal else ""
         return exposition.problem or refused or cut
 
     async def _get(self) -> tuple[bytes, str]:
         """Return the target's response and its content type."""
-        # Some megabytes that a board without targets does not load.
+        # Imported here, since it takes some megabytes that a board without targets does not need.
         import httpx
 
         client = self._client = self._client or self._open()
@@ -186,13 +186,13 @@ class Scrape:
                 text = await unfold(answer.aiter_raw(), _coding(answer), MAX_BODY_BYTES)
                 return text, answer.headers.get("content-type", "").lower()
         except PayloadError as error:
-            raise _FailedError(f"it cannot be asked: {error}") from None
+            raise _FailedError(f"it cannot be scraped: {error}") from None
         except httpx.TimeoutException:
             raise TimeoutError from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             # The error may quote the response at length.
-            said = one_line(str(error) or type(error).__name__, MAX_SHOWN)
-            raise _FailedError(f"it cannot be asked: {said}") from None
+            reason = one_line(str(error) or type(error).__name__, MAX_SHOWN)
+            raise _FailedError(f"it cannot be scraped: {reason}") from None
 
     def _open(self) -> "httpx.AsyncClient":
         import ssl
@@ -220,12 +220,12 @@ def _own_source(intake: Intake, name: str, key: str) -> Source:
         InputError: the target is scraped already, or there are too many sources.
     """
     if any(source.key == key for source in intake.sources.values()):
-        raise InputError(f"{name} is there already: ask a target once")
+        raise InputError(f"{name} is already scraped: declare a target once")
     names = chain([name], (f"{name} ({number})" for number in count(2)))
     free = next(each for each in names if each not in intake.sources)
     source = intake.source(free)
     if source.name != free:
-        raise InputError(f"{name} is one too many: there are {len(intake.sources)} sources; ask fewer targets")
+        raise InputError(f"{name} is one too many: there are {len(intake.sources)} sources; scrape fewer targets")
     source.key = key
     return source
 
@@ -241,16 +241,16 @@ def _own_labels(intake: Intake, url: str, labels: Labels) -> Labels:
 def _coding(answer: "httpx.Response") -> str:
     coding: str = answer.headers.get("content-encoding", "identity").strip().lower() or "identity"
     if coding not in CODINGS:
-        raise _FailedError(f"it answers with Content-Encoding {coding[:80]!r}: have it send gzip, deflate or none")
+        raise _FailedError(f"it answers with Content-Encoding {coding[:80]!r}: make it send gzip, deflate or none")
     return coding
 
 
 def _answered(answer: "httpx.Response") -> str:
-    said = f"it answers {answer.status_code} {one_line(answer.reason_phrase, MAX_SHOWN)}".rstrip()
+    status = f"it answers {answer.status_code} {one_line(answer.reason_phrase, MAX_SHOWN)}".rstrip()
     if answer.has_redirect_location:
         where = one_line(public(answer.headers["Location"]), MAX_SHOWN)
-        return f"{said}: give the address that it leads to, {where}"
-    return said
+        return f"{status}: use the address that it redirects to, {where}"
+    return status
 
 
 def _place(url: str) -> str:
@@ -265,7 +265,7 @@ def _place(url: str) -> str:
     except ValueError:
         host, port, parts = None, None, urlsplit("")
     if parts.scheme not in {"http", "https"} or not host:
-        raise InputError(f"scrape {public(url)!r}: give a URL, as http://localhost:9100/metrics")
+        raise InputError(f"scrape {public(url)!r}: give a URL such as http://localhost:9100/metrics")
     name = f"[{host}]" if ":" in host else host
     return f"{name}:{port or (443 if parts.scheme == 'https' else 80)}"
 

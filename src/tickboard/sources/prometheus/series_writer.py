@@ -1,4 +1,4 @@
-"""Writes what was read of a remote-write request to a source.
+"""Writes the series of a remote-write request to a source.
 
 A series is opened when it is new: as a gauge, as a total, or as a part of a classic histogram. Samples wait in a
 `Batch`, and all of one batch are written at once.
@@ -110,7 +110,7 @@ class SeriesWriter:
 
     def _open(self, key: bytes, about: Callable[[], About]) -> int | Part:
         """Return the column of a new series, or the part of a histogram that it is."""
-        series = self._acquaint(key, about)
+        series = self._described(key, about)
         if isinstance(series, int):
             return series
         source, name, labels, unit = self._source, series.name, series.labels, series.unit
@@ -134,12 +134,12 @@ class SeriesWriter:
             self._totals[column] = is_total
         return column
 
-    def _acquaint(self, key: Hashable, about: Callable[[], About]) -> About | int:
+    def _described(self, key: Hashable, about: Callable[[], About]) -> About | int:
         """Return the description of a new series, or `REFUSED` or below."""
         source = self._source
         if len(source.known) >= 4 * source.series + MAX_SPELLINGS:
             return source.refuse(
-                key, f"{source.name}: its labels come in too many orders: always send them in the same one"
+                key, f"{source.name}: its labels arrive in too many different orders: always use the same one"
             )
         series = about()
         if not series.name:
@@ -154,7 +154,7 @@ class SeriesWriter:
         native_key = ("native", key)
         column = source.known.get(native_key)
         if column is None:
-            series = self._acquaint(native_key, about)
+            series = self._described(native_key, about)
             if isinstance(series, int):
                 column = series
             else:
@@ -179,7 +179,7 @@ class SeriesWriter:
             batch.reason = batch.reason or refusal.reason
 
     def write(self, data: bytes, batch: Batch) -> set[int]:
-        """Write everything read to the source, and empty the batch; return the ends of what were not samples."""
+        """Write everything read to the source, and empty the batch; return the ends that had no sample."""
         misread: set[int] = set()
         columns, values, times = np.array(batch.columns, np.intp), np.array(batch.values), np.array(batch.times)
         if batch.known:
