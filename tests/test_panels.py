@@ -130,7 +130,7 @@ def test_the_panels_of_removed_metrics_are_not_kept() -> None:
         whole(panels.discovered_panels(registry, registry, [metric.name, "stays"]))
         with registry.lock:
             registry.withdraw(metric.name)
-    assert len(panels._known[registry]) <= 2 * 2 + 2
+    assert len(panels._made[registry]) <= 2 * (2 * 2 + 2)
 
 
 def test_a_metric_that_returns_has_its_new_title_and_unit() -> None:
@@ -151,4 +151,61 @@ def test_many_metrics_are_described_in_steps(monkeypatch: pytest.MonkeyPatch) ->
     for number in range(100):
         registry.gauge(f"g{number}")
     assert len(list(panels.default_panels(registry))) == 10
-    assert len(list(panels.discovered_panels(registry, registry, registry.metrics))) == 10 + 1
+    assert len(list(panels.discovered_panels(registry, registry, registry.metrics))) == 10 + 2
+
+
+def section_of(names: list[str], title: str, note: str = "", *, full: bool = False, folded: bool = False) -> Row:
+    """Return the row of a section of gauges, which have a chart each when it is full."""
+    cards = [Card(name, name) for name in names]
+    return Row([*cards, *([Chart([name], name) for name in names] if full else [])], title, note, folded)
+
+
+def test_many_metrics_have_sections_by_their_first_words_with_a_card_each() -> None:
+    registry = Registry()
+    disks = [f"disk_{number}" for number in range(13)]
+    nodes = [f"node_{what}_{number}" for what in ("cpu", "net") for number in range(20)]
+    pairs = [f"{letter}_{number}" for letter in "abcde" for number in (1, 2)]
+    names = [*disks, *nodes, "node_load", *pairs, "up"]
+    for name in names:
+        registry.gauge(name)
+    assert whole(panels.default_panels(registry)) == [
+        section_of(disks, "disk", "13 metrics"),
+        section_of(["node_load"], "node", full=True),
+        section_of(nodes[:20], "node cpu", "20 metrics"),
+        section_of(nodes[20:], "node net", "20 metrics"),
+        section_of(pairs[:2], "a", full=True),
+        section_of(pairs[2:4], "b", full=True),
+        *(section_of(pairs[start : start + 2], pairs[start][0], full=True, folded=True) for start in (4, 6, 8)),
+        section_of(["up"], "other", full=True, folded=True),
+    ]
+
+
+def test_many_metrics_of_one_group_have_one_row_of_cards() -> None:
+    registry = Registry()
+    names = [f"metric_{number}" for number in range(200)]
+    for name in names:
+        registry.gauge(name)
+    assert whole(panels.default_panels(registry)) == [Row([Card(name, name) for name in names])]
+
+
+def test_in_a_large_section_a_metric_with_labels_has_the_card_of_its_highest_series() -> None:
+    registry = Registry()
+    for number in range(13):
+        registry.gauge(f"disk_{number}", labels=["device"])
+    [row] = whole(panels.default_panels(registry))
+    assert isinstance(row, Row)
+    assert row.panels[0] == Card("disk_0", "disk_0", limit=1)
+
+
+def test_what_is_shown_of_a_metric_stays_when_others_join_it() -> None:
+    registry = Registry()
+    names = [f"disk_{number}" for number in range(60)]
+    for name in names:
+        registry.gauge(name)
+    few = whole(panels.discovered_panels(registry, registry, names[:3]))
+    assert few == [section_of(names[:3], "disk", full=True)]
+    [many] = whole(panels.discovered_panels(registry, registry, names))
+    assert isinstance(many, Row)
+    assert many.title == "disk"
+    assert [panel.title for panel in many.panels if isinstance(panel, Chart)] == names[:3]
+    assert [panel.title for panel in many.panels if isinstance(panel, Card)] == names

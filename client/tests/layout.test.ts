@@ -1,6 +1,6 @@
 /** Panels lie where they lay: a group goes on with its id, a panel with its object, while others come and go. */
 import { describe, expect, it } from "vitest";
-import { arrange, type Group } from "../src/components/layout";
+import { arrange, type Group, type Plotted, spansOf } from "../src/components/layout";
 import type { Card, Chart, Panel, Table } from "../src/types.gen";
 
 const card = (metric: string): Card => ({ type: "card", metric, title: metric });
@@ -75,5 +75,64 @@ describe("panels", () => {
     const after = again([card("a"), card("a"), card("a")], before);
     expect(new Set(panelsOf(after[0])).size).toBe(3);
     expect(panelsOf(after[0]).slice(0, 2)).toEqual(panelsOf(before[0]));
+  });
+});
+
+describe("the widths of charts and tables", () => {
+  const charts = (count: number) => Array.from({ length: count }, (_, i) => chart(`c${i}`));
+  const spans = (panels: Plotted[], wide: number[] = []) =>
+    spansOf(
+      panels,
+      panels.map((_, place) => wide.includes(place)),
+    );
+  const twelve = (panels: Plotted[], wide?: number[]) => spans(panels, wide).map((span) => span.twelve);
+
+  it("fill every row, up to three abreast, the fuller rows first", () => {
+    expect([1, 2, 3, 4, 5, 7].map((count) => twelve(charts(count)))).toEqual([
+      [12],
+      [6, 6],
+      [4, 4, 4],
+      [6, 6, 6, 6],
+      [4, 4, 4, 6, 6],
+      [4, 4, 4, 6, 6, 6, 6],
+    ]);
+  });
+
+  it("are on a tablet two abreast, on a wall up to five", () => {
+    expect(spans(charts(3)).map(({ two }) => two)).toEqual([1, 1, 2]);
+    expect([5, 6, 7].map((count) => spans(charts(count)).map(({ sixty }) => sixty))).toEqual([
+      [12, 12, 12, 12, 12],
+      [20, 20, 20, 20, 20, 20],
+      [15, 15, 15, 15, 20, 20, 20],
+    ]);
+  });
+
+  it("are the whole row for those that need it, and the others fill the rows around them", () => {
+    expect(twelve(charts(4), [1])).toEqual([12, 12, 6, 6]);
+    expect(spans(charts(3), [0, 1]).map(({ two, sixty }) => [two, sixty])).toEqual([
+      [2, 30],
+      [2, 30],
+      [2, 60],
+    ]);
+  });
+
+  it("are what three panels would like where that is a row", () => {
+    const several: Plotted = { type: "chart", metrics: ["a", "b"], title: "both" };
+    const bars: Plotted = { type: "table", metrics: ["a"], label: "l", title: "bars" };
+    expect(twelve([several, chart("c"), bars])).toEqual([5, 4, 3]);
+    expect(twelve([chart("a"), chart("b"), bars])).toEqual([4, 4, 4]);
+  });
+});
+
+describe("rows with titles", () => {
+  it("have a path that no other has, and begin as the board says", () => {
+    const folded = { ...row("Disk", card("b")), note: "2 devices", folded: true } as Panel;
+    const groups = arrange([row("Disk", row("Space", card("a"))), folded]);
+    const rows = groups.filter((group) => group.type === "row");
+    expect(rows.map(({ path, note, folded }) => [path, note, folded])).toEqual([
+      ["Disk", "", false],
+      ["Disk (2)", "2 devices", true],
+    ]);
+    expect(rows[0].groups[0]).toMatchObject({ path: "Disk / Space" });
   });
 });

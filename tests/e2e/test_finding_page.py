@@ -216,11 +216,11 @@ def test_a_panel_can_be_pinned_to_the_top_and_is_still_there_after_a_reload(show
     menu = table.get_by_role("button", name="More: Process CPU")
     menu.focus()
     shown.keyboard.press("Enter")
-    expect(shown.get_by_role("menuitem", name="Pin to the top")).to_be_focused()
+    expect(shown.get_by_role("button", name="Pin to the top")).to_be_focused()
     shown.keyboard.press("Escape")
     expect(menu).to_be_focused()
     menu.click()
-    shown.get_by_role("menuitem", name="Pin to the top").click()
+    shown.get_by_role("button", name="Pin to the top").click()
     pinned = shown.get_by_role("region", name="Pinned")
     expect(pinned.locator(".table-panel tbody th").first).to_have_text("worker-29")
     # It stays where it was too, also when that is folded.
@@ -229,7 +229,7 @@ def test_a_panel_can_be_pinned_to_the_top_and_is_still_there_after_a_reload(show
     shown.reload()
     expect(pinned.locator(".table-panel tbody th").first).to_have_text("worker-29")
     pinned.get_by_role("button", name="More: Process CPU").click()
-    shown.get_by_role("menuitem", name="Unpin from the top").click()
+    shown.get_by_role("button", name="Unpin from the top").click()
     expect(pinned).to_have_count(0)
 
 

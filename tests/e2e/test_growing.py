@@ -117,7 +117,7 @@ def test_a_chart_of_very_many_series_ranks_them_and_says_so(page: Page, workers:
     expect(names).to_have_count(11)
     expect(names.first).to_have_text("w129")
     chart.get_by_role("button", name="More: ").click()
-    chart.get_by_role("menuitem", name="Show as table").click()
+    chart.get_by_role("button", name="Show as table").click()
     expect(chart.locator("thead th")).to_have_count(41)
     expect(chart.locator("caption")).to_contain_text("40 of 1,000 series, the highest")
 

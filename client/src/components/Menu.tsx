@@ -56,8 +56,11 @@ export function MenuButton(props: {
   let button!: HTMLButtonElement;
   let panel!: HTMLDivElement;
   function toggled(event: ToggleEvent): void {
+    const focused = panel.contains(document.activeElement);
     setOpen(event.newState === "open");
     if (event.newState === "open") placeBeside(panel, button);
+    // What had the focus has just gone.
+    else if (focused) button.focus();
   }
   return (
     <>

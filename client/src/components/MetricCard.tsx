@@ -7,7 +7,7 @@ import { formatCount, formatDuration, formatLabels, formatLine, plural } from ".
 import type { Series } from "../link/protocol";
 import type { Card } from "../types.gen";
 import { kept } from "../window/kept";
-import { cardTexts, differing, leastLine, type Text } from "./cardText";
+import { cardTexts, differing, seen, type Text, titleIn } from "./cardText";
 import { useStores } from "./context";
 import { distinct } from "./distinct";
 import { sayHighest, useHighest } from "./highest";
@@ -22,6 +22,11 @@ import { useWidth, widthOf } from "./width";
 const MAX_CARDS = 12;
 /** Between the parts of the small line, in pixels. */
 const GAP = 8;
+
+/** The longest of the texts so far: what has once needed room keeps it, or all beside and below it would move. */
+function useLongest(text: () => string): () => string {
+  return createMemo<string>((before) => (text().length > before.length ? text() : before), "");
+}
 
 function Beside(props: { word: string; text: Text }) {
   return (
@@ -60,20 +65,22 @@ function SeriesCard(props: { title: string; unit: string; series: Series; note: 
     useInView(() => article),
   );
   const texts = createMemo(() => cardTexts(numbers(), props.unit));
-  // What has once needed room keeps it: a card that grows and shrinks moves all that is below.
-  const digits = createMemo<number>((before) => Math.max(before, texts().now.number.length), 1);
+  const now = useLongest(() => texts().now.number);
+  /** Of the small line: all three have room for it. */
+  const beside = useLongest(() => {
+    const { avg, min, max } = texts();
+    return [avg, min, max]
+      .map(seen)
+      .reduce((longest, text) => (text.length > longest.length ? text : longest));
+  });
   const span = () => {
     const { window_size = 60, interval_ms = 1000 } = board.board() ?? {};
     return formatDuration(window_size * interval_ms);
   };
-  const longest = createMemo<string>((before) => {
-    const line = leastLine(texts());
-    return line.length > before.length ? line : before;
-  }, "");
   const width = useWidth(() => article);
   /** What the small line has room for: the samples go first, then the window, then it wraps. */
   const room = createMemo(() => {
-    const least = widthOf(longest()) + 2 * GAP;
+    const least = widthOf(`avg ${beside()} min ${beside()} max ${beside()}`) + 2 * GAP;
     const withWindow = least + widthOf(`${span()}:`) + GAP;
     if (width() >= withWindow + widthOf("999 samples") + 2 * GAP) return "all";
     if (width() >= withWindow) return "window";
@@ -96,7 +103,7 @@ function SeriesCard(props: { title: string; unit: string; series: Series; note: 
       classList={{ stale: stale() !== "", plain: !isShare() }}
       data-metric={props.series.key}
       data-severity={severity()}
-      style={{ "--digits": digits() }}
+      style={{ "--digits": now().length }}
     >
       <h3>
         <Show when={severity()}>{(worst) => <SeverityShape severity={worst()} />}</Show>
@@ -131,7 +138,7 @@ function SeriesCard(props: { title: string; unit: string; series: Series; note: 
       <Show when={isShare()}>
         <Share value={numbers().last} threshold={threshold()?.value} />
       </Show>
-      <div class="card-stats" data-room={room()}>
+      <div class="card-stats" data-room={room()} style={{ "--digits": beside().length }}>
         <span class="window">{span()}:</span>
         <span class="current stat">
           <span class="stat-word">avg</span> <b class="value">{texts().avg.number}</b>{" "}
@@ -168,7 +175,7 @@ function MoreCards(props: { shown: number; all: number; onInView: (inView: () =>
 }
 
 /** One card for each series of the metric, as far as they can be read; one without a value for a metric that has none yet. */
-export function MetricCard(props: { card: Card }) {
+export function MetricCard(props: { card: Card; section: string }) {
   const { board, stats } = useStores();
   const { metric, labels: wanted = {}, limit = 0 } = props.card;
   const info = () => board.metric(metric);
@@ -193,7 +200,7 @@ export function MetricCard(props: { card: Card }) {
       <For each={series()}>
         {(one) => (
           <SeriesCard
-            title={props.card.title || info()?.title || metric}
+            title={titleIn(props.section, props.card.title || info()?.title || metric)}
             unit={info()?.unit ?? one.unit}
             series={one}
             note={props.card.note ?? ""}

@@ -17,10 +17,10 @@ import { isWideTable, TablePanel } from "./TablePanel";
 /** A chart of more series has a ranked table beside it. */
 const MANY_SERIES = 8;
 
-function Cards(props: { panels: readonly Card[] }) {
+function Cards(props: { panels: readonly Card[]; section: string }) {
   return (
     <div class="metric-cards">
-      <For each={props.panels}>{(card) => <MetricCard card={card} />}</For>
+      <For each={props.panels}>{(card) => <MetricCard card={card} section={props.section} />}</For>
     </div>
   );
 }
@@ -90,18 +90,18 @@ function Row(props: { row: RowGroup }) {
       </Show>
       <div class="row-panels" id={id} hidden={!open()}>
         <Show when={open()}>
-          <Groups groups={props.row.groups} />
+          <Groups groups={props.row.groups} section={props.row.title} />
         </Show>
       </div>
     </section>
   );
 }
 
-function GroupOf(props: { group: Group }) {
+function GroupOf(props: { group: Group; section: string }) {
   return (
     <Switch>
       <Match when={props.group.type === "cards" && props.group}>
-        {(group) => <Cards panels={group().panels} />}
+        {(group) => <Cards panels={group().panels} section={props.section} />}
       </Match>
       <Match when={props.group.type === "charts" && props.group}>
         {(group) => <Charts panels={group().panels} />}
@@ -111,7 +111,7 @@ function GroupOf(props: { group: Group }) {
   );
 }
 
-function Groups(props: { groups: readonly Group[] }) {
+function Groups(props: { groups: readonly Group[]; section: string }) {
   const byId = createMemo(() => new Map(props.groups.map((group) => [group.id, group])));
   /** What a group is now; one that has just gone, as it was, for what is in it is told before it is removed. */
   const follow = (id: number): Accessor<Group> =>
@@ -120,7 +120,7 @@ function Groups(props: { groups: readonly Group[] }) {
     <For each={[...byId().keys()]}>
       {(id) => {
         const group = follow(id);
-        return <GroupOf group={group()} />;
+        return <GroupOf group={group()} section={props.section} />;
       }}
     </For>
   );
@@ -144,7 +144,7 @@ export function Panels() {
     <div class="panels" id="panels" tabIndex={-1}>
       <Show when={stats.loaded() && board.board()} fallback={<Skeleton />}>
         <Pinned />
-        <Groups groups={board.groups()} />
+        <Groups groups={board.groups()} section="" />
       </Show>
     </div>
   );

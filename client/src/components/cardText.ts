@@ -41,11 +41,16 @@ export function cardTexts({ last, avg, min, max }: SeriesStats, unit: string): C
   };
 }
 
-const seen = ({ number, unit, ownUnit }: Text): string => (ownUnit ? `${number} ${unit}` : number);
+/** What is to be seen of a number in the small line. */
+export const seen = ({ number, unit, ownUnit }: Text): string => (ownUnit ? `${number} ${unit}` : number);
 
-/** What is to be seen of the small line at least. */
-export const leastLine = ({ avg, min, max }: CardTexts): string =>
-  `avg ${seen(avg)} min ${seen(min)} max ${seen(max)}`;
+/** A title without the section's own at its beginning: "API latency" of "checkout API latency" in "checkout". */
+export function titleIn(section: string, title: string): string {
+  const starts = title.toLowerCase().startsWith(`${section.toLowerCase()} `);
+  if (section === "" || !starts) return title;
+  const rest = title.slice(section.length).trimStart();
+  return rest.charAt(0).toUpperCase() + rest.slice(1);
+}
 
 /** The labels in which some series differ; of a single one all of its labels. */
 export function differing(

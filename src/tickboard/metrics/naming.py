@@ -100,10 +100,10 @@ def title_of(name: str) -> str:
 
 
 @lru_cache(32_768)
-def group_of(name: str) -> str:
-    """Return the first word of a name; metrics with the same first word are grouped."""
+def group_of(name: str, size: int = 1) -> str:
+    """Return the first words of a name, by which metrics are grouped; empty if it has no word beyond those."""
     words = [word for word in _WORDS.split(name) if word]
-    return words[0] if len(words) > 1 else ""
+    return " ".join(words[:size]) if len(words) > size else ""
 
 
 def safe_labels(names: Iterable[str]) -> dict[str, str]:

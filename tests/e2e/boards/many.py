@@ -13,3 +13,7 @@ def simulate() -> None:
     """Set all gauges."""
     for gauge in gauges:
         gauge.set(random.uniform(0, 100))
+
+
+board.row(*(board.card(gauge) for gauge in gauges))
+board.row(*(board.chart(gauge) for gauge in gauges))

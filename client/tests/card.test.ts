@@ -1,0 +1,58 @@
+/** The texts of a card: numbers beside each other, titles in a section, and what tells series apart. */
+import { describe, expect, it } from "vitest";
+import { type CardTexts, cardTexts, differing, seen, titleIn } from "../src/components/cardText";
+
+const stats = (last: number, min: number, max: number) => ({
+  last,
+  min,
+  max,
+  avg: (min + max) / 2,
+  count: 60,
+});
+
+const line = ({ avg, min, max }: CardTexts) => `avg ${seen(avg)} min ${seen(min)} max ${seen(max)}`;
+
+describe("the numbers of a card", () => {
+  it("have one unit, which is seen once", () => {
+    const texts = cardTexts(stats(20e6, 10e6, 30e6), "B/s");
+    expect([texts.now, texts.min].map(({ number, unit, ownUnit }) => [number, unit, ownUnit])).toEqual([
+      ["19.1", "MiB/s", true],
+      ["9.5", "MiB/s", false],
+    ]);
+    expect(line(texts)).toBe("avg 19.1 min 9.5 max 28.6");
+  });
+
+  it("have their own units where these differ, and those are seen", () => {
+    expect(line(cardTexts(stats(2 ** 34, 900, 2 ** 34), "B"))).toBe("avg 8.0 min 900.0 B max 16.0");
+  });
+
+  it("do not say the metric's own unit twice", () => {
+    const { avg, min } = cardTexts(stats(50, 10, 90), "%");
+    expect([avg.unit, min.unit]).toEqual(["%", ""]);
+  });
+});
+
+describe("the title of a card", () => {
+  it("does not repeat the section's", () => {
+    expect(titleIn("checkout", "Checkout API latency")).toBe("API latency");
+    expect(titleIn("checkout", "checkout latency")).toBe("Latency");
+    expect(["Checkouts open", "checkout", "Memory"].map((title) => titleIn("checkout", title))).toEqual([
+      "Checkouts open",
+      "checkout",
+      "Memory",
+    ]);
+    expect(titleIn("", "Memory")).toBe("Memory");
+  });
+});
+
+describe("the labels of a card", () => {
+  it("are those in which the series differ, and all of a series that is alone", () => {
+    const all = [
+      { host: "a", mode: "user" },
+      { host: "a", mode: "idle" },
+    ];
+    expect(differing(all)).toEqual([{ mode: "user" }, { mode: "idle" }]);
+    expect(differing([all[0]])).toEqual([all[0]]);
+    expect(differing([{ host: "a" }, {}])).toEqual([{ host: "a" }, {}]);
+  });
+});
