@@ -1,8 +1,12 @@
 """Run the benchmarks, print their tables, and write them to docs/benchmarks.md; all of them take about an hour.
 
-Usage: python -m benchmarks [NAME…]; with names, only the tables of those are written anew.
+Usage: python -m benchmarks [--before REVISION] [--short] [NAME…]
+
+With names, only the tables of those are written anew.
 """
 
+import argparse
+import functools
 import os
 import sys
 import tempfile
@@ -17,7 +21,7 @@ from benchmarks import (
     hostile,
     ingest,
     middleware_cost,
-    page_weight,
+    page,
     parts,
     process_cost,
     rule_cost,
@@ -39,7 +43,7 @@ BENCHMARKS: dict[str, Callable[[], Iterable[Table]]] = {
     "tick": tick_cost.tables,
     "rules": rule_cost.tables,
     "frame": frame_cost.tables,
-    "page": page_weight.tables,
+    "page": page.tables,
     "soak": soak.tables,
     "history": history.tables,
     "ingest": ingest.tables,
@@ -48,8 +52,15 @@ BENCHMARKS: dict[str, Callable[[], Iterable[Table]]] = {
 }
 
 
-def main(names: list[str]) -> None:
+def main(arguments: list[str]) -> None:
     """Measure and write the report."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure, and write docs/benchmarks.md.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    parser.add_argument("--before", metavar="REVISION", help="the page that `page` measures beside this one")
+    parser.add_argument("--short", action="store_true", help="one short round of `page`, and no report")
+    options = parser.parse_args(arguments)
+    names = options.names
+    benchmarks = BENCHMARKS | {"page": functools.partial(page.tables, options.before, short=options.short)}
     if unknown := set(names) - BENCHMARKS.keys():
         sys.exit(f"{', '.join(sorted(unknown))}: there are {', '.join(BENCHMARKS)}")
     report = Report(REPORT)
@@ -57,8 +68,10 @@ def main(names: list[str]) -> None:
         # Boards keep their alerts as they would, but not among those of whoever runs this.
         os.environ["XDG_STATE_HOME"] = state
         for name in names or BENCHMARKS:
-            for table in BENCHMARKS[name]():
+            for table in benchmarks[name]():
                 print(table.markdown(), flush=True)
+                if options.short:
+                    continue
                 report.put(table)
                 report.write()
 
