@@ -114,6 +114,18 @@ describe("the stats store", () => {
       expect(frames).toHaveLength(0);
     });
 
+    it("draws more at once of those that have waited for long", () => {
+      const all = Array.from({ length: 12 }, (_, i) => picture(`${i}`));
+      for (const one of all.slice(0, 10)) store.inTurn(one);
+      time += 600;
+      for (const one of all.slice(10)) store.inTurn(one);
+      frame();
+      // Not all, for whoever presses something waits meanwhile.
+      expect(painted).toEqual(["0", "1", "2", "3", "4", "5", "6", "7"]);
+      frame();
+      expect(painted).toHaveLength(10);
+    });
+
     it("goes on after a drawing that fails", async () => {
       let fails = false;
       createRoot(() =>

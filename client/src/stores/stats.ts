@@ -16,6 +16,10 @@ const FIRST_INTERVAL_MS = 1000;
 
 /** What the pictures of one drawing may take; those that are left have their turn in the next. Less than a person notices. */
 const BUDGET_MS = 40;
+/** Pictures that have waited for longer than this are drawn all the same … */
+const LATE_MS = 500;
+/** … up to here: whoever presses something must not wait longer. */
+const BUDGET_LATE_MS = 200;
 
 /**
  * @param nextFrame calls back once when the next drawing may be made.
@@ -33,8 +37,8 @@ export function createStatsStore(
   let drawing = false;
   /** Whether what is drawn is not what is in the window. */
   let changed = false;
-  /** The pictures whose turn comes, those that have waited longest first. */
-  const turns = new Set<() => void>();
+  /** The pictures whose turn comes, and since when they wait: those that have waited longest first. */
+  const turns = new Map<() => void, number>();
 
   /** What the views read: under a paused picture the ticks go on, and the cursor must find what is drawn. */
   const held = createMemo(() => (paused() ? window.copy() : null));
@@ -69,12 +73,13 @@ export function createStatsStore(
   }
 
   function takeTurns(): void {
-    const end = now() + BUDGET_MS;
+    const began = now();
     try {
-      for (const turn of turns) {
+      for (const [turn, asked] of turns) {
+        const budget = began - asked > LATE_MS ? BUDGET_LATE_MS : BUDGET_MS;
+        if (now() - began >= budget) break;
         turns.delete(turn);
         turn();
-        if (now() >= end) break;
       }
     } finally {
       if (turns.size > 0) ask();
@@ -83,7 +88,7 @@ export function createStatsStore(
 
   /** Have a picture drawn when its turn comes: once, however often it was asked for until then. */
   function inTurn(picture: () => void): void {
-    turns.add(picture);
+    if (!turns.has(picture)) turns.set(picture, now());
     if (!drawing) ask();
   }
 
