@@ -200,7 +200,7 @@ function Root() {
   );
   return (
     <StoresContext.Provider value={stores}>
-      <App />
+      <App kiosk={new URLSearchParams(location.search).has("kiosk")} />
     </StoresContext.Provider>
   );
 }

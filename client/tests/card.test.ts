@@ -35,7 +35,7 @@ describe("the numbers of a card", () => {
 describe("the title of a card", () => {
   it("does not repeat the section's", () => {
     expect(titleIn("checkout", "Checkout API latency")).toBe("API latency");
-    expect(titleIn("checkout", "checkout latency")).toBe("Latency");
+    expect(titleIn("checkout", "checkout latency")).toBe("latency");
     expect(["Checkouts open", "checkout", "Memory"].map((title) => titleIn("checkout", title))).toEqual([
       "Checkouts open",
       "checkout",

@@ -13,22 +13,40 @@ import { useTab, useWaiting } from "./tab";
 import { SkipLink, Views } from "./Views";
 
 const Waiting = lazy(() => import("./Waiting"));
+const Kiosk = lazy(() => import("./kiosk/Kiosk"));
 
-export function App() {
+/** @param props.kiosk whether it hangs on a wall, where nobody can press anything. */
+export function App(props: { kiosk: boolean }) {
   const { connection, theme } = useStores();
   const waiting = useWaiting();
   useTab(waiting);
   createEffect(() => theme.setStale(connection.stale()));
+  const onWall = () => props.kiosk && !waiting();
+  return (
+    <Show
+      when={!onWall()}
+      fallback={
+        <Suspense>
+          <Kiosk />
+        </Suspense>
+      }
+    >
+      <Page waiting={waiting()} />
+    </Show>
+  );
+}
+
+function Page(props: { waiting: boolean }) {
   return (
     <div class="dashboard">
       <SkipLink />
-      <Header waiting={waiting()} />
+      <Header waiting={props.waiting} />
       <main class="page">
         <Stale />
         <ConnectionTrouble />
         <Problems />
         <EnlargedPlace />
-        <Show when={!waiting()} fallback={<Suspense>{<Waiting />}</Suspense>}>
+        <Show when={!props.waiting} fallback={<Suspense>{<Waiting />}</Suspense>}>
           <Health />
           <Panels />
         </Show>

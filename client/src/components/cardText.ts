@@ -48,8 +48,7 @@ export const seen = ({ number, unit, ownUnit }: Text): string => (ownUnit ? `${n
 export function titleIn(section: string, title: string): string {
   const starts = title.toLowerCase().startsWith(`${section.toLowerCase()} `);
   if (section === "" || !starts) return title;
-  const rest = title.slice(section.length).trimStart();
-  return rest.charAt(0).toUpperCase() + rest.slice(1);
+  return title.slice(section.length).trimStart();
 }
 
 /** The labels in which some series differ; of a single one all of its labels. */

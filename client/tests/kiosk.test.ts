@@ -1,0 +1,94 @@
+/** The groups of a wall: what is in them, and how they lie in columns. */
+import { describe, expect, it } from "vitest";
+import { type CellGroup, cellGroups, columnsOf } from "../src/components/kiosk/groups";
+import { arrange } from "../src/components/layout";
+import type { Panel } from "../src/types.gen";
+import { series } from "./world";
+
+const card = (metric: string): Panel => ({ type: "card", metric, title: metric });
+const chart = (...metrics: string[]): Panel => ({ type: "chart", metrics, title: metrics[0] });
+const table = (metric: string): Panel => ({ type: "table", metrics: [metric], label: "pid", title: metric });
+const row = (title: string, ...panels: Panel[]): Panel => ({ type: "row", title, panels });
+
+describe("the groups of a wall", () => {
+  const groupsOf = (panels: Panel[], folded: string[] = []) =>
+    cellGroups(
+      arrange(panels),
+      ({ path }) => !folded.includes(path),
+      (metric) => (metric === "core" ? ["0", "1"].map((core) => series(metric, { core })) : [series(metric)]),
+    ).map(({ title, series }) => [title, series.map(({ key }) => key)]);
+
+  it("are the sections with each of their series once, and what is in none", () => {
+    expect(
+      groupsOf([
+        card("a"),
+        row("", chart("a", "b")),
+        row("CPU", chart("core"), table("process"), card("a")),
+        card("c"),
+      ]),
+    ).toEqual([
+      ["", ["a", "b"]],
+      ["CPU", ['core{core="0"}', 'core{core="1"}']],
+      ["", ["c"]],
+    ]);
+  });
+
+  it("leave out what is folded, and have inner sections in them", () => {
+    expect(
+      groupsOf([row("Disk", card("a"), row("Space", card("b"))), row("Own", card("c"))], ["Own"]),
+    ).toEqual([["Disk", ["a", "b"]]]);
+    expect(groupsOf([row("Disk", card("a"), row("Space", card("b")))], ["Disk / Space"])).toEqual([
+      ["Disk", ["a"]],
+    ]);
+  });
+});
+
+describe("the columns of a wall", () => {
+  const group = (title: string, count: number): CellGroup => ({
+    ...{ title, path: title },
+    series: Array.from({ length: count }, (_, i) => series(`${title}${i}`)),
+  });
+  const shape = (groups: CellGroup[], columns: number) =>
+    columnsOf(groups, columns).map((parts) =>
+      parts.map(({ title, series, continued }) => `${continued ? "…" : ""}${title} ${series.length}`),
+    );
+
+  it("have one group each where that is even", () => {
+    const groups = ["a", "b", "c"].map((title) => group(title, 40));
+    expect(shape(groups, 3)).toEqual([["a 40"], ["b 40"], ["c 40"]]);
+  });
+
+  it("are as even as can be where it is not", () => {
+    const rows = columnsOf(
+      Array.from({ length: 5 }, (_, i) => group(`g${i}_`, 20)),
+      4,
+    ).map((parts) => parts.reduce((sum, part) => sum + part.series.length / 2 + 1, 0));
+    expect(rows).toEqual([11, 15, 15, 16]);
+  });
+
+  it("share what is in one group", () => {
+    expect(shape([group("a", 200)], 5).map((parts) => parts.length)).toEqual([1, 1, 1, 1, 1]);
+    expect(
+      columnsOf([group("a", 200)], 5)
+        .flat()
+        .flatMap((part) => part.series),
+    ).toHaveLength(200);
+  });
+
+  it("do not leave a heading alone at their foot", () => {
+    expect(shape([group("a", 8), group("b", 8)], 2)).toEqual([["a 8"], ["b 8"]]);
+    expect(shape([group("a", 14), group("b", 20)], 2)).toEqual([["a 14"], ["b 20"]]);
+  });
+
+  it("are as many as are asked for at most, and have every cell once", () => {
+    for (let columns = 1; columns <= 5; columns++) {
+      for (const counts of [[1], [3, 1, 90, 2], [40, 41, 1, 7, 7, 7], []]) {
+        const groups = counts.map((count, i) => group(`g${i}_`, count));
+        const all = columnsOf(groups, columns);
+        expect(all.length).toBeLessThanOrEqual(columns);
+        const keys = all.flat().flatMap((part) => part.series.map(({ key }) => key));
+        expect(keys).toEqual(groups.flatMap((one) => one.series.map(({ key }) => key)));
+      }
+    }
+  });
+});
