@@ -1,6 +1,6 @@
 /**
  * The range of a chart's value axis. Pure. An axis that follows every value jitters once a second and can't be
- * read; this one has headroom, is round, grows at once and shrinks only when half of it is empty. It starts at zero,
+ * read; this one is round, grows at once and shrinks only when half of it is empty. It starts at zero,
  * unless that would press a line flat that hardly moves: then it is close around the values.
  */
 import { axisStep } from "../format";
@@ -30,7 +30,6 @@ const CLOSE_STEPS = 2;
 
 /** More would be a wall, and a step so small that it changes nothing would never end. */
 const MOST_PLACES = 50;
-const HEADROOM = 1.05;
 const SHRINK_BELOW = 0.5;
 const ROUND = [1, 1.5, 2, 3, 4, 5, 6, 8, 10];
 
@@ -47,8 +46,8 @@ export function roundUp(value: number, binary = false): number {
 
 /** One end, as a distance from zero: `needed` is how far the values go, `current` where the end is now. */
 function end(needed: number, current: number, binary: boolean): number {
-  const wanted = Math.min(Number.MAX_VALUE, roundUp(Math.min(needed * HEADROOM, Number.MAX_VALUE), binary));
-  const keep = needed <= current && needed * HEADROOM >= current * SHRINK_BELOW;
+  const wanted = Math.min(Number.MAX_VALUE, roundUp(needed, binary));
+  const keep = needed <= current && needed >= current * SHRINK_BELOW;
   return keep ? current : wanted;
 }
 
