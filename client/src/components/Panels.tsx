@@ -3,8 +3,18 @@
  * titled row is a section that folds. When panels come and go, those that stay keep their elements: groups are told
  * apart by id, panels by object.
  */
-import { type Accessor, createMemo, createUniqueId, For, Match, Show, Switch } from "solid-js";
-import type { Card } from "../types.gen";
+import {
+  type Accessor,
+  createMemo,
+  createUniqueId,
+  For,
+  lazy,
+  Match,
+  Show,
+  Suspense,
+  Switch,
+} from "solid-js";
+import type { Card, Table } from "../types.gen";
 import { ChartPanel } from "./ChartPanel";
 import { useStores } from "./context";
 import { Icon } from "./Icon";
@@ -12,10 +22,17 @@ import { type Group, type Plotted, type RowGroup, spansOf } from "./layout";
 import { MetricCard } from "./MetricCard";
 import { SeverityShape } from "./SeverityShape";
 import { Skeleton } from "./Skeleton";
-import { isWideTable, TablePanel } from "./TablePanel";
+
+const TablePanel = lazy(() => import("./TablePanel"));
 
 /** A chart of more series has a ranked table beside it. */
 const MANY_SERIES = 8;
+/** A table of more metrics, or of more columns, takes the whole width. */
+const MOST_METRICS = 3;
+const MOST_COLUMNS = 5;
+
+const isWideTable = ({ metrics, also = [] }: Table): boolean =>
+  metrics.length > MOST_METRICS || metrics.length + also.length > MOST_COLUMNS;
 
 function Cards(props: { panels: readonly Card[]; section: string }) {
   return (
@@ -53,7 +70,13 @@ function Charts(props: { panels: readonly Plotted[] }) {
       <For each={props.panels}>
         {(panel, place) => (
           <div class="place" style={styleOf(place())}>
-            {panel.type === "chart" ? <ChartPanel chart={panel} /> : <TablePanel table={panel} />}
+            {panel.type === "chart" ? (
+              <ChartPanel chart={panel} />
+            ) : (
+              <Suspense fallback={<section class="table-panel" />}>
+                <TablePanel table={panel} />
+              </Suspense>
+            )}
           </div>
         )}
       </For>

@@ -17,14 +17,8 @@ import { useStale } from "./stale";
 import { MOST_ROWS, useColumns, useTableView } from "./tableView";
 
 const LIMIT = 10;
-/** A table of more metrics, or of more columns, takes the whole width. */
-const MOST_METRICS = 3;
-const MOST_COLUMNS = 5;
 /** The columns that a phone has room for besides the name. */
 const PHONE_COLUMNS = 2;
-
-export const isWideTable = ({ metrics, also = [] }: Table): boolean =>
-  metrics.length > MOST_METRICS || metrics.length + also.length > MOST_COLUMNS;
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
 const capitalized = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
@@ -60,7 +54,7 @@ function Heading(props: {
   );
 }
 
-export function TablePanel(props: { table: Table }) {
+export default function TablePanel(props: { table: Table }) {
   const { sections } = useStores();
   const { label, metrics, also = [], title } = props.table;
   const least = props.table.limit ?? LIMIT;
