@@ -66,6 +66,12 @@ describe("the spark store", () => {
     expect(of(fires("a", 3)).values).toEqual([1, 2, 3, 4, 5, 6]);
   });
 
+  it("begins with what was seen of an alert that has fired for long", () => {
+    for (let seq = 4; seq <= 500; seq++) pass(seq);
+    const { from, fired, to } = of(fires("a", 3));
+    expect([from, fired, to]).toEqual([491_000, 3_000, 500_000]);
+  });
+
   it("forgets the oldest of very many", () => {
     of(fires("first", 3));
     for (let i = 0; i < 200; i++) of(fires(`more ${i}`, 3));

@@ -111,7 +111,7 @@ function Actions(props: { entry: Entry; name: string; asking: ReturnType<typeof 
     if (!silencing()) return;
     alerts.setDraft(null);
     props.asking.forget();
-    silenceButton.focus();
+    silenceButton.focus({ preventScroll: true });
   }
 
   async function silence(duration: string, reason: string): Promise<void> {

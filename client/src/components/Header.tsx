@@ -137,7 +137,6 @@ export function Header(props: { waiting: boolean }) {
         <button
           type="button"
           class="search-button"
-          aria-label="Search metrics, labels and alerts"
           aria-keyshortcuts="/"
           title="Search (/)"
           onClick={() => view.show({ type: "search" })}

@@ -3,13 +3,15 @@
  * is over beside it. Nothing jumps: the block keeps its height for a while when there is less in it, and an alert its
  * place for as long as somebody reads or aims there.
  */
-import { createEffect, createMemo, createSignal, For, onCleanup, onMount, Show } from "solid-js";
-import type { Entry } from "../alerts/entries";
+import { createEffect, createMemo, createSignal, lazy, onCleanup, onMount, Show, Suspense } from "solid-js";
 import { STAY_MS } from "../stores/staying";
-import { AlertEntry } from "./AlertEntry";
 import { useStores } from "./context";
 import { HealthLine } from "./HealthLine";
-import { LeftOut, Recent } from "./Recent";
+
+const load = () => import("./AlertLog");
+const AlertLog = lazy(load);
+/** It is there when the server is not. */
+const PRELOAD_AFTER_MS = 1_000;
 
 /** What is over is listed by itself for so long after the last ended, unless the viewer has folded it. */
 const LISTED_MS = 60_000;
@@ -46,17 +48,6 @@ function useHeldHeight(outer: () => HTMLElement, inner: () => HTMLElement): void
   });
 }
 
-/** One place in the list, which stays while its alerts change: what is open in it and where the focus is stay too. */
-function FiringEntry(props: { id: string }) {
-  const { alerts } = useStores();
-  // One that has just gone is as it was, for what is in it is updated before it is removed.
-  const entry = createMemo<Entry>(
-    (before) => alerts.entry(props.id) ?? before,
-    alerts.entry(props.id) as Entry,
-  );
-  return <AlertEntry entry={entry()} />;
-}
-
 /** Whether what is over is listed while nothing fires, and a way for the viewer to say so. */
 function useListed(): [() => boolean, () => void] {
   const { alerts, connection } = useStores();
@@ -81,6 +72,10 @@ export function Health() {
   const anyRecent = () => alerts.recent().length > 0;
   const showsRecent = () => anyRecent() && (anyFiring() || listed());
   const reads = () => alerts.reads(log.matches(":hover, :has(:focus-visible)"));
+  onMount(() => {
+    const timer = setTimeout(() => void load(), PRELOAD_AFTER_MS);
+    onCleanup(() => clearTimeout(timer));
+  });
   useHeldHeight(
     () => section,
     () => inner,
@@ -99,6 +94,7 @@ export function Health() {
       ref={section}
     >
       <div ref={inner}>
+        <h2 class="visually-hidden">Alerts</h2>
         <HealthLine open={listed()} onToggle={toggleListed} />
         <div class="visually-hidden" role="alert">
           {alerts.newestCritical()?.alert.message}
@@ -114,16 +110,10 @@ export function Health() {
           onFocusIn={reads}
           onFocusOut={() => queueMicrotask(reads)}
         >
-          <Show when={anyFiring()}>
-            <div class="firing-list">
-              <ul class="alerts">
-                <For each={alerts.firingIds()}>{(id) => <FiringEntry id={id} />}</For>
-              </ul>
-              <LeftOut of={alerts.firingLeftOut()} />
-            </div>
-          </Show>
-          <Show when={showsRecent()}>
-            <Recent alone={!anyFiring()} />
+          <Show when={anyFiring() || showsRecent()}>
+            <Suspense fallback={<div class="alerts-coming" />}>
+              <AlertLog firing={anyFiring()} recent={showsRecent()} />
+            </Suspense>
           </Show>
         </div>
       </div>

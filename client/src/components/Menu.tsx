@@ -33,7 +33,7 @@ export function Panel(props: {
   });
   return (
     <div
-      class="menu"
+      class="popover"
       ref={panel}
       popover="auto"
       role="dialog"
@@ -76,7 +76,7 @@ export function MenuButton(props: {
         {props.button}
       </button>
       <div
-        class="menu"
+        class="popover"
         id={id}
         ref={panel}
         popover="auto"

@@ -169,7 +169,7 @@ export function Recent(props: { alone: boolean }) {
   return (
     <div class="recent" classList={{ alone: props.alone }}>
       <div class="alert-header">
-        <h2>{props.alone ? `Alerts (${count()})` : `Recent (${count()})`}</h2>
+        <h3>{props.alone ? `Alerts (${count()})` : `Recent (${count()})`}</h3>
         <span class="recent-note">{props.alone ? "all over, newest first" : "alerts that are over"}</span>
         <SeverityFilter />
         <Show when={alerts.recent().length > 0}>

@@ -51,7 +51,9 @@ export function SilenceForm(props: SilenceFormProps) {
   let form!: HTMLFormElement;
   let reason: HTMLInputElement | undefined;
   const name = createUniqueId();
-  onMount(() => queueMicrotask(() => (reason ?? form.querySelector("button"))?.focus()));
+  onMount(() =>
+    queueMicrotask(() => (reason ?? form.querySelector("button"))?.focus({ preventScroll: true })),
+  );
 
   async function ask(duration: string, why: string): Promise<void> {
     if (asking()) return;

@@ -103,7 +103,7 @@ export function createSparkStore(window: Window) {
       one.until = Math.max(ended, fired + SIDE_TICKS * window.intervalMs) + AFTER_TICKS * window.intervalMs;
       const to = Math.max(fired + SIDE_TICKS * window.intervalMs, times.at(-1) ?? 0);
       return {
-        ...{ from: Math.max(from, Math.min(fired, times[0] ?? from)), fired, ended, to },
+        ...{ from: Math.max(from, times[0] ?? from), fired, ended, to },
         times,
         values,
       };

@@ -1,0 +1,151 @@
+"""The page for everyone: no finding of axe in any colours at any width, and nothing cut or broken at 320 px."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+from tests.serving import Server, serve
+
+BOARD = str(Path(__file__).parent / "boards" / "everything.py")
+AXE = Path(__file__).parents[2] / "client" / "node_modules" / "axe-core" / "axe.min.js"
+WIDTHS = (320, 390, 768, 1440, 2560)
+
+FINDINGS = """async () => {
+    const { violations } = await axe.run(document, { resultTypes: ["violations"] });
+    return violations.map(({ id, nodes }) => [id, ...nodes.slice(0, 3).map(({ html, any }) =>
+        `${html.slice(0, 160)} ${any.map(({ message }) => message).join("; ").slice(0, 160)}`)]);
+}"""
+
+BROKEN = """() => {
+    const broken = [];
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    for (let text = texts.nextNode(); text !== null; text = texts.nextNode()) {
+        const of = text.parentElement;
+        if (!of.checkVisibility({ visibilityProperty: true }) || of.closest("code, pre")) continue;
+        // What is for screen readers alone has no width.
+        if (of.getBoundingClientRect().width <= 1) continue;
+        for (const { 0: word, index } of text.data.matchAll(/[\\p{L}\\p{N}]+/gu)) {
+            const range = document.createRange();
+            range.setStart(text, index);
+            range.setEnd(text, index + word.length);
+            const lines = new Set([...range.getClientRects()].map(({ top }) => Math.round(top)));
+            if (lines.size > 1) broken.push(word);
+        }
+    }
+    return broken;
+}"""
+
+TARGETS = """() => [...document.querySelectorAll("button, a[href], input, summary, [role=tab]")]
+    .filter((it) => it.checkVisibility({ visibilityProperty: true }) && !it.closest(".visually-hidden"))
+    .map((it) => [it.getBoundingClientRect(), it.outerHTML.slice(0, 100)])
+    .filter(([{ width, height }]) => width > 1 && Math.min(width, height) < %d)
+    .map(([{ width, height }, html]) => `${Math.round(width)} x ${Math.round(height)} ${html}`)"""
+
+
+@pytest.fixture
+def values(tmp_path: Path) -> Path:
+    file = tmp_path / "values"
+    file.write_text("low")
+    return file
+
+
+@pytest.fixture
+def everything(values: Path) -> Iterator[Server]:
+    with serve("run", BOARD, env={"VALUES": str(values)}) as server:
+        yield server
+
+
+def quiet(page: Page, server: Server) -> None:
+    page.goto(server.url)
+    expect(page.locator(".health-says")).to_have_text("All quiet")
+    expect(page.locator(".chart canvas").first).to_be_visible()
+
+
+def firing(page: Page, server: Server, values: Path) -> None:
+    """Show a page on which two rules fire, with their group open."""
+    values.write_text("high")
+    page.goto(server.url)
+    expect(page.locator(".health-says")).to_have_text("3 firing")
+    page.locator(".group-toggle").click()
+    expect(page.locator(".members .alert")).to_have_count(2)
+    expect(page.locator(".chart canvas").first).to_be_visible()
+
+
+def findings(page: Page) -> Any:
+    found = {}
+    page.evaluate(AXE.read_text())
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        page.mouse.move(5, 5)
+        page.wait_for_timeout(300)
+        if problems := page.evaluate(FINDINGS):
+            found[width] = problems
+    return found
+
+
+@pytest.mark.parametrize("colours", ["light", "dark", "forced"])
+def test_axe_finds_nothing_on_a_quiet_page(page: Page, everything: Server, colours: str) -> None:
+    page.emulate_media(
+        color_scheme="dark" if colours == "dark" else "light", forced_colors="active" if colours == "forced" else "none"
+    )
+    quiet(page, everything)
+    assert findings(page) == {}
+
+
+@pytest.mark.parametrize("colours", ["light", "dark", "forced"])
+def test_axe_finds_nothing_on_a_firing_page_with_a_group_and_a_menu_open(
+    page: Page, everything: Server, values: Path, colours: str
+) -> None:
+    page.emulate_media(
+        color_scheme="dark" if colours == "dark" else "light", forced_colors="active" if colours == "forced" else "none"
+    )
+    firing(page, everything, values)
+    assert findings(page) == {}
+    page.get_by_role("button", name="Theme and density").click()
+    expect(page.get_by_role("dialog", name="Theme and density")).to_be_visible()
+    assert findings(page) == {}
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Silence: CPU usage high").click()
+    expect(page.get_by_label("Reason")).to_be_visible()
+    assert findings(page) == {}
+
+
+def test_nothing_is_cut_or_broken_at_320_px(page: Page, everything: Server, values: Path) -> None:
+    page.set_viewport_size({"width": 320, "height": 700})
+    quiet(page, everything)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    assert page.evaluate(BROKEN) == []
+    firing(page, everything, values)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    assert page.evaluate(BROKEN) == []
+
+
+def test_targets_are_large_enough(context: BrowserContext, everything: Server, values: Path) -> None:
+    page = context.new_page()
+    firing(page, everything, values)
+    assert page.evaluate(TARGETS % 24) == []
+
+
+def test_targets_are_larger_for_a_finger(context: BrowserContext, everything: Server, values: Path) -> None:
+    browser = context.browser
+    assert browser
+    phone = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    try:
+        page = phone.new_page()
+        firing(page, everything, values)
+        found = page.evaluate(TARGETS % 44)
+        # A link in a line of text and a title are as high as their line; the skip link is for a keyboard.
+        assert [one for one in found if not re.search('class="(link|card-title|skip-link)"', one)] == []
+    finally:
+        phone.close()
+
+
+def test_nothing_is_animated_for_who_wants_less_motion(page: Page, everything: Server, values: Path) -> None:
+    page.emulate_media(reduced_motion="reduce")
+    firing(page, everything, values)
+    moving = page.evaluate("document.getAnimations().map((it) => it.effect.target.outerHTML.slice(0, 80))")
+    assert moving == []
+    assert page.evaluate("getComputedStyle(document.documentElement).scrollBehavior") == "auto"
