@@ -82,9 +82,34 @@ def dashboard(browser: Browser) -> None:
 
 def host(browser: Browser) -> None:
     """The board of the machine."""
-    with serve() as url, look(browser, url, 1100, 640) as page:
+    with serve() as url, look(browser, url, 1440, 900) as page:
         wait_for_window(page)
         page.screenshot(path=IMAGES / "host.png")
+
+
+def tour(browser: Browser) -> None:
+    """The tour of the page: what fires, a ranked table, an enlarged chart, a wall, and a server that has gone."""
+    with serve("run", str(EXAMPLES / "checkout.py")) as url:
+        with look(browser, url, 1440, 900) as page:
+            expect(page.locator(".alert-critical").first).to_be_visible(timeout=FULL_MS)
+            wait_for_window(page)
+            page.screenshot(path=IMAGES / "page-firing.png")
+            page.locator('.chart[data-metric="pod_cpu"]').screenshot(path=IMAGES / "page-labels.png")
+            page.goto(f"{url}#chart=latency_p95")
+            page.reload()
+            page.wait_for_timeout(3_000)
+            page.screenshot(path=IMAGES / "page-enlarged.png")
+        with look(browser, f"{url}?kiosk", 1920, 1080, dark=True) as page:
+            page.wait_for_timeout(3_000)
+            page.screenshot(path=IMAGES / "page-kiosk.png")
+    with contextlib.ExitStack() as served:
+        url = served.enter_context(serve("run", str(EXAMPLES / "dashboard.py")))
+        with look(browser, url, 1100, 560) as page:
+            wait_for_window(page)
+            served.close()
+            expect(page.locator(".status")).to_contain_text("Disconnected")
+            page.wait_for_timeout(1_000)
+            page.screenshot(path=IMAGES / "page-stale.png")
 
 
 def shop(browser: Browser) -> None:
@@ -155,7 +180,7 @@ def _wait_until_served(address: str) -> None:
 
 
 PICTURES: dict[str, Callable[[Browser], None]] = {
-    take.__name__: take for take in (dashboard, host, shop, feed, problem, pushed, middleware)
+    take.__name__: take for take in (dashboard, host, tour, shop, feed, problem, pushed, middleware)
 }
 
 
