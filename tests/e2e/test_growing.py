@@ -111,6 +111,7 @@ def test_a_chart_of_very_many_series_ranks_them_and_says_so(page: Page, workers:
     names = chart.locator(".ranked-table .row-name")
     expect(names).to_have_text([f"w{number}" for number in range(999, 991, -1)])
     expect(chart.locator(".ranked-table td.now").first).to_have_text(re.compile(r"^999\.\d$"))
+    expect(chart.locator(".ranked-note")).to_contain_text("lines: the 100 highest")
     chart.get_by_role("button", name="50 more").click()
     expect(names).to_have_count(58)
     chart.get_by_label("Filter the series").fill("w12")

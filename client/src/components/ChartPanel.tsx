@@ -186,6 +186,7 @@ export function ChartPanel(props: { chart: Chart }) {
             <RankedTable
               title={props.chart.title}
               lines={all()}
+              drawn={picture.lines().length}
               what={picture.all.what()}
               unit={unit()}
               full={() => props.chart.max ?? board.metric(props.chart.metrics[0])?.max ?? axis().max}

@@ -33,6 +33,8 @@ const average = (values: readonly number[]): number => {
 export default function RankedTable(props: {
   title: string;
   lines: readonly Line[];
+  /** How many of them are drawn. */
+  drawn: number;
   what: string;
   unit: string;
   /** The highest of the scale that the bars are on. */
@@ -133,7 +135,13 @@ export default function RankedTable(props: {
             Fewer
           </button>
         </Show>
-        <span class="ranked-note">the highest first · colour: the 8 highest</span>
+        <span class="ranked-note">
+          the highest first · colour: the 8 highest
+          <Show when={props.drawn < props.lines.length}>
+            {" "}
+            · lines: the {formatCount(props.drawn)} highest
+          </Show>
+        </span>
         <span class="ranked-all">
           all {formatCount(props.lines.length)}: {whole()}
         </span>
