@@ -310,6 +310,12 @@ export function formatTime(time: number): string {
 /** `Nov 29` */
 export const formatDay = (time: number): string => DAY.format(time);
 
+const MOMENT = new Intl.DateTimeFormat("en-GB", { dateStyle: "full", timeStyle: "long" });
+
+/** All of a time, for who reads it elsewhere and later: `Sunday, 29 November 2026 at 14:32:08 CET`. */
+export const formatMoment = (time: number): string =>
+  Number.isFinite(time) ? MOMENT.format(time) : NO_VALUE;
+
 /** The time, and the day before it when that is not today's. */
 export function formatWhen(time: number, now: number): string {
   const sameDay = new Date(time).toDateString() === new Date(now).toDateString();

@@ -13,12 +13,20 @@ CHARTS = 10
 RECORD = """addEventListener("afterprint", () => {
     window.printed = {
         theme: document.documentElement.dataset.theme,
+        foot: document.querySelector("footer").innerText,
         values: [...document.querySelectorAll(".value")].map((it) => it.innerText),
         charts: [...document.querySelectorAll(".chart")].map((it) => {
             const canvas = it.querySelector("canvas");
             const pixels = canvas?.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
             const { left, right } = (canvas ?? it).getBoundingClientRect();
-            return { drawn: pixels?.some((value) => value !== 0) ?? false, left, right };
+            // The grid of the dark theme.
+            const isDark = (red, i) => i % 4 === 0 && red === 0x1e && pixels[i + 1] === 0x24 && pixels[i + 2] === 0x2e;
+            return {
+                drawn: pixels?.some((value) => value !== 0) ?? false,
+                dark: pixels?.some(isDark) ?? false,
+                left,
+                right,
+            };
         }),
     };
 });"""
@@ -41,9 +49,14 @@ def test_all_charts_are_printed_in_light_colours_and_full_width(watched: Watched
             assert len(printed["charts"]) == CHARTS
             for chart in printed["charts"]:
                 assert chart["drawn"]
+                assert not chart["dark"]
                 assert chart["left"] >= 0
                 assert 600 < chart["right"] - chart["left"] <= 720
             assert all(re.search(r"\d", value) for value in printed["values"])
+            # It can be handed to somebody: what, when and from where.
+            assert re.search(
+                rf"^A title that is .+, \w+,? \d+ \w+ \d{{4}} at \d\d:\d\d:\d\d .+, from {server.url}", printed["foot"]
+            )
             # Each is in the document as an image.
             widths = [int(width) for width in re.findall(rb"/Subtype /Image\s*/Width (\d+)", pdf)]
             assert sum(width > 600 for width in widths) >= CHARTS, widths

@@ -1,11 +1,12 @@
-/** The foot of the page: what is kept of the ticks, and how large that is. */
+/** The foot of the page: what is kept of the ticks, and how large that is; on paper also what this is, of when and from where. */
 import { createEffect, createMemo, onCleanup, Show } from "solid-js";
+import { formatMoment } from "../format";
 import { EVERY_MS } from "../stores/history";
 import { useStores } from "./context";
 import { useInView } from "./inView";
 
 export function Footer() {
-  const { board, history } = useStores();
+  const { board, connection, history, theme } = useStores();
   let foot!: HTMLElement;
   const inView = useInView(() => foot);
   /** Another run of the board may have another history. */
@@ -18,6 +19,9 @@ export function Footer() {
   });
   return (
     <footer ref={foot}>
+      <Show when={theme.printing()}>
+        <p>{`${board.title()}, ${formatMoment(connection.newest())}, from ${location.origin}${location.pathname}`}</p>
+      </Show>
       <Show when={history.kept()}>{`History: ${history.kept()}`}</Show>
     </footer>
   );

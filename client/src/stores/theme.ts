@@ -3,7 +3,7 @@
  * `data-density` on the root element, from which the style sheet takes every colour and height, and says when they have
  * changed, for a canvas does not notice. It must not know a colour.
  */
-import { createEffect, createMemo, createSignal, onCleanup } from "solid-js";
+import { createEffect, createMemo, createRenderEffect, createSignal, onCleanup } from "solid-js";
 import { readStored, writeStored } from "../storage";
 
 export const THEMES = ["system", "light", "dark"] as const;
@@ -30,7 +30,8 @@ export function createThemeStore(root: HTMLElement, systemDark: MediaQueryList) 
   const [stale, setStale] = createSignal(false);
   const isDark = () => !printing() && (theme() === "system" ? dark() : theme() === "dark");
   const shown = createMemo(() => (isDark() ? "dark" : "light") + (stale() ? " stale" : ""));
-  createEffect(() => {
+  // Before any effect that draws with these colours.
+  createRenderEffect(() => {
     root.toggleAttribute("data-stale", stale());
     root.dataset.theme = isDark() ? "dark" : "light";
     writeStored(KEY, theme() === "system" ? null : theme());
