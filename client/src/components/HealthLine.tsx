@@ -110,7 +110,7 @@ export function HealthLine(props: { open: boolean; onToggle(): void }) {
           </Show>
         </Show>
       </span>
-      <Show when={count() === 0 && alerts.recent().length > 0}>
+      <Show when={count() === 0 && alerts.firingIds().length === 0 && alerts.recent().length > 0}>
         <button
           type="button"
           class="recent-toggle"
