@@ -10,6 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes
 NPM := $(BIN)/python tools/page.py npm
+PYTEST := $(BIN)/pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 PEERS := benchmarks/fanout/peers
 
 # Debian splits venv off python3, and has no browser until it is asked for one.
@@ -28,9 +29,9 @@ CORE := alerting configuration expressions hub metrics
 CORE_MODULES := engine panels problems schedule settings times durations errors wire notify/destinations notify/delivery notify/message_text notify/neutral output/text output/logs
 SHELL_PARTS := board.py history/** journal/** loop/** output/secrets.py running/** server/** sources/** storage/**
 
-# Tests of the core: its folders', its modules', and what it does while the clock is set or memory runs out.
-CORE_TESTS := $(CORE:%=tests/%) $(wildcard $(foreach module,$(CORE_MODULES),tests/$(patsubst ./%,%,$(dir $(module)))test_$(notdir $(module)).py)) \
-	tests/test_clock_set.py tests/test_refill.py tests/running/test_pace.py tests/failures/test_engine.py tests/security/test_work.py
+# Tests of the core: what it does while the clock is set or memory runs out, which takes longest, its folders' and its modules'.
+CORE_TESTS := tests/test_clock_set.py tests/test_refill.py tests/running/test_pace.py tests/failures/test_engine.py tests/security/test_work.py \
+	$(CORE:%=tests/%) $(wildcard $(foreach module,$(CORE_MODULES),tests/$(patsubst ./%,%,$(dir $(module)))test_$(notdir $(module)).py))
 
 .DEFAULT_GOAL := help
 .PHONY: run test check docs coverage core-tests shell-coverage pictures bench format lock build clean help setup page chromium proxies check-lock
@@ -44,7 +45,7 @@ run: $(VENV)/.run page ## start the dashboard on port 3000; ARGS="run examples/d
 
 test: setup page chromium proxies ## all tests: the page's, then Python's; ARGS="-k websocket" for some
 	@$(NPM) test
-	@$(BIN)/pytest --numprocesses $(JOBS) --dist loadfile $(SKIP:%=--ignore=%) $(ARGS)
+	@$(PYTEST) $(SKIP:%=--ignore=%) $(ARGS)
 
 check: setup ## format, lint, types and imports; quick
 	@$(BIN)/ruff format --check .
@@ -59,7 +60,7 @@ docs: setup ## the docs site, in site/; a broken link fails
 
 coverage: setup ## check that the core's own tests cover it, branch by branch
 	@$(BIN)/coverage erase
-	@$(BIN)/pytest -q --numprocesses $(JOBS) --dist loadfile --cov --cov-report= $(CORE_TESTS)
+	@$(PYTEST) -q --cov --cov-report= $(CORE_TESTS)
 	@$(BIN)/coverage report --fail-under=100 --include="$$(echo "$(CORE:%=src/tickboard/%/*) $(CORE_MODULES:%=src/tickboard/%.py)" | tr " " ,)"
 
 core-tests:

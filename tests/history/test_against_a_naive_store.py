@@ -196,7 +196,7 @@ def is_wanted(each: Key, pattern: str) -> bool:
     return name.startswith("f") if pattern == "f*" else pattern in ("", name)
 
 
-TestHistories = pytest.mark.timeout(300)(Histories.TestCase)
+TestHistories = pytest.mark.slow(pytest.mark.timeout(300)(Histories.TestCase))
 TestHistories.settings = settings(
     max_examples=8, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
 )
