@@ -215,12 +215,12 @@ def change_pieces(found: FoundChanges) -> Iterator[bytes]:
 
 
 def _answer(found: FoundChanges, changes: list[SeriesChange]) -> ChangesAnswer:
-    asked = found.asked
+    question = found.question
     return ChangesAnswer(
-        time_text(asked.start_ms),
-        time_text(asked.end_ms),
-        time_text(asked.baseline_start_ms),
-        time_text(asked.baseline_end_ms),
+        time_text(question.start_ms),
+        time_text(question.end_ms),
+        time_text(question.baseline_start_ms),
+        time_text(question.baseline_end_ms),
         found.tier,
         found.compared,
         changes,

@@ -162,7 +162,7 @@ class History:
         """Answer a question without blocking. Cancelling it abandons the read. Errors are those of `read`."""
         return await self._reader.ask(lambda snapshot: snapshot.answer(question), question.end_ms)
 
-    def compare(self, asked: ChangesQuestion) -> FoundChanges:
+    def compare(self, question: ChangesQuestion) -> FoundChanges:
         """Rank series by how much they differ between two ranges. It blocks.
 
         Raises:
@@ -170,11 +170,11 @@ class History:
             BusyError: too many questions are queued.
             HistoryError: the file cannot be read.
         """
-        return self._reader.read(lambda snapshot: changes(snapshot, asked), asked.until_ms)
+        return self._reader.read(lambda snapshot: changes(snapshot, question), question.until_ms)
 
-    async def ask_changes(self, asked: ChangesQuestion) -> FoundChanges:
+    async def ask_changes(self, question: ChangesQuestion) -> FoundChanges:
         """Compare without blocking. Cancelling it abandons the read. Errors are those of `compare`."""
-        return await self._reader.ask(lambda snapshot: changes(snapshot, asked), asked.until_ms)
+        return await self._reader.ask(lambda snapshot: changes(snapshot, question), question.until_ms)
 
     async def read_committed(self, read: Callable[[HistorySnapshot], R]) -> R:
         """Run a function in the thread that reads, without blocking, and return what it returns.
