@@ -48,13 +48,13 @@ def time_texts(times: Integers) -> list[str]:
 
 
 def _parts(numbers: Integers, unit: int) -> tuple[Integers, Integers]:
-    """Return the whole units in each number, and what is left. It takes half the time of `np.divmod`."""
+    """Return the whole units in each number, and the remainder, in half the time of `np.divmod`."""
     whole = numbers // unit
     return whole, numbers - whole * unit
 
 
 def _dates(days: Integers) -> bytes | NDArray[np.bytes_]:
-    """Return the start of the text of each day, counted from 1970 and ascending; of one day: its own."""
+    """Return the start of the text of each day, counted from 1970 and ascending; for a single day, one text."""
     first, last = int(days[0]), int(days[-1])
     if first == last:
         return _date(first)
