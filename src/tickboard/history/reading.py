@@ -83,6 +83,7 @@ class HistorySnapshot:
         contents.refresh(database)
         self.database = database
         self.catalogue = contents.catalogue
+        self._choose = contents.choose
         self.epochs = contents.epochs
         self._expired = contents.expired
         self._is_wanted = is_wanted
@@ -96,17 +97,16 @@ class HistorySnapshot:
             TooMuchError: the answer would be too large, or too much had to be read for it.
             GivenUpError: it was cancelled.
         """
-        ids = self.catalogue.choose(question.patterns)
+        chosen = self._choose(question.patterns)
         plan = self._plan(question)
-        chosen = Chosen.of(ids)
         if not plan.length_ms:
-            _check_size(len(ids), plan.ticks)
+            _check_size(len(chosen), plan.ticks)
             times, values = self._ticks(question.start_ms, question.end_ms, chosen)
             rolled = Rolled(times, values, values, values, (~np.isnan(values)).astype(np.float64))
             return self._answer(question, plan, chosen, rolled, values)
         start = question.start_ms // plan.length_ms * plan.length_ms
         end = -(-question.end_ms // plan.length_ms) * plan.length_ms
-        _check_size(len(ids), (end - start) // plan.length_ms)
+        _check_size(len(chosen), (end - start) // plan.length_ms)
         rolled = self._buckets(plan.tier, plan.length_ms, start, end, chosen)
         return self._answer(question, plan, chosen, rolled, rolled.avg)
 
