@@ -18,6 +18,7 @@ from tickboard.errors import BusyError, HistoryError, TickboardError
 from tickboard.history.contents import Contents
 from tickboard.history.file import Database, explained_errors, open_to_read
 from tickboard.history.reading import GivenUpError, HistorySnapshot
+from tickboard.history.unsealed_cache import UnsealedCache
 from tickboard.storage.damage import DamageError
 
 MAX_QUESTIONS = 16
@@ -84,6 +85,7 @@ class HistoryReader:
     Args:
         path: the file.
         generation: returns a number that changes when the file has to be reopened.
+        amended: returns a number that changes after ticks that are not in blocks were amended.
         catch_up: called with the end of the range before each read.
         damaged: called with the number of damaged columns that were found.
     """
@@ -92,11 +94,13 @@ class HistoryReader:
         self,
         path: Path,
         generation: Callable[[], int],
+        amended: Callable[[], int],
         catch_up: Callable[[int], None],
         damaged: Callable[[int], None],
     ) -> None:
         self._path = path
         self._generation = generation
+        self._amended = amended
         self._catch_up = catch_up
         self._damaged = damaged
         self._orders: SimpleQueue[_Order[object] | None] = SimpleQueue()
@@ -106,6 +110,7 @@ class HistoryReader:
         self._database: Database | None = None
         self._opened = -1
         self._contents = Contents()
+        self._unsealed = UnsealedCache()
         # Damaged columns that are already counted.
         self._known: set[tuple[int, int]] = set()
 
@@ -173,8 +178,9 @@ class HistoryReader:
             self._catch_up(order.until_ms)
             with explained_errors(self._path):
                 database = self._open()
+                self._unsealed.expect(self._amended())
                 with database.transaction("DEFERRED"):
-                    snapshot = HistorySnapshot(database, self._contents, lambda: order.is_wanted)
+                    snapshot = HistorySnapshot(database, self._contents, lambda: order.is_wanted, self._unsealed)
                     try:
                         order.run(snapshot)
                     finally:
@@ -198,7 +204,7 @@ class HistoryReader:
         generation = self._generation()
         if self._database is None or self._opened != generation:
             self._close_file()
-            self._contents = Contents()
+            self._contents, self._unsealed = Contents(), UnsealedCache()
             self._known.clear()
             self._database = open_to_read(self._path)
             self._opened = generation

@@ -31,7 +31,7 @@ from tickboard.history.spans import (
     spans_between,
     write_span,
 )
-from tickboard.history.unsealed import UnsealedRow, each_row, first_row, layout_ids
+from tickboard.history.unsealed import UnsealedRows, first_row, read_rows
 
 BLOCK_TICKS, WIDE_BLOCK_TICKS = 600, 300
 """About how many ticks a block has: fewer with `WIDE_SERIES`, because rows are slower to read than blocks."""
@@ -149,12 +149,8 @@ class Sealer:
         self.busy_before = 0
 
     def _read_rows(self, epoch: int, start: int, end: int) -> "tuple[Integers, _Rows]":
-        rows = _Rows()
-        for row in each_row(self._database, epoch, start, end):
-            rows.add(row)
-        for layout in rows.layouts():
-            rows.know(layout, layout_ids(self._database, layout))
-        return np.array(rows.times, np.int64), rows
+        rows = _Rows(list(read_rows(self._database, epoch, start, end)))
+        return rows.times, rows
 
     def _delete_rows(self, epoch: int, sealed: int) -> Iterator[None]:
         """Delete rows that are in blocks, some at a time."""
@@ -221,58 +217,43 @@ class Sealer:
 
     def _rolled(self, span: Span, times: Integers, chosen: Chosen, unit_ms: int) -> Rolled:
         if span.tier > RAW:
-            return roll(self.columns.rolled(span, times, chosen), unit_ms)
-        values = np.empty((len(chosen), len(times)))
-        self.columns.values(span, chosen, values)
-        return roll_ticks(times, values, unit_ms)
+            return roll(self.columns.rolled([span], times, chosen), unit_ms)
+        return roll_ticks(times, self.columns.ticks([span], chosen), unit_ms)
 
     def _mark(self, epoch: int, tier: int, until: int) -> None:
         self._database.do(_MARK[tier], until, epoch)
 
 
 class _Rows:
-    """The rows of one block, by layout.
+    """The rows of one block.
+
+    Args:
+        parts: all of them, in order.
 
     Attributes:
         times: the times of all rows, POSIX milliseconds.
     """
 
-    def __init__(self) -> None:
-        self.times: list[int] = []
-        self._rows: dict[int, tuple[list[int], list[bytes]]] = {}
-        self._ids: dict[int, Integers] = {}
-
-    def add(self, row: UnsealedRow) -> None:
-        """Add the next tick."""
-        assert row.data is not None
-        indexes, rows = self._rows.setdefault(row.layout, ([], []))
-        indexes.append(len(self.times))
-        rows.append(row.data)
-        self.times.append(row.time)
-
-    def layouts(self) -> list[int]:
-        """Return the layouts of all rows."""
-        return list(self._rows)
-
-    def know(self, layout: int, ids: Integers) -> None:
-        """Set the series ids of a layout."""
-        self._ids[layout] = ids
+    def __init__(self, parts: list[UnsealedRows]) -> None:
+        self._parts = parts
+        self.times = np.concatenate([part.times for part in parts])
 
     def stripes(self) -> list[int]:
         """Return the stripes of all series."""
-        return sorted({stripe for ids in self._ids.values() for stripe in (ids // STRIPE).tolist()})
+        found: list[int] = distinct(np.concatenate([part.ids // STRIPE for part in self._parts])).tolist()
+        return found
 
     def of(self, stripe: int) -> tuple[Integers, Floats]:
         """Return the places of the series in one stripe, and their values, float64 [series, ticks]."""
-        columns = {layout: np.flatnonzero(ids // STRIPE == stripe) for layout, ids in self._ids.items()}
-        places = distinct(np.concatenate([self._ids[layout][found] % STRIPE for layout, found in columns.items()]))
+        columns = [np.flatnonzero(part.ids // STRIPE == stripe) for part in self._parts]
+        ids = [part.ids[found] for part, found in zip(self._parts, columns, strict=True)]
+        places = distinct(np.concatenate(ids) % STRIPE)
         values = np.full((len(places), len(self.times)), np.nan)
-        for layout, (indexes, rows) in self._rows.items():
-            found = columns[layout]
-            if len(found):
-                where = np.searchsorted(places, self._ids[layout][found] % STRIPE)
-                some = np.array([np.frombuffer(row, "<f8")[found] for row in rows])
-                values[np.ix_(where, np.array(indexes))] = some.T
+        first = 0
+        for part, found, some in zip(self._parts, columns, ids, strict=True):
+            last = first + len(part)
+            values[np.searchsorted(places, some % STRIPE), first:last] = part.columns(found).T
+            first = last
         return places, values
 
 

@@ -90,7 +90,7 @@ class History:
         self._writer: Writer | None = None
         self._thread = threading.Thread(target=self._work, name=f"history {path.name}", daemon=True)
         self._thread.start()
-        self._reader = HistoryReader(self.path, self._generation, self._catch_up, self._found_damaged)
+        self._reader = HistoryReader(self.path, self._generation, self._amended, self._catch_up, self._found_damaged)
         try:
             self._wait(self._job(lambda: self._open(retention)), START_S)
         except BaseException:
@@ -343,6 +343,9 @@ class History:
 
     def _generation(self) -> int:
         return 0 if self._writer is None else self._writer.generation
+
+    def _amended(self) -> int:
+        return 0 if self._writer is None else self._writer.amended
 
     # --- reports ---
 
