@@ -381,6 +381,12 @@ def write_span(database: Database, tier: int, epoch: int, times: Integers, block
     return span
 
 
+def delete_span(database: Database, span: int) -> None:
+    """Delete a span with its blocks. Call it inside a transaction."""
+    database.do("DELETE FROM blocks WHERE key >= ? AND key < ?", block_key(span, 0), block_key(span + 1, 0))
+    database.do("DELETE FROM spans WHERE id = ?", span)
+
+
 def replace_block(database: Database, span: int, stripe: int, cells: list[Cell]) -> None:
     """Replace a block. Call it inside a transaction."""
     key, blob = block_key(span, stripe), pack(cells) if cells else b""
