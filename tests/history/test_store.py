@@ -471,7 +471,7 @@ def test_kept_reports_tiers_bytes_and_series(recorded: Recorded) -> None:
 
 @pytest.mark.parametrize(
     ("interval_s", "series", "minutes"),
-    [(1, 100, 10), (1, 5000, 5), (0.05, 10, 1), (0.1, 10, 1), (10, 10, 80), (60, 10, 240), (3600, 10, 240)],
+    [(1, 100, 10), (1, 5000, 8), (0.05, 10, 1), (0.1, 10, 1), (10, 10, 80), (60, 10, 240), (3600, 10, 240)],
 )
 def test_a_block_has_whole_minutes_and_about_600_ticks(interval_s: float, series: int, minutes: int) -> None:
     assert block_ms(int(interval_s * 1000), series) == minutes * 60_000

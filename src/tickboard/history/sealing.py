@@ -35,7 +35,7 @@ from tickboard.history.spans import (
 )
 from tickboard.history.unsealed import UnsealedRows, first_row, read_rows
 
-BLOCK_TICKS, WIDE_BLOCK_TICKS = 600, 300
+BLOCK_TICKS, WIDE_BLOCK_TICKS = 600, 480
 """About how many ticks a block has: fewer with `WIDE_SERIES`, because rows are slower to read than blocks."""
 
 WIDE_SERIES = 5_000
