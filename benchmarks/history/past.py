@@ -9,7 +9,7 @@ from tickboard.history.answers import Integers
 from tickboard.history.blocks import STRIPE, VALUE, Cell
 from tickboard.history.catalogue import encode_labels
 from tickboard.history.codec import encode
-from tickboard.history.file import FOREVER, Database, HistoryFile
+from tickboard.history.file import FOREVER, HistoryFile
 from tickboard.history.rollup import Rolled
 from tickboard.history.sealing import block_ms, cells_of
 from tickboard.history.spans import HOURS, LENGTH_MS, MINUTES, RAW, UNIT_MS, write_span
@@ -21,6 +21,11 @@ DAY_MS = 86_400_000
 KEPT_MS = {RAW: DAY_MS, MINUTES: 30 * DAY_MS, HOURS: 365 * DAY_MS}
 
 INTERVAL_MS = 1_000
+
+VARIANTS = 3
+"""How many spans of a tier have values of their own. The others repeat them, since it takes minutes to encode them."""
+
+Blocks = dict[int, list[Cell]]
 
 
 def write_past(path: Path, board: Synthetic) -> None:
@@ -39,27 +44,30 @@ def write_past(path: Path, board: Synthetic) -> None:
         )
         for tier in (RAW, MINUTES):
             file.do("UPDATE state SET value = ? WHERE name = ?", START_MS - KEPT_MS[tier], f"expired{tier}")
+    encoded: dict[tuple[int, int, int], Blocks] = {}
     for tier, kept_ms in KEPT_MS.items():
         first = START_MS - kept_ms
         length = LENGTH_MS[tier] if tier > RAW else block_ms(INTERVAL_MS, len(board.layout.keys))
         while first < START_MS:
             end = min(first // length * length + length, START_MS)
-            _write(file, board, tier, epoch, first, end)
+            times = np.arange(first, end, UNIT_MS[tier] if tier > RAW else INTERVAL_MS)
+            key = tier, len(times), first // length % VARIANTS
+            if key not in encoded:
+                encoded[key] = _blocks(board, tier, times)
+            with file.transaction():
+                write_span(file, tier, epoch, times, encoded[key])
             first = end
     file.close()
 
 
-def _write(database: Database, board: Synthetic, tier: int, epoch: int, start_ms: int, end_ms: int) -> None:
-    """Write one span."""
-    times = np.arange(start_ms, end_ms, UNIT_MS[tier] if tier > RAW else INTERVAL_MS)
+def _blocks(board: Synthetic, tier: int, times: Integers) -> Blocks:
     # The series have ids from 1 on.
     ids = np.arange(1, len(board.layout.keys) + 1)
     blocks = {}
     for stripe in range(int(ids[-1]) // STRIPE + 1):
         some = ids[ids // STRIPE == stripe]
         blocks[stripe] = _ticks(board, some, len(times)) if tier == RAW else _rollup(board, some, times, UNIT_MS[tier])
-    with database.transaction():
-        write_span(database, tier, epoch, times, blocks)
+    return blocks
 
 
 def _ticks(board: Synthetic, ids: Integers, count: int) -> list[Cell]:
