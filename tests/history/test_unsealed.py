@@ -42,11 +42,12 @@ def values(history: History, ticks: int) -> Floats:
     return np.array([each.avg for each in answer.series]).T
 
 
-@pytest.mark.parametrize("most", [unsealed_cache.KEPT_BYTES, 0])
+@pytest.mark.parametrize(("most", "part"), [(2**26, 2**22), (2**26, 2_000), (0, 0)])
 def test_an_answer_has_what_was_recorded_and_amended_after_the_answer_before(
-    history: History, monkeypatch: pytest.MonkeyPatch, most: int
+    history: History, monkeypatch: pytest.MonkeyPatch, most: int, part: int
 ) -> None:
     monkeypatch.setattr(unsealed_cache, "KEPT_BYTES", most)
+    monkeypatch.setattr(unsealed_cache, "_PART_BYTES", part)
     rows = np.random.default_rng(0).integers(0, 1000, (900, 3)).astype(float)
     append(history, NARROW, rows[:400], 0)
     np.testing.assert_array_equal(values(history, 400), rows[:400])

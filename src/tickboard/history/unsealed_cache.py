@@ -11,8 +11,11 @@ from tickboard.history.epochs import Epoch
 from tickboard.history.file import FOREVER, Database
 from tickboard.history.unsealed import UnsealedRows, read_rows, row_bytes
 
-KEPT_BYTES = 8 * 2**20
-"""The most memory to use. The rows of 1,000 series with the default window take 6 MB."""
+KEPT_BYTES = 64 * 2**20
+"""The most memory to use. With the default window, the rows of 1,000 series take 6 MB, those of 10,000 take 48 MB."""
+
+_PART_BYTES = 4 * 2**20
+"""Parts are joined up to this size, since joining takes as much memory again."""
 
 
 class UnsealedCache:
@@ -51,7 +54,7 @@ class UnsealedCache:
         left = [_cut(part, epoch.sealed) for part in self._parts if part.times[-1] >= epoch.sealed]
         for part in read_rows(database, epoch.number, epoch.sealed, FOREVER, after=newest):
             left.append(part)
-            while len(left) > 1 and left[-2].layout == left[-1].layout and len(left[-2]) <= 2 * len(left[-1]):
+            while len(left) > 1 and _are_joined(left[-2], left[-1]):
                 left[-2:] = [_joined(left[-2], left[-1])]
         self._parts = left
 
@@ -66,6 +69,12 @@ def _cut(part: UnsealedRows, sealed_ms: int) -> UnsealedRows:
     """Remove rows that are in blocks, if they are many."""
     rest = part.between(sealed_ms, FOREVER)
     return part if 2 * len(rest) > len(part) else _joined(rest)
+
+
+def _are_joined(one: UnsealedRows, other: UnsealedRows) -> bool:
+    """Return whether two parts should be one. Each row is copied a few times at most until its part is large."""
+    size = 8 * len(one.ids) * (len(one) + len(other))
+    return one.layout == other.layout and len(one) <= 2 * len(other) and size <= _PART_BYTES
 
 
 def _joined(*parts: UnsealedRows) -> UnsealedRows:
