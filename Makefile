@@ -36,7 +36,8 @@ CORE_TESTS := tests/test_clock_set.py tests/test_refill.py tests/running/test_pa
 # Tests of the shell. Only these and the core's are measured: measuring adds half to the CPU time of a test.
 SHELL_TESTS := $(patsubst %,tests/security/test_%.py,bodies deadlines gate guard_hosts guard_origins) \
 	$(patsubst %,tests/failures/test_%.py,application_send history history_running pipe_input) \
-	$(patsubst %,tests/%,contract history journal loop notify output running sending server sources test_board.py)
+	$(filter-out %_naive_store.py,$(wildcard tests/history/test_*.py)) \
+	$(patsubst %,tests/%,contract journal loop notify output running sending server sources test_board.py)
 
 .DEFAULT_GOAL := help
 .PHONY: run test check docs coverage shell-coverage measured-tests pictures bench format lock build clean help setup page chromium proxies check-lock
