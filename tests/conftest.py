@@ -22,6 +22,12 @@ settings.load_profile("tickboard")
 pytest.MonkeyPatch().setattr("httpx._transports.default.create_ssl_context", functools.cache(httpx.create_ssl_context))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run files with slow tests first: if one of them came last, the other workers would wait for it."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(autouse=True)
 def no_secrets() -> Iterator[None]:
     """Forget the secrets of a test, since the next one may print the same text."""

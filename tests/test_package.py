@@ -75,11 +75,12 @@ def built(checkout: Path, path_without_node: str) -> tuple[str, Path, Path]:
 def installed(built: tuple[str, Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The programs folder of an environment with the wheel and its requirements."""
     folder = tmp_path_factory.mktemp("environment")
-    run(sys.executable, "-m", "venv", folder, cwd=folder)
+    uv = Path(sys.executable).with_name("uv")
+    run(uv, "venv", "--quiet", "--clear", "--python", sys.executable, folder, cwd=folder)
     programs = folder / "bin"
-    pip: list[str | Path] = [programs / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    run(*pip, "--require-hashes", "--requirement", ROOT / "requirements" / "runtime.txt", cwd=folder)
-    run(*pip, "--no-deps", built[2], cwd=folder)
+    install: list[str | Path] = [uv, "pip", "install", "--quiet", "--python", programs / "python"]
+    run(*install, "--require-hashes", "--requirement", ROOT / "requirements" / "runtime.txt", cwd=folder)
+    run(*install, "--no-deps", built[2], cwd=folder)
     return programs
 
 

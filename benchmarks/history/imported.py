@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,9 @@ SERIES = 100
 HOURS = 24
 
 INTERVAL_MS = 1_000
+
+SETTLE_S = 10.0
+"""How long the board has to roll up the rest of the earlier run, which is over now."""
 
 QUESTIONS: list[tuple[str, int, int, int]] = [
     ("1 min of 1 series, each second", 1, 1, 1),
@@ -74,6 +78,7 @@ def tables(folder: Path) -> Iterator[Table]:
     history, blocks = folder / "imported.sqlite", folder / "imported"
     end = newest(blocks) // 600 * 600
     with board(history) as ours, prometheus(folder, blocks) as theirs:
+        time.sleep(SETTLE_S)
         for question, series, minutes, step in QUESTIONS:
             took, found = timed(urls(ours, theirs, series, end - minutes * 60, end, step))
             if set(found.values()) != {series}:

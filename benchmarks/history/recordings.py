@@ -1,7 +1,6 @@
 """Histories to measure: synthetic boards of any size, recorded against a clock that is stepped."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from tickboard.expressions.alignment import Floats
-from tickboard.history.answers import Answer, ChangesQuestion, FoundChanges, Question
+from tickboard.history.answers import Integers
 from tickboard.history.layout import Layout, Retention
 from tickboard.history.store import History
 
@@ -70,12 +69,38 @@ class Synthetic:
     def row(self) -> Floats:
         """Return the next row: of five series two wander, one counts, one is a rate and one is constant."""
         self._walk += self._random.normal(0, 0.2, len(self._walk))
-        whole = np.floor(self._walk * 3)
-        rate = self._walk * 1.234567
-        found: Floats = np.select(
-            [self._kind < 2, self._kind == 2, self._kind == 3], [np.round(self._walk, 2), whole, rate], 42.0
-        )
-        return found
+        return _values(self._walk, self._kind)
+
+    def ticks(self, series: Integers, count: int) -> Floats:
+        """Return consecutive ticks of some series, float64 [series, ticks]."""
+        steps = self._random.normal(0, 0.2, (len(series), count))
+        return _values(np.cumsum(steps, axis=1) + self._walk[series, None], self._kind[series, None])
+
+    def rolled(self, series: Integers, entries: int) -> tuple[Floats, Floats, Floats]:
+        """Return the min, average and max of some series in consecutive buckets, float64 [series, entries]."""
+        walk = np.cumsum(self._random.normal(0, 1.5, (len(series), entries)), axis=1) + self._walk[series, None]
+        away = self._random.uniform(1, 4, walk.shape)
+        kind = self._kind[series, None]
+        avg = np.where(kind == 4, _CONSTANT, walk * np.select([kind < 2, kind == 2], [1, 3], _RATE))
+        return _rounded(_values(walk - away, kind)), avg, _rounded(_values(walk + away, kind))
+
+
+def _values(walk: Floats, kind: Integers) -> Floats:
+    """Return values of series of some kinds."""
+    found: Floats = np.select(
+        [kind < 2, kind == 2, kind == 3], [np.round(walk, 2), np.floor(walk * 3), walk * _RATE], _CONSTANT
+    )
+    return found
+
+
+def _rounded(values: Floats) -> Floats:
+    """Return values as blocks of ticks have them: what has many decimals loses most of its bits."""
+    fractions, exponents = np.frexp(values)
+    short: Floats = np.ldexp(np.round(fractions * 2**17) / 2**17, exponents)
+    return np.where(np.round(values, 2) == values, values, short)
+
+
+_RATE, _CONSTANT = 1.234567, 42.0
 
 
 class Recording:
@@ -119,33 +144,6 @@ class Recording:
         self.now += self._interval_s
 
 
-class Past:
-    """A history that was recorded before, to read from.
-
-    Args:
-        path: of its file.
-        now: when it ends, POSIX seconds.
-    """
-
-    def __init__(self, path: Path, now: float) -> None:
-        self._history = History(path, EVERYTHING, _fail)
-        self._now = now
-
-    def close(self) -> None:
-        """Close it."""
-        self._history.close()
-
-    def read(self, patterns: tuple[str, ...], since_s: float, length_s: float, points: int) -> Answer:
-        """Answer a question about a range that begins so long before its end."""
-        start = int((self._now - since_s) * 1000)
-        return self._history.read(Question(patterns, start, start + int(length_s * 1000), points))
-
-    def compare(self, since_s: float, length_s: float) -> FoundChanges:
-        """Compare all series in a range that begins so long before its end with the range before it."""
-        start, length = int((self._now - since_s) * 1000), int(length_s * 1000)
-        return self._history.compare(ChangesQuestion((), start, start + length, start - length, start, 20))
-
-
 @contextmanager
 def recording(board: Board, interval_s: float = 1.0) -> Iterator[Recording]:
     """Return an empty history for a board."""
@@ -155,23 +153,6 @@ def recording(board: Board, interval_s: float = 1.0) -> Iterator[Recording]:
             yield made
         finally:
             made.history.close()
-
-
-def some_series(series: int) -> tuple[str, ...]:
-    """Return the selectors of twenty series from all over a board."""
-    hosts = np.linspace(0, series // METRICS - 1, 20).astype(int)
-    return tuple(f'm{2 * number}{{host="h{host}"}}' for number, host in enumerate(hosts.tolist()))
-
-
-def milliseconds(ask: Callable[[], object], rounds: int = 9) -> float:
-    """Return how long something takes when it is warm: the median."""
-    ask()
-    times = []
-    for _ in range(rounds):
-        began = time.perf_counter()
-        ask()
-        times.append(time.perf_counter() - began)
-    return float(np.median(times)) * 1000
 
 
 def _fail(problem: str | None) -> None:

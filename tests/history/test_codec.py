@@ -145,10 +145,11 @@ def test_a_block_decodes_the_requested_columns() -> None:
     values = np.random.default_rng(0).integers(0, 100, (256, 60)).astype(float)
     values[7] = np.nan
     blob = block_of(values)
-    found = Block(blob).find(keys_of([VALUE, AVG], np.array([0, 7, 255])))
+    block = Block(blob)
+    found = block.find(keys_of([VALUE, AVG], np.array([0, 7, 255])))
     assert found.rows == [0, 2], "a column without a value is left out, and so is a field that the block does not have"
     into = np.empty((2, 60))
-    assert codec.decode(found.kinds, found.payloads, into) == []
+    assert codec.decode(*block.read(found), into) == []
     np.testing.assert_array_equal(into, values[[0, 255]])
     cells = Block(blob).cells()
     assert 7 not in [cell.place for cell in cells]
@@ -156,7 +157,8 @@ def test_a_block_decodes_the_requested_columns() -> None:
 
 
 def test_a_block_without_columns_has_none() -> None:
-    assert Block(pack([])).find(keys_of([VALUE], np.arange(3))) == ([], [], [])
+    block = Block(pack([]))
+    assert block.read(block.find(keys_of([VALUE], np.arange(3)))) == ([], [])
 
 
 @pytest.mark.parametrize("columns", [1, 40])
@@ -164,7 +166,8 @@ def test_a_part_of_each_column_is_decoded_as_in_the_whole(columns: int) -> None:
     random = np.random.default_rng(0)
     values = np.concatenate([random.normal(0, 1, (columns, 100)), random.integers(0, 9, (columns, 100))])
     values[0, 5:50] = np.nan
-    found = Block(block_of(values)).find(keys_of([VALUE], np.arange(len(values))))
+    block = Block(block_of(values))
+    found = block.read(block.find(keys_of([VALUE], np.arange(len(values)))))
     whole, part = np.empty(values.shape), np.empty((len(values), 7))
     codec.decode(found.kinds, found.payloads, whole)
     assert codec.decode(found.kinds, found.payloads, part, 45, 100) == []
@@ -173,9 +176,10 @@ def test_a_part_of_each_column_is_decoded_as_in_the_whole(columns: int) -> None:
 
 def read(blob: bytes, into: Floats) -> list[int]:
     """Decode all columns of a block, and return which are damaged."""
-    rows, kinds, payloads = Block(blob).find(keys_of([VALUE], np.arange(len(into))))
-    assert rows == list(range(len(into)))
-    return codec.decode(kinds, payloads, into)
+    block = Block(blob)
+    found = block.find(keys_of([VALUE], np.arange(len(into))))
+    assert found.rows == list(range(len(into)))
+    return codec.decode(*block.read(found), into)
 
 
 @settings(max_examples=30)

@@ -31,10 +31,13 @@ def test_contents_are_read_again_when_the_file_has_changed(tmp_path: Path) -> No
             assert (epoch.first, epoch.last) == (1_000_000, 1_000_000)
             assert contents.expired == (0, 0, 0)
             assert contents.catalogue.id_of("memory", ()) == -1
-            known = contents.epochs
+            known, chosen = contents.epochs, contents.choose(())
             assert refreshed(contents, database).epochs is known
+            assert contents.choose(()) is chosen
+            assert len(chosen) == 1
             history.append(2, 1_001.0, TWO, np.array([1.0, 2.0]))
             history.flush()
             [epoch] = refreshed(contents, database).epochs
             assert (epoch.first, epoch.last) == (1_000_000, 1_001_000)
             assert contents.catalogue.id_of("memory", ()) > 0
+            assert len(contents.choose(())) == 2

@@ -228,6 +228,35 @@ def test_min_and_max_of_every_tier_are_recorded_values(tmp_path: Path) -> None:
     recorded.history.close()
 
 
+@pytest.mark.parametrize(
+    ("interval_s", "ticks", "tier", "entries"),
+    [
+        (1, 3600 + 719, 1, [60]),
+        (1, 2 * 3600 + 720, 1, [120]),
+        (1, 4 * 3600 + 720, 1, [240]),
+        (60, 28 * 60 + 62, 2, [28]),
+    ],
+)
+def test_rollups_grow_before_they_have_their_length(
+    recorded: Recorded, interval_s: float, ticks: int, tier: int, entries: list[int]
+) -> None:
+    recorded.begin(interval_s)
+    rows = np.random.default_rng(0).normal(50, 1, (ticks, 1))
+    for some in np.split(rows, [ticks // 3, ticks // 2]):
+        recorded.append(layout_of([CPU]), some)
+        recorded.history.settle()
+    file = sqlite3.connect(recorded.path)
+    spans = file.execute("SELECT entries, first FROM spans WHERE tier = ? ORDER BY first", (tier,)).fetchall()
+    file.close()
+    assert [count for count, _ in spans] == entries
+    assert spans[0][1] == START * 1000
+    unit = int((60, 3600)[tier - 1] / interval_s)
+    answer = recorded.read(until=START + entries[0] * unit * interval_s, points=entries[0])
+    averages = rows[: entries[0] * unit, 0].reshape(-1, unit).mean(axis=1)
+    # Ticks and averages are rounded once each.
+    np.testing.assert_allclose(answer.series[0].avg, averages, rtol=1.1e-5)
+
+
 def test_buckets_start_at_multiples_of_their_length_and_are_complete(recorded: Recorded) -> None:
     recorded.begin()
     recorded.append(layout_of([CPU]), np.arange(600.0)[:, None])
@@ -442,7 +471,7 @@ def test_kept_reports_tiers_bytes_and_series(recorded: Recorded) -> None:
 
 @pytest.mark.parametrize(
     ("interval_s", "series", "minutes"),
-    [(1, 100, 10), (1, 5000, 5), (0.05, 10, 1), (0.1, 10, 1), (10, 10, 80), (60, 10, 240), (3600, 10, 240)],
+    [(1, 100, 10), (1, 5000, 8), (0.05, 10, 1), (0.1, 10, 1), (10, 10, 80), (60, 10, 240), (3600, 10, 240)],
 )
 def test_a_block_has_whole_minutes_and_about_600_ticks(interval_s: float, series: int, minutes: int) -> None:
     assert block_ms(int(interval_s * 1000), series) == minutes * 60_000

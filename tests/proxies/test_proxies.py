@@ -132,12 +132,9 @@ def running(name: str, text: str, port: int) -> Iterator[None]:
                 assert process.poll() is None, (folder / "output").read_text()
                 yield
             finally:
-                process.terminate()
-                try:
-                    process.wait(10)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
+                # Asked to end, Apache takes more than ten seconds.
+                process.kill()
+                process.wait()
 
 
 def listens(port: int) -> bool:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -115,6 +116,8 @@ def assert_nothing_in(said: str) -> None:
         assert at < 0, said[max(0, at - 200) : at + 100]
 
 
+QUICK = ("--state", "none", "--interval", "250")
+
 ENVIRONMENT = {"CANARY_PASSWORD": PASSWORD, "CANARY_T": TOKEN, "CANARY_H": HEADER}
 
 
@@ -137,7 +140,7 @@ def test_a_scrape_target_that_echoes_the_request_leaks_no_secret(
 ) -> None:
     target.status, target.headers = status, headers
     url = f"http://me:${{CANARY_PASSWORD}}@127.0.0.1:{target.port}/metrics?token=${{CANARY_T}}"
-    with serve("--scrape", url, "--state", "none", "--log-level", "debug", env=ENVIRONMENT) as server:
+    with serve("--scrape", url, *QUICK, "--log-level", "debug", env=ENVIRONMENT) as server:
         server.wait_for(lambda: said in httpx.get(f"{server.url}api/health").text)
         everything = everything_shown(server)
     assert_nothing_in(everything + server.output())
@@ -151,7 +154,7 @@ def test_a_scrape_target_that_echoes_the_request_leaks_no_secret(
 def test_a_working_scrape_target_leaks_no_secret(target: Target) -> None:
     target.body = "up 1\n"
     url = f"http://127.0.0.1:{target.port}/metrics?token=${{CANARY_T}}"
-    with serve("--scrape", url, "--state", "none", env=ENVIRONMENT) as server:
+    with serve("--scrape", url, *QUICK, env=ENVIRONMENT) as server:
         server.wait_for(lambda: '"up"' in httpx.get(f"{server.url}api/board").text)
         everything = everything_shown(server)
     assert_nothing_in(everything)
@@ -175,7 +178,7 @@ def test_a_secret_on_the_command_line_is_warned_about_once_with_the_fix(target: 
         f"http://127.0.0.1:{target.port}/c?format=prometheus",
     )
     arguments = [argument for url in urls for argument in ("--scrape", url)]
-    with serve(*arguments, "--state", "none") as server:
+    with serve(*arguments, *QUICK) as server:
         server.wait_for(lambda: len(target.asked) > 6)
     output = server.output()
     assert_nothing_in(output)
@@ -191,7 +194,7 @@ def test_the_health_command_shows_no_secret(target: Target) -> None:
             command, capture_output=True, text=True, timeout=60, check=False, env=os.environ | ENVIRONMENT
         )
 
-    for url in (
+    urls = (
         f"http://me:can4ry@127.0.0.1:{target.port}/?token=can4ry",
         f"http://me:${{CANARY_PASSWORD}}@127.0.0.1:{target.port}/?token=${{CANARY_T}}",
         "http://me:can4ry@127.0.0.1:1/?token=can4ry#can4ry",
@@ -200,10 +203,12 @@ def test_the_health_command_shows_no_secret(target: Target) -> None:
         "http://me:can4ry@[bad/?token=can4ry",
         "http://me:can4ry@host:port/?token=can4ry",
         "http://${CANARY_MISSING}:can4ry@host/",
-    ):
-        done = health(url)
-        assert_nothing_in(done.stdout + done.stderr)
-        assert done.stdout or done.stderr
+    )
+    # At the same time: some wait for a name server.
+    with ThreadPoolExecutor(len(urls)) as pool:
+        for done in pool.map(health, urls):
+            assert_nothing_in(done.stdout + done.stderr)
+            assert done.stdout or done.stderr
     target.status, target.headers = 302, {"location": "ftp://me:can4ry@127.0.0.1/?can4ry"}
     done = health(f"http://me:${{CANARY_PASSWORD}}@127.0.0.1:{target.port}/")
     assert_nothing_in(done.stdout + done.stderr)

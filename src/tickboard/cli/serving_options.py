@@ -197,8 +197,8 @@ class Options(Struct, frozen=True):
             "size": self.history_size,
             "commit": self.history_commit,
         }
-        asked = HistoryOptions.read(given, _history_refusal).over(board.history_options)
-        return asked if asked.file is not None else replace(asked, file=self._default_history(board, file))
+        options = HistoryOptions.read(given, _history_refusal).over(board.history_options)
+        return options if options.file is not None else replace(options, file=self._default_history(board, file))
 
     def _default_history(self, board: "Board", file: Path | None) -> str:
         """Return the file of a history if no file is named; `NONE`: it has none."""
@@ -234,13 +234,13 @@ class Options(Struct, frozen=True):
             "version": self.remote_write_version,
             "labels": _labels(self.remote_write_label) if self.remote_write_label else None,
         }
-        asked = RemoteWriteOptions.read(given, os.environ, _remote_write_refusal).over(board.remote_write_options)
-        if asked.is_wanted and history.path is None:
+        options = RemoteWriteOptions.read(given, os.environ, _remote_write_refusal).over(board.remote_write_options)
+        if options.is_wanted and history.path is None:
             raise InputError(
                 "--remote-write sends ticks from the history, but none is kept: name its file with --history FILE, "
                 "or give --remote-write none"
             )
-        return asked
+        return options
 
     @property
     def prefix(self) -> str:

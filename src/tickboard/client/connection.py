@@ -145,5 +145,7 @@ def pause_after(error: Exception, attempts: int, rng: random.Random | None = Non
     """
     longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(attempts + 1, 16))
     pause_s = (rng or random).uniform(FIRST_PAUSE_S, longest)
-    asked = error.response.headers.get("Retry-After", "") if isinstance(error, InvalidStatus) else ""
-    return pause_s + min(float(asked), LONGEST_RETRY_AFTER_S) if re.fullmatch(r"[0-9]{1,9}", asked) else pause_s
+    retry_after = error.response.headers.get("Retry-After", "") if isinstance(error, InvalidStatus) else ""
+    if re.fullmatch(r"[0-9]{1,9}", retry_after):
+        pause_s += min(float(retry_after), LONGEST_RETRY_AFTER_S)
+    return pause_s

@@ -73,13 +73,13 @@ def make_mark(
     for name, given in (("text", text), ("by", by)):
         if not isinstance(given, str):
             raise InputError(f"{name}={given!r:.40} is not a text: write it in quotes")
-    asked = NewMark(
+    request = NewMark(
         encodable(text),
         "now" if at is None else time_parameter(names["timestamp"], at),
         None if until is None else time_parameter(names["until"], until),
         encodable(by),
     )
-    body = answer_of(url, address, headers, timeout, encode(asked), "mark", names)
+    body = answer_of(url, address, headers, timeout, encode(request), "mark", names)
     try:
         made = msgspec.json.decode(body, type=_Answer)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

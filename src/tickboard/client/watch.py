@@ -61,8 +61,8 @@ def websocket_url(url: str, metrics: Iterable[str] = ()) -> str:
             raise _bad_url(url, f"{min(own)} is an argument of connect, not a part of the address")
         path = parts.path.rstrip("/")
         path = path if path.endswith("/ws/metrics") else f"{path}/ws/metrics"
-        asked = urlencode([("metrics", one) for one in _selectors(metrics)])
-        address = urlunsplit((scheme, parts.netloc, path, "&".join(filter(None, (parts.query, asked))), ""))
+        subscription = urlencode([("metrics", one) for one in _selectors(metrics)])
+        address = urlunsplit((scheme, parts.netloc, path, "&".join(filter(None, (parts.query, subscription))), ""))
         if parts.username is not None and parts.password is None:
             raise _bad_url(url, "it has a user without a password")
         # Both raise ValueError if they are invalid.

@@ -90,8 +90,7 @@ class Amender:
         if not changes.of_series:
             return
         chosen = Chosen.of(np.array(sorted(changes.of_series), np.int64))
-        values = np.empty((len(chosen), len(changes.times)))
-        self._columns.values(changes.span, chosen, values)
+        values = self._columns.ticks([changes.span], chosen)
         entries: set[int] = set()
         for row, id in enumerate(chosen.ids.tolist()):
             for entry, value in changes.of_series[id]:
@@ -112,7 +111,7 @@ class Amender:
                 continue
             # All entries are in one span, because their ticks are.
             where = np.searchsorted(times, rolled.times)
-            before = self._columns.rolled(span, times, chosen)
+            before = self._columns.rolled([span], times, chosen)
             for name in ("min", "max", "sum", "count"):
                 getattr(before, name)[:, where] = getattr(rolled, name)
             for stripe, places, rows in chosen.stripes:
@@ -125,8 +124,7 @@ class Amender:
     def _replace(self, span: int, stripe: int, places: NDArray[np.intp], made: Iterator[list[Cell]]) -> None:
         """Replace all columns of some series in a block."""
         gone = set(places.tolist())
-        with self._columns.block(span, stripe) as block:
-            kept = [] if block is None else [cell for cell in block.cells() if cell.place not in gone]
+        kept = [cell for cell in self._columns.cells(span, stripe) if cell.place not in gone]
         replace_block(self._database, span, stripe, [*kept, *(cell for cells in made for cell in cells)])
 
 

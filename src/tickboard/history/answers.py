@@ -116,13 +116,13 @@ class FoundChanges(Struct, frozen=True, weakref=True):
     """The series that differ between two ranges.
 
     Attributes:
-        asked: the ranges.
+        question: the ranges.
         tier: what was compared: ticks, or the averages of minutes or hours.
         compared: how many series have enough values to be compared.
         changed: the series that differ, the highest score first.
     """
 
-    asked: ChangesQuestion
+    question: ChangesQuestion
     tier: Tier
     compared: int
     changed: tuple[Changed, ...]

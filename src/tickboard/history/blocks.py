@@ -9,7 +9,7 @@ import sqlite3
 import struct
 import zlib
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, cast
 
 import numpy as np
 from msgspec import Struct
@@ -26,16 +26,13 @@ VALUE, MIN, MAX, AVG, COUNT = range(5)
 _HEAD = struct.Struct("<HI")
 _ENTRY = struct.Struct("<BBBxII")
 
-_ENTRIES = np.dtype(
-    {
-        "names": ["key", "place", "field", "kind", "end", "crc"],
-        "formats": ["<u2", "u1", "u1", "u1", "<u4", "<u4"],
-        "offsets": [0, 0, 1, 2, 4, 8],
-    }
-)
-"""An entry of the directory. The key is its place and field as one number; the entries are sorted by it."""
+_FIRST_COLUMN = struct.Struct("<HBxII")
+"""An entry with its place and field as one number, the key."""
 
-_ZERO = np.zeros(1, np.intp)
+_COLUMN, _END_BEFORE = struct.Struct("<I4xHBxII"), 8
+"""The same, with the end of the payload before it, where its own begins."""
+
+_NONE = np.empty(0, np.intp)
 
 _FIRST_BYTES = _HEAD.size + STRIPE * _ENTRY.size
 """How many bytes of a block are read first: the whole directory, if the block has ticks."""
@@ -74,14 +71,36 @@ class Encoded(NamedTuple):
     """Columns as they are encoded.
 
     Attributes:
-        rows: the index of each among the requested columns.
         kinds: how each is encoded; 0, which is not a kind, if it is damaged.
         payloads: the encoded columns.
     """
 
-    rows: list[int]
     kinds: list[int]
     payloads: list[bytes]
+
+
+class _Parts(Protocol):
+    """Bytes, or an open value of the database."""
+
+    def __getitem__(self, part: slice) -> bytes: ...
+
+
+class Found(NamedTuple):
+    """Where some columns are in a block.
+
+    Attributes:
+        columns: how many columns the block has.
+        rows: the index of each column among the requested ones.
+        keys: the key of each column.
+        numbers: the number of each column's entry in the directory, ascending.
+        is_complete: whether all requested columns were found.
+    """
+
+    columns: int
+    rows: list[int]
+    keys: list[int]
+    numbers: list[int]
+    is_complete: bool
 
 
 class Block:
@@ -95,44 +114,63 @@ class Block:
     """
 
     def __init__(self, data: "bytes | sqlite3.Blob") -> None:
-        first = _part(data, 0, _FIRST_BYTES)
+        parts = cast(_Parts, data)
+        first = parts[:_FIRST_BYTES]
         if len(first) < _HEAD.size:
             raise CorruptError("a block is too short")
         count, crc = _HEAD.unpack_from(first)
         self._start = _HEAD.size + count * _ENTRY.size
-        directory = (first if self._start <= len(first) else _part(data, 0, self._start))[_HEAD.size : self._start]
+        directory = (first if self._start <= len(first) else parts[: self._start])[_HEAD.size : self._start]
         if len(directory) != count * _ENTRY.size or zlib.crc32(directory) != crc:
             raise CorruptError("the directory of a block is damaged")
-        self._data = data
-        self._entries = np.frombuffer(directory, _ENTRIES)
+        self._data = parts
+        self._directory = directory
 
-    def find(self, keys: NDArray[np.uint16]) -> Encoded:
-        """Return some columns; columns that the block does not have are left out.
+    def find(self, keys: NDArray[np.uint16]) -> Found:
+        """Return where some columns are; columns that the block does not have are left out.
 
         Args:
             keys: the result of `keys_of`.
         """
-        there = self._entries["key"]
+        there = np.frombuffer(self._directory, "<u2")[:: _ENTRY.size // 2]
         numbers = there.searchsorted(keys)
-        rows = np.flatnonzero(there.take(numbers, mode="clip") == keys) if len(there) else _ZERO[:0]
+        rows = np.flatnonzero(there.take(numbers, mode="clip") == keys) if len(there) else _NONE
         numbers = numbers[rows]
-        kinds, crcs = self._entries["kind"][numbers].tolist(), self._entries["crc"][numbers].tolist()
-        payloads = self._payloads(numbers)
-        columns = zip(kinds, payloads, crcs, strict=True)
-        checked = [kind if zlib.crc32(payload, kind) == crc else 0 for kind, payload, crc in columns]
-        return Encoded(rows.tolist(), checked, payloads)
+        return Found(len(there), rows.tolist(), keys[rows].tolist(), numbers.tolist(), len(rows) == len(keys))
+
+    def read(self, found: Found) -> Encoded:
+        """Return the columns that were found."""
+        return _read(self._data, self._start, self._directory, 0, found)
 
     def cells(self) -> list[Cell]:
         """Return all columns as they are encoded. A damaged column stays damaged."""
-        places, fields, kinds, crcs = (self._entries[name].tolist() for name in ("place", "field", "kind", "crc"))
-        payloads = self._payloads(np.arange(len(self._entries)))
-        return [Cell(*cell) for cell in zip(places, fields, kinds, payloads, crcs, strict=True)]
+        begin = 0
+        cells = []
+        for place, field, kind, end, crc in _ENTRY.iter_unpack(self._directory):
+            cells.append(Cell(place, field, kind, self._data[self._start + begin : self._start + end], crc))
+            begin = end
+        return cells
 
-    def _payloads(self, numbers: NDArray[np.intp]) -> list[bytes]:
-        # A column starts where the previous one ends.
-        ends = np.concatenate([_ZERO, self._entries["end"]]) + self._start
-        starts, data = ends[numbers].tolist(), self._data
-        return [_part(data, start, end) for start, end in zip(starts, ends[numbers + 1].tolist(), strict=True)]
+
+def read_again(data: "bytes | sqlite3.Blob", found: Found) -> Encoded | None:
+    """Return columns of a block if they are in the same places as in another block of the stripe, as they usually are.
+
+    Args:
+        data: as for `Block`.
+        found: where the columns of the other block are.
+
+    Returns:
+        The columns; None if the other block did not have all of them, or if this one has any elsewhere or damaged.
+    """
+    if not found.is_complete:
+        return None
+    parts = cast(_Parts, data)
+    # Each column has its own checksum, so that of the directory need not be computed.
+    head = parts[: _HEAD.size + (found.numbers[-1] + 1) * _ENTRY.size]
+    if _HEAD.unpack_from(head)[0] != found.columns:
+        return None
+    read = _read(parts, _HEAD.size + found.columns * _ENTRY.size, head, _HEAD.size, found)
+    return None if 0 in read.kinds else read
 
 
 def keys_of(fields: Sequence[int], places: NDArray[np.intp]) -> NDArray[np.uint16]:
@@ -140,7 +178,24 @@ def keys_of(fields: Sequence[int], places: NDArray[np.intp]) -> NDArray[np.uint1
     return (np.array(fields)[:, None] * STRIPE + places).ravel().astype(np.uint16)
 
 
-def _part(data: "bytes | sqlite3.Blob", start: int, end: int) -> bytes:
-    found = data[start:end]
-    assert isinstance(found, bytes)
-    return found
+def _read(data: _Parts, start: int, directory: bytes, offset: int, found: Found) -> Encoded:
+    """Return columns of a block.
+
+    Args:
+        data: the block.
+        start: the offset of its payloads.
+        directory: bytes with its directory.
+        offset: the offset of the directory in these bytes.
+        found: where the columns are.
+    """
+    kinds: list[int] = []
+    payloads: list[bytes] = []
+    for number, key in zip(found.numbers, found.keys, strict=True):
+        if number:
+            begin, there, kind, end, crc = _COLUMN.unpack_from(directory, offset + number * _ENTRY.size - _END_BEFORE)
+        else:
+            begin, (there, kind, end, crc) = 0, _FIRST_COLUMN.unpack_from(directory, offset)
+        payload = data[start + begin : start + end]
+        kinds.append(kind if there == key and zlib.crc32(payload, kind) == crc else 0)
+        payloads.append(payload)
+    return Encoded(kinds, payloads)

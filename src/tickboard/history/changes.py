@@ -29,59 +29,59 @@ _ROLLED_VALUES = 4
 """How many values are read for the average of a minute or an hour."""
 
 
-def changes(snapshot: HistorySnapshot, asked: ChangesQuestion) -> FoundChanges:
+def changes(snapshot: HistorySnapshot, question: ChangesQuestion) -> FoundChanges:
     """Compare two ranges.
 
     Raises:
         TooMuchError: too much had to be read.
         GivenUpError: it was cancelled.
     """
-    ids = snapshot.catalogue.choose(asked.patterns)
+    ids = snapshot.catalogue.choose(question.patterns)
     interval_ms = min(
-        snapshot.shortest_interval(asked.start_ms, asked.end_ms),
-        snapshot.shortest_interval(asked.baseline_start_ms, asked.baseline_end_ms),
+        snapshot.shortest_interval(question.start_ms, question.end_ms),
+        snapshot.shortest_interval(question.baseline_start_ms, question.baseline_end_ms),
     )
-    tier = _tier(snapshot, asked, interval_ms)
+    tier = _tier(snapshot, question, interval_ms)
     score, before, after = np.full((3, len(ids)), np.nan)
-    for group in _groups(len(ids), asked, tier, interval_ms):
-        found = _compared(snapshot, asked, tier, Chosen.of(ids[group]))
+    for group in _groups(len(ids), question, tier, interval_ms):
+        found = _compared(snapshot, question, tier, Chosen.of(ids[group]))
         score[group], before[group], after[group] = found.score, found.before, found.after
     score = np.round(score, SCORE_DIGITS)
     ranked = np.flatnonzero(score > 0)
     # With equal scores, the series that was recorded first comes first.
-    ranked = ranked[np.argsort(-score[ranked], kind="stable")][: asked.limit]
+    ranked = ranked[np.argsort(-score[ranked], kind="stable")][: question.limit]
     entries = [snapshot.catalogue.entries[id] for id in ids[ranked].tolist()]
     columns = zip(entries, score[ranked].tolist(), before[ranked].tolist(), after[ranked].tolist(), strict=True)
     return FoundChanges(
-        asked,
+        question,
         TIERS[tier],
         int(np.count_nonzero(~np.isnan(score))),
         tuple(Changed(entry.name, entry.labels, entry.unit, *numbers) for entry, *numbers in columns),
     )
 
 
-def _tier(snapshot: HistorySnapshot, asked: ChangesQuestion, interval_ms: int) -> int:
+def _tier(snapshot: HistorySnapshot, question: ChangesQuestion, interval_ms: int) -> int:
     """Return the tier to compare: the finest that still has both ranges, without too many entries in either."""
-    longest = max(asked.end_ms - asked.start_ms, asked.baseline_end_ms - asked.baseline_start_ms)
+    longest = max(question.end_ms - question.start_ms, question.baseline_end_ms - question.baseline_start_ms)
     tier = RAW if longest <= MAX_TICKS * interval_ms else MINUTES if longest <= MAX_MINUTES * MINUTE_MS else HOURS
-    return snapshot.finest(min(asked.start_ms, asked.baseline_start_ms), tier)
+    return snapshot.finest(min(question.start_ms, question.baseline_start_ms), tier)
 
 
-def _groups(series: int, asked: ChangesQuestion, tier: int, interval_ms: int) -> Iterator[slice]:
+def _groups(series: int, question: ChangesQuestion, tier: int, interval_ms: int) -> Iterator[slice]:
     """Yield the series to read together, as slices: whole stripes, if all series of the board are compared."""
-    length_ms = asked.end_ms - asked.start_ms + asked.baseline_end_ms - asked.baseline_start_ms
+    length_ms = question.end_ms - question.start_ms + question.baseline_end_ms - question.baseline_start_ms
     values = length_ms // interval_ms if tier == RAW else _ROLLED_VALUES * length_ms // UNIT_MS[tier]
     size = max(1, _GROUP_VALUES // max(1, values) // STRIPE) * STRIPE
     for start in range(0, series, size):
         yield slice(start, start + size)
 
 
-def _compared(snapshot: HistorySnapshot, asked: ChangesQuestion, tier: int, chosen: Chosen) -> Compared:
-    if asked.baseline_end_ms == asked.start_ms:
+def _compared(snapshot: HistorySnapshot, question: ChangesQuestion, tier: int, chosen: Chosen) -> Compared:
+    if question.baseline_end_ms == question.start_ms:
         # Read both at once, so that a block with ticks of both is decoded once.
-        times, values = snapshot.averages(tier, asked.baseline_start_ms, asked.end_ms, chosen)
-        cut = int(np.searchsorted(times, asked.start_ms))
+        times, values = snapshot.averages(tier, question.baseline_start_ms, question.end_ms, chosen)
+        cut = int(np.searchsorted(times, question.start_ms))
         return compare(values[:, :cut], values[:, cut:])
-    _, before = snapshot.averages(tier, asked.baseline_start_ms, asked.baseline_end_ms, chosen)
-    _, after = snapshot.averages(tier, asked.start_ms, asked.end_ms, chosen)
+    _, before = snapshot.averages(tier, question.baseline_start_ms, question.baseline_end_ms, chosen)
+    _, after = snapshot.averages(tier, question.start_ms, question.end_ms, chosen)
     return compare(before, after)

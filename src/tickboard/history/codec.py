@@ -15,7 +15,10 @@ knows arrays and bytes, but no series and no files. docs/history-format.md descr
 
 import struct
 import zlib
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from msgspec import Struct
@@ -52,9 +55,6 @@ _HUGE = 1e300
 _SLICE = 64
 """Columns in one step of `encode`."""
 
-_TOGETHER = 5
-"""From this many columns on, it is faster to compute all values at once."""
-
 _CONFIG = ChunkConfig(compression_level=4)
 
 _MAGIC, _END = b"pco!", b"\0"
@@ -67,6 +67,9 @@ _FLOAT = struct.Struct("<d")
 _BASE = struct.Struct("<q")
 _ROUNDED = struct.Struct("<qB")
 _RUNS = struct.Struct("<IB")
+
+_BASE_HEAD, _ROUNDED_HEAD = np.dtype([("base", "<i8")]), np.dtype([("base", "<i8"), ("shift", "u1")])
+"""The same, of many columns."""
 
 _HEADS = (0, 0, *[_BASE.size] * 4, _ROUNDED.size, 0)
 """By kind, the bytes before its numbers."""
@@ -242,83 +245,126 @@ def _compress(numbers: "NDArray[np.generic]") -> bytes:
 
 
 def decode(
-    kinds: Sequence[int], payloads: Sequence[bytes], into: Floats, first: int = 0, entries: int | None = None
+    kinds: Sequence[int],
+    payloads: Sequence[bytes],
+    into: Floats,
+    first: int = 0,
+    entries: int | Sequence[int] | None = None,
+    rows: Sequence[int] | None = None,
 ) -> list[int]:
-    """Decode columns, or the same part of each.
+    """Decode columns, or the same part of each. Decoding many at a time is faster.
 
     Args:
         kinds: the kind of each column.
         payloads: the payload of each column; the caller has compared their checksums.
-        into: float64 [columns, values]; receives the values, NaN where a column cannot be decoded.
+        into: float64 [rows, values]; receives the values, NaN where a column cannot be decoded. If a column is shorter
+            than others, the rest of its row is undefined.
         first: the index of the first value to decode.
-        entries: how many values a column has; None: as many as `into`.
+        entries: how many values each column has; None: as many as `into`.
+        rows: the row of each column in `into`; None: the first column is the first row, and so on.
 
     Returns:
         The indexes of the columns that cannot be decoded.
     """
-    whole = into.shape[1] if entries is None else entries
+    lengths = entries if isinstance(entries, Sequence) else [entries or into.shape[1]] * len(kinds)
+    columns = _Columns(kinds, payloads, lengths, range(len(kinds)) if rows is None else rows)
     part = slice(first, first + into.shape[1])
-    others = range(len(into)) if len(into) < _TOGETHER else _decode_together(kinds, payloads, into, part, whole)
-    damaged: list[int] = []
-    column = np.empty(whole)
+    # By kind, so that columns of one kind are computed together.
+    order = sorted(range(len(kinds)), key=kinds.__getitem__)
+    ordered = [kinds[index] for index in order]
+    edges = [bisect_left(ordered, kind) for kind in (CONSTANT, WHOLE, ROUNDED, RAW)]
+    constant, whole, rounded = (order[start:end] for start, end in pairwise(edges))
+    others = order[: edges[0]] + order[edges[-1] :]
+    others += columns.constant(constant, into)
+    others += columns.whole(whole, into, part)
+    others += columns.rounded(rounded, into, part)
+    damaged = []
     for index in others:
+        column = np.empty(lengths[index])
         try:
             _decode(kinds[index], payloads[index], column)
         except Exception:  # noqa: BLE001  # pcodec may raise anything
             column.fill(np.nan)
             damaged.append(index)
-        into[index] = column[part]
+        found = column[part]
+        into[columns.rows[index], : len(found)] = found
     return damaged
 
 
-def _decode_together(
-    kinds: Sequence[int], payloads: Sequence[bytes], into: Floats, part: slice, entries: int
-) -> Sequence[int]:
-    """Decode the columns with a base and 32-bit offsets, which most have; return the indexes of the others."""
-    numbers = np.empty((len(into), entries), np.uint32)
-    others = [
-        index
-        for index, (kind, payload) in enumerate(zip(kinds, payloads, strict=True))
-        if not (WHOLE <= kind <= ROUNDED and _fill(payload[_HEADS[kind] :], numbers[index]))
-    ]
-    if len(others) < len(into):
-        computed = np.array(kinds)
-        computed[others] = WHOLE
-        _compute(computed, payloads, numbers[:, part], into)
-    return others
+class _Columns(NamedTuple):
+    """Columns to decode. Each method decodes columns of one kind, and returns the indexes of those that it cannot."""
 
+    kinds: Sequence[int]
+    payloads: Sequence[bytes]
+    lengths: Sequence[int]
+    rows: Sequence[int]
 
-def _fill(body: bytes, numbers: NDArray[np.uint32]) -> bool:
-    """Decompress 32-bit numbers. Return False if they have 64 bits, another count, or are damaged."""
-    try:
-        progress = simple_decompress_into(_MAGIC + body + _END, numbers)
-    except Exception:  # noqa: BLE001  # pcodec may raise anything
-        return False
-    return bool(progress.finished and progress.n_processed == len(numbers))
+    def constant(self, chosen: list[int], into: Floats) -> list[int]:
+        good = [index for index in chosen if len(self.payloads[index]) == _FLOAT.size]
+        if good:
+            values = np.frombuffer(b"".join([self.payloads[index] for index in good]), "<f8")
+            into[self._rows(good)] = values[:, None]
+        return [] if len(good) == len(chosen) else [index for index in chosen if index not in good]
 
+    def whole(self, chosen: list[int], into: Floats, part: slice) -> list[int]:
+        """Decode whole numbers, and decimals after them."""
+        good, numbers, failed = self._numbers(chosen, _BASE_HEAD)
+        if good:
+            values = numbers[:, part].astype(np.float64)
+            values += self._heads(good, _BASE_HEAD)["base"].astype(np.float64)[:, None]
+            exact = sum(self.kinds[index] == WHOLE for index in good)
+            values[exact:] /= _SCALES[[self.kinds[index] for index in good[exact:]]][:, None]
+            into[self._rows(good), : values.shape[1]] = values
+        return failed
 
-def _compute(kinds: NDArray[np.int64], payloads: Sequence[bytes], numbers: NDArray[np.uint32], into: Floats) -> None:
-    """Turn numbers into values. Rows of other kinds receive garbage."""
-    bases = np.array([_BASE.unpack_from(payload)[0] if len(payload) >= _BASE.size else 0 for payload in payloads])
-    np.add(numbers, bases.astype(np.float64)[:, None], out=into)
-    scales = _SCALES[kinds & ~MISSING]
-    if scales.max() > 1:
-        into /= scales[:, None]
-    rounded = np.flatnonzero(kinds == ROUNDED)
-    if len(rounded):
-        shifts = np.array([payloads[row][_BASE.size] for row in rounded.tolist()])
-        short = numbers[rounded] + bases[rounded, None]
-        into[rounded] = np.copysign((np.abs(short) << shifts[:, None]).view(np.float64), short)
+    def rounded(self, chosen: list[int], into: Floats, part: slice) -> list[int]:
+        good, numbers, failed = self._numbers(chosen, _ROUNDED_HEAD)
+        if good:
+            heads = self._heads(good, _ROUNDED_HEAD)
+            short = numbers[:, part].astype(np.int64)
+            short += heads["base"][:, None]
+            signed = np.flatnonzero(heads["base"] < 0)
+            signs = short[signed] < 0
+            np.abs(short, out=short)
+            short <<= heads["shift"].astype(np.int64)[:, None]
+            values = short.view(np.float64)
+            values[signed] = np.where(signs, -values[signed], values[signed])
+            into[self._rows(good), : values.shape[1]] = values
+        return failed
+
+    def _numbers(self, chosen: list[int], head: np.dtype[np.void]) -> tuple[list[int], NDArray[np.uint32], list[int]]:
+        """Decompress 32-bit numbers after a head.
+
+        Returns:
+            The indexes of the columns that are such numbers, the numbers, and the indexes of the other columns.
+        """
+        lengths = [self.lengths[index] for index in chosen]
+        numbers = np.empty((len(chosen), max(lengths, default=0)), np.uint32)
+        good: list[int] = []
+        for index, length in zip(chosen, lengths, strict=True):
+            body = _MAGIC + self.payloads[index][head.itemsize :] + _END
+            try:
+                progress = simple_decompress_into(body, numbers[len(good), :length])
+            except Exception:  # noqa: BLE001  # pcodec may raise anything
+                progress = None
+            if progress is not None and progress.n_processed == length and progress.finished:
+                good.append(index)
+        return good, numbers[: len(good)], [] if len(good) == len(chosen) else sorted({*chosen} - {*good})
+
+    def _heads(self, chosen: list[int], head: np.dtype[np.void]) -> NDArray[np.void]:
+        return np.frombuffer(b"".join([self.payloads[index][: head.itemsize] for index in chosen]), head)
+
+    def _rows(self, chosen: list[int]) -> NDArray[np.intp]:
+        return np.array([self.rows[index] for index in chosen], np.intp)
 
 
 def _decode(kind: int, payload: bytes, into: Floats) -> None:
     if kind & MISSING:
         present, used = _present(payload, len(into))
-        some = np.empty((1, int(np.count_nonzero(present))))
-        if decode([kind & ~MISSING], [payload[used:]], some):
-            raise CorruptError("a column with missing values")
+        some = np.empty(int(np.count_nonzero(present)))
+        _decode(kind & ~MISSING, payload[used:], some)
         into.fill(np.nan)
-        into[present] = some[0]
+        into[present] = some
         return
     if kind == CONSTANT:
         into.fill(_FLOAT.unpack(payload)[0])

@@ -9,6 +9,10 @@ from tickboard.history.catalogue import Catalogue
 from tickboard.history.epochs import Epoch, read_epochs
 from tickboard.history.file import Database
 from tickboard.history.layout import TIERS
+from tickboard.history.spans import Chosen
+
+_KEPT = 64
+"""Results of `Contents.choose` to keep."""
 
 
 class Contents:
@@ -25,6 +29,7 @@ class Contents:
         self.epochs: Sequence[Epoch] = ()
         self.expired: tuple[int, ...] = ()
         self._version = -1
+        self._chosen: dict[tuple[str, ...], Chosen] = {}
 
     def refresh(self, database: Database) -> None:
         """Read the contents again if another connection has changed the file.
@@ -40,3 +45,14 @@ class Contents:
         values = dict(database.all("SELECT name, value FROM state"))
         self.expired = tuple(values[f"expired{tier}"] for tier in range(len(TIERS)))
         self._version = version
+
+    def choose(self, patterns: tuple[str, ...]) -> Chosen:
+        """Return the series that selectors match. No selectors match all series."""
+        ids = self.catalogue.choose(patterns)
+        chosen = self._chosen.get(patterns)
+        # The catalogue returns the same array until it has been read again.
+        if chosen is None or chosen.ids is not ids:
+            if len(self._chosen) >= _KEPT:
+                self._chosen.clear()
+            chosen = self._chosen[patterns] = Chosen.of(ids)
+        return chosen

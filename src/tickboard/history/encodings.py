@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 import numpy as np
+import orjson
 from msgspec import Struct
 
 from tickboard.client.history_format import ALIGNMENT, BUCKETS, HEADER, MAGIC, SERIES_HEADER, TICKS, TIERS
@@ -132,11 +133,7 @@ def _json_parts(answer: Answer) -> Iterator[bytes]:
 
 def _numbers(values: Floats | Integers) -> bytes:
     """Encode numbers as a JSON list, with null for NaN."""
-    numbers = values.tolist()
-    if len(numbers) > 8 and numbers[0] == numbers[-1] and numbers.count(numbers[0]) == len(numbers):
-        # Many series never change.
-        return b"[%b]" % (b"%b," % encode(numbers[0]) * len(numbers))[:-1]
-    return encode(numbers)
+    return orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 # --- CSV ---
@@ -218,12 +215,12 @@ def change_pieces(found: FoundChanges) -> Iterator[bytes]:
 
 
 def _answer(found: FoundChanges, changes: list[SeriesChange]) -> ChangesAnswer:
-    asked = found.asked
+    question = found.question
     return ChangesAnswer(
-        time_text(asked.start_ms),
-        time_text(asked.end_ms),
-        time_text(asked.baseline_start_ms),
-        time_text(asked.baseline_end_ms),
+        time_text(question.start_ms),
+        time_text(question.end_ms),
+        time_text(question.baseline_start_ms),
+        time_text(question.baseline_end_ms),
         found.tier,
         found.compared,
         changes,

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from tickboard.history.blocks import STRIPE
-from tickboard.history.file import FOREVER, PAGE_BYTES, HistoryFile, block_key
+from tickboard.history.file import FOREVER, PAGE_BYTES, HistoryFile
 from tickboard.history.layout import Retention
 from tickboard.history.recording import Recorder
 from tickboard.history.sealing import block_ms
-from tickboard.history.spans import HOURS, RAW, UNIT_MS
+from tickboard.history.spans import HOURS, RAW, UNIT_MS, delete_span
 
 TRUST_MS = 3_600_000
 """How long after a jump of the clock nothing is deleted by age, because the clock may be wrong."""
@@ -91,8 +91,7 @@ class Expiry:
 
     def _delete(self, span: int, tier: int, last: int) -> None:
         with self._file.transaction():
-            self._file.do("DELETE FROM blocks WHERE key >= ? AND key < ?", block_key(span, 0), block_key(span + 1, 0))
-            self._file.do("DELETE FROM spans WHERE id = ?", span)
+            delete_span(self._file, span)
             until = last // UNIT_MS[tier] * UNIT_MS[tier] + UNIT_MS[tier]
             self._file.do("UPDATE state SET value = max(value, ?) WHERE name = ?", until, f"expired{tier}")
             if tier == HOURS:

@@ -109,11 +109,9 @@ def _value_bytes(database: Database, tier: int) -> float | None:
             continue
         size += span_bytes
         if tier == RAW:
-            found = np.empty((len(chosen), len(times)))
-            columns.values(span, chosen, found)
-            values += int(np.count_nonzero(~np.isnan(found)))
+            values += int(np.count_nonzero(~np.isnan(columns.ticks([span], chosen))))
         else:
-            values += int(np.count_nonzero(columns.rolled(span, times, chosen).count))
+            values += int(np.count_nonzero(columns.rolled([span], times, chosen).count))
     return size / values if values else None
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
-from queue import Full, Queue
+from queue import SimpleQueue
 from sqlite3 import Error
 from typing import Generic, TypeVar
 
@@ -18,6 +18,7 @@ from tickboard.errors import BusyError, HistoryError, TickboardError
 from tickboard.history.contents import Contents
 from tickboard.history.file import Database, explained_errors, open_to_read
 from tickboard.history.reading import GivenUpError, HistorySnapshot
+from tickboard.history.unsealed_cache import UnsealedCache
 from tickboard.storage.damage import DamageError
 
 MAX_QUESTIONS = 16
@@ -26,13 +27,47 @@ MAX_QUESTIONS = 16
 R = TypeVar("R")
 
 
-class _Order(Generic[R]):
-    """A question in the queue."""
+class _Awaited(Generic[R]):
+    """A future that a thread settles and a coroutine awaits, in half the time of `asyncio.wrap_future`.
 
-    def __init__(self, read: Callable[[HistorySnapshot], R], until_ms: int) -> None:
+    Attributes:
+        future: the future in the running event loop.
+    """
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.future: asyncio.Future[R] = self._loop.create_future()
+
+    def set_running_or_notify_cancel(self) -> bool:
+        """Return whether it is still awaited."""
+        return not self.future.done()
+
+    def set_result(self, result: R) -> None:
+        """Set the result from another thread."""
+        self._call_soon(lambda: self.future.set_result(result))
+
+    def set_exception(self, error: BaseException) -> None:
+        """Set an exception from another thread."""
+        self._call_soon(lambda: self.future.set_exception(error))
+
+    def _call_soon(self, settle: Callable[[], None]) -> None:
+        with suppress(RuntimeError):  # the event loop is closed, so nothing awaits it
+            self._loop.call_soon_threadsafe(lambda: None if self.future.done() else settle())
+
+
+class _Order(Generic[R]):
+    """A question in the queue.
+
+    Args:
+        read: answers the question.
+        until_ms: the end of the range that it reads.
+        future: receives the answer.
+    """
+
+    def __init__(self, read: Callable[[HistorySnapshot], R], until_ms: int, future: Future[R] | _Awaited[R]) -> None:
         self._read = read
         self.until_ms = until_ms
-        self.future: Future[R] = Future()
+        self.future = future
         self.is_wanted = True
 
     def run(self, snapshot: HistorySnapshot) -> None:
@@ -50,6 +85,7 @@ class HistoryReader:
     Args:
         path: the file.
         generation: returns a number that changes when the file has to be reopened.
+        amended: returns a number that changes after ticks that are not in blocks were amended.
         catch_up: called with the end of the range before each read.
         damaged: called with the number of damaged columns that were found.
     """
@@ -58,20 +94,23 @@ class HistoryReader:
         self,
         path: Path,
         generation: Callable[[], int],
+        amended: Callable[[], int],
         catch_up: Callable[[int], None],
         damaged: Callable[[int], None],
     ) -> None:
         self._path = path
         self._generation = generation
+        self._amended = amended
         self._catch_up = catch_up
         self._damaged = damaged
-        self._orders: Queue[_Order[object] | None] = Queue(MAX_QUESTIONS)
+        self._orders: SimpleQueue[_Order[object] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._closed = False
         self._database: Database | None = None
         self._opened = -1
         self._contents = Contents()
+        self._unsealed = UnsealedCache()
         # Damaged columns that are already counted.
         self._known: set[tuple[int, int]] = set()
 
@@ -86,13 +125,17 @@ class HistoryReader:
             BusyError: too many questions are waiting.
             HistoryError: the file cannot be read or is closed.
         """
-        return self._put(read, until_ms).future.result()
+        future: Future[R] = Future()
+        self._put(_Order(read, until_ms, future))
+        return future.result()
 
     async def ask(self, read: Callable[[HistorySnapshot], R], until_ms: int) -> R:
         """Read without blocking. Cancelling it abandons the read. Errors are those of `read`."""
-        order = self._put(read, until_ms)
+        awaited: _Awaited[R] = _Awaited()
+        order = _Order(read, until_ms, awaited)
+        self._put(order)
         try:
-            return await asyncio.wrap_future(order.future)
+            return await awaited.future
         finally:
             order.is_wanted = False
 
@@ -103,27 +146,21 @@ class HistoryReader:
             thread = self._thread
         if thread is None:
             return
-        with suppress(Full):
-            self._orders.put(None, timeout=seconds)
+        self._orders.put(None)
         thread.join(seconds)
 
-    def _put(self, read: Callable[[HistorySnapshot], R], until_ms: int) -> _Order[R]:
-        order = _Order(read, until_ms)
+    def _put(self, order: _Order[R]) -> None:
         with self._lock:
             if self._closed:
                 raise HistoryError(f"{self._path} is closed")
-            try:
-                self._orders.put_nowait(order)  # type: ignore[arg-type]
-            except Full as error:
-                raise BusyError(
-                    f"{MAX_QUESTIONS} queries of the history are already waiting: try again in a second", 1
-                ) from error
+            if self._orders.qsize() >= MAX_QUESTIONS:
+                raise BusyError(f"{MAX_QUESTIONS} queries of the history are already waiting: try again in a second", 1)
+            self._orders.put(order)  # type: ignore[arg-type]
             if self._thread is None:
                 self._thread = threading.Thread(
                     target=self._work, name=f"history reader {self._path.name}", daemon=True
                 )
                 self._thread.start()
-        return order
 
     # --- the thread ---
 
@@ -141,8 +178,9 @@ class HistoryReader:
             self._catch_up(order.until_ms)
             with explained_errors(self._path):
                 database = self._open()
+                self._unsealed.expect(self._amended())
                 with database.transaction("DEFERRED"):
-                    snapshot = HistorySnapshot(database, self._contents, lambda: order.is_wanted)
+                    snapshot = HistorySnapshot(database, self._contents, lambda: order.is_wanted, self._unsealed)
                     try:
                         order.run(snapshot)
                     finally:
@@ -166,7 +204,7 @@ class HistoryReader:
         generation = self._generation()
         if self._database is None or self._opened != generation:
             self._close_file()
-            self._contents = Contents()
+            self._contents, self._unsealed = Contents(), UnsealedCache()
             self._known.clear()
             self._database = open_to_read(self._path)
             self._opened = generation

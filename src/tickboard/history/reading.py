@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
 from tickboard.errors import TooMuchError
 from tickboard.expressions.alignment import Floats
@@ -19,20 +18,22 @@ from tickboard.history.contents import Contents
 from tickboard.history.epochs import Epoch, overlap, visible
 from tickboard.history.file import Database
 from tickboard.history.layout import TIERS, Layout, no_times
-from tickboard.history.rollup import Rolled, join, roll, roll_ticks
+from tickboard.history.rollup import Rolled, roll, roll_ticks
 from tickboard.history.spans import (
     HOUR_MS,
     HOURS,
     MINUTE_MS,
     MINUTES,
     RAW,
+    ROLLED_FIELDS,
     UNIT_MS,
     Chosen,
     ColumnReader,
     Span,
     spans_between,
 )
-from tickboard.history.unsealed import each_row, layout_ids, row_times
+from tickboard.history.unsealed import UnsealedRows
+from tickboard.history.unsealed_cache import UnsealedCache
 
 MAX_VALUES = 2_000_000
 """The most buckets in one answer, over all series: 64 MB."""
@@ -71,6 +72,7 @@ class HistorySnapshot:
         database: the connection to read from.
         contents: the contents of the file; they are refreshed.
         is_wanted: returns False if the question was cancelled.
+        unsealed: the rows that are already in memory; None: no rows.
 
     Attributes:
         catalogue: the series of the file.
@@ -79,15 +81,24 @@ class HistorySnapshot:
         epochs: the epochs that have a tick, oldest first.
     """
 
-    def __init__(self, database: Database, contents: Contents, is_wanted: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        contents: Contents,
+        is_wanted: Callable[[], bool],
+        unsealed: UnsealedCache | None = None,
+    ) -> None:
         contents.refresh(database)
         self.database = database
         self.catalogue = contents.catalogue
+        self._choose = contents.choose
         self.epochs = contents.epochs
         self._expired = contents.expired
         self._is_wanted = is_wanted
+        self._unsealed = UnsealedCache() if unsealed is None else unsealed
         self.columns = ColumnReader(database)
         self._work = 0
+        self._known_times: dict[int, Integers | None] = {}
 
     def answer(self, question: Question) -> Answer:
         """Answer a question.
@@ -96,17 +107,16 @@ class HistorySnapshot:
             TooMuchError: the answer would be too large, or too much had to be read for it.
             GivenUpError: it was cancelled.
         """
-        ids = self.catalogue.choose(question.patterns)
+        chosen = self._choose(question.patterns)
         plan = self._plan(question)
-        chosen = Chosen.of(ids)
         if not plan.length_ms:
-            _check_size(len(ids), plan.ticks)
+            _check_size(len(chosen), plan.ticks)
             times, values = self._ticks(question.start_ms, question.end_ms, chosen)
             rolled = Rolled(times, values, values, values, (~np.isnan(values)).astype(np.float64))
             return self._answer(question, plan, chosen, rolled, values)
         start = question.start_ms // plan.length_ms * plan.length_ms
         end = -(-question.end_ms // plan.length_ms) * plan.length_ms
-        _check_size(len(ids), (end - start) // plan.length_ms)
+        _check_size(len(chosen), (end - start) // plan.length_ms)
         rolled = self._buckets(plan.tier, plan.length_ms, start, end, chosen)
         return self._answer(question, plan, chosen, rolled, rolled.avg)
 
@@ -157,7 +167,7 @@ class HistorySnapshot:
         Returns:
             Times, POSIX milliseconds, int64 [ticks], ascending; and float64 [series, ticks].
         """
-        parts = [(times, values.copy()) for times, values in self._raw(epoch, chosen, start, end)]
+        parts = list(self._raw(epoch, chosen, start, end))
         return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts], axis=1)
 
     @property
@@ -223,11 +233,12 @@ class HistorySnapshot:
         """Yield the times of all ticks of a range, by epoch."""
         for epoch in epochs:
             for span in self._spans(RAW, epoch, start, end):
-                times = self.columns.times(span)
+                times = self._times_of(span)
                 if times is not None:
                     yield epoch, times[(times >= start) & (times < end)]
             if not epoch.is_sealed:
-                yield epoch, row_times(self.database, epoch.number, max(start, epoch.sealed), end)
+                for part in self._unsealed.rows(self.database, epoch, start, end, 0):
+                    yield epoch, part.times
 
     # --- entries ---
 
@@ -241,48 +252,62 @@ class HistorySnapshot:
     def _raw(
         self, epoch: Epoch, chosen: Chosen, start: int, end: int, since: int = 0
     ) -> Iterator[tuple[Integers, Floats]]:
-        """Yield the ticks of an epoch in a range, in batches: times, and float64 [series, ticks].
-
-        A batch is overwritten by the next one.
-        """
-        batch = _Batch(len(chosen))
-        for span in self._spans(RAW, epoch, start, end, since):
-            self._count(span.entries * len(chosen))
-            times = self.columns.times(span)
-            if times is None:
-                continue
+        """Yield the ticks of an epoch in a range, in batches: times, and float64 [series, ticks]."""
+        for spans, times in self._batches(RAW, epoch, chosen, start, end, since):
             first, last = np.searchsorted(times, [start, end]).tolist()
             if first < last:
-                self.columns.values(span, chosen, batch.room(times[first:last]), first)
-            if batch.is_full:
-                yield from batch.take()
-        yield from batch.take()
+                # A span that is cut is a batch of its own.
+                cut = (first, last) if len(spans) == 1 else (0, None)
+                yield times[first:last], self.columns.ticks(spans, chosen, *cut)
         if not epoch.is_sealed:
-            yield from self._rows(epoch, chosen, max(start, epoch.sealed), end)
+            yield from self._rows(epoch, chosen, start, end)
+
+    def _batches(
+        self, tier: int, epoch: Epoch, chosen: Chosen, start: int, end: int, since: int
+    ) -> Iterator[tuple[list[Span], Integers]]:
+        """Yield the spans in a range in batches, with the times of all their entries.
+
+        Spans with damaged times are left out. A span that is only partly in the range is a batch of its own.
+        """
+        fields = 1 if tier == RAW else ROLLED_FIELDS
+        batch: list[Span] = []
+        size = 0
+        for span in self._spans(tier, epoch, start, end, since):
+            is_cut = span.first < start or span.last >= end
+            values = fields * span.entries * len(chosen)
+            if batch and (is_cut or size + values > _BATCH_VALUES):
+                yield batch, self._times(batch)
+                batch, size = [], 0
+            self._count(values)
+            if self._times_of(span) is not None:
+                batch.append(span)
+                size = _BATCH_VALUES if is_cut else size + values
+        if batch:
+            yield batch, self._times(batch)
+
+    def _times(self, spans: list[Span]) -> Integers:
+        """Return the times of some spans, none of them damaged."""
+        return np.concatenate([times for span in spans if (times := self._times_of(span)) is not None])
+
+    def _times_of(self, span: Span) -> Integers | None:
+        """Return the times of a span, or None if they are damaged."""
+        if span.id not in self._known_times:
+            self._known_times[span.id] = self.columns.times(span)
+        return self._known_times[span.id]
 
     def _rows(self, epoch: Epoch, chosen: Chosen, start: int, end: int) -> Iterator[tuple[Integers, Floats]]:
         """Yield ticks that are still rows, in batches."""
-        times: list[int] = []
+        times: list[Integers] = []
         found: list[Floats] = []
-        places: dict[int, tuple[NDArray[np.intp], NDArray[np.intp]]] = {}
-        for row in each_row(self.database, epoch.number, start, end, len(chosen)):
-            self._count(len(chosen))
-            if row.layout not in places:
-                ids = layout_ids(self.database, row.layout)
-                _, source, target = np.intersect1d(ids, chosen.ids, assume_unique=True, return_indices=True)
-                places[row.layout] = source, target
-            source, target = places[row.layout]
-            values = row.values(source)
-            if len(target) < len(chosen):
-                some, values = values, np.full(len(chosen), np.nan)
-                values[target] = some
-            times.append(row.time)
-            found.append(values)
-            if len(found) * len(chosen) >= _BATCH_VALUES:
-                yield np.array(times), np.ascontiguousarray(np.array(found).T)
+        for part in self._unsealed.rows(self.database, epoch, start, end, len(chosen)):
+            self._count(len(part) * len(chosen))
+            times.append(part.times)
+            found.append(_columns(part, chosen.ids))
+            if sum(map(len, times)) * len(chosen) >= _BATCH_VALUES:
+                yield np.concatenate(times), np.concatenate(found, axis=1)
                 times, found = [], []
         if found:
-            yield np.array(times), np.ascontiguousarray(np.array(found).T)
+            yield np.concatenate(times), np.concatenate(found, axis=1)
 
     def _rolled(
         self, tier: int, epoch: Epoch, chosen: Chosen, start: int, end: int, since: int = 0
@@ -292,14 +317,10 @@ class HistorySnapshot:
             for tick_times, values in self._raw(epoch, chosen, start, end, since):
                 yield roll_ticks(tick_times, values, MINUTE_MS)
             return
-        for span in self._spans(tier, epoch, start, end, since):
-            self._count(4 * span.entries * len(chosen))
-            times = self.columns.times(span)
-            if times is not None:
-                rolled = self.columns.rolled(span, times, chosen)
-                kept = (times >= start) & (times < end)
-                if kept.any():
-                    yield rolled.take(kept)
+        for spans, times in self._batches(tier, epoch, chosen, start, end, since):
+            kept = (times >= start) & (times < end)
+            if kept.any():
+                yield self.columns.rolled(spans, times, chosen).take(kept)
         mark = epoch.marks()[tier]
         if mark < end:
             yield from self._rolled(tier - 1, epoch, chosen, max(start, mark), end, max(since, mark))
@@ -320,7 +341,7 @@ class HistorySnapshot:
         """Return the ticks of a range in order: times, and float64 [series, ticks]."""
         parts: list[tuple[Integers, Floats]] = []
         for epoch in self._between(start, end):
-            parts += ((times, values.copy()) for times, values in self._shown(epoch, chosen, start, end))
+            parts += self._shown(epoch, chosen, start, end)
         if not parts:
             return no_times(), np.empty((len(chosen), 0))
         times = np.concatenate([part[0] for part in parts])
@@ -348,7 +369,7 @@ class HistorySnapshot:
                 for times, values in self._shown(epoch, chosen, start, end):
                     sums.add(roll_ticks(times, values, length_ms))
             else:
-                for rolled in _joined(self._rolled(tier, epoch, chosen, start, end)):
+                for rolled in self._rolled(tier, epoch, chosen, start, end):
                     shown = visible(rolled.times, epoch, self.epochs, UNIT_MS[tier])
                     if shown.any():
                         sums.add(roll(rolled.take(shown), length_ms))
@@ -381,49 +402,15 @@ def _check_size(series: int, buckets: int) -> None:
         )
 
 
-def _joined(parts: Iterator[Rolled]) -> Iterator[Rolled]:
-    """Yield entries in larger parts, since each part costs some NumPy calls."""
-    waiting: list[Rolled] = []
-    size = 0
-    for part in parts:
-        waiting.append(part)
-        size += part.count.size
-        if size >= _BATCH_VALUES:
-            yield join(waiting)
-            waiting, size = [], 0
-    if waiting:
-        yield join(waiting)
-
-
-class _Batch:
-    """Ticks to process together: an array that several spans are decoded into."""
-
-    def __init__(self, series: int) -> None:
-        self._series = series
-        self._times: list[Integers] = []
-        self._values = np.empty((series, 0))
-        self._used = 0
-
-    @property
-    def is_full(self) -> bool:
-        return self._used * self._series >= _BATCH_VALUES
-
-    def room(self, times: Integers) -> Floats:
-        """Return the part of the array for some more ticks, float64 [series, ticks]."""
-        first, self._used = self._used, self._used + len(times)
-        self._times.append(times)
-        if self._used > self._values.shape[1]:
-            wider = np.empty((self._series, 2 * self._used))
-            wider[:, :first] = self._values[:, :first]
-            self._values = wider
-        return self._values[:, first : self._used]
-
-    def take(self) -> Iterator[tuple[Integers, Floats]]:
-        """Yield the ticks, if there are any, and clear the batch."""
-        if self._used:
-            times, values = np.concatenate(self._times), self._values[:, : self._used]
-            self._times, self._used = [], 0
-            yield times, values
+def _columns(rows: UnsealedRows, ids: Integers) -> Floats:
+    """Return the values of some series, float64 [series, ticks]; NaN where the rows do not have the series."""
+    _, source, target = np.intersect1d(rows.ids, ids, assume_unique=True, return_indices=True)
+    values = rows.columns(source).T
+    if len(target) == len(ids):
+        return values
+    found = np.full((len(ids), len(rows)), np.nan)
+    found[target] = values
+    return found
 
 
 class _Sums:

@@ -54,6 +54,7 @@ class Recorder:
         newest_ms: the time of the newest tick; 0 before the first.
         jumped_ms: when the clock last jumped ahead by more than `JUMP_MS`.
         width: the number of series in the newest row.
+        amended: how many rows were amended, in transactions that did not fail.
         missed: amended values without a tick, in transactions that did not fail.
     """
 
@@ -69,7 +70,7 @@ class Recorder:
     def forget(self) -> None:
         """Clear the caches, after a transaction failed."""
         self._ids: dict[tuple[str, str], tuple[int, str]] | None = None
-        self.missed = 0
+        self.amended = self.missed = 0
         self._layouts: dict[bytes, int] = {}
         # The newest layout, its series ids and its id in the file.
         self._layout: tuple[Layout, Integers, int] | None = None
@@ -204,6 +205,7 @@ class Recorder:
         values[_places(after, ids)] = item.values
         number = self._put_layout(after) if len(new) else layout
         self._database.do("UPDATE ticks SET layout = ?, row = ? WHERE position = ?", number, values.tobytes(), tick)
+        self.amended += 1
         return True
 
 

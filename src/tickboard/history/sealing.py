@@ -18,6 +18,7 @@ from tickboard.history.file import FOREVER, Database, position
 from tickboard.history.recording import Recorder
 from tickboard.history.rollup import Rolled, join, roll, roll_ticks
 from tickboard.history.spans import (
+    HOUR_MS,
     HOURS,
     LENGTH_MS,
     MINUTE_MS,
@@ -27,19 +28,27 @@ from tickboard.history.spans import (
     Chosen,
     ColumnReader,
     Span,
+    delete_span,
     distinct,
     spans_between,
     write_span,
 )
-from tickboard.history.unsealed import UnsealedRow, each_row, first_row, layout_ids
+from tickboard.history.unsealed import UnsealedRows, first_row, read_rows
 
-BLOCK_TICKS, WIDE_BLOCK_TICKS = 600, 300
+BLOCK_TICKS, WIDE_BLOCK_TICKS = 600, 480
 """About how many ticks a block has: fewer with `WIDE_SERIES`, because rows are slower to read than blocks."""
 
 WIDE_SERIES = 5_000
 
 AFTER_WINDOW_MS = 60_000
 """How long after it left the window a tick is sealed. Samples rarely arrive later than that."""
+
+GROWTH_MS = {MINUTES: (HOUR_MS, MINUTE_MS), HOURS: (24 * HOUR_MS, LENGTH_MS[MINUTES])}
+"""For each rollup, the least that a span grows at a time, and the unit of its end. Readers have to compute everything
+newer. Hours are made from spans of minutes that have their full length."""
+
+GROWING_AVG_BITS = 27
+"""How many bits of averages to keep in a span that still grows, since each growth rounds them again."""
 
 _DELETED_ROWS = 50
 """How many rows are deleted in one transaction."""
@@ -149,12 +158,8 @@ class Sealer:
         self.busy_before = 0
 
     def _read_rows(self, epoch: int, start: int, end: int) -> "tuple[Integers, _Rows]":
-        rows = _Rows()
-        for row in each_row(self._database, epoch, start, end):
-            rows.add(row)
-        for layout in rows.layouts():
-            rows.know(layout, layout_ids(self._database, layout))
-        return np.array(rows.times, np.int64), rows
+        rows = _Rows(list(read_rows(self._database, epoch, start, end)))
+        return rows.times, rows
 
     def _delete_rows(self, epoch: int, sealed: int) -> Iterator[None]:
         """Delete rows that are in blocks, some at a time."""
@@ -186,105 +191,101 @@ class Sealer:
             )
             if first is None:
                 break
-            end = first // LENGTH_MS[tier] * LENGTH_MS[tier] + LENGTH_MS[tier]
-            if end > below:
+            start = first // LENGTH_MS[tier] * LENGTH_MS[tier]
+            least, multiple = GROWTH_MS[tier]
+            end = min(start + LENGTH_MS[tier], below // multiple * multiple)
+            if end < start + LENGTH_MS[tier] and end - first // multiple * multiple < least:
                 return
-            yield from self._roll_up_span(epoch.number, tier, mark, end)
+            yield from self._roll_up_span(epoch.number, tier, start, mark, end)
             mark = end
         if below >= FOREVER > mark:
             with self._database.transaction():
                 self._mark(epoch.number, tier, FOREVER)
 
-    def _roll_up_span(self, epoch: int, tier: int, start: int, end: int) -> Iterator[None]:
+    def _roll_up_span(self, epoch: int, tier: int, start: int, mark: int, end: int) -> Iterator[None]:
+        """Roll up everything from `mark` to `end`. A span from `start` to `mark` is replaced by a longer one."""
         self.busy_before = FOREVER
-        found = spans_between(self._database, tier - 1, epoch, start, end, start)
-        spans = [(span, times) for span in found if (times := self.columns.times(span)) is not None]
+        before = self._readable(tier, epoch, start, min(mark, end), start)
+        found = self._readable(tier - 1, epoch, mark, end, mark)
         blocks: dict[int, list[Cell]] = {}
-        times = np.empty(0, np.int64)
-        for stripe in self.columns.stripes(span.id for span, _ in spans):
+        for stripe in self.columns.stripes(span.id for span, _ in [*before, *found]):
             chosen = Chosen.of(np.arange(stripe * STRIPE, (stripe + 1) * STRIPE))
-            parts: list[Rolled] = []
-            for span, span_times in spans:
-                parts.append(self._rolled(span, span_times, chosen, UNIT_MS[tier]))
+            parts = [self.columns.rolled([span], times, chosen) for span, times in before]
+            for span, times in found:
+                parts.append(self._rolled(span, times, chosen, UNIT_MS[tier]))
                 yield
-            rolled = join(parts)
             blocks[stripe] = []
-            for cells in cells_of(rolled, np.arange(STRIPE)):
+            # Averages are fully rounded when the span has its full length.
+            bits = AVG_BITS if end == start + LENGTH_MS[tier] else GROWING_AVG_BITS
+            for cells in cells_of(join(parts), np.arange(STRIPE), bits):
                 blocks[stripe] += cells
                 yield
-        times = distinct(np.concatenate([times // UNIT_MS[tier] * UNIT_MS[tier] for _, times in spans] or [times]))
+        entries = [times // UNIT_MS[tier] * UNIT_MS[tier] for _, times in [*before, *found]]
         with self._database.transaction():
-            if len(times):
-                write_span(self._database, tier, epoch, times, blocks)
+            for span, _ in before:
+                delete_span(self._database, span.id)
+            if entries:
+                write_span(self._database, tier, epoch, distinct(np.concatenate(entries)), blocks)
             self._mark(epoch, tier, end)
         self.busy_before = 0
 
+    def _readable(self, tier: int, epoch: int, start: int, end: int, since: int) -> list[tuple[Span, Integers]]:
+        """Return the spans in a range whose times can be read, with their times."""
+        found = spans_between(self._database, tier, epoch, start, end, since)
+        return [(span, times) for span in found if (times := self.columns.times(span)) is not None]
+
     def _rolled(self, span: Span, times: Integers, chosen: Chosen, unit_ms: int) -> Rolled:
         if span.tier > RAW:
-            return roll(self.columns.rolled(span, times, chosen), unit_ms)
-        values = np.empty((len(chosen), len(times)))
-        self.columns.values(span, chosen, values)
-        return roll_ticks(times, values, unit_ms)
+            return roll(self.columns.rolled([span], times, chosen), unit_ms)
+        return roll_ticks(times, self.columns.ticks([span], chosen), unit_ms)
 
     def _mark(self, epoch: int, tier: int, until: int) -> None:
         self._database.do(_MARK[tier], until, epoch)
 
 
 class _Rows:
-    """The rows of one block, by layout.
+    """The rows of one block.
+
+    Args:
+        parts: all of them, in order.
 
     Attributes:
         times: the times of all rows, POSIX milliseconds.
     """
 
-    def __init__(self) -> None:
-        self.times: list[int] = []
-        self._rows: dict[int, tuple[list[int], list[bytes]]] = {}
-        self._ids: dict[int, Integers] = {}
-
-    def add(self, row: UnsealedRow) -> None:
-        """Add the next tick."""
-        assert row.data is not None
-        indexes, rows = self._rows.setdefault(row.layout, ([], []))
-        indexes.append(len(self.times))
-        rows.append(row.data)
-        self.times.append(row.time)
-
-    def layouts(self) -> list[int]:
-        """Return the layouts of all rows."""
-        return list(self._rows)
-
-    def know(self, layout: int, ids: Integers) -> None:
-        """Set the series ids of a layout."""
-        self._ids[layout] = ids
+    def __init__(self, parts: list[UnsealedRows]) -> None:
+        self._parts = parts
+        self.times = np.concatenate([part.times for part in parts])
 
     def stripes(self) -> list[int]:
         """Return the stripes of all series."""
-        return sorted({stripe for ids in self._ids.values() for stripe in (ids // STRIPE).tolist()})
+        found: list[int] = distinct(np.concatenate([part.ids // STRIPE for part in self._parts])).tolist()
+        return found
 
     def of(self, stripe: int) -> tuple[Integers, Floats]:
         """Return the places of the series in one stripe, and their values, float64 [series, ticks]."""
-        columns = {layout: np.flatnonzero(ids // STRIPE == stripe) for layout, ids in self._ids.items()}
-        places = distinct(np.concatenate([self._ids[layout][found] % STRIPE for layout, found in columns.items()]))
+        columns = [np.flatnonzero(part.ids // STRIPE == stripe) for part in self._parts]
+        ids = [part.ids[found] for part, found in zip(self._parts, columns, strict=True)]
+        places = distinct(np.concatenate(ids) % STRIPE)
         values = np.full((len(places), len(self.times)), np.nan)
-        for layout, (indexes, rows) in self._rows.items():
-            found = columns[layout]
-            if len(found):
-                where = np.searchsorted(places, self._ids[layout][found] % STRIPE)
-                some = np.array([np.frombuffer(row, "<f8")[found] for row in rows])
-                values[np.ix_(where, np.array(indexes))] = some.T
+        first = 0
+        for part, found, some in zip(self._parts, columns, ids, strict=True):
+            last = first + len(part)
+            values[np.searchsorted(places, some % STRIPE), first:last] = part.columns(found).T
+            first = last
         return places, values
 
 
-def cells_of(rolled: Rolled, places: Integers) -> Iterator[list[Cell]]:
+def cells_of(rolled: Rolled, places: Integers, avg_bits: int = AVG_BITS) -> Iterator[list[Cell]]:
     """Encode a rollup in steps.
 
     Args:
         rolled: the rollup.
         places: the places of its series in their stripe.
+        avg_bits: how many bits of the fraction of averages to keep.
     """
     count = np.where(rolled.count > 0, rolled.count, np.nan)
-    fields = ((MIN, rolled.min, EXACT_BITS), (MAX, rolled.max, EXACT_BITS), (AVG, rolled.avg, AVG_BITS))
+    fields = ((MIN, rolled.min, EXACT_BITS), (MAX, rolled.max, EXACT_BITS), (AVG, rolled.avg, avg_bits))
     for field, columns, bits in (*fields, (COUNT, count, EXACT_BITS)):
         for encoded in encode(columns, bits):
             yield [Cell(int(places[each.place]), field, each.kind, each.payload, each.crc) for each in encoded]

@@ -4,8 +4,7 @@ Both reader and writer use it to read columns. It knows the tables of the file, 
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -15,9 +14,23 @@ from numpy.typing import NDArray
 
 from tickboard.expressions.alignment import Floats
 from tickboard.history.answers import Integers
-from tickboard.history.blocks import AVG, COUNT, MAX, MIN, STRIPE, VALUE, Block, Cell, Encoded, keys_of, pack
+from tickboard.history.blocks import (
+    AVG,
+    COUNT,
+    MAX,
+    MIN,
+    STRIPE,
+    VALUE,
+    Block,
+    Cell,
+    Encoded,
+    Found,
+    keys_of,
+    pack,
+    read_again,
+)
 from tickboard.history.codec import CorruptError, decode, decode_whole, encode_whole
-from tickboard.history.file import FOREVER, Database, block_key, is_damage
+from tickboard.history.file import FOREVER, PAGE_BYTES, Database, block_key, is_damage
 from tickboard.history.rollup import Rolled
 
 RAW, MINUTES, HOURS = range(3)
@@ -31,13 +44,18 @@ UNIT_MS = (1, MINUTE_MS, HOUR_MS)
 LENGTH_MS = (240 * MINUTE_MS, 240 * MINUTE_MS, 240 * HOUR_MS)
 """The longest span of each tier. Spans of rollups are aligned to multiples of it."""
 
-_FEW = 24
-"""Up to this many columns of a block are read one by one; for more, the whole block is read."""
+_COLUMN_BYTES = 2 * PAGE_BYTES
+"""If a block has more bytes than this for each requested column, only those columns are read."""
 
 _DECODED_VALUES = 60_000
 """How many values are decoded at a time: together they are faster, and this many fit into a processor's cache."""
 
+_NOWHERE: tuple[None, list[int]] = (None, [])
+
 _ROLLED = (MIN, MAX, AVG, COUNT)
+
+ROLLED_FIELDS = len(_ROLLED)
+"""Values of each entry of a rollup."""
 
 _SPANS = (
     "SELECT id, tier, epoch, first, last, entries, times FROM spans "
@@ -151,31 +169,44 @@ class ColumnReader:
             self.damaged.add((span.id, -1))
             return None
 
-    @contextmanager
-    def block(self, span: int, stripe: int, columns: int = STRIPE) -> Iterator[Block | None]:
-        """Open one block; None if none of its series has a value, or it is damaged.
+    def cells(self, span: int, stripe: int) -> list[Cell]:
+        """Return all columns of a block as they are encoded; none if it is damaged or does not exist.
 
         Args:
             span: the id of its span.
             stripe: the number of its stripe.
-            columns: how many columns will be read.
         """
-        key = block_key(span, stripe)
-        block: Block | None = None
-        with ExitStack() as stack:
-            try:
-                if columns > _FEW:
-                    blob = self._database.one("SELECT block FROM blocks WHERE key = ?", key)
-                else:
-                    blob = self._database.blob("blocks", "block", key)
-                    if blob is not None:
-                        stack.enter_context(blob)
-                block = None if blob is None else Block(blob)
-            except (CorruptError, sqlite3.DatabaseError) as error:
-                if isinstance(error, sqlite3.DatabaseError) and not is_damage(error):
-                    raise
-                self.damaged.add((span, -1 - stripe))
-            yield block
+        try:
+            blob = self._database.one("SELECT block FROM blocks WHERE key = ?", block_key(span, stripe))
+            return [] if blob is None else Block(blob).cells()
+        except (CorruptError, sqlite3.DatabaseError) as error:
+            self._note(error, span, stripe)
+            return []
+
+    def _columns(
+        self, span: int, stripe: int, keys: NDArray[np.uint16], like: Found | None
+    ) -> tuple[Found, Encoded] | None:
+        """Return some columns of a block, and where they are. `like` is where they were in another block."""
+        try:
+            blob = self._database.blob("blocks", "block", block_key(span, stripe))
+            if blob is None:
+                return None
+            with blob:
+                data = blob.read() if len(blob) <= len(keys) * _COLUMN_BYTES else blob
+                if like is not None and (encoded := read_again(data, like)) is not None:
+                    return like, encoded
+                block = Block(data)
+                found = block.find(keys)
+                return found, block.read(found)
+        except (CorruptError, sqlite3.DatabaseError) as error:
+            self._note(error, span, stripe)
+            return None
+
+    def _note(self, error: Exception, span: int, stripe: int) -> None:
+        """Record a damaged block. Raise any other error."""
+        if isinstance(error, sqlite3.DatabaseError) and not is_damage(error):
+            raise error
+        self.damaged.add((span, -1 - stripe))
 
     def stripes(self, spans: Iterable[int]) -> list[int]:
         """Return the stripes that have a block in some spans."""
@@ -187,14 +218,23 @@ class ColumnReader:
             found.update(key - block_key(span, 0) for (key,) in keys)
         return sorted(found)
 
-    def values(self, span: Span, chosen: Chosen, into: Floats, first: int = 0) -> None:
-        """Read ticks of some series into float64 [series, ticks], beginning with the tick at index `first`."""
-        self._read(span, chosen, chosen.ticks, into, first)
+    def ticks(self, spans: Sequence[Span], chosen: Chosen, first: int = 0, last: int | None = None) -> Floats:
+        """Read ticks of some series.
 
-    def rolled(self, span: Span, times: Integers, chosen: Chosen) -> Rolled:
-        """Read a rollup of some series; `times` are those of the span."""
-        found = np.empty((len(_ROLLED), len(chosen), len(times)))
-        self._read(span, chosen, chosen.rollups, found.reshape(-1, len(times)))
+        Args:
+            spans: spans of ticks, at least one. Reading many at a time is faster.
+            chosen: the series.
+            first: the index of the first tick of each span to read.
+            last: the index after the last one; None: read to the end.
+
+        Returns:
+            float64 [series, ticks]; NaN where a series has no value.
+        """
+        return self._read(spans, chosen, chosen.ticks, first, last)
+
+    def rolled(self, spans: Sequence[Span], times: Integers, chosen: Chosen) -> Rolled:
+        """Read rollups of some series; `times` are those of all spans."""
+        found = self._read(spans, chosen, chosen.rollups).reshape(ROLLED_FIELDS, len(chosen), len(times))
         # A series with a damaged field has no value.
         missing = np.isnan(found).any(axis=0)
         low, high, avg, count = found
@@ -203,27 +243,91 @@ class ColumnReader:
             avg[missing] = count[missing] = 0.0
         return Rolled(times, low, high, avg * count, count)
 
-    def _read(self, span: Span, chosen: Chosen, wanted: "tuple[_Wanted, ...]", into: Floats, first: int = 0) -> None:
-        into.fill(np.nan)
-        waiting = Encoded([], [], [])
-        for stripe, keys, rows in wanted:
-            with self.block(span.id, stripe, len(keys)) as block:
-                if block is not None:
-                    found = block.find(keys)
-                    waiting.rows.extend(rows[found.rows].tolist())
-                    waiting.kinds.extend(found.kinds)
-                    waiting.payloads.extend(found.payloads)
-            if len(waiting.rows) * span.entries >= _DECODED_VALUES:
-                self._decode(span, chosen, waiting, into, first)
-                waiting = Encoded([], [], [])
-        self._decode(span, chosen, waiting, into, first)
+    def _read(
+        self,
+        spans: Sequence[Span],
+        chosen: Chosen,
+        wanted: "tuple[_Wanted, ...]",
+        first: int = 0,
+        last: int | None = None,
+    ) -> Floats:
+        """Read columns of some spans, one after the other: float64 [columns, entries]."""
+        lengths = [(span.entries if last is None else last) - first for span in spans]
+        decoder = _Decoder(sum(len(keys) for _, keys, _ in wanted), lengths, first)
+        # For each stripe: where its columns were found last, and the row of each for the first span.
+        places: dict[int, tuple[Found | None, list[int]]] = {}
+        for number, span in enumerate(spans):
+            for stripe, keys, rows in wanted:
+                like, firsts = places.get(stripe, _NOWHERE)
+                columns = self._columns(span.id, stripe, keys, like)
+                if columns is not None:
+                    found, encoded = columns
+                    if found is not like:
+                        firsts = (rows[found.rows] * len(spans)).tolist()
+                        places[stripe] = found, firsts
+                    decoder.add(number, span.entries, firsts, encoded)
+        for number, row in decoder.finish():
+            self.damaged.add((spans[number].id, int(chosen.ids[row % len(chosen)])))
+        return decoder.values()
 
-    def _decode(self, span: Span, chosen: Chosen, encoded: Encoded, into: Floats, first: int) -> None:
-        rows, kinds, payloads = encoded
-        some = np.empty((len(rows), into.shape[1]))
-        damaged = decode(kinds, payloads, some, first, span.entries)
-        into[rows] = some
-        self.damaged.update((span.id, int(chosen.ids[rows[index] % len(chosen)])) for index in damaged)
+
+class _Decoder:
+    """Decodes columns of several spans into one array, many at a time.
+
+    Args:
+        columns: the number of columns of each span.
+        lengths: how many entries of each span to decode.
+        first: the index of the first entry to decode.
+    """
+
+    def __init__(self, columns: int, lengths: list[int], first: int) -> None:
+        self._columns, self._lengths, self._first = columns, lengths, first
+        # A row for each span of each column, as wide as the longest.
+        self._into = np.empty((columns * len(lengths), max(lengths)))
+        self._missing = np.ones(len(self._into), np.bool_)
+        self._kinds: list[int] = []
+        self._payloads: list[bytes] = []
+        self._entries: list[int] = []
+        self._rows: list[int] = []
+        self._damaged: list[tuple[int, int]] = []
+
+    def add(self, span: int, entries: int, firsts: list[int], encoded: Encoded) -> None:
+        """Add columns of one span.
+
+        Args:
+            span: the index of the span.
+            entries: how many entries it has.
+            firsts: for each column, its row for the first span.
+            encoded: the columns.
+        """
+        self._rows += [row + span for row in firsts] if span else firsts
+        self._kinds += encoded.kinds
+        self._payloads += encoded.payloads
+        self._entries += [entries] * len(firsts)
+        if len(self._rows) * entries >= _DECODED_VALUES:
+            self._decode()
+
+    def finish(self) -> list[tuple[int, int]]:
+        """Decode the remaining columns. Return the span and the number of each damaged column."""
+        self._decode()
+        self._into[self._missing] = np.nan
+        return self._damaged
+
+    def values(self) -> Floats:
+        """Return the values, float64 [rows, entries]."""
+        width = self._into.shape[1]
+        values = self._into.reshape(self._columns, len(self._lengths) * width)
+        if min(self._lengths) < width:
+            there = np.arange(width) < np.array(self._lengths)[:, None]
+            values = values[:, there.ravel()]
+        return values
+
+    def _decode(self) -> None:
+        damaged = decode(self._kinds, self._payloads, self._into, self._first, self._entries, self._rows)
+        self._missing[self._rows] = False
+        spans = len(self._lengths)
+        self._damaged += [(self._rows[index] % spans, self._rows[index] // spans) for index in damaged]
+        self._kinds, self._payloads, self._entries, self._rows = [], [], [], []
 
 
 def distinct(numbers: Integers) -> Integers:
@@ -275,6 +379,12 @@ def write_span(database: Database, tier: int, epoch: int, times: Integers, block
         "INSERT INTO blocks VALUES (?, ?)", ((block_key(span, stripe), blob) for stripe, blob in blobs.items())
     )
     return span
+
+
+def delete_span(database: Database, span: int) -> None:
+    """Delete a span with its blocks. Call it inside a transaction."""
+    database.do("DELETE FROM blocks WHERE key >= ? AND key < ?", block_key(span, 0), block_key(span + 1, 0))
+    database.do("DELETE FROM spans WHERE id = ?", span)
 
 
 def replace_block(database: Database, span: int, stripe: int, cells: list[Cell]) -> None:

@@ -90,7 +90,7 @@ class History:
         self._writer: Writer | None = None
         self._thread = threading.Thread(target=self._work, name=f"history {path.name}", daemon=True)
         self._thread.start()
-        self._reader = HistoryReader(self.path, self._generation, self._catch_up, self._found_damaged)
+        self._reader = HistoryReader(self.path, self._generation, self._amended, self._catch_up, self._found_damaged)
         try:
             self._wait(self._job(lambda: self._open(retention)), START_S)
         except BaseException:
@@ -162,7 +162,7 @@ class History:
         """Answer a question without blocking. Cancelling it abandons the read. Errors are those of `read`."""
         return await self._reader.ask(lambda snapshot: snapshot.answer(question), question.end_ms)
 
-    def compare(self, asked: ChangesQuestion) -> FoundChanges:
+    def compare(self, question: ChangesQuestion) -> FoundChanges:
         """Rank series by how much they differ between two ranges. It blocks.
 
         Raises:
@@ -170,11 +170,11 @@ class History:
             BusyError: too many questions are queued.
             HistoryError: the file cannot be read.
         """
-        return self._reader.read(lambda snapshot: changes(snapshot, asked), asked.until_ms)
+        return self._reader.read(lambda snapshot: changes(snapshot, question), question.until_ms)
 
-    async def ask_changes(self, asked: ChangesQuestion) -> FoundChanges:
+    async def ask_changes(self, question: ChangesQuestion) -> FoundChanges:
         """Compare without blocking. Cancelling it abandons the read. Errors are those of `compare`."""
-        return await self._reader.ask(lambda snapshot: changes(snapshot, asked), asked.until_ms)
+        return await self._reader.ask(lambda snapshot: changes(snapshot, question), question.until_ms)
 
     async def read_committed(self, read: Callable[[HistorySnapshot], R]) -> R:
         """Run a function in the thread that reads, without blocking, and return what it returns.
@@ -343,6 +343,9 @@ class History:
 
     def _generation(self) -> int:
         return 0 if self._writer is None else self._writer.generation
+
+    def _amended(self) -> int:
+        return 0 if self._writer is None else self._writer.amended
 
     # --- reports ---
 

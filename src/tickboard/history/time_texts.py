@@ -3,6 +3,7 @@
 All texts have the same length, so the text of a range of times is a slice.
 """
 
+import datetime as dt
 from typing import Final
 
 import numpy as np
@@ -13,11 +14,13 @@ from tickboard.history.answers import Integers
 TIME_BYTES: Final = 27
 """The bytes of one time in `json_times`."""
 
-_TEXT = np.dtype([("open", "S2"), ("date", "S10"), ("minute", "S7"), ("second", "S3"), ("millisecond", "S5")])
+_TEXT = np.dtype([("date", "S12"), ("minute", "S7"), ("second", "S3"), ("millisecond", "S5")])
 
 _MINUTES = np.array([f"T{minute // 60:02}:{minute % 60:02}:".encode() for minute in range(1440)])
 _SECONDS = np.array([f"{second:02}.".encode() for second in range(60)])
 _MILLISECONDS = np.array([f'{millisecond:03}Z"'.encode() for millisecond in range(1000)])
+
+_EPOCH = dt.date(1970, 1, 1).toordinal()
 
 
 def json_times(times: Integers) -> bytes:
@@ -32,7 +35,6 @@ def json_times(times: Integers) -> bytes:
     minutes, milliseconds = _parts(milliseconds, 60_000)
     seconds, milliseconds = _parts(milliseconds, 1_000)
     found = np.empty(len(times), _TEXT)
-    found["open"] = b',"'
     found["date"] = _dates(days)
     found["minute"] = _MINUTES.take(minutes)
     found["second"] = _SECONDS.take(seconds)
@@ -51,14 +53,16 @@ def _parts(numbers: Integers, unit: int) -> tuple[Integers, Integers]:
     return whole, numbers - whole * unit
 
 
-def _dates(days: Integers) -> NDArray[np.bytes_]:
-    """Return the date of each day, counted from 1970 and ascending."""
+def _dates(days: Integers) -> bytes | NDArray[np.bytes_]:
+    """Return the start of the text of each day, counted from 1970 and ascending; for a single day, one text."""
     first, last = int(days[0]), int(days[-1])
+    if first == last:
+        return _date(first)
     if last - first >= len(days):
-        return _date_texts(days)
-    found: NDArray[np.bytes_] = _date_texts(np.arange(first, last + 1)).take(days - first)
+        return np.array([_date(day) for day in days.tolist()])
+    found: NDArray[np.bytes_] = np.array([_date(day) for day in range(first, last + 1)]).take(days - first)
     return found
 
 
-def _date_texts(days: Integers) -> NDArray[np.bytes_]:
-    return np.datetime_as_string(days.astype("datetime64[D]")).astype("S10")
+def _date(day: int) -> bytes:
+    return f',"{dt.date.fromordinal(_EPOCH + day)}'.encode()

@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Iterator
+from itertools import groupby, islice
 
 import numpy as np
 from msgspec import Struct
@@ -9,52 +10,72 @@ from numpy.typing import NDArray
 
 from tickboard.expressions.alignment import Floats
 from tickboard.history.answers import Integers
-from tickboard.history.file import FOREVER, Database, position
-from tickboard.history.layout import no_times
+from tickboard.history.file import FOREVER, PAGE_BYTES, Database, position
 
 _VALUE = struct.Struct("<d")
 
-_FEW, _WIDE = 3, 2_000
-"""Up to `_FEW` values of a row with at least `_WIDE` are read one by one, since such a row fills many pages."""
+_COLUMN_BYTES = 3 * PAGE_BYTES
+"""If rows have more bytes than this for each requested value, only those values are read."""
 
-_FOUND = "FROM ticks WHERE position >= ? AND position < ? AND time >= ? AND time < ? ORDER BY position"
+_BATCH_BYTES = 2 * 2**20
+"""How many bytes of rows are read at a time."""
+
+_FOUND = "FROM ticks WHERE position > ? AND position < ? AND time >= ? AND time < ? ORDER BY position"
 _ROWS = f"SELECT position, time, layout, row {_FOUND}"
 _KEYS = f"SELECT position, time, layout, NULL {_FOUND}"
-_TIMES = f"SELECT time {_FOUND}"
-_COUNT = "SELECT count(*) FROM ticks WHERE position >= ? AND position < ? AND time >= ?"
+_COUNT = "SELECT count(*) FROM ticks WHERE position > ? AND position < ? AND time >= ?"
 _FIRST = f"SELECT position, time, layout, length(row) / 8 {_FOUND} LIMIT 1"
+_SIZE = "SELECT length(row) FROM ticks WHERE position > ? AND position < ? ORDER BY position LIMIT 1"
 
 
-class UnsealedRow(Struct, frozen=True):
-    """One tick that is not in a block.
+class UnsealedRows(Struct, frozen=True):
+    """Consecutive ticks of one epoch that are not in blocks, and have the same series.
 
     Attributes:
         database: the connection to read from.
-        position: its key.
-        time: POSIX milliseconds.
-        layout: the series of its values; see `layout_ids`.
-        data: its values as float64; None: `values` reads them one by one.
+        positions: int64 [ticks]; their keys.
+        times: int64 [ticks]; POSIX milliseconds, ascending.
+        layout: the id of their layout.
+        ids: int64 [series]; the id of each series in the layout.
+        values: float64 [ticks, series]; None: `columns` reads them one by one.
     """
 
     database: Database
-    position: int
-    time: int
+    positions: Integers
+    times: Integers
     layout: int
-    data: bytes | None
+    ids: Integers
+    values: Floats | None
 
-    def values(self, places: NDArray[np.intp]) -> Floats:
-        """Return some of its values, float64 [places]."""
-        if self.data is not None:
-            found: Floats = np.frombuffer(self.data, "<f8")[places]
-            return found
-        blob = self.database.blob("ticks", "row", self.position)
-        assert blob is not None
-        with blob:
-            return np.array([_VALUE.unpack(bytes(blob[8 * place : 8 * place + 8]))[0] for place in places.tolist()])
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def columns(self, places: NDArray[np.intp]) -> Floats:
+        """Return the values of some series, float64 [ticks, places]."""
+        if self.values is not None:
+            return self.values.take(places, axis=1)
+        found = np.empty((len(self), len(places)))
+        for row, key in zip(found, self.positions.tolist(), strict=True):
+            blob = self.database.blob("ticks", "row", key)
+            assert blob is not None
+            with blob:
+                row[:] = [_VALUE.unpack(bytes(blob[8 * place : 8 * place + 8]))[0] for place in places.tolist()]
+        return found
+
+    def between(self, start_ms: int, end_ms: int) -> "UnsealedRows":
+        """Return the ticks of a range, whose end is exclusive."""
+        first, last = np.searchsorted(self.times, [start_ms, end_ms]).tolist()
+        if last - first == len(self):
+            return self
+        there = slice(first, last)
+        values = None if self.values is None else self.values[there]
+        return UnsealedRows(self.database, self.positions[there], self.times[there], self.layout, self.ids, values)
 
 
-def each_row(database: Database, epoch: int, start_ms: int, end_ms: int, wanted: int = 2**31) -> Iterator[UnsealedRow]:
-    """Yield the ticks of an epoch in a range.
+def read_rows(
+    database: Database, epoch: int, start_ms: int, end_ms: int, wanted: int = 2**31, after: int | None = None
+) -> Iterator[UnsealedRows]:
+    """Yield the ticks of an epoch in a range, many at a time.
 
     Args:
         database: the connection to read from.
@@ -62,42 +83,50 @@ def each_row(database: Database, epoch: int, start_ms: int, end_ms: int, wanted:
         start_ms: the start of the range, inclusive.
         end_ms: the end of the range, exclusive.
         wanted: how many values of each row will be read.
+        after: the key of the tick before the first one to return; None: start with the first tick.
     """
-    if start_ms >= end_ms:
-        return
-    bounds = position(epoch, 0), position(epoch + 1, 0), start_ms, end_ms
-    first = database.all(_FIRST, *bounds)
-    one_by_one = first and first[0][3] >= _WIDE and wanted <= _FEW
-    for row in database.each(_KEYS if one_by_one else _ROWS, *bounds):
-        yield UnsealedRow(database, *row)
+    begin, end = _bounds(epoch)
+    size = row_bytes(database, epoch)
+    one_by_one = size > wanted * _COLUMN_BYTES
+    bounds = begin if after is None else after, end, start_ms, end_ms
+    rows = database.each(_KEYS if one_by_one else _ROWS, *bounds)
+    ids: dict[int, Integers] = {}
+    while some := list(islice(rows, _BATCH_BYTES // max(size, 1) + 1)):
+        for layout, group in groupby(some, _layout_of):
+            positions, times, _, data = zip(*group, strict=True)
+            if layout not in ids:
+                ids[layout] = layout_ids(database, layout)
+            values = None if one_by_one else np.frombuffer(b"".join(data), "<f8").reshape(len(times), -1)
+            yield UnsealedRows(
+                database, np.array(positions, np.int64), np.array(times, np.int64), layout, ids[layout], values
+            )
 
 
 def row_times(database: Database, epoch: int, start_ms: int, end_ms: int) -> Integers:
     """Return the times of the ticks of an epoch in a range."""
-    if start_ms >= end_ms:
-        return no_times()
-    bounds = position(epoch, 0), position(epoch + 1, 0), start_ms, end_ms
-    return np.array([time for (time,) in database.each(_TIMES, *bounds)], np.int64)
+    return np.array([time for _, time, *_ in database.each(_KEYS, *_bounds(epoch), start_ms, end_ms)], np.int64)
+
+
+def row_bytes(database: Database, epoch: int) -> int:
+    """Return the size of an epoch's first row, or 0 if it has none."""
+    return database.one(_SIZE, *_bounds(epoch)) or 0
 
 
 def first_row(database: Database, epoch: int, start_ms: int, end_ms: int = FOREVER) -> tuple[int, int, int, int] | None:
     """Return the first tick of an epoch in a range: position, time, layout and number of values."""
-    bounds = position(epoch, 0), position(epoch + 1, 0), start_ms, end_ms
-    rows = database.all(_FIRST, *bounds)
+    rows = database.all(_FIRST, *_bounds(epoch), start_ms, end_ms)
     return rows[0] if rows else None
 
 
 def count_rows(database: Database, epoch: int, start_ms: int) -> int:
     """Return the number of rows of an epoch at or after a time."""
-    return int(database.one(_COUNT, position(epoch, 0), position(epoch + 1, 0), start_ms))
+    return int(database.one(_COUNT, *_bounds(epoch), start_ms))
 
 
 def newest_time(database: Database, epoch: int) -> int | None:
     """Return the time of the newest row of an epoch, or None if it has no rows."""
     newest: int | None = database.one(
-        "SELECT time FROM ticks WHERE position >= ? AND position < ? ORDER BY position DESC LIMIT 1",
-        position(epoch, 0),
-        position(epoch + 1, 0),
+        "SELECT time FROM ticks WHERE position > ? AND position < ? ORDER BY position DESC LIMIT 1", *_bounds(epoch)
     )
     return newest
 
@@ -106,3 +135,12 @@ def layout_ids(database: Database, layout: int) -> Integers:
     """Return the series ids of a layout, in the order of the values."""
     blob = database.one("SELECT series FROM layouts WHERE id = ?", layout)
     return np.frombuffer(blob or b"", "<u4").astype(np.int64)
+
+
+def _bounds(epoch: int) -> tuple[int, int]:
+    """Return the keys before and after all ticks of an epoch."""
+    return position(epoch, 0) - 1, position(epoch + 1, 0)
+
+
+def _layout_of(row: tuple[int, int, int, bytes]) -> int:
+    return row[2]

@@ -34,6 +34,7 @@ class Writer:
         generation: grows with each file that is opened; readers must then reopen it.
         damaged: the path that a damaged file was moved to; None if there was none.
         lost_files: a sentence for each file that was lost or damaged.
+        amended: how many ticks that were not in blocks were amended.
         missed: how many amended values have no tick.
         lost: how many damaged columns were found.
         status: the contents, as of the last commit that waited for the disk, or the last chores.
@@ -56,7 +57,7 @@ class Writer:
         self.generation = 0
         self.damaged: Path | None = None
         self.lost_files: list[str] = []
-        self.missed = self.lost = 0
+        self.amended = self.missed = self.lost = 0
         self.status = HistoryStatus()
         self._open()
 
@@ -118,7 +119,8 @@ class Writer:
             self._waiting.put_back(items)
             raise
         self.missed += missed + self._recorder.missed
-        self._recorder.missed = 0
+        self.amended += self._recorder.amended
+        self._recorder.amended = self._recorder.missed = 0
         self._held = amended
         self._committed = count
         if through:

@@ -1,0 +1,94 @@
+"""Rows that are not in blocks are read once, and answers have them as they are in the file."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.history.naive import layout_of
+
+from tickboard.expressions.alignment import Floats
+from tickboard.history import unsealed_cache
+from tickboard.history.answers import Question
+from tickboard.history.file import open_to_read
+from tickboard.history.layout import Layout, Retention
+from tickboard.history.store import History
+from tickboard.history.unsealed import read_rows
+
+START = 1_800_000_000
+
+NARROW, WIDE = (layout_of([(f"m{number:04}", (), "") for number in range(series)]) for series in (3, 2_000))
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> Iterator[History]:
+    found = History(tmp_path / "h.sqlite", Retention(), lambda problem: None)
+    found.begin("run", 1000, 60)
+    yield found
+    found.close()
+
+
+def append(history: History, layout: Layout, rows: Floats, first: int) -> None:
+    for seq, row in enumerate(rows, first):
+        history.append(seq + 1, START + seq, layout, row)
+
+
+def values(history: History, ticks: int) -> Floats:
+    """Return the values of all series, float64 [ticks, series]."""
+    answer = history.read(Question((), START * 1000, (START + ticks) * 1000, ticks))
+    assert answer.times.tolist() == [(START + second) * 1000 for second in range(ticks)]
+    return np.array([each.avg for each in answer.series]).T
+
+
+@pytest.mark.parametrize(("most", "part"), [(2**26, 2**22), (2**26, 2_000), (0, 0)])
+def test_an_answer_has_what_was_recorded_and_amended_after_the_answer_before(
+    history: History, monkeypatch: pytest.MonkeyPatch, most: int, part: int
+) -> None:
+    monkeypatch.setattr(unsealed_cache, "KEPT_BYTES", most)
+    monkeypatch.setattr(unsealed_cache, "_PART_BYTES", part)
+    rows = np.random.default_rng(0).integers(0, 1000, (900, 3)).astype(float)
+    append(history, NARROW, rows[:400], 0)
+    np.testing.assert_array_equal(values(history, 400), rows[:400])
+    append(history, NARROW, rows[400:403], 400)
+    np.testing.assert_array_equal(values(history, 403), rows[:403])
+    rows[100, 1] = -1
+    history.amend(START + 100, NARROW, np.array([1]), np.array([-1.0]))
+    history.flush()
+    np.testing.assert_array_equal(values(history, 403), rows[:403])
+    # A column moves, and another series joins.
+    layout = Layout((NARROW.keys[2], NARROW.keys[0], NARROW.keys[1], ("new", (), "")), np.arange(4))
+    append(history, layout, np.column_stack([rows[403:, 2], rows[403:, :2], np.ones(497)]), 403)
+    found = values(history, 900)
+    np.testing.assert_array_equal(found[:, :3], rows)
+    np.testing.assert_array_equal(found[:, 3], [*[np.nan] * 403, *[1.0] * 497])
+    history.settle()
+    np.testing.assert_array_equal(values(history, 900), found)
+
+
+def test_rows_that_were_read_are_not_read_again(history: History) -> None:
+    append(history, NARROW, np.ones((10, 3)), 0)
+    values(history, 10)
+    with closing(sqlite3.connect(history.path)) as file, file:
+        # No reader can know of this.
+        file.execute("UPDATE ticks SET row = zeroblob(24) WHERE position < ?", ((1 << 40) + 6,))
+    append(history, NARROW, np.full((1, 3), 5.0), 10)
+    assert values(history, 11)[:, 0].tolist() == [*[1.0] * 10, 5.0]
+    history.amend(START + 8, NARROW, np.array([0]), np.array([8.0]))
+    history.flush()
+    assert values(history, 11)[:, 0].tolist() == [*[0.0] * 5, *[1.0] * 3, 8.0, 1.0, 5.0]
+
+
+@pytest.mark.parametrize("wanted", [1, 2_000])
+def test_a_few_values_of_wide_rows_are_those_of_whole_rows(history: History, wanted: int) -> None:
+    rows = np.random.default_rng(0).normal(0, 1, (5, 2_000))
+    append(history, WIDE, rows, 0)
+    history.flush()
+    with closing(open_to_read(history.path)) as database:
+        [part] = read_rows(database, 1, (START + 1) * 1000, (START + 4) * 1000, wanted)
+        assert (part.values is None) == (wanted == 1)
+        assert part.times.tolist() == [(START + second) * 1000 for second in (1, 2, 3)]
+        places = np.array([1_999, 0])
+        assert part.ids[places].tolist() == [2_000, 1]
+        np.testing.assert_array_equal(part.columns(places), rows[1:4, places])
