@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
+from tests.e2e.test_everyone_page import AXE, FINDINGS
 from tests.serving import Server, serve
 
 BOARD = str(Path(__file__).parent / "boards" / "sections.py")
@@ -221,7 +222,7 @@ def test_a_panel_can_be_pinned_to_the_top_and_is_still_there_after_a_reload(show
     expect(menu).to_be_focused()
     menu.click()
     shown.get_by_role("button", name="Pin to the top").click()
-    pinned = shown.get_by_role("region", name="Pinned")
+    pinned = shown.get_by_role("region", name="Pinned", exact=True)
     expect(pinned.locator(".table-panel tbody th").first).to_have_text("worker-29")
     # It stays where it was too, also when that is folded.
     expect(table).to_be_attached()
@@ -262,3 +263,25 @@ def test_what_is_open_fits_every_screen(shown: Page, width: int) -> None:
         assert small == []
         shown.keyboard.press("Escape")
         expect(dialog).to_have_count(0)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_in_what_is_open(shown: Page, scheme: str) -> None:
+    shown.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    shown.evaluate(AXE.read_text())
+    for key in ("/", "o", "?"):
+        shown.keyboard.press(key)
+        expect(shown.get_by_role("dialog")).to_be_visible()
+        if key == "/":
+            field(shown).fill("wor")
+            expect(shown.get_by_role("option").first).to_be_visible()
+        assert shown.evaluate(FINDINGS) == []
+        shown.keyboard.press("Escape")
+        expect(shown.get_by_role("dialog")).to_have_count(0)
+    # The menu of a panel, and one that is pinned.
+    more = shown.locator(".table-panel").get_by_role("button", name="More: Process CPU")
+    more.click()
+    assert shown.evaluate(FINDINGS) == []
+    shown.get_by_role("button", name="Pin to the top").click()
+    expect(shown.get_by_role("region", name="Pinned", exact=True)).to_be_visible()
+    assert shown.evaluate(FINDINGS) == []

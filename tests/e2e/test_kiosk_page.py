@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 from tests.e2e.conftest import Watched
+from tests.e2e.test_everyone_page import AXE, FINDINGS
 from tests.serving import Server, serve
 
 BOARD = str(Path(__file__).parent / "boards" / "wall.py")
@@ -79,3 +80,13 @@ def test_a_wall_of_few_series_has_large_cards_and_charts(page: Page) -> None:
         page.goto(server.url)
         expect(page.get_by_role("button", name="Pause drawing")).to_be_visible()
         assert value.evaluate(size) == usual
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_a_wall(page: Page, wall: Server, scheme: str) -> None:
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    page.set_viewport_size({"width": 1920, "height": 1080})
+    page.goto(f"{wall.url}?kiosk")
+    expect(page.locator(".kiosk-firing")).to_have_count(2)
+    page.evaluate(AXE.read_text())
+    assert page.evaluate(FINDINGS) == []

@@ -67,12 +67,13 @@ function SeriesCard(props: { title: string; unit: string; series: Series; note: 
   const texts = createMemo(() => cardTexts(numbers(), props.unit));
   const now = useLongest(() => texts().now.number);
   /** Of the small line: all three have room for it. */
-  const beside = useLongest(() => {
-    const { avg, min, max } = texts();
-    return [avg, min, max]
-      .map(seen)
-      .reduce((longest, text) => (text.length > longest.length ? text : longest));
-  });
+  const longestOf = (write: (text: Text) => string) =>
+    useLongest(() => {
+      const { avg, min, max } = texts();
+      return [avg, min, max].map(write).reduce((one, other) => (other.length > one.length ? other : one));
+    });
+  const beside = longestOf(seen);
+  const number = longestOf((text) => text.number);
   const span = () => {
     const { window_size = 60, interval_ms = 1000 } = board.board() ?? {};
     return formatDuration(window_size * interval_ms);
@@ -138,7 +139,7 @@ function SeriesCard(props: { title: string; unit: string; series: Series; note: 
       <Show when={isShare()}>
         <Share value={numbers().last} threshold={threshold()?.value} />
       </Show>
-      <div class="card-stats" data-room={room()} style={{ "--digits": beside().length }}>
+      <div class="card-stats" data-room={room()} style={{ "--digits": number().length }}>
         <span class="window">{span()}:</span>
         <span class="current stat">
           <span class="stat-word">avg</span> <b class="value">{texts().avg.number}</b>{" "}

@@ -58,7 +58,7 @@ function useWide(panels: () => readonly Plotted[]): () => readonly boolean[] {
   return () => panels().map(isWide);
 }
 
-function Charts(props: { panels: readonly Plotted[] }) {
+function Charts(props: { panels: readonly Plotted[]; pinned?: boolean }) {
   const wide = useWide(() => props.panels);
   const spans = createMemo(() => spansOf(props.panels, wide()));
   const styleOf = (place: number) => {
@@ -74,7 +74,7 @@ function Charts(props: { panels: readonly Plotted[] }) {
               <ChartPanel chart={panel} />
             ) : (
               <Suspense fallback={<section class="table-panel" />}>
-                <TablePanel table={panel} />
+                <TablePanel table={panel} pinned={props.pinned ?? false} />
               </Suspense>
             )}
           </div>
@@ -155,7 +155,7 @@ function Pinned() {
     <Show when={pins.panels().length > 0}>
       <section class="pinned" aria-labelledby="pinned">
         <h2 id="pinned">Pinned</h2>
-        <Charts panels={pins.panels()} />
+        <Charts panels={pins.panels()} pinned />
       </section>
     </Show>
   );

@@ -54,7 +54,7 @@ function Heading(props: {
   );
 }
 
-export default function TablePanel(props: { table: Table }) {
+export default function TablePanel(props: { table: Table; pinned: boolean }) {
   const { sections } = useStores();
   const { label, metrics, also = [], title } = props.table;
   const least = props.table.limit ?? LIMIT;
@@ -138,7 +138,7 @@ export default function TablePanel(props: { table: Table }) {
         <PanelMenu panel={props.table} />
       </div>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard */}
-      <section class="table-scroll" tabIndex={0} aria-label={title}>
+      <section class="table-scroll" tabIndex={0} aria-label={props.pinned ? `${title}, pinned` : title}>
         <table class="live-table" style={{ "--widths": `${sum(widths())}ch` }}>
           <caption class="visually-hidden">{title}, newest values</caption>
           <colgroup>
