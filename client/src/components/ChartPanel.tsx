@@ -110,9 +110,9 @@ export function ChartPanel(props: { chart: Chart }) {
       data-metric={props.chart.metrics.join(" ")}
     >
       <div class="chart-head">
-        <Show when={severity()}>{(worst) => <SeverityShape severity={worst()} />}</Show>
         <h3>
           {title()}
+          <Show when={severity()}>{(worst) => <SeverityShape severity={worst()} />}</Show>
           <Show when={details()}>
             {" "}
             <span class="chart-unit">{details()}</span>
