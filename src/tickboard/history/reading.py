@@ -12,7 +12,7 @@ import numpy as np
 from msgspec import Struct
 
 from tickboard.errors import TooMuchError
-from tickboard.expressions.alignment import Floats
+from tickboard.expressions.alignment import Columns, Floats
 from tickboard.history.answers import Answer, Buckets, Integers, Question
 from tickboard.history.contents import Contents
 from tickboard.history.epochs import Epoch, overlap, visible
@@ -299,10 +299,15 @@ class HistorySnapshot:
         """Yield ticks that are still rows, in batches."""
         times: list[Integers] = []
         found: list[Floats] = []
+        # By layout: where the series are in a row, and their places among the chosen ones.
+        places: dict[int, tuple[Columns, Columns]] = {}
         for part in self._unsealed.rows(self.database, epoch, start, end, len(chosen)):
             self._count(len(part) * len(chosen))
+            if part.layout not in places:
+                _, *both = np.intersect1d(part.ids, chosen.ids, assume_unique=True, return_indices=True)
+                places[part.layout] = both[0], both[1]
             times.append(part.times)
-            found.append(_columns(part, chosen.ids))
+            found.append(_columns(part, *places[part.layout], len(chosen)))
             if sum(map(len, times)) * len(chosen) >= _BATCH_VALUES:
                 yield np.concatenate(times), np.concatenate(found, axis=1)
                 times, found = [], []
@@ -402,13 +407,19 @@ def _check_size(series: int, buckets: int) -> None:
         )
 
 
-def _columns(rows: UnsealedRows, ids: Integers) -> Floats:
-    """Return the values of some series, float64 [series, ticks]; NaN where the rows do not have the series."""
-    _, source, target = np.intersect1d(rows.ids, ids, assume_unique=True, return_indices=True)
+def _columns(rows: UnsealedRows, source: Columns, target: Columns, series: int) -> Floats:
+    """Return the values of some series, float64 [series, ticks]; NaN where the rows do not have the series.
+
+    Args:
+        rows: the rows.
+        source: the columns to read.
+        target: the place of each among the series.
+        series: how many series there are.
+    """
     values = rows.columns(source).T
-    if len(target) == len(ids):
+    if len(target) == series:
         return values
-    found = np.full((len(ids), len(rows)), np.nan)
+    found = np.full((series, len(rows)), np.nan)
     found[target] = values
     return found
 
