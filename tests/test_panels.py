@@ -165,12 +165,12 @@ def test_many_metrics_have_sections_by_their_first_words_with_a_card_each() -> N
     disks = [f"disk_{number}" for number in range(13)]
     nodes = [f"node_{what}_{number}" for what in ("cpu", "net") for number in range(20)]
     pairs = [f"{letter}_{number}" for letter in "abcde" for number in (1, 2)]
-    names = [*disks, *nodes, "node_load", *pairs, "up"]
+    names = [*disks, *nodes, "node_load", "node_disk_used", *pairs, "up"]
     for name in names:
         registry.gauge(name)
     assert whole(panels.default_panels(registry)) == [
         section_of(disks, "disk", "13 metrics"),
-        section_of(["node_load"], "node", full=True),
+        section_of(["node_load", "node_disk_used"], "node", full=True),
         section_of(nodes[:20], "node cpu", "20 metrics"),
         section_of(nodes[20:], "node net", "20 metrics"),
         section_of(pairs[:2], "a", full=True),

@@ -107,8 +107,8 @@ def tour(browser: Browser) -> None:
         with look(browser, url, 1100, 560) as page:
             wait_for_window(page)
             served.close()
-            expect(page.locator(".status")).to_contain_text("Disconnected")
-            page.wait_for_timeout(1_000)
+            expect(page.get_by_text("Stale since")).to_be_visible(timeout=FULL_MS)
+            page.wait_for_timeout(12_000)
             page.screenshot(path=IMAGES / "page-stale.png")
 
 
