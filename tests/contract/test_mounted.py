@@ -68,7 +68,9 @@ def test_pages_of_other_sites_cannot_change_alerts_of_a_mounted_board(origin: st
         for path, body in (("ack", {"note": "x"}), ("ack", None), ("silence", {"duration": "1h", "reason": "x"})):
             answer = httpx.post(f"{url}/{path}", json=body, headers={"Origin": origin})
             assert answer.status_code == 403
-            assert answer.json()["error"].startswith(f"a page of {origin} may not write to 127.0.0.1:{port}: ask from")
+            assert answer.json()["error"].startswith(
+                f"a page of {origin} may not write to 127.0.0.1:{port}: use a page of this host"
+            )
         # A no-cors fetch of bytes has no content type.
         silence = b'{"duration":"1h","reason":"x"}'
         assert httpx.post(f"{url}/silence", content=silence).status_code == 415
