@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -211,6 +211,22 @@ def test_a_flipped_byte_loses_one_column_of_one_block_and_is_reported(recorded: 
     recorded.history.settle()
     cpu, memory = recorded.read(points=10, until=START + 3600).series
     assert (cpu.count.sum(), memory.count.sum()) == (3600, 3000)
+
+
+@pytest.mark.parametrize("size", [3, 10, 25])
+def test_a_block_that_was_cut_short_loses_only_its_own_ticks(recorded: Recorded, size: int) -> None:
+    rows = walk(2000, 2)
+    recorded.append(LAYOUT, rows)
+    recorded.history.settle()
+    recorded.history.close()
+    with closing(sqlite3.connect(recorded.path)) as file, file:
+        [_, second, _] = [key for (key,) in file.execute("SELECT key FROM blocks ORDER BY key")]
+        file.execute("UPDATE blocks SET block = substr(block, 1, ?) WHERE key = ?", (size, second))
+    recorded.open()
+    for series, expected in zip(recorded.read().series, rows.T, strict=True):
+        assert np.flatnonzero(series.count == 0).tolist() == list(range(600, 1200))
+        np.testing.assert_allclose(series.avg[1200:], expected[1200:], rtol=1e-5)
+    assert recorded.history.status().lost == 1
 
 
 @pytest.mark.parametrize("at", [0, 100])

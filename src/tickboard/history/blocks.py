@@ -166,8 +166,9 @@ def read_again(data: "bytes | sqlite3.Blob", found: Found) -> Encoded | None:
         return None
     parts = cast(_Parts, data)
     # Each column has its own checksum, so that of the directory need not be computed.
-    head = parts[: _HEAD.size + (found.numbers[-1] + 1) * _ENTRY.size]
-    if _HEAD.unpack_from(head)[0] != found.columns:
+    size = _HEAD.size + (found.numbers[-1] + 1) * _ENTRY.size
+    head = parts[:size]
+    if len(head) < size or _HEAD.unpack_from(head)[0] != found.columns:
         return None
     read = _read(parts, _HEAD.size + found.columns * _ENTRY.size, head, _HEAD.size, found)
     return None if 0 in read.kinds else read
