@@ -309,6 +309,19 @@ def test_a_later_epoch_hides_earlier_ticks_in_its_range(recorded: Recorded) -> N
     )
 
 
+def test_a_selector_without_a_series_is_answered_across_overlapping_epochs(recorded: Recorded) -> None:
+    recorded.begin()
+    recorded.append(layout_of([CPU]), np.full((1400, 1), 1.0))
+    recorded.now = START + 1350
+    recorded.begin()
+    recorded.append(layout_of([CPU]), np.full((200, 1), 2.0))
+    recorded.history.settle()
+    for since in (START, START + 100):
+        answer = recorded.read("nothing_*", since=since, until=START + 1400)
+        assert answer.series == ()
+        assert len(answer.times) == START + 1400 - since
+
+
 def test_epochs_that_do_not_overlap_share_a_bucket(recorded: Recorded) -> None:
     recorded.begin()
     recorded.append(layout_of([CPU]), np.full((30, 1), 1.0))

@@ -271,17 +271,17 @@ class HistorySnapshot:
         """
         fields = 1 if tier == RAW else ROLLED_FIELDS
         batch: list[Span] = []
-        size = 0
+        size, has_cut = 0, False
         for span in self._spans(tier, epoch, start, end, since):
             is_cut = span.first < start or span.last >= end
             values = fields * span.entries * len(chosen)
-            if batch and (is_cut or size + values > _BATCH_VALUES):
+            if batch and (is_cut or has_cut or size + values > _BATCH_VALUES):
                 yield batch, self._times(batch)
                 batch, size = [], 0
             self._count(values)
             if self._times_of(span) is not None:
                 batch.append(span)
-                size = _BATCH_VALUES if is_cut else size + values
+                size, has_cut = size + values, is_cut
         if batch:
             yield batch, self._times(batch)
 
