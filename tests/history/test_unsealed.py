@@ -10,9 +10,9 @@ import pytest
 from tests.history.naive import layout_of
 
 from tickboard.expressions.alignment import Floats
-from tickboard.history import unsealed_cache
+from tickboard.history import unsealed, unsealed_cache
 from tickboard.history.answers import Question
-from tickboard.history.file import open_to_read
+from tickboard.history.file import FOREVER, open_to_read
 from tickboard.history.layout import Layout, Retention
 from tickboard.history.store import History
 from tickboard.history.unsealed import read_rows
@@ -92,3 +92,40 @@ def test_a_few_values_of_wide_rows_are_those_of_whole_rows(history: History, wan
         places = np.array([1_999, 0])
         assert part.ids[places].tolist() == [2_000, 1]
         np.testing.assert_array_equal(part.columns(places), rows[1:4, places])
+
+
+def test_a_batch_of_rows_is_bounded_however_much_wider_rows_become(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unsealed, "_BATCH_BYTES", 64_000)
+    append(history, NARROW, np.ones((1, 3)), 0)
+    append(history, WIDE, np.ones((50, 2_000)), 1)
+    history.flush()
+    with closing(open_to_read(history.path)) as database:
+        parts = list(read_rows(database, 1, 0, FOREVER))
+        assert sum(len(part) for part in parts) == 51
+        assert max(len(part) * len(part.ids) * 8 for part in parts) <= 64_000
+        # The newest row is wide, so that one value of each row is read without the others.
+        assert all(part.values is None for part in read_rows(database, 1, 0, FOREVER, 1))
+
+
+@pytest.mark.parametrize("last", [NARROW, WIDE])
+def test_rows_that_became_too_many_to_keep_leave_memory(
+    history: History, monkeypatch: pytest.MonkeyPatch, last: Layout
+) -> None:
+    monkeypatch.setattr(unsealed_cache, "KEPT_BYTES", 500_000)
+    rows = np.full((52, 2_000), np.nan)
+    rows[0, :3] = 1.0
+    append(history, NARROW, rows[:1, :3], 0)
+    append(history, WIDE, np.ones((1, 2_000)), 1)
+    rows[1] = 1.0
+    np.testing.assert_array_equal(values(history, 2), rows[:2])
+    kept = history._reader._unsealed
+    assert sum(map(len, kept._parts)) == 2
+    append(history, WIDE, np.full((49, 2_000), 2.0), 2)
+    rows[2:51] = 2.0
+    append(history, last, np.full((1, len(last.keys)), 3.0), 51)
+    rows[51, : len(last.keys)] = 3.0
+    for _ in range(2):
+        np.testing.assert_array_equal(values(history, 52), rows)
+        assert kept._parts == []

@@ -2,7 +2,7 @@
 
 import struct
 from collections.abc import Iterator
-from itertools import groupby, islice
+from itertools import groupby
 
 import numpy as np
 from msgspec import Struct
@@ -25,7 +25,10 @@ _ROWS = f"SELECT position, time, layout, row {_FOUND}"
 _KEYS = f"SELECT position, time, layout, NULL {_FOUND}"
 _COUNT = "SELECT count(*) FROM ticks WHERE position > ? AND position < ? AND time >= ?"
 _FIRST = f"SELECT position, time, layout, length(row) / 8 {_FOUND} LIMIT 1"
-_SIZE = "SELECT length(row) FROM ticks WHERE position > ? AND position < ? ORDER BY position LIMIT 1"
+_SIZE = "SELECT length(row) FROM ticks WHERE position > ? AND position < ? ORDER BY position DESC LIMIT 1"
+
+_Row = tuple[int, int, int, bytes | None]
+"""Position, time and layout of a tick; and its values, unless they are read one by one."""
 
 
 class UnsealedRows(Struct, frozen=True):
@@ -91,7 +94,7 @@ def read_rows(
     bounds = begin if after is None else after, end, start_ms, end_ms
     rows = database.each(_KEYS if one_by_one else _ROWS, *bounds)
     ids: dict[int, Integers] = {}
-    while some := list(islice(rows, _BATCH_BYTES // max(size, 1) + 1)):
+    for some in _batches(rows, size):
         for layout, group in groupby(some, _layout_of):
             positions, times, _, data = zip(*group, strict=True)
             if layout not in ids:
@@ -108,7 +111,7 @@ def row_times(database: Database, epoch: int, start_ms: int, end_ms: int) -> Int
 
 
 def row_bytes(database: Database, epoch: int) -> int:
-    """Return the size of an epoch's first row, or 0 if it has none."""
+    """Return the size of an epoch's newest row, or 0 if it has none. Earlier rows may be smaller or larger."""
     return database.one(_SIZE, *_bounds(epoch)) or 0
 
 
@@ -142,5 +145,19 @@ def _bounds(epoch: int) -> tuple[int, int]:
     return position(epoch, 0) - 1, position(epoch + 1, 0)
 
 
-def _layout_of(row: tuple[int, int, int, bytes]) -> int:
+def _batches(rows: Iterator[_Row], size: int) -> Iterator[list[_Row]]:
+    """Group rows into batches of about `_BATCH_BYTES`. `size` is that of a row whose values are not read yet."""
+    batch: list[_Row] = []
+    total = 0
+    for row in rows:
+        batch.append(row)
+        total += size if row[3] is None else len(row[3])
+        if total >= _BATCH_BYTES:
+            yield batch
+            batch, total = [], 0
+    if batch:
+        yield batch
+
+
+def _layout_of(row: _Row) -> int:
     return row[2]

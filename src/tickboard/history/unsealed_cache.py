@@ -3,7 +3,7 @@
 An answer then reads only new rows. If the rows of a board take more than `KEPT_BYTES`, they are read each time.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -25,6 +25,8 @@ class UnsealedCache:
         self._epoch = self._amended = 0
         # In order. Parts of one layout are joined, so that there are few.
         self._parts: list[UnsealedRows] = []
+        # The epoch and its mark when its rows were too many to keep. They only grow until more of them are sealed.
+        self._too_many_at: tuple[int, int] | None = None
 
     def expect(self, amended: int) -> None:
         """Remove all rows if the number of amended rows has changed. Call this before a transaction begins."""
@@ -37,32 +39,44 @@ class UnsealedCache:
         start_ms = max(start_ms, epoch.sealed)
         if start_ms >= end_ms:
             return
-        if epoch.number < self._epoch or _size(database, epoch) > KEPT_BYTES:
+        if epoch.number < self._epoch or not self._refresh(database, epoch):
             yield from read_rows(database, epoch.number, start_ms, end_ms, wanted)
             return
-        self._refresh(database, epoch)
         for part in self._parts:
             found = part.between(start_ms, end_ms)
             if len(found):
                 yield found
 
-    def _refresh(self, database: Database, epoch: Epoch) -> None:
-        """Remove rows that are now in blocks, and read new ones."""
+    def _refresh(self, database: Database, epoch: Epoch) -> bool:
+        """Remove rows that are now in blocks, and read new ones. If there are too many, keep none and return False."""
         if epoch.number != self._epoch:
             self._epoch, self._parts = epoch.number, []
+        mark = epoch.number, epoch.sealed
+        if mark == self._too_many_at or _size(database, epoch) > KEPT_BYTES:
+            self._parts = []
+            return False
         newest = int(self._parts[-1].positions[-1]) if self._parts else None
         left = [_cut(part, epoch.sealed) for part in self._parts if part.times[-1] >= epoch.sealed]
         for part in read_rows(database, epoch.number, epoch.sealed, FOREVER, after=newest):
             left.append(part)
             while len(left) > 1 and _are_joined(left[-2], left[-1]):
                 left[-2:] = [_joined(left[-2], left[-1])]
+            # Earlier rows may be larger than the newest.
+            if _bytes(left) > KEPT_BYTES:
+                self._parts, self._too_many_at = [], mark
+                return False
         self._parts = left
+        return True
 
 
 def _size(database: Database, epoch: Epoch) -> int:
-    """Return approximately how many bytes the rows of an epoch have."""
+    """Return how many bytes the rows of an epoch have if all are as large as the newest."""
     ticks = (epoch.last - max(epoch.first, epoch.sealed)) // epoch.interval_ms + 1
     return ticks * row_bytes(database, epoch.number)
+
+
+def _bytes(parts: Sequence[UnsealedRows]) -> int:
+    return sum(8 * len(part) * len(part.ids) for part in parts)
 
 
 def _cut(part: UnsealedRows, sealed_ms: int) -> UnsealedRows:
@@ -73,8 +87,7 @@ def _cut(part: UnsealedRows, sealed_ms: int) -> UnsealedRows:
 
 def _are_joined(one: UnsealedRows, other: UnsealedRows) -> bool:
     """Return whether two parts should be one. Each row is copied a few times at most until its part is large."""
-    size = 8 * len(one.ids) * (len(one) + len(other))
-    return one.layout == other.layout and len(one) <= 2 * len(other) and size <= _PART_BYTES
+    return one.layout == other.layout and len(one) <= 2 * len(other) and _bytes((one, other)) <= _PART_BYTES
 
 
 def _joined(*parts: UnsealedRows) -> UnsealedRows:
