@@ -13,6 +13,13 @@ describe("a chart as CSV", () => {
     );
   });
 
+  it("has no name that a spreadsheet takes for a formula, and numbers as they are", () => {
+    const lines = ["=1+1", "+1", "-x", "@a,b", "a=b"].map((label) => ({ label, values: [-1] }));
+    expect(csvOf([0], lines)).toBe(
+      "time,'=1+1,'+1,'-x,\"'@a,b\",a=b\r\n1970-01-01T00:00:00.000Z,-1,-1,-1,-1,-1\r\n",
+    );
+  });
+
   it("quotes what would be taken for something else", () => {
     expect(csvOf([], [{ label: 'a "b", c', values: [] }])).toBe('time,"a ""b"", c"\r\n');
   });

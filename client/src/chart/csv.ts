@@ -1,7 +1,10 @@
 /** The values of a chart as CSV, for another program: a row for each tick, a column for each series. Pure. */
 
 /** Quoted where that is needed, as RFC 4180 says. */
-const field = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+const quoted = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+
+/** A spreadsheet would take a text that begins like a formula for one. */
+const field = (text: string): string => quoted(/^[=+\-@]/.test(text) ? `'${text}` : text);
 
 /**
  * @param times in milliseconds since 1970.
