@@ -12,7 +12,7 @@ import { type Scale, valueText } from "../chart/scene";
 import { FONT } from "../chart/text";
 import { formatCount, formatTime } from "../format";
 import type { Chart } from "../types.gen";
-import { percentile } from "../window/percentile";
+import { percentiles } from "../window/percentile";
 import { computeStats } from "../window/stats";
 import { useBeat } from "./beat";
 import { ChartCanvas } from "./ChartCanvas";
@@ -126,6 +126,7 @@ function StatsRow(props: { line: Line; picture: ChartPicture; at: number | null;
     return stats.window.ordered(props.line.key);
   });
   const numbers = createMemo(() => computeStats(values()));
+  const high = createMemo(() => percentiles(values(), [0.95, 0.99]));
   const text = (value: number) => valueText(value, props.picture.unit(), [numbers().min, numbers().max]);
   return (
     <tr
@@ -155,8 +156,8 @@ function StatsRow(props: { line: Line; picture: ChartPicture; at: number | null;
       <td class="avg">{text(numbers().avg)}</td>
       <td class="min">{text(numbers().min)}</td>
       <td class="max">{text(numbers().max)}</td>
-      <td class="p95">{text(percentile(values(), 0.95))}</td>
-      <td class="p99">{text(percentile(values(), 0.99))}</td>
+      <td class="p95">{text(high()[0])}</td>
+      <td class="p99">{text(high()[1])}</td>
       <td class="samples">{formatCount(numbers().count)}</td>
     </tr>
   );

@@ -8,7 +8,7 @@ import { colorVariable } from "../chart/palette";
 import { valueText } from "../chart/scene";
 import { extentOf, formatCount, formatDuration } from "../format";
 import type { Severity } from "../types.gen";
-import { percentile } from "../window/percentile";
+import { percentiles } from "../window/percentile";
 import { computeStats } from "../window/stats";
 import { useBeat } from "./beat";
 import { useStores } from "./context";
@@ -66,7 +66,7 @@ export default function RankedTable(props: {
     beat();
     const values = props.lines.map(({ key }) => stats.window.newest(key));
     const text = (value: number) => valueText(value, props.unit, extentOf(values));
-    return `avg ${text(average(values))} · p95 ${text(percentile(values, 0.95))}`;
+    return `avg ${text(average(values))} · p95 ${text(percentiles(values, [0.95])[0])}`;
   });
 
   return (
