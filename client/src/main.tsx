@@ -164,7 +164,9 @@ function connect(stores: Stores, started: (feed: SharedFeed) => void): void {
     history.scrollRestoration = "auto";
   });
   listen(window, "keydown", (event) => {
-    if ((event as KeyboardEvent).key === "Escape" && !event.defaultPrevented) view.close();
+    // It closes one thing at a time: what is open over a view comes first.
+    const open = document.querySelector(":popover-open") !== null;
+    if ((event as KeyboardEvent).key === "Escape" && !event.defaultPrevented && !open) view.close();
   });
   listen(window, "beforeprint", () => theme.print(true));
   listen(window, "afterprint", () => {

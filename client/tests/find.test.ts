@@ -66,11 +66,19 @@ describe("a shortcut", () => {
 
   it("is none where letters are typed, and the space bar none where it presses or scrolls", () => {
     const { store } = storeOf(true);
-    for (const target of [inside("input"), inside("select"), inside("dialog"), inside("[contenteditable]")]) {
+    for (const target of [
+      inside("input"),
+      inside("select"),
+      inside("dialog"),
+      inside("[contenteditable]"),
+      inside("[popover]"),
+    ]) {
       expect(store.actionOf(press("t", { target }))).toBeUndefined();
     }
     expect(store.actionOf(press(" ", { target: inside("button") }))).toBeUndefined();
-    expect(store.actionOf(press(" ", { target: inside(".table-scroll") }))).toBeUndefined();
+    for (const target of [inside(".table-scroll"), inside(".ranked-scroll")]) {
+      expect(store.actionOf(press(" ", { target }))).toBeUndefined();
+    }
     expect(store.actionOf(press("t", { target: inside("button") }))).toBe("theme");
     expect(store.actionOf(press("t", { target: null }))).toBe("theme");
   });

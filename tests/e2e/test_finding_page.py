@@ -58,7 +58,7 @@ def test_the_search_finds_alerts_metrics_labels_table_rows_and_sections(shown: P
     expect(options).to_have_text([re.compile(r"device=sdc.*Disk busy.*40\.0 %")])
     field(shown).fill("nowhere")
     expect(options).to_have_count(0)
-    expect(shown.get_by_text("Nothing has “nowhere” in it")).to_be_visible()
+    expect(shown.get_by_text("No results for “nowhere”")).to_be_visible()
 
 
 def test_the_search_is_used_by_keyboard_and_goes_to_a_row_of_a_table(shown: Page) -> None:

@@ -236,7 +236,7 @@ export default function TablePanel(props: { table: Table; pinned: boolean }) {
           </tbody>
         </table>
         <Show when={keys().length === 0}>
-          <p class="no-rows">{filter() === "" ? "No current values" : `Nothing is called “${filter()}”`}</p>
+          <p class="no-rows">{filter() === "" ? "No current values" : `No rows match “${filter()}”`}</p>
         </Show>
       </section>
       <div class="table-foot">

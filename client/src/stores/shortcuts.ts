@@ -16,9 +16,9 @@ export interface Shortcut {
 
 export const SHORTCUTS: readonly Shortcut[] = [
   { key: "/", action: "search", name: "/", text: "Search" },
-  { key: " ", action: "pause", name: "Space", text: "Pause or go on" },
+  { key: " ", action: "pause", name: "Space", text: "Pause or resume" },
   { key: "e", action: "enlarge", name: "e", text: "Enlarge the chart under the pointer or in focus" },
-  { key: "n", action: "next", name: "n", text: "Next that fires" },
+  { key: "n", action: "next", name: "n", text: "Next firing alert" },
   { key: "o", action: "outline", name: "o", text: "Outline" },
   { key: "t", action: "theme", name: "t", text: "Light or dark" },
   { key: "?", action: "shortcuts", name: "?", text: "All shortcuts" },
@@ -42,9 +42,9 @@ const isElement = (target: unknown): target is ElementLike =>
   typeof target === "object" && target !== null && "closest" in target;
 
 /** Where letters are typed, and what is open over the page and has keys of its own. */
-const TAKES_LETTERS = "input, textarea, select, [contenteditable], dialog, [role=menu]";
+const TAKES_LETTERS = "input, textarea, select, [contenteditable], dialog, [popover]";
 /** What is pressed, or scrolled, with the space bar. */
-const TAKES_SPACE = "button, a, summary, [role=option], .table-scroll";
+const TAKES_SPACE = "button, a, summary, [role=option], .table-scroll, .ranked-scroll";
 
 export function createShortcutsStore(memory: { load(): boolean; save(on: boolean): void }) {
   const [on, setOn] = createSignal(memory.load());

@@ -137,7 +137,7 @@ export default function Search() {
       <p class="no-results" role="status">
         {words().length > 0
           ? all().length === 0
-            ? `Nothing has “${question().trim()}” in it`
+            ? `No results for “${question().trim()}”`
             : ""
           : all().length === 0
             ? "Type a part of a name"
