@@ -1,11 +1,12 @@
 /** The whole page. It places the parts; each of them takes what it shows from the stores. */
-import { createEffect, lazy, Show, Suspense } from "solid-js";
+import { createEffect, lazy, Show } from "solid-js";
 import { ConnectionTrouble } from "./ConnectionTrouble";
 import { useStores } from "./context";
 import { EnlargedPlace } from "./EnlargedPlace";
 import { Footer } from "./Footer";
 import { Header } from "./Header";
 import { Health } from "./Health";
+import { LoadedPart } from "./LoadedPart";
 import { Panels } from "./Panels";
 import { Problems } from "./Problems";
 import { Stale } from "./Stale";
@@ -26,9 +27,9 @@ export function App(props: { kiosk: boolean }) {
     <Show
       when={!onWall()}
       fallback={
-        <Suspense>
+        <LoadedPart>
           <Kiosk />
-        </Suspense>
+        </LoadedPart>
       }
     >
       <Page waiting={waiting()} />
@@ -46,7 +47,7 @@ function Page(props: { waiting: boolean }) {
         <ConnectionTrouble />
         <Problems />
         <EnlargedPlace />
-        <Show when={!props.waiting} fallback={<Suspense>{<Waiting />}</Suspense>}>
+        <Show when={!props.waiting} fallback={<LoadedPart>{<Waiting />}</LoadedPart>}>
           <Health />
           <Panels />
         </Show>

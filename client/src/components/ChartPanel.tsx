@@ -2,7 +2,7 @@
  * A chart with its title, its legend and its table. Off screen it costs nothing: the plot is made when it first
  * comes into view, and follows the ticks only while it is there.
  */
-import { createMemo, createSignal, lazy, Show, Suspense } from "solid-js";
+import { createMemo, createSignal, lazy, Show } from "solid-js";
 import { SEVERITIES } from "../alerts/entries";
 import type { Plot } from "../chart/plot";
 import { formatCount, formatTicks, formatValue } from "../format";
@@ -13,6 +13,7 @@ import { useStores } from "./context";
 import { Icon } from "./Icon";
 import { useInView } from "./inView";
 import { Legend } from "./Legend";
+import { LoadedPart } from "./LoadedPart";
 import type { Line } from "./lines";
 import { PanelMenu } from "./PanelMenu";
 import { type ChartPicture, usePicture } from "./picture";
@@ -161,11 +162,14 @@ export function ChartPanel(props: { chart: Chart }) {
             fallback={
               // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard
               <section class="table-scroll" tabIndex={0} aria-label={`${props.chart.title}, table`}>
-                <DataTable
-                  title={props.chart.title}
-                  lines={picture.lines().slice(0, COLUMNS)}
-                  all={all().length}
-                />
+                <LoadedPart>
+                  <DataTable
+                    title={props.chart.title}
+                    lines={picture.lines().slice(0, COLUMNS)}
+                    all={all().length}
+                    live={inView}
+                  />
+                </LoadedPart>
               </section>
             }
           >
@@ -182,7 +186,7 @@ export function ChartPanel(props: { chart: Chart }) {
           </Show>
         </div>
         <Show when={many() && !asTable()}>
-          <Suspense fallback={<div class="ranked" />}>
+          <LoadedPart fallback={<div class="ranked" />}>
             <RankedTable
               title={props.chart.title}
               lines={all()}
@@ -196,7 +200,7 @@ export function ChartPanel(props: { chart: Chart }) {
               live={live}
               onHold={picture.hold}
             />
-          </Suspense>
+          </LoadedPart>
         </Show>
         <Show when={listed() && !asTable()}>
           <Legend lines={all()} standout={picture.standout} live={live} />

@@ -2,16 +2,23 @@
 import { createMemo, For, Index, Show } from "solid-js";
 import { formatText, formatTime } from "../format";
 import { computeStats } from "../window/stats";
+import { useBeat } from "./beat";
 import { useStores } from "./context";
 import { sayHighest } from "./highest";
 import type { Line } from "./lines";
 
 const ROWS = 30;
 
-export default function DataTable(props: { title: string; lines: readonly Line[]; all: number }) {
+export default function DataTable(props: {
+  title: string;
+  lines: readonly Line[];
+  all: number;
+  live: () => boolean;
+}) {
   const { stats } = useStores();
+  const beat = useBeat(props.live);
   const rows = createMemo(() => {
-    stats.drawn();
+    beat();
     const times = stats.window.orderedTimes().slice(-ROWS);
     const columns = props.lines.map(({ key, unit }) => {
       const values = stats.window.ordered(key);

@@ -1,10 +1,12 @@
 /** Where an enlarged chart takes the place of the board: loaded when one is first wanted. */
-import { createMemo, ErrorBoundary, lazy, onCleanup, onMount, Show, Suspense } from "solid-js";
+import { createMemo, lazy, onCleanup, onMount, Show } from "solid-js";
 import type { Chart } from "../types.gen";
 import { useStores } from "./context";
+import { LoadedPart } from "./LoadedPart";
 import { leavesOf } from "./layout";
 
-const Enlarged = lazy(() => import("./Enlarged"));
+const load = () => import("./Enlarged");
+const Enlarged = lazy(load);
 
 /** It is there when the server is not. */
 const PRELOAD_AFTER_MS = 5_000;
@@ -32,24 +34,16 @@ export function EnlargedPlace() {
   });
 
   onMount(() => {
-    const timer = setTimeout(() => void Enlarged.preload(), PRELOAD_AFTER_MS);
+    const timer = setTimeout(() => load().catch(() => {}), PRELOAD_AFTER_MS);
     onCleanup(() => clearTimeout(timer));
   });
 
   return (
     <Show when={chart()} keyed>
       {(one) => (
-        <ErrorBoundary
-          fallback={
-            <p class="enlarged" role="alert">
-              The enlarged chart could not be loaded. Reload the page.
-            </p>
-          }
-        >
-          <Suspense>
-            <Enlarged chart={one} />
-          </Suspense>
-        </ErrorBoundary>
+        <LoadedPart>
+          <Enlarged chart={one} />
+        </LoadedPart>
       )}
     </Show>
   );

@@ -3,10 +3,11 @@
  * is over beside it. Nothing jumps: the block keeps its height for a while when there is less in it, and an alert its
  * place for as long as somebody reads or aims there.
  */
-import { createEffect, createMemo, createSignal, lazy, onCleanup, onMount, Show, Suspense } from "solid-js";
+import { createEffect, createMemo, createSignal, lazy, onCleanup, onMount, Show } from "solid-js";
 import { STAY_MS } from "../stores/staying";
 import { useStores } from "./context";
 import { HealthLine } from "./HealthLine";
+import { LoadedPart } from "./LoadedPart";
 
 const load = () => import("./AlertLog");
 const AlertLog = lazy(load);
@@ -73,7 +74,7 @@ export function Health() {
   const showsRecent = () => anyRecent() && (anyFiring() || listed());
   const reads = () => alerts.reads(log.matches(":hover, :has(:focus-visible)"));
   onMount(() => {
-    const timer = setTimeout(() => void load(), PRELOAD_AFTER_MS);
+    const timer = setTimeout(() => load().catch(() => {}), PRELOAD_AFTER_MS);
     onCleanup(() => clearTimeout(timer));
   });
   useHeldHeight(
@@ -111,9 +112,9 @@ export function Health() {
           onFocusOut={() => queueMicrotask(reads)}
         >
           <Show when={anyFiring() || showsRecent()}>
-            <Suspense fallback={<div class="alerts-coming" />}>
+            <LoadedPart fallback={<div class="alerts-coming" />}>
               <AlertLog firing={anyFiring()} recent={showsRecent()} />
-            </Suspense>
+            </LoadedPart>
           </Show>
         </div>
       </div>

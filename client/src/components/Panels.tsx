@@ -3,21 +3,12 @@
  * titled row is a section that folds. When panels come and go, those that stay keep their elements: groups are told
  * apart by id, panels by object.
  */
-import {
-  type Accessor,
-  createMemo,
-  createUniqueId,
-  For,
-  lazy,
-  Match,
-  Show,
-  Suspense,
-  Switch,
-} from "solid-js";
+import { type Accessor, createMemo, createUniqueId, For, lazy, Match, Show, Switch } from "solid-js";
 import type { Card, Table } from "../types.gen";
 import { ChartPanel } from "./ChartPanel";
 import { useStores } from "./context";
 import { Icon } from "./Icon";
+import { LoadedPart } from "./LoadedPart";
 import { type Group, type Plotted, type RowGroup, spansOf } from "./layout";
 import { MetricCard } from "./MetricCard";
 import { SeverityShape } from "./SeverityShape";
@@ -73,9 +64,9 @@ function Charts(props: { panels: readonly Plotted[]; pinned?: boolean }) {
             {panel.type === "chart" ? (
               <ChartPanel chart={panel} />
             ) : (
-              <Suspense fallback={<section class="table-panel" />}>
+              <LoadedPart fallback={<section class="table-panel" />}>
                 <TablePanel table={panel} pinned={props.pinned ?? false} />
-              </Suspense>
+              </LoadedPart>
             )}
           </div>
         )}
