@@ -49,11 +49,11 @@ class Catalogue:
         self._choices: OrderedDict[tuple[str, ...], Integers] = OrderedDict()
         self._lock = threading.Lock()
 
-    def refresh(self, database: Database) -> None:
-        """Read the series again if they have changed."""
+    def refresh(self, database: Database) -> bool:
+        """Read the series again if they have changed. Return whether they have."""
         revision = database.one("SELECT value FROM state WHERE name = 'series'")
         if revision == self._revision:
-            return
+            return False
         self.entries, self._names, self._ids = {}, {}, {}
         self._choices.clear()
         for id, name, labels, unit in database.each("SELECT id, name, labels, unit FROM series ORDER BY id"):
@@ -62,6 +62,7 @@ class Catalogue:
             self._names.setdefault(name, []).append(entry)
             self._ids[name, entry.labels] = id
         self._revision = revision
+        return True
 
     def id_of(self, name: str, labels: Labels) -> int:
         """Return the id of a series, or -1 if there is none."""

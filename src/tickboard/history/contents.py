@@ -3,6 +3,7 @@
 They are read again only when the file has changed, since each query takes as long as decoding a hundred ticks.
 """
 
+from collections import OrderedDict
 from collections.abc import Sequence
 
 from tickboard.history.catalogue import Catalogue
@@ -11,8 +12,8 @@ from tickboard.history.file import Database
 from tickboard.history.layout import TIERS
 from tickboard.history.spans import Chosen
 
-_KEPT = 64
-"""Results of `Contents.choose` to keep."""
+_KEPT, _KEPT_SERIES = 64, 200_000
+"""How many results of `Contents.choose` to keep, and how many series they may have together."""
 
 
 class Contents:
@@ -29,7 +30,7 @@ class Contents:
         self.epochs: Sequence[Epoch] = ()
         self.expired: tuple[int, ...] = ()
         self._version = -1
-        self._chosen: dict[tuple[str, ...], Chosen] = {}
+        self._chosen: OrderedDict[tuple[str, ...], Chosen] = OrderedDict()
 
     def refresh(self, database: Database) -> None:
         """Read the contents again if another connection has changed the file.
@@ -40,7 +41,8 @@ class Contents:
         version: int = database.one("PRAGMA data_version")
         if version == self._version:
             return
-        self.catalogue.refresh(database)
+        if self.catalogue.refresh(database):
+            self._chosen.clear()
         self.epochs = tuple(read_epochs(database))
         values = dict(database.all("SELECT name, value FROM state"))
         self.expired = tuple(values[f"expired{tier}"] for tier in range(len(TIERS)))
@@ -48,11 +50,13 @@ class Contents:
 
     def choose(self, patterns: tuple[str, ...]) -> Chosen:
         """Return the series that selectors match. No selectors match all series."""
-        ids = self.catalogue.choose(patterns)
         chosen = self._chosen.get(patterns)
-        # The catalogue returns the same array until it has been read again.
-        if chosen is None or chosen.ids is not ids:
-            if len(self._chosen) >= _KEPT:
-                self._chosen.clear()
-            chosen = self._chosen[patterns] = Chosen.of(ids)
+        if chosen is None:
+            chosen = self._chosen[patterns] = Chosen.of(self.catalogue.choose(patterns))
+            while len(self._chosen) > 1 and self._are_too_many():
+                self._chosen.popitem(last=False)
+        self._chosen.move_to_end(patterns)
         return chosen
+
+    def _are_too_many(self) -> bool:
+        return len(self._chosen) > _KEPT or sum(map(len, self._chosen.values())) > _KEPT_SERIES
