@@ -144,6 +144,19 @@ describe("the alert store", () => {
     expect([firing(), recent()]).toEqual([[], ["a", "b"]]);
   });
 
+  it("holds nothing any more when the form of a silence has gone, but for another one's", () => {
+    take(alert("a"), alert("b"));
+    const { id } = entry("b");
+    store.setDraft({ id, duration: "2h", reason: "" });
+    store.closeDraft(entry("a").id);
+    expect(store.draft()?.id).toBe(id);
+    take(over("a"), over("b"));
+    clock.pass(STAY_MS);
+    expect(firing()).toEqual(["a", "b"]);
+    store.closeDraft(id);
+    expect([store.draft(), firing(), recent()]).toEqual([null, [], ["a", "b"]]);
+  });
+
   it("shows a series that fires again in its place, and its last time among what is over", () => {
     const cpu = (id: string, more: Partial<Alert> = {}) => alert(id, { rule: "cpu", metric: "cpu", ...more });
     take(cpu("a"));

@@ -1,6 +1,13 @@
 /** What the feed draws: what fires apart from what is over, each once, and of many what the worst of them is. */
 import { describe, expect, it } from "vitest";
-import { type Entry, firingEntries, recentEntries } from "../src/alerts/entries";
+import {
+  activeOf,
+  type Entry,
+  firingEntries,
+  isQuiet,
+  recentEntries,
+  silencedUntil,
+} from "../src/alerts/entries";
 import { type Episode, Episodes } from "../src/alerts/episodes";
 import type { Alert } from "../src/types.gen";
 import { alert, at } from "./world";
@@ -102,5 +109,35 @@ describe("entries", () => {
   it("take an alert without a value as the least bad", () => {
     const [group] = firingEntries(episodes(many(7, (i) => (i === 3 ? { value: 1 } : {}))));
     expect(group.lead.alert.id).toBe("3");
+  });
+});
+
+describe("what somebody did about an entry", () => {
+  const now = Date.parse(at(100));
+  const silenced = (seconds: number) => ({
+    silenced: { rule: "disk", until: at(seconds), reason: "planned", timestamp: at(50) },
+  });
+  const acknowledged = { acknowledged: { timestamp: at(50) } };
+  const active = (...alerts: Alert[]) => activeOf(firingEntries(episodes(alerts))[0]);
+  const one = (id: string, value: number, more: Partial<Alert> = {}) =>
+    alert(id, { rule: "disk", value, ...more });
+
+  it("counts for it when it was done to all that fire, not only to the worst", () => {
+    const part = active(one("worst", 99, silenced(200)), one("other", 95));
+    expect([silencedUntil(part, now), isQuiet(part, now)]).toEqual([null, false]);
+    const all = active(one("worst", 99, silenced(300)), one("other", 95, silenced(200)));
+    expect([silencedUntil(all, now), isQuiet(all, now)]).toEqual([Date.parse(at(200)), true]);
+    expect([silencedUntil(all, Date.parse(at(250))), isQuiet(all, Date.parse(at(250)))]).toEqual([
+      null,
+      false,
+    ]);
+    const mixed = active(one("worst", 99, silenced(200)), one("other", 95, acknowledged));
+    expect([silencedUntil(mixed, now), isQuiet(mixed, now)]).toEqual([null, true]);
+  });
+
+  it("does not depend on what of it is over, until all is", () => {
+    const over = one("over", 95, { resolved: at(90) });
+    expect(active(one("fires", 99), over).map(({ id }) => id)).toEqual(["fires"]);
+    expect(active(over).map(({ id }) => id)).toEqual(["over"]);
   });
 });

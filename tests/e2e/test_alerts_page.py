@@ -552,11 +552,22 @@ def test_a_group_is_acknowledged_and_silenced_as_one(watched: Watched, tmp_path:
         group.get_by_role("button", name=re.compile("^Acknowledge 3: Disk over 90 %: 3 mounts")).click()
         expect(group.locator(".outcome-note")).to_have_text("all acknowledged")
         assert all("acknowledged" in alert for alert in server.json("/api/alerts")["alerts"])
-        group.get_by_role("button", name=re.compile("^Silence: ")).click()
+        silence = group.get_by_role("button", name=re.compile("^Silence: "))
+        group.locator(".group-toggle").click()
+        # The worst of them alone: the group as a whole is not silenced, and its button silences those that are left.
+        worst = silence.nth(1)
+        worst.click()
+        page.get_by_label("Reason").fill("only this one")
+        page.keyboard.press("Enter")
+        expect(worst).to_have_attribute("aria-pressed", "true")
+        expect(silence.first).to_have_attribute("aria-pressed", "false")
+        silence.first.click()
         page.get_by_label("Reason").fill("a planned test")
         page.keyboard.press("Enter")
         expect(page.get_by_label("Reason")).to_have_count(0)
-        assert len(server.json("/api/silences")) == 3
+        expect(silence.first).to_have_attribute("aria-pressed", "true")
+        reasons = sorted(silence["reason"] for silence in server.json("/api/silences"))
+        assert reasons == ["a planned test", "a planned test", "only this one"]
     assert watched.errors == []
 
 

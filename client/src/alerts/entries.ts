@@ -26,6 +26,23 @@ export interface Entry {
   episodes: readonly Episode[];
 }
 
+/** The alerts that an action on an entry is about: those that fire, or all of them when none does. */
+export const activeOf = ({ episodes, firing }: Entry): Alert[] =>
+  episodes.flatMap((one) => (!firing || isFiring(one) ? one.alert : []));
+
+export const isSilenced = ({ silenced }: Alert, now: number): boolean =>
+  Date.parse(silenced?.until ?? "") > now;
+
+/** Until when all of some alerts are silenced, milliseconds since 1970; null when one of them is not. */
+export function silencedUntil(alerts: readonly Alert[], now: number): number | null {
+  if (alerts.length === 0 || !alerts.every((alert) => isSilenced(alert, now))) return null;
+  return alerts.reduce((least, { silenced }) => Math.min(least, Date.parse(silenced?.until ?? "")), Infinity);
+}
+
+/** Whether somebody has taken care of all of some alerts: each is acknowledged or silenced. */
+export const isQuiet = (alerts: readonly Alert[], now: number): boolean =>
+  alerts.every((alert) => alert.acknowledged !== undefined || isSilenced(alert, now));
+
 /** Worst first. */
 export const SEVERITIES: readonly Severity[] = ["critical", "warning", "info"];
 

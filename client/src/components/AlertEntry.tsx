@@ -4,7 +4,7 @@
  * size and place for a while.
  */
 import { createMemo, createSignal, createUniqueId, For, Show } from "solid-js";
-import { type Entry, entryOf } from "../alerts/entries";
+import { activeOf, type Entry, entryOf, isQuiet, isSilenced } from "../alerts/entries";
 import type { Episode } from "../alerts/episodes";
 import { extentOf, formatCount, formatValue } from "../format";
 import { Refused } from "../link/actions";
@@ -95,11 +95,11 @@ function useAsking() {
 }
 
 function Actions(props: { entry: Entry; name: string; asking: ReturnType<typeof useAsking> }) {
-  const { actions, alerts } = useStores();
+  const { actions, alerts, connection } = useStores();
   let silenceButton!: HTMLButtonElement;
   const alert = () => props.entry.lead.alert;
   const silencing = () => alerts.draft()?.id === props.entry.id;
-  const silencedUntil = useSilencedUntil(alert);
+  const silencedUntil = useSilencedUntil(() => props.entry);
   const left = () => unseen(props.entry);
   const seen = () => alert().acknowledged !== undefined && left().length === 0;
   const word = () => {
@@ -115,8 +115,10 @@ function Actions(props: { entry: Entry; name: string; asking: ReturnType<typeof 
   }
 
   async function silence(duration: string, reason: string): Promise<void> {
-    const about = props.entry.episodes.filter(({ state }) => state === "firing" || props.entry.total === 1);
-    const of = about.map((one) => one.alert);
+    const active = activeOf(props.entry);
+    // Once all are silenced the form ends that; until then it silences those that are left.
+    const of =
+      silencedUntil() === null ? active.filter((one) => !isSilenced(one, connection.serverTime())) : active;
     if (await props.asking.ask(of, (id) => actions.silence(id, duration, reason))) closeForm();
   }
 
@@ -149,6 +151,7 @@ function Actions(props: { entry: Entry; name: string; asking: ReturnType<typeof 
       </button>
       <Show when={silencing()}>
         <SilenceForm
+          entryId={props.entry.id}
           anchor={() => silenceButton}
           what={props.name}
           silenced={silencedUntil() === null ? undefined : alert().silenced}
@@ -188,7 +191,7 @@ function Members(props: { entry: Entry; id: string }) {
 
 /** @param props.member whether it is one of many, and shown below them. */
 export function AlertEntry(props: { entry: Entry; member?: boolean }) {
-  const { alerts } = useStores();
+  const { alerts, connection } = useStores();
   const [open, setOpen] = createSignal(false);
   const asking = useAsking();
   const id = createUniqueId();
@@ -196,10 +199,11 @@ export function AlertEntry(props: { entry: Entry; member?: boolean }) {
   const summary = useSummary(() => props.entry);
   const isGroup = () => props.entry.total > 1;
   const folded = () => !props.member && alerts.isFolded(props.entry);
-  const silencedUntil = useSilencedUntil(alert);
   let item!: HTMLLIElement;
   const inView = useInView(() => item);
-  const quiet = () => props.entry.firing && (unseen(props.entry).length === 0 || silencedUntil() !== null);
+  const quiet = createMemo(
+    () => props.entry.firing && isQuiet(activeOf(props.entry), connection.serverTime()),
+  );
 
   return (
     <li

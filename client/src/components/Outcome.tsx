@@ -33,7 +33,7 @@ export function Outcome(props: { entry: Entry; inView?: () => boolean }) {
     () => props.inView?.() ?? false,
   );
   const alert = () => props.entry.lead.alert;
-  const silencedUntil = useSilencedUntil(alert);
+  const silencedUntil = useSilencedUntil(() => props.entry);
   const since = () => formatWhen(props.entry.fired, connection.time());
   const lasted = () => {
     const { began, ended, firing, lead } = props.entry;

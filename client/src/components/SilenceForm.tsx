@@ -1,5 +1,5 @@
 /** For how long nobody is notified of an alert, and why: both are seen by everyone else. It opens over the page. */
-import { createSignal, createUniqueId, For, onMount, Show, untrack } from "solid-js";
+import { createSignal, createUniqueId, For, onCleanup, onMount, Show, untrack } from "solid-js";
 import { formatUntil } from "../format";
 import type { Silence } from "../types.gen";
 import { useStores } from "./context";
@@ -30,6 +30,7 @@ const LENGTHS: Record<string, Length> = {
 export const NEW_DRAFT = { duration: "2h", reason: "" };
 
 export interface SilenceFormProps {
+  entryId: string;
   anchor: () => HTMLElement;
   /** What is silenced, in words. */
   what: string;
@@ -51,6 +52,8 @@ export function SilenceForm(props: SilenceFormProps) {
   let form!: HTMLFormElement;
   let reason: HTMLInputElement | undefined;
   const name = createUniqueId();
+  // The alert may leave the page while its form is open.
+  onCleanup(() => untrack(() => alerts.closeDraft(props.entryId)));
   onMount(() =>
     queueMicrotask(() => (reason ?? form.querySelector("button"))?.focus({ preventScroll: true })),
   );

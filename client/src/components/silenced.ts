@@ -1,12 +1,9 @@
-/** Until when an alert is silenced, milliseconds since 1970; null when it is not. */
+/** Until when all active alerts of an entry are silenced, milliseconds since 1970; null when one of them is not. */
 import { createMemo } from "solid-js";
-import type { Alert } from "../types.gen";
+import { activeOf, type Entry, silencedUntil } from "../alerts/entries";
 import { useStores } from "./context";
 
-export function useSilencedUntil(alert: () => Alert): () => number | null {
+export function useSilencedUntil(entry: () => Entry): () => number | null {
   const { connection } = useStores();
-  return createMemo(() => {
-    const until = Date.parse(alert().silenced?.until ?? "");
-    return until > connection.serverTime() ? until : null;
-  });
+  return createMemo(() => silencedUntil(activeOf(entry()), connection.serverTime()));
 }

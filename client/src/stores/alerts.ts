@@ -233,6 +233,11 @@ export function createAlertStore(options: AlertStoreOptions) {
     offer(text, () => dismissed.remove(ids));
   }
 
+  function changeDraft(next: Draft | null): void {
+    setDraft(next);
+    hold();
+  }
+
   const isFolded = (entry: Entry): boolean => entry.episodes.every(({ alert }) => folded.ids().has(alert.id));
 
   return {
@@ -311,9 +316,10 @@ export function createAlertStore(options: AlertStoreOptions) {
     },
     /** The silence whose form is open, null for none. */
     draft,
-    setDraft(next: Draft | null): void {
-      setDraft(next);
-      hold();
+    setDraft: changeDraft,
+    /** The form of an entry has gone; that of another one stays open. */
+    closeDraft(id: string): void {
+      if (draft()?.id === id) changeDraft(null);
     },
     /** Whether the viewer reads or aims at what is listed: nothing leaves its place meanwhile. */
     reads(on: boolean): void {
