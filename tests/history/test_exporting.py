@@ -4,7 +4,9 @@ import csv
 import io
 import json
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from tests.history.naive import layout_of
 from tests.history.recorded import START, record
 
 from tickboard.errors import HistoryError, InputError
-from tickboard.history import exporting
+from tickboard.history import exporting, unsealed
 from tickboard.history.answers import Question
 from tickboard.history.export_formats import FORMATS, Form
 from tickboard.history.exporting import Export, Piece, exported
@@ -99,6 +101,24 @@ def test_memory_is_bounded_and_the_export_is_the_same(path: Path, form: Form, mo
     monkeypatch.setattr(Export, "pieces", counted)
     assert written(path, form) == whole
     assert max(sizes) <= 400
+
+
+def test_each_row_is_read_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record(path, (START, 300))
+    whole = written(path, "csv")
+    monkeypatch.setattr(exporting, "MOST_VALUES", 30)
+    sizes: list[int] = []
+    batches = unsealed._batches
+
+    def counted(*arguments: Any) -> Iterator[list[Any]]:
+        for batch in batches(*arguments):
+            sizes.append(len(batch))
+            yield batch
+
+    monkeypatch.setattr(unsealed, "_batches", counted)
+    assert written(path, "csv") == whole
+    assert len(sizes) >= 30
+    assert sum(sizes) == 300
 
 
 def test_the_range_is_the_requested_one(path: Path) -> None:

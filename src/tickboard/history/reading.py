@@ -32,7 +32,7 @@ from tickboard.history.spans import (
     Span,
     spans_between,
 )
-from tickboard.history.unsealed import UnsealedRows
+from tickboard.history.unsealed import UnsealedRows, read_rows
 from tickboard.history.unsealed_cache import UnsealedCache
 
 MAX_VALUES = 2_000_000
@@ -72,7 +72,7 @@ class HistorySnapshot:
         database: the connection to read from.
         contents: the contents of the file; they are refreshed.
         is_wanted: returns False if the question was cancelled.
-        unsealed: the rows that are already in memory; None: no rows.
+        unsealed: keeps unsealed rows in memory; None: the rows of each range are read from the file.
 
     Attributes:
         catalogue: the series of the file.
@@ -95,7 +95,7 @@ class HistorySnapshot:
         self.epochs = contents.epochs
         self._expired = contents.expired
         self._is_wanted = is_wanted
-        self._unsealed = UnsealedCache() if unsealed is None else unsealed
+        self._unsealed = unsealed
         self.columns = ColumnReader(database)
         self._work = 0
         self._known_times: dict[int, Integers | None] = {}
@@ -237,7 +237,7 @@ class HistorySnapshot:
                 if times is not None:
                     yield epoch, times[(times >= start) & (times < end)]
             if not epoch.is_sealed:
-                for part in self._unsealed.rows(self.database, epoch, start, end, 0):
+                for part in self._unsealed_rows(epoch, start, end, 0):
                     yield epoch, part.times
 
     # --- entries ---
@@ -301,7 +301,7 @@ class HistorySnapshot:
         found: list[Floats] = []
         # By layout: where the series are in a row, and their places among the chosen ones.
         places: dict[int, tuple[Columns, Columns]] = {}
-        for part in self._unsealed.rows(self.database, epoch, start, end, len(chosen)):
+        for part in self._unsealed_rows(epoch, start, end, len(chosen)):
             self._count(len(part) * len(chosen))
             if part.layout not in places:
                 _, *both = np.intersect1d(part.ids, chosen.ids, assume_unique=True, return_indices=True)
@@ -313,6 +313,11 @@ class HistorySnapshot:
                 times, found = [], []
         if found:
             yield np.concatenate(times), np.concatenate(found, axis=1)
+
+    def _unsealed_rows(self, epoch: Epoch, start: int, end: int, wanted: int) -> Iterator[UnsealedRows]:
+        if self._unsealed is None:
+            return read_rows(self.database, epoch.number, max(start, epoch.sealed), end, wanted)
+        return self._unsealed.rows(self.database, epoch, start, end, wanted)
 
     def _rolled(
         self, tier: int, epoch: Epoch, chosen: Chosen, start: int, end: int, since: int = 0
