@@ -12,7 +12,7 @@ from tests.history.naive import layout_of
 from tickboard.expressions.alignment import Floats
 from tickboard.history import unsealed, unsealed_cache
 from tickboard.history.answers import Question
-from tickboard.history.file import FOREVER, open_to_read
+from tickboard.history.file import FOREVER, HistoryFile, open_to_read
 from tickboard.history.layout import Layout, Retention
 from tickboard.history.store import History
 from tickboard.history.unsealed import read_rows
@@ -78,6 +78,30 @@ def test_rows_that_were_read_are_not_read_again(history: History) -> None:
     history.amend(START + 8, NARROW, np.array([0]), np.array([8.0]))
     history.flush()
     assert values(history, 11)[:, 0].tolist() == [*[0.0] * 5, *[1.0] * 3, 8.0, 1.0, 5.0]
+
+
+def test_an_answer_right_after_the_commit_of_an_amendment_has_it(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(history, NARROW, np.ones((10, 3)), 0)
+    history.flush()
+    assert values(history, 9)[5, 0] == 1
+    found: list[float] = []
+    do = HistoryFile.do
+
+    def watched(self: HistoryFile, statement: str, *arguments: object) -> int:
+        """Ask before and after each commit, in the thread that commits."""
+        if statement != "COMMIT":
+            return do(self, statement, *arguments)
+        found.append(values(history, 9)[5, 0])
+        result = do(self, statement, *arguments)
+        found.append(values(history, 9)[5, 0])
+        return result
+
+    monkeypatch.setattr(HistoryFile, "do", watched)
+    history.amend(START + 5, NARROW, np.array([0]), np.array([7.0]))
+    history.flush()
+    assert found[:2] == [1.0, 7.0]
 
 
 @pytest.mark.parametrize("wanted", [1, 2_000])

@@ -85,7 +85,8 @@ class HistoryReader:
     Args:
         path: the file.
         generation: returns a number that changes when the file has to be reopened.
-        amended: returns a number that changes after ticks that are not in blocks were amended.
+        amended: returns a number that changes when ticks that are not in blocks are amended; odd while that is being
+            committed.
         catch_up: called with the end of the range before each read.
         damaged: called with the number of damaged columns that were found.
     """

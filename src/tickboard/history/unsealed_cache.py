@@ -29,8 +29,13 @@ class UnsealedCache:
         self._too_many_at: tuple[int, int] | None = None
 
     def expect(self, amended: int) -> None:
-        """Remove all rows if the number of amended rows has changed. Call this before a transaction begins."""
-        if amended != self._amended:
+        """Remove all rows if any may have been amended. Call this before a transaction begins.
+
+        Args:
+            amended: changes when rows are amended; odd while that is being committed.
+        """
+        # Rows that are read during a commit are from before or after it.
+        if amended != self._amended or amended % 2:
             self._amended = amended
             self._parts = []
 

@@ -34,7 +34,7 @@ class Writer:
         generation: grows with each file that is opened; readers must then reopen it.
         damaged: the path that a damaged file was moved to; None if there was none.
         lost_files: a sentence for each file that was lost or damaged.
-        amended: how many ticks that were not in blocks were amended.
+        amended: changes when ticks that are not in blocks are amended; odd while that is being committed.
         missed: how many amended values have no tick.
         lost: how many damaged columns were found.
         status: the contents, as of the last commit that waited for the disk, or the last chores.
@@ -114,12 +114,15 @@ class Writer:
                 if not self._sealer.busy_before:
                     missed = self._amender.apply(amended)
                     amended = []
+                if self._recorder.amended:
+                    self.amended += 1
         except BaseException:
             self._recorder.forget()
             self._waiting.put_back(items)
             raise
+        finally:
+            self.amended += self.amended % 2
         self.missed += missed + self._recorder.missed
-        self.amended += self._recorder.amended
         self._recorder.amended = self._recorder.missed = 0
         self._held = amended
         self._committed = count
