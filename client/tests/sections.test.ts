@@ -82,4 +82,11 @@ describe("sections", () => {
     sections.go("Disk");
     expect(revealed).toEqual([{ panel: "c" }, { section: "Disk" }]);
   });
+
+  it("tell the row that was asked for once, to all tables of its metrics that are there", async () => {
+    sections.go("", "cpu rss", "worker-1");
+    expect(["cpu", "cpu rss", "cpu rss"].map(sections.takeRow)).toEqual([undefined, "worker-1", "worker-1"]);
+    await Promise.resolve();
+    expect(sections.takeRow("cpu rss")).toBeUndefined();
+  });
 });

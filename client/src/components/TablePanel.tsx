@@ -95,7 +95,7 @@ export default function TablePanel(props: { table: Table; pinned: boolean }) {
   const isSorted = (of: By["of"], at: number) => sorting().of === of && sorting().at === at;
 
   createEffect(() => {
-    const wanted = sections.wantedRow(metrics.join(" "));
+    const wanted = sections.takeRow(metrics.join(" "));
     if (wanted !== undefined) setFilter(wanted);
   });
 

@@ -109,8 +109,16 @@ export function createSectionsStore(
 
   return {
     all,
-    /** The row that was asked for last in a table with these metrics, undefined for none. */
-    wantedRow: (panel: string): string | undefined => (wanted()?.panel === panel ? wanted()?.row : undefined),
+    /**
+     * The row that was asked for last in a table with these metrics, undefined for none. It is told once, to all such
+     * tables that ask at that time.
+     */
+    takeRow(panel: string): string | undefined {
+      const found = wanted();
+      if (found?.panel !== panel) return undefined;
+      queueMicrotask(() => setWanted((now) => (now === found ? null : now)));
+      return found.row;
+    },
     /** The worst severity that fires in a section. */
     severityOf: (path: string): Severity | undefined => counts().get(path)?.severity,
     /** The innermost section that shows a metric, undefined when none does. */
