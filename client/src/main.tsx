@@ -35,6 +35,7 @@ import { systemClock } from "./time/clock";
 import type { Health } from "./types.gen";
 
 const base = new URL(".", document.baseURI).href;
+const kiosk = new URLSearchParams(location.search).has("kiosk");
 const visible = () => document.visibilityState === "visible";
 /** Boards under other paths of the same origin have alerts and rows of their own. */
 const mount = new URL(base).pathname;
@@ -58,8 +59,8 @@ const browserPlace: Place = {
   state: () => history.state,
   hash: () => location.hash,
   push: (state, hash) => {
-    // The search scrolls the page, and going back afterwards must not undo that.
-    if (hash === "") history.scrollRestoration = "manual";
+    // A view scrolls the page, and going back afterwards must not undo that.
+    history.scrollRestoration = "manual";
     history.pushState(state, "", addressWith(hash));
   },
   replace: (state, hash) => history.replaceState(state, "", addressWith(hash)),
@@ -95,7 +96,7 @@ function createStores(retry: () => void): Stores {
     pins: createPinsStore(listUnder(pinnedKey), board),
     rows,
     sections: createSectionsStore(board, alerts, rows, reveal),
-    view: createViewStore(browserPlace),
+    view: createViewStore(browserPlace, kiosk),
     shortcuts: createShortcutsStore({
       load: () => readStored(SHORTCUTS_KEY) !== "off",
       save: (on) => writeStored(SHORTCUTS_KEY, on ? null : "off"),
@@ -202,7 +203,7 @@ function Root() {
   );
   return (
     <StoresContext.Provider value={stores}>
-      <App kiosk={new URLSearchParams(location.search).has("kiosk")} />
+      <App kiosk={kiosk} />
     </StoresContext.Provider>
   );
 }

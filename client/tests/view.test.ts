@@ -80,6 +80,25 @@ describe("a view", () => {
     expect([place.at, place.entries.length]).toEqual([1, 2]);
   });
 
+  it("is left for something else once the browser has gone back, and at once where none is open", () => {
+    const done: string[] = [];
+    view.leave(() => done.push("at once"));
+    view.show({ type: "chart", id: "cpu" });
+    view.leave(() => done.push("afterwards"));
+    expect([view.shown(), done]).toEqual([null, ["at once"]]);
+    place.arrive(view);
+    view.moved();
+    expect([place.at, done]).toEqual([0, ["at once", "afterwards"]]);
+  });
+
+  it("is never opened on a wall", () => {
+    const wall = new TestPlace("#chart=cpu");
+    const fixed = createRoot(() => createViewStore(wall, true));
+    fixed.show({ type: "chart", id: "load" });
+    fixed.moved();
+    expect([fixed.shown(), wall.entries.length]).toEqual([null, 1]);
+  });
+
   it("is closed once, however often that is asked for", () => {
     view.show({ type: "search" });
     view.close();

@@ -178,6 +178,49 @@ def test_a_chart_is_enlarged_by_its_key_and_its_link(shown: Page, board: Server)
     expect(shown).not_to_have_url(re.compile("#chart"))
 
 
+def test_what_fires_is_gone_to_from_an_enlarged_chart(shown: Page) -> None:
+    enlarged = shown.locator(".enlarged")
+    for metric in ("own_ticks", "swap"):
+        shown.locator('.metric-card[data-metric="cpu"] .card-title').click()
+        expect(enlarged).to_be_focused()
+        shown.keyboard.press("n")
+        expect(shown.locator(f'[data-metric="{metric}"]:focus-within')).to_be_in_viewport()
+        expect(enlarged).to_have_count(0)
+        expect(shown).not_to_have_url(re.compile("#chart"))
+    shown.locator('.metric-card[data-metric="cpu"] .card-title').click()
+    shown.locator("header [class$=-badge]").first.click()
+    expect(shown).to_have_url(re.compile("#alerts$"))
+    expect(shown.locator("#alerts")).to_be_in_viewport()
+    expect(enlarged).to_have_count(0)
+
+
+def test_escape_closes_one_thing_at_a_time(shown: Page) -> None:
+    shown.locator('.metric-card[data-metric="cpu"] .card-title').click()
+    shown.get_by_role("button", name="Theme and density").click()
+    expect(shown.locator(".popover:popover-open")).to_be_visible()
+    shown.keyboard.press("Escape")
+    expect(shown.locator(".popover:popover-open")).to_have_count(0)
+    expect(shown.locator(".enlarged")).to_be_visible()
+    shown.keyboard.press("Escape")
+    expect(shown.locator(".enlarged")).to_have_count(0)
+
+
+def test_a_link_to_a_chart_that_is_not_there_shows_the_board(shown: Page, board: Server) -> None:
+    shown.goto(f"{board.url}#chart=nothing")
+    expect(shown).to_have_url(board.url)
+    expect(shown.locator('.metric-card[data-metric="cpu"]')).to_be_visible()
+
+
+def test_a_part_that_cannot_be_loaded_says_so_and_the_rest_goes_on(page: Page, board: Server) -> None:
+    page.route(re.compile(r"/TablePanel[^/]*\.js"), lambda route: route.abort())
+    page.goto(board.url)
+    expect(page.locator(".place .not-loaded")).to_contain_text("This part could not be loaded: reload the page")
+    expect(page.locator('.metric-card[data-metric="cpu"] .now')).to_contain_text("42")
+    page.unroute_all()
+    page.locator(".not-loaded").get_by_role("button", name="Reload").click()
+    expect(page.locator(".table-panel tbody tr").first).to_be_visible()
+
+
 def test_shortcuts_do_not_fire_while_typing_or_with_a_modifier(shown: Page) -> None:
     shown.get_by_label("Filter").first.fill("")
     shown.keyboard.type("/o?t n")

@@ -1,5 +1,5 @@
 /** Where an enlarged chart takes the place of the board: loaded when one is first wanted. */
-import { createMemo, lazy, onCleanup, onMount, Show } from "solid-js";
+import { createEffect, createMemo, lazy, onCleanup, onMount, Show } from "solid-js";
 import type { Chart } from "../types.gen";
 import { useStores } from "./context";
 import { LoadedPart } from "./LoadedPart";
@@ -31,6 +31,13 @@ export function EnlargedPlace() {
     if (shown?.type !== "chart" || !stats.loaded()) return undefined;
     const found = find(shown.id);
     return JSON.stringify(found) === JSON.stringify(before) ? before : found;
+  });
+
+  // A link to what is not there, or no longer.
+  createEffect(() => {
+    const shown = view.shown();
+    const known = stats.loaded() && board.groups().length > 0;
+    if (known && shown?.type === "chart" && find(shown.id) === undefined) view.close();
   });
 
   onMount(() => {

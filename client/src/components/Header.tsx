@@ -95,10 +95,20 @@ function BellButton() {
 
 /** How many alerts of a severity fire. */
 function Badge(props: { severity: Severity; text: string }) {
-  const { alerts } = useStores();
+  const { alerts, view } = useStores();
+  function go(event: MouseEvent): void {
+    if (view.shown() === null) return;
+    event.preventDefault();
+    // The board is there again with the next frame.
+    const follow = () => {
+      location.hash = "#alerts";
+    };
+    view.leave(() => requestAnimationFrame(follow));
+  }
   return (
     <Show when={alerts.firingCount(props.severity) > 0}>
-      <a class={`${props.severity}-badge`} href="#alerts">
+      {/* biome-ignore lint/a11y/useValidAnchor: it does go there, once what is open has made room */}
+      <a class={`${props.severity}-badge`} href="#alerts" onClick={go}>
         {props.text}
       </a>
     </Show>

@@ -39,7 +39,10 @@ function useActions(): (action: Action) => void {
     if (alert === undefined) return;
     shownLast = alert.id;
     const { metric = "", labels } = alert;
-    sections.go(sections.of(metric) ?? "", seriesKey(metric, labels));
+    const go = () => sections.go(sections.of(metric) ?? "", seriesKey(metric, labels));
+    // The board is there again with the next frame.
+    if (view.shown() === null) go();
+    else view.leave(() => requestAnimationFrame(go));
   }
 
   const toggle = (type: "search" | "outline" | "shortcuts") => () =>

@@ -48,11 +48,14 @@ function viewAt(place: Place): View | null {
   }
 }
 
-export function createViewStore(place: Place) {
-  const [shown, setShown] = createSignal<View | null>(viewAt(place));
+/** @param fixed whether nothing is ever opened, as on a wall. */
+export function createViewStore(place: Place, fixed = false) {
+  const here = () => (fixed ? null : viewAt(place));
+  const [shown, setShown] = createSignal<View | null>(here());
   /** Going back takes a while. What is to be shown meanwhile waits for it. */
   let leaving = false;
   let next: View | null = null;
+  let afterwards: (() => void) | null = null;
 
   function open(view: View): void {
     const write = isKept(place.state()) ? place.replace : place.push;
@@ -61,6 +64,7 @@ export function createViewStore(place: Place) {
   }
 
   function show(view: View): void {
+    if (fixed) return;
     if (leaving) next = view;
     else open(view);
   }
@@ -82,12 +86,21 @@ export function createViewStore(place: Place) {
     shown,
     show,
     close,
+    /** Close what is open, and do something once the browser has gone back; at once where nothing is open. */
+    leave(then: () => void): void {
+      close();
+      if (leaving) afterwards = then;
+      else then();
+    },
     /** The browser has moved to another entry of its history, or the address was changed by hand. */
     moved(): void {
       leaving = false;
-      setShown(viewAt(place));
+      setShown(here());
       if (next !== null) open(next);
       next = null;
+      const then = afterwards;
+      afterwards = null;
+      then?.();
     },
   };
 }
