@@ -79,7 +79,8 @@ function createStores(retry: () => void): Stores {
     clock: systemClock,
     dismissed: listUnder(dismissedKey),
     folded: listUnder(foldedKey),
-    hidden: listUnder(hiddenKey),
+    // Nobody could show on a wall what is hidden.
+    hidden: kiosk ? { load: () => [], save: () => {} } : listUnder(hiddenKey),
     onFiring: (fresh, quiet) => quiet || visible() || bell.take(fresh),
   });
   const rows = createRowsStore(listUnder(collapsedKey), listUnder(openedKey));

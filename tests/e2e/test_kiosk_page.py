@@ -82,6 +82,36 @@ def test_a_wall_of_few_series_has_large_cards_and_charts(page: Page) -> None:
         assert value.evaluate(size) == usual
 
 
+def test_a_wall_shows_every_severity_what_has_ended_as_over_and_since_when_it_is_stale(
+    page: Page, tmp_path: Path
+) -> None:
+    values = tmp_path / "values"
+    values.write_text("95")
+    board = str(Path(BOARD).with_name("switched.py"))
+    with serve("run", board, "--interval", "100", env={"VALUES": str(values)}) as server:
+        page.goto(server.url)
+        expect(page.locator(".firing-list .alert")).to_have_count(2)
+        # A viewer at a desk hides the warnings; on a wall nobody could show them again.
+        page.evaluate("""localStorage.setItem("tickboard:hidden:/", '["warning"]')""")
+        page.reload()
+        expect(page.locator(".firing-list .alert")).to_have_count(1)
+        page.goto(f"{server.url}?kiosk")
+        band = page.locator(".kiosk-firing")
+        expect(band).to_have_text([re.compile("CRITICAL"), re.compile("WARNING")])
+        values.write_text("85")
+        expect(band.first).to_have_text(re.compile(r"CRITICAL since \d\d:\d\d · resolved after \d"))
+        expect(band.first).to_have_class(re.compile("resolved"))
+        assert band.first.get_attribute("data-severity") is None
+        expect(page.locator(".kiosk-stale")).to_have_count(0)
+    expect(page.locator(".kiosk-stale")).to_have_text(re.compile(r"Stale since \d\d:\d\d:\d\d"))
+    # How long the warning goes on firing is not known; the clock goes on.
+    lasted, clock = page.locator(".kiosk-what p").filter(has_text="WARNING"), page.locator(".kiosk-clock")
+    text = lasted.inner_text()
+    for _ in range(2):
+        expect(clock).not_to_have_text(clock.inner_text())
+    expect(lasted).to_have_text(text)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_on_a_wall(page: Page, wall: Server, scheme: str) -> None:
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")

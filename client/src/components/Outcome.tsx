@@ -1,8 +1,9 @@
 /** Since when an alert fires and for how long, or how it ended, and what somebody did about it. */
 import { createMemo, Show } from "solid-js";
 import { type Entry, firesBelow } from "../alerts/entries";
-import { extentOf, formatLength, formatText, formatUntil, formatWhen } from "../format";
+import { extentOf, formatText, formatUntil, formatWhen } from "../format";
 import { useStores } from "./context";
+import { useLasted } from "./lasted";
 import { useSilencedUntil } from "./silenced";
 
 /**
@@ -27,7 +28,7 @@ function useWorst(entry: () => Entry, inView: () => boolean): () => number | und
 
 /** @param props.inView whether it is read: what fires changes with every tick. */
 export function Outcome(props: { entry: Entry; inView?: () => boolean }) {
-  const { alerts, board, connection } = useStores();
+  const { board, connection } = useStores();
   const worst = useWorst(
     () => props.entry,
     () => props.inView?.() ?? false,
@@ -35,13 +36,7 @@ export function Outcome(props: { entry: Entry; inView?: () => boolean }) {
   const alert = () => props.entry.lead.alert;
   const silencedUntil = useSilencedUntil(() => props.entry);
   const since = () => formatWhen(props.entry.fired, connection.time());
-  const lasted = () => {
-    const { began, ended, firing, lead } = props.entry;
-    // Without a connection nobody knows whether it still does.
-    const now = alerts.live() ? connection.serverTime() : connection.newest();
-    if (firing) return formatLength(now - began);
-    return lead.state === "lost" ? "ended with a restart" : `resolved after ${formatLength(ended - began)}`;
-  };
+  const lasted = useLasted(() => props.entry);
   const peak = () => {
     const [{ threshold, value }, peak] = [alert(), worst()];
     if (peak === undefined || props.entry.total > 1) return "";

@@ -12,6 +12,7 @@ import {
   formatLine,
   formatTime,
   formatValue,
+  formatWhen,
   plural,
 } from "../../format";
 import { type Series, seriesKey } from "../../link/protocol";
@@ -21,6 +22,7 @@ import { cardTexts, differing, titleIn } from "../cardText";
 import { useStores } from "../context";
 import { distinct } from "../distinct";
 import { useInView } from "../inView";
+import { useLasted } from "../lasted";
 import { Panels } from "../Panels";
 import { SeverityShape } from "../SeverityShape";
 import { Spark } from "../Spark";
@@ -69,6 +71,11 @@ function Head() {
         <span class="dot" />
         <span role="status">{word()}</span>
       </span>
+      <Show when={connection.stale()}>
+        <strong class="kiosk-stale" role="status">
+          Stale since {formatWhen(connection.newest(), connection.time())}
+        </strong>
+      </Show>
       <span class="kiosk-clock">{formatTime(connection.time())}</span>
       <span class="kiosk-date">
         {DATE.format(connection.time())} · {zone(connection.time())}
@@ -78,12 +85,13 @@ function Head() {
 }
 
 function Firing(props: { id: string }) {
-  const { alerts, board, connection, stats } = useStores();
+  const { alerts, board, stats } = useStores();
   const entry = createMemo((before: ReturnType<typeof alerts.entry>) => alerts.entry(props.id) ?? before);
   return (
     <Show when={entry()}>
       {(entry) => {
-        const alert = () => entry().episodes[0].alert;
+        const alert = () => entry().lead.alert;
+        const lasted = useLasted(entry);
         const key = () => seriesKey(alert().metric ?? "", alert().labels);
         const value = () => {
           stats.drawn();
@@ -92,19 +100,28 @@ function Firing(props: { id: string }) {
           return formatValue(shown, board.unitOf(alert()), extentOf([shown, alert().threshold]));
         };
         return (
-          <li class="kiosk-firing" data-severity={alert().severity}>
+          <li
+            class="kiosk-firing"
+            classList={{ resolved: !entry().firing }}
+            data-severity={entry().firing ? alert().severity : undefined}
+          >
             <div class="kiosk-what">
               <p>
-                <SeverityShape severity={alert().severity} />
+                <SeverityShape severity={alert().severity} hollow={!entry().firing} />
                 <b>{alert().severity.toUpperCase()}</b> since {formatTime(entry().began).slice(0, 5)} ·{" "}
-                {formatDuration(connection.time() - entry().began)}
+                {lasted()}
               </p>
               <p class="kiosk-message">
                 {entry().total > 1 ? `${formatCount(entry().total)} × ` : ""}
                 {alert().message}
               </p>
             </div>
-            <Spark series={key()} threshold={alert().threshold} severity={alert().severity} firing />
+            <Spark
+              series={key()}
+              threshold={alert().threshold}
+              severity={alert().severity}
+              firing={entry().firing}
+            />
             <Show when={alert().value !== undefined}>
               <span class="kiosk-value">
                 {value().number} <small>{value().unit}</small>
@@ -123,7 +140,12 @@ function Band() {
     (before) => kept(before, alerts.firingIds().slice(0, MOST_FIRING)),
     [],
   );
-  const more = () => alerts.firingIds().length + alerts.firingLeftOut().more - ids().length;
+  const more = () =>
+    alerts
+      .firingIds()
+      .slice(MOST_FIRING)
+      .map(alerts.entry)
+      .reduce((sum, entry) => sum + (entry?.firing ? entry.total : 0), alerts.firingLeftOut().more);
   return (
     <Show when={ids().length > 0}>
       <ul class="kiosk-band" aria-label="Firing">

@@ -1,0 +1,16 @@
+/** For how long an entry of alerts fires, or how it ended: by the server's clock, and as far as that is known. */
+import type { Entry } from "../alerts/entries";
+import { formatLength } from "../format";
+import { useStores } from "./context";
+
+/** `7 min 58 s`, `resolved after 12 s`, `ended with a restart`. */
+export function useLasted(entry: () => Entry): () => string {
+  const { alerts, connection } = useStores();
+  return () => {
+    const { began, ended, firing, lead } = entry();
+    // Without a connection nobody knows whether it still does.
+    const now = alerts.live() ? connection.serverTime() : connection.newest();
+    if (firing) return formatLength(now - began);
+    return lead.state === "lost" ? "ended with a restart" : `resolved after ${formatLength(ended - began)}`;
+  };
+}
