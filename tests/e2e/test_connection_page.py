@@ -96,7 +96,7 @@ def test_a_lost_connection_is_explained_and_can_be_tried_again_at_once(page: Pag
         proxy.cut()
         bar = page.get_by_role("region", name="Connection lost")
         expect(bar).to_contain_text(re.compile(r"Stale since \d\d:\d\d:\d\d, for \d+ s"))
-        expect(bar).to_contain_text("The server does not answer. Values below are the last that came.")
+        expect(bar).to_contain_text("The server does not answer. Showing the last values received.")
         expect(page).to_have_title(re.compile(r"^Stale since \d\d:\d\d:\d\d · Counting$"))
         expect(page.locator("link[rel=icon]")).to_have_attribute("href", re.compile("^data:"))
         proxy.restore()

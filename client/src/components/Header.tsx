@@ -72,7 +72,7 @@ function PauseButton() {
 function BellButton() {
   const { bell } = useStores();
   const name = () =>
-    bell.on() ? "Do not notify of alerts" : "Notify of alerts while this page is in the background";
+    bell.on() ? "Turn off notifications" : "Notify of alerts while this page is in the background";
   return (
     <span class="bell">
       <button

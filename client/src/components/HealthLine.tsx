@@ -1,7 +1,7 @@
 /** The first line of all: whether something is wrong, since when, and in which section. */
 import { For, Show } from "solid-js";
 import { SEVERITIES } from "../alerts/entries";
-import { formatCount, formatLength, formatTime, formatUntil } from "../format";
+import { formatCount, formatLength, formatUntil, plural } from "../format";
 import type { Section } from "../stores/sections";
 import { useStores } from "./context";
 import { SeverityShape } from "./SeverityShape";
@@ -31,14 +31,16 @@ function SectionLink(props: { section: Section }) {
   );
 }
 
-/** `1 critical since 14:24, 1 warning since 14:26`. */
+/** `1 critical since 14:24, 2 warnings since 14:26`. */
 function useFiring(): () => string {
   const { alerts, connection } = useStores();
   return () =>
     SEVERITIES.filter((severity) => alerts.firingCount(severity) > 0)
       .map((severity) => {
         const since = formatUntil(alerts.firingSince(severity), connection.time());
-        return `${formatCount(alerts.firingCount(severity))} ${severity} since ${since}`;
+        const count = alerts.firingCount(severity);
+        const word = severity === "warning" ? plural(count, severity) : severity;
+        return `${formatCount(count)} ${word} since ${since}`;
       })
       .join(", ");
 }
@@ -49,10 +51,11 @@ function useUnknown(): () => string {
   return () => {
     if (!connection.tried()) return "No connection yet";
     const count = alerts.firing().length;
-    const at = Number.isFinite(connection.newest()) ? ` at ${formatTime(connection.newest())}` : "";
-    if (!alerts.known()) return "What fires cannot be seen from here";
-    const before = count === 0 ? "All was quiet" : `${formatCount(count)} fired`;
-    return `${before}${at}; what fires now cannot be seen from here`;
+    const newest = connection.newest();
+    const at = Number.isFinite(newest) ? ` at ${formatUntil(newest, connection.time())}` : "";
+    if (!alerts.known()) return "Alert status unknown";
+    const before = count === 0 ? "No alerts" : `${formatCount(count)} ${plural(count, "alert")}`;
+    return `${before}${at}; current status unknown`;
   };
 }
 

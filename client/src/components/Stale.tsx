@@ -34,7 +34,7 @@ export function Stale() {
           </p>
           <p class="stale-why">
             {reason()}
-            <Show when={connection.stale()}> Values below are the last that came.</Show>
+            <Show when={connection.stale()}> Showing the last values received.</Show>
             {next()}
           </p>
         </div>
