@@ -63,14 +63,20 @@ const OTHERS = [
 
 function Ways(props: { ways: readonly Way[] }) {
   const [chosen, setChosen] = createSignal(0);
-  const [copied, setCopied] = createSignal(false);
+  const [said, setSaid] = createSignal<"" | "Copied" | "Not copied">("");
   const way = () => props.ways[chosen()];
   let tabs!: HTMLDivElement;
 
   async function copy(): Promise<void> {
-    await navigator.clipboard.writeText(way().lines.join("\n"));
-    setCopied(true);
-    setTimeout(() => setCopied(false), COPIED_MS);
+    // The browser may refuse; the lines can still be selected.
+    const write = navigator.clipboard.writeText(way().lines.join("\n"));
+    setSaid(
+      await write.then(
+        () => "Copied",
+        () => "Not copied",
+      ),
+    );
+    setTimeout(() => setSaid(""), COPIED_MS);
   }
 
   function onKeyDown(event: KeyboardEvent): void {
@@ -104,11 +110,11 @@ function Ways(props: { ways: readonly Way[] }) {
         </div>
         <Show when={navigator.clipboard}>
           <button type="button" class="button small" onClick={() => void copy()}>
-            <Icon name={copied() ? "check" : "copy"} />
-            {copied() ? "Copied" : "Copy"}
+            <Icon name={said() === "Copied" ? "check" : "copy"} />
+            {said() || "Copy"}
           </button>
           <span class="visually-hidden" role="status">
-            {copied() ? "Copied" : ""}
+            {said() === "Not copied" ? "Not copied: select the lines and copy them" : said()}
           </span>
         </Show>
       </div>
