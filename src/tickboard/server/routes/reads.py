@@ -6,7 +6,6 @@ If the client disconnects, reading and encoding stop.
 import asyncio
 import zlib
 from collections.abc import Coroutine, Generator, Iterator
-from contextlib import suppress
 from itertools import chain, islice
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
@@ -21,6 +20,7 @@ from tickboard.server.requests.bodies import SHARE, Budget
 from tickboard.server.requests.connection_limits import address_of
 from tickboard.server.requests.detail_access import sees_details
 from tickboard.server.routes.documents import MINIMUM_BYTES, qualities
+from tickboard.server.streams.asgi import is_disconnect
 
 MAX_READS = 16
 """The most questions that this process handles at a time; half of them from one address."""
@@ -128,9 +128,14 @@ class _InPieces(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the response, or as much of it as the client wants."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        # What a server's `send` raises when the client has disconnected is an OSError.
-        with suppress(ClientDisconnect, OSError):
+        try:
             await _unless_gone(self._request, self._send(send))
+        except ClientDisconnect:
+            return
+        except OSError as error:
+            # Anything else, such as a middleware's full disk, must not truncate the answer in silence.
+            if not is_disconnect(error):
+                raise
 
     async def _send(self, send: Send) -> None:
         # The last piece is sent with the end of the content.
