@@ -209,10 +209,26 @@ describe("the alert store", () => {
     const critical = (id: string, more = {}) => alert(id, { severity: "critical", ...more });
     take(critical("a", { timestamp: at(2) }), critical("b", { timestamp: at(1) }), alert("c"));
     expect([store.firingCount("critical"), store.firingCount("warning")]).toEqual([2, 1]);
-    expect(store.newestCritical()?.alert.id).toBe("a");
     take(critical("a", { resolved: at(9) }));
     expect([store.firingCount("critical"), store.overCount("critical")]).toEqual([1, 1]);
-    expect(store.newestCritical()?.alert.id).toBe("b");
+  });
+
+  it("has a critical alert as news when it is the newest, not when a newer one has ended", () => {
+    const critical = (id: string, seconds: number, more = {}) =>
+      alert(id, { severity: "critical", timestamp: at(seconds), message: `${id} is high`, ...more });
+    expect(store.criticalNews()).toBe("");
+    take(critical("a", 1), alert("w", { timestamp: at(5) }));
+    expect(store.criticalNews()).toBe("a is high");
+    take(critical("b", 2), critical("c", 2));
+    expect(store.criticalNews()).toBe("b is high");
+    take(critical("b", 2, { resolved: at(3) }));
+    expect(store.criticalNews()).toBe("");
+    take(critical("d", 4));
+    expect(store.criticalNews()).toBe("d is high");
+    take(...["a", "c", "d"].map((id) => critical(id, 4, { resolved: at(9) })));
+    // A server whose clock was set back has news too.
+    take(critical("e", 3));
+    expect(store.criticalNews()).toBe("e is high");
   });
 
   it("keeps the place of an alert while it changes", () => {

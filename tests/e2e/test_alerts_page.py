@@ -429,6 +429,15 @@ def test_the_title_and_icon_show_the_number_of_critical_alerts(alerted: Page, va
     expect(icon).to_have_attribute("href", re.compile(r"icon-.*\.svg$"))
 
 
+def test_a_critical_alert_is_announced_while_a_chart_is_enlarged(page: Page, switched: Server, values: Path) -> None:
+    page.goto(f"{switched.url}#chart=value")
+    expect(page.locator(".enlarged")).to_be_visible()
+    values.write_text("95")
+    expect(page.locator(".critical-badge")).to_be_visible()
+    expect(feed(page)).to_be_hidden()
+    expect(page.get_by_role("alert").filter(has_text="Value critical: 95.0%")).to_have_count(1)
+
+
 def test_the_icon_of_the_tab_can_be_drawn(alerted: Page) -> None:
     width = alerted.evaluate(
         """() => new Promise((resolve, reject) => {

@@ -38,6 +38,7 @@ export function App(props: { kiosk: boolean }) {
 }
 
 function Page(props: { waiting: boolean }) {
+  const { alerts } = useStores();
   return (
     <div class="dashboard">
       <SkipLink />
@@ -53,6 +54,10 @@ function Page(props: { waiting: boolean }) {
         </Show>
       </main>
       <Footer />
+      {/* Not among the alerts, which an enlarged chart hides. */}
+      <div class="visually-hidden critical-news" role="alert">
+        {alerts.criticalNews()}
+      </div>
       <Views />
     </div>
   );

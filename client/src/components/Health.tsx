@@ -97,9 +97,6 @@ export function Health() {
       <div ref={inner}>
         <h2 class="visually-hidden">Alerts</h2>
         <HealthLine open={listed()} onToggle={toggleListed} />
-        <div class="visually-hidden" role="alert">
-          {alerts.newestCritical()?.alert.message}
-        </div>
         <div
           class="alert-log"
           role="log"

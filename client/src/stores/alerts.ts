@@ -53,6 +53,7 @@ const KEPT_OVER = 200;
 const MAX_REMEMBERED = 20_000;
 
 type Episodic = ReadonlyMap<string, readonly Episode[]>;
+const NO_NEWS = { id: "", fired: Number.NEGATIVE_INFINITY, message: "" };
 const NONE: readonly Episode[] = [];
 
 /** The episodes by the metric that they are about. */
@@ -128,6 +129,13 @@ export function createAlertStore(options: AlertStoreOptions) {
   const firing = createMemo(() => all().filter(isFiring));
   const counts = createMemo(() => countsOf(firing()));
   const since = createMemo(() => firstOf(firing()));
+  const news = createMemo((before: typeof NO_NEWS) => {
+    const critical = firing().filter(({ alert }) => alert.severity === "critical");
+    if (critical.length === 0) return NO_NEWS;
+    const { alert, fired } = critical.reduce((last, one) => (last.fired >= one.fired ? last : one));
+    if (fired > before.fired) return { id: alert.id, fired, message: alert.message };
+    return critical.some((one) => one.alert.id === before.id) ? before : { ...before, message: "" };
+  }, NO_NEWS);
   const over = createMemo(() =>
     all().filter((episode) => !isFiring(episode) && !dismissed.ids().has(episode.alert.id)),
   );
@@ -251,12 +259,8 @@ export function createAlertStore(options: AlertStoreOptions) {
     lastEnded: createMemo(() =>
       all().reduce((last, one) => (isFiring(one) ? last : Math.max(one.ended, last || 0)), Number.NaN),
     ),
-    /** The newest that fires and is critical. */
-    newestCritical: createMemo(() =>
-      firing()
-        .filter(({ alert }) => alert.severity === "critical")
-        .reduce<Episode | null>((last, one) => (last !== null && last.fired >= one.fired ? last : one), null),
-    ),
+    /** The message of the newest critical alert, empty once it is over: an older one is no news. */
+    criticalNews: () => news().message,
     /** Whether the server would say at once when something else fires. */
     live,
     /** Whether it has said that at all. */
