@@ -189,6 +189,12 @@ def test_the_hottest_core_or_package_says_how_much_heat_slows_down(tmp_path: Pat
     assert read(130)["cpu_hot", ""] == 25
     count(0, "package", 90_000)
     assert read(140)["cpu_hot", ""] == 100
+    # The file of a core that goes offline is still listed, but cannot be read.
+    gone = tmp_path / "sys/devices/system/cpu/cpu1/thermal_throttle/core_throttle_total_time_ms"
+    gone.unlink()
+    gone.symlink_to(tmp_path / "none")
+    count(0, "core", 8000)
+    assert read(150)["cpu_hot", ""] == 30
 
 
 def stat(root: Path, *numbers: int) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 from math import isnan, nan
 from pathlib import Path
@@ -158,8 +159,11 @@ class Heat:
         return {("cpu_hot", ""): min(100, max(known) / 10) if known else nan} if rates else {}
 
     def _counters(self) -> Counters:
-        files = self._folder.glob("cpu[0-9]*/thermal_throttle/*_throttle_total_time_ms")
-        return {str(file): (float(file.read_text()),) for file in files}
+        counters: dict[str, tuple[float, ...]] = {}
+        for file in self._folder.glob("cpu[0-9]*/thermal_throttle/*_throttle_total_time_ms"):
+            with suppress(OSError):  # its core has gone offline since
+                counters[str(file)] = (float(file.read_text()),)
+        return counters
 
 
 class Switches:
