@@ -221,7 +221,13 @@ def test_users_are_named_as_in_the_file_and_numbers_stay_numbers(tmp_path: Path)
     assert [users(number) for number in (0, 1000, 7)] == ["root", "ann", "7"]
     file.write_text("new:x:8:8::/:/bin/sh\n")
     assert [users(number) for number in (8, 0)] == ["new", "root"]
-    assert Users(tmp_path / "none")(0) == "0"
+
+
+def test_a_user_has_a_name_once_the_file_can_be_read(tmp_path: Path) -> None:
+    users = Users(tmp_path / "passwd")
+    assert users(0) == "0"
+    (tmp_path / "passwd").write_text("root:x:0:0::/root:/bin/sh\n")
+    assert users(0) == "root"
 
 
 def test_the_same_name_of_two_users_is_two_programs() -> None:
@@ -229,6 +235,11 @@ def test_the_same_name_of_two_users_is_two_programs() -> None:
     found = Processes(machine)(100)
     assert found["process_memory", ("sh", "ann")] == MB
     assert found["process_memory", ("sh", "bob")] == 3 * MB
+
+
+def test_users_whose_names_become_equal_when_sanitized_stay_separate() -> None:
+    found = Processes(Machine(((7, 1.0), "sh", 'a"', 0.0, MB), ((8, 1.0), "sh", "a'", 0.0, 3 * MB)))(100)
+    assert sorted(value for (name, _), value in found.items() if name == "process_memory") == [MB, 3 * MB]
 
 
 # --- readings ---

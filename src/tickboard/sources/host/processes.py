@@ -17,7 +17,7 @@ from typing import Final
 import psutil
 from msgspec import Struct
 
-from tickboard.metrics.naming import safe_label, safe_labels
+from tickboard.metrics.naming import safe_labels
 from tickboard.sources.host.readings import EARLY_S, MetricSpec, Readings, read_file
 
 METRICS: Final = {
@@ -89,10 +89,10 @@ class Processes:
         programs = self._look(now)
         shown = self._top.choose(programs)
         self._readings = {("processes", ""): sum(found.count for found in programs.values())}
-        names = safe_labels(name for name, _ in programs)
+        names, users = safe_labels(name for name, _ in programs), safe_labels(user for _, user in programs)
         for program in shown:
             name, user = program
-            found, label = programs[program], (names[name], safe_label(user))
+            found, label = programs[program], (names[name], users[user])
             self._readings["process_cpu", label] = found.cpu
             self._readings["process_memory", label] = found.rss_bytes
             self._readings["process_count", label] = found.count
@@ -176,14 +176,15 @@ class Users:
     def __call__(self, number: int) -> str:
         """Return the name of a user."""
         if (name := self._names.get(number)) is None:
-            name = self._names[number] = self._read().get(number, str(number))
+            try:
+                names = self._read()
+            except OSError:
+                return str(number)  # the next call reads again
+            name = self._names[number] = names.get(number, str(number))
         return name
 
     def _read(self) -> dict[int, str]:
-        try:
-            lines = self._file.read_text(errors="replace").splitlines()
-        except OSError:
-            return {}
+        lines = self._file.read_text(errors="replace").splitlines()
         fields = [line.split(":") for line in lines]
         return {int(each[2]): each[0] for each in reversed(fields) if len(each) > 2 and each[2].isdecimal()}
 
