@@ -1,6 +1,6 @@
 /** The texts of a card: numbers beside each other, titles in a section, and what tells series apart. */
 import { describe, expect, it } from "vitest";
-import { type CardTexts, cardTexts, differing, seen, titleIn } from "../src/components/cardText";
+import { type CardTexts, cardTexts, onlyDiffering, seen, titleIn } from "../src/components/cardText";
 
 const stats = (last: number, min: number, max: number) => ({
   last,
@@ -51,8 +51,8 @@ describe("the labels of a card", () => {
       { host: "a", mode: "user" },
       { host: "a", mode: "idle" },
     ];
-    expect(differing(all)).toEqual([{ mode: "user" }, { mode: "idle" }]);
-    expect(differing([all[0]])).toEqual([all[0]]);
-    expect(differing([{ host: "a" }, {}])).toEqual([{ host: "a" }, {}]);
+    expect(onlyDiffering(all)).toEqual([{ mode: "user" }, { mode: "idle" }]);
+    expect(onlyDiffering([all[0]])).toEqual([all[0]]);
+    expect(onlyDiffering([{ host: "a" }, {}])).toEqual([{ host: "a" }, {}]);
   });
 });

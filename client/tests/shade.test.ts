@@ -22,8 +22,8 @@ describe("the shades of a chart", () => {
   it("go from when the rule became true to its end, or on while it fires", () => {
     const all = episodes(disk("a", 5, 9, { started: at(3) }), disk("b", 20, null));
     expect(shadesOf(all, drawn)).toEqual([
-      { from: 3_000, to: 9_000, severity: "warning", begins: true },
-      { from: 20_000, to: Number.POSITIVE_INFINITY, severity: "warning", begins: true },
+      { from: 3_000, to: 9_000, severity: "warning" },
+      { from: 20_000, to: Number.POSITIVE_INFINITY, severity: "warning" },
     ]);
   });
 
@@ -36,10 +36,10 @@ describe("the shades of a chart", () => {
       disk("b", 7, null, { id: "b3", severity: "info" }),
     );
     expect(shadesOf(all, drawn)).toEqual([
-      { from: 5_000, to: 6_000, severity: "critical", begins: true },
-      { from: 1_000, to: 5_000, severity: "warning", begins: true },
-      { from: 6_000, to: 8_000, severity: "warning", begins: false },
-      { from: 8_000, to: Number.POSITIVE_INFINITY, severity: "info", begins: false },
+      { from: 5_000, to: 6_000, severity: "critical" },
+      { from: 1_000, to: 5_000, severity: "warning" },
+      { from: 6_000, to: 8_000, severity: "warning" },
+      { from: 8_000, to: Number.POSITIVE_INFINITY, severity: "info" },
     ]);
   });
 
@@ -49,12 +49,12 @@ describe("the shades of a chart", () => {
       disk("b", 1, 9),
       disk("b", 2, 3, { id: "b2" }),
     );
-    expect(shadesOf(all, drawn)).toEqual([{ from: 1_000, to: 9_000, severity: "critical", begins: true }]);
+    expect(shadesOf(all, drawn)).toEqual([{ from: 1_000, to: 9_000, severity: "critical" }]);
   });
 
   it("are of the lines that are drawn, or of the metric as a whole", () => {
     const all = episodes(disk("c", 1, 2), disk("d", 5, 6, { labels: undefined }));
-    expect(shadesOf(all, drawn)).toEqual([{ from: 5_000, to: 6_000, severity: "warning", begins: true }]);
+    expect(shadesOf(all, drawn)).toEqual([{ from: 5_000, to: 6_000, severity: "warning" }]);
   });
 
   it("end where it was last seen when nobody knows how it ended", () => {

@@ -17,7 +17,6 @@ export interface Colors {
   grid: string;
   axis: string;
   ghost: string;
-  accent: string;
   severity: Record<Severity, string>;
   severityText: Record<Severity, string>;
 }
@@ -40,7 +39,6 @@ export function readColors(element: Element): Colors {
     grid: read("--grid"),
     axis: read("--axis"),
     ghost: read("--ghost"),
-    accent: read("--accent"),
     severity: bySeverity(""),
     severityText: bySeverity("-text"),
   };

@@ -154,11 +154,6 @@ export class Plot {
     return low > 0 && time - at(low - 1) < at(low) - time ? low - 1 : low;
   }
 
-  /** How far from the left edge a time lies. */
-  placeOf(time: number): number {
-    return this.layout?.x(time) ?? 0;
-  }
-
   /** The line whose label is at a place; undefined where there is none. */
   labelAt(x: number, y: number): string | undefined {
     const { scene, layout } = this;

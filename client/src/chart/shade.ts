@@ -16,8 +16,6 @@ export interface Shade {
   from: number;
   to: number;
   severity: Severity;
-  /** Whether it begins there, and does not just come out from under a worse one. */
-  begins: boolean;
 }
 
 const WORST_FIRST: readonly Severity[] = ["critical", "warning", "info"];
@@ -31,7 +29,7 @@ export function shadesOf(episodes: readonly Episode[], drawn: ReadonlySet<string
   for (const severity of WORST_FIRST) {
     const shades = here
       .filter(({ alert }) => alert.severity === severity)
-      .map((episode) => ({ from: episode.began, to: episode.ended, severity, begins: true }));
+      .map((episode) => ({ from: episode.began, to: episode.ended, severity }));
     found.push(...found.reduce(without, united(shades)));
   }
   return found;
@@ -52,7 +50,7 @@ function without(shades: Shade[], { from, to }: Shade): Shade[] {
   return shades.flatMap((shade) =>
     [
       { ...shade, to: Math.min(shade.to, from) },
-      { ...shade, from: Math.max(shade.from, to), begins: shade.begins && shade.from >= to },
+      { ...shade, from: Math.max(shade.from, to) },
     ].filter((part) => part.from < part.to),
   );
 }

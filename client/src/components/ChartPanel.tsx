@@ -3,7 +3,6 @@
  * comes into view, and follows the ticks only while it is there.
  */
 import { createMemo, createSignal, lazy, Show } from "solid-js";
-import { SEVERITIES } from "../alerts/entries";
 import type { Plot } from "../chart/plot";
 import { formatCount, formatTicks, formatValue } from "../format";
 import type { Chart } from "../types.gen";
@@ -16,8 +15,9 @@ import { Legend } from "./Legend";
 import { LoadedPart } from "./LoadedPart";
 import type { Line } from "./lines";
 import { PanelMenu } from "./PanelMenu";
-import { type ChartPicture, usePicture } from "./picture";
+import { usePicture } from "./picture";
 import { SeverityShape } from "./SeverityShape";
+import { useSeverity } from "./severity";
 
 const RankedTable = lazy(() => import("./RankedTable"));
 const DataTable = lazy(() => import("./DataTable"));
@@ -46,16 +46,6 @@ function Now(props: { line: Line; live: () => boolean }) {
   );
 }
 
-/** The worst severity that fires on one of the chart's lines, or on a metric of it as a whole. */
-function useSeverity(chart: Chart, picture: ChartPicture) {
-  const { alerts } = useStores();
-  return createMemo(() => {
-    const keys = [...picture.all.all().map(({ key }) => key), ...chart.metrics];
-    const here = new Set(keys.map(alerts.severityOf));
-    return SEVERITIES.find((severity) => here.has(severity));
-  });
-}
-
 export function ChartPanel(props: { chart: Chart }) {
   const { board, view } = useStores();
   let section!: HTMLElement;
@@ -72,7 +62,7 @@ export function ChartPanel(props: { chart: Chart }) {
   const picture = usePicture(props.chart, looked);
   const live = () => looked() && all().length > 0;
   const { all, many, common } = picture.all;
-  const severity = useSeverity(props.chart, picture);
+  const severity = useSeverity(() => [...all().map(({ key }) => key), ...props.chart.metrics]);
 
   const unit = picture.unit;
   /** The unit stands beside the title, whether or not it is part of it. */

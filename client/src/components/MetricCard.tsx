@@ -7,7 +7,7 @@ import { formatCount, formatDuration, formatLabels, formatLine, plural } from ".
 import type { Series } from "../link/protocol";
 import type { Card } from "../types.gen";
 import { kept } from "../window/kept";
-import { cardTexts, differing, seen, type Text, titleIn } from "./cardText";
+import { cardTexts, onlyDiffering, seen, type Text, titleIn } from "./cardText";
 import { useStores } from "./context";
 import { distinct } from "./distinct";
 import { sayHighest, useHighest } from "./highest";
@@ -87,7 +87,7 @@ function SeriesCard(props: { title: string; unit: string; series: Series; note: 
     if (width() >= withWindow) return "window";
     return width() >= least ? "numbers" : "little";
   });
-  const severity = useSeverity(() => props.series);
+  const severity = useSeverity(() => [props.series.key, props.series.name]);
   const threshold = useThreshold(props.series.name, severity);
   const stale = useStale(props.series.name);
   /** Whether the value is a share of a whole, as far as is known; once it was none, it is none. */
@@ -193,7 +193,9 @@ export function MetricCard(props: { card: Card; section: string }) {
   const series = createMemo(() => (chosen().length > 0 ? chosen() : [waiting]));
   const short = createMemo(() => {
     const ofOne = Object.keys(wanted).length > 0;
-    const texts = distinct(differing(series().map(({ labels }) => (ofOne ? {} : labels))).map(formatLine));
+    const texts = distinct(
+      onlyDiffering(series().map(({ labels }) => (ofOne ? {} : labels))).map(formatLine),
+    );
     return new Map(series().map(({ key }, i) => [key, texts[i]]));
   });
   return (

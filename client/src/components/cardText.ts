@@ -51,14 +51,20 @@ export function titleIn(section: string, title: string): string {
   return title.slice(section.length).trimStart();
 }
 
+/** The names of the labels in which some series differ. */
+export function differing(all: readonly Readonly<Record<string, string>>[]): string[] {
+  const [first] = all;
+  const names = new Set(all.flatMap((labels) => Object.keys(labels)));
+  return [...names].filter((label) => all.some((labels) => labels[label] !== first[label]));
+}
+
 /** The labels in which some series differ; of a single one all of its labels. */
-export function differing(
+export function onlyDiffering(
   all: readonly Readonly<Record<string, string>>[],
 ): readonly Readonly<Record<string, string>>[] {
-  const [first] = all;
   if (all.length < 2) return all;
-  const shared = Object.keys(first).filter((label) => all.every((labels) => labels[label] === first[label]));
+  const names = new Set(differing(all));
   return all.map((labels) =>
-    Object.fromEntries(Object.entries(labels).filter(([label]) => !shared.includes(label))),
+    Object.fromEntries(Object.entries(labels).filter(([label]) => names.has(label))),
   );
 }

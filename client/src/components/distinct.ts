@@ -11,7 +11,7 @@ export const LONGEST = 28;
 const isWord = (text: string, at: number): boolean => /[\p{L}\p{N}]/u.test(text[at] ?? "");
 
 /** How many characters all texts share, from one end. */
-function shared(texts: readonly string[], at: (text: string, i: number) => string | undefined): number {
+function sharedLength(texts: readonly string[], at: (text: string, i: number) => string | undefined): number {
   const shortest = Math.min(...texts.map(({ length }) => length));
   let count = 0;
   while (count < shortest && texts.every((text) => at(text, count) === at(texts[0], count))) count++;
@@ -44,11 +44,11 @@ export function distinct(texts: readonly string[], longest = LONGEST): string[] 
   const different = new Set(texts);
   if (different.size < 2 || texts.every(({ length }) => length <= longest)) return [...texts];
   const all = [...different];
-  const prefix = shared(all, (text, i) => text[i]);
+  const prefix = sharedLength(all, (text, i) => text[i]);
   const most = Math.min(...all.map(({ length }) => length)) - prefix;
   const suffix = Math.min(
     most,
-    shared(all, (text, i) => text[text.length - 1 - i]),
+    sharedLength(all, (text, i) => text[text.length - 1 - i]),
   );
   const short = new Map(all.map((text) => [text, shorten(text, prefix, text.length - suffix, longest)]));
   return new Set(short.values()).size < all.length
@@ -86,10 +86,10 @@ export function factored(texts: readonly string[]): Shared {
   const all = [...new Set(texts)];
   if (all.length < 2) return none;
   const least = Math.min(...all.map(({ length }) => length));
-  const prefix = shared(all, (text, i) => text[i]);
+  const prefix = sharedLength(all, (text, i) => text[i]);
   const suffix = Math.min(
     least - prefix,
-    shared(all, (text, i) => text[text.length - 1 - i]),
+    sharedLength(all, (text, i) => text[text.length - 1 - i]),
   );
   // The outermost edge of a word in any of the names.
   const from = Math.min(...all.map((text) => edge(text, prefix, -1)));

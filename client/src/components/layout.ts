@@ -126,14 +126,14 @@ export interface Span {
 }
 
 /** How many of a number of panels lie in each row: as even as can be, the fuller rows first. */
-export function shared(count: number, most: number): number[] {
+export function rowCounts(count: number, most: number): number[] {
   const rows = Math.ceil(count / most);
   return Array.from({ length: rows }, (_, row) => Math.floor(count / rows) + (row < count % rows ? 1 : 0));
 }
 
 /** For each of a number of panels, the columns of so many that its row has. */
 const even = (count: number, most: number, columns: number): number[] =>
-  shared(count, most).flatMap((inRow) => Array<number>(inRow).fill(columns / inRow));
+  rowCounts(count, most).flatMap((inRow) => Array<number>(inRow).fill(columns / inRow));
 
 /** What a panel would like to have of twelve columns. */
 function wish(panel: Plotted): number {
@@ -144,7 +144,7 @@ function wish(panel: Plotted): number {
 /** Three in a row have what they would like, where that is twelve columns. */
 function fitted(panels: readonly Plotted[]): number[] {
   let end = 0;
-  return shared(panels.length, 3).flatMap((inRow) => {
+  return rowCounts(panels.length, 3).flatMap((inRow) => {
     end += inRow;
     const wishes = panels.slice(end - inRow, end).map(wish);
     const fits = inRow === 3 && wishes.reduce((sum, one) => sum + one, 0) === 12;

@@ -24,15 +24,11 @@ export interface ChartPicture extends Picture {
   describeSeldom: () => void;
 }
 
-/**
- * @param live whether it is drawn.
- * @param direct whether a line's label may be at its end.
- */
+/** @param live whether it is drawn. */
 export function usePicture(
   chart: Chart,
   live: Accessor<boolean>,
   scale: Accessor<Scale> = () => "automatic",
-  direct: Accessor<boolean> = () => true,
 ): ChartPicture {
   const { alerts, board, connection, stats } = useStores();
   const standout = createStandout();
@@ -85,7 +81,7 @@ export function usePicture(
     thresholds,
     shades,
     scale,
-    labelled: () => direct() && !all.many() && all.all().length > 1,
+    labelled: () => !all.many() && all.all().length > 1,
     standout,
     description,
     hold,

@@ -1,15 +1,15 @@
-/** The worst severity among the alerts that fire on a series, or on its metric as a whole. */
+/** The worst severity among alerts, and the threshold that goes with it. */
 import { createMemo } from "solid-js";
 import { SEVERITIES } from "../alerts/entries";
 import type { Severity } from "../types.gen";
 import { useStores } from "./context";
 
-export function useSeverity(series: () => { key: string; name: string }): () => Severity | undefined {
+/** The worst severity that fires on some series, or on metrics as a whole. @param keys their keys and names. */
+export function useSeverity(keys: () => readonly string[]): () => Severity | undefined {
   const { alerts } = useStores();
   return createMemo(() => {
-    const { key, name } = series();
-    const here = [alerts.severityOf(key), alerts.severityOf(name)];
-    return SEVERITIES.find((severity) => here.includes(severity));
+    const here = new Set(keys().map(alerts.severityOf));
+    return SEVERITIES.find((severity) => here.has(severity));
   });
 }
 

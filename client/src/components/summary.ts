@@ -3,21 +3,19 @@ import { type Entry, firesBelow, worstValue } from "../alerts/entries";
 import { ruleOf } from "../alerts/episodes";
 import { extentOf, formatCount, formatLabels, formatText, plural } from "../format";
 import type { Alert } from "../types.gen";
+import { differing } from "./cardText";
 import { useStores } from "./context";
 import { distinct } from "./distinct";
 
 /** So many names are compared with the worst one's, to find what tells it from them. */
 const MAX_COMPARED = 50;
 
-/** The labels that differ among some alerts. */
-function differing(alerts: readonly Alert[]): string[] {
-  const [first = {}] = alerts.map(({ labels }) => labels ?? {});
-  return Object.keys(first).filter((label) => alerts.some(({ labels }) => labels?.[label] !== first[label]));
-}
+const differingOf = (alerts: readonly Alert[]): string[] =>
+  differing(alerts.map(({ labels = {} }) => labels));
 
 /** What tells each of some alerts from the others, as short as can be. */
 export function shortNames(alerts: readonly Alert[]): string[] {
-  const names = differing(alerts);
+  const names = differingOf(alerts);
   const texts = alerts.map(({ labels = {} }) =>
     names.length === 1
       ? (labels[names[0]] ?? "")
@@ -45,7 +43,7 @@ export function useSummary(entry: () => Entry): () => string {
     const { alert } = lead;
     if (total === 1) return alert.message;
     const compared = episodes.slice(0, MAX_COMPARED).map((one) => one.alert);
-    const labels = differing(compared);
+    const labels = differingOf(compared);
     const what = labels.length === 1 ? plural(total, labels[0]) : "series";
     const many = `${title(alert)}: ${formatCount(total)} ${what}`;
     const value = worstValue(lead);

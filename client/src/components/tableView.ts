@@ -29,9 +29,8 @@ export interface ShownRow {
 
 export interface TableView {
   rows: readonly ShownRow[];
-  /** How many rows match the filter, and how many there are. */
+  /** How many rows match the filter. */
   matching: number;
-  all: number;
 }
 
 export interface Column {
@@ -107,8 +106,7 @@ export function useTableView(
       const { texts, keys } = plan();
       const adds = table.metrics.map((name) => board.metric(name)?.kind === "counter");
       const values = valuesOf(plan(), (key) => window.newest(key), adds);
-      const all = present(plan(), values);
-      const rows = matching(plan(), all, filter());
+      const rows = matching(plan(), present(plan(), values), filter());
       const extents = values.map((column) => extentOf(column));
       // Another order begins from the names: what was shown says nothing about it.
       const places = new Map(resorted ? [] : before.rows.map(({ key }, place) => [key, place]));
@@ -142,8 +140,8 @@ export function useTableView(
         cells: columns().map((column, at) => formatText(values[at][row], column.unit, extents[at])),
         bar: bars[place],
       }));
-      return { rows: shown, matching: rows.length, all: all.length };
+      return { rows: shown, matching: rows.length };
     },
-    { rows: [], matching: 0, all: 0 },
+    { rows: [], matching: 0 },
   );
 }

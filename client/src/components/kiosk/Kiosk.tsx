@@ -18,7 +18,7 @@ import {
 import { type Series, seriesKey } from "../../link/protocol";
 import type { Severity } from "../../types.gen";
 import { kept } from "../../window/kept";
-import { cardTexts, differing, titleIn } from "../cardText";
+import { cardTexts, onlyDiffering, titleIn } from "../cardText";
 import { useStores } from "../context";
 import { distinct } from "../distinct";
 import { useInView } from "../inView";
@@ -167,7 +167,7 @@ function Cell(props: { series: Series; name: string }) {
     useInView(() => element),
   );
   const now = createMemo(() => cardTexts(numbers(), unit()).now);
-  const severity = useSeverity(() => props.series);
+  const severity = useSeverity(() => [props.series.key, props.series.name]);
   const threshold = useThreshold(props.series.name, severity);
   return (
     <div class="kiosk-cell" ref={element} data-metric={props.series.key} data-severity={severity()}>
@@ -188,7 +188,7 @@ function GroupPart(props: { part: Part }) {
   const title = () => props.part.title || board.title();
   const names = createMemo(() => {
     const { series } = props.part;
-    const labels = differing(series.map((one) => one.labels)).map(formatLine);
+    const labels = onlyDiffering(series.map((one) => one.labels)).map(formatLine);
     const titles = series.map(({ name }) => titleIn(props.part.title, board.metric(name)?.title ?? name));
     return distinct(titles.map((title, i) => [title, labels[i]].filter(Boolean).join(" · ")));
   });
