@@ -71,7 +71,11 @@ function createStores(retry: () => void): Stores {
   const board = createBoardStore();
   const intervalMs = () => board.board()?.interval_ms ?? 1000;
   const connection = createConnectionStore(systemClock.now, Date.now, intervalMs, retry);
-  const theme = createThemeStore(document.documentElement, matchMedia("(prefers-color-scheme: dark)"));
+  const theme = createThemeStore(
+    document.documentElement,
+    matchMedia("(prefers-color-scheme: dark)"),
+    matchMedia("(forced-colors: active)"),
+  );
   const held = () => connection.paused() || theme.printing();
   const stats = createStatsStore(paced(systemClock, requestAnimationFrame), held);
   const bell = createBell(board.title, (id) => alerts.isFiring(id));

@@ -88,6 +88,28 @@ def test_an_axis_that_does_not_start_at_zero_says_so(page: Page, labelled: Serve
     expect(chart(page, "modes").locator("h3")).to_have_text(re.compile("^Modes %$"))
 
 
+def test_a_chart_follows_the_viewers_own_colours(page: Page, labelled: Server) -> None:
+    page.goto(labelled.url)
+    canvas = chart(page, "connections").locator("canvas").first
+    canvas.scroll_into_view_if_needed()
+    line = """(it) => {
+        const { data } = it.getContext("2d").getImageData(0, 0, it.width, it.height);
+        const ink = new OffscreenCanvas(1, 1).getContext("2d");
+        ink.fillStyle = getComputedStyle(document.documentElement).getPropertyValue("--line-1");
+        ink.fillRect(0, 0, 1, 1);
+        const [red, green, blue] = ink.getImageData(0, 0, 1, 1).data;
+        return [data.some((v, i) => i % 4 === 0 && data[i + 3] === 255 && v === 0x31 && data[i + 1] === 0x68),
+                data.some((v, i) => i % 4 === 0 && data[i + 3] === 255 && v === red
+                    && data[i + 1] === green && data[i + 2] === blue)];
+    }"""
+    holds = f"([it, wanted]) => JSON.stringify(({line})(it)) === JSON.stringify(wanted)"
+    page.wait_for_function(holds, arg=[canvas.element_handle(), [True, True]])
+    page.emulate_media(forced_colors="active")
+    page.wait_for_function(holds, arg=[canvas.element_handle(), [False, True]])
+    page.emulate_media(forced_colors="none")
+    page.wait_for_function(holds, arg=[canvas.element_handle(), [True, True]])
+
+
 def test_a_chart_is_enlarged_and_the_back_button_and_escape_close_it(watched: Watched, labelled: Server) -> None:
     page = watched.page
     page.goto(labelled.url)

@@ -14,13 +14,25 @@ export type Density = (typeof DENSITIES)[number];
 const KEY = "tickboard:theme";
 const DENSITY_KEY = "tickboard:density";
 
-export function createThemeStore(root: HTMLElement, systemDark: MediaQueryList) {
+/** Whether the system asks for something, and when that changes. */
+function followed(query: MediaQueryList): () => boolean {
+  const [matches, setMatches] = createSignal(query.matches);
+  const changed = (event: MediaQueryListEvent) => setMatches(event.matches);
+  query.addEventListener("change", changed);
+  onCleanup(() => query.removeEventListener("change", changed));
+  return matches;
+}
+
+/** @param forcedColors whether the viewer's system has colours of its own for every page. */
+export function createThemeStore(
+  root: HTMLElement,
+  systemDark: MediaQueryList,
+  forcedColors: MediaQueryList,
+) {
   const stored = readStored(KEY);
   const [theme, setTheme] = createSignal<Theme>(THEMES.find((name) => name === stored) ?? "system");
-  const [dark, setDark] = createSignal(systemDark.matches);
-  const changed = (event: MediaQueryListEvent) => setDark(event.matches);
-  systemDark.addEventListener("change", changed);
-  onCleanup(() => systemDark.removeEventListener("change", changed));
+  const dark = followed(systemDark);
+  const forced = followed(forcedColors);
 
   const [density, setDensity] = createSignal<Density>(
     readStored(DENSITY_KEY) === "compact" ? "compact" : "comfortable",
@@ -29,7 +41,11 @@ export function createThemeStore(root: HTMLElement, systemDark: MediaQueryList) 
   /** Whether what is shown is not what is now: then nothing has a colour. */
   const [stale, setStale] = createSignal(false);
   const isDark = () => !printing() && (theme() === "system" ? dark() : theme() === "dark");
-  const shown = createMemo(() => (isDark() ? "dark" : "light") + (stale() ? " stale" : ""));
+  const shown = createMemo(() =>
+    [isDark() ? "dark" : "light", stale() && "stale", forced() && `forced ${dark()}`]
+      .filter(Boolean)
+      .join(" "),
+  );
   // Before any effect that draws with these colours.
   createRenderEffect(() => {
     root.toggleAttribute("data-stale", stale());
