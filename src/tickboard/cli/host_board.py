@@ -152,7 +152,8 @@ def _watch(board: Board) -> None:
 
     full, full_in = metric("disk_space_usage"), metric("disk_space_full_in")
     board.alert(full > 95, "Disk almost full: {mount} {value:.1f} %", severity="critical", for_="1m")
-    board.alert(full_in / 3600 < 6, "Disk {mount} full in {value:.1f} h at this rate", for_="10m")
+    soon = (full_in / 3600 < 6) & (full > 80)
+    board.alert(soon, "Disk {mount} full in {value:.1f} h at this rate", for_="10m")
 
     for way in ("received", "sent"):
         errors, drops = metric(f"net_{way}_errors_rate"), metric(f"net_{way}_drops_rate")

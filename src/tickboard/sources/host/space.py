@@ -34,8 +34,8 @@ POINT_S = 60.0
 TREND_S = 6 * 3600.0
 """How long ago the oldest of them is."""
 
-LEAST_TREND_S = 900.0
-"""How long a file system is watched before anything is said of when it will be full."""
+LEAST_TREND_S = 3600.0
+"""How long a file system is watched before its end is predicted: one download is no trend."""
 
 FAR_S = 90 * 86400.0
 """What is later is no prediction."""
@@ -81,11 +81,12 @@ _NO_STORAGE: Final = frozenset(
 
 
 class Usage(Struct, frozen=True):
-    """How full a file system is; `percent` is of what users may fill."""
+    """How full a file system is; `percent` and `free_bytes` are of what users may fill."""
 
     percent: float
     used_bytes: int
     size_bytes: int
+    free_bytes: int
 
 
 class Filling:
@@ -106,10 +107,9 @@ class Filling:
         if not sizes or now - sizes[-1][0] >= POINT_S - EARLY_S:
             sizes.append((now, usage.used_bytes))
             self._rate = _slope(sizes) if now - sizes[0][0] >= LEAST_TREND_S - EARLY_S else nan
-        if not self._rate > 0 or usage.percent <= 0:
+        if not self._rate > 0:
             return nan
-        free_bytes = usage.used_bytes * (100 / usage.percent - 1)
-        seconds = free_bytes / self._rate
+        seconds = usage.free_bytes / self._rate
         return seconds if seconds < FAR_S else nan
 
 
@@ -228,8 +228,8 @@ def mount_usage(mount: str) -> Usage:
     if sys.platform == "darwin":
         # psutil returns this volume's usage, but all volumes of the disk share its space.
         used = usage.total - usage.free
-        return Usage(100 * used / usage.total if usage.total else 0.0, used, usage.total)
-    return Usage(usage.percent, usage.used, usage.total)
+        return Usage(100 * used / usage.total if usage.total else 0.0, used, usage.total, usage.free)
+    return Usage(usage.percent, usage.used, usage.total, usage.free)
 
 
 def storage_mounts() -> list[tuple[str, str]]:
