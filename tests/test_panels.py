@@ -51,7 +51,7 @@ def test_an_invalid_panel_is_refused(registry: Registry) -> None:
         panels.chart(registry, [])
     with pytest.raises(InputError, match="'mem' is not a metric of this board: use one of cpu, load"):
         panels.card(registry, "mem")
-    with pytest.raises(InputError, match="use one of none"):
+    with pytest.raises(InputError, match="'mem' is not a metric of this board: it has no metrics yet"):
         panels.card(Registry(), "mem")
 
 
@@ -131,6 +131,37 @@ def test_the_panels_of_removed_metrics_are_not_kept() -> None:
         with registry.lock:
             registry.withdraw(metric.name)
     assert len(panels._made[registry]) <= 2 * (2 * 2 + 2)
+
+
+def test_the_groups_of_removed_metrics_are_not_kept() -> None:
+    registry = Registry()
+    registry.gauge("stays_here")
+    registry.gauge("stays_there")
+    for number in range(20):
+        names = [f"group{number}_here", f"group{number}_there"]
+        with registry.lock:
+            for name in names:
+                registry.discover(Gauge, MetricInfo(name, "Once", "%", "gauge"))
+        whole(panels.discovered_panels(registry, registry, [*names, "stays_here", "stays_there"]))
+        with registry.lock:
+            for name in names:
+                registry.withdraw(name)
+    divided = panels._made[registry]._divided
+    assert "stays" in divided
+    assert "group0" not in divided
+    assert len(divided) < 10
+
+
+def test_a_group_that_is_called_other_shares_its_section_with_the_others() -> None:
+    registry = Registry()
+    for name in ("other_here", "other_there", "http_requests", "http_errors", "up"):
+        registry.gauge(name)
+    rows = whole(panels.discovered_panels(registry, registry, registry.metrics))
+    shown = {row.title: [panel.title for panel in row.panels] for row in rows if isinstance(row, Row)}
+    assert shown == {
+        "http": ["http_requests", "http_errors"] * 2,
+        "other": ["other_here", "other_there", "up"] * 2,
+    }
 
 
 def test_a_metric_that_returns_has_its_new_title_and_unit() -> None:

@@ -244,9 +244,11 @@ class _Made:
             self.full.intersection_update(known)
             self._cards = {key: made for key, made in self._cards.items() if key[0] in known}
             self._charts = {name: made for name, made in self._charts.items() if name in known}
+            groups = {group_of(name) for name in known}
+            self._divided = {group: divided for group, divided in self._divided.items() if group in groups}
 
     def __len__(self) -> int:
-        return len(self._cards) + len(self._charts)
+        return len(self._cards) + len(self._charts) + len(self._divided)
 
     def card(self, metrics: KnownMetrics, name: str, *, few: bool) -> Card:
         """Return the card of a metric: of few, one for each series; otherwise that of the highest."""
@@ -276,7 +278,9 @@ class _Made:
             else:
                 sections[group] = each
         if others:
-            sections["other" if sections else "metrics"] = others
+            title = "other" if sections else "metrics"
+            # A group may itself have this name.
+            sections[title] = [*sections.pop(title, ()), *others]
         return sections
 
     def section(self, metrics: KnownMetrics, title: str, names: Sequence[str], place: int, *, few: bool) -> Row:
@@ -310,8 +314,8 @@ def lookup(registry: KnownMetrics, metric: MetricRef) -> MetricInfo:
     """
     name = metric.metric.name if isinstance(metric, Handle) else metric
     if (info := registry.metrics.get(name)) is None:
-        known = ", ".join(registry.metrics) or "none"
-        raise InputError(f"{name!r} is not a metric of this board: use one of {known}")
+        known = f"use one of {', '.join(registry.metrics)}" if registry.metrics else "it has no metrics yet"
+        raise InputError(f"{name!r} is not a metric of this board: {known}")
     return info
 
 
