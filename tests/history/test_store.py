@@ -4,7 +4,7 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +13,9 @@ from tests.history.naive import Key, layout_of
 
 from tickboard.errors import BusyError, HistoryError, TooMuchError
 from tickboard.expressions.alignment import Floats
-from tickboard.history import reader, reading, waiting
+from tickboard.history import reader, reading, sealing, waiting
 from tickboard.history.answers import Answer, Question
+from tickboard.history.codec import Column, encode
 from tickboard.history.layout import Layout
 from tickboard.history.sealing import block_ms
 from tickboard.history.store import History, Retention
@@ -387,6 +388,37 @@ def test_amending_can_add_a_series_to_a_tick(recorded: Recorded) -> None:
     assert disk.labels == DISKS[1][1]
     assert np.flatnonzero(disk.count).tolist() == [10, 990]
     assert disk.avg[[10, 990]].tolist() == [7.5, 7.5]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_value_that_is_amended_while_its_block_is_written_is_kept(
+    recorded: Recorded, monkeypatch: pytest.MonkeyPatch, fails: bool
+) -> None:
+    recorded.begin()
+    layout = layout_of([CPU])
+    rows = walk(1000)
+    recorded.append(layout, rows)
+    calls: list[Floats] = []
+
+    def amend_and_encode(values: Floats, bits: int) -> Iterator[list[Column]]:
+        """Amend a tick of the block after its rows were read, in the thread that writes it."""
+        calls.append(values)
+        if len(calls) == 1:
+            recorded.history.amend(START + 10, layout, np.array([0]), np.array([250.5]))
+            assert recorded.history._writer is not None
+            recorded.history._writer.commit(through=False)
+            if fails:
+                raise HistoryError("the block cannot be written")
+        return encode(values, bits)
+
+    monkeypatch.setattr(sealing, "encode", amend_and_encode)
+    with pytest.raises(HistoryError, match="cannot be written") if fails else nullcontext():
+        recorded.history.settle()
+    recorded.history.settle()
+    [cpu] = recorded.read().series
+    assert cpu.avg[9:12].tolist() == [rows[9, 0], 250.5, rows[11, 0]]
+    status = recorded.history.status()
+    assert (status.dropped, len(calls)) == (0, 2 if fails else 1)
 
 
 def test_an_amended_value_without_a_tick_is_counted_as_dropped(recorded: Recorded) -> None:

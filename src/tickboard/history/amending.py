@@ -60,7 +60,7 @@ class Amender:
         for each in amended:
             found = self._find(each, epochs[each.epoch], changed)
             if found is None:
-                missed += len(each.values)
+                missed += 0 if each.is_in_row else len(each.values)
                 continue
             changes, entry = found
             for id, value in zip(each.ids.tolist(), each.values.tolist(), strict=True):

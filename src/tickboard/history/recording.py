@@ -23,19 +23,21 @@ JUMP_MS = 86_400_000
 
 
 class SealedAmendment(Struct, frozen=True, eq=False):
-    """Amended values of a tick that is in a block.
+    """Amended values of a tick that is in a block, or in one that is being written.
 
     Attributes:
         epoch: the number of the tick's epoch.
         time: the time of the tick, or less than an interval before it.
         ids: int64 [values].
         values: float64 [values].
+        is_in_row: whether the row of the tick already has them; the block is only being written.
     """
 
     epoch: int
     time: int
     ids: Integers
     values: Floats
+    is_in_row: bool = False
 
 
 class Recorder:
@@ -56,6 +58,7 @@ class Recorder:
         width: the number of series in the newest row.
         amended: how many rows were amended, in transactions that did not fail.
         missed: amended values without a tick, in transactions that did not fail.
+        sealing: the epoch of the rows that are being written into a block, and the time where they end; None if none.
     """
 
     def __init__(self, database: Database, run: BeginEpoch | None = None) -> None:
@@ -65,6 +68,7 @@ class Recorder:
         self.first_ms: int | None = None
         self.newest_ms: int = database.one("SELECT max(last) FROM epochs") or 0
         self.jumped_ms = 0
+        self.sealing: tuple[int, int] | None = None
         self.forget()
 
     def forget(self) -> None:
@@ -78,7 +82,7 @@ class Recorder:
         self.first_ms = None
 
     def write(self, items: Iterable[Item]) -> list[SealedAmendment]:
-        """Write items in order, and return the amended values of ticks that are in blocks."""
+        """Write items in order, and return the amended values that have to be written into blocks."""
         amended: list[SealedAmendment] = []
         epochs: list[Epoch] | None = None
         for item in items:
@@ -187,7 +191,9 @@ class Recorder:
             if time < epoch.sealed:
                 return [SealedAmendment(epoch.number, time, chosen, item.values)]
             if self._amend_row(epoch, item, chosen):
-                return []
+                # The rows were read before. If writing the block fails, they are read again.
+                is_read = self.sealing is not None and epoch.number == self.sealing[0] and time < self.sealing[1]
+                return [SealedAmendment(epoch.number, time, chosen, item.values, is_in_row=True)] if is_read else []
         self.missed += len(item.values)
         return []
 

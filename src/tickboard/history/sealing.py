@@ -97,6 +97,7 @@ class Sealer:
                     yield from self._roll_up(epoch, tier)
         finally:
             self.busy_before = 0
+            self._recorder.sealing = None
 
     # --- from rows to blocks ---
 
@@ -143,6 +144,7 @@ class Sealer:
 
     def _seal_block(self, epoch: int, start: int, end: int) -> Iterator[None]:
         self.busy_before = FOREVER
+        self._recorder.sealing = epoch, end
         times, rows = self._read_rows(epoch, start, end)
         yield
         blocks: dict[int, list[Cell]] = {}
@@ -156,6 +158,7 @@ class Sealer:
             write_span(self._database, RAW, epoch, times, blocks)
             self._database.do("UPDATE epochs SET sealed = ?, last = ? WHERE number = ?", end, int(times[-1]), epoch)
         self.busy_before = 0
+        self._recorder.sealing = None
 
     def _read_rows(self, epoch: int, start: int, end: int) -> "tuple[Integers, _Rows]":
         rows = _Rows(list(read_rows(self._database, epoch, start, end)))
