@@ -420,6 +420,28 @@ def test_the_focus_stays_when_the_alert_is_resolved(alerted: Page, values: Path)
     expect(silence).to_be_focused()
 
 
+def test_the_focus_goes_to_what_takes_the_place_of_a_pressed_button(alerted: Page, values: Path) -> None:
+    critical(alerted).get_by_role("button", name="Dismiss: ").press("Enter")
+    unfold = critical(alerted).locator(".unfold")
+    expect(unfold).to_be_focused()
+    unfold.press("Enter")
+    expect(critical(alerted).get_by_role("button", name="Dismiss: ")).to_be_focused()
+    alerted.evaluate("document.activeElement.blur()")
+    values.write_text("10")
+    leave_their_places(alerted)
+    rows, undo = alerted.locator(".recent-row"), feed(alerted).get_by_role("button", name="Undo")
+    expect(rows).to_have_count(2)
+    rows.first.locator(".dismiss").press("Enter")
+    expect(rows).to_have_count(1)
+    expect(rows.first.locator(".dismiss")).to_be_focused()
+    rows.first.locator(".dismiss").press("Enter")
+    expect(undo).to_be_focused()
+    undo.press("Enter")
+    expect(alerted.get_by_role("log", name="Alerts")).to_be_focused()
+    feed(alerted).get_by_role("button", name="Clear All").press("Enter")
+    expect(undo).to_be_focused()
+
+
 def test_the_title_and_icon_show_the_number_of_critical_alerts(alerted: Page, values: Path) -> None:
     icon = alerted.locator("link[rel=icon]")
     expect(alerted).to_have_title("(1) Switched")

@@ -105,6 +105,7 @@ def test_a_lost_connection_is_explained_and_can_be_tried_again_at_once(page: Pag
         bar.get_by_role("button", name="Retry now").click()
         expect(state(page)).to_have_text("Live")
         expect(bar).to_have_count(0)
+        expect(page.get_by_role("main")).to_be_focused()
         expect(page).to_have_title("Counting")
         expect(page.locator("link[rel=icon]")).to_have_attribute("href", re.compile(r"icon-.*\.svg$"))
 

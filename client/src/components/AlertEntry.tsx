@@ -14,6 +14,7 @@ import { useStores } from "./context";
 import { Icon } from "./Icon";
 import { useInView } from "./inView";
 import { Outcome } from "./Outcome";
+import { nearRow, usePassedFocus } from "./passedFocus";
 import { SeverityShape } from "./SeverityShape";
 import { NEW_DRAFT, SilenceForm } from "./SilenceForm";
 import { SparkLine } from "./SparkLine";
@@ -54,11 +55,17 @@ function ValueNow(props: { alert: Alert; inView: () => boolean }) {
 }
 
 /** A press shows all of it again. */
-function Folded(props: { entry: Entry; text: string }) {
+function Folded(props: { entry: Entry; text: string; row: HTMLElement }) {
   const { alerts } = useStores();
+  let button!: HTMLButtonElement;
+  usePassedFocus(
+    () => button,
+    () => nearRow(props.row),
+  );
   return (
     <button
       type="button"
+      ref={button}
       class="unfold"
       aria-expanded="false"
       title={`Unfold: ${props.text}`}
@@ -68,6 +75,28 @@ function Folded(props: { entry: Entry; text: string }) {
       <SeverityShape severity={props.entry.lead.alert.severity} hollow={!props.entry.firing} />
       <span class="severity">{props.entry.lead.alert.severity.toUpperCase()}</span>
       <span class="message">{props.text}</span>
+    </button>
+  );
+}
+
+/** A press folds what fires to a line, and puts away what is over. */
+function Dismiss(props: { entry: Entry; text: string; row: HTMLElement }) {
+  const { alerts } = useStores();
+  let button!: HTMLButtonElement;
+  usePassedFocus(
+    () => button,
+    () => nearRow(props.row),
+  );
+  return (
+    <button
+      type="button"
+      class="icon-button small dismiss"
+      ref={button}
+      aria-label={`Dismiss: ${props.text}${props.entry.firing ? ", folds it to a line while it fires" : ""}`}
+      title={props.entry.firing ? "Fold to a line, while it fires" : "Dismiss"}
+      onClick={() => alerts.dismiss(props.entry)}
+    >
+      ×
     </button>
   );
 }
@@ -217,7 +246,7 @@ export function AlertEntry(props: { entry: Entry; member?: boolean }) {
       data-state={props.entry.lead.state}
       data-folded={folded() ? "" : undefined}
     >
-      <Show when={!folded()} fallback={<Folded entry={props.entry} text={summary()} />}>
+      <Show when={!folded()} fallback={<Folded entry={props.entry} text={summary()} row={item} />}>
         <span class="alert-severity">
           <SeverityShape severity={alert().severity} hollow={!props.entry.firing} />
           <span class="severity">{alert().severity.toUpperCase()}</span>
@@ -250,15 +279,7 @@ export function AlertEntry(props: { entry: Entry; member?: boolean }) {
         <ValueNow alert={alert()} inView={inView} />
         <Actions entry={props.entry} name={summary()} asking={asking} />
         <Show when={!props.member}>
-          <button
-            type="button"
-            class="icon-button small dismiss"
-            aria-label={`Dismiss: ${summary()}${props.entry.firing ? ", folds it to a line while it fires" : ""}`}
-            title={props.entry.firing ? "Fold to a line, while it fires" : "Dismiss"}
-            onClick={() => alerts.dismiss(props.entry)}
-          >
-            ×
-          </button>
+          <Dismiss entry={props.entry} text={summary()} row={item} />
         </Show>
         <Show when={asking.error()}>
           <p class="alert-error" role="alert">

@@ -43,7 +43,7 @@ function Page(props: { waiting: boolean }) {
     <div class="dashboard">
       <SkipLink />
       <Header waiting={props.waiting} />
-      <main class="page">
+      <main class="page" tabIndex={-1}>
         <Stale />
         <ConnectionTrouble />
         <Problems />

@@ -102,6 +102,7 @@ export function Health() {
           role="log"
           aria-live="polite"
           aria-label="Alerts"
+          tabIndex={-1}
           ref={log}
           onPointerEnter={reads}
           onPointerLeave={reads}

@@ -4,6 +4,7 @@ import { SEVERITIES } from "../alerts/entries";
 import { formatCount, formatLength, formatUntil, plural } from "../format";
 import type { Section } from "../stores/sections";
 import { useStores } from "./context";
+import { undoOrList, usePassedFocus } from "./passedFocus";
 import { SeverityShape } from "./SeverityShape";
 
 function SectionLink(props: { section: Section }) {
@@ -59,19 +60,26 @@ function useUnknown(): () => string {
   };
 }
 
+function Undo(props: { undo(): void }) {
+  let button!: HTMLButtonElement;
+  usePassedFocus(
+    () => button,
+    () => undoOrList,
+  );
+  return (
+    <button type="button" class="button small" ref={button} onClick={() => props.undo()}>
+      Undo
+    </button>
+  );
+}
+
 /** What was done last, for as long as it can be undone. */
 function UndoButton() {
   const { alerts } = useStores();
   return (
     <span class="undo">
       <span role="status">{alerts.undo()?.text}</span>
-      <Show when={alerts.undo()}>
-        {(done) => (
-          <button type="button" class="button small" onClick={() => done().undo()}>
-            Undo
-          </button>
-        )}
-      </Show>
+      <Show when={alerts.undo()}>{(done) => <Undo undo={() => done().undo()} />}</Show>
     </span>
   );
 }

@@ -6,6 +6,7 @@ import { useStores } from "./context";
 import { Icon } from "./Icon";
 import { MenuButton } from "./Menu";
 import { Outcome } from "./Outcome";
+import { nearRow, undoOrList, usePassedFocus } from "./passedFocus";
 import { SeverityShape } from "./SeverityShape";
 import { SparkLine } from "./SparkLine";
 
@@ -56,9 +57,16 @@ function RecentRow(props: { id: string }) {
     alerts.entry(props.id) as Entry,
   );
   const alert = () => entry().lead.alert;
+  let row!: HTMLLIElement;
+  let dismiss!: HTMLButtonElement;
+  usePassedFocus(
+    () => dismiss,
+    () => nearRow(row),
+  );
   const isToday = () => formatWhen(entry().lead.fired, connection.time()) === formatTime(entry().lead.fired);
   return (
     <li
+      ref={row}
       class={`alert recent-row resolved alert-${alert().severity}`}
       data-alert={alert().id}
       data-state={entry().lead.state}
@@ -93,6 +101,7 @@ function RecentRow(props: { id: string }) {
         <button
           type="button"
           class="icon-button small dismiss"
+          ref={dismiss}
           aria-label={`Dismiss: ${alert().message}${entry().total > 1 ? ` and ${formatCount(entry().total - 1)} before it` : ""}`}
           title="Dismiss"
           onClick={() => alerts.dismiss(entry())}
@@ -162,6 +171,26 @@ export function LeftOut(props: { of: { hidden: number; more: number } }) {
   );
 }
 
+function ClearAll() {
+  const { alerts } = useStores();
+  let button!: HTMLButtonElement;
+  usePassedFocus(
+    () => button,
+    () => undoOrList,
+  );
+  return (
+    <button
+      type="button"
+      class="button small plain"
+      ref={button}
+      title="Clear finished alerts"
+      onClick={() => alerts.clear()}
+    >
+      Clear All
+    </button>
+  );
+}
+
 /** @param props.alone whether nothing else is listed: then it has the whole width. */
 export function Recent(props: { alone: boolean }) {
   const { alerts } = useStores();
@@ -173,14 +202,7 @@ export function Recent(props: { alone: boolean }) {
         <span class="recent-note">{props.alone ? "all over, newest first" : "alerts that are over"}</span>
         <SeverityFilter />
         <Show when={alerts.recent().length > 0}>
-          <button
-            type="button"
-            class="button small plain"
-            title="Clear finished alerts"
-            onClick={() => alerts.clear()}
-          >
-            Clear All
-          </button>
+          <ClearAll />
         </Show>
       </div>
       <ul class="alerts">

@@ -3,6 +3,21 @@ import { Show } from "solid-js";
 import { formatDuration, formatLength, formatWhen } from "../format";
 import { useStores } from "./context";
 import { Icon } from "./Icon";
+import { usePassedFocus } from "./passedFocus";
+
+function Retry() {
+  const { connection } = useStores();
+  let button!: HTMLButtonElement;
+  usePassedFocus(
+    () => button,
+    () => () => document.querySelector<HTMLElement>("main"),
+  );
+  return (
+    <button type="button" class="button primary" ref={button} onClick={() => connection.retry()}>
+      Retry now
+    </button>
+  );
+}
 
 export function Stale() {
   const { connection } = useStores();
@@ -39,9 +54,7 @@ export function Stale() {
           </p>
         </div>
         <Show when={!connection.connected()}>
-          <button type="button" class="button primary" onClick={() => connection.retry()}>
-            Retry now
-          </button>
+          <Retry />
         </Show>
       </section>
     </Show>
