@@ -412,7 +412,7 @@ def test_the_end_of_the_input_is_reported_on_the_page() -> None:
     with serve("pipe", "--interval", "50ms", stdin=subprocess.DEVNULL) as server:
         wait_for(lambda: "standard input" in problems(server))
         assert problems(server)["standard input"].startswith("the input has ended")
-        assert "The input has ended" in server.output()
+        wait_for(lambda: "The input has ended" in server.output())
 
 
 def test_a_closed_input_ends_the_program_with_one_line() -> None:

@@ -96,7 +96,7 @@ def test_a_document_that_is_always_too_large_is_refused_with_the_limit(
     refused = httpx.get(f"http://127.0.0.1:{port}/api/metrics/recent?count={10**9}")
     assert refused.status_code == 400
     assert "retry-after" not in refused.headers
-    assert "as by count=30000" in refused.json()["error"]
+    assert "for example with count=30000" in refused.json()["error"]
     assert len(httpx.get(f"http://127.0.0.1:{port}/api/metrics/recent?count=30000").json()) == 30_000
 
 

@@ -1,7 +1,7 @@
 """The board that ``tickboard`` alone shows: what is slow on this machine, and what Tickboard itself does."""
 
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 import psutil
@@ -96,23 +96,35 @@ def _arrange(board: Board) -> None:
 
 
 def _notes() -> dict[str, str]:
-    cores = psutil.cpu_count() or 1
-    memory, swap = psutil.virtual_memory().total, psutil.swap_memory().total
+    memory = _size(lambda: psutil.virtual_memory().total)
+    swap = _size(lambda: psutil.swap_memory().total)
     return {
-        "CPU": _counted(cores, "core"),
-        "Memory": _gib(memory),
-        "Memory and pressure": f"{_gib(memory)}, {f'swap {_gib(swap)}' if swap else 'no swap'}",
+        "CPU": _counted(_cores(), "core"),
+        "Memory": memory,
+        "Memory and pressure": ", ".join(filter(None, [memory, f"swap {swap}" if swap else "no swap"])),
         "Container": "against its own limits",
         "Requests": "to Tickboard's own page and API, not to your services",
     }
 
 
+def _cores() -> int:
+    try:
+        return psutil.cpu_count() or 1
+    except Exception:  # noqa: BLE001 - on a machine that hides it, the sampler reports why
+        return 1
+
+
+def _size(read: Callable[[], int]) -> str:
+    """Return a size in GiB; empty if there is none, or it cannot be read."""
+    try:
+        size_bytes = read()
+    except Exception:  # noqa: BLE001 - on a machine that hides it, the sampler reports why
+        return ""
+    return f"{size_bytes / 2**30:.1f} GiB" if size_bytes else ""
+
+
 def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
-def _gib(size_bytes: int) -> str:
-    return f"{size_bytes / 2**30:.1f} GiB"
 
 
 def _cards(board: Board, notes: dict[str, str]) -> Iterator[Card]:
@@ -145,7 +157,7 @@ def _watch(board: Board) -> None:
     """Report what a person would want to be woken for, and nothing else; busy is not broken."""
     has = board.registry.metrics.keys()
     _watch_memory(board, has)
-    cores = psutil.cpu_count() or 1
+    cores = _cores()
     load, hot = metric("load", span="5m"), metric("cpu_hot")
     board.alert(load > 2 * cores, f"Load of {{value:.1f}} on {_counted(cores, 'core')}", for_="5m")
     board.alert(hot > 20, "CPU slowed down by heat: {value:.0f} % of the time", for_="5m")
