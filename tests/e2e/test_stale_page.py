@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from tests.e2e.conftest import Watched
 from tests.e2e.looks import CONTRAST
-from tests.serving import serve
+from tests.serving import serve, wait_for
 
 BOARD = str(Path(__file__).parent / "boards" / "failing.py")
 STALE = re.compile(r"stale since \d\d:\d\d:\d\d")
@@ -67,10 +67,10 @@ def test_a_page_without_a_connection_is_grey_and_readable(page: Page, tmp_path: 
         value = page.locator('.metric-card[data-metric="value"] .now-value')
         expect(page.locator(".critical-badge")).to_be_visible()
         expect(page.locator(".chart canvas").first).to_be_visible()
-        page.wait_for_function(f"({COLOURED})() > 0")
+        wait_for(lambda: page.evaluate(f"({COLOURED})()") > 0)
         weight = int(value.evaluate("(it) => getComputedStyle(it).fontWeight"))
     expect(page.get_by_role("region", name="Connection lost")).to_be_visible()
-    page.wait_for_function(f"({COLOURED})() === 0")
+    wait_for(lambda: page.evaluate(f"({COLOURED})()") == 0)
     # The last values are still there, lighter.
     expect(value).to_have_text("95.0")
     assert int(value.evaluate("(it) => getComputedStyle(it).fontWeight")) < weight
