@@ -174,6 +174,7 @@ def test_a_chart_is_enlarged_by_its_key_and_its_link(shown: Page, board: Server)
     shown.locator('.chart[data-metric="disk_busy"] [role="img"]').focus()
     shown.keyboard.press("e")
     expect(shown).to_have_url(re.compile("#chart=disk_busy$"))
+    expect(shown.locator(".enlarged")).to_be_focused()
     shown.keyboard.press("e")
     expect(shown).not_to_have_url(re.compile("#chart"))
 
