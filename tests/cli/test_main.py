@@ -136,10 +136,10 @@ def test_a_configuration_beside_a_file_is_applied(name: str, dashboard: Path) ->
 
 def test_the_host_board_uses_the_given_configuration(tmp_path: Path) -> None:
     config = tmp_path / "host.toml"
-    config.write_text("[rules.cpu_usage]\nthreshold = 50\n[rules.memory_usage]\nenabled = false\n")
+    config.write_text("[rules.disk_space_usage]\nthreshold = 50\n[rules.load]\nenabled = false\n")
     with serve("--config", str(config)) as running:
-        assert "cpu_usage > 50" in rules_of(running)
-        assert not [rule for rule in rules_of(running) if rule.startswith("memory_usage")]
+        assert "disk_space_usage > 50" in rules_of(running)
+        assert not [rule for rule in rules_of(running) if rule.startswith("load")]
 
 
 def test_pipe_uses_the_given_configuration(tmp_path: Path) -> None:
