@@ -526,7 +526,7 @@ def test_pipe_shows_what_a_command_prints() -> None:
         assert stats["load"]["last"] == 1.5
         assert stats['temp{room="attic"}']["last"] == 31
         assert board["title"] == "Piped"
-        assert [panel["title"] for panel in board["panels"][0]["panels"]] == ["Load", "Temp", "Load", "Temp (°C)"]
+        assert [panel["title"] for panel in board["panels"][0]["panels"]] == ["Load", "Temp", "Load", "Temp"]
         assert "line 3, 'what is this'" in board["problems"][0]["message"]
         server.process.stdin.close()
         server.wait_for(lambda: "The input has ended" in server.output())
