@@ -123,6 +123,23 @@ def test_metrics_that_this_machine_lacks_have_no_panel(monkeypatch: pytest.Monke
     assert rules_of(board)["memory_usage"] == ["critical"]
 
 
+def test_a_machine_that_hides_its_memory_has_a_board_that_claims_nothing_about_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def hidden() -> None:
+        raise FileNotFoundError("/proc/meminfo")
+
+    monkeypatch.setattr(psutil, "virtual_memory", hidden)
+    monkeypatch.setattr(psutil, "swap_memory", hidden)
+    monkeypatch.setattr(psutil, "cpu_count", hidden)
+    monkeypatch.setattr(module, "Host", Declared)
+    board, _ = host_board()
+    board.prepare(Settings())
+    notes = {row.title: row.note for row in rows_of(board)}
+    assert notes["Memory and pressure"] == ""
+    assert notes["CPU"] == ""
+
+
 def rules_of(board: Board) -> dict[str, list[str]]:
     rules: dict[str, list[str]] = {}
     for rule in board.describe().rules:

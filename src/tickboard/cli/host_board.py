@@ -97,30 +97,31 @@ def _arrange(board: Board) -> None:
 
 def _notes() -> dict[str, str]:
     memory = _size(lambda: psutil.virtual_memory().total)
-    swap = _size(lambda: psutil.swap_memory().total)
+    swap = _size(lambda: psutil.swap_memory().total, "swap ", "no swap")
     return {
-        "CPU": _counted(_cores(), "core"),
+        "CPU": _counted(cores, "core") if (cores := _cores()) else "",
         "Memory": memory,
-        "Memory and pressure": ", ".join(filter(None, [memory, f"swap {swap}" if swap else "no swap"])),
+        "Memory and pressure": ", ".join(filter(None, [memory, swap])),
         "Container": "against its own limits",
         "Requests": "to Tickboard's own page and API, not to your services",
     }
 
 
 def _cores() -> int:
+    """Return the number of cores; 0 if it cannot be read."""
     try:
-        return psutil.cpu_count() or 1
+        return psutil.cpu_count() or 0
     except Exception:  # noqa: BLE001 - on a machine that hides it, the sampler reports why
-        return 1
+        return 0
 
 
-def _size(read: Callable[[], int]) -> str:
-    """Return a size in GiB; empty if there is none, or it cannot be read."""
+def _size(read: Callable[[], int], prefix: str = "", none: str = "") -> str:
+    """Return a size in GiB with a prefix, or `none` if it is 0; empty if it cannot be read."""
     try:
         size_bytes = read()
     except Exception:  # noqa: BLE001 - on a machine that hides it, the sampler reports why
         return ""
-    return f"{size_bytes / 2**30:.1f} GiB" if size_bytes else ""
+    return f"{prefix}{size_bytes / 2**30:.1f} GiB" if size_bytes else none
 
 
 def _counted(count: int, noun: str) -> str:
@@ -157,9 +158,9 @@ def _watch(board: Board) -> None:
     """Report what a person would want to be woken for, and nothing else; busy is not broken."""
     has = board.registry.metrics.keys()
     _watch_memory(board, has)
-    cores = _cores()
     load, hot = metric("load", span="5m"), metric("cpu_hot")
-    board.alert(load > 2 * cores, f"Load of {{value:.1f}} on {_counted(cores, 'core')}", for_="5m")
+    if cores := _cores():
+        board.alert(load > 2 * cores, f"Load of {{value:.1f}} on {_counted(cores, 'core')}", for_="5m")
     board.alert(hot > 20, "CPU slowed down by heat: {value:.0f} % of the time", for_="5m")
 
     full, full_in = metric("disk_space_usage"), metric("disk_space_full_in")
