@@ -102,7 +102,7 @@ class DirectStream(RawSocket):
         self._reader: AlertReader | None = None
 
     def begin(self, last_event_id: str) -> None:
-        """Take over the transport, and let the reader resume."""
+        """Take over the transport and resume the reader."""
         with self.taken_over():
             self._reader = self._readers.join(self, last_event_id, time.monotonic())
 
@@ -123,7 +123,7 @@ class DirectStream(RawSocket):
             self.cut()
 
     def resume_writing(self) -> None:
-        """Let the reader continue, now that the transport is empty."""
+        """Resume the reader, since the transport is empty."""
         if self._reader is not None:
             self._reader.idle_again()
 

@@ -273,7 +273,7 @@ class MountedViewer(Mounted):
         self._end_with({"type": "websocket.close", "code": code})
 
     def idle_again(self) -> None:
-        """Let the hub send what waits for the viewer."""
+        """Have the hub send the frames that wait for the viewer."""
         if self.viewer is not None:
             self.viewer.idle_again()
 
@@ -316,7 +316,7 @@ class MountedStream(Mounted):
         self._end_with({"type": "http.response.body", "body": b"", "more_body": False})
 
     def idle_again(self) -> None:
-        """Let the reader continue."""
+        """Resume the reader."""
         if self.reader is not None:
             self.reader.idle_again()
 

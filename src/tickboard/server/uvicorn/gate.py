@@ -182,7 +182,7 @@ class Gate:
         """End a connection to make room for a new one; return whether there was one to end.
 
         It is one that has had its last answer, or else the one that has kept the server waiting the longest for a
-        request or the end of a body. So one that has just arrived is safe, whoever fills the others.
+        request or the end of a body. So a new one is safe, even if the others are all taken.
         """
         if self.ended:
             next(iter(self.ended)).give_way()
