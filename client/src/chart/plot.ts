@@ -1,6 +1,6 @@
 /**
- * One chart on a canvas. It takes a scene and draws it, and answers what lies at a place of it; the cursor has a canvas
- * of its own, so that moving it draws no line anew. It must not know stores, signals or the document around it.
+ * One chart on a canvas: draws a scene and finds the tick or line at a position. The cursor has its own
+ * canvas, so moving it redraws no line. It must not know stores, signals or the document around it.
  *
  *    axis │ shades, grid, lines, thresholds │ labels
  *         └─────────────────────────────────┘
@@ -15,8 +15,13 @@ import {
   axisWidth,
   type Box,
   boxOf,
+  colorOf,
+  columnsOf,
+  isSame,
   LABEL,
+  labelPlaces,
   labelsWidth,
+  lastOf,
   rangeOf,
   type Scene,
   type SceneLine,
@@ -32,7 +37,7 @@ const LINE = 1.5;
 const ISOLATED_LINE = 2;
 const STACKED_LINE = 1.25;
 const HALO = 4.5;
-/** More lines that stand out are not lifted off the others. */
+/** With more highlighted lines than this, none gets a halo. */
 const MOST_HALOS = 3;
 const GHOST_ALPHA = 0.6;
 const AREA_ALPHA = 0.08;
@@ -42,13 +47,13 @@ const THRESHOLD_ALPHA = 0.8;
 const DOT = 2.5;
 const CURSOR_DOT = 3;
 const EPISODE_HEIGHT = 3;
-/** A layer of a stack that is thinner has no line of its own. */
+/** Stack layers thinner than this get no line. */
 const THIN = 2;
 const TEXT_HEIGHT = 14;
-/** The middle of a text of 11 pixels lies so far above its foot. */
+/** Distance from the baseline of an 11-pixel text to its middle. */
 const MIDDLE = 4;
 
-/** Points of lines, for the time of one drawing: all plots use the same. */
+/** Buffers for the points of lines, valid during one drawing and shared by all plots. */
 const pool: Points[] = [];
 const layer = new Points();
 let sums = new Float64Array(0);
@@ -66,7 +71,7 @@ interface Layout {
   to: number;
   x: Place;
   y: Place;
-  /** Where the labels at the lines' ends stand; empty when they are not drawn. */
+  /** Heights of the labels at the lines' ends; empty if they are not drawn. */
   labels: readonly number[];
 }
 
@@ -83,12 +88,12 @@ export class Plot {
     this.surface = new Surface(element);
   }
 
-  /** The ends of the value axis as it was drawn last. */
+  /** The range of the value axis in the last drawing. */
   get axis(): Range {
     return this.layout?.range ?? { min: 0, max: 1 };
   }
 
-  /** Whether the labels at the lines' ends found room when it was drawn last. */
+  /** Whether the last drawing had room for the labels at the lines' ends. */
   get hasLabels(): boolean {
     return (this.layout?.labels.length ?? 0) > 0;
   }
@@ -125,14 +130,14 @@ export class Plot {
     if (this.cursor !== null) this.drawCursor();
   }
 
-  /** Put the cursor on a time, or away with null. */
+  /** Move the cursor to a time; null removes it. */
   moveCursor(time: number | null): void {
     if (time === this.cursor && time === null) return;
     this.cursor = time;
     this.drawCursor();
   }
 
-  /** The index of the tick that is nearest to a place, oldest first; null outside of the axes. */
+  /** The index of the tick nearest to a position, oldest first; null outside the axes. */
   tickAt(x: number): number | null {
     const { scene, layout } = this;
     if (scene === null || layout === null || scene.ring.ticks === 0) return null;
@@ -154,7 +159,7 @@ export class Plot {
     return low > 0 && time - at(low - 1) < at(low) - time ? low - 1 : low;
   }
 
-  /** The line whose label is at a place; undefined where there is none. */
+  /** The key of the line whose label is at a position; undefined if there is none. */
   labelAt(x: number, y: number): string | undefined {
     const { scene, layout } = this;
     if (scene === null || layout === null || x < layout.box.left + layout.box.width + LABEL.FROM_PLOT)
@@ -163,7 +168,7 @@ export class Plot {
     return scene.lines[i]?.key;
   }
 
-  /** The line that is nearest to a height at a tick; undefined when none has a value there. */
+  /** The key of the line nearest to a height at a tick; undefined if none has a value there. */
   nearestLine(tick: number, y: number): string | undefined {
     const { scene, layout } = this;
     if (scene === null || layout === null) return undefined;
@@ -200,7 +205,7 @@ export class Plot {
     const right = scene.labelled ? labelsWidth(context, lines, values, width) : null;
     const box = boxOf(width, height, axisWidth(context, axis.texts), right ?? 0);
     const y = valueScale(range, box, logarithmic);
-    // Where pixels hold several ticks, the picture moves by whole ones.
+    // With several ticks per pixel, the picture moves by whole pixels.
     const pixelMs = spanMs / pixels;
     const to = ring.ticks > 2 * pixels ? (Math.floor(newest / pixelMs) + 1) * pixelMs : newest;
     const from = to - spanMs;
@@ -285,7 +290,7 @@ export class Plot {
       drawIsolated(context, pointsAt(i), x, y, 1);
     }
     context.globalAlpha = 1;
-    // The first line is the uppermost.
+    // Drawn last to first: the first line ends up on top.
     for (const i of front.reverse()) {
       const points = pointsAt(i);
       const color = colorOf(scene, lines[i]);
@@ -362,7 +367,7 @@ export class Plot {
       rule(context, box.left, place, box.left + box.width, place);
       context.setLineDash([]);
       context.globalAlpha = 1;
-      // Above its line, unless that is the uppermost there is.
+      // Above its line, or below it at the top of the plot.
       const foot = place - box.top < TEXT_HEIGHT ? place + TEXT_HEIGHT - 2 : place - MIDDLE;
       context.textAlign = "left";
       context.strokeStyle = colors.surface;
@@ -444,36 +449,7 @@ export class Plot {
   }
 }
 
-/** Whether two scenes look the same: each part is replaced when it changes. */
-function isSame(one: Scene, other: Scene): boolean {
-  return (
-    one.ring === other.ring &&
-    one.version === other.version &&
-    one.lines === other.lines &&
-    one.shades === other.shades &&
-    one.thresholds === other.thresholds &&
-    one.isolated === other.isolated &&
-    one.colors === other.colors &&
-    one.scale === other.scale &&
-    one.labelled === other.labelled
-  );
-}
-
-function colorOf({ colors }: Scene, line: SceneLine): string {
-  return line.stale ? colors.ghost : line.color === null ? colors.textSoft : colors.lines[line.color];
-}
-
-/** The newest value of a line in the window, NaN when it has none. */
-function lastOf({ ring }: Scene, { values }: SceneLine): number {
-  if (values === undefined) return Number.NaN;
-  for (let i = ring.ticks - 1; i >= 0; i--) {
-    const value = values[(ring.oldest + i) % ring.times.length];
-    if (!Number.isNaN(value)) return value;
-  }
-  return Number.NaN;
-}
-
-/** Take the points of all lines; return the least and the greatest value. */
+/** Read the points of all lines; return the lowest and the highest value. */
 function takeLines({ lines, ring, spanMs }: Scene, pixels: number): [low: number, high: number] {
   let low = Number.NaN;
   let high = Number.NaN;
@@ -491,27 +467,13 @@ function takeLines({ lines, ring, spanMs }: Scene, pixels: number): [low: number
   return [low, high];
 }
 
-const columnsOf = ({ lines }: Scene): (Float64Array | undefined)[] => lines.map(({ values }) => values);
-
-/** Room for the sums of a stack, one for each slot of the ring. */
+/** The buffer for the sums of a stack, one per slot of the ring. */
 function sumsFor({ ring }: Scene): Float64Array {
   if (sums.length !== ring.times.length) {
     sums = new Float64Array(ring.times.length);
     tops = new Float64Array(ring.times.length);
   }
   return sums;
-}
-
-/** Where the labels would like to stand: at their lines' ends, or in the middle of their layers. */
-function labelPlaces(scene: Scene, y: Place, box: Box): number[] {
-  let sum = 0;
-  return scene.lines.map((line) => {
-    const value = lastOf(scene, line);
-    if (Number.isNaN(value)) return box.top + box.height;
-    const height = y(scene.stacked ? sum + value / 2 : value);
-    sum += value;
-    return height;
-  });
 }
 
 function shadeExtent(

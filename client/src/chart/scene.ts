@@ -1,6 +1,6 @@
 /**
- * What a chart shows, and where on its canvas that lies: scales, places of labels, room for them. Pure but for the
- * canvas that measures texts; nothing is drawn here.
+ * The content of a chart and its layout on the canvas: scales, label positions, margins. Pure except for the
+ * canvas that measures text; nothing is drawn here.
  */
 import { type Extent, formatBeside, formatTicks, isBinary } from "../format";
 import type { Severity } from "../types.gen";
@@ -24,11 +24,11 @@ export type Scale = "automatic" | "zero" | "close" | "log";
 
 export interface SceneLine {
   key: string;
-  /** What its label says. */
+  /** The text of its label. */
   name: string;
-  /** Its place among the eight colours; null for a line in the background. */
+  /** Index into the eight colours; null for a background line. */
   color: number | null;
-  /** In slots of the ring; undefined when the series is not there. */
+  /** In slots of the ring; undefined if the series does not exist. */
   values: Float64Array | undefined;
   stale: boolean;
 }
@@ -41,7 +41,7 @@ export interface Threshold {
 
 export interface Scene {
   ring: Ring;
-  /** Changes whenever the ring's values do. */
+  /** Changes with the ring's values. */
   version: number;
   spanMs: number;
   lines: readonly SceneLine[];
@@ -53,12 +53,12 @@ export interface Scene {
   labelled: boolean;
   thresholds: readonly Threshold[];
   shades: readonly Shade[];
-  /** The keys of the lines that stand out; null for all. */
+  /** The keys of the highlighted lines; null for all. */
   isolated: ReadonlySet<string> | null;
   colors: Colors;
 }
 
-/** The inside of the axes, in pixels of the style sheet. */
+/** The area inside the axes, in CSS pixels. */
 export interface Box {
   left: number;
   top: number;
@@ -76,7 +76,7 @@ const LINE_HEIGHT = 36;
 const MOST_STEPS = 4;
 const TIME_SPACE = 84;
 const MINUTES_SPACE = 64;
-/** A rule's threshold is drawn when the values come this near to it; else it would press them flat. */
+/** The axis includes a threshold only if the values reach this share of it: otherwise it flattens them. */
 const THRESHOLD_NEAR = 0.5;
 const SWATCH = 10;
 const LABEL_GAP = 5;
@@ -89,7 +89,7 @@ const MINUTES = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-d
 const DAY_MS = 86_400_000;
 const DAYS = new Intl.DateTimeFormat("en", { day: "numeric", month: "short" });
 
-/** The range of the value axis for what is seen. */
+/** The range of the value axis for the values in view. */
 export function rangeOf(scene: Scene, current: Range | null, low: number, high: number): Range {
   const near = scene.thresholds.map(({ value }) => value).filter((value) => high >= value * THRESHOLD_NEAR);
   const top = Math.max(high, ...near);
@@ -100,7 +100,7 @@ export function rangeOf(scene: Scene, current: Range | null, low: number, high: 
   return next(current, low, top, scene.limits, binary);
 }
 
-/** A function from values to heights on the canvas. */
+/** The function that maps values to heights on the canvas. */
 export function valueScale({ min, max }: Range, box: Box, logarithmic: boolean): (value: number) => number {
   const bottom = box.top + box.height;
   if (!logarithmic) {
@@ -118,7 +118,7 @@ export interface Labels {
 
 let lastAxis: { key: string; labels: Labels } | null = null;
 
-/** The labels of the value axis: three to five of them. Charts of one scale follow each other, so the last is kept. */
+/** Three to five labels for the value axis. The last result is cached, since charts often share a scale. */
 export function axisLabels(range: Range, height: number, unit: string, logarithmic: boolean): Labels {
   const room = Math.max(2, Math.min(MOST_STEPS, Math.floor(height / LINE_HEIGHT)));
   const key = `${range.min} ${range.max} ${room} ${unit} ${logarithmic}`;
@@ -133,7 +133,7 @@ export function axisLabels(range: Range, height: number, unit: string, logarithm
   return labels;
 }
 
-/** The labels of the time axis: seconds only where the steps need them, the day where they are days. */
+/** The labels of the time axis: with seconds if the steps need them, dates if the steps are days. */
 export function timeLabels(from: number, to: number, width: number): Labels {
   let values = timePlaces(from, to, Math.max(1, width / MINUTES_SPACE));
   const step = values.length > 1 ? values[1] - values[0] : to - from;
@@ -145,12 +145,12 @@ export function timeLabels(from: number, to: number, width: number): Labels {
   return { values, texts: values.map((time) => format.format(time)) };
 }
 
-/** What a label says of a value: its unit only where that is not the chart's. */
+/** The text of a value in a label, without its unit if that is the chart's. */
 export function valueText(value: number, unit: string, extent?: Extent): string {
   return formatBeside(value, unit, unit, extent);
 }
 
-/** The room that labels need right of the plot; null when there is not enough for them to be read. */
+/** The width of the labels right of the plot; null if the chart is too narrow for them. */
 export function labelsWidth(
   context: CanvasRenderingContext2D,
   lines: readonly { name: string }[],
@@ -163,7 +163,7 @@ export function labelsWidth(
   return needed <= width * LABELS_AT_MOST ? Math.ceil(needed / 8) * 8 : null;
 }
 
-/** The room of the axis' labels, in steps, so that charts below each other mostly begin at one place. */
+/** The width of the value axis, rounded up so that charts below each other mostly align. */
 export function axisWidth(context: CanvasRenderingContext2D, texts: readonly string[]): number {
   const longest = Math.max(0, ...texts.map((text) => textWidth(context, text)));
   return Math.max(AXIS_AT_LEAST, Math.ceil((longest + AXIS_GAP) / 4) * 4);
@@ -179,3 +179,48 @@ export function boxOf(width: number, height: number, left: number, right: number
 }
 
 export const LABEL = { SWATCH, GAP: LABEL_GAP, FROM_PLOT: AXIS_GAP };
+
+/** Whether two scenes look the same. It compares identities, since a changed part is a new object. */
+export function isSame(one: Scene, other: Scene): boolean {
+  return (
+    one.ring === other.ring &&
+    one.version === other.version &&
+    one.lines === other.lines &&
+    one.shades === other.shades &&
+    one.thresholds === other.thresholds &&
+    one.isolated === other.isolated &&
+    one.colors === other.colors &&
+    one.scale === other.scale &&
+    one.labelled === other.labelled
+  );
+}
+
+export function colorOf({ colors }: Scene, line: SceneLine): string {
+  return line.stale ? colors.ghost : line.color === null ? colors.textSoft : colors.lines[line.color];
+}
+
+/** The newest value of a line in the window; NaN if it has none. */
+export function lastOf({ ring }: Scene, { values }: SceneLine): number {
+  if (values === undefined) return Number.NaN;
+  for (let i = ring.ticks - 1; i >= 0; i--) {
+    const value = values[(ring.oldest + i) % ring.times.length];
+    if (!Number.isNaN(value)) return value;
+  }
+  return Number.NaN;
+}
+
+/** The values of all lines, in slots of the ring. */
+export const columnsOf = ({ lines }: Scene): (Float64Array | undefined)[] =>
+  lines.map(({ values }) => values);
+
+/** The preferred label heights: at the lines' ends, or in the middle of the layers. */
+export function labelPlaces(scene: Scene, y: (value: number) => number, box: Box): number[] {
+  let sum = 0;
+  return scene.lines.map((line) => {
+    const value = lastOf(scene, line);
+    if (Number.isNaN(value)) return box.top + box.height;
+    const height = y(scene.stacked ? sum + value / 2 : value);
+    sum += value;
+    return height;
+  });
+}

@@ -1,12 +1,12 @@
 /**
- * The top of the page: what this is, whether it is live, how many critical alerts and warnings fire, and ways to
- * search, to go to a section, and to what a viewer can set.
+ * The top bar: the board's title, the connection status, the counts of firing alerts, search, outline and
+ * settings.
  */
 import { createMemo, Show } from "solid-js";
 import { formatCount, formatDuration, formatTime, plural } from "../format";
 import type { Severity } from "../types.gen";
 import { useStores } from "./context";
-import { Icon } from "./Icon";
+import { Icon, type IconName } from "./Icon";
 import { Settings } from "./Settings";
 
 function ConnectionStatus(props: { waiting: boolean }) {
@@ -22,7 +22,7 @@ function ConnectionStatus(props: { waiting: boolean }) {
   };
   const note = () =>
     connection.behind() > 0 ? `behind by ${formatDuration(connection.behind() * 1000)}` : "";
-  /** While paused it is the time of what is seen, not of what is collected. */
+  /** While paused, the time of the drawn tick, not of the newest one. */
   const updated = createMemo<number>(
     (before) => (connection.paused() ? before : connection.newest()),
     Number.NaN,
@@ -93,13 +93,13 @@ function BellButton() {
   );
 }
 
-/** How many alerts of a severity fire. */
+/** The count of firing alerts of one severity. */
 function Badge(props: { severity: Severity; text: string }) {
   const { alerts, view } = useStores();
   function go(event: MouseEvent): void {
     if (view.shown() === null) return;
     event.preventDefault();
-    // The board is there again with the next frame.
+    // The board returns with the next frame.
     const follow = () => {
       location.hash = "#alerts";
     };
@@ -107,7 +107,7 @@ function Badge(props: { severity: Severity; text: string }) {
   }
   return (
     <Show when={alerts.firingCount(props.severity) > 0}>
-      {/* biome-ignore lint/a11y/useValidAnchor: it does go there, once what is open has made room */}
+      {/* biome-ignore lint/a11y/useValidAnchor: it follows the link once the open view has closed */}
       <a class={`${props.severity}-badge`} href="#alerts" onClick={go}>
         {props.text}
       </a>
@@ -115,7 +115,7 @@ function Badge(props: { severity: Severity; text: string }) {
   );
 }
 
-/** What the board is called; what comes after a dot says which one of many. */
+/** The board's title. The part after a dot names one of several boards. */
 function Title() {
   const { board } = useStores();
   const parts = () => {
@@ -128,6 +128,27 @@ function Title() {
       {parts()[0]}
       <span>{parts()[1]}</span>
     </h1>
+  );
+}
+
+function ViewButton(props: {
+  view: "outline" | "shortcuts";
+  name: string;
+  shortcut: string;
+  icon: IconName;
+  class: string;
+}) {
+  const { view } = useStores();
+  return (
+    <button
+      type="button"
+      class={`icon-button ${props.class}`}
+      aria-label={props.name}
+      title={`${props.name} (${props.shortcut})`}
+      onClick={() => view.show({ type: props.view })}
+    >
+      <Icon name={props.icon} />
+    </button>
   );
 }
 
@@ -156,26 +177,10 @@ export function Header(props: { waiting: boolean }) {
           <kbd>/</kbd>
         </button>
         <PauseButton />
-        <button
-          type="button"
-          class="icon-button not-narrow"
-          aria-label="Outline"
-          title="Outline (o)"
-          onClick={() => view.show({ type: "outline" })}
-        >
-          <Icon name="list" />
-        </button>
+        <ViewButton view="outline" name="Outline" shortcut="o" icon="list" class="not-narrow" />
         <BellButton />
         <Settings />
-        <button
-          type="button"
-          class="icon-button not-phone"
-          aria-label="Keyboard shortcuts"
-          title="Keyboard shortcuts (?)"
-          onClick={() => view.show({ type: "shortcuts" })}
-        >
-          <Icon name="help" />
-        </button>
+        <ViewButton view="shortcuts" name="Keyboard shortcuts" shortcut="?" icon="help" class="not-phone" />
       </div>
     </header>
   );

@@ -1,4 +1,4 @@
-/** Something open over the page: the browser keeps the focus in it and gives it back afterwards. */
+/** A dialog over the page. The browser keeps the focus in it and restores it afterwards. */
 import "../../styles/finding.css";
 import { type JSX, onCleanup, onMount } from "solid-js";
 import { useStores } from "../context";
@@ -18,7 +18,7 @@ export function Dialog(props: { class: string; label: string; children: JSX.Elem
         event.preventDefault();
         view.close();
       }}
-      // Beside what is in it.
+      // A click on the backdrop.
       onClick={(event) => event.target === dialog && view.close()}
     >
       <div class="dialog-inside">{props.children}</div>

@@ -1,4 +1,4 @@
-/** The sections of the board, or its panels where it has no sections, with what fires in each. */
+/** The sections of the board, or its panels if it has no sections, with the firing alerts in each. */
 import { createMemo, For, Show } from "solid-js";
 import { formatCount } from "../../format";
 import { useStores } from "../context";

@@ -1,4 +1,6 @@
-/** The search: one field, and below it what has all of its words, by kind. Enter goes there. */
+/**
+ * The search: a field and, below it, the items that match all words, by kind. Enter opens the selected one.
+ */
 import { createEffect, createMemo, createSignal, createUniqueId, For, on, Show } from "solid-js";
 import { formatCount } from "../../format";
 import { found, marked, wordsOf } from "../../window/find";
@@ -9,9 +11,9 @@ import { Spark } from "../Spark";
 import { Dialog } from "./Dialog";
 import { type Item, useSearched } from "./searched";
 
-/** Of each kind, while there is more than one. */
+/** The most items of a kind, if several kinds match. */
 const MOST_OF_A_KIND = 6;
-/** Without a question only these are of use. */
+/** The only kinds shown while the field is empty. */
 const AT_FIRST = new Set(["Firing", "Sections"]);
 
 function Marked(props: { text: string; words: readonly string[] }) {
@@ -95,7 +97,7 @@ export default function Search() {
       <div class="results" role="listbox" id={id} aria-label="Results" ref={list}>
         <For each={groups()}>
           {(group) => (
-            // biome-ignore lint/a11y/useSemanticElements: a group of a list box
+            // biome-ignore lint/a11y/useSemanticElements: it is a group of a list box
             <div role="group" aria-label={group.title}>
               <p class="results-title" aria-hidden="true">
                 {group.title}
@@ -103,7 +105,7 @@ export default function Search() {
               <For each={group.items}>
                 {(item) => (
                   // biome-ignore lint/a11y/useFocusableInteractive: the focus stays in the field
-                  // biome-ignore lint/a11y/useKeyWithClickEvents: Enter in the field
+                  // biome-ignore lint/a11y/useKeyWithClickEvents: the field handles Enter
                   <div
                     class="result"
                     role="option"

@@ -1,4 +1,4 @@
-/** All shortcuts, and the switch that turns them off. */
+/** All keyboard shortcuts, and the switch that turns them off. */
 import { For } from "solid-js";
 import { SHORTCUTS } from "../../stores/shortcuts";
 import { useStores } from "../context";
@@ -10,6 +10,25 @@ const ON_A_CHART = [
   { name: "Home End", text: "To the oldest, to the newest" },
 ];
 
+const ALWAYS = [{ name: "Esc", text: "Close what is open" }];
+
+function Keys(props: { keys: readonly { name: string; text: string }[]; off?: boolean }) {
+  return (
+    <dl classList={{ off: props.off }}>
+      <For each={props.keys}>
+        {({ name, text }) => (
+          <div>
+            <dt>
+              <kbd>{name}</kbd>
+            </dt>
+            <dd>{text}</dd>
+          </div>
+        )}
+      </For>
+    </dl>
+  );
+}
+
 export default function Shortcuts() {
   const { shortcuts, view } = useStores();
   return (
@@ -20,39 +39,10 @@ export default function Shortcuts() {
           <Icon name="close" />
         </button>
       </div>
-      <dl classList={{ off: !shortcuts.on() }}>
-        <For each={SHORTCUTS}>
-          {({ name, text }) => (
-            <div>
-              <dt>
-                <kbd>{name}</kbd>
-              </dt>
-              <dd>{text}</dd>
-            </div>
-          )}
-        </For>
-      </dl>
-      <dl>
-        <div>
-          <dt>
-            <kbd>Esc</kbd>
-          </dt>
-          <dd>Close what is open</dd>
-        </div>
-      </dl>
+      <Keys keys={SHORTCUTS} off={!shortcuts.on()} />
+      <Keys keys={ALWAYS} />
       <h3>On a chart in focus</h3>
-      <dl>
-        <For each={ON_A_CHART}>
-          {({ name, text }) => (
-            <div>
-              <dt>
-                <kbd>{name}</kbd>
-              </dt>
-              <dd>{text}</dd>
-            </div>
-          )}
-        </For>
-      </dl>
+      <Keys keys={ON_A_CHART} />
       <label class="switch">
         <input
           type="checkbox"

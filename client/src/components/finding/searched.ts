@@ -1,4 +1,4 @@
-/** Everything that the search finds: what fires, metrics, series by their labels, rows of tables, and sections. */
+/** All items that the search covers: firing alerts, metrics, series by label, table rows and sections. */
 import { createMemo } from "solid-js";
 import { SEVERITIES } from "../../alerts/entries";
 import { formatLabels, formatText } from "../../format";
@@ -12,12 +12,12 @@ import { leavesOf } from "../layout";
 export interface Item extends Searched {
   id: string;
   severity?: Severity;
-  /** The series of its spark. */
+  /** The series that its spark shows. */
   series?: string;
-  /** Its newest value. */
+  /** The newest value. */
   value?: () => string;
   go: () => void;
-  /** The chart that Ctrl and Enter enlarge. */
+  /** The chart that Ctrl+Enter enlarges. */
   chart?: string;
 }
 
@@ -38,7 +38,7 @@ export function useSearched(): readonly Found[] {
   const panels = createMemo(() => board.groups().flatMap(leavesOf));
   const tables = () => panels().filter((panel): panel is Table => panel.type === "table");
 
-  /** The panel that shows a series: its card, else a chart or a table of its metric. */
+  /** Find the panel that shows a series: its card, otherwise a chart or table of its metric. */
   function panelOf(name: string, key: string): string {
     if (panels().some((panel) => panel.type === "card" && panel.metric === name)) return key;
     const plotted = panels().find((panel) => "metrics" in panel && panel.metrics.includes(name));
@@ -75,7 +75,7 @@ export function useSearched(): readonly Found[] {
     }),
   );
 
-  /** Metrics whose series are found as rows of a table. */
+  /** The metrics whose series are listed as table rows. */
   const inTables = () => new Set(tables().flatMap(({ metrics }) => metrics));
 
   const labelled = createMemo<readonly Item[]>(() => {
