@@ -1,12 +1,12 @@
 /**
- * Numbers, times and labels as a person reads them. Pure; it must not know what is measured beyond its unit.
+ * Formats numbers, times and labels for people. Pure; it knows nothing of a measurement but its unit.
  */
 export interface Formatted {
   number: string;
   unit: string;
 }
 
-/** The least and the greatest of the values that a number is read beside. */
+/** The lowest and highest of the values shown beside a number. */
 export type Extent = readonly [low: number, high: number];
 
 interface Step {
@@ -21,22 +21,22 @@ interface Step {
 const NO_VALUE = "–";
 const BINARY = ["Ki", "Mi", "Gi", "Ti", "Pi"];
 const DECIMAL = ["k", "M", "G", "T", "P"];
-/** Counts stay whole numbers of things for as long as they can be read at a glance. */
+/** Counts below this are written in full, since they read at a glance. */
 const LONG_NUMBER = 100_000;
 const DAY_S = 86_400;
-/** 999.95 would read 1,000 of one unit: it is 1.0 of the next. */
+/** 999.95 would round to 1,000 of one unit, so it becomes 1.0 of the next. */
 const ROUNDED_UP = 0.99995;
-/** More decimals are read with difficulty, and a smaller unit is better. */
+/** With more decimals than this, a smaller unit reads better. */
 const EASY_DECIMALS = 3;
 const MOST_DECIMALS = 17;
-/** Numbers beyond these, of the units that there are, have their power of ten. */
+/** Numbers beyond these limits are written with a power of ten. */
 const TOO_LARGE = 1e6;
 const TOO_LONG = 1e16;
 const TOO_SMALL = 1e-6;
 
 const formats: Intl.NumberFormat[] = [];
 
-/** With just so many decimals, and no minus before a zero. */
+/** Format with exactly `digits` decimals, and no minus before a zero. */
 function fixed(value: number, digits: number): string {
   formats[digits] ??= new Intl.NumberFormat("en", {
     ...{ minimumFractionDigits: digits, maximumFractionDigits: digits, signDisplay: "negative" },
@@ -45,7 +45,7 @@ function fixed(value: number, digits: number): string {
 }
 const SIGNIFICANT = new Intl.NumberFormat("en", { maximumSignificantDigits: 2 });
 
-/** Times, smallest first, in seconds: a value below a step's own range is shown in the step before. */
+/** Units of time in seconds, smallest first. A value below a step's range uses the previous step. */
 const TIMES: Step[] = [
   { from: 0, by: 1e-9, unit: "ns" },
   { from: 1e-6, by: 1e-6, unit: "µs" },
@@ -55,7 +55,7 @@ const TIMES: Step[] = [
   { from: 7_200, by: 3_600, unit: "h" },
   { from: 2 * DAY_S, by: DAY_S, unit: "d" },
 ];
-/** A unit is kept up to here, though the next begins at 1,000 of it: 1,250 ms is a time that people know. */
+/** The metric's own unit stays up to here instead of 1,000, since 1,250 ms reads well. */
 const KEPT_TIMES = 10_000;
 
 function prefixed(base: number, prefixes: string[], unit: string, first = base * ROUNDED_UP): Step[] {
@@ -66,13 +66,13 @@ function prefixed(base: number, prefixes: string[], unit: string, first = base *
   }));
 }
 
-/** Bytes, bits and Hertz, alone and per second, whatever prefix they came with. */
+/** The steps of bytes, bits and hertz, with any prefix, also per second. */
 function scaled(unit: string): Step[] | null {
   const found = /^([kKMGTP]i?)?(B|[Bb]ytes?|b|bits?|bps|Hz)(\/s)?$/.exec(unit);
   if (found === null) return null;
   const [, prefix = "", word, rate = ""] = found;
   const bytes = /^b(?:ytes?)?$/i.test(word) && word !== "b";
-  // Bytes are in powers of two, but where they came in thousands.
+  // Bytes scale by 1024, unless their unit has a decimal prefix.
   const binary = bytes && (prefix === "" || prefix.endsWith("i"));
   const base = binary ? 1024 : 1000;
   const shown = (bytes ? "B" : word) + rate;
@@ -112,24 +112,23 @@ function stepsOf(unit: string): Step[] {
 function scaleFor(value: number, unit: string): Step {
   const size = Math.abs(value);
   const steps = stepsOf(unit);
-  // A zero has no size, and a value of the unit itself is divided by one.
+  // Zero keeps the metric's own unit, whose divisor is one.
   if (size === 0) return steps.find(({ by }) => by === 1) ?? steps[0];
   return steps.findLast((step) => size >= step.from) ?? steps[0];
 }
 
-/** Things that are counted: there is no tenth of a process. What has no unit is mostly a count. */
+/** Whether a unit counts things: there is no tenth of a process. No unit usually means a count. */
 const isCounted = (unit: string): boolean =>
   /^([a-z]{3,})?$/i.test(unit) && scaled(unit) === null && times(unit) === null;
 
-/** The same number but for what arithmetic adds to it. */
+/** Whether the ends differ only by rounding errors. */
 const isNoise = ([low, high]: Extent): boolean =>
   high - low <= 4 * Number.EPSILON * Math.max(Math.abs(low), Math.abs(high)) && !Number.isInteger(high - low);
 
 /**
- * As many decimals as it takes for the ends of the extent to read differently and by all that they differ in, 0 where
- * they are the same.
+ * The number of decimals that shows the difference between the ends of an extent; 0 if they are equal.
  *
- * @param unit the size of what one decimal less stands for.
+ * @param unit the value of 1 in the written number.
  */
 function decimalsBetween(
   extent: Extent | undefined,
@@ -143,7 +142,7 @@ function decimalsBetween(
   return decimals;
 }
 
-/** A value divided by a step: one decimal but for whole numbers of things, two digits of a small one, or more. */
+/** Format a scaled value: one decimal (none for counts), two digits if it is small, or more if needed. */
 function digits(value: number, whole: boolean, needed: number): string {
   const size = Math.abs(value);
   if (size > 0 && size < 0.05 && needed <= 1 - Math.floor(Math.log10(size))) return SIGNIFICANT.format(value);
@@ -151,7 +150,7 @@ function digits(value: number, whole: boolean, needed: number): string {
   return fixed(value, Math.max(usual, needed));
 }
 
-/** `3 d 4 h`, and minutes and seconds as they are needed. */
+/** `3 d 4 h`, with minutes and seconds if `parts` asks for them. */
 function daysAndHours(seconds: number, parts: number): string {
   const size = Math.floor(Math.abs(seconds));
   const all = [
@@ -163,19 +162,19 @@ function daysAndHours(seconds: number, parts: number): string {
   return (seconds < 0 ? "-" : "") + all.slice(0, parts).join(" ");
 }
 
-/** `1.2e300`: the power of ten in the text. */
+/** `1.2e300` */
 const powerOfTen = (value: number, decimals: number): string =>
   value.toExponential(decimals).replace("e+", "e");
 
 /**
- * A value in a unit that keeps it short, with one decimal but for whole numbers of things; "–" where there is none.
+ * Format a value in a unit that keeps it short, with one decimal (none for counts); "–" for NaN.
  *
- * @param extent what it is read beside: it has as many decimals, or so small a unit, that the ends are told apart.
+ * @param extent the values beside it: decimals or unit are chosen so that its ends read differently.
  */
 export const formatValue = (value: number, unit: string, extent?: Extent): Formatted =>
   format(value, unit, isCounted(unit), extent);
 
-/** An average: there may well be a tenth of a process in it, and no decimal comes and goes from tick to tick. */
+/** Format an average: with decimals even for counts, so that they do not come and go between ticks. */
 export const formatAverage = (value: number, unit: string, extent?: Extent): Formatted =>
   format(value, unit, false, extent);
 
@@ -215,22 +214,22 @@ function format(value: number, unit: string, whole: boolean, extent: Extent | un
   return best;
 }
 
-/** The same as one text: `41.5 %`, `1.2 GiB`. */
+/** Format a value as one text: `41.5 %`, `1.2 GiB`. */
 export function formatText(value: number, unit: string, extent?: Extent): string {
   const { number, unit: shown } = formatValue(value, unit, extent);
   return shown === "" || number === NO_VALUE ? number : `${number} ${shown}`;
 }
 
 /**
- * Beside a value in the unit `shown`: without its own unit only where both are in the metric's, for a prefix that is
- * said once is read as that of the other.
+ * Format a value beside one in the unit `shown`. It omits its unit only if both use the metric's: readers
+ * apply a prefix written once to both.
  */
 export function formatBeside(value: number, unit: string, shown: string, extent?: Extent): string {
   const { number, unit: own } = formatValue(value, unit, extent);
   return own === shown && own === unit ? number : formatText(value, unit, extent);
 }
 
-/** The least and the greatest of some numbers; what is none takes no part. */
+/** The lowest and highest finite value; others are skipped. */
 export function extentOf(values: Iterable<number | undefined>): Extent {
   let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (const value of values) {
@@ -241,18 +240,18 @@ export function extentOf(values: Iterable<number | undefined>): Extent {
   return [low, high];
 }
 
-/** As many decimals as it takes to say a step exactly: 2.5 rounded to 3 puts the labels off their lines. */
+/** The decimals needed to write a step exactly: 2.5 rounded to 3 would move the labels off their lines. */
 function decimalsOf(step: number): number {
   for (let decimals = 0; decimals < MOST_DECIMALS; decimals++) {
     const scaled = step * 10 ** decimals;
     if (Math.round(scaled) > 0 && Math.abs(scaled - Math.round(scaled)) < 1e-6 * scaled) return decimals;
-    // A third has no end: two digits of it say where the line is.
+    // A third never ends; a few digits are enough.
     if (scaled >= 100) return decimals;
   }
   return MOST_DECIMALS;
 }
 
-/** The labels of an axis: all in the unit of the largest, with as many decimals as their distance needs. */
+/** Format the labels of an axis: all in the unit of the largest, with the decimals their step needs. */
 export function formatTicks(values: readonly number[], unit: string): string[] {
   const largest = Math.max(...values.map(Math.abs));
   const steps = stepsOf(unit);
@@ -261,7 +260,7 @@ export function formatTicks(values: readonly number[], unit: string): string[] {
   if (largest / own.by >= TOO_LARGE * 1e3 || (largest > 0 && largest / own.by < TOO_SMALL)) {
     return values.map((value) => (value === 0 ? "0" : powerOfTen(Number(value.toPrecision(3)), 1)));
   }
-  // Rather long numbers than long fractions.
+  // Prefer long numbers to long fractions.
   const decimalsAt = (scale: Step) => decimalsOf(step / scale.by);
   const smaller = steps.findLast((other) => other.by < own.by && decimalsAt(other) <= 1);
   const scale = decimalsAt(own) > EASY_DECIMALS && smaller !== undefined ? smaller : own;
@@ -270,7 +269,7 @@ export function formatTicks(values: readonly number[], unit: string): string[] {
   return values.map((value) => (value === 0 ? "0" : fixed(value / scale.by, decimals) + suffix));
 }
 
-/** On an axis the unit itself is in the chart's title: `k` for `k req/s`, `Mi` for `MiB/s`. */
+/** The suffix of an axis label (the chart's title has the unit): `k` for `k req/s`, `Mi` for `MiB/s`. */
 function shortened(shown: string, unit: string): string {
   const hasPrefix = (scaled(unit)?.[0].by ?? 1) !== 1;
   if (times(unit) !== null || hasPrefix) return ` ${shown}`;
@@ -284,14 +283,14 @@ export function isBinary(unit: string): boolean {
 }
 
 const BINARY_STEPS = Array.from({ length: 80 }, (_, power) => 2 ** (power - 20));
-/** Of the clock, which is not decimal. */
+/** In seconds: decimal below 10 s and above a day, round clock times between. */
 const CLOCK_STEPS = [
   ...Array.from({ length: 10 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** (power - 9))).flat(),
   ...[10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 21_600, 43_200],
   ...Array.from({ length: 4 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power * DAY_S)).flat(),
 ];
 
-/** A distance that labels of an axis may have, not less than the one given: of the unit's own steps, else 1, 2, 2.5, 5. */
+/** The smallest axis step at or above `least`: the unit's own, else 1, 2, 2.5 or 5 by powers of ten. */
 export function axisStep(least: number, unit: string): number {
   const own = isBinary(unit) ? BINARY_STEPS : unit === "s" ? CLOCK_STEPS : [];
   const power = 10 ** Math.floor(Math.log10(least));
@@ -312,17 +311,17 @@ export const formatDay = (time: number): string => DAY.format(time);
 
 const MOMENT = new Intl.DateTimeFormat("en-GB", { dateStyle: "full", timeStyle: "long" });
 
-/** All of a time, for who reads it elsewhere and later: `Sunday, 29 November 2026 at 14:32:08 CET`. */
+/** A full date and time, for use outside the page: `Sunday, 29 November 2026 at 14:32:08 CET`. */
 export const formatMoment = (time: number): string =>
   Number.isFinite(time) ? MOMENT.format(time) : NO_VALUE;
 
-/** The time, and the day before it when that is not today's. */
+/** The time, with the date in front unless it is today. */
 export function formatWhen(time: number, now: number): string {
   const sameDay = new Date(time).toDateString() === new Date(now).toDateString();
   return sameDay || !Number.isFinite(time) ? formatTime(time) : `${DAY.format(time)}, ${formatTime(time)}`;
 }
 
-/** A time to come, to the minute, and the day before it when that is not today: `13:05`. */
+/** A future time to the minute, with the date in front unless it is today: `13:05`. */
 export function formatUntil(time: number, now: number): string {
   return formatWhen(time, now).replace(/:\d\d$/, "");
 }
@@ -338,14 +337,14 @@ export function formatDuration(milliseconds: number): string {
   return `${Math.round(hours / 24)} d`;
 }
 
-/** The same to the second as long as that is read: `7 min 58 s`, `6 h 12 min`. */
+/** Like `formatDuration`, but with seconds below an hour: `7 min 58 s`, `6 h 12 min`. */
 export function formatLength(milliseconds: number): string {
   const seconds = Math.max(0, Math.round(milliseconds / 1000));
   if (seconds < 90 || seconds >= 3_600) return formatDuration(milliseconds);
   return seconds % 60 === 0 ? `${seconds / 60} min` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }
 
-/** What tells one line of a chart from the others: `user` for `mode=user`; a bare number wouldn't say of what. */
+/** The short name of a chart's line: `user` for `mode=user`. A bare number keeps its label for context. */
 export function formatLine(labels: Readonly<Record<string, string>>): string {
   const values = Object.values(labels);
   return values.length === 1 && /[^\d.:-]/.test(values[0]) ? values[0] : formatLabels(labels);
@@ -354,7 +353,7 @@ export function formatLine(labels: Readonly<Record<string, string>>): string {
 /** `10,000` */
 export const formatCount = (count: number): string => fixed(count, 0);
 
-/** `1 warning`, `2 warnings`: the word alone. */
+/** The word for a count: `warning` for 1, `warnings` for 2. */
 export const plural = (count: number, word: string): string => (count === 1 ? word : `${word}s`);
 
 /** `core=3, host=a` */

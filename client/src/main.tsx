@@ -1,6 +1,6 @@
 /**
- * The page's entry: makes the stores, connects them to a feed and renders the app. The only module besides the
- * worker that touches the browser's globals; everything below takes what it needs as arguments.
+ * The page's entry: creates the stores, connects them to a feed and renders the app. Only this module and the
+ * worker use the browser's globals; all others take arguments.
  */
 
 import workerUrl from "virtual:worker-url";
@@ -37,7 +37,7 @@ import type { Health } from "./types.gen";
 const base = new URL(".", document.baseURI).href;
 const kiosk = new URLSearchParams(location.search).has("kiosk");
 const visible = () => document.visibilityState === "visible";
-/** Boards under other paths of the same origin have alerts and rows of their own. */
+/** Boards under other paths of this origin have their own alerts and rows. */
 const mount = new URL(base).pathname;
 const dismissedKey = `tickboard:dismissed:${mount}`;
 const foldedKey = `tickboard:folded:${mount}`;
@@ -59,7 +59,7 @@ const browserPlace: Place = {
   state: () => history.state,
   hash: () => location.hash,
   push: (state, hash) => {
-    // A view scrolls the page, and going back afterwards must not undo that.
+    // A view may scroll the page, and going back must not undo that.
     history.scrollRestoration = "manual";
     history.pushState(state, "", addressWith(hash));
   },
@@ -83,7 +83,7 @@ function createStores(retry: () => void): Stores {
     clock: systemClock,
     dismissed: listUnder(dismissedKey),
     folded: listUnder(foldedKey),
-    // Nobody could show on a wall what is hidden.
+    // A wall display has no way to show hidden severities again.
     hidden: kiosk ? { load: () => [], save: () => {} } : listUnder(hiddenKey),
     onFiring: (fresh, quiet) => quiet || visible() || bell.take(fresh),
   });
@@ -131,7 +131,7 @@ function createBell(title: () => string, isFiring: (id: string) => boolean): Bel
   });
 }
 
-/** The name carries the build (in the worker's file name) and the mount: no other may answer for this board. */
+/** The name carries the build (in the worker's file name) and the mount, so that no other worker answers. */
 function connectWorker(receive: (message: WorkerMessage) => void, failed: () => void): WorkerLink {
   const name = `tickboard ${base} ${workerUrl}`;
   const worker = new SharedWorker(workerUrl, { type: "module", name });
@@ -145,13 +145,13 @@ function createFeed(listener: Listener): SharedFeed {
   return new SharedFeed({ base, clock: systemClock, visible, connect: connectWorker, spare }, listener);
 }
 
-/** Add a listener for as long as the page's root lives. */
+/** Add a listener, and remove it with the page's root. */
 function listen(target: EventTarget, type: string, listener: (event: Event) => void): void {
   target.addEventListener(type, listener);
   onCleanup(() => target.removeEventListener(type, listener));
 }
 
-/** Connect while the page lives, let go when it goes away, and be there again when it comes back from the cache. */
+/** Connect the feed. Stop it when the page goes away, and restart it when the page returns from the cache. */
 function connect(stores: Stores, started: (feed: SharedFeed) => void): void {
   const { alerts, bell, board, connection, sparks, stats, theme, view } = stores;
   const feed = createFeed((event: FeedEvent) =>
@@ -170,7 +170,7 @@ function connect(stores: Stores, started: (feed: SharedFeed) => void): void {
     history.scrollRestoration = "auto";
   });
   listen(window, "keydown", (event) => {
-    // It closes one thing at a time: what is open over a view comes first.
+    // Escape closes one thing at a time, a popover before the view.
     const open = document.querySelector(":popover-open") !== null;
     if ((event as KeyboardEvent).key === "Escape" && !event.defaultPrevented && !open) view.close();
   });
@@ -181,7 +181,7 @@ function connect(stores: Stores, started: (feed: SharedFeed) => void): void {
   });
   listen(document, "visibilitychange", () => {
     feed.visibilityChanged();
-    // What is seen first is as old as it is.
+    // Update the time first, so that the page shows the true age of its values.
     if (visible()) connection.elapse();
   });
   listen(window, "storage", (event) => {
@@ -197,8 +197,8 @@ function connect(stores: Stores, started: (feed: SharedFeed) => void): void {
 function Root() {
   let feed: SharedFeed | undefined;
   const stores = createStores(() => feed?.wake());
-  // Untracked: without a shared worker the first events are shown while it connects, and what the stores read for
-  // that must not make it connect again.
+  // Untracked: without a shared worker, stores handle the first events during connect, and the signals they
+  // read must not trigger another connect.
   createEffect(() =>
     untrack(() =>
       connect(stores, (started) => {

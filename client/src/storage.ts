@@ -1,6 +1,6 @@
 /**
- * What the page remembers between visits. Storage may be forbidden or full, and that is no reason not to show a
- * dashboard: reading then gives nothing and writing does nothing. It must not know what the values mean.
+ * The page's memory between visits. If storage is blocked or full, reads return null and writes do nothing,
+ * so that the dashboard still works. It must not know what the values mean.
  */
 export function readStored(key: string): string | null {
   try {
@@ -15,11 +15,11 @@ export function writeStored(key: string, value: string | null): void {
     if (value === null) localStorage.removeItem(key);
     else localStorage.setItem(key, value);
   } catch {
-    // Forbidden or full.
+    // Blocked or full.
   }
 }
 
-/** A list of strings; anything else that is stored there counts as none. */
+/** Read a list of strings; anything else stored there is ignored. */
 export function readStoredList(key: string): string[] {
   try {
     const value: unknown = JSON.parse(readStored(key) ?? "[]");

@@ -1,4 +1,4 @@
-/** What a notification says of alerts that fire while nobody looks: one text for however many. Pure. */
+/** The text of one notification for any number of alerts that fire in the background. Pure. */
 import { formatCount } from "../format";
 import type { Alert } from "../types.gen";
 
@@ -9,7 +9,7 @@ export interface Announcement {
 
 const NAMED = 3;
 
-/** Those that are worth drawing attention to: nobody has taken care of them yet. */
+/** The alerts worth a notification: above info, not acknowledged, not silenced. */
 export function urgent(alerts: readonly Alert[]): Alert[] {
   return alerts.filter(
     ({ severity, acknowledged, silenced }) =>

@@ -1,6 +1,6 @@
 /**
- * What the feed draws. An entry is what one rule says, of one series or of many: what fires and what is over are two
- * lists. Pure; it must not know how they are drawn.
+ * The entries of the alert feed. An entry stands for one rule, on one series or many; firing and ended
+ * entries are two lists. Pure; it must not know how they are drawn.
  *
  *   episodes   disk a · disk b · … · disk y · disk z (over) · cpu · cpu (over) · cpu (over)
  *   firing     disk (25) · cpu
@@ -11,51 +11,51 @@ import type { Alert, Severity } from "../types.gen";
 import { type Episode, isFiring, lastEndedFirst, ruleOf } from "./episodes";
 
 export interface Entry {
-  /** Its severity and rule, with `over:` before it when it is of the recent ones. */
+  /** Its severity and rule, with the prefix `over:` in the recent list. */
   id: string;
-  /** The one that speaks for all: the worst of those that fire, the newest of those that are over. */
+  /** The episode that represents the entry: the worst firing one, or the newest ended one. */
   lead: Episode;
   firing: boolean;
-  /** How many alerts it stands for: if any fires, those that do. */
+  /** How many alerts it stands for: the firing ones if any fires, else all. */
   total: number;
-  /** When the first of them began and fired, and the last ended: milliseconds since 1970. */
+  /** When the first alert began and fired, and when the last one ended: milliseconds since 1970. */
   began: number;
   fired: number;
   ended: number;
-  /** All of them: the worst first, or the newest. */
+  /** All episodes: worst first, or newest first if ended. */
   episodes: readonly Episode[];
 }
 
-/** The alerts that an action on an entry is about: those that fire, or all of them when none does. */
+/** The alerts that an action on an entry applies to: the firing ones, or all if none fires. */
 export const activeOf = ({ episodes, firing }: Entry): Alert[] =>
   episodes.flatMap((one) => (!firing || isFiring(one) ? one.alert : []));
 
 export const isSilenced = ({ silenced }: Alert, now: number): boolean =>
   Date.parse(silenced?.until ?? "") > now;
 
-/** Until when all of some alerts are silenced, milliseconds since 1970; null when one of them is not. */
+/** When the first silence of these alerts ends, milliseconds since 1970; null if one is not silenced. */
 export function silencedUntil(alerts: readonly Alert[], now: number): number | null {
   if (alerts.length === 0 || !alerts.every((alert) => isSilenced(alert, now))) return null;
   return alerts.reduce((least, { silenced }) => Math.min(least, Date.parse(silenced?.until ?? "")), Infinity);
 }
 
-/** Whether somebody has taken care of all of some alerts: each is acknowledged or silenced. */
+/** Whether each of these alerts is acknowledged or silenced. */
 export const isQuiet = (alerts: readonly Alert[], now: number): boolean =>
   alerts.every((alert) => alert.acknowledged !== undefined || isSilenced(alert, now));
 
 /** Worst first. */
 export const SEVERITIES: readonly Severity[] = ["critical", "warning", "info"];
 
-/** The worst value of an episode as far as it is known. */
+/** The worst known value of an episode. */
 export const worstValue = ({ alert }: Episode): number => alert.peak ?? alert.value ?? Number.NaN;
 
 const keyOf = ({ alert }: Episode): string => `${alert.severity} ${ruleOf(alert)}`;
 
-/** Whether a rule fires below its threshold; then the least is the worst. */
+/** Whether a rule fires below its threshold; then the lowest value is the worst. */
 export const firesBelow = ({ threshold, value }: Alert): boolean =>
   threshold !== undefined && value !== undefined && value < threshold;
 
-/** What fires before what has ended, and of both the worst first. */
+/** Firing episodes before ended ones, each worst first. */
 function ranked(episodes: readonly Episode[]): Episode[] {
   const sign = firesBelow(episodes[0].alert) ? -1 : 1;
   const rank = (episode: Episode): number => {
@@ -68,7 +68,7 @@ function ranked(episodes: readonly Episode[]): Episode[] {
     .map(({ episode }) => episode);
 }
 
-/** @param episodes of one rule, the first of which speaks for all. */
+/** @param episodes of one rule; the first represents the entry. */
 function entryFrom(id: string, episodes: readonly Episode[]): Entry {
   const firing = episodes.filter(isFiring);
   const counted = firing.length > 0 ? firing : episodes;
@@ -81,7 +81,7 @@ function entryFrom(id: string, episodes: readonly Episode[]): Entry {
   };
 }
 
-/** One alert by itself. */
+/** An entry for a single alert. */
 export const entryOf = (episode: Episode): Entry => entryFrom(episode.alert.id, [episode]);
 
 function byRule(episodes: readonly Episode[]): Map<string, Episode[]> {
@@ -96,8 +96,8 @@ function byRule(episodes: readonly Episode[]): Map<string, Episode[]> {
 }
 
 /**
- * What fires, and what has just ended and stays in its place: the worst severity first. Of one severity the order is
- * that before, and what is new comes last, so that nothing moves that need not.
+ * Entries for firing and just-ended episodes, worst severity first. Within a severity the previous order
+ * stays and new entries come last, so that rows move as little as possible.
  */
 export function firingEntries(episodes: readonly Episode[], before: readonly string[] = []): Entry[] {
   const place = new Map(before.map((id, i) => [id, i]));
@@ -108,7 +108,7 @@ export function firingEntries(episodes: readonly Episode[], before: readonly str
   );
 }
 
-/** What is over, what ended last first; at most so many. */
+/** At most `limit` entries for ended episodes, the last to end first. */
 export function recentEntries(episodes: readonly Episode[], limit: number): Entry[] {
   const over = episodes.toSorted(lastEndedFirst);
   return Array.from(byRule(over), ([key, group]) => entryFrom(`over:${key}`, group)).slice(0, limit);

@@ -1,48 +1,48 @@
 /**
- * What is known of each alert: whether it fires or is over, and whether very many series of its rule fired with it. It
- * takes alerts as they are told, in any order and as often as they are told. The shared worker and each tab keep one;
- * it must not know who shows them.
+ * The state of each alert: firing or ended, and whether it fired together with many series of its rule.
+ * Alerts may arrive in any order and more than once. The shared worker and each tab keep one; it must not
+ * know who shows them.
  */
 import type { Alert } from "../types.gen";
 
 /**
- * `lost`: it fired when its log of alerts ended, and the next one has not told of it. Nobody will ever say that it is
- * resolved, so it must not count as firing for ever.
+ * `lost`: it was firing when the server's alert log ended, and the next log does not list it. It will never
+ * be reported as resolved, so it must not count as firing for ever.
  */
 export type EpisodeState = "firing" | "resolved" | "lost";
 
-/** Never changed: when an alert does, it has another. */
+/** Immutable: a change to the alert makes a new episode. */
 export interface Episode {
   readonly alert: Alert;
   readonly state: EpisodeState;
-  /** Whether it is one of many that its rule fired at once. It stays so when the others are over. */
+  /** Whether it was one of many that its rule fired at once. It stays true when the others end. */
   readonly grouped: boolean;
   /** When the rule became true, and when the alert fired: milliseconds since 1970. */
   readonly began: number;
   readonly fired: number;
-  /** When it ended, or was last seen where nobody said so; Infinity while it fires. */
+  /** When it ended, or was last seen if it is lost; Infinity while it fires. */
   readonly ended: number;
 }
 
-/** More series of one rule than this are many. */
+/** A rule that fires on more series than this forms a group. */
 export const GROUP_ABOVE = 5;
-/** What is over of groups that is kept at most: so many can end together. */
+/** Limit of ended episodes of groups: this many can end together. */
 const MAX_GROUPED_OVER = 10_000;
 
 export const isFiring = (episode: Episode): boolean => episode.state === "firing";
 
-/** What alerts are grouped by; a rule's name where the server gives it. */
+/** The key that groups alerts: the rule's name if the server sends one. */
 export function ruleOf(alert: Alert): string {
   return alert.rule || alert.metric || alert.message;
 }
 
-/** Of those that are over, the one that ended last comes first. */
+/** Sorts ended episodes: the last to end comes first. */
 export function lastEndedFirst(a: Episode, b: Episode): number {
   return b.ended - a.ended || b.fired - a.fired;
 }
 
 function episodeOf(alert: Alert, before: Episode | undefined): Episode {
-  // A replayed "it fires" must not undo the "it is resolved" that came before it.
+  // A replayed "firing" must not undo an earlier "resolved".
   const resolved = alert.resolved ?? before?.alert.resolved;
   const fired = Date.parse(alert.timestamp);
   return {
@@ -55,7 +55,7 @@ function episodeOf(alert: Alert, before: Episode | undefined): Episode {
   };
 }
 
-/** Nobody will say when it ended: the last that is known of it is when it was last seen. */
+/** Its end is never reported, so the time it was last seen stands in. */
 function lost(episode: Episode): Episode {
   return { ...episode, state: "lost", ended: Date.parse(episode.alert.seen ?? "") || episode.fired };
 }
@@ -63,7 +63,7 @@ function lost(episode: Episode): Episode {
 export class Episodes {
   private readonly known = new Map<string, Episode>();
 
-  /** @param maxOver how many that are over and belong to no group are kept. */
+  /** @param maxOver limit of ended episodes outside groups. */
   constructor(private readonly maxOver: number) {}
 
   get all(): Episode[] {
@@ -75,9 +75,9 @@ export class Episodes {
   }
 
   /**
-   * Take what was told, and return what is new of it and fires.
+   * Record alerts and return the new ones that fire.
    *
-   * @param whole whether they are all that fire: any other that fired is lost.
+   * @param whole whether the list holds every firing alert: any other that was firing is lost.
    */
   take(alerts: readonly Alert[], whole: boolean): Episode[] {
     const fresh = new Set<string>();
@@ -92,7 +92,7 @@ export class Episodes {
     return [...fresh].flatMap((id) => this.known.get(id) ?? []).filter(isFiring);
   }
 
-  /** Know these and nothing else. */
+  /** Replace all episodes with these. */
   restore(episodes: readonly Episode[]): void {
     this.known.clear();
     for (const episode of episodes) this.known.set(episode.alert.id, episode);
@@ -117,7 +117,7 @@ export class Episodes {
     }
   }
 
-  /** What fires is always kept; of what is over, what ended last. */
+  /** Keep all firing episodes, and the ended ones that ended last. */
   private bound(): void {
     const over = this.all.filter((episode) => !isFiring(episode)).sort(lastEndedFirst);
     const dropped = (grouped: boolean, most: number): Episode[] =>

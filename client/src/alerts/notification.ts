@@ -1,6 +1,6 @@
 /**
- * The browser's notifications: whether they are allowed, and one that takes the place of the one before. They exist
- * only on pages that came securely, or from this machine.
+ * Browser notifications: the permission, and one notification that replaces the last. They need a secure
+ * context (HTTPS or localhost).
  */
 
 import type { Permission } from "../stores/bell";
@@ -15,7 +15,7 @@ export async function askToNotify(): Promise<Permission> {
   return supported() ? Notification.requestPermission() : "unsupported";
 }
 
-/** @param board what tells the notifications of one board from those of another. */
+/** @param board identifies the board, so that boards do not replace each other's notifications. */
 export function showNotification({ title, body }: Announcement, board: string): void {
   const more = { body, tag: `tickboard:${board}`, renotify: true };
   try {
@@ -25,6 +25,6 @@ export function showNotification({ title, body }: Announcement, board: string): 
       shown.close();
     };
   } catch {
-    // A phone shows them by a service worker alone, which this page has none of.
+    // Phones show notifications only through a service worker, and this page has none.
   }
 }

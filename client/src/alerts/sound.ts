@@ -1,6 +1,6 @@
 /**
- * Two short tones, made by WebAudio. A browser lets a page be heard only after its viewer has touched it: until then
- * ringing is silent and no error. It must not know what it is rung for.
+ * Two short tones from WebAudio. Browsers block a page's sound until the viewer interacts with it: until
+ * then, ringing is silent and raises no error. It must not know why it rings.
  */
 export type Tone = "critical" | "warning";
 
@@ -12,7 +12,7 @@ const VOLUME = 0.16;
 export class Sound {
   private context: AudioContext | null = null;
 
-  /** Be ready to ring; to be called while the viewer touches the page. */
+  /** Unlock audio. Call it from a click or key handler. */
   prepare(): void {
     if (typeof AudioContext === "undefined") return;
     this.context ??= new AudioContext();
@@ -27,7 +27,7 @@ export class Sound {
     });
   }
 
-  /** With soft ends: a tone that is cut off clicks. */
+  /** Fades in and out: an abrupt end clicks. */
   private play(context: AudioContext, frequency: number, at: number): void {
     const tone = new OscillatorNode(context, { type: "triangle", frequency });
     const volume = new GainNode(context, { gain: 0 });

@@ -1,11 +1,11 @@
 /**
- * The tab's icon: the page's own, with how many alerts fire on it, on red those that are critical, on amber warnings; or
- * grey with a ring while it is stale, and with dots while it waits for a first value. Pure: SVG in, an address out.
+ * The tab's icon: the page's own icon plus the number of firing alerts, on red for critical and amber for
+ * warnings; grey with a ring while stale, with dots until the first value. Pure: SVG in, a data URL out.
  */
 const SIZE = 32;
 const GROUND = { critical: "#d92d3a", warning: "#a15c00" };
 
-/** The count on a round ground in the corner, or "9+", which is all that can be read there. */
+/** Add the count on a disc in the corner; above 9 it reads "9+", since no more fits. */
 export function badged(svg: string, count: number, severity: "critical" | "warning"): string {
   const text = count > 9 ? "9+" : String(count);
   const badge =

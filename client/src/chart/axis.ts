@@ -1,7 +1,7 @@
 /**
- * The range of a chart's value axis. Pure. An axis that follows every value jitters once a second and can't be
- * read; this one is round, grows at once and shrinks only when half of it is empty. It starts at zero,
- * unless that would press a line flat that hardly moves: then it is close around the values.
+ * The range of a chart's value axis. Pure. An axis that follows every value jitters every second and is
+ * unreadable; this one has round ends, grows at once and shrinks only when half of it is empty. It starts at
+ * zero, unless that would flatten a line that hardly moves: then it fits close around the values.
  */
 import { axisStep } from "../format";
 
@@ -11,7 +11,7 @@ export interface Range {
 }
 
 export interface AxisLimits {
-  /** Fixed ends, where the board declares them. */
+  /** Fixed ends, if the board declares them. */
   min?: number | null;
   max?: number | null;
   unit: string;
@@ -23,17 +23,17 @@ const CLOSE_BELOW = 0.2;
 const CLOSE_UNTIL = 0.4;
 /** A close axis shows at least this share of the highest value, so that noise stays small. */
 const CLOSE_LEAST = 0.05;
-/** A close axis is drawn anew when the values fill less than this share of it. */
+/** A close axis is recomputed when the values fill less than this share of it. */
 const CLOSE_FILLED = 0.3;
-/** The ends of a close axis are so round that it has about so many steps of that kind. */
+/** A close axis rounds its ends to a step that fits about this often into its values. */
 const CLOSE_STEPS = 2;
 
-/** More would be a wall, and a step so small that it changes nothing would never end. */
+/** Limit of axis labels. It also ends the list when a step is too small to change the sum. */
 const MOST_PLACES = 50;
 const SHRINK_BELOW = 0.5;
 const ROUND = [1, 1.5, 2, 3, 4, 5, 6, 8, 10];
 
-/** The next round number that is not less; with a base of 1024, round in KiB, MiB and so on. */
+/** The smallest round number at or above a value; `binary` rounds in KiB, MiB and so on. */
 export function roundUp(value: number, binary = false): number {
   if (!(value > 0)) return 0;
   const unit = binary ? 1024 ** Math.floor(Math.log2(value) / 10) : 1;
@@ -44,7 +44,7 @@ export function roundUp(value: number, binary = false): number {
   return step * power;
 }
 
-/** One end, as a distance from zero: `needed` is how far the values go, `current` where the end is now. */
+/** One end, as a distance from zero: `needed` covers the values, `current` is the end now. */
 function end(needed: number, current: number, binary: boolean): number {
   const wanted = Math.min(Number.MAX_VALUE, roundUp(needed, binary));
   const keep = needed <= current && needed >= current * SHRINK_BELOW;
@@ -55,7 +55,7 @@ function end(needed: number, current: number, binary: boolean): number {
  * The range to draw next.
  *
  * @param current the range drawn last, null the first time.
- * @param low the least value in the window, NaN when there is none.
+ * @param low the lowest value in the window, NaN if there is none.
  */
 export function nextRange(
   current: Range | null,
@@ -74,7 +74,7 @@ export function nextRange(
   return { min, max: top > min ? top : min + 1 };
 }
 
-/** The same of values that may lie far from zero and close together, as the current axis decides and they require. */
+/** Like `nextRange`, but fits close around values that lie far from zero and close together. */
 export function automaticRange(
   current: Range | null,
   low: number,
@@ -90,7 +90,7 @@ export function automaticRange(
   return closeRange(current, low, high, limits);
 }
 
-/** An axis close around the values, from one round place to another. */
+/** The range of an axis close around the values, with round ends. */
 export function closeRange(current: Range | null, low: number, high: number, limits: AxisLimits): Range {
   if (Number.isNaN(low)) return { min: 0, max: 1 };
   const least = CLOSE_LEAST * Math.max(Math.abs(low), Math.abs(high)) || 1;
@@ -105,7 +105,7 @@ export function closeRange(current: Range | null, low: number, high: number, lim
   return { min: from >= 0 ? Math.max(0, min) : min, max };
 }
 
-/** A logarithmic axis: from one power of ten to another; what is not positive has no place on it. */
+/** The range of a logarithmic axis, from one power of ten to another; it cannot show zero or below. */
 export function logRange(low: number, high: number): Range {
   if (!(high > 0)) return { min: 0.1, max: 1 };
   const max = 10 ** Math.ceil(Math.log10(high) - 1e-9);
@@ -113,14 +113,14 @@ export function logRange(low: number, high: number): Range {
   return { min: min < max ? min : max / 10, max };
 }
 
-/** Where the labels of a logarithmic axis stand: at powers of ten, no more of them than there is room for. */
+/** The label values of a logarithmic axis: powers of ten, as many as fit. */
 export function logPlaces({ min, max }: Range, room: number): number[] {
   const [first, last] = [Math.round(Math.log10(min)), Math.round(Math.log10(max))];
   const step = Math.max(1, Math.ceil((last - first) / Math.max(1, room)));
   return Array.from({ length: Math.floor((last - first) / step) + 1 }, (_, i) => 10 ** (first + i * step));
 }
 
-/** Where the labels of an axis stand: at round values, no more of them than there is room for. */
+/** The label values of an axis: round numbers, as many as fit. */
 export function axisPlaces(low: number, high: number, room: number, unit: string): number[] {
   const step = axisStep((high - low) / Math.max(1, room), unit);
   const first = Math.ceil(low / step - 1e-9);
@@ -128,7 +128,7 @@ export function axisPlaces(low: number, high: number, room: number, unit: string
   return Array.from({ length: count }, (_, i) => Number(((first + i) * step).toPrecision(16)) + 0);
 }
 
-/** The same of times in milliseconds: round by the viewer's clock. */
+/** The label times of an axis, in milliseconds: round in the viewer's time zone. */
 export function timePlaces(low: number, high: number, room: number): number[] {
   const zone = new Date(high).getTimezoneOffset() * 60;
   const places = axisPlaces(low / 1000 - zone, high / 1000 - zone, room, "s");

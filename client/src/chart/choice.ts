@@ -1,15 +1,15 @@
 /**
- * Which of very many lines are drawn: the highest. Pure. One that was drawn keeps its place, and with it its
- * colour; one that is new takes a place that became free.
+ * Choose the highest of very many lines to draw. Pure. A line that stays keeps its place and its colour; a
+ * new line takes a free place.
  */
 
-/** What is not finite is lower than all that is. */
+/** Ranks NaN and infinities below every finite score. */
 const rank = (score: number): number => (Number.isFinite(score) ? score : Number.NEGATIVE_INFINITY);
 
 /**
- * The `limit` items with the highest scores, the highest first but for those that keep their place.
+ * The `limit` items with the highest scores, highest first except for those that keep their place.
  *
- * @param before the choice that was made last; of equals those in it come first.
+ * @param before the previous choice; it wins ties.
  */
 export function highest<T>(
   items: readonly T[],

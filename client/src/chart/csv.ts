@@ -1,14 +1,14 @@
-/** The values of a chart as CSV, for another program: a row for each tick, a column for each series. Pure. */
+/** The values of a chart as CSV: a row per tick, a column per series. Pure. */
 
-/** Quoted where that is needed, as RFC 4180 says. */
+/** Quote a field if RFC 4180 requires it. */
 const quoted = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 
-/** A spreadsheet would take a text that begins like a formula for one. */
+/** Escape text that a spreadsheet would run as a formula. */
 const field = (text: string): string => quoted(/^[=+\-@]/.test(text) ? `'${text}` : text);
 
 /**
  * @param times in milliseconds since 1970.
- * @param lines their values at these times, NaN for none: the field is empty.
+ * @param lines the values at these times; NaN becomes an empty field.
  */
 export function csvOf(
   times: ArrayLike<number>,

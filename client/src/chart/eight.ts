@@ -1,40 +1,40 @@
 /**
- * Which series have a colour, and their order. Pure. Up to eight have one each, in the order in which they appeared.
- * Of more, the highest have: a colour stays with its series for as long as it is shown, and goes to another only once
- * that has been among the highest for a while. The order changes now and then, and not at all while someone aims at it.
+ * The order of the series and which eight have a colour. Pure. Up to eight series get one each, in order of
+ * appearance. With more, the highest get them: a colour moves to another series only after that one has been
+ * among the highest for a while. The order changes every few seconds, and not while the viewer points at it.
  */
 import { COLORS } from "./palette";
 
-/** A series gets a colour after so long among the highest. */
+/** A series gets a colour after this long among the highest. */
 const SETTLED_MS = 10_000;
-/** Rows that change places more often than this cannot be followed. */
+/** Rows that reorder more often are hard to follow. */
 const ORDER_EVERY_MS = 5_000;
 
 export interface Ranks {
-  /** All keys, the highest first. */
+  /** All keys, highest first. */
   order: readonly string[];
-  /** The colours that are given. */
+  /** The colour of each series that has one. */
   colors: ReadonlyMap<string, number>;
 }
 
-/** What is not a number is lower than all that is. */
+/** Ranks NaN below every number. */
 const rank = (value: number): number => (Number.isNaN(value) ? Number.NEGATIVE_INFINITY : value);
 
 export class Eight {
   private order: readonly string[] = [];
   private orderedAt = Number.NEGATIVE_INFINITY;
   private readonly colors = new Map<string, number>();
-  /** Since when a series has been among the highest. */
+  /** When a series joined the highest. */
   private readonly since = new Map<string, number>();
   private given: ReadonlyMap<string, number> = new Map();
 
   /**
-   * The ranks at a time; the same objects while nothing changes.
+   * Return the ranks at a time; the same objects while nothing changes.
    *
    * @param keys of all series.
-   * @param value of one, by which they are ranked.
+   * @param value returns the number to rank a series by.
    * @param now in milliseconds.
-   * @param held whether the order must stay: someone points at it.
+   * @param held keeps the order, because the viewer points at it.
    */
   update(keys: readonly string[], value: (key: string) => number, now: number, held: boolean): Ranks {
     return keys.length > COLORS ? this.ranked(keys, value, now, held) : this.few(keys);
@@ -51,7 +51,7 @@ export class Eight {
 
   private ranked(keys: readonly string[], value: (key: string) => number, now: number, held: boolean): Ranks {
     const known = new Set(keys);
-    // A window that begins afresh may begin earlier.
+    // A new window may start at an earlier time.
     const due = Math.abs(now - this.orderedAt) >= ORDER_EVERY_MS && !held;
     const same = keys.length === this.order.length && this.order.every((key) => known.has(key));
     const highest = this.sorted(keys, value);
@@ -59,7 +59,7 @@ export class Eight {
       this.order = same && highest.every((key, i) => key === this.order[i]) ? this.order : highest;
       this.orderedAt = now;
     } else if (!same) {
-      // Who has gone leaves, and who is new comes last, until the order is made again.
+      // Until the next reordering, drop vanished series and append new ones.
       const before = new Set(this.order);
       this.order = [
         ...this.order.filter((key) => known.has(key)),
@@ -90,7 +90,7 @@ export class Eight {
     if (changed) this.given = new Map(this.colors);
   }
 
-  /** A free colour, or that of one that is not among the highest any more. */
+  /** Assign a free colour, or one of a series that is no longer among the highest. */
   private give(key: string, highest: readonly string[]): void {
     const used = new Set(this.colors.values());
     let color = Array.from({ length: COLORS }, (_, i) => i).find((i) => !used.has(i));

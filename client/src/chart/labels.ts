@@ -1,5 +1,5 @@
 /**
- * Where the labels at the lines' ends stand: each as near to its line as it can be, none over another. Pure.
+ * Place the labels at the lines' ends: each as near to its line as possible, without overlap. Pure.
  *
  *   ends     ─────────── a          labels   ── a
  *            ─────────── b                   ── b
@@ -7,18 +7,18 @@
  */
 
 /**
- * The places of labels that would like to stand at others, in the same order.
+ * Move labels apart and return their positions, in the same order.
  *
- * @param wanted the places they would like, in any order.
- * @param gap the least distance of two.
- * @param low the first place that there is; with too little room for all, they begin there.
- * @param high the last.
+ * @param wanted the preferred positions, in any order.
+ * @param gap the least distance between two labels.
+ * @param low the first allowed position; if the labels do not all fit, they start there.
+ * @param high the last allowed position.
  */
 export function pushApart(wanted: readonly number[], gap: number, low: number, high: number): number[] {
   const order = [...wanted.keys()].sort((a, b) => wanted[a] - wanted[b] || a - b);
   const groups: { place: number; count: number }[] = [];
   for (const i of order) {
-    // A group stands around the average of what its labels want; two that touch are one.
+    // A group is centred on the average of its labels' preferred positions; groups that touch merge.
     let group = { place: Math.min(high, Math.max(low, wanted[i])), count: 1 };
     for (let last = groups.at(-1); last !== undefined && overlap(last, group, gap); last = groups.at(-1)) {
       groups.pop();

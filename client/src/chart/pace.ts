@@ -1,21 +1,21 @@
 /**
- * How often is drawn: fifteen times a second at most, for nobody reads numbers or follows lines faster, and less often
- * where the machine cannot afford it. After a drawing, and what the browser makes of it, as much time again is left to
- * everything else: to take the messages that have come, and to answer the viewer. Ticks that come meanwhile are drawn
- * together with the next, so that what is shown is the newest there is. It must not know what is drawn.
+ * The drawing rate: at most fifteen times a second, since nobody reads numbers or follows lines faster, and
+ * less on a slow machine. After each drawing (layout and paint included) it rests for as long as the drawing
+ * took, so that messages and input get their turn. Ticks that arrive meanwhile are drawn together next time,
+ * so the page always shows the newest. It must not know what is drawn.
  *
  *   asked   ·· ·  ·  ·    · ·   ·
  *   drawn   ▆▆▆▆______▆▆▆▆______▆▆▆▆
  */
 import type { Clock } from "../time/clock";
 
-/** What of the time of a drawing is left free after it. */
+/** Rest after a drawing, as a multiple of its duration. */
 const REST = 1;
 const REST_AT_MOST_MS = 1_000;
-/** From one drawing to the next: four frames of a screen that has sixty a second. */
+/** Least time from one drawing to the next: four frames at 60 Hz. */
 const BETWEEN_MS = 62;
 
-/** @param frame calls back once before the next frame: requestAnimationFrame. */
+/** @param frame calls back once before the next frame, like requestAnimationFrame. */
 export function paced(clock: Clock, frame: (callback: () => void) => void): (draw: () => void) => void {
   let busy = false;
   let waiting: (() => void) | null = null;
@@ -27,7 +27,7 @@ export function paced(clock: Clock, frame: (callback: () => void) => void): (dra
       try {
         draw();
       } finally {
-        // However it ended: the next one is drawn. The browser lays out and paints before it takes another task.
+        // Keep drawing even after an error. Layout and paint run before this task, so the cost includes them.
         clock.after(0, () => {
           const cost = clock.now() - start;
           clock.after(Math.max(BETWEEN_MS - cost, Math.min(REST_AT_MOST_MS, cost * REST)), rested);

@@ -1,11 +1,11 @@
-/** Parts of a chart's picture: lines with their gaps, areas, dots. Each draws what it is given and nothing else. */
+/** Drawing primitives of a chart: lines with gaps, areas, dots. */
 import type { Points } from "./reduce";
 
 export type Place = (value: number) => number;
 
 const FULL_CIRCLE = 2 * Math.PI;
 
-/** Trace a line; where a value is missing there is a gap. */
+/** Trace a line with a gap at each missing value. */
 export function traceLine(context: CanvasRenderingContext2D, points: Points, x: Place, y: Place): void {
   const { times, values, length } = points;
   let drawing = false;
@@ -20,7 +20,7 @@ export function traceLine(context: CanvasRenderingContext2D, points: Points, x: 
   }
 }
 
-/** Draw the values that have a gap on both sides as points, since no line passes through them. */
+/** Draw values with a gap on both sides as dots, since no line passes through them. */
 export function drawIsolated(
   context: CanvasRenderingContext2D,
   points: Points,
@@ -43,7 +43,7 @@ export function drawDot(context: CanvasRenderingContext2D, x: number, y: number,
   context.fill();
 }
 
-/** Trace the area from a line down to a height, each part between two gaps by itself. */
+/** Trace the area from a line down to a height, one shape per run between gaps. */
 export function traceArea(
   context: CanvasRenderingContext2D,
   points: Points,
@@ -68,7 +68,7 @@ export function traceArea(
   }
 }
 
-/** Trace the area between two lines, each part between two gaps of the upper one by itself. */
+/** Trace the area between two lines, one shape per run between gaps of the upper one. */
 export function traceBetween(
   context: CanvasRenderingContext2D,
   upper: Points,
@@ -99,7 +99,7 @@ export function traceBetween(
   }
 }
 
-/** A line of one pixel. */
+/** Draw a straight line. */
 export function rule(
   context: CanvasRenderingContext2D,
   fromX: number,

@@ -1,6 +1,6 @@
 /**
- * The colours of what is drawn, as custom properties of the style sheet so that both themes have their own. Eight
- * that are told apart with the common kinds of colour blindness.
+ * The chart colours, as custom properties of the style sheet, so that each theme has its own. The eight line
+ * colours stay distinct with the common kinds of colour blindness.
  */
 import type { Severity } from "../types.gen";
 
@@ -21,7 +21,7 @@ export interface Colors {
   severityText: Record<Severity, string>;
 }
 
-/** The colours as they are now, for a canvas, which cannot read the style sheet itself. */
+/** Read the current colours, since a canvas cannot use the style sheet itself. */
 export function readColors(element: Element): Colors {
   const style = getComputedStyle(element);
   const read = (name: string) => style.getPropertyValue(name).trim();
@@ -46,7 +46,7 @@ export function readColors(element: Element): Colors {
 
 let known: { theme: string; colors: Colors } | null = null;
 
-/** The colours of a theme while the document has it: read once for all that is drawn. */
+/** The colours of the document's current theme, read once and shared by all drawings. */
 export function colorsOf(theme: string): Colors {
   if (known?.theme !== theme) known = { theme, colors: readColors(document.documentElement) };
   return known.colors;

@@ -1,25 +1,25 @@
 /**
- * The points of a line, for a plot so many pixels wide. Pure. Where there are more ticks than pixels, each pixel keeps
- * the least and the greatest of its values, in the order in which they came: no peak is lost.
+ * Reduce the points of a line to the width of a plot. Pure. With more ticks than pixels, each pixel keeps its
+ * lowest and highest value in their original order, so no peak is lost.
  *
  *   ticks    . ' . : ' | . . '       9 ticks, 3 pixels
  *   points   . '   . |   . '         2 of each
  */
 
-/** A ring of ticks: the oldest is at `oldest`, `ticks` of them, and after the last slot comes the first. */
+/** A ring of `ticks` ticks: the oldest is at `oldest`, and the last slot is followed by the first. */
 export interface Ring {
   times: Float64Array;
   oldest: number;
   ticks: number;
 }
 
-/** The points of one line, in arrays that are used again for the next. A value is NaN where there is a gap. */
+/** The points of one line, in arrays that are reused for the next. NaN marks a gap. */
 export class Points {
   length = 0;
   times = new Float64Array(256);
   values = new Float64Array(256);
 
-  /** Take all ticks of a ring, or, where they are more than twice the pixels, two of each pixel. */
+  /** Read all ticks of a ring, or two per pixel if there are more than that. */
   take(ring: Ring, values: Float64Array, spanMs: number, pixels: number): void {
     this.length = 0;
     const { ticks } = ring;
@@ -38,7 +38,7 @@ export class Points {
     this.length = ticks;
   }
 
-  /** Pixels lie at whole multiples of what one shows, so that a point stays the same while it moves. */
+  /** Pixels start at whole multiples of `pixelMs`, so that a point keeps its value as it moves. */
   private takeReduced({ times, oldest, ticks }: Ring, values: Float64Array, pixelMs: number): void {
     const capacity = times.length;
     let pixel = Number.NaN;

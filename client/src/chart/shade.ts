@@ -1,6 +1,6 @@
 /**
- * The times that are shaded on a chart: those in which an alert fired on one of its lines. Pure. Where several fired
- * at once they are one shade, of the worst severity: two colours on top of each other are mud.
+ * The shaded times of a chart: an alert fired on one of its lines. Pure. Overlapping alerts become one shade
+ * of the worst severity, since overlapping colours turn to mud.
  *
  *   warning    ▒▒▒▒▒▒▒▒▒        ▒▒▒
  *   warning        ▒▒▒▒▒▒▒▒
@@ -11,7 +11,7 @@ import type { Episode } from "../alerts/episodes";
 import { seriesKey } from "../link/protocol";
 import type { Severity } from "../types.gen";
 
-/** Times in milliseconds since 1970; `to` is Infinity while it fires. */
+/** Times in milliseconds since 1970; `to` is Infinity while the alert fires. */
 export interface Shade {
   from: number;
   to: number;
@@ -20,7 +20,7 @@ export interface Shade {
 
 const WORST_FIRST: readonly Severity[] = ["critical", "warning", "info"];
 
-/** @param drawn the keys of the series that the chart draws; an episode of a whole metric belongs to all of them. */
+/** @param drawn the keys of the chart's series; an episode of a whole metric matches all of them. */
 export function shadesOf(episodes: readonly Episode[], drawn: ReadonlySet<string>): Shade[] {
   const here = episodes.filter(
     ({ alert }) => alert.labels === undefined || drawn.has(seriesKey(alert.metric ?? "", alert.labels)),
@@ -45,7 +45,7 @@ function united(shades: Shade[]): Shade[] {
   return found;
 }
 
-/** What is left of some shades beside another one. */
+/** Cut the range of one shade out of others. */
 function without(shades: Shade[], { from, to }: Shade): Shade[] {
   return shades.flatMap((shade) =>
     [

@@ -1,6 +1,6 @@
 /**
- * A spark: one line without axes, its newest value as a dot, and a threshold. It takes values and colours and draws
- * them; it must not know stores, signals or the document around it.
+ * A spark: one line without axes, a dot at the newest value, and a threshold. It takes values and colours; it
+ * must not know stores, signals or the document around it.
  */
 import type { Severity } from "../types.gen";
 import type { Colors } from "./palette";
@@ -8,10 +8,10 @@ import { Points, type Ring } from "./reduce";
 import type { Surface } from "./surface";
 
 export interface SparkScale {
-  /** Fixed ends, where the metric declares them. */
+  /** Fixed ends, if the metric declares them. */
   min?: number;
   max?: number;
-  /** The least that is between the ends, so that noise stays flat; undefined to begin at zero. */
+  /** The least height of the scale, so that noise stays flat; undefined to start at zero. */
   least?: number;
 }
 
@@ -24,7 +24,7 @@ export interface SparkPicture {
   severity?: Severity;
   /** Whether the dot has the severity's colour. */
   firing?: boolean;
-  /** Whether it is grey, without a dot. */
+  /** Whether the line is grey, without a dot. */
   quiet?: boolean;
   colors: Colors;
 }

@@ -1,10 +1,10 @@
 /**
- * Lines on top of each other, in the slots of a ring. Pure. Where a line has no value it adds nothing, and where none
- * has one there is a gap, not a zero.
+ * Stacked lines, in the slots of a ring. Pure. A line without a value adds nothing; where no line has a value
+ * there is a gap, not a zero.
  */
 type Column = Float64Array | undefined;
 
-/** The foot of a stack: zero at each tick, NaN where no line has a value. */
+/** Reset the sums: zero at each tick, NaN where no line has a value. */
 export function beginStack(columns: readonly Column[], sums: Float64Array): void {
   for (let slot = 0; slot < sums.length; slot++) {
     sums[slot] = columns.some((values) => values !== undefined && !Number.isNaN(values[slot]))
@@ -13,13 +13,13 @@ export function beginStack(columns: readonly Column[], sums: Float64Array): void
   }
 }
 
-/** Put a line on top. */
+/** Add a line on top. */
 export function addToStack(values: Column, sums: Float64Array): void {
   if (values === undefined) return;
   for (let slot = 0; slot < sums.length; slot++) sums[slot] += values[slot] || 0;
 }
 
-/** Least and greatest height of a stack, NaN when there is no value. */
+/** The lowest and highest point of a stack, NaN if there is no value. */
 export function stackExtent(columns: readonly Column[], sums: Float64Array): [low: number, high: number] {
   let [low, high] = [Number.NaN, Number.NaN];
   beginStack(columns, sums);

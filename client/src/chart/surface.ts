@@ -1,13 +1,13 @@
 /**
- * A canvas that fills an element, sharp on every screen. It knows sizes; it must not know what is drawn on it.
+ * A canvas that fills an element, sharp at every pixel ratio. It must not know what is drawn on it.
  */
 export class Surface {
   readonly canvas = document.createElement("canvas");
   readonly context: CanvasRenderingContext2D;
-  /** Pixels of the style sheet. */
+  /** CSS pixels. */
   width = 0;
   height = 0;
-  /** Pixels of the screen for each of these. */
+  /** Device pixels per CSS pixel. */
   ratio = 1;
 
   constructor(private readonly element: HTMLElement) {
@@ -17,7 +17,7 @@ export class Surface {
     element.append(this.canvas);
   }
 
-  /** Take the element's size; return whether there is room to draw. What was drawn is gone if the size changed. */
+  /** Resize to the element; return whether there is room to draw. A new size clears the canvas. */
   fit(): boolean {
     const { clientWidth, clientHeight } = this.element;
     this.width = clientWidth;
@@ -29,7 +29,7 @@ export class Surface {
     return width > 0 && height > 0;
   }
 
-  /** Begin a picture: empty, and measured in pixels of the style sheet. */
+  /** Clear the canvas and set its units to CSS pixels. */
   begin(): CanvasRenderingContext2D {
     const { context, ratio } = this;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
@@ -37,7 +37,7 @@ export class Surface {
     return context;
   }
 
-  /** The nearest place at which a line of one pixel is sharp. */
+  /** The nearest position where a one-pixel line is sharp. */
   sharp(place: number): number {
     return (Math.round(place * this.ratio - 0.5) + 0.5) / this.ratio;
   }

@@ -1,7 +1,7 @@
 /**
- * What one rule says, of one series or of many: how bad it is, since when, the values around it, what is now, and what a
- * viewer can do about it. Folded it is a line. Of many, those that are worst open in place. When it ends it keeps its
- * size and place for a while.
+ * One entry of the alert list: the severity, the start, a spark line, the current value and the actions for
+ * one rule, with one series or many. Folded, it is a single line. A group opens in place to show its worst
+ * alerts. When it resolves, it keeps its size and place for a while.
  */
 import { createMemo, createSignal, createUniqueId, For, Show } from "solid-js";
 import { activeOf, type Entry, entryOf, isQuiet, isSilenced } from "../alerts/entries";
@@ -23,13 +23,16 @@ import { useSummary } from "./summary";
 
 const MAX_OPENED = 50;
 
-/** What fires and is not acknowledged yet. */
+/** List the firing alerts that nobody has acknowledged. */
 const unseen = ({ episodes }: Entry): Alert[] =>
   episodes.flatMap(({ alert, state }) =>
     state === "firing" && alert.acknowledged === undefined ? alert : [],
   );
 
-/** The value now of an alert's series. One that is not on its metric's scale, or whose series is gone: as it fired. */
+/**
+ * The current value of an alert's series. It is the value at firing if the series is gone or not on its
+ * metric's scale.
+ */
 function ValueNow(props: { alert: Alert; inView: () => boolean }) {
   const { board, stats } = useStores();
   const value = createMemo<number | undefined>((before) => {
@@ -54,7 +57,7 @@ function ValueNow(props: { alert: Alert; inView: () => boolean }) {
   );
 }
 
-/** A press shows all of it again. */
+/** A folded alert. A press unfolds it. */
 function Folded(props: { entry: Entry; text: string; row: HTMLElement }) {
   const { alerts } = useStores();
   let button!: HTMLButtonElement;
@@ -79,7 +82,7 @@ function Folded(props: { entry: Entry; text: string; row: HTMLElement }) {
   );
 }
 
-/** A press folds what fires to a line, and puts away what is over. */
+/** The dismiss button. It folds a firing alert to a line and removes a resolved one. */
 function Dismiss(props: { entry: Entry; text: string; row: HTMLElement }) {
   const { alerts } = useStores();
   let button!: HTMLButtonElement;
@@ -101,7 +104,7 @@ function Dismiss(props: { entry: Entry; text: string; row: HTMLElement }) {
   );
 }
 
-/** Ask the server one after the other, until it says no; what it said yes to holds. */
+/** Send one request per alert, in order. Stop at the first refusal and keep the changes made so far. */
 function useAsking() {
   const { alerts } = useStores();
   const [error, setError] = createSignal("");
@@ -145,7 +148,7 @@ function Actions(props: { entry: Entry; name: string; asking: ReturnType<typeof 
 
   async function silence(duration: string, reason: string): Promise<void> {
     const active = activeOf(props.entry);
-    // Once all are silenced the form ends that; until then it silences those that are left.
+    // Silence the alerts that are not silenced yet. Once all are, the form ends their silence.
     const of =
       silencedUntil() === null ? active.filter((one) => !isSilenced(one, connection.serverTime())) : active;
     if (await props.asking.ask(of, (id) => actions.silence(id, duration, reason))) closeForm();
@@ -156,7 +159,7 @@ function Actions(props: { entry: Entry; name: string; asking: ReturnType<typeof 
       <button
         type="button"
         class="button small"
-        // What is over needs nobody, but the place of the button stays.
+        // A resolved alert needs no button. Hide it but keep its space.
         classList={{ absent: !props.entry.firing && !seen() }}
         aria-label={`${word()}: ${props.name}`}
         aria-pressed={seen()}
@@ -192,7 +195,7 @@ function Actions(props: { entry: Entry; name: string; asking: ReturnType<typeof 
   );
 }
 
-/** The worst of many, each with its own buttons. */
+/** The worst alerts of a group, each with its own buttons. */
 function Members(props: { entry: Entry; id: string }) {
   const shown = createMemo<ReadonlyMap<string, Episode>>(
     () => new Map(props.entry.episodes.slice(0, MAX_OPENED).map((one) => [one.alert.id, one])),
@@ -202,7 +205,7 @@ function Members(props: { entry: Entry; id: string }) {
       <ul>
         <For each={[...shown().keys()]}>
           {(id) => {
-            // One that has just gone is as it was, for what is in it is updated before it is removed.
+            // Keep the last value: a removed entry updates once more before it unmounts.
             const episode = createMemo<Episode>(
               (before) => shown().get(id) ?? before,
               shown().get(id) as Episode,
@@ -218,7 +221,7 @@ function Members(props: { entry: Entry; id: string }) {
   );
 }
 
-/** @param props.member whether it is one of many, and shown below them. */
+/** @param props.member whether it is shown below its group. */
 export function AlertEntry(props: { entry: Entry; member?: boolean }) {
   const { alerts, connection } = useStores();
   const [open, setOpen] = createSignal(false);

@@ -1,4 +1,4 @@
-/** What is listed below the health line: what fires, and what is over. Loaded when there is something to list. */
+/** The list below the health line: firing and recent alerts. It is loaded once there is an alert to list. */
 import "../styles/alerts.css";
 import { createMemo, For, Show } from "solid-js";
 import type { Entry } from "../alerts/entries";
@@ -6,10 +6,12 @@ import { AlertEntry } from "./AlertEntry";
 import { useStores } from "./context";
 import { LeftOut, Recent } from "./Recent";
 
-/** One place in the list, which stays while its alerts change: what is open in it and where the focus is stay too. */
+/**
+ * One entry of the list. It stays mounted while its alerts change, so it keeps its open parts and the focus.
+ */
 function FiringEntry(props: { id: string }) {
   const { alerts } = useStores();
-  // One that has just gone is as it was, for what is in it is updated before it is removed.
+  // Keep the last value: a removed entry updates once more before it unmounts.
   const entry = createMemo<Entry>(
     (before) => alerts.entry(props.id) ?? before,
     alerts.entry(props.id) as Entry,

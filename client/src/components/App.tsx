@@ -1,4 +1,4 @@
-/** The whole page. It places the parts; each of them takes what it shows from the stores. */
+/** The whole page. It places the parts; each part reads its data from the stores. */
 import { createEffect, lazy, Show } from "solid-js";
 import { ConnectionTrouble } from "./ConnectionTrouble";
 import { useStores } from "./context";
@@ -16,7 +16,7 @@ import { SkipLink, Views } from "./Views";
 const Waiting = lazy(() => import("./Waiting"));
 const Kiosk = lazy(() => import("./kiosk/Kiosk"));
 
-/** @param props.kiosk whether it hangs on a wall, where nobody can press anything. */
+/** @param props.kiosk whether the page is a wall display, which nobody can operate. */
 export function App(props: { kiosk: boolean }) {
   const { connection, theme } = useStores();
   const waiting = useWaiting();
@@ -54,7 +54,7 @@ function Page(props: { waiting: boolean }) {
         </Show>
       </main>
       <Footer />
-      {/* Not among the alerts, which an enlarged chart hides. */}
+      {/* Outside the alert list, because an enlarged chart hides the list. */}
       <div class="visually-hidden critical-news" role="alert">
         {alerts.criticalNews()}
       </div>

@@ -1,6 +1,6 @@
 /**
- * The picture of a chart: its canvas, the tip under the pointer, and what a keyboard and a screen reader make of it. It
- * is drawn in turn, and only while it is in view.
+ * A chart's canvas, its tooltip, and its keyboard and screen reader support. It draws in turn with other
+ * charts, and only while it is in view.
  */
 import { type Accessor, createEffect, createMemo, createSignal, For, on, onCleanup, Show } from "solid-js";
 import { colorsOf, colorVariable } from "../chart/palette";
@@ -13,9 +13,9 @@ import { useDrawing } from "./drawing";
 import type { Line } from "./lines";
 import type { Standout } from "./standout";
 
-/** More rows than this hide the chart. */
+/** More rows would hide the chart. */
 const TIP_ROWS = 8;
-/** Between the pointer and the tip. */
+/** The distance between the pointer and the tooltip. */
 const TIP_GAP = 16;
 
 export interface Picture {
@@ -27,7 +27,7 @@ export interface Picture {
   thresholds: Accessor<readonly Threshold[]>;
   shades: Accessor<readonly Shade[]>;
   scale: Accessor<Scale>;
-  /** Whether the lines' labels are at their ends. */
+  /** Whether labels stand at the line ends. */
   labelled: Accessor<boolean>;
   standout: Standout;
   description: Accessor<string>;
@@ -55,8 +55,8 @@ interface Tip {
 }
 
 /**
- * @param props.onDrawn is called after each drawing with the plot.
- * @param props.onKey takes a key that the picture has no use for; returns whether it did.
+ * @param props.onDrawn receives the plot after each drawing.
+ * @param props.onKey receives the keys that the canvas does not handle; returns whether it handled one.
  */
 export function ChartCanvas(props: {
   picture: Picture;
@@ -77,7 +77,7 @@ export function ChartCanvas(props: {
   const lost = () => connection.tried() && !connection.live();
   let sceneOf: { window: unknown; series: number; lines: readonly Line[]; lost: boolean } | null = null;
   let sceneLines: readonly SceneLine[] = [];
-  /** The same array while the lines are the same and lie in the same memory. */
+  /** Return the same array while the lines and their buffers are unchanged. */
   function linesFor(): readonly SceneLine[] {
     const { window } = stats;
     const now = { window, series: window.seriesVersion, lines: picture.lines(), lost: lost() };
@@ -142,7 +142,7 @@ export function ChartCanvas(props: {
     leave();
   });
 
-  /** Under a pointer that rests the ticks move on, and the cursor's time with them. */
+  /** Update the cursor's time: the ticks move on under a resting pointer. */
   function follow(): void {
     const at = pointer();
     if (at === null || plot === null) return;
@@ -190,7 +190,7 @@ export function ChartCanvas(props: {
     if (tick === null) return null;
     const rows = rowsAt(tick, plot.nearestLine(tick, at.y));
     const { clientWidth, clientHeight } = element;
-    // Beside the pointer, on the side where there is more room.
+    // Place the tooltip beside the pointer, on the side with more room.
     const rightwards = at.x < clientWidth / 2;
     return {
       time: formatTime(timeOf(tick)),
@@ -202,7 +202,7 @@ export function ChartCanvas(props: {
     };
   });
 
-  /** The values at a tick, highest first, but for the nearest line, which comes before them. */
+  /** List the values at a tick, highest first, with the nearest line before all others. */
   function rowsAt(tick: number, nearest: string | undefined): TipRow[] {
     const stands = standout.keys();
     const shown = picture.lines().filter(({ key }) => stands === null || stands.has(key) || key === nearest);
@@ -218,7 +218,7 @@ export function ChartCanvas(props: {
       }));
   }
 
-  /** Move the cursor by ticks, and say what is there. */
+  /** Move the cursor by ticks and announce the values there. */
   function step(key: string): boolean {
     const newest = stats.window.ticks - 1;
     const time = cursor.time();
@@ -241,7 +241,7 @@ export function ChartCanvas(props: {
     setSaid(`${formatTime(timeOf(tick))}: ${values.join(", ") || "no value"}`);
   }
 
-  /** Have the next line stand out alone, in the order in which they are drawn. */
+  /** Isolate the next or previous line, in drawing order. */
   function change(key: string): boolean {
     const way = { ArrowDown: 1, ArrowUp: -1 }[key];
     const lines = picture.lines();
@@ -257,7 +257,7 @@ export function ChartCanvas(props: {
     return true;
   }
 
-  /** Have the line nearest to the pointer stand out, or all again. */
+  /** Isolate the line nearest to the pointer, or show all lines again. */
   function isolate(key: string): boolean {
     if (key !== "i" || picture.lines().length < 2) return false;
     if (standout.clear()) return true;

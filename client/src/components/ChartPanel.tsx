@@ -1,6 +1,6 @@
 /**
- * A chart with its title, its legend and its table. Off screen it costs nothing: the plot is made when it first
- * comes into view, and follows the ticks only while it is there.
+ * A chart with its title, its legend and its table. The plot is created when it first comes into view and
+ * follows the ticks only while it is visible.
  */
 import { createMemo, createSignal, lazy, Show } from "solid-js";
 import type { Plot } from "../chart/plot";
@@ -22,7 +22,7 @@ import { useSeverity } from "./severity";
 const RankedTable = lazy(() => import("./RankedTable"));
 const DataTable = lazy(() => import("./DataTable"));
 
-/** A table with more columns is not read. */
+/** Nobody reads a table with more columns. */
 const COLUMNS = 40;
 
 /** The newest value of a chart's only line. */
@@ -52,7 +52,7 @@ export function ChartPanel(props: { chart: Chart }) {
   const inView = useInView(() => section);
   const [asTable, setAsTable] = createSignal(false);
   const [filter, setFilter] = createSignal("");
-  /** The labels at the lines' ends have no room: the lines are listed below. */
+  /** Whether the lines are listed below, because their labels do not fit at the line ends. */
   const [listed, setListed] = createSignal(false);
   const [axis, setAxis] = createSignal(
     { min: 0, max: 1 },
@@ -65,7 +65,7 @@ export function ChartPanel(props: { chart: Chart }) {
   const severity = useSeverity(() => [...all().map(({ key }) => key), ...props.chart.metrics]);
 
   const unit = picture.unit;
-  /** The unit stands beside the title, whether or not it is part of it. */
+  /** The title without its unit, which stands beside it. */
   const title = () => props.chart.title.replace(` (${unit()})`, "");
   const details = () =>
     [
@@ -75,7 +75,7 @@ export function ChartPanel(props: { chart: Chart }) {
     ]
       .filter(Boolean)
       .join(" · ");
-  /** What is stale, by name where that is not all. */
+  /** Which lines are stale; named unless all of them are. */
   const stale = createMemo(() => {
     const found = all().filter((line) => line.stale !== "");
     if (found.length === 0) return { whole: false, note: "" };
@@ -150,7 +150,7 @@ export function ChartPanel(props: { chart: Chart }) {
           <Show
             when={!asTable()}
             fallback={
-              // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard
+              // biome-ignore lint/a11y/noNoninteractiveTabindex: scrolling areas need keyboard access
               <section class="table-scroll" tabIndex={0} aria-label={`${props.chart.title}, table`}>
                 <LoadedPart>
                   <DataTable

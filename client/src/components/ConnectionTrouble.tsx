@@ -1,4 +1,4 @@
-/** Why the page is not live though the server answers, and what to change. */
+/** Why the page is not live although the server answers, and how to fix it. */
 import { Show } from "solid-js";
 import { useStores } from "./context";
 

@@ -1,4 +1,4 @@
-/** The newest ticks of a chart as a table: what a canvas cannot say to a screen reader, and numbers to copy. */
+/** The newest ticks of a chart as a table, for screen readers and for copying. */
 import { createMemo, For, Index, Show } from "solid-js";
 import { formatText, formatTime } from "../format";
 import { computeStats } from "../window/stats";
@@ -45,7 +45,7 @@ export default function DataTable(props: {
         </tr>
       </thead>
       <tbody>
-        {/* By place, not by row: a tick changes texts, and what someone marks to copy stays marked. */}
+        {/* Keyed by place: a tick changes only texts, so a text selection survives. */}
         <Index each={rows()}>
           {(row) => (
             <tr>

@@ -1,6 +1,6 @@
 /**
- * One chart in the place of the board: its scale, its stats, when its rules fired, and ways to take it elsewhere. The
- * link in the address opens it again.
+ * One chart in place of the board: its scale, its stats, its rules' firing times, and export buttons. The
+ * link in the address bar opens it again.
  */
 import "../styles/enlarged.css";
 import { createMemo, createSignal, For, onCleanup, onMount, Show } from "solid-js";
@@ -23,7 +23,7 @@ import type { Line } from "./lines";
 import { type ChartPicture, usePicture } from "./picture";
 import { SeverityShape } from "./SeverityShape";
 
-/** A table with more rows is not read. */
+/** Nobody reads a table with more rows. */
 const ROWS = 200;
 const COPIED_MS = 2_000;
 
@@ -33,17 +33,17 @@ const SCALES: readonly { scale: Scale; text: string }[] = [
   { scale: "log", text: "Log" },
 ];
 
-/** Offer a file to save. */
+/** Download a file. */
 function save(content: Blob, name: string): void {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(content);
   link.download = name;
   link.click();
-  // After the click has been taken.
+  // Wait until the browser has handled the click.
   setTimeout(() => URL.revokeObjectURL(link.href));
 }
 
-/** The picture with its title above it, on its ground. */
+/** Copy the plot to a canvas with its title above it and the page's background. */
 function withTitle(plot: HTMLCanvasElement, title: string): HTMLCanvasElement {
   const style = getComputedStyle(document.documentElement);
   const scale = plot.width / plot.clientWidth;
@@ -228,7 +228,7 @@ export default function Enlarged(props: { chart: Chart }) {
     picture.describeSeldom();
   }
 
-  /** The lines that stand out, or all that are drawn. */
+  /** Save the isolated lines, or all drawn lines, as CSV. */
   function saveCsv(): void {
     const stands = picture.standout.chosen();
     const lines = picture.lines().filter(({ key }) => stands === null || stands.has(key));
@@ -243,7 +243,7 @@ export default function Enlarged(props: { chart: Chart }) {
     withTitle(plot.canvas, title).toBlob((blob) => blob !== null && save(blob, `${name()}.png`));
   }
 
-  /** Without a secure context there is no clipboard: the link is then shown, to be copied by hand. */
+  /** Copy the link. Without a secure context there is no clipboard, so show the link for manual copying. */
   async function copyLink(): Promise<void> {
     const link = location.href;
     try {
@@ -260,7 +260,7 @@ export default function Enlarged(props: { chart: Chart }) {
     scrollTo(0, 0);
     section.focus({ preventScroll: true });
     onCleanup(() =>
-      // The board is there again with the next frame.
+      // The board returns with the next frame.
       requestAnimationFrame(() => {
         scrollTo(0, scrolled);
         if (before instanceof HTMLElement) before.focus({ preventScroll: true });

@@ -1,4 +1,4 @@
-/** Where an enlarged chart takes the place of the board: loaded when one is first wanted. */
+/** The enlarged chart, in place of the board. It is loaded on first use. */
 import { createEffect, createMemo, lazy, onCleanup, onMount, Show } from "solid-js";
 import type { Chart } from "../types.gen";
 import { useStores } from "./context";
@@ -8,13 +8,13 @@ import { leavesOf } from "./layout";
 const load = () => import("./Enlarged");
 const Enlarged = lazy(load);
 
-/** It is there when the server is not. */
+/** Preload, so that it opens after the server has gone. */
 const PRELOAD_AFTER_MS = 5_000;
 
 export function EnlargedPlace() {
   const { board, stats, view } = useStores();
 
-  /** The panel with these metrics, or else a chart of them, as far as they exist. */
+  /** Find the panel with these metrics, or build a chart from the ones that exist. */
   function find(id: string): Chart | undefined {
     const panel = board
       .groups()
@@ -33,7 +33,7 @@ export function EnlargedPlace() {
     return JSON.stringify(found) === JSON.stringify(before) ? before : found;
   });
 
-  // A link to what is not there, or no longer.
+  // Close a link to a chart that does not exist or has gone.
   createEffect(() => {
     const shown = view.shown();
     const known = stats.loaded() && board.groups().length > 0;

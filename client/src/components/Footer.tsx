@@ -1,4 +1,4 @@
-/** The foot of the page: what is kept of the ticks, and how large that is; on paper also what this is, of when and from where. */
+/** The footer: the kept history and its size. In print also the board's title, the time and the address. */
 import { createEffect, createMemo, onCleanup, Show } from "solid-js";
 import { formatMoment } from "../format";
 import { EVERY_MS } from "../stores/history";
@@ -9,7 +9,7 @@ export function Footer() {
   const { board, connection, history, theme } = useStores();
   let foot!: HTMLElement;
   const inView = useInView(() => foot);
-  /** Another run of the board may have another history. */
+  /** Another run of the board may keep another history. */
   const epoch = createMemo(() => board.board()?.epoch);
   createEffect(() => {
     if (!inView() || epoch() === undefined) return;

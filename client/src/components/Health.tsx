@@ -1,7 +1,7 @@
 /**
- * What is wrong, before everything else: a line while all is quiet, and below it what fires, the worst first, with what
- * is over beside it. Nothing jumps: the block keeps its height for a while when there is less in it, and an alert its
- * place for as long as somebody reads or aims there.
+ * The health block, above everything else: one line while all is quiet; below it the firing alerts, worst
+ * first, with the recent ones beside them. To prevent jumps the block keeps its height for a while when it
+ * shrinks, and an alert keeps its place while the viewer reads or points there.
  */
 import { createEffect, createMemo, createSignal, lazy, onCleanup, onMount, Show } from "solid-js";
 import { STAY_MS } from "../stores/staying";
@@ -11,13 +11,13 @@ import { LoadedPart } from "./LoadedPart";
 
 const load = () => import("./AlertLog");
 const AlertLog = lazy(load);
-/** It is there when the server is not. */
+/** Preload, so that it works after the server has gone. */
 const PRELOAD_AFTER_MS = 1_000;
 
-/** What is over is listed by itself for so long after the last ended, unless the viewer has folded it. */
+/** Recent alerts stay listed for this long after the last one ended, unless the viewer folds the list. */
 const LISTED_MS = 60_000;
 
-/** Keep an element as high as it was for a while after what is in it became less, unless the viewer made it so. */
+/** Hold an element's height for a while after its content shrinks, except after a click. */
 function useHeldHeight(outer: () => HTMLElement, inner: () => HTMLElement): void {
   let held = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -38,7 +38,7 @@ function useHeldHeight(outer: () => HTMLElement, inner: () => HTMLElement): void
       }
     });
     observer.observe(inner());
-    // The viewer has folded, opened or dismissed something: that is no jump.
+    // The viewer folded, opened or dismissed something, so a jump is expected.
     const pressed = () => queueMicrotask(release);
     outer().addEventListener("click", pressed);
     onCleanup(() => {
@@ -49,12 +49,12 @@ function useHeldHeight(outer: () => HTMLElement, inner: () => HTMLElement): void
   });
 }
 
-/** Whether what is over is listed while nothing fires, and a way for the viewer to say so. */
+/** Whether recent alerts are listed while nothing fires, and a function to toggle it. */
 function useListed(): [() => boolean, () => void] {
   const { alerts, connection } = useStores();
   const [wanted, setWanted] = createSignal<boolean | null>(null);
   const isNew = createMemo(() => connection.serverTime() - alerts.lastEnded() < LISTED_MS);
-  // What the viewer said holds until something else happens.
+  // The viewer's choice holds until the firing alerts change.
   createEffect(() => {
     alerts.firing();
     setWanted(null);

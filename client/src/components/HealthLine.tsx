@@ -1,4 +1,4 @@
-/** The first line of all: whether something is wrong, since when, and in which section. */
+/** The line at the top: whether something is wrong, since when, and in which sections. */
 import { For, Show } from "solid-js";
 import { SEVERITIES } from "../alerts/entries";
 import { formatCount, formatLength, formatUntil, plural } from "../format";
@@ -46,7 +46,7 @@ function useFiring(): () => string {
       .join(", ");
 }
 
-/** What was known when the connection was lost. */
+/** The state when the connection was lost. */
 function useUnknown(): () => string {
   const { alerts, connection } = useStores();
   return () => {
@@ -73,7 +73,7 @@ function Undo(props: { undo(): void }) {
   );
 }
 
-/** What was done last, for as long as it can be undone. */
+/** Undo the last action, while that is possible. */
 function UndoButton() {
   const { alerts } = useStores();
   return (
@@ -85,8 +85,8 @@ function UndoButton() {
 }
 
 /**
- * @param props.open whether what is over is listed below.
- * @param props.onToggle the viewer wants to see it, or not.
+ * @param props.open whether the recent alerts are listed below.
+ * @param props.onToggle runs when the viewer shows or hides them.
  */
 export function HealthLine(props: { open: boolean; onToggle(): void }) {
   const { alerts, connection, sections } = useStores();

@@ -1,4 +1,4 @@
-/** The few pictures that the page uses, drawn with the text's own colour. They say nothing to a screen reader. */
+/** The page's icons, in the colour of the text. Screen readers skip them. */
 const PATHS = {
   pause: "M8 5v14M16 5v14",
   play: "M8 5l11 7-11 7z",

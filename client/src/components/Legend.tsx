@@ -1,4 +1,4 @@
-/** The lines of a chart below it, where there is no room for their labels at their ends. */
+/** The lines of a chart listed below it, where their labels do not fit at the line ends. */
 import { type Accessor, createMemo, Index } from "solid-js";
 import { colorVariable } from "../chart/palette";
 import { valueText } from "../chart/scene";

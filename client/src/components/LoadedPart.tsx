@@ -1,6 +1,6 @@
 /**
- * The place of a part that is loaded when it is first wanted. After the product was updated the file of a page that was
- * open before may be gone: then the place says so, and the rest of the page goes on.
+ * The place of a part that is loaded on first use. After an update, an open page may ask for a file that is
+ * gone. The place then shows an error, and the rest of the page keeps working.
  */
 import { ErrorBoundary, type JSX, Suspense } from "solid-js";
 
@@ -16,7 +16,7 @@ function NotLoaded(props: { error: unknown }) {
   );
 }
 
-/** @param props.fallback what is there until it has been loaded. */
+/** @param props.fallback is shown while the part is loading. */
 export function LoadedPart(props: { fallback?: JSX.Element; children: JSX.Element }) {
   return (
     <ErrorBoundary fallback={(error) => <NotLoaded error={error} />}>

@@ -1,14 +1,14 @@
 /**
- * A button and a panel that opens below it, over the page: one press outside or Esc closes it. Where there is no room
- * below it opens above, and on a phone it takes the foot of the screen.
+ * A button and a panel that opens below it, over the page. A press outside or Esc closes it. It opens above
+ * if there is no room below, and at the bottom of the screen on a phone.
  */
 import { createSignal, createUniqueId, type JSX, onMount, Show } from "solid-js";
 
 const GAP = 4;
-/** A button below this share of the window has its panel above. */
+/** The panel opens above a button that is below this share of the window. */
 const LOW = 0.6;
 
-/** Put a panel beside what it belongs to: at its right end, and no higher than there is room. */
+/** Align a panel with its anchor's right edge and limit it to the free height. */
 function placeBeside(panel: HTMLElement, anchor: HTMLElement): void {
   const { top, bottom, right } = anchor.getBoundingClientRect();
   const above = bottom > LOW * innerHeight;
@@ -19,7 +19,7 @@ function placeBeside(panel: HTMLElement, anchor: HTMLElement): void {
   panel.style.setProperty("--room", `${room - 2 * GAP}px`);
 }
 
-/** A panel that is open for as long as it is there. `onClose` is called when the viewer closes it. */
+/** A panel that is open while it is mounted. `onClose` runs when the viewer closes it. */
 export function Panel(props: {
   anchor: () => HTMLElement;
   label: string;
@@ -59,7 +59,7 @@ export function MenuButton(props: {
     const focused = panel.contains(document.activeElement);
     setOpen(event.newState === "open");
     if (event.newState === "open") placeBeside(panel, button);
-    // What had the focus has just gone.
+    // The focused element has just been removed.
     else if (focused) button.focus();
   }
   return (

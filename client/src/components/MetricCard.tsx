@@ -1,6 +1,6 @@
 /**
- * A metric in one glance: its newest value large, the window as a spark, and one small line with average, minimum and
- * maximum. A screen reader gets the words of that line in full, also where there is no room for them.
+ * A metric at a glance: its newest value in large type, the window as a spark, and a small line with average,
+ * minimum and maximum. Screen readers get that line in full, even where it does not fit.
  */
 import { createMemo, createSignal, For, Show } from "solid-js";
 import { formatCount, formatDuration, formatLabels, formatLine, plural } from "../format";
@@ -20,10 +20,10 @@ import { useStale } from "./stale";
 import { useWidth, widthOf } from "./width";
 
 const MAX_CARDS = 12;
-/** Between the parts of the small line, in pixels. */
+/** The gap between the parts of the small line, in pixels. */
 const GAP = 8;
 
-/** The longest of the texts so far: what has once needed room keeps it, or all beside and below it would move. */
+/** Return the longest text so far, so that a shorter one does not move its neighbours. */
 function useLongest(text: () => string): () => string {
   return createMemo<string>((before) => (text().length > before.length ? text() : before), "");
 }
@@ -43,7 +43,7 @@ function Beside(props: { word: string; text: Text }) {
   );
 }
 
-/** Where a value lies between 0 and 100 %, and where its threshold does. */
+/** A bar from 0 to 100 % with the value and its threshold. */
 function Share(props: { value: number; threshold: number | undefined }) {
   const share = () => Math.min(1, Math.max(0, props.value / 100 || 0));
   return (
@@ -59,14 +59,14 @@ function Share(props: { value: number; threshold: number | undefined }) {
 function SeriesCard(props: { title: string; unit: string; series: Series; note: string; short: string }) {
   const { board, stats, view } = useStores();
   let article!: HTMLElement;
-  // Hundreds of cards are no rarity; what is out of sight keeps the numbers that it had.
+  // A board may have hundreds of cards. Cards out of sight keep their last numbers.
   const numbers = stats.statsOf(
     props.series.key,
     useInView(() => article),
   );
   const texts = createMemo(() => cardTexts(numbers(), props.unit));
   const now = useLongest(() => texts().now.number);
-  /** Of the small line: all three have room for it. */
+  /** The longest text in the small line; all three numbers get that much room. */
   const longestOf = (write: (text: Text) => string) =>
     useLongest(() => {
       const { avg, min, max } = texts();
@@ -79,7 +79,7 @@ function SeriesCard(props: { title: string; unit: string; series: Series; note: 
     return formatDuration(window_size * interval_ms);
   };
   const width = useWidth(() => article);
-  /** What the small line has room for: the samples go first, then the window, then it wraps. */
+  /** Which parts fit in the small line. The sample count goes first, then the window, then the line wraps. */
   const room = createMemo(() => {
     const least = widthOf(`avg ${beside()} min ${beside()} max ${beside()}`) + 2 * GAP;
     const withWindow = least + widthOf(`${span()}:`) + GAP;
@@ -90,7 +90,7 @@ function SeriesCard(props: { title: string; unit: string; series: Series; note: 
   const severity = useSeverity(() => [props.series.key, props.series.name]);
   const threshold = useThreshold(props.series.name, severity);
   const stale = useStale(props.series.name);
-  /** Whether the value is a share of a whole, as far as is known; once it was none, it is none. */
+  /** Whether the value is a share of a whole, as far as known. Once false, it stays false. */
   const isShare = createMemo<boolean>((before) => {
     const { min = 0, max = 100 } = board.metric(props.series.name) ?? {};
     const { min: low, max: high } = numbers();
@@ -164,7 +164,7 @@ function SeriesCard(props: { title: string; unit: string; series: Series; note: 
   );
 }
 
-/** Below the cards of a metric that has more series than that. */
+/** A note below the cards of a metric with too many series to show. */
 function MoreCards(props: { shown: number; all: number; onInView: (inView: () => boolean) => void }) {
   let element!: HTMLParagraphElement;
   props.onInView(useInView(() => element));
@@ -175,7 +175,7 @@ function MoreCards(props: { shown: number; all: number; onInView: (inView: () =>
   );
 }
 
-/** One card for each series of the metric, as far as they can be read; one without a value for a metric that has none yet. */
+/** One card for each series of the metric, up to a limit, or an empty card while it has no series. */
 export function MetricCard(props: { card: Card; section: string }) {
   const { board, stats } = useStores();
   const { metric, labels: wanted = {}, limit = 0 } = props.card;
@@ -188,7 +188,7 @@ export function MetricCard(props: { card: Card; section: string }) {
     [],
   );
   const [inView, setInView] = createSignal<() => boolean>(() => false);
-  // The first choice is made unseen: the cards' places have to be there.
+  // Choose the first cards even off screen, so that they reserve their places.
   const chosen = useHighest(all, limit || MAX_CARDS, (chosenAny) => !chosenAny || limit > 0 || inView()());
   const series = createMemo(() => (chosen().length > 0 ? chosen() : [waiting]));
   const short = createMemo(() => {

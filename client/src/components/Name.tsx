@@ -1,4 +1,4 @@
-/** A name, shortened to what distinguishes it from others; hovering and a screen reader give all of it. */
+/** A name, shortened to its distinguishing part. A tooltip and screen readers give it in full. */
 import { Show } from "solid-js";
 
 export function Name(props: { text: string; short: string | undefined }) {

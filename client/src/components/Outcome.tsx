@@ -1,4 +1,4 @@
-/** Since when an alert fires and for how long, or how it ended, and what somebody did about it. */
+/** Since when and how long an alert has fired, or how it ended, and how people responded. */
 import { createMemo, Show } from "solid-js";
 import { type Entry, firesBelow } from "../alerts/entries";
 import { extentOf, formatText, formatUntil, formatWhen } from "../format";
@@ -7,9 +7,10 @@ import { useLasted } from "./lasted";
 import { useSilencedUntil } from "./silenced";
 
 /**
- * The worst value of an episode. The server says it when it is over; until then it is the worst that was seen here.
+ * The worst value of an episode. The server reports it at the end; until then it is the worst value seen
+ * here.
  *
- * @param inView whether it is read.
+ * @param inView whether the value is visible.
  */
 function useWorst(entry: () => Entry, inView: () => boolean): () => number | undefined {
   const { board, sparks, stats } = useStores();
@@ -26,7 +27,7 @@ function useWorst(entry: () => Entry, inView: () => boolean): () => number | und
   });
 }
 
-/** @param props.inView whether it is read: what fires changes with every tick. */
+/** @param props.inView whether it is visible; a firing alert changes with every tick. */
 export function Outcome(props: { entry: Entry; inView?: () => boolean }) {
   const { board, connection } = useStores();
   const worst = useWorst(
@@ -64,7 +65,7 @@ export function Outcome(props: { entry: Entry; inView?: () => boolean }) {
 
   return (
     <span class="outcome">
-      since <time dateTime={alert().timestamp}>{since()}</time> · {/* It ticks, and that is no news. */}
+      since <time dateTime={alert().timestamp}>{since()}</time> · {/* Too frequent to announce. */}
       <span class="lasted" aria-live="off">
         {lasted()}
       </span>

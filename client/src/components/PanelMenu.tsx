@@ -1,4 +1,4 @@
-/** The menu of a panel, behind three dots: its own items, and the one that pins it to the top. */
+/** The menu of a panel, behind three dots: its own items and the one that pins it to the top. */
 import { For } from "solid-js";
 import { useStores } from "./context";
 import { Icon } from "./Icon";

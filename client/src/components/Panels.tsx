@@ -1,7 +1,7 @@
 /**
- * The panels in the order declared: cards that follow each other flow in one grid, charts and tables in another, and a
- * titled row is a section that folds. When panels come and go, those that stay keep their elements: groups are told
- * apart by id, panels by object.
+ * The panels in declared order. Neighbouring cards share a grid, as do charts and tables, and a titled row is
+ * a section that folds. When panels come and go, the others keep their elements: groups are keyed by id,
+ * panels by object.
  */
 import { type Accessor, createMemo, createUniqueId, For, lazy, Match, Show, Switch } from "solid-js";
 import type { Card, Table } from "../types.gen";
@@ -16,9 +16,9 @@ import { Skeleton } from "./Skeleton";
 
 const TablePanel = lazy(() => import("./TablePanel"));
 
-/** A chart of more series has a ranked table beside it. */
+/** A chart with more series has a ranked table beside it. */
 const MANY_SERIES = 8;
-/** A table of more metrics, or of more columns, takes the whole width. */
+/** A table with more metrics or columns takes the whole width. */
 const MOST_METRICS = 3;
 const MOST_COLUMNS = 5;
 
@@ -33,7 +33,7 @@ function Cards(props: { panels: readonly Card[]; section: string }) {
   );
 }
 
-/** Whether each panel needs the whole width; one that once did keeps it. */
+/** Whether each panel needs the whole width. A panel that has needed it once keeps it. */
 function useWide(panels: () => readonly Plotted[]): () => readonly boolean[] {
   const { stats } = useStores();
   const known = new WeakSet<Plotted>();
@@ -75,7 +75,7 @@ function Charts(props: { panels: readonly Plotted[]; pinned?: boolean }) {
   );
 }
 
-/** Folded, its panels are not there at all, and cost nothing. */
+/** A row of panels. While folded, its panels are not mounted and cost nothing. */
 function Row(props: { row: RowGroup }) {
   const { rows, sections } = useStores();
   const id = createUniqueId();
@@ -127,7 +127,7 @@ function GroupOf(props: { group: Group; section: string }) {
 
 function Groups(props: { groups: readonly Group[]; section: string }) {
   const byId = createMemo(() => new Map(props.groups.map((group) => [group.id, group])));
-  /** What a group is now; one that has just gone, as it was, for what is in it is told before it is removed. */
+  /** Follow a group by id. A removed group keeps its last value: it updates once more before it unmounts. */
   const follow = (id: number): Accessor<Group> =>
     createMemo<Group>((before) => byId().get(id) ?? before, byId().get(id) as Group);
   return (

@@ -1,4 +1,6 @@
-/** What the owner of the board has to mend, as the terminal shows it: on top, until there is nothing left. */
+/**
+ * The problems that the board's owner has to fix, as in the terminal. They stay on top until all are fixed.
+ */
 import { For, Show } from "solid-js";
 import { formatWhen } from "../format";
 import type { Problem } from "../types.gen";

@@ -1,6 +1,7 @@
 /**
- * The legend of a chart with more lines than colours: its series by rank, with what differs in their names and what
- * they are now. Its columns give way as it gets narrower; the narrowest is a list beside the lines.
+ * The legend of a chart with more lines than colours: its series by rank, with the differing parts of their
+ * names and their newest values. It drops columns as it narrows; the narrowest form is a list beside the
+ * lines.
  */
 import "../styles/ranked.css";
 import { type Accessor, createMemo, createSignal, createUniqueId, For, Show } from "solid-js";
@@ -17,7 +18,7 @@ import { Spark } from "./Spark";
 import type { Standout } from "./standout";
 
 const ROWS = 8;
-/** How many rows are added at once. */
+/** How many rows one press adds. */
 const MORE = 50;
 
 export interface Limit {
@@ -33,11 +34,11 @@ const average = (values: readonly number[]): number => {
 export default function RankedTable(props: {
   title: string;
   lines: readonly Line[];
-  /** How many of them are drawn. */
+  /** How many of the lines are drawn. */
   drawn: number;
   what: string;
   unit: string;
-  /** The highest of the scale that the bars are on. */
+  /** The maximum of the bars' scale. */
   full: Accessor<number>;
   limit: Limit | undefined;
   filter: string;
@@ -71,7 +72,7 @@ export default function RankedTable(props: {
 
   return (
     <div class="ranked" onPointerEnter={() => props.onHold(true)} onPointerLeave={leave}>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard */}
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: scrolling areas need keyboard access */}
       <section class="ranked-scroll" tabIndex={0} aria-label={`${props.title}, by rank`}>
         <table class="ranked-table" id={id}>
           <thead>

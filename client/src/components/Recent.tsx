@@ -1,4 +1,4 @@
-/** The alerts that are over: one row for each rule, the last first. A row opens in place and says more of each. */
+/** The resolved alerts: one row for each rule, the latest first. A row opens in place to show the details. */
 import { createMemo, createSignal, createUniqueId, For, Show } from "solid-js";
 import { type Entry, entryOf, SEVERITIES } from "../alerts/entries";
 import { formatCount, formatDay, formatDuration, formatLength, formatTime, formatWhen } from "../format";
@@ -10,10 +10,10 @@ import { nearRow, undoOrList, usePassedFocus } from "./passedFocus";
 import { SeverityShape } from "./SeverityShape";
 import { SparkLine } from "./SparkLine";
 
-/** So many repeats of a rule are listed when its row is open. */
+/** The most repeats of a rule that an open row lists. */
 const MAX_REPEATS = 20;
 
-/** `1–2 s each`: how long the shortest and the longest took. */
+/** `1–2 s each`: the shortest and the longest duration. */
 function sayLasted({ episodes }: Entry): string {
   const lengths = episodes.map(({ began, ended }) => ended - began);
   if (episodes.length === 1) return episodes[0].state === "lost" ? "" : formatLength(lengths[0]);
@@ -51,7 +51,7 @@ function RecentRow(props: { id: string }) {
   const { alerts, connection } = useStores();
   const [open, setOpen] = createSignal(false);
   const id = createUniqueId();
-  // One that has just gone is as it was, for what is in it is updated before it is removed.
+  // Keep the last value: a removed entry updates once more before it unmounts.
   const entry = createMemo<Entry>(
     (before) => alerts.entry(props.id) ?? before,
     alerts.entry(props.id) as Entry,
@@ -116,7 +116,7 @@ function RecentRow(props: { id: string }) {
   );
 }
 
-/** Which severities are listed. What fires is counted whatever is hidden. */
+/** Choose which severities are listed. Hidden firing alerts are still counted. */
 function SeverityFilter() {
   const { alerts } = useStores();
   const hidden = () => SEVERITIES.filter((severity) => !alerts.isShown(severity)).length;
@@ -151,7 +151,7 @@ function SeverityFilter() {
   );
 }
 
-/** What of a list is not drawn: for lack of room, or of a hidden severity. */
+/** The counts of alerts left out, for lack of room or because their severity is hidden. */
 export function LeftOut(props: { of: { hidden: number; more: number } }) {
   const { alerts } = useStores();
   return (
@@ -191,7 +191,7 @@ function ClearAll() {
   );
 }
 
-/** @param props.alone whether nothing else is listed: then it has the whole width. */
+/** @param props.alone whether it is the only list and takes the whole width. */
 export function Recent(props: { alone: boolean }) {
   const { alerts } = useStores();
   const count = () => formatCount(alerts.recent().length);

@@ -1,11 +1,14 @@
-/** How the page looks to this viewer, in one menu; on narrow screens also what has no room in the top bar. */
+/**
+ * The viewer's display settings in one menu. On narrow screens it also holds the buttons that do not fit in
+ * the top bar.
+ */
 import { For } from "solid-js";
 import { DENSITIES, THEMES, type Theme } from "../stores/theme";
 import { useStores } from "./context";
 import { Icon, type IconName } from "./Icon";
 import { MenuButton } from "./Menu";
 
-/** One of several; the one that holds is pressed. */
+/** A choice of one option; the selected one is pressed. */
 function Choice<T extends string>(props: {
   title: string;
   of: readonly T[];

@@ -1,6 +1,6 @@
 /**
- * A severity as a shape, so that it is told apart without colour: an octagon, a triangle or a circle, hollow once it
- * is over. It says nothing to a screen reader: the severity's word stands beside it.
+ * A severity as a shape, readable without colour: an octagon, a triangle or a circle, hollow once the alert
+ * is resolved. Screen readers skip it: the severity's name stands beside it.
  */
 import type { Severity } from "../types.gen";
 

@@ -1,4 +1,4 @@
-/** For how long nobody is notified of an alert, and why: both are seen by everyone else. It opens over the page. */
+/** The form that silences an alert, over the page: for how long, and why. Everyone sees both. */
 import { createSignal, createUniqueId, For, onCleanup, onMount, Show, untrack } from "solid-js";
 import { formatUntil } from "../format";
 import type { Silence } from "../types.gen";
@@ -10,7 +10,7 @@ const MINUTE_MS = 60_000;
 
 interface Length {
   words: string;
-  /** As the server takes it, at this moment. */
+  /** The duration in the server's format, computed when called. */
   duration(): string;
 }
 
@@ -32,9 +32,9 @@ export const NEW_DRAFT = { duration: "2h", reason: "" };
 export interface SilenceFormProps {
   entryId: string;
   anchor: () => HTMLElement;
-  /** What is silenced, in words. */
+  /** The name of the silenced alerts. */
   what: string;
-  /** The silence that is in force. */
+  /** The silence in force. */
   silenced: Silence | undefined;
   onSilence(duration: string, reason: string): Promise<void>;
   onCancel(): void;
@@ -42,7 +42,7 @@ export interface SilenceFormProps {
 
 export function SilenceForm(props: SilenceFormProps) {
   const { alerts, connection } = useStores();
-  // What is typed stays when the alert changes.
+  // The draft survives when the alert changes.
   const length = () => LENGTHS[alerts.draft()?.duration ?? ""] ?? LENGTHS[NEW_DRAFT.duration];
   const edit = (more: { duration?: string; reason?: string }) => {
     const draft = alerts.draft();
@@ -52,7 +52,7 @@ export function SilenceForm(props: SilenceFormProps) {
   let form!: HTMLFormElement;
   let reason: HTMLInputElement | undefined;
   const name = createUniqueId();
-  // The alert may leave the page while its form is open.
+  // The alert may disappear while its form is open.
   onCleanup(() => untrack(() => alerts.closeDraft(props.entryId)));
   onMount(() =>
     queueMicrotask(() => (reason ?? form.querySelector("button"))?.focus({ preventScroll: true })),

@@ -1,4 +1,4 @@
-/** The place that cards and charts will take, so that nothing jumps when they come. Calm: nothing in it moves. */
+/** Placeholders for cards and charts, so that nothing jumps when they load. They are not animated. */
 import { For } from "solid-js";
 
 const PLACES = [1, 2, 3, 4];

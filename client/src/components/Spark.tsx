@@ -1,4 +1,7 @@
-/** The window of one series, small: its line, its newest value as a dot, and a threshold. Its size is the style sheet's. */
+/**
+ * The window of one series in small: a line, a dot for the newest value, and a threshold. The style sheet
+ * sets its size.
+ */
 import { createMemo, onCleanup } from "solid-js";
 import { colorsOf } from "../chart/palette";
 import { drawSpark } from "../chart/sparkline";
@@ -8,16 +11,16 @@ import { useStores } from "./context";
 import { useDrawing } from "./drawing";
 import { useInView } from "./inView";
 
-/** Of the full scale; a spark with a range of its own shows less as a flat line. */
+/** The least range of a spark with its own range, as a share of the full scale. Smaller changes look flat. */
 const LEAST_SHARE = 0.14;
 
 /**
  * @param props.series the key of the series.
- * @param props.threshold is part of what is seen, however far the values are from it.
- * @param props.severity the threshold's.
+ * @param props.threshold always in the range, however far the values are from it.
+ * @param props.severity the threshold's severity.
  * @param props.firing whether the dot has the severity's colour.
- * @param props.rangeOwn whether the range is that of the values, and not the metric's scale: so in rows, where the line
- *     is grey and without a dot.
+ * @param props.rangeOwn whether the range fits the values instead of the metric's scale. Used in table rows;
+ *     the line is grey and has no dot.
  */
 export function Spark(props: {
   series: string;

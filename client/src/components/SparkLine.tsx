@@ -1,4 +1,4 @@
-/** The values from before an alert fired until now, small: its episode shaded, and the threshold. */
+/** A small chart of the values around an alert's episode, with the episode shaded and the threshold. */
 import { createMemo, Show, untrack } from "solid-js";
 import type { Episode } from "../alerts/episodes";
 import { type SparkLines, sparkLines } from "../window/spark";

@@ -1,4 +1,4 @@
-/** That what is shown is not what is now: since when, why, and when it is tried again. It is no alert. */
+/** A notice that the page is stale: since when, why, and when it retries. It is not an alert. */
 import { Show } from "solid-js";
 import { formatDuration, formatLength, formatWhen } from "../format";
 import { useStores } from "./context";

@@ -1,7 +1,7 @@
 /**
- * The newest values of some metrics, a row for each value of a label: top processes, busiest routes. It can be sorted by
- * every column and filtered. Off screen it costs nothing. Its height is that of all the rows it may have, whatever it
- * has at a tick; all rows together scroll in it.
+ * The newest values of some metrics, one row for each value of a label: top processes, busiest routes. It can
+ * be sorted by any column and filtered. Off screen it costs nothing. Its height fits the most rows it may
+ * show, however many a tick has; with all rows shown, it scrolls.
  */
 import { createEffect, createMemo, createSignal, For, Index, Show } from "solid-js";
 import { formatCount } from "../format";
@@ -17,7 +17,7 @@ import { useStale } from "./stale";
 import { MOST_ROWS, useColumns, useTableView } from "./tableView";
 
 const LIMIT = 10;
-/** The columns that a phone has room for besides the name. */
+/** How many columns fit on a phone besides the name. */
 const PHONE_COLUMNS = 2;
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
@@ -79,7 +79,7 @@ export default function TablePanel(props: { table: Table; pinned: boolean }) {
     [],
   );
   const stale = metrics.map(useStale);
-  /** Columns as wide as any value was: one that follows its values would move all others with every tick. */
+  /** Column widths from the widest value so far. Otherwise every tick would move the other columns. */
   const widths = createMemo<readonly number[]>(
     (before) =>
       columns().map(({ title, unit }, at) => {
@@ -88,7 +88,7 @@ export default function TablePanel(props: { table: Table; pinned: boolean }) {
       }),
     [],
   );
-  /** A phone shows the first metrics, and labels where there are not enough of them. */
+  /** A phone shows the first metrics, and labels if there are too few metrics. */
   const isSpareMetric = (at: number) =>
     at >= PHONE_COLUMNS && !(sorting().of === "metric" && sorting().at === at);
   const isSpareLabel = (at: number) => at >= PHONE_COLUMNS - metrics.length;
@@ -99,7 +99,7 @@ export default function TablePanel(props: { table: Table; pinned: boolean }) {
     if (wanted !== undefined) setFilter(wanted);
   });
 
-  /** Numbers begin with the highest, names with the first. */
+  /** Sort by a column: numbers start descending, names ascending. */
   function sortBy({ of, at }: By): void {
     setSorting((before) => ({
       ...{ of, at },
@@ -137,7 +137,7 @@ export default function TablePanel(props: { table: Table; pinned: boolean }) {
         </label>
         <PanelMenu panel={props.table} />
       </div>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard */}
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: scrolling areas need keyboard access */}
       <section class="table-scroll" tabIndex={0} aria-label={props.pinned ? `${title}, pinned` : title}>
         <table class="live-table" style={{ "--widths": `${sum(widths())}ch` }}>
           <caption class="visually-hidden">{title}, newest values</caption>
@@ -190,7 +190,7 @@ export default function TablePanel(props: { table: Table; pinned: boolean }) {
               pointed = false;
             }}
           >
-            {/* By place: a tick changes texts, and no element moves. */}
+            {/* Keyed by place: a tick changes only texts and moves no element. */}
             <Index each={keys()}>
               {(_, place) => {
                 const row = () => view().rows[place];

@@ -1,6 +1,6 @@
 /**
- * What can be open over the page, loaded when it is first wanted, and the keys that open it. The charts' own view is
- * drawn where the charts are.
+ * The views that open over the page, loaded on first use, and their keyboard shortcuts. The enlarged chart is
+ * drawn in place of the board.
  */
 import { ErrorBoundary, lazy, Match, onCleanup, onMount, Suspense, Switch } from "solid-js";
 import { SEVERITIES } from "../alerts/entries";
@@ -13,7 +13,7 @@ const Search = lazy(() => import("./finding/Search"));
 const Outline = lazy(() => import("./finding/Outline"));
 const Shortcuts = lazy(() => import("./finding/Shortcuts"));
 
-/** They are there when the server is not. */
+/** Preload, so that they open after the server has gone. */
 const PRELOAD_AFTER_MS = 5_000;
 
 function useActions(): (action: Action) => void {
@@ -31,7 +31,7 @@ function useActions(): (action: Action) => void {
     else if (id !== undefined) view.show({ type: "chart", id });
   }
 
-  /** Go from one that fires to the next, the worst first. */
+  /** Go to the next firing alert, the worst first. */
   function next(): void {
     const all = alerts.firing().map(({ alert }) => alert);
     all.sort((one, other) => SEVERITIES.indexOf(one.severity) - SEVERITIES.indexOf(other.severity));
@@ -40,7 +40,7 @@ function useActions(): (action: Action) => void {
     shownLast = alert.id;
     const { metric = "", labels } = alert;
     const go = () => sections.go(sections.of(metric) ?? "", seriesKey(metric, labels));
-    // The board is there again with the next frame.
+    // The board returns with the next frame.
     if (view.shown() === null) go();
     else view.leave(() => requestAnimationFrame(go));
   }
@@ -80,7 +80,7 @@ export function Views() {
 
   const shows = (type: string) => view.shown()?.type === type;
   return (
-    // A part that cannot be loaded, since the server has gone, is not shown.
+    // Close a part that cannot load because the server has gone.
     <ErrorBoundary
       fallback={(_, reset) => {
         view.close();
@@ -105,7 +105,7 @@ export function Views() {
   );
 }
 
-/** The first thing that the Tab key reaches. */
+/** The first element that the Tab key reaches. */
 export function SkipLink() {
   return (
     <a class="skip-link" href="#panels">

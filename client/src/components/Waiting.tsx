@@ -1,4 +1,4 @@
-/** A board without any metric: how to send it a first value, by ways to copy. Loaded when it is needed. */
+/** A board without any metric: ways to send it a first value, to copy and paste. It is loaded when needed. */
 import "../styles/waiting.css";
 import { createMemo, createSignal, For, onCleanup, Show } from "solid-js";
 import { formatCount, formatLength, plural } from "../format";
@@ -10,7 +10,7 @@ const COPIED_MS = 2_000;
 
 interface Way {
   name: string;
-  /** Lines to type; those of a shell have a `$` before them, which is not copied. */
+  /** Lines to type. Shell lines show a `$` that is not copied. */
   lines: readonly string[];
   shell: boolean;
   note: string;
@@ -68,7 +68,7 @@ function Ways(props: { ways: readonly Way[] }) {
   let tabs!: HTMLDivElement;
 
   async function copy(): Promise<void> {
-    // The browser may refuse; the lines can still be selected.
+    // The browser may refuse; the viewer can still select the lines.
     const write = navigator.clipboard.writeText(way().lines.join("\n"));
     setSaid(
       await write.then(
@@ -141,7 +141,7 @@ function Ways(props: { ways: readonly Way[] }) {
   );
 }
 
-/** What the server has heard so far. */
+/** The received series and refused requests so far. */
 function Heard() {
   const { board, connection, history, stats } = useStores();
   void history.refresh();

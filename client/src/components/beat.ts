@@ -1,11 +1,11 @@
-/** Numbers that change more often than about once a second cannot be read. */
+/** Slow updates: nobody can read numbers that change more often than about once a second. */
 import { type Accessor, createMemo } from "solid-js";
 import { useStores } from "./context";
 
-/** A little less than the second of most boards. */
+/** Slightly less than one second, the interval of most boards. */
 const SHOW_EVERY_MS = 900;
 
-/** Changes at most about once a second, with a drawing, while it is looked at. */
+/** A signal that changes with a drawing, at most about once a second, while `live`. */
 export function useBeat(live: Accessor<boolean>): Accessor<number> {
   const { stats } = useStores();
   return createMemo<number>((before) => {

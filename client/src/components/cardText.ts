@@ -1,16 +1,16 @@
 /**
  * The texts of a card. Pure: numbers and labels in, texts out.
  *
- * A number that has the same unit as the large one does not repeat it on the screen; a screen reader gets it.
+ * A number with the same unit as the large one does not repeat it on screen; screen readers get it.
  */
 import { type Extent, type Formatted, formatAverage, formatValue } from "../format";
 import type { SeriesStats } from "../window/stats";
 
 export interface Text {
   number: string;
-  /** Empty where it is the metric's own, as that of the large number is. */
+  /** Empty if both this number and the large one use the metric's unit. */
   unit: string;
-  /** Whether the unit is to be seen, since it is not that of the large number. */
+  /** Whether to show the unit, because it differs from the large number's. */
   ownUnit: boolean;
 }
 
@@ -41,24 +41,27 @@ export function cardTexts({ last, avg, min, max }: SeriesStats, unit: string): C
   };
 }
 
-/** What is to be seen of a number in the small line. */
+/** The visible text of a number in the small line. */
 export const seen = ({ number, unit, ownUnit }: Text): string => (ownUnit ? `${number} ${unit}` : number);
 
-/** A title without the section's own at its beginning: "API latency" of "checkout API latency" in "checkout". */
+/**
+ * Remove the section's title from the start of a title: "checkout API latency" in "checkout" is "API
+ * latency".
+ */
 export function titleIn(section: string, title: string): string {
   const starts = title.toLowerCase().startsWith(`${section.toLowerCase()} `);
   if (section === "" || !starts) return title;
   return title.slice(section.length).trimStart();
 }
 
-/** The names of the labels in which some series differ. */
+/** The names of the labels that differ between series. */
 export function differing(all: readonly Readonly<Record<string, string>>[]): string[] {
   const [first] = all;
   const names = new Set(all.flatMap((labels) => Object.keys(labels)));
   return [...names].filter((label) => all.some((labels) => labels[label] !== first[label]));
 }
 
-/** The labels in which some series differ; of a single one all of its labels. */
+/** The labels that differ between series. A single series keeps all of its labels. */
 export function onlyDiffering(
   all: readonly Readonly<Record<string, string>>[],
 ): readonly Readonly<Record<string, string>>[] {

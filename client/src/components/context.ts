@@ -1,6 +1,6 @@
 /**
- * The stores of one page, handed down to its components. Made in main.tsx; a component takes from here what it
- * shows and must not make a store itself.
+ * The stores of one page, passed to its components. main.tsx creates them. A component reads its data from
+ * here and must not create a store.
  */
 import { createContext, useContext } from "solid-js";
 import type { AlertActions } from "../link/actions";

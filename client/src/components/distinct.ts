@@ -1,7 +1,7 @@
 /**
- * Long names that stand beside each other, shortened to what tells them apart. Pure. What they share at the beginning
- * and at the end is cut, at the edge of a word, and of what is too long then the middle. Two that differ never look
- * the same: where they would, they are left whole.
+ * Shorten long names that stand side by side to their distinguishing parts. Pure. It cuts the common start
+ * and end at word edges, then the middle of texts that are still too long. Different names stay different: if
+ * two would look the same, all stay whole.
  *
  *   dc-frankfurt-hall-b-rack-0001-node-a.example.net   …frankfurt-hall-b-rack-0001…
  *   dc-frankfurt-hall-b-rack-0002-node-a.example.net   …frankfurt-hall-b-rack-0002…
@@ -10,7 +10,7 @@ export const LONGEST = 28;
 
 const isWord = (text: string, at: number): boolean => /[\p{L}\p{N}]/u.test(text[at] ?? "");
 
-/** How many characters all texts share, from one end. */
+/** Count the characters that all texts share, from one end. */
 function sharedLength(texts: readonly string[], at: (text: string, i: number) => string | undefined): number {
   const shortest = Math.min(...texts.map(({ length }) => length));
   let count = 0;
@@ -18,7 +18,7 @@ function sharedLength(texts: readonly string[], at: (text: string, i: number) =>
   return count;
 }
 
-/** The edge of a word at or before a place, or at or after it. */
+/** Find the word edge at or before a position, or at or after it. */
 function edge(text: string, place: number, step: -1 | 1): number {
   let at = place;
   const inside = () => at > 0 && at < text.length && isWord(text, at - 1) && isWord(text, at);
@@ -26,7 +26,7 @@ function edge(text: string, place: number, step: -1 | 1): number {
   return at;
 }
 
-/** The next edge of a word beyond one. */
+/** Find the next word edge beyond a position. */
 const beyond = (text: string, place: number, step: -1 | 1): number => {
   let at = place + step;
   while (at > 0 && at < text.length && !isWord(text, step === -1 ? at : at - 1)) at += step;
@@ -39,7 +39,7 @@ function cutMiddle(text: string, longest: number): string {
   return `${text.slice(0, Math.ceil(kept / 2))}…${text.slice(text.length - Math.floor(kept / 2))}`;
 }
 
-/** @param longest a text up to here stays as it is, if all others do. */
+/** @param longest if no text is longer, all stay as they are. */
 export function distinct(texts: readonly string[], longest = LONGEST): string[] {
   const different = new Set(texts);
   if (different.size < 2 || texts.every(({ length }) => length <= longest)) return [...texts];
@@ -56,7 +56,7 @@ export function distinct(texts: readonly string[], longest = LONGEST): string[] 
     : texts.map((text) => short.get(text) ?? text);
 }
 
-/** The part of a text in which it differs, with as many whole words around it as there is room for. */
+/** Keep the differing part of a text and as many whole words around it as fit. */
 function shorten(text: string, from: number, to: number, longest: number): string {
   let [start, end] = [edge(text, from, -1), edge(text, to, 1)];
   const room = longest - 2;
@@ -70,17 +70,17 @@ function shorten(text: string, from: number, to: number, longest: number): strin
   return `${start > 0 ? "…" : ""}${middle}${end < text.length ? "…" : ""}`;
 }
 
-/** What a number of names share, said once, and what is left of each. */
+/** The common start and end of some names, and the rest of each name. */
 export interface Shared {
   before: string;
   after: string;
   parts: readonly string[];
 }
 
-/** Less is not worth saying elsewhere. */
+/** A shorter common part is not worth cutting. */
 const WORTH_SAYING = 4;
 
-/** The names without what all of them share at their edges, cut between words; nothing is cut when a name would vanish. */
+/** Cut the common start and end of all names at word edges. Cut nothing if a name would become empty. */
 export function factored(texts: readonly string[]): Shared {
   const none = { before: "", after: "", parts: texts };
   const all = [...new Set(texts)];
@@ -91,7 +91,7 @@ export function factored(texts: readonly string[]): Shared {
     least - prefix,
     sharedLength(all, (text, i) => text[text.length - 1 - i]),
   );
-  // The outermost edge of a word in any of the names.
+  // The outermost word edge in any of the names.
   const from = Math.min(...all.map((text) => edge(text, prefix, -1)));
   const to = Math.min(...all.map((text) => text.length - edge(text, text.length - suffix, 1)));
   if (from + to < WORTH_SAYING || least - from - to < 1) return none;
@@ -102,17 +102,17 @@ export function factored(texts: readonly string[]): Shared {
   };
 }
 
-/** How the series of a chart are told apart. */
+/** The common and the distinguishing parts of a chart's series. */
 export interface Named {
-  /** What all have in common, `pod = checkout-[…]`; empty when that is nothing. */
+  /** The common part, `pod = checkout-[…]`; empty if there is none. */
   common: string;
-  /** The labels that differ, `pod`. */
+  /** The names of the labels that differ, `pod`. */
   what: string;
-  /** What is left for each, in their order. */
+  /** The distinguishing part of each series, in order. */
   parts: readonly string[];
 }
 
-/** Tell series apart by their labels: what they share is said once. */
+/** Name series by their labels, with the common part stated once. */
 export function named(labels: readonly Readonly<Record<string, string>>[]): Named {
   const keys = [...new Set(labels.flatMap((each) => Object.keys(each)))];
   const differing = keys.filter((key) => labels.some((each) => each[key] !== labels[0][key]));

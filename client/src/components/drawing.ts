@@ -1,17 +1,17 @@
 /**
- * When something on a canvas is drawn: in turn with all others, with each tick while it is in view, and when its size
- * or the theme changes. Off screen it costs nothing.
+ * When a canvas is drawn: in turn with all others, on each tick while in view, and when its size or the theme
+ * changes. Off screen it costs nothing.
  */
 import { createEffect, onCleanup, onMount, untrack } from "solid-js";
 import { useStores } from "./context";
 
 /**
- * Have a picture drawn.
+ * Schedule a canvas's drawing.
  *
- * @param element what it fills.
+ * @param element the element that the canvas fills.
  * @param live whether it is in view.
- * @param draw is called outside of any tracking.
- * @param depends reads what else the picture depends on.
+ * @param draw runs untracked.
+ * @param depends reads the other signals that the drawing depends on.
  */
 export function useDrawing(
   element: () => HTMLElement,
@@ -31,7 +31,7 @@ export function useDrawing(
     depends();
     theme.shown();
     stats.drawn();
-    // Nobody waits for a first picture, nor does paper, whose size no observer is called for.
+    // Draw the first time at once. In print too: no resize observer fires for paper.
     if (drawnSize === "" || theme.printing()) untrack(picture);
     else stats.inTurn(picture);
   });

@@ -1,11 +1,11 @@
-/** The series of a panel that can be shown at once: all, or the highest of very many, chosen anew now and then. */
+/** The series that a panel shows at once: all, or the highest of very many, chosen again at intervals. */
 import { createMemo, untrack } from "solid-js";
 import { highest } from "../chart/choice";
 import { formatCount } from "../format";
 import type { Series } from "../link/protocol";
 import { useStores } from "./context";
 
-/** Lines that change places more often than this cannot be followed. */
+/** Nobody can follow lines that change places more often. */
 const CHOOSE_EVERY_MS = 10_000;
 
 /** `12 of 4,300 series, the highest` */
@@ -13,9 +13,10 @@ export const sayHighest = (shown: number, all: number): string =>
   `${formatCount(shown)} of ${formatCount(all)} series, the highest`;
 
 /**
- * At most `limit` of the series, those with the highest average over the window; the same array until it changes.
+ * Return at most `limit` series: those with the highest average over the window. The array stays the same
+ * until the choice changes.
  *
- * @param live whether it may be chosen now; a choice that was made stays while it may not.
+ * @param live whether it may choose now; otherwise the last choice stays.
  */
 export function useHighest(
   all: () => readonly Series[],
@@ -32,7 +33,7 @@ export function useHighest(
     const window = untrack(() => stats.window);
     const now = window.newestTime;
     const stays = before.length === limit && before.every(({ key }) => window.has(key));
-    // A window that begins afresh may begin earlier.
+    // Compare absolute times: a new window may start earlier.
     if (stays && Math.abs(now - chosenAt) < CHOOSE_EVERY_MS) return before;
     chosenAt = now;
     return highest(series, ({ key }) => window.average(key), limit, before);

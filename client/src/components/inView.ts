@@ -1,11 +1,11 @@
-/** Whether an element is in view, or about to be, or on paper: what is not costs nothing. */
+/** Whether an element is in view, close to it, or being printed. Other elements skip their work. */
 import { createMemo, createSignal, onCleanup, onMount } from "solid-js";
 import { useStores } from "./context";
 
 const MARGIN = "200px";
 
 const setters = new WeakMap<Element, (inView: boolean) => void>();
-/** One for all of a page's elements, of which there may be thousands. */
+/** One observer for all elements: there may be thousands. */
 let observer: IntersectionObserver | null = null;
 
 function observe(element: Element, set: (inView: boolean) => void): void {

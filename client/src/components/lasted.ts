@@ -1,4 +1,4 @@
-/** For how long an entry of alerts fires, or how it ended: by the server's clock, and as far as that is known. */
+/** How long an alert entry has fired, or how it ended, by the server's clock as far as it is known. */
 import type { Entry } from "../alerts/entries";
 import { formatLength } from "../format";
 import { useStores } from "./context";
@@ -8,7 +8,7 @@ export function useLasted(entry: () => Entry): () => string {
   const { alerts, connection } = useStores();
   return () => {
     const { began, ended, firing, lead } = entry();
-    // Without a connection nobody knows whether it still does.
+    // Without a connection, count only to the newest tick.
     const now = alerts.live() ? connection.serverTime() : connection.newest();
     if (firing) return formatLength(now - began);
     return lead.state === "lost" ? "ended with a restart" : `resolved after ${formatLength(ended - began)}`;

@@ -1,8 +1,8 @@
 /**
- * How panels lie on the page: cards that follow each other flow in one grid, charts and tables in another, and a
- * row keeps its own together under its title. Pure: a board's panels in, groups out. Given the groups before, a
- * panel that is as it was keeps its object and a group that has some of its panels still keeps its id, so that
- * what is on the page stays there while others come and go.
+ * How panels lie on the page: neighbouring cards share a grid, as do charts and tables, and a row keeps its
+ * panels under its title. Pure: a board's panels in, groups out. Compared with the previous groups, an
+ * unchanged panel keeps its object, and a group that still has one of its panels keeps its id. So the page
+ * keeps its elements while other panels come and go.
  *
  *   before   cards 1 (a b)   charts 2 (a b)
  *   after    cards 1 (a b c) charts 2 (a b c)   row 3 "nginx" (…)
@@ -11,12 +11,12 @@ import type { Card, Chart, Panel, Table } from "../types.gen";
 
 export type Plotted = Chart | Table;
 
-/** A row of panels; with a title it is a section, which begins folded or open. */
+/** A row of panels. With a title it is a section, which starts folded or open. */
 export interface RowGroup {
   type: "row";
   id: number;
   title: string;
-  /** The titles of the row and of those around it, joined. No two rows with a title have the same. */
+  /** The joined titles of the row and the rows around it. Unique among rows with a title. */
   path: string;
   note: string;
   folded: boolean;
@@ -34,7 +34,7 @@ export function metricsOf(panel: Panel): readonly string[] {
   return panel.type === "card" ? [panel.metric] : panel.metrics;
 }
 
-/** Panels that were there, by what they say; each is given once. */
+/** The previous panels by content. Each is handed out once. */
 class Pool {
   private readonly panels = new Map<string, Panel[]>();
 
@@ -52,12 +52,12 @@ class Pool {
   }
 }
 
-/** The groups of a board's panels, as much as can be those before. */
+/** Group a board's panels, reusing the previous groups where possible. */
 export function arrange(panels: readonly Panel[], before: readonly Group[] = []): Group[] {
   return identified(grouped(panels, new Pool(before), new Set(), ""), before);
 }
 
-/** A path that no row has yet: the second "Disk" is "Disk (2)". */
+/** Return a path that no row has yet: the second "Disk" becomes "Disk (2)". */
 function uniquePath(around: string, title: string, taken: Set<string>): string {
   const plain = [around, title].filter(Boolean).join(" / ");
   if (title === "") return plain;
@@ -67,7 +67,7 @@ function uniquePath(around: string, title: string, taken: Set<string>): string {
   return path;
 }
 
-/** Neighbours of one kind belong together. The ids are given afterwards. */
+/** Group neighbours of the same kind. The ids are assigned later. */
 function grouped(panels: readonly Panel[], pool: Pool, taken: Set<string>, around: string): Group[] {
   const groups: Group[] = [];
   for (const panel of panels) {
@@ -90,12 +90,12 @@ function grouped(panels: readonly Panel[], pool: Pool, taken: Set<string>, aroun
   return groups;
 }
 
-/** The panels of a group and of all in it, in order. */
+/** The panels of a group, nested ones included, in order. */
 export function leavesOf(group: Group): Panel[] {
   return group.type === "row" ? group.groups.flatMap(leavesOf) : [...group.panels];
 }
 
-/** Ids are unique among neighbours, and one that was given up is not given again at once. */
+/** Assign ids that are unique among neighbours. A freed id is not reused at once. */
 function identified(groups: readonly Group[], before: readonly Group[]): Group[] {
   const free = [...before];
   let next = Math.max(0, ...before.map(({ id }) => id));
@@ -108,7 +108,7 @@ function identified(groups: readonly Group[], before: readonly Group[]): Group[]
   });
 }
 
-/** A row with a title is known by it, all else by a panel that is still there. */
+/** Whether a group continues an old one: the same title for a titled row, otherwise a common panel. */
 function goesOn(group: Group, old: Group): boolean {
   if (group.type === "row" && old.type === "row" && (group.title !== "" || old.title !== "")) {
     return group.title === old.title;
@@ -118,30 +118,30 @@ function goesOn(group: Group, old: Group): boolean {
   return leavesOf(group).some((panel) => leaves.has(panel));
 }
 
-/** How many columns a panel takes: of two on a tablet, of twelve on a laptop, of sixty on a wall. */
+/** How many columns a panel spans: of two on a tablet, of twelve on a laptop, of sixty on a wall. */
 export interface Span {
   two: number;
   twelve: number;
   sixty: number;
 }
 
-/** How many of a number of panels lie in each row: as even as can be, the fuller rows first. */
+/** How many of the panels lie in each row: as evenly as possible, the fuller rows first. */
 export function rowCounts(count: number, most: number): number[] {
   const rows = Math.ceil(count / most);
   return Array.from({ length: rows }, (_, row) => Math.floor(count / rows) + (row < count % rows ? 1 : 0));
 }
 
-/** For each of a number of panels, the columns of so many that its row has. */
+/** For each panel, its columns if its row shares them evenly. */
 const even = (count: number, most: number, columns: number): number[] =>
   rowCounts(count, most).flatMap((inRow) => Array<number>(inRow).fill(columns / inRow));
 
-/** What a panel would like to have of twelve columns. */
+/** The preferred columns of a panel, of twelve. */
 function wish(panel: Plotted): number {
   if (panel.type === "table") return panel.metrics.length === 1 && !panel.also?.length ? 3 : 5;
   return panel.metrics.length > 1 ? 5 : 4;
 }
 
-/** Three in a row have what they would like, where that is twelve columns. */
+/** Give a row of three its preferred columns if they add up to twelve. */
 function fitted(panels: readonly Plotted[]): number[] {
   let end = 0;
   return rowCounts(panels.length, 3).flatMap((inRow) => {
@@ -153,7 +153,7 @@ function fitted(panels: readonly Plotted[]): number[] {
 }
 
 /**
- * How wide the panels of a group are, so that no row has a hole.
+ * Set the widths of a group's panels so that no row has a gap.
  *
  * @param wide for each panel, whether it needs the whole width of a laptop.
  */

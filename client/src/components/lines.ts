@@ -1,6 +1,6 @@
 /**
- * The lines of a chart: every series of every metric in it, what tells them apart, their colours and their order. Of
- * very many, as many are drawn as can be seen.
+ * The lines of a chart: every series of its metrics, with names, colours and order. If there are very many,
+ * only as many are drawn as a viewer can see.
  */
 import { type Accessor, createMemo, untrack } from "solid-js";
 import { Eight, type Ranks } from "../chart/eight";
@@ -13,40 +13,40 @@ import { useStores } from "./context";
 import { distinct, named } from "./distinct";
 import { useStale } from "./stale";
 
-/** Lines in the background are a texture; more of them only cost. */
+/** Lines in the background are a texture; more of them only cost time. */
 const MOST_DRAWN = 100;
-/** A label at a line's end has room for about so many letters. */
+/** About how many characters fit in a label at a line's end. */
 const SHORT = 20;
 
 export interface Line {
   key: string;
-  /** All that there is to say of it. */
+  /** The full name. */
   label: string;
-  /** What distinguishes it from the others. */
+  /** The distinguishing part of the name. */
   short: string;
   unit: string;
-  /** Since when its values are not what is, in words; empty while they are. */
+  /** `stale since 12:03:04`; empty while the values are current. */
   stale: string;
   /** Null for a line in the background. */
   color: number | null;
 }
 
 export interface Lines {
-  /** Those that are drawn; the highest first where there are more than colours. */
+  /** The drawn lines; the highest first if there are more lines than colours. */
   drawn: Accessor<readonly Line[]>;
-  /** All, in the same order. */
+  /** All lines, in the same order. */
   all: Accessor<readonly Line[]>;
-  /** Whether there are more than colours. */
+  /** Whether there are more lines than colours. */
   many: Accessor<boolean>;
-  /** What all of them share, and the labels that differ. */
+  /** The part of the names that all lines share, and the labels that differ. */
   common: Accessor<string>;
   what: Accessor<string>;
 }
 
 /**
- * @param live whether the order may be made anew now.
- * @param held whether it must stay: someone points at it.
- * @param chosen the keys of lines that are drawn whatever their place.
+ * @param live whether the order may change now.
+ * @param held whether the order must stay because the viewer points at it.
+ * @param chosen the keys of lines that are drawn whatever their rank.
  */
 export function useLines(
   chart: Chart,

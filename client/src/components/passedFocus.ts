@@ -1,14 +1,14 @@
 /**
- * Where the focus goes when the button that has it is removed, most often by its own press. Without this the keyboard
- * would begin at the top of the page again.
+ * Where the focus goes when its button is removed, usually by its own press. Otherwise the keyboard would
+ * start again at the top of the page.
  */
 import { onCleanup } from "solid-js";
 
 type Place = HTMLElement | null | undefined;
 
 /**
- * @param next is called while the button is still in its place; what it returns is called when the button has gone, and
- *     says where the focus goes.
+ * @param next runs while the button is still in place. It returns a function that runs after the removal and
+ *     returns the element to focus.
  */
 export function usePassedFocus(button: () => HTMLElement, next: () => () => Place): void {
   onCleanup(() => {
@@ -18,11 +18,13 @@ export function usePassedFocus(button: () => HTMLElement, next: () => () => Plac
   });
 }
 
-/** What can be undone now, or else the list of alerts. */
+/** The undo button if there is one, otherwise the list of alerts. */
 export const undoOrList = (): Place =>
   document.querySelector<HTMLElement>(".undo button") ?? document.querySelector<HTMLElement>(".alert-log");
 
-/** The button that folds, unfolds or dismisses a row, or the row after or before it; `undoOrList` when all have gone. */
+/**
+ * The fold, unfold or dismiss button of a row, or of the next or previous row; `undoOrList` if all are gone.
+ */
 export function nearRow(row: HTMLElement): () => Place {
   const rows = [row, row.nextElementSibling, row.previousElementSibling];
   return () =>

@@ -1,4 +1,4 @@
-/** What a chart's picture is made of, out of the stores: its lines, its axis, its rules and when they fired. */
+/** The contents of a chart, read from the stores: its lines, axis, rules and their firing times. */
 import { type Accessor, createMemo, createSignal } from "solid-js";
 import type { Scale, Threshold } from "../chart/scene";
 import { shadesOf } from "../chart/shade";
@@ -10,7 +10,7 @@ import { useStores } from "./context";
 import { type Lines, useLines } from "./lines";
 import { createStandout } from "./standout";
 
-/** A screen reader would be busy for minutes with more lines. */
+/** With more lines, a screen reader would talk for minutes. */
 const DESCRIBED = 8;
 const DESCRIBE_EVERY_MS = 10_000;
 
@@ -18,13 +18,13 @@ export interface ChartPicture extends Picture {
   lines: Lines["drawn"];
   all: Lines;
   hold: (held: boolean) => void;
-  /** Say anew what there is to see, for a screen reader. */
+  /** Update the description for screen readers. */
   describe: () => void;
-  /** The same, where that was long ago. */
+  /** Update the description if it is old. */
   describeSeldom: () => void;
 }
 
-/** @param live whether it is drawn. */
+/** @param live whether the chart is drawn. */
 export function usePicture(
   chart: Chart,
   live: Accessor<boolean>,

@@ -1,9 +1,9 @@
-/** Bring a part of the page into view, focus it for the keyboard, and make it stand out for a moment. */
+/** Bring a part of the page into view, focus it for the keyboard and highlight it for a moment. */
 import type { Target } from "../stores/sections";
 
 const STANDS_OUT_MS = 2_000;
 
-/** The element of a section, or of a panel: with just this `data-metric`, or that shows its metric. */
+/** Find a section's element, or a panel's: first by its exact `data-metric`, then by its metric. */
 function find(target: Target): HTMLElement | null {
   const panels = document.getElementById("panels");
   if ("section" in target)
@@ -29,7 +29,7 @@ export function reveal(target: Target): void {
   setTimeout(() => element.classList.remove("stands-out"), STANDS_OUT_MS);
 }
 
-/** The id of the chart that has the focus, is under the pointer, or is the first in view. */
+/** The id of the chart that has the focus, is under the pointer, or comes first in view. */
 export function chartInSight(): string | undefined {
   const charts = [...document.querySelectorAll<HTMLElement>(".chart[data-metric]")];
   const focused = document.activeElement?.closest<HTMLElement>(

@@ -4,7 +4,7 @@ import { SEVERITIES } from "../alerts/entries";
 import type { Severity } from "../types.gen";
 import { useStores } from "./context";
 
-/** The worst severity that fires on some series, or on metrics as a whole. @param keys their keys and names. */
+/** The worst severity that fires on some series or on whole metrics. @param keys their keys and names. */
 export function useSeverity(keys: () => readonly string[]): () => Severity | undefined {
   const { alerts } = useStores();
   return createMemo(() => {
@@ -13,7 +13,7 @@ export function useSeverity(keys: () => readonly string[]): () => Severity | und
   });
 }
 
-/** The rule whose threshold is drawn: one of what fires, else the one that is likely to be crossed first. */
+/** The drawn threshold: a firing rule's, otherwise the one likely to be crossed first. */
 export function useThreshold(
   metric: string,
   severity: () => Severity | undefined,

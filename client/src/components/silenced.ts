@@ -1,4 +1,4 @@
-/** Until when all active alerts of an entry are silenced, milliseconds since 1970; null when one of them is not. */
+/** Until when all active alerts of an entry are silenced, in milliseconds since 1970; null if any is not. */
 import { createMemo } from "solid-js";
 import { activeOf, type Entry, silencedUntil } from "../alerts/entries";
 import { useStores } from "./context";

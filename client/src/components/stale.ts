@@ -1,9 +1,9 @@
-/** That values go on being shown and are not what is: nothing sets them any more. */
+/** Whether a metric's values are stale: still shown, although nothing updates them any more. */
 
 import { formatWhen } from "../format";
 import { useStores } from "./context";
 
-/** `stale since 12:03:04`; empty while the metric's values are true. */
+/** `stale since 12:03:04`; empty while the metric's values are current. */
 export function useStale(metric: string): () => string {
   const { board, connection } = useStores();
   return () => {

@@ -1,18 +1,15 @@
-/**
- * Which lines of a chart stand out: the one that is pointed at, and those that were chosen to. The others are in the
- * background meanwhile.
- */
+/** Which lines of a chart stand out: the one under the pointer and the chosen ones. The others fade. */
 import { type Accessor, createMemo, createSignal } from "solid-js";
 
 export interface Standout {
   /** The keys of the lines that stand out; null when all do. */
   keys: Accessor<ReadonlySet<string> | null>;
-  /** Those that stay so. */
+  /** The keys of the chosen lines, which stand out until cleared. */
   chosen: Accessor<ReadonlySet<string> | null>;
   point(key: string | null): void;
-  /** Choose one alone, or, with `toggle`, among others; what was chosen alone is let go. */
+  /** Choose one line alone or, with `toggle`, add or remove it. Choosing the only chosen line clears it. */
   choose(key: string, toggle: boolean): void;
-  /** Let all go; return whether there were any. */
+  /** Clear the choice. Return whether any line stood out. */
   clear(): boolean;
 }
 

@@ -1,4 +1,4 @@
-/** What an entry of alerts says: the message of one, or of many what they share and the worst of them. */
+/** The text of an alert entry: the message of one alert, or the common part of many and the worst of them. */
 import { type Entry, firesBelow, worstValue } from "../alerts/entries";
 import { ruleOf } from "../alerts/episodes";
 import { extentOf, formatCount, formatLabels, formatText, plural } from "../format";
@@ -7,13 +7,13 @@ import { differing } from "./cardText";
 import { useStores } from "./context";
 import { distinct } from "./distinct";
 
-/** So many names are compared with the worst one's, to find what tells it from them. */
+/** How many names are compared with the worst one's to shorten it. */
 const MAX_COMPARED = 50;
 
 const differingOf = (alerts: readonly Alert[]): string[] =>
   differing(alerts.map(({ labels = {} }) => labels));
 
-/** What tells each of some alerts from the others, as short as can be. */
+/** Name each alert by its differing labels, as briefly as possible. */
 export function shortNames(alerts: readonly Alert[]): string[] {
   const names = differingOf(alerts);
   const texts = alerts.map(({ labels = {} }) =>
@@ -25,9 +25,9 @@ export function shortNames(alerts: readonly Alert[]): string[] {
 }
 
 /**
- * `Pod CPU over 90 %: 2 pods, worst …c05 at 97.6 %`, or the alert's own message.
+ * Return `Pod CPU over 90 %: 2 pods, worst …c05 at 97.6 %`, or the alert's own message.
  *
- * A rule that somebody gave a name in words is called by it.
+ * A rule whose name has spaces keeps that name.
  */
 export function useSummary(entry: () => Entry): () => string {
   const { board } = useStores();

@@ -1,4 +1,4 @@
-/** What the browser's tab says: its title and icon. What fires, that the page is stale, or that it waits. */
+/** The browser tab's title and icon: firing alerts, a stale page, or a board that waits for data. */
 import { createEffect, createMemo } from "solid-js";
 import { badged, marked } from "../alerts/tabicon";
 import { formatTime, plural } from "../format";
@@ -16,7 +16,7 @@ export function useWaiting(): () => boolean {
   });
 }
 
-/** How many alerts of the worst severity that calls for someone fire: what there is room for on a tab. */
+/** The count of firing critical alerts or, without any, of warnings. A tab has room for one number. */
 function useUrgent(): () => { count: number; severity: "critical" | "warning" } | null {
   const { alerts } = useStores();
   return () => {

@@ -1,6 +1,6 @@
 /**
- * What a table shows at a tick: its rows, in an order that changes seldom, with texts and bars. It takes the table, how
- * it is sorted and filtered, and follows the ticks while the table is in view. It must not know an element.
+ * The rows of a table at a tick, in an order that changes seldom, with texts and bars. It takes the table,
+ * its sorting and its filter, and follows the ticks while the table is in view. It must not know an element.
  */
 import { type Accessor, createMemo } from "solid-js";
 import { nextRange, type Range } from "../chart/axis";
@@ -10,20 +10,20 @@ import { byLabel, matching, ordered, planOf, present, type Sorting, valuesOf } f
 import { useStores } from "./context";
 import { distinct } from "./distinct";
 
-/** A little less than the second of most boards. */
+/** Slightly less than one second, the interval of most boards. */
 const SHOW_EVERY_MS = 900;
-/** Rows that change places more often than this cannot be read. */
+/** Nobody can read rows that change places more often. */
 const ORDER_EVERY_MS = 5_000;
-/** More rows are not read, and each costs its drawing. */
+/** Nobody reads more rows, and each costs drawing time. */
 export const MOST_ROWS = 500;
 
 export interface ShownRow {
   key: string;
-  /** The values of the labels, and of the first what distinguishes it from the other rows. */
+  /** The label values; `short` is the first one's distinguishing part. */
   texts: readonly string[];
   short: string;
   cells: readonly string[];
-  /** How much of the first metric's scale its value takes, 0 to 1. */
+  /** The first metric's value as a share of its scale, 0 to 1. */
   bar: number;
 }
 
@@ -42,7 +42,7 @@ export interface TableSettings {
   sorting: Accessor<Sorting>;
   filter: Accessor<string>;
   limit: Accessor<number>;
-  /** Whether the order has to stay, as while somebody points at a row. */
+  /** Whether the order must stay, for example while the viewer points at a row. */
   held: () => boolean;
   live: Accessor<boolean>;
 }
@@ -57,7 +57,9 @@ export function useColumns(table: Table): Accessor<readonly Column[]> {
   );
 }
 
-/** The share of the scale, which is the metric's own or grows and shrinks seldom, as a chart's axis does. */
+/**
+ * Return each value's share of the scale: the metric's own, or one that changes seldom, like a chart's axis.
+ */
 function useBars(
   table: Table,
   columns: Accessor<readonly Column[]>,
@@ -108,7 +110,7 @@ export function useTableView(
       const values = valuesOf(plan(), (key) => window.newest(key), adds);
       const rows = matching(plan(), present(plan(), values), filter());
       const extents = values.map((column) => extentOf(column));
-      // Another order begins from the names: what was shown says nothing about it.
+      // A new sort order ignores the previous places.
       const places = new Map(resorted ? [] : before.rows.map(({ key }, place) => [key, place]));
 
       function inOrder(): number[] {
@@ -122,7 +124,7 @@ export function useTableView(
         return ordered(rows, values[sort.at], sort.descending, limit(), read, place);
       }
 
-      /** The rows as they were, undefined where others have to be shown too. */
+      /** Keep the previous order; return undefined if the table must be sorted again. */
       function asBefore(): number[] | undefined {
         if (changed || (!held() && !(Math.abs(now - orderedAt) < ORDER_EVERY_MS))) return undefined;
         const stay = rows.filter((row) => places.has(keys[row]));

@@ -1,8 +1,8 @@
-/** How wide an element is, and a text would be: known without asking for a layout. */
+/** The widths of elements and texts, without forcing a layout. */
 import { createSignal, onCleanup, onMount } from "solid-js";
 
 const setters = new WeakMap<Element, (width: number) => void>();
-/** One for all of a page's elements, of which there may be thousands. */
+/** One observer for all elements: there may be thousands. */
 let observer: ResizeObserver | null = null;
 
 function observe(element: Element, set: (width: number) => void): void {
@@ -13,7 +13,7 @@ function observe(element: Element, set: (width: number) => void): void {
   observer.observe(element);
 }
 
-/** The width of an element's content in pixels; Infinity until it is known. */
+/** The width of an element's content in pixels; Infinity until known. */
 export function useWidth(element: () => Element): () => number {
   const [width, setWidth] = createSignal(Number.POSITIVE_INFINITY);
   onMount(() => {
@@ -24,14 +24,14 @@ export function useWidth(element: () => Element): () => number {
   return width;
 }
 
-/** Of the smallest text of the page, in rem. */
+/** The page's smallest font size, in rem. */
 const SMALL = 0.6875;
 let context: CanvasRenderingContext2D | null = null;
-/** A browser brings all styles up to date before it measures a text, and a thousand cards measure alike texts. */
+/** Cache: measuring makes the browser update all styles, and a thousand cards measure similar texts. */
 const known = new Map<string, number>();
 const MOST_KNOWN = 1000;
 
-/** The width of a small text in pixels, in the page's font, where all digits are as wide. */
+/** Measure a small text in pixels, in the page's font, where all digits have the same width. */
 export function widthOf(text: string): number {
   const alike = text.replaceAll(/\d/g, "0");
   const before = known.get(alike);

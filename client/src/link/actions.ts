@@ -1,10 +1,10 @@
 /**
- * What a viewer asks the server to do about an alert. An answer that is no yes becomes an error whose message is
- * words for the viewer. `fetch` and the page's address are arguments.
+ * A viewer's requests about an alert: acknowledge and silence. A failure becomes an error whose message the
+ * viewer can read. `fetch` and the page's address are arguments.
  */
 import type { AcknowledgeAlert, Alert, SilenceAlert } from "../types.gen";
 
-/** The server could not be asked, or said no; the message says so as a person would. */
+/** The server was unreachable or refused; the message is for the viewer. */
 export class Refused extends Error {}
 
 export type Post = (url: string, init: RequestInit) => Promise<Response>;
@@ -23,7 +23,7 @@ export class AlertActions {
     return this.ask(id, "ack", body);
   }
 
-  /** @param duration as `15m`; `0s` ends a silence. */
+  /** @param duration like `15m`; `0s` ends a silence. */
   silence(id: string, duration: string, reason: string): Promise<Alert> {
     const body: SilenceAlert = { duration, reason };
     return this.ask(id, "silence", body);

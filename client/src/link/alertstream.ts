@@ -1,11 +1,11 @@
 /**
- * The event stream of the alerts. A new EventSource forgets the Last-Event-ID of the old one, and the browser's
- * own reconnect keeps the old address, so every reconnect is a new one here, with the last id in the address:
- * nothing is missed and nothing replayed. Ten thousand alerts of one tick are ten thousand events: what comes
- * close together is gathered, and told in one. It must not know what an alert means.
+ * The alerts' event stream. A new EventSource forgets the old one's Last-Event-ID, and the browser's own
+ * reconnect keeps the old address. So each reconnect here opens a new EventSource with the last id in its
+ * address: nothing is missed and nothing replayed. Ten thousand alerts of one tick are ten thousand events,
+ * so events that arrive close together are reported as one batch. It must not know what an alert means.
  *
  *   stream   alert alert position(whole) │ alert alert · · · · resolved
- *   told           [alert alert], whole  │    [alert alert]   [resolved]
+ *   batches        [alert alert], whole  │    [alert alert]   [resolved]
  */
 import type { Clock } from "../time/clock";
 import type { Alert } from "../types.gen";
@@ -14,7 +14,7 @@ import { Retry } from "./retry";
 
 export type EventName = "position" | "resolved" | "changed" | "mark";
 
-/** The part of an EventSource that is used here. */
+/** The part of EventSource that is used here. */
 export interface Events {
   onopen: ((event: never) => void) | null;
   onmessage: ((event: MessageLike) => void) | null;
@@ -34,25 +34,25 @@ export interface AlertStreamOptions {
   clock: Clock;
   open(url: string): Events;
   /**
-   * Alerts that fire, end (with their `resolved`) or are changed, in the order it happened.
+   * Receives alerts that fired, ended (with `resolved` set) or changed, in order.
    *
-   * @param whole whether they are all that fire now: any other that was told before is over.
+   * @param whole whether the list holds every firing alert: any other reported before has ended.
    */
   onAlerts(alerts: readonly Alert[], whole: boolean): void;
-  /** The stream has said where it is, or has ended: whether all that fires is known. */
+  /** Reports whether every firing alert is known: true after `position`, false when the stream ends. */
   onLive(live: boolean): void;
 }
 
-/** Two of the server's heartbeats and a half: after that the stream is dead, whatever the browser says. */
+/** Two and a half server heartbeats: a stream silent for longer is dead, whatever the browser reports. */
 const QUIET_MS = 75_000;
-/** About a frame; nobody sees an alert earlier than that. */
+/** About a frame: no alert could be drawn sooner. */
 const GATHER_MS = 16;
 const GATHER_AT_MOST_MS = 250;
 
 export class AlertStream {
   private source: Events | null = null;
   private lastEventId = "";
-  /** Whether the stream has said where it is; what it tells before that is not all yet. */
+  /** Whether the stream has sent its position; the alerts before that are not complete. */
   private placed = false;
   private gathered: Alert[] = [];
   private heard = 0;
@@ -104,7 +104,7 @@ export class AlertStream {
     if (alert !== null && this.placed) this.tellSoon();
   }
 
-  /** Move past an event, whatever it says: it need not come again. */
+  /** Record an event's id, whatever its content, so that it is not replayed. */
   private passed(source: Events, event: MessageLike): void {
     if (source !== this.source) return;
     this.retry.succeeded();
@@ -132,7 +132,7 @@ export class AlertStream {
     if (this.cancelTelling === null) this.gather(this.options.clock.now());
   }
 
-  /** For as long as more comes: to take ten thousand by and by costs far more than to take them at once. */
+  /** Wait while more arrive: one batch of ten thousand costs far less than many small ones. */
   private gather(since: number): void {
     const { clock } = this.options;
     const before = this.gathered.length;
@@ -164,7 +164,7 @@ export class AlertStream {
     this.cancelWatch = this.options.clock.after(QUIET_MS, () => this.failed(source));
   }
 
-  /** What came before the stream had said where it is comes again: the position has not moved. */
+  /** Close the stream. Alerts received before its position are dropped: the next stream sends them again. */
   private abandon(): void {
     const source = this.source;
     this.source = null;

@@ -1,10 +1,10 @@
 /**
- * What has changed in a list or a board, put into effect: the old one and a message in, the new one out. All that
- * stays is the same object as before. Pure; it must not know where the message came from.
+ * Applies changes to a list or a board: the old one and a message in, the new one out. Unchanged items stay
+ * the same objects. Pure; it must not know where the message came from.
  */
 import type { BoardInfo, MetricsChanged, Panel, PanelsChanged } from "../types.gen";
 
-/** Some go, by their places before, in rising order; then some come to the places `at`. */
+/** First removes items at their old indices, in ascending order; then inserts items at the indices `at`. */
 export interface ListChange<T> {
   removed?: readonly number[];
   at?: readonly number[];
@@ -26,7 +26,7 @@ export function changedList<T>(
   return after.concat(stays.slice(next));
 }
 
-/** The board that a change makes of another; null where it is a change of one that is not known. */
+/** Apply a change to a board; null if the change builds on another revision. */
 export function changedBoard(board: BoardInfo, change: MetricsChanged): BoardInfo | null {
   if (board.epoch !== change.epoch || (board.revision ?? 0) !== change.before) return null;
   const gone = new Set(change.removed);

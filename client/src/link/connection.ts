@@ -1,7 +1,7 @@
 /**
- * The WebSocket of the metrics: opens it, notices when it dies (also without a word), comes back by itself and
- * says where it was. It takes the sockets and the clock as arguments and gives decoded messages; it must not
- * know what is done with them.
+ * The metrics' WebSocket: opens it, detects when it dies (even silently), reconnects and resumes from its
+ * last position. It takes the sockets and the clock as arguments and emits decoded messages; it must not know
+ * who uses them.
  *
  *   connecting ──open──▶ open ──nothing heard──▶ probing ──no answer──┐
  *       │                 ▲ └──────────close───────────┐              │
@@ -15,7 +15,7 @@ import type { ClientMessage } from "../types.gen";
 import { Decoder, type Message, newestSeq, type Ticks } from "./decoder";
 import { Retry } from "./retry";
 
-/** The part of a WebSocket that is used here; binary messages come as ArrayBuffers. */
+/** The part of WebSocket that is used here; binary messages arrive as ArrayBuffers. */
 export interface Socket {
   onopen: ((event: never) => void) | null;
   onmessage: ((event: { data: unknown }) => void) | null;
@@ -26,7 +26,7 @@ export interface Socket {
 
 export interface LinkStatus {
   connected: boolean;
-  /** Whether there has been a connection, or a try that failed. */
+  /** Whether a try has succeeded or failed yet. */
   tried: boolean;
   /** When the next try is due, milliseconds since 1970; null while connected or trying. */
   retryAt: number | null;
@@ -48,7 +48,7 @@ const QUIET_AT_MOST_MS = 60_000;
 const QUIET_INTERVALS = 3;
 
 export class MetricsConnection {
-  /** The board's tick, from which "too quiet" follows. */
+  /** The board's tick interval; it sets how long the socket may be silent. */
   intervalMs = 1000;
   private socket: Socket | null = null;
   private decoder = new Decoder();
@@ -73,7 +73,7 @@ export class MetricsConnection {
     this.abandon();
   }
 
-  /** The network is back, or someone looks: try at once, or make sure that an open socket is not a dead one. */
+  /** Retry at once, or probe an open socket that has been silent too long. */
   wake(): void {
     this.retry.now();
     if (this.connected && this.options.clock.now() - this.heard > this.quietMs()) this.probe();
@@ -119,7 +119,7 @@ export class MetricsConnection {
     this.seq = newestSeq(ticks);
   }
 
-  /** Only the socket in use may end the connection: an old one's late close says nothing about the new one. */
+  /** Ignores a late close of an old socket: only the current one ends the connection. */
   private closed(socket: Socket): void {
     if (socket !== this.socket) return;
     this.abandon();

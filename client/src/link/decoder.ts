@@ -1,8 +1,7 @@
 /**
- * What one socket says in the subprotocol `tickboard.v2` (docs/protocol.md): each of its messages in, what the
- * page has to know out. Times and values stay where they came, in the message's own buffer: no object is made of
- * a tick or a sample. A message that it does not know, or whose length does not fit, is nothing, never an error.
- * It must not know what a socket is.
+ * Decodes one socket's messages in the subprotocol `tickboard.v2` (docs/protocol.md). Times and values stay
+ * in the message's own buffer: no tick or sample becomes an object. An unknown message, or one of the wrong
+ * length, decodes to null, never to an error. It must not know what a socket is.
  */
 
 import type { BoardChanged, MetricsChanged, ProblemList } from "../types.gen";
@@ -11,30 +10,30 @@ import { parseServerMessage, type Series, seriesOf } from "./protocol";
 
 export const SUBPROTOCOL = "tickboard.v2";
 
-/** Ticks that follow one another. Posted to a tab they cost one copy of the buffer behind `times` and `values`. */
+/** Consecutive ticks. Posting them to a tab costs one copy of the buffer behind `times` and `values`. */
 export interface Ticks {
   type: "ticks";
   epoch: string;
-  /** Whether they come in place of all ticks before. */
+  /** Whether they replace all previous ticks. */
   afresh: boolean;
-  /** What the values are of, in this order; null where that is as with the ticks before. */
+  /** The series of the values, in order; null if unchanged since the previous ticks. */
   series: readonly Series[] | null;
-  /** The number of the first tick, or of the next one to come where there is none. */
+  /** The number of the first tick; without ticks, of the next one to come. */
   first: number;
   /** Milliseconds since 1970, oldest first. */
   times: Float64Array<ArrayBuffer>;
-  /** float64 [ticks, series], tick by tick; not finite where a series has no value. */
+  /** float64 [ticks, series], tick by tick; not finite if a series has no value. */
   values: Float64Array<ArrayBuffer>;
 }
 
-/** Values of a tick that came after it: its other values stay. It is no tick, and moves no position. */
+/** Late values for an earlier tick, whose other values stay. It is no tick and does not move the position. */
 export interface Amendment {
   type: "amended";
   epoch: string;
-  /** As with ticks; an amendment does not use the news up, for who does not know its tick may leave it unread. */
+  /** As in Ticks, but the next ticks repeat a new list, since a receiver may skip an amendment. */
   series: readonly Series[] | null;
   seq: number;
-  /** float64 [series]; not finite where the tick's value stays as it is. */
+  /** float64 [series]; not finite if the tick's value stays. */
   values: Float64Array<ArrayBuffer>;
 }
 
@@ -52,19 +51,19 @@ export function newestSeq(ticks: Ticks): number {
 }
 
 export class Decoder {
-  /** What the last messages of series have said: the layout, its epoch, and the series in their order. */
+  /** The current layout, its epoch and its series in order. */
   private layout: { layout: number; epoch: string; series: readonly Series[] } | null = null;
-  /** What the layout is of, until ticks have brought it to those who listen. */
+  /** The series of a new layout, until ticks have carried them to the listeners. */
   private news: readonly Series[] | null = null;
 
-  /** Take a message as the socket gives it: text, or binary as an ArrayBuffer. */
+  /** Decode a message from the socket: text, or binary as an ArrayBuffer. */
   receive(data: unknown): Message | null {
     if (data instanceof ArrayBuffer) return this.binary(data);
     const message = parseServerMessage(data);
     if (message?.type === "series") {
       this.follow(message.layout, message.epoch, seriesOf(message.series));
     } else if (message?.type === "series_changed") {
-      // One that was sent what is whole meanwhile has this already.
+      // A full `series` message sent meanwhile already includes this change.
       if (message.before !== this.layout?.layout) return null;
       const { removed, at, added = [] } = message;
       const series = changedList(this.layout.series, { removed, at, added: seriesOf(added) });
@@ -96,8 +95,8 @@ export class Decoder {
 }
 
 /**
- * The times and values of a message, null when it has not just these. Typed arrays have the machine's byte order,
- * and that of every machine with a browser is the protocol's.
+ * The times and values of a message; null if its length does not match. Typed arrays use the machine's byte
+ * order, which is the protocol's on every machine that runs a browser.
  *
  *   byte    0                 16      24               24 + 8·t
  *   window | kind … seq      | t, …  | t times        | t × n values |

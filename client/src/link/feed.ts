@@ -1,7 +1,7 @@
 /**
- * A feed is all that the page hears: the board, the ticks, the alerts and how the connection is. `DirectFeed`
- * gets it from the server; another implementation (port.ts) gets it from the worker that the tabs of one browser
- * share. What it tells is a FeedEvent; it must not know who listens.
+ * A feed delivers everything the page shows: board, ticks, alerts and connection status. `DirectFeed` reads
+ * from the server; `SharedFeed` (port.ts) reads from the worker that the tabs of a browser share. Both emit
+ * FeedEvents; a feed must not know who listens.
  */
 
 import type { Episode } from "../alerts/episodes";
@@ -15,36 +15,36 @@ import { type Amendment, type Message, SUBPROTOCOL, type Ticks } from "./decoder
 import type { Series } from "./protocol";
 import { Retry } from "./retry";
 
-/** Everything that a tab needs to be live at once. */
+/** The full state that a tab needs to go live. */
 export interface Snapshot {
   type: "snapshot";
   status: LinkStatus;
   board: BoardInfo | null;
   problems: Problem[];
   window: WindowSnapshot | null;
-  /** Null until the alert stream has said what fires. */
+  /** Null until the alert stream has sent the firing alerts. */
   episodes: Episode[] | null;
   alertsLive: boolean;
   trouble: Trouble | null;
-  /** The server's clock at this moment as far as it is known, milliseconds since 1970; NaN where it is not. */
+  /** The server's clock now, milliseconds since 1970; NaN if it is unknown. */
   serverTime: number;
 }
 
-/** Why there is no WebSocket though the server answers. */
+/** Why the WebSocket fails although the server answers. */
 export interface Trouble {
-  /** Whether it would answer the same to everyone, or something on the way does not pass the handshake on. */
+  /** `refused`: the server answers with an error. `upgrade`: something on the way blocks the handshake. */
   kind: "refused" | "upgrade";
-  /** What the server said. */
+  /** The server's error message. */
   said: string;
 }
 
-/** Alerts that fire, end or are changed, as they came close together. */
+/** A batch of alerts that fired, ended or changed. */
 export interface AlertsTold {
   type: "alerts";
   alerts: readonly Alert[];
-  /** Whether they are all that fire: any other that was told before is over. */
+  /** Whether the batch holds every firing alert: any other reported before has ended. */
   whole: boolean;
-  /** Whether another tab of this browser draws attention to them, or is looked at. */
+  /** Whether another tab of this browser is visible or handles the notification. */
   quiet?: boolean;
 }
 
@@ -52,13 +52,13 @@ export type FeedEvent =
   | { type: "status"; status: LinkStatus }
   | { type: "board"; board: BoardInfo }
   | { type: "problems"; problems: Problem[] }
-  /** `received` is when they came in, by this browser's `Clock`. */
+  /** `received` is the arrival time by this browser's `Clock`. */
   | (Ticks & { received: number })
   | Amendment
   | AlertsTold
-  /** Whether the alert stream is open and has said what fires: what it does not say does not fire. */
+  /** Whether the alert stream is open and has sent every firing alert. */
   | { type: "alertsLive"; live: boolean }
-  /** Why the WebSocket can't be opened, once that is known; null when it can, or nobody answers. */
+  /** Why the WebSocket cannot open, once known; null if it can, or if the server does not answer. */
   | { type: "trouble"; trouble: Trouble | null }
   | Snapshot;
 
@@ -67,27 +67,27 @@ export type Listener = (event: FeedEvent) => void;
 export interface Feed {
   start(): void;
   stop(): void;
-  /** The network is back, or someone looks at the page. */
+  /** Retry at once: the network is back, or the page became visible. */
   wake(): void;
 }
 
-/** The browser, as far as a feed needs it. */
+/** The browser APIs that a feed needs. */
 export interface Network {
   /** A WebSocket that speaks the binary subprotocol. */
   socket(url: string): Socket;
   events(url: string): Events;
-  /** GET a JSON document; rejects when there is none. */
+  /** GET a JSON document; rejects if there is none. */
   json(url: string): Promise<unknown>;
-  /** Send a request as a page of this site does, with its Origin; rejects when nobody answers. */
+  /** Send a request with this page's Origin; rejects if there is no answer. */
   ask(url: string): Promise<{ status: number; text: string }>;
 }
 
-/** Alerts that are over, as many as the page shows. */
+/** How many ended alerts to fetch: as many as the page shows. */
 const OVER_SHOWN = 50;
-/** So many handshakes in a row have to fail before it is asked why. */
+/** This many handshakes in a row must fail before the feed asks why. */
 const FAILURES = 3;
 
-/** Changes of the board that are kept while it is asked for; one that was from before them is asked for again. */
+/** Limit of changes held while the board is fetched; a board older than all of them is fetched again. */
 const CHANGES_KEPT = 200;
 
 export class DirectFeed implements Feed {
@@ -99,22 +99,22 @@ export class DirectFeed implements Feed {
   private readonly overUrl: string;
   private running = false;
   private fetching = false;
-  /** How many boards have come, by whatever way. */
+  /** How many boards have arrived, over the socket or by fetch. */
   private boards = 0;
   private board: BoardInfo | null = null;
-  /** Those that have come and are not in the board: it is being asked for. */
+  /** Changes not yet applied to the board, which is being fetched. */
   private changes: readonly MetricsChanged[] = [];
   private known: ReadonlySet<string> = new Set();
   private connections = 0;
   private connected = false;
-  /** Handshakes that failed since the last that did not, and what the last answer said about it. */
+  /** Handshakes failed in a row, and the cause from the last answer. */
   private failures = 0;
   private suspected: Trouble | null = null;
   private told: Trouble | null = null;
-  /** What the newest `series` message lists, and whether the board was asked for because of it. */
+  /** The series in the newest `series` message, and whether the board was fetched because of it. */
   private listed: readonly Series[] = [];
   private asked = false;
-  /** Asks for the board when it lacks a metric: soon, but not with every message of series. */
+  /** Fetches the board if it lacks a metric: soon, but not for every `series` message. */
   private readonly lacking: Retry;
 
   /** @param base the address of the page, without its file name: `https://host/live/`. */
@@ -182,7 +182,7 @@ export class DirectFeed implements Feed {
       const board = (await this.network.json(this.boardUrl)) as BoardInfo;
       if (!this.running) return;
       this.retry.succeeded();
-      // One that came over the socket meanwhile is not older than the answer.
+      // A board that arrived over the socket meanwhile is at least as new as this answer.
       if (this.boards === boards) {
         this.showBoard(board);
         this.catchUp();
@@ -195,18 +195,18 @@ export class DirectFeed implements Feed {
     if (this.running) this.lookForLacking();
   }
 
-  /** What ended before the stream began is not in it; also of what was thought to fire until now. */
+  /** Fetch the ended alerts: the stream omits those that ended before it began. */
   private async fetchOver(): Promise<void> {
     try {
       const { alerts } = (await this.network.json(this.overUrl)) as AlertPage;
       if (this.running && Array.isArray(alerts)) this.listener({ type: "alerts", alerts, whole: false });
     } catch {
-      // They are history: what fires is known.
+      // Ended alerts are history; the firing ones are known.
     }
   }
 
   private async fetchLacking(): Promise<void> {
-    // An answer that is under way may be from before the series: what it lacks is seen when it has come.
+    // A pending answer may predate the series; fetchBoard checks for missing metrics when it arrives.
     if (this.fetching) return;
     this.asked = true;
     await this.fetchBoard();
@@ -225,13 +225,13 @@ export class DirectFeed implements Feed {
     return this.board !== null && this.listed.some(({ name }) => !this.known.has(name));
   }
 
-  /** A metric that came after the board was asked for: nobody else tells of it. */
+  /** Fetch the board again if it lacks a listed metric: no message announces one added after the fetch. */
   private lookForLacking(): void {
     if (!this.asked && this.lacks()) this.lacking.later();
     else this.lacking.stop();
   }
 
-  /** Back on the same run of the server, what has gone meanwhile is in no message. */
+  /** Fetch the board after a reconnect: no message lists what was removed meanwhile. */
   private statusChanged(status: LinkStatus): void {
     const back = status.connected && !this.connected && this.connections++ > 0;
     this.connected = status.connected;
@@ -243,12 +243,12 @@ export class DirectFeed implements Feed {
     } else if (status.retryAt !== null && ++this.failures >= FAILURES) void this.askWhy();
   }
 
-  /** A browser does not say why a handshake failed; the same address says it to a plain request. */
+  /** Send a plain request to the WebSocket's address, since a browser hides why a handshake failed. */
   private async askWhy(): Promise<void> {
     const answer = await this.network.ask(this.socketUrl).catch(() => null);
     if (this.connected || !this.running) return;
     const trouble = answer === null ? null : troubleOf(answer);
-    // A server that has just started answers before the next handshake: said is what is so twice.
+    // Report a cause only when seen twice: a starting server may answer before its next handshake succeeds.
     const certain = trouble === null || JSON.stringify(trouble) === JSON.stringify(this.suspected);
     this.suspected = trouble;
     if (certain) this.sayTrouble(trouble);
@@ -281,11 +281,11 @@ export class DirectFeed implements Feed {
   private changeBoard(change: MetricsChanged): void {
     this.changes = [...this.changes.slice(1 - CHANGES_KEPT), change];
     this.catchUp();
-    // Without what lies before a change, the board is asked for; what comes meanwhile is kept for it.
+    // A change whose predecessor is missing stays in `changes` until the fetched board arrives.
     if (this.changes.length > 0) void this.fetchBoard();
   }
 
-  /** Put the changes into effect that are not in the board yet. */
+  /** Apply the changes that are not in the board yet. */
   private catchUp(): void {
     if (this.board === null) return;
     const board = this.changes.reduce((one, change) => changedBoard(one, change) ?? one, this.board);
@@ -304,28 +304,28 @@ export class DirectFeed implements Feed {
     this.listener({ ...ticks, received: this.clock.now() });
   }
 
-  /** Of another epoch than the board that is shown: a restarted server may have another board. */
+  /** Fetch the board on a new epoch: a restarted server may have another board. */
   private enterEpoch(epoch: string): void {
     if (this.board !== null && this.board.epoch !== epoch) void this.fetchBoard();
   }
 }
 
-/** What an answer to a plain request of the WebSocket's address says. */
+/** Read the cause from the answer to a plain request to the WebSocket's address. */
 function troubleOf({ status, text }: { status: number; text: string }): Trouble {
   let said = text.slice(0, 500).trim();
   try {
     const { error } = JSON.parse(text);
     if (typeof error === "string") said = error;
   } catch {
-    // Not ours, but it was said.
+    // Not a tickboard error, but still worth showing.
   }
   if (/^\s*</.test(said)) said = "";
-  // The path is there: 426, or a server that knows only handshakes there.
+  // These mean that the path exists: 426, or a server that accepts only handshakes there.
   const there = status < 400 || [404, 405, 426].includes(status);
   return there ? { kind: "upgrade", said } : { kind: "refused", said: `${status}${said && `: ${said}`}` };
 }
 
-/** The browser's own network; the same in a page and in a worker. */
+/** The browser's network; works in a page and in a worker. */
 export const browserNetwork: Network = {
   socket(url) {
     const socket = new WebSocket(url, SUBPROTOCOL);
@@ -339,7 +339,7 @@ export const browserNetwork: Network = {
     return answer.json();
   },
   async ask(url) {
-    // Only a request that could write has an Origin, as a handshake has.
+    // POST, because browsers omit the Origin of a same-origin GET, and a handshake has one.
     const answer = await fetch(url, { method: "POST", cache: "no-store" });
     return { status: answer.status, text: await answer.text() };
   },

@@ -1,7 +1,7 @@
 /**
- * The tab's end of the shared worker: a feed that comes through a port. When the worker cannot be had, or says
- * nothing though it was asked, the tab connects by itself; a page that says Live and stands still is the one
- * thing that must not happen. The worker, the clock and the spare feed are arguments.
+ * The tab's end of the shared worker: a feed through a port. If the worker does not start or does not answer,
+ * the tab connects directly: a page must never say Live while it stands still. The worker, the clock and the
+ * spare feed are arguments.
  */
 import type { Clock } from "../time/clock";
 import type { Feed, Listener } from "./feed";
@@ -17,9 +17,9 @@ export interface SharedFeedOptions {
   base: string;
   clock: Clock;
   visible(): boolean;
-  /** Connect to the worker; may throw. `failed` is called when the worker's script does not run. */
+  /** Connect to the worker; may throw. Calls `failed` if the worker's script does not run. */
   connect(receive: (message: WorkerMessage) => void, failed: () => void): WorkerLink;
-  /** The feed of a tab on its own. */
+  /** Make the direct feed of a tab without a worker. */
   spare(listener: Listener): Feed;
 }
 
@@ -67,7 +67,7 @@ export class SharedFeed implements Feed {
     if (this.link !== null) this.ask({ type: "wake", visible: this.options.visible() });
   }
 
-  /** Tell the worker whether anyone sees this tab; it answers a yes with a snapshot. */
+  /** Report the tab's visibility to the worker, which sends a snapshot to a visible tab. */
   visibilityChanged(): void {
     if (this.options.visible()) this.spare?.wake();
     if (this.link !== null) this.ask({ type: "visible", visible: this.options.visible() });
@@ -80,12 +80,12 @@ export class SharedFeed implements Feed {
     try {
       this.listener(message);
     } finally {
-      // Also what could not be shown: the worker posts a tab that has not taken what it was posted nothing more.
+      // Acknowledge even after an error: the worker stops posting to a tab that does not.
       if (["ticks", "amended", "snapshot"].includes(message.type)) this.link?.post({ type: "taken" });
     }
   }
 
-  /** Post and expect an answer; only a visible tab, for the timers of a hidden one prove nothing. */
+  /** Post and expect an answer. Only a visible tab waits for it: browsers throttle a hidden tab's timers. */
   private ask(message: TabMessage): void {
     this.link?.post(message);
     const visible = this.options.visible();

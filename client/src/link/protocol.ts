@@ -1,7 +1,7 @@
 /**
- * The text on the wire as the page understands it: text in, a typed message or nothing out. Pure; it must not
- * know where the text came from. What it does not know is nothing, never an error: new fields and message types
- * may come. The binary messages are read by decoder.ts.
+ * Parses the text messages: text in, a typed message or null out. Pure; it must not know where the text came
+ * from. Unknown messages become null, never an error, since new fields and types may be added. decoder.ts
+ * reads the binary messages.
  */
 import type {
   Alert,
@@ -21,7 +21,7 @@ export interface Series {
   labels: Readonly<Record<string, string>>;
 }
 
-/** The text messages that the page has a use for. */
+/** The text messages that the page uses. */
 export type TextMessage = SeriesList | SeriesChanged | BoardChanged | MetricsChanged | ProblemList;
 
 function parseObject(text: unknown): Record<string, unknown> | null {
@@ -59,7 +59,7 @@ const COMPLETE: Record<TextMessage["type"], (message: Record<string, unknown>) =
   problems: (m) => Array.isArray(m.problems),
 };
 
-/** The message in a WebSocket frame, or null when it is none that the page knows. */
+/** Parse a WebSocket text message; null if the page does not know it. */
 export function parseServerMessage(text: unknown): TextMessage | null {
   const message = parseObject(text);
   if (message === null || !isString(message.type) || !Object.hasOwn(COMPLETE, message.type)) return null;
@@ -67,7 +67,7 @@ export function parseServerMessage(text: unknown): TextMessage | null {
   return COMPLETE[type](message) ? (message as unknown as TextMessage) : null;
 }
 
-/** The alert in an event's data, or null for a heartbeat and everything else that is no alert. */
+/** Parse the alert in an event's data; null for a heartbeat and anything else. */
 export function parseAlert(text: unknown): Alert | null {
   const event = parseObject(text);
   if (event === null || "type" in event) return null;
@@ -75,7 +75,7 @@ export function parseAlert(text: unknown): Alert | null {
   return complete && isString(event.severity) ? (event as unknown as Alert) : null;
 }
 
-/** What an event named `position` says, or null when it says nothing. */
+/** Parse the data of a `position` event; null if it is invalid. */
 export function parsePosition(text: unknown): AlertPosition | null {
   const event = parseObject(text);
   return event?.type === "position" && typeof event.whole === "boolean"
@@ -83,7 +83,7 @@ export function parsePosition(text: unknown): AlertPosition | null {
     : null;
 }
 
-/** `disk_used{mount="/"}`: how a series is called wherever one string has to name it. */
+/** `disk_used{mount="/"}`: one string that names a series. */
 export function seriesKey(name: string, labels?: Readonly<Record<string, string>>): string {
   if (labels === undefined) return name;
   const parts = Object.keys(labels)
@@ -92,7 +92,7 @@ export function seriesKey(name: string, labels?: Readonly<Record<string, string>
   return parts.length === 0 ? name : `${name}{${parts.join(",")}}`;
 }
 
-/** What a message says of series, in its order. */
+/** Convert a message's series, in its order. */
 export function seriesOf(infos: readonly SeriesInfo[]): Series[] {
   return infos.map(({ name, unit, labels = {} }) => ({
     key: seriesKey(name, labels),

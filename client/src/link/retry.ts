@@ -1,7 +1,7 @@
 /**
- * When to try again: exponential back-off with jitter, from a quarter of a second to ten. After a restart of
- * the server a thousand pages must not come back in the same instant, so each waits between half and the whole
- * of its turn. It must not know what is tried.
+ * Exponential back-off with jitter, from a quarter of a second to ten. After a server restart a thousand
+ * pages must not reconnect at the same instant, so each waits between half and all of its delay. It must not
+ * know what is tried.
  */
 import type { Clock } from "../time/clock";
 
@@ -11,7 +11,7 @@ const LONGEST_MS = 10_000;
 export class Retry {
   private failures = 0;
   private cancel: (() => void) | null = null;
-  /** When the next try is due, in milliseconds since 1970; null while none is waited for. */
+  /** When the next try is due, in milliseconds since 1970; null if none is scheduled. */
   at: number | null = null;
 
   constructor(
@@ -19,7 +19,7 @@ export class Retry {
     private readonly attempt: () => void,
   ) {}
 
-  /** Wait for the next turn. Asking again while one is waited for changes nothing. */
+  /** Schedule the next try, unless one is scheduled already. */
   later(): void {
     if (this.cancel !== null) return;
     const turn = Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(this.failures++, 10));
@@ -28,12 +28,12 @@ export class Retry {
     this.cancel = this.clock.after(delay, () => this.go());
   }
 
-  /** Do not wait: the network is back, or someone looks at the page. Nothing when nothing is waited for. */
+  /** Run a scheduled try at once: the network is back, or the page became visible. */
   now(): void {
     if (this.cancel !== null) this.go();
   }
 
-  /** It worked: the next failure starts from the shortest turn again. */
+  /** Reset the back-off to its shortest delay. */
   succeeded(): void {
     this.failures = 0;
   }

@@ -1,10 +1,9 @@
 /**
- * What the shared worker does: one feed for all tabs of a browser, and everything a tab needs to be live at
- * once. Browsers allow six HTTP/1.1 connections to a host; a stream per tab would freeze the seventh tab.
- * Ticks are state: a tab that nobody sees gets none, and a snapshot when it is looked at again, as one that could not
- * keep up does when it has taken what there was. Alerts are
- * events, few and small: they go to hidden tabs too, so that the title of a tab in the background is true.
- * Ports are anything with `post`; it must not know what a MessagePort is.
+ * The shared worker's hub: one feed for all tabs of a browser, plus a snapshot for each tab that joins.
+ * Browsers allow six HTTP/1.1 connections to a host; a stream per tab would freeze the seventh tab. Ticks are
+ * state: a hidden tab gets none, and a snapshot when it becomes visible; a slow tab gets a snapshot once it
+ * has caught up. Alerts are events, few and small: hidden tabs get them too, so that a background tab's title
+ * stays correct. A port is anything with `post`; it must not know what a MessagePort is.
  */
 
 import { Episodes } from "../alerts/episodes";
@@ -15,18 +14,18 @@ import type { LinkStatus } from "./connection";
 import type { Ticks } from "./decoder";
 import type { Feed, FeedEvent, Listener, Snapshot, Trouble } from "./feed";
 
-/** What a tab says to the worker. */
+/** A message from a tab to the worker. */
 export type TabMessage =
   | { type: "hello"; base: string; visible: boolean }
   | { type: "visible"; visible: boolean }
-  /** "I am here, are you?": answered by `here`. */
+  /** Keepalive, answered by `here`. */
   | { type: "alive"; visible: boolean }
   | { type: "wake"; visible: boolean }
-  /** It has taken a message of ticks, or a snapshot. */
+  /** Acknowledges a `ticks`, `amended` or `snapshot` message. */
   | { type: "taken" }
   | { type: "bye" };
 
-/** What the worker says to a tab. */
+/** A message from the worker to a tab. */
 export type WorkerMessage = FeedEvent | { type: "here" };
 
 export interface Port {
@@ -36,23 +35,23 @@ export interface Port {
 interface Tab {
   visible: boolean;
   heard: number;
-  /** When it was last looked at; 0 for never. */
+  /** When it was last visible; 0 for never. */
   seen: number;
-  /** Messages of ticks that were posted and not taken yet, and whether more were left out because of them. */
+  /** Posted messages that the tab has not acknowledged, and whether later ones were dropped. */
   waiting: number;
   missed: boolean;
 }
 
-/** A tab says that it is there every 20 s; a throttled one may need a minute. */
+/** A tab sends `alive` every 20 s; a throttled one may need a minute. */
 const FORGET_AFTER_MS = 150_000;
 const LOOK_EVERY_MS = 30_000;
-/** Alerts that are over: a tab shows fifty, and its viewer may have put others away. */
+/** Limit of ended alerts: a tab shows fifty, and its viewer may have dismissed others. */
 const KEPT_OVER = 200;
 const FIRST_CAPACITY = 60;
-/** A tab that is busy gets no more until it has taken these: a queue without end would show what was, ever later. */
+/** Limit of unacknowledged messages per tab: an unbounded queue would fall further and further behind. */
 export const MAX_WAITING = 16;
 
-/** What is known now, kept from the events of a feed. */
+/** The current state, built from the events of a feed. */
 export class Latest {
   private status: LinkStatus = { connected: false, tried: false, retryAt: null };
   private board: BoardInfo | null = null;
@@ -128,7 +127,7 @@ export class ShareHub {
     return this.tabs.size;
   }
 
-  /** A tab says something. One that was forgotten (a laptop slept) is known again by any word. */
+  /** Handle a tab's message. Any message brings back a tab that was forgotten, for example during sleep. */
   receive(port: Port, message: TabMessage): void {
     if (message.type === "bye") {
       this.forget(port);
@@ -188,14 +187,14 @@ export class ShareHub {
     if (tab.waiting === 0 && tab.missed) this.catchUp(port, tab);
   }
 
-  /** Everything as it is now, in place of what a tab has not got. */
+  /** Send a snapshot in place of the messages a tab missed. */
   private catchUp(port: Port, tab: Tab): void {
     tab.missed = false;
     tab.waiting++;
     port.post(this.latest.snapshot(this.clock.now()));
   }
 
-  /** The one tab that may draw attention: none while one is looked at, else the last that was, for it may make a sound. */
+  /** The tab that may notify: the last visible one, which may make a sound; null while a tab is visible. */
   private loudest(): Port | null {
     let [loud, seen] = [null as Port | null, -1];
     for (const [port, tab] of this.tabs) {

@@ -1,6 +1,6 @@
 /**
- * The shared worker's entry: hands the ports of the tabs to the hub. It must not hold anything of its own; the
- * worker's name carries the build and the mount, so tabs of another build or another board have another worker.
+ * The shared worker's entry: connects the tabs' ports to the hub. It holds no state of its own. The worker's
+ * name carries the build and the mount, so tabs of another build or board get another worker.
  */
 import { systemClock } from "../time/clock";
 import { browserNetwork, DirectFeed } from "./feed";
@@ -17,7 +17,7 @@ const hub = new ShareHub(
 
 (globalThis as unknown as SharedScope).onconnect = (event) => {
   const [channel] = event.ports;
-  // A browser without these in a worker stays silent, and the tab connects by itself.
+  // Without these APIs the worker stays silent, and the tab connects directly.
   if (typeof WebSocket === "undefined" || typeof EventSource === "undefined") return;
   const port: Port = { post: (message) => channel.postMessage(message) };
   channel.onmessage = (message: MessageEvent<TabMessage>) => hub.receive(port, message.data);

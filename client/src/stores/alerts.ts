@@ -1,9 +1,9 @@
 /**
- * The alert feed: what fires, what is over, what the viewer has folded or put away, and which severities are shown.
- * What fires is always counted and always there, whatever the viewer did: it can be folded to a line, and only what
- * is over can be put away. Both are remembered by a `Memory`, for a reload, and can be undone for a while. What ends
- * while it is seen stays in its place for a moment. The store takes alerts as they come and gives entries, one for each
- * rule. It must not know where they come from.
+ * The alert feed: firing and ended alerts, those the viewer folded or dismissed, and the shown severities.
+ * Firing alerts are always counted and listed: they can be folded to a line, but only ended alerts can be
+ * dismissed. A `Memory` keeps both across reloads, and both can be undone for a while. An alert that ends in
+ * view keeps its place for a moment. The store groups alerts into entries, one per rule. It must not know
+ * where alerts come from.
  */
 import { createMemo, createSignal } from "solid-js";
 import { type Entry, firingEntries, recentEntries, SEVERITIES } from "../alerts/entries";
@@ -16,7 +16,7 @@ import type { Alert, Severity } from "../types.gen";
 import { kept } from "../window/kept";
 import { createStaying } from "./staying";
 
-/** Where a list of texts is kept: the ids that were put away or folded, the severities that are hidden. */
+/** Storage for a list of strings: the dismissed or folded ids, the hidden severities. */
 export interface Memory {
   load(): string[];
   save(texts: string[]): void;
@@ -27,18 +27,18 @@ export interface AlertStoreOptions {
   dismissed: Memory;
   folded: Memory;
   hidden: Memory;
-  /** Alerts that are new and fire; `quiet` when another tab draws attention to them. */
+  /** Receives newly firing alerts; `quiet` if another tab notifies. */
   onFiring?(alerts: readonly Alert[], quiet: boolean): void;
 }
 
-/** A silence that somebody is about to ask for, of an entry. */
+/** The open silence form of an entry. */
 export interface Draft {
   id: string;
   duration: string;
   reason: string;
 }
 
-/** What the viewer did last and can undo. */
+/** The viewer's last action, which can be undone. */
 export interface Undo {
   /** `3 cleared`. */
   text: string;
@@ -47,16 +47,16 @@ export interface Undo {
 
 export const MAX_ALERTS = 50;
 export const UNDO_MS = 10_000;
-/** More than are shown, since some of them were put away. */
+/** More than are shown, since some may be dismissed. */
 const KEPT_OVER = 200;
-/** As many as the server can replay, so that none comes back. */
+/** As many as the server can replay, so that a dismissed alert does not return. */
 const MAX_REMEMBERED = 20_000;
 
 type Episodic = ReadonlyMap<string, readonly Episode[]>;
 const NO_NEWS = { id: "", fired: Number.NEGATIVE_INFINITY, message: "" };
 const NONE: readonly Episode[] = [];
 
-/** The episodes by the metric that they are about. */
+/** Group episodes by metric. */
 function byMetric(episodes: readonly Episode[], before: Episodic): Episodic {
   const groups = new Map<string, Episode[]>();
   for (const episode of episodes) {
@@ -68,18 +68,18 @@ function byMetric(episodes: readonly Episode[], before: Episodic): Episodic {
   return new Map(Array.from(groups, ([name, group]) => [name, kept(before.get(name), group)]));
 }
 
-/** How many episodes there are of each severity. */
+/** Count the episodes of each severity. */
 function countsOf(episodes: readonly Episode[]): Record<Severity, number> {
   const found = { critical: 0, warning: 0, info: 0 };
   for (const { alert } of episodes) found[alert.severity]++;
   return found;
 }
 
-/** A rule and a series: at most one alert of both fires. */
+/** Identifies a rule on a series: at most one such alert fires at a time. */
 const placeOf = ({ alert }: Episode): string =>
   `${ruleOf(alert)} ${seriesKey(alert.metric ?? "", alert.labels)}`;
 
-/** When the first of each severity fired; Infinity where none does. */
+/** When the first alert of each severity fired; Infinity if none did. */
 function firstOf(episodes: readonly Episode[]): Record<Severity, number> {
   const none = Number.POSITIVE_INFINITY;
   const first = { critical: none, warning: none, info: none };
@@ -90,7 +90,7 @@ function firstOf(episodes: readonly Episode[]): Record<Severity, number> {
 const totalOf = (entries: readonly Entry[]): number => entries.reduce((sum, { total }) => sum + total, 0);
 const idsOf = (episodes: readonly Episode[]): string[] => episodes.map(({ alert }) => alert.id);
 
-/** A set of ids that other tabs change too. */
+/** A stored set of ids that other tabs change too. */
 function createIds(memory: Memory) {
   const [ids, setIds] = createSignal<ReadonlySet<string>>(new Set(memory.load()));
   const all = () => new Set([...memory.load(), ...ids()]);
@@ -140,7 +140,7 @@ export function createAlertStore(options: AlertStoreOptions) {
     all().filter((episode) => !isFiring(episode) && !dismissed.ids().has(episode.alert.id)),
   );
   const overCounts = createMemo(() => countsOf(over()));
-  /** What fires again is shown as firing, and its last time among what is over. */
+  /** If an alert fires again, its earlier episode moves to the recent list. */
   const firingKeys = createMemo(() => new Set(firing().map(placeOf)));
   const stays = (episode: Episode): boolean =>
     staying.ids().has(episode.alert.id) && !firingKeys().has(placeOf(episode));
@@ -175,7 +175,7 @@ export function createAlertStore(options: AlertStoreOptions) {
   }
 
   const metrics = createMemo<Episodic>((before) => byMetric(all(), before), new Map());
-  /** The worst severity that fires on each series, or on a metric as a whole. */
+  /** The worst severity firing on each series, or on a metric as a whole. */
   const severities = createMemo(() => {
     const worst = new Map<string, Severity>();
     for (const severity of SEVERITIES) {
@@ -188,7 +188,7 @@ export function createAlertStore(options: AlertStoreOptions) {
     return worst;
   });
 
-  /** What ends now keeps its place, but for what a tab that has just come hears of first. */
+  /** Keep alerts that just ended in place. Alerts a new tab first sees as ended are not kept. */
   function stay(): void {
     const fired = firing();
     const ended = fired.filter(({ alert }) => {
@@ -202,7 +202,7 @@ export function createAlertStore(options: AlertStoreOptions) {
     const fresh = known.take(alerts, whole).map(({ alert }) => alert);
     stay();
     setAll(known.all);
-    // What was folded before a reload is nothing new.
+    // Alerts folded before a reload are not new.
     const news = fresh.filter(({ id }) => !folded.ids().has(id));
     if (news.length > 0) options.onFiring?.(news, quiet);
   }
@@ -250,39 +250,39 @@ export function createAlertStore(options: AlertStoreOptions) {
 
   return {
     apply,
-    /** All that fires, whatever the viewer has folded or hidden. */
+    /** All firing alerts, folded and hidden ones included. */
     firing,
-    /** How many of it there are of each severity, and since when the first of them: milliseconds since 1970. */
+    /** The number of firing alerts of a severity, and when the first one fired: milliseconds since 1970. */
     firingCount: (severity: Severity): number => counts()[severity],
     firingSince: (severity: Severity): number => since()[severity],
-    /** When the last that is known of ended; NaN when none did. */
+    /** When the last alert ended; NaN if none has. */
     lastEnded: createMemo(() =>
       all().reduce((last, one) => (isFiring(one) ? last : Math.max(one.ended, last || 0)), Number.NaN),
     ),
-    /** The message of the newest critical alert, empty once it is over: an older one is no news. */
+    /** The message of the newest critical alert; empty once it ends, since an older one is not news. */
     criticalNews: () => news().message,
-    /** Whether the server would say at once when something else fires. */
+    /** Whether the alert stream is live, so that new alerts arrive at once. */
     live,
-    /** Whether it has said that at all. */
+    /** Whether the stream has ever been live. */
     known: heard,
-    /** What is over and not put away, and how many of it there are of each severity. */
+    /** Ended alerts that are not dismissed. */
     over,
-    /** Those of them that do not stay where they fired. */
+    /** The ended alerts that no longer keep their place in the firing list. */
     recent,
     overCount: (severity: Severity): number => overCounts()[severity],
-    /** What is drawn: entries of the severities that are shown, fifty in all. */
+    /** The ids of the drawn entries: of the shown severities, at most fifty in all. */
     firingIds: idsIn(firingShown),
     recentIds: idsIn(recentShown),
-    /** How many alerts are in no entry that is drawn: of a hidden severity, or for lack of room. */
+    /** How many alerts are not drawn: of a hidden severity, or over the limit. */
     firingLeftOut: () =>
       leftOut(
         firing(),
         firingShown().filter((entry) => entry.firing),
       ),
     recentLeftOut: () => leftOut(recent(), recentShown()),
-    /** The entry with an id, undefined when it has gone. */
+    /** The entry with an id, undefined if it is gone. */
     entry: (id: string): Entry | undefined => entriesById().get(id),
-    /** The episodes that are about a metric; the same array for as long as they are the same. */
+    /** The episodes of a metric; the same array while they are unchanged. */
     episodesOf: (metric: string): readonly Episode[] => metrics().get(metric) ?? NONE,
     severityOf: (key: string): Severity | undefined => severities().get(key),
     isFiring: (id: string): boolean => {
@@ -300,10 +300,10 @@ export function createAlertStore(options: AlertStoreOptions) {
       setHidden(new Set<string>());
       options.hidden.save([]);
     },
-    /** What the server answered about some of them. */
+    /** Apply alerts from the server's answer to an action. */
     take: (alerts: readonly Alert[]) => take(alerts, false, true),
     isFolded,
-    /** Fold an entry that fires to a line, put one that is over away. */
+    /** Fold a firing entry to a line, or dismiss an ended one. */
     dismiss(entry: Entry): void {
       if (!entry.firing) {
         putAway(entry.episodes, entry.total === 1 ? "Dismissed" : `${formatCount(entry.total)} dismissed`);
@@ -314,25 +314,25 @@ export function createAlertStore(options: AlertStoreOptions) {
       offer("Folded", () => folded.remove(ids));
     },
     unfold: (entry: Entry) => folded.remove(idsOf(entry.episodes)),
-    /** Put away all that is over, also what there was no room for or is of a hidden severity. */
+    /** Dismiss all ended alerts, including those over the limit or of a hidden severity. */
     clear(): void {
       putAway(over(), `${formatCount(over().length)} cleared`);
     },
-    /** The silence whose form is open, null for none. */
+    /** The open silence form, null for none. */
     draft,
     setDraft: changeDraft,
-    /** The form of an entry has gone; that of another one stays open. */
+    /** Close the form of an entry; another entry's form stays open. */
     closeDraft(id: string): void {
       if (draft()?.id === id) changeDraft(null);
     },
-    /** Whether the viewer reads or aims at what is listed: nothing leaves its place meanwhile. */
+    /** Hold entries in place while the viewer reads or points at the list. */
     reads(on: boolean): void {
       reading = on;
       hold();
     },
-    /** What was done last, for as long as it can be undone; null when there is nothing. */
+    /** The last action while it can be undone, else null. */
     undo,
-    /** Another tab has put something away, folded something, or undone that. */
+    /** Reload the dismissed and folded ids after another tab changed them. */
     reload(): void {
       dismissed.reload();
       folded.reload();

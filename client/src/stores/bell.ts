@@ -1,7 +1,7 @@
 /**
- * Whether alerts draw attention to themselves while nobody looks: off until the viewer says so, and remembered. Those
- * that fire close together are one notification and one sound. It takes the browser's abilities as arguments; it must
- * not know the document.
+ * Notifications and sounds for alerts that fire in the background: off until the viewer turns them on, and
+ * remembered. Alerts that fire close together make one notification and one sound. The browser's functions
+ * are arguments; it must not know the document.
  */
 import { createSignal } from "solid-js";
 import { type Announcement, announce, urgent } from "../alerts/announcement";
@@ -9,7 +9,7 @@ import type { Tone } from "../alerts/sound";
 import type { Clock } from "../time/clock";
 import type { Alert } from "../types.gen";
 
-/** `unsupported`: the browser has no notifications, or none for a page that did not come securely. */
+/** `unsupported`: the browser has no notifications, or blocks them outside a secure context. */
 export type Permission = NotificationPermission | "unsupported";
 
 export interface BellOptions {
@@ -17,19 +17,19 @@ export interface BellOptions {
   load(): boolean;
   save(on: boolean): void;
   permission(): Permission;
-  /** Ask the viewer. */
+  /** Ask the viewer for permission. */
   ask(): Promise<Permission>;
   notify(announcement: Announcement): void;
-  /** Be ready to make a sound: the viewer has just touched the page. */
+  /** Unlock sound, during a click or key press. */
   prepare(): void;
   ring(tone: Tone): void;
   board(): string;
-  /** Whether an alert still fires and is not put away. */
+  /** Whether an alert still fires. */
   isFiring(id: string): boolean;
 }
 
 const GATHER_MS = 500;
-/** What fires again and again is seen on the page; it must not ring all the time. */
+/** Minimum time between sounds, so that a flapping alert does not ring constantly. */
 const SILENT_MS = 5_000;
 
 export function createBellStore(options: BellOptions) {
@@ -56,7 +56,7 @@ export function createBellStore(options: BellOptions) {
 
   return {
     on,
-    /** What the viewer should know of what the browser allows; empty when there is nothing to say. */
+    /** A note on what the browser blocks; empty if there is none. */
     note(): string {
       if (!on() || permission() === "granted") return "";
       if (permission() === "denied") return "The browser blocks notifications: sound only";
@@ -70,16 +70,16 @@ export function createBellStore(options: BellOptions) {
       options.prepare();
       setPermission(await options.ask());
     },
-    /** Alerts that fire while nobody looks. */
+    /** Gather alerts that fired in the background, and notify soon. */
     take(alerts: readonly Alert[]): void {
       const wanted = urgent(alerts);
       if (!on() || wanted.length === 0) return;
       if (waiting.length === 0) options.clock.after(GATHER_MS, tell);
       waiting.push(...wanted);
     },
-    /** The viewer has touched the page: from now on it may be heard. */
+    /** Call it on viewer input: the browser then allows sound. */
     touched: () => void (on() && options.prepare()),
-    /** Another tab has turned it on or off. */
+    /** Reload the setting after another tab changed it. */
     reload(): void {
       setOn(options.load());
       setPermission(options.permission());

@@ -1,6 +1,6 @@
 /**
- * What the board declares, and what its owner has to mend. When another one comes, all that is declared as before
- * stays the same object, so that only what has changed is drawn anew. It must not know values.
+ * The board's declarations, and the problems its owner must fix. When a new board arrives, unchanged
+ * declarations stay the same objects, so that only changes are redrawn. It must not know values.
  */
 import { createMemo, createSignal } from "solid-js";
 import { arrange, type Group } from "../components/layout";
@@ -20,7 +20,7 @@ export function createBoardStore() {
   const groups = createMemo<readonly Group[]>((before) => arrange(board()?.panels ?? [], before), []);
   const metrics = createMemo(() => new Map(infos().map((info) => [info.name, info])));
 
-  /** Since when the values of a metric are stale, by the problem that was there first. */
+  /** When the values of each metric went stale: the time of its earliest problem. */
   const stale = createMemo(() => {
     const found = new Map<string, number>();
     for (const { metrics = [], since } of problems()) {
@@ -30,7 +30,7 @@ export function createBoardStore() {
     return found;
   });
 
-  /** The rules with a threshold that can be drawn, by metric. */
+  /** The rules with a drawable threshold, by metric. */
   const thresholds = createMemo(() => {
     const found = new Map<string, RuleInfo[]>();
     for (const rule of rules()) {
@@ -67,23 +67,23 @@ export function createBoardStore() {
     apply,
     /** Null until the server has answered once. */
     board,
-    /** The panels as they lie on the page; a group that goes on keeps its id, a panel that is as before its object. */
+    /** The panels in page order. A group that continues keeps its id, an unchanged panel its object. */
     groups,
     problems,
-    /** Since when what is shown of a metric is not what is, milliseconds since 1970; undefined while it is. */
+    /** When a metric's values went stale, milliseconds since 1970; undefined while they are current. */
     staleSince: (metric: string): number | undefined => stale().get(metric),
     title: () => board()?.title ?? "Live Dashboard",
     metric: (name: string): MetricInfo | undefined => metrics().get(name),
-    /** The rules with a threshold that can be drawn on a chart of these metrics. */
+    /** The rules with a drawable threshold on a chart of these metrics. */
     thresholdsOf: (names: readonly string[]): RuleInfo[] =>
       names.flatMap((name) => thresholds().get(name) ?? []),
     isPlain,
-    /** The unit of an alert's value: its metric's, where that is what its rule compares. */
+    /** The unit of an alert's value: its metric's unit if the rule compares on that scale, else empty. */
     unitOf: (alert: Alert): string => (isPlain(alert) ? (metrics().get(alert.metric ?? "")?.unit ?? "") : ""),
   };
 }
 
-/** What is on another scale than the metric itself. */
+/** Matches conditions on another scale than the metric's. */
 const OTHER_SCALE = / [-+*/] |\b(rate|change|stddev|count|anomaly|absent)\b/;
 
 /** Whether a rule compares a metric, or a stat on the metric's own scale: not a ratio of two, nor a count. */

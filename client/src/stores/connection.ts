@@ -1,10 +1,11 @@
 /**
- * How the page is connected: live or not, why not, when the next try is, how far the newest tick lies back, and
- * whether the viewer has paused the drawing. It takes feed events and the time; it must not know a socket.
+ * The connection's state: live or not and why, when the next try is due, how late the newest tick is, and
+ * whether the viewer paused drawing. It takes feed events and the time; it must not know a socket.
  *
- * The clocks of server and browser differ, and both are set while they run. Here time is measured by a clock that
- * nobody sets. `skewMs` is the least ever seen of (arrival here - tick's own time): the difference of the clocks plus
- * the fastest way. What a tick lies beyond that is what it is late. A window that begins afresh has another clock.
+ * The clocks of server and browser differ, and either may be adjusted. So this measures with a monotonic
+ * clock. `skewMs` is the minimum of (arrival here - tick's own time): the clock difference plus the fastest
+ * transfer. A tick is late by its excess over that. A new window may come from another server clock and
+ * resets it.
  */
 import { createMemo, createSignal } from "solid-js";
 import type { LinkStatus } from "../link/connection";
@@ -13,14 +14,14 @@ import type { FeedEvent, Trouble } from "../link/feed";
 const BEHIND_INTERVALS = 3;
 const BEHIND_AT_LEAST_MS = 3_000;
 const HAND_MS = 200;
-/** The longest that there is between two tries. */
+/** The longest wait between two tries. */
 const RETRY_AT_MOST_S = 10;
-/** A connection that is back sooner was not missed. */
+/** A loss shorter than this is not reported. */
 const MISSED_MS = 1_000;
 
 /**
- * @param now the time that is measured with, which nobody sets.
- * @param wall the time that is shown.
+ * @param now monotonic time, for measuring.
+ * @param wall wall-clock time, for display.
  * @param retry tries to connect at once.
  */
 export function createConnectionStore(
@@ -35,7 +36,7 @@ export function createConnectionStore(
   const [skewMs, setSkewMs] = createSignal(Number.POSITIVE_INFINITY);
   /** When the connection was lost. */
   const [lostAt, setLostAt] = createSignal(now());
-  /** When the connection was opened or the window began afresh: the first tick is waited for from then on. */
+  /** When the connection opened or the window was reset: the wait for the first tick starts here. */
   const [begun, setBegun] = createSignal(now());
   const [moment, setMoment] = createSignal(now());
   const [time, setTime] = createSignal(wall());
@@ -43,13 +44,13 @@ export function createConnectionStore(
 
   const connected = () => link().connected;
 
-  /** Whole seconds to the next try; null while there is none to wait for. */
+  /** Whole seconds to the next try; null if none is scheduled. */
   const retryIn = createMemo(() => {
     const at = link().retryAt;
     return at === null ? null : Math.min(RETRY_AT_MOST_S, Math.max(0, Math.ceil((at - moment()) / 1000)));
   });
 
-  /** Whole seconds that the newest tick lies back, 0 while that is as it should be. */
+  /** Whole seconds that the newest tick is late, 0 if within the limit. */
   const behind = createMemo(() => {
     const known = Number.isFinite(newest()) && Number.isFinite(skewMs());
     const late = known ? moment() - newest() - skewMs() : moment() - begun();
@@ -93,7 +94,7 @@ export function createConnectionStore(
     }
   }
 
-  /** Not with each of sixty ticks a second: what depends on it is read in seconds. */
+  /** Update the time, but not on each of sixty ticks a second: it is read in seconds. */
   function elapse(): void {
     if (Math.abs(now() - moment()) < HAND_MS) return;
     setMoment(now());
@@ -102,27 +103,27 @@ export function createConnectionStore(
 
   return {
     apply,
-    /** The clock's hand has moved; called about once a second while the page is seen. */
+    /** Call it about once a second while the page is visible. */
     elapse,
-    /** The time by the viewer's clock, to show beside. */
+    /** The viewer's wall-clock time, for display. */
     time,
-    /** The time by the server's clock, as far as it is known, in milliseconds since 1970. */
+    /** The server's time in milliseconds since 1970; the viewer's while that is unknown. */
     serverTime: () => (Number.isFinite(skewMs()) ? moment() - skewMs() : time()),
     connected,
-    /** Whether there has been a connection yet, or a failure to make one. */
+    /** Whether a connection has succeeded or failed yet. */
     tried: () => link().tried,
-    /** Why there is no WebSocket, where that is known. */
+    /** Why the WebSocket fails, if known. */
     trouble,
     retryIn,
     retry,
     behind,
-    /** Whether there is no connection, and has not been for so long that it is missed. */
+    /** Whether the connection has been down long enough to report. */
     lost,
-    /** Whether what is shown is not what is now: there are values, and none has come for too long. */
+    /** Whether the page shows outdated values: none has arrived for too long. */
     stale: createMemo(() => Number.isFinite(newest()) && (lost() || behind() > 0)),
-    /** Whether what is shown is what is now. */
+    /** Whether the page shows current values. */
     live: () => connected() && behind() === 0,
-    /** When the newest tick was made, milliseconds since 1970; NaN before the first. */
+    /** The newest tick's own time, milliseconds since 1970; NaN before the first. */
     newest,
     paused,
     setPaused,

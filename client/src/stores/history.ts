@@ -1,14 +1,14 @@
-/** What the server says of itself and keeps of the ticks, asked for now and then by who shows it, whom it must not know. */
+/** The server's health and its stored history, loaded when a view asks. It must not know the view. */
 import { createMemo, createSignal } from "solid-js";
 import { formatDuration, formatText } from "../format";
 import type { Health, HistoryHealth } from "../types.gen";
 
-/** It changes slowly, and many may look. */
+/** How often a view refreshes: the data changes slowly, and many pages may ask. */
 export const EVERY_MS = 600_000;
-/** A tier that reaches back no further than this beyond the one before it says nothing: it begins on the hour. */
+/** Omit a tier that reaches back no further than this beyond the finer one: tiers begin on the hour. */
 const FURTHER_MS = 2 * 3_600_000;
 
-/** `every tick for 6 d, every minute for 31 d · 312.0 MiB`; empty where nothing is kept. */
+/** `every tick for 6 d, every minute for 31 d · 312.0 MiB`; empty if nothing is stored. */
 export function sayKept({ raw, minutes, hours, file_bytes }: HistoryHealth, now: number): string {
   const tiers = [
     { what: "tick", oldest: raw.oldest },
@@ -27,7 +27,7 @@ export function sayKept({ raw, minutes, hours, file_bytes }: HistoryHealth, now:
 }
 
 /**
- * @param load asks the server how it is.
+ * @param load fetches the server's health.
  * @param now the time of the newest tick, milliseconds since 1970.
  */
 export function createHistoryStore(load: () => Promise<Health>, now: () => number) {
@@ -38,14 +38,14 @@ export function createHistoryStore(load: () => Promise<Health>, now: () => numbe
   });
 
   return {
-    /** As it was asked for last, null before. */
+    /** The last answer, null before the first. */
     health,
     kept,
     async refresh(): Promise<void> {
       try {
         setHealth(await load());
       } catch {
-        // The header says that the server does not answer; what was known stays.
+        // Keep the last answer: the header already shows that the server is unreachable.
       }
     },
   };

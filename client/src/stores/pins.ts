@@ -1,6 +1,6 @@
 /**
- * Which panels are pinned to the top of the page, kept for the next visit. A panel that the board no longer has stays
- * pinned for when it comes back. It must not know how they are drawn.
+ * The panels pinned to the top of the page, remembered between visits. A panel that the board drops stays
+ * pinned in case it returns. It must not know how they are drawn.
  */
 import { createMemo, createSignal } from "solid-js";
 import { leavesOf, type Plotted } from "../components/layout";
@@ -10,7 +10,7 @@ import type { RowsMemory } from "./rows";
 
 const MOST_PINNED = 50;
 
-/** What a panel is known by from one visit to the next. */
+/** Identifies a panel across visits. */
 const idOf = ({ type, metrics, title }: Plotted): string => JSON.stringify([type, metrics, title]);
 
 export function createPinsStore(memory: RowsMemory, board: Pick<BoardStore, "groups">) {
@@ -30,7 +30,7 @@ export function createPinsStore(memory: RowsMemory, board: Pick<BoardStore, "gro
   }, []);
 
   return {
-    /** The pinned panels that the board has, in the order in which they were pinned. */
+    /** The board's pinned panels, in the order they were pinned. */
     panels,
     isPinned: (panel: Plotted): boolean => ids().includes(idOf(panel)),
     toggle(panel: Plotted): void {

@@ -1,6 +1,6 @@
 /**
- * Which sections are folded. A section begins as its board says; what the viewer folds or opens is kept for the next
- * visit. It must not know what is in a section.
+ * Which sections are folded. A section starts as its board declares; the viewer's changes are remembered
+ * between visits. It must not know what is in a section.
  */
 import { createSignal } from "solid-js";
 
@@ -9,7 +9,7 @@ export interface RowsMemory {
   save(paths: string[]): void;
 }
 
-/** What is known of a section: its titles, and how it begins. */
+/** A section: its joined titles, and whether it starts folded. */
 export interface Foldable {
   path: string;
   folded: boolean;
@@ -26,7 +26,7 @@ export function createRowsStore(foldedMemory: RowsMemory, openedMemory: RowsMemo
 
   function setOpen(row: Foldable, open: boolean): void {
     if (isOpen(row) === open) return;
-    // Only what differs from how the section begins is kept.
+    // Store only differences from how a section starts.
     const [paths, set, memory] = row.folded
       ? ([opened(), setOpened, openedMemory] as const)
       : ([folded(), setFolded, foldedMemory] as const);

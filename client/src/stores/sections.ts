@@ -1,6 +1,6 @@
 /**
- * The board's titled rows, in order, with what fires in each. It takes the board's panels and the firing alerts, and
- * goes to a section: unfolds it and all that it is in, and has it shown. It must not know an element.
+ * The board's titled rows, in order, with the firing alerts of each. It can also go to a section: unfold it
+ * with its parents, and reveal it. It must not know an element.
  */
 import { createMemo, createSignal } from "solid-js";
 import { SEVERITIES } from "../alerts/entries";
@@ -12,21 +12,21 @@ import type { BoardStore } from "./board";
 import type { RowsStore } from "./rows";
 
 export interface Section {
-  /** The titles of the row and of those around it, joined. No two sections have the same. */
+  /** The joined titles of the row and its parents; unique. */
   path: string;
   title: string;
   note: string;
-  /** How it begins. */
+  /** Whether it starts folded. */
   folded: boolean;
-  /** How many sections it is in. */
+  /** How many sections enclose it. */
   depth: number;
   panels: readonly Panel[];
-  /** The worst severity that fires on a metric in it, and how many alerts do. */
+  /** The worst severity firing on its metrics, and the number of those alerts. */
   severity(): Severity | undefined;
   firing(): number;
 }
 
-/** What is to be shown on the page: a section, or the panel with this `data-metric`. */
+/** The target to reveal on the page: a section, or the panel with this `data-metric`. */
 export type Target = { section: string } | { panel: string };
 
 interface Counted {
@@ -48,7 +48,7 @@ function* titled(groups: readonly Group[], depth = 0): Generator<[RowGroup, numb
   }
 }
 
-/** The titled rows from the outermost to the one with a path; none when there is no such row. */
+/** The rows from the outermost to the one with a path; empty if there is no such row. */
 function chainTo(groups: readonly Group[], path: string): RowGroup[] {
   for (const group of groups) {
     if (group.type !== "row") continue;
@@ -59,7 +59,7 @@ function chainTo(groups: readonly Group[], path: string): RowGroup[] {
   return [];
 }
 
-/** @param reveal shows something on the page; what it is in has been unfolded. */
+/** @param reveal shows a target on the page, called after its sections are unfolded. */
 export function createSectionsStore(
   board: Pick<BoardStore, "groups">,
   alerts: { firing(): readonly Episode[] },
@@ -110,8 +110,8 @@ export function createSectionsStore(
   return {
     all,
     /**
-     * The row that was asked for last in a table with these metrics, undefined for none. It is told once, to all such
-     * tables that ask at that time.
+     * Return the row requested in a table with these metrics, undefined for none. The request is then
+     * cleared, but all such tables that ask in the same task get it.
      */
     takeRow(panel: string): string | undefined {
       const found = wanted();
@@ -119,11 +119,11 @@ export function createSectionsStore(
       queueMicrotask(() => setWanted((now) => (now === found ? null : now)));
       return found.row;
     },
-    /** The worst severity that fires in a section. */
+    /** The worst severity firing in a section. */
     severityOf: (path: string): Severity | undefined => counts().get(path)?.severity,
-    /** The innermost section that shows a metric, undefined when none does. */
+    /** The innermost section that shows a metric, undefined if none does. */
     of: (metric: string): string | undefined => sectionsOf().get(metric)?.at(-1),
-    /** Unfold a section and show it, or one panel in it, or a row of that. A path of "" is the page itself. */
+    /** Unfold a section and reveal it, its panel, or a row of that panel. The path "" is the page itself. */
     go(path: string, panel?: string, row?: string): void {
       setWanted(panel === undefined || row === undefined ? null : { panel, row });
       for (const row of chainTo(board.groups(), path)) if (row.title !== "") rows.setOpen(row, true);

@@ -1,6 +1,6 @@
 /**
- * Keys that do something by themselves, and whether they may: a person who dictates, or whose hand is not steady,
- * switches them off. It takes key events and says which action they mean. It must not know what an action does.
+ * Single-key shortcuts and their on/off switch, for viewers who dictate or whose hands are unsteady. Maps key
+ * events to actions. It must not know what an action does.
  */
 import { createSignal } from "solid-js";
 
@@ -9,7 +9,7 @@ export type Action = "search" | "pause" | "enlarge" | "next" | "outline" | "them
 export interface Shortcut {
   key: string;
   action: Action;
-  /** How the key is called, and what it does. */
+  /** The key's name, and what it does. */
   name: string;
   text: string;
 }
@@ -24,7 +24,7 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { key: "?", action: "shortcuts", name: "?", text: "All shortcuts" },
 ];
 
-/** The part of a key event that is needed. */
+/** The part of KeyboardEvent that is used here. */
 export interface Key {
   key: string;
   ctrlKey: boolean;
@@ -41,9 +41,9 @@ interface ElementLike {
 const isElement = (target: unknown): target is ElementLike =>
   typeof target === "object" && target !== null && "closest" in target;
 
-/** Where letters are typed, and what is open over the page and has keys of its own. */
+/** Elements that take text, and overlays with keys of their own. */
 const TAKES_LETTERS = "input, textarea, select, [contenteditable], dialog, [popover]";
-/** What is pressed, or scrolled, with the space bar. */
+/** Elements that the space bar presses or scrolls. */
 const TAKES_SPACE = "button, a, summary, [role=option], .table-scroll, .ranked-scroll";
 
 export function createShortcutsStore(memory: { load(): boolean; save(on: boolean): void }) {
@@ -55,7 +55,7 @@ export function createShortcutsStore(memory: { load(): boolean; save(on: boolean
       setOn(next);
       memory.save(next);
     },
-    /** What a key means, undefined for nothing. */
+    /** The action of a key, undefined for none. */
     actionOf({ key, ctrlKey, altKey, metaKey, defaultPrevented, target }: Key): Action | undefined {
       if (!on() || ctrlKey || altKey || metaKey || defaultPrevented) return undefined;
       if (isElement(target)) {

@@ -1,7 +1,6 @@
 /**
- * The values of an alert's series from before it fired until it is over: taken out of the window while they are in it,
- * and kept as the window moves on. A long episode is thinned out, so that it never has more than so many. It must not
- * know how they are drawn.
+ * The values of an alert's series from before it fired until it ended: copied from the window and kept as the
+ * window moves on. A long episode is thinned to at most `MAX_POINTS`. It must not know how they are drawn.
  *
  *   window        ┊──────────────────────┤ now
  *   spark   from ·········│fired ········│ at least to here, and on until it is over
@@ -12,24 +11,24 @@ import type { Alert } from "../types.gen";
 import type { Spark } from "../window/spark";
 import type { Window } from "../window/window";
 
-/** Ticks before the moment, as many as after it at least, and after the end. */
+/** Ticks before the alert fired, and at least as many after. */
 const SIDE_TICKS = 24;
 const AFTER_TICKS = 6;
 export const MAX_POINTS = 120;
-/** More than are drawn at once. */
+/** More than are ever drawn at once. */
 const MAX_SPARKS = 200;
 
 interface Followed {
   key: string;
   fired: number;
   from: number;
-  /** When there is no more to come: Infinity while it fires. */
+  /** The last time to collect: Infinity while the alert fires. */
   until: number;
   times: number[];
   values: number[];
 }
 
-/** Every second value goes; of two neighbours the one stays that is further from what was kept before. */
+/** Drop every second value; of two neighbours, keep the one further from the last kept value. */
 function thin(one: Followed): void {
   const [times, values] = [[one.times[0]], [one.values[0]]];
   for (let i = 1; i < one.values.length; i += 2) {
@@ -45,7 +44,7 @@ function thin(one: Followed): void {
 
 export function createSparkStore(window: Window) {
   const followed = new Map<string, Followed>();
-  /** Those that have not got all their ticks yet. */
+  /** Sparks that still need ticks. */
   const open = new Set<Followed>();
 
   function begin(alert: Alert): Followed {
@@ -68,7 +67,7 @@ export function createSparkStore(window: Window) {
 
   function find(alert: Alert): Followed {
     const known = followed.get(alert.id) ?? begin(alert);
-    // What was asked for last is the last to be forgotten.
+    // Reinsert it, so that the least recently used spark is dropped first.
     const isNew = !followed.delete(alert.id);
     followed.set(alert.id, known);
     if (isNew) {
@@ -88,12 +87,12 @@ export function createSparkStore(window: Window) {
   }
 
   return {
-    /** After the window has taken the same event. */
+    /** Call it after the window has applied the same event. */
     apply(event: FeedEvent): void {
       if (event.type === "ticks" || event.type === "snapshot") for (const one of open) read(one);
     },
     /**
-     * The spark of an alert as far as it is known: from here on its ticks are collected, whether or not it is drawn.
+     * Return the spark of an alert so far. From then on its ticks are collected, drawn or not.
      *
      * @param ended when the alert ended, Infinity while it fires.
      */

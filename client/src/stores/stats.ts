@@ -1,7 +1,7 @@
 /**
- * The window and everything computed from it. Ticks are taken at once; what is drawn follows with the next drawing,
- * so a burst of ticks costs one drawing, a page that nobody sees costs none, and a paused one keeps
- * collecting. It must not know what a card or a chart is.
+ * The window and everything computed from it. Ticks are stored at once and drawn with the next frame, so a
+ * burst of ticks costs one drawing, a hidden page costs none, and a paused page keeps collecting. It must not
+ * know what a card or a chart is.
  */
 import { createMemo, createSignal, untrack } from "solid-js";
 import type { FeedEvent } from "../link/feed";
@@ -14,15 +14,15 @@ import { Window } from "../window/window";
 const FIRST_CAPACITY = 60;
 const FIRST_INTERVAL_MS = 1000;
 
-/** What the pictures of one drawing may take; those that are left have their turn in the next. Less than a person notices. */
+/** Budget of one drawing, too short to notice. The remaining charts are drawn in the next one. */
 const BUDGET_MS = 40;
-/** Pictures that have waited for longer than this are drawn all the same … */
+/** A chart that has waited this long is drawn even if the budget is spent … */
 const LATE_MS = 500;
-/** … up to here: whoever presses something must not wait longer. */
+/** … but a drawing never takes longer than this, since a key or a press waits meanwhile. */
 const BUDGET_LATE_MS = 200;
 
 /**
- * @param nextFrame calls back once when the next drawing may be made.
+ * @param nextFrame calls back once when the next drawing may start.
  * @param now a clock to measure with, in milliseconds.
  */
 export function createStatsStore(
@@ -35,16 +35,16 @@ export function createStatsStore(
   const [loaded, setLoaded] = createSignal(false);
   let waiting = false;
   let drawing = false;
-  /** Whether what is drawn is not what is in the window. */
+  /** Whether the window has changed since the last drawing. */
   let changed = false;
-  /** The pictures whose turn comes, and since when they wait: those that have waited longest first. */
+  /** The queued pictures and when each was queued, longest wait first. */
   const turns = new Map<() => void, number>();
 
-  /** What the views read: under a paused picture the ticks go on, and the cursor must find what is drawn. */
+  /** A copy for the views while paused: ticks keep arriving, and the cursor must match the picture. */
   const held = createMemo(() => (paused() ? window.copy() : null));
   const shown = () => held() ?? window;
 
-  /** Have everything that depends on the window follow it at the next frame. */
+  /** Update everything that depends on the window at the next frame. */
   function draw(): void {
     changed = true;
     ask();
@@ -86,7 +86,7 @@ export function createStatsStore(
     }
   }
 
-  /** Have a picture drawn when its turn comes: once, however often it was asked for until then. */
+  /** Queue a picture for drawing, once however often it is requested. */
   function inTurn(picture: () => void): void {
     if (!turns.has(picture)) turns.set(picture, now());
     if (!drawing) ask();
@@ -121,7 +121,7 @@ export function createStatsStore(
 
   const seriesByMetric = createMemo<Groups>((before) => {
     seriesVersion();
-    // A pause begins and ends with the same series: no card has to be made anew.
+    // A pause starts and ends with the same series, so no card is rebuilt.
     return groupByName(untrack(shown).series, before);
   }, new Map());
 
@@ -129,21 +129,21 @@ export function createStatsStore(
     apply,
     draw,
     inTurn,
-    /** Forget a picture that was asked for. */
+    /** Remove a picture from the queue. */
     outOfTurn: (picture: () => void): void => void turns.delete(picture),
-    /** The window that is drawn: while paused, as it was when the pause began. */
+    /** The drawn window: while paused, the copy from the start of the pause. */
     get window(): Window {
       return shown();
     },
-    /** The window as it is now, also while the picture is held. */
+    /** The current window, even while paused. */
     live: window,
-    /** Changes when what is drawn should: at most once a frame, never while paused. */
+    /** Changes when the views should redraw: at most once a frame, never while paused. */
     drawn,
-    /** Whether there has been a window yet. */
+    /** Whether a window has arrived yet. */
     loaded,
-    /** The series of one metric, in the order they appeared; the same array for as long as they are the same. */
+    /** The series of a metric, in order of appearance; the same array while they are unchanged. */
     seriesOf: (metric: string): readonly Series[] => seriesByMetric().get(metric) ?? NONE,
-    /** The stats of one series, computed again for each drawing that happens while it is live. */
+    /** The stats of one series, recomputed for each drawing while `live` is true. */
     statsOf: (key: string, live: () => boolean = () => true): (() => SeriesStats) =>
       createMemo((before?: SeriesStats): SeriesStats => {
         if (before !== undefined && !live()) return before;

@@ -1,6 +1,6 @@
 /**
- * The alerts that have just ended and stay where they were seen firing: for a while, and for as long as the viewer
- * reads or aims there. It must not know an alert beyond its id.
+ * Alerts that have just ended and keep their place in the firing list: for a few seconds, and for as long as
+ * the viewer reads or points there. It must not know an alert beyond its id.
  */
 import { createSignal } from "solid-js";
 import type { Clock } from "../time/clock";
@@ -9,7 +9,7 @@ export const STAY_MS = 10_000;
 
 export function createStaying(clock: Clock) {
   const [ids, setIds] = createSignal<ReadonlySet<string>>(new Set());
-  /** Those whose time is over, while the viewer reads. */
+  /** Alerts whose time is up, held while the viewer reads. */
   let due: string[] = [];
   let held = false;
 
@@ -30,7 +30,7 @@ export function createStaying(clock: Clock) {
         release();
       });
     },
-    /** Whether the viewer reads or aims at what is listed. */
+    /** Hold all alerts in place while the viewer reads or points at the list. */
     hold(on: boolean): void {
       held = on;
       release();

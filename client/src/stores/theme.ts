@@ -1,7 +1,7 @@
 /**
- * Light, dark or as the system has it, and light on paper; comfortable or compact. It sets `data-theme` and
- * `data-density` on the root element, from which the style sheet takes every colour and height, and says when they have
- * changed, for a canvas does not notice. It must not know a colour.
+ * The theme (light, dark or the system's; light in print) and the density (comfortable or compact). It sets
+ * `data-theme` and `data-density` on the root element, which drive the style sheet, and signals changes for
+ * canvases, which do not notice them. It must not know a colour.
  */
 import { createEffect, createMemo, createRenderEffect, createSignal, onCleanup } from "solid-js";
 import { readStored, writeStored } from "../storage";
@@ -14,7 +14,7 @@ export type Density = (typeof DENSITIES)[number];
 const KEY = "tickboard:theme";
 const DENSITY_KEY = "tickboard:density";
 
-/** Whether the system asks for something, and when that changes. */
+/** Follow a media query as a signal. */
 function followed(query: MediaQueryList): () => boolean {
   const [matches, setMatches] = createSignal(query.matches);
   const changed = (event: MediaQueryListEvent) => setMatches(event.matches);
@@ -23,7 +23,7 @@ function followed(query: MediaQueryList): () => boolean {
   return matches;
 }
 
-/** @param forcedColors whether the viewer's system has colours of its own for every page. */
+/** @param forcedColors matches if the system forces its own colours on every page. */
 export function createThemeStore(
   root: HTMLElement,
   systemDark: MediaQueryList,
@@ -38,7 +38,7 @@ export function createThemeStore(
     readStored(DENSITY_KEY) === "compact" ? "compact" : "comfortable",
   );
   const [printing, setPrinting] = createSignal(false);
-  /** Whether what is shown is not what is now: then nothing has a colour. */
+  /** Whether the page shows outdated values; it then loses its colours. */
   const [stale, setStale] = createSignal(false);
   const isDark = () => !printing() && (theme() === "system" ? dark() : theme() === "dark");
   const shown = createMemo(() =>
@@ -46,7 +46,7 @@ export function createThemeStore(
       .filter(Boolean)
       .join(" "),
   );
-  // Before any effect that draws with these colours.
+  // A render effect runs before any effect that draws with these colours.
   createRenderEffect(() => {
     root.toggleAttribute("data-stale", stale());
     root.dataset.theme = isDark() ? "dark" : "light";
@@ -63,13 +63,13 @@ export function createThemeStore(
     density,
     setDensity,
     isDark,
-    /** What the colours depend on: when it changes, so have they. */
+    /** Changes whenever the colours do. */
     shown,
     setStale,
-    /** Whether the page is being printed: all of it is drawn, light and as wide as a sheet, and stands still. */
+    /** Whether the page is being printed: drawn in full, light, as wide as a sheet, and frozen. */
     printing,
     print(on: boolean): void {
-      // The sheet's measures come first: what is drawn because of it reads them.
+      // Apply the print layout first: the drawings that this triggers read it.
       root.toggleAttribute("data-printing", on);
       setPrinting(on);
     },

@@ -1,7 +1,7 @@
 /**
- * What is open over the board: an enlarged chart, the search, the outline or the list of shortcuts, one at a time.
- * Opening adds an entry to the browser's history, so that the back button closes it, and a chart is in the address, so
- * that a link opens it. The store takes the browser's history as an argument. It must not know how a view is drawn.
+ * The view open over the board: an enlarged chart, the search, the outline or the shortcuts, one at a time.
+ * Opening one adds a history entry, so that the back button closes it; a chart is also in the address, so
+ * that a link opens it. The browser's history is an argument. It must not know how a view is drawn.
  */
 import { createSignal } from "solid-js";
 
@@ -12,14 +12,14 @@ export type View =
   | { type: "outline" }
   | { type: "shortcuts" };
 
-/** The part of the browser's history and address that is needed. */
+/** The part of the browser's history and address that is used here. */
 export interface Place {
   state(): unknown;
   hash(): string;
-  /** Add an entry, or replace the present one. An empty hash removes it from the address. */
+  /** Add an entry, or replace the current one. An empty hash removes it from the address. */
   push(state: unknown, hash: string): void;
   replace(state: unknown, hash: string): void;
-  /** Go back one entry. `moved` is called afterwards, not at once. */
+  /** Go back one entry. The browser calls `moved` later, not at once. */
   back(): void;
 }
 
@@ -34,7 +34,7 @@ const isKept = (state: unknown): state is Kept =>
 
 const hashOf = (view: View): string => (view.type === "chart" ? CHART + encodeURIComponent(view.id) : "");
 
-/** The view of an entry in the history: the one that it was made for, or the chart in its address. */
+/** The view of the current history entry: from its state, or the chart in its address. */
 function viewAt(place: Place): View | null {
   const state = place.state();
   if (isKept(state)) return state.view;
@@ -43,16 +43,16 @@ function viewAt(place: Place): View | null {
   try {
     return { type: "chart", id: decodeURIComponent(hash.slice(CHART.length)) };
   } catch {
-    // A link that was cut within a character.
+    // A link that was cut inside an escape sequence.
     return null;
   }
 }
 
-/** @param fixed whether nothing is ever opened, as on a wall. */
+/** @param fixed never opens a view, for a wall display. */
 export function createViewStore(place: Place, fixed = false) {
   const here = () => (fixed ? null : viewAt(place));
   const [shown, setShown] = createSignal<View | null>(here());
-  /** Going back takes a while. What is to be shown meanwhile waits for it. */
+  /** Going back is asynchronous. A view requested meanwhile waits in `next`. */
   let leaving = false;
   let next: View | null = null;
   let afterwards: (() => void) | null = null;
@@ -82,17 +82,17 @@ export function createViewStore(place: Place, fixed = false) {
   }
 
   return {
-    /** What is open, null for nothing. */
+    /** The open view, null for none. */
     shown,
     show,
     close,
-    /** Close what is open, and do something once the browser has gone back; at once where nothing is open. */
+    /** Close the view, then call back once the browser has gone back; at once if nothing is open. */
     leave(then: () => void): void {
       close();
       if (leaving) afterwards = then;
       else then();
     },
-    /** The browser has moved to another entry of its history, or the address was changed by hand. */
+    /** Call it when the browser moves in its history or the viewer edits the address. */
     moved(): void {
       leaving = false;
       setShown(here());

@@ -1,13 +1,13 @@
 /**
- * Time and chance as arguments: what a connection needs of the world, so that a test steps it instead of
- * sleeping. The real one is at the bottom; nothing but entry points uses it.
+ * Time and randomness as an argument, so that a test advances the clock instead of sleeping. The real clock
+ * is at the bottom; only entry points use it.
  */
 export interface Clock {
-  /** Milliseconds since some moment in 1970, by a clock that nobody sets: to measure with, not to show. */
+  /** Milliseconds since about 1970, from a monotonic clock: for measuring, not for display. */
   now(): number;
-  /** Call back after so many milliseconds, once; the function returned cancels it. */
+  /** Call back once after this many milliseconds; the returned function cancels the call. */
   after(milliseconds: number, callback: () => void): () => void;
-  /** A number from 0 up to 1. */
+  /** A random number, 0 <= n < 1. */
   random(): number;
 }
 

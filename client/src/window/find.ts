@@ -1,19 +1,20 @@
 /**
- * Finding by words: which of many texts have all words of a question, the best first. Pure.
+ * Word search: find the texts that contain all words of a query, best match first. Pure.
  *
- * A text that begins with the first word comes before one in which a word begins with it, and that before others.
+ * A text that starts with the first word ranks above one with that word at the start of a later word, then
+ * the rest.
  */
 
 export interface Searched {
-  /** What is shown and looked through. */
+  /** Shown and searched. */
   text: string;
-  /** What is shown beside it and looked through too. */
+  /** Shown beside the text, and searched. */
   detail?: string;
-  /** What is looked through and not shown, as the name behind a title. */
+  /** Searched but not shown, such as the name behind a title. */
   more?: string;
 }
 
-/** The words of a question, in lower case. */
+/** Split a query into lower-case words. */
 export const wordsOf = (question: string): string[] => question.toLowerCase().split(/\s+/).filter(Boolean);
 
 function rank(text: string, [first]: readonly string[]): number {
@@ -24,7 +25,7 @@ function rank(text: string, [first]: readonly string[]): number {
   return /[\p{L}\p{N}]/u.test(lower[at - 1]) ? 2 : 1;
 }
 
-/** The items that have all words, at most so many; all items where there are no words. */
+/** At most `limit` items that contain all words; without words, the first `limit` items. */
 export function found<T extends Searched>(items: readonly T[], words: readonly string[], limit: number): T[] {
   if (words.length === 0) return items.slice(0, limit);
   const matches = items.filter(({ text, detail = "", more = "" }) => {
@@ -38,7 +39,7 @@ export function found<T extends Searched>(items: readonly T[], words: readonly s
     .map(({ item }) => item);
 }
 
-/** A text in parts, those at odd places being words that were looked for. */
+/** Split a text at the query's words; the matches are at the odd indices. */
 export function marked(text: string, words: readonly string[]): string[] {
   if (words.length === 0) return [text];
   const escaped = words.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));

@@ -1,15 +1,15 @@
 /**
- * What stays the same when a list is made again: who depends on a list or on one of its items then sees no change
- * where there is none, and what is on the page is not made anew. Pure.
+ * Reuses the old list and items when a list is recomputed, so that dependents see no change and the page does
+ * not rebuild elements. Pure.
  */
 
-/** The list before when the new one has the very same items in the same order, else the new one. */
+/** Return the old list if the new one has identical items in the same order, else the new one. */
 export function kept<T>(before: readonly T[] | undefined, after: readonly T[]): readonly T[] {
   const same = before?.length === after.length && after.every((item, i) => item === before[i]);
   return same ? before : after;
 }
 
-/** The new list with the items before wherever they say the same; the list before when all do. */
+/** Return the new list with old items wherever the content is equal; the old list if all are equal. */
 export function keptByContent<T>(before: readonly T[], after: readonly T[]): readonly T[] {
   const known = new Map<string, T[]>();
   for (const item of before) {

@@ -1,6 +1,6 @@
-/** Percentiles of a few values, as the server computes them. Pure. */
+/** Percentiles of a few values, computed like the server's. Pure. */
 
-/** The values below which these shares of the others lie. NaN takes no part. */
+/** The percentiles at these shares (0 to 1), with linear interpolation. NaN is skipped. */
 export function percentiles(values: ArrayLike<number>, shares: readonly number[]): number[] {
   const sorted = Float64Array.from(Array.from(values).filter((value) => !Number.isNaN(value))).sort();
   return shares.map((share) => {

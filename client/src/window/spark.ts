@@ -1,13 +1,13 @@
 /**
- * A spark, the values from before an alert fired until it is over, and its lines in a box of so many pixels. Pure:
- * times and values in, the texts of SVG paths out.
+ * The SVG geometry of a spark: an alert's values from before it fired until it ended. Pure: times and values
+ * in, SVG paths out.
  */
 
 /** Times in milliseconds since 1970, by the server's clock. */
 export interface Spark {
   from: number;
   fired: number;
-  /** Infinity while it fires. */
+  /** Infinity while the alert fires. */
   ended: number;
   to: number;
   times: readonly number[];
@@ -17,17 +17,17 @@ export interface Spark {
 
 export interface SparkLines {
   line: string;
-  /** Where the episode begins and ends, from the left. */
+  /** Start and end of the episode, from the left. */
   episode: { left: number; right: number };
-  /** Where the newest value is. */
+  /** Position of the newest value. */
   newest: { x: number; y: number };
-  /** The height of the threshold, null when there is none to draw. */
+  /** Height of the threshold, null if there is none. */
   threshold: number | null;
 }
 
 const PAD = 3;
 
-/** A path through the points; a gap where a value is NaN. */
+/** A path through the points, with a gap at each NaN. */
 function pathOf(xs: readonly number[], ys: readonly number[]): string {
   let path = "";
   let drawing = false;
@@ -42,7 +42,7 @@ function pathOf(xs: readonly number[], ys: readonly number[]): string {
   return path;
 }
 
-/** @param threshold is part of what is seen, however far from it the values are; undefined for none. */
+/** @param threshold always in view, however far the values are from it; undefined for none. */
 export function sparkLines(
   { from, fired, ended, to, times, values }: Spark,
   threshold: number | undefined,

@@ -1,17 +1,17 @@
 /**
- * The stats of one series over the window, as the server computes them for `api/stats`. Pure: a column in, one
- * value each out. NaN is "no value at that tick" and takes part in nothing.
+ * The stats of one series over the window, computed like the server's `api/stats`. Pure. NaN means no value
+ * at that tick and is skipped.
  */
 export interface SeriesStats {
   avg: number;
   min: number;
   max: number;
   count: number;
-  /** The newest value there is. */
+  /** The newest value. */
   last: number;
 }
 
-/** @param values one series, oldest first. With no value at all the count is 0 and the rest NaN. */
+/** @param values one series, oldest first. Without any value, the count is 0 and the rest NaN. */
 export function computeStats(values: Float64Array): SeriesStats {
   let sum = 0;
   let count = 0;

@@ -1,23 +1,23 @@
 /**
- * The rows of a table panel: which series belong to one row, which rows are shown, and in what order. Pure: series
+ * The rows of a table panel: which series form a row, which rows are shown, and in what order. Pure: series
  * and values in, rows out; it must not know how they are drawn.
  *
- * A row is one value of a label, and of those that tell rows apart besides. Where several series of a metric are in
- * it, the rates of a counter add up, and of anything else the highest is shown: percentages and durations have no sum.
+ * A row is one combination of label values. If several series of a metric share a row, a counter's rates are
+ * summed; any other metric shows its highest value, since percentages and durations have no sum.
  */
 import type { Series } from "../link/protocol";
 
-/** Which series go into which row, as long as the series are the same. */
+/** The mapping from series to rows, valid while the series are the same. */
 export interface Plan {
-  /** For each row the labels' values, in the order in which people sort them. */
+  /** For each row its label values; rows are in natural sort order. */
   texts: readonly (readonly string[])[];
-  /** For each row one string that no other has. */
+  /** A unique key per row. */
   keys: readonly string[];
-  /** For each metric its series' keys, and for each of those the row. */
+  /** For each metric, the keys of its series and the row of each. */
   columns: readonly { keys: readonly string[]; rows: Int32Array }[];
 }
 
-/** What the rows are sorted by: one of the labels, or one of the metrics. */
+/** The sort column: one of the labels, or one of the metrics. */
 export interface Sorting {
   of: "label" | "metric";
   at: number;
@@ -36,7 +36,7 @@ function compareTexts(one: readonly string[], other: readonly string[]): number 
   return 0;
 }
 
-/** @param series of each metric; one without the first of the labels has no row. */
+/** @param series of each metric; one without the first label gets no row. */
 export function planOf(series: readonly (readonly Series[])[], labels: readonly string[]): Plan {
   const textsOf = (one: Series) => labels.map((label) => one.labels[label] ?? "");
   const labelled = series.map((all) => all.filter((one) => one.labels[labels[0]] !== undefined));
@@ -51,11 +51,11 @@ export function planOf(series: readonly (readonly Series[])[], labels: readonly 
   return { texts: sorted.map(([, texts]) => texts), keys, columns };
 }
 
-/** The rows in the order of one of their labels, and of equals by name. */
+/** Sort rows by one label, ties by name. */
 export const byLabel = (plan: Plan, rows: readonly number[], at: number): number[] =>
   rows.toSorted((one, other) => NAMES.compare(plan.texts[one][at], plan.texts[other][at]) || one - other);
 
-/** The rows in one of whose labels a text is, whatever its case. */
+/** The rows with a label that contains a text, ignoring case. */
 export function matching(plan: Plan, rows: readonly number[], text: string): readonly number[] {
   const wanted = text.trim().toLowerCase();
   if (wanted === "") return rows;
@@ -63,9 +63,9 @@ export function matching(plan: Plan, rows: readonly number[], text: string): rea
 }
 
 /**
- * The value of every row for each metric, NaN where it has none.
+ * The value of every row for each metric, NaN if it has none.
  *
- * @param adds for each metric, whether series of one row add up.
+ * @param adds for each metric, whether the series of a row are summed.
  */
 export function valuesOf(
   plan: Plan,
@@ -85,7 +85,7 @@ export function valuesOf(
   });
 }
 
-/** The rows that have a value now. */
+/** The rows with a current value. */
 export function present(plan: Plan, values: readonly Float64Array[]): number[] {
   return [...plan.keys.keys()].filter((row) => values.some((column) => !Number.isNaN(column[row])));
 }
@@ -93,13 +93,13 @@ export function present(plan: Plan, values: readonly Float64Array[]): number[] {
 /**
  * The rows to show, in order.
  *
- * Values that read the same are equal: such rows keep the order that they were shown in, and come before others,
- * which follow by name. Rows without a value are last.
+ * Values that read the same are ties: rows that were shown before keep their order, then new ones follow by
+ * name. Rows without a value come last.
  *
  * @param rows to choose from, by name.
- * @param values to sort by; null where the rows are in order.
- * @param read how a value is shown; of two values that read the same, all between do.
- * @param before for a row, its place when it was last shown.
+ * @param values to sort by; null if the rows are already in order.
+ * @param read formats a value; if two values read the same, so must all between them.
+ * @param before returns a row's last shown place.
  */
 export function ordered(
   rows: readonly number[],
@@ -131,7 +131,7 @@ export function ordered(
   return [...candidates, ...none].slice(0, limit);
 }
 
-/** The greatest of the values that read as the one in place `limit` does; Infinity where there are fewer. */
+/** The highest value that reads the same as the one at place `limit`; Infinity if there are fewer. */
 function lastShown(values: readonly number[], limit: number, read: (value: number) => string): number {
   if (values.length <= limit) return Number.POSITIVE_INFINITY;
   const sorted = Float64Array.from(values).sort();
@@ -145,7 +145,7 @@ function lastShown(values: readonly number[], limit: number, read: (value: numbe
   return sorted[same];
 }
 
-/** Many rows have the very same value, a zero, and to format one costs a microsecond. */
+/** Cache formatted values: many rows share a value such as zero, and formatting one takes a microsecond. */
 function memoized(read: (value: number) => string): (value: number) => string {
   const known = new Map<number, string>();
   return (value) => {

@@ -5,13 +5,13 @@
  *   times         | t4  | t5  | t2  | t3  |     head = 2: the oldest, and the next to be written
  *   cpu_usage     | 41  | NaN | 38  | 40  |     NaN: no value at that tick
  *
- * It takes ticks in the order they came and gives columns, oldest first. It must not know where ticks come from
- * nor who draws them; the worker and the page each have one.
+ * Ticks go in as they arrive, columns come out oldest first. The worker and the page each have one. It must
+ * not know where ticks come from or who draws them.
  */
 import type { Amendment, Ticks } from "../link/decoder";
 import type { Series } from "../link/protocol";
 
-/** A window as it is posted from the worker to a tab: columns oldest first. */
+/** A window that the worker posts to a tab: columns oldest first. */
 export interface WindowSnapshot {
   epoch: string;
   capacity: number;
@@ -20,35 +20,35 @@ export interface WindowSnapshot {
   seqs: Float64Array;
   series: Series[];
   columns: Float64Array[];
-  /** What the values of the next ticks are of, as long as those do not say it. */
+  /** The series of the next ticks' values, until a tick brings a new list. */
   layout: readonly Series[];
 }
 
 interface Column {
   series: Series;
   values: Float64Array;
-  /** How many ticks had been written in all when this one last had a value. */
+  /** The total of written ticks when this column last got a value. */
   seen: number;
 }
 
-/** A step between two ticks longer than this many intervals is a hole, whatever their numbers say. */
+/** A step between ticks longer than this many intervals is a hole, even if their numbers are consecutive. */
 const HOLE_INTERVALS = 2.5;
 
 export class Window {
   epoch = "";
-  /** Goes up when a series appears or goes away, so that a view can keep its list till then. */
+  /** Increases when a series appears or vanishes, so that a view can keep its list until then. */
   seriesVersion = 0;
-  /** Goes up when anything changes, so that nothing is drawn twice. */
+  /** Increases with every change, so that nothing is drawn twice. */
   version = 0;
   private length = 0;
   private head = 0;
   private written = 0;
-  /** As it lies in memory: see `ring`. */
+  /** In memory order: see `ring`. */
   times: Float64Array;
   private seqs: Float64Array;
   private readonly columns = new Map<string, Column>();
   private layout: readonly Series[] = [];
-  /** The columns in the order of the layout, so that no value is looked up; null for a series without one. */
+  /** The columns in layout order, which saves a lookup per value; null for a series without a column. */
   private targets: (Column | null)[] = [];
 
   constructor(
@@ -77,7 +77,7 @@ export class Window {
     return Array.from(this.columns.values(), ({ series }) => series);
   }
 
-  /** Take what came next or was missed; what begins afresh, or is of another epoch, in place of what was here. */
+  /** Append ticks. Ticks marked `afresh` or from another epoch replace the window. */
   take(ticks: Ticks): void {
     this.version++;
     const { epoch, afresh, series, first, times, values } = ticks;
@@ -90,7 +90,7 @@ export class Window {
     this.forgetVanished();
   }
 
-  /** Put values that came late into their tick; nothing when that is not in the window, as in a hole. */
+  /** Write late values into their tick; ignored if that tick is not in the window. */
   amend({ epoch, series, seq, values }: Amendment): void {
     if (epoch !== this.epoch) return;
     this.version++;
@@ -108,7 +108,7 @@ export class Window {
     });
   }
 
-  /** Change the size or the interval and keep the newest ticks. */
+  /** Change the capacity or the interval; keeps the newest ticks. */
   resize(capacity: number, intervalMs = this.intervalMs): void {
     this.intervalMs = intervalMs;
     if (capacity === this.capacity) return;
@@ -130,7 +130,7 @@ export class Window {
     return this.ordered(this.times);
   }
 
-  /** One series oldest first, NaN where it has no value; all NaN for a series that is not there. */
+  /** One series oldest first, NaN where it has no value; all NaN for an unknown series. */
   ordered(source: Float64Array | string): Float64Array {
     const ring = typeof source === "string" ? this.columns.get(source)?.values : source;
     const out = new Float64Array(this.length);
@@ -143,8 +143,8 @@ export class Window {
   }
 
   /**
-   * One series as it lies in memory, without a copy: the value of the oldest tick is at `oldest`, those after it
-   * follow and go on at the beginning. Undefined for a series that is not there.
+   * One series in memory order, without a copy: values start at `oldest` and wrap around. Undefined for an
+   * unknown series.
    */
   ring(key: string): Float64Array | undefined {
     return this.columns.get(key)?.values;
@@ -159,13 +159,13 @@ export class Window {
     return this.columns.has(key);
   }
 
-  /** The value of a series at the newest tick, NaN where it has none there. */
+  /** The value of a series at the newest tick, NaN if it has none. */
   newest(key: string): number {
     return this.columns.get(key)?.values[this.slot(this.length - 1)] ?? Number.NaN;
   }
 
   /**
-   * The ticks of a series after one time and up to another, both in milliseconds, oldest first: NaN where it has no
+   * The ticks of a series with after < time <= until, in milliseconds, oldest first; NaN where it has no
    * value.
    */
   between(key: string, after: number, until: number): { times: number[]; values: number[] } {
@@ -183,7 +183,7 @@ export class Window {
     };
   }
 
-  /** The greatest value of a series in the window, NaN when it has none. */
+  /** The highest value of a series in the window, NaN if it has none. */
   highest(key: string): number {
     let high = Number.NaN;
     for (const value of this.columns.get(key)?.values ?? [])
@@ -191,11 +191,11 @@ export class Window {
     return high;
   }
 
-  /** The average of a series over the window, NaN when it has no value. */
+  /** The average of a series over the window, NaN if it has no value. */
   average(key: string): number {
     let sum = 0;
     let count = 0;
-    // The order does not matter, and slots that were never written are NaN.
+    // The order does not matter, and unwritten slots are NaN.
     for (const value of this.columns.get(key)?.values ?? []) {
       if (Number.isNaN(value)) continue;
       sum += value;
@@ -218,7 +218,7 @@ export class Window {
     };
   }
 
-  /** The same ticks, which from now on do not change with this window. */
+  /** An independent copy. */
   copy(): Window {
     const copy = new Window(this.capacity, this.intervalMs);
     copy.restore(this.snapshot());
@@ -226,7 +226,7 @@ export class Window {
     return copy;
   }
 
-  /** Become the window of a snapshot; its newest ticks when it has more than the capacity. */
+  /** Load a snapshot; keeps its newest ticks if they exceed the capacity. */
   restore(snapshot: WindowSnapshot): void {
     const { capacity, times, seqs } = snapshot;
     const known = new Map(Array.from(this.columns, ([key, { series }]) => [key, series]));
@@ -247,7 +247,7 @@ export class Window {
     this.head = this.length % capacity;
     snapshot.series.forEach((posted, i) => {
       const values = resized(snapshot.columns[i], Number.NaN);
-      // A snapshot that was posted has copies; what is drawn of a series that was here already is not made anew.
+      // A posted snapshot holds copies. Keep the known series object so that its views are not rebuilt.
       const before = known.get(posted.key);
       const series = before?.unit === posted.unit ? before : posted;
       this.columns.set(series.key, { series, values, seen: this.written });
@@ -261,13 +261,13 @@ export class Window {
     if (ticks > this.capacity) this.resize(ticks);
   }
 
-  /** Know the columns that the values of the next ticks go to. */
+  /** Set the layout and find the target columns for the next ticks. */
   private follow(layout: readonly Series[]): void {
     this.layout = layout;
     this.targets = layout.map(({ key }) => this.columns.get(key) ?? null);
   }
 
-  /** Add a tick. One that is not newer than the newest is a double and left out; missed ones become a hole. */
+  /** Add a tick. Drops one that is not newer than the newest; missed ticks become a hole. */
   private push(seq: number, time: number, row: Float64Array): void {
     if (this.length > 0) {
       if (seq <= this.newestSeq) return;
@@ -290,7 +290,7 @@ export class Window {
     this.written++;
   }
 
-  /** A value beyond what the wire holds leaves a gap like none at all, but its series is there. */
+  /** An infinite value leaves a gap like a missing one, but its series gets a column. */
   private write(row: Float64Array): void {
     const slot = this.slot(this.length - 1);
     for (let place = 0; place < row.length; place++) {
@@ -312,7 +312,7 @@ export class Window {
     return column;
   }
 
-  /** Rows without values or numbers between the newest tick and the next, spread over the time between them. */
+  /** Fill the time between the newest tick and the next with evenly spaced rows without values or numbers. */
   private leaveHole(nextSeq: number, nextTime: number): void {
     const time = this.newestTime;
     const seq = this.newestSeq;
@@ -322,7 +322,7 @@ export class Window {
     for (let i = 1; i <= missed; i++) this.advance(Number.NaN, time + i * step);
   }
 
-  /** A series without one value left in the window is no series any more: a container that was stopped. */
+  /** Remove series with no value left in the window, such as those of a stopped container. */
   private forgetVanished(): void {
     const before = this.columns.size;
     for (const [key, { seen }] of this.columns) {

@@ -1,6 +1,6 @@
 /**
- * The board on a wall, for people who stand before it: no controls, a clock, what fires in a band, and every series as a
- * cell. A board of few series has its cards and charts, only larger.
+ * The board on a wall, without controls: a clock, a band of firing alerts, and every series as a cell. A
+ * board with few series shows its cards and charts, only larger.
  */
 import "../../styles/kiosk.css";
 import { createMemo, createRenderEffect, For, Index, onCleanup, Show } from "solid-js";
@@ -30,11 +30,11 @@ import { useSeverity, useThreshold } from "../severity";
 import { useWidth } from "../width";
 import { type CellGroup, cellGroups, columnsOf, type Part } from "./groups";
 
-/** A board of no more series has room for its cards and charts. */
+/** Up to this many series, the cards and charts fit. */
 const FEW_SERIES = 60;
-/** The band has room for so many. */
+/** How many alerts fit in the band. */
 const MOST_FIRING = 4;
-/** From this width on there is one column more. */
+/** Each of these widths adds a column. */
 const WIDTHS = [700, 1100, 1700, 2300];
 
 const DATE = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric", month: "short" });
@@ -233,7 +233,7 @@ function Columns(props: { groups: readonly CellGroup[] }) {
   const columns = createMemo(() => columnsOf(props.groups, count()));
   return (
     <div class="kiosk-columns" ref={element} style={{ "--columns": columns().length }}>
-      {/* By place: when a series comes, the cells before it stay. */}
+      {/* Keyed by place: a new series does not move the cells before it. */}
       <Index each={columns()}>
         {(parts) => (
           <div class="kiosk-column">
@@ -250,12 +250,12 @@ export default function Kiosk() {
   const groups = createMemo(() =>
     cellGroups(board.groups(), (row) => row.title === "" || rows.isOpen(row), stats.seriesOf),
   );
-  /** Once there were many, there are many. */
+  /** Once true, it stays true. */
   const many = createMemo<boolean>(
     (before) => before || groups().reduce((sum, { series }) => sum + series.length, 0) > FEW_SERIES,
     false,
   );
-  // Before anything is drawn, and measured, in the size of the wall's text.
+  // Set the wall's text size before anything is measured or drawn.
   createRenderEffect(() => {
     document.documentElement.dataset.kiosk = many() ? "many" : "few";
   });

@@ -1,30 +1,30 @@
 /**
- * How the series of a board lie on a wall: groups of cells in columns of about the same height. Pure: a board's groups
- * in, columns out.
+ * How a board's series lie on a wall: groups of cells in columns of about the same height. Pure: a board's
+ * groups in, columns out.
  */
 import type { Series } from "../../link/protocol";
 import { type Group, leavesOf, type RowGroup } from "../layout";
 
 export interface CellGroup {
   title: string;
-  /** Of its section, empty for panels that are in none. */
+  /** The path of the section; empty for panels outside any section. */
   path: string;
   series: readonly Series[];
 }
 
-/** A part of a group that is in one column. */
+/** The part of a group that lies in one column. */
 export interface Part extends CellGroup {
-  /** Whether it goes on from the column before. */
+  /** Whether it continues from the previous column. */
   continued: boolean;
   /** How many cells the whole group has. */
   total: number;
 }
 
 const ABREAST = 2;
-/** A heading with fewer rows of cells below it is moved to the next column. */
+/** A heading with fewer rows below it moves to the next column. */
 const LEAST_ROWS = 3;
 
-/** The metrics that cards and charts show, in their order. The rows of tables are too many for a wall. */
+/** The metrics of cards and charts, in order. Tables have too many rows for a wall. */
 function shownIn(groups: readonly Group[], isOpen: (row: RowGroup) => boolean): string[] {
   return groups.flatMap((group) => {
     if (group.type === "row") return isOpen(group) ? shownIn(group.groups, isOpen) : [];
@@ -35,7 +35,7 @@ function shownIn(groups: readonly Group[], isOpen: (row: RowGroup) => boolean): 
   });
 }
 
-/** @param isOpen whether a section is to be seen; one that is folded is left out. */
+/** @param isOpen whether a section is open; a folded one is left out. */
 export function cellGroups(
   groups: readonly Group[],
   isOpen: (row: RowGroup) => boolean,
@@ -48,7 +48,7 @@ export function cellGroups(
     const series = fresh.flatMap((name) => [...seriesOf(name)]);
     if (series.length === 0) return;
     const last = found.at(-1);
-    // Panels that are in no section are one group, as far as they follow each other.
+    // Neighbouring panels outside any section form one group.
     if (path === "" && last?.path === "")
       found[found.length - 1] = { ...last, series: [...last.series, ...series] };
     else found.push({ title, path, series });
@@ -62,10 +62,10 @@ export function cellGroups(
 
 const rowsOf = (cells: number): number => Math.ceil(cells / ABREAST);
 
-/** Groups in columns: in their order, as even as can be, and cut where they have to be. */
+/** Spread groups over columns, in order and as evenly as possible, and split them where needed. */
 export function columnsOf(groups: readonly CellGroup[], columns: number): Part[][] {
   const all: Part[][] = [[]];
-  /** How many rows there are still to place, and how many more the column may have. */
+  /** The rows still to place, and the rows free in this column. */
   let rest = groups.reduce((sum, { series }) => sum + rowsOf(series.length) + 1, 0);
   let room = Math.ceil(rest / columns);
   const next = (): void => {
