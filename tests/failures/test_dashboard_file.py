@@ -48,7 +48,8 @@ def own_path_and_modules() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def short_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reload, "FIRST_S", 0.5)
+    # Only a file that hangs takes that long, even on a busy machine.
+    monkeypatch.setattr(reload, "FIRST_S", 30.0)
     monkeypatch.setattr(reload, "LOOK_S", 0.05)
     monkeypatch.setattr(reload, "INTERRUPTED_S", 0.2)
     monkeypatch.setattr(watching, "LOOK_EVERY_S", 0.02)
@@ -289,10 +290,10 @@ def test_an_interrupt_that_comes_too_late_does_not_fail_the_load(path: Path, gat
 async def test_the_line_where_a_load_hangs_is_reported(path: Path) -> None:
     async with developing(path) as developed:
         path.write_text(dashboard_text("Hangs", "\n\nwhile True: pass\n"))
-        await developed.until(lambda: developed.problems)
-        assert developed.line_of("dashboard file") == 6
+        # On a busy machine it may be reported before it has come to this line, and then again.
+        await developed.until(lambda: developed.problems and developed.line_of("dashboard file") == 6)
         await developed.until(lambda: developed.said)
-        assert developed.said[0].startswith(f"{path}:6: it has been loading for more than ")
+        assert developed.said[-1].startswith(f"{path}:6: it has been loading for more than ")
 
 
 async def test_the_newest_of_many_hanging_saves_is_shown_and_no_load_remains(path: Path) -> None:
@@ -354,7 +355,10 @@ async def test_the_import_of_a_module_outside_the_folder_is_not_interrupted(
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_a_file_that_hangs_at_the_start_is_served_empty_until_a_newer_save(path: Path) -> None:
+async def test_a_file_that_hangs_at_the_start_is_served_empty_until_a_newer_save(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reload, "FIRST_S", 0.5)
     path.write_text(dashboard_text("Hangs", "while True: pass\n"))
     async with developing(path) as developed:
         assert "has been loading for 0.5 s" in developed.said[0]
@@ -366,10 +370,12 @@ async def test_a_file_that_hangs_at_the_start_is_served_empty_until_a_newer_save
 
 
 async def test_a_file_that_loads_slowly_at_the_start_is_shown_once_it_is_loaded(
-    path: Path, gates: list[threading.Event]
+    path: Path, gates: list[threading.Event], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(reload, "FIRST_S", 0.5)
     path.write_text(dashboard_text("Slow", HANGS["in a call that can't be interrupted"]))
     async with developing(path) as developed:
+        await developed.until(lambda: gates)
         gates[0].set()
         await developed.until(lambda: developed.title == "Slow")
         assert developed.problems == {}

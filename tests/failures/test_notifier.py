@@ -113,9 +113,13 @@ async def until(condition: Callable[[], object]) -> None:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shorten attempts and pauses."""
+    """Shorten the pauses between attempts."""
     monkeypatch.setattr("tickboard.notify.delivery.FIRST_BACKOFF_S", 0.05)
     monkeypatch.setattr("tickboard.notify.delivery.LONGEST_BACKOFF_S", 0.1)
+
+
+def shorten_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shorten attempts that hang; on a busy machine, others may take as long."""
     assert notifier.Notifier.__init__.__defaults__ == (notifier.SEND_S,)
     monkeypatch.setattr(notifier.Notifier.__init__, "__defaults__", (0.3,))
 
@@ -158,8 +162,10 @@ WAYS: dict[str, tuple[Callable[[], object], str]] = {
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("way", WAYS)
 async def test_whatever_a_service_does_the_board_keeps_running_and_it_recovers(
-    way: str, receiver: Webhook, odd: Odd, caplog: pytest.LogCaptureFixture
+    way: str, receiver: Webhook, odd: Odd, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if way == "hangs":
+        shorten_attempts(monkeypatch)
     FREE.clear()
     odd.sends, said = WAYS[way]
     world = World(receiver)
@@ -169,10 +175,10 @@ async def test_whatever_a_service_does_the_board_keeps_running_and_it_recovers(
         assert said in world.problem
         assert world.problem.endswith("; it will be tried again until it does")
         assert world.counts.failed >= 1
-        await until(lambda: len(receiver.taken) == 1)
+        await until(lambda: receiver.taken)
         await world.ticks(20)
         await world.resolve()
-        await until(lambda: len(receiver.taken) == 2)
+        await until(lambda: len(receiver.taken) >= 2)
         odd.sends = None
         FREE.set()
         # One message contains everything that happened meanwhile.
@@ -203,7 +209,10 @@ async def test_an_invalid_answer_does_not_count_as_a_delivery(
 
 
 @pytest.mark.usefixtures("quick")
-async def test_a_service_that_hangs_forever_does_not_delay_the_shutdown(receiver: Webhook, odd: Odd) -> None:
+async def test_a_service_that_hangs_forever_does_not_delay_the_shutdown(
+    receiver: Webhook, odd: Odd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shorten_attempts(monkeypatch)
     free = threading.Event()
     odd.sends = hanging(free)
     world = World(receiver)
