@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -47,10 +47,22 @@ class Bench:
         )
 
 
+OPENED: list[TickRecorder] = []
+
+
 def opened(path: Path, problems: Problems) -> TickRecorder:
     recorder = TickRecorder.open(HistoryOptions(str(path)), problems)
     assert recorder is not None
+    OPENED.append(recorder)
     return recorder
+
+
+@pytest.fixture(autouse=True)
+def closed_afterwards() -> Iterator[None]:
+    """Close the histories of a test, whose threads would disturb the tests after it."""
+    yield
+    while OPENED:
+        OPENED.pop().history.close()
 
 
 @pytest.fixture
@@ -312,7 +324,8 @@ def run(main: Callable[[], Awaitable[None]]) -> None:
 
 
 def make_board(path: Path, value: float) -> Board:
-    board = Board(history=path, interval_ms=20, window_size=20)
+    # A long window, since a busy machine may take a while to serve the next board.
+    board = Board(history=path, interval_ms=20, window_size=1000)
     board.gauge("cpu").set(value)
     board.prepare()
     return board
