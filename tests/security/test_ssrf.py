@@ -193,10 +193,14 @@ def test_a_gzip_bomb_takes_little_memory_and_is_ended_by_its_size() -> None:
         wait_for(lambda: last(board).keys() >= {"value suspect", "value witness"})
         before = process.memory_info().rss
         suspect.answer = says(OK, head, bomb)
-        wait_for(lambda: "more than 33554432 bytes" in problem(board, suspect.url))
+        wait_for(lambda: problem(board, suspect.url))
+        said = problem(board, suspect.url)
         assert process.memory_info().rss - before < 200 << 20
+        assert "more than 33554432 bytes" in said
         suspect.answer = good(b"value 7\n")
         wait_for(lambda: last(board).get("value suspect") == 7)
+    assert not any(secret in said for secret in SECRETS)
+    assert len(said) < 500
 
 
 @pytest.mark.parametrize(
