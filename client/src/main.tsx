@@ -23,6 +23,7 @@ import { createBoardStore } from "./stores/board";
 import { createConnectionStore } from "./stores/connection";
 import { createCursorStore } from "./stores/cursor";
 import { createHistoryStore } from "./stores/history";
+import { createPastStore } from "./stores/past";
 import { createPinsStore } from "./stores/pins";
 import { createRowsStore } from "./stores/rows";
 import { createSectionsStore } from "./stores/sections";
@@ -30,6 +31,7 @@ import { createShortcutsStore } from "./stores/shortcuts";
 import { createSparkStore } from "./stores/sparks";
 import { createStatsStore } from "./stores/stats";
 import { createThemeStore } from "./stores/theme";
+import { type Address, createTimeStore } from "./stores/time";
 import { createViewStore, type Place } from "./stores/view";
 import { systemClock } from "./time/clock";
 import type { Health } from "./types.gen";
@@ -67,6 +69,20 @@ const browserPlace: Place = {
   back: () => history.back(),
 };
 
+const browserAddress: Address = {
+  search: () => location.search,
+  replace: (search) =>
+    history.replaceState(history.state, "", `${location.pathname}${search}${location.hash}`),
+};
+
+/** GET an address below the page's. Rejects with the server's error, or why there is no answer. */
+async function getBytes(path: string, signal: AbortSignal): Promise<ArrayBuffer> {
+  const answer = await fetch(base + path, { signal, cache: "no-store" });
+  if (answer.ok) return answer.arrayBuffer();
+  const { error = answer.statusText } = await answer.json().catch(() => ({}));
+  throw new Error(error);
+}
+
 function createStores(retry: () => void): Stores {
   const board = createBoardStore();
   const intervalMs = () => board.board()?.interval_ms ?? 1000;
@@ -76,8 +92,30 @@ function createStores(retry: () => void): Stores {
     matchMedia("(prefers-color-scheme: dark)"),
     matchMedia("(forced-colors: active)"),
   );
-  const held = () => connection.paused() || theme.printing();
-  const stats = createStatsStore(paced(systemClock, requestAnimationFrame), held);
+  const time = createTimeStore({
+    clock: systemClock,
+    address: browserAddress,
+    now: {
+      drawn: () => {
+        stats.drawn();
+        return stats.live.newestTime;
+      },
+      newest: () => stats.live.newestTime,
+      intervalMs,
+      windowMs: () => stats.live.spanMs,
+    },
+  });
+  const past = createPastStore({
+    ...{ time, clock: systemClock, live: () => stats.live, get: getBytes },
+    seriesOf: (metric) => stats.seriesOf(metric).length,
+    loader: async () => (await import("./past/loader")).RangeLoader,
+  });
+  const stats = createStatsStore(
+    paced(systemClock, requestAnimationFrame),
+    theme.printing,
+    () => performance.now(),
+    { window: past.window, stands: () => !time.follows(), has: past.has },
+  );
   const bell = createBell(board.title, (id) => alerts.isFiring(id));
   const alerts = createAlertStore({
     clock: systemClock,
@@ -98,6 +136,7 @@ function createStores(retry: () => void): Stores {
     actions: new AlertActions(base),
     history: createHistoryStore(askHealth, connection.newest),
     sparks: createSparkStore(stats.live),
+    past,
     pins: createPinsStore(listUnder(pinnedKey), board),
     rows,
     sections: createSectionsStore(board, alerts, rows, reveal),
@@ -107,6 +146,7 @@ function createStores(retry: () => void): Stores {
       save: (on) => writeStored(SHORTCUTS_KEY, on ? null : "off"),
     }),
     theme,
+    time,
   };
 }
 
@@ -153,10 +193,10 @@ function listen(target: EventTarget, type: string, listener: (event: Event) => v
 
 /** Connect the feed. Stop it when the page goes away, and restart it when the page returns from the cache. */
 function connect(stores: Stores, started: (feed: SharedFeed) => void): void {
-  const { alerts, bell, board, connection, sparks, stats, theme, view } = stores;
+  const { alerts, bell, board, connection, past, sparks, stats, theme, time, view } = stores;
   const feed = createFeed((event: FeedEvent) =>
     batch(() => {
-      for (const store of [board, connection, stats, sparks, alerts]) store.apply(event);
+      for (const store of [board, connection, stats, past, sparks, alerts]) store.apply(event);
     }),
   );
   started(feed);
@@ -167,6 +207,7 @@ function connect(stores: Stores, started: (feed: SharedFeed) => void): void {
   listen(window, "online", () => feed.wake());
   listen(window, "popstate", () => {
     view.moved();
+    time.moved();
     history.scrollRestoration = "auto";
   });
   listen(window, "keydown", (event) => {

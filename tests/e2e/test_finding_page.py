@@ -155,7 +155,7 @@ def test_a_dialog_keeps_the_focus_and_gives_it_back(shown: Page) -> None:
 def test_shortcuts_pause_change_the_theme_and_go_to_what_fires(shown: Page) -> None:
     shown.emulate_media(color_scheme="light")
     shown.keyboard.press(" ")
-    expect(shown.locator(".status")).to_contain_text("Paused")
+    expect(shown.locator(".status")).to_contain_text("Standing still")
     shown.keyboard.press(" ")
     expect(shown.locator(".status")).to_contain_text("Live")
     shown.keyboard.press("t")

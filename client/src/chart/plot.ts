@@ -41,6 +41,9 @@ const HALO = 4.5;
 const MOST_HALOS = 3;
 const GHOST_ALPHA = 0.6;
 const AREA_ALPHA = 0.08;
+const BAND_ALPHA = 0.2;
+/** With more bands than this, they are mud: the other lines then show their extremes themselves. */
+const MOST_BANDS = 2;
 const STACK_ALPHA = 0.28;
 const SHADE_ALPHA = 0.08;
 const THRESHOLD_ALPHA = 0.8;
@@ -56,6 +59,7 @@ const MIDDLE = 4;
 /** Buffers for the points of lines, valid during one drawing and shared by all plots. */
 const pool: Points[] = [];
 const layer = new Points();
+const [upper, lower] = [new Points(), new Points()];
 let sums = new Float64Array(0);
 let tops = new Float64Array(0);
 
@@ -191,8 +195,7 @@ export class Plot {
 
   private arrange(scene: Scene, context: CanvasRenderingContext2D): Layout {
     const { width, height, ratio } = this.surface;
-    const { ring, lines, spanMs } = scene;
-    const newest = ring.times[(ring.oldest + ring.ticks - 1) % ring.times.length] ?? 0;
+    const { ring, lines, spanMs, until } = scene;
     const pixels = Math.max(1, Math.round(width * ratio));
     const [low, high] = scene.stacked
       ? stackExtent(columnsOf(scene), sumsFor(scene))
@@ -207,7 +210,7 @@ export class Plot {
     const y = valueScale(range, box, logarithmic);
     // With several ticks per pixel, the picture moves by whole pixels.
     const pixelMs = spanMs / pixels;
-    const to = ring.ticks > 2 * pixels ? (Math.floor(newest / pixelMs) + 1) * pixelMs : newest;
+    const to = ring.ticks > 2 * pixels ? (Math.floor(until / pixelMs) + 1) * pixelMs : until;
     const from = to - spanMs;
     const factor = box.width / spanMs;
     const x = (time: number): number => box.left + (time - from) * factor;
@@ -277,9 +280,9 @@ export class Plot {
     const { lines, colors, isolated, ring } = scene;
     const [back, front]: [number[], number[]] = [[], []];
     lines.forEach((line, i) => {
-      const stands = isolated === null ? line.color !== null && !line.stale : isolated.has(line.key);
-      (stands ? front : back).push(i);
+      (standsOut(scene, line) ? front : back).push(i);
     });
+    for (const i of bandedOf(scene)) this.drawBand(context, scene, lines[i], x, y);
     context.strokeStyle = context.fillStyle = colors.ghost;
     context.globalAlpha = GHOST_ALPHA;
     context.lineWidth = 1;
@@ -294,7 +297,7 @@ export class Plot {
     for (const i of front.reverse()) {
       const points = pointsAt(i);
       const color = colorOf(scene, lines[i]);
-      if (lines.length === 1 && range.min <= 0 && scene.scale !== "log") {
+      if (lines.length === 1 && lines[i].band === undefined && range.min <= 0 && scene.scale !== "log") {
         context.fillStyle = color;
         context.globalAlpha = AREA_ALPHA;
         context.beginPath();
@@ -321,6 +324,25 @@ export class Plot {
       context.fillStyle = colorOf(scene, lines[i]);
       drawDot(context, Math.min(x(ring.times[newest]), box.left + box.width), y(value), DOT);
     }
+  }
+
+  private drawBand(
+    context: CanvasRenderingContext2D,
+    scene: Scene,
+    line: SceneLine,
+    ...[x, y]: [Place, Place]
+  ): void {
+    const { band } = line;
+    if (band === undefined) return;
+    const pixels = Math.max(1, Math.round(this.surface.width * this.surface.ratio));
+    upper.take(scene.ring, band.highs, scene.spanMs, pixels);
+    lower.take(scene.ring, band.lows, scene.spanMs, pixels);
+    context.fillStyle = colorOf(scene, line);
+    context.globalAlpha = BAND_ALPHA;
+    context.beginPath();
+    traceBetween(context, upper, lower, x, y);
+    context.fill();
+    context.globalAlpha = 1;
   }
 
   private drawStack(context: CanvasRenderingContext2D, scene: Scene, { y, x }: Layout): void {
@@ -449,20 +471,35 @@ export class Plot {
   }
 }
 
+/** Whether a line is drawn in its colour, before the others. */
+function standsOut({ isolated }: Scene, line: SceneLine): boolean {
+  return isolated === null ? line.color !== null && !line.stale : isolated.has(line.key);
+}
+
+/** The lines whose extremes are a band: the first ones in colour. */
+function bandedOf(scene: Scene): number[] {
+  const front = scene.lines.flatMap((line, i) => (standsOut(scene, line) ? [i] : []));
+  return front.slice(0, MOST_BANDS).filter((i) => scene.lines[i].band !== undefined);
+}
+
 /** Read the points of all lines; return the lowest and the highest value. */
-function takeLines({ lines, ring, spanMs }: Scene, pixels: number): [low: number, high: number] {
+function takeLines(scene: Scene, pixels: number): [low: number, high: number] {
+  const { lines, ring, spanMs } = scene;
+  const banded = bandedOf(scene);
   let low = Number.NaN;
   let high = Number.NaN;
   lines.forEach((line, i) => {
     const points = pointsAt(i);
     if (line.values === undefined) points.length = 0;
-    else points.take(ring, line.values, spanMs, pixels);
+    else if (line.band === undefined) points.take(ring, line.values, spanMs, pixels);
+    else points.takeBand(ring, line.band, spanMs, pixels);
     const { values, length } = points;
     for (let at = 0; at < length; at++) {
       const value = values[at];
       if (value < low || (Number.isNaN(low) && !Number.isNaN(value))) low = value;
       if (value > high || (Number.isNaN(high) && !Number.isNaN(value))) high = value;
     }
+    if (banded.includes(i) && line.values !== undefined) points.take(ring, line.values, spanMs, pixels);
   });
   return [low, high];
 }

@@ -13,6 +13,12 @@ export interface Ring {
   ticks: number;
 }
 
+/** The lowest and the highest value of each bucket, in slots of the ring; NaN where it has no value. */
+export interface Band {
+  lows: Float64Array;
+  highs: Float64Array;
+}
+
 /** The points of one line, in arrays that are reused for the next. NaN marks a gap. */
 export class Points {
   length = 0;
@@ -23,8 +29,15 @@ export class Points {
   take(ring: Ring, values: Float64Array, spanMs: number, pixels: number): void {
     this.length = 0;
     const { ticks } = ring;
-    if (ticks > 2 * pixels) this.takeReduced(ring, values, spanMs / Math.max(1, pixels));
+    if (ticks > 2 * pixels)
+      this.takeReduced(ring, { lows: values, highs: values }, spanMs / Math.max(1, pixels));
     else this.takeAll(ring, values);
+  }
+
+  /** Read the extremes of all buckets, or of each pixel if there are more. */
+  takeBand(ring: Ring, band: Band, spanMs: number, pixels: number): void {
+    this.length = 0;
+    this.takeReduced(ring, band, spanMs / Math.max(1, pixels));
   }
 
   private takeAll({ times, oldest, ticks }: Ring, values: Float64Array): void {
@@ -39,7 +52,7 @@ export class Points {
   }
 
   /** Pixels start at whole multiples of `pixelMs`, so that a point keeps its value as it moves. */
-  private takeReduced({ times, oldest, ticks }: Ring, values: Float64Array, pixelMs: number): void {
+  private takeReduced({ times, oldest, ticks }: Ring, { lows, highs }: Band, pixelMs: number): void {
     const capacity = times.length;
     let pixel = Number.NaN;
     let low = Number.NaN;
@@ -48,7 +61,7 @@ export class Points {
     let highTime = 0;
     for (let i = 0, slot = oldest; i < ticks; i++) {
       const time = times[slot];
-      const value = values[slot];
+      const [least, most] = [lows[slot], highs[slot]];
       if (++slot === capacity) slot = 0;
       const here = Math.floor(time / pixelMs);
       if (here !== pixel) {
@@ -57,12 +70,12 @@ export class Points {
         low = high = Number.NaN;
         lowTime = highTime = time;
       }
-      if (!(value >= low) && !Number.isNaN(value)) {
-        low = value;
+      if (!(least >= low) && !Number.isNaN(least)) {
+        low = least;
         lowTime = time;
       }
-      if (!(value <= high) && !Number.isNaN(value)) {
-        high = value;
+      if (!(most <= high) && !Number.isNaN(most)) {
+        high = most;
         highTime = time;
       }
     }

@@ -16,7 +16,7 @@ import {
   timePlaces,
 } from "./axis";
 import type { Colors } from "./palette";
-import type { Ring } from "./reduce";
+import type { Band, Ring } from "./reduce";
 import type { Shade } from "./shade";
 import { BOLD, textWidth } from "./text";
 
@@ -30,6 +30,8 @@ export interface SceneLine {
   color: number | null;
   /** In slots of the ring; undefined if the series does not exist. */
   values: Float64Array | undefined;
+  /** The extremes of each value's bucket; undefined if the values are ticks. */
+  band?: Band;
   stale: boolean;
 }
 
@@ -44,6 +46,8 @@ export interface Scene {
   /** Changes with the ring's values. */
   version: number;
   spanMs: number;
+  /** The end of the time axis, milliseconds since 1970. */
+  until: number;
   lines: readonly SceneLine[];
   unit: string;
   limits: AxisLimits;
@@ -185,6 +189,7 @@ export function isSame(one: Scene, other: Scene): boolean {
   return (
     one.ring === other.ring &&
     one.version === other.version &&
+    one.until === other.until &&
     one.lines === other.lines &&
     one.shades === other.shades &&
     one.thresholds === other.thresholds &&

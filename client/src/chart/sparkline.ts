@@ -4,7 +4,7 @@
  */
 import type { Severity } from "../types.gen";
 import type { Colors } from "./palette";
-import { Points, type Ring } from "./reduce";
+import { type Band, Points, type Ring } from "./reduce";
 import type { Surface } from "./surface";
 
 export interface SparkScale {
@@ -18,7 +18,11 @@ export interface SparkScale {
 export interface SparkPicture {
   ring: Ring;
   values: Float64Array;
+  /** The extremes of each value's bucket; undefined if the values are ticks. */
+  band?: Band;
   spanMs: number;
+  /** The end of the time axis, milliseconds since 1970. */
+  until: number;
   scale: SparkScale;
   threshold?: number;
   severity?: Severity;
@@ -52,10 +56,11 @@ export function sparkRange(
 }
 
 export function drawSpark(surface: Surface, picture: SparkPicture): void {
-  const { ring, values, spanMs, scale, threshold, severity, firing, quiet, colors } = picture;
+  const { ring, values, band, spanMs, until, scale, threshold, severity, firing, quiet, colors } = picture;
   const context = surface.begin();
   const { width, height } = surface;
-  points.take(ring, values, spanMs, width);
+  if (band === undefined) points.take(ring, values, spanMs, width);
+  else points.takeBand(ring, band, spanMs, width);
   const { times, values: drawn, length } = points;
   let low = Number.NaN;
   let high = Number.NaN;
@@ -68,8 +73,7 @@ export function drawSpark(surface: Surface, picture: SparkPicture): void {
   }
   if (last === -1) return;
   const [from, to] = sparkRange(low, high, scale, threshold);
-  const newest = ring.times[(ring.oldest + ring.ticks - 1) % ring.times.length];
-  const x = (time: number) => width - PAD - ((newest - time) / spanMs) * (width - PAD - 1);
+  const x = (time: number) => width - PAD - ((until - time) / spanMs) * (width - PAD - 1);
   const y = (value: number) => height - PAD - ((value - from) / (to - from)) * (height - 2 * PAD);
 
   if (threshold !== undefined && threshold >= from && threshold <= to) {

@@ -89,6 +89,7 @@ export function ChartCanvas(props: {
       sceneLines = now.lines.map(({ key, short, color, stale }) => ({
         ...{ key, name: short, color, stale: stale !== "" || now.lost },
         values: window.ring(key),
+        band: window.bandOf(key),
       }));
     }
     return sceneLines;
@@ -100,7 +101,8 @@ export function ChartCanvas(props: {
     plot.draw({
       ring: window,
       version: window.version,
-      spanMs: (window.capacity - 1) * window.intervalMs,
+      spanMs: window.spanMs,
+      until: window.until,
       lines: linesFor(),
       unit: picture.unit(),
       limits: { ...picture.limits(), unit: picture.unit() },

@@ -6,7 +6,6 @@ import { createMemo, createSignal, lazy, Show } from "solid-js";
 import type { Plot } from "../chart/plot";
 import { formatCount, formatTicks, formatValue } from "../format";
 import type { Chart } from "../types.gen";
-import { computeStats } from "../window/stats";
 import { ChartCanvas } from "./ChartCanvas";
 import { useStores } from "./context";
 import { Icon } from "./Icon";
@@ -32,7 +31,7 @@ function Now(props: { line: Line; live: () => boolean }) {
     (before) => {
       if (!props.live()) return before;
       stats.drawn();
-      const { last, min, max } = computeStats(stats.window.ordered(props.line.key));
+      const { last, min, max } = stats.window.statsOf(props.line.key);
       return formatValue(last, props.line.unit, [min, max]);
     },
     { number: "", unit: "" },
@@ -49,7 +48,7 @@ function Now(props: { line: Line; live: () => boolean }) {
 export function ChartPanel(props: { chart: Chart }) {
   const { board, view } = useStores();
   let section!: HTMLElement;
-  const inView = useInView(() => section);
+  const inView = useInView(() => section, props.chart.metrics);
   const [asTable, setAsTable] = createSignal(false);
   const [filter, setFilter] = createSignal("");
   /** Whether the lines are listed below, because their labels do not fit at the line ends. */

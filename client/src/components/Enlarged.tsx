@@ -13,7 +13,6 @@ import { FONT } from "../chart/text";
 import { formatCount, formatTime } from "../format";
 import type { Chart } from "../types.gen";
 import { percentiles } from "../window/percentile";
-import { computeStats } from "../window/stats";
 import { useBeat } from "./beat";
 import { ChartCanvas } from "./ChartCanvas";
 import { useStores } from "./context";
@@ -125,7 +124,14 @@ function StatsRow(props: { line: Line; picture: ChartPicture; at: number | null;
     props.beat();
     return stats.window.ordered(props.line.key);
   });
-  const numbers = createMemo(() => computeStats(values()));
+  const numbers = createMemo(() => {
+    values();
+    return stats.window.statsOf(props.line.key);
+  });
+  const now = createMemo(() => {
+    values();
+    return stats.window.newest(props.line.key);
+  });
   const high = createMemo(() => percentiles(values(), [0.95, 0.99]));
   const text = (value: number) => valueText(value, props.picture.unit(), [numbers().min, numbers().max]);
   return (
@@ -152,7 +158,7 @@ function StatsRow(props: { line: Line; picture: ChartPicture; at: number | null;
         </button>
       </th>
       <td class="at">{props.at === null ? "" : text(values()[props.at] ?? Number.NaN)}</td>
-      <td class="now">{text(values().at(-1) ?? Number.NaN)}</td>
+      <td class="now">{text(now())}</td>
       <td class="avg">{text(numbers().avg)}</td>
       <td class="min">{text(numbers().min)}</td>
       <td class="max">{text(numbers().max)}</td>
@@ -214,7 +220,7 @@ export default function Enlarged(props: { chart: Chart }) {
   const { stats, view } = useStores();
   let section!: HTMLElement;
   let plot: Plot | null = null;
-  const inView = useInView(() => section);
+  const inView = useInView(() => section, props.chart.metrics);
   const [scale, setScale] = createSignal<Scale>("automatic");
   const [axis, setAxis] = createSignal<Range>({ min: 0, max: 1 });
   const [copied, setCopied] = createSignal<string | null>(null);

@@ -2,7 +2,7 @@
  * The top bar: the board's title, the connection status, the counts of firing alerts, search, outline and
  * settings.
  */
-import { createMemo, Show } from "solid-js";
+import { Show } from "solid-js";
 import { formatCount, formatDuration, formatTime, plural } from "../format";
 import type { Severity } from "../types.gen";
 import { useStores } from "./context";
@@ -10,23 +10,20 @@ import { Icon, type IconName } from "./Icon";
 import { Settings } from "./Settings";
 
 function ConnectionStatus(props: { waiting: boolean }) {
-  const { connection } = useStores();
+  const { connection, time } = useStores();
   const word = () => {
     if (!connection.connected()) return connection.tried() ? "Disconnected" : "Connecting…";
-    if (connection.paused()) return "Paused";
+    if (!time.follows()) return "Standing still";
     return connection.live() ? "Live" : "Not live";
   };
   const state = () => {
     if (!connection.connected()) return connection.tried() ? "disconnected" : "disconnected connecting";
-    return connection.paused() ? "connected paused" : "connected";
+    return time.follows() ? "connected" : "connected paused";
   };
   const note = () =>
     connection.behind() > 0 ? `behind by ${formatDuration(connection.behind() * 1000)}` : "";
-  /** While paused, the time of the drawn tick, not of the newest one. */
-  const updated = createMemo<number>(
-    (before) => (connection.paused() ? before : connection.newest()),
-    Number.NaN,
-  );
+  /** While the page stands still, its time, not that of the newest tick. */
+  const updated = () => (time.follows() ? connection.newest() : time.range().to);
 
   return (
     <div class={`status ${state()}`} classList={{ behind: connection.behind() > 0 }}>
@@ -56,15 +53,12 @@ function ConnectionStatus(props: { waiting: boolean }) {
 }
 
 function PauseButton() {
-  const { connection, stats } = useStores();
-  const name = () => (connection.paused() ? "Resume drawing" : "Pause drawing");
-  const toggle = () => {
-    connection.setPaused((paused) => !paused);
-    stats.draw();
-  };
+  const { time } = useStores();
+  const name = () => (time.follows() ? "Stand still" : "Go live");
+  const toggle = () => (time.follows() ? time.pause() : time.live());
   return (
     <button type="button" class="icon-button pause" aria-label={name()} title={name()} onClick={toggle}>
-      <Icon name={connection.paused() ? "play" : "pause"} />
+      <Icon name={time.follows() ? "pause" : "play"} />
     </button>
   );
 }

@@ -3,7 +3,7 @@
  * minimum and maximum. Screen readers get that line in full, even where it does not fit.
  */
 import { createMemo, createSignal, For, Show } from "solid-js";
-import { formatCount, formatDuration, formatLabels, formatLine, plural } from "../format";
+import { formatCount, formatLabels, formatLine, plural } from "../format";
 import type { Series } from "../link/protocol";
 import type { Card } from "../types.gen";
 import { kept } from "../window/kept";
@@ -16,6 +16,7 @@ import { Name } from "./Name";
 import { SeverityShape } from "./SeverityShape";
 import { Spark } from "./Spark";
 import { useSeverity, useThreshold } from "./severity";
+import { useSpan } from "./span";
 import { useStale } from "./stale";
 import { useWidth, widthOf } from "./width";
 
@@ -62,7 +63,7 @@ function SeriesCard(props: { title: string; unit: string; series: Series; note: 
   // A board may have hundreds of cards. Cards out of sight keep their last numbers.
   const numbers = stats.statsOf(
     props.series.key,
-    useInView(() => article),
+    useInView(() => article, [props.series.name]),
   );
   const texts = createMemo(() => cardTexts(numbers(), props.unit));
   const now = useLongest(() => texts().now.number);
@@ -74,10 +75,7 @@ function SeriesCard(props: { title: string; unit: string; series: Series; note: 
     });
   const beside = longestOf(seen);
   const number = longestOf((text) => text.number);
-  const span = () => {
-    const { window_size = 60, interval_ms = 1000 } = board.board() ?? {};
-    return formatDuration(window_size * interval_ms);
-  };
+  const span = useSpan();
   const width = useWidth(() => article);
   /** Which parts fit in the small line. The sample count goes first, then the window, then the line wraps. */
   const room = createMemo(() => {

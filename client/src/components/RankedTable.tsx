@@ -7,14 +7,14 @@ import "../styles/ranked.css";
 import { type Accessor, createMemo, createSignal, createUniqueId, For, Show } from "solid-js";
 import { colorVariable } from "../chart/palette";
 import { valueText } from "../chart/scene";
-import { extentOf, formatCount, formatDuration } from "../format";
+import { extentOf, formatCount } from "../format";
 import type { Severity } from "../types.gen";
 import { percentiles } from "../window/percentile";
-import { computeStats } from "../window/stats";
 import { useBeat } from "./beat";
 import { useStores } from "./context";
 import type { Line } from "./lines";
 import { Spark } from "./Spark";
+import { useSpan } from "./span";
 import type { Standout } from "./standout";
 
 const ROWS = 8;
@@ -47,6 +47,7 @@ export default function RankedTable(props: {
   onHold: (held: boolean) => void;
 }) {
   const { stats } = useStores();
+  const span = useSpan();
   const [shown, setShown] = createSignal(ROWS);
   const beat = useBeat(props.live);
   const id = createUniqueId();
@@ -90,7 +91,7 @@ export default function RankedTable(props: {
                 now ↓
               </th>
               <th class="spark-cell" scope="col">
-                {formatDuration(stats.window.capacity * stats.window.intervalMs)}
+                {span()}
               </th>
               <th class="stat" scope="col">
                 avg
@@ -168,7 +169,7 @@ function Row(props: {
   const { alerts, stats } = useStores();
   const numbers = createMemo(() => {
     props.beat();
-    return computeStats(stats.window.ordered(props.line.key));
+    return stats.window.statsOf(props.line.key);
   });
   const now = createMemo(() => {
     props.beat();

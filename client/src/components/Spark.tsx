@@ -47,7 +47,9 @@ export function Spark(props: {
     drawSpark(surface, {
       ring: window,
       values,
-      spanMs: (window.capacity - 1) * window.intervalMs,
+      band: window.bandOf(props.series),
+      spanMs: window.spanMs,
+      until: window.until,
       scale: props.rangeOwn ? { least: LEAST_SHARE * (max ?? window.highest(props.series)) } : { min, max },
       threshold: props.threshold,
       severity: props.severity,

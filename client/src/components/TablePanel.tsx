@@ -60,7 +60,7 @@ export default function TablePanel(props: { table: Table; pinned: boolean }) {
   const least = props.table.limit ?? LIMIT;
   let section!: HTMLElement;
   let pointed = false;
-  const inView = useInView(() => section);
+  const inView = useInView(() => section, metrics);
   const [sorting, setSorting] = createSignal<Sorting>({ of: "metric", at: 0, descending: true });
   const [filter, setFilter] = createSignal("");
   const [all, setAll] = createSignal(false);

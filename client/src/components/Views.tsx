@@ -17,13 +17,10 @@ const Shortcuts = lazy(() => import("./finding/Shortcuts"));
 const PRELOAD_AFTER_MS = 5_000;
 
 function useActions(): (action: Action) => void {
-  const { alerts, connection, sections, stats, theme, view } = useStores();
+  const { alerts, sections, theme, time, view } = useStores();
   let shownLast = "";
 
-  function pause(): void {
-    connection.setPaused((paused) => !paused);
-    stats.draw();
-  }
+  const pause = () => (time.follows() ? time.pause() : time.live());
 
   function enlarge(): void {
     const id = chartInSight();

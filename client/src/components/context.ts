@@ -10,6 +10,7 @@ import type { BoardStore } from "../stores/board";
 import type { ConnectionStore } from "../stores/connection";
 import type { CursorStore } from "../stores/cursor";
 import type { HistoryStore } from "../stores/history";
+import type { PastStore } from "../stores/past";
 import type { PinsStore } from "../stores/pins";
 import type { RowsStore } from "../stores/rows";
 import type { SectionsStore } from "../stores/sections";
@@ -17,6 +18,7 @@ import type { ShortcutsStore } from "../stores/shortcuts";
 import type { SparkStore } from "../stores/sparks";
 import type { StatsStore } from "../stores/stats";
 import type { ThemeStore } from "../stores/theme";
+import type { TimeStore } from "../stores/time";
 import type { ViewStore } from "../stores/view";
 
 export interface Stores {
@@ -29,11 +31,13 @@ export interface Stores {
   connection: ConnectionStore;
   cursor: CursorStore;
   history: HistoryStore;
+  past: PastStore;
   pins: PinsStore;
   rows: RowsStore;
   sections: SectionsStore;
   shortcuts: ShortcutsStore;
   theme: ThemeStore;
+  time: TimeStore;
   view: ViewStore;
 }
 

@@ -1,5 +1,5 @@
 /** Whether an element is in view, close to it, or being printed. Other elements skip their work. */
-import { createMemo, createSignal, onCleanup, onMount } from "solid-js";
+import { createEffect, createMemo, createSignal, onCleanup, onMount } from "solid-js";
 import { useStores } from "./context";
 
 const MARGIN = "200px";
@@ -19,13 +19,18 @@ function observe(element: Element, set: (inView: boolean) => void): void {
   observer.observe(element);
 }
 
-export function useInView(element: () => Element): () => boolean {
-  const { theme } = useStores();
+/** @param metrics are loaded for the range on the page, once the element is in view. */
+export function useInView(element: () => Element, metrics: readonly string[] = []): () => boolean {
+  const { past, theme } = useStores();
   const [inView, setInView] = createSignal(false);
   onMount(() => {
     const observed = element();
     observe(observed, setInView);
     onCleanup(() => observer?.unobserve(observed));
   });
-  return createMemo(() => inView() || theme.printing());
+  const seen = createMemo(() => inView() || theme.printing());
+  createEffect(() => {
+    if (metrics.length > 0 && seen()) onCleanup(past.want(metrics));
+  });
+  return seen;
 }

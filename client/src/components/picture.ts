@@ -4,7 +4,6 @@ import type { Scale, Threshold } from "../chart/scene";
 import { shadesOf } from "../chart/shade";
 import { formatText, formatTicks } from "../format";
 import type { Chart } from "../types.gen";
-import { computeStats } from "../window/stats";
 import type { Picture } from "./ChartCanvas";
 import { useStores } from "./context";
 import { type Lines, useLines } from "./lines";
@@ -44,7 +43,7 @@ export function usePicture(
     described = connection.time();
     const lines = all.drawn().slice(0, DESCRIBED);
     const parts = lines.map(({ key, label, stale, unit: own }) => {
-      const { last, min, max, avg } = computeStats(stats.window.ordered(key));
+      const { last, min, max, avg } = stats.window.statsOf(key);
       const [l, lo, hi, a] = [last, min, max, avg].map((value) => formatText(value, own, [min, max]));
       const note = stale && `, ${stale}`;
       return `${label}${note}: latest ${l}, min ${lo}, max ${hi}, average ${a}`;

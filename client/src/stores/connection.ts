@@ -1,6 +1,6 @@
 /**
- * The connection's state: live or not and why, when the next try is due, how late the newest tick is, and
- * whether the viewer paused drawing. It takes feed events and the time; it must not know a socket.
+ * The connection's state: live or not and why, when the next try is due, and how late the newest tick is. It
+ * takes feed events and the time; it must not know a socket.
  *
  * The clocks of server and browser differ, and either may be adjusted. So this measures with a monotonic
  * clock. `skewMs` is the minimum of (arrival here - tick's own time): the clock difference plus the fastest
@@ -40,7 +40,6 @@ export function createConnectionStore(
   const [begun, setBegun] = createSignal(now());
   const [moment, setMoment] = createSignal(now());
   const [time, setTime] = createSignal(wall());
-  const [paused, setPaused] = createSignal(false);
 
   const connected = () => link().connected;
 
@@ -125,8 +124,6 @@ export function createConnectionStore(
     live: () => connected() && behind() === 0,
     /** The newest tick's own time, milliseconds since 1970; NaN before the first. */
     newest,
-    paused,
-    setPaused,
   };
 }
 

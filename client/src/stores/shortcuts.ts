@@ -16,7 +16,7 @@ export interface Shortcut {
 
 export const SHORTCUTS: readonly Shortcut[] = [
   { key: "/", action: "search", name: "/", text: "Search" },
-  { key: " ", action: "pause", name: "Space", text: "Pause or resume" },
+  { key: " ", action: "pause", name: "Space", text: "Stand still, or go on live" },
   { key: "e", action: "enlarge", name: "e", text: "Enlarge the chart under the pointer or in focus" },
   { key: "n", action: "next", name: "n", text: "Next firing alert" },
   { key: "o", action: "outline", name: "o", text: "Outline" },

@@ -1,14 +1,14 @@
 /**
  * The window and everything computed from it. Ticks are stored at once and drawn with the next frame, so a
  * burst of ticks costs one drawing, a hidden page costs none, and a paused page keeps collecting. It must not
- * know what a card or a chart is.
+ * know what a card or a chart is. Another range of time is another window in its place.
  */
-import { createMemo, createSignal, untrack } from "solid-js";
+import { createEffect, createMemo, createSignal, on, untrack } from "solid-js";
 import type { FeedEvent } from "../link/feed";
 import type { Series } from "../link/protocol";
 import type { BoardInfo } from "../types.gen";
 import { kept } from "../window/kept";
-import { computeStats, type SeriesStats } from "../window/stats";
+import type { SeriesStats } from "../window/stats";
 import { Window } from "../window/window";
 
 const FIRST_CAPACITY = 60;
@@ -21,14 +21,28 @@ const LATE_MS = 500;
 /** … but a drawing never takes longer than this, since a key or a press waits meanwhile. */
 const BUDGET_LATE_MS = 200;
 
+/** What is shown instead of the board's own window. */
+export interface OtherTime {
+  /** Null for the board's own window. */
+  window(): Window | null;
+  /** Whether the page stands still, so that ticks change nothing. */
+  stands(): boolean;
+  /** Whether a metric's values have arrived. */
+  has(metric: string): boolean;
+}
+
+const OWN_TIME: OtherTime = { window: () => null, stands: () => false, has: () => true };
+
 /**
  * @param nextFrame calls back once when the next drawing may start.
+ * @param held whether the picture must stay as it is, as in print.
  * @param now a clock to measure with, in milliseconds.
  */
 export function createStatsStore(
   nextFrame: (callback: () => void) => void,
-  paused: () => boolean,
+  held: () => boolean,
   now: () => number = () => performance.now(),
+  other: OtherTime = OWN_TIME,
 ) {
   const window = new Window(FIRST_CAPACITY, FIRST_INTERVAL_MS);
   const [drawn, setDrawn] = createSignal(0);
@@ -40,9 +54,9 @@ export function createStatsStore(
   /** The queued pictures and when each was queued, longest wait first. */
   const turns = new Map<() => void, number>();
 
-  /** A copy for the views while paused: ticks keep arriving, and the cursor must match the picture. */
-  const held = createMemo(() => (paused() ? window.copy() : null));
-  const shown = () => held() ?? window;
+  /** A copy for the views while held: ticks keep arriving, and the cursor must match the picture. */
+  const copy = createMemo(() => (held() && other.window() === null ? window.copy() : null));
+  const shown = () => other.window() ?? copy() ?? window;
 
   /** Update everything that depends on the window at the next frame. */
   function draw(): void {
@@ -66,7 +80,7 @@ export function createStatsStore(
   }
 
   function follow(): void {
-    if (!changed || paused()) return;
+    if (!changed || held()) return;
     changed = false;
     if (window.epoch !== "") setLoaded(true);
     setDrawn((count) => count + 1);
@@ -101,11 +115,11 @@ export function createStatsStore(
     if (event.type === "board") showBoard(event.board);
     if (event.type === "ticks") {
       window.take(event);
-      draw();
+      if (!other.stands()) draw();
     }
     if (event.type === "amended") {
       window.amend(event);
-      draw();
+      if (!other.stands()) draw();
     }
     if (event.type === "snapshot") {
       if (event.window !== null) window.restore(event.window);
@@ -114,16 +128,29 @@ export function createStatsStore(
     }
   }
 
-  const seriesVersion = createMemo(() => {
-    drawn();
-    return shown().seriesVersion;
-  });
+  createEffect(on(other.window, draw, { defer: true }));
+
+  const seriesVersion = createMemo(
+    () => {
+      drawn();
+      return { window: shown(), version: shown().seriesVersion };
+    },
+    { window, version: -1 },
+    { equals: (one, next) => one.window === next.window && one.version === next.version },
+  );
 
   const seriesByMetric = createMemo<Groups>((before) => {
     seriesVersion();
-    // A pause starts and ends with the same series, so no card is rebuilt.
-    return groupByName(untrack(shown).series, before);
+    // Another range with the same series rebuilds no card.
+    return groupByName(untrack(series), before);
   }, new Map());
+
+  /** The series of the window. Of a metric whose values have not arrived, the ones that it has now. */
+  function series(): Series[] {
+    if (other.window() === null) return shown().series;
+    const arrived = shown().series.filter(({ name }) => other.has(name));
+    return [...arrived, ...window.series.filter(({ name }) => !other.has(name))];
+  }
 
   return {
     apply,
@@ -131,13 +158,13 @@ export function createStatsStore(
     inTurn,
     /** Remove a picture from the queue. */
     outOfTurn: (picture: () => void): void => void turns.delete(picture),
-    /** The drawn window: while paused, the copy from the start of the pause. */
+    /** The drawn window. */
     get window(): Window {
       return shown();
     },
-    /** The current window, even while paused. */
+    /** The board's own window, whatever is drawn. */
     live: window,
-    /** Changes when the views should redraw: at most once a frame, never while paused. */
+    /** Changes when the views should redraw: at most once a frame, never while held. */
     drawn,
     /** Whether a window has arrived yet. */
     loaded,
@@ -148,7 +175,7 @@ export function createStatsStore(
       createMemo((before?: SeriesStats): SeriesStats => {
         if (before !== undefined && !live()) return before;
         drawn();
-        return computeStats(shown().ordered(key));
+        return shown().statsOf(key);
       }),
   };
 }

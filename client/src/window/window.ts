@@ -8,8 +8,10 @@
  * Ticks go in as they arrive, columns come out oldest first. The worker and the page each have one. It must
  * not know where ticks come from or who draws them.
  */
+import type { Band } from "../chart/reduce";
 import type { Amendment, Ticks } from "../link/decoder";
 import type { Series } from "../link/protocol";
+import { computeStats, type SeriesStats } from "./stats";
 
 /** A window that the worker posts to a tab: columns oldest first. */
 export interface WindowSnapshot {
@@ -47,7 +49,8 @@ export class Window {
   times: Float64Array;
   private seqs: Float64Array;
   private readonly columns = new Map<string, Column>();
-  private layout: readonly Series[] = [];
+  /** The series of the next ticks' values. */
+  layout: readonly Series[] = [];
   /** The columns in layout order, which saves a lookup per value; null for a series without a column. */
   private targets: (Column | null)[] = [];
 
@@ -65,12 +68,21 @@ export class Window {
 
   /** The newest tick's number, 0 before the first. */
   get newestSeq(): number {
-    return this.length === 0 ? 0 : this.seqs[this.slot(this.length - 1)];
+    return this.length === 0 ? 0 : this.seqs[this.slotAt(this.length - 1)];
   }
 
   /** The newest tick's time in milliseconds, NaN before the first. */
   get newestTime(): number {
-    return this.length === 0 ? Number.NaN : this.times[this.slot(this.length - 1)];
+    return this.length === 0 ? Number.NaN : this.times[this.slotAt(this.length - 1)];
+  }
+
+  /** The length of the time axis in milliseconds, and the time at its end. */
+  get spanMs(): number {
+    return (this.capacity - 1) * this.intervalMs;
+  }
+
+  get until(): number {
+    return this.newestTime;
   }
 
   get series(): Series[] {
@@ -96,9 +108,9 @@ export class Window {
     this.version++;
     if (series !== null) this.follow(series);
     let index = this.length - 1;
-    while (index >= 0 && this.seqs[this.slot(index)] !== seq) index--;
+    while (index >= 0 && this.seqs[this.slotAt(index)] !== seq) index--;
     if (index < 0) return;
-    const slot = this.slot(index);
+    const slot = this.slotAt(index);
     const seen = this.written - (this.length - 1 - index);
     values.forEach((value, place) => {
       if (!Number.isFinite(value)) return;
@@ -135,7 +147,7 @@ export class Window {
     const ring = typeof source === "string" ? this.columns.get(source)?.values : source;
     const out = new Float64Array(this.length);
     if (ring === undefined) return out.fill(Number.NaN);
-    const start = this.slot(0);
+    const start = this.slotAt(0);
     const tail = Math.min(this.length, this.capacity - start);
     out.set(ring.subarray(start, start + tail));
     out.set(ring.subarray(0, this.length - tail), tail);
@@ -152,16 +164,26 @@ export class Window {
 
   /** The slot of the oldest tick. */
   get oldest(): number {
-    return this.slot(0);
+    return this.slotAt(0);
   }
 
   has(key: string): boolean {
     return this.columns.has(key);
   }
 
+  /** The stats of a series over the window. */
+  statsOf(key: string): SeriesStats {
+    return computeStats(this.ordered(key));
+  }
+
+  /** The extremes of a series in each bucket; undefined if its values are ticks. */
+  bandOf(_key: string): Band | undefined {
+    return undefined;
+  }
+
   /** The value of a series at the newest tick, NaN if it has none. */
   newest(key: string): number {
-    return this.columns.get(key)?.values[this.slot(this.length - 1)] ?? Number.NaN;
+    return this.columns.get(key)?.values[this.slotAt(this.length - 1)] ?? Number.NaN;
   }
 
   /**
@@ -172,7 +194,7 @@ export class Window {
     const ring = this.columns.get(key)?.values;
     const slots: number[] = [];
     for (let index = this.length - 1; index >= 0; index--) {
-      const slot = this.slot(index);
+      const slot = this.slotAt(index);
       if (this.times[slot] <= after) break;
       if (this.times[slot] <= until) slots.push(slot);
     }
@@ -262,13 +284,13 @@ export class Window {
   }
 
   /** Set the layout and find the target columns for the next ticks. */
-  private follow(layout: readonly Series[]): void {
+  protected follow(layout: readonly Series[]): void {
     this.layout = layout;
     this.targets = layout.map(({ key }) => this.columns.get(key) ?? null);
   }
 
   /** Add a tick. Drops one that is not newer than the newest; missed ticks become a hole. */
-  private push(seq: number, time: number, row: Float64Array): void {
+  protected push(seq: number, time: number, row: Float64Array): void {
     if (this.length > 0) {
       if (seq <= this.newestSeq) return;
       this.leaveHole(seq, time);
@@ -277,11 +299,30 @@ export class Window {
     this.write(row);
   }
 
-  private slot(index: number): number {
+  /** The slot of a tick, oldest first. */
+  protected slotAt(index: number): number {
     return (this.head - this.length + index + this.capacity) % this.capacity;
   }
 
-  private advance(seq: number, time: number): void {
+  /** Number the newest tick anew. */
+  protected renumber(seq: number): void {
+    this.seqs[this.slotAt(this.length - 1)] = seq;
+  }
+
+  /** The column of a series, in memory order; added if it is new. Call `follow` once all are added. */
+  protected columnOf(series: Series): Float64Array {
+    const known = this.columns.get(series.key);
+    if (known !== undefined) {
+      known.seen = this.written;
+      return known.values;
+    }
+    const values = new Float64Array(this.capacity).fill(Number.NaN);
+    this.columns.set(series.key, { series, values, seen: this.written });
+    this.seriesVersion++;
+    return values;
+  }
+
+  protected advance(seq: number, time: number): void {
     this.times[this.head] = time;
     this.seqs[this.head] = seq;
     for (const column of this.columns.values()) column.values[this.head] = Number.NaN;
@@ -292,7 +333,7 @@ export class Window {
 
   /** An infinite value leaves a gap like a missing one, but its series gets a column. */
   private write(row: Float64Array): void {
-    const slot = this.slot(this.length - 1);
+    const slot = this.slotAt(this.length - 1);
     for (let place = 0; place < row.length; place++) {
       const value = row[place];
       if (Number.isNaN(value)) continue;

@@ -5,7 +5,6 @@ import { formatLabels, formatText } from "../../format";
 import { type Series, seriesKey } from "../../link/protocol";
 import type { Severity, Table } from "../../types.gen";
 import type { Searched } from "../../window/find";
-import { computeStats } from "../../window/stats";
 import { useStores } from "../context";
 import { leavesOf } from "../layout";
 
@@ -31,7 +30,7 @@ export function useSearched(): readonly Found[] {
 
   function newest(key: string, unit: string): string {
     stats.drawn();
-    const { last, min, max } = computeStats(stats.window.ordered(key));
+    const { last, min, max } = stats.window.statsOf(key);
     return Number.isNaN(last) ? "" : formatText(last, unit, [min, max]);
   }
 

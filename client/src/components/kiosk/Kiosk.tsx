@@ -164,7 +164,7 @@ function Cell(props: { series: Series; name: string }) {
   const unit = () => board.metric(props.series.name)?.unit ?? props.series.unit;
   const numbers = stats.statsOf(
     props.series.key,
-    useInView(() => element),
+    useInView(() => element, [props.series.name]),
   );
   const now = createMemo(() => cardTexts(numbers(), unit()).now);
   const severity = useSeverity(() => [props.series.key, props.series.name]);
