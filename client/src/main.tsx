@@ -101,6 +101,7 @@ function createStores(retry: () => void): Stores {
         return stats.live.newestTime;
       },
       newest: () => stats.live.newestTime,
+      oldest: () => stats.live.times[stats.live.oldest],
       intervalMs,
       windowMs: () => stats.live.spanMs,
     },
@@ -114,7 +115,10 @@ function createStores(retry: () => void): Stores {
     paced(systemClock, requestAnimationFrame),
     theme.printing,
     () => performance.now(),
-    { window: past.window, stands: () => !time.follows(), has: past.has },
+    {
+      ...{ window: past.window, has: past.has },
+      ...{ stands: () => !time.follows(), replays: () => time.speed() > 0 },
+    },
   );
   const bell = createBell(board.title, (id) => alerts.isFiring(id));
   const alerts = createAlertStore({

@@ -211,6 +211,75 @@ describe("the stats store", () => {
     expect(store.seriesOf("load")).toHaveLength(1);
   });
 
+  describe("at another time", () => {
+    const [other, setOther] = createSignal<Window | null>(null, { equals: false });
+    let stands: boolean;
+    let arrived: ReadonlySet<string>;
+
+    const windowAt = (seq: number, columns: Record<string, number>): Window => {
+      const window = new Window(60, 1000);
+      window.take(windowOf("past", [tick(seq, columns)]));
+      return window;
+    };
+
+    beforeEach(() => {
+      setOther(null);
+      [stands, arrived] = [true, new Set(["cpu", "load"])];
+      const time = {
+        ...{ window: other, stands: () => stands, replays: () => false },
+        has: (metric: string) => arrived.has(metric),
+      };
+      store = createRoot(() =>
+        createStatsStore(
+          (callback) => frames.push(callback),
+          paused,
+          () => 0,
+          time,
+        ),
+      );
+      store.apply(arrival(windowOf("e", [tick(1, { cpu: 1 }), tick(2, { cpu: 2 })])));
+      frame();
+    });
+
+    it("shows the other window, which ticks leave as it is", () => {
+      setOther(windowAt(1, { cpu: 7 }));
+      frame();
+      const drawn = store.drawn();
+      store.apply(arrival(tick(3, { cpu: 3 })));
+      frame();
+      expect([values(), store.drawn()]).toEqual([[7], drawn]);
+      expect(store.live.newest("cpu")).toBe(3);
+      stands = false;
+      setOther(null);
+      frame();
+      expect(values()).toEqual([1, 2, 3]);
+    });
+
+    it("has the series of then, and of a metric that has not arrived those of now", () => {
+      arrived = new Set(["load"]);
+      setOther(windowAt(1, { load: 7 }));
+      frame();
+      expect([store.seriesOf("cpu"), store.seriesOf("load")].map((all) => all.length)).toEqual([1, 1]);
+      arrived = new Set(["cpu", "load"]);
+      setOther(windowAt(1, { load: 7 }));
+      frame();
+      expect(store.seriesOf("cpu")).toHaveLength(0);
+    });
+
+    it("lets views change their order when it goes to another moment, and only their values for more of it", () => {
+      const before = store.pace();
+      setOther(windowAt(2, { cpu: 7 }));
+      frame();
+      const same = store.pace() - before;
+      setOther(windowAt(500, { cpu: 7 }));
+      frame();
+      const jumped = store.pace() - before - same;
+      expect(same).toBeGreaterThan(900);
+      expect(same).toBeLessThan(5_000);
+      expect(jumped).toBeGreaterThan(60_000);
+    });
+  });
+
   it("does not make the cards anew when it is paused", () => {
     const before = store.seriesOf("cpu")[0];
     setPaused(true);

@@ -52,7 +52,13 @@ describe("the time on the page", () => {
             search = next;
           },
         },
-        now: { drawn: () => newest, newest: () => newest, intervalMs: () => 1000, windowMs: () => 59_000 },
+        now: {
+          drawn: () => newest,
+          newest: () => newest,
+          oldest: () => newest - 59_003.5,
+          intervalMs: () => 1000,
+          windowMs: () => 59_000,
+        },
       }),
     );
   };
@@ -83,6 +89,11 @@ describe("the time on the page", () => {
     expect(time.range()).toEqual({ from: NOON - 300_000, to: NOON + 1 });
     time.live();
     expect(time.range()).toEqual({ from: NOON - 240_000, to: NOON + 60_000 });
+  });
+
+  it("stands still at every tick of the board's own window, which are not exactly an interval apart", () => {
+    time.pause();
+    expect(time.range()).toEqual({ from: NOON - 59_004, to: NOON + 1 });
   });
 
   it("moves a range that reaches into the future back, and makes a short one longer", () => {

@@ -11,7 +11,7 @@ export function useBeat(live: Accessor<boolean>): Accessor<number> {
   return createMemo<number>((before) => {
     if (!live()) return before;
     stats.drawn();
-    const now = stats.window.newestTime;
+    const now = stats.pace();
     return Math.abs(now - before) < SHOW_EVERY_MS ? before : now;
   }, Number.NaN);
 }

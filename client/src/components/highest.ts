@@ -31,7 +31,7 @@ export function useHighest(
     if (!live(before.length > 0)) return before;
     stats.drawn();
     const window = untrack(() => stats.window);
-    const now = window.newestTime;
+    const now = stats.pace();
     const stays = before.length === limit && before.every(({ key }) => window.has(key));
     // Compare absolute times: a new window may start earlier.
     if (stays && Math.abs(now - chosenAt) < CHOOSE_EVERY_MS) return before;

@@ -72,7 +72,7 @@ export function useLines(
       stats.drawn();
     }
     const window = untrack(() => stats.window);
-    const next = eight.update(keys, (key) => window.newest(key), window.newestTime, held());
+    const next = eight.update(keys, (key) => window.newest(key), stats.pace(), held());
     return before?.order === next.order && before.colors === next.colors ? before : next;
   });
 

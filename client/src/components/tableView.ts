@@ -101,7 +101,7 @@ export function useTableView(
       const sort = sorting();
       const ask = [sort, filter(), limit()];
       const [resorted, changed] = [sort !== asked[0], ask.some((one, i) => one !== asked[i])];
-      const now = window.newestTime;
+      const now = stats.pace();
       if (!changed && Math.abs(now - shownAt) < SHOW_EVERY_MS) return before;
       [asked, shownAt] = [ask, now];
 

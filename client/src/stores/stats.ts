@@ -27,11 +27,21 @@ export interface OtherTime {
   window(): Window | null;
   /** Whether the page stands still, so that ticks change nothing. */
   stands(): boolean;
+  /** Whether windows follow one another as a replay. */
+  replays(): boolean;
   /** Whether a metric's values have arrived. */
   has(metric: string): boolean;
 }
 
-const OWN_TIME: OtherTime = { window: () => null, stands: () => false, has: () => true };
+const OWN_TIME: OtherTime = {
+  ...{ window: () => null, stands: () => false, replays: () => false, has: () => true },
+};
+
+/** A window that ends this close to the one before is the same moment: nothing moves to another place. */
+const NEAR_INTERVALS = 3;
+/** More values of the moment on the page, or another moment. */
+const MORE_MS = 1000;
+const JUMP_MS = 3_600_000;
 
 /**
  * @param nextFrame calls back once when the next drawing may start.
@@ -51,6 +61,8 @@ export function createStatsStore(
   let drawing = false;
   /** Whether the window has changed since the last drawing. */
   let changed = false;
+  let newestDrawn = Number.NaN;
+  let jumped = 0;
   /** The queued pictures and when each was queued, longest wait first. */
   const turns = new Map<() => void, number>();
 
@@ -83,6 +95,7 @@ export function createStatsStore(
     if (!changed || held()) return;
     changed = false;
     if (window.epoch !== "") setLoaded(true);
+    newestDrawn = shown().newestTime;
     setDrawn((count) => count + 1);
   }
 
@@ -115,7 +128,8 @@ export function createStatsStore(
     if (event.type === "board") showBoard(event.board);
     if (event.type === "ticks") {
       window.take(event);
-      if (!other.stands()) draw();
+      // What panels there are is known with the first ticks, whatever time is shown.
+      if (!other.stands() || !loaded()) draw();
     }
     if (event.type === "amended") {
       window.amend(event);
@@ -128,7 +142,15 @@ export function createStatsStore(
     }
   }
 
-  createEffect(on(other.window, draw, { defer: true }));
+  function change(next: Window | null): void {
+    if (!other.replays()) {
+      const near = Math.abs((next ?? window).newestTime - newestDrawn) < NEAR_INTERVALS * window.intervalMs;
+      jumped += near ? MORE_MS : JUMP_MS;
+    }
+    draw();
+  }
+
+  createEffect(on(other.window, change, { defer: true }));
 
   const seriesVersion = createMemo(
     () => {
@@ -166,6 +188,11 @@ export function createStatsStore(
     live: window,
     /** Changes when the views should redraw: at most once a frame, never while held. */
     drawn,
+    /**
+     * A time in milliseconds by which views decide whether to show more, or in another order: that of the ticks
+     * that arrive, and it jumps when the page goes to another moment.
+     */
+    pace: (): number => window.newestTime + jumped,
     /** Whether a window has arrived yet. */
     loaded,
     /** The series of a metric, in order of appearance; the same array while they are unchanged. */

@@ -17,6 +17,8 @@ export interface Now {
   /** The newest tick that has been drawn, and the newest one that has arrived. */
   drawn(): number;
   newest(): number;
+  /** The oldest tick of the board's own window. */
+  oldest(): number;
   intervalMs(): number;
   /** The length of the board's own window. */
   windowMs(): number;
@@ -58,6 +60,11 @@ export function createTimeStore({ clock, address, now }: TimeOptions) {
     return { from: now.drawn() - spanMs(), to: now.drawn() };
   }
 
+  const isOwn = createMemo(() => {
+    const here = shown();
+    return here.follows && here.spanMs === null;
+  });
+
   /** @param kept whether the range before is one to go back to. */
   function change(next: Shown, kept = true): void {
     if (kept) setBefore((all) => [...all, shown()].slice(-MOST_REMEMBERED));
@@ -73,7 +80,7 @@ export function createTimeStore({ clock, address, now }: TimeOptions) {
     // The newest tick is in the range, whose end is exclusive.
     const newest = now.newest() + 1;
     const end = to > newest ? newest : to;
-    return { from: Math.round(end - length), to: Math.round(end) };
+    return { from: Math.floor(end - length), to: Math.ceil(end) };
   }
 
   function stop(): void {
@@ -115,10 +122,7 @@ export function createTimeStore({ clock, address, now }: TimeOptions) {
     /** Whether the page shows now. */
     follows,
     /** Whether it shows the board's own window, as it does unless told otherwise. */
-    isOwn: createMemo(() => {
-      const here = shown();
-      return here.follows && here.spanMs === null;
-    }),
+    isOwn,
     /** The range on the page. While it follows now, the end is the newest tick. */
     range,
     /** Its length in milliseconds. */
@@ -130,7 +134,11 @@ export function createTimeStore({ clock, address, now }: TimeOptions) {
     /** Stand still at a range. One that reaches into the future is moved back. */
     stand,
     /** Stand still at what is on the page. */
-    pause: () => stand({ from: range().from, to: range().to + 1 }),
+    pause(): void {
+      const { from, to } = range();
+      // Ticks are not exactly an interval apart.
+      stand({ from: isOwn() ? Math.min(from, now.oldest()) : from, to: to + 1 });
+    },
     /** Move by half a range, back (-1) or forward (1). A step beyond now follows it again. */
     step(way: -1 | 1): void {
       const { from, to } = range();
