@@ -289,6 +289,35 @@ describe("the loader of a range", () => {
     expect(shown()).toBe(here);
   });
 
+  it("shows a part of what it has at once, and asks for its finer buckets", async () => {
+    want("cpu");
+    loader.aim({ follows: false, from: RANGE.from, to: RANGE.to }, 0);
+    asked[0].answer(bytesOf(RANGE, TIMES, [BUCKETS]));
+    await settle();
+    asked[1].answer(bytesOf({ ...RANGE, resolutionMs: 1000 }, [], []));
+    await settle();
+    loader.aim({ follows: false, from: RANGE.from, to: RANGE.to }, 0);
+    expect(asked).toHaveLength(2);
+    loader.aim({ follows: false, from: RANGE.from, to: NOON - 2 * MINUTE }, 0);
+    expect(Array.from(shown().ordered("cpu"))).toEqual([5]);
+    expect(asked[2].path.get("to")).toBe("2026-01-31T11:58:00Z");
+    expect(states.at(-1)?.loading).toBe(true);
+  });
+
+  it("asks nothing for a part of ticks that it has", async () => {
+    want("cpu");
+    const [from, to] = [NOON - 10 * MINUTE, NOON - 10 * MINUTE + 3000];
+    loader.aim({ follows: false, from, to }, 0);
+    const times = [from, from + 1000, from + 2000];
+    asked[0].answer(
+      bytesOf({ from, to, resolutionMs: 1000 }, times, [{ name: "cpu", columns: [[1, 2, 3]] }]),
+    );
+    await settle();
+    loader.aim({ follows: false, from: from + 1000, to }, 0);
+    expect(asked).toHaveLength(1);
+    expect(shown().statsOf("cpu")).toMatchObject({ count: 2, last: 3 });
+  });
+
   it("loads ahead of a replay, and asks for more before it runs out", async () => {
     want("cpu");
     const from = NOON - 60 * MINUTE;

@@ -175,22 +175,24 @@ export class RangeLoader {
       this.report();
       return;
     }
-    const fits = this.loading !== null && this.fits(range);
-    if (fits && this.loading?.arrived.size) this.show();
+    // A part of what is loaded is shown at once, also while its finer buckets are on the way.
+    if (this.loading?.arrived.size && isWithin(range, this.loading.range)) this.show();
     // A replay that waits for what comes next keeps the picture that it has.
     if (this.speed > 0 && this.loading !== null) this.loadAhead(range);
-    else if (!fits) {
+    else if (!this.isExact(range)) {
       this.drop();
       this.load(range);
     }
   }
 
-  /** Whether what is loaded covers a range, at a resolution that suits it. */
-  private fits(range: Range): boolean {
-    const { range: loaded, points } = this.loading as Loading;
-    const length = range.to - range.from;
-    const here = (length / (loaded.to - loaded.from)) * points;
-    return loaded.from <= range.from && range.to <= loaded.to && (this.speed > 0 || here > POINTS / 3);
+  /** Whether what is loaded, or being loaded, is all that there is to know of a range. */
+  private isExact(range: Range): boolean {
+    const { loading } = this;
+    if (loading === null || !isWithin(range, loading.range)) return false;
+    const { intervalMs } = this.options.live;
+    const areTicks =
+      loading.answers.length > 0 && loading.answers.every((one) => one.resolutionMs <= intervalMs);
+    return areTicks || (range.from === loading.range.from && range.to === loading.range.to);
   }
 
   private load(range: Range): void {
@@ -350,6 +352,8 @@ export class RangeLoader {
     this.options.onState({ loading: busy, failed: "" });
   }
 }
+
+const isWithin = (inner: Range, outer: Range): boolean => outer.from <= inner.from && inner.to <= outer.to;
 
 /** Whether a window has every tick of a range. */
 function covers(window: Window, { from, to }: Range): boolean {
