@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from playwright.sync_api import Browser, sync_playwright
 
-from benchmarks.page import memory, weight
+from benchmarks.page import memory, past, weight
 from benchmarks.page.builds import Build, before, here
 from benchmarks.page.tracing import Case, measure
 from benchmarks.report import Table
@@ -68,6 +68,7 @@ def tables(revision: str | None = None, *, short: bool = False) -> Iterator[Tabl
         try:
             yield drawing(browser, earlier, now, 1 if short else ROUNDS, 5 if short else SECONDS)
             yield weight.table(browser, earlier, now)
+            yield from past.tables(browser, now, 1 if short else past.ROUNDS)
             yield memory.table(browser, now, 20 if short else MEMORY_S)
         finally:
             browser.close()

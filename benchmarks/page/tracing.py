@@ -63,14 +63,15 @@ class Cost:
 
 
 @contextmanager
-def served(build: Build, case: Case) -> Iterator[str]:
-    """Serve a board with the page of a build; yield its address."""
+def served(build: Build, case: Case, history: Path | None = None) -> Iterator[str]:
+    """Serve a board with the page of a build, and with a history or none; yield its address."""
     environment = build.environment() | {
         "CHARTS": str(case.charts),
         "INTERVAL_MS": str(case.interval_ms),
         "WINDOW": str(case.window),
     }
     command = [sys.executable, "-m", "tickboard", "run", str(BOARD), "--port", "0", "--state", "none"]
+    command += ["--history", str(history or "none")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         try:
             assert process.stdout is not None
