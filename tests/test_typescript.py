@@ -111,7 +111,7 @@ FULL: list[msgspec.Struct] = [
     wire.Mark("m", "deployed 1.4", T, "ci", T),
     wire.NewMark("deployed 1.4", T, T, "ci"),
     CHANGE,
-    wire.ChangesAnswer(T, T, T, T, "minutes", 9, [CHANGE]),
+    wire.ChangesAnswer(T, T, T, T, "minutes", 9, 1, [CHANGE]),
     wire.PushedMetric("queue", 3.0, "jobs", T, {"host": "a"}, "counter", "Queue"),
     wire.PushAccepted(3),
     wire.PushRefused("too many series", 3, 2),

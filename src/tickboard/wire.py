@@ -567,7 +567,8 @@ class ChangesAnswer(msgspec.Struct, frozen=True, rename=_RANGES):
     """``GET /api/changes``: the series that differ between a range of time and a baseline, the highest score first.
 
     ``tier`` is what was compared: ticks, or the averages of minutes or hours. ``compared`` is the number of series that
-    have enough values to be compared.
+    have enough values to be compared, and ``changed`` how many of them differ. ``changes`` has ``limit`` of those at
+    most.
     """
 
     start: str
@@ -576,6 +577,7 @@ class ChangesAnswer(msgspec.Struct, frozen=True, rename=_RANGES):
     baseline_end: str
     tier: HistoryTier
     compared: int
+    changed: int
     changes: list[SeriesChange]
 
 

@@ -19,6 +19,7 @@ ANSWER: dict[str, Any] = {
     "baseline_to": "2026-01-31T12:05:00.000Z",
     "tier": "minutes",
     "compared": 7,
+    "changed": 3,
     "changes": [
         {
             "name": "disk",
@@ -42,11 +43,12 @@ def changes(answer: object) -> Changes:
 def test_changes_are_a_sequence() -> None:
     found = changes(ANSWER)
     disk, cpu = found
+    assert (found.compared, found.changed) == (7, 3)
     assert (found[0], found[-1], found[1:], len(found)) == (disk, cpu, (cpu,), 2)
     assert disk == Change("disk", "GB", {"mount": "/", "name": "sda"}, 0.75, None, 3.5, None)
     assert disk.key == 'disk{mount="/",name="sda"}'
     assert found.end - found.baseline_start == dt.timedelta(minutes=10)
-    assert repr(found) == "<Changes 2026-01-31 12:05:00+00:00 to 2026-01-31 12:10:00+00:00: 2 of 7 series>"
+    assert repr(found) == "<Changes 2026-01-31 12:05:00+00:00 to 2026-01-31 12:10:00+00:00: 3 of 7 series>"
     assert repr(disk) == '<Change disk{mount="/",name="sda"}: no value to 3.5, score 0.75>'
     assert repr(cpu) == "<Change cpu: 10 to 20, score 0.5>"
 

@@ -51,7 +51,7 @@ def test_a_gauge_that_rises_has_changed(server: Server) -> None:
     middle = len(recent) // 2
     start, end, baseline_start = (recent[place]["timestamp"] for place in (middle, -1, 0))
     found = tickboard.changes(server.url, "first.a", "odd", start=start, end=end, baseline_start=baseline_start)
-    assert (found.tier, found.compared) == ("raw", 2)
+    assert (found.tier, found.compared, found.changed) == ("raw", 2, 2)
     assert {change.name for change in found} == {"first.a", "odd"}
     [first] = [change for change in found if change.name == "first.a"]
     assert [first.before, first.after] == pytest.approx([np.mean(values[:middle]), np.mean(values[middle:-1])])

@@ -106,7 +106,7 @@ def test_series_are_ranked_by_how_much_they_changed(board: Board) -> None:
     found = board.compare(600)
     assert names(found) == ["stepped", "appeared", "vanished", "drifts", "errors"]
     # "seldom" has four values in each range.
-    assert (found.compared, found.tier) == (len(KINDS) - 1, "raw")
+    assert (found.compared, found.count, found.tier) == (len(KINDS) - 1, 5, "raw")
     scores = [one.score for one in found.changed]
     assert scores == sorted(scores, reverse=True)
     stepped, appeared, vanished, _, errors = found.changed
@@ -146,10 +146,11 @@ def test_selectors_and_the_limit_choose_series(board: Board) -> None:
     board.append(kinds(60))
     assert names(board.compare(60, "d*", "stepped", "noise")) == ["stepped", "drifts"]
     assert board.compare(60, "d*", "stepped", "noise").compared == 3
-    assert names(board.compare(60, limit=2)) == ["stepped", "appeared"]
-    assert board.compare(60, limit=2).compared == len(KINDS) - 1
+    whole, first = board.compare(60), board.compare(60, limit=2)
+    assert names(first) == ["stepped", "appeared"]
+    assert (first.compared, first.count) == (len(KINDS) - 1, len(whole.changed))
     found = board.compare(60, "nothing")
-    assert (found.compared, found.changed) == (0, ())
+    assert (found.compared, found.count, found.changed) == (0, 0, ())
 
 
 def test_the_baseline_may_be_anywhere(board: Board) -> None:

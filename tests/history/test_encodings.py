@@ -160,7 +160,7 @@ def changes(*numbers: tuple[float, float]) -> FoundChanges:
     """Return changes with the averages before and after."""
     asked = ChangesQuestion((), 600_000, 1_200_000, 0, 600_000, 20)
     changed = [Changed("m", (("a", '"'),), "%", 0.5, before, after) for before, after in numbers]
-    return FoundChanges(asked, "raw", 9, tuple(changed))
+    return FoundChanges(asked, "raw", 9, 8, tuple(changed))
 
 
 @pytest.mark.parametrize("count", [0, 1, STEP_CHANGES, 2 * STEP_CHANGES + 1])

@@ -52,6 +52,7 @@ class Changes(Sequence[Change]):
         baseline_end: its end, exclusive.
         tier: what was compared: raw (ticks), or the averages of minutes or hours.
         compared: how many series have enough values to be compared; 0 if one of the ranges is empty.
+        changed: how many of them differ; the sequence has ``limit`` of them at most.
     """
 
     start: dt.datetime
@@ -60,6 +61,7 @@ class Changes(Sequence[Change]):
     baseline_end: dt.datetime
     tier: HistoryTier
     compared: int
+    changed: int
     _changes: tuple[Change, ...]
 
     @overload
@@ -78,7 +80,7 @@ class Changes(Sequence[Change]):
         return iter(self._changes)
 
     def __repr__(self) -> str:
-        return f"<Changes {self.start} to {self.end}: {len(self)} of {self.compared} series>"
+        return f"<Changes {self.start} to {self.end}: {self.changed} of {self.compared} series>"
 
 
 def changes_of(answer: ChangesAnswer) -> Changes:
@@ -94,6 +96,7 @@ def changes_of(answer: ChangesAnswer) -> Changes:
         _datetime("baseline_to", answer.baseline_end),
         answer.tier,
         answer.compared,
+        answer.changed,
         tuple(
             Change(one.name, one.unit, one.labels, one.score, one.before, one.after, one.factor)
             for one in answer.changes

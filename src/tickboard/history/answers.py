@@ -119,12 +119,14 @@ class FoundChanges(Struct, frozen=True, weakref=True):
         question: the ranges.
         tier: what was compared: ticks, or the averages of minutes or hours.
         compared: how many series have enough values to be compared.
-        changed: the series that differ, the highest score first.
+        count: how many of them differ.
+        changed: those that differ most, the highest score first; as many as the question's limit.
     """
 
     question: ChangesQuestion
     tier: Tier
     compared: int
+    count: int
     changed: tuple[Changed, ...]
 
 

@@ -49,13 +49,14 @@ def changes(snapshot: HistorySnapshot, question: ChangesQuestion) -> FoundChange
     score = np.round(score, SCORE_DIGITS)
     ranked = np.flatnonzero(score > 0)
     # With equal scores, the series that was recorded first comes first.
-    ranked = ranked[np.argsort(-score[ranked], kind="stable")][: question.limit]
-    entries = [snapshot.catalogue.entries[id] for id in ids[ranked].tolist()]
-    columns = zip(entries, score[ranked].tolist(), before[ranked].tolist(), after[ranked].tolist(), strict=True)
+    listed = ranked[np.argsort(-score[ranked], kind="stable")][: question.limit]
+    entries = [snapshot.catalogue.entries[id] for id in ids[listed].tolist()]
+    columns = zip(entries, score[listed].tolist(), before[listed].tolist(), after[listed].tolist(), strict=True)
     return FoundChanges(
         question,
         TIERS[tier],
         int(np.count_nonzero(~np.isnan(score))),
+        len(ranked),
         tuple(Changed(entry.name, entry.labels, entry.unit, *numbers) for entry, *numbers in columns),
     )
 

@@ -223,6 +223,7 @@ def _answer(found: FoundChanges, changes: list[SeriesChange]) -> ChangesAnswer:
         time_text(question.baseline_end_ms),
         found.tier,
         found.compared,
+        found.count,
         changes,
     )
 

@@ -49,6 +49,7 @@ def test_the_series_that_changed_are_listed_with_the_highest_score_first(past: P
         "baseline_to": "2026-01-31T12:05:00.000Z",
         "tier": "raw",
         "compared": 4,
+        "changed": 3,
         "changes": [
             {"name": "load", "labels": {}, "unit": "", "score": 0.9854, "before": 0.0, "after": 0.5, "factor": None},
             {"name": "cpu", "labels": {}, "unit": "%", "score": 0.9808, "before": 20.0, "after": 80.0, "factor": 4.0},
@@ -193,7 +194,7 @@ def test_the_board_and_a_client_return_the_same(past: Past) -> None:
     assert tickboard.changes(past.url, "cpu", "disk", "load", **arguments) == read
     assert isinstance(read, Changes)
     assert [change.key for change in read] == ["load", "cpu"]
-    assert (read.compared, read.tier, len(read)) == (4, "raw", 2)
+    assert (read.compared, read.changed, read.tier, len(read)) == (4, 3, "raw", 2)
     assert (read.start, read.end) == tuple(dt.datetime.fromisoformat(text) for text in (FROM, TO))
     assert (read.baseline_start, read.baseline_end) == (dt.datetime(2026, 1, 31, 12, tzinfo=dt.UTC), read.start)
     assert (read[1].before, read[1].after, read[1].factor, read[1].unit, read[1].labels) == (20, 80, 4, "%", {})
