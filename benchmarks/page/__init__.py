@@ -1,4 +1,4 @@
-"""The page, beside an earlier one in the same run: what drawing costs, how much is loaded first, and its memory."""
+"""The page, beside an earlier one in the same run: what drawing costs, how far it is behind, its weight and memory."""
 
 import os
 import statistics
@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 from playwright.sync_api import Browser, sync_playwright
 
-from benchmarks.page import memory, past, weight
+from benchmarks.page import lag, memory, past, weight
 from benchmarks.page.builds import Build, before, here
 from benchmarks.page.tracing import Case, measure
 from benchmarks.report import Table
 
 ROUNDS = 3
 SECONDS = 10.0
+LAG_S = 60.0
 MEMORY_S = 600.0
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
@@ -67,6 +68,8 @@ def tables(revision: str | None = None, *, short: bool = False) -> Iterator[Tabl
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         try:
             yield drawing(browser, earlier, now, 1 if short else ROUNDS, 5 if short else SECONDS)
+            boards = [(name, case) for name, case, _ in BUDGETS]
+            yield lag.table(browser, now, boards, 5 if short else LAG_S)
             yield weight.table(browser, earlier, now)
             yield from past.tables(browser, now, 1 if short else past.ROUNDS)
             yield memory.table(browser, now, 20 if short else MEMORY_S)

@@ -1,7 +1,11 @@
-"""A board of so many charts, each of one series that moves with every tick. The environment says how many."""
+"""A board of so many charts, each of one series that moves with every tick. The environment says how many.
+
+With CLOCK it has a card of the time, too: the seconds of the hour.
+"""
 
 import math
 import os
+import time
 from itertools import count
 
 from tickboard import Board
@@ -23,4 +27,13 @@ def step() -> None:
         gauge.set(50 + 30 * math.sin(tick / 7 + number) + 15 * math.sin(tick * (number + 3)))
 
 
+if "CLOCK" in os.environ:
+    clock = board.gauge("clock", "Clock")
+
+    @board.every()
+    def show_time() -> None:
+        """Set the clock."""
+        clock.set(time.time() % 3600)
+
+    board.card(clock)
 board.row(*(board.chart(gauge) for gauge in gauges))

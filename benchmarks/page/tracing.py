@@ -63,13 +63,22 @@ class Cost:
 
 
 @contextmanager
-def served(build: Build, case: Case, history: Path | None = None) -> Iterator[str]:
-    """Serve a board with the page of a build, and with a history or none; yield its address."""
+def served(build: Build, case: Case, history: Path | None = None, *, clock: bool = False) -> Iterator[str]:
+    """Serve a board with the page of a build; yield its address.
+
+    Args:
+        build: the page.
+        case: the board.
+        history: its history; None: it has none.
+        clock: whether it has a card of the time.
+    """
     environment = build.environment() | {
         "CHARTS": str(case.charts),
         "INTERVAL_MS": str(case.interval_ms),
         "WINDOW": str(case.window),
     }
+    if clock:
+        environment["CLOCK"] = "1"
     command = [sys.executable, "-m", "tickboard", "run", str(BOARD), "--port", "0", "--state", "none"]
     command += ["--history", str(history or "none")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:

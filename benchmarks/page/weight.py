@@ -13,13 +13,24 @@ ALL_KB = 110
 
 CASE = Case(charts=4, interval_ms=1000, width=1280, height=900)
 
-LOADED = """() => performance.getEntriesByType("resource").map((it) => new URL(it.name).pathname.slice(1))"""
+NOTE_FIRST_CHART = """
+    new MutationObserver((_, observer) => {
+        if (document.querySelector(".chart canvas") === null) return;
+        window.firstChart = performance.now();
+        observer.disconnect();
+    }).observe(document, { childList: true, subtree: true });
+"""
+
+LOADED = """() => performance.getEntriesByType("resource")
+    .filter((it) => it.startTime < window.firstChart)
+    .map((it) => new URL(it.name).pathname.slice(1))"""
 
 
 def first_paint(browser: Browser, build: Build) -> dict[str, tuple[int, int]]:
     """Return the size, and compressed, of each file of code that is loaded before the first charts are drawn."""
     with served(build, CASE) as url:
         page = browser.new_page()
+        page.add_init_script(NOTE_FIRST_CHART)
         try:
             page.goto(url)
             page.locator(".chart canvas").first.wait_for()
