@@ -117,7 +117,11 @@ FULL: list[msgspec.Struct] = [
     wire.PushRefused("too many series", 3, 2),
     wire.AlertPage([ALERT], 3, 17),
     wire.AcknowledgeAlert("on it", "ann"),
-    wire.SilenceAlert("1h", "upgrade", "ann"),
+    wire.AcknowledgeAlerts("on it", "ann", ids=["a"]),
+    wire.SilenceAlert("1h", "upgrade", "ann", "resolved", "rule"),
+    wire.SilenceAlerts("1h", "upgrade", "ann", "resolved", "rule", ids=["a"]),
+    wire.RefusedAlert("a", "it is over"),
+    wire.ChangedAlerts([ALERT], [wire.RefusedAlert("a", "it is over")], kept=False),
     wire.ErrorBody("count: give a whole number"),
 ]
 """One value of every Struct, with every optional field set."""

@@ -34,8 +34,15 @@ class Acknowledgement(msgspec.Struct, frozen=True, omit_defaults=True):
     note: str = ""
 
 
+SilenceScope = Literal["series", "rule"]
+"""What a silence covers: one series of a rule, or all of them."""
+
+
 class Silence(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A silence: until a time, no notifier sends one rule's alerts on one series. The page still shows them."""
+    """A silence: until a time, no notifier sends one rule's alerts on one series, or on any. The page still shows them.
+
+    With ``until_resolved`` it ends when nothing that it covers fires any more, and at ``until`` at the latest.
+    """
 
     rule: str
     until: str
@@ -43,6 +50,8 @@ class Silence(msgspec.Struct, frozen=True, omit_defaults=True):
     timestamp: str
     labels: dict[str, str] = {}
     by: str = ""
+    scope: SilenceScope = "series"
+    until_resolved: bool = False
 
 
 class Alert(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -588,12 +597,47 @@ class AcknowledgeAlert(msgspec.Struct, frozen=True, omit_defaults=True, forbid_u
     by: str = ""
 
 
-class SilenceAlert(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """``POST /api/alerts/{id}/silence``: for how long, such as ``1h``; ``0s`` ends a silence."""
+class AcknowledgeAlerts(AcknowledgeAlert, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
+    """``POST /api/alerts/ack``: the same for several alerts."""
 
-    duration: str
-    reason: str
+    ids: list[str]
+
+
+class SilenceAlert(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """``POST /api/alerts/{id}/silence``: for a duration such as ``1h``, or until the alert is resolved.
+
+    ``0s`` ends a silence. The scope says whether it covers the alert's series or all series of its rule.
+    """
+
+    duration: str = ""
+    reason: str = ""
     by: str = ""
+    until: Literal["resolved"] | None = None
+    scope: SilenceScope = "series"
+
+
+class SilenceAlerts(SilenceAlert, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
+    """``POST /api/alerts/silence``: the same for several alerts."""
+
+    ids: list[str]
+
+
+class RefusedAlert(msgspec.Struct, frozen=True):
+    """Why an alert of several could not be acknowledged or silenced."""
+
+    id: str
+    error: str
+
+
+class ChangedAlerts(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What became of several alerts: those that were acknowledged or silenced, as they are now, and the refused ones.
+
+    ``kept`` is false if the changes are in force, but the log of alerts cannot be written.
+    """
+
+    alerts: list[Alert]
+    refused: list[RefusedAlert]
+    kept: bool = True
 
 
 class NewMark(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

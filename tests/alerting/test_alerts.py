@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tickboard.alerting.actions import Changed, acknowledge, silence
 from tickboard.alerting.alerts import ABSENT_S, NO_DATA, RULE_REMOVED, STALE_S, Alerts
 from tickboard.alerting.episodes import Episode
 from tickboard.alerting.log import AlertEvent, AlertLog
@@ -500,14 +501,15 @@ def firing_bench() -> Bench:
     return bench
 
 
-def event_of(done: AlertEvent | Alert) -> AlertEvent:
-    assert isinstance(done, AlertEvent), "nothing has changed"
-    return done
+def event_of(done: Changed) -> AlertEvent:
+    [event] = done.events
+    assert done.alerts == [event.alert]
+    return event
 
 
 def test_an_alert_can_be_acknowledged_until_it_is_resolved() -> None:
     bench = firing_bench()
-    event = event_of(bench.alerts.acknowledge("id1", 5, "on it", "ann"))
+    event = event_of(acknowledge(bench.alerts, ["id1"], 5, "on it", "ann"))
     assert event.kind == "changed"
     for alert in (event.alert, next(one for one in bench.alerts.active() if one.id == "id1")):
         assert alert.acknowledged is not None
@@ -516,7 +518,7 @@ def test_an_alert_can_be_acknowledged_until_it_is_resolved() -> None:
     [ended] = bench.tick(6)
     assert ended.alert.acknowledged is not None
     with pytest.raises(AlertError, match="was resolved at T6") as refused:
-        bench.alerts.acknowledge("id1", 7)
+        acknowledge(bench.alerts, ["id1"], 7)
     assert refused.value.status == 409
 
 
@@ -524,7 +526,7 @@ def test_an_alert_can_be_acknowledged_until_it_is_resolved() -> None:
 @pytest.mark.parametrize("restarted", [False, True])
 def test_a_silence_ended_by_a_wrong_clock_returns_when_the_clock_is_corrected(step_s: float, restarted: bool) -> None:
     bench = firing_bench()
-    bench.alerts.silence("id2", 10, 60, "upgrade")
+    silence(bench.alerts, ["id2"], 10, 60, "upgrade")
     if restarted:
         bench.restart()
     [over] = bench.alerts.check(10 + step_s)
@@ -540,7 +542,7 @@ def test_a_silence_ended_by_a_wrong_clock_returns_when_the_clock_is_corrected(st
 @pytest.mark.parametrize("step_s", [-100.0, -2 * 86_400.0, -1e9])
 def test_setting_the_clock_back_does_not_prolong_a_silence(step_s: float) -> None:
     bench = firing_bench()
-    bench.alerts.silence("id2", 0, 60, "upgrade")
+    silence(bench.alerts, ["id2"], 0, 60, "upgrade")
     for second in range(1, 60):
         bench.tick(second)
         assert bench.alerts.check(second + step_s) == []
@@ -552,7 +554,7 @@ def test_setting_the_clock_back_does_not_prolong_a_silence(step_s: float) -> Non
 
 def test_a_silence_covers_later_alerts_of_its_rule_and_series_until_it_expires() -> None:
     bench = firing_bench()
-    event = event_of(bench.alerts.silence("id2", 10, 60, "upgrade", "ann"))
+    event = event_of(silence(bench.alerts, ["id2"], 10, 60, "upgrade", "ann"))
     assert event.alert.silenced is not None
     assert (event.alert.silenced.until, event.alert.silenced.labels) == ("T70", {"n": "1"})
     bench.registry.values[:2] = 1
@@ -570,10 +572,10 @@ def test_a_resolved_alert_can_be_silenced_and_a_silence_can_be_ended_early() -> 
     bench = firing_bench()
     bench.registry.values[:2] = 1
     bench.tick(1)
-    assert event_of(bench.alerts.silence("id1", 2, 60, "flapping")).alert.silenced is not None
+    assert event_of(silence(bench.alerts, ["id1"], 2, 60, "flapping")).alert.silenced is not None
     assert [until for until, _ in bench.alerts.silences()] == [62]
     assert bench.alerts.check(30) == []
-    assert event_of(bench.alerts.silence("id1", 3, 0, "")).alert.silenced is None
+    assert event_of(silence(bench.alerts, ["id1"], 3, 0, "")).alert.silenced is None
     assert bench.alerts.silences() == []
 
 
@@ -584,21 +586,20 @@ def test_repeating_an_acknowledgement_or_silence_changes_nothing_and_asks_nobody
     def refuse() -> None:
         raise AssertionError("it was asked whether this may be done")
 
-    event_of(alerts.acknowledge("id1", 5, "on it", "ann"))
-    event_of(alerts.silence("id2", 10, 60, "upgrade", "ann"))
+    event_of(acknowledge(alerts, ["id1"], 5, "on it", "ann"))
+    event_of(silence(alerts, ["id2"], 10, 60, "upgrade", "ann"))
     before = alerts.log.number
-    acknowledged = alerts.acknowledge("id1", 6, "on it", "ann", refuse)
-    silenced = alerts.silence("id2", 11, 59.5, "upgrade", "ann", refuse)
-    unsilenced = alerts.silence("id1", 11, 0, "", "ann", refuse)
+    acknowledged = acknowledge(alerts, ["id1"], 6, "on it", "ann", refuse)
+    silenced = silence(alerts, ["id2"], 11, 59.5, "upgrade", "ann", permit=refuse)
+    unsilenced = silence(alerts, ["id1"], 11, 0, "", "ann", permit=refuse)
     assert alerts.log.number == before
-    assert isinstance(acknowledged, Alert)
-    assert acknowledged.acknowledged is not None
-    assert acknowledged.acknowledged.timestamp == "T5"
-    assert isinstance(silenced, Alert)
-    assert silenced.silenced is not None
-    assert silenced.silenced.until == "T70"
-    assert isinstance(unsilenced, Alert)
-    assert unsilenced.silenced is None
+    assert [done.events for done in (acknowledged, silenced, unsilenced)] == [[], [], []]
+    [first], [second], [third] = acknowledged.alerts, silenced.alerts, unsilenced.alerts
+    assert first.acknowledged is not None
+    assert first.acknowledged.timestamp == "T5"
+    assert second.silenced is not None
+    assert second.silenced.until == "T70"
+    assert third.silenced is None
 
 
 @pytest.mark.parametrize(
@@ -607,17 +608,17 @@ def test_repeating_an_acknowledgement_or_silence_changes_nothing_and_asks_nobody
 )
 def test_a_silence_with_other_terms_replaces_the_old_one(now: float, duration_s: float, reason: str, by: str) -> None:
     alerts = firing_bench().alerts
-    alerts.silence("id2", 10, 60, "upgrade", "ann")
-    event_of(alerts.silence("id2", now, duration_s, reason, by))
+    silence(alerts, ["id2"], 10, 60, "upgrade", "ann")
+    event_of(silence(alerts, ["id2"], now, duration_s, reason, by))
     assert [until for until, _ in alerts.silences()] == ([now + duration_s] if duration_s else [])
 
 
 def test_an_expired_silence_can_be_set_again() -> None:
     bench = firing_bench()
-    bench.alerts.silence("id2", 10, 60, "upgrade")
+    silence(bench.alerts, ["id2"], 10, 60, "upgrade")
     # The clock may be wrong, so the silence is kept. The same terms still count as a new silence.
     assert bench.alerts.check(70)
-    again = event_of(bench.alerts.silence("id2", 10, 60, "upgrade"))
+    again = event_of(silence(bench.alerts, ["id2"], 10, 60, "upgrade"))
     assert again.alert.silenced is not None
 
 
@@ -625,7 +626,7 @@ def test_the_alert_of_a_removed_series_can_be_acknowledged() -> None:
     bench = firing_bench()
     bench.registry.remove(bench.registry.handle("core").labels(n=0))
     bench.tick(1)
-    assert event_of(bench.alerts.acknowledge("id1", 2)).alert.acknowledged is not None
+    assert event_of(acknowledge(bench.alerts, ["id1"], 2)).alert.acknowledged is not None
     assert sorted(alert.id for alert in bench.alerts.active() if alert.acknowledged) == ["id1"]
 
 
@@ -633,8 +634,78 @@ def test_the_alert_of_a_removed_series_can_be_acknowledged() -> None:
 def test_acknowledging_or_silencing_an_unknown_alert_raises(act: str) -> None:
     alerts = firing_bench().alerts
     with pytest.raises(AlertError, match="there is no alert 'id9'") as refused:
-        _ = alerts.acknowledge("id9", 1) if act == "acknowledge" else alerts.silence("id9", 1, 5, "")
+        _ = acknowledge(alerts, ["id9"], 1) if act == "acknowledge" else silence(alerts, ["id9"], 1, 5, "")
     assert refused.value.status == 404
+
+
+@pytest.mark.parametrize("act", ["acknowledge", "silence"])
+def test_of_several_alerts_those_that_cannot_be_changed_are_refused(act: str) -> None:
+    bench = firing_bench()
+    bench.registry.values[0] = 1
+    bench.tick(1)
+    ids = ["id1", "id9", "id2", "id2"]
+    done = acknowledge(bench.alerts, ids, 2) if act == "acknowledge" else silence(bench.alerts, ids, 2, None, "known")
+    assert [(event.kind, event.alert.id) for event in done.events] == [("changed", "id2")]
+    assert [alert.id for alert in done.alerts] == ["id2"]
+    assert {id: error.status for id, error in done.refused.items()} == {"id1": 409, "id9": 404}
+
+
+def test_a_silence_until_resolved_covers_no_later_alert() -> None:
+    bench = firing_bench()
+    event = event_of(silence(bench.alerts, ["id2"], 1, None, "known", "ann"))
+    assert event.alert.silenced is not None
+    assert event.alert.silenced.until_resolved
+    assert silence(bench.alerts, ["id2"], 5, None, "known", "ann").events == [], "it has this silence already"
+    bench.registry.values[0] = 1
+    bench.tick(6)
+    assert len(bench.alerts.silences()) == 1, "another series has been resolved"
+    bench.registry.values[1] = 1
+    [ended] = bench.tick(7)
+    assert ended.alert.silenced is not None, "so that nobody is notified of the end"
+    assert bench.alerts.silences() == []
+    bench.registry.values[1] = 95
+    [again] = bench.tick(8)
+    assert again.alert.silenced is None
+
+
+def test_a_silence_until_resolved_of_a_series_that_left_ends_with_its_alert() -> None:
+    bench = firing_bench()
+    silence(bench.alerts, ["id1"], 1, None, "known")
+    bench.registry.remove(bench.registry.handle("core").labels(n=0))
+    bench.tick(2)
+    bench.registry.values[:2] = 1
+    bench.tick(3)
+    assert len(bench.alerts.silences()) == 1
+    bench.tick(3 + STALE_S + 1)
+    assert bench.alerts.silences() == []
+
+
+def test_a_silence_of_a_rule_covers_its_other_and_later_series_across_a_restart() -> None:
+    bench = firing_bench()
+    done = silence(bench.alerts, ["id2"], 1, 60, "upgrade", scope="rule")
+    assert sorted(event.alert.id for event in done.events) == ["id1", "id2"]
+    assert [alert.id for alert in done.alerts] == ["id2"]
+    bench.restart()
+    bench.registry.handle("core").labels(n=2).set(95)
+    fired = next(event for event in bench.tick(2) if event.kind == "firing")
+    assert fired.alert.silenced is not None
+    assert (fired.alert.silenced.scope, fired.alert.silenced.labels) == ("rule", {})
+    [over] = [one for _, one in bench.alerts.silences()]
+    assert over.reason == "upgrade"
+    ended = silence(bench.alerts, ["id2"], 3, 0, "", scope="rule")
+    assert len(ended.events) == 3
+    assert bench.alerts.silences() == []
+
+
+def test_a_rule_of_which_nothing_fires_can_be_silenced_by_its_resolved_alert() -> None:
+    bench = firing_bench()
+    bench.registry.values[:2] = 1
+    bench.tick(1)
+    done = silence(bench.alerts, ["id1", "id2"], 2, 60, "upgrade", scope="rule")
+    assert [(event.kind, event.alert.id) for event in done.events] == [("changed", "id1"), ("changed", "id2")]
+    bench.registry.values[0] = 95
+    [fired] = bench.tick(3)
+    assert fired.alert.silenced is not None
 
 
 # --- restarts ---
@@ -642,7 +713,7 @@ def test_acknowledging_or_silencing_an_unknown_alert_raises(act: str) -> None:
 
 def test_a_restart_neither_loses_an_episode_nor_announces_it_twice() -> None:
     bench = firing_bench()
-    bench.alerts.silence("id2", 1, 600, "upgrade")
+    silence(bench.alerts, ["id2"], 1, 600, "upgrade")
     bench.restart()
     assert bench.tick(100) == []
     assert sorted(alert.id for alert in bench.alerts.active()) == ["id1", "id2"]
@@ -725,7 +796,7 @@ def test_a_reload_during_a_commit_neither_loses_nor_repeats_an_episode() -> None
     bench.reload()
     bench.alerts.log.publish(2)
     assert bench.tick(1) == []
-    assert event_of(bench.alerts.acknowledge("id1", 2)).alert.acknowledged is not None
+    assert event_of(acknowledge(bench.alerts, ["id1"], 2)).alert.acknowledged is not None
     bench.registry.values[:2] = 1
     assert sorted(event.alert.id for event in bench.tick(3)) == ["id1", "id2"]
 
@@ -734,7 +805,7 @@ def test_an_alert_without_an_episode_cannot_be_acknowledged() -> None:
     bench = firing_bench()
     bench.start(bench.alerts.log)
     with pytest.raises(AlertError, match="is resolved"):
-        bench.alerts.acknowledge("id1", 1)
+        acknowledge(bench.alerts, ["id1"], 1)
 
 
 # --- a naive model: one series at a time, without numpy ---

@@ -125,12 +125,12 @@ def test_a_changed_alert_keeps_the_number_of_its_first_event() -> None:
     log.append("changed", alert(1, "on it"), 1.0)
     [firing] = log.firing()
     assert (firing.number, firing.kind, firing.alert) == (1, "firing", alert(1, "on it"))
-    assert log.find("id1") == alert(1, "on it")
+    assert log.find(["id1"]) == {"id1": alert(1, "on it")}
     log.append("resolved", alert(1, "over"), 2.0)
     log.append("changed", alert(1, "late"), 3.0)
     assert log.firing() == []
-    assert log.find("id1") == alert(1, "late")
-    assert log.find("other") is None
+    assert log.find(["id1"]) == {"id1": alert(1, "late")}
+    assert log.find(["other"]) == {}
 
 
 def test_each_alert_is_listed_once_in_its_latest_state_and_in_starting_order() -> None:
@@ -307,7 +307,7 @@ def test_a_mark_is_numbered_and_published_like_an_alert_event() -> None:
     assert numbers(log.since(1)) == [2]
     assert log.marks.between("", "3", log.published) == [made(1)]
     assert [number for number, _ in log.alerts()] == [1]
-    assert log.find("m1") is None
+    assert log.find(["m1"]) == {}
 
 
 def test_an_identical_mark_makes_no_event_and_needs_no_permission() -> None:

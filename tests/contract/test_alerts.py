@@ -202,6 +202,80 @@ def test_a_silence_ends_by_itself(server: Server) -> None:
     server.wait_for(lambda: "silenced" not in only_alert(server))
 
 
+def test_a_silence_until_resolved_ends_with_its_alert(server: Server) -> None:
+    fire(server, a=91, b=91)
+    id = next(alert["id"] for alert in page(server)["alerts"] if alert["labels"]["host"] == "a")
+    silenced = post(server, f"{id}/silence", {"until": "resolved", "reason": "moving it"})
+    assert silenced.json()["silenced"]["until_resolved"] is True
+    push(server, b=1)
+    server.wait_for(lambda: messages(server, state="resolved"))
+    assert server.json("/api/silences") == [silenced.json()["silenced"]]
+    push(server, a=1)
+    server.wait_for(lambda: server.json("/api/silences") == [])
+    fire(server, a=99)
+    assert "silenced" not in page(server)["alerts"][0]
+    refused = post(server, f"{id}/silence", {"until": "resolved", "reason": "again"})
+    assert refused.status_code == 409
+    assert refused.json()["error"].endswith("silence it for a duration")
+
+
+def test_a_silence_of_a_rule_covers_all_its_series(server: Server) -> None:
+    fire(server, a=91, b=91, load=5)
+    id = next(alert["id"] for alert in page(server)["alerts"] if alert["labels"].get("host") == "a")
+    silenced = post(server, f"{id}/silence", {"duration": "1h", "scope": "rule", "reason": "new disks"})
+    [silence] = server.json("/api/silences")
+    assert silenced.json()["silenced"] == silence
+    assert (silence["rule"], silence["scope"], silence.get("labels")) == ("disk", "rule", None)
+    fire(server, c=91)
+    assert {alert["message"]: "silenced" in alert for alert in page(server)["alerts"]} == {
+        "c: disk 91%": True,
+        "load 5.0": False,
+        "b: disk 91%": True,
+        "a: disk 91%": True,
+    }
+    post(server, f"{id}/silence", {"duration": "0s", "scope": "rule"}).raise_for_status()
+    assert server.json("/api/silences") == []
+    assert not any("silenced" in alert for alert in page(server)["alerts"])
+
+
+# --- several at once ---
+
+
+def test_several_alerts_are_acknowledged_and_silenced_at_once(server: Server) -> None:
+    fire(server, a=91, b=91, c=91)
+    ids = [alert["id"] for alert in page(server)["alerts"]]
+    answer = post(server, "ack", {"ids": [*ids[:2], "no-such-alert"], "note": "on it"})
+    assert answer.status_code == 200
+    done = answer.json()
+    assert [alert["id"] for alert in done["alerts"]] == ids[:2]
+    assert [alert["acknowledged"]["note"] for alert in done["alerts"]] == ["on it", "on it"]
+    unknown = "there is no alert 'no-such-alert': see GET /api/alerts?state=all"
+    assert done["refused"] == [{"id": "no-such-alert", "error": unknown}]
+    assert ["acknowledged" in alert for alert in page(server)["alerts"]] == [True, True, False]
+    answer = post(server, "silence", {"ids": ids, "duration": "1h", "reason": "new disks"})
+    assert len(answer.json()["alerts"]) == len(server.json("/api/silences")) == 3
+    assert answer.json()["refused"] == []
+
+
+@pytest.mark.parametrize(("ids", "said"), [([], "ids has 0 entries"), (["x"] * 1001, "ids has 1001 entries")])
+@pytest.mark.parametrize("verb", ["ack", "silence"])
+def test_the_number_of_alerts_in_a_request_is_bounded(quiet: Server, verb: str, ids: list[str], said: str) -> None:
+    answer = post(quiet, verb, {"ids": ids} | ({"duration": "1h", "reason": "x"} if verb == "silence" else {}))
+    assert (answer.status_code, answer.json()["error"]) == (422, f"{said}: send 1 to 1000")
+
+
+@pytest.mark.parametrize("verb", ["ack", "silence"])
+def test_a_request_of_which_nothing_can_be_done_is_an_error(quiet: Server, verb: str) -> None:
+    answer = post(
+        quiet, verb, {"ids": ["one", "two"]} | ({"duration": "1h", "reason": "x"} if verb == "silence" else {})
+    )
+    assert answer.status_code == 404
+    assert answer.json()["error"].startswith("there is no alert 'one'")
+    missing = post(quiet, verb, {})
+    assert missing.status_code == 422
+    assert 'missing required field `ids`: send JSON as in {"ids": ["…"], "' in missing.json()["error"]
+
+
 BODIES: dict[str, tuple[str, bytes, int, str]] = {
     "not JSON": ("ack", b"{", 400, "the body is not JSON"),
     "not UTF-8": ("ack", b'{"note":"\xff"}', 400, "the body is not JSON"),
@@ -211,8 +285,17 @@ BODIES: dict[str, tuple[str, bytes, int, str]] = {
     "a list": ("ack", b"[]", 422, "Expected `object`, got `array`"),
     "an unknown field": ("ack", b'{"nota":"x"}', 422, "unknown field `nota`"),
     "a long note": ("ack", json.dumps({"note": "x" * 1001}).encode(), 422, "note has 1001 characters"),
-    "nothing": ("silence", b"", 422, "missing required field `duration`"),
-    "no reason": ("silence", b'{"duration":"1h"}', 422, "missing required field `reason`"),
+    "nothing": ("silence", b"", 422, 'a silence has either a duration, such as "1h", or "until": "resolved"'),
+    "two ends": (
+        "silence",
+        b'{"duration":"1h","until":"resolved","reason":"x"}',
+        422,
+        "a silence has either a duration",
+    ),
+    "an unknown end": ("silence", b'{"until":"tomorrow","reason":"x"}', 422, "Invalid enum value 'tomorrow'"),
+    "an unknown scope": ("silence", b'{"duration":"1h","scope":"all","reason":"x"}', 422, "Invalid enum value 'all'"),
+    "no reason": ("silence", b'{"duration":"1h"}', 422, "reason is empty: say why"),
+    "no reason until resolved": ("silence", b'{"until":"resolved"}', 422, "reason is empty: say why"),
     "an empty reason": ("silence", b'{"duration":"1h","reason":" "}', 422, "reason is empty: say why"),
     "not a duration": (
         "silence",

@@ -23,6 +23,7 @@ from tests.running.test_announcer import World as Board
 from tests.serving import RawStream, Server, serve
 from tests.world import World, make_world
 
+from tickboard.alerting import actions
 from tickboard.errors import JournalError
 from tickboard.journal import journal as journal_thread
 from tickboard.journal.change import JournalChange, JournalContents
@@ -422,9 +423,11 @@ async def test_after_any_disk_error_alerts_continue_and_queued_events_are_writte
             await until(lambda: board.told == ["firing"])
             await until(lambda: SOURCE in board.hub.problems)
             assert str(state) in board.hub.problems[SOURCE].message
-            done, kept = await board.announcer.act(lambda alerts, now: alerts.acknowledge(alerts.active()[0].id, now))
+            done, kept = await board.announcer.act(
+                lambda alerts, now: actions.acknowledge(alerts, [alerts.active()[0].id], now)
+            )
             assert not kept
-            assert done.acknowledged is not None
+            assert done.alerts[0].acknowledged is not None
         await until(lambda: SOURCE not in board.hub.problems)
         board.tick(1)
         await until(lambda: board.told == ["firing", "changed", "resolved"])

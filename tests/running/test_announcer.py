@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tickboard import Board
+from tickboard.alerting.actions import acknowledge, silence
 from tickboard.alerting.alerts import Alerts
 from tickboard.errors import AlertError, JournalError
 from tickboard.hub.connections import Subscriber
@@ -79,7 +80,10 @@ async def test_the_state_of_an_episode_survives_a_restart(tmp_path: Path) -> Non
     again = World(tmp_path / "alerts.sqlite")
     again.tick(95)
     await wait_for_published(again, "firing")
-    alert, kept = await again.announcer.act(lambda alerts, now: alerts.silence(alerts.active()[0].id, now, 60, "known"))
+    changed, kept = await again.announcer.act(
+        lambda alerts, now: silence(alerts, [alerts.active()[0].id], now, 60, "known")
+    )
+    [alert] = changed.alerts
     assert kept
     assert alert.silenced is not None
     assert again.told == ["firing", "changed"]
@@ -119,7 +123,7 @@ async def test_events_that_cannot_be_written_are_still_published_and_reported(
 async def test_a_refused_action_changes_nothing(tmp_path: Path) -> None:
     world = World(tmp_path / "alerts.sqlite")
     with pytest.raises(AlertError, match="there is no alert 'x'"):
-        await world.announcer.act(lambda alerts, now: alerts.acknowledge("x", now))
+        await world.announcer.act(lambda alerts, now: acknowledge(alerts, ["x"], now))
     await world.announcer.close()
     with sqlite3.connect(tmp_path / "alerts.sqlite") as file:
         assert file.execute("SELECT count(*) FROM events").fetchall() == [(0,)]

@@ -34,6 +34,8 @@ BODIES: dict[str, bytes] = {
     "nothing": b"null",
     "a wrong type": b'{"note":{"a":1},"reason":["x"],"duration":true,"by":1}',
     "a long duration": b'{"duration":"' + b"9" * 50_000 + b'h","reason":"x"}',
+    "ids of another type": b'{"ids":[1,{"a":2}],"duration":"1h","reason":"x"}',
+    "ids that are no list": b'{"ids":"id1"}',
     "a long text": b'{"note":"' + b"a" * 60_000 + b'","reason":"' + b"a" * 1_001 + b'","duration":"1h"}',
     "too much": b'{"note":"' + b"a" * 70_000 + b'"}',
     "a duration with odd digits": '{"duration":"\u0661h","reason":"x","note":1}'.encode(),
@@ -42,11 +44,11 @@ BODIES: dict[str, bytes] = {
 }
 
 
-@pytest.mark.parametrize("what", ["ack", "silence"])
+@pytest.mark.parametrize("what", ["id1/ack", "id1/silence", "ack", "silence"])
 @pytest.mark.parametrize("name", BODIES)
 def test_a_hostile_body_is_refused_with_a_one_line_error(served: tuple[int, Served], what: str, name: str) -> None:
     port, board = served
-    url = f"http://127.0.0.1:{port}/api/alerts/id1/{what}"
+    url = f"http://127.0.0.1:{port}/api/alerts/{what}"
     answer = httpx.post(url, content=BODIES[name], headers={"Content-Type": "application/json"})
     assert answer.status_code in {400, 413, 422}
     assert answer.json()["error"].isprintable()

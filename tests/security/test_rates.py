@@ -121,6 +121,18 @@ def test_too_many_changes_get_429_with_retry_after(server: Server) -> None:
     assert post(server, "nobody", "ack").status_code == 404
 
 
+def test_requests_for_several_alerts_are_limited_apart(server: Server) -> None:
+    ids = [alert["id"] for alert in alerts(server)]
+    url = f"{server.url}api/alerts/ack"
+    answers = [httpx.post(url, json={"ids": ids, "note": f"{number}"}) for number in range(BURST + 1)]
+    assert [answer.status_code for answer in answers] == [200] * BURST + [429]
+    assert answers[-1].json()["error"].startswith("too many requests for several alerts: 10 at once, then 0.1 a second")
+    assert int(answers[-1].headers["retry-after"]) > 5
+    # Repeating the last one changes nothing.
+    assert httpx.post(url, json={"ids": ids, "note": f"{BURST - 1}"}).status_code == 200
+    assert post(server, ids[0], "ack", note="alone").status_code == 200
+
+
 def test_after_a_restart_the_log_has_the_firing_events_and_the_last_change(
     server: Server, dashboard: Path, state: Path
 ) -> None:

@@ -6,13 +6,11 @@ for `STALE_S`. If missing data is a breach, as for `absent`, the alert fires for
 """
 
 import math
-from collections.abc import Callable, Container, Iterable
-from datetime import datetime
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
 from functools import lru_cache
 
 import msgspec
 import numpy as np
-from msgspec import Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
@@ -20,10 +18,10 @@ from tickboard.alerting.compiled_rules import CompiledRules, compile_rules
 from tickboard.alerting.episodes import FIRING, KEEPING, PENDING, Episode, EpisodeTable, Key, firing
 from tickboard.alerting.log import AlertEvent, AlertLog, EventKind
 from tickboard.alerting.rules import Rule
-from tickboard.errors import AlertError
+from tickboard.alerting.silences import Covered, Silences, covered_by, covers, length_s
 from tickboard.expressions.alignment import Binding, Columns, Floats
 from tickboard.expressions.expr import Values
-from tickboard.wire import Acknowledgement, Alert, Silence
+from tickboard.wire import Alert, Silence
 
 STALE_S = 300.0
 """A firing alert whose condition has had no value for this many seconds is resolved."""
@@ -31,31 +29,8 @@ STALE_S = 300.0
 ABSENT_S = 24 * 3600.0
 """An alert that fires because a value is missing ends when its series has been gone for this many seconds."""
 
-SAME_S = 1.0
-"""Two silences whose ends differ by at most this many seconds count as the same."""
-
-Permit = Callable[[], None]
-"""Raises if the caller may not change anything."""
-
 NO_DATA, RULE_REMOVED = "no data", "rule removed"
 """The reasons, other than its values, for which an episode can end."""
-
-
-class _Silenced(Struct):
-    """A silence for one series of one rule.
-
-    Attributes:
-        until: when it ends by the wall clock, POSIX seconds.
-        silence: the silence as sent on the wire.
-        ends: the value of `Alerts._clock` at which its whole duration has passed in this run. The silence is kept until
-            then, and ends then at the latest, whatever the wall clock says.
-        over: whether it is over by the wall clock.
-    """
-
-    until: float
-    silence: Silence
-    ends: float
-    over: bool = False
 
 
 class Alerts:
@@ -69,6 +44,7 @@ class Alerts:
 
     Attributes:
         log: as given.
+        format_time: as given.
     """
 
     def __init__(
@@ -78,14 +54,14 @@ class Alerts:
         self._rules = rules
         self._new_id = new_id
         # Ten thousand alerts that fire at one tick share their timestamps.
-        self._format_time = lru_cache(64)(format_time)
+        self.format_time = lru_cache(64)(format_time)
         self._clock = 0.0
         self._revision = (-1, 0)
         self._groups: list[CompiledRules] = []
         self._table = EpisodeTable([], [])
         # Episodes of series that are not on the board now.
         self._elsewhere: dict[Key, Episode] = {}
-        self._silences: dict[Key, _Silenced] = {}
+        self._silences = Silences()
         # Indices of the series without labels that stand for a metric without series.
         self._stand_ins: list[int] = []
         self._events: list[AlertEvent] = []
@@ -126,7 +102,7 @@ class Alerts:
         """
         self._table.forget_stale(self._clock - STALE_S)
         self._resolve(self._table.stale(self._clock - STALE_S), now, NO_DATA)
-        self._check_silences(now)
+        self._events += self._update_silenced(self._silences.pass_time(now, self._clock), now)
         self.log.expire()
         return self._take_events()
 
@@ -137,18 +113,17 @@ class Alerts:
     def _take_events(self) -> list[AlertEvent]:
         # They include events that an earlier call logged before it failed.
         events, self._events = self._events, []
+        if self._silences.any_until_resolved() and any(event.kind == "resolved" for event in events):
+            self._silences.end_resolved(key for key, _ in self._firing())
         return events
 
-    def _check_silences(self, now: float) -> None:
-        """End the silences that are over, and resume those that a wrong clock ended too early."""
-        for key, each in list(self._silences.items()):
-            passed = self._clock >= each.ends
-            over = passed or each.until <= now
-            if over != each.over:
-                each.over = over
-                self._events += self._change(key, now, silenced=None if over else each.silence)
-            if passed:
-                del self._silences[key]
+    def _firing(self) -> Iterator[tuple[Key, Alert]]:
+        """Yield the series that fire, with their alerts as they were when last changed."""
+        for place, alert in self._table.alerts.items():
+            yield self._table.keys[place], alert
+        for key, episode in self._elsewhere.items():
+            if episode.alert is not None:
+                yield key, episode.alert
 
     def _step(self, now: float, values: Values) -> None:
         table = self._table
@@ -212,14 +187,14 @@ class Alerts:
             self._new_id(),
             f"{message} ({NO_DATA})" if missing and rule.no_data == "alert" else message,
             rule.severity,
-            self._format_time(now),
+            self.format_time(now),
             rule.metric_name,
             labels,
             None if missing else value,
             rule=rule.name,
-            started=self._format_time(started),
+            started=self.format_time(started),
             threshold=rule.threshold,
-            silenced=each.silence if (each := self._silences.get(key)) is not None and not each.over else None,
+            silenced=self._silences.of(key),
         )
 
     def _resolve(self, places: Columns, now: float, ended: str = "") -> None:
@@ -230,11 +205,11 @@ class Alerts:
     def _current_alert(self, place: int) -> Alert:
         """Return a series' firing alert with its peak and the time its breach was last seen."""
         table, peak = self._table, float(self._table.peak[place])
-        seen = self._format_time(table.last_breach(place))
+        seen = self.format_time(table.last_breach(place))
         return msgspec.structs.replace(table.alerts[place], seen=seen, peak=None if np.isnan(peak) else peak)
 
     def _log_resolved(self, alert: Alert, now: float, ended: str) -> None:
-        self._append("resolved", msgspec.structs.replace(alert, resolved=self._format_time(now), ended=ended), now)
+        self._append("resolved", msgspec.structs.replace(alert, resolved=self.format_time(now), ended=ended), now)
 
     # --- series that appear and leave ---
 
@@ -314,12 +289,12 @@ class Alerts:
         for event in begun.values():
             episode = firing(event.alert, event.time)
             self._elsewhere[episode.key] = episode
+        fires = list(self._firing())
         for until, each in silences:
-            key = (each.rule, tuple(each.labels.items()))
-            fires = self._elsewhere[key].alert if key in self._elsewhere else None
+            covered = covered_by(each)
             # The earlier run may have ended this silence by a wrong clock.
-            over = fires is not None and fires.silenced is None
-            self._silences[key] = _Silenced(until, each, self._clock + _length_s(each), over)
+            over = any(alert.silenced is None for key, alert in fires if covers(covered, key))
+            self._silences.add(each, until, self._clock + length_s(each), over=over)
 
     def inherit(self, previous: "Alerts") -> None:
         """Continue the episodes of the board that this one replaces; both must share one log."""
@@ -371,7 +346,7 @@ class Alerts:
 
     def silences(self) -> list[tuple[float, Silence]]:
         """Return the silences in force, each with its end in POSIX seconds."""
-        return [(each.until, each.silence) for each in self._silences.values() if not each.over]
+        return self._silences.in_force()
 
     def kept_silences(self) -> list[tuple[float, Silence]]:
         """Return the silences to save across a restart, each with its end in POSIX seconds.
@@ -379,122 +354,56 @@ class Alerts:
         A silence that the wall clock says is over stays among them until its duration has also passed in this run: the
         clock may be wrong and still be corrected.
         """
-        return [(each.until, each.silence) for each in self._silences.values()]
+        return self._silences.kept()
 
-    def acknowledge(
-        self,
-        id: str,  # the wire's name
-        now: float,
-        note: str = "",
-        by: str = "",
-        permit: Permit = lambda: None,
-    ) -> AlertEvent | Alert:
-        """Acknowledge a firing alert.
+    def has_silence(self, covered: Covered, silence: Silence | None, until: float) -> bool:
+        """Return whether a silence with these terms covers this already; None: whether none does."""
+        return self._silences.has(covered, silence, until)
+
+    def set_silences(self, wanted: Mapping[Covered, Silence | None], until: float, now: float) -> list[AlertEvent]:
+        """Begin or end silences; return an event for each firing alert that they change.
 
         Args:
-            id: the alert's id.
+            wanted: the silence of each rule or series; None: none.
+            until: the end of all of them, POSIX seconds.
             now: POSIX seconds.
-            note: the person's note.
-            by: the person's name.
-            permit: called before anything changes; its exception propagates.
-
-        Returns:
-            The event; or the unchanged alert, if it already has this acknowledgement.
-
-        Raises:
-            AlertError: there is no such alert, or it is resolved.
         """
-        alert = self._find(id)
-        if alert.resolved is not None:
-            raise AlertError(f"alert {id[:80]!r} was resolved at {alert.resolved}: it needs no acknowledgement", 409)
-        before = alert.acknowledged
-        if before is not None and (before.note, before.by) == (note, by):
-            return self._by_now(alert)
-        permit()
-        seen = Acknowledgement(self._format_time(now), by, note)
-        events = self._change(_key_of(alert), now, acknowledged=seen)
-        if not events:
-            raise AlertError(f"alert {id[:80]!r} is resolved: it needs no acknowledgement", 409)
-        return events[0]
+        for covered, silence in wanted.items():
+            self._silences.end(covered)
+            if silence is not None:
+                self._silences.add(silence, until, self._clock + until - now)
+        return self._update_silenced(wanted, now)
 
-    def silence(
-        self,
-        id: str,  # the wire's name
-        now: float,
-        duration_s: float,
-        reason: str,
-        by: str = "",
-        permit: Permit = lambda: None,
-    ) -> AlertEvent | Alert:
-        """Silence the rule and series of an alert for a while: nobody is notified, but the page still shows it.
+    def silence_of(self, key: Key) -> Silence | None:
+        """Return the silence in force for a series of a rule."""
+        return self._silences.of(key)
+
+    def _update_silenced(self, covered: Collection[Covered], now: float) -> list[AlertEvent]:
+        """Show the silences of these rules and series in the alerts that fire."""
+
+        def silenced(key: Key, alert: Alert) -> Alert:
+            if key not in covered and (key[0], None) not in covered:
+                return alert
+            silence = self._silences.of(key)
+            return alert if silence == alert.silenced else replace(alert, silenced=silence)
+
+        return self.change(silenced, now) if covered else []
+
+    def change(self, change: Callable[[Key, Alert], Alert], now: float) -> list[AlertEvent]:
+        """Change the alerts that fire; return an event for each that changes.
 
         Args:
-            id: an alert of that rule and series, firing or resolved.
+            change: takes the rule and series of an alert, and the alert; returns it, or another one in its place.
             now: POSIX seconds.
-            duration_s: seconds; 0 ends a silence.
-            reason: why.
-            by: the person's name.
-            permit: called before anything changes; its exception propagates.
-
-        Returns:
-            The event; or the unchanged alert, if it already has the same silence with the same end (within `SAME_S`),
-            or has none to end.
-
-        Raises:
-            AlertError: there is no such alert.
         """
-        alert = self._find(id)
-        key, silence = _key_of(alert), None
-        if self._is_silenced_so(key, now + duration_s if duration_s > 0 else None, reason, by):
-            return self._by_now(alert)
-        permit()
-        self._silences.pop(key, None)
-        if duration_s > 0:
-            until = now + duration_s
-            silence = Silence(key[0], self._format_time(until), reason, self._format_time(now), alert.labels, by)
-            self._silences[key] = _Silenced(until, silence, self._clock + duration_s)
-        if events := self._change(key, now, silenced=silence):
-            return events[0]
-        return self.log.append("changed", msgspec.structs.replace(alert, silenced=silence), now)
-
-    def _is_silenced_so(self, key: Key, until: float | None, reason: str, by: str) -> bool:
-        before = self._silences.get(key)
-        if before is None or until is None:
-            return before is None and until is None
-        same = (before.silence.reason, before.silence.by) == (reason, by)
-        return not before.over and same and abs(before.until - until) <= SAME_S
-
-    def _by_now(self, alert: Alert) -> Alert:
-        """Return an alert in its current state, with its peak, if it still fires."""
-        return next(iter(self.active({alert.id})), alert)
-
-    def _find(self, id: str) -> Alert:  # the wire's name
-        alert = self.log.find(id)
-        if alert is None:
-            raise AlertError(f"there is no alert {id[:80]!r}: see GET /api/alerts?state=all", 404)
-        return alert
-
-    def _change(self, key: Key, now: float, **changes: Acknowledgement | Silence | None) -> list[AlertEvent]:
-        """Change the firing alert of a series, if there is one."""
         table = self._table
-        for place in table.alerts:
-            if table.keys[place] == key:
-                table.alerts[place] = msgspec.structs.replace(table.alerts[place], **changes)
-                return [self.log.append("changed", self._current_alert(place), now)]
-        episode = self._elsewhere.get(key)
-        if episode is None or episode.alert is None:
-            return []
-        alert = msgspec.structs.replace(episode.alert, **changes)
-        self._elsewhere[key] = replace(episode, alert=alert)
-        return [self.log.append("changed", alert, now)]
-
-
-def _length_s(silence: Silence) -> float:
-    try:
-        return (datetime.fromisoformat(silence.until) - datetime.fromisoformat(silence.timestamp)).total_seconds()
-    except ValueError:
-        return math.inf
-
-
-def _key_of(alert: Alert) -> Key:
-    return alert.rule, tuple(alert.labels.items())
+        events: list[AlertEvent] = []
+        for place, alert in list(table.alerts.items()):
+            if (changed := change(table.keys[place], alert)) is not alert:
+                table.alerts[place] = changed
+                events.append(self.log.append("changed", self._current_alert(place), now))
+        for key, episode in list(self._elsewhere.items()):
+            if episode.alert is not None and (changed := change(key, episode.alert)) is not episode.alert:
+                self._elsewhere[key] = replace(episode, alert=changed)
+                events.append(self.log.append("changed", changed, now))
+        return events

@@ -321,12 +321,17 @@ class AlertLog:
             self._listed = sorted(found.values(), key=lambda each: each[0])
         return self._listed
 
-    def find(self, id: str) -> Alert | None:  # the wire's name
-        """Return the current state of an alert by its id; None if the log does not have it."""
-        if (event := self._firing.get(id)) is not None:
-            return event.alert
-        events = (event for event in reversed(self._events) if isinstance(event, AlertEvent))
-        return next((event.alert for event in events if event.alert.id == id), None)
+    def find(self, ids: Iterable[str]) -> dict[str, Alert]:
+        """Return the current states of alerts by their ids, in that order, without those that the log does not have."""
+        found = {id: self._firing[id].alert if id in self._firing else None for id in ids}
+        missing = {id for id, alert in found.items() if alert is None}
+        for event in reversed(self._events):
+            if not missing:
+                break
+            if isinstance(event, AlertEvent) and event.alert.id in missing:
+                found[event.alert.id] = event.alert
+                missing.discard(event.alert.id)
+        return {id: alert for id, alert in found.items() if alert is not None}
 
     def pass_time(self, seconds: float) -> None:
         """Add seconds that have passed, by a clock that never steps."""

@@ -14,8 +14,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from tickboard.alerting.actions import Changed
 from tickboard.alerting.alerts import Alerts
-from tickboard.alerting.log import AlertEvent, LogEvent
+from tickboard.alerting.log import LogEvent
 from tickboard.alerting.marks import MarkEvent
 from tickboard.errors import JournalError
 from tickboard.hub.hub import Hub
@@ -23,7 +24,7 @@ from tickboard.journal.change import JournalContents
 from tickboard.journal.file import LostError
 from tickboard.journal.journal import Journal
 from tickboard.problems import described
-from tickboard.wire import Alert, Mark
+from tickboard.wire import Mark
 
 CHECK_S = 2.0
 """Seconds between two checks of the journal's file, and between two attempts to write after a failure."""
@@ -39,14 +40,14 @@ SOURCE = "alert log"
 
 
 class Acted(NamedTuple):
-    """The result of an action on an alert.
+    """The result of an action on alerts.
 
     Attributes:
-        alert: its state after the action.
+        changed: what it changed, and what it could not change.
         kept: whether the action outlives this run; if not, it is in force, but the journal failed.
     """
 
-    alert: Alert
+    changed: Changed
     kept: bool
 
 
@@ -116,20 +117,17 @@ class Announcer:
                 # A write that succeeds clears the problem, or puts everything into a new file.
                 await asyncio.wait([self._written()])
 
-    async def act(self, change: Callable[[Alerts, float], AlertEvent | Alert]) -> Acted:
-        """Perform an action on an alert; return when it is stored, or cannot be.
+    async def act(self, change: Callable[[Alerts, float], Changed]) -> Acted:
+        """Perform an action on alerts; return when it is stored, or cannot be.
 
         Args:
-            change: performs it; takes the alerts and the time in POSIX seconds, and returns the event, or the alert if
-                nothing has changed.
+            change: performs it; takes the alerts and the time in POSIX seconds.
 
         Raises:
             AlertError: the action is impossible.
         """
-        event = change(self._hub.engine.alerts, time.time())
-        if isinstance(event, Alert):
-            return Acted(event, await self._kept_before())
-        return Acted(event.alert, await self._keep(event))
+        changed = change(self._hub.engine.alerts, time.time())
+        return Acted(changed, await (self._keep(changed.events) if changed.events else self._kept_before()))
 
     async def mark(self, mark: Mark, permit: Callable[[], None]) -> Marked:
         """Make a mark; return when it is stored, or cannot be.
@@ -141,7 +139,7 @@ class Announcer:
         event = self._hub.engine.alerts.log.mark(mark, time.time(), permit)
         if isinstance(event, Mark):
             return Marked(event, await self._kept_before())
-        return Marked(event.mark, await self._keep(event))
+        return Marked(event.mark, await self._keep([event]))
 
     def mark_now(self, mark: Mark) -> None:
         """Make a mark, and publish it once it is stored. Call it in the running loop."""
@@ -159,12 +157,12 @@ class Announcer:
         except JournalError as error:
             self._failed(error)
 
-    async def _keep(self, event: LogEvent) -> bool:
-        """Publish an event once it is stored, or cannot be; return whether it is stored."""
+    async def _keep(self, events: Sequence[LogEvent]) -> bool:
+        """Publish events once they are stored, or cannot be; return whether they are stored."""
         if self.journal is None:
-            self._hub.announce([event])
+            self._hub.announce(events)
             return True
-        self._events.append(event)
+        self._events += events
         written = self._written()
         # Not awaited directly: the caller may be cancelled, and others wait for it, too.
         await asyncio.wait([written])

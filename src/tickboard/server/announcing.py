@@ -3,13 +3,13 @@
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from tickboard.alerting.actions import Changed
 from tickboard.alerting.alerts import Alerts
-from tickboard.alerting.log import AlertEvent
 from tickboard.journal.journal import Journal
-from tickboard.wire import Alert, Mark
+from tickboard.wire import Mark
 
-Change = Callable[[Alerts, float], AlertEvent | Alert]
-"""Performs an action on the alerts at a time; returns the event, or the alert if nothing has changed."""
+Change = Callable[[Alerts, float], Changed]
+"""Performs an action on the alerts at a time."""
 
 
 class Announcing(Protocol):
@@ -20,8 +20,8 @@ class Announcing(Protocol):
         """Where alerts and marks are stored; None: in memory alone."""
         ...
 
-    def act(self, change: Change) -> Awaitable[tuple[Alert, bool]]:
-        """Make a change, store and publish its event; return the alert afterwards, and whether it is stored."""
+    def act(self, change: Change) -> Awaitable[tuple[Changed, bool]]:
+        """Make a change, store and publish its events; return what changed, and whether it is stored."""
         ...
 
     def mark(self, mark: Mark, permit: Callable[[], None]) -> Awaitable[tuple[Mark, bool]]:

@@ -1,7 +1,7 @@
 """``/api/alerts`` and ``/api/silences``: firing and resolved alerts, and people's actions on them."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from heapq import merge
 from typing import TypeVar, get_args
 
@@ -11,12 +11,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from tickboard.alerting.actions import Changed, Permit, acknowledge, silence
 from tickboard.alerting.alerts import Alerts
 from tickboard.alerting.question import AlertQuestion, FoundAlerts
 from tickboard.errors import InputError
 from tickboard.hub.hub import Hub
 from tickboard.schedule import duration
-from tickboard.server.announcing import Announcing
+from tickboard.server.announcing import Announcing, Change
 from tickboard.server.requests.connection_limits import address_of
 from tickboard.server.requests.json_bodies import read_json
 from tickboard.server.requests.parameters import one_of, range_of_time, whole_number
@@ -35,13 +36,32 @@ from tickboard.server.routes.operations import (
 )
 from tickboard.server.routes.rates import ChangeRates
 from tickboard.server.routes.reads import bounded
-from tickboard.wire import AcknowledgeAlert, Alert, AlertPage, ErrorBody, Severity, Silence, SilenceAlert, encode
+from tickboard.wire import (
+    AcknowledgeAlert,
+    AcknowledgeAlerts,
+    Alert,
+    AlertPage,
+    ChangedAlerts,
+    ErrorBody,
+    RefusedAlert,
+    Severity,
+    Silence,
+    SilenceAlert,
+    SilenceAlerts,
+    encode,
+)
 
 PAGE_ALERTS, MAX_PAGE_ALERTS = 50, 1_000
 """How many alerts a page has by default, and at most."""
 
 MAX_TEXT = 1_000
 """The most characters of a note, a reason or a name: they are sent to all viewers, and stored."""
+
+MAX_IDS = 1_000
+"""The most alerts of one request to acknowledge or silence."""
+
+GROUP_PER_S = 0.1
+"""How many requests for several alerts an address may make in a second, after the first ones."""
 
 MAX_SILENCE_S = 366 * 86_400.0
 """The longest silence. A forgotten silence hides alerts that it was not meant for."""
@@ -51,7 +71,12 @@ STATES = ("all", "active", "resolved")
 Read = Callable[[AlertQuestion, int], Awaitable[FoundAlerts]]
 """Returns the alerts that match a question and are no longer in the log, which holds events after a number only."""
 
-Asked = TypeVar("Asked", AcknowledgeAlert, SilenceAlert)
+Asked = TypeVar("Asked", bound=AcknowledgeAlert | SilenceAlert)
+
+AskedOf = TypeVar("AskedOf", AcknowledgeAlerts, SilenceAlerts)
+
+ACKNOWLEDGE, SILENCE = '{"note": "on it"}', '{"duration": "1h", "reason": "…"}'
+"""Examples of bodies, for messages."""
 
 
 def describe(ref: Ref) -> Paths:
@@ -81,9 +106,13 @@ def describe(ref: Ref) -> Paths:
             ],
             {"422": ref(ErrorBody), "503": ref(ErrorBody)},
         ),
-        "/api/alerts/{id}/ack": _change(ref, "acknowledgeAlert", "Acknowledges an alert", AcknowledgeAlert, "409"),
+        "/api/alerts/{id}/ack": _change(ref, "acknowledgeAlert", "Acknowledges an alert", AcknowledgeAlert),
         "/api/alerts/{id}/silence": _change(
-            ref, "silenceAlert", "Silences an alert's rule and series for a while", SilenceAlert
+            ref, "silenceAlert", "Silences an alert's series, or all series of its rule", SilenceAlert
+        ),
+        "/api/alerts/ack": _changes(ref, "acknowledgeAlerts", "Acknowledges several alerts", AcknowledgeAlerts),
+        "/api/alerts/silence": _changes(
+            ref, "silenceAlerts", "Silences the series of several alerts, or all series of their rules", SilenceAlerts
         ),
         "/api/silences": get(
             "silences", "The silences in force, the first to end first", {"type": "array", "items": ref(Silence)}
@@ -91,15 +120,29 @@ def describe(ref: Ref) -> Paths:
     }
 
 
-def _change(ref: Ref, operation: str, summary: str, asked: type, *also: str) -> Schema:
+UNWRITTEN = "in force until a restart, because the log of alerts cannot be written"
+UNKEPT = {"type": "object", "properties": {"kept": {"const": False}}, "required": ["kept"]}
+STATUSES = ("400", "403", "404", "408", "409", "413", "415", "422", "429", "503")
+
+
+def _changes(ref: Ref, operation: str, summary: str, asked: type) -> Schema:
+    """Describe an action on several alerts."""
+    responses = {
+        "200": response(
+            "done and stored, except for the refused ones; if all are refused, 404 or 409", ref(ChangedAlerts)
+        ),
+        "202": response(UNWRITTEN, {"allOf": [ref(ChangedAlerts), UNKEPT]}),
+        **failures(json(ref(ErrorBody)), STATUSES),
+    }
+    return post(operation, summary, json(ref(asked)), responses)
+
+
+def _change(ref: Ref, operation: str, summary: str, asked: type) -> Schema:
     """Describe an action on one alert; an empty body counts as an empty object."""
-    unkept = {"type": "object", "properties": {"kept": {"const": False}}, "required": ["kept"]}
-    unwritten = "in force until a restart, because the log of alerts cannot be written"
-    statuses = ("400", "403", "404", "408", "413", "415", "422", "429", "503", *also)
     responses = {
         "200": response("done and stored: the alert as it is now", ref(Alert)),
-        "202": response(unwritten, {"allOf": [ref(Alert), unkept]}),
-        **failures(json(ref(ErrorBody)), statuses),
+        "202": response(UNWRITTEN, {"allOf": [ref(Alert), UNKEPT]}),
+        **failures(json(ref(ErrorBody)), STATUSES),
     }
     described = post(operation, summary, json(ref(asked)), responses)
     described["post"]["parameters"] = [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}]
@@ -114,10 +157,15 @@ def alert_routes(hub: Hub, announcer: Announcing) -> list[Route]:
         announcer: makes, stores and publishes changes; it raises the errors of `Alerts`.
     """
     rates = ChangeRates()
+    group_rates = ChangeRates("requests for several alerts", "from one address", per_s=GROUP_PER_S)
 
-    def permit(request: Request, id: str) -> Callable[[], None]:  # the wire's name
+    def permit(request: Request, id: str) -> Permit:  # the wire's name
         names = f"address {address_of(request.scope)}", f"alert {id}"
         return lambda: rates.take(time.monotonic(), *names)
+
+    def permit_group(request: Request) -> Permit:
+        name = f"address {address_of(request.scope)}"
+        return lambda: group_rates.take(time.monotonic(), name)
 
     async def alerts(request: Request) -> Response:
         asked, journal = alert_question(request, int(time.time() * 1000)), announcer.journal
@@ -127,25 +175,37 @@ def alert_routes(hub: Hub, announcer: Announcing) -> list[Route]:
     async def silences(request: Request) -> Response:
         now = time.time()
         found = sorted(hub.engine.alerts.silences(), key=lambda each: each[0])
-        return _json(encode([silence for until, silence in found if until > now]))
+        return _json(encode([each for until, each in found if until > now]))
 
-    async def acknowledge(request: Request) -> Response:
-        id, asked = request.path_params["id"], await _asked(request, AcknowledgeAlert, '{"note": "on it"}')
+    async def acknowledge_one(request: Request) -> Response:
+        id, asked = request.path_params["id"], await _asked(request, AcknowledgeAlert, ACKNOWLEDGE)
         may = permit(request, id)
-        return _acted(*await announcer.act(lambda alerts, now: alerts.acknowledge(id, now, asked.note, asked.by, may)))
-
-    async def silence(request: Request) -> Response:
-        id, asked = request.path_params["id"], await _asked(request, SilenceAlert, '{"duration": "1h", "reason": "…"}')
-        length_s, may = silence_length(asked), permit(request, id)
         return _acted(
-            *await announcer.act(lambda alerts, now: alerts.silence(id, now, length_s, asked.reason, asked.by, may))
+            *await announcer.act(lambda alerts, now: acknowledge(alerts, [id], now, asked.note, asked.by, may))
         )
+
+    async def acknowledge_several(request: Request) -> Response:
+        asked = await _asked_of(request, AcknowledgeAlerts, ACKNOWLEDGE)
+        may = permit_group(request)
+        return _acted_all(
+            *await announcer.act(lambda alerts, now: acknowledge(alerts, asked.ids, now, asked.note, asked.by, may))
+        )
+
+    async def silence_one(request: Request) -> Response:
+        id, asked = request.path_params["id"], await _asked(request, SilenceAlert, SILENCE)
+        return _acted(*await announcer.act(_silencing([id], asked, permit(request, id))))
+
+    async def silence_several(request: Request) -> Response:
+        asked = await _asked_of(request, SilenceAlerts, SILENCE)
+        return _acted_all(*await announcer.act(_silencing(asked.ids, asked, permit_group(request))))
 
     compressed = [Middleware(Documents)]
     return [
         Route("/api/alerts", alerts, methods=["GET"], middleware=compressed),
-        Route("/api/alerts/{id}/ack", acknowledge, methods=["POST"]),
-        Route("/api/alerts/{id}/silence", silence, methods=["POST"]),
+        Route("/api/alerts/ack", acknowledge_several, methods=["POST"]),
+        Route("/api/alerts/silence", silence_several, methods=["POST"]),
+        Route("/api/alerts/{id}/ack", acknowledge_one, methods=["POST"]),
+        Route("/api/alerts/{id}/silence", silence_one, methods=["POST"]),
         Route("/api/silences", silences, methods=["GET"], middleware=compressed),
     ]
 
@@ -194,20 +254,32 @@ async def page(alerts: Alerts, asked: AlertQuestion, read: Read | None) -> Alert
     )
 
 
-def silence_length(asked: SilenceAlert) -> float:
-    """Return how many seconds a silence should last; 0 ends one.
+def silence_length(asked: SilenceAlert) -> float | None:
+    """Return how many seconds a silence should last; 0 ends one; None: until its alerts are resolved.
 
     Raises:
         InputError: it is not a duration, or too long, or it has no reason.
     """
-    length_s = duration(asked.duration)
-    if length_s > MAX_SILENCE_S:
+    if (asked.until is None) == (asked.duration == ""):
+        raise InputError('a silence has either a duration, such as "1h", or "until": "resolved"')
+    length_s = None if asked.until else duration(asked.duration)
+    if length_s is not None and length_s > MAX_SILENCE_S:
         raise InputError(
             f"duration {asked.duration[:40]!r}: the longest silence is 366d: silence for less, or fix the rule"
         )
-    if length_s and not asked.reason.strip():
+    if length_s != 0 and not asked.reason.strip():
         raise InputError("reason is empty: say why, so that others know later why nobody was notified")
     return length_s
+
+
+def _silencing(ids: Sequence[str], asked: SilenceAlert, may: Permit) -> Change:
+    """Return the action of silencing alerts.
+
+    Raises:
+        InputError: a field is invalid.
+    """
+    length_s = silence_length(asked)
+    return lambda alerts, now: silence(alerts, ids, now, length_s, asked.reason, asked.by, asked.scope, may)
 
 
 async def _asked(request: Request, kind: type[Asked], example: str) -> Asked:
@@ -219,16 +291,36 @@ async def _asked(request: Request, kind: type[Asked], example: str) -> Asked:
     """
     asked = await read_json(request, kind, example)
     for name, text in msgspec.structs.asdict(asked).items():
-        if len(text) > MAX_TEXT:
+        if isinstance(text, str) and len(text) > MAX_TEXT:
             raise InputError(f"{name} has {len(text)} characters: send {MAX_TEXT} at most")
     return asked
 
 
-def _acted(alert: Alert, kept: bool) -> Response:
+async def _asked_of(request: Request, kind: type[AskedOf], example: str) -> AskedOf:
+    """Return the body of a request for several alerts.
+
+    Raises:
+        PayloadError: it is not JSON, not declared as JSON, or too large.
+        InputError: a field is missing, unknown, of another type or too long.
+    """
+    asked = await _asked(request, kind, f'{{"ids": ["…"], {example[1:]}')
+    if not 0 < len(asked.ids) <= MAX_IDS:
+        raise InputError(f"ids has {len(asked.ids)} entries: send 1 to {MAX_IDS}")
+    return asked
+
+
+def _acted(changed: Changed, kept: bool) -> Response:
     """Answer an action: with 202 if it is in force, but would be lost with a restart."""
+    [alert] = changed.alerts
     if kept:
         return _json(encode(alert))
     return _json(encode({**msgspec.to_builtins(alert), "kept": False}), 202)
+
+
+def _acted_all(changed: Changed, kept: bool) -> Response:
+    """Answer an action on several alerts."""
+    refused = [RefusedAlert(id, str(error)) for id, error in changed.refused.items()]
+    return _json(encode(ChangedAlerts(changed.alerts, refused, kept)), 200 if kept else 202)
 
 
 def _json(body: bytes, status: int = 200) -> Response:
