@@ -167,12 +167,13 @@ const powerOfTen = (value: number, decimals: number): string =>
   value.toExponential(decimals).replace("e+", "e");
 
 /**
- * Format a value in a unit that keeps it short, with one decimal (none for counts); "–" for NaN.
+ * Format a value in a unit that keeps it short, with one decimal (none for whole numbers of a count); "–" for NaN.
  *
  * @param extent the values beside it: decimals or unit are chosen so that its ends read differently.
+ * @param whole whether all values of its series are whole numbers, so that none needs a decimal.
  */
-export const formatValue = (value: number, unit: string, extent?: Extent): Formatted =>
-  format(value, unit, isCounted(unit), extent);
+export const formatValue = (value: number, unit: string, extent?: Extent, whole = false): Formatted =>
+  format(value, unit, whole || isCounted(unit), extent);
 
 /** Format an average: with decimals even for counts, so that they do not come and go between ticks. */
 export const formatAverage = (value: number, unit: string, extent?: Extent): Formatted =>
@@ -215,8 +216,8 @@ function format(value: number, unit: string, whole: boolean, extent: Extent | un
 }
 
 /** Format a value as one text: `41.5 %`, `1.2 GiB`. */
-export function formatText(value: number, unit: string, extent?: Extent): string {
-  const { number, unit: shown } = formatValue(value, unit, extent);
+export function formatText(value: number, unit: string, extent?: Extent, whole?: boolean): string {
+  const { number, unit: shown } = formatValue(value, unit, extent, whole);
   return shown === "" || number === NO_VALUE ? number : `${number} ${shown}`;
 }
 
@@ -224,9 +225,15 @@ export function formatText(value: number, unit: string, extent?: Extent): string
  * Format a value beside one in the unit `shown`. It omits its unit only if both use the metric's: readers
  * apply a prefix written once to both.
  */
-export function formatBeside(value: number, unit: string, shown: string, extent?: Extent): string {
-  const { number, unit: own } = formatValue(value, unit, extent);
-  return own === shown && own === unit ? number : formatText(value, unit, extent);
+export function formatBeside(
+  value: number,
+  unit: string,
+  shown: string,
+  extent?: Extent,
+  whole?: boolean,
+): string {
+  const { number, unit: own } = formatValue(value, unit, extent, whole);
+  return own === shown && own === unit ? number : formatText(value, unit, extent, whole);
 }
 
 /** The lowest and highest finite value; others are skipped. */

@@ -26,6 +26,13 @@ describe("the numbers of a card", () => {
     expect(line(cardTexts(stats(2 ** 34, 900, 2 ** 34), "B"))).toBe("avg 8.0 min 900.0 B max 16.0");
   });
 
+  it("have no decimals if all values are whole, except for the average", () => {
+    const { now, avg, min, max } = cardTexts({ ...stats(100, 7, 100), avg: 54 }, "req/s", true);
+    expect([now, avg, min, max].map(({ number }) => number)).toEqual(["100", "54.0", "7", "100"]);
+    expect(cardTexts(stats(100, 7, 100), "req/s").now.number).toBe("100.0");
+    expect(line(cardTexts(stats(2 ** 34, 900, 2 ** 34), "B", true))).toBe("avg 8.0 min 900 B max 16.0");
+  });
+
   it("do not say the metric's own unit twice", () => {
     const { avg, min } = cardTexts(stats(50, 10, 90), "%");
     expect([avg.unit, min.unit]).toEqual(["%", ""]);

@@ -1,6 +1,6 @@
 /** The groups of a wall: what is in them, and how they lie in columns. */
 import { describe, expect, it } from "vitest";
-import { type CellGroup, cellGroups, columnsOf } from "../src/components/kiosk/groups";
+import { type CellGroup, cellGroups, columnsOf, heatOf, laid } from "../src/components/kiosk/groups";
 import { arrange } from "../src/components/layout";
 import type { Panel } from "../src/types.gen";
 import { series } from "./world";
@@ -90,5 +90,39 @@ describe("the columns of a wall", () => {
         expect(keys).toEqual(groups.flatMap((one) => one.series.map(({ key }) => key)));
       }
     }
+  });
+});
+
+describe("the cells of a wall", () => {
+  const group = (title: string, count: number): CellGroup => ({
+    ...{ title, path: title },
+    series: Array.from({ length: count }, (_, i) => series(`${title}${i}`)),
+  });
+  // 1920 x 1080 and 2560 x 1440 pixels, without the head and the band.
+  const small = { width: 117, height: 53, columns: 4 };
+  const large = { width: 157, height: 76, columns: 5 };
+
+  it.each([
+    [80, "full", "full"],
+    [200, "line", "full"],
+    [600, "number", "number"],
+    [1_000, "small", "number"],
+    [3_000, "dot", "dot"],
+    [100_000, "dot", "dot"],
+  ])("of %d series are as large as they can be: %s, and %s on a larger wall", (count, onSmall, onLarge) => {
+    const groups = Array.from({ length: 5 }, (_, i) => group(`g${i}_`, count / 5));
+    expect([laid(groups, small).size.name, laid(groups, large).size.name]).toEqual([onSmall, onLarge]);
+    const cells = laid(groups, small).columns.flat();
+    expect(cells.reduce((sum, { series }) => sum + series.length, 0)).toBe(count);
+  });
+
+  it("have a place on a wall that has not been measured, or has no groups", () => {
+    expect(laid([group("a", 3)], { width: 0, height: 0, columns: 1 }).columns).toHaveLength(1);
+    expect(laid([], small).size.name).toBe("full");
+  });
+
+  it("are warmer the nearer the value is to its limit", () => {
+    expect([0, 50, 55, 77.5, 100, 200].map((value) => heatOf(value, 100))).toEqual([0, 0, 0, 50, 100, 100]);
+    expect([heatOf(50, undefined), heatOf(50, 0), heatOf(Number.NaN, 100)]).toEqual([0, 0, 0]);
   });
 });

@@ -67,13 +67,15 @@ describe("the points of a line", () => {
 
 describe("the scale of a spark", () => {
   it("begins at zero, and reaches up to the threshold", () => {
-    expect(sparkRange(40, 80, {}, 90)).toEqual([0, 90]);
+    expect(sparkRange(40, 80, {}, [90])).toEqual([0, 90]);
+    expect(sparkRange(40, 80, {}, [90, 150])).toEqual([0, 150]);
+    expect(sparkRange(40, 80, {}, [90, 1_000])).toEqual([0, 90]);
     expect(sparkRange(-5, 80, {})).toEqual([-5, 80]);
     expect(sparkRange(0, 0, {})).toEqual([0, 1]);
   });
 
   it("is what the metric declares", () => {
-    expect(sparkRange(40, 80, { min: 20, max: 100 }, 90)).toEqual([20, 100]);
+    expect(sparkRange(40, 80, { min: 20, max: 100 }, [90])).toEqual([20, 100]);
   });
 
   it("of the values alone is never less than what is asked for, so that noise stays flat", () => {

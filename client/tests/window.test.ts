@@ -194,6 +194,22 @@ describe("the window", () => {
     expect([window.newest("load"), window.average("load")]).toEqual([Number.NaN, Number.NaN]);
   });
 
+  it("knows which series have had whole numbers only", () => {
+    const window = new Window(3, 1000);
+    window.take(windowOf("e", [tick(1, { cpu: 9, load: 4, late: 1 }), tick(2, { cpu: 1, load: Infinity })]));
+    expect(["cpu", "load", "late", "other"].map((key) => window.isWhole(key))).toEqual([
+      true,
+      true,
+      true,
+      false,
+    ]);
+    window.amend(amendment(1, { late: 0.5 }));
+    for (const seq of [3, 4, 5]) window.take(tick(seq, { cpu: seq === 3 ? 2.5 : seq, load: seq, late: 2 }));
+    expect(["cpu", "load", "late"].map((key) => window.isWhole(key))).toEqual([false, true, false]);
+    const copy = window.copy();
+    expect(["cpu", "load", "late"].map((key) => copy.isWhole(key))).toEqual([false, true, true]);
+  });
+
   it("keeps the series that it knows when it is restored from a copy of them", () => {
     const window = new Window(3, 1000);
     window.take(windowOf("e", [tick(1, { cpu: 1 })]));

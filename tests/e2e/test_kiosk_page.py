@@ -51,6 +51,29 @@ def test_a_wall_shows_every_series_in_cells_and_what_fires_in_a_band(
     assert watched.errors == []
 
 
+@pytest.mark.parametrize(("width", "height"), [(1920, 1080), (2560, 1440)])
+@pytest.mark.parametrize(("series", "firing"), [(200, "0"), (200, "1"), (1000, "1")])
+def test_a_wall_shows_up_to_a_thousand_series_without_scrolling(
+    page: Page, width: int, height: int, series: int, firing: str
+) -> None:
+    page.set_viewport_size({"width": width, "height": height})
+    board = str(Path(BOARD).with_name("large_wall.py"))
+    with serve("run", board, env={"SERIES": str(series), "FIRING": firing}) as server:
+        page.goto(f"{server.url}?kiosk")
+        cells = page.locator(".kiosk-cell, .kiosk-small")
+        expect(cells).to_have_count(series)
+        expect(page.locator(".kiosk-firing")).to_have_count(int(firing))
+        page.wait_for_timeout(500)
+        out = "(all) => all.filter((it) => it.getBoundingClientRect().bottom > innerHeight).length"
+        assert cells.evaluate_all(out) == 0
+        assert page.evaluate("document.documentElement.scrollHeight") <= height
+        scrolls = "(it) => it.scrollHeight > it.clientHeight || it.scrollWidth > it.clientWidth"
+        assert not page.locator(".kiosk-columns").evaluate(scrolls)
+        hot = page.locator('[data-metric=\'load{node="0",region="r0"}\']')
+        expect(hot).to_have_attribute("data-severity", "critical") if firing == "1" else None
+        expect(hot).to_contain_text("99")
+
+
 def test_the_clock_of_a_wall_goes_and_its_cells_follow_the_ticks(page: Page) -> None:
     page.set_viewport_size({"width": 1920, "height": 1080})
     with serve("run", str(Path(__file__).parent / "boards" / "many.py"), "--interval", "200") as server:

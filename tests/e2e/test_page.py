@@ -360,7 +360,7 @@ def test_the_labels_of_four_lines_are_fully_visible_on_every_screen(page: Page) 
         # Where there is no room beside the lines, they are listed below.
         page.set_viewport_size({"width": 320, "height": 900})
         legend = chart.locator(".legend")
-        expect(legend.locator(".line-value")).to_have_text(["1.0"] * 4)
+        expect(legend.locator(".line-value")).to_have_text(["1"] * 4)
         expect(legend.locator(".line-label").first).to_have_text("received with errors")
         shown = legend.evaluate("(it) => [it.scrollHeight <= it.clientHeight, it.scrollWidth <= it.clientWidth]")
         assert shown == [True, True]

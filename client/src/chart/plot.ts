@@ -21,13 +21,12 @@ import {
   LABEL,
   labelPlaces,
   labelsWidth,
-  lastOf,
+  lastText,
   rangeOf,
   type Scene,
   type SceneLine,
   timeLabels,
   valueScale,
-  valueText,
 } from "./scene";
 import { addToStack, beginStack, stackExtent } from "./stack";
 import { Surface } from "./surface";
@@ -204,7 +203,7 @@ export class Plot {
     const { range } = this;
     const logarithmic = scene.scale === "log";
     const axis = axisLabels(range, boxOf(width, height, 0, 0).height, scene.unit, logarithmic);
-    const values = scene.labelled ? lines.map((line) => valueText(lastOf(scene, line), scene.unit)) : [];
+    const values = scene.labelled ? lines.map((line) => lastText(scene, line)) : [];
     const right = scene.labelled ? labelsWidth(context, lines, values, width) : null;
     const box = boxOf(width, height, axisWidth(context, axis.texts), right ?? 0);
     const y = valueScale(range, box, logarithmic);
@@ -402,7 +401,7 @@ export class Plot {
 
   private drawLabels(context: CanvasRenderingContext2D, scene: Scene, { box, labels }: Layout): void {
     if (labels.length === 0) return;
-    const { colors, isolated, lines, unit } = scene;
+    const { colors, isolated, lines } = scene;
     const left = box.left + box.width + LABEL.FROM_PLOT;
     const stands = (line: SceneLine) => !line.stale && (isolated === null || isolated.has(line.key));
     context.textAlign = "left";
@@ -417,11 +416,7 @@ export class Plot {
     lines.forEach((line, i) => {
       if (line.stale) return;
       context.fillStyle = stands(line) ? colors.text : colors.textFaint;
-      context.fillText(
-        valueText(lastOf(scene, line), unit),
-        this.surface.width - 2,
-        labels[i] + MIDDLE - 0.5,
-      );
+      context.fillText(lastText(scene, line), this.surface.width - 2, labels[i] + MIDDLE - 0.5);
     });
     context.font = FONT;
   }

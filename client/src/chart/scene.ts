@@ -32,6 +32,8 @@ export interface SceneLine {
   values: Float64Array | undefined;
   /** The extremes of each value's bucket; undefined if the values are ticks. */
   band?: Band;
+  /** Whether all of its values are whole numbers. */
+  whole: () => boolean;
   stale: boolean;
 }
 
@@ -150,8 +152,8 @@ export function timeLabels(from: number, to: number, width: number): Labels {
 }
 
 /** The text of a value in a label, without its unit if that is the chart's. */
-export function valueText(value: number, unit: string, extent?: Extent): string {
-  return formatBeside(value, unit, unit, extent);
+export function valueText(value: number, unit: string, extent?: Extent, whole?: boolean): string {
+  return formatBeside(value, unit, unit, extent, whole);
 }
 
 /** The width of the labels right of the plot; null if the chart is too narrow for them. */
@@ -205,7 +207,7 @@ export function colorOf({ colors }: Scene, line: SceneLine): string {
 }
 
 /** The newest value of a line in the window; NaN if it has none. */
-export function lastOf({ ring }: Scene, { values }: SceneLine): number {
+function lastOf({ ring }: Scene, { values }: SceneLine): number {
   if (values === undefined) return Number.NaN;
   for (let i = ring.ticks - 1; i >= 0; i--) {
     const value = values[(ring.oldest + i) % ring.times.length];
@@ -213,6 +215,10 @@ export function lastOf({ ring }: Scene, { values }: SceneLine): number {
   }
   return Number.NaN;
 }
+
+/** The text of a line's newest value. */
+export const lastText = (scene: Scene, line: SceneLine): string =>
+  valueText(lastOf(scene, line), scene.unit, undefined, line.whole());
 
 /** The values of all lines, in slots of the ring. */
 export const columnsOf = ({ lines }: Scene): (Float64Array | undefined)[] =>

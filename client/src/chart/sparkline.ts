@@ -1,11 +1,17 @@
 /**
- * A spark: one line without axes, a dot at the newest value, and a threshold. It takes values and colours; it
+ * A spark: one line without axes, a dot at the newest value, and thresholds. It takes values and colours; it
  * must not know stores, signals or the document around it.
  */
 import type { Severity } from "../types.gen";
 import type { Colors } from "./palette";
 import { type Band, Points, type Ring } from "./reduce";
 import type { Surface } from "./surface";
+
+/** A threshold, in the colour of its severity. */
+export interface Limit {
+  value: number;
+  severity: Severity;
+}
 
 export interface SparkScale {
   /** Fixed ends, if the metric declares them. */
@@ -24,10 +30,10 @@ export interface SparkPicture {
   /** The end of the time axis, milliseconds since 1970. */
   until: number;
   scale: SparkScale;
-  threshold?: number;
-  severity?: Severity;
-  /** Whether the dot has the severity's colour. */
-  firing?: boolean;
+  /** The first is always in the range, the others if they are near. */
+  limits: readonly Limit[];
+  /** What fires: it colours the dot. */
+  firing?: Severity;
   /** Whether the line is grey, without a dot. */
   quiet?: boolean;
   colors: Colors;
@@ -38,12 +44,17 @@ const DOT = 2.25;
 const WIDTH = 1.25;
 const points = new Points();
 
-/** The ends of a spark's scale. Pure. */
+/**
+ * The ends of a spark's scale. Pure.
+ *
+ * @param limits the values of thresholds. The first one is in the range, however far it is; a higher one is if that
+ *     leaves the line at least half of its height.
+ */
 export function sparkRange(
   low: number,
   high: number,
   { min, max, least }: SparkScale,
-  threshold = Number.NaN,
+  limits: readonly number[] = [],
 ): [low: number, high: number] {
   if (least !== undefined) {
     const missing = Math.max(0, least - (high - low)) / 2;
@@ -51,12 +62,13 @@ export function sparkRange(
     return to > from ? [from, to] : [from - 1, to + 1];
   }
   const from = min ?? Math.min(0, low);
-  const to = max ?? Math.max(high, threshold || high);
+  const near = Math.max(high, limits[0] ?? high);
+  const to = max ?? Math.max(near, ...limits.filter((limit) => limit <= 2 * near));
   return to > from ? [from, to] : [from, from + 1];
 }
 
 export function drawSpark(surface: Surface, picture: SparkPicture): void {
-  const { ring, values, band, spanMs, until, scale, threshold, severity, firing, quiet, colors } = picture;
+  const { ring, values, band, spanMs, until, scale, limits, firing, quiet, colors } = picture;
   const context = surface.begin();
   const { width, height } = surface;
   if (band === undefined) points.take(ring, values, spanMs, width);
@@ -72,18 +84,24 @@ export function drawSpark(surface: Surface, picture: SparkPicture): void {
     last = i;
   }
   if (last === -1) return;
-  const [from, to] = sparkRange(low, high, scale, threshold);
+  const [from, to] = sparkRange(
+    low,
+    high,
+    scale,
+    limits.map(({ value }) => value),
+  );
   const x = (time: number) => width - PAD - ((until - time) / spanMs) * (width - PAD - 1);
   const y = (value: number) => height - PAD - ((value - from) / (to - from)) * (height - 2 * PAD);
 
-  if (threshold !== undefined && threshold >= from && threshold <= to) {
-    context.strokeStyle = colors.severity[severity ?? "warning"];
+  for (const { value, severity } of limits) {
+    if (!(value >= from && value <= to)) continue;
+    context.strokeStyle = colors.severity[severity];
     context.globalAlpha = 0.75;
     context.lineWidth = 1;
     context.setLineDash([4, 3]);
     context.beginPath();
-    context.moveTo(0, surface.sharp(y(threshold)));
-    context.lineTo(width - PAD, surface.sharp(y(threshold)));
+    context.moveTo(0, surface.sharp(y(value)));
+    context.lineTo(width - PAD, surface.sharp(y(value)));
     context.stroke();
     context.setLineDash([]);
     context.globalAlpha = 1;
@@ -102,8 +120,8 @@ export function drawSpark(surface: Surface, picture: SparkPicture): void {
     }
   }
   context.stroke();
-  if (quiet && !firing) return;
-  context.fillStyle = firing && severity !== undefined ? colors.severity[severity] : colors.lines[0];
+  if (quiet) return;
+  context.fillStyle = firing === undefined ? colors.lines[0] : colors.severity[firing];
   context.beginPath();
   context.arc(x(times[last]), y(drawn[last]), DOT, 0, 2 * Math.PI);
   context.fill();

@@ -90,6 +90,7 @@ export function ChartCanvas(props: {
         ...{ key, name: short, color, stale: stale !== "" || now.lost },
         values: window.ring(key),
         band: window.bandOf(key),
+        whole: () => window.isWhole(key),
       }));
     }
     return sceneLines;

@@ -32,7 +32,7 @@ function Now(props: { line: Line; live: () => boolean }) {
       if (!props.live()) return before;
       stats.drawn();
       const { last, min, max } = stats.window.statsOf(props.line.key);
-      return formatValue(last, props.line.unit, [min, max]);
+      return formatValue(last, props.line.unit, [min, max], stats.window.isWhole(props.line.key));
     },
     { number: "", unit: "" },
     { equals: (a, b) => a.number === b.number && a.unit === b.unit },
@@ -84,6 +84,7 @@ export function ChartPanel(props: { chart: Chart }) {
     return { whole, note: whole ? first.stale : `${which} ${first.stale}` };
   });
   const limit = createMemo(() => picture.thresholds().toSorted((a, b) => b.value - a.value)[0]);
+  const isEnlarged = () => view.shown()?.type === "chart";
   const enlarge = () => view.show({ type: "chart", id: props.chart.metrics.join(",") });
 
   function onDrawn(plot: Plot): void {
@@ -168,7 +169,8 @@ export function ChartPanel(props: { chart: Chart }) {
               onDrawn={onDrawn}
               onFocus={picture.describe}
               onKey={(key) => {
-                if (key === "e") enlarge();
+                // The chart keeps the focus until its enlarged one has loaded.
+                if (key === "e") isEnlarged() ? view.close() : enlarge();
                 return key === "e";
               }}
             />

@@ -133,7 +133,10 @@ function StatsRow(props: { line: Line; picture: ChartPicture; at: number | null;
     return stats.window.newest(props.line.key);
   });
   const high = createMemo(() => percentiles(values(), [0.95, 0.99]));
-  const text = (value: number) => valueText(value, props.picture.unit(), [numbers().min, numbers().max]);
+  const text = (value: number) => {
+    const whole = stats.window.isWhole(props.line.key);
+    return valueText(value, props.picture.unit(), [numbers().min, numbers().max], whole);
+  };
   return (
     <tr
       classList={{ on: standout().keys()?.has(props.line.key) }}

@@ -12,7 +12,9 @@ export function Legend(props: { lines: readonly Line[]; standout: Standout; live
   const values = createMemo<readonly string[]>((before) => {
     if (!props.live()) return before;
     stats.drawn();
-    return props.lines.map(({ key, unit }) => valueText(stats.window.newest(key), unit));
+    return props.lines.map(({ key, unit }) =>
+      valueText(stats.window.newest(key), unit, undefined, stats.window.isWhole(key)),
+    );
   }, []);
   return (
     <ul class="legend" onPointerLeave={() => props.standout.point(null)}>

@@ -3,6 +3,7 @@
  * minimum and maximum. Screen readers get that line in full, even where it does not fit.
  */
 import { createMemo, createSignal, For, Show } from "solid-js";
+import type { Limit } from "../chart/sparkline";
 import { formatCount, formatLabels, formatLine, plural } from "../format";
 import type { Series } from "../link/protocol";
 import type { Card } from "../types.gen";
@@ -15,7 +16,7 @@ import { useInView } from "./inView";
 import { Name } from "./Name";
 import { SeverityShape } from "./SeverityShape";
 import { Spark } from "./Spark";
-import { useSeverity, useThreshold } from "./severity";
+import { useLimits, useSeverity } from "./severity";
 import { useSpan } from "./span";
 import { useStale } from "./stale";
 import { useWidth, widthOf } from "./width";
@@ -44,15 +45,15 @@ function Beside(props: { word: string; text: Text }) {
   );
 }
 
-/** A bar from 0 to 100 % with the value and its threshold. */
-function Share(props: { value: number; threshold: number | undefined }) {
+/** A bar from 0 to 100 % with the value, and a notch for each threshold. */
+function Share(props: { value: number; limits: readonly Limit[] }) {
   const share = () => Math.min(1, Math.max(0, props.value / 100 || 0));
   return (
     <div class="share" aria-hidden="true">
       <span style={{ transform: `scaleX(${share()})` }} />
-      <Show when={props.threshold !== undefined && props.threshold > 0 && props.threshold < 100}>
-        <i style={{ left: `${props.threshold}%` }} />
-      </Show>
+      <For each={props.limits.filter(({ value }) => value > 0 && value < 100)}>
+        {({ value }) => <i style={{ left: `${value}%` }} />}
+      </For>
     </div>
   );
 }
@@ -65,7 +66,7 @@ function SeriesCard(props: { title: string; unit: string; series: Series; note: 
     props.series.key,
     useInView(() => article, [props.series.name]),
   );
-  const texts = createMemo(() => cardTexts(numbers(), props.unit));
+  const texts = createMemo(() => cardTexts(numbers(), props.unit, stats.window.isWhole(props.series.key)));
   const now = useLongest(() => texts().now.number);
   /** The longest text in the small line; all three numbers get that much room. */
   const longestOf = (write: (text: Text) => string) =>
@@ -86,7 +87,7 @@ function SeriesCard(props: { title: string; unit: string; series: Series; note: 
     return width() >= least ? "numbers" : "little";
   });
   const severity = useSeverity(() => [props.series.key, props.series.name]);
-  const threshold = useThreshold(props.series.name, severity);
+  const limits = useLimits(props.series.name, severity);
   const stale = useStale(props.series.name);
   /** Whether the value is a share of a whole, as far as known. Once false, it stays false. */
   const isShare = createMemo<boolean>((before) => {
@@ -127,15 +128,10 @@ function SeriesCard(props: { title: string; unit: string; series: Series; note: 
           <span class="visually-hidden">now </span>
           <span class="now-value">{texts().now.number}</span> <span class="now-unit">{texts().now.unit}</span>
         </p>
-        <Spark
-          series={props.series.key}
-          threshold={threshold()?.value}
-          severity={threshold()?.severity}
-          firing={severity() !== undefined}
-        />
+        <Spark series={props.series.key} limits={limits()} firing={severity()} />
       </div>
       <Show when={isShare()}>
-        <Share value={numbers().last} threshold={threshold()?.value} />
+        <Share value={numbers().last} limits={limits()} />
       </Show>
       <div class="card-stats" data-room={room()} style={{ "--digits": number().length }}>
         <span class="window">{span()}:</span>

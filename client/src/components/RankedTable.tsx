@@ -176,7 +176,8 @@ function Row(props: {
     return stats.window.newest(props.line.key);
   });
   const extent = () => [numbers().min, numbers().max] as const;
-  const text = (value: number) => valueText(value, props.unit, extent());
+  const text = (value: number) =>
+    valueText(value, props.unit, extent(), stats.window.isWhole(props.line.key));
   const severity = () => alerts.severityOf(props.line.key);
   const share = (value: number) => `${Math.max(0, Math.min(1, value / props.full() || 0)) * 100}%`;
   const stands = () => props.standout.keys()?.has(props.line.key) ?? false;

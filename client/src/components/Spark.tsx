@@ -1,10 +1,10 @@
 /**
- * The window of one series in small: a line, a dot for the newest value, and a threshold. The style sheet
+ * The window of one series in small: a line, a dot for the newest value, and thresholds. The style sheet
  * sets its size.
  */
 import { createMemo, onCleanup } from "solid-js";
 import { colorsOf } from "../chart/palette";
-import { drawSpark } from "../chart/sparkline";
+import { drawSpark, type Limit } from "../chart/sparkline";
 import { Surface } from "../chart/surface";
 import type { Severity } from "../types.gen";
 import { useStores } from "./context";
@@ -16,17 +16,15 @@ const LEAST_SHARE = 0.14;
 
 /**
  * @param props.series the key of the series.
- * @param props.threshold always in the range, however far the values are from it.
- * @param props.severity the threshold's severity.
- * @param props.firing whether the dot has the severity's colour.
+ * @param props.limits the thresholds. The first is in the range, however far the values are from it.
+ * @param props.firing what fires: it colours the dot.
  * @param props.rangeOwn whether the range fits the values instead of the metric's scale. Used in table rows;
  *     the line is grey and has no dot.
  */
 export function Spark(props: {
   series: string;
-  threshold?: number;
-  severity?: Severity;
-  firing?: boolean;
+  limits?: readonly Limit[];
+  firing?: Severity;
   rangeOwn?: boolean;
 }) {
   const { board, stats, theme } = useStores();
@@ -51,8 +49,7 @@ export function Spark(props: {
       spanMs: window.spanMs,
       until: window.until,
       scale: props.rangeOwn ? { least: LEAST_SHARE * (max ?? window.highest(props.series)) } : { min, max },
-      threshold: props.threshold,
-      severity: props.severity,
+      limits: props.limits ?? [],
       firing: props.firing,
       quiet: props.rangeOwn,
       colors: colorsOf(theme.shown()),
@@ -63,7 +60,7 @@ export function Spark(props: {
     () => element,
     useInView(() => element),
     draw,
-    () => [props.series, props.threshold, props.severity, props.firing, metric()],
+    () => [props.series, props.limits, props.firing, metric()],
   );
   onCleanup(() => surface?.remove());
   return <span class="spark-canvas" ref={element} aria-hidden="true" />;

@@ -21,9 +21,10 @@ export interface CardTexts {
   max: Text;
 }
 
-export function cardTexts({ last, avg, min, max }: SeriesStats, unit: string): CardTexts {
+/** @param whole whether all values are whole numbers. */
+export function cardTexts({ last, avg, min, max }: SeriesStats, unit: string, whole = false): CardTexts {
   const extent: Extent = [min, max];
-  const large = formatValue(last, unit, extent);
+  const large = formatValue(last, unit, extent, whole);
   const beside = (formatted: Formatted): Text => {
     const ownUnit = formatted.unit !== large.unit;
     return {
@@ -36,8 +37,8 @@ export function cardTexts({ last, avg, min, max }: SeriesStats, unit: string): C
   return {
     now: { ...large, ownUnit: true },
     avg: { ...average, ownUnit: average.unit !== large.unit },
-    min: beside(formatValue(min, unit, extent)),
-    max: beside(formatValue(max, unit, extent)),
+    min: beside(formatValue(min, unit, extent, whole)),
+    max: beside(formatValue(max, unit, extent, whole)),
   };
 }
 

@@ -1,6 +1,7 @@
-/** The worst severity among alerts, and the threshold that goes with it. */
+/** The worst severity among alerts, and the thresholds of rules. */
 import { createMemo } from "solid-js";
 import { SEVERITIES } from "../alerts/entries";
+import type { Limit } from "../chart/sparkline";
 import type { Severity } from "../types.gen";
 import { useStores } from "./context";
 
@@ -13,17 +14,20 @@ export function useSeverity(keys: () => readonly string[]): () => Severity | und
   });
 }
 
-/** The drawn threshold: a firing rule's, otherwise the one likely to be crossed first. */
-export function useThreshold(
-  metric: string,
-  severity: () => Severity | undefined,
-): () => { value: number; severity: Severity } | undefined {
+/**
+ * The drawn thresholds, one of each severity: first that of a firing rule, otherwise the one likely to be crossed
+ * first.
+ */
+export function useLimits(metric: string, severity: () => Severity | undefined): () => readonly Limit[] {
   const { board } = useStores();
   const all = createMemo(() => board.thresholdsOf([metric]));
   return createMemo(() => {
-    const rule =
-      all().find((one) => one.severity === severity()) ??
-      [...SEVERITIES].reverse().flatMap((one) => all().filter((rule) => rule.severity === one))[0];
-    return rule && { value: rule.threshold as number, severity: rule.severity };
+    const order = [...SEVERITIES]
+      .reverse()
+      .sort((one, other) => +(other === severity()) - +(one === severity()));
+    return order.flatMap((one) => {
+      const rule = all().find((rule) => rule.severity === one);
+      return rule === undefined ? [] : { value: rule.threshold as number, severity: one };
+    });
   });
 }

@@ -71,6 +71,11 @@ export class RangeWindow extends Window {
     return this.buckets.get(key);
   }
 
+  /** An average may be whole where its values are not. */
+  override isWhole(): boolean {
+    return false;
+  }
+
   override statsOf(key: string): SeriesStats {
     const band = this.buckets.get(key);
     const values = this.ring(key);

@@ -31,6 +31,8 @@ interface Column {
   values: Float64Array;
   /** The total of written ticks when this column last got a value. */
   seen: number;
+  /** Whether all values so far are whole numbers. */
+  whole: boolean;
 }
 
 /** A step between ticks longer than this many intervals is a hole, even if their numbers are consecutive. */
@@ -116,6 +118,7 @@ export class Window {
       if (!Number.isFinite(value)) return;
       const column = this.targets[place] ?? this.addColumn(place, seen);
       column.values[slot] = value;
+      column.whole &&= Number.isInteger(value);
       column.seen = Math.max(column.seen, seen);
     });
   }
@@ -174,6 +177,11 @@ export class Window {
   /** The stats of a series over the window. */
   statsOf(key: string): SeriesStats {
     return computeStats(this.ordered(key));
+  }
+
+  /** Whether all values of a series are whole numbers. Once false, it stays so while the series has values. */
+  isWhole(key: string): boolean {
+    return this.columns.get(key)?.whole ?? false;
   }
 
   /** The extremes of a series in each bucket; undefined if its values are ticks. */
@@ -272,7 +280,8 @@ export class Window {
       // A posted snapshot holds copies. Keep the known series object so that its views are not rebuilt.
       const before = known.get(posted.key);
       const series = before?.unit === posted.unit ? before : posted;
-      this.columns.set(series.key, { series, values, seen: this.written });
+      const whole = values.every((value) => value % 1 === 0 || Number.isNaN(value));
+      this.columns.set(series.key, { series, values, seen: this.written, whole });
     });
     this.follow(snapshot.layout);
   }
@@ -317,7 +326,7 @@ export class Window {
       return known.values;
     }
     const values = new Float64Array(this.capacity).fill(Number.NaN);
-    this.columns.set(series.key, { series, values, seen: this.written });
+    this.columns.set(series.key, { series, values, seen: this.written, whole: true });
     this.seriesVersion++;
     return values;
   }
@@ -339,6 +348,7 @@ export class Window {
       if (Number.isNaN(value)) continue;
       const column = this.targets[place] ?? this.addColumn(place);
       column.values[slot] = Number.isFinite(value) ? value : Number.NaN;
+      column.whole &&= value % 1 === 0 || !Number.isFinite(value);
       column.seen = this.written;
     }
   }
@@ -346,7 +356,7 @@ export class Window {
   private addColumn(place: number, seen = this.written): Column {
     const series = this.layout[place];
     const values = new Float64Array(this.capacity).fill(Number.NaN);
-    const column = { series, values, seen };
+    const column = { series, values, seen, whole: true };
     this.columns.set(series.key, column);
     this.targets[place] = column;
     this.seriesVersion++;

@@ -3,7 +3,7 @@
  * board with few series shows its cards and charts, only larger.
  */
 import "../../styles/kiosk.css";
-import { createMemo, createRenderEffect, For, Index, onCleanup, Show } from "solid-js";
+import { createMemo, createRenderEffect, createSignal, For, Index, onCleanup, onMount, Show } from "solid-js";
 import { SEVERITIES } from "../../alerts/entries";
 import {
   extentOf,
@@ -21,14 +21,14 @@ import { kept } from "../../window/kept";
 import { cardTexts, onlyDiffering, titleIn } from "../cardText";
 import { useStores } from "../context";
 import { distinct } from "../distinct";
+import { useGrey } from "../grey";
 import { useInView } from "../inView";
 import { useLasted } from "../lasted";
 import { Panels } from "../Panels";
 import { SeverityShape } from "../SeverityShape";
 import { Spark } from "../Spark";
-import { useSeverity, useThreshold } from "../severity";
-import { useWidth } from "../width";
-import { type CellGroup, cellGroups, columnsOf, type Part } from "./groups";
+import { useLimits, useSeverity } from "../severity";
+import { type CellGroup, type CellSize, cellGroups, heatOf, laid, type Part, type Room } from "./groups";
 
 /** Up to this many series, the cards and charts fit. */
 const FEW_SERIES = 60;
@@ -36,6 +36,8 @@ const FEW_SERIES = 60;
 const MOST_FIRING = 4;
 /** Each of these widths adds a column. */
 const WIDTHS = [700, 1100, 1700, 2300];
+/** The height of the band with one row of alerts, and the space below it, in rem. */
+const BAND = 6.75;
 
 const DATE = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric", month: "short" });
 
@@ -93,6 +95,10 @@ function Firing(props: { id: string }) {
         const alert = () => entry().lead.alert;
         const lasted = useLasted(entry);
         const key = () => seriesKey(alert().metric ?? "", alert().labels);
+        const limits = createMemo(() => {
+          const { severity, threshold } = alert();
+          return threshold === undefined ? [] : [{ value: threshold, severity }];
+        });
         const value = () => {
           stats.drawn();
           const now = board.isPlain(alert()) ? stats.window.newest(key()) : Number.NaN;
@@ -116,12 +122,7 @@ function Firing(props: { id: string }) {
                 {alert().message}
               </p>
             </div>
-            <Spark
-              series={key()}
-              threshold={alert().threshold}
-              severity={alert().severity}
-              firing={entry().firing}
-            />
+            <Spark series={key()} limits={limits()} firing={entry().firing ? alert().severity : undefined} />
             <Show when={alert().value !== undefined}>
               <span class="kiosk-value">
                 {value().number} <small>{value().unit}</small>
@@ -158,24 +159,27 @@ function Band() {
   );
 }
 
-function Cell(props: { series: Series; name: string }) {
+/** A series with its name: in the largest size with a line, too. */
+function Cell(props: { series: Series; name: string; size: CellSize["name"] }) {
   const { board, stats } = useStores();
   let element!: HTMLDivElement;
   const unit = () => board.metric(props.series.name)?.unit ?? props.series.unit;
   const numbers = stats.statsOf(
     props.series.key,
-    useInView(() => element, [props.series.name]),
+    useInView(() => element),
   );
-  const now = createMemo(() => cardTexts(numbers(), unit()).now);
+  const now = createMemo(() => cardTexts(numbers(), unit(), stats.window.isWhole(props.series.key)).now);
   const severity = useSeverity(() => [props.series.key, props.series.name]);
-  const threshold = useThreshold(props.series.name, severity);
+  const limits = useLimits(props.series.name, severity);
   return (
     <div class="kiosk-cell" ref={element} data-metric={props.series.key} data-severity={severity()}>
       <p class="kiosk-name" title={props.name}>
         <Show when={severity()}>{(worst) => <SeverityShape severity={worst()} />}</Show>
         {props.name}
       </p>
-      <Spark series={props.series.key} threshold={threshold()?.value} severity={threshold()?.severity} />
+      <Show when={props.size === "full"}>
+        <Spark series={props.series.key} limits={limits()} />
+      </Show>
       <p class="kiosk-now">
         {now().number} <small>{now().unit}</small>
       </p>
@@ -183,7 +187,37 @@ function Cell(props: { series: Series; name: string }) {
   );
 }
 
-function GroupPart(props: { part: Part }) {
+/**
+ * A series in a small place, which never moves, so that it can be learned. Its ground says how near its value is to
+ * its limit.
+ */
+function SmallCell(props: { series: Series; name: string; size: CellSize["name"] }) {
+  const { board, stats } = useStores();
+  const unit = () => board.metric(props.series.name)?.unit ?? props.series.unit;
+  const now = createMemo(() => {
+    stats.drawn();
+    return stats.window.newest(props.series.key);
+  });
+  const text = () => formatValue(now(), unit(), undefined, stats.window.isWhole(props.series.key));
+  const severity = useSeverity(() => [props.series.key, props.series.name]);
+  const limits = useLimits(props.series.name, severity);
+  const heat = createMemo(() => heatOf(now(), limits()[0]?.value));
+  return (
+    <div
+      class="kiosk-small"
+      data-metric={props.series.key}
+      data-severity={severity()}
+      style={{ "--heat": `${heat()}%` }}
+      title={`${props.name}: ${text().number} ${text().unit}`}
+    >
+      <Show when={severity()}>{(worst) => <SeverityShape severity={worst()} />}</Show>
+      <span classList={{ "visually-hidden": props.size === "dot" }}>{text().number}</span>
+      <span class="visually-hidden">{` ${text().unit}: ${props.name}`}</span>
+    </div>
+  );
+}
+
+function GroupPart(props: { part: Part; size: CellSize["name"]; abreast: number }) {
   const { alerts, board, sections } = useStores();
   const title = () => props.part.title || board.title();
   const names = createMemo(() => {
@@ -203,13 +237,23 @@ function GroupPart(props: { part: Part }) {
       .all()
       .find(({ path }) => path === props.part.path)
       ?.firing() ?? 0;
+  const isSmall = () => props.size !== "full" && props.size !== "line";
+  /** The unit of all cells, which have no room for it. */
+  const unit = () => {
+    const units = new Set(props.part.series.map(({ name, unit: own }) => board.metric(name)?.unit ?? own));
+    return units.size === 1 ? [...units][0] : "";
+  };
   const note = () => {
     if (props.part.continued) return "continued";
     const count = `${formatCount(props.part.total)} series`;
-    return firing() > 0 ? `${count} · ${formatCount(firing())} firing` : count;
+    const parts = [count, isSmall() ? unit() : "", firing() > 0 ? `${formatCount(firing())} firing` : ""];
+    return parts.filter(Boolean).join(" · ");
   };
   return (
-    <section class="kiosk-group" style={{ "--rows": Math.ceil(props.part.series.length / 2) }}>
+    <section
+      class="kiosk-group"
+      style={{ "--rows": Math.ceil(props.part.series.length / props.abreast), "--abreast": props.abreast }}
+    >
       <h2>
         <Show when={worst()} fallback={<span class="dot" />}>
           {(severity) => <SeverityShape severity={severity()} />}
@@ -219,25 +263,58 @@ function GroupPart(props: { part: Part }) {
       </h2>
       <div class="kiosk-cells">
         <For each={props.part.series}>
-          {(series, at) => <Cell series={series} name={names()[at()] ?? ""} />}
+          {(series, at) =>
+            isSmall() ? (
+              <SmallCell series={series} name={names()[at()] ?? ""} size={props.size} />
+            ) : (
+              <Cell series={series} name={names()[at()] ?? ""} size={props.size} />
+            )
+          }
         </For>
       </div>
     </section>
   );
 }
 
+/** The size of an element in rem, and how many columns its width has room for. */
+function useRoom(element: () => HTMLElement): () => Room {
+  const [room, setRoom] = createSignal<Room>({ width: 0, height: 0, columns: 1 });
+  onMount(() => {
+    const observer = new ResizeObserver(() => {
+      const rem = Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
+      const { clientWidth: width, clientHeight: height } = element();
+      const columns = 1 + WIDTHS.filter((from) => width >= from).length;
+      setRoom({ width: width / rem, height: height / rem, columns });
+    });
+    observer.observe(element());
+    onCleanup(() => observer.disconnect());
+  });
+  return room;
+}
+
 function Columns(props: { groups: readonly CellGroup[] }) {
+  const { alerts } = useStores();
   let element!: HTMLDivElement;
-  const width = useWidth(() => element);
-  const count = createMemo(() => 1 + WIDTHS.filter((from) => width() >= from).length);
-  const columns = createMemo(() => columnsOf(props.groups, count()));
+  const room = useRoom(() => element);
+  const isQuiet = createMemo(() => alerts.firingIds().length === 0);
+  /** Without the band's room even while nothing fires: no cell moves when something does. */
+  const height = () => room().height - (isQuiet() ? BAND : 0);
+  const all = createMemo(() => laid(props.groups, { ...room(), height: height() }));
+  const size = createMemo(() => all().size.name);
   return (
-    <div class="kiosk-columns" ref={element} style={{ "--columns": columns().length }}>
+    <div
+      class="kiosk-columns"
+      ref={element}
+      style={{ "--columns": all().columns.length }}
+      data-cells={size()}
+    >
       {/* Keyed by place: a new series does not move the cells before it. */}
-      <Index each={columns()}>
+      <Index each={all().columns}>
         {(parts) => (
           <div class="kiosk-column">
-            <Index each={parts()}>{(part) => <GroupPart part={part()} />}</Index>
+            <Index each={parts()}>
+              {(part) => <GroupPart part={part()} size={size()} abreast={all().abreast} />}
+            </Index>
           </div>
         )}
       </Index>
@@ -247,6 +324,7 @@ function Columns(props: { groups: readonly CellGroup[] }) {
 
 export default function Kiosk() {
   const { board, rows, stats } = useStores();
+  useGrey();
   const groups = createMemo(() =>
     cellGroups(board.groups(), (row) => row.title === "" || rows.isOpen(row), stats.seriesOf),
   );
