@@ -6,13 +6,11 @@
 import workerUrl from "virtual:worker-url";
 import { batch, createEffect, onCleanup, untrack } from "solid-js";
 import { render } from "solid-js/web";
-import { askToNotify, notificationPermission, showNotification } from "./alerts/notification";
-import { Sound } from "./alerts/sound";
+import { askToNotify, notificationPermission } from "./alerts/notification";
 import { paced } from "./chart/pace";
 import { App } from "./components/App";
 import { type Stores, StoresContext } from "./components/context";
 import { reveal } from "./components/reveal";
-import { AlertActions } from "./link/actions";
 import { browserNetwork, DirectFeed, type FeedEvent, type Listener } from "./link/feed";
 import { SharedFeed, type WorkerLink } from "./link/port";
 import type { WorkerMessage } from "./link/share";
@@ -137,7 +135,7 @@ function createStores(retry: () => void): Stores {
     stats,
     alerts,
     bell,
-    actions: new AlertActions(base),
+    base,
     history: createHistoryStore(askHealth, connection.newest),
     sparks: createSparkStore(stats.live),
     past,
@@ -160,17 +158,19 @@ async function askHealth(): Promise<Health> {
 }
 
 function createBell(title: () => string, isFiring: (id: string) => boolean): BellStore {
-  const sound = new Sound();
+  const ringing = (then: (parts: typeof import("./alerts/ringing")) => void) => {
+    // After an update of the server an open page asks for a file that is gone; the page itself shows the alert.
+    import("./alerts/ringing").then(then, console.error);
+  };
   return createBellStore({
     clock: systemClock,
     load: () => readStored(BELL_KEY) === "on",
     save: (on) => writeStored(BELL_KEY, on ? "on" : null),
     permission: notificationPermission,
     ask: askToNotify,
-    notify: (announcement) => showNotification(announcement, mount),
-    prepare: () => sound.prepare(),
-    ring: (tone) => sound.ring(tone),
-    board: title,
+    notify: (alerts) => ringing((parts) => parts.showNotification(alerts, title(), mount)),
+    prepare: () => ringing(({ sound }) => sound.prepare()),
+    ring: (tone) => ringing(({ sound }) => sound.ring(tone)),
     isFiring,
   });
 }

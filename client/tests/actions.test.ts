@@ -12,7 +12,7 @@ describe("the actions on an alert", () => {
     });
   const words = async (answer: () => Response) => {
     const error = await actions(answer)
-      .acknowledge("a")
+      .acknowledge(["a"])
       .catch((error: unknown) => error);
     expect(error).toBeInstanceOf(Refused);
     return (error as Refused).message;
@@ -20,12 +20,30 @@ describe("the actions on an alert", () => {
 
   it("are asked for under the path of the board, and answered by the alert", async () => {
     const yes = actions(() => Response.json(alert("a")));
-    expect(await yes.acknowledge("a/b")).toEqual(alert("a"));
-    await yes.silence("a", "15m", "planned");
+    expect(await yes.acknowledge(["a/b"])).toEqual({ alerts: [alert("a")], refused: [] });
+    await yes.silence(["a"], { duration: "15m", reason: "planned" });
     expect(asked).toEqual([
       ["https://here/live/api/alerts/a%2Fb/ack", {}],
       ["https://here/live/api/alerts/a/silence", { duration: "15m", reason: "planned" }],
     ]);
+  });
+
+  it("are one request for several alerts", async () => {
+    const done = { alerts: [alert("a")], refused: [{ id: "b", error: "it is over" }] };
+    const yes = actions(() => Response.json(done));
+    asked.length = 0;
+    expect(await yes.silence(["a", "b"], { until: "resolved", scope: "rule", reason: "known" })).toEqual(
+      done,
+    );
+    expect(asked).toEqual([
+      [
+        "https://here/live/api/alerts/silence",
+        { ids: ["a", "b"], until: "resolved", scope: "rule", reason: "known" },
+      ],
+    ]);
+    await expect(actions(() => Response.json({ alerts: [] })).acknowledge(["a", "b"])).rejects.toThrow(
+      Refused,
+    );
   });
 
   it("are refused in the server's words", async () => {

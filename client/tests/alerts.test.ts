@@ -134,7 +134,7 @@ describe("the alert store", () => {
   it("keeps it for as long as the viewer reads there or writes why it is silenced", () => {
     take(alert("a"), alert("b"));
     store.reads(true);
-    store.setDraft({ id: entry("b").id, duration: "2h", reason: "" });
+    store.setDraft({ id: entry("b").id, duration: "2h", ofRule: false, reason: "" });
     take(over("a"), over("b"));
     clock.pass(10 * STAY_MS);
     expect(firing()).toEqual(["a", "b"]);
@@ -147,7 +147,7 @@ describe("the alert store", () => {
   it("holds nothing any more when the form of a silence has gone, but for another one's", () => {
     take(alert("a"), alert("b"));
     const { id } = entry("b");
-    store.setDraft({ id, duration: "2h", reason: "" });
+    store.setDraft({ id, duration: "2h", ofRule: false, reason: "" });
     store.closeDraft(entry("a").id);
     expect(store.draft()?.id).toBe(id);
     take(over("a"), over("b"));

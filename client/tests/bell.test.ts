@@ -26,10 +26,9 @@ describe("the bell", () => {
         },
         permission: () => granted,
         ask: async () => granted,
-        notify: (announcement) => shown.push(announcement),
+        notify: (alerts) => shown.push(announce(alerts, "Wall")),
         prepare: () => heard.push("prepared"),
         ring: (tone) => heard.push(tone),
-        board: () => "Wall",
         isFiring: (id) => !over.has(id),
       }),
     );

@@ -79,3 +79,10 @@ def watched(context: BrowserContext) -> Watched:
 @pytest.fixture
 def page(watched: Watched) -> Page:
     return watched.page
+
+
+def loaded(page: Page) -> None:
+    """Wait until the page has what it needs once the server has gone."""
+    page.wait_for_function(
+        "() => performance.getEntriesByType('resource').some((it) => /opened.*js/.test(it.name) && it.responseEnd > 0)"
+    )

@@ -123,10 +123,10 @@ def test_a_firing_alert_shows_since_when_and_for_how_long_it_fires_and_its_value
     expect(lasted).to_have_text(re.compile(r"^[1-9]\d* s$"))
     # A screen reader does not announce it.
     expect(lasted).to_have_attribute("aria-live", "off")
-    expect(alert.locator(".alert-value")).to_have_text("95.0 %")
+    expect(alert.locator(".alert-value")).to_have_text("95 %")
     values.write_text("93.5")
     expect(alert.locator(".alert-value")).to_have_text("93.5 %")
-    expect(alert.locator(".outcome")).to_contain_text("peak 95.0 %")
+    expect(alert.locator(".outcome")).to_contain_text("peak 95 %")
 
 
 def test_the_health_line_says_what_fires_and_since_when(alerted: Page, values: Path) -> None:
@@ -789,6 +789,49 @@ def test_an_alert_is_silenced_with_a_duration_and_a_reason(watched: Watched, ale
     other.get_by_role("button", name="End silence").click()
     for page in (alerted, other):
         expect(critical(page).locator(".outcome-note")).to_have_count(0)
+    assert watched.errors == []
+
+
+def test_an_alert_is_silenced_until_it_is_over(alerted: Page, values: Path) -> None:
+    alerted.get_by_role("button", name="Silence: Value critical: 95.0%").click()
+    form = alerted.locator("form")
+    # A metric without labels has no other series.
+    expect(form.get_by_text("This rule everywhere")).to_have_count(0)
+    form.get_by_text("Until it is over").click()
+    form.get_by_label("Reason").fill("known")
+    form.get_by_role("button", name="Silence until it is over").click()
+    expect(critical(alerted).locator(".outcome-note")).to_have_text("silenced until it is over: known")
+    values.write_text("10")
+    expect(critical(alerted)).to_have_attribute("data-state", "resolved")
+    values.write_text("95")
+    expect(alerted.get_by_role("button", name=re.compile("^Silence: Value critical"))).to_have_attribute(
+        "aria-pressed", "false"
+    )
+
+
+def test_a_rule_is_silenced_everywhere_and_on_all_its_series_again(watched: Watched, tmp_path: Path) -> None:
+    page, file = watched.page, tmp_path / "values"
+    file.write_text("99 50")
+    with serve("run", str(BOARDS / "incident.py"), env={"VALUES": str(file), "COUNT": "3"}) as server:
+        page.goto(server.url)
+        group = page.locator(".alert-group")
+        group.locator(".group-toggle").click()
+        member = group.locator(".member").first
+        member.get_by_role("button", name=re.compile("^Silence: ")).click()
+        page.get_by_text("This rule everywhere").click()
+        page.get_by_label("Reason").fill("new disks")
+        page.keyboard.press("Enter")
+        whole = group.get_by_role("button", name=re.compile("^Silence: Disk over")).first
+        expect(whole).to_have_attribute("aria-pressed", "true")
+        [silence] = server.json("/api/silences")
+        assert (silence["scope"], silence["reason"]) == ("rule", "new disks")
+        expect(member.locator(".outcome-note")).to_have_text(
+            re.compile(r"^silenced on all series until \d\d:\d\d: new disks$")
+        )
+        whole.click()
+        page.get_by_role("button", name="End silence").click()
+        expect(whole).to_have_attribute("aria-pressed", "false")
+        assert server.json("/api/silences") == []
     assert watched.errors == []
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
+from tests.e2e.conftest import loaded
 from tests.e2e.proxy import Proxy
 from tests.serving import Server, serve
 
@@ -92,6 +93,7 @@ def test_a_lost_connection_is_explained_and_can_be_tried_again_at_once(page: Pag
     with Proxy(counting.port) as proxy:
         page.goto(f"http://127.0.0.1:{proxy.port}/")
         expect(state(page)).to_have_text("Live")
+        loaded(page)
         page.evaluate("window.held = true")
         proxy.cut()
         bar = page.get_by_role("region", name="Connection lost")
@@ -99,6 +101,10 @@ def test_a_lost_connection_is_explained_and_can_be_tried_again_at_once(page: Pag
         expect(bar).to_contain_text("The server does not answer. Showing the last values received.")
         expect(page).to_have_title(re.compile(r"^Stale since \d\d:\d\d:\d\d · Counting$"))
         expect(page.locator("link[rel=icon]")).to_have_attribute("href", re.compile("^data:"))
+        help = bar.get_by_role("button", name="What can I do?")
+        expect(help).to_have_attribute("aria-expanded", "false")
+        help.click()
+        expect(bar.get_by_role("listitem").first).to_contain_text(f"curl -sS http://127.0.0.1:{proxy.port}/api/health")
         proxy.restore()
         page.wait_for_timeout(2_000)
         expect(state(page)).to_have_text("Disconnected")

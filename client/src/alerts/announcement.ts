@@ -9,14 +9,6 @@ export interface Announcement {
 
 const NAMED = 3;
 
-/** The alerts worth a notification: above info, not acknowledged, not silenced. */
-export function urgent(alerts: readonly Alert[]): Alert[] {
-  return alerts.filter(
-    ({ severity, acknowledged, silenced }) =>
-      severity !== "info" && acknowledged === undefined && silenced === undefined,
-  );
-}
-
 /** @param alerts at least one. */
 export function announce(alerts: readonly Alert[], board: string): Announcement {
   const worst = alerts.toSorted(

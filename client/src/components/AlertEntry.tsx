@@ -7,9 +7,9 @@ import { createMemo, createSignal, createUniqueId, For, Show } from "solid-js";
 import { activeOf, type Entry, entryOf, isQuiet, isSilenced } from "../alerts/entries";
 import type { Episode } from "../alerts/episodes";
 import { extentOf, formatCount, formatValue } from "../format";
-import { Refused } from "../link/actions";
+import { AlertActions, MOST_IDS, Refused, sentence } from "../link/actions";
 import { seriesKey } from "../link/protocol";
-import type { Alert } from "../types.gen";
+import type { Alert, ChangedAlerts, SilenceAlert, SilenceScope } from "../types.gen";
 import { useStores } from "./context";
 import { Icon } from "./Icon";
 import { useInView } from "./inView";
@@ -45,8 +45,14 @@ function ValueNow(props: { alert: Alert; inView: () => boolean }) {
     return Number.isFinite(now) ? now : value;
   });
   const text = () => {
-    const { threshold } = props.alert;
-    return formatValue(value() ?? Number.NaN, board.unitOf(props.alert), extentOf([value(), threshold]));
+    const { labels, metric, threshold } = props.alert;
+    const whole = stats.window.isWhole(seriesKey(metric ?? "", labels));
+    return formatValue(
+      value() ?? Number.NaN,
+      board.unitOf(props.alert),
+      extentOf([value(), threshold]),
+      whole,
+    );
   };
   return (
     <span class="alert-value" aria-live="off">
@@ -104,30 +110,39 @@ function Dismiss(props: { entry: Entry; text: string; row: HTMLElement }) {
   );
 }
 
-/** Send one request per alert, in order. Stop at the first refusal and keep the changes made so far. */
+/** Ask for alerts, as many at once as the server takes. Keep the changes made so far if it refuses. */
 function useAsking() {
   const { alerts } = useStores();
   const [error, setError] = createSignal("");
-  async function ask(about: readonly Alert[], what: (id: string) => Promise<Alert>): Promise<boolean> {
+  async function ask(
+    about: readonly Alert[],
+    what: (ids: readonly string[]) => Promise<ChangedAlerts>,
+  ): Promise<boolean> {
     setError("");
-    const answers: Alert[] = [];
+    const changed: Alert[] = [];
+    let problem = "";
     try {
-      for (const { id } of about) answers.push(await what(id));
-      return true;
-    } catch (problem) {
-      if (!(problem instanceof Refused)) throw problem;
-      const done = answers.length > 0 ? `${answers.length} of ${about.length} done. ` : "";
-      setError(done + problem.message);
-      return false;
+      for (let from = 0; from < about.length; from += MOST_IDS) {
+        const done = await what(about.slice(from, from + MOST_IDS).map(({ id }) => id));
+        changed.push(...done.alerts);
+        problem ||= sentence(done.refused[0]?.error ?? "");
+      }
+    } catch (refusal) {
+      if (!(refusal instanceof Refused)) throw refusal;
+      problem = refusal.message;
     } finally {
-      if (answers.length > 0) alerts.take(answers);
+      if (changed.length > 0) alerts.take(changed);
     }
+    const done = changed.length > 0 ? `${changed.length} of ${about.length} done. ` : "";
+    if (problem !== "") setError(done + problem);
+    return problem === "";
   }
   return { ask, error, forget: () => setError("") };
 }
 
 function Actions(props: { entry: Entry; name: string; asking: ReturnType<typeof useAsking> }) {
-  const { actions, alerts, connection } = useStores();
+  const { alerts, base, connection } = useStores();
+  const actions = new AlertActions(base);
   let silenceButton!: HTMLButtonElement;
   const alert = () => props.entry.lead.alert;
   const silencing = () => alerts.draft()?.id === props.entry.id;
@@ -146,12 +161,23 @@ function Actions(props: { entry: Entry; name: string; asking: ReturnType<typeof 
     silenceButton.focus({ preventScroll: true });
   }
 
-  async function silence(duration: string, reason: string): Promise<void> {
+  async function silence(terms: SilenceAlert): Promise<void> {
     const active = activeOf(props.entry);
-    // Silence the alerts that are not silenced yet. Once all are, the form ends their silence.
+    // What is silenced already stays so.
     const of =
-      silencedUntil() === null ? active.filter((one) => !isSilenced(one, connection.serverTime())) : active;
-    if (await props.asking.ask(of, (id) => actions.silence(id, duration, reason))) closeForm();
+      terms.scope === "rule" ? [alert()] : active.filter((one) => !isSilenced(one, connection.serverTime()));
+    if (await props.asking.ask(of, (ids) => actions.silence(ids, terms))) closeForm();
+  }
+
+  async function endSilence(): Promise<void> {
+    const active = activeOf(props.entry);
+    const own = active.filter(({ silenced }) => silenced?.scope !== "rule");
+    const end = (scope: SilenceScope) => (ids: readonly string[]) =>
+      actions.silence(ids, { duration: "0s", scope, reason: "ended by a viewer" });
+    const ended = own.length === 0 || (await props.asking.ask(own, end("series")));
+    const ofRule =
+      own.length === active.length || (ended && (await props.asking.ask([alert()], end("rule"))));
+    if (ended && ofRule) closeForm();
   }
 
   return (
@@ -164,7 +190,7 @@ function Actions(props: { entry: Entry; name: string; asking: ReturnType<typeof 
         aria-label={`${word()}: ${props.name}`}
         aria-pressed={seen()}
         aria-disabled={!props.entry.firing || seen()}
-        onClick={() => left().length > 0 && void props.asking.ask(left(), (id) => actions.acknowledge(id))}
+        onClick={() => left().length > 0 && void props.asking.ask(left(), (ids) => actions.acknowledge(ids))}
       >
         <Icon name="check" />
         {word()}
@@ -183,11 +209,12 @@ function Actions(props: { entry: Entry; name: string; asking: ReturnType<typeof 
       </button>
       <Show when={silencing()}>
         <SilenceForm
-          entryId={props.entry.id}
           anchor={() => silenceButton}
           what={props.name}
+          entry={props.entry}
           silenced={silencedUntil() === null ? undefined : alert().silenced}
           onSilence={silence}
+          onEnd={endSilence}
           onCancel={closeForm}
         />
       </Show>

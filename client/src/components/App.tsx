@@ -1,27 +1,25 @@
 /** The whole page. It places the parts; each part reads its data from the stores. */
-import { createEffect, lazy, Show } from "solid-js";
-import { ConnectionTrouble } from "./ConnectionTrouble";
+import { lazy, Show } from "solid-js";
 import { useStores } from "./context";
 import { EnlargedPlace } from "./EnlargedPlace";
 import { Footer } from "./Footer";
 import { Header } from "./Header";
 import { Health } from "./Health";
-import { LoadedPart } from "./LoadedPart";
+import { LoadedPart, SOON_MS, usePreload } from "./LoadedPart";
 import { Panels } from "./Panels";
 import { Problems } from "./Problems";
-import { Stale } from "./Stale";
 import { useTab, useWaiting } from "./tab";
 import { SkipLink, Views } from "./Views";
 
+const loadTrouble = () => import("./Trouble");
+const Trouble = lazy(loadTrouble);
 const Waiting = lazy(() => import("./Waiting"));
 const Kiosk = lazy(() => import("./kiosk/Kiosk"));
 
 /** @param props.kiosk whether the page is a wall display, which nobody can operate. */
 export function App(props: { kiosk: boolean }) {
-  const { connection, theme } = useStores();
   const waiting = useWaiting();
   useTab(waiting);
-  createEffect(() => theme.setStale(connection.stale()));
   const onWall = () => props.kiosk && !waiting();
   return (
     <Show
@@ -38,14 +36,19 @@ export function App(props: { kiosk: boolean }) {
 }
 
 function Page(props: { waiting: boolean }) {
-  const { alerts } = useStores();
+  const { alerts, connection } = useStores();
+  const inTrouble = () => connection.stale() || connection.lost() || connection.trouble() !== null;
+  usePreload(SOON_MS, loadTrouble, () => import("./ChartReading"));
   return (
     <div class="dashboard">
       <SkipLink />
       <Header waiting={props.waiting} />
       <main class="page" tabIndex={-1}>
-        <Stale />
-        <ConnectionTrouble />
+        <Show when={inTrouble()}>
+          <LoadedPart>
+            <Trouble />
+          </LoadedPart>
+        </Show>
         <Problems />
         <EnlargedPlace />
         <Show when={!props.waiting} fallback={<LoadedPart>{<Waiting />}</LoadedPart>}>

@@ -1,4 +1,5 @@
 /** The newest ticks of a chart as a table, for screen readers and for copying. */
+import "../styles/datatable.css";
 import { createMemo, For, Index, Show } from "solid-js";
 import { formatText, formatTime } from "../format";
 import { computeStats } from "../window/stats";

@@ -1,14 +1,13 @@
 /** The enlarged chart, in place of the board. It is loaded on first use. */
-import { createEffect, createMemo, lazy, onCleanup, onMount, Show } from "solid-js";
+import { createEffect, createMemo, lazy, Show } from "solid-js";
 import type { Chart } from "../types.gen";
 import { useStores } from "./context";
-import { LoadedPart } from "./LoadedPart";
+import { LoadedPart, usePreload } from "./LoadedPart";
 import { leavesOf } from "./layout";
 
 const load = () => import("./Enlarged");
 const Enlarged = lazy(load);
 
-/** Preload, so that it opens after the server has gone. */
 const PRELOAD_AFTER_MS = 5_000;
 
 export function EnlargedPlace() {
@@ -40,10 +39,7 @@ export function EnlargedPlace() {
     if (known && shown?.type === "chart" && find(shown.id) === undefined) view.close();
   });
 
-  onMount(() => {
-    const timer = setTimeout(() => load().catch(() => {}), PRELOAD_AFTER_MS);
-    onCleanup(() => clearTimeout(timer));
-  });
+  usePreload(PRELOAD_AFTER_MS, load);
 
   return (
     <Show when={chart()} keyed>

@@ -7,12 +7,10 @@ import { createEffect, createMemo, createSignal, lazy, onCleanup, onMount, Show 
 import { STAY_MS } from "../stores/staying";
 import { useStores } from "./context";
 import { HealthLine } from "./HealthLine";
-import { LoadedPart } from "./LoadedPart";
+import { LoadedPart, SOON_MS, usePreload } from "./LoadedPart";
 
 const load = () => import("./AlertLog");
 const AlertLog = lazy(load);
-/** Preload, so that it works after the server has gone. */
-const PRELOAD_AFTER_MS = 1_000;
 
 /** Recent alerts stay listed for this long after the last one ended, unless the viewer folds the list. */
 const LISTED_MS = 60_000;
@@ -73,10 +71,7 @@ export function Health() {
   const anyRecent = () => alerts.recent().length > 0;
   const showsRecent = () => anyRecent() && (anyFiring() || listed());
   const reads = () => alerts.reads(log.matches(":hover, :has(:focus-visible)"));
-  onMount(() => {
-    const timer = setTimeout(() => load().catch(() => {}), PRELOAD_AFTER_MS);
-    onCleanup(() => clearTimeout(timer));
-  });
+  usePreload(SOON_MS, load);
   useHeldHeight(
     () => section,
     () => inner,

@@ -1,10 +1,11 @@
 /** Since when and how long an alert has fired, or how it ended, and how people responded. */
 import { createMemo, Show } from "solid-js";
 import { type Entry, firesBelow } from "../alerts/entries";
-import { extentOf, formatText, formatUntil, formatWhen } from "../format";
+import { extentOf, formatText, formatWhen } from "../format";
+import { seriesKey } from "../link/protocol";
 import { useStores } from "./context";
 import { useLasted } from "./lasted";
-import { useSilencedUntil } from "./silenced";
+import { sayUntil, useSilencedUntil } from "./silenced";
 
 /**
  * The worst value of an episode. The server reports it at the end; until then it is the worst value seen
@@ -29,7 +30,7 @@ function useWorst(entry: () => Entry, inView: () => boolean): () => number | und
 
 /** @param props.inView whether it is visible; a firing alert changes with every tick. */
 export function Outcome(props: { entry: Entry; inView?: () => boolean }) {
-  const { board, connection } = useStores();
+  const { board, connection, stats } = useStores();
   const worst = useWorst(
     () => props.entry,
     () => props.inView?.() ?? false,
@@ -41,7 +42,8 @@ export function Outcome(props: { entry: Entry; inView?: () => boolean }) {
   const peak = () => {
     const [{ threshold, value }, peak] = [alert(), worst()];
     if (peak === undefined || props.entry.total > 1) return "";
-    return `peak ${formatText(peak, board.unitOf(alert()), extentOf([peak, threshold, value]))}`;
+    const whole = stats.window.isWhole(seriesKey(alert().metric ?? "", alert().labels));
+    return `peak ${formatText(peak, board.unitOf(alert()), extentOf([peak, threshold, value]), whole)}`;
   };
   const care = () => {
     const { episodes, firing, total } = props.entry;
@@ -52,9 +54,8 @@ export function Outcome(props: { entry: Entry; inView?: () => boolean }) {
       (one) => one.state === "firing" && one.alert.acknowledged !== undefined,
     ).length;
     if (total > 1) return seen === 0 ? "" : seen === total ? "all acknowledged" : `${seen} acknowledged`;
-    if (until !== null) {
-      const words = [`silenced until ${formatUntil(until, connection.time())}`, silenced?.reason];
-      return words.filter(Boolean).join(": ");
+    if (until !== null && silenced !== undefined) {
+      return `silenced ${sayUntil(silenced, connection.time())}: ${silenced.reason}`;
     }
     return acknowledged === undefined
       ? ""

@@ -9,7 +9,7 @@ import { ChartPanel } from "./ChartPanel";
 import { useStores } from "./context";
 import { Icon } from "./Icon";
 import { LoadedPart } from "./LoadedPart";
-import { type Group, type Plotted, type RowGroup, spansOf } from "./layout";
+import { type Group, type Plotted, type RowGroup, spansOf, TABLE_ROWS } from "./layout";
 import { MetricCard } from "./MetricCard";
 import { SeverityShape } from "./SeverityShape";
 import { Skeleton } from "./Skeleton";
@@ -64,7 +64,9 @@ function Charts(props: { panels: readonly Plotted[]; pinned?: boolean }) {
             {panel.type === "chart" ? (
               <ChartPanel chart={panel} />
             ) : (
-              <LoadedPart fallback={<section class="table-panel" />}>
+              <LoadedPart
+                fallback={<section class="table-panel" style={{ "--rows": panel.limit ?? TABLE_ROWS }} />}
+              >
                 <TablePanel table={panel} pinned={props.pinned ?? false} />
               </LoadedPart>
             )}

@@ -2,70 +2,21 @@
  * The viewer's display settings in one menu. On narrow screens it also holds the buttons that do not fit in
  * the top bar.
  */
-import { For } from "solid-js";
-import { DENSITIES, THEMES, type Theme } from "../stores/theme";
-import { useStores } from "./context";
-import { Icon, type IconName } from "./Icon";
+import { lazy } from "solid-js";
+import { Icon } from "./Icon";
+import { LoadedPart } from "./LoadedPart";
 import { MenuButton } from "./Menu";
 
-/** A choice of one option; the selected one is pressed. */
-function Choice<T extends string>(props: {
-  title: string;
-  of: readonly T[];
-  icon?: (one: T) => IconName;
-  now: T;
-  choose(one: T): void;
-}) {
-  return (
-    <fieldset class="choice">
-      <legend>{props.title}</legend>
-      <For each={props.of}>
-        {(one) => (
-          <button
-            type="button"
-            aria-label={`${props.title}: ${one}`}
-            aria-pressed={props.now === one}
-            onClick={() => props.choose(one)}
-          >
-            {props.icon && <Icon name={props.icon(one)} />}
-            {one}
-          </button>
-        )}
-      </For>
-    </fieldset>
-  );
-}
+const SettingsMenu = lazy(() => import("./SettingsMenu"));
 
 export function Settings() {
-  const { theme, view } = useStores();
   return (
     <MenuButton label="Theme and density" button={<Icon name="sliders" />}>
-      {(close) => {
-        const show = (type: "outline" | "shortcuts") => {
-          close();
-          view.show({ type });
-        };
-        return (
-          <>
-            <Choice
-              title="Theme"
-              of={THEMES}
-              icon={(one: Theme) => one}
-              now={theme.theme()}
-              choose={theme.setTheme}
-            />
-            <Choice title="Density" of={DENSITIES} now={theme.density()} choose={theme.setDensity} />
-            <button type="button" class="menu-item only-narrow" onClick={() => show("outline")}>
-              <Icon name="list" />
-              Outline
-            </button>
-            <button type="button" class="menu-item only-phone" onClick={() => show("shortcuts")}>
-              <Icon name="help" />
-              Keyboard shortcuts
-            </button>
-          </>
-        );
-      }}
+      {(close) => (
+        <LoadedPart>
+          <SettingsMenu close={close} />
+        </LoadedPart>
+      )}
     </MenuButton>
   );
 }

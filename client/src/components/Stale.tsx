@@ -1,9 +1,10 @@
-/** A notice that the page is stale: since when, why, and when it retries. It is not an alert. */
-import { Show } from "solid-js";
+/** A notice that the page is stale: since when, why, when it retries, and what helps. It is not an alert. */
+import { createSignal, createUniqueId, For, Show } from "solid-js";
 import { formatDuration, formatLength, formatWhen } from "../format";
 import { useStores } from "./context";
 import { Icon } from "./Icon";
 import { usePassedFocus } from "./passedFocus";
+import { stepsFor } from "./staleHelp";
 
 function Retry() {
   const { connection } = useStores();
@@ -19,8 +20,35 @@ function Retry() {
   );
 }
 
+function Help(props: { id: string }) {
+  const { connection } = useStores();
+  const steps = () =>
+    stepsFor({
+      connected: connection.connected(),
+      online: navigator.onLine,
+      address: new URL(".", document.baseURI).href.replace(/\/$/, ""),
+      host: location.hostname,
+    });
+  return (
+    <div class="stale-help" id={props.id}>
+      <ol>
+        <For each={steps()}>
+          {({ text, command }) => (
+            <li>
+              {text} <Show when={command}>{(line) => <code>{line()}</code>}</Show>
+            </li>
+          )}
+        </For>
+      </ol>
+      <p>The page goes on by itself as soon as ticks come again.</p>
+    </div>
+  );
+}
+
 export function Stale() {
   const { connection } = useStores();
+  const [open, setOpen] = createSignal(false);
+  const id = createUniqueId();
   const says = () => {
     const newest = connection.newest();
     if (!connection.stale()) return "No connection";
@@ -53,8 +81,20 @@ export function Stale() {
             {next()}
           </p>
         </div>
+        <button
+          type="button"
+          class="button"
+          aria-expanded={open()}
+          aria-controls={id}
+          onClick={() => setOpen((shown) => !shown)}
+        >
+          What can I do?
+        </button>
         <Show when={!connection.connected()}>
           <Retry />
+        </Show>
+        <Show when={open()}>
+          <Help id={id} />
         </Show>
       </section>
     </Show>

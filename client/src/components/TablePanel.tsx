@@ -3,6 +3,7 @@
  * be sorted by any column and filtered. Off screen it costs nothing. Its height fits the most rows it may
  * show, however many a tick has; with all rows shown, it scrolls.
  */
+import "../styles/tables.css";
 import { createEffect, createMemo, createSignal, For, Index, Show } from "solid-js";
 import { formatCount } from "../format";
 import type { Table } from "../types.gen";
@@ -11,12 +12,12 @@ import type { Sorting } from "../window/table";
 import { useStores } from "./context";
 import { Icon } from "./Icon";
 import { useInView } from "./inView";
+import { TABLE_ROWS } from "./layout";
 import { Name } from "./Name";
 import { PanelMenu } from "./PanelMenu";
 import { useStale } from "./stale";
 import { MOST_ROWS, useColumns, useTableView } from "./tableView";
 
-const LIMIT = 10;
 /** How many columns fit on a phone besides the name. */
 const PHONE_COLUMNS = 2;
 
@@ -57,7 +58,7 @@ function Heading(props: {
 export default function TablePanel(props: { table: Table; pinned: boolean }) {
   const { sections } = useStores();
   const { label, metrics, also = [], title } = props.table;
-  const least = props.table.limit ?? LIMIT;
+  const least = props.table.limit ?? TABLE_ROWS;
   let section!: HTMLElement;
   let pointed = false;
   const inView = useInView(() => section, metrics);

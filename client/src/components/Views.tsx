@@ -7,13 +7,13 @@ import { SEVERITIES } from "../alerts/entries";
 import { seriesKey } from "../link/protocol";
 import type { Action } from "../stores/shortcuts";
 import { useStores } from "./context";
+import { usePreload } from "./LoadedPart";
 import { chartInSight } from "./reveal";
 
 const Search = lazy(() => import("./finding/Search"));
 const Outline = lazy(() => import("./finding/Outline"));
 const Shortcuts = lazy(() => import("./finding/Shortcuts"));
 
-/** Preload, so that they open after the server has gone. */
 const PRELOAD_AFTER_MS = 5_000;
 
 function useActions(): (action: Action) => void {
@@ -64,15 +64,10 @@ export function Views() {
     if (!event.repeat) act(action);
   }
 
+  usePreload(PRELOAD_AFTER_MS, Search.preload, Outline.preload, Shortcuts.preload);
   onMount(() => {
-    const timer = setTimeout(() => {
-      for (const part of [Search, Outline, Shortcuts]) part.preload().catch(() => {});
-    }, PRELOAD_AFTER_MS);
     window.addEventListener("keydown", onKeyDown);
-    onCleanup(() => {
-      clearTimeout(timer);
-      window.removeEventListener("keydown", onKeyDown);
-    });
+    onCleanup(() => window.removeEventListener("keydown", onKeyDown));
   });
 
   const shows = (type: string) => view.shown()?.type === type;

@@ -3,7 +3,6 @@
  * here and must not create a store.
  */
 import { createContext, useContext } from "solid-js";
-import type { AlertActions } from "../link/actions";
 import type { AlertStore } from "../stores/alerts";
 import type { BellStore } from "../stores/bell";
 import type { BoardStore } from "../stores/board";
@@ -22,10 +21,11 @@ import type { TimeStore } from "../stores/time";
 import type { ViewStore } from "../stores/view";
 
 export interface Stores {
+  /** The address of the page, without its file name. */
+  base: string;
   board: BoardStore;
   stats: StatsStore;
   alerts: AlertStore;
-  actions: AlertActions;
   bell: BellStore;
   sparks: SparkStore;
   connection: ConnectionStore;

@@ -11,6 +11,9 @@ import type { Card, Chart, Panel, Table } from "../types.gen";
 
 export type Plotted = Chart | Table;
 
+/** How many rows a table shows by default. */
+export const TABLE_ROWS = 10;
+
 /** A row of panels. With a title it is a section, which starts folded or open. */
 export interface RowGroup {
   type: "row";

@@ -1,9 +1,18 @@
-/** Until when all active alerts of an entry are silenced, in milliseconds since 1970; null if any is not. */
+/** Until when alerts are silenced, as a time and in words. */
 import { createMemo } from "solid-js";
 import { activeOf, type Entry, silencedUntil } from "../alerts/entries";
+import { formatUntil } from "../format";
+import type { Silence } from "../types.gen";
 import { useStores } from "./context";
 
+/** When the first silence of an entry's active alerts ends, in milliseconds since 1970; null if any has none. */
 export function useSilencedUntil(entry: () => Entry): () => number | null {
   const { connection } = useStores();
   return createMemo(() => silencedUntil(activeOf(entry()), connection.serverTime()));
+}
+
+/** `until 14:32`, `until it is over`, `on all series until 14:32`. */
+export function sayUntil({ scope, until, until_resolved }: Silence, now: number): string {
+  const end = until_resolved ? "until it is over" : `until ${formatUntil(Date.parse(until), now)}`;
+  return scope === "rule" ? `on all series ${end}` : end;
 }

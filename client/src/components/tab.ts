@@ -1,9 +1,9 @@
 /** The browser tab's title and icon: firing alerts, a stale page, or a board that waits for data. */
-import { createEffect, createMemo } from "solid-js";
-import { badged, marked } from "../alerts/tabicon";
+import { createEffect, createMemo, createSignal } from "solid-js";
 import { formatTime, plural } from "../format";
 import icon from "../icon.svg?raw";
 import { useStores } from "./context";
+import { SOON_MS, usePreload } from "./LoadedPart";
 
 const plainIcon = document.querySelector<HTMLLinkElement>("link[rel=icon]")?.href ?? "";
 
@@ -31,6 +31,8 @@ function useUrgent(): () => { count: number; severity: "critical" | "warning" } 
 export function useTab(waiting: () => boolean): void {
   const { board, connection } = useStores();
   const urgent = useUrgent();
+  const [drawing, setDrawing] = createSignal<typeof import("../alerts/tabicon") | null>(null);
+  usePreload(SOON_MS, async () => setDrawing(await import("../alerts/tabicon")));
   createEffect(() => {
     const title = board.title();
     const { count = 0, severity = "critical" } = urgent() ?? {};
@@ -41,11 +43,12 @@ export function useTab(waiting: () => boolean): void {
   });
   createEffect(() => {
     const link = document.querySelector<HTMLLinkElement>("link[rel=icon]");
-    if (link === null) return;
+    const icons = drawing();
+    if (link === null || icons === null) return;
     const { count = 0, severity = "critical" } = urgent() ?? {};
-    let address = count > 0 ? badged(icon, count, severity) : plainIcon;
-    if (connection.stale()) address = marked(icon, "stale");
-    else if (waiting()) address = marked(icon, "waiting");
+    let address = count > 0 ? icons.badged(icon, count, severity) : plainIcon;
+    if (connection.stale()) address = icons.marked(icon, "stale");
+    else if (waiting()) address = icons.marked(icon, "waiting");
     if (link.href !== address) link.href = address;
   });
 }

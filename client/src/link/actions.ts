@@ -1,14 +1,16 @@
 /**
- * A viewer's requests about an alert: acknowledge and silence. A failure becomes an error whose message the
- * viewer can read. `fetch` and the page's address are arguments.
+ * A viewer's requests about alerts: acknowledge and silence, one or several at once. A failure becomes an error
+ * whose message the viewer can read. `fetch` and the page's address are arguments.
  */
-import type { AcknowledgeAlert, Alert, SilenceAlert } from "../types.gen";
+import type { AcknowledgeAlert, Alert, ChangedAlerts, SilenceAlert } from "../types.gen";
 
 /** The server was unreachable or refused; the message is for the viewer. */
 export class Refused extends Error {}
 
 export type Post = (url: string, init: RequestInit) => Promise<Response>;
 
+/** The most alerts of one request. */
+export const MOST_IDS = 1_000;
 const ANSWER_WITHIN_MS = 10_000;
 
 export class AlertActions {
@@ -18,19 +20,30 @@ export class AlertActions {
     private readonly post: Post = (url, init) => fetch(url, init),
   ) {}
 
-  acknowledge(id: string): Promise<Alert> {
+  /** @param ids at most `MOST_IDS`. */
+  acknowledge(ids: readonly string[]): Promise<ChangedAlerts> {
     const body: AcknowledgeAlert = {};
-    return this.ask(id, "ack", body);
+    return this.askOf(ids, "ack", body);
   }
 
-  /** @param duration like `15m`; `0s` ends a silence. */
-  silence(id: string, duration: string, reason: string): Promise<Alert> {
-    const body: SilenceAlert = { duration, reason };
-    return this.ask(id, "silence", body);
+  /** @param ids at most `MOST_IDS`. */
+  silence(ids: readonly string[], terms: SilenceAlert): Promise<ChangedAlerts> {
+    return this.askOf(ids, "silence", terms);
   }
 
-  private async ask(id: string, what: string, body: unknown): Promise<Alert> {
-    const url = new URL(`api/alerts/${encodeURIComponent(id)}/${what}`, this.base).href;
+  /** One alert has a request of its own: the server limits requests for several more strictly. */
+  private async askOf(ids: readonly string[], what: string, body: object): Promise<ChangedAlerts> {
+    if (ids.length > 1) return this.ask(what, { ...body, ids }, isChanged);
+    const alert = await this.ask(`${encodeURIComponent(ids[0])}/${what}`, body, isAlert);
+    return { alerts: [alert], refused: [] };
+  }
+
+  private async ask<T extends object>(
+    path: string,
+    body: object,
+    isAnswer: (said: object) => said is T,
+  ): Promise<T> {
+    const url = new URL(`api/alerts/${path}`, this.base).href;
     let answer: Response;
     try {
       answer = await this.post(url, {
@@ -43,16 +56,21 @@ export class AlertActions {
       throw new Refused("The server can't be reached. Try again when the page is live.");
     }
     const said: unknown = await answer.json().catch(() => null);
-    if (answer.ok && isAlert(said)) return said;
+    if (answer.ok && typeof said === "object" && said !== null && isAnswer(said)) return said;
     throw new Refused(errorOf(said) ?? `The server could not do that: it answered ${answer.status}.`);
   }
 }
 
-const isAlert = (said: unknown): said is Alert =>
-  typeof said === "object" && said !== null && "id" in said && "message" in said;
+const isAlert = (said: object): said is Alert => "id" in said && "message" in said;
+
+const isChanged = (said: object): said is ChangedAlerts =>
+  "alerts" in said && Array.isArray(said.alerts) && "refused" in said && Array.isArray(said.refused);
+
+/** The server's words for people: with a capital letter. */
+export const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
 function errorOf(said: unknown): string | null {
   if (typeof said !== "object" || said === null || !("error" in said)) return null;
   const error = String(said.error);
-  return error === "" ? null : error[0].toUpperCase() + error.slice(1);
+  return error === "" ? null : sentence(error);
 }

@@ -35,6 +35,8 @@ export interface AlertStoreOptions {
 export interface Draft {
   id: string;
   duration: string;
+  /** Whether it silences all series of the rule. */
+  ofRule: boolean;
   reason: string;
 }
 

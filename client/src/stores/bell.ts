@@ -4,7 +4,6 @@
  * are arguments; it must not know the document.
  */
 import { createSignal } from "solid-js";
-import { type Announcement, announce, urgent } from "../alerts/announcement";
 import type { Tone } from "../alerts/sound";
 import type { Clock } from "../time/clock";
 import type { Alert } from "../types.gen";
@@ -19,11 +18,11 @@ export interface BellOptions {
   permission(): Permission;
   /** Ask the viewer for permission. */
   ask(): Promise<Permission>;
-  notify(announcement: Announcement): void;
+  /** Show one notification for alerts: at least one. */
+  notify(alerts: readonly Alert[]): void;
   /** Unlock sound, during a click or key press. */
   prepare(): void;
   ring(tone: Tone): void;
-  board(): string;
   /** Whether an alert still fires. */
   isFiring(id: string): boolean;
 }
@@ -31,6 +30,14 @@ export interface BellOptions {
 const GATHER_MS = 500;
 /** Minimum time between sounds, so that a flapping alert does not ring constantly. */
 const SILENT_MS = 5_000;
+
+/** The alerts worth a notification: above info, not acknowledged, not silenced. */
+function urgent(alerts: readonly Alert[]): Alert[] {
+  return alerts.filter(
+    ({ severity, acknowledged, silenced }) =>
+      severity !== "info" && acknowledged === undefined && silenced === undefined,
+  );
+}
 
 export function createBellStore(options: BellOptions) {
   const [on, setOn] = createSignal(options.load());
@@ -42,7 +49,7 @@ export function createBellStore(options: BellOptions) {
     const alerts = waiting.filter(({ id }) => options.isFiring(id));
     waiting = [];
     if (!on() || alerts.length === 0) return;
-    if (permission() === "granted") options.notify(announce(alerts, options.board()));
+    if (permission() === "granted") options.notify(alerts);
     const now = options.clock.now();
     if (now - rung < SILENT_MS) return;
     rung = now;

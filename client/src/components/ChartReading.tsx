@@ -1,0 +1,286 @@
+/**
+ * What reads a chart's values: the tooltip at the pointer, and the keys that move the cursor, isolate lines and
+ * announce values. It listens to the chart's canvas. It is loaded with the first event.
+ */
+import "../styles/reading.css";
+import {
+  type Accessor,
+  createEffect,
+  createMemo,
+  createSignal,
+  For,
+  on,
+  onCleanup,
+  onMount,
+  Show,
+} from "solid-js";
+import { colorVariable } from "../chart/palette";
+import type { Plot } from "../chart/plot";
+import { formatText, formatTime } from "../format";
+import type { Picture } from "./ChartCanvas";
+import { useStores } from "./context";
+
+/** More rows would hide the chart. */
+const TIP_ROWS = 8;
+/** The distance between the pointer and the tooltip. */
+const TIP_GAP = 16;
+
+interface Pointer {
+  x: number;
+  y: number;
+}
+
+interface TipRow {
+  key: string;
+  name: string;
+  value: string;
+  color: number | null;
+}
+
+interface Tip {
+  time: string;
+  rows: TipRow[];
+  more: number;
+  left: number | null;
+  right: number | null;
+  top: number;
+}
+
+export interface ReadingProps {
+  picture: Picture;
+  /** The element of the canvas. */
+  element: HTMLElement;
+  /** Null before the first drawing. */
+  plot: () => Plot | null;
+  /** Changes after each drawing. */
+  drawn: Accessor<unknown>;
+  /** The event that came before this part. */
+  first: () => Event | null;
+  /** Receives the keys that are not handled here; returns whether it handled one. */
+  onKey?: (key: string) => boolean;
+}
+
+export default function ChartReading(props: ReadingProps) {
+  const { cursor, stats } = useStores();
+  const { element, picture, plot } = props;
+  const { standout } = picture;
+  const [pointer, setPointer] = createSignal<Pointer | null>(null);
+  const [said, setSaid] = createSignal("");
+
+  const tickAt = (at: Pointer | null): number | null => (at === null ? null : (plot()?.tickAt(at.x) ?? null));
+
+  /** The tick at the cursor; undefined if there is none. */
+  function tickAtCursor(): number | undefined {
+    const time = cursor.time();
+    return time === null ? undefined : plot()?.nearestTick(time);
+  }
+
+  /** Update the cursor's time: the ticks move on under a resting pointer. */
+  function follow(): void {
+    if (pointer() === null) return;
+    const tick = tickAt(pointer());
+    cursor.move(tick === null ? null : timeOf(tick));
+  }
+
+  const timeOf = (tick: number): number => {
+    const { window } = stats;
+    return window.times[(window.oldest + tick) % window.capacity];
+  };
+  const valueAt = (key: string, tick: number): number => {
+    const { window } = stats;
+    return window.ring(key)?.[(window.oldest + tick) % window.capacity] ?? Number.NaN;
+  };
+
+  function placeOf(event: MouseEvent): Pointer {
+    const { left, top } = element.getBoundingClientRect();
+    return { x: event.clientX - left, y: event.clientY - top };
+  }
+
+  function onPointerMove(event: PointerEvent): void {
+    const at = placeOf(event);
+    setPointer(at);
+    const label = plot()?.labelAt(at.x, at.y);
+    standout.point(label ?? null);
+    element.style.cursor = label === undefined ? "" : "pointer";
+    follow();
+  }
+
+  function leave(): void {
+    if (pointer() === null) return;
+    setPointer(null);
+    standout.point(null);
+    cursor.move(null);
+  }
+
+  function onClick(event: MouseEvent): void {
+    const { x, y } = placeOf(event);
+    const label = plot()?.labelAt(x, y);
+    if (label !== undefined) standout.choose(label, event.ctrlKey || event.metaKey);
+  }
+
+  const tip = createMemo<Tip | null>(() => {
+    props.drawn();
+    const at = pointer();
+    const tick = tickAt(at);
+    if (at === null || tick === null) return null;
+    const rows = rowsAt(tick, plot()?.nearestLine(tick, at.y));
+    const { clientWidth, clientHeight } = element;
+    // Place the tooltip beside the pointer, on the side with more room.
+    const rightwards = at.x < clientWidth / 2;
+    return {
+      time: formatTime(timeOf(tick)),
+      rows: rows.slice(0, TIP_ROWS),
+      more: rows.length - TIP_ROWS,
+      left: rightwards ? at.x + TIP_GAP : null,
+      right: rightwards ? null : clientWidth - at.x + TIP_GAP,
+      top: Math.max(0, Math.min(at.y - 20, clientHeight - 44 - 18 * Math.min(rows.length, TIP_ROWS))),
+    };
+  });
+
+  /** List the values at a tick, highest first, with the nearest line before all others. */
+  function rowsAt(tick: number, nearest: string | undefined): TipRow[] {
+    const stands = standout.keys();
+    const shown = picture.lines().filter(({ key }) => stands === null || stands.has(key) || key === nearest);
+    return shown
+      .map((line) => ({ line, value: valueAt(line.key, tick) }))
+      .filter(({ value }) => !Number.isNaN(value))
+      .sort((a, b) => (a.line.key === nearest ? -1 : b.line.key === nearest ? 1 : b.value - a.value))
+      .map(({ line, value }) => ({
+        key: line.key,
+        name: line.short,
+        value: formatText(value, line.unit, undefined, stats.window.isWhole(line.key)),
+        color: line.color,
+      }));
+  }
+
+  /** Move the cursor by ticks and announce the values there. */
+  function step(key: string): boolean {
+    const newest = stats.window.ticks - 1;
+    const from = tickAtCursor() ?? newest + 1;
+    const target = {
+      ArrowLeft: Math.max(0, from - 1),
+      ArrowRight: Math.min(newest, from + 1),
+      Home: 0,
+      End: newest,
+    }[key];
+    if (target === undefined || newest < 0) return false;
+    cursor.move(timeOf(target));
+    say(target);
+    return true;
+  }
+
+  function say(tick: number): void {
+    const rows = rowsAt(tick, undefined).slice(0, TIP_ROWS);
+    const values = rows.map(({ name, value }) => (picture.lines().length === 1 ? value : `${name} ${value}`));
+    setSaid(`${formatTime(timeOf(tick))}: ${values.join(", ") || "no value"}`);
+  }
+
+  /** Isolate the next or previous line, in drawing order. */
+  function change(key: string): boolean {
+    const way = { ArrowDown: 1, ArrowUp: -1 }[key];
+    const lines = picture.lines();
+    if (way === undefined || lines.length < 2) return false;
+    const now = lines.findIndex((line) => standout.chosen()?.has(line.key));
+    const next =
+      lines[now === -1 ? (way === 1 ? 0 : lines.length - 1) : (now + way + lines.length) % lines.length];
+    if (!(standout.chosen()?.size === 1 && standout.chosen()?.has(next.key)))
+      standout.choose(next.key, false);
+    const tick = tickAtCursor() ?? stats.window.ticks - 1;
+    const whole = stats.window.isWhole(next.key);
+    setSaid(`${next.label}: ${formatText(valueAt(next.key, tick), next.unit, undefined, whole)}`);
+    return true;
+  }
+
+  /** Isolate the line nearest to the pointer, or show all lines again. */
+  function isolate(key: string): boolean {
+    if (key !== "i" || picture.lines().length < 2) return false;
+    if (standout.clear()) return true;
+    const at = pointer();
+    const tick = tickAt(at);
+    const nearest = at === null || tick === null ? undefined : plot()?.nearestLine(tick, at.y);
+    standout.choose(nearest ?? picture.lines()[0].key, false);
+    return true;
+  }
+
+  function onKeyDown(event: KeyboardEvent): void {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    const { key } = event;
+    const taken =
+      step(key) ||
+      change(key) ||
+      isolate(key) ||
+      (key === "Escape" && (standout.clear() || cursor.time() !== null)) ||
+      props.onKey?.(key);
+    if (!taken) return;
+    if (key === "Escape") cursor.move(null);
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  const onBlur = (): void => {
+    if (pointer() === null) cursor.move(null);
+  };
+
+  onMount(() => {
+    const events: [string, (event: never) => void][] = [
+      ["pointermove", onPointerMove],
+      ["pointerdown", onPointerMove],
+      ["pointerleave", leave],
+      ["pointercancel", leave],
+      ["click", onClick],
+      ["keydown", onKeyDown],
+      ["blur", onBlur],
+    ];
+    for (const [type, listener] of events) element.addEventListener(type, listener as EventListener);
+    onCleanup(() => {
+      for (const [type, listener] of events) element.removeEventListener(type, listener as EventListener);
+      leave();
+    });
+    const first = props.first();
+    if (first instanceof KeyboardEvent) onKeyDown(first);
+    else if (first instanceof PointerEvent && element.matches(":hover")) onPointerMove(first);
+  });
+
+  createEffect(on(props.drawn, follow, { defer: true }));
+  createEffect(on(cursor.time, (time) => time === null && setSaid(""), { defer: true }));
+
+  return (
+    <>
+      <Show when={tip()}>
+        {(shown) => (
+          <div
+            class="tip"
+            aria-hidden="true"
+            style={{
+              top: `${shown().top}px`,
+              left: shown().left === null ? "auto" : `${shown().left}px`,
+              right: shown().right === null ? "auto" : `${shown().right}px`,
+            }}
+          >
+            <div class="tip-time">{shown().time}</div>
+            <For each={shown().rows}>
+              {(row) => (
+                <div class="tip-row">
+                  <span
+                    class="swatch"
+                    style={{
+                      background: `var(${row.color === null ? "--ghost" : colorVariable(row.color)})`,
+                    }}
+                  />
+                  <span>{row.name}</span>
+                  <b>{row.value}</b>
+                </div>
+              )}
+            </For>
+            <Show when={shown().more > 0}>
+              <div class="tip-time">{shown().more} more below</div>
+            </Show>
+          </div>
+        )}
+      </Show>
+      <span class="visually-hidden" role="status">
+        {said()}
+      </span>
+    </>
+  );
+}
