@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { drawIsolated, traceArea, traceBetween, traceLine } from "../src/chart/painting";
 import { Points } from "../src/chart/reduce";
-import { addToStack, beginStack, stackExtent } from "../src/chart/stack";
+import { addToStack, beginStack, stackExtent, stackPeaks } from "../src/chart/stack";
 
 const gap = Number.NaN;
 
@@ -75,6 +75,45 @@ describe("a stack", () => {
     expect(stackExtent(columns, new Float64Array(3))).toEqual([0, 5]);
     expect(stackExtent([Float64Array.of(1), Float64Array.of(-3)], new Float64Array(1))).toEqual([-2, 1]);
     expect(stackExtent([], new Float64Array(3))).toEqual([gap, gap]);
+  });
+
+  it("of buckets has been at least as high as one line's highest value on the others' lowest", () => {
+    const user = {
+      values: Float64Array.of(20, 10, gap),
+      lows: Float64Array.of(5, 10),
+      highs: Float64Array.of(80, 10),
+    };
+    const system = {
+      values: Float64Array.of(10, 30, gap),
+      lows: Float64Array.of(8, 9),
+      highs: Float64Array.of(11, 40),
+    };
+    const peaks = new Float64Array(3);
+    const lines = [user, system];
+    expect(
+      stackPeaks(
+        lines.map(({ values }) => values),
+        lines,
+        peaks,
+      ),
+    ).toBe(true);
+    expect([...peaks]).toEqual([88, 50, gap]);
+  });
+
+  it("of buckets is never lower than its averages, also where a line has ticks", () => {
+    const values = [Float64Array.of(20, 20), Float64Array.of(5, 5)];
+    const wide = { lows: Float64Array.of(1, gap), highs: Float64Array.of(21, gap) };
+    const peaks = new Float64Array(2);
+    expect(stackPeaks(values, [wide, undefined], peaks)).toBe(true);
+    expect([...peaks]).toEqual([26, 25]);
+    expect(stackPeaks([values[0], values[0]], [wide, { ...wide, lows: Float64Array.of(0, 0) }], peaks)).toBe(
+      true,
+    );
+    expect(peaks[0]).toBe(40);
+  });
+
+  it("of ticks has no peaks but its own", () => {
+    expect(stackPeaks(columns, [undefined, undefined, undefined], new Float64Array(3))).toBe(false);
   });
 
   it("is filled between its lines", () => {

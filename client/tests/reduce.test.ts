@@ -1,6 +1,6 @@
 /** The points of a line: all ticks, or the least and the greatest of each pixel where there are more of them. */
 import { describe, expect, it } from "vitest";
-import { Points, type Ring } from "../src/chart/reduce";
+import { farAmong, Points, type Ring } from "../src/chart/reduce";
 import { sparkRange } from "../src/chart/sparkline";
 
 const ring = (ticks: number, oldest = 0): Ring => {
@@ -62,6 +62,27 @@ describe("the points of a line", () => {
     const before = Array.from(points.values.subarray(4, points.length - 4));
     points.take({ ...whole, ticks: 903 }, Float64Array.from(values), 9_000, 20);
     expect(Array.from(points.values.subarray(4, 4 + before.length))).toEqual(before);
+  });
+});
+
+describe("what is far", () => {
+  const far = (distances: readonly number[], least = Number.POSITIVE_INFINITY) =>
+    farAmong(Float64Array.from(distances), { times: 3, around: 4, atLeast: 3, least });
+
+  it("is several times as far as what is around it", () => {
+    expect(far([5, 5, 5, 5, 40, 5, 5, 5, 5, 5, 5, 41, 5])).toEqual([4, 11]);
+    expect(far([40, 5, 5, 5, 5, 5, 5, 5, 5, 40])).toEqual([0, 9]);
+  });
+
+  it("is not a stretch in which all are far, nor noise", () => {
+    const stretch = [...new Array(9).fill(5), ...new Array(20).fill(40), ...new Array(9).fill(5)];
+    expect(far(stretch)).toEqual([]);
+    expect(far([0, 0, 2, 0, 0])).toEqual([]);
+  });
+
+  it("is in any case what is far enough", () => {
+    expect(far([20, 20, 25, 20], 25)).toEqual([2]);
+    expect(far([])).toEqual([]);
   });
 });
 

@@ -11,6 +11,9 @@ export const colorVariable = (color: number): string => `--line-${(color % COLOR
 export interface Colors {
   lines: readonly string[];
   surface: string;
+  sunken: string;
+  edgeStrong: string;
+  accent: string;
   text: string;
   textSoft: string;
   textFaint: string;
@@ -19,6 +22,9 @@ export interface Colors {
   ghost: string;
   severity: Record<Severity, string>;
   severityText: Record<Severity, string>;
+  /** How opaque a min-max band is, and a chosen range. */
+  band: number;
+  selection: number;
 }
 
 /** Read the current colours, since a canvas cannot use the style sheet itself. */
@@ -33,6 +39,9 @@ export function readColors(element: Element): Colors {
   return {
     lines: Array.from({ length: COLORS }, (_, i) => read(colorVariable(i))),
     surface: read("--surface"),
+    sunken: read("--sunken"),
+    edgeStrong: read("--edge-strong"),
+    accent: read("--accent"),
     text: read("--text"),
     textSoft: read("--text-soft"),
     textFaint: read("--text-faint"),
@@ -41,6 +50,8 @@ export function readColors(element: Element): Colors {
     ghost: read("--ghost"),
     severity: bySeverity(""),
     severityText: bySeverity("-text"),
+    band: Number(read("--band")),
+    selection: Number(read("--selection")),
   };
 }
 

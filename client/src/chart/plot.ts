@@ -8,15 +8,13 @@
  */
 import type { Range } from "./axis";
 import { pushApart } from "./labels";
-import { drawDot, drawIsolated, type Place, rule, traceArea, traceBetween, traceLine } from "./painting";
-import { Points } from "./reduce";
+import { DOT, drawLines, type Layout, LINE, takeLines } from "./lines";
+import { drawDot, rule } from "./painting";
 import {
   axisLabels,
   axisWidth,
-  type Box,
   boxOf,
   colorOf,
-  columnsOf,
   isSame,
   LABEL,
   labelPlaces,
@@ -28,55 +26,17 @@ import {
   timeLabels,
   valueScale,
 } from "./scene";
-import { addToStack, beginStack, stackExtent } from "./stack";
 import { Surface } from "./surface";
 import { BOLD, FONT, textWidth } from "./text";
+import { isOn, type TimeAxis, timeAt } from "./timeaxis";
 
-const LINE = 1.5;
-const ISOLATED_LINE = 2;
-const STACKED_LINE = 1.25;
-const HALO = 4.5;
-/** With more highlighted lines than this, none gets a halo. */
-const MOST_HALOS = 3;
-const GHOST_ALPHA = 0.6;
-const AREA_ALPHA = 0.08;
-const BAND_ALPHA = 0.2;
-/** With more bands than this, they are mud: the other lines then show their extremes themselves. */
-const MOST_BANDS = 2;
-const STACK_ALPHA = 0.28;
 const SHADE_ALPHA = 0.08;
 const THRESHOLD_ALPHA = 0.8;
-const DOT = 2.5;
 const CURSOR_DOT = 3;
 const EPISODE_HEIGHT = 3;
-/** Stack layers thinner than this get no line. */
-const THIN = 2;
 const TEXT_HEIGHT = 14;
 /** Distance from the baseline of an 11-pixel text to its middle. */
 const MIDDLE = 4;
-
-/** Buffers for the points of lines, valid during one drawing and shared by all plots. */
-const pool: Points[] = [];
-const layer = new Points();
-const [upper, lower] = [new Points(), new Points()];
-let sums = new Float64Array(0);
-let tops = new Float64Array(0);
-
-const pointsAt = (line: number): Points => {
-  pool[line] ??= new Points();
-  return pool[line];
-};
-
-interface Layout {
-  box: Box;
-  range: Range;
-  from: number;
-  to: number;
-  x: Place;
-  y: Place;
-  /** Heights of the labels at the lines' ends; empty if they are not drawn. */
-  labels: readonly number[];
-}
 
 export class Plot {
   private readonly surface: Surface;
@@ -105,6 +65,18 @@ export class Plot {
     return this.surface.canvas;
   }
 
+  /** The width in pixels of the screen. */
+  private get pixels(): number {
+    return Math.max(1, Math.round(this.surface.width * this.surface.ratio));
+  }
+
+  /** The time axis of the last drawing; null before the first. */
+  get timeAxis(): TimeAxis | null {
+    if (this.layout === null) return null;
+    const { box, from, to } = this.layout;
+    return { ...box, from, to };
+  }
+
   draw(scene: Scene): void {
     if (!this.surface.fit()) return;
     const { width, height, ratio } = this.surface;
@@ -124,8 +96,7 @@ export class Plot {
     context.beginPath();
     context.rect(layout.box.left, layout.box.top - DOT, layout.box.width + DOT, layout.box.height + 2 * DOT);
     context.clip();
-    if (scene.stacked) this.drawStack(context, scene, layout);
-    else this.drawLines(context, scene, layout);
+    drawLines(context, scene, layout, this.pixels);
     context.restore();
     this.drawThresholds(context, scene, layout);
     this.drawEpisodes(context, scene, layout);
@@ -142,11 +113,9 @@ export class Plot {
 
   /** The index of the tick nearest to a position, oldest first; null outside the axes. */
   tickAt(x: number): number | null {
-    const { scene, layout } = this;
-    if (scene === null || layout === null || scene.ring.ticks === 0) return null;
-    const { left, width } = layout.box;
-    if (x < left - DOT || x > left + width + DOT) return null;
-    return this.nearestTick(layout.from + ((x - left) / width) * scene.spanMs);
+    const { scene, timeAxis } = this;
+    if (scene === null || timeAxis === null || scene.ring.ticks === 0) return null;
+    return isOn(timeAxis, x, DOT) ? this.nearestTick(timeAt(timeAxis, x)) : null;
   }
 
   /** The index of the tick nearest to a time. */
@@ -193,12 +162,10 @@ export class Plot {
   }
 
   private arrange(scene: Scene, context: CanvasRenderingContext2D): Layout {
-    const { width, height, ratio } = this.surface;
+    const { width, height } = this.surface;
     const { ring, lines, spanMs, until } = scene;
-    const pixels = Math.max(1, Math.round(width * ratio));
-    const [low, high] = scene.stacked
-      ? stackExtent(columnsOf(scene), sumsFor(scene))
-      : takeLines(scene, pixels);
+    const { pixels } = this;
+    const [low, high] = takeLines(scene, pixels);
     this.range = rangeOf(scene, this.range, low, high);
     const { range } = this;
     const logarithmic = scene.scale === "log";
@@ -272,107 +239,6 @@ export class Plot {
       if (place - half < 0 || place + half > surface.width) return;
       context.fillText(times.texts[i], place, foot + 16);
       rule(context, surface.sharp(place), foot, surface.sharp(place), foot + 3);
-    });
-  }
-
-  private drawLines(context: CanvasRenderingContext2D, scene: Scene, { box, range, x, y }: Layout): void {
-    const { lines, colors, isolated, ring } = scene;
-    const [back, front]: [number[], number[]] = [[], []];
-    lines.forEach((line, i) => {
-      (standsOut(scene, line) ? front : back).push(i);
-    });
-    for (const i of bandedOf(scene)) this.drawBand(context, scene, lines[i], x, y);
-    context.strokeStyle = context.fillStyle = colors.ghost;
-    context.globalAlpha = GHOST_ALPHA;
-    context.lineWidth = 1;
-    for (const i of back) {
-      context.beginPath();
-      traceLine(context, pointsAt(i), x, y);
-      context.stroke();
-      drawIsolated(context, pointsAt(i), x, y, 1);
-    }
-    context.globalAlpha = 1;
-    // Drawn last to first: the first line ends up on top.
-    for (const i of front.reverse()) {
-      const points = pointsAt(i);
-      const color = colorOf(scene, lines[i]);
-      if (lines.length === 1 && lines[i].band === undefined && range.min <= 0 && scene.scale !== "log") {
-        context.fillStyle = color;
-        context.globalAlpha = AREA_ALPHA;
-        context.beginPath();
-        traceArea(context, points, x, y, y(Math.max(range.min, 0)));
-        context.fill();
-        context.globalAlpha = 1;
-      }
-      context.beginPath();
-      traceLine(context, points, x, y);
-      if (isolated !== null && front.length <= MOST_HALOS) {
-        context.strokeStyle = colors.surface;
-        context.lineWidth = HALO;
-        context.stroke();
-      }
-      context.strokeStyle = context.fillStyle = color;
-      context.lineWidth = isolated === null ? LINE : ISOLATED_LINE;
-      context.stroke();
-      drawIsolated(context, points, x, y, LINE);
-    }
-    const newest = (ring.oldest + ring.ticks - 1) % ring.times.length;
-    for (const i of front) {
-      const value = lines[i].values?.[newest] ?? Number.NaN;
-      if (Number.isNaN(value)) continue;
-      context.fillStyle = colorOf(scene, lines[i]);
-      drawDot(context, Math.min(x(ring.times[newest]), box.left + box.width), y(value), DOT);
-    }
-  }
-
-  private drawBand(
-    context: CanvasRenderingContext2D,
-    scene: Scene,
-    line: SceneLine,
-    ...[x, y]: [Place, Place]
-  ): void {
-    const { band } = line;
-    if (band === undefined) return;
-    const pixels = Math.max(1, Math.round(this.surface.width * this.surface.ratio));
-    upper.take(scene.ring, band.highs, scene.spanMs, pixels);
-    lower.take(scene.ring, band.lows, scene.spanMs, pixels);
-    context.fillStyle = colorOf(scene, line);
-    context.globalAlpha = BAND_ALPHA;
-    context.beginPath();
-    traceBetween(context, upper, lower, x, y);
-    context.fill();
-    context.globalAlpha = 1;
-  }
-
-  private drawStack(context: CanvasRenderingContext2D, scene: Scene, { y, x }: Layout): void {
-    const { lines, ring, isolated, spanMs, colors } = scene;
-    const pixels = Math.max(1, Math.round(this.surface.width * this.surface.ratio));
-    const thin = THIN / (y(0) - y(1));
-    beginStack(columnsOf(scene), sumsFor(scene));
-    let below = pointsAt(0);
-    below.take(ring, sums, spanMs, pixels);
-    lines.forEach((line, i) => {
-      const { values } = line;
-      addToStack(values, sums);
-      for (let slot = 0; slot < sums.length; slot++) {
-        tops[slot] = Math.abs(values?.[slot] || 0) < thin ? Number.NaN : sums[slot];
-      }
-      const above = pointsAt((i + 1) % 2);
-      above.take(ring, sums, spanMs, pixels);
-      const stands = !line.stale && (isolated === null ? line.color !== null : isolated.has(line.key));
-      const color = stands ? colorOf(scene, line) : colors.ghost;
-      context.fillStyle = context.strokeStyle = color;
-      context.globalAlpha = STACK_ALPHA;
-      context.beginPath();
-      traceBetween(context, above, below, x, y);
-      context.fill();
-      context.globalAlpha = 1;
-      layer.take(ring, tops, spanMs, pixels);
-      context.lineWidth = STACKED_LINE;
-      context.beginPath();
-      traceLine(context, layer, x, y);
-      context.stroke();
-      below = above;
     });
   }
 
@@ -464,48 +330,6 @@ export class Plot {
       context.stroke();
     }
   }
-}
-
-/** Whether a line is drawn in its colour, before the others. */
-function standsOut({ isolated }: Scene, line: SceneLine): boolean {
-  return isolated === null ? line.color !== null && !line.stale : isolated.has(line.key);
-}
-
-/** The lines whose extremes are a band: the first ones in colour. */
-function bandedOf(scene: Scene): number[] {
-  const front = scene.lines.flatMap((line, i) => (standsOut(scene, line) ? [i] : []));
-  return front.slice(0, MOST_BANDS).filter((i) => scene.lines[i].band !== undefined);
-}
-
-/** Read the points of all lines; return the lowest and the highest value. */
-function takeLines(scene: Scene, pixels: number): [low: number, high: number] {
-  const { lines, ring, spanMs } = scene;
-  const banded = bandedOf(scene);
-  let low = Number.NaN;
-  let high = Number.NaN;
-  lines.forEach((line, i) => {
-    const points = pointsAt(i);
-    if (line.values === undefined) points.length = 0;
-    else if (line.band === undefined) points.take(ring, line.values, spanMs, pixels);
-    else points.takeBand(ring, line.band, spanMs, pixels);
-    const { values, length } = points;
-    for (let at = 0; at < length; at++) {
-      const value = values[at];
-      if (value < low || (Number.isNaN(low) && !Number.isNaN(value))) low = value;
-      if (value > high || (Number.isNaN(high) && !Number.isNaN(value))) high = value;
-    }
-    if (banded.includes(i) && line.values !== undefined) points.take(ring, line.values, spanMs, pixels);
-  });
-  return [low, high];
-}
-
-/** The buffer for the sums of a stack, one per slot of the ring. */
-function sumsFor({ ring }: Scene): Float64Array {
-  if (sums.length !== ring.times.length) {
-    sums = new Float64Array(ring.times.length);
-    tops = new Float64Array(ring.times.length);
-  }
-  return sums;
 }
 
 function shadeExtent(

@@ -19,6 +19,26 @@ export interface Band {
   highs: Float64Array;
 }
 
+/**
+ * The indices of what is far among distances: `times` the average of as many as `around` on both sides and
+ * `atLeast`, or in any case `least`.
+ */
+export function farAmong(
+  distances: Float64Array,
+  { times, around, atLeast, least }: { times: number; around: number; atLeast: number; least: number },
+): number[] {
+  const found: number[] = [];
+  const { length } = distances;
+  let [sum, from, to] = [0, 0, 0];
+  for (let i = 0; i < length; i++) {
+    while (to < length && to <= i + around) sum += distances[to++];
+    while (from < i - around) sum -= distances[from++];
+    const usual = (sum - distances[i]) / Math.max(1, to - from - 1);
+    if (distances[i] >= Math.min(least, Math.max(atLeast, times * usual))) found.push(i);
+  }
+  return found;
+}
+
 /** The points of one line, in arrays that are reused for the next. NaN marks a gap. */
 export class Points {
   length = 0;

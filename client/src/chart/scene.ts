@@ -192,6 +192,7 @@ export function isSame(one: Scene, other: Scene): boolean {
     one.ring === other.ring &&
     one.version === other.version &&
     one.until === other.until &&
+    one.spanMs === other.spanMs &&
     one.lines === other.lines &&
     one.shades === other.shades &&
     one.thresholds === other.thresholds &&
