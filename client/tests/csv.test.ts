@@ -13,6 +13,15 @@ describe("a chart as CSV", () => {
     );
   });
 
+  it("has the extremes and the number of values of each bucket", () => {
+    const gap = Number.NaN;
+    const buckets = { lows: [1, gap], highs: [9, gap], counts: [60, gap] };
+    expect(csvOf([0, 60_000], [{ label: "user", values: [3.5, gap], buckets }])).toBe(
+      "time,user min,user max,user avg,user count\r\n" +
+        "1970-01-01T00:00:00.000Z,1,9,3.5,60\r\n1970-01-01T00:01:00.000Z,,,,\r\n",
+    );
+  });
+
   it("has no name that a spreadsheet takes for a formula, and numbers as they are", () => {
     const lines = ["=1+1", "+1", "-x", "@a,b", "a=b"].map((label) => ({ label, values: [-1] }));
     expect(csvOf([0], lines)).toBe(

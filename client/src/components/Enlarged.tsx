@@ -5,22 +5,21 @@
 import "../styles/enlarged.css";
 import { createMemo, createSignal, For, onCleanup, onMount, Show } from "solid-js";
 import type { Range } from "../chart/axis";
-import { csvOf } from "../chart/csv";
-import { colorVariable } from "../chart/palette";
+import { type CsvLine, csvOf } from "../chart/csv";
 import type { Plot } from "../chart/plot";
-import { type Scale, valueText } from "../chart/scene";
+import type { Scale } from "../chart/scene";
 import { FONT } from "../chart/text";
-import { formatCount, formatTime } from "../format";
+import { formatCount, formatDuration, formatTime } from "../format";
 import type { Chart } from "../types.gen";
-import { percentiles } from "../window/percentile";
+import type { Window } from "../window/window";
 import { useBeat } from "./beat";
 import { ChartCanvas } from "./ChartCanvas";
 import { useStores } from "./context";
 import { Icon } from "./Icon";
 import { useInView } from "./inView";
-import type { Line } from "./lines";
 import { type ChartPicture, usePicture } from "./picture";
 import { SeverityShape } from "./SeverityShape";
+import { StatsTable, useBucketed } from "./StatsTable";
 
 /** Nobody reads a table with more rows. */
 const ROWS = 200;
@@ -42,7 +41,7 @@ function save(content: Blob, name: string): void {
   setTimeout(() => URL.revokeObjectURL(link.href));
 }
 
-/** Copy the plot to a canvas with its title above it and the page's background. */
+/** Copy the plot and what is behind it to a canvas with its title above it and the page's background. */
 function withTitle(plot: HTMLCanvasElement, title: string): HTMLCanvasElement {
   const style = getComputedStyle(document.documentElement);
   const scale = plot.width / plot.clientWidth;
@@ -53,12 +52,21 @@ function withTitle(plot: HTMLCanvasElement, title: string): HTMLCanvasElement {
   const context = whole.getContext("2d") as CanvasRenderingContext2D;
   context.fillStyle = style.getPropertyValue("--surface");
   context.fillRect(0, 0, whole.width, whole.height);
-  context.drawImage(plot, 0, head);
+  const all = plot.parentElement?.querySelectorAll<HTMLCanvasElement>("canvas:not(.cursor)") ?? [plot];
+  for (const canvas of all) context.drawImage(canvas, 0, head);
   context.scale(scale, scale);
   context.font = `600 ${FONT.replace("11px", "14px")}`;
   context.fillStyle = style.getPropertyValue("--text");
   context.fillText(title, 12, 21);
   return whole;
+}
+
+/** The buckets of a series, oldest first; undefined if its values are ticks. */
+function bucketsOf(window: Window, key: string): CsvLine["buckets"] {
+  const band = window.bandOf(key);
+  if (band === undefined) return undefined;
+  const [lows, highs, counts] = [band.lows, band.highs, band.counts].map((column) => window.ordered(column));
+  return { lows, highs, counts };
 }
 
 function Scales(props: { now: Scale; axis: Range; stacked: boolean; choose: (scale: Scale) => void }) {
@@ -78,101 +86,29 @@ function Scales(props: { now: Scale; axis: Range; stacked: boolean; choose: (sca
   );
 }
 
-function StatsTable(props: { picture: ChartPicture; live: () => boolean }) {
-  const { cursor, stats } = useStores();
-  const beat = useBeat(props.live);
-  const lines = () => props.picture.all.all().slice(0, ROWS);
-  const at = createMemo(() => {
-    const time = cursor.time();
-    beat();
-    if (time === null) return null;
-    const tick = stats.window.orderedTimes().indexOf(time);
-    return tick === -1 ? null : tick;
-  });
-  return (
-    <div class="table-wide">
-      <table class="stats-table">
-        <thead>
-          <tr>
-            <th scope="col">{props.picture.all.what()}</th>
-            <th scope="col" class="at">
-              {at() === null ? "cursor" : formatTime(cursor.time() ?? Number.NaN)}
-            </th>
-            <For each={["now", "avg", "min", "max", "p95", "p99", "samples"]}>
-              {(title) => (
-                <th scope="col" class={title}>
-                  {title}
-                </th>
-              )}
-            </For>
-          </tr>
-        </thead>
-        <tbody onPointerLeave={() => props.picture.standout.point(null)}>
-          <For each={lines()}>
-            {(line) => <StatsRow line={line} picture={props.picture} at={at()} beat={beat} />}
-          </For>
-        </tbody>
-      </table>
-    </div>
-  );
-}
-
-function StatsRow(props: { line: Line; picture: ChartPicture; at: number | null; beat: () => number }) {
+/** What a value on the page stands for. */
+function Resolution(props: { picture: ChartPicture; beat: () => number }) {
   const { stats } = useStores();
-  const standout = () => props.picture.standout;
-  const values = createMemo(() => {
+  const bucketed = useBucketed(props.picture, props.beat);
+  const length = createMemo(() => {
     props.beat();
-    return stats.window.ordered(props.line.key);
+    return formatDuration(stats.window.intervalMs);
   });
-  const numbers = createMemo(() => {
-    values();
-    return stats.window.statsOf(props.line.key);
-  });
-  const now = createMemo(() => {
-    values();
-    return stats.window.newest(props.line.key);
-  });
-  const high = createMemo(() => percentiles(values(), [0.95, 0.99]));
-  const text = (value: number) => {
-    const whole = stats.window.isWhole(props.line.key);
-    return valueText(value, props.picture.unit(), [numbers().min, numbers().max], whole);
-  };
   return (
-    <tr
-      classList={{ on: standout().keys()?.has(props.line.key) }}
-      onPointerEnter={() => standout().point(props.line.key)}
-    >
-      <th scope="row">
-        <button
-          type="button"
-          title={props.line.label}
-          aria-pressed={standout().chosen()?.has(props.line.key) ?? false}
-          onFocus={() => standout().point(props.line.key)}
-          onBlur={() => standout().point(null)}
-          onClick={(event) => standout().choose(props.line.key, event.ctrlKey || event.metaKey)}
-        >
-          <span
-            class="swatch"
-            style={{
-              background: `var(${props.line.color === null ? "--ghost" : colorVariable(props.line.color)})`,
-            }}
-          />
-          <span>{props.line.short}</span>
-        </button>
-      </th>
-      <td class="at">{props.at === null ? "" : text(values()[props.at] ?? Number.NaN)}</td>
-      <td class="now">{text(now())}</td>
-      <td class="avg">{text(numbers().avg)}</td>
-      <td class="min">{text(numbers().min)}</td>
-      <td class="max">{text(numbers().max)}</td>
-      <td class="p95">{text(high()[0])}</td>
-      <td class="p99">{text(high()[1])}</td>
-      <td class="samples">{formatCount(numbers().count)}</td>
-    </tr>
+    <>
+      <h3>Resolution</h3>
+      <Show when={bucketed()} fallback={<p>Every tick is drawn, one in {length()}.</p>}>
+        <p>
+          Drawn as {length()}: the line is the average, {props.picture.stacked ? "the grey edge" : "the band"}{" "}
+          reaches {props.picture.stacked ? "up to the peaks" : "from min to max"}, so no peak is lost. p95 and
+          p99 are of these averages.
+        </p>
+      </Show>
+    </>
   );
 }
 
-function Aside(props: { chart: Chart }) {
+function Aside(props: { chart: Chart; picture: ChartPicture }) {
   const { alerts, board, stats } = useStores();
   const beat = useBeat(() => true);
   const episodes = createMemo(() => {
@@ -210,6 +146,7 @@ function Aside(props: { chart: Chart }) {
           </p>
         )}
       </For>
+      <Resolution picture={props.picture} beat={beat} />
       <h3>Keys</h3>
       <p class="aside-keys">
         <kbd>←</kbd> <kbd>→</kbd> cursor <kbd>↑</kbd> <kbd>↓</kbd> series <kbd>i</kbd> isolate <kbd>Esc</kbd>{" "}
@@ -241,8 +178,13 @@ export default function Enlarged(props: { chart: Chart }) {
   function saveCsv(): void {
     const stands = picture.standout.chosen();
     const lines = picture.lines().filter(({ key }) => stands === null || stands.has(key));
-    const columns = lines.map(({ key, label }) => ({ label, values: stats.window.ordered(key) }));
-    save(new Blob([csvOf(stats.window.orderedTimes(), columns)], { type: "text/csv" }), `${name()}.csv`);
+    const { window } = stats;
+    const columns = lines.map(({ key, label }) => ({
+      label,
+      values: window.ordered(key),
+      buckets: bucketsOf(window, key),
+    }));
+    save(new Blob([csvOf(window.orderedTimes(), columns)], { type: "text/csv" }), `${name()}.csv`);
   }
 
   function savePng(): void {
@@ -332,7 +274,7 @@ export default function Enlarged(props: { chart: Chart }) {
           </div>
           <StatsTable picture={picture} live={inView} />
         </div>
-        <Aside chart={props.chart} />
+        <Aside chart={props.chart} picture={picture} />
       </div>
     </section>
   );

@@ -3,17 +3,11 @@
  * Cards, tables and charts read it like any window: a value is the average of its bucket. The lowest and
  * highest value and the number of values in each bucket are in columns beside it.
  */
-import type { Band } from "../chart/reduce";
 import type { Amendment } from "../link/decoder";
 import type { Range } from "../time/range";
 import { computeStats, type SeriesStats } from "../window/stats";
-import { Window } from "../window/window";
+import { type Buckets, Window } from "../window/window";
 import { type Answer, type AnsweredSeries, answerOf } from "./answer";
-
-/** In slots of the window, like its values. */
-interface Buckets extends Band {
-  counts: Float64Array;
-}
 
 export interface RangeWindowOptions {
   range: Range;
@@ -67,7 +61,7 @@ export class RangeWindow extends Window {
     return this.newestOf?.(key) ?? super.newest(key);
   }
 
-  override bandOf(key: string): Band | undefined {
+  override bandOf(key: string): Buckets | undefined {
     return this.buckets.get(key);
   }
 

@@ -13,6 +13,11 @@ import type { Amendment, Ticks } from "../link/decoder";
 import type { Series } from "../link/protocol";
 import { computeStats, type SeriesStats } from "./stats";
 
+/** The extremes of a series in each bucket, and how many values it has, in slots of the window. */
+export interface Buckets extends Band {
+  counts: Float64Array;
+}
+
 /** A window that the worker posts to a tab: columns oldest first. */
 export interface WindowSnapshot {
   epoch: string;
@@ -184,8 +189,8 @@ export class Window {
     return this.columns.get(key)?.whole ?? false;
   }
 
-  /** The extremes of a series in each bucket; undefined if its values are ticks. */
-  bandOf(_key: string): Band | undefined {
+  /** The buckets of a series; undefined if its values are ticks. */
+  bandOf(_key: string): Buckets | undefined {
     return undefined;
   }
 
