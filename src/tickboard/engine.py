@@ -232,22 +232,25 @@ class Engine:
         if self._recall.is_over(self.window.oldest):
             self._recall = None
 
-    def select(self, patterns: tuple[str, ...] = (), before: Selection | None = None) -> Selection:
+    def select(
+        self, patterns: tuple[str, ...] = (), before: Selection | None = None, *, buckets: bool = False
+    ) -> Selection:
         """Return the series that `patterns` select, bound to the registry's current state.
 
         Args:
             patterns: selectors; empty: every series.
             before: an earlier selection of the same patterns, to start from.
+            buckets: whether the buckets of heat maps may be among them.
         """
-        selection = Selection(self.registry, patterns, before)
+        selection = Selection(self.registry, patterns, before, buckets=buckets)
         self.window.reserve(selection.width)
         return selection
 
     def select_in_steps(
-        self, patterns: tuple[str, ...], before: Selection | None = None
+        self, patterns: tuple[str, ...], before: Selection | None = None, *, buckets: bool = False
     ) -> Generator[None, None, Selection]:
         """Return what `select` does, in steps; other series may appear between them."""
-        selection = yield from Selection.steps(self.registry, patterns, before)
+        selection = yield from Selection.steps(self.registry, patterns, before, buckets=buckets)
         self.window.reserve(selection.width)
         return selection
 
@@ -295,6 +298,7 @@ class Engine:
         ticks = earlier.last(self.window.capacity)
         if not len(ticks):
             return
+        self.registry.buckets.recall(ticks.keys)
         columns = {(one.metric.name, one.labels): one.column for one in self.registry.series}
         here = [place for place, key in enumerate(ticks.keys) if key in columns]
         to = np.array([columns[ticks.keys[place]] for place in here], np.intp)
@@ -317,6 +321,9 @@ class Engine:
         declares in the same way come back with their window when they are written to.
         """
         self.alerts.inherit(previous.alerts)
+        self.registry.buckets.recall((one.metric.name, one.labels) for one in previous.registry.series)
+        if previous._recall is not None:  # noqa: SLF001  # of this class
+            self.registry.buckets.recall(previous._recall.keys)  # noqa: SLF001
         columns = inherit(self.intake, previous.intake)
         previous.window.reserve(previous.registry.width)
         previous._take_recalled()  # noqa: SLF001  # of this class

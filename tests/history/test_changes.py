@@ -153,6 +153,14 @@ def test_selectors_and_the_limit_choose_series(board: Board) -> None:
     assert (found.compared, found.count, found.changed) == (0, 0, ())
 
 
+def test_the_buckets_of_heat_maps_are_not_compared(tmp_path: Path) -> None:
+    board = Board(tmp_path / "h", [("took", (), "ms"), ("took.buckets", (("le", "10"),), "/s")])
+    board.begin()
+    board.append(np.array([[1.0, 1.0]] * 60 + [[9.0, 9.0]] * 60))
+    for patterns in ((), ("took*",), ('took.buckets{le="10"}', "took")):
+        assert names(board.compare(60, *patterns)) == ["took"]
+
+
 def test_the_baseline_may_be_anywhere(board: Board) -> None:
     rows = kinds(300)
     board.append(rows[:300])

@@ -95,7 +95,7 @@ def test_a_prepared_subscription_is_not_looked_up_again(bench: Bench, monkeypatc
     assert (in_binary, as_json) == (0, len(bench.registry.series) - 1)
     prepared, everything = whole(bench.hub.audiences.prepare(["*"])), whole(bench.hub.audiences.prepare([]))
 
-    def select(*_: object) -> Selection:
+    def select(*_: object, **options: bool) -> Selection:
         raise AssertionError("it was looked up again")
 
     monkeypatch.setattr(bench.engine, "select", select)
@@ -135,9 +135,11 @@ def count_look_ups(bench: Bench, monkeypatch: pytest.MonkeyPatch, after: Callabl
     looked_up: list[tuple[str, ...]] = []
     select_in_steps = bench.engine.select_in_steps
 
-    def counted(patterns: tuple[str, ...], before: Selection | None = None) -> Generator[None, None, Selection]:
+    def counted(
+        patterns: tuple[str, ...], before: Selection | None = None, **options: bool
+    ) -> Generator[None, None, Selection]:
         looked_up.append(patterns)
-        selection = yield from select_in_steps(patterns, before)
+        selection = yield from select_in_steps(patterns, before, **options)
         after()
         return selection
 
@@ -156,3 +158,31 @@ def test_a_look_up_ends_even_if_series_keep_appearing(bench: Bench, monkeypatch:
     bench.tick()
     _, message = viewer.messages()
     assert len(message["data"]) == 1 + audiences_module.MAX_LOOK_UPS
+
+
+# --- the buckets of heat maps ---
+
+
+def test_only_the_second_binary_subprotocol_has_the_buckets_of_heat_maps(bench: Bench) -> None:
+    took = bench.registry.histogram("took")
+    bench.registry.buckets.show(took, [10])
+    took.observe(5)
+    bench.tick()
+    plain = ["value", "other", "took", "took.p50", "took.p95", "took.p99"]
+    buckets = ["took.buckets", "took.buckets"]
+    for selectors in ([], ["*"], ["took.buckets", "took"]):
+        in_json = whole(bench.hub.audiences.prepare(selectors))
+        # A viewer in binary can join with what was prepared for JSON, which lacks the buckets.
+        viewer = Inbox(bench.writes)
+        bench.hub.join(viewer, None, selectors, V2, prepared=in_json)
+        [described] = [one for one in viewer.messages() if isinstance(one, dict) and one["type"] == "series"]
+        names = [one["name"] for one in described["series"]]
+        wanted = plain if len(selectors) < 2 else ["took"]
+        assert names == [*wanted, *buckets]
+        assert [one.metric.name for one in in_json.series] == wanted
+        old = whole(bench.hub.audiences.prepare(selectors, encodings.BINARY["tickboard.v1"]))
+        assert old.series == in_json.series
+        # Buckets that appear later are sent as well.
+        took.observe(50)
+        bench.tick()
+        assert [one.metric.name for one in whole(bench.hub.audiences.prepare(selectors, V2)).series] == names

@@ -127,3 +127,57 @@ def test_coarser_buckets_still_cover_every_value(values: list[float], most: int)
     assert (found.low.min(), found.high.max()) == (min(values), max(values))
     within = [((found.low <= value) & (value <= found.high)).any() for value in values]
     assert all(within)
+
+
+# --- other buckets ---
+
+
+def in_buckets(found: Distribution, *bounds: float) -> list[float]:
+    counted: list[float] = found.in_buckets(np.array(bounds)).tolist()
+    return counted
+
+
+def test_single_values_are_in_the_bucket_whose_bound_they_do_not_exceed() -> None:
+    found = Distribution.of([5, 10, 10.5, 20, 21])
+    assert in_buckets(found, 10, 20, math.inf) == [2, 2, 1]
+    # The last bucket has what is above it, too.
+    assert in_buckets(found, 10, 20) == [2, 3]
+
+
+def test_values_of_a_bucket_are_spread_evenly_over_others() -> None:
+    found = Distribution.explicit([10, 20], [4, 8, 0], 0)
+    assert in_buckets(found, 5, 10, 15, 20) == [2, 2, 4, 4]
+    assert in_buckets(found, 12.5, math.inf) == [6, 6]
+    assert in_buckets(found, 12.5, 15) == [6, 6]
+
+
+def test_values_above_a_sender_s_last_bound_stay_above_it() -> None:
+    assert in_buckets(Distribution.explicit([10, 20], [0, 0, 3], 0), 10, 20, math.inf) == [0, 0, 3]
+    assert in_buckets(Distribution.explicit([10, 20], [0, 0, 3], 0, 0, 80), 20, 50, math.inf) == [0, 1.5, 1.5]
+    assert in_buckets(Distribution.explicit([10, 20], [0, 0, 3], 0), 15, 30) == [0, 3]
+
+
+def test_a_sample_of_values_counts_for_all_of_them() -> None:
+    found = Distribution.of([1, 2], 10)
+    assert (found.count, found.mean) == (10, 1.5)
+    assert in_buckets(found, 1, 2) == [5, 5]
+    assert Distribution.of([], 0).count == 0
+
+
+@given(VALUES, st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=20, unique=True))
+def test_no_value_is_lost_in_other_buckets(values: list[float], bounds: list[float]) -> None:
+    edges = sorted({*values, max(values) + 1})
+    counts = np.arange(1.0, len(edges) + 2)
+    for found in (Distribution.of(values), Distribution.explicit(edges, counts, 0)):
+        counted = found.in_buckets(np.array(sorted(bounds)))
+        assert (counted >= 0).all()
+        assert counted.sum() == pytest.approx(found.count)
+
+
+def test_only_adjacent_buckets_are_adjacent() -> None:
+    assert Distribution.explicit([10, 20], [1, 1, 1], 0).is_adjacent
+    assert not Distribution.of([1, 2]).is_adjacent
+    assert not Distribution.explicit([], [1], 0, 1, 2).is_adjacent
+    one = Distribution.explicit([10, 20], [1, 1, 1], 0)
+    assert merged([one, one]).is_adjacent
+    assert not merged([one, Distribution.explicit([15], [1, 1], 0)]).is_adjacent

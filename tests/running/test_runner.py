@@ -425,6 +425,26 @@ def test_alert_checks_continue_after_a_failure() -> None:
     drive(scenario)
 
 
+def test_no_room_for_the_buckets_of_a_heat_map_is_reported() -> None:
+    async def scenario() -> None:
+        bench = Bench(3_600_000)
+        buckets = bench.engine.registry.buckets
+        buckets.refused = "there is no room"
+        reported = bench.seen("heat maps")
+
+        def check(now: float) -> list[AlertEvent]:
+            if reported:
+                buckets.refused = ""
+            return []
+
+        bench.engine.check = check  # type: ignore[method-assign]
+        await bench.run(lambda: len(reported) == 2)
+        message = "some values are shown in a wider bucket than theirs: there is no room"
+        assert [problem and problem.message for problem in reported] == [message, None]
+
+    drive(scenario)
+
+
 def test_readers_get_alerts_and_heartbeats_independently_of_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readers, "HEARTBEAT_S", 0.05)
     monkeypatch.setattr(runner_module, "BEAT_S", 0.01)

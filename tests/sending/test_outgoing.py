@@ -255,6 +255,14 @@ def test_only_the_series_that_are_asked_for_are_sent(tmp_path: Path) -> None:
     bench.history.close()
 
 
+def test_the_buckets_of_heat_maps_are_not_sent(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.begin()
+    bench.append([1.0, 2.0], layout=layout_of([CPU, ("cpu.usage.buckets", (("le", "10"),), "/s")]))
+    assert {name for name, _, _ in samples(*bench.all())} == {"cpu_usage"}
+    bench.history.close()
+
+
 def test_ticks_without_a_requested_series_are_skipped(tmp_path: Path) -> None:
     bench = Bench(tmp_path, RemoteWriteOptions(metrics=("nothing",)))
     bench.begin()

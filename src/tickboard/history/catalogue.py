@@ -13,6 +13,7 @@ from msgspec import Struct
 from tickboard.expressions.alignment import Labels
 from tickboard.history.answers import Integers
 from tickboard.history.file import Database
+from tickboard.metrics.buckets import is_bucket
 from tickboard.metrics.selectors import Selectors
 
 _CHOICES = 64
@@ -46,7 +47,7 @@ class Catalogue:
         self.entries: dict[int, Entry] = {}
         self._names: dict[str, list[Entry]] = {}
         self._ids: dict[tuple[str, Labels], int] = {}
-        self._choices: OrderedDict[tuple[str, ...], Integers] = OrderedDict()
+        self._choices: OrderedDict[tuple[tuple[str, ...], bool], Integers] = OrderedDict()
         self._lock = threading.Lock()
 
     def refresh(self, database: Database) -> bool:
@@ -68,20 +69,26 @@ class Catalogue:
         """Return the id of a series, or -1 if there is none."""
         return self._ids.get((name, labels), -1)
 
-    def choose(self, patterns: tuple[str, ...]) -> Integers:
-        """Return the ids of the series that selectors match, ascending. No selectors match all series."""
-        found = self._choices.get(patterns)
+    def choose(self, patterns: tuple[str, ...], *, buckets: bool = True) -> Integers:
+        """Return the ids of the series that selectors match, ascending. No selectors match all series.
+
+        Args:
+            patterns: the selectors.
+            buckets: whether the buckets of heat maps may be among them.
+        """
+        found = self._choices.get((patterns, buckets))
         if found is None:
             selectors = Selectors(patterns)
             ids: list[int] = []
-            for name, entries in self._names.items():
+            for name, named in self._names.items():
+                entries = named if buckets else [entry for entry in named if not is_bucket(name, dict(entry.labels))]
                 wanted = selectors.metric(name)
                 if wanted is None:
                     ids += [entry.id for entry in entries if selectors.match(name, dict(entry.labels))]
                 elif wanted:
                     ids += [entry.id for entry in entries]
             found = np.array(sorted(ids), np.int64)
-            self._choices[patterns] = found
+            self._choices[patterns, buckets] = found
             if len(self._choices) > _CHOICES:
                 self._choices.popitem(last=False)
         return found

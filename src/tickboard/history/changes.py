@@ -36,7 +36,7 @@ def changes(snapshot: HistorySnapshot, question: ChangesQuestion) -> FoundChange
         TooMuchError: too much had to be read.
         GivenUpError: it was cancelled.
     """
-    ids = snapshot.catalogue.choose(question.patterns)
+    ids = snapshot.catalogue.choose(question.patterns, buckets=False)
     interval_ms = min(
         snapshot.shortest_interval(question.start_ms, question.end_ms),
         snapshot.shortest_interval(question.baseline_start_ms, question.baseline_end_ms),

@@ -27,7 +27,7 @@ def ticks_after(
         until_ms: ticks from this time on are not read, unless a later epoch hides them.
         most: the most values to return, over all series. At least one tick is returned.
     """
-    chosen = Chosen.of(snapshot.catalogue.choose(patterns))
+    chosen = Chosen.of(snapshot.catalogue.choose(patterns, buckets=False))
     for epoch, since in _left(snapshot, position):
         first = _first_tick(snapshot, epoch, since)
         if first is None:

@@ -67,8 +67,9 @@ class Audiences:
         if audience is None:
             self._layouts += 1
             selection = prepared
-            if selection is None or not selection.is_current(self.engine.registry):
-                selection = self.engine.select(wanted, selection)
+            buckets = encoding.has_buckets
+            if selection is None or not selection.is_current(self.engine.registry) or selection.buckets != buckets:
+                selection = self.engine.select(wanted, selection, buckets=buckets)
             audience = Audience[Viewer](encoding, wanted, selection, self._layouts, board, details=viewer.details)
             self._known[encoding, wanted, viewer.details] = audience
             self.describe_changes |= encoding.describes_changes
@@ -100,12 +101,12 @@ class Audiences:
             encoding: as for `Hub.join`.
         """
         wanted = distinct(selectors)
-        known = next((audience for (_, texts, _), audience in self._known.items() if texts == wanted), None)
-        selection = None if known is None else known.selection
+        known = (audience.selection for (_, texts, _), audience in self._known.items() if texts == wanted)
+        selection = next((one for one in known if one.buckets == encoding.has_buckets), None)
         for _ in range(MAX_LOOK_UPS):
             if selection is not None and selection.is_current(self.engine.registry):
                 break
-            selection = yield from self.engine.select_in_steps(wanted, selection)
+            selection = yield from self.engine.select_in_steps(wanted, selection, buckets=encoding.has_buckets)
         assert selection is not None
         if not encoding.describes_board:
             yield from selection.write()
@@ -165,7 +166,7 @@ class Audiences:
         if audience.selection.is_current(self.engine.registry):
             return 0
         before = audience.selection
-        selection = yield from self.engine.select_in_steps(audience.selectors, before)
+        selection = yield from self.engine.select_in_steps(audience.selectors, before, buckets=before.buckets)
         yield from audience.encoding.prepare(selection)
         if audience.selection is before:
             self._take(audience, selection)
@@ -174,13 +175,17 @@ class Audiences:
     def bind(self, audience: Audience[Viewer]) -> None:
         """Look up an audience's series again if some have appeared or left."""
         if not audience.selection.is_current(self.engine.registry):
-            self._take(audience, self.engine.select(audience.selectors, audience.selection))
+            self._take(audience, self._selected_again(audience))
 
     def rebind(self, audience: Audience[Viewer]) -> None:
         """Look up an audience's series again, and send its viewers a new layout even if the series are the same."""
         self._layouts += 1
-        audience.selection, audience.layout = self.engine.select(audience.selectors, audience.selection), self._layouts
+        audience.selection, audience.layout = self._selected_again(audience), self._layouts
         audience.initials.clear()
+
+    def _selected_again(self, audience: Audience[Viewer]) -> Selection:
+        before = audience.selection
+        return self.engine.select(audience.selectors, before, buckets=before.buckets)
 
     def _take(self, audience: Audience[Viewer], selection: Selection) -> None:
         """Replace an audience's selection; viewers are sent a new layout only if the series differ."""

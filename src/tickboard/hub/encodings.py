@@ -168,6 +168,9 @@ class Encoding(Protocol):
     describes_changes: bool
     """Whether viewers are sent only the changes of the board and of the series."""
 
+    has_buckets: bool
+    """Whether viewers are sent the buckets of heat maps."""
+
     def prepare(self, selection: Selection) -> Iterator[None]:
         """Encode in steps the parts that are the same in every message, so that the rest is quick."""
         ...
@@ -196,6 +199,7 @@ class Json:
 
     describes_board = False
     describes_changes = False
+    has_buckets = False
 
     def prepare(self, selection: Selection) -> Iterator[None]:
         """Encode in steps the part of each Metric that never changes."""
@@ -234,6 +238,7 @@ class Binary:
     def __init__(self, dtype: str, *, describes_changes: bool = False) -> None:
         self._dtype = dtype
         self.describes_changes = describes_changes
+        self.has_buckets = dtype == FLOAT64
 
     def prepare(self, selection: Selection) -> Iterator[None]:
         """Encode in steps the description of each series for ``series`` messages."""

@@ -93,10 +93,11 @@ class Distribution(Struct, frozen=True, eq=False):
         return cls(low.clip(-limit, limit), high.clip(-limit, limit), np.maximum(np.nan_to_num(counts), 0.0), sum)
 
     @classmethod
-    def of(cls, values: Sequence[float]) -> "Distribution":
-        """Return the distribution of single values."""
+    def of(cls, values: Sequence[float], count: int | None = None) -> "Distribution":
+        """Return the distribution of single values; of `count` values if these are a sample of so many."""
         points = np.asarray(values, np.float64)
-        return cls(points, points, np.ones(len(points)), float(points.sum()))
+        weight = 1.0 if count is None or not len(points) else count / len(points)
+        return cls(points, points, np.full(len(points), weight), float(points.sum()) * weight)
 
     @property
     def count(self) -> float:
@@ -110,6 +111,38 @@ class Distribution(Struct, frozen=True, eq=False):
             return np.nan
         total = float((self.counts * (self.low + self.high) / 2).sum()) if np.isnan(self.sum) else self.sum
         return total / count
+
+    @property
+    def is_adjacent(self) -> bool:
+        """Whether each bucket begins where the one before it ends, as in `explicit`, so that the last has no end."""
+        low, high = self.low, self.high
+        return len(low) > 1 and bool((low[1:] == high[:-1]).all() and (low[:-1] < high[:-1]).all())
+
+    def in_buckets(self, bounds: Floats) -> Floats:
+        """Return how many values lie in other buckets, float64 [bounds].
+
+        Args:
+            bounds: the upper ends, ascending, at least one. A value that equals a bound is in the bucket below it, and
+                one above all bounds in the last bucket.
+        """
+        low, high, counts = self._ends()
+        some = counts > 0
+        flat = some & (low == high)
+        places = np.searchsorted(bounds, high[flat], "left").clip(max=len(bounds) - 1)
+        found = np.bincount(places, counts[flat], len(bounds)).astype(np.float64)
+        wide = some & (low < high)
+        if wide.any():
+            _, up_to = _below(bounds[:-1], low[wide], high[wide], counts[wide])
+            found += np.diff(up_to, prepend=0.0, append=counts[wide].sum())
+        return np.maximum(found, 0.0)
+
+    def _ends(self) -> tuple[Floats, Floats, Floats]:
+        """Return the buckets' ends and counts; values above the last bound of their sender are just above it."""
+        low, high = self.low, self.high
+        if self.is_adjacent and low[-1] == high[-1]:
+            above = np.nextafter(low[-1], np.inf)
+            low, high = np.append(low[:-1], above), np.append(high[:-1], above)
+        return low, high, self.counts
 
     def percentiles(self, percents: Sequence[float]) -> Floats:
         """Return percentiles, float64 [percents]; NaN if there are no values."""
@@ -170,9 +203,8 @@ def merged(distributions: Sequence[Distribution]) -> Distribution:
     if all(_same(one, first) for one in others):
         low, high, counts = first.low, first.high, np.sum([one.counts for one in distributions], axis=0)
     else:
-        low, high, counts = (
-            np.concatenate([getattr(one, part) for one in distributions]) for part in ("low", "high", "counts")
-        )
+        ends = [one._ends() for one in distributions]  # noqa: SLF001
+        low, high, counts = (np.concatenate(part) for part in zip(*ends, strict=True))
     return Distribution(low, high, counts, sum(one.sum for one in distributions))
 
 

@@ -64,6 +64,11 @@ class Recall:
         self._places = {key: place for place, key in enumerate(keys)}
         self._looked_at: tuple[Registry, int] | None = None
 
+    @property
+    def keys(self) -> list[Key]:
+        """The series that have not appeared yet."""
+        return list(self._places)
+
     def is_over(self, oldest: int) -> bool:
         """Return whether every series has appeared, or every tick is older than the window's oldest."""
         return not self._places or self._first + len(self._rows) <= oldest

@@ -16,7 +16,9 @@ from tickboard.errors import InputError
 from tickboard.expressions.alignment import Floats, Labels
 from tickboard.expressions.expr import Measured, Reading
 from tickboard.metrics.around import Around
+from tickboard.metrics.buckets import Buckets
 from tickboard.metrics.distribution import Distribution, merged
+from tickboard.metrics.late import Columns
 from tickboard.output.text import encodable
 from tickboard.schedule import Duration, duration
 from tickboard.wire import MetricInfo, MetricKind, Stats
@@ -142,9 +144,14 @@ class Handle(Measured):
         return self._registry.read(np.array([column], np.intp), span_s)[:, 0]
 
     @property
+    def own_columns(self) -> list[int]:
+        """The columns of its series, without buckets."""
+        return [self._column] if self._column >= 0 else []
+
+    @property
     def columns(self) -> list[int]:
         """The columns of its series: one; a histogram has more; a metric with labels has none itself."""
-        return [self._column] if self._column >= 0 else []
+        return self.own_columns
 
     @property
     def key(self) -> tuple[str, Labels | None]:
@@ -289,6 +296,9 @@ class Histogram(Handle):
 
     The percentiles are metrics of their own, named ``NAME.p50`` and so on; in conditions, ``handle.p95`` is that of
     the newest tick.
+
+    Attributes:
+        buckets: the series of its buckets, if a heat map shows them.
     """
 
     kind = "histogram"
@@ -298,7 +308,10 @@ class Histogram(Handle):
         self._count = 0
         self._sum = 0.0
         self._distributions: list[Distribution] = []
-        self._buckets = 0
+        # How many buckets these have, and in how many seconds their values were observed.
+        self._received = 0
+        self._over_s = 0.0
+        self.buckets: Buckets | None = None
         self._quantile_columns: list[int] = []
         self._quantiles = [f"{metric.name}.{quantile}" for quantile in QUANTILES]
         # np.percentile imports it when it is first called, and a tick would wait for that.
@@ -312,21 +325,35 @@ class Histogram(Handle):
         column = registry.add_series(self.metric, labels)
         self._quantile_columns = [registry.add_series(registry.metrics[name], labels) for name in self._quantiles]
         registry.histograms[self] = None
+        self.buckets = registry.buckets.of(self.metric.name, labels)
         return column
 
     @property
     def columns(self) -> list[int]:
+        """The columns of the average, p50, p95 and p99, and of the buckets if a heat map shows them."""
+        return [*self.own_columns, *(() if self.buckets is None else self.buckets.columns.values())]
+
+    @property
+    def own_columns(self) -> list[int]:
         """The columns of the average, p50, p95 and p99."""
-        return [*super().columns, *self._quantile_columns]
+        return [*super().own_columns, *self._quantile_columns]
+
+    def show_buckets(self) -> None:
+        """Keep its buckets from now on, if a heat map shows this series; the caller holds the registry's lock."""
+        assert self._labels is not None
+        self.buckets = self._registry.buckets.of(self.metric.name, self._labels)
 
     def leave(self) -> None:
         """Give up the columns; called by the registry."""
         super().leave()
         self._quantile_columns = []
+        self.buckets = None
         self._observations.clear()
         self._distributions.clear()
-        self._count = self._buckets = 0
-        self._sum = 0.0
+        self._count = self._received = 0
+        self._sum = self._over_s = 0.0
+        assert self._labels is not None
+        self._registry.buckets.forget(self.metric.name, self._labels)
         del self._registry.histograms[self]
 
     def reading(self, stat: str) -> Reading:
@@ -383,44 +410,68 @@ class Histogram(Handle):
             if place < MAX_OBSERVATIONS:
                 self._observations[place] = value
 
-    def merge(self, distribution: Distribution) -> None:
-        """Add values observed elsewhere. They hold until the next distribution, since senders report now and then."""
-        with self._registry.lock:
-            self._merge(distribution)
+    def merge(self, distribution: Distribution, over_s: float = 0.0) -> None:
+        """Add values observed elsewhere. They hold until the next distribution, since senders report now and then.
 
-    def _merge(self, distribution: Distribution) -> None:
+        Args:
+            distribution: the values.
+            over_s: in how many seconds they were observed. If it is 0, that is since the last tick, and a heat map
+                shows them in one tick only.
+        """
+        with self._registry.lock:
+            self._merge(distribution, over_s)
+
+    def _merge(self, distribution: Distribution, over_s: float) -> None:
         if self._column < 0:
-            self._come_back()._merge(distribution)  # noqa: SLF001  # another handle of this series
+            self._come_back()._merge(distribution, over_s)  # noqa: SLF001  # another handle of this series
             return
         self._note_written()
+        self._over_s = max(self._over_s, over_s)
         self._distributions.append(distribution)
-        self._buckets += len(distribution.counts)
-        if self._buckets > MAX_BUCKETS:
+        self._received += len(distribution.counts)
+        if self._received > MAX_BUCKETS:
             whole = merged(self._distributions).coarser(MAX_BUCKETS // 2)
-            self._distributions, self._buckets = [whole], len(whole.counts)
+            self._distributions, self._received = [whole], len(whole.counts)
+
+    def amendment(self, distribution: Distribution, seconds: float) -> tuple[Columns, Floats]:
+        """Return the columns and values of an earlier tick in which these values were observed, in so many seconds."""
+        with self._registry.lock:
+            columns = self.own_columns if distribution.count else []
+            values = np.array(summary(distribution) if columns else [])
+            if self.buckets is not None:
+                more, rates = self.buckets.amendment(distribution, seconds)
+                columns, values = columns + more, np.concatenate([values, rates])
+        return np.array(columns, np.intp), values
 
     def _note_written(self) -> None:
         if (names := _WRITTEN.get()) is not None:
             names.update((self.metric.name, *self._quantiles))
         self._registry.written[self._column] = True
 
-    def collect(self, row: Floats) -> None:
-        """Write this tick's values into `row` and start over; the caller holds the registry's lock."""
+    def collect(self, row: Floats, elapsed_s: float) -> None:
+        """Write this tick's values into `row` and start over; the caller holds the registry's lock.
+
+        Args:
+            row: the tick's row.
+            elapsed_s: seconds since the last tick.
+        """
+        found = None
         if self._distributions:
             if self._observations:
-                self._distributions.append(Distribution.of(self._observations))
-            self._hold(merged(self._distributions))
-            row[self.columns] = self._registry.values[self.columns]
+                self._distributions.append(Distribution.of(self._observations, self._count))
+            found = merged(self._distributions)
+            if found.count:
+                row[self.own_columns] = self._registry.values[self.own_columns] = summary(found)
             self._distributions.clear()
-            self._buckets = 0
+            self._received = 0
         elif self._count:
             row[self._column] = self._sum / self._count
             row[self._quantile_columns] = np.percentile(self._observations, list(QUANTILES.values()))
+            found = None if self.buckets is None else Distribution.of(self._observations, self._count)
+        if self.buckets is not None and found is not None:
+            self.buckets.take(found, self._over_s, elapsed_s)
         self._observations.clear()
-        self._count, self._sum = 0, 0.0
-
-    def _hold(self, distribution: Distribution) -> None:
-        self._registry.values[self.columns] = summary(distribution)
+        self._count, self._sum, self._over_s = 0, 0.0, 0.0
 
 
 def _number(value: float | None) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from msgspec import Struct
 
 from tickboard.errors import InputError, LimitError
-from tickboard.metrics.handles import Histogram
+from tickboard.metrics.handles import Handle, Histogram
 from tickboard.metrics.intake import HANDLES, Intake
 from tickboard.metrics.series import Series
 from tickboard.metrics.source import Kind, Source
@@ -94,7 +94,7 @@ class _Inheritance(Struct, frozen=True, eq=False):
             heir.inherited.add(handle.columns[0])
         lead = before.handle(metric.name)
         child = before.child_of(lead, series.labels)
-        columns = dict(zip((lead if child is None else child).columns, handle.columns, strict=True))
+        columns = _matched(lead if child is None else child, handle)
         for old, new in columns.items():
             if is_new:
                 registry.written[new] = before.written[old]
@@ -110,3 +110,12 @@ class _Inheritance(Struct, frozen=True, eq=False):
         if (owned := previous._owned.get(old)) is not None:
             intake._called[new] = previous._called.get(old, set()) | {key for _, key in owned.keys}
         intake.totals.go_on(previous.totals, old, new, numbers)
+
+
+def _matched(old: Handle, new: Handle) -> dict[int, int]:
+    """Return the new column for each column of a series; those of a bucket that the new one lacks have none."""
+    columns = dict(zip(old.own_columns, new.own_columns, strict=True))
+    if isinstance(old, Histogram) and isinstance(new, Histogram) and old.buckets and new.buckets:
+        here = new.buckets.columns
+        columns |= {column: here[bound] for bound, column in old.buckets.columns.items() if bound in here}
+    return columns

@@ -27,6 +27,7 @@ from msgspec import Struct
 from tickboard.errors import InputError, LimitError
 from tickboard.expressions.alignment import Labels
 from tickboard.metrics.cleaning import check_texts, clean
+from tickboard.metrics.distribution import Distribution
 from tickboard.metrics.handles import Counter, Gauge, Handle, Histogram
 from tickboard.metrics.late import NOTHING, Columns, Dropped, instant
 from tickboard.metrics.naming import rate_unit, title_of, unit_of
@@ -328,6 +329,13 @@ class Intake:
         if histogram is not None:
             self._seen[column] = self._clock
         return histogram
+
+    def amendment(self, histogram: Histogram, distribution: Distribution, over_s: float) -> tuple[Columns, Floats]:
+        """Return the columns and values of an earlier tick with these values of a histogram."""
+        columns, values = histogram.amendment(distribution, max(over_s, self.placement.interval_s))
+        # Buckets may have appeared.
+        self._fit()
+        return columns, values
 
     def set_now(self, columns: Columns, values: Floats) -> None:
         """Set values from the next tick on."""

@@ -25,6 +25,7 @@ class Placement:
 
     Attributes:
         now: the newest tick's time, POSIX seconds; minus infinity before the first.
+        interval_s: seconds between two ticks; 0 before `attach`.
         late_s: how much older than the newest tick a sample for history alone may be, in seconds.
     """
 
@@ -33,7 +34,7 @@ class Placement:
         self.late_s = 0.0
         self._registry = registry
         self._window: Window | None = None
-        self._interval_s = 0.0
+        self.interval_s = 0.0
         self._amended: list[Amendment] = []
         self._late: list[LateSamples] = []
         # By column: the newest sample's time.
@@ -43,7 +44,7 @@ class Placement:
 
     def attach(self, window: Window, interval_s: float) -> None:
         """From now on, amend the ticks of this window, which has one tick every `interval_s` seconds."""
-        self._window, self._interval_s = window, interval_s
+        self._window, self.interval_s = window, interval_s
 
     def take_amended(self) -> list[Amendment]:
         """Return the changes of the window since the last call."""
@@ -133,7 +134,7 @@ class Placement:
         """
         if self._window is None or np.isneginf(self.now):
             return -np.inf
-        return float(self.now) - max(self._window.capacity * self._interval_s, self.late_s)
+        return float(self.now) - max(self._window.capacity * self.interval_s, self.late_s)
 
     def why_dropped(self, time: float) -> str:
         """Return why a sample of this time was dropped, and how its sender can fix it."""
@@ -154,7 +155,7 @@ class Placement:
         history = np.empty(0) if self._window is None else self._window.times()
         if not len(history):
             return np.zeros(len(times), np.bool_)
-        within: NDArray[np.bool_] = (times > history[0] - self._interval_s) | (times >= history[0])
+        within: NDArray[np.bool_] = (times > history[0] - self.interval_s) | (times >= history[0])
         return ~within
 
     def _amend(self, columns: Columns, values: Floats, times: Floats, newest: NDArray[np.bool_]) -> tuple[int, Dropped]:

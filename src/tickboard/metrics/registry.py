@@ -7,7 +7,7 @@ Sources and samplers write through handles (`Gauge`, `Counter`, `Histogram`), fr
 import sys
 from collections import Counter as Tally
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from random import Random
 from threading import RLock
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from tickboard.errors import InputError, LimitError
 from tickboard.expressions.alignment import Binding, Floats, Labels
 from tickboard.metrics.binding import LazyBinding
+from tickboard.metrics.buckets import ShownBuckets, is_bucket
 from tickboard.metrics.declarations import Declaration, MetricDeclarations, check_names
 from tickboard.metrics.handles import QUANTILES, Gauge, Handle, Histogram
 from tickboard.metrics.series import Series
@@ -54,6 +55,7 @@ class Registry(MetricDeclarations):
 
     Attributes:
         leaving: the handle of each series that leaves after a time without samples, by its first column.
+        buckets: the histograms that heat maps show.
         busy: by column of a gauge, how many runs in progress it counts; its series stays until they end.
         metrics: the metrics by name, in the order declared.
         keys: the key in ``/api/stats``, by metric name.
@@ -85,6 +87,7 @@ class Registry(MetricDeclarations):
         self.leaving: dict[int, Handle] = {}
         self.busy: Tally[int] = Tally()
         self.histograms: dict[Histogram, None] = {}
+        self.buckets = ShownBuckets(self)
         self.width = 0
         self.revision = 0
         self.metrics_revision = 0
@@ -106,7 +109,7 @@ class Registry(MetricDeclarations):
         self._staying: set[str] = set()
         self._children: dict[tuple[str, Labels | None], Handle] = {}
         self._binding: tuple[int, Binding] = (-1, {})
-        self._ordered: tuple[int, list[Series]] = (-1, [])
+        self._ordered: tuple[int, list[Series], list[Series]] = (-1, [], [])
 
     def handle(self, name: str) -> Handle:
         """Return the handle of a metric by its name, to use it in conditions.
@@ -235,6 +238,12 @@ class Registry(MetricDeclarations):
         self.revision += 1
         self.metrics_revision += 1
 
+    def add_metric(self, metric: MetricInfo, key: str) -> None:
+        """Add a metric without a handle; the caller holds the lock, and has checked that the name is free."""
+        self._add_metric(metric, key)
+        self.revision += 1
+        self.metrics_revision += 1
+
     def _add_metric(self, metric: MetricInfo, key: str) -> None:
         self.metrics[metric.name] = metric
         self.keys[metric.name] = key
@@ -323,8 +332,11 @@ class Registry(MetricDeclarations):
                 left += child.columns
                 self._children.pop(child.key, None)
                 child.leave()
-        if not left:
-            return
+        if left:
+            self.drop_columns(left)
+
+    def drop_columns(self, left: Sequence[int]) -> None:
+        """Remove the series with these columns; the caller holds the lock."""
         for column in left:
             name = self._series.pop(column).metric.name
             del self._by_metric[name][column]
@@ -333,8 +345,8 @@ class Registry(MetricDeclarations):
             self.hold(column)
             self.leaving.pop(column, None)
             self.busy.pop(column, None)
-        self.values[left] = np.nan
-        self.counts[left] = 0
+        self.values[list(left)] = np.nan
+        self.counts[list(left)] = 0
         self._left += left
         self.revision += 1
 
@@ -440,8 +452,9 @@ class Registry(MetricDeclarations):
                 columns = self._counter_columns
                 row[columns] = self.counts[columns] / elapsed_s if elapsed_s > 0 else np.nan
             for histogram in self.histograms:
-                histogram.collect(row)
+                histogram.collect(row, elapsed_s)
             row[np.isinf(row)] = np.nan
+            row = self.buckets.write(row)
             # Not earlier: an error above must not lose the counts.
             self.counts[self._counter_columns] = 0
         return row
@@ -466,14 +479,17 @@ class Registry(MetricDeclarations):
         count, names = self.added - added, list(self._added)
         return None if count > len(names) else names[len(names) - count :]
 
-    def in_order(self) -> list[Series]:
-        """Return the series in the order in which their metrics were declared, as on the wire."""
+    def in_order(self, *, buckets: bool = True) -> list[Series]:
+        """Return the series in the order of their metrics, as on the wire; with the buckets of heat maps or without."""
         if self._ordered[0] != self.revision:
             revision = self.revision
             # Another thread may add a series of a new metric meanwhile.
             names = dict.fromkeys([*self.metrics, *self._by_metric])
-            self._ordered = (revision, [series for name in names for series in self.of_metric(name)])
-        return self._ordered[1]
+            every = [series for name in names for series in self.of_metric(name)]
+            plain = [one for one in every if not is_bucket(one.metric.name, one.metric.labels)]
+            self._ordered = revision, every, plain
+        _, every, plain = self._ordered
+        return every if buckets else plain
 
 
 _column = attrgetter("column")

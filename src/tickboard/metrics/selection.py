@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from tickboard.metrics.buckets import is_bucket
 from tickboard.metrics.registry import Registry
 from tickboard.metrics.selectors import Selectors
 from tickboard.metrics.series import Series
@@ -41,28 +42,45 @@ class Selection:
         patterns: selectors; empty: every series.
         before: the same subscription bound to an earlier revision, to reuse the metrics that it selects. If it is bound
             to another registry, only its selectors are reused.
+        buckets: whether it may have the buckets of heat maps.
 
     Attributes:
         series: the selected series, in the order declared.
         columns: intp [series].
         width: how many columns a row must have.
         looked_up: how many look-ups of selectors it took to find them.
+        buckets: as given.
     """
 
-    def __init__(self, registry: Registry, patterns: tuple[str, ...] = (), before: "Selection | None" = None) -> None:
-        for _ in self._bind(registry, patterns, before):
+    def __init__(
+        self,
+        registry: Registry,
+        patterns: tuple[str, ...] = (),
+        before: "Selection | None" = None,
+        *,
+        buckets: bool = False,
+    ) -> None:
+        for _ in self._bind(registry, patterns, before, buckets=buckets):
             pass
 
     @classmethod
     def steps(
-        cls, registry: Registry, patterns: tuple[str, ...], before: "Selection | None" = None
+        cls,
+        registry: Registry,
+        patterns: tuple[str, ...],
+        before: "Selection | None" = None,
+        *,
+        buckets: bool = False,
     ) -> "Generator[None, None, Selection]":
         """Make a selection in steps, between which others may run, and return it."""
         found = cls.__new__(cls)
-        yield from found._bind(registry, patterns, before)  # noqa: SLF001  # of this class
+        yield from found._bind(registry, patterns, before, buckets=buckets)  # noqa: SLF001  # of this class
         return found
 
-    def _bind(self, registry: Registry, patterns: tuple[str, ...], before: "Selection | None") -> Iterator[None]:
+    def _bind(
+        self, registry: Registry, patterns: tuple[str, ...], before: "Selection | None", *, buckets: bool
+    ) -> Iterator[None]:
+        self.buckets = buckets
         self._registry, self._revision, self._added = registry, registry.revision, registry.added
         self.looked_up = 0
         self._verdicts: dict[str, bool | None] = {}
@@ -74,7 +92,7 @@ class Selection:
             yield from self._selectors.read()
             self.series = yield from self._chosen(registry, before)
         else:
-            self.series = registry.in_order()
+            self.series = registry.in_order(buckets=buckets)
         self.columns: NDArray[np.intp] = np.array([one.column for one in self.series], np.intp)
         self.width = int(self.columns.max()) + 1 if len(self.series) else 0
 
@@ -82,7 +100,7 @@ class Selection:
         """Return the selected series, in order."""
         selectors = self._selectors
         new = None
-        if before is not None and before._registry is registry:  # noqa: SLF001  # of this class
+        if before is not None and before._registry is registry and before.buckets == self.buckets:  # noqa: SLF001
             new = registry.added_since(before._added)  # noqa: SLF001
         # By metric that may be selected: True for all series, None if it depends on their labels.
         verdicts: dict[str, bool | None] = {}
@@ -93,7 +111,10 @@ class Selection:
         for name in list(registry.metrics) if new is None else new:
             # A metric that was added again goes last.
             verdicts.pop(name, None)
-            if name in registry.metrics and (verdict := selectors.metric(name)) is not False:
+            metric = registry.metrics.get(name)
+            if metric is None or (is_bucket(name, metric.labels) and not self.buckets):
+                continue
+            if (verdict := selectors.metric(name)) is not False:
                 verdicts[name] = verdict
             self.looked_up += selectors.cost
             if (cost := cost + selectors.cost) >= STEP_COST:

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from tickboard.expressions.alignment import Labels
 from tickboard.metrics.distribution import Distribution
-from tickboard.metrics.handles import Histogram, summary
+from tickboard.metrics.handles import Histogram
 from tickboard.metrics.late import Columns, Dropped
 from tickboard.metrics.window import Floats
 
@@ -37,6 +37,11 @@ MAX_REASONS = 1_000
 REFUSED = -1
 """The column of a refused series. Columns below it are refused as well, one for each reason; their samples are only
 counted."""
+
+
+STATE_S = 1.0
+"""The `over_s` of a distribution that is a state, not what has happened since the one before, as of a gauge histogram:
+heat maps then show its counts as they are."""
 
 
 class RefusedSamples(Struct, frozen=True):
@@ -179,16 +184,22 @@ class Source:
         if histogram is not None:
             histogram.observe_all(values)
 
-    def merge(self, column: int, distribution: Distribution, time: float | None = None) -> None:
-        """Record values of a histogram, observed until `time` (POSIX seconds; None: now)."""
+    def merge(self, column: int, distribution: Distribution, time: float | None = None, *, over_s: float = 0.0) -> None:
+        """Record values of a histogram.
+
+        Args:
+            column: of the histogram.
+            distribution: the values.
+            time: until when they were observed, POSIX seconds; None: now.
+            over_s: in how many seconds; 0: unknown. Heat maps show them until the next ones if it is known.
+        """
         histogram = self._histogram(column)
-        if histogram is None or not distribution.count:
+        if histogram is None or not (distribution.count or (over_s and histogram.buckets)):
             return
         if time is None or time > self._intake.placement.now:
-            histogram.merge(distribution)
+            histogram.merge(distribution, over_s)
         else:
-            columns = np.array(histogram.columns, np.intp)
-            values = np.array(summary(distribution))
+            columns, values = self._intake.amendment(histogram, distribution, over_s)
             late, dropped = self._intake.set_at(columns, values, np.full(len(columns), time))
             self.late += min(1, late)
             if len(dropped):
@@ -202,7 +213,8 @@ class Source:
             self.samples += 1
             self._count_dropped(Dropped(np.array([column]), np.array([time])))
         elif (risen := self._intake.totals.risen(self.number, column, distribution, time)) is not None:
-            self.merge(column, risen, time)
+            values, over_s = risen
+            self.merge(column, values, time, over_s=over_s)
 
     def clear(self, columns: ArrayLike) -> None:
         """Clear the values of series that have ended, as their sender says, until they come back."""

@@ -209,15 +209,23 @@ class Totals:
             del known[number]
         return time < oldest or (before is not None and time < before[0])
 
-    def risen(self, number: int, column: int, distribution: Distribution, time: float) -> Distribution | None:
-        """Return how a source's cumulative distribution has grown since the one before; None if there is none."""
+    def risen(
+        self, number: int, column: int, distribution: Distribution, time: float
+    ) -> tuple[Distribution, float] | None:
+        """Return how a source's cumulative distribution has grown since the one before; None if there is none.
+
+        Returns:
+            The values since then, and the seconds in which they were observed; 0 if that is unknown.
+        """
         known = self._distributions.setdefault(column, {})
         before = known.get(number)
         self._see(np.array([column], np.intp))
         if before is not None and time <= before[0]:
             return None
         known[number] = (time, distribution)
-        return None if before is None else difference(distribution, before[1])
+        if before is None:
+            return None
+        return difference(distribution, before[1]), float(np.nan_to_num(time - before[0]))
 
 
 def _columns(samples: Sequence[tuple[float, ...]]) -> tuple[Any, ...]:

@@ -34,6 +34,9 @@ BEAT_S = 1.0
 TICKS = "ticks"
 """The source of problems of the ticks themselves."""
 
+HEAT_MAPS = "heat maps"
+"""The source of the problem that there is no room for the series of a bucket."""
+
 CLOCK = "clock"
 """The source of the problem that the wall clock was set back, which is shown for a while."""
 
@@ -190,6 +193,10 @@ class Runner:
                 self._engine.intake.stale = self._hub.problems.stale
                 self._announcer.announce(self._engine.check(last))
                 self._announcer.keep_episodes()
+            if refused := self._engine.registry.buckets.refused:
+                self._problems.report(HEAT_MAPS, f"some values are shown in a wider bucket than theirs: {refused}")
+            else:
+                self._problems.clear(HEAT_MAPS)
 
     async def _give_alerts(self) -> None:
         """Send new events to the readers of alerts at once, and their heartbeats."""

@@ -398,7 +398,8 @@ class OpenTelemetry:
         elif not is_delta:
             self._source.merge_totals(column, found, nanos / 1e9)
         elif self._before(key, 0.0, start, point.time_unix_nano, now) is not None:
-            self._source.merge(column, found, nanos / 1e9)
+            over_s = max(0, nanos - start) / 1e9 if start else 0.0
+            self._source.merge(column, found, nanos / 1e9, over_s=over_s)
 
     def _write(self, batch: _Batch) -> None:
         if batch.gauges:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tickboard.metrics.distribution import Distribution
 from tickboard.metrics.intake import FORGET_S
-from tickboard.metrics.source import REFUSED, Source
+from tickboard.metrics.source import REFUSED, STATE_S, Source
 from tickboard.sources.prometheus.native_histograms import MAX_BUCKETS
 
 MAX_PARTS = 500_000
@@ -345,7 +345,7 @@ class ClassicHistograms:
         if distribution is None or (histogram.is_gauge and not distribution.count):
             source.clear([column])
         elif histogram.is_gauge:
-            source.merge(column, distribution, time)
+            source.merge(column, distribution, time, over_s=STATE_S)
         else:
             too_old = source.too_old
             source.merge_totals(column, distribution, time)

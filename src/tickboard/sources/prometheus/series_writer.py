@@ -12,7 +12,7 @@ from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from tickboard.errors import PayloadError
-from tickboard.metrics.source import Source
+from tickboard.metrics.source import STATE_S, Source
 from tickboard.sources.prometheus.classic_histograms import ClassicHistograms, Labels, Part
 from tickboard.sources.prometheus.messages import MAX_HISTOGRAMS, UNKNOWN, About, Columns, Floats, samples_at_ends
 from tickboard.sources.prometheus.native_histograms import NativeHistogram
@@ -171,7 +171,7 @@ class SeriesWriter:
             return
         self._classic.native_came(column, histogram.time)
         if histogram.is_gauge:
-            source.merge(column, distribution, histogram.time)
+            source.merge(column, distribution, histogram.time, over_s=STATE_S)
         else:
             source.merge_totals(column, distribution, histogram.time)
         if (refusal := source.take_refusal()) is not None:
