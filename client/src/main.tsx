@@ -18,6 +18,7 @@ import { readStored, readStoredList, writeStored } from "./storage";
 import { createAlertStore, type Memory } from "./stores/alerts";
 import { type BellStore, createBellStore } from "./stores/bell";
 import { createBoardStore } from "./stores/board";
+import { createBrushStore } from "./stores/brush";
 import { createConnectionStore } from "./stores/connection";
 import { createCursorStore } from "./stores/cursor";
 import { createHistoryStore } from "./stores/history";
@@ -136,6 +137,7 @@ function createStores(retry: () => void): Stores {
     alerts,
     bell,
     base,
+    brush: createBrushStore(time),
     history: createHistoryStore(askHealth, connection.newest),
     sparks: createSparkStore(stats.live),
     past,

@@ -2,7 +2,7 @@
  * A chart's canvas. It draws in turn with other charts, and only while it is in view. What reads its values,
  * by pointer or keyboard, is loaded with the first event.
  */
-import { type Accessor, createEffect, createSignal, lazy, onCleanup, Show } from "solid-js";
+import { type Accessor, createEffect, createMemo, createSignal, lazy, on, onCleanup, Show } from "solid-js";
 import { colorsOf } from "../chart/palette";
 import { Plot } from "../chart/plot";
 import type { Scale, SceneLine, Threshold } from "../chart/scene";
@@ -14,6 +14,7 @@ import type { Line } from "./lines";
 import type { Standout } from "./standout";
 
 const ChartReading = lazy(() => import("./ChartReading"));
+const TimeOverlay = lazy(() => import("./TimeOverlay"));
 
 export interface Picture {
   title: string;
@@ -41,7 +42,7 @@ export function ChartCanvas(props: {
   onFocus?: () => void;
   onKey?: (key: string) => boolean;
 }) {
-  const { connection, cursor, stats, theme } = useStores();
+  const { brush, connection, cursor, stats, theme } = useStores();
   const { picture } = props;
   const { standout } = picture;
   let element!: HTMLDivElement;
@@ -73,14 +74,21 @@ export function ChartCanvas(props: {
     return sceneLines;
   }
 
+  /** The time axis that two fingers ask for, before the values of that range are loaded. */
+  const pinched = createMemo(() => {
+    const draft = brush.draft();
+    return draft?.mode === "view" && draft.at === element ? draft.range : null;
+  });
+
   function draw(): void {
     const { window } = stats;
+    const range = pinched() ?? { from: window.until - window.spanMs, to: window.until };
     plot ??= new Plot(element);
     plot.draw({
       ring: window,
       version: window.version,
-      spanMs: window.spanMs,
-      until: window.until,
+      spanMs: range.to - range.from,
+      until: range.to,
       lines: linesFor(),
       unit: picture.unit(),
       limits: { ...picture.limits(), unit: picture.unit() },
@@ -112,6 +120,7 @@ export function ChartCanvas(props: {
       lost(),
     ],
   );
+  createEffect(on(pinched, () => props.live() && draw(), { defer: true }));
   createEffect(() => {
     const time = cursor.time();
     if (props.live()) plot?.moveCursor(time);
@@ -122,6 +131,9 @@ export function ChartCanvas(props: {
     first = event;
     setRead(true);
   }
+
+  /** Whether something is to be shown on the time axis. */
+  const overlaid = createMemo(() => brush.range() !== null || brush.draft()?.at === element);
 
   return (
     <>
@@ -140,6 +152,16 @@ export function ChartCanvas(props: {
         onPointerMove={begin}
         onPointerDown={begin}
       />
+      <Show when={overlaid()}>
+        <LoadedPart>
+          <TimeOverlay
+            element={element}
+            axis={() => plot?.timeAxis ?? null}
+            drawn={drawn}
+            live={props.live}
+          />
+        </LoadedPart>
+      </Show>
       <Show when={read()}>
         <LoadedPart>
           <ChartReading

@@ -8,42 +8,29 @@ import {
   createEffect,
   createMemo,
   createSignal,
-  For,
   on,
   onCleanup,
   onMount,
   Show,
 } from "solid-js";
-import { colorVariable } from "../chart/palette";
 import type { Plot } from "../chart/plot";
-import { formatText, formatTime } from "../format";
+import { formatText, formatWhen } from "../format";
+import { useBrushKeys } from "./brushKeys";
 import type { Picture } from "./ChartCanvas";
 import { useStores } from "./context";
+import { extremesAt } from "./extremes";
+import { useTimeGestures } from "./gestures";
+import { type Tip, type TipRow, Tooltip } from "./Tooltip";
 
 /** More rows would hide the chart. */
 const TIP_ROWS = 8;
 /** The distance between the pointer and the tooltip. */
 const TIP_GAP = 16;
+const PAGE_TICKS = 10;
 
 interface Pointer {
   x: number;
   y: number;
-}
-
-interface TipRow {
-  key: string;
-  name: string;
-  value: string;
-  color: number | null;
-}
-
-interface Tip {
-  time: string;
-  rows: TipRow[];
-  more: number;
-  left: number | null;
-  right: number | null;
-  top: number;
 }
 
 export interface ReadingProps {
@@ -61,11 +48,13 @@ export interface ReadingProps {
 }
 
 export default function ChartReading(props: ReadingProps) {
-  const { cursor, stats } = useStores();
+  const { brush, cursor, stats } = useStores();
   const { element, picture, plot } = props;
   const { standout } = picture;
   const [pointer, setPointer] = createSignal<Pointer | null>(null);
   const [said, setSaid] = createSignal("");
+  const keys = useBrushKeys(element, setSaid);
+  useTimeGestures(element, () => plot()?.timeAxis ?? null, props.first());
 
   const tickAt = (at: Pointer | null): number | null => (at === null ? null : (plot()?.tickAt(at.x) ?? null));
 
@@ -86,6 +75,7 @@ export default function ChartReading(props: ReadingProps) {
     const { window } = stats;
     return window.times[(window.oldest + tick) % window.capacity];
   };
+  const when = (tick: number): string => formatWhen(timeOf(tick), stats.live.newestTime);
   const valueAt = (key: string, tick: number): number => {
     const { window } = stats;
     return window.ring(key)?.[(window.oldest + tick) % window.capacity] ?? Number.NaN;
@@ -122,13 +112,13 @@ export default function ChartReading(props: ReadingProps) {
     props.drawn();
     const at = pointer();
     const tick = tickAt(at);
-    if (at === null || tick === null) return null;
+    if (at === null || tick === null || brush.draft() !== null) return null;
     const rows = rowsAt(tick, plot()?.nearestLine(tick, at.y));
     const { clientWidth, clientHeight } = element;
     // Place the tooltip beside the pointer, on the side with more room.
     const rightwards = at.x < clientWidth / 2;
     return {
-      time: formatTime(timeOf(tick)),
+      time: when(tick),
       rows: rows.slice(0, TIP_ROWS),
       more: rows.length - TIP_ROWS,
       left: rightwards ? at.x + TIP_GAP : null,
@@ -149,30 +139,44 @@ export default function ChartReading(props: ReadingProps) {
         key: line.key,
         name: line.short,
         value: formatText(value, line.unit, undefined, stats.window.isWhole(line.key)),
+        extremes: extremesAt(stats.window, line, tick),
         color: line.color,
       }));
   }
 
-  /** Move the cursor by ticks and announce the values there. */
-  function step(key: string): boolean {
+  /** Move the cursor by ticks and announce the values there; with Shift, brush what it passes. */
+  function step(key: string, shift: boolean): boolean {
     const newest = stats.window.ticks - 1;
     const from = tickAtCursor() ?? newest + 1;
     const target = {
-      ArrowLeft: Math.max(0, from - 1),
-      ArrowRight: Math.min(newest, from + 1),
+      ArrowLeft: from - 1,
+      ArrowRight: from + 1,
+      PageUp: from - PAGE_TICKS,
+      PageDown: from + PAGE_TICKS,
       Home: 0,
       End: newest,
     }[key];
     if (target === undefined || newest < 0) return false;
-    cursor.move(timeOf(target));
-    say(target);
+    const tick = Math.max(0, Math.min(newest, target));
+    cursor.move(timeOf(tick));
+    if (shift) keys.extend(timeOf(Math.min(from, newest)), timeOf(tick));
+    else {
+      keys.restart();
+      say(tick);
+    }
     return true;
   }
 
   function say(tick: number): void {
-    const rows = rowsAt(tick, undefined).slice(0, TIP_ROWS);
-    const values = rows.map(({ name, value }) => (picture.lines().length === 1 ? value : `${name} ${value}`));
-    setSaid(`${formatTime(timeOf(tick))}: ${values.join(", ") || "no value"}`);
+    const alone = picture.lines().length === 1;
+    const values = rowsAt(tick, undefined)
+      .slice(0, TIP_ROWS)
+      .map(({ name, value, extremes }) =>
+        [alone ? "" : name, value, extremes && `from ${extremes.replace(" – ", " to ")}`]
+          .filter(Boolean)
+          .join(" "),
+      );
+    setSaid(`${when(tick)}: ${values.join(", ") || "no value"}`);
   }
 
   /** Isolate the next or previous line, in drawing order. */
@@ -206,9 +210,10 @@ export default function ChartReading(props: ReadingProps) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     const { key } = event;
     const taken =
-      step(key) ||
+      step(key, event.shiftKey) ||
       change(key) ||
       isolate(key) ||
+      keys.press(key) ||
       (key === "Escape" && (standout.clear() || cursor.time() !== null)) ||
       props.onKey?.(key);
     if (!taken) return;
@@ -238,7 +243,8 @@ export default function ChartReading(props: ReadingProps) {
     });
     const first = props.first();
     if (first instanceof KeyboardEvent) onKeyDown(first);
-    else if (first instanceof PointerEvent && element.matches(":hover")) onPointerMove(first);
+    else if (first instanceof PointerEvent && (first.buttons > 0 || element.matches(":hover")))
+      onPointerMove(first);
   });
 
   createEffect(on(props.drawn, follow, { defer: true }));
@@ -246,38 +252,7 @@ export default function ChartReading(props: ReadingProps) {
 
   return (
     <>
-      <Show when={tip()}>
-        {(shown) => (
-          <div
-            class="tip"
-            aria-hidden="true"
-            style={{
-              top: `${shown().top}px`,
-              left: shown().left === null ? "auto" : `${shown().left}px`,
-              right: shown().right === null ? "auto" : `${shown().right}px`,
-            }}
-          >
-            <div class="tip-time">{shown().time}</div>
-            <For each={shown().rows}>
-              {(row) => (
-                <div class="tip-row">
-                  <span
-                    class="swatch"
-                    style={{
-                      background: `var(${row.color === null ? "--ghost" : colorVariable(row.color)})`,
-                    }}
-                  />
-                  <span>{row.name}</span>
-                  <b>{row.value}</b>
-                </div>
-              )}
-            </For>
-            <Show when={shown().more > 0}>
-              <div class="tip-time">{shown().more} more below</div>
-            </Show>
-          </div>
-        )}
-      </Show>
+      <Show when={tip()}>{(shown) => <Tooltip tip={shown()} />}</Show>
       <span class="visually-hidden" role="status">
         {said()}
       </span>

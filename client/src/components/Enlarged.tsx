@@ -149,8 +149,8 @@ function Aside(props: { chart: Chart; picture: ChartPicture }) {
       <Resolution picture={props.picture} beat={beat} />
       <h3>Keys</h3>
       <p class="aside-keys">
-        <kbd>←</kbd> <kbd>→</kbd> cursor <kbd>↑</kbd> <kbd>↓</kbd> series <kbd>i</kbd> isolate <kbd>Esc</kbd>{" "}
-        back
+        <kbd>←</kbd> <kbd>→</kbd> cursor <kbd>+</kbd> <kbd>−</kbd> zoom <kbd>↑</kbd> <kbd>↓</kbd> series{" "}
+        <kbd>i</kbd> isolate <kbd>Esc</kbd> back
       </p>
     </aside>
   );

@@ -6,6 +6,7 @@ import { createContext, useContext } from "solid-js";
 import type { AlertStore } from "../stores/alerts";
 import type { BellStore } from "../stores/bell";
 import type { BoardStore } from "../stores/board";
+import type { BrushStore } from "../stores/brush";
 import type { ConnectionStore } from "../stores/connection";
 import type { CursorStore } from "../stores/cursor";
 import type { HistoryStore } from "../stores/history";
@@ -27,6 +28,7 @@ export interface Stores {
   stats: StatsStore;
   alerts: AlertStore;
   bell: BellStore;
+  brush: BrushStore;
   sparks: SparkStore;
   connection: ConnectionStore;
   cursor: CursorStore;

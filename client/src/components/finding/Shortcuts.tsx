@@ -7,7 +7,14 @@ import { Dialog } from "./Dialog";
 
 const ON_A_CHART = [
   { name: "← →", text: "Move the cursor along the time" },
+  { name: "Page ↑ ↓", text: "The same in steps of ten" },
   { name: "Home End", text: "To the oldest, to the newest" },
+  { name: "↑ ↓", text: "One line after the other, alone" },
+  { name: "i", text: "The nearest line alone, or all lines" },
+  { name: "Shift ← →", text: "Choose a range" },
+  { name: "Enter", text: "Zoom all charts to the chosen range" },
+  { name: "+ −", text: "Zoom about the cursor" },
+  { name: "Backspace", text: "Back to the range before" },
 ];
 
 const ALWAYS = [{ name: "Esc", text: "Close what is open" }];
