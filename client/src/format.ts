@@ -1,6 +1,9 @@
 /**
- * Formats numbers, times and labels for people. Pure; it knows nothing of a measurement but its unit.
+ * Formats numbers, times and labels for people. Pure, except that times are written in the page's time zone. It
+ * knows nothing of a measurement but its unit.
  */
+import { isSameDay, isUtc, offsetAt } from "./time/zone";
+
 export interface Formatted {
   number: string;
   unit: string;
@@ -305,33 +308,88 @@ export function axisStep(least: number, unit: string): number {
   return [...own, ...round].find((step) => step >= least * (1 - 1e-9)) ?? least;
 }
 
-const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-const DAY = new Intl.DateTimeFormat("en", { month: "short", day: "numeric" });
-
-/** `12:00:01` in the viewer's own time zone. */
-export function formatTime(time: number): string {
-  return Number.isFinite(time) ? CLOCK.format(time) : NO_VALUE;
+/** A format of times in the page's zone, "–" for NaN. It is made on first use, which takes a while. */
+function zoned(locale: string, options: Intl.DateTimeFormatOptions): (time: number) => string {
+  const made: (Intl.DateTimeFormat | undefined)[] = [];
+  return (time) => {
+    if (!Number.isFinite(time)) return NO_VALUE;
+    const utc = Number(isUtc());
+    made[utc] ??= new Intl.DateTimeFormat(locale, { ...options, ...(utc && { timeZone: "UTC" }) });
+    return made[utc].format(time);
+  };
 }
 
-/** `Nov 29` */
-export const formatDay = (time: number): string => DAY.format(time);
+/** `12:00:01` */
+export const formatTime = zoned("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 
-const MOMENT = new Intl.DateTimeFormat("en-GB", { dateStyle: "full", timeStyle: "long" });
+/** `12:00` */
+export const formatMinute = zoned("en-GB", { hour: "2-digit", minute: "2-digit" });
+
+/** `Nov 29` */
+export const formatDay = zoned("en", { month: "short", day: "numeric" });
+
+const DATE = zoned("en-GB", { weekday: "short", day: "numeric", month: "short" });
+const DATE_YEAR = zoned("en-GB", { weekday: "short", day: "numeric", month: "short", year: "numeric" });
+
+/** `Sun 29 Nov`. Some browsers write a comma after the day of the week, others do not. */
+export const formatDate = (time: number): string => DATE(time).replace(",", "");
+
+const WEEKDAY = zoned("en-GB", { weekday: "short", day: "numeric" });
+
+/** `Sun 29` */
+export const formatWeekday = (time: number): string => WEEKDAY(time).replace(",", "");
+
+/** `Nov` */
+export const formatMonth = zoned("en-GB", { month: "short" });
+
+/** `2026` */
+export const formatYear = zoned("en-GB", { year: "numeric" });
+
+/** `Sun 29 Nov 2026, 03:12:00` */
+export const formatDateTime = (time: number): string =>
+  `${DATE_YEAR(time).replace(",", "")}, ${formatTime(time)}`;
 
 /** A full date and time, for use outside the page: `Sunday, 29 November 2026 at 14:32:08 CET`. */
-export const formatMoment = (time: number): string =>
-  Number.isFinite(time) ? MOMENT.format(time) : NO_VALUE;
+export const formatMoment = zoned("en-GB", { dateStyle: "full", timeStyle: "long" });
+
+/** The zone at a time: `UTC+1`, `UTC−3:30`. @param utc false for the viewer's own, whatever the page uses. */
+export function formatZone(time: number, utc = isUtc()): string {
+  const minutes = offsetAt(time, utc) / 60_000;
+  if (minutes === 0) return "UTC";
+  const size = Math.abs(minutes);
+  const rest = size % 60 === 0 ? "" : `:${String(size % 60).padStart(2, "0")}`;
+  return `UTC${minutes < 0 ? "−" : "+"}${Math.floor(size / 60)}${rest}`;
+}
 
 /** The time, with the date in front unless it is today. */
 export function formatWhen(time: number, now: number): string {
-  const sameDay = new Date(time).toDateString() === new Date(now).toDateString();
-  return sameDay || !Number.isFinite(time) ? formatTime(time) : `${DAY.format(time)}, ${formatTime(time)}`;
+  if (!Number.isFinite(time) || isSameDay(time, now)) return formatTime(time);
+  return `${formatDay(time)}, ${formatTime(time)}`;
 }
 
 /** A future time to the minute, with the date in front unless it is today: `13:05`. */
 export function formatUntil(time: number, now: number): string {
   return formatWhen(time, now).replace(/:\d\d$/, "");
 }
+
+/** Ranges shorter than this are written with seconds. */
+const SECONDS_BELOW_MS = 600_000;
+
+/** `02:12 – 03:12`, with dates where they are needed to know the day, and seconds if it is short. */
+export function formatRange({ from, to }: { from: number; to: number }, dated = true): string {
+  const clock = to - from < SECONDS_BELOW_MS ? formatTime : formatMinute;
+  // The end is exclusive: midnight still belongs to the day before.
+  const sameDay = isSameDay(from, Math.max(from, to - 1));
+  const [first, last] = [
+    dated || !sameDay ? `${formatDate(from)} ` : "",
+    sameDay ? "" : `${formatDate(to)} `,
+  ];
+  return `${first}${clock(from)} – ${last}${clock(to)}`;
+}
+
+/** The length of a range: like `formatDuration`, but `1 min`. */
+export const formatSpan = (milliseconds: number): string =>
+  milliseconds === 60_000 ? "1 min" : formatDuration(milliseconds);
 
 /** `12 s`, `3 min`, `2 h 5 min`, `4 d`. */
 export function formatDuration(milliseconds: number): string {

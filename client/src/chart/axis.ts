@@ -4,6 +4,7 @@
  * zero, unless that would flatten a line that hardly moves: then it fits close around the values.
  */
 import { axisStep } from "../format";
+import { timeAt, wallClock } from "../time/zone";
 
 export interface Range {
   min: number;
@@ -128,9 +129,10 @@ export function axisPlaces(low: number, high: number, room: number, unit: string
   return Array.from({ length: count }, (_, i) => Number(((first + i) * step).toPrecision(16)) + 0);
 }
 
-/** The label times of an axis, in milliseconds: round in the viewer's time zone. */
+/** The label times of an axis, in milliseconds: round by the clocks of the page's time zone. */
 export function timePlaces(low: number, high: number, room: number): number[] {
-  const zone = new Date(high).getTimezoneOffset() * 60;
-  const places = axisPlaces(low / 1000 - zone, high / 1000 - zone, room, "s");
-  return places.map((second) => Math.round((second + zone) * 1000));
+  const places = axisPlaces(wallClock(low) / 1000, wallClock(high) / 1000, room, "s");
+  return places
+    .map((second) => timeAt(Math.round(second * 1000)))
+    .filter((time) => time >= low && time <= high);
 }

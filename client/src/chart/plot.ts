@@ -6,6 +6,7 @@
  *         └─────────────────────────────────┘
  *                     times
  */
+import { isUtc } from "../time/zone";
 import type { Range } from "./axis";
 import { pushApart } from "./labels";
 import { DOT, drawLines, type Layout, LINE, takeLines } from "./lines";
@@ -80,7 +81,7 @@ export class Plot {
   draw(scene: Scene): void {
     if (!this.surface.fit()) return;
     const { width, height, ratio } = this.surface;
-    const size = `${width} ${height} ${ratio}`;
+    const size = `${width} ${height} ${ratio} ${isUtc()}`;
     if (size === this.drawnSize && this.scene !== null && isSame(scene, this.scene)) return;
     if (scene.scale !== this.scene?.scale || scene.unit !== this.scene.unit) this.range = null;
     this.drawnSize = size;

@@ -2,7 +2,16 @@
  * The content of a chart and its layout on the canvas: scales, label positions, margins. Pure except for the
  * canvas that measures text; nothing is drawn here.
  */
-import { type Extent, formatBeside, formatTicks, isBinary } from "../format";
+import {
+  type Extent,
+  formatBeside,
+  formatDay,
+  formatMinute,
+  formatTicks,
+  formatTime,
+  isBinary,
+} from "../format";
+import { midnight } from "../time/zone";
 import type { Severity } from "../types.gen";
 import {
   type AxisLimits,
@@ -90,10 +99,7 @@ const VALUE_GAP = 12;
 /** Labels take at most this share of the width. */
 const LABELS_AT_MOST = 0.42;
 
-const SECONDS = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-const MINUTES = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
 const DAY_MS = 86_400_000;
-const DAYS = new Intl.DateTimeFormat("en", { day: "numeric", month: "short" });
 
 /** The range of the value axis for the values in view. */
 export function rangeOf(scene: Scene, current: Range | null, low: number, high: number): Range {
@@ -145,10 +151,15 @@ export function timeLabels(from: number, to: number, width: number): Labels {
   const step = values.length > 1 ? values[1] - values[0] : to - from;
   if (step % 60_000 !== 0) {
     values = timePlaces(from, to, Math.max(1, width / TIME_SPACE));
-    return { values, texts: values.map((time) => SECONDS.format(time)) };
+    return { values, texts: values.map(formatTime) };
   }
-  const format = step >= DAY_MS ? DAYS : MINUTES;
-  return { values, texts: values.map((time) => format.format(time)) };
+  // A day with a time change is an hour shorter.
+  if (step >= DAY_MS - 3_600_000) return { values, texts: values.map(formatDay) };
+  // A midnight says whose it is.
+  return {
+    values,
+    texts: values.map((time) => (midnight(time) === time ? formatDay(time) : formatMinute(time))),
+  };
 }
 
 /** The text of a value in a label, without its unit if that is the chart's. */

@@ -2,6 +2,7 @@
 import { createMemo, createSignal, createUniqueId, For, onCleanup, onMount, Show, untrack } from "solid-js";
 import type { Entry } from "../alerts/entries";
 import { formatCount, formatLine } from "../format";
+import { midnight, timeAt, wallClock } from "../time/zone";
 import type { Silence, SilenceAlert } from "../types.gen";
 import { useStores } from "./context";
 import { Panel } from "./Menu";
@@ -19,10 +20,9 @@ interface Length {
 }
 
 function untilTomorrow(): string {
-  const morning = new Date();
-  morning.setDate(morning.getDate() + 1);
-  morning.setHours(MORNING_HOUR, 0, 0, 0);
-  return `${Math.ceil((morning.getTime() - Date.now()) / MINUTE_MS)}m`;
+  const now = Date.now();
+  const morning = timeAt(wallClock(midnight(now, 1)) + MORNING_HOUR * 60 * MINUTE_MS);
+  return `${Math.ceil((morning - now) / MINUTE_MS)}m`;
 }
 
 const lasting = (duration: string, words: string): Length => ({

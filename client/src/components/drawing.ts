@@ -1,8 +1,9 @@
 /**
- * When a canvas is drawn: in turn with all others, on each tick while in view, and when its size or the theme
- * changes. Off screen it costs nothing.
+ * When a canvas is drawn: in turn with all others, on each tick while in view, and when its size, the theme
+ * or the time zone changes. Off screen it costs nothing.
  */
 import { createEffect, onCleanup, onMount, untrack } from "solid-js";
+import { isUtc } from "../time/zone";
 import { useStores } from "./context";
 
 /**
@@ -30,6 +31,8 @@ export function useDrawing(
     if (!live()) return;
     depends();
     theme.shown();
+    // Axes have times.
+    isUtc();
     stats.drawn();
     // Draw the first time at once. In print too: no resize observer fires for paper.
     if (drawnSize === "" || theme.printing()) untrack(picture);
