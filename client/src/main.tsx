@@ -4,7 +4,7 @@
  */
 
 import workerUrl from "virtual:worker-url";
-import { batch, createEffect, onCleanup, untrack } from "solid-js";
+import { batch, createEffect, getOwner, onCleanup, runWithOwner, untrack } from "solid-js";
 import { render } from "solid-js/web";
 import { askToNotify, notificationPermission } from "./alerts/notification";
 import { paced } from "./chart/pace";
@@ -22,8 +22,10 @@ import { createBrushStore } from "./stores/brush";
 import { createConnectionStore } from "./stores/connection";
 import { createCursorStore } from "./stores/cursor";
 import { createHistoryStore } from "./stores/history";
+import type { OverviewStore } from "./stores/overview";
 import { createPastStore } from "./stores/past";
 import { createPinsStore } from "./stores/pins";
+import { createReplayStore } from "./stores/replay";
 import { createRowsStore } from "./stores/rows";
 import { createSectionsStore } from "./stores/sections";
 import { createShortcutsStore } from "./stores/shortcuts";
@@ -33,6 +35,7 @@ import { createThemeStore } from "./stores/theme";
 import { type Address, createTimeStore } from "./stores/time";
 import { createViewStore, type Place } from "./stores/view";
 import { systemClock } from "./time/clock";
+import { setUtc } from "./time/zone";
 import type { Health } from "./types.gen";
 
 const base = new URL(".", document.baseURI).href;
@@ -48,6 +51,8 @@ const openedKey = `tickboard:opened:${mount}`;
 const pinnedKey = `tickboard:pinned:${mount}`;
 const SHORTCUTS_KEY = "tickboard:shortcuts";
 const BELL_KEY = "tickboard:bell";
+const ZONE_KEY = "tickboard:zone";
+const stripKey = `tickboard:strip:${mount}`;
 
 const listUnder = (key: string): Memory => ({
   load: () => readStoredList(key),
@@ -83,6 +88,7 @@ async function getBytes(path: string, signal: AbortSignal): Promise<ArrayBuffer>
 }
 
 function createStores(retry: () => void): Stores {
+  setUtc(readStored(ZONE_KEY) === "utc");
   const board = createBoardStore();
   const intervalMs = () => board.board()?.interval_ms ?? 1000;
   const connection = createConnectionStore(systemClock.now, Date.now, intervalMs, retry);
@@ -129,6 +135,14 @@ function createStores(retry: () => void): Stores {
     onFiring: (fresh, quiet) => quiet || visible() || bell.take(fresh),
   });
   const rows = createRowsStore(listUnder(collapsedKey), listUnder(openedKey));
+  const history = createHistoryStore({
+    ...{ load: askHealth, now: connection.newest },
+    windowMs: () => (board.board()?.window_size ?? 60) * intervalMs(),
+    strip: {
+      load: () => readStored(stripKey) === "on",
+      save: (on) => writeStored(stripKey, on ? "on" : null),
+    },
+  });
   return {
     board,
     connection,
@@ -138,10 +152,12 @@ function createStores(retry: () => void): Stores {
     bell,
     base,
     brush: createBrushStore(time),
-    history: createHistoryStore(askHealth, connection.newest),
+    history,
+    overview: overviewOf({ board, connection, history, stats, time }),
     sparks: createSparkStore(stats.live),
     past,
     pins: createPinsStore(listUnder(pinnedKey), board),
+    replay: createReplayStore(time),
     rows,
     sections: createSectionsStore(board, alerts, rows, reveal),
     view: createViewStore(browserPlace, kiosk),
@@ -151,6 +167,38 @@ function createStores(retry: () => void): Stores {
     }),
     theme,
     time,
+    zone: {
+      choose(utc): void {
+        setUtc(utc);
+        writeStored(ZONE_KEY, utc ? "utc" : null);
+      },
+    },
+  };
+}
+
+/** The strip's store, created on first use. */
+function overviewOf({
+  board,
+  connection,
+  history,
+  stats,
+  time,
+}: Pick<Stores, "board" | "connection" | "history" | "stats" | "time">): () => Promise<OverviewStore> {
+  const owner = getOwner();
+  let store: Promise<OverviewStore> | null = null;
+  async function create(): Promise<OverviewStore> {
+    const { createOverviewStore } = await import("./stores/overview");
+    const options = {
+      ...{ clock: systemClock, get: getBytes, tiers: history.tiers, range: time.range },
+      newest: connection.newest,
+      metric: board.firstMetric,
+      seriesOf: (metric: string) => stats.seriesOf(metric).length,
+    };
+    return runWithOwner(owner, () => createOverviewStore(options)) as OverviewStore;
+  }
+  return () => {
+    store ??= create();
+    return store;
   };
 }
 

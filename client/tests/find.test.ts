@@ -64,6 +64,20 @@ describe("a shortcut", () => {
     }
   });
 
+  it("of several keys is one action", () => {
+    const { store } = storeOf(true);
+    expect(["1", "8", "ArrowLeft", "l"].map((key) => store.actionOf(press(key)))).toEqual([
+      ...["range", "range", "earlier", "live"],
+    ]);
+    expect(store.actionOf(press("9"))).toBeUndefined();
+  });
+
+  it("of an arrow is none where arrows move or scroll something", () => {
+    const { store } = storeOf(true);
+    expect(store.actionOf(press("ArrowLeft", { target: inside("[role=slider]") }))).toBeUndefined();
+    expect(store.actionOf(press("ArrowLeft", { target: inside("button") }))).toBe("earlier");
+  });
+
   it("is none where letters are typed, and the space bar none where it presses or scrolls", () => {
     const { store } = storeOf(true);
     for (const target of [

@@ -1,3 +1,4 @@
+import { createRoot } from "solid-js";
 import { describe, expect, it } from "vitest";
 import { createHistoryStore, sayKept } from "../src/stores/history";
 import type { Health, HistoryHealth } from "../src/types.gen";
@@ -17,6 +18,12 @@ function kept(rawDays: number | null, minuteDays: number | null, hourDays: numbe
 }
 
 const healthWith = (history: HistoryHealth | null) => ({ history }) as Health;
+
+const options = {
+  now: () => NOW,
+  windowMs: () => 60_000,
+  strip: { load: () => false, save: () => {} },
+};
 
 describe("what is kept", () => {
   it.each([
@@ -38,9 +45,8 @@ describe("what is kept", () => {
       () => Promise.reject(new Error("gone")),
       () => Promise.resolve(healthWith(null)),
     ];
-    const store = createHistoryStore(
-      () => (answers.shift() as (typeof answers)[number])(),
-      () => NOW,
+    const store = createRoot(() =>
+      createHistoryStore({ ...options, load: () => (answers.shift() as (typeof answers)[number])() }),
     );
     expect(store.kept()).toBe("");
     await store.refresh();
@@ -49,5 +55,48 @@ describe("what is kept", () => {
     expect(store.kept()).toBe("every tick for 2 d · 312.0 MiB");
     await store.refresh();
     expect(store.kept()).toBe("");
+  });
+});
+
+describe("the tiers", () => {
+  async function storeWith(history: HistoryHealth | null, remembered = false) {
+    const saved: boolean[] = [];
+    const strip = { load: () => remembered, save: (on: boolean) => saved.push(on) };
+    const store = createRoot(() =>
+      createHistoryStore({ ...options, strip, load: async () => healthWith(history) }),
+    );
+    const before = store.hasStrip();
+    await store.refresh();
+    return { store, saved, before };
+  }
+
+  it("are those that reach further back than finer ones, and say since when", async () => {
+    const { store } = await storeWith(kept(7, 90, 90.01));
+    expect(store.tiers().map(({ what }) => what)).toEqual(["tick", "minute"]);
+    expect(store.oldest()).toBe(NOW - 90 * DAY);
+    expect(store.keptFor()).toBe("every tick for 7 d, every minute for 90 d");
+    expect(store.hasNone()).toBe(false);
+  });
+
+  it("are worth a strip, which is remembered for the next visit", async () => {
+    const { store, saved, before } = await storeWith(kept(7, null, null));
+    expect(before).toBe(false);
+    expect(store.hasStrip()).toBe(true);
+    expect(saved).toEqual([true]);
+  });
+
+  it("are no strip while there is little more than the window", async () => {
+    const { store, saved } = await storeWith(kept(100 / 86_400, null, null));
+    expect(store.hasStrip()).toBe(false);
+    expect(saved).toEqual([false]);
+  });
+
+  it("have its room on the page before it is known, if there was a strip before", async () => {
+    const { store, saved, before } = await storeWith(null, true);
+    expect(before).toBe(true);
+    expect(store.hasStrip()).toBe(false);
+    expect(store.hasNone()).toBe(true);
+    expect(saved).toEqual([false]);
+    expect(store.oldest()).toBeNaN();
   });
 });

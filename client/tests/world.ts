@@ -237,3 +237,27 @@ export const board = (epoch: string, more: Partial<BoardInfo> = {}): BoardInfo =
   panels: [],
   ...more,
 });
+
+/** History's answer with the ticks of one series, as docs/protocol.md has it. */
+export function historyAnswer(
+  name: string,
+  unit: string,
+  times: readonly number[],
+  values: readonly number[],
+): ArrayBuffer {
+  const text = new TextEncoder().encode(JSON.stringify({ name, unit }));
+  const [series, columns] = [40 + 8 * times.length, 56 + 8 * (times.length + Math.ceil(text.length / 8))];
+  const data = new ArrayBuffer(columns + 8 * values.length);
+  const view = new DataView(data);
+  new Uint8Array(data).set(new TextEncoder().encode("TBH1"));
+  const ends = [times[0], times.at(-1) ?? 0, 1000];
+  for (const [i, value] of ends.entries()) view.setFloat64(8 + 8 * i, value, true);
+  view.setUint32(32, 1, true);
+  view.setUint32(36, times.length, true);
+  new Float64Array(data, 40, times.length).set(times);
+  view.setUint32(series + 4, values.length, true);
+  view.setUint32(series + 8, text.length, true);
+  new Uint8Array(data, series + 16, text.length).set(text);
+  new Float64Array(data, columns, values.length).set(values);
+  return data;
+}

@@ -98,10 +98,10 @@ def test_a_wall_of_few_series_has_large_cards_and_charts(page: Page) -> None:
         expect(page.locator(".kiosk .chart canvas").first).to_be_visible()
         assert value.evaluate(size) > 1.3 * usual
         expect(page.locator(".kiosk .chart")).to_have_count(4)
-        expect(page.get_by_role("button", name="Stand still")).to_have_count(0)
+        expect(page.get_by_role("button", name="Pause")).to_have_count(0)
         # It goes back to the usual size with the usual page.
         page.goto(server.url)
-        expect(page.get_by_role("button", name="Stand still")).to_be_visible()
+        expect(page.get_by_role("button", name="Pause")).to_be_visible()
         assert value.evaluate(size) == usual
 
 

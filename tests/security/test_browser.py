@@ -329,7 +329,7 @@ def test_the_page_never_violates_its_content_security_policy(named_browser: Brow
                     # What it opened is over the others.
                     page.keyboard.press("Escape")
                     page.keyboard.press("Escape")
-            page.get_by_role("button", name="Go live").click()
+            page.get_by_role("button", name="Live", exact=True).click()
             push(server, "disk", 95, host="a")
             page.mouse.move(400, 400)
             page.emulate_media(media="print")

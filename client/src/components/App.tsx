@@ -8,6 +8,7 @@ import { Health } from "./Health";
 import { LoadedPart, SOON_MS, usePreload } from "./LoadedPart";
 import { Panels } from "./Panels";
 import { Problems } from "./Problems";
+import { TimeBar } from "./TimeBar";
 import { useTab, useWaiting } from "./tab";
 import { SkipLink, Views } from "./Views";
 
@@ -43,6 +44,9 @@ function Page(props: { waiting: boolean }) {
     <div class="dashboard">
       <SkipLink />
       <Header waiting={props.waiting} />
+      <Show when={!props.waiting}>
+        <TimeBar />
+      </Show>
       <main class="page" tabIndex={-1}>
         <Show when={inTrouble()}>
           <LoadedPart>

@@ -3,7 +3,7 @@
  * settings.
  */
 import { Show } from "solid-js";
-import { formatCount, formatDuration, formatTime, plural } from "../format";
+import { formatCount, formatDateTime, formatDuration, formatTime, formatZone, plural } from "../format";
 import type { Severity } from "../types.gen";
 import { useStores } from "./context";
 import { Icon, type IconName } from "./Icon";
@@ -23,12 +23,17 @@ function ConnectionStatus(props: { waiting: boolean }) {
   const note = () =>
     connection.behind() > 0 ? `behind by ${formatDuration(connection.behind() * 1000)}` : "";
   /** While the page stands still, its time, not that of the newest tick. */
-  const updated = () => (time.follows() ? connection.newest() : time.range().to);
+  const updated = () => {
+    if (!time.follows()) return formatDateTime(time.range().to);
+    return Number.isFinite(connection.newest()) ? `Updated: ${formatTime(connection.newest())}` : "";
+  };
 
   return (
     <div class={`status ${state()}`} classList={{ behind: connection.behind() > 0 }}>
       <span class="pill">
-        <span class="dot" />
+        <Show when={connection.connected() && !time.follows()} fallback={<span class="dot" />}>
+          <Icon name="clock" />
+        </Show>
         <span class="state" role="status">
           {word()}
         </span>
@@ -44,22 +49,12 @@ function ConnectionStatus(props: { waiting: boolean }) {
           </span>
         }
       >
-        <Show when={Number.isFinite(updated())}>
-          <span class="time">Updated: {formatTime(updated())}</span>
+        <Show when={updated()}>
+          <span class="time">{updated()}</span>
+          <span class="only-phone">{formatZone(time.range().to)}</span>
         </Show>
       </Show>
     </div>
-  );
-}
-
-function PauseButton() {
-  const { time } = useStores();
-  const name = () => (time.follows() ? "Stand still" : "Go live");
-  const toggle = () => (time.follows() ? time.pause() : time.live());
-  return (
-    <button type="button" class="icon-button pause" aria-label={name()} title={name()} onClick={toggle}>
-      <Icon name={time.follows() ? "pause" : "play"} />
-    </button>
   );
 }
 
@@ -170,7 +165,6 @@ export function Header(props: { waiting: boolean }) {
           <span class="search-text">Search metrics, labels, alerts</span>
           <kbd>/</kbd>
         </button>
-        <PauseButton />
         <ViewButton view="outline" name="Outline" shortcut="o" icon="list" class="not-narrow" />
         <BellButton />
         <Settings />

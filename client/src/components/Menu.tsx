@@ -8,12 +8,14 @@ const GAP = 4;
 /** The panel opens above a button that is below this share of the window. */
 const LOW = 0.6;
 
-/** Align a panel with its anchor's right edge and limit it to the free height. */
-function placeBeside(panel: HTMLElement, anchor: HTMLElement): void {
-  const { top, bottom, right } = anchor.getBoundingClientRect();
+/** Align a panel with its anchor's right edge, or its left one, and limit it to the free height. */
+function placeBeside(panel: HTMLElement, anchor: HTMLElement, leftwards = false): void {
+  const { top, bottom, left, right } = anchor.getBoundingClientRect();
   const above = bottom > LOW * innerHeight;
   const room = above ? top : innerHeight - bottom;
-  panel.style.setProperty("--right", `${Math.max(GAP, document.documentElement.clientWidth - right)}px`);
+  const beyond = document.documentElement.clientWidth - right;
+  panel.style.setProperty("--right", leftwards ? "auto" : `${Math.max(GAP, beyond)}px`);
+  panel.style.setProperty("--left", leftwards ? `${Math.max(GAP, left)}px` : "auto");
   panel.style.setProperty("--top", above ? "auto" : `${bottom + GAP}px`);
   panel.style.setProperty("--bottom", above ? `${innerHeight - top + GAP}px` : "auto");
   panel.style.setProperty("--room", `${room - 2 * GAP}px`);
@@ -45,9 +47,11 @@ export function Panel(props: {
   );
 }
 
+/** @param props.leftwards whether the panel is aligned with the button's left edge. */
 export function MenuButton(props: {
   label: string;
   class?: string;
+  leftwards?: boolean;
   button: JSX.Element;
   children: (close: () => void) => JSX.Element;
 }) {
@@ -58,7 +62,7 @@ export function MenuButton(props: {
   function toggled(event: ToggleEvent): void {
     const focused = panel.contains(document.activeElement);
     setOpen(event.newState === "open");
-    if (event.newState === "open") placeBeside(panel, button);
+    if (event.newState === "open") placeBeside(panel, button, props.leftwards);
     // The focused element has just been removed.
     else if (focused) button.focus();
   }

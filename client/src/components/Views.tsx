@@ -8,6 +8,7 @@ import { seriesKey } from "../link/protocol";
 import type { Action } from "../stores/shortcuts";
 import { useStores } from "./context";
 import { usePreload } from "./LoadedPart";
+import { useRanges } from "./ranges";
 import { chartInSight } from "./reveal";
 
 const Search = lazy(() => import("./finding/Search"));
@@ -16,11 +17,10 @@ const Shortcuts = lazy(() => import("./finding/Shortcuts"));
 
 const PRELOAD_AFTER_MS = 5_000;
 
-function useActions(): (action: Action) => void {
-  const { alerts, sections, theme, time, view } = useStores();
+function useActions(): (action: Action, key: string) => void {
+  const { alerts, replay, sections, theme, time, view } = useStores();
+  const ranges = useRanges();
   let shownLast = "";
-
-  const pause = () => (time.follows() ? time.pause() : time.live());
 
   function enlarge(): void {
     const id = chartInSight();
@@ -45,12 +45,18 @@ function useActions(): (action: Action) => void {
   const toggle = (type: "search" | "outline" | "shortcuts") => () =>
     view.shown()?.type === type ? view.close() : view.show({ type });
 
-  const actions: Record<Action, () => void> = {
+  const actions: Record<Action, (key: string) => void> = {
     ...{ search: toggle("search"), outline: toggle("outline"), shortcuts: toggle("shortcuts") },
-    ...{ pause, enlarge, next },
+    ...{ enlarge, next, pause: replay.standOrGoOn, live: time.live },
+    range: (chosen) =>
+      ranges()
+        .find(({ key }) => key === chosen)
+        ?.choose(),
+    earlier: () => time.step(-1),
+    later: () => time.follows() || time.step(1),
     theme: () => theme.setTheme(theme.isDark() ? "light" : "dark"),
   };
-  return (action) => actions[action]();
+  return (action, key) => actions[action](key);
 }
 
 export function Views() {
@@ -61,7 +67,7 @@ export function Views() {
     const action = shortcuts.actionOf(event);
     if (action === undefined) return;
     event.preventDefault();
-    if (!event.repeat) act(action);
+    if (!event.repeat) act(action, event.key);
   }
 
   usePreload(PRELOAD_AFTER_MS, Search.preload, Outline.preload, Shortcuts.preload);

@@ -10,8 +10,10 @@ import type { BrushStore } from "../stores/brush";
 import type { ConnectionStore } from "../stores/connection";
 import type { CursorStore } from "../stores/cursor";
 import type { HistoryStore } from "../stores/history";
+import type { OverviewStore } from "../stores/overview";
 import type { PastStore } from "../stores/past";
 import type { PinsStore } from "../stores/pins";
+import type { ReplayStore } from "../stores/replay";
 import type { RowsStore } from "../stores/rows";
 import type { SectionsStore } from "../stores/sections";
 import type { ShortcutsStore } from "../stores/shortcuts";
@@ -33,14 +35,19 @@ export interface Stores {
   connection: ConnectionStore;
   cursor: CursorStore;
   history: HistoryStore;
+  /** Loaded on first use. */
+  overview(): Promise<OverviewStore>;
   past: PastStore;
   pins: PinsStore;
+  replay: ReplayStore;
   rows: RowsStore;
   sections: SectionsStore;
   shortcuts: ShortcutsStore;
   theme: ThemeStore;
   time: TimeStore;
   view: ViewStore;
+  /** The choice of the time zone, which this browser remembers. */
+  zone: { choose(utc: boolean): void };
 }
 
 export const StoresContext = createContext<Stores>();

@@ -3,7 +3,7 @@
  * declarations stay the same objects, so that only changes are redrawn. It must not know values.
  */
 import { createMemo, createSignal } from "solid-js";
-import { arrange, type Group } from "../components/layout";
+import { arrange, type Group, leavesOf, metricsOf } from "../components/layout";
 import type { FeedEvent } from "../link/feed";
 import type { Alert, BoardInfo, MetricInfo, Problem, RuleInfo } from "../types.gen";
 import { keptByContent } from "../window/kept";
@@ -72,6 +72,9 @@ export function createBoardStore() {
     problems,
     /** When a metric's values went stale, milliseconds since 1970; undefined while they are current. */
     staleSince: (metric: string): number | undefined => stale().get(metric),
+    /** The first metric on the page; undefined while the board has none. */
+    firstMetric: (): string | undefined =>
+      groups().flatMap(leavesOf).flatMap(metricsOf)[0] ?? infos()[0]?.name,
     title: () => board()?.title ?? "Live Dashboard",
     metric: (name: string): MetricInfo | undefined => metrics().get(name),
     /** The rules with a drawable threshold on a chart of these metrics. */

@@ -4,10 +4,22 @@
  */
 import { createSignal } from "solid-js";
 
-export type Action = "search" | "pause" | "enlarge" | "next" | "outline" | "theme" | "shortcuts";
+export type Action =
+  | "search"
+  | "range"
+  | "pause"
+  | "earlier"
+  | "later"
+  | "live"
+  | "enlarge"
+  | "next"
+  | "outline"
+  | "theme"
+  | "shortcuts";
 
 export interface Shortcut {
-  key: string;
+  /** All keys of the action. */
+  keys: readonly string[];
   action: Action;
   /** The key's name, and what it does. */
   name: string;
@@ -15,13 +27,17 @@ export interface Shortcut {
 }
 
 export const SHORTCUTS: readonly Shortcut[] = [
-  { key: "/", action: "search", name: "/", text: "Search" },
-  { key: " ", action: "pause", name: "Space", text: "Stand still, or go on live" },
-  { key: "e", action: "enlarge", name: "e", text: "Enlarge the chart under the pointer or in focus" },
-  { key: "n", action: "next", name: "n", text: "Next firing alert" },
-  { key: "o", action: "outline", name: "o", text: "Outline" },
-  { key: "t", action: "theme", name: "t", text: "Light or dark" },
-  { key: "?", action: "shortcuts", name: "?", text: "All shortcuts" },
+  { keys: ["/"], action: "search", name: "/", text: "Search" },
+  { keys: [..."12345678"], action: "range", name: "1 – 8", text: "The last minute, 5 min … 30 d" },
+  { keys: [" "], action: "pause", name: "Space", text: "Stand still, or go on" },
+  { keys: ["ArrowLeft"], action: "earlier", name: "←", text: "Back by half a range" },
+  { keys: ["ArrowRight"], action: "later", name: "→", text: "Forward by half a range" },
+  { keys: ["l"], action: "live", name: "l", text: "Live: follow now again" },
+  { keys: ["e"], action: "enlarge", name: "e", text: "Enlarge the chart under the pointer or in focus" },
+  { keys: ["n"], action: "next", name: "n", text: "Next firing alert" },
+  { keys: ["o"], action: "outline", name: "o", text: "Outline" },
+  { keys: ["t"], action: "theme", name: "t", text: "Light or dark" },
+  { keys: ["?"], action: "shortcuts", name: "?", text: "All shortcuts" },
 ];
 
 /** The part of KeyboardEvent that is used here. */
@@ -45,6 +61,8 @@ const isElement = (target: unknown): target is ElementLike =>
 const TAKES_LETTERS = "input, textarea, select, [contenteditable], dialog, [popover]";
 /** Elements that the space bar presses or scrolls. */
 const TAKES_SPACE = "button, a, summary, [role=option], .table-scroll, .ranked-scroll";
+/** Elements that the arrow keys move or scroll. */
+const TAKES_ARROWS = "[role=slider], [role=tab], .table-scroll, .ranked-scroll, .table-wide";
 
 export function createShortcutsStore(memory: { load(): boolean; save(on: boolean): void }) {
   const [on, setOn] = createSignal(memory.load());
@@ -61,8 +79,9 @@ export function createShortcutsStore(memory: { load(): boolean; save(on: boolean
       if (isElement(target)) {
         if (target.closest(TAKES_LETTERS) !== null) return undefined;
         if (key === " " && target.closest(TAKES_SPACE) !== null) return undefined;
+        if (key.startsWith("Arrow") && target.closest(TAKES_ARROWS) !== null) return undefined;
       }
-      return SHORTCUTS.find((shortcut) => shortcut.key === key)?.action;
+      return SHORTCUTS.find(({ keys }) => keys.includes(key))?.action;
     },
   };
 }

@@ -15,25 +15,14 @@ export interface Range {
  */
 export type Shown = { follows: true; spanMs: number | null } | ({ follows: false } & Range);
 
-export interface Preset {
-  text: string;
-  spanMs: number;
-}
-
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** The ranges that the keys 1 to 8 choose. */
-export const PRESETS: readonly Preset[] = [
-  { text: "1m", spanMs: MINUTE },
-  { text: "5m", spanMs: 5 * MINUTE },
-  { text: "15m", spanMs: 15 * MINUTE },
-  { text: "1h", spanMs: HOUR },
-  { text: "6h", spanMs: 6 * HOUR },
-  { text: "24h", spanMs: DAY },
-  { text: "7d", spanMs: 7 * DAY },
-  { text: "30d", spanMs: 30 * DAY },
+/** The spans that the keys 1 to 8 choose. */
+export const PRESETS: readonly number[] = [
+  ...[MINUTE, 5 * MINUTE, 15 * MINUTE],
+  ...[HOUR, 6 * HOUR, DAY, 7 * DAY, 30 * DAY],
 ];
 
 const UNITS: Readonly<Record<string, number>> = { s: 1000, m: MINUTE, h: HOUR, d: DAY };

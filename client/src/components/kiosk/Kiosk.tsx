@@ -8,11 +8,14 @@ import { SEVERITIES } from "../../alerts/entries";
 import {
   extentOf,
   formatCount,
+  formatDate,
   formatDuration,
   formatLine,
+  formatRange,
   formatTime,
   formatValue,
   formatWhen,
+  formatZone,
   plural,
 } from "../../format";
 import { type Series, seriesKey } from "../../link/protocol";
@@ -28,6 +31,7 @@ import { Panels } from "../Panels";
 import { SeverityShape } from "../SeverityShape";
 import { Spark } from "../Spark";
 import { useLimits, useSeverity } from "../severity";
+import { useSpan } from "../span";
 import { type CellGroup, type CellSize, cellGroups, heatOf, laid, type Part, type Room } from "./groups";
 
 /** Up to this many series, the cards and charts fit. */
@@ -39,21 +43,12 @@ const WIDTHS = [700, 1100, 1700, 2300];
 /** The height of the band with one row of alerts, and the space below it, in rem. */
 const BAND = 6.75;
 
-const DATE = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric", month: "short" });
-
-/** `UTC+1`, `UTC−3:30`. */
-function zone(time: number): string {
-  const minutes = -new Date(time).getTimezoneOffset();
-  if (minutes === 0) return "UTC";
-  const size = Math.abs(minutes);
-  const rest = size % 60 === 0 ? "" : `:${String(size % 60).padStart(2, "0")}`;
-  return `UTC${minutes < 0 ? "−" : "+"}${Math.floor(size / 60)}${rest}`;
-}
-
 function Head() {
-  const { alerts, board, connection } = useStores();
+  const { alerts, board, connection, past, time } = useStores();
+  const span = useSpan();
   const word = () => {
     if (!connection.connected()) return connection.tried() ? "Disconnected" : "Connecting…";
+    if (!time.follows()) return "Standing still";
     return connection.behind() > 0 ? `Behind by ${formatDuration(connection.behind() * 1000)}` : "Live";
   };
   const badge = (severity: Severity, name: string) => {
@@ -73,6 +68,12 @@ function Head() {
         <span class="dot" />
         <span role="status">{word()}</span>
       </span>
+      <Show when={!time.isOwn()}>
+        <span class="kiosk-range">
+          {time.follows() ? `Last ${span()}` : formatRange(time.range())}
+          {past.state().failed && `: ${past.state().failed}`}
+        </span>
+      </Show>
       <Show when={connection.stale()}>
         <strong class="kiosk-stale" role="status">
           Stale since {formatWhen(connection.newest(), connection.time())}
@@ -80,7 +81,7 @@ function Head() {
       </Show>
       <span class="kiosk-clock">{formatTime(connection.time())}</span>
       <span class="kiosk-date">
-        {DATE.format(connection.time())} · {zone(connection.time())}
+        {formatDate(connection.time())} · {formatZone(connection.time())}
       </span>
     </div>
   );

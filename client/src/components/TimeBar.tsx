@@ -1,0 +1,192 @@
+/**
+ * The bar below the header: the range on the page and how to change it, and the strip of all that is kept. The
+ * menu and the strip are loaded later; the bar has their room from the start.
+ */
+import { createEffect, createMemo, For, lazy, onCleanup, Show } from "solid-js";
+import { formatRange, formatSpan, formatZone } from "../format";
+import { EVERY_MS } from "../stores/history";
+import { SPEEDS } from "../stores/time";
+import { useStores } from "./context";
+import { Icon } from "./Icon";
+import { LoadedPart, usePreload } from "./LoadedPart";
+import { MenuButton } from "./Menu";
+import { usePassedFocus } from "./passedFocus";
+import { useSpanMs } from "./span";
+
+const Strip = lazy(() => import("./time/Strip"));
+const RangeMenu = lazy(() => import("./time/RangeMenu"));
+const RangeNotice = lazy(() => import("./time/RangeNotice"));
+
+const PRELOAD_AFTER_MS = 1_000;
+/** How often to ask what is kept while nothing is: a board that has just started. */
+const SOON_MS = 60_000;
+
+/** Ask the server what is kept: when the board starts, and again from time to time. */
+function useKept(): void {
+  const { board, history } = useStores();
+  const epoch = createMemo(() => board.board()?.epoch);
+  createEffect(() => {
+    if (epoch() !== undefined) void history.refresh();
+  });
+  createEffect(() => {
+    const timer = setInterval(
+      history.refresh,
+      Number.isNaN(history.oldest()) && !history.hasNone() ? SOON_MS : EVERY_MS,
+    );
+    onCleanup(() => clearInterval(timer));
+  });
+}
+
+function RangeControl() {
+  const { time } = useStores();
+  const spanMs = useSpanMs();
+  const text = () => (time.follows() ? `Last ${formatSpan(spanMs())}` : formatRange(time.range()));
+  const length = () => (time.follows() ? "" : ` · ${formatSpan(spanMs())}`);
+  return (
+    <fieldset class="range-control" aria-label="Range of time">
+      <button
+        type="button"
+        aria-label="Back by half a range"
+        title="Back by half a range (←)"
+        onClick={() => time.step(-1)}
+      >
+        <Icon name="left" />
+      </button>
+      <MenuButton
+        label={`Range: ${text()}${length()}`}
+        class="range-button"
+        leftwards
+        button={
+          <>
+            <Icon name="clock" />
+            <span class="range-text">{text()}</span>
+            <span class="range-length">{length()}</span>
+            <Icon name="chevron" />
+          </>
+        }
+      >
+        {(close) => (
+          <LoadedPart>
+            <RangeMenu close={close} />
+          </LoadedPart>
+        )}
+      </MenuButton>
+      <button
+        type="button"
+        aria-label="Forward by half a range"
+        title="Forward by half a range (→)"
+        aria-disabled={time.follows()}
+        onClick={() => time.follows() || time.step(1)}
+      >
+        <Icon name="right" />
+      </button>
+    </fieldset>
+  );
+}
+
+/** A press replaces the button by others; the first of these then has the focus. */
+const passTo = (selector: string) => () => () =>
+  document.querySelector<HTMLElement>(`.time-controls ${selector}`);
+
+function Pause() {
+  const { time } = useStores();
+  let button!: HTMLButtonElement;
+  usePassedFocus(() => button, passTo(".replay button"));
+  return (
+    <button type="button" class="button pause" title="Stand still (space)" ref={button} onClick={time.pause}>
+      <Icon name="pause" />
+      Pause
+    </button>
+  );
+}
+
+function Live() {
+  const { time } = useStores();
+  let button!: HTMLButtonElement;
+  usePassedFocus(() => button, passTo(".pause"));
+  return (
+    <button
+      type="button"
+      class="button primary"
+      title="Follow now again (l)"
+      ref={button}
+      onClick={() => time.live()}
+    >
+      <Icon name="right" />
+      Live
+    </button>
+  );
+}
+
+function Replay() {
+  const { replay } = useStores();
+  const name = () => (replay.plays() ? "Stop the replay" : "Replay");
+  let play!: HTMLButtonElement;
+  // A replay that has caught up goes live.
+  usePassedFocus(() => play, passTo(".pause"));
+  return (
+    <fieldset class="range-control replay" aria-label="Replay">
+      <button
+        type="button"
+        aria-label={name()}
+        title={`${name()} (space)`}
+        ref={play}
+        onClick={() => replay.toggle()}
+      >
+        <Icon name={replay.plays() ? "pause" : "play"} />
+      </button>
+      <For each={SPEEDS}>
+        {(speed) => (
+          <button
+            type="button"
+            aria-label={`${speed}×: replay at ${speed} times the speed`}
+            aria-pressed={replay.speed() === speed}
+            onClick={() => replay.choose(speed)}
+          >
+            {speed}×
+          </button>
+        )}
+      </For>
+    </fieldset>
+  );
+}
+
+export function TimeBar() {
+  const { history, stats, time } = useStores();
+  useKept();
+  usePreload(PRELOAD_AFTER_MS, RangeMenu.preload);
+  return (
+    <section class="time-bar" classList={{ still: !time.follows() }} aria-label="Time">
+      <div class="time-controls">
+        <RangeControl />
+        <Show
+          when={time.follows()}
+          fallback={
+            <>
+              <Replay />
+              <Live />
+            </>
+          }
+        >
+          <Pause />
+        </Show>
+        <span class="time-zone">{formatZone(time.range().to)}</span>
+      </div>
+      <Show when={history.hasStrip()}>
+        <div class="strip-place">
+          {/* After the first values, which are wanted more. */}
+          <Show when={stats.loaded()}>
+            <LoadedPart>
+              <Strip />
+            </LoadedPart>
+          </Show>
+        </div>
+      </Show>
+      <Show when={!time.isOwn()}>
+        <LoadedPart>
+          <RangeNotice />
+        </LoadedPart>
+      </Show>
+    </section>
+  );
+}
