@@ -46,7 +46,7 @@ function Now(props: { line: Line; live: () => boolean }) {
 }
 
 export function ChartPanel(props: { chart: Chart }) {
-  const { board, view } = useStores();
+  const { board, past, view } = useStores();
   let section!: HTMLElement;
   const inView = useInView(() => section, props.chart.metrics);
   const [asTable, setAsTable] = createSignal(false);
@@ -59,7 +59,8 @@ export function ChartPanel(props: { chart: Chart }) {
   );
   const looked = () => inView() && !asTable();
   const picture = usePicture(props.chart, looked);
-  const live = () => looked() && all().length > 0;
+  // A range without values empties the picture of the one before.
+  const live = () => looked() && (all().length > 0 || past.window() !== null);
   const { all, many, common } = picture.all;
   const severity = useSeverity(() => [...all().map(({ key }) => key), ...props.chart.metrics]);
 
