@@ -1,10 +1,11 @@
-/** The newest ticks of a chart as a table, for screen readers and for copying. */
+/** The newest ticks of a chart as a table, or its newest buckets: for screen readers and for copying. */
 import "../styles/datatable.css";
 import { createMemo, For, Index, Show } from "solid-js";
-import { formatText, formatTime } from "../format";
+import { formatText, formatWhen } from "../format";
 import { computeStats } from "../window/stats";
 import { useBeat } from "./beat";
 import { useStores } from "./context";
+import { extremesAt } from "./extremes";
 import { sayHighest } from "./highest";
 import type { Line } from "./lines";
 
@@ -24,17 +25,26 @@ export default function DataTable(props: {
     const columns = props.lines.map(({ key, unit }) => {
       const values = stats.window.ordered(key);
       const { min, max } = computeStats(values);
-      return Array.from(values.slice(-ROWS), (value) => formatText(value, unit, [min, max]));
+      const first = values.length - Math.min(ROWS, values.length);
+      return Array.from(values.slice(-ROWS), (value, i) => {
+        const extremes = extremesAt(stats.window, { key, unit }, first + i);
+        return `${formatText(value, unit, [min, max])}${extremes && ` (${extremes})`}`;
+      });
     });
     return Array.from(times, (time, tick) => ({
       time,
       cells: columns.map((column) => column[tick]),
     })).reverse();
   });
+  const bucketed = createMemo(() => {
+    beat();
+    return props.lines.some(({ key }) => stats.window.bandOf(key) !== undefined);
+  });
   return (
     <table class="data-table">
       <caption class="visually-hidden">
         {props.title}, newest first
+        <Show when={bucketed()}>, averages with the lowest and the highest value</Show>
         <Show when={props.all > props.lines.length}>, {sayHighest(props.lines.length, props.all)}</Show>
       </caption>
       <thead>
@@ -50,7 +60,7 @@ export default function DataTable(props: {
         <Index each={rows()}>
           {(row) => (
             <tr>
-              <th scope="row">{formatTime(row().time)}</th>
+              <th scope="row">{formatWhen(row().time, stats.live.newestTime)}</th>
               <Index each={row().cells}>{(cell) => <td>{cell()}</td>}</Index>
             </tr>
           )}

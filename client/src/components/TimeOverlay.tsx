@@ -44,6 +44,7 @@ export default function TimeOverlay(props: TimeOverlayProps) {
   function paint(axis: TimeAxis, overlay: Overlay): void {
     if (surface === null) {
       surface = new Surface(props.element);
+      surface.canvas.className = "time-overlay";
       // Behind the lines.
       props.element.prepend(surface.canvas);
     }

@@ -32,7 +32,7 @@ export function Tooltip(props: { tip: Tip }) {
       aria-hidden="true"
       style={{ top: `${props.tip.top}px`, left: place(props.tip.left), right: place(props.tip.right) }}
     >
-      <div class="tip-time">
+      <div class="tip-time tip-head">
         <span>{props.tip.time}</span>
         <Show when={bucketed()}>
           <span>avg</span>
@@ -55,7 +55,7 @@ export function Tooltip(props: { tip: Tip }) {
         )}
       </For>
       <Show when={props.tip.more > 0}>
-        <div class="tip-more">{props.tip.more} more below</div>
+        <div class="tip-time">{props.tip.more} more below</div>
       </Show>
     </div>
   );
