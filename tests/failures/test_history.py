@@ -20,6 +20,7 @@ from tests.journal.test_journal import NOBODY, plain_user, shared_folder
 
 from tickboard.errors import HistoryError
 from tickboard.history import store
+from tickboard.history.answers import Question
 from tickboard.history.file import VERSION, HistoryFile
 from tickboard.history.store import History, Retention
 
@@ -350,6 +351,170 @@ def test_new_files_are_private_to_the_user(recorded: Recorded) -> None:
     for file in recorded.path.parent.iterdir():
         assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
     assert stat.S_IMODE(recorded.path.parent.stat().st_mode) == 0o700
+
+
+# --- a file that cannot be opened at first ---
+
+
+class Retried:
+    """A history that is opened in the background if that fails at first."""
+
+    def __init__(self, path: Path) -> None:
+        self.problems: list[str | None] = []
+        self.history = History(path, Retention(), self.problems.append, commit_s=0.01, retries=True)
+        self.seq = 0
+        self.history.begin("retried", 1000, 60)
+
+    def append(self, ticks: int) -> None:
+        for _ in range(ticks):
+            self.seq += 1
+            self.history.append(self.seq, START + self.seq, LAYOUT, np.array([self.seq, 0.0]))
+
+    def assert_is_closed(self, why: str) -> None:
+        """Check that nothing is kept, and that this is reported."""
+        assert not self.history.is_open
+        assert why in str(self.problems[-1])
+        before = self.history.status().dropped
+        self.append(3)
+        self.history.amend(START + 1, LAYOUT, np.array([0]), np.array([5.0]))
+        assert self.history.status().dropped == before + 4
+        with pytest.raises(HistoryError, match="history"):
+            self.history.read(Question((), START * 1000, (START + 100) * 1000, 100))
+
+    def assert_is_opened_later(self) -> None:
+        """Check that it is opened, and that only later ticks are there."""
+        until(lambda: self.history.is_open)
+        after = self.seq
+        self.append(5)
+        answer = self.history.read(Question(("cpu",), START * 1000, (START + 100) * 1000, 100))
+        assert answer.series[0].avg.tolist() == list(range(after + 1, after + 6))
+        until(lambda: self.problems[-1] is None)
+        dropped = self.history.status().dropped
+        self.history.close()
+        assert dropped == after + after // 3
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Try again soon."""
+    monkeypatch.setattr(store, "FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(store, "LONGEST_PAUSE_S", 0.02)
+    monkeypatch.setattr("tickboard.history.file.LOCK_WAIT_S", 0.01)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_file_in_use_is_opened_when_the_other_process_has_ended(recorded: Recorded) -> None:
+    program = (
+        "import sys; from pathlib import Path; from tickboard.history.store import History, Retention\n"
+        "history = History(Path(sys.argv[1]), Retention(), print); print('open', flush=True); sys.stdin.read()\n"
+    )
+    path = recorded.path.with_name("other.sqlite")
+    with subprocess.Popen(
+        [sys.executable, "-c", program, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        assert other.stdout.readline() == "open\n"
+        retried = Retried(path)
+        retried.assert_is_closed("is in use by another tickboard")
+        assert "it is tried again by itself, and no tick is kept until it works" in str(retried.problems[-1])
+        other.stdin.close()
+        retried.assert_is_opened_later()
+
+
+@pytest.mark.usefixtures("impatient", "plain_user")
+@pytest.mark.parametrize("mode", [0o400, 0o500])
+def test_an_unwritable_file_or_folder_is_opened_when_it_is_writable(shared_folder: Path, mode: int) -> None:
+    path = shared_folder / "state" / "h.sqlite"
+    History(path, Retention(), lambda problem: None).close()
+    target = path if mode == 0o400 else path.parent
+    before = stat.S_IMODE(target.stat().st_mode)
+    target.chmod(mode)
+    retried = Retried(path)
+    try:
+        retried.assert_is_closed("another file with --history")
+    finally:
+        target.chmod(before)
+    retried.assert_is_opened_later()
+
+
+FULL = """
+import resource, signal, sys
+from pathlib import Path
+from tickboard.history.store import History, Retention
+
+# The system refuses to let any file of this process grow beyond this.
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, resource.RLIM_INFINITY))
+problems = []
+history = History(Path(sys.argv[1]), Retention(), problems.append, commit_s=0.01, retries=True)
+print(history.is_open, problems[-1], flush=True)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+while not history.is_open or problems[-1]:
+    pass
+history.close()
+print("opened")
+"""
+
+
+def test_a_file_on_a_full_disk_is_opened_when_there_is_room(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", FULL, str(tmp_path / "h.sqlite")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    first, last = done.stdout.splitlines()
+    assert first.startswith("False ")
+    assert "check whether its disk is full or failing" in first or "make room on its disk" in first
+    assert last == "opened"
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_file_on_a_hanging_disk_is_opened_when_it_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "START_S", 0.05)
+    disk = threading.Event()
+    prepare = HistoryFile._prepare
+
+    def hang(self: HistoryFile) -> None:
+        disk.wait(30)
+        prepare(self)
+
+    monkeypatch.setattr(HistoryFile, "_prepare", hang)
+    retried = Retried(tmp_path / "h.sqlite")
+    threads = threading.active_count()
+    retried.assert_is_closed("its disk has not answered for 0.05 s")
+    # However long it hangs, one thread waits for it, and the one that reads.
+    assert threading.active_count() <= threads + 1
+    disk.set()
+    retried.assert_is_opened_later()
+
+
+@pytest.mark.usefixtures("impatient")
+def test_an_unexpected_error_while_opening_is_logged_once_and_it_is_opened_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tries = 0
+
+    def fail(self: HistoryFile) -> None:
+        nonlocal tries
+        tries += 1
+        raise MemoryError("no more")
+
+    with monkeypatch.context() as failing:
+        failing.setattr(HistoryFile, "_prepare", fail)
+        retried = Retried(tmp_path / "h.sqlite")
+        retried.assert_is_closed("MemoryError: no more")
+        until(lambda: tries >= 4)
+    assert caplog.text.count("MemoryError: no more") == 1
+    retried.assert_is_opened_later()
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_history_that_was_never_opened_is_closed(recorded: Recorded) -> None:
+    retried = Retried(recorded.path)
+    retried.assert_is_closed("is in use by another tickboard")
+    retried.history.close()
+    retried.history._thread.join(30)
+    assert not retried.history._thread.is_alive()
+    recorded.history.close()
+    recorded.open()
 
 
 def test_a_file_that_others_may_write_to_is_refused(recorded: Recorded) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from tests.serving import Server, serve
 from tests.world import make_world
@@ -75,13 +76,29 @@ def test_an_unusable_file_never_prevents_the_start(make: Callable[[Path], None],
         assert server.output().count(said) == 1
 
 
-def test_a_file_that_another_board_uses_is_left_to_it(path: Path) -> None:
+def test_a_file_that_another_board_uses_is_left_to_it_until_that_ends(path: Path) -> None:
     with started(path) as first, started(path) as second:
         assert f"{path} is in use by another tickboard" in problem(second)
         assert ticks_go_on(second)
         assert problem(first) == ""
         assert second.json("/api/health")["history"] is None
+        refused = httpx.get(f"{second.url}api/history")
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "10")
+        assert "is in use by another tickboard" in refused.json()["error"]
         first.wait_for(lambda: first.json("/api/health")["history"]["raw"]["oldest"])
+        assert first.stop() == 0
+        second.wait_for(lambda: second.json("/api/health")["history"])
+        second.wait_for(lambda: len(second.json("/api/history?from=-2s&points=5000")["series"][0]["times"]) >= 5)
+        assert second.json("/api/health")["history"]["dropped"] > 0
+
+
+def test_a_folder_in_place_of_the_file_can_be_removed_while_the_board_runs(path: Path) -> None:
+    directory(path)
+    with started(path) as server:
+        assert "is a folder" in problem(server)
+        path.rmdir()
+        server.wait_for(lambda: (server.json("/api/health")["history"] or {}).get("raw", {}).get("oldest"))
+        assert ticks_go_on(server)
 
 
 def test_a_file_that_cannot_be_read_is_moved_aside_and_reported(path: Path) -> None:

@@ -1,6 +1,7 @@
 """A board's ticks go into its history, and the next run of it begins with them."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -235,13 +236,41 @@ def test_if_one_answer_cannot_have_all_series_the_declared_ones_come_back(
 # --- what goes wrong ---
 
 
-def test_a_file_that_is_in_use_is_reported_and_there_is_no_recorder(path: Path) -> None:
-    opened(path, Problems())
+def test_a_file_that_is_in_use_is_reported_and_opened_later(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tickboard.history.store.FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr("tickboard.history.file.LOCK_WAIT_S", 0.01)
+    monkeypatch.setattr(recorder_module, "SHOWN_S", 0.0)
+    first = opened(path, Problems())
+
+    async def main() -> None:
+        second = Bench(path, "f")
+        second.registry.gauge("cpu").set(1)
+        assert "is in use by another tickboard" in second.problems[SOURCE].message
+        [brief] = second.problems.shown(details=False)
+        assert str(path) not in brief.message
+        second.recorder.refill(second.engine, 10, second.time)
+        second.recorder.start()
+        second.tick()
+        assert "is in use by another tickboard" in second.problems[SOURCE].message
+        await first.close()
+        await until(lambda: second.recorder.history.is_open)
+        second.tick()
+        await until(lambda: not second.problems)
+        assert values(second.read()) == {"cpu": [1]}
+
+    asyncio.run(main())
+
+
+def test_a_history_without_a_thread_is_reported_and_there_is_no_recorder(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", full)
     problems = Problems()
     assert TickRecorder.open(HistoryOptions(str(path)), problems) is None
-    assert "is in use by another tickboard" in problems[SOURCE].message
-    [brief] = problems.shown(details=False)
-    assert str(path) not in brief.message
+    assert "can't start new thread" in problems[SOURCE].message
 
 
 def test_a_missing_history_is_not_a_problem() -> None:

@@ -84,7 +84,7 @@ class HistoryStatus(Struct, frozen=True):
         file_bytes: the size of the file and of those that SQLite keeps beside it.
         series: the number of series, including those that have left the board.
         queued: how many ticks wait to be written.
-        dropped: how many ticks and amended values could not be kept since the history was opened.
+        dropped: how many ticks and amended values could not be kept since the start.
         lost: how many damaged columns were found since the history was opened.
     """
 

@@ -23,6 +23,9 @@ LEAST_SIZE = "16MiB"
 COMMIT = ("100ms", "5m")
 """The shortest and the longest time between two commits."""
 
+USUAL_COMMIT_S = 1.0
+"""Seconds between two commits by default."""
+
 
 class HistoryOptions(PartialOptions, frozen=True):
     """Options of a board's history; None: not set.
@@ -72,6 +75,11 @@ class HistoryOptions(PartialOptions, frozen=True):
         return Retention(
             raw_s, minutes_s, max(minutes_s, hours_s), usual.size_bytes if self.size is None else self.size
         )
+
+    @property
+    def commit_s(self) -> float:
+        """Seconds between two commits."""
+        return USUAL_COMMIT_S if self.commit is None else self.commit
 
 
 NO_HISTORY = HistoryOptions(NONE)

@@ -45,6 +45,9 @@ START_S = 15.0
 CHORES_AGAIN_S = 30.0
 """How long to wait before the chores are tried again after a failure."""
 
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
+"""The first and the longest pause before opening the file is tried again; each is twice the one before."""
+
 R = TypeVar("R")
 
 
@@ -59,6 +62,8 @@ class History:
         retention: how long ticks, minutes and hours are kept, and how large the file may be.
         report: called from any thread with the problem, in one sentence, whenever it changes; None: there is none.
         commit_s: seconds between two commits. A longer time is kinder to an SD card, but a kill loses more.
+        retries: if the file cannot be opened, report that and try again in the background, instead of raising. Ticks
+            that are appended until then are dropped.
 
     Attributes:
         path: the absolute path of the file.
@@ -69,11 +74,19 @@ class History:
     """
 
     def __init__(
-        self, path: Path, retention: Retention, report: Callable[[str | None], None], *, commit_s: float = 1.0
+        self,
+        path: Path,
+        retention: Retention,
+        report: Callable[[str | None], None],
+        *,
+        commit_s: float = 1.0,
+        retries: bool = False,
     ) -> None:
         self.path = path.absolute()
+        self._retention = retention
         self._report = report
         self._commit_s = commit_s
+        self._retries = retries
         self._waiting = Waiting()
         self._jobs: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
         self._closed = False
@@ -86,19 +99,33 @@ class History:
         # After the chores failed: when to try again, by the monotonic clock, and the reason.
         self._chores_at = 0.0
         self._unsealed: str | None = None
+        # After the file could not be opened: when to try again, by the monotonic clock.
+        self._open_at: float | None = None
+        self._pause_s = FIRST_PAUSE_S
+        self._missed = 0
         self._lock = threading.Lock()
         self._writer: Writer | None = None
         self._thread = threading.Thread(target=self._work, name=f"history {path.name}", daemon=True)
         self._thread.start()
         self._reader = HistoryReader(self.path, self._generation, self._amended, self._catch_up, self._found_damaged)
+        opened = self._job(partial(self._do, self._open) if retries else self._open)
         try:
-            self._wait(self._job(lambda: self._open(retention)), START_S)
-        except BaseException:
+            self._wait(opened, START_S)
+        except BaseException as error:
+            if retries and isinstance(error, HistoryError):
+                # The thread opens the file when the disk answers.
+                self._report_hanging(str(error))
+                return
             # Close the file if the disk answers later.
             self._closed = True
             self._job(self._close)
             self._jobs.put(None)
             raise
+
+    @property
+    def is_open(self) -> bool:
+        """Whether ticks are kept. False if the file could not be opened, until it can."""
+        return self._writer is not None
 
     @property
     def damaged(self) -> Path | None:
@@ -127,10 +154,14 @@ class History:
             layout: names the series of the columns.
             row: float64 [columns], copied; NaN where there is no value.
         """
+        self._see_hanging()
+        if not self.is_open:
+            # They are not queued. Meanwhile another process may write the file, and these ticks would hide its own.
+            self._missed += 1
+            return
         # Two ticks of an epoch must not have the same time, even after rounding.
         self._last_ms = max(milliseconds(time), self._last_ms + 1)
         self._waiting.put(AppendTick(seq, self._last_ms, layout, row[layout.columns].tobytes()))
-        self._see_hanging()
 
     def amend(self, time: float, layout: Layout, columns: Columns, values: Floats) -> None:
         """Change values of a tick that is already kept, and of its minute and hour.
@@ -142,6 +173,9 @@ class History:
             columns: intp [values].
             values: float64 [values]; NaN removes a value.
         """
+        if not self.is_open:
+            self._missed += len(columns)
+            return
         places = layout.places_of(columns)
         known = places >= 0
         self._waiting.put(AmendTick(milliseconds(time), layout, places[known], np.array(values, np.float64)[known]))
@@ -204,11 +238,11 @@ class History:
         """Return the contents of the file, as of some seconds ago."""
         writer = self._writer
         if writer is None:
-            return HistoryStatus()
+            return HistoryStatus(dropped=self._missed)
         return replace(
             writer.status,
             queued=self._waiting.ticks,
-            dropped=self._waiting.dropped + writer.missed,
+            dropped=self._missed + self._waiting.dropped + writer.missed,
             lost=self._lost + writer.lost,
         )
 
@@ -296,20 +330,34 @@ class History:
         except HistoryError as error:
             self._report_if_new(str(error))
         except BaseException as error:  # the thread must keep running
-            log.exception("the history")
-            self._report_if_new(f"{self.path} does not keep the history: {type(error).__name__}: {error}")
+            problem = f"{self.path} does not keep the history: {type(error).__name__}: {error}"
+            if problem != self._reported:
+                log.exception("the history")
+            self._report_if_new(problem)
         finally:
-            self._began = None
+            self._began, self._is_hanging = None, False
         return False
 
-    def _open(self, retention: Retention) -> None:
-        self._writer = Writer(self.path, retention, self._waiting)
+    def _open(self) -> None:
+        try:
+            self._writer = Writer(self.path, self._retention, self._waiting)
+        except BaseException as error:
+            if not self._retries:
+                raise
+            self._open_at = time.monotonic() + self._pause_s
+            self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
+            if not isinstance(error, HistoryError):
+                raise
+            raise HistoryError(f"{error}; it is tried again by itself, and no tick is kept until it works") from error
+        self._open_at = None
 
     def _commit(self, *, through: bool) -> bool:
         """Write all queued items. Return True: it did not fail."""
+        if self._open_at is not None and time.monotonic() >= self._open_at:
+            self._open()
         if self._writer is not None:
             self._writer.commit(through=through)
-            self._is_well()
+            self._report_if_new(None)
         return True
 
     def _is_due(self) -> bool:
@@ -337,7 +385,7 @@ class History:
         self._commit(through=False)
 
     def _close(self) -> None:
-        writer, self._writer = self._writer, None
+        writer, self._writer, self._open_at = self._writer, None, None
         if writer is not None:
             writer.close()
 
@@ -350,9 +398,15 @@ class History:
     # --- reports ---
 
     def _catch_up(self, until_ms: int) -> None:
-        """Commit queued ticks before a read. The reader thread calls this."""
+        """Commit queued ticks before a read. The reader thread calls this.
+
+        Raises:
+            HistoryError: the file could not be opened yet.
+        """
         writer = self._writer
-        if writer is not None and until_ms > writer.newest_ms and writer.is_behind:
+        if writer is None:
+            raise HistoryError(self._reported or f"{self.path} is not open")
+        if until_ms > writer.newest_ms and writer.is_behind:
             with suppress(HistoryError):
                 self._wait(self._job(partial(self._commit, through=False)), _CATCH_UP_S)
 
@@ -360,17 +414,16 @@ class History:
         """Report a hanging disk, since the writer thread cannot."""
         began = self._began
         if began is not None and time.monotonic() - began > ANSWER_S and not self._is_hanging:
-            self._is_hanging = True
-            self._report_if_new(
+            self._report_hanging(
                 f"{self.path} does not keep the history: its disk has not answered for {ANSWER_S:g} s: {_CHECK}"
             )
 
+    def _report_hanging(self, problem: str) -> None:
+        self._is_hanging = True
+        self._report_if_new(problem)
+
     def _found_damaged(self, columns: int) -> None:
         self._lost += columns
-        self._report_if_new(None)
-
-    def _is_well(self) -> None:
-        self._is_hanging = False
         self._report_if_new(None)
 
     def _report_if_new(self, problem: str | None) -> None:

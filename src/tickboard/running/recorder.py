@@ -3,8 +3,8 @@
      engine.tick ─▶ hub.publish ─▶ history.append, history.amend
 
 It never waits for the disk. A failure of the history is reported as a problem until it is over, and stops neither ticks
-nor the start: a board whose history cannot be used runs without one. Like the hub, the recorder continues when one
-board replaces another.
+nor the start: a board whose history cannot be used runs without one until it can. Like the hub, the recorder continues
+when one board replaces another.
 """
 
 import asyncio
@@ -68,9 +68,6 @@ class TickRecorder:
     Attributes:
         history: the history.
         late_s: how many seconds ticks are kept, and a sample may be late.
-
-    Raises:
-        HistoryError: the file cannot be used.
     """
 
     def __init__(self, options: HistoryOptions, path: Path, problems: Problems) -> None:
@@ -85,18 +82,16 @@ class TickRecorder:
         self._layout = Layout((), np.empty(0, np.intp))
         self._series: list[Series] = []
         self.late_s = options.retention.raw_s
-        commit_s = {} if options.commit is None else {"commit_s": options.commit}
-        self.history = History(path, options.retention, self._noted, **commit_s)
+        self.history = History(path, options.retention, self._noted, commit_s=options.commit_s, retries=True)
+        self._show()
 
     @classmethod
     def open(cls, options: HistoryOptions, problems: Problems) -> Self | None:
-        """Return a recorder; None if no history is wanted, or if it cannot be used, which is reported."""
+        """Return a recorder; None if no history is wanted, or if its threads cannot be started, which is reported."""
         if options.path is None:
             return None
         try:
             return cls(options, options.path, problems)
-        except HistoryError as error:
-            problems.report(SOURCE, str(error), brief=BRIEF)
         except Exception as error:  # noqa: BLE001  # the board starts all the same
             problems.report(SOURCE, described(error), error=error)
         return None
@@ -114,6 +109,8 @@ class TickRecorder:
             span_s: the window's length in seconds.
             now: POSIX seconds.
         """
+        if not self.history.is_open:
+            return
         start_ms, now_ms = milliseconds(now - span_s), milliseconds(now)
         try:
             engine.refill(_answered(lambda: self._earlier(engine, start_ms, now_ms)))

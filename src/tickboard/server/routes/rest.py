@@ -93,7 +93,7 @@ def rest_routes(hub: Hub, vitals: Callable[[], Vitals], history: Callable[[], Hi
                         name: NotifierHealth(each.sent, each.failed, each.dropped)
                         for name, each in traffic.notified.items()
                     },
-                    None if (kept := history()) is None else _history_health(kept.status()),
+                    _history_health(kept.status()) if (kept := history()) is not None and kept.is_open else None,
                     None if (written := traffic.remote_written) is None else _remote_write(written, time.time()),
                 )
             ),
