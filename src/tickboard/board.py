@@ -645,7 +645,8 @@ class Board(MetricDeclarations):
             settings: None: those of the environment.
             replaces: a served board, whose viewers, window, history and alerts move to this one.
             journal: keeps the log of alerts; None: the journal in the file `state`.
-            history: where ticks are kept; None: as the board declares.
+            history: where ticks are kept; None: as the board declares. A board that replaces another stays with its
+                file.
             remote_write: where ticks are sent; None: as the board declares.
 
         Raises:
@@ -669,7 +670,7 @@ class Board(MetricDeclarations):
             self._live = RunningBoard.fresh(self._declared(), settings, journal, history or self._history_options)
         else:
             live = replaces._require_live()  # noqa: SLF001  # another board of this class
-            self._live = live.replaced_by(self._declared(), settings)
+            self._live = live.replaced_by(self._declared(), settings, history)
             self._live.show()
 
     def _declared(self) -> BoardSpec:

@@ -232,6 +232,41 @@ def test_an_error_in_the_configuration_is_reported_with_its_line_until_fixed(pat
         assert "problems" not in board
 
 
+def test_a_changed_retention_applies_at_once_and_another_history_file_needs_a_restart(path: Path) -> None:
+    config, one, two = (path.with_name(name) for name in ("tickboard.toml", "one.sqlite", "two.sqlite"))
+
+    def configure(file: Path, keep: str) -> None:
+        config.write_text(f'[history]\nfile = "{file}"\nkeep = "{keep}"\n')
+
+    def status_of_a_late_sample() -> int:
+        sample = {"name": "late", "value": 1, "timestamp": time.time() - 2 * 3600}
+        return httpx.post(f"{server.url}api/metrics", json=sample).status_code
+
+    def problems() -> list[str]:
+        return [problem["message"] for problem in server.json("/api/board").get("problems", [])]
+
+    configure(one, "1h")
+    with (
+        serve("dev", str(path), "--interval", "50", env={"TICKBOARD_HISTORY": ""}) as server,
+        watching(server) as viewer,
+    ):
+        assert status_of_a_late_sample() == 422
+        configure(one, "3h")
+        viewer.until("board")
+        assert status_of_a_late_sample() == 200
+        configure(two, "3h")
+        viewer.until("board")
+        assert problems() == [
+            f"the file is now {two}, which needs a restart; until then, ticks are kept in {one}",
+        ]
+        configure(one, "3h")
+        viewer.until("board")
+        assert problems() == []
+        assert f"history file: the file is now {two}" in stopped_output(server)
+    assert one.exists()
+    assert not two.exists()
+
+
 def test_a_configuration_in_another_folder_can_be_wrong_at_the_start(path: Path, tmp_path: Path) -> None:
     path.write_text(BOARD + 'board.alert(cpu > 90, "high")\n')
     config = tmp_path / "settings" / "night.toml"

@@ -98,6 +98,19 @@ def test_ticks_come_back_as_they_were_recorded(recorded: Recorded) -> None:
         assert each.count.tolist() == (~np.isnan(column)).astype(int).tolist()
 
 
+def test_a_shorter_retention_applies_while_the_history_is_open(recorded: Recorded) -> None:
+    recorded.begin()
+    recorded.append(layout_of([CPU]), walk(4 * 3600))
+    recorded.history.settle()
+    assert recorded.history.status().raw.oldest_ms == START * 1000
+    recorded.history.retain(Retention(raw_s=3600), 0.05)
+    recorded.append(layout_of([CPU]), walk(600))
+    recorded.history.settle()
+    oldest_ms = recorded.history.status().raw.oldest_ms
+    assert oldest_ms is not None
+    assert oldest_ms > (START + 2 * 3600) * 1000
+
+
 def test_an_empty_history_answers_with_nothing(recorded: Recorded) -> None:
     answer = recorded.read(until=START + 60)
     assert (len(answer.times), answer.series) == (0, ())

@@ -405,6 +405,21 @@ def test_a_board_that_replaces_another_continues_recording(path: Path) -> None:
     run(main)
 
 
+def test_a_board_that_replaces_another_brings_its_retention(path: Path) -> None:
+    async def main() -> None:
+        board = make_board(path, 1)
+        live = board._require_live()
+        assert live.history is not None
+        after = Board(interval_ms=20)
+        after.prepare(after.defaults, replaces=board, history=HistoryOptions(str(path), keep=7200, keep_hours=172_800))
+        await asyncio.to_thread(live.history.flush)
+        assert live.history._retention.raw_s == after.intake.placement.late_s == 7200
+        assert after.hub.engine.alerts.log.keeping.keep_s == 90 * 86_400
+        await after.close()
+
+    run(main)
+
+
 def test_pushed_and_later_series_continue_in_the_history_of_a_changed_board(path: Path) -> None:
     async def main() -> None:
         board = Board(history=path, interval_ms=20, window_size=200)

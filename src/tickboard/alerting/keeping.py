@@ -20,7 +20,7 @@ class Keeping:
         keep_s: seconds that resolved alerts and marks are kept.
 
     Attributes:
-        keep_s: as given.
+        keep_s: as given; it may be changed.
         since: alerts and marks that ended before this time are too old, RFC 3339 in UTC with milliseconds; None: none
             are.
     """

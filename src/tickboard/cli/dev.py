@@ -19,7 +19,7 @@ from tickboard.cli.loading import Load
 from tickboard.cli.watching import Watcher
 from tickboard.configuration.config import NAME
 from tickboard.errors import BoardError, TickboardError
-from tickboard.history.options import HistoryOptions
+from tickboard.history.options import NONE, HistoryOptions
 from tickboard.hub.hub import Hub
 from tickboard.journal.journal import Journal
 from tickboard.loop.garbage import collect_frozen
@@ -45,6 +45,9 @@ waits."""
 LOOK_S = 1.0
 """Seconds between two checks of the loads and the watcher."""
 
+HISTORY_FILE = "history file"
+"""The source of the problem that a changed history file needs a restart."""
+
 SILENT_S = 10.0
 """A file system that has not answered for this many seconds is reported."""
 
@@ -58,7 +61,7 @@ class Reloader:
         say: prints a line in the terminal.
         journal: opens the journal that keeps the log of alerts, for the first board and those after it; None: none
             does.
-        history: returns where ticks are kept, for the first board and those after it.
+        history: returns where and for how long a board's ticks are kept. Boards after the first stay with its file.
         config: the file that configures the board; None: the ``tickboard.toml`` beside `path`, if there is one.
         remote_write: returns where a board's ticks are sent; None: as the board itself declares.
 
@@ -81,6 +84,7 @@ class Reloader:
         self._path = path
         self._config = config
         self._settings = settings
+        self._history = history
         self._remote_write = remote_write
         self._print = say
         self._watcher = Watcher(path, config or path.with_name(NAME))
@@ -100,10 +104,12 @@ class Reloader:
             if error is not None and (not path.is_file() or (config is not None and not config.is_file())):
                 raise error
             self.board = Board(path.name)
+        kept = history(self.board)
+        self._history_path = kept.path
         self.board.prepare(
             settings(self.board.defaults),
             journal=journal(self.board),
-            history=history(self.board),
+            history=kept,
             remote_write=remote_write(self.board),
         )
         if error is not None:
@@ -195,9 +201,14 @@ class Reloader:
         board = load.board or self.board
         try:
             if board is not self.board:
+                kept = self._history(board)
                 board.prepare(
-                    self._settings(board.defaults), replaces=self.board, remote_write=self._remote_write(board)
+                    self._settings(board.defaults),
+                    replaces=self.board,
+                    history=kept,
+                    remote_write=self._remote_write(board),
                 )
+                self._check_file(kept.path)
         except TickboardError as raised:
             error = raised
         except Exception as raised:  # noqa: BLE001  # preparing a board may call code of the file
@@ -219,6 +230,17 @@ class Reloader:
         self._has_replaced = True
         metrics = len(board.registry.metrics)
         self._say(f"{self._path}: reloaded, {metrics} metric{'' if metrics == 1 else 's'}")
+
+    def _check_file(self, path: Path | None) -> None:
+        """Report that another history file needs a restart."""
+        if path == self._history_path:
+            self.hub.problems.clear(HISTORY_FILE, "")
+            return
+        there = "nothing is kept" if self._history_path is None else f"ticks are kept in {self._history_path}"
+        message = f"the file is now {path or NONE}, which needs a restart; until then, {there}"
+        brief = "the board has another file now, which needs a restart"
+        self.hub.problems.report(HISTORY_FILE, message, brief=brief, logged=False)
+        self._say(f"{HISTORY_FILE}: {message}")
 
     def _check(self, now: float) -> None:
         """Report loads and a watcher that take too long, and clear these problems when they are over."""

@@ -44,11 +44,14 @@ class Expiry:
         file: the file to delete from.
         retention: the limits.
         recorder: knows the newest tick.
+
+    Attributes:
+        retention: the limits, which may be replaced between two runs.
     """
 
     def __init__(self, file: HistoryFile, retention: Retention, recorder: Recorder) -> None:
         self._file = file
-        self._retention = retention
+        self.retention = retention
         self._recorder = recorder
 
     def run(self) -> Iterator[None]:
@@ -61,13 +64,13 @@ class Expiry:
 
     def _by_age(self) -> Iterator[None]:
         for tier in range(RAW, HOURS + 1):
-            before = self._recorder.newest_ms - int(self._retention.of(tier) * 1000)
+            before = self._recorder.newest_ms - int(self.retention.of(tier) * 1000)
             while (found := self._oldest(tier)) is not None and found[1] < before:
                 self._delete(found[0], tier, found[1])
                 yield
 
     def _by_size(self) -> Iterator[None]:
-        limit = self._retention.size_bytes
+        limit = self.retention.size_bytes
         if self._file.used_bytes() <= limit:
             return
         limit -= limit // _ROOM_SHARE

@@ -286,6 +286,18 @@ class History:
         if self._closed:
             raise HistoryError(f"{self.path} is closed")
 
+    # --- options ---
+
+    def retain(self, retention: Retention, commit_s: float) -> None:
+        """Replace the retention and the time between two commits."""
+        self._commit_s = commit_s
+        self._job(partial(self._retain, retention))
+
+    def _retain(self, retention: Retention) -> None:
+        self._retention = retention
+        if self._writer is not None:
+            self._writer.retain(retention)
+
     # --- the thread ---
 
     def _job(self, job: Callable[[], R]) -> "Future[R]":
@@ -321,6 +333,8 @@ class History:
             if job is None:
                 return
             self._do(job)
+            # The job may have changed the time between two commits.
+            due = min(due, time.monotonic() + self._commit_s)
 
     def _do(self, job: Callable[[], object]) -> bool:
         """Run a job, and report its errors. Return whether the job returned a true value."""

@@ -191,6 +191,10 @@ class Writer:
 
     # --- the file ---
 
+    def retain(self, retention: Retention) -> None:
+        """Replace the limits."""
+        self._retention = self._expiry.retention = retention
+
     def _open(self) -> None:
         try:
             self._file = HistoryFile(self._path)

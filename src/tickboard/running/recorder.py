@@ -96,6 +96,11 @@ class TickRecorder:
             problems.report(SOURCE, described(error), error=error)
         return None
 
+    def retain(self, options: HistoryOptions) -> None:
+        """Replace how long ticks are kept, how large the file may be, and how often it is written."""
+        self.late_s = options.retention.raw_s
+        self.history.retain(options.retention, options.commit_s)
+
     def start(self) -> None:
         """Report the history's messages from now on. Call it in the running loop."""
         self._loop = asyncio.get_running_loop()

@@ -182,7 +182,7 @@ class RunningBoard:
             if journal.damaged is not None:
                 log.warning("%s was damaged, and is now %s: the log starts over", journal.path, journal.damaged)
         # Even if the board has no history now: alerts that were kept so far must not be deleted because of that.
-        engine.alerts.log.keeping = Keeping(max(LOG_AGE_S, history.retention.hours_s))
+        engine.alerts.log.keeping = Keeping(_alerts_s(history))
         hub = Hub(engine, declared.describe, write_all, lambda steps, settle: turns().begin(steps, settle))
         if (recorder := TickRecorder.open(history, hub.problems)) is not None:
             recorder.refill(engine, settings.window_size * settings.interval_ms / 1000, time.time())
@@ -214,8 +214,20 @@ class RunningBoard:
         while self._declared.marks:
             self._announcer.mark_now(self._declared.marks.popleft())
 
-    def replaced_by(self, declared: BoardSpec, settings: Settings) -> "RunningBoard":
-        """Return another board, with this one's history and alerts; `show` it to this one's viewers."""
+    def replaced_by(
+        self, declared: BoardSpec, settings: Settings, history: HistoryOptions | None = None
+    ) -> "RunningBoard":
+        """Return another board, with this one's history and alerts; `show` it to this one's viewers.
+
+        Args:
+            declared: its declarations.
+            settings: how often it ticks, and how long its window is.
+            history: how its ticks are stored, in the same file; None: as before.
+        """
+        if history is not None:
+            self.engine.alerts.log.keeping.keep_s = _alerts_s(history)
+            if self._recorder is not None:
+                self._recorder.retain(history)
         engine = _engine(declared, settings, secrets.token_hex(6), self.engine.alerts.log)
         engine.inherit(self.engine)
         self._problems.close()
@@ -314,6 +326,11 @@ def _engine(declared: BoardSpec, settings: Settings, epoch: str, alert_log: Aler
             registry.max_window_mb,
         )
     return engine
+
+
+def _alerts_s(history: HistoryOptions) -> float:
+    """Return how many seconds resolved alerts and marks are kept."""
+    return max(LOG_AGE_S, history.retention.hours_s)
 
 
 def _alert_id() -> str:
