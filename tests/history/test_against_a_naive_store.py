@@ -15,6 +15,7 @@ from tests.history.naive import Key, Naive, check, layout_of
 
 from tickboard.expressions.alignment import Floats
 from tickboard.history.answers import Question
+from tickboard.history.encodings import PIECES
 from tickboard.history.layout import Layout
 from tickboard.history.store import History, Retention
 
@@ -161,6 +162,10 @@ class Histories(RuleBasedStateMachine):
         # Entries may expire meanwhile.
         while expired != (expired := self.expired()):
             answer = self.history.read(question)
+        if (remembered := self.history.answer_from_memory(question)) is not None:
+            assert [list(pieces(remembered)) for pieces in PIECES.values()] == [
+                list(pieces(answer)) for pieces in PIECES.values()
+            ]
         keys = {each for epoch in self.naive.epochs for row in epoch.ticks.values() for each in row}
         wanted = [each for each in keys if is_wanted(each, pattern)]
         expected = self.naive.answer(question, wanted, expired)

@@ -3,8 +3,8 @@
 A series is identified by its name and labels; its unit may change. This module knows no values.
 """
 
-import threading
 from collections import OrderedDict
+from collections.abc import Iterable
 
 import msgspec
 import numpy as np
@@ -40,30 +40,36 @@ class Entry(Struct, frozen=True):
 
 
 class Catalogue:
-    """The series in a file, as of the last `refresh`."""
+    """The series in a file, as of the last `refresh`.
 
-    def __init__(self) -> None:
+    Args:
+        entries: the series without a file, in any order.
+    """
+
+    def __init__(self, entries: Iterable[Entry] = ()) -> None:
         self._revision = -1
-        self.entries: dict[int, Entry] = {}
-        self._names: dict[str, list[Entry]] = {}
-        self._ids: dict[tuple[str, Labels], int] = {}
         self._choices: OrderedDict[tuple[tuple[str, ...], bool], Integers] = OrderedDict()
-        self._lock = threading.Lock()
+        self._fill(entries)
 
     def refresh(self, database: Database) -> bool:
         """Read the series again if they have changed. Return whether they have."""
         revision = database.one("SELECT value FROM state WHERE name = 'series'")
         if revision == self._revision:
             return False
-        self.entries, self._names, self._ids = {}, {}, {}
         self._choices.clear()
-        for id, name, labels, unit in database.each("SELECT id, name, labels, unit FROM series ORDER BY id"):
-            entry = Entry(id, name, _decode_labels(labels), unit)
-            self.entries[id] = entry
-            self._names.setdefault(name, []).append(entry)
-            self._ids[name, entry.labels] = id
+        rows = database.each("SELECT id, name, labels, unit FROM series ORDER BY id")
+        self._fill(Entry(id, name, _decode_labels(labels), unit) for id, name, labels, unit in rows)
         self._revision = revision
         return True
+
+    def _fill(self, entries: Iterable[Entry]) -> None:
+        self.entries: dict[int, Entry] = {}
+        self._names: dict[str, list[Entry]] = {}
+        self._ids: dict[tuple[str, Labels], int] = {}
+        for entry in entries:
+            self.entries[entry.id] = entry
+            self._names.setdefault(entry.name, []).append(entry)
+            self._ids[entry.name, entry.labels] = entry.id
 
     def id_of(self, name: str, labels: Labels) -> int:
         """Return the id of a series, or -1 if there is none."""

@@ -2,7 +2,7 @@
 
 Entries that are not rolled up yet are computed from the tier below, and ticks that are not in blocks yet are read from
 rows. So the answer does not depend on the progress of the writer. Buckets at the ends of the range are complete.
-Nothing here knows threads.
+`tickboard.history.recent` answers in the same way from memory. Nothing here knows threads.
 """
 
 import math
@@ -13,7 +13,9 @@ from msgspec import Struct
 
 from tickboard.errors import TooMuchError
 from tickboard.expressions.alignment import Columns, Floats
-from tickboard.history.answers import Answer, Buckets, Integers, Question
+from tickboard.history.answering import Sums, answer_of_buckets, answer_of_ticks, tick_buckets_ms, whole_buckets
+from tickboard.history.answers import Answer, Integers, Question
+from tickboard.history.catalogue import Entry
 from tickboard.history.contents import Contents
 from tickboard.history.epochs import Epoch, overlap, visible
 from tickboard.history.file import Database
@@ -112,13 +114,11 @@ class HistorySnapshot:
         if not plan.length_ms:
             _check_size(len(chosen), plan.ticks)
             times, values = self._ticks(question.start_ms, question.end_ms, chosen)
-            rolled = Rolled(times, values, values, values, (~np.isnan(values)).astype(np.float64))
-            return self._answer(question, plan, chosen, rolled, values)
-        start = question.start_ms // plan.length_ms * plan.length_ms
-        end = -(-question.end_ms // plan.length_ms) * plan.length_ms
+            return answer_of_ticks(question, plan.interval_ms, times, values, self._entries(chosen))
+        start, end = whole_buckets(question, plan.length_ms)
         _check_size(len(chosen), (end - start) // plan.length_ms)
         rolled = self._buckets(plan.tier, plan.length_ms, start, end, chosen)
-        return self._answer(question, plan, chosen, rolled, rolled.avg)
+        return answer_of_buckets(question, plan.length_ms, TIERS[plan.tier], rolled, self._entries(chosen))
 
     def newest(self, before_ms: int, since_ms: int, layout: Layout, most: int) -> tuple[Integers, Floats]:
         """Return the newest ticks of a range as they were recorded; see `History.newest`."""
@@ -195,7 +195,7 @@ class HistorySnapshot:
         if tier == RAW and (ticks := self._few_ticks(question, epochs)) is not None:
             return Plan(RAW, 0, interval_ms, ticks)
         wanted = max((end - start) / question.points, interval_ms)
-        below_minute = math.ceil(wanted / interval_ms) * interval_ms
+        below_minute = tick_buckets_ms(question, interval_ms)
         if tier == RAW and below_minute < MINUTE_MS:
             return Plan(RAW, below_minute, interval_ms)
         length_ms = max(1, math.ceil(wanted / MINUTE_MS)) * MINUTE_MS
@@ -372,7 +372,7 @@ class HistorySnapshot:
 
     def _buckets(self, tier: int, length_ms: int, start: int, end: int, chosen: Chosen) -> Rolled:
         """Return the buckets of a range, made from a tier. `start` and `end` are multiples of their length."""
-        sums = _Sums(len(chosen), start, (end - start) // length_ms, length_ms)
+        sums = Sums(len(chosen), start, (end - start) // length_ms, length_ms)
         start = max(start, self._expired[tier])
         for epoch in self._between(start, end):
             if tier == RAW:
@@ -385,23 +385,8 @@ class HistorySnapshot:
                         sums.add(roll(rolled.take(shown), length_ms))
         return sums.result()
 
-    def _answer(self, question: Question, plan: Plan, chosen: Chosen, rolled: Rolled, avg: Floats) -> Answer:
-        count = rolled.count.astype(np.int64)
-        entries = [self.catalogue.entries[id] for id in chosen.ids.tolist()]
-        has_value = np.any(count, axis=1)
-        columns = zip(entries, rolled.min, rolled.max, avg, count, has_value, strict=True)
-        return Answer(
-            question.start_ms,
-            question.end_ms,
-            plan.length_ms or plan.interval_ms,
-            TIERS[plan.tier],
-            rolled.times,
-            tuple(
-                Buckets(entry.name, entry.labels, entry.unit, low, high, mean, each)
-                for entry, low, high, mean, each, there in columns
-                if there
-            ),
-        )
+    def _entries(self, chosen: Chosen) -> list[Entry]:
+        return [self.catalogue.entries[id] for id in chosen.ids.tolist()]
 
 
 def _check_size(series: int, buckets: int) -> None:
@@ -427,33 +412,3 @@ def _columns(rows: UnsealedRows, source: Columns, target: Columns, series: int) 
     found = np.full((series, len(rows)), np.nan)
     found[target] = values
     return found
-
-
-class _Sums:
-    """Sums of entries in buckets of equal length."""
-
-    def __init__(self, series: int, start: int, count: int, length_ms: int) -> None:
-        self._start, self._length_ms = start, length_ms
-        self._low = np.full((series, count), np.nan)
-        self._high = np.full((series, count), np.nan)
-        self._sum = np.zeros((series, count))
-        self._count = np.zeros((series, count))
-        self._present = np.zeros(count, np.bool_)
-
-    def add(self, rolled: Rolled) -> None:
-        """Add entries of the same length."""
-        places = (rolled.times - self._start) // self._length_ms
-        self._present[places] = True
-        # The buckets are nearly always adjacent, and a slice is faster.
-        where: slice | Integers = places
-        if places[-1] - places[0] == len(places) - 1:
-            where = slice(int(places[0]), int(places[-1]) + 1)
-        self._low[:, where] = np.fmin(self._low[:, where], rolled.min)
-        self._high[:, where] = np.fmax(self._high[:, where], rolled.max)
-        self._sum[:, where] += rolled.sum
-        self._count[:, where] += rolled.count
-
-    def result(self) -> Rolled:
-        """Return the buckets in which anything was recorded."""
-        times = self._start + np.arange(len(self._present)) * self._length_ms
-        return Rolled(times, self._low, self._high, self._sum, self._count).take(self._present)

@@ -21,6 +21,9 @@ from tickboard.history.waiting import AmendTick, AppendTick, BeginEpoch, Item
 JUMP_MS = 86_400_000
 """A tick this much later than the one before may come from a wrong clock."""
 
+_KEPT_LAYOUTS = 16
+"""How many layouts `Recorder.layouts` has."""
+
 
 class SealedAmendment(Struct, frozen=True, eq=False):
     """Amended values of a tick that is in a block, or in one that is being written.
@@ -59,6 +62,8 @@ class Recorder:
         amended: how many rows were amended, in transactions that did not fail.
         missed: amended values without a tick, in transactions that did not fail.
         sealing: the epoch of the rows that are being written into a block, and the time where they end; None if none.
+        sealed_ms: the end of the newest block of the current epoch, from when it is being written; 0 before the first.
+        layouts: the last layouts and the ids of their series, in transactions that did not fail.
     """
 
     def __init__(self, database: Database, run: BeginEpoch | None = None) -> None:
@@ -67,7 +72,7 @@ class Recorder:
         self.epoch = self.interval_ms = self.window = self.width = 0
         self.first_ms: int | None = None
         self.newest_ms: int = database.one("SELECT max(last) FROM epochs") or 0
-        self.jumped_ms = 0
+        self.jumped_ms = self.sealed_ms = 0
         self.sealing: tuple[int, int] | None = None
         self.forget()
 
@@ -78,6 +83,7 @@ class Recorder:
         self._layouts: dict[bytes, int] = {}
         # The newest layout, its series ids and its id in the file.
         self._layout: tuple[Layout, Integers, int] | None = None
+        self.layouts: tuple[tuple[Layout, Integers], ...] = ()
         self.epoch = 0
         self.first_ms = None
 
@@ -140,6 +146,7 @@ class Recorder:
         if self._layout is None or self._layout[0] is not layout:
             ids = self._series(layout)
             self._layout = layout, ids, self._put_layout(ids)
+            self.layouts = (*self.layouts[1 - _KEPT_LAYOUTS :], (layout, ids))
         return self._layout[1], self._layout[2]
 
     def _put_layout(self, ids: Integers) -> int:

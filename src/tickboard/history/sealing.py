@@ -145,6 +145,8 @@ class Sealer:
     def _seal_block(self, epoch: int, start: int, end: int) -> Iterator[None]:
         self.busy_before = FOREVER
         self._recorder.sealing = epoch, end
+        if epoch == self._recorder.epoch:
+            self._recorder.sealed_ms = end
         times, rows = self._read_rows(epoch, start, end)
         yield
         blocks: dict[int, list[Cell]] = {}

@@ -26,6 +26,7 @@ from tickboard.history.file import PURPOSE
 from tickboard.history.layout import HistoryStatus, Layout, Retention, TierStatus, milliseconds
 from tickboard.history.reader import HistoryReader
 from tickboard.history.reading import HistorySnapshot
+from tickboard.history.recent import RecentTicks
 from tickboard.history.waiting import AmendTick, AppendTick, BeginEpoch, Waiting
 from tickboard.history.writer import Writer
 from tickboard.output.logs import log
@@ -88,6 +89,10 @@ class History:
         self._commit_s = commit_s
         self._retries = retries
         self._waiting = Waiting()
+        self._recent = RecentTicks()
+        # The file that the ticks in memory are from, by `Writer.generation`; 0: a new epoch has begun.
+        self._recent_file = 0
+        self._interval_ms = 0
         self._jobs: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
         self._closed = False
         self._last_ms = 0
@@ -142,7 +147,8 @@ class History:
             interval_ms: milliseconds between two ticks.
             window: the number of ticks in the board's window. They are not sealed before they leave it.
         """
-        self._last_ms = 0
+        self._last_ms = self._recent_file = 0
+        self._interval_ms = interval_ms
         self._waiting.put(BeginEpoch(epoch, interval_ms, window))
 
     def append(self, seq: int, time: float, layout: Layout, row: Floats) -> None:
@@ -155,13 +161,18 @@ class History:
             row: float64 [columns], copied; NaN where there is no value.
         """
         self._see_hanging()
-        if not self.is_open:
+        if (writer := self._writer) is None:
             # They are not queued. Meanwhile another process may write the file, and these ticks would hide its own.
             self._missed += 1
             return
         # Two ticks of an epoch must not have the same time, even after rounding.
         self._last_ms = max(milliseconds(time), self._last_ms + 1)
-        self._waiting.put(AppendTick(seq, self._last_ms, layout, row[layout.columns].tobytes()))
+        values = row[layout.columns]
+        self._waiting.put(AppendTick(seq, self._last_ms, layout, values.tobytes()))
+        if self._recent_file != writer.generation:
+            self._recent_file = writer.generation
+            self._recent.begin(self._interval_ms, writer.opened_ms)
+        self._recent.append(self._last_ms, layout, values)
 
     def amend(self, time: float, layout: Layout, columns: Columns, values: Floats) -> None:
         """Change values of a tick that is already kept, and of its minute and hour.
@@ -178,9 +189,21 @@ class History:
             return
         places = layout.places_of(columns)
         known = places >= 0
-        self._waiting.put(AmendTick(milliseconds(time), layout, places[known], np.array(values, np.float64)[known]))
+        item = AmendTick(milliseconds(time), layout, places[known], np.array(values, np.float64)[known])
+        self._waiting.put(item)
+        self._recent.amend(item.time_ms, layout, item.places, item.values)
 
     # --- reading ---
+
+    def answer_from_memory(self, question: Question) -> Answer | None:
+        """Answer a small question about the newest ticks without blocking; None: read the file.
+
+        The answer is that of `read`, or newer: it has ticks and amendments that wait to be committed.
+        """
+        writer = self._writer
+        if writer is None or self._closed or writer.generation != self._recent_file:
+            return None
+        return self._recent.answer(question, writer.ids_of, writer.sealed_ms)
 
     def read(self, question: Question) -> Answer:
         """Answer a question. It blocks.

@@ -11,9 +11,11 @@ from pathlib import Path
 
 from tickboard.errors import HistoryError
 from tickboard.history.amending import Amender
+from tickboard.history.answers import Integers
+from tickboard.history.epochs import read_epochs
 from tickboard.history.expiry import Expiry
 from tickboard.history.file import APPLICATION_ID, PURPOSE, HistoryFile, explained_errors
-from tickboard.history.layout import HistoryStatus, Retention, TierStatus
+from tickboard.history.layout import HistoryStatus, Layout, Retention, TierStatus
 from tickboard.history.recording import Recorder, SealedAmendment
 from tickboard.history.sealing import Sealer
 from tickboard.history.waiting import BeginEpoch, Waiting
@@ -32,6 +34,7 @@ class Writer:
 
     Attributes:
         generation: grows with each file that is opened; readers must then reopen it.
+        opened_ms: the time of the newest tick in the file when it was opened; 0: it had none.
         damaged: the path that a damaged file was moved to; None if there was none.
         lost_files: a sentence for each file that was lost or damaged.
         amended: changes when ticks that are not in blocks are amended; odd while that is being committed.
@@ -54,7 +57,7 @@ class Writer:
         self._is_open = False
         # How many items, of `Waiting.count`, are committed, and how many survive a power cut.
         self._committed = self._synced = 0
-        self.generation = 0
+        self.generation = self.opened_ms = 0
         self.damaged: Path | None = None
         self.lost_files: list[str] = []
         self.amended = self.missed = self.lost = 0
@@ -65,6 +68,15 @@ class Writer:
     def newest_ms(self) -> int:
         """The time of the newest committed tick; 0 before the first."""
         return self._recorder.newest_ms
+
+    @property
+    def sealed_ms(self) -> int:
+        """The time before which ticks may be in blocks; 0 before the first block."""
+        return self._recorder.sealed_ms
+
+    def ids_of(self, layout: Layout) -> Integers | None:
+        """Return the ids of the series in a layout; None if it has not been written lately."""
+        return next((ids for known, ids in self._recorder.layouts if known is layout), None)
 
     @property
     def is_behind(self) -> bool:
@@ -207,6 +219,7 @@ class Writer:
                 self._sealer = Sealer(self._file, self._recorder)
                 self._amender = Amender(self._file, self._sealer.columns)
                 self._expiry = Expiry(self._file, self._retention, self._recorder)
+                self.opened_ms = max((epoch.last for epoch in read_epochs(self._file)), default=0)
                 self._look()
         except DamageError as error:
             self._file.close()
