@@ -7,7 +7,7 @@ from tickboard.errors import InputError
 from tickboard.hub.encodings import whole
 from tickboard.metrics.handles import Gauge
 from tickboard.metrics.registry import Registry
-from tickboard.wire import Card, Chart, MetricInfo, Row, Table
+from tickboard.wire import Card, Chart, Heatmap, MetricInfo, Row, Table
 
 
 @pytest.fixture
@@ -53,6 +53,26 @@ def test_an_invalid_panel_is_refused(registry: Registry) -> None:
         panels.card(registry, "mem")
     with pytest.raises(InputError, match="'mem' is not a metric of this board: it has no metrics yet"):
         panels.card(Registry(), "mem")
+
+
+def test_a_heat_map_shows_a_histogram_or_one_of_its_series(registry: Registry) -> None:
+    assert panels.heatmap(registry, "lat") == Heatmap("lat", "Latency", "ms")
+    route = registry.histogram("took", "Took", unit="s", labels=["route"])
+    assert panels.heatmap(registry, route.labels(route="/"), "Start page", [1, 2]) == Heatmap(
+        "took", "Start page", "s", {"route": "/"}
+    )
+    # Its buckets are no metrics for people.
+    assert "lat.buckets" in registry.metrics
+    assert "lat.buckets" not in panels.Snapshot.of(registry).metrics
+    assert len(whole(panels.default_panels(panels.Snapshot.of(registry)))) == 2
+
+
+def test_only_a_histogram_has_a_heat_map(registry: Registry) -> None:
+    for name in ("cpu", "lat.p95"):
+        with pytest.raises(InputError, match=f"'{name}' is not a histogram: show it with board.chart, or declare a"):
+            panels.heatmap(registry, name)
+    with pytest.raises(InputError, match="'mem' is not a metric of this board"):
+        panels.heatmap(registry, "mem")
 
 
 def test_a_table_has_a_column_for_each_metric(registry: Registry) -> None:

@@ -119,6 +119,14 @@ def shop(browser: Browser) -> None:
         page.screenshot(path=IMAGES / "shop.png")
 
 
+def heatmap(browser: Browser) -> None:
+    """A heat map beside a chart of the same histogram, after its values have changed."""
+    with serve("run", str(EXAMPLES / "heatmap.py")) as url, look(browser, url, 1100, 460) as page:
+        expect(page.locator(".heatmap canvas").first).to_be_visible(timeout=FULL_MS)
+        page.wait_for_timeout(FULL_MS * 2 / 3)
+        page.locator(".row-panels").screenshot(path=IMAGES / "heatmap.png")
+
+
 def feed(browser: Browser) -> None:
     """The feed of the tutorial, with an alert that fires and one that is over."""
     with serve("run", str(EXAMPLES / "shop.py"), "--interval", "500ms") as url, look(browser, url, 1100, 560) as page:
@@ -180,7 +188,7 @@ def _wait_until_served(address: str) -> None:
 
 
 PICTURES: dict[str, Callable[[Browser], None]] = {
-    take.__name__: take for take in (dashboard, host, tour, shop, feed, problem, pushed, middleware)
+    take.__name__: take for take in (dashboard, host, tour, shop, heatmap, feed, problem, pushed, middleware)
 }
 
 

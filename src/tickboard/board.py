@@ -61,7 +61,7 @@ if TYPE_CHECKING:
 H = TypeVar("H", bound=Handle)
 F = TypeVar("F", bound=Callable[[], object])
 A = TypeVar("A", bound=AlertFunction)
-P = TypeVar("P", wire.Card, wire.Chart, wire.Table, wire.Row)
+P = TypeVar("P", wire.Card, wire.Chart, wire.Table, wire.Heatmap, wire.Row)
 
 
 class Board(MetricDeclarations):
@@ -585,6 +585,14 @@ class Board(MetricDeclarations):
         """
         return self._add(panels.table(self.registry, metrics, label, title, limit, also))
 
+    def heatmap(self, histogram: MetricRef, title: str = "", *, bounds: Iterable[float] = ()) -> wire.Heatmap:
+        """Show the distribution of a histogram over time: how many of its values lie in each bucket.
+
+        A histogram with labels is shown as a whole; ``latency.labels(route="/")`` shows one series. Without `bounds`,
+        the upper ends of the buckets, the buckets follow the values. Pass it to `row` to put it there.
+        """
+        return self._add(panels.heatmap(self.registry, histogram, title, bounds))
+
     def row(self, *children: wire.Panel, title: str = "", note: str = "", folded: bool = False) -> wire.Row:
         """Put panels side by side, as ``board.row(board.card(cpu), board.chart(cpu), title="CPU")``.
 
@@ -609,7 +617,7 @@ class Board(MetricDeclarations):
     def _described(self) -> Generator[None, None, wire.BoardInfo]:
         """Return the description in steps, as of the first step."""
         live = self._require_live()
-        revision, metrics = self.registry.metrics_revision, panels.Snapshot(dict(self.registry.metrics))
+        revision, metrics = self.registry.metrics_revision, panels.Snapshot.of(self.registry)
         shown = yield from self._all_panels(metrics)
         return wire.BoardInfo(
             self.title,

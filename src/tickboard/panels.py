@@ -1,4 +1,4 @@
-"""Panels: which cards, charts and rows the page shows, as data.
+"""Panels: which cards, charts, heat maps and rows the page shows, as data.
 
 A board that declares none gets a card and a chart for every metric; one of many metrics gets sections, by the first
 words of their names. Nothing here knows how the page draws them.
@@ -12,10 +12,11 @@ from weakref import WeakKeyDictionary
 from msgspec import Struct
 
 from tickboard.errors import InputError
-from tickboard.metrics.handles import QUANTILES, Handle
+from tickboard.metrics.buckets import is_bucket
+from tickboard.metrics.handles import QUANTILES, Handle, Histogram
 from tickboard.metrics.naming import group_of
 from tickboard.metrics.registry import Registry
-from tickboard.wire import Card, Chart, MetricInfo, Panel, Row, Table
+from tickboard.wire import Card, Chart, Heatmap, MetricInfo, Panel, Row, Table
 
 MetricRef = Handle | str
 """A metric as a dashboard file names it: a handle or a name."""
@@ -54,6 +55,12 @@ class Snapshot(Struct, frozen=True, eq=False):
     """
 
     metrics: Mapping[str, MetricInfo]
+
+    @classmethod
+    def of(cls, registry: Registry) -> "Snapshot":
+        """Return the metrics that people see: those of a registry without the buckets of heat maps."""
+        metrics = dict(registry.metrics)
+        return cls({name: info for name, info in metrics.items() if not is_bucket(name, info.labels)})
 
 
 def card(registry: KnownMetrics, metric: MetricRef, title: str = "", *, note: str = "", limit: int = 0) -> Card:
@@ -151,6 +158,26 @@ def table(
     if limit < 1:
         raise InputError(f"limit={limit}: give 1 or more rows")
     return Table([info.name for info in infos], label, title or infos[0].title, limit, list(also))
+
+
+def heatmap(registry: Registry, metric: MetricRef, title: str = "", bounds: Iterable[float] = ()) -> Heatmap:
+    """Return a heat map of a histogram, and make its buckets be recorded.
+
+    Args:
+        registry: where the histogram is declared.
+        metric: a handle or a name; of all its series together, unless it is the handle of one.
+        title: the panel's title; empty: the histogram's.
+        bounds: the upper ends of the buckets, ascending; none: see `tickboard.metrics.bounds`.
+
+    Raises:
+        InputError: the metric is unknown or no histogram, or the bounds cannot be used.
+    """
+    info = lookup(registry, metric)
+    handle = metric if isinstance(metric, Handle) else registry.find(metric)
+    if not isinstance(handle, Histogram):
+        raise InputError(f"{info.name!r} is not a histogram: show it with board.chart, or declare a board.histogram")
+    registry.buckets.show(handle, bounds)
+    return Heatmap(info.name, title or info.title, info.unit, dict(handle.own_labels))
 
 
 def row(panels: Iterable[Panel], title: str = "", *, note: str = "", folded: bool = False) -> Row:

@@ -190,6 +190,19 @@ class Table(msgspec.Struct, frozen=True, tag="table", omit_defaults=True):
     also: list[str] = []
 
 
+class Heatmap(msgspec.Struct, frozen=True, tag="heatmap", omit_defaults=True):
+    """The distribution of a histogram over time: at each tick, the share of values in each bucket.
+
+    The buckets are the series of the metric ``METRIC.buckets``; see the protocol. Only series that have all of `labels`
+    count. `unit` is that of the values.
+    """
+
+    metric: str
+    title: str
+    unit: str = ""
+    labels: dict[str, str] = {}
+
+
 class Row(msgspec.Struct, frozen=True, tag="row", omit_defaults=True):
     """Panels side by side. With a title they are a section, which the viewer folds and unfolds.
 
@@ -202,7 +215,7 @@ class Row(msgspec.Struct, frozen=True, tag="row", omit_defaults=True):
     folded: bool = False
 
 
-Panel = Card | Chart | Table | Row
+Panel = Card | Chart | Table | Heatmap | Row
 
 
 class BoardInfo(msgspec.Struct, frozen=True, omit_defaults=True):

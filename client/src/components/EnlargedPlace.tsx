@@ -1,12 +1,14 @@
-/** The enlarged chart, in place of the board. It is loaded on first use. */
+/** The enlarged chart or heat map, in place of the board. It is loaded on first use. */
 import { createEffect, createMemo, lazy, Show } from "solid-js";
-import type { Chart } from "../types.gen";
+import { heatId } from "../chart/buckets";
+import type { Chart, Heatmap } from "../types.gen";
 import { useStores } from "./context";
 import { LoadedPart, usePreload } from "./LoadedPart";
 import { leavesOf } from "./layout";
 
 const load = () => import("./Enlarged");
 const Enlarged = lazy(load);
+const EnlargedHeatmap = lazy(() => import("./EnlargedHeatmap"));
 
 const PRELOAD_AFTER_MS = 5_000;
 
@@ -14,18 +16,22 @@ export function EnlargedPlace() {
   const { board, stats, view } = useStores();
 
   /** Find the panel with these metrics, or build a chart from the ones that exist. */
-  function find(id: string): Chart | undefined {
+  function find(id: string): Chart | Heatmap | undefined {
     const panel = board
       .groups()
       .flatMap(leavesOf)
-      .find((one): one is Chart => one.type === "chart" && one.metrics.join(",") === id);
+      .find(
+        (one): one is Chart | Heatmap =>
+          (one.type === "chart" && one.metrics.join(",") === id) ||
+          (one.type === "heatmap" && heatId(one) === id),
+      );
     if (panel !== undefined) return panel;
     const metrics = id.split(",").filter((name) => board.metric(name) !== undefined);
     const title = metrics.map((name) => board.metric(name)?.title).join(", ");
     return metrics.length === 0 ? undefined : { type: "chart", metrics, title };
   }
 
-  const chart = createMemo<Chart | undefined>((before) => {
+  const panel = createMemo<Chart | Heatmap | undefined>((before) => {
     const shown = view.shown();
     if (shown?.type !== "chart" || !stats.loaded()) return undefined;
     const found = find(shown.id);
@@ -42,10 +48,10 @@ export function EnlargedPlace() {
   usePreload(PRELOAD_AFTER_MS, load);
 
   return (
-    <Show when={chart()} keyed>
+    <Show when={panel()} keyed>
       {(one) => (
         <LoadedPart>
-          <Enlarged chart={one} />
+          {one.type === "heatmap" ? <EnlargedHeatmap panel={one} /> : <Enlarged chart={one} />}
         </LoadedPart>
       )}
     </Show>

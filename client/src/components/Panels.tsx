@@ -3,7 +3,17 @@
  * a section that folds. When panels come and go, the others keep their elements: groups are keyed by id,
  * panels by object.
  */
-import { type Accessor, createMemo, createUniqueId, For, lazy, Match, Show, Switch } from "solid-js";
+import {
+  type Accessor,
+  createMemo,
+  createUniqueId,
+  For,
+  type JSX,
+  lazy,
+  Match,
+  Show,
+  Switch,
+} from "solid-js";
 import type { Card, Table } from "../types.gen";
 import { ChartPanel } from "./ChartPanel";
 import { useStores } from "./context";
@@ -15,6 +25,7 @@ import { SeverityShape } from "./SeverityShape";
 import { Skeleton } from "./Skeleton";
 
 const TablePanel = lazy(() => import("./TablePanel"));
+const HeatmapPanel = lazy(() => import("./HeatmapPanel"));
 
 /** A chart with more series has a ranked table beside it. */
 const MANY_SERIES = 8;
@@ -42,11 +53,33 @@ function useWide(panels: () => readonly Plotted[]): () => readonly boolean[] {
     const wide =
       panel.type === "table"
         ? isWideTable(panel)
-        : panel.metrics.reduce((sum, name) => sum + stats.seriesOf(name).length, 0) > MANY_SERIES;
+        : panel.type === "chart" &&
+          panel.metrics.reduce((sum, name) => sum + stats.seriesOf(name).length, 0) > MANY_SERIES;
     if (wide) known.add(panel);
     return wide;
   };
   return () => panels().map(isWide);
+}
+
+function plotted(panel: Plotted, pinned: boolean): JSX.Element {
+  switch (panel.type) {
+    case "chart":
+      return <ChartPanel chart={panel} />;
+    case "table":
+      return (
+        <LoadedPart
+          fallback={<section class="table-panel" style={{ "--rows": panel.limit ?? TABLE_ROWS }} />}
+        >
+          <TablePanel table={panel} pinned={pinned} />
+        </LoadedPart>
+      );
+    default:
+      return (
+        <LoadedPart fallback={<section class="chart" />}>
+          <HeatmapPanel panel={panel} />
+        </LoadedPart>
+      );
+  }
 }
 
 function Charts(props: { panels: readonly Plotted[]; pinned?: boolean }) {
@@ -61,15 +94,7 @@ function Charts(props: { panels: readonly Plotted[]; pinned?: boolean }) {
       <For each={props.panels}>
         {(panel, place) => (
           <div class="place" style={styleOf(place())}>
-            {panel.type === "chart" ? (
-              <ChartPanel chart={panel} />
-            ) : (
-              <LoadedPart
-                fallback={<section class="table-panel" style={{ "--rows": panel.limit ?? TABLE_ROWS }} />}
-              >
-                <TablePanel table={panel} pinned={props.pinned ?? false} />
-              </LoadedPart>
-            )}
+            {plotted(panel, props.pinned ?? false)}
           </div>
         )}
       </For>

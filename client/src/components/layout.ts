@@ -7,9 +7,10 @@
  *   before   cards 1 (a b)   charts 2 (a b)
  *   after    cards 1 (a b c) charts 2 (a b c)   row 3 "nginx" (…)
  */
-import type { Card, Chart, Panel, Table } from "../types.gen";
+import type { Card, Panel, Row } from "../types.gen";
 
-export type Plotted = Chart | Table;
+/** A panel that shares a grid with charts. */
+export type Plotted = Exclude<Panel, Card | Row>;
 
 /** How many rows a table shows by default. */
 export const TABLE_ROWS = 10;
@@ -34,8 +35,11 @@ export type Group =
 /** The metrics that a panel shows. */
 export function metricsOf(panel: Panel): readonly string[] {
   if (panel.type === "row") return panel.panels.flatMap(metricsOf);
-  return panel.type === "card" ? [panel.metric] : panel.metrics;
+  return "metric" in panel ? [panel.metric] : panel.metrics;
 }
+
+/** What a panel's element is found by: its metrics. */
+export const targetOf = (panel: Plotted): string => metricsOf(panel).join(" ");
 
 /** The previous panels by content. Each is handed out once. */
 class Pool {
@@ -141,7 +145,7 @@ const even = (count: number, most: number, columns: number): number[] =>
 /** The preferred columns of a panel, of twelve. */
 function wish(panel: Plotted): number {
   if (panel.type === "table") return panel.metrics.length === 1 && !panel.also?.length ? 3 : 5;
-  return panel.metrics.length > 1 ? 5 : 4;
+  return panel.type === "chart" && panel.metrics.length > 1 ? 5 : 4;
 }
 
 /** Give a row of three its preferred columns if they add up to twelve. */

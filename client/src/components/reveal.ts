@@ -41,5 +41,7 @@ export function chartInSight(): string | undefined {
     charts.find((chart) => chart.getBoundingClientRect().bottom > 0);
   const metrics = chosen?.dataset.metric;
   if (chosen === undefined || metrics === undefined) return undefined;
+  // A panel may show metrics that do not belong in one chart.
+  if (chosen.dataset.chart !== undefined) return chosen.dataset.chart;
   return chosen.classList.contains("chart") ? metrics.split(" ").join(",") : metrics.split("{", 1)[0];
 }

@@ -3,7 +3,7 @@
  * pinned in case it returns. It must not know how they are drawn.
  */
 import { createMemo, createSignal } from "solid-js";
-import { leavesOf, type Plotted } from "../components/layout";
+import { leavesOf, metricsOf, type Plotted } from "../components/layout";
 import { kept } from "../window/kept";
 import type { BoardStore } from "./board";
 import type { RowsMemory } from "./rows";
@@ -11,7 +11,7 @@ import type { RowsMemory } from "./rows";
 const MOST_PINNED = 50;
 
 /** Identifies a panel across visits. */
-const idOf = ({ type, metrics, title }: Plotted): string => JSON.stringify([type, metrics, title]);
+const idOf = (panel: Plotted): string => JSON.stringify([panel.type, metricsOf(panel), panel.title]);
 
 export function createPinsStore(memory: RowsMemory, board: Pick<BoardStore, "groups">) {
   const [ids, setIds] = createSignal<readonly string[]>(memory.load());

@@ -24,6 +24,7 @@ from tickboard.hub.hub import Hub
 from tickboard.journal.journal import Journal
 from tickboard.loop.garbage import collect_frozen
 from tickboard.loop.supervisor import Supervisor
+from tickboard.panels import Snapshot
 from tickboard.problems import described
 from tickboard.running.running_board import DASHBOARD_FILE
 from tickboard.sending.options import RemoteWriteOptions
@@ -228,7 +229,7 @@ class Reloader:
             except Exception as raised:  # noqa: BLE001  # the other step still runs
                 self.hub.problems.report(DASHBOARD_FILE, described(raised), error=raised)
         self._has_replaced = True
-        metrics = len(board.registry.metrics)
+        metrics = len(Snapshot.of(board.registry).metrics)
         self._say(f"{self._path}: reloaded, {metrics} metric{'' if metrics == 1 else 's'}")
 
     def _check_file(self, path: Path | None) -> None:

@@ -17,6 +17,7 @@ from tickboard.hub.hub import Hub
 from tickboard.output.logs import log
 from tickboard.output.secrets import is_exposed
 from tickboard.output.terminal import prepare_to_serve, say
+from tickboard.panels import Snapshot
 from tickboard.server.requests.detail_access import DetailAccess
 from tickboard.server.requests.guard import Guard
 from tickboard.server.uvicorn.listening import listen, url_of
@@ -142,7 +143,7 @@ def serve(served: ASGIApp, board: Callable[[], Board], options: Options) -> None
 
 def greeting(board: Board, url: str) -> list[str]:
     """Return the lines that are printed at the start: the address, the metrics and the interval."""
-    names = list(board.registry.metrics)
+    names = list(Snapshot.of(board.registry).metrics)
     shown = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
     every = f"a tick every {board.settings.interval_ms} ms, {board.settings.window_size} ticks in the window"
     return [

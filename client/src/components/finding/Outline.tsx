@@ -3,7 +3,7 @@ import { createMemo, For, Show } from "solid-js";
 import { formatCount } from "../../format";
 import { useStores } from "../context";
 import { Icon } from "../Icon";
-import { leavesOf } from "../layout";
+import { leavesOf, targetOf } from "../layout";
 import { SeverityShape } from "../SeverityShape";
 import { Dialog } from "./Dialog";
 
@@ -80,7 +80,7 @@ export default function Outline() {
           <For each={panels()}>
             {(panel) => (
               <li>
-                <button type="button" onClick={() => go("", panel.metrics.join(" "))}>
+                <button type="button" onClick={() => go("", targetOf(panel))}>
                   <span class="dot" />
                   <span class="outline-title">{panel.title}</span>
                 </button>

@@ -3,7 +3,7 @@
  * smaller the cells. Pure: a board's groups and the size of the wall in, columns out.
  */
 import type { Series } from "../../link/protocol";
-import { type Group, leavesOf, type RowGroup } from "../layout";
+import { type Group, leavesOf, metricsOf, type RowGroup } from "../layout";
 
 export interface CellGroup {
   title: string;
@@ -48,14 +48,11 @@ const SIDES = 1;
 /** A heading with fewer rows below it moves to the next column. */
 const LEAST_ROWS = 3;
 
-/** The metrics of cards and charts, in order. Tables have too many rows for a wall. */
+/** The metrics of all panels, in order, but for tables, which have too many rows for a wall. */
 function shownIn(groups: readonly Group[], isOpen: (row: RowGroup) => boolean): string[] {
   return groups.flatMap((group) => {
     if (group.type === "row") return isOpen(group) ? shownIn(group.groups, isOpen) : [];
-    return leavesOf(group).flatMap((panel) => {
-      if (panel.type === "card") return [panel.metric];
-      return panel.type === "chart" ? panel.metrics : [];
-    });
+    return leavesOf(group).flatMap((panel) => (panel.type === "table" ? [] : metricsOf(panel)));
   });
 }
 
