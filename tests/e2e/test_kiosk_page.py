@@ -69,7 +69,7 @@ def test_a_wall_shows_up_to_a_thousand_series_without_scrolling(
         assert page.evaluate("document.documentElement.scrollHeight") <= height
         scrolls = "(it) => it.scrollHeight > it.clientHeight || it.scrollWidth > it.clientWidth"
         assert not page.locator(".kiosk-columns").evaluate(scrolls)
-        hot = page.locator('[data-metric=\'load{node="0",region="r0"}\']')
+        hot = page.locator('[data-metric=\'load_r0{node="0"}\']')
         expect(hot).to_have_attribute("data-severity", "critical") if firing == "1" else None
         expect(hot).to_contain_text("99")
 

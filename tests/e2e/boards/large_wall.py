@@ -8,8 +8,10 @@ from tickboard import Board
 SERIES, REGIONS = int(os.environ["SERIES"]), 5
 
 board = Board("Fleet", interval_ms=1000)
-load = board.gauge("load", "Load", unit="%", labels=["region", "node"])
-nodes = [load.labels(region=f"r{number % REGIONS}", node=str(number)) for number in range(SERIES)]
+regions = [
+    board.gauge(f"load_r{region}", f"Load of region {region}", unit="%", labels=["node"]) for region in range(REGIONS)
+]
+nodes = [regions[number % REGIONS].labels(node=number) for number in range(SERIES)]
 
 
 @board.every()
@@ -20,7 +22,7 @@ def simulate() -> None:
     nodes[0].set(99)
 
 
-for region in range(REGIONS):
-    board.row(board.chart(load.labels(region=f"r{region}")), title=f"Region {region}")
 limit = 90 if os.environ.get("FIRING") == "1" else 100
-board.alert(load > limit, "node {node} at {value} %", severity="critical")
+for region, load in enumerate(regions):
+    board.row(board.chart(load), title=f"Region {region}")
+    board.alert(load > limit, "node {node} at {value:.0f} %", severity="critical")

@@ -104,7 +104,8 @@ function Firing(props: { id: string }) {
           stats.drawn();
           const now = board.isPlain(alert()) ? stats.window.newest(key()) : Number.NaN;
           const shown = Number.isFinite(now) ? now : (alert().value ?? Number.NaN);
-          return formatValue(shown, board.unitOf(alert()), extentOf([shown, alert().threshold]));
+          const extent = extentOf([shown, alert().threshold]);
+          return formatValue(shown, board.unitOf(alert()), extent, stats.window.isWhole(key()));
         };
         return (
           <li
@@ -221,10 +222,16 @@ function SmallCell(props: { series: Series; name: string; size: CellSize["name"]
 function GroupPart(props: { part: Part; size: CellSize["name"]; abreast: number }) {
   const { alerts, board, sections } = useStores();
   const title = () => props.part.title || board.title();
+  const titleOf = (name: string) => titleIn(props.part.title, board.metric(name)?.title ?? name);
+  /** The title of the metric of all cells, said once. */
+  const only = createMemo(() => {
+    const found = new Set(props.part.series.map(({ name }) => name));
+    return found.size === 1 && props.part.series.length > 1 ? titleOf([...found][0]) : "";
+  });
   const names = createMemo(() => {
     const { series } = props.part;
     const labels = onlyDiffering(series.map((one) => one.labels)).map(formatLine);
-    const titles = series.map(({ name }) => titleIn(props.part.title, board.metric(name)?.title ?? name));
+    const titles = series.map(({ name }) => (only() === "" ? titleOf(name) : ""));
     return distinct(titles.map((title, i) => [title, labels[i]].filter(Boolean).join(" · ")));
   });
   const worst = () =>
@@ -245,9 +252,14 @@ function GroupPart(props: { part: Part; size: CellSize["name"]; abreast: number 
     return units.size === 1 ? [...units][0] : "";
   };
   const note = () => {
-    if (props.part.continued) return "continued";
+    if (props.part.continued) return [only(), "continued"].filter(Boolean).join(" · ");
     const count = `${formatCount(props.part.total)} series`;
-    const parts = [count, isSmall() ? unit() : "", firing() > 0 ? `${formatCount(firing())} firing` : ""];
+    const parts = [
+      only(),
+      count,
+      isSmall() ? unit() : "",
+      firing() > 0 ? `${formatCount(firing())} firing` : "",
+    ];
     return parts.filter(Boolean).join(" · ");
   };
   return (
@@ -264,13 +276,14 @@ function GroupPart(props: { part: Part; size: CellSize["name"]; abreast: number 
       </h2>
       <div class="kiosk-cells">
         <For each={props.part.series}>
-          {(series, at) =>
-            isSmall() ? (
+          {(series, at) => (
+            <Show
+              when={isSmall()}
+              fallback={<Cell series={series} name={names()[at()] ?? ""} size={props.size} />}
+            >
               <SmallCell series={series} name={names()[at()] ?? ""} size={props.size} />
-            ) : (
-              <Cell series={series} name={names()[at()] ?? ""} size={props.size} />
-            )
-          }
+            </Show>
+          )}
         </For>
       </div>
     </section>
