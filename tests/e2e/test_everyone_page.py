@@ -48,7 +48,7 @@ MISSED = """() => [...document.querySelectorAll("button, a[href], input, summary
     .filter((it) => it.checkVisibility({ visibilityProperty: true }) && !it.closest(".visually-hidden, .skip-link"))
     .map((it) => it.closest("label") ?? it)
     .filter((it) => {
-        it.scrollIntoView({ block: "center" });
+        it.scrollIntoView({ block: "center", behavior: "instant" });
         const { left, right, top, bottom } = it.getBoundingClientRect();
         const [x, y] = [(left + right) / 2, (top + bottom) / 2];
         return [[x, y - 21], [x, y + 21], [x - 21, y], [x + 21, y]].some((point) => {
