@@ -531,6 +531,30 @@ class AlertPage(msgspec.Struct, frozen=True, omit_defaults=True):
     next: int | None = None
 
 
+class AlertSpan(msgspec.Struct, frozen=True, omit_defaults=True, rename={"start": "from", "end": "to"}):
+    """Alerts of one severity that began in the same step of time: from the first beginning to the last end.
+
+    Without ``to``, one of them fires.
+    """
+
+    severity: Severity
+    start: str
+    alerts: int
+    end: str | None = None
+
+
+class AlertSpans(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
+    """``GET /api/alerts/spans``: when alerts fired in a range of time, in the order of their beginnings.
+
+    ``step_ms`` is the length of the steps in which alerts are taken together.
+    """
+
+    start: str
+    end: str
+    step_ms: int
+    spans: list[AlertSpan]
+
+
 HistoryTier = Literal["raw", "minutes", "hours"]
 """The source of the buckets in a history answer: ticks, or their rollups."""
 

@@ -422,6 +422,59 @@ def test_alerts_that_have_left_the_log_are_found_in_the_journal(tmp_path: Path) 
         assert messages(server, **half, rule="busy") == messages(server, **half, state="active") == []
 
 
+def test_spans_are_of_alerts_in_the_log_and_in_the_journal(tmp_path: Path) -> None:
+    state = tmp_path / "state" / "alerts.sqlite"
+    write_past(state, 100)
+    with serve("run", str(BOARDS / "alarms.py"), "--interval", "30", "--state", str(state)) as server:
+        fire(server, a=91)
+        range_of = {"from": "2026-01-31T12:10:15Z", "to": "2026-01-31T14:10:00Z"}
+        answer = httpx.get(f"{server.url}api/alerts/spans", params={**range_of, "points": 10}).json()
+        assert answer == {
+            "from": "2026-01-31T12:10:15.000Z",
+            "to": "2026-01-31T14:10:00.000Z",
+            "step_ms": 3_600_000,
+            "spans": [
+                # The first one has begun before.
+                {
+                    "severity": "info",
+                    "from": "2026-01-31T12:10:15.000Z",
+                    "to": "2026-01-31T12:59:30.000Z",
+                    "alerts": 50,
+                },
+                {
+                    "severity": "info",
+                    "from": "2026-01-31T13:00:00.000Z",
+                    "to": "2026-01-31T13:39:30.000Z",
+                    "alerts": 40,
+                },
+            ],
+        }
+        [alert] = page(server)["alerts"]
+        answer = httpx.get(f"{server.url}api/alerts/spans").json()
+        assert answer["spans"] == [{"severity": alert["severity"], "from": alert["timestamp"], "alerts": 1}]
+        assert answer["step_ms"] == 600_000
+
+
+def test_spans_without_a_journal_are_of_the_log(server: Server) -> None:
+    fire(server, a=91, b=92)
+    [span] = httpx.get(f"{server.url}api/alerts/spans?points=1").json()["spans"]
+    assert (span["alerts"], "to" in span) == (2, False)
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("from=2999-01-01T00:00:00Z", "from=2999-01-01T00:00:00Z is not before to=now"),
+        ("points=0", "points=0: give a whole number from 1 to 5000"),
+        ("to=soon", "to=soon: give a time"),
+    ],
+)
+def test_an_invalid_question_for_spans_gets_422_and_the_error_names_it(quiet: Server, query: str, told: str) -> None:
+    answer = httpx.get(f"{quiet.url}api/alerts/spans?{query}")
+    assert answer.status_code == 422
+    assert answer.json()["error"].startswith(told)
+
+
 def test_an_unreadable_journal_gets_503_but_the_log_is_still_answered(tmp_path: Path) -> None:
     state = tmp_path / "state" / "alerts.sqlite"
     write_past(state, 3)

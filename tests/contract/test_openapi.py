@@ -43,6 +43,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         ("GET", "/api/health"),
         ("GET", "/metrics"),
         ("GET", "/api/alerts"),
+        ("GET", "/api/alerts/spans"),
         ("GET", "/api/silences"),
         ("GET", "/api/marks"),
         ("GET", "/api/history"),

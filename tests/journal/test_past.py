@@ -15,6 +15,7 @@ from tickboard.alerting import log as alertlog
 from tickboard.alerting.log import AlertLog
 from tickboard.alerting.marks import MarkEvent
 from tickboard.alerting.question import AlertQuestion, FoundAlerts
+from tickboard.alerting.spans import span_question, spans_in, thinned
 from tickboard.errors import BusyError, JournalError
 from tickboard.journal import journal as journal_thread
 from tickboard.journal import past
@@ -144,6 +145,22 @@ async def test_pages_of_any_question_equal_those_of_a_search_in_memory(journal: 
         page = [(number, each) for number, each in matching if number < asked.before]
         answer = await journal.resolved(asked, left)
         assert (answer.total, answer.page) == (len(matching), page[: asked.limit + 1])
+
+
+async def test_spans_of_any_range_equal_those_of_a_search_in_memory(journal: Journal) -> None:
+    chance = random.Random(11)
+    log = AlertLog("e", kept=True)
+    for number in range(300):
+        fired = chance.randrange(1_000)
+        episode(log, f"a{number}", fired, fired + chance.randrange(200))
+    await journal.commit(log.events())
+    alerts = log_alerts(log)
+    for _ in range(100):
+        start, end = sorted(chance.sample(range(1_300), 2))
+        asked = span_question(at(start), at(end), chance.choice([1, 10, 500]))
+        left = chance.choice([ALL, 400])
+        matching = [each for number, each in alerts if number + 1 <= left]
+        assert thinned(await journal.spans(asked, left), asked) == thinned(spans_in(matching, asked), asked)
 
 
 def log_alerts(log: AlertLog) -> list[tuple[int, Alert]]:

@@ -19,6 +19,7 @@ from msgspec import Struct
 from tickboard.alerting.episodes import Episode, Key
 from tickboard.alerting.log import LOG_EVENTS, AlertEvent
 from tickboard.alerting.question import AlertQuestion, FoundAlerts
+from tickboard.alerting.spans import Found, SpanQuestion
 from tickboard.errors import JournalError, UsedError
 from tickboard.journal import past
 from tickboard.journal.change import Fate, JournalChange, JournalContents
@@ -208,6 +209,11 @@ class JournalFile:
         """
         with explained_errors(self._path), _damage():
             return self._past.find(asked, left)
+
+    def spans(self, asked: SpanQuestion, left: int) -> list[Found]:
+        """Return when resolved alerts fired, without those in the log; arguments and errors as for `resolved`."""
+        with explained_errors(self._path), _damage():
+            return self._past.spans(asked, left)
 
     def copy_past(self, lost: "JournalFile") -> int:
         """Copy the resolved alerts of a lost file, as far as they can be read; return how many."""

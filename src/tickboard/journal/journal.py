@@ -23,6 +23,7 @@ from typing import TypeVar
 from tickboard.alerting.episodes import Episode
 from tickboard.alerting.log import LogEvent
 from tickboard.alerting.question import AlertQuestion, FoundAlerts
+from tickboard.alerting.spans import Found, SpanQuestion
 from tickboard.errors import BusyError, JournalError
 from tickboard.journal.change import JournalChange, JournalContents
 from tickboard.journal.file import JournalFile, LostError
@@ -158,14 +159,21 @@ class Journal:
             BusyError: too many questions wait.
             JournalError: the file cannot be read, or its disk does not respond.
         """
+        return await self._read(lambda file: file.resolved(asked, left))
+
+    async def spans(self, asked: SpanQuestion, left: int) -> list[Found]:
+        """Return when resolved alerts fired, without those in the log; arguments and errors as for `resolved`."""
+        return await self._read(lambda file: file.spans(asked, left))
+
+    async def _read(self, read: Callable[[JournalFile], R]) -> R:
         if self._closed:
             raise JournalError(f"{self.path} is closed and can no longer be read")
         with self._lock:
             if self._questions >= MAX_QUESTIONS:
                 raise BusyError(f"{MAX_QUESTIONS} requests for the log of alerts are waiting: try again in a second", 1)
             self._questions += 1
-        found: Future[FoundAlerts] = Future()
-        self._jobs.put(lambda: self._answer_question(asked, left, found))
+        found: Future[R] = Future()
+        self._jobs.put(lambda: self._answer_question(read, found))
         try:
             async with asyncio.timeout(WRITE_S):
                 return await asyncio.wrap_future(found)
@@ -293,7 +301,7 @@ class Journal:
             return self._failed(error)
         return None
 
-    def _answer_question(self, asked: AlertQuestion, left: int, found: "Future[FoundAlerts]") -> None:
+    def _answer_question(self, read: Callable[[JournalFile], R], found: "Future[R]") -> None:
         with self._lock:
             self._questions -= 1
         if self._ordered:
@@ -304,7 +312,7 @@ class Journal:
         try:
             if self._file is None:
                 raise JournalError(f"{self.path} is being replaced by a new file: try again later")
-            found.set_result(self._file.resolved(asked, left))
+            found.set_result(read(self._file))
         except JournalError as error:
             found.set_exception(error)
         except BaseException as error:  # noqa: BLE001  # such as an alert that cannot be decoded

@@ -14,7 +14,9 @@ import msgspec
 from tickboard.alerting.log import AlertEvent, LogEvent
 from tickboard.alerting.marks import MAX_MARKS, MarkEvent, ends
 from tickboard.alerting.question import AlertQuestion, FoundAlerts
+from tickboard.alerting.spans import Found, SpanQuestion
 from tickboard.journal.encoded_rows import as_rows, as_text, decode_alert, decode_mark
+from tickboard.wire import Severity
 
 MAX_RESOLVED = 200_000
 """How many resolved alerts are kept. Beyond that, the ones that ended first are deleted."""
@@ -120,6 +122,19 @@ class Past:
             (*values, asked.before, asked.limit + 1),
         )
         return FoundAlerts(total, [(number, decode_alert(alert)) for number, alert in rows])
+
+    def spans(self, asked: SpanQuestion, left: int) -> list[Found]:
+        """Return when resolved alerts fired, by severity and step, if their newest event has a number up to `left`."""
+        # The index covers the question, so no alert is read.
+        rows = self._connection.execute(
+            "SELECT severity, min(max(began, ?1)), max(ended), count(*) FROM resolved INDEXED BY resolved_at"
+            " WHERE newest <= ?2 AND ended >= ?1 AND began < ?3 GROUP BY severity, substr(max(began, ?1), 1, ?4)",
+            (asked.start, left, asked.end, asked.characters),
+        )
+        return [
+            (msgspec.convert(severity.decode(), Severity), began.decode(), ended.decode(), count)
+            for severity, began, ended, count in rows
+        ]
 
     def _bound(self, added: int) -> None:
         if self._count is not None:

@@ -20,6 +20,7 @@ from tickboard.server.requests.bodies import Bodies
 from tickboard.server.requests.parameters import Parameters
 from tickboard.server.requests.prefix import Slash
 from tickboard.server.requests.refusal import error_response
+from tickboard.server.routes.alert_spans import alert_spans_route
 from tickboard.server.routes.alerts import alert_routes
 from tickboard.server.routes.changes import changes_route
 from tickboard.server.routes.history import history_route
@@ -70,6 +71,7 @@ def create_app(
             *rest_routes(hub, vitals, history),
             openapi_route(),
             *alert_routes(hub, announcer),
+            alert_spans_route(hub, announcer),
             *mark_routes(hub, announcer),
             prometheus_route(hub, intake, vitals, history),
             *page_routes(),

@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 import tickboard
 from tickboard.server.routes import (
+    alert_spans,
     alerts,
     changes,
     history,
@@ -26,7 +27,7 @@ from tickboard.server.routes import (
 from tickboard.server.routes.documents import Documents, static_json
 from tickboard.server.routes.operations import Paths, Schema
 
-_MODULES = (rest, alerts, marks, history, changes, metrics_endpoint, push, opentelemetry, remote_write)
+_MODULES = (rest, alerts, alert_spans, marks, history, changes, metrics_endpoint, push, opentelemetry, remote_write)
 
 
 def openapi_route() -> Route:
